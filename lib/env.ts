@@ -1,0 +1,112 @@
+import { isSupportedCountry } from "libphonenumber-js";
+import { z } from "zod";
+
+/** A setting is missing or wrong; the message names each one and what it should be. */
+export class SettingsError extends Error {
+  override name = "SettingsError";
+}
+
+/**
+ * Reads the settings that `shape` describes from the environment; an empty one counts as not set. Throws a
+ * `SettingsError` when any is wrong. Values are never part of the message: some are secrets.
+ */
+export function readSettings<Shape extends z.ZodRawShape>(shape: Shape): z.output<z.ZodObject<Shape>> {
+  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""));
+  const parsed = z.object(shape).safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new SettingsError(
+    parsed.error.issues.map((issue) => `The setting ${issue.path.join(".")} ${issue.message}.`).join("\n"),
+  );
+}
+
+/** A whole number from `min` to `max`, `preset` when the setting is not there. */
+export function wholeNumber(preset: number, { min, max }: { min: number; max: number }) {
+  const problem = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d+$/, problem)
+    .transform(Number)
+    .refine((number) => number >= min && number <= max, problem)
+    .default(preset);
+}
+
+const flag = z.enum(["true", "false"], "must be true or false").transform((text) => text === "true");
+
+const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]", "::1"];
+
+/** Whether a host name, as it stands in a URL or in `HOST`, is this machine and no other. */
+export function isLoopback(hostname: string): boolean {
+  return LOOPBACK_HOSTS.includes(hostname);
+}
+
+const Origin = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).pathname === "/",
+    "must be the public address without a path, such as https://sarafan.example",
+  )
+  .transform((text) => new URL(text).origin);
+
+const DelayRange = z
+  .string()
+  .regex(/^\d{1,5}(-\d{1,5})?$/, "must be milliseconds: one number, or a range such as 1000-2000")
+  .transform((text) => text.split("-").map(Number))
+  .transform(([min = 0, max = min]) => ({ min, max }))
+  .refine(({ min, max }) => min <= max, "must be a range whose first number is the smaller one");
+
+function readEnv() {
+  const given = readSettings({
+    PORT: wholeNumber(3000, { min: 1, max: 65_535 }),
+    HOST: z.string().default("127.0.0.1"),
+    APP_URL: Origin.optional(),
+    DATABASE_URL: z
+      .string()
+      .regex(
+        /^file:(?!:memory:)[^?]*[^?/]$/,
+        "must be the path of an SQLite file and no more, such as file:./data/sarafan.db",
+      )
+      .default("file:./data/sarafan.db"),
+    AUTH_SECRET: z
+      .string("is missing: start with `npm start`, which makes one, or set 32 characters or more")
+      .min(32, "must have 32 characters or more"),
+    SENDERS: z.enum(["console"], "must be console").default("console"),
+    CONSOLE_DELAY_MS: DelayRange.prefault("1000-2000"),
+    REVEAL_CODES: flag.optional(),
+    ALLOW_DEMO: flag.default(false),
+    DEFAULT_COUNTRY: z
+      .string()
+      .refine(isSupportedCountry, "must be the two capital letters of a country, such as RU")
+      .default("RU"),
+    AUTH_URL: z.never("is not used: set APP_URL instead").optional(),
+    NEXTAUTH_URL: z.never("is not used: set APP_URL instead").optional(),
+    VERCEL_ENV: z.string().optional(),
+    VERCEL_URL: z.string().optional(),
+  });
+  const { VERCEL_ENV, VERCEL_URL, ...settings } = given;
+  const env = {
+    ...settings,
+    APP_URL: settings.APP_URL ?? (VERCEL_URL ? `https://${VERCEL_URL}` : `http://localhost:${settings.PORT}`),
+    REVEAL_CODES: settings.REVEAL_CODES ?? settings.SENDERS === "console",
+  };
+  if (env.REVEAL_CODES) refuseOpenDemonstration(env, VERCEL_ENV);
+  return env;
+}
+
+/** While codes are revealed anybody can log in as anybody, so that must not be reachable from elsewhere by accident. */
+function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEMO: boolean }, vercelEnv?: string) {
+  if (vercelEnv === "production") {
+    throw new SettingsError("The setting REVEAL_CODES must be false in production: codes would be shown to anybody.");
+  }
+  if (env.ALLOW_DEMO) return;
+  const open = [
+    isLoopback(env.HOST) ? null : "HOST",
+    isLoopback(new URL(env.APP_URL).hostname) ? null : "APP_URL",
+  ].filter((name) => name !== null);
+  if (open.length === 0) return;
+  throw new SettingsError(
+    `The setting REVEAL_CODES must be false while ${open.join(" and ")} lead beyond this machine: codes would be shown to anybody (ALLOW_DEMO=true accepts that).`,
+  );
+}
+
+/** The settings of this server, checked once when it starts. */
+export const env = readEnv();
