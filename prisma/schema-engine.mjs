@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+/**
+ * Prisma's schema engine as WebAssembly, spoken to by the Prisma CLI as if it were the native one: JSON-RPC, one message
+ * a line. The CLI would otherwise download that native engine, which a closed network refuses.
+ * prisma.config.ts names this file in PRISMA_SCHEMA_ENGINE_BINARY.
+ */
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { PrismaBetterSqlite3 } from "@prisma/adapter-better-sqlite3";
+import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
+import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
+
+/** JSON-RPC's code for an error that the engine's user can understand. */
+const KNOWN_ERROR = 4466;
+
+const argumentAfter = (flag) => {
+  const at = process.argv.indexOf(flag);
+  return at < 0 ? undefined : process.argv[at + 1];
+};
+
+if (process.argv.includes("cli")) {
+  // `cli can-connect-to-database` asks for this sentence; SQLite makes its file when it is opened.
+  console.log("Connection successful");
+  process.exit(0);
+}
+
+const { url = "file::memory:" } = JSON.parse(argumentAfter("--datasource") ?? "{}");
+const schemaPath = argumentAfter("--datamodels");
+const schema = schemaPath
+  ? [schemaPath, await readFile(schemaPath, "utf8")]
+  : ["schema.prisma", 'datasource db { provider = "sqlite" }'];
+
+const engine = await startEngine();
+for await (const line of createInterface({ input: process.stdin })) {
+  if (line.trim()) await answer(JSON.parse(line));
+}
+
+async function answer({ id, method, params }) {
+  try {
+    if (method === "devDiagnostic" || method === "diagnoseMigrationHistory") await createMigrationsTable(params);
+    const result = await engine[method === "getDatabaseVersion" ? "version" : method](params);
+    // The native engine prints diffs by a request of its own; this one returns them.
+    if (result?.stdout) send({ id: "print", method: "print", params: { content: result.stdout } });
+    send({ id, result: result ?? null });
+  } catch (error) {
+    const data = { is_panic: false, message: error.message, meta: null, error_code: error.code };
+    send({ id, error: { code: KNOWN_ERROR, message: error.message, data } });
+  }
+}
+
+function send(message) {
+  process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+}
+
+/** The diagnoses fail on a database without `_prisma_migrations`; applying none makes the table. */
+async function createMigrationsTable({ migrationsList, filters }) {
+  await engine.applyMigrations({ migrationsList: { ...migrationsList, migrationDirectories: [] }, filters });
+}
+
+async function startEngine() {
+  const folder = path.dirname(createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm"));
+  const module = await readFile(path.join(folder, "schema_engine_bg.wasm"));
+  const { instance } = await WebAssembly.instantiate(module, { "./schema_engine_bg.js": bindings });
+  bindings.__wbg_set_wasm(instance.exports);
+  instance.exports.__wbindgen_start?.();
+  return bindings.SchemaEngine.new(
+    { datamodels: [schema] },
+    () => {},
+    bindMigrationAwareSqlAdapterFactory(sqliteFactory()),
+  );
+}
+
+/** better-sqlite3's adapter, taught to run whole scripts on the shadow database, where migrations are replayed. */
+function sqliteFactory() {
+  const factory = new PrismaBetterSqlite3({ url });
+  const connect = factory.connectToShadowDb.bind(factory);
+  factory.connectToShadowDb = async () => {
+    const shadow = await connect();
+    const executeRaw = shadow.executeRaw.bind(shadow);
+    shadow.executeRaw = async (query) => {
+      if (query.args.length > 0) return executeRaw(query);
+      await shadow.executeScript(query.sql);
+      return 0;
+    };
+    return shadow;
+  };
+  return factory;
+}
