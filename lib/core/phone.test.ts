@@ -1,0 +1,70 @@
+import fc from "fast-check";
+import { type CountryCode, getCountries, getExampleNumber } from "libphonenumber-js/max";
+import examples from "libphonenumber-js/mobile/examples";
+import { expect, test } from "playwright/test";
+import { formatPhone, maskPhone, Phone } from "./phone";
+
+const spell = (text: string) => Phone.safeParse(text).data ?? null;
+
+const mobileNumbers = getCountries()
+  .map((country: CountryCode) => getExampleNumber(country, examples))
+  .filter((number) => number !== undefined);
+
+test("a Russian number is the same number in any spelling", () => {
+  const operatorDigits = fc.integer({ min: 0, max: 9_999_999 }).map((rest) => `945${String(rest).padStart(7, "0")}`);
+  const separator = fc.constantFrom("", " ", "-", "  ", ".");
+  const prefix = fc.constantFrom("8", "7", "+7", "8 ", "+7 ", "8-", "+7 - ", "");
+  fc.assert(
+    fc.property(operatorDigits, prefix, separator, fc.boolean(), (digits, start, gap, brackets) => {
+      const groups = [digits.slice(3, 6), digits.slice(6, 8), digits.slice(8)];
+      const area = brackets ? `(${digits.slice(0, 3)})` : digits.slice(0, 3);
+      return spell(start + [area, ...groups].join(gap)) === `+7${digits}`;
+    }),
+  );
+});
+
+test("a mobile number of any country is read with its plus, and without it when its digits are many", () => {
+  for (const number of mobileNumbers) {
+    expect(spell(number.number)).toBe(number.number);
+    expect(spell(number.formatInternational())).toBe(number.number);
+  }
+  expect(spell("380501234567")).toBe("+380501234567");
+});
+
+test("what is no number is refused", () => {
+  for (const text of [
+    "",
+    " ",
+    "12345",
+    "+7 999",
+    "телефон",
+    "+79991234567 доб. 5",
+    "call +79991234567",
+    "++79991234567",
+    "+79991234567; +79991234568",
+  ]) {
+    expect(spell(text), text).toBeNull();
+  }
+  fc.assert(
+    fc.property(
+      fc.string(),
+      (text) => [null, undefined].includes(spell(text) as null) || /^\+\d{6,15}$/.test(spell(text) ?? ""),
+    ),
+  );
+});
+
+test("a number is written as its country writes it", () => {
+  expect(formatPhone(Phone.parse("89991234567"))).toBe("+7 999 123-45-67");
+  expect(formatPhone(Phone.parse("+380501234567"))).toBe("+380 50 123 4567");
+});
+
+test("a masked number hides five digits or more, and never says more than its start and its end", () => {
+  expect(maskPhone(Phone.parse("+79991234545"))).toBe("+7 999 ··· ·· 45");
+  expect(maskPhone(Phone.parse("+380501234567"))).toBe("+380 50 ··· ··67");
+  expect(maskPhone(Phone.parse("+4915123456778"))).toBe("+49 ···· ·····78");
+  for (const number of mobileNumbers) {
+    const masked = maskPhone(Phone.parse(number.number));
+    expect(masked.split("·").length - 1, masked).toBeGreaterThanOrEqual(Math.min(5, number.nationalNumber.length - 2));
+    expect(number.number.endsWith(masked.slice(-2)), masked).toBe(true);
+  }
+});

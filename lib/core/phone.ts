@@ -1,0 +1,62 @@
+import { getCountryCallingCode, type PhoneNumber, parsePhoneNumberFromString } from "libphonenumber-js/max";
+import { z } from "zod";
+import { env } from "@/lib/env";
+
+/**
+ * A phone number: any usual spelling in, E.164 (`+79991234567`) out. One without a country code is read as a number of
+ * `DEFAULT_COUNTRY`. The one issue is `phone_invalid`.
+ */
+export const Phone = z
+  .string("phone_invalid")
+  .transform((text, context) => {
+    const number = parsePhone(text.trim());
+    if (number) return number.number as string;
+    context.addIssue({ code: "custom", message: "phone_invalid" });
+    return z.NEVER;
+  })
+  .brand<"Phone">();
+export type Phone = z.output<typeof Phone>;
+
+/** A number with its middle hidden, `+7 999 ··· ·· 45`: what somebody else may see of it. */
+export type MaskedPhone = string & z.$brand<"MaskedPhone">;
+
+const HIDDEN_DIGITS_MIN = 5;
+const LAST_DIGITS_SHOWN = 2;
+const FIRST_DIGITS_SHOWN_MAX = 3;
+
+/** Too long for a national number, so a number whose plus was left out; E.164 ends at 15 digits. */
+const DIGITS_WITH_COUNTRY_CODE = /^[1-9]\d{10,14}$/;
+
+function parsePhone(text: string): PhoneNumber | undefined {
+  const spellings = DIGITS_WITH_COUNTRY_CODE.test(text) ? [text, `+${text}`] : [text];
+  return spellings
+    .map((spelling) => parsePhoneNumberFromString(spelling, { defaultCountry: env.DEFAULT_COUNTRY, extract: false }))
+    .find((number) => number?.isValid() && !number.ext);
+}
+
+/** The number as its country writes it after the country code: `+7 999 123-45-67`, `+44 20 7946 0018`. */
+export function formatPhone(phone: Phone): string {
+  const spaced = spell(phone);
+  return phone.startsWith("+7") ? spaced.replace(/ (\d\d) (\d\d)$/, "-$1-$2") : spaced;
+}
+
+/** The number with five digits or more hidden; shown are its first group, where it is short, and the last two digits. */
+export function maskPhone(phone: Phone): MaskedPhone {
+  const [countryCode = "", first = "", ...rest] = spell(phone).split(" ");
+  const hiddenBesidesFirst = rest.join("").length - LAST_DIGITS_SHOWN;
+  const isFirstShown = first.length <= FIRST_DIGITS_SHOWN_MAX && hiddenBesidesFirst >= HIDDEN_DIGITS_MIN;
+  const hidden = [isFirstShown ? first : hide(first), ...rest.map(hide)].join(" ");
+  return `${countryCode} ${hidden.slice(0, -LAST_DIGITS_SHOWN)}${phone.slice(-LAST_DIGITS_SHOWN)}` as MaskedPhone;
+}
+
+const hide = (digits: string) => digits.replace(/\d/g, "·");
+
+/** What a number looks like to whoever types one here: an example, or at least how it begins. */
+export const PHONE_PLACEHOLDER =
+  env.DEFAULT_COUNTRY === "RU" ? "+7 999 123-45-67" : `+${getCountryCallingCode(env.DEFAULT_COUNTRY)}`;
+
+function spell(phone: Phone): string {
+  const number = parsePhoneNumberFromString(phone);
+  if (!number) throw new Error("a stored phone number can't be read");
+  return number.formatInternational().replaceAll("-", " ");
+}

@@ -1,0 +1,53 @@
+import { z } from "zod";
+// A relative path, because next.config.ts, which loads this file, resolves no aliases.
+import { readSettings, wholeNumber } from "../env";
+
+const MINUTE_S = 60;
+const HOUR_S = 60 * MINUTE_S;
+const DAY_S = 24 * HOUR_S;
+
+const ResendWaits = z
+  .string()
+  .regex(/^\d{1,6}(,\d{1,6})*$/, "must be seconds, separated by commas, such as 60,120,300,600")
+  .transform((text) => text.split(",").map(Number));
+
+const settings = readSettings({
+  CODE_DIGITS: wholeNumber(4, { min: 4, max: 10 }),
+  CODE_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }),
+  TRIES_PER_CODE: wholeNumber(3, { min: 1, max: 1000 }),
+  RESEND_AFTER_S: ResendWaits.prefault("60,120,300,600"),
+  RESEND_WINDOW_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }),
+  SESSION_IDLE_S: wholeNumber(7 * DAY_S, { min: 1, max: 365 * DAY_S }),
+  SESSION_TTL_S: wholeNumber(30 * DAY_S, { min: 1, max: 365 * DAY_S }),
+  SESSION_SEEN_EVERY_S: wholeNumber(HOUR_S, { min: 1, max: DAY_S }),
+  REFERRALS_PER_PAGE: wholeNumber(20, { min: 1, max: 100 }),
+  GROWTH_POINTS_MAX: wholeNumber(120, { min: 2, max: 1000 }),
+});
+
+/** How many digits a one-time code has. */
+export const CODE_DIGITS = settings.CODE_DIGITS;
+export const CODE_TTL_MS = settings.CODE_TTL_S * 1000;
+export const TRIES_PER_CODE = settings.TRIES_PER_CODE;
+
+/** The wait after the first, second, … code to one phone from one asker; the last one stays. */
+export const RESEND_AFTER_MS: readonly number[] = settings.RESEND_AFTER_S.map((seconds) => seconds * 1000);
+/** How long the waits keep growing before they begin anew. */
+export const RESEND_WINDOW_MS = settings.RESEND_WINDOW_S * 1000;
+
+/** How long a browser remembers that it asked for a code: for as long as that matters. */
+export const PENDING_LOGIN_TTL_MS = Math.max(RESEND_WINDOW_MS, CODE_TTL_MS);
+
+export const INVITE_CODE_LENGTH = 6;
+/** How often an invite code is drawn anew on a collision before something must be wrong. */
+export const INVITE_CODE_DRAWS_MAX = 10;
+
+/** A session ends this long after it was last seen … */
+export const SESSION_IDLE_MS = settings.SESSION_IDLE_S * 1000;
+/** … and this long after it was opened, whatever happens. */
+export const SESSION_TTL_MS = settings.SESSION_TTL_S * 1000;
+/** When a session was last seen is written at most this often. */
+export const SESSION_SEEN_EVERY_MS = settings.SESSION_SEEN_EVERY_S * 1000;
+
+export const REFERRALS_PER_PAGE = settings.REFERRALS_PER_PAGE;
+/** The picture of growth shows at most this many of the newest referrals, so its cost has a bound. */
+export const GROWTH_POINTS_MAX = settings.GROWTH_POINTS_MAX;

@@ -1,0 +1,12 @@
+/** What a verb answers: a value, or one of the failures it can expect. Bugs throw. */
+export type Result<Value, Failure extends { name: string }> =
+  | { ok: true; value: Value }
+  | { ok: false; failure: Failure };
+
+export function succeed<Value>(value: Value): { ok: true; value: Value } {
+  return { ok: true, value };
+}
+
+export function fail<const Failure extends { name: string }>(failure: Failure): { ok: false; failure: Failure } {
+  return { ok: false, failure };
+}
