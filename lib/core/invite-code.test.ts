@@ -1,0 +1,56 @@
+import fc from "fast-check";
+import { expect, test } from "playwright/test";
+import { drawInviteCode, InviteCode } from "./invite-code";
+
+const drawn = fc.constant(null).map(() => drawInviteCode());
+
+test("a drawn code has six characters of the alphabet, a digit and a letter among them", () => {
+  // Playwright's `expect` records a step each time, which thousands of runs would feel.
+  fc.assert(
+    fc.property(drawn, (code) => /^[0-9A-HJKMNP-TV-Z]{6}$/.test(code) && /\d/.test(code) && /[A-Z]/.test(code)),
+    { numRuns: 5000 },
+  );
+});
+
+test("a code is read however it is typed: any case, gaps, dashes, look-alikes", () => {
+  const alike: Record<string, string[]> = {
+    "0": ["0", "O", "o", "О", "о"],
+    "1": ["1", "I", "i", "L", "l"],
+    ...Object.fromEntries(
+      ["AА", "BВ", "EЕ", "KК", "MМ", "HН", "PР", "CС", "TТ", "YУ", "XХ"].map((pair) => [
+        pair.charAt(0),
+        [...pair, ...pair.toLowerCase()],
+      ]),
+    ),
+  };
+  const gap = fc.constantFrom("", " ", "-", " – ", "\u00a0", "\u2011");
+  fc.assert(
+    fc.property(
+      drawn,
+      fc.array(fc.nat(), { minLength: 6, maxLength: 6 }),
+      fc.array(gap, { minLength: 7, maxLength: 7 }),
+      (code, picks, gaps) => {
+        const typed = Array.from(code, (character, at) => {
+          const spellings = alike[character] ?? [character, character.toLowerCase()];
+          return gaps[at] + (spellings[(picks[at] ?? 0) % spellings.length] ?? character);
+        });
+        return InviteCode.parse(typed.join("") + gaps[6]) === code;
+      },
+    ),
+  );
+});
+
+test("reading a code twice changes nothing", () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 12 }), (text) => {
+      const once = InviteCode.safeParse(text);
+      return !once.success || InviteCode.parse(once.data) === once.data;
+    }),
+  );
+});
+
+test("what can't be a code is refused", () => {
+  for (const text of ["", "7K4M2", "7K4M2PP", "ABCDEF", "123456", "7K4M2U", "7K4M2Я", "7K4M2!", "<b>7K4"]) {
+    expect(InviteCode.safeParse(text).success, text).toBe(false);
+  }
+});
