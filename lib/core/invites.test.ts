@@ -1,0 +1,186 @@
+import fc from "fast-check";
+import { expect, test } from "playwright/test";
+import { read, write } from "@/lib/db/database";
+import { getProfile } from "./accounts";
+import { drawInviteCode, type InviteCode } from "./invite-code";
+import {
+  activateInvite,
+  getInvite,
+  listReferrals,
+  listReferralTimes,
+  previewInvite,
+  type ReferralCursor,
+} from "./invites";
+import { maskPhone } from "./phone";
+import { GROWTH_POINTS_MAX } from "./policy";
+import { signUp } from "./testing";
+
+const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
+  result.ok ? "none" : result.failure.name;
+
+test("an activation is seen by both, with the inviter's number masked", async () => {
+  const [inviter, invitee] = [await signUp(), await signUp()];
+  const now = new Date();
+  expect(await activateInvite({ userId: invitee.userId, code: inviter.inviteCode }, now)).toEqual({
+    ok: true,
+    value: { code: inviter.inviteCode, inviter: maskPhone(inviter.phone) },
+  });
+  expect(await getProfile(invitee.userId)).toMatchObject({
+    activated: { code: inviter.inviteCode, inviter: maskPhone(inviter.phone), activatedAt: now },
+  });
+  expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 1 });
+  expect(await listReferrals(inviter.userId)).toEqual({
+    referrals: [{ phone: invitee.phone, activatedAt: now }],
+    next: null,
+  });
+});
+
+test("refusals come in the order of the rules: already, unknown, own, circle", async () => {
+  const [first, second, third] = [await signUp(), await signUp(), await signUp()];
+  const act = async (person: { userId: number }, code: InviteCode) => {
+    const previewed = failureOf(await previewInvite({ userId: person.userId, code }));
+    const answered = failureOf(await activateInvite({ userId: person.userId, code }));
+    expect(previewed).toBe(answered);
+    return answered;
+  };
+  expect(await act(first, drawInviteCode())).toBe("invite_unknown");
+  expect(await act(first, first.inviteCode)).toBe("invite_own");
+  expect(await act(second, first.inviteCode)).toBe("none");
+  expect(await act(third, second.inviteCode)).toBe("none");
+  expect(await act(first, second.inviteCode)).toBe("invite_circular");
+  expect(await act(first, third.inviteCode)).toBe("invite_circular");
+  for (const code of [drawInviteCode(), second.inviteCode, first.inviteCode, third.inviteCode]) {
+    expect(await act(second, code)).toBe("invite_already_activated");
+  }
+});
+
+test("of 20 parallel activations by one person one wins, and one inviter counts it", async () => {
+  const invitee = await signUp();
+  const inviters = await Promise.all(Array.from({ length: 20 }, () => signUp()));
+  const results = await Promise.all(
+    inviters.map(({ inviteCode }) => activateInvite({ userId: invitee.userId, code: inviteCode })),
+  );
+  expect(results.filter((result) => result.ok)).toHaveLength(1);
+  expect(results.filter((result) => failureOf(result) === "invite_already_activated")).toHaveLength(19);
+  const profiles = await Promise.all(inviters.map(({ userId }) => getProfile(userId)));
+  expect(profiles.reduce((sum, profile) => sum + (profile?.referralCount ?? 0), 0)).toBe(1);
+});
+
+test("twenty people who activate one code at once all count", async () => {
+  const inviter = await signUp();
+  const invitees = await Promise.all(Array.from({ length: 20 }, () => signUp()));
+  await Promise.all(invitees.map(({ userId }) => activateInvite({ userId, code: inviter.inviteCode })));
+  expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 20 });
+});
+
+test("two people who activate each other's code at once don't make a circle", async () => {
+  const [one, other] = [await signUp(), await signUp()];
+  const results = await Promise.all([
+    activateInvite({ userId: one.userId, code: other.inviteCode }),
+    activateInvite({ userId: other.userId, code: one.inviteCode }),
+  ]);
+  expect(results.map(failureOf).sort()).toEqual(["invite_circular", "none"]);
+});
+
+test("the database itself refuses a second activation", async () => {
+  const [inviter, invitee] = [await signUp(), await signUp()];
+  const activation = {
+    inviteeId: invitee.userId,
+    inviterId: inviter.userId,
+    code: inviter.inviteCode,
+    activatedAt: new Date(),
+  };
+  await write((tx) => tx.activation.create({ data: activation }));
+  await expect(write((tx) => tx.activation.create({ data: activation }))).rejects.toMatchObject({ code: "P2002" });
+});
+
+test("no sequence of activations makes a circle, and the counters are the truth", async () => {
+  test.slow();
+  const TOWN = 6;
+  const attempt = fc.tuple(fc.nat(TOWN - 1), fc.nat(TOWN - 1));
+  await fc.assert(
+    fc.asyncProperty(fc.array(attempt, { maxLength: 14 }), async (attempts) => {
+      const town = await Promise.all(Array.from({ length: TOWN }, () => signUp()));
+      const inviterOf = new Map<number, number>();
+      for (const [inviteeAt, inviterAt] of attempts) {
+        const [invitee, inviter] = [town[inviteeAt], town[inviterAt]];
+        if (!invitee || !inviter) throw new Error("nobody there");
+        const climb = [inviter.userId];
+        for (let above = inviterOf.get(inviter.userId); above; above = inviterOf.get(above)) climb.push(above);
+        const expected = inviterOf.has(invitee.userId)
+          ? "invite_already_activated"
+          : invitee === inviter
+            ? "invite_own"
+            : climb.includes(invitee.userId)
+              ? "invite_circular"
+              : "none";
+        const result = await activateInvite({ userId: invitee.userId, code: inviter.inviteCode });
+        expect(failureOf(result)).toBe(expected);
+        if (result.ok) inviterOf.set(invitee.userId, inviter.userId);
+      }
+      for (const { userId } of town) {
+        const brought = [...inviterOf.values()].filter((inviterId) => inviterId === userId).length;
+        expect(await getProfile(userId)).toMatchObject({ referralCount: brought });
+      }
+    }),
+    { numRuns: 15 },
+  );
+});
+
+test("a circle is refused however long it is", async () => {
+  const chain = [await signUp()];
+  for (let length = 1; length < 40; length += 1)
+    chain.push(await signUp({ invited: chain.at(-1)?.inviteCode ?? null }));
+  const [first, last] = [chain[0], chain.at(-1)];
+  if (!first || !last) throw new Error("nobody there");
+  expect(failureOf(await activateInvite({ userId: first.userId, code: last.inviteCode }))).toBe("invite_circular");
+});
+
+test("pages of referrals come newest first, none twice, none left out, though more arrive meanwhile", async () => {
+  const inviter = await signUp();
+  const start = Date.now();
+  const arrive = (minute: number) => signUp({ invited: inviter.inviteCode, now: new Date(start + minute * 60_000) });
+  // Two of them at the same instant, on the border of two pages.
+  const phones = [];
+  for (const minute of [0, 1, 2, 2, 3, 4, 5]) phones.push((await arrive(minute)).phone);
+  const seen: string[] = [];
+  let after: ReferralCursor | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof listReferrals>> = await listReferrals(inviter.userId, { after, limit: 4 });
+    seen.push(...page.referrals.map(({ phone }) => phone));
+    after = page.next;
+    await arrive(10);
+  } while (after);
+  expect(seen).toEqual(phones.toReversed());
+});
+
+test("the picture of growth is drawn from the newest referrals, oldest first, and no more than it needs", async () => {
+  const inviter = await signUp();
+  const start = Date.now();
+  const data = Array.from({ length: GROWTH_POINTS_MAX + 5 }, (_, at) => ({
+    phone: `growth-${inviter.userId}-${at}`,
+    inviteCode: `growth-${inviter.userId}-${at}`,
+    createdAt: new Date(start),
+  }));
+  await write(async (tx) => {
+    for (const [at, invitee] of data.entries()) {
+      const { id } = await tx.user.create({ data: invitee });
+      await tx.activation.create({
+        data: { inviteeId: id, inviterId: inviter.userId, code: inviter.inviteCode, activatedAt: new Date(start + at) },
+      });
+    }
+  });
+  const times = await listReferralTimes(inviter.userId);
+  expect(times.map((time) => time.getTime() - start)).toEqual(
+    Array.from({ length: GROWTH_POINTS_MAX }, (_, at) => at + 5),
+  );
+});
+
+test("an inviter who is gone leaves an unknown code, which stays on show where it was activated", async () => {
+  const inviter = await signUp();
+  const invitee = await signUp({ invited: inviter.inviteCode });
+  await write((tx) => tx.user.delete({ where: { id: inviter.userId } }));
+  expect(await getInvite(inviter.inviteCode)).toEqual({ ok: false, failure: { name: "invite_unknown" } });
+  expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code: inviter.inviteCode, inviter: null } });
+  expect(await read.activation.findUnique({ where: { inviteeId: invitee.userId } })).toMatchObject({ inviterId: null });
+});

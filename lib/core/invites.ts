@@ -1,0 +1,163 @@
+import { z } from "zod";
+import { type Reader, read, type Writer, write } from "@/lib/db/database";
+import type { InviteCode } from "./invite-code";
+import { type MaskedPhone, maskPhone, type Phone } from "./phone";
+import { GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "./policy";
+import { fail, type Result, succeed } from "./result";
+
+/** An invite code as somebody else may see it. */
+export interface Invite {
+  code: InviteCode;
+  inviter: MaskedPhone;
+}
+
+export type ActivateInviteFailure =
+  | { name: "invite_already_activated"; activated: InviteCode }
+  | { name: "invite_unknown" }
+  | { name: "invite_own" }
+  | { name: "invite_circular" };
+
+/** Whose invite code it is. Fails with `invite_unknown`. */
+export async function getInvite(code: InviteCode): Promise<Result<Invite, { name: "invite_unknown" }>> {
+  const inviter = await findInviter(read, code);
+  return inviter ? succeed(inviteOf(inviter)) : fail({ name: "invite_unknown" });
+}
+
+/** What `activateInvite` would answer now, with nothing changed. */
+export async function previewInvite({
+  userId,
+  code,
+}: {
+  userId: number;
+  code: InviteCode;
+}): Promise<Result<Invite, ActivateInviteFailure>> {
+  const checked = await checkInvite(read, userId, code);
+  return checked.ok ? succeed(inviteOf(checked.value)) : checked;
+}
+
+/** Activates somebody's invite code for good: once per account, never one's own, never in a circle. */
+export async function activateInvite(
+  { userId, code }: { userId: number; code: InviteCode },
+  now = new Date(),
+): Promise<Result<Invite, ActivateInviteFailure>> {
+  return write(async (tx) => {
+    const checked = await checkInvite(tx, userId, code);
+    if (!checked.ok) return checked;
+    await recordActivation(tx, { inviteeId: userId, inviterId: checked.value.id, code, now });
+    return succeed(inviteOf(checked.value));
+  });
+}
+
+/** Writes down who came by whom, and counts it, both in the transaction at hand. */
+export async function recordActivation(
+  tx: Writer,
+  { inviteeId, inviterId, code, now }: { inviteeId: number; inviterId: number; code: InviteCode; now: Date },
+): Promise<void> {
+  await tx.activation.create({ data: { inviteeId, inviterId, code, activatedAt: now } });
+  await tx.user.update({ where: { id: inviterId }, data: { referralCount: { increment: 1 } } });
+}
+
+export interface Referral {
+  phone: Phone;
+  activatedAt: Date;
+}
+
+/** Where a page of referrals ends; in a URL as `<milliseconds>-<invitee>`. */
+export const ReferralCursor = z.codec(
+  z.string().regex(/^\d{1,15}-\d{1,15}$/, "cursor_malformed"),
+  z.object({ activatedAt: z.date(), inviteeId: z.number() }),
+  {
+    decode: (text) => {
+      const [ms, inviteeId] = text.split("-").map(Number);
+      return { activatedAt: new Date(ms ?? 0), inviteeId: inviteeId ?? 0 };
+    },
+    encode: ({ activatedAt, inviteeId }) => `${activatedAt.getTime()}-${inviteeId}`,
+  },
+);
+export type ReferralCursor = z.output<typeof ReferralCursor>;
+
+/** The people who activated the user's invite code, newest first, a page at a time; `next` is null on the last one. */
+export async function listReferrals(
+  userId: number,
+  { after = null, limit = REFERRALS_PER_PAGE }: { after?: ReferralCursor | null; limit?: number } = {},
+): Promise<{ referrals: Referral[]; next: ReferralCursor | null }> {
+  const rows = await read.activation.findMany({
+    where: {
+      inviterId: userId,
+      ...(after && {
+        OR: [
+          { activatedAt: { lt: after.activatedAt } },
+          { activatedAt: after.activatedAt, inviteeId: { lt: after.inviteeId } },
+        ],
+      }),
+    },
+    orderBy: [{ activatedAt: "desc" }, { inviteeId: "desc" }],
+    take: limit + 1,
+    select: { inviteeId: true, activatedAt: true, invitee: { select: { phone: true } } },
+  });
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    referrals: page.map(({ invitee, activatedAt }) => ({
+      phone: invitee.phone as Phone,
+      activatedAt,
+    })),
+    next: rows.length > limit && last ? { activatedAt: last.activatedAt, inviteeId: last.inviteeId } : null,
+  };
+}
+
+/** When the newest referrals came, oldest first, `GROWTH_POINTS_MAX` of them at most. */
+export async function listReferralTimes(userId: number): Promise<Date[]> {
+  const rows = await read.activation.findMany({
+    where: { inviterId: userId },
+    orderBy: [{ activatedAt: "desc" }, { inviteeId: "desc" }],
+    take: GROWTH_POINTS_MAX,
+    select: { activatedAt: true },
+  });
+  return rows.map(({ activatedAt }) => activatedAt).reverse();
+}
+
+interface Inviter {
+  id: number;
+  phone: string;
+  inviteCode: string;
+}
+
+/** The account whose invite code it is. */
+export function findInviter(db: Reader, inviteCode: InviteCode): Promise<Inviter | null> {
+  return db.user.findUnique({ where: { inviteCode }, select: { id: true, phone: true, inviteCode: true } });
+}
+
+function inviteOf({ inviteCode, phone }: Inviter): Invite {
+  return { code: inviteCode as InviteCode, inviter: maskPhone(phone as Phone) };
+}
+
+/** The reasons to refuse, in the order of the rules. */
+async function checkInvite(
+  db: Reader,
+  userId: number,
+  code: InviteCode,
+): Promise<Result<Inviter, ActivateInviteFailure>> {
+  const activation = await db.activation.findUnique({ where: { inviteeId: userId }, select: { code: true } });
+  if (activation) return fail({ name: "invite_already_activated", activated: activation.code as InviteCode });
+  const inviter = await findInviter(db, code);
+  if (!inviter) return fail({ name: "invite_unknown" });
+  if (inviter.id === userId) return fail({ name: "invite_own" });
+  if (await isBelow(db, inviter.id, userId)) return fail({ name: "invite_circular" });
+  return succeed(inviter);
+}
+
+/** Whether the user came by `ancestorId`, directly or by any number of people in between. */
+async function isBelow(db: Reader, userId: number, ancestorId: number): Promise<boolean> {
+  const ancestor = await db.user.findUnique({ where: { id: ancestorId }, select: { referralCount: true } });
+  // Nobody is below somebody who invited nobody: the usual case, answered without the walk.
+  if (!ancestor?.referralCount) return false;
+  const found = await db.$queryRaw<unknown[]>`
+    WITH RECURSIVE above(id) AS (
+      SELECT "inviterId" FROM "Activation" WHERE "inviteeId" = ${userId}
+      UNION
+      SELECT "Activation"."inviterId" FROM "Activation" JOIN above ON "Activation"."inviteeId" = above.id
+    )
+    SELECT id FROM above WHERE id = ${ancestorId}`;
+  return found.length > 0;
+}
