@@ -1,0 +1,278 @@
+import fc from "fast-check";
+import { expect, test } from "playwright/test";
+import { read } from "@/lib/db/database";
+import { getProfile } from "./accounts";
+import { drawInviteCode } from "./invite-code";
+import { getCodeStatus, requestCode, verifyCode } from "./login";
+import type { OneTimeCode } from "./one-time-code";
+import { CODE_TTL_MS, RESEND_AFTER_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "./policy";
+import { freshOwner, freshPhone, receiveCode, signUp, wrongCode } from "./testing";
+
+const silent = async () => true;
+const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
+const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
+  result.ok ? "none" : result.failure.name;
+
+test("the first right code makes an account, the next one opens it", async () => {
+  const owner = freshOwner();
+  const first = await verifyCode({ ...owner, code: await receiveCode(owner) });
+  const second = await verifyCode({ ...owner, code: await receiveCode(owner) });
+  expect(first).toMatchObject({ ok: true, value: { created: true } });
+  expect(second).toEqual({ ok: true, value: { userId: first.ok && first.value.userId, created: false } });
+});
+
+test("a code works once", async () => {
+  const owner = freshOwner();
+  const code = await receiveCode(owner);
+  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("none");
+  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("code_expired");
+});
+
+test("a code is worth nothing from the moment it expires", async () => {
+  const now = new Date();
+  const [early, late] = [freshOwner(), freshOwner()];
+  const earlyCode = await receiveCode(early, now);
+  const lateCode = await receiveCode(late, now);
+  expect(failureOf(await verifyCode({ ...early, code: earlyCode }, { now: after(now, CODE_TTL_MS - 1) }))).toBe("none");
+  expect(failureOf(await verifyCode({ ...late, code: lateCode }, { now: after(now, CODE_TTL_MS) }))).toBe(
+    "code_expired",
+  );
+});
+
+test("a wrong code says how many tries are left, and when they are spent the right one is refused too", async () => {
+  const owner = freshOwner();
+  const code = await receiveCode(owner);
+  for (let left = TRIES_PER_CODE - 1; left >= 0; left -= 1) {
+    expect(await verifyCode({ ...owner, code: wrongCode(code) })).toEqual({
+      ok: false,
+      failure: { name: "code_wrong", triesLeft: left },
+    });
+  }
+  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("code_spent");
+});
+
+test("any number of parallel guesses gets three tries", async () => {
+  const owner = freshOwner();
+  const code = await receiveCode(owner);
+  const guesses = await Promise.all(Array.from({ length: 50 }, () => verifyCode({ ...owner, code: wrongCode(code) })));
+  expect(guesses.filter((guess) => failureOf(guess) === "code_wrong")).toHaveLength(TRIES_PER_CODE);
+  expect(guesses.filter((guess) => failureOf(guess) === "code_spent")).toHaveLength(50 - TRIES_PER_CODE);
+});
+
+test("of 50 parallel right codes one wins", async () => {
+  const owner = freshOwner();
+  const code = await receiveCode(owner);
+  const logins = await Promise.all(Array.from({ length: 50 }, () => verifyCode({ ...owner, code })));
+  expect(logins.filter((login) => login.ok)).toHaveLength(1);
+});
+
+test("two browsers with right codes for a new phone make one account", async () => {
+  const phone = freshPhone();
+  const owners = Array.from({ length: 10 }, () => freshOwner(phone));
+  const codes = await Promise.all(owners.map((owner) => receiveCode(owner)));
+  const logins = await Promise.all(owners.map((owner, at) => verifyCode({ ...owner, code: codes[at] as OneTimeCode })));
+  expect(new Set(logins.map((login) => login.ok && login.value.userId)).size).toBe(1);
+  expect(logins.filter((login) => login.ok && login.value.created)).toHaveLength(1);
+});
+
+test("a code of one browser is nothing to another, which can neither replace nor burn it", async () => {
+  const owner = freshOwner();
+  const stranger = freshOwner(owner.phone);
+  const code = await receiveCode(owner);
+  expect(failureOf(await verifyCode({ ...stranger, code }))).toBe("code_not_requested");
+  const strangersCode = await receiveCode(stranger);
+  for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
+    await verifyCode({ ...stranger, code: wrongCode(strangersCode) });
+  }
+  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("none");
+});
+
+test("a new code replaces the same browser's last one", async () => {
+  const owner = freshOwner();
+  const now = new Date();
+  const later = after(now, RESEND_AFTER_MS[0] ?? 0);
+  let drawn = "1111" as OneTimeCode;
+  await requestCode(owner, { now, send: silent, draw: () => drawn });
+  drawn = "2222" as OneTimeCode;
+  await requestCode(owner, { now: later, send: silent, draw: () => drawn });
+  expect(failureOf(await verifyCode({ ...owner, code: "1111" as OneTimeCode }, { now: later }))).toBe("code_wrong");
+  expect(failureOf(await verifyCode({ ...owner, code: "2222" as OneTimeCode }, { now: later }))).toBe("none");
+});
+
+test("the wait before the next code grows, and begins anew after a day", async () => {
+  const owner = freshOwner();
+  const start = new Date();
+  let now = start;
+  for (const wait of [...RESEND_AFTER_MS, RESEND_AFTER_MS.at(-1) ?? 0]) {
+    expect(failureOf(await requestCode(owner, { now, send: silent }))).toBe("none");
+    expect(await requestCode(owner, { now: after(now, wait - 1), send: silent })).toEqual({
+      ok: false,
+      failure: { name: "resend_too_early", retryAfterMs: 1 },
+    });
+    now = after(now, wait);
+  }
+  now = after(start, RESEND_WINDOW_MS);
+  await requestCode(owner, { now, send: silent });
+  expect(await getCodeStatus(owner, now)).toMatchObject({ resendInMs: RESEND_AFTER_MS[0] });
+});
+
+test("a right code ends the wait", async () => {
+  const owner = freshOwner();
+  const now = new Date();
+  await verifyCode({ ...owner, code: await receiveCode(owner, now) }, { now });
+  expect(await getCodeStatus(owner, now)).toMatchObject({ state: "used", resendInMs: 0 });
+  expect(failureOf(await requestCode(owner, { now, send: silent }))).toBe("none");
+});
+
+test("a request that comes too early leaves the code that was sent as good as it was", async () => {
+  const owner = freshOwner();
+  const code = await receiveCode(owner);
+  expect(failureOf(await requestCode(owner, { send: silent }))).toBe("resend_too_early");
+  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("none");
+});
+
+test("a code that no channel accepts leaves everything as it was", async () => {
+  const owner = freshOwner();
+  const refuse = async () => false;
+  expect(failureOf(await requestCode(owner, { send: refuse }))).toBe("code_not_sent");
+  expect(await getCodeStatus(owner)).toBeNull();
+  const now = new Date();
+  const code = await receiveCode(owner, now);
+  const later = after(now, RESEND_AFTER_MS[0] ?? 0);
+  expect(failureOf(await requestCode(owner, { now: later, send: refuse }))).toBe("code_not_sent");
+  expect(await getCodeStatus(owner, later)).toMatchObject({ state: "live", resendInMs: 0 });
+  expect(failureOf(await verifyCode({ ...owner, code }, { now: later }))).toBe("none");
+});
+
+test("while a new code is on its way the last one is good, and a refused one never is", async () => {
+  const owner = freshOwner();
+  const now = new Date();
+  const code = await receiveCode(owner, now);
+  const later = after(now, RESEND_AFTER_MS[0] ?? 0);
+  let refused = code;
+  const login = await new Promise<Awaited<ReturnType<typeof verifyCode>>>((resolve) => {
+    const refuse = async (message: { code: string }) => {
+      refused = message.code as OneTimeCode;
+      resolve(await verifyCode({ ...owner, code }, { now: later }));
+      return false;
+    };
+    requestCode(owner, { now: later, send: refuse, draw: () => wrongCode(code) });
+  });
+  expect(failureOf(login)).toBe("none");
+  for (const stale of [code, refused]) {
+    expect(failureOf(await verifyCode({ ...owner, code: stale }, { now: later }))).toBe("code_expired");
+  }
+  expect(await getCodeStatus(owner, later)).toMatchObject({ state: "used", resendInMs: 0 });
+});
+
+test("a channel that breaks is an error, and leaves the last code as good as it was", async () => {
+  const owner = freshOwner();
+  const now = new Date();
+  const code = await receiveCode(owner, now);
+  const later = after(now, RESEND_AFTER_MS[0] ?? 0);
+  const breakDown = async () => {
+    throw new Error("the channel is broken");
+  };
+  await expect(requestCode(owner, { now: later, send: breakDown })).rejects.toThrow("the channel is broken");
+  expect(await getCodeStatus(owner, later)).toMatchObject({ state: "live", resendInMs: 0 });
+  expect(failureOf(await verifyCode({ ...owner, code }, { now: later }))).toBe("none");
+});
+
+test("of parallel requests one sends a code", async () => {
+  const owner = freshOwner();
+  const sent: string[] = [];
+  const send = async ({ code }: { code: string }) => sent.push(code) > 0;
+  await Promise.all(Array.from({ length: 10 }, () => requestCode(owner, { send })));
+  expect(sent).toHaveLength(1);
+});
+
+test("the status of a code tells what can be done next", async () => {
+  const owner = freshOwner();
+  const now = new Date();
+  expect(await getCodeStatus(owner, now)).toBeNull();
+  const code = await receiveCode(owner, now);
+  expect(await getCodeStatus(owner, now)).toEqual({
+    state: "live",
+    digits: 4,
+    sentAt: now,
+    triesUsed: 0,
+    triesLeft: TRIES_PER_CODE,
+    expiresInMs: CODE_TTL_MS,
+    resendInMs: RESEND_AFTER_MS[0],
+  });
+  expect(await getCodeStatus(owner, after(now, CODE_TTL_MS))).toMatchObject({ state: "expired", expiresInMs: 0 });
+  for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) await verifyCode({ ...owner, code: wrongCode(code) });
+  expect(await getCodeStatus(owner, now)).toMatchObject({ state: "spent", triesLeft: 0 });
+});
+
+test("the code itself is not in the database", async () => {
+  const owner = freshOwner();
+  const code = await receiveCode(owner);
+  const row = await read.oneTimeCode.findUniqueOrThrow({ where: { phone_purpose_asker: owner } });
+  expect(Object.values(row)).not.toContain(code);
+  expect(row.codeHmac).toMatch(/^[\w-]{43}$/);
+});
+
+test("a new account activates its invitation in the same breath", async () => {
+  const inviter = await signUp();
+  const invitee = await signUp({ invited: inviter.inviteCode });
+  expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code: inviter.inviteCode } });
+  expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 1 });
+});
+
+test("an unknown invitation makes no account, and its answer says nothing of the code", async () => {
+  const owner = freshOwner();
+  const code = await receiveCode(owner);
+  const invite = drawInviteCode();
+  const answers = await Promise.all([
+    verifyCode({ ...owner, code, invite }),
+    verifyCode({ ...owner, code: wrongCode(code), invite }),
+  ]);
+  expect(answers[0]).toEqual({ ok: false, failure: { name: "invite_unknown" } });
+  expect(answers[1]).toEqual(answers[0]);
+  expect(await read.user.findUnique({ where: { phone: owner.phone } })).toBeNull();
+  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("none");
+});
+
+test("an account that is there already is left as it is by an invitation", async () => {
+  const inviter = await signUp();
+  const { phone, userId } = await signUp();
+  const again = await signUp({ phone, invited: inviter.inviteCode });
+  expect(again.userId).toBe(userId);
+  expect(await getProfile(userId)).toMatchObject({ activated: null });
+  expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 0 });
+});
+
+test("an invite code that is taken is drawn again", async () => {
+  const { inviteCode: taken } = await signUp();
+  const free = drawInviteCode();
+  const draws = [taken, taken, free];
+  const owner = freshOwner();
+  const login = await verifyCode(
+    { ...owner, code: await receiveCode(owner) },
+    { drawInvite: () => draws.shift() ?? free },
+  );
+  expect(login.ok && (await getProfile(login.value.userId))?.inviteCode).toBe(free);
+});
+
+test("no two accounts ever have the same invite code, however the dice fall", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(2), { minLength: 2, maxLength: 6 }), async (dice) => {
+      const few = [drawInviteCode(), drawInviteCode(), drawInviteCode()];
+      const owners = dice.map(() => freshOwner());
+      const codes = await Promise.all(owners.map((owner) => receiveCode(owner)));
+      const logins = await Promise.all(
+        owners.map((owner, at) => {
+          // The first draw is one of the few, the next ones are anybody's.
+          const draws = [few[dice[at] ?? 0] ?? drawInviteCode()];
+          const drawInvite = () => draws.pop() ?? drawInviteCode();
+          return verifyCode({ ...owner, code: codes[at] as OneTimeCode }, { drawInvite });
+        }),
+      );
+      const profiles = await Promise.all(logins.map((login) => getProfile(login.ok ? login.value.userId : 0)));
+      const inviteCodes = profiles.map((profile) => profile?.inviteCode);
+      return !inviteCodes.includes(undefined) && new Set(inviteCodes).size === dice.length;
+    }),
+    { numRuns: 20 },
+  );
+});

@@ -1,0 +1,47 @@
+import { createHmac, hkdfSync, randomInt, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+import { env } from "@/lib/env";
+import type { Phone } from "./phone";
+import { CODE_DIGITS } from "./policy";
+
+/** What a code was asked for; a code for one purpose is worth nothing for another. */
+export type Purpose = "login";
+
+/** Who had a code sent: on the web the browser, by a random name that only its sealed cookie holds. */
+export const Asker = z.uuid().brand<"Asker">();
+export type Asker = z.output<typeof Asker>;
+
+/** Whose code: one phone, one purpose, one asker. */
+export interface CodeOwner {
+  phone: Phone;
+  purpose: Purpose;
+  asker: Asker;
+}
+
+/** A one-time code as a person types it: digits, spaces and dashes between them allowed. The one issue is `code_malformed`. */
+export const OneTimeCode = z
+  .string("code_malformed")
+  .transform((text) => text.normalize("NFKC").replace(/[\s\p{Dash}]/gu, ""))
+  .refine((code) => /^\d{4,10}$/.test(code), "code_malformed")
+  .brand<"OneTimeCode">();
+export type OneTimeCode = z.output<typeof OneTimeCode>;
+
+const KEY_BYTES = 32;
+const key = Buffer.from(hkdfSync("sha256", env.AUTH_SECRET, "", "sarafan one-time code", KEY_BYTES));
+
+/** A code of `CODE_DIGITS` digits from a CSPRNG, leading zeros and all. */
+export function drawOneTimeCode(): OneTimeCode {
+  return randomInt(10 ** CODE_DIGITS)
+    .toString()
+    .padStart(CODE_DIGITS, "0") as OneTimeCode;
+}
+
+/** What is stored instead of the code: an HMAC under a key of ours, so that the table alone can't be searched for it. */
+export function sealCode(code: OneTimeCode, { phone, purpose, asker }: CodeOwner): string {
+  return createHmac("sha256", key).update(`${purpose}\n${phone}\n${asker}\n${code}`).digest("base64url");
+}
+
+/** Whether `code` is the one that was sealed, compared in constant time. */
+export function isSealedCode(sealed: string, code: OneTimeCode, owner: CodeOwner): boolean {
+  return timingSafeEqual(Buffer.from(sealed), Buffer.from(sealCode(code, owner)));
+}
