@@ -1,0 +1,78 @@
+import { getProfile } from "@/lib/core/accounts";
+import type { InviteCode } from "@/lib/core/invite-code";
+import { activateInvite } from "@/lib/core/invites";
+import { requestCode, verifyCode } from "@/lib/core/login";
+import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
+import { formatPhone, Phone } from "@/lib/core/phone";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Somebody who came so many days ago, and the people who came by their code. */
+interface Person {
+  daysAgo: number;
+  brought: Person[];
+}
+
+const person = (daysAgo: number, ...brought: Person[]): Person => ({ daysAgo, brought });
+
+const TOWN = [
+  person(
+    41,
+    person(
+      34,
+      person(32, person(30, person(21), person(9, person(3))), person(28), person(12)),
+      person(27, person(25)),
+      person(24),
+      person(19, person(18), person(17), person(6)),
+      person(16),
+      person(14, person(8, person(2, person(0.1)))),
+      person(11),
+      person(10),
+      person(7),
+      person(5.5),
+      person(4),
+      person(1),
+      person(0.2),
+    ),
+    person(20, person(13)),
+  ),
+  person(15),
+];
+
+let people = 0;
+
+/** A phone of the code range 945, which belongs to no operator; the same ones each time. */
+function nextPhone(): Phone {
+  people += 1;
+  return Phone.parse(`+7945000${String(people).padStart(4, "0")}`);
+}
+
+/** Logs a new person in as anybody does: by the code that was sent. */
+async function logIn(phone: Phone): Promise<number> {
+  const owner = { phone, purpose: "login", asker: Asker.parse(crypto.randomUUID()) } as const;
+  let received = "";
+  await requestCode(owner, {
+    send: async ({ code }) => {
+      received = code;
+      return true;
+    },
+  });
+  const login = await verifyCode({ ...owner, code: OneTimeCode.parse(received) });
+  if (!login.ok) throw new Error(`${phone} could not log in: ${login.failure.name}`);
+  return login.value.userId;
+}
+
+/** Lets a person and everybody they brought settle, and prints a line for each. */
+async function settle({ daysAgo, brought }: Person, inviter: InviteCode | null, indent: string): Promise<void> {
+  const phone = nextPhone();
+  const userId = await logIn(phone);
+  // Where the town stands already this is refused, and nothing changes.
+  if (inviter) await activateInvite({ userId, code: inviter }, new Date(Date.now() - daysAgo * DAY_MS));
+  const profile = await getProfile(userId);
+  if (!profile) throw new Error(`${phone} has no account`);
+  console.log(`${indent}${formatPhone(phone)}  ${profile.inviteCode}`);
+  for (const next of brought) await settle(next, profile.inviteCode, `${indent}  `);
+}
+
+for (const settler of TOWN) await settle(settler, null, "");
+console.log("\nA small town. The second number has the most to show: log in with it.");
