@@ -1,0 +1,69 @@
+import type { IncomingMessage } from "node:http";
+import { env, isLoopback } from "@/lib/env";
+
+/** Written by `markPeer` over whatever a client may have sent under this name. */
+const PEER_HEADER = "x-sarafan-peer";
+/** What proxies add to the requests that they pass on. */
+const FORWARDING_HEADER =
+  /^(x-(forwarded|original|envoy|cluster)-.*|forwarded|via|x-real-ip|x-client-ip|true-client-ip|cf-.*|fastly-.*)$/;
+const LOOPBACK_ADDRESS = /^(127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/;
+
+/**
+ * Notes in a header of ours whether the request comes straight from this machine. Has to run before Next.js reads the
+ * request, because Next.js adds forwarding headers of its own.
+ */
+export function markPeer({ headers, socket }: IncomingMessage): void {
+  const isForwarded = Object.keys(headers).some((name) => FORWARDING_HEADER.test(name));
+  const isDirect = LOOPBACK_ADDRESS.test(socket.remoteAddress ?? "") && !isForwarded;
+  headers[PEER_HEADER] = isDirect ? "loopback" : "remote";
+}
+
+/**
+ * A chain of proxies makes lists of these headers, and a client may send anything. What is left of each is the first of
+ * the list, where that is one: NextAuth builds addresses from them.
+ */
+export function tidyForwarding({ headers }: IncomingMessage): void {
+  const isHost = (text: string) => URL.canParse(`http://${text}`);
+  const isProtocol = (text: string) => text === "http" || text === "https";
+  for (const [name, isValid] of [
+    ["x-forwarded-host", isHost],
+    ["x-forwarded-proto", isProtocol],
+  ] as const) {
+    const [first = ""] = String(headers[name] ?? "").split(",");
+    if (isValid(first.trim())) headers[name] = first.trim();
+    else delete headers[name];
+  }
+}
+
+/**
+ * Whether one-time codes may be shown to whoever asks: only in the demonstration mode, and there only to this machine,
+ * at the address that is ours (a page elsewhere may have a name that resolves here), unless the operator allows more.
+ */
+export function maySeeCodes(headers: Headers): boolean {
+  if (!env.REVEAL_CODES) return false;
+  if (env.ALLOW_DEMO) return true;
+  return headers.get(PEER_HEADER) === "loopback" && isOwnOrigin(`${own.protocol}//${headers.get("host")}`);
+}
+
+/**
+ * Whether a request would change something with a person's cookies on behalf of a page elsewhere, as the browser tells:
+ * by `Origin`, or where there is none by `Sec-Fetch-Site`. Without either it is no browser, and has nobody's cookies but
+ * its own.
+ */
+export function isForeignRequest({ method, headers }: { method: string; headers: Headers }): boolean {
+  if (["GET", "HEAD", "OPTIONS"].includes(method)) return false;
+  const origin = headers.get("origin");
+  if (origin !== null) return !isOwnOrigin(origin);
+  const site = headers.get("sec-fetch-site");
+  return site !== null && site !== "same-origin" && site !== "none";
+}
+
+const own = new URL(env.APP_URL);
+
+/** `APP_URL`'s origin, of which the machine's own names are one while `APP_URL` has one of them. */
+function isOwnOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, port } = new URL(text);
+  const isOwnName = hostname === own.hostname || (isLoopback(hostname) && isLoopback(own.hostname));
+  return protocol === own.protocol && isOwnName && port === own.port;
+}

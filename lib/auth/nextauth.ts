@@ -1,0 +1,144 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { cookies } from "next/headers";
+import { NextRequest } from "next/server";
+import NextAuth, { type AuthError, CredentialsSignin } from "next-auth";
+import Credentials from "next-auth/providers/credentials";
+import { z } from "zod";
+import { InviteCode } from "@/lib/core/invite-code";
+import { type Login, type VerifyCodeFailure, verifyCode } from "@/lib/core/login";
+import { OneTimeCode } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import { SESSION_TTL_MS } from "@/lib/core/policy";
+import type { Result } from "@/lib/core/result";
+import { checkSession, endSession, openSession, type Session } from "@/lib/core/sessions";
+import { env } from "@/lib/env";
+import { isForeignRequest } from "./callers";
+import { COOKIE_OPTIONS, cookieName } from "./cookies";
+import { readPendingLogin } from "./pending-login";
+import { unseal } from "./tokens";
+
+const SESSION_COOKIE = cookieName("sarafan-session");
+/** NextAuth seals its token as `seal` does, with the cookie's name for a purpose. */
+const SESSION_SEAL = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
+
+const LoginCredentials = z.object({ phone: Phone, code: OneTimeCode, invite: InviteCode.nullish() });
+
+/** Why a login was refused; clients of NextAuth's own address read it as `code`. */
+class LoginRefused extends CredentialsSignin {
+  constructor(code: string) {
+    super();
+    this.code = code;
+  }
+}
+
+/** Carries what `verifyCode` answered past NextAuth, which knows but "signed in" and an error's name. */
+const answers = new AsyncLocalStorage<{ answer?: Result<Login, VerifyCodeFailure> }>();
+
+/** What NextAuth logs as errors though it is somebody's typing, or a cookie from before the secret changed. */
+const EXPECTED_ERRORS = ["CredentialsSignin", "InvalidProvider", "JWTSessionError", "MissingCSRF", "UnknownAction"];
+
+const { handlers, signIn, signOut } = NextAuth({
+  secret: env.AUTH_SECRET,
+  trustHost: true,
+  useSecureCookies: env.APP_URL.startsWith("https:"),
+  session: { strategy: "jwt", maxAge: SESSION_TTL_MS / 1000 },
+  cookies: { sessionToken: { name: SESSION_COOKIE, options: COOKIE_OPTIONS } },
+  pages: { signIn: "/login", signOut: "/profile", error: "/login" },
+  providers: [
+    Credentials({
+      credentials: { phone: { type: "tel" }, code: {}, invite: {} },
+      authorize: async (credentials) => {
+        const given = LoginCredentials.safeParse(credentials);
+        if (!given.success) throw new LoginRefused(given.error.issues[0]?.message ?? "credentials_malformed");
+        const asker = (await readPendingLogin())?.asker;
+        if (!asker) throw new LoginRefused("code_not_requested");
+        const answer = await verifyCode({ ...given.data, invite: given.data.invite ?? null, purpose: "login", asker });
+        const store = answers.getStore();
+        if (store) store.answer = answer;
+        if (!answer.ok) throw new LoginRefused(answer.failure.name);
+        const session = await openSession(answer.value.userId);
+        return { id: session.id };
+      },
+    }),
+  ],
+  // The token names our row and says nothing else.
+  callbacks: { jwt: ({ token, user }) => ({ sid: user?.id ?? token.sid }) },
+  logger: {
+    error: (error) => {
+      // biome-ignore lint/suspicious/noConsole: what NextAuth could not do must not go unseen.
+      if (!EXPECTED_ERRORS.includes((error as AuthError).type)) console.error(error);
+    },
+  },
+});
+
+/**
+ * The session of whoever asks, or null. Its row is read each time, so that ending it works at once. Not through NextAuth,
+ * which takes whatever fails meanwhile for a bad cookie and removes it: a database that is busy would log people out.
+ */
+export async function currentSession(): Promise<Session | null> {
+  const token = await unseal(SESSION_SEAL, (await cookies()).get(SESSION_COOKIE)?.value);
+  return token && checkSession(token.sid);
+}
+
+interface AuthRoute {
+  params: Promise<{ nextauth: string[] }>;
+}
+
+/** NextAuth's own addresses, `/api/auth/…`. */
+export async function GET(request: NextRequest, { params }: AuthRoute): Promise<Response> {
+  const [action] = (await params).nextauth;
+  return action === "session" ? answerSession() : handlers.GET(atPublicAddress(request));
+}
+
+export async function POST(request: NextRequest, { params }: AuthRoute): Promise<Response> {
+  if (isForeignRequest(request)) return new Response(null, { status: 403 });
+  const [action] = (await params).nextauth;
+  if (action === "session") return answerSession();
+  if (action === "signout") await endCurrentSession();
+  return handlers.POST(atPublicAddress(request));
+}
+
+/** NextAuth knows the token only; whether there is a session is for its row to say. */
+async function answerSession(): Promise<Response> {
+  const session = await currentSession();
+  return Response.json(session && { expires: session.expiresAt }, {
+    headers: { "Cache-Control": "private, no-store" },
+  });
+}
+
+async function endCurrentSession(): Promise<void> {
+  const session = await currentSession();
+  if (session) await endSession(session.id);
+}
+
+/** Behind a proxy Next knows the address that it listens on; NextAuth's redirects have to lead to the public one. */
+function atPublicAddress(request: NextRequest): NextRequest {
+  const { pathname, search } = request.nextUrl;
+  return new NextRequest(new URL(`${pathname}${search}`, env.APP_URL), request);
+}
+
+/** Logs in whoever types the right code into the browser that asked for it. Only in server actions. */
+export async function logIn(credentials: {
+  phone: Phone;
+  code: OneTimeCode;
+  invite: InviteCode | null;
+}): Promise<Result<Login, VerifyCodeFailure>> {
+  const previous = await currentSession();
+  const store: { answer?: Result<Login, VerifyCodeFailure> } = {};
+  const { invite, ...rest } = credentials;
+  try {
+    await answers.run(store, () => signIn("credentials", { ...rest, ...(invite && { invite }), redirect: false }));
+  } catch (error) {
+    if (!(error instanceof CredentialsSignin) || !store.answer) throw error;
+  }
+  if (!store.answer) throw new Error("NextAuth signed in without asking for the code");
+  if (store.answer.ok && previous) await endSession(previous.id);
+  return store.answer;
+}
+
+/** Ends the session of this browser. Only in server actions. */
+export async function logOut(): Promise<void> {
+  // First the row: without it the cookie is worth nothing, whatever becomes of the rest.
+  await endCurrentSession();
+  await signOut({ redirect: false });
+}
