@@ -1,0 +1,14 @@
+"use client";
+
+import { type ReactNode, useEffect, useRef } from "react";
+
+/** Takes the focus when it appears, because it says what became of the last step. */
+export function Focused({ children }: { children: ReactNode }) {
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => element.current?.focus(), []);
+  return (
+    <div className="outline-none" ref={element} role="status" tabIndex={-1}>
+      {children}
+    </div>
+  );
+}
