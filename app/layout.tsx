@@ -1,0 +1,58 @@
+import type { Metadata, Viewport } from "next";
+import Link from "next/link";
+import { getLocale, getTranslations } from "next-intl/server";
+import type { ReactNode } from "react";
+import { Band } from "@/components/band";
+import { LanguageSwitch } from "@/components/language-switch";
+import { env } from "@/lib/env";
+import { switchLanguage } from "./actions";
+import "./globals.css";
+
+export const viewport: Viewport = {
+  themeColor: [
+    { media: "(prefers-color-scheme: light)", color: "#f6f0e4" },
+    { media: "(prefers-color-scheme: dark)", color: "#161210" },
+  ],
+};
+
+export async function generateMetadata(): Promise<Metadata> {
+  const t = await getTranslations();
+  return {
+    metadataBase: new URL(env.APP_URL),
+    title: { default: t("brand"), template: `%s · ${t("brand")}` },
+    description: t("description"),
+    applicationName: t("brand"),
+    // Numbers on these pages are not there to be called.
+    formatDetection: { telephone: false },
+  };
+}
+
+export default async function RootLayout({ children }: { children: ReactNode }) {
+  const [t, locale] = await Promise.all([getTranslations(), getLocale()]);
+  return (
+    <html lang={locale}>
+      <body>
+        <a
+          className="sr-only focus:not-sr-only focus:absolute focus:top-2 focus:left-2 focus:z-10 focus:rounded-card focus:bg-card focus:px-4 focus:py-3 focus:outline-offset-0"
+          href="#content"
+        >
+          {t("header.skip")}
+        </a>
+        <Band />
+        <header className="mx-auto flex max-w-page flex-wrap items-baseline justify-between gap-x-4 px-5 pt-4">
+          <Link
+            aria-label={t("header.home")}
+            className="inline-flex min-h-11 items-center font-bold text-title tracking-heading"
+            href="/"
+          >
+            {t("brand")}
+          </Link>
+          <LanguageSwitch action={switchLanguage} current={locale} label={t("header.language")} />
+        </header>
+        <main className="mx-auto max-w-page px-5 pt-8 pb-20 sm:pt-10" id="content" tabIndex={-1}>
+          {children}
+        </main>
+      </body>
+    </html>
+  );
+}
