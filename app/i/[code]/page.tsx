@@ -1,0 +1,149 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { notFound, redirect } from "next/navigation";
+import { getTranslations } from "next-intl/server";
+import { cache } from "react";
+import { MaskedPhone } from "@/components/masked-phone";
+import { Sheet } from "@/components/sheet";
+import { SubmitButton } from "@/components/submit-button";
+import { Ticket, TicketCode } from "@/components/ticket";
+import { currentSession } from "@/lib/auth/nextauth";
+import { getProfile } from "@/lib/core/accounts";
+import { InviteCode } from "@/lib/core/invite-code";
+import { type ActivateInviteFailure, getInvite, type Invite, previewInvite } from "@/lib/core/invites";
+import { acceptInvitation, activateInvitation } from "../actions";
+
+type Invitation = { name: "invited" | "asked"; invite: Invite } | ActivateInviteFailure;
+
+/** What the invitation in the address is to whoever looks at it. */
+const findInvitation = cache(async (code: InviteCode | null): Promise<Invitation> => {
+  if (!code) return { name: "invite_unknown" };
+  const session = await currentSession();
+  if (!session) {
+    const found = await getInvite(code);
+    return found.ok ? { name: "invited", invite: found.value } : found.failure;
+  }
+  // People look at their own link to check it, whatever else would be a reason to refuse it, too.
+  const profile = await getProfile(session.userId);
+  if (profile?.inviteCode === code) return { name: "invite_own" };
+  const found = await previewInvite({ userId: session.userId, code });
+  return found.ok ? { name: "asked", invite: found.value } : found.failure;
+});
+
+const TITLES = {
+  invited: "title",
+  asked: "confirmTitle",
+  invite_unknown: "unknownTitle",
+  invite_own: "ownTitle",
+  invite_circular: "circularTitle",
+  invite_already_activated: "alreadyTitle",
+} as const;
+
+/** The code in an address as it came, percent signs and all, or null. */
+function readCode(segment: string): InviteCode | null {
+  return InviteCode.safeParse(decodeURIComponent(segment)).data ?? null;
+}
+
+export async function generateMetadata({ params }: PageProps<"/i/[code]">): Promise<Metadata> {
+  const t = await getTranslations();
+  const invitation = await findInvitation(readCode((await params).code));
+  const title = t(`invitation.${TITLES[invitation.name]}`);
+  if (!("invite" in invitation)) return { title, robots: { index: false } };
+  const description = t.markup("invitation.from", { phone: () => invitation.invite.inviter });
+  return {
+    title,
+    description,
+    robots: { index: false },
+    openGraph: { title: t("invitation.title"), description, siteName: t("brand"), type: "website" },
+  };
+}
+
+export default async function InvitationPage({ params }: PageProps<"/i/[code]">) {
+  const segment = (await params).code;
+  const code = readCode(segment);
+  if (code && code !== segment) redirect(`/i/${code}`);
+  const [t, invitation] = await Promise.all([getTranslations("invitation"), findInvitation(code)]);
+  switch (invitation.name) {
+    case "invited":
+      return <Invited invite={invitation.invite} />;
+    case "asked":
+      return <Asked invite={invitation.invite} />;
+    case "invite_unknown":
+      return notFound();
+    case "invite_own":
+      return <Refused lead={t("ownLead")} title={t("ownTitle")} />;
+    case "invite_circular":
+      return <Refused lead={t("circularLead")} title={t("circularTitle")} />;
+    case "invite_already_activated":
+      return <Refused lead={t("alreadyLead", { code: invitation.activated })} title={t("alreadyTitle")} />;
+  }
+}
+
+async function Invited({ invite }: { invite: Invite }) {
+  const t = await getTranslations("invitation");
+  return (
+    <Sheet>
+      <h1>{t.rich("from", { phone: () => <MaskedPhone phone={invite.inviter} /> })}</h1>
+      <p className="mt-4 mb-8 text-soft">{t("lead")}</p>
+      <InviteTicket action={acceptInvitation} code={invite.code} submit={t("accept")} />
+    </Sheet>
+  );
+}
+
+async function Asked({ invite }: { invite: Invite }) {
+  const t = await getTranslations("invitation");
+  return (
+    <Sheet>
+      <h1>{t("confirmTitle")}</h1>
+      <p className="mt-4 mb-8">
+        {t.rich("confirmFrom", { phone: () => <MaskedPhone phone={invite.inviter} /> })} {t("confirmLead")}
+      </p>
+      <InviteTicket action={activateInvitation} code={invite.code} submit={t("activate")} />
+      <p className="mt-4">
+        <Link className="link" href="/profile">
+          {t("later")}
+        </Link>
+      </p>
+    </Sheet>
+  );
+}
+
+/** The code on a ticket, whose stub is what one does with it. */
+async function InviteTicket({
+  code,
+  submit,
+  action,
+}: {
+  code: InviteCode;
+  submit: string;
+  action: (form: FormData) => Promise<void>;
+}) {
+  const t = await getTranslations("invitation");
+  return (
+    <Ticket
+      stub={
+        <form action={action} className="w-full">
+          <input name="code" type="hidden" value={code} />
+          <SubmitButton pending={submit}>{submit}</SubmitButton>
+        </form>
+      }
+      upright
+    >
+      <p className="mb-1 font-semibold text-small text-soft">{t("code")}</p>
+      <TicketCode code={code} />
+    </Ticket>
+  );
+}
+
+async function Refused({ title, lead }: { title: string; lead: string }) {
+  const t = await getTranslations("invitation");
+  return (
+    <Sheet>
+      <h1>{title}</h1>
+      <p className="mt-4 mb-8 text-soft">{lead}</p>
+      <Link className="button" href="/profile">
+        {t("toProfile")}
+      </Link>
+    </Sheet>
+  );
+}

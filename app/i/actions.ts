@@ -1,0 +1,41 @@
+"use server";
+
+import { RedirectType, redirect } from "next/navigation";
+import type { InviteFieldState } from "@/components/invite-field";
+import { currentSession } from "@/lib/auth/nextauth";
+import { updatePendingLogin } from "@/lib/auth/pending-login";
+import { InviteCode } from "@/lib/core/invite-code";
+import { activateInvite } from "@/lib/core/invites";
+
+/** Leads from a typed code to its invitation. */
+export async function openInvitation(state: InviteFieldState, form: FormData): Promise<InviteFieldState> {
+  const typed = String(form.get("code") ?? "");
+  const code = InviteCode.safeParse(typed);
+  if (code.success) return redirect(`/i/${code.data}`);
+  const error = typed.trim() ? "invite_code_malformed" : "invite_code_missing";
+  return { typed, error, attempt: (state?.attempt ?? 0) + 1 };
+}
+
+/** Takes the invitation along to the login; whoever logged in meanwhile, in another tab, is asked at once. */
+export async function acceptInvitation(form: FormData): Promise<void> {
+  const code = readCode(form);
+  if (await currentSession()) redirect(`/i/${code}`, RedirectType.replace);
+  await updatePendingLogin({ invite: code });
+  redirect("/login");
+}
+
+/** Activates the code for good. A refusal is told by the invitation's own page, which knows the reason as well. */
+export async function activateInvitation(form: FormData): Promise<void> {
+  const code = readCode(form);
+  const session = await currentSession();
+  if (!session) return acceptInvitation(form);
+  const activated = await activateInvite({ userId: session.userId, code });
+  if (!activated.ok) redirect(`/i/${code}`, RedirectType.replace);
+  await updatePendingLogin({ invite: null });
+  redirect("/profile?done=activated", RedirectType.replace);
+}
+
+/** The code that a form of ours carries; one that carries none was tampered with, and leads to the first page. */
+function readCode(form: FormData): InviteCode {
+  return InviteCode.safeParse(form.get("code")).data ?? redirect("/");
+}

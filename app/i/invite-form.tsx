@@ -1,0 +1,20 @@
+import { getTranslations } from "next-intl/server";
+import { InviteField } from "@/components/invite-field";
+import { openInvitation } from "./actions";
+
+/** The field for a code that somebody passed on, by voice or on paper. */
+export async function InviteForm() {
+  const t = await getTranslations("inviteField");
+  return (
+    <InviteField
+      action={openInvitation}
+      words={{
+        label: t("label"),
+        hint: t("hint"),
+        submit: t("submit"),
+        offline: t("offline"),
+        errors: { invite_code_missing: t("missing"), invite_code_malformed: t("malformed") },
+      }}
+    />
+  );
+}
