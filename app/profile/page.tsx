@@ -1,0 +1,260 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { redirect } from "next/navigation";
+import { getFormatter, getLocale, getTimeZone, getTranslations } from "next-intl/server";
+import { CopyButton } from "@/components/copy-button";
+import { Focused } from "@/components/focused";
+import { Growth } from "@/components/growth";
+import { MaskedPhone } from "@/components/masked-phone";
+import { Moment } from "@/components/moment";
+import { Notice } from "@/components/notice";
+import { QrCode } from "@/components/qr-code";
+import { ShareButton } from "@/components/share-button";
+import { Ticket, TicketCode } from "@/components/ticket";
+import { currentSession } from "@/lib/auth/nextauth";
+import { getProfile, type Profile } from "@/lib/core/accounts";
+import type { InviteCode } from "@/lib/core/invite-code";
+import { listReferrals, listReferralTimes, ReferralCursor } from "@/lib/core/invites";
+import { formatPhone, maskPhone } from "@/lib/core/phone";
+import { env } from "@/lib/env";
+import { InviteForm } from "../i/invite-form";
+import { leave } from "./actions";
+
+/** Fewer steps than these are no staircase. */
+const GROWTH_STEPS_MIN = 3;
+
+export async function generateMetadata(): Promise<Metadata> {
+  const t = await getTranslations("profile");
+  return { title: t("title"), robots: { index: false } };
+}
+
+export default async function ProfilePage({ searchParams }: PageProps<"/profile">) {
+  const session = await currentSession();
+  const profile = session && (await getProfile(session.userId));
+  if (!profile) redirect("/login");
+  const [t, query] = await Promise.all([getTranslations("profile"), searchParams]);
+  return (
+    <>
+      <h1 className="sr-only">{t("title")}</h1>
+      {query.done === "activated" && profile.activated?.inviter && <Welcome inviter={profile.activated.inviter} />}
+      <InviteTicket code={profile.inviteCode} />
+      <div className="mt-12 grid gap-12 md:grid-cols-[1fr_340px]">
+        <Referrals
+          after={ReferralCursor.safeParse(query.after).data ?? null}
+          areNumbersShown={query.numbers === "shown"}
+          total={profile.referralCount}
+          userId={session.userId}
+        />
+        {/* On a narrow screen what is still to be done comes before the list, what is done after it. */}
+        <aside aria-labelledby="activation" className={profile.activated ? "" : "order-first md:order-none"}>
+          <div className="rounded-card border border-line p-5">
+            {profile.activated ? <Activated activated={profile.activated} /> : <ActivateForm />}
+          </div>
+        </aside>
+      </div>
+      <div className="mt-14 flex flex-wrap items-center gap-x-3 border-t border-line pt-3 text-small text-soft">
+        <p>{t("signedInAs", { phone: formatPhone(profile.phone) })}</p>
+        <form action={leave}>
+          <button className="link text-ink" type="submit">
+            {t("logOut")}
+          </button>
+        </form>
+      </div>
+    </>
+  );
+}
+
+async function Welcome({ inviter }: { inviter: string }) {
+  const t = await getTranslations("profile");
+  return (
+    <div className="mb-6">
+      <Focused>
+        <Notice>{t.rich("activatedNow", { phone: () => <MaskedPhone phone={inviter} /> })}</Notice>
+      </Focused>
+    </div>
+  );
+}
+
+async function InviteTicket({ code }: { code: InviteCode }) {
+  const t = await getTranslations("profile");
+  const url = `${env.APP_URL}/i/${code}`;
+  const text = t("shareText", { code });
+  const [shownUrl, shownText] = [encodeURIComponent(url), encodeURIComponent(text)];
+  const services = [
+    { name: "Telegram", href: `https://t.me/share/url?url=${shownUrl}&text=${shownText}` },
+    { name: "WhatsApp", href: `https://wa.me/?text=${encodeURIComponent(`${text} ${url}`)}` },
+    { name: "VK", href: `https://vk.com/share.php?url=${shownUrl}&title=${shownText}` },
+  ];
+  return (
+    <Ticket
+      stub={
+        <div className="size-[236px]">
+          <QrCode label={t("qr")} text={url} />
+        </div>
+      }
+    >
+      <h2 className="font-semibold text-small text-soft tracking-normal">{t("yourCode")}</h2>
+      <TicketCode code={code} />
+      <p className="mt-2 text-small text-soft">{t("dictate")}</p>
+      <p className="mt-4 font-medium">
+        <span className="sr-only select-none">{t("link")}: </span>
+        <span className="select-all break-all">{url}</span>
+      </p>
+      <div className="mt-4">
+        <CopyButton done={t("copied")} failed={t("copyFailed")} label={t("copy")} text={url} />
+      </div>
+      {/* Two and two or all in a row: the share sheet, which comes late and not everywhere, moves nothing. */}
+      <ul className="mt-2.5 grid grid-cols-2 gap-2.5 lg:auto-cols-fr lg:grid-flow-col lg:grid-cols-none">
+        <ShareButton label={t("share")} text={text} url={url} />
+        {services.map(({ name, href }) => (
+          <li className="last:odd:col-span-2 lg:last:odd:col-span-1" key={name}>
+            <a
+              aria-label={t("shareVia", { service: name })}
+              className="button-quiet"
+              href={href}
+              rel="noopener noreferrer"
+              target="_blank"
+            >
+              {name}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </Ticket>
+  );
+}
+
+async function Referrals({
+  userId,
+  total,
+  after,
+  areNumbersShown,
+}: {
+  userId: number;
+  total: number;
+  after: ReferralCursor | null;
+  areNumbersShown: boolean;
+}) {
+  const now = new Date();
+  const [t, format, locale, timeZone, { referrals, next }, times] = await Promise.all([
+    getTranslations("profile"),
+    getFormatter(),
+    getLocale(),
+    getTimeZone(),
+    listReferrals(userId, { after }),
+    listReferralTimes(userId),
+  ]);
+  const first = times[0];
+  const numbers = areNumbersShown ? { numbers: "shown" } : {};
+  const position = after ? { after: ReferralCursor.encode(after) } : {};
+  return (
+    <section aria-labelledby="referrals" className="min-w-0">
+      <h2 id="referrals">{t("referrals", { count: total })}</h2>
+      {total === 0 && <p className="mt-3 text-soft">{t("noReferrals")}</p>}
+      {first && times.length >= GROWTH_STEPS_MIN && (
+        <div className="mt-5">
+          <Growth
+            label={t("growth", {
+              first: format.dateTime(first, { dateStyle: "long" }),
+              from: total - times.length + 1,
+              to: total,
+            })}
+            now={now}
+            times={times}
+          />
+          <p aria-hidden="true" className="mt-1 flex justify-between text-tiny text-soft">
+            <span>
+              {total - times.length + 1} · <Moment at={first} locale={locale} now={now} timeZone={timeZone} />
+            </span>
+            <span>
+              {t("growthNow")} · {total}
+            </span>
+          </p>
+        </div>
+      )}
+      {referrals.length > 0 && (
+        <Link
+          className="link mt-3 text-small"
+          href={{
+            pathname: "/profile",
+            query: { ...position, ...(!areNumbersShown && { numbers: "shown" }) },
+            hash: "referrals",
+          }}
+          replace
+          scroll={false}
+        >
+          {areNumbersShown ? t("hideNumbers") : t("showNumbers")}
+        </Link>
+      )}
+      {referrals.length > 0 && (
+        <ul className="mt-1 border-t border-line">
+          {referrals.map(({ phone, activatedAt }, at) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a key goes to the browser, so it is neither phone nor account.
+            <li className="flex flex-wrap justify-between gap-x-4 border-b border-line py-3.5" key={at}>
+              <span className="tabular-nums">
+                {areNumbersShown ? formatPhone(phone) : <MaskedPhone phone={maskPhone(phone)} />}
+              </span>
+              <span className="text-soft">
+                <Moment at={activatedAt} locale={locale} now={now} timeZone={timeZone} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div className="mt-4 flex flex-wrap gap-x-6 text-small">
+        {next && (
+          <Link
+            className="link"
+            href={{
+              pathname: "/profile",
+              query: { after: ReferralCursor.encode(next), ...numbers },
+              hash: "referrals",
+            }}
+          >
+            {t("more")}
+          </Link>
+        )}
+        {after && (
+          <Link className="link" href={{ pathname: "/profile", query: numbers, hash: "referrals" }}>
+            {t("newest")}
+          </Link>
+        )}
+      </div>
+    </section>
+  );
+}
+
+async function Activated({ activated }: { activated: NonNullable<Profile["activated"]> }) {
+  const [t, locale, timeZone] = await Promise.all([getTranslations("profile"), getLocale(), getTimeZone()]);
+  const { code, inviter, activatedAt } = activated;
+  return (
+    <>
+      <h2 className="font-semibold text-small text-soft tracking-normal" id="activation">
+        {inviter ? (
+          <>
+            {t("cameBy")} <MaskedPhone phone={inviter} />
+          </>
+        ) : (
+          t("cameByGone")
+        )}
+      </h2>
+      <p className="mt-1 font-extrabold text-code-small tracking-code">{code}</p>
+      <p className="mt-1 text-small text-soft">
+        {t.rich("activatedAt", {
+          time: () => <Moment at={activatedAt} locale={locale} now={new Date()} timeZone={timeZone} />,
+        })}
+      </p>
+    </>
+  );
+}
+
+async function ActivateForm() {
+  const t = await getTranslations("profile");
+  return (
+    <>
+      <h2 id="activation">{t("activateTitle")}</h2>
+      <p className="mt-2 mb-5 text-small text-soft">{t("activateLead")}</p>
+      <InviteForm />
+    </>
+  );
+}
