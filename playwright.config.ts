@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { defineConfig, devices } from "playwright/test";
+import { makeDatabase } from "./scripts/test-database";
+
+// This file is read once by the runner, which makes a folder, and once by each worker before any test. Tests of the
+// core run inside the worker, so that is where lib/env finds its settings; servers under test get settings of their own.
+const { TEST_WORKER_INDEX } = process.env;
+if (TEST_WORKER_INDEX === undefined) {
+  const folder = mkdtempSync(path.join(tmpdir(), "sarafan-core-"));
+  process.env.TEST_FOLDER = folder;
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+} else {
+  const database = path.join(process.env.TEST_FOLDER ?? tmpdir(), `${TEST_WORKER_INDEX}.db`);
+  makeDatabase(database);
+  Object.assign(process.env, {
+    DATABASE_URL: `file:${database}`,
+    AUTH_SECRET: "a secret that only the tests of the core know",
+    CONSOLE_DELAY_MS: "0",
+  });
+}
+
+const { CHROMIUM_PATH } = process.env;
+
+export default defineConfig({
+  fullyParallel: true,
+  workers: 2,
+  retries: 0,
+  forbidOnly: Boolean(process.env.CI),
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: [["list"], ["./scripts/tally.ts"]],
+  use: { locale: "ru-RU", trace: "retain-on-failure" },
+  projects: [
+    { name: "core", testDir: ".", testMatch: ["lib/**/*.test.ts", "messages/**/*.test.ts"] },
+    { name: "scripts", testDir: "scripts", testMatch: "**/*.test.ts", timeout: 120_000 },
+    { name: "api", testDir: "e2e/api", testMatch: "**/*.spec.ts" },
+    {
+      name: "ui",
+      testDir: "e2e/ui",
+      testMatch: "**/*.spec.ts",
+      use: {
+        ...devices["Desktop Chrome"],
+        locale: "ru-RU",
+        launchOptions: {
+          ...(CHROMIUM_PATH ? { executablePath: CHROMIUM_PATH } : {}),
+          args: [
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            // Chromium refuses its sandbox to root.
+            ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+          ],
+        },
+      },
+    },
+  ],
+});

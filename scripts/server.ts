@@ -1,0 +1,42 @@
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { readSettings } from "./settings";
+import { NEXT } from "./site";
+import { runNode } from "./tool.mjs";
+
+type Settings = Awaited<ReturnType<typeof readSettings>>;
+
+/**
+ * Runs Next until it is asked to end, by Ctrl-C or a signal, which is success, or until it ends by itself, which is
+ * not. Never returns.
+ */
+export async function runServer(mode: "start" | "dev", env: Settings): Promise<never> {
+  const server = runNode(
+    ["--import", "./scripts/unused-sockets.mjs", NEXT, mode, "-H", env.HOST, "-p", `${env.PORT}`],
+    {
+      env: { NODE_ENV: mode === "dev" ? "development" : "production" },
+      output: "inherit",
+    },
+  );
+  void greet(env);
+  const { code, interrupted } = await server;
+  process.exit(interrupted ? 0 : code);
+}
+
+async function greet({ HOST, PORT, APP_URL, REVEAL_CODES }: Settings) {
+  while (!(await accepts(HOST, PORT))) await sleep(50);
+  if (REVEAL_CODES) {
+    console.log(
+      "\nThis is a demonstration: codes are shown here and on the page, so anybody can log in as anybody. REVEAL_CODES=false turns that off.",
+    );
+  }
+  console.log(`\nSarafan is at ${APP_URL} (Ctrl-C ends it)\n`);
+}
+
+function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.end());
+  });
+}

@@ -1,0 +1,39 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { hashSources, isStampedWith } from "./stamp";
+import { runNode, takeStep } from "./tool.mjs";
+
+export const NEXT = "node_modules/next/dist/bin/next";
+const BUILD_STAMP = ".next/sources";
+
+/** What a build is made of. What has no part in it, such as tests, may change without a new one. */
+const SOURCES = [
+  "app",
+  "components",
+  "lib",
+  "messages",
+  "public",
+  "prisma/schema.prisma",
+  "instrumentation.ts",
+  "next.config.ts",
+  "postcss.config.mjs",
+  "proxy.ts",
+  "tailwind.config.ts",
+  "tsconfig.json",
+  "package.json",
+  "package-lock.json",
+];
+
+const isSource = (file: string) => !file.startsWith("lib/db/generated/") && !/\.test\.tsx?$/.test(file);
+
+/** Builds the site unless it has been built from these very sources. The stamp is taken off first and put on last. */
+export async function buildSite() {
+  const sources = hashSources(SOURCES, isSource);
+  if (isStampedWith(BUILD_STAMP, sources)) return;
+  rmSync(BUILD_STAMP, { force: true });
+  await takeStep(
+    "Building",
+    () => runNode([NEXT, "build"], { env: { NODE_ENV: "production" } }),
+    "The site could not be built; Next's reasons are above.",
+  );
+  writeFileSync(BUILD_STAMP, sources);
+}

@@ -1,0 +1,158 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { text } from "node:stream/consumers";
+import Database from "better-sqlite3";
+import { test as base, expect, findFreePort } from "../e2e/fixtures";
+import { cleanEnvironment } from "./environment";
+
+const test = base.extend<{ folder: string }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+  folder: async ({}, use) => {
+    const folder = mkdtempSync(path.join(tmpdir(), "sarafan-start-"));
+    await use(folder);
+    rmSync(folder, { recursive: true });
+  },
+});
+
+test.describe("a start that can't be is refused in one sentence", () => {
+  test("when the port is taken", async ({ folder }) => {
+    const neighbour = await listen(0);
+    const { port } = neighbour.address() as { port: number };
+    const { code, sentences } = await start({ PORT: String(port), DATABASE_URL: `file:${folder}/sarafan.db` });
+    neighbour.close();
+    expect(sentences).toEqual([`Port ${port} is taken already; choose another one: PORT=${port + 1} npm start`]);
+    expect(code).toBe(1);
+  });
+
+  test("when there is a file where the data folder should be", async ({ folder }) => {
+    const file = path.join(folder, "data");
+    writeFileSync(file, "");
+    const { code, sentences } = await start({ DATABASE_URL: `file:${file}/sarafan.db` });
+    expect(sentences).toEqual([expect.stringContaining(`The data folder ${file} can't be used (EEXIST)`)]);
+    expect(code).toBe(1);
+  });
+
+  test("when the data folder can't be made", async () => {
+    test.skip(process.platform !== "linux", "only Linux has a folder that refuses even root");
+    const { code, sentences } = await start({ DATABASE_URL: "file:/proc/sarafan/sarafan.db" });
+    expect(sentences).toEqual([expect.stringContaining("The data folder /proc/sarafan can't be used (ENOENT)")]);
+    expect(code).toBe(1);
+  });
+
+  test("when a number is out of bounds", async ({ folder }) => {
+    const { code, sentences } = await start({ DATABASE_URL: `file:${folder}/sarafan.db`, CODE_DIGITS: "99" });
+    expect(sentences).toEqual([expect.stringContaining("The setting CODE_DIGITS must be")]);
+    expect(code).toBe(1);
+  });
+
+  test("one for each setting when several are wrong", async ({ folder }) => {
+    const { code, sentences } = await start({
+      DATABASE_URL: `file:${folder}/sarafan.db`,
+      PORT: "the usual",
+      CONSOLE_DELAY_MS: "soon",
+      DEFAULT_COUNTRY: "Narnia",
+      APP_URL: "example",
+    });
+    expect(sentences.map((sentence) => sentence.split(" ").slice(0, 3).join(" ")).sort()).toEqual([
+      "The setting APP_URL",
+      "The setting CONSOLE_DELAY_MS",
+      "The setting DEFAULT_COUNTRY",
+      "The setting PORT",
+    ]);
+    expect(code).toBe(1);
+  });
+
+  for (const { where, settings, named } of [
+    { where: "at an address beyond this machine", settings: { APP_URL: "https://sarafan.example" }, named: "APP_URL" },
+    { where: "on every network of this machine", settings: { HOST: "0.0.0.0" }, named: "HOST" },
+    {
+      where: "in production on Vercel",
+      settings: { VERCEL_ENV: "production", ALLOW_DEMO: "true" },
+      named: "production",
+    },
+  ]) {
+    test(`when codes would be revealed ${where}`, async ({ folder }) => {
+      const { code, sentences } = await start({ DATABASE_URL: `file:${folder}/sarafan.db`, ...settings });
+      expect(sentences).toEqual([expect.stringMatching(/^The setting REVEAL_CODES must be false/)]);
+      expect(sentences[0]).toContain(named);
+      expect(code).toBe(1);
+    });
+  }
+
+  test("when Node is too old", async () => {
+    const pretend = `Object.defineProperty(process, "version", { value: "v18.20.8" });
+      Object.defineProperty(process, "versions", { value: { ...process.versions, node: "18.20.8" } });`;
+    const { code, sentences } = await start({}, ["--import", `data:text/javascript,${encodeURIComponent(pretend)}`]);
+    expect(sentences).toEqual([expect.stringMatching(/^Sarafan needs Node 20\.19 or newer .* this is v18\.20\.8\./)]);
+    expect(code).toBe(1);
+  });
+});
+
+test("a database that is somebody else's is left alone, with Prisma's own words", async ({ folder }) => {
+  const file = path.join(folder, "sarafan.db");
+  new Database(file).exec("CREATE TABLE theirs (id INTEGER)").close();
+  const { code, sentences } = await start({ DATABASE_URL: `file:${file}` });
+  expect(sentences).toContainEqual(expect.stringContaining("P3005"));
+  expect(sentences.at(-1)).toMatch(/^The database could not be brought up to date/);
+  expect(code).toBe(1);
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`${signal} ends the server in peace and frees its port`, async ({ startServer }) => {
+    const server = await startServer();
+    expect(await server.stop(signal)).toBe(0);
+    (await listen(server.port)).close();
+  });
+}
+
+test("the secret is its owner's alone and stays the same", async ({ startServer }) => {
+  const server = await startServer();
+  const file = path.join(server.dataFolder, "auth-secret");
+  const secret = readFileSync(file, "utf8");
+  expect(Buffer.from(secret, "base64url")).toHaveLength(48);
+  if (process.platform !== "win32") expect(statSync(file).mode & 0o777).toBe(0o600);
+  await server.stop();
+  await server.start();
+  expect(readFileSync(file, "utf8")).toBe(secret);
+});
+
+test("a second start does nothing twice", async ({ startServer }) => {
+  const server = await startServer();
+  const first = server.output();
+  expect(first).toContain("Preparing the database …");
+  await server.stop();
+  await server.start();
+  expect(server.output().slice(first.length)).not.toContain(" … ");
+});
+
+test("a demonstration says what it is, and how to end it", async ({ startServer }) => {
+  const [demonstration, earnest] = await Promise.all([startServer(), startServer({ REVEAL_CODES: false })]);
+  await expect.poll(() => demonstration.output()).toContain("REVEAL_CODES=false");
+  await expect.poll(() => earnest.output()).toContain("Sarafan is at");
+  expect(earnest.output()).not.toContain("REVEAL_CODES");
+});
+
+/** Starts a server that is expected to refuse; resolves to its exit code and the lines it left on stderr. */
+async function start(settings: Record<string, string>, nodeArgs: string[] = []) {
+  const env = cleanEnvironment({ PORT: String(await findFreePort()), ...settings });
+  const child = spawn(process.execPath, [...nodeArgs, "scripts/run.mjs", "serve"], {
+    env,
+    stdio: ["ignore", "ignore", "pipe"],
+    timeout: 60_000,
+    killSignal: "SIGKILL",
+  });
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
+  expect(stderr, "no stack").not.toMatch(/^\s+at /m);
+  return { code, sentences: stderr.split("\n").filter((line) => line !== "") };
+}
+
+/** Listens on a port of this machine; rejects when somebody else does. */
+async function listen(port: number): Promise<Server> {
+  const server = createServer().listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
