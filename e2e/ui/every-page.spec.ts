@@ -1,0 +1,146 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { BrowserContext, Page } from "playwright/test";
+import { expect, test } from "../fixtures";
+import { acceptInvitation, askForCode, enterCode, logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+interface Finding {
+  id: string;
+  impact: string | null;
+  nodes: { html: string; failureSummary?: string }[];
+}
+
+/** What axe calls serious or worse on the page as it stands. */
+async function findSeriousProblems(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const violations = await page.evaluate<Finding[]>(
+    "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((run) => run.violations)",
+  );
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`,
+    );
+}
+
+/** Walks through every page and state there is, and calls `inspect` at each. */
+async function visitEveryPage(
+  {
+    context,
+    freshPhone,
+    codeFor,
+  }: { context: BrowserContext; freshPhone: () => string; codeFor: (phone: string) => Promise<string> },
+  inspect: (page: Page, name: string) => Promise<void>,
+): Promise<void> {
+  const look = async (seen: Page, name: string) => {
+    await expect(seen, name).toHaveTitle(/\S/);
+    await inspect(seen, name);
+  };
+  const page = await context.newPage();
+  const visit = async (path: string, name = path) => {
+    await page.goto(path);
+    await look(page, name);
+  };
+  const anna = freshPhone();
+  await visit("/login?step=code", "code that is lost");
+  await visit("/", "home");
+  await visit("/nowhere", "not found");
+  await visit("/i/ZZZZ99", "unknown code");
+  await page.getByLabel("Код приглашения", { exact: true }).fill("нет");
+  await page.getByRole("button", { name: "Посмотреть приглашение" }).click();
+  await expect(page.getByText("В коде приглашения шесть знаков")).toBeVisible();
+  await look(page, "malformed code");
+
+  await visit("/login", "login");
+  await page.getByLabel("Номер телефона").fill("12");
+  await page.getByRole("button", { name: "Получить код" }).click();
+  await expect(page.getByText("не похоже на номер")).toBeVisible();
+  await look(page, "login, wrong number");
+  await askForCode(page, anna);
+  await look(page, "code");
+  const code = await codeFor(anna);
+  await enterCode(page, wrongCode(code));
+  await expect(page.getByText("Код не подошёл")).toBeVisible();
+  await look(page, "code, wrong");
+  await page.goto("/login?step=phone");
+  await look(page, "login, number to be changed");
+  await page.goto("/login?step=code");
+  await enterCode(page, code);
+  const annasCode = await readInviteCode(page);
+  await look(page, "profile, empty");
+  await visit(`/i/${annasCode}`, "own code");
+  await page.goto("/profile");
+  await logOut(page);
+
+  await visit(`/i/${annasCode}`, "invitation");
+  await acceptInvitation(page, annasCode);
+  await look(page, "login, invited");
+  await logIn(page, freshPhone(), codeFor);
+  const guestsCode = await readInviteCode(page);
+  await look(page, "profile, came by a code");
+  await page.goto("/profile");
+  await logOut(page);
+  for (let guests = 0; guests < 2; guests += 1) {
+    await acceptInvitation(page, annasCode);
+    await logIn(page, freshPhone(), codeFor);
+    await readInviteCode(page);
+    await logOut(page);
+  }
+
+  await logIn(page, anna, codeFor);
+  await readInviteCode(page);
+  await look(page, "profile, with people");
+  await visit("/profile?numbers=shown", "profile, numbers shown");
+  await visit(`/i/${guestsCode}`, "circle");
+  const { page: other, inviteCode } = await signUp(
+    (await context.browser()?.newContext({ baseURL: new URL(page.url()).origin })) ?? context,
+    freshPhone(),
+    codeFor,
+  );
+  await other.context().close();
+  await visit(`/i/${inviteCode}`, "activate");
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`axe finds nothing serious on any page, ${colorScheme}`, async ({ browser, freshPhone, codeFor, baseURL }) => {
+    test.slow();
+    const context = await browser.newContext({ baseURL: baseURL ?? "", colorScheme, locale: "ru-RU" });
+    await visitEveryPage({ context, freshPhone, codeFor }, async (page, name) => {
+      expect(await findSeriousProblems(page), name).toEqual([]);
+    });
+  });
+}
+
+test("no page is wider than a screen of 360 px, none fetches anything from elsewhere or breaks in the console", async ({
+  browser,
+  freshPhone,
+  codeFor,
+  baseURL,
+}) => {
+  test.slow();
+  const context = await browser.newContext({
+    baseURL: baseURL ?? "",
+    viewport: { width: 360, height: 720 },
+    isMobile: true,
+    hasTouch: true,
+    locale: "ru-RU",
+  });
+  const elsewhere: string[] = [];
+  const complaints: string[] = [];
+  context.on("request", (request) => {
+    if (!request.url().startsWith(baseURL ?? "") && !request.url().startsWith("data:")) elsewhere.push(request.url());
+  });
+  context.on("console", (message) => {
+    // The browser says so of each page that is not found.
+    if (message.type() === "error" && !message.text().includes("404")) complaints.push(message.text());
+  });
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  await visitEveryPage({ context, freshPhone, codeFor }, async (page, name) => {
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width, name).toBeLessThanOrEqual(360);
+  });
+  expect(elsewhere).toEqual([]);
+  expect(complaints).toEqual([]);
+});

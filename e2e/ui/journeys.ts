@@ -1,0 +1,66 @@
+import { type BrowserContext, expect, type Page } from "playwright/test";
+
+/** What `codeFor` of a server does: the newest code that was sent to a phone. */
+type CodeFor = (phone: string) => Promise<string>;
+
+/** A code of as many digits that is not this one. */
+export function wrongCode(code: string): string {
+  return code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
+}
+
+/** The first step, in Russian: from wherever the page's login is to the field for the code. */
+export async function askForCode(page: Page, phone: string): Promise<void> {
+  await page.getByLabel("Номер телефона").fill(phone);
+  await page.getByRole("button", { name: "Получить код" }).click();
+  await expect(page.getByLabel("Код из сообщения")).toBeVisible();
+}
+
+/** Opens somebody's invitation and takes it along to the login. */
+export async function acceptInvitation(page: Page, inviteCode: string, url = ""): Promise<void> {
+  await page.goto(`${url}/i/${inviteCode}`);
+  await page.getByRole("button", { name: "Принять приглашение" }).click();
+  await expect(page.getByText(`Новый аккаунт сразу активирует код ${inviteCode}`)).toBeVisible();
+}
+
+/** Ends the session; the first page is what is left. */
+export async function logOut(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Выйти" }).click();
+  await expect(page.getByRole("link", { name: "Войти по номеру" })).toBeVisible();
+}
+
+/** The whole login, in Russian, with the script at work or without. Ends where the login leads. */
+export async function logIn(page: Page, phone: string, codeFor: CodeFor): Promise<void> {
+  if (!page.url().includes("/login")) await page.goto("/login");
+  await askForCode(page, phone);
+  await enterCode(page, await codeFor(phone));
+}
+
+/** Types the code; without a script it takes the button, too. */
+export async function enterCode(page: Page, code: string): Promise<void> {
+  await page.getByLabel("Код из сообщения").fill(code);
+  const isScripted = await page.evaluate(() => "__next_f" in window).catch(() => false);
+  if (!isScripted) await page.getByRole("button", { name: "Войти", exact: true }).click();
+}
+
+/** The invite code on the profile's ticket. */
+export async function readInviteCode(page: Page): Promise<string> {
+  await expect(page).toHaveURL(/\/profile(\?done=activated)?$/);
+  const link = await page.getByText(/\/i\/[0-9A-Z]{6}$/).textContent();
+  return link?.slice(-6) ?? "";
+}
+
+/** A new person in a browser of their own, logged in; their invite code comes back. */
+export async function signUp(
+  context: BrowserContext,
+  phone: string,
+  codeFor: CodeFor,
+): Promise<{ page: Page; inviteCode: string }> {
+  const page = await context.newPage();
+  await logIn(page, phone, codeFor);
+  return { page, inviteCode: await readInviteCode(page) };
+}
+
+/** The last two digits as a masked phone shows them. */
+export function maskOf(phone: string): string {
+  return `${phone.slice(0, 2)} ${phone.slice(2, 5)} ··· ·· ${phone.slice(-2)}`;
+}
