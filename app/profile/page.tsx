@@ -145,6 +145,7 @@ async function Referrals({
     listReferralTimes(userId),
   ]);
   const first = times[0];
+  const atFirst = total - times.length + 1;
   const numbers = areNumbersShown ? { numbers: "shown" } : {};
   const position = after ? { after: ReferralCursor.encode(after) } : {};
   return (
@@ -156,7 +157,7 @@ async function Referrals({
           <Growth
             label={t("growth", {
               first: format.dateTime(first, { dateStyle: "long" }),
-              from: total - times.length + 1,
+              from: atFirst,
               to: total,
             })}
             now={now}
@@ -164,7 +165,7 @@ async function Referrals({
           />
           <p aria-hidden="true" className="mt-1 flex justify-between text-tiny text-soft">
             <span>
-              {total - times.length + 1} · <Moment at={first} locale={locale} now={now} timeZone={timeZone} />
+              {atFirst} · <Moment at={first} locale={locale} now={now} timeZone={timeZone} />
             </span>
             <span>
               {t("growthNow")} · {total}
@@ -173,33 +174,33 @@ async function Referrals({
         </div>
       )}
       {referrals.length > 0 && (
-        <Link
-          className="link mt-3 text-small"
-          href={{
-            pathname: "/profile",
-            query: { ...position, ...(!areNumbersShown && { numbers: "shown" }) },
-            hash: "referrals",
-          }}
-          replace
-          scroll={false}
-        >
-          {areNumbersShown ? t("hideNumbers") : t("showNumbers")}
-        </Link>
-      )}
-      {referrals.length > 0 && (
-        <ul className="mt-1 border-t border-line">
-          {referrals.map(({ phone, activatedAt }, at) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a key goes to the browser, so it is neither phone nor account.
-            <li className="flex flex-wrap justify-between gap-x-4 border-b border-line py-3.5" key={at}>
-              <span className="tabular-nums">
-                {areNumbersShown ? formatPhone(phone) : <MaskedPhone phone={maskPhone(phone)} />}
-              </span>
-              <span className="text-soft">
-                <Moment at={activatedAt} locale={locale} now={now} timeZone={timeZone} />
-              </span>
-            </li>
-          ))}
-        </ul>
+        <>
+          <Link
+            className="link mt-3 text-small"
+            href={{
+              pathname: "/profile",
+              query: { ...position, ...(!areNumbersShown && { numbers: "shown" }) },
+              hash: "referrals",
+            }}
+            replace
+            scroll={false}
+          >
+            {areNumbersShown ? t("hideNumbers") : t("showNumbers")}
+          </Link>
+          <ul className="mt-1 border-t border-line">
+            {referrals.map(({ phone, activatedAt }, at) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a key goes to the browser, so it is neither phone nor account.
+              <li className="flex flex-wrap justify-between gap-x-4 border-b border-line py-3.5" key={at}>
+                <span className="tabular-nums">
+                  {areNumbersShown ? formatPhone(phone) : <MaskedPhone phone={maskPhone(phone)} />}
+                </span>
+                <span className="text-soft">
+                  <Moment at={activatedAt} locale={locale} now={now} timeZone={timeZone} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        </>
       )}
       <div className="mt-4 flex flex-wrap gap-x-6 text-small">
         {next && (
