@@ -18,6 +18,7 @@ if (TEST_WORKER_INDEX === undefined) {
     DATABASE_URL: `file:${database}`,
     AUTH_SECRET: "a secret that only the tests of the core know",
     CONSOLE_DELAY_MS: "0",
+    ADMIN_PHONES: "+79459999999",
   });
 }
 

@@ -5,10 +5,13 @@ export function proxy(request: Request): Response | undefined {
   return isForeignRequest(request) ? new Response(null, { status: 403 }) : undefined;
 }
 
-/** Browsers send one of these headers with everything but plain navigation, so that pages don't come through here. */
+/**
+ * Browsers send one of these headers with everything but plain navigation, so that pages don't come through here. The
+ * APIs look for themselves: what uses no cookie is open to any origin.
+ */
 export const config = {
   matcher: [
-    { source: "/:path*", has: [{ type: "header", key: "origin" }] },
-    { source: "/:path*", has: [{ type: "header", key: "sec-fetch-site", value: "(cross-site|same-site)" }] },
+    { source: "/((?!api/).*)", has: [{ type: "header", key: "origin" }] },
+    { source: "/((?!api/).*)", has: [{ type: "header", key: "sec-fetch-site", value: "(cross-site|same-site)" }] },
   ],
 };

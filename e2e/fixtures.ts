@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { test as base } from "playwright/test";
+import { type APIRequestContext, test as base } from "playwright/test";
 import { cleanEnvironment } from "../scripts/environment";
 
 export { expect } from "playwright/test";
@@ -15,7 +15,13 @@ export { expect } from "playwright/test";
 export type Settings = Record<string, string | number | boolean>;
 
 /** Comfortable for tests that are about something else: codes come at once, as often as wanted. */
-const SETTINGS: Settings = { CONSOLE_DELAY_MS: 0, RESEND_AFTER_S: 0, TRIES_PER_CODE: 1000 };
+const SETTINGS: Settings = {
+  CONSOLE_DELAY_MS: 0,
+  RESEND_AFTER_S: 0,
+  TRIES_PER_CODE: 1000,
+  TAKEN_ANSWERS_PER_IP_PER_HOUR: 1000,
+  TAKEN_ANSWERS_PER_HOUR: 1000,
+};
 
 const START_TIMEOUT_MS = 60_000;
 const CODE_TIMEOUT_MS = 10_000;
@@ -29,8 +35,8 @@ export interface Server {
   readonly dataFolder: string;
   /** All it has printed since it was made. */
   output(): string;
-  /** The newest code sent to this phone; each is handed out once, so that the next call waits for the next code. */
-  codeFor(phone: string): Promise<string>;
+  /** The newest code sent to this phone or address; each is handed out once: the next call waits for the next code. */
+  codeFor(to: string): Promise<string>;
   /** Asks it to end and resolves to its exit code; `SIGKILL` ends it like a power cut, which has no exit code. */
   stop(signal?: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<number | null>;
   /** Starts it again, after `stop`, on the same data and port. */
@@ -45,7 +51,9 @@ interface TestFixtures {
   /** More such phones. */
   freshPhone: () => string;
   /** `server.codeFor`. */
-  codeFor: (phone: string) => Promise<string>;
+  codeFor: (to: string) => Promise<string>;
+  /** A client of the APIs with a cookie jar of its own, at the worker's server or at the one named. */
+  newClient: (options?: { url?: string; headers?: Record<string, string> }) => Promise<APIRequestContext>;
 }
 
 interface WorkerFixtures {
@@ -65,6 +73,15 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
   baseURL: async ({ server }, use) => use(server.url),
   codeFor: async ({ server }, use) => use(server.codeFor),
+  newClient: async ({ playwright, server }, use) => {
+    const clients: APIRequestContext[] = [];
+    await use(async ({ url = server.url, headers = {} } = {}) => {
+      const client = await playwright.request.newContext({ baseURL: url, extraHTTPHeaders: headers, maxRedirects: 0 });
+      clients.push(client);
+      return client;
+    });
+    await Promise.all(clients.map((client) => client.dispose()));
+  },
   // biome-ignore lint/correctness/noEmptyPattern: as above.
   startServer: async ({}, use) => {
     const started: { remove: () => Promise<void> }[] = [];
@@ -96,7 +113,7 @@ export async function startServer(settings: Settings = {}): Promise<{ server: Se
   const given = { PORT: port, DATABASE_URL: `file:${path.join(dataFolder, "sarafan.db")}`, ...SETTINGS, ...settings };
   const env = cleanEnvironment(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
   const lines = new EventEmitter();
-  const codes: { phone: string; code: string }[] = [];
+  const codes: { to: string; code: string }[] = [];
   let output = "";
   let child: ChildProcess | undefined;
 
@@ -104,8 +121,8 @@ export async function startServer(settings: Settings = {}): Promise<{ server: Se
     const from = output.lastIndexOf("\n") + 1;
     output += chunk;
     for (const line of output.slice(from, output.lastIndexOf("\n") + 1).split("\n")) {
-      const [, phone, code] = /^(\+\d+) (\d{4,10})\r?$/.exec(line) ?? [];
-      if (phone && code) codes.push({ phone, code });
+      const [, to, code] = /^(\+\d+|\S+@\S+) (\d{4,10})\r?$/.exec(line) ?? [];
+      if (to && code) codes.push({ to, code });
     }
     lines.emit("output");
   }
@@ -140,16 +157,16 @@ export async function startServer(settings: Settings = {}): Promise<{ server: Se
     return own.exitCode;
   }
 
-  async function codeFor(phone: string): Promise<string> {
+  async function codeFor(to: string): Promise<string> {
     const signal = AbortSignal.timeout(CODE_TIMEOUT_MS);
     for (;;) {
-      const newest = codes.findLast((sent) => sent.phone === phone);
+      const newest = codes.findLast((sent) => sent.to === to);
       if (newest) {
-        codes.splice(0, codes.length, ...codes.filter((sent) => sent.phone !== phone));
+        codes.splice(0, codes.length, ...codes.filter((sent) => sent.to !== to));
         return newest.code;
       }
       await once(lines, "output", { signal }).catch(() => {
-        throw new Error(`No code came for ${phone}. The server's last words:\n${output.slice(-2000)}`);
+        throw new Error(`No code came for ${to}. The server's last words:\n${output.slice(-2000)}`);
       });
     }
   }

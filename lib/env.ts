@@ -1,4 +1,4 @@
-import { isSupportedCountry } from "libphonenumber-js";
+import { isSupportedCountry, isValidPhoneNumber, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
 
 /** A setting is missing or wrong; the message names each one and what it should be. */
@@ -47,6 +47,15 @@ const Origin = z
   )
   .transform((text) => new URL(text).origin);
 
+const Phones = z
+  .string()
+  .transform((text) => text.split(",").map((phone) => phone.trim()))
+  .refine(
+    (phones) => phones.every((phone) => phone.startsWith("+") && isValidPhoneNumber(phone)),
+    "must be phone numbers that begin with a plus, separated by commas",
+  )
+  .transform((phones) => phones.map((phone): string => parsePhoneNumberFromString(phone)?.number ?? phone));
+
 const DelayRange = z
   .string()
   .regex(/^\d{1,5}(-\d{1,5})?$/, "must be milliseconds: one number, or a range such as 1000-2000")
@@ -70,6 +79,17 @@ function readEnv() {
       .string("is missing: start with `npm start`, which makes one, or set 32 characters or more")
       .min(32, "must have 32 characters or more"),
     SENDERS: z.enum(["console"], "must be console").default("console"),
+    SMTP_URL: z
+      .string()
+      .refine(
+        (text) => URL.canParse(text) && /^smtps?:\/\/[^/]/.test(text),
+        "must be the address of a mail server, such as smtps://name:password@mail.example",
+      )
+      .optional(),
+    MAIL_FROM: z
+      .string()
+      .regex(/^([^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, "must be like Sarafan <codes@sarafan.example>")
+      .optional(),
     CONSOLE_DELAY_MS: DelayRange.prefault("1000-2000"),
     REVEAL_CODES: flag.optional(),
     ALLOW_DEMO: flag.default(false),
@@ -77,6 +97,8 @@ function readEnv() {
       .string()
       .refine(isSupportedCountry, "must be the two capital letters of a country, such as RU")
       .default("RU"),
+    ADMIN_PHONES: Phones.default([]),
+    TRUSTED_PROXIES: wholeNumber(0, { min: 0, max: 10 }),
     AUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     NEXTAUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     VERCEL_ENV: z.string().optional(),
@@ -88,6 +110,9 @@ function readEnv() {
     APP_URL: settings.APP_URL ?? (VERCEL_URL ? `https://${VERCEL_URL}` : `http://localhost:${settings.PORT}`),
     REVEAL_CODES: settings.REVEAL_CODES ?? settings.SENDERS === "console",
   };
+  if (env.SMTP_URL && !env.MAIL_FROM) {
+    throw new SettingsError("The setting MAIL_FROM must say who the mail of SMTP_URL is from.");
+  }
   if (env.REVEAL_CODES) refuseOpenDemonstration(env, VERCEL_ENV);
   return env;
 }

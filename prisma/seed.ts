@@ -1,7 +1,8 @@
 import { getProfile } from "@/lib/core/accounts";
+import { requestCode } from "@/lib/core/challenges";
 import type { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites";
-import { requestCode, verifyCode } from "@/lib/core/login";
+import { phoneLoginCode, verifyCode } from "@/lib/core/login";
 import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
 import { formatPhone, Phone } from "@/lib/core/phone";
 
@@ -49,14 +50,13 @@ function nextPhone(): Phone {
 
 /** Logs a new person in as anybody does: by the code that was sent. */
 async function logIn(phone: Phone): Promise<number> {
-  const owner = { phone, purpose: "login", asker: Asker.parse(crypto.randomUUID()) } as const;
+  const owner = { phone, asker: Asker.parse(crypto.randomUUID()) };
   let received = "";
-  await requestCode(owner, {
-    send: async ({ code }) => {
-      received = code;
-      return true;
-    },
-  });
+  const accept = async ({ code }: { code: string }) => {
+    received = code;
+    return true;
+  };
+  await requestCode(phoneLoginCode(owner), { sender: { send: accept, pretend: async () => true } });
   const login = await verifyCode({ ...owner, code: OneTimeCode.parse(received) });
   if (!login.ok) throw new Error(`${phone} could not log in: ${login.failure.name}`);
   return login.value.userId;

@@ -1,21 +1,27 @@
 "use server";
 
-import { headers } from "next/headers";
 import { RedirectType, redirect } from "next/navigation";
-import { maySeeCodes } from "@/lib/auth/callers";
+import { getLocale } from "next-intl/server";
+import { sendMailCode, sendPhoneCode, updatePendingIdentity } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
-import { readPendingLogin, updatePendingLogin } from "@/lib/auth/pending-login";
-import { getCodeStatus, requestCode } from "@/lib/core/login";
-import { OneTimeCode } from "@/lib/core/one-time-code";
+import { finishPendingLogin, type PendingLogin, readPendingLogin, updatePendingLogin } from "@/lib/auth/pending-login";
+import { getCodeStatus } from "@/lib/core/challenges";
+import { Email } from "@/lib/core/email";
+import { logInByProof, mailLoginCode, phoneLoginCode, verifyCode, verifyMailCode } from "@/lib/core/login";
+import { type CodeOwner, OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 
 /**
  * What a form shows again after input that can't be used: what is wrong, and how many times in a row, so that the same
  * error is told anew each time.
  */
-export type PhoneFormState = {
-  typed: string;
-  error: "phone_missing" | "phone_invalid" | "code_not_sent";
+export type IdentityFormState = {
+  typed: { phone: string; email: string };
+  errors: {
+    phone?: "phone_missing" | "phone_invalid";
+    email?: "email_missing" | "email_invalid";
+    form?: "code_not_sent";
+  };
   attempt: number;
 } | null;
 export type CodeFormState = { typed: string; error: "code_malformed"; attempt: number } | null;
@@ -23,48 +29,66 @@ export type CodeFormState = { typed: string; error: "code_malformed"; attempt: n
 /** Says that a code should be there to be typed, so that the page can tell when it finds none. */
 const CODE_STEP = "/login?step=code";
 
-/** First step: sends a code to the phone that was typed, or leads to the one that is on its way already. */
-export async function sendCode(state: PhoneFormState, form: FormData): Promise<PhoneFormState> {
-  const typed = String(form.get("phone") ?? "");
+/** Who wants to log in: by the phone, or by the mailbox, which names a phone as its own. */
+type Identity = { phone: Phone; email: Email | null };
+
+/** First step: sends a code to the phone or mailbox that was typed, or leads to the one that is on its way already. */
+export async function sendCode(state: IdentityFormState, form: FormData): Promise<IdentityFormState> {
+  const typed = { phone: String(form.get("phone") ?? ""), email: String(form.get("email") ?? "") };
+  const [phone, email] = [Phone.safeParse(typed.phone), Email.safeParse(typed.email)];
+  const errors: NonNullable<IdentityFormState>["errors"] = {
+    ...(!phone.success && { phone: typed.phone.trim() ? "phone_invalid" : "phone_missing" }),
+    ...(form.has("email") && !email.success && { email: typed.email.trim() ? "email_invalid" : "email_missing" }),
+  };
   const attempt = (state?.attempt ?? 0) + 1;
-  const phone = Phone.safeParse(typed);
-  if (!phone.success) return { typed, error: typed.trim() ? "phone_invalid" : "phone_missing", attempt };
-  const isSent = await requestCodeFor(phone.data);
-  return isSent ? redirect(CODE_STEP, RedirectType.replace) : { typed, error: "code_not_sent", attempt };
+  if (!phone.success || errors.email) return { typed, errors, attempt };
+  const isSent = await requestCodeFor({ phone: phone.data, email: email.data ?? null });
+  return isSent ? redirect(CODE_STEP, RedirectType.replace) : { typed, errors: { form: "code_not_sent" }, attempt };
 }
 
-/** Sends a new code to the same phone. Too early is no error: the page shows how long is left. */
+/** Sends a new code to the same place. Too early is no error: the page shows how long is left. */
 export async function resendCode(form: FormData): Promise<void> {
-  const phone = Phone.safeParse(form.get("phone"));
-  const isSent = phone.success && (await requestCodeFor(phone.data));
+  const identity = readIdentity(form);
+  const isSent = identity !== null && (await requestCodeFor(identity));
   redirect(isSent ? CODE_STEP : `${CODE_STEP}&sent=no`, RedirectType.replace);
 }
 
 /** Second step: logs in. Whatever the code turns out to be, the page shows how things stand with it. */
 export async function enterCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
-  const phone = Phone.safeParse(form.get("phone"));
-  if (!phone.success) return redirect(CODE_STEP, RedirectType.replace);
-  // The form names its phone, because another tab may have begun with another one.
-  const { invite, asker } = await updatePendingPhone(phone.data);
+  const identity = readIdentity(form);
+  if (!identity) return redirect(CODE_STEP, RedirectType.replace);
+  // The form names whose code it is, because another tab may have begun with somebody else's.
+  const pending = await updatePendingIdentity(identity);
+  const { asker, invite } = pending;
   const typed = String(form.get("code") ?? "");
   const code = OneTimeCode.safeParse(typed);
-  const status = await getCodeStatus({ phone: phone.data, purpose: "login", asker });
+  const status = await getCodeStatus(codeOf(identity, pending));
   if (status?.state === "live" && code.data?.length !== status.digits) {
     return { typed, error: "code_malformed", attempt: (state?.attempt ?? 0) + 1 };
   }
   if (!code.success) return redirect(CODE_STEP, RedirectType.replace);
 
-  const login = await logIn({ phone: phone.data, code: code.data, invite });
+  const { phone, email } = identity;
+  const attempt = { phone, asker, code: code.data, invite };
+  const login = await logIn(() => (email ? verifyMailCode({ ...attempt, email }) : verifyCode(attempt)));
   if (!login.ok) {
     if (login.failure.name !== "invite_unknown") return redirect(CODE_STEP, RedirectType.replace);
     await updatePendingLogin({ invite: null });
     return redirect(`${CODE_STEP}&invitation=gone`, RedirectType.replace);
   }
-  // The browser stays the same asker: a code that another tab waits for is still good.
-  await updatePendingLogin({ phone: null, invite: null, revealed: null });
+  await finishPendingLogin();
   if (!invite) return redirect("/profile", RedirectType.replace);
   // A new account has activated the invite; an older one is asked first.
   return redirect(login.value.created ? "/profile?done=activated" : `/i/${invite}`, RedirectType.replace);
+}
+
+/** Logs in by a code that was proven right before, which an API does in a step of its own. */
+export async function enterProven(): Promise<void> {
+  const { phone, asker, invite } = (await readPendingLogin()) ?? {};
+  const login = phone && asker && (await logIn(() => logInByProof({ phone, asker })));
+  if (!login?.ok) return redirect(CODE_STEP, RedirectType.replace);
+  await finishPendingLogin();
+  redirect(invite ? `/i/${invite}` : "/profile", RedirectType.replace);
 }
 
 /** Goes on without the invitation. */
@@ -74,15 +98,18 @@ export async function dropInvitation(): Promise<void> {
 }
 
 /** Resolves to whether a code is on its way or was, a moment ago: the wait before the next one is the page's to show. */
-async function requestCodeFor(phone: Phone): Promise<boolean> {
-  const { asker } = await updatePendingPhone(phone);
-  const sent = await requestCode({ phone, purpose: "login", asker });
-  if (!sent.ok) return sent.failure.name === "resend_too_early";
-  await updatePendingLogin({ revealed: maySeeCodes(await headers()) ? sent.value.revealed : null });
-  return true;
+async function requestCodeFor({ phone, email }: Identity): Promise<boolean> {
+  const language = await getLocale();
+  const sent = await (email ? sendMailCode({ phone, email }, language) : sendPhoneCode(phone, language));
+  return sent.ok || sent.failure.name === "resend_too_early";
 }
 
-async function updatePendingPhone(phone: Phone) {
-  const pending = await readPendingLogin();
-  return updatePendingLogin(pending?.phone === phone ? {} : { phone, revealed: null });
+/** Who a form of ours is about. */
+function readIdentity(form: FormData): Identity | null {
+  const phone = Phone.safeParse(form.get("phone"));
+  return phone.success ? { phone: phone.data, email: Email.safeParse(form.get("email")).data ?? null } : null;
+}
+
+function codeOf({ phone, email }: Identity, { asker }: PendingLogin): CodeOwner {
+  return email ? mailLoginCode({ email, asker }) : phoneLoginCode({ phone, asker });
 }

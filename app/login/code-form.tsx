@@ -1,6 +1,6 @@
 "use client";
 
-import { useActionState, useEffect, useRef } from "react";
+import { type ReactNode, useActionState, useEffect, useRef } from "react";
 import { FieldError } from "@/components/field-error";
 import { SubmitButton } from "@/components/submit-button";
 import type { CodeFormState } from "./actions";
@@ -22,17 +22,18 @@ type OtpCredential = Credential & { code?: string };
  */
 export function CodeForm({
   action,
-  phone,
   digits,
   error,
   words,
+  children,
 }: {
   action: (state: CodeFormState, form: FormData) => Promise<CodeFormState>;
-  phone: string;
   digits: number;
   /** What is wrong with the code that was tried before. */
   error: string | null;
   words: Words;
+  /** Further fields, which say whose code it is. */
+  children: ReactNode;
 }) {
   const [state, formAction, isPending] = useActionState(action, null);
   const field = useRef<HTMLInputElement>(null);
@@ -92,7 +93,7 @@ export function CodeForm({
         isSent.current = true;
       }}
     >
-      <input name="phone" type="hidden" value={phone} />
+      {children}
       <label className="mb-2 block font-semibold text-small" htmlFor="code">
         {words.label}
       </label>

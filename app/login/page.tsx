@@ -12,49 +12,74 @@ import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { currentSession } from "@/lib/auth/nextauth";
 import { type PendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
+import { type CodeStatus, getCodeStatus, IS_MAIL_OFFERED } from "@/lib/core/challenges";
+import type { Email } from "@/lib/core/email";
 import { getInvite, type Invite } from "@/lib/core/invites";
-import { type CodeStatus, getCodeStatus } from "@/lib/core/login";
+import { mailLoginCode, phoneLoginCode } from "@/lib/core/login";
 import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/phone";
 import { env } from "@/lib/env";
-import { dropInvitation, enterCode, resendCode, sendCode } from "./actions";
+import { dropInvitation, enterCode, enterProven, resendCode, sendCode } from "./actions";
 import { CodeForm } from "./code-form";
-import { PhoneForm } from "./phone-form";
+import { IdentityForm } from "./identity-form";
 
 /** Why a code can't be used any more. */
 const DEAD_CODE_SENTENCES = { spent: "codeSpent", expired: "codeExpired", used: "codeUsed" } as const;
 
 type Problem = "lost" | (typeof DEAD_CODE_SENTENCES)["spent" | "expired"];
 
+/** Who wants to log in: by the phone, or by the mailbox where there is one. */
+interface Identity {
+  phone: Phone;
+  email: Email | null;
+}
+
 type Step =
-  | { name: "phone"; pending: PendingLogin | null; problem: Problem | null }
-  | { name: "code"; pending: PendingLogin; phone: Phone; status: CodeStatus };
+  | { name: "identity"; pending: PendingLogin | null; problem: Problem | null }
+  | { name: "code"; pending: PendingLogin; identity: Identity; status: CodeStatus };
 
 /**
- * Where this browser's login stands: the cookie knows the phone, the database how things are with its code. The address
- * may wish for the phone again, or insist on the code though it is dead.
+ * Where this browser's login stands: the cookie knows who it is, the database how things are with the code. The address
+ * may wish for the beginning again, or insist on the code though it is dead.
  */
 const findStep = cache(async (wanted: string | string[] | undefined): Promise<Step> => {
   const pending = await readPendingLogin();
-  if (!pending) return { name: "phone", pending, problem: wanted === "code" ? "lost" : null };
-  const { phone, asker } = pending;
-  if (!phone || wanted === "phone") return { name: "phone", pending, problem: null };
-  const status = await getCodeStatus({ phone, purpose: "login", asker });
-  if (!status) return { name: "phone", pending, problem: wanted === "code" ? "lost" : null };
-  if (status.state === "live" || wanted === "code") return { name: "code", pending, phone, status };
-  return { name: "phone", pending, problem: status.state === "used" ? null : DEAD_CODE_SENTENCES[status.state] };
+  if (!pending) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
+  const { phone, email, asker } = pending;
+  if (!phone || wanted === "phone") return { name: "identity", pending, problem: null };
+  const status = await getCodeStatus(email ? mailLoginCode({ email, asker }) : phoneLoginCode({ phone, asker }));
+  if (!status) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
+  const { state } = status;
+  if (state === "live" || state === "proven" || wanted === "code") {
+    return { name: "code", pending, identity: { phone, email }, status };
+  }
+  return { name: "identity", pending, problem: state === "used" ? null : DEAD_CODE_SENTENCES[state] };
 });
 
 export async function generateMetadata({ searchParams }: PageProps<"/login">): Promise<Metadata> {
   const t = await getTranslations("login");
   const step = await findStep((await searchParams).step);
-  const title = step.name === "code" ? t("codeTitle") : t("title");
+  const title = titleOf(t, step, (await searchParams).by);
   const isWrong =
-    step.name === "code" ? step.status.triesUsed > 0 || step.status.state !== "live" : step.problem !== null;
+    step.name === "code"
+      ? step.status.state !== "proven" && (step.status.triesUsed > 0 || step.status.state !== "live")
+      : step.problem !== null;
   return { title: isWrong ? t("errorTitle", { title }) : title, robots: { index: false } };
 }
 
+type LoginTranslator = Awaited<ReturnType<typeof getTranslations<"login">>>;
+
+function titleOf(t: LoginTranslator, step: Step, by: string | string[] | undefined): string {
+  if (step.name === "code") return step.status.state === "proven" ? t("provenTitle") : t("codeTitle");
+  return isByMail(step.pending, by) ? t("mailTitle") : t("title");
+}
+
+/** Whether the mailbox is asked for: as the address wishes, else as it was begun. */
+function isByMail(pending: PendingLogin | null, by: string | string[] | undefined): boolean {
+  return IS_MAIL_OFFERED && (by === "email" || (by === undefined && Boolean(pending?.email)));
+}
+
 export default async function LoginPage({ searchParams }: PageProps<"/login">) {
-  const { step: wanted, invitation, sent } = await searchParams;
+  const { step: wanted, invitation, sent, by } = await searchParams;
   const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(wanted)]);
   const inviteCode = step.pending?.invite;
   if (session) redirect(inviteCode ? `/i/${inviteCode}` : "/profile");
@@ -62,8 +87,12 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   const invite = found?.ok ? found.value : null;
   return (
     <Sheet>
-      <h1>{step.name === "code" ? t("codeTitle") : t("title")}</h1>
-      {step.name === "code" ? <SentTo phone={step.phone} /> : <p className="mt-3 mb-8 text-soft">{t("lead")}</p>}
+      <h1>{titleOf(t, step, by)}</h1>
+      {step.name === "code" ? (
+        <SentTo identity={step.identity} isProven={step.status.state === "proven"} />
+      ) : (
+        <p className="mt-3 mb-8 text-soft">{isByMail(step.pending, by) ? t("mailLead") : t("lead")}</p>
+      )}
       {sent === "no" && (
         <div className="mb-6">
           <FieldError id="not-sent">{t("codeNotSent")}</FieldError>
@@ -78,7 +107,12 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
       {step.name === "code" ? (
         <CodeStep {...step} />
       ) : (
-        <PhoneStep isInvited={invite !== null} phone={step.pending?.phone ?? null} problem={step.problem} />
+        <IdentityStep
+          isByMail={isByMail(step.pending, by)}
+          isInvited={invite !== null}
+          pending={step.pending}
+          problem={step.problem}
+        />
       )}
       {env.REVEAL_CODES && (
         <DemonstrationNotice
@@ -106,17 +140,20 @@ async function InvitationNotice({ invite }: { invite: Invite }) {
   );
 }
 
-async function PhoneStep({
-  phone,
+async function IdentityStep({
+  pending,
+  isByMail,
   isInvited,
   problem,
 }: {
-  phone: Phone | null;
+  pending: PendingLogin | null;
+  isByMail: boolean;
   isInvited: boolean;
   /** What became of the code that was sent before. */
   problem: Problem | null;
 }) {
   const t = await getTranslations("login");
+  const phone = pending?.phone;
   return (
     <>
       {problem && (
@@ -124,52 +161,87 @@ async function PhoneStep({
           <FieldError id="problem">{t(problem)}</FieldError>
         </div>
       )}
-      <PhoneForm
+      <IdentityForm
         action={sendCode}
+        email={isByMail ? (pending?.email ?? "") : null}
         // Another beginning has the focus in its field anew.
-        key={`${isInvited}`}
+        key={`${isInvited} ${isByMail}`}
         phone={phone ? formatPhone(phone) : ""}
         placeholder={PHONE_PLACEHOLDER}
         words={{
-          label: t("phone"),
+          phone: t("phone"),
+          email: t("email"),
           submit: t("getCode"),
           pending: t("sending"),
           offline: t("offline"),
           errors: {
             phone_missing: t("phoneMissing"),
             phone_invalid: t("phoneInvalid"),
+            email_missing: t("emailMissing"),
+            email_invalid: t("emailInvalid"),
             code_not_sent: t("codeNotSent"),
           },
         }}
       />
+      {IS_MAIL_OFFERED && (
+        <p className="mt-5 text-small">
+          <Link className="link" href={isByMail ? "/login?step=phone&by=phone" : "/login?step=phone&by=email"} replace>
+            {isByMail ? t("byPhone") : t("byMail")}
+          </Link>
+        </p>
+      )}
       {!isInvited && <p className="mt-5 text-small text-soft">{t("invited")}</p>}
     </>
   );
 }
 
-async function SentTo({ phone }: { phone: Phone }) {
+async function SentTo({ identity: { phone, email }, isProven }: { identity: Identity; isProven: boolean }) {
   const t = await getTranslations("login");
+  const to = email ?? formatPhone(phone);
   return (
     <p className="mt-1.5 mb-6 flex flex-wrap items-center gap-x-1.5 text-soft">
-      {t("sentTo", { phone: formatPhone(phone) })}
-      <Link aria-label={t("changePhone")} className="link text-ink" href="/login?step=phone" prefetch={false} replace>
+      <span className="min-w-0 break-words">{isProven ? t("provenBy", { to }) : t("sentTo", { to })}</span>
+      <Link
+        aria-label={email ? t("changeMail") : t("changePhone")}
+        className="link text-ink"
+        href="/login?step=phone"
+        prefetch={false}
+        replace
+      >
         {t("change")}
       </Link>
     </p>
   );
 }
 
-async function CodeStep({ phone, status }: { phone: Phone; status: CodeStatus }) {
+/** Says in a form whose code it is about. */
+function IdentityFields({ identity: { phone, email } }: { identity: Identity }) {
+  return (
+    <>
+      <input name="phone" type="hidden" value={phone} />
+      {email && <input name="email" type="hidden" value={email} />}
+    </>
+  );
+}
+
+async function CodeStep({ identity, status }: { identity: Identity; status: CodeStatus }) {
   const t = await getTranslations("login");
   // Another code, or another try at it, begins anew: with an empty field that has the focus.
-  const key = `${phone} ${status.sentAt.getTime()} ${status.triesUsed}`;
+  const key = `${identity.email ?? identity.phone} ${status.sentAt.getTime()} ${status.triesUsed}`;
+  if (status.state === "proven") {
+    return (
+      <form action={enterProven}>
+        <SubmitButton pending={t("checking")}>{t("enter")}</SubmitButton>
+      </form>
+    );
+  }
   if (status.state !== "live") {
     return (
       <>
         <Focused key={key}>
           <FieldError id="code-error">{t(DEAD_CODE_SENTENCES[status.state])}</FieldError>
         </Focused>
-        <Resend isOnlyWay phone={phone} waitMs={status.resendInMs} />
+        <Resend identity={identity} isOnlyWay waitMs={status.resendInMs} />
       </>
     );
   }
@@ -180,7 +252,6 @@ async function CodeStep({ phone, status }: { phone: Phone; status: CodeStatus })
         digits={status.digits}
         error={status.triesUsed > 0 ? t("codeWrong", { tries: status.triesLeft }) : null}
         key={key}
-        phone={phone}
         words={{
           label: t("code"),
           submit: t("enter"),
@@ -188,19 +259,21 @@ async function CodeStep({ phone, status }: { phone: Phone; status: CodeStatus })
           offline: t("offline"),
           codeMalformed: t("codeMalformed", { digits: status.digits }),
         }}
-      />
-      <Resend phone={phone} waitMs={status.resendInMs} />
+      >
+        <IdentityFields identity={identity} />
+      </CodeForm>
+      <Resend identity={identity} waitMs={status.resendInMs} />
       <Countdown hidden key={`expiry ${status.expiresInMs}`} ms={status.expiresInMs} />
     </>
   );
 }
 
 async function Resend({
-  phone,
+  identity,
   waitMs,
   isOnlyWay = false,
 }: {
-  phone: Phone;
+  identity: Identity;
   waitMs: number;
   /** Whether nothing but a new code leads on. */
   isOnlyWay?: boolean;
@@ -208,7 +281,7 @@ async function Resend({
   const t = await getTranslations("login");
   const button = (
     <form action={resendCode} className="mt-4">
-      <input name="phone" type="hidden" value={phone} />
+      <IdentityFields identity={identity} />
       <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOnlyWay}>
         {t("resend")}
       </SubmitButton>

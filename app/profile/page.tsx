@@ -2,6 +2,7 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getFormatter, getLocale, getTimeZone, getTranslations } from "next-intl/server";
+import type { ReactNode } from "react";
 import { CopyButton } from "@/components/copy-button";
 import { Focused } from "@/components/focused";
 import { Growth } from "@/components/growth";
@@ -15,7 +16,7 @@ import { currentSession } from "@/lib/auth/nextauth";
 import { getProfile, type Profile } from "@/lib/core/accounts";
 import type { InviteCode } from "@/lib/core/invite-code";
 import { listReferrals, listReferralTimes, ReferralCursor } from "@/lib/core/invites";
-import { formatPhone, maskPhone } from "@/lib/core/phone";
+import { formatPhone, type Phone } from "@/lib/core/phone";
 import { env } from "@/lib/env";
 import { InviteForm } from "../i/invite-form";
 import { leave } from "./actions";
@@ -37,6 +38,10 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
     <>
       <h1 className="sr-only">{t("title")}</h1>
       {query.done === "activated" && profile.activated?.inviter && <Welcome inviter={profile.activated.inviter} />}
+      {query.done === "proven" && profile.phone && (
+        <Done>{t("phoneProven", { phone: formatPhone(profile.phone) })}</Done>
+      )}
+      {!profile.phone && profile.claimedPhone && <UnprovenPhone phone={profile.claimedPhone} />}
       <InviteTicket code={profile.inviteCode} />
       <div className="mt-12 grid gap-12 md:grid-cols-[1fr_340px]">
         <Referrals
@@ -53,7 +58,9 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
         </aside>
       </div>
       <div className="mt-14 flex flex-wrap items-center gap-x-3 border-t border-line pt-3 text-small text-soft">
-        <p>{t("signedInAs", { phone: formatPhone(profile.phone) })}</p>
+        <p className="min-w-0 break-words">
+          {t("signedInAs", { identity: profile.phone ? formatPhone(profile.phone) : (profile.email ?? "") })}
+        </p>
         <form action={leave}>
           <button className="link text-ink" type="submit">
             {t("logOut")}
@@ -66,11 +73,31 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
 
 async function Welcome({ inviter }: { inviter: string }) {
   const t = await getTranslations("profile");
+  return <Done>{t.rich("activatedNow", { phone: () => <MaskedPhone phone={inviter} /> })}</Done>;
+}
+
+/** What became of the last step. */
+function Done({ children }: { children: ReactNode }) {
   return (
     <div className="mb-6">
       <Focused>
-        <Notice>{t.rich("activatedNow", { phone: () => <MaskedPhone phone={inviter} /> })}</Notice>
+        <Notice>{children}</Notice>
       </Focused>
+    </div>
+  );
+}
+
+/** Reminds somebody who came by mail that their phone still has to be proven. */
+async function UnprovenPhone({ phone }: { phone: Phone }) {
+  const t = await getTranslations("profile");
+  return (
+    <div className="mb-6">
+      <Notice>
+        <p>{t("phoneUnproven", { phone: formatPhone(phone) })}</p>
+        <Link className="link" href="/profile/phone">
+          {t("provePhone")}
+        </Link>
+      </Notice>
     </div>
   );
 }
@@ -188,11 +215,11 @@ async function Referrals({
             {areNumbersShown ? t("hideNumbers") : t("showNumbers")}
           </Link>
           <ul className="mt-1 border-t border-line">
-            {referrals.map(({ phone, activatedAt }, at) => (
+            {referrals.map(({ phone, masked, activatedAt }, at) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: a key goes to the browser, so it is neither phone nor account.
               <li className="flex flex-wrap justify-between gap-x-4 border-b border-line py-3.5" key={at}>
                 <span className="tabular-nums">
-                  {areNumbersShown ? formatPhone(phone) : <MaskedPhone phone={maskPhone(phone)} />}
+                  {areNumbersShown && phone ? formatPhone(phone) : <MaskedPhone phone={masked} />}
                 </span>
                 <span className="text-soft">
                   <Moment at={activatedAt} locale={locale} now={now} timeZone={timeZone} />

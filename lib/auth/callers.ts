@@ -1,8 +1,11 @@
 import type { IncomingMessage } from "node:http";
+import ipaddr from "ipaddr.js";
 import { env, isLoopback } from "@/lib/env";
 
 /** Written by `markPeer` over whatever a client may have sent under this name. */
 const PEER_HEADER = "x-sarafan-peer";
+/** The same for `noteAddress`. */
+const ADDRESS_HEADER = "x-sarafan-address";
 /** What proxies add to the requests that they pass on. */
 const FORWARDING_HEADER =
   /^(x-(forwarded|original|envoy|cluster)-.*|forwarded|via|x-real-ip|x-client-ip|true-client-ip|cf-.*|fastly-.*)$/;
@@ -16,6 +19,28 @@ export function markPeer({ headers, socket }: IncomingMessage): void {
   const isForwarded = Object.keys(headers).some((name) => FORWARDING_HEADER.test(name));
   const isDirect = LOOPBACK_ADDRESS.test(socket.remoteAddress ?? "") && !isForwarded;
   headers[PEER_HEADER] = isDirect ? "loopback" : "remote";
+}
+
+/**
+ * Notes in a header of ours the address that the request comes from: the socket's, or as many steps back in
+ * `X-Forwarded-For` as there are proxies that the operator trusts. Has to run before Next.js reads the request.
+ */
+export function noteAddress({ headers, socket }: IncomingMessage): void {
+  const forwarded = String(headers["x-forwarded-for"] ?? "")
+    .split(",")
+    .map((hop) => hop.trim())
+    .filter((hop) => hop !== "");
+  const hops = [...forwarded, socket.remoteAddress ?? ""];
+  headers[ADDRESS_HEADER] = hops[Math.max(0, hops.length - 1 - env.TRUSTED_PROXIES)] ?? "";
+}
+
+/** The network that a request comes from, as limits count it: an IPv4 address, or the first 64 bits of an IPv6 one. */
+export function networkOf(headers: Headers): string {
+  const noted = headers.get(ADDRESS_HEADER) ?? "";
+  if (!ipaddr.isValid(noted)) return "unknown";
+  const address = ipaddr.process(noted);
+  if (address.kind() === "ipv4") return address.toString();
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toNormalizedString()}/64`)}/64`;
 }
 
 /**
@@ -56,6 +81,29 @@ export function isForeignRequest({ method, headers }: { method: string; headers:
   if (origin !== null) return !isOwnOrigin(origin);
   const site = headers.get("sec-fetch-site");
   return site !== null && site !== "same-origin" && site !== "none";
+}
+
+/**
+ * The one of `languages` that an `Accept-Language` header likes best (RFC 9110 §12.5.4). The first when it names none at
+ * all, as link previews do; the last when it names only others.
+ */
+export function preferredLanguage<Language extends string>(
+  acceptLanguage: string | null,
+  languages: readonly [Language, ...Language[]],
+): Language {
+  const [first] = languages;
+  if (!acceptLanguage || acceptLanguage === "*") return first;
+  const wished = acceptLanguage
+    .split(",")
+    .map((part) => {
+      const [tag = "", ...parameters] = part.trim().toLowerCase().split(";");
+      const weight = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith("q="));
+      return { language: tag.split("-")[0], weight: weight ? Number(weight.slice(2)) : 1 };
+    })
+    .filter(({ weight }) => weight > 0)
+    .sort((one, other) => other.weight - one.weight);
+  const known = wished.map((wish) => languages.find((language) => language === wish.language));
+  return known.find((language) => language !== undefined) ?? languages.at(-1) ?? first;
 }
 
 const own = new URL(env.APP_URL);

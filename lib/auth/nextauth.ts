@@ -9,15 +9,15 @@ import { type Login, type VerifyCodeFailure, verifyCode } from "@/lib/core/login
 import { OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { SESSION_TTL_MS } from "@/lib/core/policy";
-import type { Result } from "@/lib/core/result";
+import { fail, type Result } from "@/lib/core/result";
 import { checkSession, endSession, openSession, type Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
 import { isForeignRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { readPendingLogin } from "./pending-login";
-import { unseal } from "./tokens";
+import { unseal } from "./seals";
 
-const SESSION_COOKIE = cookieName("sarafan-session");
+export const SESSION_COOKIE = cookieName("sarafan-session");
 /** NextAuth seals its token as `seal` does, with the cookie's name for a purpose. */
 const SESSION_SEAL = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
 
@@ -31,8 +31,20 @@ class LoginRefused extends CredentialsSignin {
   }
 }
 
-/** Carries what `verifyCode` answered past NextAuth, which knows but "signed in" and an error's name. */
-const answers = new AsyncLocalStorage<{ answer?: Result<Login, VerifyCodeFailure> }>();
+/** At NextAuth's own address: the phone and the code that was sent to it, in the browser that asked for it. */
+async function verifyCredentials(credentials: unknown): Promise<Result<Login, VerifyCodeFailure>> {
+  const given = LoginCredentials.safeParse(credentials);
+  if (!given.success) throw new LoginRefused(given.error.issues[0]?.message ?? "credentials_malformed");
+  const asker = (await readPendingLogin())?.asker;
+  if (!asker) return fail({ name: "code_not_requested" });
+  return verifyCode({ ...given.data, invite: given.data.invite ?? null, asker });
+}
+
+/** Somebody's way to prove who they are. */
+type Proof = () => Promise<Result<Login, { name: string }>>;
+
+/** Carries the proof to NextAuth and its answer past it, which knows but "signed in" and an error's name. */
+const proofs = new AsyncLocalStorage<Proof>();
 
 /** What NextAuth logs as errors though it is somebody's typing, or a cookie from before the secret changed. */
 const EXPECTED_ERRORS = ["CredentialsSignin", "InvalidProvider", "JWTSessionError", "MissingCSRF", "UnknownAction"];
@@ -48,15 +60,10 @@ const { handlers, signIn, signOut } = NextAuth({
     Credentials({
       credentials: { phone: { type: "tel" }, code: {}, invite: {} },
       authorize: async (credentials) => {
-        const given = LoginCredentials.safeParse(credentials);
-        if (!given.success) throw new LoginRefused(given.error.issues[0]?.message ?? "credentials_malformed");
-        const asker = (await readPendingLogin())?.asker;
-        if (!asker) throw new LoginRefused("code_not_requested");
-        const answer = await verifyCode({ ...given.data, invite: given.data.invite ?? null, purpose: "login", asker });
-        const store = answers.getStore();
-        if (store) store.answer = answer;
-        if (!answer.ok) throw new LoginRefused(answer.failure.name);
-        const session = await openSession(answer.value.userId);
+        const prove = proofs.getStore() ?? (() => verifyCredentials(credentials));
+        const login = await prove();
+        if (!login.ok) throw new LoginRefused(login.failure.name);
+        const session = await openSession(login.value);
         return { id: session.id };
       },
     }),
@@ -117,23 +124,27 @@ function atPublicAddress(request: NextRequest): NextRequest {
   return new NextRequest(new URL(`${pathname}${search}`, env.APP_URL), request);
 }
 
-/** Logs in whoever types the right code into the browser that asked for it. Only in server actions. */
-export async function logIn(credentials: {
-  phone: Phone;
-  code: OneTimeCode;
-  invite: InviteCode | null;
-}): Promise<Result<Login, VerifyCodeFailure>> {
+/**
+ * Logs this browser in when `prove` says who it is, in place of whoever was logged in before. Only in server actions and
+ * route handlers.
+ */
+export async function logIn<Failure extends { name: string }>(
+  prove: () => Promise<Result<Login, Failure>>,
+): Promise<Result<Login, Failure>> {
   const previous = await currentSession();
-  const store: { answer?: Result<Login, VerifyCodeFailure> } = {};
-  const { invite, ...rest } = credentials;
+  let login: Result<Login, Failure> | undefined;
+  const proveOnce = async () => {
+    login = await prove();
+    return login;
+  };
   try {
-    await answers.run(store, () => signIn("credentials", { ...rest, ...(invite && { invite }), redirect: false }));
+    await proofs.run(proveOnce, () => signIn("credentials", { redirect: false }));
   } catch (error) {
-    if (!(error instanceof CredentialsSignin) || !store.answer) throw error;
+    if (!(error instanceof CredentialsSignin) || !login || login.ok) throw error;
   }
-  if (!store.answer) throw new Error("NextAuth signed in without asking for the code");
-  if (store.answer.ok && previous) await endSession(previous.id);
-  return store.answer;
+  if (!login) throw new Error("NextAuth signed in without asking for a proof");
+  if (login.ok && previous) await endSession(previous.id);
+  return login;
 }
 
 /** Ends the session of this browser. Only in server actions. */

@@ -1,19 +1,22 @@
-import { cookies } from "next/headers";
+import { cookies, headers } from "next/headers";
 import { z } from "zod";
+import { Email } from "@/lib/core/email";
 import { InviteCode } from "@/lib/core/invite-code";
 import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
-import { seal, unseal } from "./tokens";
+import { seal, unseal } from "./seals";
 
 /**
  * A login under way, kept by the browser in a sealed cookie: who asks, for which phone, by whose invitation.
  */
 const PendingLogin = z.object({
   asker: Asker,
-  /** The phone that a code was sent to last. */
+  /** The phone that wants to log in; a code was sent to it, or to `email`. */
   phone: Phone.nullable(),
+  /** The mailbox that a code was sent to instead. */
+  email: Email.nullable().default(null),
   invite: InviteCode.nullable(),
   /** The code itself, for whoever may see it while codes are revealed. */
   revealed: OneTimeCode.nullable(),
@@ -23,17 +26,33 @@ export type PendingLogin = z.output<typeof PendingLogin>;
 const NAME = cookieName("sarafan-login");
 const SEAL = { purpose: "login under way", schema: PendingLogin, ttlMs: PENDING_LOGIN_TTL_MS };
 
-/** The login under way in this browser, or null when it knows of none. */
+/** The login under way in this browser, or null when it knows of none. Cookies beside a bearer token count for nothing. */
 export async function readPendingLogin(): Promise<PendingLogin | null> {
+  if (/^Bearer\b/i.test((await headers()).get("authorization") ?? "")) return null;
   return unseal(SEAL, (await cookies()).get(NAME)?.value);
 }
 
 /** Keeps what is known of the login under way; `changes` go over what was kept. Only in actions and route handlers. */
 export async function updatePendingLogin(changes: Partial<Omit<PendingLogin, "asker">>): Promise<PendingLogin> {
-  const kept = (await readPendingLogin()) ?? { asker: newAsker(), phone: null, invite: null, revealed: null };
-  const pending = { ...kept, ...changes };
+  const kept = (await readPendingLogin()) ?? { ...NOTHING, asker: newAsker() };
+  return keep({ ...kept, ...changes });
+}
+
+/** Gives the login under way to another asker; the name that the browser had before is worth nothing any more. */
+export async function handOverPendingLogin(pending: PendingLogin, next: Asker): Promise<void> {
+  await keep({ ...pending, asker: next });
+}
+
+/** The login is done. The browser stays the same asker: a code that another tab waits for is still good. */
+export async function finishPendingLogin(): Promise<void> {
+  await updatePendingLogin(NOTHING);
+}
+
+export const newAsker = () => Asker.parse(crypto.randomUUID());
+
+const NOTHING = { phone: null, email: null, invite: null, revealed: null };
+
+async function keep(pending: PendingLogin): Promise<PendingLogin> {
   (await cookies()).set(NAME, await seal(SEAL, pending), { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 });
   return pending;
 }
-
-const newAsker = () => Asker.parse(crypto.randomUUID());

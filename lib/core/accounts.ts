@@ -1,31 +1,204 @@
-import { read } from "@/lib/db/database";
+import { read, type Writer, write } from "@/lib/db/database";
+import { recordEvent } from "./audit";
+import {
+  type CheckCodeFailure,
+  checkCode,
+  type RequestCodeFailure,
+  requestCode,
+  type SendingOptions,
+  spendCode,
+} from "./challenges";
+import type { Email } from "./email";
 import type { InviteCode } from "./invite-code";
-import { type MaskedPhone, maskPhone, type Phone } from "./phone";
+import { type Masked, maskIdentity } from "./masking";
+import type { Asker, CodeOwner, OneTimeCode, Recipient } from "./one-time-code";
+import type { Phone } from "./phone";
+import { RECENT_LOGIN_MS } from "./policy";
+import { fail, type Result, succeed } from "./result";
+import type { Session } from "./sessions";
 
-export interface Profile {
-  phone: Phone;
+/** An account as its owner and administrators see it. */
+export interface Account {
+  id: number;
+  /** Proven; null while only the mailbox is. */
+  phone: Phone | null;
+  /** The phone that an account without a proven one says is its own. */
+  claimedPhone: Phone | null;
+  email: Email | null;
   inviteCode: InviteCode;
+  activatedCode: InviteCode | null;
+}
+
+export interface Profile extends Account {
   referralCount: number;
   /** The one invite code that the account activated; the inviter is null when that account is gone. */
-  activated: { code: InviteCode; inviter: MaskedPhone | null; activatedAt: Date } | null;
+  activated: { code: InviteCode; inviter: Masked | null; activatedAt: Date } | null;
 }
 
 /** The owner's view of an account, or null when there is none. Its cost doesn't grow with the number of referrals. */
 export async function getProfile(userId: number): Promise<Profile | null> {
   const user = await read.user.findUnique({
     where: { id: userId },
-    include: { activation: { include: { inviter: { select: { phone: true } } } } },
+    include: { activation: { include: { inviter: { select: { phone: true, email: true } } } } },
   });
   if (!user) return null;
   const { activation } = user;
   return {
-    phone: user.phone as Phone,
-    inviteCode: user.inviteCode as InviteCode,
+    ...accountOf(user),
     referralCount: user.referralCount,
     activated: activation && {
       code: activation.code as InviteCode,
-      inviter: activation.inviter && maskPhone(activation.inviter.phone as Phone),
+      inviter: activation.inviter && maskIdentity(activation.inviter),
       activatedAt: activation.activatedAt,
     },
   };
+}
+
+/** A row with what `accountOf` needs of it. */
+export const ACCOUNT_ROW = {
+  id: true,
+  phone: true,
+  claimedPhone: true,
+  email: true,
+  inviteCode: true,
+  activation: { select: { code: true } },
+} as const;
+
+interface AccountRow {
+  id: number;
+  phone: string | null;
+  claimedPhone: string | null;
+  email: string | null;
+  inviteCode: string;
+  activation: { code: string } | null;
+}
+
+/** The account in a row of the database. */
+export function accountOf({ id, phone, claimedPhone, email, inviteCode, activation }: AccountRow): Account {
+  return {
+    id,
+    phone: phone as Phone | null,
+    claimedPhone: claimedPhone as Phone | null,
+    email: email as Email | null,
+    inviteCode: inviteCode as InviteCode,
+    activatedCode: (activation?.code ?? null) as InviteCode | null,
+  };
+}
+
+/** The account with this id, or null. */
+export async function getAccount(userId: number): Promise<Account | null> {
+  const row = await read.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
+  return row && accountOf(row);
+}
+
+/**
+ * Deletes the account of whoever logged in a moment ago (`RECENT_LOGIN_MS`), for good. Fails with `login_too_old`, so
+ * that a browser that was left open can't.
+ */
+export async function deleteOwnAccount(
+  session: Session,
+  now = new Date(),
+): Promise<Result<null, { name: "login_too_old" }>> {
+  if (now.getTime() - session.createdAt.getTime() >= RECENT_LOGIN_MS) return fail({ name: "login_too_old" });
+  await write((tx) => removeAccount(tx, { userId: session.userId, actorId: session.userId, now }));
+  return succeed(null);
+}
+
+/**
+ * Removes an account with its sessions and its own activation, whose inviter loses the referral, so that leaving and
+ * coming back earns nothing. What others activated of it stays with them. Answers whether it was there.
+ */
+export async function removeAccount(
+  tx: Writer,
+  { userId, actorId, now }: { userId: number; actorId: number; now: Date },
+): Promise<boolean> {
+  const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
+  if (activation?.inviterId) {
+    await tx.user.update({ where: { id: activation.inviterId }, data: { referralCount: { decrement: 1 } } });
+  }
+  const { count } = await tx.user.deleteMany({ where: { id: userId } });
+  if (count === 0) return false;
+  await recordEvent(tx, { action: "account_deleted", actorId, subjectId: userId, now });
+  return true;
+}
+
+/** The code that the proof of a phone waits for; there are two, one to the mailbox and one to the phone. */
+export function phoneProofCode(recipient: Recipient, asker: Asker): CodeOwner {
+  return { recipient, purpose: "phone_proof", asker };
+}
+
+/** An account by mail that still has a phone to prove. */
+interface Unproven {
+  email: Email;
+  claimedPhone: Phone;
+}
+
+/** What the account would have to prove, or null when there is nothing. */
+export async function getUnproven(userId: number): Promise<Unproven | null> {
+  const account = await getAccount(userId);
+  if (!account?.email || !account.claimedPhone || account.phone) return null;
+  return { email: account.email, claimedPhone: account.claimedPhone };
+}
+
+export type RequestPhoneProofFailure = RequestCodeFailure | { name: "nothing_to_prove" };
+
+/** Sends a code to the account's mailbox and one to the phone that it says is its own. */
+export async function requestPhoneProof(
+  { userId, asker }: { userId: number; asker: Asker },
+  options: SendingOptions = {},
+): Promise<Result<null, RequestPhoneProofFailure>> {
+  const unproven = await getUnproven(userId);
+  if (!unproven) return fail({ name: "nothing_to_prove" });
+  const sent = await Promise.all([
+    requestCode(phoneProofCode(unproven.email, asker), options),
+    requestCode(phoneProofCode(unproven.claimedPhone, asker), options),
+  ]);
+  return sent.find((one) => !one.ok) ?? succeed(null);
+}
+
+export type ProvePhoneFailure =
+  | { name: "nothing_to_prove" }
+  | { name: "phone_taken" }
+  | { name: "code_refused"; email: CheckCodeFailure | null; phone: CheckCodeFailure | null };
+
+/**
+ * Makes the phone that the account says is its own its identity, for whoever types both codes. That it is another
+ * account's is told only then.
+ */
+export async function provePhone(
+  {
+    userId,
+    asker,
+    emailCode,
+    phoneCode,
+  }: { userId: number; asker: Asker; emailCode: OneTimeCode; phoneCode: OneTimeCode },
+  now = new Date(),
+): Promise<Result<null, ProvePhoneFailure>> {
+  const unproven = await getUnproven(userId);
+  if (!unproven) return fail({ name: "nothing_to_prove" });
+  const { claimedPhone } = unproven;
+  const email = await checkCode(phoneProofCode(unproven.email, asker), emailCode, now);
+  const phone = await checkCode(phoneProofCode(claimedPhone, asker), phoneCode, now);
+  if (!email.ok || !phone.ok) {
+    return fail({
+      name: "code_refused",
+      email: email.ok ? null : email.failure,
+      phone: phone.ok ? null : phone.failure,
+    });
+  }
+  return write(async (tx) => {
+    const isUsed = (await spendCode(tx, email.value, now)) && (await spendCode(tx, phone.value, now));
+    if (!isUsed) {
+      const gone = { name: "code_expired" } as const;
+      return fail({ name: "code_refused", email: gone, phone: gone });
+    }
+    if (await tx.user.findUnique({ where: { phone: claimedPhone }, select: { id: true } })) {
+      return fail({ name: "phone_taken" });
+    }
+    const { count } = await tx.user.updateMany({
+      where: { id: userId, phone: null, claimedPhone },
+      data: { phone: claimedPhone, claimedPhone: null },
+    });
+    return count > 0 ? succeed(null) : fail({ name: "nothing_to_prove" });
+  });
 }

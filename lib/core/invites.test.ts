@@ -11,7 +11,7 @@ import {
   previewInvite,
   type ReferralCursor,
 } from "./invites";
-import { maskPhone } from "./phone";
+import { maskPhone } from "./masking";
 import { GROWTH_POINTS_MAX } from "./policy";
 import { signUp } from "./testing";
 
@@ -30,7 +30,7 @@ test("an activation is seen by both, with the inviter's number masked", async ()
   });
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 1 });
   expect(await listReferrals(inviter.userId)).toEqual({
-    referrals: [{ phone: invitee.phone, activatedAt: now }],
+    referrals: [{ userId: invitee.userId, phone: invitee.phone, masked: maskPhone(invitee.phone), activatedAt: now }],
     next: null,
   });
 });
@@ -143,7 +143,7 @@ test("pages of referrals come newest first, none twice, none left out, though mo
   // Two of them at the same instant, on the border of two pages.
   const phones = [];
   for (const minute of [0, 1, 2, 2, 3, 4, 5]) phones.push((await arrive(minute)).phone);
-  const seen: string[] = [];
+  const seen: (string | null)[] = [];
   let after: ReferralCursor | null = null;
   do {
     const page: Awaited<ReturnType<typeof listReferrals>> = await listReferrals(inviter.userId, { after, limit: 4 });

@@ -1,14 +1,15 @@
 import { z } from "zod";
 import { type Reader, read, type Writer, write } from "@/lib/db/database";
 import type { InviteCode } from "./invite-code";
-import { type MaskedPhone, maskPhone, type Phone } from "./phone";
+import { type Masked, maskIdentity } from "./masking";
+import type { Phone } from "./phone";
 import { GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "./policy";
 import { fail, type Result, succeed } from "./result";
 
 /** An invite code as somebody else may see it. */
 export interface Invite {
   code: InviteCode;
-  inviter: MaskedPhone;
+  inviter: Masked;
 }
 
 export type ActivateInviteFailure =
@@ -35,16 +36,20 @@ export async function previewInvite({
   return checked.ok ? succeed(inviteOf(checked.value)) : checked;
 }
 
-/** Activates somebody's invite code for good: once per account, never one's own, never in a circle. */
+/**
+ * Activates somebody's invite code for good: once per account, never one's own, never in a circle. Null stands for a text
+ * that can't be anybody's code, and is unknown.
+ */
 export async function activateInvite(
-  { userId, code }: { userId: number; code: InviteCode },
+  { userId, code }: { userId: number; code: InviteCode | null },
   now = new Date(),
 ): Promise<Result<Invite, ActivateInviteFailure>> {
   return write(async (tx) => {
     const checked = await checkInvite(tx, userId, code);
     if (!checked.ok) return checked;
-    await recordActivation(tx, { inviteeId: userId, inviterId: checked.value.id, code, now });
-    return succeed(inviteOf(checked.value));
+    const invite = inviteOf(checked.value);
+    await recordActivation(tx, { inviteeId: userId, inviterId: checked.value.id, code: invite.code, now });
+    return succeed(invite);
   });
 }
 
@@ -58,7 +63,10 @@ export async function recordActivation(
 }
 
 export interface Referral {
-  phone: Phone;
+  userId: number;
+  /** Null for somebody who has proven a mailbox only. */
+  phone: Phone | null;
+  masked: Masked;
   activatedAt: Date;
 }
 
@@ -76,14 +84,22 @@ export const ReferralCursor = z.codec(
 );
 export type ReferralCursor = z.output<typeof ReferralCursor>;
 
-/** The people who activated the user's invite code, newest first, a page at a time; `next` is null on the last one. */
+/**
+ * The people who activated the user's invite code, newest first, a page at a time; `next` is null on the last one.
+ * `withPhone` leaves out who has proven no phone.
+ */
 export async function listReferrals(
   userId: number,
-  { after = null, limit = REFERRALS_PER_PAGE }: { after?: ReferralCursor | null; limit?: number } = {},
+  {
+    after = null,
+    limit = REFERRALS_PER_PAGE,
+    withPhone = false,
+  }: { after?: ReferralCursor | null; limit?: number; withPhone?: boolean } = {},
 ): Promise<{ referrals: Referral[]; next: ReferralCursor | null }> {
   const rows = await read.activation.findMany({
     where: {
       inviterId: userId,
+      ...(withPhone && { invitee: { phone: { not: null } } }),
       ...(after && {
         OR: [
           { activatedAt: { lt: after.activatedAt } },
@@ -93,13 +109,15 @@ export async function listReferrals(
     },
     orderBy: [{ activatedAt: "desc" }, { inviteeId: "desc" }],
     take: limit + 1,
-    select: { inviteeId: true, activatedAt: true, invitee: { select: { phone: true } } },
+    select: { inviteeId: true, activatedAt: true, invitee: { select: { phone: true, email: true } } },
   });
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return {
-    referrals: page.map(({ invitee, activatedAt }) => ({
-      phone: invitee.phone as Phone,
+    referrals: page.map(({ inviteeId, invitee, activatedAt }) => ({
+      userId: inviteeId,
+      phone: invitee.phone as Phone | null,
+      masked: maskIdentity(invitee),
       activatedAt,
     })),
     next: rows.length > limit && last ? { activatedAt: last.activatedAt, inviteeId: last.inviteeId } : null,
@@ -119,28 +137,32 @@ export async function listReferralTimes(userId: number): Promise<Date[]> {
 
 interface Inviter {
   id: number;
-  phone: string;
+  phone: string | null;
+  email: string | null;
   inviteCode: string;
 }
 
 /** The account whose invite code it is. */
 export function findInviter(db: Reader, inviteCode: InviteCode): Promise<Inviter | null> {
-  return db.user.findUnique({ where: { inviteCode }, select: { id: true, phone: true, inviteCode: true } });
+  return db.user.findUnique({
+    where: { inviteCode },
+    select: { id: true, phone: true, email: true, inviteCode: true },
+  });
 }
 
-function inviteOf({ inviteCode, phone }: Inviter): Invite {
-  return { code: inviteCode as InviteCode, inviter: maskPhone(phone as Phone) };
+function inviteOf({ inviteCode, ...identity }: Inviter): Invite {
+  return { code: inviteCode as InviteCode, inviter: maskIdentity(identity) };
 }
 
 /** The reasons to refuse, in the order of the rules. */
 async function checkInvite(
   db: Reader,
   userId: number,
-  code: InviteCode,
+  code: InviteCode | null,
 ): Promise<Result<Inviter, ActivateInviteFailure>> {
   const activation = await db.activation.findUnique({ where: { inviteeId: userId }, select: { code: true } });
   if (activation) return fail({ name: "invite_already_activated", activated: activation.code as InviteCode });
-  const inviter = await findInviter(db, code);
+  const inviter = code && (await findInviter(db, code));
   if (!inviter) return fail({ name: "invite_unknown" });
   if (inviter.id === userId) return fail({ name: "invite_own" });
   if (await isBelow(db, inviter.id, userId)) return fail({ name: "invite_circular" });

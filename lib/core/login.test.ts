@@ -2,13 +2,21 @@ import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { read } from "@/lib/db/database";
 import { getProfile } from "./accounts";
+import { getCodeStatus, requestCode } from "./challenges";
 import { drawInviteCode } from "./invite-code";
-import { getCodeStatus, requestCode, verifyCode } from "./login";
+import { logInByProof, phoneLoginCode, proveCode, register, requestRegistrationCode, verifyCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
-import { CODE_TTL_MS, RESEND_AFTER_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "./policy";
-import { freshOwner, freshPhone, receiveCode, signUp, wrongCode } from "./testing";
+import {
+  CODE_TTL_MS,
+  PROOF_TTL_MS,
+  RESEND_AFTER_MS,
+  RESEND_WINDOW_MS,
+  TAKEN_ANSWERS_PER_IP_PER_HOUR,
+  TRIES_PER_CODE,
+} from "./policy";
+import { freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
 
-const silent = async () => true;
+const silent = senderOf(async () => true);
 const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
 const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
   result.ok ? "none" : result.failure.name;
@@ -18,7 +26,7 @@ test("the first right code makes an account, the next one opens it", async () =>
   const first = await verifyCode({ ...owner, code: await receiveCode(owner) });
   const second = await verifyCode({ ...owner, code: await receiveCode(owner) });
   expect(first).toMatchObject({ ok: true, value: { created: true } });
-  expect(second).toEqual({ ok: true, value: { userId: first.ok && first.value.userId, created: false } });
+  expect(second).toMatchObject({ ok: true, value: { userId: first.ok && first.value.userId, created: false } });
 });
 
 test("a code works once", async () => {
@@ -92,9 +100,9 @@ test("a new code replaces the same browser's last one", async () => {
   const now = new Date();
   const later = after(now, RESEND_AFTER_MS[0] ?? 0);
   let drawn = "1111" as OneTimeCode;
-  await requestCode(owner, { now, send: silent, draw: () => drawn });
+  await requestCode(phoneLoginCode(owner), { now, sender: silent, draw: () => drawn });
   drawn = "2222" as OneTimeCode;
-  await requestCode(owner, { now: later, send: silent, draw: () => drawn });
+  await requestCode(phoneLoginCode(owner), { now: later, sender: silent, draw: () => drawn });
   expect(failureOf(await verifyCode({ ...owner, code: "1111" as OneTimeCode }, { now: later }))).toBe("code_wrong");
   expect(failureOf(await verifyCode({ ...owner, code: "2222" as OneTimeCode }, { now: later }))).toBe("none");
 });
@@ -104,43 +112,45 @@ test("the wait before the next code grows, and begins anew after a day", async (
   const start = new Date();
   let now = start;
   for (const wait of [...RESEND_AFTER_MS, RESEND_AFTER_MS.at(-1) ?? 0]) {
-    expect(failureOf(await requestCode(owner, { now, send: silent }))).toBe("none");
-    expect(await requestCode(owner, { now: after(now, wait - 1), send: silent })).toEqual({
+    expect(failureOf(await requestCode(phoneLoginCode(owner), { now, sender: silent }))).toBe("none");
+    expect(await requestCode(phoneLoginCode(owner), { now: after(now, wait - 1), sender: silent })).toEqual({
       ok: false,
       failure: { name: "resend_too_early", retryAfterMs: 1 },
     });
     now = after(now, wait);
   }
   now = after(start, RESEND_WINDOW_MS);
-  await requestCode(owner, { now, send: silent });
-  expect(await getCodeStatus(owner, now)).toMatchObject({ resendInMs: RESEND_AFTER_MS[0] });
+  await requestCode(phoneLoginCode(owner), { now, sender: silent });
+  expect(await getCodeStatus(phoneLoginCode(owner), now)).toMatchObject({ resendInMs: RESEND_AFTER_MS[0] });
 });
 
 test("a right code ends the wait", async () => {
   const owner = freshOwner();
   const now = new Date();
   await verifyCode({ ...owner, code: await receiveCode(owner, now) }, { now });
-  expect(await getCodeStatus(owner, now)).toMatchObject({ state: "used", resendInMs: 0 });
-  expect(failureOf(await requestCode(owner, { now, send: silent }))).toBe("none");
+  expect(await getCodeStatus(phoneLoginCode(owner), now)).toMatchObject({ state: "used", resendInMs: 0 });
+  expect(failureOf(await requestCode(phoneLoginCode(owner), { now, sender: silent }))).toBe("none");
 });
 
 test("a request that comes too early leaves the code that was sent as good as it was", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  expect(failureOf(await requestCode(owner, { send: silent }))).toBe("resend_too_early");
+  expect(failureOf(await requestCode(phoneLoginCode(owner), { sender: silent }))).toBe("resend_too_early");
   expect(failureOf(await verifyCode({ ...owner, code }))).toBe("none");
 });
 
 test("a code that no channel accepts leaves everything as it was", async () => {
   const owner = freshOwner();
   const refuse = async () => false;
-  expect(failureOf(await requestCode(owner, { send: refuse }))).toBe("code_not_sent");
-  expect(await getCodeStatus(owner)).toBeNull();
+  expect(failureOf(await requestCode(phoneLoginCode(owner), { sender: senderOf(refuse) }))).toBe("code_not_sent");
+  expect(await getCodeStatus(phoneLoginCode(owner))).toBeNull();
   const now = new Date();
   const code = await receiveCode(owner, now);
   const later = after(now, RESEND_AFTER_MS[0] ?? 0);
-  expect(failureOf(await requestCode(owner, { now: later, send: refuse }))).toBe("code_not_sent");
-  expect(await getCodeStatus(owner, later)).toMatchObject({ state: "live", resendInMs: 0 });
+  expect(failureOf(await requestCode(phoneLoginCode(owner), { now: later, sender: senderOf(refuse) }))).toBe(
+    "code_not_sent",
+  );
+  expect(await getCodeStatus(phoneLoginCode(owner), later)).toMatchObject({ state: "live", resendInMs: 0 });
   expect(failureOf(await verifyCode({ ...owner, code }, { now: later }))).toBe("none");
 });
 
@@ -156,13 +166,13 @@ test("while a new code is on its way the last one is good, and a refused one nev
       resolve(await verifyCode({ ...owner, code }, { now: later }));
       return false;
     };
-    requestCode(owner, { now: later, send: refuse, draw: () => wrongCode(code) });
+    requestCode(phoneLoginCode(owner), { now: later, sender: senderOf(refuse), draw: () => wrongCode(code) });
   });
   expect(failureOf(login)).toBe("none");
   for (const stale of [code, refused]) {
     expect(failureOf(await verifyCode({ ...owner, code: stale }, { now: later }))).toBe("code_expired");
   }
-  expect(await getCodeStatus(owner, later)).toMatchObject({ state: "used", resendInMs: 0 });
+  expect(await getCodeStatus(phoneLoginCode(owner), later)).toMatchObject({ state: "used", resendInMs: 0 });
 });
 
 test("a channel that breaks is an error, and leaves the last code as good as it was", async () => {
@@ -173,8 +183,10 @@ test("a channel that breaks is an error, and leaves the last code as good as it 
   const breakDown = async () => {
     throw new Error("the channel is broken");
   };
-  await expect(requestCode(owner, { now: later, send: breakDown })).rejects.toThrow("the channel is broken");
-  expect(await getCodeStatus(owner, later)).toMatchObject({ state: "live", resendInMs: 0 });
+  await expect(requestCode(phoneLoginCode(owner), { now: later, sender: senderOf(breakDown) })).rejects.toThrow(
+    "the channel is broken",
+  );
+  expect(await getCodeStatus(phoneLoginCode(owner), later)).toMatchObject({ state: "live", resendInMs: 0 });
   expect(failureOf(await verifyCode({ ...owner, code }, { now: later }))).toBe("none");
 });
 
@@ -182,16 +194,16 @@ test("of parallel requests one sends a code", async () => {
   const owner = freshOwner();
   const sent: string[] = [];
   const send = async ({ code }: { code: string }) => sent.push(code) > 0;
-  await Promise.all(Array.from({ length: 10 }, () => requestCode(owner, { send })));
+  await Promise.all(Array.from({ length: 10 }, () => requestCode(phoneLoginCode(owner), { sender: senderOf(send) })));
   expect(sent).toHaveLength(1);
 });
 
 test("the status of a code tells what can be done next", async () => {
   const owner = freshOwner();
   const now = new Date();
-  expect(await getCodeStatus(owner, now)).toBeNull();
+  expect(await getCodeStatus(phoneLoginCode(owner), now)).toBeNull();
   const code = await receiveCode(owner, now);
-  expect(await getCodeStatus(owner, now)).toEqual({
+  expect(await getCodeStatus(phoneLoginCode(owner), now)).toEqual({
     state: "live",
     digits: 4,
     sentAt: now,
@@ -200,15 +212,18 @@ test("the status of a code tells what can be done next", async () => {
     expiresInMs: CODE_TTL_MS,
     resendInMs: RESEND_AFTER_MS[0],
   });
-  expect(await getCodeStatus(owner, after(now, CODE_TTL_MS))).toMatchObject({ state: "expired", expiresInMs: 0 });
+  expect(await getCodeStatus(phoneLoginCode(owner), after(now, CODE_TTL_MS))).toMatchObject({
+    state: "expired",
+    expiresInMs: 0,
+  });
   for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) await verifyCode({ ...owner, code: wrongCode(code) });
-  expect(await getCodeStatus(owner, now)).toMatchObject({ state: "spent", triesLeft: 0 });
+  expect(await getCodeStatus(phoneLoginCode(owner), now)).toMatchObject({ state: "spent", triesLeft: 0 });
 });
 
 test("the code itself is not in the database", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  const row = await read.oneTimeCode.findUniqueOrThrow({ where: { phone_purpose_asker: owner } });
+  const row = await read.oneTimeCode.findUniqueOrThrow({ where: { recipient_purpose_asker: phoneLoginCode(owner) } });
   expect(Object.values(row)).not.toContain(code);
   expect(row.codeHmac).toMatch(/^[\w-]{43}$/);
 });
@@ -241,6 +256,66 @@ test("an account that is there already is left as it is by an invitation", async
   expect(again.userId).toBe(userId);
   expect(await getProfile(userId)).toMatchObject({ activated: null });
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 0 });
+});
+
+test("a right code leaves a proof, which is good for one login of whoever it was given to", async () => {
+  const owner = freshOwner();
+  const next = freshOwner(owner.phone);
+  const code = await receiveCode(owner);
+  expect(failureOf(await proveCode({ ...owner, code, next: next.asker }))).toBe("none");
+  expect(await getCodeStatus(phoneLoginCode(next))).toMatchObject({ state: "proven" });
+  expect(failureOf(await logInByProof(owner))).toBe("code_not_requested");
+  const parallel = await Promise.all(Array.from({ length: 10 }, () => logInByProof(next)));
+  expect(parallel.filter(({ ok }) => ok)).toHaveLength(1);
+  expect(failureOf(await logInByProof(next))).toBe("code_expired");
+});
+
+test("a proof is good for five minutes", async () => {
+  const now = new Date();
+  const owners = [freshOwner(), freshOwner()];
+  for (const owner of owners) {
+    const code = await receiveCode(owner, now);
+    await proveCode({ ...owner, code, next: owner.asker }, { now });
+  }
+  const [early = freshOwner(), late = freshOwner()] = owners;
+  expect(failureOf(await logInByProof(early, after(now, PROOF_TTL_MS - 1)))).toBe("none");
+  expect(failureOf(await logInByProof(late, after(now, PROOF_TTL_MS)))).toBe("code_expired");
+});
+
+test("without a proof the code itself logs in, and without either it is missing", async () => {
+  const owner = freshOwner();
+  const code = await receiveCode(owner);
+  expect(failureOf(await logInByProof(owner))).toBe("code_missing");
+  expect(failureOf(await logInByProof({ ...owner, code: wrongCode(code) }))).toBe("code_wrong");
+  expect(failureOf(await logInByProof({ ...owner, code }))).toBe("none");
+});
+
+test("a registration makes an account, and tells that there is one only to whoever has the code", async () => {
+  const { phone } = await signUp();
+  const owner = freshOwner(phone);
+  let code = "" as OneTimeCode;
+  const sender = senderOf(async (message) => {
+    code = message.code as OneTimeCode;
+    return true;
+  });
+  const newcomer = freshOwner();
+  expect(failureOf(await requestRegistrationCode({ ...newcomer, network: "192.0.2.1" }, { sender }))).toBe("none");
+  // Somebody else was faster.
+  await signUp({ phone: newcomer.phone });
+  expect(failureOf(await register({ ...newcomer, code: wrongCode(code), invite: null }))).toBe("code_wrong");
+  expect(failureOf(await register({ ...newcomer, code, invite: null }))).toBe("phone_taken");
+  expect(failureOf(await requestRegistrationCode({ ...owner, network: "192.0.2.1" }, { sender }))).toBe("phone_taken");
+});
+
+test("how often somebody learns that a phone is taken has a bound, and then even free ones are not looked for", async () => {
+  const { phone } = await signUp();
+  const network = `192.0.2.${freshPhone().slice(-2)} ${crypto.randomUUID()}`;
+  const ask = (asked: typeof phone) => requestRegistrationCode({ ...freshOwner(asked), network }, { sender: silent });
+  for (let answers = 0; answers < TAKEN_ANSWERS_PER_IP_PER_HOUR; answers += 1) {
+    expect(failureOf(await ask(phone))).toBe("phone_taken");
+  }
+  expect(failureOf(await ask(phone))).toBe("budget_spent");
+  expect(failureOf(await ask(freshPhone()))).toBe("budget_spent");
 });
 
 test("an invite code that is taken is drawn again", async () => {

@@ -1,225 +1,283 @@
-import { isUniqueViolation, type Reader, read, type Writer, write } from "@/lib/db/database";
-import { env } from "@/lib/env";
-import { sendToConsole } from "@/lib/senders/console";
-import type { Sender } from "@/lib/senders/sender";
+import { type Reader, read, type Writer, write } from "@/lib/db/database";
+import {
+  type CheckCodeFailure,
+  checkCode,
+  getCodeStatus,
+  IS_MAIL_OFFERED,
+  type RequestCodeFailure,
+  type RightCode,
+  requestCode,
+  type SendingOptions,
+  type SentCode,
+  spendCode,
+  spendProof,
+} from "./challenges";
+import { retryOnCollision } from "./collisions";
+import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { findInviter, recordActivation } from "./invites";
-import { type CodeOwner, drawOneTimeCode, isSealedCode, type OneTimeCode, sealCode } from "./one-time-code";
-import {
-  CODE_DIGITS,
-  CODE_TTL_MS,
-  INVITE_CODE_DRAWS_MAX,
-  PENDING_LOGIN_TTL_MS,
-  RESEND_AFTER_MS,
-  RESEND_WINDOW_MS,
-  TRIES_PER_CODE,
-} from "./policy";
+import { checkLimit, type LimitFailure, spendLimit, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK } from "./limits";
+import type { Asker, CodeOwner, OneTimeCode } from "./one-time-code";
+import type { Phone } from "./phone";
+import { PROOF_TTL_MS } from "./policy";
 import { fail, type Result, succeed } from "./result";
-
-export interface SentCode {
-  digits: number;
-  /** The code itself while `REVEAL_CODES` is on. Whom to show it to is the caller's to decide. */
-  revealed: OneTimeCode | null;
-}
-
-export type RequestCodeFailure = { name: "resend_too_early"; retryAfterMs: number } | { name: "code_not_sent" };
-
-/**
- * Sends a new code to the phone, in place of this asker's last one, and settles when the channel accepted it. Whether
- * the phone has an account plays no part. Fails with `resend_too_early` until the wait after the last code is over, and
- * with `code_not_sent` when the channel refuses, which leaves everything as it was.
- */
-export async function requestCode(
-  owner: CodeOwner,
-  { now = new Date(), send = sendToConsole as Sender, draw = drawOneTimeCode } = {},
-): Promise<Result<SentCode, RequestCodeFailure>> {
-  const code = draw();
-  const begun = await write((tx) => beginSending(tx, owner, now));
-  if (!begun.ok) return begun;
-  let isAccepted = false;
-  try {
-    isAccepted = await send({ phone: owner.phone, code });
-  } finally {
-    await write((tx) => (isAccepted ? keepCode(tx, owner, code, now) : forgetSending(tx, owner, now, begun.value)));
-  }
-  if (!isAccepted) return fail({ name: "code_not_sent" });
-  return succeed({ digits: CODE_DIGITS, revealed: env.REVEAL_CODES ? code : null });
-}
-
-/** How things stand with the last code that an asker had sent to a phone. */
-export interface CodeStatus {
-  /** `spent`: too many wrong tries. All but `live` need a new code. */
-  state: "live" | "expired" | "spent" | "used";
-  digits: number;
-  sentAt: Date;
-  triesUsed: number;
-  triesLeft: number;
-  expiresInMs: number;
-  /** How long until a new code may be asked for; 0 is now. */
-  resendInMs: number;
-}
-
-/** The status of the owner's last code, or null when there is none. */
-export async function getCodeStatus(owner: CodeOwner, now = new Date()): Promise<CodeStatus | null> {
-  const row = await findCode(read, owner);
-  return row?.codeHmac ? statusOf(row, now) : null;
-}
-
-export type VerifyCodeFailure =
-  | { name: "code_not_requested" }
-  | { name: "code_expired" }
-  | { name: "code_spent" }
-  | { name: "code_wrong"; triesLeft: number }
-  | { name: "invite_unknown" };
 
 export interface Login {
   userId: number;
-  /** Whether this code made the account. */
+  /** Whether this login made the account. */
   created: boolean;
+  /** The phone that was proven by it; null when it was a mailbox. */
+  provenPhone: Phone | null;
+}
+
+export type VerifyCodeFailure = CheckCodeFailure | { name: "invite_unknown" };
+
+/** Whose phone it is, and who had a code sent to it. */
+interface PhoneLogin {
+  phone: Phone;
+  asker: Asker;
+}
+
+/** Whose mailbox it is, who had a code sent to it, and which phone the account says is its own. */
+interface MailLogin {
+  email: Email;
+  phone: Phone;
+  asker: Asker;
+}
+
+interface Options {
+  now?: Date;
+  drawInvite?: () => InviteCode;
+}
+
+/** The code that a login by phone is waiting for. */
+export function phoneLoginCode({ phone, asker }: PhoneLogin): CodeOwner {
+  return { recipient: phone, purpose: "login", asker };
+}
+
+/** The code that a login by mail is waiting for. */
+export function mailLoginCode({ email, asker }: Pick<MailLogin, "email" | "asker">): CodeOwner {
+  return { recipient: email, purpose: "login", asker };
 }
 
 /**
  * Opens the phone's account, or makes it, for whoever types the code that was sent. A new account activates `invite` in
  * the same transaction; an older one is left as it is. The invite is looked up first, so that an unknown one says
- * nothing of the code. A try is counted and committed before it is compared (NIST SP 800-63B-4 §3.2.2), and of
- * parallel right ones a single one succeeds.
+ * nothing of the code.
  */
+export function verifyCode(
+  who: PhoneLogin & { code: OneTimeCode; invite?: null },
+  options?: Options,
+): Promise<Result<Login, CheckCodeFailure>>;
+export function verifyCode(
+  who: PhoneLogin & { code: OneTimeCode; invite: InviteCode | null },
+  options?: Options,
+): Promise<Result<Login, VerifyCodeFailure>>;
 export async function verifyCode(
-  { code, invite = null, ...owner }: CodeOwner & { code: OneTimeCode; invite?: InviteCode | null },
-  { now = new Date(), drawInvite = drawInviteCode } = {},
+  { code, invite = null, phone, asker }: PhoneLogin & { code: OneTimeCode; invite?: InviteCode | null },
+  { now = new Date(), drawInvite = drawInviteCode }: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure>> {
-  if (invite && !(await findInviter(read, invite))) return fail({ name: "invite_unknown" });
-
-  const tried = await countTry(owner, now);
-  if (!tried.ok) return tried;
-  const { codeHmac, triesLeft } = tried.value;
-  if (!isSealedCode(codeHmac, code, owner)) return fail({ name: "code_wrong", triesLeft });
-
-  for (let draws = 1; ; draws += 1) {
-    try {
-      return await write((tx) => consumeCode(tx, owner, codeHmac, { invite, inviteCode: drawInvite(), now }));
-    } catch (error) {
-      // The new account's invite code is somebody's already, or its phone became somebody's a moment ago.
-      if (!isUniqueViolation(error) || draws === INVITE_CODE_DRAWS_MAX) throw error;
-    }
-  }
-}
-
-type CodeRow = NonNullable<Awaited<ReturnType<typeof findCode>>>;
-
-function findCode(db: Reader, owner: CodeOwner) {
-  return db.oneTimeCode.findUnique({ where: { phone_purpose_asker: owner } });
+  const opened = await openAccount(phoneLoginCode({ phone, asker }), {
+    code,
+    invite,
+    now,
+    drawInvite,
+    identity: { phone },
+    spend: spendCode,
+  });
+  return opened.ok ? succeed({ ...opened.value, provenPhone: phone }) : opened;
 }
 
 /**
- * Starts the wait before the next code, while the last one stays as good as it was: the new one takes its place when it
- * was accepted. Answers the row as it was before.
+ * As `verifyCode`, but what it leaves is a proof, good for one `logInByProof` within `PROOF_TTL_MS`. It belongs to `next`:
+ * whoever still asks in the old name has nothing left.
  */
-async function beginSending(
-  tx: Writer,
-  owner: CodeOwner,
-  now: Date,
-): Promise<Result<CodeRow | null, RequestCodeFailure>> {
-  const last = await findCode(tx, owner);
-  const retryAfterMs = last ? resendWaitMs(last, now) : 0;
-  if (retryAfterMs > 0) return fail({ name: "resend_too_early", retryAfterMs });
-  const isGrowing = last && last.sends > 0 && now.getTime() - last.sendsSince.getTime() < RESEND_WINDOW_MS;
-  const sending = {
-    sentAt: now,
-    sends: isGrowing ? last.sends + 1 : 1,
-    sendsSince: isGrowing ? last.sendsSince : now,
-  };
-  await tx.oneTimeCode.upsert({
-    where: { phone_purpose_asker: owner },
-    create: { ...owner, ...sending, digits: CODE_DIGITS, expiresAt: now },
-    update: sending,
+export async function proveCode(
+  { code, phone, asker, next }: PhoneLogin & { code: OneTimeCode; next: Asker },
+  { now = new Date(), drawInvite = drawInviteCode }: Options = {},
+): Promise<Result<null, CheckCodeFailure>> {
+  const opened = await openAccount(phoneLoginCode({ phone, asker }), {
+    code,
+    invite: null,
+    now,
+    drawInvite,
+    identity: { phone },
+    spend: (tx, right) =>
+      spendCode(tx, right, now, { asker: next, provenUntil: new Date(now.getTime() + PROOF_TTL_MS) }),
   });
-  const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
-  await tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } });
-  return succeed(last);
+  return opened.ok ? succeed(null) : opened;
 }
 
-async function keepCode(tx: Writer, owner: CodeOwner, code: OneTimeCode, now: Date): Promise<void> {
-  await tx.oneTimeCode.update({
-    where: { phone_purpose_asker: owner },
-    data: {
-      codeHmac: sealCode(code, owner),
-      digits: code.length,
-      tries: 0,
-      expiresAt: new Date(now.getTime() + CODE_TTL_MS),
-      usedAt: null,
-    },
-  });
-}
-
-/** Takes the wait back, unless a later code has begun another one, or a right one ended it. */
-async function forgetSending(tx: Writer, owner: CodeOwner, now: Date, last: CodeRow | null): Promise<void> {
-  const where = { ...owner, sentAt: now, sends: { gt: 0 } };
-  if (!last) await tx.oneTimeCode.deleteMany({ where: { ...where, codeHmac: null } });
-  else {
-    const { sentAt, sends, sendsSince } = last;
-    await tx.oneTimeCode.updateMany({ where, data: { sentAt, sends, sendsSince } });
-  }
-}
-
-function statusOf(row: CodeRow, now: Date): CodeStatus {
-  const expiresInMs = Math.max(0, row.expiresAt.getTime() - now.getTime());
-  const triesLeft = Math.max(0, TRIES_PER_CODE - row.tries);
-  const state = row.usedAt ? "used" : expiresInMs === 0 ? "expired" : triesLeft === 0 ? "spent" : "live";
-  return {
-    state,
-    digits: row.digits,
-    sentAt: row.sentAt,
-    triesUsed: row.tries,
-    triesLeft,
-    expiresInMs,
-    resendInMs: resendWaitMs(row, now),
-  };
-}
-
-function resendWaitMs({ sends, sendsSince, sentAt }: CodeRow, now: Date): number {
-  if (sends === 0 || now.getTime() - sendsSince.getTime() >= RESEND_WINDOW_MS) return 0;
-  const waitMs = RESEND_AFTER_MS[Math.min(sends, RESEND_AFTER_MS.length) - 1] ?? 0;
-  return Math.max(0, sentAt.getTime() + waitMs - now.getTime());
-}
-
-/** Takes one try off the code, in a transaction of its own: it stays taken whatever comes next. */
-async function countTry(
-  owner: CodeOwner,
-  now: Date,
-): Promise<Result<{ codeHmac: string; triesLeft: number }, VerifyCodeFailure>> {
-  const [row] = await write((tx) =>
-    tx.oneTimeCode.updateManyAndReturn({
-      where: { ...owner, codeHmac: { not: null }, usedAt: null, expiresAt: { gt: now }, tries: { lt: TRIES_PER_CODE } },
-      data: { tries: { increment: 1 } },
-    }),
-  );
-  if (row?.codeHmac) return succeed({ codeHmac: row.codeHmac, triesLeft: TRIES_PER_CODE - row.tries });
+/**
+ * Logs in by the proof that `proveCode` left, or without one by the code, as `verifyCode` does. Fails with `code_missing`
+ * when a code was sent and none is given.
+ */
+export async function logInByProof(
+  { phone, asker, code = null }: PhoneLogin & { code?: OneTimeCode | null },
+  now = new Date(),
+): Promise<Result<Login, CheckCodeFailure | { name: "code_missing" }>> {
+  const owner = phoneLoginCode({ phone, asker });
+  const userId = await write(async (tx) => ((await spendProof(tx, owner, now)) ? findUserId(tx, { phone }) : null));
+  if (userId) return succeed({ userId, created: false, provenPhone: phone });
+  if (code) return verifyCode({ phone, asker, code }, { now });
   const status = await getCodeStatus(owner, now);
   if (!status) return fail({ name: "code_not_requested" });
-  return fail({ name: status.state === "spent" ? "code_spent" : "code_expired" });
+  return fail({ name: status.state === "live" ? "code_missing" : "code_expired" });
 }
 
-/** Uses the code up and opens or makes the account. Taking the row is the gate: of parallel right codes one passes. */
-async function consumeCode(
-  tx: Writer,
-  owner: CodeOwner,
-  codeHmac: string,
-  { invite, inviteCode, now }: { invite: InviteCode | null; inviteCode: InviteCode; now: Date },
-): Promise<Result<Login, VerifyCodeFailure>> {
-  const { phone } = owner;
-  const known = await tx.user.findUnique({ where: { phone }, select: { id: true } });
-  const inviter = !known && invite ? await findInviter(tx, invite) : null;
-  if (!known && invite && !inviter) return fail({ name: "invite_unknown" });
+function registrationCode({ phone, asker }: PhoneLogin): CodeOwner {
+  return { recipient: phone, purpose: "registration", asker };
+}
 
-  const { count } = await tx.oneTimeCode.updateMany({
-    where: { ...owner, codeHmac, usedAt: null },
-    data: { usedAt: now, sends: 0 },
+/**
+ * Sends a code to a phone that has no account yet. That it has one is told, `phone_taken`, as often as somebody in one
+ * network and everybody together may learn it; when either is spent, every request is `budget_spent` before the phone
+ * is looked for.
+ */
+export async function requestRegistrationCode(
+  { phone, asker, network }: PhoneLogin & { network: string },
+  options: SendingOptions = {},
+): Promise<Result<SentCode, RequestCodeFailure | LimitFailure | { name: "phone_taken" }>> {
+  const { now = new Date() } = options;
+  const budgets = [
+    { limit: TAKEN_ANSWERS_OF_NETWORK, subject: network },
+    { limit: TAKEN_ANSWERS, subject: "all" },
+  ];
+  for (const { limit, subject } of budgets) {
+    const left = await checkLimit(limit, subject, now);
+    if (!left.ok) return left;
+  }
+  if (!(await findUserId(read, { phone }))) return requestCode(registrationCode({ phone, asker }), options);
+  for (const { limit, subject } of budgets) {
+    const spent = await spendLimit(limit, subject, now);
+    if (!spent.ok) return spent;
+  }
+  return fail({ name: "phone_taken" });
+}
+
+/**
+ * Makes the account of a phone that has none, and activates `invite` in the same transaction. That the phone is taken is
+ * told only to whoever types the right code.
+ */
+export async function register(
+  { code, invite, phone, asker }: PhoneLogin & { code: OneTimeCode; invite: InviteCode | null },
+  { now = new Date(), drawInvite = drawInviteCode }: Options = {},
+): Promise<Result<Login, VerifyCodeFailure | { name: "phone_taken" }>> {
+  const opened = await openAccount(registrationCode({ phone, asker }), {
+    code,
+    invite,
+    now,
+    drawInvite,
+    identity: { phone },
+    spend: spendCode,
   });
-  if (count === 0) return fail({ name: "code_expired" });
-  if (known) return succeed({ userId: known.id, created: false });
+  if (!opened.ok) return opened;
+  if (!opened.value.created) return fail({ name: "phone_taken" });
+  return succeed({ ...opened.value, provenPhone: phone });
+}
 
-  const user = await tx.user.create({ data: { phone, inviteCode, createdAt: now }, select: { id: true } });
-  if (invite && inviter) await recordActivation(tx, { inviteeId: user.id, inviterId: inviter.id, code: invite, now });
-  return succeed({ userId: user.id, created: true });
+/**
+ * Sends a code to the mailbox, as `requestCode` does. When the mailbox has an account with another phone than this one,
+ * nothing is sent and no code is right, but whoever asks can't see that. Fails with `mail_unavailable` where no mail can
+ * be sent.
+ */
+export async function requestMailCode(
+  { email, phone, asker }: MailLogin,
+  options: SendingOptions = {},
+): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
+  if (!IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
+  const known = await findAccount(read, { email, claimedPhone: phone });
+  const isDecoy = known !== null && shownPhoneOf(known) !== phone;
+  return requestCode(mailLoginCode({ email, asker }), { ...options, isDecoy });
+}
+
+/**
+ * Opens the mailbox's account, or makes one that names the phone as its own without having proven it: the phone stays
+ * open to whoever proves it, and opens nothing here.
+ */
+export function verifyMailCode(
+  who: MailLogin & { code: OneTimeCode; invite?: null },
+  options?: Options,
+): Promise<Result<Login, CheckCodeFailure>>;
+export function verifyMailCode(
+  who: MailLogin & { code: OneTimeCode; invite: InviteCode | null },
+  options?: Options,
+): Promise<Result<Login, VerifyCodeFailure>>;
+export async function verifyMailCode(
+  { code, invite = null, email, phone, asker }: MailLogin & { code: OneTimeCode; invite?: InviteCode | null },
+  { now = new Date(), drawInvite = drawInviteCode }: Options = {},
+): Promise<Result<Login, VerifyCodeFailure>> {
+  const opened = await openAccount(mailLoginCode({ email, asker }), {
+    code,
+    invite,
+    now,
+    drawInvite,
+    identity: { email, claimedPhone: phone },
+    spend: spendCode,
+  });
+  return opened.ok ? succeed({ ...opened.value, provenPhone: null }) : opened;
+}
+
+/** What a code proves, and what a new account has of it. */
+type Identity = { phone: Phone } | { email: Email; claimedPhone: Phone };
+
+interface Opening<Invite> {
+  identity: Identity;
+  code: OneTimeCode;
+  invite: Invite;
+  now: Date;
+  drawInvite: () => InviteCode;
+  spend: (tx: Writer, right: RightCode, now: Date) => Promise<boolean>;
+}
+
+type Opened<Failure extends { name: string }> = Promise<Result<{ userId: number; created: boolean }, Failure>>;
+
+/** Checks the code, then in one transaction uses it up and finds the account or makes it. */
+async function openAccount(owner: CodeOwner, opening: Opening<null>): Opened<CheckCodeFailure>;
+async function openAccount(owner: CodeOwner, opening: Opening<InviteCode | null>): Opened<VerifyCodeFailure>;
+async function openAccount(
+  owner: CodeOwner,
+  { identity, code, invite, now, drawInvite, spend }: Opening<InviteCode | null>,
+): Opened<VerifyCodeFailure> {
+  if (invite && !(await findInviter(read, invite))) return fail({ name: "invite_unknown" });
+
+  const right = await checkCode(owner, code, now);
+  if (!right.ok) return right;
+
+  return retryOnCollision(() =>
+    write(async (tx) => {
+      const known = await findAccount(tx, identity);
+      // It came to be after the code was sent, with another phone.
+      if (known && "email" in identity && shownPhoneOf(known) !== identity.claimedPhone) {
+        return fail({ name: "code_expired" });
+      }
+      const inviter = !known && invite ? await findInviter(tx, invite) : null;
+      if (!known && invite && !inviter) return fail({ name: "invite_unknown" });
+      if (!(await spend(tx, right.value, now))) return fail({ name: "code_expired" });
+      if (known) return succeed({ userId: known.id, created: false });
+
+      const user = await tx.user.create({
+        data: { ...identity, inviteCode: drawInvite(), createdAt: now },
+        select: { id: true },
+      });
+      if (invite && inviter) {
+        await recordActivation(tx, { inviteeId: user.id, inviterId: inviter.id, code: invite, now });
+      }
+      return succeed({ userId: user.id, created: true });
+    }),
+  );
+}
+
+async function findUserId(db: Reader, identity: { phone: Phone }): Promise<number | null> {
+  return (await findAccount(db, identity))?.id ?? null;
+}
+
+function findAccount(db: Reader, identity: Identity) {
+  const where = "phone" in identity ? { phone: identity.phone } : { email: identity.email };
+  return db.user.findUnique({ where, select: { id: true, phone: true, claimedPhone: true } });
+}
+
+/** The phone that an account is known by: the one it has proven, else the one that it says is its own. */
+function shownPhoneOf({ phone, claimedPhone }: { phone: string | null; claimedPhone: string | null }): string | null {
+  return phone ?? claimedPhone;
 }

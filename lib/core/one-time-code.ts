@@ -1,19 +1,28 @@
-import { createHmac, hkdfSync, randomInt, timingSafeEqual } from "node:crypto";
+import { createHmac, hkdfSync, randomBytes, randomInt, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { env } from "@/lib/env";
+import type { Email } from "./email";
 import type { Phone } from "./phone";
 import { CODE_DIGITS } from "./policy";
 
 /** What a code was asked for; a code for one purpose is worth nothing for another. */
-export type Purpose = "login";
+export type Purpose = "login" | "registration" | "phone_proof";
 
-/** Who had a code sent: on the web the browser, by a random name that only its sealed cookie holds. */
+/**
+ * Who had a code sent: a browser, by a random name that only its sealed cookie holds; a session, by its id; or whoever
+ * speaks an API that carries nothing but phone and code, and shares that phone's one stateless code.
+ */
 export const Asker = z.uuid().brand<"Asker">();
 export type Asker = z.output<typeof Asker>;
+/** No uuid, so no cookie can name it. */
+export const STATELESS = "stateless" as Asker;
 
-/** Whose code: one phone, one purpose, one asker. */
+/** Where a code is sent, and what typing it proves. */
+export type Recipient = Phone | Email;
+
+/** Whose code: one recipient, one purpose, one asker. */
 export interface CodeOwner {
-  phone: Phone;
+  recipient: Recipient;
   purpose: Purpose;
   asker: Asker;
 }
@@ -37,8 +46,13 @@ export function drawOneTimeCode(): OneTimeCode {
 }
 
 /** What is stored instead of the code: an HMAC under a key of ours, so that the table alone can't be searched for it. */
-export function sealCode(code: OneTimeCode, { phone, purpose, asker }: CodeOwner): string {
-  return createHmac("sha256", key).update(`${purpose}\n${phone}\n${asker}\n${code}`).digest("base64url");
+export function sealCode(code: OneTimeCode, { recipient, purpose, asker }: CodeOwner): string {
+  return createHmac("sha256", key).update(`${purpose}\n${recipient}\n${asker}\n${code}`).digest("base64url");
+}
+
+/** What looks like a sealed code and is none: no code opens it. */
+export function sealNothing(): string {
+  return randomBytes(KEY_BYTES).toString("base64url");
 }
 
 /** Whether `code` is the one that was sealed, compared in constant time. */

@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { type CountryCode, getCountries, getExampleNumber } from "libphonenumber-js/max";
 import examples from "libphonenumber-js/mobile/examples";
 import { expect, test } from "playwright/test";
-import { formatPhone, maskPhone, Phone } from "./phone";
+import { Email } from "./email";
+import { maskEmail, maskPhone } from "./masking";
+import { formatPhone, Phone } from "./phone";
 
 const spell = (text: string) => Phone.safeParse(text).data ?? null;
 
@@ -67,4 +69,9 @@ test("a masked number hides five digits or more, and never says more than its st
     expect(masked.split("·").length - 1, masked).toBeGreaterThanOrEqual(Math.min(5, number.nationalNumber.length - 2));
     expect(number.number.endsWith(masked.slice(-2)), masked).toBe(true);
   }
+});
+
+test("a masked address keeps its domain, and its first letter where that says little", () => {
+  expect(maskEmail(Email.parse(" Anna.K@Example.com "))).toBe("a···@example.com");
+  expect(maskEmail(Email.parse("ann@example.com"))).toBe("···@example.com");
 });

@@ -17,13 +17,6 @@ export const Phone = z
   .brand<"Phone">();
 export type Phone = z.output<typeof Phone>;
 
-/** A number with its middle hidden, `+7 999 ··· ·· 45`: what somebody else may see of it. */
-export type MaskedPhone = string & z.$brand<"MaskedPhone">;
-
-const HIDDEN_DIGITS_MIN = 5;
-const LAST_DIGITS_SHOWN = 2;
-const FIRST_DIGITS_SHOWN_MAX = 3;
-
 /** Too long for a national number, so a number whose plus was left out; E.164 ends at 15 digits. */
 const DIGITS_WITH_COUNTRY_CODE = /^[1-9]\d{10,14}$/;
 
@@ -40,22 +33,12 @@ export function formatPhone(phone: Phone): string {
   return phone.startsWith("+7") ? spaced.replace(/ (\d\d) (\d\d)$/, "-$1-$2") : spaced;
 }
 
-/** The number with five digits or more hidden; shown are its first group, where it is short, and the last two digits. */
-export function maskPhone(phone: Phone): MaskedPhone {
-  const [countryCode = "", first = "", ...rest] = spell(phone).split(" ");
-  const hiddenBesidesFirst = rest.join("").length - LAST_DIGITS_SHOWN;
-  const isFirstShown = first.length <= FIRST_DIGITS_SHOWN_MAX && hiddenBesidesFirst >= HIDDEN_DIGITS_MIN;
-  const hidden = [isFirstShown ? first : hide(first), ...rest.map(hide)].join(" ");
-  return `${countryCode} ${hidden.slice(0, -LAST_DIGITS_SHOWN)}${phone.slice(-LAST_DIGITS_SHOWN)}` as MaskedPhone;
-}
-
-const hide = (digits: string) => digits.replace(/\d/g, "·");
-
 /** What a number looks like to whoever types one here: an example, or at least how it begins. */
 export const PHONE_PLACEHOLDER =
   env.DEFAULT_COUNTRY === "RU" ? "+7 999 123-45-67" : `+${getCountryCallingCode(env.DEFAULT_COUNTRY)}`;
 
-function spell(phone: Phone): string {
+/** The number's groups of digits with spaces between them, the country code first. */
+export function spell(phone: Phone): string {
   const number = parsePhoneNumberFromString(phone);
   if (!number) throw new Error("a stored phone number can't be read");
   return number.formatInternational().replaceAll("-", " ");

@@ -20,7 +20,15 @@ const settings = readSettings({
   SESSION_IDLE_S: wholeNumber(7 * DAY_S, { min: 1, max: 365 * DAY_S }),
   SESSION_TTL_S: wholeNumber(30 * DAY_S, { min: 1, max: 365 * DAY_S }),
   SESSION_SEEN_EVERY_S: wholeNumber(HOUR_S, { min: 1, max: DAY_S }),
+  ACCESS_TOKEN_TTL_S: wholeNumber(15 * MINUTE_S, { min: 1, max: DAY_S }),
+  REFRESH_GRACE_S: wholeNumber(10, { min: 0, max: MINUTE_S }),
+  PROOF_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }),
+  RECENT_LOGIN_S: wholeNumber(10 * MINUTE_S, { min: 1, max: DAY_S }),
+  TAKEN_ANSWERS_PER_IP_PER_HOUR: wholeNumber(10, { min: 0, max: 1_000_000 }),
+  TAKEN_ANSWERS_PER_HOUR: wholeNumber(200, { min: 0, max: 1_000_000 }),
   REFERRALS_PER_PAGE: wholeNumber(20, { min: 1, max: 100 }),
+  REFERRALS_LISTED_MAX: wholeNumber(1000, { min: 1, max: 10_000 }),
+  ACCOUNTS_PER_PAGE: wholeNumber(50, { min: 1, max: 100 }),
   GROWTH_POINTS_MAX: wholeNumber(120, { min: 2, max: 1000 }),
 });
 
@@ -47,6 +55,30 @@ export const SESSION_IDLE_MS = settings.SESSION_IDLE_S * 1000;
 export const SESSION_TTL_MS = settings.SESSION_TTL_S * 1000;
 /** When a session was last seen is written at most this often. */
 export const SESSION_SEEN_EVERY_MS = settings.SESSION_SEEN_EVERY_S * 1000;
+
+/** How long an access token is good; its session is checked on every request besides. */
+export const ACCESS_TOKEN_TTL_MS = settings.ACCESS_TOKEN_TTL_S * 1000;
+/** How long after its exchange a refresh token still gets the same successor, in case the answer was lost. */
+export const REFRESH_GRACE_MS = settings.REFRESH_GRACE_S * 1000;
+
+/** How long a right code stands for a login that is still to come. */
+export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
+/** How old a login may be for what can't be undone, such as deleting one's account. */
+export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
+/** When to try again after no channel took a code. */
+export const SEND_RETRY_AFTER_MS = 30_000;
+
+/** How often an hour somebody at one address, and everybody together, learns that a phone has an account. */
+export const TAKEN_ANSWERS_PER_IP_PER_HOUR = settings.TAKEN_ANSWERS_PER_IP_PER_HOUR;
+export const TAKEN_ANSWERS_PER_HOUR = settings.TAKEN_ANSWERS_PER_HOUR;
+
+/** How many people a list of the public APIs names at once. */
+export const REFERRALS_LISTED_MAX = settings.REFERRALS_LISTED_MAX;
+export const ACCOUNTS_PER_PAGE = settings.ACCOUNTS_PER_PAGE;
+export const ACCOUNTS_PER_PAGE_MAX = 100;
+
+/** How large the body of a request may be. */
+export const BODY_BYTES_MAX = 16 * 1024;
 
 export const REFERRALS_PER_PAGE = settings.REFERRALS_PER_PAGE;
 /** The picture of growth shows at most this many of the newest referrals, so its cost has a bound. */

@@ -1,14 +1,19 @@
 import { expect, test } from "playwright/test";
 import { read } from "@/lib/db/database";
-import { SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
-import { checkSession, endSession, openSession } from "./sessions";
+import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
+import { checkSession, endSession, openClientSession, openSession, refreshSession } from "./sessions";
 import { signUp } from "./testing";
+
+const logInAnew = async () => {
+  const { userId, phone } = await signUp();
+  return { userId, provenPhone: phone };
+};
 
 const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
 
 test("an open session is its account's until it is ended", async () => {
-  const { userId } = await signUp();
-  const session = await openSession(userId);
+  const login = await logInAnew();
+  const session = await openSession(login);
   expect(await checkSession(session.id)).toEqual(session);
   await endSession(session.id);
   expect(await checkSession(session.id)).toBeNull();
@@ -20,18 +25,18 @@ test("an unknown session is nobody's", async () => {
 });
 
 test("a session that nobody used for a week is over", async () => {
-  const { userId } = await signUp();
+  const login = await logInAnew();
   const now = new Date();
-  const { id } = await openSession(userId, now);
+  const { id } = await openSession(login, now);
   expect(await checkSession(id, after(now, SESSION_IDLE_MS - 1))).not.toBeNull();
   expect(await checkSession(id, after(now, 2 * SESSION_IDLE_MS - 2))).not.toBeNull();
   expect(await checkSession(id, after(now, 3 * SESSION_IDLE_MS - 2))).toBeNull();
 });
 
 test("a session ends after thirty days however much it is used", async () => {
-  const { userId } = await signUp();
+  const login = await logInAnew();
   const now = new Date();
-  const { id } = await openSession(userId, now);
+  const { id } = await openSession(login, now);
   for (let used = 0; used < SESSION_TTL_MS; used += SESSION_IDLE_MS / 2) {
     expect(await checkSession(id, after(now, used))).not.toBeNull();
   }
@@ -39,12 +44,63 @@ test("a session ends after thirty days however much it is used", async () => {
 });
 
 test("when a session was last seen is written once an hour at most", async () => {
-  const { userId } = await signUp();
+  const login = await logInAnew();
   const now = new Date();
-  const { id } = await openSession(userId, now);
+  const { id } = await openSession(login, now);
   const seenAt = async () => (await read.session.findUniqueOrThrow({ where: { id } })).seenAt;
   await checkSession(id, after(now, SESSION_SEEN_EVERY_MS - 1));
   expect(await seenAt()).toEqual(now);
   await checkSession(id, after(now, SESSION_SEEN_EVERY_MS));
   expect(await seenAt()).toEqual(after(now, SESSION_SEEN_EVERY_MS));
+});
+
+test("a client's session outlives a week unused, and ends after thirty days all the same", async () => {
+  const login = await logInAnew();
+  const now = new Date();
+  const { id } = await openClientSession(login, now);
+  expect(await checkSession(id, after(now, SESSION_TTL_MS - 1))).not.toBeNull();
+  expect(await checkSession(id, after(now, SESSION_TTL_MS))).toBeNull();
+  expect(await refreshSession({ id, generation: 0 }, after(now, SESSION_TTL_MS))).toMatchObject({ ok: false });
+});
+
+test("a refresh token is exchanged once, and its lost answer repeated for a few seconds", async () => {
+  const login = await logInAnew();
+  const now = new Date();
+  const { id } = await openClientSession(login, now);
+  const first = await refreshSession({ id, generation: 0 }, after(now, 1000));
+  expect(first).toMatchObject({ ok: true, value: { id, generation: 1, refreshedAt: after(now, 1000) } });
+  expect(await refreshSession({ id, generation: 0 }, after(now, 1000 + REFRESH_GRACE_MS - 1))).toEqual(first);
+  expect(await checkSession(id)).not.toBeNull();
+});
+
+test("of parallel exchanges all get the same successor", async () => {
+  const { id } = await openClientSession(await logInAnew());
+  const refreshed = await Promise.all(Array.from({ length: 10 }, () => refreshSession({ id, generation: 0 })));
+  expect(new Set(refreshed.map((one) => one.ok && one.value.generation))).toEqual(new Set([1]));
+  expect(new Set(refreshed.map((one) => one.ok && one.value.refreshedAt.getTime())).size).toBe(1);
+});
+
+for (const { what, generations, lateMs } of [
+  { what: "one that was exchanged a while ago", generations: [0, 0], lateMs: REFRESH_GRACE_MS },
+  { what: "one older than the last", generations: [0, 1, 0], lateMs: 0 },
+  { what: "one that was never given out", generations: [5], lateMs: 0 },
+]) {
+  test(`a refresh token that nobody should have ends the session: ${what}`, async () => {
+    const login = await logInAnew();
+    const now = new Date();
+    const { id } = await openClientSession(login, now);
+    const answers = [];
+    for (const [at, generation] of generations.entries()) {
+      answers.push(await refreshSession({ id, generation }, at === generations.length - 1 ? after(now, lateMs) : now));
+    }
+    expect(answers.at(-1)).toEqual({ ok: false, failure: { name: "token_invalid" } });
+    expect(answers.slice(0, -1).every(({ ok }) => ok)).toBe(true);
+    expect(await checkSession(id)).toBeNull();
+  });
+}
+
+test("a browser's session has no refresh token, and none that was made up ends it", async () => {
+  const { id } = await openSession(await logInAnew());
+  expect(await refreshSession({ id, generation: 0 })).toMatchObject({ ok: false });
+  expect(await checkSession(id)).not.toBeNull();
 });

@@ -1,5 +1,7 @@
+import type { Sender } from "@/lib/senders/sender";
+import { requestCode } from "./challenges";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import { requestCode, verifyCode } from "./login";
+import { phoneLoginCode, verifyCode } from "./login";
 import { Asker, type CodeOwner, type OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
 
@@ -12,18 +14,28 @@ export function freshPhone(): Phone {
 }
 
 /** A browser that wants to log in to the phone's account. */
-export function freshOwner(phone = freshPhone()): CodeOwner {
-  return { phone, purpose: "login", asker: Asker.parse(crypto.randomUUID()) };
+export function freshOwner(phone = freshPhone()): { phone: Phone; asker: Asker } {
+  return { phone, asker: Asker.parse(crypto.randomUUID()) };
 }
 
-/** Has a code sent and returns it, as the person reads it. Throws when none may be sent yet. */
-export async function receiveCode(owner: CodeOwner, now = new Date()): Promise<OneTimeCode> {
+/** A channel that takes as long as `send` does and answers the same; `pretend` answers at once. */
+export function senderOf(send: (message: { to: string; code: string }) => Promise<boolean>): Sender {
+  return { send, pretend: async () => true };
+}
+
+/** Has a code for a login by phone sent and returns it, as the person reads it. Throws when none may be sent yet. */
+export async function receiveCode(owner: { phone: Phone; asker: Asker }, now = new Date()): Promise<OneTimeCode> {
+  return receiveCodeOf(phoneLoginCode(owner), now);
+}
+
+/** The same for any code. */
+export async function receiveCodeOf(owner: CodeOwner, now = new Date()): Promise<OneTimeCode> {
   let received = "";
-  const send = async ({ code }: { code: string }) => {
+  const sender = senderOf(async ({ code }) => {
     received = code;
     return true;
-  };
-  const sent = await requestCode(owner, { now, send });
+  });
+  const sent = await requestCode(owner, { now, sender });
   if (!sent.ok) throw new Error(sent.failure.name);
   return received as OneTimeCode;
 }

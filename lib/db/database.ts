@@ -101,6 +101,13 @@ async function withDeadline<Value>(transaction: Promise<Value>): Promise<Value> 
   }
 }
 
+/** Whether the database could not be asked at all, or kept somebody else's lock for too long: time will tell. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (error instanceof Prisma.PrismaClientInitializationError) return true;
+  // P1…: Prisma's errors of reaching a database, as against P2… of asking it.
+  return error instanceof Prisma.PrismaClientKnownRequestError && (/^P1/.test(error.code) || isBusy(error));
+}
+
 /** Whether SQLite answered that somebody else has the lock. */
 function isBusy(error: unknown): boolean {
   if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false;

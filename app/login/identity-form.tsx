@@ -1,0 +1,114 @@
+"use client";
+
+import { type ComponentProps, useActionState } from "react";
+import { FieldError } from "@/components/field-error";
+import { SubmitButton } from "@/components/submit-button";
+import type { IdentityFormState } from "./actions";
+
+type Errors = NonNullable<IdentityFormState>["errors"];
+
+interface Words {
+  phone: string;
+  email: string;
+  submit: string;
+  pending: string;
+  offline: string;
+  errors: Record<NonNullable<Errors[keyof Errors]>, string>;
+}
+
+/** Asks for the phone, and with `email` for the mailbox first; what was typed stays when it can't be used. */
+export function IdentityForm({
+  action,
+  phone,
+  email,
+  placeholder,
+  words,
+}: {
+  action: (state: IdentityFormState, form: FormData) => Promise<IdentityFormState>;
+  /** What stands in the field to begin with. */
+  phone: string;
+  /** The same for the mailbox; null where none is asked for. */
+  email: string | null;
+  placeholder: string;
+  words: Words;
+}) {
+  const [state, formAction] = useActionState(action, null);
+  const errors = state?.errors ?? {};
+  const attempt = state?.attempt ?? 0;
+  // After a mistake the focus is where the first one is.
+  const first = errors.phone && !errors.email ? "phone" : email === null ? "phone" : "email";
+  return (
+    <form action={formAction} noValidate>
+      {errors.form && (
+        <div className="mb-6">
+          <FieldError id="form-error" key={`error ${attempt}`}>
+            {words.errors[errors.form]}
+          </FieldError>
+        </div>
+      )}
+      {email !== null && (
+        <div className="mb-5">
+          <Field
+            attempt={attempt}
+            autoComplete="email"
+            autoFocus={first === "email"}
+            defaultValue={state?.typed.email ?? email}
+            error={errors.email ? words.errors[errors.email] : null}
+            inputMode="email"
+            label={words.email}
+            name="email"
+            type="email"
+          />
+        </div>
+      )}
+      <Field
+        attempt={attempt}
+        autoComplete="tel"
+        autoFocus={first === "phone"}
+        defaultValue={state?.typed.phone ?? phone}
+        error={errors.phone ? words.errors[errors.phone] : null}
+        label={words.phone}
+        name="phone"
+        placeholder={placeholder}
+        type="tel"
+      />
+      <div className="mt-4">
+        <SubmitButton offline={words.offline} pending={words.pending}>
+          {words.submit}
+        </SubmitButton>
+      </div>
+    </form>
+  );
+}
+
+function Field({
+  name,
+  label,
+  error,
+  attempt,
+  ...input
+}: { name: string; label: string; error: string | null; attempt: number } & ComponentProps<"input">) {
+  return (
+    <>
+      <label className="mb-2 block font-semibold text-small" htmlFor={name}>
+        {label}
+      </label>
+      <input
+        aria-describedby={error ? `${name}-error` : undefined}
+        aria-invalid={error !== null}
+        className="field h-16 text-field tabular-nums tracking-[0.02em]"
+        enterKeyHint="next"
+        id={name}
+        key={attempt}
+        name={name}
+        required
+        {...input}
+      />
+      {error && (
+        <FieldError id={`${name}-error`} key={`error ${attempt}`}>
+          {error}
+        </FieldError>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,95 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { redirect } from "next/navigation";
+import { getTranslations } from "next-intl/server";
+import { Countdown } from "@/components/countdown";
+import { FieldError } from "@/components/field-error";
+import { Notice } from "@/components/notice";
+import { Sheet } from "@/components/sheet";
+import { SubmitButton } from "@/components/submit-button";
+import { currentSession } from "@/lib/auth/nextauth";
+import { getUnproven, phoneProofCode } from "@/lib/core/accounts";
+import { getCodeStatus } from "@/lib/core/challenges";
+import { Asker } from "@/lib/core/one-time-code";
+import { formatPhone } from "@/lib/core/phone";
+import { env } from "@/lib/env";
+import { enterProofCodes, sendProofCodes } from "./actions";
+import { ProofForm } from "./proof-form";
+
+export async function generateMetadata(): Promise<Metadata> {
+  const t = await getTranslations("provePhone");
+  return { title: t("title"), robots: { index: false } };
+}
+
+/** Where somebody who came by mail proves the phone: by a code to each. */
+export default async function ProvePhonePage({ searchParams }: PageProps<"/profile/phone">) {
+  const session = await currentSession();
+  if (!session) redirect("/login");
+  const unproven = await getUnproven(session.userId);
+  if (!unproven) redirect("/profile");
+  const [t, { sent }] = await Promise.all([getTranslations("provePhone"), searchParams]);
+  const asker = Asker.parse(session.id);
+  const statuses = await Promise.all([
+    getCodeStatus(phoneProofCode(unproven.email, asker)),
+    getCodeStatus(phoneProofCode(unproven.claimedPhone, asker)),
+  ]);
+  const areSent = statuses.every((status) => status && status.state !== "used");
+  const to = { email: unproven.email, phone: formatPhone(unproven.claimedPhone) };
+  return (
+    <Sheet>
+      <h1>{t("title")}</h1>
+      <p className="mt-3 mb-8 break-words text-soft">{areSent ? t("sent", to) : t("lead", to)}</p>
+      {sent === "no" && (
+        <div className="mb-6">
+          <FieldError id="not-sent">{t("notSent")}</FieldError>
+        </div>
+      )}
+      {areSent && (
+        <ProofForm
+          action={enterProofCodes}
+          key={statuses.map((status) => status?.sentAt.getTime()).join()}
+          words={{
+            emailCode: t("emailCode"),
+            phoneCode: t("phoneCode"),
+            submit: t("submit"),
+            pending: t("checking"),
+            offline: t("offline"),
+            errors: { missing: t("missing"), wrong: t("wrong"), dead: t("dead"), taken: t("taken") },
+          }}
+        />
+      )}
+      <SendCodes isAgain={areSent} waitMs={Math.max(0, ...statuses.map((status) => status?.resendInMs ?? 0))} />
+      <p className="mt-6">
+        <Link className="link" href="/profile">
+          {t("back")}
+        </Link>
+      </p>
+      {env.REVEAL_CODES && (
+        <div className="mt-6">
+          <Notice>{t("demo")}</Notice>
+        </div>
+      )}
+    </Sheet>
+  );
+}
+
+async function SendCodes({ isAgain, waitMs }: { isAgain: boolean; waitMs: number }) {
+  const t = await getTranslations("provePhone");
+  const button = (
+    <form action={sendProofCodes} className="mt-4">
+      <SubmitButton offline={t("offline")} pending={t("sending")} quiet={isAgain}>
+        {isAgain ? t("resend") : t("send")}
+      </SubmitButton>
+    </form>
+  );
+  if (waitMs === 0) return button;
+  return (
+    <>
+      <p className="mt-5 text-small text-soft">
+        {t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}
+      </p>
+      {/* Without a script nothing counts down, so the button is there from the beginning. */}
+      <noscript>{button}</noscript>
+    </>
+  );
+}

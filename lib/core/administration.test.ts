@@ -1,0 +1,153 @@
+import { expect, test } from "playwright/test";
+import { read, write } from "@/lib/db/database";
+import { env } from "@/lib/env";
+import { deleteOwnAccount, getAccount, getProfile } from "./accounts";
+import {
+  type AccountCursor,
+  type Administrator,
+  asAdministrator,
+  changeAccount,
+  createAccount,
+  deleteAccount,
+  listAccounts,
+  readAccount,
+} from "./administration";
+import { Email } from "./email";
+import { getInvite, listReferrals } from "./invites";
+import { RECENT_LOGIN_MS } from "./policy";
+import { checkSession, openSession } from "./sessions";
+import { freshPhone, signUp } from "./testing";
+
+const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
+  result.ok ? "none" : result.failure.name;
+
+/** Somebody with an account and a session that a code to their phone opened. */
+async function logInAnew(now = new Date()) {
+  const person = await signUp({ now });
+  return { ...person, session: await openSession({ userId: person.userId, provenPhone: person.phone }, now) };
+}
+
+/** The phone of the settings for these tests, and whoever has proven it. */
+async function administrator(): Promise<Administrator> {
+  const [phone = ""] = env.ADMIN_PHONES;
+  const { userId } = await signUp({ phone: phone as never });
+  const session = await openSession({ userId, provenPhone: phone as never });
+  const found = await asAdministrator(session);
+  if (!found.ok) throw new Error(found.failure.name);
+  return found.value;
+}
+
+const eventsOf = (subjectId: number) => read.auditEvent.findMany({ where: { subjectId }, orderBy: { id: "asc" } });
+
+test("an administrator is whoever proved one of the administrators' phones, in that very session", async () => {
+  const { userId } = await administrator();
+  const other = await logInAnew();
+  expect(failureOf(await asAdministrator(other.session))).toBe("not_administrator");
+  const [phone = ""] = env.ADMIN_PHONES;
+  const byMail = await openSession({ userId, provenPhone: null });
+  expect(failureOf(await asAdministrator(byMail))).toBe("not_administrator");
+  const stolen = await openSession({ userId: other.userId, provenPhone: phone as never });
+  expect(failureOf(await asAdministrator(stolen))).toBe("not_administrator");
+});
+
+test("the list goes there and back, in pages, whoever comes meanwhile", async () => {
+  const admin = await administrator();
+  const people = [];
+  for (let at = 0; at < 5; at += 1) people.push((await signUp()).userId);
+  const before: AccountCursor = { side: "after", id: (people[4] ?? 0) + 1 };
+  const first = await listAccounts(admin, { cursor: before, limit: 2 });
+  await signUp();
+  const second = await listAccounts(admin, { cursor: first.next, limit: 2 });
+  const ids = [first, second].map(({ accounts }) => accounts.map(({ id }) => id));
+  expect(ids).toEqual([
+    [people[4], people[3]],
+    [people[2], people[1]],
+  ]);
+  const back = await listAccounts(admin, { cursor: second.previous, limit: 2 });
+  expect(back.accounts).toEqual(first.accounts);
+  const oldest = await listAccounts(admin, { cursor: { side: "after", id: 2 }, limit: 2 });
+  expect(oldest.next).toBeNull();
+  const newest = await listAccounts(admin, { limit: 1 });
+  expect(newest.previous).toBeNull();
+});
+
+test("what is somebody's already is refused, on making and on changing", async () => {
+  const admin = await administrator();
+  const [one, other] = [await signUp(), await signUp()];
+  const email = Email.parse(`taken-${one.userId}@example.com`);
+  expect(failureOf(await createAccount(admin, { phone: one.phone }))).toBe("phone_taken");
+  expect(failureOf(await changeAccount(admin, one.userId, { email }))).toBe("none");
+  expect(failureOf(await createAccount(admin, { phone: freshPhone(), email }))).toBe("email_taken");
+  expect(failureOf(await changeAccount(admin, other.userId, { phone: one.phone }))).toBe("phone_taken");
+  expect(failureOf(await changeAccount(admin, other.userId, { email }))).toBe("email_taken");
+  expect(failureOf(await changeAccount(admin, one.userId, { phone: one.phone, email }))).toBe("none");
+});
+
+test("an account whose phone was changed is logged out, and opens by the new one", async () => {
+  const admin = await administrator();
+  const { userId, session } = await logInAnew();
+  const phone = freshPhone();
+  await changeAccount(admin, userId, { phone });
+  expect(await checkSession(session.id)).toBeNull();
+  expect((await signUp({ phone })).userId).toBe(userId);
+});
+
+test("a deleted account takes its activation along, and leaves on show what others activated of it", async () => {
+  const admin = await administrator();
+  const inviter = await signUp();
+  const middle = await signUp({ invited: inviter.inviteCode });
+  const invitee = await signUp({ invited: middle.inviteCode });
+  const session = await openSession({ userId: middle.userId, provenPhone: middle.phone });
+  expect(failureOf(await deleteAccount(admin, middle.userId))).toBe("none");
+
+  expect(await checkSession(session.id)).toBeNull();
+  expect(await getAccount(middle.userId)).toBeNull();
+  expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 0 });
+  expect(await listReferrals(inviter.userId)).toEqual({ referrals: [], next: null });
+  expect(failureOf(await getInvite(middle.inviteCode))).toBe("invite_unknown");
+  expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code: middle.inviteCode, inviter: null } });
+  expect((await signUp({ phone: middle.phone })).userId).not.toBe(middle.userId);
+  expect(failureOf(await deleteAccount(admin, middle.userId))).toBe("account_unknown");
+});
+
+test("one's own account is deleted soon after a login only", async () => {
+  const now = new Date();
+  const [early, late] = [await logInAnew(now), await logInAnew(now)];
+  const after = (ms: number) => new Date(now.getTime() + ms);
+  expect(failureOf(await deleteOwnAccount(late.session, after(RECENT_LOGIN_MS)))).toBe("login_too_old");
+  expect(failureOf(await deleteOwnAccount(early.session, after(RECENT_LOGIN_MS - 1)))).toBe("none");
+  expect(await getAccount(early.userId)).toBeNull();
+  expect(await getAccount(late.userId)).not.toBeNull();
+});
+
+test("whatever an administrator does is on record, without anything of the person", async () => {
+  const admin = await administrator();
+  const phone = freshPhone();
+  const made = await createAccount(admin, { phone });
+  if (!made.ok) throw new Error(made.failure.name);
+  const { id } = made.value;
+  await readAccount(admin, id);
+  await changeAccount(admin, id, { email: Email.parse(`record-${id}@example.com`) });
+  await deleteAccount(admin, id);
+  const events = await eventsOf(id);
+  expect(events.map(({ action }) => action)).toEqual([
+    "account_created",
+    "account_read",
+    "account_changed",
+    "account_deleted",
+  ]);
+  expect(events.every(({ actorId }) => actorId === admin.userId)).toBe(true);
+  expect(JSON.stringify(events)).not.toContain(phone);
+  await listAccounts(admin, { limit: 1 });
+  expect(await read.auditEvent.findFirst({ orderBy: { id: "desc" } })).toMatchObject({ action: "accounts_listed" });
+});
+
+test("an event on record can be neither changed nor removed", async () => {
+  const { userId, session } = await logInAnew();
+  await deleteOwnAccount(session);
+  const [event] = await eventsOf(userId);
+  const id = event?.id ?? 0;
+  await expect(write((tx) => tx.auditEvent.update({ where: { id }, data: { actorId: 0 } }))).rejects.toThrow();
+  await expect(write((tx) => tx.auditEvent.delete({ where: { id } }))).rejects.toThrow();
+  expect(await eventsOf(userId)).toEqual([event]);
+});

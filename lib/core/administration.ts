@@ -1,0 +1,185 @@
+import { z } from "zod";
+import { type Reader, read, write } from "@/lib/db/database";
+import { env } from "@/lib/env";
+import { ACCOUNT_ROW, type Account, accountOf, removeAccount } from "./accounts";
+import { type AuditAction, recordEvent } from "./audit";
+import { retryOnCollision } from "./collisions";
+import type { Email } from "./email";
+import { drawInviteCode, type InviteCode } from "./invite-code";
+import type { Phone } from "./phone";
+import { ACCOUNTS_PER_PAGE } from "./policy";
+import { fail, type Result, succeed } from "./result";
+import type { Session } from "./sessions";
+
+/** Somebody who was found to be an administrator; only `asAdministrator` makes one. */
+export type Administrator = { userId: number } & z.$brand<"Administrator">;
+
+/**
+ * An administrator is an account whose phone is one of `ADMIN_PHONES`, in a session that a code to that very phone opened.
+ * Fails with `not_administrator`.
+ */
+export async function asAdministrator(session: Session): Promise<Result<Administrator, { name: "not_administrator" }>> {
+  const { userId, provenPhone } = session;
+  if (!provenPhone || !env.ADMIN_PHONES.includes(provenPhone)) return fail({ name: "not_administrator" });
+  const user = await read.user.findUnique({ where: { id: userId }, select: { phone: true } });
+  return user?.phone === provenPhone ? succeed({ userId } as Administrator) : fail({ name: "not_administrator" });
+}
+
+/** Where a page of accounts begins: after or before an id, in the order of the list; in a URL as `after-42`. */
+export const AccountCursor = z.codec(
+  z.string().regex(/^(after|before)-\d{1,15}$/, "cursor_malformed"),
+  z.object({ side: z.enum(["after", "before"]), id: z.number() }),
+  {
+    decode: (text) => {
+      const [side, id] = text.split("-");
+      return { side: side === "before" ? ("before" as const) : ("after" as const), id: Number(id) };
+    },
+    encode: ({ side, id }) => `${side}-${id}`,
+  },
+);
+export type AccountCursor = z.output<typeof AccountCursor>;
+
+export interface AccountPage {
+  accounts: Account[];
+  next: AccountCursor | null;
+  previous: AccountCursor | null;
+}
+
+/** Accounts, the newest first, a page at a time. */
+export async function listAccounts(
+  administrator: Administrator,
+  { cursor = null, limit = ACCOUNTS_PER_PAGE }: { cursor?: AccountCursor | null; limit?: number } = {},
+  now = new Date(),
+): Promise<AccountPage> {
+  const isBackwards = cursor?.side === "before";
+  const rows = await read.user.findMany({
+    ...(cursor && { where: { id: isBackwards ? { gt: cursor.id } : { lt: cursor.id } } }),
+    orderBy: { id: isBackwards ? "asc" : "desc" },
+    take: limit + 1,
+    select: ACCOUNT_ROW,
+  });
+  const isMore = rows.length > limit;
+  const accounts = rows.slice(0, limit).map(accountOf);
+  if (isBackwards) accounts.reverse();
+  const [first, last] = [accounts[0], accounts.at(-1)];
+  await record(administrator, { action: "accounts_listed", subjectId: null, ids: accounts.map(({ id }) => id), now });
+  // A page that was come to from one side has that side.
+  const hasNext = isBackwards || isMore;
+  const hasPrevious = isBackwards ? isMore : cursor !== null;
+  return {
+    accounts,
+    next: last && hasNext ? { side: "after", id: last.id } : null,
+    previous: first && hasPrevious ? { side: "before", id: first.id } : null,
+  };
+}
+
+/** Any account. Fails with `account_unknown`. */
+export async function readAccount(
+  administrator: Administrator,
+  userId: number,
+  now = new Date(),
+): Promise<Result<Account, { name: "account_unknown" }>> {
+  const row = await read.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
+  if (!row) return fail({ name: "account_unknown" });
+  await record(administrator, { action: "account_read", subjectId: userId, ids: [], now });
+  return succeed(accountOf(row));
+}
+
+export type TakenFailure = { name: "phone_taken" } | { name: "email_taken" };
+
+/** Makes an account for somebody whose phone, and mailbox if it is given, the administrator vouches for. */
+export async function createAccount(
+  administrator: Administrator,
+  { phone, email = null }: { phone: Phone; email?: Email | null },
+  { now = new Date(), drawInvite = drawInviteCode }: { now?: Date; drawInvite?: () => InviteCode } = {},
+): Promise<Result<Account, TakenFailure>> {
+  return retryOnCollision(() =>
+    write(async (tx) => {
+      const taken = await findTaken(tx, { phone, email, except: null });
+      if (taken) return fail(taken);
+      const row = await tx.user.create({
+        data: { phone, email, inviteCode: drawInvite(), createdAt: now },
+        select: ACCOUNT_ROW,
+      });
+      const details = { fields: email ? ["phone", "email"] : ["phone"] };
+      await recordEvent(tx, {
+        action: "account_created",
+        actorId: administrator.userId,
+        subjectId: row.id,
+        details,
+        now,
+      });
+      return succeed(accountOf(row));
+    }),
+  );
+}
+
+export type ChangeAccountFailure = { name: "account_unknown" } | { name: "identity_missing" } | TakenFailure;
+
+/**
+ * Changes what an account is opened by, and ends its sessions when it did. The administrator vouches for a new phone or
+ * mailbox; a phone that the account had named as its own stays no more than that. Fails with `identity_missing` when
+ * neither a phone nor a mailbox would be left.
+ */
+export async function changeAccount(
+  administrator: Administrator,
+  userId: number,
+  changes: { phone?: Phone | undefined; email?: Email | null | undefined },
+  now = new Date(),
+): Promise<Result<Account, ChangeAccountFailure>> {
+  return retryOnCollision(() =>
+    write(async (tx) => {
+      const row = await tx.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
+      if (!row) return fail({ name: "account_unknown" });
+      const account = accountOf(row);
+      const isClaimKept = account.phone === null && changes.phone === account.claimedPhone;
+      const phone = isClaimKept || changes.phone === undefined ? account.phone : changes.phone;
+      const email = changes.email === undefined ? account.email : changes.email;
+      if (!phone && !email) return fail({ name: "identity_missing" });
+      const taken = await findTaken(tx, { phone, email, except: userId });
+      if (taken) return fail(taken);
+
+      const fields = [phone !== account.phone ? ["phone"] : [], email !== account.email ? ["email"] : []].flat();
+      const actorId = administrator.userId;
+      await recordEvent(tx, { action: "account_changed", actorId, subjectId: userId, details: { fields }, now });
+      if (fields.length === 0) return succeed(account);
+      await tx.session.deleteMany({ where: { userId } });
+      const changed = await tx.user.update({
+        where: { id: userId },
+        data: { phone, email, ...(phone && { claimedPhone: null }) },
+        select: ACCOUNT_ROW,
+      });
+      return succeed(accountOf(changed));
+    }),
+  );
+}
+
+/** Deletes any account for good; see `removeAccount`. Fails with `account_unknown`. */
+export async function deleteAccount(
+  administrator: Administrator,
+  userId: number,
+  now = new Date(),
+): Promise<Result<null, { name: "account_unknown" }>> {
+  const isGone = await write((tx) => removeAccount(tx, { userId, actorId: administrator.userId, now }));
+  return isGone ? succeed(null) : fail({ name: "account_unknown" });
+}
+
+/** Which of the two is another account's, if any. */
+async function findTaken(
+  db: Reader,
+  { phone, email, except }: { phone: Phone | null; email: Email | null; except: number | null },
+): Promise<TakenFailure | null> {
+  const owner = phone && (await db.user.findUnique({ where: { phone }, select: { id: true } }));
+  if (owner && owner.id !== except) return { name: "phone_taken" };
+  const mailOwner = email && (await db.user.findUnique({ where: { email }, select: { id: true } }));
+  if (mailOwner && mailOwner.id !== except) return { name: "email_taken" };
+  return null;
+}
+
+/** Records what an administrator looked at. */
+async function record(
+  { userId }: Administrator,
+  { action, subjectId, ids, now }: { action: AuditAction; subjectId: number | null; ids: number[]; now: Date },
+): Promise<void> {
+  await write((tx) => recordEvent(tx, { action, actorId: userId, subjectId, details: { ids }, now }));
+}

@@ -1,0 +1,39 @@
+import { createTranslator } from "use-intl/core";
+import type { CodeMessage } from "@/lib/senders/sender";
+import en from "@/messages/en.json" with { type: "json" };
+import ru from "@/messages/ru.json" with { type: "json" };
+import type { OneTimeCode, Recipient } from "./one-time-code";
+import { CODE_TTL_MS } from "./policy";
+
+/** A language that we write to people in. */
+export type Language = "ru" | "en";
+
+const MESSAGES: Record<Language, typeof ru> = { ru, en };
+
+const MINUTE_MS = 60_000;
+
+/** What a person reads when a code reaches them, as text and as HTML. */
+export function composeCodeMessage(to: Recipient, code: OneTimeCode, language: Language): CodeMessage {
+  const t = createTranslator({ locale: language, messages: MESSAGES[language], namespace: "codeMessage" });
+  const [subject, lead, validity, warning] = [
+    t("subject", { code }),
+    t("lead"),
+    t("validity", { minutes: Math.ceil(CODE_TTL_MS / MINUTE_MS) }),
+    t("warning"),
+  ];
+  // Only sentences of ours and digits come in here, so there is nothing to escape.
+  const html = `<!doctype html>
+<html lang="${language}">
+<meta charset="utf-8">
+<meta name="color-scheme" content="light dark">
+<title>${subject}</title>
+<body style="margin:0;padding:32px 20px;font:16px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif">
+<p style="margin:0 0 8px">${lead}</p>
+<p style="margin:0 0 16px;font-size:40px;font-weight:800;letter-spacing:0.12em">${code}</p>
+<p style="margin:0 0 8px">${validity}</p>
+<p style="margin:0">${warning}</p>
+</body>
+</html>
+`;
+  return { to, code, subject, text: `${lead}\n\n${code}\n\n${validity}\n${warning}\n`, html };
+}
