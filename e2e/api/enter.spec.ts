@@ -1,0 +1,458 @@
+import type { APIRequestContext, APIResponse } from "playwright/test";
+import { test as base, expect, type Server } from "../fixtures";
+
+const [ENTER_PHONE, ENTER_CODE, PROFILE] = ["/api/enter_phone/", "/api/enter_code/", "/api/profile/"] as const;
+
+const SENT = { message: "Код подтверждения отправлен успешно!" };
+const ENTERED = { message: "Авторизация прошла успешно!" };
+const WRONG = { error: "Неверный код подтверждения!" };
+const NO_CODE = { error: "Код подтверждения не найден!" };
+const ALREADY = { error: "Вы уже активировали инвайт-код!" };
+const UNKNOWN = { error: "Пользователь с данным инвайт-кодом не найден!" };
+const EMPTY = { error: "Введите инвайт-код." };
+const NOBODY = { detail: "Учетные данные не были предоставлены." };
+const SENTENCE = { error: expect.stringMatching(/[а-яё]/i) };
+const REQUIRED = "This field is required.";
+const activatedMessage = (code: string) => ({ message: `Инвайт-код ${code} успешно активирован!` });
+
+/** Somebody who was sent a code and has not used it yet. */
+type Caller = { client: APIRequestContext; phone: string; code: string };
+/** Somebody who has logged in. */
+type Person = { client: APIRequestContext; phone: string; inviteCode: string };
+
+const test = base.extend<{
+  newCaller: (at?: Server) => Promise<Caller>;
+  newPerson: (at?: Server) => Promise<Person>;
+}>({
+  newCaller: async ({ newClient, freshPhone, server }, use) =>
+    use(async (at = server) => askForCode(await newClient({ url: at.url }), freshPhone(), at)),
+  newPerson: async ({ newCaller }, use) => use(async (at) => logIn(await newCaller(at))),
+});
+
+/** `typed` is the phone as the person writes it. */
+async function askForCode(client: APIRequestContext, phone: string, at: Server, typed: unknown = phone) {
+  expect((await client.post(ENTER_PHONE, { data: { phone: typed } })).status(), String(typed)).toBe(200);
+  return { client, phone, code: await at.codeFor(phone) };
+}
+
+async function logIn({ client, phone, code }: Caller): Promise<Person> {
+  expect((await enterCode(client, code)).status()).toBe(200);
+  return { client, phone, inviteCode: (await read(client)).invite_code };
+}
+
+const enterCode = (client: APIRequestContext, verification_code: unknown, headers = {}) =>
+  client.post(ENTER_CODE, { data: { verification_code }, headers });
+const activate = (client: APIRequestContext, invite_code: unknown, headers = {}) =>
+  client.post(PROFILE, { data: { invite_code }, headers });
+const read = async (client: APIRequestContext) => (await client.get(PROFILE)).json();
+const comersBy = async ({ client }: Person): Promise<unknown[]> => (await read(client)).referred_users;
+
+type Coming = APIResponse | Promise<APIResponse>;
+
+/** Compares all that a client goes by. */
+async function expectAnswer(coming: Coming, status: number, body: unknown, error?: unknown, about = "") {
+  const answer = await coming;
+  const headers = answer.headers();
+  const given = { status: answer.status(), error: headers["sarafan-error"], body: await answer.json() };
+  expect(given, `${answer.url()} ${about}`).toEqual({ status, error, body });
+  expect(headers["content-type"]).toContain("application/json");
+  expect(headers["cache-control"]).toContain("no-store");
+  return answer;
+}
+
+/** Nothing waits for a code here, for whatever reason. */
+const expectNoCode = (coming: Coming) =>
+  expectAnswer(coming, 400, NO_CODE, expect.stringMatching(/^code_(not_requested|expired)$/));
+const expectMissing = (coming: Coming, field: string, about?: string) =>
+  expectAnswer(coming, 400, { [field]: [REQUIRED] }, "field_invalid", about);
+const expectMalformed = (coming: Coming, field: string, about?: string) =>
+  expectAnswer(coming, 400, { [field]: [expect.stringMatching(`^(?!${REQUIRED}).+`)] }, "field_invalid", about);
+
+const cookieOf = async (client: APIRequestContext, name: string) =>
+  (await client.storageState()).cookies.find((cookie) => cookie.name === name);
+/** What a client sends that kept today's pending login, or stole it. */
+const copyPendingLogin = async (client: APIRequestContext) => ({
+  cookie: `sarafan-login=${(await cookieOf(client, "sarafan-login"))?.value}`,
+});
+
+/** A phone as this API prints it. */
+const digitsOf = (phone: string) => phone.replace("+", "");
+/** A code of as many digits that is not this one. */
+const wrong = (code: string) => code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
+
+const SPELLINGS = ["8 ($1) $2-$3-$4", "8$1$2$3$4", "7$1$2$3$4", "$1$2$3$4", "+7 $1 $2 $3 $4", " +7($1)$2-$3-$4 "];
+const spell = (phone: string, spelling: string) => phone.replace(/^\+7(...)(...)(..)(..)$/, spelling);
+
+for (const slash of ["/", ""]) {
+  const at = (path: string) => `/api/${path}${slash}`;
+  const profile = at("profile");
+  test(`a newcomer logs in and activates a code at ${profile}`, async ({ newClient, newPerson, phone, codeFor }) => {
+    const [inviter, client] = [await newPerson(), await newClient()];
+    const asked = await client.post(at("enter_phone"), { data: { phone: digitsOf(phone) } });
+    const code = await codeFor(phone);
+    await expectAnswer(asked, 200, { ...SENT, "Verification code": code });
+    expect(asked.headers()["sarafan-code-length"]).toBe("4");
+    await expectAnswer(client.post(at("enter_code"), { data: { verification_code: code } }), 200, ENTERED);
+
+    const { invite_code } = await (await client.get(profile)).json();
+    expect(invite_code).toMatch(/^[0-9A-HJKMNP-TV-Z]{6}$/);
+    const before = { phone: digitsOf(phone), invite_code, activated_invite_code: null, referred_users: [] };
+    await expectAnswer(client.get(profile), 200, before);
+    await expectAnswer(
+      client.post(profile, { data: { invite_code: inviter.inviteCode } }),
+      200,
+      activatedMessage(inviter.inviteCode),
+    );
+    await expectAnswer(client.get(profile), 200, { ...before, activated_invite_code: inviter.inviteCode });
+    expect(await comersBy(inviter)).toEqual([{ phone: digitsOf(phone) }]);
+  });
+}
+
+for (const [kind, pack] of [
+  ["a form", (form: Record<string, string>) => ({ form })],
+  ["multipart", (multipart: Record<string, string>) => ({ multipart })],
+] as const) {
+  test(`a client may send ${kind}`, async ({ newClient, newPerson, phone, codeFor }) => {
+    const [{ inviteCode }, client] = [await newPerson(), await newClient()];
+    await expectMissing(client.post(ENTER_PHONE, pack({ phone: "" })), "phone");
+    expect((await client.post(ENTER_PHONE, pack({ phone }))).status()).toBe(200);
+    const code = pack({ verification_code: await codeFor(phone) });
+    await expectAnswer(client.post(ENTER_CODE, code), 200, ENTERED);
+    await expectAnswer(client.post(PROFILE, pack({ invite_code: "" })), 400, EMPTY, "field_invalid");
+    expect((await client.post(PROFILE, pack({ invite_code: inviteCode }))).status()).toBe(200);
+    expect((await read(client)).activated_invite_code).toBe(inviteCode);
+  });
+}
+
+test("a number is the same in every spelling", async ({ newClient, freshPhone, server }) => {
+  for (const spelling of [...SPELLINGS, Number]) {
+    const [client, phone] = [await newClient(), freshPhone()];
+    const typed = typeof spelling === "string" ? spell(phone, spelling) : spelling(phone);
+    await logIn(await askForCode(client, phone, server, typed));
+    expect(await read(client), String(typed)).toMatchObject({ phone: digitsOf(phone) });
+  }
+});
+
+test("a code may be sent as a number, or with gaps as it was heard", async ({ newCaller, server }) => {
+  let { client, phone, code } = await newCaller();
+  while (code.startsWith("0")) ({ code } = await askForCode(client, phone, server));
+  await expectAnswer(enterCode(client, Number(code)), 200, ENTERED);
+  ({ client, phone, code } = await newCaller());
+  await expectAnswer(enterCode(client, ` ${code.slice(0, 2)} - ${code.slice(2)} `), 200, ENTERED);
+});
+
+test("the cookies are out of reach for scripts", async ({ newCaller }) => {
+  const { client, phone, code } = await newCaller();
+  const kept = { httpOnly: true, sameSite: "Lax", path: "/", secure: false };
+  expect(await cookieOf(client, "sarafan-login")).toMatchObject(kept);
+  expect(await cookieOf(client, "sarafan-session")).toBeUndefined();
+  await logIn({ client, phone, code });
+  expect(await cookieOf(client, "sarafan-session")).toMatchObject(kept);
+});
+
+test("nobody learns who has an account, but its owner", async ({ newPerson, newClient, phone, server }) => {
+  const known = await newPerson();
+  const logins: unknown[] = [];
+  for (const asked of [known.phone, phone]) {
+    const client = await newClient();
+    const sent = await client.post(ENTER_PHONE, { data: { phone: asked } });
+    const entered = await enterCode(client, await server.codeFor(asked));
+    const { message } = await sent.json();
+    const headers = [sent, entered].map((answer) => Object.keys(answer.headers()).sort());
+    logins.push([sent.status(), message, entered.status(), await entered.json(), headers]);
+    const { invite_code } = await read(client);
+    expect(invite_code === known.inviteCode).toBe(asked === known.phone);
+  }
+  expect(logins[0]).toEqual(logins[1]);
+});
+
+for (const [who, headers] of [
+  ["somebody behind a proxy", { "x-forwarded-for": "203.0.113.7" }],
+  ["somebody who forges our header", { forwarded: "for=203.0.113.7", "x-sarafan-peer": "loopback" }],
+  ["a name that was pointed at this machine", { host: "rebound.example" }],
+] as const) {
+  test(`the code is not shown to ${who}`, async ({ newClient, phone, codeFor }) => {
+    const client = await newClient();
+    await expectAnswer(client.post(ENTER_PHONE, { headers, data: { phone } }), 200, SENT);
+    await expectAnswer(enterCode(client, await codeFor(phone)), 200, ENTERED);
+  });
+}
+
+test("a code that is not revealed has no key, and there are three tries", async ({ newClient, phone, startServer }) => {
+  const server = await startServer({ REVEAL_CODES: false, TRIES_PER_CODE: 3, RESEND_AFTER_S: 60, CODE_DIGITS: 6 });
+  const [client, other] = [await newClient({ url: server.url }), await newClient({ url: server.url })];
+  const ask = (asker: APIRequestContext) => asker.post(ENTER_PHONE, { data: { phone } });
+  const sent = await expectAnswer(ask(client), 200, SENT);
+  const code = await server.codeFor(phone);
+  expect([sent.headers()["sarafan-code-length"], code]).toEqual(["6", expect.stringMatching(/^\d{6}$/)]);
+  const early = await expectAnswer(ask(client), 429, SENTENCE, "resend_too_early");
+  expect(early.headers()["retry-after"]).toMatch(/^([1-9]|[1-5]\d|60)$/);
+  expect(early.headers()["sarafan-code-length"]).toBeUndefined();
+  for (const typed of ["123", "abcd", "12a456"]) await expectMalformed(enterCode(client, typed), "verification_code");
+  for (const tries of "123") await expectAnswer(enterCode(client, wrong(code)), 401, WRONG, "code_wrong", tries);
+  await expectAnswer(enterCode(client, code), 400, NO_CODE, "code_spent");
+  // Another asker has a wait and tries of their own, and a right code ends the wait.
+  await expectAnswer(ask(other), 200, SENT);
+  await expectAnswer(enterCode(other, await server.codeFor(phone)), 200, ENTERED);
+  await expectAnswer(ask(other), 200, SENT);
+});
+
+test("an old code is not found", async ({ newCaller, startServer }) => {
+  const { client, code } = await newCaller(await startServer({ CODE_TTL_S: 1 }));
+  const guess = async () => (await enterCode(client, wrong(code))).headers()["sarafan-error"];
+  await expect.poll(guess).toBe("code_expired");
+  await expectAnswer(enterCode(client, code), 400, NO_CODE, "code_expired");
+});
+
+test("a field that is missing or malformed is named, and the code stays good", async ({ newCaller, phone }) => {
+  const { client, ...caller } = await newCaller();
+  for (const [path, field, ...values] of [
+    [ENTER_PHONE, "phone", "+7 945 12", "abc", "+79450", `${phone}0000`, 12],
+    [ENTER_CODE, "verification_code", "123", "12345678901", "12a4", "code", 12],
+  ] as const) {
+    await expectMissing(client.post(path), field);
+    for (const value of [undefined, null, ""]) {
+      await expectMissing(client.post(path, { data: { [field]: value } }), field, String(value));
+    }
+    for (const value of [...values, true, [phone], { phone }]) {
+      await expectMalformed(client.post(path, { data: { [field]: value } }), field, JSON.stringify(value));
+    }
+  }
+  await expectAnswer(enterCode(client, wrong(caller.code)), 401, WRONG, "code_wrong");
+  await expectAnswer(enterCode(client, caller.code), 200, ENTERED);
+});
+
+const raw = (text: string, type: string) => ({ data: Buffer.from(text), headers: { "content-type": type } });
+const HALF_OR_NO_OBJECTS = ['{"phone": ', "phone=1", '["phone"]', '"phone"', "1", "null"];
+const UNREADABLE = [
+  ...HALF_OR_NO_OBJECTS.map((text) => raw(text, "application/json")),
+  ...["multipart/form-data", "multipart/form-data; boundary=x"].map((type) => raw("--x\r\nContent-Disp", type)),
+];
+const OF_ANOTHER_TYPE = ["text/plain", "text/xml", "application/octet-stream"].map((type) => raw("{}", type));
+const padding = "x".repeat(17 * 1024);
+for (const [what, status, error, bodies] of [
+  ["can't be read", 400, "body_malformed", UNREADABLE],
+  ["is of another type", 415, "media_type_unsupported", OF_ANOTHER_TYPE],
+  ["is too large", 413, "body_too_large", [{ data: { padding } }, { form: { padding } }, { multipart: { padding } }]],
+] as const) {
+  test(`a body that ${what} is refused everywhere, and costs nothing`, async ({ newPerson, server }) => {
+    const { client, phone } = await newPerson();
+    const { code } = await askForCode(client, phone, server);
+    for (const body of bodies) {
+      for (const path of [ENTER_PHONE, ENTER_CODE, PROFILE]) {
+        await expectAnswer(client.post(path, body), status, SENTENCE, error);
+      }
+    }
+    await logIn({ client, phone, code });
+  });
+}
+
+test("other verbs are told which ones there are", async ({ newPerson, request }) => {
+  for (const [path, has, lacks] of [
+    [ENTER_PHONE, ["POST"], ["GET", "PUT", "PATCH", "DELETE"]],
+    [ENTER_CODE, ["POST"], ["GET", "PUT", "PATCH", "DELETE"]],
+    [PROFILE, ["GET", "POST"], ["PUT", "PATCH", "DELETE"]],
+  ] as const) {
+    const options = await request.fetch(path, { method: "OPTIONS" });
+    expect(options.status()).toBe(204);
+    for (const method of lacks) {
+      const refused = request.fetch(path.slice(0, -1), { method });
+      const answer = await expectAnswer(refused, 405, SENTENCE, "method_not_allowed", method);
+      for (const { allow } of [answer.headers(), options.headers()]) {
+        expect(allow?.split(/, */)).toEqual(expect.arrayContaining([...has]));
+        expect(allow?.split(/, */)).not.toContain(method);
+      }
+    }
+  }
+  expect((await request.head(ENTER_PHONE)).status()).toBe(405);
+  expect((await (await newPerson()).client.head(PROFILE)).status()).toBe(200);
+  expect((await request.head(PROFILE)).status()).toBe(401);
+});
+
+test("a code is worth nothing without the cookie of whoever asked for it", async ({ newCaller, newClient, phone }) => {
+  const [{ client, ...caller }, stranger] = [await newCaller(), await newClient()];
+  for (const headers of [{}, { cookie: "sarafan-login=eyJhbGciOiJub25lIn0.e30." }]) {
+    const data = { verification_code: caller.code, phone: caller.phone };
+    await expectNoCode(stranger.post(ENTER_CODE, { headers, data }));
+  }
+  // Whose code it is, the cookie says; the body has no say in it.
+  const data = { verification_code: caller.code, phone };
+  await expectAnswer(client.post(ENTER_CODE, { data }), 200, ENTERED);
+  expect(await read(client)).toMatchObject({ phone: digitsOf(caller.phone) });
+});
+
+test("a stranger's request leaves the owner's code as it is", async ({ newCaller, newClient, server }) => {
+  const owner = await newCaller();
+  await askForCode(await newClient(), owner.phone, server);
+  await logIn(owner);
+});
+
+test("a code works once", async ({ newCaller, newClient }) => {
+  const [{ client, phone, code }, thief] = [await newCaller(), await newClient()];
+  const before = await copyPendingLogin(client);
+  await logIn({ client, phone, code });
+  await expectNoCode(enterCode(client, code));
+  await expectNoCode(enterCode(thief, code, before));
+  await expectNoCode(enterCode(thief, code, await copyPendingLogin(client)));
+  expect(await cookieOf(thief, "sarafan-session")).toBeUndefined();
+});
+
+test("a new code takes the place of the last one", async ({ newCaller, server }) => {
+  const { client, phone, code: first } = await newCaller();
+  let second = first;
+  while (second === first) ({ code: second } = await askForCode(client, phone, server));
+  await expectAnswer(enterCode(client, first), 401, WRONG, "code_wrong");
+  await expectAnswer(enterCode(client, second), 200, ENTERED);
+});
+
+test("a profile is for whoever is logged in", async ({ newClient, newPerson, newCaller }) => {
+  const [{ inviteCode }, caller, stranger] = [await newPerson(), await newCaller(), await newClient()];
+  const all = (headers: Record<string, string>) => [
+    () => stranger.get(PROFILE, { headers }),
+    () => stranger.post(PROFILE, { headers }),
+    () => activate(stranger, inviteCode, headers),
+  ];
+  for (const send of all({})) {
+    const answer = await expectAnswer(send(), 401, NOBODY, "credentials_missing");
+    expect(answer.headers()["www-authenticate"]).toBe("Bearer");
+  }
+  const { cookie } = await copyPendingLogin(caller.client);
+  for (const headers of [
+    { cookie: "sarafan-session=eyJhbGciOiJub25lIn0.e30." },
+    { cookie: cookie.replace("login", "session") },
+    { authorization: "Basic Og==" },
+  ] as Record<string, string>[]) {
+    for (const send of all(headers)) {
+      const error = expect.stringMatching(/^(credentials_missing|token_invalid)$/);
+      const answer = await expectAnswer(send(), 401, { detail: expect.stringMatching(/[а-яё]/i) }, error);
+      expect(answer.headers()["www-authenticate"]).toMatch(/^Bearer/);
+    }
+  }
+});
+
+test("a token says who asks, and cookies beside it say nothing", async ({ newClient, newPerson, codeFor }) => {
+  const [anna, boris, api] = [await newPerson(), await newPerson(), await newClient()];
+  await api.post("/api/auth/request_code/", { data: { phone: boris.phone } });
+  const proof = { phone: boris.phone, code: await codeFor(boris.phone) };
+  const { access } = await (await api.post("/api/auth/verify_code/", { data: proof })).json();
+  const headers = { authorization: `Bearer ${access}`, origin: "https://elsewhere.example" };
+  for (const client of [api, anna.client]) {
+    expect(await (await client.get(PROFILE, { headers })).json()).toMatchObject({ phone: digitsOf(boris.phone) });
+  }
+  expect((await activate(anna.client, anna.inviteCode, headers)).status()).toBe(200);
+  expect((await read(boris.client)).activated_invite_code).toBe(anna.inviteCode);
+  for (const authorization of ["Bearer nonsense", `Bearer ${access}x`, "Bearer eyJhbGciOiJub25lIn0.e30."]) {
+    const refused = anna.client.get(PROFILE, { headers: { authorization } });
+    const answer = await expectAnswer(refused, 401, { detail: expect.any(String) }, "token_invalid");
+    expect(answer.headers()["www-authenticate"]).toBe('Bearer error="invalid_token"');
+  }
+});
+
+const from = (origin: string) => ({ origin });
+
+test("a page of another site can't act for anybody", async ({ newPerson, newClient, server }) => {
+  const [anna, inviter, stranger] = [await newPerson(), await newPerson(), await newClient()];
+  const { client, phone, code } = await askForCode(anna.client, anna.phone, server);
+  for (const headers of [
+    ...["https://evil.example", "null", server.url.replace(":", "s:"), server.url.replace(/\d+$/, "1")].map(from),
+    ...["cross-site", "same-site"].map((site) => ({ "sec-fetch-site": site })),
+  ]) {
+    for (const send of [
+      () => stranger.post(ENTER_PHONE, { headers, form: { phone } }),
+      () => client.post(ENTER_PHONE, { headers, form: { phone } }),
+      () => client.post(ENTER_CODE, { headers, form: { verification_code: code } }),
+      () => client.post(PROFILE, { headers, form: { invite_code: inviter.inviteCode } }),
+    ]) {
+      const answer = await expectAnswer(send(), 403, SENTENCE, "origin_foreign", JSON.stringify(headers));
+      expect(answer.headers()["set-cookie"]).toBeUndefined();
+    }
+    expect((await client.get(PROFILE, { headers })).status()).toBe(200);
+  }
+  expect((await read(client)).activated_invite_code).toBeNull();
+  await logIn({ client, phone, code });
+});
+
+test("pages of our own may, by any name of this machine", async ({ newClient, freshPhone, newPerson, server }) => {
+  const { inviteCode } = await newPerson();
+  for (const headers of [
+    ...["localhost", "127.0.0.1", "[::1]"].map((host) => from(server.url.replace("localhost", host))),
+    ...["same-origin", "none"].map((site) => ({ "sec-fetch-site": site })),
+  ]) {
+    const { client } = await logIn(await askForCode(await newClient({ headers }), freshPhone(), server));
+    expect((await activate(client, inviteCode)).status(), JSON.stringify(headers)).toBe(200);
+  }
+});
+
+test("an invite is refused in the order empty, already, unknown, own or a circle", async ({ newPerson }) => {
+  const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
+  const empty = async (client: APIRequestContext) => {
+    await expectAnswer(client.post(PROFILE), 400, EMPTY, "field_invalid");
+    for (const code of [undefined, null, ""]) await expectAnswer(activate(client, code), 400, EMPTY, "field_invalid");
+  };
+  const unknown = ["7Z7Z7Z", "AAAAAA", "000000", "UUUUUU", "жжжжжж", "ABC", `${anna.inviteCode}7`, 123456, 12];
+  await empty(boris.client);
+  for (const code of unknown) {
+    await expectAnswer(activate(boris.client, code), 404, UNKNOWN, "invite_unknown", String(code));
+  }
+  await expectAnswer(activate(boris.client, boris.inviteCode), 400, SENTENCE, "invite_own");
+  expect((await read(boris.client)).activated_invite_code).toBeNull();
+
+  expect((await activate(boris.client, anna.inviteCode)).status()).toBe(200);
+  await expectAnswer(activate(anna.client, boris.inviteCode), 400, SENTENCE, "invite_circular");
+  expect((await activate(carl.client, boris.inviteCode)).status()).toBe(200);
+  await expectAnswer(activate(anna.client, carl.inviteCode), 400, SENTENCE, "invite_circular");
+
+  await empty(boris.client);
+  for (const code of [anna.inviteCode, carl.inviteCode, boris.inviteCode, ...unknown]) {
+    await expectAnswer(activate(boris.client, code), 409, ALREADY, "invite_already_activated", String(code));
+  }
+  expect([(await read(anna.client)).activated_invite_code, await comersBy(carl)]).toEqual([null, []]);
+  expect((await read(boris.client)).activated_invite_code).toBe(anna.inviteCode);
+});
+
+test("a code is activated as it was heard, for whoever asks", async ({ newPerson }) => {
+  const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
+  const letters: Record<string, string> = { 0: "о", 1: "l", A: "а", C: "с", H: "н", K: "к", M: "м", P: "р", X: "х" };
+  const small = anna.inviteCode.replace(/./g, (letter) => letters[letter] ?? letter).toLowerCase();
+  const data = { invite_code: ` ${small.slice(0, 3)} – ${small.slice(3)}`, phone: carl.phone };
+  await expectAnswer(boris.client.post(PROFILE, { data }), 200, activatedMessage(anna.inviteCode));
+  expect(await comersBy(anna)).toEqual([{ phone: digitsOf(boris.phone) }]);
+});
+
+test("the newest come first, and a long list leads on", async ({ newPerson, startServer }) => {
+  const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
+  const { client, phone, inviteCode } = await newPerson(server);
+  const came: { phone: string }[] = [];
+  while (came.length < 5) {
+    const comer = await newPerson(server);
+    expect((await activate(comer.client, inviteCode)).status()).toBe(200);
+    came.unshift({ phone: digitsOf(comer.phone) });
+    expect("link" in (await client.get(PROFILE)).headers(), `${came.length} came`).toBe(came.length > 2);
+  }
+  const pages: unknown[] = [];
+  for (let next: string | undefined = PROFILE; next; ) {
+    const answer: APIResponse = await client.get(next);
+    const { referred_users, ...rest } = await answer.json();
+    expect(rest).toEqual({ phone: digitsOf(phone), invite_code: inviteCode, activated_invite_code: null });
+    pages.push(referred_users);
+    const { link = "" } = answer.headers();
+    next = /^<([^>]+)>; rel="next"$/.exec(link)?.[1];
+    expect(next ?? "").toMatch(link && new RegExp(`^${server.url}/.+[?&]cursor=`));
+  }
+  expect(pages).toEqual([came.slice(0, 2), came.slice(2, 4), came.slice(4)]);
+  await expectMalformed(client.get(`${PROFILE}?cursor=x`), "cursor");
+});
+
+test("of 10 parallel right codes one is taken", async ({ newCaller }) => {
+  const { client, code } = await newCaller();
+  const answers = await Promise.all(Array.from({ length: 10 }, () => enterCode(client, code)));
+  expect(answers.map((answer) => answer.status()).sort()).toEqual([200, ...Array(9).fill(400)]);
+});
+
+test("of 20 parallel activations one wins", async ({ newPerson }) => {
+  const [{ client, phone }, one, other] = [await newPerson(), await newPerson(), await newPerson()];
+  const codes = Array.from({ length: 20 }, (_, at) => (at % 2 ? one : other).inviteCode);
+  const answers = await Promise.all(codes.map((code) => activate(client, code)));
+  expect(answers.map((answer) => answer.status()).sort()).toEqual([200, ...Array(19).fill(409)]);
+  expect([...(await comersBy(one)), ...(await comersBy(other))]).toEqual([{ phone: digitsOf(phone) }]);
+});

@@ -1,0 +1,68 @@
+import { BODY_BYTES_MAX } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
+
+/** What a request carries, by name. A field left empty is as good as none; whole numbers stand for their digits. */
+export type Fields = Record<string, unknown>;
+
+type BodyFailure = { name: "body_malformed" | "body_too_large" | "media_type_unsupported" };
+
+/** The fields of a body in JSON, form-encoded or multipart; a request without a body has none. */
+export async function readBody(request: Request): Promise<Result<Fields, BodyFailure>> {
+  const bytes = await readBytes(request);
+  if (!bytes) return fail({ name: "body_too_large" });
+  const contentType = request.headers.get("content-type");
+  if (bytes.length === 0 && contentType === null) return succeed({});
+  const [mediaType = ""] = (contentType ?? "").split(";");
+  const read = READERS[mediaType.trim().toLowerCase()];
+  if (!read) return fail({ name: "media_type_unsupported" });
+  try {
+    const fields = bytes.length === 0 ? {} : await read(bytes, contentType ?? "");
+    return succeed(tidy(fields));
+  } catch (error) {
+    // What the readers throw at bytes that are not what they say they are.
+    if (error instanceof SyntaxError || error instanceof TypeError) return fail({ name: "body_malformed" });
+    throw error;
+  }
+}
+
+/** The fields of an address, `?limit=20`. */
+export function readQuery(request: Request): Fields {
+  return tidy(Object.fromEntries(new URL(request.url).searchParams));
+}
+
+const READERS: Record<string, ((bytes: Uint8Array<ArrayBuffer>, contentType: string) => Promise<Fields>) | undefined> =
+  {
+    "application/json": async (bytes) => {
+      const value: unknown = JSON.parse(decode(bytes));
+      if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TypeError("no object");
+      return value as Fields;
+    },
+    "application/x-www-form-urlencoded": async (bytes) => Object.fromEntries(new URLSearchParams(decode(bytes))),
+    "multipart/form-data": async (bytes, contentType) =>
+      Object.fromEntries(await new Response(bytes, { headers: { "Content-Type": contentType } }).formData()),
+  };
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+}
+
+/** The whole body, or null as soon as it is longer than it may be. */
+async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer> | null> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  // A stream that is left early is cancelled, so that nobody keeps sending what nobody reads.
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length > BODY_BYTES_MAX) return null;
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks, length));
+}
+
+function tidy(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, value]) => value !== "")
+      .map(([name, value]) => [name, Number.isSafeInteger(value) ? String(value) : value]),
+  );
+}

@@ -1,0 +1,302 @@
+import { z } from "zod";
+import { isForeignRequest } from "@/lib/auth/callers";
+import { readCredentials } from "@/lib/auth/credentials";
+import { isDatabaseAway } from "@/lib/core/result";
+import type { Session } from "@/lib/core/sessions";
+import { env } from "@/lib/env";
+import { type Fields, readBody, readQuery } from "./body";
+import { FIELD_REQUIRED, type Words } from "./words";
+
+export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+
+/** How one public API speaks. */
+export interface Dialect {
+  title: string;
+  description: string;
+  /** Its sentences for what is wrong with any request. */
+  words: Words;
+  /** The shape in which a sentence is an error; a dialect may say one failure in another shape. */
+  error: (sentence: string, failure: EngineFailure) => Json;
+}
+
+/** How a dialect says a failure: a status and a body. */
+export interface Wording {
+  status: number;
+  body: Json;
+}
+
+/** Headers of an answer that are more than how it is said. */
+type Headers_ = Record<string, string>;
+
+/** What an endpoint's verb answers: a body, or one of its failures. */
+export type Outcome<Body> =
+  | { ok: true; body: Body; headers?: Headers_ }
+  | { ok: false; failure: { name: string; retryAfterMs?: number } };
+
+/** Thrown where an account is gone that had a session a moment ago; answered like a session that was never there. */
+export class SessionGone extends Error {}
+
+/** A body, with further headers. */
+export function reply<const Body>(body: Body, headers: Headers_ = {}) {
+  return { ok: true as const, body, headers };
+}
+
+type FailureNames<Result> = Result extends { ok: false; failure: { name: infer Name extends string } } ? Name : never;
+type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? { [Key in Name]: string } & ParamsOf<Rest>
+  : unknown;
+
+interface Call<Path extends string, Input extends z.ZodRawShape, Query extends z.ZodRawShape, Who> {
+  request: Request;
+  /** What stands in the address in the places of `{…}`; nothing in a body can stand in for it. */
+  params: ParamsOf<Path>;
+  input: z.output<z.ZodObject<Input>>;
+  query: z.output<z.ZodObject<Query>>;
+  /** Whoever asks, where an account is needed. */
+  session: Who extends "account" ? Session : null;
+}
+
+/** One verb of one address, with what the engine and the reference need to know of it. */
+interface EndpointSpec<
+  Path extends string,
+  Who extends "anybody" | "account",
+  Input extends z.ZodRawShape,
+  Query extends z.ZodRawShape,
+  Body extends z.ZodType,
+  Result extends Outcome<z.input<Body>>,
+> {
+  summary: string;
+  who: Who;
+  /** Whether the answer sets or needs a cookie of a login under way; such a request is only taken from our own pages. */
+  cookies?: boolean;
+  input?: Input;
+  query?: Query;
+  answer: { status?: 200 | 201; body: Body; headers?: readonly (keyof typeof ANSWER_HEADERS)[] };
+  /** Where the form of a browser is led, which wants a page and no JSON. */
+  page?: { done: string; failed: string };
+  run: (call: Call<Path, Input, Query, Who>) => Promise<Result>;
+  /** What each failure of `run` is said with; the compiler wants them all. */
+  failures: { [Name in FailureNames<Result>]: Wording };
+}
+
+/** An endpoint as the engine serves it and the reference describes it, whatever its types were. */
+export interface Endpoint {
+  summary: string;
+  who: "anybody" | "account";
+  usesCookies: boolean;
+  input: z.ZodObject | null;
+  query: z.ZodObject;
+  answer: { status: number; body: z.ZodType | null; headers: readonly (keyof typeof ANSWER_HEADERS)[] };
+  page: { done: string; failed: string } | null;
+  run: (call: Call<string, z.ZodRawShape, z.ZodRawShape, "account">) => Promise<Outcome<unknown>>;
+  failures: Record<string, Wording>;
+}
+
+/** Headers that some answers carry, and what they say. */
+export const ANSWER_HEADERS = {
+  "Sarafan-Code-Length": "How many digits the code has that was sent.",
+  Link: 'The next page of the list, `<…>; rel="next"` (RFC 8288), where there is one.',
+} as const;
+
+const VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+export type Verb = (typeof VERBS)[number];
+
+type Handler = (request: Request, context: { params: Promise<Record<string, string>> }) => Promise<Response>;
+
+/** Everything that is served at one address: what its route exports, and what the reference reads. */
+export type Address = Record<Verb | "OPTIONS", Handler> & {
+  dialect: Dialect;
+  path: string;
+  endpoints: Partial<Record<Verb, Endpoint>>;
+};
+
+/**
+ * An address of a dialect, `{…}` in its path where something stands that differs, and its verbs. The other verbs answer
+ * 405 with `Allow`.
+ */
+export function address<const Path extends string>(
+  dialect: Dialect,
+  path: Path,
+  build: (endpoint: EndpointMaker<Path>) => Partial<Record<Verb, Endpoint>>,
+): Address {
+  const endpoints = build(makeEndpoint as EndpointMaker<Path>);
+  const allowed = VERBS.filter((verb) => endpoints[verb]).flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb]));
+  const Allow = [...allowed, "OPTIONS"].join(", ");
+  const showAllowed = async () => new Response(null, { status: 204, headers: { Allow } });
+  const handlerOf = (verb: Verb): Handler => {
+    const endpoint = endpoints[verb];
+    if (!endpoint) return async () => refuse(dialect, "method_not_allowed", { Allow });
+    return async (request, { params }) => serve(dialect, endpoint, request, await params);
+  };
+  return {
+    GET: handlerOf("GET"),
+    POST: handlerOf("POST"),
+    PUT: handlerOf("PUT"),
+    PATCH: handlerOf("PATCH"),
+    DELETE: handlerOf("DELETE"),
+    OPTIONS: showAllowed,
+    dialect,
+    path,
+    endpoints,
+  };
+}
+
+type EndpointMaker<Path extends string> = <
+  Who extends "anybody" | "account",
+  Body extends z.ZodType,
+  Result extends Outcome<z.input<Body>>,
+  Input extends z.ZodRawShape = Record<never, never>,
+  Query extends z.ZodRawShape = Record<never, never>,
+>(
+  spec: EndpointSpec<Path, Who, Input, Query, Body, Result>,
+) => Endpoint;
+
+type AnySpec = EndpointSpec<string, "account", z.ZodRawShape, z.ZodRawShape, z.ZodType, Outcome<unknown>>;
+
+function makeEndpoint({ input, query, cookies, answer, page, failures, ...spec }: AnySpec): Endpoint {
+  const body = answer.body instanceof z.ZodVoid ? null : answer.body;
+  return {
+    ...spec,
+    usesCookies: cookies ?? false,
+    input: input ? z.object(input) : null,
+    query: z.object(query ?? {}),
+    answer: { status: body ? (answer.status ?? 200) : 204, body, headers: answer.headers ?? [] },
+    page: page ?? null,
+    failures: failures as Record<string, Wording>,
+  };
+}
+
+/** An endpoint that has a page of ours: it leads there. */
+export function leadTo(page: string, summary: string): Endpoint {
+  return {
+    summary,
+    who: "anybody",
+    usesCookies: false,
+    input: null,
+    query: z.object({}),
+    answer: { status: 303, body: null, headers: [] },
+    page: { done: page, failed: page },
+    run: async () => ({ ok: true, body: null }),
+    failures: {},
+  };
+}
+
+/** An absolute address of ours. */
+export function absoluteUrl(path: string): string {
+  return `${env.APP_URL}${path}`;
+}
+
+/** Who asks, what, and how it is answered. Whatever goes wrong is said in the dialect's words. */
+async function serve(
+  dialect: Dialect,
+  endpoint: Endpoint,
+  request: Request,
+  params: Record<string, string>,
+): Promise<Response> {
+  try {
+    const response = await attend(dialect, endpoint, request, params);
+    const isPage = endpoint.answer.status === 303 || (wantsPage(request) && !PAGELESS.includes(response.status));
+    if (!endpoint.page || !isPage) return response;
+    const Location = response.ok ? endpoint.page.done : endpoint.page.failed;
+    return new Response(null, { status: 303, headers: { ...PERSONAL, Location } });
+  } catch (error) {
+    if (error instanceof SessionGone) return refuse(dialect, "credentials_missing", { "WWW-Authenticate": "Bearer" });
+    if (isDatabaseAway(error)) return refuse(dialect, "database_away", { "Retry-After": "5" });
+    // biome-ignore lint/suspicious/noConsole: what nobody expected must not go unseen.
+    console.error(error);
+    return refuse(dialect, "unexpected");
+  }
+}
+
+async function attend(
+  dialect: Dialect,
+  endpoint: Endpoint,
+  request: Request,
+  params: Record<string, string>,
+): Promise<Response> {
+  const hasCookies = !request.headers.has("authorization");
+  if ((endpoint.usesCookies || (endpoint.who === "account" && hasCookies)) && isForeignRequest(request)) {
+    return refuse(dialect, "origin_foreign");
+  }
+  const credentials = endpoint.who === "account" ? await readCredentials(request.headers) : null;
+  if (credentials?.session === null) {
+    return credentials.problem === "invalid"
+      ? refuse(dialect, "token_invalid", INVALID_TOKEN)
+      : refuse(dialect, "credentials_missing", { "WWW-Authenticate": "Bearer" });
+  }
+
+  const body = endpoint.input ? await readBody(request) : { ok: true as const, value: {} };
+  if (!body.ok) return refuse(dialect, body.failure.name);
+  const query = endpoint.query.safeParse(readQuery(request));
+  if (!query.success) return refuseFields(dialect, query.error, readQuery(request));
+  const input = (endpoint.input ?? NO_INPUT).safeParse(body.value);
+  if (!input.success) return refuseFields(dialect, input.error, body.value);
+
+  const outcome = await endpoint.run({
+    request,
+    params,
+    input: input.data,
+    query: query.data,
+    session: credentials?.session as Session,
+  });
+  if (outcome.ok) {
+    const headers = { ...PERSONAL, ...outcome.headers };
+    const { status, body: schema } = endpoint.answer;
+    return schema ? Response.json(outcome.body, { status, headers }) : new Response(null, { status, headers });
+  }
+  const { name, retryAfterMs } = outcome.failure;
+  const wording = endpoint.failures[name];
+  if (!wording) throw new Error(`there are no words for the failure ${name}`);
+  return say(name, wording, {
+    ...(retryAfterMs !== undefined && { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+    ...(wording.status === 401 && name === "token_invalid" && INVALID_TOKEN),
+  });
+}
+
+const NO_INPUT = z.object({});
+/** Nothing that is about a person may be kept on the way. */
+const PERSONAL = { "Cache-Control": "private, no-store" };
+/** RFC 6750 §3.1. */
+const INVALID_TOKEN = { "WWW-Authenticate": 'Bearer error="invalid_token"' };
+
+/** Statuses of requests that no form of a page of ours makes. */
+const PAGELESS = [403, 413, 415];
+
+function wantsPage(request: Request): boolean {
+  return request.headers.get("accept")?.includes("text/html") ?? false;
+}
+
+/** What can be wrong with a request to any endpoint, and its status. */
+export const ENGINE_STATUSES = {
+  field_invalid: 400,
+  body_malformed: 400,
+  credentials_missing: 401,
+  token_invalid: 401,
+  origin_foreign: 403,
+  method_not_allowed: 405,
+  body_too_large: 413,
+  media_type_unsupported: 415,
+  unexpected: 500,
+  database_away: 503,
+} as const;
+export type EngineFailure = keyof typeof ENGINE_STATUSES;
+
+function refuse(dialect: Dialect, name: Exclude<EngineFailure, "field_invalid">, headers: Headers_ = {}): Response {
+  return say(name, { status: ENGINE_STATUSES[name], body: dialect.error(dialect.words.failures[name], name) }, headers);
+}
+
+/** Names every field that is missing or wrong. */
+function refuseFields({ words }: Dialect, error: z.ZodError, given: Fields): Response {
+  const body: Record<string, string[]> = {};
+  for (const { path, message } of error.issues) {
+    const field = String(path[0]);
+    const isMissing = given[field] === undefined || given[field] === null;
+    const known: Record<string, string | undefined> = words.fields;
+    body[field] ??= [isMissing ? FIELD_REQUIRED : (known[message] ?? words.fields.malformed)];
+  }
+  return say("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
+}
+
+function say(name: string, { status, body }: Wording, headers: Headers_ = {}): Response {
+  return Response.json(body, { status, headers: { ...PERSONAL, ...headers, "Sarafan-Error": name } });
+}

@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { sendPhoneCode } from "@/lib/auth/browser-login";
+import { logIn } from "@/lib/auth/nextauth";
+import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
+import { InviteCode } from "@/lib/core/invite-code";
+import { activateInvite } from "@/lib/core/invites";
+import { verifyCode } from "@/lib/core/login";
+import { OneTimeCode } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import { fail } from "@/lib/core/result";
+import { address, type Dialect, type EngineFailure, reply } from "./dialect";
+import { codeLength, LIST_QUERY, languageOf, listPhones, ownAccount, shownPhone } from "./fields";
+import { RUSSIAN } from "./words";
+
+const refused = (status: number, error: string) => ({ status, body: { error } });
+
+const NOT_FOUND = refused(400, "Код подтверждения не найден!");
+
+/** Who is not logged in is told so in another shape than everything else. */
+const NO_CREDENTIALS: EngineFailure[] = ["credentials_missing", "token_invalid"];
+
+const dialect: Dialect = {
+  title: "enter",
+  description: "Вход по телефону в два шага, сессия в cookie. Телефоны — цифрами, без плюса.",
+  words: RUSSIAN,
+  error: (sentence, failure) => (NO_CREDENTIALS.includes(failure) ? { detail: sentence } : { error: sentence }),
+};
+
+const Digits = z.string().meta({ examples: ["79450000001"] });
+const digitsOf = (phone: Phone) => phone.slice(1);
+
+export const enterPhone = address(dialect, "/api/enter_phone/", (endpoint) => ({
+  POST: endpoint({
+    summary: "Отправляет на телефон код подтверждения",
+    who: "anybody",
+    cookies: true,
+    input: { phone: Phone },
+    answer: {
+      body: z.object({ message: z.string(), "Verification code": z.string().optional() }),
+      headers: ["Sarafan-Code-Length"],
+    },
+    run: async ({ input, request }) => {
+      const sent = await sendPhoneCode(input.phone, languageOf(request));
+      if (!sent.ok) return sent;
+      const { revealed } = sent.value;
+      return reply(
+        { message: "Код подтверждения отправлен успешно!", ...(revealed && { "Verification code": revealed }) },
+        codeLength(sent.value),
+      );
+    },
+    failures: {
+      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
+      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
+    },
+  }),
+}));
+
+export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
+  POST: endpoint({
+    summary: "Проверяет код и открывает сессию",
+    who: "anybody",
+    cookies: true,
+    input: { verification_code: OneTimeCode },
+    answer: { body: z.object({ message: z.string() }) },
+    run: async ({ input: { verification_code: code } }) => {
+      const { phone, email, asker } = (await readPendingLogin()) ?? {};
+      if (!phone || email || !asker) return fail({ name: "code_not_requested" });
+      const login = await logIn(() => verifyCode({ phone, asker, code }));
+      if (!login.ok) return login;
+      await finishPendingLogin();
+      return reply({ message: "Авторизация прошла успешно!" });
+    },
+    failures: {
+      code_wrong: refused(401, "Неверный код подтверждения!"),
+      code_not_requested: NOT_FOUND,
+      code_expired: NOT_FOUND,
+      code_spent: NOT_FOUND,
+    },
+  }),
+}));
+
+export const profile = address(dialect, "/api/profile/", (endpoint) => ({
+  GET: endpoint({
+    summary: "Профиль того, кто спрашивает",
+    who: "account",
+    query: LIST_QUERY,
+    answer: {
+      body: z.object({
+        phone: Digits.nullable(),
+        invite_code: z.string(),
+        activated_invite_code: z.string().nullable(),
+        referred_users: z.array(z.object({ phone: Digits })),
+      }),
+      headers: ["Link"],
+    },
+    run: async (call) => {
+      const account = await ownAccount(call.session);
+      const { phones, headers } = await listPhones(call);
+      return reply(
+        {
+          phone: shownPhone(account)?.slice(1) ?? null,
+          invite_code: account.inviteCode,
+          activated_invite_code: account.activatedCode,
+          referred_users: phones.map((phone) => ({ phone: digitsOf(phone) })),
+        },
+        headers,
+      );
+    },
+    failures: {},
+  }),
+  POST: endpoint({
+    summary: "Активирует чужой инвайт-код, один раз и навсегда",
+    who: "account",
+    input: { invite_code: z.string().nullish() },
+    answer: { body: z.object({ message: z.string() }) },
+    run: async ({ input: { invite_code: typed }, session }) => {
+      if (!typed?.trim()) return fail({ name: "field_invalid" });
+      const code = InviteCode.safeParse(typed).data ?? null;
+      const activated = await activateInvite({ userId: session.userId, code });
+      if (!activated.ok) return activated;
+      return reply({ message: `Инвайт-код ${activated.value.code} успешно активирован!` });
+    },
+    failures: {
+      field_invalid: refused(400, "Введите инвайт-код."),
+      invite_already_activated: refused(409, "Вы уже активировали инвайт-код!"),
+      invite_unknown: refused(404, "Пользователь с данным инвайт-кодом не найден!"),
+      invite_own: refused(400, "Нельзя активировать собственный инвайт-код!"),
+      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению!"),
+    },
+  }),
+}));

@@ -1,0 +1,72 @@
+import { z } from "zod";
+import { preferredLanguage } from "@/lib/auth/callers";
+import { type Account, getAccount } from "@/lib/core/accounts";
+import type { SentCode } from "@/lib/core/challenges";
+import { InviteCode } from "@/lib/core/invite-code";
+import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites";
+import { Phone } from "@/lib/core/phone";
+import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
+import type { Session } from "@/lib/core/sessions";
+import { absoluteUrl, SessionGone } from "./dialect";
+
+/** An invite code that a client sends; null when it has six characters and yet is nobody's, whatever they are. */
+export const SentInviteCode = z
+  .string("invite_code_malformed")
+  .refine((text) => text.replace(/[\s\p{Dash}]/gu, "").length === INVITE_CODE_LENGTH, "invite_code_malformed")
+  .transform((text): InviteCode | null => InviteCode.safeParse(text).data ?? null);
+
+/** Whether a phone in an address is the one that the account has proven; nobody else's is anything to it. */
+export function isOwnPhone(account: Account, typed: string): account is Account & { phone: Phone } {
+  return account.phone !== null && Phone.safeParse(typed).data === account.phone;
+}
+
+/** The phone that an account shows to its owner. */
+export function shownPhone({ phone, claimedPhone }: Account): Phone | null {
+  return phone ?? claimedPhone;
+}
+
+export const LIST_QUERY = { cursor: ReferralCursor.optional() };
+
+export interface ListCall {
+  request: Request;
+  query: { cursor?: ReferralCursor | undefined };
+  session: Session;
+}
+
+/** The newest people who activated the caller's invite code, and the header that leads on where there are more. */
+export async function listPeople(
+  { request, query, session }: ListCall,
+  { withPhone = false, path = new URL(request.url).pathname } = {},
+): Promise<{ people: Referral[]; headers: Record<string, string> }> {
+  const { referrals, next } = await listReferrals(session.userId, {
+    after: query.cursor ?? null,
+    limit: REFERRALS_LISTED_MAX,
+    withPhone,
+  });
+  if (!next) return { people: referrals, headers: {} };
+  const url = absoluteUrl(`${path}?cursor=${ReferralCursor.encode(next)}`);
+  return { people: referrals, headers: { Link: `<${url}>; rel="next"` } };
+}
+
+/** The same by their phones, without those who have proven none. */
+export async function listPhones(call: ListCall): Promise<{ phones: Phone[]; headers: Record<string, string> }> {
+  const { people, headers } = await listPeople(call, { withPhone: true });
+  return { phones: people.flatMap(({ phone }) => phone ?? []), headers };
+}
+
+/** The caller's account. */
+export async function ownAccount({ userId }: Pick<Session, "userId">): Promise<Account> {
+  const account = await getAccount(userId);
+  if (!account) throw new SessionGone();
+  return account;
+}
+
+/** Tells a client how many places to show for the code that was sent. */
+export function codeLength({ digits }: SentCode): Record<string, string> {
+  return { "Sarafan-Code-Length": String(digits) };
+}
+
+/** The language that whoever asks would like to be written to in. */
+export function languageOf(request: Request): "ru" | "en" {
+  return preferredLanguage(request.headers.get("accept-language"), ["ru", "en"]);
+}

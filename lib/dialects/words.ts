@@ -1,0 +1,65 @@
+import type { EngineFailure } from "./dialect";
+
+/** What a dialect says of any request that is wrong. */
+export interface Words {
+  failures: Record<Exclude<EngineFailure, "field_invalid">, string>;
+  /** What is wrong with a field, by the issue of its schema; `malformed` where there is nothing more to say. */
+  fields: Record<FieldIssue | "malformed", string>;
+}
+
+type FieldIssue =
+  | "phone_invalid"
+  | "email_invalid"
+  | "code_malformed"
+  | "invite_code_malformed"
+  | "cursor_malformed"
+  | "limit_invalid";
+
+/** The same in every dialect. */
+export const FIELD_REQUIRED = "This field is required.";
+
+export const RUSSIAN: Words = {
+  failures: {
+    body_malformed: "Тело запроса не удалось разобрать.",
+    credentials_missing: "Учетные данные не были предоставлены.",
+    token_invalid: "Токен недействителен или просрочен.",
+    origin_foreign: "Запрос пришёл со страницы другого сайта.",
+    method_not_allowed: "Метод не поддерживается.",
+    body_too_large: "Тело запроса слишком велико.",
+    media_type_unsupported: "Тело запроса ожидается в JSON, x-www-form-urlencoded или multipart/form-data.",
+    unexpected: "Внутренняя ошибка сервера.",
+    database_away: "Сервис временно недоступен. Повторите запрос позже.",
+  },
+  fields: {
+    malformed: "Недопустимое значение.",
+    phone_invalid: "Введите корректный номер телефона.",
+    email_invalid: "Введите корректный адрес электронной почты.",
+    code_malformed: "Код состоит из цифр.",
+    invite_code_malformed: "В инвайт-коде шесть знаков.",
+    cursor_malformed: "Недопустимый курсор.",
+    limit_invalid: "Введите целое число от 1 до 100.",
+  },
+};
+
+export const ENGLISH: Words = {
+  failures: {
+    body_malformed: "The body could not be parsed.",
+    credentials_missing: "Authentication credentials were not provided.",
+    token_invalid: "The token is invalid or expired.",
+    origin_foreign: "The request came from a page of another site.",
+    method_not_allowed: "Method not allowed.",
+    body_too_large: "The body is too large.",
+    media_type_unsupported: "The body has to be JSON, x-www-form-urlencoded or multipart/form-data.",
+    unexpected: "Internal server error.",
+    database_away: "The service is not available at the moment. Try again later.",
+  },
+  fields: {
+    malformed: "Invalid value",
+    phone_invalid: "Invalid number",
+    email_invalid: "Invalid e-mail address",
+    code_malformed: "A code consists of digits",
+    invite_code_malformed: "An invite code has six characters",
+    cursor_malformed: "Invalid cursor",
+    limit_invalid: "A whole number from 1 to 100 is expected",
+  },
+};
