@@ -26,6 +26,15 @@ const nextConfig: NextConfig = {
   skipTrailingSlashRedirect: true,
   typedRoutes: true,
   serverExternalPackages: ["better-sqlite3"],
+  // The unversioned addresses that the redirects of v1 name, and the pages that clients of bearer know.
+  rewrites: async () =>
+    ["create_user", "auth_user", "user_profile/:phone"].flatMap((path) =>
+      ["", "/"].map((slash) => ({ source: `/api/${path}${slash}`, destination: `/api/v1/${path}${slash}` })),
+    ),
+  redirects: async () =>
+    Object.entries({ phone: "/login", code: "/login?step=code", profile: "/profile" }).flatMap(([page, destination]) =>
+      ["", "/"].map((slash) => ({ source: `/ui/${page}${slash}`, destination, permanent: false })),
+    ),
   headers: async () => [
     {
       source: "/:path*",

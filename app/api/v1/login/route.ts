@@ -1,0 +1,3 @@
+import { login } from "@/lib/dialects/v1";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = login;

@@ -1,0 +1,173 @@
+import { z } from "zod";
+import { sendPhoneCode } from "@/lib/auth/browser-login";
+import { logIn } from "@/lib/auth/nextauth";
+import { finishPendingLogin, handOverPendingLogin, newAsker, readPendingLogin } from "@/lib/auth/pending-login";
+import type { Account } from "@/lib/core/accounts";
+import { activateInvite } from "@/lib/core/invites";
+import { logInByProof, proveCode } from "@/lib/core/login";
+import { OneTimeCode } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import { fail } from "@/lib/core/result";
+import { address, type Dialect, leadTo, reply } from "./dialect";
+import {
+  codeLength,
+  isOwnPhone,
+  LIST_QUERY,
+  type ListCall,
+  languageOf,
+  listPhones,
+  ownAccount,
+  SentInviteCode,
+} from "./fields";
+import { FIELD_REQUIRED, RUSSIAN } from "./words";
+
+const refused = (status: number, error: string) => ({ status, body: { error } });
+
+const NO_LOGIN = refused(400, "Сначала запросите код подтверждения");
+const EXPIRED = refused(400, "Код подтверждения больше не действует, запросите новый");
+const NOT_FOUND = refused(404, "Пользователь не найден");
+
+const dialect: Dialect = {
+  title: "v1",
+  description:
+    "Вход по телефону в три шага, сессия в cookie; redirect в ответе — следующий шаг. Формы браузера (Accept: text/html) вместо JSON получают 303 на страницу. Адреса без v1 (/api/create_user/, /api/auth_user/, /api/user_profile/…) ведут сюда же.",
+  words: RUSSIAN,
+  error: (error) => ({ error }),
+};
+
+const E164 = z.string().meta({ examples: ["+79450000001"] });
+const Redirect = z.object({ redirect: z.string() });
+const UserProfile = z.object({
+  phone_number: E164,
+  invite_code: z.string(),
+  activated_invite_code: z.string().nullable(),
+  numbers_activated_invite_codes: z.array(E164),
+});
+
+/** The pages that a browser's form leads to instead of JSON. */
+const PHONE_PAGE = "/login";
+const CODE_PAGE = "/login?step=code";
+const PROFILE_PAGE = "/profile";
+
+export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
+  GET: leadTo(PHONE_PAGE, "Ведёт на страницу входа"),
+  POST: endpoint({
+    summary: "Отправляет на телефон код подтверждения",
+    who: "anybody",
+    cookies: true,
+    input: { phone_number: Phone },
+    answer: { body: Redirect, headers: ["Sarafan-Code-Length"] },
+    page: { done: CODE_PAGE, failed: PHONE_PAGE },
+    run: async ({ input: { phone_number: phone }, request }) => {
+      const sent = await sendPhoneCode(phone, languageOf(request));
+      return sent.ok ? reply({ redirect: "/api/v1/create_user/" }, codeLength(sent.value)) : sent;
+    },
+    failures: {
+      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже"),
+      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже"),
+    },
+  }),
+}));
+
+export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) => ({
+  GET: leadTo(CODE_PAGE, "Ведёт на страницу ввода кода"),
+  POST: endpoint({
+    summary: "Проверяет код; аккаунт с этого момента существует",
+    who: "anybody",
+    cookies: true,
+    input: { verification_code: OneTimeCode },
+    answer: { body: Redirect },
+    page: { done: CODE_PAGE, failed: CODE_PAGE },
+    run: async ({ input: { verification_code: code } }) => {
+      const pending = await readPendingLogin();
+      if (!pending?.phone || pending.email) return fail({ name: "code_not_requested" });
+      const next = newAsker();
+      const proven = await proveCode({ phone: pending.phone, asker: pending.asker, code, next });
+      if (!proven.ok) return proven;
+      await handOverPendingLogin(pending, next);
+      return reply({ redirect: "/api/v1/auth_user/" });
+    },
+    failures: {
+      code_wrong: refused(401, "Неверный код подтверждения"),
+      code_not_requested: NO_LOGIN,
+      code_expired: EXPIRED,
+      code_spent: EXPIRED,
+    },
+  }),
+}));
+
+export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
+  GET: leadTo(CODE_PAGE, "Ведёт на страницу ввода кода"),
+  POST: endpoint({
+    summary: "Открывает сессию: по коду, проверенному шагом раньше, или по коду в теле",
+    who: "anybody",
+    cookies: true,
+    input: { verification_code: OneTimeCode.optional() },
+    answer: { body: Redirect },
+    page: { done: PROFILE_PAGE, failed: CODE_PAGE },
+    run: async ({ input: { verification_code: code } }) => {
+      const { phone, email, asker } = (await readPendingLogin()) ?? {};
+      if (!phone || email || !asker) return fail({ name: "code_not_requested" });
+      const authenticated = await logIn(() => logInByProof({ phone, asker, code: code ?? null }));
+      if (!authenticated.ok) {
+        const { failure } = authenticated;
+        return failure.name === "code_missing" ? fail({ name: "field_invalid" }) : fail(failure);
+      }
+      await finishPendingLogin();
+      return reply({ redirect: `/api/v1/user_profile/${phone}/` });
+    },
+    failures: {
+      code_wrong: refused(401, "Неверный код подтверждения"),
+      code_not_requested: NO_LOGIN,
+      field_invalid: { status: 400, body: { verification_code: [FIELD_REQUIRED] } },
+      code_expired: EXPIRED,
+      code_spent: EXPIRED,
+    },
+  }),
+}));
+
+export const userProfile = address(dialect, "/api/v1/user_profile/{phone_number}/", (endpoint) => ({
+  GET: endpoint({
+    summary: "Свой профиль",
+    who: "account",
+    query: LIST_QUERY,
+    answer: { body: UserProfile, headers: ["Link"] },
+    run: async (call) => {
+      const account = await ownAccount(call.session);
+      if (!isOwnPhone(account, call.params.phone_number)) return fail({ name: "account_unknown" });
+      return showProfile(account, call);
+    },
+    failures: { account_unknown: NOT_FOUND },
+  }),
+  PATCH: endpoint({
+    summary: "Активирует чужой инвайт-код, один раз и навсегда",
+    who: "account",
+    input: { invite_code: SentInviteCode },
+    answer: { body: UserProfile, headers: ["Link"] },
+    run: async (call) => {
+      const account = await ownAccount(call.session);
+      if (!isOwnPhone(account, call.params.phone_number)) return fail({ name: "account_unknown" });
+      const activated = await activateInvite({ userId: account.id, code: call.input.invite_code });
+      if (!activated.ok) return activated;
+      return showProfile({ ...account, activatedCode: activated.value.code }, { ...call, query: {} });
+    },
+    failures: {
+      account_unknown: NOT_FOUND,
+      invite_already_activated: refused(409, "Вы уже активировали инвайт-код"),
+      invite_unknown: refused(404, "Инвайт-код не найден"),
+      invite_own: refused(400, "Нельзя активировать собственный инвайт-код"),
+      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению"),
+    },
+  }),
+}));
+
+async function showProfile(account: Account & { phone: Phone }, call: ListCall) {
+  const { phones, headers } = await listPhones(call);
+  const body: z.input<typeof UserProfile> = {
+    phone_number: account.phone,
+    invite_code: account.inviteCode,
+    activated_invite_code: account.activatedCode,
+    numbers_activated_invite_codes: phones,
+  };
+  return reply(body, headers);
+}
