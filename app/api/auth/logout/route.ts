@@ -1,0 +1,3 @@
+import { logout } from "@/lib/dialects/bearer";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = logout;

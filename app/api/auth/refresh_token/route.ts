@@ -1,0 +1,3 @@
+import { refreshToken } from "@/lib/dialects/bearer";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = refreshToken;

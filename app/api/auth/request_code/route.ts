@@ -1,0 +1,3 @@
+import { requestCodeAddress } from "@/lib/dialects/bearer";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = requestCodeAddress;

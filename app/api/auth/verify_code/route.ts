@@ -1,0 +1,3 @@
+import { verifyCodeAddress } from "@/lib/dialects/bearer";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = verifyCodeAddress;

@@ -1,0 +1,3 @@
+import { profileBack } from "@/lib/dialects/bearer";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = profileBack;

@@ -1,0 +1,146 @@
+import { z } from "zod";
+import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
+import { requestCode } from "@/lib/core/challenges";
+import { activateInvite } from "@/lib/core/invites";
+import { phoneLoginCode, verifyCode } from "@/lib/core/login";
+import { OneTimeCode, STATELESS } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import { fail } from "@/lib/core/result";
+import { endSession, openClientSession, refreshSession } from "@/lib/core/sessions";
+import { address, type Dialect, reply } from "./dialect";
+import { codeLength, LIST_QUERY, languageOf, listPhones, ownAccount, SentInviteCode, shownPhone } from "./fields";
+import { RUSSIAN } from "./words";
+
+const refused = (status: number, detail: string) => ({ status, body: { detail } });
+
+const WRONG_CODE = refused(400, "Неверный или просроченный код");
+const INVALID_TOKEN = refused(401, RUSSIAN.failures.token_invalid);
+
+const dialect: Dialect = {
+  title: "bearer",
+  description: "Вход по телефону без cookie: телефон и код в теле, в ответ токены для заголовка Authorization.",
+  words: RUSSIAN,
+  error: (detail) => ({ detail }),
+};
+
+const E164 = z.string().meta({ examples: ["+79450000001"] });
+const Tokens = { access: z.jwt(), refresh: z.jwt() };
+
+export const requestCodeAddress = address(dialect, "/api/auth/request_code/", (endpoint) => ({
+  POST: endpoint({
+    summary: "Отправляет код на телефон",
+    who: "anybody",
+    input: { phone: Phone },
+    answer: { body: z.object({ detail: z.string() }), headers: ["Sarafan-Code-Length"] },
+    run: async ({ input: { phone }, request }) => {
+      const language = languageOf(request);
+      const sent = await requestCode(phoneLoginCode({ phone, asker: STATELESS }), { language });
+      return sent.ok ? reply({ detail: "Код отправлен" }, codeLength(sent.value)) : sent;
+    },
+    failures: {
+      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже"),
+      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже"),
+    },
+  }),
+}));
+
+export const verifyCodeAddress = address(dialect, "/api/auth/verify_code/", (endpoint) => ({
+  POST: endpoint({
+    summary: "Проверяет код и выдаёт токены",
+    who: "anybody",
+    input: { phone: Phone, code: OneTimeCode },
+    answer: { body: z.object({ phone_number: E164, invite_code: z.string(), ...Tokens }) },
+    run: async ({ input: { phone, code } }) => {
+      const login = await verifyCode({ phone, code, asker: STATELESS });
+      if (!login.ok) return login;
+      const session = await openClientSession(login.value);
+      const { inviteCode } = await ownAccount(session);
+      return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) });
+    },
+    failures: {
+      code_wrong: WRONG_CODE,
+      code_not_requested: WRONG_CODE,
+      code_expired: WRONG_CODE,
+      code_spent: WRONG_CODE,
+    },
+  }),
+}));
+
+export const refreshToken = address(dialect, "/api/auth/refresh_token/", (endpoint) => ({
+  POST: endpoint({
+    summary: "Меняет refresh-токен на новую пару; прежний после этого недействителен",
+    who: "anybody",
+    input: { refresh: z.string() },
+    answer: { body: z.object(Tokens) },
+    run: async ({ input: { refresh } }) => {
+      const token = await readRefreshToken(refresh);
+      if (!token) return fail({ name: "token_invalid" });
+      const refreshed = await refreshSession(token);
+      return refreshed.ok ? reply(await issueTokens(refreshed.value)) : refreshed;
+    },
+    failures: { token_invalid: INVALID_TOKEN },
+  }),
+}));
+
+export const logout = address(dialect, "/api/auth/logout/", (endpoint) => ({
+  POST: endpoint({
+    summary: "Завершает сессию: оба её токена сразу недействительны",
+    who: "account",
+    answer: { body: z.void() },
+    run: async ({ session }) => {
+      await endSession(session.id);
+      return reply(undefined);
+    },
+    failures: {},
+  }),
+}));
+
+export const profileBack = address(dialect, "/api/profile_back/", (endpoint) => ({
+  GET: endpoint({
+    summary: "Профиль того, кто спрашивает",
+    who: "account",
+    query: LIST_QUERY,
+    answer: {
+      body: z.object({
+        phone_number: E164.nullable(),
+        invite_code: z.string(),
+        invited_by_code: z.string().nullable(),
+        invited_users: z.array(E164),
+      }),
+      headers: ["Link"],
+    },
+    run: async (call) => {
+      const account = await ownAccount(call.session);
+      const { phones, headers } = await listPhones(call);
+      return reply(
+        {
+          phone_number: shownPhone(account),
+          invite_code: account.inviteCode,
+          invited_by_code: account.activatedCode,
+          invited_users: phones,
+        },
+        headers,
+      );
+    },
+    failures: {},
+  }),
+}));
+
+export const activateInviteAddress = address(dialect, "/api/profile_back/activate_invite/", (endpoint) => ({
+  POST: endpoint({
+    summary: "Активирует чужой инвайт-код, один раз и навсегда",
+    who: "account",
+    input: { code: SentInviteCode },
+    answer: { body: z.object({ detail: z.string() }) },
+    run: async ({ input: { code }, session }) => {
+      const activated = await activateInvite({ userId: session.userId, code });
+      return activated.ok ? reply({ detail: "Инвайт-код успешно активирован" }) : activated;
+    },
+    failures: {
+      invite_already_activated: refused(409, "Вы уже активировали инвайт-код"),
+      invite_unknown: refused(404, "Инвайт-код не найден"),
+      invite_own: refused(400, "Нельзя активировать собственный инвайт-код"),
+      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению"),
+    },
+  }),
+}));
