@@ -1,0 +1,3 @@
+import { registration } from "@/lib/dialects/verification";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = registration;

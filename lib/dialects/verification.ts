@@ -1,0 +1,146 @@
+import { z } from "zod";
+import { maySeeCodes, networkOf } from "@/lib/auth/callers";
+import { logIn } from "@/lib/auth/nextauth";
+import { InviteCode } from "@/lib/core/invite-code";
+import { activateInvite } from "@/lib/core/invites";
+import { register, requestRegistrationCode } from "@/lib/core/login";
+import { OneTimeCode, STATELESS } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import { fail } from "@/lib/core/result";
+import { absoluteUrl, address, type Dialect, reply } from "./dialect";
+import { codeLength, isOwnPhone, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
+import { ENGLISH } from "./words";
+
+const refused = (status: number, detail: string) => ({ status, body: { detail } });
+
+const NOT_RECEIVED = { status: 400, body: { code: ["This phone number did not receive a code"] } };
+const NOT_UNIQUE = { status: 400, body: { phone_number: ["Not unique number"] } };
+const INVALID_INVITE = { status: 400, body: { non_field_errors: ["Invalid invite"] } };
+const NOT_FOUND = refused(404, "Not found.");
+
+const dialect: Dialect = {
+  title: "verification",
+  description: "Registration by phone; a session cookie from then on.",
+  words: ENGLISH,
+  error: (detail) => ({ detail }),
+};
+
+const PrintedPhone = z.string().meta({ examples: ["+7(945)000-00-01"] });
+
+/** `+7(945)000-00-01` for Russian numbers, E.164 for others. */
+function printPhone(phone: Phone): string {
+  return phone.replace(/^\+7(\d{3})(\d{3})(\d\d)(\d\d)$/, "+7($1)$2-$3-$4");
+}
+
+export const sendCode = address(dialect, "/api/verification_phone/send_code", (endpoint) => ({
+  POST: endpoint({
+    summary: "Sends a code to a phone that has no account yet",
+    who: "anybody",
+    input: { phone_number: Phone },
+    answer: {
+      body: z.union([z.object({ code: z.string() }), z.object({ detail: z.string() })]),
+      headers: ["Sarafan-Code-Length"],
+    },
+    run: async ({ input: { phone_number: phone }, request }) => {
+      const language = languageOf(request);
+      const network = networkOf(request.headers);
+      const sent = await requestRegistrationCode({ phone, asker: STATELESS, network }, { language });
+      if (!sent.ok) return sent;
+      const { revealed } = sent.value;
+      const isShown = revealed !== null && maySeeCodes(request.headers);
+      return reply(isShown ? { code: revealed as string } : { detail: "Code sent" }, codeLength(sent.value));
+    },
+    failures: {
+      phone_taken: NOT_UNIQUE,
+      budget_spent: refused(429, "Too many requests. Try again later."),
+      resend_too_early: refused(429, "A code was sent already. A new one can be asked for later."),
+      code_not_sent: refused(503, "The code could not be sent. Try again later."),
+    },
+  }),
+}));
+
+export const registration = address(dialect, "/api/verification_phone/{invite_code}", (endpoint) => ({
+  POST: endpoint({
+    summary: "Registers the phone; the address holds an inviter's code, or the word invite_code",
+    who: "anybody",
+    cookies: true,
+    input: { phone_number: Phone, code: OneTimeCode },
+    answer: { status: 201, body: z.object({ invite: z.string(), user_profile_url: z.url() }) },
+    run: async ({ input: { phone_number: phone, code }, params }) => {
+      const invite = params.invite_code === "invite_code" ? null : InviteCode.safeParse(params.invite_code).data;
+      if (invite === undefined) return fail({ name: "invite_unknown" });
+      const login = await logIn(() => register({ phone, code, invite, asker: STATELESS }));
+      if (!login.ok) return login;
+      const { inviteCode } = await ownAccount(login.value);
+      const url = absoluteUrl(`/api/verification_phone/profile/${phone}`);
+      return reply({ invite: inviteCode as string, user_profile_url: url });
+    },
+    failures: {
+      phone_taken: NOT_UNIQUE,
+      code_wrong: { status: 400, body: { code: ["Request a new code"] } },
+      code_not_requested: NOT_RECEIVED,
+      code_expired: NOT_RECEIVED,
+      code_spent: NOT_RECEIVED,
+      invite_unknown: INVALID_INVITE,
+    },
+  }),
+}));
+
+export const profile = address(dialect, "/api/verification_phone/profile/{phone_number}", (endpoint) => ({
+  PUT: endpoint({
+    summary: "Activates somebody's invite, once and for good",
+    who: "account",
+    input: { invite: z.string() },
+    answer: { body: z.object({ message: z.string() }) },
+    run: async ({ input: { invite }, params, session }) => {
+      const account = await ownAccount(session);
+      if (!isOwnPhone(account, params.phone_number)) return fail({ name: "account_unknown" });
+      const code = InviteCode.safeParse(invite).data ?? null;
+      const activated = await activateInvite({ userId: account.id, code });
+      if (!activated.ok) return activated;
+      return reply({ message: `${printPhone(account.phone)} successfully activated invite` });
+    },
+    failures: {
+      account_unknown: NOT_FOUND,
+      invite_already_activated: { status: 400, body: { message: "User already activate invite" } },
+      invite_unknown: INVALID_INVITE,
+      invite_own: INVALID_INVITE,
+      invite_circular: INVALID_INVITE,
+    },
+  }),
+  GET: endpoint({
+    summary: "The profile, and the phones that activated its invite",
+    who: "account",
+    query: LIST_QUERY,
+    answer: {
+      body: z.object({
+        profile: z.object({
+          phone_number: PrintedPhone,
+          invite: z.string().nullable(),
+          self_invite: z.string(),
+          is_active: z.boolean(),
+        }),
+        duplicate_user_invite: z.array(PrintedPhone),
+      }),
+      headers: ["Link"],
+    },
+    run: async (call) => {
+      const account = await ownAccount(call.session);
+      if (!isOwnPhone(account, call.params.phone_number)) return fail({ name: "account_unknown" });
+      const { phones, headers } = await listPhones(call);
+      return reply(
+        {
+          profile: {
+            phone_number: printPhone(account.phone),
+            invite: account.activatedCode,
+            self_invite: account.inviteCode,
+            is_active: account.activatedCode !== null,
+          },
+          duplicate_user_invite: phones.map(printPhone),
+        },
+        headers,
+      );
+    },
+    failures: { account_unknown: NOT_FOUND },
+  }),
+}));
