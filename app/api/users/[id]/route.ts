@@ -1,0 +1,3 @@
+import { user } from "@/lib/dialects/users";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = user;

@@ -1,0 +1,3 @@
+import { authenticate } from "@/lib/dialects/users";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = authenticate;

@@ -1,0 +1,281 @@
+import { z } from "zod";
+import { sendMailCode } from "@/lib/auth/browser-login";
+import { logIn } from "@/lib/auth/nextauth";
+import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
+import { type Account, deleteOwnAccount } from "@/lib/core/accounts";
+import {
+  AccountCursor,
+  asAdministrator,
+  changeAccount,
+  createAccount,
+  deleteAccount,
+  listAccounts,
+  readAccount,
+} from "@/lib/core/administration";
+import { IS_MAIL_OFFERED } from "@/lib/core/challenges";
+import { Email } from "@/lib/core/email";
+import { activateInvite } from "@/lib/core/invites";
+import { verifyMailCode } from "@/lib/core/login";
+import { OneTimeCode } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import { ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
+import { fail } from "@/lib/core/result";
+import { absoluteUrl, address, type Dialect, leadTo, reply } from "./dialect";
+import {
+  codeLength,
+  LIST_QUERY,
+  type ListCall,
+  languageOf,
+  listPeople,
+  ownAccount,
+  SentInviteCode,
+  shownPhone,
+} from "./fields";
+import { RUSSIAN } from "./words";
+
+const refused = (status: number, detail: string) => ({ status, body: { detail } });
+
+const EXPIRED = refused(400, "Код подтверждения не найден или устарел. Запросите новый.");
+const NOT_FOUND = refused(404, "Не найдено.");
+const NOT_ALLOWED = refused(403, "У вас недостаточно прав для выполнения данного действия.");
+const TAKEN = {
+  phone_taken: { status: 409, body: { phone: ["Пользователь с таким телефоном уже существует."] } },
+  email_taken: { status: 409, body: { email: ["Пользователь с таким адресом уже существует."] } },
+};
+
+const dialect: Dialect = {
+  title: "users",
+  description: "Вход кодом на почту, сессия в cookie; управление пользователями для администраторов (ADMIN_PHONES).",
+  words: RUSSIAN,
+  error: (detail) => ({ detail }),
+};
+
+const IDENTITY = {
+  id: z.int(),
+  phone: z
+    .string()
+    .nullable()
+    .meta({ examples: ["+79450000001"] }),
+  email: z
+    .string()
+    .nullable()
+    .meta({ examples: ["anna@example.com"] }),
+  invite_code: z.string(),
+};
+const User = z.object({ ...IDENTITY, activated_invite_code: z.string().nullable() });
+const UserProfile = z.object({
+  ...User.shape,
+  invited_users: z.array(z.object({ id: z.int(), phone: z.string().nullable() })),
+});
+const Limit = z
+  .string()
+  .refine(
+    (text) => /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= ACCOUNTS_PER_PAGE_MAX,
+    "limit_invalid",
+  )
+  .transform(Number);
+
+const LOGIN_PAGE = "/login?by=email";
+const INVITE_PAGE = "/profile#activation";
+
+export const authenticate = address(dialect, "/api/users/authenticate/", (endpoint) => ({
+  GET: leadTo(LOGIN_PAGE, "Ведёт на страницу входа по почте"),
+  POST: endpoint({
+    summary: "Без code отправляет код на почту, с ним — проверяет его и открывает сессию",
+    who: "anybody",
+    cookies: true,
+    input: { phone: Phone, email: Email, code: OneTimeCode.optional() },
+    answer: {
+      body: z.union([z.object({ detail: z.string() }), z.object(IDENTITY)]),
+      headers: ["Sarafan-Code-Length"],
+    },
+    run: async ({ input: { phone, email, code }, request }) => {
+      if (!IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
+      if (!code) {
+        const sent = await sendMailCode({ phone, email }, languageOf(request));
+        return sent.ok ? reply({ detail: "Код подтверждения отправлен" }, codeLength(sent.value)) : sent;
+      }
+      const pending = await readPendingLogin();
+      if (pending?.phone !== phone || pending.email !== email) return fail({ name: "code_not_requested" });
+      const login = await logIn(() => verifyMailCode({ phone, email, asker: pending.asker, code }));
+      if (!login.ok) return login;
+      await finishPendingLogin();
+      const { activated_invite_code: _, ...identity } = userOf(await ownAccount(login.value));
+      return reply(identity);
+    },
+    failures: {
+      mail_unavailable: refused(404, "Вход по почте не настроен."),
+      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
+      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
+      code_wrong: refused(401, "Неверный код подтверждения."),
+      code_not_requested: EXPIRED,
+      code_expired: EXPIRED,
+      code_spent: EXPIRED,
+    },
+  }),
+}));
+
+export const profile = address(dialect, "/api/users/profile/{id}", (endpoint) => ({
+  GET: endpoint({
+    summary: "Свой профиль и те, кто активировал свой инвайт-код",
+    who: "account",
+    query: LIST_QUERY,
+    answer: { body: UserProfile, headers: ["Link"] },
+    run: async (call) => {
+      if (readId(call.params.id) !== call.session.userId) return fail({ name: "account_unknown" });
+      return showProfile(call);
+    },
+    failures: { account_unknown: NOT_FOUND },
+  }),
+}));
+
+export const activateInviteCode = address(dialect, "/api/users/profile/activate_invite_code/", (endpoint) => ({
+  GET: leadTo(INVITE_PAGE, "Ведёт на страницу ввода инвайт-кода"),
+  POST: endpoint({
+    summary: "Активирует чужой инвайт-код, один раз и навсегда",
+    who: "account",
+    input: { invite_code: SentInviteCode },
+    answer: { body: UserProfile, headers: ["Link"] },
+    run: async (call) => {
+      const activated = await activateInvite({ userId: call.session.userId, code: call.input.invite_code });
+      return activated.ok ? showProfile({ ...call, query: {} }) : activated;
+    },
+    failures: {
+      invite_already_activated: refused(409, "Вы уже активировали инвайт-код."),
+      invite_unknown: refused(404, "Инвайт-код не найден."),
+      invite_own: refused(400, "Нельзя активировать собственный инвайт-код."),
+      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению."),
+    },
+  }),
+}));
+
+export const users = address(dialect, "/api/users/", (endpoint) => ({
+  GET: endpoint({
+    summary: "Все пользователи, новые сначала (администратор)",
+    who: "account",
+    query: { cursor: AccountCursor.optional(), limit: Limit.optional() },
+    answer: {
+      body: z.object({ next: z.url().nullable(), previous: z.url().nullable(), results: z.array(User) }),
+    },
+    run: async ({ session, query: { cursor, limit } }) => {
+      const administrator = await asAdministrator(session);
+      if (!administrator.ok) return administrator;
+      const page = await listAccounts(administrator.value, { cursor: cursor ?? null, ...(limit && { limit }) });
+      const linkTo = (to: AccountCursor | null) =>
+        to && absoluteUrl(`/api/users/?cursor=${AccountCursor.encode(to)}${limit ? `&limit=${limit}` : ""}`);
+      return reply({ next: linkTo(page.next), previous: linkTo(page.previous), results: page.accounts.map(userOf) });
+    },
+    failures: { not_administrator: NOT_ALLOWED },
+  }),
+  POST: endpoint({
+    summary: "Создаёт пользователя (администратор)",
+    who: "account",
+    input: { phone: Phone, email: Email.nullish() },
+    answer: { status: 201, body: User },
+    run: async ({ session, input: { phone, email } }) => {
+      const administrator = await asAdministrator(session);
+      if (!administrator.ok) return administrator;
+      const created = await createAccount(administrator.value, { phone, email: email ?? null });
+      return created.ok ? reply(userOf(created.value)) : created;
+    },
+    failures: { not_administrator: NOT_ALLOWED, ...TAKEN },
+  }),
+}));
+
+const CHANGE_FAILURES = {
+  not_administrator: NOT_ALLOWED,
+  account_unknown: NOT_FOUND,
+  identity_missing: { status: 400, body: { email: ["Без телефона адрес обязателен."] } },
+  ...TAKEN,
+};
+
+export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
+  GET: endpoint({
+    summary: "Пользователь: себя видит каждый, остальных — администратор",
+    who: "account",
+    answer: { body: User },
+    run: async ({ session, params }) => {
+      const id = readId(params.id);
+      if (id === session.userId) return reply(userOf(await ownAccount(session)));
+      const administrator = await asAdministrator(session);
+      if (!administrator.ok || id === null) return fail({ name: "account_unknown" });
+      const found = await readAccount(administrator.value, id);
+      return found.ok ? reply(userOf(found.value)) : found;
+    },
+    failures: { account_unknown: NOT_FOUND },
+  }),
+  PUT: endpoint({
+    summary: "Заменяет данные пользователя целиком (администратор)",
+    who: "account",
+    input: { phone: Phone, email: Email.nullable() },
+    answer: { body: User },
+    run: ({ session, params, input }) => change(session, params.id, input),
+    failures: CHANGE_FAILURES,
+  }),
+  PATCH: endpoint({
+    summary: "Меняет часть данных пользователя (администратор)",
+    who: "account",
+    input: { phone: Phone.optional(), email: Email.nullable().optional() },
+    answer: { body: User },
+    run: ({ session, params, input }) => change(session, params.id, input),
+    failures: CHANGE_FAILURES,
+  }),
+  DELETE: endpoint({
+    summary: "Удаляет аккаунт: любой — администратор, свой — вскоре после входа",
+    who: "account",
+    answer: { body: z.void() },
+    run: async ({ session, params }) => {
+      const id = readId(params.id);
+      const administrator = await asAdministrator(session);
+      if (administrator.ok && id !== null) {
+        const deleted = await deleteAccount(administrator.value, id);
+        return deleted.ok ? reply(undefined) : deleted;
+      }
+      if (id !== session.userId) return fail({ name: "account_unknown" });
+      const deleted = await deleteOwnAccount(session);
+      return deleted.ok ? reply(undefined) : deleted;
+    },
+    failures: {
+      account_unknown: NOT_FOUND,
+      login_too_old: refused(403, "Войдите ещё раз: удалить аккаунт можно в первые 10 минут после входа."),
+    },
+  }),
+}));
+
+async function change(
+  session: Parameters<typeof asAdministrator>[0],
+  typedId: string,
+  changes: Parameters<typeof changeAccount>[2],
+) {
+  const administrator = await asAdministrator(session);
+  if (!administrator.ok) return administrator;
+  const id = readId(typedId);
+  if (id === null) return fail({ name: "account_unknown" });
+  const changed = await changeAccount(administrator.value, id, changes);
+  return changed.ok ? reply(userOf(changed.value)) : changed;
+}
+
+async function showProfile(call: ListCall) {
+  const account = await ownAccount(call.session);
+  const { people, headers } = await listPeople(call, { path: `/api/users/profile/${account.id}` });
+  const body: z.input<typeof UserProfile> = {
+    ...userOf(account),
+    invited_users: people.map(({ userId, phone }) => ({ id: userId, phone })),
+  };
+  return reply(body, headers);
+}
+
+function userOf(account: Account): z.input<typeof User> {
+  return {
+    id: account.id,
+    phone: shownPhone(account),
+    email: account.email,
+    invite_code: account.inviteCode,
+    activated_invite_code: account.activatedCode,
+  };
+}
+
+/** An id as it stands in an address; null for what can't be one. */
+function readId(text: string): number | null {
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null;
+}
