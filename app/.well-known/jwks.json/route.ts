@@ -1,0 +1,3 @@
+import { keys } from "@/lib/dialects/reference";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = keys;

@@ -1,0 +1,3 @@
+import { openapi } from "@/lib/dialects/reference";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = openapi;

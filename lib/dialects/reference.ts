@@ -1,0 +1,193 @@
+import { z } from "zod";
+import { SESSION_COOKIE } from "@/lib/auth/nextauth";
+import { publicKeys } from "@/lib/auth/tokens";
+import { env } from "@/lib/env";
+import {
+  type Address,
+  ANSWER_HEADERS,
+  address,
+  type Dialect,
+  ENGINE_STATUSES,
+  type Endpoint,
+  type EngineFailure,
+  type Json,
+  reply,
+  type Verb,
+} from "./dialect";
+import { ENGLISH, FIELD_REQUIRED } from "./words";
+
+type JsonObject = { [name: string]: Json };
+
+/** Every file beside this one: an API is described as soon as it is there. */
+const modules = import.meta.glob<Record<string, unknown>>(["./*.ts", "!./reference.ts", "!./*.test.ts"], {
+  eager: true,
+});
+
+const dialect: Dialect = {
+  title: "service",
+  description: "What the service says of itself.",
+  words: ENGLISH,
+  error: (detail) => ({ detail }),
+};
+
+/** Neither changes while the server runs. */
+const CACHED = { "Cache-Control": "public, max-age=300" };
+
+export const openapi = address(dialect, "/api/openapi.json", (endpoint) => ({
+  GET: endpoint({
+    summary: "This document",
+    who: "anybody",
+    answer: { body: z.record(z.string(), z.json()) },
+    run: async () => reply(describeApis(), CACHED),
+    failures: {},
+  }),
+}));
+
+export const keys = address(dialect, "/.well-known/jwks.json", (endpoint) => ({
+  GET: endpoint({
+    summary: "The public keys that access tokens can be verified with (RFC 7517)",
+    who: "anybody",
+    answer: { body: z.object({ keys: z.array(z.record(z.string(), z.json())) }) },
+    run: async () => reply((await publicKeys()) as { keys: Record<string, string>[] }, CACHED),
+    failures: {},
+  }),
+}));
+
+/** Everything that the public APIs serve, as an OpenAPI 3.1 document, made of what serves it. */
+export function describeApis(): JsonObject {
+  const served = Object.values(modules).flatMap((module) => Object.values(module).filter(isAddress));
+  const addresses = [...served, openapi, keys];
+  const dialects = [...new Set(addresses.map(({ dialect }) => dialect))];
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "Sarafan",
+      version: "1",
+      description:
+        "Phone login and invite codes: five REST APIs over one core. Every address answers with and without a slash at its end and takes JSON, form-encoded and multipart bodies; the session cookie and a bearer token are good everywhere. An error carries its stable name in the header Sarafan-Error.",
+    },
+    servers: [{ url: env.APP_URL }],
+    tags: dialects.map(({ title, description }) => ({ name: title, description })),
+    paths: Object.fromEntries(addresses.map((address) => [address.path, describeAddress(address)])),
+    components: {
+      securitySchemes: {
+        session: { type: "apiKey", in: "cookie", name: SESSION_COOKIE },
+        bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+      },
+    },
+  };
+}
+
+function isAddress(value: unknown): value is Address {
+  return typeof value === "object" && value !== null && "endpoints" in value && "path" in value;
+}
+
+function describeAddress({ dialect, path, endpoints }: Address): JsonObject {
+  const names = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
+  const operations = Object.entries(endpoints).map(([verb, endpoint]) => [
+    verb.toLowerCase(),
+    describeEndpoint(dialect, path, verb as Verb, endpoint),
+  ]);
+  return {
+    ...(names.length > 0 && {
+      parameters: names.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
+    }),
+    ...Object.fromEntries(operations),
+  };
+}
+
+function describeEndpoint(dialect: Dialect, path: string, verb: Verb, endpoint: Endpoint): JsonObject {
+  const query = schemaOf(endpoint.query, "input");
+  return {
+    operationId: [dialect.title, verb.toLowerCase(), ...(path.match(/\w+/g) ?? []).slice(1)].join("_"),
+    tags: [dialect.title],
+    summary: endpoint.summary,
+    security: endpoint.who === "account" ? [{ session: [] }, { bearer: [] }] : [],
+    parameters: Object.entries((query.properties ?? {}) as JsonObject).map(([name, schema]) => ({
+      name,
+      in: "query",
+      schema,
+    })),
+    ...(endpoint.input && { requestBody: describeInput(endpoint.input) }),
+    responses: { ...describeAnswer(endpoint), ...describeFailures(dialect, endpoint) },
+  };
+}
+
+function describeInput(input: z.ZodObject): JsonObject {
+  const schema = schemaOf(input, "input");
+  const mediaTypes = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
+  return {
+    required: Array.isArray(schema.required) && schema.required.length > 0,
+    content: Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema }])),
+  };
+}
+
+function describeAnswer({ answer, page }: Endpoint): JsonObject {
+  const headers = Object.fromEntries(
+    answer.headers.map((name) => [name, { description: ANSWER_HEADERS[name], schema: { type: "string" } }]),
+  );
+  const redirect = { "303": { description: `A page: ${page?.done}` } };
+  if (answer.status === 303) return redirect;
+  return {
+    [answer.status]: {
+      description: "Done",
+      ...(answer.headers.length > 0 && { headers }),
+      ...(answer.body && { content: { "application/json": { schema: schemaOf(answer.body, "output") } } }),
+    },
+    ...(page && redirect),
+  };
+}
+
+/** Answers by status: what the endpoint can fail with, and what can be wrong with any request to it. */
+function describeFailures(dialect: Dialect, endpoint: Endpoint): JsonObject {
+  const { failures: sentences } = dialect.words;
+  const engine: EngineFailure[] = [
+    ...(endpoint.input
+      ? (["field_invalid", "body_malformed", "body_too_large", "media_type_unsupported"] as const)
+      : []),
+    ...(Object.keys(endpoint.query.shape).length > 0 ? (["field_invalid"] as const) : []),
+    ...(endpoint.who === "account" ? (["credentials_missing", "token_invalid"] as const) : []),
+    ...(endpoint.usesCookies || endpoint.who === "account" ? (["origin_foreign"] as const) : []),
+    "unexpected",
+    "database_away",
+  ];
+  const fields = Object.keys({ ...endpoint.input?.shape, ...endpoint.query.shape });
+  const bodyOf = (name: EngineFailure): Json =>
+    name === "field_invalid"
+      ? Object.fromEntries(fields.map((field) => [field, [FIELD_REQUIRED]]))
+      : dialect.error(sentences[name], name);
+  const wordings = [
+    ...Object.entries(endpoint.failures).map(([name, wording]) => ({ name, ...wording })),
+    ...[...new Set(engine)].map((name) => ({ name, status: ENGINE_STATUSES[name], body: bodyOf(name) })),
+  ];
+  const statuses = [...new Set(wordings.map(({ status }) => status))];
+  return Object.fromEntries(
+    statuses.map((status) => [status, describeErrors(wordings.filter((wording) => wording.status === status))]),
+  );
+}
+
+function describeErrors(wordings: { name: string; status: number; body: Json }[]): JsonObject {
+  const names = wordings.map(({ name }) => name);
+  const { status } = wordings[0] ?? {};
+  return {
+    description: names.join(", "),
+    headers: {
+      "Sarafan-Error": { description: "What is wrong, by its stable name.", schema: { type: "string", enum: names } },
+      ...((status === 429 || status === 503) && {
+        "Retry-After": { description: "Seconds until it is worth another try.", schema: { type: "integer" } },
+      }),
+      ...(status === 401 && { "WWW-Authenticate": { description: "RFC 6750 §3.", schema: { type: "string" } } }),
+    },
+    content: {
+      "application/json": {
+        schema: { type: "object" },
+        examples: Object.fromEntries(wordings.map(({ name, body }) => [name, { value: body }])),
+      },
+    },
+  };
+}
+
+function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonObject {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  return rest as JsonObject;
+}
