@@ -1,0 +1,384 @@
+import { randomUUID } from "node:crypto";
+import type { APIRequestContext, APIResponse } from "playwright/test";
+import { test as base, expect, type Server } from "../fixtures";
+
+const AUTHENTICATE = "/api/users/authenticate/";
+const ACTIVATE = "/api/users/profile/activate_invite_code/";
+const USERS = "/api/users/";
+const userOf = (id: number) => `/api/users/${id}/`;
+
+interface Person {
+  client: APIRequestContext;
+  id: number;
+  phone: string;
+  email: string;
+  inviteCode: string;
+  /** The refresh token of who logged in by phone. */
+  refresh: string;
+}
+
+/** A server with two administrators' numbers; the first administrator is logged in. */
+interface Desk {
+  server: Server;
+  adminPhones: string[];
+  admin: Person;
+  /** Logs somebody in by a code to the phone. */
+  byPhone: (phone?: string) => Promise<Person>;
+  /** Logs somebody in by a code to the mailbox. */
+  byMail: (who?: { phone?: string; email?: string }) => Promise<Person>;
+}
+
+const test = base.extend<{ desk: Desk }>({
+  desk: async ({ startServer, newClient, freshPhone }, use) => {
+    const adminPhones = [freshPhone(), freshPhone()];
+    const server = await startServer({ ADMIN_PHONES: adminPhones.join(",") });
+    const { url, codeFor } = server;
+    const byPhone: Desk["byPhone"] = async (phone = freshPhone()) => {
+      const anonymous = await newClient({ url });
+      await anonymous.post("/api/auth/request_code/", { data: { phone } });
+      const answer = await anonymous.post("/api/auth/verify_code/", { data: { phone, code: await codeFor(phone) } });
+      const { access, refresh, invite_code } = await answer.json();
+      const { sub } = JSON.parse(Buffer.from(access.split(".")[1], "base64url").toString());
+      const client = await newClient({ url, headers: { authorization: `Bearer ${access}` } });
+      return { client, id: Number(sub), phone, email: "", inviteCode: invite_code, refresh };
+    };
+    const byMail: Desk["byMail"] = async ({ phone = freshPhone(), email = freshEmail() } = {}) => {
+      const client = await newClient({ url });
+      await client.post(AUTHENTICATE, { data: { phone, email } });
+      const answer = await client.post(AUTHENTICATE, { data: { phone, email, code: await codeFor(email) } });
+      const { id, invite_code } = await answer.json();
+      return { client, id, phone, email, inviteCode: invite_code, refresh: "" };
+    };
+    await use({ server, adminPhones, admin: await byPhone(adminPhones[0]), byPhone, byMail });
+  },
+});
+
+const freshEmail = () => `${randomUUID()}@example.com`;
+
+const create = ({ client }: Person, data: object) => client.post(USERS, { data });
+const change = ({ client }: Person, id: number, data: object) => client.patch(userOf(id), { data });
+const replace = ({ client }: Person, id: number, data: object) => client.put(userOf(id), { data });
+const read = async ({ client }: Person, id: number) => (await client.get(userOf(id))).json();
+const list = async ({ client }: Person, path = USERS) => (await client.get(path)).json();
+const activate = ({ client }: Person, invite_code: string) => client.post(ACTIVATE, { data: { invite_code } });
+const invitees = async ({ client, id }: Person) =>
+  (await (await client.get(`/api/users/profile/${id}`)).json()).invited_users;
+
+const INVITE_CODE = expect.stringMatching(/^(?=.*\d)(?=.*[A-Z])[0-9A-HJKMNP-TV-Z]{6}$/);
+const REQUIRED = ["This field is required."];
+const WRONG = [expect.stringMatching(/./)];
+
+/** Compares all that a client goes by; an error has a sentence in Russian. */
+async function expectAnswer(
+  answer: APIResponse,
+  expected: { status?: number; error?: unknown; body?: unknown },
+  about?: string,
+) {
+  const { status = 200, error, body = { detail: expect.stringMatching(/[а-яё]/i) } } = expected;
+  const given = { status: answer.status(), error: answer.headers()["sarafan-error"], body: await answer.json() };
+  expect(given, about).toEqual({ status, error, body });
+  expect(answer.headers()["cache-control"], about).toContain("no-store");
+}
+
+/** The person is logged out everywhere: here, and where the refresh token is taken. */
+async function expectNoSession({ client, id, refresh }: Person) {
+  expect((await client.get(userOf(id))).status()).toBe(401);
+  if (refresh) expect((await client.post("/api/auth/refresh_token/", { data: { refresh } })).status()).toBe(401);
+}
+
+test("an administrator creates, reads, replaces, changes and deletes an account", async ({ desk, freshPhone }) => {
+  const { admin, byPhone, byMail } = desk;
+  const [phone, email] = [freshPhone(), freshEmail()];
+  const spelled = phone.replace(/^\+7(...)(...)(..)(..)$/, "8 ($1) $2-$3-$4");
+  const created = await create(admin, { phone: spelled, email: email.toUpperCase() });
+  const user = { id: expect.any(Number), phone, email, invite_code: INVITE_CODE, activated_invite_code: null };
+  await expectAnswer(created, { status: 201, body: user });
+  const { id, invite_code } = await created.json();
+  Object.assign(user, { id, invite_code });
+  for (const path of [`/api/users/${id}/`, `/api/users/${id}`]) {
+    await expectAnswer(await admin.client.get(path), { body: user });
+  }
+  expect(await byPhone(phone)).toMatchObject({ id, inviteCode: invite_code });
+  expect(await byMail({ phone, email })).toMatchObject({ id, inviteCode: invite_code });
+
+  const mailless = await admin.client.post("/api/users", { form: { phone: freshPhone() } });
+  expect([mailless.status(), (await mailless.json()).email]).toEqual([201, null]);
+  const nulled = await create(admin, { phone: freshPhone(), email: null });
+  expect([nulled.status(), (await nulled.json()).email]).toEqual([201, null]);
+  const other = await nulled.json();
+
+  const replaced = { ...user, phone: freshPhone(), email: freshEmail() };
+  await expectAnswer(await replace(admin, id, { phone: replaced.phone, email: replaced.email }), { body: replaced });
+  const changed = { ...replaced, email: freshEmail() };
+  await expectAnswer(await change(admin, id, { email: changed.email }), { body: changed });
+  Object.assign(changed, { phone: freshPhone() });
+  await expectAnswer(await change(admin, id, { phone: changed.phone }), { body: changed });
+  await expectAnswer(await change(admin, id, { email: null }), { body: { ...changed, email: null } });
+  // What has no place in the body changes nothing, whoever's it is.
+  const stray = { id: other.id, invite_code: other.invite_code, activated_invite_code: other.invite_code };
+  await expectAnswer(await change(admin, id, { ...stray, email: changed.email }), { body: changed });
+  const whole = { ...stray, phone: changed.phone, email: changed.email };
+  await expectAnswer(await replace(admin, id, whole), { body: changed });
+  expect([await read(admin, id), await read(admin, other.id)]).toEqual([changed, other]);
+
+  const deleted = await admin.client.delete(`/api/users/${id}`);
+  expect([deleted.status(), await deleted.text()]).toEqual([204, ""]);
+  for (const answer of [
+    await admin.client.get(userOf(id)),
+    await replace(admin, id, { phone: freshPhone(), email: freshEmail() }),
+    await change(admin, id, { phone: freshPhone() }),
+    await admin.client.delete(userOf(id)),
+    await admin.client.get("/api/users/abc/"),
+    await admin.client.delete(`/api/users/${"9".repeat(30)}/`),
+  ]) {
+    await expectAnswer(answer, { status: 404, error: "account_unknown" });
+  }
+});
+
+test("what is somebody's can't be given to another, but a claim can", async ({ desk, freshPhone }) => {
+  const { admin, byPhone, byMail } = desk;
+  const [owner, claimant, other] = [await byPhone(), await byMail(), await byMail()];
+  const before = [await read(admin, owner.id), await read(admin, claimant.id), await read(admin, other.id)];
+  const [phoneTaken, emailTaken] = [{ phone: owner.phone }, { email: claimant.email.toUpperCase() }];
+  for (const { error, taken } of [
+    { error: "phone_taken", taken: phoneTaken },
+    { error: "email_taken", taken: emailTaken },
+  ]) {
+    for (const answer of [
+      await create(admin, { phone: freshPhone(), ...taken }),
+      await change(admin, other.id, taken),
+      await replace(admin, other.id, { phone: other.phone, email: other.email, ...taken }),
+    ]) {
+      await expectAnswer(answer, { status: 409, error, body: expect.any(Object) });
+    }
+  }
+  const after = [await read(admin, owner.id), await read(admin, claimant.id), await read(admin, other.id)];
+  expect(after).toEqual(before);
+  expect((await change(admin, owner.id, { phone: owner.phone })).status(), "one's own").toBe(200);
+
+  const given = await create(admin, { phone: claimant.phone });
+  expect(given.status()).toBe(201);
+  expect((await byPhone(claimant.phone)).id).toBe((await given.json()).id);
+  expect((await byMail(claimant)).id).toBe(claimant.id);
+
+  const phone = freshPhone();
+  const answers = await Promise.all(Array.from({ length: 5 }, () => create(admin, { phone })));
+  expect(answers.map((answer) => answer.status()).sort()).toEqual([201, 409, 409, 409, 409]);
+});
+
+test("what an administrator mistypes is told field by field, and changes nothing", async ({ desk, freshPhone }) => {
+  const { admin, byPhone, byMail } = desk;
+  const [owner, claimant] = [await byPhone(), await byMail()];
+  const before = await list(admin);
+  const [phone, email] = [freshPhone(), freshEmail()];
+  for (const { answer, error = "field_invalid", ...fields } of [
+    { answer: await create(admin, {}), phone: REQUIRED },
+    { answer: await create(admin, { email }), phone: REQUIRED },
+    { answer: await create(admin, { phone: null }), phone: WRONG },
+    { answer: await create(admin, { phone: "123", email: "nobody" }), phone: WRONG, email: WRONG },
+    { answer: await create(admin, { phone: [phone] }), phone: WRONG },
+    { answer: await create(admin, { phone, email: `Nobody <${email}>` }), email: WRONG },
+    { answer: await replace(admin, owner.id, {}), phone: REQUIRED, email: REQUIRED },
+    { answer: await replace(admin, owner.id, { phone }), email: REQUIRED },
+    { answer: await replace(admin, owner.id, { email }), phone: REQUIRED },
+    { answer: await replace(admin, owner.id, { phone: null, email }), phone: WRONG },
+    { answer: await change(admin, owner.id, { phone: null }), phone: WRONG },
+    { answer: await change(admin, owner.id, { phone: "+7 945 12" }), phone: WRONG },
+    { answer: await change(admin, owner.id, { email: "nobody@" }), email: WRONG },
+    // Without its mailbox this account would be nobody's.
+    { error: "identity_missing", answer: await change(admin, claimant.id, { email: null }), email: WRONG },
+    {
+      error: "identity_missing",
+      answer: await replace(admin, claimant.id, { phone: claimant.phone, email: null }),
+      email: WRONG,
+    },
+    { answer: await admin.client.get(`${USERS}?limit=0`), limit: WRONG },
+    { answer: await admin.client.get(`${USERS}?limit=101`), limit: WRONG },
+    { answer: await admin.client.get(`${USERS}?limit=-1`), limit: WRONG },
+    { answer: await admin.client.get(`${USERS}?limit=many&cursor=made-up`), limit: WRONG, cursor: WRONG },
+    { answer: await admin.client.get(`${USERS}?cursor=made-up`), cursor: WRONG },
+  ]) {
+    await expectAnswer(answer, { status: 400, error, body: fields }, JSON.stringify(fields));
+  }
+  expect(await list(admin)).toEqual(before);
+});
+
+test("the list is walked forwards and back, page by page, while people come and go", async ({ desk, freshPhone }) => {
+  const { server, admin } = desk;
+  const ids: number[] = [admin.id];
+  const add = async () => ids.unshift((await (await create(admin, { phone: freshPhone() })).json()).id);
+  for (let made = 0; made < 5; made++) await add();
+  type Page = { next: string | null; previous: string | null; results: { id: number }[] };
+  const idsOf = ({ results }: Page) => results.map(({ id }) => id);
+  const whole: Page = await list(admin, "/api/users");
+  expect([idsOf(whole), whole.next, whole.previous]).toEqual([ids, null, null]);
+  expect(whole.results).toContainEqual(await read(admin, admin.id));
+  expect(idsOf(await list(admin, `${USERS}?limit=100`))).toEqual(ids);
+
+  const walked = [...ids];
+  const pages: Page[] = [await list(admin, `${USERS}?limit=2`)];
+  expect(pages[0]?.previous).toBeNull();
+  // Somebody comes and somebody goes on a page that was read already: the next pages stay what they were.
+  await add();
+  const [gone] = ids.splice(1, 1);
+  await admin.client.delete(userOf(gone ?? 0));
+  for (let page = pages[0]; page?.next; page = pages.at(-1)) {
+    expect(page.next).toContain(`${server.url}/api/users`);
+    pages.push(await list(admin, page.next));
+  }
+  expect(pages.map(idsOf)).toEqual([walked.slice(0, 2), walked.slice(2, 4), walked.slice(4)]);
+
+  const back = pages.slice(-1);
+  for (let page = back[0]; page?.previous; page = back[0]) {
+    expect(page.previous).toContain(`${server.url}/api/users`);
+    back.unshift(await list(admin, page.previous));
+    expect(back[0]?.results.length).toBeLessThanOrEqual(2);
+  }
+  expect(back.flatMap(idsOf)).toEqual(ids);
+});
+
+test("nobody is an administrator but by a code to an administrator's phone", async ({
+  desk,
+  newClient,
+  freshPhone,
+}) => {
+  const { server, adminPhones, admin, byPhone, byMail } = desk;
+  const [adminPhone = "", secondPhone = ""] = adminPhones;
+  const mailbox = freshEmail();
+  expect((await create(admin, { phone: secondPhone, email: mailbox })).status()).toBe(201);
+  const second = await read(admin, (await list(admin)).results[0].id);
+  const byMailbox = await byMail({ phone: secondPhone, email: mailbox });
+  expect(byMailbox.id).toBe(second.id);
+  const impostors = [
+    byMailbox, // their own account, but opened by mail
+    await byMail({ phone: adminPhone }),
+    await byMail({ phone: secondPhone }),
+    await byPhone(),
+  ];
+  for (const impostor of impostors) {
+    const forbidden = { status: 403, error: "not_administrator" };
+    const data = { phone: freshPhone(), email: freshEmail() };
+    await expectAnswer(await impostor.client.get(USERS), forbidden);
+    await expectAnswer(await create(impostor, data), forbidden);
+    for (const id of [admin.id, impostor.id, 999_999_999]) {
+      await expectAnswer(await replace(impostor, id, data), forbidden);
+      await expectAnswer(await change(impostor, id, data), forbidden);
+    }
+    await expectAnswer(await impostor.client.get(userOf(admin.id)), { status: 404, error: "account_unknown" });
+    await expectAnswer(await impostor.client.delete(userOf(admin.id)), { status: 404, error: "account_unknown" });
+    expect((await impostor.client.get(userOf(impostor.id))).status()).toBe(200);
+  }
+
+  expect((await (await byPhone(secondPhone)).client.get(USERS)).status()).toBe(200);
+  expect((await byMailbox.client.get(USERS)).status(), "the session by mail stays what it is").toBe(403);
+  const browser = await newClient({ url: server.url });
+  await browser.post("/api/enter_phone/", { data: { phone: adminPhone } });
+  await browser.post("/api/enter_code/", { data: { verification_code: await server.codeFor(adminPhone) } });
+  expect((await browser.get(USERS)).status()).toBe(200);
+  const foreign = { origin: "https://evil.example" };
+  const forged = await browser.delete(userOf(second.id), { headers: foreign });
+  await expectAnswer(forged, { status: 403, error: "origin_foreign" });
+  expect(await read(admin, second.id)).toEqual(second);
+});
+
+test("an account that is deleted takes its own along, and leaves the others theirs", async ({ desk, newClient }) => {
+  const { server, admin, byPhone, byMail } = desk;
+  const [inviter, invitee, claimant, latecomer, gone] = [
+    await byPhone(),
+    await byPhone(),
+    await byMail(),
+    await byPhone(),
+    await byPhone(),
+  ];
+  await activate(gone, inviter.inviteCode);
+  for (const one of [invitee, claimant]) expect((await activate(one, gone.inviteCode)).status()).toBe(200);
+  const browser = await newClient({ url: server.url });
+  await browser.post("/api/enter_phone/", { data: { phone: gone.phone } });
+  await browser.post("/api/enter_code/", { data: { verification_code: await server.codeFor(gone.phone) } });
+  expect(await invitees(inviter)).toEqual([{ id: gone.id, phone: gone.phone }]);
+
+  expect((await admin.client.delete(userOf(gone.id))).status()).toBe(204);
+  await expectNoSession(gone);
+  expect((await browser.get("/api/profile/")).status()).toBe(401);
+  expect(await invitees(inviter)).toEqual([]);
+  expect((await (await inviter.client.get("/api/profile_back/")).json()).invited_users).toEqual([]);
+  for (const one of [invitee, claimant]) {
+    expect((await read(admin, one.id)).activated_invite_code).toBe(gone.inviteCode);
+    await expectAnswer(await activate(one, inviter.inviteCode), { status: 409, error: "invite_already_activated" });
+  }
+  const unknown = { status: 404, error: "invite_unknown" };
+  await expectAnswer(await activate(latecomer, gone.inviteCode), unknown);
+
+  const back = await byPhone(gone.phone);
+  expect([back.id === gone.id, back.inviteCode === gone.inviteCode]).toEqual([false, false]);
+  expect([(await read(admin, back.id)).activated_invite_code, await invitees(back)]).toEqual([null, []]);
+  await expectNoSession(gone);
+  // Nobody stands between them any more.
+  expect((await activate(inviter, invitee.inviteCode)).status()).toBe(200);
+
+  expect((await admin.client.delete(userOf(claimant.id))).status()).toBe(204);
+  await expectNoSession(claimant);
+  expect((await byMail(claimant)).id).not.toBe(claimant.id);
+});
+
+test("who is given another phone or mailbox logs in anew, and only with that", async ({
+  desk,
+  freshPhone,
+  newClient,
+}) => {
+  const { server, admin, byPhone, byMail } = desk;
+  const owner = await byPhone();
+  const phone = freshPhone();
+  expect((await change(admin, owner.id, { phone })).status()).toBe(200);
+  await expectNoSession(owner);
+  expect((await byPhone(phone)).id).toBe(owner.id);
+  expect((await byPhone(owner.phone)).id).not.toBe(owner.id);
+
+  const writer = await byMail();
+  // A code is under way to the old mailbox when it is taken away.
+  const late = await newClient({ url: server.url });
+  const contact = { phone: writer.phone, email: writer.email };
+  await late.post(AUTHENTICATE, { data: contact });
+  const code = await server.codeFor(writer.email);
+  const email = freshEmail();
+  const changed = await change(admin, writer.id, { email: email.toUpperCase() });
+  expect(await changed.json()).toMatchObject({ id: writer.id, phone: writer.phone, email });
+  await expectNoSession(writer);
+  const opened = await late.post(AUTHENTICATE, { data: { ...contact, code } });
+  expect(opened.status()).toBeLessThan(500);
+  expect((await opened.json()).id).not.toBe(writer.id);
+  expect((await byMail({ phone: writer.phone, email })).id).toBe(writer.id);
+  expect((await byPhone(writer.phone)).id, "it is a claim still").not.toBe(writer.id);
+
+  const mover = await byMail();
+  const moved = { phone: freshPhone(), email: mover.email };
+  expect((await replace(admin, mover.id, moved)).status()).toBe(200);
+  await expectNoSession(mover);
+  expect([(await byPhone(moved.phone)).id, (await byMail(moved)).id]).toEqual([mover.id, mover.id]);
+  expect((await change(admin, mover.id, { email: null })).status()).toBe(200);
+  expect((await byMail(moved)).id, "the mailbox is free again").not.toBe(mover.id);
+  expect((await byPhone(moved.phone)).id).toBe(mover.id);
+});
+
+test("a claim that is sent back unchanged stays a claim", async ({ desk }) => {
+  const { admin, byPhone, byMail } = desk;
+  const claimant = await byMail();
+  const before = await read(admin, claimant.id);
+  const spelled = claimant.phone.replace(/^\+7(...)(...)(..)(..)$/, "8 ($1) $2-$3-$4");
+  const { phone, email } = before;
+  for (const answer of [
+    await replace(admin, claimant.id, { phone, email }),
+    await replace(admin, claimant.id, { phone: spelled, email: email.toUpperCase() }),
+    await change(admin, claimant.id, { phone }),
+    await replace(admin, claimant.id, before),
+  ]) {
+    await expectAnswer(answer, { body: before });
+  }
+  expect((await claimant.client.get(userOf(claimant.id))).status(), "nothing was changed").toBe(200);
+  const owner = await byPhone(claimant.phone);
+  expect([owner.id === claimant.id, owner.inviteCode === claimant.inviteCode]).toEqual([false, false]);
+  // Nor does it become one's by being sent back when it is another's.
+  await replace(admin, claimant.id, { phone, email });
+  expect((await byPhone(claimant.phone)).id).toBe(owner.id);
+  expect((await byMail(claimant)).id).toBe(claimant.id);
+});
