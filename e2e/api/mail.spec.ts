@@ -1,0 +1,177 @@
+import { randomUUID } from "node:crypto";
+import type { APIRequestContext, APIResponse } from "playwright/test";
+import { test as base, expect, type Server } from "../fixtures";
+import { type MailServer, type Message, startMailServer } from "../mail-server";
+
+const AUTHENTICATE = "/api/users/authenticate/";
+
+type Contact = { phone: string; email: string };
+type Person = { client: APIRequestContext; contact: Contact; id: number };
+
+const test = base.extend<{
+  mail: MailServer;
+  /** A Sarafan whose codes for mailboxes go to `mail`, and are shown nowhere else. */
+  sarafan: Server;
+  /** Somebody without cookies, with a phone and a mailbox that nobody has. */
+  newCaller: (who?: Partial<Contact>) => Promise<Omit<Person, "id">>;
+  /** Somebody who has an account by the code that was mailed. */
+  newPerson: () => Promise<Person>;
+}>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+  mail: async ({}, use) => {
+    const mail = await startMailServer();
+    await use(mail);
+    await mail.stop();
+  },
+  sarafan: async ({ mail, startServer }, use) =>
+    use(await startServer({ SMTP_URL: mail.url, MAIL_FROM: "Sarafan <codes@sarafan.example>", REVEAL_CODES: false })),
+  newCaller: async ({ sarafan, newClient, freshPhone }, use) =>
+    use(async ({ phone = freshPhone(), email = freshEmail() } = {}) => ({
+      client: await newClient({ url: sarafan.url }),
+      contact: { phone, email },
+    })),
+  newPerson: async ({ mail, newCaller }, use) =>
+    use(async () => {
+      const { client, contact } = await newCaller();
+      expect((await ask(client, contact)).status()).toBe(200);
+      const answer = await confirm(client, contact, codeIn(newestTo(mail, contact.email)));
+      return { client, contact, id: (await answer.json()).id };
+    }),
+});
+
+const freshEmail = () => `${randomUUID()}@example.com`;
+
+const ask = (client: APIRequestContext, contact: Contact, headers = {}) =>
+  client.post(AUTHENTICATE, { data: contact, headers });
+const confirm = (client: APIRequestContext, contact: Contact, code: string) =>
+  client.post(AUTHENTICATE, { data: { ...contact, code } });
+
+/** The message that must be there when the answer is: an answer waits until it was accepted. */
+function newestTo(mail: MailServer, email: string): Message {
+  const message = mail.messagesTo(email).at(-1);
+  if (!message) throw new Error(`Nothing came for ${email}.`);
+  return message;
+}
+
+const codeIn = ({ text }: Message) => /(?<!\d)\d{4}(?!\d)/.exec(text)?.[0] ?? "";
+
+async function expectNotSent(answer: APIResponse, about: string) {
+  const { "sarafan-error": error, "retry-after": retryAfter, "sarafan-code-length": length } = answer.headers();
+  expect([answer.status(), error, length], about).toEqual([503, "code_not_sent", undefined]);
+  expect(await answer.json(), about).toEqual({ detail: expect.stringMatching(/[а-яё]/i) });
+  expect(Number(retryAfter), about).toBeGreaterThan(0);
+}
+
+async function expectSent(answer: APIResponse) {
+  expect([answer.status(), answer.headers()["sarafan-code-length"]]).toEqual([200, "4"]);
+  expect(await answer.json()).toEqual({ detail: "Код подтверждения отправлен" });
+}
+
+test("a code comes by mail, in the language of who asks, and to nobody else", async ({
+  mail,
+  sarafan,
+  newCaller,
+  newPerson,
+}) => {
+  const cyrillic = /[а-яё]{3}/i;
+  for (const { languages, isRussian } of [
+    { languages: "", isRussian: true },
+    { languages: "ru-RU,ru;q=0.9,en;q=0.8", isRussian: true },
+    { languages: "de-DE,de;q=0.9", isRussian: false },
+    { languages: "en-GB,en;q=0.9,ru;q=0.5", isRussian: false },
+    { languages: "ru;q=0.4,en;q=0.8", isRussian: false },
+  ]) {
+    const { client, contact } = await newCaller();
+    await expectSent(await ask(client, contact, languages ? { "accept-language": languages } : {}));
+    expect(mail.messagesTo(contact.email)).toHaveLength(1);
+    const message = newestTo(mail, contact.email);
+    expect(message.envelope).toEqual({ from: "codes@sarafan.example", to: [contact.email] });
+    expect(message.headers.from).toMatch(/^"?Sarafan"? <codes@sarafan\.example>$/);
+    expect(message.headers.to).toContain(contact.email);
+    expect(message.headers["content-type"]).toMatch(/^multipart\/alternative/);
+    for (const said of [message.headers.subject, message.text, message.html]) {
+      expect(said).toMatch(isRussian ? cyrillic : /[a-z]{3}/i);
+      if (!isRussian) expect(said).not.toMatch(cyrillic);
+    }
+    expect(message.text).not.toMatch(/<\w+/);
+    expect(message.html).toMatch(/<\w+/);
+    const code = codeIn(message);
+    expect(code).toHaveLength(4);
+    expect(message.html).toContain(code);
+    const opened = await confirm(client, contact, code);
+    expect([opened.status(), await opened.json()]).toEqual([200, expect.objectContaining(contact)]);
+  }
+
+  const owner = await newPerson();
+  const { client, contact } = await newCaller({ email: owner.contact.email });
+  await expectSent(await ask(client, contact));
+  expect((await confirm(client, contact, codeIn(newestTo(mail, contact.email)))).status()).toBe(401);
+  expect(mail.messagesTo(contact.email)).toHaveLength(1);
+  const again = await newCaller(owner.contact);
+  await expectSent(await ask(again.client, again.contact));
+  const opened = await confirm(again.client, again.contact, codeIn(newestTo(mail, contact.email)));
+  expect((await opened.json()).id).toBe(owner.id);
+  expect(sarafan.output()).not.toMatch(/@example\.com \d{4}/);
+});
+
+test("a mailbox that is refused is said to be, and the code from before stays good", async ({ mail, newCaller }) => {
+  const { client, contact } = await newCaller();
+  await expectSent(await ask(client, contact));
+  mail.refuse(contact.email);
+  await expectNotSent(await ask(client, contact), "refused");
+  const opened = await confirm(client, contact, codeIn(newestTo(mail, contact.email)));
+  expect([opened.status(), await opened.json()]).toEqual([200, expect.objectContaining(contact)]);
+
+  const other = await newCaller();
+  mail.refuse(other.contact.email);
+  await expectNotSent(await ask(other.client, other.contact), "refused at first");
+  expect((await confirm(other.client, other.contact, "0000")).status()).toBe(400);
+  mail.refuse(other.contact.email, false);
+  await expectSent(await ask(other.client, other.contact));
+});
+
+test("an answer waits until the mail was accepted, and no shorter where none is sent", async ({
+  mail,
+  newCaller,
+  newPerson,
+}) => {
+  mail.delay(1500);
+  const owner = await newPerson();
+  for (const who of [{}, owner.contact, { email: owner.contact.email }]) {
+    const { client, contact } = await newCaller(who);
+    const askedAt = Date.now();
+    await expectSent(await ask(client, contact));
+    expect(Date.now() - askedAt, JSON.stringify(who)).toBeGreaterThan(1300);
+  }
+  expect(mail.messagesTo(owner.contact.email)).toHaveLength(2);
+});
+
+test("while the mail server is gone all mailboxes look alike, and phones go on", async ({
+  mail,
+  sarafan,
+  newCaller,
+  newPerson,
+  request,
+  phone,
+}) => {
+  const owner = await newPerson();
+  await mail.stop();
+  const seen = new Set<string>();
+  const callers = [{}, owner.contact, { email: owner.contact.email }];
+  for (const who of callers) {
+    const { client, contact } = await newCaller(who);
+    const answer = await ask(client, contact);
+    await expectNotSent(answer, JSON.stringify(who));
+    seen.add(`${Object.keys(answer.headers()).sort()} ${await answer.text()}`);
+  }
+  expect(seen.size).toBe(1);
+  await request.post(`${sarafan.url}/api/enter_phone/`, { data: { phone } });
+  const data = { verification_code: await sarafan.codeFor(phone) };
+  expect((await request.post(`${sarafan.url}/api/enter_code/`, { data })).status()).toBe(200);
+
+  await mail.start();
+  for (const who of callers) {
+    const { client, contact } = await newCaller(who);
+    await expectSent(await ask(client, contact));
+  }
+});
