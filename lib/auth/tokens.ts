@@ -55,8 +55,8 @@ export async function readRefreshToken(token: string): Promise<{ id: string; gen
 }
 
 /** What other services need to check access tokens by themselves (RFC 7517 §5). */
-export async function publicKeys(): Promise<{ keys: JWK[] }> {
-  return { keys: [{ ...(await exportJWK(publicKey)), kid: await keyId(), alg: ALGORITHM, use: "sig" }] };
+export async function publicKeys(): Promise<{ keys: (JWK & { kty: string; kid: string })[] }> {
+  return { keys: [{ ...(await exportJWK(publicKey)), kty: "OKP", kid: await keyId(), alg: ALGORITHM, use: "sig" }] };
 }
 
 let knownKeyId: Promise<string> | undefined;

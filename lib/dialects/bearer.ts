@@ -24,7 +24,7 @@ const dialect: Dialect = {
 };
 
 const E164 = z.string().meta({ examples: ["+79450000001"] });
-const Tokens = { access: z.jwt(), refresh: z.jwt() };
+const Tokens = { access: z.string(), refresh: z.string() };
 
 export const requestCodeAddress = address(dialect, "/api/auth/request_code/", (endpoint) => ({
   POST: endpoint({
@@ -70,7 +70,7 @@ export const refreshToken = address(dialect, "/api/auth/refresh_token/", (endpoi
   POST: endpoint({
     summary: "Меняет refresh-токен на новую пару; прежний после этого недействителен",
     who: "anybody",
-    input: { refresh: z.string() },
+    input: { refresh: z.string().meta({ examples: ["<refresh>"] }) },
     answer: { body: z.object(Tokens) },
     run: async ({ input: { refresh } }) => {
       const token = await readRefreshToken(refresh);

@@ -1,0 +1,510 @@
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, generateKeyPair, jwtVerify, SignJWT } from "jose";
+import type { APIRequestContext, APIResponse } from "playwright/test";
+import { test as base, expect, type Server } from "../fixtures";
+
+const [REQUEST_CODE, VERIFY_CODE] = ["/api/auth/request_code/", "/api/auth/verify_code/"] as const;
+const [REFRESH_TOKEN, LOGOUT] = ["/api/auth/refresh_token/", "/api/auth/logout/"] as const;
+const [PROFILE, ACTIVATE_INVITE] = ["/api/profile_back/", "/api/profile_back/activate_invite/"] as const;
+const [SENT, ACTIVATED] = [{ detail: "Код отправлен" }, { detail: "Инвайт-код успешно активирован" }];
+const SENTENCE = { detail: expect.stringMatching(/\S/) };
+const REQUIRED = "This field is required.";
+const [BEARER, INVALID_TOKEN] = ["Bearer", 'Bearer error="invalid_token"'];
+
+/** Somebody who was sent a code and has not used it yet. */
+type Caller = { client: APIRequestContext; phone: string; code: string };
+/** Somebody whose client has no cookies and sends the access token with everything. */
+type Person = { client: APIRequestContext; phone: string; inviteCode: string; access: string; refresh: string };
+
+const test = base.extend<{
+  newCaller: (at?: Server) => Promise<Caller>;
+  newPerson: (at?: Server, phone?: string) => Promise<Person>;
+  /** Somebody with a session cookie instead of tokens. */
+  newCookieOwner: () => Promise<APIRequestContext>;
+}>({
+  newCaller: async ({ newClient, freshPhone, server }, use) =>
+    use(async (at = server) => askForCode(await newClient({ url: at.url }), freshPhone(), at)),
+  newPerson: async ({ newClient, freshPhone, server }, use) =>
+    use(async (at = server, phone = freshPhone()) => {
+      const { client: caller, code } = await askForCode(await newClient({ url: at.url }), phone, at);
+      const { invite_code, access, refresh } = await (await verify(caller, phone, code)).json();
+      const client = await newClient({ url: at.url, headers: bearer(access) });
+      return { client, phone, inviteCode: invite_code, access, refresh };
+    }),
+  newCookieOwner: async ({ newClient, freshPhone }, use) =>
+    use(async () => {
+      const [client, phone_number] = [await newClient(), freshPhone()];
+      const { code } = await (
+        await client.post("/api/verification_phone/send_code", { data: { phone_number } })
+      ).json();
+      await client.post("/api/verification_phone/invite_code", { data: { phone_number, code } });
+      return client;
+    }),
+});
+
+/** `typed` is the phone as the person writes it. */
+async function askForCode(client: APIRequestContext, phone: string, at: Server, typed: unknown = phone) {
+  expect((await client.post(REQUEST_CODE, { data: { phone: typed } })).status(), String(typed)).toBe(200);
+  return { client, phone, code: await at.codeFor(phone) };
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const verify = (client: APIRequestContext, phone: unknown, code: unknown, headers = {}) =>
+  client.post(VERIFY_CODE, { data: { phone, code }, headers });
+const exchange = ({ client }: { client: APIRequestContext }, refresh: unknown) =>
+  client.post(REFRESH_TOKEN, { data: { refresh } });
+const activate = ({ client }: Person, code: unknown) => client.post(ACTIVATE_INVITE, { data: { code } });
+const read = async ({ client }: Person) => (await client.get(PROFILE)).json();
+
+type Coming = APIResponse | Promise<APIResponse>;
+
+/** Compares all that a client goes by. */
+async function expectAnswer(coming: Coming, status: number, body: unknown, error?: unknown, about = "") {
+  const answer = await coming;
+  const headers = answer.headers();
+  const given = { status: answer.status(), error: headers["sarafan-error"], body: await answer.json() };
+  expect(given, `${answer.url()} ${about}`).toEqual({ status, error, body });
+  expect(headers["content-type"]).toContain("application/json");
+  expect(headers["cache-control"]).toContain("no-store");
+  return answer;
+}
+
+const expectRefusal = (coming: Coming, status: number, error: unknown, about?: string) =>
+  expectAnswer(coming, status, SENTENCE, error, about);
+const expectMissing = (coming: Coming, field: string, about?: string) =>
+  expectAnswer(coming, 400, { [field]: [REQUIRED] }, "field_invalid", about);
+const expectMalformed = (coming: Coming, field: string, about?: string) =>
+  expectAnswer(coming, 400, { [field]: [expect.stringMatching(`^(?!${REQUIRED}).+`)] }, "field_invalid", about);
+/** Nothing waits for a code here, for whatever reason. */
+const expectNoCode = (coming: Coming) =>
+  expectRefusal(coming, 400, expect.stringMatching(/^code_(not_requested|expired)$/));
+async function expectStranger(coming: Coming, error: string, about?: string) {
+  const answer = await expectRefusal(coming, 401, error, about);
+  expect(answer.headers()["www-authenticate"]).toBe(error === "token_invalid" ? INVALID_TOKEN : BEARER);
+}
+
+/** A code of as many digits that is not this one. */
+const wrong = (code: string) => code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
+
+const SPELLINGS = ["8 ($1) $2-$3-$4", "8$1$2$3$4", "7$1$2$3$4", "$1$2$3$4", "+7 $1 $2 $3 $4", " +7($1)$2-$3-$4 "];
+const spell = (phone: string, spelling: string) => phone.replace(/^\+7(...)(...)(..)(..)$/, spelling);
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const TOKENS = { access: expect.stringMatching(TOKEN), refresh: expect.stringMatching(TOKEN) };
+
+for (const slash of ["/", ""]) {
+  const at = (path: string) => path.replace(/\/$/, slash);
+  test(`a newcomer gets in and activates a code at ${at(PROFILE)}`, async ({ newPerson, request, phone, codeFor }) => {
+    const inviter = await newPerson();
+    const sent = await expectAnswer(request.post(at(REQUEST_CODE), { data: { phone } }), 200, SENT);
+    const code = await codeFor(phone);
+    expect(sent.headers()["sarafan-code-length"]).toBe(String(code.length));
+    const invite_code = expect.stringMatching(/^[0-9A-HJKMNP-TV-Z]{6}$/);
+    const entered = request.post(at(VERIFY_CODE), { data: { phone, code } });
+    const account = await expectAnswer(entered, 200, { phone_number: phone, invite_code, ...TOKENS });
+    const { access, refresh, ...rest } = await account.json();
+
+    const headers = bearer(access);
+    const profile = { ...rest, invited_by_code: null, invited_users: [] };
+    await expectAnswer(request.get(at(PROFILE), { headers }), 200, profile);
+    const data = { code: inviter.inviteCode };
+    await expectAnswer(request.post(at(ACTIVATE_INVITE), { headers, data }), 200, ACTIVATED);
+    const after = { ...profile, invited_by_code: inviter.inviteCode };
+    await expectAnswer(request.get(at(PROFILE), { headers }), 200, after);
+    expect((await read(inviter)).invited_users).toEqual([phone]);
+    await expectAnswer(request.post(at(REFRESH_TOKEN), { data: { refresh } }), 200, TOKENS);
+    const left = await request.post(at(LOGOUT), { headers });
+    expect([left.status(), await left.text()]).toEqual([204, ""]);
+    expect(left.headers()["cache-control"]).toContain("no-store");
+  });
+}
+
+for (const [kind, pack] of [
+  ["a form", (form: Record<string, string>) => ({ form })],
+  ["multipart", (multipart: Record<string, string>) => ({ multipart })],
+] as const) {
+  test(`a client may send ${kind}`, async ({ newPerson, request, phone, codeFor }) => {
+    const { inviteCode } = await newPerson();
+    await expectMissing(request.post(REQUEST_CODE, pack({ phone: "" })), "phone");
+    await expectAnswer(request.post(REQUEST_CODE, pack({ phone })), 200, SENT);
+    const entered = await request.post(VERIFY_CODE, pack({ phone, code: await codeFor(phone) }));
+    const { access, refresh } = await entered.json();
+    const activating = { ...pack({ code: inviteCode }), headers: bearer(access) };
+    await expectAnswer(request.post(ACTIVATE_INVITE, activating), 200, ACTIVATED);
+    await expectAnswer(request.post(REFRESH_TOKEN, pack({ refresh })), 200, TOKENS);
+  });
+}
+
+test("a number is the same in every spelling", async ({ request, freshPhone, server }) => {
+  for (const spelling of [...SPELLINGS, Number]) {
+    const phone = freshPhone();
+    const typed = typeof spelling === "string" ? spell(phone, spelling) : spelling(phone);
+    const { code } = await askForCode(request, phone, server, typed);
+    expect(await (await verify(request, typed, code)).json(), String(typed)).toMatchObject({ phone_number: phone });
+  }
+});
+
+test("a code may be sent as a number, or with gaps as it was heard", async ({ newCaller, server }) => {
+  let { client, phone, code } = await newCaller();
+  while (code.startsWith("0")) ({ code } = await askForCode(client, phone, server));
+  expect((await verify(client, phone, Number(code))).status()).toBe(200);
+  ({ client, phone, code } = await newCaller());
+  expect((await verify(client, phone, ` ${code.slice(0, 2)} - ${code.slice(2)} `)).status()).toBe(200);
+});
+
+test("nobody learns who has an account, but its owner", async ({ newPerson, request, phone, codeFor }) => {
+  const known = await newPerson();
+  const answers: unknown[] = [];
+  for (const asked of [known.phone, phone]) {
+    const answer = await request.post(REQUEST_CODE, { data: { phone: asked } });
+    const entered = await verify(request, asked, await codeFor(asked));
+    answers.push([answer, entered].map((each) => [each.status(), Object.keys(each.headers()).sort()]));
+    if (asked === known.phone) expect(await entered.json()).toMatchObject({ invite_code: known.inviteCode });
+  }
+  expect(answers[0]).toEqual(answers[1]);
+});
+
+test("a field that is missing or malformed is named, and the code stays good", async ({ newPerson, newCaller }) => {
+  const [{ client }, { phone, code }] = [await newPerson(), await newCaller()];
+  for (const [path, rest, field, ...values] of [
+    [REQUEST_CODE, {}, "phone", "+7 945 12", "abc", "+79450", `${phone}0000`, 12],
+    [VERIFY_CODE, { code }, "phone", "+7 945 12", "abc", 12],
+    [VERIFY_CODE, { phone }, "code", "123", "12345678901", "12a4", "code", 12],
+    [ACTIVATE_INVITE, {}, "code", "ABC", "ABCDEF7", 12],
+    [REFRESH_TOKEN, {}, "refresh"],
+  ] as const) {
+    for (const value of [undefined, null, ""]) {
+      const about = `${path} ${field} ${value}`;
+      await expectMissing(client.post(path, { data: { ...rest, [field]: value } }), field, about);
+    }
+    for (const value of [...values, true, [phone], { code }]) {
+      const sent = client.post(path, { data: { ...rest, [field]: value } });
+      await expectMalformed(sent, field, JSON.stringify(value));
+    }
+  }
+  await expectAnswer(client.post(VERIFY_CODE), 400, { phone: [REQUIRED], code: [REQUIRED] }, "field_invalid");
+  await expectMissing(client.post(REQUEST_CODE, { data: { phone_number: phone } }), "phone");
+  expect((await verify(client, phone, code)).status()).toBe(200);
+});
+
+const raw = (text: string, type: string) => ({ data: Buffer.from(text), headers: { "content-type": type } });
+const HALF_OR_NO_OBJECTS = ['{"phone": ', "phone=1", '["phone"]', '"phone"', "1", "null"];
+const UNREADABLE = [
+  ...HALF_OR_NO_OBJECTS.map((text) => raw(text, "application/json")),
+  ...["multipart/form-data", "multipart/form-data; boundary=x"].map((type) => raw("--x\r\nContent-Disp", type)),
+];
+const OF_ANOTHER_TYPE = ["text/plain", "text/xml", "application/octet-stream"].map((type) => raw("{}", type));
+const padding = "x".repeat(17 * 1024);
+for (const [what, status, error, bodies] of [
+  ["can't be read", 400, "body_malformed", UNREADABLE],
+  ["is of another type", 415, "media_type_unsupported", OF_ANOTHER_TYPE],
+  ["is too large", 413, "body_too_large", [{ data: { padding } }, { form: { padding } }, { multipart: { padding } }]],
+] as const) {
+  test(`a body that ${what} is refused everywhere`, async ({ newPerson }) => {
+    const { client } = await newPerson();
+    for (const path of [REQUEST_CODE, VERIFY_CODE, REFRESH_TOKEN, ACTIVATE_INVITE]) {
+      for (const body of bodies) await expectRefusal(client.post(path, body), status, error);
+    }
+  });
+}
+
+test("other verbs are told which ones there are, beside NextAuth's own addresses", async ({ request }) => {
+  for (const path of [REQUEST_CODE, VERIFY_CODE, REFRESH_TOKEN, LOGOUT, ACTIVATE_INVITE, PROFILE]) {
+    const [has, lacks] = path === PROFILE ? ["GET", "POST"] : ["POST", "GET"];
+    const options = await request.fetch(path, { method: "OPTIONS" });
+    expect(options.status()).toBe(204);
+    for (const method of [lacks, "PUT", "PATCH", "DELETE"]) {
+      const answer = await expectRefusal(request.fetch(path, { method }), 405, "method_not_allowed", method);
+      for (const { allow } of [answer.headers(), options.headers()]) {
+        expect(allow?.split(/, */)).toContain(has);
+        expect(allow?.split(/, */)).not.toContain(method);
+      }
+    }
+  }
+  expect(await (await request.get("/api/auth/session")).json()).toBeNull();
+  expect(await (await request.get("/api/auth/csrf")).json()).toEqual({ csrfToken: expect.any(String) });
+});
+
+test("a code works once, for one phone", async ({ newCaller, request, phone: nobodys }) => {
+  const { phone, code } = await newCaller();
+  await expectRefusal(verify(request, phone, wrong(code)), 400, "code_wrong");
+  await expectRefusal(verify(request, nobodys, code), 400, "code_not_requested");
+  expect((await verify(request, phone, code)).status()).toBe(200);
+  await expectNoCode(verify(request, phone, code));
+});
+
+test("a newer code takes the older one's place", async ({ newCaller, server }) => {
+  let { client, phone, code } = await newCaller();
+  const older = code;
+  while (code === older) ({ code } = await askForCode(client, phone, server));
+  await expectRefusal(verify(client, phone, older), 400, "code_wrong");
+  expect((await verify(client, phone, code)).status()).toBe(200);
+});
+
+test("a browser's code is good in that browser only", async ({ newClient, request, phone, codeFor }) => {
+  const browser = await newClient();
+  await browser.post("/api/v1/login/", { data: { phone_number: phone } });
+  const code = await codeFor(phone);
+  await expectRefusal(verify(request, phone, code), 400, "code_not_requested");
+  await request.post(REQUEST_CODE, { data: { phone } });
+  await verify(request, phone, wrong(await codeFor(phone)));
+  const created = await browser.post("/api/v1/create_user/", { data: { verification_code: code } });
+  expect(created.status()).toBe(200);
+});
+
+test("there are three tries, and a wait before the next code", async ({ newCaller, newClient, startServer }) => {
+  const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3 });
+  const { client, phone, code } = await newCaller(server);
+  for (const asker of [client, await newClient({ url: server.url })]) {
+    const early = await expectRefusal(asker.post(REQUEST_CODE, { data: { phone } }), 429, "resend_too_early");
+    expect(early.headers()["retry-after"]).toMatch(/^([1-9]|[1-5]\d|60)$/);
+    expect(early.headers()["sarafan-code-length"]).toBeUndefined();
+  }
+  for (const typed of ["123", "abcd", "12a4", true]) await expectMalformed(verify(client, phone, typed), "code");
+  for (let tries = 3; tries > 0; tries--) await expectRefusal(verify(client, phone, wrong(code)), 400, "code_wrong");
+  for (const typed of [code, wrong(code)]) await expectRefusal(verify(client, phone, typed), 400, "code_spent");
+});
+
+test("an old code is no good", async ({ newCaller, startServer }) => {
+  const { client, phone, code } = await newCaller(await startServer({ CODE_TTL_S: 1 }));
+  const guess = async () => (await verify(client, phone, wrong(code))).headers()["sarafan-error"];
+  await expect.poll(guess).toBe("code_expired");
+  await expectRefusal(verify(client, phone, code), 400, "code_expired");
+});
+
+test("of 10 parallel right codes one gets tokens", async ({ newCaller }) => {
+  const { client, phone, code } = await newCaller();
+  const answers = await Promise.all(Array.from({ length: 10 }, () => verify(client, phone, code)));
+  expect(answers.map((answer) => answer.status()).sort()).toEqual([200, ...Array(9).fill(400)]);
+});
+
+test("a profile is for whoever is logged in", async ({ newPerson, newCookieOwner, newClient }) => {
+  const [person, cookieOwner, stranger] = [await newPerson(), await newCookieOwner(), await newClient()];
+  for (const [method, path] of [
+    ["GET", PROFILE],
+    ["POST", ACTIVATE_INVITE],
+    ["POST", LOGOUT],
+  ] as const) {
+    const data = { code: person.inviteCode };
+    await expectStranger(stranger.fetch(path, { method, data }), "credentials_missing");
+    for (const token of ["nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", person.refresh]) {
+      // Where there is an Authorization header, a good cookie beside it says nothing.
+      for (const client of [stranger, cookieOwner]) {
+        await expectStranger(client.fetch(path, { method, headers: bearer(token), data }), "token_invalid", token);
+      }
+    }
+    for (const headers of [{ authorization: "Basic Og==" }, { cookie: "sarafan-session=eyJhbGciOiJub25lIn0.e30." }]) {
+      const answer = await stranger.fetch(path, { method, headers, data });
+      expect([answer.status(), answer.headers()["www-authenticate"]]).toEqual([401, expect.stringMatching(/^Bearer/)]);
+    }
+  }
+  expect((await stranger.head(PROFILE)).status()).toBe(401);
+  expect((await person.client.head(PROFILE)).status()).toBe(200);
+  expect((await stranger.get(PROFILE, { headers: { authorization: `bearer ${person.access}` } })).status()).toBe(200);
+  expect((await cookieOwner.get(PROFILE)).status()).toBe(200);
+  expect(await read(person)).toMatchObject({ invited_users: [] });
+});
+
+test("a page of another site can use tokens, but nobody's cookie", async ({ newPerson, newCookieOwner, newCaller }) => {
+  const [person, inviter, cookieOwner] = [await newPerson(), await newPerson(), await newCookieOwner()];
+  const data = { code: inviter.inviteCode };
+  for (const headers of [
+    ...["https://evil.example", "null"].map((origin) => ({ origin })),
+    { "sec-fetch-site": "cross-site" },
+  ] as Record<string, string>[]) {
+    for (const path of [ACTIVATE_INVITE, LOGOUT]) {
+      await expectRefusal(cookieOwner.post(path, { headers, data }), 403, "origin_foreign", JSON.stringify(headers));
+    }
+    expect((await cookieOwner.get(PROFILE, { headers })).status()).toBe(200);
+    const { phone, code } = await newCaller();
+    expect((await verify(cookieOwner, phone, code, headers)).status()).toBe(200);
+    await expectAnswer(cookieOwner.post(REQUEST_CODE, { headers, data: { phone } }), 200, SENT);
+    const { refresh } = await newPerson();
+    await expectAnswer(cookieOwner.post(REFRESH_TOKEN, { headers, data: { refresh } }), 200, TOKENS);
+  }
+  const headers = { origin: "https://evil.example", ...bearer(person.access) };
+  await expectAnswer(cookieOwner.post(ACTIVATE_INVITE, { headers, data }), 200, ACTIVATED);
+  expect((await read(inviter)).invited_users).toEqual([person.phone]);
+  expect(await (await cookieOwner.get(PROFILE)).json()).toMatchObject({ invited_by_code: null });
+});
+
+test("a code is activated as it was heard, once and for good", async ({ newPerson }) => {
+  const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
+  for (const code of ["7Z7Z7Z", "AAAAAA", "000000", "UUUUUU", "жжжжжж", 123456]) {
+    await expectRefusal(activate(boris, code), 404, "invite_unknown", String(code));
+  }
+  await expectRefusal(activate(boris, boris.inviteCode), 400, "invite_own");
+  expect((await read(boris)).invited_by_code).toBeNull();
+  const letters: Record<string, string> = { 0: "о", 1: "l", A: "а", C: "с", H: "н", K: "к", M: "м", P: "р", X: "х" };
+  const heard = anna.inviteCode.replace(/./g, (letter) => letters[letter] ?? letter).toLowerCase();
+  await expectAnswer(activate(boris, ` ${heard.slice(0, 3)} – ${heard.slice(3)}`), 200, ACTIVATED);
+  for (const code of [anna.inviteCode, carl.inviteCode, boris.inviteCode, "7Z7Z7Z"]) {
+    await expectRefusal(activate(boris, code), 409, "invite_already_activated");
+  }
+  expect((await read(boris)).invited_by_code).toBe(anna.inviteCode);
+  // Nobody comes by somebody who came by them, however far away.
+  await expectRefusal(activate(anna, boris.inviteCode), 400, "invite_circular");
+  await activate(carl, boris.inviteCode);
+  await expectRefusal(activate(anna, carl.inviteCode), 400, "invite_circular");
+  expect(await read(anna)).toMatchObject({ invited_by_code: null, invited_users: [boris.phone] });
+});
+
+test("the newest come first, and a long list leads on", async ({ newPerson, startServer }) => {
+  const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
+  const { client, phone, inviteCode } = await newPerson(server);
+  const came: string[] = [];
+  while (came.length < 5) {
+    const comer = await newPerson(server);
+    await expectAnswer(activate(comer, inviteCode), 200, ACTIVATED);
+    came.unshift(comer.phone);
+    expect("link" in (await client.get(PROFILE)).headers(), `${came.length} came`).toBe(came.length > 2);
+  }
+  const pages: string[][] = [];
+  for (let next: string | undefined = PROFILE; next; ) {
+    const answer: APIResponse = await client.get(next);
+    const { invited_users, ...rest } = await answer.json();
+    expect(rest).toEqual({ phone_number: phone, invite_code: inviteCode, invited_by_code: null });
+    pages.push(invited_users);
+    const { link = "" } = answer.headers();
+    next = /^<([^>]+)>; rel="next"$/.exec(link)?.[1];
+    expect(next ?? "").toMatch(link && new RegExp(`^${server.url}${PROFILE}?[?].*cursor=`));
+  }
+  expect(pages).toEqual([came.slice(0, 2), came.slice(2, 4), came.slice(4)]);
+  await expectMalformed(client.get(`${PROFILE}?cursor=x`), "cursor");
+});
+
+test("other services learn from a token whose it is, without asking", async ({ newPerson, request, server }) => {
+  const { client, phone, access, refresh } = await newPerson();
+  const jwks = await (await request.get("/.well-known/jwks.json")).json();
+  for (const key of jwks.keys) {
+    expect(key).toMatchObject({ kty: "OKP", crv: "Ed25519", kid: expect.any(String), x: expect.any(String) });
+    expect(key).not.toHaveProperty("d");
+  }
+  const expected = { issuer: server.url, audience: server.url, algorithms: ["EdDSA"] };
+  const { payload, protectedHeader } = await jwtVerify(access, createLocalJWKSet(jwks), expected);
+  expect(jwks.keys.map(({ kid }: { kid: string }) => kid)).toContain(protectedHeader.kid);
+  expect(payload).toMatchObject({ sub: expect.stringMatching(/^\d+$/), sid: expect.any(String) });
+  expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(15 * 60);
+  expect(JSON.stringify(payload)).not.toContain(phone.slice(1));
+  const account = { id: Number(payload.sub), phone };
+  expect(await (await client.get(`/api/users/profile/${payload.sub}`)).json()).toMatchObject(account);
+  const { aud, exp = 0 } = decodeJwt(refresh);
+  expect([aud].flat()).not.toContain(server.url);
+  expect(Math.abs(exp - Date.now() / 1000 - 30 * 24 * 60 * 60)).toBeLessThan(60);
+  const renewed = decodeJwt((await (await exchange({ client }, refresh)).json()).access);
+  expect([renewed.sub, renewed.sid]).toEqual([payload.sub, payload.sid]);
+});
+
+test("servers with one secret have one key, and each its own people", async ({ newPerson, request, startServer }) => {
+  const AUTH_SECRET = "a secret that two servers of one house share";
+  const servers = await Promise.all([startServer({ AUTH_SECRET }), startServer({ AUTH_SECRET })]);
+  const readKeys = async (url = "") => (await request.get(`${url}/.well-known/jwks.json`)).json();
+  const [one, other] = await Promise.all(servers.map(({ url }) => readKeys(url)));
+  expect(one).toEqual(other);
+  expect(await readKeys()).not.toEqual(one);
+  const [anna, boris] = [await newPerson(servers[0]), await newPerson(servers[1])];
+  await expectStranger(boris.client.get(PROFILE, { headers: bearer(anna.access) }), "token_invalid");
+  await expectStranger(exchange(boris, anna.refresh), "token_invalid");
+  expect((await exchange(anna, anna.refresh)).status()).toBe(200);
+});
+
+test("tokens that were made up open nothing and end nothing", async ({ newPerson, request, newClient }) => {
+  const [anna, boris, stranger] = [await newPerson(), await newPerson(), await newClient()];
+  const { keys } = await (await request.get("/.well-known/jwks.json")).json();
+  const { privateKey } = await generateKeyPair("EdDSA");
+  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  async function forge(token: string): Promise<string[]> {
+    const [header, payload, signature] = token.split(".");
+    const claims = decodeJwt(token);
+    const { kid = "" } = decodeProtectedHeader(token);
+    const others = { ...claims, sub: decodeJwt(boris.access).sub, sid: decodeJwt(boris.access).sid };
+    return [
+      `${encode({ alg: "none", kid })}.${payload}.`,
+      `${encode({ alg: "none", kid })}.${payload}.${signature}`,
+      `${header}.${encode(others)}.${signature}`,
+      `${header}.${payload}.`,
+      await new SignJWT(claims).setProtectedHeader({ alg: "EdDSA", kid }).sign(privateKey),
+      await new SignJWT(claims).setProtectedHeader({ alg: "HS256", kid }).sign(Buffer.from(keys[0].x, "base64url")),
+    ];
+  }
+  for (const token of [...(await forge(anna.access)), ...(await forge(anna.refresh)), anna.refresh]) {
+    await expectStranger(stranger.get(PROFILE, { headers: bearer(token) }), "token_invalid", token);
+  }
+  for (const token of [...(await forge(anna.refresh)), anna.access, "nonsense", "a.b.c", 12]) {
+    await expectStranger(exchange({ client: stranger }, token), "token_invalid", String(token));
+  }
+  expect((await anna.client.get(PROFILE)).status()).toBe(200);
+  await expectAnswer(exchange(anna, anna.refresh), 200, TOKENS);
+});
+
+test("a lost answer is given again, and two at once get the same", async ({ newPerson }) => {
+  const person = await newPerson();
+  const parallel = await Promise.all(Array.from({ length: 5 }, () => exchange(person, person.refresh)));
+  const answers = await Promise.all([...parallel, await exchange(person, person.refresh)].map((each) => each.json()));
+  expect(new Set(answers.map(({ refresh }) => refresh)).size).toBe(1);
+  expect(answers[0].refresh).not.toBe(person.refresh);
+  for (const { access } of answers) {
+    expect((await person.client.get(PROFILE, { headers: bearer(access) })).status()).toBe(200);
+  }
+  await expectAnswer(exchange(person, answers[0].refresh), 200, TOKENS);
+});
+
+test("a refresh token older than the last ends the session, and no other", async ({ newPerson, server }) => {
+  const person = await newPerson();
+  const elsewhere = await newPerson(server, person.phone);
+  const second = await (await exchange(person, person.refresh)).json();
+  const third = await (await exchange(person, second.refresh)).json();
+  expect((await person.client.get(PROFILE)).status()).toBe(200);
+  for (const refresh of [person.refresh, second.refresh, third.refresh]) {
+    await expectStranger(exchange(person, refresh), "token_invalid");
+  }
+  for (const { access } of [person, second, third]) {
+    await expectStranger(person.client.get(PROFILE, { headers: bearer(access) }), "token_invalid");
+  }
+  expect((await elsewhere.client.get(PROFILE)).status()).toBe(200);
+});
+
+test("access ends by itself, and without a grace any reuse ends all", async ({ newPerson, startServer }) => {
+  const person = await newPerson(await startServer({ ACCESS_TOKEN_TTL_S: 1, REFRESH_GRACE_S: 0 }));
+  const { exp = 0, iat = 0 } = decodeJwt(person.access);
+  expect(exp - iat).toBe(1);
+  await expect.poll(async () => (await person.client.get(PROFILE)).headers()["sarafan-error"]).toBe("token_invalid");
+  // Clients send what they have with everything: the dead access token does no harm beside a good refresh token.
+  const renewed = await (await exchange(person, person.refresh)).json();
+  expect(renewed.access).not.toBe(person.access);
+  const { refresh } = await (await exchange(person, renewed.refresh)).json();
+  for (const spent of [renewed.refresh, refresh]) await expectStranger(exchange(person, spent), "token_invalid");
+});
+
+test("logging out works at once, here and not elsewhere", async ({ newPerson, newCookieOwner, server }) => {
+  const [person, cookieOwner] = [await newPerson(), await newCookieOwner()];
+  const elsewhere = await newPerson(server, person.phone);
+  const renewed = await (await exchange(person, person.refresh)).json();
+  expect((await person.client.post(LOGOUT)).status()).toBe(204);
+  for (const { access, refresh } of [person, renewed]) {
+    await expectStranger(person.client.get(PROFILE, { headers: bearer(access) }), "token_invalid");
+    await expectStranger(exchange(person, refresh), "token_invalid");
+  }
+  await expectStranger(person.client.post(LOGOUT), "token_invalid");
+  expect((await elsewhere.client.get(PROFILE)).status()).toBe(200);
+  const { cookies } = await cookieOwner.storageState();
+  const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+  expect((await cookieOwner.post(LOGOUT)).status()).toBe(204);
+  for (const headers of [{}, { cookie }]) expect((await cookieOwner.get(PROFILE, { headers })).status()).toBe(401);
+});
+
+test("its pages are our login and our profile", async ({ newClient, newCookieOwner }) => {
+  const [stranger, person] = [await newClient(), await newCookieOwner()];
+  const { invite_code } = await (await person.get(PROFILE)).json();
+  const headers = { accept: "text/html", "accept-language": "ru" };
+  for (const slash of ["/", ""]) {
+    for (const [client, path, shown] of [
+      [stranger, "/ui/phone", "Номер телефона"],
+      [stranger, "/ui/code", "Номер телефона"],
+      [stranger, "/ui/profile", "Номер телефона"],
+      [person, "/ui/profile", invite_code],
+    ]) {
+      const page = await client.get(path + slash, { headers, maxRedirects: 5 });
+      expect([page.status(), page.headers()["content-type"]]).toEqual([200, expect.stringContaining("text/html")]);
+      expect(await page.text(), path).toContain(shown);
+    }
+  }
+});
