@@ -90,7 +90,7 @@ export const profile = address(dialect, "/api/verification_phone/profile/{phone_
   PUT: endpoint({
     summary: "Activates somebody's invite, once and for good",
     who: "account",
-    input: { invite: z.string() },
+    input: { invite: z.string().meta({ examples: ["7K4M2P"] }) },
     answer: { body: z.object({ message: z.string() }) },
     run: async ({ input: { invite }, params, session }) => {
       const account = await ownAccount(session);

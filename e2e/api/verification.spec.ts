@@ -1,0 +1,471 @@
+import type { APIRequestContext, APIResponse } from "playwright/test";
+import { test as base, expect, type Server } from "../fixtures";
+
+const SEND_CODE = "/api/verification_phone/send_code";
+/** Where one registers: by an invite code, or by the word that stands for nobody's. */
+const by = (inviteCode: string) => `/api/verification_phone/${encodeURIComponent(inviteCode)}`;
+const NOBODYS = by("invite_code");
+const profileOf = (phone: string) => `/api/verification_phone/profile/${phone}`;
+/** A phone as this API prints it. */
+const printed = (phone: string) => phone.replace(/^\+7(...)(...)(..)(..)$/, "+7($1)$2-$3-$4");
+
+const REQUIRED = ["This field is required."];
+const INVALID_NUMBER = { phone_number: ["Invalid number"] };
+const TAKEN = { phone_number: ["Not unique number"] };
+const WRONG_CODE = { code: ["Request a new code"] };
+const NO_CODE = { code: ["This phone number did not receive a code"] };
+const INVALID_INVITE = { non_field_errors: ["Invalid invite"] };
+const ALREADY = { message: "User already activate invite" };
+const NOT_FOUND = { detail: "Not found." };
+const SENTENCE = { detail: expect.stringMatching(/^[^а-яё]+$/i) };
+const INVITE_CODE = expect.stringMatching(/^[0-9A-HJKMNP-TV-Z]{6}$/);
+const activatedBy = (phone: string) => ({ message: `${printed(phone)} successfully activated invite` });
+
+/** Somebody who was sent a code and has not used it yet. */
+type Caller = { client: APIRequestContext; phone: string; code: string };
+/** Somebody who has registered and has the cookie; `profile` is an address. */
+type Person = { client: APIRequestContext; phone: string; profile: string; inviteCode: string };
+
+const test = base.extend<{
+  newCaller: (at?: Server) => Promise<Caller>;
+  newPerson: (at?: Server) => Promise<Person>;
+  /** The headers of somebody's tokens. */
+  tokenOf: (person: Pick<Person, "phone">) => Promise<Record<string, string>>;
+}>({
+  newCaller: async ({ newClient, freshPhone, server }, use) =>
+    use(async (at = server) => askForCode(await newClient({ url: at.url }), freshPhone(), at)),
+  newPerson: async ({ newCaller }, use) =>
+    use(async (at) => {
+      const { client, phone, code } = await newCaller(at);
+      const { invite } = await (await expectCreated(register(client, phone, code))).json();
+      return { client, phone, profile: profileOf(phone), inviteCode: invite };
+    }),
+  tokenOf: async ({ request, codeFor }, use) =>
+    use(async ({ phone }) => {
+      await request.post("/api/auth/request_code/", { data: { phone } });
+      const data = { phone, code: await codeFor(phone) };
+      const { access } = await (await request.post("/api/auth/verify_code/", { data })).json();
+      return { authorization: `Bearer ${access}` };
+    }),
+});
+
+/** `typed` is the phone as the person writes it. */
+async function askForCode(client: APIRequestContext, phone: string, at: Server, typed: unknown = phone) {
+  expect((await sendCode(client, typed)).status(), String(typed)).toBe(200);
+  return { client, phone, code: await at.codeFor(phone) };
+}
+
+const sendCode = (client: APIRequestContext, phone_number: unknown, headers = {}) =>
+  client.post(SEND_CODE, { data: { phone_number }, headers });
+const register = (client: APIRequestContext, phone_number: unknown, code: unknown, path = NOBODYS, headers = {}) =>
+  client.post(path, { data: { phone_number, code }, headers });
+const activate = ({ client, profile }: Person, invite: unknown) => client.put(profile, { data: { invite } });
+const read = async ({ client, profile }: Person) => (await client.get(profile)).json();
+const comersBy = async (person: Person): Promise<string[]> => (await read(person)).duplicate_user_invite;
+
+type Coming = APIResponse | Promise<APIResponse>;
+
+/** Compares all that a client goes by. */
+async function expectAnswer(coming: Coming, status: number, body: unknown, error?: unknown, about = "") {
+  const answer = await coming;
+  const headers = answer.headers();
+  const given = { status: answer.status(), error: headers["sarafan-error"], body: await answer.json() };
+  expect(given, `${answer.url()} ${about}`).toEqual({ status, error, body });
+  expect(headers["content-type"]).toContain("application/json");
+  expect(headers["cache-control"]).toContain("no-store");
+  return answer;
+}
+
+const expectCreated = (coming: Coming) =>
+  expectAnswer(coming, 201, { invite: INVITE_CODE, user_profile_url: expect.stringContaining("/profile/+7") });
+const expectRefusal = (coming: Coming, status: number, error: string, about?: string) =>
+  expectAnswer(coming, status, SENTENCE, error, about);
+const expectInvalid = (coming: Coming, body: unknown, about?: string) =>
+  expectAnswer(coming, 400, body, "field_invalid", about);
+const expectTaken = (coming: Coming) => expectAnswer(coming, 400, TAKEN, "phone_taken");
+const expectInvite = (coming: Coming, why: string, about?: string) =>
+  expectAnswer(coming, 400, INVALID_INVITE, `invite_${why}`, about);
+const expectCode = (coming: Coming, why: string) =>
+  expectAnswer(coming, 400, why === "wrong" ? WRONG_CODE : NO_CODE, `code_${why}`);
+/** Nothing waits for a code here, for whatever reason. */
+const expectNoCode = (coming: Coming) =>
+  expectAnswer(coming, 400, NO_CODE, expect.stringMatching(/^code_(not_requested|expired)$/));
+const MALFORMED = [expect.stringMatching(/^(?!This field is required\.).+/)];
+
+/** A code of as many digits that is not this one. */
+const wrong = (code: string) => code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
+
+const SPELLINGS = ["8 ($1) $2-$3-$4", "8$1$2$3$4", "7$1$2$3$4", "$1$2$3$4", "+7 $1 $2 $3 $4", " +7($1)$2-$3-$4 "];
+const spell = (phone: string, spelling: string) => phone.replace(/^\+7(...)(...)(..)(..)$/, spelling);
+
+for (const slash of ["", "/"]) {
+  test(`somebody registers at ${NOBODYS}${slash} and activates`, async ({ newPerson, newClient, phone, server }) => {
+    const [inviter, client] = [await newPerson(), await newClient()];
+    const sent = await client.post(SEND_CODE + slash, { data: { phone_number: phone } });
+    const code = await server.codeFor(phone);
+    await expectAnswer(sent, 200, { code });
+    expect(sent.headers()["sarafan-code-length"]).toBe(String(code.length));
+    expect(sent.headers()["set-cookie"]).toBeUndefined();
+    const created = await register(client, phone, code, NOBODYS + slash);
+    const user_profile_url = server.url + profileOf(phone);
+    await expectAnswer(created, 201, { invite: INVITE_CODE, user_profile_url });
+    const { cookies } = await client.storageState();
+    expect(cookies).toContainEqual(
+      expect.objectContaining({ name: "sarafan-session", httpOnly: true, sameSite: "Lax", path: "/" }),
+    );
+
+    const { invite: self_invite } = await created.json();
+    const profile = { phone_number: printed(phone), self_invite, invite: null, is_active: false };
+    await expectAnswer(client.get(user_profile_url + slash), 200, { profile, duplicate_user_invite: [] });
+    const invite = inviter.inviteCode;
+    await expectAnswer(client.put(profileOf(phone) + slash, { data: { invite } }), 200, activatedBy(phone));
+    const after = { profile: { ...profile, invite, is_active: true }, duplicate_user_invite: [] };
+    await expectAnswer(client.get(profileOf(phone) + slash), 200, after);
+    expect(await comersBy(inviter)).toEqual([printed(phone)]);
+  });
+}
+
+test("somebody registers by an invite code in the same call", async ({ newCaller, newPerson }) => {
+  const [{ client, phone, code }, inviter, other] = [await newCaller(), await newPerson(), await newPerson()];
+  const data = { phone_number: phone, code, invite_code: other.inviteCode, invite: other.inviteCode };
+  const { invite: self_invite } = await (await expectCreated(client.post(by(inviter.inviteCode), { data }))).json();
+  const profile = { phone_number: printed(phone), self_invite, invite: inviter.inviteCode, is_active: true };
+  await expectAnswer(client.get(profileOf(phone)), 200, { profile, duplicate_user_invite: [] });
+  expect([await comersBy(inviter), await comersBy(other)]).toEqual([[printed(phone)], []]);
+  const again = client.put(profileOf(phone), { data: { invite: other.inviteCode } });
+  await expectAnswer(again, 400, ALREADY, "invite_already_activated");
+});
+
+test("an invite code in the address is read as it was heard", async ({ newCaller, newPerson }) => {
+  const inviter = await newPerson();
+  const came: string[] = [];
+  const letters: Record<string, string> = { 0: "о", 1: "l", A: "а", C: "с", H: "н", K: "к", M: "м", P: "р", X: "х" };
+  const heard = inviter.inviteCode.replace(/./g, (letter) => letters[letter] ?? letter);
+  for (const spelled of [inviter.inviteCode.toLowerCase(), ` ${heard.slice(0, 3)} – ${heard.slice(3)}`]) {
+    const { client, phone, code } = await newCaller();
+    await expectCreated(register(client, phone, code, by(spelled)));
+    came.unshift(printed(phone));
+  }
+  expect(await comersBy(inviter)).toEqual(came);
+});
+
+test("by an unknown invite code nobody is registered, and the code stays good", async ({ newCaller }) => {
+  const { client, phone, code } = await newCaller();
+  for (const unknown of ["7Z7Z7Z", "AAAAAA", "000000", "жжжжжж"]) {
+    // An answer about the invite says nothing of the code.
+    for (const typed of [code, wrong(code)]) {
+      await expectInvite(register(client, phone, typed, by(unknown)), "unknown", unknown);
+    }
+  }
+  for (const shapeless of ["ABC", "ABCDEF7", "nobody"]) {
+    const answer = await register(client, phone, code, by(shapeless));
+    expect([answer.status(), await answer.json()], shapeless).toEqual([400, INVALID_INVITE]);
+  }
+  expect((await client.storageState()).cookies).toEqual([]);
+  expect((await client.get(profileOf(phone))).status()).toBe(401);
+  await expectCreated(register(client, phone, code));
+});
+
+for (const [kind, pack] of [
+  ["a form", (form: Record<string, string>) => ({ form })],
+  ["multipart", (multipart: Record<string, string>) => ({ multipart })],
+] as const) {
+  test(`a client may send ${kind}`, async ({ newPerson, newClient, phone, codeFor }) => {
+    const [{ inviteCode }, client] = [await newPerson(), await newClient()];
+    await expectInvalid(client.post(SEND_CODE, pack({ phone_number: "" })), { phone_number: REQUIRED });
+    expect((await client.post(SEND_CODE, pack({ phone_number: phone }))).status()).toBe(200);
+    const proof = { phone_number: phone, code: await codeFor(phone) };
+    await expectCreated(client.post(NOBODYS, pack(proof)));
+    await expectAnswer(client.put(profileOf(phone), pack({ invite: inviteCode })), 200, activatedBy(phone));
+  });
+}
+
+test("a number is the same in every spelling, in a body and in a path", async ({ newClient, freshPhone, server }) => {
+  for (const spelling of [...SPELLINGS, Number]) {
+    const [client, phone] = [await newClient(), freshPhone()];
+    const typed = typeof spelling === "string" ? spell(phone, spelling) : spelling(phone);
+    const { code } = await askForCode(client, phone, server, typed);
+    await expectCreated(register(client, typed, code));
+    for (const written of [phone, encodeURIComponent(phone), encodeURIComponent(typed), printed(phone)]) {
+      const { profile } = await (await client.get(profileOf(written))).json();
+      expect(profile, written).toMatchObject({ phone_number: printed(phone) });
+    }
+    await expectTaken(sendCode(client, typed));
+  }
+});
+
+test("a code may be sent as a number, or with gaps as it was heard", async ({ newCaller, server }) => {
+  let { client, phone, code } = await newCaller();
+  while (code.startsWith("0")) ({ code } = await askForCode(client, phone, server));
+  await expectCreated(register(client, phone, Number(code)));
+  ({ client, phone, code } = await newCaller());
+  await expectCreated(register(client, phone, ` ${code.slice(0, 2)} - ${code.slice(2)} `));
+});
+
+test("a field that is missing or malformed is named, and the code stays good", async ({ newPerson, newCaller }) => {
+  const [person, { client, phone, code }] = [await newPerson(), await newCaller()];
+  for (const value of [undefined, null, ""]) {
+    await expectInvalid(sendCode(client, value), { phone_number: REQUIRED });
+    await expectInvalid(register(client, value, code), { phone_number: REQUIRED });
+    await expectInvalid(register(client, phone, value), { code: REQUIRED });
+    await expectInvalid(activate(person, value), { invite: REQUIRED });
+  }
+  for (const value of ["+7 945 12", "abc", "+79450", `${phone}0000`, 12, true, [phone], { phone }]) {
+    await expectInvalid(sendCode(client, value), INVALID_NUMBER, JSON.stringify(value));
+    await expectInvalid(register(client, value, code), INVALID_NUMBER, JSON.stringify(value));
+  }
+  for (const value of ["123", "12345678901", "12a4", "code", 12, true, [code], { code }]) {
+    await expectInvalid(register(client, phone, value), { code: MALFORMED }, JSON.stringify(value));
+  }
+  await expectInvalid(register(client, "abc", undefined), { ...INVALID_NUMBER, code: REQUIRED });
+  await expectInvalid(client.post(NOBODYS), { phone_number: REQUIRED, code: REQUIRED });
+  await expectInvalid(client.post(SEND_CODE, { data: { phone } }), { phone_number: REQUIRED });
+  await expectCreated(register(client, phone, code));
+});
+
+const raw = (text: string, type: string) => ({ data: Buffer.from(text), headers: { "content-type": type } });
+const HALF_OR_NO_OBJECTS = ['{"invite": ', "invite=1", '["invite"]', '"invite"', "1", "null"];
+const UNREADABLE = [
+  ...HALF_OR_NO_OBJECTS.map((text) => raw(text, "application/json")),
+  ...["multipart/form-data", "multipart/form-data; boundary=x"].map((type) => raw("--x\r\nContent-Disp", type)),
+];
+const OF_ANOTHER_TYPE = ["text/plain", "text/xml", "application/octet-stream"].map((type) => raw("{}", type));
+const padding = "x".repeat(17 * 1024);
+for (const [what, status, error, bodies] of [
+  ["can't be read", 400, "body_malformed", UNREADABLE],
+  ["is of another type", 415, "media_type_unsupported", OF_ANOTHER_TYPE],
+  ["is too large", 413, "body_too_large", [{ data: { padding } }, { form: { padding } }, { multipart: { padding } }]],
+] as const) {
+  test(`a body that ${what} is refused everywhere`, async ({ newPerson }) => {
+    const { client, profile } = await newPerson();
+    for (const body of bodies) {
+      for (const path of [SEND_CODE, NOBODYS]) await expectRefusal(client.post(path, body), status, error);
+      await expectRefusal(client.put(profile, body), status, error);
+    }
+  });
+}
+
+test("other verbs are told which ones there are", async ({ request, phone }) => {
+  for (const [path, has, lacks] of [
+    [SEND_CODE, ["POST"], ["GET", "PUT", "PATCH", "DELETE"]],
+    [NOBODYS, ["POST"], ["GET", "PUT", "PATCH", "DELETE"]],
+    [profileOf(phone), ["GET", "PUT"], ["POST", "PATCH", "DELETE"]],
+  ] as const) {
+    const options = await request.fetch(path, { method: "OPTIONS" });
+    expect(options.status()).toBe(204);
+    for (const method of lacks) {
+      const answer = await expectRefusal(request.fetch(path, { method }), 405, "method_not_allowed", method);
+      for (const { allow } of [answer.headers(), options.headers()]) {
+        expect(allow?.split(/, */)).toEqual(expect.arrayContaining([...has]));
+        expect(allow?.split(/, */)).not.toContain(method);
+      }
+    }
+  }
+});
+
+test("a code works once, for one phone", async ({ newCaller, newClient, phone: nobodys }) => {
+  const [{ client, phone, code }, stranger] = [await newCaller(), await newClient()];
+  await expectCode(register(client, phone, wrong(code)), "wrong");
+  await expectCode(register(client, nobodys, code), "not_requested");
+  await expectCreated(register(client, phone, code));
+  await expectNoCode(register(stranger, phone, code));
+  expect((await stranger.storageState()).cookies).toEqual([]);
+});
+
+test("a number that has an account is taken, however spelled", async ({ newPerson, request, tokenOf, phone }) => {
+  const person = await newPerson();
+  // Another API has accounts, too.
+  await tokenOf({ phone });
+  for (const taken of [person.phone, phone]) {
+    const answer = await expectTaken(sendCode(request, taken));
+    expect(answer.headers()["sarafan-code-length"]).toBeUndefined();
+    await expectTaken(sendCode(request, spell(taken, "8 ($1) $2-$3-$4")));
+  }
+});
+
+test("only the right code tells that a number is taken now", async ({ newCaller, newClient, newPerson, codeFor }) => {
+  const [{ client, phone, code }, browser, inviter] = [await newCaller(), await newClient(), await newPerson()];
+  await browser.post("/api/v1/login/", { data: { phone_number: phone } });
+  const browsers = await codeFor(phone);
+  // A code that was asked for in a browser is good in that browser only.
+  if (browsers !== code) await expectCode(register(client, phone, browsers), "wrong");
+  expect((await browser.post("/api/v1/create_user/", { data: { verification_code: browsers } })).status()).toBe(200);
+  await expectCode(register(client, phone, wrong(code)), "wrong");
+  await expectTaken(register(client, phone, code, by(inviter.inviteCode)));
+  expect((await client.storageState()).cookies).toEqual([]);
+  expect(await comersBy(inviter)).toEqual([]);
+});
+
+test("of 10 parallel registrations one succeeds", async ({ newCaller, newPerson }) => {
+  const [{ client, phone, code }, inviter] = [await newCaller(), await newPerson()];
+  const sent = Array.from({ length: 10 }, () => register(client, phone, code, by(inviter.inviteCode)));
+  const answers = await Promise.all(sent);
+  expect(answers.map((answer) => answer.status()).sort()).toEqual([201, ...Array(9).fill(400)]);
+  expect(await comersBy(inviter)).toEqual([printed(phone)]);
+});
+
+test("there are three tries, and a wait before the next code", async ({ newCaller, startServer }) => {
+  const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3 });
+  const { client, phone, code } = await newCaller(server);
+  const early = await expectRefusal(sendCode(client, phone), 429, "resend_too_early");
+  expect(early.headers()["retry-after"]).toMatch(/^([1-9]|[1-5]\d|60)$/);
+  expect(early.headers()["sarafan-code-length"]).toBeUndefined();
+  for (const typed of ["123", "abcd", "12a4", true]) {
+    await expectInvalid(register(client, phone, typed), { code: MALFORMED });
+    await expectInvite(register(client, phone, wrong(code), by("7Z7Z7Z")), "unknown");
+  }
+  for (let tries = 3; tries > 0; tries--) await expectCode(register(client, phone, wrong(code)), "wrong");
+  for (const typed of [code, wrong(code)]) await expectCode(register(client, phone, typed), "spent");
+});
+
+test("an old code is no good, and outside the demonstration none is shown", async ({ newCaller, startServer }) => {
+  const server = await startServer({ CODE_TTL_S: 1, REVEAL_CODES: false });
+  const { client, phone, code } = await newCaller(server);
+  const guess = async () => (await register(client, phone, wrong(code))).headers()["sarafan-error"];
+  await expect.poll(guess).toBe("code_expired");
+  await expectCode(register(client, phone, code), "expired");
+  const sent = await expectAnswer(sendCode(client, phone), 200, { detail: "Code sent" });
+  expect(sent.headers()["sarafan-code-length"]).toBe(String((await server.codeFor(phone)).length));
+});
+
+test("who has an account is told a few times an hour", async ({ newPerson, newClient, freshPhone, startServer }) => {
+  const limits = { TAKEN_ANSWERS_PER_IP_PER_HOUR: 2, TAKEN_ANSWERS_PER_HOUR: 5 };
+  const server = await startServer({ ...limits, TRUSTED_PROXIES: 1 });
+  const { phone } = await newPerson(server);
+  const at = (address: string) => newClient({ url: server.url, headers: { "x-forwarded-for": address } });
+  const [anna, boris] = [await at("203.0.113.1"), await at("203.0.113.2")];
+  const [carl, dora] = [await at("203.0.113.3"), await at("203.0.113.4")];
+  async function expectSpent(client: APIRequestContext) {
+    for (const asked of [phone, freshPhone()]) {
+      const answer = await expectRefusal(sendCode(client, asked), 429, "budget_spent");
+      expect(Number(answer.headers()["retry-after"])).toBeGreaterThan(0);
+      expect(Number(answer.headers()["retry-after"])).toBeLessThanOrEqual(3600);
+    }
+  }
+  const answers = await Promise.all(Array.from({ length: 8 }, () => sendCode(anna, phone)));
+  expect(answers.map((answer) => answer.status()).sort()).toEqual([400, 400, ...Array(6).fill(429)]);
+  await expectSpent(anna);
+  // Somebody else is told, and what is told to nobody counts for nobody. Who came by a proxy is shown no code.
+  await expectAnswer(sendCode(boris, freshPhone()), 200, { detail: "Code sent" });
+  for (let told = 2; told > 0; told--) await expectTaken(sendCode(boris, phone));
+  await expectSpent(boris);
+  await expectTaken(sendCode(carl, phone));
+  for (const client of [carl, dora]) await expectSpent(client);
+});
+
+test("a profile is for whoever is logged in", async ({ newPerson, newClient, phone }) => {
+  const [anna, stranger] = [await newPerson(), await newClient()];
+  const words = new Set<string>();
+  for (const path of [anna.profile, profileOf(phone), profileOf("abc")]) {
+    for (const method of ["GET", "PUT"]) {
+      const data = method === "PUT" ? { invite: anna.inviteCode } : undefined;
+      const answer = await expectRefusal(stranger.fetch(path, { method, data }), 401, "credentials_missing", path);
+      expect(answer.headers()["www-authenticate"]).toBe("Bearer");
+      words.add(await answer.text());
+      // Where there is an Authorization header, a good cookie beside it says nothing.
+      const headers = { authorization: "Bearer nonsense" };
+      const refused = await expectRefusal(anna.client.fetch(path, { method, headers, data }), 401, "token_invalid");
+      expect(refused.headers()["www-authenticate"]).toBe('Bearer error="invalid_token"');
+    }
+  }
+  expect(words.size).toBe(1);
+  const headers = { cookie: "sarafan-session=eyJhbGciOiJub25lIn0.e30." };
+  expect((await stranger.get(anna.profile, { headers })).status()).toBe(401);
+  expect([(await stranger.head(anna.profile)).status(), (await anna.client.head(anna.profile)).status()]).toEqual([
+    401, 200,
+  ]);
+});
+
+test("somebody else's profile is like one that does not exist", async ({ newPerson, tokenOf, phone }) => {
+  const [anna, boris, inviter] = [await newPerson(), await newPerson(), await newPerson()];
+  const data = { invite: inviter.inviteCode, phone_number: boris.phone };
+  const asked = `${anna.profile}?phone_number=${encodeURIComponent(boris.phone)}`;
+  for (const path of [anna.profile, profileOf(phone), profileOf("abc"), asked]) {
+    for (const sent of [boris.client.get(path), boris.client.put(path, { data })]) {
+      await expectAnswer(sent, 404, NOT_FOUND, "account_unknown", path);
+    }
+  }
+  const headers = await tokenOf(boris);
+  await expectAnswer(anna.client.get(anna.profile, { headers }), 404, NOT_FOUND, "account_unknown");
+  expect(await comersBy(inviter)).toEqual([]);
+  // The body has no say in whose profile it is.
+  const own = { data: { invite: inviter.inviteCode, phone_number: anna.phone } };
+  await expectAnswer(boris.client.put(boris.profile, own), 200, activatedBy(boris.phone));
+  expect(await comersBy(inviter)).toEqual([printed(boris.phone)]);
+});
+
+test("a page of another site can't use or set a cookie", async ({ newPerson, newClient, tokenOf, phone, codeFor }) => {
+  const [anna, inviter, client] = [await newPerson(), await newPerson(), await newClient()];
+  const data = { invite: inviter.inviteCode };
+  for (const headers of [
+    ...["https://evil.example", "null"].map((origin) => ({ origin })),
+    { "sec-fetch-site": "cross-site" },
+  ] as Record<string, string>[]) {
+    for (const asker of [client, anna.client]) expect((await sendCode(asker, phone, headers)).status()).toBe(200);
+    const code = await codeFor(phone);
+    for (const sent of [
+      register(client, phone, code, NOBODYS, headers),
+      anna.client.put(anna.profile, { headers, data }),
+    ]) {
+      const answer = await expectRefusal(sent, 403, "origin_foreign", JSON.stringify(headers));
+      expect(answer.headers()["set-cookie"]).toBeUndefined();
+    }
+    expect((await anna.client.get(anna.profile, { headers })).status()).toBe(200);
+  }
+  expect((await read(anna)).profile).toMatchObject({ invite: null });
+  const headers = { ...(await tokenOf(anna)), origin: "https://evil.example" };
+  await expectAnswer(client.put(anna.profile, { headers, data }), 200, activatedBy(anna.phone));
+});
+
+test("a page of ours may register somebody", async ({ newCaller, server }) => {
+  const { client, phone, code } = await newCaller();
+  await expectCreated(register(client, phone, code, NOBODYS, { origin: server.url }));
+});
+
+test("a code is activated as it was heard, once and for good", async ({ newPerson }) => {
+  const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
+  for (const code of ["7Z7Z7Z", "AAAAAA", "000000", "UUUUUU", "жжжжжж", 123456]) {
+    await expectInvite(activate(boris, code), "unknown", String(code));
+  }
+  for (const shapeless of ["ABC", "ABCDEF7", 12]) {
+    const answer = await activate(boris, shapeless);
+    expect([answer.status(), await answer.json()], String(shapeless)).toEqual([400, INVALID_INVITE]);
+  }
+  await expectInvite(activate(boris, boris.inviteCode), "own");
+  expect((await read(boris)).profile).toMatchObject({ invite: null, is_active: false });
+  const heard = `${anna.inviteCode.slice(0, 3)}-${anna.inviteCode.slice(3)}`.toLowerCase().replaceAll("0", "О");
+  await expectAnswer(activate(boris, heard), 200, activatedBy(boris.phone));
+  for (const code of [anna.inviteCode, carl.inviteCode, boris.inviteCode, "7Z7Z7Z"]) {
+    await expectAnswer(activate(boris, code), 400, ALREADY, "invite_already_activated");
+  }
+  expect((await read(boris)).profile).toMatchObject({ invite: anna.inviteCode, is_active: true });
+  // Nobody comes by somebody who came by them, however far away.
+  await expectInvite(activate(anna, boris.inviteCode), "circular");
+  await activate(carl, boris.inviteCode);
+  await expectInvite(activate(anna, carl.inviteCode), "circular");
+  expect(await comersBy(anna)).toEqual([printed(boris.phone)]);
+});
+
+test("the newest come first, and a long list leads on", async ({ newPerson, newCaller, startServer }) => {
+  const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
+  const { client, phone, profile, inviteCode } = await newPerson(server);
+  const came: string[] = [];
+  while (came.length < 5) {
+    const comer = await newCaller(server);
+    await expectCreated(register(comer.client, comer.phone, comer.code, by(inviteCode)));
+    came.unshift(printed(comer.phone));
+    expect("link" in (await client.get(profile)).headers(), `${came.length} came`).toBe(came.length > 2);
+  }
+  const pages: string[][] = [];
+  for (let next: string | undefined = profile; next; ) {
+    const answer: APIResponse = await client.get(next);
+    const { profile: own, duplicate_user_invite } = await answer.json();
+    expect(own).toEqual({ phone_number: printed(phone), self_invite: inviteCode, invite: null, is_active: false });
+    pages.push(duplicate_user_invite);
+    const { link = "" } = answer.headers();
+    next = /^<([^>]+)>; rel="next"$/.exec(link)?.[1];
+    expect(next ?? "").toMatch(link && new RegExp(`^${server.url}/api/verification_phone/profile/.+[?&]cursor=`));
+  }
+  expect(pages).toEqual([came.slice(0, 2), came.slice(2, 4), came.slice(4)]);
+  await expectInvalid(client.get(`${profile}?cursor=x`), { cursor: MALFORMED });
+});
