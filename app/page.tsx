@@ -48,6 +48,11 @@ export default async function HomePage() {
           <InviteForm />
         </section>
       )}
+      <p className="mt-20 text-small">
+        <Link className="link text-soft" href="/docs" prefetch={false}>
+          {t("api")}
+        </Link>
+      </p>
     </>
   );
 }

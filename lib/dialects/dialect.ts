@@ -108,7 +108,11 @@ export type Address = Record<Verb | "OPTIONS", Handler> & {
   dialect: Dialect;
   path: string;
   endpoints: Partial<Record<Verb, Endpoint>>;
+  /** Its place in the order in which addresses were declared, which is that of the dialect's document. */
+  order: number;
 };
+
+let declared = 0;
 
 /**
  * An address of a dialect, `{…}` in its path where something stands that differs, and its verbs. The other verbs answer
@@ -138,6 +142,7 @@ export function address<const Path extends string>(
     dialect,
     path,
     endpoints,
+    order: declared++,
   };
 }
 

@@ -111,7 +111,12 @@ export const profile = address(dialect, "/api/profile/", (endpoint) => ({
   POST: endpoint({
     summary: "Активирует чужой инвайт-код, один раз и навсегда",
     who: "account",
-    input: { invite_code: z.string().nullish() },
+    input: {
+      invite_code: z
+        .string()
+        .meta({ examples: ["7K4M2P"] })
+        .nullish(),
+    },
     answer: { body: z.object({ message: z.string() }) },
     run: async ({ input: { invite_code: typed }, session }) => {
       if (!typed?.trim()) return fail({ name: "field_invalid" });

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { SESSION_COOKIE } from "@/lib/auth/nextauth";
 import { publicKeys } from "@/lib/auth/tokens";
+import { Email } from "@/lib/core/email";
+import { OneTimeCode } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
 import { env } from "@/lib/env";
 import {
   type Address,
@@ -14,6 +17,8 @@ import {
   reply,
   type Verb,
 } from "./dialect";
+import { SentInviteCode } from "./fields";
+import { collectRequests, type OpenApi } from "./postman";
 import { ENGLISH, FIELD_REQUIRED } from "./words";
 
 type JsonObject = { [name: string]: Json };
@@ -37,8 +42,18 @@ export const openapi = address(dialect, "/api/openapi.json", (endpoint) => ({
   GET: endpoint({
     summary: "This document",
     who: "anybody",
-    answer: { body: z.record(z.string(), z.json()) },
+    answer: { body: z.looseObject({ openapi: z.string() }) },
     run: async () => reply(describeApis(), CACHED),
+    failures: {},
+  }),
+}));
+
+export const postman = address(dialect, "/api/postman.json", (endpoint) => ({
+  GET: endpoint({
+    summary: "This document as a Postman collection",
+    who: "anybody",
+    answer: { body: z.looseObject({ info: z.looseObject({ name: z.string() }) }) },
+    run: async () => reply(collectRequests(describeApis(), env.APP_URL), CACHED),
     failures: {},
   }),
 }));
@@ -47,16 +62,16 @@ export const keys = address(dialect, "/.well-known/jwks.json", (endpoint) => ({
   GET: endpoint({
     summary: "The public keys that access tokens can be verified with (RFC 7517)",
     who: "anybody",
-    answer: { body: z.object({ keys: z.array(z.record(z.string(), z.json())) }) },
-    run: async () => reply((await publicKeys()) as { keys: Record<string, string>[] }, CACHED),
+    answer: { body: z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) }) },
+    run: async () => reply(await publicKeys(), CACHED),
     failures: {},
   }),
 }));
 
 /** Everything that the public APIs serve, as an OpenAPI 3.1 document, made of what serves it. */
-export function describeApis(): JsonObject {
+export function describeApis(): OpenApi & Record<string, unknown> & { openapi: string } {
   const served = Object.values(modules).flatMap((module) => Object.values(module).filter(isAddress));
-  const addresses = [...served, openapi, keys];
+  const addresses = [...served, openapi, postman, keys].sort((one, other) => one.order - other.order);
   const dialects = [...new Set(addresses.map(({ dialect }) => dialect))];
   return {
     openapi: "3.1.1",
@@ -99,7 +114,7 @@ function describeAddress({ dialect, path, endpoints }: Address): JsonObject {
 function describeEndpoint(dialect: Dialect, path: string, verb: Verb, endpoint: Endpoint): JsonObject {
   const query = schemaOf(endpoint.query, "input");
   return {
-    operationId: [dialect.title, verb.toLowerCase(), ...(path.match(/\w+/g) ?? []).slice(1)].join("_"),
+    operationId: [verb.toLowerCase(), ...(path.match(/[a-z0-9]+/g) ?? [])].join("-"),
     tags: [dialect.title],
     summary: endpoint.summary,
     security: endpoint.who === "account" ? [{ session: [] }, { bearer: [] }] : [],
@@ -187,7 +202,22 @@ function describeErrors(wordings: { name: string; status: number; body: Json }[]
   };
 }
 
+/** What somebody may type for the values of the core; their schemas end in a transform, which keeps no example. */
+const EXAMPLES = new Map<unknown, string>([
+  [Phone, "+79450000001"],
+  [Email, "anna@example.com"],
+  [OneTimeCode, "1234"],
+  [SentInviteCode, "7K4M2P"],
+]);
+
 function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonObject {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: "any",
+    override: ({ zodSchema, jsonSchema }) => {
+      const example = EXAMPLES.get(zodSchema);
+      if (example && io === "input") jsonSchema.examples = [example];
+    },
+  });
   return rest as JsonObject;
 }

@@ -1,0 +1,31 @@
+import type { Metadata } from "next";
+import { getTranslations } from "next-intl/server";
+import { ApiReference } from "@/components/api-reference";
+
+const DOCUMENT = "/api/openapi.json";
+
+export async function generateMetadata(): Promise<Metadata> {
+  const t = await getTranslations("reference");
+  return { title: t("title") };
+}
+
+export default async function ReferencePage() {
+  const t = await getTranslations("reference");
+  return (
+    <>
+      <h1>{t("title")}</h1>
+      <p className="mt-5 max-w-[680px] text-large text-soft">{t("lead")}</p>
+      <p className="mt-3 max-w-[680px] text-soft">{t("real")}</p>
+      <p className="mt-2 mb-8">
+        {/* A plain link: it leads to a file, which the router knows nothing of. */}
+        <a className="link" href={DOCUMENT}>
+          {t("document")}
+        </a>
+      </p>
+      <noscript>
+        <p>{t("noScript")}</p>
+      </noscript>
+      <ApiReference failed={t("failed")} loading={t("loading")} url={DOCUMENT} />
+    </>
+  );
+}
