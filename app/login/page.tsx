@@ -6,7 +6,7 @@ import { cache } from "react";
 import { Countdown } from "@/components/countdown";
 import { FieldError } from "@/components/field-error";
 import { Focused } from "@/components/focused";
-import { MaskedPhone } from "@/components/masked-phone";
+import { MaskedIdentity } from "@/components/masked-identity";
 import { Notice } from "@/components/notice";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
@@ -128,7 +128,9 @@ async function InvitationNotice({ invite }: { invite: Invite }) {
   return (
     <div className="mb-8">
       <Notice>
-        <p className="font-semibold">{t.rich("invitation", { phone: () => <MaskedPhone phone={invite.inviter} /> })}</p>
+        <p className="font-semibold">
+          {t.rich("invitation", { phone: () => <MaskedIdentity masked={invite.inviter} /> })}
+        </p>
         <p>{t("invitationCode", { code: invite.code })}</p>
         <form action={dropInvitation}>
           <button className="link" type="submit">

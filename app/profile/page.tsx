@@ -6,7 +6,7 @@ import type { ReactNode } from "react";
 import { CopyButton } from "@/components/copy-button";
 import { Focused } from "@/components/focused";
 import { Growth } from "@/components/growth";
-import { MaskedPhone } from "@/components/masked-phone";
+import { MaskedIdentity } from "@/components/masked-identity";
 import { Moment } from "@/components/moment";
 import { Notice } from "@/components/notice";
 import { QrCode } from "@/components/qr-code";
@@ -73,7 +73,7 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
 
 async function Welcome({ inviter }: { inviter: string }) {
   const t = await getTranslations("profile");
-  return <Done>{t.rich("activatedNow", { phone: () => <MaskedPhone phone={inviter} /> })}</Done>;
+  return <Done>{t.rich("activatedNow", { phone: () => <MaskedIdentity masked={inviter} /> })}</Done>;
 }
 
 /** What became of the last step. */
@@ -219,7 +219,7 @@ async function Referrals({
               // biome-ignore lint/suspicious/noArrayIndexKey: a key goes to the browser, so it is neither phone nor account.
               <li className="flex flex-wrap justify-between gap-x-4 border-b border-line py-3.5" key={at}>
                 <span className="tabular-nums">
-                  {areNumbersShown && phone ? formatPhone(phone) : <MaskedPhone phone={masked} />}
+                  {areNumbersShown && phone ? formatPhone(phone) : <MaskedIdentity masked={masked} />}
                 </span>
                 <span className="text-soft">
                   <Moment at={activatedAt} locale={locale} now={now} timeZone={timeZone} />
@@ -260,7 +260,7 @@ async function Activated({ activated }: { activated: NonNullable<Profile["activa
       <h2 className="font-semibold text-small text-soft tracking-normal" id="activation">
         {inviter ? (
           <>
-            {t("cameBy")} <MaskedPhone phone={inviter} />
+            {t("cameBy")} <MaskedIdentity masked={inviter} />
           </>
         ) : (
           t("cameByGone")

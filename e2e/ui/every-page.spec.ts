@@ -2,7 +2,17 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { BrowserContext, Page } from "playwright/test";
 import { expect, test } from "../fixtures";
-import { acceptInvitation, askForCode, enterCode, logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
+import {
+  acceptInvitation,
+  askForCode,
+  askForMailCode,
+  enterCode,
+  logIn,
+  logOut,
+  readInviteCode,
+  signUp,
+  wrongCode,
+} from "./journeys";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -53,6 +63,10 @@ async function visitEveryPage(
   await expect(page.getByText("В коде приглашения шесть знаков")).toBeVisible();
   await look(page, "malformed code");
 
+  await page.goto("/docs");
+  await expect(page.locator(".opblock").first()).toBeVisible();
+  await look(page, "reference");
+
   await visit("/login", "login");
   await page.getByLabel("Номер телефона").fill("12");
   await page.getByRole("button", { name: "Получить код" }).click();
@@ -101,6 +115,27 @@ async function visitEveryPage(
   );
   await other.context().close();
   await visit(`/i/${inviteCode}`, "activate");
+  await page.goto("/profile");
+  await logOut(page);
+
+  await visit("/login?by=email", "login by mail");
+  const [phone, email] = [freshPhone(), `everypage${freshPhone().slice(1)}@example.com`];
+  await page.getByLabel("Электронная почта").fill("anna");
+  await page.getByLabel("Номер телефона").fill("12");
+  await page.getByRole("button", { name: "Получить код" }).click();
+  await expect(page.getByText("не похоже на адрес")).toBeVisible();
+  await look(page, "login by mail, wrong address and number");
+  await askForMailCode(page, { email, phone });
+  await look(page, "code by mail");
+  await enterCode(page, await codeFor(email));
+  await readInviteCode(page);
+  await look(page, "profile, phone not proven");
+  await visit("/profile/phone", "prove the phone");
+  await page.getByRole("button", { name: "Отправить коды" }).click();
+  await expect(page.getByLabel("Код из письма")).toBeVisible();
+  await page.getByRole("button", { name: "Подтвердить" }).click();
+  await expect(page.getByText("Введите код.").first()).toBeVisible();
+  await look(page, "prove the phone, codes missing");
 }
 
 for (const colorScheme of ["light", "dark"] as const) {

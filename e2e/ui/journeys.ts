@@ -15,6 +15,12 @@ export async function askForCode(page: Page, phone: string): Promise<void> {
   await expect(page.getByLabel("Код из сообщения")).toBeVisible();
 }
 
+/** The same by mail: the mailbox gets the code, the phone is named only. */
+export async function askForMailCode(page: Page, { email, phone }: { email: string; phone: string }): Promise<void> {
+  await page.getByLabel("Электронная почта").fill(email);
+  await askForCode(page, phone);
+}
+
 /** Opens somebody's invitation and takes it along to the login. */
 export async function acceptInvitation(page: Page, inviteCode: string, url = ""): Promise<void> {
   await page.goto(`${url}/i/${inviteCode}`);

@@ -3,7 +3,7 @@ import Link from "next/link";
 import { notFound, redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { cache } from "react";
-import { MaskedPhone } from "@/components/masked-phone";
+import { MaskedIdentity } from "@/components/masked-identity";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { Ticket, TicketCode } from "@/components/ticket";
@@ -83,7 +83,7 @@ async function Invited({ invite }: { invite: Invite }) {
   const t = await getTranslations("invitation");
   return (
     <Sheet>
-      <h1>{t.rich("from", { phone: () => <MaskedPhone phone={invite.inviter} /> })}</h1>
+      <h1>{t.rich("from", { phone: () => <MaskedIdentity masked={invite.inviter} /> })}</h1>
       <p className="mt-4 mb-8 text-soft">{t("lead")}</p>
       <InviteTicket action={acceptInvitation} code={invite.code} submit={t("accept")} />
     </Sheet>
@@ -96,7 +96,7 @@ async function Asked({ invite }: { invite: Invite }) {
     <Sheet>
       <h1>{t("confirmTitle")}</h1>
       <p className="mt-4 mb-8">
-        {t.rich("confirmFrom", { phone: () => <MaskedPhone phone={invite.inviter} /> })} {t("confirmLead")}
+        {t.rich("confirmFrom", { phone: () => <MaskedIdentity masked={invite.inviter} /> })} {t("confirmLead")}
       </p>
       <InviteTicket action={activateInvitation} code={invite.code} submit={t("activate")} />
       <p className="mt-4">

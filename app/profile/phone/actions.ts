@@ -9,7 +9,7 @@ import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
 type CodeError = "missing" | "wrong" | "dead";
 
 /** What is wrong with either code, and how many times in a row. The codes themselves are typed anew. */
-export type ProofFormState = { email?: CodeError; phone?: CodeError; form?: "taken"; attempt: number } | null;
+export type ProofFormState = { email?: CodeError; phone?: CodeError; attempt: number } | null;
 
 const PAGE = "/profile/phone?step=codes";
 
@@ -47,7 +47,7 @@ export async function enterProofCodes(state: ProofFormState, form: FormData): Pr
     case "nothing_to_prove":
       return redirect("/profile", RedirectType.replace);
     case "phone_taken":
-      return { form: "taken", attempt };
+      return redirect("/profile/phone?taken=yes", RedirectType.replace);
     case "code_refused":
       return {
         ...(failure.email && { email: failure.email.name === "code_wrong" ? "wrong" : "dead" }),

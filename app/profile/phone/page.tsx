@@ -27,7 +27,7 @@ export default async function ProvePhonePage({ searchParams }: PageProps<"/profi
   if (!session) redirect("/login");
   const unproven = await getUnproven(session.userId);
   if (!unproven) redirect("/profile");
-  const [t, { sent }] = await Promise.all([getTranslations("provePhone"), searchParams]);
+  const [t, { sent, taken }] = await Promise.all([getTranslations("provePhone"), searchParams]);
   const asker = Asker.parse(session.id);
   const statuses = await Promise.all([
     getCodeStatus(phoneProofCode(unproven.email, asker)),
@@ -44,6 +44,11 @@ export default async function ProvePhonePage({ searchParams }: PageProps<"/profi
           <FieldError id="not-sent">{t("notSent")}</FieldError>
         </div>
       )}
+      {taken === "yes" && (
+        <div className="mb-6">
+          <FieldError id="taken">{t("taken")}</FieldError>
+        </div>
+      )}
       {areSent && (
         <ProofForm
           action={enterProofCodes}
@@ -54,7 +59,7 @@ export default async function ProvePhonePage({ searchParams }: PageProps<"/profi
             submit: t("submit"),
             pending: t("checking"),
             offline: t("offline"),
-            errors: { missing: t("missing"), wrong: t("wrong"), dead: t("dead"), taken: t("taken") },
+            errors: { missing: t("missing"), wrong: t("wrong"), dead: t("dead") },
           }}
         />
       )}

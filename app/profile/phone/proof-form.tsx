@@ -11,7 +11,7 @@ interface Words {
   submit: string;
   pending: string;
   offline: string;
-  errors: Record<"missing" | "wrong" | "dead" | "taken", string>;
+  errors: Record<"missing" | "wrong" | "dead", string>;
 }
 
 /** Asks for both codes, each in a field of its own. */
@@ -31,13 +31,6 @@ export function ProofForm({
   const first = fields.find(({ error }) => error)?.name ?? "email";
   return (
     <form action={formAction} noValidate>
-      {state?.form && (
-        <div className="mb-6">
-          <FieldError id="form-error" key={`error ${attempt}`}>
-            {words.errors[state.form]}
-          </FieldError>
-        </div>
-      )}
       {fields.map(({ name, label, error }) => (
         <div className="mb-5" key={name}>
           <label className="mb-2 block font-semibold text-small" htmlFor={name}>
