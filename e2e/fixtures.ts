@@ -99,10 +99,13 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
 let phonesMade = randomInt(100_000);
 
-/** Russia's numbers 945 are nobody's. Two digits tell the workers apart, five are counted up from a random start. */
+/**
+ * Russia's numbers 945 are nobody's. Two digits, 01 to 99, tell the workers apart, five are counted up from a random start;
+ * the numbers 945 00… are those of the documentation.
+ */
 function makePhone(workerIndex: number): string {
   phonesMade = (phonesMade + 1) % 100_000;
-  return `+7945${String(workerIndex % 100).padStart(2, "0")}${String(phonesMade).padStart(5, "0")}`;
+  return `+7945${String((workerIndex % 99) + 1).padStart(2, "0")}${String(phonesMade).padStart(5, "0")}`;
 }
 
 /** Starts a server and resolves when it answers; `remove` ends it and deletes its data. */

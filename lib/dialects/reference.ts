@@ -71,7 +71,7 @@ export const keys = address(dialect, "/.well-known/jwks.json", (endpoint) => ({
 /** Everything that the public APIs serve, as an OpenAPI 3.1 document, made of what serves it. */
 export function describeApis(): OpenApi & Record<string, unknown> & { openapi: string } {
   const served = Object.values(modules).flatMap((module) => Object.values(module).filter(isAddress));
-  const addresses = [...served, openapi, postman, keys].sort((one, other) => one.order - other.order);
+  const addresses = [...served, openapi, postman, keys].sort(inOrder);
   const dialects = [...new Set(addresses.map(({ dialect }) => dialect))];
   return {
     openapi: "3.1.1",
@@ -91,6 +91,11 @@ export function describeApis(): OpenApi & Record<string, unknown> & { openapi: s
       },
     },
   };
+}
+
+/** By dialect, then as declared; which dialect was loaded first depends on who was asked first. */
+function inOrder(one: Address, other: Address): number {
+  return one.dialect.title.localeCompare(other.dialect.title) || one.order - other.order;
 }
 
 function isAddress(value: unknown): value is Address {

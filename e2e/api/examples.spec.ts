@@ -1,0 +1,80 @@
+import { execFile, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { expect, type Server, test } from "../fixtures";
+
+const page = readFileSync("docs/api.md", "utf8");
+const hasCurl = spawnSync("curl", ["--version"]).status === 0;
+
+/** A command of the page, whom it sends a code to if anybody, and the answer that the page promises. */
+interface Example {
+  command: string;
+  answer: unknown;
+}
+
+/** The flows of the page, by their headings. */
+const flows = page
+  .split(/^### /m)
+  .slice(1)
+  .map((section) => ({
+    title: section.slice(0, section.indexOf("\n")),
+    examples: Array.from(
+      section.matchAll(/```sh\n([\s\S]+?)\n```\s+```json\n([\s\S]+?)\n```/g),
+      ([, command = "", answer = ""]): Example => ({ command, answer: JSON.parse(answer) }),
+    ),
+  }));
+
+/** What differs from run to run: codes, invite codes, ids, tokens and the server's address. */
+function expected(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(expected);
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [name, name === "id" ? expect.any(Number) : expected(inner)]),
+    );
+  }
+  if (typeof value !== "string") return value;
+  if (/^(\d{4}|[0-9A-Z]{6}|eyJ.*|http:.*)$/.test(value)) return expect.any(String);
+  return /9T3XBA/.test(value)
+    ? expect.stringMatching(new RegExp(`^${value.replace("9T3XBA", "[0-9A-Z]{6}")}$`))
+    : value;
+}
+
+/** Runs the command in a shell, as somebody would who has read the page, and returns what was answered. */
+async function run(command: string, server: Server, folder: string, variables: Record<string, string>) {
+  const own = command.replaceAll("localhost:3000", `localhost:${server.port}`);
+  const known = Object.entries(variables).map(([name, value]) => `${name}='${value}'\n`);
+  const { stdout } = await promisify(execFile)("sh", ["-euc", known.join("") + own], { cwd: folder });
+  return JSON.parse(stdout);
+}
+
+test("the page has a flow for each of the five APIs", () => {
+  expect(flows.map(({ examples }) => examples.length > 2)).toEqual([true, true, true, true, true]);
+});
+
+for (const { title, examples } of flows) {
+  test(`the commands of the page answer as it says: ${title}`, async ({ server, request, phone }) => {
+    test.skip(!hasCurl, "there is no curl here");
+    const folder = mkdtempSync(path.join(tmpdir(), "sarafan-examples-"));
+    await request.post("/api/verification_phone/send_code", { form: { phone_number: phone } });
+    const code = await server.codeFor(phone);
+    const inviter = await request.post("/api/verification_phone/invite_code", { form: { phone_number: phone, code } });
+    const variables: Record<string, string> = { INVITE: (await inviter.json()).invite };
+    let recipient = "";
+    try {
+      for (const { command, answer } of examples) {
+        if (command.includes("$CODE")) variables.CODE = await server.codeFor(recipient);
+        const answered = await run(command, server, folder, variables);
+        expect(answered, command).toEqual(expected(answer));
+        const [to = recipient] = command.match(/[\w.]+@[\w.]+/) ?? command.match(/\+?79450000\d{3}/) ?? [];
+        recipient = to.replace(/^7/, "+7");
+        for (const name of ["id", "access", "refresh"]) {
+          if (answered[name]) variables[name.toUpperCase()] = String(answered[name]);
+        }
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
