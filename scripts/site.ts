@@ -23,7 +23,7 @@ const SOURCES = [
   "package-lock.json",
 ];
 
-const isSource = (file: string) => !file.startsWith("lib/db/generated/") && !/\.test\.tsx?$/.test(file);
+const isSource = (file: string) => !file.startsWith("lib/db/generated/") && !/\.test(-d)?\.tsx?$/.test(file);
 
 /** Builds the site unless it has been built from these very sources. The stamp is taken off first and put on last. */
 export async function buildSite() {

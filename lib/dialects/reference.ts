@@ -24,7 +24,7 @@ import { ENGLISH, FIELD_REQUIRED } from "./words";
 type JsonObject = { [name: string]: Json };
 
 /** Every file beside this one: an API is described as soon as it is there. */
-const modules = import.meta.glob<Record<string, unknown>>(["./*.ts", "!./reference.ts", "!./*.test.ts"], {
+const modules = import.meta.glob<Record<string, unknown>>(["./*.ts", "!./reference.ts", "!./*.test-d.ts"], {
   eager: true,
 });
 
