@@ -18,7 +18,8 @@ const INVALID_TOKEN = refused(401, RUSSIAN.failures.token_invalid);
 
 const dialect: Dialect = {
   title: "bearer",
-  description: "Вход по телефону без cookie: телефон и код в теле, в ответ токены для заголовка Authorization.",
+  description:
+    "Login by phone without cookies: phone and code in the body, tokens for the Authorization header in the answer.",
   words: RUSSIAN,
   error: (detail) => ({ detail }),
 };
@@ -28,7 +29,7 @@ const Tokens = { access: z.string(), refresh: z.string() };
 
 export const requestCodeAddress = address(dialect, "/api/auth/request_code/", (endpoint) => ({
   POST: endpoint({
-    summary: "Отправляет код на телефон",
+    summary: "Sends a code to the phone",
     who: "anybody",
     input: { phone: Phone },
     answer: { body: z.object({ detail: z.string() }), headers: ["Sarafan-Code-Length"] },
@@ -46,7 +47,7 @@ export const requestCodeAddress = address(dialect, "/api/auth/request_code/", (e
 
 export const verifyCodeAddress = address(dialect, "/api/auth/verify_code/", (endpoint) => ({
   POST: endpoint({
-    summary: "Проверяет код и выдаёт токены",
+    summary: "Checks the code and issues tokens",
     who: "anybody",
     input: { phone: Phone, code: OneTimeCode },
     answer: { body: z.object({ phone_number: E164, invite_code: z.string(), ...Tokens }) },
@@ -68,7 +69,7 @@ export const verifyCodeAddress = address(dialect, "/api/auth/verify_code/", (end
 
 export const refreshToken = address(dialect, "/api/auth/refresh_token/", (endpoint) => ({
   POST: endpoint({
-    summary: "Меняет refresh-токен на новую пару; прежний после этого недействителен",
+    summary: "Exchanges the refresh token for a new pair; the old one is spent",
     who: "anybody",
     input: { refresh: z.string().meta({ examples: ["<refresh>"] }) },
     answer: { body: z.object(Tokens) },
@@ -84,7 +85,7 @@ export const refreshToken = address(dialect, "/api/auth/refresh_token/", (endpoi
 
 export const logout = address(dialect, "/api/auth/logout/", (endpoint) => ({
   POST: endpoint({
-    summary: "Завершает сессию: оба её токена сразу недействительны",
+    summary: "Ends the session; both of its tokens are worth nothing at once",
     who: "account",
     answer: { body: z.void() },
     run: async ({ session }) => {
@@ -97,7 +98,7 @@ export const logout = address(dialect, "/api/auth/logout/", (endpoint) => ({
 
 export const profileBack = address(dialect, "/api/profile_back/", (endpoint) => ({
   GET: endpoint({
-    summary: "Профиль того, кто спрашивает",
+    summary: "The caller's profile",
     who: "account",
     query: LIST_QUERY,
     answer: {
@@ -128,7 +129,7 @@ export const profileBack = address(dialect, "/api/profile_back/", (endpoint) => 
 
 export const activateInviteAddress = address(dialect, "/api/profile_back/activate_invite/", (endpoint) => ({
   POST: endpoint({
-    summary: "Активирует чужой инвайт-код, один раз и навсегда",
+    summary: "Activates somebody's invite code, once and for good",
     who: "account",
     input: { code: SentInviteCode },
     answer: { body: z.object({ detail: z.string() }) },

@@ -21,7 +21,8 @@ const NO_CREDENTIALS: EngineFailure[] = ["credentials_missing", "token_invalid"]
 
 const dialect: Dialect = {
   title: "enter",
-  description: "Вход по телефону в два шага, сессия в cookie. Телефоны — цифрами, без плюса.",
+  description:
+    "Login by phone in two steps, a session cookie from then on. Phones are printed as digits, without a plus.",
   words: RUSSIAN,
   error: (sentence, failure) => (NO_CREDENTIALS.includes(failure) ? { detail: sentence } : { error: sentence }),
 };
@@ -31,7 +32,7 @@ const digitsOf = (phone: Phone) => phone.slice(1);
 
 export const enterPhone = address(dialect, "/api/enter_phone/", (endpoint) => ({
   POST: endpoint({
-    summary: "Отправляет на телефон код подтверждения",
+    summary: "Sends a confirmation code to the phone",
     who: "anybody",
     cookies: true,
     input: { phone: Phone },
@@ -57,7 +58,7 @@ export const enterPhone = address(dialect, "/api/enter_phone/", (endpoint) => ({
 
 export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
   POST: endpoint({
-    summary: "Проверяет код и открывает сессию",
+    summary: "Checks the code and opens a session",
     who: "anybody",
     cookies: true,
     input: { verification_code: OneTimeCode },
@@ -81,7 +82,7 @@ export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
 
 export const profile = address(dialect, "/api/profile/", (endpoint) => ({
   GET: endpoint({
-    summary: "Профиль того, кто спрашивает",
+    summary: "The caller's profile",
     who: "account",
     query: LIST_QUERY,
     answer: {
@@ -109,7 +110,7 @@ export const profile = address(dialect, "/api/profile/", (endpoint) => ({
     failures: {},
   }),
   POST: endpoint({
-    summary: "Активирует чужой инвайт-код, один раз и навсегда",
+    summary: "Activates somebody's invite code, once and for good",
     who: "account",
     input: {
       invite_code: z

@@ -45,7 +45,8 @@ const TAKEN = {
 
 const dialect: Dialect = {
   title: "users",
-  description: "Вход кодом на почту, сессия в cookie; управление пользователями для администраторов (ADMIN_PHONES).",
+  description:
+    "Login by a code to the mailbox, a session cookie from then on; accounts for administrators (ADMIN_PHONES).",
   words: RUSSIAN,
   error: (detail) => ({ detail }),
 };
@@ -79,9 +80,9 @@ const LOGIN_PAGE = "/login?by=email";
 const INVITE_PAGE = "/profile#activation";
 
 export const authenticate = address(dialect, "/api/users/authenticate/", (endpoint) => ({
-  GET: leadTo(LOGIN_PAGE, "Ведёт на страницу входа по почте"),
+  GET: leadTo(LOGIN_PAGE, "Leads to the page for a login by mail"),
   POST: endpoint({
-    summary: "Без code отправляет код на почту, с ним — проверяет его и открывает сессию",
+    summary: "Sends a code to the mailbox; with the code, checks it and opens a session",
     who: "anybody",
     cookies: true,
     input: { phone: Phone, email: Email, code: OneTimeCode.optional() },
@@ -117,7 +118,7 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
 
 export const profile = address(dialect, "/api/users/profile/{id}", (endpoint) => ({
   GET: endpoint({
-    summary: "Свой профиль и те, кто активировал свой инвайт-код",
+    summary: "One's own profile, and who activated its invite code",
     who: "account",
     query: LIST_QUERY,
     answer: { body: UserProfile, headers: ["Link"] },
@@ -130,9 +131,9 @@ export const profile = address(dialect, "/api/users/profile/{id}", (endpoint) =>
 }));
 
 export const activateInviteCode = address(dialect, "/api/users/profile/activate_invite_code/", (endpoint) => ({
-  GET: leadTo(INVITE_PAGE, "Ведёт на страницу ввода инвайт-кода"),
+  GET: leadTo(INVITE_PAGE, "Leads to the page where an invite code is typed"),
   POST: endpoint({
-    summary: "Активирует чужой инвайт-код, один раз и навсегда",
+    summary: "Activates somebody's invite code, once and for good",
     who: "account",
     input: { invite_code: SentInviteCode },
     answer: { body: UserProfile, headers: ["Link"] },
@@ -151,7 +152,7 @@ export const activateInviteCode = address(dialect, "/api/users/profile/activate_
 
 export const users = address(dialect, "/api/users/", (endpoint) => ({
   GET: endpoint({
-    summary: "Все пользователи, новые сначала (администратор)",
+    summary: "All accounts, the newest first (administrators)",
     who: "account",
     query: { cursor: AccountCursor.optional(), limit: Limit.optional() },
     answer: {
@@ -168,7 +169,7 @@ export const users = address(dialect, "/api/users/", (endpoint) => ({
     failures: { not_administrator: NOT_ALLOWED },
   }),
   POST: endpoint({
-    summary: "Создаёт пользователя (администратор)",
+    summary: "Creates an account (administrators)",
     who: "account",
     input: { phone: Phone, email: Email.nullish() },
     answer: { status: 201, body: User },
@@ -191,7 +192,7 @@ const CHANGE_FAILURES = {
 
 export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
   GET: endpoint({
-    summary: "Пользователь: себя видит каждый, остальных — администратор",
+    summary: "An account: one's own, or any for administrators",
     who: "account",
     answer: { body: User },
     run: async ({ session, params }) => {
@@ -205,7 +206,7 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     failures: { account_unknown: NOT_FOUND },
   }),
   PUT: endpoint({
-    summary: "Заменяет данные пользователя целиком (администратор)",
+    summary: "Replaces phone and e-mail of an account (administrators)",
     who: "account",
     input: { phone: Phone, email: Email.nullable() },
     answer: { body: User },
@@ -213,7 +214,7 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     failures: CHANGE_FAILURES,
   }),
   PATCH: endpoint({
-    summary: "Меняет часть данных пользователя (администратор)",
+    summary: "Changes phone or e-mail of an account (administrators)",
     who: "account",
     input: { phone: Phone.optional(), email: Email.nullable().optional() },
     answer: { body: User },
@@ -221,7 +222,7 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     failures: CHANGE_FAILURES,
   }),
   DELETE: endpoint({
-    summary: "Удаляет аккаунт: любой — администратор, свой — вскоре после входа",
+    summary: "Deletes an account: one's own soon after a login, or any for administrators",
     who: "account",
     answer: { body: z.void() },
     run: async ({ session, params }) => {

@@ -30,7 +30,7 @@ const NOT_FOUND = refused(404, "Пользователь не найден");
 const dialect: Dialect = {
   title: "v1",
   description:
-    "Вход по телефону в три шага, сессия в cookie; redirect в ответе — следующий шаг. Формы браузера (Accept: text/html) вместо JSON получают 303 на страницу. Адреса без v1 (/api/create_user/, /api/auth_user/, /api/user_profile/…) ведут сюда же.",
+    "Login by phone in three steps, a session cookie from then on; `redirect` in an answer is the next step. Forms of a browser (`Accept: text/html`) are led to a page instead of JSON. The addresses without v1 (`/api/create_user/`, `/api/auth_user/`, `/api/user_profile/…`) are the same.",
   words: RUSSIAN,
   error: (error) => ({ error }),
 };
@@ -50,9 +50,9 @@ const CODE_PAGE = "/login?step=code";
 const PROFILE_PAGE = "/profile";
 
 export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
-  GET: leadTo(PHONE_PAGE, "Ведёт на страницу входа"),
+  GET: leadTo(PHONE_PAGE, "Leads to the login page"),
   POST: endpoint({
-    summary: "Отправляет на телефон код подтверждения",
+    summary: "Sends a confirmation code to the phone",
     who: "anybody",
     cookies: true,
     input: { phone_number: Phone },
@@ -70,9 +70,9 @@ export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
 }));
 
 export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) => ({
-  GET: leadTo(CODE_PAGE, "Ведёт на страницу ввода кода"),
+  GET: leadTo(CODE_PAGE, "Leads to the page where the code is typed"),
   POST: endpoint({
-    summary: "Проверяет код; аккаунт с этого момента существует",
+    summary: "Checks the code; the account exists from then on",
     who: "anybody",
     cookies: true,
     input: { verification_code: OneTimeCode },
@@ -97,9 +97,9 @@ export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) =>
 }));
 
 export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
-  GET: leadTo(CODE_PAGE, "Ведёт на страницу ввода кода"),
+  GET: leadTo(CODE_PAGE, "Leads to the page where the code is typed"),
   POST: endpoint({
-    summary: "Открывает сессию: по коду, проверенному шагом раньше, или по коду в теле",
+    summary: "Opens a session by the code that was checked in the step before, or by one in the body",
     who: "anybody",
     cookies: true,
     input: { verification_code: OneTimeCode.optional() },
@@ -128,7 +128,7 @@ export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
 
 export const userProfile = address(dialect, "/api/v1/user_profile/{phone_number}/", (endpoint) => ({
   GET: endpoint({
-    summary: "Свой профиль",
+    summary: "One's own profile",
     who: "account",
     query: LIST_QUERY,
     answer: { body: UserProfile, headers: ["Link"] },
@@ -140,7 +140,7 @@ export const userProfile = address(dialect, "/api/v1/user_profile/{phone_number}
     failures: { account_unknown: NOT_FOUND },
   }),
   PATCH: endpoint({
-    summary: "Активирует чужой инвайт-код, один раз и навсегда",
+    summary: "Activates somebody's invite code, once and for good",
     who: "account",
     input: { invite_code: SentInviteCode },
     answer: { body: UserProfile, headers: ["Link"] },

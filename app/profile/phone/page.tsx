@@ -34,11 +34,14 @@ export default async function ProvePhonePage({ searchParams }: PageProps<"/profi
     getCodeStatus(phoneProofCode(unproven.claimedPhone, asker)),
   ]);
   const areSent = statuses.every((status) => status && status.state !== "used");
-  const to = { email: unproven.email, phone: formatPhone(unproven.claimedPhone) };
+  const to = {
+    email: unproven.email,
+    phone: () => <span className="whitespace-nowrap">{formatPhone(unproven.claimedPhone)}</span>,
+  };
   return (
     <Sheet>
       <h1>{t("title")}</h1>
-      <p className="mt-3 mb-8 break-words text-soft">{areSent ? t("sent", to) : t("lead", to)}</p>
+      <p className="mt-3 mb-8 break-words text-soft">{areSent ? t.rich("sent", to) : t.rich("lead", to)}</p>
       {sent === "no" && (
         <div className="mb-6">
           <FieldError id="not-sent">{t("notSent")}</FieldError>
