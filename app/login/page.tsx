@@ -3,6 +3,7 @@ import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { cache } from "react";
+import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
 import { FieldError } from "@/components/field-error";
 import { Focused } from "@/components/focused";
@@ -281,23 +282,15 @@ async function Resend({
   isOnlyWay?: boolean;
 }) {
   const t = await getTranslations("login");
-  const button = (
-    <form action={resendCode} className="mt-4">
-      <IdentityFields identity={identity} />
-      <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOnlyWay}>
-        {t("resend")}
-      </SubmitButton>
-    </form>
-  );
-  if (waitMs === 0) return button;
   return (
-    <>
-      <p className="mt-5 text-small text-soft">
-        {t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}
-      </p>
-      {/* Without a script nothing counts down, so the button is there from the beginning. */}
-      <noscript>{button}</noscript>
-    </>
+    <AfterWait ms={waitMs} wait={t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}>
+      <form action={resendCode} className="mt-4">
+        <IdentityFields identity={identity} />
+        <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOnlyWay}>
+          {t("resend")}
+        </SubmitButton>
+      </form>
+    </AfterWait>
   );
 }
 

@@ -75,16 +75,9 @@ export function verifyCode(
 ): Promise<Result<Login, VerifyCodeFailure>>;
 export async function verifyCode(
   { code, invite = null, phone, asker }: PhoneLogin & { code: OneTimeCode; invite?: InviteCode | null },
-  { now = new Date(), drawInvite = drawInviteCode }: Options = {},
+  options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure>> {
-  const opened = await openAccount(phoneLoginCode({ phone, asker }), {
-    code,
-    invite,
-    now,
-    drawInvite,
-    identity: { phone },
-    spend: spendCode,
-  });
+  const opened = await openAccount(phoneLoginCode({ phone, asker }), { code, invite, identity: { phone } }, options);
   return opened.ok ? succeed({ ...opened.value, provenPhone: phone }) : opened;
 }
 
@@ -94,17 +87,15 @@ export async function verifyCode(
  */
 export async function proveCode(
   { code, phone, asker, next }: PhoneLogin & { code: OneTimeCode; next: Asker },
-  { now = new Date(), drawInvite = drawInviteCode }: Options = {},
+  options: Options = {},
 ): Promise<Result<null, CheckCodeFailure>> {
-  const opened = await openAccount(phoneLoginCode({ phone, asker }), {
-    code,
-    invite: null,
-    now,
-    drawInvite,
-    identity: { phone },
-    spend: (tx, right) =>
-      spendCode(tx, right, now, { asker: next, provenUntil: new Date(now.getTime() + PROOF_TTL_MS) }),
-  });
+  const leaveProof = (tx: Writer, right: RightCode, now: Date) =>
+    spendCode(tx, right, now, { asker: next, provenUntil: new Date(now.getTime() + PROOF_TTL_MS) });
+  const opened = await openAccount(
+    phoneLoginCode({ phone, asker }),
+    { code, invite: null, identity: { phone }, spend: leaveProof },
+    options,
+  );
   return opened.ok ? succeed(null) : opened;
 }
 
@@ -161,16 +152,9 @@ export async function requestRegistrationCode(
  */
 export async function register(
   { code, invite, phone, asker }: PhoneLogin & { code: OneTimeCode; invite: InviteCode | null },
-  { now = new Date(), drawInvite = drawInviteCode }: Options = {},
+  options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure | { name: "phone_taken" }>> {
-  const opened = await openAccount(registrationCode({ phone, asker }), {
-    code,
-    invite,
-    now,
-    drawInvite,
-    identity: { phone },
-    spend: spendCode,
-  });
+  const opened = await openAccount(registrationCode({ phone, asker }), { code, invite, identity: { phone } }, options);
   if (!opened.ok) return opened;
   if (!opened.value.created) return fail({ name: "phone_taken" });
   return succeed({ ...opened.value, provenPhone: phone });
@@ -205,16 +189,10 @@ export function verifyMailCode(
 ): Promise<Result<Login, VerifyCodeFailure>>;
 export async function verifyMailCode(
   { code, invite = null, email, phone, asker }: MailLogin & { code: OneTimeCode; invite?: InviteCode | null },
-  { now = new Date(), drawInvite = drawInviteCode }: Options = {},
+  options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure>> {
-  const opened = await openAccount(mailLoginCode({ email, asker }), {
-    code,
-    invite,
-    now,
-    drawInvite,
-    identity: { email, claimedPhone: phone },
-    spend: spendCode,
-  });
+  const identity = { email, claimedPhone: phone };
+  const opened = await openAccount(mailLoginCode({ email, asker }), { code, invite, identity }, options);
   return opened.ok ? succeed({ ...opened.value, provenPhone: null }) : opened;
 }
 
@@ -225,19 +203,23 @@ interface Opening<Invite> {
   identity: Identity;
   code: OneTimeCode;
   invite: Invite;
-  now: Date;
-  drawInvite: () => InviteCode;
-  spend: (tx: Writer, right: RightCode, now: Date) => Promise<boolean>;
+  /** Uses the code up, and says whether it was there. */
+  spend?: (tx: Writer, right: RightCode, now: Date) => Promise<boolean>;
 }
 
 type Opened<Failure extends { name: string }> = Promise<Result<{ userId: number; created: boolean }, Failure>>;
 
 /** Checks the code, then in one transaction uses it up and finds the account or makes it. */
-async function openAccount(owner: CodeOwner, opening: Opening<null>): Opened<CheckCodeFailure>;
-async function openAccount(owner: CodeOwner, opening: Opening<InviteCode | null>): Opened<VerifyCodeFailure>;
+async function openAccount(owner: CodeOwner, opening: Opening<null>, options: Options): Opened<CheckCodeFailure>;
 async function openAccount(
   owner: CodeOwner,
-  { identity, code, invite, now, drawInvite, spend }: Opening<InviteCode | null>,
+  opening: Opening<InviteCode | null>,
+  options: Options,
+): Opened<VerifyCodeFailure>;
+async function openAccount(
+  owner: CodeOwner,
+  { identity, code, invite, spend = spendCode }: Opening<InviteCode | null>,
+  { now = new Date(), drawInvite = drawInviteCode }: Options,
 ): Opened<VerifyCodeFailure> {
   if (invite && !(await findInviter(read, invite))) return fail({ name: "invite_unknown" });
 

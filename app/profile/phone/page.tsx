@@ -2,6 +2,7 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
+import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
 import { FieldError } from "@/components/field-error";
 import { Notice } from "@/components/notice";
@@ -83,21 +84,13 @@ export default async function ProvePhonePage({ searchParams }: PageProps<"/profi
 
 async function SendCodes({ isAgain, waitMs }: { isAgain: boolean; waitMs: number }) {
   const t = await getTranslations("provePhone");
-  const button = (
-    <form action={sendProofCodes} className="mt-4">
-      <SubmitButton offline={t("offline")} pending={t("sending")} quiet={isAgain}>
-        {isAgain ? t("resend") : t("send")}
-      </SubmitButton>
-    </form>
-  );
-  if (waitMs === 0) return button;
   return (
-    <>
-      <p className="mt-5 text-small text-soft">
-        {t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}
-      </p>
-      {/* Without a script nothing counts down, so the button is there from the beginning. */}
-      <noscript>{button}</noscript>
-    </>
+    <AfterWait ms={waitMs} wait={t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}>
+      <form action={sendProofCodes} className="mt-4">
+        <SubmitButton offline={t("offline")} pending={t("sending")} quiet={isAgain}>
+          {isAgain ? t("resend") : t("send")}
+        </SubmitButton>
+      </form>
+    </AfterWait>
   );
 }
