@@ -67,6 +67,7 @@ export function IdentityForm({
         autoFocus={first === "phone"}
         defaultValue={state?.typed.phone ?? phone}
         error={errors.phone ? words.errors[errors.phone] : null}
+        enterKeyHint="go"
         label={words.phone}
         name="phone"
         placeholder={placeholder}

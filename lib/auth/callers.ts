@@ -106,6 +106,14 @@ export function preferredLanguage<Language extends string>(
   return known.find((language) => language !== undefined) ?? languages.at(-1) ?? first;
 }
 
+/**
+ * Throws for a request that a page elsewhere had a browser send. Whoever answers requests refuses those first, in their own
+ * words; this is for what must not happen even where that was forgotten.
+ */
+export function assertOwnRequest(headers: Headers): void {
+  if (isForeignRequest({ method: "POST", headers })) throw new Error("a page elsewhere would log somebody in here");
+}
+
 const own = new URL(env.APP_URL);
 
 /** `APP_URL`'s origin, of which the machine's own names are one while `APP_URL` has one of them. */

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { cookies } from "next/headers";
+import { cookies, headers } from "next/headers";
 import { NextRequest } from "next/server";
 import NextAuth, { type AuthError, CredentialsSignin } from "next-auth";
 import Credentials from "next-auth/providers/credentials";
@@ -12,11 +12,12 @@ import { SESSION_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result } from "@/lib/core/result";
 import { checkSession, endSession, openSession, type Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
-import { isForeignRequest } from "./callers";
+import { assertOwnRequest, isForeignRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { readPendingLogin } from "./pending-login";
 import { unseal } from "./seals";
 
+/** The cookie of a browser that is logged in. */
 export const SESSION_COOKIE = cookieName("sarafan-session");
 /** NextAuth seals its token as `seal` does, with the cookie's name for a purpose. */
 const SESSION_SEAL = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
@@ -131,6 +132,7 @@ function atPublicAddress(request: NextRequest): NextRequest {
 export async function logIn<Failure extends { name: string }>(
   prove: () => Promise<Result<Login, Failure>>,
 ): Promise<Result<Login, Failure>> {
+  assertOwnRequest(await headers());
   const previous = await currentSession();
   let login: Result<Login, Failure> | undefined;
   const proveOnce = async () => {

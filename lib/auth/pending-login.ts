@@ -5,12 +5,11 @@ import { InviteCode } from "@/lib/core/invite-code";
 import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
+import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { seal, unseal } from "./seals";
 
-/**
- * A login under way, kept by the browser in a sealed cookie: who asks, for which phone, by whose invitation.
- */
+/** A login under way, kept by the browser in a sealed cookie: who asks, for which phone or mailbox, by whose invitation. */
 const PendingLogin = z.object({
   asker: Asker,
   /** The phone that wants to log in; a code was sent to it, or to `email`. */
@@ -32,6 +31,12 @@ export async function readPendingLogin(): Promise<PendingLogin | null> {
   return unseal(SEAL, (await cookies()).get(NAME)?.value);
 }
 
+/** The phone that a code for a login was sent to, and who asked for it; null when it was a mailbox, or none was. */
+export async function readPendingPhone(): Promise<{ phone: Phone; asker: Asker } | null> {
+  const { phone, email, asker } = (await readPendingLogin()) ?? {};
+  return phone && !email && asker ? { phone, asker } : null;
+}
+
 /** Keeps what is known of the login under way; `changes` go over what was kept. Only in actions and route handlers. */
 export async function updatePendingLogin(changes: Partial<Omit<PendingLogin, "asker">>): Promise<PendingLogin> {
   const kept = (await readPendingLogin()) ?? { ...NOTHING, asker: newAsker() };
@@ -39,8 +44,9 @@ export async function updatePendingLogin(changes: Partial<Omit<PendingLogin, "as
 }
 
 /** Gives the login under way to another asker; the name that the browser had before is worth nothing any more. */
-export async function handOverPendingLogin(pending: PendingLogin, next: Asker): Promise<void> {
-  await keep({ ...pending, asker: next });
+export async function handOverPendingLogin(next: Asker): Promise<void> {
+  const pending = await readPendingLogin();
+  await keep({ ...NOTHING, ...pending, asker: next });
 }
 
 /** The login is done. The browser stays the same asker: a code that another tab waits for is still good. */
@@ -48,11 +54,13 @@ export async function finishPendingLogin(): Promise<void> {
   await updatePendingLogin(NOTHING);
 }
 
+/** A name that nobody has asked in yet. */
 export const newAsker = () => Asker.parse(crypto.randomUUID());
 
 const NOTHING = { phone: null, email: null, invite: null, revealed: null };
 
 async function keep(pending: PendingLogin): Promise<PendingLogin> {
+  assertOwnRequest(await headers());
   (await cookies()).set(NAME, await seal(SEAL, pending), { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 });
   return pending;
 }

@@ -8,10 +8,11 @@ import {
   type SendingOptions,
   spendCode,
 } from "./challenges";
+import { retryOnCollision } from "./collisions";
 import type { Email } from "./email";
 import type { InviteCode } from "./invite-code";
 import { type Masked, maskIdentity } from "./masking";
-import type { Asker, CodeOwner, OneTimeCode, Recipient } from "./one-time-code";
+import { Asker, type CodeOwner, type OneTimeCode, type Recipient } from "./one-time-code";
 import type { Phone } from "./phone";
 import { RECENT_LOGIN_MS } from "./policy";
 import { fail, type Result, succeed } from "./result";
@@ -85,6 +86,17 @@ export function accountOf({ id, phone, claimedPhone, email, inviteCode, activati
   };
 }
 
+/** The phone that an account is known by: the one it has proven, else the one that it says is its own. */
+export function shownPhone<P extends string>({
+  phone,
+  claimedPhone,
+}: {
+  phone: P | null;
+  claimedPhone: P | null;
+}): P | null {
+  return phone ?? claimedPhone;
+}
+
 /** The account with this id, or null. */
 export async function getAccount(userId: number): Promise<Account | null> {
   const row = await read.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
@@ -113,7 +125,8 @@ export async function removeAccount(
   { userId, actorId, now }: { userId: number; actorId: number; now: Date },
 ): Promise<boolean> {
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
-  if (activation?.inviterId) {
+  const taken = await tx.activation.deleteMany({ where: { inviteeId: userId } });
+  if (activation?.inviterId && taken.count > 0) {
     await tx.user.update({ where: { id: activation.inviterId }, data: { referralCount: { decrement: 1 } } });
   }
   const { count } = await tx.user.deleteMany({ where: { id: userId } });
@@ -123,8 +136,8 @@ export async function removeAccount(
 }
 
 /** The code that the proof of a phone waits for; there are two, one to the mailbox and one to the phone. */
-export function phoneProofCode(recipient: Recipient, asker: Asker): CodeOwner {
-  return { recipient, purpose: "phone_proof", asker };
+export function phoneProofCode(recipient: Recipient, session: { id: string }): CodeOwner {
+  return { recipient, purpose: "phone_proof", asker: Asker.parse(session.id) };
 }
 
 /** An account by mail that still has a phone to prove. */
@@ -142,18 +155,17 @@ export async function getUnproven(userId: number): Promise<Unproven | null> {
 
 export type RequestPhoneProofFailure = RequestCodeFailure | { name: "nothing_to_prove" };
 
-/** Sends a code to the account's mailbox and one to the phone that it says is its own. */
+/** Sends a code to the account's mailbox, and when that was accepted one to the phone that it says is its own. */
 export async function requestPhoneProof(
-  { userId, asker }: { userId: number; asker: Asker },
+  session: Pick<Session, "id" | "userId">,
   options: SendingOptions = {},
 ): Promise<Result<null, RequestPhoneProofFailure>> {
-  const unproven = await getUnproven(userId);
+  const unproven = await getUnproven(session.userId);
   if (!unproven) return fail({ name: "nothing_to_prove" });
-  const sent = await Promise.all([
-    requestCode(phoneProofCode(unproven.email, asker), options),
-    requestCode(phoneProofCode(unproven.claimedPhone, asker), options),
-  ]);
-  return sent.find((one) => !one.ok) ?? succeed(null);
+  const toMailbox = await requestCode(phoneProofCode(unproven.email, session), options);
+  if (!toMailbox.ok) return toMailbox;
+  const toPhone = await requestCode(phoneProofCode(unproven.claimedPhone, session), options);
+  return toPhone.ok ? succeed(null) : toPhone;
 }
 
 export type ProvePhoneFailure =
@@ -166,19 +178,16 @@ export type ProvePhoneFailure =
  * account's is told only then.
  */
 export async function provePhone(
-  {
-    userId,
-    asker,
-    emailCode,
-    phoneCode,
-  }: { userId: number; asker: Asker; emailCode: OneTimeCode; phoneCode: OneTimeCode },
+  session: Pick<Session, "id" | "userId">,
+  { emailCode, phoneCode }: { emailCode: OneTimeCode; phoneCode: OneTimeCode },
   now = new Date(),
 ): Promise<Result<null, ProvePhoneFailure>> {
+  const { userId } = session;
   const unproven = await getUnproven(userId);
   if (!unproven) return fail({ name: "nothing_to_prove" });
   const { claimedPhone } = unproven;
-  const email = await checkCode(phoneProofCode(unproven.email, asker), emailCode, now);
-  const phone = await checkCode(phoneProofCode(claimedPhone, asker), phoneCode, now);
+  const email = await checkCode(phoneProofCode(unproven.email, session), emailCode, now);
+  const phone = await checkCode(phoneProofCode(claimedPhone, session), phoneCode, now);
   if (!email.ok || !phone.ok) {
     return fail({
       name: "code_refused",
@@ -186,19 +195,21 @@ export async function provePhone(
       phone: phone.ok ? null : phone.failure,
     });
   }
-  return write(async (tx) => {
-    const isUsed = (await spendCode(tx, email.value, now)) && (await spendCode(tx, phone.value, now));
-    if (!isUsed) {
-      const gone = { name: "code_expired" } as const;
-      return fail({ name: "code_refused", email: gone, phone: gone });
-    }
-    if (await tx.user.findUnique({ where: { phone: claimedPhone }, select: { id: true } })) {
-      return fail({ name: "phone_taken" });
-    }
-    const { count } = await tx.user.updateMany({
-      where: { id: userId, phone: null, claimedPhone },
-      data: { phone: claimedPhone, claimedPhone: null },
-    });
-    return count > 0 ? succeed(null) : fail({ name: "nothing_to_prove" });
-  });
+  return retryOnCollision(() =>
+    write(async (tx) => {
+      const isUsed = (await spendCode(tx, email.value, now)) && (await spendCode(tx, phone.value, now));
+      if (!isUsed) {
+        const gone = { name: "code_expired" } as const;
+        return fail({ name: "code_refused", email: gone, phone: gone });
+      }
+      if (await tx.user.findUnique({ where: { phone: claimedPhone }, select: { id: true } })) {
+        return fail({ name: "phone_taken" });
+      }
+      const { count } = await tx.user.updateMany({
+        where: { id: userId, phone: null, claimedPhone },
+        data: { phone: claimedPhone, claimedPhone: null },
+      });
+      return count > 0 ? succeed(null) : fail({ name: "nothing_to_prove" });
+    }),
+  );
 }

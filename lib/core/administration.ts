@@ -146,7 +146,10 @@ export async function changeAccount(
       await tx.session.deleteMany({ where: { userId } });
       const changed = await tx.user.update({
         where: { id: userId },
-        data: { phone, email, ...(phone && { claimedPhone: null }) },
+        data: {
+          ...(phone !== account.phone && { phone, claimedPhone: null }),
+          ...(email !== account.email && { email }),
+        },
         select: ACCOUNT_ROW,
       });
       return succeed(accountOf(changed));

@@ -66,7 +66,7 @@ export async function requestCode(
   const sealed = isDecoy ? sealNothing() : sealCode(code, owner);
   let isAccepted = false;
   try {
-    isAccepted = await (isDecoy ? sender.pretend() : sender.send(composeCodeMessage(owner.recipient, code, language)));
+    isAccepted = await (isDecoy ? sender.pretend() : sender.send(composeCodeMessage(owner, code, language)));
   } finally {
     await write((tx) => (isAccepted ? keepCode(tx, owner, sealed, now) : forgetSending(tx, owner, now, begun.value)));
   }

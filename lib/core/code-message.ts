@@ -2,7 +2,7 @@ import { createTranslator } from "use-intl/core";
 import type { CodeMessage } from "@/lib/senders/sender";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
-import type { OneTimeCode, Recipient } from "./one-time-code";
+import type { CodeOwner, OneTimeCode } from "./one-time-code";
 import { CODE_TTL_MS } from "./policy";
 
 /** A language that we write to people in. */
@@ -12,12 +12,16 @@ const MESSAGES: Record<Language, typeof ru> = { ru, en };
 
 const MINUTE_MS = 60_000;
 
-/** What a person reads when a code reaches them, as text and as HTML. */
-export function composeCodeMessage(to: Recipient, code: OneTimeCode, language: Language): CodeMessage {
+/** What a person reads when a code reaches them, as text and as HTML: what it is for before anything else. */
+export function composeCodeMessage(
+  { recipient, purpose }: Pick<CodeOwner, "recipient" | "purpose">,
+  code: OneTimeCode,
+  language: Language,
+): CodeMessage {
   const t = createTranslator({ locale: language, messages: MESSAGES[language], namespace: "codeMessage" });
   const [subject, lead, validity, warning] = [
-    t("subject", { code }),
-    t("lead"),
+    t(`${purpose}.subject`, { code }),
+    t(`${purpose}.lead`),
     t("validity", { minutes: Math.ceil(CODE_TTL_MS / MINUTE_MS) }),
     t("warning"),
   ];
@@ -35,5 +39,5 @@ export function composeCodeMessage(to: Recipient, code: OneTimeCode, language: L
 </body>
 </html>
 `;
-  return { to, code, subject, text: `${lead}\n\n${code}\n\n${validity}\n${warning}\n`, html };
+  return { to: recipient, code, subject, text: `${lead}\n\n${code}\n\n${validity}\n${warning}\n`, html };
 }

@@ -1,4 +1,5 @@
 import { type Reader, read, type Writer, write } from "@/lib/db/database";
+import { shownPhone } from "./accounts";
 import {
   type CheckCodeFailure,
   checkCode,
@@ -171,7 +172,7 @@ export async function requestMailCode(
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
   if (!IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
   const known = await findAccount(read, { email, claimedPhone: phone });
-  const isDecoy = known !== null && shownPhoneOf(known) !== phone;
+  const isDecoy = known !== null && shownPhone(known) !== phone;
   return requestCode(mailLoginCode({ email, asker }), { ...options, isDecoy });
 }
 
@@ -230,7 +231,7 @@ async function openAccount(
     write(async (tx) => {
       const known = await findAccount(tx, identity);
       // It came to be after the code was sent, with another phone.
-      if (known && "email" in identity && shownPhoneOf(known) !== identity.claimedPhone) {
+      if (known && "email" in identity && shownPhone(known) !== identity.claimedPhone) {
         return fail({ name: "code_expired" });
       }
       const inviter = !known && invite ? await findInviter(tx, invite) : null;
@@ -257,9 +258,4 @@ async function findUserId(db: Reader, identity: { phone: Phone }): Promise<numbe
 function findAccount(db: Reader, identity: Identity) {
   const where = "phone" in identity ? { phone: identity.phone } : { email: identity.email };
   return db.user.findUnique({ where, select: { id: true, phone: true, claimedPhone: true } });
-}
-
-/** The phone that an account is known by: the one it has proven, else the one that it says is its own. */
-function shownPhoneOf({ phone, claimedPhone }: { phone: string | null; claimedPhone: string | null }): string | null {
-  return phone ?? claimedPhone;
 }

@@ -42,11 +42,11 @@ async function signUpByMail(caller = freshCaller()) {
 }
 
 /** Has both codes for the proof of a phone sent. */
-async function receiveProofCodes(userId: number, asker: Asker, now = new Date()) {
+async function receiveProofCodes(session: { id: string; userId: number }, now = new Date()) {
   const codes = new Map<string, OneTimeCode>();
   const sender = senderOf(async ({ to, code }) => Boolean(codes.set(to, code as OneTimeCode)));
-  expect(failureOf(await requestPhoneProof({ userId, asker }, { sender, now }))).toBe("none");
-  const account = await getAccount(userId);
+  expect(failureOf(await requestPhoneProof(session, { sender, now }))).toBe("none");
+  const account = await getAccount(session.userId);
   const [emailCode, phoneCode] = [codes.get(account?.email ?? ""), codes.get(account?.claimedPhone ?? "")];
   if (!emailCode || !phoneCode) throw new Error("a code is missing");
   return { emailCode, phoneCode };
@@ -113,44 +113,68 @@ test("somebody who came by mail is shown by their mailbox, masked, and has no ph
   const masked = expect.stringMatching(/^p···@example\.com$/);
   expect(profile && (await getInvite(profile.inviteCode))).toMatchObject({ value: { inviter: masked } });
   expect(await listReferrals(inviter.userId)).toMatchObject({ referrals: [{ phone: null, masked }] });
-  expect(await listReferrals(inviter.userId, { withPhone: true })).toMatchObject({ referrals: [] });
 });
 
 test("a phone is proven by a code to the mailbox and one to the phone", async () => {
   const { userId, phone, email } = await signUpByMail();
-  const asker = freshAsker();
-  const codes = await receiveProofCodes(userId, asker);
-  expect(failureOf(await provePhone({ userId, asker, ...codes }))).toBe("none");
+  const session = { id: freshAsker(), userId };
+  const codes = await receiveProofCodes(session);
+  expect(failureOf(await provePhone(session, codes))).toBe("none");
   expect(await getAccount(userId)).toMatchObject({ phone, claimedPhone: null, email });
   expect((await signUp({ phone })).userId).toBe(userId);
-  expect(failureOf(await provePhone({ userId, asker, ...codes }))).toBe("nothing_to_prove");
+  expect(failureOf(await provePhone(session, codes))).toBe("nothing_to_prove");
 });
 
 test("neither code alone proves a phone, nor does somebody else's pair", async () => {
   const { userId, phone } = await signUpByMail();
-  const asker = freshAsker();
-  const { emailCode, phoneCode } = await receiveProofCodes(userId, asker);
+  const session = { id: freshAsker(), userId };
+  const { emailCode, phoneCode } = await receiveProofCodes(session);
   for (const codes of [
     { emailCode, phoneCode: wrongCode(phoneCode) },
     { emailCode: wrongCode(emailCode), phoneCode },
   ]) {
-    expect(failureOf(await provePhone({ userId, asker, ...codes }))).toBe("code_refused");
+    expect(failureOf(await provePhone(session, codes))).toBe("code_refused");
   }
-  expect(failureOf(await provePhone({ userId, asker: freshAsker(), emailCode, phoneCode }))).toBe("code_refused");
+  expect(failureOf(await provePhone({ id: freshAsker(), userId }, { emailCode, phoneCode }))).toBe("code_refused");
   expect(await getAccount(userId)).toMatchObject({ phone: null, claimedPhone: phone });
 });
 
 test("that the phone has an account is told only after the right codes", async () => {
   const { userId, phone } = await signUpByMail();
   await signUp({ phone });
-  const asker = freshAsker();
+  const session = { id: freshAsker(), userId };
   const now = new Date();
-  const codes = await receiveProofCodes(userId, asker, now);
+  const codes = await receiveProofCodes(session, now);
   const wrong = { ...codes, phoneCode: wrongCode(codes.phoneCode) };
-  expect(failureOf(await provePhone({ userId, asker, ...wrong }))).toBe("code_refused");
-  expect(failureOf(await provePhone({ userId, asker, ...codes }))).toBe("phone_taken");
+  expect(failureOf(await provePhone(session, wrong))).toBe("code_refused");
+  expect(failureOf(await provePhone(session, codes))).toBe("phone_taken");
   expect(await getAccount(userId)).toMatchObject({ phone: null, claimedPhone: phone });
-  expect(await getCodeStatus(phoneProofCode(phone, asker), now)).toMatchObject({ state: "used" });
+  expect(await getCodeStatus(phoneProofCode(phone, session), now)).toMatchObject({ state: "used" });
   const later = new Date(now.getTime() + (RESEND_AFTER_MS[0] ?? 0));
-  await receiveProofCodes(userId, asker, later);
+  await receiveProofCodes(session, later);
+});
+
+test("no code goes to the phone while the mailbox can't be reached", async () => {
+  const { userId } = await signUpByMail();
+  const asked: string[] = [];
+  const sender = senderOf(async ({ to }) => asked.push(to) === 0);
+  const sent = await requestPhoneProof({ id: freshAsker(), userId }, { sender });
+  expect(failureOf(sent)).toBe("code_not_sent");
+  expect(asked).toEqual([expect.stringContaining("@")]);
+});
+
+test("a message says what its code is for", async () => {
+  const { userId } = await signUpByMail();
+  const subjects: string[] = [];
+  const sender = {
+    send: async ({ subject }: { subject: string }) => subjects.push(subject) > 0,
+    pretend: async () => true,
+  };
+  await requestPhoneProof({ id: freshAsker(), userId }, { sender, language: "en" });
+  await requestMailCode(freshCaller(), { sender, language: "en" });
+  expect(subjects.map((subject) => subject.replace(/\d+/, ""))).toEqual([
+    " is your code to confirm a phone number in Sarafan",
+    " is your code to confirm a phone number in Sarafan",
+    " is your code to log in to Sarafan",
+  ]);
 });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
+import { shownPhone } from "@/lib/core/accounts";
 import { requestCode } from "@/lib/core/challenges";
 import { activateInvite } from "@/lib/core/invites";
 import { phoneLoginCode, verifyCode } from "@/lib/core/login";
@@ -8,12 +9,21 @@ import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { endSession, openClientSession, refreshSession } from "@/lib/core/sessions";
 import { address, type Dialect, reply } from "./dialect";
-import { codeLength, LIST_QUERY, languageOf, listPhones, ownAccount, SentInviteCode, shownPhone } from "./fields";
+import {
+  codeLength,
+  InviteText,
+  LIST_QUERY,
+  languageOf,
+  listPhones,
+  ownAccount,
+  PhoneText,
+  SentInviteCode,
+} from "./fields";
 import { RUSSIAN } from "./words";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 
-const WRONG_CODE = refused(400, "Неверный или просроченный код");
+const WRONG_CODE = refused(400, "Неверный или просроченный код.");
 const INVALID_TOKEN = refused(401, RUSSIAN.failures.token_invalid);
 
 const dialect: Dialect = {
@@ -22,12 +32,12 @@ const dialect: Dialect = {
     "Login by phone without cookies: phone and code in the body, tokens for the Authorization header in the answer.",
   words: RUSSIAN,
   error: (detail) => ({ detail }),
+  credentials: "token",
 };
 
-const E164 = z.string().meta({ examples: ["+79450000001"] });
 const Tokens = { access: z.string(), refresh: z.string() };
 
-export const requestCodeAddress = address(dialect, "/api/auth/request_code/", (endpoint) => ({
+export const authRequestCode = address(dialect, "/api/auth/request_code/", (endpoint) => ({
   POST: endpoint({
     summary: "Sends a code to the phone",
     who: "anybody",
@@ -39,18 +49,18 @@ export const requestCodeAddress = address(dialect, "/api/auth/request_code/", (e
       return sent.ok ? reply({ detail: "Код отправлен" }, codeLength(sent.value)) : sent;
     },
     failures: {
-      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже"),
-      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже"),
+      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
+      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
     },
   }),
 }));
 
-export const verifyCodeAddress = address(dialect, "/api/auth/verify_code/", (endpoint) => ({
+export const authVerifyCode = address(dialect, "/api/auth/verify_code/", (endpoint) => ({
   POST: endpoint({
     summary: "Checks the code and issues tokens",
     who: "anybody",
     input: { phone: Phone, code: OneTimeCode },
-    answer: { body: z.object({ phone_number: E164, invite_code: z.string(), ...Tokens }) },
+    answer: { body: z.object({ phone_number: PhoneText, invite_code: InviteText, ...Tokens }) },
     run: async ({ input: { phone, code } }) => {
       const login = await verifyCode({ phone, code, asker: STATELESS });
       if (!login.ok) return login;
@@ -103,10 +113,10 @@ export const profileBack = address(dialect, "/api/profile_back/", (endpoint) => 
     query: LIST_QUERY,
     answer: {
       body: z.object({
-        phone_number: E164.nullable(),
-        invite_code: z.string(),
-        invited_by_code: z.string().nullable(),
-        invited_users: z.array(E164),
+        phone_number: PhoneText.nullable(),
+        invite_code: InviteText,
+        invited_by_code: InviteText.nullable(),
+        invited_users: z.array(PhoneText),
       }),
       headers: ["Link"],
     },
@@ -127,7 +137,7 @@ export const profileBack = address(dialect, "/api/profile_back/", (endpoint) => 
   }),
 }));
 
-export const activateInviteAddress = address(dialect, "/api/profile_back/activate_invite/", (endpoint) => ({
+export const profileActivateInvite = address(dialect, "/api/profile_back/activate_invite/", (endpoint) => ({
   POST: endpoint({
     summary: "Activates somebody's invite code, once and for good",
     who: "account",
@@ -138,10 +148,10 @@ export const activateInviteAddress = address(dialect, "/api/profile_back/activat
       return activated.ok ? reply({ detail: "Инвайт-код успешно активирован" }) : activated;
     },
     failures: {
-      invite_already_activated: refused(409, "Вы уже активировали инвайт-код"),
-      invite_unknown: refused(404, "Инвайт-код не найден"),
-      invite_own: refused(400, "Нельзя активировать собственный инвайт-код"),
-      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению"),
+      invite_already_activated: refused(409, "Вы уже активировали инвайт-код."),
+      invite_unknown: refused(404, "Инвайт-код не найден."),
+      invite_own: refused(400, "Нельзя активировать собственный инвайт-код."),
+      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению."),
     },
   }),
 }));

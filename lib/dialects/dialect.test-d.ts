@@ -9,6 +9,7 @@ const dialect: Dialect = {
   description: "An API of these tests.",
   words: ENGLISH,
   error: (message) => ({ message }),
+  credentials: "cookie",
 };
 const answer = { body: z.object({ done: z.boolean() }) };
 const wording = { status: 404, body: { message: "No." } };
@@ -36,4 +37,14 @@ address(dialect, "/test/", (endpoint) => ({
     run: async ({ params }) => reply({ done: params.id === "1" }),
     failures: {},
   }),
+}));
+
+const never = async () => reply({ done: true });
+const anything = async () => fail({ name: "named_by_somebody" as string });
+
+address(dialect, "/test/more/", (endpoint) => ({
+  // @ts-expect-error: it can't fail, so there are no words for anything.
+  GET: endpoint({ summary: "", who: "anybody", answer, run: never, failures: { not_found: wording } }),
+  // @ts-expect-error: nobody knows what its failure is called.
+  POST: endpoint({ summary: "", who: "anybody", answer, run: anything, failures: {} }),
 }));

@@ -17,6 +17,8 @@ export interface Dialect {
   words: Words;
   /** The shape in which a sentence is an error; a dialect may say one failure in another shape. */
   error: (sentence: string, failure: EngineFailure) => Json;
+  /** What its clients log in with; the other is good as well. */
+  credentials: "cookie" | "token";
 }
 
 /** How a dialect says a failure: a status and a body. */
@@ -25,23 +27,26 @@ export interface Wording {
   body: Json;
 }
 
-/** Headers of an answer that are more than how it is said. */
-type Headers_ = Record<string, string>;
+type Headers = Record<string, string>;
 
 /** What an endpoint's verb answers: a body, or one of its failures. */
 export type Outcome<Body> =
-  | { ok: true; body: Body; headers?: Headers_ }
+  | { ok: true; body: Body; headers?: Headers }
   | { ok: false; failure: { name: string; retryAfterMs?: number } };
 
 /** Thrown where an account is gone that had a session a moment ago; answered like a session that was never there. */
 export class SessionGone extends Error {}
 
 /** A body, with further headers. */
-export function reply<const Body>(body: Body, headers: Headers_ = {}) {
+export function reply<const Body>(body: Body, headers: Headers = {}) {
   return { ok: true as const, body, headers };
 }
 
 type FailureNames<Result> = Result extends { ok: false; failure: { name: infer Name extends string } } ? Name : never;
+/** Words for each failure and for no other; where there is none, no words at all. */
+type FailureTable<Name extends string> = [Name] extends [never] ? Record<string, never> : { [Key in Name]: Wording };
+/** Refuses a failure whose name could be any: nobody could say what it needs words for. */
+type Literal<Name extends string> = string extends Name ? "a failure needs a literal name" : unknown;
 type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? { [Key in Name]: string } & ParamsOf<Rest>
   : unknown;
@@ -74,9 +79,11 @@ interface EndpointSpec<
   answer: { status?: 200 | 201; body: Body; headers?: readonly (keyof typeof ANSWER_HEADERS)[] };
   /** Where the form of a browser is led, which wants a page and no JSON. */
   page?: { done: string; failed: string };
-  run: (call: Call<Path, Input, Query, Who>) => Promise<Result>;
+  run: (call: Call<Path, Input, Query, Who>) => Promise<Result & Literal<FailureNames<Result>>>;
   /** What each failure of `run` is said with; the compiler wants them all. */
-  failures: { [Name in FailureNames<Result>]: Wording };
+  failures: FailureTable<FailureNames<Result>>;
+  /** What any wrong field is said with, where the API's document has one sentence for it. */
+  invalid?: Wording;
 }
 
 /** An endpoint as the engine serves it and the reference describes it, whatever its types were. */
@@ -90,6 +97,7 @@ export interface Endpoint {
   page: { done: string; failed: string } | null;
   run: (call: Call<string, z.ZodRawShape, z.ZodRawShape, "account">) => Promise<Outcome<unknown>>;
   failures: Record<string, Wording>;
+  invalid: Wording | null;
 }
 
 /** Headers that some answers carry, and what they say. */
@@ -123,6 +131,7 @@ export function address<const Path extends string>(
   path: Path,
   build: (endpoint: EndpointMaker<Path>) => Partial<Record<Verb, Endpoint>>,
 ): Address {
+  // What differs is only what the compiler knows of a spec.
   const endpoints = build(makeEndpoint as EndpointMaker<Path>);
   const allowed = VERBS.filter((verb) => endpoints[verb]).flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb]));
   const Allow = [...allowed, "OPTIONS"].join(", ");
@@ -158,7 +167,7 @@ type EndpointMaker<Path extends string> = <
 
 type AnySpec = EndpointSpec<string, "account", z.ZodRawShape, z.ZodRawShape, z.ZodType, Outcome<unknown>>;
 
-function makeEndpoint({ input, query, cookies, answer, page, failures, ...spec }: AnySpec): Endpoint {
+function makeEndpoint({ input, query, cookies, answer, page, failures, invalid, ...spec }: AnySpec): Endpoint {
   const body = answer.body instanceof z.ZodVoid ? null : answer.body;
   return {
     ...spec,
@@ -167,7 +176,8 @@ function makeEndpoint({ input, query, cookies, answer, page, failures, ...spec }
     query: z.object(query ?? {}),
     answer: { status: body ? (answer.status ?? 200) : 204, body, headers: answer.headers ?? [] },
     page: page ?? null,
-    failures: failures as Record<string, Wording>,
+    failures,
+    invalid: invalid ?? null,
   };
 }
 
@@ -183,6 +193,7 @@ export function leadTo(page: string, summary: string): Endpoint {
     page: { done: page, failed: page },
     run: async () => ({ ok: true, body: null }),
     failures: {},
+    invalid: null,
   };
 }
 
@@ -205,7 +216,7 @@ async function serve(
     const Location = response.ok ? endpoint.page.done : endpoint.page.failed;
     return new Response(null, { status: 303, headers: { ...PERSONAL, Location } });
   } catch (error) {
-    if (error instanceof SessionGone) return refuse(dialect, "credentials_missing", { "WWW-Authenticate": "Bearer" });
+    if (error instanceof SessionGone) return refuse(dialect, "credentials_missing");
     if (isDatabaseAway(error)) return refuse(dialect, "database_away", { "Retry-After": "5" });
     // biome-ignore lint/suspicious/noConsole: what nobody expected must not go unseen.
     console.error(error);
@@ -227,34 +238,38 @@ async function attend(
   if (credentials?.session === null) {
     return credentials.problem === "invalid"
       ? refuse(dialect, "token_invalid", INVALID_TOKEN)
-      : refuse(dialect, "credentials_missing", { "WWW-Authenticate": "Bearer" });
+      : refuse(dialect, "credentials_missing");
   }
 
   const body = endpoint.input ? await readBody(request) : { ok: true as const, value: {} };
   if (!body.ok) return refuse(dialect, body.failure.name);
   const query = endpoint.query.safeParse(readQuery(request));
-  if (!query.success) return refuseFields(dialect, query.error, readQuery(request));
+  if (!query.success) return refuseFields(dialect, endpoint, query.error, readQuery(request));
   const input = (endpoint.input ?? NO_INPUT).safeParse(body.value);
-  if (!input.success) return refuseFields(dialect, input.error, body.value);
+  if (!input.success) return refuseFields(dialect, endpoint, input.error, body.value);
 
   const outcome = await endpoint.run({
     request,
     params,
     input: input.data,
     query: query.data,
-    session: credentials?.session as Session,
+    // An endpoint that needs an account has been left by now without one, and the others' types know of none.
+    session: (credentials?.session ?? null) as Session,
   });
   if (outcome.ok) {
     const headers = { ...PERSONAL, ...outcome.headers };
     const { status, body: schema } = endpoint.answer;
-    return schema ? Response.json(outcome.body, { status, headers }) : new Response(null, { status, headers });
+    // Parsed, so that nothing goes out that is not described.
+    return schema
+      ? Response.json(schema.parse(outcome.body), { status, headers })
+      : new Response(null, { status, headers });
   }
   const { name, retryAfterMs } = outcome.failure;
   const wording = endpoint.failures[name];
   if (!wording) throw new Error(`there are no words for the failure ${name}`);
   return say(name, wording, {
     ...(retryAfterMs !== undefined && { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
-    ...(wording.status === 401 && name === "token_invalid" && INVALID_TOKEN),
+    ...(name === "token_invalid" && INVALID_TOKEN),
   });
 }
 
@@ -286,22 +301,26 @@ export const ENGINE_STATUSES = {
 } as const;
 export type EngineFailure = keyof typeof ENGINE_STATUSES;
 
-function refuse(dialect: Dialect, name: Exclude<EngineFailure, "field_invalid">, headers: Headers_ = {}): Response {
+function refuse(dialect: Dialect, name: Exclude<EngineFailure, "field_invalid">, headers: Headers = {}): Response {
   return say(name, { status: ENGINE_STATUSES[name], body: dialect.error(dialect.words.failures[name], name) }, headers);
 }
 
 /** Names every field that is missing or wrong. */
-function refuseFields({ words }: Dialect, error: z.ZodError, given: Fields): Response {
+function refuseFields({ words }: Dialect, { input, query, invalid }: Endpoint, error: z.ZodError, given: Fields) {
+  if (invalid) return say("field_invalid", invalid);
   const body: Record<string, string[]> = {};
   for (const { path, message } of error.issues) {
     const field = String(path[0]);
-    const isMissing = given[field] === undefined || given[field] === null;
+    const schema = { ...input?.shape, ...query.shape }[field];
+    const isMissing = given[field] === undefined || (given[field] === null && !schema?.safeParse(undefined).success);
     const known: Record<string, string | undefined> = words.fields;
     body[field] ??= [isMissing ? FIELD_REQUIRED : (known[message] ?? words.fields.malformed)];
   }
   return say("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
 }
 
-function say(name: string, { status, body }: Wording, headers: Headers_ = {}): Response {
-  return Response.json(body, { status, headers: { ...PERSONAL, ...headers, "Sarafan-Error": name } });
+function say(name: string, { status, body }: Wording, headers: Headers = {}): Response {
+  // RFC 9110 §15.5.2 wants it with each 401.
+  const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
+  return Response.json(body, { status, headers: { ...PERSONAL, ...challenge, ...headers, "Sarafan-Error": name } });
 }

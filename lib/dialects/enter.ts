@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
-import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
+import { finishPendingLogin, readPendingPhone } from "@/lib/auth/pending-login";
+import { shownPhone } from "@/lib/core/accounts";
 import { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites";
 import { verifyCode } from "@/lib/core/login";
@@ -9,7 +10,7 @@ import { OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { address, type Dialect, type EngineFailure, reply } from "./dialect";
-import { codeLength, LIST_QUERY, languageOf, listPhones, ownAccount, shownPhone } from "./fields";
+import { codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
 import { RUSSIAN } from "./words";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
@@ -25,6 +26,7 @@ const dialect: Dialect = {
     "Login by phone in two steps, a session cookie from then on. Phones are printed as digits, without a plus.",
   words: RUSSIAN,
   error: (sentence, failure) => (NO_CREDENTIALS.includes(failure) ? { detail: sentence } : { error: sentence }),
+  credentials: "cookie",
 };
 
 const Digits = z.string().meta({ examples: ["79450000001"] });
@@ -64,9 +66,9 @@ export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
     input: { verification_code: OneTimeCode },
     answer: { body: z.object({ message: z.string() }) },
     run: async ({ input: { verification_code: code } }) => {
-      const { phone, email, asker } = (await readPendingLogin()) ?? {};
-      if (!phone || email || !asker) return fail({ name: "code_not_requested" });
-      const login = await logIn(() => verifyCode({ phone, asker, code }));
+      const pending = await readPendingPhone();
+      if (!pending) return fail({ name: "code_not_requested" });
+      const login = await logIn(() => verifyCode({ ...pending, code }));
       if (!login.ok) return login;
       await finishPendingLogin();
       return reply({ message: "Авторизация прошла успешно!" });
@@ -88,8 +90,8 @@ export const profile = address(dialect, "/api/profile/", (endpoint) => ({
     answer: {
       body: z.object({
         phone: Digits.nullable(),
-        invite_code: z.string(),
-        activated_invite_code: z.string().nullable(),
+        invite_code: InviteText,
+        activated_invite_code: InviteText.nullable(),
         referred_users: z.array(z.object({ phone: Digits })),
       }),
       headers: ["Link"],
@@ -112,26 +114,20 @@ export const profile = address(dialect, "/api/profile/", (endpoint) => ({
   POST: endpoint({
     summary: "Activates somebody's invite code, once and for good",
     who: "account",
-    input: {
-      invite_code: z
-        .string()
-        .meta({ examples: ["7K4M2P"] })
-        .nullish(),
-    },
+    input: { invite_code: InviteText.trim().min(1) },
     answer: { body: z.object({ message: z.string() }) },
     run: async ({ input: { invite_code: typed }, session }) => {
-      if (!typed?.trim()) return fail({ name: "field_invalid" });
       const code = InviteCode.safeParse(typed).data ?? null;
       const activated = await activateInvite({ userId: session.userId, code });
       if (!activated.ok) return activated;
       return reply({ message: `Инвайт-код ${activated.value.code} успешно активирован!` });
     },
     failures: {
-      field_invalid: refused(400, "Введите инвайт-код."),
       invite_already_activated: refused(409, "Вы уже активировали инвайт-код!"),
       invite_unknown: refused(404, "Пользователь с данным инвайт-кодом не найден!"),
       invite_own: refused(400, "Нельзя активировать собственный инвайт-код!"),
       invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению!"),
     },
+    invalid: refused(400, "Введите инвайт-код."),
   }),
 }));

@@ -20,13 +20,14 @@ export function isOwnPhone(account: Account, typed: string): account is Account 
   return account.phone !== null && Phone.safeParse(typed).data === account.phone;
 }
 
-/** The phone that an account shows to its owner. */
-export function shownPhone({ phone, claimedPhone }: Account): Phone | null {
-  return phone ?? claimedPhone;
-}
+/** How the answers of most APIs print a phone and an invite code. */
+export const PhoneText = z.string().meta({ examples: ["+79450000001"] });
+export const InviteText = z.string().meta({ examples: ["7K4M2P"] });
 
+/** Where a page of a list of people begins. */
 export const LIST_QUERY = { cursor: ReferralCursor.optional() };
 
+/** What a list of people needs to know of a request. */
 export interface ListCall {
   request: Request;
   query: { cursor?: ReferralCursor | undefined };
@@ -36,21 +37,20 @@ export interface ListCall {
 /** The newest people who activated the caller's invite code, and the header that leads on where there are more. */
 export async function listPeople(
   { request, query, session }: ListCall,
-  { withPhone = false, path = new URL(request.url).pathname } = {},
+  { path = new URL(request.url).pathname } = {},
 ): Promise<{ people: Referral[]; headers: Record<string, string> }> {
   const { referrals, next } = await listReferrals(session.userId, {
     after: query.cursor ?? null,
     limit: REFERRALS_LISTED_MAX,
-    withPhone,
   });
   if (!next) return { people: referrals, headers: {} };
   const url = absoluteUrl(`${path}?cursor=${ReferralCursor.encode(next)}`);
   return { people: referrals, headers: { Link: `<${url}>; rel="next"` } };
 }
 
-/** The same by their phones, without those who have proven none. */
+/** The same by their phones, without those who have proven none: a page may hold fewer than there is room for. */
 export async function listPhones(call: ListCall): Promise<{ phones: Phone[]; headers: Record<string, string> }> {
-  const { people, headers } = await listPeople(call, { withPhone: true });
+  const { people, headers } = await listPeople(call);
   return { phones: people.flatMap(({ phone }) => phone ?? []), headers };
 }
 

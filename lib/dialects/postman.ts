@@ -8,15 +8,20 @@ export type OpenApi = {
 interface Operation {
   tags: string[];
   summary: string;
-  security: unknown[];
+  security: Record<string, unknown>[];
   parameters: { name: string }[];
-  requestBody?: { content: Record<string, { schema: Schema }> };
+  requestBody?: { content: Record<string, { example: unknown }> };
   responses: Record<string, { content?: Record<string, { schema: Schema }> }>;
 }
 
 interface Schema {
-  properties?: Record<string, { examples?: unknown[] }>;
+  properties?: Record<string, Example>;
   required?: string[];
+}
+
+interface Example {
+  examples?: unknown[];
+  anyOf?: Example[];
 }
 
 const SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json";
@@ -49,7 +54,8 @@ export function collectRequests({ info, tags, paths }: OpenApi, baseUrl: string)
 }
 
 function describeRequest({ path, verb, operation }: { path: string; verb: string; operation: Operation }) {
-  const schema = operation.requestBody?.content[JSON_TYPE]?.schema;
+  const content = operation.requestBody?.content[JSON_TYPE];
+  const needsToken = operation.security[0] && "bearer" in operation.security[0];
   const names = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
   const postmanPath = path.replace(/\{(\w+)\}/g, ":$1");
   const bearer = { type: "bearer", bearer: [{ key: "token", value: "{{access}}", type: "string" }] };
@@ -57,8 +63,9 @@ function describeRequest({ path, verb, operation }: { path: string; verb: string
     name: operation.summary,
     request: {
       method: verb.toUpperCase(),
-      header: schema ? [{ key: "Content-Type", value: JSON_TYPE }] : [],
-      auth: operation.security.length > 0 ? bearer : { type: "noauth" },
+      header: content ? [{ key: "Content-Type", value: JSON_TYPE }] : [],
+      // Cookies go along by themselves, and would be ignored beside a token.
+      auth: needsToken ? bearer : { type: "noauth" },
       url: {
         raw: `{{baseUrl}}${postmanPath}`,
         host: ["{{baseUrl}}"],
@@ -66,8 +73,8 @@ function describeRequest({ path, verb, operation }: { path: string; verb: string
         variable: names.map((key) => ({ key, value: "" })),
         query: operation.parameters.map(({ name }) => ({ key: name, value: "", disabled: true })),
       },
-      ...(schema && {
-        body: { mode: "raw", raw: JSON.stringify(exampleOf(schema), null, 2), options: { raw: { language: "json" } } },
+      ...(content && {
+        body: { mode: "raw", raw: JSON.stringify(content.example, null, 2), options: { raw: { language: "json" } } },
       }),
     },
     ...(bringsAccess(operation) && {
@@ -78,8 +85,12 @@ function describeRequest({ path, verb, operation }: { path: string; verb: string
 }
 
 /** A body of the fields that are wanted, each with its example. */
-function exampleOf({ properties = {}, required = [] }: Schema): Record<string, unknown> {
-  return Object.fromEntries(required.map((name) => [name, properties[name]?.examples?.[0] ?? ""]));
+export function exampleOf({ properties = {}, required = [] }: Schema): Record<string, unknown> {
+  return Object.fromEntries(required.map((name) => [name, findExample(properties[name] ?? {})]));
+}
+
+function findExample({ examples, anyOf = [] }: Example): unknown {
+  return examples?.[0] ?? anyOf.map(findExample).find((example) => example !== "") ?? "";
 }
 
 function bringsAccess({ responses }: Operation): boolean {

@@ -18,7 +18,7 @@ import {
   type Verb,
 } from "./dialect";
 import { SentInviteCode } from "./fields";
-import { collectRequests, type OpenApi } from "./postman";
+import { collectRequests, exampleOf, type OpenApi } from "./postman";
 import { ENGLISH, FIELD_REQUIRED } from "./words";
 
 type JsonObject = { [name: string]: Json };
@@ -33,6 +33,7 @@ const dialect: Dialect = {
   description: "What the service says of itself.",
   words: ENGLISH,
   error: (detail) => ({ detail }),
+  credentials: "cookie",
 };
 
 /** Neither changes while the server runs. */
@@ -69,7 +70,15 @@ export const keys = address(dialect, "/.well-known/jwks.json", (endpoint) => ({
 }));
 
 /** Everything that the public APIs serve, as an OpenAPI 3.1 document, made of what serves it. */
-export function describeApis(): OpenApi & Record<string, unknown> & { openapi: string } {
+export function describeApis(): Described {
+  described ??= makeDescription();
+  return described;
+}
+
+type Described = OpenApi & Record<string, unknown> & { openapi: string };
+let described: Described | undefined;
+
+function makeDescription(): Described {
   const served = Object.values(modules).flatMap((module) => Object.values(module).filter(isAddress));
   const addresses = [...served, openapi, postman, keys].sort(inOrder);
   const dialects = [...new Set(addresses.map(({ dialect }) => dialect))];
@@ -102,6 +111,13 @@ function isAddress(value: unknown): value is Address {
   return typeof value === "object" && value !== null && "endpoints" in value && "path" in value;
 }
 
+/** What stands in the addresses, by its name there. */
+const PARAMETERS: Record<string, { description: string; example: string }> = {
+  id: { description: "The account's id, a whole number.", example: "1" },
+  phone_number: { description: "A phone in any usual spelling.", example: "+79450000001" },
+  invite_code: { description: "An inviter's code, or the word invite_code for nobody's.", example: "invite_code" },
+};
+
 function describeAddress({ dialect, path, endpoints }: Address): JsonObject {
   const names = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
   const operations = Object.entries(endpoints).map(([verb, endpoint]) => [
@@ -110,7 +126,13 @@ function describeAddress({ dialect, path, endpoints }: Address): JsonObject {
   ]);
   return {
     ...(names.length > 0 && {
-      parameters: names.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
+      parameters: names.map((name) => ({
+        name,
+        in: "path",
+        required: true,
+        schema: { type: "string" },
+        ...PARAMETERS[name],
+      })),
     }),
     ...Object.fromEntries(operations),
   };
@@ -122,23 +144,30 @@ function describeEndpoint(dialect: Dialect, path: string, verb: Verb, endpoint: 
     operationId: [verb.toLowerCase(), ...(path.match(/[a-z0-9]+/g) ?? [])].join("-"),
     tags: [dialect.title],
     summary: endpoint.summary,
-    security: endpoint.who === "account" ? [{ session: [] }, { bearer: [] }] : [],
+    security: endpoint.who === "account" ? SECURITY[dialect.credentials] : [],
     parameters: Object.entries((query.properties ?? {}) as JsonObject).map(([name, schema]) => ({
       name,
       in: "query",
       schema,
     })),
     ...(endpoint.input && { requestBody: describeInput(endpoint.input) }),
-    responses: { ...describeAnswer(endpoint), ...describeFailures(dialect, endpoint) },
+    responses: { ...describeAnswer(endpoint), ...describeFailures(dialect, verb, endpoint) },
   };
 }
 
+/** Both are good everywhere; the first is what the API's own clients have. */
+const SECURITY = {
+  cookie: [{ session: [] }, { bearer: [] }],
+  token: [{ bearer: [] }, { session: [] }],
+};
+
 function describeInput(input: z.ZodObject): JsonObject {
   const schema = schemaOf(input, "input");
+  const example = exampleOf(schema) as JsonObject;
   const mediaTypes = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
   return {
     required: Array.isArray(schema.required) && schema.required.length > 0,
-    content: Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema }])),
+    content: Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema, example }])),
   };
 }
 
@@ -146,7 +175,8 @@ function describeAnswer({ answer, page }: Endpoint): JsonObject {
   const headers = Object.fromEntries(
     answer.headers.map((name) => [name, { description: ANSWER_HEADERS[name], schema: { type: "string" } }]),
   );
-  const redirect = { "303": { description: `A page: ${page?.done}` } };
+  const location = { Location: { description: "The page.", schema: { type: "string" } } };
+  const redirect = { "303": { description: `A page: ${page?.done}`, headers: location } };
   if (answer.status === 303) return redirect;
   return {
     [answer.status]: {
@@ -159,7 +189,7 @@ function describeAnswer({ answer, page }: Endpoint): JsonObject {
 }
 
 /** Answers by status: what the endpoint can fail with, and what can be wrong with any request to it. */
-function describeFailures(dialect: Dialect, endpoint: Endpoint): JsonObject {
+function describeFailures(dialect: Dialect, verb: Verb, endpoint: Endpoint): JsonObject {
   const { failures: sentences } = dialect.words;
   const engine: EngineFailure[] = [
     ...(endpoint.input
@@ -167,23 +197,32 @@ function describeFailures(dialect: Dialect, endpoint: Endpoint): JsonObject {
       : []),
     ...(Object.keys(endpoint.query.shape).length > 0 ? (["field_invalid"] as const) : []),
     ...(endpoint.who === "account" ? (["credentials_missing", "token_invalid"] as const) : []),
-    ...(endpoint.usesCookies || endpoint.who === "account" ? (["origin_foreign"] as const) : []),
+    ...(verb !== "GET" && (endpoint.usesCookies || endpoint.who === "account") ? (["origin_foreign"] as const) : []),
     "unexpected",
     "database_away",
   ];
-  const fields = Object.keys({ ...endpoint.input?.shape, ...endpoint.query.shape });
   const bodyOf = (name: EngineFailure): Json =>
-    name === "field_invalid"
-      ? Object.fromEntries(fields.map((field) => [field, [FIELD_REQUIRED]]))
-      : dialect.error(sentences[name], name);
+    name === "field_invalid" ? describeWrongFields(dialect, endpoint) : dialect.error(sentences[name], name);
   const wordings = [
     ...Object.entries(endpoint.failures).map(([name, wording]) => ({ name, ...wording })),
-    ...[...new Set(engine)].map((name) => ({ name, status: ENGINE_STATUSES[name], body: bodyOf(name) })),
+    ...[...new Set(engine)]
+      .filter((name) => !(name in endpoint.failures))
+      .map((name) => ({ name, status: ENGINE_STATUSES[name], body: bodyOf(name) })),
   ];
   const statuses = [...new Set(wordings.map(({ status }) => status))];
   return Object.fromEntries(
     statuses.map((status) => [status, describeErrors(wordings.filter((wording) => wording.status === status))]),
   );
+}
+
+/** What is said when fields are missing, or wrong where none has to be there. */
+function describeWrongFields({ words }: Dialect, { input, query, invalid }: Endpoint): Json {
+  if (invalid) return invalid.body;
+  const fields = Object.entries({ ...input?.shape, ...query.shape });
+  const needed = fields.filter(([, schema]) => !schema.safeParse(undefined).success);
+  return needed.length > 0
+    ? Object.fromEntries(needed.map(([name]) => [name, [FIELD_REQUIRED]]))
+    : Object.fromEntries(fields.map(([name]) => [name, [words.fields.malformed]]));
 }
 
 function describeErrors(wordings: { name: string; status: number; body: Json }[]): JsonObject {
@@ -200,11 +239,26 @@ function describeErrors(wordings: { name: string; status: number; body: Json }[]
     },
     content: {
       "application/json": {
-        schema: { type: "object" },
+        schema: describeShapes(wordings.map(({ body }) => body)),
         examples: Object.fromEntries(wordings.map(({ name, body }) => [name, { value: body }])),
       },
     },
   };
+}
+
+/** The shapes of error bodies, as their examples have them. */
+function describeShapes(bodies: Json[]): JsonObject {
+  const shapes = bodies.map((body) => ({
+    type: "object",
+    properties: Object.fromEntries(
+      Object.entries(body as JsonObject).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? { type: "array", items: { type: "string" } } : { type: "string" },
+      ]),
+    ),
+  }));
+  const different = [...new Map(shapes.map((shape) => [JSON.stringify(shape), shape])).values()];
+  return different.length === 1 ? (different[0] as JsonObject) : { anyOf: different };
 }
 
 /** What somebody may type for the values of the core; their schemas end in a transform, which keeps no example. */

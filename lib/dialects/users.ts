@@ -2,7 +2,7 @@ import { z } from "zod";
 import { sendMailCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
-import { type Account, deleteOwnAccount } from "@/lib/core/accounts";
+import { type Account, deleteOwnAccount, shownPhone } from "@/lib/core/accounts";
 import {
   AccountCursor,
   asAdministrator,
@@ -18,18 +18,19 @@ import { activateInvite } from "@/lib/core/invites";
 import { verifyMailCode } from "@/lib/core/login";
 import { OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
-import { ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
+import { ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
 import { absoluteUrl, address, type Dialect, leadTo, reply } from "./dialect";
 import {
   codeLength,
+  InviteText,
   LIST_QUERY,
   type ListCall,
   languageOf,
   listPeople,
   ownAccount,
+  PhoneText,
   SentInviteCode,
-  shownPhone,
 } from "./fields";
 import { RUSSIAN } from "./words";
 
@@ -49,6 +50,7 @@ const dialect: Dialect = {
     "Login by a code to the mailbox, a session cookie from then on; accounts for administrators (ADMIN_PHONES).",
   words: RUSSIAN,
   error: (detail) => ({ detail }),
+  credentials: "cookie",
 };
 
 const IDENTITY = {
@@ -61,12 +63,12 @@ const IDENTITY = {
     .string()
     .nullable()
     .meta({ examples: ["anna@example.com"] }),
-  invite_code: z.string(),
+  invite_code: InviteText,
 };
-const User = z.object({ ...IDENTITY, activated_invite_code: z.string().nullable() });
+const User = z.object({ ...IDENTITY, activated_invite_code: InviteText.nullable() });
 const UserProfile = z.object({
   ...User.shape,
-  invited_users: z.array(z.object({ id: z.int(), phone: z.string().nullable() })),
+  invited_users: z.array(z.object({ id: z.int(), phone: PhoneText.nullable() })),
 });
 const Limit = z
   .string()
@@ -74,7 +76,8 @@ const Limit = z
     (text) => /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= ACCOUNTS_PER_PAGE_MAX,
     "limit_invalid",
   )
-  .transform(Number);
+  .transform(Number)
+  .meta({ description: `A whole number from 1 to ${ACCOUNTS_PER_PAGE_MAX}; without it, ${ACCOUNTS_PER_PAGE}.` });
 
 const LOGIN_PAGE = "/login?by=email";
 const INVITE_PAGE = "/profile#activation";
@@ -85,7 +88,7 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
     summary: "Sends a code to the mailbox; with the code, checks it and opens a session",
     who: "anybody",
     cookies: true,
-    input: { phone: Phone, email: Email, code: OneTimeCode.optional() },
+    input: { phone: Phone, email: Email, code: OneTimeCode.nullish() },
     answer: {
       body: z.union([z.object({ detail: z.string() }), z.object(IDENTITY)]),
       headers: ["Sarafan-Code-Length"],
@@ -238,7 +241,7 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     },
     failures: {
       account_unknown: NOT_FOUND,
-      login_too_old: refused(403, "Войдите ещё раз: удалить аккаунт можно в первые 10 минут после входа."),
+      login_too_old: refused(403, "Войдите ещё раз: удалить аккаунт можно только вскоре после входа."),
     },
   }),
 }));

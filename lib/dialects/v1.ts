@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
-import { finishPendingLogin, handOverPendingLogin, newAsker, readPendingLogin } from "@/lib/auth/pending-login";
+import { finishPendingLogin, handOverPendingLogin, newAsker, readPendingPhone } from "@/lib/auth/pending-login";
 import type { Account } from "@/lib/core/accounts";
 import { activateInvite } from "@/lib/core/invites";
 import { logInByProof, proveCode } from "@/lib/core/login";
@@ -11,21 +11,23 @@ import { fail } from "@/lib/core/result";
 import { address, type Dialect, leadTo, reply } from "./dialect";
 import {
   codeLength,
+  InviteText,
   isOwnPhone,
   LIST_QUERY,
   type ListCall,
   languageOf,
   listPhones,
   ownAccount,
+  PhoneText,
   SentInviteCode,
 } from "./fields";
 import { FIELD_REQUIRED, RUSSIAN } from "./words";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 
-const NO_LOGIN = refused(400, "Сначала запросите код подтверждения");
-const EXPIRED = refused(400, "Код подтверждения больше не действует, запросите новый");
-const NOT_FOUND = refused(404, "Пользователь не найден");
+const NO_LOGIN = refused(400, "Сначала запросите код подтверждения.");
+const EXPIRED = refused(400, "Код подтверждения больше не действует, запросите новый.");
+const NOT_FOUND = refused(404, "Пользователь не найден.");
 
 const dialect: Dialect = {
   title: "v1",
@@ -33,19 +35,20 @@ const dialect: Dialect = {
     "Login by phone in three steps, a session cookie from then on; `redirect` in an answer is the next step. Forms of a browser (`Accept: text/html`) are led to a page instead of JSON. The addresses without v1 (`/api/create_user/`, `/api/auth_user/`, `/api/user_profile/…`) are the same.",
   words: RUSSIAN,
   error: (error) => ({ error }),
+  credentials: "cookie",
 };
 
-const E164 = z.string().meta({ examples: ["+79450000001"] });
 const Redirect = z.object({ redirect: z.string() });
 const UserProfile = z.object({
-  phone_number: E164,
-  invite_code: z.string(),
-  activated_invite_code: z.string().nullable(),
-  numbers_activated_invite_codes: z.array(E164),
+  phone_number: PhoneText,
+  invite_code: InviteText,
+  activated_invite_code: InviteText.nullable(),
+  numbers_activated_invite_codes: z.array(PhoneText),
 });
 
 /** The pages that a browser's form leads to instead of JSON. */
 const PHONE_PAGE = "/login";
+const NOT_SENT_PAGE = "/login?step=phone&sent=no";
 const CODE_PAGE = "/login?step=code";
 const PROFILE_PAGE = "/profile";
 
@@ -57,14 +60,14 @@ export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
     cookies: true,
     input: { phone_number: Phone },
     answer: { body: Redirect, headers: ["Sarafan-Code-Length"] },
-    page: { done: CODE_PAGE, failed: PHONE_PAGE },
+    page: { done: CODE_PAGE, failed: NOT_SENT_PAGE },
     run: async ({ input: { phone_number: phone }, request }) => {
       const sent = await sendPhoneCode(phone, languageOf(request));
       return sent.ok ? reply({ redirect: "/api/v1/create_user/" }, codeLength(sent.value)) : sent;
     },
     failures: {
-      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже"),
-      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже"),
+      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
+      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
     },
   }),
 }));
@@ -79,16 +82,16 @@ export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) =>
     answer: { body: Redirect },
     page: { done: CODE_PAGE, failed: CODE_PAGE },
     run: async ({ input: { verification_code: code } }) => {
-      const pending = await readPendingLogin();
-      if (!pending?.phone || pending.email) return fail({ name: "code_not_requested" });
+      const pending = await readPendingPhone();
+      if (!pending) return fail({ name: "code_not_requested" });
       const next = newAsker();
-      const proven = await proveCode({ phone: pending.phone, asker: pending.asker, code, next });
+      const proven = await proveCode({ ...pending, code, next });
       if (!proven.ok) return proven;
-      await handOverPendingLogin(pending, next);
+      await handOverPendingLogin(next);
       return reply({ redirect: "/api/v1/auth_user/" });
     },
     failures: {
-      code_wrong: refused(401, "Неверный код подтверждения"),
+      code_wrong: refused(401, "Неверный код подтверждения."),
       code_not_requested: NO_LOGIN,
       code_expired: EXPIRED,
       code_spent: EXPIRED,
@@ -102,22 +105,22 @@ export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
     summary: "Opens a session by the code that was checked in the step before, or by one in the body",
     who: "anybody",
     cookies: true,
-    input: { verification_code: OneTimeCode.optional() },
+    input: { verification_code: OneTimeCode.nullish() },
     answer: { body: Redirect },
     page: { done: PROFILE_PAGE, failed: CODE_PAGE },
     run: async ({ input: { verification_code: code } }) => {
-      const { phone, email, asker } = (await readPendingLogin()) ?? {};
-      if (!phone || email || !asker) return fail({ name: "code_not_requested" });
-      const authenticated = await logIn(() => logInByProof({ phone, asker, code: code ?? null }));
+      const pending = await readPendingPhone();
+      if (!pending) return fail({ name: "code_not_requested" });
+      const authenticated = await logIn(() => logInByProof({ ...pending, code: code ?? null }));
       if (!authenticated.ok) {
         const { failure } = authenticated;
         return failure.name === "code_missing" ? fail({ name: "field_invalid" }) : fail(failure);
       }
       await finishPendingLogin();
-      return reply({ redirect: `/api/v1/user_profile/${phone}/` });
+      return reply({ redirect: `/api/v1/user_profile/${pending.phone}/` });
     },
     failures: {
-      code_wrong: refused(401, "Неверный код подтверждения"),
+      code_wrong: refused(401, "Неверный код подтверждения."),
       code_not_requested: NO_LOGIN,
       field_invalid: { status: 400, body: { verification_code: [FIELD_REQUIRED] } },
       code_expired: EXPIRED,
@@ -153,10 +156,10 @@ export const userProfile = address(dialect, "/api/v1/user_profile/{phone_number}
     },
     failures: {
       account_unknown: NOT_FOUND,
-      invite_already_activated: refused(409, "Вы уже активировали инвайт-код"),
-      invite_unknown: refused(404, "Инвайт-код не найден"),
-      invite_own: refused(400, "Нельзя активировать собственный инвайт-код"),
-      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению"),
+      invite_already_activated: refused(409, "Вы уже активировали инвайт-код."),
+      invite_unknown: refused(404, "Инвайт-код не найден."),
+      invite_own: refused(400, "Нельзя активировать собственный инвайт-код."),
+      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению."),
     },
   }),
 }));

@@ -8,7 +8,7 @@ import { OneTimeCode, STATELESS } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { absoluteUrl, address, type Dialect, reply } from "./dialect";
-import { codeLength, isOwnPhone, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
+import { codeLength, InviteText, isOwnPhone, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
 import { ENGLISH } from "./words";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
@@ -23,6 +23,7 @@ const dialect: Dialect = {
   description: "Registration by phone; a session cookie from then on.",
   words: ENGLISH,
   error: (detail) => ({ detail }),
+  credentials: "cookie",
 };
 
 const PrintedPhone = z.string().meta({ examples: ["+7(945)000-00-01"] });
@@ -48,7 +49,7 @@ export const sendCode = address(dialect, "/api/verification_phone/send_code", (e
       if (!sent.ok) return sent;
       const { revealed } = sent.value;
       const isShown = revealed !== null && maySeeCodes(request.headers);
-      return reply(isShown ? { code: revealed as string } : { detail: "Code sent" }, codeLength(sent.value));
+      return reply(isShown ? { code: revealed } : { detail: "Code sent" }, codeLength(sent.value));
     },
     failures: {
       phone_taken: NOT_UNIQUE,
@@ -65,7 +66,7 @@ export const registration = address(dialect, "/api/verification_phone/{invite_co
     who: "anybody",
     cookies: true,
     input: { phone_number: Phone, code: OneTimeCode },
-    answer: { status: 201, body: z.object({ invite: z.string(), user_profile_url: z.url() }) },
+    answer: { status: 201, body: z.object({ invite: InviteText, user_profile_url: z.url() }) },
     run: async ({ input: { phone_number: phone, code }, params }) => {
       const invite = params.invite_code === "invite_code" ? null : InviteCode.safeParse(params.invite_code).data;
       if (invite === undefined) return fail({ name: "invite_unknown" });
@@ -73,7 +74,7 @@ export const registration = address(dialect, "/api/verification_phone/{invite_co
       if (!login.ok) return login;
       const { inviteCode } = await ownAccount(login.value);
       const url = absoluteUrl(`/api/verification_phone/profile/${phone}`);
-      return reply({ invite: inviteCode as string, user_profile_url: url });
+      return reply({ invite: inviteCode, user_profile_url: url });
     },
     failures: {
       phone_taken: NOT_UNIQUE,
@@ -90,7 +91,7 @@ export const profile = address(dialect, "/api/verification_phone/profile/{phone_
   PUT: endpoint({
     summary: "Activates somebody's invite, once and for good",
     who: "account",
-    input: { invite: z.string().meta({ examples: ["7K4M2P"] }) },
+    input: { invite: InviteText },
     answer: { body: z.object({ message: z.string() }) },
     run: async ({ input: { invite }, params, session }) => {
       const account = await ownAccount(session);
@@ -116,8 +117,8 @@ export const profile = address(dialect, "/api/verification_phone/profile/{phone_
       body: z.object({
         profile: z.object({
           phone_number: PrintedPhone,
-          invite: z.string().nullable(),
-          self_invite: z.string(),
+          invite: InviteText.nullable(),
+          self_invite: InviteText,
           is_active: z.boolean(),
         }),
         duplicate_user_invite: z.array(PrintedPhone),

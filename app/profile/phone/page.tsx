@@ -11,7 +11,6 @@ import { SubmitButton } from "@/components/submit-button";
 import { currentSession } from "@/lib/auth/nextauth";
 import { getUnproven, phoneProofCode } from "@/lib/core/accounts";
 import { getCodeStatus } from "@/lib/core/challenges";
-import { Asker } from "@/lib/core/one-time-code";
 import { formatPhone } from "@/lib/core/phone";
 import { env } from "@/lib/env";
 import { enterProofCodes, sendProofCodes } from "./actions";
@@ -29,10 +28,9 @@ export default async function ProvePhonePage({ searchParams }: PageProps<"/profi
   const unproven = await getUnproven(session.userId);
   if (!unproven) redirect("/profile");
   const [t, { sent, taken }] = await Promise.all([getTranslations("provePhone"), searchParams]);
-  const asker = Asker.parse(session.id);
   const statuses = await Promise.all([
-    getCodeStatus(phoneProofCode(unproven.email, asker)),
-    getCodeStatus(phoneProofCode(unproven.claimedPhone, asker)),
+    getCodeStatus(phoneProofCode(unproven.email, session)),
+    getCodeStatus(phoneProofCode(unproven.claimedPhone, session)),
   ]);
   const areSent = statuses.every((status) => status && status.state !== "used");
   const to = {
@@ -63,7 +61,7 @@ export default async function ProvePhonePage({ searchParams }: PageProps<"/profi
             submit: t("submit"),
             pending: t("checking"),
             offline: t("offline"),
-            errors: { missing: t("missing"), wrong: t("wrong"), dead: t("dead") },
+            errors: { missing: t("missing"), malformed: t("malformed"), wrong: t("wrong"), dead: t("dead") },
           }}
         />
       )}

@@ -11,7 +11,7 @@ interface Words {
   submit: string;
   pending: string;
   offline: string;
-  errors: Record<"missing" | "wrong" | "dead", string>;
+  errors: Record<"missing" | "malformed" | "wrong" | "dead", string>;
 }
 
 /** Asks for both codes, each in a field of its own. */
@@ -25,34 +25,37 @@ export function ProofForm({
   const [state, formAction] = useActionState(action, null);
   const attempt = state?.attempt ?? 0;
   const fields = [
-    { name: "email", label: words.emailCode, error: state?.email },
-    { name: "phone", label: words.phoneCode, error: state?.phone },
-  ];
-  const first = fields.find(({ error }) => error)?.name ?? "email";
+    // Only one of them comes by a message that the telephone itself can fill in.
+    { name: "email", label: words.emailCode, autoComplete: "off", enterKeyHint: "next" },
+    { name: "phone", label: words.phoneCode, autoComplete: "one-time-code", enterKeyHint: "go" },
+  ] as const;
+  const errors = state?.errors ?? {};
+  const first = fields.find(({ name }) => errors[name])?.name ?? "email";
   return (
     <form action={formAction} noValidate>
-      {fields.map(({ name, label, error }) => (
+      {fields.map(({ name, label, autoComplete, enterKeyHint }) => (
         <div className="mb-5" key={name}>
           <label className="mb-2 block font-semibold text-small" htmlFor={name}>
             {label}
           </label>
           <input
-            aria-describedby={error ? `${name}-error` : undefined}
-            aria-invalid={error !== undefined}
-            autoComplete="one-time-code"
+            aria-describedby={errors[name] ? `${name}-error` : undefined}
+            aria-invalid={errors[name] !== undefined}
+            autoComplete={autoComplete}
             // biome-ignore lint/a11y/noAutofocus: the page is there for these two fields.
             autoFocus={name === first}
             className="field h-16 text-field tabular-nums tracking-code"
-            enterKeyHint="next"
+            defaultValue={state?.typed[name]}
+            enterKeyHint={enterKeyHint}
             id={name}
             inputMode="numeric"
             key={attempt}
             name={name}
             required
           />
-          {error && (
+          {errors[name] && (
             <FieldError id={`${name}-error`} key={`error ${attempt}`}>
-              {words.errors[error]}
+              {words.errors[errors[name]]}
             </FieldError>
           )}
         </div>

@@ -1,3 +1,3 @@
-import { requestCodeAddress } from "@/lib/dialects/bearer";
+import { authRequestCode } from "@/lib/dialects/bearer";
 
-export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = requestCodeAddress;
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = authRequestCode;

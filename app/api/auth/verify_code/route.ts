@@ -1,3 +1,3 @@
-import { verifyCodeAddress } from "@/lib/dialects/bearer";
+import { authVerifyCode } from "@/lib/dialects/bearer";
 
-export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = verifyCodeAddress;
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = authVerifyCode;

@@ -1,3 +1,3 @@
-import { activateInviteAddress } from "@/lib/dialects/bearer";
+import { profileActivateInvite } from "@/lib/dialects/bearer";
 
-export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = activateInviteAddress;
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = profileActivateInvite;
