@@ -19,6 +19,8 @@ export interface MailServer {
   messagesTo(address: string): Message[];
   /** From now on this mailbox doesn't exist, or does again. */
   refuse(address: string, isRefused?: boolean): void;
+  /** From now on it takes no message at all, once it has seen it, or does again. */
+  reject(isRejecting?: boolean): void;
   /** From now on it takes so long to accept a message. */
   delay(ms: number): void;
   /** Ends it; nothing listens at its port then, until `start`. */
@@ -31,6 +33,7 @@ export async function startMailServer(): Promise<MailServer> {
   const messages: Message[] = [];
   const refused = new Set<string>();
   let delayMs = 0;
+  let isRejecting = false;
   let port = 0;
   let server: SMTPServer | undefined;
 
@@ -52,6 +55,7 @@ export async function startMailServer(): Promise<MailServer> {
           const to = envelope.rcptTo.map(({ address }) => address);
           const from = envelope.mailFrom ? envelope.mailFrom.address : "";
           setTimeout(() => {
+            if (isRejecting) return answer(Object.assign(new Error("Not now"), { responseCode: 451 }));
             messages.push({ envelope: { from, to }, ...readMessage(Buffer.concat(chunks).toString("latin1")) });
             answer();
           }, delayMs);
@@ -78,6 +82,9 @@ export async function startMailServer(): Promise<MailServer> {
     url: `smtp://127.0.0.1:${port}`,
     messagesTo: (address) => messages.filter(({ envelope }) => envelope.to.includes(address)),
     refuse: (address, isRefused = true) => void (isRefused ? refused.add(address) : refused.delete(address)),
+    reject: (isOn = true) => {
+      isRejecting = isOn;
+    },
     delay: (ms) => {
       delayMs = ms;
     },

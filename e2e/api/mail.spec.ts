@@ -175,3 +175,51 @@ test("while the mail server is gone all mailboxes look alike, and phones go on",
     await expectSent(await ask(client, contact));
   }
 });
+
+test("whatever the mail server says, a known mailbox with another phone is answered like any other", async ({
+  mail,
+  newCaller,
+  newPerson,
+}) => {
+  const owner = await newPerson();
+  const askAs = async (who: Partial<Contact>) => {
+    const { client, contact } = await newCaller(who);
+    return ask(client, contact);
+  };
+  mail.refuse(owner.contact.email);
+  await expectNotSent(await askAs(owner.contact), "refused, the phone that is its own");
+  await expectNotSent(await askAs({ email: owner.contact.email }), "refused, another phone");
+  mail.refuse(owner.contact.email, false);
+
+  mail.reject();
+  await expectNotSent(await askAs({}), "rejected, a mailbox that is new");
+  await expectNotSent(await askAs({ email: owner.contact.email }), "rejected, another phone");
+  mail.reject(false);
+  await expectSent(await askAs({}));
+  await expectSent(await askAs({ email: owner.contact.email }));
+  expect(mail.messagesTo(owner.contact.email)).toHaveLength(1);
+});
+
+test("no answer comes sooner than any other, before the server has sent its first mail either", async ({
+  mail,
+  newClient,
+  freshPhone,
+  startServer,
+}) => {
+  const settings = { SMTP_URL: mail.url, MAIL_FROM: "codes@sarafan.example", REVEAL_CODES: false, MAIL_DELAY_MS: 1000 };
+  const server = await startServer(settings);
+  const contact = { phone: freshPhone(), email: freshEmail() };
+  const client = await newClient({ url: server.url });
+  await expectSent(await ask(client, contact));
+  expect((await confirm(client, contact, codeIn(newestTo(mail, contact.email)))).status()).toBe(200);
+  await server.stop();
+  await server.start();
+  for (const asked of [
+    { ...contact, phone: freshPhone() },
+    { phone: freshPhone(), email: freshEmail() },
+  ]) {
+    const askedAt = Date.now();
+    await expectSent(await ask(await newClient({ url: server.url }), asked));
+    expect(Date.now() - askedAt, asked.email).toBeGreaterThan(950);
+  }
+});

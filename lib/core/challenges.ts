@@ -7,6 +7,7 @@ import { composeCodeMessage, type Language } from "./code-message";
 import {
   type CodeOwner,
   drawOneTimeCode,
+  isPhone,
   isSealedCode,
   type OneTimeCode,
   type Recipient,
@@ -66,7 +67,9 @@ export async function requestCode(
   const sealed = isDecoy ? sealNothing() : sealCode(code, owner);
   let isAccepted = false;
   try {
-    isAccepted = await (isDecoy ? sender.pretend() : sender.send(composeCodeMessage(owner, code, language)));
+    isAccepted = await (isDecoy
+      ? sender.pretend(owner.recipient)
+      : sender.send(composeCodeMessage(owner, code, language)));
   } finally {
     await write((tx) => (isAccepted ? keepCode(tx, owner, sealed, now) : forgetSending(tx, owner, now, begun.value)));
   }
@@ -151,7 +154,7 @@ function findCode(db: Reader, owner: CodeOwner) {
 }
 
 function senderTo(recipient: Recipient): Sender {
-  return recipient.includes("@") && mailSender ? mailSender : consoleSender;
+  return !isPhone(recipient) && mailSender ? mailSender : consoleSender;
 }
 
 /**

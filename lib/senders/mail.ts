@@ -1,55 +1,69 @@
+import { Readable } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { createTransport } from "nodemailer";
+import { parseConnectionUrl } from "nodemailer/lib/shared";
+import SMTPConnection from "nodemailer/lib/smtp-connection";
 import { env } from "@/lib/env";
 import type { Sender } from "./sender";
 
 /** A mail server that takes longer than this has not accepted the message. */
 const TIMEOUT_MS = 10_000;
-/** How many of the newest deliveries `pretend` takes its time from. */
-const DURATIONS_KEPT_MAX = 32;
+const TIMEOUTS = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS };
 
-const { SMTP_URL, MAIL_FROM } = env;
-const transport = SMTP_URL
-  ? createTransport({
-      url: SMTP_URL,
-      connectionTimeout: TIMEOUT_MS,
-      greetingTimeout: TIMEOUT_MS,
-      socketTimeout: TIMEOUT_MS,
-      // What a message says is ours; it must make this server read no file and fetch no address.
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    })
-  : null;
-
-const durationsMs: number[] = [];
+/** What became of the newest message that a server let us send: how long it took over it, and whether it took it. */
+let newest = { tookMs: 0, isAccepted: true };
 
 /** Brings codes by SMTP; null without `SMTP_URL`. A refusal, a slow server and one that is gone are all a `false`. */
-export const mailSender: Sender | null = transport && {
-  send: async ({ to, subject, text, html }) => {
-    const begunAt = performance.now();
-    const isSent = await isAccepted(
-      transport.sendMail({ from: MAIL_FROM, to: [{ name: "", address: to }], subject, text, html }),
-    );
-    if (isSent) keepDuration(performance.now() - begunAt);
-    return isSent;
-  },
-  /** Speaks with the server as far as a message would come, so that a server that is gone is gone here, too. */
-  pretend: async () => {
-    const begunAt = performance.now();
-    if (!(await isAccepted(transport.verify()))) return false;
-    const wantedMs = durationsMs[Math.floor(Math.random() * durationsMs.length)] ?? 0;
-    await wait(Math.max(0, wantedMs - (performance.now() - begunAt)));
-    return true;
-  },
-};
+export const mailSender: Sender | null = env.SMTP_URL ? makeMailSender(env.SMTP_URL, env.MAIL_FROM ?? "") : null;
 
-async function isAccepted(conversation: Promise<unknown>): Promise<boolean> {
+function makeMailSender(url: string, from: string): Sender {
+  const [, address = from] = /<([^<>]+)>$/.exec(from) ?? [];
+  // What a message says is ours; it must make this server read no file and fetch no address.
+  const transport = createTransport({ url, ...TIMEOUTS, disableFileAccess: true, disableUrlAccess: true });
+  return {
+    send: async ({ to, subject, text, html }) => {
+      // Until it is known to be otherwise: a server that keeps the message for too long.
+      let outcome: typeof newest | null = { tookMs: TIMEOUT_MS, isAccepted: false };
+      const isSent = await inItsTime(async () => {
+        try {
+          const { messageTime } = await transport.sendMail({
+            from,
+            to: { name: "", address: to },
+            subject,
+            text,
+            html,
+          });
+          outcome = { tookMs: messageTime, isAccepted: true };
+        } catch (error) {
+          // Refused before the message was asked for, it is this mailbox's affair, and a decoy hears the same.
+          const isMessage = (error as { command?: string }).command === "DATA";
+          outcome = isMessage ? { ...newest, isAccepted: false } : null;
+          throw error;
+        }
+      });
+      newest = outcome ?? newest;
+      return isSent;
+    },
+    /** Says all that comes before a message, of the same mailbox, and then does as the newest message was done by. */
+    pretend: (to) =>
+      inItsTime(async () => {
+        await rehearse(url, { from: address, to: [to] });
+        await wait(newest.tookMs);
+        if (!newest.isAccepted) throw new Error("the newest message was not accepted either");
+      }),
+  };
+}
+
+/** Whether `conversation` came to a good end before the time-out; answered no sooner than `MAIL_DELAY_MS`. */
+async function inItsTime(conversation: () => Promise<void>): Promise<boolean> {
+  const soonest = wait(env.MAIL_DELAY_MS);
   const deadline = new AbortController();
   try {
-    return await Promise.race([
-      conversation.then(() => true),
+    const isAccepted = await Promise.race([
+      conversation().then(() => true),
       wait(TIMEOUT_MS, false, { signal: deadline.signal, ref: false }),
     ]);
+    return isAccepted;
   } catch (error) {
     // The server's own words may name the address.
     const { code = "unknown", responseCode = "" } = error as { code?: string; responseCode?: number };
@@ -57,10 +71,31 @@ async function isAccepted(conversation: Promise<unknown>): Promise<boolean> {
     return false;
   } finally {
     deadline.abort();
+    await soonest;
   }
 }
 
-function keepDuration(ms: number): void {
-  durationsMs.push(ms);
-  if (durationsMs.length > DURATIONS_KEPT_MAX) durationsMs.shift();
+/** Speaks with the server up to the point where a message would follow, and hangs up: so none is delivered. */
+async function rehearse(url: string, envelope: { from: string; to: string[] }): Promise<void> {
+  const { auth, ...options } = parseConnectionUrl(url);
+  const connection = new SMTPConnection({ ...options, ...TIMEOUTS });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const settle = (next: () => void) => (error?: Error | null) => (error ? reject(error) : next());
+      const send = () => {
+        // Nobody reads from it before the server has asked for the message.
+        const message = new Readable({ read: () => undefined });
+        message.once("resume", resolve);
+        connection.send(
+          envelope,
+          message,
+          settle(() => undefined),
+        );
+      };
+      connection.once("error", reject);
+      connection.connect(settle(() => (auth ? connection.login(auth, settle(send)) : send())));
+    });
+  } finally {
+    connection.close();
+  }
 }

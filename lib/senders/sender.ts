@@ -13,5 +13,5 @@ export interface Sender {
   /** Resolves to whether the channel accepted the message. */
   send: (message: CodeMessage) => Promise<boolean>;
   /** Sends nothing, and takes as long and ends as `send` would: who listens to the clock must not tell them apart. */
-  pretend: () => Promise<boolean>;
+  pretend: (to: string) => Promise<boolean>;
 }
