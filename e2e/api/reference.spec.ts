@@ -90,6 +90,12 @@ test("the Postman collection has every request, and the file in docs is the same
   expect({ ...kept, variable: [] }).toEqual({ ...served, variable: [] });
 });
 
+test("an address whose percent signs make no text is nobody's", async ({ request }) => {
+  for (const address of ["/api/users/%FF", "/api/users/%", "/api/v1/user_profile/%E0%A4%A", "/api/auth/%FF", "/i/%FF"]) {
+    expect((await request.get(address)).status(), address).toBe(404);
+  }
+});
+
 test("what is served is described, and what is described is served", async ({ reference, operations, request }) => {
   expect(Object.keys(reference.paths).map(trim).sort()).toEqual(listRoutes().sort());
   for (const address of Object.keys(reference.paths)) {

@@ -28,7 +28,8 @@ export function markPeer({ headers, socket }: IncomingMessage): void {
 export function noteAddress({ headers, socket }: IncomingMessage): void {
   const forwarded = String(headers["x-forwarded-for"] ?? "")
     .split(",")
-    .map((hop) => hop.trim())
+    // Some proxies add the port: 192.0.2.1:5555, [2001:db8::1]:5555.
+    .map((hop) => hop.trim().replace(/^\[(.*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3"))
     .filter((hop) => hop !== "");
   const hops = [...forwarded, socket.remoteAddress ?? ""];
   headers[ADDRESS_HEADER] = hops[Math.max(0, hops.length - 1 - env.TRUSTED_PROXIES)] ?? "";
@@ -41,6 +42,15 @@ export function networkOf(headers: Headers): string {
   const address = ipaddr.process(noted);
   if (address.kind() === "ipv4") return address.toString();
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toNormalizedString()}/64`)}/64`;
+}
+
+/** An address whose percent signs make no text is nobody's; Next.js would answer it with an error of its own. */
+export function tidyUrl(request: IncomingMessage): void {
+  try {
+    decodeURIComponent(request.url ?? "");
+  } catch {
+    request.url = "/not-found";
+  }
 }
 
 /**
