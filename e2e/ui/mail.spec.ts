@@ -34,7 +34,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByLabel("Код из письма")).toBeVisible();
       const codes = { email: await codeFor(email), phone: await codeFor(phone) };
       await enterProofCodes(page, { ...codes, phone: wrongCode(codes.phone) });
-      await expect(page.getByText("Код не подошёл. Сверьте его с сообщением.")).toHaveCount(1);
+      await expect(page.getByText("Код не подошёл. Сверьте его с тем, что вам пришло.")).toHaveCount(1);
       await enterProofCodes(page, codes);
       await expect(page.getByText("подтверждён, теперь можно входить и по нему")).toBeVisible();
       await logOut(page);
@@ -61,7 +61,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByLabel("Код из письма")).toBeVisible();
       const codes = { email: await codeFor(email), phone: await codeFor(phone) };
       await enterProofCodes(page, { ...codes, email: wrongCode(codes.email) });
-      await expect(page.getByText("Код не подошёл. Сверьте его с сообщением.")).toBeVisible();
+      await expect(page.getByText("Код не подошёл. Сверьте его с тем, что вам пришло.")).toBeVisible();
       await enterProofCodes(page, codes);
       await expect(page.getByText("У этого номера уже есть аккаунт.")).toBeVisible();
       await owner.page.reload();

@@ -18,6 +18,11 @@ import { RECENT_LOGIN_MS } from "./policy";
 import { fail, type Result, succeed } from "./result";
 import type { Session } from "./sessions";
 
+/** Thrown where an account is gone that was there a moment ago, or is no longer whose it was. */
+export class AccountGone extends Error {
+  override name = "AccountGone";
+}
+
 /** An account as its owner and administrators see it. */
 export interface Account {
   id: number;
@@ -206,7 +211,7 @@ export async function provePhone(
         return fail({ name: "phone_taken" });
       }
       const { count } = await tx.user.updateMany({
-        where: { id: userId, phone: null, claimedPhone },
+        where: { id: userId, email: unproven.email, phone: null, claimedPhone },
         data: { phone: claimedPhone, claimedPhone: null },
       });
       return count > 0 ? succeed(null) : fail({ name: "nothing_to_prove" });

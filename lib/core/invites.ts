@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Reader, read, type Writer, write } from "@/lib/db/database";
+import { AccountGone } from "./accounts";
 import type { InviteCode } from "./invite-code";
 import { type Masked, maskIdentity } from "./masking";
 import type { Phone } from "./phone";
@@ -155,20 +156,23 @@ async function checkInvite(
   userId: number,
   code: InviteCode | null,
 ): Promise<Result<Inviter, ActivateInviteFailure>> {
-  const activation = await db.activation.findUnique({ where: { inviteeId: userId }, select: { code: true } });
+  const invitee = await db.user.findUnique({
+    where: { id: userId },
+    select: { referralCount: true, activation: { select: { code: true } } },
+  });
+  if (!invitee) throw new AccountGone();
+  const { activation, referralCount } = invitee;
   if (activation) return fail({ name: "invite_already_activated", activated: activation.code as InviteCode });
   const inviter = code && (await findInviter(db, code));
   if (!inviter) return fail({ name: "invite_unknown" });
   if (inviter.id === userId) return fail({ name: "invite_own" });
-  if (await isBelow(db, inviter.id, userId)) return fail({ name: "invite_circular" });
+  // Nobody is below somebody who invited nobody: the usual case, answered without the walk.
+  if (referralCount > 0 && (await isBelow(db, inviter.id, userId))) return fail({ name: "invite_circular" });
   return succeed(inviter);
 }
 
 /** Whether the user came by `ancestorId`, directly or by any number of people in between. */
 async function isBelow(db: Reader, userId: number, ancestorId: number): Promise<boolean> {
-  const ancestor = await db.user.findUnique({ where: { id: ancestorId }, select: { referralCount: true } });
-  // Nobody is below somebody who invited nobody: the usual case, answered without the walk.
-  if (!ancestor?.referralCount) return false;
   const found = await db.$queryRaw<unknown[]>`
     WITH RECURSIVE above(id) AS (
       SELECT "inviterId" FROM "Activation" WHERE "inviteeId" = ${userId}

@@ -1,14 +1,20 @@
-import { read, write } from "@/lib/db/database";
+import type { Writer } from "@/lib/db/database";
 import { TAKEN_ANSWERS_PER_HOUR, TAKEN_ANSWERS_PER_IP_PER_HOUR } from "./policy";
 import { fail, type Result, succeed } from "./result";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** How often something may happen to one subject within a window of time. */
+/** How often something may happen to one subject within a window of time, which begins with the first. */
 interface Limit {
   name: string;
   max: number;
   windowMs: number;
+}
+
+/** A limit, and whose it is. */
+export interface Budget {
+  limit: Limit;
+  subject: string;
 }
 
 export const TAKEN_ANSWERS_OF_NETWORK: Limit = {
@@ -21,32 +27,32 @@ export const TAKEN_ANSWERS: Limit = { name: "taken answers", max: TAKEN_ANSWERS_
 /** `retryAfterMs` is when the count begins anew. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
 
-/** Whether there is something left of the limit, with nothing counted. */
-export async function checkLimit(limit: Limit, subject: string, now: Date): Promise<Result<null, LimitFailure>> {
-  const { key, resetsAt } = windowOf(limit, subject, now);
-  const row = await read.counter.findUnique({ where: { key }, select: { count: true } });
-  if ((row?.count ?? 0) < limit.max) return succeed(null);
-  return fail({ name: "budget_spent", retryAfterMs: resetsAt.getTime() - now.getTime() });
-}
-
-/** Counts one more, and fails when that is one too many: of any number of parallel ones, as many pass as are left. */
-export async function spendLimit(limit: Limit, subject: string, now: Date): Promise<Result<null, LimitFailure>> {
-  const { key, resetsAt } = windowOf(limit, subject, now);
-  const { count } = await write(async (tx) => {
-    await tx.counter.deleteMany({ where: { resetsAt: { lte: now } } });
-    return tx.counter.upsert({
-      where: { key },
-      create: { key, count: 1, resetsAt },
-      update: { count: { increment: 1 } },
-      select: { count: true },
+/**
+ * Looks whether something is left of each budget, then asks `costs`, and takes one off each where it does. All in one
+ * transaction that holds the counters, so that of any number of parallel ones as many pass as are left, and none is asked
+ * after that.
+ */
+export async function spend(
+  tx: Writer,
+  budgets: Budget[],
+  now: Date,
+  costs: () => Promise<boolean>,
+): Promise<Result<boolean, LimitFailure>> {
+  await tx.counter.deleteMany({ where: { resetsAt: { lte: now } } });
+  for (const { limit, subject } of budgets) {
+    const { count, resetsAt } = await tx.counter.upsert({
+      where: { key: keyOf({ limit, subject }) },
+      create: { key: keyOf({ limit, subject }), count: 0, resetsAt: new Date(now.getTime() + limit.windowMs) },
+      update: { count: { increment: 0 } },
     });
-  });
-  if (count <= limit.max) return succeed(null);
-  return fail({ name: "budget_spent", retryAfterMs: resetsAt.getTime() - now.getTime() });
+    if (count >= limit.max) return fail({ name: "budget_spent", retryAfterMs: resetsAt.getTime() - now.getTime() });
+  }
+  if (!(await costs())) return succeed(false);
+  const keys = budgets.map(keyOf);
+  await tx.counter.updateMany({ where: { key: { in: keys } }, data: { count: { increment: 1 } } });
+  return succeed(true);
 }
 
-/** Windows follow one another without a gap, so the key alone says which one a row counts. */
-function windowOf({ name, windowMs }: Limit, subject: string, now: Date): { key: string; resetsAt: Date } {
-  const at = Math.floor(now.getTime() / windowMs);
-  return { key: `${name} ${subject} ${at}`, resetsAt: new Date((at + 1) * windowMs) };
+function keyOf({ limit, subject }: Budget): string {
+  return `${limit.name} ${subject}`;
 }

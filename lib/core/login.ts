@@ -17,8 +17,8 @@ import { retryOnCollision } from "./collisions";
 import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { findInviter, recordActivation } from "./invites";
-import { checkLimit, type LimitFailure, spendLimit, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK } from "./limits";
-import type { Asker, CodeOwner, OneTimeCode } from "./one-time-code";
+import { type LimitFailure, spend, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK } from "./limits";
+import type { Asker, CodeOwner, OneTimeCode, Recipient } from "./one-time-code";
 import type { Phone } from "./phone";
 import { PROOF_TTL_MS } from "./policy";
 import { fail, type Result, succeed } from "./result";
@@ -27,8 +27,8 @@ export interface Login {
   userId: number;
   /** Whether this login made the account. */
   created: boolean;
-  /** The phone that was proven by it; null when it was a mailbox. */
-  provenPhone: Phone | null;
+  /** What was proven by it. */
+  proven: Recipient;
 }
 
 export type VerifyCodeFailure = CheckCodeFailure | { name: "invite_unknown" };
@@ -79,7 +79,7 @@ export async function verifyCode(
   options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure>> {
   const opened = await openAccount(phoneLoginCode({ phone, asker }), { code, invite, identity: { phone } }, options);
-  return opened.ok ? succeed({ ...opened.value, provenPhone: phone }) : opened;
+  return opened.ok ? succeed({ ...opened.value, proven: phone }) : opened;
 }
 
 /**
@@ -110,7 +110,7 @@ export async function logInByProof(
 ): Promise<Result<Login, CheckCodeFailure | { name: "code_missing" }>> {
   const owner = phoneLoginCode({ phone, asker });
   const userId = await write(async (tx) => ((await spendProof(tx, owner, now)) ? findUserId(tx, { phone }) : null));
-  if (userId) return succeed({ userId, created: false, provenPhone: phone });
+  if (userId) return succeed({ userId, created: false, proven: phone });
   if (code) return verifyCode({ phone, asker, code }, { now });
   const status = await getCodeStatus(owner, now);
   if (!status) return fail({ name: "code_not_requested" });
@@ -135,15 +135,9 @@ export async function requestRegistrationCode(
     { limit: TAKEN_ANSWERS_OF_NETWORK, subject: network },
     { limit: TAKEN_ANSWERS, subject: "all" },
   ];
-  for (const { limit, subject } of budgets) {
-    const left = await checkLimit(limit, subject, now);
-    if (!left.ok) return left;
-  }
-  if (!(await findUserId(read, { phone }))) return requestCode(registrationCode({ phone, asker }), options);
-  for (const { limit, subject } of budgets) {
-    const spent = await spendLimit(limit, subject, now);
-    if (!spent.ok) return spent;
-  }
+  const isTaken = await write((tx) => spend(tx, budgets, now, async () => (await findUserId(tx, { phone })) !== null));
+  if (!isTaken.ok) return isTaken;
+  if (!isTaken.value) return requestCode(registrationCode({ phone, asker }), options);
   return fail({ name: "phone_taken" });
 }
 
@@ -158,7 +152,7 @@ export async function register(
   const opened = await openAccount(registrationCode({ phone, asker }), { code, invite, identity: { phone } }, options);
   if (!opened.ok) return opened;
   if (!opened.value.created) return fail({ name: "phone_taken" });
-  return succeed({ ...opened.value, provenPhone: phone });
+  return succeed({ ...opened.value, proven: phone });
 }
 
 /**
@@ -194,7 +188,7 @@ export async function verifyMailCode(
 ): Promise<Result<Login, VerifyCodeFailure>> {
   const identity = { email, claimedPhone: phone };
   const opened = await openAccount(mailLoginCode({ email, asker }), { code, invite, identity }, options);
-  return opened.ok ? succeed({ ...opened.value, provenPhone: null }) : opened;
+  return opened.ok ? succeed({ ...opened.value, proven: email }) : opened;
 }
 
 /** What a code proves, and what a new account has of it. */

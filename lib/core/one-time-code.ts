@@ -20,6 +20,11 @@ export const STATELESS = "stateless" as Asker;
 /** Where a code is sent, and what typing it proves. */
 export type Recipient = Phone | Email;
 
+/** Whether it is a phone and no mailbox. */
+export function isPhone(recipient: Recipient): recipient is Phone {
+  return recipient.startsWith("+");
+}
+
 /** Whose code: one recipient, one purpose, one asker. */
 export interface CodeOwner {
   recipient: Recipient;

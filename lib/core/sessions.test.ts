@@ -6,7 +6,7 @@ import { signUp } from "./testing";
 
 const logInAnew = async () => {
   const { userId, phone } = await signUp();
-  return { userId, provenPhone: phone };
+  return { userId, proven: phone };
 };
 
 const after = (date: Date, ms: number) => new Date(date.getTime() + ms);

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { read, write } from "@/lib/db/database";
+import { AccountGone } from "./accounts";
 import type { Login } from "./login";
+import { isPhone } from "./one-time-code";
 import type { Phone } from "./phone";
 import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { fail, type Result, succeed } from "./result";
@@ -23,16 +25,16 @@ export interface ClientSession extends Session {
   refreshedAt: Date;
 }
 
+/** Who logged in, and by what. */
+type Opening = Pick<Login, "userId" | "proven">;
+
 /** Opens a browser's session for whoever logged in. Sessions that are over are swept away on the way. */
-export function openSession(login: Pick<Login, "userId" | "provenPhone">, now = new Date()): Promise<Session> {
+export function openSession(login: Opening, now = new Date()): Promise<Session> {
   return insertSession(login, { generation: null, refreshedAt: null }, now);
 }
 
 /** Opens a client application's session, whose refresh token is of generation 0. */
-export async function openClientSession(
-  login: Pick<Login, "userId" | "provenPhone">,
-  now = new Date(),
-): Promise<ClientSession> {
+export async function openClientSession(login: Opening, now = new Date()): Promise<ClientSession> {
   const kept = { generation: 0, refreshedAt: now };
   return { ...(await insertSession(login, kept, now)), ...kept };
 }
@@ -86,19 +88,22 @@ export async function endSession(id: string): Promise<void> {
 }
 
 async function insertSession(
-  { userId, provenPhone }: Pick<Login, "userId" | "provenPhone">,
+  { userId, proven }: Opening,
   kept: { generation: number | null; refreshedAt: Date | null },
   now: Date,
 ): Promise<Session> {
   const session = {
     id: randomUUID(),
     userId,
-    provenPhone,
+    provenPhone: isPhone(proven) ? proven : null,
     createdAt: now,
     expiresAt: new Date(now.getTime() + SESSION_TTL_MS),
   };
   await write(async (tx) => {
     await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
+    // An administrator may have given the account another phone or mailbox since the code was typed.
+    const user = await tx.user.findUnique({ where: { id: userId }, select: { phone: true, email: true } });
+    if (!user || (user.phone !== proven && user.email !== proven)) throw new AccountGone();
     await tx.session.create({ data: { ...session, ...kept, seenAt: now } });
   });
   return session;

@@ -13,7 +13,8 @@ export async function readBody(request: Request): Promise<Result<Fields, BodyFai
   const contentType = request.headers.get("content-type");
   if (bytes.length === 0 && contentType === null) return succeed({});
   const [mediaType = ""] = (contentType ?? "").split(";");
-  const read = READERS[mediaType.trim().toLowerCase()];
+  const name = mediaType.trim().toLowerCase();
+  const read = Object.hasOwn(READERS, name) ? READERS[name] : undefined;
   if (!read) return fail({ name: "media_type_unsupported" });
   try {
     const fields = bytes.length === 0 ? {} : await read(bytes, contentType ?? "");

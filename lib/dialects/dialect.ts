@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isForeignRequest } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
+import { AccountGone } from "@/lib/core/accounts";
 import { isDatabaseAway } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
@@ -33,9 +34,6 @@ type Headers = Record<string, string>;
 export type Outcome<Body> =
   | { ok: true; body: Body; headers?: Headers }
   | { ok: false; failure: { name: string; retryAfterMs?: number } };
-
-/** Thrown where an account is gone that had a session a moment ago; answered like a session that was never there. */
-export class SessionGone extends Error {}
 
 /** A body, with further headers. */
 export function reply<const Body>(body: Body, headers: Headers = {}) {
@@ -216,7 +214,8 @@ async function serve(
     const Location = response.ok ? endpoint.page.done : endpoint.page.failed;
     return new Response(null, { status: 303, headers: { ...PERSONAL, Location } });
   } catch (error) {
-    if (error instanceof SessionGone) return refuse(dialect, "credentials_missing");
+    // As if there had never been a session.
+    if (error instanceof AccountGone) return refuse(dialect, "credentials_missing");
     if (isDatabaseAway(error)) return refuse(dialect, "database_away", { "Retry-After": "5" });
     // biome-ignore lint/suspicious/noConsole: what nobody expected must not go unseen.
     console.error(error);

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { preferredLanguage } from "@/lib/auth/callers";
-import { type Account, getAccount } from "@/lib/core/accounts";
+import { type Account, AccountGone, getAccount } from "@/lib/core/accounts";
 import type { SentCode } from "@/lib/core/challenges";
 import { InviteCode } from "@/lib/core/invite-code";
 import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites";
 import { Phone } from "@/lib/core/phone";
 import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
 import type { Session } from "@/lib/core/sessions";
-import { absoluteUrl, SessionGone } from "./dialect";
+import { absoluteUrl } from "./dialect";
 
 /** An invite code that a client sends; null when it has six characters and yet is nobody's, whatever they are. */
 export const SentInviteCode = z
@@ -57,7 +57,7 @@ export async function listPhones(call: ListCall): Promise<{ phones: Phone[]; hea
 /** The caller's account. */
 export async function ownAccount({ userId }: Pick<Session, "userId">): Promise<Account> {
   const account = await getAccount(userId);
-  if (!account) throw new SessionGone();
+  if (!account) throw new AccountGone();
   return account;
 }
 
