@@ -91,7 +91,13 @@ test("the Postman collection has every request, and the file in docs is the same
 });
 
 test("an address whose percent signs make no text is nobody's", async ({ request }) => {
-  for (const address of ["/api/users/%FF", "/api/users/%", "/api/v1/user_profile/%E0%A4%A", "/api/auth/%FF", "/i/%FF"]) {
+  for (const address of [
+    "/api/users/%FF",
+    "/api/users/%",
+    "/api/v1/user_profile/%E0%A4%A",
+    "/api/auth/%FF",
+    "/i/%FF",
+  ]) {
     expect((await request.get(address)).status(), address).toBe(404);
   }
 });
