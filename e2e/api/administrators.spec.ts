@@ -1,8 +1,23 @@
-import { randomUUID } from "node:crypto";
-import type { APIRequestContext, APIResponse } from "playwright/test";
+import type { APIRequestContext } from "playwright/test";
 import { test as base, expect, type Server } from "../fixtures";
+import {
+  askByMail,
+  type Coming,
+  type Contact,
+  confirmByMail,
+  expectAnswer,
+  FOREIGN,
+  freshEmail,
+  INVITE_CODE,
+  logInByMail,
+  logInWithCookie,
+  logInWithTokens,
+  REQUIRED,
+  RUSSIAN,
+  spell,
+  statusesAtOnce,
+} from "./clients";
 
-const AUTHENTICATE = "/api/users/authenticate/";
 const ACTIVATE = "/api/users/profile/activate_invite_code/";
 const USERS = "/api/users/";
 const userOf = (id: number) => `/api/users/${id}/`;
@@ -25,35 +40,24 @@ interface Desk {
   /** Logs somebody in by a code to the phone. */
   byPhone: (phone?: string) => Promise<Person>;
   /** Logs somebody in by a code to the mailbox. */
-  byMail: (who?: { phone?: string; email?: string }) => Promise<Person>;
+  byMail: (who?: Partial<Contact>) => Promise<Person>;
 }
 
 const test = base.extend<{ desk: Desk }>({
   desk: async ({ startServer, newClient, freshPhone }, use) => {
     const adminPhones = [freshPhone(), freshPhone()];
     const server = await startServer({ ADMIN_PHONES: adminPhones.join(",") });
-    const { url, codeFor } = server;
-    const byPhone: Desk["byPhone"] = async (phone = freshPhone()) => {
-      const anonymous = await newClient({ url });
-      await anonymous.post("/api/auth/request_code/", { data: { phone } });
-      const answer = await anonymous.post("/api/auth/verify_code/", { data: { phone, code: await codeFor(phone) } });
-      const { access, refresh, invite_code } = await answer.json();
-      const { sub } = JSON.parse(Buffer.from(access.split(".")[1], "base64url").toString());
-      const client = await newClient({ url, headers: { authorization: `Bearer ${access}` } });
-      return { client, id: Number(sub), phone, email: "", inviteCode: invite_code, refresh };
-    };
-    const byMail: Desk["byMail"] = async ({ phone = freshPhone(), email = freshEmail() } = {}) => {
-      const client = await newClient({ url });
-      await client.post(AUTHENTICATE, { data: { phone, email } });
-      const answer = await client.post(AUTHENTICATE, { data: { phone, email, code: await codeFor(email) } });
-      const { id, invite_code } = await answer.json();
-      return { client, id, phone, email, inviteCode: invite_code, refresh: "" };
-    };
+    const byPhone: Desk["byPhone"] = async (phone = freshPhone()) => ({
+      ...(await logInWithTokens(newClient, phone, server)),
+      email: "",
+    });
+    const byMail: Desk["byMail"] = async ({ phone = freshPhone(), email = freshEmail() } = {}) => ({
+      ...(await logInByMail(newClient, { phone, email }, server)),
+      refresh: "",
+    });
     await use({ server, adminPhones, admin: await byPhone(adminPhones[0]), byPhone, byMail });
   },
 });
-
-const freshEmail = () => `${randomUUID()}@example.com`;
 
 const create = ({ client }: Person, data: object) => client.post(USERS, { data });
 const change = ({ client }: Person, id: number, data: object) => client.patch(userOf(id), { data });
@@ -64,21 +68,10 @@ const activate = ({ client }: Person, invite_code: string) => client.post(ACTIVA
 const invitees = async ({ client, id }: Person) =>
   (await (await client.get(`/api/users/profile/${id}`)).json()).invited_users;
 
-const INVITE_CODE = expect.stringMatching(/^(?=.*\d)(?=.*[A-Z])[0-9A-HJKMNP-TV-Z]{6}$/);
-const REQUIRED = ["This field is required."];
+/** What is wrong with a field, in whatever words. */
 const WRONG = [expect.stringMatching(/./)];
-
-/** Compares all that a client goes by; an error has a sentence in Russian. */
-async function expectAnswer(
-  answer: APIResponse,
-  expected: { status?: number; error?: unknown; body?: unknown },
-  about?: string,
-) {
-  const { status = 200, error, body = { detail: expect.stringMatching(/[а-яё]/i) } } = expected;
-  const given = { status: answer.status(), error: answer.headers()["sarafan-error"], body: await answer.json() };
-  expect(given, about).toEqual({ status, error, body });
-  expect(answer.headers()["cache-control"], about).toContain("no-store");
-}
+const expectRefusal = (coming: Coming, status: number, error: string) =>
+  expectAnswer(coming, status, { detail: RUSSIAN }, error);
 
 /** The person is logged out everywhere: here, and where the refresh token is taken. */
 async function expectNoSession({ client, id, refresh }: Person) {
@@ -89,14 +82,14 @@ async function expectNoSession({ client, id, refresh }: Person) {
 test("an administrator creates, reads, replaces, changes and deletes an account", async ({ desk, freshPhone }) => {
   const { admin, byPhone, byMail } = desk;
   const [phone, email] = [freshPhone(), freshEmail()];
-  const spelled = phone.replace(/^\+7(...)(...)(..)(..)$/, "8 ($1) $2-$3-$4");
+  const spelled = spell(phone, "8 ($1) $2-$3-$4");
   const created = await create(admin, { phone: spelled, email: email.toUpperCase() });
   const user = { id: expect.any(Number), phone, email, invite_code: INVITE_CODE, activated_invite_code: null };
-  await expectAnswer(created, { status: 201, body: user });
+  await expectAnswer(created, 201, user);
   const { id, invite_code } = await created.json();
   Object.assign(user, { id, invite_code });
   for (const path of [`/api/users/${id}/`, `/api/users/${id}`]) {
-    await expectAnswer(await admin.client.get(path), { body: user });
+    await expectAnswer(admin.client.get(path), 200, user);
   }
   expect(await byPhone(phone)).toMatchObject({ id, inviteCode: invite_code });
   expect(await byMail({ phone, email })).toMatchObject({ id, inviteCode: invite_code });
@@ -108,17 +101,17 @@ test("an administrator creates, reads, replaces, changes and deletes an account"
   const other = await nulled.json();
 
   const replaced = { ...user, phone: freshPhone(), email: freshEmail() };
-  await expectAnswer(await replace(admin, id, { phone: replaced.phone, email: replaced.email }), { body: replaced });
+  await expectAnswer(replace(admin, id, { phone: replaced.phone, email: replaced.email }), 200, replaced);
   const changed = { ...replaced, email: freshEmail() };
-  await expectAnswer(await change(admin, id, { email: changed.email }), { body: changed });
+  await expectAnswer(change(admin, id, { email: changed.email }), 200, changed);
   Object.assign(changed, { phone: freshPhone() });
-  await expectAnswer(await change(admin, id, { phone: changed.phone }), { body: changed });
-  await expectAnswer(await change(admin, id, { email: null }), { body: { ...changed, email: null } });
+  await expectAnswer(change(admin, id, { phone: changed.phone }), 200, changed);
+  await expectAnswer(change(admin, id, { email: null }), 200, { ...changed, email: null });
   // What has no place in the body changes nothing, whoever's it is.
   const stray = { id: other.id, invite_code: other.invite_code, activated_invite_code: other.invite_code };
-  await expectAnswer(await change(admin, id, { ...stray, email: changed.email }), { body: changed });
+  await expectAnswer(change(admin, id, { ...stray, email: changed.email }), 200, changed);
   const whole = { ...stray, phone: changed.phone, email: changed.email };
-  await expectAnswer(await replace(admin, id, whole), { body: changed });
+  await expectAnswer(replace(admin, id, whole), 200, changed);
   expect([await read(admin, id), await read(admin, other.id)]).toEqual([changed, other]);
 
   const deleted = await admin.client.delete(`/api/users/${id}`);
@@ -131,7 +124,7 @@ test("an administrator creates, reads, replaces, changes and deletes an account"
     await admin.client.get("/api/users/abc/"),
     await admin.client.delete(`/api/users/${"9".repeat(30)}/`),
   ]) {
-    await expectAnswer(answer, { status: 404, error: "account_unknown" });
+    await expectRefusal(answer, 404, "account_unknown");
   }
 });
 
@@ -149,7 +142,7 @@ test("what is somebody's can't be given to another, but a claim can", async ({ d
       await change(admin, other.id, taken),
       await replace(admin, other.id, { phone: other.phone, email: other.email, ...taken }),
     ]) {
-      await expectAnswer(answer, { status: 409, error, body: expect.any(Object) });
+      await expectAnswer(answer, 409, expect.any(Object), error);
     }
   }
   const after = [await read(admin, owner.id), await read(admin, claimant.id), await read(admin, other.id)];
@@ -162,8 +155,7 @@ test("what is somebody's can't be given to another, but a claim can", async ({ d
   expect((await byMail(claimant)).id).toBe(claimant.id);
 
   const phone = freshPhone();
-  const answers = await Promise.all(Array.from({ length: 5 }, () => create(admin, { phone })));
-  expect(answers.map((answer) => answer.status()).sort()).toEqual([201, 409, 409, 409, 409]);
+  expect(await statusesAtOnce(5, () => create(admin, { phone }))).toEqual([201, 409, 409, 409, 409]);
 });
 
 test("what an administrator mistypes is told field by field, and changes nothing", async ({ desk, freshPhone }) => {
@@ -198,7 +190,7 @@ test("what an administrator mistypes is told field by field, and changes nothing
     { answer: await admin.client.get(`${USERS}?limit=many&cursor=made-up`), limit: WRONG, cursor: WRONG },
     { answer: await admin.client.get(`${USERS}?cursor=made-up`), cursor: WRONG },
   ]) {
-    await expectAnswer(answer, { status: 400, error, body: fields }, JSON.stringify(fields));
+    await expectAnswer(answer, 400, fields, error, JSON.stringify(fields));
   }
   expect(await list(admin)).toEqual(before);
 });
@@ -256,28 +248,23 @@ test("nobody is an administrator but by a code to an administrator's phone", asy
     await byPhone(),
   ];
   for (const impostor of impostors) {
-    const forbidden = { status: 403, error: "not_administrator" };
     const data = { phone: freshPhone(), email: freshEmail() };
-    await expectAnswer(await impostor.client.get(USERS), forbidden);
-    await expectAnswer(await create(impostor, data), forbidden);
+    await expectRefusal(impostor.client.get(USERS), 403, "not_administrator");
+    await expectRefusal(create(impostor, data), 403, "not_administrator");
     for (const id of [admin.id, impostor.id, 999_999_999]) {
-      await expectAnswer(await replace(impostor, id, data), forbidden);
-      await expectAnswer(await change(impostor, id, data), forbidden);
+      await expectRefusal(replace(impostor, id, data), 403, "not_administrator");
+      await expectRefusal(change(impostor, id, data), 403, "not_administrator");
     }
-    await expectAnswer(await impostor.client.get(userOf(admin.id)), { status: 404, error: "account_unknown" });
-    await expectAnswer(await impostor.client.delete(userOf(admin.id)), { status: 404, error: "account_unknown" });
+    await expectRefusal(impostor.client.get(userOf(admin.id)), 404, "account_unknown");
+    await expectRefusal(impostor.client.delete(userOf(admin.id)), 404, "account_unknown");
     expect((await impostor.client.get(userOf(impostor.id))).status()).toBe(200);
   }
 
   expect((await (await byPhone(secondPhone)).client.get(USERS)).status()).toBe(200);
   expect((await byMailbox.client.get(USERS)).status(), "the session by mail stays what it is").toBe(403);
-  const browser = await newClient({ url: server.url });
-  await browser.post("/api/enter_phone/", { data: { phone: adminPhone } });
-  await browser.post("/api/enter_code/", { data: { verification_code: await server.codeFor(adminPhone) } });
+  const browser = await logInWithCookie(newClient, adminPhone, server);
   expect((await browser.get(USERS)).status()).toBe(200);
-  const foreign = { origin: "https://evil.example" };
-  const forged = await browser.delete(userOf(second.id), { headers: foreign });
-  await expectAnswer(forged, { status: 403, error: "origin_foreign" });
+  await expectRefusal(browser.delete(userOf(second.id), { headers: FOREIGN }), 403, "origin_foreign");
   expect(await read(admin, second.id)).toEqual(second);
 });
 
@@ -292,9 +279,7 @@ test("an account that is deleted takes its own along, and leaves the others thei
   ];
   await activate(gone, inviter.inviteCode);
   for (const one of [invitee, claimant]) expect((await activate(one, gone.inviteCode)).status()).toBe(200);
-  const browser = await newClient({ url: server.url });
-  await browser.post("/api/enter_phone/", { data: { phone: gone.phone } });
-  await browser.post("/api/enter_code/", { data: { verification_code: await server.codeFor(gone.phone) } });
+  const browser = await logInWithCookie(newClient, gone.phone, server);
   expect(await invitees(inviter)).toEqual([{ id: gone.id, phone: gone.phone }]);
 
   expect((await admin.client.delete(userOf(gone.id))).status()).toBe(204);
@@ -304,10 +289,9 @@ test("an account that is deleted takes its own along, and leaves the others thei
   expect((await (await inviter.client.get("/api/profile_back/")).json()).invited_users).toEqual([]);
   for (const one of [invitee, claimant]) {
     expect((await read(admin, one.id)).activated_invite_code).toBe(gone.inviteCode);
-    await expectAnswer(await activate(one, inviter.inviteCode), { status: 409, error: "invite_already_activated" });
+    await expectRefusal(activate(one, inviter.inviteCode), 409, "invite_already_activated");
   }
-  const unknown = { status: 404, error: "invite_unknown" };
-  await expectAnswer(await activate(latecomer, gone.inviteCode), unknown);
+  await expectRefusal(activate(latecomer, gone.inviteCode), 404, "invite_unknown");
 
   const back = await byPhone(gone.phone);
   expect([back.id === gone.id, back.inviteCode === gone.inviteCode]).toEqual([false, false]);
@@ -338,13 +322,13 @@ test("who is given another phone or mailbox logs in anew, and only with that", a
   // A code is under way to the old mailbox when it is taken away.
   const late = await newClient({ url: server.url });
   const contact = { phone: writer.phone, email: writer.email };
-  await late.post(AUTHENTICATE, { data: contact });
+  await askByMail(late, contact);
   const code = await server.codeFor(writer.email);
   const email = freshEmail();
   const changed = await change(admin, writer.id, { email: email.toUpperCase() });
   expect(await changed.json()).toMatchObject({ id: writer.id, phone: writer.phone, email });
   await expectNoSession(writer);
-  const opened = await late.post(AUTHENTICATE, { data: { ...contact, code } });
+  const opened = await confirmByMail(late, contact, code);
   expect(opened.status()).toBeLessThan(500);
   expect((await opened.json()).id).not.toBe(writer.id);
   expect((await byMail({ phone: writer.phone, email })).id).toBe(writer.id);
@@ -364,7 +348,7 @@ test("a claim that is sent back unchanged stays a claim", async ({ desk }) => {
   const { admin, byPhone, byMail } = desk;
   const claimant = await byMail();
   const before = await read(admin, claimant.id);
-  const spelled = claimant.phone.replace(/^\+7(...)(...)(..)(..)$/, "8 ($1) $2-$3-$4");
+  const spelled = spell(claimant.phone, "8 ($1) $2-$3-$4");
   const { phone, email } = before;
   for (const answer of [
     await replace(admin, claimant.id, { phone, email }),
@@ -372,7 +356,7 @@ test("a claim that is sent back unchanged stays a claim", async ({ desk }) => {
     await change(admin, claimant.id, { phone }),
     await replace(admin, claimant.id, before),
   ]) {
-    await expectAnswer(answer, { body: before });
+    await expectAnswer(answer, 200, before);
   }
   expect((await claimant.client.get(userOf(claimant.id))).status(), "nothing was changed").toBe(200);
   const owner = await byPhone(claimant.phone);

@@ -1,5 +1,38 @@
-import type { APIRequestContext, APIResponse } from "playwright/test";
+import type { APIRequestContext } from "playwright/test";
 import { test as base, expect, type Server } from "../fixtures";
+import {
+  BAD_BODIES,
+  bearer,
+  type Caller,
+  COOKIE,
+  type Coming,
+  cookieOf,
+  copyPendingLogin,
+  expectAnswer,
+  expectField,
+  expectMalformed,
+  expectMissing,
+  expectStranger,
+  expectTooEarly,
+  expectVerbs,
+  FOREIGN,
+  foreignHeaders,
+  hear,
+  INVITE_CODE,
+  logInWithTokens,
+  NO_LIVE_CODE,
+  ODD,
+  ownHeaders,
+  PACKINGS,
+  post,
+  RUSSIAN,
+  readPages,
+  SPELLINGS,
+  statusesAtOnce,
+  UNKNOWN_INVITES,
+  UNSIGNED,
+  wrong,
+} from "./clients";
 
 const [ENTER_PHONE, ENTER_CODE, PROFILE] = ["/api/enter_phone/", "/api/enter_code/", "/api/profile/"] as const;
 
@@ -11,12 +44,9 @@ const ALREADY = { error: "Вы уже активировали инвайт-ко
 const UNKNOWN = { error: "Пользователь с данным инвайт-кодом не найден!" };
 const EMPTY = { error: "Введите инвайт-код." };
 const NOBODY = { detail: "Учетные данные не были предоставлены." };
-const SENTENCE = { error: expect.stringMatching(/[а-яё]/i) };
-const REQUIRED = "This field is required.";
+const SENTENCE = { error: RUSSIAN };
 const activatedMessage = (code: string) => ({ message: `Инвайт-код ${code} успешно активирован!` });
 
-/** Somebody who was sent a code and has not used it yet. */
-type Caller = { client: APIRequestContext; phone: string; code: string };
 /** Somebody who has logged in. */
 type Person = { client: APIRequestContext; phone: string; inviteCode: string };
 
@@ -31,12 +61,12 @@ const test = base.extend<{
 
 /** `typed` is the phone as the person writes it. */
 async function askForCode(client: APIRequestContext, phone: string, at: Server, typed: unknown = phone) {
-  expect((await client.post(ENTER_PHONE, { data: { phone: typed } })).status(), String(typed)).toBe(200);
+  await post(client, ENTER_PHONE, { phone: typed });
   return { client, phone, code: await at.codeFor(phone) };
 }
 
 async function logIn({ client, phone, code }: Caller): Promise<Person> {
-  expect((await enterCode(client, code)).status()).toBe(200);
+  await post(client, ENTER_CODE, { verification_code: code });
   return { client, phone, inviteCode: (await read(client)).invite_code };
 }
 
@@ -47,41 +77,10 @@ const activate = (client: APIRequestContext, invite_code: unknown, headers = {})
 const read = async (client: APIRequestContext) => (await client.get(PROFILE)).json();
 const comersBy = async ({ client }: Person): Promise<unknown[]> => (await read(client)).referred_users;
 
-type Coming = APIResponse | Promise<APIResponse>;
-
-/** Compares all that a client goes by. */
-async function expectAnswer(coming: Coming, status: number, body: unknown, error?: unknown, about = "") {
-  const answer = await coming;
-  const headers = answer.headers();
-  const given = { status: answer.status(), error: headers["sarafan-error"], body: await answer.json() };
-  expect(given, `${answer.url()} ${about}`).toEqual({ status, error, body });
-  expect(headers["content-type"]).toContain("application/json");
-  expect(headers["cache-control"]).toContain("no-store");
-  return answer;
-}
-
 /** Nothing waits for a code here, for whatever reason. */
-const expectNoCode = (coming: Coming) =>
-  expectAnswer(coming, 400, NO_CODE, expect.stringMatching(/^code_(not_requested|expired)$/));
-const expectMissing = (coming: Coming, field: string, about?: string) =>
-  expectAnswer(coming, 400, { [field]: [REQUIRED] }, "field_invalid", about);
-const expectMalformed = (coming: Coming, field: string, about?: string) =>
-  expectAnswer(coming, 400, { [field]: [expect.stringMatching(`^(?!${REQUIRED}).+`)] }, "field_invalid", about);
-
-const cookieOf = async (client: APIRequestContext, name: string) =>
-  (await client.storageState()).cookies.find((cookie) => cookie.name === name);
-/** What a client sends that kept today's pending login, or stole it. */
-const copyPendingLogin = async (client: APIRequestContext) => ({
-  cookie: `sarafan-login=${(await cookieOf(client, "sarafan-login"))?.value}`,
-});
-
+const expectNoCode = (coming: Coming) => expectAnswer(coming, 400, NO_CODE, NO_LIVE_CODE);
 /** A phone as this API prints it. */
 const digitsOf = (phone: string) => phone.replace("+", "");
-/** A code of as many digits that is not this one. */
-const wrong = (code: string) => code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
-
-const SPELLINGS = ["8 ($1) $2-$3-$4", "8$1$2$3$4", "7$1$2$3$4", "$1$2$3$4", "+7 $1 $2 $3 $4", " +7($1)$2-$3-$4 "];
-const spell = (phone: string, spelling: string) => phone.replace(/^\+7(...)(...)(..)(..)$/, spelling);
 
 for (const slash of ["/", ""]) {
   const at = (path: string) => `/api/${path}${slash}`;
@@ -95,7 +94,7 @@ for (const slash of ["/", ""]) {
     await expectAnswer(client.post(at("enter_code"), { data: { verification_code: code } }), 200, ENTERED);
 
     const { invite_code } = await (await client.get(profile)).json();
-    expect(invite_code).toMatch(/^[0-9A-HJKMNP-TV-Z]{6}$/);
+    expect(invite_code).toEqual(INVITE_CODE);
     const before = { phone: digitsOf(phone), invite_code, activated_invite_code: null, referred_users: [] };
     await expectAnswer(client.get(profile), 200, before);
     await expectAnswer(
@@ -108,10 +107,7 @@ for (const slash of ["/", ""]) {
   });
 }
 
-for (const [kind, pack] of [
-  ["a form", (form: Record<string, string>) => ({ form })],
-  ["multipart", (multipart: Record<string, string>) => ({ multipart })],
-] as const) {
+for (const [kind, pack] of PACKINGS) {
   test(`a client may send ${kind}`, async ({ newClient, newPerson, phone, codeFor }) => {
     const [{ inviteCode }, client] = [await newPerson(), await newClient()];
     await expectMissing(client.post(ENTER_PHONE, pack({ phone: "" })), "phone");
@@ -125,9 +121,9 @@ for (const [kind, pack] of [
 }
 
 test("a number is the same in every spelling", async ({ newClient, freshPhone, server }) => {
-  for (const spelling of [...SPELLINGS, Number]) {
+  for (const write of SPELLINGS) {
     const [client, phone] = [await newClient(), freshPhone()];
-    const typed = typeof spelling === "string" ? spell(phone, spelling) : spelling(phone);
+    const typed = write(phone);
     await logIn(await askForCode(client, phone, server, typed));
     expect(await read(client), String(typed)).toMatchObject({ phone: digitsOf(phone) });
   }
@@ -143,11 +139,10 @@ test("a code may be sent as a number, or with gaps as it was heard", async ({ ne
 
 test("the cookies are out of reach for scripts", async ({ newCaller }) => {
   const { client, phone, code } = await newCaller();
-  const kept = { httpOnly: true, sameSite: "Lax", path: "/", secure: false };
-  expect(await cookieOf(client, "sarafan-login")).toMatchObject(kept);
+  expect(await cookieOf(client, "sarafan-login")).toMatchObject(COOKIE);
   expect(await cookieOf(client, "sarafan-session")).toBeUndefined();
   await logIn({ client, phone, code });
-  expect(await cookieOf(client, "sarafan-session")).toMatchObject(kept);
+  expect(await cookieOf(client, "sarafan-session")).toMatchObject(COOKIE);
 });
 
 test("nobody learns who has an account, but its owner", async ({ newPerson, newClient, phone, server }) => {
@@ -185,9 +180,7 @@ test("a code that is not revealed has no key, and there are three tries", async 
   const sent = await expectAnswer(ask(client), 200, SENT);
   const code = await server.codeFor(phone);
   expect([sent.headers()["sarafan-code-length"], code]).toEqual(["6", expect.stringMatching(/^\d{6}$/)]);
-  const early = await expectAnswer(ask(client), 429, SENTENCE, "resend_too_early");
-  expect(early.headers()["retry-after"]).toMatch(/^([1-9]|[1-5]\d|60)$/);
-  expect(early.headers()["sarafan-code-length"]).toBeUndefined();
+  await expectTooEarly(ask(client), SENTENCE);
   for (const typed of ["123", "abcd", "12a456"]) await expectMalformed(enterCode(client, typed), "verification_code");
   for (const tries of "123") await expectAnswer(enterCode(client, wrong(code)), 401, WRONG, "code_wrong", tries);
   await expectAnswer(enterCode(client, code), 400, NO_CODE, "code_spent");
@@ -204,37 +197,17 @@ test("an old code is not found", async ({ newCaller, startServer }) => {
   await expectAnswer(enterCode(client, code), 400, NO_CODE, "code_expired");
 });
 
-test("a field that is missing or malformed is named, and the code stays good", async ({ newCaller, phone }) => {
-  const { client, ...caller } = await newCaller();
-  for (const [path, field, ...values] of [
-    [ENTER_PHONE, "phone", "+7 945 12", "abc", "+79450", `${phone}0000`, 12],
-    [ENTER_CODE, "verification_code", "123", "12345678901", "12a4", "code", 12],
-  ] as const) {
-    await expectMissing(client.post(path), field);
-    for (const value of [undefined, null, ""]) {
-      await expectMissing(client.post(path, { data: { [field]: value } }), field, String(value));
-    }
-    for (const value of [...values, true, [phone], { phone }]) {
-      await expectMalformed(client.post(path, { data: { [field]: value } }), field, JSON.stringify(value));
-    }
-  }
-  await expectAnswer(enterCode(client, wrong(caller.code)), 401, WRONG, "code_wrong");
-  await expectAnswer(enterCode(client, caller.code), 200, ENTERED);
+test("a field that is missing or malformed is named, and the code stays good", async ({ newCaller }) => {
+  const { client, code } = await newCaller();
+  await expectMissing(client.post(ENTER_PHONE), "phone");
+  await expectMissing(client.post(ENTER_CODE), "verification_code");
+  await expectField("phone", ODD.phones, (phone) => client.post(ENTER_PHONE, { data: { phone } }));
+  await expectField("verification_code", ODD.codes, (typed) => enterCode(client, typed));
+  await expectAnswer(enterCode(client, wrong(code)), 401, WRONG, "code_wrong");
+  await expectAnswer(enterCode(client, code), 200, ENTERED);
 });
 
-const raw = (text: string, type: string) => ({ data: Buffer.from(text), headers: { "content-type": type } });
-const HALF_OR_NO_OBJECTS = ['{"phone": ', "phone=1", '["phone"]', '"phone"', "1", "null"];
-const UNREADABLE = [
-  ...HALF_OR_NO_OBJECTS.map((text) => raw(text, "application/json")),
-  ...["multipart/form-data", "multipart/form-data; boundary=x"].map((type) => raw("--x\r\nContent-Disp", type)),
-];
-const OF_ANOTHER_TYPE = ["text/plain", "text/xml", "application/octet-stream"].map((type) => raw("{}", type));
-const padding = "x".repeat(17 * 1024);
-for (const [what, status, error, bodies] of [
-  ["can't be read", 400, "body_malformed", UNREADABLE],
-  ["is of another type", 415, "media_type_unsupported", OF_ANOTHER_TYPE],
-  ["is too large", 413, "body_too_large", [{ data: { padding } }, { form: { padding } }, { multipart: { padding } }]],
-] as const) {
+for (const [what, status, error, bodies] of BAD_BODIES) {
   test(`a body that ${what} is refused everywhere, and costs nothing`, async ({ newPerson, server }) => {
     const { client, phone } = await newPerson();
     const { code } = await askForCode(client, phone, server);
@@ -248,22 +221,10 @@ for (const [what, status, error, bodies] of [
 }
 
 test("other verbs are told which ones there are", async ({ newPerson, request }) => {
-  for (const [path, has, lacks] of [
-    [ENTER_PHONE, ["POST"], ["GET", "PUT", "PATCH", "DELETE"]],
-    [ENTER_CODE, ["POST"], ["GET", "PUT", "PATCH", "DELETE"]],
-    [PROFILE, ["GET", "POST"], ["PUT", "PATCH", "DELETE"]],
-  ] as const) {
-    const options = await request.fetch(path, { method: "OPTIONS" });
-    expect(options.status()).toBe(204);
-    for (const method of lacks) {
-      const refused = request.fetch(path.slice(0, -1), { method });
-      const answer = await expectAnswer(refused, 405, SENTENCE, "method_not_allowed", method);
-      for (const { allow } of [answer.headers(), options.headers()]) {
-        expect(allow?.split(/, */)).toEqual(expect.arrayContaining([...has]));
-        expect(allow?.split(/, */)).not.toContain(method);
-      }
-    }
+  for (const path of [ENTER_PHONE, ENTER_CODE]) {
+    for (const each of [path, path.slice(0, -1)]) await expectVerbs(request, each, ["POST"], SENTENCE);
   }
+  for (const each of [PROFILE, PROFILE.slice(0, -1)]) await expectVerbs(request, each, ["GET", "POST"], SENTENCE);
   expect((await request.head(ENTER_PHONE)).status()).toBe(405);
   expect((await (await newPerson()).client.head(PROFILE)).status()).toBe(200);
   expect((await request.head(PROFILE)).status()).toBe(401);
@@ -271,7 +232,7 @@ test("other verbs are told which ones there are", async ({ newPerson, request })
 
 test("a code is worth nothing without the cookie of whoever asked for it", async ({ newCaller, newClient, phone }) => {
   const [{ client, ...caller }, stranger] = [await newCaller(), await newClient()];
-  for (const headers of [{}, { cookie: "sarafan-login=eyJhbGciOiJub25lIn0.e30." }]) {
+  for (const headers of [{}, { cookie: `sarafan-login=${UNSIGNED}` }]) {
     const data = { verification_code: caller.code, phone: caller.phone };
     await expectNoCode(stranger.post(ENTER_CODE, { headers, data }));
   }
@@ -312,51 +273,40 @@ test("a profile is for whoever is logged in", async ({ newClient, newPerson, new
     () => stranger.post(PROFILE, { headers }),
     () => activate(stranger, inviteCode, headers),
   ];
-  for (const send of all({})) {
-    const answer = await expectAnswer(send(), 401, NOBODY, "credentials_missing");
-    expect(answer.headers()["www-authenticate"]).toBe("Bearer");
-  }
+  for (const send of all({})) await expectStranger(send(), NOBODY, "credentials_missing");
   const { cookie } = await copyPendingLogin(caller.client);
   for (const headers of [
-    { cookie: "sarafan-session=eyJhbGciOiJub25lIn0.e30." },
+    { cookie: `sarafan-session=${UNSIGNED}` },
     { cookie: cookie.replace("login", "session") },
     { authorization: "Basic Og==" },
   ] as Record<string, string>[]) {
     for (const send of all(headers)) {
       const error = expect.stringMatching(/^(credentials_missing|token_invalid)$/);
-      const answer = await expectAnswer(send(), 401, { detail: expect.stringMatching(/[а-яё]/i) }, error);
+      const answer = await expectAnswer(send(), 401, { detail: RUSSIAN }, error);
       expect(answer.headers()["www-authenticate"]).toMatch(/^Bearer/);
     }
   }
 });
 
-test("a token says who asks, and cookies beside it say nothing", async ({ newClient, newPerson, codeFor }) => {
+test("a token says who asks, and cookies beside it say nothing", async ({ newClient, newPerson, server }) => {
   const [anna, boris, api] = [await newPerson(), await newPerson(), await newClient()];
-  await api.post("/api/auth/request_code/", { data: { phone: boris.phone } });
-  const proof = { phone: boris.phone, code: await codeFor(boris.phone) };
-  const { access } = await (await api.post("/api/auth/verify_code/", { data: proof })).json();
-  const headers = { authorization: `Bearer ${access}`, origin: "https://elsewhere.example" };
+  const { access } = await logInWithTokens(newClient, boris.phone, server);
+  const headers = { ...FOREIGN, ...bearer(access) };
   for (const client of [api, anna.client]) {
     expect(await (await client.get(PROFILE, { headers })).json()).toMatchObject({ phone: digitsOf(boris.phone) });
   }
   expect((await activate(anna.client, anna.inviteCode, headers)).status()).toBe(200);
   expect((await read(boris.client)).activated_invite_code).toBe(anna.inviteCode);
-  for (const authorization of ["Bearer nonsense", `Bearer ${access}x`, "Bearer eyJhbGciOiJub25lIn0.e30."]) {
-    const refused = anna.client.get(PROFILE, { headers: { authorization } });
-    const answer = await expectAnswer(refused, 401, { detail: expect.any(String) }, "token_invalid");
-    expect(answer.headers()["www-authenticate"]).toBe('Bearer error="invalid_token"');
+  for (const token of ["nonsense", `${access}x`, UNSIGNED]) {
+    const refused = anna.client.get(PROFILE, { headers: bearer(token) });
+    await expectStranger(refused, { detail: RUSSIAN }, "token_invalid", token);
   }
 });
-
-const from = (origin: string) => ({ origin });
 
 test("a page of another site can't act for anybody", async ({ newPerson, newClient, server }) => {
   const [anna, inviter, stranger] = [await newPerson(), await newPerson(), await newClient()];
   const { client, phone, code } = await askForCode(anna.client, anna.phone, server);
-  for (const headers of [
-    ...["https://evil.example", "null", server.url.replace(":", "s:"), server.url.replace(/\d+$/, "1")].map(from),
-    ...["cross-site", "same-site"].map((site) => ({ "sec-fetch-site": site })),
-  ]) {
+  for (const headers of foreignHeaders(server.url)) {
     for (const send of [
       () => stranger.post(ENTER_PHONE, { headers, form: { phone } }),
       () => client.post(ENTER_PHONE, { headers, form: { phone } }),
@@ -374,10 +324,7 @@ test("a page of another site can't act for anybody", async ({ newPerson, newClie
 
 test("pages of our own may, by any name of this machine", async ({ newClient, freshPhone, newPerson, server }) => {
   const { inviteCode } = await newPerson();
-  for (const headers of [
-    ...["localhost", "127.0.0.1", "[::1]"].map((host) => from(server.url.replace("localhost", host))),
-    ...["same-origin", "none"].map((site) => ({ "sec-fetch-site": site })),
-  ]) {
+  for (const headers of ownHeaders(server.url)) {
     const { client } = await logIn(await askForCode(await newClient({ headers }), freshPhone(), server));
     expect((await activate(client, inviteCode)).status(), JSON.stringify(headers)).toBe(200);
   }
@@ -389,7 +336,7 @@ test("an invite is refused in the order empty, already, unknown, own or a circle
     await expectAnswer(client.post(PROFILE), 400, EMPTY, "field_invalid");
     for (const code of [undefined, null, ""]) await expectAnswer(activate(client, code), 400, EMPTY, "field_invalid");
   };
-  const unknown = ["7Z7Z7Z", "AAAAAA", "000000", "UUUUUU", "жжжжжж", "ABC", `${anna.inviteCode}7`, 123456, 12];
+  const unknown = [...UNKNOWN_INVITES, "ABC", `${anna.inviteCode}7`, 12];
   await empty(boris.client);
   for (const code of unknown) {
     await expectAnswer(activate(boris.client, code), 404, UNKNOWN, "invite_unknown", String(code));
@@ -412,9 +359,7 @@ test("an invite is refused in the order empty, already, unknown, own or a circle
 
 test("a code is activated as it was heard, for whoever asks", async ({ newPerson }) => {
   const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
-  const letters: Record<string, string> = { 0: "о", 1: "l", A: "а", C: "с", H: "н", K: "к", M: "м", P: "р", X: "х" };
-  const small = anna.inviteCode.replace(/./g, (letter) => letters[letter] ?? letter).toLowerCase();
-  const data = { invite_code: ` ${small.slice(0, 3)} – ${small.slice(3)}`, phone: carl.phone };
+  const data = { invite_code: hear(anna.inviteCode), phone: carl.phone };
   await expectAnswer(boris.client.post(PROFILE, { data }), 200, activatedMessage(anna.inviteCode));
   expect(await comersBy(anna)).toEqual([{ phone: digitsOf(boris.phone) }]);
 });
@@ -429,30 +374,21 @@ test("the newest come first, and a long list leads on", async ({ newPerson, star
     came.unshift({ phone: digitsOf(comer.phone) });
     expect("link" in (await client.get(PROFILE)).headers(), `${came.length} came`).toBe(came.length > 2);
   }
-  const pages: unknown[] = [];
-  for (let next: string | undefined = PROFILE; next; ) {
-    const answer: APIResponse = await client.get(next);
-    const { referred_users, ...rest } = await answer.json();
-    expect(rest).toEqual({ phone: digitsOf(phone), invite_code: inviteCode, activated_invite_code: null });
-    pages.push(referred_users);
-    const { link = "" } = answer.headers();
-    next = /^<([^>]+)>; rel="next"$/.exec(link)?.[1];
-    expect(next ?? "").toMatch(link && new RegExp(`^${server.url}/.+[?&]cursor=`));
-  }
-  expect(pages).toEqual([came.slice(0, 2), came.slice(2, 4), came.slice(4)]);
+  const person = { phone: digitsOf(phone), invite_code: inviteCode, activated_invite_code: null };
+  const lists = [came.slice(0, 2), came.slice(2, 4), came.slice(4)];
+  const pages = lists.map((referred_users) => ({ ...person, referred_users }));
+  expect(await readPages(client, PROFILE, server)).toEqual(pages);
   await expectMalformed(client.get(`${PROFILE}?cursor=x`), "cursor");
 });
 
 test("of 10 parallel right codes one is taken", async ({ newCaller }) => {
   const { client, code } = await newCaller();
-  const answers = await Promise.all(Array.from({ length: 10 }, () => enterCode(client, code)));
-  expect(answers.map((answer) => answer.status()).sort()).toEqual([200, ...Array(9).fill(400)]);
+  expect(await statusesAtOnce(10, () => enterCode(client, code))).toEqual([200, ...Array(9).fill(400)]);
 });
 
 test("of 20 parallel activations one wins", async ({ newPerson }) => {
   const [{ client, phone }, one, other] = [await newPerson(), await newPerson(), await newPerson()];
-  const codes = Array.from({ length: 20 }, (_, at) => (at % 2 ? one : other).inviteCode);
-  const answers = await Promise.all(codes.map((code) => activate(client, code)));
-  expect(answers.map((answer) => answer.status()).sort()).toEqual([200, ...Array(19).fill(409)]);
+  const statuses = await statusesAtOnce(20, (at) => activate(client, (at % 2 ? one : other).inviteCode));
+  expect(statuses).toEqual([200, ...Array(19).fill(409)]);
   expect([...(await comersBy(one)), ...(await comersBy(other))]).toEqual([{ phone: digitsOf(phone) }]);
 });

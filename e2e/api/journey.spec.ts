@@ -1,10 +1,10 @@
-import { decodeJwt } from "jose";
 import type { APIRequestContext, APIResponse } from "playwright/test";
 import { test as base, expect } from "../fixtures";
+import { copyCookies, freshEmail, logInByMail, logInWithCookie, logInWithTokens, post } from "./clients";
 
 type Door = "v1" | "enter" | "bearer" | "verification";
 /** Somebody with an account; the client has a session cookie or sends an access token. */
-type Person = { client: APIRequestContext; door: Door; phone: string; id: string; inviteCode: string };
+type Person = { client: APIRequestContext; door: Door; phone: string; id: number; inviteCode: string };
 /** What every API says of a person, each in its own words. */
 type Profile = { phone: string; inviteCode: string; activated: string | null; comers: (string | null)[] };
 
@@ -13,7 +13,7 @@ const test = base.extend<{
   enterBy: Record<Door, (phone: string) => Promise<APIRequestContext>>;
   newPerson: (door: Door) => Promise<Person>;
 }>({
-  enterBy: async ({ newClient, codeFor }, use) =>
+  enterBy: async ({ newClient, codeFor, server }, use) =>
     use({
       v1: async (phone) => {
         const client = await newClient();
@@ -22,18 +22,8 @@ const test = base.extend<{
         await post(client, "/api/v1/auth_user/", {});
         return client;
       },
-      enter: async (phone) => {
-        const client = await newClient();
-        await post(client, "/api/enter_phone/", { phone });
-        await post(client, "/api/enter_code/", { verification_code: await codeFor(phone) });
-        return client;
-      },
-      bearer: async (phone) => {
-        const client = await newClient();
-        await post(client, "/api/auth/request_code/", { phone });
-        const answer = await post(client, "/api/auth/verify_code/", { phone, code: await codeFor(phone) });
-        return newClient({ headers: { authorization: `Bearer ${(await answer.json()).access}` } });
-      },
+      enter: (phone) => logInWithCookie(newClient, phone, server),
+      bearer: async (phone) => (await logInWithTokens(newClient, phone, server)).client,
       verification: async (phone) => {
         const client = await newClient();
         await post(client, "/api/verification_phone/send_code", { phone_number: phone });
@@ -42,23 +32,15 @@ const test = base.extend<{
         return client;
       },
     }),
-  newPerson: async ({ enterBy, freshPhone, request, codeFor }, use) =>
+  newPerson: async ({ enterBy, newClient, freshPhone, server }, use) =>
     use(async (door) => {
       const phone = freshPhone();
       const client = await enterBy[door](phone);
       // A login of its own, whose token tells the id.
-      await post(request, "/api/auth/request_code/", { phone });
-      const answer = await post(request, "/api/auth/verify_code/", { phone, code: await codeFor(phone) });
-      const { access, invite_code } = await answer.json();
-      return { client, door, phone, id: decodeJwt(access).sub ?? "", inviteCode: invite_code };
+      const { id, inviteCode } = await logInWithTokens(newClient, phone, server);
+      return { client, door, phone, id, inviteCode };
     }),
 });
-
-async function post(client: APIRequestContext, path: string, data: unknown) {
-  const answer = await client.post(path, { data });
-  expect(answer.ok(), `${path} ${answer.status()}`).toBe(true);
-  return answer;
-}
 
 const V1 = (phone: string) => `/api/v1/user_profile/${phone}/`;
 const VERIFICATION = (phone: string) => `/api/verification_phone/profile/${phone}`;
@@ -152,11 +134,9 @@ test("a number is one account, by whatever door", async ({ enterBy, request, pho
   expect(taken.headers()["sarafan-error"]).toBe("phone_taken");
 });
 
-test("a phone that is only claimed is in no list", async ({ newPerson, newClient, enterBy, codeFor, phone }) => {
-  const [anna, mailOwner, email] = [await newPerson("v1"), await newClient(), `${phone.slice(1)}@example.com`];
-  await post(mailOwner, "/api/users/authenticate/", { phone, email });
-  const proof = { phone, email, code: await codeFor(email) };
-  const claimant = await (await post(mailOwner, "/api/users/authenticate/", proof)).json();
+test("a phone that is only claimed is in no list", async ({ newPerson, newClient, enterBy, server, phone }) => {
+  const [anna, email] = [await newPerson("v1"), freshEmail()];
+  const { client: mailOwner, inviteCode } = await logInByMail(newClient, { phone, email }, server);
   await post(mailOwner, "/api/users/profile/activate_invite_code/", { invite_code: anna.inviteCode });
   for (const [api, view] of Object.entries(VIEWS)) {
     expect((await view(anna)).comers, api).toEqual(api === "users" ? [null] : []);
@@ -166,7 +146,7 @@ test("a phone that is only claimed is in no list", async ({ newPerson, newClient
   const owner = await enterBy.verification(phone);
   const { profile } = await read(owner, VERIFICATION(phone));
   expect(profile).toMatchObject({ invite: null, is_active: false });
-  expect(profile.self_invite).not.toBe(claimant.invite_code);
+  expect(profile.self_invite).not.toBe(inviteCode);
   const activated = await owner.put(VERIFICATION(phone), { data: { invite: anna.inviteCode } });
   expect(activated.status()).toBe(200);
   expect((await VIEWS.users?.(anna))?.comers).toEqual([phone, null]);
@@ -176,8 +156,7 @@ test("a phone that is only claimed is in no list", async ({ newPerson, newClient
 test("who logs out by one API is out of all of them, and of the page", async ({ newPerson }) => {
   for (const door of ["v1", "enter", "verification"] as const) {
     const { client, phone, id } = await newPerson(door);
-    const { cookies } = await client.storageState();
-    const headers = { cookie: cookies.map(({ name, value }) => `${name}=${value}`).join("; ") };
+    const headers = await copyCookies(client);
     expect((await client.post("/api/auth/logout/")).status()).toBe(204);
     for (const path of [V1(phone), `/api/users/profile/${id}`, "/api/profile/", VERIFICATION(phone)]) {
       expect((await client.get(path, { headers })).status(), path).toBe(401);

@@ -1,11 +1,17 @@
-import { randomUUID } from "node:crypto";
-import type { APIRequestContext, APIResponse } from "playwright/test";
+import type { APIRequestContext } from "playwright/test";
 import { test as base, expect, type Server } from "../fixtures";
 import { type MailServer, type Message, startMailServer } from "../mail-server";
+import {
+  askByMail,
+  type Coming,
+  type Contact,
+  confirmByMail,
+  expectAnswer,
+  freshEmail,
+  logInWithCookie,
+  RUSSIAN,
+} from "./clients";
 
-const AUTHENTICATE = "/api/users/authenticate/";
-
-type Contact = { phone: string; email: string };
 type Person = { client: APIRequestContext; contact: Contact; id: number };
 
 const test = base.extend<{
@@ -33,18 +39,11 @@ const test = base.extend<{
   newPerson: async ({ mail, newCaller }, use) =>
     use(async () => {
       const { client, contact } = await newCaller();
-      expect((await ask(client, contact)).status()).toBe(200);
-      const answer = await confirm(client, contact, codeIn(newestTo(mail, contact.email)));
+      expect((await askByMail(client, contact)).status()).toBe(200);
+      const answer = await confirmByMail(client, contact, codeIn(newestTo(mail, contact.email)));
       return { client, contact, id: (await answer.json()).id };
     }),
 });
-
-const freshEmail = () => `${randomUUID()}@example.com`;
-
-const ask = (client: APIRequestContext, contact: Contact, headers = {}) =>
-  client.post(AUTHENTICATE, { data: contact, headers });
-const confirm = (client: APIRequestContext, contact: Contact, code: string) =>
-  client.post(AUTHENTICATE, { data: { ...contact, code } });
 
 /** The message that must be there when the answer is: an answer waits until it was accepted. */
 function newestTo(mail: MailServer, email: string): Message {
@@ -55,16 +54,15 @@ function newestTo(mail: MailServer, email: string): Message {
 
 const codeIn = ({ text }: Message) => /(?<!\d)\d{4}(?!\d)/.exec(text)?.[0] ?? "";
 
-async function expectNotSent(answer: APIResponse, about: string) {
-  const { "sarafan-error": error, "retry-after": retryAfter, "sarafan-code-length": length } = answer.headers();
-  expect([answer.status(), error, length], about).toEqual([503, "code_not_sent", undefined]);
-  expect(await answer.json(), about).toEqual({ detail: expect.stringMatching(/[а-яё]/i) });
-  expect(Number(retryAfter), about).toBeGreaterThan(0);
+async function expectNotSent(coming: Coming, about: string) {
+  const headers = (await expectAnswer(coming, 503, { detail: RUSSIAN }, "code_not_sent", about)).headers();
+  expect(headers["sarafan-code-length"], about).toBeUndefined();
+  expect(Number(headers["retry-after"]), about).toBeGreaterThan(0);
 }
 
-async function expectSent(answer: APIResponse) {
-  expect([answer.status(), answer.headers()["sarafan-code-length"]]).toEqual([200, "4"]);
-  expect(await answer.json()).toEqual({ detail: "Код подтверждения отправлен" });
+async function expectSent(coming: Coming) {
+  const answer = await expectAnswer(coming, 200, { detail: "Код подтверждения отправлен" });
+  expect(answer.headers()["sarafan-code-length"]).toBe("4");
 }
 
 test("a code comes by mail, in the language of who asks, and to nobody else", async ({
@@ -82,7 +80,7 @@ test("a code comes by mail, in the language of who asks, and to nobody else", as
     { languages: "ru;q=0.4,en;q=0.8", isRussian: false },
   ]) {
     const { client, contact } = await newCaller();
-    await expectSent(await ask(client, contact, languages ? { "accept-language": languages } : {}));
+    await expectSent(askByMail(client, contact, languages ? { "accept-language": languages } : {}));
     expect(mail.messagesTo(contact.email)).toHaveLength(1);
     const message = newestTo(mail, contact.email);
     expect(message.envelope).toEqual({ from: "codes@sarafan.example", to: [contact.email] });
@@ -98,36 +96,36 @@ test("a code comes by mail, in the language of who asks, and to nobody else", as
     const code = codeIn(message);
     expect(code).toHaveLength(4);
     expect(message.html).toContain(code);
-    const opened = await confirm(client, contact, code);
+    const opened = await confirmByMail(client, contact, code);
     expect([opened.status(), await opened.json()]).toEqual([200, expect.objectContaining(contact)]);
   }
 
   const owner = await newPerson();
   const { client, contact } = await newCaller({ email: owner.contact.email });
-  await expectSent(await ask(client, contact));
-  expect((await confirm(client, contact, codeIn(newestTo(mail, contact.email)))).status()).toBe(401);
+  await expectSent(askByMail(client, contact));
+  expect((await confirmByMail(client, contact, codeIn(newestTo(mail, contact.email)))).status()).toBe(401);
   expect(mail.messagesTo(contact.email)).toHaveLength(1);
   const again = await newCaller(owner.contact);
-  await expectSent(await ask(again.client, again.contact));
-  const opened = await confirm(again.client, again.contact, codeIn(newestTo(mail, contact.email)));
+  await expectSent(askByMail(again.client, again.contact));
+  const opened = await confirmByMail(again.client, again.contact, codeIn(newestTo(mail, contact.email)));
   expect((await opened.json()).id).toBe(owner.id);
   expect(sarafan.output()).not.toMatch(/@example\.com \d{4}/);
 });
 
 test("a mailbox that is refused is said to be, and the code from before stays good", async ({ mail, newCaller }) => {
   const { client, contact } = await newCaller();
-  await expectSent(await ask(client, contact));
+  await expectSent(askByMail(client, contact));
   mail.refuse(contact.email);
-  await expectNotSent(await ask(client, contact), "refused");
-  const opened = await confirm(client, contact, codeIn(newestTo(mail, contact.email)));
+  await expectNotSent(askByMail(client, contact), "refused");
+  const opened = await confirmByMail(client, contact, codeIn(newestTo(mail, contact.email)));
   expect([opened.status(), await opened.json()]).toEqual([200, expect.objectContaining(contact)]);
 
   const other = await newCaller();
   mail.refuse(other.contact.email);
-  await expectNotSent(await ask(other.client, other.contact), "refused at first");
-  expect((await confirm(other.client, other.contact, "0000")).status()).toBe(400);
+  await expectNotSent(askByMail(other.client, other.contact), "refused at first");
+  expect((await confirmByMail(other.client, other.contact, "0000")).status()).toBe(400);
   mail.refuse(other.contact.email, false);
-  await expectSent(await ask(other.client, other.contact));
+  await expectSent(askByMail(other.client, other.contact));
 });
 
 test("an answer waits until the mail was accepted, and no shorter where none is sent", async ({
@@ -140,7 +138,7 @@ test("an answer waits until the mail was accepted, and no shorter where none is 
   for (const who of [{}, owner.contact, { email: owner.contact.email }]) {
     const { client, contact } = await newCaller(who);
     const askedAt = Date.now();
-    await expectSent(await ask(client, contact));
+    await expectSent(askByMail(client, contact));
     expect(Date.now() - askedAt, JSON.stringify(who)).toBeGreaterThan(1300);
   }
   expect(mail.messagesTo(owner.contact.email)).toHaveLength(2);
@@ -151,7 +149,7 @@ test("while the mail server is gone all mailboxes look alike, and phones go on",
   sarafan,
   newCaller,
   newPerson,
-  request,
+  newClient,
   phone,
 }) => {
   const owner = await newPerson();
@@ -160,19 +158,17 @@ test("while the mail server is gone all mailboxes look alike, and phones go on",
   const callers = [{}, owner.contact, { email: owner.contact.email }];
   for (const who of callers) {
     const { client, contact } = await newCaller(who);
-    const answer = await ask(client, contact);
+    const answer = await askByMail(client, contact);
     await expectNotSent(answer, JSON.stringify(who));
     seen.add(`${Object.keys(answer.headers()).sort()} ${await answer.text()}`);
   }
   expect(seen.size).toBe(1);
-  await request.post(`${sarafan.url}/api/enter_phone/`, { data: { phone } });
-  const data = { verification_code: await sarafan.codeFor(phone) };
-  expect((await request.post(`${sarafan.url}/api/enter_code/`, { data })).status()).toBe(200);
+  await logInWithCookie(newClient, phone, sarafan);
 
   await mail.start();
   for (const who of callers) {
     const { client, contact } = await newCaller(who);
-    await expectSent(await ask(client, contact));
+    await expectSent(askByMail(client, contact));
   }
 });
 
@@ -184,19 +180,19 @@ test("whatever the mail server says, a known mailbox with another phone is answe
   const owner = await newPerson();
   const askAs = async (who: Partial<Contact>) => {
     const { client, contact } = await newCaller(who);
-    return ask(client, contact);
+    return askByMail(client, contact);
   };
   mail.refuse(owner.contact.email);
-  await expectNotSent(await askAs(owner.contact), "refused, the phone that is its own");
-  await expectNotSent(await askAs({ email: owner.contact.email }), "refused, another phone");
+  await expectNotSent(askAs(owner.contact), "refused, the phone that is its own");
+  await expectNotSent(askAs({ email: owner.contact.email }), "refused, another phone");
   mail.refuse(owner.contact.email, false);
 
   mail.reject();
-  await expectNotSent(await askAs({}), "rejected, a mailbox that is new");
-  await expectNotSent(await askAs({ email: owner.contact.email }), "rejected, another phone");
+  await expectNotSent(askAs({}), "rejected, a mailbox that is new");
+  await expectNotSent(askAs({ email: owner.contact.email }), "rejected, another phone");
   mail.reject(false);
-  await expectSent(await askAs({}));
-  await expectSent(await askAs({ email: owner.contact.email }));
+  await expectSent(askAs({}));
+  await expectSent(askAs({ email: owner.contact.email }));
   expect(mail.messagesTo(owner.contact.email)).toHaveLength(1);
 });
 
@@ -210,8 +206,8 @@ test("no answer comes sooner than any other, before the server has sent its firs
   const server = await startServer(settings);
   const contact = { phone: freshPhone(), email: freshEmail() };
   const client = await newClient({ url: server.url });
-  await expectSent(await ask(client, contact));
-  expect((await confirm(client, contact, codeIn(newestTo(mail, contact.email)))).status()).toBe(200);
+  await expectSent(askByMail(client, contact));
+  expect((await confirmByMail(client, contact, codeIn(newestTo(mail, contact.email)))).status()).toBe(200);
   await server.stop();
   await server.start();
   for (const asked of [
@@ -219,7 +215,7 @@ test("no answer comes sooner than any other, before the server has sent its firs
     { phone: freshPhone(), email: freshEmail() },
   ]) {
     const askedAt = Date.now();
-    await expectSent(await ask(await newClient({ url: server.url }), asked));
+    await expectSent(askByMail(await newClient({ url: server.url }), asked));
     expect(Date.now() - askedAt, asked.email).toBeGreaterThan(950);
   }
 });

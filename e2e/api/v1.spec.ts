@@ -1,11 +1,43 @@
-import type { APIRequestContext, APIResponse } from "playwright/test";
+import type { APIRequestContext } from "playwright/test";
 import { test as base, expect, type Server } from "../fixtures";
+import {
+  BAD_BODIES,
+  bearer,
+  type Caller,
+  COOKIE,
+  type Coming,
+  cookieOf,
+  copyPendingLogin,
+  expectAnswer,
+  expectField,
+  expectMalformed,
+  expectMissing,
+  expectStranger,
+  expectTooEarly,
+  expectVerbs,
+  FOREIGN,
+  foreignHeaders,
+  hear,
+  INVITE_CODE,
+  leadsTo,
+  logInWithTokens,
+  NO_LIVE_CODE,
+  ODD,
+  ownHeaders,
+  PACKINGS,
+  post,
+  RUSSIAN,
+  readPages,
+  SPELLINGS,
+  statusesAtOnce,
+  UNKNOWN_INVITES,
+  UNSIGNED,
+  wrong,
+} from "./clients";
 
 const [LOGIN, CREATE_USER, AUTH_USER] = ["/api/v1/login/", "/api/v1/create_user/", "/api/v1/auth_user/"] as const;
 const profileOf = (phone: string) => `/api/v1/user_profile/${phone}/`;
 
-/** Somebody who was sent a code and has not used it yet. */
-type Caller = { client: APIRequestContext; phone: string; code: string };
 /** Somebody who has logged in; `profile` is an address. */
 type Person = { client: APIRequestContext; phone: string; profile: string; inviteCode: string };
 
@@ -20,13 +52,13 @@ const test = base.extend<{
 
 /** `typed` is the phone as the person writes it. */
 async function askForCode(client: APIRequestContext, phone: string, at: Server, typed: unknown = phone) {
-  expect((await client.post(LOGIN, { data: { phone_number: typed } })).status(), String(typed)).toBe(200);
+  await post(client, LOGIN, { phone_number: typed });
   return { client, phone, code: await at.codeFor(phone) };
 }
 
 async function logIn({ client, phone, code }: Caller): Promise<Person> {
-  expect((await createUser(client, code)).status()).toBe(200);
-  expect((await client.post(AUTH_USER)).status()).toBe(200);
+  await post(client, CREATE_USER, { verification_code: code });
+  await post(client, AUTH_USER, {});
   const profile = profileOf(phone);
   return { client, phone, profile, inviteCode: (await (await client.get(profile)).json()).invite_code };
 }
@@ -40,54 +72,13 @@ const read = async ({ client, profile }: Person) => (await client.get(profile)).
 const activatedBy = async (person: Person) => (await read(person)).activated_invite_code;
 const comersBy = async (person: Person): Promise<string[]> => (await read(person)).numbers_activated_invite_codes;
 
-type Coming = APIResponse | Promise<APIResponse>;
-
-/** Compares all that a client goes by. */
-async function expectAnswer(coming: Coming, status: number, body: unknown, error?: unknown, about = "") {
-  const answer = await coming;
-  const headers = answer.headers();
-  const given = { status: answer.status(), error: headers["sarafan-error"], body: await answer.json() };
-  expect(given, `${answer.url()} ${about}`).toEqual({ status, error, body });
-  expect(headers["content-type"]).toContain("application/json");
-  expect(headers["cache-control"]).toContain("no-store");
-  return answer;
-}
-
 const [TO_CREATE_USER, TO_AUTH_USER] = [{ redirect: CREATE_USER }, { redirect: AUTH_USER }];
 const toProfile = (phone: string) => ({ redirect: profileOf(phone) });
-const SENTENCE = { error: expect.stringMatching(/[а-яё]/i) };
+const SENTENCE = { error: RUSSIAN };
 const expectRefusal = (coming: Coming, status: number, error: unknown, about?: string) =>
   expectAnswer(coming, status, SENTENCE, error, about);
 /** Nothing waits for a code here, for whatever reason. */
-const expectNoCode = (coming: Coming) =>
-  expectRefusal(coming, 400, expect.stringMatching(/^code_(not_requested|expired)$/));
-const REQUIRED = "This field is required.";
-const expectMissing = (coming: Coming, field: string, about?: string) =>
-  expectAnswer(coming, 400, { [field]: [REQUIRED] }, "field_invalid", about);
-const expectMalformed = (coming: Coming, field: string, about?: string) =>
-  expectAnswer(coming, 400, { [field]: [expect.stringMatching(`^(?!${REQUIRED}).+`)] }, "field_invalid", about);
-
-/** Where a 303 leads, without our own origin. */
-async function leadsTo(coming: Coming): Promise<string> {
-  const answer = await coming;
-  const { origin } = new URL(answer.url());
-  expect(answer.status()).toBe(303);
-  expect(answer.headers()["cache-control"]).toContain("no-store");
-  return new URL(answer.headers().location ?? "", origin).href.replace(origin, "");
-}
-
-const cookieOf = async (client: APIRequestContext, name: string) =>
-  (await client.storageState()).cookies.find((cookie) => cookie.name === name);
-/** What a client sends that kept today's pending login, or stole it. */
-const copyPendingLogin = async (client: APIRequestContext) => ({
-  cookie: `sarafan-login=${(await cookieOf(client, "sarafan-login"))?.value}`,
-});
-
-/** A code of as many digits that is not this one. */
-const wrong = (code: string) => code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
-
-const SPELLINGS = ["8 ($1) $2-$3-$4", "8$1$2$3$4", "7$1$2$3$4", "$1$2$3$4", "+7 $1 $2 $3 $4", " +7($1)$2-$3-$4 "];
-const spell = (phone: string, spelling: string) => phone.replace(/^\+7(...)(...)(..)(..)$/, spelling);
+const expectNoCode = (coming: Coming) => expectRefusal(coming, 400, NO_LIVE_CODE);
 
 for (const address of ["/api/v1/…/", "/api/v1/…", "/api/…/", "/api/…"]) {
   test(`a newcomer logs in and activates a code at ${address}`, async ({ newClient, newPerson, phone, codeFor }) => {
@@ -102,7 +93,7 @@ for (const address of ["/api/v1/…/", "/api/v1/…", "/api/…/", "/api/…"]) 
 
     const profile = at(`user_profile/${phone}`);
     const { invite_code } = await (await client.get(profile)).json();
-    expect(invite_code).toMatch(/^[0-9A-HJKMNP-TV-Z]{6}$/);
+    expect(invite_code).toEqual(INVITE_CODE);
     const person = { phone_number: phone, invite_code, numbers_activated_invite_codes: [] };
     const [before, after] = [null, inviter.inviteCode].map((code) => ({ ...person, activated_invite_code: code }));
     await expectAnswer(client.get(profile), 200, before);
@@ -112,10 +103,7 @@ for (const address of ["/api/v1/…/", "/api/v1/…", "/api/…/", "/api/…"]) 
   });
 }
 
-for (const [kind, pack] of [
-  ["a form", (form: Record<string, string>) => ({ form })],
-  ["multipart", (multipart: Record<string, string>) => ({ multipart })],
-] as const) {
+for (const [kind, pack] of PACKINGS) {
   test(`a client may send ${kind}`, async ({ newClient, newPerson, phone, codeFor }) => {
     const [{ inviteCode }, client] = [await newPerson(), await newClient()];
     await expectMissing(client.post(LOGIN, pack({ phone_number: "" })), "phone_number");
@@ -128,9 +116,9 @@ for (const [kind, pack] of [
 }
 
 test("a number is the same in every spelling, in a body and in a path", async ({ newClient, freshPhone, server }) => {
-  for (const spelling of [...SPELLINGS, Number]) {
+  for (const write of SPELLINGS) {
     const [client, phone] = [await newClient(), freshPhone()];
-    const typed = typeof spelling === "string" ? spell(phone, spelling) : spelling(phone);
+    const typed = write(phone);
     await logIn(await askForCode(client, phone, server, typed));
     for (const written of [phone, encodeURIComponent(phone), encodeURIComponent(typed)]) {
       expect(await (await client.get(profileOf(written))).json(), written).toMatchObject({ phone_number: phone });
@@ -148,13 +136,12 @@ test("a code may be sent as a number, or with gaps as it was heard", async ({ ne
 
 test("the cookies are out of reach for scripts, and the session comes last", async ({ newCaller }) => {
   const { client, phone, code } = await newCaller();
-  const kept = { httpOnly: true, sameSite: "Lax", path: "/", secure: false };
-  expect(await cookieOf(client, "sarafan-login")).toMatchObject(kept);
+  expect(await cookieOf(client, "sarafan-login")).toMatchObject(COOKIE);
   await createUser(client, code);
   expect(await cookieOf(client, "sarafan-session")).toBeUndefined();
   await expectRefusal(client.get(profileOf(phone)), 401, "credentials_missing");
   await client.post(AUTH_USER);
-  expect(await cookieOf(client, "sarafan-session")).toMatchObject(kept);
+  expect(await cookieOf(client, "sarafan-session")).toMatchObject(COOKIE);
 });
 
 test("nobody learns who has an account, but its owner", async ({ newPerson, newClient, phone, server }) => {
@@ -170,41 +157,21 @@ test("nobody learns who has an account, but its owner", async ({ newPerson, newC
 });
 
 test("a field that is missing or malformed is named, and the code stays good", async ({ newPerson, phone, server }) => {
-  const { client, profile, ...person } = await newPerson();
-  const { code } = await askForCode(client, person.phone, server);
-  const codes = ["123", "12345678901", "12a4", "code", 12];
-  for (const [method, path, field, ...values] of [
-    ["POST", LOGIN, "phone_number", "+7 945 12", "abc", "+79450", `${phone}0000`, 12],
-    ["POST", CREATE_USER, "verification_code", ...codes],
-    ["POST", AUTH_USER, "verification_code", ...codes],
-    ["PATCH", profile, "invite_code", "ABC", "ABCDEF7", 12],
-  ] as const) {
-    await expectMissing(client.fetch(path, { method }), field);
-    for (const value of [undefined, null, ""]) {
-      await expectMissing(client.fetch(path, { method, data: { [field]: value } }), field, String(value));
-    }
-    for (const value of [...values, true, [phone], { code }]) {
-      const sent = client.fetch(path, { method, data: { [field]: value } });
-      await expectMalformed(sent, field, JSON.stringify(value));
-    }
-  }
+  const person = await newPerson();
+  const { client, code } = await askForCode(person.client, person.phone, server);
+  await expectMissing(client.post(LOGIN), "phone_number");
+  for (const path of [CREATE_USER, AUTH_USER]) await expectMissing(client.post(path), "verification_code");
+  await expectMissing(client.patch(person.profile), "invite_code");
+  const ask = (phone_number: unknown) => client.post(LOGIN, { data: { phone_number } });
+  await expectField("phone_number", ODD.phones, ask);
+  await expectField("verification_code", ODD.codes, (typed) => createUser(client, typed));
+  await expectField("verification_code", ODD.codes, (typed) => authUser(client, typed));
+  await expectField("invite_code", ODD.invites, (typed) => activate(person, typed));
   await expectMissing(client.post(LOGIN, { data: { verification_code: phone } }), "phone_number");
   await logIn({ client, phone: person.phone, code });
 });
 
-const raw = (text: string, type: string) => ({ data: Buffer.from(text), headers: { "content-type": type } });
-const HALF_OR_NO_OBJECTS = ['{"phone_number": ', "phone_number=1", '["phone_number"]', '"phone_number"', "1", "null"];
-const UNREADABLE = [
-  ...HALF_OR_NO_OBJECTS.map((text) => raw(text, "application/json")),
-  ...["multipart/form-data", "multipart/form-data; boundary=x"].map((type) => raw("--x\r\nContent-Disp", type)),
-];
-const OF_ANOTHER_TYPE = ["text/plain", "text/xml", "application/octet-stream"].map((type) => raw("{}", type));
-const padding = "x".repeat(17 * 1024);
-for (const [what, status, error, bodies] of [
-  ["can't be read", 400, "body_malformed", UNREADABLE],
-  ["is of another type", 415, "media_type_unsupported", OF_ANOTHER_TYPE],
-  ["is too large", 413, "body_too_large", [{ data: { padding } }, { form: { padding } }, { multipart: { padding } }]],
-] as const) {
+for (const [what, status, error, bodies] of BAD_BODIES) {
   test(`a body that ${what} is refused everywhere, and costs nothing`, async ({ newPerson, server }) => {
     const { client, phone, profile } = await newPerson();
     const { code } = await askForCode(client, phone, server);
@@ -217,26 +184,18 @@ for (const [what, status, error, bodies] of [
 }
 
 test("16 KB are the limit, said or not how much comes, and less is read", async ({ request, phone, server }) => {
-  const data = { phone_number: phone, padding: padding.slice(0, 15 * 1024) };
-  expect((await request.post(LOGIN, { data })).status()).toBe(200);
-  const body = new Blob([JSON.stringify({ phone_number: phone, padding })]).stream();
+  await post(request, LOGIN, { phone_number: phone, padding: "x".repeat(15 * 1024) });
+  const body = new Blob([JSON.stringify({ phone_number: phone, padding: "x".repeat(17 * 1024) })]).stream();
   const chunked = { method: "POST", headers: { "content-type": "application/json" }, body, duplex: "half" };
   expect((await fetch(server.url + LOGIN, chunked as RequestInit)).status).toBe(413);
 });
 
 test("other verbs are told which ones there are", async ({ request, phone }) => {
-  const profiles = [profileOf(phone), `/api/user_profile/${phone}`];
-  for (const path of [LOGIN, CREATE_USER, AUTH_USER, "/api/create_user", "/api/auth_user/", ...profiles]) {
-    const [has, lacks] = profiles.includes(path) ? ["PATCH", "POST"] : ["POST", "PATCH"];
-    const options = await request.fetch(path, { method: "OPTIONS" });
-    expect(options.status()).toBe(204);
-    for (const method of [lacks, "PUT", "DELETE"]) {
-      const answer = await expectRefusal(request.fetch(path, { method }), 405, "method_not_allowed", method);
-      for (const { allow } of [answer.headers(), options.headers()]) {
-        expect(allow?.split(/, */)).toEqual(expect.arrayContaining(["GET", has]));
-        expect(allow?.split(/, */)).not.toContain(method);
-      }
-    }
+  for (const path of [LOGIN, CREATE_USER, AUTH_USER, "/api/create_user", "/api/auth_user/"]) {
+    await expectVerbs(request, path, ["GET", "POST"], SENTENCE);
+  }
+  for (const path of [profileOf(phone), `/api/user_profile/${phone}`]) {
+    await expectVerbs(request, path, ["GET", "PATCH"], SENTENCE);
   }
 });
 
@@ -273,7 +232,7 @@ test("a wrong code is refused at either step, and the right one goes to either",
 test("a code is worth nothing without the cookie of whoever asked for it", async ({ newCaller, newClient, phone }) => {
   const [{ client, ...caller }, stranger] = [await newCaller(), await newClient()];
   const data = { verification_code: caller.code, phone_number: caller.phone };
-  for (const headers of [{}, { cookie: "sarafan-login=eyJhbGciOiJub25lIn0.e30." }]) {
+  for (const headers of [{}, { cookie: `sarafan-login=${UNSIGNED}` }]) {
     await expectNoCode(stranger.post(CREATE_USER, { headers, data }));
     await expectNoCode(stranger.post(AUTH_USER, { headers, data }));
     await expectNoCode(stranger.post(AUTH_USER, { headers }));
@@ -322,7 +281,7 @@ test("a profile is for whoever is logged in", async ({ newClient, newPerson, new
   const { cookie } = await copyPendingLogin(caller.client);
   for (const headers of [
     {},
-    { cookie: "sarafan-session=eyJhbGciOiJub25lIn0.e30." },
+    { cookie: `sarafan-session=${UNSIGNED}` },
     { cookie: cookie.replace("login", "session") },
     { authorization: "Basic Og==" },
   ] as Record<string, string>[]) {
@@ -353,31 +312,24 @@ test("somebody else's profile is like one that does not exist", async ({ newPers
   expect((await boris.client.head(boris.profile)).status()).toBe(200);
 });
 
-test("a token says who asks, and cookies beside it say nothing", async ({ newClient, newPerson, codeFor }) => {
+test("a token says who asks, and cookies beside it say nothing", async ({ newClient, newPerson, server }) => {
   const [anna, boris, client] = [await newPerson(), await newPerson(), await newClient()];
-  await client.post("/api/auth/request_code/", { data: { phone: boris.phone } });
-  const proof = { phone: boris.phone, code: await codeFor(boris.phone) };
-  const { access } = await (await client.post("/api/auth/verify_code/", { data: proof })).json();
-  const headers = { authorization: `Bearer ${access}`, origin: "https://elsewhere.example" };
+  const { access } = await logInWithTokens(newClient, boris.phone, server);
+  const headers = { ...FOREIGN, ...bearer(access) };
   expect((await client.get(boris.profile, { headers })).status()).toBe(200);
   await expectRefusal(anna.client.get(anna.profile, { headers }), 404, "account_unknown");
   const patched = await anna.client.patch(boris.profile, { headers, data: { invite_code: anna.inviteCode } });
   expect(await patched.json()).toMatchObject({ phone_number: boris.phone, activated_invite_code: anna.inviteCode });
-  for (const authorization of ["Bearer nonsense", `Bearer ${access}x`, "Bearer eyJhbGciOiJub25lIn0.e30."]) {
-    const refused = expectRefusal(anna.client.get(anna.profile, { headers: { authorization } }), 401, "token_invalid");
-    expect((await refused).headers()["www-authenticate"]).toBe('Bearer error="invalid_token"');
+  for (const token of ["nonsense", `${access}x`, UNSIGNED]) {
+    const refused = anna.client.get(anna.profile, { headers: bearer(token) });
+    await expectStranger(refused, SENTENCE, "token_invalid", token);
   }
 });
-
-const from = (origin: string) => ({ origin });
 
 test("a page of another site can't act for anybody", async ({ newPerson, newClient, server }) => {
   const [anna, inviter, stranger] = [await newPerson(), await newPerson(), await newClient()];
   const { client, phone, code } = await askForCode(anna.client, anna.phone, server);
-  for (const headers of [
-    ...["https://evil.example", "null", server.url.replace(":", "s:"), server.url.replace(/\d+$/, "1")].map(from),
-    ...["cross-site", "same-site"].map((site) => ({ "sec-fetch-site": site })),
-  ]) {
+  for (const headers of foreignHeaders(server.url)) {
     for (const send of [
       () => stranger.post(LOGIN, { headers, form: { phone_number: phone } }),
       () => client.post(LOGIN, { headers, form: { phone_number: phone } }),
@@ -396,10 +348,7 @@ test("a page of another site can't act for anybody", async ({ newPerson, newClie
 
 test("pages of our own may, by any name of this machine", async ({ newClient, freshPhone, newPerson, server }) => {
   const { inviteCode } = await newPerson();
-  for (const headers of [
-    ...["localhost", "127.0.0.1", "[::1]"].map((host) => from(server.url.replace("localhost", host))),
-    ...["same-origin", "none"].map((site) => ({ "sec-fetch-site": site })),
-  ]) {
+  for (const headers of ownHeaders(server.url)) {
     const person = await logIn(await askForCode(await newClient({ headers }), freshPhone(), server));
     expect((await activate(person, inviteCode)).status(), JSON.stringify(headers)).toBe(200);
   }
@@ -407,14 +356,12 @@ test("pages of our own may, by any name of this machine", async ({ newClient, fr
 
 test("a code is activated as it was heard, once and for good", async ({ newPerson }) => {
   const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
-  for (const code of ["7Z7Z7Z", "AAAAAA", "000000", "UUUUUU", "жжжжжж", 123456]) {
+  for (const code of UNKNOWN_INVITES) {
     await expectRefusal(activate(boris, code), 404, "invite_unknown", String(code));
   }
   await expectRefusal(activate(boris, boris.inviteCode), 400, "invite_own");
   expect(await activatedBy(boris)).toBeNull();
-  const letters: Record<string, string> = { 0: "о", 1: "l", A: "а", C: "с", H: "н", K: "к", M: "м", P: "р", X: "х" };
-  const heard = anna.inviteCode.replace(/./g, (letter) => letters[letter] ?? letter).toLowerCase();
-  const first = await activate(boris, ` ${heard.slice(0, 3)} – ${heard.slice(3)}`);
+  const first = await activate(boris, hear(anna.inviteCode));
   expect(await first.json()).toMatchObject({ activated_invite_code: anna.inviteCode });
   for (const code of [anna.inviteCode, carl.inviteCode, boris.inviteCode, "7Z7Z7Z"]) {
     await expectRefusal(activate(boris, code), 409, "invite_already_activated");
@@ -442,25 +389,17 @@ test("the newest come first, and a long list leads on", async ({ newPerson, star
     came.unshift(comer.phone);
     expect("link" in (await client.get(profile)).headers(), `${came.length} came`).toBe(came.length > 2);
   }
-  const pages: string[][] = [];
-  for (let next: string | undefined = profile; next; ) {
-    const answer: APIResponse = await client.get(next);
-    const { numbers_activated_invite_codes: listed, ...rest } = await answer.json();
-    expect(rest).toEqual({ phone_number: phone, invite_code: inviteCode, activated_invite_code: null });
-    pages.push(listed);
-    const { link = "" } = answer.headers();
-    next = /^<([^>]+)>; rel="next"$/.exec(link)?.[1];
-    expect(next ?? "").toMatch(link && new RegExp(`^${server.url}/.+[?&]cursor=`));
-  }
-  expect(pages).toEqual([came.slice(0, 2), came.slice(2, 4), came.slice(4)]);
+  const person = { phone_number: phone, invite_code: inviteCode, activated_invite_code: null };
+  const lists = [came.slice(0, 2), came.slice(2, 4), came.slice(4)];
+  const pages = lists.map((numbers_activated_invite_codes) => ({ ...person, numbers_activated_invite_codes }));
+  expect(await readPages(client, profile, server)).toEqual(pages);
   await expectMalformed(client.get(`${profile}?cursor=x`), "cursor");
 });
 
 test("there are three tries, and a wait before the next code", async ({ newCaller, newClient, startServer }) => {
   const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3, CODE_DIGITS: 6 });
   const { client, phone, code } = await newCaller(server);
-  const early = await expectRefusal(client.post(LOGIN, { data: { phone_number: phone } }), 429, "resend_too_early");
-  expect(early.headers()["retry-after"]).toMatch(/^([1-9]|[1-5]\d|60)$/);
+  await expectTooEarly(client.post(LOGIN, { data: { phone_number: phone } }), SENTENCE);
   for (const typed of ["123", "abcd", "12a456"]) await expectMalformed(createUser(client, typed), "verification_code");
   for (const send of [createUser, authUser, createUser]) {
     await expectRefusal(send(client, wrong(code)), 401, "code_wrong");
@@ -493,15 +432,13 @@ test("an old code is no good", async ({ newCaller, startServer }) => {
 test("of 10 parallel right codes one is taken, of 10 parallel proofs one enters", async ({ newCaller }) => {
   const { client, code } = await newCaller();
   for (const send of [() => createUser(client, code), () => client.post(AUTH_USER)]) {
-    const answers = await Promise.all(Array.from({ length: 10 }, send));
-    expect(answers.map((answer) => answer.status()).sort()).toEqual([200, ...Array(9).fill(400)]);
+    expect(await statusesAtOnce(10, send)).toEqual([200, ...Array(9).fill(400)]);
   }
 });
 
 test("of 20 parallel activations one wins", async ({ newPerson }) => {
   const [person, one, other] = [await newPerson(), await newPerson(), await newPerson()];
-  const codes = Array.from({ length: 20 }, (_, at) => (at % 2 ? one : other).inviteCode);
-  const answers = await Promise.all(codes.map((code) => activate(person, code)));
-  expect(answers.map((answer) => answer.status()).sort()).toEqual([200, ...Array(19).fill(409)]);
+  const statuses = await statusesAtOnce(20, (at) => activate(person, (at % 2 ? one : other).inviteCode));
+  expect(statuses).toEqual([200, ...Array(19).fill(409)]);
   expect([...(await comersBy(one)), ...(await comersBy(other))]).toEqual([person.phone]);
 });
