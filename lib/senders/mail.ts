@@ -92,7 +92,8 @@ async function rehearse(url: string, envelope: { from: string; to: string[] }): 
           settle(() => undefined),
         );
       };
-      connection.once("error", reject);
+      // For good: a socket may fail more than once, and an error that nobody listens for ends the process.
+      connection.on("error", reject);
       connection.connect(settle(() => (auth ? connection.login(auth, settle(send)) : send())));
     });
   } finally {
