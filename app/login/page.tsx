@@ -80,7 +80,7 @@ function isByMail(pending: PendingLogin | null, by: string | string[] | undefine
 }
 
 export default async function LoginPage({ searchParams }: PageProps<"/login">) {
-  const { step: wanted, invitation, sent, by } = await searchParams;
+  const { step: wanted, invitation, sent, by, phone } = await searchParams;
   const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(wanted)]);
   const inviteCode = step.pending?.invite;
   if (session) redirect(inviteCode ? `/i/${inviteCode}` : "/profile");
@@ -93,6 +93,11 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
         <SentTo identity={step.identity} isProven={step.status.state === "proven"} />
       ) : (
         <p className="mt-3 mb-8 text-soft">{isByMail(step.pending, by) ? t("mailLead") : t("lead")}</p>
+      )}
+      {phone === "invalid" && (
+        <div className="mb-6">
+          <FieldError id="phone-invalid">{t("phoneInvalid")}</FieldError>
+        </div>
       )}
       {sent === "no" && (
         <div className="mb-6">

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { read, write } from "@/lib/db/database";
-import { getProfile } from "./accounts";
+import { AccountGone, getProfile } from "./accounts";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import {
   activateInvite,
@@ -183,4 +183,12 @@ test("an inviter who is gone leaves an unknown code, which stays on show where i
   expect(await getInvite(inviter.inviteCode)).toEqual({ ok: false, failure: { name: "invite_unknown" } });
   expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code: inviter.inviteCode, inviter: null } });
   expect(await read.activation.findUnique({ where: { inviteeId: invitee.userId } })).toMatchObject({ inviterId: null });
+});
+
+test("an account that was deleted meanwhile activates nothing", async () => {
+  const inviter = await signUp();
+  const { userId } = await signUp();
+  await write((tx) => tx.user.delete({ where: { id: userId } }));
+  await expect(activateInvite({ userId, code: inviter.inviteCode })).rejects.toThrow(AccountGone);
+  expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 0 });
 });

@@ -76,7 +76,7 @@ interface EndpointSpec<
   query?: Query;
   answer: { status?: 200 | 201; body: Body; headers?: readonly (keyof typeof ANSWER_HEADERS)[] };
   /** Where the form of a browser is led, which wants a page and no JSON. */
-  page?: { done: string; failed: string };
+  page?: Page;
   run: (call: Call<Path, Input, Query, Who>) => Promise<Result & Literal<FailureNames<Result>>>;
   /** What each failure of `run` is said with; the compiler wants them all. */
   failures: FailureTable<FailureNames<Result>>;
@@ -92,10 +92,16 @@ export interface Endpoint {
   input: z.ZodObject | null;
   query: z.ZodObject;
   answer: { status: number; body: z.ZodType | null; headers: readonly (keyof typeof ANSWER_HEADERS)[] };
-  page: { done: string; failed: string } | null;
+  page: Page | null;
   run: (call: Call<string, z.ZodRawShape, z.ZodRawShape, "account">) => Promise<Outcome<unknown>>;
   failures: Record<string, Wording>;
   invalid: Wording | null;
+}
+
+/** The pages of ours that stand for an answer; which one for a failure, its name says. */
+export interface Page {
+  done: string;
+  failed: (failure: string) => string;
 }
 
 /** Headers that some answers carry, and what they say. */
@@ -188,7 +194,7 @@ export function leadTo(page: string, summary: string): Endpoint {
     input: null,
     query: z.object({}),
     answer: { status: 303, body: null, headers: [] },
-    page: { done: page, failed: page },
+    page: { done: page, failed: () => page },
     run: async () => ({ ok: true, body: null }),
     failures: {},
     invalid: null,
@@ -211,7 +217,8 @@ async function serve(
     const response = await attend(dialect, endpoint, request, params);
     const isPage = endpoint.answer.status === 303 || (wantsPage(request) && !PAGELESS.includes(response.status));
     if (!endpoint.page || !isPage) return response;
-    const Location = response.ok ? endpoint.page.done : endpoint.page.failed;
+    const failure = response.headers.get("Sarafan-Error");
+    const Location = failure === null ? endpoint.page.done : endpoint.page.failed(failure);
     return new Response(null, { status: 303, headers: { ...PERSONAL, Location } });
   } catch (error) {
     // As if there had never been a session.

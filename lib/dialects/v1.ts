@@ -48,9 +48,14 @@ const UserProfile = z.object({
 
 /** The pages that a browser's form leads to instead of JSON. */
 const PHONE_PAGE = "/login";
-const NOT_SENT_PAGE = "/login?step=phone&sent=no";
 const CODE_PAGE = "/login?step=code";
 const PROFILE_PAGE = "/profile";
+
+/** Where somebody whose number got no code is told why; one that got it a moment ago waits for it to be typed. */
+function refusalPage(failure: string): string {
+  if (failure === "resend_too_early") return CODE_PAGE;
+  return `${PHONE_PAGE}?step=phone&${failure === "field_invalid" ? "phone=invalid" : "sent=no"}`;
+}
 
 export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
   GET: leadTo(PHONE_PAGE, "Leads to the login page"),
@@ -60,7 +65,7 @@ export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
     cookies: true,
     input: { phone_number: Phone },
     answer: { body: Redirect, headers: ["Sarafan-Code-Length"] },
-    page: { done: CODE_PAGE, failed: NOT_SENT_PAGE },
+    page: { done: CODE_PAGE, failed: refusalPage },
     run: async ({ input: { phone_number: phone }, request }) => {
       const sent = await sendPhoneCode(phone, languageOf(request));
       return sent.ok ? reply({ redirect: "/api/v1/create_user/" }, codeLength(sent.value)) : sent;
@@ -80,7 +85,7 @@ export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) =>
     cookies: true,
     input: { verification_code: OneTimeCode },
     answer: { body: Redirect },
-    page: { done: CODE_PAGE, failed: CODE_PAGE },
+    page: { done: CODE_PAGE, failed: () => CODE_PAGE },
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
@@ -107,7 +112,7 @@ export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
     cookies: true,
     input: { verification_code: OneTimeCode.nullish() },
     answer: { body: Redirect },
-    page: { done: PROFILE_PAGE, failed: CODE_PAGE },
+    page: { done: PROFILE_PAGE, failed: () => CODE_PAGE },
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
