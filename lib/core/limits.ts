@@ -4,7 +4,7 @@ import { fail, type Result, succeed } from "./result";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** How often something may happen to one subject within a window of time, which begins with the first. */
+/** How often something may happen to one subject within a window of time, which begins when it is first asked for. */
 interface Limit {
   name: string;
   max: number;

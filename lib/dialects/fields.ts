@@ -2,6 +2,7 @@ import { z } from "zod";
 import { preferredLanguage } from "@/lib/auth/callers";
 import { type Account, AccountGone, getAccount } from "@/lib/core/accounts";
 import type { SentCode } from "@/lib/core/challenges";
+import type { Language } from "@/lib/core/code-message";
 import { InviteCode } from "@/lib/core/invite-code";
 import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites";
 import { Phone } from "@/lib/core/phone";
@@ -67,6 +68,6 @@ export function codeLength({ digits }: SentCode): Record<string, string> {
 }
 
 /** The language that whoever asks would like to be written to in. */
-export function languageOf(request: Request): "ru" | "en" {
+export function languageOf(request: Request): Language {
   return preferredLanguage(request.headers.get("accept-language"), ["ru", "en"]);
 }

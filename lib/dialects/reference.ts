@@ -36,7 +36,7 @@ const dialect: Dialect = {
   credentials: "cookie",
 };
 
-/** Neither changes while the server runs. */
+/** None of these changes while the server runs. */
 const CACHED = { "Cache-Control": "public, max-age=300" };
 
 export const openapi = address(dialect, "/api/openapi.json", (endpoint) => ({
