@@ -183,11 +183,15 @@ for (const [what, status, error, bodies] of BAD_BODIES) {
   });
 }
 
-test("16 KB are the limit, said or not how much comes, and less is read", async ({ request, phone, server }) => {
+test("16 KB are the limit, said or not how much comes, and the answer arrives", async ({ request, phone, server }) => {
   await post(request, LOGIN, { phone_number: phone, padding: "x".repeat(15 * 1024) });
-  const body = new Blob([JSON.stringify({ phone_number: phone, padding: "x".repeat(17 * 1024) })]).stream();
-  const chunked = { method: "POST", headers: { "content-type": "application/json" }, body, duplex: "half" };
-  expect((await fetch(server.url + LOGIN, chunked as RequestInit)).status).toBe(413);
+  const body = () => new Blob([`{"phone_number":"${phone}","padding":"${"x".repeat(1024 * 1024)}"}`]);
+  const headers = { "content-type": "application/json" };
+  for (let i = 0; i < 5; i++) {
+    expect((await fetch(server.url + LOGIN, { method: "POST", headers, body: body() })).status).toBe(413);
+    const chunked = { method: "POST", headers, body: body().stream(), duplex: "half" };
+    expect((await fetch(server.url + LOGIN, chunked as RequestInit)).status).toBe(413);
+  }
 });
 
 test("other verbs are told which ones there are", async ({ request, phone }) => {
