@@ -242,6 +242,7 @@ async function findFault(operation: Operation, { who, segments, query, media, bo
 }
 
 test("whatever is sent, the answer is as described", async ({ operations, newClient, freshPhone, startServer }) => {
+  test.slow();
   const ADMIN_PHONES = freshPhone();
   const server = await startServer({ ADMIN_PHONES });
   const client = () => newClient({ url: server.url });
