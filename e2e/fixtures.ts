@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type APIRequestContext, test as base } from "playwright/test";
 import { cleanEnvironment } from "../scripts/environment";
+import { findFreePort } from "../scripts/free-port";
 
 export { expect } from "playwright/test";
 
@@ -187,17 +187,6 @@ export async function startServer(settings: Settings = {}): Promise<{ server: Se
     throw error;
   }
   return { server: { url, port, dataFolder, output: () => output, codeFor, stop, start }, remove };
-}
-
-/** A port that nobody listens on. */
-export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("A TCP server has a port.");
-  return address.port;
 }
 
 async function answers(url: string): Promise<boolean> {

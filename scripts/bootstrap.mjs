@@ -2,16 +2,17 @@ import { existsSync } from "node:fs";
 import process from "node:process";
 import { installDependencies } from "./dependencies.mjs";
 import { refuseBusyPort } from "./port.mjs";
+import { inTurn } from "./turns.mjs";
 
 /** The tasks that answer to the settings in `.env`; checks and tests have settings of their own. */
-const TASKS_WITH_ENV_FILE = ["serve", "dev", "build", "seed"];
+const TASKS_WITH_ENV_FILE = ["serve", "dev", "build", "migrate", "seed"];
 const TASKS_THAT_LISTEN = ["serve", "dev"];
 
 /** Gets a clone to where it can run TypeScript, then runs `<name>.ts`. What would stop it later is looked at first. */
 export async function runTask(name) {
   if (TASKS_WITH_ENV_FILE.includes(name) && existsSync(".env")) process.loadEnvFile(".env");
   if (TASKS_THAT_LISTEN.includes(name)) await refuseBusyPort();
-  await installDependencies();
+  await inTurn(installDependencies);
   const { register } = await import("tsx/esm/api");
   register();
   await import(`./${name}.ts`);

@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
-import { test as base, expect, findFreePort } from "../e2e/fixtures";
+import { test as base, expect } from "../e2e/fixtures";
 import { cleanEnvironment } from "./environment";
+import { findFreePort } from "./free-port";
 
 const test = base.extend<{ folder: string }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
