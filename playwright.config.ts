@@ -2,20 +2,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { defineConfig, devices } from "playwright/test";
-import { makeDatabase } from "./scripts/test-database";
+import { makeDatabase, makePostgresDatabase } from "./scripts/test-database";
 
 // This file is read once by the runner, which makes a folder, and once by each worker before any test. Tests of the
 // core run inside the worker, so that is where lib/env finds its settings; servers under test get settings of their own.
-const { TEST_WORKER_INDEX } = process.env;
+const { TEST_WORKER_INDEX, TEST_POSTGRES_URL } = process.env;
 if (TEST_WORKER_INDEX === undefined) {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-core-"));
   process.env.TEST_FOLDER = folder;
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 } else {
-  const database = path.join(process.env.TEST_FOLDER ?? tmpdir(), `${TEST_WORKER_INDEX}.db`);
-  makeDatabase(database);
   Object.assign(process.env, {
-    DATABASE_URL: `file:${database}`,
+    DATABASE_URL: TEST_POSTGRES_URL
+      ? await makePostgresDatabase(TEST_POSTGRES_URL)
+      : makeDatabase(path.join(process.env.TEST_FOLDER ?? tmpdir(), `${TEST_WORKER_INDEX}.db`)),
     AUTH_SECRET: "a secret that only the tests of the core know",
     CONSOLE_DELAY_MS: "0",
     ADMIN_PHONES: "+79459999999",
@@ -34,7 +34,13 @@ export default defineConfig({
   reporter: [["list"], ["./scripts/tally.ts"]],
   use: { locale: "ru-RU", trace: "retain-on-failure" },
   projects: [
-    { name: "core", testDir: ".", testMatch: ["lib/**/*.test.ts", "messages/**/*.test.ts"] },
+    {
+      name: "core",
+      testDir: ".",
+      testMatch: ["lib/**/*.test.ts", "messages/**/*.test.ts"],
+      // What is said of one database only has a file of its own.
+      testIgnore: TEST_POSTGRES_URL ? "**/sqlite.test.ts" : "**/postgresql.test.ts",
+    },
     { name: "scripts", testDir: "scripts", testMatch: "**/*.test.ts", timeout: 120_000 },
     { name: "api", testDir: "e2e/api", testMatch: "**/*.spec.ts" },
     {

@@ -39,6 +39,19 @@ export function isLoopback(hostname: string): boolean {
   return LOOPBACK_HOSTS.includes(hostname);
 }
 
+/** Whether a database's URL names a PostgreSQL; any other is the file of an SQLite. */
+export function isPostgresUrl(url: string): boolean {
+  return /^postgres(ql)?:\/\//.test(url);
+}
+
+const SqliteUrl = z.string().regex(/^file:(?!:memory:)[^?]*[^?/]$/);
+const PostgresUrl = z
+  .string()
+  .refine(
+    (url) => isPostgresUrl(url) && URL.canParse(url),
+    "must be the URL of a PostgreSQL, such as postgresql://name:password@db.example:5432/sarafan",
+  );
+
 const Origin = z
   .string()
   .refine(
@@ -69,14 +82,15 @@ function readEnv() {
     HOST: z.string().default("127.0.0.1"),
     APP_URL: Origin.optional(),
     DATABASE_URL: z
-      .string()
-      .regex(
-        /^file:(?!:memory:)[^?]*[^?/]$/,
-        "must be the path of an SQLite file and no more, such as file:./data/sarafan.db",
+      .union(
+        [SqliteUrl, PostgresUrl],
+        "must be the path of an SQLite file and no more, such as file:./data/sarafan.db, or postgresql://name:password@db.example:5432/sarafan",
       )
       .default("file:./data/sarafan.db"),
+    DATABASE_READ_URL: PostgresUrl.optional(),
+    DATABASE_CONNECTIONS: wholeNumber(10, { min: 1, max: 1000 }),
     AUTH_SECRET: z
-      .string("is missing: start with `npm start`, which makes one, or set 32 characters or more")
+      .string("is missing: start with `npm start`, which makes one for SQLite, or set 32 characters or more")
       .min(32, "must have 32 characters or more"),
     SENDERS: z.enum(["console"], "must be console").default("console"),
     SMTP_URL: z
@@ -111,6 +125,9 @@ function readEnv() {
     APP_URL: settings.APP_URL ?? (VERCEL_URL ? `https://${VERCEL_URL}` : `http://localhost:${settings.PORT}`),
     REVEAL_CODES: settings.REVEAL_CODES ?? settings.SENDERS === "console",
   };
+  if (env.DATABASE_READ_URL && !isPostgresUrl(env.DATABASE_URL)) {
+    throw new SettingsError("The setting DATABASE_READ_URL is a replica of a PostgreSQL, and DATABASE_URL names none.");
+  }
   if (env.SMTP_URL && !env.MAIL_FROM) {
     throw new SettingsError("The setting MAIL_FROM must say who the mail of SMTP_URL is from.");
   }

@@ -9,11 +9,15 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { PrismaBetterSqlite3 } from "@prisma/adapter-better-sqlite3";
+import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
 import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
 
 /** JSON-RPC's code for an error that the engine's user can understand. */
 const KNOWN_ERROR = 4466;
+
+/** PostgreSQL's numbers of two of its types; the adapter knows the second only. */
+const [CHAR, TEXT] = [18, 25];
 
 const argumentAfter = (flag) => {
   const at = process.argv.indexOf(flag);
@@ -21,16 +25,17 @@ const argumentAfter = (flag) => {
 };
 
 if (process.argv.includes("cli")) {
-  // `cli can-connect-to-database` asks for this sentence; SQLite makes its file when it is opened.
+  // `cli can-connect-to-database` asks for this sentence; whether it is true, the next step finds out.
   console.log("Connection successful");
   process.exit(0);
 }
 
 const { url = "file::memory:" } = JSON.parse(argumentAfter("--datasource") ?? "{}");
+const isPostgresql = /^postgres(ql)?:/.test(url);
 const schemaPath = argumentAfter("--datamodels");
 const schema = schemaPath
   ? [schemaPath, await readFile(schemaPath, "utf8")]
-  : ["schema.prisma", 'datasource db { provider = "sqlite" }'];
+  : ["schema.prisma", `datasource db { provider = "${isPostgresql ? "postgresql" : "sqlite"}" }`];
 
 const engine = await startEngine();
 for await (const line of createInterface({ input: process.stdin })) {
@@ -68,7 +73,7 @@ async function startEngine() {
   return bindings.SchemaEngine.new(
     { datamodels: [schema] },
     () => {},
-    bindMigrationAwareSqlAdapterFactory(sqliteFactory()),
+    bindMigrationAwareSqlAdapterFactory(isPostgresql ? postgresqlFactory() : sqliteFactory()),
   );
 }
 
@@ -85,6 +90,30 @@ function sqliteFactory() {
       return 0;
     };
     return shadow;
+  };
+  return factory;
+}
+
+/**
+ * pg's adapter, taught to run scripts as they are (by itself it cuts them at every semicolon, those in functions too), and
+ * to read the "char" in which PostgreSQL's catalogue says what is a function and what a procedure.
+ */
+function postgresqlFactory() {
+  const factory = new PrismaPg({ connectionString: url });
+  const connect = factory.connect.bind(factory);
+  factory.connect = async () => {
+    const connection = await connect();
+    const pool = connection.underlyingDriver();
+    connection.executeScript = async (script) => {
+      await pool.query(script);
+    };
+    const query = pool.query.bind(pool);
+    pool.query = async (...args) => {
+      const result = await query(...args);
+      for (const field of result.fields ?? []) if (field.dataTypeID === CHAR) field.dataTypeID = TEXT;
+      return result;
+    };
+    return connection;
   };
   return factory;
 }

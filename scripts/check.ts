@@ -1,15 +1,14 @@
 import { checkSources } from "./checks";
 import { generateClient } from "./database";
+import { runOnPostgres, runPlaywright } from "./playwright";
 import { setTestSettings } from "./settings";
-import { runNode } from "./tool.mjs";
+import { inTurn } from "./turns.mjs";
 
 setTestSettings();
-await generateClient();
+await inTurn(generateClient);
 const failed = await checkSources();
-const core = await runNode(
-  ["node_modules/playwright/cli.js", "test", "--project=core", "--pass-with-no-tests", ...process.argv.slice(3)],
-  { output: "inherit" },
-);
-if (core.code !== 0) failed.push("core tests");
+const args = process.argv.slice(3);
+if ((await runPlaywright(["--project=core", ...args])).failed > 0) failed.push("core tests on SQLite");
+if ((await runOnPostgres(args)).failed > 0) failed.push("core tests on PostgreSQL");
 if (failed.length > 0) console.error(`\nFailed: ${failed.join(", ")}`);
 process.exitCode = failed.length > 0 ? 1 : 0;

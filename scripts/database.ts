@@ -1,47 +1,91 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
+import { Client } from "pg";
 import { databaseFile } from "./settings";
 import { hashSources, isStampedWith } from "./stamp";
-import { runNode, takeStep } from "./tool.mjs";
+import { Refusal, runNode, takeStep } from "./tool.mjs";
 
-const PRISMA = "node_modules/prisma/build/index.js";
+const CONNECT_MS_MAX = 10_000;
+export const PRISMA = "node_modules/prisma/build/index.js";
 const CLIENT_STAMP = "lib/db/generated/.schema";
 
-/** Generates Prisma's client unless it is there and the schema has not changed since. */
+/** The schema that people write, of SQLite, and the one that is made of it, of PostgreSQL. */
+export const SCHEMAS = { sqlite: "prisma/schema.prisma", postgresql: "prisma/postgresql/schema.prisma" } as const;
+export const MIGRATIONS = { sqlite: "prisma/migrations", postgresql: "prisma/postgresql/migrations" } as const;
+
+/** The number of the lock under which a PostgreSQL is migrated, so that of several servers that start one does it. */
+const MIGRATION_LOCK = 5_327_000;
+
+/** Generates Prisma's clients unless they are there and the schemas have not changed since. */
 export async function generateClient() {
-  const schema = hashSources(["prisma/schema.prisma", "prisma.config.ts", "package-lock.json"]);
-  if (isStampedWith(CLIENT_STAMP, schema)) return;
-  await takeStep(
-    "Generating the database client",
-    () => runNode([PRISMA, "generate", "--no-hints"]),
-    "Prisma could not generate its client; its reasons are above.",
-  );
-  writeFileSync(CLIENT_STAMP, schema);
+  const schemas = hashSources([...Object.values(SCHEMAS), "prisma.config.ts", "package-lock.json"]);
+  if (isStampedWith(CLIENT_STAMP, schemas)) return;
+  for (const [kind, schema] of Object.entries(SCHEMAS)) {
+    await takeStep(
+      `Generating the client for ${kind}`,
+      () => runNode([PRISMA, "generate", "--no-hints", `--schema=${schema}`]),
+      "Prisma could not generate its client; its reasons are above.",
+    );
+  }
+  writeFileSync(CLIENT_STAMP, schemas);
 }
 
-/** Applies the migrations that the database at `url` has not seen. */
+/** Applies the migrations that the database at `url` has not seen. Of several processes that want that, one does it. */
 export async function migrate(url: string) {
-  if (isMigrated(url)) return;
-  await takeStep(
+  const file = databaseFile(url);
+  if (file) return isSqliteMigrated(file) ? undefined : deploy();
+  const client = await connectTo(url);
+  try {
+    if (await isPostgresMigrated(client)) return;
+    await client.query("SELECT pg_advisory_lock($1)", [MIGRATION_LOCK]);
+    if (!(await isPostgresMigrated(client))) await deploy();
+  } finally {
+    await client.end();
+  }
+}
+
+function deploy() {
+  return takeStep(
     "Preparing the database",
     () => runNode([PRISMA, "migrate", "deploy"]),
     "The database could not be brought up to date; Prisma's reasons are above, and nothing is served until it is.",
   );
 }
 
-/** Looks for itself, because the CLI takes a second to say that there is nothing to do. */
-function isMigrated(url: string): boolean {
-  const file = databaseFile(url);
-  if (!file || !existsSync(file)) return false;
-  const names = readdirSync("prisma/migrations", { withFileTypes: true }).filter((entry) => entry.isDirectory());
+async function connectTo(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    throw new Refusal(`The database of DATABASE_URL can't be reached (${(error as Error).message}).`);
+  }
+}
+
+function migrationNames(kind: keyof typeof MIGRATIONS): string[] {
+  const entries = readdirSync(MIGRATIONS[kind], { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+/** What the CLI calls applied; the CLI itself takes a second to say that there is nothing to do. */
+const APPLIED =
+  "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL";
+
+async function isPostgresMigrated(client: Client): Promise<boolean> {
+  const { rows: tables } = await client.query("SELECT to_regclass('_prisma_migrations') AS name");
+  if (tables[0].name === null) return false;
+  const { rows } = await client.query(APPLIED);
+  const applied = rows.map(({ migration_name }) => migration_name);
+  return migrationNames("postgresql").every((name) => applied.includes(name));
+}
+
+function isSqliteMigrated(file: string): boolean {
+  if (!existsSync(file)) return false;
   let database: Database.Database | undefined;
   try {
     database = new Database(file, { readonly: true });
-    const finished = database
-      .prepare("SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL")
-      .pluck()
-      .all();
-    return names.every(({ name }) => finished.includes(name));
+    const applied = database.prepare(APPLIED).pluck().all();
+    return migrationNames("sqlite").every((name) => applied.includes(name));
   } catch {
     // No such table, or no database at all: the CLI has the words for it.
     return false;

@@ -2,9 +2,12 @@ import { generateClient, migrate } from "./database";
 import { runServer } from "./server";
 import { readSettings } from "./settings";
 import { buildSite } from "./site";
+import { inTurn } from "./turns.mjs";
 
 const env = await readSettings();
-await generateClient();
-await migrate(env.DATABASE_URL);
-await buildSite();
+await inTurn(async () => {
+  await generateClient();
+  await migrate(env.DATABASE_URL);
+  await buildSite();
+});
 await runServer("start", env);

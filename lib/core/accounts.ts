@@ -1,4 +1,4 @@
-import { read, type Writer, write } from "@/lib/db/database";
+import { readPrimary, takeTurns, type Writer, write } from "@/lib/db/database";
 import { recordEvent } from "./audit";
 import {
   type CheckCodeFailure,
@@ -43,7 +43,7 @@ export interface Profile extends Account {
 
 /** The owner's view of an account, or null when there is none. Its cost doesn't grow with the number of referrals. */
 export async function getProfile(userId: number): Promise<Profile | null> {
-  const user = await read.user.findUnique({
+  const user = await readPrimary.user.findUnique({
     where: { id: userId },
     include: { activation: { include: { inviter: { select: { phone: true, email: true } } } } },
   });
@@ -104,8 +104,20 @@ export function shownPhone<P extends string>({
 
 /** The account with this id, or null. */
 export async function getAccount(userId: number): Promise<Account | null> {
-  const row = await read.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
+  const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
   return row && accountOf(row);
+}
+
+/**
+ * Keeps anybody else from changing or deleting the account until the transaction ends, and answers whether it is there,
+ * and known by what was `proven` where that is given.
+ */
+export async function holdAccount(tx: Writer, userId: number, proven?: Recipient): Promise<boolean> {
+  const { count } = await tx.user.updateMany({
+    where: { id: userId, ...(proven !== undefined && { OR: [{ phone: proven }, { email: proven }] }) },
+    data: { referralCount: { increment: 0 } },
+  });
+  return count > 0;
 }
 
 /**
@@ -129,6 +141,7 @@ export async function removeAccount(
   tx: Writer,
   { userId, actorId, now }: { userId: number; actorId: number; now: Date },
 ): Promise<boolean> {
+  await takeTurns(tx, "who invited whom");
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
   const taken = await tx.activation.deleteMany({ where: { inviteeId: userId } });
   if (activation?.inviterId && taken.count > 0) {

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { type Reader, read, write } from "@/lib/db/database";
+import { type Reader, read, readPrimary, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
-import { ACCOUNT_ROW, type Account, accountOf, removeAccount } from "./accounts";
+import { ACCOUNT_ROW, type Account, accountOf, holdAccount, removeAccount } from "./accounts";
 import { type AuditAction, recordEvent } from "./audit";
 import { retryOnCollision } from "./collisions";
 import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import type { Phone } from "./phone";
-import { ACCOUNTS_PER_PAGE } from "./policy";
+import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "./policy";
 import { fail, type Result, succeed } from "./result";
 import type { Session } from "./sessions";
 
@@ -21,14 +21,14 @@ export type Administrator = { userId: number } & z.$brand<"Administrator">;
 export async function asAdministrator(session: Session): Promise<Result<Administrator, { name: "not_administrator" }>> {
   const { userId, provenPhone } = session;
   if (!provenPhone || !env.ADMIN_PHONES.includes(provenPhone)) return fail({ name: "not_administrator" });
-  const user = await read.user.findUnique({ where: { id: userId }, select: { phone: true } });
+  const user = await readPrimary.user.findUnique({ where: { id: userId }, select: { phone: true } });
   return user?.phone === provenPhone ? succeed({ userId } as Administrator) : fail({ name: "not_administrator" });
 }
 
 /** Where a page of accounts begins: after or before an id, in the order of the list; in a URL as `after-42`. */
 export const AccountCursor = z.codec(
   z.string().regex(/^(after|before)-\d{1,15}$/, "cursor_malformed"),
-  z.object({ side: z.enum(["after", "before"]), id: z.number() }),
+  z.object({ side: z.enum(["after", "before"]), id: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed") }),
   {
     decode: (text) => {
       const [side, id] = text.split("-");
@@ -79,7 +79,7 @@ export async function readAccount(
   userId: number,
   now = new Date(),
 ): Promise<Result<Account, { name: "account_unknown" }>> {
-  const row = await read.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
+  const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
   if (!row) return fail({ name: "account_unknown" });
   await record(administrator, { action: "account_read", subjectId: userId, ids: [], now });
   return succeed(accountOf(row));
@@ -129,6 +129,7 @@ export async function changeAccount(
 ): Promise<Result<Account, ChangeAccountFailure>> {
   return retryOnCollision(() =>
     write(async (tx) => {
+      await holdAccount(tx, userId);
       const row = await tx.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
       if (!row) return fail({ name: "account_unknown" });
       const account = accountOf(row);

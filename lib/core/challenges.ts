@@ -1,4 +1,4 @@
-import { type Reader, read, type Writer, write } from "@/lib/db/database";
+import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { consoleSender } from "@/lib/senders/console";
 import { mailSender } from "@/lib/senders/mail";
@@ -92,7 +92,7 @@ export interface CodeStatus {
 
 /** The status of the owner's last code, or null when there is none. */
 export async function getCodeStatus(owner: CodeOwner, now = new Date()): Promise<CodeStatus | null> {
-  const row = await findCode(read, owner);
+  const row = await findCode(readPrimary, owner);
   return row?.codeHmac ? statusOf(row, now) : null;
 }
 
@@ -161,25 +161,23 @@ function senderTo(recipient: Recipient): Sender {
  * Starts the wait before the next code, while the last one stays as good as it was: the new one takes its place when it
  * was accepted. Answers the row as it was before.
  */
-async function beginSending(
-  tx: Writer,
-  owner: CodeOwner,
-  now: Date,
-): Promise<Result<CodeRow | null, RequestCodeFailure>> {
-  const last = await findCode(tx, owner);
-  const retryAfterMs = last ? resendWaitMs(last, now) : 0;
+async function beginSending(tx: Writer, owner: CodeOwner, now: Date): Promise<Result<CodeRow, RequestCodeFailure>> {
+  const where = { recipient_purpose_asker: owner };
+  // A change of nothing holds the row: of parallel requests each sees what the one before it did.
+  const last = await tx.oneTimeCode.upsert({
+    where,
+    create: { ...owner, digits: CODE_DIGITS, expiresAt: now, sentAt: now, sends: 0, sendsSince: now },
+    update: { sends: { increment: 0 } },
+  });
+  const retryAfterMs = resendWaitMs(last, now);
   if (retryAfterMs > 0) return fail({ name: "resend_too_early", retryAfterMs });
-  const isGrowing = last && last.sends > 0 && now.getTime() - last.sendsSince.getTime() < RESEND_WINDOW_MS;
+  const isGrowing = last.sends > 0 && now.getTime() - last.sendsSince.getTime() < RESEND_WINDOW_MS;
   const sending = {
     sentAt: now,
     sends: isGrowing ? last.sends + 1 : 1,
     sendsSince: isGrowing ? last.sendsSince : now,
   };
-  await tx.oneTimeCode.upsert({
-    where: { recipient_purpose_asker: owner },
-    create: { ...owner, ...sending, digits: CODE_DIGITS, expiresAt: now },
-    update: sending,
-  });
+  await tx.oneTimeCode.update({ where, data: sending });
   const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
   await tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } });
   return succeed(last);
@@ -203,13 +201,12 @@ async function keepCode(tx: Writer, owner: CodeOwner, codeHmac: string, now: Dat
 }
 
 /** Takes the wait back, unless a later code has begun another one, or a right one ended it. */
-async function forgetSending(tx: Writer, owner: CodeOwner, now: Date, last: CodeRow | null): Promise<void> {
-  const where = { ...owner, sentAt: now, sends: { gt: 0 } };
-  if (!last) await tx.oneTimeCode.deleteMany({ where: { ...where, codeHmac: null } });
-  else {
-    const { sentAt, sends, sendsSince } = last;
-    await tx.oneTimeCode.updateMany({ where, data: { sentAt, sends, sendsSince } });
-  }
+async function forgetSending(tx: Writer, owner: CodeOwner, now: Date, last: CodeRow): Promise<void> {
+  const { sentAt, sends, sendsSince } = last;
+  await tx.oneTimeCode.updateMany({
+    where: { ...owner, sentAt: now, sends: { gt: 0 } },
+    data: { sentAt, sends, sendsSince },
+  });
 }
 
 function statusOf(row: CodeRow, now: Date): CodeStatus {

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { type Reader, read, type Writer, write } from "@/lib/db/database";
+import { type Reader, read, readPrimary, takeTurns, type Writer, write } from "@/lib/db/database";
 import { AccountGone } from "./accounts";
 import type { InviteCode } from "./invite-code";
 import { type Masked, maskIdentity } from "./masking";
 import type { Phone } from "./phone";
-import { GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "./policy";
+import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "./policy";
 import { fail, type Result, succeed } from "./result";
 
 /** An invite code as somebody else may see it. */
@@ -21,7 +21,7 @@ export type ActivateInviteFailure =
 
 /** Whose invite code it is. Fails with `invite_unknown`. */
 export async function getInvite(code: InviteCode): Promise<Result<Invite, { name: "invite_unknown" }>> {
-  const inviter = await findInviter(read, code);
+  const inviter = await findInviter(readPrimary, code);
   return inviter ? succeed(inviteOf(inviter)) : fail({ name: "invite_unknown" });
 }
 
@@ -33,7 +33,7 @@ export async function previewInvite({
   userId: number;
   code: InviteCode;
 }): Promise<Result<Invite, ActivateInviteFailure>> {
-  const checked = await checkInvite(read, userId, code);
+  const checked = await checkInvite(readPrimary, userId, code);
   return checked.ok ? succeed(inviteOf(checked.value)) : checked;
 }
 
@@ -46,6 +46,7 @@ export async function activateInvite(
   now = new Date(),
 ): Promise<Result<Invite, ActivateInviteFailure>> {
   return write(async (tx) => {
+    await takeTurns(tx, "who invited whom");
     const checked = await checkInvite(tx, userId, code);
     if (!checked.ok) return checked;
     const invite = inviteOf(checked.value);
@@ -54,7 +55,11 @@ export async function activateInvite(
   });
 }
 
-/** Writes down who came by whom, and counts it, both in the transaction at hand. */
+/**
+ * Writes down who came by whom, and counts it, both in the transaction at hand, which has to have taken its turn before it
+ * looked who the inviter is: two that look side by side would both find nobody below, and close a circle together; and
+ * the inviter might be gone by now. A newcomer's, too, though nobody can be below somebody who was not there.
+ */
 export async function recordActivation(
   tx: Writer,
   { inviteeId, inviterId, code, now }: { inviteeId: number; inviterId: number; code: InviteCode; now: Date },
@@ -74,7 +79,7 @@ export interface Referral {
 /** Where a page of referrals ends; in a URL as `<milliseconds>-<invitee>`. */
 export const ReferralCursor = z.codec(
   z.string().regex(/^\d{1,15}-\d{1,15}$/, "cursor_malformed"),
-  z.object({ activatedAt: z.date(), inviteeId: z.number() }),
+  z.object({ activatedAt: z.date(), inviteeId: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed") }),
   {
     decode: (text) => {
       const [ms, inviteeId] = text.split("-").map(Number);

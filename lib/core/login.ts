@@ -1,4 +1,4 @@
-import { type Reader, read, type Writer, write } from "@/lib/db/database";
+import { type Reader, readPrimary, takeTurns, type Writer, write } from "@/lib/db/database";
 import { shownPhone } from "./accounts";
 import {
   type CheckCodeFailure,
@@ -165,7 +165,7 @@ export async function requestMailCode(
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
   if (!IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
-  const known = await findAccount(read, { email, claimedPhone: phone });
+  const known = await findAccount(readPrimary, { email, claimedPhone: phone });
   const isDecoy = known !== null && shownPhone(known) !== phone;
   return requestCode(mailLoginCode({ email, asker }), { ...options, isDecoy });
 }
@@ -216,7 +216,7 @@ async function openAccount(
   { identity, code, invite, spend = spendCode }: Opening<InviteCode | null>,
   { now = new Date(), drawInvite = drawInviteCode }: Options,
 ): Opened<VerifyCodeFailure> {
-  if (invite && !(await findInviter(read, invite))) return fail({ name: "invite_unknown" });
+  if (invite && !(await findInviter(readPrimary, invite))) return fail({ name: "invite_unknown" });
 
   const right = await checkCode(owner, code, now);
   if (!right.ok) return right;
@@ -228,6 +228,7 @@ async function openAccount(
       if (known && "email" in identity && shownPhone(known) !== identity.claimedPhone) {
         return fail({ name: "code_expired" });
       }
+      if (!known && invite) await takeTurns(tx, "who invited whom");
       const inviter = !known && invite ? await findInviter(tx, invite) : null;
       if (!known && invite && !inviter) return fail({ name: "invite_unknown" });
       if (!(await spend(tx, right.value, now))) return fail({ name: "code_expired" });

@@ -77,6 +77,9 @@ export const REFERRALS_LISTED_MAX = settings.REFERRALS_LISTED_MAX;
 export const ACCOUNTS_PER_PAGE = settings.ACCOUNTS_PER_PAGE;
 export const ACCOUNTS_PER_PAGE_MAX = 100;
 
+/** The largest account id that the database can hold: a PostgreSQL `integer`. */
+export const ACCOUNT_ID_MAX = 2 ** 31 - 1;
+
 /** How large the body of a request may be. */
 export const BODY_BYTES_MAX = 16 * 1024;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { read, write } from "@/lib/db/database";
-import { AccountGone } from "./accounts";
+import { readPrimary, write } from "@/lib/db/database";
+import { AccountGone, holdAccount } from "./accounts";
 import type { Login } from "./login";
 import { isPhone } from "./one-time-code";
 import type { Phone } from "./phone";
@@ -44,7 +44,7 @@ export async function openClientSession(login: Opening, now = new Date()): Promi
  * read; when it was last seen is written at most every `SESSION_SEEN_EVERY_MS`.
  */
 export async function checkSession(id: string, now = new Date()): Promise<Session | null> {
-  const row = await read.session.findUnique({ where: { id } });
+  const row = await readPrimary.session.findUnique({ where: { id } });
   if (!row || row.expiresAt <= now) return null;
   const idleMs = now.getTime() - row.seenAt.getTime();
   if (row.generation === null && idleMs >= SESSION_IDLE_MS) return null;
@@ -102,8 +102,7 @@ async function insertSession(
   await write(async (tx) => {
     await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
     // An administrator may have given the account another phone or mailbox since the code was typed.
-    const user = await tx.user.findUnique({ where: { id: userId }, select: { phone: true, email: true } });
-    if (!user || (user.phone !== proven && user.email !== proven)) throw new AccountGone();
+    if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
     await tx.session.create({ data: { ...session, ...kept, seenAt: now } });
   });
   return session;

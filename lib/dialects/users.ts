@@ -18,7 +18,7 @@ import { activateInvite } from "@/lib/core/invites";
 import { verifyMailCode } from "@/lib/core/login";
 import { OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
-import { ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
+import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
 import { absoluteUrl, address, type Dialect, leadTo, reply } from "./dialect";
 import {
@@ -281,5 +281,5 @@ function userOf(account: Account): z.input<typeof User> {
 
 /** An id as it stands in an address; null for what can't be one. */
 function readId(text: string): number | null {
-  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : null;
+  return /^[1-9]\d{0,9}$/.test(text) && Number(text) <= ACCOUNT_ID_MAX ? Number(text) : null;
 }

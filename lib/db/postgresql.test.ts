@@ -1,0 +1,79 @@
+import { expect, test } from "playwright/test";
+import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
+import { env } from "@/lib/env";
+import { read, write } from "./database";
+import { isDatabaseAway } from "./errors";
+import { openPostgres } from "./postgresql";
+
+const CONNECTIONS = 2;
+const open = (url = env.DATABASE_URL) => openPostgres(url, { replicaUrl: undefined, connections: CONNECTIONS });
+
+test("what is recorded can't be changed or deleted", async () => {
+  const event = { action: "account_read", actorId: 1, subjectId: 1, details: "{}", at: new Date() };
+  const { id } = await write((tx) => tx.auditEvent.create({ data: event }));
+  const words = /never changed or deleted/;
+  await expect(write((tx) => tx.auditEvent.updateMany({ where: { id }, data: { actorId: 2 } }))).rejects.toThrow(words);
+  await expect(write((tx) => tx.auditEvent.deleteMany({ where: { id } }))).rejects.toThrow(words);
+  await expect(write((tx) => tx.$executeRaw`TRUNCATE "AuditEvent"`)).rejects.toThrow(words);
+});
+
+test("the largest id that is taken for one can be looked for", async () => {
+  expect(await read.user.findUnique({ where: { id: ACCOUNT_ID_MAX } })).toBeNull();
+});
+
+const errorOf = (asking: () => Promise<unknown>) =>
+  asking().then(
+    () => new Error("nothing was wrong"),
+    (error: unknown) => error,
+  );
+
+test("a server that isn't there is away", async () => {
+  const { primary, transact } = open("postgresql://nobody:nothing@127.0.0.1:1/nowhere");
+  expect(isDatabaseAway(await errorOf(() => primary.user.findFirst()))).toBe(true);
+  expect(isDatabaseAway(await errorOf(() => transact((tx) => tx.user.findFirst())))).toBe(true);
+});
+
+test("a server that has no connection left is away, until it has one", async () => {
+  const { primary, transact } = open();
+  let letGo = () => {};
+  const gone = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let begun = 0;
+  const hold = () =>
+    transact(async () => {
+      begun += 1;
+      await gone;
+    });
+  const held = Array.from({ length: CONNECTIONS }, hold);
+  await expect.poll(() => begun).toBe(CONNECTIONS);
+  const errors = await Promise.all([
+    errorOf(() => primary.user.findFirst()),
+    errorOf(() => transact((tx) => tx.user.findFirst())),
+  ]);
+  expect(errors.map(isDatabaseAway)).toEqual([true, true]);
+  letGo();
+  await Promise.all(held);
+  await transact((tx) => tx.user.findFirst());
+});
+
+test("a server that takes a connection away is away, and there again with the next one", async () => {
+  const { transact } = open();
+  const cutOff = () =>
+    transact(async (tx) => {
+      const [own] = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+      await open().transact((other) => other.$executeRaw`SELECT pg_terminate_backend(${own?.pid}::int)`);
+      return tx.user.findFirst();
+    });
+  expect(isDatabaseAway(await errorOf(cutOff))).toBe(true);
+  await transact((tx) => tx.user.findFirst());
+});
+
+test("a mistake of ours is not taken for a database that is away", async () => {
+  const mistakes = [
+    () => write((tx) => tx.$executeRaw`SELECT * FROM "Nothing"`),
+    () => write((tx) => tx.user.update({ where: { id: ACCOUNT_ID_MAX }, data: { phone: "nobody" } })),
+    () => write(() => Promise.reject(new Error("a mistake"))),
+  ];
+  for (const mistake of mistakes) expect(isDatabaseAway(await errorOf(mistake))).toBe(false);
+});

@@ -1,0 +1,23 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { MIGRATIONS, SCHEMAS } from "./database";
+import { composePostgresSchema, diffSchemas } from "./schemas";
+import { setTestSettings } from "./settings";
+import { Refusal } from "./tool.mjs";
+
+const name = process.argv[3] ?? "";
+if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Refusal("Name what changes: npm run migration -- add_something");
+
+setTestSettings();
+writeFileSync(SCHEMAS.postgresql, composePostgresSchema());
+const time = new Date().toISOString().replace(/\D/g, "").slice(0, 14);
+for (const [kind, script] of Object.entries(await diffSchemas())) {
+  if (!script) {
+    console.log(`${kind}: nothing to change`);
+    continue;
+  }
+  const folder = path.join(MIGRATIONS[kind as keyof typeof MIGRATIONS], `${time}_${name}`);
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, "migration.sql"), script);
+  console.log(`${kind}: ${folder}/migration.sql – read it before you commit it`);
+}
