@@ -38,25 +38,45 @@ export interface Account {
 export interface Profile extends Account {
   referralCount: number;
   /** The one invite code that the account activated; the inviter is null when that account is gone. */
-  activated: { code: InviteCode; inviter: Masked | null; activatedAt: Date } | null;
+  activated: { code: InviteCode; readonly inviter: Masked | null; activatedAt: Date } | null;
 }
 
-/** The owner's view of an account, or null when there is none. Its cost doesn't grow with the number of referrals. */
+interface ProfileRow extends Omit<AccountRow, "activation"> {
+  referralCount: number;
+  activatedCode: string | null;
+  activatedAt: Date | null;
+  inviterId: number | null;
+  inviterPhone: string | null;
+  inviterEmail: string | null;
+}
+
+/** The owner's view of an account, or null when there is none. One statement, whatever the number of referrals. */
 export async function getProfile(userId: number): Promise<Profile | null> {
-  const user = await readPrimary.user.findUnique({
-    where: { id: userId },
-    include: { activation: { include: { inviter: { select: { phone: true, email: true } } } } },
-  });
-  if (!user) return null;
-  const { activation } = user;
+  // In SQL, because Prisma asks once for each table, and takes four times as long.
+  const [row] = await readPrimary.$queryRaw<ProfileRow[]>`
+    SELECT "User"."id", "User"."phone", "User"."claimedPhone", "User"."email", "User"."inviteCode", "User"."referralCount",
+      "Activation"."code" AS "activatedCode", "Activation"."activatedAt",
+      "inviter"."id" AS "inviterId", "inviter"."phone" AS "inviterPhone", "inviter"."email" AS "inviterEmail"
+    FROM "User"
+    LEFT JOIN "Activation" ON "Activation"."inviteeId" = "User"."id"
+    LEFT JOIN "User" AS "inviter" ON "inviter"."id" = "Activation"."inviterId"
+    WHERE "User"."id" = ${userId}`;
+  if (!row) return null;
+  const { activatedCode, activatedAt, inviterId, inviterPhone, inviterEmail } = row;
   return {
-    ...accountOf(user),
-    referralCount: user.referralCount,
-    activated: activation && {
-      code: activation.code as InviteCode,
-      inviter: activation.inviter && maskIdentity(activation.inviter),
-      activatedAt: activation.activatedAt,
-    },
+    ...accountOf({ ...row, activation: activatedCode === null ? null : { code: activatedCode } }),
+    referralCount: row.referralCount,
+    activated:
+      activatedCode === null || activatedAt === null
+        ? null
+        : {
+            code: activatedCode as InviteCode,
+            activatedAt,
+            // Worked out only where it is looked at.
+            get inviter() {
+              return inviterId === null ? null : maskIdentity({ phone: inviterPhone, email: inviterEmail });
+            },
+          },
   };
 }
 
@@ -100,12 +120,6 @@ export function shownPhone<P extends string>({
   claimedPhone: P | null;
 }): P | null {
   return phone ?? claimedPhone;
-}
-
-/** The account with this id, or null. */
-export async function getAccount(userId: number): Promise<Account | null> {
-  const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
-  return row && accountOf(row);
 }
 
 /**
@@ -166,7 +180,7 @@ interface Unproven {
 
 /** What the account would have to prove, or null when there is nothing. */
 export async function getUnproven(userId: number): Promise<Unproven | null> {
-  const account = await getAccount(userId);
+  const account = await getProfile(userId);
   if (!account?.email || !account.claimedPhone || account.phone) return null;
   return { email: account.email, claimedPhone: account.claimedPhone };
 }

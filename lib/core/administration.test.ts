@@ -1,7 +1,7 @@
 import { expect, test } from "playwright/test";
 import { read, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
-import { AccountGone, deleteOwnAccount, getAccount, getProfile } from "./accounts";
+import { AccountGone, deleteOwnAccount, getProfile } from "./accounts";
 import {
   type AccountCursor,
   type Administrator,
@@ -109,7 +109,7 @@ test("a deleted account takes its activation along, and leaves on show what othe
   expect(failureOf(await deleteAccount(admin, middle.userId))).toBe("none");
 
   expect(await checkSession(session.id)).toBeNull();
-  expect(await getAccount(middle.userId)).toBeNull();
+  expect(await getProfile(middle.userId)).toBeNull();
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 0 });
   expect(await listReferrals(inviter.userId)).toEqual({ referrals: [], next: null });
   expect(failureOf(await getInvite(middle.inviteCode))).toBe("invite_unknown");
@@ -124,8 +124,8 @@ test("one's own account is deleted soon after a login only", async () => {
   const after = (ms: number) => new Date(now.getTime() + ms);
   expect(failureOf(await deleteOwnAccount(late.session, after(RECENT_LOGIN_MS)))).toBe("login_too_old");
   expect(failureOf(await deleteOwnAccount(early.session, after(RECENT_LOGIN_MS - 1)))).toBe("none");
-  expect(await getAccount(early.userId)).toBeNull();
-  expect(await getAccount(late.userId)).not.toBeNull();
+  expect(await getProfile(early.userId)).toBeNull();
+  expect(await getProfile(late.userId)).not.toBeNull();
 });
 
 test("whatever an administrator does is on record, without anything of the person", async () => {

@@ -90,35 +90,41 @@ export const ReferralCursor = z.codec(
 );
 export type ReferralCursor = z.output<typeof ReferralCursor>;
 
-/** The people who activated the user's invite code, newest first, a page at a time; `next` is null on the last one. */
+const BEFORE_THE_NEWEST: ReferralCursor = { activatedAt: new Date("9999-12-31T00:00:00Z"), inviteeId: ACCOUNT_ID_MAX };
+
+interface ReferralRow {
+  inviteeId: number;
+  activatedAt: Date;
+  phone: string | null;
+  email: string | null;
+}
+
+/**
+ * The people who activated the user's invite code, newest first, a page at a time; `next` is null on the last one. One
+ * statement, which reads no more rows than the page has, however many there are.
+ */
 export async function listReferrals(
   userId: number,
   { after = null, limit = REFERRALS_PER_PAGE }: { after?: ReferralCursor | null; limit?: number } = {},
 ): Promise<{ referrals: Referral[]; next: ReferralCursor | null }> {
-  const rows = await read.activation.findMany({
-    where: {
-      inviterId: userId,
-      ...(after && {
-        OR: [
-          { activatedAt: { lt: after.activatedAt } },
-          { activatedAt: after.activatedAt, inviteeId: { lt: after.inviteeId } },
-        ],
-      }),
-    },
-    orderBy: [{ activatedAt: "desc" }, { inviteeId: "desc" }],
-    take: limit + 1,
-    select: { inviteeId: true, activatedAt: true, invitee: { select: { phone: true, email: true } } },
-  });
+  const { activatedAt, inviteeId } = after ?? BEFORE_THE_NEWEST;
+  const rows = await read.$queryRaw<ReferralRow[]>`
+    SELECT "Activation"."inviteeId", "Activation"."activatedAt", "User"."phone", "User"."email"
+    FROM "Activation" JOIN "User" ON "User"."id" = "Activation"."inviteeId"
+    WHERE "Activation"."inviterId" = ${userId}
+      AND ("Activation"."activatedAt", "Activation"."inviteeId") < (${activatedAt}, ${inviteeId})
+    ORDER BY "Activation"."activatedAt" DESC, "Activation"."inviteeId" DESC
+    LIMIT ${limit + 1}`;
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return {
-    referrals: page.map(({ inviteeId, invitee, activatedAt }) => ({
-      userId: inviteeId,
-      phone: invitee.phone as Phone | null,
-      activatedAt,
+    referrals: page.map((row) => ({
+      userId: row.inviteeId,
+      phone: row.phone as Phone | null,
+      activatedAt: row.activatedAt,
       // Worked out only where it is looked at: a list may be long.
       get masked() {
-        return maskIdentity(invitee);
+        return maskIdentity(row);
       },
     })),
     next: rows.length > limit && last ? { activatedAt: last.activatedAt, inviteeId: last.inviteeId } : null,

@@ -1,5 +1,5 @@
 import { expect, test } from "playwright/test";
-import { getAccount, getProfile, phoneProofCode, provePhone, requestPhoneProof } from "./accounts";
+import { getProfile, phoneProofCode, provePhone, requestPhoneProof } from "./accounts";
 import { getCodeStatus } from "./challenges";
 import { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
@@ -46,7 +46,7 @@ async function receiveProofCodes(session: { id: string; userId: number }, now = 
   const codes = new Map<string, OneTimeCode>();
   const sender = senderOf(async ({ to, code }) => Boolean(codes.set(to, code as OneTimeCode)));
   expect(failureOf(await requestPhoneProof(session, { sender, now }))).toBe("none");
-  const account = await getAccount(session.userId);
+  const account = await getProfile(session.userId);
   const [emailCode, phoneCode] = [codes.get(account?.email ?? ""), codes.get(account?.claimedPhone ?? "")];
   if (!emailCode || !phoneCode) throw new Error("a code is missing");
   return { emailCode, phoneCode };
@@ -54,7 +54,7 @@ async function receiveProofCodes(session: { id: string; userId: number }, now = 
 
 test("a mailbox makes an account whose phone is a claim, and opens it again", async () => {
   const first = await signUpByMail();
-  expect(await getAccount(first.userId)).toMatchObject({ email: first.email, claimedPhone: first.phone, phone: null });
+  expect(await getProfile(first.userId)).toMatchObject({ email: first.email, claimedPhone: first.phone, phone: null });
   const again = await signUpByMail({ ...first, asker: freshAsker() });
   expect(again.userId).toBe(first.userId);
 });
@@ -70,7 +70,7 @@ test("a claim gives way to whoever proves the phone", async () => {
   const claimant = await signUpByMail();
   const owner = await signUp({ phone: claimant.phone });
   expect(owner.userId).not.toBe(claimant.userId);
-  expect(await getAccount(owner.userId)).toMatchObject({ phone: claimant.phone, email: null });
+  expect(await getProfile(owner.userId)).toMatchObject({ phone: claimant.phone, email: null });
 });
 
 test("a known mailbox with another phone is sent nothing, and no code is right", async () => {
@@ -84,7 +84,7 @@ test("a known mailbox with another phone is sent nothing, and no code is right",
     expect(tried).toEqual({ ok: false, failure: { name: "code_wrong", triesLeft: left } });
   }
   expect(failureOf(await verifyMailCode({ ...stranger, code }))).toBe("code_spent");
-  expect(await getAccount(userId)).not.toBeNull();
+  expect(await getProfile(userId)).not.toBeNull();
 });
 
 test("nothing that is sent to a decoy waits less or fails otherwise", async () => {
@@ -120,7 +120,7 @@ test("a phone is proven by a code to the mailbox and one to the phone", async ()
   const session = { id: freshAsker(), userId };
   const codes = await receiveProofCodes(session);
   expect(failureOf(await provePhone(session, codes))).toBe("none");
-  expect(await getAccount(userId)).toMatchObject({ phone, claimedPhone: null, email });
+  expect(await getProfile(userId)).toMatchObject({ phone, claimedPhone: null, email });
   expect((await signUp({ phone })).userId).toBe(userId);
   expect(failureOf(await provePhone(session, codes))).toBe("nothing_to_prove");
 });
@@ -136,7 +136,7 @@ test("neither code alone proves a phone, nor does somebody else's pair", async (
     expect(failureOf(await provePhone(session, codes))).toBe("code_refused");
   }
   expect(failureOf(await provePhone({ id: freshAsker(), userId }, { emailCode, phoneCode }))).toBe("code_refused");
-  expect(await getAccount(userId)).toMatchObject({ phone: null, claimedPhone: phone });
+  expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: phone });
 });
 
 test("that the phone has an account is told only after the right codes", async () => {
@@ -148,7 +148,7 @@ test("that the phone has an account is told only after the right codes", async (
   const wrong = { ...codes, phoneCode: wrongCode(codes.phoneCode) };
   expect(failureOf(await provePhone(session, wrong))).toBe("code_refused");
   expect(failureOf(await provePhone(session, codes))).toBe("phone_taken");
-  expect(await getAccount(userId)).toMatchObject({ phone: null, claimedPhone: phone });
+  expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: phone });
   expect(await getCodeStatus(phoneProofCode(phone, session), now)).toMatchObject({ state: "used" });
   const later = new Date(now.getTime() + (RESEND_AFTER_MS[0] ?? 0));
   await receiveProofCodes(session, later);

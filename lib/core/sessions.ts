@@ -44,7 +44,10 @@ export async function openClientSession(login: Opening, now = new Date()): Promi
  * read; when it was last seen is written at most every `SESSION_SEEN_EVERY_MS`.
  */
 export async function checkSession(id: string, now = new Date()): Promise<Session | null> {
-  const row = await readPrimary.session.findUnique({ where: { id } });
+  // In SQL, because Prisma takes twice as long, and this is asked on every request.
+  const [row] = await readPrimary.$queryRaw<SessionRow[]>`
+    SELECT "id", "userId", "provenPhone", "createdAt", "seenAt", "expiresAt", "generation"
+    FROM "Session" WHERE "id" = ${id}`;
   if (!row || row.expiresAt <= now) return null;
   const idleMs = now.getTime() - row.seenAt.getTime();
   if (row.generation === null && idleMs >= SESSION_IDLE_MS) return null;
@@ -108,7 +111,13 @@ async function insertSession(
   return session;
 }
 
-function sessionOf(row: Omit<Session, "provenPhone"> & { provenPhone: string | null }): Session {
+interface SessionRow extends Omit<Session, "provenPhone"> {
+  provenPhone: string | null;
+  seenAt: Date;
+  generation: number | null;
+}
+
+function sessionOf(row: Omit<SessionRow, "seenAt" | "generation">): Session {
   const { id, userId, provenPhone, createdAt, expiresAt } = row;
   return { id, userId, provenPhone: provenPhone as Phone | null, createdAt, expiresAt };
 }

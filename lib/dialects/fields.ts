@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { preferredLanguage } from "@/lib/auth/callers";
-import { type Account, AccountGone, getAccount } from "@/lib/core/accounts";
+import { type Account, AccountGone, getProfile } from "@/lib/core/accounts";
 import type { SentCode } from "@/lib/core/challenges";
 import type { Language } from "@/lib/core/code-message";
 import { InviteCode } from "@/lib/core/invite-code";
@@ -57,7 +57,7 @@ export async function listPhones(call: ListCall): Promise<{ phones: Phone[]; hea
 
 /** The caller's account. */
 export async function ownAccount({ userId }: Pick<Session, "userId">): Promise<Account> {
-  const account = await getAccount(userId);
+  const account = await getProfile(userId);
   if (!account) throw new AccountGone();
   return account;
 }
