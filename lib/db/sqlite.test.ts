@@ -37,3 +37,23 @@ test("a write waits for another process that writes, and nobody else waits meanw
   neighbour.close();
   expect(await read.user.findUnique({ where: { id: userId } })).toMatchObject({ referralCount: 7 });
 });
+
+test("of writes that are committed together each is undone by itself", async () => {
+  const names = Array.from({ length: 30 }, () => crypto.randomUUID());
+  const results = await Promise.allSettled(
+    names.map((name, index) =>
+      write(async (tx) => {
+        await tx.user.create({ data: { phone: name, inviteCode: name, createdAt: new Date() } });
+        if (index % 3 === 0) throw new Error("undone");
+        // The same again is refused by the database, and undone as well.
+        if (index % 3 === 1) await tx.user.create({ data: { phone: name, inviteCode: name, createdAt: new Date() } });
+        return name;
+      }),
+    ),
+  );
+  const kept = await read.user.findMany({ where: { phone: { in: names } }, orderBy: { id: "asc" } });
+  expect(kept.map(({ phone }) => phone)).toEqual(names.filter((_, index) => index % 3 === 2));
+  expect(results.map((result) => (result.status === "fulfilled" ? result.value : "undone"))).toEqual(
+    names.map((name, index) => (index % 3 === 2 ? name : "undone")),
+  );
+});

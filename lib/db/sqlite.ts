@@ -1,5 +1,5 @@
 import { PrismaBetterSqlite3 } from "@prisma/adapter-better-sqlite3";
-import { type Connections, retryWhileBusy, TRANSACTION_OPTIONS, withDeadline } from "./connections";
+import { type Connections, retryWhileBusy, TRANSACTION_OPTIONS, type Writer, withDeadline } from "./connections";
 import { PrismaClient } from "./generated/sqlite/client";
 
 /** Short, because the wait for a lock stops the whole process; `transact` waits longer, and stops nobody. */
@@ -10,33 +10,88 @@ const LOCK_WAIT_MS_MAX = 5000;
 /** All are per connection. FULL, because an acknowledged write has to survive a power cut. */
 const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 
-/** One connection that writes, for which `transact` queues, and one that can only look. */
+/** How many writes go into one transaction at most. */
+const BATCH_MAX = 64;
+
+/** A write that waits for its turn, and whoever waits for it. */
+interface Job {
+  attempt: (tx: Writer) => Promise<Outcome>;
+  fail: (error: unknown) => void;
+  giveUpAt: number;
+}
+
+/** What became of a write, to be told once the transaction is committed. */
+interface Outcome {
+  tell: () => void;
+  undone: { error: unknown } | null;
+}
+
+/**
+ * One connection that writes, for which `transact` queues, and one that can only look. What has queued while the disk was
+ * busy with the last transaction goes into the next one together, for a disk takes as long for one as for many; each is
+ * undone by itself, and none is acknowledged before all are committed.
+ */
 export function openSqlite(url: string): Connections {
   const reader = new PrismaClient({ adapter: adapterOf(url, { readonly: true }) });
   const writer = new PrismaClient({ adapter: adapterOf(url), transactionOptions: TRANSACTION_OPTIONS });
-  /** Settles when the last write that was queued has ended. */
-  let lastWrite: Promise<unknown> = Promise.resolve();
+  const queue: Job[] = [];
+  let isWriting = false;
+
+  async function writeAll() {
+    isWriting = true;
+    for (;;) {
+      const batch = queue.splice(0, BATCH_MAX);
+      const [oldest] = batch;
+      if (!oldest) break;
+      const begin = () => withDeadline(writer.$transaction((tx) => runBatch(tx, batch)));
+      try {
+        for (const { tell } of await retryWhileBusy(begin, oldest.giveUpAt)) tell();
+      } catch (error) {
+        for (const { fail } of batch) fail(error);
+      }
+    }
+    isWriting = false;
+  }
+
   return {
     primary: reader,
     replica: reader,
-    transact: (fn) => {
-      const giveUpAt = performance.now() + LOCK_WAIT_MS_MAX;
-      const begin = () =>
-        withDeadline(
-          writer.$transaction(async (tx) => {
-            // A transaction that begins with a read fails at its first write when another process wrote in between. One
-            // that begins with a write, even of no row, holds SQLite's write lock from here on.
-            await tx.$executeRaw`UPDATE "User" SET "id" = "id" WHERE 0`;
-            return fn(tx);
-          }),
-        );
-      const result = lastWrite.then(() => retryWhileBusy(begin, giveUpAt));
-      lastWrite = result.catch(() => undefined);
-      return result;
-    },
+    transact: (fn) =>
+      new Promise((resolve, fail) => {
+        const attempt = (tx: Writer): Promise<Outcome> =>
+          fn(tx).then(
+            (value) => ({ tell: () => resolve(value), undone: null }),
+            (error) => ({ tell: () => fail(error), undone: { error } }),
+          );
+        queue.push({ attempt, fail, giveUpAt: performance.now() + LOCK_WAIT_MS_MAX });
+        if (!isWriting) void writeAll();
+      }),
     // Whoever writes has the one lock that there is.
     takeTurns: async () => {},
   };
+}
+
+async function runBatch(tx: Writer, batch: Job[]): Promise<Outcome[]> {
+  // A transaction that begins with a read fails at its first write when another process wrote in between. One that begins
+  // with a write, even of no row, holds SQLite's write lock from here on.
+  await tx.$executeRaw`UPDATE "User" SET "id" = "id" WHERE 0`;
+  const outcomes: Outcome[] = [];
+  for (const { attempt } of batch) {
+    // One that is alone is undone with its transaction.
+    if (batch.length > 1) await tx.$executeRaw`SAVEPOINT job`;
+    const outcome = await attempt(tx);
+    const { undone } = outcome;
+    if (undone && batch.length === 1) throw undone.error;
+    if (undone) {
+      await tx.$executeRaw`ROLLBACK TO job`.catch(() => {
+        // SQLite has undone all of them, as it does when the disk is full.
+        throw undone.error;
+      });
+    }
+    if (batch.length > 1) await tx.$executeRaw`RELEASE job`;
+    outcomes.push(outcome);
+  }
+  return outcomes;
 }
 
 /** Connections that are set up alike; with `readonly`, SQLite itself refuses whatever would change a row. */
