@@ -76,6 +76,8 @@ const DelayRange = z
   .transform(([min = 0, max = min]) => ({ min, max }))
   .refine(({ min, max }) => min <= max, "must be a range whose first number is the smaller one");
 
+const LOG_LEVELS = ["silent", "fatal", "error", "warn", "info", "debug"] as const;
+
 function readEnv() {
   const given = readSettings({
     PORT: wholeNumber(3000, { min: 1, max: 65_535 }),
@@ -114,6 +116,11 @@ function readEnv() {
       .default("RU"),
     ADMIN_PHONES: Phones.default([]),
     TRUSTED_PROXIES: wholeNumber(0, { min: 0, max: 10 }),
+    METRICS_TOKEN: z
+      .string()
+      .regex(/^[\w.~+/-]{16,}=*$/, "must have 16 characters or more, letters, digits and . _ ~ + / -")
+      .optional(),
+    LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
     AUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     NEXTAUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     VERCEL_ENV: z.string().optional(),
@@ -153,3 +160,6 @@ function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEM
 
 /** The settings of this server, checked once when it starts. */
 export const env = readEnv();
+
+/** Whether it is `next dev` that serves, from sources that change. */
+export const IS_DEVELOPMENT = process.env.NODE_ENV === "development";

@@ -12,6 +12,7 @@ import { SESSION_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result } from "@/lib/core/result";
 import { checkSession, endSession, openSession, type Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
+import { logError } from "@/lib/ops/log";
 import { assertOwnRequest, isForeignRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { readPendingLogin } from "./pending-login";
@@ -73,8 +74,7 @@ const { handlers, signIn, signOut } = NextAuth({
   callbacks: { jwt: ({ token, user }) => ({ sid: user?.id ?? token.sid }) },
   logger: {
     error: (error) => {
-      // biome-ignore lint/suspicious/noConsole: what NextAuth could not do must not go unseen.
-      if (!EXPECTED_ERRORS.includes((error as AuthError).type)) console.error(error);
+      if (!EXPECTED_ERRORS.includes((error as AuthError).type)) logError(error, "unexpected in NextAuth");
     },
   },
 });

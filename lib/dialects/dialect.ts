@@ -5,6 +5,7 @@ import { AccountGone } from "@/lib/core/accounts";
 import { isDatabaseAway } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
+import { logError } from "@/lib/ops/log";
 import { type Fields, readBody, readQuery } from "./body";
 import { FIELD_REQUIRED, type Words } from "./words";
 
@@ -224,8 +225,7 @@ async function serve(
     // As if there had never been a session.
     if (error instanceof AccountGone) return refuse(dialect, "credentials_missing");
     if (isDatabaseAway(error)) return refuse(dialect, "database_away", { "Retry-After": "5" });
-    // biome-ignore lint/suspicious/noConsole: what nobody expected must not go unseen.
-    console.error(error);
+    logError(error, "unexpected in an API");
     return refuse(dialect, "unexpected");
   }
 }

@@ -1,0 +1,51 @@
+import { format } from "node:util";
+import pino, { type Logger } from "pino";
+import { env } from "@/lib/env";
+import { describeFailure, redact } from "./redaction";
+import { currentRequestId } from "./request-ids";
+
+// Kept for all the bundles that Next.js makes of this module.
+const kept = globalThis as { sarafanLog?: Logger; sarafanLogged?: WeakSet<object> };
+
+/**
+ * Lines of JSON on stdout. What goes in has to be words of ours, numbers and patterns of addresses: nothing that somebody
+ * sent. Errors have no such words; they go through `logError`.
+ */
+export const log: Logger = makeLog();
+
+function makeLog(): Logger {
+  kept.sarafanLog ??= pino(
+    {
+      level: env.LOG_LEVEL,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+      serializers: { err: (thrown: unknown) => describeFailure(thrown) },
+    },
+    // Node's own stream, because the console sender writes to it as well: no line is torn by another.
+    { write: (line) => process.stdout.write(line) },
+  );
+  return kept.sarafanLog;
+}
+
+/** Logs what nobody expected, with the id of the request at hand, and once, however many hands it goes through. */
+export function logError(thrown: unknown, msg: string): void {
+  if (thrown instanceof Object) {
+    kept.sarafanLogged ??= new WeakSet();
+    if (kept.sarafanLogged.has(thrown)) return;
+    kept.sarafanLogged.add(thrown);
+  }
+  log.error({ requestId: currentRequestId(), err: thrown }, msg);
+}
+
+/** What Next.js and libraries complain of on the console becomes lines of the log, without what is anybody's. */
+export function takeOverConsole(): void {
+  const complain =
+    (level: "error" | "warn") =>
+    (first: unknown, ...rest: unknown[]) => {
+      const error = [first, ...rest].find((part) => part instanceof Error);
+      if (error) logError(error, "an error on the console");
+      else log[level]({ requestId: currentRequestId() }, redact(format(first, ...rest)));
+    };
+  Object.assign(console, { error: complain("error"), warn: complain("warn") });
+}
