@@ -8,6 +8,13 @@ export type Client = PrismaClient;
 /** A client inside a transaction. */
 export type Writer = Prisma.TransactionClient;
 
+/** Some connections, and how many wait for one. */
+export interface Pool {
+  busy: number;
+  idle: number;
+  waiting: number;
+}
+
 /** What is different in the two databases: `lib/db/database.ts` has what is the same. */
 export interface Connections {
   /** Reads what is committed, the last write included. */
@@ -21,6 +28,8 @@ export interface Connections {
   transact: <Value>(fn: (tx: Writer) => Promise<Value>) => Promise<Value>;
   /** See `takeTurns` in `lib/db/database.ts`. */
   takeTurns: (tx: Writer, what: number) => Promise<void>;
+  /** How things are with the connections, by their pools' names. */
+  pools: () => Record<string, Pool>;
 }
 
 const TRANSACTION_MS_MAX = 8000;

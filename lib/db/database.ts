@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { env, isPostgresUrl } from "@/lib/env";
-import type { Client, Connections, Writer } from "./connections";
+import type { Client, Connections, Pool, Writer } from "./connections";
 import { Prisma } from "./generated/sqlite/client";
 import { openPostgres } from "./postgresql";
 import { openSqlite } from "./sqlite";
@@ -34,6 +34,11 @@ export const read: Reader = readerOf(() => connections().replica);
 
 /** As `read`, but never from a replica: for sessions, codes and whatever has to see one's own last write. */
 export const readPrimary: Reader = readerOf(() => connections().primary);
+
+/** How things are with the connections to the database, by their pools' names. */
+export function connectionPools(): Record<string, Pool> {
+  return connections().pools();
+}
 
 /** The part of a client that can only look; the client itself is made when it is first asked. */
 function readerOf(client: () => Client): Reader {

@@ -14,19 +14,30 @@ export function openPostgres(
   url: string,
   { replicaUrl, connections }: { replicaUrl: string | undefined; connections: number },
 ): Connections {
-  const primary = clientOf(url, connections);
+  const pools = {
+    primary: poolOf(url, connections),
+    ...(replicaUrl !== undefined && { replica: poolOf(replicaUrl, connections) }),
+  };
+  const primary = clientOf(pools.primary);
   return {
     primary,
-    replica: replicaUrl === undefined ? primary : clientOf(replicaUrl, connections),
+    replica: pools.replica ? clientOf(pools.replica) : primary,
     transact: (fn) => retryWhileBusy(() => withDeadline(primary.$transaction(fn)), performance.now() + CONFLICT_MS_MAX),
     takeTurns: async (tx, what) => {
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(${what}::bigint)`;
     },
+    pools: () =>
+      Object.fromEntries(
+        Object.entries(pools).map(([name, { totalCount, idleCount, waitingCount }]) => [
+          name,
+          { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount },
+        ]),
+      ),
   };
 }
 
-function clientOf(url: string, connections: number): Client {
-  const pool = new Pool({
+function poolOf(url: string, connections: number): Pool {
+  return new Pool({
     connectionString: url,
     max: connections,
     connectionTimeoutMillis: CONNECT_MS_MAX,
@@ -34,6 +45,9 @@ function clientOf(url: string, connections: number): Client {
     keepAlive: true,
     application_name: "sarafan",
   });
+}
+
+function clientOf(pool: Pool): Client {
   const client = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_OPTIONS });
   // The two generated clients differ in their names only.
   return client as unknown as Client;

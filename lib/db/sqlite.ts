@@ -68,6 +68,7 @@ export function openSqlite(url: string): Connections {
       }),
     // Whoever writes has the one lock that there is.
     takeTurns: async () => {},
+    pools: () => ({ writer: { busy: Number(isWriting), idle: Number(!isWriting), waiting: queue.length } }),
   };
 }
 
