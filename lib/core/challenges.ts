@@ -1,5 +1,6 @@
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
+import { countOutcome } from "@/lib/ops/metrics";
 import { consoleSender } from "@/lib/senders/console";
 import { mailSender } from "@/lib/senders/mail";
 import type { Sender } from "@/lib/senders/sender";
@@ -53,13 +54,20 @@ export const IS_MAIL_OFFERED = mailSender !== null || env.REVEAL_CODES;
  */
 export async function requestCode(
   owner: CodeOwner,
+  options: SendingOptions & { isDecoy?: boolean } = {},
+): Promise<Result<SentCode, RequestCodeFailure>> {
+  return countOutcome("codes_sent", await sendCode(owner, options));
+}
+
+async function sendCode(
+  owner: CodeOwner,
   {
     now = new Date(),
     language = "ru",
     sender = senderTo(owner.recipient),
     draw = drawOneTimeCode,
     isDecoy = false,
-  }: SendingOptions & { isDecoy?: boolean } = {},
+  }: SendingOptions & { isDecoy?: boolean },
 ): Promise<Result<SentCode, RequestCodeFailure>> {
   const code = draw();
   const begun = await write((tx) => beginSending(tx, owner, now));
@@ -114,6 +122,10 @@ export async function checkCode(
   code: OneTimeCode,
   now: Date,
 ): Promise<Result<RightCode, CheckCodeFailure>> {
+  return countOutcome("codes_verified", await tryCode(owner, code, now));
+}
+
+async function tryCode(owner: CodeOwner, code: OneTimeCode, now: Date): Promise<Result<RightCode, CheckCodeFailure>> {
   const tried = await countTry(owner, now);
   if (!tried.ok) return tried;
   const { codeHmac, triesLeft } = tried.value;

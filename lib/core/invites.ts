@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Reader, read, readPrimary, takeTurns, type Writer, write } from "@/lib/db/database";
+import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone } from "./accounts";
 import type { InviteCode } from "./invite-code";
 import { type Masked, maskIdentity } from "./masking";
@@ -45,7 +46,7 @@ export async function activateInvite(
   { userId, code }: { userId: number; code: InviteCode | null },
   now = new Date(),
 ): Promise<Result<Invite, ActivateInviteFailure>> {
-  return write(async (tx) => {
+  const activated = await write(async (tx) => {
     await takeTurns(tx, "who invited whom");
     const checked = await checkInvite(tx, userId, code);
     if (!checked.ok) return checked;
@@ -53,6 +54,7 @@ export async function activateInvite(
     await recordActivation(tx, { inviteeId: userId, inviterId: checked.value.id, code: invite.code, now });
     return succeed(invite);
   });
+  return countOutcome("activations", activated);
 }
 
 /**

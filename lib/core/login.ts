@@ -1,4 +1,5 @@
 import { type Reader, readPrimary, takeTurns, type Writer, write } from "@/lib/db/database";
+import { countOutcome } from "@/lib/ops/metrics";
 import { shownPhone } from "./accounts";
 import {
   type CheckCodeFailure,
@@ -221,7 +222,7 @@ async function openAccount(
   const right = await checkCode(owner, code, now);
   if (!right.ok) return right;
 
-  return retryOnCollision(() =>
+  const opened = await retryOnCollision(() =>
     write(async (tx) => {
       const known = await findAccount(tx, identity);
       // It came to be after the code was sent, with another phone.
@@ -244,6 +245,8 @@ async function openAccount(
       return succeed({ userId: user.id, created: true });
     }),
   );
+  if (invite && opened.ok && opened.value.created) countOutcome("activations", opened);
+  return opened;
 }
 
 async function findUserId(db: Reader, identity: { phone: Phone }): Promise<number | null> {

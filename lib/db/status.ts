@@ -17,8 +17,8 @@ const AWAY: DatabaseStatus = { database: "away", migrations: "unknown" };
 let asking: Promise<DatabaseStatus> | undefined;
 
 /**
- * Asks the database, and its replica where there is one, whether it is there and has every migration of this version. One that does not answer within `waitMs`
- * is away; until then all who want to know share one question, so that none pile up.
+ * Asks the database, and its replica where there is one, whether it is there and has every migration of this version. What
+ * does not answer within `waitMs` is away; until then all who want to know share one question, so that none pile up.
  */
 export async function databaseStatus(waitMs: number): Promise<DatabaseStatus> {
   asking ??= ask(waitMs).finally(() => {
