@@ -1,4 +1,6 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Instrumentation } from "next";
 
 /** Next.js calls this once, before the first request. */
 export async function register(): Promise<void> {
@@ -6,12 +8,31 @@ export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME === "nodejs") {
     const { subscribe } = await import("node:diagnostics_channel");
     const { markPeer, noteAddress, tidyForwarding, tidyUrl } = await import("@/lib/auth/callers");
+    const { takeOverConsole } = await import("@/lib/ops/log");
+    const { measureProcess } = await import("@/lib/ops/metrics");
+    const { watchRequest } = await import("@/lib/ops/requests");
+    const { endInPeace, watchExchange, watchSocket } = await import("@/lib/ops/shutdown");
+    subscribe("net.server.socket", (message) => watchSocket((message as { socket: Socket }).socket));
     subscribe("http.server.request.start", (message) => {
-      const { request } = message as { request: IncomingMessage };
+      const exchange = message as { request: IncomingMessage; response: ServerResponse; server: Server };
+      const { request, response } = exchange;
+      watchExchange(exchange);
       markPeer(request);
       noteAddress(request);
       tidyForwarding(request);
       tidyUrl(request);
+      watchRequest(request, response);
     });
+    measureProcess();
+    endInPeace();
+    if (process.env.NODE_ENV === "production") takeOverConsole();
   }
 }
+
+/** Next.js calls this with what a page, an action or a route has thrown. */
+export const onRequestError: Instrumentation.onRequestError = async (error, _, { routePath, routeType }) => {
+  if (process.env.NEXT_RUNTIME === "nodejs") {
+    const { logError } = await import("@/lib/ops/log");
+    logError(error, `unexpected in the ${routeType} of ${routePath}`);
+  }
+};

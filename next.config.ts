@@ -22,10 +22,14 @@ const nextConfig: NextConfig = {
   agentRules: false,
   // Titles come with the page, not after it: a page without one has no name for a moment.
   htmlLimitedBots: /.*/,
+  // Development would print each request's path, and there are phones in paths; lib/ops logs all of them.
+  logging: { incomingRequests: false },
   poweredByHeader: false,
   skipTrailingSlashRedirect: true,
   typedRoutes: true,
-  serverExternalPackages: ["better-sqlite3"],
+  serverExternalPackages: ["better-sqlite3", "prom-client"],
+  // By their names it is known whether a database has them all.
+  outputFileTracingIncludes: { "/api/health/ready": ["./prisma/**/migration.sql"] },
   // The unversioned addresses that the redirects of v1 name, and the pages that clients of bearer know.
   rewrites: async () =>
     ["create_user", "auth_user", "user_profile/:phone"].flatMap((path) =>

@@ -11,13 +11,10 @@ type Settings = Awaited<ReturnType<typeof readSettings>>;
  * not. Never returns.
  */
 export async function runServer(mode: "start" | "dev", env: Settings): Promise<never> {
-  const server = runNode(
-    ["--import", "./scripts/unused-sockets.mjs", NEXT, mode, "-H", env.HOST, "-p", `${env.PORT}`],
-    {
-      env: { NODE_ENV: mode === "dev" ? "development" : "production" },
-      output: "inherit",
-    },
-  );
+  const server = runNode([NEXT, mode, "-H", env.HOST, "-p", `${env.PORT}`], {
+    env: { NODE_ENV: mode === "dev" ? "development" : "production" },
+    output: "inherit",
+  });
   void greet(env);
   const { code, interrupted } = await server;
   process.exit(interrupted ? 0 : code);

@@ -6,8 +6,8 @@ export class Refusal extends Error {
   name = "Refusal";
 }
 
-/** How long a tool may take to end when we are asked to end. */
-const GRACE_MS = 10_000;
+/** How long a tool may take to end when we are asked to end: longer than the server's own deadline, and within 10 s. */
+const GRACE_MS = 9000;
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();

@@ -1,0 +1,28 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { log } from "./log";
+import { countRequest } from "./metrics";
+import { beginRequest } from "./request-ids";
+import { routeOf } from "./routes";
+
+const ID_HEADER = "X-Request-Id";
+
+/**
+ * Gives the request an id, which its answer carries, and when that has ended logs one line of it and counts it. Has to run
+ * before Next.js reads the request.
+ */
+export function watchRequest(request: IncomingMessage, response: ServerResponse): void {
+  const startedAt = performance.now();
+  const { method = "", url = "" } = request;
+  const requestId = beginRequest(request);
+  response.setHeader(ID_HEADER, requestId);
+  response.once("close", () => {
+    const ms = Math.round((performance.now() - startedAt) * 100) / 100;
+    const route = routeOf(url);
+    const status = response.headersSent ? response.statusCode : null;
+    const isCut = !response.writableFinished;
+    countRequest({ method, route, status: isCut || status === null ? "cut" : status, ms });
+    if (isCut)
+      log.info({ requestId, method, route, status, ms }, "request cut: the connection ended before the answer");
+    else log.info({ requestId, method, route, status, ms }, "request");
+  });
+}

@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { IS_DEVELOPMENT } from "@/lib/env";
+
+/** What an address is called that belongs to no route. */
+const OTHER = "other";
+/** Files that the build has made, and pictures made of them. */
+const BUILT = "/_next/[...path]";
+
+/** The parts of Next's manifest that are used here. */
+export interface RoutesManifest {
+  staticRoutes?: { page: string }[];
+  dynamicRoutes?: { page: string }[];
+  redirects?: { source: string; regex: string }[];
+  rewrites?: { afterFiles?: { destination: string; regex: string }[] };
+}
+
+interface Pattern {
+  route: string;
+  regex: RegExp;
+}
+
+/** Finds the route of an address: its pattern, never what somebody put into it. */
+export type RouteFinder = (url: string) => string;
+
+/** The finder for the routes that a manifest names. */
+export function findRoutesIn({
+  staticRoutes = [],
+  dynamicRoutes = [],
+  redirects = [],
+  rewrites: { afterFiles = [] } = {},
+}: RoutesManifest): RouteFinder {
+  const fixed = new Map([
+    ...redirects.map(({ source }) => [trim(source), trim(source)] as const),
+    ...staticRoutes.map(({ page }) => [page, page] as const),
+  ]);
+  const patterns = dynamicRoutes.map(({ page }) => ({ route: page, regex: regexOf(page) }));
+  const find = (path: string, among: Pattern[]) =>
+    fixed.get(path) ?? among.find(({ regex }) => regex.test(path))?.route ?? OTHER;
+  const rewritten = afterFiles.map(({ regex, destination }) => ({
+    route: find(trim(destination.replace(/:\w+/g, "any")), patterns),
+    regex: new RegExp(regex),
+  }));
+  const all = [...rewritten, ...patterns];
+  return (url) => {
+    const end = url.search(/[?#]/);
+    const path = trim(end === -1 ? url : url.slice(0, end));
+    return path.startsWith("/_next/") ? BUILT : find(path, all);
+  };
+}
+
+/** A page's pattern as a regular expression, as Next.js reads it: `[id]` is one segment, `[...ids]` are one or more. */
+function regexOf(page: string): RegExp {
+  const source = page
+    .split("/")
+    .map((part) => {
+      if (part.startsWith("[...")) return ".+";
+      return part.startsWith("[") ? "[^/]+" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    })
+    .join("/");
+  return new RegExp(`^${source}$`);
+}
+
+function trim(path: string): string {
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+}
+
+let finder: RouteFinder | undefined;
+
+/** The route that Next.js answers `url` by, `other` where there is none. A few microseconds. */
+export function routeOf(url: string): string {
+  finder ??= findRoutesIn(readManifest());
+  return finder(url);
+}
+
+/** The build's manifest; in development it lacks the pages, which are looked for among the files. */
+function readManifest(): RoutesManifest {
+  const folder = path.join(/* turbopackIgnore: true */ process.cwd(), IS_DEVELOPMENT ? ".next/dev" : ".next");
+  const manifest = JSON.parse(readFileSync(path.join(folder, "routes-manifest.json"), "utf8")) as RoutesManifest;
+  return IS_DEVELOPMENT ? { ...manifest, ...listPages() } : manifest;
+}
+
+function listPages(): Pick<RoutesManifest, "staticRoutes" | "dynamicRoutes"> {
+  const files = readdirSync(path.join(/* turbopackIgnore: true */ process.cwd(), "app"), {
+    recursive: true,
+    encoding: "utf8",
+  });
+  const pages = files
+    .map((file) => /^(.*?)\/?(?:page\.tsx|route\.ts)$/.exec(file.replaceAll("\\", "/"))?.[1])
+    .flatMap((folder) => (folder === undefined ? [] : [{ page: `/${folder}` }]));
+  const isDynamic = ({ page }: { page: string }) => page.includes("[");
+  return { staticRoutes: pages.filter((page) => !isDynamic(page)), dynamicRoutes: pages.filter(isDynamic) };
+}
