@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import ipaddr from "ipaddr.js";
 import { env, isLoopback } from "@/lib/env";
@@ -78,6 +79,27 @@ export function maySeeCodes(headers: Headers): boolean {
   if (!env.REVEAL_CODES) return false;
   if (env.ALLOW_DEMO) return true;
   return headers.get(PEER_HEADER) === "loopback" && isOwnOrigin(`${own.protocol}//${headers.get("host")}`);
+}
+
+/**
+ * Whether the numbers of this process may be shown to whoever asks: to who has the operator's token, or without one to
+ * this machine, at a name that no page elsewhere can have.
+ */
+export function maySeeMetrics(headers: Headers): boolean {
+  if (!env.METRICS_TOKEN) {
+    return headers.get(PEER_HEADER) === "loopback" && isLoopback(hostnameOf(headers.get("host") ?? ""));
+  }
+  const [, token = ""] = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "") ?? [];
+  return timingSafeEqual(digestOf(token), digestOf(env.METRICS_TOKEN));
+}
+
+/** Of the same length whatever the text's is, so that a comparison tells nothing of it. */
+function digestOf(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function hostnameOf(host: string): string {
+  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : "";
 }
 
 /**

@@ -1,0 +1,3 @@
+import { ready } from "@/lib/dialects/operations";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = ready;
