@@ -328,7 +328,8 @@ test("who is asked to end answers first, waits for nobody who keeps a connection
   await expect.poll(keptOpen.received).toContain('{"status":"live"}');
 
   child.kill("SIGTERM");
-  await expect.poll(() => logOf(server).at(-1)).toMatchObject({ msg: expect.stringMatching(/^ending/), open: 1 });
+  const ending = () => logOf(server).find(({ msg }) => msg.startsWith("ending"));
+  await expect.poll(ending, { intervals: [20] }).toMatchObject({ open: 1 });
   slow.socket.write("\r\n");
   await Promise.all([unused, slow, never, keptOpen, busy].map(({ closed }) => closed));
   expect(slow.received()).toContain("HTTP/1.1 503 ");

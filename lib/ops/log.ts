@@ -40,6 +40,8 @@ export function logError(thrown: unknown, msg: string): void {
 
 /** What Next.js and libraries complain of on the console becomes lines of the log, without what is anybody's. */
 export function takeOverConsole(): void {
+  // When nobody reads the log any more, complaining of that in the log would never end.
+  process.stdout.on("error", () => undefined);
   const complain =
     (level: "error" | "warn") =>
     (first: unknown, ...rest: unknown[]) => {

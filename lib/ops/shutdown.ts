@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { log } from "./log";
 
 /** What has begun to send a request may go on for so long before it is given up. */
-const HALF_SENT_MS_MAX = 2000;
+const HALF_SENT_MS_MAX = 3000;
 /** The end, whatever hangs; who asked for it waits 10 s. */
 const DEADLINE_MS = 8000;
 /** A request that came just before the signal has not been read yet. */
