@@ -23,10 +23,12 @@ import { ENGLISH, FIELD_REQUIRED } from "./words";
 
 type JsonObject = { [name: string]: Json };
 
-/** Every file beside this one: an API is described as soon as it is there. */
-const modules = import.meta.glob<Record<string, unknown>>(["./*.ts", "!./reference.ts", "!./*.test-d.ts"], {
-  eager: true,
-});
+/** Every file beside this one: an API is described as soon as it is there. What imports `pg` is there a moment later. */
+const modules = await Promise.all(
+  Object.values(
+    import.meta.glob<Record<string, unknown>>(["./*.ts", "!./reference.ts", "!./*.test-d.ts"], { eager: true }),
+  ),
+);
 
 const dialect: Dialect = {
   title: "service",
@@ -79,7 +81,7 @@ type Described = OpenApi & Record<string, unknown> & { openapi: string };
 let described: Described | undefined;
 
 function makeDescription(): Described {
-  const served = Object.values(modules).flatMap((module) => Object.values(module).filter(isAddress));
+  const served = modules.flatMap((module) => Object.values(module).filter(isAddress));
   const addresses = [...served, openapi, postman, keys].sort(inOrder);
   const dialects = [...new Set(addresses.map(({ dialect }) => dialect))];
   return {
