@@ -6,6 +6,14 @@ import type { Instrumentation } from "next";
 export async function register(): Promise<void> {
   // In this form the bundle for the edge runtime leaves the block out.
   if (process.env.NEXT_RUNTIME === "nodejs") {
+    try {
+      // `next start` reads next.config.ts, which checks the settings; the standalone server has it as it was at build.
+      await import("@/lib/core/policy");
+    } catch (error) {
+      if (!(error instanceof Error && error.name === "SettingsError")) throw error;
+      process.stderr.write(`${error.message}\n`);
+      process.exit(1);
+    }
     const { subscribe } = await import("node:diagnostics_channel");
     const { markPeer, noteAddress, tidyForwarding, tidyUrl } = await import("@/lib/auth/callers");
     const { takeOverConsole } = await import("@/lib/ops/log");

@@ -19,6 +19,8 @@ const contentSecurityPolicy = [
 ].join("; ");
 
 const nextConfig: NextConfig = {
+  // A folder that runs by itself, for containers; `next start` wants the other kind of build.
+  ...(process.env.BUILD_STANDALONE === "true" && { output: "standalone" }),
   agentRules: false,
   // Titles come with the page, not after it: a page without one has no name for a moment.
   htmlLimitedBots: /.*/,

@@ -1,0 +1,10 @@
+// Starts Next's standalone server, what a container runs, as scripts/server.ts starts `next start`.
+import process from "node:process";
+import "./unused-sockets.mjs";
+
+// Next listens on HOSTNAME, which containers have as their own name; HOST is what the settings are judged by.
+process.env.HOSTNAME = process.env.HOST || "127.0.0.1";
+// What the server makes is its owner's alone: people's phones are in it.
+process.umask(0o077);
+
+await import("../server.js");
