@@ -1,0 +1,89 @@
+import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import path from "node:path";
+import Database from "better-sqlite3";
+import { checkSettings, databaseFile, setThrowawaySecret } from "./settings";
+import { Refusal } from "./tool.mjs";
+
+const isSecretSet = Boolean(process.env.AUTH_SECRET);
+setThrowawaySecret();
+const { DATABASE_URL } = await checkSettings();
+const source = databaseFile(DATABASE_URL);
+if (!source) {
+  throw new Refusal(
+    'PostgreSQL has a tool of its own for this: pg_dump --format=custom --file=sarafan.dump "$DATABASE_URL"',
+  );
+}
+if (!existsSync(source)) throw new Refusal(`There is no database at ${source}.`);
+
+const folder = path.dirname(source);
+const target = chooseTarget(process.argv[3] ?? path.join(folder, "backups", path.sep));
+makeBackup(source, target);
+console.log(`${target} is a whole copy of ${source}, ${statSync(target).size} bytes.`);
+console.log(
+  `Keep ${isSecretSet ? "AUTH_SECRET" : path.join(folder, "auth-secret")} as well, somewhere else: it is not in the copy, and without it everybody has to log in again.`,
+);
+
+/** A file to be made: `wanted` itself or, where that is a folder or ends as one, a name with the time in it. */
+function chooseTarget(wanted: string): string {
+  const isFolder = /[/\\]$/.test(wanted) || statSync(wanted, { throwIfNoEntry: false })?.isDirectory();
+  const name = `sarafan-${new Date().toISOString().replaceAll(":", "-")}.db`;
+  return path.resolve(isFolder ? path.join(wanted, name) : wanted);
+}
+
+/**
+ * Copies an SQLite file that servers may be writing to, as it is at one moment. The copy appears at `target` when it is
+ * whole, sound and on the disk, and replaces nothing. Its owner alone may read it: people's phones are in it.
+ */
+function makeBackup(source: string, target: string) {
+  const draft = `${target}.${process.pid}.partial`;
+  try {
+    mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 });
+    closeSync(openSync(draft, "wx", 0o600));
+    copyDatabase(source, draft);
+    assertSound(draft);
+    flush(draft);
+    // Unlike a rename, a link is refused where there is a file already.
+    linkSync(draft, target);
+    rmSync(draft);
+    flush(path.dirname(target));
+  } catch (error) {
+    rmSync(draft, { force: true });
+    const code = (error as { code?: string }).code;
+    if (code === "EEXIST") throw new Refusal(`${target} is there already, and a backup replaces nothing.`);
+    if (code) throw new Refusal(`${target} could not be made (${code}); the database is as it was.`);
+    throw error;
+  }
+}
+
+/**
+ * By VACUUM INTO rather than by SQLite's backup interface. It reads in one transaction, so it neither stops whoever
+ * writes nor has to begin again when they do; and what was deleted, such as a phone, is not left in the copy's free pages.
+ */
+function copyDatabase(source: string, draft: string) {
+  const database = new Database(source, { readonly: true });
+  try {
+    database.prepare("VACUUM INTO ?").run(draft);
+  } finally {
+    database.close();
+  }
+}
+
+function assertSound(file: string) {
+  const database = new Database(file, { readonly: true });
+  try {
+    const verdict = database.pragma("integrity_check", { simple: true });
+    if (verdict !== "ok") throw new Refusal(`The copy is not sound, so it was not kept: ${verdict}`);
+  } finally {
+    database.close();
+  }
+}
+
+/** Puts a file, or what a folder says of its files, on the disk itself. SQLite leaves that out for VACUUM INTO. */
+function flush(file: string) {
+  const descriptor = openSync(file, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
