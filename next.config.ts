@@ -26,6 +26,8 @@ const nextConfig: NextConfig = {
   htmlLimitedBots: /.*/,
   // Development would print each request's path, and there are phones in paths; lib/ops logs all of them.
   logging: { incomingRequests: false },
+  // No page has pictures to be made smaller; without this, anybody could have the server do that, and write to its disk.
+  images: { unoptimized: true },
   poweredByHeader: false,
   skipTrailingSlashRedirect: true,
   typedRoutes: true,
