@@ -23,12 +23,8 @@ import { ENGLISH, FIELD_REQUIRED } from "./words";
 
 type JsonObject = { [name: string]: Json };
 
-/** Every file beside this one: an API is described as soon as it is there. What imports `pg` is there a moment later. */
-const modules = await Promise.all(
-  Object.values(
-    import.meta.glob<Record<string, unknown>>(["./*.ts", "!./reference.ts", "!./*.test-d.ts"], { eager: true }),
-  ),
-);
+/** Every file beside this one: an API is described as soon as it is there. */
+const modules = import.meta.glob<Record<string, unknown>>(["./*.ts", "!./reference.ts", "!./*.test-d.ts"]);
 
 const dialect: Dialect = {
   title: "service",
@@ -46,7 +42,7 @@ export const openapi = address(dialect, "/api/openapi.json", (endpoint) => ({
     summary: "This document",
     who: "anybody",
     answer: { body: z.looseObject({ openapi: z.string() }) },
-    run: async () => reply(describeApis(), CACHED),
+    run: async () => reply(await describeApis(), CACHED),
     failures: {},
   }),
 }));
@@ -56,7 +52,7 @@ export const postman = address(dialect, "/api/postman.json", (endpoint) => ({
     summary: "This document as a Postman collection",
     who: "anybody",
     answer: { body: z.looseObject({ info: z.looseObject({ name: z.string() }) }) },
-    run: async () => reply(collectRequests(describeApis(), env.APP_URL), CACHED),
+    run: async () => reply(collectRequests(await describeApis(), env.APP_URL), CACHED),
     failures: {},
   }),
 }));
@@ -72,16 +68,18 @@ export const keys = address(dialect, "/.well-known/jwks.json", (endpoint) => ({
 }));
 
 /** Everything that the public APIs serve, as an OpenAPI 3.1 document, made of what serves it. */
-export function describeApis(): Described {
+export function describeApis(): Promise<Described> {
   described ??= makeDescription();
   return described;
 }
 
 type Described = OpenApi & Record<string, unknown> & { openapi: string };
-let described: Described | undefined;
+let described: Promise<Described> | undefined;
 
-function makeDescription(): Described {
-  const served = modules.flatMap((module) => Object.values(module).filter(isAddress));
+async function makeDescription(): Promise<Described> {
+  // Loaded one by one, because an eager glob does not wait for what a module itself waits for, such as the database's driver.
+  const loaded = await Promise.all(Object.values(modules).map((load) => load()));
+  const served = loaded.flatMap((module) => Object.values(module).filter(isAddress));
   const addresses = [...served, openapi, postman, keys].sort(inOrder);
   const dialects = [...new Set(addresses.map(({ dialect }) => dialect))];
   return {
