@@ -23,6 +23,8 @@ FROM base AS server
 # The port to publish and to send health checks to; HOST has to be every address of the container for either.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 COPY --from=build /app/.next/standalone ./
+# Next wants this folder whenever somebody asks for its image resizer, which is off.
+RUN install -d -o node -g node .next/cache
 USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
