@@ -52,6 +52,10 @@ const PostgresUrl = z
     "must be the URL of a PostgreSQL, such as postgresql://name:password@db.example:5432/sarafan",
   );
 
+const ON_VERCEL =
+  "must be the URL of a PostgreSQL on Vercel, which keeps no files: postgresql://name:password@db.example:5432/sarafan";
+const VercelDatabaseUrl = z.string(ON_VERCEL).refine((url) => isPostgresUrl(url) && URL.canParse(url), ON_VERCEL);
+
 const Origin = z
   .string()
   .refine(
@@ -83,12 +87,14 @@ function readEnv() {
     PORT: wholeNumber(3000, { min: 1, max: 65_535 }),
     HOST: z.string().default("127.0.0.1"),
     APP_URL: Origin.optional(),
-    DATABASE_URL: z
-      .union(
-        [SqliteUrl, PostgresUrl],
-        "must be the path of an SQLite file and no more, such as file:./data/sarafan.db, or postgresql://name:password@db.example:5432/sarafan",
-      )
-      .default("file:./data/sarafan.db"),
+    DATABASE_URL: process.env.VERCEL
+      ? VercelDatabaseUrl
+      : z
+          .union(
+            [SqliteUrl, PostgresUrl],
+            "must be the path of an SQLite file and no more, such as file:./data/sarafan.db, or postgresql://name:password@db.example:5432/sarafan",
+          )
+          .default("file:./data/sarafan.db"),
     DATABASE_READ_URL: PostgresUrl.optional(),
     DATABASE_CONNECTIONS: wholeNumber(10, { min: 1, max: 1000 }),
     AUTH_SECRET: z

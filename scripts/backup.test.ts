@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
+import { test as serverlessTest } from "playwright/test";
 import { bearer, logInWithTokens } from "../e2e/api/clients";
 import { expect, test } from "../e2e/fixtures";
 import { cleanEnvironment } from "./environment";
@@ -68,7 +69,7 @@ test("a backup is one moment of a database that is being written to, and Sarafan
   expect(countReferrals(file, inviter.id)).toEqual({ counter: invited_users.length, rows: invited_users.length });
 });
 
-test("a backup replaces nothing", async () => {
+serverlessTest("a backup replaces nothing", async () => {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-backup-"));
   try {
     const file = path.join(folder, "sarafan.db");
@@ -83,6 +84,14 @@ test("a backup replaces nothing", async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+serverlessTest("PostgreSQL is left to its own tool, and who counts on a copy hears that there is none", async () => {
+  const env = cleanEnvironment({ DATABASE_URL: "postgresql://sarafan:secret@db.example/sarafan" });
+  const { code, output, errors } = await runBackup(env);
+  expect({ code, output }).toEqual({ code: 1, output: "" });
+  expect(errors).toContain('pg_dump --format=custom --file=sarafan.dump "$DATABASE_URL"');
+  expect(errors).not.toContain("secret");
 });
 
 /** Starts `WRITER`; `written` is how many people it has acknowledged. */
@@ -103,9 +112,13 @@ function startWriter(file: string, inviterId: number) {
   };
 }
 
-async function backUp(file: string, ...args: string[]) {
+function backUp(file: string, ...args: string[]) {
+  return runBackup(cleanEnvironment({ DATABASE_URL: `file:${file}` }), ...args);
+}
+
+async function runBackup(env: NodeJS.ProcessEnv, ...args: string[]) {
   const child = spawn(process.execPath, ["scripts/run.mjs", "backup", ...args], {
-    env: cleanEnvironment({ DATABASE_URL: `file:${file}` }),
+    env,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const closed = once(child, "close");
