@@ -88,8 +88,8 @@ serverlessTest("a backup replaces nothing", async () => {
 
 serverlessTest("PostgreSQL is left to its own tool, and who counts on a copy hears that there is none", async () => {
   const env = cleanEnvironment({ DATABASE_URL: "postgresql://sarafan:secret@db.example/sarafan" });
-  const { code, output, errors } = await runBackup(env);
-  expect({ code, output }).toEqual({ code: 1, output: "" });
+  const { code, errors } = await runBackup(env);
+  expect(code).toBe(1);
   expect(errors).toContain('pg_dump --format=custom --file=sarafan.dump "$DATABASE_URL"');
   expect(errors).not.toContain("secret");
 });
