@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type APIRequestContext, test as base } from "playwright/test";
 import { cleanEnvironment } from "../scripts/environment";
 import { findFreePort } from "../scripts/free-port";
+import { type DatabaseKind, startTestPostgres, type TestPostgres } from "./databases";
 
 export { expect } from "playwright/test";
 
@@ -27,16 +28,29 @@ const SETTINGS: Settings = {
 const START_TIMEOUT_MS = 60_000;
 const CODE_TIMEOUT_MS = 10_000;
 
-/** A whole Sarafan of one's own: a process started as `npm start` does, with a database in a temporary folder. */
+/** Where a server of one's own keeps what it knows. */
+export interface Place {
+  /** A new SQLite file in a temporary folder, which is the default, or a new database in the worker's PostgreSQL. */
+  database?: DatabaseKind | undefined;
+  /** On this server's database instead, under its public address, with its secret and its settings. */
+  beside?: Server | undefined;
+}
+
+/** A whole Sarafan of one's own: a process started as `npm start` does. */
 export interface Server {
-  /** Its public address, without a slash at the end. */
+  /** Where it listens, without a slash at the end; its public address as well unless the settings name another. */
   readonly url: string;
   readonly port: number;
-  /** The temporary folder that holds its database and its secret. */
+  /** The temporary folder that holds its secret, and its database when that is a file. */
   readonly dataFolder: string;
+  readonly databaseUrl: string;
+  /** What it was started with, apart from its port. */
+  readonly settings: Settings;
   /** All it has printed since it was made. */
   output(): string;
-  /** The newest code sent to this phone or address; each is handed out once: the next call waits for the next code. */
+  /** All codes that were sent to this phone or address, by it or by servers beside it. */
+  codesFor(to: string): string[];
+  /** The newest of them; each is handed out once: the next call waits for the next code. */
   codeFor(to: string): Promise<string>;
   /** Asks it to end and resolves to its exit code; `SIGKILL` ends it like a power cut, which has no exit code. */
   stop(signal?: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<number | null>;
@@ -46,7 +60,7 @@ export interface Server {
 
 interface TestFixtures {
   /** A server with settings of the test's own, ended after the test. */
-  startServer: (settings?: Settings) => Promise<Server>;
+  startServer: (settings?: Settings, place?: Place) => Promise<Server>;
   /** A phone that nobody else in this run has. */
   phone: string;
   /** More such phones. */
@@ -54,21 +68,40 @@ interface TestFixtures {
   /** `server.codeFor`. */
   codeFor: (to: string) => Promise<string>;
   /** A client of the APIs with a cookie jar of its own, at the worker's server or at the one named. */
-  newClient: (options?: { url?: string; headers?: Record<string, string> }) => Promise<APIRequestContext>;
+  newClient: (options?: {
+    url?: string;
+    headers?: Record<string, string>;
+    /** How long an answer may take. */
+    timeoutMs?: number;
+  }) => Promise<APIRequestContext>;
 }
 
 interface WorkerFixtures {
+  /** The worker's PostgreSQL, started when somebody first asks for it. */
+  postgres: () => Promise<TestPostgres>;
   /** The server that all tests of a worker share; `page.goto("/login")` and `request` lead to it. */
   server: Server;
 }
 
 export const test = base.extend<TestFixtures, WorkerFixtures>({
-  server: [
+  postgres: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
     async ({}, use) => {
-      const server = await startServer();
-      await use(server.server);
-      await server.remove();
+      let started: Promise<TestPostgres> | undefined;
+      await use(() => {
+        started ??= startTestPostgres();
+        return started;
+      });
+      await (await started)?.stop();
+    },
+    { scope: "worker", timeout: START_TIMEOUT_MS },
+  ],
+  server: [
+    // biome-ignore lint/correctness/noEmptyPattern: as above.
+    async ({}, use) => {
+      const servers = new Servers();
+      await use(await servers.start());
+      await servers.remove();
     },
     { scope: "worker", timeout: START_TIMEOUT_MS },
   ],
@@ -76,22 +109,22 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   codeFor: async ({ server }, use) => use(server.codeFor),
   newClient: async ({ playwright, server }, use) => {
     const clients: APIRequestContext[] = [];
-    await use(async ({ url = server.url, headers = {} } = {}) => {
-      const client = await playwright.request.newContext({ baseURL: url, extraHTTPHeaders: headers, maxRedirects: 0 });
+    await use(async ({ url = server.url, headers = {}, timeoutMs = 30_000 } = {}) => {
+      const client = await playwright.request.newContext({
+        baseURL: url,
+        extraHTTPHeaders: headers,
+        maxRedirects: 0,
+        timeout: timeoutMs,
+      });
       clients.push(client);
       return client;
     });
     await Promise.all(clients.map((client) => client.dispose()));
   },
-  // biome-ignore lint/correctness/noEmptyPattern: as above.
-  startServer: async ({}, use) => {
-    const started: { remove: () => Promise<void> }[] = [];
-    await use(async (settings) => {
-      const own = await startServer(settings);
-      started.push(own);
-      return own.server;
-    });
-    await Promise.all(started.map((own) => own.remove()));
+  startServer: async ({ postgres }, use) => {
+    const servers = new Servers(postgres);
+    await use((settings, place) => servers.start(settings, place));
+    await servers.remove();
   },
   // biome-ignore lint/correctness/noEmptyPattern: as above.
   freshPhone: async ({}, use, { workerIndex }) => use(() => makePhone(workerIndex)),
@@ -109,26 +142,90 @@ function makePhone(workerIndex: number): string {
   return `+7945${String((workerIndex % 99) + 1).padStart(2, "0")}${String(phonesMade).padStart(5, "0")}`;
 }
 
-/** Starts a server and resolves when it answers; `remove` ends it and deletes its data. */
-export async function startServer(settings: Settings = {}): Promise<{ server: Server; remove: () => Promise<void> }> {
-  const dataFolder = mkdtempSync(path.join(tmpdir(), "sarafan-"));
+/** Servers of one test or worker, and what they leave on the disk. */
+export class Servers {
+  readonly #postgres: (() => Promise<TestPostgres>) | undefined;
+  readonly #servers: Server[] = [];
+
+  constructor(postgres?: () => Promise<TestPostgres>) {
+    this.#postgres = postgres;
+  }
+
+  /** Starts one and resolves when it answers. */
+  async start(settings: Settings = {}, { database = "sqlite", beside }: Place = {}): Promise<Server> {
+    const server = beside
+      ? await makeServer({ APP_URL: beside.url, ...beside.settings, ...settings }, beside)
+      : await makeServer({ ...SETTINGS, ...(await this.#settingsFor(database)), ...settings });
+    this.#servers.push(server);
+    await server.start();
+    return server;
+  }
+
+  /** Ends them all and deletes their data. */
+  async remove(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.stop()));
+    for (const { dataFolder } of this.#servers) rmSync(dataFolder, { recursive: true, force: true });
+  }
+
+  async #settingsFor(database: DatabaseKind): Promise<Settings> {
+    if (database === "sqlite") return {};
+    if (!this.#postgres) throw new Error("There is no PostgreSQL here.");
+    const { createDatabase } = await this.#postgres();
+    return { DATABASE_URL: await createDatabase(), AUTH_SECRET: randomBytes(48).toString("base64url") };
+  }
+}
+
+/** What servers on one database have printed of codes. */
+class Outbox {
+  readonly #sent: { to: string; code: string }[] = [];
+  readonly #news = new EventEmitter().setMaxListeners(0);
+  readonly #handedOut = new Map<string, number>();
+
+  /** Hears whole lines. */
+  hear(lines: string) {
+    for (const line of lines.split("\n")) {
+      const [, to, code] = /^(\+\d+|\S+@\S+) (\d{4,10})\r?$/.exec(line) ?? [];
+      if (to && code) this.#sent.push({ to, code });
+    }
+    this.#news.emit("heard");
+  }
+
+  codesFor(to: string): string[] {
+    return this.#sent.filter((sent) => sent.to === to).map(({ code }) => code);
+  }
+
+  async codeFor(to: string): Promise<string> {
+    const signal = AbortSignal.timeout(CODE_TIMEOUT_MS);
+    for (;;) {
+      const codes = this.codesFor(to);
+      const newest = codes.at(-1);
+      if (newest && codes.length > (this.#handedOut.get(to) ?? 0)) {
+        this.#handedOut.set(to, codes.length);
+        return newest;
+      }
+      await once(this.#news, "heard", { signal });
+    }
+  }
+}
+
+const outboxes = new WeakMap<Server, Outbox>();
+
+/** A server that is still to be started. */
+async function makeServer(settings: Settings, beside?: Server): Promise<Server> {
+  const dataFolder = beside?.dataFolder ?? mkdtempSync(path.join(tmpdir(), "sarafan-"));
   const port = await findFreePort();
   const url = `http://localhost:${port}`;
-  const given = { PORT: port, DATABASE_URL: `file:${path.join(dataFolder, "sarafan.db")}`, ...SETTINGS, ...settings };
+  const databaseUrl = String(settings.DATABASE_URL ?? `file:${path.join(dataFolder, "sarafan.db")}`);
+  const given = { ...settings, PORT: port, DATABASE_URL: databaseUrl };
   const env = cleanEnvironment(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
-  const lines = new EventEmitter();
-  const codes: { to: string; code: string }[] = [];
+  const outbox = (beside && outboxes.get(beside)) ?? new Outbox();
   let output = "";
   let child: ChildProcess | undefined;
 
   function hear(chunk: string) {
     const from = output.lastIndexOf("\n") + 1;
     output += chunk;
-    for (const line of output.slice(from, output.lastIndexOf("\n") + 1).split("\n")) {
-      const [, to, code] = /^(\+\d+|\S+@\S+) (\d{4,10})\r?$/.exec(line) ?? [];
-      if (to && code) codes.push({ to, code });
-    }
-    lines.emit("output");
+    outbox.hear(output.slice(from, output.lastIndexOf("\n") + 1));
   }
 
   async function start() {
@@ -141,7 +238,6 @@ export async function startServer(settings: Settings = {}): Promise<{ server: Se
     child = own;
     own.stdout.setEncoding("utf8").on("data", hear);
     own.stderr.setEncoding("utf8").on("data", hear);
-    process.once("exit", () => killGroup(own));
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (!(await answers(url))) {
       if (hasEnded(own) || Date.now() > deadline) throw new Error(`The server did not start:\n${output}`);
@@ -161,32 +257,24 @@ export async function startServer(settings: Settings = {}): Promise<{ server: Se
     return own.exitCode;
   }
 
-  async function codeFor(to: string): Promise<string> {
-    const signal = AbortSignal.timeout(CODE_TIMEOUT_MS);
-    for (;;) {
-      const newest = codes.findLast((sent) => sent.to === to);
-      if (newest) {
-        codes.splice(0, codes.length, ...codes.filter((sent) => sent.to !== to));
-        return newest.code;
-      }
-      await once(lines, "output", { signal }).catch(() => {
+  process.once("exit", () => child && killGroup(child));
+  const server: Server = {
+    url,
+    port,
+    dataFolder,
+    databaseUrl,
+    settings: { ...settings, DATABASE_URL: databaseUrl },
+    output: () => output,
+    codesFor: (to) => outbox.codesFor(to),
+    codeFor: (to) =>
+      outbox.codeFor(to).catch(() => {
         throw new Error(`No code came for ${to}. The server's last words:\n${output.slice(-2000)}`);
-      });
-    }
-  }
-
-  async function remove() {
-    await stop();
-    rmSync(dataFolder, { recursive: true, force: true });
-  }
-
-  try {
-    await start();
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-  return { server: { url, port, dataFolder, output: () => output, codeFor, stop, start }, remove };
+      }),
+    stop,
+    start,
+  };
+  outboxes.set(server, outbox);
+  return server;
 }
 
 async function answers(url: string): Promise<boolean> {
