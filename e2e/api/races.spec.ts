@@ -1,0 +1,345 @@
+import { randomInt } from "node:crypto";
+import { decodeJwt } from "jose";
+import type { APIRequestContext } from "playwright/test";
+import { DATABASES, type DatabaseKind, type Row, withDatabase } from "../databases";
+import { test as base, expect, type Server, Servers } from "../fixtures";
+import { expectWhole } from "../integrity";
+import { type Answer, type Ask, askAtOnce, countOutcomes } from "./at-once";
+import { AUTHENTICATE, askByMail, bearer, copyCookies, freshEmail, post, wrong } from "./clients";
+
+const TRIES_PER_CODE = 10;
+const TAKEN_ANSWERS_PER_IP_PER_HOUR = 10;
+const SETTINGS = { RESEND_AFTER_S: 60, TRIES_PER_CODE, TAKEN_ANSWERS_PER_IP_PER_HOUR, TRUSTED_PROXIES: 1 };
+
+const [REQUEST_CODE, VERIFY_CODE, REFRESH] = ["request_code", "verify_code", "refresh_token"].map(
+  (name) => `/api/auth/${name}/`,
+) as [string, string, string];
+const [PROFILE, ACTIVATE] = ["/api/profile_back/", "/api/profile_back/activate_invite/"] as const;
+const [SEND_CODE, REGISTER] = ["/api/verification_phone/send_code", "/api/verification_phone/"] as const;
+
+interface Person {
+  phone: string;
+  id: number;
+  inviteCode: string;
+  access: string;
+  refresh: string;
+}
+
+const test = base.extend<object, { pairOn: (database: DatabaseKind) => Promise<[Server, Server]> }>({
+  pairOn: [
+    async ({ postgres }, use) => {
+      const servers = new Servers(postgres);
+      const pairs = new Map<DatabaseKind, Promise<[Server, Server]>>();
+      const startPair = async (database: DatabaseKind): Promise<[Server, Server]> => {
+        const one = await servers.start(SETTINGS, { database });
+        return [one, await servers.start({}, { beside: one })];
+      };
+      await use((database) => {
+        const pair = pairs.get(database) ?? startPair(database);
+        pairs.set(database, pair);
+        return pair;
+      });
+      await servers.remove();
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
+});
+
+interface Race {
+  one: Server;
+  /** A client of each server. */
+  clients: [APIRequestContext, APIRequestContext];
+  newPeople: (count: number) => Promise<Person[]>;
+  /** Sends the requests in one moment, every other one to the other server. */
+  atOnce: (asks: readonly Ask[]) => Promise<Answer[]>;
+  rows: (sql: string) => Promise<Row[]>;
+}
+
+for (const database of DATABASES) {
+  const raceTest = test.extend<{ race: Race }>({
+    race: async ({ pairOn, newClient, freshPhone }, use) => {
+      const pair = await pairOn(database);
+      const [one, other] = pair;
+      const clients: Race["clients"] = [await newClient({ url: one.url }), await newClient({ url: other.url })];
+      const newPeople = (count: number) =>
+        Promise.all(Array.from({ length: count }, (_, at) => logIn(clients[at % 2 ? 1 : 0], freshPhone(), one)));
+      const rows = (sql: string) => withDatabase(one.databaseUrl, (query) => query(sql));
+      await use({ one, clients, newPeople, rows, atOnce: (asks) => askAtOnce(pair, asks) });
+      await expectWhole(one.databaseUrl);
+    },
+  });
+
+  test.describe(`through two servers on one ${database}`, () => {
+    // One pair of servers is enough for all of them.
+    test.describe.configure({ mode: "default" });
+
+    raceTest("a code opens one session, however often it is typed right", async ({ race, freshPhone }) => {
+      const { atOnce, clients, one, rows } = race;
+      for (let round = 0; round < 5; round += 1) {
+        const phone = freshPhone();
+        await post(clients[0], REQUEST_CODE, { phone });
+        const data = { phone, code: await one.codeFor(phone) };
+        const outcomes = countOutcomes(await atOnce(times(20, { path: VERIFY_CODE, data })));
+        expect(outcomes["200"]).toBe(1);
+        expect(total(outcomes, "code_expired", "code_spent")).toBe(19);
+        expect(await rows(sessionsOf(phone))).toHaveLength(1);
+      }
+    });
+
+    raceTest("a browser's code opens one session, however often it is sent", async ({ race, newClient, phone }) => {
+      const { atOnce, one, rows } = race;
+      const browser = await newClient({ url: one.url });
+      await post(browser, "/api/enter_phone/", { phone });
+      const data = { verification_code: await one.codeFor(phone) };
+      const entering = { path: "/api/enter_code/", headers: await copyCookies(browser), data };
+      const outcomes = countOutcomes(await atOnce(times(20, entering)));
+      expect(outcomes["200"]).toBe(1);
+      expect(total(outcomes, "code_expired", "code_spent")).toBe(19);
+      expect(await rows(sessionsOf(phone))).toHaveLength(1);
+    });
+
+    raceTest("what a code has proven opens one session", async ({ race, newClient, phone }) => {
+      const { atOnce, one, rows } = race;
+      const browser = await newClient({ url: one.url });
+      await post(browser, "/api/v1/login/", { phone_number: phone });
+      await post(browser, "/api/v1/create_user/", { verification_code: await one.codeFor(phone) });
+      const headers = await copyCookies(browser);
+      const outcomes = countOutcomes(await atOnce(times(20, { path: "/api/v1/auth_user/", headers })));
+      expect(outcomes["200"]).toBe(1);
+      expect(await rows(sessionsOf(phone))).toHaveLength(1);
+    });
+
+    raceTest("parallel guesses are compared as often as there are tries", async ({ race, phone }) => {
+      const { atOnce, clients, one } = race;
+      await post(clients[0], REQUEST_CODE, { phone });
+      const code = await one.codeFor(phone);
+      const guesses = await atOnce(times(40, { path: VERIFY_CODE, data: { phone, code: wrong(code) } }));
+      expect(countOutcomes(guesses)).toEqual({ code_wrong: TRIES_PER_CODE, code_spent: 40 - TRIES_PER_CODE });
+      const late = await atOnce(times(2, { path: VERIFY_CODE, data: { phone, code } }));
+      expect(countOutcomes(late)).toEqual({ code_spent: 2 });
+    });
+
+    raceTest("one of parallel requests for a code sends one, the first time and later", async ({ race, phone }) => {
+      const { atOnce, clients, one } = race;
+      for (const codesSoFar of [1, 2]) {
+        const requests = await atOnce(times(20, { path: REQUEST_CODE, data: { phone } }));
+        expect(countOutcomes(requests)).toEqual({ 200: 1, resend_too_early: 19 });
+        // A right code ends the wait.
+        await post(clients[0], VERIFY_CODE, { phone, code: await one.codeFor(phone) });
+        expect(one.codesFor(phone)).toHaveLength(codesSoFar);
+      }
+    });
+
+    raceTest("somebody activates one of two inviters' codes, ever", async ({ race }) => {
+      const { atOnce, clients, newPeople, rows } = race;
+      for (let round = 0; round < 5; round += 1) {
+        const [invitee, ...inviters] = (await newPeople(3)) as [Person, Person, Person];
+        const codes = inviters.map(({ inviteCode }) => inviteCode);
+        const asks = Array.from({ length: 20 }, (_, at) => activating(invitee, codes[at % 3 ? 1 : 0]));
+        expect(countOutcomes(await atOnce(asks))).toEqual({ 200: 1, invite_already_activated: 19 });
+        const ids = inviters.map(({ id }) => id).join();
+        const counted = await rows(`SELECT sum("referralCount") AS "sum" FROM "User" WHERE "id" IN (${ids})`);
+        expect(Number(counted[0]?.sum)).toBe(1);
+        const profile = await clients[1].get(PROFILE, { headers: bearer(invitee.access) });
+        expect(codes).toContain((await profile.json()).invited_by_code);
+      }
+    });
+
+    raceTest("an inviter whom many activate at once counts each of them", async ({ race }) => {
+      const { atOnce, newPeople, rows } = race;
+      const [inviter, ...invitees] = (await newPeople(13)) as [Person, ...Person[]];
+      const asks = invitees.map((invitee) => activating(invitee, inviter.inviteCode));
+      expect(countOutcomes(await atOnce(asks))).toEqual({ 200: 12 });
+      expect(await rows(`SELECT "referralCount" FROM "User" WHERE "id" = ${inviter.id}`)).toEqual([
+        { referralCount: 12 },
+      ]);
+    });
+
+    for (const [size, rounds] of [
+      [2, 20],
+      [3, 10],
+      [9, 3],
+    ] as const) {
+      raceTest(`${size} people who invite each other in a ring at once end without a circle`, async ({ race }) => {
+        const { atOnce, newPeople } = race;
+        for (let round = 0; round < rounds; round += 1) {
+          const ring = await newPeople(size);
+          const asks = ring.map((person, at) => activating(person, ring[(at + 1) % size]?.inviteCode));
+          expect(countOutcomes(await atOnce(asks))).toEqual({ 200: size - 1, invite_circular: 1 });
+        }
+      });
+    }
+
+    raceTest("two lines of people that join at both ends at once end without a circle", async ({ race }) => {
+      const { atOnce, newPeople } = race;
+      for (let round = 0; round < 3; round += 1) {
+        const [people, others] = [await newPeople(5), await newPeople(5)];
+        // Each was invited by the one before, so the first is above all others.
+        for (const line of [people, others]) {
+          for (const [at, person] of line.slice(1).entries()) {
+            const joined = await atOnce([activating(person, line[at]?.inviteCode)]);
+            expect(countOutcomes(joined)).toEqual({ 200: 1 });
+          }
+        }
+        const ends = [
+          activating(people[0], others.at(-1)?.inviteCode),
+          activating(others[0], people.at(-1)?.inviteCode),
+        ];
+        expect(countOutcomes(await atOnce(ends))).toEqual({ 200: 1, invite_circular: 1 });
+      }
+    });
+
+    raceTest("everybody in a crowd activates everybody else's code, and no circle comes of it", async ({ race }) => {
+      const { atOnce, newPeople, rows } = race;
+      const crowd = await newPeople(8);
+      const asks = crowd.flatMap((person) => crowd.map(({ inviteCode }) => activating(person, inviteCode)));
+      const { 200: activated = 0, ...refused } = countOutcomes(await atOnce(asks));
+      expect(activated).toBeLessThan(crowd.length);
+      expect(total(refused, "invite_already_activated", "invite_own", "invite_circular")).toBe(64 - activated);
+      const ids = crowd.map(({ id }) => id).join();
+      expect(await rows(`SELECT 1 FROM "Activation" WHERE "inviteeId" IN (${ids})`)).toHaveLength(activated);
+    });
+
+    raceTest("a phone that is registered many times at once makes one account", async ({ race, phone }) => {
+      const { atOnce, clients, newPeople, one, rows } = race;
+      const [inviter] = (await newPeople(1)) as [Person];
+      await post(clients[0], SEND_CODE, { phone_number: phone });
+      const data = { phone_number: phone, code: await one.codeFor(phone) };
+      const outcomes = countOutcomes(await atOnce(times(20, { path: `${REGISTER}${inviter.inviteCode}`, data })));
+      expect(outcomes["201"]).toBe(1);
+      expect(total(outcomes, "code_expired", "code_spent")).toBe(19);
+      expect(await rows(accountsOf(phone))).toMatchObject([{ code: inviter.inviteCode }]);
+    });
+
+    raceTest(
+      "a phone that proves itself in many ways at once makes one account",
+      async ({ race, newClient, freshPhone }) => {
+        const { atOnce, clients, one, rows } = race;
+        for (let round = 0; round < 3; round += 1) {
+          const phone = freshPhone();
+          await post(clients[0], SEND_CODE, { phone_number: phone });
+          const registering = { phone_number: phone, code: await one.codeFor(phone) };
+          await post(clients[1], REQUEST_CODE, { phone });
+          const asks: Ask[] = [
+            { path: `${REGISTER}invite_code`, data: registering },
+            { path: VERIFY_CODE, data: { phone, code: await one.codeFor(phone) } },
+          ];
+          for (let count = 0; count < 4; count += 1) {
+            const browser = await newClient({ url: one.url });
+            await post(browser, "/api/enter_phone/", { phone });
+            const data = { verification_code: await one.codeFor(phone) };
+            asks.push({ path: "/api/enter_code/", headers: await copyCookies(browser), data });
+          }
+          const outcomes = countOutcomes(await atOnce(asks));
+          expect(outcomes["200"]).toBe(5);
+          expect(total(outcomes, "201", "phone_taken")).toBe(1);
+          expect(await rows(accountsOf(phone))).toHaveLength(1);
+        }
+      },
+    );
+
+    raceTest(
+      "a mailbox that proves itself many times at once makes one account",
+      async ({ race, newClient, freshPhone }) => {
+        const { atOnce, one, rows } = race;
+        const contact = { phone: freshPhone(), email: freshEmail() };
+        const asks: Ask[] = [];
+        for (let count = 0; count < 4; count += 1) {
+          const browser = await newClient({ url: one.url });
+          expect((await askByMail(browser, contact)).status()).toBe(200);
+          const data = { ...contact, code: await one.codeFor(contact.email) };
+          asks.push(...times(2, { path: AUTHENTICATE, headers: await copyCookies(browser), data }));
+        }
+        expect(countOutcomes(await atOnce(asks))["200"]).toBe(4);
+        expect(await rows(`SELECT "id" FROM "User" WHERE "email" = '${contact.email}'`)).toHaveLength(1);
+      },
+    );
+
+    raceTest("that a phone has an account is told as often as may be", async ({ race }) => {
+      const { atOnce, newPeople } = race;
+      const [taken] = (await newPeople(1)) as [Person];
+      const address = Array.from({ length: 3 }, () => randomInt(1, 255)).join(".");
+      const headers = { "x-forwarded-for": `45.${address}` };
+      const asks = times(30, { path: SEND_CODE, headers, data: { phone_number: taken.phone } });
+      expect(countOutcomes(await atOnce(asks))).toEqual({
+        phone_taken: TAKEN_ANSWERS_PER_IP_PER_HOUR,
+        budget_spent: 30 - TAKEN_ANSWERS_PER_IP_PER_HOUR,
+      });
+    });
+
+    raceTest("an account that goes while others come by it leaves nothing half done", async ({ race, freshPhone }) => {
+      const { atOnce, clients, newPeople, one, rows } = race;
+      for (let round = 0; round < 4; round += 1) {
+        const [leaving, above, ...comers] = (await newPeople(6)) as [Person, Person, ...Person[]];
+        const newcomers = [freshPhone(), freshPhone(), freshPhone()];
+        const asks = [leaving, ...comers].map((person) =>
+          activating(person, (person === leaving ? above : leaving).inviteCode),
+        );
+        for (const phone of newcomers) {
+          await post(clients[0], SEND_CODE, { phone_number: phone });
+          const data = { phone_number: phone, code: await one.codeFor(phone) };
+          asks.push({ path: `${REGISTER}${leaving.inviteCode}`, data });
+        }
+        // The account goes somewhere in the middle of it all, twice.
+        const leave: Ask = { method: "DELETE", path: `/api/users/${leaving.id}/`, headers: bearer(leaving.access) };
+        for (const ask of times(2, leave)) asks.splice(randomInt(asks.length), 0, ask);
+        const outcomes = countOutcomes(await atOnce(asks));
+        expect(outcomes["204"]).toBeGreaterThan(0);
+        const { length } = asks;
+        expect(total(outcomes, "204", "200", "201", "invite_unknown", "credentials_missing", "token_invalid")).toBe(
+          length,
+        );
+        expect(await rows(accountsOf(leaving.phone))).toEqual([]);
+        expect(await rows(`SELECT 1 FROM "Activation" WHERE "inviteeId" = ${leaving.id}`)).toEqual([]);
+        expect(await rows(`SELECT 1 FROM "Activation" WHERE "inviterId" = ${leaving.id}`)).toEqual([]);
+        for (const phone of newcomers) {
+          const accounts = await rows(accountsOf(phone));
+          expect(accounts).toEqual(accounts.map(() => expect.objectContaining({ code: leaving.inviteCode })));
+        }
+      }
+    });
+
+    raceTest("a refresh token that both servers exchange has one successor", async ({ race }) => {
+      const { atOnce, clients, newPeople } = race;
+      const [person] = (await newPeople(1)) as [Person];
+      let { refresh } = person;
+      for (let round = 0; round < 3; round += 1) {
+        const answers = await atOnce(times(10, exchanging(refresh)));
+        expect(countOutcomes(answers)).toEqual({ 200: 10 });
+        const successors = new Set(answers.map(({ body }) => (body as { refresh: string }).refresh));
+        expect(successors.size).toBe(1);
+        [refresh = ""] = successors;
+      }
+      // The first one, used again beside the newest, is a thief's, and ends the session whoever comes first.
+      await atOnce([...times(5, exchanging(refresh)), ...times(5, exchanging(person.refresh))]);
+      expect(countOutcomes(await atOnce(times(2, exchanging(refresh))))).toEqual({ token_invalid: 2 });
+      for (const client of clients) {
+        const profile = await client.get(PROFILE, { headers: bearer(person.access) });
+        expect(profile.headers()["sarafan-error"]).toBe("token_invalid");
+      }
+    });
+  });
+}
+
+async function logIn(client: APIRequestContext, phone: string, { codeFor }: Server): Promise<Person> {
+  await post(client, REQUEST_CODE, { phone });
+  const answer = await post(client, VERIFY_CODE, { phone, code: await codeFor(phone) });
+  const { access, refresh, invite_code } = await answer.json();
+  return { phone, id: Number(decodeJwt(access).sub), inviteCode: invite_code, access, refresh };
+}
+
+const activating = (who?: Person, code?: string): Ask => ({
+  path: ACTIVATE,
+  headers: bearer(who?.access ?? ""),
+  data: { code },
+});
+const exchanging = (refresh: string): Ask => ({ path: REFRESH, data: { refresh } });
+const times = <Value>(count: number, value: Value): Value[] => Array.from({ length: count }, () => value);
+
+const sessionsOf = (phone: string) =>
+  `SELECT s."id" FROM "Session" s JOIN "User" u ON u."id" = s."userId" WHERE u."phone" = '${phone}'`;
+const accountsOf = (phone: string) =>
+  `SELECT u."id", a."code" FROM "User" u LEFT JOIN "Activation" a ON a."inviteeId" = u."id" WHERE u."phone" = '${phone}'`;
+
+const total = (outcomes: Record<string, number>, ...names: string[]) =>
+  names.reduce((sum, name) => sum + (outcomes[name] ?? 0), 0);
