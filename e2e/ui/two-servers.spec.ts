@@ -1,0 +1,187 @@
+import type { Browser } from "playwright/test";
+import { bearer, cookieOf, post } from "../api/clients";
+import { DATABASES, type DatabaseKind } from "../databases";
+import { test as base, expect, type Server, Servers } from "../fixtures";
+import { expectWhole } from "../integrity";
+import { type RoundRobin, startRoundRobin } from "../round-robin";
+import { acceptInvitation, askForCode, enterCode, logIn, logOut, maskOf, readInviteCode, wrongCode } from "./journeys";
+
+/** Two servers on one database, and the balancer that people know them by. */
+interface Cluster {
+  balancer: RoundRobin;
+  servers: [Server, Server];
+  codeFor: Server["codeFor"];
+}
+
+const test = base.extend<object, { clusterOn: (database: DatabaseKind) => Promise<Cluster> }>({
+  clusterOn: [
+    async ({ postgres }, use) => {
+      const servers = new Servers(postgres);
+      const balancers: RoundRobin[] = [];
+      const clusters = new Map<DatabaseKind, Promise<Cluster>>();
+      const startCluster = async (database: DatabaseKind): Promise<Cluster> => {
+        const balancer = await startRoundRobin();
+        balancers.push(balancer);
+        const one = await servers.start({ APP_URL: balancer.url }, { database });
+        const pair: [Server, Server] = [one, await servers.start({}, { beside: one })];
+        balancer.lead(pair);
+        return { balancer, servers: pair, codeFor: one.codeFor };
+      };
+      await use((database) => {
+        const cluster = clusters.get(database) ?? startCluster(database);
+        clusters.set(database, cluster);
+        return cluster;
+      });
+      await Promise.all(balancers.map((balancer) => balancer.stop()));
+      await servers.remove();
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
+});
+
+for (const database of DATABASES) {
+  test.describe(`two servers on one ${database}, each request at the other one`, () => {
+    // One cluster is enough for all of them.
+    test.describe.configure({ mode: "default" });
+
+    const clusterTest = test.extend<{ cluster: Cluster }>({
+      cluster: async ({ clusterOn }, use) => {
+        const cluster = await clusterOn(database);
+        const before = cluster.balancer.turns();
+        await use(cluster);
+        const after = cluster.balancer.turns();
+        expect(after.map((turns, at) => turns > (before[at] ?? 0))).toEqual([true, true]);
+        await expectWhole(cluster.servers[0].databaseUrl);
+      },
+    });
+
+    for (const javaScriptEnabled of [true, false]) {
+      clusterTest(
+        `people come, invite and go ${javaScriptEnabled ? "with" : "without"} JavaScript`,
+        async ({ browser, cluster: { balancer, codeFor }, freshPhone }) => {
+          const open = (path: string) => openPage(browser, javaScriptEnabled, `${balancer.url}${path}`);
+          const [anna, boris] = [freshPhone(), freshPhone()];
+          const annasPage = await open("/login");
+          await logIn(annasPage, anna, codeFor);
+          const annasCode = await readInviteCode(annasPage);
+
+          const borisPage = await open("/");
+          await acceptInvitation(borisPage, annasCode, balancer.url);
+          await askForCode(borisPage, boris);
+          const code = await codeFor(boris);
+          await enterCode(borisPage, wrongCode(code));
+          await expect(borisPage.getByText("Код не подошёл")).toBeVisible();
+          await enterCode(borisPage, code);
+          const borisCode = await readInviteCode(borisPage);
+          await expect(borisPage.getByRole("heading", { name: "Вы пришли по приглашению" })).toContainText(
+            maskOf(anna),
+          );
+          await annasPage.reload();
+          await expect(annasPage.getByRole("listitem").filter({ hasText: maskOf(boris) })).toBeVisible();
+
+          // Somebody who is there already types a code on the profile, is asked, and says yes.
+          const vera = freshPhone();
+          const verasPage = await open("/login");
+          await logIn(verasPage, vera, codeFor);
+          await readInviteCode(verasPage);
+          await verasPage.getByLabel("Код приглашения", { exact: true }).fill(borisCode);
+          await verasPage.getByRole("button", { name: "Посмотреть приглашение" }).click();
+          await verasPage.getByRole("button", { name: "Активировать" }).click();
+          await expect(verasPage.getByRole("heading", { name: "Вы пришли по приглашению" })).toContainText(
+            maskOf(boris),
+          );
+
+          for (let visit = 0; visit < 2; visit += 1) {
+            await borisPage.reload();
+            await expect(borisPage.getByRole("listitem").filter({ hasText: maskOf(vera) })).toBeVisible();
+          }
+          await logOut(borisPage);
+          for (let visit = 0; visit < 2; visit += 1) {
+            await borisPage.goto(`${balancer.url}/profile`);
+            await expect(borisPage).toHaveURL(/\/login/);
+          }
+        },
+      );
+    }
+
+    clusterTest(
+      "the APIs with cookies work, and a session ends everywhere at once",
+      async ({ cluster: { balancer, servers, codeFor }, newClient, phone }) => {
+        const client = await newClient({ url: balancer.url });
+        await post(client, "/api/v1/login/", { phone_number: phone });
+        await post(client, "/api/v1/create_user/", { verification_code: await codeFor(phone) });
+        await post(client, "/api/v1/auth_user/", {});
+        for (let visit = 0; visit < 4; visit += 1) {
+          expect(await (await client.get("/api/profile/")).json()).toMatchObject({ phone: phone.slice(1) });
+        }
+        const cookie = await cookieOf(client, "sarafan-session");
+        const headers = { cookie: `sarafan-session=${cookie?.value}` };
+        await post(client, "/api/enter_phone/", { phone });
+        await post(client, "/api/enter_code/", { verification_code: await codeFor(phone) });
+        expect((await client.get("/api/profile/")).status()).toBe(200);
+        for (const { url } of servers) {
+          const copy = await newClient({ url, headers });
+          expect((await copy.get("/api/profile/")).status()).toBe(401);
+        }
+      },
+    );
+
+    clusterTest(
+      "the API with tokens works, and a session ends everywhere at once",
+      async ({ cluster: { balancer, servers, codeFor }, newClient, freshPhone }) => {
+        const client = await newClient({ url: balancer.url });
+        const logInWithTokens = async (phone: string) => {
+          await post(client, "/api/auth/request_code/", { phone });
+          return (await post(client, "/api/auth/verify_code/", { phone, code: await codeFor(phone) })).json();
+        };
+        const [inviter, invitee] = [await logInWithTokens(freshPhone()), await logInWithTokens(freshPhone())];
+        const answer = await client.post("/api/profile_back/activate_invite/", {
+          headers: bearer(invitee.access),
+          data: { code: inviter.invite_code },
+        });
+        expect(answer.status()).toBe(200);
+        let { access, refresh } = invitee;
+        for (let exchange = 0; exchange < 5; exchange += 1) {
+          ({ access, refresh } = await (await post(client, "/api/auth/refresh_token/", { refresh })).json());
+          const profile = await client.get("/api/profile_back/", { headers: bearer(access) });
+          expect(await profile.json()).toMatchObject({ invited_by_code: inviter.invite_code });
+        }
+        const keys = await Promise.all(
+          servers.map(async ({ url }) => (await client.get(`${url}/.well-known/jwks.json`)).text()),
+        );
+        expect(keys[0]).toBe(keys[1]);
+        await client.post("/api/auth/logout/", { headers: bearer(access) });
+        for (const { url } of servers) {
+          const profile = await client.get(`${url}/api/profile_back/`, { headers: bearer(access) });
+          expect(profile.status()).toBe(401);
+          expect((await client.post(`${url}/api/auth/refresh_token/`, { data: { refresh } })).status()).toBe(401);
+        }
+      },
+    );
+
+    clusterTest(
+      "a phone is registered by an invitation, and its number asked for at the other server",
+      async ({ cluster: { balancer, codeFor }, newClient, freshPhone }) => {
+        const client = await newClient({ url: balancer.url });
+        const register = async (phone: string, invite: string) => {
+          await post(client, "/api/verification_phone/send_code", { phone_number: phone });
+          const data = { phone_number: phone, code: await codeFor(phone) };
+          const { invite: own, user_profile_url } = await (
+            await post(client, `/api/verification_phone/${invite}`, data)
+          ).json();
+          return { own, profile: await (await client.get(user_profile_url)).json() };
+        };
+        const first = await register(freshPhone(), "invite_code");
+        const second = await register(freshPhone(), first.own);
+        expect(second.profile).toMatchObject({ profile: { invite: first.own, self_invite: second.own } });
+      },
+    );
+  });
+}
+
+async function openPage(browser: Browser, javaScriptEnabled: boolean, url: string) {
+  const context = await browser.newContext({ javaScriptEnabled });
+  const page = await context.newPage();
+  await page.goto(url);
+  return page;
+}
