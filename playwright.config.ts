@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { defineConfig, devices } from "playwright/test";
+import type { Extent } from "./e2e/faults/faults";
 import { makeDatabase, makePostgresDatabase } from "./scripts/test-database";
 
 // This file is read once by the runner, which makes a folder, and once by each worker before any test. Tests of the
@@ -22,9 +23,27 @@ if (TEST_WORKER_INDEX === undefined) {
   });
 }
 
-const { CHROMIUM_PATH } = process.env;
+const { CHROMIUM_PATH, FAULT_ROUNDS } = process.env;
 
-export default defineConfig({
+const chromium = {
+  ...devices["Desktop Chrome"],
+  locale: "ru-RU",
+  launchOptions: {
+    ...(CHROMIUM_PATH ? { executablePath: CHROMIUM_PATH } : {}),
+    args: [
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      // Chromium refuses its sandbox to root.
+      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+    ],
+  },
+};
+
+/** `npm run test:faults` says how many rounds; `npm test` leaves it at few and short ones. */
+const faults = FAULT_ROUNDS ? { rounds: Number(FAULT_ROUNDS), awayMs: 10_000 } : {};
+
+export default defineConfig<Extent>({
   fullyParallel: true,
   workers: 2,
   retries: 0,
@@ -43,24 +62,7 @@ export default defineConfig({
     },
     { name: "scripts", testDir: "scripts", testMatch: "**/*.test.ts", timeout: 120_000 },
     { name: "api", testDir: "e2e/api", testMatch: "**/*.spec.ts" },
-    {
-      name: "ui",
-      testDir: "e2e/ui",
-      testMatch: "**/*.spec.ts",
-      use: {
-        ...devices["Desktop Chrome"],
-        locale: "ru-RU",
-        launchOptions: {
-          ...(CHROMIUM_PATH ? { executablePath: CHROMIUM_PATH } : {}),
-          args: [
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            // Chromium refuses its sandbox to root.
-            ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-          ],
-        },
-      },
-    },
+    { name: "ui", testDir: "e2e/ui", testMatch: "**/*.spec.ts", use: chromium },
+    { name: "faults", testDir: "e2e/faults", testMatch: "**/*.spec.ts", use: { ...chromium, ...faults } },
   ],
 });

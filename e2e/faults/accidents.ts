@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { type TestPostgres, withDatabase } from "../databases";
+import type { Server } from "../fixtures";
+
+/** Something that has happened to a database; the function it resolves to undoes it. */
+export type Accident = (server: Server, postgres: () => Promise<TestPostgres>) => Promise<() => Promise<void>>;
+
+/** PostgreSQL is stopped, and refuses connections. */
+export const stopPostgres: Accident = async (_, postgres) => {
+  const { halt, restart } = await postgres();
+  await halt();
+  return restart;
+};
+
+/** PostgreSQL's processes stand still: it takes connections, and never answers. */
+export const freezePostgres: Accident = async (_, postgres) => {
+  const { url, pid } = await postgres();
+  const children = await withDatabase(url, (query) => query<{ pid: number }>("SELECT pid FROM pg_stat_activity"));
+  const signal = (name: NodeJS.Signals) => {
+    for (const each of [pid(), ...children.map((child) => child.pid)]) {
+      try {
+        process.kill(each, name);
+      } catch {
+        // The connection that asked for them is gone by now.
+      }
+    }
+  };
+  signal("SIGSTOP");
+  return async () => signal("SIGCONT");
+};
+
+/** Another process has an SQLite file for itself: it is read as before, and not written. */
+export const lockSqlite: Accident = async ({ databaseUrl }) => {
+  const neighbour = spawn(process.execPath, ["--input-type=module", "--eval", LOCK, databaseUrl.replace("file:", "")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(neighbour.stdout, "data");
+  return () => end(neighbour);
+};
+
+const LOCK = `
+  import Sqlite from "better-sqlite3";
+  const database = new Sqlite(process.argv[1], { timeout: 5000 });
+  database.exec("BEGIN EXCLUSIVE");
+  console.log("locked");
+  setInterval(() => {}, 1000);
+`;
+
+async function end(child: ChildProcess) {
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}

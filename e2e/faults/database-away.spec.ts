@@ -1,0 +1,137 @@
+import type { APIRequestContext, APIResponse } from "playwright/test";
+import { askByMail, bearer, confirmByMail, copyCookies, freshEmail, post } from "../api/clients";
+import type { DatabaseKind } from "../databases";
+import { logIn, readInviteCode } from "../ui/journeys";
+import { type Accident, freezePostgres, lockSqlite, stopPostgres } from "./accidents";
+import { expect, test } from "./faults";
+
+/** How long anybody may have to wait to be told, with something for a busy machine. */
+const ANSWER_MS_MAX = 12_000;
+
+interface Outage {
+  what: string;
+  database: DatabaseKind;
+  accident: Accident;
+  /** Whether what is there can still be looked at. */
+  isRead: boolean;
+}
+
+const OUTAGES: Outage[] = [
+  { what: "SQLite's file is locked", database: "sqlite", accident: lockSqlite, isRead: true },
+  { what: "PostgreSQL is stopped", database: "postgresql", accident: stopPostgres, isRead: false },
+  { what: "PostgreSQL is frozen", database: "postgresql", accident: freezePostgres, isRead: false },
+];
+
+for (const { what, database, accident, isRead } of OUTAGES) {
+  test(`while ${what} everybody is told to come again, and afterwards all goes on`, async ({
+    awayMs,
+    freshPhone,
+    newClient,
+    page,
+    postgres,
+    startServer,
+  }) => {
+    test.setTimeout(120_000);
+    const server = await startServer({}, { database });
+    const { url, codeFor } = server;
+    const newStranger = () => newClient({ url, timeoutMs: ANSWER_MS_MAX });
+
+    // Anna is logged in in a browser, Boris with tokens; Vera and somebody by mail have a code that they have not used.
+    const [anna, boris, vera] = [freshPhone(), freshPhone(), freshPhone()];
+    await page.goto(`${url}/login`);
+    await logIn(page, anna, codeFor);
+    const inviteCode = await readInviteCode(page);
+    const client = await newClient({ url });
+    await post(client, "/api/auth/request_code/", { phone: boris });
+    const entered = await post(client, "/api/auth/verify_code/", { phone: boris, code: await codeFor(boris) });
+    const { access, refresh } = await entered.json();
+    const verasClient = await newClient({ url });
+    await post(verasClient, "/api/enter_phone/", { phone: vera });
+    const verasCode = await codeFor(vera);
+    const contact = { phone: freshPhone(), email: freshEmail() };
+    const mailClient = await newClient({ url });
+    await askByMail(mailClient, contact);
+    const mailCode = await codeFor(contact.email);
+
+    const cookies = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
+    const [asAnna, asBoris] = [{ cookie: cookies }, bearer(access)];
+    const [asVera, byMail] = [await copyCookies(verasClient), await copyCookies(mailClient)];
+    const [data, code] = [{ verification_code: verasCode }, { code: inviteCode }];
+    const looks: ((to: APIRequestContext) => Promise<APIResponse>)[] = [
+      (to) => to.get("/api/profile/", { headers: asAnna }),
+      (to) => to.get("/api/profile_back/", { headers: asBoris }),
+      (to) => to.get(`/api/v1/user_profile/${anna}/`, { headers: asAnna }),
+    ];
+    const acts: typeof looks = [
+      (to) => to.post("/api/auth/request_code/", { data: { phone: freshPhone() } }),
+      (to) => to.post("/api/auth/verify_code/", { data: { phone: boris, code: "0000" } }),
+      (to) => to.post("/api/auth/refresh_token/", { data: { refresh } }),
+      (to) => to.post("/api/auth/logout/", { headers: asBoris }),
+      (to) => to.post("/api/profile_back/activate_invite/", { headers: asBoris, data: code }),
+      (to) => to.post("/api/profile/", { headers: asBoris, data: { invite_code: inviteCode } }),
+      (to) => to.post("/api/enter_phone/", { data: { phone: freshPhone() } }),
+      (to) => to.post("/api/enter_code/", { headers: asVera, data }),
+      (to) => to.post("/api/v1/create_user/", { headers: asVera, data }),
+      (to) => to.post("/api/v1/auth_user/", { headers: asVera, data }),
+      (to) => to.post("/api/verification_phone/send_code", { data: { phone_number: freshPhone() } }),
+      (to) => to.post("/api/verification_phone/invite_code", { data: { phone_number: vera, code: "0000" } }),
+      (to) => askByMail(to, { phone: freshPhone(), email: freshEmail() }),
+      (to) => confirmByMail(to, contact, mailCode, byMail),
+    ];
+
+    const awayUntil = Date.now() + awayMs;
+    const undo = await accident(server, postgres);
+    try {
+      do {
+        const stranger = await newStranger();
+        const [acted, looked] = await Promise.all(
+          [acts, looks].map((asks) => Promise.all(asks.map(async (ask) => answerOf(await ask(stranger))))),
+        );
+        expect(acted).toEqual(acts.map(() => AWAY));
+        expect(looked).toEqual(looks.map(() => (isRead ? expect.objectContaining({ status: 200 }) : AWAY)));
+        expect((await stranger.get("/api/health/live")).status()).toBe(200);
+        if (!isRead) await expectUnready(await stranger.get("/api/health/ready"));
+      } while (Date.now() < awayUntil);
+      if (!isRead) {
+        await page.goto(`${url}/profile`);
+        await expect(page.getByRole("heading", { name: "У нас что-то сломалось" })).toBeVisible();
+      }
+    } finally {
+      await undo();
+    }
+
+    await expect.poll(async () => (await client.get("/api/health/ready")).status()).toBe(200);
+    for (const look of looks) expect((await look(await newStranger())).status()).toBe(200);
+    if (!isRead) await page.getByRole("button", { name: "Попробовать ещё раз" }).click();
+    await expect(page.getByRole("heading", { name: "Ваш профиль" })).toBeAttached();
+    // Nothing that was refused has happened: no try was counted, no code used, no token exchanged, no session ended.
+    await post(verasClient, "/api/enter_code/", data);
+    expect((await confirmByMail(mailClient, contact, mailCode)).status()).toBe(200);
+    const activated = await client.post("/api/profile_back/activate_invite/", { headers: asBoris, data: code });
+    expect(activated.status()).toBe(200);
+    await post(client, "/api/auth/refresh_token/", { refresh });
+    await page.context().clearCookies();
+    await page.goto(`${url}/login`);
+    await logIn(page, freshPhone(), codeFor);
+    await readInviteCode(page);
+  });
+}
+
+/** What an answer says about the database, and when to ask again. */
+function answerOf(answer: APIResponse) {
+  const { "retry-after": retryAfter, "sarafan-error": error } = answer.headers();
+  return { path: new URL(answer.url()).pathname, status: answer.status(), error, retryAfter };
+}
+
+const AWAY = {
+  path: expect.any(String),
+  status: 503,
+  error: "database_away",
+  retryAfter: expect.stringMatching(/^[1-9]\d*$/),
+};
+
+async function expectUnready(answer: APIResponse) {
+  expect(answer.status()).toBe(503);
+  expect(answer.headers()["retry-after"]).toMatch(/^[1-9]\d*$/);
+  expect(await answer.json()).toMatchObject({ status: "unready", database: "away" });
+}
