@@ -14,6 +14,7 @@ const SOURCES = [
   "messages",
   "public",
   "prisma/schema.prisma",
+  "prisma/postgresql/schema.prisma",
   "instrumentation.ts",
   "next.config.ts",
   "postcss.config.mjs",
@@ -48,7 +49,5 @@ export async function buildSite() {
 function completeStandalone() {
   cpSync(".next/static", `${STANDALONE}/.next/static`, { recursive: true });
   if (existsSync("public")) cpSync("public", `${STANDALONE}/public`, { recursive: true });
-  for (const script of ["standalone.mjs", "unused-sockets.mjs"]) {
-    cpSync(`scripts/${script}`, `${STANDALONE}/scripts/${script}`);
-  }
+  cpSync("scripts/standalone.mjs", `${STANDALONE}/scripts/standalone.mjs`);
 }

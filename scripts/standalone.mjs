@@ -1,6 +1,5 @@
 // Starts Next's standalone server, what a container runs, as scripts/server.ts starts `next start`.
 import process from "node:process";
-import "./unused-sockets.mjs";
 
 // Next listens on HOSTNAME, which containers have as their own name; HOST is what the settings are judged by.
 process.env.HOSTNAME = process.env.HOST || "127.0.0.1";
