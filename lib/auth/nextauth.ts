@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { cookies, headers } from "next/headers";
 import { NextRequest } from "next/server";
-import NextAuth, { type AuthError, CredentialsSignin } from "next-auth";
+import NextAuth, { AuthError, CredentialsSignin } from "next-auth";
 import Credentials from "next-auth/providers/credentials";
 import { z } from "zod";
 import { InviteCode } from "@/lib/core/invite-code";
@@ -142,11 +142,16 @@ export async function logIn<Failure extends { name: string }>(
   try {
     await proofs.run(proveOnce, () => signIn("credentials", { redirect: false }));
   } catch (error) {
-    if (!(error instanceof CredentialsSignin) || !login || login.ok) throw error;
+    if (!(error instanceof CredentialsSignin) || !login || login.ok) throw causeOf(error);
   }
   if (!login) throw new Error("NextAuth signed in without asking for a proof");
   if (login.ok && previous) await endSession(previous.id);
   return login;
+}
+
+/** What a provider has thrown, which NextAuth wraps. */
+function causeOf(error: unknown): unknown {
+  return error instanceof AuthError && error.cause?.err ? error.cause.err : error;
 }
 
 /** Ends the session of this browser. Only in server actions. */
