@@ -10,7 +10,7 @@ const BUSY = /^(SQLITE_BUSY|SQLITE_LOCKED|40001|40P01|55P03|53300)/;
 
 /** Whether somebody else had what was needed, or undid what was done: the same again may well succeed. */
 export function isBusy(error: unknown): boolean {
-  return BUSY.test(codeOf(error));
+  return BUSY.test(causeOf(error).originalCode ?? "");
 }
 
 /**
@@ -21,6 +21,9 @@ const AWAY = /^(SQLITE_(FULL|IOERR|CANTOPEN|READONLY|NOMEM)|08|25006|53|57014|57
 /** pg's own words where it has no code: it could not connect, or waited in vain for an answer. */
 const PG_AWAY =
   /^(Connection terminated|timeout e(xpired|xceeded)|Query read timeout|Client (has encountered|was closed))/;
+/** The adapters' names for what has no code: nobody there, nobody any more, or nobody who lets us in. */
+const KINDS_AWAY =
+  /^(DatabaseNotReachable|ConnectionClosed|SocketTimeout|TlsConnectionError|DatabaseAccessDenied|AuthenticationFailed)$/;
 /** P1…: Prisma's errors of reaching a database, as against P2… of asking it; P2028 is a transaction that took too long. */
 const PRISMA_AWAY = /^(P1|P2028)/;
 
@@ -34,13 +37,12 @@ export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof TransactionTimeout || error instanceof Prisma.PrismaClientInitializationError) return true;
   if (error instanceof Prisma.PrismaClientKnownRequestError && PRISMA_AWAY.test(error.code)) return true;
-  return isBusy(error) || AWAY.test(codeOf(error)) || PG_AWAY.test(error.message);
+  const { originalCode = "", kind = "" } = causeOf(error);
+  return isBusy(error) || AWAY.test(originalCode) || KINDS_AWAY.test(kind) || PG_AWAY.test(error.message);
 }
 
-/** The database's own code for what it refused, or nothing. */
-function codeOf(error: unknown): string {
-  const adapterError =
-    error instanceof Prisma.PrismaClientKnownRequestError ? error.meta?.driverAdapterError : (error as unknown);
-  const { cause } = (adapterError ?? {}) as { cause?: { originalCode?: unknown } };
-  return typeof cause?.originalCode === "string" ? cause.originalCode : "";
+/** What the adapter says of a refusal: the database's own code, and its name for it. */
+function causeOf(error: unknown): { originalCode?: string; kind?: string } {
+  const adapterError = error instanceof Prisma.PrismaClientKnownRequestError ? error.meta?.driverAdapterError : error;
+  return (adapterError as { cause?: object } | undefined)?.cause ?? {};
 }

@@ -30,6 +30,7 @@ const errorOf = (asking: () => Promise<unknown>) =>
 test("a server that isn't there is away", async () => {
   const { primary, transact } = open("postgresql://nobody:nothing@127.0.0.1:1/nowhere");
   expect(isDatabaseAway(await errorOf(() => primary.user.findFirst()))).toBe(true);
+  expect(isDatabaseAway(await errorOf(() => primary.$queryRaw`SELECT 1`))).toBe(true);
   expect(isDatabaseAway(await errorOf(() => transact((tx) => tx.user.findFirst())))).toBe(true);
 });
 
