@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { NEXT } from "./site";
 import { runNode } from "./tool.mjs";
 
 const BIOME = "node_modules/@biomejs/biome/bin/biome";
+const TSC = "node_modules/typescript/bin/tsc";
 
 /** Lint, format and import rules, and types, side by side. Prints what is wrong; resolves to the names of what failed. */
 export async function checkSources(): Promise<string[]> {
@@ -23,5 +25,11 @@ export async function checkSources(): Promise<string[]> {
 /** Next writes the types of its routes first: stale ones fail the compiler. */
 async function checkTypes() {
   const routes = await runNode([NEXT, "typegen"]);
-  return routes.code === 0 ? runNode(["node_modules/typescript/bin/tsc", "--noEmit"]) : routes;
+  const site = routes.code === 0 ? await runNode([TSC, "--noEmit"]) : routes;
+  return site.code === 0 && existsSync("bench/node_modules") ? checkBenchTypes() : site;
+}
+
+/** The bench has types of its own to be checked by, which are there when it has been run. */
+export function checkBenchTypes() {
+  return runNode([TSC, "--project", "bench"]);
 }

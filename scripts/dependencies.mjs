@@ -7,42 +7,44 @@ const STAMP = "node_modules/.sarafan-installed";
 /** npm's own record of what it has put into node_modules; it writes it when all is in place. */
 const INSTALLED = "node_modules/.package-lock.json";
 
-/** Runs `npm ci` unless node_modules is what package-lock.json asks for, built for this Node. */
-export async function installDependencies() {
-  const lock = readFileSync("package-lock.json");
+/** Runs `npm ci` in the folder unless its node_modules is what its package-lock.json asks for, built for this Node. */
+export async function installDependencies(folder = ".") {
+  const lock = readFileSync(path.join(folder, "package-lock.json"));
   const { platform, arch, versions } = process;
   const stamp = `${createHash("sha256").update(lock).digest("hex")} ${platform} ${arch} ${versions.modules}`;
-  if (existsSync(STAMP) ? readFileSync(STAMP, "utf8") === stamp : wasInstalledByHand(lock)) return;
+  const stampFile = path.join(folder, STAMP);
+  if (existsSync(stampFile) ? readFileSync(stampFile, "utf8") === stamp : wasInstalledByHand(folder, lock)) return;
   await takeStep(
-    "Installing",
-    installWithCompiler,
+    folder === "." ? "Installing" : `Installing ${folder}`,
+    () => installWithCompiler(folder),
     hasCompiler()
       ? "npm could not install what Sarafan is made of; its reasons are above."
       : "npm could not install what Sarafan is made of. Where better-sqlite3 has to be compiled, that needs python3, make and g++ (Debian and Ubuntu: sudo apt-get install python3 make g++; macOS: xcode-select --install).",
   );
-  writeFileSync(STAMP, stamp);
+  writeFileSync(stampFile, stamp);
 }
 
 /** Somebody ran `npm ci` or `npm install` before us, as in a container's layer: every package that must be is there. */
-function wasInstalledByHand(lock) {
-  if (!existsSync(INSTALLED)) return false;
-  const installed = JSON.parse(readFileSync(INSTALLED, "utf8")).packages;
+function wasInstalledByHand(folder, lock) {
+  const record = path.join(folder, INSTALLED);
+  if (!existsSync(record)) return false;
+  const installed = JSON.parse(readFileSync(record, "utf8")).packages;
   return Object.entries(JSON.parse(lock).packages).every(
     ([name, { version, optional, devOptional }]) =>
       name === "" || optional || devOptional || installed[name]?.version === version,
   );
 }
 
-async function installWithCompiler() {
-  const first = await runNpmCi();
+async function installWithCompiler(folder) {
+  const first = await runNpmCi(folder);
   if (first.code === 0 || first.interrupted || hasCompiler() || !isDebianRoot()) return first;
   const compiler = await installDebianPackages(["python3", "make", "g++"]);
-  return compiler.code === 0 ? runNpmCi() : compiler;
+  return compiler.code === 0 ? runNpmCi(folder) : compiler;
 }
 
-function runNpmCi() {
+function runNpmCi(folder) {
   // Without development's packages there are no types, and without types no build, so NODE_ENV must not drop them.
-  const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
+  const args = ["ci", "--prefix", folder, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
   const headers = path.resolve(process.execPath, "../..");
   const env =
     !process.env.npm_config_nodedir && existsSync(path.join(headers, "include/node/node.h"))

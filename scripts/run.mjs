@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const TASKS = ["serve", "dev", "build", "migrate", "migration", "test", "faults", "check", "seed", "backup"];
+const TASKS = ["serve", "dev", "build", "migrate", "migration", "test", "faults", "check", "seed", "backup", "bench"];
 const task = process.argv[2];
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
