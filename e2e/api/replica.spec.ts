@@ -1,0 +1,30 @@
+import { expect, test } from "../fixtures";
+import { logInWithTokens } from "./clients";
+
+const [PROFILE, ACTIVATE_INVITE] = ["/api/profile_back/", "/api/profile_back/activate_invite/"] as const;
+
+test("whoever writes sees it at once, however far the replica is behind; lists come from there", async ({
+  postgres,
+  startServer,
+  newClient,
+  freshPhone,
+}) => {
+  const { createDatabase } = await postgres();
+  // A replica at its worst: it has the tables, and never hears of anything.
+  const replica = await createDatabase();
+  await startServer({ DATABASE_URL: replica, AUTH_SECRET: "of a server that prepares a database and no more" });
+  const server = await startServer({ DATABASE_READ_URL: replica }, { database: "postgresql" });
+
+  const inviter = await logInWithTokens(newClient, freshPhone(), server);
+  const invitee = await logInWithTokens(newClient, freshPhone(), server);
+  const activate = () => invitee.client.post(ACTIVATE_INVITE, { data: { code: inviter.inviteCode } });
+  expect((await activate()).status()).toBe(200);
+  expect((await activate()).headers()["sarafan-error"]).toBe("invite_already_activated");
+  expect(JSON.stringify(await (await invitee.client.get(PROFILE)).json())).toContain(inviter.inviteCode);
+
+  const listed = async (url: string) =>
+    JSON.stringify(await (await inviter.client.get(new URL(PROFILE, url).href)).json());
+  const withoutReplica = await startServer({ DATABASE_READ_URL: "" }, { beside: server });
+  expect(await listed(server.url)).not.toContain(invitee.phone);
+  expect(await listed(withoutReplica.url)).toContain(invitee.phone);
+});
