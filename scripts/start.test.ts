@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
+import { DATABASES } from "../e2e/databases";
 import { test as base, expect } from "../e2e/fixtures";
 import { cleanEnvironment } from "./environment";
 import { findFreePort } from "./free-port";
@@ -34,6 +35,17 @@ test.describe("a start that can't be is refused in one sentence", () => {
     writeFileSync(file, "");
     const { code, sentences } = await start({ DATABASE_URL: `file:${file}/sarafan.db` });
     expect(sentences).toEqual([expect.stringContaining(`The data folder ${file} can't be used (EEXIST)`)]);
+    expect(code).toBe(1);
+  });
+
+  test("when nobody is at the address of the PostgreSQL, or no secret is set for it", async () => {
+    const DATABASE_URL = `postgresql://nobody:password-of-nobody@127.0.0.1:${await findFreePort()}/nothing`;
+    const unreachable = await start({ DATABASE_URL, AUTH_SECRET: "a secret of more than thirty-two characters" });
+    expect(unreachable.sentences).toEqual([expect.stringContaining("The database of DATABASE_URL can't be reached")]);
+    expect(unreachable.sentences.join()).not.toContain("password-of-nobody");
+    expect(unreachable.code).toBe(1);
+    const { code, sentences } = await start({ DATABASE_URL });
+    expect(sentences).toEqual([expect.stringContaining("The setting AUTH_SECRET is missing")]);
     expect(code).toBe(1);
   });
 
@@ -120,6 +132,21 @@ test("the secret is its owner's alone and stays the same", async ({ startServer 
   await server.start();
   expect(readFileSync(file, "utf8")).toBe(secret);
 });
+
+for (const database of DATABASES) {
+  test(`two that start at once on a new ${database} prepare it once, and both serve`, async ({
+    folder,
+    postgres,
+    startServer,
+  }) => {
+    const DATABASE_URL =
+      database === "sqlite" ? `file:${folder}/sarafan.db` : await (await postgres()).createDatabase();
+    const settings = { DATABASE_URL, AUTH_SECRET: "the one secret of both of the servers" };
+    const servers = await Promise.all([startServer(settings), startServer(settings)]);
+    expect(servers.filter((server) => server.output().includes("Preparing the database"))).toHaveLength(1);
+    for (const { url } of servers) expect((await fetch(`${url}/api/health/ready`)).status).toBe(200);
+  });
+}
 
 test("a second start does nothing twice", async ({ startServer }) => {
   const server = await startServer();
