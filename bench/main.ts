@@ -16,7 +16,7 @@ const STARTS = 5;
 const START_MS_MAX = 2000;
 const P_MIN = 0.05;
 
-const options = readOptions(process.argv.slice(3));
+const options = readOptions(process.argv.slice(2));
 const { parts, connections } = options;
 const town = planTown(options.accounts);
 const stores: Store[] = [];

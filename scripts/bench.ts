@@ -3,7 +3,7 @@ import { generateClient } from "./database";
 import { installDependencies } from "./dependencies.mjs";
 import { setTestSettings } from "./settings";
 import { buildSite } from "./site";
-import { Refusal } from "./tool.mjs";
+import { Refusal, runNode } from "./tool.mjs";
 
 setTestSettings();
 await installDependencies("bench");
@@ -11,4 +11,6 @@ await generateClient();
 await buildSite();
 const types = await checkBenchTypes();
 if (types.code !== 0) throw new Refusal(types.output.trim());
-await import("../bench/main");
+// A process of its own, because the types of what it imports are not there before it has been installed.
+const { code } = await runNode(["--import", "tsx", "bench/main.ts", ...process.argv.slice(3)], { output: "inherit" });
+process.exitCode = code;

@@ -16,11 +16,10 @@ import { logError } from "@/lib/ops/log";
 import { assertOwnRequest, isForeignRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { readPendingLogin } from "./pending-login";
-import { unseal } from "./seals";
+import { sealsOf, unseal } from "./seals";
 
 /** The cookie of a browser that is logged in. */
 export const SESSION_COOKIE = cookieName("sarafan-session");
-/** NextAuth seals its token as `seal` does, with the cookie's name for a purpose. */
 const SESSION_SEAL = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
 
 const LoginCredentials = z.object({ phone: Phone, code: OneTimeCode, invite: InviteCode.nullish() });
@@ -56,6 +55,7 @@ const { handlers, signIn, signOut } = NextAuth({
   trustHost: true,
   useSecureCookies: env.APP_URL.startsWith("https:"),
   session: { strategy: "jwt", maxAge: SESSION_TTL_MS / 1000 },
+  jwt: sealsOf(SESSION_SEAL.purpose, SESSION_SEAL.ttlMs),
   cookies: { sessionToken: { name: SESSION_COOKIE, options: COOKIE_OPTIONS } },
   pages: { signIn: "/login", signOut: "/profile", error: "/login" },
   providers: [

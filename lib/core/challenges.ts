@@ -25,6 +25,7 @@ import {
   TRIES_PER_CODE,
 } from "./policy";
 import { fail, type Result, succeed } from "./result";
+import { isTimeToSweep } from "./sweeping";
 
 export interface SentCode {
   digits: number;
@@ -190,8 +191,10 @@ async function beginSending(tx: Writer, owner: CodeOwner, now: Date): Promise<Re
     sendsSince: isGrowing ? last.sendsSince : now,
   };
   await tx.oneTimeCode.update({ where, data: sending });
-  const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
-  await tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } });
+  if (isTimeToSweep("codes")) {
+    const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
+    await tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } });
+  }
   return succeed(last);
 }
 

@@ -8,7 +8,10 @@ import { CODE_TTL_MS } from "./policy";
 /** A language that we write to people in. */
 export type Language = "ru" | "en";
 
-const MESSAGES: Record<Language, typeof ru> = { ru, en };
+// Kept, because a translator parses each message once.
+const translatorOf = (locale: Language, messages: typeof ru) =>
+  createTranslator({ locale, messages, namespace: "codeMessage" });
+const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 const MINUTE_MS = 60_000;
 
@@ -18,7 +21,7 @@ export function composeCodeMessage(
   code: OneTimeCode,
   language: Language,
 ): CodeMessage {
-  const t = createTranslator({ locale: language, messages: MESSAGES[language], namespace: "codeMessage" });
+  const t = TRANSLATORS[language];
   const [subject, lead, validity, warning] = [
     t(`${purpose}.subject`, { code }),
     t(`${purpose}.lead`),

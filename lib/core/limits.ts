@@ -1,6 +1,7 @@
 import type { Writer } from "@/lib/db/database";
 import { TAKEN_ANSWERS_PER_HOUR, TAKEN_ANSWERS_PER_IP_PER_HOUR } from "./policy";
 import { fail, type Result, succeed } from "./result";
+import { isTimeToSweep } from "./sweeping";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -38,7 +39,9 @@ export async function spend(
   now: Date,
   costs: () => Promise<boolean>,
 ): Promise<Result<boolean, LimitFailure>> {
-  await tx.counter.deleteMany({ where: { resetsAt: { lte: now } } });
+  const keys = budgets.map(keyOf);
+  const isOver = { resetsAt: { lte: now } };
+  await tx.counter.deleteMany({ where: isTimeToSweep("counters") ? isOver : { key: { in: keys }, ...isOver } });
   for (const { limit, subject } of budgets) {
     const { count, resetsAt } = await tx.counter.upsert({
       where: { key: keyOf({ limit, subject }) },
@@ -48,7 +51,6 @@ export async function spend(
     if (count >= limit.max) return fail({ name: "budget_spent", retryAfterMs: resetsAt.getTime() - now.getTime() });
   }
   if (!(await costs())) return succeed(false);
-  const keys = budgets.map(keyOf);
   await tx.counter.updateMany({ where: { key: { in: keys } }, data: { count: { increment: 1 } } });
   return succeed(true);
 }

@@ -6,6 +6,7 @@ import { isPhone } from "./one-time-code";
 import type { Phone } from "./phone";
 import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { fail, type Result, succeed } from "./result";
+import { isTimeToSweep } from "./sweeping";
 
 export interface Session {
   id: string;
@@ -28,7 +29,7 @@ export interface ClientSession extends Session {
 /** Who logged in, and by what. */
 type Opening = Pick<Login, "userId" | "proven">;
 
-/** Opens a browser's session for whoever logged in. Sessions that are over are swept away on the way. */
+/** Opens a browser's session for whoever logged in. Sessions that are over are swept away now and then. */
 export function openSession(login: Opening, now = new Date()): Promise<Session> {
   return insertSession(login, { generation: null, refreshedAt: null }, now);
 }
@@ -103,7 +104,7 @@ async function insertSession(
     expiresAt: new Date(now.getTime() + SESSION_TTL_MS),
   };
   await write(async (tx) => {
-    await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
+    if (isTimeToSweep("sessions")) await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
     // An administrator may have given the account another phone or mailbox since the code was typed.
     if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
     await tx.session.create({ data: { ...session, ...kept, seenAt: now } });

@@ -1,0 +1,15 @@
+const SWEEP_EVERY_MS = 60_000;
+
+const sweptAt = new Map<string, number>();
+
+/**
+ * Whether it is time to sweep away what is over, now and then on the way of another write: what is over counts for nothing
+ * while it lies there, so that each process may look when it likes.
+ */
+export function isTimeToSweep(what: "codes" | "sessions" | "counters"): boolean {
+  const nowMs = performance.now();
+  const lastMs = sweptAt.get(what);
+  if (lastMs !== undefined && nowMs - lastMs < SWEEP_EVERY_MS) return false;
+  sweptAt.set(what, nowMs);
+  return true;
+}
