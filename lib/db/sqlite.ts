@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { PrismaBetterSqlite3 } from "@prisma/adapter-better-sqlite3";
 import { type Connections, retryWhileBusy, TRANSACTION_OPTIONS, type Writer, withDeadline } from "./connections";
 import { PrismaClient } from "./generated/sqlite/client";
@@ -33,17 +34,21 @@ interface Outcome {
  */
 export function openSqlite(url: string): Connections {
   const reader = new PrismaClient({ adapter: adapterOf(url, { readonly: true }) });
-  const writer = new PrismaClient({ adapter: adapterOf(url), transactionOptions: TRANSACTION_OPTIONS });
+  let connection: Connection | undefined;
+  const adapter = adapterOf(url, { onConnect: (opened) => (connection = opened) });
+  const writer = new PrismaClient({ adapter, transactionOptions: TRANSACTION_OPTIONS });
   const queue: Job[] = [];
   let isWriting = false;
 
   async function writeAll() {
     isWriting = true;
     for (;;) {
+      // Whatever else is under way gets as far as its write, and comes along.
+      await setImmediate();
       const batch = queue.splice(0, BATCH_MAX);
       const [oldest] = batch;
       if (!oldest) break;
-      const begin = () => withDeadline(writer.$transaction((tx) => runBatch(tx, batch)));
+      const begin = () => withDeadline(writer.$transaction((tx) => runBatch(tx, connection, batch)));
       try {
         for (const { tell } of await retryWhileBusy(begin, oldest.giveUpAt)) tell();
       } catch (error) {
@@ -72,36 +77,46 @@ export function openSqlite(url: string): Connections {
   };
 }
 
-async function runBatch(tx: Writer, batch: Job[]): Promise<Outcome[]> {
+/** What is not for Prisma to know goes past it, to the connection that its transaction is on: that costs next to nothing. */
+async function runBatch(tx: Writer, connection: Connection | undefined, batch: Job[]): Promise<Outcome[]> {
+  if (!connection) throw new Error("a transaction has begun on no connection");
   // A transaction that begins with a read fails at its first write when another process wrote in between. One that begins
   // with a write, even of no row, holds SQLite's write lock from here on.
-  await tx.$executeRaw`UPDATE "User" SET "id" = "id" WHERE 0`;
+  await connection.executeScript('UPDATE "User" SET "id" = "id" WHERE 0');
   const outcomes: Outcome[] = [];
   for (const { attempt } of batch) {
     // One that is alone is undone with its transaction.
-    if (batch.length > 1) await tx.$executeRaw`SAVEPOINT job`;
+    if (batch.length > 1) await connection.executeScript("SAVEPOINT job");
     const outcome = await attempt(tx);
     const { undone } = outcome;
     if (undone && batch.length === 1) throw undone.error;
     if (undone) {
-      await tx.$executeRaw`ROLLBACK TO job`.catch(() => {
+      try {
+        await connection.executeScript("ROLLBACK TO job");
+      } catch {
         // SQLite has undone all of them, as it does when the disk is full.
         throw undone.error;
-      });
+      }
     }
-    if (batch.length > 1) await tx.$executeRaw`RELEASE job`;
+    if (batch.length > 1) await connection.executeScript("RELEASE job");
     outcomes.push(outcome);
   }
   return outcomes;
 }
 
+type Connection = Awaited<ReturnType<PrismaBetterSqlite3["connect"]>>;
+
 /** Connections that are set up alike; with `readonly`, SQLite itself refuses whatever would change a row. */
-function adapterOf(url: string, { readonly = false } = {}): PrismaBetterSqlite3 {
+function adapterOf(
+  url: string,
+  { readonly = false, onConnect }: { readonly?: boolean; onConnect?: (connection: Connection) => void } = {},
+): PrismaBetterSqlite3 {
   const factory = new PrismaBetterSqlite3({ url, timeout: BUSY_TIMEOUT_MS });
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {
     const connection = await connect();
     await connection.executeScript(readonly ? `${PRAGMAS} PRAGMA query_only = ON;` : PRAGMAS);
+    onConnect?.(connection);
     return connection;
   };
   return factory;
