@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
-import { Client } from "pg";
+import type { Client } from "pg";
 import { databaseFile } from "./settings";
 import { hashSources, isStampedWith } from "./stamp";
 import { Refusal, runNode, takeStep } from "./tool.mjs";
@@ -53,12 +53,15 @@ function deploy() {
 }
 
 async function connectTo(url: string): Promise<Client> {
+  // Not before it is needed: a start on SQLite is faster without it.
+  const { Client } = (await import("pg")).default;
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
   try {
     await client.connect();
     return client;
   } catch (error) {
-    throw new Refusal(`The database of DATABASE_URL can't be reached (${(error as Error).message}).`);
+    const { message, code } = error as NodeJS.ErrnoException;
+    throw new Refusal(`The database of DATABASE_URL can't be reached (${message || code}).`);
   }
 }
 
