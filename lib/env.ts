@@ -41,7 +41,7 @@ export function isLoopback(hostname: string): boolean {
 
 /** Whether a database's URL names a PostgreSQL; any other is the file of an SQLite. */
 export function isPostgresUrl(url: string): boolean {
-  return /^postgres(ql)?:\/\//.test(url);
+  return /^postgres(ql)?:\/\//i.test(url);
 }
 
 const SqliteUrl = z.string().regex(/^file:(?!:memory:)[^?]*[^?/]$/);
@@ -50,6 +50,10 @@ const PostgresUrl = z
   .refine(
     (url) => isPostgresUrl(url) && URL.canParse(url),
     "must be the URL of a PostgreSQL, such as postgresql://name:password@db.example:5432/sarafan",
+  )
+  .refine(
+    (url) => !URL.canParse(url) || (new URL(url).searchParams.get("schema") ?? "public") === "public",
+    "must not name a schema: set the role's search_path instead",
   );
 
 const ON_VERCEL =
@@ -131,11 +135,13 @@ function readEnv() {
     NEXTAUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     VERCEL_ENV: z.string().optional(),
     VERCEL_URL: z.string().optional(),
+    VERCEL_PROJECT_PRODUCTION_URL: z.string().optional(),
   });
-  const { VERCEL_ENV, VERCEL_URL, ...settings } = given;
+  const { VERCEL_ENV, VERCEL_URL, VERCEL_PROJECT_PRODUCTION_URL, ...settings } = given;
+  const vercelHost = VERCEL_ENV === "production" ? (VERCEL_PROJECT_PRODUCTION_URL ?? VERCEL_URL) : VERCEL_URL;
   const env = {
     ...settings,
-    APP_URL: settings.APP_URL ?? (VERCEL_URL ? `https://${VERCEL_URL}` : `http://localhost:${settings.PORT}`),
+    APP_URL: settings.APP_URL ?? (vercelHost ? `https://${vercelHost}` : `http://localhost:${settings.PORT}`),
     REVEAL_CODES: settings.REVEAL_CODES ?? settings.SENDERS === "console",
   };
   if (env.DATABASE_READ_URL && !isPostgresUrl(env.DATABASE_URL)) {

@@ -10,7 +10,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { PrismaBetterSqlite3 } from "@prisma/adapter-better-sqlite3";
 import { PrismaPg } from "@prisma/adapter-pg";
-import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
+import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from "@prisma/driver-adapter-utils";
 import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
 
 /** JSON-RPC's code for an error that the engine's user can understand. */
@@ -30,8 +30,10 @@ if (process.argv.includes("cli")) {
   process.exit(0);
 }
 
-const { url = "file::memory:" } = JSON.parse(argumentAfter("--datasource") ?? "{}");
-const isPostgresql = /^postgres(ql)?:/.test(url);
+const { url: namedUrl = "file::memory:" } = JSON.parse(argumentAfter("--datasource") ?? "{}");
+const isPostgresql = /^postgres(ql)?:/i.test(namedUrl);
+// prisma.config.ts names it without the password.
+const url = isPostgresql ? (process.env.DATABASE_URL ?? namedUrl) : namedUrl;
 const schemaPath = argumentAfter("--datamodels");
 const schema = schemaPath
   ? [schemaPath, await readFile(schemaPath, "utf8")]
@@ -65,6 +67,8 @@ async function createMigrationsTable({ migrationsList, filters }) {
 }
 
 async function startEngine() {
+  // Where the engine leaves its last words before it breaks down.
+  globalThis.PRISMA_WASM_PANIC_REGISTRY = { set_message: (message) => console.error(message) };
   const folder = path.dirname(createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm"));
   const module = await readFile(path.join(folder, "schema_engine_bg.wasm"));
   const { instance } = await WebAssembly.instantiate(module, { "./schema_engine_bg.js": bindings });
@@ -96,7 +100,8 @@ function sqliteFactory() {
 
 /**
  * pg's adapter, taught to run scripts as they are (by itself it cuts them at every semicolon, those in functions too), and
- * to read the "char" in which PostgreSQL's catalogue says what is a function and what a procedure.
+ * to read the "char" in which PostgreSQL's catalogue says what is a function and what a procedure, and of which kind a
+ * constraint is.
  */
 function postgresqlFactory() {
   const factory = new PrismaPg({ connectionString: url });
@@ -111,6 +116,13 @@ function postgresqlFactory() {
     pool.query = async (...args) => {
       const result = await query(...args);
       for (const field of result.fields ?? []) if (field.dataTypeID === CHAR) field.dataTypeID = TEXT;
+      return result;
+    };
+    const queryRaw = connection.queryRaw.bind(connection);
+    connection.queryRaw = async (asked) => {
+      const result = await queryRaw(asked);
+      const at = result.columnNames.indexOf("constraint_type");
+      if (at >= 0) result.columnTypes[at] = ColumnTypeEnum.Character;
       return result;
     };
     return connection;

@@ -55,8 +55,8 @@ function deploy() {
 async function connectTo(url: string): Promise<Client> {
   // Not before it is needed: a start on SQLite is faster without it.
   const { Client } = (await import("pg")).default;
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
   try {
+    const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
     await client.connect();
     return client;
   } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { MIGRATIONS, SCHEMAS } from "./database";
 import { composePostgresSchema, diffSchemas } from "./schemas";
@@ -11,6 +11,13 @@ if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Refusal("Name what changes: npm r
 setTestSettings();
 writeFileSync(SCHEMAS.postgresql, composePostgresSchema());
 const time = new Date().toISOString().replace(/\D/g, "").slice(0, 14);
+const last = Object.values(MIGRATIONS)
+  .flatMap((folder) => readdirSync(folder))
+  .filter((entry) => /^\d/.test(entry))
+  .sort()
+  .at(-1);
+if (last && last > time)
+  throw new Refusal(`The last migration, ${last}, is of a later time than now: look at your clock.`);
 for (const [kind, script] of Object.entries(await diffSchemas())) {
   if (!script) {
     console.log(`${kind}: nothing to change`);

@@ -19,8 +19,11 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
-/** Starts a real PostgreSQL on a free port of this machine, from the binaries that came with npm. */
-export async function startPostgres(): Promise<Postgres> {
+/**
+ * Starts a real PostgreSQL on a free port of this machine, from the binaries that came with npm. One that is not `durable`
+ * is faster, and loses its last moments when the machine, not when it alone, breaks down.
+ */
+export async function startPostgres({ isDurable = true } = {}): Promise<Postgres> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-postgresql-"));
   const password = randomBytes(16).toString("hex");
   const port = await findFreePort();
@@ -36,7 +39,10 @@ export async function startPostgres(): Promise<Postgres> {
     // PostgreSQL refuses to run as root.
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--no-sync", "--encoding=UTF8", "--locale=C"],
-    postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=`],
+    postgresFlags: [
+      ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="],
+      isDurable ? [] : ["-c", "fsync=off"],
+    ].flat(),
     onLog: hear,
     onError: hear,
   });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { PRISMA, SCHEMAS } from "./database";
@@ -17,12 +17,11 @@ ${readFileSync(SCHEMAS.sqlite, "utf8")
 /** What each schema has that its migrations don't make yet, as SQL; nothing when they agree. */
 export async function diffSchemas(): Promise<Record<keyof typeof SCHEMAS, string>> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-schemas-"));
-  const postgres = await startPostgres();
+  const postgres = await startPostgres({ isDurable: false });
   try {
-    const output = path.join(folder, "migration.sql");
     return {
-      sqlite: await diff("sqlite", makeDatabase(path.join(folder, "migrated.db")), output),
-      postgresql: await diff("postgresql", await makePostgresDatabase(postgres.url), output),
+      sqlite: await diff("sqlite", makeDatabase(path.join(folder, "migrated.db")), folder),
+      postgresql: await diff("postgresql", await makePostgresDatabase(postgres.url), folder),
     };
   } finally {
     await postgres.stop();
@@ -30,7 +29,8 @@ export async function diffSchemas(): Promise<Record<keyof typeof SCHEMAS, string
   }
 }
 
-async function diff(kind: keyof typeof SCHEMAS, url: string, output: string): Promise<string> {
+async function diff(kind: keyof typeof SCHEMAS, url: string, folder: string): Promise<string> {
+  const output = path.join(folder, `${kind}.sql`);
   const { code, output: words } = await runNode(
     [
       PRISMA,
@@ -43,7 +43,9 @@ async function diff(kind: keyof typeof SCHEMAS, url: string, output: string): Pr
     ],
     { env: { DATABASE_URL: url } },
   );
-  if (code !== 0) throw new Refusal(`${words}\n\nPrisma could not compare ${SCHEMAS[kind]} with its migrations.`);
+  // The CLI ends with 0 even where its engine broke down.
+  if (code !== 0 || !existsSync(output))
+    throw new Refusal(`${words}\n\nPrisma could not compare ${SCHEMAS[kind]} with its migrations.`);
   const script = readFileSync(output, "utf8");
   return script.trim() === EMPTY ? "" : script;
 }

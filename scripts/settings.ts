@@ -24,7 +24,8 @@ Object.assign(process.env, QUIET);
 /** The settings of this server, with the data folder and the secret made when they are not there yet. */
 export async function readSettings() {
   const file = databaseFile(process.env.DATABASE_URL || DATABASE_URL_PRESET);
-  if (file) prepareDataFolder(file);
+  // Vercel keeps no files, and a database is missed there, and a secret, and not made.
+  if (file && !process.env.VERCEL) prepareDataFolder(file);
   return checkSettings();
 }
 

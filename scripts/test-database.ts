@@ -26,8 +26,11 @@ export async function makePostgresDatabase(url: string): Promise<string> {
 async function runScripts(url: string, scripts: string[]) {
   const client = new Client({ connectionString: url });
   await client.connect();
-  for (const script of scripts) await client.query(script);
-  await client.end();
+  try {
+    for (const script of scripts) await client.query(script);
+  } finally {
+    await client.end();
+  }
 }
 
 function scriptsOf(kind: keyof typeof MIGRATIONS): string[] {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { rmSync, statSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -18,7 +18,7 @@ const STALE_AFTER_MS = 200;
  */
 export async function inTurn(work) {
   const name = `sarafan-${createHash("sha256").update(process.cwd()).digest("hex").slice(0, 16)}`;
-  const address = process.platform === "win32" ? `\\\\.\\pipe\\${name}` : path.join(tmpdir(), `${name}.sock`);
+  const address = process.platform === "win32" ? `\\\\.\\pipe\\${name}` : path.join(ownFolder(), `${name}.sock`);
   let isWaiting = false;
   for (;;) {
     const turn = await listen(address);
@@ -33,6 +33,13 @@ export async function inTurn(work) {
     isWaiting = true;
     await waitForEnd(address);
   }
+}
+
+/** A folder that nobody else can put anything into. */
+function ownFolder() {
+  const folder = path.join(tmpdir(), `sarafan-${process.getuid?.() ?? "user"}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
 }
 
 /** Listens at `address`, or resolves to null when somebody else does. */
@@ -70,7 +77,19 @@ async function waitForEnd(address) {
     if (error.code !== "ECONNREFUSED") return;
     // Whoever ends in order takes it away; a moment later it is another's, or nobody's.
     await sleep(STALE_AFTER_MS);
-    if (place !== undefined && idOf(address) === place && !(await answers(address))) rmSync(address, { force: true });
+    if (place !== undefined && idOf(address) === place && !(await answers(address))) takeAway(address, place);
+  }
+}
+
+/** Of several that find the same leftover one takes it away; what is another's by now is put back. */
+function takeAway(address, place) {
+  const aside = `${address}.${process.pid}`;
+  try {
+    renameSync(address, aside);
+    if (idOf(aside) === place) rmSync(aside);
+    else renameSync(aside, address);
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error;
   }
 }
 

@@ -27,4 +27,19 @@ test("whoever writes sees it at once, however far the replica is behind; lists c
   const withoutReplica = await startServer({ DATABASE_READ_URL: "" }, { beside: server });
   expect(await listed(server.url)).not.toContain(invitee.phone);
   expect(await listed(withoutReplica.url)).toContain(invitee.phone);
+
+  const numbers = await (await fetch(`${server.url}/api/metrics`)).text();
+  for (const pool of ["primary", "replica"]) {
+    expect(numbers).toMatch(new RegExp(`^sarafan_database_connections\\{pool="${pool}",state="idle"\\} [1-9]`, "m"));
+  }
+});
+
+test("a replica that is away is done without", async ({ startServer, newClient, freshPhone }) => {
+  const DATABASE_READ_URL = "postgresql://nobody:nothing@127.0.0.1:1/nowhere";
+  const server = await startServer({ DATABASE_READ_URL }, { database: "postgresql" });
+  const inviter = await logInWithTokens(newClient, freshPhone(), server);
+  const invitee = await logInWithTokens(newClient, freshPhone(), server);
+  await invitee.client.post(ACTIVATE_INVITE, { data: { code: inviter.inviteCode } });
+  expect(JSON.stringify(await (await inviter.client.get(PROFILE)).json())).toContain(invitee.phone);
+  expect((await fetch(`${server.url}/api/health/ready`)).status).toBe(200);
 });

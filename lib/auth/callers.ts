@@ -83,11 +83,13 @@ export function maySeeCodes(headers: Headers): boolean {
 
 /**
  * Whether the numbers of this process may be shown to whoever asks: to who has the operator's token, or without one to
- * this machine, at a name that no page elsewhere can have.
+ * this machine, at a name that no page elsewhere can have, while the server is for this machine only: a proxy in front
+ * may look like it.
  */
 export function maySeeMetrics(headers: Headers): boolean {
   if (!env.METRICS_TOKEN) {
-    return headers.get(PEER_HEADER) === "loopback" && isLoopback(hostnameOf(headers.get("host") ?? ""));
+    const isOfThisMachine = isLoopback(own.hostname) && isLoopback(hostnameOf(headers.get("host") ?? ""));
+    return isOfThisMachine && headers.get(PEER_HEADER) === "loopback";
   }
   const [, token = ""] = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "") ?? [];
   return timingSafeEqual(digestOf(token), digestOf(env.METRICS_TOKEN));

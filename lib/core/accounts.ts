@@ -1,4 +1,4 @@
-import { readPrimary, takeTurns, type Writer, write } from "@/lib/db/database";
+import { readPrimary, type Writer, write } from "@/lib/db/database";
 import { recordEvent } from "./audit";
 import {
   type CheckCodeFailure,
@@ -143,7 +143,7 @@ export async function deleteOwnAccount(
   now = new Date(),
 ): Promise<Result<null, { name: "login_too_old" }>> {
   if (now.getTime() - session.createdAt.getTime() >= RECENT_LOGIN_MS) return fail({ name: "login_too_old" });
-  await write((tx) => removeAccount(tx, { userId: session.userId, actorId: session.userId, now }));
+  await removeAccount({ userId: session.userId, actorId: session.userId, now });
   return succeed(null);
 }
 
@@ -151,11 +151,31 @@ export async function deleteOwnAccount(
  * Removes an account with its sessions and its own activation, whose inviter loses the referral, so that leaving and
  * coming back earns nothing. What others activated of it stays with them. Answers whether it was there.
  */
-export async function removeAccount(
+export async function removeAccount(removal: { userId: number; actorId: number; now: Date }): Promise<boolean> {
+  while ((await detachReferrals(removal.userId)) === REFERRALS_DETACHED_AT_ONCE);
+  return write((tx) => removeRow(tx, removal), { turn: "who invited whom" });
+}
+
+const REFERRALS_DETACHED_AT_ONCE = 2000;
+
+/** Takes some of an account's referrals off it, with its count: a million in one go would keep everybody waiting. */
+function detachReferrals(userId: number): Promise<number> {
+  return write(
+    async (tx) => {
+      const count = await tx.$executeRaw`
+        UPDATE "Activation" SET "inviterId" = NULL WHERE "inviteeId" IN
+          (SELECT "inviteeId" FROM "Activation" WHERE "inviterId" = ${userId} LIMIT ${REFERRALS_DETACHED_AT_ONCE})`;
+      if (count > 0) await tx.user.updateMany({ where: { id: userId }, data: { referralCount: { decrement: count } } });
+      return count;
+    },
+    { turn: "who invited whom" },
+  );
+}
+
+async function removeRow(
   tx: Writer,
   { userId, actorId, now }: { userId: number; actorId: number; now: Date },
 ): Promise<boolean> {
-  await takeTurns(tx, "who invited whom");
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
   const taken = await tx.activation.deleteMany({ where: { inviteeId: userId } });
   if (activation?.inviterId && taken.count > 0) {

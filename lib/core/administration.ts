@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Reader, read, readPrimary, write } from "@/lib/db/database";
+import { type Reader, readPrimary, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { ACCOUNT_ROW, type Account, accountOf, holdAccount, removeAccount } from "./accounts";
 import { type AuditAction, recordEvent } from "./audit";
@@ -52,7 +52,7 @@ export async function listAccounts(
   now = new Date(),
 ): Promise<AccountPage> {
   const isBackwards = cursor?.side === "before";
-  const rows = await read.user.findMany({
+  const rows = await readPrimary.user.findMany({
     ...(cursor && { where: { id: isBackwards ? { gt: cursor.id } : { lt: cursor.id } } }),
     orderBy: { id: isBackwards ? "asc" : "desc" },
     take: limit + 1,
@@ -164,7 +164,7 @@ export async function deleteAccount(
   userId: number,
   now = new Date(),
 ): Promise<Result<null, { name: "account_unknown" }>> {
-  const isGone = await write((tx) => removeAccount(tx, { userId, actorId: administrator.userId, now }));
+  const isGone = await removeAccount({ userId, actorId: administrator.userId, now });
   return isGone ? succeed(null) : fail({ name: "account_unknown" });
 }
 

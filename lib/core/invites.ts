@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Reader, read, readPrimary, takeTurns, type Writer, write } from "@/lib/db/database";
+import { type Reader, read, readPrimary, type Writer, write } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone } from "./accounts";
 import type { InviteCode } from "./invite-code";
@@ -46,21 +46,23 @@ export async function activateInvite(
   { userId, code }: { userId: number; code: InviteCode | null },
   now = new Date(),
 ): Promise<Result<Invite, ActivateInviteFailure>> {
-  const activated = await write(async (tx) => {
-    await takeTurns(tx, "who invited whom");
-    const checked = await checkInvite(tx, userId, code);
-    if (!checked.ok) return checked;
-    const invite = inviteOf(checked.value);
-    await recordActivation(tx, { inviteeId: userId, inviterId: checked.value.id, code: invite.code, now });
-    return succeed(invite);
-  });
+  const activated = await write(
+    async (tx) => {
+      const checked = await checkInvite(tx, userId, code);
+      if (!checked.ok) return checked;
+      const invite = inviteOf(checked.value);
+      await recordActivation(tx, { inviteeId: userId, inviterId: checked.value.id, code: invite.code, now });
+      return succeed(invite);
+    },
+    { turn: "who invited whom" },
+  );
   return countOutcome("activations", activated);
 }
 
 /**
- * Writes down who came by whom, and counts it, both in the transaction at hand, which has to have taken its turn before it
- * looked who the inviter is: two that look side by side would both find nobody below, and close a circle together; and
- * the inviter might be gone by now. A newcomer's, too, though nobody can be below somebody who was not there.
+ * Writes down who came by whom, and counts it, both in the transaction at hand. That has to be a `write` in its turn, "who
+ * invited whom", and to have looked for the inviter itself: two that look side by side would both find nobody below, and
+ * close a circle together; and the inviter might be gone by now. A newcomer's, too, for that last reason.
  */
 export async function recordActivation(
   tx: Writer,

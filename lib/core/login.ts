@@ -1,4 +1,4 @@
-import { type Reader, readPrimary, takeTurns, type Writer, write } from "@/lib/db/database";
+import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { shownPhone } from "./accounts";
 import {
@@ -222,29 +222,27 @@ async function openAccount(
   const right = await checkCode(owner, code, now);
   if (!right.ok) return right;
 
-  const opened = await retryOnCollision(() =>
-    write(async (tx) => {
-      const known = await findAccount(tx, identity);
-      // It came to be after the code was sent, with another phone.
-      if (known && "email" in identity && shownPhone(known) !== identity.claimedPhone) {
-        return fail({ name: "code_expired" });
-      }
-      if (!known && invite) await takeTurns(tx, "who invited whom");
-      const inviter = !known && invite ? await findInviter(tx, invite) : null;
-      if (!known && invite && !inviter) return fail({ name: "invite_unknown" });
-      if (!(await spend(tx, right.value, now))) return fail({ name: "code_expired" });
-      if (known) return succeed({ userId: known.id, created: false });
+  const open = async (tx: Writer): Promise<Result<{ userId: number; created: boolean }, VerifyCodeFailure>> => {
+    const known = await findAccount(tx, identity);
+    // It came to be after the code was sent, with another phone.
+    if (known && "email" in identity && shownPhone(known) !== identity.claimedPhone) {
+      return fail({ name: "code_expired" });
+    }
+    const inviter = !known && invite ? await findInviter(tx, invite) : null;
+    if (!known && invite && !inviter) return fail({ name: "invite_unknown" });
+    if (!(await spend(tx, right.value, now))) return fail({ name: "code_expired" });
+    if (known) return succeed({ userId: known.id, created: false });
 
-      const user = await tx.user.create({
-        data: { ...identity, inviteCode: drawInvite(), createdAt: now },
-        select: { id: true },
-      });
-      if (invite && inviter) {
-        await recordActivation(tx, { inviteeId: user.id, inviterId: inviter.id, code: invite, now });
-      }
-      return succeed({ userId: user.id, created: true });
-    }),
-  );
+    const user = await tx.user.create({
+      data: { ...identity, inviteCode: drawInvite(), createdAt: now },
+      select: { id: true },
+    });
+    if (invite && inviter) {
+      await recordActivation(tx, { inviteeId: user.id, inviterId: inviter.id, code: invite, now });
+    }
+    return succeed({ userId: user.id, created: true });
+  };
+  const opened = await retryOnCollision(() => write(open, { turn: invite && "who invited whom" }));
   if (invite && opened.ok && opened.value.created) countOutcome("activations", opened);
   return opened;
 }

@@ -23,11 +23,9 @@ export interface Connections {
   replica: Client;
   /**
    * Runs `fn` in one transaction that others can't disturb, beginning it again while somebody else has what it needs; then
-   * it throws what `isBusy` knows.
+   * it throws what `isBusy` knows. Those of one `turn` go one at a time through the whole system.
    */
-  transact: <Value>(fn: (tx: Writer) => Promise<Value>) => Promise<Value>;
-  /** See `takeTurns` in `lib/db/database.ts`. */
-  takeTurns: (tx: Writer, what: number) => Promise<void>;
+  transact: <Value>(fn: (tx: Writer) => Promise<Value>, turn?: number | null) => Promise<Value>;
   /** How things are with the connections, by their pools' names. */
   pools: () => Record<string, Pool>;
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { env, isPostgresUrl } from "@/lib/env";
 import type { Client, Connections, Pool, Writer } from "./connections";
+import { isDatabaseAway } from "./errors";
 import { Prisma } from "./generated/sqlite/client";
 import { openPostgres } from "./postgresql";
 import { openSqlite } from "./sqlite";
@@ -44,14 +45,31 @@ export function connectionPools(): Record<string, Pool> {
 function readerOf(client: () => Client): Reader {
   const modelOf = (name: Model) => {
     const methods = READING_METHODS.map((method) => {
-      const ask = (query: never) => (client()[name][method] as (query: never) => unknown)(query);
+      const ask = (query: never) => askEither(client(), (one) => (one[name][method] as Ask)(query));
       return [method, ask];
     });
     return [name, Object.fromEntries(methods)];
   };
-  const $queryRaw: Client["$queryRaw"] = (...query) => client().$queryRaw(...query);
+  const $queryRaw = (...query: Parameters<Client["$queryRaw"]>) =>
+    askEither(client(), (one) => one.$queryRaw(...query));
   return { ...Object.fromEntries(MODELS.map(modelOf)), $queryRaw };
 }
+
+type Ask = (query: never) => Promise<unknown>;
+
+/** Asks this client, or the primary where it was a replica that is away: a replica is there to help. */
+async function askEither(client: Client, ask: (client: Client) => Promise<unknown>): Promise<unknown> {
+  const { primary } = connections();
+  if (client === primary) return ask(primary);
+  return ask(client).catch((error) => {
+    if (isDatabaseAway(error)) return ask(primary);
+    throw error;
+  });
+}
+
+/** What goes one at a time through the whole system, and the number of its lock on PostgreSQL. */
+const TURNS = { "who invited whom": 5_327_001 } as const;
+type Turn = keyof typeof TURNS;
 
 /**
  * Runs `fn` in a transaction, the only way to change anything, and returns what it returns once that is committed.
@@ -59,22 +77,15 @@ function readerOf(client: () => Client): Reader {
  * it must not do anything but by its own transaction; a `write` inside a `write` throws.
  *
  * On SQLite, writes queue for the one writer of the process. On PostgreSQL they run side by side at READ COMMITTED: what
- * `fn` has read may have changed since, unless `fn` has changed that row before, be it by nothing.
+ * `fn` has read may have changed since, unless `fn` has changed that row before, be it by nothing. With a `turn` nobody
+ * else is between its first statement and its commit who has the same one, and it reads what the last one left.
  */
-export async function write<Value>(fn: (tx: Writer) => Promise<Value>): Promise<Value> {
+export async function write<Value>(
+  fn: (tx: Writer) => Promise<Value>,
+  { turn = null }: { turn?: Turn | null } = {},
+): Promise<Value> {
   if (writing.getStore()) throw new Error("a write inside a write would wait for itself");
-  return connections().transact((tx) => writing.run(true, () => fn(tx)));
+  return connections().transact((tx) => writing.run(true, () => fn(tx)), turn && TURNS[turn]);
 }
 
 const writing = new AsyncLocalStorage<true>();
-
-/** What goes one at a time through the whole system, and the number of its lock on PostgreSQL. */
-const TURNS = { "who invited whom": 5_327_001 } as const;
-
-/**
- * Waits until nobody else is between this and the end of their transaction for the same purpose; what is read afterwards
- * is as the last one left it.
- */
-export function takeTurns(tx: Writer, purpose: keyof typeof TURNS): Promise<void> {
-  return connections().takeTurns(tx, TURNS[purpose]);
-}

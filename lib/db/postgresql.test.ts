@@ -1,7 +1,8 @@
+import { Client } from "pg";
 import { expect, test } from "playwright/test";
 import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
 import { env } from "@/lib/env";
-import { read, write } from "./database";
+import { read, type Writer, write } from "./database";
 import { isDatabaseAway } from "./errors";
 import { openPostgres } from "./postgresql";
 
@@ -68,6 +69,33 @@ test("a server that takes a connection away is away, and there again with the ne
     });
   expect(isDatabaseAway(await errorOf(cutOff))).toBe(true);
   await transact((tx) => tx.user.findFirst());
+});
+
+test("what was given up in the middle is undone, whatever its connection is used for next", async () => {
+  test.slow();
+  const { transact, primary, pools } = openPostgres(env.DATABASE_URL, { replicaUrl: undefined, connections: 1 });
+  const LOCK = 999;
+  const neighbour = new Client({ connectionString: env.DATABASE_URL });
+  await neighbour.connect();
+  await neighbour.query("SELECT pg_advisory_lock($1)", [LOCK]);
+  const make = (tx: Writer, name: string) =>
+    tx.user.create({ data: { phone: name, inviteCode: name, createdAt: new Date() } });
+  const refused = await errorOf(() =>
+    transact(async (tx) => {
+      await make(tx, "refused");
+      await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
+    }),
+  );
+  expect(isDatabaseAway(refused)).toBe(true);
+  // By now its ROLLBACK was given up as well, and the connection went back.
+  await expect.poll(() => pools().primary, { timeout: 20_000 }).toMatchObject({ busy: 0 });
+  await neighbour.end();
+  await expect
+    .poll(() => errorOf(() => transact((tx) => make(tx, crypto.randomUUID()))))
+    .toMatchObject({
+      message: "nothing was wrong",
+    });
+  expect(await primary.user.findUnique({ where: { phone: "refused" } })).toBeNull();
 });
 
 test("a mistake of ours is not taken for a database that is away", async () => {

@@ -61,18 +61,20 @@ export function openSqlite(url: string): Connections {
   return {
     primary: reader,
     replica: reader,
+    // Whoever writes has the one lock that there is, so that all go one at a time.
     transact: (fn) =>
       new Promise((resolve, fail) => {
-        const attempt = (tx: Writer): Promise<Outcome> =>
-          fn(tx).then(
-            (value) => ({ tell: () => resolve(value), undone: null }),
-            (error) => ({ tell: () => fail(error), undone: { error } }),
-          );
+        const attempt = async (tx: Writer): Promise<Outcome> => {
+          try {
+            const value = await fn(tx);
+            return { tell: () => resolve(value), undone: null };
+          } catch (error) {
+            return { tell: () => fail(error), undone: { error } };
+          }
+        };
         queue.push({ attempt, fail, giveUpAt: performance.now() + LOCK_WAIT_MS_MAX });
         if (!isWriting) void writeAll();
       }),
-    // Whoever writes has the one lock that there is.
-    takeTurns: async () => {},
     pools: () => ({ writer: { busy: Number(isWriting), idle: Number(!isWriting), waiting: queue.length } }),
   };
 }

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { env, isPostgresUrl } from "@/lib/env";
-import { isDatabaseAway, read, readPrimary } from "./database";
+import { isDatabaseAway, readPrimary } from "./database";
 
 export { connectionPools } from "./database";
 
@@ -17,8 +17,8 @@ const AWAY: DatabaseStatus = { database: "away", migrations: "unknown" };
 let asking: Promise<DatabaseStatus> | undefined;
 
 /**
- * Asks the database, and its replica where there is one, whether it is there and has every migration of this version. What
- * does not answer within `waitMs` is away; until then all who want to know share one question, so that none pile up.
+ * Asks the database whether it is there and has every migration of this version. What does not answer within `waitMs` is
+ * away; until then all who want to know share one question. A replica that is away is done without, and not asked here.
  */
 export async function databaseStatus(waitMs: number): Promise<DatabaseStatus> {
   asking ??= ask(waitMs).finally(() => {
@@ -38,7 +38,7 @@ async function ask(waitMs: number): Promise<DatabaseStatus> {
 async function askPatiently(): Promise<DatabaseStatus> {
   const wanted = await listMigrations();
   try {
-    await Promise.all([read.$queryRaw`SELECT 1`, readPrimary.$queryRaw`SELECT 1`]);
+    await readPrimary.$queryRaw`SELECT 1`;
   } catch {
     return AWAY;
   }

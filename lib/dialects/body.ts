@@ -1,6 +1,9 @@
 import { BODY_BYTES_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 
+/** How much of a body that is too long is read, for the sake of the answer. */
+const DISCARDED_BYTES_MAX = 2 * 1024 * 1024;
+
 /** What a request carries, by name. A field left empty is as good as none; whole numbers stand for their digits. */
 export type Fields = Record<string, unknown>;
 
@@ -55,8 +58,9 @@ async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer> | nu
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.length;
-    // What is too long is read to its end all the same: leaving early ends the connection, and with it the answer.
     if (length <= BODY_BYTES_MAX) chunks.push(chunk);
+    // What is somewhat too long is read to its end: leaving early ends the connection, and with it the answer.
+    if (length > DISCARDED_BYTES_MAX) break;
   }
   return length <= BODY_BYTES_MAX ? new Uint8Array(Buffer.concat(chunks, length)) : null;
 }

@@ -12,10 +12,13 @@ export function currentRequestId(): string | undefined {
   return current.getStore();
 }
 
-/** Gives the request an id, for all that happens from here on: its own where a proxy that is trusted has given it one. */
+/**
+ * Gives the request an id, for all that happens from here on: its own where a proxy that is trusted has given it one, too
+ * long to be a phone.
+ */
 export function beginRequest({ headers }: IncomingMessage): string {
   const given = headers["x-request-id"];
-  const isGood = env.TRUSTED_PROXIES > 0 && typeof given === "string" && /^[\w-]{1,64}$/.test(given);
+  const isGood = env.TRUSTED_PROXIES > 0 && typeof given === "string" && /^[\w-]{16,64}$/.test(given);
   const id = isGood ? given : randomUUID();
   current.enterWith(id);
   return id;

@@ -5,6 +5,7 @@ import { beginRequest } from "./request-ids";
 import { routeOf } from "./routes";
 
 const ID_HEADER = "X-Request-Id";
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /**
  * Gives the request an id, which its answer carries, and when that has ended logs one line of it and counts it. Has to run
@@ -12,7 +13,9 @@ const ID_HEADER = "X-Request-Id";
  */
 export function watchRequest(request: IncomingMessage, response: ServerResponse): void {
   const startedAt = performance.now();
-  const { method = "", url = "" } = request;
+  const { url = "", method: asked = "" } = request;
+  // Any other is a stranger's play, and would make numbers without end.
+  const method = METHODS.includes(asked) ? asked : "other";
   const requestId = beginRequest(request);
   response.setHeader(ID_HEADER, requestId);
   response.once("close", () => {
