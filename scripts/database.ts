@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import type { Client } from "pg";
 import { databaseFile } from "./settings";
@@ -33,7 +33,7 @@ export async function generateClient() {
 /** Applies the migrations that the database at `url` has not seen. Of several processes that want that, one does it. */
 export async function migrate(url: string) {
   const file = databaseFile(url);
-  if (file) return isSqliteMigrated(file) ? undefined : deploy();
+  if (file) return migrateSqlite(file);
   const client = await connectTo(url);
   try {
     if (await isPostgresMigrated(client)) return;
@@ -43,6 +43,35 @@ export async function migrate(url: string) {
     await client.end();
   }
 }
+
+function migrateSqlite(file: string) {
+  if (isSqliteMigrated(file)) return;
+  if (isBrokenOff(file)) for (const part of [file, `${file}-wal`, `${file}-shm`]) rmSync(part, { force: true });
+  return deploy();
+}
+
+/**
+ * Whether a first start was killed while it made the database: a migration has begun and not ended, which Prisma does not
+ * go on from, and there is no row of anybody's. SQLite has no transaction around a migration.
+ */
+function isBrokenOff(file: string): boolean {
+  if (!existsSync(file)) return false;
+  const database = new Database(file, { readonly: true });
+  try {
+    const tables = database
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+      .pluck()
+      .all() as string[];
+    const count = (what: string) => Number(database.prepare(`SELECT count(*) FROM ${what}`).pluck().get());
+    if (!tables.includes(MIGRATIONS_TABLE)) return false;
+    const isUnfinished = count(`${MIGRATIONS_TABLE} WHERE finished_at IS NULL AND rolled_back_at IS NULL`) > 0;
+    return isUnfinished && tables.every((table) => table === MIGRATIONS_TABLE || count(`"${table}"`) === 0);
+  } finally {
+    database.close();
+  }
+}
+
+const MIGRATIONS_TABLE = "_prisma_migrations";
 
 function deploy() {
   return takeStep(

@@ -133,6 +133,20 @@ test("the secret is its owner's alone and stays the same", async ({ startServer 
   expect(readFileSync(file, "utf8")).toBe(secret);
 });
 
+test("a first start that was killed while it made the database is made again", async ({ folder, startServer }) => {
+  const database = new Database(`${folder}/sarafan.db`);
+  database.exec(`
+    CREATE TABLE _prisma_migrations (
+      id TEXT PRIMARY KEY NOT NULL, checksum TEXT NOT NULL, finished_at DATETIME, migration_name TEXT NOT NULL, logs TEXT,
+      rolled_back_at DATETIME, started_at DATETIME NOT NULL DEFAULT current_timestamp,
+      applied_steps_count INTEGER UNSIGNED NOT NULL DEFAULT 0);
+    INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('1', 'x', '20261121000000_init');
+    CREATE TABLE "User" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "phone" TEXT NOT NULL)`);
+  database.close();
+  const server = await startServer({ DATABASE_URL: `file:${folder}/sarafan.db` });
+  expect((await fetch(`${server.url}/api/health/ready`)).status).toBe(200);
+});
+
 for (const database of DATABASES) {
   test(`two that start at once on a new ${database} prepare it once, and both serve`, async ({
     folder,
