@@ -7,6 +7,8 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const STALE_AFTER_MS = 200;
+/** Most have nothing to prepare, and are done sooner. */
+const TELL_AFTER_MS = 3000;
 
 /**
  * Runs `work` while nobody else on this machine prepares this clone, such as another `npm start`, and resolves to what it
@@ -19,18 +21,20 @@ const STALE_AFTER_MS = 200;
 export async function inTurn(work) {
   const name = `sarafan-${createHash("sha256").update(process.cwd()).digest("hex").slice(0, 16)}`;
   const address = process.platform === "win32" ? `\\\\.\\pipe\\${name}` : path.join(ownFolder(), `${name}.sock`);
-  let isWaiting = false;
+  const telling = setTimeout(
+    () => console.log("Waiting for another process that prepares this folder …"),
+    TELL_AFTER_MS,
+  );
   for (;;) {
     const turn = await listen(address);
     if (turn) {
+      clearTimeout(telling);
       try {
         return await work();
       } finally {
         turn.end();
       }
     }
-    if (!isWaiting) console.log("Waiting for another process that prepares this folder …");
-    isWaiting = true;
     await waitForEnd(address);
   }
 }
