@@ -14,7 +14,7 @@ const FILES = [".env", ".env.local", ".env.production", ".env.production.local",
  */
 export function cleanEnvironment(settings: Record<string, string> = {}): NodeJS.ProcessEnv {
   const machine = Object.entries(process.env).flatMap(([name, value]) =>
-    MACHINE.test(name) && value !== undefined ? [[name, value]] : [],
+    MACHINE.test(name) && value !== undefined && !isOverruled(name) ? [[name, value]] : [],
   );
   const blank = FILES.filter((file) => existsSync(file))
     .flatMap((file) => Object.keys(parseEnv(readFileSync(file, "utf8"))))
@@ -22,3 +22,6 @@ export function cleanEnvironment(settings: Record<string, string> = {}): NodeJS.
   // Typed as Node's own, for which Next's types demand a NODE_ENV that must not be set here.
   return { ...Object.fromEntries(blank), ...Object.fromEntries(machine), ...settings } as NodeJS.ProcessEnv;
 }
+
+/** Playwright sets the one where somebody has set the other, and then Node complains to each process. */
+const isOverruled = (name: string) => name === "FORCE_COLOR" && process.env.NO_COLOR !== undefined;
