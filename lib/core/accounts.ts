@@ -152,21 +152,26 @@ export async function deleteOwnAccount(
  * coming back earns nothing. What others activated of it stays with them. Answers whether it was there.
  */
 export async function removeAccount(removal: { userId: number; actorId: number; now: Date }): Promise<boolean> {
-  while ((await detachReferrals(removal.userId)) === REFERRALS_DETACHED_AT_ONCE);
+  while (await detachReferrals(removal.userId));
   return write((tx) => removeRow(tx, removal), { turn: "who invited whom" });
 }
 
 const REFERRALS_DETACHED_AT_ONCE = 2000;
 
-/** Takes some of an account's referrals off it, with its count: a million in one go would keep everybody waiting. */
-function detachReferrals(userId: number): Promise<number> {
+/**
+ * Takes some of its referrals off an account that has too many to go in one transaction, with its count, and answers
+ * whether it did: a million in one go would keep everybody waiting.
+ */
+function detachReferrals(userId: number): Promise<boolean> {
   return write(
     async (tx) => {
+      const user = await tx.user.findUnique({ where: { id: userId }, select: { referralCount: true } });
+      if (!user || user.referralCount <= REFERRALS_DETACHED_AT_ONCE) return false;
       const count = await tx.$executeRaw`
         UPDATE "Activation" SET "inviterId" = NULL WHERE "inviteeId" IN
           (SELECT "inviteeId" FROM "Activation" WHERE "inviterId" = ${userId} LIMIT ${REFERRALS_DETACHED_AT_ONCE})`;
-      if (count > 0) await tx.user.updateMany({ where: { id: userId }, data: { referralCount: { decrement: count } } });
-      return count;
+      await tx.user.updateMany({ where: { id: userId }, data: { referralCount: { decrement: count } } });
+      return count > 0;
     },
     { turn: "who invited whom" },
   );
