@@ -20,6 +20,8 @@ if (TEST_WORKER_INDEX === undefined) {
     AUTH_SECRET: "a secret that only the tests of the core know",
     CONSOLE_DELAY_MS: "0",
     ADMIN_PHONES: "+79459999999",
+    // The tests of a worker share its database, and type wrong codes all the time.
+    ALARM_AFTER_WRONG: "1000",
   });
 }
 

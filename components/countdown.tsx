@@ -5,9 +5,12 @@ import { useEffect, useState } from "react";
 
 const SECOND_MS = 1000;
 
+/** Minutes and seconds, with hours before them where there are some. */
 function format(ms: number): string {
   const seconds = Math.ceil(ms / SECOND_MS);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const [first = 0, ...rest] = parts[0] === 0 ? parts.slice(1) : parts;
+  return [first, ...rest.map((part) => String(part).padStart(2, "0"))].join(":");
 }
 
 /**

@@ -1,5 +1,7 @@
+import type { ReactNode } from "react";
+
 /** What went wrong with a field and what to do, said aloud when it appears. The mark is red, the words are ink. */
-export function FieldError({ id, children }: { id: string; children: string }) {
+export function FieldError({ id, children }: { id: string; children: ReactNode }) {
   return (
     <p className="mt-3 flex gap-2.5 text-small font-medium" id={id} role="alert">
       <svg aria-hidden="true" className="mt-[3px] size-4 shrink-0 text-red" viewBox="0 0 16 16">

@@ -15,12 +15,21 @@ export { expect } from "playwright/test";
 /** Settings by their names in the environment; see the table of settings. */
 export type Settings = Record<string, string | number | boolean>;
 
-/** Comfortable for tests that are about something else: codes come at once, as often as wanted. */
+/** Comfortable for tests that are about something else: codes come at once, as often as wanted, and nothing is spent. */
 const SETTINGS: Settings = {
   CONSOLE_DELAY_MS: 0,
   MAIL_DELAY_MS: 0,
   RESEND_AFTER_S: 0,
   TRIES_PER_CODE: 1000,
+  LONGER_CODES_AFTER_WRONG: "1000,1000",
+  ALARM_AFTER_WRONG: 1_000_000,
+  GUESS_PROBABILITY_PER_DAY_MAX: 1,
+  SENDS_PER_PHONE_PER_HOUR: 10_000,
+  SENDS_PER_PHONE_PER_DAY: 10_000,
+  SENDS_PER_IP_PER_HOUR: 1_000_000,
+  WRONG_CODES_PER_IP_PER_HOUR: 1_000_000,
+  ACTIVATIONS_PER_USER_PER_HOUR: 10_000,
+  INVITE_LOOKUPS_PER_IP_PER_HOUR: 1_000_000,
   TAKEN_ANSWERS_PER_IP_PER_HOUR: 1000,
   TAKEN_ANSWERS_PER_HOUR: 1000,
 };

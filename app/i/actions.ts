@@ -4,8 +4,9 @@ import { RedirectType, redirect } from "next/navigation";
 import type { InviteFieldState } from "@/components/invite-field";
 import { currentSession } from "@/lib/auth/nextauth";
 import { updatePendingLogin } from "@/lib/auth/pending-login";
+import { currentRequester } from "@/lib/auth/requesters";
 import { InviteCode } from "@/lib/core/invite-code";
-import { activateInvite } from "@/lib/core/invites";
+import { activateInvite, getInvite } from "@/lib/core/invites";
 
 /** Leads from a typed code to its invitation. */
 export async function openInvitation(state: InviteFieldState, form: FormData): Promise<InviteFieldState> {
@@ -20,7 +21,9 @@ export async function openInvitation(state: InviteFieldState, form: FormData): P
 export async function acceptInvitation(form: FormData): Promise<void> {
   const code = readCode(form);
   if (await currentSession()) redirect(`/i/${code}`, RedirectType.replace);
-  await updatePendingLogin({ invite: code });
+  const invite = await getInvite(code, await currentRequester());
+  if (!invite.ok) return redirect(`/i/${code}`, RedirectType.replace);
+  await updatePendingLogin({ invite: invite.value });
   redirect("/login");
 }
 

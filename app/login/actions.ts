@@ -5,6 +5,7 @@ import { getLocale } from "next-intl/server";
 import { sendMailCode, sendPhoneCode, updatePendingIdentity } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, type PendingLogin, readPendingLogin, updatePendingLogin } from "@/lib/auth/pending-login";
+import { currentRequester } from "@/lib/auth/requesters";
 import { getCodeStatus } from "@/lib/core/challenges";
 import { Email } from "@/lib/core/email";
 import { logInByProof, mailLoginCode, phoneLoginCode, verifyCode, verifyMailCode } from "@/lib/core/login";
@@ -20,8 +21,10 @@ export type IdentityFormState = {
   errors: {
     phone?: "phone_missing" | "phone_invalid";
     email?: "email_missing" | "email_invalid";
-    form?: "code_not_sent";
+    form?: "code_not_sent" | "budget_spent";
   };
+  /** How long until another code may be asked for, where that is what is wrong. */
+  waitMs: number;
   attempt: number;
 } | null;
 export type CodeFormState = { typed: string; error: "code_malformed"; attempt: number } | null;
@@ -41,16 +44,18 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
     ...(form.has("email") && !email.success && { email: typed.email.trim() ? "email_invalid" : "email_missing" }),
   };
   const attempt = (state?.attempt ?? 0) + 1;
-  if (!phone.success || errors.email) return { typed, errors, attempt };
-  const isSent = await requestCodeFor({ phone: phone.data, email: email.data ?? null });
-  return isSent ? redirect(CODE_STEP, RedirectType.replace) : { typed, errors: { form: "code_not_sent" }, attempt };
+  if (!phone.success || errors.email) return { typed, errors, waitMs: 0, attempt };
+  const refusal = await requestCodeFor({ phone: phone.data, email: email.data ?? null });
+  if (!refusal) return redirect(CODE_STEP, RedirectType.replace);
+  const { name, retryAfterMs: waitMs } = refusal;
+  return { typed, errors: { form: name }, waitMs, attempt };
 }
 
 /** Sends a new code to the same place. Too early is no error: the page shows how long is left. */
 export async function resendCode(form: FormData): Promise<void> {
   const identity = readIdentity(form);
-  const isSent = identity !== null && (await requestCodeFor(identity));
-  redirect(isSent ? CODE_STEP : `${CODE_STEP}&sent=no`, RedirectType.replace);
+  const refusal = identity && (await requestCodeFor(identity));
+  redirect(refusal?.name === "code_not_sent" ? `${CODE_STEP}&sent=no` : CODE_STEP, RedirectType.replace);
 }
 
 /** Second step: logs in. Whatever the code turns out to be, the page shows how things stand with it. */
@@ -62,15 +67,15 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   const { asker, invite } = pending;
   const typed = String(form.get("code") ?? "");
   const code = OneTimeCode.safeParse(typed);
-  const status = await getCodeStatus(codeOf(identity, pending));
+  const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
   if (status?.state === "live" && code.data?.length !== status.digits) {
     return { typed, error: "code_malformed", attempt: (state?.attempt ?? 0) + 1 };
   }
   if (!code.success) return redirect(CODE_STEP, RedirectType.replace);
 
   const { phone, email } = identity;
-  const attempt = { phone, asker, code: code.data, invite };
-  const login = await logIn(() => (email ? verifyMailCode({ ...attempt, email }) : verifyCode(attempt)));
+  const attempt = { phone, asker, code: code.data, invite: invite?.code ?? null };
+  const login = await logIn((by) => (email ? verifyMailCode({ ...attempt, email }, by) : verifyCode(attempt, by)));
   if (!login.ok) {
     if (login.failure.name !== "invite_unknown") return redirect(CODE_STEP, RedirectType.replace);
     await updatePendingLogin({ invite: null });
@@ -79,16 +84,16 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   await finishPendingLogin();
   if (!invite) return redirect("/profile", RedirectType.replace);
   // A new account has activated the invite; an older one is asked first.
-  return redirect(login.value.created ? "/profile?done=activated" : `/i/${invite}`, RedirectType.replace);
+  return redirect(login.value.created ? "/profile?done=activated" : `/i/${invite.code}`, RedirectType.replace);
 }
 
 /** Logs in by a code that was proven right before, which an API does in a step of its own. */
 export async function enterProven(): Promise<void> {
   const { phone, asker, invite } = (await readPendingLogin()) ?? {};
-  const login = phone && asker && (await logIn(() => logInByProof({ phone, asker })));
+  const login = phone && asker && (await logIn((by) => logInByProof({ phone, asker }, by)));
   if (!login?.ok) return redirect(CODE_STEP, RedirectType.replace);
   await finishPendingLogin();
-  redirect(invite ? `/i/${invite}` : "/profile", RedirectType.replace);
+  redirect(invite ? `/i/${invite.code}` : "/profile", RedirectType.replace);
 }
 
 /** Goes on without the invitation. */
@@ -97,11 +102,31 @@ export async function dropInvitation(): Promise<void> {
   redirect("/login", RedirectType.replace);
 }
 
-/** Resolves to whether a code is on its way or was, a moment ago: the wait before the next one is the page's to show. */
-async function requestCodeFor({ phone, email }: Identity): Promise<boolean> {
+/**
+ * Resolves to null when a code is on its way or one that was sent before is still good: the wait before the next one is the
+ * page's to show. Otherwise to why there is none.
+ */
+async function requestCodeFor(
+  identity: Identity,
+): Promise<{ name: "code_not_sent" | "budget_spent"; retryAfterMs: number } | null> {
+  const { phone, email } = identity;
   const language = await getLocale();
   const sent = await (email ? sendMailCode({ phone, email }, language) : sendPhoneCode(phone, language));
-  return sent.ok || sent.failure.name === "resend_too_early";
+  if (sent.ok) return null;
+  const { failure } = sent;
+  switch (failure.name) {
+    case "resend_too_early":
+      return null;
+    case "mail_unavailable":
+      return { name: "code_not_sent", retryAfterMs: 0 };
+    case "code_not_sent":
+      return failure;
+    case "budget_spent": {
+      const pending = await readPendingLogin();
+      const status = pending && (await getCodeStatus(codeOf(identity, pending), await currentRequester()));
+      return status?.state === "live" ? null : failure;
+    }
+  }
 }
 
 /** Who a form of ours is about. */

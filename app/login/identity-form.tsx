@@ -1,6 +1,7 @@
 "use client";
 
 import { type ComponentProps, useActionState } from "react";
+import { Countdown } from "@/components/countdown";
 import { FieldError } from "@/components/field-error";
 import { SubmitButton } from "@/components/submit-button";
 import type { IdentityFormState } from "./actions";
@@ -43,6 +44,12 @@ export function IdentityForm({
         <div className="mb-6">
           <FieldError id="form-error" key={`error ${attempt}`}>
             {words.errors[errors.form]}
+            {errors.form === "budget_spent" && (
+              <>
+                {" "}
+                <Countdown ms={state?.waitMs ?? 0} />
+              </>
+            )}
           </FieldError>
         </div>
       )}

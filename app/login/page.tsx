@@ -13,20 +13,27 @@ import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { currentSession } from "@/lib/auth/nextauth";
 import { type PendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
+import { currentRequester } from "@/lib/auth/requesters";
 import { type CodeStatus, getCodeStatus, IS_MAIL_OFFERED } from "@/lib/core/challenges";
 import type { Email } from "@/lib/core/email";
-import { getInvite, type Invite } from "@/lib/core/invites";
+import type { Invite } from "@/lib/core/invites";
 import { mailLoginCode, phoneLoginCode } from "@/lib/core/login";
 import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/phone";
+import { CODE_DIGITS } from "@/lib/core/policy";
 import { env } from "@/lib/env";
 import { dropInvitation, enterCode, enterProven, resendCode, sendCode } from "./actions";
 import { CodeForm } from "./code-form";
 import { IdentityForm } from "./identity-form";
 
 /** Why a code can't be used any more. */
-const DEAD_CODE_SENTENCES = { spent: "codeSpent", expired: "codeExpired", used: "codeUsed" } as const;
+const DEAD_CODE_SENTENCES = {
+  spent: "codeSpent",
+  expired: "codeExpired",
+  outgrown: "codeOutgrown",
+  used: "codeUsed",
+} as const;
 
-type Problem = "lost" | (typeof DEAD_CODE_SENTENCES)["spent" | "expired"];
+type Problem = "lost" | (typeof DEAD_CODE_SENTENCES)["spent" | "expired" | "outgrown"];
 
 /** Who wants to log in: by the phone, or by the mailbox where there is one. */
 interface Identity {
@@ -47,7 +54,8 @@ const findStep = cache(async (wanted: string | string[] | undefined): Promise<St
   if (!pending) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
   const { phone, email, asker } = pending;
   if (!phone || wanted === "phone") return { name: "identity", pending, problem: null };
-  const status = await getCodeStatus(email ? mailLoginCode({ email, asker }) : phoneLoginCode({ phone, asker }));
+  const owner = email ? mailLoginCode({ email, asker }) : phoneLoginCode({ phone, asker });
+  const status = await getCodeStatus(owner, await currentRequester());
   if (!status) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
   const { state } = status;
   if (state === "live" || state === "proven" || wanted === "code") {
@@ -82,10 +90,8 @@ function isByMail(pending: PendingLogin | null, by: string | string[] | undefine
 export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   const { step: wanted, invitation, sent, by, phone } = await searchParams;
   const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(wanted)]);
-  const inviteCode = step.pending?.invite;
-  if (session) redirect(inviteCode ? `/i/${inviteCode}` : "/profile");
-  const found = inviteCode && (await getInvite(inviteCode));
-  const invite = found?.ok ? found.value : null;
+  const invite = step.pending?.invite ?? null;
+  if (session) redirect(invite ? `/i/${invite.code}` : "/profile");
   return (
     <Sheet>
       <h1>{titleOf(t, step, by)}</h1>
@@ -188,6 +194,7 @@ async function IdentityStep({
             email_missing: t("emailMissing"),
             email_invalid: t("emailInvalid"),
             code_not_sent: t("codeNotSent"),
+            budget_spent: t("sendsSpent"),
           },
         }}
       />
@@ -255,21 +262,29 @@ async function CodeStep({ identity, status }: { identity: Identity; status: Code
   }
   return (
     <>
-      <CodeForm
-        action={enterCode}
-        digits={status.digits}
-        error={status.triesUsed > 0 ? t("codeWrong", { tries: status.triesLeft }) : null}
-        key={key}
-        words={{
-          label: t("code"),
-          submit: t("enter"),
-          pending: t("checking"),
-          offline: t("offline"),
-          codeMalformed: t("codeMalformed", { digits: status.digits }),
-        }}
+      {status.digits > CODE_DIGITS && (
+        <p className="mb-4 text-small text-soft">{t("codeLonger", { digits: status.digits })}</p>
+      )}
+      <AfterWait
+        ms={status.tryInMs}
+        wait={t.rich("triesSpent", { time: () => <Countdown key={status.tryInMs} ms={status.tryInMs} /> })}
       >
-        <IdentityFields identity={identity} />
-      </CodeForm>
+        <CodeForm
+          action={enterCode}
+          digits={status.digits}
+          error={status.triesUsed > 0 ? t("codeWrong", { tries: status.triesLeft }) : null}
+          key={key}
+          words={{
+            label: t("code"),
+            submit: t("enter"),
+            pending: t("checking"),
+            offline: t("offline"),
+            codeMalformed: t("codeMalformed", { digits: status.digits }),
+          }}
+        >
+          <IdentityFields identity={identity} />
+        </CodeForm>
+      </AfterWait>
       <Resend identity={identity} waitMs={status.resendInMs} />
       <Countdown hidden key={`expiry ${status.expiresInMs}`} ms={status.expiresInMs} />
     </>

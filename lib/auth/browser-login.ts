@@ -5,16 +5,18 @@ import type { Email } from "@/lib/core/email";
 import { phoneLoginCode, requestMailCode } from "@/lib/core/login";
 import type { Asker } from "@/lib/core/one-time-code";
 import type { Phone } from "@/lib/core/phone";
+import type { Requester } from "@/lib/core/requester";
 import { type Result, succeed } from "@/lib/core/result";
 import { maySeeCodes } from "./callers";
 import { type PendingLogin, readPendingLogin, updatePendingLogin } from "./pending-login";
+import { currentRequester } from "./requesters";
 
 /**
  * Sends a code to the phone and notes in this browser's cookie that it wants to log in by it. The code is revealed only
  * to whoever may see it.
  */
 export function sendPhoneCode(phone: Phone, language: Language): Promise<Result<SentCode, RequestCodeFailure>> {
-  return sendTo({ phone, email: null }, (asker) => requestCode(phoneLoginCode({ phone, asker }), { language }));
+  return sendTo({ phone, email: null }, (asker, by) => requestCode(phoneLoginCode({ phone, asker }), by, { language }));
 }
 
 /** The same by mail, for an account that says that this phone is its own. */
@@ -22,7 +24,7 @@ export function sendMailCode(
   { phone, email }: { phone: Phone; email: Email },
   language: Language,
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
-  return sendTo({ phone, email }, (asker) => requestMailCode({ email, phone, asker }, { language }));
+  return sendTo({ phone, email }, (asker, by) => requestMailCode({ email, phone, asker }, by, { language }));
 }
 
 /** Notes whom this browser wants to log in, which may be another one than before. */
@@ -34,10 +36,10 @@ export async function updatePendingIdentity(identity: Pick<PendingLogin, "phone"
 
 async function sendTo<Failure extends { name: string }>(
   identity: Pick<PendingLogin, "phone" | "email">,
-  send: (asker: Asker) => Promise<Result<SentCode, Failure>>,
+  send: (asker: Asker, by: Requester) => Promise<Result<SentCode, Failure>>,
 ): Promise<Result<SentCode, Failure>> {
   const { asker } = await updatePendingIdentity(identity);
-  const sent = await send(asker);
+  const sent = await send(asker, await currentRequester());
   if (!sent.ok) return sent;
   const revealed = maySeeCodes(await headers()) ? sent.value.revealed : null;
   await updatePendingLogin({ revealed });

@@ -9,6 +9,7 @@ import { type Login, type VerifyCodeFailure, verifyCode } from "@/lib/core/login
 import { OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { SESSION_TTL_MS } from "@/lib/core/policy";
+import type { Requester } from "@/lib/core/requester";
 import { fail, type Result } from "@/lib/core/result";
 import { checkSession, endSession, openSession, type Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
@@ -16,6 +17,7 @@ import { logError } from "@/lib/ops/log";
 import { assertOwnRequest, isForeignRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { readPendingLogin } from "./pending-login";
+import { currentRequester, rememberBrowser } from "./requesters";
 import { sealsOf, unseal } from "./seals";
 
 /** The cookie of a browser that is logged in. */
@@ -38,7 +40,7 @@ async function verifyCredentials(credentials: unknown): Promise<Result<Login, Ve
   if (!given.success) throw new LoginRefused(given.error.issues[0]?.message ?? "credentials_malformed");
   const asker = (await readPendingLogin())?.asker;
   if (!asker) return fail({ name: "code_not_requested" });
-  return verifyCode({ ...given.data, invite: given.data.invite ?? null, asker });
+  return verifyCode({ ...given.data, invite: given.data.invite ?? null, asker }, await currentRequester());
 }
 
 /** Somebody's way to prove who they are. */
@@ -66,6 +68,7 @@ const { handlers, signIn, signOut } = NextAuth({
         const login = await prove();
         if (!login.ok) throw new LoginRefused(login.failure.name);
         const session = await openSession(login.value);
+        await rememberBrowser(login.value.proven);
         return { id: session.id };
       },
     }),
@@ -130,13 +133,13 @@ function atPublicAddress(request: NextRequest): NextRequest {
  * route handlers.
  */
 export async function logIn<Failure extends { name: string }>(
-  prove: () => Promise<Result<Login, Failure>>,
+  prove: (by: Requester) => Promise<Result<Login, Failure>>,
 ): Promise<Result<Login, Failure>> {
   assertOwnRequest(await headers());
   const previous = await currentSession();
   let login: Result<Login, Failure> | undefined;
   const proveOnce = async () => {
-    login = await prove();
+    login = await prove(await currentRequester());
     return login;
   };
   try {

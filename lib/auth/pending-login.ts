@@ -2,6 +2,7 @@ import { cookies, headers } from "next/headers";
 import { z } from "zod";
 import { Email } from "@/lib/core/email";
 import { InviteCode } from "@/lib/core/invite-code";
+import type { Masked } from "@/lib/core/masking";
 import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
@@ -16,7 +17,10 @@ const PendingLogin = z.object({
   phone: Phone.nullable(),
   /** The mailbox that a code was sent to instead. */
   email: Email.nullable().default(null),
-  invite: InviteCode.nullable(),
+  invite: z
+    .object({ code: InviteCode, inviter: z.string().transform((text) => text as Masked) })
+    .nullable()
+    .catch(null),
   /** The code itself, for whoever may see it while codes are revealed. */
   revealed: OneTimeCode.nullable(),
 });

@@ -3,6 +3,7 @@ import { recordEvent } from "./audit";
 import {
   type CheckCodeFailure,
   checkCode,
+  giveTryBack,
   type RequestCodeFailure,
   requestCode,
   type SendingOptions,
@@ -15,6 +16,7 @@ import { type Masked, maskIdentity } from "./masking";
 import { Asker, type CodeOwner, type OneTimeCode, type Recipient } from "./one-time-code";
 import type { Phone } from "./phone";
 import { RECENT_LOGIN_MS } from "./policy";
+import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import type { Session } from "./sessions";
 
@@ -215,13 +217,14 @@ export type RequestPhoneProofFailure = RequestCodeFailure | { name: "nothing_to_
 /** Sends a code to the account's mailbox, and when that was accepted one to the phone that it says is its own. */
 export async function requestPhoneProof(
   session: Pick<Session, "id" | "userId">,
+  by: Requester,
   options: SendingOptions = {},
 ): Promise<Result<null, RequestPhoneProofFailure>> {
   const unproven = await getUnproven(session.userId);
   if (!unproven) return fail({ name: "nothing_to_prove" });
-  const toMailbox = await requestCode(phoneProofCode(unproven.email, session), options);
+  const toMailbox = await requestCode(phoneProofCode(unproven.email, session), by, options);
   if (!toMailbox.ok) return toMailbox;
-  const toPhone = await requestCode(phoneProofCode(unproven.claimedPhone, session), options);
+  const toPhone = await requestCode(phoneProofCode(unproven.claimedPhone, session), by, options);
   return toPhone.ok ? succeed(null) : toPhone;
 }
 
@@ -237,15 +240,19 @@ export type ProvePhoneFailure =
 export async function provePhone(
   session: Pick<Session, "id" | "userId">,
   { emailCode, phoneCode }: { emailCode: OneTimeCode; phoneCode: OneTimeCode },
+  by: Requester,
   now = new Date(),
 ): Promise<Result<null, ProvePhoneFailure>> {
   const { userId } = session;
   const unproven = await getUnproven(userId);
   if (!unproven) return fail({ name: "nothing_to_prove" });
   const { claimedPhone } = unproven;
-  const email = await checkCode(phoneProofCode(unproven.email, session), emailCode, now);
-  const phone = await checkCode(phoneProofCode(claimedPhone, session), phoneCode, now);
+  const email = await checkCode(phoneProofCode(unproven.email, session), emailCode, by, now);
+  const phone = await checkCode(phoneProofCode(claimedPhone, session), phoneCode, by, now);
   if (!email.ok || !phone.ok) {
+    await write(async (tx) => {
+      for (const checked of [email, phone]) if (checked.ok) await giveTryBack(tx, checked.value);
+    });
     return fail({
       name: "code_refused",
       email: email.ok ? null : email.failure,
@@ -254,6 +261,7 @@ export async function provePhone(
   }
   return retryOnCollision(() =>
     write(async (tx) => {
+      for (const { value } of [email, phone]) await giveTryBack(tx, value);
       const isUsed = (await spendCode(tx, email.value, now)) && (await spendCode(tx, phone.value, now));
       if (!isUsed) {
         const gone = { name: "code_expired" } as const;

@@ -16,7 +16,7 @@ import { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
 import { RECENT_LOGIN_MS } from "./policy";
 import { checkSession, openSession } from "./sessions";
-import { freshPhone, signUp } from "./testing";
+import { anybody, freshPhone, signUp } from "./testing";
 
 const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
   result.ok ? "none" : result.failure.name;
@@ -112,7 +112,7 @@ test("a deleted account takes its activation along, and leaves on show what othe
   expect(await getProfile(middle.userId)).toBeNull();
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 0 });
   expect(await listReferrals(inviter.userId)).toEqual({ referrals: [], next: null });
-  expect(failureOf(await getInvite(middle.inviteCode))).toBe("invite_unknown");
+  expect(failureOf(await getInvite(middle.inviteCode, anybody()))).toBe("invite_unknown");
   expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code: middle.inviteCode, inviter: null } });
   expect((await signUp({ phone: middle.phone })).userId).not.toBe(middle.userId);
   expect(failureOf(await deleteAccount(admin, middle.userId))).toBe("account_unknown");

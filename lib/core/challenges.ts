@@ -4,7 +4,23 @@ import { countOutcome } from "@/lib/ops/metrics";
 import { consoleSender } from "@/lib/senders/console";
 import { mailSender } from "@/lib/senders/mail";
 import type { Sender } from "@/lib/senders/sender";
+import { neededDigits, newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
+import {
+  type Budget,
+  giveBack,
+  type LimitFailure,
+  SENDS_FROM_NETWORK,
+  SENDS_OF_KNOWN_BROWSER,
+  SENDS_TO_RECIPIENT,
+  SENDS_TO_RECIPIENT_A_DAY,
+  SENDS_TO_RECIPIENT_FROM_NETWORK,
+  type Taken,
+  TRIES_AT_RECIPIENT,
+  take,
+  WRONG_CODES_FROM_NETWORK,
+  waitFor,
+} from "./limits";
 import {
   type CodeOwner,
   drawOneTimeCode,
@@ -16,7 +32,7 @@ import {
   sealNothing,
 } from "./one-time-code";
 import {
-  CODE_DIGITS,
+  ALARM_MEAN_MS,
   CODE_TTL_MS,
   PENDING_LOGIN_TTL_MS,
   RESEND_AFTER_MS,
@@ -24,6 +40,7 @@ import {
   SEND_RETRY_AFTER_MS,
   TRIES_PER_CODE,
 } from "./policy";
+import { isKnownTo, type Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { isTimeToSweep } from "./sweeping";
 
@@ -35,13 +52,14 @@ export interface SentCode {
 
 export type RequestCodeFailure =
   | { name: "resend_too_early"; retryAfterMs: number }
+  | LimitFailure
   | { name: "code_not_sent"; retryAfterMs: number };
 
 export interface SendingOptions {
   now?: Date;
   language?: Language;
   sender?: Sender;
-  draw?: () => OneTimeCode;
+  draw?: (digits: number) => OneTimeCode;
 }
 
 /** Whether codes can be sent to mailboxes: by a mail server, or in the demonstration by the console. */
@@ -50,18 +68,21 @@ export const IS_MAIL_OFFERED = mailSender !== null || env.REVEAL_CODES;
 /**
  * Sends a new code to the recipient, in place of this asker's last one, and settles when the channel accepted it. Whether
  * the recipient has an account plays no part. Fails with `resend_too_early` until the wait after the last code is over,
- * and with `code_not_sent` when the channel refuses, which leaves everything as it was. With `isDecoy` all goes the same
- * way, but nothing is sent and no code is right.
+ * with `budget_spent` when the recipient or the network has had its codes, and with `code_not_sent` when the channel
+ * refuses, which leaves everything as it was. With `isDecoy` all goes the same way, but nothing is sent and no code is
+ * right.
  */
 export async function requestCode(
   owner: CodeOwner,
+  by: Requester,
   options: SendingOptions & { isDecoy?: boolean } = {},
 ): Promise<Result<SentCode, RequestCodeFailure>> {
-  return countOutcome("codes_sent", await sendCode(owner, options));
+  return countOutcome("codes_sent", await sendCode(owner, by, options));
 }
 
 async function sendCode(
   owner: CodeOwner,
+  by: Requester,
   {
     now = new Date(),
     language = "ru",
@@ -70,9 +91,9 @@ async function sendCode(
     isDecoy = false,
   }: SendingOptions & { isDecoy?: boolean },
 ): Promise<Result<SentCode, RequestCodeFailure>> {
-  const code = draw();
-  const begun = await write((tx) => beginSending(tx, owner, now));
+  const begun = await write((tx) => beginSending(tx, owner, by, now));
   if (!begun.ok) return begun;
+  const code = draw(begun.value.digits);
   const sealed = isDecoy ? sealNothing() : sealCode(code, owner);
   let isAccepted = false;
   try {
@@ -80,16 +101,23 @@ async function sendCode(
       ? sender.pretend(owner.recipient)
       : sender.send(composeCodeMessage(owner, code, language)));
   } finally {
-    await write((tx) => (isAccepted ? keepCode(tx, owner, sealed, now) : forgetSending(tx, owner, now, begun.value)));
+    await write((tx) =>
+      isAccepted
+        ? keepCode(tx, owner, { codeHmac: sealed, digits: code.length }, now)
+        : forgetSending(tx, owner, now, begun.value),
+    );
   }
   if (!isAccepted) return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS });
-  return succeed({ digits: CODE_DIGITS, revealed: env.REVEAL_CODES ? code : null });
+  return succeed({ digits: code.length, revealed: env.REVEAL_CODES ? code : null });
 }
 
 /** How things stand with the last code that an asker had sent to a recipient. */
 export interface CodeStatus {
-  /** `spent`: too many wrong tries. `proven`: right, and good for one login. All but it and `live` need a new code. */
-  state: "live" | "expired" | "spent" | "used" | "proven";
+  /**
+   * `spent`: too many wrong tries. `outgrown`: so many wrong codes were typed for its recipient that it would have to be
+   * longer. `proven`: right, and good for one login. All but it and `live` need a new code.
+   */
+  state: "live" | "expired" | "spent" | "outgrown" | "used" | "proven";
   digits: number;
   sentAt: Date;
   triesUsed: number;
@@ -97,15 +125,35 @@ export interface CodeStatus {
   expiresInMs: number;
   /** How long until a new code may be asked for; 0 is now. */
   resendInMs: number;
+  /** How long until another code may be tried from here; 0 is now. */
+  tryInMs: number;
 }
 
-/** The status of the owner's last code, or null when there is none. */
-export async function getCodeStatus(owner: CodeOwner, now = new Date()): Promise<CodeStatus | null> {
+/** The status of the owner's last code to whoever asks, or null when there is none. */
+export async function getCodeStatus(owner: CodeOwner, by: Requester, now = new Date()): Promise<CodeStatus | null> {
   const row = await findCode(readPrimary, owner);
-  return row?.codeHmac ? statusOf(row, now) : null;
+  if (!row?.codeHmac) return null;
+  const [needed, tryInMs, sendInMs, ownSendInMs] = await Promise.all([
+    neededDigits(readPrimary, owner.recipient, now),
+    waitFor(readPrimary, tryBudgets(owner, by), now),
+    waitFor(readPrimary, sendBudgets(owner, by), now),
+    waitFor(readPrimary, ownSendBudgets(owner, by), now),
+  ]);
+  const isWaitless = isKnownTo(by, owner.recipient) && ownSendInMs === 0;
+  return {
+    state: stateOf(row, needed, now),
+    digits: row.digits,
+    sentAt: row.sentAt,
+    triesUsed: row.tries,
+    triesLeft: Math.max(0, TRIES_PER_CODE - row.tries),
+    expiresInMs: Math.max(0, row.expiresAt.getTime() - now.getTime()),
+    resendInMs: isWaitless ? 0 : Math.max(resendWaitMs(row, needed, now), sendInMs),
+    tryInMs,
+  };
 }
 
 export type CheckCodeFailure =
+  | LimitFailure
   | { name: "code_not_requested" }
   | { name: "code_expired" }
   | { name: "code_spent" }
@@ -115,23 +163,45 @@ export type CheckCodeFailure =
 export interface RightCode {
   owner: CodeOwner;
   codeHmac: string;
+  /** What the try has cost, for `giveTryBack`. */
+  cost: TryCost;
 }
 
-/** Takes one try, committed before the code is compared (NIST SP 800-63B-4 §3.2.2), and says whether the code is right. */
+interface TryCost {
+  wrongCodeId: number;
+  taken: Taken;
+}
+
+/**
+ * Takes one try, committed before the code is compared (NIST SP 800-63B-4 §3.2.2), and says whether the code is right. A
+ * try counts as a wrong code until whoever asked has said that it wasn't, by `giveTryBack`.
+ */
 export async function checkCode(
   owner: CodeOwner,
   code: OneTimeCode,
+  by: Requester,
   now: Date,
 ): Promise<Result<RightCode, CheckCodeFailure>> {
-  return countOutcome("codes_verified", await tryCode(owner, code, now));
+  return countOutcome("codes_verified", await tryCode(owner, code, by, now));
 }
 
-async function tryCode(owner: CodeOwner, code: OneTimeCode, now: Date): Promise<Result<RightCode, CheckCodeFailure>> {
-  const tried = await countTry(owner, now);
+async function tryCode(
+  owner: CodeOwner,
+  code: OneTimeCode,
+  by: Requester,
+  now: Date,
+): Promise<Result<RightCode, CheckCodeFailure>> {
+  const tried = await countTry(owner, by, now);
   if (!tried.ok) return tried;
-  const { codeHmac, triesLeft } = tried.value;
+  const { codeHmac, triesLeft, cost } = tried.value;
   if (!isSealedCode(codeHmac, code, owner)) return fail({ name: "code_wrong", triesLeft });
-  return succeed({ owner, codeHmac });
+  return succeed({ owner, codeHmac, cost });
+}
+
+/** Takes the wrong code back that a right one was counted as. */
+export async function giveTryBack(tx: Writer, { cost: { wrongCodeId, taken } }: RightCode): Promise<void> {
+  await tx.wrongCode.deleteMany({ where: { id: wrongCodeId } });
+  await giveBack(tx, taken);
 }
 
 /**
@@ -170,20 +240,36 @@ function senderTo(recipient: Recipient): Sender {
   return !isPhone(recipient) && mailSender ? mailSender : consoleSender;
 }
 
+interface Sending {
+  digits: number;
+  taken: Taken;
+  /** The row as it was before. */
+  last: CodeRow;
+}
+
 /**
  * Starts the wait before the next code, while the last one stays as good as it was: the new one takes its place when it
- * was accepted. Answers the row as it was before.
+ * was accepted.
  */
-async function beginSending(tx: Writer, owner: CodeOwner, now: Date): Promise<Result<CodeRow, RequestCodeFailure>> {
+async function beginSending(
+  tx: Writer,
+  owner: CodeOwner,
+  by: Requester,
+  now: Date,
+): Promise<Result<Sending, RequestCodeFailure>> {
   const where = { recipient_purpose_asker: owner };
   // A change of nothing holds the row: of parallel requests each sees what the one before it did.
   const last = await tx.oneTimeCode.upsert({
     where,
-    create: { ...owner, digits: CODE_DIGITS, expiresAt: now, sentAt: now, sends: 0, sendsSince: now },
+    create: { ...owner, digits: 0, expiresAt: now, sentAt: now, sends: 0, sendsSince: now },
     update: { sends: { increment: 0 } },
   });
-  const retryAfterMs = resendWaitMs(last, now);
-  if (retryAfterMs > 0) return fail({ name: "resend_too_early", retryAfterMs });
+  const needed = await neededDigits(tx, owner.recipient, now);
+  const own = isKnownTo(by, owner.recipient) ? await take(tx, ownSendBudgets(owner, by), now) : null;
+  const retryAfterMs = resendWaitMs(last, needed, now);
+  if (!own?.ok && retryAfterMs > 0) return fail({ name: "resend_too_early", retryAfterMs });
+  const taken = own?.ok ? own : await take(tx, sendBudgets(owner, by), now);
+  if (!taken.ok) return taken;
   const isGrowing = last.sends > 0 && now.getTime() - last.sendsSince.getTime() < RESEND_WINDOW_MS;
   const sending = {
     sentAt: now,
@@ -195,14 +281,38 @@ async function beginSending(tx: Writer, owner: CodeOwner, now: Date): Promise<Re
     const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
     await tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } });
   }
-  return succeed(last);
+  return succeed({ digits: await newCodeDigits(tx, needed, now), taken: taken.value, last });
+}
+
+/** What a code costs that anybody may have sent. */
+function sendBudgets({ recipient }: CodeOwner, { network }: Requester): Budget[] {
+  return [
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${recipient} ${network}` },
+    { limit: SENDS_TO_RECIPIENT, subject: recipient },
+    { limit: SENDS_TO_RECIPIENT_A_DAY, subject: recipient },
+    { limit: SENDS_FROM_NETWORK, subject: network },
+  ];
+}
+
+/** What it costs a browser that is known to the recipient, so that strangers can't use its codes up. */
+function ownSendBudgets({ recipient }: CodeOwner, { browser }: Requester): Budget[] {
+  return browser ? [{ limit: SENDS_OF_KNOWN_BROWSER, subject: `${browser.id} ${recipient}` }] : [];
+}
+
+/** What a try costs while it isn't known to be right; a browser that is known to the recipient has none but the code's. */
+function tryBudgets({ recipient }: CodeOwner, by: Requester): Budget[] {
+  return isKnownTo(by, recipient) ? [] : [{ limit: WRONG_CODES_FROM_NETWORK, subject: by.network }];
 }
 
 /** Puts the new code in the last one's place; the row may have gone to another asker meanwhile, with what it proves. */
-async function keepCode(tx: Writer, owner: CodeOwner, codeHmac: string, now: Date): Promise<void> {
+async function keepCode(
+  tx: Writer,
+  owner: CodeOwner,
+  code: { codeHmac: string; digits: number },
+  now: Date,
+): Promise<void> {
   const sealed = {
-    codeHmac,
-    digits: CODE_DIGITS,
+    ...code,
     tries: 0,
     expiresAt: new Date(now.getTime() + CODE_TTL_MS),
     usedAt: null,
@@ -215,55 +325,73 @@ async function keepCode(tx: Writer, owner: CodeOwner, codeHmac: string, now: Dat
   });
 }
 
-/** Takes the wait back, unless a later code has begun another one, or a right one ended it. */
-async function forgetSending(tx: Writer, owner: CodeOwner, now: Date, last: CodeRow): Promise<void> {
+/** Takes the wait back, unless a later code has begun another one, or a right one ended it, and what it cost. */
+async function forgetSending(tx: Writer, owner: CodeOwner, now: Date, { last, taken }: Sending): Promise<void> {
   const { sentAt, sends, sendsSince } = last;
   await tx.oneTimeCode.updateMany({
     where: { ...owner, sentAt: now, sends: { gt: 0 } },
     data: { sentAt, sends, sendsSince },
   });
+  await giveBack(tx, taken);
 }
 
-function statusOf(row: CodeRow, now: Date): CodeStatus {
-  const expiresInMs = Math.max(0, row.expiresAt.getTime() - now.getTime());
-  const triesLeft = Math.max(0, TRIES_PER_CODE - row.tries);
-  return {
-    state: stateOf(row, now),
-    digits: row.digits,
-    sentAt: row.sentAt,
-    triesUsed: row.tries,
-    triesLeft,
-    expiresInMs,
-    resendInMs: resendWaitMs(row, now),
-  };
-}
-
-function stateOf({ usedAt, provenUntil, expiresAt, tries }: CodeRow, now: Date): CodeStatus["state"] {
+function stateOf({ usedAt, provenUntil, expiresAt, tries, digits }: CodeRow, needed: number, now: Date) {
   if (provenUntil && provenUntil > now) return "proven";
   if (usedAt) return "used";
+  if (digits < needed) return "outgrown";
   if (expiresAt <= now) return "expired";
   return tries >= TRIES_PER_CODE ? "spent" : "live";
 }
 
-function resendWaitMs({ sends, sendsSince, sentAt }: CodeRow, now: Date): number {
-  if (sends === 0 || now.getTime() - sendsSince.getTime() >= RESEND_WINDOW_MS) return 0;
+/** The wait before the next code; there is none before a longer one than the last. */
+function resendWaitMs({ sends, sendsSince, sentAt, digits }: CodeRow, needed: number, now: Date): number {
+  const isOutgrown = digits > 0 && digits < needed;
+  if (isOutgrown || sends === 0 || now.getTime() - sendsSince.getTime() >= RESEND_WINDOW_MS) return 0;
   const waitMs = RESEND_AFTER_MS[Math.min(sends, RESEND_AFTER_MS.length) - 1] ?? 0;
   return Math.max(0, sentAt.getTime() + waitMs - now.getTime());
 }
 
-/** Takes one try off the code, in a transaction of its own: it stays taken whatever comes next. */
-async function countTry(
-  owner: CodeOwner,
-  now: Date,
-): Promise<Result<{ codeHmac: string; triesLeft: number }, CheckCodeFailure>> {
-  const [row] = await write((tx) =>
-    tx.oneTimeCode.updateManyAndReturn({
-      where: { ...owner, codeHmac: { not: null }, usedAt: null, expiresAt: { gt: now }, tries: { lt: TRIES_PER_CODE } },
+interface CountedTry {
+  codeHmac: string;
+  triesLeft: number;
+  cost: TryCost;
+}
+
+/**
+ * Takes one try off the code, and counts it as a wrong code, in a transaction of its own: both stay whatever comes next.
+ * Tries at one recipient go one at a time, so that each sees how many wrong codes there were before it.
+ */
+async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Result<CountedTry, CheckCodeFailure>> {
+  const { recipient } = owner;
+  const counted = await write(async (tx): Promise<Result<CountedTry | null, LimitFailure>> => {
+    await take(tx, [{ limit: TRIES_AT_RECIPIENT, subject: recipient }], now);
+    const taken = await take(tx, tryBudgets(owner, by), now);
+    if (!taken.ok) return taken;
+    const [row] = await tx.oneTimeCode.updateManyAndReturn({
+      where: {
+        ...owner,
+        codeHmac: { not: null },
+        usedAt: null,
+        expiresAt: { gt: now },
+        tries: { lt: TRIES_PER_CODE },
+        digits: { gte: await neededDigits(tx, recipient, now) },
+      },
       data: { tries: { increment: 1 } },
-    }),
-  );
-  if (row?.codeHmac) return succeed({ codeHmac: row.codeHmac, triesLeft: TRIES_PER_CODE - row.tries });
-  const status = await getCodeStatus(owner, now);
+    });
+    if (!row?.codeHmac) {
+      await giveBack(tx, taken.value);
+      return succeed(null);
+    }
+    const { id: wrongCodeId } = await tx.wrongCode.create({ data: { recipient, at: now }, select: { id: true } });
+    if (isTimeToSweep("wrong codes")) {
+      await tx.wrongCode.deleteMany({ where: { at: { lt: new Date(now.getTime() - ALARM_MEAN_MS) } } });
+    }
+    const cost = { wrongCodeId, taken: taken.value };
+    return succeed({ codeHmac: row.codeHmac, triesLeft: TRIES_PER_CODE - row.tries, cost });
+  });
+  if (!counted.ok) return counted;
+  if (counted.value) return succeed(counted.value);
+  const status = await getCodeStatus(owner, by, now);
   if (!status) return fail({ name: "code_not_requested" });
   return fail({ name: status.state === "spent" ? "code_spent" : "code_expired" });
 }

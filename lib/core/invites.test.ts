@@ -12,8 +12,8 @@ import {
   type ReferralCursor,
 } from "./invites";
 import { maskPhone } from "./masking";
-import { GROWTH_POINTS_MAX } from "./policy";
-import { signUp } from "./testing";
+import { ACTIVATIONS_PER_USER_PER_HOUR, GROWTH_POINTS_MAX } from "./policy";
+import { anybody, signUp } from "./testing";
 
 const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
   result.ok ? "none" : result.failure.name;
@@ -38,7 +38,7 @@ test("an activation is seen by both, with the inviter's number masked", async ()
 test("refusals come in the order of the rules: already, unknown, own, circle", async () => {
   const [first, second, third] = [await signUp(), await signUp(), await signUp()];
   const act = async (person: { userId: number }, code: InviteCode) => {
-    const previewed = failureOf(await previewInvite({ userId: person.userId, code }));
+    const previewed = failureOf(await previewInvite({ userId: person.userId, code }, anybody()));
     const answered = failureOf(await activateInvite({ userId: person.userId, code }));
     expect(previewed).toBe(answered);
     return answered;
@@ -61,7 +61,10 @@ test("of 20 parallel activations by one person one wins, and one inviter counts 
     inviters.map(({ inviteCode }) => activateInvite({ userId: invitee.userId, code: inviteCode })),
   );
   expect(results.filter((result) => result.ok)).toHaveLength(1);
-  expect(results.filter((result) => failureOf(result) === "invite_already_activated")).toHaveLength(19);
+  const failures = results.map(failureOf);
+  const [compared, tooMany] = [ACTIVATIONS_PER_USER_PER_HOUR, 20 - ACTIVATIONS_PER_USER_PER_HOUR];
+  expect(failures.filter((name) => name === "invite_already_activated")).toHaveLength(compared - 1);
+  expect(failures.filter((name) => name === "budget_spent")).toHaveLength(tooMany);
   const profiles = await Promise.all(inviters.map(({ userId }) => getProfile(userId)));
   expect(profiles.reduce((sum, profile) => sum + (profile?.referralCount ?? 0), 0)).toBe(1);
 });
@@ -180,7 +183,7 @@ test("an inviter who is gone leaves an unknown code, which stays on show where i
   const inviter = await signUp();
   const invitee = await signUp({ invited: inviter.inviteCode });
   await write((tx) => tx.user.delete({ where: { id: inviter.userId } }));
-  expect(await getInvite(inviter.inviteCode)).toEqual({ ok: false, failure: { name: "invite_unknown" } });
+  expect(await getInvite(inviter.inviteCode, anybody())).toEqual({ ok: false, failure: { name: "invite_unknown" } });
   expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code: inviter.inviteCode, inviter: null } });
   expect(await read.activation.findUnique({ where: { inviteeId: invitee.userId } })).toMatchObject({ inviterId: null });
 });

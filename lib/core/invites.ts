@@ -3,9 +3,11 @@ import { type Reader, read, readPrimary, type Writer, write } from "@/lib/db/dat
 import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone } from "./accounts";
 import type { InviteCode } from "./invite-code";
+import { ACTIVATIONS_OF_USER, INVITE_LOOKUPS_FROM_NETWORK, type LimitFailure, take, waitFor } from "./limits";
 import { type Masked, maskIdentity } from "./masking";
 import type { Phone } from "./phone";
 import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "./policy";
+import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 
 /** An invite code as somebody else may see it. */
@@ -14,33 +16,48 @@ export interface Invite {
   inviter: Masked;
 }
 
-export type ActivateInviteFailure =
+/** Why an invite code can't be activated. */
+export type InviteFailure =
   | { name: "invite_already_activated"; activated: InviteCode }
   | { name: "invite_unknown" }
   | { name: "invite_own" }
   | { name: "invite_circular" };
+export type ActivateInviteFailure = LimitFailure | InviteFailure;
 
-/** Whose invite code it is. Fails with `invite_unknown`. */
-export async function getInvite(code: InviteCode): Promise<Result<Invite, { name: "invite_unknown" }>> {
+/** Whose invite code it is. Fails with `invite_unknown`, and with `budget_spent` for a network that looks at too many. */
+export async function getInvite(
+  code: InviteCode,
+  by: Requester,
+  now = new Date(),
+): Promise<Result<Invite, LimitFailure | { name: "invite_unknown" }>> {
+  const taken = await takeLookup(by, now);
+  if (!taken.ok) return taken;
   const inviter = await findInviter(readPrimary, code);
   return inviter ? succeed(inviteOf(inviter)) : fail({ name: "invite_unknown" });
 }
 
-/** What `activateInvite` would answer now, with nothing changed. */
-export async function previewInvite({
-  userId,
-  code,
-}: {
-  userId: number;
-  code: InviteCode;
-}): Promise<Result<Invite, ActivateInviteFailure>> {
+/** What `activateInvite` would answer now, with nothing activated. It is a lookup, as `getInvite` is. */
+export async function previewInvite(
+  { userId, code }: { userId: number; code: InviteCode },
+  by: Requester,
+  now = new Date(),
+): Promise<Result<Invite, ActivateInviteFailure>> {
+  const taken = await takeLookup(by, now);
+  if (!taken.ok) return taken;
   const checked = await checkInvite(readPrimary, userId, code);
-  return checked.ok ? succeed(inviteOf(checked.value)) : checked;
+  if (!checked.ok) return checked;
+  const retryAfterMs = await waitFor(readPrimary, [{ limit: ACTIVATIONS_OF_USER, subject: String(userId) }], now);
+  return retryAfterMs > 0 ? fail({ name: "budget_spent", retryAfterMs }) : succeed(inviteOf(checked.value));
+}
+
+function takeLookup({ network }: Requester, now: Date): Promise<Result<unknown, LimitFailure>> {
+  return write((tx) => take(tx, [{ limit: INVITE_LOOKUPS_FROM_NETWORK, subject: network }], now));
 }
 
 /**
  * Activates somebody's invite code for good: once per account, never one's own, never in a circle. Null stands for a text
- * that can't be anybody's code, and is unknown.
+ * that can't be anybody's code, and is unknown. Whatever comes of it counts as a try; who has tried too often gets
+ * `budget_spent`.
  */
 export async function activateInvite(
   { userId, code }: { userId: number; code: InviteCode | null },
@@ -48,6 +65,8 @@ export async function activateInvite(
 ): Promise<Result<Invite, ActivateInviteFailure>> {
   const activated = await write(
     async (tx) => {
+      const taken = await take(tx, [{ limit: ACTIVATIONS_OF_USER, subject: String(userId) }], now);
+      if (!taken.ok) return taken;
       const checked = await checkInvite(tx, userId, code);
       if (!checked.ok) return checked;
       const invite = inviteOf(checked.value);
@@ -170,7 +189,7 @@ async function checkInvite(
   db: Reader,
   userId: number,
   code: InviteCode | null,
-): Promise<Result<Inviter, ActivateInviteFailure>> {
+): Promise<Result<Inviter, InviteFailure>> {
   const invitee = await db.user.findUnique({
     where: { id: userId },
     select: { referralCount: true, activation: { select: { code: true } } },

@@ -1,11 +1,23 @@
-import type { Writer } from "@/lib/db/database";
-import { TAKEN_ANSWERS_PER_HOUR, TAKEN_ANSWERS_PER_IP_PER_HOUR } from "./policy";
+import type { Reader, Writer } from "@/lib/db/database";
+import {
+  ACTIVATIONS_PER_USER_PER_HOUR,
+  INVITE_LOOKUPS_PER_IP_PER_HOUR,
+  SENDS_PER_IP_PER_HOUR,
+  SENDS_PER_KNOWN_BROWSER_PER_DAY,
+  SENDS_PER_PHONE_AND_IP_PER_HOUR,
+  SENDS_PER_PHONE_PER_DAY,
+  SENDS_PER_PHONE_PER_HOUR,
+  TAKEN_ANSWERS_PER_HOUR,
+  TAKEN_ANSWERS_PER_IP_PER_HOUR,
+  WRONG_CODES_PER_IP_PER_HOUR,
+} from "./policy";
 import { fail, type Result, succeed } from "./result";
 import { isTimeToSweep } from "./sweeping";
 
 const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
 
-/** How often something may happen to one subject within a window of time, which begins when it is first asked for. */
+/** How often something may happen to one subject within a window of time, which begins when it first happens. */
 interface Limit {
   name: string;
   max: number;
@@ -18,41 +30,79 @@ export interface Budget {
   subject: string;
 }
 
-export const TAKEN_ANSWERS_OF_NETWORK: Limit = {
-  name: "taken answers of a network",
-  max: TAKEN_ANSWERS_PER_IP_PER_HOUR,
-  windowMs: HOUR_MS,
-};
-export const TAKEN_ANSWERS: Limit = { name: "taken answers", max: TAKEN_ANSWERS_PER_HOUR, windowMs: HOUR_MS };
+const hourly = (name: string, max: number): Limit => ({ name, max, windowMs: HOUR_MS });
+const daily = (name: string, max: number): Limit => ({ name, max, windowMs: DAY_MS });
+
+export const TAKEN_ANSWERS_OF_NETWORK = hourly("taken answers of a network", TAKEN_ANSWERS_PER_IP_PER_HOUR);
+export const TAKEN_ANSWERS = hourly("taken answers", TAKEN_ANSWERS_PER_HOUR);
+export const SENDS_TO_RECIPIENT = hourly("sends to", SENDS_PER_PHONE_PER_HOUR);
+export const SENDS_TO_RECIPIENT_A_DAY = daily("sends a day to", SENDS_PER_PHONE_PER_DAY);
+export const SENDS_TO_RECIPIENT_FROM_NETWORK = hourly("sends from a network to", SENDS_PER_PHONE_AND_IP_PER_HOUR);
+export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
+export const SENDS_OF_KNOWN_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
+export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);
+/** Never spent: who takes one holds its row, so that tries at the codes of one recipient go one at a time. */
+export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
+export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);
+export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_LOOKUPS_PER_IP_PER_HOUR);
 
 /** `retryAfterMs` is when the count begins anew. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
 
+/** What was taken, for `giveBack`. */
+export type Taken = readonly { key: string; resetsAt: Date }[];
+
 /**
- * Looks whether something is left of each budget, then asks `costs`, and takes one off each where it does. All in one
- * transaction that holds the counters, so that of any number of parallel ones as many pass as are left, and none is asked
- * after that.
+ * Takes one off each budget, or none where one of them has nothing left. Each takes its row, so that of any number of
+ * parallel takers as many pass as are left; to keep them from waiting for each other in a circle, whatever is asked for
+ * together is asked for in one order everywhere: what is one person's first, what many share last.
  */
-export async function spend(
-  tx: Writer,
-  budgets: Budget[],
-  now: Date,
-  costs: () => Promise<boolean>,
-): Promise<Result<boolean, LimitFailure>> {
-  const keys = budgets.map(keyOf);
-  const isOver = { resetsAt: { lte: now } };
-  await tx.counter.deleteMany({ where: isTimeToSweep("counters") ? isOver : { key: { in: keys }, ...isOver } });
+export async function take(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Result<Taken, LimitFailure>> {
+  if (isTimeToSweep("counters")) await tx.counter.deleteMany({ where: { resetsAt: { lte: now } } });
+  const taken = [];
   for (const { limit, subject } of budgets) {
-    const { count, resetsAt } = await tx.counter.upsert({
-      where: { key: keyOf({ limit, subject }) },
-      create: { key: keyOf({ limit, subject }), count: 0, resetsAt: new Date(now.getTime() + limit.windowMs) },
-      update: { count: { increment: 0 } },
-    });
-    if (count >= limit.max) return fail({ name: "budget_spent", retryAfterMs: resetsAt.getTime() - now.getTime() });
+    const key = keyOf({ limit, subject });
+    const { count, resetsAt } = await countOne(tx, key, new Date(now.getTime() + limit.windowMs), now);
+    taken.push({ key, resetsAt });
+    if (count <= limit.max) continue;
+    await giveBack(tx, taken);
+    return fail({ name: "budget_spent", retryAfterMs: resetsAt.getTime() - now.getTime() });
   }
-  if (!(await costs())) return succeed(false);
-  await tx.counter.updateMany({ where: { key: { in: keys } }, data: { count: { increment: 1 } } });
-  return succeed(true);
+  return succeed(taken);
+}
+
+/** Gives back what was taken, unless its count has begun anew since. */
+export async function giveBack(tx: Writer, taken: Taken): Promise<void> {
+  for (const { key, resetsAt } of taken) {
+    await tx.counter.updateMany({ where: { key, resetsAt, count: { gt: 0 } }, data: { count: { decrement: 1 } } });
+  }
+}
+
+/** How long until something is left of each of these budgets; 0 is now. */
+export async function waitFor(db: Reader, budgets: readonly Budget[], now: Date): Promise<number> {
+  const counters = await db.counter.findMany({ where: { key: { in: budgets.map(keyOf) }, resetsAt: { gt: now } } });
+  const waits = counters.map(({ key, count, resetsAt }) => {
+    const max = budgets.find((budget) => keyOf(budget) === key)?.limit.max ?? 0;
+    return count < max ? 0 : resetsAt.getTime() - now.getTime();
+  });
+  return Math.max(0, ...waits);
+}
+
+/** One upsert that returns the count, in SQL because Prisma's would need a statement more for a count that is over. */
+async function countOne(
+  tx: Writer,
+  key: string,
+  resetsAt: Date,
+  now: Date,
+): Promise<{ count: number; resetsAt: Date }> {
+  const [row] = await tx.$queryRaw<{ count: number; resetsAt: Date }[]>`
+    INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES (${key}, 1, ${resetsAt})
+    ON CONFLICT ("key") DO UPDATE SET
+      "count" = CASE WHEN "Counter"."resetsAt" <= ${now} THEN 1 ELSE "Counter"."count" + 1 END,
+      "resetsAt" = CASE WHEN "Counter"."resetsAt" <= ${now} THEN excluded."resetsAt" ELSE "Counter"."resetsAt" END
+    RETURNING "count", "resetsAt"`;
+  if (!row) throw new Error("an upsert returned no row");
+  return row;
 }
 
 function keyOf({ limit, subject }: Budget): string {

@@ -11,10 +11,11 @@ import {
   PROOF_TTL_MS,
   RESEND_AFTER_MS,
   RESEND_WINDOW_MS,
+  SENDS_PER_PHONE_PER_HOUR,
   TAKEN_ANSWERS_PER_IP_PER_HOUR,
   TRIES_PER_CODE,
 } from "./policy";
-import { freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
+import { anybody, freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
 
 const silent = senderOf(async () => true);
 const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
@@ -23,8 +24,8 @@ const failureOf = (result: { ok: true } | { ok: false; failure: { name: string }
 
 test("the first right code makes an account, the next one opens it", async () => {
   const owner = freshOwner();
-  const first = await verifyCode({ ...owner, code: await receiveCode(owner) });
-  const second = await verifyCode({ ...owner, code: await receiveCode(owner) });
+  const first = await verifyCode({ ...owner, code: await receiveCode(owner) }, anybody());
+  const second = await verifyCode({ ...owner, code: await receiveCode(owner) }, anybody());
   expect(first).toMatchObject({ ok: true, value: { created: true } });
   expect(second).toMatchObject({ ok: true, value: { userId: first.ok && first.value.userId, created: false } });
 });
@@ -32,8 +33,8 @@ test("the first right code makes an account, the next one opens it", async () =>
 test("a code works once", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("none");
-  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("code_expired");
+  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
+  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("code_expired");
 });
 
 test("a code is worth nothing from the moment it expires", async () => {
@@ -41,8 +42,10 @@ test("a code is worth nothing from the moment it expires", async () => {
   const [early, late] = [freshOwner(), freshOwner()];
   const earlyCode = await receiveCode(early, now);
   const lateCode = await receiveCode(late, now);
-  expect(failureOf(await verifyCode({ ...early, code: earlyCode }, { now: after(now, CODE_TTL_MS - 1) }))).toBe("none");
-  expect(failureOf(await verifyCode({ ...late, code: lateCode }, { now: after(now, CODE_TTL_MS) }))).toBe(
+  expect(
+    failureOf(await verifyCode({ ...early, code: earlyCode }, anybody(), { now: after(now, CODE_TTL_MS - 1) })),
+  ).toBe("none");
+  expect(failureOf(await verifyCode({ ...late, code: lateCode }, anybody(), { now: after(now, CODE_TTL_MS) }))).toBe(
     "code_expired",
   );
 });
@@ -51,18 +54,20 @@ test("a wrong code says how many tries are left, and when they are spent the rig
   const owner = freshOwner();
   const code = await receiveCode(owner);
   for (let left = TRIES_PER_CODE - 1; left >= 0; left -= 1) {
-    expect(await verifyCode({ ...owner, code: wrongCode(code) })).toEqual({
+    expect(await verifyCode({ ...owner, code: wrongCode(code) }, anybody())).toEqual({
       ok: false,
       failure: { name: "code_wrong", triesLeft: left },
     });
   }
-  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("code_spent");
+  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("code_spent");
 });
 
 test("any number of parallel guesses gets three tries", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  const guesses = await Promise.all(Array.from({ length: 50 }, () => verifyCode({ ...owner, code: wrongCode(code) })));
+  const guesses = await Promise.all(
+    Array.from({ length: 50 }, () => verifyCode({ ...owner, code: wrongCode(code) }, anybody())),
+  );
   expect(guesses.filter((guess) => failureOf(guess) === "code_wrong")).toHaveLength(TRIES_PER_CODE);
   expect(guesses.filter((guess) => failureOf(guess) === "code_spent")).toHaveLength(50 - TRIES_PER_CODE);
 });
@@ -70,15 +75,17 @@ test("any number of parallel guesses gets three tries", async () => {
 test("of 50 parallel right codes one wins", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  const logins = await Promise.all(Array.from({ length: 50 }, () => verifyCode({ ...owner, code })));
+  const logins = await Promise.all(Array.from({ length: 50 }, () => verifyCode({ ...owner, code }, anybody())));
   expect(logins.filter((login) => login.ok)).toHaveLength(1);
 });
 
 test("two browsers with right codes for a new phone make one account", async () => {
   const phone = freshPhone();
-  const owners = Array.from({ length: 10 }, () => freshOwner(phone));
+  const owners = Array.from({ length: SENDS_PER_PHONE_PER_HOUR }, () => freshOwner(phone));
   const codes = await Promise.all(owners.map((owner) => receiveCode(owner)));
-  const logins = await Promise.all(owners.map((owner, at) => verifyCode({ ...owner, code: codes[at] as OneTimeCode })));
+  const logins = await Promise.all(
+    owners.map((owner, at) => verifyCode({ ...owner, code: codes[at] as OneTimeCode }, anybody())),
+  );
   expect(new Set(logins.map((login) => login.ok && login.value.userId)).size).toBe(1);
   expect(logins.filter((login) => login.ok && login.value.created)).toHaveLength(1);
 });
@@ -87,12 +94,12 @@ test("a code of one browser is nothing to another, which can neither replace nor
   const owner = freshOwner();
   const stranger = freshOwner(owner.phone);
   const code = await receiveCode(owner);
-  expect(failureOf(await verifyCode({ ...stranger, code }))).toBe("code_not_requested");
+  expect(failureOf(await verifyCode({ ...stranger, code }, anybody()))).toBe("code_not_requested");
   const strangersCode = await receiveCode(stranger);
   for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
-    await verifyCode({ ...stranger, code: wrongCode(strangersCode) });
+    await verifyCode({ ...stranger, code: wrongCode(strangersCode) }, anybody());
   }
-  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("none");
+  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
 });
 
 test("a new code replaces the same browser's last one", async () => {
@@ -100,11 +107,15 @@ test("a new code replaces the same browser's last one", async () => {
   const now = new Date();
   const later = after(now, RESEND_AFTER_MS[0] ?? 0);
   let drawn = "1111" as OneTimeCode;
-  await requestCode(phoneLoginCode(owner), { now, sender: silent, draw: () => drawn });
+  await requestCode(phoneLoginCode(owner), anybody(), { now, sender: silent, draw: () => drawn });
   drawn = "2222" as OneTimeCode;
-  await requestCode(phoneLoginCode(owner), { now: later, sender: silent, draw: () => drawn });
-  expect(failureOf(await verifyCode({ ...owner, code: "1111" as OneTimeCode }, { now: later }))).toBe("code_wrong");
-  expect(failureOf(await verifyCode({ ...owner, code: "2222" as OneTimeCode }, { now: later }))).toBe("none");
+  await requestCode(phoneLoginCode(owner), anybody(), { now: later, sender: silent, draw: () => drawn });
+  expect(failureOf(await verifyCode({ ...owner, code: "1111" as OneTimeCode }, anybody(), { now: later }))).toBe(
+    "code_wrong",
+  );
+  expect(failureOf(await verifyCode({ ...owner, code: "2222" as OneTimeCode }, anybody(), { now: later }))).toBe(
+    "none",
+  );
 });
 
 test("the wait before the next code grows, and begins anew after a day", async () => {
@@ -112,46 +123,48 @@ test("the wait before the next code grows, and begins anew after a day", async (
   const start = new Date();
   let now = start;
   for (const wait of [...RESEND_AFTER_MS, RESEND_AFTER_MS.at(-1) ?? 0]) {
-    expect(failureOf(await requestCode(phoneLoginCode(owner), { now, sender: silent }))).toBe("none");
-    expect(await requestCode(phoneLoginCode(owner), { now: after(now, wait - 1), sender: silent })).toEqual({
+    expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { now, sender: silent }))).toBe("none");
+    expect(await requestCode(phoneLoginCode(owner), anybody(), { now: after(now, wait - 1), sender: silent })).toEqual({
       ok: false,
       failure: { name: "resend_too_early", retryAfterMs: 1 },
     });
     now = after(now, wait);
   }
   now = after(start, RESEND_WINDOW_MS);
-  await requestCode(phoneLoginCode(owner), { now, sender: silent });
-  expect(await getCodeStatus(phoneLoginCode(owner), now)).toMatchObject({ resendInMs: RESEND_AFTER_MS[0] });
+  await requestCode(phoneLoginCode(owner), anybody(), { now, sender: silent });
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toMatchObject({ resendInMs: RESEND_AFTER_MS[0] });
 });
 
 test("a right code ends the wait", async () => {
   const owner = freshOwner();
   const now = new Date();
-  await verifyCode({ ...owner, code: await receiveCode(owner, now) }, { now });
-  expect(await getCodeStatus(phoneLoginCode(owner), now)).toMatchObject({ state: "used", resendInMs: 0 });
-  expect(failureOf(await requestCode(phoneLoginCode(owner), { now, sender: silent }))).toBe("none");
+  await verifyCode({ ...owner, code: await receiveCode(owner, now) }, anybody(), { now });
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toMatchObject({ state: "used", resendInMs: 0 });
+  expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { now, sender: silent }))).toBe("none");
 });
 
 test("a request that comes too early leaves the code that was sent as good as it was", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  expect(failureOf(await requestCode(phoneLoginCode(owner), { sender: silent }))).toBe("resend_too_early");
-  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("none");
+  expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { sender: silent }))).toBe("resend_too_early");
+  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
 });
 
 test("a code that no channel accepts leaves everything as it was", async () => {
   const owner = freshOwner();
   const refuse = async () => false;
-  expect(failureOf(await requestCode(phoneLoginCode(owner), { sender: senderOf(refuse) }))).toBe("code_not_sent");
-  expect(await getCodeStatus(phoneLoginCode(owner))).toBeNull();
+  expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { sender: senderOf(refuse) }))).toBe(
+    "code_not_sent",
+  );
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody())).toBeNull();
   const now = new Date();
   const code = await receiveCode(owner, now);
   const later = after(now, RESEND_AFTER_MS[0] ?? 0);
-  expect(failureOf(await requestCode(phoneLoginCode(owner), { now: later, sender: senderOf(refuse) }))).toBe(
+  expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { now: later, sender: senderOf(refuse) }))).toBe(
     "code_not_sent",
   );
-  expect(await getCodeStatus(phoneLoginCode(owner), later)).toMatchObject({ state: "live", resendInMs: 0 });
-  expect(failureOf(await verifyCode({ ...owner, code }, { now: later }))).toBe("none");
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), later)).toMatchObject({ state: "live", resendInMs: 0 });
+  expect(failureOf(await verifyCode({ ...owner, code }, anybody(), { now: later }))).toBe("none");
 });
 
 test("while a new code is on its way the last one is good, and a refused one never is", async () => {
@@ -163,16 +176,20 @@ test("while a new code is on its way the last one is good, and a refused one nev
   const login = await new Promise<Awaited<ReturnType<typeof verifyCode>>>((resolve) => {
     const refuse = async (message: { code: string }) => {
       refused = message.code as OneTimeCode;
-      resolve(await verifyCode({ ...owner, code }, { now: later }));
+      resolve(await verifyCode({ ...owner, code }, anybody(), { now: later }));
       return false;
     };
-    requestCode(phoneLoginCode(owner), { now: later, sender: senderOf(refuse), draw: () => wrongCode(code) });
+    requestCode(phoneLoginCode(owner), anybody(), {
+      now: later,
+      sender: senderOf(refuse),
+      draw: () => wrongCode(code),
+    });
   });
   expect(failureOf(login)).toBe("none");
   for (const stale of [code, refused]) {
-    expect(failureOf(await verifyCode({ ...owner, code: stale }, { now: later }))).toBe("code_expired");
+    expect(failureOf(await verifyCode({ ...owner, code: stale }, anybody(), { now: later }))).toBe("code_expired");
   }
-  expect(await getCodeStatus(phoneLoginCode(owner), later)).toMatchObject({ state: "used", resendInMs: 0 });
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), later)).toMatchObject({ state: "used", resendInMs: 0 });
 });
 
 test("a channel that breaks is an error, and leaves the last code as good as it was", async () => {
@@ -183,27 +200,29 @@ test("a channel that breaks is an error, and leaves the last code as good as it 
   const breakDown = async () => {
     throw new Error("the channel is broken");
   };
-  await expect(requestCode(phoneLoginCode(owner), { now: later, sender: senderOf(breakDown) })).rejects.toThrow(
-    "the channel is broken",
-  );
-  expect(await getCodeStatus(phoneLoginCode(owner), later)).toMatchObject({ state: "live", resendInMs: 0 });
-  expect(failureOf(await verifyCode({ ...owner, code }, { now: later }))).toBe("none");
+  await expect(
+    requestCode(phoneLoginCode(owner), anybody(), { now: later, sender: senderOf(breakDown) }),
+  ).rejects.toThrow("the channel is broken");
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), later)).toMatchObject({ state: "live", resendInMs: 0 });
+  expect(failureOf(await verifyCode({ ...owner, code }, anybody(), { now: later }))).toBe("none");
 });
 
 test("of parallel requests one sends a code", async () => {
   const owner = freshOwner();
   const sent: string[] = [];
   const send = async ({ code }: { code: string }) => sent.push(code) > 0;
-  await Promise.all(Array.from({ length: 10 }, () => requestCode(phoneLoginCode(owner), { sender: senderOf(send) })));
+  await Promise.all(
+    Array.from({ length: 10 }, () => requestCode(phoneLoginCode(owner), anybody(), { sender: senderOf(send) })),
+  );
   expect(sent).toHaveLength(1);
 });
 
 test("the status of a code tells what can be done next", async () => {
   const owner = freshOwner();
   const now = new Date();
-  expect(await getCodeStatus(phoneLoginCode(owner), now)).toBeNull();
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toBeNull();
   const code = await receiveCode(owner, now);
-  expect(await getCodeStatus(phoneLoginCode(owner), now)).toEqual({
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toEqual({
     state: "live",
     digits: 4,
     sentAt: now,
@@ -211,13 +230,15 @@ test("the status of a code tells what can be done next", async () => {
     triesLeft: TRIES_PER_CODE,
     expiresInMs: CODE_TTL_MS,
     resendInMs: RESEND_AFTER_MS[0],
+    tryInMs: 0,
   });
-  expect(await getCodeStatus(phoneLoginCode(owner), after(now, CODE_TTL_MS))).toMatchObject({
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), after(now, CODE_TTL_MS))).toMatchObject({
     state: "expired",
     expiresInMs: 0,
   });
-  for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) await verifyCode({ ...owner, code: wrongCode(code) });
-  expect(await getCodeStatus(phoneLoginCode(owner), now)).toMatchObject({ state: "spent", triesLeft: 0 });
+  for (let tries = 0; tries < TRIES_PER_CODE; tries += 1)
+    await verifyCode({ ...owner, code: wrongCode(code) }, anybody());
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toMatchObject({ state: "spent", triesLeft: 0 });
 });
 
 test("the code itself is not in the database", async () => {
@@ -240,13 +261,13 @@ test("an unknown invitation makes no account, and its answer says nothing of the
   const code = await receiveCode(owner);
   const invite = drawInviteCode();
   const answers = await Promise.all([
-    verifyCode({ ...owner, code, invite }),
-    verifyCode({ ...owner, code: wrongCode(code), invite }),
+    verifyCode({ ...owner, code, invite }, anybody()),
+    verifyCode({ ...owner, code: wrongCode(code), invite }, anybody()),
   ]);
   expect(answers[0]).toEqual({ ok: false, failure: { name: "invite_unknown" } });
   expect(answers[1]).toEqual(answers[0]);
   expect(await read.user.findUnique({ where: { phone: owner.phone } })).toBeNull();
-  expect(failureOf(await verifyCode({ ...owner, code }))).toBe("none");
+  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
 });
 
 test("an account that is there already is left as it is by an invitation", async () => {
@@ -262,12 +283,12 @@ test("a right code leaves a proof, which is good for one login of whoever it was
   const owner = freshOwner();
   const next = freshOwner(owner.phone);
   const code = await receiveCode(owner);
-  expect(failureOf(await proveCode({ ...owner, code, next: next.asker }))).toBe("none");
-  expect(await getCodeStatus(phoneLoginCode(next))).toMatchObject({ state: "proven" });
-  expect(failureOf(await logInByProof(owner))).toBe("code_not_requested");
-  const parallel = await Promise.all(Array.from({ length: 10 }, () => logInByProof(next)));
+  expect(failureOf(await proveCode({ ...owner, code, next: next.asker }, anybody()))).toBe("none");
+  expect(await getCodeStatus(phoneLoginCode(next), anybody())).toMatchObject({ state: "proven" });
+  expect(failureOf(await logInByProof(owner, anybody()))).toBe("code_not_requested");
+  const parallel = await Promise.all(Array.from({ length: 10 }, () => logInByProof(next, anybody())));
   expect(parallel.filter(({ ok }) => ok)).toHaveLength(1);
-  expect(failureOf(await logInByProof(next))).toBe("code_expired");
+  expect(failureOf(await logInByProof(next, anybody()))).toBe("code_expired");
 });
 
 test("a proof is good for five minutes", async () => {
@@ -275,19 +296,19 @@ test("a proof is good for five minutes", async () => {
   const owners = [freshOwner(), freshOwner()];
   for (const owner of owners) {
     const code = await receiveCode(owner, now);
-    await proveCode({ ...owner, code, next: owner.asker }, { now });
+    await proveCode({ ...owner, code, next: owner.asker }, anybody(), { now });
   }
   const [early = freshOwner(), late = freshOwner()] = owners;
-  expect(failureOf(await logInByProof(early, after(now, PROOF_TTL_MS - 1)))).toBe("none");
-  expect(failureOf(await logInByProof(late, after(now, PROOF_TTL_MS)))).toBe("code_expired");
+  expect(failureOf(await logInByProof(early, anybody(), after(now, PROOF_TTL_MS - 1)))).toBe("none");
+  expect(failureOf(await logInByProof(late, anybody(), after(now, PROOF_TTL_MS)))).toBe("code_expired");
 });
 
 test("without a proof the code itself logs in, and without either it is missing", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  expect(failureOf(await logInByProof(owner))).toBe("code_missing");
-  expect(failureOf(await logInByProof({ ...owner, code: wrongCode(code) }))).toBe("code_wrong");
-  expect(failureOf(await logInByProof({ ...owner, code }))).toBe("none");
+  expect(failureOf(await logInByProof(owner, anybody()))).toBe("code_missing");
+  expect(failureOf(await logInByProof({ ...owner, code: wrongCode(code) }, anybody()))).toBe("code_wrong");
+  expect(failureOf(await logInByProof({ ...owner, code }, anybody()))).toBe("none");
 });
 
 test("a registration makes an account, and tells that there is one only to whoever has the code", async () => {
@@ -299,18 +320,18 @@ test("a registration makes an account, and tells that there is one only to whoev
     return true;
   });
   const newcomer = freshOwner();
-  expect(failureOf(await requestRegistrationCode({ ...newcomer, network: "192.0.2.1" }, { sender }))).toBe("none");
+  expect(failureOf(await requestRegistrationCode(newcomer, anybody(), { sender }))).toBe("none");
   // Somebody else was faster.
   await signUp({ phone: newcomer.phone });
-  expect(failureOf(await register({ ...newcomer, code: wrongCode(code), invite: null }))).toBe("code_wrong");
-  expect(failureOf(await register({ ...newcomer, code, invite: null }))).toBe("phone_taken");
-  expect(failureOf(await requestRegistrationCode({ ...owner, network: "192.0.2.1" }, { sender }))).toBe("phone_taken");
+  expect(failureOf(await register({ ...newcomer, code: wrongCode(code), invite: null }, anybody()))).toBe("code_wrong");
+  expect(failureOf(await register({ ...newcomer, code, invite: null }, anybody()))).toBe("phone_taken");
+  expect(failureOf(await requestRegistrationCode(owner, anybody(), { sender }))).toBe("phone_taken");
 });
 
 test("how often somebody learns that a phone is taken has a bound, and then even free ones are not looked for", async () => {
   const { phone } = await signUp();
-  const network = `192.0.2.${freshPhone().slice(-2)} ${crypto.randomUUID()}`;
-  const ask = (asked: typeof phone) => requestRegistrationCode({ ...freshOwner(asked), network }, { sender: silent });
+  const by = anybody();
+  const ask = (asked: typeof phone) => requestRegistrationCode(freshOwner(asked), by, { sender: silent });
   for (let answers = 0; answers < TAKEN_ANSWERS_PER_IP_PER_HOUR; answers += 1) {
     expect(failureOf(await ask(phone))).toBe("phone_taken");
   }
@@ -323,10 +344,9 @@ test("an invite code that is taken is drawn again", async () => {
   const free = drawInviteCode();
   const draws = [taken, taken, free];
   const owner = freshOwner();
-  const login = await verifyCode(
-    { ...owner, code: await receiveCode(owner) },
-    { drawInvite: () => draws.shift() ?? free },
-  );
+  const login = await verifyCode({ ...owner, code: await receiveCode(owner) }, anybody(), {
+    drawInvite: () => draws.shift() ?? free,
+  });
   expect(login.ok && (await getProfile(login.value.userId))?.inviteCode).toBe(free);
 });
 
@@ -341,7 +361,7 @@ test("no two accounts ever have the same invite code, however the dice fall", as
           // The first draw is one of the few, the next ones are anybody's.
           const draws = [few[dice[at] ?? 0] ?? drawInviteCode()];
           const drawInvite = () => draws.pop() ?? drawInviteCode();
-          return verifyCode({ ...owner, code: codes[at] as OneTimeCode }, { drawInvite });
+          return verifyCode({ ...owner, code: codes[at] as OneTimeCode }, anybody(), { drawInvite });
         }),
       );
       const profiles = await Promise.all(logins.map((login) => getProfile(login.ok ? login.value.userId : 0)));

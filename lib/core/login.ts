@@ -5,6 +5,7 @@ import {
   type CheckCodeFailure,
   checkCode,
   getCodeStatus,
+  giveTryBack,
   IS_MAIL_OFFERED,
   type RequestCodeFailure,
   type RightCode,
@@ -17,11 +18,12 @@ import {
 import { retryOnCollision } from "./collisions";
 import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import { findInviter, recordActivation } from "./invites";
-import { type LimitFailure, spend, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK } from "./limits";
+import { findInviter, getInvite, recordActivation } from "./invites";
+import { giveBack, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK, take } from "./limits";
 import type { Asker, CodeOwner, OneTimeCode, Recipient } from "./one-time-code";
 import type { Phone } from "./phone";
 import { PROOF_TTL_MS } from "./policy";
+import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 
 export interface Login {
@@ -69,17 +71,21 @@ export function mailLoginCode({ email, asker }: Pick<MailLogin, "email" | "asker
  */
 export function verifyCode(
   who: PhoneLogin & { code: OneTimeCode; invite?: null },
+  by: Requester,
   options?: Options,
 ): Promise<Result<Login, CheckCodeFailure>>;
 export function verifyCode(
   who: PhoneLogin & { code: OneTimeCode; invite: InviteCode | null },
+  by: Requester,
   options?: Options,
 ): Promise<Result<Login, VerifyCodeFailure>>;
 export async function verifyCode(
   { code, invite = null, phone, asker }: PhoneLogin & { code: OneTimeCode; invite?: InviteCode | null },
+  by: Requester,
   options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure>> {
-  const opened = await openAccount(phoneLoginCode({ phone, asker }), { code, invite, identity: { phone } }, options);
+  const opening = { code, invite, identity: { phone } };
+  const opened = await openAccount(phoneLoginCode({ phone, asker }), opening, by, options);
   return opened.ok ? succeed({ ...opened.value, proven: phone }) : opened;
 }
 
@@ -89,6 +95,7 @@ export async function verifyCode(
  */
 export async function proveCode(
   { code, phone, asker, next }: PhoneLogin & { code: OneTimeCode; next: Asker },
+  by: Requester,
   options: Options = {},
 ): Promise<Result<null, CheckCodeFailure>> {
   const leaveProof = (tx: Writer, right: RightCode, now: Date) =>
@@ -96,6 +103,7 @@ export async function proveCode(
   const opened = await openAccount(
     phoneLoginCode({ phone, asker }),
     { code, invite: null, identity: { phone }, spend: leaveProof },
+    by,
     options,
   );
   return opened.ok ? succeed(null) : opened;
@@ -107,13 +115,14 @@ export async function proveCode(
  */
 export async function logInByProof(
   { phone, asker, code = null }: PhoneLogin & { code?: OneTimeCode | null },
+  by: Requester,
   now = new Date(),
 ): Promise<Result<Login, CheckCodeFailure | { name: "code_missing" }>> {
   const owner = phoneLoginCode({ phone, asker });
   const userId = await write(async (tx) => ((await spendProof(tx, owner, now)) ? findUserId(tx, { phone }) : null));
   if (userId) return succeed({ userId, created: false, proven: phone });
-  if (code) return verifyCode({ phone, asker, code }, { now });
-  const status = await getCodeStatus(owner, now);
+  if (code) return verifyCode({ phone, asker, code }, by, { now });
+  const status = await getCodeStatus(owner, by, now);
   if (!status) return fail({ name: "code_not_requested" });
   return fail({ name: status.state === "live" ? "code_missing" : "code_expired" });
 }
@@ -128,17 +137,24 @@ function registrationCode({ phone, asker }: PhoneLogin): CodeOwner {
  * is looked for.
  */
 export async function requestRegistrationCode(
-  { phone, asker, network }: PhoneLogin & { network: string },
+  { phone, asker }: PhoneLogin,
+  by: Requester,
   options: SendingOptions = {},
-): Promise<Result<SentCode, RequestCodeFailure | LimitFailure | { name: "phone_taken" }>> {
+): Promise<Result<SentCode, RequestCodeFailure | { name: "phone_taken" }>> {
   const { now = new Date() } = options;
   const budgets = [
-    { limit: TAKEN_ANSWERS_OF_NETWORK, subject: network },
+    { limit: TAKEN_ANSWERS_OF_NETWORK, subject: by.network },
     { limit: TAKEN_ANSWERS, subject: "all" },
   ];
-  const isTaken = await write((tx) => spend(tx, budgets, now, async () => (await findUserId(tx, { phone })) !== null));
+  const isTaken = await write(async (tx) => {
+    const taken = await take(tx, budgets, now);
+    if (!taken.ok) return taken;
+    if ((await findUserId(tx, { phone })) !== null) return succeed(true);
+    await giveBack(tx, taken.value);
+    return succeed(false);
+  });
   if (!isTaken.ok) return isTaken;
-  if (!isTaken.value) return requestCode(registrationCode({ phone, asker }), options);
+  if (!isTaken.value) return requestCode(registrationCode({ phone, asker }), by, options);
   return fail({ name: "phone_taken" });
 }
 
@@ -148,9 +164,11 @@ export async function requestRegistrationCode(
  */
 export async function register(
   { code, invite, phone, asker }: PhoneLogin & { code: OneTimeCode; invite: InviteCode | null },
+  by: Requester,
   options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure | { name: "phone_taken" }>> {
-  const opened = await openAccount(registrationCode({ phone, asker }), { code, invite, identity: { phone } }, options);
+  const opening = { code, invite, identity: { phone } };
+  const opened = await openAccount(registrationCode({ phone, asker }), opening, by, options);
   if (!opened.ok) return opened;
   if (!opened.value.created) return fail({ name: "phone_taken" });
   return succeed({ ...opened.value, proven: phone });
@@ -163,12 +181,13 @@ export async function register(
  */
 export async function requestMailCode(
   { email, phone, asker }: MailLogin,
+  by: Requester,
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
   if (!IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
   const known = await findAccount(readPrimary, { email, claimedPhone: phone });
   const isDecoy = known !== null && shownPhone(known) !== phone;
-  return requestCode(mailLoginCode({ email, asker }), { ...options, isDecoy });
+  return requestCode(mailLoginCode({ email, asker }), by, { ...options, isDecoy });
 }
 
 /**
@@ -177,18 +196,21 @@ export async function requestMailCode(
  */
 export function verifyMailCode(
   who: MailLogin & { code: OneTimeCode; invite?: null },
+  by: Requester,
   options?: Options,
 ): Promise<Result<Login, CheckCodeFailure>>;
 export function verifyMailCode(
   who: MailLogin & { code: OneTimeCode; invite: InviteCode | null },
+  by: Requester,
   options?: Options,
 ): Promise<Result<Login, VerifyCodeFailure>>;
 export async function verifyMailCode(
   { code, invite = null, email, phone, asker }: MailLogin & { code: OneTimeCode; invite?: InviteCode | null },
+  by: Requester,
   options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure>> {
   const identity = { email, claimedPhone: phone };
-  const opened = await openAccount(mailLoginCode({ email, asker }), { code, invite, identity }, options);
+  const opened = await openAccount(mailLoginCode({ email, asker }), { code, invite, identity }, by, options);
   return opened.ok ? succeed({ ...opened.value, proven: email }) : opened;
 }
 
@@ -206,23 +228,33 @@ interface Opening<Invite> {
 type Opened<Failure extends { name: string }> = Promise<Result<{ userId: number; created: boolean }, Failure>>;
 
 /** Checks the code, then in one transaction uses it up and finds the account or makes it. */
-async function openAccount(owner: CodeOwner, opening: Opening<null>, options: Options): Opened<CheckCodeFailure>;
+async function openAccount(
+  owner: CodeOwner,
+  opening: Opening<null>,
+  by: Requester,
+  options: Options,
+): Opened<CheckCodeFailure>;
 async function openAccount(
   owner: CodeOwner,
   opening: Opening<InviteCode | null>,
+  by: Requester,
   options: Options,
 ): Opened<VerifyCodeFailure>;
 async function openAccount(
   owner: CodeOwner,
   { identity, code, invite, spend = spendCode }: Opening<InviteCode | null>,
+  by: Requester,
   { now = new Date(), drawInvite = drawInviteCode }: Options,
 ): Opened<VerifyCodeFailure> {
-  if (invite && !(await findInviter(readPrimary, invite))) return fail({ name: "invite_unknown" });
-
-  const right = await checkCode(owner, code, now);
+  if (invite) {
+    const found = await getInvite(invite, by, now);
+    if (!found.ok) return found;
+  }
+  const right = await checkCode(owner, code, by, now);
   if (!right.ok) return right;
 
   const open = async (tx: Writer): Promise<Result<{ userId: number; created: boolean }, VerifyCodeFailure>> => {
+    await giveTryBack(tx, right.value);
     const known = await findAccount(tx, identity);
     // It came to be after the code was sent, with another phone.
     if (known && "email" in identity && shownPhone(known) !== identity.claimedPhone) {

@@ -7,7 +7,7 @@ import { mailLoginCode, requestMailCode, verifyMailCode } from "./login";
 import { Asker, type OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
-import { freshPhone, senderOf, signUp, wrongCode } from "./testing";
+import { anybody, freshPhone, senderOf, signUp, wrongCode } from "./testing";
 
 const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
   result.ok ? "none" : result.failure.name;
@@ -29,14 +29,14 @@ async function askFor(caller: { email: Email; phone: Phone; asker: Asker }): Pro
     received = code;
     return true;
   });
-  const sent = await requestMailCode(caller, { sender });
+  const sent = await requestMailCode(caller, anybody(), { sender });
   expect(failureOf(sent)).toBe("none");
   return received as OneTimeCode | null;
 }
 
 async function signUpByMail(caller = freshCaller()) {
   const code = (await askFor(caller)) as OneTimeCode;
-  const login = await verifyMailCode({ ...caller, code });
+  const login = await verifyMailCode({ ...caller, code }, anybody());
   if (!login.ok) throw new Error(login.failure.name);
   return { ...caller, userId: login.value.userId };
 }
@@ -45,7 +45,7 @@ async function signUpByMail(caller = freshCaller()) {
 async function receiveProofCodes(session: { id: string; userId: number }, now = new Date()) {
   const codes = new Map<string, OneTimeCode>();
   const sender = senderOf(async ({ to, code }) => Boolean(codes.set(to, code as OneTimeCode)));
-  expect(failureOf(await requestPhoneProof(session, { sender, now }))).toBe("none");
+  expect(failureOf(await requestPhoneProof(session, anybody(), { sender, now }))).toBe("none");
   const account = await getProfile(session.userId);
   const [emailCode, phoneCode] = [codes.get(account?.email ?? ""), codes.get(account?.claimedPhone ?? "")];
   if (!emailCode || !phoneCode) throw new Error("a code is missing");
@@ -77,13 +77,13 @@ test("a known mailbox with another phone is sent nothing, and no code is right",
   const { email, userId } = await signUpByMail();
   const stranger = freshCaller({ email });
   expect(await askFor(stranger)).toBeNull();
-  expect(await getCodeStatus(mailLoginCode(stranger))).toMatchObject({ state: "live", digits: 4 });
+  expect(await getCodeStatus(mailLoginCode(stranger), anybody())).toMatchObject({ state: "live", digits: 4 });
   const code = "1234" as OneTimeCode;
   for (let left = TRIES_PER_CODE - 1; left >= 0; left -= 1) {
-    const tried = await verifyMailCode({ ...stranger, code });
+    const tried = await verifyMailCode({ ...stranger, code }, anybody());
     expect(tried).toEqual({ ok: false, failure: { name: "code_wrong", triesLeft: left } });
   }
-  expect(failureOf(await verifyMailCode({ ...stranger, code }))).toBe("code_spent");
+  expect(failureOf(await verifyMailCode({ ...stranger, code }, anybody()))).toBe("code_spent");
   expect(await getProfile(userId)).not.toBeNull();
 });
 
@@ -91,17 +91,17 @@ test("nothing that is sent to a decoy waits less or fails otherwise", async () =
   const { email } = await signUpByMail();
   const stranger = freshCaller({ email });
   const gone = { send: async () => false, pretend: async () => false };
-  expect(failureOf(await requestMailCode(stranger, { sender: gone }))).toBe("code_not_sent");
+  expect(failureOf(await requestMailCode(stranger, anybody(), { sender: gone }))).toBe("code_not_sent");
   await askFor(stranger);
-  expect(failureOf(await requestMailCode(stranger))).toBe("resend_too_early");
+  expect(failureOf(await requestMailCode(stranger, anybody()))).toBe("resend_too_early");
 });
 
 test("of two phones that ask for one new mailbox, the one that was first to log in is the account's", async () => {
   const email = freshEmail();
   const [one, other] = [freshCaller({ email }), freshCaller({ email })];
   const codes = [await askFor(one), await askFor(other)] as OneTimeCode[];
-  expect(failureOf(await verifyMailCode({ ...one, code: codes[0] as OneTimeCode }))).toBe("none");
-  expect(failureOf(await verifyMailCode({ ...other, code: codes[1] as OneTimeCode }))).toBe("code_expired");
+  expect(failureOf(await verifyMailCode({ ...one, code: codes[0] as OneTimeCode }, anybody()))).toBe("none");
+  expect(failureOf(await verifyMailCode({ ...other, code: codes[1] as OneTimeCode }, anybody()))).toBe("code_expired");
 });
 
 test("somebody who came by mail is shown by their mailbox, masked, and has no phone in a list", async () => {
@@ -109,9 +109,9 @@ test("somebody who came by mail is shown by their mailbox, masked, and has no ph
   const profile = await getProfile(inviter.userId);
   const caller = freshCaller();
   const code = (await askFor(caller)) as OneTimeCode;
-  await verifyMailCode({ ...caller, code, invite: profile?.inviteCode ?? null });
+  await verifyMailCode({ ...caller, code, invite: profile?.inviteCode ?? null }, anybody());
   const masked = expect.stringMatching(/^p···@example\.com$/);
-  expect(profile && (await getInvite(profile.inviteCode))).toMatchObject({ value: { inviter: masked } });
+  expect(profile && (await getInvite(profile.inviteCode, anybody()))).toMatchObject({ value: { inviter: masked } });
   expect(await listReferrals(inviter.userId)).toMatchObject({ referrals: [{ phone: null, masked }] });
 });
 
@@ -119,10 +119,10 @@ test("a phone is proven by a code to the mailbox and one to the phone", async ()
   const { userId, phone, email } = await signUpByMail();
   const session = { id: freshAsker(), userId };
   const codes = await receiveProofCodes(session);
-  expect(failureOf(await provePhone(session, codes))).toBe("none");
+  expect(failureOf(await provePhone(session, codes, anybody()))).toBe("none");
   expect(await getProfile(userId)).toMatchObject({ phone, claimedPhone: null, email });
   expect((await signUp({ phone })).userId).toBe(userId);
-  expect(failureOf(await provePhone(session, codes))).toBe("nothing_to_prove");
+  expect(failureOf(await provePhone(session, codes, anybody()))).toBe("nothing_to_prove");
 });
 
 test("neither code alone proves a phone, nor does somebody else's pair", async () => {
@@ -133,9 +133,11 @@ test("neither code alone proves a phone, nor does somebody else's pair", async (
     { emailCode, phoneCode: wrongCode(phoneCode) },
     { emailCode: wrongCode(emailCode), phoneCode },
   ]) {
-    expect(failureOf(await provePhone(session, codes))).toBe("code_refused");
+    expect(failureOf(await provePhone(session, codes, anybody()))).toBe("code_refused");
   }
-  expect(failureOf(await provePhone({ id: freshAsker(), userId }, { emailCode, phoneCode }))).toBe("code_refused");
+  expect(failureOf(await provePhone({ id: freshAsker(), userId }, { emailCode, phoneCode }, anybody()))).toBe(
+    "code_refused",
+  );
   expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: phone });
 });
 
@@ -146,10 +148,10 @@ test("that the phone has an account is told only after the right codes", async (
   const now = new Date();
   const codes = await receiveProofCodes(session, now);
   const wrong = { ...codes, phoneCode: wrongCode(codes.phoneCode) };
-  expect(failureOf(await provePhone(session, wrong))).toBe("code_refused");
-  expect(failureOf(await provePhone(session, codes))).toBe("phone_taken");
+  expect(failureOf(await provePhone(session, wrong, anybody()))).toBe("code_refused");
+  expect(failureOf(await provePhone(session, codes, anybody()))).toBe("phone_taken");
   expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: phone });
-  expect(await getCodeStatus(phoneProofCode(phone, session), now)).toMatchObject({ state: "used" });
+  expect(await getCodeStatus(phoneProofCode(phone, session), anybody(), now)).toMatchObject({ state: "used" });
   const later = new Date(now.getTime() + (RESEND_AFTER_MS[0] ?? 0));
   await receiveProofCodes(session, later);
 });
@@ -158,7 +160,7 @@ test("no code goes to the phone while the mailbox can't be reached", async () =>
   const { userId } = await signUpByMail();
   const asked: string[] = [];
   const sender = senderOf(async ({ to }) => asked.push(to) === 0);
-  const sent = await requestPhoneProof({ id: freshAsker(), userId }, { sender });
+  const sent = await requestPhoneProof({ id: freshAsker(), userId }, anybody(), { sender });
   expect(failureOf(sent)).toBe("code_not_sent");
   expect(asked).toEqual([expect.stringContaining("@")]);
 });
@@ -170,8 +172,8 @@ test("a message says what its code is for", async () => {
     send: async ({ subject }: { subject: string }) => subjects.push(subject) > 0,
     pretend: async () => true,
   };
-  await requestPhoneProof({ id: freshAsker(), userId }, { sender, language: "en" });
-  await requestMailCode(freshCaller(), { sender, language: "en" });
+  await requestPhoneProof({ id: freshAsker(), userId }, anybody(), { sender, language: "en" });
+  await requestMailCode(freshCaller(), anybody(), { sender, language: "en" });
   expect(subjects.map((subject) => subject.replace(/\d+/, ""))).toEqual([
     " is your code to confirm a phone number in Sarafan",
     " is your code to confirm a phone number in Sarafan",

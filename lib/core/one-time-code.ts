@@ -3,7 +3,6 @@ import { z } from "zod";
 import { env } from "@/lib/env";
 import type { Email } from "./email";
 import type { Phone } from "./phone";
-import { CODE_DIGITS } from "./policy";
 
 /** What a code was asked for; a code for one purpose is worth nothing for another. */
 export type Purpose = "login" | "registration" | "phone_proof";
@@ -43,11 +42,11 @@ export type OneTimeCode = z.output<typeof OneTimeCode>;
 const KEY_BYTES = 32;
 const key = Buffer.from(hkdfSync("sha256", env.AUTH_SECRET, "", "sarafan one-time code", KEY_BYTES));
 
-/** A code of `CODE_DIGITS` digits from a CSPRNG, leading zeros and all. */
-export function drawOneTimeCode(): OneTimeCode {
-  return randomInt(10 ** CODE_DIGITS)
+/** A code of that many digits from a CSPRNG, leading zeros and all. */
+export function drawOneTimeCode(digits: number): OneTimeCode {
+  return randomInt(10 ** digits)
     .toString()
-    .padStart(CODE_DIGITS, "0") as OneTimeCode;
+    .padStart(digits, "0") as OneTimeCode;
 }
 
 /** What is stored instead of the code: an HMAC under a key of ours, so that the table alone can't be searched for it. */

@@ -11,10 +11,34 @@ const ResendWaits = z
   .regex(/^\d{1,6}(,\d{1,6})*$/, "must be seconds, separated by commas, such as 60,120,300,600")
   .transform((text) => text.split(",").map(Number));
 
+const WrongCodeSteps = z
+  .string()
+  .regex(/^\d{1,6},\d{1,6}$/, "must be two numbers of wrong codes, such as 5,20")
+  .transform((text) => text.split(",").map(Number))
+  .refine(([first = 0, second = 0]) => first >= 1 && second >= first, "must be two numbers that grow, such as 5,20");
+
+const Probability = z
+  .string()
+  .regex(/^(1|0?\.\d+|0)$/, "must be a number from 0 to 1, such as 0.001")
+  .transform(Number);
+
+const COUNT = { min: 1, max: 1_000_000 };
+
 const settings = readSettings({
   CODE_DIGITS: wholeNumber(4, { min: 4, max: 10 }),
   CODE_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }),
   TRIES_PER_CODE: wholeNumber(3, { min: 1, max: 1000 }),
+  LONGER_CODES_AFTER_WRONG: WrongCodeSteps.prefault("5,20"),
+  ALARM_AFTER_WRONG: wholeNumber(30, COUNT),
+  GUESS_PROBABILITY_PER_DAY_MAX: Probability.prefault("0.001"),
+  SENDS_PER_PHONE_PER_HOUR: wholeNumber(5, COUNT),
+  SENDS_PER_PHONE_PER_DAY: wholeNumber(10, COUNT),
+  SENDS_PER_IP_PER_HOUR: wholeNumber(20, COUNT),
+  SENDS_PER_KNOWN_BROWSER_PER_DAY: wholeNumber(3, { ...COUNT, min: 0 }),
+  WRONG_CODES_PER_IP_PER_HOUR: wholeNumber(30, COUNT),
+  ACTIVATIONS_PER_USER_PER_HOUR: wholeNumber(10, COUNT),
+  INVITE_LOOKUPS_PER_IP_PER_HOUR: wholeNumber(60, COUNT),
+  KNOWN_BROWSER_TTL_S: wholeNumber(365 * DAY_S, { min: 1, max: 400 * DAY_S }),
   RESEND_AFTER_S: ResendWaits.prefault("60,120,300,600"),
   RESEND_WINDOW_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }),
   SESSION_IDLE_S: wholeNumber(7 * DAY_S, { min: 1, max: 365 * DAY_S }),
@@ -32,10 +56,49 @@ const settings = readSettings({
   GROWTH_POINTS_MAX: wholeNumber(120, { min: 2, max: 1000 }),
 });
 
-/** How many digits a one-time code has. */
+/** How many digits a one-time code has to begin with. */
 export const CODE_DIGITS = settings.CODE_DIGITS;
 export const CODE_TTL_MS = settings.CODE_TTL_S * 1000;
 export const TRIES_PER_CODE = settings.TRIES_PER_CODE;
+
+const [firstStep = 0, secondStep = 0] = settings.LONGER_CODES_AFTER_WRONG;
+/** From how many wrong codes to a phone or mailbox within `WRONG_CODES_MS` on its codes have how many digits at least. */
+export const LONGER_CODES: readonly { wrongCodes: number; digits: number }[] = [
+  { wrongCodes: firstStep, digits: 6 },
+  { wrongCodes: secondStep, digits: 8 },
+];
+export const WRONG_CODES_MS = DAY_S * 1000;
+
+/**
+ * When more codes than this, and more than `ALARM_FACTOR` times as many as usual, were typed wrong in the whole system
+ * within `ALARM_MS`, every new code has `ALARM_DIGITS` at least. What is usual is the mean of `ALARM_MEAN_MS`.
+ */
+export const ALARM_AFTER_WRONG = settings.ALARM_AFTER_WRONG;
+export const ALARM_FACTOR = 3;
+export const ALARM_MS = 10 * MINUTE_S * 1000;
+export const ALARM_MEAN_MS = 7 * DAY_S * 1000;
+export const ALARM_DIGITS = 6;
+
+/** How likely it may be that somebody who tries all day opens one given phone; a server that allows more does not start. */
+export const GUESS_PROBABILITY_PER_DAY_MAX = settings.GUESS_PROBABILITY_PER_DAY_MAX;
+
+/** How many codes are sent to one phone, or to one mailbox. */
+export const SENDS_PER_PHONE_PER_HOUR = settings.SENDS_PER_PHONE_PER_HOUR;
+export const SENDS_PER_PHONE_PER_DAY = settings.SENDS_PER_PHONE_PER_DAY;
+/** How many of the hourly ones somebody in one network can use up: so that one alone can't use all. */
+export const SENDS_PER_PHONE_AND_IP_PER_HOUR = Math.ceil(SENDS_PER_PHONE_PER_HOUR / 2);
+/** How many codes somebody in one network has sent, to whomever. */
+export const SENDS_PER_IP_PER_HOUR = settings.SENDS_PER_IP_PER_HOUR;
+/** How many codes a browser gets besides, and without a wait, that has logged in by this phone or mailbox before. */
+export const SENDS_PER_KNOWN_BROWSER_PER_DAY = settings.SENDS_PER_KNOWN_BROWSER_PER_DAY;
+/** How long a browser is known after its last login. */
+export const KNOWN_BROWSER_TTL_MS = settings.KNOWN_BROWSER_TTL_S * 1000;
+export const WRONG_CODES_PER_IP_PER_HOUR = settings.WRONG_CODES_PER_IP_PER_HOUR;
+
+/** How often an account may try to activate an invite code, right or wrong. */
+export const ACTIVATIONS_PER_USER_PER_HOUR = settings.ACTIVATIONS_PER_USER_PER_HOUR;
+/** How often somebody in one network may look an invite code up. */
+export const INVITE_LOOKUPS_PER_IP_PER_HOUR = settings.INVITE_LOOKUPS_PER_IP_PER_HOUR;
 
 /** The wait after the first, second, … code to one phone from one asker; the last one stays. */
 export const RESEND_AFTER_MS: readonly number[] = settings.RESEND_AFTER_S.map((seconds) => seconds * 1000);

@@ -4,6 +4,7 @@ import { drawInviteCode, type InviteCode } from "./invite-code";
 import { phoneLoginCode, verifyCode } from "./login";
 import { Asker, type CodeOwner, type OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
+import type { Requester } from "./requester";
 
 let people = 0;
 
@@ -16,6 +17,14 @@ export function freshPhone(): Phone {
 /** A browser that wants to log in to the phone's account. */
 export function freshOwner(phone = freshPhone()): { phone: Phone; asker: Asker } {
   return { phone, asker: Asker.parse(crypto.randomUUID()) };
+}
+
+let networks = 0;
+
+/** Somebody whom nobody knows, in a network of their own each time. */
+export function anybody(): Requester {
+  networks += 1;
+  return { network: `test network ${networks}`, agent: null, browser: null };
 }
 
 /** A channel that takes as long as `send` does and answers the same; `pretend` answers at once. */
@@ -35,7 +44,7 @@ export async function receiveCodeOf(owner: CodeOwner, now = new Date()): Promise
     received = code;
     return true;
   });
-  const sent = await requestCode(owner, { now, sender });
+  const sent = await requestCode(owner, anybody(), { now, sender });
   if (!sent.ok) throw new Error(sent.failure.name);
   return received as OneTimeCode;
 }
@@ -58,7 +67,7 @@ export async function signUp({
   const owner = freshOwner(phone);
   const code = await receiveCode(owner, now);
   const inviteCode = drawInviteCode();
-  const login = await verifyCode({ ...owner, code, invite: invited }, { now, drawInvite: () => inviteCode });
+  const login = await verifyCode({ ...owner, code, invite: invited }, anybody(), { now, drawInvite: () => inviteCode });
   if (!login.ok) throw new Error(login.failure.name);
   return { userId: login.value.userId, phone, inviteCode };
 }

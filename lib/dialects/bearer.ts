@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { currentRequester } from "@/lib/auth/requesters";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
 import { shownPhone } from "@/lib/core/accounts";
 import { requestCode } from "@/lib/core/challenges";
@@ -19,10 +20,11 @@ import {
   PhoneText,
   SentInviteCode,
 } from "./fields";
-import { RUSSIAN } from "./words";
+import { RUSSIAN, TOO_MANY_REQUESTS } from "./words";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 
+const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
 const WRONG_CODE = refused(400, "Неверный или просроченный код.");
 const INVALID_TOKEN = refused(401, RUSSIAN.failures.token_invalid);
 
@@ -45,10 +47,13 @@ export const authRequestCode = address(dialect, "/api/auth/request_code/", (endp
     answer: { body: z.object({ detail: z.string() }), headers: ["Sarafan-Code-Length"] },
     run: async ({ input: { phone }, request }) => {
       const language = languageOf(request);
-      const sent = await requestCode(phoneLoginCode({ phone, asker: STATELESS }), { language });
+      const sent = await requestCode(phoneLoginCode({ phone, asker: STATELESS }), await currentRequester(), {
+        language,
+      });
       return sent.ok ? reply({ detail: "Код отправлен" }, codeLength(sent.value)) : sent;
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
       code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
     },
@@ -62,13 +67,14 @@ export const authVerifyCode = address(dialect, "/api/auth/verify_code/", (endpoi
     input: { phone: Phone, code: OneTimeCode },
     answer: { body: z.object({ phone_number: PhoneText, invite_code: InviteText, ...Tokens }) },
     run: async ({ input: { phone, code } }) => {
-      const login = await verifyCode({ phone, code, asker: STATELESS });
+      const login = await verifyCode({ phone, code, asker: STATELESS }, await currentRequester());
       if (!login.ok) return login;
       const session = await openClientSession(login.value);
       const { inviteCode } = await ownAccount(session);
       return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) });
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       code_wrong: WRONG_CODE,
       code_not_requested: WRONG_CODE,
       code_expired: WRONG_CODE,
@@ -148,6 +154,7 @@ export const profileActivateInvite = address(dialect, "/api/profile_back/activat
       return activated.ok ? reply({ detail: "Инвайт-код успешно активирован" }) : activated;
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       invite_already_activated: refused(409, "Вы уже активировали инвайт-код."),
       invite_unknown: refused(404, "Инвайт-код не найден."),
       invite_own: refused(400, "Нельзя активировать собственный инвайт-код."),

@@ -11,10 +11,11 @@ import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { address, type Dialect, type EngineFailure, reply } from "./dialect";
 import { codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
-import { RUSSIAN } from "./words";
+import { RUSSIAN, TOO_MANY_REQUESTS } from "./words";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 
+const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
 const NOT_FOUND = refused(400, "Код подтверждения не найден!");
 
 /** Who is not logged in is told so in another shape than everything else. */
@@ -52,6 +53,7 @@ export const enterPhone = address(dialect, "/api/enter_phone/", (endpoint) => ({
       );
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
       code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
     },
@@ -68,12 +70,13 @@ export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
-      const login = await logIn(() => verifyCode({ ...pending, code }));
+      const login = await logIn((by) => verifyCode({ ...pending, code }, by));
       if (!login.ok) return login;
       await finishPendingLogin();
       return reply({ message: "Авторизация прошла успешно!" });
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       code_wrong: refused(401, "Неверный код подтверждения!"),
       code_not_requested: NOT_FOUND,
       code_expired: NOT_FOUND,
@@ -123,6 +126,7 @@ export const profile = address(dialect, "/api/profile/", (endpoint) => ({
       return reply({ message: `Инвайт-код ${activated.value.code} успешно активирован!` });
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       invite_already_activated: refused(409, "Вы уже активировали инвайт-код!"),
       invite_unknown: refused(404, "Пользователь с данным инвайт-кодом не найден!"),
       invite_own: refused(400, "Нельзя активировать собственный инвайт-код!"),

@@ -32,10 +32,11 @@ import {
   PhoneText,
   SentInviteCode,
 } from "./fields";
-import { RUSSIAN } from "./words";
+import { RUSSIAN, TOO_MANY_REQUESTS } from "./words";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 
+const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
 const EXPIRED = refused(400, "Код подтверждения не найден или устарел. Запросите новый.");
 const NOT_FOUND = refused(404, "Не найдено.");
 const NOT_ALLOWED = refused(403, "У вас недостаточно прав для выполнения данного действия.");
@@ -101,7 +102,7 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
       }
       const pending = await readPendingLogin();
       if (pending?.phone !== phone || pending.email !== email) return fail({ name: "code_not_requested" });
-      const login = await logIn(() => verifyMailCode({ phone, email, asker: pending.asker, code }));
+      const login = await logIn((by) => verifyMailCode({ phone, email, asker: pending.asker, code }, by));
       if (!login.ok) return login;
       await finishPendingLogin();
       const { activated_invite_code: _, ...identity } = userOf(await ownAccount(login.value));
@@ -109,6 +110,7 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
     },
     failures: {
       mail_unavailable: refused(404, "Вход по почте не настроен."),
+      budget_spent: BUDGET_SPENT,
       resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
       code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
       code_wrong: refused(401, "Неверный код подтверждения."),
@@ -145,6 +147,7 @@ export const activateInviteCode = address(dialect, "/api/users/profile/activate_
       return activated.ok ? showProfile({ ...call, query: {} }) : activated;
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       invite_already_activated: refused(409, "Вы уже активировали инвайт-код."),
       invite_unknown: refused(404, "Инвайт-код не найден."),
       invite_own: refused(400, "Нельзя активировать собственный инвайт-код."),

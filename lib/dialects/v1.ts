@@ -2,6 +2,7 @@ import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, handOverPendingLogin, newAsker, readPendingPhone } from "@/lib/auth/pending-login";
+import { currentRequester } from "@/lib/auth/requesters";
 import type { Account } from "@/lib/core/accounts";
 import { activateInvite } from "@/lib/core/invites";
 import { logInByProof, proveCode } from "@/lib/core/login";
@@ -21,10 +22,11 @@ import {
   PhoneText,
   SentInviteCode,
 } from "./fields";
-import { FIELD_REQUIRED, RUSSIAN } from "./words";
+import { FIELD_REQUIRED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 
+const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
 const NO_LOGIN = refused(400, "Сначала запросите код подтверждения.");
 const EXPIRED = refused(400, "Код подтверждения больше не действует, запросите новый.");
 const NOT_FOUND = refused(404, "Пользователь не найден.");
@@ -71,6 +73,7 @@ export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
       return sent.ok ? reply({ redirect: "/api/v1/create_user/" }, codeLength(sent.value)) : sent;
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
       code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
     },
@@ -90,12 +93,13 @@ export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) =>
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
       const next = newAsker();
-      const proven = await proveCode({ ...pending, code, next });
+      const proven = await proveCode({ ...pending, code, next }, await currentRequester());
       if (!proven.ok) return proven;
       await handOverPendingLogin(next);
       return reply({ redirect: "/api/v1/auth_user/" });
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       code_wrong: refused(401, "Неверный код подтверждения."),
       code_not_requested: NO_LOGIN,
       code_expired: EXPIRED,
@@ -116,7 +120,7 @@ export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
-      const authenticated = await logIn(() => logInByProof({ ...pending, code: code ?? null }));
+      const authenticated = await logIn((by) => logInByProof({ ...pending, code: code ?? null }, by));
       if (!authenticated.ok) {
         const { failure } = authenticated;
         return failure.name === "code_missing" ? fail({ name: "field_invalid" }) : fail(failure);
@@ -125,6 +129,7 @@ export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
       return reply({ redirect: `/api/v1/user_profile/${pending.phone}/` });
     },
     failures: {
+      budget_spent: BUDGET_SPENT,
       code_wrong: refused(401, "Неверный код подтверждения."),
       code_not_requested: NO_LOGIN,
       field_invalid: { status: 400, body: { verification_code: [FIELD_REQUIRED] } },
@@ -161,6 +166,7 @@ export const userProfile = address(dialect, "/api/v1/user_profile/{phone_number}
     },
     failures: {
       account_unknown: NOT_FOUND,
+      budget_spent: BUDGET_SPENT,
       invite_already_activated: refused(409, "Вы уже активировали инвайт-код."),
       invite_unknown: refused(404, "Инвайт-код не найден."),
       invite_own: refused(400, "Нельзя активировать собственный инвайт-код."),

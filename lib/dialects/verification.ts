@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { maySeeCodes, networkOf } from "@/lib/auth/callers";
+import { maySeeCodes } from "@/lib/auth/callers";
 import { logIn } from "@/lib/auth/nextauth";
+import { currentRequester } from "@/lib/auth/requesters";
 import { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites";
 import { register, requestRegistrationCode } from "@/lib/core/login";
@@ -13,6 +14,7 @@ import { ENGLISH } from "./words";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 
+const BUDGET_SPENT = refused(429, "Too many requests. Try again later.");
 const NOT_RECEIVED = { status: 400, body: { code: ["This phone number did not receive a code"] } };
 const NOT_UNIQUE = { status: 400, body: { phone_number: ["Not unique number"] } };
 const INVALID_INVITE = { status: 400, body: { non_field_errors: ["Invalid invite"] } };
@@ -44,8 +46,8 @@ export const sendCode = address(dialect, "/api/verification_phone/send_code", (e
     },
     run: async ({ input: { phone_number: phone }, request }) => {
       const language = languageOf(request);
-      const network = networkOf(request.headers);
-      const sent = await requestRegistrationCode({ phone, asker: STATELESS, network }, { language });
+      const owner = { phone, asker: STATELESS };
+      const sent = await requestRegistrationCode(owner, await currentRequester(), { language });
       if (!sent.ok) return sent;
       const { revealed } = sent.value;
       const isShown = revealed !== null && maySeeCodes(request.headers);
@@ -53,7 +55,7 @@ export const sendCode = address(dialect, "/api/verification_phone/send_code", (e
     },
     failures: {
       phone_taken: NOT_UNIQUE,
-      budget_spent: refused(429, "Too many requests. Try again later."),
+      budget_spent: BUDGET_SPENT,
       resend_too_early: refused(429, "A code was sent already. A new one can be asked for later."),
       code_not_sent: refused(503, "The code could not be sent. Try again later."),
     },
@@ -70,7 +72,7 @@ export const registration = address(dialect, "/api/verification_phone/{invite_co
     run: async ({ input: { phone_number: phone, code }, params }) => {
       const invite = params.invite_code === "invite_code" ? null : InviteCode.safeParse(params.invite_code).data;
       if (invite === undefined) return fail({ name: "invite_unknown" });
-      const login = await logIn(() => register({ phone, code, invite, asker: STATELESS }));
+      const login = await logIn((by) => register({ phone, code, invite, asker: STATELESS }, by));
       if (!login.ok) return login;
       const { inviteCode } = await ownAccount(login.value);
       const url = absoluteUrl(`/api/verification_phone/profile/${phone}`);
@@ -78,6 +80,7 @@ export const registration = address(dialect, "/api/verification_phone/{invite_co
     },
     failures: {
       phone_taken: NOT_UNIQUE,
+      budget_spent: BUDGET_SPENT,
       code_wrong: { status: 400, body: { code: ["Request a new code"] } },
       code_not_requested: NOT_RECEIVED,
       code_expired: NOT_RECEIVED,
@@ -103,6 +106,7 @@ export const profile = address(dialect, "/api/verification_phone/profile/{phone_
     },
     failures: {
       account_unknown: NOT_FOUND,
+      budget_spent: BUDGET_SPENT,
       invite_already_activated: { status: 400, body: { message: "User already activate invite" } },
       invite_unknown: INVALID_INVITE,
       invite_own: INVALID_INVITE,

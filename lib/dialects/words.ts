@@ -18,6 +18,9 @@ type FieldIssue =
 /** The same in every dialect. */
 export const FIELD_REQUIRED = "This field is required.";
 
+/** What a dialect in Russian says of a budget that is spent. */
+export const TOO_MANY_REQUESTS = "Слишком много запросов. Повторите позже.";
+
 export const RUSSIAN: Words = {
   failures: {
     body_malformed: "Тело запроса не удалось разобрать.",

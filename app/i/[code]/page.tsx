@@ -3,11 +3,13 @@ import Link from "next/link";
 import { notFound, redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { cache } from "react";
+import { Countdown } from "@/components/countdown";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { Ticket, TicketCode } from "@/components/ticket";
 import { currentSession } from "@/lib/auth/nextauth";
+import { currentRequester } from "@/lib/auth/requesters";
 import { getProfile } from "@/lib/core/accounts";
 import { InviteCode } from "@/lib/core/invite-code";
 import { type ActivateInviteFailure, getInvite, type Invite, previewInvite } from "@/lib/core/invites";
@@ -20,13 +22,13 @@ const findInvitation = cache(async (code: InviteCode | null): Promise<Invitation
   if (!code) return { name: "invite_unknown" };
   const session = await currentSession();
   if (!session) {
-    const found = await getInvite(code);
+    const found = await getInvite(code, await currentRequester());
     return found.ok ? { name: "invited", invite: found.value } : found.failure;
   }
   // People look at their own link to check it, whatever else would be a reason to refuse it, too.
   const profile = await getProfile(session.userId);
   if (profile?.inviteCode === code) return { name: "invite_own" };
-  const found = await previewInvite({ userId: session.userId, code });
+  const found = await previewInvite({ userId: session.userId, code }, await currentRequester());
   return found.ok ? { name: "asked", invite: found.value } : found.failure;
 });
 
@@ -37,6 +39,7 @@ const TITLES = {
   invite_own: "ownTitle",
   invite_circular: "circularTitle",
   invite_already_activated: "alreadyTitle",
+  budget_spent: "tooOftenTitle",
 } as const;
 
 /** The code in an address as it came, percent signs and all, or null. */
@@ -68,6 +71,8 @@ export default async function InvitationPage({ params }: PageProps<"/i/[code]">)
       return <Invited invite={invitation.invite} />;
     case "asked":
       return <Asked invite={invitation.invite} />;
+    case "budget_spent":
+      return <TooOften waitMs={invitation.retryAfterMs} />;
     case "invite_unknown":
       return notFound();
     case "invite_own":
@@ -132,6 +137,16 @@ async function InviteTicket({
       <p className="mb-1 font-semibold text-small text-soft">{t("code")}</p>
       <TicketCode code={code} />
     </Ticket>
+  );
+}
+
+async function TooOften({ waitMs }: { waitMs: number }) {
+  const t = await getTranslations("invitation");
+  return (
+    <Sheet>
+      <h1>{t("tooOftenTitle")}</h1>
+      <p className="mt-4">{t.rich("tooOftenLead", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}</p>
+    </Sheet>
   );
 }
 

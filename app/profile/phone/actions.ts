@@ -3,6 +3,7 @@
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
 import { currentSession } from "@/lib/auth/nextauth";
+import { currentRequester } from "@/lib/auth/requesters";
 import { provePhone, requestPhoneProof } from "@/lib/core/accounts";
 import type { CheckCodeFailure } from "@/lib/core/challenges";
 import { OneTimeCode } from "@/lib/core/one-time-code";
@@ -21,8 +22,8 @@ const PAGE = "/profile/phone";
 /** Sends a code to the mailbox and one to the phone. Too early is no error: the page shows how long is left. */
 export async function sendProofCodes(): Promise<void> {
   const session = (await currentSession()) ?? redirect("/login");
-  const sent = await requestPhoneProof(session, { language: await getLocale() });
-  if (sent.ok || sent.failure.name === "resend_too_early") redirect(PAGE, RedirectType.replace);
+  const sent = await requestPhoneProof(session, await currentRequester(), { language: await getLocale() });
+  if (sent.ok || ["resend_too_early", "budget_spent"].includes(sent.failure.name)) redirect(PAGE, RedirectType.replace);
   redirect(sent.failure.name === "nothing_to_prove" ? "/profile" : `${PAGE}?sent=no`, RedirectType.replace);
 }
 
@@ -39,7 +40,11 @@ export async function enterProofCodes(state: ProofFormState, form: FormData): Pr
     };
     return { typed, errors, attempt };
   }
-  const proven = await provePhone(session, { emailCode: emailCode.data, phoneCode: phoneCode.data });
+  const proven = await provePhone(
+    session,
+    { emailCode: emailCode.data, phoneCode: phoneCode.data },
+    await currentRequester(),
+  );
   if (proven.ok) return redirect("/profile?done=proven", RedirectType.replace);
   const { failure } = proven;
   switch (failure.name) {

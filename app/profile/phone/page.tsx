@@ -9,6 +9,7 @@ import { Notice } from "@/components/notice";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { currentSession } from "@/lib/auth/nextauth";
+import { currentRequester } from "@/lib/auth/requesters";
 import { getUnproven, phoneProofCode } from "@/lib/core/accounts";
 import { getCodeStatus } from "@/lib/core/challenges";
 import { formatPhone } from "@/lib/core/phone";
@@ -28,9 +29,10 @@ export default async function ProvePhonePage({ searchParams }: PageProps<"/profi
   const unproven = await getUnproven(session.userId);
   if (!unproven) redirect("/profile");
   const [t, { sent, taken }] = await Promise.all([getTranslations("provePhone"), searchParams]);
+  const by = await currentRequester();
   const statuses = await Promise.all([
-    getCodeStatus(phoneProofCode(unproven.email, session)),
-    getCodeStatus(phoneProofCode(unproven.claimedPhone, session)),
+    getCodeStatus(phoneProofCode(unproven.email, session), by),
+    getCodeStatus(phoneProofCode(unproven.claimedPhone, session), by),
   ]);
   const areSent = statuses.every((status) => status && status.state !== "used");
   const to = {

@@ -1,0 +1,42 @@
+import { cookies, headers } from "next/headers";
+import { z } from "zod";
+import { Email } from "@/lib/core/email";
+import type { Recipient } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
+import type { Requester } from "@/lib/core/requester";
+import { networkOf } from "./callers";
+import { COOKIE_OPTIONS, cookieName } from "./cookies";
+import { seal, unseal } from "./seals";
+
+/** A browser that has logged in, and by what; the newest first. */
+const KnownBrowser = z.object({ id: z.uuid(), recipients: z.array(z.union([Phone, Email])) });
+
+const NAME = cookieName("sarafan-known");
+const SEAL = { purpose: "known browser", schema: KnownBrowser, ttlMs: KNOWN_BROWSER_TTL_MS };
+/** A family shares a browser; a cookie has its bounds. */
+const RECIPIENTS_MAX = 5;
+const AGENT_LENGTH_MAX = 256;
+
+/** Who asks. Cookies beside an `Authorization` header count for nothing. */
+export async function currentRequester(): Promise<Requester> {
+  const asked = await headers();
+  return {
+    network: networkOf(asked),
+    agent: asked.get("user-agent")?.slice(0, AGENT_LENGTH_MAX) || null,
+    browser: asked.has("authorization") ? null : await readKnownBrowser(),
+  };
+}
+
+/** Notes in this browser's cookie that it has logged in by this phone or mailbox. Only in actions and route handlers. */
+export async function rememberBrowser(recipient: Recipient): Promise<void> {
+  const known = (await readKnownBrowser()) ?? { id: crypto.randomUUID(), recipients: [] };
+  const others = known.recipients.filter((other) => other !== recipient);
+  const recipients = [recipient, ...others].slice(0, RECIPIENTS_MAX);
+  const options = { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 };
+  (await cookies()).set(NAME, await seal(SEAL, { id: known.id, recipients }), options);
+}
+
+async function readKnownBrowser() {
+  return unseal(SEAL, (await cookies()).get(NAME)?.value);
+}

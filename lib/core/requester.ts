@@ -1,0 +1,16 @@
+import type { Recipient } from "./one-time-code";
+
+/** Who asks, as limits count it. */
+export interface Requester {
+  /** An IPv4 address, or the first 64 bits of an IPv6 one. */
+  network: string;
+  /** What it calls itself (`User-Agent`), null when it doesn't. */
+  agent: string | null;
+  /** A browser that has logged in here before, by a random name that only its sealed cookie holds. */
+  browser: { id: string; recipients: readonly Recipient[] } | null;
+}
+
+/** Whether it is a browser that has logged in by this very phone or mailbox before. */
+export function isKnownTo({ browser }: Requester, recipient: Recipient): boolean {
+  return browser?.recipients.includes(recipient) ?? false;
+}
