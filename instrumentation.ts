@@ -9,6 +9,7 @@ export async function register(): Promise<void> {
     try {
       // `next start` reads next.config.ts, which checks the settings; the standalone server has it as it was at build.
       await import("@/lib/core/policy");
+      if (process.env.NODE_ENV === "production") (await import("@/lib/core/guessing")).refuseGuessableCodes();
     } catch (error) {
       if (!(error instanceof Error && error.name === "SettingsError")) throw error;
       process.stderr.write(`${error.message}\n`);

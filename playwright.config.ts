@@ -21,7 +21,7 @@ if (TEST_WORKER_INDEX === undefined) {
     CONSOLE_DELAY_MS: "0",
     ADMIN_PHONES: "+79459999999",
     // The tests of a worker share its database, and type wrong codes all the time.
-    ALARM_AFTER_WRONG: "1000",
+    ALARM_AFTER_WRONG: "300",
   });
 }
 

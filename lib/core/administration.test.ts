@@ -16,10 +16,7 @@ import { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
 import { RECENT_LOGIN_MS } from "./policy";
 import { checkSession, openSession } from "./sessions";
-import { anybody, freshPhone, signUp } from "./testing";
-
-const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
-  result.ok ? "none" : result.failure.name;
+import { anybody, failureOf, freshPhone, signUp } from "./testing";
 
 /** Somebody with an account and a session that a code to their phone opened. */
 async function logInAnew(now = new Date()) {

@@ -13,10 +13,7 @@ import {
 } from "./invites";
 import { maskPhone } from "./masking";
 import { ACTIVATIONS_PER_USER_PER_HOUR, GROWTH_POINTS_MAX } from "./policy";
-import { anybody, signUp } from "./testing";
-
-const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
-  result.ok ? "none" : result.failure.name;
+import { anybody, failureOf, signUp } from "./testing";
 
 test("an activation is seen by both, with the inviter's number masked", async () => {
   const [inviter, invitee] = [await signUp(), await signUp()];

@@ -15,12 +15,9 @@ import {
   TAKEN_ANSWERS_PER_IP_PER_HOUR,
   TRIES_PER_CODE,
 } from "./policy";
-import { anybody, freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
+import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
 
 const silent = senderOf(async () => true);
-const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
-const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
-  result.ok ? "none" : result.failure.name;
 
 test("the first right code makes an account, the next one opens it", async () => {
   const owner = freshOwner();

@@ -7,10 +7,8 @@ import { mailLoginCode, requestMailCode, verifyMailCode } from "./login";
 import { Asker, type OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
-import { anybody, freshPhone, senderOf, signUp, wrongCode } from "./testing";
+import { anybody, failureOf, freshPhone, senderOf, signUp, wrongCode } from "./testing";
 
-const failureOf = (result: { ok: true } | { ok: false; failure: { name: string } }) =>
-  result.ok ? "none" : result.failure.name;
 const freshAsker = () => Asker.parse(crypto.randomUUID());
 
 let mailboxes = 0;

@@ -33,20 +33,34 @@ export function senderOf(send: (message: { to: string; code: string }) => Promis
 }
 
 /** Has a code for a login by phone sent and returns it, as the person reads it. Throws when none may be sent yet. */
-export async function receiveCode(owner: { phone: Phone; asker: Asker }, now = new Date()): Promise<OneTimeCode> {
-  return receiveCodeOf(phoneLoginCode(owner), now);
+export async function receiveCode(
+  owner: { phone: Phone; asker: Asker },
+  now = new Date(),
+  by = anybody(),
+): Promise<OneTimeCode> {
+  return receiveCodeOf(phoneLoginCode(owner), now, by);
 }
 
 /** The same for any code. */
-export async function receiveCodeOf(owner: CodeOwner, now = new Date()): Promise<OneTimeCode> {
+export async function receiveCodeOf(owner: CodeOwner, now = new Date(), by = anybody()): Promise<OneTimeCode> {
   let received = "";
   const sender = senderOf(async ({ code }) => {
     received = code;
     return true;
   });
-  const sent = await requestCode(owner, anybody(), { now, sender });
+  const sent = await requestCode(owner, by, { now, sender });
   if (!sent.ok) throw new Error(sent.failure.name);
   return received as OneTimeCode;
+}
+
+/** The name of what went wrong, "none" when nothing did. */
+export function failureOf(result: { ok: true } | { ok: false; failure: { name: string } }): string {
+  return result.ok ? "none" : result.failure.name;
+}
+
+/** A time so many milliseconds later. */
+export function after(date: Date, ms: number): Date {
+  return new Date(date.getTime() + ms);
 }
 
 /** A code of as many digits that is not this one. */

@@ -19,25 +19,15 @@ import {
 } from "./dialect";
 import { SentInviteCode } from "./fields";
 import { collectRequests, exampleOf, type OpenApi } from "./postman";
-import { ENGLISH, FIELD_REQUIRED } from "./words";
+import { CACHED, service } from "./service";
+import { FIELD_REQUIRED } from "./words";
 
 type JsonObject = { [name: string]: Json };
 
 /** Every file beside this one: an API is described as soon as it is there. */
 const modules = import.meta.glob<Record<string, unknown>>(["./*.ts", "!./reference.ts", "!./*.test-d.ts"]);
 
-const dialect: Dialect = {
-  title: "service",
-  description: "What the service says of itself.",
-  words: ENGLISH,
-  error: (detail) => ({ detail }),
-  credentials: "cookie",
-};
-
-/** None of these changes while the server runs. */
-const CACHED = { "Cache-Control": "public, max-age=300" };
-
-export const openapi = address(dialect, "/api/openapi.json", (endpoint) => ({
+export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
   GET: endpoint({
     summary: "This document",
     who: "anybody",
@@ -47,7 +37,7 @@ export const openapi = address(dialect, "/api/openapi.json", (endpoint) => ({
   }),
 }));
 
-export const postman = address(dialect, "/api/postman.json", (endpoint) => ({
+export const postman = address(service, "/api/postman.json", (endpoint) => ({
   GET: endpoint({
     summary: "This document as a Postman collection",
     who: "anybody",
@@ -57,7 +47,7 @@ export const postman = address(dialect, "/api/postman.json", (endpoint) => ({
   }),
 }));
 
-export const keys = address(dialect, "/.well-known/jwks.json", (endpoint) => ({
+export const keys = address(service, "/.well-known/jwks.json", (endpoint) => ({
   GET: endpoint({
     summary: "The public keys that access tokens can be verified with (RFC 7517)",
     who: "anybody",

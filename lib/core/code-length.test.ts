@@ -1,0 +1,169 @@
+import { expect, test } from "playwright/test";
+import { write } from "@/lib/db/database";
+import { getCodeStatus, requestCode } from "./challenges";
+import { digitsAfter } from "./code-length";
+import { Email } from "./email";
+import { mailLoginCode, phoneLoginCode, register, requestRegistrationCode, verifyCode, verifyMailCode } from "./login";
+import type { OneTimeCode, Recipient } from "./one-time-code";
+import {
+  ALARM_AFTER_WRONG,
+  ALARM_FACTOR,
+  ALARM_MEAN_MS,
+  ALARM_MS,
+  LONGER_CODES,
+  TRIES_PER_CODE,
+  WRONG_CODES_MS,
+} from "./policy";
+import {
+  after,
+  anybody,
+  failureOf,
+  freshOwner,
+  freshPhone,
+  receiveCode,
+  receiveCodeOf,
+  senderOf,
+  wrongCode,
+} from "./testing";
+
+const [FIRST_STEP = 0, SECOND_STEP = 0] = LONGER_CODES.map(({ wrongCodes }) => wrongCodes);
+const HOUR_MS = 60 * 60 * 1000;
+
+/** Counts wrong codes for a recipient without anybody's typing them. */
+async function countWrong(recipient: Recipient, count: number, at: Date): Promise<void> {
+  const rows = Array.from({ length: count }, () => ({ recipient, at }));
+  await write((tx) => tx.wrongCode.createMany({ data: rows }));
+}
+
+/** Types wrong codes for a phone, each browser as many as its code allows, until there were that many. */
+async function guessWrong(phone: ReturnType<typeof freshPhone>, count: number, now: Date): Promise<void> {
+  for (let left = count; left > 0; ) {
+    const owner = freshOwner(phone);
+    const code = await receiveCode(owner, now);
+    for (let tries = Math.min(left, TRIES_PER_CODE); tries > 0; tries -= 1) {
+      expect(failureOf(await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now }))).toBe("code_wrong");
+      left -= 1;
+    }
+  }
+}
+
+test("from the fifth wrong code on a phone's codes have six digits, from the twentieth on eight", async () => {
+  expect([0, 4, 5, 19, 20, 1000].map(digitsAfter)).toEqual([4, 4, 6, 6, 8, 8]);
+  const now = new Date();
+  const phone = freshPhone();
+  await guessWrong(phone, FIRST_STEP - 1, now);
+  expect(await receiveCode(freshOwner(phone), after(now, HOUR_MS))).toHaveLength(4);
+  const owner = freshOwner(phone);
+  const code = await receiveCode(owner, after(now, HOUR_MS));
+  await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now: after(now, HOUR_MS) });
+  expect(await receiveCode(freshOwner(phone), after(now, HOUR_MS))).toHaveLength(6);
+  await countWrong(phone, SECOND_STEP - FIRST_STEP, after(now, HOUR_MS));
+  expect(await receiveCode(freshOwner(phone), after(now, HOUR_MS))).toHaveLength(8);
+  expect(await receiveCode(freshOwner(), after(now, HOUR_MS))).toHaveLength(4);
+});
+
+test("a wrong code counts for a day, to the millisecond", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  await countWrong(phone, FIRST_STEP, now);
+  expect(await receiveCode(freshOwner(phone), after(now, WRONG_CODES_MS - 1))).toHaveLength(6);
+  expect(await receiveCode(freshOwner(phone), after(now, WRONG_CODES_MS))).toHaveLength(4);
+});
+
+test("a phone's wrong codes count whatever they were asked for, a mailbox's for itself", async () => {
+  const phone = freshPhone();
+  const email = Email.parse(`${crypto.randomUUID()}@example.com`);
+  const [registrant, mailer] = [freshOwner(phone), freshOwner(phone)];
+  let code = "" as OneTimeCode;
+  const sender = senderOf(async (message) => {
+    code = message.code as OneTimeCode;
+    return true;
+  });
+  await requestRegistrationCode(registrant, anybody(), { sender });
+  for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
+    await register({ ...registrant, code: wrongCode(code), invite: null }, anybody());
+  }
+  const mailed = await receiveCodeOf(mailLoginCode({ ...mailer, email }));
+  for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
+    await verifyMailCode({ ...mailer, email, code: wrongCode(mailed) }, anybody());
+  }
+  expect(await receiveCode(freshOwner(phone))).toHaveLength(4);
+  await guessWrong(phone, FIRST_STEP - TRIES_PER_CODE, new Date());
+  expect(await receiveCode(freshOwner(phone))).toHaveLength(6);
+  expect(await receiveCodeOf(mailLoginCode({ ...freshOwner(phone), email }))).toHaveLength(4);
+});
+
+test("with the step its shorter codes are void, and a longer one needs no wait", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  const owner = freshOwner(phone);
+  const short = await receiveCode(owner, now);
+  await guessWrong(phone, FIRST_STEP, now);
+  expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toMatchObject({
+    state: "outgrown",
+    resendInMs: 0,
+  });
+  expect(failureOf(await verifyCode({ ...owner, code: short }, anybody(), { now }))).toBe("code_expired");
+  const long = await receiveCode(owner, now);
+  expect(long).toHaveLength(6);
+  expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { now }))).toBe("resend_too_early");
+  expect(failureOf(await verifyCode({ ...owner, code: long }, anybody(), { now }))).toBe("none");
+});
+
+test("a right code is no wrong one, and takes none of the wrong ones back", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  await countWrong(phone, FIRST_STEP - 1, now);
+  for (let logins = 0; logins < 3; logins += 1) {
+    const owner = freshOwner(phone);
+    const code = await receiveCode(owner, now);
+    expect(code).toHaveLength(4);
+    expect(failureOf(await verifyCode({ ...owner, code }, anybody(), { now }))).toBe("none");
+  }
+  await countWrong(phone, 1, now);
+  expect(await receiveCode(freshOwner(phone), now)).toHaveLength(6);
+});
+
+test("parallel guesses through many browsers are compared up to the step, and no further", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  await countWrong(phone, 1, now);
+  const owners = Array.from({ length: 4 }, () => freshOwner(phone));
+  const codes = await Promise.all(owners.map((owner) => receiveCode(owner, now)));
+  const guesses = owners.flatMap((owner, at) =>
+    Array.from({ length: TRIES_PER_CODE }, () => ({ ...owner, code: wrongCode(codes[at] as OneTimeCode) })),
+  );
+  const results = await Promise.all(guesses.map((guess) => verifyCode(guess, anybody(), { now })));
+  expect(results.filter((result) => failureOf(result) === "code_wrong")).toHaveLength(FIRST_STEP - 1);
+});
+
+test("while codes are guessed at everywhere, every new one has six digits", async () => {
+  // Years from the other tests, whose wrong codes would count as well.
+  const now = after(new Date(), 1000 * 365 * 24 * HOUR_MS);
+  const owner = freshOwner();
+  const before = await receiveCode(owner, now);
+  await countWrong("+70000000000" as Recipient, ALARM_AFTER_WRONG, now);
+  expect(await receiveCode(freshOwner(), now)).toHaveLength(4);
+  await countWrong("+70000000000" as Recipient, 1, now);
+  expect(await receiveCode(freshOwner(), now)).toHaveLength(6);
+  expect(failureOf(await verifyCode({ ...owner, code: before }, anybody(), { now }))).toBe("none");
+  expect(await receiveCode(freshOwner(), after(now, ALARM_MS - 1))).toHaveLength(6);
+  expect(await receiveCode(freshOwner(), after(now, ALARM_MS))).toHaveLength(4);
+});
+
+test("where so many wrong codes are usual, they are no alarm", async () => {
+  const now = after(new Date(), 2000 * 365 * 24 * HOUR_MS);
+  const recipient = "+70000000001" as Recipient;
+  await countWrong(recipient, 1, after(now, -24 * HOUR_MS));
+  // Doubled until the mean is a little more than a third of what would be an alarm otherwise.
+  for (let count = 1; count * ALARM_FACTOR * ALARM_MS < 1.2 * ALARM_AFTER_WRONG * ALARM_MEAN_MS; count *= 2) {
+    await write(
+      (tx) => tx.$executeRaw`
+        INSERT INTO "WrongCode" ("recipient", "at") SELECT "recipient", "at" FROM "WrongCode" WHERE "recipient" = ${recipient}`,
+    );
+  }
+  await countWrong(recipient, ALARM_AFTER_WRONG + 1, now);
+  expect(await receiveCode(freshOwner(), now)).toHaveLength(4);
+  await countWrong(recipient, 2 * ALARM_AFTER_WRONG, now);
+  expect(await receiveCode(freshOwner(), now)).toHaveLength(6);
+});

@@ -1,0 +1,107 @@
+import fc from "fast-check";
+import { expect, test } from "playwright/test";
+import { SettingsError } from "@/lib/env";
+import { requestCode } from "./challenges";
+import { guessBudget, refuseGuessableCodes } from "./guessing";
+import { phoneLoginCode, verifyCode } from "./login";
+import type { OneTimeCode } from "./one-time-code";
+import { CODE_TTL_MS, SENDS_PER_PHONE_PER_DAY, TRIES_PER_CODE } from "./policy";
+import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, wrongCode } from "./testing";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+test("the budget of a day follows from the settings", () => {
+  const { guesses, probability, accountsPerNetwork, accountsBelowAlarm } = guessBudget();
+  // Three daily windows may touch a day and the five minutes before it that a code lives.
+  const all = 3 * SENDS_PER_PHONE_PER_DAY * TRIES_PER_CODE;
+  expect(guesses).toEqual([
+    { digits: 4, max: 5 },
+    { digits: 6, max: 20 },
+    { digits: 8, max: all },
+  ]);
+  expect(probability).toBeCloseTo(5e-4 + 15e-6 + (all - 20) * 1e-8, 12);
+  expect(accountsPerNetwork).toBeCloseTo(30 * 25 * 1e-4, 12);
+  expect(accountsBelowAlarm).toBeGreaterThan(0);
+  expect(refuseGuessableCodes).not.toThrow(SettingsError);
+});
+
+/** Somebody with as many browsers in as many networks as they like, who never guesses right. */
+class Attacker {
+  readonly phone = freshPhone();
+  /** The guesses that were compared, when, and how long the code was. */
+  readonly guesses: { at: number; digits: number }[] = [];
+  #codes: { owner: ReturnType<typeof freshOwner>; code: OneTimeCode; sentAt: Date }[] = [];
+
+  /** Asks for that many codes at once, each in a browser and a network of its own. */
+  async ask(count: number, now: Date): Promise<void> {
+    await Promise.all(
+      Array.from({ length: count }, async () => {
+        const owner = freshOwner(this.phone);
+        const sender = senderOf(async ({ code }) => {
+          this.#codes.push({ owner, code: code as OneTimeCode, sentAt: now });
+          return true;
+        });
+        await requestCode(phoneLoginCode(owner), anybody(), { now, sender });
+      }),
+    );
+  }
+
+  /** Guesses at that many of the codes that live, at once, at each as often as it allows and once more. */
+  async guess(count: number, now: Date): Promise<void> {
+    this.#codes = this.#codes.filter(({ sentAt }) => after(sentAt, CODE_TTL_MS) > now);
+    await Promise.all(
+      this.#codes.slice(-count).flatMap(({ owner, code }) =>
+        Array.from({ length: TRIES_PER_CODE + 1 }, async () => {
+          const result = await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now });
+          if (failureOf(result) === "code_wrong") this.guesses.push({ at: now.getTime(), digits: code.length });
+        }),
+      ),
+    );
+  }
+
+  /** The most guesses in any 24 hours, at codes of so many digits or fewer. */
+  mostInADay(digits: number): number {
+    const times = this.guesses.filter((guess) => guess.digits <= digits).map(({ at }) => at);
+    return Math.max(0, ...times.map((from) => times.filter((at) => at >= from && at < from + DAY_MS).length));
+  }
+}
+
+function expectWithinBudget(attacker: Attacker): void {
+  for (const { digits, max } of guessBudget().guesses) expect(attacker.mostInADay(digits)).toBeLessThanOrEqual(max);
+}
+
+test("somebody who takes every chance for three days gets five guesses a day at four digits, twenty at six", async () => {
+  const attacker = new Attacker();
+  const start = new Date();
+  for (let ms = 0; ms < 3 * DAY_MS; ms += 45 * MINUTE_MS) {
+    const now = after(start, ms);
+    await attacker.ask(2, now);
+    await attacker.guess(2, now);
+  }
+  expectWithinBudget(attacker);
+  expect(attacker.mostInADay(4)).toBe(5);
+  expect(attacker.mostInADay(6)).toBe(20);
+  expect(attacker.mostInADay(8)).toBeGreaterThan(20);
+});
+
+test("however codes are asked for and guessed at, side by side and one after the other, the budget holds", async () => {
+  const step = fc.record({
+    waitMs: fc.oneof(fc.nat(10 * MINUTE_MS), fc.nat(14 * 60 * MINUTE_MS)),
+    asks: fc.nat(4),
+    guessesAt: fc.nat(4),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 12 }), async (steps) => {
+      const attacker = new Attacker();
+      let now = new Date();
+      for (const { waitMs, asks, guessesAt } of steps) {
+        now = after(now, waitMs);
+        await Promise.all([attacker.ask(asks, now), attacker.guess(guessesAt, now)]);
+        await attacker.guess(guessesAt, now);
+      }
+      expectWithinBudget(attacker);
+    }),
+    { numRuns: 15 },
+  );
+});

@@ -1,0 +1,84 @@
+import { SettingsError } from "@/lib/env";
+import { digitsAfter } from "./code-length";
+import {
+  ALARM_AFTER_WRONG,
+  ALARM_MS,
+  CODE_DIGITS,
+  CODE_TTL_MS,
+  GUESS_PROBABILITY_PER_DAY_MAX,
+  LONGER_CODES,
+  SENDS_PER_IP_PER_HOUR,
+  SENDS_PER_PHONE_PER_DAY,
+  SENDS_PER_PHONE_PER_HOUR,
+  TRIES_PER_CODE,
+  WRONG_CODES_PER_IP_PER_HOUR,
+} from "./policy";
+
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** What the limits leave to somebody who guesses all day. */
+export interface GuessBudget {
+  /**
+   * How many guesses strangers have at one phone or mailbox in any 24 hours, however many they are: at codes of this length
+   * or shorter, the last at any.
+   */
+  guesses: readonly { digits: number; max: number }[];
+  /** The chance that one of those is right. */
+  probability: number;
+  /** How many accounts somebody in one network opens in 24 hours, on an average, who guesses at any number of phones. */
+  accountsPerNetwork: number;
+  /** The same for any number of networks, while they don't wake the alarm; above it new codes are longer. */
+  accountsBelowAlarm: number;
+}
+
+/** The guess budget that follows from the settings; an upper bound, see docs/decisions.md for how it comes about. */
+export function guessBudget(): GuessBudget {
+  const guesses = guessesByLength(TRIES_PER_CODE * sendsInADay());
+  const oddsOfOne = 10 ** -CODE_DIGITS;
+  const networkSends = SENDS_PER_IP_PER_HOUR * windowsWithin(DAY_MS + CODE_TTL_MS, HOUR_MS);
+  const networkTries = WRONG_CODES_PER_IP_PER_HOUR * windowsWithin(DAY_MS, HOUR_MS);
+  return {
+    guesses,
+    probability: guesses.reduce(
+      (sum, { digits, max }, at) => sum + (max - (guesses[at - 1]?.max ?? 0)) * 10 ** -digits,
+      0,
+    ),
+    accountsPerNetwork: Math.min(networkTries, networkSends * TRIES_PER_CODE) * oddsOfOne,
+    accountsBelowAlarm: ALARM_AFTER_WRONG * windowsWithin(DAY_MS, ALARM_MS) * oddsOfOne,
+  };
+}
+
+/** Throws a `SettingsError` with the numbers when the settings leave a guesser more than `GUESS_PROBABILITY_PER_DAY_MAX`. */
+export function refuseGuessableCodes(): void {
+  const { guesses, probability } = guessBudget();
+  if (probability <= GUESS_PROBABILITY_PER_DAY_MAX) return;
+  const counted = guesses.map(({ digits, max }) => `${max} guesses at up to ${digits} digits`).join(", ");
+  throw new SettingsError(
+    `The settings allow strangers ${counted} at one phone a day, which is a chance of ${probability.toPrecision(2)} to get in. GUESS_PROBABILITY_PER_DAY_MAX allows ${GUESS_PROBABILITY_PER_DAY_MAX}: raise CODE_DIGITS, or lower LONGER_CODES_AFTER_WRONG, TRIES_PER_CODE or SENDS_PER_PHONE_PER_DAY.`,
+  );
+}
+
+/** How many codes are good in some 24 hours: those sent then, and those sent before that still live. */
+function sendsInADay(): number {
+  const withinMs = DAY_MS + CODE_TTL_MS;
+  return Math.min(
+    SENDS_PER_PHONE_PER_DAY * windowsWithin(withinMs, DAY_MS),
+    SENDS_PER_PHONE_PER_HOUR * windowsWithin(withinMs, HOUR_MS),
+  );
+}
+
+/** How many windows of a limit, each of which begins when it is first used, touch a time of this length at most. */
+function windowsWithin(lengthMs: number, windowMs: number): number {
+  return Math.ceil(lengthMs / windowMs) + 1;
+}
+
+/**
+ * Below each step of wrong codes there are no longer codes, and wrong codes count for a day: so no day has more guesses at
+ * shorter ones than the step says, whatever the days before it had.
+ */
+function guessesByLength(tries: number): { digits: number; max: number }[] {
+  const ends = [...LONGER_CODES.map(({ wrongCodes }) => wrongCodes), Number.POSITIVE_INFINITY];
+  const guesses = new Map(ends.map((end, at) => [digitsAfter(ends[at - 1] ?? 0), Math.min(end, tries)]));
+  return [...guesses].map(([digits, max]) => ({ digits, max }));
+}

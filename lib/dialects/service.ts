@@ -1,0 +1,101 @@
+import { z } from "zod";
+import { guessBudget } from "@/lib/core/guessing";
+import * as policy from "@/lib/core/policy";
+import { env } from "@/lib/env";
+import { address, type Dialect, reply } from "./dialect";
+import { ENGLISH } from "./words";
+
+/** What the service says of itself. */
+export const service: Dialect = {
+  title: "service",
+  description: "What the service says of itself.",
+  words: ENGLISH,
+  error: (detail) => ({ detail }),
+  credentials: "cookie",
+};
+
+/** None of it changes while the server runs. */
+export const CACHED = { "Cache-Control": "public, max-age=300" };
+
+const Count = z.int();
+const Seconds = z.number();
+const Policy = z.object({
+  codes: z.object({
+    digits: Count,
+    ttl_s: Seconds,
+    tries: Count,
+    resend_after_s: z.array(Seconds),
+    longer: z.array(z.object({ wrong_codes: Count, digits: Count })),
+    wrong_codes_count_for_s: Seconds,
+    alarm: z.object({ wrong_codes: Count, times_usual: z.number(), within_s: Seconds, digits: Count }),
+    revealed: z
+      .boolean()
+      .meta({ description: "Whether this is a demonstration, where anybody can log in as anybody." }),
+  }),
+  budgets: z.object({
+    sends_per_phone_per_hour: Count,
+    sends_per_phone_per_day: Count,
+    sends_per_phone_and_network_per_hour: Count,
+    sends_per_network_per_hour: Count,
+    sends_per_known_browser_per_day: Count,
+    wrong_codes_per_network_per_hour: Count,
+    activations_per_user_per_hour: Count,
+    invite_lookups_per_network_per_hour: Count,
+  }),
+  guessing: z.object({
+    guesses_per_phone_per_day: z
+      .array(z.object({ digits: Count, max: Count }))
+      .meta({ description: "At codes of this many digits or fewer." }),
+    probability_per_phone_per_day: z.number(),
+    probability_per_phone_per_day_max: z.number(),
+    accounts_per_network_per_day: z.number().meta({ description: "Opened by spraying all phones, on an average." }),
+    accounts_per_day_below_alarm: z.number(),
+  }),
+});
+
+export const policyDocument = address(service, "/api/policy", (endpoint) => ({
+  GET: endpoint({
+    summary: "How codes are guarded, and what that leaves to somebody who guesses",
+    who: "anybody",
+    answer: { body: Policy },
+    run: async () => {
+      const { guesses, probability, accountsPerNetwork, accountsBelowAlarm } = guessBudget();
+      const body: z.input<typeof Policy> = {
+        codes: {
+          digits: policy.CODE_DIGITS,
+          ttl_s: policy.CODE_TTL_MS / 1000,
+          tries: policy.TRIES_PER_CODE,
+          resend_after_s: policy.RESEND_AFTER_MS.map((ms) => ms / 1000),
+          longer: policy.LONGER_CODES.map(({ wrongCodes, digits }) => ({ wrong_codes: wrongCodes, digits })),
+          wrong_codes_count_for_s: policy.WRONG_CODES_MS / 1000,
+          alarm: {
+            wrong_codes: policy.ALARM_AFTER_WRONG,
+            times_usual: policy.ALARM_FACTOR,
+            within_s: policy.ALARM_MS / 1000,
+            digits: policy.ALARM_DIGITS,
+          },
+          revealed: env.REVEAL_CODES,
+        },
+        budgets: {
+          sends_per_phone_per_hour: policy.SENDS_PER_PHONE_PER_HOUR,
+          sends_per_phone_per_day: policy.SENDS_PER_PHONE_PER_DAY,
+          sends_per_phone_and_network_per_hour: policy.SENDS_PER_PHONE_AND_IP_PER_HOUR,
+          sends_per_network_per_hour: policy.SENDS_PER_IP_PER_HOUR,
+          sends_per_known_browser_per_day: policy.SENDS_PER_KNOWN_BROWSER_PER_DAY,
+          wrong_codes_per_network_per_hour: policy.WRONG_CODES_PER_IP_PER_HOUR,
+          activations_per_user_per_hour: policy.ACTIVATIONS_PER_USER_PER_HOUR,
+          invite_lookups_per_network_per_hour: policy.INVITE_LOOKUPS_PER_IP_PER_HOUR,
+        },
+        guessing: {
+          guesses_per_phone_per_day: [...guesses],
+          probability_per_phone_per_day: probability,
+          probability_per_phone_per_day_max: policy.GUESS_PROBABILITY_PER_DAY_MAX,
+          accounts_per_network_per_day: accountsPerNetwork,
+          accounts_per_day_below_alarm: accountsBelowAlarm,
+        },
+      };
+      return reply(body, CACHED);
+    },
+    failures: {},
+  }),
+}));
