@@ -5,6 +5,9 @@ import { buildSite } from "./site";
 import { inTurn } from "./turns.mjs";
 
 const env = await readSettings();
+// It wants the settings to be there.
+const { refuseGuessableCodes } = await import("../lib/core/guessing");
+refuseGuessableCodes();
 await inTurn(async () => {
   await generateClient();
   await migrate(env.DATABASE_URL);

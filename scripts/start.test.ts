@@ -56,6 +56,17 @@ test.describe("a start that can't be is refused in one sentence", () => {
     expect(code).toBe(1);
   });
 
+  test("when the settings would let strangers guess", async ({ folder }) => {
+    const settings = { DATABASE_URL: `file:${folder}/sarafan.db`, LONGER_CODES_AFTER_WRONG: "50,100" };
+    const { code, sentences } = await start(settings);
+    expect(sentences).toEqual([
+      expect.stringMatching(
+        /50 guesses at up to 4 digits.*a chance of 0\.0050 .*GUESS_PROBABILITY_PER_DAY_MAX allows 0\.001/,
+      ),
+    ]);
+    expect(code).toBe(1);
+  });
+
   test("when a number is out of bounds", async ({ folder }) => {
     const { code, sentences } = await start({ DATABASE_URL: `file:${folder}/sarafan.db`, CODE_DIGITS: "99" });
     expect(sentences).toEqual([expect.stringContaining("The setting CODE_DIGITS must be")]);

@@ -1,0 +1,157 @@
+import type { APIRequestContext, APIResponse } from "playwright/test";
+import { expect, test } from "../fixtures";
+import { askByMail, bearer, type Coming, freshEmail, logInWithTokens, post, wrong } from "./clients";
+
+/** Sends the request from a network of one's own: as the proxy would say, that the server trusts. */
+const from = (address: string) => ({ "x-forwarded-for": address });
+
+/** That a budget is spent, in the words of whoever says it: 429, and how many seconds to wait. */
+async function expectSpent(coming: Coming, seconds: [min: number, max: number], body: unknown): Promise<void> {
+  const answer = await coming;
+  expect(answer.status()).toBe(429);
+  expect(answer.headers()["sarafan-error"]).toBe("budget_spent");
+  const retryAfter = Number(answer.headers()["retry-after"]);
+  expect(retryAfter).toBeGreaterThan(seconds[0]);
+  expect(retryAfter).toBeLessThanOrEqual(seconds[1]);
+  expect(await answer.json()).toEqual(body);
+}
+
+const HOUR: [number, number] = [3500, 3600];
+const TOO_MANY = "Слишком много запросов. Повторите позже.";
+
+test("a phone's codes are spent in every API alike, each in its own words", async ({
+  newClient,
+  startServer,
+  phone,
+}) => {
+  const { url } = await startServer({ SENDS_PER_PHONE_PER_HOUR: 1, TRUSTED_PROXIES: 1 });
+  const ask = async (path: string, data: unknown) =>
+    (await newClient({ url })).post(path, { data, headers: from("192.0.2.9") });
+  expect((await ask("/api/enter_phone/", { phone })).status()).toBe(200);
+  await expectSpent(ask("/api/v1/login/", { phone_number: phone }), HOUR, { error: TOO_MANY });
+  await expectSpent(ask("/api/enter_phone/", { phone }), HOUR, { error: TOO_MANY });
+  await expectSpent(ask("/api/auth/request_code/", { phone }), HOUR, { detail: TOO_MANY });
+  await expectSpent(ask("/api/verification_phone/send_code", { phone_number: phone }), HOUR, {
+    detail: "Too many requests. Try again later.",
+  });
+  const contact = { phone, email: freshEmail() };
+  const client = await newClient({ url });
+  expect((await askByMail(client, contact)).status()).toBe(200);
+  await expectSpent(askByMail(await newClient({ url }), contact), HOUR, { detail: TOO_MANY });
+});
+
+test("a network's codes are spent whatever it claims to be, and another's are not", async ({
+  newClient,
+  startServer,
+  freshPhone,
+}) => {
+  const { url } = await startServer({ SENDS_PER_IP_PER_HOUR: 2 });
+  const proxied = await startServer({ SENDS_PER_IP_PER_HOUR: 2, TRUSTED_PROXIES: 1 });
+  const client = await newClient({ url });
+  const behindProxy = await newClient({ url: proxied.url });
+  const ask = (who: APIRequestContext, headers: Record<string, string>) =>
+    who.post("/api/auth/request_code/", { data: { phone: freshPhone() }, headers });
+  for (const address of ["192.0.2.1", "192.0.2.2"]) expect((await ask(client, from(address))).status()).toBe(200);
+  for (const headers of [
+    from("192.0.2.3"),
+    from("192.0.2.4, 192.0.2.5"),
+    { "x-real-ip": "192.0.2.6" },
+    { forwarded: "for=192.0.2.7" },
+    { "x-sarafan-address": "192.0.2.8" },
+  ]) {
+    expect((await ask(client, headers)).status(), JSON.stringify(headers)).toBe(429);
+  }
+  // Behind a proxy what it has added last is believed, and what came before is not.
+  for (const forged of ["198.51.100.1", "198.51.100.2"]) {
+    expect((await ask(behindProxy, from(`${forged}, 192.0.2.1`))).status()).toBe(200);
+  }
+  expect((await ask(behindProxy, from("198.51.100.3, 192.0.2.1"))).status()).toBe(429);
+  expect((await ask(behindProxy, from("192.0.2.2"))).status()).toBe(200);
+});
+
+test("an IPv6 network is its first 64 bits, however it is spelt", async ({ newClient, startServer, freshPhone }) => {
+  const { url } = await startServer({ SENDS_PER_IP_PER_HOUR: 2, TRUSTED_PROXIES: 1 });
+  const client = await newClient({ url });
+  const ask = async (address: string) => {
+    const data = { phone: freshPhone() };
+    return (await client.post("/api/auth/request_code/", { data, headers: from(address) })).status();
+  };
+  expect(await ask("2001:db8:0:1::1")).toBe(200);
+  expect(await ask("2001:DB8::1:ffff:ffff:ffff:ffff")).toBe(200);
+  expect(await ask("[2001:db8:0:1:abcd::5]:443")).toBe(429);
+  expect(await ask("2001:db8:0:2::1")).toBe(200);
+  expect(await ask("::ffff:192.0.2.1")).toBe(200);
+  expect(await ask("192.0.2.1")).toBe(200);
+  expect(await ask("::ffff:192.0.2.1")).toBe(429);
+});
+
+test("wrong codes of a network are spent at every door, NextAuth's own among them", async ({
+  newClient,
+  startServer,
+  freshPhone,
+}) => {
+  const server = await startServer({ WRONG_CODES_PER_IP_PER_HOUR: 2 });
+  const client = await newClient({ url: server.url });
+  const phone = freshPhone();
+  await post(client, "/api/auth/request_code/", { phone });
+  const code = await server.codeFor(phone);
+  const verify = (typed: string) => client.post("/api/auth/verify_code/", { data: { phone, code: typed } });
+  for (let tries = 0; tries < 2; tries += 1) expect((await verify(wrong(code))).status()).toBe(400);
+  await expectSpent(verify(code), HOUR, { detail: TOO_MANY });
+
+  const browser = await newClient({ url: server.url });
+  const other = freshPhone();
+  await post(browser, "/api/enter_phone/", { phone: other });
+  const otherCode = await server.codeFor(other);
+  await expectSpent(browser.post("/api/enter_code/", { data: { verification_code: otherCode } }), HOUR, {
+    error: TOO_MANY,
+  });
+  const { csrfToken } = await (await browser.get("/api/auth/csrf")).json();
+  const form = { csrfToken, phone: other, code: otherCode };
+  const callback: APIResponse = await browser.post("/api/auth/callback/credentials", { form });
+  expect(callback.headers().location).toContain("code=budget_spent");
+  expect(callback.headers()["set-cookie"] ?? "").not.toContain("sarafan-session=ey");
+});
+
+test("activations of an account are spent, and registrations with an inviter are lookups", async ({
+  newClient,
+  startServer,
+  freshPhone,
+}) => {
+  const settings = { ACTIVATIONS_PER_USER_PER_HOUR: 1, INVITE_LOOKUPS_PER_IP_PER_HOUR: 1 };
+  const server = await startServer(settings);
+  const { client, inviteCode, access } = await logInWithTokens(newClient, freshPhone(), server);
+  const activate = () =>
+    client.post("/api/profile_back/activate_invite/", { data: { code: "0ABCDE" }, headers: bearer(access) });
+  expect((await activate()).status()).toBe(404);
+  await expectSpent(activate(), HOUR, { detail: TOO_MANY });
+
+  const newcomer = await newClient({ url: server.url });
+  const phone = freshPhone();
+  await post(newcomer, "/api/verification_phone/send_code", { phone_number: phone });
+  const code = await server.codeFor(phone);
+  const register = (typed: string) =>
+    newcomer.post(`/api/verification_phone/${inviteCode}`, { data: { phone_number: phone, code: typed } });
+  expect((await register(wrong(code))).status()).toBe(400);
+  await expectSpent(register(code), HOUR, { detail: "Too many requests. Try again later." });
+});
+
+test("the policy states the settings and what they leave to a guesser", async ({ newClient, startServer }) => {
+  const defaults = {
+    TRIES_PER_CODE: 3,
+    LONGER_CODES_AFTER_WRONG: "5,20",
+    SENDS_PER_PHONE_PER_HOUR: 5,
+    SENDS_PER_PHONE_PER_DAY: 10,
+    GUESS_PROBABILITY_PER_DAY_MAX: 0.001,
+  };
+  const { url } = await startServer(defaults);
+  const policy = await (await (await newClient({ url })).get("/api/policy")).json();
+  expect(policy.codes).toMatchObject({ digits: 4, tries: 3, ttl_s: 300 });
+  expect(policy.budgets).toMatchObject({ sends_per_phone_per_hour: 5, sends_per_phone_and_network_per_hour: 3 });
+  expect(policy.guessing.guesses_per_phone_per_day).toEqual([
+    { digits: 4, max: 5 },
+    { digits: 6, max: 20 },
+    { digits: 8, max: 90 },
+  ]);
+  expect(policy.guessing.probability_per_phone_per_day).toBeCloseTo(5.157e-4, 9);
+});

@@ -1,0 +1,136 @@
+import { expect, type Server, test } from "../fixtures";
+import { askForCode, enterCode, logIn, logOut, readInviteCode, wrongCode } from "./journeys";
+
+/** The settings of the product; those of the tests are more generous. */
+const DEFAULTS = {
+  TRUSTED_PROXIES: 1,
+  RESEND_AFTER_S: "60,120,300,600",
+  TRIES_PER_CODE: 3,
+  LONGER_CODES_AFTER_WRONG: "5,20",
+  SENDS_PER_PHONE_PER_HOUR: 5,
+  SENDS_PER_IP_PER_HOUR: 20,
+  WRONG_CODES_PER_IP_PER_HOUR: 30,
+  INVITE_LOOKUPS_PER_IP_PER_HOUR: 60,
+};
+
+let networks = 0;
+
+/** Strangers, each in a network of their own, have codes sent to the phone and type them wrong as often as they may. */
+async function guess(server: Server, phone: string, codes: number): Promise<void> {
+  for (let sent = 0; sent < codes; sent += 1) {
+    networks += 1;
+    const post = (path: string, data: unknown, cookie = "") =>
+      fetch(server.url + path, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-forwarded-for": `192.0.2.${networks}`, cookie },
+        body: JSON.stringify(data),
+      });
+    const asked = await post("/api/enter_phone/", { phone });
+    expect(asked.status).toBe(200);
+    const cookie = asked.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+    const code = wrongCode(await server.codeFor(phone));
+    for (let tries = 0; tries < DEFAULTS.TRIES_PER_CODE; tries += 1) {
+      await post("/api/enter_code/", { verification_code: code }, cookie);
+    }
+  }
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "with a script" : "without a script", () => {
+    test.use({ javaScriptEnabled });
+
+    test("a code that was guessed at gives way to a longer one, at once, in the same field, and the page says why", async ({
+      page,
+      startServer,
+      phone,
+    }) => {
+      const server = await startServer(DEFAULTS);
+      await page.goto(`${server.url}/login`);
+      await askForCode(page, phone);
+      const short = await server.codeFor(phone);
+      expect(short).toHaveLength(4);
+      await guess(server, phone, 2);
+      await page.reload();
+      await expect(page.getByText("коды теперь длиннее")).toBeVisible();
+      await page.getByRole("button", { name: "Запросить новый код" }).click();
+      await expect(page.getByText("В коде 6 цифр — больше, чем обычно")).toBeVisible();
+      const long = await server.codeFor(phone);
+      expect(long).toHaveLength(6);
+      await enterCode(page, long);
+      await readInviteCode(page);
+    });
+
+    test("a phone that has had its codes gets no more for a while, and the page counts it down", async ({
+      page,
+      startServer,
+      phone,
+    }) => {
+      const server = await startServer(DEFAULTS);
+      await guess(server, phone, DEFAULTS.SENDS_PER_PHONE_PER_HOUR);
+      await page.goto(`${server.url}/login`);
+      await page.getByLabel("Номер телефона").fill(phone);
+      await page.getByRole("button", { name: "Получить код" }).click();
+      await expect(page.getByText(/Слишком много кодов.* (1:00:00|59:5\d)/)).toBeVisible();
+      await expect(page.getByLabel("Номер телефона")).toHaveValue(phone);
+    });
+  });
+}
+
+test("somebody whose network has typed too many wrong codes waits, and sees how long", async ({
+  browser,
+  page,
+  startServer,
+  freshPhone,
+}) => {
+  const server = await startServer({ ...DEFAULTS, WRONG_CODES_PER_IP_PER_HOUR: 3 });
+  const phone = freshPhone();
+  await page.goto(`${server.url}/login`);
+  await askForCode(page, phone);
+  const other = freshPhone();
+  const stranger = await browser.newPage();
+  await stranger.goto(`${server.url}/login`);
+  await askForCode(stranger, other);
+  const wrong = wrongCode(await server.codeFor(other));
+  for (const left of ["осталось 2 попытки", "осталась 1 попытка"]) {
+    await enterCode(stranger, wrong);
+    await expect(stranger.getByText(left)).toBeVisible();
+  }
+  await enterCode(stranger, wrong);
+  await expect(stranger.getByText("Попытки закончились")).toBeVisible();
+  await enterCode(page, await server.codeFor(phone));
+  await expect(page.getByText(/Из вашей сети ввели слишком много неверных кодов.* (1:00:00|59:\d\d)/)).toBeVisible();
+  await expect(page.getByLabel("Код из сообщения")).toBeHidden();
+});
+
+test("a browser that has logged in before gets its code at once, when strangers have used up all others", async ({
+  page,
+  startServer,
+  phone,
+}) => {
+  const server = await startServer(DEFAULTS);
+  await page.goto(`${server.url}/login`);
+  await logIn(page, phone, server.codeFor);
+  await logOut(page);
+  // One of the five has gone to the browser itself.
+  await guess(server, phone, DEFAULTS.SENDS_PER_PHONE_PER_HOUR - 1);
+  await page.goto(`${server.url}/login`);
+  await askForCode(page, phone);
+  const code = await server.codeFor(phone);
+  expect(code).toHaveLength(6);
+  await expect(page.getByRole("button", { name: "Запросить новый код" })).toBeVisible();
+  await enterCode(page, code);
+  await readInviteCode(page);
+});
+
+test("whoever looks at too many invitations waits, and sees how long", async ({ page, startServer }) => {
+  const server = await startServer({ ...DEFAULTS, INVITE_LOOKUPS_PER_IP_PER_HOUR: 2 });
+  for (const code of ["0ABCDE", "1ABCDE"]) {
+    await page.goto(`${server.url}/i/${code}`);
+    await expect(page.getByRole("heading", { name: "Такого кода нет" })).toBeVisible();
+  }
+  await page.goto(`${server.url}/i/2ABCDE`);
+  await expect(page.getByRole("heading", { name: "Слишком много попыток" })).toBeVisible();
+  await expect(page.getByText(/(1:00:00|59:5\d)/)).toBeVisible();
+  const picture = await page.request.get(`${server.url}/i/2ABCDE/opengraph-image`);
+  expect(picture.status()).toBe(404);
+});
