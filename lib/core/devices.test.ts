@@ -1,0 +1,71 @@
+import { expect, test } from "playwright/test";
+import { describeDevice } from "./devices";
+
+const CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0";
+const SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0";
+
+for (const { agent, kind, name, system } of [
+  { agent: `Mozilla/5.0 (Windows NT 10.0; Win64; x64) ${CHROME} Safari/537.36`, ...computer("Chrome", "Windows") },
+  { agent: `Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) ${CHROME} Safari/537.36`, ...computer("Chrome", "Chrome OS") },
+  { agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", ...computer("Firefox", "Linux") },
+  {
+    agent: `Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) ${SAFARI} Safari/605.1.15`,
+    ...computer("Safari", "macOS"),
+  },
+  {
+    agent: `Mozilla/5.0 (Windows NT 10.0) ${CHROME} YaBrowser/24.12 Safari/537.36`,
+    ...computer("Yandex Browser", "Windows"),
+  },
+  {
+    agent: `Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) ${SAFARI} Mobile/15E148 Safari/604.1`,
+    kind: "phone",
+    name: "Safari",
+    system: "iOS",
+  },
+  {
+    agent: `Mozilla/5.0 (Linux; Android 14; SM-S918B) ${CHROME} SamsungBrowser/25.0 Mobile Safari/537.36`,
+    kind: "phone",
+    name: "Samsung Internet",
+    system: "Android",
+  },
+  {
+    agent: `Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X) ${SAFARI} Mobile/15E148 Safari/604.1`,
+    kind: "tablet",
+    name: "Safari",
+    system: "iOS",
+  },
+  { agent: "okhttp/4.12.0", ...application("okhttp/4.12.0") },
+  { agent: "Dart/3.1 (dart:io)", ...application("Dart/3.1") },
+  { agent: "python-requests/2.31.0", ...application("python-requests/2.31.0") },
+  { agent: "Sarafan/2 CFNetwork/1410 Darwin/22.6.0", ...application("Sarafan/2") },
+  { agent: "node", ...application("node") },
+]) {
+  test(`a device is called by its name: ${name} ${system ?? ""} ${kind}`, () => {
+    expect(describeDevice(agent)).toEqual({ kind, name, system });
+  });
+}
+
+for (const agent of [
+  null,
+  "Mozilla/5.0",
+  "<script>alert(1)</script>/1 ",
+  "79991234567/1",
+  "call/79991234567",
+  "anna@example.com",
+  `${"a".repeat(200)}/1`,
+  "a b",
+  "\u0000/1",
+]) {
+  test(`what says nothing of itself, or too much, has no name: ${JSON.stringify(agent)?.slice(0, 40)}`, () => {
+    const { name } = describeDevice(agent);
+    expect([null, "a"]).toContain(name);
+  });
+}
+
+function computer(name: string, system: string) {
+  return { kind: "computer", name, system };
+}
+
+function application(name: string) {
+  return { kind: "application", name, system: null };
+}
