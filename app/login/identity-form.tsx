@@ -1,7 +1,8 @@
 "use client";
 
-import { type ComponentProps, useActionState } from "react";
+import { useActionState } from "react";
 import { Countdown } from "@/components/countdown";
+import { Field } from "@/components/field";
 import { FieldError } from "@/components/field-error";
 import { SubmitButton } from "@/components/submit-button";
 import type { IdentityFormState } from "./actions";
@@ -86,37 +87,5 @@ export function IdentityForm({
         </SubmitButton>
       </div>
     </form>
-  );
-}
-
-function Field({
-  name,
-  label,
-  error,
-  attempt,
-  ...input
-}: { name: string; label: string; error: string | null; attempt: number } & ComponentProps<"input">) {
-  return (
-    <>
-      <label className="mb-2 block font-semibold text-small" htmlFor={name}>
-        {label}
-      </label>
-      <input
-        aria-describedby={error ? `${name}-error` : undefined}
-        aria-invalid={error !== null}
-        className="field h-16 text-field tabular-nums tracking-[0.02em]"
-        enterKeyHint="next"
-        id={name}
-        key={attempt}
-        name={name}
-        required
-        {...input}
-      />
-      {error && (
-        <FieldError id={`${name}-error`} key={`error ${attempt}`}>
-          {error}
-        </FieldError>
-      )}
-    </>
   );
 }

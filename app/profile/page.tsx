@@ -18,6 +18,7 @@ import type { InviteCode } from "@/lib/core/invite-code";
 import { listReferrals, listReferralTimes, ReferralCursor } from "@/lib/core/invites";
 import { formatPhone, type Phone } from "@/lib/core/phone";
 import { env } from "@/lib/env";
+import { NewDevices } from "../account/new-devices";
 import { InviteForm } from "../i/invite-form";
 import { leave } from "./actions";
 
@@ -38,9 +39,7 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
     <>
       <h1 className="sr-only">{t("title")}</h1>
       {query.done === "activated" && profile.activated?.inviter && <Welcome inviter={profile.activated.inviter} />}
-      {query.done === "proven" && profile.phone && (
-        <Done>{t("phoneProven", { phone: formatPhone(profile.phone) })}</Done>
-      )}
+      <NewDevices session={session} />
       {!profile.phone && profile.claimedPhone && <UnprovenPhone phone={profile.claimedPhone} />}
       <InviteTicket code={profile.inviteCode} />
       <div className="mt-12 grid gap-12 md:grid-cols-[1fr_340px]">
@@ -61,6 +60,9 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
         <p className="min-w-0 break-words">
           {t("signedInAs", { identity: profile.phone ? formatPhone(profile.phone) : (profile.email ?? "") })}
         </p>
+        <Link className="link text-ink" href="/account">
+          {t("account")}
+        </Link>
         <form action={leave}>
           <button className="link text-ink" type="submit">
             {t("logOut")}
@@ -94,7 +96,7 @@ async function UnprovenPhone({ phone }: { phone: Phone }) {
     <div className="mb-6">
       <Notice>
         <p>{t("phoneUnproven", { phone: formatPhone(phone) })}</p>
-        <Link className="link" href="/profile/phone">
+        <Link className="link" href="/account/phone">
           {t("provePhone")}
         </Link>
       </Notice>

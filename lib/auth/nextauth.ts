@@ -14,6 +14,7 @@ import { fail, type Result } from "@/lib/core/result";
 import { checkSession, endSession, openSession, type Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
 import { logError } from "@/lib/ops/log";
+import { announceSignIn } from "./announcements";
 import { assertOwnRequest, isForeignRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { readPendingLogin } from "./pending-login";
@@ -67,7 +68,9 @@ const { handlers, signIn, signOut } = NextAuth({
         const prove = proofs.getStore() ?? (() => verifyCredentials(credentials));
         const login = await prove();
         if (!login.ok) throw new LoginRefused(login.failure.name);
-        const session = await openSession(login.value);
+        const by = await currentRequester();
+        const session = await openSession(login.value, by);
+        announceSignIn(session, by);
         await rememberBrowser(login.value.proven);
         return { id: session.id };
       },

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { type Reader, readPrimary, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
-import { ACCOUNT_ROW, type Account, accountOf, holdAccount, removeAccount } from "./accounts";
+import { ACCOUNT_ROW, type Account, accountOf, holdAccount } from "./accounts";
 import { type AuditAction, recordEvent } from "./audit";
 import { retryOnCollision } from "./collisions";
+import { removeAccount } from "./deletion";
 import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import type { Phone } from "./phone";

@@ -1,13 +1,42 @@
+import { z } from "zod";
 import type { Writer } from "@/lib/db/database";
+import { Device } from "./devices";
 
 export type AuditAction =
   | "accounts_listed"
   | "account_read"
   | "account_created"
   | "account_changed"
-  | "account_deleted";
+  | "account_deleted"
+  | "signed_in"
+  | "device_confirmed"
+  | "session_ended"
+  | "sessions_ended"
+  | "phone_changed"
+  | "email_changed"
+  | "invite_activated"
+  | "data_exported";
 
-/** Adds to the record what somebody did, in the transaction that does it. `details` must not say anything of a person. */
+/** What else is known of an event, which must not be anything of a person. */
+export const EventDetails = z.object({
+  /** Which fields were changed. */
+  fields: z.array(z.string()).optional(),
+  /** Which accounts were looked at. */
+  ids: z.array(z.number()).optional(),
+  /** What was used to sign in, or was signed out. */
+  device: Device.optional(),
+  /** Whether the account had not seen it before. */
+  isNew: z.boolean().optional(),
+  /** Whether there was no phone, or mailbox, before this one. */
+  isAdded: z.boolean().optional(),
+  /** How many sessions were ended. */
+  count: z.number().optional(),
+  /** Whether it was ended because somebody used a refresh token that was spent. */
+  isTokenReused: z.boolean().optional(),
+});
+export type EventDetails = z.output<typeof EventDetails>;
+
+/** Adds to the record what somebody did, in the transaction that does it. */
 export async function recordEvent(
   tx: Writer,
   {
@@ -22,9 +51,18 @@ export async function recordEvent(
     actorId: number;
     /** The account it was done to, null when it is no single one. */
     subjectId: number | null;
-    details?: Record<string, string[] | number[]>;
+    details?: EventDetails;
     now: Date;
   },
 ): Promise<void> {
   await tx.auditEvent.create({ data: { at: now, action, actorId, subjectId, details: JSON.stringify(details) } });
+}
+
+/** Adds to the record what somebody did to their own account. */
+export async function recordOwnEvent(
+  tx: Writer,
+  userId: number,
+  event: { action: AuditAction; details?: EventDetails; now: Date },
+): Promise<void> {
+  await recordEvent(tx, { ...event, actorId: userId, subjectId: userId });
 }

@@ -1,8 +1,10 @@
 import { createTranslator } from "use-intl/core";
+import { env } from "@/lib/env";
 import type { CodeMessage } from "@/lib/senders/sender";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
-import type { CodeOwner, OneTimeCode } from "./one-time-code";
+import { composeHtml } from "./message-html";
+import { type CodeOwner, isPhone, type OneTimeCode, type Purpose } from "./one-time-code";
 import { CODE_TTL_MS } from "./policy";
 
 /** A language that we write to people in. */
@@ -12,6 +14,9 @@ export type Language = "ru" | "en";
 const translatorOf = (locale: Language, messages: typeof ru) =>
   createTranslator({ locale, messages, namespace: "codeMessage" });
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
+
+/** What only somebody who is logged in can have asked for: if it wasn't the person, somebody else is. */
+const IN_ACCOUNT: readonly Purpose[] = ["identity_change", "deletion"];
 
 const MINUTE_MS = 60_000;
 
@@ -24,23 +29,17 @@ export function composeCodeMessage(
   const t = TRANSLATORS[language];
   const [subject, lead, validity, warning] = [
     t(`${purpose}.subject`, { code }),
-    t(`${purpose}.lead`),
+    t(`${purpose}.lead`, { kind: isPhone(recipient) ? "phone" : "email" }),
     t("validity", { minutes: Math.ceil(CODE_TTL_MS / MINUTE_MS) }),
-    t("warning"),
+    IN_ACCOUNT.includes(purpose) ? t("warningInAccount", { url: `${env.APP_URL}/account` }) : t("warning"),
   ];
   // Only sentences of ours and digits come in here, so there is nothing to escape.
-  const html = `<!doctype html>
-<html lang="${language}">
-<meta charset="utf-8">
-<meta name="color-scheme" content="light dark">
-<title>${subject}</title>
-<body style="margin:0;padding:32px 20px;font:16px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif">
-<p style="margin:0 0 8px">${lead}</p>
+  const html = composeHtml(
+    { language, subject },
+    `<p style="margin:0 0 8px">${lead}</p>
 <p style="margin:0 0 16px;font-size:40px;font-weight:800;letter-spacing:0.12em">${code}</p>
 <p style="margin:0 0 8px">${validity}</p>
-<p style="margin:0">${warning}</p>
-</body>
-</html>
-`;
+<p style="margin:0">${warning}</p>`,
+  );
   return { to: recipient, code, subject, text: `${lead}\n\n${code}\n\n${validity}\n${warning}\n`, html };
 }

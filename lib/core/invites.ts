@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Reader, read, readPrimary, type Writer, write } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone } from "./accounts";
+import { recordOwnEvent } from "./audit";
 import type { InviteCode } from "./invite-code";
 import { ACTIVATIONS_OF_USER, INVITE_LOOKUPS_FROM_NETWORK, type LimitFailure, take, waitFor } from "./limits";
 import { type Masked, maskIdentity } from "./masking";
@@ -89,6 +90,7 @@ export async function recordActivation(
 ): Promise<void> {
   await tx.activation.create({ data: { inviteeId, inviterId, code, activatedAt: now } });
   await tx.user.update({ where: { id: inviterId }, data: { referralCount: { increment: 1 } } });
+  await recordOwnEvent(tx, inviteeId, { action: "invite_activated", now });
 }
 
 export interface Referral {

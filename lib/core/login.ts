@@ -1,6 +1,7 @@
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { shownPhone } from "./accounts";
+import { recordOwnEvent } from "./audit";
 import {
   type CheckCodeFailure,
   checkCode,
@@ -28,7 +29,7 @@ import { fail, type Result, succeed } from "./result";
 
 export interface Login {
   userId: number;
-  /** Whether this login made the account. */
+  /** Whether this login made the account, at once or by the proof that it began with. */
   created: boolean;
   /** What was proven by it. */
   proven: Recipient;
@@ -119,8 +120,14 @@ export async function logInByProof(
   now = new Date(),
 ): Promise<Result<Login, CheckCodeFailure | { name: "code_missing" }>> {
   const owner = phoneLoginCode({ phone, asker });
-  const userId = await write(async (tx) => ((await spendProof(tx, owner, now)) ? findUserId(tx, { phone }) : null));
-  if (userId) return succeed({ userId, created: false, proven: phone });
+  const account = await write(async (tx) => {
+    if (!(await spendProof(tx, owner, now))) return null;
+    const proof = await tx.oneTimeCode.findUnique({ where: { recipient_purpose_asker: owner } });
+    const known = await findAccount(tx, { phone });
+    // The code made the account if both are of one moment.
+    return known && { userId: known.id, created: known.createdAt.getTime() === proof?.usedAt?.getTime() };
+  });
+  if (account) return succeed({ ...account, proven: phone });
   if (code) return verifyCode({ phone, asker, code }, by, { now });
   const status = await getCodeStatus(owner, by, now);
   if (!status) return fail({ name: "code_not_requested" });
@@ -269,6 +276,7 @@ async function openAccount(
       data: { ...identity, inviteCode: drawInvite(), createdAt: now },
       select: { id: true },
     });
+    await recordOwnEvent(tx, user.id, { action: "account_created", now });
     if (invite && inviter) {
       await recordActivation(tx, { inviteeId: user.id, inviterId: inviter.id, code: invite, now });
     }
@@ -285,5 +293,5 @@ async function findUserId(db: Reader, identity: { phone: Phone }): Promise<numbe
 
 function findAccount(db: Reader, identity: Identity) {
   const where = "phone" in identity ? { phone: identity.phone } : { email: identity.email };
-  return db.user.findUnique({ where, select: { id: true, phone: true, claimedPhone: true } });
+  return db.user.findUnique({ where, select: { id: true, phone: true, claimedPhone: true, createdAt: true } });
 }

@@ -5,11 +5,12 @@ import type { Email } from "./email";
 import type { Phone } from "./phone";
 
 /** What a code was asked for; a code for one purpose is worth nothing for another. */
-export type Purpose = "login" | "registration" | "phone_proof";
+export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion";
 
 /**
- * Who had a code sent: a browser, by a random name that only its sealed cookie holds; a session, by its id; or whoever
- * speaks an API that carries nothing but phone and code, and shares that phone's one stateless code.
+ * Who had a code sent: a browser, or a change of phone or mailbox that it began, by a random name that only its sealed
+ * cookie holds; a session, by its id; or whoever speaks an API that carries nothing but phone and code, and shares that
+ * phone's one stateless code.
  */
 export const Asker = z.uuid().brand<"Asker">();
 export type Asker = z.output<typeof Asker>;

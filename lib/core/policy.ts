@@ -44,6 +44,8 @@ const settings = readSettings({
   SESSION_IDLE_S: wholeNumber(7 * DAY_S, { min: 1, max: 365 * DAY_S }),
   SESSION_TTL_S: wholeNumber(30 * DAY_S, { min: 1, max: 365 * DAY_S }),
   SESSION_SEEN_EVERY_S: wholeNumber(HOUR_S, { min: 1, max: DAY_S }),
+  SESSIONS_LISTED_MAX: wholeNumber(50, { min: 1, max: 1000 }),
+  EVENTS_PER_PAGE: wholeNumber(20, { min: 1, max: 100 }),
   ACCESS_TOKEN_TTL_S: wholeNumber(15 * MINUTE_S, { min: 1, max: DAY_S }),
   REFRESH_GRACE_S: wholeNumber(10, { min: 0, max: MINUTE_S }),
   PROOF_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }),
@@ -118,6 +120,10 @@ export const SESSION_IDLE_MS = settings.SESSION_IDLE_S * 1000;
 export const SESSION_TTL_MS = settings.SESSION_TTL_S * 1000;
 /** When a session was last seen is written at most this often. */
 export const SESSION_SEEN_EVERY_MS = settings.SESSION_SEEN_EVERY_S * 1000;
+/** How many of its other sessions an account is shown, the newest. */
+export const SESSIONS_LISTED_MAX = settings.SESSIONS_LISTED_MAX;
+/** How much of what happened to an account is on a page. */
+export const EVENTS_PER_PAGE = settings.EVENTS_PER_PAGE;
 
 /** How long an access token is good; its session is checked on every request besides. */
 export const ACCESS_TOKEN_TTL_MS = settings.ACCESS_TOKEN_TTL_S * 1000;

@@ -2,7 +2,7 @@ import { expect, test } from "playwright/test";
 import { read } from "@/lib/db/database";
 import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { checkSession, endSession, openClientSession, openSession, refreshSession } from "./sessions";
-import { signUp } from "./testing";
+import { anybody, signUp } from "./testing";
 
 const logInAnew = async () => {
   const { userId, phone } = await signUp();
@@ -13,7 +13,7 @@ const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
 
 test("an open session is its account's until it is ended", async () => {
   const login = await logInAnew();
-  const session = await openSession(login);
+  const session = await openSession(login, anybody());
   expect(await checkSession(session.id)).toEqual(session);
   await endSession(session.id);
   expect(await checkSession(session.id)).toBeNull();
@@ -27,7 +27,7 @@ test("an unknown session is nobody's", async () => {
 test("a session that nobody used for a week is over", async () => {
   const login = await logInAnew();
   const now = new Date();
-  const { id } = await openSession(login, now);
+  const { id } = await openSession(login, anybody(), now);
   expect(await checkSession(id, after(now, SESSION_IDLE_MS - 1))).not.toBeNull();
   expect(await checkSession(id, after(now, 2 * SESSION_IDLE_MS - 2))).not.toBeNull();
   expect(await checkSession(id, after(now, 3 * SESSION_IDLE_MS - 2))).toBeNull();
@@ -36,7 +36,7 @@ test("a session that nobody used for a week is over", async () => {
 test("a session ends after thirty days however much it is used", async () => {
   const login = await logInAnew();
   const now = new Date();
-  const { id } = await openSession(login, now);
+  const { id } = await openSession(login, anybody(), now);
   for (let used = 0; used < SESSION_TTL_MS; used += SESSION_IDLE_MS / 2) {
     expect(await checkSession(id, after(now, used))).not.toBeNull();
   }
@@ -46,7 +46,7 @@ test("a session ends after thirty days however much it is used", async () => {
 test("when a session was last seen is written once an hour at most", async () => {
   const login = await logInAnew();
   const now = new Date();
-  const { id } = await openSession(login, now);
+  const { id } = await openSession(login, anybody(), now);
   const seenAt = async () => (await read.session.findUniqueOrThrow({ where: { id } })).seenAt;
   await checkSession(id, after(now, SESSION_SEEN_EVERY_MS - 1));
   expect(await seenAt()).toEqual(now);
@@ -57,7 +57,7 @@ test("when a session was last seen is written once an hour at most", async () =>
 test("a client's session outlives a week unused, and ends after thirty days all the same", async () => {
   const login = await logInAnew();
   const now = new Date();
-  const { id } = await openClientSession(login, now);
+  const { id } = await openClientSession(login, anybody(), now);
   expect(await checkSession(id, after(now, SESSION_TTL_MS - 1))).not.toBeNull();
   expect(await checkSession(id, after(now, SESSION_TTL_MS))).toBeNull();
   expect(await refreshSession({ id, generation: 0 }, after(now, SESSION_TTL_MS))).toMatchObject({ ok: false });
@@ -66,7 +66,7 @@ test("a client's session outlives a week unused, and ends after thirty days all 
 test("a refresh token is exchanged once, and its lost answer repeated for a few seconds", async () => {
   const login = await logInAnew();
   const now = new Date();
-  const { id } = await openClientSession(login, now);
+  const { id } = await openClientSession(login, anybody(), now);
   const first = await refreshSession({ id, generation: 0 }, after(now, 1000));
   expect(first).toMatchObject({ ok: true, value: { id, generation: 1, refreshedAt: after(now, 1000) } });
   expect(await refreshSession({ id, generation: 0 }, after(now, 1000 + REFRESH_GRACE_MS - 1))).toEqual(first);
@@ -74,7 +74,7 @@ test("a refresh token is exchanged once, and its lost answer repeated for a few 
 });
 
 test("of parallel exchanges all get the same successor", async () => {
-  const { id } = await openClientSession(await logInAnew());
+  const { id } = await openClientSession(await logInAnew(), anybody());
   const refreshed = await Promise.all(Array.from({ length: 10 }, () => refreshSession({ id, generation: 0 })));
   expect(new Set(refreshed.map((one) => one.ok && one.value.generation))).toEqual(new Set([1]));
   expect(new Set(refreshed.map((one) => one.ok && one.value.refreshedAt.getTime())).size).toBe(1);
@@ -88,7 +88,7 @@ for (const { what, generations, lateMs } of [
   test(`a refresh token that nobody should have ends the session: ${what}`, async () => {
     const login = await logInAnew();
     const now = new Date();
-    const { id } = await openClientSession(login, now);
+    const { id } = await openClientSession(login, anybody(), now);
     const answers = [];
     for (const [at, generation] of generations.entries()) {
       answers.push(await refreshSession({ id, generation }, at === generations.length - 1 ? after(now, lateMs) : now));
@@ -100,7 +100,7 @@ for (const { what, generations, lateMs } of [
 }
 
 test("a browser's session has no refresh token, and none that was made up ends it", async () => {
-  const { id } = await openSession(await logInAnew());
+  const { id } = await openSession(await logInAnew(), anybody());
   expect(await refreshSession({ id, generation: 0 })).toMatchObject({ ok: false });
   expect(await checkSession(id)).not.toBeNull();
 });

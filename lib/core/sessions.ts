@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { readPrimary, write } from "@/lib/db/database";
+import { readPrimary, type Writer, write } from "@/lib/db/database";
 import { AccountGone, holdAccount } from "./accounts";
+import { recordOwnEvent } from "./audit";
+import { describeDevice } from "./devices";
 import type { Login } from "./login";
 import { isPhone } from "./one-time-code";
 import type { Phone } from "./phone";
 import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
+import { isKnownTo, type Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { isTimeToSweep } from "./sweeping";
 
@@ -16,6 +19,8 @@ export interface Session {
   createdAt: Date;
   /** When it ends, however much it is used. */
   expiresAt: Date;
+  /** Whether it is of a device that the account hadn't seen before, and nobody has said yet that it is theirs. */
+  isNew: boolean;
 }
 
 /** A client application's session, and which of its refresh tokens is the one in use. */
@@ -26,18 +31,24 @@ export interface ClientSession extends Session {
   refreshedAt: Date;
 }
 
-/** Who logged in, and by what. */
-type Opening = Pick<Login, "userId" | "proven">;
+/** Who logged in, by what, and whether that made the account. */
+type Opening = Pick<Login, "userId" | "proven"> & Partial<Pick<Login, "created">>;
 
-/** Opens a browser's session for whoever logged in. Sessions that are over are swept away now and then. */
-export function openSession(login: Opening, now = new Date()): Promise<Session> {
-  return insertSession(login, { generation: null, refreshedAt: null }, now);
+/**
+ * Opens a browser's session for whoever logged in. It is new to the account unless this very browser has logged in by this
+ * phone or mailbox before. Sessions that are over are swept away now and then.
+ */
+export function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
+  return insertSession(login, by, { generation: null, refreshedAt: null }, now);
 }
 
-/** Opens a client application's session, whose refresh token is of generation 0. */
-export async function openClientSession(login: Opening, now = new Date()): Promise<ClientSession> {
+/**
+ * Opens a client application's session, whose refresh token is of generation 0. It is new to the account unless an
+ * application that calls itself the same is logged in already.
+ */
+export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
   const kept = { generation: 0, refreshedAt: now };
-  return { ...(await insertSession(login, kept, now)), ...kept };
+  return { ...(await insertSession(login, by, kept, now)), ...kept };
 }
 
 /**
@@ -47,7 +58,7 @@ export async function openClientSession(login: Opening, now = new Date()): Promi
 export async function checkSession(id: string, now = new Date()): Promise<Session | null> {
   // In SQL, because Prisma takes twice as long, and this is asked on every request.
   const [row] = await readPrimary.$queryRaw<SessionRow[]>`
-    SELECT "id", "userId", "provenPhone", "createdAt", "seenAt", "expiresAt", "generation"
+    SELECT "id", "userId", "provenPhone", "createdAt", "seenAt", "expiresAt", "generation", "isNew"
     FROM "Session" WHERE "id" = ${id}`;
   if (!row || row.expiresAt <= now) return null;
   const idleMs = now.getTime() - row.seenAt.getTime();
@@ -81,18 +92,33 @@ export async function refreshSession(
     if (count > 0 || isRepeated) {
       return succeed({ ...sessionOf(row), generation: row.generation, refreshedAt: row.refreshedAt });
     }
-    await tx.session.deleteMany({ where: { id } });
+    await removeSession(tx, { id }, now, { isTokenReused: true });
     return fail({ name: "token_invalid" });
   });
 }
 
 /** Ends the session at once; one that is not there is ended already. */
-export async function endSession(id: string): Promise<void> {
-  await write((tx) => tx.session.deleteMany({ where: { id } }));
+export async function endSession(id: string, now = new Date()): Promise<void> {
+  await write((tx) => removeSession(tx, { id }, now));
+}
+
+/** Removes the session, if there is one like that, and records it. */
+export async function removeSession(
+  tx: Writer,
+  where: { id: string; userId?: number },
+  now: Date,
+  details: { isTokenReused?: boolean } = {},
+): Promise<void> {
+  const row = await tx.session.findFirst({ where, select: { userId: true, agent: true } });
+  const { count } = await tx.session.deleteMany({ where });
+  if (!row || count === 0) return;
+  const device = describeDevice(row.agent);
+  await recordOwnEvent(tx, row.userId, { action: "session_ended", details: { device, ...details }, now });
 }
 
 async function insertSession(
-  { userId, proven }: Opening,
+  { userId, proven, created = false }: Opening,
+  by: Requester,
   kept: { generation: number | null; refreshedAt: Date | null },
   now: Date,
 ): Promise<Session> {
@@ -103,13 +129,22 @@ async function insertSession(
     createdAt: now,
     expiresAt: new Date(now.getTime() + SESSION_TTL_MS),
   };
-  await write(async (tx) => {
+  const { agent, network } = by;
+  return write(async (tx) => {
     if (isTimeToSweep("sessions")) await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
-    // An administrator may have given the account another phone or mailbox since the code was typed.
+    // The account may have got another phone or mailbox since the code was typed.
     if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
-    await tx.session.create({ data: { ...session, ...kept, seenAt: now } });
+    const isClient = kept.generation !== null;
+    const isNew = !created && !(isClient ? await isClientKnown(tx, userId, agent) : isKnownTo(by, proven));
+    await tx.session.create({ data: { ...session, ...kept, seenAt: now, agent, network, isNew } });
+    await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
+    return { ...session, isNew };
   });
-  return session;
+}
+
+async function isClientKnown(tx: Writer, userId: number, agent: string | null): Promise<boolean> {
+  const where = { userId, agent, generation: { not: null } };
+  return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
 }
 
 interface SessionRow extends Omit<Session, "provenPhone"> {
@@ -119,6 +154,6 @@ interface SessionRow extends Omit<Session, "provenPhone"> {
 }
 
 function sessionOf(row: Omit<SessionRow, "seenAt" | "generation">): Session {
-  const { id, userId, provenPhone, createdAt, expiresAt } = row;
-  return { id, userId, provenPhone: provenPhone as Phone | null, createdAt, expiresAt };
+  const { id, userId, provenPhone, createdAt, expiresAt, isNew } = row;
+  return { id, userId, provenPhone: provenPhone as Phone | null, createdAt, expiresAt, isNew };
 }

@@ -4,7 +4,7 @@ import { env, isPostgresUrl } from "@/lib/env";
 import { getProfile } from "./accounts";
 import { listReferrals, listReferralTimes } from "./invites";
 import { checkSession, openSession } from "./sessions";
-import { signUp } from "./testing";
+import { anybody, signUp } from "./testing";
 
 // Through `require`, for what both drivers export is what their adapters have.
 const require = createRequire(import.meta.url);
@@ -32,7 +32,7 @@ test("the statements on the hot paths are as many as they have to be", async () 
   const inviter = await signUp();
   const person = await signUp({ invited: inviter.inviteCode });
   for (let referrals = 0; referrals < 3; referrals += 1) await signUp({ invited: person.inviteCode });
-  const { id } = await openSession({ userId: person.userId, proven: person.phone });
+  const { id } = await openSession({ userId: person.userId, proven: person.phone }, anybody());
 
   expect(await statementsOf(() => checkSession(id))).toHaveLength(1);
   expect(await statementsOf(() => getProfile(person.userId))).toHaveLength(1);

@@ -1,7 +1,8 @@
 import type { Sender } from "@/lib/senders/sender";
 import { requestCode } from "./challenges";
+import { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import { phoneLoginCode, verifyCode } from "./login";
+import { phoneLoginCode, requestMailCode, verifyCode, verifyMailCode } from "./login";
 import { Asker, type CodeOwner, type OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
 import type { Requester } from "./requester";
@@ -12,6 +13,14 @@ let people = 0;
 export function freshPhone(): Phone {
   people += 1;
   return Phone.parse(`+7945${String(people).padStart(7, "0")}`);
+}
+
+let mailboxes = 0;
+
+/** A mailbox that nobody has, another one each time. */
+export function freshEmail(): Email {
+  mailboxes += 1;
+  return Email.parse(`person-${process.pid}-${mailboxes}@example.com`);
 }
 
 /** A browser that wants to log in to the phone's account. */
@@ -84,4 +93,22 @@ export async function signUp({
   const login = await verifyCode({ ...owner, code, invite: invited }, anybody(), { now, drawInvite: () => inviteCode });
   if (!login.ok) throw new Error(login.failure.name);
   return { userId: login.value.userId, phone, inviteCode };
+}
+
+/** A person with an account by mail, who says that a phone is theirs. */
+export async function signUpByMail({ email = freshEmail(), phone = freshPhone() } = {}): Promise<{
+  userId: number;
+  email: Email;
+  phone: Phone;
+}> {
+  const caller = { email, phone, asker: Asker.parse(crypto.randomUUID()) };
+  let received = "";
+  const sender = senderOf(async ({ code }) => {
+    received = code;
+    return true;
+  });
+  await requestMailCode(caller, anybody(), { sender });
+  const login = await verifyMailCode({ ...caller, code: received as OneTimeCode }, anybody());
+  if (!login.ok) throw new Error(login.failure.name);
+  return { userId: login.value.userId, email, phone };
 }

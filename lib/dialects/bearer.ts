@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { announceSignIn } from "@/lib/auth/announcements";
 import { currentRequester } from "@/lib/auth/requesters";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
 import { shownPhone } from "@/lib/core/accounts";
@@ -67,9 +68,11 @@ export const authVerifyCode = address(dialect, "/api/auth/verify_code/", (endpoi
     input: { phone: Phone, code: OneTimeCode },
     answer: { body: z.object({ phone_number: PhoneText, invite_code: InviteText, ...Tokens }) },
     run: async ({ input: { phone, code } }) => {
-      const login = await verifyCode({ phone, code, asker: STATELESS }, await currentRequester());
+      const by = await currentRequester();
+      const login = await verifyCode({ phone, code, asker: STATELESS }, by);
       if (!login.ok) return login;
-      const session = await openClientSession(login.value);
+      const session = await openClientSession(login.value, by);
+      announceSignIn(session, by);
       const { inviteCode } = await ownAccount(session);
       return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) });
     },

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { sendMailCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
-import { type Account, deleteOwnAccount, shownPhone } from "@/lib/core/accounts";
+import { type Account, shownPhone } from "@/lib/core/accounts";
 import {
   AccountCursor,
   asAdministrator,
@@ -13,6 +13,7 @@ import {
   readAccount,
 } from "@/lib/core/administration";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges";
+import { deleteOwnAccount } from "@/lib/core/deletion";
 import { Email } from "@/lib/core/email";
 import { activateInvite } from "@/lib/core/invites";
 import { verifyMailCode } from "@/lib/core/login";

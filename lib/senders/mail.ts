@@ -4,7 +4,7 @@ import { createTransport } from "nodemailer";
 import { parseConnectionUrl } from "nodemailer/lib/shared";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import { env } from "@/lib/env";
-import type { Sender } from "./sender";
+import type { MessageSender } from "./sender";
 
 /** A mail server that takes longer than this has not accepted the message. */
 const TIMEOUT_MS = 10_000;
@@ -13,10 +13,10 @@ const TIMEOUTS = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, s
 /** What became of the newest message that a server let us send: how long it took over it, and whether it took it. */
 let newest = { tookMs: 0, isAccepted: true };
 
-/** Brings codes by SMTP; null without `SMTP_URL`. A refusal, a slow server and one that is gone are all a `false`. */
-export const mailSender: Sender | null = env.SMTP_URL ? makeMailSender(env.SMTP_URL, env.MAIL_FROM ?? "") : null;
+/** Brings messages by SMTP; null without `SMTP_URL`. A refusal, a slow server and one that is gone are all a `false`. */
+export const mailSender: MessageSender | null = env.SMTP_URL ? makeMailSender(env.SMTP_URL, env.MAIL_FROM ?? "") : null;
 
-function makeMailSender(url: string, from: string): Sender {
+function makeMailSender(url: string, from: string): MessageSender {
   const [, address = from] = /<([^<>]+)>$/.exec(from) ?? [];
   // What a message says is ours; it must make this server read no file and fetch no address.
   const transport = createTransport({ url, ...TIMEOUTS, disableFileAccess: true, disableUrlAccess: true });

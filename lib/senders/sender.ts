@@ -1,11 +1,15 @@
-/** What a channel carries: a code, where to, and for channels with room for them the words around it. */
-export interface CodeMessage {
+/** Words, and where to. */
+export interface Message {
   /** A phone in E.164, or an e-mail address. */
   to: string;
-  code: string;
   subject: string;
   text: string;
   html: string;
+}
+
+/** A code, and for channels with room for them the words around it. */
+export interface CodeMessage extends Message {
+  code: string;
 }
 
 /** How a code reaches a person. */
@@ -14,4 +18,9 @@ export interface Sender {
   send: (message: CodeMessage) => Promise<boolean>;
   /** Sends nothing, and takes as long and ends as `send` would: who listens to the clock must not tell them apart. */
   pretend: (to: string) => Promise<boolean>;
+}
+
+/** A channel that carries any words. */
+export interface MessageSender extends Sender {
+  send: (message: Message) => Promise<boolean>;
 }

@@ -1,0 +1,100 @@
+"use server";
+
+import { RedirectType, redirect } from "next/navigation";
+import { getLocale } from "next-intl/server";
+import { announceChange } from "@/lib/auth/announcements";
+import { currentSession } from "@/lib/auth/nextauth";
+import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
+import { currentRequester, rememberBrowser } from "@/lib/auth/requesters";
+import { Email } from "@/lib/core/email";
+import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/identity-change";
+import { isPhone, type Recipient } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import type { CodesFormState } from "../codes-form";
+import { errorOf, readTypedCode } from "../typed-codes";
+import { Factor } from "./factor";
+
+/** What is wrong with the phone or mailbox that was typed, or with sending codes, and how many times in a row. */
+export type FactorFormState = {
+  typed: string;
+  error: `${Factor}_${"missing" | "invalid"}` | "identity_same" | "code_not_sent" | "budget_spent" | "mail_unavailable";
+  /** How long until other codes may be asked for, where that is what is wrong. */
+  waitMs: number;
+  attempt: number;
+} | null;
+
+const pageOf = (factor: Factor) => `/account/${factor}` as const;
+const factorOf = (next: Recipient): Factor => (isPhone(next) ? "phone" : "email");
+
+/** First step: sends a code to the old factor and one to the new. */
+export async function sendChangeCodes(state: FactorFormState, form: FormData): Promise<FactorFormState> {
+  const session = (await currentSession()) ?? redirect("/login");
+  const factor = form.has("phone") ? "phone" : "email";
+  const typed = String(form.get(factor) ?? "");
+  const refuse = (error: NonNullable<FactorFormState>["error"], waitMs = 0) => {
+    return { typed, error, waitMs, attempt: (state?.attempt ?? 0) + 1 };
+  };
+  const next = (factor === "phone" ? Phone : Email).safeParse(typed);
+  if (!next.success) return refuse(typed.trim() ? `${factor}_invalid` : `${factor}_missing`);
+
+  const change = await beginPendingChange(session, next.data);
+  const by = await currentRequester();
+  const sent = await requestIdentityChange(session, change, by, { language: await getLocale() });
+  if (sent.ok || sent.failure.name === "resend_too_early") return redirect(pageOf(factor), RedirectType.replace);
+  const { failure } = sent;
+  return refuse(failure.name, failure.name === "budget_spent" ? failure.retryAfterMs : 0);
+}
+
+/** Sends new codes to the same two. Too early is no error: the page shows how long is left. */
+export async function resendChangeCodes(): Promise<void> {
+  const session = (await currentSession()) ?? redirect("/login");
+  const change = await readPendingChange(session);
+  if (!change) return redirect("/account", RedirectType.replace);
+  const sent = await requestIdentityChange(session, change, await currentRequester(), { language: await getLocale() });
+  const page = pageOf(factorOf(change.next));
+  const isShown = sent.ok || sent.failure.name === "resend_too_early" || sent.failure.name === "budget_spent";
+  redirect(isShown ? page : `${page}?problem=not_sent`, RedirectType.replace);
+}
+
+/** Second step: changes the phone or mailbox by both codes. */
+export async function enterChangeCodes(state: CodesFormState, form: FormData): Promise<CodesFormState> {
+  const session = (await currentSession()) ?? redirect("/login");
+  const change = await readPendingChange(session);
+  // The form names what it is about, because another tab may have begun with the other.
+  const factor = Factor.safeParse(form.get("factor")).data ?? "phone";
+  const page = pageOf(factor);
+  if (!change || factorOf(change.next) !== factor) return redirect(`${page}?problem=lost`, RedirectType.replace);
+
+  const by = await currentRequester();
+  const { statuses } = await getIdentityChange(session, change, by);
+  const typed = { old: String(form.get("old") ?? ""), new: String(form.get("new") ?? "") };
+  const [old, next] = [readTypedCode(typed.old, statuses.old), readTypedCode(typed.new, statuses.new)];
+  const attempt = (state?.attempt ?? 0) + 1;
+  if (old.error !== null || next.error !== null) {
+    return { typed, errors: { ...(old.error && { old: old.error }), ...(next.error && { new: next.error }) }, attempt };
+  }
+
+  const changed = await changeIdentity(session, change, { old: old.code, new: next.code }, by);
+  if (changed.ok) {
+    await rememberBrowser(change.next);
+    await endPendingChange();
+    announceChange(changed.value);
+    return redirect(`/account?done=${changed.value.name}`, RedirectType.replace);
+  }
+  const { failure } = changed;
+  switch (failure.name) {
+    case "session_over":
+      return redirect("/login", RedirectType.replace);
+    case "identity_taken":
+      return redirect(`${page}?problem=taken`, RedirectType.replace);
+    case "code_refused": {
+      const isTooOften = [failure.old, failure.new].some((refused) => refused?.name === "budget_spent");
+      if (isTooOften) return redirect(page, RedirectType.replace);
+      const errors = {
+        ...(failure.old && { old: errorOf(failure.old) }),
+        ...(failure.new && { new: errorOf(failure.new) }),
+      };
+      return { typed: { old: failure.old ? "" : typed.old, new: failure.new ? "" : typed.new }, errors, attempt };
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { notFound, redirect } from "next/navigation";
+import { getTranslations } from "next-intl/server";
+import { AfterWait } from "@/components/after-wait";
+import { Countdown } from "@/components/countdown";
+import { FieldError } from "@/components/field-error";
+import { Notice } from "@/components/notice";
+import { Sheet } from "@/components/sheet";
+import { SubmitButton } from "@/components/submit-button";
+import { currentSession } from "@/lib/auth/nextauth";
+import { readPendingChange } from "@/lib/auth/pending-change";
+import { currentRequester } from "@/lib/auth/requesters";
+import { type Account, getProfile } from "@/lib/core/accounts";
+import { type CodeStatus, IS_MAIL_OFFERED } from "@/lib/core/challenges";
+import { getIdentityChange, type IdentityChange, oldFactor } from "@/lib/core/identity-change";
+import { isPhone, type Recipient } from "@/lib/core/one-time-code";
+import { formatPhone, PHONE_PLACEHOLDER } from "@/lib/core/phone";
+import { CODE_DIGITS } from "@/lib/core/policy";
+import { env } from "@/lib/env";
+import { CodesForm } from "../codes-form";
+import { enterChangeCodes, resendChangeCodes, sendChangeCodes } from "./actions";
+import { Factor } from "./factor";
+import { FactorForm } from "./factor-form";
+
+type PageOptions = PageProps<"/account/[factor]">;
+
+/** Whose page it is, and what it is about; somebody who is logged out is led to the login. */
+async function readPage({ params }: Pick<PageOptions, "params">): Promise<{ factor: Factor; account: Account }> {
+  const factor = Factor.safeParse((await params).factor).data ?? notFound();
+  const session = await currentSession();
+  const account = session && (await getProfile(session.userId));
+  return account ? { factor, account } : redirect("/login");
+}
+
+const titleOf = async (factor: Factor, account: Account) => {
+  const isConfirmed = factor === "phone" && account.claimedPhone !== null;
+  const was = account[factor] ? "changed" : isConfirmed ? "confirmed" : "added";
+  return (await getTranslations("change"))("title", { factor, was });
+};
+
+export async function generateMetadata(options: PageOptions): Promise<Metadata> {
+  const { factor, account } = await readPage(options);
+  return { title: await titleOf(factor, account), robots: { index: false } };
+}
+
+/** Where the phone or mailbox of an account is added or changed: by a code to the old factor and one to the new. */
+export default async function ChangePage(options: PageOptions) {
+  const { factor, account } = await readPage(options);
+  const session = (await currentSession()) ?? redirect("/login");
+  const [t, { step, problem }] = await Promise.all([getTranslations("change"), options.searchParams]);
+  const pending = await readPendingChange(session);
+  const change = pending && isPhone(pending.next) === (factor === "phone") ? pending : null;
+  const { statuses } = change ? await getIdentityChange(session, change, await currentRequester()) : { statuses: null };
+  const areSent = Boolean(statuses?.old && statuses.new) && statuses?.old?.state !== "used";
+  const isCodeStep = areSent && step !== "edit" && problem !== "lost";
+  return (
+    <Sheet>
+      <h1>{await titleOf(factor, account)}</h1>
+      {change && statuses && isCodeStep ? (
+        <CodeStep change={change} factor={factor} old={oldFactor(account, factor)} statuses={statuses}>
+          {problem === "not_sent" && <Problem>{t("code_not_sent")}</Problem>}
+        </CodeStep>
+      ) : (
+        <FactorStep account={account} change={change} factor={factor}>
+          {problem === "taken" && <Problem>{t("identity_taken", { factor })}</Problem>}
+          {problem === "lost" && <Problem>{t("lost")}</Problem>}
+        </FactorStep>
+      )}
+      <p className="mt-6">
+        <Link className="link" href="/account">
+          {t("back")}
+        </Link>
+      </p>
+      {env.REVEAL_CODES && (
+        <div className="mt-6">
+          <Notice>{t("demo")}</Notice>
+        </div>
+      )}
+    </Sheet>
+  );
+}
+
+function Problem({ children }: { children: string }) {
+  return (
+    <div className="mb-6">
+      <FieldError id="problem">{children}</FieldError>
+    </div>
+  );
+}
+
+/** A phone stays in one piece; an address is broken where it must. */
+function Identity({ of }: { of: Recipient }) {
+  return isPhone(of) ? (
+    <span className="whitespace-nowrap">{formatPhone(of)}</span>
+  ) : (
+    <span className="break-words">{of}</span>
+  );
+}
+
+async function FactorStep({
+  factor,
+  account,
+  change,
+  children,
+}: {
+  factor: Factor;
+  account: Account;
+  /** What was typed before. */
+  change: IdentityChange | null;
+  children: React.ReactNode;
+}) {
+  const t = await getTranslations("change");
+  const old = oldFactor(account, factor);
+  if (!IS_MAIL_OFFERED && (factor === "email" || !isPhone(old))) {
+    return <p className="mt-3 text-soft">{t("mail_unavailable")}</p>;
+  }
+  const known = change?.next ?? (factor === "phone" ? account.claimedPhone : null);
+  const isFirst = account[factor] === null;
+  return (
+    <>
+      <p className="mt-3 mb-8 text-soft">{t.rich("lead", { factor, old: () => <Identity of={old} /> })}</p>
+      {children}
+      <FactorForm
+        action={sendChangeCodes}
+        factor={factor}
+        placeholder={factor === "phone" ? PHONE_PLACEHOLDER : ""}
+        value={known && isPhone(known) ? formatPhone(known) : (known ?? "")}
+        words={{
+          label: t(factor === "phone" ? (isFirst ? "phone" : "newPhone") : isFirst ? "email" : "newEmail"),
+          submit: t("send"),
+          pending: t("sending"),
+          offline: t("offline"),
+          errors: {
+            phone_missing: t("phone_missing"),
+            phone_invalid: t("phone_invalid"),
+            email_missing: t("email_missing"),
+            email_invalid: t("email_invalid"),
+            identity_same: t("identity_same", { factor }),
+            code_not_sent: t("code_not_sent"),
+            budget_spent: t("budget_spent"),
+            mail_unavailable: t("mail_unavailable"),
+          },
+        }}
+      />
+    </>
+  );
+}
+
+async function CodeStep({
+  factor,
+  change: { next },
+  old,
+  statuses,
+  children,
+}: {
+  factor: Factor;
+  change: IdentityChange;
+  old: Recipient;
+  statuses: Record<"old" | "new", CodeStatus | null>;
+  children: React.ReactNode;
+}) {
+  const t = await getTranslations("change");
+  const fieldOf = (name: "old" | "new", to: Recipient) => ({
+    name,
+    label: t("code", { to: isPhone(to) ? formatPhone(to) : to }),
+    isMessage: isPhone(to),
+    errors: {
+      missing: t("missing"),
+      malformed: t("malformed", { digits: statuses[name]?.digits ?? CODE_DIGITS }),
+      wrong: t("wrong"),
+      dead: t("dead"),
+    },
+  });
+  const both = [statuses.old, statuses.new].flatMap((status) => status ?? []);
+  const tryInMs = Math.max(...both.map((status) => status.tryInMs));
+  const resendInMs = Math.max(...both.map((status) => status.resendInMs));
+  return (
+    <>
+      <p className="mt-3 mb-6 text-soft">
+        {t.rich("sent", { old: () => <Identity of={old} />, next: () => <Identity of={next} /> })}{" "}
+        <Link
+          aria-label={factor === "phone" ? t("editPhone") : t("editEmail")}
+          className="link text-ink"
+          href={`/account/${factor}?step=edit`}
+          prefetch={false}
+          replace
+        >
+          {t("edit")}
+        </Link>
+      </p>
+      {children}
+      <AfterWait ms={tryInMs} wait={t.rich("triesSpent", { time: () => <Countdown key={tryInMs} ms={tryInMs} /> })}>
+        <CodesForm
+          action={enterChangeCodes}
+          fields={[fieldOf("old", old), fieldOf("new", next)]}
+          hidden={{ factor }}
+          key={both.map(({ sentAt }) => sentAt.getTime()).join()}
+          words={{ submit: t("submit"), pending: t("checking"), offline: t("offline") }}
+        />
+      </AfterWait>
+      <AfterWait
+        ms={resendInMs}
+        wait={t.rich("resendIn", { time: () => <Countdown key={resendInMs} ms={resendInMs} /> })}
+      >
+        <form action={resendChangeCodes} className="mt-4">
+          <SubmitButton offline={t("offline")} pending={t("sending")} quiet>
+            {t("resend")}
+          </SubmitButton>
+        </form>
+      </AfterWait>
+    </>
+  );
+}

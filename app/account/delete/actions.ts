@@ -1,0 +1,38 @@
+"use server";
+
+import { RedirectType, redirect } from "next/navigation";
+import { getLocale } from "next-intl/server";
+import { currentSession, logOut } from "@/lib/auth/nextauth";
+import { currentRequester } from "@/lib/auth/requesters";
+import { getCodeStatus } from "@/lib/core/challenges";
+import { deleteByCode, deletionCode, requestDeletionCode } from "@/lib/core/deletion";
+import type { CodesFormState } from "../codes-form";
+import { errorOf, readTypedCode } from "../typed-codes";
+
+const PAGE = "/account/delete";
+
+/** Sends the code for the deletion. Too early is no error: the page shows how long is left. */
+export async function sendDeletionCode(): Promise<void> {
+  const session = (await currentSession()) ?? redirect("/login");
+  const sent = await requestDeletionCode(session, await currentRequester(), { language: await getLocale() });
+  redirect(sent.ok || sent.failure.name === "resend_too_early" ? PAGE : `${PAGE}?sent=no`, RedirectType.replace);
+}
+
+/** Deletes the account, for good, by the code. */
+export async function enterDeletionCode(state: CodesFormState, form: FormData): Promise<CodesFormState> {
+  const session = (await currentSession()) ?? redirect("/login");
+  const by = await currentRequester();
+  const typed = String(form.get("code") ?? "");
+  const attempt = (state?.attempt ?? 0) + 1;
+  const { code, error } = readTypedCode(typed, await getCodeStatus(await deletionCode(session), by));
+  if (error !== null) return { typed: { code: typed }, errors: { code: error }, attempt };
+
+  const deleted = await deleteByCode(session, code, by);
+  if (deleted.ok) {
+    await logOut();
+    return redirect("/account/deleted", RedirectType.replace);
+  }
+  // The page shows how long is left.
+  if (deleted.failure.name === "budget_spent") return redirect(PAGE, RedirectType.replace);
+  return { typed: { code: "" }, errors: { code: errorOf(deleted.failure) }, attempt };
+}

@@ -1,0 +1,122 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { redirect } from "next/navigation";
+import { getTranslations } from "next-intl/server";
+import { AfterWait } from "@/components/after-wait";
+import { Countdown } from "@/components/countdown";
+import { FieldError } from "@/components/field-error";
+import { Notice } from "@/components/notice";
+import { Sheet } from "@/components/sheet";
+import { SubmitButton } from "@/components/submit-button";
+import { currentSession } from "@/lib/auth/nextauth";
+import { currentRequester } from "@/lib/auth/requesters";
+import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges";
+import { deletionCode } from "@/lib/core/deletion";
+import { isPhone } from "@/lib/core/one-time-code";
+import { formatPhone } from "@/lib/core/phone";
+import { env } from "@/lib/env";
+import { CodesForm } from "../codes-form";
+import { enterDeletionCode, sendDeletionCode } from "./actions";
+
+export async function generateMetadata(): Promise<Metadata> {
+  const t = await getTranslations("deletion");
+  return { title: t("title"), robots: { index: false } };
+}
+
+/** Where an account is deleted, for good, by a fresh code. */
+export default async function DeletePage({ searchParams }: PageProps<"/account/delete">) {
+  const session = (await currentSession()) ?? redirect("/login");
+  const [t, { sent }, owner] = await Promise.all([getTranslations("deletion"), searchParams, deletionCode(session)]);
+  const { recipient } = owner;
+  const status = await getCodeStatus(owner, await currentRequester());
+  const to = () => (
+    <span className={isPhone(recipient) ? "whitespace-nowrap" : "break-words"}>
+      {isPhone(recipient) ? formatPhone(recipient) : recipient}
+    </span>
+  );
+  return (
+    <Sheet>
+      <h1>{t("title")}</h1>
+      <p className="mt-3 text-soft">{t("lead")}</p>
+      <Consequences items={[t("goesAccount"), t("goesSessions"), t("goesActivation")]} title={t("goes")} />
+      <Consequences items={[t("staysCode"), t("staysEvents"), t("staysCodes")]} title={t("stays")} />
+      <p className="mt-3 text-small">
+        {/* A file, which must not be fetched before it is asked for. */}
+        <a className="link" href="/account/export">
+          {t("export")}
+        </a>
+      </p>
+      <p className="mt-3 mb-5">{status ? t.rich("sentTo", { to }) : t.rich("willSend", { to })}</p>
+      {sent === "no" && (
+        <div className="mb-6">
+          <FieldError id="not-sent">{t("notSent")}</FieldError>
+        </div>
+      )}
+      {status && <CodeStep isMessage={isPhone(recipient)} status={status} />}
+      <SendCode isAgain={status !== null} waitMs={status?.resendInMs ?? 0} />
+      <p className="mt-6">
+        <Link className="link" href="/account">
+          {t("back")}
+        </Link>
+      </p>
+      {env.REVEAL_CODES && (
+        <div className="mt-6">
+          <Notice>{t("demo")}</Notice>
+        </div>
+      )}
+    </Sheet>
+  );
+}
+
+function Consequences({ title, items }: { title: string; items: string[] }) {
+  return (
+    <section className="mt-6">
+      <h2 className="text-large">{title}</h2>
+      <ul className="mt-2 ml-5 list-disc space-y-1.5 text-small marker:text-soft">
+        {items.map((item) => (
+          <li key={item}>{item}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+async function CodeStep({ status, isMessage }: { status: CodeStatus; isMessage: boolean }) {
+  const t = await getTranslations("deletion");
+  const { tryInMs, digits, sentAt } = status;
+  return (
+    <AfterWait ms={tryInMs} wait={t.rich("triesSpent", { time: () => <Countdown key={tryInMs} ms={tryInMs} /> })}>
+      <CodesForm
+        action={enterDeletionCode}
+        fields={[
+          {
+            name: "code",
+            label: t("code"),
+            isMessage,
+            errors: {
+              missing: t("missing"),
+              malformed: t("malformed", { digits }),
+              wrong: t("wrong"),
+              dead: t("dead"),
+            },
+          },
+        ]}
+        key={sentAt.getTime()}
+        words={{ submit: t("submit"), pending: t("deleting"), offline: t("offline") }}
+      />
+    </AfterWait>
+  );
+}
+
+async function SendCode({ isAgain, waitMs }: { isAgain: boolean; waitMs: number }) {
+  const t = await getTranslations("deletion");
+  return (
+    <AfterWait ms={waitMs} wait={t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}>
+      <form action={sendDeletionCode} className="mt-4">
+        <SubmitButton offline={t("offline")} pending={t("sending")} quiet={isAgain}>
+          {isAgain ? t("resend") : t("send")}
+        </SubmitButton>
+      </form>
+    </AfterWait>
+  );
+}

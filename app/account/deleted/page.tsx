@@ -1,0 +1,23 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { getTranslations } from "next-intl/server";
+import { Sheet } from "@/components/sheet";
+
+export async function generateMetadata(): Promise<Metadata> {
+  const t = await getTranslations("deletion");
+  return { title: t("doneTitle"), robots: { index: false } };
+}
+
+/** What is left to say when an account is gone. */
+export default async function DeletedPage() {
+  const t = await getTranslations("deletion");
+  return (
+    <Sheet>
+      <h1>{t("doneTitle")}</h1>
+      <p className="mt-3 mb-8 text-soft">{t("doneLead")}</p>
+      <Link className="button" href="/">
+        {t("home")}
+      </Link>
+    </Sheet>
+  );
+}

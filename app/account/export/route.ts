@@ -1,0 +1,3 @@
+import { accountExport } from "@/lib/dialects/account-export";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = accountExport;

@@ -1,0 +1,95 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { redirect } from "next/navigation";
+import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
+import { Moment } from "@/components/moment";
+import { currentSession } from "@/lib/auth/nextauth";
+import { deviceName } from "@/lib/core/devices";
+import { type AccountEvent, EventCursor, listEvents } from "@/lib/core/history";
+
+export async function generateMetadata(): Promise<Metadata> {
+  const t = await getTranslations("history");
+  return { title: t("title"), robots: { index: false } };
+}
+
+/** What happened to the account, the newest first, a page at a time. */
+export default async function HistoryPage({ searchParams }: PageProps<"/account/history">) {
+  const session = (await currentSession()) ?? redirect("/login");
+  const before = EventCursor.safeParse((await searchParams).before).data ?? null;
+  const [t, locale, timeZone, { events, next }, say] = await Promise.all([
+    getTranslations("history"),
+    getLocale(),
+    getTimeZone(),
+    listEvents(session.userId, { before }),
+    sentences(),
+  ]);
+  return (
+    <div className="mx-auto max-w-[640px]">
+      <Link className="link text-small" href="/account">
+        {t("back")}
+      </Link>
+      <h1 className="mt-2">{t("title")}</h1>
+      <p className="mt-3 mb-6 text-soft">{t("lead")}</p>
+      {events.length === 0 && <p className="text-soft">{t("empty")}</p>}
+      {events.length > 0 && (
+        <ul className="border-t border-line">
+          {events.map((event, at) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: the list is the page's, and never changes in place.
+            <li className="flex flex-wrap justify-between gap-x-4 border-b border-line py-3.5" key={at}>
+              <span className="min-w-0 break-words">{say(event)}</span>
+              <span className="text-soft">
+                <Moment at={event.at} isExact locale={locale} now={new Date()} timeZone={timeZone} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div className="mt-4 flex flex-wrap gap-x-6 text-small">
+        {next !== null && (
+          <Link className="link" href={{ pathname: "/account/history", query: { before: next } }}>
+            {t("older")}
+          </Link>
+        )}
+        {before !== null && (
+          <Link className="link" href="/account/history">
+            {t("newest")}
+          </Link>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** What puts an event into words. */
+async function sentences(): Promise<(event: AccountEvent) => string> {
+  const [t, words] = await Promise.all([getTranslations("history"), getTranslations("device")]);
+  return ({ action, isByAdministrator, details }) => {
+    const device = (details.device && deviceName(details.device)) ?? words("unknown");
+    const was = details.isAdded ? "added" : "changed";
+    switch (action) {
+      case "account_created":
+        return t("account_created", { by: isByAdministrator ? "administrator" : "owner" });
+      case "account_changed": {
+        const [first, second] = details.fields ?? [];
+        return t("account_changed", { what: second ? "both" : (first ?? "nothing") });
+      }
+      case "signed_in":
+        return t("signed_in", { isNew: details.isNew ? "yes" : "no", device });
+      case "session_ended":
+        return t(details.isTokenReused ? "token_reused" : "session_ended", { device });
+      case "device_confirmed":
+        return t("device_confirmed", { device });
+      case "sessions_ended":
+        return t("sessions_ended", { count: details.count ?? 0 });
+      case "phone_changed":
+      case "email_changed":
+        return t(action, { was });
+      case "account_read":
+      case "invite_activated":
+      case "data_exported":
+        return t(action);
+      default:
+        return t("other");
+    }
+  };
+}

@@ -1,0 +1,152 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { redirect } from "next/navigation";
+import { getTranslations } from "next-intl/server";
+import { Focused } from "@/components/focused";
+import { Notice } from "@/components/notice";
+import { currentSession } from "@/lib/auth/nextauth";
+import { type Account, getProfile } from "@/lib/core/accounts";
+import { IS_MAIL_OFFERED } from "@/lib/core/challenges";
+import { formatPhone } from "@/lib/core/phone";
+import { Devices } from "./devices";
+import { NewDevices } from "./new-devices";
+
+export async function generateMetadata(): Promise<Metadata> {
+  const t = await getTranslations("account");
+  return { title: t("title"), robots: { index: false } };
+}
+
+/** What an account is opened by, where it is open, and what can be done with it. */
+export default async function AccountPage({ searchParams }: PageProps<"/account">) {
+  const session = await currentSession();
+  const account = session && (await getProfile(session.userId));
+  if (!account) redirect("/login");
+  const [t, { done }] = await Promise.all([getTranslations("account"), searchParams]);
+  return (
+    <>
+      <Link className="link text-small" href="/profile">
+        {t("toProfile")}
+      </Link>
+      <h1 className="mt-2 mb-8">{t("title")}</h1>
+      <Done account={account} done={done} />
+      <NewDevices session={session} />
+      <div className="grid gap-12 md:grid-cols-[1fr_340px] md:grid-rows-[auto_1fr]">
+        <Identity account={account} />
+        <Devices session={session} />
+        <OwnData />
+      </div>
+    </>
+  );
+}
+
+/** What became of the last step. */
+async function Done({ account, done }: { account: Account; done: string | string[] | undefined }) {
+  const t = await getTranslations("account");
+  const words =
+    (done === "ended" && t("ended")) ||
+    (done === "endedOthers" && t("endedOthers")) ||
+    (done === "confirmed" && t("confirmed")) ||
+    (done === "phone_changed" && account.phone && t("phoneChanged", { phone: formatPhone(account.phone) })) ||
+    (done === "email_changed" && account.email && t("emailChanged", { email: account.email }));
+  if (!words) return null;
+  return (
+    <div className="mb-6">
+      <Focused key={String(done)}>
+        <Notice>{words}</Notice>
+      </Focused>
+    </div>
+  );
+}
+
+async function Identity({ account: { phone, claimedPhone, email } }: { account: Account }) {
+  const t = await getTranslations("account");
+  const shown = phone ?? claimedPhone;
+  const isClaim = !phone && claimedPhone !== null;
+  return (
+    <section aria-labelledby="login" className="min-w-0 md:col-start-2">
+      <h2 id="login">{t("login")}</h2>
+      <dl className="mt-4 border-t border-line">
+        <Factor
+          action={phone ? t("change") : isClaim ? t("confirm") : t("add")}
+          actionName={phone ? t("changePhone") : isClaim ? t("confirmPhone") : t("addPhone")}
+          href="/account/phone"
+          name={t("phone")}
+          note={isClaim ? t("claimed") : null}
+          value={shown ? formatPhone(shown) : t("noPhone")}
+        />
+        <Factor
+          action={email ? t("change") : t("add")}
+          actionName={email ? t("changeEmail") : t("addEmail")}
+          href={IS_MAIL_OFFERED ? "/account/email" : null}
+          name={t("email")}
+          note={null}
+          value={email ?? t("noEmail")}
+        />
+      </dl>
+    </section>
+  );
+}
+
+function Factor({
+  name,
+  value,
+  note,
+  action,
+  actionName,
+  href,
+}: {
+  name: string;
+  value: string;
+  note: string | null;
+  action: string;
+  /** The same for those who hear the page, where there are two. */
+  actionName: string;
+  /** Where it is changed; null where it can't be. */
+  href: "/account/phone" | "/account/email" | null;
+}) {
+  return (
+    <div className="flex items-center justify-between gap-x-4 border-b border-line py-2.5">
+      <div className="min-w-0">
+        <dt className="text-small text-soft">{name}</dt>
+        <dd className="break-words font-semibold tabular-nums">
+          {value}
+          {note && <span className="block text-small font-normal text-soft">{note}</span>}
+        </dd>
+      </div>
+      {href && (
+        <dd>
+          <Link aria-label={actionName} className="link text-small" href={href}>
+            {action}
+          </Link>
+        </dd>
+      )}
+    </div>
+  );
+}
+
+async function OwnData() {
+  const t = await getTranslations("account");
+  return (
+    <section aria-labelledby="data" className="min-w-0 md:col-start-2">
+      <h2 id="data">{t("data")}</h2>
+      <ul className="mt-2 text-small">
+        <li>
+          <Link className="link" href="/account/history">
+            {t("history")}
+          </Link>
+        </li>
+        <li>
+          {/* A file, which must not be fetched before it is asked for. */}
+          <a className="link" href="/account/export">
+            {t("export")}
+          </a>
+        </li>
+        <li>
+          <Link className="link" href="/account/delete">
+            {t("delete")}
+          </Link>
+        </li>
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,20 @@
+import { after } from "next/server";
+import type { ChangedIdentity } from "@/lib/core/identity-change";
+import { tellOfChange, tellOfNewDevice } from "@/lib/core/notices";
+import type { Requester } from "@/lib/core/requester";
+import type { Session } from "@/lib/core/sessions";
+import { logError } from "@/lib/ops/log";
+
+/** Tells the account by mail of a sign-in from a new device, once the answer is out: no login waits for it or fails by it. */
+export function announceSignIn(session: Session, by: Requester): void {
+  announce(() => tellOfNewDevice(session, by));
+}
+
+/** Tells the old factor and the new one by mail that the one took the other's place. */
+export function announceChange({ name, isAdded, mailboxes }: ChangedIdentity, at = new Date()): void {
+  announce(() => tellOfChange(mailboxes, { name, isAdded, at }));
+}
+
+function announce(tell: () => Promise<void>): void {
+  after(() => tell().catch((error: unknown) => logError(error, "a notice was not sent")));
+}

@@ -1,0 +1,40 @@
+import { cookies, headers } from "next/headers";
+import { z } from "zod";
+import { Email } from "@/lib/core/email";
+import type { IdentityChange } from "@/lib/core/identity-change";
+import { Asker, type Recipient } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
+import type { Session } from "@/lib/core/sessions";
+import { assertOwnRequest } from "./callers";
+import { COOKIE_OPTIONS, cookieName } from "./cookies";
+import { newAsker } from "./pending-login";
+import { seal, unseal } from "./seals";
+
+/** A change of phone or mailbox under way, kept by the browser in a sealed cookie: whose session began it, and to what. */
+const PendingChange = z.object({ sid: z.string(), asker: Asker, next: z.union([Phone, Email]) });
+
+const NAME = cookieName("sarafan-change");
+const SEAL = { purpose: "change under way", schema: PendingChange, ttlMs: PENDING_LOGIN_TTL_MS };
+
+/** The change that this session has begun, or null when it knows of none. */
+export async function readPendingChange(session: Session): Promise<IdentityChange | null> {
+  const pending = await unseal(SEAL, (await cookies()).get(NAME)?.value);
+  return pending?.sid === session.id ? pending : null;
+}
+
+/** Begins a change, or goes on with it where it is the same. Only in actions. */
+export async function beginPendingChange(session: Session, next: Recipient): Promise<IdentityChange> {
+  assertOwnRequest(await headers());
+  const known = await readPendingChange(session);
+  // Another value is another change: codes that were sent for the one allow no other.
+  const asker = known?.next === next ? known.asker : newAsker();
+  const token = await seal(SEAL, { sid: session.id, asker, next });
+  (await cookies()).set(NAME, token, { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 });
+  return { asker, next };
+}
+
+/** The change is done. Only in actions. */
+export async function endPendingChange(): Promise<void> {
+  (await cookies()).set(NAME, "", { ...COOKIE_OPTIONS, maxAge: 0 });
+}

@@ -1,0 +1,98 @@
+import { readPrimary, write } from "@/lib/db/database";
+import { type Account, getProfile } from "./accounts";
+import { recordOwnEvent } from "./audit";
+import { type EventCursor, listEvents } from "./history";
+import { listReferrals, type ReferralCursor } from "./invites";
+
+/** How many rows are in memory at once. */
+const ROWS_AT_ONCE = 1000;
+
+/**
+ * All that is kept of an account's owner, as JSON in pieces, however many people came by the code: the account, its
+ * sessions, the codes that were sent to it (not what they were, which nobody knows), what happened to it, and the people.
+ * Null when the account is gone.
+ */
+export async function exportAccount(userId: number, now = new Date()): Promise<AsyncGenerator<string> | null> {
+  const profile = await getProfile(userId);
+  if (!profile) return null;
+  await write((tx) => recordOwnEvent(tx, userId, { action: "data_exported", now }));
+  return composeExport(profile, now);
+}
+
+async function* composeExport(account: Account & { referralCount: number }, now: Date): AsyncGenerator<string> {
+  const { id, phone, claimedPhone, email, inviteCode, referralCount } = account;
+  const user = await readPrimary.user.findUnique({
+    where: { id },
+    select: { createdAt: true, activation: { select: { code: true, activatedAt: true } } },
+  });
+  const { createdAt = null, activation = null } = user ?? {};
+  const identity = { id, phone, claimedPhone, email, inviteCode, referralCount, createdAt };
+  yield `{"exportedAt":${JSON.stringify(now)},\n"account":${JSON.stringify(identity)}`;
+  yield `,\n"activation":${JSON.stringify(activation)}`;
+  yield* composeList("sessions", [await listAllSessions(id)]);
+  yield* composeList("codes", [await listCodes([phone, email])]);
+  yield* composeList("events", pagesOfEvents(id));
+  yield* composeList("referrals", pagesOfReferrals(id));
+  yield "}\n";
+}
+
+/** A field that is a list, a row a line. */
+async function* composeList(name: string, pages: Iterable<unknown[]> | AsyncIterable<unknown[]>) {
+  yield `,\n"${name}":[`;
+  let before = "\n";
+  for await (const page of pages) {
+    if (page.length === 0) continue;
+    yield before + page.map((row) => JSON.stringify(row)).join(",\n");
+    before = ",\n";
+  }
+  yield "]";
+}
+
+function listAllSessions(userId: number) {
+  return readPrimary.session.findMany({
+    where: { userId },
+    orderBy: { createdAt: "desc" },
+    select: {
+      agent: true,
+      network: true,
+      createdAt: true,
+      seenAt: true,
+      expiresAt: true,
+      provenPhone: true,
+      isNew: true,
+    },
+  });
+}
+
+/** The codes of the last days: those that a browser asked for, and those that were typed wrong, whoever typed them. */
+async function listCodes(identities: (string | null)[]): Promise<object[]> {
+  const recipients = identities.filter((identity) => identity !== null);
+  const sent = await readPrimary.oneTimeCode.findMany({
+    where: { recipient: { in: recipients } },
+    select: { recipient: true, purpose: true, sentAt: true, expiresAt: true, usedAt: true, tries: true },
+  });
+  const wrong = await readPrimary.wrongCode.findMany({
+    where: { recipient: { in: recipients } },
+    select: { recipient: true, at: true },
+  });
+  return [...sent, ...wrong.map(({ recipient, at }) => ({ recipient, typedWrongAt: at }))];
+}
+
+async function* pagesOfEvents(userId: number) {
+  for (let before: EventCursor | null = null; ; ) {
+    const { events, next } = await listEvents(userId, { before, limit: ROWS_AT_ONCE });
+    yield events;
+    if (next === null) return;
+    before = next;
+  }
+}
+
+async function* pagesOfReferrals(userId: number) {
+  for (let after: ReferralCursor | null = null; ; ) {
+    const { referrals, next } = await listReferrals(userId, { after, limit: ROWS_AT_ONCE });
+    // As the public APIs name them.
+    yield referrals.map(({ userId: id, phone, activatedAt }) => ({ id, phone, activatedAt }));
+    if (!next) return;
+    after = next;
+  }
+}

@@ -1,0 +1,252 @@
+import { expect, test } from "playwright/test";
+import { readPrimary } from "@/lib/db/database";
+import { env } from "@/lib/env";
+import { getProfile } from "./accounts";
+import { asAdministrator } from "./administration";
+import { getCodeStatus } from "./challenges";
+import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./identity-change";
+import { phoneLoginCode } from "./login";
+import { Asker, type CodeOwner, isPhone, type OneTimeCode, type Recipient } from "./one-time-code";
+import type { Phone } from "./phone";
+import { RESEND_AFTER_MS } from "./policy";
+import { checkSession, endSession, openSession } from "./sessions";
+import {
+  anybody,
+  failureOf,
+  freshEmail,
+  freshPhone,
+  receiveCodeOf,
+  senderOf,
+  signUp,
+  signUpByMail,
+  wrongCode,
+} from "./testing";
+
+const changeTo = (next: Recipient): IdentityChange => ({ next, asker: Asker.parse(crypto.randomUUID()) });
+
+type Own = { id: string; userId: number };
+
+/** Somebody with an account, logged in by what it was made with. */
+async function logInAnew(by: "phone" | "email" = "phone") {
+  const person = by === "phone" ? { ...(await signUp()), email: null } : await signUpByMail();
+  const proven = person.email ?? person.phone;
+  return { ...person, session: await openSession({ userId: person.userId, proven }, anybody()), proven };
+}
+
+/** Has the codes of a change sent. */
+async function receiveChangeCodes(session: Own, change: IdentityChange, now = new Date()) {
+  const sent: { to: string; code: OneTimeCode }[] = [];
+  const sender = senderOf(async ({ to, code }) => sent.push({ to, code: code as OneTimeCode }) > 0);
+  expect(failureOf(await requestIdentityChange(session, change, anybody(), { sender, now }))).toBe("none");
+  const [old, next] = sent;
+  if (!old || next?.to !== change.next) throw new Error("a code is missing");
+  return { oldFactor: old.to, codes: { old: old.code, new: next.code } };
+}
+
+/** The whole change, by the right codes. */
+async function change(session: Own, next: Recipient) {
+  const wanted = changeTo(next);
+  const { codes, oldFactor } = await receiveChangeCodes(session, wanted);
+  return { oldFactor, changed: await changeIdentity(session, wanted, codes, anybody()) };
+}
+
+for (const { what, by, next, oldFactor } of [
+  { what: "a phone", by: "phone", next: freshPhone, oldFactor: /^\+/ },
+  { what: "a mailbox", by: "email", next: freshEmail, oldFactor: /@/ },
+  { what: "the first phone", by: "email", next: freshPhone, oldFactor: /@/ },
+  { what: "the first mailbox", by: "phone", next: freshEmail, oldFactor: /^\+/ },
+] as const) {
+  test(`${what} is changed by a code to the old factor and one to the new, and the other sessions end`, async () => {
+    const person = await logInAnew(by);
+    const { userId, session } = person;
+    const other = await openSession({ userId, proven: person.proven }, anybody());
+    const value = next();
+    const done = await change(session, value);
+    expect(done.oldFactor).toMatch(oldFactor);
+    const isAdded = what.startsWith("the first");
+    expect(done.changed).toMatchObject({ ok: true, value: { isAdded } });
+
+    const kept = by === "email" && !isPhone(value) ? { claimedPhone: person.phone } : { claimedPhone: null };
+    expect(await getProfile(userId)).toMatchObject({ [isPhone(value) ? "phone" : "email"]: value, ...kept });
+    expect(await checkSession(session.id)).toMatchObject({ userId });
+    expect(await checkSession(other.id)).toBeNull();
+  });
+}
+
+test("the old number opens the account no more, and the new one does", async () => {
+  const { userId, phone, session } = await logInAnew();
+  const next = freshPhone();
+  await change(session, next);
+  expect((await signUp({ phone: next })).userId).toBe(userId);
+  expect((await signUp({ phone })).userId).not.toBe(userId);
+});
+
+test("a phone that was a claim is proven by a code to the mailbox and one to the phone", async () => {
+  const { userId, phone, email, session } = await logInAnew("email");
+  const done = await change(session, phone);
+  expect(done).toMatchObject({ oldFactor: email, changed: { ok: true } });
+  expect(await getProfile(userId)).toMatchObject({ phone, claimedPhone: null, email });
+  expect((await signUp({ phone })).userId).toBe(userId);
+});
+
+test("a claim stays a claim while somebody else proves the phone", async () => {
+  const { userId, phone } = await logInAnew("email");
+  const other = await logInAnew();
+  expect(failureOf((await change(other.session, phone)).changed)).toBe("none");
+  expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: phone });
+});
+
+test("neither code alone changes anything", async () => {
+  const { userId, phone, session } = await logInAnew();
+  const wanted = changeTo(freshPhone());
+  const { codes } = await receiveChangeCodes(session, wanted);
+  const oneWrong = { ...codes, new: wrongCode(codes.new) };
+  expect(await changeIdentity(session, wanted, oneWrong, anybody())).toMatchObject({
+    failure: { name: "code_refused", old: null, new: { name: "code_wrong" } },
+  });
+  const otherWrong = { ...codes, old: wrongCode(codes.old) };
+  expect(await changeIdentity(session, wanted, otherWrong, anybody())).toMatchObject({
+    failure: { name: "code_refused", old: { name: "code_wrong" }, new: null },
+  });
+  expect(await getProfile(userId)).toMatchObject({ phone });
+  // The right ones were none of the wrong codes that are counted.
+  expect(await readPrimary.wrongCode.findMany({ where: { recipient: phone } })).toHaveLength(1);
+});
+
+test("codes of one change allow no other", async () => {
+  const { userId, phone, session } = await logInAnew();
+  const [wanted, other] = [changeTo(freshPhone()), changeTo(freshPhone())];
+  const { codes } = await receiveChangeCodes(session, wanted);
+  await receiveChangeCodes(session, other);
+  expect(failureOf(await changeIdentity(session, other, codes, anybody()))).toBe("code_refused");
+  const sneaked = { ...other, asker: wanted.asker };
+  expect(failureOf(await changeIdentity(session, sneaked, codes, anybody()))).toBe("code_refused");
+  expect(await getProfile(userId)).toMatchObject({ phone });
+});
+
+test("a code for another purpose allows no change, nor does a change's code anything else", async () => {
+  const { userId, phone, session } = await logInAnew();
+  const wanted = changeTo(freshPhone());
+  const { codes } = await receiveChangeCodes(session, wanted);
+  const owner = phoneLoginCode({ phone, asker: wanted.asker });
+  const deletion: CodeOwner = { ...owner, purpose: "deletion" };
+  for (const other of [owner, deletion]) {
+    const code = await receiveCodeOf(other);
+    if (code === codes.old) continue;
+    const typed = { ...codes, old: code };
+    expect(failureOf(await changeIdentity(session, wanted, typed, anybody())), other.purpose).toBe("code_refused");
+  }
+  expect(await getProfile(userId)).toMatchObject({ phone });
+});
+
+test("both codes work once", async () => {
+  const { session } = await logInAnew();
+  const wanted = changeTo(freshPhone());
+  const { codes } = await receiveChangeCodes(session, wanted);
+  const both = await Promise.all([1, 2].map(() => changeIdentity(session, wanted, codes, anybody())));
+  expect(both.map(failureOf).sort()).toEqual(["code_refused", "none"]);
+  const again = changeTo(freshPhone());
+  expect(failureOf(await changeIdentity(session, again, codes, anybody()))).toBe("code_refused");
+});
+
+test("that a phone is somebody's is told only after the right codes", async () => {
+  const { userId, phone, session } = await logInAnew();
+  const owner = await signUp();
+  const wanted = changeTo(owner.phone);
+  const now = new Date();
+  const { codes } = await receiveChangeCodes(session, wanted, now);
+  const wrong = { ...codes, new: wrongCode(codes.new) };
+  expect(failureOf(await changeIdentity(session, wanted, wrong, anybody()))).toBe("code_refused");
+  expect(failureOf(await changeIdentity(session, wanted, codes, anybody()))).toBe("identity_taken");
+  expect(await getProfile(userId)).toMatchObject({ phone });
+  expect(await getProfile(owner.userId)).toMatchObject({ phone: owner.phone });
+  expect((await getIdentityChange(session, wanted, anybody(), now)).statuses.new).toMatchObject({ state: "used" });
+});
+
+test("of two accounts that change to one number at once, one gets it", async () => {
+  const [one, other] = [await logInAnew(), await logInAnew()];
+  const next = freshPhone();
+  const wanted = [one, other].map((person) => ({ ...person, change: changeTo(next) }));
+  const tries = [];
+  for (const { session, change } of wanted) {
+    tries.push({ session, change, codes: (await receiveChangeCodes(session, change)).codes });
+  }
+  const outcomes = await Promise.all(
+    tries.map(({ session, change, codes }) => changeIdentity(session, change, codes, anybody())),
+  );
+  expect(outcomes.map(failureOf).sort()).toEqual(["identity_taken", "none"]);
+  const phones = await Promise.all([one, other].map(async ({ userId }) => (await getProfile(userId))?.phone));
+  expect(phones.filter((phone) => phone === next)).toHaveLength(1);
+});
+
+test("a session that was ended meanwhile changes nothing", async () => {
+  const { userId, phone, session } = await logInAnew();
+  const wanted = changeTo(freshPhone());
+  const { codes } = await receiveChangeCodes(session, wanted);
+  await endSession(session.id);
+  expect(failureOf(await changeIdentity(session, wanted, codes, anybody()))).toBe("session_over");
+  expect(await getProfile(userId)).toMatchObject({ phone });
+});
+
+test("an old factor that is the account's no more allows no change", async () => {
+  const { userId, session } = await logInAnew();
+  const wanted = changeTo(freshPhone());
+  const { codes } = await receiveChangeCodes(session, wanted);
+  const next = freshPhone();
+  await change(session, next);
+  expect(failureOf(await changeIdentity(session, wanted, codes, anybody()))).toBe("code_refused");
+  expect(await getProfile(userId)).toMatchObject({ phone: next });
+});
+
+test("no session is opened by the old number after the change, though its code was right before", async () => {
+  const { userId, phone, session } = await logInAnew();
+  await change(session, freshPhone());
+  await expect(openSession({ userId, proven: phone }, anybody())).rejects.toThrow("");
+});
+
+test("a session is an administrator's as soon as it has proven such a number, and no longer", async () => {
+  const { session } = await logInAnew();
+  const own = async () => (await checkSession(session.id)) ?? session;
+  // The first one is other tests'.
+  const [, administrators = ""] = env.ADMIN_PHONES;
+  expect(failureOf(await asAdministrator(await own()))).toBe("not_administrator");
+  await change(session, freshEmail());
+  expect(failureOf(await asAdministrator(await own()))).toBe("not_administrator");
+  expect(failureOf((await change(session, administrators as Phone)).changed)).toBe("none");
+  expect(failureOf(await asAdministrator(await own()))).toBe("none");
+  await change(session, freshPhone());
+  expect(failureOf(await asAdministrator(await own()))).toBe("not_administrator");
+});
+
+test("no code goes to the new factor while the old one can't be reached", async () => {
+  const { session } = await logInAnew();
+  const asked: string[] = [];
+  const sender = senderOf(async ({ to }) => asked.push(to) === 0);
+  const wanted = changeTo(freshPhone());
+  expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender }))).toBe("code_not_sent");
+  expect(asked).not.toContain(wanted.next);
+});
+
+test("whoever has one code gets the other that could not be sent, without another wait", async () => {
+  const { phone, session } = await logInAnew();
+  const wanted = changeTo(freshPhone());
+  const sent: string[] = [];
+  let isReachable = false;
+  const sender = senderOf(async ({ to }) => (to === phone || isReachable) && sent.push(to) > 0);
+  expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender }))).toBe("code_not_sent");
+  isReachable = true;
+  expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender }))).toBe("none");
+  expect(sent).toEqual([phone, wanted.next]);
+  const later = new Date(Date.now() + (RESEND_AFTER_MS[0] ?? 0));
+  const status = await getCodeStatus(
+    { recipient: phone, purpose: "identity_change", asker: wanted.asker },
+    anybody(),
+    later,
+  );
+  expect(status).toMatchObject({ state: "live", resendInMs: 0 });
+});
+
+test("what the account has already is no change", async () => {
+  const { phone, session } = await logInAnew();
+  expect(failureOf(await requestIdentityChange(session, changeTo(phone), anybody()))).toBe("identity_same");
+});

@@ -1,0 +1,176 @@
+import { type Writer, write } from "@/lib/db/database";
+import { type Account, AccountGone, getProfile, holdAccount } from "./accounts";
+import { recordOwnEvent } from "./audit";
+import {
+  type CheckCodeFailure,
+  type CodeStatus,
+  checkCode,
+  getCodeStatus,
+  giveTryBack,
+  IS_MAIL_OFFERED,
+  type RequestCodeFailure,
+  type RightCode,
+  requestCode,
+  type SendingOptions,
+  spendCode,
+} from "./challenges";
+import { retryOnCollision } from "./collisions";
+import type { Email } from "./email";
+import { type Asker, type CodeOwner, isPhone, type OneTimeCode, type Recipient } from "./one-time-code";
+import type { Requester } from "./requester";
+import { fail, type Result, succeed } from "./result";
+import type { Session } from "./sessions";
+
+type Own = Pick<Session, "id" | "userId">;
+
+/** A phone or mailbox that an account shall have, instead of the one it has or as its first. */
+export interface IdentityChange {
+  next: Recipient;
+  /** A name of this one change, so that its codes are good for no other. */
+  asker: Asker;
+}
+
+/** What is to be proven for a change: that one still has the old factor, and has the new one. */
+interface ChangeCodes {
+  old: CodeOwner;
+  new: CodeOwner;
+}
+
+/** Where the code goes that allows a change: to what is changed, or when there is none yet to the other one. */
+export function oldFactor({ phone, email }: Pick<Account, "phone" | "email">, kind: "phone" | "email"): Recipient {
+  const factor = kind === "phone" ? (phone ?? email) : (email ?? phone);
+  if (!factor) throw new Error("an account has neither phone nor mailbox");
+  return factor;
+}
+
+function codesOf(account: Account, { next, asker }: IdentityChange): ChangeCodes {
+  const old = oldFactor(account, isPhone(next) ? "phone" : "email");
+  return {
+    old: { recipient: old, purpose: "identity_change", asker },
+    new: { recipient: next, purpose: "identity_proof", asker },
+  };
+}
+
+export type RequestIdentityChangeFailure =
+  | RequestCodeFailure
+  | { name: "identity_same" }
+  | { name: "mail_unavailable" };
+
+/**
+ * Sends a code to the old factor, and when that was accepted one to the new. Whether the new one is somebody's plays no
+ * part. One whose time has not come is left out while the last one is good. Fails with `identity_same` when the account has
+ * it already.
+ */
+export async function requestIdentityChange(
+  { userId }: Own,
+  change: IdentityChange,
+  by: Requester,
+  options: SendingOptions = {},
+): Promise<Result<null, RequestIdentityChangeFailure>> {
+  const account = await getAccount(userId);
+  if (change.next === account.phone || change.next === account.email) return fail({ name: "identity_same" });
+  const codes = codesOf(account, change);
+  const owners = [codes.old, codes.new];
+  if (!IS_MAIL_OFFERED && owners.some(({ recipient }) => !isPhone(recipient)))
+    return fail({ name: "mail_unavailable" });
+  for (const owner of owners) {
+    const sent = await requestCode(owner, by, options);
+    if (sent.ok) continue;
+    const isGood = (await getCodeStatus(owner, by, options.now))?.state === "live";
+    if (!isGood || sent.failure.name === "code_not_sent") return sent;
+  }
+  return succeed(null);
+}
+
+/** How things stand with the two codes of a change; null is one that was not sent. */
+export async function getIdentityChange(
+  { userId }: Own,
+  change: IdentityChange,
+  by: Requester,
+  now = new Date(),
+): Promise<{ old: Recipient; statuses: { old: CodeStatus | null; new: CodeStatus | null } }> {
+  const codes = codesOf(await getAccount(userId), change);
+  const [old, next] = await Promise.all([getCodeStatus(codes.old, by, now), getCodeStatus(codes.new, by, now)]);
+  return { old: codes.old.recipient, statuses: { old, new: next } };
+}
+
+export type ChangeIdentityFailure =
+  | { name: "identity_taken" }
+  | { name: "session_over" }
+  | { name: "code_refused"; old: CheckCodeFailure | null; new: CheckCodeFailure | null };
+
+export interface ChangedIdentity {
+  name: "phone_changed" | "email_changed";
+  /** Whether there was none before. */
+  isAdded: boolean;
+  /** Every mailbox that the account has or had. */
+  mailboxes: Email[];
+}
+
+/**
+ * Changes the account's phone or mailbox for whoever types both codes, and ends its other sessions. That the new one is
+ * somebody's already, `identity_taken`, is told only then. The session at hand has proven a new phone as a login would have.
+ */
+export async function changeIdentity(
+  session: Own,
+  change: IdentityChange,
+  typed: { old: OneTimeCode; new: OneTimeCode },
+  by: Requester,
+  now = new Date(),
+): Promise<Result<ChangedIdentity, ChangeIdentityFailure>> {
+  const account = await getAccount(session.userId);
+  const codes = codesOf(account, change);
+  const old = await checkCode(codes.old, typed.old, by, now);
+  const next = await checkCode(codes.new, typed.new, by, now);
+  if (!old.ok || !next.ok) {
+    await write(async (tx) => {
+      for (const checked of [old, next]) if (checked.ok) await giveTryBack(tx, checked.value);
+    });
+    return fail({ name: "code_refused", old: old.ok ? null : old.failure, new: next.ok ? null : next.failure });
+  }
+  const rights = [old.value, next.value];
+  return retryOnCollision(() => write((tx) => replaceIdentity(tx, { session, account, change, rights, now })));
+}
+
+async function replaceIdentity(
+  tx: Writer,
+  {
+    session: { id, userId },
+    account,
+    change: { next },
+    rights,
+    now,
+  }: { session: Own; account: Account; change: IdentityChange; rights: RightCode[]; now: Date },
+): Promise<Result<ChangedIdentity, ChangeIdentityFailure>> {
+  let isUsed = true;
+  for (const right of rights) {
+    await giveTryBack(tx, right);
+    isUsed = isUsed && (await spendCode(tx, right, now));
+  }
+  const [old] = rights;
+  // Somebody else may have changed the account since; held, so that no session is opened by the old factor meanwhile.
+  if (!isUsed || !(await holdAccount(tx, userId, old?.owner.recipient))) {
+    const gone = { name: "code_expired" } as const;
+    return fail({ name: "code_refused", old: gone, new: gone });
+  }
+  const proven = isPhone(next) ? { provenPhone: next } : {};
+  // Who has typed both codes is no stranger, however new the device is.
+  const own = await tx.session.updateMany({ where: { id, userId }, data: { ...proven, isNew: false } });
+  if (own.count === 0) return fail({ name: "session_over" });
+  const where = isPhone(next) ? { phone: next } : { email: next };
+  if (await tx.user.findUnique({ where, select: { id: true } })) return fail({ name: "identity_taken" });
+
+  await tx.user.update({ where: { id: userId }, data: isPhone(next) ? { phone: next, claimedPhone: null } : where });
+  await tx.session.deleteMany({ where: { userId, NOT: { id } } });
+  const name = isPhone(next) ? "phone_changed" : "email_changed";
+  const isAdded = (isPhone(next) ? account.phone : account.email) === null;
+  await recordOwnEvent(tx, userId, { action: name, details: { isAdded }, now });
+  const mailboxes = [account.email, isPhone(next) ? null : next].flatMap((email) => email ?? []);
+  return succeed({ name, isAdded, mailboxes });
+}
+
+async function getAccount(userId: number): Promise<Account> {
+  const account = await getProfile(userId);
+  if (!account) throw new AccountGone();
+  return account;
+}

@@ -1,0 +1,13 @@
+/** A message as HTML that needs nothing from elsewhere. `body` is HTML already. */
+export function composeHtml({ language, subject }: { language: string; subject: string }, body: string): string {
+  return `<!doctype html>
+<html lang="${language}">
+<meta charset="utf-8">
+<meta name="color-scheme" content="light dark">
+<title>${subject}</title>
+<body style="margin:0;padding:32px 20px;font:16px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif">
+${body}
+</body>
+</html>
+`;
+}

@@ -1,0 +1,85 @@
+import { createTranslator } from "use-intl/core";
+import { readPrimary } from "@/lib/db/database";
+import { env } from "@/lib/env";
+import { mailSender } from "@/lib/senders/mail";
+import type { Message, MessageSender } from "@/lib/senders/sender";
+import en from "@/messages/en.json" with { type: "json" };
+import ru from "@/messages/ru.json" with { type: "json" };
+import type { Language } from "./code-message";
+import { describeDevice, deviceName } from "./devices";
+import type { Email } from "./email";
+import { composeHtml } from "./message-html";
+import type { Requester } from "./requester";
+import type { Session } from "./sessions";
+
+/** What a person is told by mail without having asked. */
+export type Notice =
+  | { name: "signed_in"; by: Requester; at: Date }
+  | { name: "phone_changed" | "email_changed"; isAdded: boolean; at: Date };
+
+const translatorOf = (locale: Language, messages: typeof ru) => createTranslator({ locale, messages });
+const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
+
+/**
+ * In both languages, because nobody knows which one the owner reads: that of the request is whoever made it's to choose, who
+ * may be the one to be warned of.
+ */
+export function composeNotice(to: Email, notice: Notice): Message {
+  const [russian, english] = [wordsOf(notice, "ru"), wordsOf(notice, "en")];
+  const subject = `${russian.subject} · ${english.subject}`;
+  const text = [russian, english].map(({ sentences }) => `${sentences.join("\n\n")}\n`).join("\n* * *\n\n");
+  // Only sentences of ours, names of programs and addresses come in here, so there is nothing to escape.
+  const html = Object.entries({ ru: russian, en: english }).map(
+    ([language, { sentences }]) =>
+      `<div lang="${language}" style="margin:0 0 32px">\n${sentences.map((one) => `<p style="margin:0 0 8px">${one}</p>`).join("\n")}\n</div>`,
+  );
+  return { to, subject, text, html: composeHtml({ language: "ru", subject }, html.join("\n")) };
+}
+
+function wordsOf(notice: Notice, language: Language): { subject: string; sentences: string[] } {
+  const t = TRANSLATORS[language];
+  const time = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
+  const at = `${time.format(notice.at)} UTC`;
+  const url = `${env.APP_URL}/account`;
+  if (notice.name === "signed_in") {
+    const { agent, network } = notice.by;
+    const device = deviceName(describeDevice(agent)) ?? t("device.unknown");
+    return {
+      subject: t("notice.signed_in.subject"),
+      sentences: [
+        t("notice.signed_in.lead"),
+        t("notice.signed_in.details", { device, network, at }),
+        t("notice.signed_in.advice", { url }),
+      ],
+    };
+  }
+  const was = notice.isAdded ? "added" : "changed";
+  return {
+    subject: t(`notice.${notice.name}.subject`, { was }),
+    sentences: [t(`notice.${notice.name}.lead`, { was, at }), t("notice.changedAdvice", { url })],
+  };
+}
+
+/**
+ * Tells the account's mailbox, where it has proven one, of a sign-in from a new device. Whoever signs in doesn't wait for
+ * this.
+ */
+export async function tellOfNewDevice(
+  { userId, createdAt, isNew }: Session,
+  by: Requester,
+  sender: MessageSender | null = mailSender,
+): Promise<void> {
+  if (!isNew || !sender) return;
+  const account = await readPrimary.user.findUnique({ where: { id: userId }, select: { email: true } });
+  if (account?.email)
+    await sender.send(composeNotice(account.email as Email, { name: "signed_in", by, at: createdAt }));
+}
+
+/** Tells mailboxes of an account that its phone or mailbox is another one now. */
+export async function tellOfChange(
+  mailboxes: readonly Email[],
+  notice: Exclude<Notice, { name: "signed_in" }>,
+  sender: MessageSender | null = mailSender,
+): Promise<void> {
+  if (sender) for (const to of mailboxes) await sender.send(composeNotice(to, notice));
+}

@@ -1,0 +1,43 @@
+import { isForeignRequest } from "@/lib/auth/callers";
+import { readCredentials } from "@/lib/auth/credentials";
+import { exportAccount } from "@/lib/core/export";
+import { isDatabaseAway } from "@/lib/core/result";
+import { logError } from "@/lib/ops/log";
+import { readOnly, refuse } from "./read-only";
+
+/** All that is kept of whoever asks, as a file. It is in the record that it was taken, so no page elsewhere may ask for it. */
+export const accountExport = readOnly(async ({ headers }) => {
+  if (isForeignRequest({ method: "POST", headers })) return refuse(403, "origin_foreign");
+  try {
+    const { session } = await readCredentials(headers);
+    const now = new Date();
+    const pieces = session && (await exportAccount(session.userId, now));
+    if (!pieces) return refuse(401, "credentials_missing", { "WWW-Authenticate": "Bearer" });
+    return new Response(streamOf(pieces), {
+      headers: {
+        "Cache-Control": "private, no-store",
+        "Content-Type": "application/json",
+        "Content-Disposition": `attachment; filename="sarafan-${now.toISOString().slice(0, 10)}.json"`,
+      },
+    });
+  } catch (error) {
+    if (isDatabaseAway(error)) return refuse(503, "database_away", { "Retry-After": "5" });
+    logError(error, "unexpected in an export");
+    return refuse(500, "unexpected");
+  }
+});
+
+/** Asks for the next piece when the last one is on its way, so that one is in memory at a time. */
+function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    pull: async (controller) => {
+      const { done, value } = await pieces.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(value));
+    },
+    cancel: async () => {
+      await pieces.return(undefined);
+    },
+  });
+}
