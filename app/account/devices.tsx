@@ -48,7 +48,7 @@ async function DeviceRow({ session }: { session: ListedSession }) {
           {isNew && !isOwn && <Tag>{t("newDevice")}</Tag>}
         </p>
         <p className="mt-1 text-small text-soft">
-          {words(`kind.${device.kind}`)}, {network ? t("from", { network }) : words("networkUnknown")}
+          {words(`kind.${device.kind}`)}, {t("from", { network: network ?? words("networkUnknown") })}
         </p>
         <p className="text-small text-soft">{t.rich("signedInAt", { time: moment(createdAt) })}</p>
         <p className="text-small text-soft">{t.rich("seenAt", { time: moment(seenAt) })}</p>

@@ -9,7 +9,14 @@ import { confirmDevice, endDevice } from "./actions";
 /** Warns of sign-ins from devices that nobody has confirmed yet, in every session but their own. */
 export async function NewDevices({ session }: { session: Session }) {
   const sessions = await listNewSessions(session);
-  return sessions.map((one) => <NewDevice key={one.id} mayConfirm={!session.isNew} session={one} />);
+  if (sessions.length === 0) return null;
+  return (
+    <div className="mb-8 space-y-3">
+      {sessions.map((one) => (
+        <NewDevice key={one.id} mayConfirm={!session.isNew} session={one} />
+      ))}
+    </div>
+  );
 }
 
 async function NewDevice({
@@ -27,27 +34,25 @@ async function NewDevice({
     getTimeZone(),
   ]);
   return (
-    <div className="mb-6">
-      <Notice>
-        <p className="font-semibold">{t("title", { device: deviceName(device) ?? words("unknown") })}</p>
-        <p>
-          {t.rich("details", {
-            time: () => <Moment at={createdAt} isExact locale={locale} now={new Date()} timeZone={timeZone} />,
-            network: network ?? words("networkUnknown"),
-          })}
-        </p>
-        <form className="flex flex-wrap gap-x-6">
-          <input name="session" type="hidden" value={id} />
-          {mayConfirm && (
-            <button className="link font-semibold" formAction={confirmDevice} type="submit">
-              {t("confirm")}
-            </button>
-          )}
-          <button className="link" formAction={endDevice} type="submit">
-            {mayConfirm ? t("end") : t("endOnly")}
+    <Notice>
+      <p className="font-semibold">{t("title", { device: deviceName(device) ?? words("unknown") })}</p>
+      <p>
+        {t.rich("details", {
+          time: () => <Moment at={createdAt} isExact locale={locale} now={new Date()} timeZone={timeZone} />,
+          network: network ?? words("networkUnknown"),
+        })}
+      </p>
+      <form className="flex flex-wrap gap-x-6">
+        <input name="session" type="hidden" value={id} />
+        {mayConfirm && (
+          <button className="link font-semibold" formAction={confirmDevice} type="submit">
+            {t("confirm")}
           </button>
-        </form>
-      </Notice>
-    </div>
+        )}
+        <button className="link" formAction={endDevice} type="submit">
+          {mayConfirm ? t("end") : t("endOnly")}
+        </button>
+      </form>
+    </Notice>
   );
 }

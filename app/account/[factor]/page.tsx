@@ -177,8 +177,10 @@ async function CodeStep({
   const resendInMs = Math.max(...both.map((status) => status.resendInMs));
   return (
     <>
-      <p className="mt-3 mb-6 text-soft">
-        {t.rich("sent", { old: () => <Identity of={old} />, next: () => <Identity of={next} /> })}{" "}
+      <p className="mt-3 mb-6 flex flex-wrap items-center gap-x-1.5 text-soft">
+        <span className="min-w-0">
+          {t.rich("sent", { old: () => <Identity of={old} />, next: () => <Identity of={next} /> })}
+        </span>
         <Link
           aria-label={factor === "phone" ? t("editPhone") : t("editEmail")}
           className="link text-ink"

@@ -1,7 +1,9 @@
 import type { Metadata } from "next";
 import Link from "next/link";
+import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { Sheet } from "@/components/sheet";
+import { currentSession } from "@/lib/auth/nextauth";
 
 export async function generateMetadata(): Promise<Metadata> {
   const t = await getTranslations("deletion");
@@ -10,6 +12,7 @@ export async function generateMetadata(): Promise<Metadata> {
 
 /** What is left to say when an account is gone. */
 export default async function DeletedPage() {
+  if (await currentSession()) redirect("/account");
   const t = await getTranslations("deletion");
   return (
     <Sheet>

@@ -1,0 +1,60 @@
+import { expect, test } from "playwright/test";
+import { getProfile } from "./accounts";
+import { deleteByCode, deletionCode, requestDeletionCode } from "./deletion";
+import { listEvents } from "./history";
+import { phoneLoginCode } from "./login";
+import { Asker } from "./one-time-code";
+import { checkSession, openSession } from "./sessions";
+import { anybody, failureOf, receiveCodeOf, signUp, signUpByMail, wrongCode } from "./testing";
+
+async function logInAnew() {
+  const person = await signUp();
+  return { ...person, session: await openSession({ userId: person.userId, proven: person.phone }, anybody()) };
+}
+
+test("an account is deleted by a fresh code to its phone, and all its sessions end", async () => {
+  const { userId, phone, session } = await logInAnew();
+  const other = await openSession({ userId, proven: phone }, anybody());
+  const owner = await deletionCode(session);
+  expect(owner.recipient).toBe(phone);
+  const code = await receiveCodeOf(owner);
+  expect(failureOf(await deleteByCode(session, wrongCode(code), anybody()))).toBe("code_wrong");
+  expect(await getProfile(userId)).not.toBeNull();
+  expect(failureOf(await deleteByCode(session, code, anybody()))).toBe("none");
+  expect(await getProfile(userId)).toBeNull();
+  for (const { id } of [session, other]) expect(await checkSession(id)).toBeNull();
+});
+
+test("without a proven phone the code goes to the mailbox", async () => {
+  const { userId, email } = await signUpByMail();
+  const session = await openSession({ userId, proven: email }, anybody());
+  expect(await deletionCode(session)).toMatchObject({ recipient: email, purpose: "deletion" });
+});
+
+test("a code for anything else, or of another session, deletes nothing", async () => {
+  const { userId, phone, session } = await logInAnew();
+  const other = await openSession({ userId, proven: phone }, anybody());
+  const codes = [
+    await receiveCodeOf(phoneLoginCode({ phone, asker: Asker.parse(session.id) })),
+    await receiveCodeOf(await deletionCode(other)),
+  ];
+  for (const code of codes) {
+    expect(failureOf(await deleteByCode(session, code, anybody()))).toBe("code_not_requested");
+  }
+  expect(await getProfile(userId)).not.toBeNull();
+});
+
+test("of parallel deletions by one code one deletes", async () => {
+  const { userId, session } = await logInAnew();
+  const code = await receiveCodeOf(await deletionCode(session));
+  const outcomes = await Promise.all(Array.from({ length: 2 }, () => deleteByCode(session, code, anybody())));
+  expect(outcomes.map(failureOf).sort()).toEqual(["code_expired", "none"]);
+  const { events } = await listEvents(userId);
+  expect(events.filter(({ action }) => action === "account_deleted")).toHaveLength(1);
+});
+
+test("a second code waits as any other does", async () => {
+  const { session } = await logInAnew();
+  await receiveCodeOf(await deletionCode(session));
+  expect(failureOf(await requestDeletionCode(session, anybody()))).toBe("resend_too_early");
+});

@@ -1,0 +1,64 @@
+import { expect, test } from "playwright/test";
+import { write } from "@/lib/db/database";
+import { exportAccount } from "./export";
+import { openSession } from "./sessions";
+import { freshPhone, signUp } from "./testing";
+
+/** The pieces of an export, and what they say together. */
+async function readExport(userId: number) {
+  const pieces: string[] = [];
+  for await (const piece of (await exportAccount(userId)) ?? []) pieces.push(piece);
+  return { pieces, data: JSON.parse(pieces.join("")) };
+}
+
+test("an export says all that is kept of a person, and nothing of how to be them", async () => {
+  const inviter = await signUp();
+  const { userId, phone, inviteCode } = await signUp({ invited: inviter.inviteCode });
+  const guest = await signUp({ invited: inviteCode });
+  const by = { network: "192.0.2.7", agent: "okhttp/4.12.0", browser: null };
+  const { id } = await openSession({ userId, proven: phone }, by);
+  const { pieces, data } = await readExport(userId);
+  expect(data).toMatchObject({
+    account: { id: userId, phone, email: null, inviteCode, referralCount: 1 },
+    activation: { code: inviter.inviteCode },
+    sessions: [{ network: "192.0.2.7", agent: "okhttp/4.12.0", provenPhone: phone }],
+    codes: [{ recipient: phone, purpose: "login" }],
+    events: [
+      { action: "data_exported" },
+      { action: "signed_in" },
+      { action: "invite_activated" },
+      { action: "account_created" },
+    ],
+    referrals: [{ id: guest.userId, phone: guest.phone }],
+  });
+  expect(pieces.join("")).not.toContain(id);
+  expect(pieces.join("")).not.toMatch(/hmac|inviterId/i);
+});
+
+test("somebody of whom hardly anything is kept gets that", async () => {
+  const { userId } = await signUp();
+  const { data } = await readExport(userId);
+  expect(data).toMatchObject({ activation: null, sessions: [], referrals: [] });
+  expect(await exportAccount(2_000_000_000)).toBeNull();
+});
+
+test("however many people came by a code, they are exported a page at a time, each once", async () => {
+  const { userId, inviteCode } = await signUp();
+  const COUNT = 2500;
+  const ids = await write(async (tx) => {
+    const people = Array.from({ length: COUNT }, (_, at) => ({
+      phone: freshPhone(),
+      inviteCode: `x${userId}-${at}`,
+      createdAt: new Date(),
+    }));
+    const made = await tx.user.createManyAndReturn({ data: people, select: { id: true } });
+    await tx.activation.createMany({
+      data: made.map(({ id }) => ({ inviteeId: id, inviterId: userId, code: inviteCode, activatedAt: new Date() })),
+    });
+    return made.map(({ id }) => id);
+  });
+  const { pieces, data } = await readExport(userId);
+  expect(data.referrals.map(({ id }: { id: number }) => id).sort()).toEqual(ids.sort());
+  const largest = Math.max(...pieces.map((piece) => piece.split("\n").length));
+  expect(largest).toBeLessThanOrEqual(1001);
+});

@@ -1,0 +1,97 @@
+import { expect, test } from "playwright/test";
+import { read } from "@/lib/db/database";
+import { exportAccount } from "./export";
+import { EventCursor, listEvents } from "./history";
+import { activateInvite } from "./invites";
+import { logInByProof, proveCode } from "./login";
+import { Asker } from "./one-time-code";
+import { EVENTS_PER_PAGE, REFRESH_GRACE_MS } from "./policy";
+import { endSession, openClientSession, openSession, refreshSession } from "./sessions";
+import { anybody, freshOwner, receiveCode, signUp } from "./testing";
+
+const actionsOf = async (userId: number) => (await listEvents(userId)).events.map(({ action }) => action);
+
+test("what happens to an account is on record from its first moment, the newest first", async () => {
+  const inviter = await signUp();
+  const { userId, phone } = await signUp();
+  const session = await openSession({ userId, proven: phone, created: true }, anybody());
+  await activateInvite({ userId, code: inviter.inviteCode });
+  await exportAccount(userId);
+  await endSession(session.id);
+  await endSession(session.id);
+  expect(await actionsOf(userId)).toEqual([
+    "session_ended",
+    "data_exported",
+    "invite_activated",
+    "signed_in",
+    "account_created",
+  ]);
+  expect(await actionsOf(inviter.userId)).toEqual(["account_created"]);
+});
+
+test("who came by an invitation has activated it in the same moment", async () => {
+  const inviter = await signUp();
+  const { userId } = await signUp({ invited: inviter.inviteCode });
+  expect(await actionsOf(userId)).toEqual(["invite_activated", "account_created"]);
+});
+
+test("a session that ended because of a stolen token says so", async () => {
+  const { userId, phone } = await signUp();
+  const now = new Date();
+  const { id } = await openClientSession({ userId, proven: phone }, { ...anybody(), agent: "okhttp/4.12.0" }, now);
+  await refreshSession({ id, generation: 0 }, now);
+  await refreshSession({ id, generation: 0 }, new Date(now.getTime() + REFRESH_GRACE_MS));
+  const [event] = (await listEvents(userId)).events;
+  expect(event).toMatchObject({
+    action: "session_ended",
+    details: { isTokenReused: true, device: { name: "okhttp/4.12.0" } },
+  });
+});
+
+test("the pages of what happened hold it all, once, whatever happens meanwhile", async () => {
+  const { userId, phone } = await signUp();
+  const signIn = () => openSession({ userId, proven: phone }, anybody());
+  for (let signIns = 0; signIns < EVENTS_PER_PAGE + 1; signIns += 1) await signIn();
+  const first = await listEvents(userId);
+  await signIn();
+  expect(first.events).toHaveLength(EVENTS_PER_PAGE);
+  const second = await listEvents(userId, { before: EventCursor.parse(String(first.next)) });
+  expect(second.events.map(({ action }) => action)).toEqual(["signed_in", "account_created"]);
+  expect(second.next).toBeNull();
+});
+
+test("somebody else's events are nobody's business", async () => {
+  const [one, other] = [await signUp(), await signUp()];
+  await openSession({ userId: other.userId, proven: other.phone }, anybody());
+  expect(await actionsOf(one.userId)).toEqual(["account_created"]);
+});
+
+for (const cursor of ["", "-1", "1e3", "99999999999", "2147483648", "1 OR 1=1"]) {
+  test(`a page of events that can't be is none: ${JSON.stringify(cursor)}`, () => {
+    expect(EventCursor.safeParse(cursor).success).toBe(false);
+  });
+}
+
+test("nothing on record is of a person: neither phone nor mailbox, code, network or invite code", async () => {
+  const inviter = await signUp();
+  const { userId, phone } = await signUp({ invited: inviter.inviteCode });
+  const by = { ...anybody(), agent: `Phone/1 ${phone}`, network: "192.0.2.7" };
+  const { id } = await openSession({ userId, proven: phone }, by);
+  await endSession(id);
+  const rows = JSON.stringify(await read.auditEvent.findMany({ where: { subjectId: userId } }));
+  for (const text of [phone, phone.slice(1), "192.0.2.7", inviter.inviteCode]) expect(rows).not.toContain(text);
+});
+
+test("a login in two steps that made the account is not one from a new device, a later one is", async () => {
+  const owner = freshOwner();
+  const logInInSteps = async (asker: Asker) => {
+    const code = await receiveCode({ ...owner, asker });
+    const next = Asker.parse(crypto.randomUUID());
+    await proveCode({ ...owner, asker, code, next }, anybody());
+    const login = await logInByProof({ phone: owner.phone, asker: next }, anybody());
+    if (!login.ok) throw new Error(login.failure.name);
+    return openSession(login.value, anybody());
+  };
+  expect(await logInInSteps(owner.asker)).toMatchObject({ isNew: false });
+  expect(await logInInSteps(Asker.parse(crypto.randomUUID()))).toMatchObject({ isNew: true });
+});

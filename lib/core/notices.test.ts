@@ -1,0 +1,58 @@
+import { expect, test } from "playwright/test";
+import type { Message, MessageSender } from "@/lib/senders/sender";
+import { composeNotice, tellOfChange, tellOfNewDevice } from "./notices";
+import { openSession } from "./sessions";
+import { anybody, freshEmail, signUp, signUpByMail } from "./testing";
+
+const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
+
+/** A mail server that keeps what it is given. */
+function mailbox() {
+  const messages: Message[] = [];
+  const sender: MessageSender = {
+    send: async (message) => messages.push(message) > 0,
+    pretend: async () => true,
+  };
+  return { messages, sender };
+}
+
+test("a sign-in from a new device is told to the mailbox: what with, from where, when, and what to do", async () => {
+  const { userId, email } = await signUpByMail();
+  const by = { network: "192.0.2.7", agent: WINDOWS, browser: null };
+  const at = new Date("2026-11-21T18:30:00Z");
+  const session = await openSession({ userId, proven: email }, by, at);
+  const { messages, sender } = mailbox();
+  await tellOfNewDevice(session, by, sender);
+  expect(messages).toMatchObject([{ to: email, subject: "Новый вход в «Сарафан» · New sign-in to Sarafan" }]);
+  for (const body of [messages[0]?.text, messages[0]?.html]) {
+    for (const words of ["Chrome, Windows", "192.0.2.7", "18:30", "6:30", "/account", "вошли", "signed in"]) {
+      expect(body).toContain(words);
+    }
+  }
+});
+
+test("nobody is written to about a known device, without a mailbox, or without a mail server", async () => {
+  const [byMail, byPhone] = [await signUpByMail(), await signUp()];
+  const { messages, sender } = mailbox();
+  const by = anybody();
+  const made = await openSession({ userId: byMail.userId, proven: byMail.email, created: true }, by);
+  await tellOfNewDevice(made, by, sender);
+  await tellOfNewDevice(await openSession({ userId: byPhone.userId, proven: byPhone.phone }, by), by, sender);
+  await tellOfNewDevice(await openSession({ userId: byMail.userId, proven: byMail.email }, by), by, null);
+  expect(messages).toEqual([]);
+});
+
+test("a change is told to every mailbox that the account has or had", async () => {
+  const { messages, sender } = mailbox();
+  const mailboxes = [freshEmail(), freshEmail()];
+  await tellOfChange(mailboxes, { name: "email_changed", isAdded: false, at: new Date() }, sender);
+  expect(messages.map(({ to }) => to)).toEqual(mailboxes);
+  expect(messages[0]?.subject).toBe("Изменён адрес почты в «Сарафане» · E-mail address changed in Sarafan");
+});
+
+test("what a device calls itself brings no markup into a message", async () => {
+  const by = { network: "192.0.2.7", agent: "<b>x</b>/1 (y)", browser: null };
+  const { html } = composeNotice(freshEmail(), { name: "signed_in", by, at: new Date() });
+  expect(html).not.toContain("<b>");
+  expect(html).toContain("Неизвестное устройство");
+});
