@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
+import { write } from "@/lib/db/database";
 import { SettingsError } from "@/lib/env";
 import { requestCode } from "./challenges";
 import { guessBudget, refuseGuessableCodes } from "./guessing";
@@ -25,6 +26,9 @@ test("the budget of a day follows from the settings", () => {
   expect(accountsBelowAlarm).toBeGreaterThan(0);
   expect(refuseGuessableCodes).not.toThrow(SettingsError);
 });
+
+// So many wrong codes would be an alarm to all tests after these.
+test.afterEach(() => write((tx) => tx.wrongCode.deleteMany()));
 
 /** Somebody with as many browsers in as many networks as they like, who never guesses right. */
 class Attacker {
