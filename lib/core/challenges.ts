@@ -265,6 +265,8 @@ async function beginSending(
     update: { sends: { increment: 0 } },
   });
   const needed = await neededDigits(tx, owner.recipient, now);
+  const digits = await newCodeDigits(tx, needed, now);
+  // Last of all, because others may wait for the budgets' rows until this is committed.
   const own = isKnownTo(by, owner.recipient) ? await take(tx, ownSendBudgets(owner, by), now) : null;
   const retryAfterMs = resendWaitMs(last, needed, now);
   if (!own?.ok && retryAfterMs > 0) return fail({ name: "resend_too_early", retryAfterMs });
@@ -281,7 +283,7 @@ async function beginSending(
     const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
     await tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } });
   }
-  return succeed({ digits: await newCodeDigits(tx, needed, now), taken: taken.value, last });
+  return succeed({ digits, taken: taken.value, last });
 }
 
 /** What a code costs that anybody may have sent. */

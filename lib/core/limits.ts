@@ -73,9 +73,9 @@ export async function take(tx: Writer, budgets: readonly Budget[], now: Date): P
 
 /** Gives back what was taken, unless its count has begun anew since. */
 export async function giveBack(tx: Writer, taken: Taken): Promise<void> {
-  for (const { key, resetsAt } of taken) {
-    await tx.counter.updateMany({ where: { key, resetsAt, count: { gt: 0 } }, data: { count: { decrement: 1 } } });
-  }
+  if (taken.length === 0) return;
+  const windows = taken.map(({ key, resetsAt }) => ({ key, resetsAt }));
+  await tx.counter.updateMany({ where: { OR: windows, count: { gt: 0 } }, data: { count: { decrement: 1 } } });
 }
 
 /** How long until something is left of each of these budgets; 0 is now. */
