@@ -1,5 +1,8 @@
 import { isSupportedCountry, isValidPhoneNumber, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
+import { countrySenders, missingSettings, readChains, senderSettings } from "./sender-settings";
+
+export type { SenderName } from "./sender-settings";
 
 /** A setting is missing or wrong; the message names each one and what it should be. */
 export class SettingsError extends Error {
@@ -104,7 +107,8 @@ function readEnv() {
     AUTH_SECRET: z
       .string("is missing: start with `npm start`, which makes one for SQLite, or set 32 characters or more")
       .min(32, "must have 32 characters or more"),
-    SENDERS: z.enum(["console"], "must be console").default("console"),
+    ...senderSettings,
+    ...countrySenders(Object.keys(process.env).filter((name) => process.env[name])),
     SMTP_URL: z
       .string()
       .refine(
@@ -139,16 +143,26 @@ function readEnv() {
   });
   const { VERCEL_ENV, VERCEL_URL, VERCEL_PROJECT_PRODUCTION_URL, ...settings } = given;
   const vercelHost = VERCEL_ENV === "production" ? (VERCEL_PROJECT_PRODUCTION_URL ?? VERCEL_URL) : VERCEL_URL;
+  const { byCountry, named } = readChains(settings);
+  const isConsoleOnly = named.every((sender) => sender === "console");
   const env = {
     ...settings,
+    SENDERS_BY_COUNTRY: byCountry,
+    /** All senders that a code for a phone may go by. */
+    SENDERS_NAMED: named,
     APP_URL: settings.APP_URL ?? (vercelHost ? `https://${vercelHost}` : `http://localhost:${settings.PORT}`),
-    REVEAL_CODES: settings.REVEAL_CODES ?? settings.SENDERS === "console",
+    REVEAL_CODES: settings.REVEAL_CODES ?? isConsoleOnly,
   };
   if (env.DATABASE_READ_URL && !isPostgresUrl(env.DATABASE_URL)) {
     throw new SettingsError("The setting DATABASE_READ_URL is a replica of a PostgreSQL, and DATABASE_URL names none.");
   }
   if (env.SMTP_URL && !env.MAIL_FROM) {
     throw new SettingsError("The setting MAIL_FROM must say who the mail of SMTP_URL is from.");
+  }
+  const missing = missingSettings(named, settings);
+  if (missing.length > 0) throw new SettingsError(missing.join("\n"));
+  if (env.REVEAL_CODES && !isConsoleOnly) {
+    throw new SettingsError("The setting REVEAL_CODES must be false while SENDERS names others than the console.");
   }
   if (env.REVEAL_CODES) refuseOpenDemonstration(env, VERCEL_ENV);
   return env;

@@ -1,9 +1,12 @@
+import { parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
-import { countOutcome } from "@/lib/ops/metrics";
+import { countOutcome, countSending } from "@/lib/ops/metrics";
+import { type Patience, sendByFirst } from "@/lib/senders/chain";
 import { consoleSender } from "@/lib/senders/console";
 import { mailSender } from "@/lib/senders/mail";
-import type { Sender } from "@/lib/senders/sender";
+import { phoneSenders } from "@/lib/senders/phone";
+import { accepted, type MailSender, type Sender, type Sending } from "@/lib/senders/sender";
 import { neededDigits, newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
 import {
@@ -38,6 +41,9 @@ import {
   RESEND_AFTER_MS,
   RESEND_WINDOW_MS,
   SEND_RETRY_AFTER_MS,
+  SENDER_FAILURES_MAX,
+  SENDER_REST_MS,
+  SENDER_TIMEOUT_MS,
   TRIES_PER_CODE,
 } from "./policy";
 import { isKnownTo, type Requester } from "./requester";
@@ -58,7 +64,7 @@ export type RequestCodeFailure =
 export interface SendingOptions {
   now?: Date;
   language?: Language;
-  sender?: Sender;
+  sender?: Sender | MailSender;
   draw?: (digits: number) => OneTimeCode;
 }
 
@@ -97,9 +103,10 @@ async function sendCode(
   const sealed = isDecoy ? sealNothing() : sealCode(code, owner);
   let isAccepted = false;
   try {
-    isAccepted = await (isDecoy
-      ? sender.pretend(owner.recipient)
-      : sender.send(composeCodeMessage(owner, code, language)));
+    const message = { ...composeCodeMessage(owner, code, language), ttlMs: CODE_TTL_MS, requesterAddress: by.network };
+    isAccepted = isDecoy
+      ? await pretend(sender, owner.recipient)
+      : (await sender.send(message, NEVER_ABORTED)).outcome === "accepted";
   } finally {
     await write((tx) =>
       isAccepted
@@ -236,11 +243,34 @@ function findCode(db: Reader, owner: CodeOwner) {
   return db.oneTimeCode.findUnique({ where: { recipient_purpose_asker: owner } });
 }
 
-function senderTo(recipient: Recipient): Sender {
-  return !isPhone(recipient) && mailSender ? mailSender : consoleSender;
+function senderTo(recipient: Recipient): Sender | MailSender {
+  return isPhone(recipient) ? phoneSender : (mailSender ?? consoleSender);
 }
 
-interface Sending {
+/** A request that was begun is carried through; each sender of the chain has its own end. */
+const NEVER_ABORTED = new AbortController().signal;
+
+const PATIENCE: Patience = {
+  timeoutMs: SENDER_TIMEOUT_MS,
+  failuresMax: SENDER_FAILURES_MAX,
+  restMs: SENDER_REST_MS,
+};
+
+/** Phones have a chain of senders, which their country may have of its own. */
+const phoneSender: Sender = {
+  send: async (message): Promise<Sending> => {
+    const senders = phoneSenders(parsePhoneNumberFromString(message.to)?.country, PATIENCE);
+    const sent = await sendByFirst(senders, message, countSending);
+    return sent.accepted ? accepted(sent.accepted.id, sent.accepted.cost) : { outcome: "refused", reason: "by_all" };
+  },
+};
+
+function pretend(sender: Sender | MailSender, recipient: Recipient): Promise<boolean> {
+  if (!("pretend" in sender)) throw new Error("Only mailboxes have decoys.");
+  return sender.pretend(recipient);
+}
+
+interface BegunSending {
   digits: number;
   taken: Taken;
   /** The row as it was before. */
@@ -256,7 +286,7 @@ async function beginSending(
   owner: CodeOwner,
   by: Requester,
   now: Date,
-): Promise<Result<Sending, RequestCodeFailure>> {
+): Promise<Result<BegunSending, RequestCodeFailure>> {
   const where = { recipient_purpose_asker: owner };
   // A change of nothing holds the row: of parallel requests each sees what the one before it did.
   const last = await tx.oneTimeCode.upsert({
@@ -328,7 +358,7 @@ async function keepCode(
 }
 
 /** Takes the wait back, unless a later code has begun another one, or a right one ended it, and what it cost. */
-async function forgetSending(tx: Writer, owner: CodeOwner, now: Date, { last, taken }: Sending): Promise<void> {
+async function forgetSending(tx: Writer, owner: CodeOwner, now: Date, { last, taken }: BegunSending): Promise<void> {
   const { sentAt, sends, sendsSince } = last;
   await tx.oneTimeCode.updateMany({
     where: { ...owner, sentAt: now, sends: { gt: 0 } },

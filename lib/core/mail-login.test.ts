@@ -71,7 +71,7 @@ test("a known mailbox with another phone is sent nothing, and no code is right",
 test("nothing that is sent to a decoy waits less or fails otherwise", async () => {
   const { email } = await signUpByMail();
   const stranger = freshCaller({ email });
-  const gone = { send: async () => false, pretend: async () => false };
+  const gone = { ...senderOf(async () => false), pretend: async () => false };
   expect(failureOf(await requestMailCode(stranger, anybody(), { sender: gone }))).toBe("code_not_sent");
   await askFor(stranger);
   expect(failureOf(await requestMailCode(stranger, anybody()))).toBe("resend_too_early");

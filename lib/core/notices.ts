@@ -12,6 +12,9 @@ import { composeHtml } from "./message-html";
 import type { Requester } from "./requester";
 import type { Session } from "./sessions";
 
+/** What nobody waits for may take long, but not for ever. */
+const NOTICE_MS_MAX = 30_000;
+
 /** What a person is told by mail without having asked. */
 export type Notice =
   | { name: "signed_in"; by: Requester; at: Date }
@@ -72,7 +75,7 @@ export async function tellOfNewDevice(
   if (!isNew || !sender) return;
   const account = await readPrimary.user.findUnique({ where: { id: userId }, select: { email: true } });
   if (account?.email)
-    await sender.send(composeNotice(account.email as Email, { name: "signed_in", by, at: createdAt }));
+    await sender.send(composeNotice(account.email as Email, { name: "signed_in", by, at: createdAt }), timeout());
 }
 
 /** Tells mailboxes of an account that its phone or mailbox is another one now. */
@@ -81,5 +84,7 @@ export async function tellOfChange(
   notice: Exclude<Notice, { name: "signed_in" }>,
   sender: MessageSender | null = mailSender,
 ): Promise<void> {
-  if (sender) for (const to of mailboxes) await sender.send(composeNotice(to, notice));
+  if (sender) for (const to of mailboxes) await sender.send(composeNotice(to, notice), timeout());
 }
+
+const timeout = () => AbortSignal.timeout(NOTICE_MS_MAX);

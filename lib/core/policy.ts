@@ -39,6 +39,9 @@ const settings = readSettings({
   ACTIVATIONS_PER_USER_PER_HOUR: wholeNumber(10, COUNT),
   INVITE_LOOKUPS_PER_IP_PER_HOUR: wholeNumber(60, COUNT),
   KNOWN_BROWSER_TTL_S: wholeNumber(365 * DAY_S, { min: 1, max: 400 * DAY_S }),
+  SENDER_TIMEOUT_S: wholeNumber(5, { min: 1, max: MINUTE_S }),
+  SENDER_FAILURES_MAX: wholeNumber(5, { min: 1, max: 1000 }),
+  SENDER_REST_S: wholeNumber(MINUTE_S, { min: 1, max: HOUR_S }),
   RESEND_AFTER_S: ResendWaits.prefault("60,120,300,600"),
   RESEND_WINDOW_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }),
   SESSION_IDLE_S: wholeNumber(7 * DAY_S, { min: 1, max: 365 * DAY_S }),
@@ -134,6 +137,11 @@ export const REFRESH_GRACE_MS = settings.REFRESH_GRACE_S * 1000;
 export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
 /** How old a login may be for what can't be undone, such as deleting one's account. */
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
+/** How long a sender for phones may take to accept a message, before it is the next one's turn. */
+export const SENDER_TIMEOUT_MS = settings.SENDER_TIMEOUT_S * 1000;
+/** After how many failures in a row a sender rests, and for how long. */
+export const SENDER_FAILURES_MAX = settings.SENDER_FAILURES_MAX;
+export const SENDER_REST_MS = settings.SENDER_REST_S * 1000;
 /** When to try again after no channel took a code. */
 export const SEND_RETRY_AFTER_MS = 30_000;
 

@@ -1,4 +1,4 @@
-import type { Sender } from "@/lib/senders/sender";
+import { accepted, type CodeMessage, type MailSender, refused } from "@/lib/senders/sender";
 import { requestCode } from "./challenges";
 import { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
@@ -36,9 +36,12 @@ export function anybody(): Requester {
   return { network: `test network ${networks}`, agent: null, browser: null };
 }
 
-/** A channel that takes as long as `send` does and answers the same; `pretend` answers at once. */
-export function senderOf(send: (message: { to: string; code: string }) => Promise<boolean>): Sender {
-  return { send, pretend: async () => true };
+/** A channel that takes as long as `send` does and accepts what `send` says; `pretend` answers at once. */
+export function senderOf(send: (message: CodeMessage) => Promise<boolean>): MailSender {
+  return {
+    send: async (message) => ((await send(message)) ? accepted() : refused("in_a_test")),
+    pretend: async () => true,
+  };
 }
 
 /** Has a code for a login by phone sent and returns it, as the person reads it. Throws when none may be sent yet. */

@@ -25,6 +25,12 @@ function makeMetrics() {
   });
   return {
     registry,
+    sendings: new Counter({
+      name: "sarafan_sender_messages_total",
+      help: "Codes for phones that senders were asked to send, by what they said; what rests is not asked.",
+      labelNames: ["sender", "outcome"],
+      registers,
+    }),
     requests: new Counter({
       name: "http_requests_total",
       help: "Requests that were answered; the status is `cut` where the connection ended first.",
@@ -49,7 +55,7 @@ function makeMetrics() {
 // Kept for all the bundles that Next.js makes of this module: each would have numbers of its own.
 const kept = globalThis as { sarafanMetrics?: ReturnType<typeof makeMetrics>; sarafanProcessMeasured?: true };
 kept.sarafanMetrics ??= makeMetrics();
-const { registry, requests, durations, outcomes } = kept.sarafanMetrics;
+const { registry, sendings, requests, durations, outcomes } = kept.sarafanMetrics;
 
 /** Begins to measure the process itself: memory, processor, event loop. */
 export function measureProcess(): void {
@@ -72,6 +78,11 @@ export function countOutcome<Outcome extends { ok: true } | { ok: false; failure
 ): Outcome {
   outcomes[what].inc({ outcome: result.ok ? "ok" : result.failure.name });
   return result;
+}
+
+/** Counts what a sender said to a message, or that it rests. */
+export function countSending({ sender, outcome }: { sender: string; outcome: string }): void {
+  sendings.inc({ sender, outcome });
 }
 
 /** All numbers, in the text format of Prometheus, and its media type. */

@@ -4,7 +4,7 @@ import { createTransport } from "nodemailer";
 import { parseConnectionUrl } from "nodemailer/lib/shared";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import { env } from "@/lib/env";
-import type { MessageSender } from "./sender";
+import { accepted, failed, type MessageSender, refused, type Sending } from "./sender";
 
 /** A mail server that takes longer than this has not accepted the message. */
 const TIMEOUT_MS = 10_000;
@@ -13,7 +13,7 @@ const TIMEOUTS = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, s
 /** What became of the newest message that a server let us send: how long it took over it, and whether it took it. */
 let newest = { tookMs: 0, isAccepted: true };
 
-/** Brings messages by SMTP; null without `SMTP_URL`. A refusal, a slow server and one that is gone are all a `false`. */
+/** Brings codes by SMTP; null without `SMTP_URL`. It has a time-out of its own, so that a decoy can have the same. */
 export const mailSender: MessageSender | null = env.SMTP_URL ? makeMailSender(env.SMTP_URL, env.MAIL_FROM ?? "") : null;
 
 function makeMailSender(url: string, from: string): MessageSender {
@@ -24,7 +24,7 @@ function makeMailSender(url: string, from: string): MessageSender {
     send: async ({ to, subject, text, html }) => {
       // Until it is known to be otherwise: a server that keeps the message for too long.
       let outcome: typeof newest | null = { tookMs: TIMEOUT_MS, isAccepted: false };
-      const isSent = await inItsTime(async () => {
+      const sending = await inItsTime(async () => {
         try {
           const { messageTime } = await transport.sendMail({
             from,
@@ -42,33 +42,35 @@ function makeMailSender(url: string, from: string): MessageSender {
         }
       });
       newest = outcome ?? newest;
-      return isSent;
+      return sending;
     },
     /** Says all that comes before a message, of the same mailbox, and then does as the newest message was done by. */
-    pretend: (to) =>
-      inItsTime(async () => {
+    pretend: async (to) => {
+      const { outcome } = await inItsTime(async () => {
         await rehearse(url, { from: address, to: [to] });
         await wait(newest.tookMs);
         if (!newest.isAccepted) throw new Error("the newest message was not accepted either");
-      }),
+      });
+      return outcome === "accepted";
+    },
   };
 }
 
-/** Whether `conversation` came to a good end before the time-out; answered no sooner than `MAIL_DELAY_MS`. */
-async function inItsTime(conversation: () => Promise<void>): Promise<boolean> {
+/** How `conversation` ended, with its time-out; answered no sooner than `MAIL_DELAY_MS`. */
+async function inItsTime(conversation: () => Promise<void>): Promise<Sending> {
   const soonest = wait(env.MAIL_DELAY_MS);
   const deadline = new AbortController();
   try {
-    const isAccepted = await Promise.race([
-      conversation().then(() => true),
-      wait(TIMEOUT_MS, false, { signal: deadline.signal, ref: false }),
+    return await Promise.race([
+      conversation().then(() => accepted()),
+      wait(TIMEOUT_MS, failed("timeout"), { signal: deadline.signal, ref: false }),
     ]);
-    return isAccepted;
   } catch (error) {
     // The server's own words may name the address.
-    const { code = "unknown", responseCode = "" } = error as { code?: string; responseCode?: number };
-    process.stderr.write(`The mail server took no message: ${code} ${responseCode}\n`);
-    return false;
+    const { code = "unknown", responseCode } = error as { code?: string; responseCode?: number };
+    process.stderr.write(`The mail server took no message: ${code} ${responseCode ?? ""}\n`);
+    if (code === "EAUTH") return failed("account", responseCode);
+    return responseCode && responseCode >= 500 ? refused(responseCode) : failed("unreachable", responseCode ?? code);
   } finally {
     deadline.abort();
     await soonest;

@@ -12,15 +12,62 @@ export interface CodeMessage extends Message {
   code: string;
 }
 
+/** A message on its way out, with what a provider wants to know of it besides. */
+export interface OutgoingMessage extends CodeMessage {
+  /** How long the code is good: nobody needs it any later. */
+  ttlMs: number;
+  /** The address of whoever asked for the code, for providers that watch for floods; null when it isn't known. */
+  requesterAddress: string | null;
+}
+
+/**
+ * What became of a message. `refused`: the provider doesn't take this message or this number, which says nothing of the
+ * next one. `failed`: the provider is at fault, unreachable, or on no good terms with us, and the next one would fail as
+ * well. A reason is a short name of ours and the provider's own code (`not_taken 207`), and nothing of the message.
+ */
+export type Sending =
+  | { outcome: "accepted"; id: string | null; cost: Cost | null }
+  | { outcome: "refused"; reason: string }
+  | { outcome: "failed"; reason: string };
+
+/** What a message costs, where the provider tells. */
+export interface Cost {
+  amount: number;
+  /** ISO 4217. */
+  currency: string;
+}
+
 /** How a code reaches a person. */
 export interface Sender {
-  /** Resolves to whether the channel accepted the message. */
-  send: (message: CodeMessage) => Promise<boolean>;
+  /** Resolves when the channel has accepted the message, or hasn't; gives up when `signal` says so. */
+  send: (message: OutgoingMessage, signal: AbortSignal) => Promise<Sending>;
+}
+
+/** How a code reaches a mailbox; it may have to be a decoy. */
+export interface MailSender extends Sender {
   /** Sends nothing, and takes as long and ends as `send` would: who listens to the clock must not tell them apart. */
   pretend: (to: string) => Promise<boolean>;
 }
 
-/** A channel that carries any words. */
-export interface MessageSender extends Sender {
-  send: (message: Message) => Promise<boolean>;
+/** A mail sender that carries any words. */
+export interface MessageSender extends MailSender {
+  send: (message: Message, signal: AbortSignal) => Promise<Sending>;
 }
+
+/** The message was accepted, under the provider's name for it and at the cost that the provider tells, if it does. */
+export const accepted = (id: string | null = null, cost: Cost | null = null): Sending => ({
+  outcome: "accepted",
+  id,
+  cost,
+});
+
+/** The provider doesn't take this message, and has a code of its own for why. */
+export const refused = (code: string | number): Sending => ({ outcome: "refused", reason: `not_taken ${code}` });
+
+/** It is the provider that fails, or our account there (`account`); `code` is the provider's own, or the status. */
+export const failed = (name: Fault, code?: string | number): Sending => ({
+  outcome: "failed",
+  reason: `${name} ${code ?? ""}`.trim(),
+});
+
+type Fault = "timeout" | "unreachable" | "overloaded" | "server_error" | "redirected" | "garbage" | "account";

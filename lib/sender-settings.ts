@@ -1,0 +1,153 @@
+import { type CountryCode, getCountries } from "libphonenumber-js/max";
+import { z } from "zod";
+
+/** What each sender for phones has to be told before it can be named in SENDERS. */
+const NEEDED = {
+  console: [],
+  twilio: ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"],
+  smsru: ["SMSRU_API_ID"],
+  smsc: ["SMSC_LOGIN", "SMSC_PASSWORD"],
+  telegram: ["TELEGRAM_GATEWAY_TOKEN"],
+  http: ["HTTP_SENDER_URL", "HTTP_SENDER_BODY"],
+} as const;
+
+/** How codes reach phones. */
+export type SenderName = keyof typeof NEEDED;
+
+const SENDER_NAMES = Object.keys(NEEDED) as SenderName[];
+
+const Senders = z
+  .string()
+  .transform((text) => text.split(",").map((name) => name.trim()))
+  .refine(
+    (names) => names.every((name) => name in NEEDED) && new Set(names).size === names.length,
+    `must be senders in their order, separated by commas, each of them once: ${SENDER_NAMES.join(", ")}`,
+  )
+  .transform((names) => names as SenderName[]);
+
+/** Text that can stand in a header. */
+const Token = z.string().regex(/^[\x21-\x7e]+$/, "must be one word of letters, digits and signs");
+
+const Address = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && /^https?:\/\/[^/?#]+[^?#]*$/.test(text),
+    "must be an address without a query, such as https://sms.example/api",
+  );
+
+const BaseAddress = Address.transform((text) => text.replace(/\/+$/, ""));
+
+const HeadersAsJson = z
+  .string()
+  .transform((text) => z.record(z.string(), z.string()).safeParse(readJson(text)).data ?? null)
+  .refine(
+    (headers) => headers !== null && canBeHeaders(headers),
+    'must be a JSON object of headers and their values, such as {"Authorization":"Bearer …"}',
+  )
+  .transform((headers) => headers ?? {});
+
+/** Something to put in the places, with all that has to be escaped. */
+const SAMPLE = '"\\ Б';
+
+const MessageBody = z
+  .string()
+  .refine(
+    (body) => /\{(text|code)\}/.test(body) && /\{(phone|digits)\}/.test(body),
+    "must have {phone} and {text} where the number and the message belong",
+  )
+  .refine(
+    (body) =>
+      !/^\s*[[{]/.test(body) ||
+      readJson(body.replace(/\{(phone|digits|text|code)\}/g, JSON.stringify(SAMPLE).slice(1, -1))) !== undefined,
+    'must be a form, or JSON with each place between quotation marks: {"to":"{phone}","text":"{text}"}',
+  );
+
+/** The settings of all senders for phones, by their names in the environment. */
+export const senderSettings = {
+  SENDERS: Senders.prefault("console"),
+  TWILIO_URL: BaseAddress.default("https://api.twilio.com"),
+  TWILIO_ACCOUNT_SID: z
+    .string()
+    .regex(/^AC[0-9a-f]{32}$/i, "must be AC and 32 hexadecimal digits")
+    .optional(),
+  TWILIO_AUTH_TOKEN: Token.optional(),
+  TWILIO_FROM: z
+    .string()
+    .regex(
+      /^(\+\d{7,15}|MG[0-9a-f]{32}|[A-Za-z0-9 ]{1,11})$/,
+      "must be a number with a plus, a sender ID, or the SID of a messaging service, which begins with MG",
+    )
+    .optional(),
+  SMSRU_URL: BaseAddress.default("https://sms.ru"),
+  SMSRU_API_ID: Token.optional(),
+  SMSC_URL: BaseAddress.default("https://smsc.ru"),
+  SMSC_LOGIN: z.string().optional(),
+  SMSC_PASSWORD: z.string().optional(),
+  TELEGRAM_GATEWAY_URL: BaseAddress.default("https://gatewayapi.telegram.org"),
+  TELEGRAM_GATEWAY_TOKEN: Token.optional(),
+  HTTP_SENDER_URL: z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && /^https?:\/\//.test(text),
+      "must be an address, such as https://sms.example/send",
+    )
+    .optional(),
+  HTTP_SENDER_BODY: MessageBody.optional(),
+  HTTP_SENDER_HEADERS: HeadersAsJson.prefault("{}"),
+};
+
+type SenderSettings = z.output<z.ZodObject<typeof senderSettings>>;
+
+/**
+ * The shape of `SENDERS_KZ` and its like, among settings of these names. One whose end is no country is refused, since
+ * nobody would notice that it has no effect.
+ */
+export function countrySenders(names: string[]): Record<never, z.ZodType> {
+  const countries = new Set<string>(getCountries());
+  return Object.fromEntries(
+    names
+      .filter((name) => name.startsWith("SENDERS_"))
+      .map((name) => [
+        name,
+        countries.has(name.slice("SENDERS_".length))
+          ? Senders
+          : z.never("names no country: end it with the two capital letters of one, as in SENDERS_KZ"),
+      ]),
+  );
+}
+
+/** The chains that settings name: the one for every country, and those of single ones. */
+export function readChains(settings: Record<string, unknown> & { SENDERS: SenderName[] }) {
+  const byCountry = new Map<CountryCode, SenderName[]>();
+  for (const [name, senders] of Object.entries(settings)) {
+    if (name.startsWith("SENDERS_"))
+      byCountry.set(name.slice("SENDERS_".length) as CountryCode, senders as SenderName[]);
+  }
+  const named = [...new Set([...settings.SENDERS, ...[...byCountry.values()].flat()])];
+  return { byCountry, named };
+}
+
+/** What is missing for the senders that are named, a sentence for each setting. */
+export function missingSettings(named: SenderName[], settings: SenderSettings): string[] {
+  return named.flatMap((sender) =>
+    NEEDED[sender]
+      .filter((setting) => settings[setting] === undefined)
+      .map((setting) => `The setting ${setting} is missing: SENDERS names ${sender}.`),
+  );
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function canBeHeaders(headers: Record<string, string>): boolean {
+  try {
+    return Boolean(new Headers(headers));
+  } catch {
+    return false;
+  }
+}

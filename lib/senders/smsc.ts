@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { Amount, ask } from "./ask";
+import { accepted, failed, refused, type Sender } from "./sender";
+
+export interface SmscSettings {
+  /** Where the API is, without a slash at the end. */
+  url: string;
+  login: string;
+  password: string;
+}
+
+const Answer = z.union([
+  z.object({ error_code: z.coerce.number().int().min(0).max(999) }),
+  z.object({
+    id: z.union([z.int(), z.string().max(64)]).transform(String),
+    cnt: z.coerce.number(),
+    cost: Amount,
+  }),
+]);
+
+/**
+ * What is wrong with the account or the request, not with this message (smsc.ru/api/http/send): parameters, credentials,
+ * money, an address that is blocked for its many errors, a date.
+ */
+const ACCOUNT_CODES = new Set([1, 2, 3, 4, 5]);
+
+/** The answer as JSON, and the message's cost in it. */
+const AS_JSON = { fmt: "3", cost: "2", charset: "utf-8" };
+
+/** SMS by SMSC (smsc.ru/api/http/send). It names no currency; at smsc.ru accounts are in roubles. */
+export function makeSmscSender({ url, login, password }: SmscSettings): Sender {
+  return {
+    send: async ({ to, text }, signal) => {
+      const body = new URLSearchParams({ login, psw: password, phones: to, mes: text, ...AS_JSON });
+      const asked = await ask({ url: `${url}/sys/send.php`, body, shape: Answer }, signal);
+      if (asked.sending) return asked.sending;
+      const { answer } = asked;
+      if ("id" in answer) {
+        return accepted(answer.id, answer.cost === undefined ? null : { amount: answer.cost, currency: "RUB" });
+      }
+      return ACCOUNT_CODES.has(answer.error_code) ? failed("account", answer.error_code) : refused(answer.error_code);
+    },
+  };
+}

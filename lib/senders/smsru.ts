@@ -1,0 +1,67 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import { Amount, ask } from "./ask";
+import { accepted, failed, refused, type Sender } from "./sender";
+
+export interface SmsruSettings {
+  /** Where the API is, without a slash at the end. */
+  url: string;
+  apiId: string;
+}
+
+const StatusCode = z.coerce.number().int().min(-1).max(999);
+
+/** The request as a whole, and what became of each number: of one, here. */
+const Answer = z.object({
+  status_code: StatusCode,
+  sms: z
+    .record(
+      z.string(),
+      z.object({
+        status_code: StatusCode,
+        sms_id: z.string().max(64).optional(),
+        cost: Amount,
+      }),
+    )
+    .optional(),
+});
+
+const TAKEN = 100;
+/** What is wrong with the account, not with this message (sms.ru/api/send). */
+const ACCOUNT_CODES = new Set([
+  200, // no such api_id
+  201, // no money
+  206, // the account's messages of the day are spent
+  300, // credentials
+  301,
+  302, // the account was not confirmed
+]);
+/** The service says that it is away, or that the server failed. */
+const SERVER_CODES = new Set([220, 500]);
+
+/** SMS by SMS.ru (sms.ru/api/send). The asker's address lets it stop floods that come from one place. */
+export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
+  return {
+    send: async ({ to, text, requesterAddress }, signal) => {
+      const body = new URLSearchParams({
+        api_id: apiId,
+        to: to.replace("+", ""),
+        msg: text,
+        json: "1",
+        ...(requesterAddress && isIP(requesterAddress) && { ip: requesterAddress }),
+      });
+      const asked = await ask({ url: `${url}/sms/send`, body, shape: Answer }, signal);
+      if (asked.sending) return asked.sending;
+      const { status_code, sms = {} } = asked.answer;
+      const [one] = Object.values(sms);
+      const code = status_code === TAKEN ? one?.status_code : status_code;
+      if (code === undefined) return failed("garbage", asked.status);
+      if (code === TAKEN) {
+        const cost = one?.cost === undefined ? null : { amount: one.cost, currency: "RUB" };
+        return accepted(one?.sms_id ?? null, cost);
+      }
+      if (ACCOUNT_CODES.has(code)) return failed("account", code);
+      return SERVER_CODES.has(code) ? failed("server_error", code) : refused(code);
+    },
+  };
+}
