@@ -130,12 +130,42 @@ async function visitEveryPage(
   await enterCode(page, await codeFor(email));
   await readInviteCode(page);
   await look(page, "profile, phone not proven");
-  await visit("/profile/phone", "prove the phone");
+  await visit("/account", "account, phone not proven");
+  await visit("/account/phone", "prove the phone");
+  await page.getByLabel("Номер телефона").fill("12");
   await page.getByRole("button", { name: "Отправить коды" }).click();
-  await expect(page.getByLabel("Код из письма")).toBeVisible();
+  await expect(page.getByText("не похоже на номер")).toBeVisible();
+  await look(page, "prove the phone, wrong number");
+  await page.getByLabel("Номер телефона").fill(phone);
+  await page.getByRole("button", { name: "Отправить коды" }).click();
+  await expect(page.getByLabel(/Код, который пришёл на .+@/)).toBeVisible();
   await page.getByRole("button", { name: "Подтвердить" }).click();
   await expect(page.getByText("Введите код.").first()).toBeVisible();
   await look(page, "prove the phone, codes missing");
+  await visit("/account/email", "change the mailbox");
+  await visit("/account/nothing", "nothing of an account");
+
+  await page.request.post("/api/auth/request_code/", { data: { phone: anna } });
+  const tokens = { data: { phone: anna, code: await codeFor(anna) }, headers: { "user-agent": "okhttp/4.12.0" } };
+  await page.goto("/profile");
+  await logOut(page);
+  await logIn(page, anna, codeFor);
+  await readInviteCode(page);
+  expect((await page.request.post("/api/auth/verify_code/", tokens)).status()).toBe(200);
+  await visit("/profile", "profile, a new device");
+  await visit("/account", "account, a new device");
+  await page.getByRole("button", { name: "Завершить все остальные сеансы" }).click();
+  await expect(page.getByText("Остальные сеансы завершены")).toBeVisible();
+  await look(page, "account, others ended");
+  await visit("/account/email", "add a mailbox");
+  await visit("/account/history", "history");
+  await visit("/account/delete", "delete the account");
+  await page.getByRole("button", { name: "Получить код для удаления" }).click();
+  await page.getByLabel("Код из сообщения").fill(await codeFor(anna));
+  await look(page, "delete the account, code");
+  await page.getByRole("button", { name: "Удалить навсегда" }).click();
+  await expect(page.getByRole("heading", { name: "Аккаунт удалён" })).toBeVisible();
+  await look(page, "account deleted");
 }
 
 for (const colorScheme of ["light", "dark"] as const) {

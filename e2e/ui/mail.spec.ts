@@ -6,8 +6,8 @@ const emailOf = (phone: string) => `person${phone.slice(1)}@example.com`;
 
 /** Types both codes and sends them. */
 async function enterProofCodes(page: Page, { email, phone }: { email: string; phone: string }) {
-  await page.getByLabel("Код из письма").fill(email);
-  await page.getByLabel("Код из сообщения").fill(phone);
+  await page.getByLabel(/Код, который пришёл на .+@/).fill(email);
+  await page.getByLabel(/Код, который пришёл на \+/).fill(phone);
   await page.getByRole("button", { name: "Подтвердить" }).click();
 }
 
@@ -31,12 +31,13 @@ for (const javaScriptEnabled of [true, false]) {
 
       await page.getByRole("link", { name: "Подтвердить номер" }).click();
       await page.getByRole("button", { name: "Отправить коды" }).click();
-      await expect(page.getByLabel("Код из письма")).toBeVisible();
+      await expect(page.getByLabel(/Код, который пришёл на .+@/)).toBeVisible();
       const codes = { email: await codeFor(email), phone: await codeFor(phone) };
       await enterProofCodes(page, { ...codes, phone: wrongCode(codes.phone) });
       await expect(page.getByText("Код не подошёл. Сверьте его с тем, что вам пришло.")).toHaveCount(1);
       await enterProofCodes(page, codes);
-      await expect(page.getByText("подтверждён, теперь можно входить и по нему")).toBeVisible();
+      await expect(page.getByText("Готово: теперь вы входите по номеру")).toBeVisible();
+      await page.getByRole("link", { name: "В профиль" }).click();
       await logOut(page);
 
       await page.goto("/login?by=phone");
@@ -56,14 +57,14 @@ for (const javaScriptEnabled of [true, false]) {
       await askForMailCode(page, { email, phone });
       await enterCode(page, await codeFor(email));
       expect(await readInviteCode(page)).not.toBe(owner.inviteCode);
-      await page.goto("/profile/phone");
+      await page.goto("/account/phone");
       await page.getByRole("button", { name: "Отправить коды" }).click();
-      await expect(page.getByLabel("Код из письма")).toBeVisible();
+      await expect(page.getByLabel(/Код, который пришёл на .+@/)).toBeVisible();
       const codes = { email: await codeFor(email), phone: await codeFor(phone) };
       await enterProofCodes(page, { ...codes, email: wrongCode(codes.email) });
       await expect(page.getByText("Код не подошёл. Сверьте его с тем, что вам пришло.")).toBeVisible();
       await enterProofCodes(page, codes);
-      await expect(page.getByText("У этого номера уже есть аккаунт.")).toBeVisible();
+      await expect(page.getByText("У этого номера уже есть другой аккаунт")).toBeVisible();
       await owner.page.reload();
       await expect(owner.page.getByText(owner.inviteCode).first()).toBeVisible();
     });

@@ -1,0 +1,238 @@
+import { readFileSync } from "node:fs";
+import type { Browser, BrowserContext, Page } from "playwright/test";
+import { expect, test } from "../fixtures";
+import { logIn, readInviteCode, signUp, wrongCode } from "./journeys";
+
+const IPHONE =
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1";
+
+type CodeFor = (to: string) => Promise<string>;
+
+/** The same person's telephone, logged in. */
+async function logInElsewhere(browser: Browser, url: string, phone: string, codeFor: CodeFor): Promise<Page> {
+  const page = await (await browser.newContext({ baseURL: url, userAgent: IPHONE, locale: "ru-RU" })).newPage();
+  await logIn(page, phone, codeFor);
+  await readInviteCode(page);
+  return page;
+}
+
+/** Types a new phone or mailbox, and has both codes sent. */
+async function askForCodes(page: Page, label: string, value: string): Promise<void> {
+  await page.getByLabel(label).fill(value);
+  await page.getByRole("button", { name: "Отправить коды" }).click();
+  await expect(page.getByLabel(/Код, который пришёл на/)).toHaveCount(2);
+}
+
+/** Types the code to the old factor and the one to the new. */
+async function enterCodes(page: Page, old: string, next: string): Promise<void> {
+  await page
+    .getByLabel(/Код, который пришёл на/)
+    .first()
+    .fill(old);
+  await page
+    .getByLabel(/Код, который пришёл на/)
+    .last()
+    .fill(next);
+  await page.getByRole("button", { name: "Подтвердить" }).click();
+}
+
+/** Every address that this browser has asked for. */
+function addressesOf(context: BrowserContext): string[] {
+  const addresses: string[] = [];
+  context.on("request", (request) => addresses.push(request.url()));
+  return addresses;
+}
+
+const deviceRow = (page: Page, name: string) => page.getByRole("listitem").filter({ hasText: name });
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "with JavaScript" : "without JavaScript", () => {
+    test.use({ javaScriptEnabled });
+
+    test("a new device is told to the other ones, until one of them says that it is theirs", async ({
+      browser,
+      page,
+      phone,
+      server,
+    }) => {
+      await page.goto("/login");
+      await logIn(page, phone, server.codeFor);
+      await readInviteCode(page);
+      const telephone = await logInElsewhere(browser, server.url, phone, server.codeFor);
+      const warning = "Вход с нового устройства: Safari, iOS";
+      await expect(telephone.getByText(warning)).toBeHidden();
+      await telephone.goto("/account");
+      await expect(deviceRow(telephone, "Chrome, Windows")).toBeVisible();
+      await expect(telephone.getByText(warning)).toBeHidden();
+
+      await page.goto("/profile");
+      await expect(page.getByText(warning)).toBeVisible();
+      await page.getByRole("link", { name: "Аккаунт и устройства" }).click();
+      await expect(page.getByText(warning)).toBeVisible();
+      await expect(deviceRow(page, "Safari, iOS")).toContainText("Телефон, сеть 127.0.0.1");
+      await expect(deviceRow(page, "Chrome, Windows")).toContainText("это устройство");
+      await page.getByRole("button", { name: "Да, это я" }).click();
+      await expect(page.getByText("запомнили: это ваше устройство")).toBeVisible();
+      await expect(page.getByText(warning)).toBeHidden();
+      await page.goto("/profile");
+      await expect(page.getByText(warning)).toBeHidden();
+    });
+
+    test("a device is ended from another one, and then all the others", async ({ browser, page, phone, server }) => {
+      await page.goto("/login");
+      await logIn(page, phone, server.codeFor);
+      await readInviteCode(page);
+      const [one, other, third] = [
+        await logInElsewhere(browser, server.url, phone, server.codeFor),
+        await logInElsewhere(browser, server.url, phone, server.codeFor),
+        await logInElsewhere(browser, server.url, phone, server.codeFor),
+      ];
+      await page.goto("/profile");
+      // The newest is the first.
+      await page.getByRole("button", { name: "Нет, завершить сеанс" }).first().click();
+      await expect(page.getByText("Сеанс завершён")).toBeVisible();
+      await third.goto("/profile");
+      await expect(third).toHaveURL(/\/login$/);
+      await one.goto("/profile");
+      await expect(one).toHaveURL(/\/profile$/);
+
+      await page.getByRole("button", { name: "Завершить все остальные сеансы" }).click();
+      await expect(page.getByText("Остальные сеансы завершены")).toBeVisible();
+      await expect(page.getByRole("button", { name: "Завершить все остальные сеансы" })).toBeHidden();
+      for (const ended of [one, other]) {
+        await ended.goto("/profile");
+        await expect(ended).toHaveURL(/\/login$/);
+      }
+    });
+
+    test("the number is changed by two codes, which ends the other sessions", async ({
+      browser,
+      context,
+      page,
+      freshPhone,
+      server,
+    }) => {
+      const [phone, next] = [freshPhone(), freshPhone()];
+      await page.goto("/login");
+      await logIn(page, phone, server.codeFor);
+      const inviteCode = await readInviteCode(page);
+      const telephone = await logInElsewhere(browser, server.url, phone, server.codeFor);
+      const addresses = addressesOf(context);
+
+      await page.goto("/account");
+      await page.getByRole("link", { name: "Изменить номер" }).click();
+      await page.getByLabel("Новый номер телефона").fill("12");
+      await page.getByRole("button", { name: "Отправить коды" }).click();
+      await expect(page.getByText("не похоже на номер")).toBeVisible();
+      await page.getByLabel("Новый номер телефона").fill(phone);
+      await page.getByRole("button", { name: "Отправить коды" }).click();
+      await expect(page.getByText("Это и так ваш номер")).toBeVisible();
+      await askForCodes(page, "Новый номер телефона", next);
+      const [old, fresh] = [await server.codeFor(phone), await server.codeFor(next)];
+      await enterCodes(page, "12", fresh);
+      await expect(page.getByText("В коде 4 цифры. Введите все.")).toBeVisible();
+      await enterCodes(page, old, wrongCode(fresh));
+      await expect(page.getByText("Код не подошёл. Сверьте его с тем, что вам пришло.")).toHaveCount(1);
+      await enterCodes(page, old, fresh);
+      await expect(page.getByText("Готово: теперь вы входите по номеру")).toBeVisible();
+      expect(addresses.filter((address) => [phone, next].some((one) => address.includes(one.slice(1))))).toEqual([]);
+
+      await telephone.goto("/profile");
+      await expect(telephone).toHaveURL(/\/login$/);
+      await logIn(telephone, next, server.codeFor);
+      expect(await readInviteCode(telephone)).toBe(inviteCode);
+    });
+
+    test("an address is added to an account by phone, and then opens it", async ({ page, phone, codeFor }) => {
+      const email = `added${phone.slice(1)}@example.com`;
+      await page.goto("/login");
+      await logIn(page, phone, codeFor);
+      const inviteCode = await readInviteCode(page);
+      await page.goto("/account");
+      await page.getByRole("link", { name: "Добавить адрес почты" }).click();
+      await askForCodes(page, "Электронная почта", email);
+      await page.getByRole("link", { name: "Изменить адрес" }).click();
+      await expect(page.getByLabel("Электронная почта")).toHaveValue(email);
+      await page.goto("/account/email");
+      await enterCodes(page, await codeFor(phone), await codeFor(email));
+      await expect(page.getByText(`теперь ваш адрес почты — ${email}`)).toBeVisible();
+      await page.goto("/profile");
+      await page.getByRole("button", { name: "Выйти" }).click();
+      await page.goto("/login?by=email");
+      await page.getByLabel("Электронная почта").fill(email);
+      await logIn(page, phone, async () => codeFor(email));
+      expect(await readInviteCode(page)).toBe(inviteCode);
+    });
+
+    test("an account is deleted by a code, for good", async ({ page, phone, codeFor }) => {
+      await page.goto("/login");
+      await logIn(page, phone, codeFor);
+      const inviteCode = await readInviteCode(page);
+      await page.goto("/account");
+      await page.getByRole("link", { name: "Удалить аккаунт" }).click();
+      await expect(page.getByRole("heading", { name: "Что останется" })).toBeVisible();
+      await page.getByRole("button", { name: "Получить код для удаления" }).click();
+      const code = await codeFor(phone);
+      await page.getByLabel("Код из сообщения").fill(wrongCode(code));
+      await page.getByRole("button", { name: "Удалить навсегда" }).click();
+      await expect(page.getByText("Код не подошёл")).toBeVisible();
+      await page.getByLabel("Код из сообщения").fill(code);
+      await page.getByRole("button", { name: "Удалить навсегда" }).click();
+      await expect(page.getByRole("heading", { name: "Аккаунт удалён" })).toBeVisible();
+      await page.goto("/account");
+      await expect(page).toHaveURL(/\/login$/);
+      expect((await page.request.get(`/i/${inviteCode}`)).status()).toBe(404);
+      await page.goto("/login");
+      await logIn(page, phone, codeFor);
+      expect(await readInviteCode(page)).not.toBe(inviteCode);
+    });
+  });
+}
+
+test("all that is kept of a person is a file to take along, and it is on record that it was taken", async ({
+  page,
+  phone,
+  codeFor,
+}) => {
+  await page.goto("/login");
+  await logIn(page, phone, codeFor);
+  const inviteCode = await readInviteCode(page);
+  await page.goto("/account");
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "Скачать всё, что о вас хранится" }).click(),
+  ]);
+  expect(download.suggestedFilename()).toMatch(/^sarafan-\d{4}-\d\d-\d\d\.json$/);
+  const data = JSON.parse(readFileSync(await download.path(), "utf8"));
+  expect(data).toMatchObject({ account: { phone, inviteCode }, sessions: [{ network: "127.0.0.1" }], referrals: [] });
+  await page.getByRole("link", { name: "Что происходило с аккаунтом" }).click();
+  await expect(page.getByRole("listitem")).toContainText([
+    "Данные скачаны",
+    "Вход: Chrome, Windows",
+    "Вы создали аккаунт",
+  ]);
+});
+
+test("what happened to an account comes in pages, and in English, too", async ({ browser, server, phone }) => {
+  const own = await signInOften(browser, server.url, phone, server.codeFor);
+  await own.goto("/account/history");
+  await expect(own.getByRole("heading", { name: "What has happened to your account" })).toBeVisible();
+  await expect(own.getByRole("listitem")).toHaveCount(20);
+  await expect(own.getByRole("listitem").first()).toContainText("Session ended: Chrome, Windows");
+  await own.getByRole("link", { name: "Earlier" }).click();
+  await expect(own.getByRole("listitem").last()).toContainText("You created the account");
+  await own.getByRole("link", { name: "Back to the newest" }).click();
+  await expect(own.getByRole("listitem")).toHaveCount(20);
+});
+
+/** Somebody whose account has seen more than a page of things, in English. */
+async function signInOften(browser: Browser, url: string, phone: string, codeFor: CodeFor): Promise<Page> {
+  const context = await browser.newContext({ baseURL: url, locale: "ru-RU" });
+  const { page } = await signUp(context, phone, codeFor);
+  for (let logins = 0; logins < 10; logins += 1) {
+    await page.request.post("/api/enter_phone/", { data: { phone } });
+    await page.request.post("/api/enter_code/", { data: { verification_code: await codeFor(phone) } });
+  }
+  await page.getByRole("button", { name: "English" }).click();
+  return page;
+}
