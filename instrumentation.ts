@@ -17,6 +17,7 @@ export async function register(): Promise<void> {
     }
     const { subscribe } = await import("node:diagnostics_channel");
     const { markPeer, noteAddress, tidyForwarding, tidyUrl } = await import("@/lib/auth/callers");
+    const { secureExchange } = await import("@/lib/auth/security-headers");
     const { takeOverConsole } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
     const { watchRequest } = await import("@/lib/ops/requests");
@@ -30,6 +31,7 @@ export async function register(): Promise<void> {
       noteAddress(request);
       tidyForwarding(request);
       tidyUrl(request);
+      secureExchange(request, response);
       watchRequest(request, response);
     });
     measureProcess();

@@ -103,7 +103,7 @@ export function CodeForm({
         autoComplete="one-time-code"
         // biome-ignore lint/a11y/noAutofocus: the page is there for this one field.
         autoFocus
-        className="field h-[88px] px-0 text-center indent-[0.4em] tabular-nums tracking-[0.4em]"
+        className={`field code-field [--digits:${digits}] h-[88px] px-0 text-center indent-[0.4em] tabular-nums tracking-[0.4em]`}
         defaultValue={state?.typed}
         enterKeyHint="go"
         id="code"
@@ -112,8 +112,6 @@ export function CodeForm({
         readOnly={isPending}
         ref={field}
         required
-        // As large as the digits of a code fit in side by side, each about an em wide.
-        style={{ fontSize: `min(3rem, calc(100cqi / ${digits + 1.5}))` }}
       />
       {shownError && (
         <FieldError id="code-error" key={state?.attempt}>

@@ -178,7 +178,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-test("no page is wider than a screen of 360 px, none fetches anything from elsewhere or breaks in the console", async ({
+test("no page is wider than a screen of 360 px, fetches anything from elsewhere, breaks in the console or does what its policy forbids, in either language", async ({
   browser,
   freshPhone,
   codeFor,
@@ -202,9 +202,25 @@ test("no page is wider than a screen of 360 px, none fetches anything from elsew
     if (message.type() === "error" && !message.text().includes("404")) complaints.push(message.text());
   });
   context.on("weberror", (error) => complaints.push(String(error.error())));
-  await visitEveryPage({ context, freshPhone, codeFor }, async (page, name) => {
+  await context.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, sample }) => {
+      // biome-ignore lint/suspicious/noConsole: this is how the page tells the test.
+      console.error(`forbidden: ${violatedDirective} ${blockedURI} ${sourceFile} ${sample}`);
+    });
+  });
+  const fits = async (page: Page, name: string) => {
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect(width, name).toBeLessThanOrEqual(360);
+  };
+  await visitEveryPage({ context, freshPhone, codeFor }, async (page, name) => {
+    await fits(page, name);
+    await context.addCookies([{ name: "sarafan-locale", value: "en", url: baseURL ?? "" }]);
+    const english = await context.newPage();
+    await english.goto(page.url());
+    await expect(english.locator("html"), name).toHaveAttribute("lang", "en");
+    await fits(english, `${name}, in English`);
+    await english.close();
+    await context.clearCookies({ name: "sarafan-locale" });
   });
   expect(elsewhere).toEqual([]);
   expect(complaints).toEqual([]);

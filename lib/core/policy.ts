@@ -59,6 +59,7 @@ const settings = readSettings({
   REFERRALS_LISTED_MAX: wholeNumber(1000, { min: 1, max: 10_000 }),
   ACCOUNTS_PER_PAGE: wholeNumber(50, { min: 1, max: 100 }),
   GROWTH_POINTS_MAX: wholeNumber(120, { min: 2, max: 1000 }),
+  HSTS_MAX_AGE_S: wholeNumber(365 * DAY_S, { min: 0, max: 2 * 365 * DAY_S }),
 });
 
 /** How many digits a one-time code has to begin with. */
@@ -163,3 +164,6 @@ export const BODY_BYTES_MAX = 16 * 1024;
 export const REFERRALS_PER_PAGE = settings.REFERRALS_PER_PAGE;
 /** The picture of growth shows at most this many of the newest referrals, so its cost has a bound. */
 export const GROWTH_POINTS_MAX = settings.GROWTH_POINTS_MAX;
+
+/** How long a browser that came by https comes by nothing else, in seconds as the header wants it; with 0 it forgets that. */
+export const HSTS_MAX_AGE_S = settings.HSTS_MAX_AGE_S;

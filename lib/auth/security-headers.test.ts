@@ -1,0 +1,27 @@
+import { expect, test } from "playwright/test";
+import { config, proxy } from "@/proxy";
+
+const at = (path: string, headers: Record<string, string> = {}) =>
+  new Request(`http://localhost:3000${path}`, { headers });
+
+test("a page has a nonce of its own where a host tells of no request beforehand, too", () => {
+  const nonces = ["/login", "/login"].map((path) => {
+    const answer = proxy(at(path, { accept: "text/html" }));
+    const policy = answer?.headers.get("content-security-policy") ?? "";
+    // What Next.js puts into the page is what it finds in the request.
+    expect(answer?.headers.get("x-middleware-request-content-security-policy")).toBe(policy);
+    expect(answer?.headers.get("x-middleware-request-accept")).toBe("text/html");
+    return /script-src 'nonce-([\w+/]{22}==)' 'strict-dynamic';/.exec(policy)?.[1];
+  });
+  expect(nonces[0]).toBeDefined();
+  expect(nonces[1]).not.toBe(nonces[0]);
+});
+
+test("where it has one already nothing is done, and nothing costs anything", () => {
+  expect(proxy(at("/login", { "content-security-policy": "script-src 'nonce-1'" }))).toBeUndefined();
+  const { source, missing } = config.matcher.at(-1) ?? {};
+  expect(missing).toEqual([{ type: "header", key: "content-security-policy" }]);
+  const asks = (path: string) => new RegExp(`^${source}$`).test(path);
+  expect(["/", "/login", "/i/7K4M2P", "/api", "/nowhere"].map(asks)).toEqual([true, true, true, true, true]);
+  expect(["/api/profile/", "/_next/static/chunks/a.js"].map(asks)).toEqual([false, false]);
+});
