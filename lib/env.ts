@@ -80,6 +80,14 @@ const Phones = z
   )
   .transform((phones) => phones.map((phone): string => parsePhoneNumberFromString(phone)?.number ?? phone));
 
+const Countries = z
+  .string()
+  .transform((text) => text.split(",").map((country) => country.trim()))
+  .refine(
+    (countries) => countries.every((country) => country === "*" || isSupportedCountry(country)),
+    "must be countries by their two capital letters, separated by commas, such as RU,KZ, or * for all",
+  );
+
 const DelayRange = z
   .string()
   .regex(/^\d{1,5}(-\d{1,5})?$/, "must be milliseconds: one number, or a range such as 1000-2000")
@@ -128,6 +136,7 @@ function readEnv() {
       .string()
       .refine(isSupportedCountry, "must be the two capital letters of a country, such as RU")
       .default("RU"),
+    OTP_COUNTRIES: Countries.optional(),
     ADMIN_PHONES: Phones.default([]),
     TRUSTED_PROXIES: wholeNumber(0, { min: 0, max: 10 }),
     METRICS_TOKEN: z
@@ -147,6 +156,8 @@ function readEnv() {
   const isConsoleOnly = named.every((sender) => sender === "console");
   const env = {
     ...settings,
+    /** The countries whose phones codes are sent to; `*` is every country. */
+    OTP_COUNTRIES: settings.OTP_COUNTRIES ?? [settings.DEFAULT_COUNTRY],
     SENDERS_BY_COUNTRY: byCountry,
     /** All senders that a code for a phone may go by. */
     SENDERS_NAMED: named,

@@ -1,10 +1,10 @@
 import { getProfile } from "@/lib/core/accounts";
-import { requestCode } from "@/lib/core/challenges";
 import type { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites";
 import { phoneLoginCode, verifyCode } from "@/lib/core/login";
 import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
 import { formatPhone, Phone } from "@/lib/core/phone";
+import { requestCode } from "@/lib/core/sending";
 import { accepted } from "@/lib/senders/sender";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

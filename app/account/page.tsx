@@ -6,8 +6,8 @@ import { Focused } from "@/components/focused";
 import { Notice } from "@/components/notice";
 import { currentSession } from "@/lib/auth/nextauth";
 import { type Account, getProfile } from "@/lib/core/accounts";
-import { IS_MAIL_OFFERED } from "@/lib/core/challenges";
 import { formatPhone } from "@/lib/core/phone";
+import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { Devices } from "./devices";
 import { NewDevices } from "./new-devices";
 

@@ -3,6 +3,7 @@
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
 import { sendMailCode, sendPhoneCode, updatePendingIdentity } from "@/lib/auth/browser-login";
+import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, type PendingLogin, readPendingLogin, updatePendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
@@ -21,7 +22,7 @@ export type IdentityFormState = {
   errors: {
     phone?: "phone_missing" | "phone_invalid";
     email?: "email_missing" | "email_invalid";
-    form?: "code_not_sent" | "budget_spent";
+    form?: "code_not_sent" | "budget_spent" | "country_not_allowed";
   };
   /** How long until another code may be asked for, where that is what is wrong. */
   waitMs: number;
@@ -45,7 +46,7 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
   };
   const attempt = (state?.attempt ?? 0) + 1;
   if (!phone.success || errors.email) return { typed, errors, waitMs: 0, attempt };
-  const refusal = await requestCodeFor({ phone: phone.data, email: email.data ?? null });
+  const refusal = await requestCodeFor({ phone: phone.data, email: email.data ?? null }, form);
   if (!refusal) return redirect(CODE_STEP, RedirectType.replace);
   const { name, retryAfterMs: waitMs } = refusal;
   return { typed, errors: { form: name }, waitMs, attempt };
@@ -54,7 +55,7 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
 /** Sends a new code to the same place. Too early is no error: the page shows how long is left. */
 export async function resendCode(form: FormData): Promise<void> {
   const identity = readIdentity(form);
-  const refusal = identity && (await requestCodeFor(identity));
+  const refusal = identity && (await requestCodeFor(identity, form));
   redirect(refusal?.name === "code_not_sent" ? `${CODE_STEP}&sent=no` : CODE_STEP, RedirectType.replace);
 }
 
@@ -108,15 +109,19 @@ export async function dropInvitation(): Promise<void> {
  */
 async function requestCodeFor(
   identity: Identity,
-): Promise<{ name: "code_not_sent" | "budget_spent"; retryAfterMs: number } | null> {
+  form: FormData,
+): Promise<{ name: "code_not_sent" | "budget_spent" | "country_not_allowed"; retryAfterMs: number } | null> {
   const { phone, email } = identity;
   const language = await getLocale();
-  const sent = await (email ? sendMailCode({ phone, email }, language) : sendPhoneCode(phone, language));
+  const stamp = await readFormStamp(form);
+  const sent = await (email ? sendMailCode({ phone, email }, language, stamp) : sendPhoneCode(phone, language, stamp));
   if (sent.ok) return null;
   const { failure } = sent;
   switch (failure.name) {
     case "resend_too_early":
       return null;
+    case "country_not_allowed":
+      return { ...failure, retryAfterMs: 0 };
     case "mail_unavailable":
       return { name: "code_not_sent", retryAfterMs: 0 };
     case "code_not_sent":

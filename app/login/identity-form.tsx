@@ -24,6 +24,7 @@ export function IdentityForm({
   phone,
   email,
   placeholder,
+  stamp,
   words,
 }: {
   action: (state: IdentityFormState, form: FormData) => Promise<IdentityFormState>;
@@ -32,6 +33,8 @@ export function IdentityForm({
   /** The same for the mailbox; null where none is asked for. */
   email: string | null;
   placeholder: string;
+  /** Says of a form that is sent twice that it is the same. */
+  stamp: string;
   words: Words;
 }) {
   const [state, formAction] = useActionState(action, null);
@@ -41,6 +44,7 @@ export function IdentityForm({
   const first = errors.phone && !errors.email ? "phone" : email === null ? "phone" : "email";
   return (
     <form action={formAction} noValidate>
+      <input name="stamp" type="hidden" value={stamp} />
       {errors.form && (
         <div className="mb-6">
           <FieldError id="form-error" key={`error ${attempt}`}>

@@ -11,15 +11,17 @@ import { MaskedIdentity } from "@/components/masked-identity";
 import { Notice } from "@/components/notice";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
+import { stampForm } from "@/lib/auth/form-stamps";
 import { currentSession } from "@/lib/auth/nextauth";
 import { type PendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
-import { type CodeStatus, getCodeStatus, IS_MAIL_OFFERED } from "@/lib/core/challenges";
+import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges";
 import type { Email } from "@/lib/core/email";
 import type { Invite } from "@/lib/core/invites";
 import { mailLoginCode, phoneLoginCode } from "@/lib/core/login";
 import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/phone";
 import { CODE_DIGITS } from "@/lib/core/policy";
+import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { env } from "@/lib/env";
 import { dropInvitation, enterCode, enterProven, resendCode, sendCode } from "./actions";
 import { CodeForm } from "./code-form";
@@ -182,6 +184,7 @@ async function IdentityStep({
         key={`${isInvited} ${isByMail}`}
         phone={phone ? formatPhone(phone) : ""}
         placeholder={PHONE_PLACEHOLDER}
+        stamp={await stampForm()}
         words={{
           phone: t("phone"),
           email: t("email"),
@@ -195,6 +198,7 @@ async function IdentityStep({
             email_invalid: t("emailInvalid"),
             code_not_sent: t("codeNotSent"),
             budget_spent: t("sendsSpent"),
+            country_not_allowed: t("countryNotAllowed"),
           },
         }}
       />
@@ -305,6 +309,7 @@ async function Resend({
   return (
     <AfterWait ms={waitMs} wait={t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}>
       <form action={resendCode} className="mt-4">
+        <input name="stamp" type="hidden" value={await stampForm()} />
         <IdentityFields identity={identity} />
         <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOnlyWay}>
           {t("resend")}

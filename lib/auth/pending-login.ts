@@ -41,9 +41,15 @@ export async function readPendingPhone(): Promise<{ phone: Phone; asker: Asker }
   return phone && !email && asker ? { phone, asker } : null;
 }
 
-/** Keeps what is known of the login under way; `changes` go over what was kept. Only in actions and route handlers. */
-export async function updatePendingLogin(changes: Partial<Omit<PendingLogin, "asker">>): Promise<PendingLogin> {
-  const kept = (await readPendingLogin()) ?? { ...NOTHING, asker: newAsker() };
+/**
+ * Keeps what is known of the login under way; `changes` go over what was kept. A browser that has no name yet gets `asker`.
+ * Only in actions and route handlers.
+ */
+export async function updatePendingLogin(
+  changes: Partial<Omit<PendingLogin, "asker">>,
+  asker = newAsker(),
+): Promise<PendingLogin> {
+  const kept = (await readPendingLogin()) ?? { ...NOTHING, asker };
   return keep({ ...kept, ...changes });
 }
 

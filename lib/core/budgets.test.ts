@@ -1,6 +1,6 @@
 import { expect, test } from "playwright/test";
 import { getProfile } from "./accounts";
-import { getCodeStatus, requestCode } from "./challenges";
+import { getCodeStatus } from "./challenges";
 import { drawInviteCode } from "./invite-code";
 import { activateInvite, getInvite, previewInvite } from "./invites";
 import { phoneLoginCode, register, verifyCode } from "./login";
@@ -19,6 +19,7 @@ import {
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "./policy";
 import type { Requester } from "./requester";
+import { requestCode } from "./sending";
 import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
 
 const HOUR_MS = 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 import { expect, test } from "playwright/test";
 import { write } from "@/lib/db/database";
-import { getCodeStatus, requestCode } from "./challenges";
+import { getCodeStatus } from "./challenges";
 import { digitsAfter } from "./code-length";
 import { Email } from "./email";
 import { mailLoginCode, phoneLoginCode, register, requestRegistrationCode, verifyCode, verifyMailCode } from "./login";
@@ -14,6 +14,7 @@ import {
   TRIES_PER_CODE,
   WRONG_CODES_MS,
 } from "./policy";
+import { requestCode } from "./sending";
 import {
   after,
   anybody,

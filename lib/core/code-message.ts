@@ -41,5 +41,26 @@ export function composeCodeMessage(
 <p style="margin:0 0 8px">${validity}</p>
 <p style="margin:0">${warning}</p>`,
   );
-  return { to: recipient, code, subject, text: `${lead}\n\n${code}\n\n${validity}\n${warning}\n`, html };
+  const text = isPhone(recipient)
+    ? composeSms(purpose, code, language)
+    : `${lead}\n\n${code}\n\n${validity}\n${warning}\n`;
+  return { to: recipient, code, subject, text, html };
+}
+
+/** What one SMS holds: in UCS-2, which Cyrillic needs, and in the GSM alphabet (3GPP TS 23.038). */
+const SMS_LENGTH: Record<Language, number> = { ru: 70, en: 160 };
+
+/**
+ * The words of an SMS, as many as one has room for: the code first, because a telephone shows the beginning. On https the
+ * last line binds the code to our address, so that a browser offers it there and nowhere else
+ * (wicg.github.io/sms-one-time-codes).
+ */
+function composeSms(purpose: Purpose, code: OneTimeCode, language: Language): string {
+  const t = TRANSLATORS[language];
+  const { protocol, hostname } = new URL(env.APP_URL);
+  const binding = protocol === "https:" ? `\n@${hostname} #${code}` : "";
+  const lead = t(`${purpose}.sms`, { code });
+  const wordings = [`${lead}. ${t("smsWarning")}`, lead, t(`${purpose}.smsShort`, { code }), code];
+  const fitting = wordings.find((words) => words.length + binding.length <= SMS_LENGTH[language]);
+  return `${fitting ?? code}${binding}`;
 }

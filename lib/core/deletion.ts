@@ -1,21 +1,12 @@
 import { type Writer, write } from "@/lib/db/database";
 import { AccountGone, getProfile } from "./accounts";
 import { recordEvent } from "./audit";
-import {
-  type CheckCodeFailure,
-  checkCode,
-  giveTryBack,
-  IS_MAIL_OFFERED,
-  type RequestCodeFailure,
-  requestCode,
-  type SendingOptions,
-  type SentCode,
-  spendCode,
-} from "./challenges";
+import { type CheckCodeFailure, checkCode, giveTryBack, spendCode } from "./challenges";
 import { Asker, type CodeOwner, isPhone, type OneTimeCode } from "./one-time-code";
 import { RECENT_LOGIN_MS } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
+import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions, type SentCode } from "./sending";
 import type { Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;

@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { write } from "@/lib/db/database";
 import { SettingsError } from "@/lib/env";
-import { requestCode } from "./challenges";
 import { guessBudget, refuseGuessableCodes } from "./guessing";
 import { phoneLoginCode, verifyCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
 import { CODE_TTL_MS, SENDS_PER_PHONE_PER_DAY, TRIES_PER_CODE } from "./policy";
+import { requestCode } from "./sending";
 import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, wrongCode } from "./testing";
 
 const MINUTE_MS = 60_000;

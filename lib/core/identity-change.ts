@@ -7,11 +7,7 @@ import {
   checkCode,
   getCodeStatus,
   giveTryBack,
-  IS_MAIL_OFFERED,
-  type RequestCodeFailure,
   type RightCode,
-  requestCode,
-  type SendingOptions,
   spendCode,
 } from "./challenges";
 import { retryOnCollision } from "./collisions";
@@ -19,6 +15,7 @@ import type { Email } from "./email";
 import { type Asker, type CodeOwner, isPhone, type OneTimeCode, type Recipient } from "./one-time-code";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
+import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions } from "./sending";
 import type { Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;

@@ -24,10 +24,11 @@ interface Limit {
   windowMs: number;
 }
 
-/** A limit, and whose it is. */
+/** A limit, whose it is, and how much of it is asked for: one, unless it says otherwise. */
 export interface Budget {
   limit: Limit;
   subject: string;
+  amount?: number;
 }
 
 const hourly = (name: string, max: number): Limit => ({ name, max, windowMs: HOUR_MS });
@@ -44,13 +45,16 @@ export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_P
 /** Never spent: who takes one holds its row, so that tries at the codes of one recipient go one at a time. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
 export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);
+/** Both are everybody's; how much there is depends on who asks. */
+export const MESSAGES = (max: number) => daily("messages", max);
+export const MESSAGE_COST = (max: number) => daily("message cost", max);
 export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_LOOKUPS_PER_IP_PER_HOUR);
 
 /** `retryAfterMs` is when the count begins anew. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
 
-/** What was taken, for `giveBack`. */
-export type Taken = readonly { key: string; resetsAt: Date }[];
+/** What was taken, for `giveBack`, and what the counts were then. */
+export type Taken = readonly { key: string; resetsAt: Date; amount: number; count: number }[];
 
 /**
  * Takes one off each budget, or none where one of them has nothing left. Each takes its row, so that of any number of
@@ -60,49 +64,55 @@ export type Taken = readonly { key: string; resetsAt: Date }[];
 export async function take(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Result<Taken, LimitFailure>> {
   if (isTimeToSweep("counters")) await tx.counter.deleteMany({ where: { resetsAt: { lte: now } } });
   const taken = [];
-  for (const { limit, subject } of budgets) {
-    const key = keyOf({ limit, subject });
-    const { count, resetsAt } = await countOne(tx, key, new Date(now.getTime() + limit.windowMs), now);
-    taken.push({ key, resetsAt });
-    if (count <= limit.max) continue;
+  for (const budget of budgets) {
+    const one = await count(tx, budget, now);
+    taken.push(one);
+    const { resetsAt } = one;
+    if (one.count <= budget.limit.max) continue;
     await giveBack(tx, taken);
     return fail({ name: "budget_spent", retryAfterMs: resetsAt.getTime() - now.getTime() });
   }
   return succeed(taken);
 }
 
+/** Counts what has happened anyway, whether there was something left or not. */
+export async function takeAnyway(tx: Writer, budgets: readonly Budget[], now: Date): Promise<void> {
+  for (const budget of budgets) await count(tx, budget, now);
+}
+
 /** Gives back what was taken, unless its count has begun anew since. */
 export async function giveBack(tx: Writer, taken: Taken): Promise<void> {
-  if (taken.length === 0) return;
-  const windows = taken.map(({ key, resetsAt }) => ({ key, resetsAt }));
-  await tx.counter.updateMany({ where: { OR: windows, count: { gt: 0 } }, data: { count: { decrement: 1 } } });
+  for (const decrement of new Set(taken.map(({ amount }) => amount))) {
+    const windows = taken.filter(({ amount }) => amount === decrement).map(({ key, resetsAt }) => ({ key, resetsAt }));
+    await tx.counter.updateMany({
+      where: { OR: windows, count: { gte: decrement } },
+      data: { count: { decrement } },
+    });
+  }
 }
 
 /** How long until something is left of each of these budgets; 0 is now. */
 export async function waitFor(db: Reader, budgets: readonly Budget[], now: Date): Promise<number> {
   const counters = await db.counter.findMany({ where: { key: { in: budgets.map(keyOf) }, resetsAt: { gt: now } } });
   const waits = counters.map(({ key, count, resetsAt }) => {
-    const max = budgets.find((budget) => keyOf(budget) === key)?.limit.max ?? 0;
-    return count < max ? 0 : resetsAt.getTime() - now.getTime();
+    const { limit, amount = 1 } = budgets.find((budget) => keyOf(budget) === key) ?? {};
+    return limit && count + amount <= limit.max ? 0 : resetsAt.getTime() - now.getTime();
   });
   return Math.max(0, ...waits);
 }
 
 /** One upsert that returns the count, in SQL because Prisma's would need a statement more for a count that is over. */
-async function countOne(
-  tx: Writer,
-  key: string,
-  resetsAt: Date,
-  now: Date,
-): Promise<{ count: number; resetsAt: Date }> {
+async function count(tx: Writer, { limit, subject, amount = 1 }: Budget, now: Date): Promise<Taken[number]> {
+  const key = keyOf({ limit, subject });
+  const end = new Date(now.getTime() + limit.windowMs);
   const [row] = await tx.$queryRaw<{ count: number; resetsAt: Date }[]>`
-    INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES (${key}, 1, ${resetsAt})
+    INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES (${key}, ${amount}, ${end})
     ON CONFLICT ("key") DO UPDATE SET
-      "count" = CASE WHEN "Counter"."resetsAt" <= ${now} THEN 1 ELSE "Counter"."count" + 1 END,
+      "count" = CASE WHEN "Counter"."resetsAt" <= ${now} THEN excluded."count" ELSE "Counter"."count" + excluded."count" END,
       "resetsAt" = CASE WHEN "Counter"."resetsAt" <= ${now} THEN excluded."resetsAt" ELSE "Counter"."resetsAt" END
     RETURNING "count", "resetsAt"`;
   if (!row) throw new Error("an upsert returned no row");
-  return row;
+  return { key, amount, ...row };
 }
 
 function keyOf({ limit, subject }: Budget): string {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { read } from "@/lib/db/database";
 import { getProfile } from "./accounts";
-import { getCodeStatus, requestCode } from "./challenges";
+import { getCodeStatus } from "./challenges";
 import { drawInviteCode } from "./invite-code";
 import { logInByProof, phoneLoginCode, proveCode, register, requestRegistrationCode, verifyCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
@@ -15,6 +15,7 @@ import {
   TAKEN_ANSWERS_PER_IP_PER_HOUR,
   TRIES_PER_CODE,
 } from "./policy";
+import { requestCode } from "./sending";
 import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
 
 const silent = senderOf(async () => true);

@@ -7,12 +7,7 @@ import {
   checkCode,
   getCodeStatus,
   giveTryBack,
-  IS_MAIL_OFFERED,
-  type RequestCodeFailure,
   type RightCode,
-  requestCode,
-  type SendingOptions,
-  type SentCode,
   spendCode,
   spendProof,
 } from "./challenges";
@@ -26,6 +21,7 @@ import type { Phone } from "./phone";
 import { PROOF_TTL_MS } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
+import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions, type SentCode } from "./sending";
 
 export interface Login {
   userId: number;

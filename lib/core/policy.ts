@@ -22,6 +22,25 @@ const Probability = z
   .regex(/^(1|0?\.\d+|0)$/, "must be a number from 0 to 1, such as 0.001")
   .transform(Number);
 
+/** Hundredths of whatever money the operator counts in. */
+const Money = z
+  .string()
+  .regex(/^\d{1,7}(\.\d{1,2})?$/, "must be an amount of money, such as 25 or 12.50")
+  .transform((text) => Math.round(Number(text) * 100));
+
+const Prices = z
+  .string()
+  .transform((text) => text.split(",").map((entry) => entry.trim().split("=")))
+  .refine(
+    (entries) =>
+      entries.every(
+        ([country = "", price = "", ...rest]) =>
+          /^([A-Z]{2}|\*)$/.test(country) && Money.safeParse(price).success && rest.length === 0,
+      ),
+    "must be prices of a message by country, such as RU=3.50,KZ=12,*=20",
+  )
+  .transform((entries) => new Map(entries.map(([country = "", price = ""]) => [country, Money.parse(price)])));
+
 const COUNT = { min: 1, max: 1_000_000 };
 
 const settings = readSettings({
@@ -39,6 +58,10 @@ const settings = readSettings({
   ACTIVATIONS_PER_USER_PER_HOUR: wholeNumber(10, COUNT),
   INVITE_LOOKUPS_PER_IP_PER_HOUR: wholeNumber(60, COUNT),
   KNOWN_BROWSER_TTL_S: wholeNumber(365 * DAY_S, { min: 1, max: 400 * DAY_S }),
+  SMS_BUDGET_PER_DAY: wholeNumber(0, { min: 0, max: 10_000_000 }),
+  SMS_COST_PER_DAY: Money.optional(),
+  SMS_PRICE: Prices.optional(),
+  DELIVERIES_KEPT_S: wholeNumber(90 * DAY_S, { min: HOUR_S, max: 3650 * DAY_S }),
   SENDER_TIMEOUT_S: wholeNumber(5, { min: 1, max: MINUTE_S }),
   SENDER_FAILURES_MAX: wholeNumber(5, { min: 1, max: 1000 }),
   SENDER_REST_S: wholeNumber(MINUTE_S, { min: 1, max: HOUR_S }),
@@ -143,6 +166,16 @@ export const SENDER_TIMEOUT_MS = settings.SENDER_TIMEOUT_S * 1000;
 /** After how many failures in a row a sender rests, and for how long. */
 export const SENDER_FAILURES_MAX = settings.SENDER_FAILURES_MAX;
 export const SENDER_REST_MS = settings.SENDER_REST_S * 1000;
+/** How many messages all phones together are sent a day, and what they may cost, in hundredths; null is no bound. */
+export const SMS_BUDGET_PER_DAY = settings.SMS_BUDGET_PER_DAY || null;
+export const SMS_COST_PER_DAY = settings.SMS_COST_PER_DAY ?? null;
+/** What a message costs, in hundredths, by country; `*` is any other. */
+export const SMS_PRICE: ReadonlyMap<string, number> = settings.SMS_PRICE ?? new Map();
+/** Of these, what is kept for browsers that are known to the phone they ask for, and when the operator is warned. */
+export const SMS_BUDGET_KEPT_PART = 0.1;
+export const SMS_BUDGET_WARNING_PART = 0.8;
+/** How long it is remembered what became of a message. */
+export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;
 /** When to try again after no channel took a code. */
 export const SEND_RETRY_AFTER_MS = 30_000;
 

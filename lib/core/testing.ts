@@ -1,11 +1,11 @@
 import { accepted, type CodeMessage, type MailSender, refused } from "@/lib/senders/sender";
-import { requestCode } from "./challenges";
 import { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { phoneLoginCode, requestMailCode, verifyCode, verifyMailCode } from "./login";
 import { Asker, type CodeOwner, type OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
 import type { Requester } from "./requester";
+import { requestCode } from "./sending";
 
 let people = 0;
 

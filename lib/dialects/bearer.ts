@@ -3,12 +3,12 @@ import { announceSignIn } from "@/lib/auth/announcements";
 import { currentRequester } from "@/lib/auth/requesters";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
 import { shownPhone } from "@/lib/core/accounts";
-import { requestCode } from "@/lib/core/challenges";
 import { activateInvite } from "@/lib/core/invites";
 import { phoneLoginCode, verifyCode } from "@/lib/core/login";
 import { OneTimeCode, STATELESS } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
+import { requestCode } from "@/lib/core/sending";
 import { endSession, openClientSession, refreshSession } from "@/lib/core/sessions";
 import { address, type Dialect, reply } from "./dialect";
 import {
@@ -21,11 +21,12 @@ import {
   PhoneText,
   SentInviteCode,
 } from "./fields";
-import { RUSSIAN, TOO_MANY_REQUESTS } from "./words";
+import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 
 const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
+const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const WRONG_CODE = refused(400, "Неверный или просроченный код.");
 const INVALID_TOKEN = refused(401, RUSSIAN.failures.token_invalid);
 
@@ -55,6 +56,7 @@ export const authRequestCode = address(dialect, "/api/auth/request_code/", (endp
     },
     failures: {
       budget_spent: BUDGET_SPENT,
+      country_not_allowed: COUNTRY_NOT_ALLOWED,
       resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
       code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
     },

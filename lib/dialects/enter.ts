@@ -11,11 +11,12 @@ import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { address, type Dialect, type EngineFailure, reply } from "./dialect";
 import { codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
-import { RUSSIAN, TOO_MANY_REQUESTS } from "./words";
+import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 
 const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
+const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const NOT_FOUND = refused(400, "Код подтверждения не найден!");
 
 /** Who is not logged in is told so in another shape than everything else. */
@@ -54,6 +55,7 @@ export const enterPhone = address(dialect, "/api/enter_phone/", (endpoint) => ({
     },
     failures: {
       budget_spent: BUDGET_SPENT,
+      country_not_allowed: COUNTRY_NOT_ALLOWED,
       resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
       code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
     },

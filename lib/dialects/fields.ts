@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { preferredLanguage } from "@/lib/auth/callers";
 import { type Account, AccountGone, getProfile } from "@/lib/core/accounts";
-import type { SentCode } from "@/lib/core/challenges";
 import type { Language } from "@/lib/core/code-message";
 import { InviteCode } from "@/lib/core/invite-code";
 import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites";
 import { Phone } from "@/lib/core/phone";
 import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
+import type { SentCode } from "@/lib/core/sending";
 import type { Session } from "@/lib/core/sessions";
 import { absoluteUrl } from "./dialect";
 

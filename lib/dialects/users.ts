@@ -12,7 +12,6 @@ import {
   listAccounts,
   readAccount,
 } from "@/lib/core/administration";
-import { IS_MAIL_OFFERED } from "@/lib/core/challenges";
 import { deleteOwnAccount } from "@/lib/core/deletion";
 import { Email } from "@/lib/core/email";
 import { activateInvite } from "@/lib/core/invites";
@@ -21,6 +20,7 @@ import { OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
+import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { absoluteUrl, address, type Dialect, leadTo, reply } from "./dialect";
 import {
   codeLength,
@@ -33,11 +33,12 @@ import {
   PhoneText,
   SentInviteCode,
 } from "./fields";
-import { RUSSIAN, TOO_MANY_REQUESTS } from "./words";
+import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 
 const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
+const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const EXPIRED = refused(400, "Код подтверждения не найден или устарел. Запросите новый.");
 const NOT_FOUND = refused(404, "Не найдено.");
 const NOT_ALLOWED = refused(403, "У вас недостаточно прав для выполнения данного действия.");
@@ -112,6 +113,7 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
     failures: {
       mail_unavailable: refused(404, "Вход по почте не настроен."),
       budget_spent: BUDGET_SPENT,
+      country_not_allowed: COUNTRY_NOT_ALLOWED,
       resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
       code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
       code_wrong: refused(401, "Неверный код подтверждения."),

@@ -22,11 +22,12 @@ import {
   PhoneText,
   SentInviteCode,
 } from "./fields";
-import { FIELD_REQUIRED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
+import { FIELD_REQUIRED, NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 
 const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
+const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const NO_LOGIN = refused(400, "Сначала запросите код подтверждения.");
 const EXPIRED = refused(400, "Код подтверждения больше не действует, запросите новый.");
 const NOT_FOUND = refused(404, "Пользователь не найден.");
@@ -74,6 +75,7 @@ export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
     },
     failures: {
       budget_spent: BUDGET_SPENT,
+      country_not_allowed: COUNTRY_NOT_ALLOWED,
       resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
       code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
     },

@@ -56,6 +56,7 @@ export const sendCode = address(dialect, "/api/verification_phone/send_code", (e
     failures: {
       phone_taken: NOT_UNIQUE,
       budget_spent: BUDGET_SPENT,
+      country_not_allowed: refused(400, "Codes are not sent to this number."),
       resend_too_early: refused(429, "A code was sent already. A new one can be asked for later."),
       code_not_sent: refused(503, "The code could not be sent. Try again later."),
     },

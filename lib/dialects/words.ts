@@ -19,6 +19,8 @@ type FieldIssue =
 export const FIELD_REQUIRED = "This field is required.";
 
 /** What a dialect in Russian says of a budget that is spent. */
+/** The same of a phone in a country, or of a kind, that no codes are sent to. */
+export const NUMBER_NOT_SERVED = "На этот номер коды не отправляются.";
 export const TOO_MANY_REQUESTS = "Слишком много запросов. Повторите позже.";
 
 export const RUSSIAN: Words = {

@@ -17,7 +17,13 @@ import { Factor } from "./factor";
 /** What is wrong with the phone or mailbox that was typed, or with sending codes, and how many times in a row. */
 export type FactorFormState = {
   typed: string;
-  error: `${Factor}_${"missing" | "invalid"}` | "identity_same" | "code_not_sent" | "budget_spent" | "mail_unavailable";
+  error:
+    | `${Factor}_${"missing" | "invalid"}`
+    | "identity_same"
+    | "code_not_sent"
+    | "budget_spent"
+    | "country_not_allowed"
+    | "mail_unavailable";
   /** How long until other codes may be asked for, where that is what is wrong. */
   waitMs: number;
   attempt: number;

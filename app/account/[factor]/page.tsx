@@ -12,11 +12,12 @@ import { currentSession } from "@/lib/auth/nextauth";
 import { readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester } from "@/lib/auth/requesters";
 import { type Account, getProfile } from "@/lib/core/accounts";
-import { type CodeStatus, IS_MAIL_OFFERED } from "@/lib/core/challenges";
+import type { CodeStatus } from "@/lib/core/challenges";
 import { getIdentityChange, type IdentityChange, oldFactor } from "@/lib/core/identity-change";
 import { isPhone, type Recipient } from "@/lib/core/one-time-code";
 import { formatPhone, PHONE_PLACEHOLDER } from "@/lib/core/phone";
 import { CODE_DIGITS } from "@/lib/core/policy";
+import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { env } from "@/lib/env";
 import { CodesForm } from "../codes-form";
 import { enterChangeCodes, resendChangeCodes, sendChangeCodes } from "./actions";
@@ -139,6 +140,7 @@ async function FactorStep({
             identity_same: t("identity_same", { factor }),
             code_not_sent: t("code_not_sent"),
             budget_spent: t("budget_spent"),
+            country_not_allowed: t("country_not_allowed"),
             mail_unavailable: t("mail_unavailable"),
           },
         }}

@@ -1,0 +1,83 @@
+import type { Reader } from "@/lib/db/database";
+import { log } from "@/lib/ops/log";
+import { countryOf } from "./destinations";
+import {
+  type Budget,
+  MESSAGE_COST,
+  MESSAGES,
+  SENDS_FROM_NETWORK,
+  SENDS_OF_KNOWN_BROWSER,
+  SENDS_TO_RECIPIENT,
+  SENDS_TO_RECIPIENT_A_DAY,
+  SENDS_TO_RECIPIENT_FROM_NETWORK,
+  type Taken,
+  waitFor,
+} from "./limits";
+import { isPhone, type Recipient } from "./one-time-code";
+import {
+  SMS_BUDGET_KEPT_PART,
+  SMS_BUDGET_PER_DAY,
+  SMS_BUDGET_WARNING_PART,
+  SMS_COST_PER_DAY,
+  SMS_PRICE,
+} from "./policy";
+import { isKnownTo, type Requester } from "./requester";
+
+/** What a code costs that anybody may have sent. */
+export function sendBudgets(recipient: Recipient, { network }: Requester): Budget[] {
+  return [
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${recipient} ${network}` },
+    { limit: SENDS_TO_RECIPIENT, subject: recipient },
+    { limit: SENDS_TO_RECIPIENT_A_DAY, subject: recipient },
+    { limit: SENDS_FROM_NETWORK, subject: network },
+  ];
+}
+
+/** What it costs a browser that is known to the recipient, so that strangers can't use its codes up; else null. */
+export function ownSendBudgets(recipient: Recipient, by: Requester): Budget[] | null {
+  if (!by.browser || !isKnownTo(by, recipient)) return null;
+  return [{ limit: SENDS_OF_KNOWN_BROWSER, subject: `${by.browser.id} ${recipient}` }];
+}
+
+/** What a message to a phone costs the operator; the last part of it is for browsers that are known to the phone. */
+export function messageBudgets(recipient: Recipient, by: Requester): Budget[] {
+  if (!isPhone(recipient)) return [];
+  const part = isKnownTo(by, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
+  const partOf = (max: number) => Math.floor(max * part);
+  const price = SMS_PRICE.get(countryOf(recipient) ?? "*") ?? SMS_PRICE.get("*") ?? 0;
+  return [
+    SMS_BUDGET_PER_DAY === null ? [] : { limit: MESSAGES(partOf(SMS_BUDGET_PER_DAY)), subject: "all" },
+    SMS_COST_PER_DAY === null ? [] : { limit: MESSAGE_COST(partOf(SMS_COST_PER_DAY)), subject: "all", amount: price },
+  ].flat();
+}
+
+/** How long until a code may be sent to this recipient as far as budgets go, by whoever asks; 0 is now. */
+export async function sendWaitMs(
+  db: Reader,
+  recipient: Recipient,
+  by: Requester,
+  now: Date,
+): Promise<{ anybodysMs: number; ownMs: number | null }> {
+  const [own, messages] = [ownSendBudgets(recipient, by), messageBudgets(recipient, by)];
+  const [anybodysMs, ownMs] = await Promise.all([
+    waitFor(db, [...sendBudgets(recipient, by), ...messages], now),
+    own && waitFor(db, [...own, ...messages], now),
+  ]);
+  return { anybodysMs, ownMs };
+}
+
+/** Warns the operator when most of a day's messages or money is used up, once each. */
+export function warnOfMessages(taken: Taken): void {
+  const bounds = [
+    { setting: "SMS_BUDGET_PER_DAY", limit: MESSAGES(0), max: SMS_BUDGET_PER_DAY },
+    { setting: "SMS_COST_PER_DAY", limit: MESSAGE_COST(0), max: SMS_COST_PER_DAY },
+  ];
+  for (const { setting, limit, max } of bounds) {
+    const one = taken.find(({ key }) => key.startsWith(`${limit.name} `));
+    if (!one || max === null) continue;
+    const warnAt = max * SMS_BUDGET_WARNING_PART;
+    if (one.count >= warnAt && one.count - one.amount < warnAt) {
+      log.warn({ setting, usedPart: one.count / max }, "most of the day's messages are used up");
+    }
+  }
+}
