@@ -2,6 +2,7 @@ import { cookies, headers } from "next/headers";
 import { hasLocale } from "next-intl";
 import { getRequestConfig } from "next-intl/server";
 import { preferredLanguage } from "@/lib/auth/callers";
+import { cookieName } from "@/lib/auth/cookies";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 
@@ -9,7 +10,7 @@ const MESSAGES = { ru, en };
 
 export type Locale = keyof typeof MESSAGES;
 const LOCALES = ["ru", "en"] as const;
-export const LOCALE_COOKIE = "sarafan-locale";
+export const LOCALE_COOKIE = cookieName("sarafan-locale");
 
 export function isLocale(text: string | undefined): text is Locale {
   return hasLocale(LOCALES, text);

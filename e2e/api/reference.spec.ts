@@ -62,7 +62,7 @@ const verbsIn = (allow: string | undefined) =>
     .filter((verb) => verb && !["HEAD", "OPTIONS"].includes(verb))
     .sort();
 
-/** The addresses that files serve; NextAuth's own and the operator's are no part of the APIs. */
+/** The addresses that files serve; NextAuth's own, the operator's and all that nothing is at are no part of the APIs. */
 function listRoutes(): string[] {
   const app = path.join(import.meta.dirname, "../../app");
   return ["api", ".well-known"]
@@ -70,7 +70,7 @@ function listRoutes(): string[] {
     .flatMap((folder) =>
       readdirSync(path.join(app, folder), { recursive: true, encoding: "utf8" }).map((file) => path.join(folder, file)),
     )
-    .filter((file) => path.basename(file) === "route.ts" && !/\[\.\.\.nextauth\]|api.(health|metrics)/.test(file))
+    .filter((file) => path.basename(file) === "route.ts" && !/\[\.\.\.|api.(health|metrics)/.test(file))
     .map((file) => `/${path.dirname(file).split(path.sep).join("/")}`.replace(/\[(\w+)\]/g, "{$1}"));
 }
 

@@ -148,6 +148,12 @@ export function assertOwnRequest(headers: Headers): void {
   if (isForeignRequest({ method: "POST", headers })) throw new Error("a page elsewhere would log somebody in here");
 }
 
+/** Where somebody asks to be led, at our public address; our first page where that is elsewhere, however it is written. */
+export function ownAddress(wanted: string): string {
+  const { href, pathname, search } = URL.canParse(wanted, env.APP_URL) ? new URL(wanted, env.APP_URL) : own;
+  return isOwnOrigin(href) ? `${own.origin}${pathname}${search}` : own.href;
+}
+
 const own = new URL(env.APP_URL);
 
 /** `APP_URL`'s origin, of which the machine's own names are one while `APP_URL` has one of them. */

@@ -15,7 +15,7 @@ import { checkSession, endSession, openSession, type Session } from "@/lib/core/
 import { env } from "@/lib/env";
 import { logError } from "@/lib/ops/log";
 import { announceSignIn } from "./announcements";
-import { assertOwnRequest, isForeignRequest } from "./callers";
+import { assertOwnRequest, isForeignRequest, ownAddress } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { readPendingLogin } from "./pending-login";
 import { currentRequester, rememberBrowser } from "./requesters";
@@ -51,7 +51,14 @@ type Proof = () => Promise<Result<Login, { name: string }>>;
 const proofs = new AsyncLocalStorage<Proof>();
 
 /** What NextAuth logs as errors though it is somebody's typing, or a cookie from before the secret changed. */
-const EXPECTED_ERRORS = ["CredentialsSignin", "InvalidProvider", "JWTSessionError", "MissingCSRF", "UnknownAction"];
+const EXPECTED_ERRORS = [
+  "CredentialsSignin",
+  "InvalidCallbackUrl",
+  "InvalidProvider",
+  "JWTSessionError",
+  "MissingCSRF",
+  "UnknownAction",
+];
 
 const { handlers, signIn, signOut } = NextAuth({
   secret: env.AUTH_SECRET,
@@ -59,7 +66,11 @@ const { handlers, signIn, signOut } = NextAuth({
   useSecureCookies: env.APP_URL.startsWith("https:"),
   session: { strategy: "jwt", maxAge: SESSION_TTL_MS / 1000 },
   jwt: sealsOf(SESSION_SEAL.purpose, SESSION_SEAL.ttlMs),
-  cookies: { sessionToken: { name: SESSION_COOKIE, options: COOKIE_OPTIONS } },
+  cookies: {
+    sessionToken: { name: SESSION_COOKIE, options: COOKIE_OPTIONS },
+    csrfToken: { name: cookieName("authjs.csrf-token"), options: COOKIE_OPTIONS },
+    callbackUrl: { name: cookieName("authjs.callback-url"), options: COOKIE_OPTIONS },
+  },
   pages: { signIn: "/login", signOut: "/profile", error: "/login" },
   providers: [
     Credentials({
@@ -76,8 +87,11 @@ const { handlers, signIn, signOut } = NextAuth({
       },
     }),
   ],
-  // The token names our row and says nothing else.
-  callbacks: { jwt: ({ token, user }) => ({ sid: user?.id ?? token.sid }) },
+  callbacks: {
+    // The token names our row and says nothing else.
+    jwt: ({ token, user }) => ({ sid: user?.id ?? token.sid }),
+    redirect: ({ url }) => ownAddress(url),
+  },
   logger: {
     error: (error) => {
       if (!EXPECTED_ERRORS.includes((error as AuthError).type)) logError(error, "unexpected in NextAuth");
@@ -98,18 +112,29 @@ interface AuthRoute {
   params: Promise<{ nextauth: string[] }>;
 }
 
+/** What is served of NextAuth: what a login by its one provider needs, and what leads to pages of ours. */
+const SERVED = {
+  GET: ["csrf", "error", "providers", "session", "signin", "signout"],
+  POST: ["callback/credentials", "session", "signout"],
+};
+
 /** NextAuth's own addresses, `/api/auth/…`. */
 export async function GET(request: NextRequest, { params }: AuthRoute): Promise<Response> {
-  const [action] = (await params).nextauth;
+  const action = (await params).nextauth.join("/");
+  if (!SERVED.GET.includes(action)) return new Response(null, { status: 404 });
   return action === "session" ? answerSession() : handlers.GET(atPublicAddress(request));
 }
 
 export async function POST(request: NextRequest, { params }: AuthRoute): Promise<Response> {
   if (isForeignRequest(request)) return new Response(null, { status: 403 });
-  const [action] = (await params).nextauth;
+  const action = (await params).nextauth.join("/");
+  if (!SERVED.POST.includes(action)) return new Response(null, { status: 404 });
   if (action === "session") return answerSession();
-  if (action === "signout") await endCurrentSession();
-  return handlers.POST(atPublicAddress(request));
+  const answer = await handlers.POST(atPublicAddress(request));
+  // It takes the cookie away from those only whose form carried its token.
+  const isSignedOut = answer.headers.getSetCookie().some((set) => set.startsWith(`${SESSION_COOKIE}=;`));
+  if (action === "signout" && isSignedOut) await endCurrentSession();
+  return answer;
 }
 
 /** NextAuth knows the token only; whether there is a session is for its row to say. */
@@ -125,10 +150,12 @@ async function endCurrentSession(): Promise<void> {
   if (session) await endSession(session.id);
 }
 
-/** Behind a proxy Next knows the address that it listens on; NextAuth's redirects have to lead to the public one. */
+/**
+ * Behind a proxy Next knows the address that it listens on; NextAuth's redirects have to lead to the public one. Whatever
+ * else stands in the address would come to nothing, or to an error.
+ */
 function atPublicAddress(request: NextRequest): NextRequest {
-  const { pathname, search } = request.nextUrl;
-  return new NextRequest(new URL(`${pathname}${search}`, env.APP_URL), request);
+  return new NextRequest(new URL(request.nextUrl.pathname, env.APP_URL), request);
 }
 
 /**

@@ -2,7 +2,7 @@ import { maySeeMetrics } from "@/lib/auth/callers";
 import { env } from "@/lib/env";
 import { checkReadiness } from "@/lib/ops/health";
 import { showMetrics } from "@/lib/ops/metrics";
-import { FRESH, readOnly, refuse } from "./read-only";
+import { everyVerb, FRESH, readOnly, refuse } from "./read-only";
 
 // For whoever runs the server, not for clients of the APIs: none of this is described in the reference.
 
@@ -27,3 +27,6 @@ export const metrics = readOnly(async ({ headers }) => {
   const { text, mediaType } = await showMetrics();
   return new Response(text, { headers: { ...FRESH, "Content-Type": mediaType } });
 });
+
+/** What no API has. Next.js would answer with a page of ours, and wherever there is a page, forms can be posted to it. */
+export const nothing = everyVerb(() => refuse(404, "address_unknown"));

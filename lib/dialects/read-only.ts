@@ -5,14 +5,12 @@ const ALLOWED = { Allow: "GET, HEAD, OPTIONS" };
 /** An address that can be read and no more. */
 export function readOnly(GET: (request: Request) => Response | Promise<Response>) {
   const refuseVerb = () => refuse(405, "method_not_allowed", ALLOWED);
-  return {
-    GET,
-    POST: refuseVerb,
-    PUT: refuseVerb,
-    PATCH: refuseVerb,
-    DELETE: refuseVerb,
-    OPTIONS: () => new Response(null, { status: 204, headers: ALLOWED }),
-  };
+  return { ...everyVerb(refuseVerb), GET, OPTIONS: () => new Response(null, { status: 204, headers: ALLOWED }) };
+}
+
+/** One answer to whatever is asked. */
+export function everyVerb(answer: () => Response) {
+  return { GET: answer, POST: answer, PUT: answer, PATCH: answer, DELETE: answer, OPTIONS: answer };
 }
 
 /** A refusal in no API's words. */

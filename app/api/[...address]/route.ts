@@ -1,0 +1,3 @@
+import { nothing } from "@/lib/dialects/operations";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = nothing;

@@ -1,0 +1,185 @@
+import { expect, type Server, test } from "../fixtures";
+import { FOREIGN, foreignHeaders, logInWithCookie } from "./clients";
+import { askRaw } from "./raw";
+import { openScriptless } from "./scriptless";
+
+/** Logs somebody in by the pages. */
+async function logIn(server: Server, phone: string) {
+  const browser = openScriptless(server);
+  await browser.submit("/login", { phone });
+  await browser.submit("/login?step=code", { code: await server.codeFor(phone) });
+  await expectLoggedIn(browser);
+  return browser;
+}
+
+async function expectLoggedIn(browser: ReturnType<typeof openScriptless>) {
+  expect((await browser.go("/profile")).status).toBe(200);
+}
+
+test("a form of another origin is taken at no address, be there a page or none", async ({ server, phone }) => {
+  const browser = await logIn(server, phone);
+  const leave = await browser.readForm("/profile", "Выйти");
+  // Every page has this one.
+  const speak = await browser.readForm("/profile", 'name="locale"');
+  speak.set("locale", "en");
+  const places = ["/", "/login", "/profile", "/i/ZZZZ99", "/nowhere", "/_next/nothing", "/.well-known/nothing"];
+  const pageless = ["/api", "/api/", "/api/nothing", "/api/v1/nothing/", "/api/auth/nothing", "/API/nothing"];
+  const files = ["/icon.svg", "/_next/static/nothing.js", "/i/ZZZZ99/opengraph-image", "/.well-known/jwks.json"];
+  for (const headers of foreignHeaders(server.url)) {
+    for (const path of [...places, ...pageless, ...files]) {
+      for (const body of [leave, speak]) {
+        const answer = await browser.go(path, { method: "POST", body, headers });
+        expect([403, 404, 405], `${path} ${JSON.stringify(headers)}`).toContain(answer.status);
+        expect(answer.headers.getSetCookie(), path).toEqual([]);
+      }
+    }
+  }
+  await expectLoggedIn(browser);
+  expect((await browser.go("/nowhere", { method: "POST", body: speak })).headers.getSetCookie()).toHaveLength(1);
+  await browser.go("/profile", { method: "POST", body: leave });
+  expect((await browser.go("/profile")).status).toBe(307);
+});
+
+test("no door of NextAuth opens to a page of another origin, and a GET changes nothing", async ({ server, phone }) => {
+  const browser = await logIn(server, phone);
+  const { csrfToken } = await (await browser.go("/api/auth/csrf")).json();
+  const cookies = new Map(browser.jar);
+  const actions = ["callback/credentials", "session", "signin/credentials", "signin", "signout", "csrf", "webauthn"];
+  for (const action of actions) {
+    for (const headers of foreignHeaders(server.url)) {
+      const answer = await browser.post(`/api/auth/${action}`, { csrfToken }, headers);
+      expect(answer.status, `${action} ${JSON.stringify(headers)}`).toBe(403);
+      expect(answer.headers.getSetCookie(), action).toEqual([]);
+    }
+    await browser.go(`/api/auth/${action}?csrfToken=${csrfToken}&phone=${encodeURIComponent(phone)}&code=1234`);
+  }
+  expect(browser.jar).toEqual(cookies);
+  await expectLoggedIn(browser);
+  // Without the token that a page of ours would have, nothing is done for a page of no origin either.
+  await browser.post("/api/auth/signout", { csrfToken: "0".repeat(64) }, {});
+  await expectLoggedIn(browser);
+  await browser.post("/api/auth/signout", { csrfToken }, {});
+  browser.jar.set("sarafan-session", cookies.get("sarafan-session") ?? "");
+  expect((await browser.go("/profile")).status).toBe(307);
+});
+
+test("no operation of any API takes a cookie from a page of another origin, or gives it one", async ({
+  request,
+  newClient,
+  server,
+  phone,
+}) => {
+  const client = await logInWithCookie(newClient, phone, server);
+  const { paths } = await (await request.get("/api/openapi.json")).json();
+  let refused = 0;
+  for (const [path, operations] of Object.entries<Record<string, { security?: object[] }>>(paths)) {
+    for (const verb of ["post", "put", "patch", "delete"]) {
+      const operation = operations[verb];
+      if (!operation) continue;
+      const address = path.replace(/\{[^}]*\}/g, encodeURIComponent(phone));
+      for (const headers of foreignHeaders(server.url)) {
+        const data = { phone, phone_number: phone, code: "1234" };
+        const answer = await client.fetch(address, { method: verb.toUpperCase(), headers, data });
+        const what = `${verb} ${path} ${JSON.stringify(headers)}`;
+        if (operation.security?.length) expect(answer.status(), what).toBe(403);
+        else expect(answer.headers(), what).not.toHaveProperty("set-cookie");
+        refused += answer.status() === 403 ? 1 : 0;
+      }
+    }
+  }
+  expect(refused).toBeGreaterThan(50);
+  expect((await client.get("/api/profile/")).status()).toBe(200);
+});
+
+const ELSEWHERE = [
+  "https://evil.example/",
+  "//evil.example",
+  "/\\evil.example",
+  "\\\\evil.example",
+  "/\t/evil.example",
+  "http:evil.example",
+  "http://localhost@evil.example",
+  "javascript:alert(1)",
+  "data:text/html,1",
+  "/a\r\nX-Injected: 1",
+  "http://[",
+];
+
+test("nobody is led elsewhere, whatever an address, a field, a cookie or a header asks for", async ({
+  server,
+  phone,
+}) => {
+  const expectOwn = (location: string | null | undefined, what: string) =>
+    expect(new URL(location ?? "/", server.url).origin, `${what} leads to ${location}`).toBe(server.url);
+
+  for (const elsewhere of ELSEWHERE) {
+    const wish = encodeURIComponent(elsewhere);
+    const what = JSON.stringify(elsewhere);
+    const browser = openScriptless(server);
+    for (const action of ["signin", "signout", "error", "csrf"]) {
+      const answer = await browser.go(`/api/auth/${action}?callbackUrl=${wish}&error=${wish}&redirectTo=${wish}`);
+      expect(answer.status, `${action} ${what}`).toBeLessThan(400);
+      expectOwn(answer.headers.get("location"), `${action} ${what}`);
+    }
+    const { csrfToken } = await (await browser.go("/api/auth/csrf")).json();
+    for (const action of ["signout", "callback/credentials"]) {
+      const fields = { csrfToken, callbackUrl: elsewhere, redirectTo: elsewhere, phone, code: "1234" };
+      const answer = await browser.post(`/api/auth/${action}`, fields);
+      expect(answer.status, `${action} ${what}`).toBe(302);
+      expectOwn(answer.headers.get("location"), `${action} ${what}`);
+      expectOwn(decodeURIComponent(browser.jar.get("authjs.callback-url") ?? ""), `the cookie after ${action} ${what}`);
+    }
+    for (const page of ["/ui/phone", "/ui/profile", "/profile", "/api/v1/login/"]) {
+      const answer = await browser.go(`${page}?callbackUrl=${wish}&next=${wish}&redirect=${wish}`);
+      expectOwn(answer.headers.get("location"), `${page} ${what}`);
+    }
+    if (/^[^\r\n\t]*$/.test(elsewhere)) {
+      const referers = [elsewhere, `${server.url}${elsewhere}`, `${server.url}/${elsewhere}`];
+      for (const referer of referers) {
+        const headers = { origin: server.url, referer };
+        const switched = await browser.submit("/login", { locale: "en" }, headers);
+        expect(switched.status, `from ${referer}`).toBe(303);
+        expectOwn(switched.headers.get("location"), `from ${referer}`);
+      }
+    }
+  }
+});
+
+test("no host that a request names is where anybody is led", async ({ server }) => {
+  const named = [
+    { host: "evil.example" },
+    { "x-forwarded-host": "evil.example", "x-forwarded-proto": "https" },
+    { "x-original-host": "evil.example", forwarded: "host=evil.example;proto=https" },
+  ];
+  const paths = ["//evil.example", "/\\evil.example", "///evil.example/..", "/%5Cevil.example", "/i/zzzz99"];
+  const redirects = ["/profile", "/ui/phone", "/api/auth/signin", "/api/auth/error", "/api/v1/create_user/"];
+  for (const headers of [...named, {}]) {
+    for (const path of [...paths, ...redirects]) {
+      const { headers: answered } = await askRaw(server, { path, headers });
+      const refreshed = answered.refresh?.map((text) => text.replace(/^\d+;url=/, "")) ?? [];
+      for (const location of [...(answered.location ?? []), ...refreshed]) {
+        const what = `${path} ${JSON.stringify(headers)} leads to ${location}`;
+        expect(new URL(location, server.url).origin, what).toBe(server.url);
+      }
+    }
+  }
+});
+
+test("whoever changes the language goes on where they were", async ({ server }) => {
+  const browser = openScriptless(server);
+  const headers = { origin: server.url, referer: `${server.url}/login?step=phone&by=phone` };
+  const answer = await browser.submit("/login", { locale: "en" }, headers);
+  expect(answer.headers.get("location")).toBe("/login?step=phone&by=phone");
+});
+
+test("no other origin may read what an API answers", async ({ request }) => {
+  for (const path of ["/api/openapi.json", "/api/profile/", "/api/auth/session", "/.well-known/jwks.json", "/login"]) {
+    const headers = { ...FOREIGN, "access-control-request-method": "POST" };
+    for (const method of ["GET", "OPTIONS"]) {
+      const answer = await request.fetch(path, { method, headers });
+      expect(Object.keys(answer.headers()), `${method} ${path}`).not.toContainEqual(
+        expect.stringMatching(/^access-control/),
+      );
+    }
+  }
+});
