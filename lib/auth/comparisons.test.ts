@@ -1,0 +1,61 @@
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
+import { expect, test } from "playwright/test";
+import { Asker, isSealedCode, OneTimeCode, sealCode } from "@/lib/core/one-time-code";
+import { Phone } from "@/lib/core/phone";
+import { env } from "@/lib/env";
+import { maySeeMetrics } from "./callers";
+
+/** What `compare` has compared in constant time, in bytes. */
+function listComparisons(compare: () => void): number[] {
+  const { timingSafeEqual } = crypto;
+  const lengths: number[] = [];
+  const replace = (by: typeof timingSafeEqual) => {
+    crypto.timingSafeEqual = by;
+    syncBuiltinESMExports();
+  };
+  replace((one, other) => {
+    lengths.push(one.byteLength);
+    return timingSafeEqual(one, other);
+  });
+  try {
+    compare();
+  } finally {
+    replace(timingSafeEqual);
+  }
+  return lengths;
+}
+
+test("a one-time code is compared in constant time, wherever it is wrong", () => {
+  const owner = {
+    recipient: Phone.parse("+79451234567"),
+    purpose: "login",
+    asker: Asker.parse(crypto.randomUUID()),
+  } as const;
+  const sealed = sealCode(OneTimeCode.parse("1234"), owner);
+  const found: boolean[] = [];
+  const lengths = listComparisons(() => {
+    for (const code of ["1234", "9234", "1239", "123456"]) {
+      found.push(isSealedCode(sealed, OneTimeCode.parse(code), owner));
+    }
+  });
+  expect(found).toEqual([true, false, false, false]);
+  expect(lengths).toEqual([43, 43, 43, 43]);
+});
+
+test("the operator's token is compared in constant time, whatever its length", () => {
+  const given = { METRICS_TOKEN: env.METRICS_TOKEN };
+  Object.assign(env, { METRICS_TOKEN: "a-token-of-the-operator" });
+  const found: boolean[] = [];
+  try {
+    const lengths = listComparisons(() => {
+      for (const token of ["a-token-of-the-operator", "b-token-of-the-operator", "a", "a-token-of-the-operator2", ""]) {
+        found.push(maySeeMetrics(new Headers({ authorization: `Bearer ${token}` })));
+      }
+    });
+    expect(lengths).toEqual([32, 32, 32, 32, 32]);
+  } finally {
+    Object.assign(env, given);
+  }
+  expect(found).toEqual([true, false, false, false, false]);
+});
