@@ -105,16 +105,14 @@ function Factor({
   href: "/account/phone" | "/account/email" | null;
 }) {
   return (
-    <div className="flex items-center justify-between gap-x-4 border-b border-line py-2.5">
-      <div className="min-w-0">
-        <dt className="text-small text-soft">{name}</dt>
-        <dd className="break-words font-semibold tabular-nums">
-          {value}
-          {note && <span className="block text-small font-normal text-soft">{note}</span>}
-        </dd>
-      </div>
+    <div className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 border-b border-line py-2.5">
+      <dt className="text-small text-soft">{name}</dt>
+      <dd className="col-start-1 break-words font-semibold tabular-nums">
+        {value}
+        {note && <span className="block text-small font-normal text-soft">{note}</span>}
+      </dd>
       {href && (
-        <dd>
+        <dd className="col-start-2 row-span-2 row-start-1">
           <Link aria-label={actionName} className="link text-small" href={href}>
             {action}
           </Link>

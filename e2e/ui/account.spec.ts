@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright/test";
 import { expect, test } from "../fixtures";
+import { startMailServer } from "../mail-server";
 import { logIn, readInviteCode, signUp, wrongCode } from "./journeys";
 
 const IPHONE =
@@ -188,6 +189,30 @@ for (const javaScriptEnabled of [true, false]) {
     });
   });
 }
+
+test("the old mailbox and the new one hear of a change", async ({ page, freshPhone, startServer }) => {
+  const mail = await startMailServer();
+  const server = await startServer({ SMTP_URL: mail.url, MAIL_FROM: "codes@sarafan.example", REVEAL_CODES: false });
+  const phone = freshPhone();
+  const [old, next] = [`old${phone.slice(1)}@example.com`, `next${phone.slice(1)}@example.com`];
+  const codeIn = async (email: string) => {
+    const subject = () => mail.messagesTo(email).at(-1)?.headers.subject ?? "";
+    await expect.poll(subject).toMatch(/^\d{4} /);
+    return subject().slice(0, 4);
+  };
+  await page.goto(`${server.url}/login?by=email`);
+  await page.getByLabel("Электронная почта").fill(old);
+  await logIn(page, phone, async () => codeIn(old));
+  await readInviteCode(page);
+  await page.goto(`${server.url}/account/email`);
+  await askForCodes(page, "Новый адрес почты", next);
+  await enterCodes(page, await codeIn(old), await codeIn(next));
+  await expect(page.getByText(`теперь ваш адрес почты — ${next}`)).toBeVisible();
+  for (const email of [old, next]) {
+    await expect.poll(() => mail.messagesTo(email).at(-1)?.headers.subject).toMatch(/^Изменён адрес почты/);
+  }
+  await mail.stop();
+});
 
 test("all that is kept of a person is a file to take along, and it is on record that it was taken", async ({
   page,

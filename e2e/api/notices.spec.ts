@@ -1,0 +1,78 @@
+import { test as base, expect, type Server } from "../fixtures";
+import { type MailServer, startMailServer } from "../mail-server";
+import { askByMail, type Contact, confirmByMail, freshEmail } from "./clients";
+
+const test = base.extend<{ mail: MailServer; sarafan: Server }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+  mail: async ({}, use) => {
+    const mail = await startMailServer();
+    await use(mail);
+    await mail.stop();
+  },
+  sarafan: async ({ mail, startServer }, use) =>
+    use(await startServer({ SMTP_URL: mail.url, MAIL_FROM: "codes@sarafan.example", REVEAL_CODES: false })),
+});
+
+const NOTICE = /^Новый вход/;
+const noticesTo = (mail: MailServer, email: string) =>
+  mail.messagesTo(email).filter(({ headers }) => NOTICE.test(headers.subject ?? ""));
+
+/** The code in the newest message that has one. */
+function newestCode(mail: MailServer, email: string): string {
+  const codes = mail.messagesTo(email).flatMap(({ headers }) => /^(\d{4}) /.exec(headers.subject ?? "")?.[1] ?? []);
+  return codes.at(-1) ?? "";
+}
+
+test("a new device is told to the mailbox, a known browser and the first one are not", async ({
+  mail,
+  sarafan,
+  newClient,
+  phone,
+}) => {
+  const contact: Contact = { phone, email: freshEmail() };
+  const logIn = async (client: Awaited<ReturnType<typeof newClient>>) => {
+    await askByMail(client, contact);
+    expect((await confirmByMail(client, contact, newestCode(mail, contact.email))).status()).toBe(200);
+  };
+  const first = await newClient({ url: sarafan.url });
+  await logIn(first);
+  await logIn(first);
+  // Whoever writes a notice writes it before the next code: none has come for the two logins above.
+  await logIn(await newClient({ url: sarafan.url, headers: { "user-agent": "okhttp/4.12.0" } }));
+  await expect.poll(() => noticesTo(mail, contact.email).length).toBe(1);
+  const [notice] = noticesTo(mail, contact.email);
+  expect(notice?.envelope.to).toEqual([contact.email]);
+  for (const said of [notice?.text, notice?.html]) {
+    expect(said).toContain("okhttp/4.12.0");
+    expect(said).toContain("127.0.0.1");
+    expect(said).toContain(`${sarafan.url}/account`);
+    expect(said).not.toContain(phone);
+  }
+});
+
+test("a login neither waits for the notice nor fails by it, and the log says nothing of the person", async ({
+  mail,
+  sarafan,
+  newClient,
+  phone,
+}) => {
+  const contact: Contact = { phone, email: freshEmail() };
+  await askByMail(await newClient({ url: sarafan.url }), contact);
+  const clients = [await newClient({ url: sarafan.url }), await newClient({ url: sarafan.url })] as const;
+  for (const client of clients) await askByMail(client, contact);
+  const codes = mail.messagesTo(contact.email).map(({ headers }) => /^\d{4}/.exec(headers.subject ?? "")?.[0] ?? "");
+  const opener = await newClient({ url: sarafan.url });
+  await askByMail(opener, contact);
+  await confirmByMail(opener, contact, newestCode(mail, contact.email));
+
+  mail.delay(4000);
+  const askedAt = Date.now();
+  expect((await confirmByMail(clients[0], contact, codes[1] ?? "")).status()).toBe(200);
+  expect(Date.now() - askedAt).toBeLessThan(3000);
+  await expect.poll(() => noticesTo(mail, contact.email).length).toBe(1);
+
+  await mail.stop();
+  expect((await confirmByMail(clients[1], contact, codes[2] ?? "")).status()).toBe(200);
+  await expect.poll(() => sarafan.output()).toContain("The mail server took no message");
+  for (const text of [contact.email, contact.phone]) expect(sarafan.output()).not.toContain(text);
+});
