@@ -58,9 +58,11 @@ export default defineConfig<Extent>({
     {
       name: "core",
       testDir: ".",
-      testMatch: ["lib/**/*.test.ts", "messages/**/*.test.ts"],
-      // What is said of one database only has a file of its own.
-      testIgnore: TEST_POSTGRES_URL ? "**/sqlite.test.ts" : "**/postgresql.test.ts",
+      testMatch: ["lib/**/*.test.ts", "messages/**/*.test.ts", "gateway/*.test.ts"],
+      // What is said of one database only has a file of its own; what is said of none is said once.
+      testIgnore: TEST_POSTGRES_URL
+        ? ["**/sqlite.test.ts", "lib/senders/**", "gateway/*.test.ts"]
+        : "**/postgresql.test.ts",
     },
     { name: "scripts", testDir: "scripts", testMatch: "**/*.test.ts", timeout: 120_000 },
     { name: "api", testDir: "e2e/api", testMatch: "**/*.spec.ts" },

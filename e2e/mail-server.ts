@@ -1,14 +1,11 @@
 import { once } from "node:events";
 import { SMTPServer } from "smtp-server";
+import { type MessageContent, readMessage } from "../gateway/mail-message";
 
 /** A message as its reader sees it. */
-export interface Message {
+export interface Message extends MessageContent {
   /** Whom the sending server named to us; the headers may say something else. */
   envelope: { from: string; to: string[] };
-  /** By their names in lower case, decoded. */
-  headers: Record<string, string>;
-  text: string;
-  html: string;
 }
 
 /** A mail server on this machine that keeps what it accepts. */
@@ -92,47 +89,3 @@ export async function startMailServer(): Promise<MailServer> {
     start,
   };
 }
-
-/** Reads what RFC 5322 and MIME call a message, a byte a character, as far as text with an HTML alternative needs it. */
-function readMessage(raw: string): Omit<Message, "envelope"> {
-  const [head = ""] = raw.split("\r\n\r\n", 1);
-  const content = raw.slice(head.length + 4);
-  const headers = Object.fromEntries(
-    [...head.replace(/\r\n[ \t]+/g, " ").matchAll(/^([^:\r\n]+): *(.*)$/gm)].map(([, name = "", value = ""]) => [
-      name.toLowerCase(),
-      decodeWords(value),
-    ]),
-  );
-  const type = headers["content-type"] ?? "text/plain";
-  const [, boundary] = /^multipart\/.*boundary="?([^";]+)/i.exec(type) ?? [];
-  if (boundary) {
-    const parts = content
-      .split(`--${boundary}`)
-      .slice(1, -1)
-      .map((part) => readMessage(part.replace(/^\r\n/, "")));
-    return { headers, text: parts.map(({ text }) => text).join(""), html: parts.map(({ html }) => html).join("") };
-  }
-  const decoded = decode(content, headers["content-transfer-encoding"]);
-  return type.startsWith("text/html") ? { headers, text: "", html: decoded } : { headers, text: decoded, html: "" };
-}
-
-/** The text of a part (RFC 2045 §6). */
-function decode(content: string, encoding = "7bit"): string {
-  if (/^base64$/i.test(encoding)) return Buffer.from(content, "base64").toString("utf8");
-  const bytes = /^quoted-printable$/i.test(encoding) ? unquote(content.replace(/=\r\n/g, "")) : content;
-  return Buffer.from(bytes, "latin1").toString("utf8");
-}
-
-/** The text of a header (RFC 2047). */
-function decodeWords(value: string): string {
-  return value
-    .replace(/\?=\s+=\?/g, "?==?")
-    .replace(/=\?utf-8\?([bq])\?([^?]*)\?=/gi, (_, encoding: string, text: string) =>
-      Buffer.from(encoding.toLowerCase() === "b" ? atob(text) : unquote(text.replaceAll("_", " ")), "latin1").toString(
-        "utf8",
-      ),
-    );
-}
-
-const unquote = (text: string) =>
-  text.replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -5,7 +5,7 @@ import { refuseBusyPort } from "./port.mjs";
 import { inTurn } from "./turns.mjs";
 
 /** The tasks that answer to the settings in `.env`; checks and tests have settings of their own. */
-const TASKS_WITH_ENV_FILE = ["serve", "dev", "build", "migrate", "seed", "backup"];
+const TASKS_WITH_ENV_FILE = ["serve", "dev", "build", "migrate", "seed", "backup", "gateway"];
 const TASKS_THAT_LISTEN = ["serve", "dev"];
 
 /** Gets a clone to where it can run TypeScript, then runs `<name>.ts`. What would stop it later is looked at first. */

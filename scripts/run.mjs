@@ -4,7 +4,20 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const TASKS = ["serve", "dev", "build", "migrate", "migration", "test", "faults", "check", "seed", "backup", "bench"];
+const TASKS = [
+  "serve",
+  "dev",
+  "build",
+  "migrate",
+  "migration",
+  "test",
+  "faults",
+  "check",
+  "seed",
+  "backup",
+  "bench",
+  "gateway",
+];
 const task = process.argv[2];
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));

@@ -1,0 +1,86 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { Inbox, type Message } from "./inbox";
+import type { Answer, Asked, Provider, Report } from "./provider";
+import { PRESET, PROVIDERS, type ProviderName, type Switches, turn } from "./switches";
+
+/** What all providers have in common: their switches, the messages that were delivered, and who is told of them. */
+export class Desk {
+  readonly inbox = new Inbox();
+  readonly #switches = new Map<ProviderName, Switches>(PROVIDERS.map((name) => [name, PRESET]));
+  readonly #closed = new AbortController();
+
+  switches(name: ProviderName): Switches {
+    return this.#switches.get(name) ?? PRESET;
+  }
+
+  /** Changes how a provider behaves; throws a `RangeError` when it can't be like that. */
+  set(name: ProviderName, changes: Record<string, unknown>): Switches {
+    const turned = turn(this.switches(name), changes);
+    this.#switches.set(name, turned);
+    return turned;
+  }
+
+  /** Everybody as in the beginning, and nothing delivered. */
+  reset(): void {
+    for (const name of PROVIDERS) this.#switches.set(name, PRESET);
+    this.inbox.clear();
+  }
+
+  /** Answers a request to a provider, as its switches say; null for never. */
+  async answer(provider: Provider, asked: Asked): Promise<Answer | null> {
+    const { answer, delayMs } = this.switches(provider.name);
+    if (answer === "silence") return null;
+    await wait(delayMs, undefined, { ref: false });
+    if (answer === "429") return provider.tooMany;
+    if (answer === "500") return { status: 500, body: "Internal Server Error" };
+    // The worst that an answer can hold is the question.
+    if (answer === "garbage") return { status: 200, body: `It works! ${asked.body}` };
+    const reading = provider.read(asked);
+    if ("wrong" in reading) return reading.wrong;
+    if (answer === "refuse") return provider.refuse(reading);
+    const id = provider.newId();
+    const { to, text, asked: fields, callbackUrl } = reading;
+    const message = this.inbox.add({ id, provider: provider.name, to, subject: "", text, asked: fields });
+    void this.#report(provider, message, asked, callbackUrl);
+    return provider.accept(id, reading, asked);
+  }
+
+  /** No report goes out any more. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  async #report(provider: Provider, message: Message, asked: Asked, ownUrl: string | undefined): Promise<void> {
+    const { report, reportDelayMs, callbackUrl } = this.switches(provider.name);
+    const url = ownUrl ?? (provider.name === "smsru" ? callbackUrl : "");
+    if (report === "none" || !provider.reports || !url) return;
+    const signal = this.#closed.signal;
+    try {
+      await wait(reportDelayMs, undefined, { ref: false, signal });
+    } catch {
+      return;
+    }
+    const state = report === "forged" ? "delivered" : report;
+    const { id, to } = message;
+    for (const next of provider.reports(state, { id, to, url, isFalse: report === "forged" }, asked)) {
+      this.inbox.noteReport(message, `${report}: ${await post(next, signal)}`);
+    }
+  }
+}
+
+/** How a report was answered, or why it wasn't. */
+async function post({ url, headers, body }: Report, signal: AbortSignal): Promise<string> {
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers,
+      body,
+      redirect: "manual",
+      signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]),
+    });
+    const text = await response.text();
+    return `${response.status} ${text.slice(0, 60)}`.trim();
+  } catch {
+    return "nobody there";
+  }
+}

@@ -1,0 +1,111 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { anyHttp } from "./any-http";
+import type { Desk } from "./desk";
+import { renderPage } from "./page";
+import { type Answer, FORM, type Provider, readForm } from "./provider";
+import { smsc } from "./smsc";
+import { smsru } from "./smsru";
+import { isProvider, PROVIDERS } from "./switches";
+import { telegram } from "./telegram";
+import { twilio } from "./twilio";
+
+const HTTP_PROVIDERS = new Map<string, Provider>(
+  [twilio, smsru, smsc, telegram, anyHttp].map((provider) => [provider.name, provider]),
+);
+
+const BODY_BYTES_MAX = 64 * 1024;
+
+/** The providers, each below its name, and for people and tests the page, the messages and the switches. */
+export function makeHttpServer(desk: Desk): Server {
+  return createServer((request, response) => {
+    answer(desk, request, response).catch((error) => {
+      // What a test asks for wrongly is told to it; a client that has gone hears nothing.
+      if (!response.headersSent) send(response, { status: 400, body: String(error) });
+    });
+  });
+}
+
+async function answer(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (!isFromHere(request)) return send(response, { status: 403, body: "Forbidden" });
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
+  const [, first = "", second = ""] = pathname.split("/");
+  const isReading = request.method === "GET" || request.method === "HEAD";
+  const provider = HTTP_PROVIDERS.get(first);
+  if (provider && request.method === "POST") {
+    const headers = new Headers(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
+    const asked = { path: pathname.slice(first.length + 1), headers, body: await readBody(request) };
+    const said = await desk.answer(provider, asked);
+    return said ? send(response, said) : undefined;
+  }
+  if (pathname === "/" && isReading) return sendPage(response, renderPage(desk));
+  if (pathname === "/events" && isReading) return sendEvents(desk, response);
+  if (pathname === "/messages") {
+    if (isReading) return send(response, { status: 200, body: desk.inbox.messages(searchParams.get("to")) });
+    if (request.method === "DELETE") {
+      desk.inbox.clear();
+      return send(response, { status: 204, body: "" });
+    }
+  }
+  if (pathname === "/reset" && request.method === "POST") {
+    desk.reset();
+    return goHome(response);
+  }
+  if (pathname === "/switches" && isReading) {
+    return send(response, {
+      status: 200,
+      body: Object.fromEntries(PROVIDERS.map((name) => [name, desk.switches(name)])),
+    });
+  }
+  if (first === "switches" && isProvider(second) && (request.method === "POST" || request.method === "PUT")) {
+    const body = await readBody(request);
+    const isForm = request.headers["content-type"]?.startsWith(FORM);
+    const switches = desk.set(second, isForm ? readForm(body) : JSON.parse(body));
+    return isForm ? goHome(response) : send(response, { status: 200, body: switches });
+  }
+  send(response, { status: 404, body: "Not Found" });
+}
+
+/** Codes are read here: no page of elsewhere may ask, be it under a name of its own that leads to this machine. */
+function isFromHere({ headers: { host = "", origin } }: IncomingMessage): boolean {
+  const isLocal = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host);
+  return isLocal && (origin === undefined || origin === `http://${host}`);
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw new Error("That is too long.");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function send(response: ServerResponse, { status, body }: Answer): void {
+  const isText = typeof body === "string";
+  response.writeHead(status, { "Content-Type": isText ? "text/plain; charset=utf-8" : "application/json" });
+  response.end(isText ? body : JSON.stringify(body));
+}
+
+function sendPage(response: ServerResponse, html: string): void {
+  response.writeHead(200, {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+    "Cache-Control": "no-store",
+  });
+  response.end(html);
+}
+
+function goHome(response: ServerResponse): void {
+  response.writeHead(303, { Location: "/" }).end();
+}
+
+/** A line for each change, as long as somebody listens. */
+function sendEvents(desk: Desk, response: ServerResponse): void {
+  response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  response.write("retry: 1000\n\n");
+  desk.inbox.watch(() => response.write("data: change\n\n"), gone.signal);
+}

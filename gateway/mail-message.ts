@@ -1,0 +1,51 @@
+/** What a mail says to its reader. */
+export interface MessageContent {
+  /** By their names in lower case, decoded. */
+  headers: Record<string, string>;
+  text: string;
+  html: string;
+}
+
+/** Reads what RFC 5322 and MIME call a message, a byte a character, as far as text with an HTML alternative needs it. */
+export function readMessage(raw: string): MessageContent {
+  const [head = ""] = raw.split("\r\n\r\n", 1);
+  const content = raw.slice(head.length + 4);
+  const headers = Object.fromEntries(
+    [...head.replace(/\r\n[ \t]+/g, " ").matchAll(/^([^:\r\n]+): *(.*)$/gm)].map(([, name = "", value = ""]) => [
+      name.toLowerCase(),
+      decodeWords(value),
+    ]),
+  );
+  const type = headers["content-type"] ?? "text/plain";
+  const [, boundary] = /^multipart\/.*boundary="?([^";]+)/i.exec(type) ?? [];
+  if (boundary) {
+    const parts = content
+      .split(`--${boundary}`)
+      .slice(1, -1)
+      .map((part) => readMessage(part.replace(/^\r\n/, "")));
+    return { headers, text: parts.map(({ text }) => text).join(""), html: parts.map(({ html }) => html).join("") };
+  }
+  const decoded = decode(content, headers["content-transfer-encoding"]);
+  return type.startsWith("text/html") ? { headers, text: "", html: decoded } : { headers, text: decoded, html: "" };
+}
+
+/** The text of a part (RFC 2045 §6). */
+function decode(content: string, encoding = "7bit"): string {
+  if (/^base64$/i.test(encoding)) return Buffer.from(content, "base64").toString("utf8");
+  const bytes = /^quoted-printable$/i.test(encoding) ? unquote(content.replace(/=\r\n/g, "")) : content;
+  return Buffer.from(bytes, "latin1").toString("utf8");
+}
+
+/** The text of a header (RFC 2047). */
+function decodeWords(value: string): string {
+  return value
+    .replace(/\?=\s+=\?/g, "?==?")
+    .replace(/=\?utf-8\?([bq])\?([^?]*)\?=/gi, (_, encoding: string, text: string) =>
+      Buffer.from(encoding.toLowerCase() === "b" ? atob(text) : unquote(text.replaceAll("_", " ")), "latin1").toString(
+        "utf8",
+      ),
+    );
+}
+
+const unquote = (text: string) =>
+  text.replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -1,0 +1,53 @@
+import { createHash, randomInt } from "node:crypto";
+import { FORM, isWrongSecret, type Provider, readForm, without } from "./provider";
+
+/** sms.ru/api/send, and sms.ru/api/callback for what it reports. */
+export const smsru: Provider = {
+  name: "smsru",
+  read: ({ path, body }) => {
+    const fields = readForm(body);
+    if (path !== "/sms/send") return { wrong: whole(211, "Метод не найден") };
+    if (isWrongSecret(fields.api_id)) return { wrong: whole(200, "Неправильный api_id") };
+    const { to = "", msg: text = "", json } = fields;
+    // Without it the answer is lines, not JSON.
+    if (json !== "1") return { wrong: { status: 200, body: "100\n000000-10000000\nbalance=4122.56" } };
+    if (!/^[1-9]\d{6,14}$/.test(to)) return { wrong: single(to, 202, "Неправильно указан получатель") };
+    if (!text) return { wrong: single(to, 203, "Нет текста сообщения") };
+    return { to: `+${to}`, text, asked: without(fields, ["api_id"]) };
+  },
+  newId: () => `${randomInt(100_000, 1_000_000)}-${randomInt(10_000_000, 100_000_000)}`,
+  accept: (sms_id, { to }) => ({
+    status: 200,
+    body: {
+      status: "OK",
+      status_code: 100,
+      sms: { [to.slice(1)]: { status: "OK", status_code: 100, sms_id, cost: "2.50" } },
+      balance: 4122.56,
+    },
+  }),
+  refuse: ({ to }) => single(to.slice(1), 207, "На этот номер нельзя отправлять сообщения"),
+  tooMany: { status: 429, body: "Too Many Requests" },
+  reports: (state, { id, url, isFalse }, { body }) => {
+    const entry = ["sms_status", id, state === "delivered" ? 103 : 104, Math.floor(Date.now() / 1000)].join("\n");
+    const apiId = isFalse ? "somebody else's" : (readForm(body).api_id ?? "");
+    const hash = createHash("sha256").update(`${apiId}${entry}`).digest("hex");
+    return [
+      { url, headers: { "Content-Type": FORM }, body: new URLSearchParams({ "data[0]": entry, hash }).toString() },
+    ];
+  },
+};
+
+const whole = (status_code: number, status_text: string) => ({
+  status: 200,
+  body: { status: "ERROR", status_code, status_text },
+});
+
+const single = (to: string, status_code: number, status_text: string) => ({
+  status: 200,
+  body: {
+    status: "OK",
+    status_code: 100,
+    sms: { [to]: { status: "ERROR", status_code, status_text } },
+    balance: 4122.56,
+  },
+});

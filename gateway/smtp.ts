@@ -1,0 +1,51 @@
+import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as wait } from "node:timers/promises";
+import { SMTPServer } from "smtp-server";
+import type { Desk } from "./desk";
+import { readMessage } from "./mail-message";
+
+/** A mail server; its garbage is an answer that no client expects. */
+export function makeSmtpServer(desk: Desk): SMTPServer {
+  const server = new SMTPServer({
+    authOptional: true,
+    // Whoever has a name and a password for it may use them; a connection to this machine needs no cipher.
+    allowInsecureAuth: true,
+    disabledCommands: ["STARTTLS"],
+    disableReverseLookup: true,
+    closeTimeout: 100,
+    onAuth: (_auth, _session, done) => done(null, { user: "anybody" }),
+    onRcptTo: (_address, _session, done) =>
+      done(desk.switches("mail").answer === "refuse" ? reply(550, "No such mailbox") : null),
+    onData: (stream, session, done) => {
+      void take(desk, stream, session.envelope).then((answer) => {
+        if (answer !== "silence") done(answer === "accept" ? null : answer);
+      });
+    },
+  });
+  // A client that hangs up in the middle is no failure of ours.
+  server.on("error", () => {});
+  return server;
+}
+
+type Envelope = { mailFrom: false | { address: string }; rcptTo: { address: string }[] };
+
+async function take(desk: Desk, stream: Readable, envelope: Envelope): Promise<Error | "accept" | "silence"> {
+  const raw = await buffer(stream);
+  const { answer, delayMs } = desk.switches("mail");
+  if (answer === "silence") return "silence";
+  await wait(delayMs, undefined, { ref: false });
+  if (answer === "429") return reply(451, "Too many messages");
+  if (answer === "500") return reply(421, "Something is wrong here");
+  if (answer === "garbage") return reply(700, "It works!");
+  const { headers, text, html } = readMessage(raw.toString("latin1"));
+  for (const { address } of envelope.rcptTo) {
+    const from = envelope.mailFrom ? envelope.mailFrom.address : "";
+    const subject = headers.subject ?? "";
+    desk.inbox.add({ id: randomUUID(), provider: "mail", to: address, subject, text, asked: { from, html } });
+  }
+  return "accept";
+}
+
+const reply = (responseCode: number, words: string) => Object.assign(new Error(words), { responseCode });

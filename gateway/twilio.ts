@@ -1,0 +1,83 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { type Answer, E164, FORM, isWrongSecret, type Provider, readForm } from "./provider";
+
+const PATH = /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})\/Messages\.json$/i;
+
+/** Programmable Messaging: twilio.com/docs/messaging/api/message-resource, and …/usage/security for what it reports. */
+export const twilio: Provider = {
+  name: "twilio",
+  read: ({ path, headers, body }) => {
+    const [, account] = PATH.exec(path) ?? [];
+    const [user, token] = credentials(headers);
+    if (!account) return { wrong: problem(404, 20404, "The requested resource was not found") };
+    if (user !== account || isWrongSecret(token)) return { wrong: problem(401, 20003, "Authenticate") };
+    const fields = readForm(body);
+    const { To: to = "", Body: text = "", StatusCallback: callbackUrl } = fields;
+    if (!fields.From && !fields.MessagingServiceSid) return { wrong: problem(400, 21603, "A 'From' is required.") };
+    if (!E164.test(to)) return { wrong: problem(400, 21211, `The 'To' number ${to} is not a valid phone number.`) };
+    if (!text) return { wrong: problem(400, 21602, "Message body is required.") };
+    return { to, text, asked: fields, ...(callbackUrl && { callbackUrl }) };
+  },
+  newId: () => `SM${randomBytes(16).toString("hex")}`,
+  accept: (sid, { to, text }, { path, body }) => {
+    const fields = readForm(body);
+    return {
+      status: 201,
+      body: {
+        sid,
+        account_sid: PATH.exec(path)?.[1],
+        to,
+        from: fields.From ?? null,
+        messaging_service_sid: fields.MessagingServiceSid ?? null,
+        body: text,
+        status: fields.MessagingServiceSid ? "accepted" : "queued",
+        direction: "outbound-api",
+        num_segments: "1",
+        price: null,
+        price_unit: "USD",
+        error_code: null,
+        error_message: null,
+        api_version: "2010-04-01",
+      },
+    };
+  },
+  refuse: ({ to }) => problem(400, 21610, `Attempt to send to unsubscribed recipient ${to}`),
+  tooMany: problem(429, 20429, "Too Many Requests"),
+  reports: (state, { id, to, url, isFalse }, { path, headers, body }) =>
+    ["sent", state].map((status) => {
+      const { From } = readForm(body);
+      const fields: Record<string, string> = {
+        AccountSid: PATH.exec(path)?.[1] ?? "",
+        ApiVersion: "2010-04-01",
+        ...(From && { From }),
+        MessageSid: id,
+        MessageStatus: status,
+        SmsSid: id,
+        SmsStatus: status,
+        To: to,
+        ...(status === "undelivered" && { ErrorCode: "30003" }),
+      };
+      const [, token = ""] = credentials(headers);
+      return {
+        url,
+        headers: { "Content-Type": FORM, "X-Twilio-Signature": sign(isFalse ? "somebody else's" : token, url, fields) },
+        body: new URLSearchParams(fields).toString(),
+      };
+    }),
+};
+
+/** The address and, by their names, the fields, each with its value behind it, under HMAC-SHA1. */
+export function sign(token: string, url: string, fields: Record<string, string>): string {
+  const names = Object.keys(fields).sort();
+  const signed = [url, ...names.map((name) => name + fields[name])].join("");
+  return createHmac("sha1", token).update(signed).digest("base64");
+}
+
+function credentials(headers: Headers): string[] {
+  const [, encoded = ""] = /^Basic (.+)$/.exec(headers.get("authorization") ?? "") ?? [];
+  return Buffer.from(encoded, "base64").toString().split(":");
+}
+
+function problem(status: number, code: number, message: string): Answer {
+  return { status, body: { code, message, more_info: `https://www.twilio.com/docs/errors/${code}`, status } };
+}
