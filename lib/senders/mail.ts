@@ -70,7 +70,9 @@ async function inItsTime(conversation: () => Promise<void>): Promise<Sending> {
     const { code = "unknown", responseCode } = error as { code?: string; responseCode?: number };
     process.stderr.write(`The mail server took no message: ${code} ${responseCode ?? ""}\n`);
     if (code === "EAUTH") return failed("account", responseCode);
-    return responseCode && responseCode >= 500 ? refused(responseCode) : failed("unreachable", responseCode ?? code);
+    return responseCode && responseCode >= 500 && responseCode < 600
+      ? refused(responseCode)
+      : failed("unreachable", responseCode ?? code);
   } finally {
     deadline.abort();
     await soonest;

@@ -1,0 +1,172 @@
+import { expect, test } from "playwright/test";
+import { startGateway } from "../../gateway/gateway";
+import { makePatient, sendByFirst } from "./chain";
+import { accepted, failed, type OutgoingMessage, refused, type Sending } from "./sender";
+import { makeSmsruSender } from "./smsru";
+import { makeTwilioSender } from "./twilio";
+
+const PATIENCE = { timeoutMs: 200, failuresMax: 5, restMs: 60_000 };
+
+const MESSAGE: OutgoingMessage = {
+  to: "+79450000002",
+  code: "480213",
+  subject: "",
+  text: "Код 480213",
+  html: "",
+  ttlMs: 300_000,
+  requesterAddress: null,
+};
+
+/** A sender that says what it is told to, and counts how often it was asked. */
+function puppet(name: string, says: (count: number) => Sending | Promise<Sending>) {
+  let asked = 0;
+  const send = async () => {
+    asked += 1;
+    return says(asked);
+  };
+  return { ...makePatient(name, { send }, PATIENCE), asked: () => asked };
+}
+
+const never = () => new Promise<Sending>(() => {});
+
+test("senders are asked in their order, each once, until one takes the message", async () => {
+  const senders = [
+    puppet("first", () => refused(207)),
+    puppet("second", () => failed("server_error", 500)),
+    puppet("third", never),
+    puppet("fourth", () => accepted("an id", { amount: 2.5, currency: "RUB" })),
+    puppet("fifth", () => accepted()),
+  ];
+  const reports: string[] = [];
+  const sending = await sendByFirst(senders, MESSAGE, ({ sender, outcome }) => reports.push(`${sender} ${outcome}`));
+  expect(sending).toEqual({
+    accepted: { sender: "fourth", id: "an id", cost: { amount: 2.5, currency: "RUB" } },
+    passedOver: [
+      { sender: "first", outcome: "refused", reason: "not_taken 207" },
+      { sender: "second", outcome: "failed", reason: "server_error 500" },
+      { sender: "third", outcome: "failed", reason: "timeout" },
+    ],
+  });
+  expect(senders.map(({ asked }) => asked())).toEqual([1, 1, 1, 1, 0]);
+  expect(reports).toEqual(["first refused", "second failed", "third failed", "fourth accepted"]);
+});
+
+test("when nobody takes it, the names and reasons of all are told", async () => {
+  const senders = [puppet("first", () => refused(207)), puppet("second", () => failed("account", 201))];
+  expect(await sendByFirst(senders, MESSAGE)).toEqual({
+    accepted: null,
+    passedOver: [
+      { sender: "first", outcome: "refused", reason: "not_taken 207" },
+      { sender: "second", outcome: "failed", reason: "account 201" },
+    ],
+  });
+});
+
+test("a sender whose time is over is told to give up", async () => {
+  let isTold = false;
+  const send = (_: OutgoingMessage, signal: AbortSignal) => {
+    signal.addEventListener("abort", () => {
+      isTold = true;
+    });
+    return never();
+  };
+  await sendByFirst([makePatient("slow", { send }, PATIENCE)], MESSAGE);
+  expect(isTold).toBe(true);
+});
+
+test.describe("a sender that fails five times in a row", () => {
+  // The library's clock; it stands still unless it is put forward.
+  const { now } = Date;
+  let time = 0;
+  const putForward = (ms: number) => {
+    time += ms;
+  };
+  test.beforeEach(() => {
+    time = now();
+    Date.now = () => time;
+  });
+  test.afterEach(() => {
+    Date.now = now;
+  });
+
+  const outcomes = async (sender: ReturnType<typeof puppet>, times: number) => {
+    const told = [];
+    for (let count = 0; count < times; count += 1) told.push((await sender.send(MESSAGE))?.outcome ?? "resting");
+    return told;
+  };
+
+  test("rests for a minute, and is back when it takes a message then", async () => {
+    const sender = puppet("weary", (count) => (count <= 5 ? failed("server_error", 500) : accepted()));
+    expect(await outcomes(sender, 7)).toEqual([...Array(5).fill("failed"), "resting", "resting"]);
+    putForward(59_999);
+    expect(await outcomes(sender, 1)).toEqual(["resting"]);
+    expect(sender.asked()).toBe(5);
+    putForward(1);
+    expect(await outcomes(sender, 2)).toEqual(["accepted", "accepted"]);
+  });
+
+  test("rests for another when it fails again, and one message at a time tries it", async () => {
+    const answers: ((sending: Sending) => void)[] = [];
+    const sender = puppet("weary", (count) =>
+      count <= 5 ? failed("server_error", 500) : new Promise((resolve) => answers.push(resolve)),
+    );
+    await outcomes(sender, 5);
+    putForward(60_000);
+    const trying = sender.send(MESSAGE);
+    expect(await outcomes(sender, 3)).toEqual(["resting", "resting", "resting"]);
+    answers[0]?.(failed("server_error", 500));
+    expect(await trying).toMatchObject({ outcome: "failed" });
+    expect(await outcomes(sender, 1)).toEqual(["resting"]);
+    putForward(60_000);
+    const again = sender.send(MESSAGE);
+    answers[1]?.(accepted());
+    expect(await again).toMatchObject({ outcome: "accepted" });
+  });
+
+  test("is the one that times out as well, and the next gets its messages at once", async () => {
+    const slow = puppet("slow", never);
+    const next = puppet("next", () => accepted());
+    for (let count = 0; count < 5; count += 1) await sendByFirst([slow, next], MESSAGE);
+    const { passedOver, accepted: taken } = await sendByFirst([slow, next], MESSAGE);
+    expect(passedOver).toEqual([{ sender: "slow", outcome: "resting", reason: "" }]);
+    expect(taken).toMatchObject({ sender: "next" });
+    expect(slow.asked()).toBe(5);
+  });
+
+  test("is none whose numbers are refused, however many, nor one that works in between", async () => {
+    const refusing = puppet("refusing", () => refused(207));
+    expect(await outcomes(refusing, 20)).toEqual(Array(20).fill("refused"));
+    const shaky = puppet("shaky", (count) => (count % 5 === 0 ? refused(207) : failed("server_error", 500)));
+    expect(await outcomes(shaky, 20)).not.toContain("resting");
+  });
+});
+
+test("a code reaches its telephone while the first provider is down, and by both when it was only slow", async () => {
+  const gateway = await startGateway();
+  const senders = [
+    makePatient("smsru", makeSmsruSender({ url: `${gateway.url}/smsru`, apiId: "an id" }), PATIENCE),
+    makePatient(
+      "twilio",
+      makeTwilioSender({
+        url: `${gateway.url}/twilio`,
+        accountSid: `AC${"0a".repeat(16)}`,
+        authToken: "a token",
+        from: "+15005550006",
+        statusCallback: null,
+      }),
+      PATIENCE,
+    ),
+  ];
+  gateway.set("smsru", { answer: "500" });
+  expect(await sendByFirst(senders, MESSAGE)).toMatchObject({
+    accepted: { sender: "twilio", id: gateway.inbox.messages()[0]?.id },
+    passedOver: [{ sender: "smsru", outcome: "failed", reason: "server_error 500" }],
+  });
+  expect(gateway.inbox.messages()).toMatchObject([{ provider: "twilio", to: MESSAGE.to, text: MESSAGE.text }]);
+
+  gateway.reset();
+  gateway.set("smsru", { delayMs: 400 });
+  expect(await sendByFirst(senders, MESSAGE)).toMatchObject({ accepted: { sender: "twilio" } });
+  await expect.poll(() => gateway.inbox.messages().map(({ provider }) => provider)).toEqual(["smsru", "twilio"]);
+  await gateway.stop();
+});

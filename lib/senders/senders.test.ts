@@ -1,0 +1,242 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test as base, expect } from "playwright/test";
+import { type Gateway, startGateway } from "../../gateway/gateway";
+import type { ProviderName, Switches } from "../../gateway/switches";
+import { makeHttpSender } from "./http";
+import type { OutgoingMessage, Sender } from "./sender";
+import { makeSmscSender } from "./smsc";
+import { makeSmsruSender } from "./smsru";
+import { makeTelegramSender } from "./telegram";
+import { makeTwilioSender } from "./twilio";
+
+const test = base.extend<{ gateway: Gateway }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+  gateway: async ({}, use) => {
+    const gateway = await startGateway();
+    await use(gateway);
+    await gateway.stop();
+  },
+});
+
+const MESSAGE: OutgoingMessage = {
+  to: "+79450000001",
+  code: "480213",
+  subject: "480213 — ваш код",
+  text: 'Код "480213" & никому его не говорите: 100 % ваш\n@example.com #480213',
+  html: "<p>480213</p>",
+  ttlMs: 300_000,
+  requesterAddress: "192.0.2.7",
+};
+
+const SECRET = "s3cret+/=%&";
+const ACCOUNT = `AC${"0a".repeat(16)}`;
+const JSON_BODY = '{"to":"{phone}","text":"{text}"}';
+
+/** How to make each sender, what it answers where its account is wrong, and what it has accepted. */
+const SENDERS = {
+  twilio: {
+    make: (url, secret) =>
+      makeTwilioSender({ url, accountSid: ACCOUNT, authToken: secret, from: "+15005550006", statusCallback: null }),
+    id: /^SM[0-9a-f]{32}$/,
+    // Twilio knows the price later.
+    cost: null,
+    refusal: "not_taken 21610",
+    account: "account 20003",
+    text: MESSAGE.text,
+  },
+  smsru: {
+    make: (url, secret) => makeSmsruSender({ url, apiId: secret }),
+    id: /^\d+-\d+$/,
+    cost: { amount: 2.5, currency: "RUB" },
+    refusal: "not_taken 207",
+    account: "account 200",
+    text: MESSAGE.text,
+  },
+  smsc: {
+    make: (url, secret) => makeSmscSender({ url, login: "sarafan", password: secret }),
+    id: /^\d+$/,
+    cost: { amount: 4.5, currency: "RUB" },
+    refusal: "not_taken 8",
+    account: "account 2",
+    text: MESSAGE.text,
+  },
+  telegram: {
+    make: (url, secret) => makeTelegramSender({ url, token: secret }),
+    id: /^\d+$/,
+    cost: { amount: 0.01, currency: "USD" },
+    refusal: "not_taken PHONE_NUMBER_NOT_FOUND",
+    account: "account ACCESS_TOKEN_INVALID",
+    text: "Your code: 480213",
+  },
+  http: {
+    make: (url, secret) => makeHttpSender({ url, body: JSON_BODY, headers: { Authorization: `Bearer ${secret}` } }),
+    id: null,
+    cost: null,
+    refusal: "not_taken 422",
+    account: "account 401",
+    text: MESSAGE.text,
+  },
+} satisfies Partial<
+  Record<
+    ProviderName,
+    {
+      make: (url: string, secret: string) => Sender;
+      id: RegExp | null;
+      cost: { amount: number; currency: string } | null;
+      refusal: string;
+      account: string;
+      text: string;
+    }
+  >
+>;
+
+const patience = (ms = 5000) => AbortSignal.timeout(ms);
+
+for (const name of Object.keys(SENDERS) as (keyof typeof SENDERS)[]) {
+  const { make, id, cost, refusal, account, text } = SENDERS[name];
+
+  test.describe(name, () => {
+    test("delivers a message as it is, and says what it is called and what it costs", async ({ gateway }) => {
+      const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience());
+      expect(sending).toEqual({ outcome: "accepted", id: id && expect.stringMatching(id), cost });
+      const [message, ...others] = gateway.inbox.messages(MESSAGE.to);
+      expect(message).toMatchObject({ provider: name, text });
+      expect(others).toEqual([]);
+      if (id) expect(sending).toMatchObject({ id: message?.id });
+    });
+
+    test("says when the number is refused, and that it isn't its fault", async ({ gateway }) => {
+      gateway.set(name, { answer: "refuse" });
+      const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience());
+      expect(sending).toEqual({ outcome: "refused", reason: refusal });
+    });
+
+    test("fails where the account is not known", async ({ gateway }) => {
+      const sending = await make(`${gateway.url}/${name}`, "wrong").send(MESSAGE, patience());
+      expect(sending).toEqual({ outcome: "failed", reason: account });
+    });
+
+    for (const [answer, reason] of [
+      ["429", "overloaded 429"],
+      ["500", "server_error 500"],
+      ["garbage", "garbage 200"],
+    ] as const) {
+      // Of any gateway only the status is known.
+      if (name === "http" && answer === "garbage") continue;
+      test(`fails at ${answer}, and delivers nothing`, async ({ gateway }) => {
+        gateway.set(name, { answer });
+        const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience());
+        expect(sending).toEqual({ outcome: "failed", reason });
+        expect(gateway.inbox.messages()).toEqual([]);
+      });
+    }
+
+    for (const switches of [{ answer: "silence" }, { delayMs: 60_000 }] satisfies Partial<Switches>[]) {
+      test(`gives up in time on ${Object.keys(switches)}`, async ({ gateway }) => {
+        gateway.set(name, switches);
+        const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience(150));
+        expect(sending).toEqual({ outcome: "failed", reason: "timeout" });
+      });
+    }
+
+    test("fails when nobody is there", async ({ gateway }) => {
+      await gateway.stop();
+      const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience());
+      expect(sending).toEqual({ outcome: "failed", reason: "unreachable ECONNREFUSED" });
+    });
+
+    test("follows no redirect, reads no endless answer, and repeats nothing of what it was told", async () => {
+      const told: string[] = [];
+      const liar = createServer((request, response) => {
+        request.resume();
+        if (request.url?.startsWith("/away")) return void response.writeHead(307, { Location: "/elsewhere" }).end();
+        if (request.url?.startsWith("/endless")) {
+          response.writeHead(200);
+          const pump = () => {
+            while (!response.destroyed && response.write("[".repeat(16_384)));
+          };
+          response.on("drain", pump);
+          return pump();
+        }
+        if (request.url?.startsWith("/elsewhere")) told.push(request.url);
+        const words = `${MESSAGE.code} ${MESSAGE.to} ${SECRET}`;
+        response
+          .writeHead(400)
+          .end(
+            JSON.stringify({ ok: false, error: words, code: words, error_code: words, status_code: words, sid: null }),
+          );
+      }).listen(0, "127.0.0.1");
+      await new Promise((resolve) => liar.once("listening", resolve));
+      const url = `http://127.0.0.1:${(liar.address() as AddressInfo).port}`;
+      expect(await make(`${url}/away`, SECRET).send(MESSAGE, patience())).toEqual({
+        outcome: "failed",
+        reason: "redirected 307",
+      });
+      if (name !== "http") {
+        const endless = await make(`${url}/endless`, SECRET).send(MESSAGE, patience());
+        expect(endless).toEqual({ outcome: "failed", reason: "garbage 200" });
+      }
+      const sending = JSON.stringify(await make(`${url}/lies`, SECRET).send(MESSAGE, patience()));
+      for (const secret of [MESSAGE.code, MESSAGE.to.slice(1), SECRET]) expect(sending).not.toContain(secret);
+      expect(told).toEqual([]);
+      liar.closeAllConnections();
+      liar.close();
+    });
+  });
+}
+
+const asked = (gateway: Gateway) => gateway.inbox.messages()[0]?.asked;
+
+test("Twilio is told how long a code is good, and where to report; a messaging service may send", async ({
+  gateway,
+}) => {
+  const url = `${gateway.url}/twilio`;
+  const statusCallback = `${gateway.url}/nowhere`;
+  const from = `MG${"0b".repeat(16)}`;
+  const sender = makeTwilioSender({ url, accountSid: ACCOUNT, authToken: SECRET, from, statusCallback });
+  await sender.send(MESSAGE, patience());
+  expect(asked(gateway)).toEqual({
+    To: MESSAGE.to,
+    Body: MESSAGE.text,
+    MessagingServiceSid: from,
+    ValidityPeriod: "300",
+    StatusCallback: statusCallback,
+  });
+});
+
+test("SMS.ru is told whose address asks, where it is one", async ({ gateway }) => {
+  const sender = makeSmsruSender({ url: `${gateway.url}/smsru`, apiId: SECRET });
+  await sender.send(MESSAGE, patience());
+  expect(asked(gateway)).toMatchObject({ to: "79450000001", json: "1", ip: "192.0.2.7" });
+  for (const requesterAddress of ["2001:db8:1:2::/64", "unknown", null]) {
+    await sender.send({ ...MESSAGE, requesterAddress }, patience());
+    expect(asked(gateway)).not.toHaveProperty("ip");
+  }
+});
+
+test("Telegram is asked for codes of its length only, and for as long as it keeps them", async ({ gateway }) => {
+  const sender = makeTelegramSender({ url: `${gateway.url}/telegram`, token: SECRET });
+  const longer = { ...MESSAGE, code: "1234567890" };
+  expect(await sender.send(longer, patience())).toEqual({ outcome: "refused", reason: "not_taken CODE_LENGTH" });
+  expect(gateway.inbox.messages()).toEqual([]);
+  for (const [ttlMs, ttl] of [
+    [1000, "60"],
+    [299_001, "300"],
+    [86_400_000, "3600"],
+  ] as const) {
+    await sender.send({ ...MESSAGE, ttlMs }, patience());
+    expect(asked(gateway)).toMatchObject({ code: MESSAGE.code, ttl });
+  }
+});
+
+test("any gateway gets a form where the body looks like one, and each value as it is", async ({ gateway }) => {
+  const url = `${gateway.url}/http`;
+  const form = makeHttpSender({ url, body: "to={digits}&text={text}&code={code}", headers: {} });
+  expect(await form.send(MESSAGE, patience())).toMatchObject({ outcome: "accepted" });
+  expect(asked(gateway)).toEqual({ to: "79450000001", text: MESSAGE.text, code: MESSAGE.code });
+  const places = { ...MESSAGE, text: 'Not {phone}, nor {code}, but "\\\u2028' };
+  const json = makeHttpSender({ url, body: JSON_BODY, headers: { "content-type": "application/json; charset=utf-8" } });
+  expect(await json.send(places, patience())).toMatchObject({ outcome: "accepted" });
+  expect(asked(gateway)).toEqual({ to: MESSAGE.to, text: places.text });
+});
