@@ -22,6 +22,9 @@ if (TEST_WORKER_INDEX === undefined) {
     ADMIN_PHONES: "+79459999999,+79459999998",
     // The tests of a worker share its database, and type wrong codes all the time.
     ALARM_AFTER_WRONG: "300",
+    SMS_BUDGET_PER_DAY: "100000",
+    SMS_COST_PER_DAY: "400000",
+    SMS_PRICE: "RU=2.50,*=10",
   });
 }
 

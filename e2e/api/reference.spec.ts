@@ -70,7 +70,7 @@ function listRoutes(): string[] {
     .flatMap((folder) =>
       readdirSync(path.join(app, folder), { recursive: true, encoding: "utf8" }).map((file) => path.join(folder, file)),
     )
-    .filter((file) => path.basename(file) === "route.ts" && !/\[\.\.\.|api.(health|metrics)/.test(file))
+    .filter((file) => path.basename(file) === "route.ts" && !/\[\.\.\.|api.(health|metrics|delivery)/.test(file))
     .map((file) => `/${path.dirname(file).split(path.sep).join("/")}`.replace(/\[(\w+)\]/g, "{$1}"));
 }
 

@@ -25,13 +25,14 @@ export function composeCodeMessage(
   { recipient, purpose }: Pick<CodeOwner, "recipient" | "purpose">,
   code: OneTimeCode,
   language: Language,
+  appUrl = env.APP_URL,
 ): CodeMessage {
   const t = TRANSLATORS[language];
   const [subject, lead, validity, warning] = [
     t(`${purpose}.subject`, { code }),
     t(`${purpose}.lead`, { kind: isPhone(recipient) ? "phone" : "email" }),
     t("validity", { minutes: Math.ceil(CODE_TTL_MS / MINUTE_MS) }),
-    IN_ACCOUNT.includes(purpose) ? t("warningInAccount", { url: `${env.APP_URL}/account` }) : t("warning"),
+    IN_ACCOUNT.includes(purpose) ? t("warningInAccount", { url: `${appUrl}/account` }) : t("warning"),
   ];
   // Only sentences of ours and digits come in here, so there is nothing to escape.
   const html = composeHtml(
@@ -42,7 +43,7 @@ export function composeCodeMessage(
 <p style="margin:0">${warning}</p>`,
   );
   const text = isPhone(recipient)
-    ? composeSms(purpose, code, language)
+    ? composeSms(purpose, code, language, appUrl)
     : `${lead}\n\n${code}\n\n${validity}\n${warning}\n`;
   return { to: recipient, code, subject, text, html };
 }
@@ -55,9 +56,9 @@ const SMS_LENGTH: Record<Language, number> = { ru: 70, en: 160 };
  * last line binds the code to our address, so that a browser offers it there and nowhere else
  * (wicg.github.io/sms-one-time-codes).
  */
-function composeSms(purpose: Purpose, code: OneTimeCode, language: Language): string {
+function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, appUrl: string): string {
   const t = TRANSLATORS[language];
-  const { protocol, hostname } = new URL(env.APP_URL);
+  const { protocol, hostname } = new URL(appUrl);
   const binding = protocol === "https:" ? `\n@${hostname} #${code}` : "";
   const lead = t(`${purpose}.sms`, { code });
   const wordings = [`${lead}. ${t("smsWarning")}`, lead, t(`${purpose}.smsShort`, { code }), code];

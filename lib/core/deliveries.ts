@@ -1,21 +1,16 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { type Writer, write } from "@/lib/db/database";
-import { env } from "@/lib/env";
+import { env, type SenderName } from "@/lib/env";
+import { countSending } from "@/lib/ops/metrics";
 import type { ChainSending } from "@/lib/senders/chain";
+import { TWILIO_STATUS_PATH } from "@/lib/senders/phone";
+import type { Report } from "@/lib/senders/report";
+import { readSmsruReports } from "@/lib/senders/smsru";
+import { readTwilioReport } from "@/lib/senders/twilio";
 import { countryOf } from "./destinations";
 import { isPhone, type Recipient } from "./one-time-code";
 import { DELIVERIES_KEPT_MS } from "./policy";
 import { isTimeToSweep } from "./sweeping";
-
-/** What became of a message that a provider accepted, as it tells later. */
-export interface DeliveryReport {
-  sender: string;
-  /** The provider's own name for the message. */
-  providerId: string;
-  state: "delivered" | "undelivered";
-  /** The provider's code for why it was not. */
-  reason: string | null;
-}
 
 const KEY_BYTES = 32;
 const key = Buffer.from(hkdfSync("sha256", env.AUTH_SECRET, "", "sarafan delivery recipient", KEY_BYTES));
@@ -56,21 +51,38 @@ export async function recordRefusal(tx: Writer, recipient: Recipient, reason: st
   await tx.delivery.create({ data: { ...whoOf(recipient), at: now, stateAt: now, state: "refused", reason } });
 }
 
-/**
- * Notes what a provider reports of a message. The first word is the last: a message is delivered or it isn't, and a report
- * that comes late or twice changes nothing. Answers whether it is a message of ours.
- */
-export async function noteReport(
-  { sender, providerId, state, reason }: DeliveryReport,
-  now = new Date(),
-): Promise<boolean> {
-  return write(async (tx) => {
-    await tx.delivery.updateMany({
-      where: { sender, providerId, state: "accepted" },
-      data: { state, reason, stateAt: now },
-    });
-    return (await tx.delivery.findUnique({ where: { sender_providerId: { sender, providerId } } })) !== null;
-  });
+/** What came to an address for reports; `unexpected` where no such sender is set up. */
+export type Reported = "noted" | "forged" | "unexpected";
+
+/** Notes what Twilio reports, signed by it. */
+export async function noteTwilioReport(fields: Record<string, string>, signature: string): Promise<Reported> {
+  const authToken = env.SENDERS_NAMED.includes("twilio") ? env.TWILIO_AUTH_TOKEN : undefined;
+  if (!authToken) return "unexpected";
+  const url = `${env.APP_URL}${TWILIO_STATUS_PATH}`;
+  const report = readTwilioReport({ url, authToken }, fields, signature);
+  return note("twilio", report === "forged" ? report : report ? [report] : []);
+}
+
+/** Notes what SMS.ru reports, with its hash. */
+export async function noteSmsruReports(fields: Record<string, string>): Promise<Reported> {
+  const apiId = env.SENDERS_NAMED.includes("smsru") ? env.SMSRU_API_ID : undefined;
+  return apiId ? note("smsru", readSmsruReports({ apiId }, fields)) : "unexpected";
+}
+
+/** The first word on a message is the last: what comes late or twice, or is about none of ours, changes nothing. */
+async function note(sender: SenderName, reports: Report[] | "forged"): Promise<Reported> {
+  if (reports === "forged") return "forged";
+  const now = new Date();
+  for (const { providerId, state, reason } of reports) {
+    await write((tx) =>
+      tx.delivery.updateMany({
+        where: { sender, providerId, state: "accepted" },
+        data: { state, reason, stateAt: now },
+      }),
+    );
+    countSending({ sender, outcome: state });
+  }
+  return "noted";
 }
 
 /** Enough to recognise a phone by whoever has it, and to find nobody. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 // A relative path, because next.config.ts, which loads this file, resolves no aliases.
-import { readSettings, wholeNumber } from "../env";
+import { env, readSettings, SettingsError, wholeNumber } from "../env";
 
 const MINUTE_S = 60;
 const HOUR_S = 60 * MINUTE_S;
@@ -84,6 +84,11 @@ const settings = readSettings({
   GROWTH_POINTS_MAX: wholeNumber(120, { min: 2, max: 1000 }),
   HSTS_MAX_AGE_S: wholeNumber(365 * DAY_S, { min: 0, max: 2 * 365 * DAY_S }),
 });
+
+const isPriced = env.OTP_COUNTRIES.every((country) => settings.SMS_PRICE?.has(country) || settings.SMS_PRICE?.has("*"));
+if (settings.SMS_COST_PER_DAY !== undefined && !isPriced) {
+  throw new SettingsError("The setting SMS_PRICE must have a price for each country of OTP_COUNTRIES, or one for *.");
+}
 
 /** How many digits a one-time code has to begin with. */
 export const CODE_DIGITS = settings.CODE_DIGITS;

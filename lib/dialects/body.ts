@@ -29,6 +29,12 @@ export async function readBody(request: Request): Promise<Result<Fields, BodyFai
   }
 }
 
+/** The fields of a form as they were sent, empty ones too, as whoever signed them knows them; null for what is none. */
+export async function readForm(request: Request): Promise<Record<string, string> | null> {
+  const bytes = await readBytes(request);
+  return bytes && Object.fromEntries(new URLSearchParams(new TextDecoder().decode(bytes)));
+}
+
 /** The fields of an address, `?limit=20`. */
 export function readQuery(request: Request): Fields {
   return tidy(Object.fromEntries(new URL(request.url).searchParams));

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
 import { Amount, ask } from "./ask";
+import { isSame, type Report } from "./report";
 import { accepted, failed, refused, type Sender } from "./sender";
 
 export interface SmsruSettings {
@@ -64,4 +66,30 @@ export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
       return SERVER_CODES.has(code) ? failed("server_error", code) : refused(code);
     },
   };
+}
+
+const DELIVERED = 103;
+/** Expired, deleted, failed on the phone, failed, rejected, no route. */
+const UNDELIVERED = new Set([104, 105, 106, 107, 108, 150]);
+
+/**
+ * What SMS.ru reports of messages, of those whose end is known (sms.ru/api/callback). The hash over the entries begins with
+ * our secret; `forged` is what has another one.
+ */
+export function readSmsruReports(
+  { apiId }: Pick<SmsruSettings, "apiId">,
+  fields: Record<string, string>,
+): Report[] | "forged" {
+  const entries = Object.entries(fields).flatMap(([name, value]) => (/^data\[\d*\]$/.test(name) ? value : []));
+  const expected = createHash("sha256")
+    .update(`${apiId}${entries.join("")}`)
+    .digest("hex");
+  if (!isSame(fields.hash ?? "", expected)) return "forged";
+  return entries.flatMap((entry) => {
+    const [kind, providerId = "", status = ""] = entry.split(/\r?\n/);
+    const code = Number(status);
+    if (kind !== "sms_status") return [];
+    if (code === DELIVERED) return { providerId, state: "delivered" as const, reason: null };
+    return UNDELIVERED.has(code) ? { providerId, state: "undelivered" as const, reason: `not_delivered ${code}` } : [];
+  });
 }

@@ -1,5 +1,7 @@
+import { createHmac } from "node:crypto";
 import { z } from "zod";
 import { ask } from "./ask";
+import { isSame, type Report } from "./report";
 import { accepted, type Cost, failed, refused, type Sender } from "./sender";
 
 export interface TwilioSettings {
@@ -79,4 +81,32 @@ export function makeTwilioSender({ url, accountSid, authToken, from, statusCallb
 function costOf(price: string | null | undefined, currency: string | null | undefined): Cost | null {
   const amount = Math.abs(Number(price ?? Number.NaN));
   return Number.isFinite(amount) && currency ? { amount, currency: currency.toUpperCase() } : null;
+}
+
+const ENDS: Record<string, Report["state"]> = {
+  delivered: "delivered",
+  undelivered: "undelivered",
+  failed: "undelivered",
+};
+
+/**
+ * What Twilio reports of a message, once that is its last word; null while it isn't. It signs the address that it was
+ * given and the fields by their names (twilio.com/docs/usage/security); `forged` is what wasn't signed so.
+ */
+export function readTwilioReport(
+  { url, authToken }: { url: string; authToken: string },
+  fields: Record<string, string>,
+  signature: string,
+): Report | "forged" | null {
+  const signed = Object.keys(fields)
+    .sort()
+    .map((name) => `${name}${fields[name]}`);
+  const expected = createHmac("sha1", authToken)
+    .update([url, ...signed].join(""))
+    .digest("base64");
+  if (!isSame(signature, expected)) return "forged";
+  const { MessageSid = "", MessageStatus = "", ErrorCode } = fields;
+  const state = ENDS[MessageStatus];
+  if (!state) return null;
+  return { providerId: MessageSid, state, reason: ErrorCode ? `not_delivered ${ErrorCode}` : null };
 }

@@ -1,0 +1,3 @@
+import { smsruReports } from "@/lib/dialects/delivery";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = smsruReports;

@@ -1,0 +1,3 @@
+import { twilioReports } from "@/lib/dialects/delivery";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = twilioReports;

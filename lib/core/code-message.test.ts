@@ -1,0 +1,49 @@
+import { expect, test } from "playwright/test";
+import { composeCodeMessage, type Language } from "./code-message";
+import type { OneTimeCode, Purpose } from "./one-time-code";
+import { freshPhone } from "./testing";
+
+const PURPOSES: Purpose[] = ["login", "registration", "identity_change", "identity_proof", "deletion"];
+const CODES = ["1234", "123456", "12345678"] as OneTimeCode[];
+const recipient = freshPhone();
+
+/** The GSM alphabet (3GPP TS 23.038) without its extension, whose characters count twice. */
+const GSM = /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà]*$/;
+
+/** How many segments an SMS takes: 160 septets or 70 UTF-16 units in one, 153 or 67 where there are more. */
+function countSegments(text: string): number {
+  const [one, each] = GSM.test(text) ? [160, 153] : [70, 67];
+  return text.length <= one ? 1 : Math.ceil(text.length / each);
+}
+
+for (const language of ["ru", "en"] as Language[]) {
+  for (const appUrl of ["http://localhost:3000", "https://sarafan.example", "https://invitations.sarafan.example"]) {
+    test(`every message is one SMS: ${language}, at ${appUrl}`, () => {
+      for (const purpose of PURPOSES) {
+        for (const code of CODES) {
+          const { text } = composeCodeMessage({ recipient, purpose }, code, language, appUrl);
+          expect(countSegments(text), text).toBe(1);
+          expect(GSM.test(text), text).toBe(language === "en");
+          expect(text.startsWith(code), text).toBe(true);
+        }
+      }
+    });
+  }
+}
+
+test("on https the last line binds the code to our address, elsewhere there is none", () => {
+  const compose = (appUrl: string) =>
+    composeCodeMessage({ recipient, purpose: "login" }, CODES[0] as OneTimeCode, "en", appUrl).text;
+  expect(compose("https://sarafan.example")).toBe(
+    "1234 is your code to log in to Sarafan. Don't tell it to anyone.\n@sarafan.example #1234",
+  );
+  expect(compose("https://sarafan.example:8443").split("\n").at(-1)).toBe("@sarafan.example #1234");
+  expect(compose("http://localhost:3000")).not.toContain("@");
+});
+
+test("a mailbox gets more words, and a line for browsers is none of them", () => {
+  const to = { recipient: "anna@example.com" as typeof recipient, purpose: "login" as const };
+  const { text } = composeCodeMessage(to, CODES[0] as OneTimeCode, "en", "https://sarafan.example");
+  expect(text).toContain("It works once");
+  expect(text).not.toContain("#1234");
+});

@@ -1,0 +1,147 @@
+import { createHmac } from "node:crypto";
+import { expect, test } from "playwright/test";
+import { readPrimary, write } from "@/lib/db/database";
+import { accepted, refused, type Sender } from "@/lib/senders/sender";
+import { phoneLoginCode } from "./login";
+import type { Recipient } from "./one-time-code";
+import { Phone } from "./phone";
+import { SENDS_PER_IP_PER_HOUR, SMS_BUDGET_KEPT_PART, SMS_BUDGET_PER_DAY, SMS_COST_PER_DAY } from "./policy";
+import type { Requester } from "./requester";
+import { requestCode } from "./sending";
+import { after, anybody, failureOf, freshOwner, freshPhone, senderOf } from "./testing";
+
+const accepting = senderOf(async () => true);
+const knownTo = (recipient: Recipient): Requester => ({
+  ...anybody(),
+  browser: { id: crypto.randomUUID(), recipients: [recipient] },
+});
+const ask = (phone: Phone, by: Requester, now: Date, sender: Sender = accepting) =>
+  requestCode(phoneLoginCode(freshOwner(phone)), by, { now, sender });
+
+/** What is remembered of messages sent at this very moment. */
+const remembered = (at: Date) => readPrimary.delivery.findMany({ where: { at }, orderBy: { id: "asc" } });
+
+/** Uses up the day's messages, or its money, up to what is left. */
+async function leave(key: "messages all" | "message cost all", left: number, now: Date): Promise<void> {
+  const max = (key === "messages all" ? SMS_BUDGET_PER_DAY : SMS_COST_PER_DAY) ?? 0;
+  const counter = { count: max - left, resetsAt: after(now, 60 * 60 * 1000) };
+  await write((tx) => tx.counter.upsert({ where: { key }, create: { key, ...counter }, update: counter }));
+}
+
+// Everybody's budget is everybody's in the tests after these, too.
+test.afterEach(() => write((tx) => tx.counter.deleteMany({ where: { key: { startsWith: "message" } } })));
+
+test("a message is remembered by its channel and its cost, without the phone and the code", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  let code = "";
+  const sender: Sender = {
+    send: async (message) => {
+      code = message.code;
+      return accepted("SM123", { amount: 2.5, currency: "RUB" });
+    },
+  };
+  await ask(phone, anybody(), now, sender);
+  const rows = await remembered(now);
+  expect(rows).toMatchObject([
+    { providerId: "SM123", state: "accepted", country: "RU", cost: 2.5, currency: "RUB", lastDigits: phone.slice(-2) },
+  ]);
+  // The id is the row's own, and times have digits of their own.
+  const { id: _, at: __, stateAt: ___, ...kept } = rows[0] ?? {};
+  expect(JSON.stringify(kept)).not.toContain(phone.slice(2));
+  expect(JSON.stringify(kept)).not.toContain(code);
+});
+
+test("a phone is recognised in what is remembered, and nothing of another's", async () => {
+  const now = new Date();
+  const [one, other] = [freshPhone(), freshPhone()];
+  for (const phone of [one, one, other]) await ask(phone, anybody(), now);
+  const [first, second, third] = (await remembered(now)).map(({ recipient }) => recipient);
+  expect(first).toBe(second);
+  expect(first).not.toBe(third);
+  expect(first).not.toBe(createHmac("sha256", "").update(one).digest("base64url"));
+});
+
+test("a refusal is remembered with its reason", async () => {
+  const now = new Date();
+  const refusing: Sender = { send: async () => refused(207) };
+  expect(failureOf(await ask(freshPhone(), anybody(), now, refusing))).toBe("code_not_sent");
+  expect(await remembered(now)).toMatchObject([{ state: "refused", reason: "not_taken 207", providerId: null }]);
+});
+
+for (const { what, number } of [
+  { what: "another country's", number: "+380501234567" },
+  { what: "one that costs its caller", number: "+78091234567" },
+  { what: "one that costs its owner", number: "+78001234567" },
+]) {
+  test(`no code goes to a number that isn't served: ${what}`, async () => {
+    const now = new Date();
+    const by = anybody();
+    let isAsked = false;
+    const sender = senderOf(async () => {
+      isAsked = true;
+      return true;
+    });
+    for (let asks = 0; asks < SENDS_PER_IP_PER_HOUR + 3; asks += 1) {
+      expect(failureOf(await ask(Phone.parse(number), by, now, sender))).toBe("country_not_allowed");
+    }
+    expect(isAsked).toBe(false);
+    const rows = await remembered(now);
+    expect(rows[0]).toMatchObject({ sender: null, state: "refused", reason: "country_not_allowed" });
+    // Nobody fills the table by being refused.
+    expect(rows).toHaveLength(SENDS_PER_IP_PER_HOUR);
+  });
+}
+
+test("the day's last messages are for browsers that are known to the phone, and then there are none", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  const kept = (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART;
+  await leave("messages all", kept + 1, now);
+  expect(failureOf(await ask(freshPhone(), anybody(), now))).toBe("none");
+  const later = after(now, 1);
+  expect(await ask(freshPhone(), anybody(), later)).toMatchObject({
+    failure: { name: "budget_spent", retryAfterMs: 60 * 60 * 1000 - 1 },
+  });
+  expect(await remembered(later)).toMatchObject([{ sender: null, state: "refused", reason: "budget_spent" }]);
+  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
+  expect(failureOf(await ask(phone, knownTo(freshPhone()), now))).toBe("budget_spent");
+  await leave("messages all", 1, now);
+  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
+  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("budget_spent");
+});
+
+test("money is counted by the country's price", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  await leave("message cost all", 500, now);
+  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
+  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
+  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("budget_spent");
+});
+
+test("of parallel requests as many are sent as the day has messages left, and what was refused costs nobody anything", async () => {
+  const now = new Date();
+  await leave("messages all", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 3, now);
+  const people = Array.from({ length: 8 }, () => ({ phone: freshPhone(), by: anybody() }));
+  const sent = await Promise.all(people.map(({ phone, by }) => ask(phone, by, now)));
+  expect(sent.filter(({ ok }) => ok)).toHaveLength(3);
+  const refusing: Sender = { send: async () => refused(207) };
+  await leave("messages all", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 1, now);
+  for (let asks = 0; asks < 3; asks += 1) {
+    expect(failureOf(await ask(freshPhone(), anybody(), now, refusing))).toBe("code_not_sent");
+  }
+  expect(failureOf(await ask(freshPhone(), anybody(), now))).toBe("none");
+});
+
+test("a form that is sent twice sends one code, even where there is no wait", async () => {
+  const askedAt = new Date();
+  const phone = freshPhone();
+  const owner = phoneLoginCode(freshOwner(phone));
+  const by = knownTo(phone);
+  const send = (ms: number, form = askedAt) =>
+    requestCode(owner, by, { now: after(askedAt, ms), askedAt: form, sender: accepting });
+  expect(failureOf(await send(10))).toBe("none");
+  expect(failureOf(await send(11))).toBe("resend_too_early");
+  expect(failureOf(await send(12, after(askedAt, 10)))).toBe("none");
+});
