@@ -92,7 +92,7 @@ test("switches are turned by JSON and by a form, each provider's for itself; one
   const { smsru, twilio } = await read();
   expect(smsru).toMatchObject({ answer: "refuse", delayMs: 5, report: "forged" });
   expect(twilio).toMatchObject({ answer: "accept", delayMs: 0, report: "delivered" });
-  for (const wrong of ['{"answer":"perhaps"}', '{"delayMs":-1}', '{"nothing":1}', "no JSON"]) {
+  for (const wrong of ['{"answer":"perhaps"}', '{"delayMs":-1}', '{"nothing":1}', "{no JSON"]) {
     expect((await turn(wrong)).status).toBe(400);
   }
   expect((await read()).smsru).toEqual(smsru);

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { anyHttp } from "./any-http";
 import type { Desk } from "./desk";
 import { renderPage } from "./page";
-import { type Answer, FORM, type Provider, readForm } from "./provider";
+import { type Answer, type Provider, readForm } from "./provider";
 import { smsc } from "./smsc";
 import { smsru } from "./smsru";
 import { isProvider, PROVIDERS } from "./switches";
@@ -58,7 +58,7 @@ async function answer(desk: Desk, request: IncomingMessage, response: ServerResp
   }
   if (first === "switches" && isProvider(second) && (request.method === "POST" || request.method === "PUT")) {
     const body = await readBody(request);
-    const isForm = request.headers["content-type"]?.startsWith(FORM);
+    const isForm = !body.startsWith("{");
     const switches = desk.set(second, isForm ? readForm(body) : JSON.parse(body));
     return isForm ? goHome(response) : send(response, { status: 200, body: switches });
   }

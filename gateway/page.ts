@@ -39,7 +39,7 @@ export function renderPage(desk: Desk): string {
 <main aria-live="polite">${messages.length > 0 ? messages.map(renderMessage).join("") : "<p>Nothing yet.</p>"}</main>
 <section aria-label="Switches">
 ${PROVIDERS.map((name) => renderSwitches(name, desk.switches(name))).join("")}
-<form method="post" action="/reset"><button>As in the beginning</button></form>
+<form method="post" action="/reset"><button>Reset all</button></form>
 </section>
 <script>${SCRIPT}</script>
 `;

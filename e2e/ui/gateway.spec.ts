@@ -1,0 +1,93 @@
+import type { Page } from "playwright/test";
+import { type Gateway, startGateway } from "../../gateway/gateway";
+import { test as base, expect, type Server } from "../fixtures";
+import { askForCode, enterCode, readInviteCode } from "./journeys";
+
+const test = base.extend<object, { gateway: Gateway }>({
+  gateway: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+    async ({}, use) => {
+      const gateway = await startGateway();
+      await use(gateway);
+      await gateway.stop();
+    },
+    { scope: "worker" },
+  ],
+});
+
+const settings = ({ url }: Gateway) => ({
+  SENDERS: "smsru,twilio",
+  SENDERS_KZ: "telegram",
+  SENDER_TIMEOUT_S: 1,
+  REVEAL_CODES: false,
+  SMSRU_URL: `${url}/smsru`,
+  SMSRU_API_ID: "an-id-that-nobody-may-read",
+  TWILIO_URL: `${url}/twilio`,
+  TWILIO_ACCOUNT_SID: `AC${"0".repeat(32)}`,
+  TWILIO_AUTH_TOKEN: "a-token-that-nobody-may-read",
+  TWILIO_FROM: "+15005550006",
+  TELEGRAM_GATEWAY_URL: `${url}/telegram`,
+  TELEGRAM_GATEWAY_TOKEN: "another-that-nobody-may-read",
+});
+
+/** The code of the newest message to a phone, as its owner reads it on the gateway's page. */
+async function readCode(telephone: Page, phone: string): Promise<string> {
+  const message = telephone.getByRole("article").filter({ hasText: phone }).first();
+  const [code = ""] = /\b\d{4,8}\b/.exec((await message.getByRole("paragraph").allTextContents()).join("\n")) ?? [];
+  return code;
+}
+
+const sendings = async ({ url }: Server) =>
+  (await (await fetch(`${url}/api/metrics`)).text()).split("\n").filter((line) => line.startsWith("sarafan_sender_"));
+
+for (const answer of ["500", "silence", "refuse"] as const) {
+  test(`a person logs in with the code on their telephone while the first provider's answer is ${answer}`, async ({
+    page,
+    context,
+    phone,
+    gateway,
+    startServer,
+  }) => {
+    gateway.reset();
+    gateway.set("smsru", { answer });
+    const server = await startServer(settings(gateway));
+    const telephone = await context.newPage();
+    await telephone.goto(gateway.url);
+    await page.goto(`${server.url}/login`);
+    await askForCode(page, phone);
+    await expect(telephone.getByText(`${phone} · twilio`)).toBeVisible();
+    const code = await readCode(telephone, phone);
+    await enterCode(page, code);
+    await readInviteCode(page);
+    expect(gateway.inbox.messages(phone)).toHaveLength(1);
+    expect(await sendings(server)).toEqual([
+      `sarafan_sender_messages_total{sender="smsru",outcome="${answer === "refuse" ? "refused" : "failed"}"} 1`,
+      'sarafan_sender_messages_total{sender="twilio",outcome="accepted"} 1',
+    ]);
+    for (const secret of [code, phone.slice(1), "nobody-may-read"]) expect(server.output()).not.toContain(secret);
+  });
+}
+
+test("a country has a chain of its own", async ({ page, gateway, startServer }) => {
+  gateway.reset();
+  const server = await startServer(settings(gateway));
+  await page.goto(`${server.url}/login`);
+  await askForCode(page, "+7 701 234 56 78");
+  expect(gateway.inbox.messages("+77012345678")).toMatchObject([{ provider: "telegram" }]);
+});
+
+test("when no provider takes a code the person is told, and nobody is sent one", async ({
+  page,
+  phone,
+  gateway,
+  startServer,
+}) => {
+  gateway.reset();
+  for (const name of ["smsru", "twilio"] as const) gateway.set(name, { answer: "refuse" });
+  const server = await startServer(settings(gateway));
+  await page.goto(`${server.url}/login`);
+  await page.getByLabel("Номер телефона").fill(phone);
+  await page.getByRole("button", { name: "Получить код" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: /\S/ })).toBeVisible();
+  expect(gateway.inbox.messages()).toEqual([]);
+});
