@@ -1,0 +1,133 @@
+import { type Gateway, startGateway } from "../../gateway/gateway";
+import { DATABASES, withDatabase } from "../databases";
+import { test as base, expect, type Server } from "../fixtures";
+
+const test = base.extend<{ gateway: Gateway }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+  gateway: async ({}, use) => {
+    const gateway = await startGateway();
+    await use(gateway);
+    await gateway.stop();
+  },
+});
+
+const SECRETS = ["an-id-that-nobody-may-read", "a-token-that-nobody-may-read"] as const;
+const settings = ({ url }: Gateway) => ({
+  REVEAL_CODES: false,
+  SMSRU_URL: `${url}/smsru`,
+  SMSRU_API_ID: SECRETS[0],
+  TWILIO_URL: `${url}/twilio`,
+  TWILIO_ACCOUNT_SID: `AC${"0".repeat(32)}`,
+  TWILIO_AUTH_TOKEN: SECRETS[1],
+  TWILIO_FROM: "+15005550006",
+});
+
+const ask = (server: Server, phone: string, headers: Record<string, string> = {}) =>
+  fetch(`${server.url}/api/auth/request_code/`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify({ phone }),
+  });
+
+const deliveries = ({ databaseUrl }: Server) =>
+  withDatabase(databaseUrl, (query) => query(`SELECT * FROM "Delivery" ORDER BY "id"`));
+
+for (const database of DATABASES) {
+  for (const sender of ["twilio", "smsru"] as const) {
+    test(`what ${sender} reports is remembered, once, on ${database}`, async ({ gateway, phone, startServer }) => {
+      const server = await startServer({ SENDERS: sender, ...settings(gateway) }, { database });
+      const callbackUrl = `${server.url}/api/delivery/${sender}`;
+      gateway.set(sender, { report: "undelivered", reportDelayMs: 0, callbackUrl });
+      expect((await ask(server, phone)).status).toBe(200);
+      await expect.poll(async () => (await deliveries(server))[0]?.state).toBe("undelivered");
+      const [message] = gateway.inbox.messages(phone);
+      await expect.poll(() => message?.reports.at(-1)).toMatch(/: 20[04]/);
+      const rows = await deliveries(server);
+      expect(rows).toMatchObject([{ sender, country: "RU", lastDigits: phone.slice(-2) }]);
+      expect(rows[0]?.reason).toMatch(/^not_delivered \d+$/);
+      // No phone, code or secret is in any row or in anything that the server prints.
+      const code = /^\d{4}/.exec(message?.text ?? "")?.[0] ?? "no code";
+      const kept = JSON.stringify(rows.map(({ id: _, at: __, stateAt: ___, providerId: ____, ...rest }) => rest));
+      for (const secret of [phone.slice(1), code, ...SECRETS]) expect(kept).not.toContain(secret);
+      for (const secret of [phone.slice(1), ...SECRETS]) expect(server.output()).not.toContain(secret);
+    });
+
+    test(`a report that ${sender} didn't sign is refused on ${database}`, async ({ gateway, phone, startServer }) => {
+      const server = await startServer({ SENDERS: sender, ...settings(gateway) }, { database });
+      gateway.set(sender, { report: "forged", reportDelayMs: 0, callbackUrl: `${server.url}/api/delivery/${sender}` });
+      await ask(server, phone);
+      await expect.poll(() => gateway.inbox.messages(phone)[0]?.reports.at(-1)).toMatch(/: 403/);
+      expect((await deliveries(server))[0]?.state).toBe("accepted");
+    });
+  }
+}
+
+test("nobody reports to a sender that isn't there, and nothing but reports is taken", async ({
+  gateway,
+  startServer,
+}) => {
+  const server = await startServer({ SENDERS: "twilio", ...settings(gateway) });
+  const post = (name: string, body = "a=b") =>
+    fetch(`${server.url}/api/delivery/${name}`, { method: "POST", body: new URLSearchParams(body) });
+  expect((await post("smsru")).status).toBe(404);
+  expect((await post("twilio")).status).toBe(403);
+  expect((await post("twilio", `a=${"b".repeat(20_000)}`)).status).toBe(413);
+  expect((await fetch(`${server.url}/api/delivery/twilio`)).status).toBe(405);
+});
+
+test("when nobody takes a code it is said, in time and with when to come back, and costs nothing", async ({
+  gateway,
+  phone,
+  startServer,
+}) => {
+  const senders = { SENDERS: "smsru,twilio", SENDER_TIMEOUT_S: 1, SENDS_PER_PHONE_PER_HOUR: 1 };
+  const server = await startServer({ ...settings(gateway), ...senders });
+  gateway.set("smsru", { answer: "silence" });
+  gateway.set("twilio", { answer: "garbage" });
+  for (let asks = 0; asks < 2; asks += 1) {
+    const refused = await ask(server, phone);
+    expect([refused.status, refused.headers.get("sarafan-error")]).toEqual([503, "code_not_sent"]);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  }
+  gateway.set("twilio", { answer: "accept" });
+  expect((await ask(server, phone)).status).toBe(200);
+  expect((await deliveries(server)).map(({ sender, state, reason }) => [sender, state, reason]).slice(-2)).toEqual([
+    ["smsru", "failed", "timeout"],
+    ["twilio", "accepted", null],
+  ]);
+});
+
+test("the operator is warned of most of a day's messages, and strangers get none of the last", async ({
+  freshPhone,
+  startServer,
+}) => {
+  const server = await startServer({ SMS_BUDGET_PER_DAY: 10 });
+  const statuses = [];
+  for (let asks = 0; asks < 10; asks += 1) statuses.push((await ask(server, freshPhone())).status);
+  expect(statuses).toEqual([...Array(9).fill(200), 429]);
+  const warnings = server
+    .output()
+    .split("\n")
+    .filter((line) => line.includes('"setting":"SMS_BUDGET_PER_DAY"'));
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toContain('"usedPart":0.8');
+});
+
+test("a number that isn't served is refused in every API, each in its own words", async ({
+  startServer,
+  newClient,
+}) => {
+  const { url } = await startServer({ OTP_COUNTRIES: "RU" });
+  const phone = "+380501234567";
+  const detail = "На этот номер коды не отправляются.";
+  for (const [path, data, body] of [
+    ["/api/v1/login/", { phone_number: phone }, { error: detail }],
+    ["/api/enter_phone/", { phone }, { error: detail }],
+    ["/api/auth/request_code/", { phone }, { detail }],
+    ["/api/verification_phone/send_code", { phone_number: phone }, { detail: "Codes are not sent to this number." }],
+  ] as const) {
+    const answer = await (await newClient({ url })).post(path, { data });
+    expect([answer.status(), answer.headers()["sarafan-error"]], path).toEqual([400, "country_not_allowed"]);
+    expect(await answer.json()).toEqual(body);
+  }
+});
