@@ -20,6 +20,7 @@ async function arrive(now = new Date()) {
 
 test("the devices of an account are listed with what they are and where from, the newest first", async () => {
   const now = new Date();
+  await arrive(now);
   const { login, home } = await arrive(now);
   const by = { network: "192.0.2.7", agent: WINDOWS, browser: null };
   const phone = await openClientSession(login, { ...by, agent: "okhttp/4.12.0", network: "unknown" }, after(now, 1));
