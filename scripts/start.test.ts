@@ -90,6 +90,45 @@ test.describe("a start that can't be is refused in one sentence", () => {
     expect(code).toBe(1);
   });
 
+  test("when a sender is named that was told too little, or is none, or a country is none", async ({ folder }) => {
+    const DATABASE_URL = `file:${folder}/sarafan.db`;
+    const TWILIO_AUTH_TOKEN = "a token that is nobody's to read".replaceAll(" ", "-");
+    const lacking = await start({ DATABASE_URL, SENDERS: "smsru,twilio", SENDERS_KZ: "telegram", TWILIO_AUTH_TOKEN });
+    expect(lacking.sentences).toEqual([
+      "The setting SMSRU_API_ID is missing: SENDERS names smsru.",
+      "The setting TWILIO_ACCOUNT_SID is missing: SENDERS names twilio.",
+      "The setting TWILIO_FROM is missing: SENDERS names twilio.",
+      "The setting TELEGRAM_GATEWAY_TOKEN is missing: SENDERS names telegram.",
+    ]);
+    const wrong = await start({
+      DATABASE_URL,
+      SENDERS: "pigeon",
+      SENDERS_RU: "console,console",
+      SENDERS_NARNIA: "console",
+      HTTP_SENDER_BODY: '{"to":{phone},"text":{text}}',
+      TWILIO_URL: "twilio",
+    });
+    expect(wrong.sentences.map((sentence) => sentence.split(" ")[2]).sort()).toEqual([
+      "HTTP_SENDER_BODY",
+      "SENDERS",
+      "SENDERS_NARNIA",
+      "SENDERS_RU",
+      "TWILIO_URL",
+    ]);
+    expect([lacking.code, wrong.code]).toEqual([1, 1]);
+  });
+
+  test("when codes would be revealed although a provider sends them", async ({ folder }) => {
+    const { code, sentences } = await start({
+      DATABASE_URL: `file:${folder}/sarafan.db`,
+      SENDERS_KZ: "smsru",
+      SMSRU_API_ID: "an-id",
+      REVEAL_CODES: "true",
+    });
+    expect(sentences).toEqual(["The setting REVEAL_CODES must be false while SENDERS names others than the console."]);
+    expect(code).toBe(1);
+  });
+
   for (const { where, settings, named } of [
     { where: "at an address beyond this machine", settings: { APP_URL: "https://sarafan.example" }, named: "APP_URL" },
     { where: "on every network of this machine", settings: { HOST: "0.0.0.0" }, named: "HOST" },
