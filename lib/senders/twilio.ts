@@ -24,7 +24,10 @@ const Answer = z.union([
   z.object({ code: z.int().min(0).max(99_999) }),
 ]);
 
-/** What is wrong with the account or its sender, not with this message (twilio.com/docs/api/errors). */
+/**
+ * What is wrong with the account or its sender, not with this message (twilio.com/docs/api/errors). 21606 and 21659 are
+ * about the sender as well, but may come of the country that it sends to, so they aren't among them.
+ */
 const ACCOUNT_CODES = new Set([
   20003, // credentials
   20005, // account not active
@@ -32,8 +35,6 @@ const ACCOUNT_CODES = new Set([
   20404,
   21212, // From is no number
   21603, // From is missing
-  21606, // From is not ours, or sends no messages
-  21659, // From is no number of ours
   21660, // From is another account's
   21701, // no such messaging service
   21703, // the messaging service has no senders
