@@ -20,6 +20,8 @@ const settings = ({ url }: Gateway) => ({
   SENDERS_KZ: "telegram",
   SENDER_TIMEOUT_S: 1,
   REVEAL_CODES: false,
+  // So long that no time and no id in the log is one by chance.
+  CODE_DIGITS: 8,
   SMSRU_URL: `${url}/smsru`,
   SMSRU_API_ID: "an-id-that-nobody-may-read",
   TWILIO_URL: `${url}/twilio`,
