@@ -19,7 +19,8 @@ if (TEST_WORKER_INDEX === undefined) {
       : makeDatabase(path.join(process.env.TEST_FOLDER ?? tmpdir(), `${TEST_WORKER_INDEX}.db`)),
     AUTH_SECRET: "a secret that only the tests of the core know",
     CONSOLE_DELAY_MS: "0",
-    ADMIN_PHONES: "+79459999999,+79459999998",
+    ADMIN_PHONES:
+      "+79459999999,+79459999998,+79459999900,+79459999901,+79459999902,+79459999903,+79459999904,+79459999905,+79459999906,+79459999907",
     // The tests of a worker share its database, and type wrong codes all the time.
     ALARM_AFTER_WRONG: "300",
     SMS_BUDGET_PER_DAY: "100000",

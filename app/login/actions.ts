@@ -75,8 +75,12 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   if (!code.success) return redirect(CODE_STEP, RedirectType.replace);
 
   const { phone, email } = identity;
+  // It was looked up when it was accepted.
+  const options = { isInviteSeen: true };
   const attempt = { phone, asker, code: code.data, invite: invite?.code ?? null };
-  const login = await logIn((by) => (email ? verifyMailCode({ ...attempt, email }, by) : verifyCode(attempt, by)));
+  const login = await logIn((by) =>
+    email ? verifyMailCode({ ...attempt, email }, by, options) : verifyCode(attempt, by, options),
+  );
   if (!login.ok) {
     if (login.failure.name !== "invite_unknown") return redirect(CODE_STEP, RedirectType.replace);
     await updatePendingLogin({ invite: null });

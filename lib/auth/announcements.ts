@@ -10,7 +10,7 @@ export function announceSignIn(session: Session, by: Requester): void {
   announce(() => tellOfNewDevice(session, by));
 }
 
-/** Tells the old factor and the new one by mail that the one took the other's place. */
+/** Tells the mailboxes that the account has, or had until now, that its phone or mailbox is another one. */
 export function announceChange({ name, isAdded, mailboxes }: ChangedIdentity, at = new Date()): void {
   announce(() => tellOfChange(mailboxes, { name, isAdded, at }));
 }

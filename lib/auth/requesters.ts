@@ -5,7 +5,7 @@ import type { Recipient } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import type { Requester } from "@/lib/core/requester";
-import { networkOf } from "./callers";
+import { isForeignRequest, networkOf } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { seal, unseal } from "./seals";
 
@@ -18,13 +18,13 @@ const SEAL = { purpose: "known browser", schema: KnownBrowser, ttlMs: KNOWN_BROW
 const RECIPIENTS_MAX = 5;
 const AGENT_LENGTH_MAX = 256;
 
-/** Who asks. Cookies beside an `Authorization` header count for nothing. */
+/** Who asks. Cookies beside an `Authorization` header, or sent by a page elsewhere, count for nothing. */
 export async function currentRequester(): Promise<Requester> {
   const asked = await headers();
   return {
     network: networkOf(asked),
     agent: asked.get("user-agent")?.slice(0, AGENT_LENGTH_MAX) || null,
-    browser: asked.has("authorization") ? null : await readKnownBrowser(),
+    browser: asked.has("authorization") || isOfForeignPage(asked) ? null : await readKnownBrowser(),
   };
 }
 
@@ -35,6 +35,11 @@ export async function rememberBrowser(recipient: Recipient): Promise<void> {
   const recipients = [recipient, ...others].slice(0, RECIPIENTS_MAX);
   const options = { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 };
   (await cookies()).set(NAME, await seal(SEAL, { id: known.id, recipients }), options);
+}
+
+/** Whether a page of another origin made the request; a link that was followed from there is no such thing. */
+function isOfForeignPage(headers: Headers): boolean {
+  return headers.has("origin") && isForeignRequest({ method: "POST", headers });
 }
 
 async function readKnownBrowser() {

@@ -105,6 +105,16 @@ test("a browser that is known to a phone gets its code, and at once, when strang
   expect(failureOf(await requestCode(own, by, { now: after(now, 24 * HOUR_MS), sender: accepting }))).toBe("none");
 });
 
+test("however many browsers are known to a phone, together they get as many codes as all strangers do", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  const browsers = Array.from({ length: SENDS_PER_PHONE_PER_DAY }, () => knownTo(phone));
+  let granted = 0;
+  for (const by of browsers) granted += await countGranted(SENDS_PER_KNOWN_BROWSER_PER_DAY, () => ask(phone, by, now));
+  // The rest of them are anybody's, who have the hour's.
+  expect(granted).toBe(SENDS_PER_PHONE_PER_DAY + SENDS_PER_PHONE_PER_HOUR);
+});
+
 test("a browser that is known to one phone is a stranger to another", async () => {
   const now = new Date();
   const phone = freshPhone();

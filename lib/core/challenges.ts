@@ -174,6 +174,8 @@ interface CountedTry {
  */
 async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Result<CountedTry, CheckCodeFailure>> {
   const { recipient } = owner;
+  // So that nobody makes rows by asking for codes that there are none of.
+  if (!(await findCode(readPrimary, owner))?.codeHmac) return fail({ name: "code_not_requested" });
   const counted = await write(async (tx): Promise<Result<CountedTry | null, LimitFailure>> => {
     await take(tx, [{ limit: TRIES_AT_RECIPIENT, subject: recipient }], now);
     const taken = await take(tx, tryBudgets(owner, by), now);

@@ -41,8 +41,20 @@ async function countWrongCodes(db: Reader, recipient: Recipient, now: Date): Pro
 async function isAlarm(db: Reader, now: Date): Promise<boolean> {
   const recent = await countAllWrongCodes(db, ALARM_MS, now);
   if (recent <= ALARM_AFTER_WRONG) return false;
-  const mean = ((await countAllWrongCodes(db, ALARM_MEAN_MS, now)) * ALARM_MS) / ALARM_MEAN_MS;
-  return recent > ALARM_FACTOR * mean;
+  return recent > ALARM_FACTOR * (await usualWrongCodes(db, now));
+}
+
+const MINUTE_MS = 60_000;
+let usual = { minute: Number.NaN, mean: 0 };
+
+/** The mean of a week, asked for once a minute: an attack has many rows, and a week changes slowly. */
+async function usualWrongCodes(db: Reader, now: Date): Promise<number> {
+  const minute = Math.floor(now.getTime() / MINUTE_MS);
+  if (usual.minute !== minute) {
+    const all = await countAllWrongCodes(db, ALARM_MEAN_MS, now);
+    usual = { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS };
+  }
+  return usual.mean;
 }
 
 async function countAllWrongCodes(db: Reader, withinMs: number, now: Date): Promise<number> {

@@ -23,7 +23,7 @@ const SYSTEMS = new Set(Object.values(Bowser.OS_MAP));
 const SHORTER: Record<string, string> = { "Samsung Internet for Android": "Samsung Internet" };
 
 /** A product and its version as programs name themselves (RFC 9110 §10.1.5), too short of digits to be anybody's number. */
-const PRODUCT = /^(?!.*\d{5})[A-Za-z][\w.-]{0,30}(\/[\w.-]{1,15})?(?=\s|$)/;
+const PRODUCT = /^(?!.*\d{5})[A-Za-z][\w-]{0,30}(\/[\w.-]{1,15})?(?=\s|$)/;
 /** What every browser begins with, so that it says nothing. */
 const EVERY_BROWSER = /^Mozilla\//;
 

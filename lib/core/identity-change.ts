@@ -150,12 +150,12 @@ async function replaceIdentity(
     const gone = { name: "code_expired" } as const;
     return fail({ name: "code_refused", old: gone, new: gone });
   }
+  const where = isPhone(next) ? { phone: next } : { email: next };
+  if (await tx.user.findUnique({ where, select: { id: true } })) return fail({ name: "identity_taken" });
   const proven = isPhone(next) ? { provenPhone: next } : {};
   // Who has typed both codes is no stranger, however new the device is.
   const own = await tx.session.updateMany({ where: { id, userId }, data: { ...proven, isNew: false } });
   if (own.count === 0) return fail({ name: "session_over" });
-  const where = isPhone(next) ? { phone: next } : { email: next };
-  if (await tx.user.findUnique({ where, select: { id: true } })) return fail({ name: "identity_taken" });
 
   await tx.user.update({ where: { id: userId }, data: isPhone(next) ? { phone: next, claimedPhone: null } : where });
   await tx.session.deleteMany({ where: { userId, NOT: { id } } });

@@ -41,6 +41,8 @@ export const SENDS_TO_RECIPIENT_A_DAY = daily("sends a day to", SENDS_PER_PHONE_
 export const SENDS_TO_RECIPIENT_FROM_NETWORK = hourly("sends from a network to", SENDS_PER_PHONE_AND_IP_PER_HOUR);
 export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
 export const SENDS_OF_KNOWN_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
+/** All of them together: whoever has a phone for a moment could make any number of browsers known to it. */
+export const SENDS_OF_KNOWN_BROWSERS = daily("sends of known browsers to", SENDS_PER_PHONE_PER_DAY);
 export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);
 /** Never spent: who takes one holds its row, so that tries at the codes of one recipient go one at a time. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);

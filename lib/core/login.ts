@@ -48,6 +48,8 @@ interface MailLogin {
 
 interface Options {
   now?: Date;
+  /** Whether the invite was looked up before, for this very browser: then that costs nothing more. */
+  isInviteSeen?: boolean;
   drawInvite?: () => InviteCode;
 }
 
@@ -247,12 +249,13 @@ async function openAccount(
   owner: CodeOwner,
   { identity, code, invite, spend = spendCode }: Opening<InviteCode | null>,
   by: Requester,
-  { now = new Date(), drawInvite = drawInviteCode }: Options,
+  { now = new Date(), drawInvite = drawInviteCode, isInviteSeen = false }: Options,
 ): Opened<VerifyCodeFailure> {
-  if (invite) {
+  if (invite && !isInviteSeen) {
     const found = await getInvite(invite, by, now);
     if (!found.ok) return found;
   }
+  if (invite && isInviteSeen && !(await findInviter(readPrimary, invite))) return fail({ name: "invite_unknown" });
   const right = await checkCode(owner, code, by, now);
   if (!right.ok) return right;
 

@@ -7,6 +7,7 @@ import {
   MESSAGES,
   SENDS_FROM_NETWORK,
   SENDS_OF_KNOWN_BROWSER,
+  SENDS_OF_KNOWN_BROWSERS,
   SENDS_TO_RECIPIENT,
   SENDS_TO_RECIPIENT_A_DAY,
   SENDS_TO_RECIPIENT_FROM_NETWORK,
@@ -36,7 +37,10 @@ export function sendBudgets(recipient: Recipient, { network }: Requester): Budge
 /** What it costs a browser that is known to the recipient, so that strangers can't use its codes up; else null. */
 export function ownSendBudgets(recipient: Recipient, by: Requester): Budget[] | null {
   if (!by.browser || !isKnownTo(by, recipient)) return null;
-  return [{ limit: SENDS_OF_KNOWN_BROWSER, subject: `${by.browser.id} ${recipient}` }];
+  return [
+    { limit: SENDS_OF_KNOWN_BROWSER, subject: `${by.browser.id} ${recipient}` },
+    { limit: SENDS_OF_KNOWN_BROWSERS, subject: recipient },
+  ];
 }
 
 /** What a message to a phone costs the operator; the last part of it is for browsers that are known to the phone. */

@@ -102,14 +102,35 @@ test("a sign-in is new to the account unless it made it, or its browser has logg
   ]);
 });
 
-test("an application is new to the account unless one that calls itself the same is logged in", async () => {
-  const { login } = await arrive();
+test("an application is new to the account until somebody has vouched for one that calls itself the same", async () => {
+  const { login, home } = await arrive();
   const by = (agent: string | null) => ({ ...anybody(), agent });
-  expect(await openClientSession(login, by("okhttp/4.12.0"))).toMatchObject({ isNew: true });
+  const first = await openClientSession(login, by("okhttp/4.12.0"));
+  const second = await openClientSession(login, by("okhttp/4.12.0"));
+  expect([first, second]).toMatchObject([{ isNew: true }, { isNew: true }]);
+  // It can't vouch for itself by coming again.
+  expect(await confirmSession(second, first.id)).toBe(false);
+  for (const { id } of [first, second]) expect(await confirmSession(home, id)).toBe(true);
   expect(await openClientSession(login, by("okhttp/4.12.0"))).toMatchObject({ isNew: false });
   expect(await openClientSession(login, by("curl/8.5.0"))).toMatchObject({ isNew: true });
   expect(await openClientSession(login, by(null))).toMatchObject({ isNew: true });
   expect(await openClientSession((await arrive()).login, by("okhttp/4.12.0"))).toMatchObject({ isNew: true });
+});
+
+test("a browser that nobody has vouched for is as new when it comes again, though it is known by then", async () => {
+  const { login, home, userId } = await arrive();
+  const thief = {
+    ...anybody(),
+    agent: "Mozilla/5.0 Thief",
+    browser: { id: crypto.randomUUID(), recipients: [login.proven] },
+  };
+  const first = await openSession(login, { ...thief, browser: null });
+  const again = await openSession(login, thief);
+  expect([first, again]).toMatchObject([{ isNew: true }, { isNew: true }]);
+  expect(await confirmSession(again, first.id)).toBe(false);
+  expect((await listNewSessions(home)).map(({ id }) => id).toSorted()).toEqual([first.id, again.id].toSorted());
+  for (const { id } of [first, again]) await confirmSession(home, id);
+  expect(await openSession(login, thief)).toMatchObject({ isNew: false, userId });
 });
 
 test("every session but the new one is warned, until somebody confirms it", async () => {

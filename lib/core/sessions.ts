@@ -36,7 +36,7 @@ type Opening = Pick<Login, "userId" | "proven"> & Partial<Pick<Login, "created">
 
 /**
  * Opens a browser's session for whoever logged in. It is new to the account unless this very browser has logged in by this
- * phone or mailbox before. Sessions that are over are swept away now and then.
+ * phone or mailbox before, and isn't one of a kind that has a session nobody has vouched for. Sessions that are over are swept away now and then.
  */
 export function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
   return insertSession(login, by, { generation: null, refreshedAt: null }, now);
@@ -44,7 +44,7 @@ export function openSession(login: Opening, by: Requester, now = new Date()): Pr
 
 /**
  * Opens a client application's session, whose refresh token is of generation 0. It is new to the account unless an
- * application that calls itself the same is logged in already.
+ * application that calls itself the same is logged in already, and nobody has yet to vouch for one.
  */
 export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
   const kept = { generation: 0, refreshedAt: now };
@@ -134,17 +134,17 @@ async function insertSession(
     if (isTimeToSweep("sessions")) await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
     // The account may have got another phone or mailbox since the code was typed.
     if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
-    const isClient = kept.generation !== null;
-    const isNew = !created && !(isClient ? await isClientKnown(tx, userId, agent) : isKnownTo(by, proven));
+    const alike = await tx.session.findMany({ where: { userId, agent }, select: { generation: true, isNew: true } });
+    const isKnown =
+      kept.generation === null
+        ? isKnownTo(by, proven)
+        : alike.some(({ generation, isNew }) => generation !== null && !isNew);
+    // Whoever nobody has vouched for yet doesn't become known by coming again.
+    const isNew = !created && (!isKnown || alike.some((one) => one.isNew));
     await tx.session.create({ data: { ...session, ...kept, seenAt: now, agent, network, isNew } });
     await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
     return { ...session, isNew };
   });
-}
-
-async function isClientKnown(tx: Writer, userId: number, agent: string | null): Promise<boolean> {
-  const where = { userId, agent, generation: { not: null } };
-  return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
 }
 
 interface SessionRow extends Omit<Session, "provenPhone"> {

@@ -18,9 +18,9 @@ type FieldIssue =
 /** The same in every dialect. */
 export const FIELD_REQUIRED = "This field is required.";
 
-/** What a dialect in Russian says of a budget that is spent. */
-/** The same of a phone in a country, or of a kind, that no codes are sent to. */
+/** What a dialect in Russian says of a phone in a country, or of a kind, that no codes are sent to. */
 export const NUMBER_NOT_SERVED = "На этот номер коды не отправляются.";
+/** The same of a budget that is spent. */
 export const TOO_MANY_REQUESTS = "Слишком много запросов. Повторите позже.";
 
 export const RUSSIAN: Words = {
