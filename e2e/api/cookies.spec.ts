@@ -39,9 +39,14 @@ for (const { scheme, appUrl, prefix } of [
 
     const names = new Set(browser.seen.map((set) => set.slice(0, set.indexOf("="))));
     expect([...names].sort()).toEqual(
-      ["authjs.callback-url", "authjs.csrf-token", "sarafan-locale", "sarafan-login", "sarafan-session"].map(
-        (name) => prefix + name,
-      ),
+      [
+        "authjs.callback-url",
+        "authjs.csrf-token",
+        "sarafan-known",
+        "sarafan-locale",
+        "sarafan-login",
+        "sarafan-session",
+      ].map((name) => prefix + name),
     );
     for (const set of browser.seen) {
       const attributes = set.toLowerCase().split("; ").slice(1);

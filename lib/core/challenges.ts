@@ -57,6 +57,12 @@ export async function getCodeStatus(owner: CodeOwner, by: Requester, now = new D
   };
 }
 
+/** How long until whoever asks may have a first code sent; 0 is now. */
+export async function getFirstWaitMs({ recipient }: CodeOwner, by: Requester, now = new Date()): Promise<number> {
+  const { anybodysMs, ownMs } = await sendWaitMs(readPrimary, recipient, by, now);
+  return Math.min(anybodysMs, ownMs ?? anybodysMs);
+}
+
 export type CheckCodeFailure =
   | LimitFailure
   | { name: "code_not_requested" }

@@ -3,6 +3,7 @@
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
 import { announceChange } from "@/lib/auth/announcements";
+import { readFormStamp } from "@/lib/auth/form-stamps";
 import { currentSession } from "@/lib/auth/nextauth";
 import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester, rememberBrowser } from "@/lib/auth/requesters";
@@ -32,6 +33,11 @@ export type FactorFormState = {
 const pageOf = (factor: Factor) => `/account/${factor}` as const;
 const factorOf = (next: Recipient): Factor => (isPhone(next) ? "phone" : "email");
 
+/** A form that is sent twice sends its codes once. */
+async function optionsOf(form: FormData) {
+  return { language: await getLocale(), askedAt: (await readFormStamp(form))?.askedAt };
+}
+
 /** First step: sends a code to the old factor and one to the new. */
 export async function sendChangeCodes(state: FactorFormState, form: FormData): Promise<FactorFormState> {
   const session = (await currentSession()) ?? redirect("/login");
@@ -45,18 +51,18 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
 
   const change = await beginPendingChange(session, next.data);
   const by = await currentRequester();
-  const sent = await requestIdentityChange(session, change, by, { language: await getLocale() });
+  const sent = await requestIdentityChange(session, change, by, await optionsOf(form));
   if (sent.ok || sent.failure.name === "resend_too_early") return redirect(pageOf(factor), RedirectType.replace);
   const { failure } = sent;
   return refuse(failure.name, failure.name === "budget_spent" ? failure.retryAfterMs : 0);
 }
 
 /** Sends new codes to the same two. Too early is no error: the page shows how long is left. */
-export async function resendChangeCodes(): Promise<void> {
+export async function resendChangeCodes(form: FormData): Promise<void> {
   const session = (await currentSession()) ?? redirect("/login");
   const change = await readPendingChange(session);
   if (!change) return redirect("/account", RedirectType.replace);
-  const sent = await requestIdentityChange(session, change, await currentRequester(), { language: await getLocale() });
+  const sent = await requestIdentityChange(session, change, await currentRequester(), await optionsOf(form));
   const page = pageOf(factorOf(change.next));
   const isShown = sent.ok || sent.failure.name === "resend_too_early" || sent.failure.name === "budget_spent";
   redirect(isShown ? page : `${page}?problem=not_sent`, RedirectType.replace);

@@ -13,12 +13,15 @@ type FactorError = NonNullable<FactorFormState>["error"];
 export function FactorForm({
   action,
   factor,
+  stamp,
   value,
   placeholder,
   words,
 }: {
   action: (state: FactorFormState, form: FormData) => Promise<FactorFormState>;
   factor: Factor;
+  /** Says of a form that is sent twice that it is the same. */
+  stamp: string;
   /** What stands in the field to begin with. */
   value: string;
   placeholder: string;
@@ -28,6 +31,7 @@ export function FactorForm({
   const attempt = state?.attempt ?? 0;
   return (
     <form action={formAction} noValidate>
+      <input name="stamp" type="hidden" value={stamp} />
       <Field
         attempt={attempt}
         autoComplete={factor === "phone" ? "tel" : "email"}

@@ -8,6 +8,7 @@ import { FieldError } from "@/components/field-error";
 import { Notice } from "@/components/notice";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
+import { stampForm } from "@/lib/auth/form-stamps";
 import { currentSession } from "@/lib/auth/nextauth";
 import { readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester } from "@/lib/auth/requesters";
@@ -125,6 +126,7 @@ async function FactorStep({
       <FactorForm
         action={sendChangeCodes}
         factor={factor}
+        stamp={await stampForm()}
         placeholder={factor === "phone" ? PHONE_PLACEHOLDER : ""}
         value={known && isPhone(known) ? formatPhone(known) : (known ?? "")}
         words={{
@@ -208,6 +210,7 @@ async function CodeStep({
         wait={t.rich("resendIn", { time: () => <Countdown key={resendInMs} ms={resendInMs} /> })}
       >
         <form action={resendChangeCodes} className="mt-4">
+          <input name="stamp" type="hidden" value={await stampForm()} />
           <SubmitButton offline={t("offline")} pending={t("sending")} quiet>
             {t("resend")}
           </SubmitButton>

@@ -2,6 +2,7 @@
 
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
+import { readFormStamp } from "@/lib/auth/form-stamps";
 import { currentSession, logOut } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { getCodeStatus } from "@/lib/core/challenges";
@@ -12,10 +13,12 @@ import { errorOf, readTypedCode } from "../typed-codes";
 const PAGE = "/account/delete";
 
 /** Sends the code for the deletion. Too early is no error: the page shows how long is left. */
-export async function sendDeletionCode(): Promise<void> {
+export async function sendDeletionCode(form: FormData): Promise<void> {
   const session = (await currentSession()) ?? redirect("/login");
-  const sent = await requestDeletionCode(session, await currentRequester(), { language: await getLocale() });
-  redirect(sent.ok || sent.failure.name === "resend_too_early" ? PAGE : `${PAGE}?sent=no`, RedirectType.replace);
+  const options = { language: await getLocale(), askedAt: (await readFormStamp(form))?.askedAt };
+  const sent = await requestDeletionCode(session, await currentRequester(), options);
+  const isShown = sent.ok || sent.failure.name === "resend_too_early" || sent.failure.name === "budget_spent";
+  redirect(isShown ? PAGE : `${PAGE}?sent=no`, RedirectType.replace);
 }
 
 /** Deletes the account, for good, by the code. */

@@ -8,9 +8,10 @@ import { FieldError } from "@/components/field-error";
 import { Notice } from "@/components/notice";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
+import { stampForm } from "@/lib/auth/form-stamps";
 import { currentSession } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
-import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges";
+import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges";
 import { deletionCode } from "@/lib/core/deletion";
 import { isPhone } from "@/lib/core/one-time-code";
 import { formatPhone } from "@/lib/core/phone";
@@ -28,7 +29,9 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
   const session = (await currentSession()) ?? redirect("/login");
   const [t, { sent }, owner] = await Promise.all([getTranslations("deletion"), searchParams, deletionCode(session)]);
   const { recipient } = owner;
-  const status = await getCodeStatus(owner, await currentRequester());
+  const by = await currentRequester();
+  const status = await getCodeStatus(owner, by);
+  const waitMs = status?.resendInMs ?? (await getFirstWaitMs(owner, by));
   const to = () => (
     <span className={isPhone(recipient) ? "whitespace-nowrap" : "break-words"}>
       {isPhone(recipient) ? formatPhone(recipient) : recipient}
@@ -53,7 +56,7 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
         </div>
       )}
       {status && <CodeStep isMessage={isPhone(recipient)} status={status} />}
-      <SendCode isAgain={status !== null} waitMs={status?.resendInMs ?? 0} />
+      <SendCode isAgain={status !== null} waitMs={waitMs} />
       <p className="mt-6">
         <Link className="link" href="/account">
           {t("back")}
@@ -113,6 +116,7 @@ async function SendCode({ isAgain, waitMs }: { isAgain: boolean; waitMs: number 
   return (
     <AfterWait ms={waitMs} wait={t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}>
       <form action={sendDeletionCode} className="mt-4">
+        <input name="stamp" type="hidden" value={await stampForm()} />
         <SubmitButton offline={t("offline")} pending={t("sending")} quiet={isAgain}>
           {isAgain ? t("resend") : t("send")}
         </SubmitButton>
