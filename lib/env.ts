@@ -198,5 +198,8 @@ function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEM
 /** The settings of this server, checked once when it starts. */
 export const env = readEnv();
 
+/** Whether it is a deployment on Vercel, behind its own proxies. */
+export const IS_ON_VERCEL = Boolean(process.env.VERCEL);
+
 /** Whether it is `next dev` that serves, from sources that change. */
 export const IS_DEVELOPMENT = process.env.NODE_ENV === "development";

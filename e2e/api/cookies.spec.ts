@@ -37,11 +37,15 @@ for (const { scheme, appUrl, prefix } of [
     await browser.post("/api/enter_code/", { verification_code: await server.codeFor(other) });
     expect((await browser.go("/api/profile/")).status).toBe(200);
 
+    // Another phone, which waits for its code.
+    expect((await browser.submit("/account/phone", { phone: freshPhone() })).status).toBe(303);
+
     const names = new Set(browser.seen.map((set) => set.slice(0, set.indexOf("="))));
     expect([...names].sort()).toEqual(
       [
         "authjs.callback-url",
         "authjs.csrf-token",
+        "sarafan-change",
         "sarafan-known",
         "sarafan-locale",
         "sarafan-login",

@@ -1,7 +1,13 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import ipaddr from "ipaddr.js";
-import { env, isLoopback } from "@/lib/env";
+import { env, IS_ON_VERCEL, isLoopback } from "@/lib/env";
+
+// Kept for all the bundles that Next.js makes of this module. Nobody else can know it, so that what a client sends under the
+// names below counts for nothing, even where a host tells instrumentation.ts nothing of a request.
+const kept = globalThis as { sarafanNoteMark?: string };
+kept.sarafanNoteMark ??= randomBytes(16).toString("hex");
+const MARK = kept.sarafanNoteMark;
 
 /** Written by `markPeer` over whatever a client may have sent under this name. */
 const PEER_HEADER = "x-sarafan-peer";
@@ -19,7 +25,7 @@ const LOOPBACK_ADDRESS = /^(127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/;
 export function markPeer({ headers, socket }: IncomingMessage): void {
   const isForwarded = Object.keys(headers).some((name) => FORWARDING_HEADER.test(name));
   const isDirect = LOOPBACK_ADDRESS.test(socket.remoteAddress ?? "") && !isForwarded;
-  headers[PEER_HEADER] = isDirect ? "loopback" : "remote";
+  headers[PEER_HEADER] = `${MARK} ${isDirect ? "loopback" : "remote"}`;
 }
 
 /**
@@ -33,12 +39,19 @@ export function noteAddress({ headers, socket }: IncomingMessage): void {
     .map((hop) => hop.trim().replace(/^\[(.*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3"))
     .filter((hop) => hop !== "");
   const hops = [...forwarded, socket.remoteAddress ?? ""];
-  headers[ADDRESS_HEADER] = hops[Math.max(0, hops.length - 1 - env.TRUSTED_PROXIES)] ?? "";
+  headers[ADDRESS_HEADER] = `${MARK} ${hops[Math.max(0, hops.length - 1 - env.TRUSTED_PROXIES)] ?? ""}`;
+}
+
+/** What this process itself noted in a header of ours, null when it noted nothing. */
+function readNote(headers: Headers, name: string): string | null {
+  const [mark, note] = headers.get(name)?.split(" ") ?? [];
+  return mark === MARK ? (note ?? "") : null;
 }
 
 /** The network that a request comes from, as limits count it: an IPv4 address, or the first 64 bits of an IPv6 one. */
 export function networkOf(headers: Headers): string {
-  const noted = headers.get(ADDRESS_HEADER) ?? "";
+  // Vercel writes its header over whatever a client sends (vercel.com/docs/headers/request-headers).
+  const noted = readNote(headers, ADDRESS_HEADER) ?? (IS_ON_VERCEL ? (headers.get("x-real-ip") ?? "") : "");
   if (!ipaddr.isValid(noted)) return "unknown";
   const address = ipaddr.process(noted);
   if (address.kind() === "ipv4") return address.toString();
@@ -78,7 +91,7 @@ export function tidyForwarding({ headers }: IncomingMessage): void {
 export function maySeeCodes(headers: Headers): boolean {
   if (!env.REVEAL_CODES) return false;
   if (env.ALLOW_DEMO) return true;
-  return headers.get(PEER_HEADER) === "loopback" && isOwnOrigin(`${own.protocol}//${headers.get("host")}`);
+  return readNote(headers, PEER_HEADER) === "loopback" && isOwnOrigin(`${own.protocol}//${headers.get("host")}`);
 }
 
 /**
@@ -89,7 +102,7 @@ export function maySeeCodes(headers: Headers): boolean {
 export function maySeeMetrics(headers: Headers): boolean {
   if (!env.METRICS_TOKEN) {
     const isOfThisMachine = isLoopback(own.hostname) && isLoopback(hostnameOf(headers.get("host") ?? ""));
-    return isOfThisMachine && headers.get(PEER_HEADER) === "loopback";
+    return isOfThisMachine && readNote(headers, PEER_HEADER) === "loopback";
   }
   const [, token = ""] = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "") ?? [];
   return timingSafeEqual(digestOf(token), digestOf(env.METRICS_TOKEN));
