@@ -1,4 +1,4 @@
-import type { Reader, Writer } from "@/lib/db/database";
+import { countUp, type Reader, type Writer } from "@/lib/db/database";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
   INVITE_LOOKUPS_PER_IP_PER_HOUR,
@@ -65,21 +65,17 @@ export type Taken = readonly { key: string; resetsAt: Date; amount: number; coun
  */
 export async function take(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Result<Taken, LimitFailure>> {
   if (isTimeToSweep("counters")) await tx.counter.deleteMany({ where: { resetsAt: { lte: now } } });
-  const taken = [];
-  for (const budget of budgets) {
-    const one = await count(tx, budget, now);
-    taken.push(one);
-    const { resetsAt } = one;
-    if (one.count <= budget.limit.max) continue;
-    await giveBack(tx, taken);
-    return fail({ name: "budget_spent", retryAfterMs: resetsAt.getTime() - now.getTime() });
-  }
-  return succeed(taken);
+  const taken = await count(tx, budgets, now);
+  const spent = taken.filter(({ count }, at) => count > (budgets[at]?.limit.max ?? 0));
+  if (spent.length === 0) return succeed(taken);
+  await giveBack(tx, taken);
+  const resets = spent.map(({ resetsAt }) => resetsAt.getTime());
+  return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
 }
 
 /** Counts what has happened anyway, whether there was something left or not. */
 export async function takeAnyway(tx: Writer, budgets: readonly Budget[], now: Date): Promise<void> {
-  for (const budget of budgets) await count(tx, budget, now);
+  await count(tx, budgets, now);
 }
 
 /** Gives back what was taken, unless its count has begun anew since. */
@@ -103,18 +99,14 @@ export async function waitFor(db: Reader, budgets: readonly Budget[], now: Date)
   return Math.max(0, ...waits);
 }
 
-/** One upsert that returns the count, in SQL because Prisma's would need a statement more for a count that is over. */
-async function count(tx: Writer, { limit, subject, amount = 1 }: Budget, now: Date): Promise<Taken[number]> {
-  const key = keyOf({ limit, subject });
-  const end = new Date(now.getTime() + limit.windowMs);
-  const [row] = await tx.$queryRaw<{ count: number; resetsAt: Date }[]>`
-    INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES (${key}, ${amount}, ${end})
-    ON CONFLICT ("key") DO UPDATE SET
-      "count" = CASE WHEN "Counter"."resetsAt" <= ${now} THEN excluded."count" ELSE "Counter"."count" + excluded."count" END,
-      "resetsAt" = CASE WHEN "Counter"."resetsAt" <= ${now} THEN excluded."resetsAt" ELSE "Counter"."resetsAt" END
-    RETURNING "count", "resetsAt"`;
-  if (!row) throw new Error("an upsert returned no row");
-  return { key, amount, ...row };
+/** The counts with these in them, in their order. */
+async function count(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Taken[number][]> {
+  const wanted = budgets.map((budget) => {
+    const { limit, amount = 1 } = budget;
+    return { key: keyOf(budget), amount, resetsAt: new Date(now.getTime() + limit.windowMs) };
+  });
+  const counted = new Map((await countUp(tx, wanted, now)).map((row) => [row.key, row]));
+  return wanted.map((one) => ({ ...one, count: 0, ...counted.get(one.key) }));
 }
 
 function keyOf({ limit, subject }: Budget): string {
