@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync } from "node:crypto";
-import { type Writer, write } from "@/lib/db/database";
+import { setTimeout as wait } from "node:timers/promises";
+import { readPrimary, type Writer, write } from "@/lib/db/database";
 import { env, type SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
 import type { ChainSending } from "@/lib/senders/chain";
@@ -72,17 +73,29 @@ export async function noteSmsruReports(fields: Record<string, string>): Promise<
 /** The first word on a message is the last: what comes late or twice, or is about none of ours, changes nothing. */
 async function note(sender: SenderName, reports: Report[] | "forged"): Promise<Reported> {
   if (reports === "forged") return "forged";
-  const now = new Date();
-  for (const { providerId, state, reason } of reports) {
-    await write((tx) =>
-      tx.delivery.updateMany({
-        where: { sender, providerId, state: "accepted" },
-        data: { state, reason, stateAt: now },
-      }),
-    );
-    countSending({ sender, outcome: state });
+  for (const report of reports) {
+    countSending({ sender, outcome: report.state });
+    // A provider may report before it has answered, and what it has accepted is not written down yet.
+    for (const waitMs of REPORT_RETRIES_AFTER_MS) {
+      await wait(waitMs);
+      if (await noteOne(sender, report)) break;
+    }
   }
   return "noted";
+}
+
+const REPORT_RETRIES_AFTER_MS = [0, 300, 1000, 3000];
+
+/** Whether there is such a message. */
+async function noteOne(sender: SenderName, { providerId, state, reason }: Report): Promise<boolean> {
+  const { count } = await write((tx) =>
+    tx.delivery.updateMany({
+      where: { sender, providerId, state: "accepted" },
+      data: { state, reason, stateAt: new Date() },
+    }),
+  );
+  if (count > 0) return true;
+  return (await readPrimary.delivery.findUnique({ where: { sender_providerId: { sender, providerId } } })) !== null;
 }
 
 /** Enough to recognise a phone by whoever has it, and to find nobody. */
