@@ -20,7 +20,7 @@ const Senders = z
   .string()
   .transform((text) => text.split(",").map((name) => name.trim()))
   .refine(
-    (names) => names.every((name) => name in NEEDED) && new Set(names).size === names.length,
+    (names) => names.every((name) => Object.hasOwn(NEEDED, name)) && new Set(names).size === names.length,
     `must be senders in their order, separated by commas, each of them once: ${SENDER_NAMES.join(", ")}`,
   )
   .transform((names) => names as SenderName[]);
@@ -31,7 +31,7 @@ const Token = z.string().regex(/^[\x21-\x7e]+$/, "must be one word of letters, d
 const Address = z
   .string()
   .refine(
-    (text) => URL.canParse(text) && /^https?:\/\/[^/?#]+[^?#]*$/.test(text),
+    (text) => URL.canParse(text) && /^https?:\/\/[^/?#@]+[^?#]*$/.test(text),
     "must be an address without a query, such as https://sms.example/api",
   );
 
@@ -88,7 +88,7 @@ export const senderSettings = {
   HTTP_SENDER_URL: z
     .string()
     .refine(
-      (text) => URL.canParse(text) && /^https?:\/\//.test(text),
+      (text) => URL.canParse(text) && /^https?:\/\/[^/?#@]+([/?#]|$)/.test(text),
       "must be an address, such as https://sms.example/send",
     )
     .optional(),

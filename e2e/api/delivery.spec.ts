@@ -82,7 +82,7 @@ test("when nobody takes a code it is said, in time and with when to come back, a
 }) => {
   const senders = { SENDERS: "smsru,twilio", SENDER_TIMEOUT_S: 1, SENDS_PER_PHONE_PER_HOUR: 1 };
   const server = await startServer({ ...settings(gateway), ...senders });
-  gateway.set("smsru", { answer: "silence" });
+  gateway.set("smsru", { answer: "500" });
   gateway.set("twilio", { answer: "garbage" });
   for (let asks = 0; asks < 2; asks += 1) {
     const refused = await ask(server, phone);
@@ -92,9 +92,18 @@ test("when nobody takes a code it is said, in time and with when to come back, a
   gateway.set("twilio", { answer: "accept" });
   expect((await ask(server, phone)).status).toBe(200);
   expect((await deliveries(server)).map(({ sender, state, reason }) => [sender, state, reason]).slice(-2)).toEqual([
-    ["smsru", "failed", "timeout"],
+    ["smsru", "failed", "server_error 500"],
     ["twilio", "accepted", null],
   ]);
+});
+
+test("what may have been sent is not given back", async ({ gateway, phone, startServer }) => {
+  const senders = { SENDERS: "smsru", SENDER_TIMEOUT_S: 1, SENDS_PER_PHONE_PER_HOUR: 2, SMS_BUDGET_PER_DAY: 3 };
+  const server = await startServer({ ...settings(gateway), ...senders });
+  gateway.set("smsru", { answer: "silence" });
+  const statuses = [];
+  for (let asks = 0; asks < 3; asks += 1) statuses.push((await ask(server, phone)).status);
+  expect(statuses).toEqual([503, 503, 429]);
 });
 
 test("the operator is warned of most of a day's messages, and strangers get none of the last", async ({

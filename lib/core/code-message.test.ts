@@ -41,6 +41,13 @@ test("on https the last line binds the code to our address, elsewhere there is n
   expect(compose("http://localhost:3000")).not.toContain("@");
 });
 
+test("a host too long for one SMS is left out of it", () => {
+  const appUrl = `https://${"a".repeat(60)}.example`;
+  const { text } = composeCodeMessage({ recipient, purpose: "deletion" }, CODES[2] as OneTimeCode, "ru", appUrl);
+  expect(countSegments(text)).toBe(1);
+  expect(text).toContain("удалить аккаунт");
+});
+
 test("a mailbox gets more words, and a line for browsers is none of them", () => {
   const to = { recipient: "anna@example.com" as typeof recipient, purpose: "login" as const };
   const { text } = composeCodeMessage(to, CODES[0] as OneTimeCode, "en", "https://sarafan.example");

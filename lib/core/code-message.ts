@@ -62,6 +62,7 @@ function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, app
   const binding = protocol === "https:" ? `\n@${hostname} #${code}` : "";
   const lead = t(`${purpose}.sms`, { code });
   const wordings = [`${lead}. ${t("smsWarning")}`, lead, t(`${purpose}.smsShort`, { code }), code];
-  const fitting = wordings.find((words) => words.length + binding.length <= SMS_LENGTH[language]);
-  return `${fitting ?? code}${binding}`;
+  // A host that leaves no room for the code itself is left out, rather than that a second SMS is paid for.
+  const texts = [binding, ""].flatMap((end) => wordings.map((words) => `${words}${end}`));
+  return texts.find((text) => text.length <= SMS_LENGTH[language]) ?? code;
 }

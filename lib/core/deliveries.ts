@@ -74,7 +74,6 @@ export async function noteSmsruReports(fields: Record<string, string>): Promise<
 async function note(sender: SenderName, reports: Report[] | "forged"): Promise<Reported> {
   if (reports === "forged") return "forged";
   for (const report of reports) {
-    countSending({ sender, outcome: report.state });
     // A provider may report before it has answered, and what it has accepted is not written down yet.
     for (const waitMs of REPORT_RETRIES_AFTER_MS) {
       await wait(waitMs);
@@ -94,8 +93,11 @@ async function noteOne(sender: SenderName, { providerId, state, reason }: Report
       data: { state, reason, stateAt: new Date() },
     }),
   );
-  if (count > 0) return true;
-  return (await readPrimary.delivery.findUnique({ where: { sender_providerId: { sender, providerId } } })) !== null;
+  if (count > 0) {
+    countSending({ sender, outcome: state });
+    return true;
+  }
+  return (await readPrimary.delivery.findFirst({ where: { sender, providerId } })) !== null;
 }
 
 /** Enough to recognise a phone by whoever has it, and to find nobody. */

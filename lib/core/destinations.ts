@@ -3,7 +3,14 @@ import { env } from "@/lib/env";
 import type { Phone } from "./phone";
 
 /** Numbers whose owner is paid for what reaches them, or that reach whoever rents them. */
-const REFUSED_TYPES: readonly NumberType[] = ["PREMIUM_RATE", "SHARED_COST", "TOLL_FREE", "UAN", "VOIP"];
+const REFUSED_TYPES: readonly NumberType[] = [
+  "PREMIUM_RATE",
+  "SHARED_COST",
+  "TOLL_FREE",
+  "UAN",
+  "VOIP",
+  "PERSONAL_NUMBER",
+];
 
 /** The country of a phone, as far as its number tells. */
 export function countryOf(phone: Phone): CountryCode | null {
@@ -14,6 +21,7 @@ export function countryOf(phone: Phone): CountryCode | null {
 export function isDestination(phone: Phone): boolean {
   const number = parsePhoneNumberFromString(phone);
   const country = number?.country;
-  const isServed = env.OTP_COUNTRIES.includes("*") || (country !== undefined && env.OTP_COUNTRIES.includes(country));
+  // Satellites and the like have no country, and the dearest minutes there are.
+  const isServed = country !== undefined && ["*", country].some((served) => env.OTP_COUNTRIES.includes(served));
   return isServed && !REFUSED_TYPES.includes(number?.getType());
 }

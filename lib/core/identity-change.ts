@@ -11,6 +11,7 @@ import {
   spendCode,
 } from "./challenges";
 import { retryOnCollision } from "./collisions";
+import { isDestination } from "./destinations";
 import type { Email } from "./email";
 import { type Asker, type CodeOwner, isPhone, type OneTimeCode, type Recipient } from "./one-time-code";
 import type { Requester } from "./requester";
@@ -70,6 +71,8 @@ export async function requestIdentityChange(
   const owners = [codes.old, codes.new];
   if (!IS_MAIL_OFFERED && owners.some(({ recipient }) => !isPhone(recipient)))
     return fail({ name: "mail_unavailable" });
+  // Both before either is sent, and paid for.
+  if (isPhone(change.next) && !isDestination(change.next)) return fail({ name: "country_not_allowed" });
   for (const owner of owners) {
     const sent = await requestCode(owner, by, options);
     if (sent.ok) continue;

@@ -40,6 +40,8 @@ export const SENDS_TO_RECIPIENT = hourly("sends to", SENDS_PER_PHONE_PER_HOUR);
 export const SENDS_TO_RECIPIENT_A_DAY = daily("sends a day to", SENDS_PER_PHONE_PER_DAY);
 export const SENDS_TO_RECIPIENT_FROM_NETWORK = hourly("sends from a network to", SENDS_PER_PHONE_AND_IP_PER_HOUR);
 export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
+/** How many refusals of a network are remembered. */
+export const REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
 export const SENDS_OF_KNOWN_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
 /** All of them together: whoever has a phone for a moment could make any number of browsers known to it. */
 export const SENDS_OF_KNOWN_BROWSERS = daily("sends of known browsers to", SENDS_PER_PHONE_PER_DAY);
@@ -74,8 +76,8 @@ export async function take(tx: Writer, budgets: readonly Budget[], now: Date): P
 }
 
 /** Counts what has happened anyway, whether there was something left or not. */
-export async function takeAnyway(tx: Writer, budgets: readonly Budget[], now: Date): Promise<void> {
-  await count(tx, budgets, now);
+export function takeAnyway(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Taken> {
+  return count(tx, budgets, now);
 }
 
 /** Gives back what was taken, unless its count has begun anew since. */

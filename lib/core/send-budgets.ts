@@ -70,7 +70,9 @@ export async function sendWaitMs(
   return { anybodysMs, ownMs };
 }
 
-/** Warns the operator when most of a day's messages or money is used up, once each. */
+const warned = new Map<string, number>();
+
+/** Warns the operator when most of a day's messages or money is used up, and when all is; each process once a day. */
 export function warnOfMessages(taken: Taken): void {
   const bounds = [
     { setting: "SMS_BUDGET_PER_DAY", limit: MESSAGES(0), max: SMS_BUDGET_PER_DAY },
@@ -79,9 +81,14 @@ export function warnOfMessages(taken: Taken): void {
   for (const { setting, limit, max } of bounds) {
     const one = taken.find(({ key }) => key.startsWith(`${limit.name} `));
     if (!one || max === null) continue;
-    const warnAt = max * SMS_BUDGET_WARNING_PART;
-    if (one.count >= warnAt && one.count - one.amount < warnAt) {
-      log.warn({ setting, usedPart: one.count / max }, "most of the day's messages are used up");
+    for (const part of [SMS_BUDGET_WARNING_PART, 1]) {
+      const warning = `${setting} ${part}`;
+      if (one.count < max * part || warned.get(warning) === one.resetsAt.getTime()) continue;
+      warned.set(warning, one.resetsAt.getTime());
+      log.warn(
+        { setting, usedPart: one.count / max },
+        `${part === 1 ? "all" : "most"} of the day's messages are used up`,
+      );
     }
   }
 }

@@ -11,7 +11,7 @@ import { neededDigits, newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
 import { recordRefusal, recordSending } from "./deliveries";
 import { countryOf, isDestination } from "./destinations";
-import { giveBack, type LimitFailure, SENDS_FROM_NETWORK, type Taken, take, takeAnyway } from "./limits";
+import { giveBack, type LimitFailure, REFUSALS_OF_NETWORK, type Taken, take, takeAnyway } from "./limits";
 import {
   type CodeOwner,
   drawOneTimeCode,
@@ -107,7 +107,7 @@ async function sendCode(
     await write((tx) =>
       sending.accepted
         ? keepCode(tx, owner, by, { codeHmac, digits: code.length }, sending, now)
-        : forgetSending(tx, owner, begun.value, sending, now),
+        : forgetSending(tx, owner, by, begun.value, sending, now),
     );
   }
   if (!sending.accepted) return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS });
@@ -176,7 +176,8 @@ async function beginSending(
   const needed = await neededDigits(tx, recipient, now);
   const digits = await newCodeDigits(tx, needed, now);
   const retryAfterMs = resendWaitMs(last, needed, now);
-  if (askedAt && last.sends > 0 && last.sentAt > askedAt) return fail({ name: "resend_too_early", retryAfterMs });
+  const isAnswered = last.codeHmac !== null || last.sends > 0;
+  if (askedAt && isAnswered && last.sentAt > askedAt) return fail({ name: "resend_too_early", retryAfterMs });
   // Last of all, because others may wait for the budgets' rows until this is committed.
   const ownBudgets = ownSendBudgets(recipient, by);
   const own = ownBudgets && (await take(tx, ownBudgets, now));
@@ -203,9 +204,9 @@ async function beginSending(
   return succeed({ digits, taken: [...taken.value, ...messages.value], last });
 }
 
-/** Remembers a refusal, as often as the network may have codes sent: nobody fills the table by being refused. */
+/** Remembers a refusal, so often of one network: nobody fills the table by being refused. */
 async function refuse(tx: Writer, recipient: Recipient, { network }: Requester, reason: string, now: Date) {
-  const taken = await take(tx, [{ limit: SENDS_FROM_NETWORK, subject: network }], now);
+  const taken = await take(tx, [{ limit: REFUSALS_OF_NETWORK, subject: network }], now);
   if (taken.ok) await recordRefusal(tx, recipient, reason, now);
 }
 
@@ -231,15 +232,14 @@ async function keepCode(
     update: sealed,
   });
   await recordSending(tx, owner.recipient, sending, now);
-  // Who ran out of time may have sent it as well, and be paid for it.
-  const lateSenders = sending.passedOver.filter(({ reason }) => reason === "timeout");
-  for (const _ of lateSenders) await takeAnyway(tx, messageBudgets(owner.recipient, by), now);
+  await takeMessages(tx, owner.recipient, by, countLate(sending), now);
 }
 
 /** Takes the wait back, unless a later code has begun another one, or a right one ended it, and what it cost. */
 async function forgetSending(
   tx: Writer,
   owner: CodeOwner,
+  by: Requester,
   { last, taken }: BegunSending,
   sending: ChainSending,
   now: Date,
@@ -249,6 +249,21 @@ async function forgetSending(
     where: { ...owner, sentAt: now, sends: { gt: 0 } },
     data: { sentAt, sends, sendsSince },
   });
-  await giveBack(tx, taken);
+  const lateSenders = countLate(sending);
+  // What may have been sent has cost what it costs, and whoever asks can't have it sent again without end.
+  if (lateSenders === 0) await giveBack(tx, taken);
+  await takeMessages(tx, owner.recipient, by, lateSenders - 1, now);
   await recordSending(tx, owner.recipient, sending, now);
+}
+
+/** How many senders ran out of time over a message: they may have sent it all the same, and be paid for it. */
+function countLate({ passedOver }: ChainSending): number {
+  return passedOver.filter(({ reason }) => reason === "timeout").length;
+}
+
+/** Counts messages that may have been sent besides the one that was asked for. */
+async function takeMessages(tx: Writer, recipient: Recipient, by: Requester, count: number, now: Date): Promise<void> {
+  for (let taken = 0; taken < count; taken += 1) {
+    warnOfMessages(await takeAnyway(tx, messageBudgets(recipient, by), now));
+  }
 }

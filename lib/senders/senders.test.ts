@@ -209,7 +209,7 @@ test("SMS.ru is told whose address asks, where it is one", async ({ gateway }) =
   const sender = makeSmsruSender({ url: `${gateway.url}/smsru`, apiId: SECRET });
   await sender.send(MESSAGE, patience());
   expect(asked(gateway)).toMatchObject({ to: "79450000001", json: "1", ip: "192.0.2.7" });
-  for (const requesterAddress of ["2001:db8:1:2::/64", "unknown", null]) {
+  for (const requesterAddress of ["2001:db8:1:2::/64", "127.0.0.1", "10.1.2.3", "unknown", null]) {
     await sender.send({ ...MESSAGE, requesterAddress }, patience());
     expect(asked(gateway)).not.toHaveProperty("ip");
   }

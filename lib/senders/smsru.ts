@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { Amount, ask } from "./ask";
 import { isSame, type Report } from "./report";
@@ -21,7 +21,7 @@ const Answer = z.object({
       z.string(),
       z.object({
         status_code: StatusCode,
-        sms_id: z.string().max(64).optional(),
+        sms_id: z.string().min(1).max(64).optional(),
         cost: Amount,
       }),
     )
@@ -33,6 +33,7 @@ const TAKEN = 100;
 const ACCOUNT_CODES = new Set([
   200, // no such api_id
   201, // no money
+  204, // the sender name was not agreed on
   206, // the account's messages of the day are spent
   300, // credentials
   301,
@@ -50,7 +51,7 @@ export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
         to: to.replace("+", ""),
         msg: text,
         json: "1",
-        ...(requesterAddress && isIP(requesterAddress) && { ip: requesterAddress }),
+        ...(requesterAddress && isPublic(requesterAddress) && { ip: requesterAddress }),
       });
       const asked = await ask({ url: `${url}/sms/send`, body, shape: Answer }, signal);
       if (asked.sending) return asked.sending;
@@ -66,6 +67,13 @@ export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
       return SERVER_CODES.has(code) ? failed("server_error", code) : refused(code);
     },
   };
+}
+
+const OWN_RANGES = ["loopback", "private", "linkLocal", "uniqueLocal", "unspecified", "carrierGradeNat"];
+
+/** SMS.ru refuses a message with an address of somebody's own network (507). */
+function isPublic(address: string): boolean {
+  return ipaddr.isValid(address) && !OWN_RANGES.includes(ipaddr.process(address).range());
 }
 
 const DELIVERED = 103;

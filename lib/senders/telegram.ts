@@ -12,7 +12,7 @@ const Answer = z.discriminatedUnion("ok", [
   z.object({
     ok: z.literal(true),
     result: z.object({
-      request_id: z.string().max(100),
+      request_id: z.string().min(1).max(100),
       request_cost: Amount,
     }),
   }),
@@ -55,7 +55,7 @@ export function makeTelegramSender({ url, token }: TelegramSettings): Sender {
 /** The documentation names one error, `ACCESS_TOKEN_INVALID`; the others are those that clients of it know. */
 function outcomeOf(error: string) {
   // FLOOD_WAIT_30 says for how long; anything that isn't a name is not repeated.
-  const name = /^[A-Z]{2,}(_[A-Z]+)*/.exec(error)?.[0] ?? "UNKNOWN";
+  const name = /^[A-Z]{2,}(_[A-Z]+)*/.exec(error)?.[0].slice(0, 40) ?? "UNKNOWN";
   if (/^(ACCESS_TOKEN|BALANCE|SENDER)_/.test(name)) return failed("account", name);
   return name.startsWith("FLOOD_WAIT") ? failed("overloaded", name) : refused(name);
 }

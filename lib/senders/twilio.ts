@@ -17,7 +17,7 @@ export interface TwilioSettings {
 
 const Answer = z.union([
   z.object({
-    sid: z.string().max(64),
+    sid: z.string().min(1).max(64),
     price: z.string().max(20).nullish(),
     price_unit: z.string().length(3).nullish(),
   }),
@@ -49,7 +49,9 @@ const OVERLOADED_CODES = new Set([14107, 20429, 21611, 30022]);
  */
 export function makeTwilioSender({ url, accountSid, authToken, from, statusCallback }: TwilioSettings): Sender {
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString("base64")}`;
-  const sender: Record<string, string> = from.startsWith("MG") ? { MessagingServiceSid: from } : { From: from };
+  const sender: Record<string, string> = /^MG[0-9a-f]{32}$/i.test(from)
+    ? { MessagingServiceSid: from }
+    : { From: from };
   return {
     send: async ({ to, text, ttlMs }, signal) => {
       const body = new URLSearchParams({

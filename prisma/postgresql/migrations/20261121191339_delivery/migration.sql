@@ -20,5 +20,5 @@ CREATE TABLE "Delivery" (
 CREATE INDEX "Delivery_at_idx" ON "Delivery"("at");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "Delivery_sender_providerId_key" ON "Delivery"("sender", "providerId");
+CREATE INDEX "Delivery_sender_providerId_idx" ON "Delivery"("sender", "providerId");
 
