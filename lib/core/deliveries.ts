@@ -100,10 +100,21 @@ async function noteOne(sender: SenderName, { providerId, state, reason }: Report
   return (await readPrimary.delivery.findFirst({ where: { sender, providerId } })) !== null;
 }
 
+/** What became of the messages to somebody, the newest first; their number is limited with that of codes a day. */
+export function listDeliveries(recipients: readonly Recipient[]) {
+  return readPrimary.delivery.findMany({
+    where: { recipient: { in: recipients.map(hashOf) } },
+    orderBy: { id: "desc" },
+    select: { at: true, sender: true, state: true, stateAt: true, reason: true, country: true, lastDigits: true },
+  });
+}
+
+const hashOf = (recipient: Recipient) => createHmac("sha256", key).update(recipient).digest("base64url");
+
 /** Enough to recognise a phone by whoever has it, and to find nobody. */
 function whoOf(recipient: Recipient) {
   return {
-    recipient: createHmac("sha256", key).update(recipient).digest("base64url"),
+    recipient: hashOf(recipient),
     lastDigits: isPhone(recipient) ? recipient.slice(-2) : "",
     country: isPhone(recipient) ? countryOf(recipient) : null,
   };

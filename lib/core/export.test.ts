@@ -23,6 +23,7 @@ test("an export says all that is kept of a person, and nothing of how to be them
     activation: { code: inviter.inviteCode },
     sessions: [{ network: "192.0.2.7", agent: "okhttp/4.12.0", provenPhone: phone }],
     codes: [{ recipient: phone, purpose: "login" }],
+    deliveries: [{ state: "accepted", lastDigits: phone.slice(-2) }],
     events: [
       { action: "data_exported" },
       { action: "signed_in" },

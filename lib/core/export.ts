@@ -1,15 +1,18 @@
 import { readPrimary, write } from "@/lib/db/database";
 import { type Account, getProfile } from "./accounts";
 import { recordOwnEvent } from "./audit";
+import { listDeliveries } from "./deliveries";
 import { type EventCursor, listEvents } from "./history";
 import { listReferrals, type ReferralCursor } from "./invites";
+import type { Recipient } from "./one-time-code";
 
 /** How many rows are in memory at once. */
 const ROWS_AT_ONCE = 1000;
 
 /**
  * All that is kept of an account's owner, as JSON in pieces, however many people came by the code: the account, its
- * sessions, the codes that were sent to it (not what they were, which nobody knows), what happened to it, and the people.
+ * sessions, the codes that were sent to it (not what they were, which nobody knows) and whether they arrived, what happened
+ * to it, and the people.
  * Null when the account is gone.
  */
 export async function exportAccount(userId: number, now = new Date()): Promise<AsyncGenerator<string> | null> {
@@ -30,7 +33,9 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield `{"exportedAt":${JSON.stringify(now)},\n"account":${JSON.stringify(identity)}`;
   yield `,\n"activation":${JSON.stringify(activation)}`;
   yield* composeList("sessions", [await listAllSessions(id)]);
-  yield* composeList("codes", [await listCodes([phone, email])]);
+  const recipients = [phone, email].filter((recipient) => recipient !== null);
+  yield* composeList("codes", [await listCodes(recipients)]);
+  yield* composeList("deliveries", [await listDeliveries(recipients)]);
   yield* composeList("events", pagesOfEvents(id));
   yield* composeList("referrals", pagesOfReferrals(id));
   yield "}\n";
@@ -65,8 +70,7 @@ function listAllSessions(userId: number) {
 }
 
 /** The codes of the last days: those that a browser asked for, and those that were typed wrong, whoever typed them. */
-async function listCodes(identities: (string | null)[]): Promise<object[]> {
-  const recipients = identities.filter((identity) => identity !== null);
+async function listCodes(recipients: Recipient[]): Promise<object[]> {
   const sent = await readPrimary.oneTimeCode.findMany({
     where: { recipient: { in: recipients } },
     select: { recipient: true, purpose: true, sentAt: true, expiresAt: true, usedAt: true, tries: true },

@@ -15,9 +15,12 @@ import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/chall
 import { deletionCode } from "@/lib/core/deletion";
 import { isPhone } from "@/lib/core/one-time-code";
 import { formatPhone } from "@/lib/core/phone";
+import { DELIVERIES_KEPT_MS } from "@/lib/core/policy";
 import { env } from "@/lib/env";
 import { CodesForm } from "../codes-form";
 import { enterDeletionCode, sendDeletionCode } from "./actions";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 export async function generateMetadata(): Promise<Metadata> {
   const t = await getTranslations("deletion");
@@ -42,7 +45,10 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
       <h1>{t("title")}</h1>
       <p className="mt-3 text-soft">{t("lead")}</p>
       <Consequences items={[t("goesAccount"), t("goesSessions"), t("goesActivation")]} title={t("goes")} />
-      <Consequences items={[t("staysCode"), t("staysEvents"), t("staysCodes")]} title={t("stays")} />
+      <Consequences
+        items={[t("staysCode"), t("staysEvents"), t("staysCodes", { days: Math.ceil(DELIVERIES_KEPT_MS / DAY_MS) })]}
+        title={t("stays")}
+      />
       <p className="mt-3 text-small">
         {/* A file, which must not be fetched before it is asked for. */}
         <a className="link" href="/account/export">

@@ -1,0 +1,3 @@
+-- CreateIndex
+CREATE INDEX "Delivery_recipient_idx" ON "Delivery"("recipient");
+
