@@ -1,6 +1,6 @@
 import type { APIResponse, BrowserContext } from "playwright/test";
 import { expect, test } from "../fixtures";
-import { acceptInvitation, askForCode, logIn, readInviteCode, signUp, wrongCode } from "./journeys";
+import { acceptInvitation, askForCode, logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
 
 /** What a form of NextAuth's own would post; it has the browser's cookies. */
 async function postCode(
@@ -73,7 +73,7 @@ test("what was acknowledged is there after the power went off", async ({ page, p
   await page.goto(`${server.url}/login`);
   await logIn(page, phone, server.codeFor);
   const inviteCode = await readInviteCode(page);
-  await page.getByRole("button", { name: "Выйти" }).click();
+  await logOut(page);
   await acceptInvitation(page, inviteCode, server.url);
   await logIn(page, freshPhone(), server.codeFor);
   await readInviteCode(page);
