@@ -62,10 +62,13 @@ for (const answer of ["500", "silence", "refuse"] as const) {
     await enterCode(page, code);
     await readInviteCode(page);
     expect(gateway.inbox.messages(phone)).toHaveLength(1);
-    expect(await sendings(server)).toEqual([
-      `sarafan_sender_messages_total{sender="smsru",outcome="${answer === "refuse" ? "refused" : "failed"}"} 1`,
-      'sarafan_sender_messages_total{sender="twilio",outcome="accepted"} 1',
-    ]);
+    await expect
+      .poll(() => sendings(server))
+      .toEqual([
+        `sarafan_sender_messages_total{sender="smsru",outcome="${answer === "refuse" ? "refused" : "failed"}"} 1`,
+        'sarafan_sender_messages_total{sender="twilio",outcome="accepted"} 1',
+        'sarafan_sender_messages_total{sender="twilio",outcome="delivered"} 1',
+      ]);
     for (const secret of [code, phone.slice(1), "nobody-may-read"]) expect(server.output()).not.toContain(secret);
   });
 }
