@@ -18,7 +18,8 @@ async function nameSession(page: Page, button: string, id: string): Promise<void
     .first()
     .locator("input[name=session]")
     .evaluate((input, value) => input.setAttribute("value", value), id);
-  await form.first().getByRole("button", { name: button }).click();
+  // The answer is a page of the same address, so that it is only known by having loaded.
+  await Promise.all([page.waitForEvent("load"), form.first().getByRole("button", { name: button }).click()]);
 }
 
 /** The ids of the sessions that an account's page offers to end. */

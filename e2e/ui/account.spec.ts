@@ -259,5 +259,6 @@ async function signInOften(browser: Browser, url: string, phone: string, codeFor
     await page.request.post("/api/enter_code/", { data: { verification_code: await codeFor(phone) } });
   }
   await page.getByRole("button", { name: "English" }).click();
+  await expect(page.getByRole("button", { name: "Log out" })).toBeVisible();
   return page;
 }
