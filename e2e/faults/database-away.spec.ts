@@ -48,6 +48,8 @@ for (const { what, database, accident, isRead } of OUTAGES) {
     const verasClient = await newClient({ url });
     await post(verasClient, "/api/enter_phone/", { phone: vera });
     const verasCode = await codeFor(vera);
+    const newcomer = freshPhone();
+    await post(client, "/api/verification_phone/send_code", { phone_number: newcomer });
     const contact = { phone: freshPhone(), email: freshEmail() };
     const mailClient = await newClient({ url });
     await askByMail(mailClient, contact);
@@ -74,7 +76,7 @@ for (const { what, database, accident, isRead } of OUTAGES) {
       (to) => to.post("/api/v1/create_user/", { headers: asVera, data }),
       (to) => to.post("/api/v1/auth_user/", { headers: asVera, data }),
       (to) => to.post("/api/verification_phone/send_code", { data: { phone_number: freshPhone() } }),
-      (to) => to.post("/api/verification_phone/invite_code", { data: { phone_number: vera, code: "0000" } }),
+      (to) => to.post("/api/verification_phone/invite_code", { data: { phone_number: newcomer, code: "0000" } }),
       (to) => askByMail(to, { phone: freshPhone(), email: freshEmail() }),
       (to) => confirmByMail(to, contact, mailCode, byMail),
     ];

@@ -7,7 +7,7 @@ import { Ledger } from "./ledger";
 import { Load } from "./load";
 
 /** Enough for a new database and some people. */
-const DISK_MB = 4;
+const DISK_MB = 8;
 const MB = 1024 * 1024;
 
 const test = base.extend<{ smallDisk: string | null }>({
