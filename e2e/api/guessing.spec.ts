@@ -13,6 +13,8 @@ for (const database of DATABASES) {
     phone,
     startServer,
   }) => {
+    // Two servers, and on a busy machine each takes its time to start.
+    test.slow();
     const settings = { TRUSTED_PROXIES: 1, TRIES_PER_CODE, LONGER_CODES_AFTER_WRONG: "5,20" };
     const one = await startServer(settings, { database });
     const servers = [one, await startServer({}, { beside: one })] as const;
@@ -40,6 +42,7 @@ for (const database of DATABASES) {
     freshPhone,
     startServer,
   }) => {
+    test.slow();
     const budgets = { SENDS_PER_PHONE_PER_HOUR: 5, SENDS_PER_IP_PER_HOUR: 7, RESEND_AFTER_S: 0 };
     const one = await startServer({ TRUSTED_PROXIES: 1, ...budgets }, { database });
     const servers = [one, await startServer({}, { beside: one })] as const;
