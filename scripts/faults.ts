@@ -15,6 +15,7 @@ await inTurn(async () => {
 });
 const CHROMIUM_PATH = await provideBrowser();
 const args = ["--project=faults", ...process.argv.slice(3)];
-const { passed, failed, skipped } = await runPlaywright(args, { CHROMIUM_PATH, FAULT_ROUNDS });
-console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
-process.exitCode = failed > 0 ? 1 : 0;
+const { passed, failures, skipped } = await runPlaywright(args, { CHROMIUM_PATH, FAULT_ROUNDS });
+for (const failure of failures) console.log(`\n✗ ${failure}`);
+console.log(`\n${passed} passed, ${failures.length} failed, ${skipped} skipped`);
+process.exitCode = failures.length > 0 ? 1 : 0;

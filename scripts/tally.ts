@@ -1,13 +1,17 @@
 import { writeFileSync } from "node:fs";
-import type { Reporter, Suite } from "playwright/types/testReporter";
+import { stripVTControlCharacters } from "node:util";
+import type { Reporter, Suite, TestCase } from "playwright/types/testReporter";
 
 export interface Tally {
   passed: number;
-  failed: number;
+  /** Each failure in a few lines: the test, and how its error begins. */
+  failures: string[];
   skipped: number;
 }
 
-/** A Playwright reporter that leaves the counts for `npm test`, which says them last. A flaky test is a failed one. */
+const ERROR_LINES_MAX = 12;
+
+/** A Playwright reporter that leaves the tally for `npm test`, which says it last. A flaky test is a failed one. */
 export default class TallyReporter implements Reporter {
   #suite: Suite | undefined;
 
@@ -16,12 +20,12 @@ export default class TallyReporter implements Reporter {
   }
 
   onEnd() {
-    const outcomes = this.#suite?.allTests().map((test) => test.outcome()) ?? [];
-    const count = (...wanted: string[]) => outcomes.filter((outcome) => wanted.includes(outcome)).length;
+    const tests = this.#suite?.allTests() ?? [];
+    const those = (...wanted: string[]) => tests.filter((test) => wanted.includes(test.outcome()));
     const tally: Tally = {
-      passed: count("expected"),
-      failed: count("unexpected", "flaky"),
-      skipped: count("skipped"),
+      passed: those("expected").length,
+      failures: those("unexpected", "flaky").map(describeFailure),
+      skipped: those("skipped").length,
     };
     if (process.env.TALLY_FILE) writeFileSync(process.env.TALLY_FILE, JSON.stringify(tally));
   }
@@ -29,4 +33,10 @@ export default class TallyReporter implements Reporter {
   printsToStdio() {
     return false;
   }
+}
+
+function describeFailure(test: TestCase): string {
+  const error = test.results.find((result) => result.error)?.error?.message ?? "it did not end as expected";
+  const lines = stripVTControlCharacters(error).split("\n").slice(0, ERROR_LINES_MAX);
+  return [test.titlePath().filter(Boolean).join(" › "), ...lines].join("\n  ");
 }

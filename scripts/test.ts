@@ -14,10 +14,15 @@ await inTurn(async () => {
 const CHROMIUM_PATH = await provideBrowser();
 const failedChecks = await checkSources();
 const args = process.argv.slice(3);
-const tallies = [await runPlaywright(args, { CHROMIUM_PATH }), await runOnPostgres(args)];
+const tallies = [await runPlaywright(args, { CHROMIUM_PATH }), await runOnPostgres(args)] as const;
 
-const sum = (count: "passed" | "failed" | "skipped") => tallies.reduce((total, tally) => total + tally[count], 0);
-const failed = sum("failed") + failedChecks.length;
+const failures = [
+  ...failedChecks.map((check) => `${check}: see above`),
+  ...tallies[0].failures,
+  ...tallies[1].failures.map((failure) => `On PostgreSQL: ${failure}`),
+];
+const sum = (count: "passed" | "skipped") => tallies[0][count] + tallies[1][count];
+for (const failure of failures) console.log(`\n✗ ${failure}`);
 if (sum("skipped") > 0) console.log(`\n${sum("skipped")} skipped`);
-console.log(`\n${sum("passed")} passed, ${failed} failed`);
-process.exitCode = failed > 0 ? 1 : 0;
+console.log(`\n${sum("passed")} passed, ${failures.length} failed`);
+process.exitCode = failures.length > 0 ? 1 : 0;
