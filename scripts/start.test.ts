@@ -212,8 +212,8 @@ for (const database of DATABASES) {
   });
 }
 
-test("a second start does nothing twice", async ({ startServer }) => {
-  const server = await startServer();
+test("a second start does nothing twice", async ({ folder, startServer }) => {
+  const server = await startServer({ DATABASE_URL: `file:${folder}/sarafan.db` });
   const first = server.output();
   expect(first).toContain("Preparing the database …");
   await server.stop();
