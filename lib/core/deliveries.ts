@@ -85,7 +85,7 @@ async function note(sender: SenderName, reports: Report[] | "forged"): Promise<R
 
 const REPORT_RETRIES_AFTER_MS = [0, 300, 1000, 3000];
 
-/** Whether there is such a message. */
+/** Whether the message has its last word, by this report or by one before. */
 async function noteOne(sender: SenderName, { providerId, state, reason }: Report): Promise<boolean> {
   const { count } = await write((tx) =>
     tx.delivery.updateMany({
@@ -97,7 +97,9 @@ async function noteOne(sender: SenderName, { providerId, state, reason }: Report
     countSending({ sender, outcome: state });
     return true;
   }
-  return (await readPrimary.delivery.findFirst({ where: { sender, providerId } })) !== null;
+  // One that is accepted by now was written down since: it is still to be noted.
+  const where = { sender, providerId, state: { not: "accepted" } };
+  return (await readPrimary.delivery.findFirst({ where })) !== null;
 }
 
 /** What became of the messages to somebody, the newest first; their number is limited with that of codes a day. */
