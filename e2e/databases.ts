@@ -14,17 +14,18 @@ export type Query = <Result extends Row>(sql: string) => Promise<Result[]>;
 
 /** A PostgreSQL for tests, whose servers get a database each. */
 export interface TestPostgres extends Postgres {
-  /** Makes a database and resolves to its URL. */
-  createDatabase(): Promise<string>;
+  /** Makes a database, empty or a copy of another one that nobody is using, and resolves to its URL. */
+  createDatabase(template?: string): Promise<string>;
 }
 
 export async function startTestPostgres(): Promise<TestPostgres> {
   const postgres = await startPostgres();
   return {
     ...postgres,
-    createDatabase: async () => {
+    createDatabase: async (template) => {
       const name = `test_${randomUUID().replaceAll("-", "")}`;
-      await withDatabase(postgres.url, (query) => query(`CREATE DATABASE ${name}`));
+      const from = template ? ` TEMPLATE ${new URL(template).pathname.slice(1)}` : "";
+      await withDatabase(postgres.url, (query) => query(`CREATE DATABASE ${name}${from}`));
       return postgres.url.replace(/[^/]+$/, name);
     },
   };

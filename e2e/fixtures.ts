@@ -90,8 +90,8 @@ interface TestFixtures {
 interface WorkerFixtures {
   /** The worker's PostgreSQL, started when somebody first asks for it. */
   postgres: () => Promise<TestPostgres>;
-  /** The file of an SQLite database with all tables and no rows, made when somebody first asks for it: for copies. */
-  emptyDatabase: () => Promise<string>;
+  /** The URL of a database with all tables and no rows, made when somebody first asks for it: for copies. */
+  emptyDatabase: (kind: DatabaseKind) => Promise<string>;
   /** The server that all tests of a worker share; `page.goto("/login")` and `request` lead to it. */
   server: Server;
 }
@@ -110,13 +110,15 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: "worker", timeout: START_TIMEOUT_MS },
   ],
   emptyDatabase: [
-    // biome-ignore lint/correctness/noEmptyPattern: as above.
-    async ({}, use) => {
+    async ({ postgres }, use) => {
       const folder = mkdtempSync(path.join(tmpdir(), "sarafan-"));
-      let made: Promise<string> | undefined;
-      await use(() => {
-        made ??= makeEmptyDatabase(folder);
-        return made;
+      const made = new Map<DatabaseKind, Promise<string>>();
+      const make = async (kind: DatabaseKind) =>
+        migrate(kind === "sqlite" ? `file:${databaseIn(folder)}` : await (await postgres()).createDatabase());
+      await use((kind) => {
+        const database = made.get(kind) ?? make(kind);
+        made.set(kind, database);
+        return database;
       });
       rmSync(folder, { recursive: true });
     },
@@ -174,7 +176,7 @@ export class Servers {
   readonly #emptyDatabase: WorkerFixtures["emptyDatabase"] | undefined;
   readonly #servers: Server[] = [];
 
-  /** With an empty database, servers on SQLite begin with a copy of it, and so a second sooner. */
+  /** With an empty database, servers begin with a copy of it, and so some seconds sooner. */
   constructor(postgres?: WorkerFixtures["postgres"], emptyDatabase?: WorkerFixtures["emptyDatabase"]) {
     this.#postgres = postgres;
     this.#emptyDatabase = emptyDatabase;
@@ -187,7 +189,7 @@ export class Servers {
       : await makeServer({ ...SETTINGS, ...(await this.#settingsFor(database)), ...settings });
     this.#servers.push(server);
     if (this.#emptyDatabase && database === "sqlite" && !beside && !settings.DATABASE_URL) {
-      copyFileSync(await this.#emptyDatabase(), databaseIn(server.dataFolder));
+      copyFileSync((await this.#emptyDatabase(database)).slice("file:".length), databaseIn(server.dataFolder));
     }
     await server.start();
     return server;
@@ -203,7 +205,8 @@ export class Servers {
     if (database === "sqlite") return {};
     if (!this.#postgres) throw new Error("There is no PostgreSQL here.");
     const { createDatabase } = await this.#postgres();
-    return { DATABASE_URL: await createDatabase(), AUTH_SECRET: randomBytes(48).toString("base64url") };
+    const url = await createDatabase(await this.#emptyDatabase?.(database));
+    return { DATABASE_URL: url, AUTH_SECRET: randomBytes(48).toString("base64url") };
   }
 }
 
@@ -311,12 +314,11 @@ async function makeServer(settings: Settings, beside?: Server): Promise<Server> 
 
 const databaseIn = (folder: string) => path.join(folder, "sarafan.db");
 
-async function makeEmptyDatabase(folder: string): Promise<string> {
-  const file = databaseIn(folder);
-  await promisify(execFile)(process.execPath, ["scripts/run.mjs", "migrate"], {
-    env: cleanEnvironment({ DATABASE_URL: `file:${file}` }),
-  });
-  return file;
+/** Gives the database its tables, as `npm run migrate` does, and resolves to its URL. */
+async function migrate(url: string): Promise<string> {
+  const env = cleanEnvironment({ DATABASE_URL: url, AUTH_SECRET: randomBytes(48).toString("base64url") });
+  await promisify(execFile)(process.execPath, ["scripts/run.mjs", "migrate"], { env });
+  return url;
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { expect, type Server, test } from "../fixtures";
+import { test as base, expect, type Server, Servers } from "../fixtures";
 import { askForCode, enterCode, logIn, logOut, readInviteCode, wrongCode } from "./journeys";
 
 /** The settings of the product; those of the tests are more generous. */
@@ -12,6 +12,19 @@ const DEFAULTS = {
   WRONG_CODES_PER_IP_PER_HOUR: 30,
   INVITE_LOOKUPS_PER_IP_PER_HOUR: 60,
 };
+
+const test = base.extend<object, { guarded: Server }>({
+  /** A server with these settings, for all tests of a worker. */
+  guarded: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+    async ({}, use) => {
+      const servers = new Servers();
+      await use(await servers.start(DEFAULTS));
+      await servers.remove();
+    },
+    { scope: "worker" },
+  ],
+});
 
 let networks = 0;
 
@@ -41,10 +54,9 @@ for (const javaScriptEnabled of [true, false]) {
 
     test("a code that was guessed at gives way to a longer one, at once, in the same field, and the page says why", async ({
       page,
-      startServer,
+      guarded: server,
       phone,
     }) => {
-      const server = await startServer(DEFAULTS);
       await page.goto(`${server.url}/login`);
       await askForCode(page, phone);
       const short = await server.codeFor(phone);
@@ -62,10 +74,9 @@ for (const javaScriptEnabled of [true, false]) {
 
     test("a phone that has had its codes gets no more for a while, and the page counts it down", async ({
       page,
-      startServer,
+      guarded: server,
       phone,
     }) => {
-      const server = await startServer(DEFAULTS);
       await guess(server, phone, DEFAULTS.SENDS_PER_PHONE_PER_HOUR);
       await page.goto(`${server.url}/login`);
       await page.getByLabel("Номер телефона").fill(phone);
@@ -104,10 +115,9 @@ test("somebody whose network has typed too many wrong codes waits, and sees how 
 
 test("a browser that has logged in before gets its code at once, when strangers have used up all others", async ({
   page,
-  startServer,
+  guarded: server,
   phone,
 }) => {
-  const server = await startServer(DEFAULTS);
   await page.goto(`${server.url}/login`);
   await logIn(page, phone, server.codeFor);
   await logOut(page);
