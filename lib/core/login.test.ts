@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { read } from "@/lib/db/database";
@@ -242,9 +243,15 @@ test("the status of a code tells what can be done next", async () => {
 test("the code itself is not in the database", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  const row = await read.oneTimeCode.findUniqueOrThrow({ where: { recipient_purpose_asker: phoneLoginCode(owner) } });
+  const { recipient, purpose, asker } = phoneLoginCode(owner);
+  const where = { recipient_purpose_asker: { recipient, purpose, asker } };
+  const row = await read.oneTimeCode.findUniqueOrThrow({ where });
   expect(Object.values(row)).not.toContain(code);
   expect(row.codeHmac).toMatch(/^[\w-]{43}$/);
+  expect(row.codeHmac).not.toContain(code);
+  // There are ten thousand codes: without a key of ours, all of them could be tried.
+  const unkeyed = createHash("sha256").update([purpose, recipient, asker, code].join("\n"));
+  expect(row.codeHmac).not.toBe(unkeyed.digest("base64url"));
 });
 
 test("a new account activates its invitation in the same breath", async () => {
