@@ -172,11 +172,22 @@ function readEnv() {
   }
   const missing = missingSettings(named, settings);
   if (missing.length > 0) throw new SettingsError(missing.join("\n"));
+  const unserved = [...byCountry.keys()].filter((country) => !isServed(country, env.OTP_COUNTRIES));
+  if (unserved.length > 0) {
+    throw new SettingsError(
+      `The setting OTP_COUNTRIES must have ${unserved.join(" and ")} as well: no code goes by ${unserved.map((country) => `SENDERS_${country}`).join(" and ")} otherwise.`,
+    );
+  }
   if (env.REVEAL_CODES && !isConsoleOnly) {
     throw new SettingsError("The setting REVEAL_CODES must be false while SENDERS names others than the console.");
   }
   if (env.REVEAL_CODES) refuseOpenDemonstration(env, VERCEL_ENV);
   return env;
+}
+
+/** Whether codes are sent to phones of this country. */
+export function isServed(country: string, countries: readonly string[]): boolean {
+  return countries.includes("*") || countries.includes(country);
 }
 
 /** While codes are revealed anybody can log in as anybody, so that must not be reachable from elsewhere by accident. */

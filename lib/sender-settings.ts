@@ -74,8 +74,8 @@ export const senderSettings = {
   TWILIO_FROM: z
     .string()
     .regex(
-      /^(\+\d{7,15}|MG[0-9a-f]{32}|[A-Za-z0-9 ]{1,11})$/,
-      "must be a number with a plus, a sender ID, or the SID of a messaging service, which begins with MG",
+      /^(\+\d{7,15}|\d{5,6}|MG[0-9a-f]{32}|(?=.*[A-Za-z])[A-Za-z0-9 +\-_&]{1,11})$/,
+      "must be a number with a plus, a short code, a sender ID with a letter in it, or the SID of a messaging service, which begins with MG",
     )
     .optional(),
   SMSRU_URL: BaseAddress.default("https://sms.ru"),

@@ -93,7 +93,13 @@ test.describe("a start that can't be is refused in one sentence", () => {
   test("when a sender is named that was told too little, or is none, or a country is none", async ({ folder }) => {
     const DATABASE_URL = `file:${folder}/sarafan.db`;
     const TWILIO_AUTH_TOKEN = "a token that is nobody's to read".replaceAll(" ", "-");
-    const lacking = await start({ DATABASE_URL, SENDERS: "smsru,twilio", SENDERS_KZ: "telegram", TWILIO_AUTH_TOKEN });
+    const lacking = await start({
+      DATABASE_URL,
+      SENDERS: "smsru,twilio",
+      SENDERS_KZ: "telegram",
+      OTP_COUNTRIES: "RU,KZ",
+      TWILIO_AUTH_TOKEN,
+    });
     expect(lacking.sentences).toEqual([
       "The setting SMSRU_API_ID is missing: SENDERS names smsru.",
       "The setting TWILIO_ACCOUNT_SID is missing: SENDERS names twilio.",
@@ -118,10 +124,29 @@ test.describe("a start that can't be is refused in one sentence", () => {
     expect([lacking.code, wrong.code]).toEqual([1, 1]);
   });
 
+  for (const { what, settings, named } of [
+    { what: "a country has a sender and no codes", settings: { SENDERS_KZ: "console" }, named: "OTP_COUNTRIES" },
+    { what: "a day's messages are none", settings: { SMS_BUDGET_PER_DAY: "1" }, named: "SMS_BUDGET_PER_DAY" },
+    {
+      what: "a day's money doesn't pay for a message",
+      settings: { SMS_COST_PER_DAY: "10", SMS_PRICE: "RU=9.50" },
+      named: "SMS_COST_PER_DAY",
+    },
+    { what: "a country has two prices", settings: { SMS_PRICE: "RU=1,RU=2" }, named: "SMS_PRICE" },
+    { what: "a sender ID is no name", settings: { TWILIO_FROM: "15005550006" }, named: "TWILIO_FROM" },
+  ]) {
+    test(`when ${what}`, async ({ folder }) => {
+      const refused = await start({ DATABASE_URL: `file:${folder}/sarafan.db`, ...settings });
+      expect(refused.sentences).toEqual([expect.stringContaining(`The setting ${named} `)]);
+      expect(refused.code).toBe(1);
+    });
+  }
+
   test("when codes would be revealed although a provider sends them", async ({ folder }) => {
     const { code, sentences } = await start({
       DATABASE_URL: `file:${folder}/sarafan.db`,
       SENDERS_KZ: "smsru",
+      OTP_COUNTRIES: "KZ",
       SMSRU_API_ID: "an-id",
       REVEAL_CODES: "true",
     });

@@ -47,7 +47,7 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
   const attempt = (state?.attempt ?? 0) + 1;
   if (!phone.success || errors.email) return { typed, errors, waitMs: 0, attempt };
   const refusal = await requestCodeFor({ phone: phone.data, email: email.data ?? null }, form);
-  if (!refusal) return redirect(CODE_STEP, RedirectType.replace);
+  if (!refusal || refusal.mayArrive) return redirect(stepAfter(refusal), RedirectType.replace);
   const { name, retryAfterMs: waitMs } = refusal;
   return { typed, errors: { form: name }, waitMs, attempt };
 }
@@ -56,7 +56,13 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
 export async function resendCode(form: FormData): Promise<void> {
   const identity = readIdentity(form);
   const refusal = identity && (await requestCodeFor(identity, form));
-  redirect(refusal?.name === "code_not_sent" ? `${CODE_STEP}&sent=no` : CODE_STEP, RedirectType.replace);
+  redirect(stepAfter(refusal), RedirectType.replace);
+}
+
+/** The page with the field for the code, and what it says of the one that was asked for. */
+function stepAfter(refusal: CodeRefusal | null) {
+  if (refusal?.name !== "code_not_sent") return CODE_STEP;
+  return refusal.mayArrive ? (`${CODE_STEP}&sent=late` as const) : (`${CODE_STEP}&sent=no` as const);
 }
 
 /** Second step: logs in. Whatever the code turns out to be, the page shows how things stand with it. */
@@ -107,14 +113,18 @@ export async function dropInvitation(): Promise<void> {
   redirect("/login", RedirectType.replace);
 }
 
+/** Why no code was sent; one that was asked for may arrive all the same. */
+interface CodeRefusal {
+  name: "code_not_sent" | "budget_spent" | "country_not_allowed";
+  retryAfterMs: number;
+  mayArrive?: boolean;
+}
+
 /**
  * Resolves to null when a code is on its way or one that was sent before is still good: the wait before the next one is the
  * page's to show. Otherwise to why there is none.
  */
-async function requestCodeFor(
-  identity: Identity,
-  form: FormData,
-): Promise<{ name: "code_not_sent" | "budget_spent" | "country_not_allowed"; retryAfterMs: number } | null> {
+async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeRefusal | null> {
   const { phone, email } = identity;
   const language = await getLocale();
   const stamp = await readFormStamp(form);

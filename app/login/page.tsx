@@ -112,6 +112,11 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
           <FieldError id="not-sent">{t("codeNotSent")}</FieldError>
         </div>
       )}
+      {sent === "late" && (
+        <p className="mb-6" role="status">
+          {t("codeLate")}
+        </p>
+      )}
       {invitation === "gone" && (
         <p className="mb-6" role="status">
           {t("invitationGone")}

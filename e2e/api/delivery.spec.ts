@@ -88,7 +88,7 @@ test("when nobody takes a code it is said, in time and with when to come back, a
   const senders = { SENDERS: "smsru,twilio", SENDER_TIMEOUT_S: 1, SENDS_PER_PHONE_PER_HOUR: 1 };
   const server = await startServer({ ...settings(gateway), ...senders });
   gateway.set("smsru", { answer: "500" });
-  gateway.set("twilio", { answer: "garbage" });
+  gateway.set("twilio", { answer: "429" });
   for (let asks = 0; asks < 2; asks += 1) {
     const refused = await ask(server, phone);
     expect([refused.status, refused.headers.get("sarafan-error")]).toEqual([503, "code_not_sent"]);

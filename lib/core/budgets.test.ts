@@ -1,4 +1,6 @@
 import { expect, test } from "playwright/test";
+import { readPrimary, write } from "@/lib/db/database";
+import { failed } from "@/lib/senders/sender";
 import { getProfile } from "./accounts";
 import { getCodeStatus } from "./challenges";
 import { drawInviteCode } from "./invite-code";
@@ -12,6 +14,7 @@ import {
   RESEND_AFTER_MS,
   SENDS_PER_IP_PER_HOUR,
   SENDS_PER_KNOWN_BROWSER_PER_DAY,
+  SENDS_PER_PHONE_AND_IP_PER_DAY,
   SENDS_PER_PHONE_AND_IP_PER_HOUR,
   SENDS_PER_PHONE_PER_DAY,
   SENDS_PER_PHONE_PER_HOUR,
@@ -25,6 +28,7 @@ import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderO
 const HOUR_MS = 60 * 60 * 1000;
 const accepting = senderOf(async () => true);
 const refusing = senderOf(async () => false);
+const failing = { ...refusing, send: async () => failed("server_error", 500) };
 
 /** Asks for a code in a browser that has never asked before. */
 function ask(phone: Phone, by: Requester, now: Date, sender = accepting) {
@@ -77,6 +81,18 @@ test("one network can use up half of a phone's codes, and leaves the rest to oth
   );
 });
 
+test("one network that keeps asking can use up half of a phone's codes of a day", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  const neighbour = anybody();
+  let granted = 0;
+  for (let hours = 0; hours < 8; hours += 1) {
+    granted += await countGranted(6, () => ask(phone, neighbour, after(now, hours * HOUR_MS)));
+  }
+  expect(granted).toBe(SENDS_PER_PHONE_AND_IP_PER_DAY);
+  expect(failureOf(await ask(phone, anybody(), after(now, 8 * HOUR_MS)))).toBe("none");
+});
+
 test("one network is sent twenty codes an hour, to whomever", async () => {
   const now = new Date();
   const by = anybody();
@@ -122,18 +138,53 @@ test("a browser that is known to one phone is a stranger to another", async () =
   expect(failureOf(await ask(phone, knownTo(freshPhone()), now))).toBe("budget_spent");
 });
 
-test("a code that no channel took costs nothing", async () => {
+test("a code that no channel could send costs nothing", async () => {
   const now = new Date();
   const phone = freshPhone();
   const by = knownTo(phone);
-  for (let asks = 0; asks < 20; asks += 1) {
-    expect(failureOf(await ask(phone, anybody(), now, refusing))).toBe("code_not_sent");
-    expect(failureOf(await ask(phone, by, now, refusing))).toBe("code_not_sent");
+  for (let asks = 0; asks < SENDS_PER_IP_PER_HOUR + 1; asks += 1) {
+    expect(failureOf(await ask(phone, anybody(), now, failing))).toBe("code_not_sent");
+    expect(failureOf(await ask(phone, by, now, failing))).toBe("code_not_sent");
   }
   expect(await countGranted(7, () => ask(phone, anybody(), now))).toBe(SENDS_PER_PHONE_PER_HOUR);
   expect(await countGranted(SENDS_PER_KNOWN_BROWSER_PER_DAY, () => ask(phone, by, now))).toBe(
     SENDS_PER_KNOWN_BROWSER_PER_DAY,
   );
+});
+
+test("a number that every channel refuses costs whoever asks, so that nobody keeps asking, and its owner nothing", async () => {
+  const now = new Date();
+  const phone = freshPhone();
+  const by = anybody();
+  for (let asks = 0; asks < SENDS_PER_IP_PER_HOUR; asks += 1) {
+    expect(failureOf(await ask(phone, by, now, refusing))).toBe("code_not_sent");
+  }
+  expect(failureOf(await ask(phone, by, now, refusing))).toBe("budget_spent");
+  expect(await countGranted(7, () => ask(phone, anybody(), now))).toBe(SENDS_PER_PHONE_PER_HOUR);
+});
+
+test("who is refused leaves no row of having asked", async () => {
+  const now = new Date();
+  const by = anybody();
+  await countGranted(SENDS_PER_IP_PER_HOUR, () => ask(freshPhone(), by, now));
+  const rows = () => Promise.all([readPrimary.oneTimeCode.findMany(), readPrimary.counter.findMany()]);
+  const before = await rows();
+  for (let asks = 0; asks < 5; asks += 1) expect(failureOf(await ask(freshPhone(), by, now))).toBe("budget_spent");
+  expect(await rows()).toEqual(before);
+});
+
+test("of parallel requests for a longer code one passes the wait that it begins", async () => {
+  const now = new Date();
+  const owner = freshOwner();
+  const by = anybody();
+  const code = await receiveCode(owner, now, by);
+  const wrongCodes = Array.from({ length: 5 }, () => ({ recipient: owner.phone, at: now }));
+  await write((tx) => tx.wrongCode.createMany({ data: wrongCodes }));
+  const requests = Array.from({ length: 3 }, () =>
+    requestCode(phoneLoginCode(owner), by, { now: after(now, 1), sender: accepting }),
+  );
+  expect((await Promise.all(requests)).map(failureOf).sort()).toEqual(["none", "resend_too_early", "resend_too_early"]);
+  expect(failureOf(await verifyCode({ ...owner, code }, by, { now: after(now, 2) }))).toBe("code_wrong");
 });
 
 test("one network types thirty wrong codes an hour, then even a right one has to wait; right ones cost nothing", async () => {

@@ -1,11 +1,17 @@
 import { createHmac } from "node:crypto";
 import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
-import { accepted, refused, type Sender } from "@/lib/senders/sender";
-import { phoneLoginCode } from "./login";
-import type { Recipient } from "./one-time-code";
+import { accepted, refused, type Sender, unanswered } from "@/lib/senders/sender";
+import { phoneLoginCode, verifyCode } from "./login";
+import type { OneTimeCode, Recipient } from "./one-time-code";
 import { Phone } from "./phone";
-import { SENDS_PER_IP_PER_HOUR, SMS_BUDGET_KEPT_PART, SMS_BUDGET_PER_DAY, SMS_COST_PER_DAY } from "./policy";
+import {
+  RESEND_AFTER_MS,
+  SENDS_PER_IP_PER_HOUR,
+  SMS_BUDGET_KEPT_PART,
+  SMS_BUDGET_PER_DAY,
+  SMS_COST_PER_DAY,
+} from "./policy";
 import type { Requester } from "./requester";
 import { requestCode } from "./sending";
 import { after, anybody, failureOf, freshOwner, freshPhone, senderOf } from "./testing";
@@ -67,6 +73,27 @@ test("a refusal is remembered with its reason", async () => {
   const refusing: Sender = { send: async () => refused(207) };
   expect(failureOf(await ask(freshPhone(), anybody(), now, refusing))).toBe("code_not_sent");
   expect(await remembered(now)).toMatchObject([{ state: "refused", reason: "not_taken 207", providerId: null }]);
+});
+
+test("a code that nobody has answered for is good when it comes, and costs what one costs", async () => {
+  const now = new Date();
+  const owner = freshOwner();
+  const by = anybody();
+  let code = "" as OneTimeCode;
+  const silent: Sender = {
+    send: async (message) => {
+      code = message.code as OneTimeCode;
+      return unanswered("timeout");
+    },
+  };
+  const asked = await requestCode(phoneLoginCode(owner), by, { now, sender: silent });
+  expect(asked).toMatchObject({
+    failure: { name: "code_not_sent", mayArrive: true, retryAfterMs: RESEND_AFTER_MS[0] },
+  });
+  expect(failureOf(await requestCode(phoneLoginCode(owner), by, { now: after(now, 1), sender: accepting }))).toBe(
+    "resend_too_early",
+  );
+  expect(failureOf(await verifyCode({ ...owner, code }, by, { now: after(now, 2) }))).toBe("none");
 });
 
 for (const { what, number } of [

@@ -73,12 +73,14 @@ export async function noteSmsruReports(fields: Record<string, string>): Promise<
 /** The first word on a message is the last: what comes late or twice, or is about none of ours, changes nothing. */
 async function note(sender: SenderName, reports: Report[] | "forged"): Promise<Reported> {
   if (reports === "forged") return "forged";
-  for (const report of reports) {
-    // A provider may report before it has answered, and what it has accepted is not written down yet.
-    for (const waitMs of REPORT_RETRIES_AFTER_MS) {
-      await wait(waitMs);
-      if (await noteOne(sender, report)) break;
-    }
+  let open = reports;
+  // A provider may report before it has answered, and what it has accepted is not written down yet.
+  for (const waitMs of REPORT_RETRIES_AFTER_MS) {
+    if (open.length === 0) break;
+    await wait(waitMs);
+    const missing: Report[] = [];
+    for (const report of open) if (!(await noteOne(sender, report))) missing.push(report);
+    open = missing;
   }
   return "noted";
 }
@@ -102,11 +104,14 @@ async function noteOne(sender: SenderName, { providerId, state, reason }: Report
   return (await readPrimary.delivery.findFirst({ where })) !== null;
 }
 
-/** What became of the messages to somebody, the newest first; their number is limited with that of codes a day. */
+const DELIVERIES_LISTED_MAX = 1000;
+
+/** What became of the newest messages to somebody, the newest first. */
 export function listDeliveries(recipients: readonly Recipient[]) {
   return readPrimary.delivery.findMany({
     where: { recipient: { in: recipients.map(hashOf) } },
     orderBy: { id: "desc" },
+    take: DELIVERIES_LISTED_MAX,
     select: { at: true, sender: true, state: true, stateAt: true, reason: true, country: true, lastDigits: true },
   });
 }

@@ -1,5 +1,5 @@
 import { type CountryCode, type NumberType, parsePhoneNumberFromString } from "libphonenumber-js/max";
-import { env } from "@/lib/env";
+import { env, isServed } from "@/lib/env";
 import type { Phone } from "./phone";
 
 /** Numbers whose owner is paid for what reaches them, or that reach whoever rents them. */
@@ -22,6 +22,6 @@ export function isDestination(phone: Phone): boolean {
   const number = parsePhoneNumberFromString(phone);
   const country = number?.country;
   // Satellites and the like have no country, and the dearest minutes there are.
-  const isServed = country !== undefined && ["*", country].some((served) => env.OTP_COUNTRIES.includes(served));
-  return isServed && !REFUSED_TYPES.includes(number?.getType());
+  if (country === undefined || !isServed(country, env.OTP_COUNTRIES)) return false;
+  return !REFUSED_TYPES.includes(number?.getType());
 }

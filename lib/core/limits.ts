@@ -4,6 +4,7 @@ import {
   INVITE_LOOKUPS_PER_IP_PER_HOUR,
   SENDS_PER_IP_PER_HOUR,
   SENDS_PER_KNOWN_BROWSER_PER_DAY,
+  SENDS_PER_PHONE_AND_IP_PER_DAY,
   SENDS_PER_PHONE_AND_IP_PER_HOUR,
   SENDS_PER_PHONE_PER_DAY,
   SENDS_PER_PHONE_PER_HOUR,
@@ -39,6 +40,10 @@ export const TAKEN_ANSWERS = hourly("taken answers", TAKEN_ANSWERS_PER_HOUR);
 export const SENDS_TO_RECIPIENT = hourly("sends to", SENDS_PER_PHONE_PER_HOUR);
 export const SENDS_TO_RECIPIENT_A_DAY = daily("sends a day to", SENDS_PER_PHONE_PER_DAY);
 export const SENDS_TO_RECIPIENT_FROM_NETWORK = hourly("sends from a network to", SENDS_PER_PHONE_AND_IP_PER_HOUR);
+export const SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY = daily(
+  "sends a day from a network to",
+  SENDS_PER_PHONE_AND_IP_PER_DAY,
+);
 export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
 /** How many refusals of a network are remembered. */
 export const REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
@@ -57,8 +62,8 @@ export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_
 /** `retryAfterMs` is when the count begins anew. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
 
-/** What was taken, for `giveBack`, and what the counts were then. */
-export type Taken = readonly { key: string; resetsAt: Date; amount: number; count: number }[];
+/** What was taken of which limits, for `giveBack`, and what the counts were then. */
+export type Taken = readonly { limit: Limit; key: string; resetsAt: Date; amount: number; count: number }[];
 
 /**
  * Takes one off each budget, or none where one of them has nothing left. Each takes its row, so that of any number of
@@ -70,7 +75,7 @@ export async function take(tx: Writer, budgets: readonly Budget[], now: Date): P
   const taken = await count(tx, budgets, now);
   const spent = taken.filter(({ count }, at) => count > (budgets[at]?.limit.max ?? 0));
   if (spent.length === 0) return succeed(taken);
-  await giveBack(tx, taken);
+  await undo(tx, taken);
   const resets = spent.map(({ resetsAt }) => resetsAt.getTime());
   return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
 }
@@ -91,6 +96,12 @@ export async function giveBack(tx: Writer, taken: Taken): Promise<void> {
   }
 }
 
+/** Gives back what nobody has got anything for, and leaves no row of it: being refused fills no table. */
+export async function undo(tx: Writer, taken: Taken): Promise<void> {
+  await giveBack(tx, taken);
+  await tx.counter.deleteMany({ where: { key: { in: taken.map(({ key }) => key) }, count: 0 } });
+}
+
 /** How long until something is left of each of these budgets; 0 is now. */
 export async function waitFor(db: Reader, budgets: readonly Budget[], now: Date): Promise<number> {
   const counters = await db.counter.findMany({ where: { key: { in: budgets.map(keyOf) }, resetsAt: { gt: now } } });
@@ -105,7 +116,7 @@ export async function waitFor(db: Reader, budgets: readonly Budget[], now: Date)
 async function count(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Taken[number][]> {
   const wanted = budgets.map((budget) => {
     const { limit, amount = 1 } = budget;
-    return { key: keyOf(budget), amount, resetsAt: new Date(now.getTime() + limit.windowMs) };
+    return { limit, key: keyOf(budget), amount, resetsAt: new Date(now.getTime() + limit.windowMs) };
   });
   const counted = new Map((await countUp(tx, wanted, now)).map((row) => [row.key, row]));
   return wanted.map((one) => ({ ...one, count: 0, ...counted.get(one.key) }));

@@ -1,4 +1,5 @@
 import { expect, test } from "playwright/test";
+import { refused } from "@/lib/senders/sender";
 import { getProfile } from "./accounts";
 import { getCodeStatus } from "./challenges";
 import type { Email } from "./email";
@@ -71,7 +72,7 @@ test("a known mailbox with another phone is sent nothing, and no code is right",
 test("nothing that is sent to a decoy waits less or fails otherwise", async () => {
   const { email } = await signUpByMail();
   const stranger = freshCaller({ email });
-  const gone = { ...senderOf(async () => false), pretend: async () => false };
+  const gone = { ...senderOf(async () => false), pretend: async () => refused("in_a_test") };
   expect(failureOf(await requestMailCode(stranger, anybody(), { sender: gone }))).toBe("code_not_sent");
   await askFor(stranger);
   expect(failureOf(await requestMailCode(stranger, anybody()))).toBe("resend_too_early");

@@ -14,7 +14,7 @@ function mailbox() {
       messages.push(message);
       return accepted();
     },
-    pretend: async () => true,
+    pretend: async () => accepted(),
   };
   return { messages, sender };
 }

@@ -1,3 +1,4 @@
+import { isSupportedCountry } from "libphonenumber-js/max";
 import { z } from "zod";
 // A relative path, because next.config.ts, which loads this file, resolves no aliases.
 import { env, readSettings, SettingsError, wholeNumber } from "../env";
@@ -35,9 +36,9 @@ const Prices = z
     (entries) =>
       entries.every(
         ([country = "", price = "", ...rest]) =>
-          /^([A-Z]{2}|\*)$/.test(country) && Money.safeParse(price).success && rest.length === 0,
-      ),
-    "must be prices of a message by country, such as RU=3.50,KZ=12,*=20",
+          (country === "*" || isSupportedCountry(country)) && Money.safeParse(price).success && rest.length === 0,
+      ) && new Set(entries.map(([country]) => country)).size === entries.length,
+    "must be prices of a message by country, each country once, such as RU=3.50,KZ=12,*=20",
   )
   .transform((entries) => new Map(entries.map(([country = "", price = ""]) => [country, Money.parse(price)])));
 
@@ -90,6 +91,21 @@ if (settings.SMS_COST_PER_DAY !== undefined && !isPriced) {
   throw new SettingsError("The setting SMS_PRICE must have a price for each country of OTP_COUNTRIES, or one for *.");
 }
 
+// A part is kept for known browsers; what is left has to pay for a message, or nobody new could ever log in.
+const SMS_BUDGET_KEPT = 0.1;
+const leftOf = (max: number) => Math.floor(max * (1 - SMS_BUDGET_KEPT));
+if (settings.SMS_BUDGET_PER_DAY > 0 && leftOf(settings.SMS_BUDGET_PER_DAY) < 1) {
+  throw new SettingsError(
+    "The setting SMS_BUDGET_PER_DAY must be 2 or more: a tenth of it is kept for known browsers.",
+  );
+}
+const dearest = Math.max(0, ...(settings.SMS_PRICE?.values() ?? []));
+if (settings.SMS_COST_PER_DAY !== undefined && leftOf(settings.SMS_COST_PER_DAY) < dearest) {
+  throw new SettingsError(
+    "The setting SMS_COST_PER_DAY must be more than the dearest message of SMS_PRICE by a tenth, which is kept for known browsers.",
+  );
+}
+
 /** How many digits a one-time code has to begin with. */
 export const CODE_DIGITS = settings.CODE_DIGITS;
 export const CODE_TTL_MS = settings.CODE_TTL_S * 1000;
@@ -121,6 +137,7 @@ export const SENDS_PER_PHONE_PER_HOUR = settings.SENDS_PER_PHONE_PER_HOUR;
 export const SENDS_PER_PHONE_PER_DAY = settings.SENDS_PER_PHONE_PER_DAY;
 /** How many of the hourly ones somebody in one network can use up: so that one alone can't use all. */
 export const SENDS_PER_PHONE_AND_IP_PER_HOUR = Math.ceil(SENDS_PER_PHONE_PER_HOUR / 2);
+export const SENDS_PER_PHONE_AND_IP_PER_DAY = Math.ceil(SENDS_PER_PHONE_PER_DAY / 2);
 /** How many codes somebody in one network has sent, to whomever. */
 export const SENDS_PER_IP_PER_HOUR = settings.SENDS_PER_IP_PER_HOUR;
 /** How many codes a browser gets besides, and without a wait, that has logged in by this phone or mailbox before. */
@@ -177,7 +194,7 @@ export const SMS_COST_PER_DAY = settings.SMS_COST_PER_DAY ?? null;
 /** What a message costs, in hundredths, by country; `*` is any other. */
 export const SMS_PRICE: ReadonlyMap<string, number> = settings.SMS_PRICE ?? new Map();
 /** Of these, what is kept for browsers that are known to the phone they ask for, and when the operator is warned. */
-export const SMS_BUDGET_KEPT_PART = 0.1;
+export const SMS_BUDGET_KEPT_PART = SMS_BUDGET_KEPT;
 export const SMS_BUDGET_WARNING_PART = 0.8;
 /** How long it is remembered what became of a message. */
 export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;

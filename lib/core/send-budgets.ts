@@ -3,6 +3,7 @@ import { log } from "@/lib/ops/log";
 import { countryOf } from "./destinations";
 import {
   type Budget,
+  type LimitFailure,
   MESSAGE_COST,
   MESSAGES,
   SENDS_FROM_NETWORK,
@@ -11,6 +12,7 @@ import {
   SENDS_TO_RECIPIENT,
   SENDS_TO_RECIPIENT_A_DAY,
   SENDS_TO_RECIPIENT_FROM_NETWORK,
+  SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY,
   type Taken,
   waitFor,
 } from "./limits";
@@ -28,6 +30,7 @@ import { isKnownTo, type Requester } from "./requester";
 export function sendBudgets(recipient: Recipient, { network }: Requester): Budget[] {
   return [
     { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${recipient} ${network}` },
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${recipient} ${network}` },
     { limit: SENDS_TO_RECIPIENT, subject: recipient },
     { limit: SENDS_TO_RECIPIENT_A_DAY, subject: recipient },
     { limit: SENDS_FROM_NETWORK, subject: network },
@@ -72,23 +75,31 @@ export async function sendWaitMs(
 
 const warned = new Map<string, number>();
 
-/** Warns the operator when most of a day's messages or money is used up, and when all is; each process once a day. */
+/** Warns the operator when most of a day's messages or money is used up; each process once a day. */
 export function warnOfMessages(taken: Taken): void {
   const bounds = [
     { setting: "SMS_BUDGET_PER_DAY", limit: MESSAGES(0), max: SMS_BUDGET_PER_DAY },
     { setting: "SMS_COST_PER_DAY", limit: MESSAGE_COST(0), max: SMS_COST_PER_DAY },
   ];
   for (const { setting, limit, max } of bounds) {
-    const one = taken.find(({ key }) => key.startsWith(`${limit.name} `));
+    const one = taken.find((each) => each.limit.name === limit.name);
     if (!one || max === null) continue;
-    for (const part of [SMS_BUDGET_WARNING_PART, 1]) {
-      const warning = `${setting} ${part}`;
-      if (one.count < max * part || warned.get(warning) === one.resetsAt.getTime()) continue;
-      warned.set(warning, one.resetsAt.getTime());
-      log.warn(
-        { setting, usedPart: one.count / max },
-        `${part === 1 ? "all" : "most"} of the day's messages are used up`,
-      );
-    }
+    if (one.count < max * SMS_BUDGET_WARNING_PART || isWarned(setting, one.resetsAt)) continue;
+    log.warn({ setting, usedPart: one.count / max }, "most of the day's messages are used up");
   }
+}
+
+/** Warns the operator that codes are refused now, to everybody or to all but known browsers; each process once a day. */
+export function warnOfClosing(by: Requester, recipient: Recipient, { retryAfterMs }: LimitFailure, now: Date): void {
+  const toWhom = isKnownTo(by, recipient) ? "everybody" : "everybody but known browsers";
+  const resetsAt = new Date(now.getTime() + retryAfterMs);
+  if (isWarned(toWhom, resetsAt)) return;
+  log.warn({ resetsAt }, `the day's messages are used up: codes for phones are refused to ${toWhom}`);
+}
+
+/** Whether that was warned of before on this day, which ends then. */
+function isWarned(warning: string, resetsAt: Date): boolean {
+  const isKnown = warned.get(warning) === resetsAt.getTime();
+  warned.set(warning, resetsAt.getTime());
+  return isKnown;
 }

@@ -6,12 +6,22 @@ import { consoleSender } from "@/lib/senders/console";
 import { mailSender } from "@/lib/senders/mail";
 import { phoneSenders } from "@/lib/senders/phone";
 import type { MailSender, OutgoingMessage, Sender } from "@/lib/senders/sender";
-import { type CodeRow, resendWaitMs } from "./challenges";
+import { type CodeRow, getCodeStatus, resendWaitMs } from "./challenges";
 import { neededDigits, newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
 import { recordRefusal, recordSending } from "./deliveries";
 import { countryOf, isDestination } from "./destinations";
-import { giveBack, type LimitFailure, REFUSALS_OF_NETWORK, type Taken, take, takeAnyway } from "./limits";
+import {
+  giveBack,
+  type LimitFailure,
+  REFUSALS_OF_NETWORK,
+  SENDS_FROM_NETWORK,
+  SENDS_OF_KNOWN_BROWSER,
+  type Taken,
+  take,
+  takeAnyway,
+  undo,
+} from "./limits";
 import {
   type CodeOwner,
   drawOneTimeCode,
@@ -32,7 +42,7 @@ import {
 } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-import { messageBudgets, ownSendBudgets, sendBudgets, warnOfMessages } from "./send-budgets";
+import { messageBudgets, ownSendBudgets, sendBudgets, warnOfClosing, warnOfMessages } from "./send-budgets";
 import { isTimeToSweep } from "./sweeping";
 
 export interface SentCode {
@@ -45,7 +55,7 @@ export type RequestCodeFailure =
   | { name: "country_not_allowed" }
   | { name: "resend_too_early"; retryAfterMs: number }
   | LimitFailure
-  | { name: "code_not_sent"; retryAfterMs: number };
+  | { name: "code_not_sent"; retryAfterMs: number; mayArrive: boolean };
 
 export interface SendingOptions {
   now?: Date;
@@ -66,7 +76,9 @@ export const IS_MAIL_OFFERED = mailSender !== null || env.REVEAL_CODES;
  * Sends a new code to the recipient, in place of this asker's last one, and settles when a channel accepted it. Whether
  * the recipient has an account plays no part. Fails with `country_not_allowed` for phones that no code is sent to, with
  * `resend_too_early` until the wait after the last code is over, with `budget_spent` when the recipient, the network or the
- * operator's day has had its codes, and with `code_not_sent` when no channel takes it, which leaves everything as it was.
+ * operator's day has had its codes, and with `code_not_sent` when no channel takes it, which leaves everything as it was
+ * but for what whoever asks may ask for. With `mayArrive` a channel hasn't answered: a code that comes is good, and costs
+ * what it costs.
  * With `isDecoy` all goes the same way, but nothing is sent and no code is right.
  */
 export async function requestCode(
@@ -105,12 +117,16 @@ async function sendCode(
     sending = isDecoy ? await pretend(recipient, sender) : await send(message, recipient, sender);
   } finally {
     await write((tx) =>
-      sending.accepted
+      sending.accepted || countUnanswered(sending) > 0
         ? keepCode(tx, owner, by, { codeHmac, digits: code.length }, sending, now)
-        : forgetSending(tx, owner, by, begun.value, sending, now),
+        : forgetSending(tx, owner, begun.value, sending, now),
     );
   }
-  if (!sending.accepted) return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS });
+  if (!sending.accepted) {
+    const { resendInMs = 0 } = (await getCodeStatus(owner, by, now)) ?? {};
+    const retryAfterMs = Math.max(SEND_RETRY_AFTER_MS, resendInMs);
+    return fail({ name: "code_not_sent", retryAfterMs, mayArrive: countUnanswered(sending) > 0 });
+  }
   return succeed({ digits: code.length, revealed: env.REVEAL_CODES ? code : null });
 }
 
@@ -140,8 +156,11 @@ function onlySender(sender: Sender): ChainSender {
 async function pretend(recipient: Recipient, given?: Sender | MailSender): Promise<ChainSending> {
   const sender = given ?? mailSender ?? consoleSender;
   if (!isMailSender(sender)) throw new Error("only mailboxes have decoys");
-  const isAccepted = await sender.pretend(recipient);
-  return { accepted: isAccepted ? { sender: "decoy", id: null, cost: null } : null, passedOver: [] };
+  const name = "decoy";
+  const sending = await sender.pretend(recipient);
+  return sending.outcome === "accepted"
+    ? { accepted: { sender: name, id: null, cost: null }, passedOver: [] }
+    : { accepted: null, passedOver: [{ sender: name, ...sending }] };
 }
 
 function isMailSender(sender: Sender | MailSender): sender is MailSender {
@@ -183,11 +202,16 @@ async function beginSending(
   const own = ownBudgets && (await take(tx, ownBudgets, now));
   if (!own?.ok && retryAfterMs > 0) return fail({ name: "resend_too_early", retryAfterMs });
   const taken = own?.ok ? own : await take(tx, sendBudgets(recipient, by), now);
-  if (!taken.ok) return taken;
+  if (!taken.ok) {
+    await dropEmpty(tx, owner);
+    return taken;
+  }
   const messages = await take(tx, messageBudgets(recipient, by), now);
   if (!messages.ok) {
-    await giveBack(tx, taken.value);
+    await dropEmpty(tx, owner);
+    await undo(tx, taken.value);
     await refuse(tx, recipient, by, "budget_spent", now);
+    warnOfClosing(by, recipient, messages.failure, now);
     return messages;
   }
   const isGrowing = last.sends > 0 && now.getTime() - last.sendsSince.getTime() < RESEND_WINDOW_MS;
@@ -196,7 +220,9 @@ async function beginSending(
     sends: isGrowing ? last.sends + 1 : 1,
     sendsSince: isGrowing ? last.sendsSince : now,
   };
-  await tx.oneTimeCode.update({ where, data: sending });
+  // A code that has to be longer is void, and goes at once: of parallel requests for the longer one, one passes.
+  const isOutgrown = last.digits > 0 && last.digits < needed;
+  await tx.oneTimeCode.update({ where, data: { ...sending, ...(isOutgrown && { digits: needed, codeHmac: null }) } });
   if (isTimeToSweep("codes")) {
     const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
     await tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } });
@@ -204,9 +230,15 @@ async function beginSending(
   return succeed({ digits, taken: [...taken.value, ...messages.value], last });
 }
 
+/** Nobody makes rows by asking for codes that aren't sent: one without a code, and without a wait, goes again. */
+async function dropEmpty(tx: Writer, owner: CodeOwner): Promise<void> {
+  await tx.oneTimeCode.deleteMany({ where: { ...owner, codeHmac: null, sends: 0 } });
+}
+
 /** Remembers a refusal, so often of one network: nobody fills the table by being refused. */
 async function refuse(tx: Writer, recipient: Recipient, { network }: Requester, reason: string, now: Date) {
   const taken = await take(tx, [{ limit: REFUSALS_OF_NETWORK, subject: network }], now);
+  countSending({ sender: "none", outcome: reason });
   if (taken.ok) await recordRefusal(tx, recipient, reason, now);
 }
 
@@ -232,33 +264,37 @@ async function keepCode(
     update: sealed,
   });
   await recordSending(tx, owner.recipient, sending, now);
-  await takeMessages(tx, owner.recipient, by, countLate(sending), now);
+  // One of them was paid for at the beginning.
+  await takeMessages(tx, owner.recipient, by, countUnanswered(sending) - (sending.accepted ? 0 : 1), now);
 }
+
+/** What a refused message costs all the same: what whoever asks may ask for, so that nobody keeps asking providers. */
+const ASKERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_KNOWN_BROWSER];
 
 /** Takes the wait back, unless a later code has begun another one, or a right one ended it, and what it cost. */
 async function forgetSending(
   tx: Writer,
   owner: CodeOwner,
-  by: Requester,
   { last, taken }: BegunSending,
   sending: ChainSending,
   now: Date,
 ): Promise<void> {
-  const { sentAt, sends, sendsSince } = last;
+  const { sentAt, sends, sendsSince, digits, codeHmac } = last;
   await tx.oneTimeCode.updateMany({
     where: { ...owner, sentAt: now, sends: { gt: 0 } },
-    data: { sentAt, sends, sendsSince },
+    data: { sentAt, sends, sendsSince, digits, codeHmac },
   });
-  const lateSenders = countLate(sending);
-  // What may have been sent has cost what it costs, and whoever asks can't have it sent again without end.
-  if (lateSenders === 0) await giveBack(tx, taken);
-  await takeMessages(tx, owner.recipient, by, lateSenders - 1, now);
+  const isRefused = sending.passedOver.some(({ outcome }) => outcome === "refused");
+  await giveBack(
+    tx,
+    taken.filter(({ limit }) => !isRefused || !ASKERS_LIMITS.includes(limit)),
+  );
   await recordSending(tx, owner.recipient, sending, now);
 }
 
-/** How many senders ran out of time over a message: they may have sent it all the same, and be paid for it. */
-function countLate({ passedOver }: ChainSending): number {
-  return passedOver.filter(({ reason }) => reason === "timeout").length;
+/** How many senders haven't answered: they may have sent the message all the same, and be paid for it. */
+function countUnanswered({ passedOver }: ChainSending): number {
+  return passedOver.filter(({ mayBeSent }) => mayBeSent).length;
 }
 
 /** Counts messages that may have been sent besides the one that was asked for. */

@@ -27,7 +27,7 @@ function makeMetrics() {
     registry,
     sendings: new Counter({
       name: "sarafan_sender_messages_total",
-      help: "Codes for phones that senders were asked to send, by what they said; what rests is not asked.",
+      help: "Codes for phones that senders were asked to send, by what they said; what rests is not asked. `none`: none was asked, and why.",
       labelNames: ["sender", "outcome"],
       registers,
     }),

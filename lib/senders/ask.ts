@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { failed, type Sending } from "./sender";
+import { failed, type Sending, unanswered } from "./sender";
 
 /** The answer to one message is a few hundred bytes; what is longer than this is none. */
 const ANSWER_BYTES_MAX = 64 * 1024;
@@ -46,13 +46,21 @@ export async function ask<Answer>(
       return fault ? { sending: fault } : { status, answer: undefined as Answer, sending: null };
     }
     const read = shape.safeParse(parseJson(await readText(response)));
-    return read.success ? { status, answer: read.data, sending: null } : { sending: failed("garbage", status) };
+    if (read.success) return { status, answer: read.data, sending: null };
+    return { sending: response.ok ? unanswered("garbage", status) : failed("garbage", status) };
   } catch (error) {
-    return { sending: signal.aborted ? failed("timeout") : failed("unreachable", codeOf(error)) };
+    if (signal.aborted) return { sending: unanswered("timeout") };
+    const code = codeOf(error);
+    return { sending: CUT.test(code) ? unanswered("unreachable", code) : failed("unreachable", code) };
   }
 }
 
+/** How a connection ends that was there: by then the question may have been heard. */
+const CUT = /^(ECONNRESET|EPIPE|UND_ERR_(SOCKET|HEADERS_\w+|BODY_\w+)|HPE_\w+)$/;
+
 function faultOf(status: number): Sending | null {
+  // Whoever stands in front of the provider has waited for it in vain.
+  if (status === 504) return unanswered("server_error", status);
   if (status === 429) return failed("overloaded", status);
   if (status >= 500) return failed("server_error", status);
   return status >= 300 && status < 400 ? failed("redirected", status) : null;

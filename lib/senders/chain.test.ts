@@ -44,7 +44,7 @@ test("senders are asked in their order, each once, until one takes the message",
     passedOver: [
       { sender: "first", outcome: "refused", reason: "not_taken 207" },
       { sender: "second", outcome: "failed", reason: "server_error 500" },
-      { sender: "third", outcome: "failed", reason: "timeout" },
+      { sender: "third", outcome: "failed", reason: "timeout", mayBeSent: true },
     ],
   });
   expect(senders.map(({ asked }) => asked())).toEqual([1, 1, 1, 1, 0]);

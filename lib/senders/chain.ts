@@ -1,5 +1,5 @@
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult, isBrokenCircuitError } from "cockatiel";
-import { type Cost, failed, type OutgoingMessage, type Sender, type Sending } from "./sender";
+import { type Cost, type OutgoingMessage, type Sender, type Sending, unanswered } from "./sender";
 
 /** How much patience there is with a sender. */
 export interface Patience {
@@ -24,6 +24,7 @@ export interface PassedOver {
   outcome: "refused" | "failed" | "resting";
   /** As in `Sending`; what rests has none. */
   reason: string;
+  mayBeSent?: true;
 }
 
 /** Who took a message, if anybody did, and who didn't before. */
@@ -66,7 +67,7 @@ async function sendInTime(sender: Sender, message: OutgoingMessage, timeoutMs: n
   const tooLate = new Promise<Sending>((resolve) => {
     timer = setTimeout(() => {
       deadline.abort();
-      resolve(failed("timeout"));
+      resolve(unanswered("timeout"));
     }, timeoutMs);
   });
   try {
@@ -78,8 +79,8 @@ async function sendInTime(sender: Sender, message: OutgoingMessage, timeoutMs: n
 
 /**
  * Offers a message to one sender after the other until one takes it: each is asked once, the next as soon as the last has
- * refused, failed or run out of time. One that ran out of time may have taken the message all the same, and nobody can
- * ask it: then the same code reaches the person twice, by two channels, is paid for twice, and works once.
+ * refused, failed or run out of time. One that has not answered may have taken the message all the same: then the same
+ * code reaches the person twice, by two channels, is paid for twice, and works once.
  */
 export async function sendByFirst(
   senders: readonly ChainSender[],
@@ -94,7 +95,7 @@ export async function sendByFirst(
       const { id, cost } = sending;
       return { accepted: { sender, id, cost }, passedOver };
     }
-    passedOver.push({ sender, outcome: sending.outcome, reason: sending.reason });
+    passedOver.push({ sender, ...sending });
   }
   return { accepted: null, passedOver };
 }

@@ -15,7 +15,7 @@ export const consoleSender: MailSender = {
   },
   pretend: async () => {
     await takeTime();
-    return true;
+    return accepted();
   },
 };
 

@@ -23,12 +23,13 @@ export interface OutgoingMessage extends CodeMessage {
 /**
  * What became of a message. `refused`: the provider doesn't take this message or this number, which says nothing of the
  * next one. `failed`: the provider is at fault, unreachable, or on no good terms with us, and the next one would fail as
- * well. A reason is a short name of ours and the provider's own code (`not_taken 207`), and nothing of the message.
+ * well; with `mayBeSent` it may have taken the message all the same, and nobody can ask it. A reason is a short name of
+ * ours and the provider's own code (`not_taken 207`), and nothing of the message.
  */
 export type Sending =
   | { outcome: "accepted"; id: string | null; cost: Cost | null }
   | { outcome: "refused"; reason: string }
-  | { outcome: "failed"; reason: string };
+  | { outcome: "failed"; reason: string; mayBeSent?: true };
 
 /** What a message costs, where the provider tells. */
 export interface Cost {
@@ -46,7 +47,7 @@ export interface Sender {
 /** How a code reaches a mailbox; it may have to be a decoy. */
 export interface MailSender extends Sender {
   /** Sends nothing, and takes as long and ends as `send` would: who listens to the clock must not tell them apart. */
-  pretend: (to: string) => Promise<boolean>;
+  pretend: (to: string) => Promise<Sending>;
 }
 
 /** A mail sender that carries any words. */
@@ -68,6 +69,13 @@ export const refused = (code: string | number): Sending => ({ outcome: "refused"
 export const failed = (name: Fault, code?: string | number): Sending => ({
   outcome: "failed",
   reason: `${name} ${code ?? ""}`.trim(),
+});
+
+/** What was asked and not answered, or not so that anybody could read it: the message may be on its way. */
+export const unanswered = (name: Fault, code?: string | number): Sending => ({
+  outcome: "failed",
+  reason: `${name} ${code ?? ""}`.trim(),
+  mayBeSent: true,
 });
 
 type Fault = "timeout" | "unreachable" | "overloaded" | "server_error" | "redirected" | "garbage" | "account";

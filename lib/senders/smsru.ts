@@ -3,7 +3,7 @@ import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { Amount, ask } from "./ask";
 import { isSame, type Report } from "./report";
-import { accepted, failed, refused, type Sender } from "./sender";
+import { accepted, failed, refused, type Sender, unanswered } from "./sender";
 
 export interface SmsruSettings {
   /** Where the API is, without a slash at the end. */
@@ -29,11 +29,13 @@ const Answer = z.object({
 });
 
 const TAKEN = 100;
-/** What is wrong with the account, not with this message (sms.ru/api/send). */
+/**
+ * What is wrong with the account, not with this message (sms.ru/api/send). 204 isn't among them: an operator that the
+ * sender name was not agreed on with, so whoever asks chooses the number that it comes of.
+ */
 const ACCOUNT_CODES = new Set([
   200, // no such api_id
   201, // no money
-  204, // the sender name was not agreed on
   206, // the account's messages of the day are spent
   300, // credentials
   301,
@@ -58,7 +60,7 @@ export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
       const { status_code, sms = {} } = asked.answer;
       const [one] = Object.values(sms);
       const code = status_code === TAKEN ? one?.status_code : status_code;
-      if (code === undefined) return failed("garbage", asked.status);
+      if (code === undefined) return unanswered("garbage", asked.status);
       if (code === TAKEN) {
         const cost = one?.cost === undefined ? null : { amount: one.cost, currency: "RUB" };
         return accepted(one?.sms_id ?? null, cost);

@@ -86,11 +86,11 @@ function costOf(price: string | null | undefined, currency: string | null | unde
   return Number.isFinite(amount) && currency ? { amount, currency: currency.toUpperCase() } : null;
 }
 
-const ENDS: Record<string, Report["state"]> = {
-  delivered: "delivered",
-  undelivered: "undelivered",
-  failed: "undelivered",
-};
+const ENDS = new Map<string, Report["state"]>([
+  ["delivered", "delivered"],
+  ["undelivered", "undelivered"],
+  ["failed", "undelivered"],
+]);
 
 /**
  * What Twilio reports of a message, once that is its last word; null while it isn't. It signs the address that it was
@@ -109,7 +109,7 @@ export function readTwilioReport(
     .digest("base64");
   if (!isSame(signature, expected)) return "forged";
   const { MessageSid = "", MessageStatus = "", ErrorCode } = fields;
-  const state = ENDS[MessageStatus];
+  const state = ENDS.get(MessageStatus);
   if (!state) return null;
   return { providerId: MessageSid, state, reason: ErrorCode ? `not_delivered ${ErrorCode}` : null };
 }
