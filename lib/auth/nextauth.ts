@@ -79,10 +79,10 @@ const { handlers, signIn, signOut } = NextAuth({
         const prove = proofs.getStore() ?? (() => verifyCredentials(credentials));
         const login = await prove();
         if (!login.ok) throw new LoginRefused(login.failure.name);
-        const by = await currentRequester();
+        const browser = await rememberBrowser(login.value.proven);
+        const by = { ...(await currentRequester()), browser };
         const session = await openSession(login.value, by);
         announceSignIn(session, by);
-        await rememberBrowser(login.value.proven);
         return { id: session.id };
       },
     }),

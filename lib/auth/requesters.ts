@@ -11,6 +11,7 @@ import { seal, unseal } from "./seals";
 
 /** A browser that has logged in, and by what; the newest first. */
 const KnownBrowser = z.object({ id: z.uuid(), recipients: z.array(z.union([Phone, Email])) });
+type KnownBrowser = z.output<typeof KnownBrowser>;
 
 const NAME = cookieName("sarafan-known");
 const SEAL = { purpose: "known browser", schema: KnownBrowser, ttlMs: KNOWN_BROWSER_TTL_MS };
@@ -28,13 +29,17 @@ export async function currentRequester(): Promise<Requester> {
   };
 }
 
-/** Notes in this browser's cookie that it has logged in by this phone or mailbox. Only in actions and route handlers. */
-export async function rememberBrowser(recipient: Recipient): Promise<void> {
+/**
+ * Notes in this browser's cookie that it has logged in by this phone or mailbox, and answers what the cookie says now. Only in
+ * actions and route handlers.
+ */
+export async function rememberBrowser(recipient: Recipient): Promise<KnownBrowser> {
   const known = (await readKnownBrowser()) ?? { id: crypto.randomUUID(), recipients: [] };
   const others = known.recipients.filter((other) => other !== recipient);
-  const recipients = [recipient, ...others].slice(0, RECIPIENTS_MAX);
+  const browser = { id: known.id, recipients: [recipient, ...others].slice(0, RECIPIENTS_MAX) };
   const options = { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 };
-  (await cookies()).set(NAME, await seal(SEAL, { id: known.id, recipients }), options);
+  (await cookies()).set(NAME, await seal(SEAL, browser), options);
+  return browser;
 }
 
 /** Whether a page of another origin made the request; a link that was followed from there is no such thing. */

@@ -15,13 +15,15 @@ test("an export says all that is kept of a person, and nothing of how to be them
   const inviter = await signUp();
   const { userId, phone, inviteCode } = await signUp({ invited: inviter.inviteCode });
   const guest = await signUp({ invited: inviteCode });
-  const by = { network: "192.0.2.7", agent: "okhttp/4.12.0", browser: null };
-  const { id } = await openSession({ userId, proven: phone }, by);
+  const browser = { id: crypto.randomUUID(), recipients: [phone] };
+  const by = { network: "192.0.2.7", agent: "okhttp/4.12.0", browser };
+  const { id, createdAt } = await openSession({ userId, proven: phone, created: true }, by);
   const { pieces, data } = await readExport(userId);
   expect(data).toMatchObject({
     account: { id: userId, phone, email: null, inviteCode, referralCount: 1 },
     activation: { code: inviter.inviteCode },
     sessions: [{ network: "192.0.2.7", agent: "okhttp/4.12.0", provenPhone: phone }],
+    trustedBrowsers: [{ at: createdAt.toISOString() }],
     codes: [{ recipient: phone, purpose: "login" }],
     deliveries: [{ state: "accepted", lastDigits: phone.slice(-2) }],
     events: [
@@ -32,7 +34,7 @@ test("an export says all that is kept of a person, and nothing of how to be them
     ],
     referrals: [{ id: guest.userId, phone: guest.phone }],
   });
-  expect(pieces.join("")).not.toContain(id);
+  for (const secret of [id, browser.id]) expect(pieces.join("")).not.toContain(secret);
   expect(pieces.join("")).not.toMatch(/hmac|inviterId/i);
 });
 

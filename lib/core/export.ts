@@ -11,7 +11,7 @@ const ROWS_AT_ONCE = 1000;
 
 /**
  * All that is kept of an account's owner, as JSON in pieces, however many people came by the code: the account, its
- * sessions, the codes that were sent to it (not what they were, which nobody knows) and whether they arrived, what happened
+ * sessions, when browsers that it trusts logged in last, the codes that were sent to it (not what they were, which nobody knows) and whether they arrived, what happened
  * to it, and the people.
  * Null when the account is gone.
  */
@@ -33,6 +33,7 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield `{"exportedAt":${JSON.stringify(now)},\n"account":${JSON.stringify(identity)}`;
   yield `,\n"activation":${JSON.stringify(activation)}`;
   yield* composeList("sessions", [await listAllSessions(id)]);
+  yield* composeList("trustedBrowsers", [await listTrustedBrowsers(id)]);
   const recipients = [phone, email].filter((recipient) => recipient !== null);
   yield* composeList("codes", [await listCodes(recipients)]);
   yield* composeList("deliveries", [await listDeliveries(recipients)]);
@@ -67,6 +68,11 @@ function listAllSessions(userId: number) {
       isNew: true,
     },
   });
+}
+
+/** When each logged in last; its name is no more than a random one, and what the browser holds. */
+function listTrustedBrowsers(userId: number) {
+  return readPrimary.trustedBrowser.findMany({ where: { userId }, orderBy: { at: "desc" }, select: { at: true } });
 }
 
 /** The codes of the last days: those that a browser asked for, and those that were typed wrong, whoever typed them. */

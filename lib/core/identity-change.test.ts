@@ -73,6 +73,18 @@ for (const { what, by, next, oldFactor } of [
   });
 }
 
+test("a browser that both codes were typed in is no stranger's, then or later", async () => {
+  const { userId, phone } = await signUp();
+  const by = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [phone] } };
+  const session = await openSession({ userId, proven: phone }, by);
+  expect(session.isNew).toBe(true);
+  const next = freshPhone();
+  await change(session, next);
+  expect(await checkSession(session.id)).toMatchObject({ isNew: false });
+  await endSession(session.id);
+  expect(await openSession({ userId, proven: next }, by)).toMatchObject({ isNew: false });
+});
+
 test("the old number opens the account no more, and the new one does", async () => {
   const { userId, phone, session } = await logInAnew();
   const next = freshPhone();

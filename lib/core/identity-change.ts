@@ -18,6 +18,7 @@ import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions } from "./sending";
 import type { Session } from "./sessions";
+import { trustBrowser } from "./trusted-browsers";
 
 type Own = Pick<Session, "id" | "userId">;
 
@@ -157,8 +158,13 @@ async function replaceIdentity(
   if (await tx.user.findUnique({ where, select: { id: true } })) return fail({ name: "identity_taken" });
   const proven = isPhone(next) ? { provenPhone: next } : {};
   // Who has typed both codes is no stranger, however new the device is.
-  const own = await tx.session.updateMany({ where: { id, userId }, data: { ...proven, isNew: false } });
-  if (own.count === 0) return fail({ name: "session_over" });
+  const [own] = await tx.session.updateManyAndReturn({
+    where: { id, userId },
+    data: { ...proven, isNew: false },
+    select: { browserId: true },
+  });
+  if (!own) return fail({ name: "session_over" });
+  await trustBrowser(tx, { userId, browserId: own.browserId }, now);
 
   await tx.user.update({ where: { id: userId }, data: isPhone(next) ? { phone: next, claimedPhone: null } : where });
   await tx.session.deleteMany({ where: { userId, NOT: { id } } });

@@ -6,7 +6,10 @@ export interface Requester {
   network: string;
   /** What it calls itself (`User-Agent`), null when it doesn't. */
   agent: string | null;
-  /** A browser that has logged in here before, by a random name that only its sealed cookie holds. */
+  /**
+   * A browser that has logged in here, by a random name in its sealed cookie, and by what. It has codes sent by that; whether an
+   * account takes it for its own is the database's to say.
+   */
   browser: { id: string; recipients: readonly Recipient[] } | null;
 }
 

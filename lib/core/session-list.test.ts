@@ -1,9 +1,10 @@
 import { expect, test } from "playwright/test";
 import { listEvents } from "./history";
-import { SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_MAX } from "./policy";
+import type { Phone } from "./phone";
+import { KNOWN_BROWSER_TTL_MS, SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_MAX } from "./policy";
 import type { Requester } from "./requester";
 import { confirmSession, endOtherSession, endOtherSessions, listNewSessions, listSessions } from "./session-list";
-import { checkSession, openClientSession, openSession } from "./sessions";
+import { checkSession, endSession, openClientSession, openSession } from "./sessions";
 import { anybody, signUp } from "./testing";
 
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
@@ -13,9 +14,14 @@ const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
 async function arrive(now = new Date()) {
   const person = await signUp({ now });
   const login = { userId: person.userId, proven: person.phone };
-  const home = await openSession({ ...login, created: true }, anybody(), now);
-  const known: Requester = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [person.phone] } };
+  const known = browserOf(person.phone);
+  const home = await openSession({ ...login, created: true }, known, now);
   return { ...person, login, home, known };
+}
+
+/** A browser that logs in by this phone. */
+function browserOf(phone: Phone, agent: string | null = null): Requester {
+  return { ...anybody(), agent, browser: { id: crypto.randomUUID(), recipients: [phone] } };
 }
 
 test("the devices of an account are listed with what they are and where from, the newest first", async () => {
@@ -86,12 +92,12 @@ test("one ends another session, and all others, of one's own account only", asyn
   ]);
 });
 
-test("a sign-in is new to the account unless it made it, or its browser has logged in by the same before", async () => {
+test("a sign-in is new to the account unless its browser made it or was vouched for", async () => {
   const { login, home, known, userId } = await arrive();
   expect(home.isNew).toBe(false);
   expect(await openSession(login, known)).toMatchObject({ isNew: false });
-  const someoneElses = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [(await signUp()).phone] } };
-  const second = await openSession(login, someoneElses);
+  // By its cookie it has logged in by this phone before.
+  const second = await openSession(login, browserOf(login.proven));
   expect(second).toMatchObject({ isNew: true });
   expect(await checkSession(second.id)).toMatchObject({ isNew: true });
   const { events } = await listEvents(userId);
@@ -118,19 +124,37 @@ test("an application is new to the account until somebody has vouched for one th
 });
 
 test("a browser that nobody has vouched for is as new when it comes again, though it is known by then", async () => {
-  const { login, home, userId } = await arrive();
-  const thief = {
-    ...anybody(),
-    agent: "Mozilla/5.0 Thief",
-    browser: { id: crypto.randomUUID(), recipients: [login.proven] },
-  };
-  const first = await openSession(login, { ...thief, browser: null });
+  const { login, home } = await arrive();
+  const thief = browserOf(login.proven, "Mozilla/5.0 Thief");
+  const first = await openSession(login, thief);
   const again = await openSession(login, thief);
-  expect([first, again]).toMatchObject([{ isNew: true }, { isNew: true }]);
-  expect(await confirmSession(again, first.id)).toBe(false);
-  expect((await listNewSessions(home)).map(({ id }) => id).toSorted()).toEqual([first.id, again.id].toSorted());
-  for (const { id } of [first, again]) await confirmSession(home, id);
-  expect(await openSession(login, thief)).toMatchObject({ isNew: false, userId });
+  // Under another name, and once nothing is left of its sessions.
+  const disguised = await openSession(login, { ...thief, agent: WINDOWS });
+  const open = [first, again, disguised];
+  for (const one of open) expect(await confirmSession(one, first.id)).toBe(false);
+  expect((await listNewSessions(home)).map(({ id }) => id).toSorted()).toEqual(open.map(({ id }) => id).toSorted());
+  for (const { id } of open) await endSession(id);
+  const returned = await openSession(login, thief);
+  expect([...open, returned].map(({ isNew }) => isNew)).toEqual([true, true, true, true]);
+});
+
+test("a browser that was vouched for is not new when it comes again, whatever it calls itself by then", async () => {
+  const { login, home } = await arrive();
+  const laptop = browserOf(login.proven);
+  const { id } = await openSession(login, laptop);
+  expect(await confirmSession(home, id)).toBe(true);
+  await endSession(id);
+  expect(await openSession(login, { ...laptop, agent: WINDOWS })).toMatchObject({ isNew: false });
+  expect(await openSession(login, browserOf(login.proven))).toMatchObject({ isNew: true });
+  const other = await arrive();
+  expect(await openSession(other.login, laptop)).toMatchObject({ isNew: true });
+});
+
+test("a browser that an account trusts is new again when it has not logged in for a year", async () => {
+  const now = new Date();
+  const { login, known } = await arrive(after(now, 1 - 2 * KNOWN_BROWSER_TTL_MS));
+  expect(await openSession(login, known, after(now, -KNOWN_BROWSER_TTL_MS))).toMatchObject({ isNew: false });
+  expect(await openSession(login, known, now)).toMatchObject({ isNew: true });
 });
 
 test("every session but the new one is warned, until somebody confirms it", async () => {

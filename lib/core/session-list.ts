@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { readPrimary, write } from "@/lib/db/database";
+import { holdAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import { type Device, describeDevice } from "./devices";
 import { SESSION_IDLE_MS, SESSIONS_LISTED_MAX } from "./policy";
 import { removeSession, type Session } from "./sessions";
+import { trustBrowser } from "./trusted-browsers";
 
 /** What can be a session's id; whose it is, is another question. */
 export const SessionId = z.uuid();
@@ -76,20 +78,23 @@ export async function endOtherSessions({ id, userId }: Own, now = new Date()): P
 }
 
 /**
- * Takes somebody's word that a new device is theirs, and says whether it was taken. It is not from a session that is new
- * itself: two of them could vouch for each other.
+ * Takes somebody's word that a new device is theirs, and says whether it was taken. Its browser is trusted from then on. The
+ * word is not taken from a session that is new itself: two of them could vouch for each other.
  */
 export async function confirmSession({ id, userId }: Own, other: string, now = new Date()): Promise<boolean> {
   return write(async (tx) => {
+    // Before its sessions, as everybody takes them.
+    if (!(await holdAccount(tx, userId))) return false;
     // A change of nothing holds the row, so that it can't be ended meanwhile.
     const own = await tx.session.updateMany({ where: { id, userId, isNew: false }, data: { isNew: false } });
     if (own.count === 0) return false;
     const [row] = await tx.session.updateManyAndReturn({
       where: { id: other, userId, isNew: true },
       data: { isNew: false },
-      select: { agent: true },
+      select: { agent: true, browserId: true },
     });
     if (!row) return false;
+    await trustBrowser(tx, { userId, browserId: row.browserId }, now);
     const details = { device: describeDevice(row.agent) };
     await recordOwnEvent(tx, userId, { action: "device_confirmed", details, now });
     return true;

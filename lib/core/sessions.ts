@@ -7,9 +7,10 @@ import type { Login } from "./login";
 import { isPhone } from "./one-time-code";
 import type { Phone } from "./phone";
 import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
-import { isKnownTo, type Requester } from "./requester";
+import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { isTimeToSweep } from "./sweeping";
+import { renewTrust, trustBrowser } from "./trusted-browsers";
 
 export interface Session {
   id: string;
@@ -35,20 +36,21 @@ export interface ClientSession extends Session {
 type Opening = Pick<Login, "userId" | "proven"> & Partial<Pick<Login, "created">>;
 
 /**
- * Opens a browser's session for whoever logged in. It is new to the account unless this very browser has logged in by this
- * phone or mailbox before, and isn't one of a kind that has a session nobody has vouched for. Sessions that are over are swept away now and then.
+ * Opens a browser's session for whoever logged in. It is new to the account unless it has just made it, or somebody vouched
+ * for this very browser, however often that has logged in. Sessions that are over are swept away now and then.
  */
 export function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
-  return insertSession(login, by, { generation: null, refreshedAt: null }, now);
+  const browserId = by.browser?.id ?? null;
+  return insertSession(login, by, { generation: null, refreshedAt: null, browserId }, now);
 }
 
 /**
  * Opens a client application's session, whose refresh token is of generation 0. It is new to the account unless an
- * application that calls itself the same is logged in already, and nobody has yet to vouch for one.
+ * application that calls itself the same is logged in already and somebody has vouched for it.
  */
 export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
   const kept = { generation: 0, refreshedAt: now };
-  return { ...(await insertSession(login, by, kept, now)), ...kept };
+  return { ...(await insertSession(login, by, { ...kept, browserId: null }, now)), ...kept };
 }
 
 /**
@@ -119,7 +121,7 @@ export async function removeSession(
 async function insertSession(
   { userId, proven, created = false }: Opening,
   by: Requester,
-  kept: { generation: number | null; refreshedAt: Date | null },
+  kept: { generation: number | null; refreshedAt: Date | null; browserId: string | null },
   now: Date,
 ): Promise<Session> {
   const session = {
@@ -134,17 +136,21 @@ async function insertSession(
     if (isTimeToSweep("sessions")) await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
     // The account may have got another phone or mailbox since the code was typed.
     if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
-    const alike = await tx.session.findMany({ where: { userId, agent }, select: { generation: true, isNew: true } });
+    const browser = { userId, browserId: kept.browserId };
+    if (created) await trustBrowser(tx, browser, now);
     const isKnown =
-      kept.generation === null
-        ? isKnownTo(by, proven)
-        : alike.some(({ generation, isNew }) => generation !== null && !isNew);
-    // Whoever nobody has vouched for yet doesn't become known by coming again.
-    const isNew = !created && (!isKnown || alike.some((one) => one.isNew));
+      created || (kept.generation === null ? await renewTrust(tx, browser, now) : await isKnownClient(tx, userId, by));
+    const isNew = !isKnown;
     await tx.session.create({ data: { ...session, ...kept, seenAt: now, agent, network, isNew } });
     await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
     return { ...session, isNew };
   });
+}
+
+/** Whether a client application that calls itself the same is logged in and vouched for. */
+async function isKnownClient(tx: Writer, userId: number, { agent }: Requester): Promise<boolean> {
+  const where = { userId, agent, generation: { not: null }, isNew: false };
+  return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
 }
 
 interface SessionRow extends Omit<Session, "provenPhone"> {

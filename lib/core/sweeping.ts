@@ -6,7 +6,9 @@ const sweptAt = new Map<string, number>();
  * Whether it is time to sweep away what is over, now and then on the way of another write: what is over counts for nothing
  * while it lies there, so that each process may look when it likes.
  */
-export function isTimeToSweep(what: "codes" | "wrong codes" | "deliveries" | "sessions" | "counters"): boolean {
+export function isTimeToSweep(
+  what: "codes" | "wrong codes" | "deliveries" | "sessions" | "trusted browsers" | "counters",
+): boolean {
   const nowMs = performance.now();
   const lastMs = sweptAt.get(what);
   if (lastMs !== undefined && nowMs - lastMs < SWEEP_EVERY_MS) return false;

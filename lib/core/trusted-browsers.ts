@@ -1,0 +1,29 @@
+import type { Writer } from "@/lib/db/database";
+import { KNOWN_BROWSER_TTL_MS } from "./policy";
+import { isTimeToSweep } from "./sweeping";
+
+/** A browser, by the random name in its sealed cookie, and an account; null is a browser that has no name. */
+interface Trust {
+  userId: number;
+  browserId: string | null;
+}
+
+/** Has the account take the browser for its own for `KNOWN_BROWSER_TTL_MS`. One without a name can't be told again. */
+export async function trustBrowser(tx: Writer, { userId, browserId }: Trust, now: Date): Promise<void> {
+  if (browserId === null) return;
+  await tx.trustedBrowser.upsert({
+    where: { userId_browserId: { userId, browserId } },
+    create: { userId, browserId, at: now },
+    update: { at: now },
+  });
+}
+
+/** Whether the account takes the browser for its own; if so, it does for as long again. */
+export async function renewTrust(tx: Writer, { userId, browserId }: Trust, now: Date): Promise<boolean> {
+  const endedAt = new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
+  if (isTimeToSweep("trusted browsers")) await tx.trustedBrowser.deleteMany({ where: { at: { lte: endedAt } } });
+  if (browserId === null) return false;
+  const where = { userId, browserId, at: { gt: endedAt } };
+  const { count } = await tx.trustedBrowser.updateMany({ where, data: { at: now } });
+  return count > 0;
+}
