@@ -108,19 +108,24 @@ test("a sign-in is new to the account unless its browser made it or was vouched 
   ]);
 });
 
-test("an application is new to the account until somebody has vouched for one that calls itself the same", async () => {
-  const { login, home } = await arrive();
-  const by = (agent: string | null) => ({ ...anybody(), agent });
-  const first = await openClientSession(login, by("okhttp/4.12.0"));
-  const second = await openClientSession(login, by("okhttp/4.12.0"));
+test("an application is new until somebody has vouched for one of the same name in the same network", async () => {
+  const now = new Date();
+  const { login, home } = await arrive(now);
+  const by = { ...anybody(), agent: "okhttp/4.12.0" };
+  const first = await openClientSession(login, by, now);
+  const second = await openClientSession(login, by, now);
   expect([first, second]).toMatchObject([{ isNew: true }, { isNew: true }]);
   // It can't vouch for itself by coming again.
   expect(await confirmSession(second, first.id)).toBe(false);
   for (const { id } of [first, second]) expect(await confirmSession(home, id)).toBe(true);
-  expect(await openClientSession(login, by("okhttp/4.12.0"))).toMatchObject({ isNew: false });
-  expect(await openClientSession(login, by("curl/8.5.0"))).toMatchObject({ isNew: true });
-  expect(await openClientSession(login, by(null))).toMatchObject({ isNew: true });
-  expect(await openClientSession((await arrive()).login, by("okhttp/4.12.0"))).toMatchObject({ isNew: true });
+  expect(await openClientSession(login, by, now)).toMatchObject({ isNew: false });
+  expect(await openClientSession(login, { ...anybody(), agent: by.agent }, now)).toMatchObject({ isNew: true });
+  for (const agent of ["curl/8.5.0", null]) {
+    expect(await openClientSession(login, { ...by, agent }, now)).toMatchObject({ isNew: true });
+  }
+  expect(await openClientSession((await arrive()).login, by, now)).toMatchObject({ isNew: true });
+  expect(await openSession(login, by, now)).toMatchObject({ isNew: true });
+  expect(await openClientSession(login, by, after(now, SESSION_TTL_MS))).toMatchObject({ isNew: true });
 });
 
 test("a browser that nobody has vouched for is as new when it comes again, though it is known by then", async () => {

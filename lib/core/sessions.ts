@@ -46,7 +46,7 @@ export function openSession(login: Opening, by: Requester, now = new Date()): Pr
 
 /**
  * Opens a client application's session, whose refresh token is of generation 0. It is new to the account unless an
- * application that calls itself the same is logged in already and somebody has vouched for it.
+ * application that calls itself the same is logged in from the same network already, and is not new itself.
  */
 export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
   const kept = { generation: 0, refreshedAt: now };
@@ -139,7 +139,8 @@ async function insertSession(
     const browser = { userId, browserId: kept.browserId };
     if (created) await trustBrowser(tx, browser, now);
     const isKnown =
-      created || (kept.generation === null ? await renewTrust(tx, browser, now) : await isKnownClient(tx, userId, by));
+      created ||
+      (kept.generation === null ? await renewTrust(tx, browser, now) : await isKnownClient(tx, userId, by, now));
     const isNew = !isKnown;
     await tx.session.create({ data: { ...session, ...kept, seenAt: now, agent, network, isNew } });
     await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
@@ -147,9 +148,12 @@ async function insertSession(
   });
 }
 
-/** Whether a client application that calls itself the same is logged in and vouched for. */
-async function isKnownClient(tx: Writer, userId: number, { agent }: Requester): Promise<boolean> {
-  const where = { userId, agent, generation: { not: null }, isNew: false };
+/**
+ * Whether a client application that calls itself the same is logged in from the same network, and isn't new. By its name alone
+ * anybody would be known who has the same application, or says so.
+ */
+async function isKnownClient(tx: Writer, userId: number, { agent, network }: Requester, now: Date): Promise<boolean> {
+  const where = { userId, agent, network, generation: { not: null }, isNew: false, expiresAt: { gt: now } };
   return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
 }
 
