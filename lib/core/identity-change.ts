@@ -104,7 +104,7 @@ export interface ChangedIdentity {
   name: "phone_changed" | "email_changed";
   /** Whether there was none before. */
   isAdded: boolean;
-  /** Every mailbox that the account has or had. */
+  /** The mailbox that the account had until now, and the new one. */
   mailboxes: Email[];
 }
 

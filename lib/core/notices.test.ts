@@ -45,12 +45,24 @@ test("nobody is written to about a known device, without a mailbox, or without a
   expect(messages).toEqual([]);
 });
 
-test("a change is told to every mailbox that the account has or had", async () => {
+test("a change is told to the mailbox that the account had until now, and to the new one", async () => {
   const { messages, sender } = mailbox();
   const mailboxes = [freshEmail(), freshEmail()];
   await tellOfChange(mailboxes, { name: "email_changed", isAdded: false, at: new Date() }, sender);
   expect(messages.map(({ to }) => to)).toEqual(mailboxes);
   expect(messages[0]?.subject).toBe("Изменён адрес почты в «Сарафане» · E-mail address changed in Sarafan");
+});
+
+test("a change is told to the other mailbox though one can't be reached, and that is no secret", async () => {
+  const { messages, sender } = mailbox();
+  const [unreachable, other] = [freshEmail(), freshEmail()];
+  const send: MessageSender["send"] = async (message, signal) => {
+    if (message.to === unreachable) throw new Error("the mail server is away");
+    return sender.send(message, signal);
+  };
+  const notice = { name: "email_changed", isAdded: false, at: new Date() } as const;
+  await expect(tellOfChange([unreachable, other], notice, { ...sender, send })).rejects.toThrow("is away");
+  expect(messages.map(({ to }) => to)).toEqual([other]);
 });
 
 test("what a device calls itself brings no markup into a message", async () => {

@@ -78,13 +78,20 @@ export async function tellOfNewDevice(
     await sender.send(composeNotice(account.email as Email, { name: "signed_in", by, at: createdAt }), timeout());
 }
 
-/** Tells mailboxes of an account that its phone or mailbox is another one now. */
+/**
+ * Tells mailboxes of an account that its phone or mailbox is another one now, each whatever becomes of the others: one of them
+ * may be a thief's. Throws what went wrong first, once all were tried.
+ */
 export async function tellOfChange(
   mailboxes: readonly Email[],
   notice: Exclude<Notice, { name: "signed_in" }>,
   sender: MessageSender | null = mailSender,
 ): Promise<void> {
-  if (sender) for (const to of mailboxes) await sender.send(composeNotice(to, notice), timeout());
+  if (!sender) return;
+  const tellings = await Promise.allSettled(
+    mailboxes.map(async (to) => sender.send(composeNotice(to, notice), timeout())),
+  );
+  for (const telling of tellings) if (telling.status === "rejected") throw telling.reason;
 }
 
 const timeout = () => AbortSignal.timeout(NOTICE_MS_MAX);
