@@ -305,6 +305,27 @@ test("an account that is deleted takes its own along, and leaves the others thei
   expect((await byMail(claimant)).id).not.toBe(claimant.id);
 });
 
+test("an administrator deletes others at any time, and the own account soon after a login only", async ({
+  startServer,
+  newClient,
+  freshPhone,
+}) => {
+  const phone = freshPhone();
+  const server = await startServer({ ADMIN_PHONES: phone, RECENT_LOGIN_S: 1 });
+  const [admin, other] = [
+    await logInWithTokens(newClient, phone, server),
+    await logInWithTokens(newClient, freshPhone(), server),
+  ];
+  const browser = await logInWithCookie(newClient, phone, server);
+  const loggedInAt = Date.now();
+  await expect.poll(() => Date.now() - loggedInAt).toBeGreaterThan(1000);
+  for (const client of [admin.client, browser]) {
+    await expectRefusal(client.delete(userOf(admin.id)), 403, "login_too_old");
+    expect((await client.get(userOf(admin.id))).status()).toBe(200);
+  }
+  expect((await admin.client.delete(userOf(other.id))).status()).toBe(204);
+});
+
 test("who is given another phone or mailbox logs in anew, and only with that", async ({
   desk,
   freshPhone,

@@ -231,18 +231,19 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     failures: CHANGE_FAILURES,
   }),
   DELETE: endpoint({
-    summary: "Deletes an account: one's own soon after a login, or any for administrators",
+    summary: "Deletes an account: one's own soon after a login, or anybody else's for administrators",
     who: "account",
     answer: { body: z.void() },
     run: async ({ session, params }) => {
       const id = readId(params.id);
-      const administrator = await asAdministrator(session);
-      if (administrator.ok && id !== null) {
-        const deleted = await deleteAccount(administrator.value, id);
+      // Before anything else: an administrator's browser may have been left open, too.
+      if (id === session.userId) {
+        const deleted = await deleteOwnAccount(session);
         return deleted.ok ? reply(undefined) : deleted;
       }
-      if (id !== session.userId) return fail({ name: "account_unknown" });
-      const deleted = await deleteOwnAccount(session);
+      const administrator = await asAdministrator(session);
+      if (!administrator.ok || id === null) return fail({ name: "account_unknown" });
+      const deleted = await deleteAccount(administrator.value, id);
       return deleted.ok ? reply(undefined) : deleted;
     },
     failures: {
