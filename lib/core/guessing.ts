@@ -24,15 +24,21 @@ export interface GuessBudget {
    * or shorter, the last at any.
    */
   guesses: readonly { digits: number; max: number }[];
-  /** The chance that one of those is right. */
+  /** The chance that one of those is right. An account with a phone and a mailbox has two doors, and twice the chance. */
   probability: number;
   /** How many accounts somebody in one network opens in 24 hours, on an average, who guesses at any number of phones. */
   accountsPerNetwork: number;
-  /** The same for any number of networks, while they don't wake the alarm; above it new codes are longer. */
+  /**
+   * The same for any number of networks that stay at `ALARM_AFTER_WRONG`. No upper bound: where more is usual the alarm wakes
+   * at `ALARM_FACTOR` times that only, and codes that were sent before it can still be guessed at.
+   */
   accountsBelowAlarm: number;
 }
 
-/** The guess budget that follows from the settings; an upper bound, see docs/decisions.md for how it comes about. */
+/**
+ * The guess budget that follows from the settings; an upper bound but for `accountsBelowAlarm`, see docs/decisions.md for how it
+ * comes about.
+ */
 export function guessBudget(): GuessBudget {
   const guesses = guessesByLength(TRIES_PER_CODE * sendsInADay());
   const oddsOfOne = 10 ** -CODE_DIGITS;
@@ -55,7 +61,7 @@ export function refuseGuessableCodes(): void {
   if (probability <= GUESS_PROBABILITY_PER_DAY_MAX) return;
   const counted = guesses.map(({ digits, max }) => `${max} guesses at up to ${digits} digits`).join(", ");
   throw new SettingsError(
-    `The settings allow strangers ${counted} at one phone a day, which is a chance of ${probability.toPrecision(2)} to get in. GUESS_PROBABILITY_PER_DAY_MAX allows ${GUESS_PROBABILITY_PER_DAY_MAX}: raise CODE_DIGITS, or lower LONGER_CODES_AFTER_WRONG, TRIES_PER_CODE or SENDS_PER_PHONE_PER_DAY.`,
+    `The settings allow strangers ${counted} at one phone or mailbox a day, which is a chance of ${probability.toPrecision(2)} to get in. GUESS_PROBABILITY_PER_DAY_MAX allows ${GUESS_PROBABILITY_PER_DAY_MAX}: raise CODE_DIGITS, or lower LONGER_CODES_AFTER_WRONG, TRIES_PER_CODE or SENDS_PER_PHONE_PER_DAY.`,
   );
 }
 

@@ -46,11 +46,16 @@ const Policy = z.object({
   guessing: z.object({
     guesses_per_phone_per_day: z
       .array(z.object({ digits: Count, max: Count }))
-      .meta({ description: "At codes of this many digits or fewer." }),
-    probability_per_phone_per_day: z.number(),
+      .meta({ description: "At one phone or mailbox, at codes of this many digits or fewer." }),
+    probability_per_phone_per_day: z
+      .number()
+      .meta({ description: "For one phone or mailbox; an account with both has twice that." }),
     probability_per_phone_per_day_max: z.number(),
     accounts_per_network_per_day: z.number().meta({ description: "Opened by spraying all phones, on an average." }),
-    accounts_per_day_below_alarm: z.number(),
+    accounts_per_day_below_alarm: z.number().meta({
+      description:
+        "Opened by spraying from all networks together, on an average, with `codes.alarm.wrong_codes` wrong codes in each `codes.alarm.within_s`. No upper bound: where more is usual the alarm wakes at `codes.alarm.times_usual` times that only, and codes that were sent before it can still be guessed at.",
+    }),
   }),
 });
 
