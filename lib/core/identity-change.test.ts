@@ -3,14 +3,15 @@ import { readPrimary } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { getProfile } from "./accounts";
 import { asAdministrator } from "./administration";
-import { getCodeStatus } from "./challenges";
+import { checkCode, getCodeStatus } from "./challenges";
 import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./identity-change";
 import { phoneLoginCode } from "./login";
 import { Asker, type CodeOwner, isPhone, type OneTimeCode, type Recipient } from "./one-time-code";
 import type { Phone } from "./phone";
-import { RESEND_AFTER_MS } from "./policy";
+import { RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
 import { checkSession, endSession, openSession } from "./sessions";
 import {
+  after,
   anybody,
   failureOf,
   freshEmail,
@@ -273,6 +274,39 @@ test("whoever has one code gets the other that could not be sent, without anothe
     later,
   );
   expect(status).toMatchObject({ state: "live", resendInMs: 0 });
+});
+
+test("new codes may be asked for as soon as one of them can be replaced, or else when those are that are dead", async () => {
+  const { phone, session } = await logInAnew();
+  const wanted = changeTo(freshPhone());
+  const begun = new Date();
+  const at = (seconds: number) => after(begun, seconds * 1000);
+  const sent: string[] = [];
+  const ask = async (seconds: number, isReachable = () => true) => {
+    const sender = senderOf(async ({ to }) => isReachable() && sent.push(to) > 0);
+    return failureOf(await requestIdentityChange(session, wanted, anybody(), { sender, now: at(seconds) }));
+  };
+  const waitS = async (seconds: number) =>
+    (await getIdentityChange(session, wanted, anybody(), at(seconds))).resendInMs / 1000;
+  const spend = async (owner: Pick<CodeOwner, "recipient" | "purpose">, seconds: number) => {
+    for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
+      await checkCode({ ...owner, asker: wanted.asker }, "000000" as OneTimeCode, anybody(), at(seconds));
+    }
+  };
+  expect([await waitS(0), RESEND_AFTER_MS.slice(0, 2)]).toEqual([0, [60_000, 120_000]]);
+
+  expect(await ask(0, () => sent.length === 0)).toBe("code_not_sent");
+  expect([await ask(30), sent]).toEqual(["none", [phone, wanted.next]]);
+  expect([await waitS(40), await waitS(60)]).toEqual([20, 0]);
+  expect([await ask(60), sent.slice(2)]).toEqual(["none", [phone]]);
+  expect(await waitS(60), "the new one's, which is the next").toBe(30);
+  await spend({ recipient: wanted.next, purpose: "identity_proof" }, 60);
+  expect(await waitS(60), "the dead one's, though the old one's is longer").toBe(30);
+  expect([await ask(60), await ask(90), sent.slice(3)]).toEqual(["resend_too_early", "none", [wanted.next]]);
+  await spend({ recipient: phone, purpose: "identity_change" }, 90);
+  expect(await waitS(90)).toBe(90);
+  await spend({ recipient: wanted.next, purpose: "identity_proof" }, 90);
+  expect(await waitS(90), "that one is outgrown by now, and could be replaced at once").toBe(90);
 });
 
 test("what the account has already is no change", async () => {

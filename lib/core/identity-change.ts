@@ -83,16 +83,25 @@ export async function requestIdentityChange(
   return succeed(null);
 }
 
-/** How things stand with the two codes of a change; null is one that was not sent. */
+/** How things stand with the two codes of a change, and how long until new ones may be asked for; null is one that was not sent. */
 export async function getIdentityChange(
   { userId }: Own,
   change: IdentityChange,
   by: Requester,
   now = new Date(),
-): Promise<{ old: Recipient; statuses: { old: CodeStatus | null; new: CodeStatus | null } }> {
+): Promise<{ old: Recipient; statuses: ChangeStatuses; resendInMs: number }> {
   const codes = codesOf(await getAccount(userId), change);
   const [old, next] = await Promise.all([getCodeStatus(codes.old, by, now), getCodeStatus(codes.new, by, now)]);
-  return { old: codes.old.recipient, statuses: { old, new: next } };
+  const statuses = { old, new: next };
+  return { old: codes.old.recipient, statuses, resendInMs: resendWaitMs(statuses) };
+}
+
+type ChangeStatuses = Record<keyof ChangeCodes, CodeStatus | null>;
+
+/** Until all that are dead can be replaced, for a good one is left out; or where both are good, the first of them. */
+function resendWaitMs({ old, new: next }: ChangeStatuses): number {
+  if (old?.state === "live" && next?.state === "live") return Math.min(old.resendInMs, next.resendInMs);
+  return Math.max(...[old, next].map((status) => (status && status.state !== "live" ? status.resendInMs : 0)));
 }
 
 export type ChangeIdentityFailure =
