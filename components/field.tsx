@@ -1,21 +1,34 @@
 import type { ComponentProps, ReactNode } from "react";
 import { FieldError } from "./field-error";
 
-/** A field with its label, and what is wrong with what was typed; another `attempt` begins it anew. */
+/** A field with its label, a hint, and what is wrong with what was typed; another `attempt` begins it anew. */
 export function Field({
   name,
   label,
+  hint = null,
   error,
   attempt,
   ...input
-}: { name: string; label: string; error: ReactNode; attempt: number } & ComponentProps<"input">) {
+}: {
+  name: string;
+  label: string;
+  hint?: string | null;
+  error: ReactNode;
+  attempt: number;
+} & ComponentProps<"input">) {
+  const described = [error && `${name}-error`, hint && `${name}-hint`].filter(Boolean).join(" ");
   return (
     <>
       <label className="mb-2 block font-semibold text-small" htmlFor={name}>
         {label}
       </label>
+      {hint && (
+        <p className="mb-3 text-small text-soft" id={`${name}-hint`}>
+          {hint}
+        </p>
+      )}
       <input
-        aria-describedby={error ? `${name}-error` : undefined}
+        aria-describedby={described || undefined}
         aria-invalid={error !== null}
         className="field h-16 text-field tabular-nums tracking-[0.02em]"
         enterKeyHint="next"

@@ -4,7 +4,7 @@ import { useActionState } from "react";
 import { Field } from "@/components/field";
 import { SubmitButton } from "@/components/submit-button";
 
-export type CodeError = "missing" | "malformed" | "wrong" | "dead";
+export type CodeError = "missing" | "malformed" | "wrong";
 
 /** What is wrong with which code, and how many times in a row. One that may be right stays where it was typed. */
 export type CodesFormState = {
@@ -18,6 +18,8 @@ interface CodeField {
   label: string;
   /** Whether it comes by a message that the telephone itself can fill in. */
   isMessage: boolean;
+  /** What there is to say of it before it is typed. */
+  hint: string | null;
   errors: Record<CodeError, string>;
 }
 
@@ -42,7 +44,7 @@ export function CodesForm({
       {Object.entries(hidden).map(([name, value]) => (
         <input key={name} name={name} type="hidden" value={value} />
       ))}
-      {fields.map(({ name, label, isMessage, errors: words }, at) => (
+      {fields.map(({ name, label, isMessage, hint, errors: words }, at) => (
         <div className="mb-5" key={name}>
           <Field
             attempt={state?.attempt ?? 0}
@@ -51,6 +53,7 @@ export function CodesForm({
             defaultValue={state?.typed[name]}
             enterKeyHint={at === fields.length - 1 ? "go" : "next"}
             error={errors[name] ? words[errors[name]] : null}
+            hint={hint}
             inputMode="numeric"
             label={label}
             name={name}

@@ -5,6 +5,7 @@ import { getTranslations } from "next-intl/server";
 import { cache } from "react";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
+import { DEAD_CODE_SENTENCES } from "@/components/dead-code";
 import { FieldError } from "@/components/field-error";
 import { Focused } from "@/components/focused";
 import { MaskedIdentity } from "@/components/masked-identity";
@@ -26,14 +27,6 @@ import { env } from "@/lib/env";
 import { dropInvitation, enterCode, enterProven, resendCode, sendCode } from "./actions";
 import { CodeForm } from "./code-form";
 import { IdentityForm } from "./identity-form";
-
-/** Why a code can't be used any more. */
-const DEAD_CODE_SENTENCES = {
-  spent: "codeSpent",
-  expired: "codeExpired",
-  outgrown: "codeOutgrown",
-  used: "codeUsed",
-} as const;
 
 type Problem = "lost" | (typeof DEAD_CODE_SENTENCES)["spent" | "expired" | "outgrown"];
 

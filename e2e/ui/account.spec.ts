@@ -187,6 +187,66 @@ for (const javaScriptEnabled of [true, false]) {
       await logIn(page, phone, codeFor);
       expect(await readInviteCode(page)).not.toBe(inviteCode);
     });
+
+    test("why a code for a deletion is dead, or longer, is said where it is typed", async ({
+      page,
+      phone,
+      startServer,
+    }) => {
+      const { url, codeFor } = await startServer({ TRIES_PER_CODE: 2, LONGER_CODES_AFTER_WRONG: "3,20" });
+      await page.goto(`${url}/login`);
+      await logIn(page, phone, codeFor);
+      await readInviteCode(page);
+      await page.goto(`${url}/account/delete`);
+      await page.getByRole("button", { name: "Получить код для удаления" }).click();
+      const field = page.getByLabel("Код из сообщения");
+      const typeWrong = async () => {
+        await field.fill(wrongCode(await codeFor(phone)));
+        await page.getByRole("button", { name: "Удалить навсегда" }).click();
+      };
+      await typeWrong();
+      await expect(page.getByText("Код не подошёл")).toBeVisible();
+      await field.fill("0000");
+      await page.getByRole("button", { name: "Удалить навсегда" }).click();
+      await expect(page.getByText("Попытки закончились, этот код больше не подойдёт.")).toBeVisible();
+      await expect(field).toBeHidden();
+      await page.getByRole("button", { name: "Запросить новый код" }).click();
+      await typeWrong();
+      await expect(page.getByText("коды теперь длиннее")).toBeVisible();
+      await expect(field).toBeHidden();
+      await page.getByRole("button", { name: "Запросить новый код" }).click();
+      await expect(page.getByText("В коде 6 цифр — больше, чем обычно")).toBeVisible();
+      expect(await codeFor(phone)).toHaveLength(6);
+    });
+
+    test("why which code of a change is dead, or longer, is said where it is typed", async ({
+      page,
+      freshPhone,
+      startServer,
+    }) => {
+      const { url, codeFor } = await startServer({ TRIES_PER_CODE: 2, LONGER_CODES_AFTER_WRONG: "3,20" });
+      const [phone, next] = [freshPhone(), freshPhone()];
+      await page.goto(`${url}/login`);
+      await logIn(page, phone, codeFor);
+      await readInviteCode(page);
+      await page.goto(`${url}/account/phone`);
+      await askForCodes(page, "Новый номер телефона", next);
+      let codes = [await codeFor(phone), await codeFor(next)] as const;
+      await enterCodes(page, codes[0], wrongCode(codes[1]));
+      await expect(page.getByText("Код не подошёл")).toBeVisible();
+      await enterCodes(page, codes[0], wrongCode(codes[1]));
+      await expect(page.getByText("Попытки закончились, этот код больше не подойдёт.")).toHaveCount(2);
+      await page.getByRole("button", { name: "Запросить новые коды" }).click();
+      codes = [await codeFor(phone), await codeFor(next)];
+      await enterCodes(page, codes[0], wrongCode(codes[1]));
+      const reason = page.locator("p", { hasText: "коды теперь длиннее" });
+      await expect(reason).toHaveText(new RegExp(`${next.slice(-2)}Неверный`));
+      await expect(page.getByRole("button", { name: "Подтвердить" })).toBeHidden();
+      await page.getByRole("button", { name: "Запросить новые коды" }).click();
+      await expect(page.getByText("В коде 6 цифр — больше, чем обычно")).toHaveCount(1);
+      await enterCodes(page, await codeFor(phone), await codeFor(next));
+      await expect(page.getByText("Готово: теперь вы входите по номеру")).toBeVisible();
+    });
   });
 }
 

@@ -7,12 +7,13 @@ import { readFormStamp } from "@/lib/auth/form-stamps";
 import { currentSession } from "@/lib/auth/nextauth";
 import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester, rememberBrowser } from "@/lib/auth/requesters";
+import type { CodeStatus } from "@/lib/core/challenges";
 import { Email } from "@/lib/core/email";
 import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/identity-change";
 import { isPhone, type Recipient } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import type { CodesFormState } from "../codes-form";
-import { errorOf, readTypedCode } from "../typed-codes";
+import { readTypedCode } from "../typed-codes";
 import { Factor } from "./factor";
 
 /** What is wrong with the phone or mailbox that was typed, or with sending codes, and how many times in a row. */
@@ -68,6 +69,15 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
   redirect(isShown ? page : `${page}?problem=not_sent`, RedirectType.replace);
 }
 
+/** The codes of a change while both are good; else leads to where it is said which is dead, and why. */
+async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promise<Record<"old" | "new", CodeStatus>> {
+  const { old, new: next } = (await getIdentityChange(...asked)).statuses;
+  if (old?.state === "live" && next?.state === "live") return { old, new: next };
+  const page = pageOf(factorOf(asked[1].next));
+  const isOver = !old || !next || old.state === "used";
+  return redirect(isOver ? `${page}?problem=lost` : page, RedirectType.replace);
+}
+
 /** Second step: changes the phone or mailbox by both codes. */
 export async function enterChangeCodes(state: CodesFormState, form: FormData): Promise<CodesFormState> {
   const session = (await currentSession()) ?? redirect("/login");
@@ -78,9 +88,9 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
   if (!change || factorOf(change.next) !== factor) return redirect(`${page}?problem=lost`, RedirectType.replace);
 
   const by = await currentRequester();
-  const { statuses } = await getIdentityChange(session, change, by);
+  const codes = await liveCodes(session, change, by);
   const typed = { old: String(form.get("old") ?? ""), new: String(form.get("new") ?? "") };
-  const [old, next] = [readTypedCode(typed.old, statuses.old), readTypedCode(typed.new, statuses.new)];
+  const [old, next] = [readTypedCode(typed.old, codes.old.digits), readTypedCode(typed.new, codes.new.digits)];
   const attempt = (state?.attempt ?? 0) + 1;
   if (old.error !== null || next.error !== null) {
     return { typed, errors: { ...(old.error && { old: old.error }), ...(next.error && { new: next.error }) }, attempt };
@@ -102,10 +112,9 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
     case "code_refused": {
       const isTooOften = [failure.old, failure.new].some((refused) => refused?.name === "budget_spent");
       if (isTooOften) return redirect(page, RedirectType.replace);
-      const errors = {
-        ...(failure.old && { old: errorOf(failure.old) }),
-        ...(failure.new && { new: errorOf(failure.new) }),
-      };
+      await liveCodes(session, change, by);
+      const wrong = "wrong" as const;
+      const errors = { ...(failure.old && { old: wrong }), ...(failure.new && { new: wrong }) };
       return { typed: { old: failure.old ? "" : typed.old, new: failure.new ? "" : typed.new }, errors, attempt };
     }
   }

@@ -4,7 +4,9 @@ import { notFound, redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
+import { DeadCode, isDead } from "@/components/dead-code";
 import { FieldError } from "@/components/field-error";
+import { Focused } from "@/components/focused";
 import { Notice } from "@/components/notice";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
@@ -53,14 +55,15 @@ export default async function ChangePage(options: PageOptions) {
   const [t, { step, problem }] = await Promise.all([getTranslations("change"), options.searchParams]);
   const pending = await readPendingChange(session);
   const change = pending && isPhone(pending.next) === (factor === "phone") ? pending : null;
-  const { statuses } = change ? await getIdentityChange(session, change, await currentRequester()) : { statuses: null };
-  const areSent = Boolean(statuses?.old && statuses.new) && statuses?.old?.state !== "used";
-  const isCodeStep = areSent && step !== "edit" && problem !== "lost";
+  const sent = change && (await getIdentityChange(session, change, await currentRequester()));
+  const { old, new: next } = sent?.statuses ?? {};
+  const codes = old && next && old.state !== "used" ? { old, new: next } : null;
+  const isCodeStep = step !== "edit" && problem !== "lost";
   return (
     <Sheet>
       <h1>{await titleOf(factor, account)}</h1>
-      {change && statuses && isCodeStep ? (
-        <CodeStep change={change} factor={factor} old={oldFactor(account, factor)} statuses={statuses}>
+      {change && sent && codes && isCodeStep ? (
+        <CodeStep change={change} codes={codes} factor={factor} old={sent.old} resendInMs={sent.resendInMs}>
           {problem === "not_sent" && <Problem>{t("code_not_sent")}</Problem>}
         </CodeStep>
       ) : (
@@ -155,30 +158,34 @@ async function CodeStep({
   factor,
   change: { next },
   old,
-  statuses,
+  codes,
+  resendInMs,
   children,
 }: {
   factor: Factor;
   change: IdentityChange;
   old: Recipient;
-  statuses: Record<"old" | "new", CodeStatus | null>;
+  codes: Record<"old" | "new", CodeStatus>;
+  resendInMs: number;
   children: React.ReactNode;
 }) {
-  const t = await getTranslations("change");
-  const fieldOf = (name: "old" | "new", to: Recipient) => ({
-    name,
-    label: t("code", { to: isPhone(to) ? formatPhone(to) : to }),
-    isMessage: isPhone(to),
-    errors: {
-      missing: t("missing"),
-      malformed: t("malformed", { digits: statuses[name]?.digits ?? CODE_DIGITS }),
-      wrong: t("wrong"),
-      dead: t("dead"),
-    },
-  });
-  const both = [statuses.old, statuses.new].flatMap((status) => status ?? []);
+  const [t, login] = await Promise.all([getTranslations("change"), getTranslations("login")]);
+  const labelOf = (to: Recipient) => t("code", { to: isPhone(to) ? formatPhone(to) : to });
+  const fieldOf = (name: "old" | "new", to: Recipient) => {
+    const { digits } = codes[name];
+    return {
+      name,
+      label: labelOf(to),
+      isMessage: isPhone(to),
+      hint: digits > CODE_DIGITS ? login("codeLonger", { digits }) : null,
+      errors: { missing: t("missing"), malformed: t("malformed", { digits }), wrong: t("wrong") },
+    };
+  };
+  const both = [codes.old, codes.new];
+  const isOver = both.some(isDead);
   const tryInMs = Math.max(...both.map((status) => status.tryInMs));
-  const resendInMs = Math.max(...both.map((status) => status.resendInMs));
+  const expiresInMs = Math.min(...both.map((status) => status.expiresInMs));
+  const key = both.map(({ sentAt }) => sentAt.getTime()).join();
   return (
     <>
       <p className="mt-3 mb-6 flex flex-wrap items-center gap-x-1.5 text-soft">
@@ -196,22 +203,32 @@ async function CodeStep({
         </Link>
       </p>
       {children}
-      <AfterWait ms={tryInMs} wait={t.rich("triesSpent", { time: () => <Countdown key={tryInMs} ms={tryInMs} /> })}>
-        <CodesForm
-          action={enterChangeCodes}
-          fields={[fieldOf("old", old), fieldOf("new", next)]}
-          hidden={{ factor }}
-          key={both.map(({ sentAt }) => sentAt.getTime()).join()}
-          words={{ submit: t("submit"), pending: t("checking"), offline: t("offline") }}
-        />
-      </AfterWait>
+      {isOver ? (
+        <Focused key={key}>
+          <DeadCode code={codes.old} id="old-error" label={labelOf(old)} />
+          <DeadCode code={codes.new} id="new-error" label={labelOf(next)} />
+        </Focused>
+      ) : (
+        <>
+          <AfterWait ms={tryInMs} wait={t.rich("triesSpent", { time: () => <Countdown key={tryInMs} ms={tryInMs} /> })}>
+            <CodesForm
+              action={enterChangeCodes}
+              fields={[fieldOf("old", old), fieldOf("new", next)]}
+              hidden={{ factor }}
+              key={key}
+              words={{ submit: t("submit"), pending: t("checking"), offline: t("offline") }}
+            />
+          </AfterWait>
+          <Countdown hidden key={`expiry ${expiresInMs}`} ms={expiresInMs} />
+        </>
+      )}
       <AfterWait
         ms={resendInMs}
         wait={t.rich("resendIn", { time: () => <Countdown key={resendInMs} ms={resendInMs} /> })}
       >
         <form action={resendChangeCodes} className="mt-4">
           <input name="stamp" type="hidden" value={await stampForm()} />
-          <SubmitButton offline={t("offline")} pending={t("sending")} quiet>
+          <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOver}>
             {t("resend")}
           </SubmitButton>
         </form>

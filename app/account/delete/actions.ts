@@ -8,7 +8,7 @@ import { currentRequester } from "@/lib/auth/requesters";
 import { getCodeStatus } from "@/lib/core/challenges";
 import { deleteByCode, deletionCode, requestDeletionCode } from "@/lib/core/deletion";
 import type { CodesFormState } from "../codes-form";
-import { errorOf, readTypedCode } from "../typed-codes";
+import { readTypedCode } from "../typed-codes";
 
 const PAGE = "/account/delete";
 
@@ -25,9 +25,14 @@ export async function sendDeletionCode(form: FormData): Promise<void> {
 export async function enterDeletionCode(state: CodesFormState, form: FormData): Promise<CodesFormState> {
   const session = (await currentSession()) ?? redirect("/login");
   const by = await currentRequester();
+  const liveCode = async () => {
+    const status = await getCodeStatus(await deletionCode(session), by);
+    // The page says why it is dead.
+    return status?.state === "live" ? status : redirect(PAGE, RedirectType.replace);
+  };
   const typed = String(form.get("code") ?? "");
   const attempt = (state?.attempt ?? 0) + 1;
-  const { code, error } = readTypedCode(typed, await getCodeStatus(await deletionCode(session), by));
+  const { code, error } = readTypedCode(typed, (await liveCode()).digits);
   if (error !== null) return { typed: { code: typed }, errors: { code: error }, attempt };
 
   const deleted = await deleteByCode(session, code, by);
@@ -37,5 +42,6 @@ export async function enterDeletionCode(state: CodesFormState, form: FormData): 
   }
   // The page shows how long is left.
   if (deleted.failure.name === "budget_spent") return redirect(PAGE, RedirectType.replace);
-  return { typed: { code: "" }, errors: { code: errorOf(deleted.failure) }, attempt };
+  await liveCode();
+  return { typed: { code: "" }, errors: { code: "wrong" }, attempt };
 }

@@ -4,7 +4,9 @@ import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
+import { DeadCode, isDead } from "@/components/dead-code";
 import { FieldError } from "@/components/field-error";
+import { Focused } from "@/components/focused";
 import { Notice } from "@/components/notice";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
@@ -15,7 +17,7 @@ import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/chall
 import { deletionCode } from "@/lib/core/deletion";
 import { isPhone } from "@/lib/core/one-time-code";
 import { formatPhone } from "@/lib/core/phone";
-import { DELIVERIES_KEPT_MS } from "@/lib/core/policy";
+import { CODE_DIGITS, DELIVERIES_KEPT_MS } from "@/lib/core/policy";
 import { env } from "@/lib/env";
 import { CodesForm } from "../codes-form";
 import { enterDeletionCode, sendDeletionCode } from "./actions";
@@ -62,7 +64,7 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
         </div>
       )}
       {status && <CodeStep isMessage={isPhone(recipient)} status={status} />}
-      <SendCode isAgain={status !== null} waitMs={waitMs} />
+      <SendCode isAgain={status !== null} isOnlyWay={!status || isDead(status)} waitMs={waitMs} />
       <p className="mt-6">
         <Link className="link" href="/account">
           {t("back")}
@@ -91,39 +93,58 @@ function Consequences({ title, items }: { title: string; items: string[] }) {
 }
 
 async function CodeStep({ status, isMessage }: { status: CodeStatus; isMessage: boolean }) {
-  const t = await getTranslations("deletion");
-  const { tryInMs, digits, sentAt } = status;
+  const [t, login] = await Promise.all([getTranslations("deletion"), getTranslations("login")]);
+  const { tryInMs, digits, sentAt, expiresInMs } = status;
+  if (isDead(status)) {
+    return (
+      <Focused key={sentAt.getTime()}>
+        <DeadCode code={status} id="code-error" />
+      </Focused>
+    );
+  }
   return (
-    <AfterWait ms={tryInMs} wait={t.rich("triesSpent", { time: () => <Countdown key={tryInMs} ms={tryInMs} /> })}>
-      <CodesForm
-        action={enterDeletionCode}
-        fields={[
-          {
-            name: "code",
-            label: t("code"),
-            isMessage,
-            errors: {
-              missing: t("missing"),
-              malformed: t("malformed", { digits }),
-              wrong: t("wrong"),
-              dead: t("dead"),
+    <>
+      <AfterWait ms={tryInMs} wait={t.rich("triesSpent", { time: () => <Countdown key={tryInMs} ms={tryInMs} /> })}>
+        <CodesForm
+          action={enterDeletionCode}
+          fields={[
+            {
+              name: "code",
+              label: t("code"),
+              isMessage,
+              hint: digits > CODE_DIGITS ? login("codeLonger", { digits }) : null,
+              errors: {
+                missing: t("missing"),
+                malformed: t("malformed", { digits }),
+                wrong: t("wrong"),
+              },
             },
-          },
-        ]}
-        key={sentAt.getTime()}
-        words={{ submit: t("submit"), pending: t("deleting"), offline: t("offline") }}
-      />
-    </AfterWait>
+          ]}
+          key={sentAt.getTime()}
+          words={{ submit: t("submit"), pending: t("deleting"), offline: t("offline") }}
+        />
+      </AfterWait>
+      <Countdown hidden key={`expiry ${expiresInMs}`} ms={expiresInMs} />
+    </>
   );
 }
 
-async function SendCode({ isAgain, waitMs }: { isAgain: boolean; waitMs: number }) {
+async function SendCode({
+  isAgain,
+  isOnlyWay,
+  waitMs,
+}: {
+  isAgain: boolean;
+  /** Whether nothing but a code leads on. */
+  isOnlyWay: boolean;
+  waitMs: number;
+}) {
   const t = await getTranslations("deletion");
   return (
     <AfterWait ms={waitMs} wait={t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}>
       <form action={sendDeletionCode} className="mt-4">
         <input name="stamp" type="hidden" value={await stampForm()} />
-        <SubmitButton offline={t("offline")} pending={t("sending")} quiet={isAgain}>
+        <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOnlyWay}>
           {isAgain ? t("resend") : t("send")}
         </SubmitButton>
       </form>
