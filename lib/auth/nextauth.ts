@@ -9,7 +9,7 @@ import { type Login, type VerifyCodeFailure, verifyCode } from "@/lib/core/login
 import { OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { SESSION_TTL_MS } from "@/lib/core/policy";
-import type { Requester } from "@/lib/core/requester";
+import { isKnownTo, type Requester } from "@/lib/core/requester";
 import { fail, type Result } from "@/lib/core/result";
 import { checkSession, endSession, openSession, type Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
@@ -79,9 +79,11 @@ const { handlers, signIn, signOut } = NextAuth({
         const prove = proofs.getStore() ?? (() => verifyCredentials(credentials));
         const login = await prove();
         if (!login.ok) throw new LoginRefused(login.failure.name);
-        const browser = await rememberBrowser(login.value.proven);
-        const by = { ...(await currentRequester()), browser };
-        const session = await openSession(login.value, by);
+        const { proven } = login.value;
+        const asked = await currentRequester();
+        const isReturning = isKnownTo(asked, proven);
+        const by = { ...asked, browser: await rememberBrowser(proven) };
+        const session = await openSession({ ...login.value, isReturning }, by);
         announceSignIn(session, by);
         return { id: session.id };
       },

@@ -129,7 +129,7 @@ export const ALARM_MS = 10 * MINUTE_S * 1000;
 export const ALARM_MEAN_MS = 7 * DAY_S * 1000;
 export const ALARM_DIGITS = 6;
 
-/** How likely it may be that somebody who tries all day opens one given phone; a server that allows more does not start. */
+/** How likely it may be that somebody who tries all day guesses a code to one given phone or mailbox; a server that allows more does not start. */
 export const GUESS_PROBABILITY_PER_DAY_MAX = settings.GUESS_PROBABILITY_PER_DAY_MAX;
 
 /** How many codes are sent to one phone, or to one mailbox. */

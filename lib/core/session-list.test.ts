@@ -132,15 +132,29 @@ test("a browser that nobody has vouched for is as new when it comes again, thoug
   const { login, home } = await arrive();
   const thief = browserOf(login.proven, "Mozilla/5.0 Thief");
   const first = await openSession(login, thief);
-  const again = await openSession(login, thief);
+  const returning = { ...login, isReturning: true };
+  const again = await openSession(returning, thief);
   // Under another name, and once nothing is left of its sessions.
-  const disguised = await openSession(login, { ...thief, agent: WINDOWS });
+  const disguised = await openSession(returning, { ...thief, agent: WINDOWS });
   const open = [first, again, disguised];
   for (const one of open) expect(await confirmSession(one, first.id)).toBe(false);
   expect((await listNewSessions(home)).map(({ id }) => id).toSorted()).toEqual(open.map(({ id }) => id).toSorted());
   for (const { id } of open) await endSession(id);
-  const returned = await openSession(login, thief);
+  const returned = await openSession(returning, thief);
   expect([...open, returned].map(({ isNew }) => isNew)).toEqual([true, true, true, true]);
+});
+
+test("where nobody is logged in who could vouch, a browser that comes again vouches for itself", async () => {
+  const { login, home } = await arrive();
+  await endSession(home.id);
+  const laptop = browserOf(login.proven);
+  const first = await openSession(login, laptop);
+  expect(first.isNew).toBe(true);
+  const other = await openSession(login, browserOf(login.proven));
+  expect(other.isNew).toBe(true);
+  const second = await openSession({ ...login, isReturning: true }, laptop);
+  expect(second.isNew).toBe(false);
+  expect(await confirmSession(second, other.id)).toBe(true);
 });
 
 test("a browser that was vouched for is not new when it comes again, whatever it calls itself by then", async () => {

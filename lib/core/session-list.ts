@@ -3,8 +3,8 @@ import { readPrimary, write } from "@/lib/db/database";
 import { holdAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import { type Device, describeDevice } from "./devices";
-import { SESSION_IDLE_MS, SESSIONS_LISTED_MAX } from "./policy";
-import { removeSession, type Session } from "./sessions";
+import { SESSIONS_LISTED_MAX } from "./policy";
+import { isOpen, removeSession, type Session } from "./sessions";
 import { trustBrowser } from "./trusted-browsers";
 
 /** What can be a session's id; whose it is, is another question. */
@@ -99,12 +99,6 @@ export async function confirmSession({ id, userId }: Own, other: string, now = n
     await recordOwnEvent(tx, userId, { action: "device_confirmed", details, now });
     return true;
   });
-}
-
-/** As `checkSession` sees it. */
-function isOpen(userId: number, now: Date) {
-  const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
-  return { userId, expiresAt: { gt: now }, OR: [{ generation: { not: null } }, { seenAt: { gt: idleSince } }] };
 }
 
 interface Row {

@@ -32,12 +32,13 @@ export interface ClientSession extends Session {
   refreshedAt: Date;
 }
 
-/** Who logged in, by what, and whether that made the account. */
-type Opening = Pick<Login, "userId" | "proven"> & Partial<Pick<Login, "created">>;
+/** Who logged in, by what, whether that made the account, and whether this browser had logged in by it before. */
+type Opening = Pick<Login, "userId" | "proven"> & Partial<Pick<Login, "created">> & { isReturning?: boolean };
 
 /**
  * Opens a browser's session for whoever logged in. It is new to the account unless it has just made it, or somebody vouched
- * for this very browser, however often that has logged in. Sessions that are over are swept away now and then.
+ * for this very browser. Where nobody is logged in who could, one that comes again vouches for itself: its first coming was
+ * told by mail. Sessions that are over are swept away now and then.
  */
 export function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
   const browserId = by.browser?.id ?? null;
@@ -119,7 +120,7 @@ export async function removeSession(
 }
 
 async function insertSession(
-  { userId, proven, created = false }: Opening,
+  { userId, proven, created = false, isReturning = false }: Opening,
   by: Requester,
   kept: { generation: number | null; refreshedAt: Date | null; browserId: string | null },
   now: Date,
@@ -137,11 +138,12 @@ async function insertSession(
     // The account may have got another phone or mailbox since the code was typed.
     if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
     const browser = { userId, browserId: kept.browserId };
-    if (created) await trustBrowser(tx, browser, now);
-    const isKnown =
-      created ||
+    const isTrusted =
+      !created &&
       (kept.generation === null ? await renewTrust(tx, browser, now) : await isKnownClient(tx, userId, by, now));
-    const isNew = !isKnown;
+    const vouchesForItself = created || (!isTrusted && isReturning && !(await canAnybodyVouch(tx, userId, now)));
+    if (vouchesForItself) await trustBrowser(tx, browser, now);
+    const isNew = !isTrusted && !vouchesForItself;
     await tx.session.create({ data: { ...session, ...kept, seenAt: now, agent, network, isNew } });
     await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
     return { ...session, isNew };
@@ -155,6 +157,18 @@ async function insertSession(
 async function isKnownClient(tx: Writer, userId: number, { agent, network }: Requester, now: Date): Promise<boolean> {
   const where = { userId, agent, network, generation: { not: null }, isNew: false, expiresAt: { gt: now } };
   return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
+}
+
+/** Whether somebody is logged in whose word on a new device would be taken. */
+async function canAnybodyVouch(tx: Writer, userId: number, now: Date): Promise<boolean> {
+  const where = { ...isOpen(userId, now), isNew: false };
+  return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
+}
+
+/** Which sessions of an account are open, as `checkSession` sees them. */
+export function isOpen(userId: number, now: Date) {
+  const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
+  return { userId, expiresAt: { gt: now }, OR: [{ generation: { not: null } }, { seenAt: { gt: idleSince } }] };
 }
 
 interface SessionRow extends Omit<Session, "provenPhone"> {
