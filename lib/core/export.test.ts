@@ -1,13 +1,17 @@
 import { expect, test } from "playwright/test";
 import { write } from "@/lib/db/database";
 import { exportAccount } from "./export";
+import { listEvents } from "./history";
+import { EXPORTS_PER_USER_PER_HOUR } from "./policy";
 import { openSession } from "./sessions";
-import { freshPhone, signUp } from "./testing";
+import { failureOf, freshPhone, signUp } from "./testing";
 
 /** The pieces of an export, and what they say together. */
 async function readExport(userId: number) {
   const pieces: string[] = [];
-  for await (const piece of (await exportAccount(userId)) ?? []) pieces.push(piece);
+  const exported = await exportAccount(userId);
+  if (!exported.ok) throw new Error(exported.failure.name);
+  for await (const piece of exported.value) pieces.push(piece);
   return { pieces, data: JSON.parse(pieces.join("")) };
 }
 
@@ -42,7 +46,18 @@ test("somebody of whom hardly anything is kept gets that", async () => {
   const { userId } = await signUp();
   const { data } = await readExport(userId);
   expect(data).toMatchObject({ activation: null, sessions: [], referrals: [] });
-  expect(await exportAccount(2_000_000_000)).toBeNull();
+  expect(failureOf(await exportAccount(2_000_000_000))).toBe("account_gone");
+});
+
+test("an account is exported ten times an hour, and each time is on record", async () => {
+  const now = new Date();
+  const { userId } = await signUp();
+  const exports = await Promise.all(
+    Array.from({ length: EXPORTS_PER_USER_PER_HOUR + 2 }, () => exportAccount(userId, now)),
+  );
+  expect(exports.map(failureOf).filter((failure) => failure === "budget_spent")).toHaveLength(2);
+  const { events } = await listEvents(userId);
+  expect(events.filter(({ action }) => action === "data_exported")).toHaveLength(EXPORTS_PER_USER_PER_HOUR);
 });
 
 test("however many people came by a code, they are exported a page at a time, each once", async () => {

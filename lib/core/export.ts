@@ -4,22 +4,31 @@ import { recordOwnEvent } from "./audit";
 import { listDeliveries } from "./deliveries";
 import { type EventCursor, listEvents } from "./history";
 import { listReferrals, type ReferralCursor } from "./invites";
+import { EXPORTS_OF_USER, type LimitFailure, take } from "./limits";
 import type { Recipient } from "./one-time-code";
+import { fail, type Result, succeed } from "./result";
 
 /** How many rows are in memory at once. */
 const ROWS_AT_ONCE = 1000;
 
 /**
  * All that is kept of an account's owner, as JSON in pieces, however many people came by the code: the account, its
- * sessions, when browsers that it trusts logged in last, the codes that were sent to it (not what they were, which nobody knows) and whether they arrived, what happened
- * to it, and the people.
- * Null when the account is gone.
+ * sessions, when browsers that it trusts logged in last, the codes that were sent to it (not what they were, which nobody
+ * knows) and whether they arrived, what happened to it, and the people. Fails with `account_gone`, and with `budget_spent`
+ * for an account that is exported too often: each time leaves a record that stays.
  */
-export async function exportAccount(userId: number, now = new Date()): Promise<AsyncGenerator<string> | null> {
+export async function exportAccount(
+  userId: number,
+  now = new Date(),
+): Promise<Result<AsyncGenerator<string>, LimitFailure | { name: "account_gone" }>> {
   const profile = await getProfile(userId);
-  if (!profile) return null;
-  await write((tx) => recordOwnEvent(tx, userId, { action: "data_exported", now }));
-  return composeExport(profile, now);
+  if (!profile) return fail({ name: "account_gone" });
+  const taken = await write(async (tx) => {
+    const exports = await take(tx, [{ limit: EXPORTS_OF_USER, subject: String(userId) }], now);
+    if (exports.ok) await recordOwnEvent(tx, userId, { action: "data_exported", now });
+    return exports;
+  });
+  return taken.ok ? succeed(composeExport(profile, now)) : taken;
 }
 
 async function* composeExport(account: Account & { referralCount: number }, now: Date): AsyncGenerator<string> {

@@ -1,6 +1,7 @@
 import { countUp, type Reader, type Writer } from "@/lib/db/database";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
+  EXPORTS_PER_USER_PER_HOUR,
   INVITE_LOOKUPS_PER_IP_PER_HOUR,
   SENDS_PER_IP_PER_HOUR,
   SENDS_PER_KNOWN_BROWSER_PER_DAY,
@@ -53,6 +54,7 @@ export const SENDS_OF_KNOWN_BROWSERS = daily("sends of known browsers to", SENDS
 export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);
 /** Never spent: who takes one holds its row, so that tries at the codes of one recipient go one at a time. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
+export const EXPORTS_OF_USER = hourly("exports of", EXPORTS_PER_USER_PER_HOUR);
 export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);
 /** Both are everybody's; how much there is depends on who asks. */
 export const MESSAGES = (max: number) => daily("messages", max);

@@ -148,6 +148,8 @@ export const WRONG_CODES_PER_IP_PER_HOUR = settings.WRONG_CODES_PER_IP_PER_HOUR;
 
 /** How often an account may try to activate an invite code, right or wrong. */
 export const ACTIVATIONS_PER_USER_PER_HOUR = settings.ACTIVATIONS_PER_USER_PER_HOUR;
+/** How often an account may be exported. */
+export const EXPORTS_PER_USER_PER_HOUR = 10;
 /** How often somebody in one network may look an invite code up. */
 export const INVITE_LOOKUPS_PER_IP_PER_HOUR = settings.INVITE_LOOKUPS_PER_IP_PER_HOUR;
 

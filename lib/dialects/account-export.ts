@@ -11,9 +11,13 @@ export const accountExport = readOnly(async ({ headers }) => {
   try {
     const { session } = await readCredentials(headers);
     const now = new Date();
-    const pieces = session && (await exportAccount(session.userId, now));
-    if (!pieces) return refuse(401, "credentials_missing", { "WWW-Authenticate": "Bearer" });
-    return new Response(streamOf(pieces), {
+    const exported = session && (await exportAccount(session.userId, now));
+    if (exported?.ok === false && exported.failure.name === "budget_spent") {
+      const retryAfterS = Math.max(1, Math.ceil(exported.failure.retryAfterMs / 1000));
+      return refuse(429, "budget_spent", { "Retry-After": String(retryAfterS) });
+    }
+    if (!exported?.ok) return refuse(401, "credentials_missing", { "WWW-Authenticate": "Bearer" });
+    return new Response(streamOf(exported.value), {
       headers: {
         "Cache-Control": "private, no-store",
         "Content-Type": "application/json",
