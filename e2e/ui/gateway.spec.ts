@@ -96,3 +96,23 @@ test("when no provider takes a code the person is told, and nobody is sent one",
   await expect(page.getByRole("alert").filter({ hasText: /\S/ })).toBeVisible();
   expect(gateway.inbox.messages()).toEqual([]);
 });
+
+test("a code that nobody has answered for in time is told of as that, and is good when it comes", async ({
+  page,
+  phone,
+  gateway,
+  startServer,
+}) => {
+  gateway.reset();
+  gateway.set("smsru", { delayMs: 1500 });
+  gateway.set("twilio", { answer: "500" });
+  const server = await startServer(settings(gateway));
+  await page.goto(`${server.url}/login`);
+  await page.getByLabel("Номер телефона").fill(phone);
+  await page.getByRole("button", { name: "Получить код" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "Мы не уверены, что код отправился" })).toBeVisible();
+  await expect.poll(() => gateway.inbox.messages(phone).length).toBe(1);
+  const [code = ""] = /\d{8}/.exec(gateway.inbox.messages(phone)[0]?.text ?? "") ?? [];
+  await enterCode(page, code);
+  await readInviteCode(page);
+});
