@@ -197,7 +197,8 @@ export class Servers {
 
   /** Ends them all and deletes their data. */
   async remove(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.stop()));
+    // How a server ends in peace has tests of its own.
+    await Promise.all(this.#servers.map((server) => server.stop("SIGKILL")));
     for (const { dataFolder } of this.#servers) rmSync(dataFolder, { recursive: true, force: true });
   }
 
@@ -245,6 +246,10 @@ class Outbox {
 
 const outboxes = new WeakMap<Server, Outbox>();
 
+/** Servers that are to be ended with this process, whatever becomes of their test. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => running.forEach(killGroup));
+
 /** A server that is still to be started. */
 async function makeServer(settings: Settings, beside?: Server): Promise<Server> {
   const dataFolder = beside?.dataFolder ?? mkdtempSync(path.join(tmpdir(), "sarafan-"));
@@ -271,6 +276,7 @@ async function makeServer(settings: Settings, beside?: Server): Promise<Server> 
       stdio: ["ignore", "pipe", "pipe"],
     });
     child = own;
+    running.add(own);
     own.stdout.setEncoding("utf8").on("data", hear);
     own.stderr.setEncoding("utf8").on("data", hear);
     const deadline = Date.now() + START_TIMEOUT_MS;
@@ -288,11 +294,11 @@ async function makeServer(settings: Settings, beside?: Server): Promise<Server> 
     else own.kill(signal);
     await closed;
     killGroup(own);
+    running.delete(own);
     child = undefined;
     return own.exitCode;
   }
 
-  process.once("exit", () => child && killGroup(child));
   const server: Server = {
     url,
     port,
@@ -323,7 +329,7 @@ async function migrate(url: string): Promise<string> {
 
 async function answers(url: string): Promise<boolean> {
   try {
-    const answer = await fetch(url, { redirect: "manual" });
+    const answer = await fetch(`${url}/api/health/live`);
     await answer.body?.cancel();
     return true;
   } catch {
