@@ -91,18 +91,23 @@ if (settings.SMS_COST_PER_DAY !== undefined && !isPriced) {
   throw new SettingsError("The setting SMS_PRICE must have a price for each country of OTP_COUNTRIES, or one for *.");
 }
 
-// A part is kept for known browsers; what is left has to pay for a message, or nobody new could ever log in.
-const SMS_BUDGET_KEPT = 0.1;
-const leftOf = (max: number) => Math.floor(max * (1 - SMS_BUDGET_KEPT));
+/** How much of a day's messages, and of their cost, is kept for browsers that are known to the phone they ask for. */
+export const SMS_BUDGET_KEPT_PART = 0.1;
+// What is left has to pay for a message, or nobody new could ever log in.
+const leftOf = (max: number) => Math.floor(max * (1 - SMS_BUDGET_KEPT_PART));
 if (settings.SMS_BUDGET_PER_DAY > 0 && leftOf(settings.SMS_BUDGET_PER_DAY) < 1) {
   throw new SettingsError(
     "The setting SMS_BUDGET_PER_DAY must be 2 or more: a tenth of it is kept for known browsers.",
   );
 }
-const dearest = Math.max(0, ...(settings.SMS_PRICE?.values() ?? []));
+const prices = settings.SMS_PRICE ?? new Map<string, number>();
+const servedPrices = env.OTP_COUNTRIES.includes("*")
+  ? [...prices.values()]
+  : env.OTP_COUNTRIES.map((country) => prices.get(country) ?? prices.get("*") ?? 0);
+const dearest = Math.max(0, ...servedPrices);
 if (settings.SMS_COST_PER_DAY !== undefined && leftOf(settings.SMS_COST_PER_DAY) < dearest) {
   throw new SettingsError(
-    "The setting SMS_COST_PER_DAY must be more than the dearest message of SMS_PRICE by a tenth, which is kept for known browsers.",
+    "The setting SMS_COST_PER_DAY must be more: nine tenths of it have to pay for a message by SMS_PRICE, the last is kept for known browsers.",
   );
 }
 
@@ -129,13 +134,16 @@ export const ALARM_MS = 10 * MINUTE_S * 1000;
 export const ALARM_MEAN_MS = 7 * DAY_S * 1000;
 export const ALARM_DIGITS = 6;
 
-/** How likely it may be that somebody who tries all day guesses a code to one given phone or mailbox; a server that allows more does not start. */
+/**
+ * How likely it may be that somebody who tries all day guesses a code to one given phone or mailbox; a server that allows
+ * more does not start.
+ */
 export const GUESS_PROBABILITY_PER_DAY_MAX = settings.GUESS_PROBABILITY_PER_DAY_MAX;
 
 /** How many codes are sent to one phone, or to one mailbox. */
 export const SENDS_PER_PHONE_PER_HOUR = settings.SENDS_PER_PHONE_PER_HOUR;
 export const SENDS_PER_PHONE_PER_DAY = settings.SENDS_PER_PHONE_PER_DAY;
-/** How many of the hourly ones somebody in one network can use up: so that one alone can't use all. */
+/** How many of these somebody in one network can use up: so that one alone can't use all. */
 export const SENDS_PER_PHONE_AND_IP_PER_HOUR = Math.ceil(SENDS_PER_PHONE_PER_HOUR / 2);
 export const SENDS_PER_PHONE_AND_IP_PER_DAY = Math.ceil(SENDS_PER_PHONE_PER_DAY / 2);
 /** How many codes somebody in one network has sent, to whomever. */
@@ -195,8 +203,7 @@ export const SMS_BUDGET_PER_DAY = settings.SMS_BUDGET_PER_DAY || null;
 export const SMS_COST_PER_DAY = settings.SMS_COST_PER_DAY ?? null;
 /** What a message costs, in hundredths, by country; `*` is any other. */
 export const SMS_PRICE: ReadonlyMap<string, number> = settings.SMS_PRICE ?? new Map();
-/** Of these, what is kept for browsers that are known to the phone they ask for, and when the operator is warned. */
-export const SMS_BUDGET_KEPT_PART = SMS_BUDGET_KEPT;
+/** When the operator is warned. */
 export const SMS_BUDGET_WARNING_PART = 0.8;
 /** How long it is remembered what became of a message. */
 export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;

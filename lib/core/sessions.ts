@@ -140,8 +140,11 @@ async function insertSession(
     const browser = { userId, browserId: kept.browserId };
     const isTrusted =
       !created &&
-      (kept.generation === null ? await renewTrust(tx, browser, now) : await isKnownClient(tx, userId, by, now));
-    const vouchesForItself = created || (!isTrusted && isReturning && !(await canAnybodyVouch(tx, userId, now)));
+      (kept.generation === null
+        ? await renewTrust(tx, browser, now)
+        : // By its name alone anybody would be known who has the same application, or says so.
+          await isLoggedIn(tx, userId, now, { agent, network, generation: { not: null } }));
+    const vouchesForItself = created || (!isTrusted && isReturning && !(await isLoggedIn(tx, userId, now)));
     if (vouchesForItself) await trustBrowser(tx, browser, now);
     const isNew = !isTrusted && !vouchesForItself;
     await tx.session.create({ data: { ...session, ...kept, seenAt: now, agent, network, isNew } });
@@ -150,18 +153,14 @@ async function insertSession(
   });
 }
 
-/**
- * Whether a client application that calls itself the same is logged in from the same network, and isn't new. By its name alone
- * anybody would be known who has the same application, or says so.
- */
-async function isKnownClient(tx: Writer, userId: number, { agent, network }: Requester, now: Date): Promise<boolean> {
-  const where = { userId, agent, network, generation: { not: null }, isNew: false, expiresAt: { gt: now } };
-  return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
-}
-
-/** Whether somebody is logged in whose word on a new device would be taken. */
-async function canAnybodyVouch(tx: Writer, userId: number, now: Date): Promise<boolean> {
-  const where = { ...isOpen(userId, now), isNew: false };
+/** Whether the account has an open session, one like that if something is said of it, that isn't new itself. */
+async function isLoggedIn(
+  tx: Writer,
+  userId: number,
+  now: Date,
+  like: { agent?: string | null; network?: string; generation?: { not: null } } = {},
+): Promise<boolean> {
+  const where = { ...isOpen(userId, now), ...like, isNew: false };
   return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
 }
 

@@ -3,7 +3,7 @@ import { readCredentials } from "@/lib/auth/credentials";
 import { exportAccount } from "@/lib/core/export";
 import { isDatabaseAway } from "@/lib/core/result";
 import { logError } from "@/lib/ops/log";
-import { readOnly, refuse } from "./read-only";
+import { readOnly, refuse, retryAfter } from "./read-only";
 
 /** All that is kept of whoever asks, as a file. It is in the record that it was taken, so no page elsewhere may ask for it. */
 export const accountExport = readOnly(async ({ headers }) => {
@@ -13,8 +13,7 @@ export const accountExport = readOnly(async ({ headers }) => {
     const now = new Date();
     const exported = session && (await exportAccount(session.userId, now));
     if (exported?.ok === false && exported.failure.name === "budget_spent") {
-      const retryAfterS = Math.max(1, Math.ceil(exported.failure.retryAfterMs / 1000));
-      return refuse(429, "budget_spent", { "Retry-After": String(retryAfterS) });
+      return refuse(429, "budget_spent", retryAfter(exported.failure.retryAfterMs));
     }
     if (!exported?.ok) return refuse(401, "credentials_missing", { "WWW-Authenticate": "Bearer" });
     return new Response(streamOf(exported.value), {

@@ -7,6 +7,7 @@ import type { Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
 import { logError } from "@/lib/ops/log";
 import { type Fields, readBody, readQuery } from "./body";
+import { retryAfter } from "./read-only";
 import { FIELD_REQUIRED, type Words } from "./words";
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
@@ -274,7 +275,7 @@ async function attend(
   const wording = endpoint.failures[name];
   if (!wording) throw new Error(`there are no words for the failure ${name}`);
   return say(name, wording, {
-    ...(retryAfterMs !== undefined && { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+    ...(retryAfterMs !== undefined && retryAfter(retryAfterMs)),
     ...(name === "token_invalid" && INVALID_TOKEN),
   });
 }

@@ -29,7 +29,9 @@ export interface OutgoingMessage extends CodeMessage {
 export type Sending =
   | { outcome: "accepted"; id: string | null; cost: Cost | null }
   | { outcome: "refused"; reason: string }
-  | { outcome: "failed"; reason: string; mayBeSent?: true };
+  | Failed;
+
+type Failed = { outcome: "failed"; reason: string; mayBeSent?: true };
 
 /** What a message costs, where the provider tells. */
 export interface Cost {
@@ -66,16 +68,12 @@ export const accepted = (id: string | null = null, cost: Cost | null = null): Se
 export const refused = (code: string | number): Sending => ({ outcome: "refused", reason: `not_taken ${code}` });
 
 /** It is the provider that fails, or our account there (`account`); `code` is the provider's own, or the status. */
-export const failed = (name: Fault, code?: string | number): Sending => ({
+export const failed = (name: Fault, code?: string | number): Failed => ({
   outcome: "failed",
   reason: `${name} ${code ?? ""}`.trim(),
 });
 
 /** What was asked and not answered, or not so that anybody could read it: the message may be on its way. */
-export const unanswered = (name: Fault, code?: string | number): Sending => ({
-  outcome: "failed",
-  reason: `${name} ${code ?? ""}`.trim(),
-  mayBeSent: true,
-});
+export const unanswered = (name: Fault, code?: string | number): Failed => ({ ...failed(name, code), mayBeSent: true });
 
 type Fault = "timeout" | "unreachable" | "overloaded" | "server_error" | "redirected" | "garbage" | "account";
