@@ -1,4 +1,4 @@
-import { isSupportedCountry, isValidPhoneNumber, parsePhoneNumberFromString } from "libphonenumber-js/max";
+import { isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
 import { countrySenders, missingSettings, readChains, senderSettings } from "./sender-settings";
 
@@ -71,14 +71,16 @@ const Origin = z
   )
   .transform((text) => new URL(text).origin);
 
+const parsePhone = (text: string) => parsePhoneNumberFromString(text, { extract: false });
+
 const Phones = z
   .string()
   .transform((text) => text.split(",").map((phone) => phone.trim()))
   .refine(
-    (phones) => phones.every((phone) => phone.startsWith("+") && isValidPhoneNumber(phone)),
+    (phones) => phones.every((phone) => phone.startsWith("+") && parsePhone(phone)?.isValid()),
     "must be phone numbers that begin with a plus, separated by commas",
   )
-  .transform((phones) => phones.map((phone): string => parsePhoneNumberFromString(phone)?.number ?? phone));
+  .transform((phones) => phones.map((phone): string => parsePhone(phone)?.number ?? phone));
 
 const Countries = z
   .string()

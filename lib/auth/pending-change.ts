@@ -1,10 +1,9 @@
 import { cookies, headers } from "next/headers";
 import { z } from "zod";
-import { Email } from "@/lib/core/email";
 import type { IdentityChange } from "@/lib/core/identity-change";
-import { Asker, type Recipient } from "@/lib/core/one-time-code";
-import { Phone } from "@/lib/core/phone";
+import { Asker } from "@/lib/core/one-time-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
+import { isSameRecipient, Recipient } from "@/lib/core/recipient";
 import type { Session } from "@/lib/core/sessions";
 import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
@@ -12,7 +11,7 @@ import { newAsker } from "./pending-login";
 import { seal, unseal } from "./seals";
 
 /** A change of phone or mailbox under way, kept by the browser in a sealed cookie: whose session began it, and to what. */
-const PendingChange = z.object({ sid: z.string(), asker: Asker, next: z.union([Phone, Email]) });
+const PendingChange = z.object({ sid: z.string(), asker: Asker, next: Recipient });
 
 const NAME = cookieName("sarafan-change");
 const SEAL = { purpose: "change under way", schema: PendingChange, ttlMs: PENDING_LOGIN_TTL_MS };
@@ -28,7 +27,7 @@ export async function beginPendingChange(session: Session, next: Recipient): Pro
   assertOwnRequest(await headers());
   const known = await readPendingChange(session);
   // Another value is another change: codes that were sent for the one allow no other.
-  const asker = known?.next === next ? known.asker : newAsker();
+  const asker = known && isSameRecipient(known.next, next) ? known.asker : newAsker();
   const token = await seal(SEAL, { sid: session.id, asker, next });
   (await cookies()).set(NAME, token, { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 });
   return { asker, next };

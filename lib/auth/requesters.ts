@@ -1,16 +1,18 @@
 import { cookies, headers } from "next/headers";
 import { z } from "zod";
 import { Email } from "@/lib/core/email";
-import type { Recipient } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
+import { emailRecipient, isSameRecipient, phoneRecipient, Recipient } from "@/lib/core/recipient";
 import type { Requester } from "@/lib/core/requester";
 import { isForeignRequest, networkOf } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { seal, unseal } from "./seals";
 
+/** What a cookie of version 0.1 held: an address alone, which is a phone or else a mailbox. Such cookies last a year. */
+const BareAddress = z.union([Phone.transform(phoneRecipient), Email.transform(emailRecipient)]);
 /** A browser that has logged in, and by what; the newest first. */
-const KnownBrowser = z.object({ id: z.uuid(), recipients: z.array(z.union([Phone, Email])) });
+const KnownBrowser = z.object({ id: z.uuid(), recipients: z.array(z.union([Recipient, BareAddress])) });
 type KnownBrowser = z.output<typeof KnownBrowser>;
 
 const NAME = cookieName("sarafan-known");
@@ -35,7 +37,7 @@ export async function currentRequester(): Promise<Requester> {
  */
 export async function rememberBrowser(recipient: Recipient): Promise<KnownBrowser> {
   const known = (await readKnownBrowser()) ?? { id: crypto.randomUUID(), recipients: [] };
-  const others = known.recipients.filter((other) => other !== recipient);
+  const others = known.recipients.filter((other) => !isSameRecipient(other, recipient));
   const browser = { id: known.id, recipients: [recipient, ...others].slice(0, RECIPIENTS_MAX) };
   const options = { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 };
   (await cookies()).set(NAME, await seal(SEAL, browser), options);

@@ -2,8 +2,8 @@ import { readPrimary, type Writer } from "@/lib/db/database";
 import type { Email } from "./email";
 import type { InviteCode } from "./invite-code";
 import { type Masked, maskIdentity } from "./masking";
-import type { Recipient } from "./one-time-code";
 import type { Phone } from "./phone";
+import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
 
 /** Thrown where an account is gone that was there a moment ago, or is no longer whose it was. */
 export class AccountGone extends Error {
@@ -109,13 +109,26 @@ export function shownPhone<P extends string>({
   return phone ?? claimedPhone;
 }
 
+/** What the account has proven of this kind, else of the other: it has one of them at least. */
+export function provenFactor({ phone, email }: Pick<Account, "phone" | "email">, kind: Recipient["kind"]): Recipient {
+  const factors = [phone && phoneRecipient(phone), email && emailRecipient(email)].filter((factor) => factor !== null);
+  const factor = factors.find((one) => one.kind === kind) ?? factors[0];
+  if (!factor) throw new Error("an account has neither phone nor mailbox");
+  return factor;
+}
+
+/** The column that holds what the recipient is, with its address: to look an account up by, or to write into it. */
+export function factorOf({ kind, address }: Recipient): { phone: Phone } | { email: Email } {
+  return kind === "phone" ? { phone: address } : { email: address };
+}
+
 /**
  * Keeps anybody else from changing or deleting the account until the transaction ends, and answers whether it is there,
  * and known by what was `proven` where that is given.
  */
 export async function holdAccount(tx: Writer, userId: number, proven?: Recipient): Promise<boolean> {
   const { count } = await tx.user.updateMany({
-    where: { id: userId, ...(proven !== undefined && { OR: [{ phone: proven }, { email: proven }] }) },
+    where: { id: userId, ...(proven && factorOf(proven)) },
     data: { referralCount: { increment: 0 } },
   });
   return count > 0;

@@ -16,13 +16,17 @@ import { deleteOwnAccount } from "./deletion";
 import { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
 import { RECENT_LOGIN_MS } from "./policy";
+import { phoneRecipient } from "./recipient";
 import { checkSession, openSession } from "./sessions";
 import { anybody, failureOf, freshPhone, signUp } from "./testing";
 
 /** Somebody with an account and a session that a code to their phone opened. */
 async function logInAnew(now = new Date()) {
   const person = await signUp({ now });
-  return { ...person, session: await openSession({ userId: person.userId, proven: person.phone }, anybody(), now) };
+  return {
+    ...person,
+    session: await openSession({ userId: person.userId, proven: phoneRecipient(person.phone) }, anybody(), now),
+  };
 }
 
 // The second one is of another test; a phone gets so many codes an hour only.
@@ -34,7 +38,7 @@ async function administrator(): Promise<Administrator & { phone: string }> {
   const phone = administratorPhones[administrators % administratorPhones.length] ?? "";
   administrators += 1;
   const { userId } = await signUp({ phone: phone as never });
-  const session = await openSession({ userId, proven: phone as never }, anybody());
+  const session = await openSession({ userId, proven: phoneRecipient(phone as never) }, anybody());
   const found = await asAdministrator(session);
   if (!found.ok) throw new Error(found.failure.name);
   return { ...found.value, phone };
@@ -46,7 +50,7 @@ test("an administrator is whoever proved one of the administrators' phones, in t
   const { userId, phone } = await administrator();
   const other = await logInAnew();
   expect(failureOf(await asAdministrator(other.session))).toBe("not_administrator");
-  const own = await openSession({ userId, proven: phone as never }, anybody());
+  const own = await openSession({ userId, proven: phoneRecipient(phone as never) }, anybody());
   expect(failureOf(await asAdministrator(own))).toBe("none");
   expect(failureOf(await asAdministrator({ ...own, provenPhone: null }))).toBe("not_administrator");
   expect(failureOf(await asAdministrator({ ...own, userId: other.userId }))).toBe("not_administrator");
@@ -98,9 +102,9 @@ test("no session is opened by what is the account's no more", async () => {
   const admin = await administrator();
   const { userId, phone } = await signUp();
   await changeAccount(admin, userId, { phone: freshPhone() });
-  await expect(openSession({ userId, proven: phone }, anybody())).rejects.toThrow(AccountGone);
+  await expect(openSession({ userId, proven: phoneRecipient(phone) }, anybody())).rejects.toThrow(AccountGone);
   await deleteAccount(admin, userId);
-  await expect(openSession({ userId, proven: phone }, anybody())).rejects.toThrow(AccountGone);
+  await expect(openSession({ userId, proven: phoneRecipient(phone) }, anybody())).rejects.toThrow(AccountGone);
 });
 
 test("a deleted account takes its activation along, and leaves on show what others activated of it", async () => {
@@ -108,7 +112,7 @@ test("a deleted account takes its activation along, and leaves on show what othe
   const inviter = await signUp();
   const middle = await signUp({ invited: inviter.inviteCode });
   const invitee = await signUp({ invited: middle.inviteCode });
-  const session = await openSession({ userId: middle.userId, proven: middle.phone }, anybody());
+  const session = await openSession({ userId: middle.userId, proven: phoneRecipient(middle.phone) }, anybody());
   expect(failureOf(await deleteAccount(admin, middle.userId))).toBe("none");
 
   expect(await checkSession(session.id)).toBeNull();

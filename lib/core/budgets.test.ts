@@ -6,7 +6,6 @@ import { getCodeStatus } from "./challenges";
 import { drawInviteCode } from "./invite-code";
 import { activateInvite, getInvite, previewInvite } from "./invites";
 import { phoneLoginCode, register, verifyCode } from "./login";
-import type { Recipient } from "./one-time-code";
 import type { Phone } from "./phone";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
@@ -21,6 +20,7 @@ import {
   TRIES_PER_CODE,
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "./policy";
+import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { requestCode } from "./sending";
 import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
@@ -35,9 +35,9 @@ function ask(phone: Phone, by: Requester, now: Date, sender = accepting) {
   return requestCode(phoneLoginCode(freshOwner(phone)), by, { now, sender });
 }
 
-/** A browser that has logged in by this phone or mailbox. */
-function knownTo(recipient: Recipient, network = anybody().network): Requester {
-  return { network, agent: null, browser: { id: crypto.randomUUID(), recipients: [recipient] } };
+/** A browser that has logged in by this phone. */
+function knownTo(phone: Phone, network = anybody().network): Requester {
+  return { network, agent: null, browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
 }
 
 /** How many of the asks were granted, one after the other. */

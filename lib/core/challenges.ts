@@ -11,7 +11,7 @@ import {
   WRONG_CODES_FROM_NETWORK,
   waitFor,
 } from "./limits";
-import { type CodeOwner, isSealedCode, type OneTimeCode } from "./one-time-code";
+import { type CodeOwner, isSealedCode, type OneTimeCode, rowKey } from "./one-time-code";
 import { ALARM_MEAN_MS, RESEND_AFTER_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "./policy";
 import { isKnownTo, type Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
@@ -126,7 +126,7 @@ export async function spendCode(
   changes: Partial<Pick<CodeRow, "asker" | "provenUntil">> = {},
 ): Promise<boolean> {
   const { count } = await tx.oneTimeCode.updateMany({
-    where: { ...owner, codeHmac, usedAt: null },
+    where: { ...rowKey(owner), codeHmac, usedAt: null },
     data: { usedAt: now, sends: 0, ...changes },
   });
   return count > 0;
@@ -135,7 +135,7 @@ export async function spendCode(
 /** Uses up what a right code has proven, and says whether there was something. */
 export async function spendProof(tx: Writer, owner: CodeOwner, now: Date): Promise<boolean> {
   const { count } = await tx.oneTimeCode.updateMany({
-    where: { ...owner, provenUntil: { gt: now } },
+    where: { ...rowKey(owner), provenUntil: { gt: now } },
     data: { provenUntil: null },
   });
   return count > 0;
@@ -144,7 +144,7 @@ export async function spendProof(tx: Writer, owner: CodeOwner, now: Date): Promi
 export type CodeRow = NonNullable<Awaited<ReturnType<typeof findCode>>>;
 
 function findCode(db: Reader, owner: CodeOwner) {
-  return db.oneTimeCode.findUnique({ where: { recipient_purpose_asker: owner } });
+  return db.oneTimeCode.findUnique({ where: { recipient_purpose_asker: rowKey(owner) } });
 }
 
 /** What a try costs while it isn't known to be right; a browser that is known to the recipient has none but the code's. */
@@ -183,12 +183,12 @@ async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Res
   // So that nobody makes rows by asking for codes that there are none of.
   if (!(await findCode(readPrimary, owner))?.codeHmac) return fail({ name: "code_not_requested" });
   const counted = await write(async (tx): Promise<Result<CountedTry | null, LimitFailure>> => {
-    await take(tx, [{ limit: TRIES_AT_RECIPIENT, subject: recipient }], now);
+    await take(tx, [{ limit: TRIES_AT_RECIPIENT, subject: recipient.address }], now);
     const taken = await take(tx, tryBudgets(owner, by), now);
     if (!taken.ok) return taken;
     const [row] = await tx.oneTimeCode.updateManyAndReturn({
       where: {
-        ...owner,
+        ...rowKey(owner),
         codeHmac: { not: null },
         usedAt: null,
         expiresAt: { gt: now },
@@ -201,7 +201,10 @@ async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Res
       await giveBack(tx, taken.value);
       return succeed(null);
     }
-    const { id: wrongCodeId } = await tx.wrongCode.create({ data: { recipient, at: now }, select: { id: true } });
+    const { id: wrongCodeId } = await tx.wrongCode.create({
+      data: { recipient: recipient.address, at: now },
+      select: { id: true },
+    });
     if (isTimeToSweep("wrong codes")) {
       await tx.wrongCode.deleteMany({ where: { at: { lt: new Date(now.getTime() - ALARM_MEAN_MS) } } });
     }

@@ -4,7 +4,8 @@ import { getCodeStatus } from "./challenges";
 import { digitsAfter } from "./code-length";
 import { Email } from "./email";
 import { mailLoginCode, phoneLoginCode, register, requestRegistrationCode, verifyCode, verifyMailCode } from "./login";
-import type { OneTimeCode, Recipient } from "./one-time-code";
+import type { OneTimeCode } from "./one-time-code";
+import type { Phone } from "./phone";
 import {
   ALARM_AFTER_WRONG,
   ALARM_FACTOR,
@@ -30,8 +31,8 @@ import {
 const [FIRST_STEP = 0, SECOND_STEP = 0] = LONGER_CODES.map(({ wrongCodes }) => wrongCodes);
 const HOUR_MS = 60 * 60 * 1000;
 
-/** Counts wrong codes for a recipient without anybody's typing them. */
-async function countWrong(recipient: Recipient, count: number, at: Date): Promise<void> {
+/** Counts wrong codes for a phone that nobody has typed. */
+async function countWrong(recipient: Phone, count: number, at: Date): Promise<void> {
   const rows = Array.from({ length: count }, () => ({ recipient, at }));
   await write((tx) => tx.wrongCode.createMany({ data: rows }));
 }
@@ -148,9 +149,9 @@ test("while codes are guessed at everywhere, every new one has six digits", asyn
   const now = after(new Date(), 1000 * 365 * 24 * HOUR_MS);
   const owner = freshOwner();
   const before = await receiveCode(owner, now);
-  await countWrong("+70000000000" as Recipient, ALARM_AFTER_WRONG, now);
+  await countWrong("+70000000000" as Phone, ALARM_AFTER_WRONG, now);
   expect(await receiveCode(freshOwner(), now)).toHaveLength(4);
-  await countWrong("+70000000000" as Recipient, 1, now);
+  await countWrong("+70000000000" as Phone, 1, now);
   expect(await receiveCode(freshOwner(), now)).toHaveLength(6);
   expect(failureOf(await verifyCode({ ...owner, code: before }, anybody(), { now }))).toBe("none");
   expect(await receiveCode(freshOwner(), after(now, ALARM_MS - 1))).toHaveLength(6);
@@ -159,7 +160,7 @@ test("while codes are guessed at everywhere, every new one has six digits", asyn
 
 test("where so many wrong codes are usual, they are no alarm", async () => {
   const now = after(new Date(), 2000 * 365 * 24 * HOUR_MS);
-  const recipient = "+70000000001" as Recipient;
+  const recipient = "+70000000001" as Phone;
   await countWrong(recipient, 1, after(now, -24 * HOUR_MS));
   // Doubled until the mean is a little more than a third of what would be an alarm otherwise.
   for (let count = 1; count * ALARM_FACTOR * ALARM_MS < 1.2 * ALARM_AFTER_WRONG * ALARM_MEAN_MS; count *= 2) {

@@ -1,11 +1,13 @@
 import { expect, test } from "playwright/test";
 import { composeCodeMessage, type Language } from "./code-message";
+import type { Email } from "./email";
 import type { OneTimeCode, Purpose } from "./one-time-code";
+import { emailRecipient, phoneRecipient } from "./recipient";
 import { freshPhone } from "./testing";
 
 const PURPOSES: Purpose[] = ["login", "registration", "identity_change", "identity_proof", "deletion"];
 const CODES = ["1234", "123456", "12345678"] as OneTimeCode[];
-const recipient = freshPhone();
+const recipient = phoneRecipient(freshPhone());
 
 /** The GSM alphabet (3GPP TS 23.038) without its extension, whose characters count twice. */
 const GSM = /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà]*$/;
@@ -49,7 +51,7 @@ test("a host too long for one SMS is left out of it", () => {
 });
 
 test("a mailbox gets more words, and a line for browsers is none of them", () => {
-  const to = { recipient: "anna@example.com" as typeof recipient, purpose: "login" as const };
+  const to = { recipient: emailRecipient("anna@example.com" as Email), purpose: "login" as const };
   const { text } = composeCodeMessage(to, CODES[0] as OneTimeCode, "en", "https://sarafan.example");
   expect(text).toContain("It works once");
   expect(text).not.toContain("#1234");

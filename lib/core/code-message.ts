@@ -4,7 +4,7 @@ import type { CodeMessage } from "@/lib/senders/sender";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 import { composeHtml } from "./message-html";
-import { type CodeOwner, isPhone, type OneTimeCode, type Purpose } from "./one-time-code";
+import type { CodeOwner, OneTimeCode, Purpose } from "./one-time-code";
 import { CODE_TTL_MS } from "./policy";
 
 /** A language that we write to people in. */
@@ -30,7 +30,7 @@ export function composeCodeMessage(
   const t = TRANSLATORS[language];
   const [subject, lead, validity, warning] = [
     t(`${purpose}.subject`, { code }),
-    t(`${purpose}.lead`, { kind: isPhone(recipient) ? "phone" : "email" }),
+    t(`${purpose}.lead`, { kind: recipient.kind }),
     t("validity", { minutes: Math.ceil(CODE_TTL_MS / MINUTE_MS) }),
     IN_ACCOUNT.includes(purpose) ? t("warningInAccount", { url: `${appUrl}/account` }) : t("warning"),
   ];
@@ -42,10 +42,11 @@ export function composeCodeMessage(
 <p style="margin:0 0 8px">${validity}</p>
 <p style="margin:0">${warning}</p>`,
   );
-  const text = isPhone(recipient)
-    ? composeSms(purpose, code, language, appUrl)
-    : `${lead}\n\n${code}\n\n${validity}\n${warning}\n`;
-  return { to: recipient, code, subject, text, html };
+  const text =
+    recipient.kind === "phone"
+      ? composeSms(purpose, code, language, appUrl)
+      : `${lead}\n\n${code}\n\n${validity}\n${warning}\n`;
+  return { to: recipient.address, code, subject, text, html };
 }
 
 /** What one SMS holds: in UCS-2, which Cyrillic needs, and in the GSM alphabet (3GPP TS 23.038). */

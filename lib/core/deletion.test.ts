@@ -4,19 +4,23 @@ import { deleteByCode, deletionCode, requestDeletionCode } from "./deletion";
 import { listEvents } from "./history";
 import { phoneLoginCode } from "./login";
 import { Asker } from "./one-time-code";
+import { emailRecipient, phoneRecipient } from "./recipient";
 import { checkSession, openSession } from "./sessions";
 import { anybody, failureOf, receiveCodeOf, signUp, signUpByMail, wrongCode } from "./testing";
 
 async function logInAnew() {
   const person = await signUp();
-  return { ...person, session: await openSession({ userId: person.userId, proven: person.phone }, anybody()) };
+  return {
+    ...person,
+    session: await openSession({ userId: person.userId, proven: phoneRecipient(person.phone) }, anybody()),
+  };
 }
 
 test("an account is deleted by a fresh code to its phone, and all its sessions end", async () => {
   const { userId, phone, session } = await logInAnew();
-  const other = await openSession({ userId, proven: phone }, anybody());
+  const other = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   const owner = await deletionCode(session);
-  expect(owner.recipient).toBe(phone);
+  expect(owner.recipient).toEqual(phoneRecipient(phone));
   const code = await receiveCodeOf(owner);
   expect(failureOf(await deleteByCode(session, wrongCode(code), anybody()))).toBe("code_wrong");
   expect(await getProfile(userId)).not.toBeNull();
@@ -27,13 +31,13 @@ test("an account is deleted by a fresh code to its phone, and all its sessions e
 
 test("without a proven phone the code goes to the mailbox", async () => {
   const { userId, email } = await signUpByMail();
-  const session = await openSession({ userId, proven: email }, anybody());
-  expect(await deletionCode(session)).toMatchObject({ recipient: email, purpose: "deletion" });
+  const session = await openSession({ userId, proven: emailRecipient(email) }, anybody());
+  expect(await deletionCode(session)).toMatchObject({ recipient: emailRecipient(email), purpose: "deletion" });
 });
 
 test("a code for anything else, or of another session, deletes nothing", async () => {
   const { userId, phone, session } = await logInAnew();
-  const other = await openSession({ userId, proven: phone }, anybody());
+  const other = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   const codes = [
     await receiveCodeOf(phoneLoginCode({ phone, asker: Asker.parse(session.id) })),
     await receiveCodeOf(await deletionCode(other)),

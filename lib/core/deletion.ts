@@ -1,8 +1,8 @@
 import { type Writer, write } from "@/lib/db/database";
-import { AccountGone, getProfile } from "./accounts";
+import { AccountGone, getProfile, provenFactor } from "./accounts";
 import { recordEvent } from "./audit";
 import { type CheckCodeFailure, checkCode, giveTryBack, spendCode } from "./challenges";
-import { Asker, type CodeOwner, isPhone, type OneTimeCode } from "./one-time-code";
+import { Asker, type CodeOwner, type OneTimeCode } from "./one-time-code";
 import { RECENT_LOGIN_MS } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
@@ -14,8 +14,8 @@ type Own = Pick<Session, "id" | "userId">;
 /** The code that the deletion of an account waits for: it goes to the phone, or to the mailbox where none is proven. */
 export async function deletionCode({ id, userId }: Own): Promise<CodeOwner> {
   const account = await getProfile(userId);
-  const recipient = account?.phone ?? account?.email;
-  if (!recipient) throw new AccountGone();
+  if (!account) throw new AccountGone();
+  const recipient = provenFactor(account, "phone");
   return { recipient, purpose: "deletion", asker: Asker.parse(id) };
 }
 
@@ -26,7 +26,7 @@ export async function requestDeletionCode(
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
   const owner = await deletionCode(session);
-  if (!isPhone(owner.recipient) && !IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
+  if (owner.recipient.kind === "email" && !IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
   return requestCode(owner, by, options);
 }
 

@@ -3,7 +3,7 @@ import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
 import { accepted, refused, type Sender, unanswered } from "@/lib/senders/sender";
 import { phoneLoginCode, verifyCode } from "./login";
-import type { OneTimeCode, Recipient } from "./one-time-code";
+import type { OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
 import {
   RESEND_AFTER_MS,
@@ -12,14 +12,15 @@ import {
   SMS_BUDGET_PER_DAY,
   SMS_COST_PER_DAY,
 } from "./policy";
+import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { requestCode } from "./sending";
 import { after, anybody, failureOf, freshOwner, freshPhone, senderOf } from "./testing";
 
 const accepting = senderOf(async () => true);
-const knownTo = (recipient: Recipient): Requester => ({
+const knownTo = (phone: Phone): Requester => ({
   ...anybody(),
-  browser: { id: crypto.randomUUID(), recipients: [recipient] },
+  browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] },
 });
 const ask = (phone: Phone, by: Requester, now: Date, sender: Sender = accepting) =>
   requestCode(phoneLoginCode(freshOwner(phone)), by, { now, sender });

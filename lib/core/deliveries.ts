@@ -9,8 +9,8 @@ import type { Report } from "@/lib/senders/report";
 import { readSmsruReports } from "@/lib/senders/smsru";
 import { readTwilioReport } from "@/lib/senders/twilio";
 import { countryOf } from "./destinations";
-import { isPhone, type Recipient } from "./one-time-code";
 import { DELIVERIES_KEPT_MS } from "./policy";
+import type { Recipient } from "./recipient";
 import { isTimeToSweep } from "./sweeping";
 
 const KEY_BYTES = 32;
@@ -116,13 +116,13 @@ export function listDeliveries(recipients: readonly Recipient[]) {
   });
 }
 
-const hashOf = (recipient: Recipient) => createHmac("sha256", key).update(recipient).digest("base64url");
+const hashOf = ({ address }: Recipient) => createHmac("sha256", key).update(address).digest("base64url");
 
 /** Enough to recognise a phone by whoever has it, and to find nobody. */
 function whoOf(recipient: Recipient) {
   return {
     recipient: hashOf(recipient),
-    lastDigits: isPhone(recipient) ? recipient.slice(-2) : "",
-    country: isPhone(recipient) ? countryOf(recipient) : null,
+    lastDigits: recipient.kind === "phone" ? recipient.address.slice(-2) : "",
+    country: recipient.kind === "phone" ? countryOf(recipient.address) : null,
   };
 }

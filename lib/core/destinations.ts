@@ -1,6 +1,6 @@
-import { type CountryCode, type NumberType, parsePhoneNumberFromString } from "libphonenumber-js/max";
+import type { CountryCode, NumberType } from "libphonenumber-js/max";
 import { env, isServed } from "@/lib/env";
-import type { Phone } from "./phone";
+import { type Phone, parseStoredPhone } from "./phone";
 
 /** Numbers whose owner is paid for what reaches them, or that reach whoever rents them. */
 const REFUSED_TYPES: readonly NumberType[] = [
@@ -14,14 +14,14 @@ const REFUSED_TYPES: readonly NumberType[] = [
 
 /** The country of a phone, as far as its number tells. */
 export function countryOf(phone: Phone): CountryCode | null {
-  return parsePhoneNumberFromString(phone)?.country ?? null;
+  return parseStoredPhone(phone).country ?? null;
 }
 
 /** Whether codes are sent to this phone: to countries of `OTP_COUNTRIES` only, and to no number that somebody earns by. */
 export function isDestination(phone: Phone): boolean {
-  const number = parsePhoneNumberFromString(phone);
-  const country = number?.country;
+  const number = parseStoredPhone(phone);
+  const { country } = number;
   // Satellites and the like have no country, and the dearest minutes there are.
   if (country === undefined || !isServed(country, env.OTP_COUNTRIES)) return false;
-  return !REFUSED_TYPES.includes(number?.getType());
+  return !REFUSED_TYPES.includes(number.getType());
 }

@@ -3,6 +3,7 @@ import { write } from "@/lib/db/database";
 import { exportAccount } from "./export";
 import { listEvents } from "./history";
 import { EXPORTS_PER_USER_PER_HOUR } from "./policy";
+import { phoneRecipient } from "./recipient";
 import { openSession } from "./sessions";
 import { failureOf, freshPhone, signUp } from "./testing";
 
@@ -19,9 +20,9 @@ test("an export says all that is kept of a person, and nothing of how to be them
   const inviter = await signUp();
   const { userId, phone, inviteCode } = await signUp({ invited: inviter.inviteCode });
   const guest = await signUp({ invited: inviteCode });
-  const browser = { id: crypto.randomUUID(), recipients: [phone] };
+  const browser = { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] };
   const by = { network: "192.0.2.7", agent: "okhttp/4.12.0", browser };
-  const { id, createdAt } = await openSession({ userId, proven: phone, created: true }, by);
+  const { id, createdAt } = await openSession({ userId, proven: phoneRecipient(phone), created: true }, by);
   const { pieces, data } = await readExport(userId);
   expect(data).toMatchObject({
     account: { id: userId, phone, email: null, inviteCode, referralCount: 1 },

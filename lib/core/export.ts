@@ -5,7 +5,7 @@ import { listDeliveries } from "./deliveries";
 import { type EventCursor, listEvents } from "./history";
 import { listReferrals, type ReferralCursor } from "./invites";
 import { EXPORTS_OF_USER, type LimitFailure, take } from "./limits";
-import type { Recipient } from "./one-time-code";
+import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
 import { fail, type Result, succeed } from "./result";
 
 /** How many rows are in memory at once. */
@@ -43,7 +43,7 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield `,\n"activation":${JSON.stringify(activation)}`;
   yield* composeList("sessions", [await listAllSessions(id)]);
   yield* composeList("trustedBrowsers", [await listTrustedBrowsers(id)]);
-  const recipients = [phone, email].filter((recipient) => recipient !== null);
+  const recipients = [phone && phoneRecipient(phone), email && emailRecipient(email)].filter((one) => one !== null);
   yield* composeList("codes", [await listCodes(recipients)]);
   yield* composeList("deliveries", [await listDeliveries(recipients)]);
   yield* composeList("events", pagesOfEvents(id));
@@ -86,12 +86,13 @@ function listTrustedBrowsers(userId: number) {
 
 /** The codes of the last days: those that a browser asked for, and those that were typed wrong, whoever typed them. */
 async function listCodes(recipients: Recipient[]): Promise<object[]> {
+  const where = { recipient: { in: recipients.map(({ address }) => address) } };
   const sent = await readPrimary.oneTimeCode.findMany({
-    where: { recipient: { in: recipients } },
+    where,
     select: { recipient: true, purpose: true, sentAt: true, expiresAt: true, usedAt: true, tries: true },
   });
   const wrong = await readPrimary.wrongCode.findMany({
-    where: { recipient: { in: recipients } },
+    where,
     select: { recipient: true, at: true },
   });
   return [...sent, ...wrong.map(({ recipient, at }) => ({ recipient, typedWrongAt: at }))];

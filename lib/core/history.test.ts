@@ -6,6 +6,7 @@ import { activateInvite } from "./invites";
 import { logInByProof, proveCode } from "./login";
 import { Asker } from "./one-time-code";
 import { EVENTS_PER_PAGE, REFRESH_GRACE_MS } from "./policy";
+import { phoneRecipient } from "./recipient";
 import { endSession, openClientSession, openSession, refreshSession } from "./sessions";
 import { anybody, freshOwner, receiveCode, signUp } from "./testing";
 
@@ -14,7 +15,7 @@ const actionsOf = async (userId: number) => (await listEvents(userId)).events.ma
 test("what happens to an account is on record from its first moment, the newest first", async () => {
   const inviter = await signUp();
   const { userId, phone } = await signUp();
-  const session = await openSession({ userId, proven: phone, created: true }, anybody());
+  const session = await openSession({ userId, proven: phoneRecipient(phone), created: true }, anybody());
   await activateInvite({ userId, code: inviter.inviteCode });
   await exportAccount(userId);
   await endSession(session.id);
@@ -38,7 +39,11 @@ test("who came by an invitation has activated it in the same moment", async () =
 test("a session that ended because of a stolen token says so", async () => {
   const { userId, phone } = await signUp();
   const now = new Date();
-  const { id } = await openClientSession({ userId, proven: phone }, { ...anybody(), agent: "okhttp/4.12.0" }, now);
+  const { id } = await openClientSession(
+    { userId, proven: phoneRecipient(phone) },
+    { ...anybody(), agent: "okhttp/4.12.0" },
+    now,
+  );
   await refreshSession({ id, generation: 0 }, now);
   await refreshSession({ id, generation: 0 }, new Date(now.getTime() + REFRESH_GRACE_MS));
   const [event] = (await listEvents(userId)).events;
@@ -50,7 +55,7 @@ test("a session that ended because of a stolen token says so", async () => {
 
 test("the pages of what happened hold it all, once, whatever happens meanwhile", async () => {
   const { userId, phone } = await signUp();
-  const signIn = () => openSession({ userId, proven: phone }, anybody());
+  const signIn = () => openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   for (let signIns = 0; signIns < EVENTS_PER_PAGE + 1; signIns += 1) await signIn();
   const first = await listEvents(userId);
   await signIn();
@@ -62,7 +67,7 @@ test("the pages of what happened hold it all, once, whatever happens meanwhile",
 
 test("somebody else's events are nobody's business", async () => {
   const [one, other] = [await signUp(), await signUp()];
-  await openSession({ userId: other.userId, proven: other.phone }, anybody());
+  await openSession({ userId: other.userId, proven: phoneRecipient(other.phone) }, anybody());
   expect(await actionsOf(one.userId)).toEqual(["account_created"]);
 });
 
@@ -76,7 +81,7 @@ test("nothing on record is of a person: neither phone nor mailbox, code, network
   const inviter = await signUp();
   const { userId, phone } = await signUp({ invited: inviter.inviteCode });
   const by = { ...anybody(), agent: `Phone/1 ${phone}`, network: "192.0.2.7" };
-  const { id } = await openSession({ userId, proven: phone }, by);
+  const { id } = await openSession({ userId, proven: phoneRecipient(phone) }, by);
   await endSession(id);
   const rows = JSON.stringify(await read.auditEvent.findMany({ where: { subjectId: userId } }));
   for (const text of [phone, phone.slice(1), "192.0.2.7", inviter.inviteCode]) expect(rows).not.toContain(text);

@@ -6,9 +6,10 @@ import { asAdministrator } from "./administration";
 import { checkCode, getCodeStatus } from "./challenges";
 import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./identity-change";
 import { phoneLoginCode } from "./login";
-import { Asker, type CodeOwner, isPhone, type OneTimeCode, type Recipient } from "./one-time-code";
+import { Asker, type CodeOwner, type OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
+import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
 import { checkSession, endSession, openSession } from "./sessions";
 import {
   after,
@@ -30,7 +31,7 @@ type Own = { id: string; userId: number };
 /** Somebody with an account, logged in by what it was made with. */
 async function logInAnew(by: "phone" | "email" = "phone") {
   const person = by === "phone" ? { ...(await signUp()), email: null } : await signUpByMail();
-  const proven = person.email ?? person.phone;
+  const proven = person.email ? emailRecipient(person.email) : phoneRecipient(person.phone);
   return { ...person, session: await openSession({ userId: person.userId, proven }, anybody()), proven };
 }
 
@@ -40,7 +41,7 @@ async function receiveChangeCodes(session: Own, change: IdentityChange, now = ne
   const sender = senderOf(async ({ to, code }) => sent.push({ to, code: code as OneTimeCode }) > 0);
   expect(failureOf(await requestIdentityChange(session, change, anybody(), { sender, now }))).toBe("none");
   const [old, next] = sent;
-  if (!old || next?.to !== change.next) throw new Error("a code is missing");
+  if (!old || next?.to !== change.next.address) throw new Error("a code is missing");
   return { oldFactor: old.to, codes: { old: old.code, new: next.code } };
 }
 
@@ -52,10 +53,10 @@ async function change(session: Own, next: Recipient) {
 }
 
 for (const { what, by, next, oldFactor } of [
-  { what: "a phone", by: "phone", next: freshPhone, oldFactor: /^\+/ },
-  { what: "a mailbox", by: "email", next: freshEmail, oldFactor: /@/ },
-  { what: "the first phone", by: "email", next: freshPhone, oldFactor: /@/ },
-  { what: "the first mailbox", by: "phone", next: freshEmail, oldFactor: /^\+/ },
+  { what: "a phone", by: "phone", next: () => phoneRecipient(freshPhone()), oldFactor: /^\+/ },
+  { what: "a mailbox", by: "email", next: () => emailRecipient(freshEmail()), oldFactor: /@/ },
+  { what: "the first phone", by: "email", next: () => phoneRecipient(freshPhone()), oldFactor: /@/ },
+  { what: "the first mailbox", by: "phone", next: () => emailRecipient(freshEmail()), oldFactor: /^\+/ },
 ] as const) {
   test(`${what} is changed by a code to the old factor and one to the new, and the other sessions end`, async () => {
     const person = await logInAnew(by);
@@ -67,8 +68,8 @@ for (const { what, by, next, oldFactor } of [
     const isAdded = what.startsWith("the first");
     expect(done.changed).toMatchObject({ ok: true, value: { isAdded } });
 
-    const kept = by === "email" && !isPhone(value) ? { claimedPhone: person.phone } : { claimedPhone: null };
-    expect(await getProfile(userId)).toMatchObject({ [isPhone(value) ? "phone" : "email"]: value, ...kept });
+    const kept = by === "email" && value.kind === "email" ? { claimedPhone: person.phone } : { claimedPhone: null };
+    expect(await getProfile(userId)).toMatchObject({ [value.kind]: value.address, ...kept });
     expect(await checkSession(session.id)).toMatchObject({ userId });
     expect(await checkSession(other.id)).toBeNull();
   });
@@ -76,27 +77,27 @@ for (const { what, by, next, oldFactor } of [
 
 test("a browser that both codes were typed in is no stranger's, then or later", async () => {
   const { userId, phone } = await signUp();
-  const by = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [phone] } };
-  const session = await openSession({ userId, proven: phone }, by);
+  const by = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
+  const session = await openSession({ userId, proven: phoneRecipient(phone) }, by);
   expect(session.isNew).toBe(true);
   const next = freshPhone();
-  await change(session, next);
+  await change(session, phoneRecipient(next));
   expect(await checkSession(session.id)).toMatchObject({ isNew: false });
   await endSession(session.id);
-  expect(await openSession({ userId, proven: next }, by)).toMatchObject({ isNew: false });
+  expect(await openSession({ userId, proven: phoneRecipient(next) }, by)).toMatchObject({ isNew: false });
 });
 
 test("the old number opens the account no more, and the new one does", async () => {
   const { userId, phone, session } = await logInAnew();
   const next = freshPhone();
-  await change(session, next);
+  await change(session, phoneRecipient(next));
   expect((await signUp({ phone: next })).userId).toBe(userId);
   expect((await signUp({ phone })).userId).not.toBe(userId);
 });
 
 test("a phone that was a claim is proven by a code to the mailbox and one to the phone", async () => {
   const { userId, phone, email, session } = await logInAnew("email");
-  const done = await change(session, phone);
+  const done = await change(session, phoneRecipient(phone));
   expect(done).toMatchObject({ oldFactor: email, changed: { ok: true } });
   expect(await getProfile(userId)).toMatchObject({ phone, claimedPhone: null, email });
   expect((await signUp({ phone })).userId).toBe(userId);
@@ -105,13 +106,13 @@ test("a phone that was a claim is proven by a code to the mailbox and one to the
 test("a claim stays a claim while somebody else proves the phone", async () => {
   const { userId, phone } = await logInAnew("email");
   const other = await logInAnew();
-  expect(failureOf((await change(other.session, phone)).changed)).toBe("none");
+  expect(failureOf((await change(other.session, phoneRecipient(phone))).changed)).toBe("none");
   expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: phone });
 });
 
 test("neither code alone changes anything", async () => {
   const { userId, phone, session } = await logInAnew();
-  const wanted = changeTo(freshPhone());
+  const wanted = changeTo(phoneRecipient(freshPhone()));
   const { codes } = await receiveChangeCodes(session, wanted);
   const oneWrong = { ...codes, new: wrongCode(codes.new) };
   expect(await changeIdentity(session, wanted, oneWrong, anybody())).toMatchObject({
@@ -128,7 +129,7 @@ test("neither code alone changes anything", async () => {
 
 test("codes of one change allow no other", async () => {
   const { userId, phone, session } = await logInAnew();
-  const [wanted, other] = [changeTo(freshPhone()), changeTo(freshPhone())];
+  const [wanted, other] = [changeTo(phoneRecipient(freshPhone())), changeTo(phoneRecipient(freshPhone()))];
   const { codes } = await receiveChangeCodes(session, wanted);
   const { codes: others } = await receiveChangeCodes(session, other);
   expect(failureOf(await changeIdentity(session, other, codes, anybody()))).toBe("code_refused");
@@ -144,7 +145,7 @@ test("codes of one change allow no other", async () => {
 
 test("a code for another purpose allows no change, nor does a change's code anything else", async () => {
   const { userId, phone, session } = await logInAnew();
-  const wanted = changeTo(freshPhone());
+  const wanted = changeTo(phoneRecipient(freshPhone()));
   const { codes } = await receiveChangeCodes(session, wanted);
   const owner = phoneLoginCode({ phone, asker: wanted.asker });
   const deletion: CodeOwner = { ...owner, purpose: "deletion" };
@@ -159,7 +160,7 @@ test("a code for another purpose allows no change, nor does a change's code anyt
 
 test("both codes work once", async () => {
   const { session } = await logInAnew();
-  const wanted = changeTo(freshEmail());
+  const wanted = changeTo(emailRecipient(freshEmail()));
   const { codes } = await receiveChangeCodes(session, wanted);
   const both = await Promise.all([1, 2].map(() => changeIdentity(session, wanted, codes, anybody())));
   expect(both.map(failureOf).sort()).toEqual(["code_refused", "none"]);
@@ -168,7 +169,7 @@ test("both codes work once", async () => {
 
 test("of two changes of one account at once, one is made", async () => {
   const { userId, session } = await logInAnew();
-  const changes = [changeTo(freshPhone()), changeTo(freshPhone())];
+  const changes = [changeTo(phoneRecipient(freshPhone())), changeTo(phoneRecipient(freshPhone()))];
   const tries = [];
   for (const wanted of changes) tries.push({ wanted, codes: (await receiveChangeCodes(session, wanted)).codes });
   const outcomes = await Promise.all(
@@ -176,13 +177,13 @@ test("of two changes of one account at once, one is made", async () => {
   );
   expect(outcomes.map(failureOf).sort()).toEqual(["code_refused", "none"]);
   const made = changes[outcomes.findIndex(({ ok }) => ok)];
-  expect(await getProfile(userId)).toMatchObject({ phone: made?.next });
+  expect(await getProfile(userId)).toMatchObject({ phone: made?.next.address });
 });
 
 test("that a phone is somebody's is told only after the right codes", async () => {
   const { userId, phone, session } = await logInAnew();
   const owner = await signUp();
-  const wanted = changeTo(owner.phone);
+  const wanted = changeTo(phoneRecipient(owner.phone));
   const now = new Date();
   const { codes } = await receiveChangeCodes(session, wanted, now);
   const wrong = { ...codes, new: wrongCode(codes.new) };
@@ -196,7 +197,7 @@ test("that a phone is somebody's is told only after the right codes", async () =
 test("of two accounts that change to one number at once, one gets it", async () => {
   const [one, other] = [await logInAnew(), await logInAnew()];
   const next = freshPhone();
-  const wanted = [one, other].map((person) => ({ ...person, change: changeTo(next) }));
+  const wanted = [one, other].map((person) => ({ ...person, change: changeTo(phoneRecipient(next)) }));
   const tries = [];
   for (const { session, change } of wanted) {
     tries.push({ session, change, codes: (await receiveChangeCodes(session, change)).codes });
@@ -211,7 +212,7 @@ test("of two accounts that change to one number at once, one gets it", async () 
 
 test("a session that was ended meanwhile changes nothing", async () => {
   const { userId, phone, session } = await logInAnew();
-  const wanted = changeTo(freshPhone());
+  const wanted = changeTo(phoneRecipient(freshPhone()));
   const { codes } = await receiveChangeCodes(session, wanted);
   await endSession(session.id);
   expect(failureOf(await changeIdentity(session, wanted, codes, anybody()))).toBe("session_over");
@@ -220,18 +221,18 @@ test("a session that was ended meanwhile changes nothing", async () => {
 
 test("codes to a factor that is the account's no more allow no change", async () => {
   const { userId, session } = await logInAnew();
-  const wanted = changeTo(freshPhone());
+  const wanted = changeTo(phoneRecipient(freshPhone()));
   const { codes } = await receiveChangeCodes(session, wanted);
   const next = freshPhone();
-  await change(session, next);
+  await change(session, phoneRecipient(next));
   expect(failureOf(await changeIdentity(session, wanted, codes, anybody()))).toBe("code_refused");
   expect(await getProfile(userId)).toMatchObject({ phone: next });
 });
 
 test("no session is opened by the old number after the change, though its code was right before", async () => {
   const { userId, phone, session } = await logInAnew();
-  await change(session, freshPhone());
-  await expect(openSession({ userId, proven: phone }, anybody())).rejects.toThrow("");
+  await change(session, phoneRecipient(freshPhone()));
+  await expect(openSession({ userId, proven: phoneRecipient(phone) }, anybody())).rejects.toThrow("");
 });
 
 test("a session is an administrator's as soon as it has proven such a number, and no longer", async () => {
@@ -240,11 +241,11 @@ test("a session is an administrator's as soon as it has proven such a number, an
   // The first one is other tests'.
   const [, administrators = ""] = env.ADMIN_PHONES;
   expect(failureOf(await asAdministrator(await own()))).toBe("not_administrator");
-  await change(session, freshEmail());
+  await change(session, emailRecipient(freshEmail()));
   expect(failureOf(await asAdministrator(await own()))).toBe("not_administrator");
-  expect(failureOf((await change(session, administrators as Phone)).changed)).toBe("none");
+  expect(failureOf((await change(session, phoneRecipient(administrators as Phone))).changed)).toBe("none");
   expect(failureOf(await asAdministrator(await own()))).toBe("none");
-  await change(session, freshPhone());
+  await change(session, phoneRecipient(freshPhone()));
   expect(failureOf(await asAdministrator(await own()))).toBe("not_administrator");
 });
 
@@ -252,24 +253,24 @@ test("no code goes to the new factor while the old one can't be reached", async 
   const { session } = await logInAnew();
   const asked: string[] = [];
   const sender = senderOf(async ({ to }) => asked.push(to) === 0);
-  const wanted = changeTo(freshPhone());
+  const wanted = changeTo(phoneRecipient(freshPhone()));
   expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender }))).toBe("code_not_sent");
-  expect(asked).not.toContain(wanted.next);
+  expect(asked).not.toContain(wanted.next.address);
 });
 
 test("whoever has one code gets the other that could not be sent, without another wait", async () => {
   const { phone, session } = await logInAnew();
-  const wanted = changeTo(freshPhone());
+  const wanted = changeTo(phoneRecipient(freshPhone()));
   const sent: string[] = [];
   let isReachable = false;
   const sender = senderOf(async ({ to }) => (to === phone || isReachable) && sent.push(to) > 0);
   expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender }))).toBe("code_not_sent");
   isReachable = true;
   expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender }))).toBe("none");
-  expect(sent).toEqual([phone, wanted.next]);
+  expect(sent).toEqual([phone, wanted.next.address]);
   const later = new Date(Date.now() + (RESEND_AFTER_MS[0] ?? 0));
   const status = await getCodeStatus(
-    { recipient: phone, purpose: "identity_change", asker: wanted.asker },
+    { recipient: phoneRecipient(phone), purpose: "identity_change", asker: wanted.asker },
     anybody(),
     later,
   );
@@ -278,7 +279,7 @@ test("whoever has one code gets the other that could not be sent, without anothe
 
 test("new codes may be asked for as soon as one of them can be replaced, or else when those are that are dead", async () => {
   const { phone, session } = await logInAnew();
-  const wanted = changeTo(freshPhone());
+  const wanted = changeTo(phoneRecipient(freshPhone()));
   const begun = new Date();
   const at = (seconds: number) => after(begun, seconds * 1000);
   const sent: string[] = [];
@@ -296,14 +297,14 @@ test("new codes may be asked for as soon as one of them can be replaced, or else
   expect([await waitS(0), RESEND_AFTER_MS.slice(0, 2)]).toEqual([0, [60_000, 120_000]]);
 
   expect(await ask(0, () => sent.length === 0)).toBe("code_not_sent");
-  expect([await ask(30), sent]).toEqual(["none", [phone, wanted.next]]);
+  expect([await ask(30), sent]).toEqual(["none", [phone, wanted.next.address]]);
   expect([await waitS(40), await waitS(60)]).toEqual([20, 0]);
   expect([await ask(60), sent.slice(2)]).toEqual(["none", [phone]]);
   expect(await waitS(60), "the new one's, which is the next").toBe(30);
   await spend({ recipient: wanted.next, purpose: "identity_proof" }, 60);
   expect(await waitS(60), "the dead one's, though the old one's is longer").toBe(30);
-  expect([await ask(60), await ask(90), sent.slice(3)]).toEqual(["resend_too_early", "none", [wanted.next]]);
-  await spend({ recipient: phone, purpose: "identity_change" }, 90);
+  expect([await ask(60), await ask(90), sent.slice(3)]).toEqual(["resend_too_early", "none", [wanted.next.address]]);
+  await spend({ recipient: phoneRecipient(phone), purpose: "identity_change" }, 90);
   expect(await waitS(90)).toBe(90);
   await spend({ recipient: wanted.next, purpose: "identity_proof" }, 90);
   expect(await waitS(90), "that one is outgrown by now, and could be replaced at once").toBe(90);
@@ -311,5 +312,7 @@ test("new codes may be asked for as soon as one of them can be replaced, or else
 
 test("what the account has already is no change", async () => {
   const { phone, session } = await logInAnew();
-  expect(failureOf(await requestIdentityChange(session, changeTo(phone), anybody()))).toBe("identity_same");
+  expect(failureOf(await requestIdentityChange(session, changeTo(phoneRecipient(phone)), anybody()))).toBe(
+    "identity_same",
+  );
 });

@@ -1,5 +1,5 @@
 import { type Writer, write } from "@/lib/db/database";
-import { type Account, AccountGone, getProfile, holdAccount } from "./accounts";
+import { type Account, AccountGone, factorOf, getProfile, holdAccount, provenFactor } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import {
   type CheckCodeFailure,
@@ -13,7 +13,8 @@ import {
 import { retryOnCollision } from "./collisions";
 import { isDestination } from "./destinations";
 import type { Email } from "./email";
-import { type Asker, type CodeOwner, isPhone, type OneTimeCode, type Recipient } from "./one-time-code";
+import type { Asker, CodeOwner, OneTimeCode } from "./one-time-code";
+import { isSameRecipient, type Recipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions } from "./sending";
@@ -35,15 +36,8 @@ interface ChangeCodes {
   new: CodeOwner;
 }
 
-/** Where the code goes that allows a change: to what is changed, or when there is none yet to the other one. */
-export function oldFactor({ phone, email }: Pick<Account, "phone" | "email">, kind: "phone" | "email"): Recipient {
-  const factor = kind === "phone" ? (phone ?? email) : (email ?? phone);
-  if (!factor) throw new Error("an account has neither phone nor mailbox");
-  return factor;
-}
-
 function codesOf(account: Account, { next, asker }: IdentityChange): ChangeCodes {
-  const old = oldFactor(account, isPhone(next) ? "phone" : "email");
+  const old = provenFactor(account, next.kind);
   return {
     old: { recipient: old, purpose: "identity_change", asker },
     new: { recipient: next, purpose: "identity_proof", asker },
@@ -67,13 +61,13 @@ export async function requestIdentityChange(
   options: SendingOptions = {},
 ): Promise<Result<null, RequestIdentityChangeFailure>> {
   const account = await getAccount(userId);
-  if (change.next === account.phone || change.next === account.email) return fail({ name: "identity_same" });
+  if (isSameRecipient(change.next, provenFactor(account, change.next.kind))) return fail({ name: "identity_same" });
   const codes = codesOf(account, change);
   const owners = [codes.old, codes.new];
-  if (!IS_MAIL_OFFERED && owners.some(({ recipient }) => !isPhone(recipient)))
+  if (!IS_MAIL_OFFERED && owners.some(({ recipient }) => recipient.kind === "email"))
     return fail({ name: "mail_unavailable" });
   // Both before either is sent, and paid for.
-  if (isPhone(change.next) && !isDestination(change.next)) return fail({ name: "country_not_allowed" });
+  if (change.next.kind === "phone" && !isDestination(change.next.address)) return fail({ name: "country_not_allowed" });
   for (const owner of owners) {
     const sent = await requestCode(owner, by, options);
     if (sent.ok) continue;
@@ -163,9 +157,9 @@ async function replaceIdentity(
     const gone = { name: "code_expired" } as const;
     return fail({ name: "code_refused", old: gone, new: gone });
   }
-  const where = isPhone(next) ? { phone: next } : { email: next };
-  if (await tx.user.findUnique({ where, select: { id: true } })) return fail({ name: "identity_taken" });
-  const proven = isPhone(next) ? { provenPhone: next } : {};
+  if (await tx.user.findUnique({ where: factorOf(next), select: { id: true } }))
+    return fail({ name: "identity_taken" });
+  const proven = next.kind === "phone" ? { provenPhone: next.address } : {};
   // Who has typed both codes is no stranger, however new the device is.
   const [own] = await tx.session.updateManyAndReturn({
     where: { id, userId },
@@ -175,12 +169,15 @@ async function replaceIdentity(
   if (!own) return fail({ name: "session_over" });
   await trustBrowser(tx, { userId, browserId: own.browserId }, now);
 
-  await tx.user.update({ where: { id: userId }, data: isPhone(next) ? { phone: next, claimedPhone: null } : where });
+  await tx.user.update({
+    where: { id: userId },
+    data: { ...factorOf(next), ...(next.kind === "phone" && { claimedPhone: null }) },
+  });
   await tx.session.deleteMany({ where: { userId, NOT: { id } } });
-  const name = isPhone(next) ? "phone_changed" : "email_changed";
-  const isAdded = (isPhone(next) ? account.phone : account.email) === null;
+  const name = next.kind === "phone" ? "phone_changed" : "email_changed";
+  const isAdded = account[next.kind] === null;
   await recordOwnEvent(tx, userId, { action: name, details: { isAdded }, now });
-  const mailboxes = [account.email, isPhone(next) ? null : next].flatMap((email) => email ?? []);
+  const mailboxes = [account.email, next.kind === "email" ? next.address : null].flatMap((email) => email ?? []);
   return succeed({ name, isAdded, mailboxes });
 }
 

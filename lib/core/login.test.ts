@@ -6,7 +6,7 @@ import { getProfile } from "./accounts";
 import { getCodeStatus } from "./challenges";
 import { drawInviteCode } from "./invite-code";
 import { logInByProof, phoneLoginCode, proveCode, register, requestRegistrationCode, verifyCode } from "./login";
-import type { OneTimeCode } from "./one-time-code";
+import { type OneTimeCode, rowKey } from "./one-time-code";
 import {
   CODE_TTL_MS,
   PROOF_TTL_MS,
@@ -243,7 +243,7 @@ test("the status of a code tells what can be done next", async () => {
 test("the code itself is not in the database", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  const { recipient, purpose, asker } = phoneLoginCode(owner);
+  const { recipient, purpose, asker } = rowKey(phoneLoginCode(owner));
   const where = { recipient_purpose_asker: { recipient, purpose, asker } };
   const row = await read.oneTimeCode.findUniqueOrThrow({ where });
   expect(Object.values(row)).not.toContain(code);

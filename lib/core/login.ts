@@ -16,9 +16,10 @@ import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { findInviter, getInvite, recordActivation } from "./invites";
 import { giveBack, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK, take } from "./limits";
-import type { Asker, CodeOwner, OneTimeCode, Recipient } from "./one-time-code";
+import { type Asker, type CodeOwner, type OneTimeCode, rowKey } from "./one-time-code";
 import type { Phone } from "./phone";
 import { PROOF_TTL_MS } from "./policy";
+import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions, type SentCode } from "./sending";
@@ -55,12 +56,12 @@ interface Options {
 
 /** The code that a login by phone is waiting for. */
 export function phoneLoginCode({ phone, asker }: PhoneLogin): CodeOwner {
-  return { recipient: phone, purpose: "login", asker };
+  return { recipient: phoneRecipient(phone), purpose: "login", asker };
 }
 
 /** The code that a login by mail is waiting for. */
 export function mailLoginCode({ email, asker }: Pick<MailLogin, "email" | "asker">): CodeOwner {
-  return { recipient: email, purpose: "login", asker };
+  return { recipient: emailRecipient(email), purpose: "login", asker };
 }
 
 /**
@@ -85,7 +86,7 @@ export async function verifyCode(
 ): Promise<Result<Login, VerifyCodeFailure>> {
   const opening = { code, invite, identity: { phone } };
   const opened = await openAccount(phoneLoginCode({ phone, asker }), opening, by, options);
-  return opened.ok ? succeed({ ...opened.value, proven: phone }) : opened;
+  return opened.ok ? succeed({ ...opened.value, proven: phoneRecipient(phone) }) : opened;
 }
 
 /**
@@ -120,12 +121,12 @@ export async function logInByProof(
   const owner = phoneLoginCode({ phone, asker });
   const account = await write(async (tx) => {
     if (!(await spendProof(tx, owner, now))) return null;
-    const proof = await tx.oneTimeCode.findUnique({ where: { recipient_purpose_asker: owner } });
+    const proof = await tx.oneTimeCode.findUnique({ where: { recipient_purpose_asker: rowKey(owner) } });
     const known = await findAccount(tx, { phone });
     // The code made the account if both are of one moment.
     return known && { userId: known.id, created: known.createdAt.getTime() === proof?.usedAt?.getTime() };
   });
-  if (account) return succeed({ ...account, proven: phone });
+  if (account) return succeed({ ...account, proven: phoneRecipient(phone) });
   if (code) return verifyCode({ phone, asker, code }, by, { now });
   const status = await getCodeStatus(owner, by, now);
   if (!status) return fail({ name: "code_not_requested" });
@@ -133,7 +134,7 @@ export async function logInByProof(
 }
 
 function registrationCode({ phone, asker }: PhoneLogin): CodeOwner {
-  return { recipient: phone, purpose: "registration", asker };
+  return { recipient: phoneRecipient(phone), purpose: "registration", asker };
 }
 
 /**
@@ -176,7 +177,7 @@ export async function register(
   const opened = await openAccount(registrationCode({ phone, asker }), opening, by, options);
   if (!opened.ok) return opened;
   if (!opened.value.created) return fail({ name: "phone_taken" });
-  return succeed({ ...opened.value, proven: phone });
+  return succeed({ ...opened.value, proven: phoneRecipient(phone) });
 }
 
 /**
@@ -216,7 +217,7 @@ export async function verifyMailCode(
 ): Promise<Result<Login, VerifyCodeFailure>> {
   const identity = { email, claimedPhone: phone };
   const opened = await openAccount(mailLoginCode({ email, asker }), { code, invite, identity }, by, options);
-  return opened.ok ? succeed({ ...opened.value, proven: email }) : opened;
+  return opened.ok ? succeed({ ...opened.value, proven: emailRecipient(email) }) : opened;
 }
 
 /** What a code proves, and what a new account has of it. */

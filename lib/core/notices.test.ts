@@ -1,6 +1,7 @@
 import { expect, test } from "playwright/test";
 import { accepted, type Message, type MessageSender } from "@/lib/senders/sender";
 import { composeNotice, tellOfChange, tellOfNewDevice } from "./notices";
+import { emailRecipient, phoneRecipient } from "./recipient";
 import { openSession } from "./sessions";
 import { anybody, freshEmail, signUp, signUpByMail } from "./testing";
 
@@ -23,7 +24,7 @@ test("a sign-in from a new device is told to the mailbox: what with, from where,
   const { userId, email } = await signUpByMail();
   const by = { network: "192.0.2.7", agent: WINDOWS, browser: null };
   const at = new Date("2026-11-21T18:30:00Z");
-  const session = await openSession({ userId, proven: email }, by, at);
+  const session = await openSession({ userId, proven: emailRecipient(email) }, by, at);
   const { messages, sender } = mailbox();
   await tellOfNewDevice(session, by, sender);
   expect(messages).toMatchObject([{ to: email, subject: "Новый вход в «Сарафан» · New sign-in to Sarafan" }]);
@@ -38,10 +39,18 @@ test("nobody is written to about a known device, without a mailbox, or without a
   const [byMail, byPhone] = [await signUpByMail(), await signUp()];
   const { messages, sender } = mailbox();
   const by = anybody();
-  const made = await openSession({ userId: byMail.userId, proven: byMail.email, created: true }, by);
+  const made = await openSession({ userId: byMail.userId, proven: emailRecipient(byMail.email), created: true }, by);
   await tellOfNewDevice(made, by, sender);
-  await tellOfNewDevice(await openSession({ userId: byPhone.userId, proven: byPhone.phone }, by), by, sender);
-  await tellOfNewDevice(await openSession({ userId: byMail.userId, proven: byMail.email }, by), by, null);
+  await tellOfNewDevice(
+    await openSession({ userId: byPhone.userId, proven: phoneRecipient(byPhone.phone) }, by),
+    by,
+    sender,
+  );
+  await tellOfNewDevice(
+    await openSession({ userId: byMail.userId, proven: emailRecipient(byMail.email) }, by),
+    by,
+    null,
+  );
   expect(messages).toEqual([]);
 });
 

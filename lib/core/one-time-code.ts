@@ -1,8 +1,7 @@
 import { createHmac, hkdfSync, randomBytes, randomInt, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { env } from "@/lib/env";
-import type { Email } from "./email";
-import type { Phone } from "./phone";
+import type { Recipient } from "./recipient";
 
 /** What a code was asked for; a code for one purpose is worth nothing for another. */
 export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion";
@@ -17,19 +16,16 @@ export type Asker = z.output<typeof Asker>;
 /** No uuid, so no cookie can name it. */
 export const STATELESS = "stateless" as Asker;
 
-/** Where a code is sent, and what typing it proves. */
-export type Recipient = Phone | Email;
-
-/** Whether it is a phone and no mailbox. */
-export function isPhone(recipient: Recipient): recipient is Phone {
-  return recipient.startsWith("+");
-}
-
 /** Whose code: one recipient, one purpose, one asker. */
 export interface CodeOwner {
   recipient: Recipient;
   purpose: Purpose;
   asker: Asker;
+}
+
+/** The key of the code's row. The address says whose it is: no phone is spelt like a mailbox. */
+export function rowKey({ recipient, purpose, asker }: CodeOwner) {
+  return { recipient: recipient.address, purpose, asker };
 }
 
 /** A one-time code as a person types it: digits, spaces and dashes between them allowed. The one issue is `code_malformed`. */
@@ -52,7 +48,7 @@ export function drawOneTimeCode(digits: number): OneTimeCode {
 
 /** What is stored instead of the code: an HMAC under a key of ours, so that the table alone can't be searched for it. */
 export function sealCode(code: OneTimeCode, { recipient, purpose, asker }: CodeOwner): string {
-  return createHmac("sha256", key).update(`${purpose}\n${recipient}\n${asker}\n${code}`).digest("base64url");
+  return createHmac("sha256", key).update(`${purpose}\n${recipient.address}\n${asker}\n${code}`).digest("base64url");
 }
 
 /** What looks like a sealed code and is none: no code opens it. */

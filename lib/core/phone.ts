@@ -39,7 +39,12 @@ export const PHONE_PLACEHOLDER =
 
 /** The number's groups of digits with spaces between them, the country code first. */
 export function spell(phone: Phone): string {
-  const number = parsePhoneNumberFromString(phone);
+  return parseStoredPhone(phone).formatInternational().replaceAll("-", " ");
+}
+
+/** A number that was parsed before, with its country and kind. */
+export function parseStoredPhone(phone: Phone): PhoneNumber {
+  const number = parsePhoneNumberFromString(phone, { extract: false });
   if (!number) throw new Error("a stored phone number can't be read");
-  return number.formatInternational().replaceAll("-", " ");
+  return number;
 }

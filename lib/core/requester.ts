@@ -1,4 +1,4 @@
-import type { Recipient } from "./one-time-code";
+import { isSameRecipient, type Recipient } from "./recipient";
 
 /** Who asks, as limits count it. */
 export interface Requester {
@@ -15,5 +15,5 @@ export interface Requester {
 
 /** Whether it is a browser that has logged in by this very phone or mailbox before. */
 export function isKnownTo({ browser }: Requester, recipient: Recipient): boolean {
-  return browser?.recipients.includes(recipient) ?? false;
+  return browser?.recipients.some((known) => isSameRecipient(known, recipient)) ?? false;
 }

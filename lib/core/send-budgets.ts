@@ -16,7 +16,6 @@ import {
   type Taken,
   waitFor,
 } from "./limits";
-import { isPhone, type Recipient } from "./one-time-code";
 import {
   SMS_BUDGET_KEPT_PART,
   SMS_BUDGET_PER_DAY,
@@ -24,15 +23,16 @@ import {
   SMS_COST_PER_DAY,
   SMS_PRICE,
 } from "./policy";
+import type { Recipient } from "./recipient";
 import { isKnownTo, type Requester } from "./requester";
 
 /** What a code costs that anybody may have sent. */
-export function sendBudgets(recipient: Recipient, { network }: Requester): Budget[] {
+export function sendBudgets({ address }: Recipient, { network }: Requester): Budget[] {
   return [
-    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${recipient} ${network}` },
-    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${recipient} ${network}` },
-    { limit: SENDS_TO_RECIPIENT, subject: recipient },
-    { limit: SENDS_TO_RECIPIENT_A_DAY, subject: recipient },
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${address} ${network}` },
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${address} ${network}` },
+    { limit: SENDS_TO_RECIPIENT, subject: address },
+    { limit: SENDS_TO_RECIPIENT_A_DAY, subject: address },
     { limit: SENDS_FROM_NETWORK, subject: network },
   ];
 }
@@ -41,17 +41,17 @@ export function sendBudgets(recipient: Recipient, { network }: Requester): Budge
 export function ownSendBudgets(recipient: Recipient, by: Requester): Budget[] | null {
   if (!by.browser || !isKnownTo(by, recipient)) return null;
   return [
-    { limit: SENDS_OF_KNOWN_BROWSER, subject: `${by.browser.id} ${recipient}` },
-    { limit: SENDS_OF_KNOWN_BROWSERS, subject: recipient },
+    { limit: SENDS_OF_KNOWN_BROWSER, subject: `${by.browser.id} ${recipient.address}` },
+    { limit: SENDS_OF_KNOWN_BROWSERS, subject: recipient.address },
   ];
 }
 
 /** What a message to a phone costs the operator; the last part of it is for browsers that are known to the phone. */
 export function messageBudgets(recipient: Recipient, by: Requester): Budget[] {
-  if (!isPhone(recipient)) return [];
+  if (recipient.kind !== "phone") return [];
   const part = isKnownTo(by, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
   const partOf = (max: number) => Math.floor(max * part);
-  const price = SMS_PRICE.get(countryOf(recipient) ?? "*") ?? SMS_PRICE.get("*") ?? 0;
+  const price = SMS_PRICE.get(countryOf(recipient.address) ?? "*") ?? SMS_PRICE.get("*") ?? 0;
   return [
     SMS_BUDGET_PER_DAY === null ? [] : { limit: MESSAGES(partOf(SMS_BUDGET_PER_DAY)), subject: "all" },
     SMS_COST_PER_DAY === null ? [] : { limit: MESSAGE_COST(partOf(SMS_COST_PER_DAY)), subject: "all", amount: price },

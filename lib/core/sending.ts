@@ -22,15 +22,7 @@ import {
   takeAnyway,
   undo,
 } from "./limits";
-import {
-  type CodeOwner,
-  drawOneTimeCode,
-  isPhone,
-  type OneTimeCode,
-  type Recipient,
-  sealCode,
-  sealNothing,
-} from "./one-time-code";
+import { type CodeOwner, drawOneTimeCode, type OneTimeCode, rowKey, sealCode, sealNothing } from "./one-time-code";
 import {
   CODE_TTL_MS,
   PENDING_LOGIN_TTL_MS,
@@ -40,6 +32,7 @@ import {
   SENDER_REST_MS,
   SENDER_TIMEOUT_MS,
 } from "./policy";
+import type { Recipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { messageBudgets, ownSendBudgets, sendBudgets, warnOfClosing, warnOfMessages } from "./send-budgets";
@@ -102,7 +95,7 @@ async function sendCode(
   }: SendingOptions & { isDecoy?: boolean },
 ): Promise<Result<SentCode, RequestCodeFailure>> {
   const { recipient } = owner;
-  if (isPhone(recipient) && !isDestination(recipient)) {
+  if (recipient.kind === "phone" && !isDestination(recipient.address)) {
     await write((tx) => refuse(tx, recipient, by, "country_not_allowed", now));
     return fail({ name: "country_not_allowed" });
   }
@@ -142,9 +135,9 @@ const PATIENCE: Patience = {
 /** Offers the message to the channels of its recipient: phones have a chain, which their country may have of its own. */
 function send(message: OutgoingMessage, recipient: Recipient, sender?: Sender): Promise<ChainSending> {
   const senders =
-    sender || !isPhone(recipient)
+    sender || recipient.kind === "email"
       ? [onlySender(sender ?? mailSender ?? consoleSender)]
-      : phoneSenders(countryOf(recipient) ?? undefined, PATIENCE);
+      : phoneSenders(countryOf(recipient.address) ?? undefined, PATIENCE);
   return sendByFirst(senders, message, countSending);
 }
 
@@ -157,7 +150,7 @@ async function pretend(recipient: Recipient, given?: Sender | MailSender): Promi
   const sender = given ?? mailSender ?? consoleSender;
   if (!isMailSender(sender)) throw new Error("only mailboxes have decoys");
   const name = "decoy";
-  const sending = await sender.pretend(recipient);
+  const sending = await sender.pretend(recipient.address);
   return sending.outcome === "accepted"
     ? { accepted: { sender: name, id: null, cost: null }, passedOver: [] }
     : { accepted: null, passedOver: [{ sender: name, ...sending }] };
@@ -185,11 +178,12 @@ async function beginSending(
   { now, askedAt }: { now: Date; askedAt: Date | undefined },
 ): Promise<Result<BegunSending, RequestCodeFailure>> {
   const { recipient } = owner;
-  const where = { recipient_purpose_asker: owner };
+  const key = rowKey(owner);
+  const where = { recipient_purpose_asker: key };
   // A change of nothing holds the row: of parallel requests each sees what the one before it did.
   const last = await tx.oneTimeCode.upsert({
     where,
-    create: { ...owner, digits: 0, expiresAt: now, sentAt: now, sends: 0, sendsSince: now },
+    create: { ...key, digits: 0, expiresAt: now, sentAt: now, sends: 0, sendsSince: now },
     update: { sends: { increment: 0 } },
   });
   const needed = await neededDigits(tx, recipient, now);
@@ -232,7 +226,7 @@ async function beginSending(
 
 /** Nobody makes rows by asking for codes that aren't sent: one without a code, and without a wait, goes again. */
 async function dropEmpty(tx: Writer, owner: CodeOwner): Promise<void> {
-  await tx.oneTimeCode.deleteMany({ where: { ...owner, codeHmac: null, sends: 0 } });
+  await tx.oneTimeCode.deleteMany({ where: { ...rowKey(owner), codeHmac: null, sends: 0 } });
 }
 
 /** Remembers a refusal, so often of one network: nobody fills the table by being refused. */
@@ -259,8 +253,8 @@ async function keepCode(
     provenUntil: null,
   };
   await tx.oneTimeCode.upsert({
-    where: { recipient_purpose_asker: owner },
-    create: { ...owner, ...sealed, sentAt: now, sends: 1, sendsSince: now },
+    where: { recipient_purpose_asker: rowKey(owner) },
+    create: { ...rowKey(owner), ...sealed, sentAt: now, sends: 1, sendsSince: now },
     update: sealed,
   });
   await recordSending(tx, owner.recipient, sending, now);
@@ -281,7 +275,7 @@ async function forgetSending(
 ): Promise<void> {
   const { sentAt, sends, sendsSince, digits, codeHmac } = last;
   await tx.oneTimeCode.updateMany({
-    where: { ...owner, sentAt: now, sends: { gt: 0 } },
+    where: { ...rowKey(owner), sentAt: now, sends: { gt: 0 } },
     data: { sentAt, sends, sendsSince, digits, codeHmac },
   });
   const isRefused = sending.passedOver.some(({ outcome }) => outcome === "refused");

@@ -2,6 +2,7 @@ import { expect, test } from "playwright/test";
 import { listEvents } from "./history";
 import type { Phone } from "./phone";
 import { KNOWN_BROWSER_TTL_MS, SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_MAX } from "./policy";
+import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { confirmSession, endOtherSession, endOtherSessions, listNewSessions, listSessions } from "./session-list";
 import { checkSession, endSession, openClientSession, openSession } from "./sessions";
@@ -13,7 +14,7 @@ const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
 /** Somebody with an account, in the browser that made it. */
 async function arrive(now = new Date()) {
   const person = await signUp({ now });
-  const login = { userId: person.userId, proven: person.phone };
+  const login = { userId: person.userId, proven: phoneRecipient(person.phone) };
   const known = browserOf(person.phone);
   const home = await openSession({ ...login, created: true }, known, now);
   return { ...person, login, home, known };
@@ -21,7 +22,7 @@ async function arrive(now = new Date()) {
 
 /** A browser that logs in by this phone. */
 function browserOf(phone: Phone, agent: string | null = null): Requester {
-  return { ...anybody(), agent, browser: { id: crypto.randomUUID(), recipients: [phone] } };
+  return { ...anybody(), agent, browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
 }
 
 test("the devices of an account are listed with what they are and where from, the newest first", async () => {
@@ -97,7 +98,7 @@ test("a sign-in is new to the account unless its browser made it or was vouched 
   expect(home.isNew).toBe(false);
   expect(await openSession(login, known)).toMatchObject({ isNew: false });
   // By its cookie it has logged in by this phone before.
-  const second = await openSession(login, browserOf(login.proven));
+  const second = await openSession(login, browserOf(login.proven.address));
   expect(second).toMatchObject({ isNew: true });
   expect(await checkSession(second.id)).toMatchObject({ isNew: true });
   const { events } = await listEvents(userId);
@@ -130,7 +131,7 @@ test("an application is new until somebody has vouched for one of the same name 
 
 test("a browser that nobody has vouched for is as new when it comes again, though it is known by then", async () => {
   const { login, home } = await arrive();
-  const thief = browserOf(login.proven, "Mozilla/5.0 Thief");
+  const thief = browserOf(login.proven.address, "Mozilla/5.0 Thief");
   const first = await openSession(login, thief);
   const returning = { ...login, isReturning: true };
   const again = await openSession(returning, thief);
@@ -147,10 +148,10 @@ test("a browser that nobody has vouched for is as new when it comes again, thoug
 test("where nobody is logged in who could vouch, a browser that comes again vouches for itself", async () => {
   const { login, home } = await arrive();
   await endSession(home.id);
-  const laptop = browserOf(login.proven);
+  const laptop = browserOf(login.proven.address);
   const first = await openSession(login, laptop);
   expect(first.isNew).toBe(true);
-  const other = await openSession(login, browserOf(login.proven));
+  const other = await openSession(login, browserOf(login.proven.address));
   expect(other.isNew).toBe(true);
   const second = await openSession({ ...login, isReturning: true }, laptop);
   expect(second.isNew).toBe(false);
@@ -159,12 +160,12 @@ test("where nobody is logged in who could vouch, a browser that comes again vouc
 
 test("a browser that was vouched for is not new when it comes again, whatever it calls itself by then", async () => {
   const { login, home } = await arrive();
-  const laptop = browserOf(login.proven);
+  const laptop = browserOf(login.proven.address);
   const { id } = await openSession(login, laptop);
   expect(await confirmSession(home, id)).toBe(true);
   await endSession(id);
   expect(await openSession(login, { ...laptop, agent: WINDOWS })).toMatchObject({ isNew: false });
-  expect(await openSession(login, browserOf(login.proven))).toMatchObject({ isNew: true });
+  expect(await openSession(login, browserOf(login.proven.address))).toMatchObject({ isNew: true });
   const other = await arrive();
   expect(await openSession(other.login, laptop)).toMatchObject({ isNew: true });
 });

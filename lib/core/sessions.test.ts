@@ -1,12 +1,13 @@
 import { expect, test } from "playwright/test";
 import { read } from "@/lib/db/database";
 import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
+import { phoneRecipient } from "./recipient";
 import { checkSession, endSession, openClientSession, openSession, refreshSession } from "./sessions";
 import { anybody, signUp } from "./testing";
 
 const logInAnew = async () => {
   const { userId, phone } = await signUp();
-  return { userId, proven: phone };
+  return { userId, proven: phoneRecipient(phone) };
 };
 
 const after = (date: Date, ms: number) => new Date(date.getTime() + ms);

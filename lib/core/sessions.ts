@@ -4,7 +4,6 @@ import { AccountGone, holdAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import { describeDevice } from "./devices";
 import type { Login } from "./login";
-import { isPhone } from "./one-time-code";
 import type { Phone } from "./phone";
 import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import type { Requester } from "./requester";
@@ -128,7 +127,7 @@ async function insertSession(
   const session = {
     id: randomUUID(),
     userId,
-    provenPhone: isPhone(proven) ? proven : null,
+    provenPhone: proven.kind === "phone" ? proven.address : null,
     createdAt: now,
     expiresAt: new Date(now.getTime() + SESSION_TTL_MS),
   };

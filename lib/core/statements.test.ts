@@ -3,6 +3,7 @@ import { expect, test } from "playwright/test";
 import { env, isPostgresUrl } from "@/lib/env";
 import { getProfile } from "./accounts";
 import { listReferrals, listReferralTimes } from "./invites";
+import { phoneRecipient } from "./recipient";
 import { checkSession, openSession } from "./sessions";
 import { anybody, signUp } from "./testing";
 
@@ -32,7 +33,7 @@ test("the statements on the hot paths are as many as they have to be", async () 
   const inviter = await signUp();
   const person = await signUp({ invited: inviter.inviteCode });
   for (let referrals = 0; referrals < 3; referrals += 1) await signUp({ invited: person.inviteCode });
-  const { id } = await openSession({ userId: person.userId, proven: person.phone }, anybody());
+  const { id } = await openSession({ userId: person.userId, proven: phoneRecipient(person.phone) }, anybody());
 
   expect(await statementsOf(() => checkSession(id))).toHaveLength(1);
   expect(await statementsOf(() => getProfile(person.userId))).toHaveLength(1);

@@ -8,10 +8,8 @@ import { currentSession } from "@/lib/auth/nextauth";
 import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester, rememberBrowser } from "@/lib/auth/requesters";
 import type { CodeStatus } from "@/lib/core/challenges";
-import { Email } from "@/lib/core/email";
 import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/identity-change";
-import { isPhone, type Recipient } from "@/lib/core/one-time-code";
-import { Phone } from "@/lib/core/phone";
+import { Recipient } from "@/lib/core/recipient";
 import type { CodesFormState } from "../codes-form";
 import { readTypedCode } from "../typed-codes";
 import { Factor } from "./factor";
@@ -32,7 +30,6 @@ export type FactorFormState = {
 } | null;
 
 const pageOf = (factor: Factor) => `/account/${factor}` as const;
-const factorOf = (next: Recipient): Factor => (isPhone(next) ? "phone" : "email");
 
 /** A form that is sent twice sends its codes once. */
 async function optionsOf(form: FormData) {
@@ -47,7 +44,7 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
   const refuse = (error: NonNullable<FactorFormState>["error"], waitMs = 0) => {
     return { typed, error, waitMs, attempt: (state?.attempt ?? 0) + 1 };
   };
-  const next = (factor === "phone" ? Phone : Email).safeParse(typed);
+  const next = Recipient.safeParse({ kind: factor, address: typed });
   if (!next.success) return refuse(typed.trim() ? `${factor}_invalid` : `${factor}_missing`);
 
   const change = await beginPendingChange(session, next.data);
@@ -64,7 +61,7 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
   const change = await readPendingChange(session);
   if (!change) return redirect("/account", RedirectType.replace);
   const sent = await requestIdentityChange(session, change, await currentRequester(), await optionsOf(form));
-  const page = pageOf(factorOf(change.next));
+  const page = pageOf(change.next.kind);
   const isShown = sent.ok || sent.failure.name === "resend_too_early" || sent.failure.name === "budget_spent";
   redirect(isShown ? page : `${page}?problem=not_sent`, RedirectType.replace);
 }
@@ -73,7 +70,7 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
 async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promise<Record<"old" | "new", CodeStatus>> {
   const { old, new: next } = (await getIdentityChange(...asked)).statuses;
   if (old?.state === "live" && next?.state === "live") return { old, new: next };
-  const page = pageOf(factorOf(asked[1].next));
+  const page = pageOf(asked[1].next.kind);
   const isOver = !old || !next || old.state === "used";
   return redirect(isOver ? `${page}?problem=lost` : page, RedirectType.replace);
 }
@@ -85,7 +82,7 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
   // The form names what it is about, because another tab may have begun with the other.
   const factor = Factor.safeParse(form.get("factor")).data ?? "phone";
   const page = pageOf(factor);
-  if (!change || factorOf(change.next) !== factor) return redirect(`${page}?problem=lost`, RedirectType.replace);
+  if (!change || change.next.kind !== factor) return redirect(`${page}?problem=lost`, RedirectType.replace);
 
   const by = await currentRequester();
   const codes = await liveCodes(session, change, by);

@@ -14,12 +14,12 @@ import { stampForm } from "@/lib/auth/form-stamps";
 import { currentSession } from "@/lib/auth/nextauth";
 import { readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester } from "@/lib/auth/requesters";
-import { type Account, getProfile } from "@/lib/core/accounts";
+import { type Account, getProfile, provenFactor } from "@/lib/core/accounts";
 import type { CodeStatus } from "@/lib/core/challenges";
-import { getIdentityChange, type IdentityChange, oldFactor } from "@/lib/core/identity-change";
-import { isPhone, type Recipient } from "@/lib/core/one-time-code";
-import { formatPhone, PHONE_PLACEHOLDER } from "@/lib/core/phone";
+import { getIdentityChange, type IdentityChange } from "@/lib/core/identity-change";
+import { PHONE_PLACEHOLDER } from "@/lib/core/phone";
 import { CODE_DIGITS } from "@/lib/core/policy";
+import { formatRecipient, phoneRecipient, type Recipient } from "@/lib/core/recipient";
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { env } from "@/lib/env";
 import { CodesForm } from "../codes-form";
@@ -54,7 +54,7 @@ export default async function ChangePage(options: PageOptions) {
   const session = (await currentSession()) ?? redirect("/login");
   const [t, { step, problem }] = await Promise.all([getTranslations("change"), options.searchParams]);
   const pending = await readPendingChange(session);
-  const change = pending && isPhone(pending.next) === (factor === "phone") ? pending : null;
+  const change = pending && pending.next.kind === factor ? pending : null;
   const sent = change && (await getIdentityChange(session, change, await currentRequester()));
   const { old, new: next } = sent?.statuses ?? {};
   const codes = old && next && old.state !== "used" ? { old, new: next } : null;
@@ -96,11 +96,7 @@ function Problem({ children }: { children: string }) {
 
 /** A phone stays in one piece; an address is broken where it must. */
 function Identity({ of }: { of: Recipient }) {
-  return isPhone(of) ? (
-    <span className="whitespace-nowrap">{formatPhone(of)}</span>
-  ) : (
-    <span className="break-words">{of}</span>
-  );
+  return <span className={of.kind === "phone" ? "whitespace-nowrap" : "break-words"}>{formatRecipient(of)}</span>;
 }
 
 async function FactorStep({
@@ -116,11 +112,11 @@ async function FactorStep({
   children: React.ReactNode;
 }) {
   const t = await getTranslations("change");
-  const old = oldFactor(account, factor);
-  if (!IS_MAIL_OFFERED && (factor === "email" || !isPhone(old))) {
+  const old = provenFactor(account, factor);
+  if (!IS_MAIL_OFFERED && (factor === "email" || old.kind === "email")) {
     return <p className="mt-3 text-soft">{t("mail_unavailable")}</p>;
   }
-  const known = change?.next ?? (factor === "phone" ? account.claimedPhone : null);
+  const known = change?.next ?? (factor === "phone" && account.claimedPhone && phoneRecipient(account.claimedPhone));
   const isFirst = account[factor] === null;
   return (
     <>
@@ -131,7 +127,7 @@ async function FactorStep({
         factor={factor}
         stamp={await stampForm()}
         placeholder={factor === "phone" ? PHONE_PLACEHOLDER : ""}
-        value={known && isPhone(known) ? formatPhone(known) : (known ?? "")}
+        value={known ? formatRecipient(known) : ""}
         words={{
           label: t(factor === "phone" ? (isFirst ? "phone" : "newPhone") : isFirst ? "email" : "newEmail"),
           submit: t("send"),
@@ -170,13 +166,13 @@ async function CodeStep({
   children: React.ReactNode;
 }) {
   const [t, login] = await Promise.all([getTranslations("change"), getTranslations("login")]);
-  const labelOf = (to: Recipient) => t("code", { to: isPhone(to) ? formatPhone(to) : to });
+  const labelOf = (to: Recipient) => t("code", { to: formatRecipient(to) });
   const fieldOf = (name: "old" | "new", to: Recipient) => {
     const { digits } = codes[name];
     return {
       name,
       label: labelOf(to),
-      isMessage: isPhone(to),
+      isMessage: to.kind === "phone",
       hint: digits > CODE_DIGITS ? login("codeLonger", { digits }) : null,
       errors: { missing: t("missing"), malformed: t("malformed", { digits }), wrong: t("wrong") },
     };

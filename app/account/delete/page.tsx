@@ -15,9 +15,8 @@ import { currentSession } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges";
 import { deletionCode } from "@/lib/core/deletion";
-import { isPhone } from "@/lib/core/one-time-code";
-import { formatPhone } from "@/lib/core/phone";
 import { CODE_DIGITS, DELIVERIES_KEPT_MS } from "@/lib/core/policy";
+import { formatRecipient } from "@/lib/core/recipient";
 import { env } from "@/lib/env";
 import { CodesForm } from "../codes-form";
 import { enterDeletionCode, sendDeletionCode } from "./actions";
@@ -38,8 +37,8 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
   const status = await getCodeStatus(owner, by);
   const waitMs = status?.resendInMs ?? (await getFirstWaitMs(owner, by));
   const to = () => (
-    <span className={isPhone(recipient) ? "whitespace-nowrap" : "break-words"}>
-      {isPhone(recipient) ? formatPhone(recipient) : recipient}
+    <span className={recipient.kind === "phone" ? "whitespace-nowrap" : "break-words"}>
+      {formatRecipient(recipient)}
     </span>
   );
   return (
@@ -63,7 +62,7 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
           <FieldError id="not-sent">{t("notSent")}</FieldError>
         </div>
       )}
-      {status && <CodeStep isMessage={isPhone(recipient)} status={status} />}
+      {status && <CodeStep isMessage={recipient.kind === "phone"} status={status} />}
       <SendCode isAgain={status !== null} isOnlyWay={!status || isDead(status)} waitMs={waitMs} />
       <p className="mt-6">
         <Link className="link" href="/account">

@@ -1,0 +1,45 @@
+import { expect, test } from "playwright/test";
+import { readPrimary } from "@/lib/db/database";
+import { getProfile } from "./accounts";
+import { composeCodeMessage } from "./code-message";
+import { Email } from "./email";
+import { changeIdentity, requestIdentityChange } from "./identity-change";
+import { mailLoginCode } from "./login";
+import { Asker, type OneTimeCode } from "./one-time-code";
+import { emailRecipient, formatRecipient, phoneRecipient, Recipient } from "./recipient";
+import { openSession } from "./sessions";
+import { anybody, failureOf, freshPhone, receiveCodeOf, senderOf, signUp } from "./testing";
+
+/** A mailbox that is spelt like a phone up to its at sign. */
+const mailboxLike = (phone: string) => Email.parse(`${phone}@mail.example`);
+
+test("a mailbox whose name is a phone is written a mail, and its delivery is a mailbox's", async () => {
+  const email = mailboxLike(freshPhone());
+  const message = { recipient: emailRecipient(email), purpose: "identity_proof" } as const;
+  expect(composeCodeMessage(message, "1234" as OneTimeCode, "en").text).toContain("e-mail address");
+  const last = await readPrimary.delivery.findFirst({ orderBy: { id: "desc" } });
+  await receiveCodeOf(mailLoginCode({ email, asker: Asker.parse(crypto.randomUUID()) }));
+  const added = await readPrimary.delivery.findMany({ where: { id: { gt: last?.id ?? 0 } } });
+  expect(added).toMatchObject([{ lastDigits: "", country: null }]);
+});
+
+test("a mailbox whose name is a phone becomes the mailbox of an account, and never its phone", async () => {
+  const { userId, phone } = await signUp();
+  const session = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
+  const email = mailboxLike(freshPhone());
+  const change = { next: emailRecipient(email), asker: Asker.parse(crypto.randomUUID()) };
+  const codes: OneTimeCode[] = [];
+  const sender = senderOf(async ({ code }) => codes.push(code as OneTimeCode) > 0);
+  expect(failureOf(await requestIdentityChange(session, change, anybody(), { sender }))).toBe("none");
+  const [old, next] = codes as [OneTimeCode, OneTimeCode];
+  expect(failureOf(await changeIdentity(session, change, { old, new: next }, anybody()))).toBe("none");
+  expect(await getProfile(userId)).toMatchObject({ phone, email });
+});
+
+test("a recipient is what its form field says, and no other kind fits into it", () => {
+  const phone = freshPhone();
+  expect(Recipient.safeParse({ kind: "phone", address: mailboxLike(phone) }).success).toBe(false);
+  expect(Recipient.safeParse({ kind: "email", address: phone }).success).toBe(false);
+  expect(Recipient.parse({ kind: "phone", address: ` ${phone} ` })).toEqual(phoneRecipient(phone));
+  expect(formatRecipient(emailRecipient(mailboxLike(phone)))).toBe(`${phone}@mail.example`);
+});

@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { Email } from "./email";
+import { formatPhone, Phone } from "./phone";
+
+/**
+ * Where a one-time code goes, and what typing it proves. Its kind is known from where the address was parsed, never from how
+ * the address looks: `+79451234567@mail.example` is a mailbox.
+ */
+export const Recipient = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("phone"), address: Phone }),
+  z.object({ kind: z.literal("email"), address: Email }),
+]);
+export type Recipient = z.output<typeof Recipient>;
+
+/** The phone as a recipient. */
+export function phoneRecipient(address: Phone) {
+  return { kind: "phone", address } as const;
+}
+
+/** The mailbox as a recipient. */
+export function emailRecipient(address: Email) {
+  return { kind: "email", address } as const;
+}
+
+/** The address as people write it. */
+export function formatRecipient({ kind, address }: Recipient): string {
+  return kind === "phone" ? formatPhone(address) : address;
+}
+
+/** Whether both are the same phone, or the same mailbox. */
+export function isSameRecipient(one: Recipient, other: Recipient): boolean {
+  return one.kind === other.kind && one.address === other.address;
+}
