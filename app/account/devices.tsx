@@ -37,7 +37,7 @@ async function DeviceRow({ session }: { session: ListedSession }) {
     getTimeZone(),
   ]);
   const { id, device, network, createdAt, seenAt, isNew, isOwn } = session;
-  const name = deviceName(device) ?? words("unknown");
+  const name = deviceName(device, words);
   const moment = (at: Date) => () => <Moment at={at} isExact locale={locale} now={new Date()} timeZone={timeZone} />;
   return (
     <li className="flex items-start justify-between gap-x-4 border-b border-line py-4">

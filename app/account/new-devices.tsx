@@ -35,7 +35,7 @@ async function NewDevice({
   ]);
   return (
     <Notice>
-      <p className="font-semibold">{t("title", { device: deviceName(device) ?? words("unknown") })}</p>
+      <p className="font-semibold">{t("title", { device: deviceName(device, words) })}</p>
       <p>
         {t.rich("details", {
           time: () => <Moment at={createdAt} isExact locale={locale} now={new Date()} timeZone={timeZone} />,

@@ -1,13 +1,33 @@
 import Bowser from "bowser";
 import { z } from "zod";
 
-/** What somebody uses, as far as it tells: nothing in it is of a person. */
+const BROWSERS = new Set<string>(Object.values(Bowser.BROWSER_MAP));
+const SYSTEMS = new Set<string>(Object.values(Bowser.OS_MAP));
+const SHORTER: Record<string, string> = { "Samsung Internet for Android": "Samsung Internet" };
+const BROWSER_NAMES = new Set([...BROWSERS, ...Object.values(SHORTER)]);
+
+/** What applications and services are mostly written with: the owner of one recognises it, and none of them says anything else. */
+const CLIENT =
+  /(?<=^|\s)(okhttp|Dart|CFNetwork|axios|node|undici|curl|python-requests|python-httpx|aiohttp|Go-http-client|Java|PostmanRuntime)(?:\/(\S*))?(?=\s|$)/;
+/** Digits and dots, and so few digits that they are no phone number. */
+const VERSION = /^(?=(?:\.?\d){1,5}$)\d+(?:\.\d+)*$/;
+
+/**
+ * What a requester uses, as far as it tells (`User-Agent`). Mails and pages show it to the account's owner, so all of it is
+ * chosen from names that are known, whatever the requester wrote: a name that isn't one is null.
+ */
 export const Device = z.object({
   kind: z.enum(["phone", "tablet", "computer", "application", "unknown"]),
-  /** The browser, or the application with its version; null when it doesn't say. */
-  name: z.string().nullable(),
+  /** The browser, or what an application is written with and its version. */
+  name: z
+    .string()
+    .nullable()
+    .transform((name) => (name !== null && isKnownName(name) ? name : null)),
   /** What a browser runs on. */
-  system: z.string().nullable(),
+  system: z
+    .string()
+    .nullable()
+    .transform((system) => (system !== null && SYSTEMS.has(system) ? system : null)),
 });
 export type Device = z.output<typeof Device>;
 
@@ -18,18 +38,14 @@ const KINDS: Record<string, Device["kind"]> = {
   bot: "application",
 };
 
-const BROWSERS = new Set(Object.values(Bowser.BROWSER_MAP));
-const SYSTEMS = new Set(Object.values(Bowser.OS_MAP));
-const SHORTER: Record<string, string> = { "Samsung Internet for Android": "Samsung Internet" };
-
-/** A product and its version as programs name themselves (RFC 9110 §10.1.5), too short of digits to be anybody's number. */
-const PRODUCT = /^(?!.*\d{5})[A-Za-z][\w-]{0,30}(\/[\w.-]{1,15})?(?=\s|$)/;
+/** How programs name themselves (RFC 9110 §10.1.5). */
+const PRODUCT = /^[A-Za-z][\w-]*(?:\/\S+)?(?=\s|$)/;
 /** What every browser begins with, so that it says nothing. */
 const EVERY_BROWSER = /^Mozilla\//;
 
 /**
- * The device that calls itself `agent` (`User-Agent`). A browser has one of the names that are known; anything else is an
- * application, by its first product, `okhttp/4.12`, or unknown. Whatever it says may be a lie.
+ * The device that calls itself `agent` (`User-Agent`): a browser that is known, else an application, with a name where it is
+ * written with something that is known, else unknown. Whatever it says may be a lie.
  */
 export function describeDevice(agent: string | null): Device {
   if (!agent) return { kind: "unknown", name: null, system: null };
@@ -39,11 +55,25 @@ export function describeDevice(agent: string | null): Device {
     const kind = KINDS[platform.type ?? ""] ?? (system === Bowser.OS_MAP.ChromeOS ? "computer" : "unknown");
     return { kind, name: SHORTER[browser.name] ?? browser.name, system };
   }
-  const [product] = EVERY_BROWSER.test(agent) ? [] : (PRODUCT.exec(agent) ?? []);
-  return { kind: product ? "application" : "unknown", name: product ?? null, system: null };
+  if (EVERY_BROWSER.test(agent) || !PRODUCT.test(agent)) return { kind: "unknown", name: null, system: null };
+  return { kind: "application", name: clientOf(agent), system: null };
 }
 
-/** `Chrome, Windows`; null where it has no name. */
-export function deviceName({ name, system }: Device): string | null {
-  return name && system ? `${name}, ${system}` : name;
+/** `okhttp/4.12.0`; null for an application that is written with nothing that is known. */
+function clientOf(agent: string): string | null {
+  const [, product, version = ""] = CLIENT.exec(agent) ?? [];
+  return product && VERSION.test(version) ? `${product}/${version}` : (product ?? null);
+}
+
+function isKnownName(name: string): boolean {
+  return BROWSER_NAMES.has(name) || clientOf(name) === name;
+}
+
+/** What a device is called: `Chrome, Windows`. `words` has what stands for one without a name. */
+export function deviceName(
+  { kind, name, system }: Device,
+  words: (unnamed: "application" | "unknown") => string,
+): string {
+  if (name === null) return words(kind === "application" ? "application" : "unknown");
+  return system ? `${name}, ${system}` : name;
 }

@@ -80,3 +80,14 @@ test("what a device calls itself brings no markup into a message", async () => {
   expect(html).not.toContain("<b>");
   expect(html).toContain("Неизвестное устройство");
 });
+
+test("no words of a stranger stand in a message: a product that is not known is an application", () => {
+  for (const agent of ["Call/8-800-555-35-35", "Verify/some.site", "okhttp/some.site Verify/1"]) {
+    const notice = composeNotice(freshEmail(), { name: "signed_in", by: { ...anybody(), agent }, at: new Date() });
+    for (const body of [notice.text, notice.html]) {
+      expect(body).not.toMatch(/800|Call|Verify|some/);
+      expect(body).toMatch(agent.startsWith("okhttp") ? /okhttp, network/ : /An application, network/);
+      expect(body).toMatch(agent.startsWith("okhttp") ? /okhttp, сеть/ : /Приложение, сеть/);
+    }
+  }
+});

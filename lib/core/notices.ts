@@ -46,7 +46,7 @@ function wordsOf(notice: Notice, language: Language): { subject: string; sentenc
   const url = `${env.APP_URL}/account`;
   if (notice.name === "signed_in") {
     const { agent, network } = notice.by;
-    const device = deviceName(describeDevice(agent)) ?? t("device.unknown");
+    const device = deviceName(describeDevice(agent), (unnamed) => t(`device.${unnamed}`));
     return {
       subject: t("notice.signed_in.subject"),
       sentences: [

@@ -64,7 +64,7 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
 async function sentences(): Promise<(event: AccountEvent) => string> {
   const [t, words] = await Promise.all([getTranslations("history"), getTranslations("device")]);
   return ({ action, isByAdministrator, details }) => {
-    const device = (details.device && deviceName(details.device)) ?? words("unknown");
+    const device = details.device ? deviceName(details.device, words) : words("unknown");
     const was = details.isAdded ? "added" : "changed";
     switch (action) {
       case "account_created":
