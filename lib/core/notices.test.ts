@@ -1,6 +1,15 @@
 import { expect, test } from "playwright/test";
-import { accepted, type Message, type MessageSender } from "@/lib/senders/sender";
-import { composeNotice, tellOfChange, tellOfNewDevice } from "./notices";
+import { showMetrics } from "@/lib/ops/metrics";
+import {
+  accepted,
+  failed,
+  type Message,
+  type MessageSender,
+  refused,
+  type Sending,
+  unanswered,
+} from "@/lib/senders/sender";
+import { composeNotice, sendNotice, tellOfChange, tellOfNewDevice } from "./notices";
 import { emailRecipient, phoneRecipient } from "./recipient";
 import { openSession } from "./sessions";
 import { anybody, freshEmail, signUp, signUpByMail } from "./testing";
@@ -62,16 +71,58 @@ test("a change is told to the mailbox that the account had until now, and to the
   expect(messages[0]?.subject).toBe("Изменён адрес почты в «Сарафане» · E-mail address changed in Sarafan");
 });
 
-test("a change is told to the other mailbox though one can't be reached, and that is no secret", async () => {
+test("a change is told to the other mailbox though one can't be reached", async () => {
   const { messages, sender } = mailbox();
   const [unreachable, other] = [freshEmail(), freshEmail()];
-  const send: MessageSender["send"] = async (message, signal) => {
-    if (message.to === unreachable) throw new Error("the mail server is away");
-    return sender.send(message, signal);
-  };
+  const send: MessageSender["send"] = async (message, signal) =>
+    message.to === unreachable ? failed("unreachable", "ECONNREFUSED") : sender.send(message, signal);
   const notice = { name: "email_changed", isAdded: false, at: new Date() } as const;
-  await expect(tellOfChange([unreachable, other], notice, { ...sender, send })).rejects.toThrow("is away");
+  await tellOfChange([unreachable, other], notice, { ...sender, send });
   expect(messages.map(({ to }) => to)).toEqual([other]);
+});
+
+/** How many notices the metrics count under each outcome. */
+async function noticesCounted(): Promise<Record<string, number>> {
+  const { text } = await showMetrics();
+  const counted = text.matchAll(/^sarafan_notices_total\{outcome="(\w+)"\} (\d+)$/gm);
+  return Object.fromEntries([...counted].map(([, outcome = "", count]) => [outcome, Number(count)]));
+}
+
+/** A mail server that answers each message with the next of these, the last of them for good. */
+function answering(...answers: [Sending, ...Sending[]]) {
+  const messages: Message[] = [];
+  const sender: MessageSender = {
+    send: async (message) => {
+      messages.push(message);
+      return answers.at(Math.min(messages.length, answers.length) - 1) ?? answers[0];
+    },
+    pretend: async () => accepted(),
+  };
+  return { messages, sender };
+}
+
+const NOTICE = { name: "phone_changed", isAdded: false, at: new Date() } as const;
+
+test("a notice that was not taken is tried again after a pause, and each outcome is counted", async () => {
+  const before = await noticesCounted();
+  const away = answering(failed("unreachable", "ECONNREFUSED"), unanswered("timeout"), accepted());
+  await sendNotice(composeNotice(freshEmail(), NOTICE), away.sender, [10, 10]);
+  await expect.poll(() => away.messages.length).toBe(3);
+  expect(new Set(away.messages).size).toBe(1);
+  await expect
+    .poll(noticesCounted)
+    .toEqual({ ...before, retried: (before.retried ?? 0) + 2, ok: (before.ok ?? 0) + 1 });
+});
+
+test("a notice is given up when its last try fails, or the mailbox is refused for good, and that is counted", async () => {
+  const before = (await noticesCounted()).not_sent ?? 0;
+  const away = answering(failed("unreachable", "ECONNREFUSED"));
+  await sendNotice(composeNotice(freshEmail(), NOTICE), away.sender, [10]);
+  await expect.poll(() => away.messages.length).toBe(2);
+  const refusing = answering(refused(550), accepted());
+  await sendNotice(composeNotice(freshEmail(), NOTICE), refusing.sender, [0]);
+  await expect.poll(async () => (await noticesCounted()).not_sent).toBe(before + 2);
+  expect([away.messages.length, refusing.messages.length]).toEqual([2, 1]);
 });
 
 test("what a device calls itself brings no markup into a message", async () => {

@@ -1,6 +1,9 @@
 import { createTranslator } from "use-intl/core";
 import { readPrimary } from "@/lib/db/database";
 import { env } from "@/lib/env";
+import { log, logError } from "@/lib/ops/log";
+import { countNotice } from "@/lib/ops/metrics";
+import { currentRequestId } from "@/lib/ops/request-ids";
 import { mailSender } from "@/lib/senders/mail";
 import type { Message, MessageSender } from "@/lib/senders/sender";
 import en from "@/messages/en.json" with { type: "json" };
@@ -14,6 +17,8 @@ import type { Session } from "./sessions";
 
 /** What nobody waits for may take long, but not for ever. */
 const NOTICE_MS_MAX = 30_000;
+/** The pauses before a notice is tried again: a mail server that is restarted is back by then. */
+const NOTICE_PAUSES_MS = [30_000, 10 * 60_000];
 
 /** What a person is told by mail without having asked. */
 export type Notice =
@@ -75,12 +80,12 @@ export async function tellOfNewDevice(
   if (!isNew || !sender) return;
   const account = await readPrimary.user.findUnique({ where: { id: userId }, select: { email: true } });
   if (account?.email)
-    await sender.send(composeNotice(account.email as Email, { name: "signed_in", by, at: createdAt }), timeout());
+    await sendNotice(composeNotice(account.email as Email, { name: "signed_in", by, at: createdAt }), sender);
 }
 
 /**
  * Tells mailboxes of an account that its phone or mailbox is another one now, each whatever becomes of the others: one of them
- * may be a thief's. Throws what went wrong first, once all were tried.
+ * may be a thief's.
  */
 export async function tellOfChange(
   mailboxes: readonly Email[],
@@ -88,10 +93,34 @@ export async function tellOfChange(
   sender: MessageSender | null = mailSender,
 ): Promise<void> {
   if (!sender) return;
-  const tellings = await Promise.allSettled(
-    mailboxes.map(async (to) => sender.send(composeNotice(to, notice), timeout())),
-  );
-  for (const telling of tellings) if (telling.status === "rejected") throw telling.reason;
+  await Promise.all(mailboxes.map((to) => sendNotice(composeNotice(to, notice), sender)));
 }
 
-const timeout = () => AbortSignal.timeout(NOTICE_MS_MAX);
+/**
+ * Sends a notice. One that the mail server did not take is tried again by this process, after each of `pausesMs`; so those
+ * that wait when the process ends are lost, as the log says. One that is refused for good is not tried again. Resolves after
+ * the first try, whatever came of it.
+ */
+export async function sendNotice(
+  message: Message,
+  sender: MessageSender,
+  pausesMs: readonly number[] = NOTICE_PAUSES_MS,
+): Promise<void> {
+  const sending = await sender.send(message, AbortSignal.timeout(NOTICE_MS_MAX));
+  if (sending.outcome === "accepted") return countNotice("ok");
+  const { outcome, reason } = sending;
+  const [pauseMs, ...laterPausesMs] = pausesMs;
+  if (outcome === "refused" || pauseMs === undefined) {
+    log.error({ requestId: currentRequestId(), reason }, "a notice was not sent");
+    return countNotice("not_sent");
+  }
+  log.warn(
+    { requestId: currentRequestId(), reason, pauseMs },
+    "a notice was not sent, and is tried again after a pause",
+  );
+  countNotice("retried");
+  const retry = () =>
+    sendNotice(message, sender, laterPausesMs).catch((error) => logError(error, "a notice was not sent"));
+  // A process that was asked to end doesn't wait for it.
+  setTimeout(retry, pauseMs).unref();
+}

@@ -31,6 +31,12 @@ function makeMetrics() {
       labelNames: ["sender", "outcome"],
       registers,
     }),
+    notices: new Counter({
+      name: "sarafan_notices_total",
+      help: "Security mails, by what became of them: ok, retried (it was not taken, and is tried again) or not_sent.",
+      labelNames: ["outcome"],
+      registers,
+    }),
     requests: new Counter({
       name: "http_requests_total",
       help: "Requests that were answered; the status is `cut` where the connection ended first.",
@@ -55,7 +61,7 @@ function makeMetrics() {
 // Kept for all the bundles that Next.js makes of this module: each would have numbers of its own.
 const kept = globalThis as { sarafanMetrics?: ReturnType<typeof makeMetrics>; sarafanProcessMeasured?: true };
 kept.sarafanMetrics ??= makeMetrics();
-const { registry, sendings, requests, durations, outcomes } = kept.sarafanMetrics;
+const { registry, sendings, notices, requests, durations, outcomes } = kept.sarafanMetrics;
 
 /** Begins to measure the process itself: memory, processor, event loop. */
 export function measureProcess(): void {
@@ -83,6 +89,11 @@ export function countOutcome<Outcome extends { ok: true } | { ok: false; failure
 /** Counts what a sender said to a message, or that it rests. */
 export function countSending({ sender, outcome }: { sender: string; outcome: string }): void {
   sendings.inc({ sender, outcome });
+}
+
+/** Counts a try to send a security mail. */
+export function countNotice(outcome: "ok" | "retried" | "not_sent"): void {
+  notices.inc({ outcome });
 }
 
 /** All numbers, in the text format of Prometheus, and its media type. */

@@ -6,6 +6,9 @@ import SMTPConnection from "nodemailer/lib/smtp-connection";
 import { env } from "@/lib/env";
 import { accepted, failed, type MessageSender, refused, type Sending, unanswered } from "./sender";
 
+/** Automatic answers, such as those of a holiday, stay away from what a program has written (RFC 3834 §5). */
+const HEADERS = { "Auto-Submitted": "auto-generated" };
+
 /** A mail server that takes longer than this has not accepted the message. */
 const TIMEOUT_MS = 10_000;
 const TIMEOUTS = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS };
@@ -13,15 +16,16 @@ const TIMEOUTS = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, s
 /** What became of the newest message that a server let us send: how long it took over it, and whether it took it. */
 let newest = { tookMs: 0, isAccepted: true };
 
-/** Brings codes by SMTP; null without `SMTP_URL`. It has a time-out of its own, so that a decoy can have the same. */
+/** Brings messages by SMTP; null without `SMTP_URL`. It has a time-out of its own, so that a decoy can have the same. */
 export const mailSender: MessageSender | null = env.SMTP_URL ? makeMailSender(env.SMTP_URL, env.MAIL_FROM ?? "") : null;
 
-function makeMailSender(url: string, from: string): MessageSender {
+/** Speaks with the mail server at `url` (`smtps://name:password@mail.example`), and sends in the name of `from`. */
+export function makeMailSender(url: string, from: string): MessageSender {
   const [, address = from] = /<([^<>]+)>$/.exec(from) ?? [];
   // What a message says is ours; it must make this server read no file and fetch no address.
   const transport = createTransport({ url, ...TIMEOUTS, disableFileAccess: true, disableUrlAccess: true });
   return {
-    send: async ({ to, subject, text, html }) => {
+    send: async ({ to, subject, text, html }, signal) => {
       // Until it is known to be otherwise: a server that keeps the message for too long.
       let outcome: typeof newest | null = { tookMs: TIMEOUT_MS, isAccepted: false };
       const sending = await inItsTime(async () => {
@@ -32,6 +36,8 @@ function makeMailSender(url: string, from: string): MessageSender {
             subject,
             text,
             html,
+            headers: HEADERS,
+            signal,
           });
           outcome = { tookMs: messageTime, isAccepted: true };
         } catch (error) {
@@ -40,7 +46,7 @@ function makeMailSender(url: string, from: string): MessageSender {
           outcome = isMessage ? { ...newest, isAccepted: false } : null;
           throw error;
         }
-      });
+      }, signal);
       newest = outcome ?? newest;
       return sending;
     },
@@ -55,7 +61,7 @@ function makeMailSender(url: string, from: string): MessageSender {
 }
 
 /** How `conversation` ended, with its time-out; answered no sooner than `MAIL_DELAY_MS`. */
-async function inItsTime(conversation: () => Promise<void>): Promise<Sending> {
+async function inItsTime(conversation: () => Promise<void>, signal?: AbortSignal): Promise<Sending> {
   const soonest = wait(env.MAIL_DELAY_MS);
   const deadline = new AbortController();
   try {
@@ -64,9 +70,9 @@ async function inItsTime(conversation: () => Promise<void>): Promise<Sending> {
       wait(TIMEOUT_MS, unanswered("timeout"), { signal: deadline.signal, ref: false }),
     ]);
   } catch (error) {
+    if (signal?.aborted) return unanswered("timeout");
     // The server's own words may name the address.
     const { code = "unknown", responseCode } = error as { code?: string; responseCode?: number };
-    process.stderr.write(`The mail server took no message: ${code} ${responseCode ?? ""}\n`);
     if (code === "EAUTH") return failed("account", responseCode);
     return responseCode && responseCode >= 500 && responseCode < 600
       ? refused(responseCode)

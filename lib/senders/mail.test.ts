@@ -1,0 +1,46 @@
+import { createServer, type Socket } from "node:net";
+import { expect, test } from "playwright/test";
+import { startMailServer } from "../../e2e/mail-server";
+import { makeMailSender } from "./mail";
+import type { Message } from "./sender";
+
+const MESSAGE: Message = { to: "anna@people.example", subject: "480213", text: "480213", html: "<p>480213</p>" };
+const FROM = "Sarafan <codes@sarafan.example>";
+const never = new AbortController().signal;
+
+test("a mail says that a program wrote it, so that no holiday answers", async () => {
+  const mail = await startMailServer();
+  expect(await makeMailSender(mail.url, FROM).send(MESSAGE, never)).toMatchObject({ outcome: "accepted" });
+  const [message] = mail.messagesTo(MESSAGE.to);
+  expect(message?.headers["auto-submitted"]).toBe("auto-generated");
+  await mail.stop();
+});
+
+test("a mail that was not taken is an outcome with its reason, and no error", async () => {
+  const mail = await startMailServer();
+  const sender = makeMailSender(mail.url, FROM);
+  mail.refuse(MESSAGE.to);
+  expect(await sender.send(MESSAGE, never)).toEqual({ outcome: "refused", reason: "not_taken 550" });
+  mail.refuse(MESSAGE.to, false);
+  mail.reject();
+  expect(await sender.send(MESSAGE, never)).toEqual({ outcome: "failed", reason: "unreachable 451" });
+  await mail.stop();
+  expect(await sender.send(MESSAGE, never)).toMatchObject({ outcome: "failed", reason: /^unreachable E/ });
+});
+
+test("a mail is given up when its signal says so, and its connection with it", async () => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+  await new Promise((resolve) => silent.once("listening", resolve));
+  const address = silent.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const given = new AbortController();
+  const sending = makeMailSender(`smtp://127.0.0.1:${port}`, FROM).send(MESSAGE, given.signal);
+  await expect.poll(() => sockets.length).toBe(1);
+  const abortedAt = performance.now();
+  given.abort();
+  expect(await sending).toEqual({ outcome: "failed", reason: "timeout", mayBeSent: true });
+  expect(performance.now() - abortedAt).toBeLessThan(5000);
+  await expect.poll(() => sockets[0]?.destroyed || sockets[0]?.readableEnded).toBe(true);
+  silent.close();
+});
