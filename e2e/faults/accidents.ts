@@ -30,6 +30,30 @@ export const freezePostgres: Accident = async (_, postgres) => {
   return async () => signal("SIGCONT");
 };
 
+/** PostgreSQL's disk is full, as far as its tables can tell: they are read as before, and not written. */
+export const fillPostgres: Accident = async ({ databaseUrl }) => {
+  const each = (statement: string) =>
+    withDatabase(databaseUrl, (query) =>
+      query(`
+        DO $$ DECLARE "name" text; BEGIN
+          FOR "name" IN SELECT "tablename" FROM pg_tables WHERE "schemaname" = 'public' LOOP
+            EXECUTE format('${statement}', "name");
+          END LOOP;
+        END $$`),
+    );
+  await withDatabase(databaseUrl, (query) =>
+    query(`
+      CREATE OR REPLACE FUNCTION refuse_for_want_of_room() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full'; END $$`),
+  );
+  await each(
+    "CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE OR DELETE ON %I EXECUTE FUNCTION refuse_for_want_of_room()",
+  );
+  return async () => {
+    await each("DROP TRIGGER full_disk ON %I");
+  };
+};
+
 /** Another process has an SQLite file for itself: it is read as before, and not written. */
 export const lockSqlite: Accident = async ({ databaseUrl }) => {
   const neighbour = spawn(process.execPath, ["--input-type=module", "--eval", LOCK, databaseUrl.replace("file:", "")], {

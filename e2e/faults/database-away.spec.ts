@@ -2,7 +2,7 @@ import type { APIRequestContext, APIResponse } from "playwright/test";
 import { askByMail, bearer, confirmByMail, copyCookies, freshEmail, post } from "../api/clients";
 import type { DatabaseKind } from "../databases";
 import { logIn, readInviteCode } from "../ui/journeys";
-import { type Accident, freezePostgres, lockSqlite, stopPostgres } from "./accidents";
+import { type Accident, fillPostgres, freezePostgres, lockSqlite, stopPostgres } from "./accidents";
 import { expect, test } from "./faults";
 
 /** How long anybody may have to wait to be told, with something for a busy machine. */
@@ -18,6 +18,7 @@ interface Outage {
 
 const OUTAGES: Outage[] = [
   { what: "SQLite's file is locked", database: "sqlite", accident: lockSqlite, isRead: true },
+  { what: "PostgreSQL's disk is full", database: "postgresql", accident: fillPostgres, isRead: true },
   { what: "PostgreSQL is stopped", database: "postgresql", accident: stopPostgres, isRead: false },
   { what: "PostgreSQL is frozen", database: "postgresql", accident: freezePostgres, isRead: false },
 ];
@@ -32,7 +33,8 @@ for (const { what, database, accident, isRead } of OUTAGES) {
     startServer,
   }) => {
     test.setTimeout(120_000);
-    const server = await startServer({}, { database });
+    // When a session was last seen is written each second, so that looks are of sessions that were idle.
+    const server = await startServer({ SESSION_SEEN_EVERY_S: 1 }, { database });
     const { url, codeFor } = server;
     const newStranger = () => newClient({ url, timeoutMs: ANSWER_MS_MAX });
 
@@ -44,7 +46,10 @@ for (const { what, database, accident, isRead } of OUTAGES) {
     const client = await newClient({ url });
     await post(client, "/api/auth/request_code/", { phone: boris });
     const entered = await post(client, "/api/auth/verify_code/", { phone: boris, code: await codeFor(boris) });
-    const { access, refresh } = await entered.json();
+    // Tokens that were not used yet.
+    const exchanged = await post(client, "/api/auth/refresh_token/", { refresh: (await entered.json()).refresh });
+    const { access, refresh } = await exchanged.json();
+    const idleFrom = Date.now() + 1000;
     const verasClient = await newClient({ url });
     await post(verasClient, "/api/enter_phone/", { phone: vera });
     const verasCode = await codeFor(vera);
@@ -81,6 +86,7 @@ for (const { what, database, accident, isRead } of OUTAGES) {
       (to) => confirmByMail(to, contact, mailCode, byMail),
     ];
 
+    await expect.poll(() => Date.now()).toBeGreaterThan(idleFrom);
     const awayUntil = Date.now() + awayMs;
     const undo = await accident(server, postgres);
     try {

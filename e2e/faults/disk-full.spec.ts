@@ -29,7 +29,8 @@ test("a full disk is told, nothing is damaged, and with room all goes on", async
 }) => {
   test.skip(smallDisk === null, "only root on Linux may mount a small disk");
   const disk = smallDisk ?? "";
-  const server = await startServer({ DATABASE_URL: `file:${disk}/sarafan.db` });
+  // When a session was last seen is written each second, so that all looks are of sessions that were idle.
+  const server = await startServer({ DATABASE_URL: `file:${disk}/sarafan.db`, SESSION_SEEN_EVERY_S: 1 });
   const ledger = new Ledger();
   const load = new Load(ledger, freshPhone);
   load.begin([server]);
@@ -38,6 +39,10 @@ test("a full disk is told, nothing is damaged, and with room all goes on", async
   fill(ballast);
   await load.refusals(20);
   await load.end();
+  for (const { access } of ledger.accounts.values()) {
+    const profile = await fetch(`${server.url}/api/profile_back/`, { headers: { authorization: `Bearer ${access}` } });
+    expect(profile.status).toBe(200);
+  }
   expect(load.complaints).toEqual([]);
   expect(load.lost.get(server)).toBeUndefined();
   await ledger.expectStored(server);

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readPrimary, type Writer, write } from "@/lib/db/database";
 import { AccountGone, holdAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
+import { runInBackground } from "./background";
 import { describeDevice } from "./devices";
 import type { Login } from "./login";
 import type { Phone } from "./phone";
@@ -55,7 +56,8 @@ export async function openClientSession(login: Opening, by: Requester, now = new
 
 /**
  * The session with this id, or null when it was ended or is too old; a browser's also when it was idle for too long. One
- * read; when it was last seen is written at most every `SESSION_SEEN_EVERY_MS`.
+ * read. When it was last seen is written at most every `SESSION_SEEN_EVERY_MS`, in the background: a read must not fail, nor
+ * wait, because the database takes no writes.
  */
 export async function checkSession(id: string, now = new Date()): Promise<Session | null> {
   // In SQL, because Prisma takes twice as long, and this is asked on every request.
@@ -66,7 +68,9 @@ export async function checkSession(id: string, now = new Date()): Promise<Sessio
   const idleMs = now.getTime() - row.seenAt.getTime();
   if (row.generation === null && idleMs >= SESSION_IDLE_MS) return null;
   if (idleMs >= SESSION_SEEN_EVERY_MS) {
-    await write((tx) => tx.session.updateMany({ where: { id, seenAt: row.seenAt }, data: { seenAt: now } }));
+    runInBackground(`session ${id}`, () =>
+      write((tx) => tx.session.updateMany({ where: { id, seenAt: row.seenAt }, data: { seenAt: now } })),
+    );
   }
   return sessionOf(row);
 }
