@@ -16,7 +16,12 @@ const publicKey = createPublicKey(privateKey);
 
 const ALGORITHM = "EdDSA";
 // Named in the header and by its audience, so that neither kind of token can stand in for the other (RFC 8725 §3.11).
-const ACCESS = { typ: "JWT", audience: env.APP_URL, schema: z.object({ sub: z.string(), sid: z.uuid() }) };
+const ACCESS = {
+  typ: "JWT",
+  audience: env.APP_URL,
+  // Tokens that servers of an older version have issued lack `gen`.
+  schema: z.object({ sub: z.string(), sid: z.uuid(), gen: z.int().optional() }),
+};
 const REFRESH = {
   typ: "refresh+jwt",
   audience: `${env.APP_URL}/api/auth/refresh_token/`,
@@ -29,14 +34,15 @@ export interface Tokens {
 }
 
 /**
- * The tokens of a client application's session in its present generation. They say nothing but what is in its row, so the
- * same generation has the same tokens, letter for letter.
+ * The tokens of a client application's session in its present generation. The refresh token says nothing but what is in the
+ * session's row, so the same generation has the same one, letter for letter; the access token is good for
+ * `ACCESS_TOKEN_TTL_MS` from `now` on, and for no longer than the session.
  */
-export async function issueTokens(session: ClientSession): Promise<Tokens> {
+export async function issueTokens(session: ClientSession, now = new Date()): Promise<Tokens> {
   const { id: sid, userId, generation, refreshedAt, expiresAt } = session;
-  const accessEndsAt = Math.min(refreshedAt.getTime() + ACCESS_TOKEN_TTL_MS, expiresAt.getTime());
+  const accessEndsAt = Math.min(now.getTime() + ACCESS_TOKEN_TTL_MS, expiresAt.getTime());
   const [access, refresh] = await Promise.all([
-    sign(ACCESS, { sub: String(userId), sid }, refreshedAt, new Date(accessEndsAt)),
+    sign(ACCESS, { sub: String(userId), sid, gen: generation }, now, new Date(accessEndsAt)),
     sign(REFRESH, { sub: String(userId), sid, generation }, refreshedAt, expiresAt),
   ]);
   return { access, refresh };
@@ -45,7 +51,7 @@ export async function issueTokens(session: ClientSession): Promise<Tokens> {
 /** The session that an access token is for, or null when either is no longer good. One read. */
 export async function readAccessToken(token: string): Promise<Session | null> {
   const claims = await verify(ACCESS, token);
-  return claims && checkSession(claims.sid);
+  return claims && checkSession(claims.sid, new Date(), claims.gen);
 }
 
 /** Which session a refresh token is for, and which of its tokens it is; null when it is forged or too old. */

@@ -74,7 +74,6 @@ const settings = readSettings({
   SESSIONS_LISTED_MAX: wholeNumber(50, { min: 1, max: 1000 }),
   EVENTS_PER_PAGE: wholeNumber(20, { min: 1, max: 100 }),
   ACCESS_TOKEN_TTL_S: wholeNumber(15 * MINUTE_S, { min: 1, max: DAY_S }),
-  REFRESH_GRACE_S: wholeNumber(10, { min: 0, max: MINUTE_S }),
   PROOF_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }),
   RECENT_LOGIN_S: wholeNumber(10 * MINUTE_S, { min: 1, max: DAY_S }),
   TAKEN_ANSWERS_PER_IP_PER_HOUR: wholeNumber(10, { min: 0, max: 1_000_000 }),
@@ -186,8 +185,6 @@ export const EVENTS_PER_PAGE = settings.EVENTS_PER_PAGE;
 
 /** How long an access token is good; its session is checked on every request besides. */
 export const ACCESS_TOKEN_TTL_MS = settings.ACCESS_TOKEN_TTL_S * 1000;
-/** How long after its exchange a refresh token still gets the same successor, in case the answer was lost. */
-export const REFRESH_GRACE_MS = settings.REFRESH_GRACE_S * 1000;
 
 /** How long a right code stands for a login that is still to come. */
 export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;

@@ -1,7 +1,7 @@
 import { expect, test } from "playwright/test";
 import { read, write } from "@/lib/db/database";
 import { backgroundTasks } from "./background";
-import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
+import { SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { phoneRecipient } from "./recipient";
 import { checkSession, endSession, openClientSession, openSession, refreshSession } from "./sessions";
 import { anybody, signUp } from "./testing";
@@ -16,8 +16,8 @@ const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
 const seenAtOf = async (id: string) => (await read.session.findUniqueOrThrow({ where: { id } })).seenAt;
 
 /** As `checkSession`, when what it writes in the background is written. */
-async function checkAndWrite(id: string, now: Date) {
-  const session = await checkSession(id, now);
+async function checkAndWrite(id: string, now: Date, generation: number | null = null) {
+  const session = await checkSession(id, now, generation);
   await backgroundTasks();
   return session;
 }
@@ -114,14 +114,39 @@ test("a client's session outlives a week unused, and ends after thirty days all 
   expect(await refreshSession({ id, generation: 0 }, after(now, SESSION_TTL_MS))).toMatchObject({ ok: false });
 });
 
-test("a refresh token is exchanged once, and its lost answer repeated for a few seconds", async () => {
-  const login = await logInAnew();
+test("an answer that was lost is given again, however late, until its tokens are used", async () => {
   const now = new Date();
-  const { id } = await openClientSession(login, anybody(), now);
+  const { id } = await openClientSession(await logInAnew(), anybody(), now);
+  // Tokens that were handed out before are no sign that the answer arrived.
+  await checkAndWrite(id, now, 0);
   const first = await refreshSession({ id, generation: 0 }, after(now, 1000));
   expect(first).toMatchObject({ ok: true, value: { id, generation: 1, refreshedAt: after(now, 1000) } });
-  expect(await refreshSession({ id, generation: 0 }, after(now, 1000 + REFRESH_GRACE_MS - 1))).toEqual(first);
-  expect(await checkSession(id)).not.toBeNull();
+  await checkAndWrite(id, after(now, 2000), 0);
+  expect(await refreshSession({ id, generation: 0 }, after(now, SESSION_TTL_MS - 1))).toEqual(first);
+  expect(await refreshSession({ id, generation: 1 }, after(now, 3000))).toMatchObject({ value: { generation: 2 } });
+});
+
+test("that an access token has arrived is written once for each generation", async () => {
+  const now = new Date();
+  const { id } = await openClientSession(await logInAnew(), anybody(), now);
+  for (const generation of [0, 1, 2]) {
+    const usedAt = after(now, generation * 1000);
+    if (generation > 0) await refreshSession({ id, generation: generation - 1 }, now);
+    for (const at of [usedAt, after(usedAt, 1)]) await checkAndWrite(id, at, generation);
+    // The first tokens have no older ones that could be used again.
+    expect(await seenAtOf(id)).toEqual(usedAt);
+  }
+});
+
+test("an access token is good though the database takes no writes, and its use is written later", async () => {
+  const now = new Date();
+  const { id } = await openClientSession(await logInAnew(), anybody(), now);
+  await refreshSession({ id, generation: 0 }, now);
+  const { letGo } = await holdSessions([id]);
+  for (let reads = 0; reads < 3; reads += 1) expect(await checkSession(id, now, 1)).toMatchObject({ id });
+  await letGo();
+  await backgroundTasks();
+  expect(await refreshSession({ id, generation: 0 }, now)).toMatchObject({ ok: false });
 });
 
 test("of parallel exchanges all get the same successor", async () => {
@@ -131,18 +156,24 @@ test("of parallel exchanges all get the same successor", async () => {
   expect(new Set(refreshed.map((one) => one.ok && one.value.refreshedAt.getTime())).size).toBe(1);
 });
 
-for (const { what, generations, lateMs } of [
-  { what: "one that was exchanged a while ago", generations: [0, 0], lateMs: REFRESH_GRACE_MS },
-  { what: "one older than the last", generations: [0, 1, 0], lateMs: 0 },
-  { what: "one that was never given out", generations: [5], lateMs: 0 },
-]) {
+type Step = { refresh: number } | { access: number };
+
+for (const { what, steps } of [
+  { what: "one whose successor was exchanged", steps: [{ refresh: 0 }, { refresh: 1 }, { refresh: 0 }] },
+  {
+    what: "one whose successor came with an access token that was used",
+    steps: [{ refresh: 0 }, { access: 1 }, { refresh: 0 }],
+  },
+  { what: "the same after another exchange", steps: [{ refresh: 0 }, { refresh: 1 }, { access: 2 }, { refresh: 1 }] },
+  { what: "one that was never given out", steps: [{ refresh: 5 }] },
+] satisfies { what: string; steps: Step[] }[]) {
   test(`a refresh token that nobody should have ends the session: ${what}`, async () => {
-    const login = await logInAnew();
     const now = new Date();
-    const { id } = await openClientSession(login, anybody(), now);
+    const { id } = await openClientSession(await logInAnew(), anybody(), now);
     const answers = [];
-    for (const [at, generation] of generations.entries()) {
-      answers.push(await refreshSession({ id, generation }, at === generations.length - 1 ? after(now, lateMs) : now));
+    for (const step of steps as Step[]) {
+      if ("access" in step) await checkAndWrite(id, now, step.access);
+      else answers.push(await refreshSession({ id, generation: step.refresh }, now));
     }
     expect(answers.at(-1)).toEqual({ ok: false, failure: { name: "token_invalid" } });
     expect(answers.slice(0, -1).every(({ ok }) => ok)).toBe(true);

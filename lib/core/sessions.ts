@@ -6,7 +6,7 @@ import { runInBackground } from "./background";
 import { describeDevice } from "./devices";
 import type { Login } from "./login";
 import type { Phone } from "./phone";
-import { REFRESH_GRACE_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
+import { SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { isTimeToSweep } from "./sweeping";
@@ -56,29 +56,38 @@ export async function openClientSession(login: Opening, by: Requester, now = new
 
 /**
  * The session with this id, or null when it was ended or is too old; a browser's also when it was idle for too long. One
- * read. When it was last seen is written at most every `SESSION_SEEN_EVERY_MS`, in the background: a read must not fail, nor
- * wait, because the database takes no writes.
+ * read. When it was last seen is written at most every `SESSION_SEEN_EVERY_MS`, and once for each generation that its access
+ * token has arrived, of which `generation` is one. That happens in the background: a read must not fail, nor wait, because the
+ * database takes no writes.
  */
-export async function checkSession(id: string, now = new Date()): Promise<Session | null> {
+export async function checkSession(
+  id: string,
+  now = new Date(),
+  generation: number | null = null,
+): Promise<Session | null> {
   // In SQL, because Prisma takes twice as long, and this is asked on every request.
   const [row] = await readPrimary.$queryRaw<SessionRow[]>`
-    SELECT "id", "userId", "provenPhone", "createdAt", "seenAt", "expiresAt", "generation", "isNew"
+    SELECT "id", "userId", "provenPhone", "createdAt", "seenAt", "expiresAt", "generation", "isGenerationUsed", "isNew"
     FROM "Session" WHERE "id" = ${id}`;
   if (!row || row.expiresAt <= now) return null;
   const idleMs = now.getTime() - row.seenAt.getTime();
   if (row.generation === null && idleMs >= SESSION_IDLE_MS) return null;
-  if (idleMs >= SESSION_SEEN_EVERY_MS) {
-    runInBackground(`session ${id}`, () =>
-      write((tx) => tx.session.updateMany({ where: { id, seenAt: row.seenAt }, data: { seenAt: now } })),
+  // The first tokens have no older ones, whose reuse could be judged by this.
+  const isFirstUse = generation !== null && generation > 0 && generation === row.generation && !row.isGenerationUsed;
+  if (isFirstUse || idleMs >= SESSION_SEEN_EVERY_MS) {
+    const data = { seenAt: now, ...(isFirstUse && { isGenerationUsed: true }) };
+    runInBackground(`use of ${id} ${generation}`, () =>
+      write((tx) => tx.session.updateMany({ where: { id, generation: row.generation }, data })),
     );
   }
   return sessionOf(row);
 }
 
 /**
- * Exchanges a refresh token of this generation for the next one's. Within `REFRESH_GRACE_MS` the one that was exchanged
- * last gets the same successor again, because its answer may have been lost; any older one was stolen, or its successor
- * was, and ends the session (RFC 9700 §4.14.2).
+ * Exchanges a refresh token of this generation for the next one's. The one that was exchanged last gets the same successor
+ * again until that was used, because its answer was lost: a successor is used when its refresh token is exchanged or an
+ * access token of its generation is seen here. Fails with `token_invalid`. A token that is older, or whose successor was
+ * used, was stolen, or its successor was, and ends the session (RFC 9700 §4.14.2).
  */
 export async function refreshSession(
   { id, generation }: { id: string; generation: number },
@@ -87,15 +96,14 @@ export async function refreshSession(
   return write(async (tx) => {
     const { count } = await tx.session.updateMany({
       where: { id, generation, expiresAt: { gt: now } },
-      data: { generation: { increment: 1 }, refreshedAt: now, seenAt: now },
+      data: { generation: { increment: 1 }, isGenerationUsed: false, refreshedAt: now, seenAt: now },
     });
     const row = await tx.session.findUnique({ where: { id } });
     if (!row || row.expiresAt <= now || row.generation === null || !row.refreshedAt) {
       return fail({ name: "token_invalid" });
     }
-    const isRepeated =
-      row.generation === generation + 1 && now.getTime() - row.refreshedAt.getTime() < REFRESH_GRACE_MS;
-    if (count > 0 || isRepeated) {
+    const isAnswerLost = row.generation === generation + 1 && !row.isGenerationUsed;
+    if (count > 0 || isAnswerLost) {
       return succeed({ ...sessionOf(row), generation: row.generation, refreshedAt: row.refreshedAt });
     }
     await removeSession(tx, { id }, now, { isTokenReused: true });
@@ -177,9 +185,10 @@ interface SessionRow extends Omit<Session, "provenPhone"> {
   provenPhone: string | null;
   seenAt: Date;
   generation: number | null;
+  isGenerationUsed: boolean;
 }
 
-function sessionOf(row: Omit<SessionRow, "seenAt" | "generation">): Session {
+function sessionOf(row: Omit<SessionRow, "seenAt" | "generation" | "isGenerationUsed">): Session {
   const { id, userId, provenPhone, createdAt, expiresAt, isNew } = row;
   return { id, userId, provenPhone: provenPhone as Phone | null, createdAt, expiresAt, isNew };
 }

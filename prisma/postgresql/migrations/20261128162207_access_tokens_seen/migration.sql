@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "Session" ADD COLUMN     "isGenerationUsed" BOOLEAN NOT NULL DEFAULT false;
+
