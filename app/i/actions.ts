@@ -7,13 +7,14 @@ import { updatePendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
 import { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite, getInvite } from "@/lib/core/invites";
+import { readPastedText } from "@/lib/core/pasted-text";
 
 /** Leads from a typed code to its invitation. */
 export async function openInvitation(state: InviteFieldState, form: FormData): Promise<InviteFieldState> {
   const typed = String(form.get("code") ?? "");
   const code = InviteCode.safeParse(typed);
   if (code.success) return redirect(`/i/${code.data}`);
-  const error = typed.trim() ? "invite_code_malformed" : "invite_code_missing";
+  const error = readPastedText(typed) ? "invite_code_malformed" : "invite_code_missing";
   return { typed, error, attempt: (state?.attempt ?? 0) + 1 };
 }
 

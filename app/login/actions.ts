@@ -10,8 +10,10 @@ import { currentRequester } from "@/lib/auth/requesters";
 import { getCodeStatus } from "@/lib/core/challenges";
 import { Email } from "@/lib/core/email";
 import { logInByProof, mailLoginCode, phoneLoginCode, verifyCode, verifyMailCode } from "@/lib/core/login";
-import { type CodeOwner, OneTimeCode } from "@/lib/core/one-time-code";
+import { type CodeOwner, TypedCode } from "@/lib/core/one-time-code";
+import { readPastedText } from "@/lib/core/pasted-text";
 import { Phone } from "@/lib/core/phone";
+import { findCode } from "@/lib/core/typed-code";
 
 /**
  * What a form shows again after input that can't be used: what is wrong, and how many times in a row, so that the same
@@ -41,8 +43,9 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
   const typed = { phone: String(form.get("phone") ?? ""), email: String(form.get("email") ?? "") };
   const [phone, email] = [Phone.safeParse(typed.phone), Email.safeParse(typed.email)];
   const errors: NonNullable<IdentityFormState>["errors"] = {
-    ...(!phone.success && { phone: typed.phone.trim() ? "phone_invalid" : "phone_missing" }),
-    ...(form.has("email") && !email.success && { email: typed.email.trim() ? "email_invalid" : "email_missing" }),
+    ...(!phone.success && { phone: readPastedText(typed.phone) ? "phone_invalid" : "phone_missing" }),
+    ...(form.has("email") &&
+      !email.success && { email: readPastedText(typed.email) ? "email_invalid" : "email_missing" }),
   };
   const attempt = (state?.attempt ?? 0) + 1;
   if (!phone.success || errors.email) return { typed, errors, waitMs: 0, attempt };
@@ -73,11 +76,12 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   const pending = await updatePendingIdentity(identity);
   const { asker, invite } = pending;
   const typed = String(form.get("code") ?? "");
-  const code = OneTimeCode.safeParse(typed);
   const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
-  if (status?.state === "live" && code.data?.length !== status.digits) {
+  const found = status && findCode(typed, status.digits);
+  if (status?.state === "live" && found === null) {
     return { typed, error: "code_malformed", attempt: (state?.attempt ?? 0) + 1 };
   }
+  const code = TypedCode.safeParse(found ?? typed);
   if (!code.success) return redirect(CODE_STEP, RedirectType.replace);
 
   const { phone, email } = identity;

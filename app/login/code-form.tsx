@@ -3,6 +3,7 @@
 import { type ReactNode, useActionState, useEffect, useRef } from "react";
 import { FieldError } from "@/components/field-error";
 import { SubmitButton } from "@/components/submit-button";
+import { findCode } from "@/lib/core/typed-code";
 import type { CodeFormState } from "./actions";
 
 interface Words {
@@ -45,11 +46,9 @@ export function CodeForm({
     if (!input) return;
 
     const sendWhenComplete = () => {
-      const typed = input.value.normalize("NFKC");
       // A whole message may have been pasted, with other numbers in it; what is no code at all is left as it is.
-      const allDigits = typed.replace(/\D/g, "");
-      const [code] = typed.match(new RegExp(`(?<!\\d)\\d{${digits}}(?!\\d)`)) ?? [allDigits];
-      if (code.length !== digits) return;
+      const code = findCode(input.value, digits);
+      if (code === null) return;
       input.value = code;
       if (isSent.current || !navigator.onLine) return;
       isSent.current = true;

@@ -32,6 +32,7 @@ import {
   type TokenOwner,
   UNKNOWN_INVITES,
   UNSIGNED,
+  WAYS_TO_TYPE_A_CODE,
   wrong,
 } from "./clients";
 
@@ -125,12 +126,11 @@ test("a number is the same in every spelling", async ({ request, freshPhone, ser
   }
 });
 
-test("a code may be sent as a number, or with gaps as it was heard", async ({ newCaller, server }) => {
-  let { client, phone, code } = await newCaller();
-  while (code.startsWith("0")) ({ code } = await askForCode(client, phone, server));
-  expect((await verify(client, phone, Number(code))).status()).toBe(200);
-  ({ client, phone, code } = await newCaller());
-  expect((await verify(client, phone, ` ${code.slice(0, 2)} - ${code.slice(2)} `)).status()).toBe(200);
+test("a code may be sent as a number, twice, or with gaps as it was heard", async ({ newCaller }) => {
+  for (const write of WAYS_TO_TYPE_A_CODE) {
+    const { client, phone, code } = await newCaller();
+    expect((await verify(client, phone, write(code))).status()).toBe(200);
+  }
 });
 
 test("nobody learns who has an account, but its owner", async ({ newPerson, request, phone, codeFor }) => {

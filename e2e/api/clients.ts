@@ -120,11 +120,27 @@ export const wrong = (code: string) => code.replace(/\d$/, (digit) => String((Nu
 /** A phone in another spelling, in which $1 to $4 are the groups of its ten digits. */
 export const spell = (phone: string, spelling: string) => phone.replace(/^\+7(...)(...)(..)(..)$/, spelling);
 
-const TYPED = ["8 ($1) $2-$3-$4", "8$1$2$3$4", "7$1$2$3$4", "$1$2$3$4", "+7 $1 $2 $3 $4", " +7($1)$2-$3-$4 "];
+const TYPED = [
+  "8 ($1) $2-$3-$4",
+  "8$1$2$3$4",
+  "7$1$2$3$4",
+  "$1$2$3$4",
+  "+7 $1 $2 $3 $4",
+  " +7($1)$2-$3-$4 ",
+  "\u202a+7 $1\u00a0$2-$3-$4\u202c",
+];
 /** Ways to write a phone, the last as a number. */
 export const SPELLINGS: ((phone: string) => string | number)[] = [
   ...TYPED.map((spelling) => (phone: string) => spell(phone, spelling)),
   Number,
+];
+
+/** Ways to send a code: as a number, which loses its leading zeros, pasted twice, as it was heard, and as it was copied. */
+export const WAYS_TO_TYPE_A_CODE: ((code: string) => string | number)[] = [
+  Number,
+  (code) => code + code,
+  (code) => ` ${code.slice(0, 2)} - ${code.slice(2)} `,
+  (code) => `\u2068${code.replace(/\d/g, (digit) => String.fromCodePoint(0x660 + Number(digit)))}\u2069\u200b`,
 ];
 
 /** An invite code as somebody writes it who was told it: in small letters, Cyrillic among them, and with a gap. */
@@ -139,7 +155,7 @@ const inNoText = (text: string) => [true, [text], { text }];
 export const ODD = {
   texts: inNoText("text"),
   phones: ["+7 945 12", "abc", "+79450", "+794500000000000", 12, ...inNoText("+79450000000")],
-  codes: ["123", "12345678901", "12a4", "code", 12, ...inNoText("1234")],
+  codes: ["123", "12345678901", "12a4", "code", -1, 1.5, ...inNoText("1234")],
   invites: ["ABC", "ABCDEF7", 12, ...inNoText("7Z7Z7Z")],
 };
 /** These look like invite codes, more or less, and are nobody's. */

@@ -29,6 +29,7 @@ import {
   statusesAtOnce,
   UNKNOWN_INVITES,
   UNSIGNED,
+  WAYS_TO_TYPE_A_CODE,
   wrong,
 } from "./clients";
 
@@ -186,12 +187,11 @@ test("a number is the same in every spelling, in a body and in a path", async ({
   }
 });
 
-test("a code may be sent as a number, or with gaps as it was heard", async ({ newCaller, server }) => {
-  let { client, phone, code } = await newCaller();
-  while (code.startsWith("0")) ({ code } = await askForCode(client, phone, server));
-  await expectCreated(register(client, phone, Number(code)));
-  ({ client, phone, code } = await newCaller());
-  await expectCreated(register(client, phone, ` ${code.slice(0, 2)} - ${code.slice(2)} `));
+test("a code may be sent as a number, twice, or with gaps as it was heard", async ({ newCaller }) => {
+  for (const write of WAYS_TO_TYPE_A_CODE) {
+    const { client, phone, code } = await newCaller();
+    await expectCreated(register(client, phone, write(code)));
+  }
 });
 
 test("a field that is missing or malformed is named, and the code stays good", async ({ newPerson, newCaller }) => {

@@ -42,6 +42,27 @@ test("without JavaScript: wrong input is told, reloading is no second try, a new
   await readInviteCode(page);
 });
 
+test("without JavaScript: what is pasted is read as it is seen, and the whole message and link for their codes", async ({
+  browser,
+  page,
+  phone,
+  freshPhone,
+  codeFor,
+}) => {
+  const { inviteCode } = await signUp(await browser.newContext(), freshPhone(), codeFor);
+  await page.goto("/login");
+  await askForCode(page, `\u202a${phone}\u202c`);
+  const code = await codeFor(phone);
+  await enterCode(page, wrongCode(code).repeat(2));
+  await expect(page.getByText("Код не подошёл")).toBeVisible();
+  await enterCode(page, `\u200b${code} — код для входа в «Сарафан».`);
+  await readInviteCode(page);
+  const shared = `Приглашаю вас в «Сарафан». Мой код — ${inviteCode}. https://sarafan.example/i/${inviteCode}.`;
+  await page.getByLabel("Код приглашения", { exact: true }).fill(shared);
+  await page.getByRole("button", { name: "Посмотреть приглашение" }).click();
+  await expect(page.getByRole("heading", { name: "Активировать этот код?" })).toBeVisible();
+});
+
 test("without JavaScript: the number is changed, the language is switched, the code is typed on the profile", async ({
   browser,
   page,

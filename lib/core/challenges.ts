@@ -11,12 +11,13 @@ import {
   WRONG_CODES_FROM_NETWORK,
   waitFor,
 } from "./limits";
-import { type CodeOwner, isSealedCode, type OneTimeCode, rowKey } from "./one-time-code";
+import { type CodeOwner, isSealedCode, type OneTimeCode, rowKey, type TypedCode } from "./one-time-code";
 import { ALARM_MEAN_MS, RESEND_AFTER_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "./policy";
 import { isKnownTo, type Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { sendWaitMs } from "./send-budgets";
 import { isTimeToSweep } from "./sweeping";
+import { readCodeOf } from "./typed-code";
 
 /** How things stand with the last code that an asker had sent to a recipient. */
 export interface CodeStatus {
@@ -84,28 +85,29 @@ interface TryCost {
 }
 
 /**
- * Takes one try, committed before the code is compared (NIST SP 800-63B-4 §3.2.2), and says whether the code is right. A
- * try counts as a wrong code until whoever asked has said that it wasn't, by `giveTryBack`.
+ * Takes one try, committed before the code is compared (NIST SP 800-63B-4 §3.2.2), and says whether the code is right. It is
+ * read with as many digits as the one that was sent has, so that what was typed stands for one code at most. A try counts as a wrong code until whoever asked has said that it wasn't, by `giveTryBack`.
  */
 export async function checkCode(
   owner: CodeOwner,
-  code: OneTimeCode,
+  typed: TypedCode,
   by: Requester,
   now: Date,
 ): Promise<Result<RightCode, CheckCodeFailure>> {
-  return countOutcome("codes_verified", await tryCode(owner, code, by, now));
+  return countOutcome("codes_verified", await tryCode(owner, typed, by, now));
 }
 
 async function tryCode(
   owner: CodeOwner,
-  code: OneTimeCode,
+  typed: TypedCode,
   by: Requester,
   now: Date,
 ): Promise<Result<RightCode, CheckCodeFailure>> {
   const tried = await countTry(owner, by, now);
   if (!tried.ok) return tried;
-  const { codeHmac, triesLeft, cost } = tried.value;
-  if (!isSealedCode(codeHmac, code, owner)) return fail({ name: "code_wrong", triesLeft });
+  const { codeHmac, digits, triesLeft, cost } = tried.value;
+  const code = readCodeOf(typed, digits) as OneTimeCode | null;
+  if (code === null || !isSealedCode(codeHmac, code, owner)) return fail({ name: "code_wrong", triesLeft });
   return succeed({ owner, codeHmac, cost });
 }
 
@@ -170,6 +172,7 @@ export function resendWaitMs({ sends, sendsSince, sentAt, digits }: CodeRow, nee
 
 interface CountedTry {
   codeHmac: string;
+  digits: number;
   triesLeft: number;
   cost: TryCost;
 }
@@ -209,7 +212,8 @@ async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Res
       await tx.wrongCode.deleteMany({ where: { at: { lt: new Date(now.getTime() - ALARM_MEAN_MS) } } });
     }
     const cost = { wrongCodeId, taken: taken.value };
-    return succeed({ codeHmac: row.codeHmac, triesLeft: TRIES_PER_CODE - row.tries, cost });
+    const { codeHmac, digits, tries } = row;
+    return succeed({ codeHmac, digits, triesLeft: TRIES_PER_CODE - tries, cost });
   });
   if (!counted.ok) return counted;
   if (counted.value) return succeed(counted.value);

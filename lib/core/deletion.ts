@@ -2,7 +2,7 @@ import { type Writer, write } from "@/lib/db/database";
 import { AccountGone, getProfile, provenFactor } from "./accounts";
 import { recordEvent } from "./audit";
 import { type CheckCodeFailure, checkCode, giveTryBack, spendCode } from "./challenges";
-import { Asker, type CodeOwner, type OneTimeCode } from "./one-time-code";
+import { Asker, type CodeOwner, type TypedCode } from "./one-time-code";
 import { RECENT_LOGIN_MS } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
@@ -33,7 +33,7 @@ export async function requestDeletionCode(
 /** Deletes the account, for good, of whoever types the code. */
 export async function deleteByCode(
   session: Own,
-  code: OneTimeCode,
+  code: TypedCode,
   by: Requester,
   now = new Date(),
 ): Promise<Result<null, CheckCodeFailure>> {

@@ -13,7 +13,7 @@ import {
 import { retryOnCollision } from "./collisions";
 import { isDestination } from "./destinations";
 import type { Email } from "./email";
-import type { Asker, CodeOwner, OneTimeCode } from "./one-time-code";
+import type { Asker, CodeOwner, TypedCode } from "./one-time-code";
 import { isSameRecipient, type Recipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
@@ -118,7 +118,7 @@ export interface ChangedIdentity {
 export async function changeIdentity(
   session: Own,
   change: IdentityChange,
-  typed: { old: OneTimeCode; new: OneTimeCode },
+  typed: { old: TypedCode; new: TypedCode },
   by: Requester,
   now = new Date(),
 ): Promise<Result<ChangedIdentity, ChangeIdentityFailure>> {

@@ -1,6 +1,8 @@
 import { randomInt } from "node:crypto";
-import { z } from "zod";
+import type { z } from "zod";
+import { dropPunctuationBehind, foldDigits, readPastedText } from "./pasted-text";
 import { INVITE_CODE_LENGTH } from "./policy";
+import { typedText } from "./typed-field";
 
 const DIGITS = "0123456789";
 const LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ";
@@ -14,21 +16,27 @@ const READ_AS: Record<string, string> = {
 
 const SHAPE = new RegExp(`^(?=.*[${DIGITS}])(?=.*[${LETTERS}])[${ALPHABET}]{${INVITE_CODE_LENGTH}}$`);
 
+/** The code in an invitation's link. */
+const IN_LINK = /\/i\/([^\s/?#]+)/i;
+const PUNCTUATION_BEFORE = /^[\p{P}\p{S}\s]+/u;
+const PASTED_TWICE = new RegExp(`^(.{${INVITE_CODE_LENGTH}})\\1$`, "u");
+
+/** The characters of the invite code in a typed text: the code of the link where there is one, without what is around it. */
+export function readInviteText(typed: string): string {
+  const text = foldDigits(readPastedText(typed));
+  const [, inLink = text] = IN_LINK.exec(text) ?? [];
+  const characters = dropPunctuationBehind(inLink)
+    .replace(PUNCTUATION_BEFORE, "")
+    .replace(/[ \p{Dash}]/gu, "");
+  return characters.replace(PASTED_TWICE, "$1");
+}
+
 /**
- * An invite code: typed in any case, with spaces or dashes, with look-alikes of other letters in; six characters of the
- * alphabet, a digit and a letter among them, out. The one issue is `invite_code_malformed`.
+ * An invite code: typed in any case, with spaces or dashes, with look-alikes of other letters, or as its whole link in; six
+ * characters of the alphabet, a digit and a letter among them, out. The one issue is `invite_code_malformed`.
  */
-export const InviteCode = z
-  .string("invite_code_malformed")
-  .transform((text) =>
-    Array.from(
-      text
-        .normalize("NFKC")
-        .toUpperCase()
-        .replace(/[\s\p{Dash}]/gu, ""),
-      (typed) => READ_AS[typed] ?? typed,
-    ).join(""),
-  )
+export const InviteCode = typedText("invite_code_malformed")
+  .transform((typed) => Array.from(readInviteText(typed).toUpperCase(), (each) => READ_AS[each] ?? each).join(""))
   .refine((code) => SHAPE.test(code), "invite_code_malformed")
   .brand<"InviteCode">();
 export type InviteCode = z.output<typeof InviteCode>;

@@ -6,7 +6,7 @@ import { getProfile } from "./accounts";
 import { getCodeStatus } from "./challenges";
 import { drawInviteCode } from "./invite-code";
 import { logInByProof, phoneLoginCode, proveCode, register, requestRegistrationCode, verifyCode } from "./login";
-import { type OneTimeCode, rowKey } from "./one-time-code";
+import { type OneTimeCode, rowKey, TypedCode } from "./one-time-code";
 import {
   CODE_TTL_MS,
   PROOF_TTL_MS,
@@ -59,6 +59,32 @@ test("a wrong code says how many tries are left, and when they are spent the rig
     });
   }
   expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("code_spent");
+});
+
+test("a code that lost its zeros as a number is compared once, as long as the one that was sent", async () => {
+  const owner = freshOwner();
+  const draw = () => "0075" as OneTimeCode;
+  await requestCode(phoneLoginCode(owner), anybody(), { sender: silent, draw });
+  expect(await verifyCode({ ...owner, code: TypedCode.parse(7500) }, anybody())).toEqual({
+    ok: false,
+    failure: { name: "code_wrong", triesLeft: TRIES_PER_CODE - 1 },
+  });
+  expect(failureOf(await verifyCode({ ...owner, code: TypedCode.parse(75) }, anybody()))).toBe("none");
+});
+
+test("a code that was pasted twice is one try, at the one that was sent", async () => {
+  for (const [sent, typed] of [
+    ["1234", "12341234"],
+    ["12341234", "12341234"],
+  ] as const) {
+    const owner = freshOwner();
+    await requestCode(phoneLoginCode(owner), anybody(), { sender: silent, draw: () => sent as OneTimeCode });
+    expect(await verifyCode({ ...owner, code: TypedCode.parse("12351235") }, anybody())).toEqual({
+      ok: false,
+      failure: { name: "code_wrong", triesLeft: TRIES_PER_CODE - 1 },
+    });
+    expect(failureOf(await verifyCode({ ...owner, code: TypedCode.parse(typed) }, anybody())), sent).toBe("none");
+  }
 });
 
 test("any number of parallel guesses gets three tries", async () => {

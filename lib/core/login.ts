@@ -16,7 +16,7 @@ import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { findInviter, getInvite, recordActivation } from "./invites";
 import { giveBack, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK, take } from "./limits";
-import { type Asker, type CodeOwner, type OneTimeCode, rowKey } from "./one-time-code";
+import { type Asker, type CodeOwner, rowKey, type TypedCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { PROOF_TTL_MS } from "./policy";
 import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
@@ -70,17 +70,17 @@ export function mailLoginCode({ email, asker }: Pick<MailLogin, "email" | "asker
  * nothing of the code.
  */
 export function verifyCode(
-  who: PhoneLogin & { code: OneTimeCode; invite?: null },
+  who: PhoneLogin & { code: TypedCode; invite?: null },
   by: Requester,
   options?: Options,
 ): Promise<Result<Login, CheckCodeFailure>>;
 export function verifyCode(
-  who: PhoneLogin & { code: OneTimeCode; invite: InviteCode | null },
+  who: PhoneLogin & { code: TypedCode; invite: InviteCode | null },
   by: Requester,
   options?: Options,
 ): Promise<Result<Login, VerifyCodeFailure>>;
 export async function verifyCode(
-  { code, invite = null, phone, asker }: PhoneLogin & { code: OneTimeCode; invite?: InviteCode | null },
+  { code, invite = null, phone, asker }: PhoneLogin & { code: TypedCode; invite?: InviteCode | null },
   by: Requester,
   options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure>> {
@@ -94,7 +94,7 @@ export async function verifyCode(
  * whoever still asks in the old name has nothing left.
  */
 export async function proveCode(
-  { code, phone, asker, next }: PhoneLogin & { code: OneTimeCode; next: Asker },
+  { code, phone, asker, next }: PhoneLogin & { code: TypedCode; next: Asker },
   by: Requester,
   options: Options = {},
 ): Promise<Result<null, CheckCodeFailure>> {
@@ -114,7 +114,7 @@ export async function proveCode(
  * when a code was sent and none is given.
  */
 export async function logInByProof(
-  { phone, asker, code = null }: PhoneLogin & { code?: OneTimeCode | null },
+  { phone, asker, code = null }: PhoneLogin & { code?: TypedCode | null },
   by: Requester,
   now = new Date(),
 ): Promise<Result<Login, CheckCodeFailure | { name: "code_missing" }>> {
@@ -169,7 +169,7 @@ export async function requestRegistrationCode(
  * told only to whoever types the right code.
  */
 export async function register(
-  { code, invite, phone, asker }: PhoneLogin & { code: OneTimeCode; invite: InviteCode | null },
+  { code, invite, phone, asker }: PhoneLogin & { code: TypedCode; invite: InviteCode | null },
   by: Requester,
   options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure | { name: "phone_taken" }>> {
@@ -201,17 +201,17 @@ export async function requestMailCode(
  * open to whoever proves it, and opens nothing here.
  */
 export function verifyMailCode(
-  who: MailLogin & { code: OneTimeCode; invite?: null },
+  who: MailLogin & { code: TypedCode; invite?: null },
   by: Requester,
   options?: Options,
 ): Promise<Result<Login, CheckCodeFailure>>;
 export function verifyMailCode(
-  who: MailLogin & { code: OneTimeCode; invite: InviteCode | null },
+  who: MailLogin & { code: TypedCode; invite: InviteCode | null },
   by: Requester,
   options?: Options,
 ): Promise<Result<Login, VerifyCodeFailure>>;
 export async function verifyMailCode(
-  { code, invite = null, email, phone, asker }: MailLogin & { code: OneTimeCode; invite?: InviteCode | null },
+  { code, invite = null, email, phone, asker }: MailLogin & { code: TypedCode; invite?: InviteCode | null },
   by: Requester,
   options: Options = {},
 ): Promise<Result<Login, VerifyCodeFailure>> {
@@ -225,7 +225,7 @@ type Identity = { phone: Phone } | { email: Email; claimedPhone: Phone };
 
 interface Opening<Invite> {
   identity: Identity;
-  code: OneTimeCode;
+  code: TypedCode;
   invite: Invite;
   /** Uses the code up, and says whether it was there. */
   spend?: (tx: Writer, right: RightCode, now: Date) => Promise<boolean>;

@@ -1,7 +1,9 @@
 import { createHmac, hkdfSync, randomBytes, randomInt, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { env } from "@/lib/env";
+import { foldDigits, readPastedText } from "./pasted-text";
 import type { Recipient } from "./recipient";
+import { wholeNumber } from "./typed-field";
 
 /** What a code was asked for; a code for one purpose is worth nothing for another. */
 export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion";
@@ -28,11 +30,29 @@ export function rowKey({ recipient, purpose, asker }: CodeOwner) {
   return { recipient: recipient.address, purpose, asker };
 }
 
-/** A one-time code as a person types it: digits, spaces and dashes between them allowed. The one issue is `code_malformed`. */
+/**
+ * A one-time code as a person or a program gives it: digits of any script with gaps and dashes between them, perhaps pasted
+ * twice, or a whole number. How many digits it has to have is known where it is compared; see `readCodeOf`. The one issue is
+ * `code_malformed`.
+ */
+export const TypedCode = z.union(
+  [
+    z
+      .string()
+      .transform((text) => foldDigits(readPastedText(text)).replace(/[ \p{Dash}]/gu, ""))
+      .refine((code) => /^(?:\d{4,10}|(\d{4,10})\1)$/.test(code), "code_malformed")
+      .brand<"TypedCode">(),
+    wholeNumber("code_malformed").brand<"TypedCode">(),
+  ],
+  "code_malformed",
+);
+export type TypedCode = z.output<typeof TypedCode>;
+
+/** A one-time code as it was sent: 4 to 10 digits. The one issue is `code_malformed`. */
 export const OneTimeCode = z
   .string("code_malformed")
-  .transform((text) => text.normalize("NFKC").replace(/[\s\p{Dash}]/gu, ""))
-  .refine((code) => /^\d{4,10}$/.test(code), "code_malformed")
+  .regex(/^\d{4,10}$/, "code_malformed")
+  .brand<"TypedCode">()
   .brand<"OneTimeCode">();
 export type OneTimeCode = z.output<typeof OneTimeCode>;
 

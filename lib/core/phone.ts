@@ -1,15 +1,19 @@
 import { getCountryCallingCode, type PhoneNumber, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
 import { env } from "@/lib/env";
+import { dropPunctuationBehind, foldDigits, readPastedText } from "./pasted-text";
+import { typedText } from "./typed-field";
+
+/** What may stand before a number: a quotation mark or bracket around it, and the scheme of a link that calls it (RFC 3966). */
+const BEFORE_NUMBER = /^(?:[\p{Pi}\p{Pf}"'<]|\p{Ps}(?!.*\p{Pe}))*(?:tel:)?/iu;
 
 /**
- * A phone number: any usual spelling in, E.164 (`+79991234567`) out. One without a country code is read as a number of
- * `DEFAULT_COUNTRY`. The one issue is `phone_invalid`.
+ * A phone number: any usual spelling in, as text or as a number, E.164 (`+79991234567`) out. One without a country code is
+ * read as a number of `DEFAULT_COUNTRY`. The one issue is `phone_invalid`.
  */
-export const Phone = z
-  .string("phone_invalid")
-  .transform((text, context) => {
-    const number = parsePhone(text.trim());
+export const Phone = typedText("phone_invalid")
+  .transform((typed, context) => {
+    const number = parsePhone(foldDigits(dropPunctuationBehind(readPastedText(typed))).replace(BEFORE_NUMBER, ""));
     if (number) return number.number as string;
     context.addIssue({ code: "custom", message: "phone_invalid" });
     return z.NEVER;

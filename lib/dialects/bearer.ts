@@ -5,7 +5,7 @@ import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
 import { shownPhone } from "@/lib/core/accounts";
 import { activateInvite } from "@/lib/core/invites";
 import { phoneLoginCode, verifyCode } from "@/lib/core/login";
-import { OneTimeCode, STATELESS } from "@/lib/core/one-time-code";
+import { STATELESS, TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { requestCode } from "@/lib/core/sending";
@@ -19,6 +19,7 @@ import {
   listPhones,
   ownAccount,
   PhoneText,
+  RefreshToken,
   SentInviteCode,
 } from "./fields";
 import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
@@ -67,7 +68,7 @@ export const authVerifyCode = address(dialect, "/api/auth/verify_code/", (endpoi
   POST: endpoint({
     summary: "Checks the code and issues tokens",
     who: "anybody",
-    input: { phone: Phone, code: OneTimeCode },
+    input: { phone: Phone, code: TypedCode },
     answer: { body: z.object({ phone_number: PhoneText, invite_code: InviteText, ...Tokens }) },
     run: async ({ input: { phone, code } }) => {
       const by = await currentRequester();
@@ -92,7 +93,7 @@ export const refreshToken = address(dialect, "/api/auth/refresh_token/", (endpoi
   POST: endpoint({
     summary: "Exchanges the refresh token for a new pair; the old one is spent",
     who: "anybody",
-    input: { refresh: z.string().meta({ examples: ["<refresh>"] }) },
+    input: { refresh: RefreshToken },
     answer: { body: z.object(Tokens) },
     run: async ({ input: { refresh } }) => {
       const token = await readRefreshToken(refresh);

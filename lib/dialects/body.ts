@@ -4,7 +4,7 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 /** How much of a body that is too long is read, for the sake of the answer. */
 const DISCARDED_BYTES_MAX = 2 * 1024 * 1024;
 
-/** What a request carries, by name. A field left empty is as good as none; whole numbers stand for their digits. */
+/** What a request carries, by name. A field left empty is as good as none. */
 export type Fields = Record<string, unknown>;
 
 type BodyFailure = { name: "body_malformed" | "body_too_large" | "media_type_unsupported" };
@@ -72,9 +72,5 @@ async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer> | nu
 }
 
 function tidy(fields: Fields): Fields {
-  return Object.fromEntries(
-    Object.entries(fields)
-      .filter(([, value]) => value !== "")
-      .map(([name, value]) => [name, Number.isSafeInteger(value) ? String(value) : value]),
-  );
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
 }

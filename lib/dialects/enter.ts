@@ -3,14 +3,13 @@ import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingPhone } from "@/lib/auth/pending-login";
 import { shownPhone } from "@/lib/core/accounts";
-import { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites";
 import { verifyCode } from "@/lib/core/login";
-import { OneTimeCode } from "@/lib/core/one-time-code";
+import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { address, type Dialect, type EngineFailure, reply } from "./dialect";
-import { codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
+import { AnyInviteCode, codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
 import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
@@ -67,7 +66,7 @@ export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
     summary: "Checks the code and opens a session",
     who: "anybody",
     cookies: true,
-    input: { verification_code: OneTimeCode },
+    input: { verification_code: TypedCode },
     answer: { body: z.object({ message: z.string() }) },
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
@@ -119,10 +118,9 @@ export const profile = address(dialect, "/api/profile/", (endpoint) => ({
   POST: endpoint({
     summary: "Activates somebody's invite code, once and for good",
     who: "account",
-    input: { invite_code: InviteText.trim().min(1) },
+    input: { invite_code: AnyInviteCode },
     answer: { body: z.object({ message: z.string() }) },
-    run: async ({ input: { invite_code: typed }, session }) => {
-      const code = InviteCode.safeParse(typed).data ?? null;
+    run: async ({ input: { invite_code: code }, session }) => {
       const activated = await activateInvite({ userId: session.userId, code });
       if (!activated.ok) return activated;
       return reply({ message: `Инвайт-код ${activated.value.code} успешно активирован!` });

@@ -2,19 +2,28 @@ import { z } from "zod";
 import { preferredLanguage } from "@/lib/auth/callers";
 import { type Account, AccountGone, getProfile } from "@/lib/core/accounts";
 import type { Language } from "@/lib/core/code-message";
-import { InviteCode } from "@/lib/core/invite-code";
+import { InviteCode, readInviteText } from "@/lib/core/invite-code";
 import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites";
+import { readPastedText } from "@/lib/core/pasted-text";
 import { Phone } from "@/lib/core/phone";
 import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
 import type { SentCode } from "@/lib/core/sending";
 import type { Session } from "@/lib/core/sessions";
+import { typedText } from "@/lib/core/typed-field";
 import { absoluteUrl } from "./dialect";
 
 /** An invite code that a client sends; null when it has six characters and yet is nobody's, whatever they are. */
-export const SentInviteCode = z
-  .string("invite_code_malformed")
-  .refine((text) => text.replace(/[\s\p{Dash}]/gu, "").length === INVITE_CODE_LENGTH, "invite_code_malformed")
-  .transform((text): InviteCode | null => InviteCode.safeParse(text).data ?? null);
+export const SentInviteCode = typedText("invite_code_malformed")
+  .refine((typed) => readInviteText(typed).length === INVITE_CODE_LENGTH, "invite_code_malformed")
+  .transform((typed): InviteCode | null => InviteCode.safeParse(typed).data ?? null);
+
+/** An invite code that a client sends, where any other text is a code that is nobody's: null. */
+export const AnyInviteCode = typedText("invite_code_malformed")
+  .refine((typed) => readPastedText(typed) !== "", "invite_code_malformed")
+  .transform((typed): InviteCode | null => InviteCode.safeParse(typed).data ?? null);
+
+/** A refresh token, or whatever else a client sends in its place: it is worth nothing then. */
+export const RefreshToken = typedText("malformed");
 
 /** Whether a phone in an address is the one that the account has proven; nobody else's is anything to it. */
 export function isOwnPhone(account: Account, typed: string): account is Account & { phone: Phone } {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { SESSION_COOKIE } from "@/lib/auth/nextauth";
 import { publicKeys } from "@/lib/auth/tokens";
 import { Email } from "@/lib/core/email";
-import { OneTimeCode } from "@/lib/core/one-time-code";
+import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { env } from "@/lib/env";
 import {
@@ -17,7 +17,7 @@ import {
   reply,
   type Verb,
 } from "./dialect";
-import { SentInviteCode } from "./fields";
+import { AnyInviteCode, RefreshToken, SentInviteCode } from "./fields";
 import { collectRequests, exampleOf, type OpenApi } from "./postman";
 import { CACHED, service } from "./service";
 import { FIELD_REQUIRED } from "./words";
@@ -255,8 +255,10 @@ function describeShapes(bodies: Json[]): JsonObject {
 const EXAMPLES = new Map<unknown, string>([
   [Phone, "+79450000001"],
   [Email, "anna@example.com"],
-  [OneTimeCode, "1234"],
+  [TypedCode, "1234"],
   [SentInviteCode, "7K4M2P"],
+  [AnyInviteCode, "7K4M2P"],
+  [RefreshToken, "<refresh>"],
 ]);
 
 function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonObject {

@@ -16,7 +16,7 @@ import { deleteOwnAccount } from "@/lib/core/deletion";
 import { Email } from "@/lib/core/email";
 import { activateInvite } from "@/lib/core/invites";
 import { verifyMailCode } from "@/lib/core/login";
-import { OneTimeCode } from "@/lib/core/one-time-code";
+import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
@@ -91,7 +91,7 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
     summary: "Sends a code to the mailbox; with the code, checks it and opens a session",
     who: "anybody",
     cookies: true,
-    input: { phone: Phone, email: Email, code: OneTimeCode.nullish() },
+    input: { phone: Phone, email: Email, code: TypedCode.nullish() },
     answer: {
       body: z.union([z.object({ detail: z.string() }), z.object(IDENTITY)]),
       headers: ["Sarafan-Code-Length"],

@@ -6,7 +6,7 @@ import { currentRequester } from "@/lib/auth/requesters";
 import type { Account } from "@/lib/core/accounts";
 import { activateInvite } from "@/lib/core/invites";
 import { logInByProof, proveCode } from "@/lib/core/login";
-import { OneTimeCode } from "@/lib/core/one-time-code";
+import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { address, type Dialect, leadTo, reply } from "./dialect";
@@ -88,7 +88,7 @@ export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) =>
     summary: "Checks the code; the account exists from then on",
     who: "anybody",
     cookies: true,
-    input: { verification_code: OneTimeCode },
+    input: { verification_code: TypedCode },
     answer: { body: Redirect },
     page: { done: CODE_PAGE, failed: () => CODE_PAGE },
     run: async ({ input: { verification_code: code } }) => {
@@ -116,7 +116,7 @@ export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
     summary: "Opens a session by the code that was checked in the step before, or by one in the body",
     who: "anybody",
     cookies: true,
-    input: { verification_code: OneTimeCode.nullish() },
+    input: { verification_code: TypedCode.nullish() },
     answer: { body: Redirect },
     page: { done: PROFILE_PAGE, failed: () => CODE_PAGE },
     run: async ({ input: { verification_code: code } }) => {

@@ -5,11 +5,20 @@ import { currentRequester } from "@/lib/auth/requesters";
 import { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites";
 import { register, requestRegistrationCode } from "@/lib/core/login";
-import { OneTimeCode, STATELESS } from "@/lib/core/one-time-code";
+import { STATELESS, TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { absoluteUrl, address, type Dialect, reply } from "./dialect";
-import { codeLength, InviteText, isOwnPhone, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
+import {
+  AnyInviteCode,
+  codeLength,
+  InviteText,
+  isOwnPhone,
+  LIST_QUERY,
+  languageOf,
+  listPhones,
+  ownAccount,
+} from "./fields";
 import { ENGLISH } from "./words";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
@@ -68,7 +77,7 @@ export const registration = address(dialect, "/api/verification_phone/{invite_co
     summary: "Registers the phone; the address holds an inviter's code, or the word invite_code",
     who: "anybody",
     cookies: true,
-    input: { phone_number: Phone, code: OneTimeCode },
+    input: { phone_number: Phone, code: TypedCode },
     answer: { status: 201, body: z.object({ invite: InviteText, user_profile_url: z.url() }) },
     run: async ({ input: { phone_number: phone, code }, params }) => {
       const invite = params.invite_code === "invite_code" ? null : InviteCode.safeParse(params.invite_code).data;
@@ -95,12 +104,11 @@ export const profile = address(dialect, "/api/verification_phone/profile/{phone_
   PUT: endpoint({
     summary: "Activates somebody's invite, once and for good",
     who: "account",
-    input: { invite: InviteText },
+    input: { invite: AnyInviteCode },
     answer: { body: z.object({ message: z.string() }) },
-    run: async ({ input: { invite }, params, session }) => {
+    run: async ({ input: { invite: code }, params, session }) => {
       const account = await ownAccount(session);
       if (!isOwnPhone(account, params.phone_number)) return fail({ name: "account_unknown" });
-      const code = InviteCode.safeParse(invite).data ?? null;
       const activated = await activateInvite({ userId: account.id, code });
       if (!activated.ok) return activated;
       return reply({ message: `${printPhone(account.phone)} successfully activated invite` });

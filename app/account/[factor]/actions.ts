@@ -9,6 +9,7 @@ import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/a
 import { currentRequester, rememberBrowser } from "@/lib/auth/requesters";
 import type { CodeStatus } from "@/lib/core/challenges";
 import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/identity-change";
+import { readPastedText } from "@/lib/core/pasted-text";
 import { Recipient } from "@/lib/core/recipient";
 import type { CodesFormState } from "../codes-form";
 import { readTypedCode } from "../typed-codes";
@@ -45,7 +46,7 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
     return { typed, error, waitMs, attempt: (state?.attempt ?? 0) + 1 };
   };
   const next = Recipient.safeParse({ kind: factor, address: typed });
-  if (!next.success) return refuse(typed.trim() ? `${factor}_invalid` : `${factor}_missing`);
+  if (!next.success) return refuse(readPastedText(typed) ? `${factor}_invalid` : `${factor}_missing`);
 
   const change = await beginPendingChange(session, next.data);
   const by = await currentRequester();
