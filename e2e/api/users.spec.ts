@@ -411,6 +411,9 @@ test.describe("a mailbox steals no phone, and a phone no mailbox", () => {
       for (const path of pages) expect((await claimant.client.get(path)).status(), path).toBe(404);
       expect((await claimant.client.delete(userOf(owner.id))).status()).toBe(404);
       expect(await profile(claimant)).toMatchObject(claimant.contact);
+      // Where a phone is what an account has proven, a claim is none.
+      expect(await (await claimant.client.get("/api/profile/")).json()).toMatchObject({ phone: null });
+      expect(await (await claimant.client.get("/api/profile_back/")).json()).toMatchObject({ phone_number: null });
     }
     expect(new Set([owner, ...claimants].flatMap(({ id, inviteCode }) => [id, inviteCode])).size).toBe(6);
     expect(await look()).toEqual(before);

@@ -4,7 +4,7 @@ import examples from "libphonenumber-js/mobile/examples";
 import { expect, test } from "playwright/test";
 import { Email } from "./email";
 import { maskEmail, maskPhone } from "./masking";
-import { formatPhone, Phone } from "./phone";
+import { formatPhone, Phone, spellDigits } from "./phone";
 
 const spell = (text: string) => Phone.safeParse(text).data ?? null;
 
@@ -58,6 +58,13 @@ test("what is no number is refused", () => {
 test("a number is written as its country writes it", () => {
   expect(formatPhone(Phone.parse("89991234567"))).toBe("+7 999 123-45-67");
   expect(formatPhone(Phone.parse("+380501234567"))).toBe("+380 50 123 4567");
+});
+
+test("a number without its plus is read as itself, or keeps the plus", () => {
+  expect(spellDigits(Phone.parse("+79450000001"))).toBe("79450000001");
+  expect(spell("9607712345")).toBe("+79607712345");
+  expect(spellDigits(Phone.parse("+9607712345"))).toBe("+9607712345");
+  for (const { number } of mobileNumbers) expect(spell(spellDigits(Phone.parse(number)))).toBe(number);
 });
 
 test("a masked number hides five digits or more, and never says more than its start and its end", () => {

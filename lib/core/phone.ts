@@ -31,6 +31,12 @@ function parsePhone(text: string): PhoneNumber | undefined {
     .find((number) => number?.isValid() && !number.ext);
 }
 
+/** The number's digits alone, or with its plus where the digits alone would be read as another number, or as none. */
+export function spellDigits(phone: Phone): string {
+  const digits = phone.slice(1);
+  return Phone.safeParse(digits).data === phone ? digits : phone;
+}
+
 /** The number as its country writes it after the country code: `+7 999 123-45-67`, `+44 20 7946 0018`. */
 export function formatPhone(phone: Phone): string {
   const spaced = spell(phone);

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { announceSignIn } from "@/lib/auth/announcements";
 import { currentRequester } from "@/lib/auth/requesters";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
-import { shownPhone } from "@/lib/core/accounts";
 import { activateInvite } from "@/lib/core/invites";
 import { phoneLoginCode, verifyCode } from "@/lib/core/login";
 import { STATELESS, TypedCode } from "@/lib/core/one-time-code";
@@ -137,7 +136,7 @@ export const profileBack = address(dialect, "/api/profile_back/", (endpoint) => 
       const { phones, headers } = await listPhones(call);
       return reply(
         {
-          phone_number: shownPhone(account),
+          phone_number: account.phone,
           invite_code: account.inviteCode,
           invited_by_code: account.activatedCode,
           invited_users: phones,

@@ -2,11 +2,10 @@ import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingPhone } from "@/lib/auth/pending-login";
-import { shownPhone } from "@/lib/core/accounts";
 import { activateInvite } from "@/lib/core/invites";
 import { verifyCode } from "@/lib/core/login";
 import { TypedCode } from "@/lib/core/one-time-code";
-import { Phone } from "@/lib/core/phone";
+import { Phone, spellDigits } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { address, type Dialect, type EngineFailure, reply } from "./dialect";
 import { AnyInviteCode, codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
@@ -24,14 +23,13 @@ const NO_CREDENTIALS: EngineFailure[] = ["credentials_missing", "token_invalid"]
 const dialect: Dialect = {
   title: "enter",
   description:
-    "Login by phone in two steps, a session cookie from then on. Phones are printed as digits, without a plus.",
+    "Login by phone in two steps, a session cookie from then on. Phones are printed as digits, with a plus only where the digits alone would be another number.",
   words: RUSSIAN,
   error: (sentence, failure) => (NO_CREDENTIALS.includes(failure) ? { detail: sentence } : { error: sentence }),
   credentials: "cookie",
 };
 
 const Digits = z.string().meta({ examples: ["79450000001"] });
-const digitsOf = (phone: Phone) => phone.slice(1);
 
 export const enterPhone = address(dialect, "/api/enter_phone/", (endpoint) => ({
   POST: endpoint({
@@ -105,10 +103,11 @@ export const profile = address(dialect, "/api/profile/", (endpoint) => ({
       const { phones, headers } = await listPhones(call);
       return reply(
         {
-          phone: shownPhone(account)?.slice(1) ?? null,
+          // A phone that was only claimed may be anybody's.
+          phone: account.phone && spellDigits(account.phone),
           invite_code: account.inviteCode,
           activated_invite_code: account.activatedCode,
-          referred_users: phones.map((phone) => ({ phone: digitsOf(phone) })),
+          referred_users: phones.map((phone) => ({ phone: spellDigits(phone) })),
         },
         headers,
       );
