@@ -6,6 +6,7 @@ import { Focused } from "@/components/focused";
 import { Notice } from "@/components/notice";
 import { currentSession } from "@/lib/auth/nextauth";
 import { type Account, getProfile } from "@/lib/core/accounts";
+import { formatEmail } from "@/lib/core/email";
 import { formatPhone } from "@/lib/core/phone";
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { Devices } from "./devices";
@@ -47,7 +48,7 @@ async function Done({ account, done }: { account: Account; done: string | string
     (done === "endedOthers" && t("endedOthers")) ||
     (done === "confirmed" && t("confirmed")) ||
     (done === "phone_changed" && account.phone && t("phoneChanged", { phone: formatPhone(account.phone) })) ||
-    (done === "email_changed" && account.email && t("emailChanged", { email: account.email }));
+    (done === "email_changed" && account.email && t("emailChanged", { email: formatEmail(account.email) }));
   if (!words) return null;
   return (
     <div className="mb-6">
@@ -80,7 +81,7 @@ async function Identity({ account: { phone, claimedPhone, email } }: { account: 
           href={IS_MAIL_OFFERED ? "/account/email" : null}
           name={t("email")}
           note={null}
-          value={email ?? t("noEmail")}
+          value={email ? formatEmail(email) : t("noEmail")}
         />
       </dl>
     </section>

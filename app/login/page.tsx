@@ -17,7 +17,7 @@ import { currentSession } from "@/lib/auth/nextauth";
 import { type PendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
 import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges";
-import type { Email } from "@/lib/core/email";
+import { type Email, formatEmail } from "@/lib/core/email";
 import type { Invite } from "@/lib/core/invites";
 import { mailLoginCode, phoneLoginCode } from "@/lib/core/login";
 import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/phone";
@@ -177,7 +177,7 @@ async function IdentityStep({
       )}
       <IdentityForm
         action={sendCode}
-        email={isByMail ? (pending?.email ?? "") : null}
+        email={isByMail ? (pending?.email ? formatEmail(pending.email) : "") : null}
         // Another beginning has the focus in its field anew.
         key={`${isInvited} ${isByMail}`}
         phone={phone ? formatPhone(phone) : ""}
@@ -214,7 +214,7 @@ async function IdentityStep({
 
 async function SentTo({ identity: { phone, email }, isProven }: { identity: Identity; isProven: boolean }) {
   const t = await getTranslations("login");
-  const to = email ?? formatPhone(phone);
+  const to = email ? formatEmail(email) : formatPhone(phone);
   return (
     <p className="mt-1.5 mb-6 flex flex-wrap items-center gap-x-1.5 text-soft">
       <span className="min-w-0 break-words">{isProven ? t("provenBy", { to }) : t("sentTo", { to })}</span>

@@ -13,10 +13,11 @@ import { QrCode } from "@/components/qr-code";
 import { ShareButton } from "@/components/share-button";
 import { Ticket, TicketCode } from "@/components/ticket";
 import { currentSession } from "@/lib/auth/nextauth";
-import { getProfile, type Profile } from "@/lib/core/accounts";
+import { getProfile, type Profile, provenFactor } from "@/lib/core/accounts";
 import type { InviteCode } from "@/lib/core/invite-code";
 import { listReferrals, listReferralTimes, ReferralCursor } from "@/lib/core/invites";
 import { formatPhone, type Phone } from "@/lib/core/phone";
+import { formatRecipient } from "@/lib/core/recipient";
 import { env } from "@/lib/env";
 import { NewDevices } from "../account/new-devices";
 import { InviteForm } from "../i/invite-form";
@@ -58,7 +59,7 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
       </div>
       <div className="mt-14 flex flex-wrap items-center gap-x-3 border-t border-line pt-3 text-small text-soft">
         <p className="min-w-0 break-words">
-          {t("signedInAs", { identity: profile.phone ? formatPhone(profile.phone) : (profile.email ?? "") })}
+          {t("signedInAs", { identity: formatRecipient(provenFactor(profile, "phone")) })}
         </p>
         <Link className="link text-ink" href="/account">
           {t("account")}

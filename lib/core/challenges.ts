@@ -13,6 +13,7 @@ import {
 } from "./limits";
 import { type CodeOwner, isSealedCode, type OneTimeCode, rowKey, type TypedCode } from "./one-time-code";
 import { ALARM_MEAN_MS, RESEND_AFTER_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "./policy";
+import { limitSubject } from "./recipient";
 import { isKnownTo, type Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { sendWaitMs } from "./send-budgets";
@@ -186,7 +187,7 @@ async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Res
   // So that nobody makes rows by asking for codes that there are none of.
   if (!(await findCode(readPrimary, owner))?.codeHmac) return fail({ name: "code_not_requested" });
   const counted = await write(async (tx): Promise<Result<CountedTry | null, LimitFailure>> => {
-    await take(tx, [{ limit: TRIES_AT_RECIPIENT, subject: recipient.address }], now);
+    await take(tx, [{ limit: TRIES_AT_RECIPIENT, subject: limitSubject(recipient) }], now);
     const taken = await take(tx, tryBudgets(owner, by), now);
     if (!taken.ok) return taken;
     const [row] = await tx.oneTimeCode.updateManyAndReturn({
@@ -205,7 +206,7 @@ async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Res
       return succeed(null);
     }
     const { id: wrongCodeId } = await tx.wrongCode.create({
-      data: { recipient: recipient.address, at: now },
+      data: { recipient: limitSubject(recipient), at: now },
       select: { id: true },
     });
     if (isTimeToSweep("wrong codes")) {

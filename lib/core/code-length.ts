@@ -9,7 +9,7 @@ import {
   LONGER_CODES,
   WRONG_CODES_MS,
 } from "./policy";
-import type { Recipient } from "./recipient";
+import { limitSubject, type Recipient } from "./recipient";
 
 /**
  * How many digits a code for this recipient needs: with each step of wrong codes within the last day it has to be longer,
@@ -33,7 +33,7 @@ export function digitsAfter(wrongCodes: number): number {
 async function countWrongCodes(db: Reader, recipient: Recipient, now: Date): Promise<number> {
   const since = new Date(now.getTime() - WRONG_CODES_MS);
   const [row] = await db.$queryRaw<Count[]>`
-    SELECT COUNT(*) AS "count" FROM "WrongCode" WHERE "recipient" = ${recipient.address} AND "at" > ${since}`;
+    SELECT COUNT(*) AS "count" FROM "WrongCode" WHERE "recipient" = ${limitSubject(recipient)} AND "at" > ${since}`;
   return Number(row?.count);
 }
 

@@ -5,7 +5,7 @@ import { listDeliveries } from "./deliveries";
 import { type EventCursor, listEvents } from "./history";
 import { listReferrals, type ReferralCursor } from "./invites";
 import { EXPORTS_OF_USER, type LimitFailure, take } from "./limits";
-import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
+import { emailRecipient, limitSubject, phoneRecipient, type Recipient } from "./recipient";
 import { fail, type Result, succeed } from "./result";
 
 /** How many rows are in memory at once. */
@@ -86,13 +86,12 @@ function listTrustedBrowsers(userId: number) {
 
 /** The codes of the last days: those that a browser asked for, and those that were typed wrong, whoever typed them. */
 async function listCodes(recipients: Recipient[]): Promise<object[]> {
-  const where = { recipient: { in: recipients.map(({ address }) => address) } };
   const sent = await readPrimary.oneTimeCode.findMany({
-    where,
+    where: { recipient: { in: recipients.map(({ address }) => address) } },
     select: { recipient: true, purpose: true, sentAt: true, expiresAt: true, usedAt: true, tries: true },
   });
   const wrong = await readPrimary.wrongCode.findMany({
-    where,
+    where: { recipient: { in: recipients.map(limitSubject) } },
     select: { recipient: true, at: true },
   });
   return [...sent, ...wrong.map(({ recipient, at }) => ({ recipient, typedWrongAt: at }))];

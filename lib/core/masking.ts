@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Email } from "./email";
+import { type Email, formatEmail } from "./email";
 import { type Phone, spell } from "./phone";
 
 /** Who somebody is, as far as somebody else may see it: `+7 999 ··· ·· 45`, `a···@mail.example`. */
@@ -21,7 +21,7 @@ export function maskPhone(phone: Phone): Masked {
 
 /** The address with its first letter, unless that is most of it, and its domain. */
 export function maskEmail(email: Email): Masked {
-  const [local = "", domain = ""] = email.split("@");
+  const [local = "", domain = ""] = formatEmail(email).split("@");
   const first = local.length > HIDDEN_LETTERS_MIN ? local.slice(0, 1) : "";
   return `${first}···@${domain}` as Masked;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Email } from "./email";
+import { Email, formatEmail, withoutSubaddress } from "./email";
 import { formatPhone, Phone } from "./phone";
 
 /**
@@ -24,10 +24,18 @@ export function emailRecipient(address: Email) {
 
 /** The address as people write it. */
 export function formatRecipient({ kind, address }: Recipient): string {
-  return kind === "phone" ? formatPhone(address) : address;
+  return kind === "phone" ? formatPhone(address) : formatEmail(address);
 }
 
 /** Whether both are the same phone, or the same mailbox. */
 export function isSameRecipient(one: Recipient, other: Recipient): boolean {
   return one.kind === other.kind && one.address === other.address;
+}
+
+/**
+ * What limits and wrong codes are counted by: the phone, or the mailbox without its subaddress, because all of a mailbox's
+ * subaddresses are read by one person. As the identity of an account the whole address counts.
+ */
+export function limitSubject({ kind, address }: Recipient): string {
+  return kind === "phone" ? address : withoutSubaddress(address);
 }

@@ -23,16 +23,17 @@ import {
   SMS_COST_PER_DAY,
   SMS_PRICE,
 } from "./policy";
-import type { Recipient } from "./recipient";
+import { limitSubject, type Recipient } from "./recipient";
 import { isKnownTo, type Requester } from "./requester";
 
 /** What a code costs that anybody may have sent. */
-export function sendBudgets({ address }: Recipient, { network }: Requester): Budget[] {
+export function sendBudgets(recipient: Recipient, { network }: Requester): Budget[] {
+  const subject = limitSubject(recipient);
   return [
-    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${address} ${network}` },
-    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${address} ${network}` },
-    { limit: SENDS_TO_RECIPIENT, subject: address },
-    { limit: SENDS_TO_RECIPIENT_A_DAY, subject: address },
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${subject} ${network}` },
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${subject} ${network}` },
+    { limit: SENDS_TO_RECIPIENT, subject },
+    { limit: SENDS_TO_RECIPIENT_A_DAY, subject },
     { limit: SENDS_FROM_NETWORK, subject: network },
   ];
 }
@@ -40,9 +41,10 @@ export function sendBudgets({ address }: Recipient, { network }: Requester): Bud
 /** What it costs a browser that is known to the recipient, so that strangers can't use its codes up; else null. */
 export function ownSendBudgets(recipient: Recipient, by: Requester): Budget[] | null {
   if (!by.browser || !isKnownTo(by, recipient)) return null;
+  const subject = limitSubject(recipient);
   return [
-    { limit: SENDS_OF_KNOWN_BROWSER, subject: `${by.browser.id} ${recipient.address}` },
-    { limit: SENDS_OF_KNOWN_BROWSERS, subject: recipient.address },
+    { limit: SENDS_OF_KNOWN_BROWSER, subject: `${by.browser.id} ${subject}` },
+    { limit: SENDS_OF_KNOWN_BROWSERS, subject },
   ];
 }
 

@@ -1,0 +1,131 @@
+import fc from "fast-check";
+import { expect, test } from "playwright/test";
+import { getProfile } from "./accounts";
+import { Email, formatEmail } from "./email";
+import { mailLoginCode, requestMailCode, verifyMailCode } from "./login";
+import { maskEmail } from "./masking";
+import { Asker, type OneTimeCode } from "./one-time-code";
+import { LONGER_CODES, SENDS_PER_PHONE_PER_HOUR, TRIES_PER_CODE } from "./policy";
+import { emailRecipient, formatRecipient, limitSubject } from "./recipient";
+import { requestCode } from "./sending";
+import { anybody, failureOf, freshPhone, receiveCodeOf, senderOf, signUpByMail, wrongCode } from "./testing";
+
+const asker = () => Asker.parse(crypto.randomUUID());
+const parse = (text: string) => Email.safeParse(text).data ?? null;
+/** A mailbox that is no other test's, at an internationalised domain or with a subaddress. */
+const freshName = () => `anna-${crypto.randomUUID().slice(0, 8)}`;
+
+test("a mailbox at an international domain is one mailbox, however the domain is spelt", () => {
+  for (const spelling of [
+    "anna@пример.рф",
+    "Anna@Пример.РФ",
+    "anna@пример。рф",
+    "anna@xn--e1afmkfd.xn--p1ai",
+    "ANNA@XN--E1AFMKFD.XN--P1AI",
+    "anna@при\u00adмер.рф.",
+  ]) {
+    expect(parse(spelling), spelling).toBe("anna@xn--e1afmkfd.xn--p1ai");
+  }
+  expect(parse("anna@faß.example")).toBe("anna@xn--fa-hia.example");
+  expect(formatEmail(Email.parse("anna@пример.рф"))).toBe("anna@пример.рф");
+  expect(formatRecipient(emailRecipient(Email.parse("anna@xn--mller-kva.example")))).toBe("anna@müller.example");
+  expect(maskEmail(Email.parse("anna@xn--e1afmkfd.xn--p1ai"))).toBe("a···@пример.рф");
+});
+
+test("what reads like one domain and is another is shown in ASCII", () => {
+  const likeApple = Email.parse("anna@аррӏе.com");
+  expect(likeApple).toBe("anna@xn--80ak6aa92e.com");
+  expect(formatEmail(likeApple)).toBe(likeApple);
+});
+
+test("an address whose domain there can't be is refused", () => {
+  for (const text of [
+    "anna@xn--a.рф",
+    "anna@рф",
+    "anna@пример.рф/i",
+    "anna@пример.рф?a",
+    "anna@пример.рф:25",
+    "anna@127.1",
+    "anna@[::1]",
+    "anna@пример..рф",
+    "анна@пример.рф",
+    "anna@борис@пример.рф",
+    "anna@exa%6dple.com",
+    `anna@${"пример.".repeat(40)}рф`,
+  ]) {
+    expect(parse(text), text).toBeNull();
+  }
+});
+
+test("an address that was read is read as itself, and shown so that it is read as itself", () => {
+  const label = fc.string({ unit: fc.constantFrom(..."aбвя1日üß-"), minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(label, { minLength: 1, maxLength: 3 }), fc.constantFrom("рф", "example"), (labels, top) => {
+      const read = parse(`anna@${[...labels, top].join(".")}`);
+      return (
+        read === null || (parse(read) === read && parse(formatEmail(read)) === read && /^[\x21-\x7e]+$/.test(read))
+      );
+    }),
+  );
+});
+
+test("an account of an international mailbox is opened by either spelling, and mail goes to it in ASCII", async () => {
+  const name = freshName();
+  const { userId, phone } = await signUpByMail({ email: Email.parse(`${name}@пример.рф`) });
+  const email = Email.parse(`${name}@xn--e1afmkfd.xn--p1ai`);
+  const caller = { email, phone, asker: asker() };
+  const sent = { to: "", code: "" };
+  const sender = senderOf(async (message) => Boolean(Object.assign(sent, message)));
+  expect(failureOf(await requestMailCode(caller, anybody(), { sender }))).toBe("none");
+  expect(sent.to).toBe(email);
+  const login = await verifyMailCode({ ...caller, code: sent.code as OneTimeCode }, anybody());
+  expect(login).toMatchObject({ ok: true, value: { userId, created: false } });
+  expect(await getProfile(userId)).toMatchObject({ email });
+});
+
+test("a mailbox with a subaddress is an account of its own", async () => {
+  const name = freshName();
+  const [plain, other] = [
+    await signUpByMail({ email: Email.parse(`${name}@mail.example`) }),
+    await signUpByMail({ email: Email.parse(`${name}+shop@mail.example`) }),
+  ];
+  expect(plain.userId).not.toBe(other.userId);
+  expect(await getProfile(other.userId)).toMatchObject({ email: `${name}+shop@mail.example` });
+});
+
+test("the codes of a mailbox are counted with those of all its subaddresses", async () => {
+  const name = freshName();
+  const sender = senderOf(async () => true);
+  const now = new Date();
+  const granted: boolean[] = [];
+  for (let at = 0; at < SENDS_PER_PHONE_PER_HOUR + 2; at += 1) {
+    const email = Email.parse(`${name}${at > 0 ? `+${at}` : ""}@mail.example`);
+    granted.push((await requestCode(mailLoginCode({ email, asker: asker() }), anybody(), { now, sender })).ok);
+  }
+  expect(granted.filter(Boolean)).toHaveLength(SENDS_PER_PHONE_PER_HOUR);
+});
+
+test("wrong codes for subaddresses make the codes of their mailbox longer", async () => {
+  const name = freshName();
+  const now = new Date();
+  const [step] = LONGER_CODES;
+  for (let left = step?.wrongCodes ?? 0, at = 0; left > 0; at += 1) {
+    const caller = { email: Email.parse(`${name}+${at}@mail.example`), phone: freshPhone(), asker: asker() };
+    const code = await receiveCodeOf(mailLoginCode(caller), now);
+    for (let tries = Math.min(left, TRIES_PER_CODE); tries > 0; tries -= 1, left -= 1) {
+      expect(failureOf(await verifyMailCode({ ...caller, code: wrongCode(code) }, anybody(), { now }))).toBe(
+        "code_wrong",
+      );
+    }
+  }
+  const email = Email.parse(`${name}@mail.example`);
+  expect(await receiveCodeOf(mailLoginCode({ email, asker: asker() }), now)).toHaveLength(step?.digits ?? 0);
+});
+
+test("only a subaddress is left out of what limits count by", () => {
+  const subject = (text: string) => limitSubject(emailRecipient(Email.parse(text)));
+  expect(subject("anna+a+b@mail.example")).toBe("anna@mail.example");
+  expect(subject("anna@mail.example")).toBe("anna@mail.example");
+  // These are mailboxes of different people.
+  expect(subject("+79450000001@mail.example")).toBe("+79450000001@mail.example");
+});
