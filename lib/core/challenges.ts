@@ -5,6 +5,7 @@ import {
   type Budget,
   giveBack,
   type LimitFailure,
+  networkBudgets,
   type Taken,
   TRIES_AT_RECIPIENT,
   take,
@@ -152,7 +153,7 @@ function findCode(db: Reader, owner: CodeOwner) {
 
 /** What a try costs while it isn't known to be right; a browser that is known to the recipient has none but the code's. */
 function tryBudgets({ recipient }: CodeOwner, by: Requester): Budget[] {
-  return isKnownTo(by, recipient) ? [] : [{ limit: WRONG_CODES_FROM_NETWORK, subject: by.network }];
+  return isKnownTo(by, recipient) ? [] : networkBudgets(WRONG_CODES_FROM_NETWORK, by.network);
 }
 
 function stateOf({ usedAt, provenUntil, expiresAt, tries, digits }: CodeRow, needed: number, now: Date) {

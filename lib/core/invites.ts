@@ -4,7 +4,14 @@ import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import type { InviteCode } from "./invite-code";
-import { ACTIVATIONS_OF_USER, INVITE_LOOKUPS_FROM_NETWORK, type LimitFailure, take, waitFor } from "./limits";
+import {
+  ACTIVATIONS_OF_USER,
+  INVITE_LOOKUPS_FROM_NETWORK,
+  type LimitFailure,
+  networkBudgets,
+  take,
+  waitFor,
+} from "./limits";
 import { type Masked, maskIdentity } from "./masking";
 import type { Phone } from "./phone";
 import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "./policy";
@@ -52,7 +59,7 @@ export async function previewInvite(
 }
 
 function takeLookup({ network }: Requester, now: Date): Promise<Result<unknown, LimitFailure>> {
-  return write((tx) => take(tx, [{ limit: INVITE_LOOKUPS_FROM_NETWORK, subject: network }], now));
+  return write((tx) => take(tx, networkBudgets(INVITE_LOOKUPS_FROM_NETWORK, network), now));
 }
 
 /**

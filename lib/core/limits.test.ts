@@ -1,6 +1,6 @@
 import { expect, test } from "playwright/test";
 import { read, readPrimary, write } from "@/lib/db/database";
-import { type Budget, giveBack, take, waitFor } from "./limits";
+import { type Budget, giveBack, networkBudgets, take, waitFor } from "./limits";
 
 const HOUR_MS = 60 * 60 * 1000;
 const now = new Date();
@@ -52,4 +52,66 @@ test("what is given back can be taken again, but not from the next window", asyn
   expect((await takeOne(budgets, later(HOUR_MS))).ok).toBe(true);
   await write((tx) => giveBack(tx, taken.value));
   expect((await takeOne(budgets, later(HOUR_MS))).ok).toBe(false);
+});
+
+test("what was given back whole leaves no row", async () => {
+  const budgets = ["one", "other"].map((subject) => ({ limit: limitOf(1), subject }));
+  const taken = await takeOne(budgets);
+  if (!taken.ok) throw new Error(taken.failure.name);
+  await write((tx) => giveBack(tx, taken.value));
+  const keys = taken.value.map(({ key }) => key);
+  expect(await read.counter.findMany({ where: { key: { in: keys } } })).toEqual([]);
+  // A second time there is nothing to take off.
+  await write((tx) => giveBack(tx, taken.value));
+  expect(await read.counter.findMany({ where: { key: { in: keys } } })).toEqual([]);
+});
+
+test("a count that a clock far ahead has begun does not outlast the clock", async () => {
+  const budgets = [{ limit: limitOf(1), subject: "somebody" }];
+  await takeOne(budgets, later(30 * 24 * HOUR_MS));
+  expect(await waitFor(readPrimary, budgets, now)).toBe(0);
+  expect((await takeOne(budgets)).ok).toBe(true);
+  expect(await takeOne(budgets)).toEqual({ ok: false, failure: { name: "budget_spent", retryAfterMs: HOUR_MS } });
+});
+
+test("clocks of two servers that differ by seconds count one count", async () => {
+  const budgets = [{ limit: limitOf(1), subject: "somebody" }];
+  await takeOne(budgets, later(5000));
+  expect((await takeOne(budgets)).ok).toBe(false);
+  expect(await waitFor(readPrimary, budgets, now)).toBe(HOUR_MS + 5000);
+});
+
+test("an IPv6 address is counted by its /64, /56 and /48, with one, two and eight times the limit", async () => {
+  const limit = limitOf(2);
+  const takeFrom = async (network: string) => (await takeOne(networkBudgets(limit, network))).ok;
+  const grantedOf = async (networks: string[]) => {
+    const granted = [];
+    for (const network of networks) granted.push(await takeFrom(network));
+    return granted.filter(Boolean).length;
+  };
+  const inOneSmallSite = Array.from({ length: 8 }, (_, at) => `2001:db8:7:${at.toString(16)}::/64`);
+  expect(await grantedOf([...Array(3)].map(() => "2001:db8:7::/64"))).toBe(2);
+  expect(await grantedOf(inOneSmallSite)).toBe(4 - 2);
+  const inOneSite = Array.from({ length: 64 }, (_, at) => `2001:db8:7:${(at * 256).toString(16)}::/64`);
+  expect(await grantedOf(inOneSite)).toBe(16 - 4);
+  expect(await grantedOf(["2001:db8:8::/64", "2001:db8:8::/64", "2001:db8:8::/64"])).toBe(2);
+});
+
+test("what is given back and what is taken lock their rows in one order, so that they never wait in a circle", async () => {
+  const limit = limitOf(1000);
+  const budgets = Array.from({ length: 6 }, (_, at) => ({ limit, subject: `${5 - at}` }));
+  const taken = await Promise.all(Array.from({ length: 20 }, () => takeOne(budgets)));
+  const busy = { restarts: 0 };
+  const count = async <Value>(work: () => Promise<Value>) => {
+    busy.restarts += 1;
+    return work();
+  };
+  const works = taken.flatMap((one) => [
+    () => write((tx) => count(() => take(tx, budgets, now))),
+    () => write((tx) => count(() => giveBack(tx, one.ok ? one.value : []))),
+  ]);
+  await Promise.all(works.map((work) => work()));
+  expect(busy.restarts).toBe(works.length);
+  const [counter] = await read.counter.findMany({ where: { key: { contains: limit.name } } });
+  expect(counter?.count).toBe(20);
 });

@@ -1,4 +1,5 @@
-import { countUp, type Reader, type Writer } from "@/lib/db/database";
+import { countDown, countUp, isPossibleEnd, type Reader, type Writer } from "@/lib/db/database";
+import { networksAround } from "./networks";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
   EXPORTS_PER_USER_PER_HOUR,
@@ -31,6 +32,14 @@ export interface Budget {
   limit: Limit;
   subject: string;
   amount?: number;
+}
+
+/** What something costs the network that it comes from: one of the limit, for an IPv6 address of each network around it. */
+export function networkBudgets(limit: Limit, network: string): Budget[] {
+  return networksAround(network).map(({ network: subject, times }) => ({
+    limit: { ...limit, max: limit.max * times },
+    subject,
+  }));
 }
 
 const hourly = (name: string, max: number): Limit => ({ name, max, windowMs: HOUR_MS });
@@ -77,7 +86,7 @@ export async function take(tx: Writer, budgets: readonly Budget[], now: Date): P
   const taken = await count(tx, budgets, now);
   const spent = taken.filter(({ count }, at) => count > (budgets[at]?.limit.max ?? 0));
   if (spent.length === 0) return succeed(taken);
-  await undo(tx, taken);
+  await giveBack(tx, taken);
   const resets = spent.map(({ resetsAt }) => resetsAt.getTime());
   return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
 }
@@ -87,29 +96,20 @@ export function takeAnyway(tx: Writer, budgets: readonly Budget[], now: Date): P
   return count(tx, budgets, now);
 }
 
-/** Gives back what was taken, unless its count has begun anew since. */
+/** Gives back what was taken, unless its count has begun again since. No row is left of what was given back whole. */
 export async function giveBack(tx: Writer, taken: Taken): Promise<void> {
-  for (const decrement of new Set(taken.map(({ amount }) => amount))) {
-    const windows = taken.filter(({ amount }) => amount === decrement).map(({ key, resetsAt }) => ({ key, resetsAt }));
-    await tx.counter.updateMany({
-      where: { OR: windows, count: { gte: decrement } },
-      data: { count: { decrement } },
-    });
-  }
-}
-
-/** Gives back what nobody has got anything for, and leaves no row of it: being refused fills no table. */
-export async function undo(tx: Writer, taken: Taken): Promise<void> {
-  await giveBack(tx, taken);
-  await tx.counter.deleteMany({ where: { key: { in: taken.map(({ key }) => key) }, count: 0 } });
+  await countDown(tx, taken);
 }
 
 /** How long until something is left of each of these budgets; 0 is now. */
 export async function waitFor(db: Reader, budgets: readonly Budget[], now: Date): Promise<number> {
   const counters = await db.counter.findMany({ where: { key: { in: budgets.map(keyOf) }, resetsAt: { gt: now } } });
-  const waits = counters.map(({ key, count, resetsAt }) => {
-    const { limit, amount = 1 } = budgets.find((budget) => keyOf(budget) === key) ?? {};
-    return limit && count + amount <= limit.max ? 0 : resetsAt.getTime() - now.getTime();
+  const waits = budgets.map((budget) => {
+    const { limit, amount = 1 } = budget;
+    const counter = counters.find(({ key }) => key === keyOf(budget));
+    if (!counter || counter.count + amount <= limit.max) return 0;
+    const isOver = !isPossibleEnd(counter.resetsAt, new Date(now.getTime() + limit.windowMs));
+    return isOver ? 0 : counter.resetsAt.getTime() - now.getTime();
   });
   return Math.max(0, ...waits);
 }

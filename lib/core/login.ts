@@ -15,7 +15,7 @@ import { retryOnCollision } from "./collisions";
 import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { findInviter, getInvite, recordActivation } from "./invites";
-import { giveBack, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK, take } from "./limits";
+import { giveBack, networkBudgets, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK, take } from "./limits";
 import { type Asker, type CodeOwner, rowKey, type TypedCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { PROOF_TTL_MS } from "./policy";
@@ -148,10 +148,7 @@ export async function requestRegistrationCode(
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "phone_taken" }>> {
   const { now = new Date() } = options;
-  const budgets = [
-    { limit: TAKEN_ANSWERS_OF_NETWORK, subject: by.network },
-    { limit: TAKEN_ANSWERS, subject: "all" },
-  ];
+  const budgets = [...networkBudgets(TAKEN_ANSWERS_OF_NETWORK, by.network), { limit: TAKEN_ANSWERS, subject: "all" }];
   const isTaken = await write(async (tx) => {
     const taken = await take(tx, budgets, now);
     if (!taken.ok) return taken;

@@ -6,6 +6,7 @@ import {
   type LimitFailure,
   MESSAGE_COST,
   MESSAGES,
+  networkBudgets,
   SENDS_FROM_NETWORK,
   SENDS_OF_KNOWN_BROWSER,
   SENDS_OF_KNOWN_BROWSERS,
@@ -16,6 +17,7 @@ import {
   type Taken,
   waitFor,
 } from "./limits";
+import { siteOf } from "./networks";
 import {
   SMS_BUDGET_KEPT_PART,
   SMS_BUDGET_PER_DAY,
@@ -30,11 +32,12 @@ import { isKnownTo, type Requester } from "./requester";
 export function sendBudgets(recipient: Recipient, { network }: Requester): Budget[] {
   const subject = limitSubject(recipient);
   return [
-    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${subject} ${network}` },
-    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${subject} ${network}` },
+    // By the widest network: a recipient's codes are too few to be shared out among the networks of one site.
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${subject} ${siteOf(network)}` },
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${subject} ${siteOf(network)}` },
     { limit: SENDS_TO_RECIPIENT, subject },
     { limit: SENDS_TO_RECIPIENT_A_DAY, subject },
-    { limit: SENDS_FROM_NETWORK, subject: network },
+    ...networkBudgets(SENDS_FROM_NETWORK, network),
   ];
 }
 

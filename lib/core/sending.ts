@@ -14,13 +14,13 @@ import { countryOf, isDestination } from "./destinations";
 import {
   giveBack,
   type LimitFailure,
+  networkBudgets,
   REFUSALS_OF_NETWORK,
   SENDS_FROM_NETWORK,
   SENDS_OF_KNOWN_BROWSER,
   type Taken,
   take,
   takeAnyway,
-  undo,
 } from "./limits";
 import { type CodeOwner, drawOneTimeCode, type OneTimeCode, rowKey, sealCode, sealNothing } from "./one-time-code";
 import {
@@ -203,7 +203,7 @@ async function beginSending(
   const messages = await take(tx, messageBudgets(recipient, by), now);
   if (!messages.ok) {
     await dropEmpty(tx, owner);
-    await undo(tx, taken.value);
+    await giveBack(tx, taken.value);
     await refuse(tx, recipient, by, "budget_spent", now);
     warnOfClosing(by, recipient, messages.failure, now);
     return messages;
@@ -231,7 +231,7 @@ async function dropEmpty(tx: Writer, owner: CodeOwner): Promise<void> {
 
 /** Remembers a refusal, so often of one network: nobody fills the table by being refused. */
 async function refuse(tx: Writer, recipient: Recipient, { network }: Requester, reason: string, now: Date) {
-  const taken = await take(tx, [{ limit: REFUSALS_OF_NETWORK, subject: network }], now);
+  const taken = await take(tx, networkBudgets(REFUSALS_OF_NETWORK, network), now);
   countSending({ sender: "none", outcome: reason });
   if (taken.ok) await recordRefusal(tx, recipient, reason, now);
 }
@@ -263,7 +263,7 @@ async function keepCode(
 }
 
 /** What a refused message costs all the same: what whoever asks may ask for, so that nobody keeps asking providers. */
-const ASKERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_KNOWN_BROWSER];
+const ASKERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_KNOWN_BROWSER].map(({ name }) => name);
 
 /** Takes the wait back, unless a later code has begun another one, or a right one ended it, and what it cost. */
 async function forgetSending(
@@ -281,7 +281,7 @@ async function forgetSending(
   const isRefused = sending.passedOver.some(({ outcome }) => outcome === "refused");
   await giveBack(
     tx,
-    taken.filter(({ limit }) => !isRefused || !ASKERS_LIMITS.includes(limit)),
+    taken.filter(({ limit }) => !isRefused || !ASKERS_LIMITS.includes(limit.name)),
   );
   await recordSending(tx, owner.recipient, sending, now);
 }

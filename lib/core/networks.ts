@@ -1,0 +1,30 @@
+import ipaddr from "ipaddr.js";
+
+/** The prefixes by which an IPv6 address is counted, and how many times the limit of one network each has. */
+const IPV6_PREFIXES = [
+  { bits: 64, times: 1 },
+  { bits: 56, times: 2 },
+  { bits: 48, times: 8 },
+] as const;
+
+/** How many times a network's limit a whole IPv6 site (a /48) has. */
+export const IPV6_SITE_TIMES = 8;
+
+/**
+ * The networks that a requester's network is counted in, the narrowest first: an IPv4 address alone; an IPv6 /64 with its /56 and
+ * its /48, because one customer of a provider may have any of them (RFC 6177 §2).
+ */
+export function networksAround(network: string): readonly { network: string; times: number }[] {
+  const [address = "", bits] = network.split("/");
+  if (bits === undefined) return [{ network, times: 1 }];
+  return IPV6_PREFIXES.map(({ bits, times }) => ({ network: prefixOf(address, bits), times }));
+}
+
+/** The widest of them: one for all addresses that one customer may have. */
+export function siteOf(network: string): string {
+  return networksAround(network).at(-1)?.network ?? network;
+}
+
+function prefixOf(address: string, bits: number): string {
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`)}/${bits}`;
+}
