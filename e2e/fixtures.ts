@@ -20,7 +20,6 @@ export type Settings = Record<string, string | number | boolean>;
 const SETTINGS: Settings = {
   CONSOLE_DELAY_MS: 0,
   OTP_COUNTRIES: "*",
-  MAIL_DELAY_MS: 0,
   RESEND_AFTER_S: 0,
   TRIES_PER_CODE: 1000,
   LONGER_CODES_AFTER_WRONG: "1000,1000",

@@ -130,7 +130,6 @@ function readEnv() {
       .string()
       .regex(/^([^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, "must be like Sarafan <codes@sarafan.example>")
       .optional(),
-    MAIL_DELAY_MS: wholeNumber(1000, { min: 0, max: 5000 }),
     CONSOLE_DELAY_MS: DelayRange.prefault("1000-2000"),
     REVEAL_CODES: flag.optional(),
     ALLOW_DEMO: flag.default(false),

@@ -34,6 +34,8 @@ export type CodeFormState = { typed: string; error: "code_malformed"; attempt: n
 
 /** Says that a code should be there to be typed, so that the page can tell when it finds none. */
 const CODE_STEP = "/login?step=code";
+/** Asks for phone or mailbox again, whatever was begun. */
+const IDENTITY_STEP = "/login?step=phone";
 
 /** Who wants to log in: by the phone, or by the mailbox, which names a phone as its own. */
 type Identity = { phone: Phone; email: Email | null };
@@ -64,8 +66,8 @@ export async function resendCode(form: FormData): Promise<void> {
 
 /** The page with the field for the code, and what it says of the one that was asked for. */
 function stepAfter(refusal: CodeRefusal | null) {
-  if (refusal?.name !== "code_not_sent") return CODE_STEP;
-  return refusal.mayArrive ? (`${CODE_STEP}&sent=late` as const) : (`${CODE_STEP}&sent=no` as const);
+  const isSent = refusal?.name !== "code_not_sent" || refusal.mayArrive;
+  return isSent ? CODE_STEP : (`${CODE_STEP}&sent=no` as const);
 }
 
 /** Second step: logs in. Whatever the code turns out to be, the page shows how things stand with it. */
@@ -92,6 +94,10 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
     email ? verifyMailCode({ ...attempt, email }, by, options) : verifyCode(attempt, by, options),
   );
   if (!login.ok) {
+    if (login.failure.name === "phone_mismatch") {
+      await updatePendingLogin({ mismatch: login.failure.phone });
+      return redirect(IDENTITY_STEP, RedirectType.replace);
+    }
     if (login.failure.name !== "invite_unknown") return redirect(CODE_STEP, RedirectType.replace);
     await updatePendingLogin({ invite: null });
     return redirect(`${CODE_STEP}&invitation=gone`, RedirectType.replace);

@@ -6,6 +6,7 @@ import { cache } from "react";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
 import { DEAD_CODE_SENTENCES } from "@/components/dead-code";
+import { DeliveryNote } from "@/components/delivery-note";
 import { FieldError } from "@/components/field-error";
 import { Focused } from "@/components/focused";
 import { MaskedIdentity } from "@/components/masked-identity";
@@ -20,6 +21,7 @@ import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges";
 import { type Email, formatEmail } from "@/lib/core/email";
 import type { Invite } from "@/lib/core/invites";
 import { mailLoginCode, phoneLoginCode } from "@/lib/core/login";
+import type { Masked } from "@/lib/core/masking";
 import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/phone";
 import { CODE_DIGITS } from "@/lib/core/policy";
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
@@ -105,11 +107,6 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
           <FieldError id="not-sent">{t("codeNotSent")}</FieldError>
         </div>
       )}
-      {sent === "late" && (
-        <p className="mb-6" role="status">
-          {t("codeLate")}
-        </p>
-      )}
       {invitation === "gone" && (
         <p className="mb-6" role="status">
           {t("invitationGone")}
@@ -173,6 +170,13 @@ async function IdentityStep({
       {problem && (
         <div className="mb-6">
           <FieldError id="problem">{t(problem)}</FieldError>
+        </div>
+      )}
+      {pending?.mismatch && isByMail && (
+        <div className="mb-6">
+          <FieldError id="mismatch">
+            {t.rich("phoneMismatch", { phone: () => <MaskedIdentity masked={pending.mismatch as Masked} /> })}
+          </FieldError>
         </div>
       )}
       <IdentityForm
@@ -264,29 +268,25 @@ async function CodeStep({ identity, status }: { identity: Identity; status: Code
   }
   return (
     <>
+      <DeliveryNote delivery={status.delivery} />
       {status.digits > CODE_DIGITS && (
         <p className="mb-4 text-small text-soft">{t("codeLonger", { digits: status.digits })}</p>
       )}
-      <AfterWait
-        ms={status.tryInMs}
-        wait={t.rich("triesSpent", { time: () => <Countdown key={status.tryInMs} ms={status.tryInMs} /> })}
+      <CodeForm
+        action={enterCode}
+        digits={status.digits}
+        error={status.triesUsed > 0 ? t("codeWrong", { tries: status.triesLeft }) : null}
+        key={key}
+        words={{
+          label: t("code"),
+          submit: t("enter"),
+          pending: t("checking"),
+          offline: t("offline"),
+          codeMalformed: t("codeMalformed", { digits: status.digits }),
+        }}
       >
-        <CodeForm
-          action={enterCode}
-          digits={status.digits}
-          error={status.triesUsed > 0 ? t("codeWrong", { tries: status.triesLeft }) : null}
-          key={key}
-          words={{
-            label: t("code"),
-            submit: t("enter"),
-            pending: t("checking"),
-            offline: t("offline"),
-            codeMalformed: t("codeMalformed", { digits: status.digits }),
-          }}
-        >
-          <IdentityFields identity={identity} />
-        </CodeForm>
-      </AfterWait>
+        <IdentityFields identity={identity} />
+      </CodeForm>
       <Resend identity={identity} waitMs={status.resendInMs} />
       <Countdown hidden key={`expiry ${status.expiresInMs}`} ms={status.expiresInMs} />
     </>

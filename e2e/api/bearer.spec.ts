@@ -178,7 +178,7 @@ test("other verbs are told which ones there are, beside NextAuth's own addresses
 test("a code works once, for one phone", async ({ newCaller, request, phone: nobodys }) => {
   const { phone, code } = await newCaller();
   await expectRefusal(verify(request, phone, wrong(code)), 400, "code_wrong");
-  await expectRefusal(verify(request, nobodys, code), 400, "code_not_requested");
+  await expectRefusal(verify(request, nobodys, code), 400, "code_expired");
   expect((await verify(request, phone, code)).status()).toBe(200);
   await expectNoCode(verify(request, phone, code));
 });
@@ -195,7 +195,7 @@ test("a browser's code is good in that browser only", async ({ newClient, reques
   const browser = await newClient();
   await browser.post("/api/v1/login/", { data: { phone_number: phone } });
   const code = await codeFor(phone);
-  await expectRefusal(verify(request, phone, code), 400, "code_not_requested");
+  await expectRefusal(verify(request, phone, code), 400, "code_expired");
   await request.post(REQUEST_CODE, { data: { phone } });
   await verify(request, phone, wrong(await codeFor(phone)));
   const created = await browser.post("/api/v1/create_user/", { data: { verification_code: code } });

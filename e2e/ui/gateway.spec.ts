@@ -116,3 +116,37 @@ test("a code that nobody has answered for in time is told of as that, and is goo
   await enterCode(page, code);
   await readInviteCode(page);
 });
+
+test("the page says what became of the message, and another code goes by the next provider when it did not come", async ({
+  page,
+  phone,
+  gateway,
+  startServer,
+}) => {
+  gateway.reset();
+  const server = await startServer(settings(gateway));
+  const callbackUrl = `${server.url}/api/delivery/smsru`;
+  gateway.set("smsru", { report: "undelivered", reportDelayMs: 1500, callbackUrl });
+  gateway.set("twilio", { report: "delivered", reportDelayMs: 0 });
+  await page.goto(`${server.url}/login`);
+  await askForCode(page, phone);
+  const note = page.getByRole("status");
+  await expect(note.filter({ hasText: "Код отправлен по SMS." })).toBeVisible();
+  await expect(async () => {
+    await page.reload();
+    await expect(note.filter({ hasText: "Сообщение с кодом не доставлено" })).toBeVisible({ timeout: 500 });
+  }).toPass();
+  await page.getByRole("button", { name: "Запросить новый код" }).click();
+  await expect
+    .poll(() =>
+      gateway.inbox
+        .messages(phone)
+        .map(({ provider }) => provider)
+        .sort(),
+    )
+    .toEqual(["smsru", "twilio"]);
+  await expect(async () => {
+    await page.reload();
+    await expect(note.filter({ hasText: "Сообщение с кодом доставлено" })).toBeVisible({ timeout: 500 });
+  }).toPass();
+});

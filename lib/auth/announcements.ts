@@ -1,20 +1,15 @@
-import { after } from "next/server";
 import type { ChangedIdentity } from "@/lib/core/identity-change";
 import { tellOfChange, tellOfNewDevice } from "@/lib/core/notices";
 import type { Requester } from "@/lib/core/requester";
 import type { Session } from "@/lib/core/sessions";
-import { logError } from "@/lib/ops/log";
+import { afterAnswer } from "./after-answer";
 
 /** Tells the account by mail of a sign-in from a new device, once the answer is out: no login waits for it or fails by it. */
 export function announceSignIn(session: Session, by: Requester): void {
-  announce(() => tellOfNewDevice(session, by));
+  afterAnswer(() => tellOfNewDevice(session, by));
 }
 
 /** Tells the mailboxes that the account has, or had until now, that its phone or mailbox is another one. */
 export function announceChange({ name, isAdded, mailboxes }: ChangedIdentity, at = new Date()): void {
-  announce(() => tellOfChange(mailboxes, { name, isAdded, at }));
-}
-
-function announce(tell: () => Promise<void>): void {
-  after(() => tell().catch((error: unknown) => logError(error, "a notice was not sent")));
+  afterAnswer(() => tellOfChange(mailboxes, { name, isAdded, at }));
 }

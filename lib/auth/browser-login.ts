@@ -7,6 +7,7 @@ import type { Phone } from "@/lib/core/phone";
 import type { Requester } from "@/lib/core/requester";
 import { type Result, succeed } from "@/lib/core/result";
 import { type RequestCodeFailure, requestCode, type SentCode } from "@/lib/core/sending";
+import { afterAnswer } from "./after-answer";
 import { maySeeCodes } from "./callers";
 import type { FormStamp } from "./form-stamps";
 import { type PendingLogin, readPendingLogin, updatePendingLogin } from "./pending-login";
@@ -33,8 +34,8 @@ export function sendMailCode(
   language: Language,
   stamp: FormStamp | null = null,
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
-  const options = { language, askedAt: stamp?.askedAt };
-  return sendTo({ phone, email }, stamp, (asker, by) => requestMailCode({ email, phone, asker }, by, options));
+  const options = { language, askedAt: stamp?.askedAt, defer: afterAnswer };
+  return sendTo({ phone, email }, stamp, (asker, by) => requestMailCode({ email, asker }, by, options));
 }
 
 /** Notes whom this browser wants to log in, which may be another one than before. */
@@ -44,7 +45,7 @@ export async function updatePendingIdentity(
 ): Promise<PendingLogin> {
   const pending = await readPendingLogin();
   const isSame = pending?.phone === identity.phone && pending.email === identity.email;
-  return updatePendingLogin(isSame ? {} : { ...identity, revealed: null }, asker);
+  return updatePendingLogin(isSame ? {} : { ...identity, mismatch: null, revealed: null }, asker);
 }
 
 async function sendTo<Failure extends { name: string }>(

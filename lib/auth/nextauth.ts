@@ -36,7 +36,9 @@ class LoginRefused extends CredentialsSignin {
 }
 
 /** At NextAuth's own address: the phone and the code that was sent to it, in the browser that asked for it. */
-async function verifyCredentials(credentials: unknown): Promise<Result<Login, VerifyCodeFailure>> {
+async function verifyCredentials(
+  credentials: unknown,
+): Promise<Result<Login, VerifyCodeFailure | { name: "code_not_requested" }>> {
   const given = LoginCredentials.safeParse(credentials);
   if (!given.success) throw new LoginRefused(given.error.issues[0]?.message ?? "credentials_malformed");
   const asker = (await readPendingLogin())?.asker;

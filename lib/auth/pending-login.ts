@@ -10,6 +10,8 @@ import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { seal, unseal } from "./seals";
 
+const MaskedText = z.string().transform((text) => text as Masked);
+
 /** A login under way, kept by the browser in a sealed cookie: who asks, for which phone or mailbox, by whose invitation. */
 const PendingLogin = z.object({
   asker: Asker,
@@ -17,10 +19,9 @@ const PendingLogin = z.object({
   phone: Phone.nullable(),
   /** The mailbox that a code was sent to instead. */
   email: Email.nullable().default(null),
-  invite: z
-    .object({ code: InviteCode, inviter: z.string().transform((text) => text as Masked) })
-    .nullable()
-    .catch(null),
+  invite: z.object({ code: InviteCode, inviter: MaskedText }).nullable().catch(null),
+  /** The phone, masked, of the account whose mailbox was proven with another one. */
+  mismatch: MaskedText.nullable().default(null),
   /** The code itself, for whoever may see it while codes are revealed. */
   revealed: OneTimeCode.nullable(),
 });
@@ -67,7 +68,7 @@ export async function finishPendingLogin(): Promise<void> {
 /** A name that nobody has asked in yet. */
 export const newAsker = () => Asker.parse(crypto.randomUUID());
 
-const NOTHING = { phone: null, email: null, invite: null, revealed: null };
+const NOTHING = { phone: null, email: null, invite: null, mismatch: null, revealed: null };
 
 async function keep(pending: PendingLogin): Promise<PendingLogin> {
   assertOwnRequest(await headers());

@@ -5,7 +5,8 @@ import { getProfile } from "./accounts";
 import { getCodeStatus } from "./challenges";
 import { drawInviteCode } from "./invite-code";
 import { activateInvite, getInvite, previewInvite } from "./invites";
-import { phoneLoginCode, register, verifyCode } from "./login";
+import { networkBudgets, takeAnyway, VERIFIED_SENDS_FROM_NETWORK } from "./limits";
+import { mailLoginCode, phoneLoginCode, register, verifyCode, verifyMailCode } from "./login";
 import type { Phone } from "./phone";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
@@ -18,12 +19,25 @@ import {
   SENDS_PER_PHONE_PER_DAY,
   SENDS_PER_PHONE_PER_HOUR,
   TRIES_PER_CODE,
+  VERIFIED_SENDS_PER_IP_PER_HOUR,
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "./policy";
 import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { requestCode } from "./sending";
-import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
+import {
+  after,
+  anybody,
+  failureOf,
+  freshEmail,
+  freshOwner,
+  freshPhone,
+  receiveCode,
+  receiveCodeOf,
+  senderOf,
+  signUp,
+  wrongCode,
+} from "./testing";
 
 const HOUR_MS = 60 * 60 * 1000;
 const accepting = senderOf(async () => true);
@@ -190,29 +204,98 @@ test("of parallel requests for a longer code one passes the wait that it begins"
   expect(failureOf(await verifyCode({ ...owner, code }, by, { now: after(now, 2) }))).toBe("code_wrong");
 });
 
-test("one network types thirty wrong codes an hour, then even a right one has to wait; right ones cost nothing", async () => {
+test("a network that has typed its thirty wrong codes of an hour needs codes of eight digits, and shuts nobody out", async () => {
   const now = new Date();
   const by = anybody();
-  const guess = async (isRight: boolean, at = now, as = by) => {
+  /** Types a code that was asked for from `asker`, right or wrong, from `as`. */
+  const type = async ({ isRight = true, at = now, asker = anybody(), as = by } = {}) => {
     const owner = freshOwner();
-    const code = await receiveCode(owner, at);
-    return verifyCode({ ...owner, code: isRight ? code : wrongCode(code) }, as, { now: at });
+    const code = await receiveCode(owner, at, asker);
+    const typed = await verifyCode({ ...owner, code: isRight ? code : wrongCode(code) }, as, { now: at });
+    return { digits: code.length, failure: failureOf(typed) };
   };
-  for (let logins = 0; logins < 3; logins += 1) expect(failureOf(await guess(true))).toBe("none");
+  for (let logins = 0; logins < 3; logins += 1) expect(await type()).toEqual({ digits: 4, failure: "none" });
   for (let wrong = 0; wrong < WRONG_CODES_PER_IP_PER_HOUR; wrong += 1) {
-    expect(failureOf(await guess(false))).toBe("code_wrong");
+    expect(await type({ isRight: false })).toEqual({ digits: 4, failure: "code_wrong" });
   }
-  expect(await guess(true)).toEqual({ ok: false, failure: { name: "budget_spent", retryAfterMs: HOUR_MS } });
+  expect(await type(), "a short code is void here, wherever it was asked for").toEqual({
+    digits: 4,
+    failure: "code_expired",
+  });
   const waiting = freshOwner();
   await receiveCode(waiting, now);
-  expect(await getCodeStatus(phoneLoginCode(waiting), by, now)).toMatchObject({ tryInMs: HOUR_MS, triesUsed: 0 });
-  expect(failureOf(await guess(true, now, anybody()))).toBe("none");
-  expect(failureOf(await guess(true, after(now, HOUR_MS)))).toBe("none");
-  // The owner's own browser has the tries of its code, whoever else is in its network.
+  const status = await getCodeStatus(phoneLoginCode(waiting), by, now);
+  expect(status, "a longer one needs no wait").toMatchObject({ state: "outgrown", resendInMs: 0 });
+  expect(await getCodeStatus(phoneLoginCode(waiting), anybody(), now)).toMatchObject({ state: "live" });
+  expect(await type({ asker: by })).toEqual({ digits: 8, failure: "none" });
+  expect(await type({ as: anybody() })).toEqual({ digits: 4, failure: "none" });
+  expect(await type({ at: after(now, HOUR_MS), asker: by })).toEqual({ digits: 4, failure: "none" });
+  // The phone recognises the browser, whoever else is in its network.
   const owner = freshOwner();
-  const code = await receiveCode(owner, now);
-  const known = knownTo(owner.phone, by.network);
-  expect(failureOf(await verifyCode({ ...owner, code }, known, { now }))).toBe("none");
+  const recognised = knownTo(owner.phone, by.network);
+  const code = await receiveCode(owner, now, recognised);
+  expect(code).toHaveLength(4);
+  expect(failureOf(await verifyCode({ ...owner, code }, recognised, { now }))).toBe("none");
+});
+
+test("each try of a network counts, be there a code or not", async () => {
+  const now = new Date();
+  const by = anybody();
+  for (let tries = 0; tries < WRONG_CODES_PER_IP_PER_HOUR; tries += 1) {
+    const code = "0000" as Parameters<typeof verifyCode>[0]["code"];
+    expect(failureOf(await verifyCode({ ...freshOwner(), code }, by, { now }))).toBe("code_expired");
+  }
+  expect(await receiveCode(freshOwner(), now, by)).toHaveLength(8);
+});
+
+test("a code that is typed right is given back to the network that asked for it, up to two hundred an hour", async () => {
+  const now = new Date();
+  const by = anybody();
+  const logIn = async (phone = freshPhone()) => {
+    const owner = freshOwner(phone);
+    const code = await receiveCode(owner, now, by);
+    expect(failureOf(await verifyCode({ ...owner, code }, anybody(), { now }))).toBe("none");
+  };
+  for (let logins = 0; logins < SENDS_PER_IP_PER_HOUR + 5; logins += 1) await logIn();
+  const phone = freshPhone();
+  for (let logins = 0; logins < SENDS_PER_PHONE_AND_IP_PER_HOUR; logins += 1) await logIn(phone);
+  expect(failureOf(await ask(phone, by, now)), "a phone's own codes are not given back").toBe("budget_spent");
+  for (let at = 0; at < VERIFIED_SENDS_PER_IP_PER_HOUR; at += 1) {
+    await write((tx) => takeAnyway(tx, networkBudgets(VERIFIED_SENDS_FROM_NETWORK, by.network), now));
+  }
+  for (let logins = 0; logins < SENDS_PER_IP_PER_HOUR; logins += 1) await logIn();
+  expect(failureOf(await ask(freshPhone(), by, now)), "the wider limit is spent").toBe("budget_spent");
+});
+
+test("a code that signs up by mail alone is not given back, and one that logs in by mail is", async () => {
+  const now = new Date();
+  const by = anybody();
+  const known = { email: freshEmail(), phone: freshPhone() };
+  const logIn = async ({ email, phone } = { email: freshEmail(), phone: freshPhone() }) => {
+    const { asker } = freshOwner();
+    const code = await receiveCodeOf(mailLoginCode({ email, asker }), now, by);
+    expect(failureOf(await verifyMailCode({ email, phone, asker, code }, anybody(), { now }))).toBe("none");
+  };
+  await logIn(known);
+  for (let logins = 1; logins < SENDS_PER_PHONE_AND_IP_PER_HOUR; logins += 1) await logIn(known);
+  for (let signUps = 1; signUps < SENDS_PER_IP_PER_HOUR; signUps += 1) await logIn();
+  expect(failureOf(await ask(freshPhone(), by, now))).toBe("budget_spent");
+});
+
+test("where no channel takes a code, no row is left of having asked for it", async () => {
+  const now = new Date();
+  const by = anybody();
+  const readRows = async () => {
+    const [codes, counters] = [await readPrimary.oneTimeCode.findMany(), await readPrimary.counter.findMany()];
+    return [...codes.map(({ recipient }) => recipient), ...counters.map(({ key }) => key)];
+  };
+  const before = new Set(await readRows());
+  for (let asks = 0; asks < 10; asks += 1) {
+    expect(failureOf(await ask(freshPhone(), by, now, failing))).toBe("code_not_sent");
+  }
+  const added = (await readRows()).filter((row) => !before.has(row));
+  // The operator's own counts of a day's messages are kept for all together.
+  expect(added.filter((row) => !row.startsWith("message"))).toEqual([]);
 });
 
 test("of parallel guesses from one network at many phones as many are compared as it has", async () => {

@@ -11,6 +11,7 @@ import {
   ALARM_FACTOR,
   ALARM_MEAN_MS,
   ALARM_MS,
+  ALARM_WRONG_CODES_PER_NETWORK_MAX,
   LONGER_CODES,
   TRIES_PER_CODE,
   WRONG_CODES_MS,
@@ -33,7 +34,13 @@ const HOUR_MS = 60 * 60 * 1000;
 
 /** Counts wrong codes for a phone that nobody has typed. */
 async function countWrong(recipient: Phone, count: number, at: Date): Promise<void> {
-  const rows = Array.from({ length: count }, () => ({ recipient, at }));
+  // Each in a network of its own, because those of one network count for the alarm up to a bound.
+  const rows = Array.from({ length: count }, (_, of) => ({
+    recipient,
+    at,
+    digits: 4,
+    network: `${at.getTime()} ${of}`,
+  }));
   await write((tx) => tx.wrongCode.createMany({ data: rows }));
 }
 
@@ -166,11 +173,30 @@ test("where so many wrong codes are usual, they are no alarm", async () => {
   for (let count = 1; count * ALARM_FACTOR * ALARM_MS < 1.2 * ALARM_AFTER_WRONG * ALARM_MEAN_MS; count *= 2) {
     await write(
       (tx) => tx.$executeRaw`
-        INSERT INTO "WrongCode" ("recipient", "at") SELECT "recipient", "at" FROM "WrongCode" WHERE "recipient" = ${recipient}`,
+        INSERT INTO "WrongCode" ("recipient", "at", "digits", "network")
+        SELECT "recipient", "at", "digits", "network" || ${`x${count}`} FROM "WrongCode" WHERE "recipient" = ${recipient}`,
     );
   }
   await countWrong(recipient, ALARM_AFTER_WRONG + 1, now);
   expect(await receiveCode(freshOwner(), now)).toHaveLength(4);
   await countWrong(recipient, 2 * ALARM_AFTER_WRONG, now);
+  expect(await receiveCode(freshOwner(), now)).toHaveLength(6);
+});
+
+test("one network alone wakes no alarm, and neither do wrong codes of eight digits", async () => {
+  const now = after(new Date(), 3000 * 365 * 24 * HOUR_MS);
+  const recipient = "+70000000002" as Phone;
+  const rows = (count: number, row: { digits: number; network: (of: number) => string }) =>
+    Array.from({ length: count }, (_, of) => ({ recipient, at: now, digits: row.digits, network: row.network(of) }));
+  const quiet = [
+    ...rows(3 * ALARM_AFTER_WRONG, { digits: 4, network: () => "192.0.2.1" }),
+    ...rows(3 * ALARM_AFTER_WRONG, { digits: 8, network: (of) => `of ${of}` }),
+  ];
+  await write((tx) => tx.wrongCode.createMany({ data: quiet }));
+  expect(await receiveCode(freshOwner(), now)).toHaveLength(4);
+  const [left, most] = [ALARM_AFTER_WRONG - ALARM_WRONG_CODES_PER_NETWORK_MAX, { digits: 4, network: String }];
+  await write((tx) => tx.wrongCode.createMany({ data: rows(left, most) }));
+  expect(await receiveCode(freshOwner(), now)).toHaveLength(4);
+  await write((tx) => tx.wrongCode.createMany({ data: rows(1, { digits: 4, network: () => "192.0.2.2" }) }));
   expect(await receiveCode(freshOwner(), now)).toHaveLength(6);
 });

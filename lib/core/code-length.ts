@@ -1,25 +1,51 @@
-import type { Reader } from "@/lib/db/database";
+import { CLOCK_SKEW_MS_MAX, type Reader } from "@/lib/db/database";
+import { type Budget, networkBudgets, type Taken, WRONG_CODES_FROM_NETWORK, waitFor } from "./limits";
 import {
   ALARM_AFTER_WRONG,
   ALARM_DIGITS,
   ALARM_FACTOR,
   ALARM_MEAN_MS,
   ALARM_MS,
+  ALARM_WRONG_CODES_PER_NETWORK_MAX,
+  CLOSED_NETWORK_DIGITS,
   CODE_DIGITS,
   LONGER_CODES,
+  LONGEST_CODE_DIGITS,
   WRONG_CODES_MS,
 } from "./policy";
 import { limitSubject, type Recipient } from "./recipient";
+import { isKnownTo, type Requester } from "./requester";
 
 /**
- * How many digits a code for this recipient needs: with each step of wrong codes within the last day it has to be longer,
- * whoever typed them, so that guessing gets harder and nobody is locked out. A shorter one is void.
+ * How many digits a code for this recipient needs at least where the requester is: a shorter one is void there. With each step of
+ * the recipient's wrong codes within a day it has to be longer, whoever typed them; and so has every code in a network that has
+ * typed its hour's wrong codes. So guessing gets harder, and no account is locked.
  */
-export async function neededDigits(db: Reader, recipient: Recipient, now: Date): Promise<number> {
+export async function neededDigits(db: Reader, recipient: Recipient, by: Requester, now: Date): Promise<number> {
+  const [ofRecipient, waitMs] = await Promise.all([
+    recipientDigits(db, recipient, now),
+    waitFor(db, wrongCodeBudgets(recipient, by), now),
+  ]);
+  return waitMs > 0 ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
+}
+
+/** How many digits a code for this recipient needs in a network that has typed few wrong codes. */
+export async function recipientDigits(db: Reader, recipient: Recipient, now: Date): Promise<number> {
   return digitsAfter(await countWrongCodes(db, recipient, now));
 }
 
-/** How many digits a new code gets: as many as its recipient's need, and more while codes are guessed at everywhere. */
+/** What a wrong code is counted for besides its recipient: its network, unless the recipient recognises the browser. */
+export function wrongCodeBudgets(recipient: Recipient, by: Requester): Budget[] {
+  return isKnownTo(by, recipient) ? [] : networkBudgets(WRONG_CODES_FROM_NETWORK, by.network);
+}
+
+/** How many digits a code needs whose try was the last of these counts. */
+export function digitsAt(counted: Taken, ofRecipient: number): number {
+  const isClosed = counted.some(({ count, limit }) => count > limit.max);
+  return isClosed ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
+}
+
+/** How many digits a new code gets: as many as it needs, and more while codes are guessed at everywhere. */
 export async function newCodeDigits(db: Reader, needed: number, now: Date): Promise<number> {
   return needed < ALARM_DIGITS && (await isAlarm(db, now)) ? ALARM_DIGITS : needed;
 }
@@ -32,38 +58,50 @@ export function digitsAfter(wrongCodes: number): number {
 
 async function countWrongCodes(db: Reader, recipient: Recipient, now: Date): Promise<number> {
   const since = new Date(now.getTime() - WRONG_CODES_MS);
+  const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
   const [row] = await db.$queryRaw<Count[]>`
-    SELECT COUNT(*) AS "count" FROM "WrongCode" WHERE "recipient" = ${limitSubject(recipient)} AND "at" > ${since}`;
+    SELECT COUNT(*) AS "count" FROM "WrongCode"
+    WHERE "recipient" = ${limitSubject(recipient)} AND "at" > ${since} AND "at" < ${until}`;
   return Number(row?.count);
 }
 
 /** Whether more codes are typed wrong in the whole system than usual. */
 async function isAlarm(db: Reader, now: Date): Promise<boolean> {
-  const recent = await countAllWrongCodes(db, ALARM_MS, now);
+  const recent = await countGuesses(db, ALARM_MS, now);
   if (recent <= ALARM_AFTER_WRONG) return false;
-  return recent > ALARM_FACTOR * (await usualWrongCodes(db, now));
+  return recent > ALARM_FACTOR * (await usualGuesses(db, now));
 }
 
 const MINUTE_MS = 60_000;
 let usual = { minute: Number.NaN, mean: 0 };
 
 /** The mean of a week, asked for once a minute: an attack has many rows, and a week changes slowly. */
-async function usualWrongCodes(db: Reader, now: Date): Promise<number> {
+async function usualGuesses(db: Reader, now: Date): Promise<number> {
   const minute = Math.floor(now.getTime() / MINUTE_MS);
   if (usual.minute !== minute) {
-    const all = await countAllWrongCodes(db, ALARM_MEAN_MS, now);
+    const all = await countGuesses(db, ALARM_MEAN_MS, now);
     usual = { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS };
   }
   return usual.mean;
 }
 
-async function countAllWrongCodes(db: Reader, withinMs: number, now: Date): Promise<number> {
+/**
+ * How many wrong codes of all recipients are signs of guessing: those at codes that are short enough for it, and of one network no
+ * more than so many. So neither a carrier's address behind which thousands mistype nor one patient network moves the alarm.
+ */
+async function countGuesses(db: Reader, withinMs: number, now: Date): Promise<number> {
   const since = new Date(now.getTime() - withinMs);
-  const [row] = await db.$queryRaw<Count[]>`SELECT COUNT(*) AS "count" FROM "WrongCode" WHERE "at" > ${since}`;
-  return Number(row?.count);
+  const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
+  const most = ALARM_WRONG_CODES_PER_NETWORK_MAX;
+  const [row] = await db.$queryRaw<Count[]>`
+    SELECT SUM(CASE WHEN "ofNetwork" > ${most} THEN ${most} ELSE "ofNetwork" END) AS "count" FROM (
+      SELECT COUNT(*) AS "ofNetwork" FROM "WrongCode"
+      WHERE "at" > ${since} AND "at" < ${until} AND "digits" < ${LONGEST_CODE_DIGITS}
+      GROUP BY "network") AS "networks"`;
+  return Number(row?.count ?? 0);
 }
 
-/** A whole number, which some databases count in 64 bits. */
+/** A whole number, which some databases count in 64 bits; null is the sum of no rows. */
 interface Count {
-  count: number | bigint;
+  count: number | bigint | null;
 }

@@ -43,7 +43,7 @@ test("a code for anything else, or of another session, deletes nothing", async (
     await receiveCodeOf(await deletionCode(other)),
   ];
   for (const code of codes) {
-    expect(failureOf(await deleteByCode(session, code, anybody()))).toBe("code_not_requested");
+    expect(failureOf(await deleteByCode(session, code, anybody()))).toBe("code_expired");
   }
   expect(await getProfile(userId)).not.toBeNull();
 });

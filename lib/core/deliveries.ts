@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import { readPrimary, type Writer, write } from "@/lib/db/database";
+import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env, type SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
 import type { ChainSending } from "@/lib/senders/chain";
@@ -11,7 +11,7 @@ import { readTwilioReport } from "@/lib/senders/twilio";
 import { countryOf } from "./destinations";
 import { DELIVERIES_KEPT_MS } from "./policy";
 import type { Recipient } from "./recipient";
-import { isTimeToSweep } from "./sweeping";
+import { sweep } from "./sweeping";
 
 const KEY_BYTES = 32;
 const key = Buffer.from(hkdfSync("sha256", env.AUTH_SECRET, "", "sarafan delivery recipient", KEY_BYTES));
@@ -27,7 +27,12 @@ export async function recordSending(
   const asked = passedOver.filter(({ outcome }) => outcome !== "resting");
   await tx.delivery.createMany({
     data: [
-      ...asked.map(({ sender, outcome, reason }) => ({ ...about, sender, state: outcome, reason })),
+      ...asked.map(({ sender, outcome, reason, mayBeSent }) => ({
+        ...about,
+        sender,
+        state: mayBeSent ? "unanswered" : outcome,
+        reason,
+      })),
       ...(accepted
         ? [
             {
@@ -42,9 +47,12 @@ export async function recordSending(
         : []),
     ],
   });
-  if (isTimeToSweep("deliveries")) {
-    await tx.delivery.deleteMany({ where: { at: { lt: new Date(now.getTime() - DELIVERIES_KEPT_MS) } } });
-  }
+}
+
+/** Forgets what became of messages of long ago. */
+export function sweepDeliveries(now: Date): Promise<void> {
+  const forgottenBefore = new Date(now.getTime() - DELIVERIES_KEPT_MS);
+  return sweep("deliveries", (tx) => tx.delivery.deleteMany({ where: { at: { lt: forgottenBefore } } }));
 }
 
 /** Remembers that a message was refused before anybody was asked to send it, and why. */
@@ -102,6 +110,33 @@ async function noteOne(sender: SenderName, { providerId, state, reason }: Report
   // One that is accepted by now was written down since: it is still to be noted.
   const where = { sender, providerId, state: { not: "accepted" } };
   return (await readPrimary.delivery.findFirst({ where })) !== null;
+}
+
+/** How a code went out, and what became of it as far as it is known. */
+export interface CodeDelivery {
+  /** The last sender that was asked; null while the first is asked. */
+  sender: string | null;
+  /** `sending`: no sender has answered yet. `sent`: one has taken it. `uncertain`: it may have been sent. */
+  state: "sending" | "sent" | "delivered" | "undelivered" | "uncertain";
+}
+
+const CODE_STATES: Record<string, CodeDelivery["state"]> = {
+  accepted: "sent",
+  delivered: "delivered",
+  unanswered: "uncertain",
+};
+
+/** What became of the message that senders were handed at that time; null is a code of version 0.1, which is taken for sent. */
+export async function findCodeDelivery(db: Reader, recipient: Recipient, at: Date | null): Promise<CodeDelivery> {
+  if (at === null) return { sender: null, state: "sent" };
+  const row = await db.delivery.findFirst({
+    where: { recipient: hashOf(recipient), at },
+    orderBy: { id: "desc" },
+    select: { sender: true, state: true },
+  });
+  return row
+    ? { sender: row.sender, state: CODE_STATES[row.state] ?? "undelivered" }
+    : { sender: null, state: "sending" };
 }
 
 const DELIVERIES_LISTED_MAX = 1000;

@@ -13,7 +13,8 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
 test("the budget of a day follows from the settings", () => {
-  const { guesses, probability, accountsPerNetwork, accountsBelowAlarm } = guessBudget();
+  const budget = guessBudget();
+  const { guesses, probability, accountsPerNetwork, accountsPerIpv6Site, accountsBelowAlarm } = budget;
   // Three daily windows may touch a day and the five minutes before it that a code lives.
   const all = 3 * SENDS_PER_PHONE_PER_DAY * TRIES_PER_CODE;
   expect(guesses).toEqual([
@@ -22,7 +23,12 @@ test("the budget of a day follows from the settings", () => {
     { digits: 8, max: all },
   ]);
   expect(probability).toBeCloseTo(5e-4 + 15e-6 + (all - 20) * 1e-8, 12);
-  expect(accountsPerNetwork).toBeCloseTo(30 * 25 * 1e-4, 12);
+  expect(budget.guessesPerNetwork).toEqual([
+    { digits: 4, max: 30 * 25 },
+    { digits: 8, max: 30 * 25 + 20 * 26 * 3 },
+  ]);
+  expect(accountsPerNetwork).toBeCloseTo(30 * 25 * 1e-4 + 20 * 26 * 3 * 1e-8, 12);
+  expect(accountsPerIpv6Site).toBeCloseTo(8 * accountsPerNetwork, 12);
   expect(accountsBelowAlarm).toBeGreaterThan(0);
   expect(refuseGuessableCodes).not.toThrow(SettingsError);
 });

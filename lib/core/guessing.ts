@@ -1,8 +1,10 @@
 import { SettingsError } from "@/lib/env";
 import { digitsAfter } from "./code-length";
+import { IPV6_SITE_TIMES } from "./networks";
 import {
   ALARM_AFTER_WRONG,
   ALARM_MS,
+  CLOSED_NETWORK_DIGITS,
   CODE_DIGITS,
   CODE_TTL_MS,
   GUESS_PROBABILITY_PER_DAY_MAX,
@@ -26,8 +28,14 @@ export interface GuessBudget {
   guesses: readonly { digits: number; max: number }[];
   /** The chance that one of those is right. An account with a phone and a mailbox has two doors, and twice the chance. */
   probability: number;
-  /** How many accounts somebody in one network opens in 24 hours, on an average, who guesses at any number of phones. */
+  /**
+   * How many guesses one network has in 24 hours at any number of phones: at codes of this length or shorter, the last at any. An
+   * IPv6 site (a /48) has `IPV6_SITE_TIMES` as many.
+   */
+  guessesPerNetwork: readonly { digits: number; max: number }[];
+  /** How many accounts that opens on an average, and how many an IPv6 site opens. */
   accountsPerNetwork: number;
+  accountsPerIpv6Site: number;
   /**
    * The same for any number of networks that stay at `ALARM_AFTER_WRONG`. No upper bound: where more is usual the alarm wakes
    * at `ALARM_FACTOR` times that only, and codes that were sent before it can still be guessed at.
@@ -42,15 +50,14 @@ export interface GuessBudget {
 export function guessBudget(): GuessBudget {
   const guesses = guessesByLength(TRIES_PER_CODE * sendsInADay());
   const oddsOfOne = 10 ** -CODE_DIGITS;
-  const networkSends = SENDS_PER_IP_PER_HOUR * windowsWithin(DAY_MS + CODE_TTL_MS, HOUR_MS);
-  const networkTries = WRONG_CODES_PER_IP_PER_HOUR * windowsWithin(DAY_MS, HOUR_MS);
+  const ofNetwork = guessesOfNetwork();
+  const accountsPerNetwork = expectedHits(ofNetwork);
   return {
     guesses,
-    probability: guesses.reduce(
-      (sum, { digits, max }, at) => sum + (max - (guesses[at - 1]?.max ?? 0)) * 10 ** -digits,
-      0,
-    ),
-    accountsPerNetwork: Math.min(networkTries, networkSends * TRIES_PER_CODE) * oddsOfOne,
+    probability: expectedHits(guesses),
+    guessesPerNetwork: ofNetwork,
+    accountsPerNetwork,
+    accountsPerIpv6Site: IPV6_SITE_TIMES * accountsPerNetwork,
     accountsBelowAlarm: ALARM_AFTER_WRONG * windowsWithin(DAY_MS, ALARM_MS) * oddsOfOne,
   };
 }
@@ -63,6 +70,24 @@ export function refuseGuessableCodes(): void {
   throw new SettingsError(
     `The settings allow strangers ${counted} at one phone or mailbox a day, which is a chance of ${probability.toPrecision(2)} to get in. GUESS_PROBABILITY_PER_DAY_MAX allows ${GUESS_PROBABILITY_PER_DAY_MAX}: raise CODE_DIGITS, or lower LONGER_CODES_AFTER_WRONG, TRIES_PER_CODE or SENDS_PER_PHONE_PER_DAY.`,
   );
+}
+
+/** How many guesses are right on an average, of so many at each length. */
+function expectedHits(guesses: readonly { digits: number; max: number }[]): number {
+  return guesses.reduce((sum, { digits, max }, at) => sum + (max - (guesses[at - 1]?.max ?? 0)) * 10 ** -digits, 0);
+}
+
+/**
+ * One network types so many wrong codes an hour, then only codes of `CLOSED_NETWORK_DIGITS` are tried there, and of those it has no
+ * more than it may ask for. Codes that are given back to it were typed right, so they allow no guess.
+ */
+function guessesOfNetwork(): { digits: number; max: number }[] {
+  const tries = TRIES_PER_CODE * SENDS_PER_IP_PER_HOUR * windowsWithin(DAY_MS + CODE_TTL_MS, HOUR_MS);
+  const short = Math.min(WRONG_CODES_PER_IP_PER_HOUR * windowsWithin(DAY_MS, HOUR_MS), tries);
+  return [
+    { digits: CODE_DIGITS, max: short },
+    { digits: CLOSED_NETWORK_DIGITS, max: short + tries },
+  ];
 }
 
 /** How many codes are good in some 24 hours: those sent then, and those sent before that still live. */

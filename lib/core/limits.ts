@@ -12,6 +12,7 @@ import {
   SENDS_PER_PHONE_PER_HOUR,
   TAKEN_ANSWERS_PER_HOUR,
   TAKEN_ANSWERS_PER_IP_PER_HOUR,
+  VERIFIED_SENDS_PER_IP_PER_HOUR,
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "./policy";
 import { fail, type Result, succeed } from "./result";
@@ -60,6 +61,8 @@ export const REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
 export const SENDS_OF_KNOWN_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
 /** All of them together: whoever has a phone for a moment could make any number of browsers known to it. */
 export const SENDS_OF_KNOWN_BROWSERS = daily("sends of known browsers to", SENDS_PER_PHONE_PER_DAY);
+/** What was charged to `SENDS_FROM_NETWORK` for codes that were typed right since. */
+export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", VERIFIED_SENDS_PER_IP_PER_HOUR);
 export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);
 /** Never spent: who takes one holds its row, so that tries at the codes of one recipient go one at a time. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
@@ -98,6 +101,18 @@ export function takeAnyway(tx: Writer, budgets: readonly Budget[], now: Date): P
 
 /** Gives back what was taken, unless its count has begun again since. No row is left of what was given back whole. */
 export async function giveBack(tx: Writer, taken: Taken): Promise<void> {
+  await countDown(tx, taken);
+}
+
+/** Gives back what was taken of these budgets at that time, unless their counts have begun again since. */
+export async function refund(tx: Writer, budgets: readonly Budget[], takenAt: Date): Promise<void> {
+  const rows = await tx.counter.findMany({ where: { key: { in: budgets.map(keyOf) }, resetsAt: { gt: takenAt } } });
+  const taken = budgets.flatMap((budget) => {
+    const { limit, amount = 1 } = budget;
+    const latestEnd = new Date(takenAt.getTime() + limit.windowMs);
+    const row = rows.find(({ key, resetsAt }) => key === keyOf(budget) && resetsAt <= latestEnd);
+    return row ? { key: row.key, resetsAt: row.resetsAt, amount } : [];
+  });
   await countDown(tx, taken);
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
-import { read } from "@/lib/db/database";
+import { read, readPrimary } from "@/lib/db/database";
 import { getProfile } from "./accounts";
 import { getCodeStatus } from "./challenges";
 import { drawInviteCode } from "./invite-code";
@@ -17,7 +17,18 @@ import {
   TRIES_PER_CODE,
 } from "./policy";
 import { requestCode } from "./sending";
-import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderOf, signUp, wrongCode } from "./testing";
+import {
+  after,
+  anybody,
+  failureOf,
+  freshOwner,
+  freshPhone,
+  receiveCode,
+  senderOf,
+  signUp,
+  statementsOf,
+  wrongCode,
+} from "./testing";
 
 const silent = senderOf(async () => true);
 
@@ -119,7 +130,7 @@ test("a code of one browser is nothing to another, which can neither replace nor
   const owner = freshOwner();
   const stranger = freshOwner(owner.phone);
   const code = await receiveCode(owner);
-  expect(failureOf(await verifyCode({ ...stranger, code }, anybody()))).toBe("code_not_requested");
+  expect(failureOf(await verifyCode({ ...stranger, code }, anybody()))).toBe("code_expired");
   const strangersCode = await receiveCode(stranger);
   for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
     await verifyCode({ ...stranger, code: wrongCode(strangersCode) }, anybody());
@@ -192,29 +203,60 @@ test("a code that no channel accepts leaves everything as it was", async () => {
   expect(failureOf(await verifyCode({ ...owner, code }, anybody(), { now: later }))).toBe("none");
 });
 
-test("while a new code is on its way the last one is good, and a refused one never is", async () => {
+test("while a new code is being sent the last one can't be tried, and the new one is good as soon as it arrives", async () => {
   const owner = freshOwner();
   const now = new Date();
   const code = await receiveCode(owner, now);
   const later = after(now, RESEND_AFTER_MS[0] ?? 0);
-  let refused = code;
-  const login = await new Promise<Awaited<ReturnType<typeof verifyCode>>>((resolve) => {
-    const refuse = async (message: { code: string }) => {
-      refused = message.code as OneTimeCode;
-      resolve(await verifyCode({ ...owner, code }, anybody(), { now: later }));
-      return false;
-    };
-    requestCode(phoneLoginCode(owner), anybody(), {
-      now: later,
-      sender: senderOf(refuse),
-      draw: () => wrongCode(code),
-    });
+  const outcomes: string[] = [];
+  const typed = async (typed: OneTimeCode) =>
+    outcomes.push(failureOf(await verifyCode({ ...owner, code: typed }, anybody(), { now: later })));
+  const sender = senderOf(async (message) => {
+    await typed(code);
+    await typed(message.code as OneTimeCode);
+    // As a provider whose answer is lost: the message has arrived.
+    return false;
   });
-  expect(failureOf(login)).toBe("none");
-  for (const stale of [code, refused]) {
-    expect(failureOf(await verifyCode({ ...owner, code: stale }, anybody(), { now: later }))).toBe("code_expired");
-  }
+  await requestCode(phoneLoginCode(owner), anybody(), { now: later, sender, draw: () => wrongCode(code) });
+  expect(outcomes).toEqual(["code_wrong", "none"]);
+  await typed(code);
+  expect(outcomes.at(-1)).toBe("code_expired");
   expect(await getCodeStatus(phoneLoginCode(owner), anybody(), later)).toMatchObject({ state: "used", resendInMs: 0 });
+});
+
+test("a code whose sending the process did not survive is good", async () => {
+  const owner = freshOwner();
+  const code = await new Promise<OneTimeCode>((resolve) => {
+    const sender = senderOf((message) => {
+      resolve(message.code as OneTimeCode);
+      return new Promise(() => undefined);
+    });
+    void requestCode(phoneLoginCode(owner), anybody(), { sender });
+  });
+  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
+});
+
+test("where no code is live there is one failure, found by the same statements, and no row of the phone", async () => {
+  const now = new Date();
+  const code = "0000" as OneTimeCode;
+  const known = await signUp();
+  const owners = [freshOwner(known.phone), freshOwner()];
+  const counts = [];
+  for (const owner of owners) {
+    const by = anybody();
+    let failure = "none";
+    const statements = await statementsOf(async () => {
+      failure = failureOf(await verifyCode({ ...owner, code }, by, { now }));
+    });
+    counts.push({ failure, statements: statements.length });
+    const counters = await readPrimary.counter.findMany({ where: { key: { contains: by.network } } });
+    expect(counters.map(({ count }) => count)).toEqual([1]);
+  }
+  expect(counts[0]).toEqual({ ...counts[1], failure: "code_expired" });
+  const phone = owners[1]?.phone ?? "";
+  expect(await readPrimary.counter.findMany({ where: { key: { contains: phone } } })).toEqual([]);
+  expect(await readPrimary.wrongCode.findMany({ where: { recipient: phone } })).toEqual([]);
+  expect(await readPrimary.oneTimeCode.findMany({ where: { recipient: phone } })).toEqual([]);
 });
 
 test("a channel that breaks is an error, and leaves the last code as good as it was", async () => {
@@ -255,7 +297,7 @@ test("the status of a code tells what can be done next", async () => {
     triesLeft: TRIES_PER_CODE,
     expiresInMs: CODE_TTL_MS,
     resendInMs: RESEND_AFTER_MS[0],
-    tryInMs: 0,
+    delivery: { sender: "mail", state: "sent" },
   });
   expect(await getCodeStatus(phoneLoginCode(owner), anybody(), after(now, CODE_TTL_MS))).toMatchObject({
     state: "expired",
@@ -316,7 +358,7 @@ test("a right code leaves a proof, which is good for one login of whoever it was
   const code = await receiveCode(owner);
   expect(failureOf(await proveCode({ ...owner, code, next: next.asker }, anybody()))).toBe("none");
   expect(await getCodeStatus(phoneLoginCode(next), anybody())).toMatchObject({ state: "proven" });
-  expect(failureOf(await logInByProof(owner, anybody()))).toBe("code_not_requested");
+  expect(failureOf(await logInByProof(owner, anybody()))).toBe("code_expired");
   const parallel = await Promise.all(Array.from({ length: 10 }, () => logInByProof(next, anybody())));
   expect(parallel.filter(({ ok }) => ok)).toHaveLength(1);
   expect(failureOf(await logInByProof(next, anybody()))).toBe("code_expired");

@@ -15,7 +15,8 @@ import { retryOnCollision } from "./collisions";
 import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { findInviter, getInvite, recordActivation } from "./invites";
-import { giveBack, networkBudgets, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK, take } from "./limits";
+import { giveBack, type LimitFailure, networkBudgets, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK, take } from "./limits";
+import { type Masked, maskPhone } from "./masking";
 import { type Asker, type CodeOwner, rowKey, type TypedCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { PROOF_TTL_MS } from "./policy";
@@ -32,7 +33,7 @@ export interface Login {
   proven: Recipient;
 }
 
-export type VerifyCodeFailure = CheckCodeFailure | { name: "invite_unknown" };
+export type VerifyCodeFailure = CheckCodeFailure | LimitFailure | { name: "invite_unknown" };
 
 /** Whose phone it is, and who had a code sent to it. */
 interface PhoneLogin {
@@ -129,8 +130,7 @@ export async function logInByProof(
   if (account) return succeed({ ...account, proven: phoneRecipient(phone) });
   if (code) return verifyCode({ phone, asker, code }, by, { now });
   const status = await getCodeStatus(owner, by, now);
-  if (!status) return fail({ name: "code_not_requested" });
-  return fail({ name: status.state === "live" ? "code_missing" : "code_expired" });
+  return fail({ name: status?.state === "live" ? "code_missing" : "code_expired" });
 }
 
 function registrationCode({ phone, asker }: PhoneLogin): CodeOwner {
@@ -178,77 +178,84 @@ export async function register(
 }
 
 /**
- * Sends a code to the mailbox, as `requestCode` does. When the mailbox has an account with another phone than this one,
- * nothing is sent and no code is right, but whoever asks can't see that. Fails with `mail_unavailable` where no mail can
- * be sent.
+ * Sends a code to the mailbox, as `requestCode` does. Whether the mailbox has an account plays no part, nor does its phone. Fails
+ * with `mail_unavailable` where no mail can be sent.
  */
 export async function requestMailCode(
-  { email, phone, asker }: MailLogin,
+  { email, asker }: Pick<MailLogin, "email" | "asker">,
   by: Requester,
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
   if (!IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
-  const known = await findAccount(readPrimary, { email, claimedPhone: phone });
-  const isDecoy = known !== null && shownPhone(known) !== phone;
-  return requestCode(mailLoginCode({ email, asker }), by, { ...options, isDecoy });
+  return requestCode(mailLoginCode({ email, asker }), by, options);
 }
+
+/** The mailbox is that of an account with another phone, masked. */
+export type PhoneMismatch = { name: "phone_mismatch"; phone: Masked };
 
 /**
  * Opens the mailbox's account, or makes one that names the phone as its own without having proven it: the phone stays
- * open to whoever proves it, and opens nothing here.
+ * open to the person who proves it, and opens nothing here. Fails with `phone_mismatch` after the right code when the account is
+ * known by another phone; the code stays good for that one.
  */
 export function verifyMailCode(
   who: MailLogin & { code: TypedCode; invite?: null },
   by: Requester,
   options?: Options,
-): Promise<Result<Login, CheckCodeFailure>>;
+): Promise<Result<Login, CheckCodeFailure | PhoneMismatch>>;
 export function verifyMailCode(
   who: MailLogin & { code: TypedCode; invite: InviteCode | null },
   by: Requester,
   options?: Options,
-): Promise<Result<Login, VerifyCodeFailure>>;
+): Promise<Result<Login, VerifyCodeFailure | PhoneMismatch>>;
 export async function verifyMailCode(
   { code, invite = null, email, phone, asker }: MailLogin & { code: TypedCode; invite?: InviteCode | null },
   by: Requester,
   options: Options = {},
-): Promise<Result<Login, VerifyCodeFailure>> {
+): Promise<Result<Login, VerifyCodeFailure | PhoneMismatch>> {
   const identity = { email, claimedPhone: phone };
-  const opened = await openAccount(mailLoginCode({ email, asker }), { code, invite, identity }, by, options);
+  const refusal = (known: KnownAccount): PhoneMismatch | null => {
+    const shown = shownPhone(known) as Phone | null;
+    return shown === null || shown === phone ? null : { name: "phone_mismatch", phone: maskPhone(shown) };
+  };
+  const opened = await openAccount(mailLoginCode({ email, asker }), { code, invite, identity, refusal }, by, options);
   return opened.ok ? succeed({ ...opened.value, proven: emailRecipient(email) }) : opened;
 }
 
 /** What a code proves, and what a new account has of it. */
 type Identity = { phone: Phone } | { email: Email; claimedPhone: Phone };
 
-interface Opening<Invite> {
+interface Opening<Invite, Refusal extends { name: string }> {
   identity: Identity;
   code: TypedCode;
   invite: Invite;
+  /** Why the account that is there is not opened, though the code is right; the code stays good. */
+  refusal?: (known: KnownAccount) => Refusal | null;
   /** Uses the code up, and says whether it was there. */
-  spend?: (tx: Writer, right: RightCode, now: Date) => Promise<boolean>;
+  spend?: (tx: Writer, right: RightCode, now: Date, charge: { isCharged: boolean }) => Promise<boolean>;
 }
 
 type Opened<Failure extends { name: string }> = Promise<Result<{ userId: number; created: boolean }, Failure>>;
 
 /** Checks the code, then in one transaction uses it up and finds the account or makes it. */
-async function openAccount(
+async function openAccount<Refusal extends { name: string } = never>(
   owner: CodeOwner,
-  opening: Opening<null>,
+  opening: Opening<null, Refusal>,
   by: Requester,
   options: Options,
-): Opened<CheckCodeFailure>;
-async function openAccount(
+): Opened<CheckCodeFailure | Refusal>;
+async function openAccount<Refusal extends { name: string } = never>(
   owner: CodeOwner,
-  opening: Opening<InviteCode | null>,
+  opening: Opening<InviteCode | null, Refusal>,
   by: Requester,
   options: Options,
-): Opened<VerifyCodeFailure>;
-async function openAccount(
+): Opened<VerifyCodeFailure | Refusal>;
+async function openAccount<Refusal extends { name: string } = never>(
   owner: CodeOwner,
-  { identity, code, invite, spend = spendCode }: Opening<InviteCode | null>,
+  { identity, code, invite, refusal = () => null, spend = spendCode }: Opening<InviteCode | null, Refusal>,
   by: Requester,
   { now = new Date(), drawInvite = drawInviteCode, isInviteSeen = false }: Options,
-): Opened<VerifyCodeFailure> {
+): Opened<VerifyCodeFailure | Refusal> {
   if (invite && !isInviteSeen) {
     const found = await getInvite(invite, by, now);
     if (!found.ok) return found;
@@ -257,16 +264,16 @@ async function openAccount(
   const right = await checkCode(owner, code, by, now);
   if (!right.ok) return right;
 
-  const open = async (tx: Writer): Promise<Result<{ userId: number; created: boolean }, VerifyCodeFailure>> => {
+  const open = async (tx: Writer): Opened<VerifyCodeFailure | Refusal> => {
     await giveTryBack(tx, right.value);
     const known = await findAccount(tx, identity);
-    // It came to be after the code was sent, with another phone.
-    if (known && "email" in identity && shownPhone(known) !== identity.claimedPhone) {
-      return fail({ name: "code_expired" });
-    }
+    const refused = known && refusal(known);
+    if (refused) return { ok: false, failure: refused };
     const inviter = !known && invite ? await findInviter(tx, invite) : null;
     if (!known && invite && !inviter) return fail({ name: "invite_unknown" });
-    if (!(await spend(tx, right.value, now))) return fail({ name: "code_expired" });
+    // A mail domain that catches all must not make accounts without end.
+    const isCharged = !known && "email" in identity;
+    if (!(await spend(tx, right.value, now, { isCharged }))) return fail({ name: "code_expired" });
     if (known) return succeed({ userId: known.id, created: false });
 
     const user = await tx.user.create({
@@ -287,6 +294,8 @@ async function openAccount(
 async function findUserId(db: Reader, identity: { phone: Phone }): Promise<number | null> {
   return (await findAccount(db, identity))?.id ?? null;
 }
+
+type KnownAccount = NonNullable<Awaited<ReturnType<typeof findAccount>>>;
 
 function findAccount(db: Reader, identity: Identity) {
   const where = "phone" in identity ? { phone: identity.phone } : { email: identity.email };

@@ -1,7 +1,7 @@
 import ipaddr from "ipaddr.js";
 
 /** The prefixes by which an IPv6 address is counted, and how many times the limit of one network each has. */
-const IPV6_PREFIXES = [
+export const IPV6_PREFIXES = [
   { bits: 64, times: 1 },
   { bits: 56, times: 2 },
   { bits: 48, times: 8 },

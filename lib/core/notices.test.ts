@@ -24,7 +24,6 @@ function mailbox() {
       messages.push(message);
       return accepted();
     },
-    pretend: async () => accepted(),
   };
   return { messages, sender };
 }
@@ -96,7 +95,6 @@ function answering(...answers: [Sending, ...Sending[]]) {
       messages.push(message);
       return answers.at(Math.min(messages.length, answers.length) - 1) ?? answers[0];
     },
-    pretend: async () => accepted(),
   };
   return { messages, sender };
 }

@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, randomBytes, randomInt, timingSafeEqual } from "node:crypto";
+import { createHmac, hkdfSync, randomInt, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { env } from "@/lib/env";
 import { foldDigits, readPastedText } from "./pasted-text";
@@ -69,11 +69,6 @@ export function drawOneTimeCode(digits: number): OneTimeCode {
 /** What is stored instead of the code: an HMAC under a key of ours, so that the table alone can't be searched for it. */
 export function sealCode(code: OneTimeCode, { recipient, purpose, asker }: CodeOwner): string {
   return createHmac("sha256", key).update(`${purpose}\n${recipient.address}\n${asker}\n${code}`).digest("base64url");
-}
-
-/** What looks like a sealed code and is none: no code opens it. */
-export function sealNothing(): string {
-  return randomBytes(KEY_BYTES).toString("base64url");
 }
 
 /** Whether `code` is the one that was sealed, compared in constant time. */

@@ -115,19 +115,26 @@ export const CODE_DIGITS = settings.CODE_DIGITS;
 export const CODE_TTL_MS = settings.CODE_TTL_S * 1000;
 export const TRIES_PER_CODE = settings.TRIES_PER_CODE;
 
+/** How many digits the longest codes have that guessing leads to. */
+export const LONGEST_CODE_DIGITS = 8;
+
 const [firstStep = 0, secondStep = 0] = settings.LONGER_CODES_AFTER_WRONG;
 /** From how many wrong codes to a phone or mailbox within `WRONG_CODES_MS` on its codes have how many digits at least. */
 export const LONGER_CODES: readonly { wrongCodes: number; digits: number }[] = [
   { wrongCodes: firstStep, digits: 6 },
-  { wrongCodes: secondStep, digits: 8 },
+  { wrongCodes: secondStep, digits: LONGEST_CODE_DIGITS },
 ];
 export const WRONG_CODES_MS = DAY_S * 1000;
+/** How many digits a code needs in a network that has typed its wrong codes of the hour. */
+export const CLOSED_NETWORK_DIGITS = Math.max(LONGEST_CODE_DIGITS, CODE_DIGITS);
 
 /**
  * When more codes than this, and more than `ALARM_FACTOR` times as many as usual, were typed wrong in the whole system
  * within `ALARM_MS`, every new code has `ALARM_DIGITS` at least. What is usual is the mean of `ALARM_MEAN_MS`.
  */
 export const ALARM_AFTER_WRONG = settings.ALARM_AFTER_WRONG;
+/** How many of them count that come from one network: a third, so that no network alone wakes the alarm or puts it to sleep. */
+export const ALARM_WRONG_CODES_PER_NETWORK_MAX = Math.ceil(settings.ALARM_AFTER_WRONG / 3);
 export const ALARM_FACTOR = 3;
 export const ALARM_MS = 10 * MINUTE_S * 1000;
 export const ALARM_MEAN_MS = 7 * DAY_S * 1000;
@@ -151,6 +158,9 @@ export const SENDS_PER_IP_PER_HOUR = settings.SENDS_PER_IP_PER_HOUR;
 export const SENDS_PER_KNOWN_BROWSER_PER_DAY = settings.SENDS_PER_KNOWN_BROWSER_PER_DAY;
 /** How long a browser is known after its last login. */
 export const KNOWN_BROWSER_TTL_MS = settings.KNOWN_BROWSER_TTL_S * 1000;
+/** How many codes of a network are given back to its hour once they were typed right. */
+export const VERIFIED_SENDS_PER_IP_PER_HOUR = 200;
+/** After how many wrong codes in an hour a network is closed to codes with fewer than `CLOSED_NETWORK_DIGITS`. */
 export const WRONG_CODES_PER_IP_PER_HOUR = settings.WRONG_CODES_PER_IP_PER_HOUR;
 
 /** How often an account may try to activate an invite code, right or wrong. */
@@ -192,6 +202,8 @@ export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
 /** How long a sender for phones may take to accept a message, before it is the next one's turn. */
 export const SENDER_TIMEOUT_MS = settings.SENDER_TIMEOUT_S * 1000;
+/** How long the mail server may take to accept a message. */
+export const MAIL_TIMEOUT_MS = 10_000;
 /** After how many failures in a row a sender rests, and for how long. */
 export const SENDER_FAILURES_MAX = settings.SENDER_FAILURES_MAX;
 export const SENDER_REST_MS = settings.SENDER_REST_S * 1000;

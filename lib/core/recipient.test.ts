@@ -8,7 +8,7 @@ import { mailLoginCode } from "./login";
 import { Asker, type OneTimeCode } from "./one-time-code";
 import { emailRecipient, formatRecipient, phoneRecipient, Recipient } from "./recipient";
 import { openSession } from "./sessions";
-import { anybody, failureOf, freshPhone, receiveCodeOf, senderOf, signUp } from "./testing";
+import { anybody, deferral, failureOf, freshPhone, receiveCodeOf, senderOf, signUp } from "./testing";
 
 /** A mailbox that is spelt like a phone up to its at sign. */
 const mailboxLike = (phone: string) => Email.parse(`${phone}@mail.example`);
@@ -30,7 +30,9 @@ test("a mailbox whose name is a phone becomes the mailbox of an account, and nev
   const change = { next: emailRecipient(email), asker: Asker.parse(crypto.randomUUID()) };
   const codes: OneTimeCode[] = [];
   const sender = senderOf(async ({ code }) => codes.push(code as OneTimeCode) > 0);
-  expect(failureOf(await requestIdentityChange(session, change, anybody(), { sender }))).toBe("none");
+  const { defer, done } = deferral();
+  expect(failureOf(await requestIdentityChange(session, change, anybody(), { sender, defer }))).toBe("none");
+  await done();
   const [old, next] = codes as [OneTimeCode, OneTimeCode];
   expect(failureOf(await changeIdentity(session, change, { old, new: next }, anybody()))).toBe("none");
   expect(await getProfile(userId)).toMatchObject({ phone, email });

@@ -1,4 +1,4 @@
-import type { Reader } from "@/lib/db/database";
+import type { Reader, Writer } from "@/lib/db/database";
 import { log } from "@/lib/ops/log";
 import { countryOf } from "./destinations";
 import {
@@ -7,6 +7,7 @@ import {
   MESSAGE_COST,
   MESSAGES,
   networkBudgets,
+  refund,
   SENDS_FROM_NETWORK,
   SENDS_OF_KNOWN_BROWSER,
   SENDS_OF_KNOWN_BROWSERS,
@@ -15,6 +16,8 @@ import {
   SENDS_TO_RECIPIENT_FROM_NETWORK,
   SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY,
   type Taken,
+  take,
+  VERIFIED_SENDS_FROM_NETWORK,
   waitFor,
 } from "./limits";
 import { siteOf } from "./networks";
@@ -39,6 +42,19 @@ export function sendBudgets(recipient: Recipient, { network }: Requester): Budge
     { limit: SENDS_TO_RECIPIENT_A_DAY, subject },
     ...networkBudgets(SENDS_FROM_NETWORK, network),
   ];
+}
+
+/**
+ * Gives a network back what a code was charged that was typed right since, and charges it to a wider limit: people who share an
+ * address don't shut each other out, and still nobody makes accounts without end. Where that limit is spent, the charge stays.
+ */
+export async function refundSend(
+  tx: Writer,
+  { network, sentAt }: { network: string; sentAt: Date },
+  now: Date,
+): Promise<void> {
+  const wider = await take(tx, networkBudgets(VERIFIED_SENDS_FROM_NETWORK, network), now);
+  if (wider.ok) await refund(tx, networkBudgets(SENDS_FROM_NETWORK, network), sentAt);
 }
 
 /** What it costs a browser that is known to the recipient, so that strangers can't use its codes up; else null. */

@@ -1,15 +1,16 @@
 import { type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
+import { logError } from "@/lib/ops/log";
 import { countOutcome, countSending } from "@/lib/ops/metrics";
-import { type ChainSender, type ChainSending, type Patience, sendByFirst } from "@/lib/senders/chain";
+import { type ChainSender, type ChainSending, sendByFirst } from "@/lib/senders/chain";
 import { consoleSender } from "@/lib/senders/console";
-import { mailSender } from "@/lib/senders/mail";
+import { mailChannel, mailSender } from "@/lib/senders/mail";
 import { phoneSenders } from "@/lib/senders/phone";
-import type { MailSender, OutgoingMessage, Sender } from "@/lib/senders/sender";
+import type { OutgoingMessage, Sender } from "@/lib/senders/sender";
 import { type CodeRow, getCodeStatus, resendWaitMs } from "./challenges";
 import { neededDigits, newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
-import { recordRefusal, recordSending } from "./deliveries";
+import { findCodeDelivery, recordRefusal, recordSending, sweepDeliveries } from "./deliveries";
 import { countryOf, isDestination } from "./destinations";
 import {
   giveBack,
@@ -22,9 +23,10 @@ import {
   take,
   takeAnyway,
 } from "./limits";
-import { type CodeOwner, drawOneTimeCode, type OneTimeCode, rowKey, sealCode, sealNothing } from "./one-time-code";
+import { type CodeOwner, drawOneTimeCode, type OneTimeCode, rowKey, sealCode } from "./one-time-code";
 import {
   CODE_TTL_MS,
+  MAIL_TIMEOUT_MS,
   PENDING_LOGIN_TTL_MS,
   RESEND_WINDOW_MS,
   SEND_RETRY_AFTER_MS,
@@ -36,7 +38,7 @@ import type { Recipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { messageBudgets, ownSendBudgets, sendBudgets, warnOfClosing, warnOfMessages } from "./send-budgets";
-import { isTimeToSweep } from "./sweeping";
+import { sweep } from "./sweeping";
 
 export interface SentCode {
   digits: number;
@@ -53,31 +55,36 @@ export type RequestCodeFailure =
 export interface SendingOptions {
   now?: Date;
   language?: Language;
-  sender?: Sender | MailSender;
+  sender?: Sender;
   draw?: (digits: number) => OneTimeCode;
   /**
    * When whoever asks was last told how things stand: a code that was sent after that is what they ask for, and none is
    * sent again. So a form that is sent twice sends one.
    */
   askedAt?: Date | undefined;
+  /** Runs what no answer waits for: the conversation with the mail server. */
+  defer?: (task: () => Promise<void>) => void;
 }
 
 /** Whether codes can be sent to mailboxes: by a mail server, or in the demonstration by the console. */
 export const IS_MAIL_OFFERED = mailSender !== null || env.REVEAL_CODES;
 
 /**
- * Sends a new code to the recipient, in place of this asker's last one, and settles when a channel accepted it. Whether
- * the recipient has an account plays no part. Fails with `country_not_allowed` for phones that no code is sent to, with
- * `resend_too_early` until the wait after the last code is over, with `budget_spent` when the recipient, the network or the
- * operator's day has had its codes, and with `code_not_sent` when no channel takes it, which leaves everything as it was
- * but for what whoever asks may ask for. With `mayArrive` a channel hasn't answered: a code that comes is good, and costs
- * what it costs.
- * With `isDecoy` all goes the same way, but nothing is sent and no code is right.
+ * Sends a new code to the recipient, in place of this asker's last one. Whether the recipient has an account plays no part. The
+ * code is stored before it is sent, so that a code that arrives is good, whatever becomes of this process; where no channel takes
+ * it the last one is good again. For a phone this settles when a channel has accepted the code. For a mailbox it settles before
+ * the mail server is asked, so that neither its answer nor its time tells anything of the mailbox; what becomes of the message
+ * is a delivery, which the page with the code shows.
+ *
+ * Fails with `country_not_allowed` for phones that no code is sent to, with `resend_too_early` until the wait after the last code
+ * is over, with `budget_spent` when the recipient, the network or the operator's day has had its codes, and with `code_not_sent`
+ * when no channel takes it, which leaves everything as it was but for what a refusal costs the requester. With `mayArrive` a
+ * channel hasn't answered: a code that comes is good, and costs what it costs.
  */
 export async function requestCode(
   owner: CodeOwner,
   by: Requester,
-  options: SendingOptions & { isDecoy?: boolean } = {},
+  options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure>> {
   return countOutcome("codes_sent", await sendCode(owner, by, options));
 }
@@ -85,109 +92,129 @@ export async function requestCode(
 async function sendCode(
   owner: CodeOwner,
   by: Requester,
-  {
-    now = new Date(),
-    language = "ru",
-    sender,
-    draw = drawOneTimeCode,
-    isDecoy = false,
-    askedAt,
-  }: SendingOptions & { isDecoy?: boolean },
+  { now = new Date(), language = "ru", sender, draw = drawOneTimeCode, askedAt, defer = runUnawaited }: SendingOptions,
 ): Promise<Result<SentCode, RequestCodeFailure>> {
   const { recipient } = owner;
   if (recipient.kind === "phone" && !isDestination(recipient.address)) {
-    await write((tx) => refuse(tx, recipient, by, "country_not_allowed", now));
+    await refuse(recipient, by, "country_not_allowed", now);
     return fail({ name: "country_not_allowed" });
   }
-  const begun = await write((tx) => beginSending(tx, owner, by, { now, askedAt }));
-  if (!begun.ok) return begun;
+  const channels = channelsTo(recipient, sender);
+  if (channels.every(({ isResting }) => isResting())) {
+    for (const { name } of channels) countSending({ sender: name, outcome: "resting" });
+    return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS, mayArrive: false });
+  }
+  const begun = await write((tx) => beginSending(tx, owner, by, { now, askedAt, draw }));
+  if (!begun.ok) {
+    if (begun.failure.name !== "messages_spent") return fail(begun.failure);
+    const spent = { name: "budget_spent", retryAfterMs: begun.failure.retryAfterMs } as const;
+    warnOfClosing(by, recipient, spent, now);
+    await refuse(recipient, by, "budget_spent", now);
+    return fail(spent);
+  }
   warnOfMessages(begun.value.taken);
-  const code = draw(begun.value.digits);
-  const codeHmac = isDecoy ? sealNothing() : sealCode(code, owner);
-  let sending: ChainSending = { accepted: null, passedOver: [] };
-  try {
-    const message = { ...composeCodeMessage(owner, code, language), ttlMs: CODE_TTL_MS, requesterAddress: by.network };
-    sending = isDecoy ? await pretend(recipient, sender) : await send(message, recipient, sender);
-  } finally {
-    await write((tx) =>
-      sending.accepted || countUnanswered(sending) > 0
-        ? keepCode(tx, owner, by, { codeHmac, digits: code.length }, sending, now)
-        : forgetSending(tx, owner, begun.value, sending, now),
-    );
+  const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
+  await sweep("codes", (tx) => tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } }));
+
+  const { code } = begun.value;
+  const sent = succeed({ digits: code.length, revealed: env.REVEAL_CODES ? code : null });
+  const message = { ...composeCodeMessage(owner, code, language), ttlMs: CODE_TTL_MS, requesterAddress: by.network };
+  const deliver = () => deliverCode(owner, by, begun.value, message, channels, now);
+  if (recipient.kind === "email") {
+    defer(async () => void (await deliver()));
+    return sent;
   }
-  if (!sending.accepted) {
-    const { resendInMs = 0 } = (await getCodeStatus(owner, by, now)) ?? {};
-    const retryAfterMs = Math.max(SEND_RETRY_AFTER_MS, resendInMs);
-    return fail({ name: "code_not_sent", retryAfterMs, mayArrive: countUnanswered(sending) > 0 });
-  }
-  return succeed({ digits: code.length, revealed: env.REVEAL_CODES ? code : null });
+  const sending = await deliver();
+  if (sending.accepted) return sent;
+  const { resendInMs = 0 } = (await getCodeStatus(owner, by, now)) ?? {};
+  const retryAfterMs = Math.max(SEND_RETRY_AFTER_MS, resendInMs);
+  return fail({ name: "code_not_sent", retryAfterMs, mayArrive: countUnanswered(sending) > 0 });
 }
 
-/** A request that was begun is carried through; each sender of a chain has its own end. */
+/** For callers that have no answer to send first. */
+function runUnawaited(task: () => Promise<void>): void {
+  task().catch((error: unknown) => logError(error, "a code was not sent"));
+}
+
 const NEVER_ABORTED = new AbortController().signal;
 
-const PATIENCE: Patience = {
-  timeoutMs: SENDER_TIMEOUT_MS,
-  failuresMax: SENDER_FAILURES_MAX,
-  restMs: SENDER_REST_MS,
-};
+const PATIENCE = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
 
-/** Offers the message to the channels of its recipient: phones have a chain, which their country may have of its own. */
-function send(message: OutgoingMessage, recipient: Recipient, sender?: Sender): Promise<ChainSending> {
-  const senders =
-    sender || recipient.kind === "email"
-      ? [onlySender(sender ?? mailSender ?? consoleSender)]
-      : phoneSenders(countryOf(recipient.address) ?? undefined, PATIENCE);
-  return sendByFirst(senders, message, countSending);
+/** The channels to a recipient, in their order: phones have a chain, which their country may have of its own. */
+function channelsTo(recipient: Recipient, sender?: Sender): readonly ChainSender[] {
+  if (sender) return [onlyChannel("mail", sender)];
+  if (recipient.kind === "phone") {
+    return phoneSenders(countryOf(recipient.address) ?? undefined, { ...PATIENCE, timeoutMs: SENDER_TIMEOUT_MS });
+  }
+  return [mailChannel({ ...PATIENCE, timeoutMs: MAIL_TIMEOUT_MS }) ?? onlyChannel("console", consoleSender)];
 }
 
-function onlySender(sender: Sender): ChainSender {
-  const name = sender === consoleSender ? "console" : "mail";
-  return { name, send: (message) => sender.send(message, NEVER_ABORTED) };
+function onlyChannel(name: string, sender: Sender): ChainSender {
+  return { name, isResting: () => false, send: (message) => sender.send(message, NEVER_ABORTED) };
 }
 
-async function pretend(recipient: Recipient, given?: Sender | MailSender): Promise<ChainSending> {
-  const sender = given ?? mailSender ?? consoleSender;
-  if (!isMailSender(sender)) throw new Error("only mailboxes have decoys");
-  const name = "decoy";
-  const sending = await sender.pretend(recipient.address);
-  return sending.outcome === "accepted"
-    ? { accepted: { sender: name, id: null, cost: null }, passedOver: [] }
-    : { accepted: null, passedOver: [{ sender: name, ...sending }] };
+/** Offers the code to the channels, and writes down what became of it. */
+async function deliverCode(
+  owner: CodeOwner,
+  by: Requester,
+  begun: BegunSending,
+  message: OutgoingMessage,
+  channels: readonly ChainSender[],
+  now: Date,
+): Promise<ChainSending> {
+  let sending: ChainSending = { accepted: null, passedOver: [] };
+  try {
+    sending = await sendByFirst(startingAfter(channels, begun.undelivered), message, countSending);
+  } finally {
+    const taken = await write(async (tx) => {
+      await recordSending(tx, owner.recipient, sending, now);
+      const unanswered = countUnanswered(sending);
+      if (!sending.accepted && unanswered === 0) await forgetSending(tx, owner, begun, sending, now);
+      // One of them was paid for at the beginning.
+      return takeMessages(tx, owner.recipient, by, unanswered - (sending.accepted ? 0 : 1), now);
+    });
+    for (const messages of taken) warnOfMessages(messages);
+    await sweepDeliveries(now);
+  }
+  return sending;
 }
 
-function isMailSender(sender: Sender | MailSender): sender is MailSender {
-  return "pretend" in sender;
+/** The channels in their order, beginning after the one that took the last code and, as far as is known, did not deliver it. */
+function startingAfter(channels: readonly ChainSender[], undelivered: string | null): readonly ChainSender[] {
+  const at = channels.findIndex(({ name }) => name === undelivered) + 1;
+  return [...channels.slice(at), ...channels.slice(0, at)];
 }
 
 interface BegunSending {
-  digits: number;
+  code: OneTimeCode;
+  codeHmac: string;
   taken: Taken;
   /** The row as it was before. */
   last: CodeRow;
+  /** The sender of the last code, where that was not delivered as far as is known, and not used. */
+  undelivered: string | null;
 }
 
 /**
- * Starts the wait before the next code, while the last one stays as good as it was: the new one takes its place when it
- * was accepted.
+ * Stores a new code in place of the last one, and starts the wait before the next. The last one can't be tried from here on: two
+ * live codes would double the chance of a guess.
  */
 async function beginSending(
   tx: Writer,
   owner: CodeOwner,
   by: Requester,
-  { now, askedAt }: { now: Date; askedAt: Date | undefined },
-): Promise<Result<BegunSending, RequestCodeFailure>> {
+  { now, askedAt, draw }: { now: Date; askedAt: Date | undefined; draw: (digits: number) => OneTimeCode },
+): Promise<Result<BegunSending, RequestCodeFailure | { name: "messages_spent"; retryAfterMs: number }>> {
   const { recipient } = owner;
   const key = rowKey(owner);
   const where = { recipient_purpose_asker: key };
-  // A change of nothing holds the row: of parallel requests each sees what the one before it did.
+  // Locks the row (an update that changes nothing), so that parallel requests for one code run one after the other.
   const last = await tx.oneTimeCode.upsert({
     where,
     create: { ...key, digits: 0, expiresAt: now, sentAt: now, sends: 0, sendsSince: now },
     update: { sends: { increment: 0 } },
   });
-  const needed = await neededDigits(tx, recipient, now);
-  const digits = await newCodeDigits(tx, needed, now);
+  const needed = await neededDigits(tx, recipient, by, now);
   const retryAfterMs = resendWaitMs(last, needed, now);
   const isAnswered = last.codeHmac !== null || last.sends > 0;
   if (askedAt && isAnswered && last.sentAt > askedAt) return fail({ name: "resend_too_early", retryAfterMs });
@@ -204,86 +231,74 @@ async function beginSending(
   if (!messages.ok) {
     await dropEmpty(tx, owner);
     await giveBack(tx, taken.value);
-    await refuse(tx, recipient, by, "budget_spent", now);
-    warnOfClosing(by, recipient, messages.failure, now);
-    return messages;
+    return fail({ name: "messages_spent", retryAfterMs: messages.failure.retryAfterMs });
   }
-  const isGrowing = last.sends > 0 && now.getTime() - last.sendsSince.getTime() < RESEND_WINDOW_MS;
-  const sending = {
-    sentAt: now,
-    sends: isGrowing ? last.sends + 1 : 1,
-    sendsSince: isGrowing ? last.sendsSince : now,
-  };
-  // A code that has to be longer is void, and goes at once: of parallel requests for the longer one, one passes.
-  const isOutgrown = last.digits > 0 && last.digits < needed;
-  await tx.oneTimeCode.update({ where, data: { ...sending, ...(isOutgrown && { digits: needed, codeHmac: null }) } });
-  if (isTimeToSweep("codes")) {
-    const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
-    await tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } });
-  }
-  return succeed({ digits, taken: [...taken.value, ...messages.value], last });
+  const code = draw(await newCodeDigits(tx, needed, now));
+  const codeHmac = sealCode(code, owner);
+  const isAgain = last.sends > 0 && now.getTime() - last.sendsSince.getTime() < RESEND_WINDOW_MS;
+  await tx.oneTimeCode.update({
+    where,
+    data: {
+      codeHmac,
+      digits: code.length,
+      tries: 0,
+      expiresAt: new Date(now.getTime() + CODE_TTL_MS),
+      usedAt: null,
+      provenUntil: null,
+      sentAt: now,
+      deliveryAt: now,
+      sends: isAgain ? last.sends + 1 : 1,
+      sendsSince: isAgain ? last.sendsSince : now,
+      network: own?.ok ? null : by.network,
+    },
+  });
+  const delivery = isAgain && !last.usedAt ? await findCodeDelivery(tx, recipient, last.deliveryAt) : null;
+  const undelivered = delivery && delivery.state !== "delivered" ? delivery.sender : null;
+  return succeed({ code, codeHmac, taken: [...taken.value, ...messages.value], last, undelivered });
 }
 
-/** Nobody makes rows by asking for codes that aren't sent: one without a code, and without a wait, goes again. */
+/** Deletes the placeholder row when no code was sent, so that refused requests leave no rows. */
 async function dropEmpty(tx: Writer, owner: CodeOwner): Promise<void> {
   await tx.oneTimeCode.deleteMany({ where: { ...rowKey(owner), codeHmac: null, sends: 0 } });
 }
 
-/** Remembers a refusal, so often of one network: nobody fills the table by being refused. */
-async function refuse(tx: Writer, recipient: Recipient, { network }: Requester, reason: string, now: Date) {
-  const taken = await take(tx, networkBudgets(REFUSALS_OF_NETWORK, network), now);
-  countSending({ sender: "none", outcome: reason });
-  if (taken.ok) await recordRefusal(tx, recipient, reason, now);
-}
-
-/** Puts the new code in the last one's place; the row may have gone to another asker meanwhile, with what it proves. */
-async function keepCode(
-  tx: Writer,
-  owner: CodeOwner,
-  by: Requester,
-  code: { codeHmac: string; digits: number },
-  sending: ChainSending,
-  now: Date,
-): Promise<void> {
-  const sealed = {
-    ...code,
-    tries: 0,
-    expiresAt: new Date(now.getTime() + CODE_TTL_MS),
-    usedAt: null,
-    provenUntil: null,
-  };
-  await tx.oneTimeCode.upsert({
-    where: { recipient_purpose_asker: rowKey(owner) },
-    create: { ...rowKey(owner), ...sealed, sentAt: now, sends: 1, sendsSince: now },
-    update: sealed,
+/** Remembers a refusal, so often of one network: being refused fills no table. */
+async function refuse(recipient: Recipient, { network }: Requester, reason: string, now: Date): Promise<void> {
+  await write(async (tx) => {
+    const taken = await take(tx, networkBudgets(REFUSALS_OF_NETWORK, network), now);
+    if (taken.ok) await recordRefusal(tx, recipient, reason, now);
   });
-  await recordSending(tx, owner.recipient, sending, now);
-  // One of them was paid for at the beginning.
-  await takeMessages(tx, owner.recipient, by, countUnanswered(sending) - (sending.accepted ? 0 : 1), now);
+  countSending({ sender: "none", outcome: reason });
 }
 
-/** What a refused message costs all the same: what whoever asks may ask for, so that nobody keeps asking providers. */
-const ASKERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_KNOWN_BROWSER].map(({ name }) => name);
+/** What a refused message costs all the same: what the requester may ask for, so that providers aren't asked without end. */
+const REQUESTERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_KNOWN_BROWSER].map(({ name }) => name);
 
-/** Takes the wait back, unless a later code has begun another one, or a right one ended it, and what it cost. */
+/**
+ * Undoes what was begun for a code that no channel took: its costs and its wait, and where the last code is still good it can be
+ * tried again. Not when a later code has taken its place meanwhile. A mailbox's code stays where there is no good one before it:
+ * its answer was given, and the page says that it was not delivered.
+ */
 async function forgetSending(
   tx: Writer,
   owner: CodeOwner,
-  { last, taken }: BegunSending,
+  { last, taken, codeHmac }: BegunSending,
   sending: ChainSending,
   now: Date,
 ): Promise<void> {
-  const { sentAt, sends, sendsSince, digits, codeHmac } = last;
+  const isGood = last.codeHmac !== null && last.usedAt === null && last.expiresAt > now;
+  const { sends, sendsSince, sentAt, digits, tries, expiresAt, usedAt, provenUntil, network } = last;
+  const before = { codeHmac: last.codeHmac, sentAt, digits, tries, expiresAt, usedAt, provenUntil, network };
   await tx.oneTimeCode.updateMany({
-    where: { ...rowKey(owner), sentAt: now, sends: { gt: 0 } },
-    data: { sentAt, sends, sendsSince, digits, codeHmac },
+    where: { ...rowKey(owner), codeHmac, usedAt: null },
+    data: { sends, sendsSince, ...((isGood || owner.recipient.kind === "phone") && before) },
   });
+  await dropEmpty(tx, owner);
   const isRefused = sending.passedOver.some(({ outcome }) => outcome === "refused");
   await giveBack(
     tx,
-    taken.filter(({ limit }) => !isRefused || !ASKERS_LIMITS.includes(limit.name)),
+    taken.filter(({ limit }) => !isRefused || !REQUESTERS_LIMITS.includes(limit.name)),
   );
-  await recordSending(tx, owner.recipient, sending, now);
 }
 
 /** How many senders haven't answered: they may have sent the message all the same, and be paid for it. */
@@ -292,8 +307,14 @@ function countUnanswered({ passedOver }: ChainSending): number {
 }
 
 /** Counts messages that may have been sent besides the one that was asked for. */
-async function takeMessages(tx: Writer, recipient: Recipient, by: Requester, count: number, now: Date): Promise<void> {
-  for (let taken = 0; taken < count; taken += 1) {
-    warnOfMessages(await takeAnyway(tx, messageBudgets(recipient, by), now));
-  }
+async function takeMessages(
+  tx: Writer,
+  recipient: Recipient,
+  by: Requester,
+  count: number,
+  now: Date,
+): Promise<Taken[]> {
+  const taken: Taken[] = [];
+  while (taken.length < count) taken.push(await takeAnyway(tx, messageBudgets(recipient, by), now));
+  return taken;
 }

@@ -1,3 +1,5 @@
+import { type Writer, write } from "@/lib/db/database";
+
 const SWEEP_EVERY_MS = 60_000;
 
 const sweptAt = new Map<string, number>();
@@ -14,4 +16,12 @@ export function isTimeToSweep(
   if (lastMs !== undefined && nowMs - lastMs < SWEEP_EVERY_MS) return false;
   sweptAt.set(what, nowMs);
   return true;
+}
+
+/** Deletes what is over, now and then, in a write of its own. */
+export async function sweep(
+  what: Parameters<typeof isTimeToSweep>[0],
+  remove: (tx: Writer) => Promise<unknown>,
+): Promise<void> {
+  if (isTimeToSweep(what)) await write(remove);
 }

@@ -1,4 +1,6 @@
-import { accepted, type CodeMessage, type MailSender, refused } from "@/lib/senders/sender";
+import { createRequire } from "node:module";
+import { env, isPostgresUrl } from "@/lib/env";
+import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
 import { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { phoneLoginCode, requestMailCode, verifyCode, verifyMailCode } from "./login";
@@ -36,12 +38,9 @@ export function anybody(): Requester {
   return { network: `test network ${networks}`, agent: null, browser: null };
 }
 
-/** A channel that takes as long as `send` does and accepts what `send` says; `pretend` answers at once. */
-export function senderOf(send: (message: CodeMessage) => Promise<boolean>): MailSender {
-  return {
-    send: async (message) => ((await send(message)) ? accepted() : refused("in_a_test")),
-    pretend: async () => accepted(),
-  };
+/** A channel that takes as long as `send` does and accepts what `send` says. */
+export function senderOf(send: (message: CodeMessage) => Promise<boolean>): Sender {
+  return { send: async (message) => ((await send(message)) ? accepted() : refused("in_a_test")) };
 }
 
 /** Has a code for a login by phone sent and returns it, as the person reads it. Throws when none may be sent yet. */
@@ -60,9 +59,17 @@ export async function receiveCodeOf(owner: CodeOwner, now = new Date(), by = any
     received = code;
     return true;
   });
-  const sent = await requestCode(owner, by, { now, sender });
+  const { defer, done } = deferral();
+  const sent = await requestCode(owner, by, { now, sender, defer });
   if (!sent.ok) throw new Error(sent.failure.name);
+  await done();
   return received as OneTimeCode;
+}
+
+/** What no answer waits for begins at once, and `done` waits for it. */
+export function deferral(): { defer: (task: () => Promise<void>) => void; done: () => Promise<unknown> } {
+  const tasks: Promise<void>[] = [];
+  return { defer: (task) => void tasks.push(task()), done: () => Promise.all(tasks) };
 }
 
 /** The name of what went wrong, "none" when nothing did. */
@@ -110,8 +117,32 @@ export async function signUpByMail({ email = freshEmail(), phone = freshPhone() 
     received = code;
     return true;
   });
-  await requestMailCode(caller, anybody(), { sender });
+  const { defer, done } = deferral();
+  await requestMailCode(caller, anybody(), { sender, defer });
+  await done();
   const login = await verifyMailCode({ ...caller, code: received as OneTimeCode }, anybody());
   if (!login.ok) throw new Error(login.failure.name);
   return { userId: login.value.userId, email, phone };
+}
+
+// Through `require`, for what both drivers export is what their adapters have.
+const require = createRequire(import.meta.url);
+
+/** What was asked of the database while `work` ran, one text for each statement, whatever made it. */
+export async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const [driver, method] = isPostgresUrl(env.DATABASE_URL)
+    ? [require("pg").Client.prototype, "query"]
+    : [require("better-sqlite3").prototype, "prepare"];
+  const statements: string[] = [];
+  const original = driver[method];
+  driver[method] = function (query: string | { text: string }, ...rest: unknown[]) {
+    statements.push(typeof query === "string" ? query : query.text);
+    return original.call(this, query, ...rest);
+  };
+  try {
+    await work();
+  } finally {
+    driver[method] = original;
+  }
+  return statements;
 }

@@ -9,7 +9,7 @@ export interface Count {
 }
 
 /** By how much the clocks of two servers may differ. A row that is further in the future was written by a clock that was wrong. */
-const CLOCK_SKEW_MS_MAX = 5 * 60 * 1000;
+export const CLOCK_SKEW_MS_MAX = 5 * 60 * 1000;
 
 /** Whether a count that ends then can have begun by now, at a clock that differs from ours by `CLOCK_SKEW_MS_MAX` at most. */
 export function isPossibleEnd(end: Date, latestEnd: Date): boolean {

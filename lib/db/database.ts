@@ -7,7 +7,7 @@ import { openPostgres } from "./postgresql";
 import { openSqlite } from "./sqlite";
 
 export type { Writer } from "./connections";
-export { countDown, countUp, isPossibleEnd } from "./counters";
+export { CLOCK_SKEW_MS_MAX, countDown, countUp, isPossibleEnd } from "./counters";
 export { isDatabaseAway, isUniqueViolation } from "./errors";
 
 const READING_METHODS = ["findUnique", "findUniqueOrThrow", "findFirst", "findFirstOrThrow", "findMany"] as const;

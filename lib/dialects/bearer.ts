@@ -79,9 +79,7 @@ export const authVerifyCode = address(dialect, "/api/auth/verify_code/", (endpoi
       return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) });
     },
     failures: {
-      budget_spent: BUDGET_SPENT,
       code_wrong: WRONG_CODE,
-      code_not_requested: WRONG_CODE,
       code_expired: WRONG_CODE,
       code_spent: WRONG_CODE,
     },

@@ -75,7 +75,6 @@ export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
       return reply({ message: "Авторизация прошла успешно!" });
     },
     failures: {
-      budget_spent: BUDGET_SPENT,
       code_wrong: refused(401, "Неверный код подтверждения!"),
       code_not_requested: NOT_FOUND,
       code_expired: NOT_FOUND,

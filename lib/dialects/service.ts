@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { guessBudget } from "@/lib/core/guessing";
+import { IPV6_PREFIXES } from "@/lib/core/networks";
 import * as policy from "@/lib/core/policy";
 import { env } from "@/lib/env";
 import { address, type Dialect, reply } from "./dialect";
@@ -27,7 +28,17 @@ const Policy = z.object({
     resend_after_s: z.array(Seconds),
     longer: z.array(z.object({ wrong_codes: Count, digits: Count })),
     wrong_codes_count_for_s: Seconds,
-    alarm: z.object({ wrong_codes: Count, times_usual: z.number(), within_s: Seconds, digits: Count }),
+    longer_in_network: z.object({ wrong_codes: Count, within_s: Seconds, digits: Count }).meta({
+      description:
+        "From so many wrong codes of a network on, only codes of this length are sent there and tried there.",
+    }),
+    alarm: z.object({
+      wrong_codes: Count,
+      wrong_codes_per_network_max: Count,
+      times_usual: z.number(),
+      within_s: Seconds,
+      digits: Count,
+    }),
     revealed: z
       .boolean()
       .meta({ description: "Whether this is a demonstration, where anybody can log in as anybody." }),
@@ -38,6 +49,12 @@ const Policy = z.object({
     sends_per_phone_and_network_per_hour: Count,
     sends_per_phone_and_network_per_day: Count,
     sends_per_network_per_hour: Count,
+    verified_sends_per_network_per_hour: Count.meta({
+      description: "How many codes that were typed right are given back to their network.",
+    }),
+    ipv6: z.array(z.object({ prefix: Count, times: Count })).meta({
+      description: "The networks that an IPv6 address is counted in, and how many times a network's limit they have.",
+    }),
     sends_per_known_browser_per_day: Count,
     wrong_codes_per_network_per_hour: Count,
     activations_per_user_per_hour: Count,
@@ -51,7 +68,11 @@ const Policy = z.object({
       .number()
       .meta({ description: "For one phone or mailbox; an account with both has twice that." }),
     probability_per_phone_per_day_max: z.number(),
+    guesses_per_network_per_day: z
+      .array(z.object({ digits: Count, max: Count }))
+      .meta({ description: "At all phones and mailboxes, at codes of this many digits or fewer." }),
     accounts_per_network_per_day: z.number().meta({ description: "Opened by spraying all phones, on an average." }),
+    accounts_per_ipv6_site_per_day: z.number().meta({ description: "The same of an IPv6 /48." }),
     accounts_per_day_below_alarm: z.number().meta({
       description:
         "Opened by spraying from all networks together, on an average, with `codes.alarm.wrong_codes` wrong codes in each `codes.alarm.within_s`. No upper bound: where more is usual the alarm wakes at `codes.alarm.times_usual` times that only, and codes that were sent before it can still be guessed at.",
@@ -65,7 +86,8 @@ export const policyDocument = address(service, "/api/policy", (endpoint) => ({
     who: "anybody",
     answer: { body: Policy },
     run: async () => {
-      const { guesses, probability, accountsPerNetwork, accountsBelowAlarm } = guessBudget();
+      const budget = guessBudget();
+      const { guesses, probability, guessesPerNetwork, accountsPerNetwork, accountsPerIpv6Site } = budget;
       const body: z.input<typeof Policy> = {
         codes: {
           digits: policy.CODE_DIGITS,
@@ -74,8 +96,14 @@ export const policyDocument = address(service, "/api/policy", (endpoint) => ({
           resend_after_s: policy.RESEND_AFTER_MS.map((ms) => ms / 1000),
           longer: policy.LONGER_CODES.map(({ wrongCodes, digits }) => ({ wrong_codes: wrongCodes, digits })),
           wrong_codes_count_for_s: policy.WRONG_CODES_MS / 1000,
+          longer_in_network: {
+            wrong_codes: policy.WRONG_CODES_PER_IP_PER_HOUR,
+            within_s: 3600,
+            digits: policy.CLOSED_NETWORK_DIGITS,
+          },
           alarm: {
             wrong_codes: policy.ALARM_AFTER_WRONG,
+            wrong_codes_per_network_max: policy.ALARM_WRONG_CODES_PER_NETWORK_MAX,
             times_usual: policy.ALARM_FACTOR,
             within_s: policy.ALARM_MS / 1000,
             digits: policy.ALARM_DIGITS,
@@ -88,6 +116,8 @@ export const policyDocument = address(service, "/api/policy", (endpoint) => ({
           sends_per_phone_and_network_per_hour: policy.SENDS_PER_PHONE_AND_IP_PER_HOUR,
           sends_per_phone_and_network_per_day: policy.SENDS_PER_PHONE_AND_IP_PER_DAY,
           sends_per_network_per_hour: policy.SENDS_PER_IP_PER_HOUR,
+          verified_sends_per_network_per_hour: policy.VERIFIED_SENDS_PER_IP_PER_HOUR,
+          ipv6: IPV6_PREFIXES.map(({ bits, times }) => ({ prefix: bits, times })),
           sends_per_known_browser_per_day: policy.SENDS_PER_KNOWN_BROWSER_PER_DAY,
           wrong_codes_per_network_per_hour: policy.WRONG_CODES_PER_IP_PER_HOUR,
           activations_per_user_per_hour: policy.ACTIVATIONS_PER_USER_PER_HOUR,
@@ -97,8 +127,10 @@ export const policyDocument = address(service, "/api/policy", (endpoint) => ({
           guesses_per_phone_per_day: [...guesses],
           probability_per_phone_per_day: probability,
           probability_per_phone_per_day_max: policy.GUESS_PROBABILITY_PER_DAY_MAX,
+          guesses_per_network_per_day: [...guessesPerNetwork],
           accounts_per_network_per_day: accountsPerNetwork,
-          accounts_per_day_below_alarm: accountsBelowAlarm,
+          accounts_per_ipv6_site_per_day: accountsPerIpv6Site,
+          accounts_per_day_below_alarm: budget.accountsBelowAlarm,
         },
       };
       return reply(body, CACHED);

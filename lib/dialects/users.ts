@@ -117,6 +117,7 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
       resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
       code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
       code_wrong: refused(401, "Неверный код подтверждения."),
+      phone_mismatch: refused(400, "У аккаунта с этим адресом другой телефон."),
       code_not_requested: EXPIRED,
       code_expired: EXPIRED,
       code_spent: EXPIRED,

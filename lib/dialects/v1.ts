@@ -101,7 +101,6 @@ export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) =>
       return reply({ redirect: "/api/v1/auth_user/" });
     },
     failures: {
-      budget_spent: BUDGET_SPENT,
       code_wrong: refused(401, "Неверный код подтверждения."),
       code_not_requested: NO_LOGIN,
       code_expired: EXPIRED,
@@ -131,7 +130,6 @@ export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
       return reply({ redirect: `/api/v1/user_profile/${pending.phone}/` });
     },
     failures: {
-      budget_spent: BUDGET_SPENT,
       code_wrong: refused(401, "Неверный код подтверждения."),
       code_not_requested: NO_LOGIN,
       field_invalid: { status: 400, body: { verification_code: [FIELD_REQUIRED] } },

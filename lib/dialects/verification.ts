@@ -92,7 +92,6 @@ export const registration = address(dialect, "/api/verification_phone/{invite_co
       phone_taken: NOT_UNIQUE,
       budget_spent: BUDGET_SPENT,
       code_wrong: { status: 400, body: { code: ["Request a new code"] } },
-      code_not_requested: NOT_RECEIVED,
       code_expired: NOT_RECEIVED,
       code_spent: NOT_RECEIVED,
       invite_unknown: INVALID_INVITE,

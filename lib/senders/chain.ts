@@ -14,6 +14,8 @@ export interface Patience {
 /** A sender of a chain. */
 export interface ChainSender {
   name: string;
+  /** Whether the sender rests now: it takes no message then. */
+  isResting: () => boolean;
   /** Resolves to null, at once, while the sender rests. */
   send: (message: OutgoingMessage) => Promise<Sending | null>;
 }
@@ -45,8 +47,16 @@ export function makePatient(name: string, sender: Sender, { timeoutMs, failuresM
     handleWhenResult((sending) => (sending as Sending).outcome === "failed"),
     { breaker: new ConsecutiveBreaker(failuresMax), halfOpenAfter: restMs },
   );
+  let restsUntil = 0;
+  circuit.onBreak(() => {
+    restsUntil = performance.now() + restMs;
+  });
+  circuit.onReset(() => {
+    restsUntil = 0;
+  });
   return {
     name,
+    isResting: () => performance.now() < restsUntil,
     send: async (message) => {
       // The library would have the others wait for the one that tries.
       if (circuit.state === CircuitState.HalfOpen) return null;

@@ -32,7 +32,8 @@ function senderOf(name: SenderName, patience: Patience): ChainSender {
 function makeChainSender(name: SenderName, patience: Patience): ChainSender {
   // It takes as long as it was told to, and has nothing that could fail.
   const neverAborted = new AbortController().signal;
-  if (name === "console") return { name, send: (message) => consoleSender.send(message, neverAborted) };
+  if (name === "console")
+    return { name, isResting: () => false, send: (message) => consoleSender.send(message, neverAborted) };
   return makePatient(name, MAKERS[name](), patience);
 }
 

@@ -46,14 +46,8 @@ export interface Sender {
   send: (message: OutgoingMessage, signal: AbortSignal) => Promise<Sending>;
 }
 
-/** How a code reaches a mailbox; it may have to be a decoy. */
-export interface MailSender extends Sender {
-  /** Sends nothing, and takes as long and ends as `send` would: who listens to the clock must not tell them apart. */
-  pretend: (to: string) => Promise<Sending>;
-}
-
 /** A mail sender that carries any words. */
-export interface MessageSender extends MailSender {
+export interface MessageSender extends Sender {
   send: (message: Message, signal: AbortSignal) => Promise<Sending>;
 }
 

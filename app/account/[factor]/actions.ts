@@ -108,8 +108,6 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
     case "identity_taken":
       return redirect(`${page}?problem=taken`, RedirectType.replace);
     case "code_refused": {
-      const isTooOften = [failure.old, failure.new].some((refused) => refused?.name === "budget_spent");
-      if (isTooOften) return redirect(page, RedirectType.replace);
       await liveCodes(session, change, by);
       const wrong = "wrong" as const;
       const errors = { ...(failure.old && { old: wrong }), ...(failure.new && { new: wrong }) };

@@ -179,7 +179,6 @@ async function CodeStep({
   };
   const both = [codes.old, codes.new];
   const isOver = both.some(isDead);
-  const tryInMs = Math.max(...both.map((status) => status.tryInMs));
   const expiresInMs = Math.min(...both.map((status) => status.expiresInMs));
   const key = both.map(({ sentAt }) => sentAt.getTime()).join();
   return (
@@ -206,15 +205,13 @@ async function CodeStep({
         </Focused>
       ) : (
         <>
-          <AfterWait ms={tryInMs} wait={t.rich("triesSpent", { time: () => <Countdown key={tryInMs} ms={tryInMs} /> })}>
-            <CodesForm
-              action={enterChangeCodes}
-              fields={[fieldOf("old", old), fieldOf("new", next)]}
-              hidden={{ factor }}
-              key={key}
-              words={{ submit: t("submit"), pending: t("checking"), offline: t("offline") }}
-            />
-          </AfterWait>
+          <CodesForm
+            action={enterChangeCodes}
+            fields={[fieldOf("old", old), fieldOf("new", next)]}
+            hidden={{ factor }}
+            key={key}
+            words={{ submit: t("submit"), pending: t("checking"), offline: t("offline") }}
+          />
           <Countdown hidden key={`expiry ${expiresInMs}`} ms={expiresInMs} />
         </>
       )}

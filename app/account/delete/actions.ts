@@ -40,8 +40,6 @@ export async function enterDeletionCode(state: CodesFormState, form: FormData): 
     await logOut();
     return redirect("/account/deleted", RedirectType.replace);
   }
-  // The page shows how long is left.
-  if (deleted.failure.name === "budget_spent") return redirect(PAGE, RedirectType.replace);
   await liveCode();
   return { typed: { code: "" }, errors: { code: "wrong" }, attempt };
 }

@@ -5,6 +5,7 @@ import { getTranslations } from "next-intl/server";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
 import { DeadCode, isDead } from "@/components/dead-code";
+import { DeliveryNote } from "@/components/delivery-note";
 import { FieldError } from "@/components/field-error";
 import { Focused } from "@/components/focused";
 import { Notice } from "@/components/notice";
@@ -93,7 +94,7 @@ function Consequences({ title, items }: { title: string; items: string[] }) {
 
 async function CodeStep({ status, isMessage }: { status: CodeStatus; isMessage: boolean }) {
   const [t, login] = await Promise.all([getTranslations("deletion"), getTranslations("login")]);
-  const { tryInMs, digits, sentAt, expiresInMs } = status;
+  const { digits, delivery, sentAt, expiresInMs } = status;
   if (isDead(status)) {
     return (
       <Focused key={sentAt.getTime()}>
@@ -103,26 +104,25 @@ async function CodeStep({ status, isMessage }: { status: CodeStatus; isMessage: 
   }
   return (
     <>
-      <AfterWait ms={tryInMs} wait={t.rich("triesSpent", { time: () => <Countdown key={tryInMs} ms={tryInMs} /> })}>
-        <CodesForm
-          action={enterDeletionCode}
-          fields={[
-            {
-              name: "code",
-              label: t("code"),
-              isMessage,
-              hint: digits > CODE_DIGITS ? login("codeLonger", { digits }) : null,
-              errors: {
-                missing: t("missing"),
-                malformed: t("malformed", { digits }),
-                wrong: t("wrong"),
-              },
+      <DeliveryNote delivery={delivery} />
+      <CodesForm
+        action={enterDeletionCode}
+        fields={[
+          {
+            name: "code",
+            label: t("code"),
+            isMessage,
+            hint: digits > CODE_DIGITS ? login("codeLonger", { digits }) : null,
+            errors: {
+              missing: t("missing"),
+              malformed: t("malformed", { digits }),
+              wrong: t("wrong"),
             },
-          ]}
-          key={sentAt.getTime()}
-          words={{ submit: t("submit"), pending: t("deleting"), offline: t("offline") }}
-        />
-      </AfterWait>
+          },
+        ]}
+        key={sentAt.getTime()}
+        words={{ submit: t("submit"), pending: t("deleting"), offline: t("offline") }}
+      />
       <Countdown hidden key={`expiry ${expiresInMs}`} ms={expiresInMs} />
     </>
   );
