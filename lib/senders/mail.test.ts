@@ -16,14 +16,14 @@ test("a mail says that a program wrote it, so that no holiday answers", async ()
   await mail.stop();
 });
 
-test("a mail that was not taken is an outcome with its reason, and no error", async () => {
+test("a mail that was refused or deferred is an outcome with its reason, and no error", async () => {
   const mail = await startMailServer();
   const sender = makeMailSender(mail.url, FROM);
   mail.refuse(MESSAGE.to);
   expect(await sender.send(MESSAGE, never)).toEqual({ outcome: "refused", reason: "not_taken 550" });
   mail.refuse(MESSAGE.to, false);
   mail.reject();
-  expect(await sender.send(MESSAGE, never)).toEqual({ outcome: "failed", reason: "unreachable 451" });
+  expect(await sender.send(MESSAGE, never)).toEqual({ outcome: "refused", reason: "not_taken 451" });
   await mail.stop();
   expect(await sender.send(MESSAGE, never)).toMatchObject({ outcome: "failed", reason: /^unreachable E/ });
 });
