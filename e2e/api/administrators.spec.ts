@@ -305,25 +305,53 @@ test("an account that is deleted takes its own along, and leaves the others thei
   expect((await byMail(claimant)).id).not.toBe(claimant.id);
 });
 
-test("an administrator deletes others at any time, and the own account soon after a login only", async ({
+test("an administrator looks at any time, and changes something soon after a login only", async ({
   startServer,
   newClient,
   freshPhone,
 }) => {
   const phone = freshPhone();
   const server = await startServer({ ADMIN_PHONES: phone, RECENT_LOGIN_S: 1 });
+  const browser = await logInWithCookie(newClient, phone, server);
   const [admin, other] = [
     await logInWithTokens(newClient, phone, server),
     await logInWithTokens(newClient, freshPhone(), server),
   ];
-  const browser = await logInWithCookie(newClient, phone, server);
+  const before = await (await other.client.get(userOf(other.id))).json();
   const loggedInAt = Date.now();
   await expect.poll(() => Date.now() - loggedInAt).toBeGreaterThan(1000);
   for (const client of [admin.client, browser]) {
-    await expectRefusal(client.delete(userOf(admin.id)), 403, "login_too_old");
-    expect((await client.get(userOf(admin.id))).status()).toBe(200);
+    const data = { phone: freshPhone(), email: freshEmail() };
+    await expectRefusal(client.post(USERS, { data }), 403, "login_too_old");
+    await expectRefusal(client.put(userOf(other.id), { data }), 403, "login_too_old");
+    await expectRefusal(client.patch(userOf(other.id), { data }), 403, "login_too_old");
+    await expectRefusal(client.delete(userOf(other.id)), 403, "login_too_old");
+    await expectAnswer(client.get(userOf(other.id)), 200, before);
+    expect((await list({ ...admin, email: "", client })).results).toHaveLength(2);
   }
-  expect((await admin.client.delete(userOf(other.id))).status()).toBe(204);
+  await expectRefusal(browser.delete(userOf(admin.id)), 403, "login_too_old");
+  const again = await logInWithTokens(newClient, phone, server);
+  expect((await again.client.delete(userOf(other.id))).status()).toBe(204);
+});
+
+test("no administrator changes their own account as an administrator", async ({ desk, newClient, freshPhone }) => {
+  const { server, admin, adminPhones } = desk;
+  const [phone = ""] = adminPhones;
+  const browser = await logInWithCookie(newClient, phone, server);
+  const before = await read(admin, admin.id);
+  for (const client of [admin.client, browser]) {
+    const administrator = { ...admin, client };
+    for (const answer of [
+      await change(administrator, admin.id, { phone: freshPhone() }),
+      await change(administrator, admin.id, { email: freshEmail() }),
+      await change(administrator, admin.id, {}),
+      await replace(administrator, admin.id, { phone, email: freshEmail() }),
+    ]) {
+      await expectRefusal(answer, 403, "account_own");
+    }
+    expect(await read(administrator, admin.id)).toEqual(before);
+  }
+  await expectRefusal(admin.client.delete(userOf(admin.id)), 403, "cookie_required");
 });
 
 test("who is given another phone or mailbox logs in anew, and only with that", async ({

@@ -1,7 +1,7 @@
 import type { APIRequestContext } from "playwright/test";
 import { test as base, expect, type Server } from "../fixtures";
 import { type MailServer, startMailServer } from "../mail-server";
-import { askByMail, type Contact, confirmByMail, freshEmail } from "./clients";
+import { askByMail, type Contact, confirmByMail, freshEmail, logInWithTokens } from "./clients";
 
 const test = base.extend<{ mail: MailServer; sarafan: Server }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
@@ -55,6 +55,41 @@ test("a new device is told to the mailbox, a known browser and the first one are
     expect(said).toContain(`${sarafan.url}/account`);
     expect(said).not.toContain(phone);
   }
+});
+
+test("what an administrator changes is told to the mailbox that was there and to the one that is", async ({
+  mail,
+  newClient,
+  startServer,
+  freshPhone,
+}) => {
+  const adminPhone = freshPhone();
+  const server = await startServer({
+    SMTP_URL: mail.url,
+    MAIL_FROM: "codes@sarafan.example",
+    ADMIN_PHONES: adminPhone,
+  });
+  const admin = await logInWithTokens(newClient, adminPhone, server);
+  const [old, next] = [freshEmail(), freshEmail()];
+  const created = await admin.client.post("/api/users/", { data: { phone: freshPhone(), email: old } });
+  const { id } = await created.json();
+  const change = async (data: object) =>
+    expect((await admin.client.patch(`/api/users/${id}/`, { data })).ok()).toBe(true);
+  const subjectsTo = (email: string) => mail.messagesTo(email).map(({ headers }) => headers.subject?.split(" · ")[0]);
+
+  await change({ email: next });
+  await expect
+    .poll(() => [subjectsTo(old), subjectsTo(next)])
+    .toEqual(Array(2).fill(["Изменён адрес почты в «Сарафане»"]));
+  await change({ phone: freshPhone(), email: null });
+  await expect
+    .poll(() => subjectsTo(next).toSorted())
+    .toEqual([
+      "Изменён адрес почты в «Сарафане»",
+      "Изменён номер телефона в «Сарафане»",
+      "Удалён адрес почты в «Сарафане»",
+    ]);
+  expect(subjectsTo(old)).toHaveLength(1);
 });
 
 test("a login neither waits for the notice nor fails by it, and the log says nothing of the person", async ({

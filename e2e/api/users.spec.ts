@@ -270,6 +270,14 @@ test.describe("a code from a mailbox", () => {
     expect((await person.get(userOf(id))).status()).toBe(200);
   });
 
+  test("that gave out tokens deletes no account by them, however fresh they are", async ({ newPhoneOwner, server }) => {
+    const { client, id, contact } = await newPhoneOwner();
+    await expectRefusal(client.delete(userOf(id)), 403, "cookie_required");
+    expect((await client.get(userOf(id))).status()).toBe(200);
+    expect((await newPhoneOwner(contact.phone)).id).toBe(id);
+    expect(server.output()).not.toContain("unexpected");
+  });
+
   test("can't be had without mail, unless codes are revealed", async ({ newClient, startServer, phone }) => {
     const server = await startServer({ REVEAL_CODES: false });
     const [client, contact] = [await newClient({ url: server.url }), { phone, email: freshEmail() }];
@@ -347,7 +355,8 @@ test.describe("strangers", () => {
   test("see and change nobody but themselves", async ({ newPerson, newPhoneOwner, freshPhone }) => {
     const other = await newPerson();
     const before = await profile(other);
-    for (const { client, id: own } of [await newPerson(), await newPhoneOwner()]) {
+    const [byCookie, byToken] = [await newPerson(), await newPhoneOwner()];
+    for (const { client, id: own } of [byCookie, byToken]) {
       for (const { method, path, mine, theirs, error } of ADDRESSES) {
         const data = /^P/.test(method) ? { phone: freshPhone(), email: freshEmail(), id: own } : undefined;
         const answer = await client.fetch(path(other.id), { method, data });
@@ -355,7 +364,9 @@ test.describe("strangers", () => {
         for (const id of theirs === 404 ? [999_999_999, 0, -1, "1.5", "1e3", "abc", "9".repeat(30)] : []) {
           await expectAnswer(client.fetch(path(id), { method }), theirs, await answer.json(), error, method);
         }
-        expect((await client.fetch(path(own), { method, data })).status(), `${method} ${path(own)}`).toBe(mine);
+        // No token deletes its own account.
+        const expected = method === "DELETE" && own === byToken.id ? 403 : mine;
+        expect((await client.fetch(path(own), { method, data })).status(), `${method} ${path(own)}`).toBe(expected);
       }
     }
     expect(await profile(other)).toEqual(before);

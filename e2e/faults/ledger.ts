@@ -10,6 +10,8 @@ export interface Acknowledged {
   access: string;
   /** Null when its successor may or may not be in use already. */
   refresh: string | null;
+  /** The cookie of the session that registered it; null for an account that was made with tokens. */
+  cookie: string | null;
   /** The invite code that it activated; undefined when an answer to that was lost. */
   activated: string | null | undefined;
 }

@@ -84,13 +84,13 @@ export class Load {
     const account = await (inviter && randomInt(2) ? this.#register(server, inviter) : this.#logIn(server));
     if (account.activated === null && inviter) await this.#activate(server, account, inviter.inviteCode);
     await this.#exchange(server, account);
-    if (randomInt(5) === 0) await this.#leave(server, account);
+    if (account.cookie !== null && randomInt(3) === 0) await this.#leave(server, account, account.cookie);
   }
 
   async #logIn(server: Server): Promise<Acknowledged> {
     const phone = this.#freshPhone();
     await this.#post(server, "/api/auth/request_code/", { phone });
-    return this.#enter(server, phone, null);
+    return this.#enter(server, phone, NOT_REGISTERED);
   }
 
   async #register(server: Server, { inviteCode }: Acknowledged): Promise<Acknowledged> {
@@ -98,14 +98,16 @@ export class Load {
     await this.#post(server, "/api/verification_phone/send_code", { phone_number: phone });
     this.#ledger.registrations.set(phone, inviteCode);
     const data = { phone_number: phone, code: await server.codeFor(phone) };
-    const { status } = await this.#post(server, `/api/verification_phone/${inviteCode}`, data, ["invite_unknown"]);
+    const { status, cookie } = await this.#post(server, `/api/verification_phone/${inviteCode}`, data, [
+      "invite_unknown",
+    ]);
     const isInvited = status === 201;
     if (!isInvited) this.#ledger.registrations.delete(phone);
     await this.#post(server, "/api/auth/request_code/", { phone });
-    return this.#enter(server, phone, isInvited ? inviteCode : null);
+    return this.#enter(server, phone, isInvited ? { activated: inviteCode, cookie } : NOT_REGISTERED);
   }
 
-  async #enter(server: Server, phone: string, activated: string | null): Promise<Acknowledged> {
+  async #enter(server: Server, phone: string, registered: Pick<Acknowledged, "activated" | "cookie">) {
     const data = { phone, code: await server.codeFor(phone) };
     const { body } = await this.#post(server, "/api/auth/verify_code/", data);
     const {
@@ -114,7 +116,7 @@ export class Load {
       invite_code: inviteCode,
     } = body as { access: string; refresh: string; invite_code: string };
     const id = Number(decodeJwt(access).sub);
-    const account = { phone, id, inviteCode, access, refresh, activated };
+    const account: Acknowledged = { phone, id, inviteCode, access, refresh, ...registered };
     this.#ledger.accounts.set(phone, account);
     return account;
   }
@@ -138,10 +140,10 @@ export class Load {
     Object.assign(account, body);
   }
 
-  async #leave(server: Server, account: Acknowledged) {
+  async #leave(server: Server, account: Acknowledged, cookie: string) {
     this.#ledger.accounts.delete(account.phone);
     this.#ledger.unsure.add(account.phone);
-    await this.#ask(server, `/api/users/${account.id}/`, { method: "DELETE", headers: tokenOf(account) });
+    await this.#ask(server, `/api/users/${account.id}/`, { method: "DELETE", headers: { cookie } });
     this.#ledger.unsure.delete(account.phone);
     this.#ledger.deleted.add(account.phone);
   }
@@ -174,8 +176,14 @@ export class Load {
       this.complaints.push(`${request.method} ${path}: ${status} ${failure} ${text}\n${output().slice(-1500)}`);
       throw new ComeAgain();
     }
-    return { status, body: text && JSON.parse(text) };
+    const cookie = headers
+      .getSetCookie()
+      .map((set) => set.replace(/;.*/, ""))
+      .join("; ");
+    return { status, cookie, body: text && JSON.parse(text) };
   }
 }
+
+const NOT_REGISTERED = { activated: null, cookie: null };
 
 const tokenOf = ({ access }: Acknowledged) => ({ authorization: `Bearer ${access}` });

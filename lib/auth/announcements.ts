@@ -10,6 +10,6 @@ export function announceSignIn(session: Session, by: Requester): void {
 }
 
 /** Tells the mailboxes that the account has, or had until now, that its phone or mailbox is another one. */
-export function announceChange({ name, isAdded, mailboxes }: ChangedIdentity, at = new Date()): void {
-  afterAnswer(() => tellOfChange(mailboxes, { name, isAdded, at }));
+export function announceChange({ name, was, mailboxes }: ChangedIdentity, at = new Date()): void {
+  afterAnswer(() => tellOfChange(mailboxes, { name, was, at }));
 }

@@ -17,8 +17,8 @@ import { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
 import { RECENT_LOGIN_MS } from "./policy";
 import { phoneRecipient } from "./recipient";
-import { checkSession, openSession } from "./sessions";
-import { anybody, failureOf, freshPhone, signUp } from "./testing";
+import { checkSession, openClientSession, openSession } from "./sessions";
+import { anybody, failureOf, freshEmail, freshPhone, signUp } from "./testing";
 
 /** Somebody with an account and a session that a code to their phone opened. */
 async function logInAnew(now = new Date()) {
@@ -123,6 +123,54 @@ test("a deleted account takes its activation along, and leaves on show what othe
   expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code: middle.inviteCode, inviter: null } });
   expect((await signUp({ phone: middle.phone })).userId).not.toBe(middle.userId);
   expect(failureOf(await deleteAccount(admin, middle.userId))).toBe("account_unknown");
+});
+
+test("an administrator changes something soon after a login only, and looks at any time", async () => {
+  const admin = await administrator();
+  const { userId } = await signUp();
+  const late = new Date(admin.createdAt.getTime() + RECENT_LOGIN_MS);
+  const phone = freshPhone();
+  expect(failureOf(await createAccount(admin, { phone }, { now: late }))).toBe("login_too_old");
+  expect(failureOf(await changeAccount(admin, userId, { phone }, late))).toBe("login_too_old");
+  expect(failureOf(await deleteAccount(admin, userId, late))).toBe("login_too_old");
+  expect(failureOf(await readAccount(admin, userId, late))).toBe("none");
+  expect((await listAccounts(admin, { limit: 1 }, late)).accounts).toHaveLength(1);
+  const justInTime = new Date(late.getTime() - 1);
+  expect(failureOf(await createAccount(admin, { phone }, { now: justInTime }))).toBe("none");
+  expect(failureOf(await changeAccount(admin, userId, { phone: freshPhone() }, justInTime))).toBe("none");
+  expect(failureOf(await deleteAccount(admin, userId, justInTime))).toBe("none");
+});
+
+test("no administrator changes their own account without the codes that everybody needs", async () => {
+  const admin = await administrator();
+  expect(failureOf(await changeAccount(admin, admin.userId, { phone: freshPhone() }))).toBe("account_own");
+  expect(failureOf(await changeAccount(admin, admin.userId, {}))).toBe("account_own");
+  expect(await getProfile(admin.userId)).toMatchObject({ phone: admin.phone, email: null });
+});
+
+test("what an administrator changed, the mailbox that was there is to hear of, and the one that is", async () => {
+  const admin = await administrator();
+  const { userId } = await signUp();
+  const [first, second] = [freshEmail(), freshEmail()];
+  const changedBy = async (changes: Parameters<typeof changeAccount>[2]) => {
+    const changed = await changeAccount(admin, userId, changes);
+    return changed.ok && changed.value.changed;
+  };
+  expect(await changedBy({ email: first })).toEqual([{ name: "email_changed", was: "added", mailboxes: [first] }]);
+  expect(await changedBy({ email: first })).toEqual([]);
+  expect(await changedBy({ phone: freshPhone(), email: second })).toEqual([
+    { name: "phone_changed", was: "changed", mailboxes: [first, second] },
+    { name: "email_changed", was: "changed", mailboxes: [first, second] },
+  ]);
+  expect(await changedBy({ email: null })).toEqual([{ name: "email_changed", was: "removed", mailboxes: [second] }]);
+});
+
+test("no application's session deletes its account, however fresh it is", async () => {
+  const { userId, phone } = await signUp();
+  const session = await openClientSession({ userId, proven: phoneRecipient(phone) }, anybody());
+  expect(failureOf(await deleteOwnAccount(session))).toBe("cookie_required");
+  expect(await checkSession(session.id)).toMatchObject({ isClient: true });
+  expect(await getProfile(userId)).not.toBeNull();
 });
 
 test("one's own account is deleted soon after a login only", async () => {

@@ -6,24 +6,27 @@ import { type AuditAction, recordEvent } from "./audit";
 import { retryOnCollision } from "./collisions";
 import { removeAccount } from "./deletion";
 import type { Email } from "./email";
+import type { ChangedIdentity } from "./identity-change";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import type { Phone } from "./phone";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "./policy";
 import { fail, type Result, succeed } from "./result";
-import type { Session } from "./sessions";
+import { isRecentLogin, type Session } from "./sessions";
 
-/** Somebody who was found to be an administrator; only `asAdministrator` makes one. */
-export type Administrator = { userId: number } & z.$brand<"Administrator">;
+/** An account that was found to be an administrator's, and when its session was opened; only `asAdministrator` makes one. */
+export type Administrator = Pick<Session, "userId" | "createdAt"> & z.$brand<"Administrator">;
 
 /**
  * An administrator is an account whose phone is one of `ADMIN_PHONES`, in a session that a code to that very phone opened.
  * Fails with `not_administrator`.
  */
 export async function asAdministrator(session: Session): Promise<Result<Administrator, { name: "not_administrator" }>> {
-  const { userId, provenPhone } = session;
+  const { userId, provenPhone, createdAt } = session;
   if (!provenPhone || !env.ADMIN_PHONES.includes(provenPhone)) return fail({ name: "not_administrator" });
   const user = await readPrimary.user.findUnique({ where: { id: userId }, select: { phone: true } });
-  return user?.phone === provenPhone ? succeed({ userId } as Administrator) : fail({ name: "not_administrator" });
+  return user?.phone === provenPhone
+    ? succeed({ userId, createdAt } as Administrator)
+    : fail({ name: "not_administrator" });
 }
 
 /** Where a page of accounts begins: after or before an id, in the order of the list; in a URL as `after-42`. */
@@ -87,13 +90,19 @@ export async function readAccount(
 }
 
 export type TakenFailure = { name: "phone_taken" } | { name: "email_taken" };
+/** A change wants a login of the last moments (`RECENT_LOGIN_MS`), so that a browser that was left open makes none. */
+type LoginFailure = { name: "login_too_old" };
 
-/** Makes an account for somebody whose phone, and mailbox if it is given, the administrator vouches for. */
+/**
+ * Makes an account for somebody whose phone, and mailbox if it is given, the administrator vouches for. Fails with
+ * `login_too_old`, `phone_taken`, `email_taken`.
+ */
 export async function createAccount(
   administrator: Administrator,
   { phone, email = null }: { phone: Phone; email?: Email | null },
   { now = new Date(), drawInvite = drawInviteCode }: { now?: Date; drawInvite?: () => InviteCode } = {},
-): Promise<Result<Account, TakenFailure>> {
+): Promise<Result<Account, LoginFailure | TakenFailure>> {
+  if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
   return retryOnCollision(() =>
     write(async (tx) => {
       const taken = await findTaken(tx, { phone, email, except: null });
@@ -115,11 +124,16 @@ export async function createAccount(
   );
 }
 
-export type ChangeAccountFailure = { name: "account_unknown" } | { name: "identity_missing" } | TakenFailure;
+export type ChangeAccountFailure =
+  | LoginFailure
+  | { name: "account_own" | "account_unknown" | "identity_missing" }
+  | TakenFailure;
 
 /**
  * Changes what an account is opened by, and ends its sessions when it did. The administrator vouches for a new phone or
- * mailbox; a phone that the account had named as its own stays no more than that. Fails with `identity_missing` when
+ * mailbox; a phone that the account had named as its own stays no more than that. Answers what was changed, too, and which
+ * mailboxes are to hear of it. Fails with `account_own` for the administrator's own account, which wants the codes that
+ * everybody's does; with `login_too_old`, `account_unknown`, `phone_taken`, `email_taken`; and with `identity_missing` when
  * neither a phone nor a mailbox would be left.
  */
 export async function changeAccount(
@@ -127,7 +141,9 @@ export async function changeAccount(
   userId: number,
   changes: { phone?: Phone | undefined; email?: Email | null | undefined },
   now = new Date(),
-): Promise<Result<Account, ChangeAccountFailure>> {
+): Promise<Result<{ account: Account; changed: ChangedIdentity[] }, ChangeAccountFailure>> {
+  if (userId === administrator.userId) return fail({ name: "account_own" });
+  if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
   return retryOnCollision(() =>
     write(async (tx) => {
       await holdAccount(tx, userId);
@@ -141,12 +157,13 @@ export async function changeAccount(
       const taken = await findTaken(tx, { phone, email, except: userId });
       if (taken) return fail(taken);
 
-      const fields = [phone !== account.phone ? ["phone"] : [], email !== account.email ? ["email"] : []].flat();
+      const changed = changesOf(account, { phone, email });
+      const fields = changed.map(({ name }) => (name === "phone_changed" ? "phone" : "email"));
       const actorId = administrator.userId;
       await recordEvent(tx, { action: "account_changed", actorId, subjectId: userId, details: { fields }, now });
-      if (fields.length === 0) return succeed(account);
+      if (changed.length === 0) return succeed({ account, changed });
       await tx.session.deleteMany({ where: { userId } });
-      const changed = await tx.user.update({
+      const updated = await tx.user.update({
         where: { id: userId },
         data: {
           ...(phone !== account.phone && { phone, claimedPhone: null }),
@@ -154,17 +171,28 @@ export async function changeAccount(
         },
         select: ACCOUNT_ROW,
       });
-      return succeed(accountOf(changed));
+      return succeed({ account: accountOf(updated), changed });
     }),
   );
 }
 
-/** Deletes any account for good; see `removeAccount`. Fails with `account_unknown`. */
+/** What of the account is another one now. The mailbox that it had until now hears of it, and the new one. */
+function changesOf(account: Account, now: Pick<Account, "phone" | "email">): ChangedIdentity[] {
+  const mailboxes = [...new Set([account.email, now.email].flatMap((email) => email ?? []))];
+  const changeOf = (name: ChangedIdentity["name"], kind: "phone" | "email"): ChangedIdentity[] => {
+    const was = account[kind] === null ? "added" : now[kind] === null ? "removed" : "changed";
+    return account[kind] === now[kind] ? [] : [{ name, was, mailboxes }];
+  };
+  return [...changeOf("phone_changed", "phone"), ...changeOf("email_changed", "email")];
+}
+
+/** Deletes any account for good; see `removeAccount`. Fails with `account_unknown` and `login_too_old`. */
 export async function deleteAccount(
   administrator: Administrator,
   userId: number,
   now = new Date(),
-): Promise<Result<null, { name: "account_unknown" }>> {
+): Promise<Result<null, LoginFailure | { name: "account_unknown" }>> {
+  if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
   const isGone = await removeAccount({ userId, actorId: administrator.userId, now });
   return isGone ? succeed(null) : fail({ name: "account_unknown" });
 }

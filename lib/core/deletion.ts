@@ -3,11 +3,10 @@ import { AccountGone, getProfile, provenFactor } from "./accounts";
 import { recordEvent } from "./audit";
 import { type CheckCodeFailure, checkCode, giveTryBack, spendCode } from "./challenges";
 import { Asker, type CodeOwner, type TypedCode } from "./one-time-code";
-import { RECENT_LOGIN_MS } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions, type SentCode } from "./sending";
-import type { Session } from "./sessions";
+import { isRecentLogin, type Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;
 
@@ -49,14 +48,16 @@ export async function deleteByCode(
 }
 
 /**
- * Deletes the account of whoever logged in a moment ago (`RECENT_LOGIN_MS`), for good. Fails with `login_too_old`, so
- * that a browser that was left open can't.
+ * Deletes the account of a browser that logged in a moment ago (`RECENT_LOGIN_MS`), for good. Fails with `login_too_old`, so
+ * that a browser that was left open can't, and with `cookie_required` for a client application's session, whose access tokens
+ * are shown to other services as well.
  */
 export async function deleteOwnAccount(
   session: Session,
   now = new Date(),
-): Promise<Result<null, { name: "login_too_old" }>> {
-  if (now.getTime() - session.createdAt.getTime() >= RECENT_LOGIN_MS) return fail({ name: "login_too_old" });
+): Promise<Result<null, { name: "cookie_required" | "login_too_old" }>> {
+  if (session.isClient) return fail({ name: "cookie_required" });
+  if (!isRecentLogin(session, now)) return fail({ name: "login_too_old" });
   await removeAccount({ userId: session.userId, actorId: session.userId, now });
   return succeed(null);
 }

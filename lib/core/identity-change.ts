@@ -105,8 +105,8 @@ export type ChangeIdentityFailure =
 
 export interface ChangedIdentity {
   name: "phone_changed" | "email_changed";
-  /** Whether there was none before. */
-  isAdded: boolean;
+  /** Whether there was none before, is another one now, or is none any more. */
+  was: "added" | "changed" | "removed";
   /** The mailbox that the account had until now, and the new one. */
   mailboxes: Email[];
 }
@@ -178,7 +178,7 @@ async function replaceIdentity(
   const isAdded = account[next.kind] === null;
   await recordOwnEvent(tx, userId, { action: name, details: { isAdded }, now });
   const mailboxes = [account.email, next.kind === "email" ? next.address : null].flatMap((email) => email ?? []);
-  return succeed({ name, isAdded, mailboxes });
+  return succeed({ name, was: isAdded ? "added" : "changed", mailboxes });
 }
 
 async function getAccount(userId: number): Promise<Account> {

@@ -65,7 +65,7 @@ test("nobody is written to about a known device, without a mailbox, or without a
 test("a change is told to the mailbox that the account had until now, and to the new one", async () => {
   const { messages, sender } = mailbox();
   const mailboxes = [freshEmail(), freshEmail()];
-  await tellOfChange(mailboxes, { name: "email_changed", isAdded: false, at: new Date() }, sender);
+  await tellOfChange(mailboxes, { name: "email_changed", was: "changed", at: new Date() }, sender);
   expect(messages.map(({ to }) => to)).toEqual(mailboxes);
   expect(messages[0]?.subject).toBe("Изменён адрес почты в «Сарафане» · E-mail address changed in Sarafan");
 });
@@ -75,7 +75,7 @@ test("a change is told to the other mailbox though one can't be reached", async 
   const [unreachable, other] = [freshEmail(), freshEmail()];
   const send: MessageSender["send"] = async (message, signal) =>
     message.to === unreachable ? failed("unreachable", "ECONNREFUSED") : sender.send(message, signal);
-  const notice = { name: "email_changed", isAdded: false, at: new Date() } as const;
+  const notice = { name: "email_changed", was: "changed", at: new Date() } as const;
   await tellOfChange([unreachable, other], notice, { ...sender, send });
   expect(messages.map(({ to }) => to)).toEqual([other]);
 });
@@ -99,7 +99,7 @@ function answering(...answers: [Sending, ...Sending[]]) {
   return { messages, sender };
 }
 
-const NOTICE = { name: "phone_changed", isAdded: false, at: new Date() } as const;
+const NOTICE = { name: "phone_changed", was: "changed", at: new Date() } as const;
 
 test("a notice that was not taken is tried again after a pause, and each outcome is counted", async () => {
   const before = await noticesCounted();

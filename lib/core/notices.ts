@@ -11,6 +11,7 @@ import ru from "@/messages/ru.json" with { type: "json" };
 import type { Language } from "./code-message";
 import { describeDevice, deviceName } from "./devices";
 import type { Email } from "./email";
+import type { ChangedIdentity } from "./identity-change";
 import { composeHtml } from "./message-html";
 import type { Requester } from "./requester";
 import type { Session } from "./sessions";
@@ -23,7 +24,7 @@ const NOTICE_PAUSES_MS = [30_000, 10 * 60_000];
 /** What a person is told by mail without having asked. */
 export type Notice =
   | { name: "signed_in"; by: Requester; at: Date }
-  | { name: "phone_changed" | "email_changed"; isAdded: boolean; at: Date };
+  | ({ at: Date } & Pick<ChangedIdentity, "name" | "was">);
 
 const translatorOf = (locale: Language, messages: typeof ru) => createTranslator({ locale, messages });
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
@@ -61,7 +62,7 @@ function wordsOf(notice: Notice, language: Language): { subject: string; sentenc
       ],
     };
   }
-  const was = notice.isAdded ? "added" : "changed";
+  const { was } = notice;
   return {
     subject: t(`notice.${notice.name}.subject`, { was }),
     sentences: [t(`notice.${notice.name}.lead`, { was, at }), t("notice.changedAdvice", { url })],

@@ -198,7 +198,7 @@ export const ACCESS_TOKEN_TTL_MS = settings.ACCESS_TOKEN_TTL_S * 1000;
 
 /** How long a right code stands for a login that is still to come. */
 export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
-/** How old a login may be for what can't be undone, such as deleting one's account. */
+/** How old a login may be for what can't be undone: deleting one's account, and whatever an administrator changes. */
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
 /** How long a sender for phones may take to accept a message, before it is the next one's turn. */
 export const SENDER_TIMEOUT_MS = settings.SENDER_TIMEOUT_S * 1000;

@@ -6,7 +6,7 @@ import { runInBackground } from "./background";
 import { describeDevice } from "./devices";
 import type { Login } from "./login";
 import type { Phone } from "./phone";
-import { SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
+import { RECENT_LOGIN_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { isTimeToSweep } from "./sweeping";
@@ -22,6 +22,8 @@ export interface Session {
   expiresAt: Date;
   /** Whether it is of a device that the account hadn't seen before, and nobody has said yet that it is theirs. */
   isNew: boolean;
+  /** Whether it is a client application's, which has tokens, and no browser's, which has a cookie. */
+  isClient: boolean;
 }
 
 /** A client application's session, and which of its refresh tokens is the one in use. */
@@ -111,6 +113,11 @@ export async function refreshSession(
   });
 }
 
+/** Whether a session was opened less than `RECENT_LOGIN_MS` ago, as what can't be undone wants it. */
+export function isRecentLogin({ createdAt }: Pick<Session, "createdAt">, now: Date): boolean {
+  return now.getTime() - createdAt.getTime() < RECENT_LOGIN_MS;
+}
+
 /** Ends the session at once; one that is not there is ended already. */
 export async function endSession(id: string, now = new Date()): Promise<void> {
   await write((tx) => removeSession(tx, { id }, now));
@@ -143,6 +150,7 @@ async function insertSession(
     createdAt: now,
     expiresAt: new Date(now.getTime() + SESSION_TTL_MS),
   };
+  const isClient = kept.generation !== null;
   const { agent, network } = by;
   return write(async (tx) => {
     if (isTimeToSweep("sessions")) await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
@@ -151,16 +159,16 @@ async function insertSession(
     const browser = { userId, browserId: kept.browserId };
     const isTrusted =
       !created &&
-      (kept.generation === null
-        ? await renewTrust(tx, browser, now)
-        : // By its name alone anybody would be known who has the same application, or says so.
-          await isLoggedIn(tx, userId, now, { agent, network, generation: { not: null } }));
+      (isClient
+        ? // By its name alone anybody would be known who has the same application, or says so.
+          await isLoggedIn(tx, userId, now, { agent, network, generation: { not: null } })
+        : await renewTrust(tx, browser, now));
     const vouchesForItself = created || (!isTrusted && isReturning && !(await isLoggedIn(tx, userId, now)));
     if (vouchesForItself) await trustBrowser(tx, browser, now);
     const isNew = !isTrusted && !vouchesForItself;
     await tx.session.create({ data: { ...session, ...kept, seenAt: now, agent, network, isNew } });
     await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
-    return { ...session, isNew };
+    return { ...session, isNew, isClient };
   });
 }
 
@@ -181,14 +189,15 @@ export function isOpen(userId: number, now: Date) {
   return { userId, expiresAt: { gt: now }, OR: [{ generation: { not: null } }, { seenAt: { gt: idleSince } }] };
 }
 
-interface SessionRow extends Omit<Session, "provenPhone"> {
+interface SessionRow extends Omit<Session, "provenPhone" | "isClient"> {
   provenPhone: string | null;
   seenAt: Date;
   generation: number | null;
   isGenerationUsed: boolean;
 }
 
-function sessionOf(row: Omit<SessionRow, "seenAt" | "generation" | "isGenerationUsed">): Session {
-  const { id, userId, provenPhone, createdAt, expiresAt, isNew } = row;
-  return { id, userId, provenPhone: provenPhone as Phone | null, createdAt, expiresAt, isNew };
+function sessionOf(row: Omit<SessionRow, "seenAt" | "isGenerationUsed">): Session {
+  const { id, userId, provenPhone, createdAt, expiresAt, isNew, generation } = row;
+  const isClient = generation !== null;
+  return { id, userId, provenPhone: provenPhone as Phone | null, createdAt, expiresAt, isNew, isClient };
 }

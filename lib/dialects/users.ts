@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { announceChange } from "@/lib/auth/announcements";
 import { sendMailCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
@@ -42,6 +43,7 @@ const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const EXPIRED = refused(400, "Код подтверждения не найден или устарел. Запросите новый.");
 const NOT_FOUND = refused(404, "Не найдено.");
 const NOT_ALLOWED = refused(403, "У вас недостаточно прав для выполнения данного действия.");
+const LOGIN_TOO_OLD = refused(403, "Войдите ещё раз: это можно сделать только вскоре после входа.");
 const TAKEN = {
   phone_taken: { status: 409, body: { phone: ["Пользователь с таким телефоном уже существует."] } },
   email_taken: { status: 409, body: { email: ["Пользователь с таким адресом уже существует."] } },
@@ -179,7 +181,7 @@ export const users = address(dialect, "/api/users/", (endpoint) => ({
     failures: { not_administrator: NOT_ALLOWED },
   }),
   POST: endpoint({
-    summary: "Creates an account (administrators)",
+    summary: "Creates an account (administrators, soon after a login)",
     who: "account",
     input: { phone: Phone, email: Email.nullish() },
     answer: { status: 201, body: User },
@@ -189,12 +191,14 @@ export const users = address(dialect, "/api/users/", (endpoint) => ({
       const created = await createAccount(administrator.value, { phone, email: email ?? null });
       return created.ok ? reply(userOf(created.value)) : created;
     },
-    failures: { not_administrator: NOT_ALLOWED, ...TAKEN },
+    failures: { not_administrator: NOT_ALLOWED, login_too_old: LOGIN_TOO_OLD, ...TAKEN },
   }),
 }));
 
 const CHANGE_FAILURES = {
   not_administrator: NOT_ALLOWED,
+  account_own: refused(403, "Свой аккаунт так изменить нельзя: номер и адрес меняются на странице аккаунта."),
+  login_too_old: LOGIN_TOO_OLD,
   account_unknown: NOT_FOUND,
   identity_missing: { status: 400, body: { email: ["Без телефона адрес обязателен."] } },
   ...TAKEN,
@@ -216,7 +220,7 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     failures: { account_unknown: NOT_FOUND },
   }),
   PUT: endpoint({
-    summary: "Replaces phone and e-mail of an account (administrators)",
+    summary: "Replaces phone and e-mail of somebody else's account (administrators, soon after a login)",
     who: "account",
     input: { phone: Phone, email: Email.nullable() },
     answer: { body: User },
@@ -224,7 +228,7 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     failures: CHANGE_FAILURES,
   }),
   PATCH: endpoint({
-    summary: "Changes phone or e-mail of an account (administrators)",
+    summary: "Changes phone or e-mail of somebody else's account (administrators, soon after a login)",
     who: "account",
     input: { phone: Phone.optional(), email: Email.nullable().optional() },
     answer: { body: User },
@@ -232,7 +236,7 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     failures: CHANGE_FAILURES,
   }),
   DELETE: endpoint({
-    summary: "Deletes an account: one's own soon after a login, or anybody else's for administrators",
+    summary: "Deletes an account soon after a login: one's own with the cookie, or anybody else's for administrators",
     who: "account",
     answer: { body: z.void() },
     run: async ({ session, params }) => {
@@ -249,7 +253,8 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     },
     failures: {
       account_unknown: NOT_FOUND,
-      login_too_old: refused(403, "Войдите ещё раз: удалить аккаунт можно только вскоре после входа."),
+      cookie_required: refused(403, "Свой аккаунт нельзя удалить по токену: войдите в браузере."),
+      login_too_old: LOGIN_TOO_OLD,
     },
   }),
 }));
@@ -264,7 +269,9 @@ async function change(
   const id = readId(typedId);
   if (id === null) return fail({ name: "account_unknown" });
   const changed = await changeAccount(administrator.value, id, changes);
-  return changed.ok ? reply(userOf(changed.value)) : changed;
+  if (!changed.ok) return changed;
+  for (const each of changed.value.changed) announceChange(each);
+  return reply(userOf(changed.value.account));
 }
 
 async function showProfile(call: ListCall) {
