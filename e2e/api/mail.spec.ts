@@ -207,3 +207,11 @@ test("a mail server that takes no message after all changes no answer", async ({
   }
   mail.reject(false);
 });
+
+test("a mail that was answered for is sent though the server is asked to end", async ({ mail, sarafan, newCaller }) => {
+  mail.delay(1500);
+  const { client, contact } = await newCaller();
+  await expectSent(askByMail(client, contact));
+  expect(await sarafan.stop()).toBe(0);
+  expect(mail.messagesTo(contact.email)).toHaveLength(1);
+});

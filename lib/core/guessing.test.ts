@@ -5,9 +5,16 @@ import { SettingsError } from "@/lib/env";
 import { guessBudget, refuseGuessableCodes } from "./guessing";
 import { phoneLoginCode, verifyCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
-import { CODE_TTL_MS, SENDS_PER_PHONE_PER_DAY, TRIES_PER_CODE } from "./policy";
+import {
+  CLOSED_NETWORK_DIGITS,
+  CODE_TTL_MS,
+  SENDS_PER_IP_PER_HOUR,
+  SENDS_PER_PHONE_PER_DAY,
+  TRIES_PER_CODE,
+  WRONG_CODES_PER_IP_PER_HOUR,
+} from "./policy";
 import { requestCode } from "./sending";
-import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, wrongCode } from "./testing";
+import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderOf, wrongCode } from "./testing";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -114,4 +121,40 @@ test("however codes are asked for and guessed at, side by side and one after the
     }),
     { numRuns: 15 },
   );
+});
+
+test("one network that guesses at many phones has thirty short guesses an hour, and sixty at the codes it asks for then", async () => {
+  const start = new Date();
+  const attacker = anybody();
+  const compared = { short: 0, long: 0 };
+  /** Guesses at a code as often as it allows: a try at a code that is dead would cost the network a short guess. */
+  const guessAt = async (owner: ReturnType<typeof freshOwner>, code: OneTimeCode, now: Date) => {
+    for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
+      const guess = await verifyCode({ ...owner, code: wrongCode(code) }, attacker, { now });
+      if (failureOf(guess) === "code_wrong") compared[code.length < CLOSED_NETWORK_DIGITS ? "short" : "long"] += 1;
+    }
+  };
+  const hours = 2;
+  for (let hour = 0; hour < hours; hour += 1) {
+    const now = after(start, hour * 60 * MINUTE_MS);
+    // Codes that their owners have asked for, which have one holder in an API that keeps no cookies.
+    for (let owners = 0; owners < WRONG_CODES_PER_IP_PER_HOUR / TRIES_PER_CODE + 2; owners += 1) {
+      const owner = freshOwner();
+      await guessAt(owner, await receiveCode(owner, now), now);
+    }
+    for (let asks = 0; asks < SENDS_PER_IP_PER_HOUR + 2; asks += 1) {
+      const owner = freshOwner();
+      let received = "" as OneTimeCode;
+      const sender = senderOf(async ({ code }) => {
+        received = code as OneTimeCode;
+        return true;
+      });
+      const sent = await requestCode(phoneLoginCode(owner), attacker, { now, sender });
+      if (sent.ok) await guessAt(owner, received, now);
+    }
+  }
+  expect(compared).toEqual({
+    short: hours * WRONG_CODES_PER_IP_PER_HOUR,
+    long: hours * SENDS_PER_IP_PER_HOUR * TRIES_PER_CODE,
+  });
 });
