@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
+import { on, once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { createTransport } from "nodemailer";
 import { test as base, expect } from "playwright/test";
@@ -171,4 +171,47 @@ test("mail is delivered, refused and lost like the rest", async ({ gateway }) =>
   gateway.set("mail", { answer: "silence" });
   await expect(createTransport({ url: gateway.smtpUrl, socketTimeout: 300 }).sendMail(mail)).rejects.toThrow();
   expect(gateway.inbox.messages()).toHaveLength(1);
+});
+
+/** Says all `lines` to a server, each after its answer to the one before, and hangs up. */
+async function hangUpAfter(lines: readonly string[], at: string): Promise<void> {
+  const socket = connect(Number(new URL(at).port), "127.0.0.1");
+  const heard = on(
+    socket.on("error", () => undefined),
+    "data",
+  );
+  for (const line of lines) {
+    await heard.next();
+    socket.write(line);
+  }
+  await heard.next();
+  socket.destroy();
+  await once(socket, "close");
+}
+
+test("a conversation that ends early, by mail or by HTTP, harms nobody else's, and delivers nothing", async ({
+  gateway,
+}) => {
+  const envelope = ["EHLO here\r\n", "MAIL FROM:<a@b.example>\r\n", "RCPT TO:<c@d.example>\r\n", "DATA\r\n"];
+  for (let said = 0; said <= envelope.length; said += 1) await hangUpAfter(envelope.slice(0, said), gateway.smtpUrl);
+  const head =
+    "POST /smsru/sms/send HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n";
+  const half = connect(Number(new URL(gateway.url).port), "127.0.0.1").on("error", () => undefined);
+  half.write(head);
+  await once(half, "data");
+  half.end("api_id=half");
+  await once(half, "close");
+
+  expect(gateway.inbox.messages()).toEqual([]);
+  await createTransport(gateway.smtpUrl).sendMail({ from: "a@b.example", to: "c@d.example", text: "whole" });
+  expect((await sendBySmsru(gateway)).status).toBe(200);
+  expect(gateway.inbox.messages()).toHaveLength(2);
+});
+
+test("a mail that can't be read is refused", async ({ gateway }) => {
+  const raw = "From: a@b.example\r\nTo: c@d.example\r\nSubject: =?utf-8?b?no base64!?=\r\n\r\ntext\r\n";
+  const envelope = { from: "a@b.example", to: "c@d.example" };
+  const sending = createTransport(gateway.smtpUrl).sendMail({ envelope, raw });
+  await expect(sending).rejects.toMatchObject({ responseCode: 554 });
+  expect(gateway.inbox.messages()).toEqual([]);
 });

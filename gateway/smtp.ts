@@ -19,9 +19,13 @@ export function makeSmtpServer(desk: Desk): SMTPServer {
     onRcptTo: (_address, _session, done) =>
       done(desk.switches("mail").answer === "refuse" ? reply(550, "No such mailbox") : null),
     onData: (stream, session, done) => {
-      void take(desk, stream, session.envelope).then((answer) => {
-        if (answer !== "silence") done(answer === "accept" ? null : answer);
-      });
+      take(desk, stream, session.envelope).then(
+        (answer) => {
+          if (answer !== "silence") done(answer === "accept" ? null : answer);
+        },
+        // The client hung up in the middle of the message, or the message can't be read.
+        (error) => done(reply(554, String(error))),
+      );
     },
   });
   // A client that hangs up in the middle is no failure of ours.
