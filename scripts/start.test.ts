@@ -132,6 +132,16 @@ test.describe("a start that can't be is refused in one sentence", () => {
       settings: { SMS_COST_PER_DAY: "10", SMS_PRICE: "RU=9.50" },
       named: "SMS_COST_PER_DAY",
     },
+    {
+      what: "sessions would end while they are used",
+      settings: { SESSION_IDLE_S: "1800" },
+      named: "SESSION_IDLE_S",
+    },
+    {
+      what: "sessions would end when it is written that they are used",
+      settings: { SESSION_IDLE_S: "600", SESSION_SEEN_EVERY_S: "600" },
+      named: "SESSION_IDLE_S",
+    },
     { what: "a country has two prices", settings: { SMS_PRICE: "RU=1,RU=2" }, named: "SMS_PRICE" },
     { what: "a sender ID is no name", settings: { TWILIO_FROM: "15005550006" }, named: "TWILIO_FROM" },
   ]) {

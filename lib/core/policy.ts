@@ -90,6 +90,12 @@ if (settings.SMS_COST_PER_DAY !== undefined && !isPriced) {
   throw new SettingsError("The setting SMS_PRICE must have a price for each country of OTP_COUNTRIES, or one for *.");
 }
 
+if (settings.SESSION_IDLE_S <= settings.SESSION_SEEN_EVERY_S) {
+  throw new SettingsError(
+    `The setting SESSION_IDLE_S must be more than SESSION_SEEN_EVERY_S, which is ${settings.SESSION_SEEN_EVERY_S}: sessions in use would end.`,
+  );
+}
+
 /** How much of a day's messages, and of their cost, is kept for browsers that are known to the phone they ask for. */
 export const SMS_BUDGET_KEPT_PART = 0.1;
 // What is left has to pay for a message, or nobody new could ever log in.
