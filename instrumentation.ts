@@ -17,6 +17,7 @@ export async function register(): Promise<void> {
     }
     const { subscribe } = await import("node:diagnostics_channel");
     const { markPeer, noteAddress, tidyForwarding, tidyUrl } = await import("@/lib/auth/callers");
+    const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
     const { secureExchange } = await import("@/lib/auth/security-headers");
     const { takeOverConsole } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
@@ -27,6 +28,7 @@ export async function register(): Promise<void> {
       const exchange = message as { request: IncomingMessage; response: ServerResponse; server: Server };
       const { request, response } = exchange;
       watchExchange(exchange);
+      watchForBeyond(request);
       markPeer(request);
       noteAddress(request);
       tidyForwarding(request);
@@ -34,6 +36,7 @@ export async function register(): Promise<void> {
       secureExchange(request, response);
       watchRequest(request, response);
     });
+    await announceDemonstration();
     measureProcess();
     endInPeace();
     if (process.env.NODE_ENV === "production") takeOverConsole();

@@ -34,6 +34,8 @@ export async function startSarafan({ url }: Pick<Store, "url">, extra: Record<st
     DATABASE_URL: url,
     AUTH_SECRET: SECRET,
     CONSOLE_DELAY_MS: "0",
+    // The accounts were not made by a demonstration, whose codes alone are shown.
+    ALLOW_DEMO: "true",
     RESEND_AFTER_S: "0",
     ...Object.fromEntries(BUDGETS.map((name) => [name, "1000000"])),
     // A page of the list, as the profile's page has it; the APIs alone would list a thousand.

@@ -1,10 +1,12 @@
 import { getProfile } from "@/lib/core/accounts";
+import { markDemonstration } from "@/lib/core/demonstration";
 import type { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites";
 import { phoneLoginCode, verifyCode } from "@/lib/core/login";
 import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
 import { formatPhone, Phone } from "@/lib/core/phone";
 import { requestCode } from "@/lib/core/sending";
+import { env } from "@/lib/env";
 import { accepted } from "@/lib/senders/sender";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -78,5 +80,7 @@ async function settle({ daysAgo, brought }: Person, inviter: InviteCode | null, 
   for (const next of brought) await settle(next, profile.inviteCode, `${indent}  `);
 }
 
+if (env.REVEAL_CODES) await markDemonstration();
 for (const settler of TOWN) await settle(settler, null, "");
 console.log("\nA small town. The second number has the most to show: log in with it.");
+if (env.REVEAL_CODES) console.log("The database is marked as a demonstration's: codes are shown to this machine.");

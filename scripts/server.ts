@@ -20,13 +20,8 @@ export async function runServer(mode: "start" | "dev", env: Settings): Promise<n
   process.exit(interrupted ? 0 : code);
 }
 
-async function greet({ HOST, PORT, APP_URL, REVEAL_CODES }: Settings) {
+async function greet({ HOST, PORT, APP_URL }: Settings) {
   while (!(await accepts(HOST, PORT))) await sleep(50);
-  if (REVEAL_CODES) {
-    console.log(
-      "\nThis is a demonstration: codes are shown here and on the page, so anybody can log in as anybody. REVEAL_CODES=false turns that off.",
-    );
-  }
   console.log(`\nSarafan is at ${APP_URL} (Ctrl-C ends it)\n`);
 }
 

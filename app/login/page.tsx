@@ -25,7 +25,7 @@ import type { Masked } from "@/lib/core/masking";
 import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/phone";
 import { CODE_DIGITS } from "@/lib/core/policy";
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
-import { env } from "@/lib/env";
+import { DemonstrationNotice } from "../demonstration-notice";
 import { dropInvitation, enterCode, enterProven, resendCode, sendCode } from "./actions";
 import { CodeForm } from "./code-form";
 import { IdentityForm } from "./identity-form";
@@ -123,11 +123,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
           problem={step.problem}
         />
       )}
-      {env.REVEAL_CODES && (
-        <DemonstrationNotice
-          code={step.name === "code" && step.status.state === "live" ? step.pending.revealed : null}
-        />
-      )}
+      <DemonstrationNotice code={step.name === "code" && step.status.state === "live" ? step.pending.revealed : null} />
     </Sheet>
   );
 }
@@ -314,14 +310,5 @@ async function Resend({
         </SubmitButton>
       </form>
     </AfterWait>
-  );
-}
-
-async function DemonstrationNotice({ code }: { code: string | null }) {
-  const t = await getTranslations("login");
-  return (
-    <div className="mt-6">
-      <Notice>{code ? t("demoCode", { code }) : t("demoTerminal")}</Notice>
-    </div>
   );
 }

@@ -8,7 +8,7 @@ import type { Requester } from "@/lib/core/requester";
 import { type Result, succeed } from "@/lib/core/result";
 import { type RequestCodeFailure, requestCode, type SentCode } from "@/lib/core/sending";
 import { afterAnswer } from "./after-answer";
-import { maySeeCodes } from "./callers";
+import { maySeeCodes } from "./demonstration";
 import type { FormStamp } from "./form-stamps";
 import { type PendingLogin, readPendingLogin, updatePendingLogin } from "./pending-login";
 import { currentRequester } from "./requesters";
@@ -56,7 +56,7 @@ async function sendTo<Failure extends { name: string }>(
   const { asker } = await updatePendingIdentity(identity, stamp?.asker);
   const sent = await send(asker, await currentRequester());
   if (!sent.ok) return sent;
-  const revealed = maySeeCodes(await headers()) ? sent.value.revealed : null;
+  const revealed = (await maySeeCodes(await headers())) ? sent.value.revealed : null;
   await updatePendingLogin({ revealed });
   return succeed({ ...sent.value, revealed });
 }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import ipaddr from "ipaddr.js";
 import { env, IS_ON_VERCEL, isLoopback } from "@/lib/env";
@@ -19,13 +19,55 @@ const FORWARDING_HEADER =
 const LOOPBACK_ADDRESS = /^(127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/;
 
 /**
- * Notes in a header of ours whether the request comes straight from this machine. Has to run before Next.js reads the
- * request, because Next.js adds forwarding headers of its own.
+ * Notes in a header of ours whether the request comes straight from this machine. Has to run before anything else reads or
+ * changes the request: Next.js adds forwarding headers of its own.
  */
-export function markPeer({ headers, socket }: IncomingMessage): void {
+export function markPeer(request: IncomingMessage): void {
+  const { headers, socket } = request;
   const isForwarded = Object.keys(headers).some((name) => FORWARDING_HEADER.test(name));
-  const isDirect = LOOPBACK_ADDRESS.test(socket.remoteAddress ?? "") && !isForwarded;
+  const isDirect = LOOPBACK_ADDRESS.test(socket.remoteAddress ?? "") && !isForwarded && signOfBeyond(request) === null;
   headers[PEER_HEADER] = `${MARK} ${isDirect ? "loopback" : "remote"}`;
+}
+
+/**
+ * What in a request shows that people beyond this machine reach the server, or null when nothing does: a host or a forwarding
+ * header that isn't loopback, an `Origin` that isn't and that its browser calls our own, or HTTP/1.0, which plain proxies
+ * speak and browsers don't. A page of another site can have none of them sent by its own name: it sets no forwarding header,
+ * and its browser names this machine as the host and calls the `Origin` another one's. Has to see the request as it came.
+ */
+export function signOfBeyond({
+  headers,
+  httpVersion,
+}: Pick<IncomingMessage, "headers" | "httpVersion">): string | null {
+  if (httpVersion === "1.0") return "HTTP/1.0";
+  // Without one, Node refuses the request.
+  if (headers.host !== undefined && !isLoopbackHost(headers.host)) return "Host";
+  const forwarding = Object.entries(headers).find(([name, value]) => namesBeyond(name, String(value)));
+  if (forwarding) return forwarding[0];
+  const { origin = "null", "sec-fetch-site": site } = headers;
+  const isOwnPage = site === "same-origin" && URL.canParse(origin);
+  return isOwnPage && !isLoopbackHost(new URL(origin).host) ? "Origin" : null;
+}
+
+/** Whether a forwarding header names a client or a host beyond this machine; what only says how, such as the protocol, doesn't. */
+function namesBeyond(name: string, value: string): boolean {
+  if (!FORWARDING_HEADER.test(name)) return false;
+  const parts = value.split(",").map((part) => part.trim());
+  if (name === "forwarded") {
+    // RFC 7239 §4: for=192.0.2.43;host="sarafan.example";proto=https
+    const pairs = parts.flatMap((part) => part.split(";")).map((pair) => pair.trim().split(/\s*=\s*"?|"$/));
+    return pairs.some(([key = "", named = ""]) => /^(for|host)$/i.test(key) && !isLoopbackHost(named));
+  }
+  return /-(for|host|client|ip|ipv6|address)$/.test(name) && parts.some((part) => part && !isLoopbackHost(part));
+}
+
+/** Whether a host or an address, with or without a port, is this machine: `localhost` and what is below it, `127.…`, `[::1]`. */
+function isLoopbackHost(text: string): boolean {
+  const bare = ipaddr.IPv6.isValid(text) ? `[${text}]` : text;
+  if (!URL.canParse(`http://${bare}`)) return false;
+  const hostname = new URL(`http://${bare}`).hostname.replace(/^\[(.*)\]$/, "$1");
+  if (/^(.+\.)?localhost\.?$/.test(hostname)) return true;
+  return ipaddr.isValid(hostname) && ["loopback", "unspecified"].includes(ipaddr.process(hostname).range());
 }
 
 /**
@@ -84,37 +126,14 @@ export function tidyForwarding({ headers }: IncomingMessage): void {
   }
 }
 
-/**
- * Whether one-time codes may be shown to whoever asks: only in the demonstration mode, and there only to this machine,
- * at the address that is ours (a page elsewhere may have a name that resolves here), unless the operator allows more.
- */
-export function maySeeCodes(headers: Headers): boolean {
-  if (!env.REVEAL_CODES) return false;
-  if (env.ALLOW_DEMO) return true;
-  return readNote(headers, PEER_HEADER) === "loopback" && isOwnOrigin(`${own.protocol}//${headers.get("host")}`);
+/** Whether a request comes straight from this machine, and nothing in it shows that it was passed on. */
+export function isFromThisMachine(headers: Headers): boolean {
+  return readNote(headers, PEER_HEADER) === "loopback";
 }
 
-/**
- * Whether the numbers of this process may be shown to whoever asks: to who has the operator's token, or without one to
- * this machine, at a name that no page elsewhere can have, while the server is for this machine only: a proxy in front
- * may look like it.
- */
-export function maySeeMetrics(headers: Headers): boolean {
-  if (!env.METRICS_TOKEN) {
-    const isOfThisMachine = isLoopback(own.hostname) && isLoopback(hostnameOf(headers.get("host") ?? ""));
-    return isOfThisMachine && readNote(headers, PEER_HEADER) === "loopback";
-  }
-  const [, token = ""] = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "") ?? [];
-  return timingSafeEqual(digestOf(token), digestOf(env.METRICS_TOKEN));
-}
-
-/** Of the same length whatever the text's is, so that a comparison tells nothing of it. */
-function digestOf(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
-}
-
-function hostnameOf(host: string): string {
-  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : "";
+/** Whether a request names our own address as its host: a page elsewhere may have a name that was pointed at this machine. */
+export function isAtOwnAddress(headers: Headers): boolean {
+  return isOwnOrigin(`${own.protocol}//${headers.get("host")}`);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { demonstrationState } from "@/lib/core/demonstration";
 import { guessBudget } from "@/lib/core/guessing";
 import { IPV6_PREFIXES } from "@/lib/core/networks";
 import * as policy from "@/lib/core/policy";
@@ -15,7 +16,7 @@ export const service: Dialect = {
   credentials: "cookie",
 };
 
-/** None of it changes while the server runs. */
+/** Nothing of it changes while the server runs, but that a demonstration may end. */
 export const CACHED = { "Cache-Control": "public, max-age=300" };
 
 const Count = z.int();
@@ -39,9 +40,7 @@ const Policy = z.object({
       within_s: Seconds,
       digits: Count,
     }),
-    revealed: z
-      .boolean()
-      .meta({ description: "Whether this is a demonstration, where anybody can log in as anybody." }),
+    revealed: z.boolean().meta({ description: "Whether this is a demonstration, which shows codes." }),
   }),
   budgets: z.object({
     sends_per_phone_per_hour: Count,
@@ -108,7 +107,7 @@ export const policyDocument = address(service, "/api/policy", (endpoint) => ({
             within_s: policy.ALARM_MS / 1000,
             digits: policy.ALARM_DIGITS,
           },
-          revealed: env.REVEAL_CODES,
+          revealed: env.REVEAL_CODES && (await demonstrationState()) === "open",
         },
         budgets: {
           sends_per_phone_per_hour: policy.SENDS_PER_PHONE_PER_HOUR,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { maySeeCodes } from "@/lib/auth/callers";
+import { maySeeCodes } from "@/lib/auth/demonstration";
 import { logIn } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { InviteCode } from "@/lib/core/invite-code";
@@ -59,7 +59,7 @@ export const sendCode = address(dialect, "/api/verification_phone/send_code", (e
       const sent = await requestRegistrationCode(owner, await currentRequester(), { language });
       if (!sent.ok) return sent;
       const { revealed } = sent.value;
-      const isShown = revealed !== null && maySeeCodes(request.headers);
+      const isShown = revealed !== null && (await maySeeCodes(request.headers));
       return reply(isShown ? { code: revealed } : { detail: "Code sent" }, codeLength(sent.value));
     },
     failures: {

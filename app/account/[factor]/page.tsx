@@ -7,7 +7,6 @@ import { Countdown } from "@/components/countdown";
 import { DeadCode, isDead } from "@/components/dead-code";
 import { FieldError } from "@/components/field-error";
 import { Focused } from "@/components/focused";
-import { Notice } from "@/components/notice";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
@@ -21,7 +20,7 @@ import { PHONE_PLACEHOLDER } from "@/lib/core/phone";
 import { CODE_DIGITS } from "@/lib/core/policy";
 import { formatRecipient, phoneRecipient, type Recipient } from "@/lib/core/recipient";
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
-import { env } from "@/lib/env";
+import { DemonstrationNotice } from "../../demonstration-notice";
 import { CodesForm } from "../codes-form";
 import { enterChangeCodes, resendChangeCodes, sendChangeCodes } from "./actions";
 import { Factor } from "./factor";
@@ -77,11 +76,7 @@ export default async function ChangePage(options: PageOptions) {
           {t("back")}
         </Link>
       </p>
-      {env.REVEAL_CODES && (
-        <div className="mt-6">
-          <Notice>{t("demo")}</Notice>
-        </div>
-      )}
+      <DemonstrationNotice />
     </Sheet>
   );
 }

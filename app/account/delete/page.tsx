@@ -8,7 +8,6 @@ import { DeadCode, isDead } from "@/components/dead-code";
 import { DeliveryNote } from "@/components/delivery-note";
 import { FieldError } from "@/components/field-error";
 import { Focused } from "@/components/focused";
-import { Notice } from "@/components/notice";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
@@ -18,7 +17,7 @@ import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/chall
 import { deletionCode } from "@/lib/core/deletion";
 import { CODE_DIGITS, DELIVERIES_KEPT_MS } from "@/lib/core/policy";
 import { formatRecipient } from "@/lib/core/recipient";
-import { env } from "@/lib/env";
+import { DemonstrationNotice } from "../../demonstration-notice";
 import { CodesForm } from "../codes-form";
 import { enterDeletionCode, sendDeletionCode } from "./actions";
 
@@ -70,11 +69,7 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
           {t("back")}
         </Link>
       </p>
-      {env.REVEAL_CODES && (
-        <div className="mt-6">
-          <Notice>{t("demo")}</Notice>
-        </div>
-      )}
+      <DemonstrationNotice />
     </Sheet>
   );
 }

@@ -1,0 +1,85 @@
+import { readPrimary, write } from "@/lib/db/database";
+import { env } from "@/lib/env";
+import { log, logError } from "@/lib/ops/log";
+
+/** The names of the rows of `Mark`. */
+const DEMONSTRATION = "demonstration";
+const REACHED = "reached_from_beyond";
+
+/**
+ * Whether codes may be shown at all. `open`: the database is marked as a demonstration's. `ended`: the mark was taken away,
+ * because people beyond this machine reach the server. `unmarked`: the database was never a demonstration's.
+ */
+export type DemonstrationState = "open" | "ended" | "unmarked";
+
+// Kept for all the bundles that Next.js makes of this module.
+const kept = globalThis as { sarafanReached?: boolean; sarafanClosing?: Promise<void> | undefined };
+
+/** The state of the demonstration, read from the database each time: several processes may share it. */
+export async function demonstrationState(): Promise<DemonstrationState> {
+  if (env.ALLOW_DEMO) return "open";
+  const marks = await readPrimary.mark.findMany({ select: { name: true } });
+  const names = marks.map(({ name }) => name);
+  if (kept.sarafanReached || names.includes(REACHED)) return "ended";
+  return names.includes(DEMONSTRATION) ? "open" : "unmarked";
+}
+
+/** Whether a request has shown that people beyond this machine reach the server, here or at a server of the same database. */
+export async function wasReachedFromBeyond(): Promise<boolean> {
+  return kept.sarafanReached || (await readPrimary.mark.findUnique({ where: { name: REACHED } })) !== null;
+}
+
+/**
+ * Marks the database as a demonstration's when a server starts that may show codes, and nothing has happened in the database
+ * yet. A database with accounts, or with a record of accounts that are gone, stays as it is: settings that have come to
+ * another deployment must open nothing. Returns the state from then on.
+ */
+export async function beginDemonstration(now = new Date()): Promise<DemonstrationState> {
+  await write(async (tx) => {
+    const [account, event, reached] = await Promise.all([
+      tx.user.findFirst({ select: { id: true } }),
+      tx.auditEvent.findFirst({ select: { id: true } }),
+      tx.mark.findUnique({ where: { name: REACHED } }),
+    ]);
+    if (account || event || reached) return;
+    await tx.mark.upsert({ where: { name: DEMONSTRATION }, create: { name: DEMONSTRATION, at: now }, update: {} });
+  });
+  return demonstrationState();
+}
+
+/** Marks the database as a demonstration's, whatever is in it: for the seed, which a person has to run. */
+export async function markDemonstration(now = new Date()): Promise<void> {
+  await write(async (tx) => {
+    await tx.mark.deleteMany({ where: { name: REACHED } });
+    await tx.mark.upsert({ where: { name: DEMONSTRATION }, create: { name: DEMONSTRATION, at: now }, update: {} });
+  });
+}
+
+/**
+ * Ends the demonstration for good, because of `sign`: what showed that people beyond this machine reach the server. From the
+ * call on this process shows no code and no metrics without a token; resolves when the others don't either. A write that
+ * failed is logged, and tried again at the next sign.
+ */
+export function endDemonstration(sign: string, now = new Date()): Promise<void> {
+  kept.sarafanReached = true;
+  kept.sarafanClosing ??= takeMark(sign, now).catch((error) => {
+    kept.sarafanClosing = undefined;
+    logError(error, "the end of the demonstration could not be written");
+  });
+  return kept.sarafanClosing;
+}
+
+async function takeMark(sign: string, now: Date): Promise<void> {
+  const isFirst = await write(async (tx) => {
+    if (await tx.mark.findUnique({ where: { name: REACHED } })) return false;
+    await tx.mark.deleteMany({ where: { name: DEMONSTRATION } });
+    await tx.mark.upsert({ where: { name: REACHED }, create: { name: REACHED, at: now }, update: {} });
+    return true;
+  });
+  if (isFirst) log.warn({ sign }, env.REVEAL_CODES ? CODES_HIDDEN : METRICS_HIDDEN);
+}
+
+const METRICS_HIDDEN =
+  "people beyond this machine reach this server: /api/metrics is shown no more without METRICS_TOKEN; set APP_URL to the public address";
+const CODES_HIDDEN =
+  "people beyond this machine reach this server: codes are shown no more, nor /api/metrics without METRICS_TOKEN; to go on, set SENDERS (docs/delivery.md) and APP_URL, or ALLOW_DEMO=true to show codes to all of them";

@@ -1,0 +1,6 @@
+-- CreateTable
+CREATE TABLE "Mark" (
+    "name" TEXT NOT NULL PRIMARY KEY,
+    "at" DATETIME NOT NULL
+);
+
