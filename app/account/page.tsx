@@ -1,11 +1,10 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { Focused } from "@/components/focused";
 import { Notice } from "@/components/notice";
-import { currentSession } from "@/lib/auth/nextauth";
-import { type Account, getProfile } from "@/lib/core/accounts";
+import { requireAccount } from "@/lib/auth/required-session";
+import type { Account } from "@/lib/core/accounts";
 import { formatEmail } from "@/lib/core/email";
 import { formatPhone } from "@/lib/core/phone";
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
@@ -19,9 +18,7 @@ export async function generateMetadata(): Promise<Metadata> {
 
 /** What an account is opened by, where it is open, and what can be done with it. */
 export default async function AccountPage({ searchParams }: PageProps<"/account">) {
-  const session = await currentSession();
-  const account = session && (await getProfile(session.userId));
-  if (!account) redirect("/login");
+  const { session, account } = await requireAccount("/account");
   const [t, { done }] = await Promise.all([getTranslations("account"), searchParams]);
   return (
     <>

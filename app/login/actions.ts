@@ -7,6 +7,7 @@ import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, type PendingLogin, readPendingLogin, updatePendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
+import { loginPage, pageAfter, WantedPage } from "@/lib/auth/wanted-page";
 import { getCodeStatus } from "@/lib/core/challenges";
 import { Email } from "@/lib/core/email";
 import { logInByProof, mailLoginCode, phoneLoginCode, verifyCode, verifyMailCode } from "@/lib/core/login";
@@ -75,7 +76,8 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   const identity = readIdentity(form);
   if (!identity) return redirect(CODE_STEP, RedirectType.replace);
   // The form names whose code it is, because another tab may have begun with somebody else's.
-  const pending = await updatePendingIdentity(identity);
+  await updatePendingIdentity(identity);
+  const pending = await updatePendingLogin({ wanted: readWanted(form) });
   const { asker, invite } = pending;
   const typed = String(form.get("code") ?? "");
   const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
@@ -103,24 +105,24 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
     return redirect(`${CODE_STEP}&invitation=gone`, RedirectType.replace);
   }
   await finishPendingLogin();
-  if (!invite) return redirect("/profile", RedirectType.replace);
-  // A new account has activated the invite; an older one is asked first.
-  return redirect(login.value.created ? "/profile?done=activated" : `/i/${invite.code}`, RedirectType.replace);
+  // A new account has activated the invite.
+  return redirect(invite && login.value.created ? "/profile?done=activated" : pageAfter(pending), RedirectType.replace);
 }
 
 /** Logs in by a code that was proven right before, which an API does in a step of its own. */
-export async function enterProven(): Promise<void> {
-  const { phone, asker, invite } = (await readPendingLogin()) ?? {};
-  const login = phone && asker && (await logIn((by) => logInByProof({ phone, asker }, by)));
+export async function enterProven(form: FormData): Promise<void> {
+  const pending = await updatePendingLogin({ wanted: readWanted(form) });
+  const { phone, asker } = pending;
+  const login = phone && (await logIn((by) => logInByProof({ phone, asker }, by)));
   if (!login?.ok) return redirect(CODE_STEP, RedirectType.replace);
   await finishPendingLogin();
-  redirect(invite ? `/i/${invite.code}` : "/profile", RedirectType.replace);
+  redirect(pageAfter(pending), RedirectType.replace);
 }
 
 /** Goes on without the invitation. */
-export async function dropInvitation(): Promise<void> {
+export async function dropInvitation(form: FormData): Promise<void> {
   await updatePendingLogin({ invite: null });
-  redirect("/login", RedirectType.replace);
+  redirect(loginPage(readWanted(form)), RedirectType.replace);
 }
 
 /** Why no code was sent; one that was asked for may arrive all the same. */
@@ -139,6 +141,7 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
   const language = await getLocale();
   const stamp = await readFormStamp(form);
   const sent = await (email ? sendMailCode({ phone, email }, language, stamp) : sendPhoneCode(phone, language, stamp));
+  await updatePendingLogin({ wanted: readWanted(form) });
   if (sent.ok) return null;
   const { failure } = sent;
   switch (failure.name) {
@@ -156,6 +159,11 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
       return status?.state === "live" ? null : failure;
     }
   }
+}
+
+/** Where a form of ours says that the login leads. */
+function readWanted(form: FormData): WantedPage | null {
+  return WantedPage.safeParse(form.get("next")).data ?? null;
 }
 
 /** Who a form of ours is about. */

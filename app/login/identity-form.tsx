@@ -25,6 +25,7 @@ export function IdentityForm({
   email,
   placeholder,
   stamp,
+  wanted,
   words,
 }: {
   action: (state: IdentityFormState, form: FormData) => Promise<IdentityFormState>;
@@ -35,6 +36,8 @@ export function IdentityForm({
   placeholder: string;
   /** Says of a form that is sent twice that it is the same. */
   stamp: string;
+  /** Where the login leads; null for the profile. */
+  wanted: string | null;
   words: Words;
 }) {
   const [state, formAction] = useActionState(action, null);
@@ -45,6 +48,7 @@ export function IdentityForm({
   return (
     <form action={formAction} noValidate>
       <input name="stamp" type="hidden" value={stamp} />
+      {wanted && <input name="next" type="hidden" value={wanted} />}
       {errors.form && (
         <div className="mb-6">
           <FieldError id="form-error" key={`error ${attempt}`}>

@@ -17,6 +17,7 @@ import { stampForm } from "@/lib/auth/form-stamps";
 import { currentSession } from "@/lib/auth/nextauth";
 import { type PendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
+import { pageAfter, WantedPage } from "@/lib/auth/wanted-page";
 import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges";
 import { type Email, formatEmail } from "@/lib/core/email";
 import type { Invite } from "@/lib/core/invites";
@@ -85,10 +86,13 @@ function isByMail(pending: PendingLogin | null, by: string | string[] | undefine
 }
 
 export default async function LoginPage({ searchParams }: PageProps<"/login">) {
-  const { step: wanted, invitation, sent, by, phone } = await searchParams;
-  const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(wanted)]);
+  const { step: wantedStep, invitation, sent, by, phone, next } = await searchParams;
+  const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(wantedStep)]);
   const invite = step.pending?.invite ?? null;
-  if (session) redirect(invite ? `/i/${invite.code}` : "/profile");
+  // A login that begins again leads to the profile, unless its address says otherwise.
+  const isBegun = step.name === "code" || step.problem !== null || wantedStep === "phone";
+  const wanted = WantedPage.safeParse(next).data ?? (isBegun ? step.pending?.wanted : null) ?? null;
+  if (session) redirect(pageAfter({ invite, wanted }));
   return (
     <Sheet>
       <h1>{titleOf(t, step, by)}</h1>
@@ -112,15 +116,16 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
           {t("invitationGone")}
         </p>
       )}
-      {invite && <InvitationNotice invite={invite} />}
+      {invite && <InvitationNotice invite={invite} wanted={wanted} />}
       {step.name === "code" ? (
-        <CodeStep {...step} />
+        <CodeStep {...step} wanted={wanted} />
       ) : (
         <IdentityStep
           isByMail={isByMail(step.pending, by)}
           isInvited={invite !== null}
           pending={step.pending}
           problem={step.problem}
+          wanted={wanted}
         />
       )}
       <DemonstrationNotice code={step.name === "code" && step.status.state === "live" ? step.pending.revealed : null} />
@@ -128,7 +133,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   );
 }
 
-async function InvitationNotice({ invite }: { invite: Invite }) {
+async function InvitationNotice({ invite, wanted }: { invite: Invite; wanted: WantedPage | null }) {
   const t = await getTranslations("login");
   return (
     <div className="mb-8">
@@ -138,6 +143,7 @@ async function InvitationNotice({ invite }: { invite: Invite }) {
         </p>
         <p>{t("invitationCode", { code: invite.code })}</p>
         <form action={dropInvitation}>
+          <WantedField wanted={wanted} />
           <button className="link" type="submit">
             {t("dropInvitation")}
           </button>
@@ -152,12 +158,14 @@ async function IdentityStep({
   isByMail,
   isInvited,
   problem,
+  wanted,
 }: {
   pending: PendingLogin | null;
   isByMail: boolean;
   isInvited: boolean;
   /** What became of the code that was sent before. */
   problem: Problem | null;
+  wanted: WantedPage | null;
 }) {
   const t = await getTranslations("login");
   const phone = pending?.phone;
@@ -183,6 +191,7 @@ async function IdentityStep({
         phone={phone ? formatPhone(phone) : ""}
         placeholder={PHONE_PLACEHOLDER}
         stamp={await stampForm()}
+        wanted={wanted}
         words={{
           phone: t("phone"),
           email: t("email"),
@@ -202,7 +211,14 @@ async function IdentityStep({
       />
       {IS_MAIL_OFFERED && (
         <p className="mt-5 text-small">
-          <Link className="link" href={isByMail ? "/login?step=phone&by=phone" : "/login?step=phone&by=email"} replace>
+          <Link
+            className="link"
+            href={{
+              pathname: "/login",
+              query: { step: "phone", by: isByMail ? "phone" : "email", ...(wanted && { next: wanted }) },
+            }}
+            replace
+          >
             {isByMail ? t("byPhone") : t("byMail")}
           </Link>
         </p>
@@ -231,23 +247,35 @@ async function SentTo({ identity: { phone, email }, isProven }: { identity: Iden
   );
 }
 
-/** Says in a form whose code it is about. */
-function IdentityFields({ identity: { phone, email } }: { identity: Identity }) {
+/** Says in a form where the login leads. */
+function WantedField({ wanted }: { wanted: WantedPage | null }) {
+  return wanted && <input name="next" type="hidden" value={wanted} />;
+}
+
+interface CodeFormProps {
+  identity: Identity;
+  wanted: WantedPage | null;
+}
+
+/** Says in a form whose code it is about, and where the login leads. */
+function CodeFields({ identity: { phone, email }, wanted }: CodeFormProps) {
   return (
     <>
+      <WantedField wanted={wanted} />
       <input name="phone" type="hidden" value={phone} />
       {email && <input name="email" type="hidden" value={email} />}
     </>
   );
 }
 
-async function CodeStep({ identity, status }: { identity: Identity; status: CodeStatus }) {
+async function CodeStep({ identity, wanted, status }: CodeFormProps & { status: CodeStatus }) {
   const t = await getTranslations("login");
   // Another code, or another try at it, begins anew: with an empty field that has the focus.
   const key = `${identity.email ?? identity.phone} ${status.sentAt.getTime()} ${status.triesUsed}`;
   if (status.state === "proven") {
     return (
       <form action={enterProven}>
+        <WantedField wanted={wanted} />
         <SubmitButton pending={t("checking")}>{t("enter")}</SubmitButton>
       </form>
     );
@@ -258,7 +286,7 @@ async function CodeStep({ identity, status }: { identity: Identity; status: Code
         <Focused key={key}>
           <FieldError id="code-error">{t(DEAD_CODE_SENTENCES[status.state])}</FieldError>
         </Focused>
-        <Resend identity={identity} isOnlyWay waitMs={status.resendInMs} />
+        <Resend identity={identity} isOnlyWay waitMs={status.resendInMs} wanted={wanted} />
       </>
     );
   }
@@ -281,9 +309,9 @@ async function CodeStep({ identity, status }: { identity: Identity; status: Code
           codeMalformed: t("codeMalformed", { digits: status.digits }),
         }}
       >
-        <IdentityFields identity={identity} />
+        <CodeFields identity={identity} wanted={wanted} />
       </CodeForm>
-      <Resend identity={identity} waitMs={status.resendInMs} />
+      <Resend identity={identity} waitMs={status.resendInMs} wanted={wanted} />
       <Countdown hidden key={`expiry ${status.expiresInMs}`} ms={status.expiresInMs} />
     </>
   );
@@ -291,10 +319,10 @@ async function CodeStep({ identity, status }: { identity: Identity; status: Code
 
 async function Resend({
   identity,
+  wanted,
   waitMs,
   isOnlyWay = false,
-}: {
-  identity: Identity;
+}: CodeFormProps & {
   waitMs: number;
   /** Whether nothing but a new code leads on. */
   isOnlyWay?: boolean;
@@ -304,7 +332,7 @@ async function Resend({
     <AfterWait ms={waitMs} wait={t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}>
       <form action={resendCode} className="mt-4">
         <input name="stamp" type="hidden" value={await stampForm()} />
-        <IdentityFields identity={identity} />
+        <CodeFields identity={identity} wanted={wanted} />
         <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOnlyWay}>
           {t("resend")}
         </SubmitButton>

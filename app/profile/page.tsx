@@ -1,6 +1,5 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { redirect } from "next/navigation";
 import { getFormatter, getLocale, getTimeZone, getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
 import { CopyButton } from "@/components/copy-button";
@@ -12,8 +11,8 @@ import { Notice } from "@/components/notice";
 import { QrCode } from "@/components/qr-code";
 import { ShareButton } from "@/components/share-button";
 import { Ticket, TicketCode } from "@/components/ticket";
-import { currentSession } from "@/lib/auth/nextauth";
-import { getProfile, type Profile, provenFactor } from "@/lib/core/accounts";
+import { requireAccount } from "@/lib/auth/required-session";
+import { type Profile, provenFactor } from "@/lib/core/accounts";
 import type { InviteCode } from "@/lib/core/invite-code";
 import { listReferrals, listReferralTimes, ReferralCursor } from "@/lib/core/invites";
 import { formatPhone, type Phone } from "@/lib/core/phone";
@@ -32,9 +31,7 @@ export async function generateMetadata(): Promise<Metadata> {
 }
 
 export default async function ProfilePage({ searchParams }: PageProps<"/profile">) {
-  const session = await currentSession();
-  const profile = session && (await getProfile(session.userId));
-  if (!profile) redirect("/login");
+  const { session, account: profile } = await requireAccount(null);
   const [t, query] = await Promise.all([getTranslations("profile"), searchParams]);
   return (
     <>

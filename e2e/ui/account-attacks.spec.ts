@@ -176,6 +176,6 @@ test("what is kept of a person goes to nobody else, and no page elsewhere can ha
   const signedOut = await (await browser.newContext({ baseURL: server.url })).newPage();
   for (const path of ["/account", "/account/phone", "/account/email", "/account/history", "/account/delete"]) {
     await signedOut.goto(path);
-    await expect(signedOut, path).toHaveURL(/\/login$/);
+    await expect(signedOut, path).toHaveURL(`${server.url}/login?next=${encodeURIComponent(path)}`);
   }
 });

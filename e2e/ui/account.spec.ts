@@ -181,7 +181,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("button", { name: "Удалить навсегда" }).click();
       await expect(page.getByRole("heading", { name: "Аккаунт удалён" })).toBeVisible();
       await page.goto("/account");
-      await expect(page).toHaveURL(/\/login$/);
+      await expect(page).toHaveURL(/\/login\?next=%2Faccount$/);
       expect((await page.request.get(`/i/${inviteCode}`)).status()).toBe(404);
       await page.goto("/login");
       await logIn(page, phone, codeFor);

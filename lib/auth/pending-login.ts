@@ -9,6 +9,7 @@ import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName } from "./cookies";
 import { seal, unseal } from "./seals";
+import { WantedPage } from "./wanted-page";
 
 const MaskedText = z.string().transform((text) => text as Masked);
 
@@ -22,6 +23,8 @@ const PendingLogin = z.object({
   invite: z.object({ code: InviteCode, inviter: MaskedText }).nullable().catch(null),
   /** The phone, masked, of the account whose mailbox was proven with another one. */
   mismatch: MaskedText.nullable().default(null),
+  /** Where the login leads when it is done; null for the profile. */
+  wanted: WantedPage.nullable().catch(null),
   /** The code itself, for whoever may see it while codes are revealed. */
   revealed: OneTimeCode.nullable(),
 });
@@ -68,7 +71,7 @@ export async function finishPendingLogin(): Promise<void> {
 /** A name that nobody has asked in yet. */
 export const newAsker = () => Asker.parse(crypto.randomUUID());
 
-const NOTHING = { phone: null, email: null, invite: null, mismatch: null, revealed: null };
+const NOTHING = { phone: null, email: null, invite: null, mismatch: null, wanted: null, revealed: null };
 
 async function keep(pending: PendingLogin): Promise<PendingLogin> {
   assertOwnRequest(await headers());

@@ -4,9 +4,10 @@ import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
 import { announceChange } from "@/lib/auth/announcements";
 import { readFormStamp } from "@/lib/auth/form-stamps";
-import { currentSession } from "@/lib/auth/nextauth";
 import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester, rememberBrowser } from "@/lib/auth/requesters";
+import { requireSession } from "@/lib/auth/required-session";
+import { loginPage } from "@/lib/auth/wanted-page";
 import type { CodeStatus } from "@/lib/core/challenges";
 import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/identity-change";
 import { readPastedText } from "@/lib/core/pasted-text";
@@ -39,8 +40,8 @@ async function optionsOf(form: FormData) {
 
 /** First step: sends a code to the old factor and one to the new. */
 export async function sendChangeCodes(state: FactorFormState, form: FormData): Promise<FactorFormState> {
-  const session = (await currentSession()) ?? redirect("/login");
   const factor = form.has("phone") ? "phone" : "email";
+  const session = await requireSession(pageOf(factor));
   const typed = String(form.get(factor) ?? "");
   const refuse = (error: NonNullable<FactorFormState>["error"], waitMs = 0) => {
     return { typed, error, waitMs, attempt: (state?.attempt ?? 0) + 1 };
@@ -58,7 +59,7 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
 
 /** Sends new codes to the same two. Too early is no error: the page shows how long is left. */
 export async function resendChangeCodes(form: FormData): Promise<void> {
-  const session = (await currentSession()) ?? redirect("/login");
+  const session = await requireSession("/account");
   const change = await readPendingChange(session);
   if (!change) return redirect("/account", RedirectType.replace);
   const sent = await requestIdentityChange(session, change, await currentRequester(), await optionsOf(form));
@@ -78,11 +79,11 @@ async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promis
 
 /** Second step: changes the phone or mailbox by both codes. */
 export async function enterChangeCodes(state: CodesFormState, form: FormData): Promise<CodesFormState> {
-  const session = (await currentSession()) ?? redirect("/login");
-  const change = await readPendingChange(session);
   // The form names what it is about, because another tab may have begun with the other.
   const factor = Factor.safeParse(form.get("factor")).data ?? "phone";
   const page = pageOf(factor);
+  const session = await requireSession(page);
+  const change = await readPendingChange(session);
   if (!change || change.next.kind !== factor) return redirect(`${page}?problem=lost`, RedirectType.replace);
 
   const by = await currentRequester();
@@ -104,7 +105,7 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
   const { failure } = changed;
   switch (failure.name) {
     case "session_over":
-      return redirect("/login", RedirectType.replace);
+      return redirect(loginPage(page), RedirectType.replace);
     case "identity_taken":
       return redirect(`${page}?problem=taken`, RedirectType.replace);
     case "code_refused": {

@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { notFound, redirect } from "next/navigation";
+import { notFound } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
@@ -10,10 +10,10 @@ import { Focused } from "@/components/focused";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
-import { currentSession } from "@/lib/auth/nextauth";
 import { readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester } from "@/lib/auth/requesters";
-import { type Account, getProfile, provenFactor } from "@/lib/core/accounts";
+import { requireAccount } from "@/lib/auth/required-session";
+import { type Account, provenFactor } from "@/lib/core/accounts";
 import type { CodeStatus } from "@/lib/core/challenges";
 import { getIdentityChange, type IdentityChange } from "@/lib/core/identity-change";
 import { PHONE_PLACEHOLDER } from "@/lib/core/phone";
@@ -29,11 +29,9 @@ import { FactorForm } from "./factor-form";
 type PageOptions = PageProps<"/account/[factor]">;
 
 /** Whose page it is, and what it is about; somebody who is logged out is led to the login. */
-async function readPage({ params }: Pick<PageOptions, "params">): Promise<{ factor: Factor; account: Account }> {
+async function readPage({ params }: Pick<PageOptions, "params">) {
   const factor = Factor.safeParse((await params).factor).data ?? notFound();
-  const session = await currentSession();
-  const account = session && (await getProfile(session.userId));
-  return account ? { factor, account } : redirect("/login");
+  return { factor, ...(await requireAccount(`/account/${factor}`)) };
 }
 
 const titleOf = async (factor: Factor, account: Account) => {
@@ -49,8 +47,7 @@ export async function generateMetadata(options: PageOptions): Promise<Metadata> 
 
 /** Where the phone or mailbox of an account is added or changed: by a code to the old factor and one to the new. */
 export default async function ChangePage(options: PageOptions) {
-  const { factor, account } = await readPage(options);
-  const session = (await currentSession()) ?? redirect("/login");
+  const { factor, session, account } = await readPage(options);
   const [t, { step, problem }] = await Promise.all([getTranslations("change"), options.searchParams]);
   const pending = await readPendingChange(session);
   const change = pending && pending.next.kind === factor ? pending : null;

@@ -3,8 +3,9 @@
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
 import { readFormStamp } from "@/lib/auth/form-stamps";
-import { currentSession, logOut } from "@/lib/auth/nextauth";
+import { logOut } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
+import { requireSession } from "@/lib/auth/required-session";
 import { getCodeStatus } from "@/lib/core/challenges";
 import { deleteByCode, deletionCode, requestDeletionCode } from "@/lib/core/deletion";
 import type { CodesFormState } from "../codes-form";
@@ -14,7 +15,7 @@ const PAGE = "/account/delete";
 
 /** Sends the code for the deletion. Too early is no error: the page shows how long is left. */
 export async function sendDeletionCode(form: FormData): Promise<void> {
-  const session = (await currentSession()) ?? redirect("/login");
+  const session = await requireSession(PAGE);
   const options = { language: await getLocale(), askedAt: (await readFormStamp(form))?.askedAt };
   const sent = await requestDeletionCode(session, await currentRequester(), options);
   const isShown = sent.ok || sent.failure.name === "resend_too_early" || sent.failure.name === "budget_spent";
@@ -23,7 +24,7 @@ export async function sendDeletionCode(form: FormData): Promise<void> {
 
 /** Deletes the account, for good, by the code. */
 export async function enterDeletionCode(state: CodesFormState, form: FormData): Promise<CodesFormState> {
-  const session = (await currentSession()) ?? redirect("/login");
+  const session = await requireSession(PAGE);
   const by = await currentRequester();
   const liveCode = async () => {
     const status = await getCodeStatus(await deletionCode(session), by);

@@ -1,6 +1,5 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
@@ -11,8 +10,8 @@ import { Focused } from "@/components/focused";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
-import { currentSession } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
+import { requireSession } from "@/lib/auth/required-session";
 import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges";
 import { deletionCode } from "@/lib/core/deletion";
 import { CODE_DIGITS, DELIVERIES_KEPT_MS } from "@/lib/core/policy";
@@ -30,7 +29,7 @@ export async function generateMetadata(): Promise<Metadata> {
 
 /** Where an account is deleted, for good, by a fresh code. */
 export default async function DeletePage({ searchParams }: PageProps<"/account/delete">) {
-  const session = (await currentSession()) ?? redirect("/login");
+  const session = await requireSession("/account/delete");
   const [t, { sent }, owner] = await Promise.all([getTranslations("deletion"), searchParams, deletionCode(session)]);
   const { recipient } = owner;
   const by = await currentRequester();

@@ -1,9 +1,8 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { redirect } from "next/navigation";
 import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
-import { currentSession } from "@/lib/auth/nextauth";
+import { requireSession } from "@/lib/auth/required-session";
 import { deviceName } from "@/lib/core/devices";
 import { type AccountEvent, EventCursor, listEvents } from "@/lib/core/history";
 
@@ -14,7 +13,7 @@ export async function generateMetadata(): Promise<Metadata> {
 
 /** What happened to the account, the newest first, a page at a time. */
 export default async function HistoryPage({ searchParams }: PageProps<"/account/history">) {
-  const session = (await currentSession()) ?? redirect("/login");
+  const session = await requireSession("/account/history");
   const before = EventCursor.safeParse((await searchParams).before).data ?? null;
   const [t, locale, timeZone, { events, next }, say] = await Promise.all([
     getTranslations("history"),
