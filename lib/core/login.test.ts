@@ -1,21 +1,24 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
-import { read, readPrimary } from "@/lib/db/database";
+import { read, readPrimary, write } from "@/lib/db/database";
 import { getProfile } from "./accounts";
 import { getCodeStatus } from "./challenges";
 import { drawInviteCode } from "./invite-code";
 import { logInByProof, phoneLoginCode, proveCode, register, requestRegistrationCode, verifyCode } from "./login";
 import { type OneTimeCode, rowKey, TypedCode } from "./one-time-code";
 import {
+  CODE_DIGITS,
   CODE_TTL_MS,
   PROOF_TTL_MS,
   RESEND_AFTER_MS,
   RESEND_WINDOW_MS,
   SENDS_PER_PHONE_PER_HOUR,
+  TAKEN_ANSWERS_PER_HOUR,
   TAKEN_ANSWERS_PER_IP_PER_HOUR,
   TRIES_PER_CODE,
 } from "./policy";
+import type { Requester } from "./requester";
 import { requestCode } from "./sending";
 import {
   after,
@@ -401,15 +404,41 @@ test("a registration makes an account, and tells that there is one only to whoev
   expect(failureOf(await requestRegistrationCode(owner, anybody(), { sender }))).toBe("phone_taken");
 });
 
-test("how often somebody learns that a phone is taken has a bound, and then even free ones are not looked for", async () => {
-  const { phone } = await signUp();
+test("how often a network learns that a phone is taken has a bound, and then a taken one is treated as a free one", async () => {
+  const [{ phone }, other] = [await signUp(), await signUp()];
   const by = anybody();
-  const ask = (asked: typeof phone) => requestRegistrationCode(freshOwner(asked), by, { sender: silent });
+  let received = "";
+  const sender = senderOf(async ({ code }) => {
+    received = code;
+    return true;
+  });
+  const ask = (owner: ReturnType<typeof freshOwner>) => requestRegistrationCode(owner, by, { sender });
   for (let answers = 0; answers < TAKEN_ANSWERS_PER_IP_PER_HOUR; answers += 1) {
-    expect(failureOf(await ask(phone))).toBe("phone_taken");
+    expect(failureOf(await ask(freshOwner(phone)))).toBe("phone_taken");
   }
-  expect(failureOf(await ask(phone))).toBe("budget_spent");
-  expect(failureOf(await ask(freshPhone()))).toBe("budget_spent");
+  const [taken, free] = [freshOwner(other.phone), freshOwner()];
+  expect(await ask(taken)).toEqual({ ok: true, value: { digits: CODE_DIGITS, revealed: null } });
+  const code = received as OneTimeCode;
+  expect(await ask(free)).toEqual({ ok: true, value: { digits: CODE_DIGITS, revealed: null } });
+  const typed = (owner: typeof taken, one: OneTimeCode) => register({ ...owner, code: one, invite: null }, by);
+  expect(failureOf(await typed(taken, wrongCode(code)))).toBe("code_wrong");
+  expect(failureOf(await typed(taken, code))).toBe("phone_taken");
+  expect(failureOf(await typed(free, received as OneTimeCode))).toBe("none");
+});
+
+test("answers that a phone is taken, spent by strangers for all, keep no person from registering", async () => {
+  const { phone } = await signUp();
+  const ask = (by: Requester, owner: ReturnType<typeof freshOwner>) =>
+    requestRegistrationCode(owner, by, { sender: silent });
+  const forget = () => write((tx) => tx.counter.deleteMany({ where: { key: { startsWith: "taken answers" } } }));
+  await forget();
+  for (let answers = 0, by = anybody(); answers < TAKEN_ANSWERS_PER_HOUR; answers += 1) {
+    if (answers % TAKEN_ANSWERS_PER_IP_PER_HOUR === 0) by = anybody();
+    expect(failureOf(await ask(by, freshOwner(phone)))).toBe("phone_taken");
+  }
+  expect(failureOf(await ask(anybody(), freshOwner()))).toBe("none");
+  expect(failureOf(await ask(anybody(), freshOwner(phone)))).toBe("none");
+  await forget();
 });
 
 test("an invite code that is taken is drawn again", async () => {

@@ -138,9 +138,9 @@ function registrationCode({ phone, asker }: PhoneLogin): CodeOwner {
 }
 
 /**
- * Sends a code to a phone that has no account yet. That it has one is told, `phone_taken`, as often as somebody in one
- * network and everybody together may learn it; when either is spent, every request is `budget_spent` before the phone
- * is looked for.
+ * Sends a code to a phone that has no account yet. That it has one is told, `phone_taken`, as often as one network and all
+ * networks together may learn it. When either is spent, a taken phone is treated as a free one: the code is sent, and `register`
+ * tells `phone_taken` after the right code. So a stranger who spends these answers keeps no other person from registering.
  */
 export async function requestRegistrationCode(
   { phone, asker }: PhoneLogin,
@@ -149,16 +149,15 @@ export async function requestRegistrationCode(
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "phone_taken" }>> {
   const { now = new Date() } = options;
   const budgets = [...networkBudgets(TAKEN_ANSWERS_OF_NETWORK, by.network), { limit: TAKEN_ANSWERS, subject: "all" }];
-  const isTaken = await write(async (tx) => {
+  const isTold = await write(async (tx) => {
     const taken = await take(tx, budgets, now);
-    if (!taken.ok) return taken;
-    if ((await findUserId(tx, { phone })) !== null) return succeed(true);
+    if (!taken.ok) return false;
+    if ((await findUserId(tx, { phone })) !== null) return true;
     await giveBack(tx, taken.value);
-    return succeed(false);
+    return false;
   });
-  if (!isTaken.ok) return isTaken;
-  if (!isTaken.value) return requestCode(registrationCode({ phone, asker }), by, options);
-  return fail({ name: "phone_taken" });
+  if (isTold) return fail({ name: "phone_taken" });
+  return requestCode(registrationCode({ phone, asker }), by, options);
 }
 
 /**
