@@ -463,3 +463,45 @@ test("its pages are our login and our profile", async ({ newClient, newCookieOwn
     }
   }
 });
+
+test("an application is recognised by the device token of its sign-in, and by no other", async ({
+  newCaller,
+  newClient,
+  startServer,
+}) => {
+  const server = await startServer({ RESEND_AFTER_S: 60 });
+  const DEVICE = "sarafan-device";
+  const signIn = async (headers = {}) => {
+    const caller = await newCaller(server);
+    const answer = await verify(caller.client, caller.phone, caller.code, headers);
+    return { ...caller, device: answer.headers()[DEVICE] ?? "" };
+  };
+  const [anna, boris] = [await signIn(), await signIn()];
+  expect(anna.device).toMatch(/^[\w-]+(\.[\w-]*){4}$/);
+  expect(anna.device).not.toContain(anna.phone.slice(1));
+  const application = await newClient({ url: server.url });
+  const ask = (device?: string) =>
+    application.post(REQUEST_CODE, {
+      data: { phone: anna.phone },
+      headers: device === undefined ? {} : { [DEVICE]: device },
+    });
+  await expectAnswer(ask(), 200, SENT);
+  // It has codes of its own, without the wait of all others.
+  await expectAnswer(ask(anna.device), 200, SENT);
+  // A browser's cookie is another seal.
+  const browser = await newClient({ url: server.url });
+  await post(browser, "/api/enter_phone/", { phone: boris.phone });
+  const code = await server.codeFor(boris.phone);
+  await post(browser, "/api/enter_code/", { verification_code: code });
+  const { cookies } = await browser.storageState();
+  const cookie = cookies.find(({ name }) => name === "sarafan-known")?.value ?? "";
+  expect(cookie).not.toBe("");
+  const cut = `${anna.device.slice(0, -2)}${anna.device.endsWith("AA") ? "BB" : "AA"}`;
+  for (const forged of [boris.device, cookie, cut, UNSIGNED, "x", ""]) await expectTooEarly(ask(forged), SENTENCE);
+  await expectAnswer(ask(anna.device), 200, SENT);
+
+  // Each sign-in answers one for the phones of all before.
+  const both = await signIn({ [DEVICE]: anna.device });
+  expect(both.device).not.toBe(anna.device);
+  await expectAnswer(ask(both.device), 200, SENT);
+});

@@ -17,17 +17,24 @@ type KnownBrowser = z.output<typeof KnownBrowser>;
 
 const NAME = cookieName("sarafan-known");
 const SEAL = { purpose: "known browser", schema: KnownBrowser, ttlMs: KNOWN_BROWSER_TTL_MS };
+/** Holds for an application, which has no cookie jar, what the cookie holds for a browser: its sign-ins answer it, and it sends it. */
+const DEVICE_HEADER = "Sarafan-Device";
+/** Another purpose than the cookie's, so that neither stands in for the other. */
+const DEVICE_SEAL = { ...SEAL, purpose: "known application" };
 /** A family shares a browser; a cookie has its bounds. */
 const RECIPIENTS_MAX = 5;
 const AGENT_LENGTH_MAX = 256;
 
-/** Who asks. Cookies beside an `Authorization` header, or sent by a page elsewhere, count for nothing. */
+/**
+ * Who asks. Cookies beside an `Authorization` or `Sarafan-Device` header, or sent by a page elsewhere, count for nothing; so does
+ * a device token that isn't ours.
+ */
 export async function currentRequester(): Promise<Requester> {
   const asked = await headers();
   return {
     network: networkOf(asked),
     agent: asked.get("user-agent")?.slice(0, AGENT_LENGTH_MAX) || null,
-    browser: asked.has("authorization") || isOfForeignPage(asked) ? null : await readKnownBrowser(),
+    browser: asked.has(DEVICE_HEADER) ? await readKnownApplication() : await readBrowserOf(asked),
   };
 }
 
@@ -36,12 +43,33 @@ export async function currentRequester(): Promise<Requester> {
  * actions and route handlers.
  */
 export async function rememberBrowser(recipient: Recipient): Promise<KnownBrowser> {
-  const known = (await readKnownBrowser()) ?? { id: crypto.randomUUID(), recipients: [] };
-  const others = known.recipients.filter((other) => !isSameRecipient(other, recipient));
-  const browser = { id: known.id, recipients: [recipient, ...others].slice(0, RECIPIENTS_MAX) };
+  const browser = addRecipient(await readKnownBrowser(), recipient);
   const options = { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 };
   (await cookies()).set(NAME, await seal(SEAL, browser), options);
   return browser;
+}
+
+/** The same for an application, in the headers of the answer. */
+export async function rememberApplication(
+  recipient: Recipient,
+): Promise<{ browser: KnownBrowser; headers: { "Sarafan-Device": string } }> {
+  const browser = addRecipient(await readKnownApplication(), recipient);
+  return { browser, headers: { [DEVICE_HEADER]: await seal(DEVICE_SEAL, browser) } };
+}
+
+/** A browser without a name gets one. */
+function addRecipient(known: KnownBrowser | null, recipient: Recipient): KnownBrowser {
+  const { id, recipients } = known ?? { id: crypto.randomUUID(), recipients: [] };
+  const others = recipients.filter((other) => !isSameRecipient(other, recipient));
+  return { id, recipients: [recipient, ...others].slice(0, RECIPIENTS_MAX) };
+}
+
+async function readKnownApplication() {
+  return unseal(DEVICE_SEAL, (await headers()).get(DEVICE_HEADER) ?? undefined);
+}
+
+async function readBrowserOf(asked: Headers) {
+  return asked.has("authorization") || isOfForeignPage(asked) ? null : readKnownBrowser();
 }
 
 /** Whether a page of another origin made the request; a link that was followed from there is no such thing. */

@@ -7,7 +7,7 @@ export interface Requester {
   /** What it calls itself (`User-Agent`), null when it doesn't. */
   agent: string | null;
   /**
-   * A browser that has logged in here, by a random name in its sealed cookie, and by what. It has codes sent by that; whether an
+   * A browser or application that has logged in here, by a random name in its sealed cookie or device token, and by what. It has codes sent by that; whether an
    * account takes it for its own is the database's to say.
    */
   browser: { id: string; recipients: readonly Recipient[] } | null;

@@ -109,24 +109,29 @@ test("a sign-in is new to the account unless its browser made it or was vouched 
   ]);
 });
 
-test("an application is new until somebody has vouched for one of the same name in the same network", async () => {
-  const now = new Date();
-  const { login, home } = await arrive(now);
-  const by = { ...anybody(), agent: "okhttp/4.12.0" };
-  const first = await openClientSession(login, by, now);
-  const second = await openClientSession(login, by, now);
+test("an application is known by its device token, as a browser is by its cookie, and not by its name and network", async () => {
+  const { login, home } = await arrive();
+  const application = { ...browserOf(login.proven.address, "okhttp/4.12.0"), network: "192.0.2.1" };
+  const first = await openClientSession(login, application);
+  const second = await openClientSession(login, application);
   expect([first, second]).toMatchObject([{ isNew: true }, { isNew: true }]);
   // It can't vouch for itself by coming again.
   expect(await confirmSession(second, first.id)).toBe(false);
-  for (const { id } of [first, second]) expect(await confirmSession(home, id)).toBe(true);
-  expect(await openClientSession(login, by, now)).toMatchObject({ isNew: false });
-  expect(await openClientSession(login, { ...anybody(), agent: by.agent }, now)).toMatchObject({ isNew: true });
-  for (const agent of ["curl/8.5.0", null]) {
-    expect(await openClientSession(login, { ...by, agent }, now)).toMatchObject({ isNew: true });
+  expect(await confirmSession(home, first.id)).toBe(true);
+  const elsewhere = { ...application, network: "192.0.2.2", agent: "okhttp/5.0.0" };
+  expect(await openClientSession(login, elsewhere)).toMatchObject({ isNew: false });
+  for (const browser of [null, browserOf(login.proven.address).browser]) {
+    expect(await openClientSession(login, { ...application, browser })).toMatchObject({ isNew: true });
   }
-  expect(await openClientSession((await arrive()).login, by, now)).toMatchObject({ isNew: true });
-  expect(await openSession(login, by, now)).toMatchObject({ isNew: true });
-  expect(await openClientSession(login, by, after(now, SESSION_TTL_MS))).toMatchObject({ isNew: true });
+  expect(await openClientSession((await arrive()).login, application)).toMatchObject({ isNew: true });
+});
+
+test("an application that made the account is no new device when it comes again", async () => {
+  const { userId, phone } = await signUp();
+  const login = { userId, proven: phoneRecipient(phone) };
+  const application = browserOf(phone, "okhttp/4.12.0");
+  expect(await openClientSession({ ...login, created: true }, application)).toMatchObject({ isNew: false });
+  expect(await openClientSession(login, application)).toMatchObject({ isNew: false });
 });
 
 test("a browser that nobody has vouched for is as new when it comes again, though it is known by then", async () => {

@@ -43,17 +43,16 @@ type Opening = Pick<Login, "userId" | "proven"> & Partial<Pick<Login, "created">
  * told by mail. Sessions that are over are swept away now and then.
  */
 export function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
-  const browserId = by.browser?.id ?? null;
-  return insertSession(login, by, { generation: null, refreshedAt: null, browserId }, now);
+  return insertSession(login, by, { generation: null, refreshedAt: null }, now);
 }
 
 /**
- * Opens a client application's session, whose refresh token is of generation 0. It is new to the account unless an
- * application that calls itself the same is logged in from the same network already, and is not new itself.
+ * The same for a client application, whose refresh token is of generation 0. Its device token says which one it is, as a
+ * cookie does of a browser; one without a token is new each time.
  */
 export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
   const kept = { generation: 0, refreshedAt: now };
-  return { ...(await insertSession(login, by, { ...kept, browserId: null }, now)), ...kept };
+  return { ...(await insertSession(login, by, kept, now)), ...kept };
 }
 
 /**
@@ -140,7 +139,7 @@ export async function removeSession(
 async function insertSession(
   { userId, proven, created = false, isReturning = false }: Opening,
   by: Requester,
-  kept: { generation: number | null; refreshedAt: Date | null; browserId: string | null },
+  kept: { generation: number | null; refreshedAt: Date | null },
   now: Date,
 ): Promise<Session> {
   const session = {
@@ -152,34 +151,26 @@ async function insertSession(
   };
   const isClient = kept.generation !== null;
   const { agent, network } = by;
+  const browser = { userId, browserId: by.browser?.id ?? null };
   return write(async (tx) => {
     if (isTimeToSweep("sessions")) await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
     // The account may have got another phone or mailbox since the code was typed.
     if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
-    const browser = { userId, browserId: kept.browserId };
-    const isTrusted =
-      !created &&
-      (isClient
-        ? // By its name alone anybody would be known who has the same application, or says so.
-          await isLoggedIn(tx, userId, now, { agent, network, generation: { not: null } })
-        : await renewTrust(tx, browser, now));
+    const isTrusted = !created && (await renewTrust(tx, browser, now));
     const vouchesForItself = created || (!isTrusted && isReturning && !(await isLoggedIn(tx, userId, now)));
     if (vouchesForItself) await trustBrowser(tx, browser, now);
     const isNew = !isTrusted && !vouchesForItself;
-    await tx.session.create({ data: { ...session, ...kept, seenAt: now, agent, network, isNew } });
+    await tx.session.create({
+      data: { ...session, ...kept, browserId: browser.browserId, seenAt: now, agent, network, isNew },
+    });
     await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
     return { ...session, isNew, isClient };
   });
 }
 
-/** Whether the account has an open session, one like that if something is said of it, that isn't new itself. */
-async function isLoggedIn(
-  tx: Writer,
-  userId: number,
-  now: Date,
-  like: { agent?: string | null; network?: string; generation?: { not: null } } = {},
-): Promise<boolean> {
-  const where = { ...isOpen(userId, now), ...like, isNew: false };
+/** Whether the account has an open session that isn't new itself. */
+async function isLoggedIn(tx: Writer, userId: number, now: Date): Promise<boolean> {
+  const where = { ...isOpen(userId, now), isNew: false };
   return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
 }
 

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { announceSignIn } from "@/lib/auth/announcements";
-import { currentRequester } from "@/lib/auth/requesters";
+import { currentRequester, rememberApplication } from "@/lib/auth/requesters";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
 import { activateInvite } from "@/lib/core/invites";
 import { phoneLoginCode, verifyCode } from "@/lib/core/login";
 import { STATELESS, TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
+import { isKnownTo } from "@/lib/core/requester";
 import { fail } from "@/lib/core/result";
 import { requestCode } from "@/lib/core/sending";
 import { endSession, openClientSession, refreshSession } from "@/lib/core/sessions";
@@ -45,6 +46,7 @@ export const authRequestCode = address(dialect, "/api/auth/request_code/", (endp
   POST: endpoint({
     summary: "Sends a code to the phone",
     who: "anybody",
+    headers: ["Sarafan-Device"],
     input: { phone: Phone },
     answer: { body: z.object({ detail: z.string() }), headers: ["Sarafan-Code-Length"] },
     run: async ({ input: { phone }, request }) => {
@@ -67,16 +69,23 @@ export const authVerifyCode = address(dialect, "/api/auth/verify_code/", (endpoi
   POST: endpoint({
     summary: "Checks the code and issues tokens",
     who: "anybody",
+    headers: ["Sarafan-Device"],
     input: { phone: Phone, code: TypedCode },
-    answer: { body: z.object({ phone_number: PhoneText, invite_code: InviteText, ...Tokens }) },
+    answer: {
+      body: z.object({ phone_number: PhoneText, invite_code: InviteText, ...Tokens }),
+      headers: ["Sarafan-Device"],
+    },
     run: async ({ input: { phone, code } }) => {
       const by = await currentRequester();
       const login = await verifyCode({ phone, code, asker: STATELESS }, by);
       if (!login.ok) return login;
-      const session = await openClientSession(login.value, by);
+      const { proven } = login.value;
+      const { browser, headers } = await rememberApplication(proven);
+      const opening = { ...login.value, isReturning: isKnownTo(by, proven) };
+      const session = await openClientSession(opening, { ...by, browser });
       announceSignIn(session, by);
       const { inviteCode } = await ownAccount(session);
-      return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) });
+      return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) }, headers);
     },
     failures: {
       code_wrong: WRONG_CODE,

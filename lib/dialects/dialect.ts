@@ -74,6 +74,8 @@ interface EndpointSpec<
   who: Who;
   /** Whether the answer sets or needs a cookie of a login under way; such a request is only taken from our own pages. */
   cookies?: boolean;
+  /** Headers that a client may send. */
+  headers?: readonly (keyof typeof REQUEST_HEADERS)[];
   input?: Input;
   query?: Query;
   answer: { status?: 200 | 201; body: Body; headers?: readonly (keyof typeof ANSWER_HEADERS)[] };
@@ -91,6 +93,7 @@ export interface Endpoint {
   summary: string;
   who: "anybody" | "account";
   usesCookies: boolean;
+  headers: readonly (keyof typeof REQUEST_HEADERS)[];
   input: z.ZodObject | null;
   query: z.ZodObject;
   answer: { status: number; body: z.ZodType | null; headers: readonly (keyof typeof ANSWER_HEADERS)[] };
@@ -106,8 +109,16 @@ export interface Page {
   failed: (failure: string) => string;
 }
 
+/** Headers that some requests may carry, and what they say. */
+export const REQUEST_HEADERS = {
+  "Sarafan-Device":
+    "What the last sign-in of this application answered in the header of this name. With it the application is recognised by the phones that it has signed in by: their codes are sent to it whatever strangers have had sent, and it is a known device.",
+} as const;
+
 /** Headers that some answers carry, and what they say. */
 export const ANSWER_HEADERS = {
+  "Sarafan-Device":
+    "Names this application, for the header of the same name in later requests. Keep it as you keep the refresh token.",
   "Sarafan-Code-Length": "How many digits the code has that was sent.",
   Link: 'The next page of the list, `<…>; rel="next"` (RFC 8288), where there is one.',
 } as const;
@@ -173,11 +184,12 @@ type EndpointMaker<Path extends string> = <
 
 type AnySpec = EndpointSpec<string, "account", z.ZodRawShape, z.ZodRawShape, z.ZodType, Outcome<unknown>>;
 
-function makeEndpoint({ input, query, cookies, answer, page, failures, invalid, ...spec }: AnySpec): Endpoint {
+function makeEndpoint({ input, query, cookies, headers, answer, page, failures, invalid, ...spec }: AnySpec): Endpoint {
   const body = answer.body instanceof z.ZodVoid ? null : answer.body;
   return {
     ...spec,
     usesCookies: cookies ?? false,
+    headers: headers ?? [],
     input: input ? z.object(input) : null,
     query: z.object(query ?? {}),
     answer: { status: body ? (answer.status ?? 200) : 204, body, headers: answer.headers ?? [] },
@@ -193,6 +205,7 @@ export function leadTo(page: string, summary: string): Endpoint {
     summary,
     who: "anybody",
     usesCookies: false,
+    headers: [],
     input: null,
     query: z.object({}),
     answer: { status: 303, body: null, headers: [] },

@@ -9,7 +9,7 @@ interface Operation {
   tags: string[];
   summary: string;
   security: Record<string, unknown>[];
-  parameters: { name: string }[];
+  parameters: { name: string; in: string }[];
   requestBody?: { content: Record<string, { example: unknown }> };
   responses: Record<string, { content?: Record<string, { schema: Schema }> }>;
 }
@@ -58,12 +58,16 @@ function describeRequest({ path, verb, operation }: { path: string; verb: string
   const needsToken = operation.security[0] && "bearer" in operation.security[0];
   const names = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
   const postmanPath = path.replace(/\{(\w+)\}/g, ":$1");
+  const parametersIn = (place: string) =>
+    operation.parameters
+      .filter((parameter) => parameter.in === place)
+      .map(({ name }) => ({ key: name, value: "", disabled: true }));
   const bearer = { type: "bearer", bearer: [{ key: "token", value: "{{access}}", type: "string" }] };
   return {
     name: operation.summary,
     request: {
       method: verb.toUpperCase(),
-      header: content ? [{ key: "Content-Type", value: JSON_TYPE }] : [],
+      header: [...(content ? [{ key: "Content-Type", value: JSON_TYPE }] : []), ...parametersIn("header")],
       // Cookies go along by themselves, and would be ignored beside a token.
       auth: needsToken ? bearer : { type: "noauth" },
       url: {
@@ -71,7 +75,7 @@ function describeRequest({ path, verb, operation }: { path: string; verb: string
         host: ["{{baseUrl}}"],
         path: postmanPath.split("/").slice(1),
         variable: names.map((key) => ({ key, value: "" })),
-        query: operation.parameters.map(({ name }) => ({ key: name, value: "", disabled: true })),
+        query: parametersIn("query"),
       },
       ...(content && {
         body: { mode: "raw", raw: JSON.stringify(content.example, null, 2), options: { raw: { language: "json" } } },

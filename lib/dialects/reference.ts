@@ -14,6 +14,7 @@ import {
   type Endpoint,
   type EngineFailure,
   type Json,
+  REQUEST_HEADERS,
   reply,
   type Verb,
 } from "./dialect";
@@ -135,11 +136,19 @@ function describeEndpoint(dialect: Dialect, path: string, verb: Verb, endpoint: 
     tags: [dialect.title],
     summary: endpoint.summary,
     security: endpoint.who === "account" ? SECURITY[dialect.credentials] : [],
-    parameters: Object.entries((query.properties ?? {}) as JsonObject).map(([name, schema]) => ({
-      name,
-      in: "query",
-      schema,
-    })),
+    parameters: [
+      ...Object.entries((query.properties ?? {}) as JsonObject).map(([name, schema]) => ({
+        name,
+        in: "query",
+        schema,
+      })),
+      ...endpoint.headers.map((name) => ({
+        name,
+        in: "header",
+        description: REQUEST_HEADERS[name],
+        schema: { type: "string" },
+      })),
+    ],
     ...(endpoint.input && { requestBody: describeInput(endpoint.input) }),
     responses: { ...describeAnswer(endpoint), ...describeFailures(dialect, verb, endpoint) },
   };
