@@ -122,6 +122,32 @@ export function factorOf({ kind, address }: Recipient): { phone: Phone } | { ema
   return kind === "phone" ? { phone: address } : { email: address };
 }
 
+/** A phone or mailbox of an account, and since when it is: since the code was sent that proved it. */
+export interface Factor {
+  recipient: Recipient;
+  since: Date;
+}
+
+/** The columns of a factor, to write into an account. */
+export function provenFactorOf({ recipient, since }: Factor) {
+  return recipient.kind === "phone"
+    ? { phone: recipient.address, phoneProvenAt: since }
+    : { email: recipient.address, emailProvenAt: since };
+}
+
+/** What an account has proven, and since when. */
+export async function listFactors(userId: number): Promise<Factor[]> {
+  const user = await readPrimary.user.findUnique({
+    where: { id: userId },
+    select: { phone: true, phoneProvenAt: true, email: true, emailProvenAt: true },
+  });
+  const { phone = null, phoneProvenAt = null, email = null, emailProvenAt = null } = user ?? {};
+  return [
+    phone && phoneProvenAt ? { recipient: phoneRecipient(phone as Phone), since: phoneProvenAt } : null,
+    email && emailProvenAt ? { recipient: emailRecipient(email as Email), since: emailProvenAt } : null,
+  ].filter((factor) => factor !== null);
+}
+
 /**
  * Keeps anybody else from changing or deleting the account until the transaction ends, and answers whether it is there,
  * and known by what was `proven` where that is given.

@@ -108,7 +108,14 @@ export async function createAccount(
       const taken = await findTaken(tx, { phone, email, except: null });
       if (taken) return fail(taken);
       const row = await tx.user.create({
-        data: { phone, email, inviteCode: drawInvite(), createdAt: now },
+        data: {
+          phone,
+          phoneProvenAt: now,
+          email,
+          emailProvenAt: email && now,
+          inviteCode: drawInvite(),
+          createdAt: now,
+        },
         select: ACCOUNT_ROW,
       });
       const details = { fields: email ? ["phone", "email"] : ["phone"] };
@@ -166,8 +173,8 @@ export async function changeAccount(
       const updated = await tx.user.update({
         where: { id: userId },
         data: {
-          ...(phone !== account.phone && { phone, claimedPhone: null }),
-          ...(email !== account.email && { email }),
+          ...(phone !== account.phone && { phone, phoneProvenAt: now, claimedPhone: null }),
+          ...(email !== account.email && { email, emailProvenAt: email && now }),
         },
         select: ACCOUNT_ROW,
       });

@@ -2,6 +2,7 @@ import { CLOCK_SKEW_MS_MAX, type Reader, readPrimary, type Writer, write } from 
 import { countOutcome } from "@/lib/ops/metrics";
 import { digitsAt, neededDigits, recipientDigits, wrongCodeBudgets } from "./code-length";
 import { type CodeDelivery, findCodeDelivery } from "./deliveries";
+import { keyedHash } from "./keyed-hash";
 import { giveBack, type Taken, TRIES_AT_RECIPIENT, takeAnyway } from "./limits";
 import { siteOf } from "./networks";
 import { type CodeOwner, isSealedCode, type OneTimeCode, rowKey, type TypedCode } from "./one-time-code";
@@ -205,7 +206,7 @@ async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Res
     }
     const { codeHmac, sentAt, network, digits, tries } = row;
     const { id: wrongCodeId } = await tx.wrongCode.create({
-      data: { recipient: limitSubject(recipient), at: now, digits, network: siteOf(by.network) },
+      data: { recipient: keyedHash(limitSubject(recipient)), at: now, digits, network: siteOf(by.network) },
       select: { id: true },
     });
     const cost = { wrongCodeId, taken };

@@ -3,6 +3,7 @@ import { write } from "@/lib/db/database";
 import { getCodeStatus } from "./challenges";
 import { digitsAfter } from "./code-length";
 import { Email } from "./email";
+import { keyedHash } from "./keyed-hash";
 import { mailLoginCode, phoneLoginCode, register, requestRegistrationCode, verifyCode, verifyMailCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
@@ -33,10 +34,10 @@ const [FIRST_STEP = 0, SECOND_STEP = 0] = LONGER_CODES.map(({ wrongCodes }) => w
 const HOUR_MS = 60 * 60 * 1000;
 
 /** Counts wrong codes for a phone that nobody has typed. */
-async function countWrong(recipient: Phone, count: number, at: Date): Promise<void> {
+async function countWrong(phone: Phone, count: number, at: Date): Promise<void> {
   // Each in a network of its own, because those of one network count for the alarm up to a bound.
   const rows = Array.from({ length: count }, (_, of) => ({
-    recipient,
+    recipient: keyedHash(phone),
     at,
     digits: 4,
     network: `${at.getTime()} ${of}`,
@@ -167,25 +168,25 @@ test("while codes are guessed at everywhere, every new one has six digits", asyn
 
 test("where so many wrong codes are usual, they are no alarm", async () => {
   const now = after(new Date(), 2000 * 365 * 24 * HOUR_MS);
-  const recipient = "+70000000001" as Phone;
-  await countWrong(recipient, 1, after(now, -24 * HOUR_MS));
+  const phone = "+70000000001" as Phone;
+  await countWrong(phone, 1, after(now, -24 * HOUR_MS));
   // Doubled until the mean is a little more than a third of what would be an alarm otherwise.
   for (let count = 1; count * ALARM_FACTOR * ALARM_MS < 1.2 * ALARM_AFTER_WRONG * ALARM_MEAN_MS; count *= 2) {
     await write(
       (tx) => tx.$executeRaw`
         INSERT INTO "WrongCode" ("recipient", "at", "digits", "network")
-        SELECT "recipient", "at", "digits", "network" || ${`x${count}`} FROM "WrongCode" WHERE "recipient" = ${recipient}`,
+        SELECT "recipient", "at", "digits", "network" || ${`x${count}`} FROM "WrongCode" WHERE "recipient" = ${keyedHash(phone)}`,
     );
   }
-  await countWrong(recipient, ALARM_AFTER_WRONG + 1, now);
+  await countWrong(phone, ALARM_AFTER_WRONG + 1, now);
   expect(await receiveCode(freshOwner(), now)).toHaveLength(4);
-  await countWrong(recipient, 2 * ALARM_AFTER_WRONG, now);
+  await countWrong(phone, 2 * ALARM_AFTER_WRONG, now);
   expect(await receiveCode(freshOwner(), now)).toHaveLength(6);
 });
 
 test("one network alone wakes no alarm, and neither do wrong codes of eight digits", async () => {
   const now = after(new Date(), 3000 * 365 * 24 * HOUR_MS);
-  const recipient = "+70000000002" as Phone;
+  const recipient = keyedHash("+70000000002");
   const rows = (count: number, row: { digits: number; network: (of: number) => string }) =>
     Array.from({ length: count }, (_, of) => ({ recipient, at: now, digits: row.digits, network: row.network(of) }));
   const quiet = [

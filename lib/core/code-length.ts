@@ -1,4 +1,5 @@
 import { CLOCK_SKEW_MS_MAX, type Reader } from "@/lib/db/database";
+import { keyedHashes } from "./keyed-hash";
 import { type Budget, networkBudgets, type Taken, WRONG_CODES_FROM_NETWORK, waitFor } from "./limits";
 import {
   ALARM_AFTER_WRONG,
@@ -59,9 +60,10 @@ export function digitsAfter(wrongCodes: number): number {
 async function countWrongCodes(db: Reader, recipient: Recipient, now: Date): Promise<number> {
   const since = new Date(now.getTime() - WRONG_CODES_MS);
   const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
+  const [hash, previousHash = hash] = keyedHashes(limitSubject(recipient));
   const [row] = await db.$queryRaw<Count[]>`
     SELECT COUNT(*) AS "count" FROM "WrongCode"
-    WHERE "recipient" = ${limitSubject(recipient)} AND "at" > ${since} AND "at" < ${until}`;
+    WHERE "recipient" IN (${hash}, ${previousHash}) AND "at" > ${since} AND "at" < ${until}`;
   return Number(row?.count);
 }
 

@@ -1,12 +1,13 @@
 import { expect, test } from "playwright/test";
+import { readPrimary } from "@/lib/db/database";
 import { getProfile } from "./accounts";
-import { deleteByCode, deletionCode, requestDeletionCode } from "./deletion";
+import { deleteByCode, deletionCode, removeAccount, requestDeletionCode } from "./deletion";
 import { listEvents } from "./history";
-import { phoneLoginCode } from "./login";
+import { phoneLoginCode, verifyCode } from "./login";
 import { Asker } from "./one-time-code";
 import { emailRecipient, phoneRecipient } from "./recipient";
 import { checkSession, openSession } from "./sessions";
-import { anybody, failureOf, receiveCodeOf, signUp, signUpByMail, wrongCode } from "./testing";
+import { anybody, failureOf, freshOwner, receiveCode, receiveCodeOf, signUp, signUpByMail, wrongCode } from "./testing";
 
 async function logInAnew() {
   const person = await signUp();
@@ -61,4 +62,25 @@ test("a second code waits as any other does", async () => {
   const { session } = await logInAnew();
   await receiveCodeOf(await deletionCode(session));
   expect(failureOf(await requestDeletionCode(session, anybody()))).toBe("resend_too_early");
+});
+
+test("what outlives an account says neither its phone nor its mailbox in clear", async () => {
+  const now = new Date();
+  const { userId, phone } = await signUp({ now });
+  const { userId: otherId, email } = await signUpByMail();
+  const owner = freshOwner(phone);
+  const code = await receiveCode(owner, now);
+  await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now });
+  for (const id of [userId, otherId]) await removeAccount({ userId: id, actorId: id, now });
+  const tables = [
+    await readPrimary.oneTimeCode.findMany(),
+    await readPrimary.wrongCode.findMany(),
+    await readPrimary.counter.findMany(),
+    await readPrimary.delivery.findMany(),
+    await readPrimary.auditEvent.findMany(),
+    await readPrimary.session.findMany(),
+  ];
+  for (const rows of tables) {
+    for (const address of [phone.slice(1), email]) expect(JSON.stringify(rows)).not.toContain(address);
+  }
 });

@@ -96,6 +96,10 @@ async function removeRow(
   tx: Writer,
   { userId, actorId, now }: { userId: number; actorId: number; now: Date },
 ): Promise<boolean> {
+  const user = await tx.user.findUnique({ where: { id: userId }, select: { phone: true, email: true } });
+  const addresses = [user?.phone, user?.email].filter((address) => address != null);
+  // They hold the address in clear. Codes before accounts: so are they locked everywhere.
+  await tx.oneTimeCode.deleteMany({ where: { recipient: { in: addresses } } });
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
   const taken = await tx.activation.deleteMany({ where: { inviteeId: userId } });
   if (activation?.inviterId && taken.count > 0) {

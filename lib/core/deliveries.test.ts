@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
 import { accepted, refused, type Sender, unanswered } from "@/lib/senders/sender";
+import { keyOf, MESSAGE_COST, MESSAGES } from "./limits";
 import { phoneLoginCode, verifyCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
@@ -29,8 +30,10 @@ const ask = (phone: Phone, by: Requester, now: Date, sender: Sender = accepting)
 const remembered = (at: Date) => readPrimary.delivery.findMany({ where: { at }, orderBy: { id: "asc" } });
 
 /** Uses up the day's messages, or its money, up to what is left. */
-async function leave(key: "messages all" | "message cost all", left: number, now: Date): Promise<void> {
-  const max = (key === "messages all" ? SMS_BUDGET_PER_DAY : SMS_COST_PER_DAY) ?? 0;
+async function leave(what: "messages" | "money", left: number, now: Date): Promise<void> {
+  const [limit, max] =
+    what === "messages" ? [MESSAGES(0), SMS_BUDGET_PER_DAY ?? 0] : [MESSAGE_COST(0), SMS_COST_PER_DAY ?? 0];
+  const key = keyOf({ limit, subject: "all" });
   const counter = { count: max - left, resetsAt: after(now, 60 * 60 * 1000) };
   await write((tx) => tx.counter.upsert({ where: { key }, create: { key, ...counter }, update: counter }));
 }
@@ -125,7 +128,7 @@ test("the day's last messages are for browsers that are known to the phone, and 
   const now = new Date();
   const phone = freshPhone();
   const kept = (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART;
-  await leave("messages all", kept + 1, now);
+  await leave("messages", kept + 1, now);
   expect(failureOf(await ask(freshPhone(), anybody(), now))).toBe("none");
   const later = after(now, 1);
   expect(await ask(freshPhone(), anybody(), later)).toMatchObject({
@@ -134,7 +137,7 @@ test("the day's last messages are for browsers that are known to the phone, and 
   expect(await remembered(later)).toMatchObject([{ sender: null, state: "refused", reason: "budget_spent" }]);
   expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
   expect(failureOf(await ask(phone, knownTo(freshPhone()), now))).toBe("budget_spent");
-  await leave("messages all", 1, now);
+  await leave("messages", 1, now);
   expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
   expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("budget_spent");
 });
@@ -142,7 +145,7 @@ test("the day's last messages are for browsers that are known to the phone, and 
 test("money is counted by the country's price", async () => {
   const now = new Date();
   const phone = freshPhone();
-  await leave("message cost all", 500, now);
+  await leave("money", 500, now);
   expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
   expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
   expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("budget_spent");
@@ -150,12 +153,12 @@ test("money is counted by the country's price", async () => {
 
 test("of parallel requests as many are sent as the day has messages left, and what was refused costs nobody anything", async () => {
   const now = new Date();
-  await leave("messages all", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 3, now);
+  await leave("messages", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 3, now);
   const people = Array.from({ length: 8 }, () => ({ phone: freshPhone(), by: anybody() }));
   const sent = await Promise.all(people.map(({ phone, by }) => ask(phone, by, now)));
   expect(sent.filter(({ ok }) => ok)).toHaveLength(3);
   const refusing: Sender = { send: async () => refused(207) };
-  await leave("messages all", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 1, now);
+  await leave("messages", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 1, now);
   for (let asks = 0; asks < 3; asks += 1) {
     expect(failureOf(await ask(freshPhone(), anybody(), now, refusing))).toBe("code_not_sent");
   }

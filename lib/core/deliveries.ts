@@ -1,4 +1,3 @@
-import { createHmac, hkdfSync } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env, type SenderName } from "@/lib/env";
@@ -8,13 +7,12 @@ import { TWILIO_STATUS_PATH } from "@/lib/senders/phone";
 import type { Report } from "@/lib/senders/report";
 import { readSmsruReports } from "@/lib/senders/smsru";
 import { readTwilioReport } from "@/lib/senders/twilio";
+import type { Factor } from "./accounts";
 import { countryOf } from "./destinations";
+import { keyedHash, keyedHashes } from "./keyed-hash";
 import { DELIVERIES_KEPT_MS } from "./policy";
 import type { Recipient } from "./recipient";
 import { sweep } from "./sweeping";
-
-const KEY_BYTES = 32;
-const key = Buffer.from(hkdfSync("sha256", env.AUTH_SECRET, "", "sarafan delivery recipient", KEY_BYTES));
 
 /** Remembers a row for each sender that was asked, and what it said. */
 export async function recordSending(
@@ -130,7 +128,7 @@ const CODE_STATES: Record<string, CodeDelivery["state"]> = {
 export async function findCodeDelivery(db: Reader, recipient: Recipient, at: Date | null): Promise<CodeDelivery> {
   if (at === null) return { sender: null, state: "sent" };
   const row = await db.delivery.findFirst({
-    where: { recipient: hashOf(recipient), at },
+    where: { recipient: { in: keyedHashes(recipient.address) }, at },
     orderBy: { id: "desc" },
     select: { sender: true, state: true },
   });
@@ -141,22 +139,25 @@ export async function findCodeDelivery(db: Reader, recipient: Recipient, at: Dat
 
 const DELIVERIES_LISTED_MAX = 1000;
 
-/** What became of the newest messages to somebody, the newest first. */
-export function listDeliveries(recipients: readonly Recipient[]) {
+/** What became of the newest messages to these phones and mailboxes, each since it is the account's, the newest first. */
+export function listDeliveries(factors: readonly Factor[]) {
   return readPrimary.delivery.findMany({
-    where: { recipient: { in: recipients.map(hashOf) } },
+    where: {
+      OR: factors.map(({ recipient, since }) => ({
+        recipient: { in: keyedHashes(recipient.address) },
+        at: { gte: since },
+      })),
+    },
     orderBy: { id: "desc" },
     take: DELIVERIES_LISTED_MAX,
     select: { at: true, sender: true, state: true, stateAt: true, reason: true, country: true, lastDigits: true },
   });
 }
 
-const hashOf = ({ address }: Recipient) => createHmac("sha256", key).update(address).digest("base64url");
-
 /** Enough to recognise a phone by whoever has it, and to find nobody. */
 function whoOf(recipient: Recipient) {
   return {
-    recipient: hashOf(recipient),
+    recipient: keyedHash(recipient.address),
     lastDigits: recipient.kind === "phone" ? recipient.address.slice(-2) : "",
     country: recipient.kind === "phone" ? countryOf(recipient.address) : null,
   };

@@ -1,11 +1,27 @@
 import { expect, test } from "playwright/test";
 import { write } from "@/lib/db/database";
+import { type Administrator, changeAccount } from "./administration";
+import { removeAccount } from "./deletion";
 import { exportAccount } from "./export";
 import { listEvents } from "./history";
+import { changeIdentity } from "./identity-change";
+import { verifyCode } from "./login";
+import type { Purpose } from "./one-time-code";
+import type { Phone } from "./phone";
 import { EXPORTS_PER_USER_PER_HOUR } from "./policy";
-import { phoneRecipient } from "./recipient";
+import { phoneRecipient, type Recipient } from "./recipient";
 import { openSession } from "./sessions";
-import { failureOf, freshPhone, signUp } from "./testing";
+import {
+  after,
+  anybody,
+  failureOf,
+  freshOwner,
+  freshPhone,
+  receiveCode,
+  receiveCodeOf,
+  signUp,
+  wrongCode,
+} from "./testing";
 
 /** The pieces of an export, and what they say together. */
 async function readExport(userId: number) {
@@ -41,6 +57,54 @@ test("an export says all that is kept of a person, and nothing of how to be them
   });
   for (const secret of [id, browser.id]) expect(pieces.join("")).not.toContain(secret);
   expect(pieces.join("")).not.toMatch(/hmac|inviterId/i);
+});
+
+/** A phone of an account that is deleted by now, with a delivery, a code and a wrong code of its owner. */
+async function phoneOfFormerOwner(now: Date): Promise<Phone> {
+  const { userId, phone } = await signUp({ now });
+  const owner = freshOwner(phone);
+  const code = await receiveCode(owner, now);
+  await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now });
+  await removeAccount({ userId, actorId: userId, now });
+  await receiveCode(freshOwner(phone), now);
+  return phone;
+}
+
+const SECOND_MS = 1000;
+
+test("an export has nothing of those who had the phone before, whichever way it came to the account", async () => {
+  const now = after(new Date(), -60 * SECOND_MS);
+  const [registered, changed, given] = [
+    await phoneOfFormerOwner(now),
+    await phoneOfFormerOwner(now),
+    await phoneOfFormerOwner(now),
+  ];
+  const bySelf = await signUp({ phone: registered });
+
+  const mover = await signUp();
+  const session = await openSession({ userId: mover.userId, proven: phoneRecipient(mover.phone) }, anybody());
+  const change = { next: phoneRecipient(changed), asker: freshOwner().asker };
+  const codeFor = (recipient: Recipient, purpose: Purpose) =>
+    receiveCodeOf({ recipient, purpose, asker: change.asker }, new Date());
+  const typed = {
+    old: await codeFor(phoneRecipient(mover.phone), "identity_change"),
+    new: await codeFor(change.next, "identity_proof"),
+  };
+  expect(failureOf(await changeIdentity(session, change, typed, anybody()))).toBe("none");
+
+  const byAdministrator = await signUp();
+  await changeAccount({ userId: 0, createdAt: new Date() } as Administrator, byAdministrator.userId, { phone: given });
+
+  for (const [{ userId }, deliveries] of [
+    [bySelf, 1],
+    [mover, 1],
+    [byAdministrator, 0],
+  ] as const) {
+    const { data } = await readExport(userId);
+    expect(data.deliveries).toHaveLength(deliveries);
+    expect(data.codes).toHaveLength(deliveries);
+    expect(JSON.stringify(data.codes)).not.toContain("typedWrongAt");
+  }
 });
 
 test("somebody of whom hardly anything is kept gets that", async () => {

@@ -1,11 +1,12 @@
 import { readPrimary, write } from "@/lib/db/database";
-import { type Account, getProfile } from "./accounts";
+import { type Account, type Factor, getProfile, listFactors } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import { listDeliveries } from "./deliveries";
 import { type EventCursor, listEvents } from "./history";
 import { listReferrals, type ReferralCursor } from "./invites";
+import { keyedHashes } from "./keyed-hash";
 import { EXPORTS_OF_USER, type LimitFailure, take } from "./limits";
-import { emailRecipient, limitSubject, phoneRecipient, type Recipient } from "./recipient";
+import { limitSubject } from "./recipient";
 import { fail, type Result, succeed } from "./result";
 
 /** How many rows are in memory at once. */
@@ -43,9 +44,9 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield `,\n"activation":${JSON.stringify(activation)}`;
   yield* composeList("sessions", [await listAllSessions(id)]);
   yield* composeList("trustedBrowsers", [await listTrustedBrowsers(id)]);
-  const recipients = [phone && phoneRecipient(phone), email && emailRecipient(email)].filter((one) => one !== null);
-  yield* composeList("codes", [await listCodes(recipients)]);
-  yield* composeList("deliveries", [await listDeliveries(recipients)]);
+  const factors = await listFactors(id);
+  yield* composeList("codes", await Promise.all(factors.map(listCodes)));
+  yield* composeList("deliveries", [await listDeliveries(factors)]);
   yield* composeList("events", pagesOfEvents(id));
   yield* composeList("referrals", pagesOfReferrals(id));
   yield "}\n";
@@ -85,16 +86,17 @@ function listTrustedBrowsers(userId: number) {
 }
 
 /** The codes of the last days: those that a browser asked for, and those that were typed wrong, whoever typed them. */
-async function listCodes(recipients: Recipient[]): Promise<object[]> {
+async function listCodes({ recipient, since }: Factor): Promise<object[]> {
+  const { address } = recipient;
   const sent = await readPrimary.oneTimeCode.findMany({
-    where: { recipient: { in: recipients.map(({ address }) => address) } },
+    where: { recipient: address, sentAt: { gte: since } },
     select: { recipient: true, purpose: true, sentAt: true, expiresAt: true, usedAt: true, tries: true },
   });
   const wrong = await readPrimary.wrongCode.findMany({
-    where: { recipient: { in: recipients.map(limitSubject) } },
-    select: { recipient: true, at: true },
+    where: { recipient: { in: keyedHashes(limitSubject(recipient)) }, at: { gte: since } },
+    select: { at: true },
   });
-  return [...sent, ...wrong.map(({ recipient, at }) => ({ recipient, typedWrongAt: at }))];
+  return [...sent, ...wrong.map(({ at }) => ({ recipient: address, typedWrongAt: at }))];
 }
 
 async function* pagesOfEvents(userId: number) {

@@ -1,5 +1,5 @@
 import { type Writer, write } from "@/lib/db/database";
-import { type Account, AccountGone, factorOf, getProfile, holdAccount, provenFactor } from "./accounts";
+import { type Account, AccountGone, factorOf, getProfile, holdAccount, provenFactor, provenFactorOf } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import {
   type CheckCodeFailure,
@@ -132,7 +132,7 @@ export async function changeIdentity(
     });
     return fail({ name: "code_refused", old: old.ok ? null : old.failure, new: next.ok ? null : next.failure });
   }
-  const rights = [old.value, next.value];
+  const rights: [RightCode, RightCode] = [old.value, next.value];
   return retryOnCollision(() => write((tx) => replaceIdentity(tx, { session, account, change, rights, now })));
 }
 
@@ -144,16 +144,16 @@ async function replaceIdentity(
     change: { next },
     rights,
     now,
-  }: { session: Own; account: Account; change: IdentityChange; rights: RightCode[]; now: Date },
+  }: { session: Own; account: Account; change: IdentityChange; rights: [old: RightCode, next: RightCode]; now: Date },
 ): Promise<Result<ChangedIdentity, ChangeIdentityFailure>> {
   let isUsed = true;
   for (const right of rights) {
     await giveTryBack(tx, right);
     isUsed = isUsed && (await spendCode(tx, right, now));
   }
-  const [old] = rights;
+  const [old, proof] = rights;
   // Somebody else may have changed the account since; held, so that no session is opened by the old factor meanwhile.
-  if (!isUsed || !(await holdAccount(tx, userId, old?.owner.recipient))) {
+  if (!isUsed || !(await holdAccount(tx, userId, old.owner.recipient))) {
     const gone = { name: "code_expired" } as const;
     return fail({ name: "code_refused", old: gone, new: gone });
   }
@@ -171,7 +171,10 @@ async function replaceIdentity(
 
   await tx.user.update({
     where: { id: userId },
-    data: { ...factorOf(next), ...(next.kind === "phone" && { claimedPhone: null }) },
+    data: {
+      ...provenFactorOf({ recipient: next, since: proof.sentAt }),
+      ...(next.kind === "phone" && { claimedPhone: null }),
+    },
   });
   await tx.session.deleteMany({ where: { userId, NOT: { id } } });
   const name = next.kind === "phone" ? "phone_changed" : "email_changed";

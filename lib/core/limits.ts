@@ -1,4 +1,5 @@
 import { countDown, countUp, isPossibleEnd, type Reader, type Writer } from "@/lib/db/database";
+import { keyedHash } from "./keyed-hash";
 import { networksAround } from "./networks";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
@@ -139,6 +140,7 @@ async function count(tx: Writer, budgets: readonly Budget[], now: Date): Promise
   return wanted.map((one) => ({ ...one, count: 0, ...counted.get(one.key) }));
 }
 
-function keyOf({ limit, subject }: Budget): string {
-  return `${limit.name} ${subject}`;
+/** The key of a budget's row, which says neither phone nor mailbox nor network. */
+export function keyOf({ limit, subject }: Budget): string {
+  return `${limit.name} ${keyedHash(subject)}`;
 }

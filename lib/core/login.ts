@@ -1,6 +1,6 @@
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
-import { shownPhone } from "./accounts";
+import { provenFactorOf, shownPhone } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import {
   type CheckCodeFailure,
@@ -276,7 +276,12 @@ async function openAccount<Refusal extends { name: string } = never>(
     if (known) return succeed({ userId: known.id, created: false });
 
     const user = await tx.user.create({
-      data: { ...identity, inviteCode: drawInvite(), createdAt: now },
+      data: {
+        ...identity,
+        ...provenFactorOf({ recipient: owner.recipient, since: right.value.sentAt }),
+        inviteCode: drawInvite(),
+        createdAt: now,
+      },
       select: { id: true },
     });
     await recordOwnEvent(tx, user.id, { action: "account_created", now });
