@@ -3,7 +3,7 @@ import { countOutcome } from "@/lib/ops/metrics";
 import { digitsAt, neededDigits, recipientDigits, wrongCodeBudgets } from "./code-length";
 import { type CodeDelivery, findCodeDelivery } from "./deliveries";
 import { keyedHash } from "./keyed-hash";
-import { giveBack, type Taken, TRIES_AT_RECIPIENT, takeAnyway } from "./limits";
+import { giveBack, sweepCounters, type Taken, TRIES_AT_RECIPIENT, takeAnyway } from "./limits";
 import { siteOf } from "./networks";
 import { type CodeOwner, isSealedCode, type OneTimeCode, rowKey, type TypedCode } from "./one-time-code";
 import { ALARM_MEAN_MS, CODE_TTL_MS, RESEND_AFTER_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "./policy";
@@ -214,5 +214,6 @@ async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Res
   });
   const forgottenBefore = new Date(now.getTime() - ALARM_MEAN_MS);
   await sweep("wrong codes", (tx) => tx.wrongCode.deleteMany({ where: { at: { lt: forgottenBefore } } }));
+  await sweepCounters(now);
   return counted;
 }

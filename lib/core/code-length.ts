@@ -1,4 +1,4 @@
-import { CLOCK_SKEW_MS_MAX, type Reader } from "@/lib/db/database";
+import { CLOCK_SKEW_MS_MAX, type Reader, readPrimary } from "@/lib/db/database";
 import { keyedHashes } from "./keyed-hash";
 import { type Budget, networkBudgets, type Taken, WRONG_CODES_FROM_NETWORK, waitFor } from "./limits";
 import {
@@ -46,9 +46,9 @@ export function digitsAt(counted: Taken, ofRecipient: number): number {
   return isClosed ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
-/** How many digits a new code gets: as many as it needs, and more while codes are guessed at everywhere. */
-export async function newCodeDigits(db: Reader, needed: number, now: Date): Promise<number> {
-  return needed < ALARM_DIGITS && (await isAlarm(db, now)) ? ALARM_DIGITS : needed;
+/** How many digits a new code gets: as many as it needs, and more during an alarm. */
+export function newCodeDigits(needed: number, isDuringAlarm: boolean): number {
+  return isDuringAlarm ? Math.max(needed, ALARM_DIGITS) : needed;
 }
 
 /** How many digits a code needs after this many wrong ones. */
@@ -67,21 +67,21 @@ async function countWrongCodes(db: Reader, recipient: Recipient, now: Date): Pro
   return Number(row?.count);
 }
 
-/** Whether more codes are typed wrong in the whole system than usual. */
-async function isAlarm(db: Reader, now: Date): Promise<boolean> {
-  const recent = await countGuesses(db, ALARM_MS, now);
+/** Whether more codes are typed wrong in the whole system than usual. No transaction asks it, because it keeps what it has read. */
+export async function isAlarm(now: Date): Promise<boolean> {
+  const recent = await countGuesses(ALARM_MS, now);
   if (recent <= ALARM_AFTER_WRONG) return false;
-  return recent > ALARM_FACTOR * (await usualGuesses(db, now));
+  return recent > ALARM_FACTOR * (await usualGuesses(now));
 }
 
 const MINUTE_MS = 60_000;
 let usual = { minute: Number.NaN, mean: 0 };
 
 /** The mean of a week, asked for once a minute: an attack has many rows, and a week changes slowly. */
-async function usualGuesses(db: Reader, now: Date): Promise<number> {
+async function usualGuesses(now: Date): Promise<number> {
   const minute = Math.floor(now.getTime() / MINUTE_MS);
   if (usual.minute !== minute) {
-    const all = await countGuesses(db, ALARM_MEAN_MS, now);
+    const all = await countGuesses(ALARM_MEAN_MS, now);
     usual = { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS };
   }
   return usual.mean;
@@ -91,11 +91,11 @@ async function usualGuesses(db: Reader, now: Date): Promise<number> {
  * How many wrong codes of all recipients are signs of guessing: those at codes that are short enough for it, and of one network no
  * more than so many. So neither a carrier's address behind which thousands mistype nor one patient network moves the alarm.
  */
-async function countGuesses(db: Reader, withinMs: number, now: Date): Promise<number> {
+async function countGuesses(withinMs: number, now: Date): Promise<number> {
   const since = new Date(now.getTime() - withinMs);
   const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
   const most = ALARM_WRONG_CODES_PER_NETWORK_MAX;
-  const [row] = await db.$queryRaw<Count[]>`
+  const [row] = await readPrimary.$queryRaw<Count[]>`
     SELECT SUM(CASE WHEN "ofNetwork" > ${most} THEN ${most} ELSE "ofNetwork" END) AS "count" FROM (
       SELECT COUNT(*) AS "ofNetwork" FROM "WrongCode"
       WHERE "at" > ${since} AND "at" < ${until} AND "digits" < ${LONGEST_CODE_DIGITS}

@@ -9,6 +9,7 @@ import {
   INVITE_LOOKUPS_FROM_NETWORK,
   type LimitFailure,
   networkBudgets,
+  sweepCounters,
   take,
   waitFor,
 } from "./limits";
@@ -58,8 +59,10 @@ export async function previewInvite(
   return retryAfterMs > 0 ? fail({ name: "budget_spent", retryAfterMs }) : succeed(inviteOf(checked.value));
 }
 
-function takeLookup({ network }: Requester, now: Date): Promise<Result<unknown, LimitFailure>> {
-  return write((tx) => take(tx, networkBudgets(INVITE_LOOKUPS_FROM_NETWORK, network), now));
+async function takeLookup({ network }: Requester, now: Date): Promise<Result<unknown, LimitFailure>> {
+  const taken = await write((tx) => take(tx, networkBudgets(INVITE_LOOKUPS_FROM_NETWORK, network), now));
+  await sweepCounters(now);
+  return taken;
 }
 
 /**

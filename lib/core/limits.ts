@@ -17,7 +17,7 @@ import {
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "./policy";
 import { fail, type Result, succeed } from "./result";
-import { isTimeToSweep } from "./sweeping";
+import { sweep } from "./sweeping";
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -86,13 +86,17 @@ export type Taken = readonly { limit: Limit; key: string; resetsAt: Date; amount
  * together is asked for in one order everywhere: what is one person's first, what many share last.
  */
 export async function take(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Result<Taken, LimitFailure>> {
-  if (isTimeToSweep("counters")) await tx.counter.deleteMany({ where: { resetsAt: { lte: now } } });
   const taken = await count(tx, budgets, now);
   const spent = taken.filter(({ count }, at) => count > (budgets[at]?.limit.max ?? 0));
   if (spent.length === 0) return succeed(taken);
   await giveBack(tx, taken);
   const resets = spent.map(({ resetsAt }) => resetsAt.getTime());
   return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
+}
+
+/** Forgets counts that are over. Whatever lets counts begin calls it after its transaction. */
+export function sweepCounters(now: Date): Promise<void> {
+  return sweep("counters", (tx) => tx.counter.deleteMany({ where: { resetsAt: { lte: now } } }));
 }
 
 /** Counts what has happened anyway, whether there was something left or not. */

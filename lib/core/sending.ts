@@ -8,7 +8,7 @@ import { mailChannel, mailSender } from "@/lib/senders/mail";
 import { phoneSenders } from "@/lib/senders/phone";
 import type { OutgoingMessage, Sender } from "@/lib/senders/sender";
 import { type CodeRow, getCodeStatus, resendWaitMs } from "./challenges";
-import { neededDigits, newCodeDigits } from "./code-length";
+import { isAlarm, neededDigits, newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
 import { findCodeDelivery, recordRefusal, recordSending, sweepDeliveries } from "./deliveries";
 import { countryOf, isDestination } from "./destinations";
@@ -19,6 +19,7 @@ import {
   REFUSALS_OF_NETWORK,
   SENDS_FROM_NETWORK,
   SENDS_OF_KNOWN_BROWSER,
+  sweepCounters,
   type Taken,
   take,
   takeAnyway,
@@ -104,7 +105,8 @@ async function sendCode(
     for (const { name } of channels) countSending({ sender: name, outcome: "resting" });
     return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS, mayArrive: false });
   }
-  const begun = await write((tx) => beginSending(tx, owner, by, { now, askedAt, draw }));
+  const isDuringAlarm = await isAlarm(now);
+  const begun = await write((tx) => beginSending(tx, owner, by, { now, askedAt, isDuringAlarm, draw }));
   if (!begun.ok) {
     if (begun.failure.name !== "messages_spent") return fail(begun.failure);
     const spent = { name: "budget_spent", retryAfterMs: begun.failure.retryAfterMs } as const;
@@ -115,6 +117,7 @@ async function sendCode(
   warnOfMessages(begun.value.taken);
   const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
   await sweep("codes", (tx) => tx.oneTimeCode.deleteMany({ where: { sentAt: { lt: forgottenBefore } } }));
+  await sweepCounters(now);
 
   const { code } = begun.value;
   const sent = succeed({ digits: code.length, revealed: env.REVEAL_CODES ? code : null });
@@ -203,7 +206,12 @@ async function beginSending(
   tx: Writer,
   owner: CodeOwner,
   by: Requester,
-  { now, askedAt, draw }: { now: Date; askedAt: Date | undefined; draw: (digits: number) => OneTimeCode },
+  {
+    now,
+    askedAt,
+    isDuringAlarm,
+    draw,
+  }: { now: Date; askedAt: Date | undefined; isDuringAlarm: boolean; draw: (digits: number) => OneTimeCode },
 ): Promise<Result<BegunSending, RequestCodeFailure | { name: "messages_spent"; retryAfterMs: number }>> {
   const { recipient } = owner;
   const key = rowKey(owner);
@@ -233,7 +241,7 @@ async function beginSending(
     await giveBack(tx, taken.value);
     return fail({ name: "messages_spent", retryAfterMs: messages.failure.retryAfterMs });
   }
-  const code = draw(await newCodeDigits(tx, needed, now));
+  const code = draw(newCodeDigits(needed, isDuringAlarm));
   const codeHmac = sealCode(code, owner);
   const isAgain = last.sends > 0 && now.getTime() - last.sendsSince.getTime() < RESEND_WINDOW_MS;
   await tx.oneTimeCode.update({

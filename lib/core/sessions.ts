@@ -9,8 +9,8 @@ import type { Phone } from "./phone";
 import { RECENT_LOGIN_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-import { isTimeToSweep } from "./sweeping";
-import { renewTrust, trustBrowser } from "./trusted-browsers";
+import { sweep } from "./sweeping";
+import { renewTrust, sweepTrustedBrowsers, trustBrowser } from "./trusted-browsers";
 
 export interface Session {
   id: string;
@@ -152,8 +152,7 @@ async function insertSession(
   const isClient = kept.generation !== null;
   const { agent, network } = by;
   const browser = { userId, browserId: by.browser?.id ?? null };
-  return write(async (tx) => {
-    if (isTimeToSweep("sessions")) await tx.session.deleteMany({ where: { expiresAt: { lte: now } } });
+  const opened = await write(async (tx) => {
     // The account may have got another phone or mailbox since the code was typed.
     if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
     const isTrusted = !created && (await renewTrust(tx, browser, now));
@@ -166,6 +165,9 @@ async function insertSession(
     await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
     return { ...session, isNew, isClient };
   });
+  await sweep("sessions", (tx) => tx.session.deleteMany({ where: { expiresAt: { lte: now } } }));
+  await sweepTrustedBrowsers(now);
+  return opened;
 }
 
 /** Whether the account has an open session that isn't new itself. */

@@ -1,27 +1,27 @@
-import { type Writer, write } from "@/lib/db/database";
+import { isDatabaseAway, type Writer, write } from "@/lib/db/database";
+import { logError } from "@/lib/ops/log";
 
 const SWEEP_EVERY_MS = 60_000;
 
 const sweptAt = new Map<string, number>();
 
 /**
- * Whether it is time to sweep away what is over, now and then on the way of another write: what is over counts for nothing
- * while it lies there, so that each process may look when it likes.
+ * Deletes what is over, once a minute in each process, by `remove`: rows that are over count for nothing while they lie there.
+ * It is a write of its own, after the one that it comes with is committed: a transaction may run again, and this runs once. Where
+ * the database is away by then, the rows stay for the next time, and what was committed is answered.
  */
-export function isTimeToSweep(
-  what: "codes" | "wrong codes" | "deliveries" | "sessions" | "trusted browsers" | "counters",
-): boolean {
-  const nowMs = performance.now();
-  const lastMs = sweptAt.get(what);
-  if (lastMs !== undefined && nowMs - lastMs < SWEEP_EVERY_MS) return false;
-  sweptAt.set(what, nowMs);
-  return true;
-}
-
-/** Deletes what is over, now and then, in a write of its own. */
 export async function sweep(
-  what: Parameters<typeof isTimeToSweep>[0],
+  what: "codes" | "wrong codes" | "deliveries" | "sessions" | "trusted browsers" | "counters",
   remove: (tx: Writer) => Promise<unknown>,
 ): Promise<void> {
-  if (isTimeToSweep(what)) await write(remove);
+  const nowMs = performance.now();
+  const lastMs = sweptAt.get(what);
+  if (lastMs !== undefined && nowMs - lastMs < SWEEP_EVERY_MS) return;
+  sweptAt.set(what, nowMs);
+  try {
+    await write(remove);
+  } catch (error) {
+    if (!isDatabaseAway(error)) throw error;
+    logError(error, "what is over was not deleted");
+  }
 }

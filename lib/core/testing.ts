@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { type Writer, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
 import { Email } from "./email";
@@ -146,3 +147,47 @@ export async function statementsOf(work: () => Promise<unknown>): Promise<string
   }
   return statements;
 }
+
+class Undone extends Error {}
+
+type Transact = <Value>(fn: (tx: Writer) => Promise<Value>, turn?: number | null) => Promise<Value>;
+
+/**
+ * Runs `work` with every transaction undone at its first attempt and run again, as after a deadlock. Whatever a transaction does
+ * outside the database happens twice then, or not at all.
+ */
+export async function withEachWriteRunAgain<Value>(work: () => Promise<Value>): Promise<Value> {
+  await write(async () => undefined);
+  const connections = (globalThis as { sarafanConnections?: { transact: Transact } }).sarafanConnections;
+  if (!connections) throw new Error("the connections to the database are kept elsewhere");
+  const { transact } = connections;
+  connections.transact = async <Result>(fn: (tx: Writer) => Promise<Result>, turn?: number | null) => {
+    const undone = transact(async (tx) => {
+      await fn(tx);
+      throw new Undone();
+    }, turn);
+    await undone.catch((error) => {
+      if (!(error instanceof Undone)) throw error;
+    });
+    return transact(fn, turn);
+  };
+  try {
+    return await work();
+  } finally {
+    connections.transact = transact;
+  }
+}
+
+/** Runs `work` as if more than a minute had gone by since anything was swept away. */
+export async function atTimeToSweep<Value>(work: () => Promise<Value>): Promise<Value> {
+  const { now } = performance;
+  sweeps += 1;
+  const aheadMs = sweeps * 120_000;
+  performance.now = () => now.call(performance) + aheadMs;
+  try {
+    return await work();
+  } finally {
+    performance.now = now;
+  }
+}
+let sweeps = 0;

@@ -1,6 +1,6 @@
 import type { Writer } from "@/lib/db/database";
 import { KNOWN_BROWSER_TTL_MS } from "./policy";
-import { isTimeToSweep } from "./sweeping";
+import { sweep } from "./sweeping";
 
 /** A browser, by the random name in its sealed cookie, and an account; null is a browser that has no name. */
 interface Trust {
@@ -20,10 +20,18 @@ export async function trustBrowser(tx: Writer, { userId, browserId }: Trust, now
 
 /** Whether the account takes the browser for its own; if so, it does for as long again. */
 export async function renewTrust(tx: Writer, { userId, browserId }: Trust, now: Date): Promise<boolean> {
-  const endedAt = new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
-  if (isTimeToSweep("trusted browsers")) await tx.trustedBrowser.deleteMany({ where: { at: { lte: endedAt } } });
   if (browserId === null) return false;
-  const where = { userId, browserId, at: { gt: endedAt } };
+  const where = { userId, browserId, at: { gt: trustEndedAt(now) } };
   const { count } = await tx.trustedBrowser.updateMany({ where, data: { at: now } });
   return count > 0;
+}
+
+/** Forgets the browsers that have not logged in for too long. */
+export function sweepTrustedBrowsers(now: Date): Promise<void> {
+  return sweep("trusted browsers", (tx) => tx.trustedBrowser.deleteMany({ where: { at: { lte: trustEndedAt(now) } } }));
+}
+
+/** When a browser logged in last that is not trusted any more, since it has not come again. */
+function trustEndedAt(now: Date): Date {
+  return new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
 }

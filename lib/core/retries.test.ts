@@ -1,0 +1,120 @@
+import { expect, test } from "playwright/test";
+import { readPrimary, write } from "@/lib/db/database";
+import { log } from "@/lib/ops/log";
+import { showMetrics } from "@/lib/ops/metrics";
+import { activateInvite } from "./invites";
+import { keyOf, MESSAGES } from "./limits";
+import { phoneLoginCode, verifyCode } from "./login";
+import { Phone } from "./phone";
+import { KNOWN_BROWSER_TTL_MS, SMS_BUDGET_PER_DAY } from "./policy";
+import { phoneRecipient } from "./recipient";
+import { requestCode } from "./sending";
+import { openSession } from "./sessions";
+import {
+  after,
+  anybody,
+  atTimeToSweep,
+  failureOf,
+  freshOwner,
+  receiveCode,
+  senderOf,
+  signUp,
+  withEachWriteRunAgain,
+  wrongCode,
+} from "./testing";
+
+const HOUR_MS = 60 * 60 * 1000;
+const accepting = senderOf(async () => true);
+
+/** What the metrics of codes, messages and activations count, by their names. */
+async function countsOf(): Promise<Record<string, number>> {
+  const { text } = await showMetrics();
+  const counts = text.matchAll(/^(sarafan_(?:codes|sender|activations)\w*\{[^}]*\}) (\d+)$/gm);
+  return Object.fromEntries([...counts].map(([, name = "", count]) => [name, Number(count)]));
+}
+
+/** By how much `work` raised which of them. */
+async function countedBy(work: () => Promise<unknown>): Promise<Record<string, number>> {
+  const before = await countsOf();
+  await work();
+  const raised = Object.entries(await countsOf()).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  return Object.fromEntries(raised.filter(([, by]) => by > 0));
+}
+
+/** The warnings that `work` writes to the log. */
+async function warningsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const warnings: string[] = [];
+  const { warn } = log;
+  log.warn = (_: unknown, message?: string) => void warnings.push(message ?? "");
+  try {
+    await work();
+  } finally {
+    log.warn = warn;
+  }
+  return warnings;
+}
+
+test("what is counted of codes and activations is counted once, however often a transaction is run", async () => {
+  const [owner, inviter, invitee] = [freshOwner(), await signUp(), await signUp()];
+  const code = await receiveCode(owner);
+  const counted = await countedBy(() =>
+    withEachWriteRunAgain(async () => {
+      expect(failureOf(await requestCode(phoneLoginCode(freshOwner()), anybody(), { sender: accepting }))).toBe("none");
+      const unserved = freshOwner(Phone.parse("+33612345678"));
+      expect(failureOf(await requestCode(phoneLoginCode(unserved), anybody()))).toBe("country_not_allowed");
+      expect(failureOf(await verifyCode({ ...owner, code: wrongCode(code) }, anybody()))).toBe("code_wrong");
+      expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
+      expect(failureOf(await activateInvite({ userId: invitee.userId, code: inviter.inviteCode }))).toBe("none");
+    }),
+  );
+  expect(counted).toEqual({
+    'sarafan_sender_messages_total{sender="mail",outcome="accepted"}': 1,
+    'sarafan_sender_messages_total{sender="none",outcome="country_not_allowed"}': 1,
+    'sarafan_codes_sent_total{outcome="ok"}': 1,
+    'sarafan_codes_sent_total{outcome="country_not_allowed"}': 1,
+    'sarafan_codes_verified_total{outcome="code_wrong"}': 1,
+    'sarafan_codes_verified_total{outcome="ok"}': 1,
+    'sarafan_activations_total{outcome="ok"}': 1,
+  });
+});
+
+test("that the day's messages are used up is warned of, and counted, once", async () => {
+  const now = new Date();
+  const key = keyOf({ limit: MESSAGES(0), subject: "all" });
+  const counter = { count: SMS_BUDGET_PER_DAY ?? 0, resetsAt: after(now, HOUR_MS) };
+  await write((tx) => tx.counter.upsert({ where: { key }, create: { key, ...counter }, update: counter }));
+  const asked = () => requestCode(phoneLoginCode(freshOwner()), anybody(), { now, sender: accepting });
+  const counted = await countedBy(async () => {
+    const warnings = await warningsOf(() =>
+      withEachWriteRunAgain(async () => expect(failureOf(await asked())).toBe("budget_spent")),
+    );
+    expect(warnings.filter((warning) => warning.includes("messages are used up"))).toHaveLength(1);
+  });
+  expect(counted).toEqual({
+    'sarafan_sender_messages_total{sender="none",outcome="budget_spent"}': 1,
+    'sarafan_codes_sent_total{outcome="budget_spent"}': 1,
+  });
+  await write((tx) => tx.counter.deleteMany({ where: { key: { startsWith: "message" } } }));
+});
+
+test("what is over is swept away though the transaction that it comes with is run again", async () => {
+  const now = new Date();
+  const { userId, phone } = await signUp();
+  const login = { userId, proven: phoneRecipient(phone) };
+  const over = await openSession(login, anybody(), after(now, -400 * 24 * HOUR_MS));
+  const browserId = crypto.randomUUID();
+  const key = `over ${browserId}`;
+  await write(async (tx) => {
+    await tx.trustedBrowser.create({ data: { userId, browserId, at: after(now, -KNOWN_BROWSER_TTL_MS) } });
+    await tx.counter.create({ data: { key, count: 1, resetsAt: now } });
+  });
+  await atTimeToSweep(() =>
+    withEachWriteRunAgain(async () => {
+      await openSession(login, anybody(), now);
+      await requestCode(phoneLoginCode(freshOwner()), anybody(), { now, sender: accepting });
+    }),
+  );
+  expect(await readPrimary.session.findUnique({ where: { id: over.id } })).toBeNull();
+  expect(await readPrimary.trustedBrowser.findMany({ where: { browserId } })).toEqual([]);
+  expect(await readPrimary.counter.findUnique({ where: { key } })).toBeNull();
+});
