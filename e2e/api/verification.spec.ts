@@ -234,7 +234,7 @@ test("other verbs are told which ones there are", async ({ request, phone }) => 
 test("a code works once, for one phone", async ({ newCaller, newClient, phone: nobodys }) => {
   const [{ client, phone, code }, stranger] = [await newCaller(), await newClient()];
   await expectCode(register(client, phone, wrong(code)), "wrong");
-  await expectCode(register(client, nobodys, code), "not_requested");
+  await expectCode(register(client, nobodys, code), "expired");
   await expectCreated(register(client, phone, code));
   await expectNoCode(register(stranger, phone, code));
   expect((await stranger.storageState()).cookies).toEqual([]);

@@ -17,11 +17,13 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(page).toHaveURL(/\/login\?next=%2Faccount%2Fhistory$/);
     await page.getByRole("link", { name: "Войти по почте" }).click();
     await page.getByRole("link", { name: "Войти по номеру" }).click();
+    await expect(page.getByRole("link", { name: "Войти по почте" })).toBeVisible();
     await page.getByLabel("Номер телефона").fill("12");
     await page.getByRole("button", { name: "Получить код" }).click();
     await expect(page.getByText("не похоже на номер")).toBeVisible();
     await askForCode(page, freshPhone());
     await page.getByRole("link", { name: "Изменить номер" }).click();
+    await expect(page.getByRole("link", { name: "Войти по почте" })).toBeVisible();
     await askForCode(page, phone);
     const code = await codeFor(phone);
     await enterCode(page, wrongCode(code));
