@@ -18,6 +18,7 @@ export async function register(): Promise<void> {
     const { subscribe } = await import("node:diagnostics_channel");
     const { markPeer, noteAddress, tidyForwarding, tidyUrl } = await import("@/lib/auth/callers");
     const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
+    const { keepResponse } = await import("@/lib/auth/page-refusals");
     const { secureExchange } = await import("@/lib/auth/security-headers");
     const { takeOverConsole } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
@@ -34,6 +35,7 @@ export async function register(): Promise<void> {
       tidyForwarding(request);
       tidyUrl(request);
       secureExchange(request, response);
+      keepResponse(response);
       watchRequest(request, response);
     });
     await announceDemonstration();

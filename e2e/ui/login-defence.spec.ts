@@ -1,5 +1,5 @@
 import { test as base, expect, type Server, Servers } from "../fixtures";
-import { askForCode, enterCode, logIn, logOut, readInviteCode, wrongCode } from "./journeys";
+import { askForCode, enterCode, logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
 
 /** The settings of the product; those of the tests are more generous. */
 const DEFAULTS = {
@@ -136,15 +136,46 @@ test("a browser that has logged in before gets its code at once, when strangers 
   await readInviteCode(page);
 });
 
-test("whoever looks at too many invitations waits, and sees how long", async ({ page, startServer }) => {
+test("whoever looks unknown invitations up too often waits, and sees how long, at a good one, too", async ({
+  browser,
+  page,
+  phone,
+  startServer,
+}) => {
   const server = await startServer({ ...DEFAULTS, INVITE_LOOKUPS_PER_IP_PER_HOUR: 2 });
-  for (const code of ["0ABCDE", "1ABCDE"]) {
-    await page.goto(`${server.url}/i/${code}`);
-    await expect(page.getByRole("heading", { name: "Такого кода нет" })).toBeVisible();
+  const { inviteCode } = await signUp(await browser.newContext({ baseURL: server.url }), phone, server.codeFor);
+  const invitation = `${server.url}/i/${inviteCode}`;
+  // As a crowd with its preview robots.
+  for (let opened = 0; opened < 5; opened += 1) {
+    expect((await page.request.get(invitation)).status()).toBe(200);
+    expect((await page.request.get(`${invitation}/opengraph-image`)).status()).toBe(200);
   }
-  await page.goto(`${server.url}/i/2ABCDE`);
+  await page.goto(invitation);
+  const accept = page.getByRole("button", { name: "Принять приглашение" });
+  await expect(accept).toBeVisible();
+  for (const code of ["0ABCDE", "1ABCDE"]) {
+    expect((await page.request.get(`${server.url}/i/${code}`)).status()).toBe(404);
+  }
+  for (const scripted of [true, false]) {
+    const context = await browser.newContext({ javaScriptEnabled: scripted, locale: "ru-RU" });
+    const refused = await context.newPage();
+    for (const address of [invitation, `${server.url}/i/2ABCDE`]) {
+      const answer = await refused.goto(address);
+      expect(answer?.status()).toBe(429);
+      expect(Number(answer?.headers()["retry-after"])).toBeGreaterThan(3500);
+      await expect(refused.getByRole("heading", { name: "Слишком много попыток" })).toBeVisible();
+      await expect(refused.getByText(/(1:00:00|59:\d\d)/)).toBeVisible();
+      await expect(refused.locator('meta[property^="og:image"], meta[name^="twitter:image"]')).toHaveCount(0);
+      const picture = await refused.request.get(`${address}/opengraph-image`);
+      expect([picture.status(), (await picture.body()).length]).toEqual([429, 0]);
+      expect(Number(picture.headers()["retry-after"])).toBeGreaterThan(3500);
+    }
+    await refused.goto(server.url);
+    await refused.getByLabel("Код приглашения", { exact: true }).fill(inviteCode);
+    await refused.getByRole("button", { name: "Посмотреть приглашение" }).click();
+    await expect(refused.getByRole("heading", { name: "Слишком много попыток" })).toBeVisible();
+  }
+  // What was opened before is refused, too, when it is taken along.
+  await accept.click();
   await expect(page.getByRole("heading", { name: "Слишком много попыток" })).toBeVisible();
-  await expect(page.getByText(/(1:00:00|59:5\d)/)).toBeVisible();
-  const picture = await page.request.get(`${server.url}/i/2ABCDE/opengraph-image`);
-  expect(picture.status()).toBe(404);
 });

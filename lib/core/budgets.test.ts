@@ -3,11 +3,12 @@ import { readPrimary, write } from "@/lib/db/database";
 import { failed } from "@/lib/senders/sender";
 import { getProfile } from "./accounts";
 import { getCodeStatus } from "./challenges";
-import { drawInviteCode } from "./invite-code";
+import { drawInviteCode, type InviteCode } from "./invite-code";
 import { activateInvite, getInvite, previewInvite } from "./invites";
 import { keyedHash } from "./keyed-hash";
 import { networkBudgets, takeAnyway, VERIFIED_SENDS_FROM_NETWORK } from "./limits";
 import { mailLoginCode, phoneLoginCode, register, verifyCode, verifyMailCode } from "./login";
+import type { OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
@@ -315,21 +316,53 @@ test("of parallel guesses from one network at many phones as many are compared a
   expect(results.filter((result) => failureOf(result) === "code_wrong")).toHaveLength(WRONG_CODES_PER_IP_PER_HOUR);
 });
 
-test("one network looks sixty invite codes up an hour: as a page, as a preview and with a registration", async () => {
+/** The ways to look an invite code up: as a page, as a preview for an account, and with a registration. */
+const LOOKUPS = [
+  (_: number, code: InviteCode, by: Requester, now: Date) => getInvite(code, by, now),
+  (userId: number, code: InviteCode, by: Requester, now: Date) => previewInvite({ userId, code }, by, now),
+  async (_: number, invite: InviteCode, by: Requester, now: Date) =>
+    register({ ...freshOwner(), code: "0000" as OneTimeCode, invite }, by, { now }),
+];
+
+test("a good invitation is opened by any number of people behind one address, in any way", async () => {
+  const now = new Date();
+  const by = anybody();
+  const [{ inviteCode }, { userId }] = [await signUp(), await signUp()];
+  for (let lookups = 0; lookups < 2 * INVITE_LOOKUPS_PER_IP_PER_HOUR; lookups += 1) {
+    const found = await LOOKUPS[lookups % 3]?.(userId, inviteCode, by, now);
+    expect(["none", "code_not_requested", "code_expired"]).toContain(found && failureOf(found));
+  }
+  const crowd = Array.from({ length: 2 * INVITE_LOOKUPS_PER_IP_PER_HOUR }, () => getInvite(inviteCode, by, now));
+  expect((await Promise.all(crowd)).every(({ ok }) => ok)).toBe(true);
+  expect(await readPrimary.counter.findMany({ where: { key: `invite lookups from ${by.network}` } })).toEqual([]);
+});
+
+test("one network looks sixty unknown invite codes up an hour, in any way, and then no code at all", async () => {
   const now = new Date();
   const by = anybody();
   const { userId, inviteCode } = await signUp();
-  const ways = [
-    () => getInvite(inviteCode, by, now),
-    () => previewInvite({ userId, code: drawInviteCode() }, by, now),
-    async () => register({ ...freshOwner(), code: wrongCode(await receiveCode(freshOwner())), invite: inviteCode }, by),
-  ];
   for (let lookups = 0; lookups < INVITE_LOOKUPS_PER_IP_PER_HOUR; lookups += 1) {
-    expect(failureOf((await ways[lookups % 3]?.()) ?? { ok: true })).not.toBe("budget_spent");
+    const found = await LOOKUPS[lookups % 3]?.(userId, drawInviteCode(), by, now);
+    expect(found && failureOf(found)).toBe("invite_unknown");
   }
-  for (const way of ways) expect(failureOf(await way())).toBe("budget_spent");
+  for (const lookUp of LOOKUPS) {
+    for (const code of [inviteCode, drawInviteCode()]) {
+      expect(failureOf(await lookUp(userId, code, by, now))).toBe("budget_spent");
+    }
+  }
   expect(failureOf(await getInvite(inviteCode, anybody(), now))).toBe("none");
   expect(failureOf(await getInvite(inviteCode, by, after(now, HOUR_MS)))).toBe("none");
+});
+
+test("of parallel look-ups of one network no more miss than it has left, and what is found behind them is not told", async () => {
+  const now = new Date();
+  const by = anybody();
+  const { inviteCode } = await signUp();
+  const misses = Array.from({ length: 2 * INVITE_LOOKUPS_PER_IP_PER_HOUR }, () => getInvite(drawInviteCode(), by, now));
+  const failures = (await Promise.all(misses)).map(failureOf);
+  expect(failures.filter((name) => name === "invite_unknown")).toHaveLength(INVITE_LOOKUPS_PER_IP_PER_HOUR);
+  expect(failures.filter((name) => name === "budget_spent")).toHaveLength(INVITE_LOOKUPS_PER_IP_PER_HOUR);
+  expect(failureOf(await getInvite(inviteCode, by, now))).toBe("budget_spent");
 });
 
 test("an account tries ten activations an hour, and then not even the right one", async () => {

@@ -72,6 +72,7 @@ export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER
 /** Both are everybody's; how much there is depends on who asks. */
 export const MESSAGES = (max: number) => daily("messages", max);
 export const MESSAGE_COST = (max: number) => daily("message cost", max);
+/** Of codes that are nobody's; see `lookUp` in invites.ts. */
 export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_LOOKUPS_PER_IP_PER_HOUR);
 
 /** `retryAfterMs` is when the count begins anew. */

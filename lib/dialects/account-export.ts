@@ -1,9 +1,10 @@
 import { isForeignRequest } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
+import { retryAfter } from "@/lib/auth/page-refusals";
 import { exportAccount } from "@/lib/core/export";
 import { isDatabaseAway } from "@/lib/core/result";
 import { logError } from "@/lib/ops/log";
-import { readOnly, refuse, retryAfter } from "./read-only";
+import { readOnly, refuse } from "./read-only";
 
 /** All that is kept of whoever asks, as a file. It is in the record that it was taken, so no page elsewhere may ask for it. */
 export const accountExport = readOnly(async ({ headers }) => {

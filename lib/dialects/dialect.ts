@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { isForeignRequest } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
+import { retryAfter } from "@/lib/auth/page-refusals";
 import { AccountGone } from "@/lib/core/accounts";
 import { isDatabaseAway } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
 import { logError } from "@/lib/ops/log";
 import { type Fields, readBody, readQuery } from "./body";
-import { retryAfter } from "./read-only";
 import { FIELD_REQUIRED, type Words } from "./words";
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };

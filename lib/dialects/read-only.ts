@@ -2,11 +2,6 @@
 export const FRESH = { "Cache-Control": "no-store" };
 const ALLOWED = { Allow: "GET, HEAD, OPTIONS" };
 
-/** The header that says when to come again; never at once. */
-export function retryAfter(ms: number) {
-  return { "Retry-After": String(Math.max(1, Math.ceil(ms / 1000))) };
-}
-
 /** An address that can be read and no more. */
 export function readOnly(GET: (request: Request) => Response | Promise<Response>) {
   const refuseVerb = () => refuse(405, "method_not_allowed", ALLOWED);

@@ -4,6 +4,7 @@ import { notFound } from "next/navigation";
 import { ImageResponse } from "next/og";
 import { getTranslations } from "next-intl/server";
 import { BAND_HEIGHT_PX, BAND_WIDTH_PX, STITCHES } from "@/components/band";
+import { retryAfter } from "@/lib/auth/page-refusals";
 import { currentRequester } from "@/lib/auth/requesters";
 import { InviteCode } from "@/lib/core/invite-code";
 import { getInvite } from "@/lib/core/invites";
@@ -46,6 +47,9 @@ const fonts = Promise.all(
 export default async function InvitationImage({ params }: { params: Promise<{ code: string }> }) {
   const code = InviteCode.safeParse((await params).code);
   const invite = code.success ? await getInvite(code.data, await currentRequester()) : null;
+  if (invite && !invite.ok && invite.failure.name === "budget_spent") {
+    return new Response(null, { status: 429, headers: retryAfter(invite.failure.retryAfterMs) });
+  }
   if (!invite?.ok) notFound();
   const t = await getTranslations();
   const bands = Array.from({ length: Math.ceil(size.width / (2 * BAND_WIDTH_PX)) }, (_, at) => at);

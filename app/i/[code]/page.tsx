@@ -9,6 +9,7 @@ import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { Ticket, TicketCode } from "@/components/ticket";
 import { currentSession } from "@/lib/auth/nextauth";
+import { refusePage } from "@/lib/auth/page-refusals";
 import { currentRequester } from "@/lib/auth/requesters";
 import { getProfile } from "@/lib/core/accounts";
 import { InviteCode } from "@/lib/core/invite-code";
@@ -51,7 +52,8 @@ export async function generateMetadata({ params }: PageProps<"/i/[code]">): Prom
   const t = await getTranslations();
   const invitation = await findInvitation(readCode((await params).code));
   const title = t(`invitation.${TITLES[invitation.name]}`);
-  if (!("invite" in invitation)) return { title, robots: { index: false } };
+  // Without it Next.js would name the picture, which there is only of an invitation.
+  if (!("invite" in invitation)) return { title, robots: { index: false }, openGraph: { images: [] } };
   const description = t.markup("invitation.from", { phone: () => invitation.invite.inviter });
   return {
     title,
@@ -72,6 +74,7 @@ export default async function InvitationPage({ params }: PageProps<"/i/[code]">)
     case "asked":
       return <Asked invite={invitation.invite} />;
     case "budget_spent":
+      refusePage(invitation.retryAfterMs);
       return <TooOften waitMs={invitation.retryAfterMs} />;
     case "invite_unknown":
       return notFound();

@@ -1,0 +1,30 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { ServerResponse } from "node:http";
+
+// Kept for all the bundles that Next.js makes of this module.
+const kept = globalThis as { sarafanResponse?: AsyncLocalStorage<ServerResponse> };
+kept.sarafanResponse ??= new AsyncLocalStorage();
+const current = kept.sarafanResponse;
+
+/** Keeps the response at hand for `refusePage`, for all that happens from here on. */
+export function keepResponse(response: ServerResponse): void {
+  current.enterWith(response);
+}
+
+/**
+ * Gives the page that is being rendered the status 429 (RFC 6585 §4) and says when to come again. Next.js 16.4 has functions
+ * for 401, 403 and 404 only, and an error that is thrown would need a script to be shown; but it keeps the status that the
+ * response has. It has to be called before the page begins to be sent, so outside Suspense. Where a host tells
+ * instrumentation.ts nothing of a request, the page says the same with status 200.
+ */
+export function refusePage(retryAfterMs: number): void {
+  const response = current.getStore();
+  if (!response) return;
+  response.statusCode = 429;
+  for (const [name, value] of Object.entries(retryAfter(retryAfterMs))) response.setHeader(name, value);
+}
+
+/** The header that says when to come again; never at once. */
+export function retryAfter(ms: number) {
+  return { "Retry-After": String(Math.max(1, Math.ceil(ms / 1000))) };
+}
