@@ -195,6 +195,82 @@ test("what an administrator mistypes is told field by field, and changes nothing
   expect(await list(admin)).toEqual(before);
 });
 
+test("an account is looked up by phone, mailbox and invite code, and what can't be looked up by is refused", async ({
+  desk,
+  freshPhone,
+}) => {
+  const { admin, byPhone, byMail } = desk;
+  const [phone, email] = [freshPhone(), `anna+${crypto.randomUUID()}@пример.рф`];
+  const { id, invite_code } = await (await create(admin, { phone, email })).json();
+  const user = await read(admin, id);
+  expect(user.email).toBe(email.replace("пример.рф", "xn--e1afmkfd.xn--p1ai"));
+  const only = { next: null, previous: null, results: [user] };
+  for (const query of [
+    { phone },
+    { phone: spell(phone, "8 ($1) $2-$3-$4") },
+    { email },
+    { email: user.email },
+    { invite_code: invite_code.toLowerCase() },
+    { phone, email, invite_code, limit: 1 },
+  ]) {
+    const parameters = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+    expect(await list(admin, `${USERS}?${parameters}`), String(parameters)).toEqual(only);
+  }
+  // As it is typed into an address: a plus that isn't percent-encoded is a space there, and still a plus.
+  const foreign = await (await create(admin, { phone: "+9607712345" })).json();
+  const namesake = await (await create(admin, { phone: "+79607712345" })).json();
+  const idsOf = async (path: string) => (await list(admin, path)).results.map((each: { id: number }) => each.id);
+  expect(await idsOf(`${USERS}?phone=+9607712345`)).toEqual([foreign.id]);
+  expect(await idsOf(`${USERS}?phone=%2B9607712345`)).toEqual([foreign.id]);
+  expect(await idsOf(`${USERS}?phone=9607712345`)).toEqual([namesake.id]);
+  expect(await idsOf(`${USERS}?email=${user.email}`)).toEqual([id]);
+  expect(await idsOf(`${USERS}?phone=${encodeURIComponent(freshPhone())}`)).toEqual([]);
+
+  const claimed = freshPhone();
+  const claimants = [await byMail({ phone: claimed }), await byMail({ phone: claimed })].map((each) => each.id);
+  const first = await list(admin, `${USERS}?phone=${encodeURIComponent(claimed)}&limit=1`);
+  expect([first, await list(admin, first.next)].flatMap(({ results }) => results[0].id)).toEqual(claimants.reverse());
+
+  for (const [query, fields] of [
+    ["phone=+7 945 12", { phone: WRONG }],
+    ["phone=", { phone: WRONG }],
+    ["email=nobody@", { email: WRONG }],
+    ["invite_code=ABC", { invite_code: WRONG }],
+    ["phone=1&email=1&invite_code=1", { phone: WRONG, email: WRONG, invite_code: WRONG }],
+    ["name=anna", { name: WRONG }],
+    ["Phone=1&claimed_phone=2", { Phone: WRONG, claimed_phone: WRONG }],
+  ] as const) {
+    await expectAnswer(admin.client.get(`${USERS}?${query}`), 400, fields, "field_invalid", query);
+  }
+  for (const person of [await byPhone(), await byMail()]) {
+    await expectRefusal(person.client.get(`${USERS}?phone=${encodeURIComponent(phone)}`), 403, "not_administrator");
+  }
+});
+
+test("an unknown parameter is refused by its name at each API, and none is ignored", async ({ desk }) => {
+  const { admin, server } = desk;
+  const phone = encodeURIComponent(admin.phone);
+  for (const [method, path] of [
+    ["POST", "/api/v1/login/"],
+    ["GET", `/api/v1/user_profile/${phone}/`],
+    ["POST", "/api/users/authenticate/"],
+    ["DELETE", userOf(admin.id)],
+    ["POST", "/api/enter_phone/"],
+    ["GET", "/api/profile/"],
+    ["POST", "/api/profile/"],
+    ["POST", "/api/auth/request_code/"],
+    ["GET", "/api/profile_back/"],
+    ["POST", "/api/auth/logout/"],
+    ["POST", "/api/verification_phone/send_code"],
+    ["GET", `/api/verification_phone/profile/${phone}`],
+  ] as const) {
+    const answer = admin.client.fetch(`${path}?page=2&phone=1`, { method, ...(method === "POST" && { data: {} }) });
+    await expectAnswer(answer, 400, { page: WRONG, phone: WRONG }, "field_invalid", `${method} ${path}`);
+  }
+  expect((await admin.client.get("/api/openapi.json?v=2")).status()).toBe(200);
+  expect(server.output()).not.toContain("page=2");
+});
+
 test("the list is walked forwards and back, page by page, while people come and go", async ({ desk, freshPhone }) => {
   const { server, admin } = desk;
   const ids: number[] = [admin.id];

@@ -186,11 +186,19 @@ function arbitraryFor({ address, queries, fields, verb }: Operation, senders: Se
   const object = fc.record(Object.fromEntries(entries), { requiredKeys: [] });
   const parameters = address.match(/\{\w+\}/g) ?? [];
   const segment = fc.oneof({ weight: 3, arbitrary: known }, { weight: 2, arbitrary: oddSegment });
-  const parameter = fc.tuple(fc.constantFrom("page", ...queries), fc.oneof(oddText, known));
+  const names = fc.oneof(
+    { weight: 1, arbitrary: fc.constant("page") },
+    ...queries.map((name) => ({ weight: 9, arbitrary: fc.constant(name) })),
+  );
+  const parameter = fc.tuple(names, fc.oneof(oddText, known));
   return fc.record({
     who: fc.constantFrom(...senders),
     segments: fc.tuple(...parameters.map(() => segment)),
-    query: fc.array(parameter, { maxLength: queries.length > 0 ? 3 : 1 }),
+    // One that is unknown is refused before anything else is looked at.
+    query: fc.oneof(
+      { weight: queries.length > 0 ? 9 : 1, arbitrary: fc.array(parameter, { maxLength: 3 }) },
+      { weight: 9, arbitrary: fc.constant<[string, string][]>([]) },
+    ),
     media: verb === "GET" ? fc.constant("none" as const) : fc.constantFrom(...MEDIA),
     body: fc.oneof({ weight: 6, arbitrary: object }, { weight: 1, arbitrary: oddValue }),
   });

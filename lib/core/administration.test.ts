@@ -4,6 +4,7 @@ import { env } from "@/lib/env";
 import { AccountGone, getProfile } from "./accounts";
 import {
   type AccountCursor,
+  type AccountLookup,
   type Administrator,
   asAdministrator,
   changeAccount,
@@ -18,7 +19,7 @@ import { getInvite, listReferrals } from "./invites";
 import { RECENT_LOGIN_MS } from "./policy";
 import { phoneRecipient } from "./recipient";
 import { checkSession, openClientSession, openSession } from "./sessions";
-import { anybody, failureOf, freshEmail, freshPhone, signUp } from "./testing";
+import { anybody, failureOf, freshEmail, freshPhone, signUp, signUpByMail } from "./testing";
 
 /** Somebody with an account and a session that a code to their phone opened. */
 async function logInAnew(now = new Date()) {
@@ -203,6 +204,33 @@ test("whatever an administrator does is on record, without anything of the perso
   expect(JSON.stringify(events)).not.toContain(phone);
   await listAccounts(admin, { limit: 1 });
   expect(await read.auditEvent.findFirst({ orderBy: { id: "desc" } })).toMatchObject({ action: "accounts_listed" });
+});
+
+test("accounts are looked up by phone, mailbox and invite code, and their owners see who looked", async () => {
+  const admin = await administrator();
+  const [owner, byMail] = [await signUp(), await signUpByMail()];
+  const claimant = await signUpByMail({ phone: owner.phone });
+  const find = async (lookup: AccountLookup, page: { limit?: number; cursor?: AccountCursor | null } = {}) => {
+    const { accounts, next } = await listAccounts(admin, { lookup, ...page });
+    return { ids: accounts.map(({ id }) => id), next };
+  };
+  const only = (id: number) => ({ ids: [id], next: null });
+  expect(await find({ inviteCode: owner.inviteCode })).toEqual(only(owner.userId));
+  expect(await find({ email: byMail.email })).toEqual(only(byMail.userId));
+  expect(await find({ phone: byMail.phone })).toEqual(only(byMail.userId));
+  expect(await find({ phone: owner.phone, email: claimant.email })).toEqual(only(claimant.userId));
+  expect(await find({ phone: owner.phone, email: byMail.email })).toEqual({ ids: [], next: null });
+  expect((await find({ phone: owner.phone })).ids).toEqual([claimant.userId, owner.userId]);
+  const { ids, next } = await find({ phone: owner.phone }, { limit: 1 });
+  expect([...ids, ...(await find({ phone: owner.phone }, { limit: 1, cursor: next })).ids]).toEqual([
+    claimant.userId,
+    owner.userId,
+  ]);
+  const looks = (await eventsOf(byMail.userId)).filter(({ actorId }) => actorId === admin.userId);
+  expect(looks.map(({ action }) => action)).toEqual(["account_read", "account_read"]);
+  await find({ phone: freshPhone() });
+  const last = await read.auditEvent.findFirst({ where: { actorId: admin.userId }, orderBy: { id: "desc" } });
+  expect(last).toMatchObject({ action: "accounts_listed", subjectId: null });
 });
 
 test("an event on record can be neither changed nor removed", async () => {

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { type Reader, readPrimary, write } from "@/lib/db/database";
+import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { ACCOUNT_ROW, type Account, accountOf, holdAccount } from "./accounts";
-import { type AuditAction, recordEvent } from "./audit";
+import { recordEvent } from "./audit";
 import { retryOnCollision } from "./collisions";
 import { removeAccount } from "./deletion";
 import type { Email } from "./email";
@@ -49,15 +49,35 @@ export interface AccountPage {
   previous: AccountCursor | null;
 }
 
-/** Accounts, the newest first, a page at a time. */
+/** What accounts are looked up by, exactly: a phone that was proven or is only claimed, a mailbox, an invite code. */
+export interface AccountLookup {
+  phone?: Phone | undefined;
+  email?: Email | undefined;
+  inviteCode?: InviteCode | undefined;
+}
+
+/**
+ * Accounts, the newest first, a page at a time; with `lookup` those that have all of it. A look-up is recorded as a look at
+ * each account that it found, so that their owners see it, too.
+ */
 export async function listAccounts(
   administrator: Administrator,
-  { cursor = null, limit = ACCOUNTS_PER_PAGE }: { cursor?: AccountCursor | null; limit?: number } = {},
+  {
+    lookup = {},
+    cursor = null,
+    limit = ACCOUNTS_PER_PAGE,
+  }: { lookup?: AccountLookup; cursor?: AccountCursor | null; limit?: number } = {},
   now = new Date(),
 ): Promise<AccountPage> {
   const isBackwards = cursor?.side === "before";
+  const { phone, email, inviteCode } = lookup;
   const rows = await readPrimary.user.findMany({
-    ...(cursor && { where: { id: isBackwards ? { gt: cursor.id } : { lt: cursor.id } } }),
+    where: {
+      ...(phone && { OR: [{ phone }, { claimedPhone: phone }] }),
+      ...(email && { email }),
+      ...(inviteCode && { inviteCode }),
+      ...(cursor && { id: isBackwards ? { gt: cursor.id } : { lt: cursor.id } }),
+    },
     orderBy: { id: isBackwards ? "asc" : "desc" },
     take: limit + 1,
     select: ACCOUNT_ROW,
@@ -66,7 +86,12 @@ export async function listAccounts(
   const accounts = rows.slice(0, limit).map(accountOf);
   if (isBackwards) accounts.reverse();
   const [first, last] = [accounts[0], accounts.at(-1)];
-  await record(administrator, { action: "accounts_listed", subjectId: null, ids: accounts.map(({ id }) => id), now });
+  const ids = accounts.map(({ id }) => id);
+  const isLookup = Boolean(phone || email || inviteCode);
+  await write(async (tx) => {
+    if (isLookup && ids.length > 0) for (const id of ids) await recordLook(tx, administrator, { subjectId: id, now });
+    else await recordLook(tx, administrator, { subjectId: null, ids, now });
+  });
   // A page that was come to from one side has that side.
   const hasNext = isBackwards || isMore;
   const hasPrevious = isBackwards ? isMore : cursor !== null;
@@ -85,7 +110,7 @@ export async function readAccount(
 ): Promise<Result<Account, { name: "account_unknown" }>> {
   const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
   if (!row) return fail({ name: "account_unknown" });
-  await record(administrator, { action: "account_read", subjectId: userId, ids: [], now });
+  await write((tx) => recordLook(tx, administrator, { subjectId: userId, now }));
   return succeed(accountOf(row));
 }
 
@@ -216,10 +241,12 @@ async function findTaken(
   return null;
 }
 
-/** Records what an administrator looked at. */
-async function record(
+/** Records what an administrator looked at: one account, or the accounts of a list. */
+async function recordLook(
+  tx: Writer,
   { userId }: Administrator,
-  { action, subjectId, ids, now }: { action: AuditAction; subjectId: number | null; ids: number[]; now: Date },
+  { subjectId, ids = [], now }: { subjectId: number | null; ids?: number[]; now: Date },
 ): Promise<void> {
-  await write((tx) => recordEvent(tx, { action, actorId: userId, subjectId, details: { ids }, now }));
+  const action = subjectId === null ? "accounts_listed" : "account_read";
+  await recordEvent(tx, { action, actorId: userId, subjectId, details: { ids }, now });
 }

@@ -35,9 +35,9 @@ export async function readForm(request: Request): Promise<Record<string, string>
   return bytes && Object.fromEntries(new URLSearchParams(new TextDecoder().decode(bytes)));
 }
 
-/** The fields of an address, `?limit=20`. */
+/** The fields of an address, `?limit=20`; an empty one is there, so that what is looked for by it is not everything. */
 export function readQuery(request: Request): Fields {
-  return tidy(Object.fromEntries(new URL(request.url).searchParams));
+  return Object.fromEntries(new URL(request.url).searchParams);
 }
 
 const READERS: Record<string, ((bytes: Uint8Array<ArrayBuffer>, contentType: string) => Promise<Fields>) | undefined> =

@@ -22,6 +22,8 @@ export interface Dialect {
   error: (sentence: string, failure: EngineFailure) => Json;
   /** What its clients log in with; the other is good as well. */
   credentials: "cookie" | "token";
+  /** Whether an unknown parameter of the query changes nothing; else it is refused by its name. */
+  ignoresParameters?: true;
 }
 
 /** How a dialect says a failure: a status and a body. */
@@ -261,10 +263,13 @@ async function attend(
       : refuse(dialect, "credentials_missing");
   }
 
+  const asked = readQuery(request);
+  const unknown = Object.keys(asked).filter((name) => !Object.hasOwn(endpoint.query.shape, name));
+  if (unknown.length > 0 && !dialect.ignoresParameters) return refuseParameters(dialect, unknown);
   const body = endpoint.input ? await readBody(request) : { ok: true as const, value: {} };
   if (!body.ok) return refuse(dialect, body.failure.name);
-  const query = endpoint.query.safeParse(readQuery(request));
-  if (!query.success) return refuseFields(dialect, endpoint, query.error, readQuery(request));
+  const query = endpoint.query.safeParse(asked);
+  if (!query.success) return refuseFields(dialect, endpoint, query.error, asked);
   const input = (endpoint.input ?? NO_INPUT).safeParse(body.value);
   if (!input.success) return refuseFields(dialect, endpoint, input.error, body.value);
 
@@ -323,6 +328,12 @@ export type EngineFailure = keyof typeof ENGINE_STATUSES;
 
 function refuse(dialect: Dialect, name: Exclude<EngineFailure, "field_invalid">, headers: Headers = {}): Response {
   return say(name, { status: ENGINE_STATUSES[name], body: dialect.error(dialect.words.failures[name], name) }, headers);
+}
+
+/** Names every parameter that the endpoint doesn't know: to leave it out might be to answer something else than was asked. */
+function refuseParameters({ words }: Dialect, names: string[]): Response {
+  const body = Object.fromEntries(names.map((name) => [name, [words.fields.parameter_unknown]]));
+  return say("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
 }
 
 /** Names every field that is missing or wrong. */

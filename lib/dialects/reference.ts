@@ -2,6 +2,7 @@ import { z } from "zod";
 import { SESSION_COOKIE } from "@/lib/auth/nextauth";
 import { publicKeys } from "@/lib/auth/tokens";
 import { Email } from "@/lib/core/email";
+import { InviteCode } from "@/lib/core/invite-code";
 import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { env } from "@/lib/env";
@@ -194,7 +195,7 @@ function describeFailures(dialect: Dialect, verb: Verb, endpoint: Endpoint): Jso
     ...(endpoint.input
       ? (["field_invalid", "body_malformed", "body_too_large", "media_type_unsupported"] as const)
       : []),
-    ...(Object.keys(endpoint.query.shape).length > 0 ? (["field_invalid"] as const) : []),
+    ...(dialect.ignoresParameters || endpoint.answer.status === 303 ? [] : (["field_invalid"] as const)),
     ...(endpoint.who === "account" ? (["credentials_missing", "token_invalid"] as const) : []),
     ...(verb !== "GET" && (endpoint.usesCookies || endpoint.who === "account") ? (["origin_foreign"] as const) : []),
     "unexpected",
@@ -214,14 +215,15 @@ function describeFailures(dialect: Dialect, verb: Verb, endpoint: Endpoint): Jso
   );
 }
 
-/** What is said when fields are missing, or wrong where none has to be there. */
+/** What is said when fields are missing, or wrong where none has to be there, or unknown where there are none. */
 function describeWrongFields({ words }: Dialect, { input, query, invalid }: Endpoint): Json {
   if (invalid) return invalid.body;
   const fields = Object.entries({ ...input?.shape, ...query.shape });
   const needed = fields.filter(([, schema]) => !schema.safeParse(undefined).success);
-  return needed.length > 0
-    ? Object.fromEntries(needed.map(([name]) => [name, [FIELD_REQUIRED]]))
-    : Object.fromEntries(fields.map(([name]) => [name, [words.fields.malformed]]));
+  if (needed.length > 0) return Object.fromEntries(needed.map(([name]) => [name, [FIELD_REQUIRED]]));
+  return fields.length > 0
+    ? Object.fromEntries(fields.map(([name]) => [name, [words.fields.malformed]]))
+    : { parameter: [words.fields.parameter_unknown] };
 }
 
 function describeErrors(wordings: { name: string; status: number; body: Json }[]): JsonObject {
@@ -268,6 +270,7 @@ const EXAMPLES = new Map<unknown, string>([
   [SentInviteCode, "7K4M2P"],
   [AnyInviteCode, "7K4M2P"],
   [RefreshToken, "<refresh>"],
+  [InviteCode, "7K4M2P"],
 ]);
 
 function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonObject {

@@ -14,6 +14,8 @@ export const service: Dialect = {
   words: ENGLISH,
   error: (detail) => ({ detail }),
   credentials: "cookie",
+  // Readers of documents add parameters to get past caches.
+  ignoresParameters: true,
 };
 
 /** Nothing of it changes while the server runs, but that a demonstration may end. */

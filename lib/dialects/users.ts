@@ -15,6 +15,7 @@ import {
 } from "@/lib/core/administration";
 import { deleteOwnAccount } from "@/lib/core/deletion";
 import { Email } from "@/lib/core/email";
+import { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites";
 import { verifyMailCode } from "@/lib/core/login";
 import { TypedCode } from "@/lib/core/one-time-code";
@@ -83,6 +84,22 @@ const Limit = z
   )
   .transform(Number)
   .meta({ description: `A whole number from 1 to ${ACCOUNTS_PER_PAGE_MAX}; without it, ${ACCOUNTS_PER_PAGE}.` });
+
+/**
+ * The values that accounts are looked up by. A plus that was not percent-encoded comes as a space (WHATWG URL §5.1), and
+ * `9607712345` is another number than `+9607712345`.
+ */
+const Lookup = {
+  phone: z
+    .string()
+    .transform((text): string | number => text.replace(/^ /, "+"))
+    .pipe(Phone),
+  email: z
+    .string()
+    .transform((text) => text.trim().replaceAll(" ", "+"))
+    .pipe(Email),
+  invite_code: InviteCode,
+};
 
 const LOGIN_PAGE = "/login?by=email";
 const INVITE_PAGE = "/profile#activation";
@@ -164,18 +181,34 @@ export const activateInviteCode = address(dialect, "/api/users/profile/activate_
 
 export const users = address(dialect, "/api/users/", (endpoint) => ({
   GET: endpoint({
-    summary: "All accounts, the newest first (administrators)",
+    summary: "All accounts, the newest first, or those with this phone, mailbox or invite code (administrators)",
     who: "account",
-    query: { cursor: AccountCursor.optional(), limit: Limit.optional() },
+    query: {
+      phone: Lookup.phone.optional(),
+      email: Lookup.email.optional(),
+      invite_code: Lookup.invite_code.optional(),
+      cursor: AccountCursor.optional(),
+      limit: Limit.optional(),
+    },
     answer: {
       body: z.object({ next: z.url().nullable(), previous: z.url().nullable(), results: z.array(User) }),
     },
-    run: async ({ session, query: { cursor, limit } }) => {
+    run: async ({ session, query: { cursor, limit, ...sought } }) => {
       const administrator = await asAdministrator(session);
       if (!administrator.ok) return administrator;
-      const page = await listAccounts(administrator.value, { cursor: cursor ?? null, ...(limit && { limit }) });
-      const linkTo = (to: AccountCursor | null) =>
-        to && absoluteUrl(`/api/users/?cursor=${AccountCursor.encode(to)}${limit ? `&limit=${limit}` : ""}`);
+      const { phone, email, invite_code: inviteCode } = sought;
+      const page = await listAccounts(administrator.value, {
+        lookup: { phone, email, inviteCode },
+        cursor: cursor ?? null,
+        ...(limit && { limit }),
+      });
+      const linkTo = (to: AccountCursor | null) => {
+        if (!to) return null;
+        const given = Object.entries({ ...sought, limit }).filter(([, value]) => value !== undefined);
+        const parameters = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+        parameters.set("cursor", AccountCursor.encode(to));
+        return absoluteUrl(`/api/users/?${parameters}`);
+      };
       return reply({ next: linkTo(page.next), previous: linkTo(page.previous), results: page.accounts.map(userOf) });
     },
     failures: { not_administrator: NOT_ALLOWED },

@@ -13,7 +13,8 @@ type FieldIssue =
   | "code_malformed"
   | "invite_code_malformed"
   | "cursor_malformed"
-  | "limit_invalid";
+  | "limit_invalid"
+  | "parameter_unknown";
 
 /** The same in every dialect. */
 export const FIELD_REQUIRED = "This field is required.";
@@ -43,6 +44,7 @@ export const RUSSIAN: Words = {
     invite_code_malformed: "В инвайт-коде шесть знаков.",
     cursor_malformed: "Недопустимый курсор.",
     limit_invalid: "Введите целое число от 1 до 100.",
+    parameter_unknown: "Неизвестный параметр.",
   },
 };
 
@@ -66,5 +68,6 @@ export const ENGLISH: Words = {
     invite_code_malformed: "An invite code has six characters",
     cursor_malformed: "Invalid cursor",
     limit_invalid: "A whole number from 1 to 100 is expected",
+    parameter_unknown: "Unknown parameter",
   },
 };

@@ -1,0 +1,3 @@
+-- CreateIndex
+CREATE INDEX "User_claimedPhone_idx" ON "User"("claimedPhone");
+
