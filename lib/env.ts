@@ -152,6 +152,7 @@ function readEnv() {
     VERCEL_PROJECT_PRODUCTION_URL: z.string().optional(),
   });
   const { VERCEL_ENV, VERCEL_URL, VERCEL_PROJECT_PRODUCTION_URL, ...settings } = given;
+    AUTH_SECRET_PREVIOUS: z.string().min(32, "must have 32 characters or more").optional(),
   const vercelHost = VERCEL_ENV === "production" ? (VERCEL_PROJECT_PRODUCTION_URL ?? VERCEL_URL) : VERCEL_URL;
   const { byCountry, named } = readChains(settings);
   const isConsoleOnly = named.every((sender) => sender === "console");
@@ -200,6 +201,9 @@ function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEM
   const open = [
     isLoopback(env.HOST) ? null : "HOST",
     isLoopback(new URL(env.APP_URL).hostname) ? null : "APP_URL",
+  if (env.AUTH_SECRET_PREVIOUS === env.AUTH_SECRET) {
+    throw new SettingsError("The setting AUTH_SECRET_PREVIOUS must be another secret than AUTH_SECRET.");
+  }
   ].filter((name) => name !== null);
   if (open.length === 0) return;
   throw new SettingsError(

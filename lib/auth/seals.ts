@@ -1,7 +1,6 @@
-import { hkdfSync } from "node:crypto";
 import { EncryptJWT, type JWTPayload, jwtDecrypt } from "jose";
 import type { z } from "zod";
-import { env } from "@/lib/env";
+import { deriveKeys } from "@/lib/core/keys";
 
 interface Seal<Schema extends z.ZodObject> {
   /** What the token is for; one sealed for something else does not open. */
@@ -11,7 +10,6 @@ interface Seal<Schema extends z.ZodObject> {
 }
 
 const ALGORITHM = { alg: "dir", enc: "A256GCM" };
-const KEY_BYTES = 32;
 
 /** Encrypts and signs `payload` so that only this server can read it, for `ttlMs` at most. */
 export function seal<Schema extends z.ZodObject>(
@@ -38,28 +36,36 @@ export function sealsOf(purpose: string, ttlMs: number) {
 }
 
 async function encrypt(purpose: string, payload: JWTPayload, ttlMs: number): Promise<string> {
+  const [key] = await keysOf(purpose);
   return new EncryptJWT(payload)
     .setProtectedHeader(ALGORITHM)
     .setIssuedAt()
     .setExpirationTime(new Date(Date.now() + ttlMs))
-    .encrypt(await keyOf(purpose));
+    .encrypt(key);
 }
 
 async function decrypt(purpose: string, token: string): Promise<JWTPayload | null> {
   const options = { keyManagementAlgorithms: [ALGORITHM.alg], contentEncryptionAlgorithms: [ALGORITHM.enc] };
-  // It throws on whatever it can't open, which is anything that somebody may send as a cookie.
-  const opened = await jwtDecrypt(token, await keyOf(purpose), options).catch(() => null);
-  return opened?.payload ?? null;
+  for (const key of await keysOf(purpose)) {
+    // It throws on whatever it can't open, which is anything that somebody may send as a cookie.
+    const opened = await jwtDecrypt(token, key, options).catch(() => null);
+    if (opened) return opened.payload;
+  }
+  return null;
 }
 
-const keys = new Map<string, Promise<CryptoKey>>();
+type Keys = readonly [CryptoKey, ...CryptoKey[]];
+const known = new Map<string, Promise<Keys>>();
 
-/** The key of one purpose, derived from the secret once: it takes as long as all the rest. */
-function keyOf(purpose: string): Promise<CryptoKey> {
-  const known = keys.get(purpose);
-  if (known) return known;
-  const bytes = new Uint8Array(hkdfSync("sha256", env.AUTH_SECRET, "", `sarafan seal: ${purpose}`, KEY_BYTES));
-  const key = crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
-  keys.set(purpose, key);
-  return key;
+/** The keys of one purpose, derived once: that takes as long as all the rest. */
+function keysOf(purpose: string): Promise<Keys> {
+  const keys = known.get(purpose) ?? importKeys(deriveKeys(`seal: ${purpose}`));
+  known.set(purpose, keys);
+  return keys;
+}
+
+async function importKeys([first, ...others]: readonly [Buffer, ...Buffer[]]): Promise<Keys> {
+  const importKey = (bytes: Buffer) =>
+    crypto.subtle.importKey("raw", new Uint8Array(bytes), "AES-GCM", false, ["encrypt", "decrypt"]);
+  return [await importKey(first), ...(await Promise.all(others.map(importKey)))];
 }

@@ -1,18 +1,22 @@
-import { createPrivateKey, createPublicKey, hkdfSync } from "node:crypto";
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, type JWK, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
+import { deriveKeys } from "@/lib/core/keys";
 import { ACCESS_TOKEN_TTL_MS } from "@/lib/core/policy";
 import { type ClientSession, checkSession, type Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
 
 /** What stands before the 32 bytes of an Ed25519 key in its PKCS #8 form (RFC 8410 §7). */
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
-const KEY_BYTES = 32;
 
-// Derived from the secret, so that every server has the same key and none has to keep it.
-const seed = Buffer.from(hkdfSync("sha256", env.AUTH_SECRET, "", "sarafan token signature", KEY_BYTES));
-const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: "der", type: "pkcs8" });
-const publicKey = createPublicKey(privateKey);
+// Derived from the secret, so that every server has the same keys and none has to keep them. The first one signs.
+const [seed, ...previousSeeds] = deriveKeys("token signature");
+const privateKey = privateKeyOf(seed);
+const verificationKeys = [privateKey, ...previousSeeds.map(privateKeyOf)].map((key) => createPublicKey(key));
+
+function privateKeyOf(bytes: Buffer): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, bytes]), format: "der", type: "pkcs8" });
+}
 
 const ALGORITHM = "EdDSA";
 // Named in the header and by its audience, so that neither kind of token can stand in for the other (RFC 8725 §3.11).
@@ -60,15 +64,20 @@ export async function readRefreshToken(token: string): Promise<{ id: string; gen
   return claims && { id: claims.sid, generation: claims.generation };
 }
 
-/** What other services need to check access tokens by themselves (RFC 7517 §5). */
+/** What other services need to check access tokens by themselves (RFC 7517 §5): the key that signs, and the previous one. */
 export async function publicKeys(): Promise<{ keys: (JWK & { kty: string; kid: string })[] }> {
-  return { keys: [{ ...(await exportJWK(publicKey)), kty: "OKP", kid: await keyId(), alg: ALGORITHM, use: "sig" }] };
+  const keys = verificationKeys.map(async (key) => {
+    const jwk = await exportJWK(key);
+    return { ...jwk, kty: "OKP", kid: await calculateJwkThumbprint(jwk), alg: ALGORITHM, use: "sig" };
+  });
+  return { keys: await Promise.all(keys) };
 }
 
 let knownKeyId: Promise<string> | undefined;
 
+/** The name of the key that signs (RFC 7638). */
 function keyId(): Promise<string> {
-  knownKeyId ??= exportJWK(publicKey).then((key) => calculateJwkThumbprint(key));
+  knownKeyId ??= exportJWK(createPublicKey(privateKey)).then((key) => calculateJwkThumbprint(key));
   return knownKeyId;
 }
 
@@ -92,7 +101,10 @@ async function verify<Schema extends z.ZodObject>(
   token: string,
 ): Promise<z.output<Schema> | null> {
   const options = { algorithms: [ALGORITHM], issuer: env.APP_URL, audience, typ };
-  // It throws on whatever is no token of ours, which is anything that somebody may send.
-  const verified = await jwtVerify(token, publicKey, options).catch(() => null);
-  return schema.safeParse(verified?.payload).data ?? null;
+  for (const key of verificationKeys) {
+    // It throws on whatever is no token of ours, which is anything that somebody may send.
+    const verified = await jwtVerify(token, key, options).catch(() => null);
+    if (verified) return schema.safeParse(verified.payload).data ?? null;
+  }
+  return null;
 }

@@ -1,6 +1,6 @@
-import { createHmac, hkdfSync, randomInt, timingSafeEqual } from "node:crypto";
+import { createHmac, randomInt, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import { env } from "@/lib/env";
+import { deriveKeys } from "./keys";
 import { foldDigits, readPastedText } from "./pasted-text";
 import type { Recipient } from "./recipient";
 import { wholeNumber } from "./typed-field";
@@ -56,8 +56,7 @@ export const OneTimeCode = z
   .brand<"OneTimeCode">();
 export type OneTimeCode = z.output<typeof OneTimeCode>;
 
-const KEY_BYTES = 32;
-const key = Buffer.from(hkdfSync("sha256", env.AUTH_SECRET, "", "sarafan one-time code", KEY_BYTES));
+const keys = deriveKeys("one-time code");
 
 /** A code of that many digits from a CSPRNG, leading zeros and all. */
 export function drawOneTimeCode(digits: number): OneTimeCode {
@@ -67,11 +66,16 @@ export function drawOneTimeCode(digits: number): OneTimeCode {
 }
 
 /** What is stored instead of the code: an HMAC under a key of ours, so that the table alone can't be searched for it. */
-export function sealCode(code: OneTimeCode, { recipient, purpose, asker }: CodeOwner): string {
+export function sealCode(code: OneTimeCode, owner: CodeOwner): string {
+  return sealBy(keys[0], code, owner);
+}
+
+function sealBy(key: Buffer, code: OneTimeCode, { recipient, purpose, asker }: CodeOwner): string {
   return createHmac("sha256", key).update(`${purpose}\n${recipient.address}\n${asker}\n${code}`).digest("base64url");
 }
 
-/** Whether `code` is the one that was sealed, compared in constant time. */
+/** Whether `code` is the one that was sealed, by this secret or the previous one; compared in constant time. */
 export function isSealedCode(sealed: string, code: OneTimeCode, owner: CodeOwner): boolean {
-  return timingSafeEqual(Buffer.from(sealed), Buffer.from(sealCode(code, owner)));
+  const matches = keys.map((key) => timingSafeEqual(Buffer.from(sealed), Buffer.from(sealBy(key, code, owner))));
+  return matches.includes(true);
 }
