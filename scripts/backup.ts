@@ -1,7 +1,7 @@
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
-import Database from "better-sqlite3";
 import { checkSettings, databaseFile, setThrowawaySecret } from "./settings";
+import { assertSound, copyDatabase, flush } from "./sqlite-files";
 import { Refusal } from "./tool.mjs";
 
 const isSecretSet = Boolean(process.env.AUTH_SECRET);
@@ -52,38 +52,5 @@ function makeBackup(source: string, target: string) {
     if (code === "EEXIST") throw new Refusal(`${target} is there already, and a backup replaces nothing.`);
     if (code) throw new Refusal(`${target} could not be made (${code}); the database is as it was.`);
     throw error;
-  }
-}
-
-/**
- * By VACUUM INTO rather than by SQLite's backup interface. It reads in one transaction, so it neither stops whoever
- * writes nor has to begin again when they do; and what was deleted, such as a phone, is not left in the copy's free pages.
- */
-function copyDatabase(source: string, draft: string) {
-  const database = new Database(source, { readonly: true });
-  try {
-    database.prepare("VACUUM INTO ?").run(draft);
-  } finally {
-    database.close();
-  }
-}
-
-function assertSound(file: string) {
-  const database = new Database(file, { readonly: true });
-  try {
-    const verdict = database.pragma("integrity_check", { simple: true });
-    if (verdict !== "ok") throw new Refusal(`The copy is not sound, so it was not kept: ${verdict}`);
-  } finally {
-    database.close();
-  }
-}
-
-/** Puts a file, or what a folder says of its files, on the disk itself. SQLite leaves that out for VACUUM INTO. */
-function flush(file: string) {
-  const descriptor = openSync(file, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

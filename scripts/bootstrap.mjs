@@ -4,8 +4,8 @@ import { installDependencies } from "./dependencies.mjs";
 import { refuseBusyPort } from "./port.mjs";
 import { inTurn } from "./turns.mjs";
 
-/** The tasks that answer to the settings in `.env`; checks and tests have settings of their own. */
-const TASKS_WITH_ENV_FILE = ["serve", "dev", "build", "migrate", "seed", "backup", "gateway"];
+/** The tasks that answer to the settings in files; checks and tests have settings of their own. */
+const TASKS_WITH_ENV_FILE = ["serve", "dev", "build", "migrate", "seed", "backup", "restore", "gateway"];
 const TASKS_THAT_LISTEN = ["serve", "dev"];
 
 /** Gets a clone to where it can run TypeScript, then runs `<name>.ts`. What would stop it later is looked at first. */

@@ -33,21 +33,21 @@ export async function generateClient() {
 /** Applies the migrations that the database at `url` has not seen. Of several processes that want that, one does it. */
 export async function migrate(url: string) {
   const file = databaseFile(url);
-  if (file) return migrateSqlite(file);
+  if (file) return migrateSqlite(file, url);
   const client = await connectTo(url);
   try {
     if (await isPostgresMigrated(client)) return;
     await client.query("SELECT pg_advisory_lock($1)", [MIGRATION_LOCK]);
-    if (!(await isPostgresMigrated(client))) await deploy();
+    if (!(await isPostgresMigrated(client))) await deploy(url);
   } finally {
     await client.end();
   }
 }
 
-function migrateSqlite(file: string) {
+function migrateSqlite(file: string, url: string) {
   if (isSqliteMigrated(file)) return;
   if (isBrokenOff(file)) for (const part of [file, `${file}-wal`, `${file}-shm`]) rmSync(part, { force: true });
-  return deploy();
+  return deploy(url);
 }
 
 /**
@@ -74,17 +74,22 @@ function isBrokenOff(file: string): boolean {
   }
 }
 
-const MIGRATIONS_TABLE = "_prisma_migrations";
+/** Where Prisma notes which migrations a database has. */
+export const MIGRATIONS_TABLE = "_prisma_migrations";
 
-function deploy() {
+function deploy(url: string) {
   return takeStep(
     "Preparing the database",
-    () => runNode([PRISMA, "migrate", "deploy"]),
+    () =>
+      runNode([PRISMA, "migrate", "deploy"], {
+        env: { DATABASE_URL: url, ...(databaseFile(url) && { DATABASE_READ_URL: "" }) },
+      }),
     "The database could not be brought up to date; Prisma's reasons are above, and nothing is served until it is.",
   );
 }
 
-async function connectTo(url: string): Promise<Client> {
+/** A connection to the PostgreSQL at `url`, to be ended; throws a `Refusal` when it can't be reached. */
+export async function connectTo(url: string): Promise<Client> {
   // Not before it is needed: a start on SQLite is faster without it.
   const { Client } = (await import("pg")).default;
   try {
@@ -97,7 +102,8 @@ async function connectTo(url: string): Promise<Client> {
   }
 }
 
-function migrationNames(kind: keyof typeof MIGRATIONS): string[] {
+/** The names of the migrations that these sources have. */
+export function migrationNames(kind: keyof typeof MIGRATIONS): string[] {
   const entries = readdirSync(MIGRATIONS[kind], { withFileTypes: true });
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

@@ -15,6 +15,7 @@ const TASKS = [
   "check",
   "seed",
   "backup",
+  "restore",
   "bench",
   "gateway",
 ];

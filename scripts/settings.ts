@@ -56,7 +56,8 @@ export function databaseFile(url: string): string | undefined {
   return url.startsWith("file:") ? path.resolve(url.slice("file:".length)) : undefined;
 }
 
-function prepareDataFolder(database: string) {
+/** Makes the folder that the database is kept in, and the secret beside it, where they are not there yet. */
+export function prepareDataFolder(database: string) {
   const folder = path.dirname(database);
   // What is made from here on, by the server as well, is its owner's alone: people's phones are in it.
   process.umask(0o077);

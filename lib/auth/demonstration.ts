@@ -6,14 +6,18 @@ import {
   endDemonstration,
   wasReachedFromBeyond,
 } from "@/lib/core/demonstration";
-import { env, isLoopback } from "@/lib/env";
-import { logError } from "@/lib/ops/log";
+import { env, IS_DEVELOPMENT, isLoopback } from "@/lib/env";
+import { log, logError } from "@/lib/ops/log";
 import { isAtOwnAddress, isFromThisMachine, signOfBeyond } from "./callers";
 
 const isForThisMachine = isLoopback(new URL(env.APP_URL).hostname);
 /** Whether anything is shown to this machine alone. With ALLOW_DEMO the operator expects people from beyond it. */
 const isWatching = isForThisMachine && !env.ALLOW_DEMO && (env.REVEAL_CODES || !env.METRICS_TOKEN);
 
+const CONSOLE_ONLY =
+  "SENDERS names the console: codes for phones are printed in this log and sent to nobody; docs/delivery.md says how to send them";
+const SHOWN_TO_ALL =
+  "This is a demonstration: codes are shown here, and on the page to everybody, so anybody can log in as anybody. REVEAL_CODES=false turns that off.";
 const STARTS = {
   open: "This is a demonstration: codes are shown here, and on the page to this machine, so anybody at it can log in as anybody. REVEAL_CODES=false turns that off.",
   ended:
@@ -24,12 +28,16 @@ const STARTS = {
 
 /**
  * Marks a new database as a demonstration's when the server starts in that mode, and prints for the operator what is shown to
- * whom. A database that can't be asked is logged, and stays as it is.
+ * whom. A database that can't be asked is logged, and stays as it is. A server in production that only prints codes is warned of.
  */
 export async function announceDemonstration(): Promise<void> {
-  if (!env.REVEAL_CODES) return;
+  if (!env.REVEAL_CODES) {
+    if (!IS_DEVELOPMENT && env.SENDERS_NAMED.includes("console")) log.warn(CONSOLE_ONLY);
+    return;
+  }
   try {
-    process.stdout.write(`\n${STARTS[await beginDemonstration()]}\n`);
+    const state = await beginDemonstration();
+    process.stdout.write(`\n${env.ALLOW_DEMO ? SHOWN_TO_ALL : STARTS[state]}\n`);
   } catch (error) {
     logError(error, "whether this database is a demonstration's could not be asked");
   }

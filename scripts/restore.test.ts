@@ -1,0 +1,184 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { text } from "node:stream/consumers";
+import Database from "better-sqlite3";
+import { test as serverlessTest } from "playwright/test";
+import { bearer, logInWithCookie, logInWithTokens, post } from "../e2e/api/clients";
+import { withDatabase } from "../e2e/databases";
+import { expect, type Server, test } from "../e2e/fixtures";
+import { cleanEnvironment } from "./environment";
+import { makeDatabase } from "./test-database";
+
+type NewClient = Parameters<typeof logInWithCookie>[0];
+
+/** People as they are when a copy is made: two sessions of one account, a code under way, and somebody who came by the account. */
+async function settle(newClient: NewClient, freshPhone: () => string, server: Server) {
+  const phone = freshPhone();
+  const browser = await logInWithCookie(newClient, phone, server);
+  const application = await logInWithTokens(newClient, phone, server);
+  const invitee = await logInWithTokens(newClient, freshPhone(), server);
+  await post(invitee.client, "/api/profile_back/activate_invite/", { code: application.inviteCode });
+  const waiting = await newClient({ url: server.url });
+  const stateless = freshPhone();
+  await post(waiting, "/api/auth/request_code/", { phone: stateless });
+  return { phone, browser, application, invitee, waiting, stateless, code: await server.codeFor(stateless) };
+}
+
+type Town = Awaited<ReturnType<typeof settle>>;
+
+/** No session and no code of before the copy is good at `url`, and the people are there. */
+async function expectRestored(newClient: NewClient, town: Town, server: Server) {
+  const { phone, browser, application, invitee, waiting, stateless, code } = town;
+  const at = (address: string) => `${server.url}${address}`;
+  expect((await browser.get(at("/api/profile/"))).status()).toBe(401);
+  const tokens = await fetch(at("/api/profile_back/"), { headers: bearer(application.access) });
+  expect(tokens.status).toBe(401);
+  const refreshed = await waiting.post(at("/api/auth/refresh_token/"), { data: { refresh: application.refresh } });
+  expect(refreshed.status()).toBe(401);
+  const verified = await waiting.post(at("/api/auth/verify_code/"), { data: { phone: stateless, code } });
+  expect(verified.status()).toBe(400);
+  const again = await logInWithTokens(newClient, phone, server);
+  expect([again.id, again.inviteCode]).toEqual([application.id, application.inviteCode]);
+  const profile = await (await again.client.get(at("/api/profile_back/"))).json();
+  expect(profile.invited_users).toHaveLength(1);
+  return { again, invitee };
+}
+
+test("a restored copy brings back the people, and neither sessions nor codes; the database before is kept", async ({
+  startServer,
+  newClient,
+  freshPhone,
+}) => {
+  test.slow();
+  const server = await startServer();
+  const town = await settle(newClient, freshPhone, server);
+  const file = path.join(server.dataFolder, "sarafan.db");
+  const copy = path.join(server.dataFolder, "monday.db");
+  expect((await run("backup", server.databaseUrl, copy)).code).toBe(0);
+  // What has ended since: a session, an account, and the demonstration.
+  await logInWithTokens(newClient, freshPhone(), server);
+  await fetch(`${server.url}/api/health/live`, { headers: { "x-forwarded-for": "203.0.113.7" } });
+
+  const early = await run("restore", server.databaseUrl, copy);
+  expect([early.code, early.errors]).toEqual([1, `${file} is in use: end the server first. Nothing was changed.\n`]);
+  await server.stop();
+  const { code, output, errors } = await run("restore", server.databaseUrl, copy);
+  expect([code, errors]).toEqual([0, ""]);
+  expect(output).toContain("All sessions have ended");
+  expect(output).toContain("accounts that were deleted since are there again");
+  const names = readdirSync(server.dataFolder).filter((name) => name.startsWith("sarafan.db"));
+  expect(names.sort()).toEqual(["sarafan.db", expect.stringMatching(/^sarafan\.db\.before-/)]);
+  expect(countAccounts(path.join(server.dataFolder, String(names[1])))).toBe(3);
+  expect(countAccounts(file)).toBe(2);
+
+  await server.start();
+  await expectRestored(newClient, town, server);
+  const asked = await fetch(`${server.url}/api/policy`);
+  expect((await asked.json()).codes.revealed, "no demonstration is revived").toBe(false);
+});
+
+test("an SQLite goes to a PostgreSQL with its people, and neither sessions nor codes", async ({
+  startServer,
+  newClient,
+  freshPhone,
+  postgres,
+}) => {
+  test.slow();
+  const server = await startServer();
+  const town = await settle(newClient, freshPhone, server);
+  // An account that was deleted, whose id is given to nobody.
+  const phone = freshPhone();
+  const { id } = await logInWithTokens(newClient, phone, server);
+  const leaving = await logInWithCookie(newClient, phone, server);
+  expect((await leaving.delete(`/api/users/${id}/`)).status()).toBe(204);
+  const url = await (await postgres()).createDatabase();
+  await server.stop();
+  const { code, output, errors } = await run("restore", url, path.join(server.dataFolder, "sarafan.db"));
+  expect([code, errors]).toEqual([0, ""]);
+  expect(output).toContain("All sessions have ended");
+  const second = await run("restore", url, path.join(server.dataFolder, "sarafan.db"));
+  expect([second.code, second.errors]).toEqual([1, expect.stringContaining("has accounts already")]);
+
+  const moved = await startServer({ DATABASE_URL: url, APP_URL: "" }, { beside: server });
+  const { again } = await expectRestored(newClient, town, moved);
+  const newcomer = await logInWithTokens(newClient, freshPhone(), moved);
+  expect(newcomer.id).toBeGreaterThan(id);
+  expect(again.id).toBeLessThan(id);
+});
+
+test("a PostgreSQL that a dump was restored into is checked, and its sessions and codes are ended", async ({
+  startServer,
+  newClient,
+  freshPhone,
+  postgres,
+}) => {
+  test.slow();
+  const server = await startServer({}, { database: "postgresql" });
+  const town = await settle(newClient, freshPhone, server);
+  await server.stop();
+  const url = await (await postgres()).createDatabase(server.databaseUrl);
+  const { code, output, errors } = await run("restore", url);
+  expect([code, errors]).toEqual([0, ""]);
+  expect(output).toContain("All sessions have ended");
+  const restored = await startServer({ DATABASE_URL: url, APP_URL: "" }, { beside: server });
+  await expectRestored(newClient, town, restored);
+  await withDatabase(url, (query) => query('UPDATE "User" SET "referralCount" = 7'));
+  const miscounted = await run("restore", url);
+  expect([miscounted.code, miscounted.errors]).toEqual([1, expect.stringContaining("is not whole")]);
+});
+
+serverlessTest("a copy that is damaged, none of ours, newer or not there changes nothing", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "sarafan-restore-"));
+  try {
+    const [file, copy] = [path.join(folder, "sarafan.db"), path.join(folder, "copy.db")];
+    writeFileSync(file, "what was there");
+    const restore = async () => {
+      const { code, errors } = await run("restore", `file:${file}`, copy);
+      expect(code).toBe(1);
+      expect(errors).not.toMatch(/^\s+at /m);
+      return errors;
+    };
+    expect(await restore()).toContain("There is no copy at");
+    writeFileSync(copy, "no database, however long it is".repeat(100));
+    expect(await restore()).toContain("could not be read as a database");
+    rmSync(copy);
+    makeDatabase(copy);
+    expect(await restore(), "without the names of its migrations").toContain("could not be read as a database");
+    truncateSync(copy, 3000);
+    expect(await restore()).toMatch(/could not be read as a database|not sound/);
+    rmSync(copy);
+    new Database(copy)
+      .exec("CREATE TABLE _prisma_migrations (migration_name TEXT, finished_at TEXT)")
+      .exec("INSERT INTO _prisma_migrations VALUES ('29990101000000_later', 'then')")
+      .close();
+    expect(await restore()).toContain("of a newer version");
+    expect(readdirSync(folder).sort()).toEqual(
+      ["auth-secret", "copy.db", "sarafan.db"].filter((name) => existsSync(path.join(folder, name))),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+async function run(task: "backup" | "restore", url: string, ...args: string[]) {
+  const child = spawn(process.execPath, ["scripts/run.mjs", task, ...args], {
+    env: cleanEnvironment({ DATABASE_URL: url }),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const closed = once(child, "close");
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = await closed;
+  return { code, output, errors };
+}
+
+function countAccounts(file: string) {
+  const database = new Database(file, { readonly: true });
+  try {
+    return database.prepare('SELECT count(*) FROM "User"').pluck().get();
+  } finally {
+    database.close();
+  }
+}
