@@ -9,6 +9,10 @@ export async function register(): Promise<void> {
     try {
       // `next start` reads next.config.ts, which checks the settings; the standalone server has it as it was at build.
       await import("@/lib/core/policy");
+      // The starter has told of them already.
+      if (!process.env.SARAFAN_SETTINGS_TOLD) {
+        for (const sentence of (await import("@/lib/env")).misspeltSettings()) process.stderr.write(`${sentence}\n`);
+      }
       if (process.env.NODE_ENV === "production") (await import("@/lib/core/guessing")).refuseGuessableCodes();
     } catch (error) {
       if (!(error instanceof Error && error.name === "SettingsError")) throw error;

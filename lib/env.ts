@@ -1,5 +1,6 @@
 import { isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
+import { tellMisspelt } from "./misspelt-settings";
 import { countrySenders, missingSettings, readChains, senderSettings } from "./sender-settings";
 
 export type { SenderName } from "./sender-settings";
@@ -9,17 +10,25 @@ export class SettingsError extends Error {
   override name = "SettingsError";
 }
 
+/** The names of all settings that have been read. */
+const known = new Set<string>();
+
+/** A sentence for each name in the environment that is one letter off a setting. */
+export function misspeltSettings(): string[] {
+  return tellMisspelt(Object.keys(process.env), known);
+}
+
 /**
  * Reads the settings that `shape` describes from the environment; an empty one counts as not set. Throws a
  * `SettingsError` when any is wrong. Values are never part of the message: some are secrets.
  */
 export function readSettings<Shape extends z.ZodRawShape>(shape: Shape): z.output<z.ZodObject<Shape>> {
+  for (const name of Object.keys(shape)) known.add(name);
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""));
   const parsed = z.object(shape).safeParse(given);
   if (parsed.success) return parsed.data;
-  throw new SettingsError(
-    parsed.error.issues.map((issue) => `The setting ${issue.path.join(".")} ${issue.message}.`).join("\n"),
-  );
+  const sentences = parsed.error.issues.map((issue) => `The setting ${issue.path.join(".")} ${issue.message}.`);
+  throw new SettingsError([...sentences, ...misspeltSettings()].join("\n"));
 }
 
 /** A whole number from `min` to `max`, `preset` when the setting is not there. */
@@ -47,17 +56,50 @@ export function isPostgresUrl(url: string): boolean {
   return /^postgres(ql)?:\/\//i.test(url);
 }
 
-const SqliteUrl = z.string().regex(/^file:(?!:memory:)[^?]*[^?/]$/);
-const PostgresUrl = z
+/** Whether the name and the password in a URL have signs that mean something else there, so that it can't be read, or wrongly. */
+function hasUnescapedCredentials(url: string): boolean {
+  const [, authority = "", rest = ""] = /^[a-z]+:\/\/([^/?#]*)(.*)$/is.exec(url) ?? [];
+  // The sign that ends the credentials stands behind one that begins a path, a fragment or a query; a query may have one itself.
+  if (/^([/#][^@?]*|\?[^@=]*)@/s.test(rest)) return true;
+  if (!URL.canParse(url)) return authority.includes("@");
+  const { username, password } = new URL(url);
+  // Where a percent sign stands for itself, drivers read it so.
+  return [username, password].some((part) => !/%(?![\da-f]{2})/i.test(part) && !canBeDecoded(part));
+}
+
+function canBeDecoded(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+const ESCAPE_CREDENTIALS =
+  "has a name or a password with signs that mean something else in a URL: write them there as # %23, / %2F, ? %3F, @ %40, : %3A, [ %5B, ] %5D, % %25";
+const CredentialsUrl = z
   .string()
-  .refine(
-    (url) => isPostgresUrl(url) && URL.canParse(url),
-    "must be the URL of a PostgreSQL, such as postgresql://name:password@db.example:5432/sarafan",
-  )
-  .refine(
-    (url) => !URL.canParse(url) || (new URL(url).searchParams.get("schema") ?? "public") === "public",
-    "must not name a schema: set the role's search_path instead",
-  );
+  .refine((url) => !hasUnescapedCredentials(url), { error: ESCAPE_CREDENTIALS, abort: true });
+
+const SQLITE_URL = /^file:(?!:memory:)[^?]*[^?/]$/;
+const PostgresUrl = CredentialsUrl.refine(
+  (url) => isPostgresUrl(url) && URL.canParse(url),
+  "must be the URL of a PostgreSQL, such as postgresql://name:password@db.example:5432/sarafan",
+).refine(
+  (url) => !URL.canParse(url) || (new URL(url).searchParams.get("schema") ?? "public") === "public",
+  "must not name a schema: set the role's search_path instead",
+);
+const DatabaseUrl = z
+  .string()
+  .refine((url) => isPostgresUrl(url) || SQLITE_URL.test(url), {
+    error:
+      "must be the path of an SQLite file and no more, such as file:./data/sarafan.db, or postgresql://name:password@db.example:5432/sarafan",
+    abort: true,
+  })
+  .superRefine((url, context) => {
+    if (!isPostgresUrl(url)) return;
+    for (const { message } of PostgresUrl.safeParse(url).error?.issues ?? []) context.addIssue(message);
+  });
 
 const ON_VERCEL =
   "must be the URL of a PostgreSQL on Vercel, which keeps no files: postgresql://name:password@db.example:5432/sarafan";
@@ -104,28 +146,19 @@ function readEnv() {
     PORT: wholeNumber(3000, { min: 1, max: 65_535 }),
     HOST: z.string().default("127.0.0.1"),
     APP_URL: Origin.optional(),
-    DATABASE_URL: process.env.VERCEL
-      ? VercelDatabaseUrl
-      : z
-          .union(
-            [SqliteUrl, PostgresUrl],
-            "must be the path of an SQLite file and no more, such as file:./data/sarafan.db, or postgresql://name:password@db.example:5432/sarafan",
-          )
-          .default("file:./data/sarafan.db"),
+    DATABASE_URL: process.env.VERCEL ? VercelDatabaseUrl : DatabaseUrl.default("file:./data/sarafan.db"),
     DATABASE_READ_URL: PostgresUrl.optional(),
     DATABASE_CONNECTIONS: wholeNumber(10, { min: 1, max: 1000 }),
     AUTH_SECRET: z
       .string("is missing: start with `npm start`, which makes one for SQLite, or set 32 characters or more")
       .min(32, "must have 32 characters or more"),
+    AUTH_SECRET_PREVIOUS: z.string().min(32, "must have 32 characters or more").optional(),
     ...senderSettings,
     ...countrySenders(Object.keys(process.env).filter((name) => process.env[name])),
-    SMTP_URL: z
-      .string()
-      .refine(
-        (text) => URL.canParse(text) && /^smtps?:\/\/[^/]/.test(text),
-        "must be the address of a mail server, such as smtps://name:password@mail.example",
-      )
-      .optional(),
+    SMTP_URL: CredentialsUrl.refine(
+      (text) => URL.canParse(text) && /^smtps?:\/\/[^/]/.test(text),
+      "must be the address of a mail server, such as smtps://name:password@mail.example",
+    ).optional(),
     MAIL_FROM: z
       .string()
       .regex(/^([^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, "must be like Sarafan <codes@sarafan.example>")
@@ -152,7 +185,6 @@ function readEnv() {
     VERCEL_PROJECT_PRODUCTION_URL: z.string().optional(),
   });
   const { VERCEL_ENV, VERCEL_URL, VERCEL_PROJECT_PRODUCTION_URL, ...settings } = given;
-    AUTH_SECRET_PREVIOUS: z.string().min(32, "must have 32 characters or more").optional(),
   const vercelHost = VERCEL_ENV === "production" ? (VERCEL_PROJECT_PRODUCTION_URL ?? VERCEL_URL) : VERCEL_URL;
   const { byCountry, named } = readChains(settings);
   const isConsoleOnly = named.every((sender) => sender === "console");
@@ -168,6 +200,9 @@ function readEnv() {
   };
   if (env.DATABASE_READ_URL && !isPostgresUrl(env.DATABASE_URL)) {
     throw new SettingsError("The setting DATABASE_READ_URL is a replica of a PostgreSQL, and DATABASE_URL names none.");
+  }
+  if (env.AUTH_SECRET_PREVIOUS === env.AUTH_SECRET) {
+    throw new SettingsError("The setting AUTH_SECRET_PREVIOUS must be another secret than AUTH_SECRET.");
   }
   if (env.SMTP_URL && !env.MAIL_FROM) {
     throw new SettingsError("The setting MAIL_FROM must say who the mail of SMTP_URL is from.");
@@ -201,9 +236,6 @@ function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEM
   const open = [
     isLoopback(env.HOST) ? null : "HOST",
     isLoopback(new URL(env.APP_URL).hostname) ? null : "APP_URL",
-  if (env.AUTH_SECRET_PREVIOUS === env.AUTH_SECRET) {
-    throw new SettingsError("The setting AUTH_SECRET_PREVIOUS must be another secret than AUTH_SECRET.");
-  }
   ].filter((name) => name !== null);
   if (open.length === 0) return;
   throw new SettingsError(

@@ -1,6 +1,5 @@
-import { existsSync } from "node:fs";
-import process from "node:process";
 import { installDependencies } from "./dependencies.mjs";
+import { loadEnvFiles } from "./env-files.mjs";
 import { refuseBusyPort } from "./port.mjs";
 import { inTurn } from "./turns.mjs";
 
@@ -10,7 +9,7 @@ const TASKS_THAT_LISTEN = ["serve", "dev"];
 
 /** Gets a clone to where it can run TypeScript, then runs `<name>.ts`. What would stop it later is looked at first. */
 export async function runTask(name) {
-  if (TASKS_WITH_ENV_FILE.includes(name) && existsSync(".env")) process.loadEnvFile(".env");
+  if (TASKS_WITH_ENV_FILE.includes(name)) loadEnvFiles();
   if (TASKS_THAT_LISTEN.includes(name)) await refuseBusyPort();
   await inTurn(installDependencies);
   const { register } = await import("tsx/esm/api");

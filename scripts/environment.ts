@@ -1,12 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
-import { parseEnv } from "node:util";
+import { NO_READER_OF_NEXT, readEnvFiles } from "./env-files.mjs";
 
 /** What the machine needs to run anything; every other variable might be a setting. */
 const MACHINE =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TZ|TERM|COLORTERM|(FORCE|NO)_COLOR|CI|DEBUG|DISPLAY|TMPDIR|TE?MP|XDG_.*|NODE_(OPTIONS|EXTRA_CA_CERTS|V8_COVERAGE)|(npm|NPM)_.*|PLAYWRIGHT_.*|CHROMIUM_PATH|(HTTPS?|NO|ALL)_PROXY|https?_proxy|no_proxy|all_proxy|(SYSTEM|PROGRAM|APP|LOCALAPP|COM|PATH|USER|WIN).*)$/i;
-
-/** The files that Next and we read settings from. */
-const FILES = [".env", ".env.local", ".env.production", ".env.production.local", ".env.development", ".env.test"];
 
 /**
  * An environment for tests and for servers under test: the machine's part of this one and `settings`, nothing of what
@@ -16,11 +12,14 @@ export function cleanEnvironment(settings: Record<string, string> = {}): NodeJS.
   const machine = Object.entries(process.env).flatMap(([name, value]) =>
     MACHINE.test(name) && value !== undefined && !isOverruled(name) ? [[name, value]] : [],
   );
-  const blank = FILES.filter((file) => existsSync(file))
-    .flatMap((file) => Object.keys(parseEnv(readFileSync(file, "utf8"))))
-    .map((name) => [name, ""]);
+  const blank = Object.keys(readEnvFiles()).map((name) => [name, ""]);
   // Typed as Node's own, for which Next's types demand a NODE_ENV that must not be set here.
-  return { ...Object.fromEntries(blank), ...Object.fromEntries(machine), ...settings } as NodeJS.ProcessEnv;
+  return {
+    ...Object.fromEntries(blank),
+    ...Object.fromEntries(machine),
+    ...NO_READER_OF_NEXT,
+    ...settings,
+  } as NodeJS.ProcessEnv;
 }
 
 /** Playwright sets the one where somebody has set the other, and then Node complains to each process. */

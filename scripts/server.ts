@@ -12,7 +12,7 @@ type Settings = Awaited<ReturnType<typeof readSettings>>;
  */
 export async function runServer(mode: "start" | "dev", env: Settings): Promise<never> {
   const server = runNode([NEXT, mode, "-H", env.HOST, "-p", `${env.PORT}`], {
-    env: { NODE_ENV: mode === "dev" ? "development" : "production" },
+    env: { NODE_ENV: mode === "dev" ? "development" : "production", SARAFAN_SETTINGS_TOLD: "true" },
     output: "inherit",
   });
   void greet(env);

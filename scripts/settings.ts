@@ -11,14 +11,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { listUnreadEnvFiles, NO_READER_OF_NEXT } from "./env-files.mjs";
 import { cleanEnvironment } from "./environment";
 import { Refusal } from "./tool.mjs";
 
 /** The same as in lib/env.ts, which can't be asked before there is a secret. */
 const DATABASE_URL_PRESET = "file:./data/sarafan.db";
 
-/** Said once for every tool that a task starts: call nobody. */
-const QUIET = { NEXT_TELEMETRY_DISABLED: "1", CHECKPOINT_DISABLE: "1", PRISMA_HIDE_UPDATE_MESSAGE: "1" };
+/** Said once for every tool that a task starts: call nobody, and read no settings from files. */
+const QUIET = {
+  NEXT_TELEMETRY_DISABLED: "1",
+  CHECKPOINT_DISABLE: "1",
+  PRISMA_HIDE_UPDATE_MESSAGE: "1",
+  ...NO_READER_OF_NEXT,
+};
 Object.assign(process.env, QUIET);
 
 /** The settings of this server, with the data folder and the secret made when they are not there yet. */
@@ -31,8 +37,12 @@ export async function readSettings() {
 
 /** All settings, or a `SettingsError` that names those that are wrong. Wants a secret to be there. */
 export async function checkSettings() {
-  const { env } = await import("../lib/env");
+  const { env, misspeltSettings } = await import("../lib/env");
   await import("../lib/core/policy");
+  for (const sentence of misspeltSettings()) console.error(sentence);
+  for (const file of listUnreadEnvFiles()) {
+    console.error(`The file ${file} is not read: settings are read from .env.local and .env.`);
+  }
   return env;
 }
 

@@ -49,5 +49,6 @@ export async function buildSite() {
 function completeStandalone() {
   cpSync(".next/static", `${STANDALONE}/.next/static`, { recursive: true });
   if (existsSync("public")) cpSync("public", `${STANDALONE}/public`, { recursive: true });
-  cpSync("scripts/standalone.mjs", `${STANDALONE}/scripts/standalone.mjs`);
+  for (const script of ["standalone.mjs", "env-files.mjs"])
+    cpSync(`scripts/${script}`, `${STANDALONE}/scripts/${script}`);
 }

@@ -49,6 +49,33 @@ test.describe("a start that can't be is refused in one sentence", () => {
     expect(code).toBe(1);
   });
 
+  for (const password of ["se#cret", "se/cret", "se?cret", "12#cret", "12/cret", "se%E2cret", "se@cre/t"]) {
+    test(`when the password of a database or of a mail server is ${password}`, async ({ folder }) => {
+      const { code, sentences } = await start({
+        DATABASE_URL: `postgresql://sarafan:${password}@127.0.0.1:1/sarafan`,
+        AUTH_SECRET: "a secret of more than thirty-two characters",
+      });
+      expect(sentences).toEqual([expect.stringMatching(/^The setting DATABASE_URL has a name or a password .*# %23/)]);
+      expect(code).toBe(1);
+      const mail = await start({
+        DATABASE_URL: `file:${folder}/sarafan.db`,
+        SMTP_URL: `smtp://codes:${password}@127.0.0.1:1`,
+        MAIL_FROM: "codes@sarafan.example",
+      });
+      expect(mail.sentences).toEqual([expect.stringMatching(/^The setting SMTP_URL has a name or a password/)]);
+      expect([...sentences, ...mail.sentences].join()).not.toMatch(/cre|127\.0/);
+    });
+  }
+
+  test("with the setting that is meant, when a name is one letter off", async () => {
+    const { code, sentences } = await start({ DATABASE_URL: "postgresql://127.0.0.1:1/nothing", AUTH_SECERT: "x" });
+    expect(sentences).toEqual([
+      expect.stringContaining("The setting AUTH_SECRET is missing"),
+      "There is no setting AUTH_SECERT: is AUTH_SECRET meant?",
+    ]);
+    expect(code).toBe(1);
+  });
+
   test("when the data folder can't be made", async () => {
     test.skip(process.platform !== "linux", "only Linux has a folder that refuses even root");
     const { code, sentences } = await start({ DATABASE_URL: "file:/proc/sarafan/sarafan.db" });
@@ -261,6 +288,8 @@ test("a demonstration says what it is, and how to end it", async ({ startServer 
   await expect.poll(() => demonstration.output()).toContain("REVEAL_CODES=false");
   await expect.poll(() => earnest.output()).toContain("Sarafan is at");
   expect(earnest.output()).not.toContain("REVEAL_CODES");
+  await expect.poll(() => earnest.output()).toMatch(/"level":"warn".*SENDERS names the console/);
+  expect(demonstration.output()).not.toContain("SENDERS names the console");
 });
 
 /** Starts a server that is expected to refuse; resolves to its exit code and the lines it left on stderr. */
