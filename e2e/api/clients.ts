@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { decodeJwt } from "jose";
 import type { APIRequestContext, APIResponse } from "playwright/test";
 import { expect, type Server } from "../fixtures";
@@ -167,6 +168,10 @@ export const PACKINGS = [
   ["multipart", (multipart: Record<string, string>) => ({ multipart })],
 ] as const;
 
+const packed = (coding: string, data: Buffer) => ({
+  data,
+  headers: { "content-type": "application/json", "content-encoding": coding },
+});
 const raw = (text: string, type: string) => ({ data: Buffer.from(text), headers: { "content-type": type } });
 const HALF_OR_NO_OBJECTS = ['{"phone": ', "phone=1", "[]", '["phone"]', '"phone"', "1", "null"];
 const UNREADABLE = [
@@ -179,6 +184,7 @@ const padding = "x".repeat(17 * 1024);
 export const BAD_BODIES = [
   ["can't be read", 400, "body_malformed", UNREADABLE],
   ["is of another type", 415, "media_type_unsupported", OTHER_TYPES.map((type) => raw("{}", type))],
+  ["is packed", 415, "media_type_unsupported", [packed("gzip", gzipSync("{}")), packed("br", Buffer.from("{}"))]],
   ["is too large", 413, "body_too_large", [{ data: { padding } }, { form: { padding } }, { multipart: { padding } }]],
 ] as const;
 

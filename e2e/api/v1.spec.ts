@@ -234,6 +234,19 @@ test("a browser goes from page to page, by address or by form", async ({ newClie
   expect(await leadsTo(browser.post(AUTH_USER, { form: {} }))).toBe("/login?step=code");
 });
 
+test("a client that takes anything, or JSON rather than a page, gets JSON", async ({ newClient, freshPhone }) => {
+  for (const accept of ["*/*", "application/json, text/plain, */*", "application/json, text/html;q=0.9"]) {
+    const client = await newClient({ headers: { accept } });
+    const phone = freshPhone();
+    await expectAnswer(client.post(LOGIN, { form: { phone_number: phone } }), 200, {
+      redirect: "/api/v1/create_user/",
+    });
+    await expectMalformed(client.post(LOGIN, { form: { phone_number: "none" } }), "phone_number", accept);
+  }
+  const page = await newClient({ headers: { accept: "application/json;q=0.5, text/html" } });
+  expect(await leadsTo(page.post(LOGIN, { form: { phone_number: freshPhone() } }))).toBe("/login?step=code");
+});
+
 test("a wrong code is refused at either step, and the right one goes to either", async ({ newCaller }) => {
   for (const isTwice of [false, true]) {
     const { client, phone, code } = await newCaller();

@@ -13,6 +13,7 @@ type BodyFailure = { name: "body_malformed" | "body_too_large" | "media_type_uns
 export async function readBody(request: Request): Promise<Result<Fields, BodyFailure>> {
   const bytes = await readBytes(request);
   if (!bytes) return fail({ name: "body_too_large" });
+  if (isPacked(request.headers)) return fail({ name: "media_type_unsupported" });
   const contentType = request.headers.get("content-type");
   if (bytes.length === 0 && contentType === null) return succeed({});
   const [mediaType = ""] = (contentType ?? "").split(";");
@@ -51,6 +52,11 @@ const READERS: Record<string, ((bytes: Uint8Array<ArrayBuffer>, contentType: str
     "multipart/form-data": async (bytes, contentType) =>
       Object.fromEntries(await new Response(bytes, { headers: { "Content-Type": contentType } }).formData()),
   };
+
+/** Whether the body is sent in another coding than its own, such as gzip, which nothing here unpacks (RFC 9110 §8.4). */
+function isPacked(headers: Headers): boolean {
+  return !/^(identity)?$/i.test(headers.get("content-encoding") ?? "");
+}
 
 function decode(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

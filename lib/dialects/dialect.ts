@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isForeignRequest } from "@/lib/auth/callers";
+import { isForeignRequest, prefersPage } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
 import { retryAfter } from "@/lib/auth/page-refusals";
 import { AccountGone } from "@/lib/core/accounts";
@@ -232,7 +232,9 @@ async function serve(
 ): Promise<Response> {
   try {
     const response = await attend(dialect, endpoint, request, params);
-    const isPage = endpoint.answer.status === 303 || (wantsPage(request) && !PAGELESS.includes(response.status));
+    const isPage =
+      endpoint.answer.status === 303 ||
+      (prefersPage(request.headers.get("accept")) && !PAGELESS.includes(response.status));
     if (!endpoint.page || !isPage) return response;
     const failure = response.headers.get("Sarafan-Error");
     const Location = failure === null ? endpoint.page.done : endpoint.page.failed(failure);
@@ -306,10 +308,6 @@ const INVALID_TOKEN = { "WWW-Authenticate": 'Bearer error="invalid_token"' };
 
 /** Statuses of requests that no form of a page of ours makes. */
 const PAGELESS = [403, 413, 415];
-
-function wantsPage(request: Request): boolean {
-  return request.headers.get("accept")?.includes("text/html") ?? false;
-}
 
 /** What can be wrong with a request to any endpoint, and its status. */
 export const ENGINE_STATUSES = {

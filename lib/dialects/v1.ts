@@ -35,7 +35,7 @@ const NOT_FOUND = refused(404, "Пользователь не найден.");
 const dialect: Dialect = {
   title: "v1",
   description:
-    "Login by phone in three steps, a session cookie from then on; `redirect` in an answer is the next step. Forms of a browser (`Accept: text/html`) are led to a page instead of JSON. The addresses without v1 (`/api/create_user/`, `/api/auth_user/`, `/api/user_profile/…`) are the same.",
+    "Login by phone in three steps, a session cookie from then on; `redirect` in an answer is the next step. Requests that prefer a page by the weights of their `Accept`, as the forms of a browser do, are led to one instead of JSON. The addresses without v1 (`/api/create_user/`, `/api/auth_user/`, `/api/user_profile/…`) are the same.",
   words: RUSSIAN,
   error: (error) => ({ error }),
   credentials: "cookie",
