@@ -20,7 +20,7 @@ export async function register(): Promise<void> {
       process.exit(1);
     }
     const { subscribe } = await import("node:diagnostics_channel");
-    const { markPeer, noteAddress, tidyForwarding, tidyUrl } = await import("@/lib/auth/callers");
+    const { markPeer, noteAddress, tellPublicAddress, tidyUrl } = await import("@/lib/auth/callers");
     const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
     const { keepResponse } = await import("@/lib/auth/page-refusals");
     const { secureExchange } = await import("@/lib/auth/security-headers");
@@ -36,7 +36,7 @@ export async function register(): Promise<void> {
       watchForBeyond(request);
       markPeer(request);
       noteAddress(request);
-      tidyForwarding(request);
+      tellPublicAddress(request);
       tidyUrl(request);
       secureExchange(request, response);
       keepResponse(response);

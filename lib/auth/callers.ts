@@ -110,20 +110,15 @@ export function tidyUrl(request: IncomingMessage): void {
 }
 
 /**
- * A chain of proxies makes lists of these headers, and a client may send anything. What is left of each is the first of
- * the list, where that is one: NextAuth builds addresses from them.
+ * Tells Next.js and NextAuth the public address, whatever a proxy or a client says of it: Next.js compares it with `Origin`
+ * before it runs a server action, and NextAuth builds addresses of it. Has to run after everything that looks at what proxies
+ * have written. `Host` stays as it came.
  */
-export function tidyForwarding({ headers }: IncomingMessage): void {
-  const isHost = (text: string) => URL.canParse(`http://${text}`);
-  const isProtocol = (text: string) => text === "http" || text === "https";
-  for (const [name, isValid] of [
-    ["x-forwarded-host", isHost],
-    ["x-forwarded-proto", isProtocol],
-  ] as const) {
-    const [first = ""] = String(headers[name] ?? "").split(",");
-    if (isValid(first.trim())) headers[name] = first.trim();
-    else delete headers[name];
-  }
+export function tellPublicAddress({ headers }: IncomingMessage): void {
+  // While APP_URL is this machine, it has several names, and a page may have been opened at any of them.
+  const { host, protocol } = new URL(isOwnOrigin(headers.origin ?? "") ? String(headers.origin) : env.APP_URL);
+  headers["x-forwarded-host"] = host;
+  headers["x-forwarded-proto"] = protocol.slice(0, -1);
 }
 
 /** Whether a request comes straight from this machine, and nothing in it shows that it was passed on. */
