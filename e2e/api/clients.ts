@@ -106,6 +106,9 @@ export function foreignHeaders(url: string): Record<string, string>[] {
   ];
 }
 
+/** What a page of another site is answered to a GET with a cookie: a cookie that its script sent counts for nothing. */
+export const statusOfForeignGet = (headers: Record<string, string>) => (headers.origin ? 401 : 200);
+
 /** What browsers send for pages of this server, by any name of this machine. */
 export function ownHeaders(url: string): Record<string, string>[] {
   const hosts = ["localhost", "127.0.0.1", "[::1]"];

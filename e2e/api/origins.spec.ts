@@ -1,5 +1,5 @@
 import { expect, type Server, test } from "../fixtures";
-import { FOREIGN, foreignHeaders, logInWithCookie } from "./clients";
+import { bearer, FOREIGN, foreignHeaders, logInWithCookie, logInWithTokens } from "./clients";
 import { askRaw } from "./raw";
 import { openScriptless } from "./scriptless";
 
@@ -94,6 +94,46 @@ test("no operation of any API takes a cookie from a page of another origin, or g
   }
   expect(refused).toBeGreaterThan(50);
   expect((await client.get("/api/profile/")).status()).toBe(200);
+});
+
+test("Authorization beside a cookie means the token where it is one, and nothing where it is not", async ({
+  freshPhone,
+  newClient,
+  server,
+}) => {
+  const phone = freshPhone();
+  const client = await logInWithCookie(newClient, phone, server);
+  const { access } = await logInWithTokens(newClient, freshPhone(), server);
+  /** Who the addresses that know somebody by a cookie, or by a token, take this client for. */
+  const look = async (headers: Record<string, string>) => {
+    const get = (path: string) => client.get(path, { headers, maxRedirects: 0 });
+    const profile = await get("/api/profile/");
+    return {
+      api: profile.ok() ? `+${(await profile.json()).phone}` : profile.status(),
+      bearer: (await get("/api/profile_back/")).status(),
+      session: (await (await get("/api/auth/session")).json()) !== null,
+      page: (await get("/profile")).status(),
+      file: (await get("/account/export")).status(),
+    };
+  };
+  const known = { api: phone, bearer: 200, session: true, page: 200, file: 200 };
+  for (const authorization of ["Basic c3RhZ2luZzpzZWNyZXQ=", "Digest username=staging", "Bearerish x", "Negotiate"]) {
+    expect(await look({ authorization }), authorization).toEqual(known);
+  }
+  const unknown = { api: 401, bearer: 401, session: false, page: 307, file: 401 };
+  for (const authorization of ["Bearer nonsense", "bearer", "Bearer "]) {
+    expect(await look({ authorization }), authorization).toEqual(unknown);
+  }
+  expect(await look(bearer(access))).toMatchObject({ bearer: 200, session: false, page: 307, file: 200 });
+
+  // A whole login at a staging site, which wants a password of everybody.
+  const staging = { authorization: "Basic c3RhZ2luZzpzZWNyZXQ=" };
+  const tester = await newClient({ headers: staging });
+  const testers = freshPhone();
+  expect((await tester.post("/api/enter_phone/", { data: { phone: testers } })).status()).toBe(200);
+  const data = { verification_code: await server.codeFor(testers) };
+  expect((await tester.post("/api/enter_code/", { data })).status()).toBe(200);
+  expect((await tester.get("/profile", { maxRedirects: 0 })).status()).toBe(200);
 });
 
 const ELSEWHERE = [

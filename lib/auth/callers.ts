@@ -144,6 +144,21 @@ export function isForeignRequest({ method, headers }: { method: string; headers:
   return site !== null && site !== "same-origin" && site !== "none";
 }
 
+/** Whether the script of a page of another origin made the request; a link that was followed from there carries no `Origin`. */
+export function isOfForeignPage(headers: Headers): boolean {
+  const origin = headers.get("origin");
+  return origin !== null && !isOwnOrigin(origin);
+}
+
+/**
+ * What stands behind `Bearer` in the `Authorization` header, which may be anything (RFC 6750 §2.1); null where there is no such
+ * header or it has another scheme: that of a staging site's proxy, such as Basic, is not ours.
+ */
+export function readBearer(headers: Headers): string | null {
+  const found = /^Bearer(?: +(.*))?$/i.exec(headers.get("authorization") ?? "");
+  return found && (found[1] ?? "");
+}
+
 /**
  * The one of `languages` that an `Accept-Language` header likes best (RFC 9110 §12.5.4). The first when it names none at
  * all, as link previews do; the last when it names only others.

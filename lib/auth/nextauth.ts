@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { cookies, headers } from "next/headers";
+import { headers } from "next/headers";
 import { NextRequest } from "next/server";
 import NextAuth, { AuthError, CredentialsSignin } from "next-auth";
 import Credentials from "next-auth/providers/credentials";
@@ -16,7 +16,7 @@ import { env } from "@/lib/env";
 import { logError } from "@/lib/ops/log";
 import { announceSignIn } from "./announcements";
 import { assertOwnRequest, isForeignRequest, ownAddress } from "./callers";
-import { COOKIE_OPTIONS, cookieName } from "./cookies";
+import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { readPendingLogin } from "./pending-login";
 import { currentRequester, rememberBrowser } from "./requesters";
 import { sealsOf, unseal } from "./seals";
@@ -108,7 +108,7 @@ const { handlers, signIn, signOut } = NextAuth({
  * which takes whatever fails meanwhile for a bad cookie and removes it: a database that is busy would log people out.
  */
 export async function currentSession(): Promise<Session | null> {
-  const token = await unseal(SESSION_SEAL, (await cookies()).get(SESSION_COOKIE)?.value);
+  const token = await unseal(SESSION_SEAL, await readCookie(SESSION_COOKIE));
   return token && checkSession(token.sid);
 }
 

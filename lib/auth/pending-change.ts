@@ -6,7 +6,7 @@ import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { isSameRecipient, Recipient } from "@/lib/core/recipient";
 import type { Session } from "@/lib/core/sessions";
 import { assertOwnRequest } from "./callers";
-import { COOKIE_OPTIONS, cookieName } from "./cookies";
+import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { newAsker } from "./pending-login";
 import { seal, unseal } from "./seals";
 
@@ -18,7 +18,7 @@ const SEAL = { purpose: "change under way", schema: PendingChange, ttlMs: PENDIN
 
 /** The change that this session has begun, or null when it knows of none. */
 export async function readPendingChange(session: Session): Promise<IdentityChange | null> {
-  const pending = await unseal(SEAL, (await cookies()).get(NAME)?.value);
+  const pending = await unseal(SEAL, await readCookie(NAME));
   return pending?.sid === session.id ? pending : null;
 }
 

@@ -7,7 +7,7 @@ import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { assertOwnRequest } from "./callers";
-import { COOKIE_OPTIONS, cookieName } from "./cookies";
+import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { seal, unseal } from "./seals";
 import { WantedPage } from "./wanted-page";
 
@@ -33,10 +33,9 @@ export type PendingLogin = z.output<typeof PendingLogin>;
 const NAME = cookieName("sarafan-login");
 const SEAL = { purpose: "login under way", schema: PendingLogin, ttlMs: PENDING_LOGIN_TTL_MS };
 
-/** The login under way in this browser, or null when it knows of none. Cookies beside a bearer token count for nothing. */
+/** The login under way in this browser, or null when it knows of none. */
 export async function readPendingLogin(): Promise<PendingLogin | null> {
-  if (/^Bearer\b/i.test((await headers()).get("authorization") ?? "")) return null;
-  return unseal(SEAL, (await cookies()).get(NAME)?.value);
+  return unseal(SEAL, await readCookie(NAME));
 }
 
 /** The phone that a code for a login was sent to, and who asked for it; null when it was a mailbox, or none was. */

@@ -5,8 +5,8 @@ import { Phone } from "@/lib/core/phone";
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { emailRecipient, isSameRecipient, phoneRecipient, Recipient } from "@/lib/core/recipient";
 import type { Requester } from "@/lib/core/requester";
-import { isForeignRequest, networkOf } from "./callers";
-import { COOKIE_OPTIONS, cookieName } from "./cookies";
+import { networkOf } from "./callers";
+import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { seal, unseal } from "./seals";
 
 /** What a cookie of version 0.1 held: an address alone, which is a phone or else a mailbox. Such cookies last a year. */
@@ -25,16 +25,13 @@ const DEVICE_SEAL = { ...SEAL, purpose: "known application" };
 const RECIPIENTS_MAX = 5;
 const AGENT_LENGTH_MAX = 256;
 
-/**
- * Who asks. Cookies beside an `Authorization` or `Sarafan-Device` header, or sent by a page elsewhere, count for nothing; so does
- * a device token that isn't ours.
- */
+/** Who asks. A device token takes the place of the cookie; one that isn't ours counts for nothing. */
 export async function currentRequester(): Promise<Requester> {
   const asked = await headers();
   return {
     network: networkOf(asked),
     agent: asked.get("user-agent")?.slice(0, AGENT_LENGTH_MAX) || null,
-    browser: asked.has(DEVICE_HEADER) ? await readKnownApplication() : await readBrowserOf(asked),
+    browser: asked.has(DEVICE_HEADER) ? await readKnownApplication() : await readKnownBrowser(),
   };
 }
 
@@ -68,15 +65,6 @@ async function readKnownApplication() {
   return unseal(DEVICE_SEAL, (await headers()).get(DEVICE_HEADER) ?? undefined);
 }
 
-async function readBrowserOf(asked: Headers) {
-  return asked.has("authorization") || isOfForeignPage(asked) ? null : readKnownBrowser();
-}
-
-/** Whether a page of another origin made the request; a link that was followed from there is no such thing. */
-function isOfForeignPage(headers: Headers): boolean {
-  return headers.has("origin") && isForeignRequest({ method: "POST", headers });
-}
-
 async function readKnownBrowser() {
-  return unseal(SEAL, (await cookies()).get(NAME)?.value);
+  return unseal(SEAL, await readCookie(NAME));
 }

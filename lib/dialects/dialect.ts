@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isForeignRequest, prefersPage } from "@/lib/auth/callers";
+import { isForeignRequest, prefersPage, readBearer } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
 import { retryAfter } from "@/lib/auth/page-refusals";
 import { AccountGone } from "@/lib/core/accounts";
@@ -254,7 +254,7 @@ async function attend(
   request: Request,
   params: Record<string, string>,
 ): Promise<Response> {
-  const hasCookies = !request.headers.has("authorization");
+  const hasCookies = readBearer(request.headers) === null;
   if ((endpoint.usesCookies || (endpoint.who === "account" && hasCookies)) && isForeignRequest(request)) {
     return refuse(dialect, "origin_foreign");
   }
