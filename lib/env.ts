@@ -115,6 +115,17 @@ const Origin = z
 
 const parsePhone = (text: string) => parsePhoneNumberFromString(text, { extract: false });
 
+/** Each origin as browsers write it, of applications (`capacitor://localhost`), too. */
+const Origins = z
+  .string()
+  .transform((text) => text.split(",").map((origin) => origin.trim()))
+  .refine(
+    (origins) => origins.every((origin) => URL.canParse(origin) && /^[a-z][a-z\d.+-]*:\/\/[^/?#@*]+$/.test(origin)),
+    "must be exact origins without a path, separated by commas, such as https://app.example,https://www.app.example",
+  )
+  // The URL of another scheme than http and https has no origin by the URL Standard (§4.7), only by browsers.
+  .transform((origins) => origins.map((origin) => (/^https?:/.test(origin) ? new URL(origin).origin : origin)));
+
 const Phones = z
   .string()
   .transform((text) => text.split(",").map((phone) => phone.trim()))
@@ -146,6 +157,7 @@ function readEnv() {
     PORT: wholeNumber(3000, { min: 1, max: 65_535 }),
     HOST: z.string().default("127.0.0.1"),
     APP_URL: Origin.optional(),
+    CORS_ORIGINS: Origins.default([]),
     DATABASE_URL: process.env.VERCEL ? VercelDatabaseUrl : DatabaseUrl.default("file:./data/sarafan.db"),
     DATABASE_READ_URL: PostgresUrl.optional(),
     DATABASE_CONNECTIONS: wholeNumber(10, { min: 1, max: 1000 }),

@@ -107,10 +107,12 @@ test.describe("a start that can't be is refused in one sentence", () => {
       CONSOLE_DELAY_MS: "soon",
       DEFAULT_COUNTRY: "Narnia",
       APP_URL: "example",
+      CORS_ORIGINS: "https://app.example,*",
     });
     expect(sentences.map((sentence) => sentence.split(" ").slice(0, 3).join(" ")).sort()).toEqual([
       "The setting APP_URL",
       "The setting CONSOLE_DELAY_MS",
+      "The setting CORS_ORIGINS",
       "The setting DEFAULT_COUNTRY",
       "The setting PORT",
     ]);

@@ -15,7 +15,6 @@ import {
   expectStranger,
   expectTooEarly,
   expectVerbs,
-  FOREIGN,
   foreignHeaders,
   hear,
   INVITE_CODE,
@@ -253,7 +252,7 @@ test("a profile is for whoever is logged in", async ({ newPerson, newCookieOwner
   expect(await read(person)).toMatchObject({ invited_users: [] });
 });
 
-test("a page of another site can use tokens, but nobody's cookie", async ({
+test("a page of another site can do nothing, with a cookie, a token or neither", async ({
   newPerson,
   newCookieOwner,
   newCaller,
@@ -261,18 +260,25 @@ test("a page of another site can use tokens, but nobody's cookie", async ({
 }) => {
   const [person, inviter, cookieOwner] = [await newPerson(), await newPerson(), await newCookieOwner()];
   const data = { code: inviter.inviteCode };
+  const { phone, code } = await newCaller();
   for (const headers of foreignHeaders(server.url)) {
-    for (const path of [ACTIVATE_INVITE, LOGOUT]) {
-      await expectRefusal(cookieOwner.post(path, { headers, data }), 403, "origin_foreign", JSON.stringify(headers));
+    const withToken = { ...headers, ...bearer(person.access) };
+    for (const send of [
+      () => cookieOwner.post(ACTIVATE_INVITE, { headers, data }),
+      () => cookieOwner.post(LOGOUT, { headers, data }),
+      () => cookieOwner.post(ACTIVATE_INVITE, { headers: withToken, data }),
+      () => verify(cookieOwner, phone, code, headers),
+      () => cookieOwner.post(REQUEST_CODE, { headers, data: { phone } }),
+      () => cookieOwner.post(REFRESH_TOKEN, { headers, data: { refresh: person.refresh } }),
+    ]) {
+      await expectRefusal(send(), 403, "origin_foreign", JSON.stringify(headers));
     }
     expect((await cookieOwner.get(PROFILE, { headers })).status()).toBe(statusOfForeignGet(headers));
-    const { phone, code } = await newCaller();
-    expect((await verify(cookieOwner, phone, code, headers)).status()).toBe(200);
-    await expectAnswer(cookieOwner.post(REQUEST_CODE, { headers, data: { phone } }), 200, SENT);
-    const { refresh } = await newPerson();
-    await expectAnswer(cookieOwner.post(REFRESH_TOKEN, { headers, data: { refresh } }), 200, TOKENS);
+    expect((await cookieOwner.get(PROFILE, { headers: withToken })).status()).toBe(200);
   }
-  const headers = { ...FOREIGN, ...bearer(person.access) };
+  expect(server.codesFor(phone)).toEqual([code]);
+  expect((await verify(cookieOwner, phone, code)).status()).toBe(200);
+  const headers = bearer(person.access);
   await expectAnswer(cookieOwner.post(ACTIVATE_INVITE, { headers, data }), 200, ACTIVATED);
   expect((await read(inviter)).invited_users).toEqual([person.phone]);
   expect(await (await cookieOwner.get(PROFILE)).json()).toMatchObject({ invited_by_code: null });

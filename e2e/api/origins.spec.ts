@@ -1,5 +1,5 @@
 import { expect, type Server, test } from "../fixtures";
-import { bearer, FOREIGN, foreignHeaders, logInWithCookie, logInWithTokens } from "./clients";
+import { bearer, FOREIGN, foreignHeaders, logInWithCookie, logInWithTokens, wrong } from "./clients";
 import { askRaw } from "./raw";
 import { openScriptless } from "./scriptless";
 
@@ -34,7 +34,8 @@ test("a form of another origin is taken at no address, be there a page or none",
     for (const path of [...places, ...pageless, ...files]) {
       for (const body of [leave, speak]) {
         const answer = await browser.go(path, { method: "POST", body, headers });
-        expect([403, 404, 405], `${path} ${JSON.stringify(headers)}`).toContain(answer.status);
+        expect(answer.status, `${path} ${JSON.stringify(headers)}`).toBe(403);
+        expect(answer.headers.get("sarafan-error"), path).toBe("origin_foreign");
         expect(answer.headers.getSetCookie(), path).toEqual([]);
       }
     }
@@ -68,32 +69,111 @@ test("no door of NextAuth opens to a page of another origin, and a GET changes n
   expect((await browser.go("/profile")).status).toBe(307);
 });
 
-test("no operation of any API takes a cookie from a page of another origin, or gives it one", async ({
+test("no operation of any API is for a page of another origin, whatever it sends along", async ({
   request,
   newClient,
   server,
   phone,
 }) => {
   const client = await logInWithCookie(newClient, phone, server);
+  const { access } = await logInWithTokens(newClient, phone, server);
   const { paths } = await (await request.get("/api/openapi.json")).json();
   let refused = 0;
-  for (const [path, operations] of Object.entries<Record<string, { security?: object[] }>>(paths)) {
-    for (const verb of ["post", "put", "patch", "delete"]) {
-      const operation = operations[verb];
-      if (!operation) continue;
+  for (const [path, operations] of Object.entries<Record<string, object>>(paths)) {
+    for (const verb of ["post", "put", "patch", "delete"].filter((name) => name in operations)) {
       const address = path.replace(/\{[^}]*\}/g, encodeURIComponent(phone));
       for (const headers of foreignHeaders(server.url)) {
-        const data = { phone, phone_number: phone, code: "1234" };
-        const answer = await client.fetch(address, { method: verb.toUpperCase(), headers, data });
-        const what = `${verb} ${path} ${JSON.stringify(headers)}`;
-        if (operation.security?.length) expect(answer.status(), what).toBe(403);
-        else expect(answer.headers(), what).not.toHaveProperty("set-cookie");
-        refused += answer.status() === 403 ? 1 : 0;
+        for (const sent of [headers, { ...headers, ...bearer(access) }]) {
+          const data = { phone, phone_number: phone, code: "1234" };
+          const answer = await client.fetch(address, { method: verb.toUpperCase(), headers: sent, data });
+          const { "sarafan-error": error, "set-cookie": cookie } = answer.headers();
+          const what = `${verb} ${path} ${JSON.stringify(sent)}`;
+          expect([answer.status(), error, cookie], what).toEqual([403, "origin_foreign", undefined]);
+          refused += 1;
+        }
       }
     }
   }
-  expect(refused).toBeGreaterThan(50);
+  expect(refused).toBeGreaterThan(200);
   expect((await client.get("/api/profile/")).status()).toBe(200);
+});
+
+test("a page that a person visits spends nothing of their network", async ({ newClient, freshPhone, startServer }) => {
+  const server = await startServer({
+    SENDS_PER_IP_PER_HOUR: 2,
+    WRONG_CODES_PER_IP_PER_HOUR: 1,
+    TAKEN_ANSWERS_PER_IP_PER_HOUR: 1,
+    INVITE_LOOKUPS_PER_IP_PER_HOUR: 1,
+  });
+  const { phone, inviteCode } = await logInWithTokens(newClient, freshPhone(), server);
+  const post = async (path: string, fields: Record<string, string>, headers = {}) =>
+    (await fetch(server.url + path, { method: "POST", body: new URLSearchParams(fields), headers })).status;
+  const [ask, check, send] = ["/api/auth/request_code/", "/api/auth/verify_code/", "/api/verification_phone/send_code"];
+  for (const headers of foreignHeaders(server.url)) {
+    for (let times = 0; times < 3; times += 1) {
+      expect(await post(ask, { phone: freshPhone() }, headers)).toBe(403);
+      expect(await post(check, { phone, code: "0000" }, headers)).toBe(403);
+      expect(await post(send, { phone_number: phone }, headers)).toBe(403);
+      expect(await post(`/api/verification_phone/${inviteCode}`, { phone_number: phone, code: "0000" }, headers)).toBe(
+        403,
+      );
+    }
+  }
+  for (const headers of EMBEDDED) {
+    for (const path of [`/i/${inviteCode}`, `/i/${inviteCode}/opengraph-image`]) {
+      const answer = await fetch(server.url + path, { headers });
+      expect(answer.status, `${path} ${JSON.stringify(headers)}`).toBe(403);
+    }
+  }
+  const next = freshPhone();
+  expect(await post(ask, { phone: next })).toBe(200);
+  expect(await post(send, { phone_number: phone })).toBe(400);
+  const code = await server.codeFor(next);
+  expect(await post(check, { phone: next, code: wrong(code) })).toBe(400);
+  expect((await fetch(`${server.url}/i/${inviteCode}`, { headers: CLICKED })).status).toBe(200);
+});
+
+/** What browsers send with a link that is clicked on a page of another site. */
+const CLICKED = {
+  accept: "text/html",
+  "sec-fetch-dest": "document",
+  "sec-fetch-mode": "navigate",
+  "sec-fetch-site": "cross-site",
+  "sec-fetch-user": "?1",
+};
+/** What they send with what such a page loads, frames, fetches or looks at ahead of a click. */
+const EMBEDDED: Record<string, string>[] = [
+  ...["image", "iframe", "frame", "object", "embed", "script", "style", "empty", "video", "worker"].flatMap((dest) =>
+    ["cross-site", "same-site"].map((site) => ({ "sec-fetch-dest": dest, "sec-fetch-site": site })),
+  ),
+  { "sec-fetch-dest": "image" },
+  { ...CLICKED, "sec-purpose": "prefetch" },
+  { ...CLICKED, "sec-purpose": "prefetch;prerender" },
+];
+
+test("an invitation opens by a link from anywhere, by hand, in a preview and in our own pages", async ({
+  newClient,
+  phone,
+  server,
+}) => {
+  const { inviteCode } = await logInWithTokens(newClient, phone, server);
+  const fetched: Record<string, string>[] = [
+    {},
+    { "user-agent": "TelegramBot (like TwitterBot)" },
+    CLICKED,
+    { ...CLICKED, "sec-fetch-site": "none" },
+    { "sec-fetch-dest": "image", "sec-fetch-site": "same-origin" },
+    { "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin", rsc: "1" },
+    { "sec-fetch-dest": "document", "sec-fetch-site": "same-origin", "sec-purpose": "prefetch" },
+  ];
+  for (const headers of fetched) {
+    for (const path of [`/i/${inviteCode}`, `/i/${inviteCode}/opengraph-image`]) {
+      const answer = await fetch(server.url + path, { headers });
+      expect(answer.status, `${path} ${JSON.stringify(headers)}`).toBe(200);
+    }
+  }
+  const image = { "sec-fetch-dest": "image", "sec-fetch-site": "cross-site" };
+  expect((await fetch(`${server.url}/icon.svg`, { headers: image })).status).toBe(200);
 });
 
 test("Authorization beside a cookie means the token where it is one, and nothing where it is not", async ({

@@ -15,7 +15,6 @@ import {
   expectStranger,
   expectTooEarly,
   expectVerbs,
-  FOREIGN,
   foreignHeaders,
   hear,
   INVITE_CODE,
@@ -345,7 +344,7 @@ test("somebody else's profile is like one that does not exist", async ({ newPers
 test("a token says who asks, and cookies beside it say nothing", async ({ newClient, newPerson, server }) => {
   const [anna, boris, client] = [await newPerson(), await newPerson(), await newClient()];
   const { access } = await logInWithTokens(newClient, boris.phone, server);
-  const headers = { ...FOREIGN, ...bearer(access) };
+  const headers = bearer(access);
   expect((await client.get(boris.profile, { headers })).status()).toBe(200);
   await expectRefusal(anna.client.get(anna.profile, { headers }), 404, "account_unknown");
   const patched = await anna.client.patch(boris.profile, { headers, data: { invite_code: anna.inviteCode } });

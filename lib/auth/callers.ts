@@ -132,22 +132,35 @@ export function isAtOwnAddress(headers: Headers): boolean {
 }
 
 /**
- * Whether a request would change something with a person's cookies on behalf of a page elsewhere, as the browser tells:
- * by `Origin`, or where there is none by `Sec-Fetch-Site`. Without either it is no browser, and has nobody's cookies but
- * its own.
+ * Whether a request may change something and a page of another origin had the browser send it, as the browser says by `Origin`
+ * or `Sec-Fetch-Site`. A client that sends neither is no browser.
  */
 export function isForeignRequest({ method, headers }: { method: string; headers: Headers }): boolean {
   if (["GET", "HEAD", "OPTIONS"].includes(method)) return false;
-  const origin = headers.get("origin");
-  if (origin !== null) return !isOwnOrigin(origin);
-  const site = headers.get("sec-fetch-site");
-  return site !== null && site !== "same-origin" && site !== "none";
+  return isOfForeignPage(headers) || isFromElsewhere(headers);
+}
+
+/**
+ * Whether a page of another site has the browser fetch an address that people open: as a picture, in a frame, by a script, or
+ * ahead of a click. A link that a person follows there is fetched as a document (Fetch Metadata Request Headers §2.1); a preview
+ * robot sends none of these headers.
+ */
+export function isForeignFetch(headers: Headers): boolean {
+  const [destination, site] = [headers.get("sec-fetch-dest"), headers.get("sec-fetch-site")];
+  if (site === "same-origin" || site === "none" || destination === null) return false;
+  return destination !== "document" || headers.has("sec-purpose");
 }
 
 /** Whether the script of a page of another origin made the request; a link that was followed from there carries no `Origin`. */
 export function isOfForeignPage(headers: Headers): boolean {
   const origin = headers.get("origin");
   return origin !== null && !isOwnOrigin(origin);
+}
+
+/** Whether the browser says that something else than a page of ours, or the person, made it send the request. */
+function isFromElsewhere(headers: Headers): boolean {
+  const site = headers.get("sec-fetch-site");
+  return site !== null && site !== "same-origin" && site !== "none";
 }
 
 /**

@@ -130,7 +130,8 @@ export async function GET(request: NextRequest, { params }: AuthRoute): Promise<
 }
 
 export async function POST(request: NextRequest, { params }: AuthRoute): Promise<Response> {
-  if (isForeignRequest(request)) return new Response(null, { status: 403 });
+  if (isForeignRequest(request))
+    return new Response(null, { status: 403, headers: { "Sarafan-Error": "origin_foreign" } });
   const action = (await params).nextauth.join("/");
   if (!SERVED.POST.includes(action)) return new Response(null, { status: 404 });
   if (action === "session") return answerSession();

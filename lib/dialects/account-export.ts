@@ -1,5 +1,6 @@
 import { isForeignRequest } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
+import { isOfSharedOrigin } from "@/lib/auth/cross-origin";
 import { retryAfter } from "@/lib/auth/page-refusals";
 import { exportAccount } from "@/lib/core/export";
 import { isDatabaseAway } from "@/lib/core/result";
@@ -8,7 +9,8 @@ import { readOnly, refuse } from "./read-only";
 
 /** All that is kept of whoever asks, as a file. It is in the record that it was taken, so no page elsewhere may ask for it. */
 export const accountExport = readOnly(async ({ headers }) => {
-  if (isForeignRequest({ method: "POST", headers })) return refuse(403, "origin_foreign");
+  const isForeign = isForeignRequest({ method: "POST", headers }) && !isOfSharedOrigin(headers);
+  if (isForeign) return refuse(403, "origin_foreign");
   try {
     const { session } = await readCredentials(headers);
     const now = new Date();
@@ -16,7 +18,7 @@ export const accountExport = readOnly(async ({ headers }) => {
     if (exported?.ok === false && exported.failure.name === "budget_spent") {
       return refuse(429, "budget_spent", retryAfter(exported.failure.retryAfterMs));
     }
-    if (!exported?.ok) return refuse(401, "credentials_missing", { "WWW-Authenticate": "Bearer" });
+    if (!exported?.ok) return refuse(401, "credentials_missing");
     return new Response(streamOf(exported.value), {
       headers: {
         "Cache-Control": "private, no-store",

@@ -1,6 +1,6 @@
 import { noteSmsruReports, noteTwilioReport, type Reported } from "@/lib/core/deliveries";
 import { readForm } from "./body";
-import { everyVerb, FRESH, refuse } from "./read-only";
+import { FRESH, refuse, verbs } from "./read-only";
 
 // For the providers that bring codes, not for clients of the APIs: none of this is described in the reference.
 
@@ -16,14 +16,10 @@ export const smsruReports = reportsTo(
   () => new Response("100", { headers: { ...FRESH, "Content-Type": "text/plain" } }),
 );
 
-const ALLOWED = { Allow: "POST, OPTIONS" };
-
 function reportsTo(
   note: (fields: Record<string, string>, request: Request) => Promise<Reported>,
   thank: () => Response,
 ) {
-  const refuseVerb = () => refuse(405, "method_not_allowed", ALLOWED);
-  const showVerbs = () => new Response(null, { status: 204, headers: ALLOWED });
   const receive = async (request: Request) => {
     const fields = await readForm(request);
     if (!fields) return refuse(413, "body_too_large");
@@ -31,5 +27,5 @@ function reportsTo(
     if (reported === "noted") return thank();
     return reported === "forged" ? refuse(403, "signature_invalid") : refuse(404, "address_unknown");
   };
-  return { ...everyVerb(refuseVerb), OPTIONS: showVerbs, POST: receive };
+  return verbs({ POST: receive });
 }

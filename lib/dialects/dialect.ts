@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { isForeignRequest, prefersPage, readBearer } from "@/lib/auth/callers";
+import { prefersPage } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
+import { guardOrigin, preflightHeaders } from "@/lib/auth/cross-origin";
 import { retryAfter } from "@/lib/auth/page-refusals";
 import { AccountGone } from "@/lib/core/accounts";
 import { isDatabaseAway } from "@/lib/core/result";
@@ -74,7 +75,7 @@ interface EndpointSpec<
 > {
   summary: string;
   who: Who;
-  /** Whether the answer sets or needs a cookie of a login under way; such a request is only taken from our own pages. */
+  /** Whether the answer sets or needs a cookie of a login under way; so no page of `CORS_ORIGINS` may use the address. */
   cookies?: boolean;
   /** Headers that a client may send. */
   headers?: readonly (keyof typeof REQUEST_HEADERS)[];
@@ -152,13 +153,20 @@ export function address<const Path extends string>(
 ): Address {
   // What differs is only what the compiler knows of a spec.
   const endpoints = build(makeEndpoint as EndpointMaker<Path>);
-  const allowed = VERBS.filter((verb) => endpoints[verb]).flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb]));
-  const Allow = [...allowed, "OPTIONS"].join(", ");
-  const showAllowed = async () => new Response(null, { status: 204, headers: { Allow } });
+  const verbs = VERBS.filter((verb) => endpoints[verb]);
+  const Allow = [...verbs.flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb])), "OPTIONS"].join(", ");
+  const refuseVerb = () => refuse(dialect, "method_not_allowed", { Allow });
+  const isShared = verbs.every((verb) => endpoints[verb]?.usesCookies === false);
+  const showAllowed: Handler = async ({ headers }) =>
+    new Response(null, { status: 204, headers: { Allow, ...preflightHeaders(headers, isShared ? verbs : []) } });
   const handlerOf = (verb: Verb): Handler => {
     const endpoint = endpoints[verb];
-    if (!endpoint) return async () => refuse(dialect, "method_not_allowed", { Allow });
-    return async (request, { params }) => serve(dialect, endpoint, request, await params);
+    return (request, { params }) =>
+      guardOrigin(request, {
+        isShared,
+        refuse: () => refuse(dialect, "origin_foreign"),
+        answer: async () => (endpoint ? serve(dialect, endpoint, request, await params) : refuseVerb()),
+      });
   };
   return {
     GET: handlerOf("GET"),
@@ -254,10 +262,6 @@ async function attend(
   request: Request,
   params: Record<string, string>,
 ): Promise<Response> {
-  const hasCookies = readBearer(request.headers) === null;
-  if ((endpoint.usesCookies || (endpoint.who === "account" && hasCookies)) && isForeignRequest(request)) {
-    return refuse(dialect, "origin_foreign");
-  }
   const credentials = endpoint.who === "account" ? await readCredentials(request.headers) : null;
   if (credentials?.session === null) {
     return credentials.problem === "invalid"

@@ -1,19 +1,65 @@
+import { guardOrigin, preflightHeaders } from "@/lib/auth/cross-origin";
+
 /** Asked for anew each time. */
 export const FRESH = { "Cache-Control": "no-store" };
-const ALLOWED = { Allow: "GET, HEAD, OPTIONS" };
 
-/** An address that can be read and no more. */
-export function readOnly(GET: (request: Request) => Response | Promise<Response>) {
-  const refuseVerb = () => refuse(405, "method_not_allowed", ALLOWED);
-  return { ...everyVerb(refuseVerb), GET, OPTIONS: () => new Response(null, { status: 204, headers: ALLOWED }) };
+type Handler<Asked extends Request, Context> = (request: Asked, context: Context) => Response | Promise<Response>;
+
+/** An address that can be read and no more, by pages of `CORS_ORIGINS` as well. */
+export function readOnly(GET: Handler<Request, unknown>) {
+  return verbs({ GET, isShared: true });
+}
+
+/**
+ * What an address exports that belongs to no API: the verbs that it has, and 405 with `Allow` for all others. With `isShared`
+ * pages of `CORS_ORIGINS` may ask as well.
+ */
+export function verbs<Asked extends Request = Request, Context = unknown>(given: {
+  GET?: Handler<Asked, Context>;
+  POST?: Handler<Asked, Context>;
+  isShared?: boolean;
+}) {
+  const { GET, POST, isShared = false } = given;
+  const Allow = [...(GET ? ["GET", "HEAD"] : []), ...(POST ? ["POST"] : []), "OPTIONS"].join(", ");
+  const refuseVerb = () => refuse(405, "method_not_allowed", { Allow });
+  const showVerbs = ({ headers }: Asked) =>
+    new Response(null, {
+      status: 204,
+      headers: { Allow, ...(isShared && preflightHeaders(headers, GET ? ["GET"] : [])) },
+    });
+  return {
+    ...everyVerb<Asked, Context>(refuseVerb, isShared),
+    ...(GET && { GET: guard(GET, isShared) }),
+    ...(POST && { POST: guard(POST, isShared) }),
+    OPTIONS: showVerbs,
+  };
 }
 
 /** One answer to whatever is asked. */
-export function everyVerb(answer: () => Response) {
-  return { GET: answer, POST: answer, PUT: answer, PATCH: answer, DELETE: answer, OPTIONS: answer };
+export function everyVerb<Asked extends Request = Request, Context = unknown>(
+  answer: Handler<Asked, Context>,
+  isShared = false,
+) {
+  const guarded = guard(answer, isShared);
+  return { GET: guarded, POST: guarded, PUT: guarded, PATCH: guarded, DELETE: guarded, OPTIONS: guarded };
+}
+
+/** Refuses what pages of other origins have browsers send. */
+function guard<Asked extends Request, Context>(answer: Handler<Asked, Context>, isShared: boolean) {
+  return (request: Asked, context: Context) =>
+    guardOrigin(request, {
+      isShared,
+      refuse: () => refuse(403, "origin_foreign"),
+      answer: async () => answer(request, context),
+    });
 }
 
 /** A refusal in no API's words. */
 export function refuse(status: number, name: string, headers: Record<string, string> = {}): Response {
-  return Response.json({ detail: name }, { status, headers: { ...FRESH, ...headers, "Sarafan-Error": name } });
+  // RFC 9110 §15.5.2 wants it with each 401.
+  const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
+  return Response.json(
+    { detail: name },
+    { status, headers: { ...FRESH, ...challenge, ...headers, "Sarafan-Error": name } },
+  );
 }

@@ -197,7 +197,7 @@ function describeFailures(dialect: Dialect, verb: Verb, endpoint: Endpoint): Jso
       : []),
     ...(dialect.ignoresParameters || endpoint.answer.status === 303 ? [] : (["field_invalid"] as const)),
     ...(endpoint.who === "account" ? (["credentials_missing", "token_invalid"] as const) : []),
-    ...(verb !== "GET" && (endpoint.usesCookies || endpoint.who === "account") ? (["origin_foreign"] as const) : []),
+    ...(verb === "GET" ? [] : (["origin_foreign"] as const)),
     "unexpected",
     "database_away",
   ];
