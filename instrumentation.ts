@@ -20,9 +20,12 @@ export async function register(): Promise<void> {
       process.exit(1);
     }
     const { subscribe } = await import("node:diagnostics_channel");
-    const { markPeer, noteAddress, tellPublicAddress, tidyUrl } = await import("@/lib/auth/callers");
+    const { markPeer, noteAddress, replaceUnknownMethod, tellPublicAddress, tidyUrl } = await import(
+      "@/lib/auth/callers"
+    );
     const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
     const { keepResponse } = await import("@/lib/auth/page-refusals");
+    const { refuseUnknownActions } = await import("@/lib/auth/page-forms");
     const { secureExchange } = await import("@/lib/auth/security-headers");
     const { takeOverConsole } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
@@ -40,7 +43,9 @@ export async function register(): Promise<void> {
       tidyUrl(request);
       secureExchange(request, response);
       keepResponse(response);
+      refuseUnknownActions(request, response);
       watchRequest(request, response);
+      replaceUnknownMethod(request);
     });
     await announceDemonstration();
     measureProcess();

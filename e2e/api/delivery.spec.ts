@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { type Gateway, startGateway } from "../../gateway/gateway";
 import { DATABASES, withDatabase } from "../databases";
+import { lockSqlite } from "../faults/accidents";
 import { test as base, expect, type Server } from "../fixtures";
 
 const test = base.extend<{ gateway: Gateway }>({
@@ -78,6 +80,25 @@ test("nobody reports to a sender that isn't there, and nothing but reports is ta
   expect((await post("twilio")).status).toBe(403);
   expect((await post("twilio", `a=${"b".repeat(20_000)}`)).status).toBe(413);
   expect((await fetch(`${server.url}/api/delivery/twilio`)).status).toBe(405);
+});
+
+test("a report that comes while the database is away is to come again", async ({ gateway, postgres, startServer }) => {
+  const server = await startServer({ SENDERS: "smsru", ...settings(gateway) });
+  const entry = "sms_status\n000000-00000000\n103";
+  const hash = createHash("sha256")
+    .update(SECRETS[0] + entry)
+    .digest("hex");
+  const body = new URLSearchParams({ "data[0]": entry, hash });
+  const report = () => fetch(`${server.url}/api/delivery/smsru`, { method: "POST", body });
+  const release = await lockSqlite(server, postgres);
+  try {
+    const answer = await report();
+    expect([answer.status, answer.headers.get("sarafan-error")]).toEqual([503, "database_away"]);
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+  } finally {
+    await release();
+  }
+  expect(await (await report()).text()).toBe("100");
 });
 
 test("when nobody takes a code it is said, in time and with when to come back, and costs nothing", async ({

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import ipaddr from "ipaddr.js";
 import { env, IS_ON_VERCEL, isLoopback } from "@/lib/env";
+import { METHODS } from "@/lib/ops/methods";
 
 // Kept for all the bundles that Next.js makes of this module. Nobody else can know it, so that what a client sends under the
 // names below counts for nothing, even where a host tells instrumentation.ts nothing of a request.
@@ -13,6 +14,8 @@ const MARK = kept.sarafanNoteMark;
 const PEER_HEADER = "x-sarafan-peer";
 /** The same for `noteAddress`. */
 const ADDRESS_HEADER = "x-sarafan-address";
+/** The same for `replaceUnknownMethod`. */
+const METHOD_HEADER = "x-sarafan-method";
 /** What proxies add to the requests that they pass on. */
 const FORWARDING_HEADER =
   /^(x-(forwarded|original|envoy|cluster)-.*|forwarded|via|x-real-ip|x-client-ip|true-client-ip|cf-.*|fastly-.*)$/;
@@ -100,13 +103,37 @@ export function networkOf(headers: Headers): string {
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toNormalizedString()}/64`)}/64`;
 }
 
-/** An address whose percent signs make no text is nobody's; Next.js would answer it with an error of its own. */
+/**
+ * An address whose percent signs make no text is nobody's, and `*` is no address; Next.js would answer either with an error of
+ * its own. Of an address with a host (RFC 9112 §3.2.2) the path is what counts.
+ */
 export function tidyUrl(request: IncomingMessage): void {
+  const url = request.url ?? "";
   try {
-    decodeURIComponent(request.url ?? "");
+    decodeURIComponent(url);
+    if (url.startsWith("/")) return;
+    const { pathname, search } = new URL(url);
+    request.url = pathname + search;
   } catch {
     request.url = "/not-found";
   }
+}
+
+/**
+ * Next.js answers a method that it doesn't know with an error, or as if it were GET. So it gets OPTIONS instead, and a note for
+ * what answers that. Has to run after whatever logs the method.
+ */
+export function replaceUnknownMethod(request: IncomingMessage): void {
+  if (METHODS.includes(request.method ?? "")) return;
+  request.headers[METHOD_HEADER] = `${MARK} unknown`;
+  request.method = "OPTIONS";
+  // The redirects of next.config.ts would come first.
+  if (!request.url?.startsWith("/api/")) request.url = "/";
+}
+
+/** Whether the request came with a method that is answered nowhere here. */
+export function hasUnknownMethod(headers: Headers): boolean {
+  return readNote(headers, METHOD_HEADER) !== null;
 }
 
 /**

@@ -15,7 +15,7 @@ import { checkSession, endSession, openSession, type Session } from "@/lib/core/
 import { env } from "@/lib/env";
 import { logError } from "@/lib/ops/log";
 import { announceSignIn } from "./announcements";
-import { assertOwnRequest, isForeignRequest, ownAddress } from "./callers";
+import { assertOwnRequest, ownAddress } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { readPendingLogin } from "./pending-login";
 import { currentRequester, rememberBrowser } from "./requesters";
@@ -112,7 +112,8 @@ export async function currentSession(): Promise<Session | null> {
   return token && checkSession(token.sid);
 }
 
-interface AuthRoute {
+/** Which of NextAuth's addresses is asked for: what stands behind `/api/auth/`. */
+export interface NextAuthRoute {
   params: Promise<{ nextauth: string[] }>;
 }
 
@@ -122,20 +123,17 @@ const SERVED = {
   POST: ["callback/credentials", "session", "signout"],
 };
 
-/** NextAuth's own addresses, `/api/auth/…`. */
-export async function GET(request: NextRequest, { params }: AuthRoute): Promise<Response> {
+/** Answers a GET at one of NextAuth's own addresses, or with the fields of its body a POST. */
+export async function answerNextAuth(
+  request: Request,
+  { params }: NextAuthRoute,
+  fields: Record<string, unknown> | null = null,
+): Promise<Response> {
   const action = (await params).nextauth.join("/");
-  if (!SERVED.GET.includes(action)) return new Response(null, { status: 404 });
-  return action === "session" ? answerSession() : handlers.GET(atPublicAddress(request));
-}
-
-export async function POST(request: NextRequest, { params }: AuthRoute): Promise<Response> {
-  if (isForeignRequest(request))
-    return new Response(null, { status: 403, headers: { "Sarafan-Error": "origin_foreign" } });
-  const action = (await params).nextauth.join("/");
-  if (!SERVED.POST.includes(action)) return new Response(null, { status: 404 });
+  if (!SERVED[fields ? "POST" : "GET"].includes(action)) return new Response(null, { status: 404 });
   if (action === "session") return answerSession();
-  const answer = await handlers.POST(atPublicAddress(request));
+  if (!fields) return handlers.GET(atPublicAddress(request));
+  const answer = await handlers.POST(atPublicAddress(request, fields));
   // It takes the cookie away from those only whose form carried its token.
   const isSignedOut = answer.headers.getSetCookie().some((set) => set.startsWith(`${SESSION_COOKIE}=;`));
   if (action === "signout" && isSignedOut) await endCurrentSession();
@@ -159,8 +157,13 @@ async function endCurrentSession(): Promise<void> {
  * Behind a proxy Next knows the address that it listens on; NextAuth's redirects have to lead to the public one. Whatever
  * else stands in the address would come to nothing, or to an error.
  */
-function atPublicAddress(request: NextRequest): NextRequest {
-  return new NextRequest(new URL(request.nextUrl.pathname, env.APP_URL), request);
+function atPublicAddress({ url, method, headers: given }: Request, fields?: Record<string, unknown>): NextRequest {
+  const address = new URL(new URL(url).pathname, env.APP_URL);
+  if (!fields) return new NextRequest(address, { method, headers: given });
+  const form = Object.entries(fields).map(([name, value]) => [name, String(value)]);
+  const headers = new Headers(given);
+  headers.set("Content-Type", "application/x-www-form-urlencoded");
+  return new NextRequest(address, { method, headers, body: new URLSearchParams(form) });
 }
 
 /**

@@ -4,21 +4,22 @@ import { config, proxy } from "@/proxy";
 const at = (path: string, headers: Record<string, string> = {}) =>
   new Request(`http://localhost:3000${path}`, { headers });
 
-test("a page has a nonce of its own where a host tells of no request beforehand, too", () => {
-  const nonces = ["/login", "/login"].map((path) => {
-    const answer = proxy(at(path, { accept: "text/html" }));
+test("a page has a nonce of its own where a host tells of no request beforehand, too", async () => {
+  const draw = async (path: string) => {
+    const answer = await proxy(at(path, { accept: "text/html" }));
     const policy = answer?.headers.get("content-security-policy") ?? "";
     // What Next.js puts into the page is what it finds in the request.
     expect(answer?.headers.get("x-middleware-request-content-security-policy")).toBe(policy);
     expect(answer?.headers.get("x-middleware-request-accept")).toBe("text/html");
     return /script-src 'nonce-([\w+/]{22}==)' 'strict-dynamic';/.exec(policy)?.[1];
-  });
+  };
+  const nonces = [await draw("/login"), await draw("/login")];
   expect(nonces[0]).toBeDefined();
   expect(nonces[1]).not.toBe(nonces[0]);
 });
 
-test("where it has one already nothing is done, and nothing costs anything", () => {
-  expect(proxy(at("/login", { "content-security-policy": "script-src 'nonce-1'" }))).toBeUndefined();
+test("where it has one already nothing is done, and nothing costs anything", async () => {
+  expect(await proxy(at("/login", { "content-security-policy": "script-src 'nonce-1'" }))).toBeUndefined();
   const { source, missing } = config.matcher.at(-1) ?? {};
   expect(missing).toEqual([{ type: "header", key: "content-security-policy" }]);
   const asks = (path: string) => new RegExp(`^${source}$`).test(path);

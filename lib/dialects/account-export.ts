@@ -3,34 +3,26 @@ import { readCredentials } from "@/lib/auth/credentials";
 import { isOfSharedOrigin } from "@/lib/auth/cross-origin";
 import { retryAfter } from "@/lib/auth/page-refusals";
 import { exportAccount } from "@/lib/core/export";
-import { isDatabaseAway } from "@/lib/core/result";
-import { logError } from "@/lib/ops/log";
 import { readOnly, refuse } from "./read-only";
 
 /** All that is kept of whoever asks, as a file. It is in the record that it was taken, so no page elsewhere may ask for it. */
 export const accountExport = readOnly(async ({ headers }) => {
   const isForeign = isForeignRequest({ method: "POST", headers }) && !isOfSharedOrigin(headers);
   if (isForeign) return refuse(403, "origin_foreign");
-  try {
-    const { session } = await readCredentials(headers);
-    const now = new Date();
-    const exported = session && (await exportAccount(session.userId, now));
-    if (exported?.ok === false && exported.failure.name === "budget_spent") {
-      return refuse(429, "budget_spent", retryAfter(exported.failure.retryAfterMs));
-    }
-    if (!exported?.ok) return refuse(401, "credentials_missing");
-    return new Response(streamOf(exported.value), {
-      headers: {
-        "Cache-Control": "private, no-store",
-        "Content-Type": "application/json",
-        "Content-Disposition": `attachment; filename="sarafan-${now.toISOString().slice(0, 10)}.json"`,
-      },
-    });
-  } catch (error) {
-    if (isDatabaseAway(error)) return refuse(503, "database_away", { "Retry-After": "5" });
-    logError(error, "unexpected in an export");
-    return refuse(500, "unexpected");
+  const { session } = await readCredentials(headers);
+  const now = new Date();
+  const exported = session && (await exportAccount(session.userId, now));
+  if (exported?.ok === false && exported.failure.name === "budget_spent") {
+    return refuse(429, "budget_spent", retryAfter(exported.failure.retryAfterMs));
   }
+  if (!exported?.ok) return refuse(401, "credentials_missing");
+  return new Response(streamOf(exported.value), {
+    headers: {
+      "Cache-Control": "private, no-store",
+      "Content-Type": "application/json",
+      "Content-Disposition": `attachment; filename="sarafan-${now.toISOString().slice(0, 10)}.json"`,
+    },
+  });
 });
 
 /** Asks for the next piece when the last one is on its way, so that one is in memory at a time. */

@@ -1,8 +1,5 @@
-import { BODY_BYTES_MAX } from "@/lib/core/policy";
+import { parseMultipart, readBytes } from "@/lib/auth/body-bytes";
 import { fail, type Result, succeed } from "@/lib/core/result";
-
-/** How much of a body that is too long is read, for the sake of the answer. */
-const DISCARDED_BYTES_MAX = 2 * 1024 * 1024;
 
 /** What a request carries, by name. A field left empty is as good as none. */
 export type Fields = Record<string, unknown>;
@@ -49,8 +46,7 @@ const READERS: Record<string, ((bytes: Uint8Array<ArrayBuffer>, contentType: str
       return value as Fields;
     },
     "application/x-www-form-urlencoded": async (bytes) => Object.fromEntries(new URLSearchParams(decode(bytes))),
-    "multipart/form-data": async (bytes, contentType) =>
-      Object.fromEntries(await new Response(bytes, { headers: { "Content-Type": contentType } }).formData()),
+    "multipart/form-data": async (bytes, contentType) => Object.fromEntries(await parseMultipart(bytes, contentType)),
   };
 
 /** Whether the body is sent in another coding than its own, such as gzip, which nothing here unpacks (RFC 9110 §8.4). */
@@ -60,21 +56,6 @@ function isPacked(headers: Headers): boolean {
 
 function decode(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-}
-
-/** The whole body, or null when it is longer than it may be. */
-async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer> | null> {
-  // Node drops by itself what nobody began to read.
-  if (Number(request.headers.get("content-length")) > BODY_BYTES_MAX) return null;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of request.body ?? []) {
-    length += chunk.length;
-    if (length <= BODY_BYTES_MAX) chunks.push(chunk);
-    // What is somewhat too long is read to its end: leaving early ends the connection, and with it the answer.
-    if (length > DISCARDED_BYTES_MAX) break;
-  }
-  return length <= BODY_BYTES_MAX ? new Uint8Array(Buffer.concat(chunks, length)) : null;
 }
 
 function tidy(fields: Fields): Fields {

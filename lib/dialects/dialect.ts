@@ -1,14 +1,12 @@
 import { z } from "zod";
-import { prefersPage } from "@/lib/auth/callers";
+import { hasUnknownMethod, prefersPage } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
 import { guardOrigin, preflightHeaders } from "@/lib/auth/cross-origin";
 import { retryAfter } from "@/lib/auth/page-refusals";
-import { AccountGone } from "@/lib/core/accounts";
-import { isDatabaseAway } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
-import { logError } from "@/lib/ops/log";
 import { type Fields, readBody, readQuery } from "./body";
+import { nameThrown, THROWN_STATUSES } from "./refusals";
 import { FIELD_REQUIRED, type Words } from "./words";
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
@@ -158,7 +156,9 @@ export function address<const Path extends string>(
   const refuseVerb = () => refuse(dialect, "method_not_allowed", { Allow });
   const isShared = verbs.every((verb) => endpoints[verb]?.usesCookies === false);
   const showAllowed: Handler = async ({ headers }) =>
-    new Response(null, { status: 204, headers: { Allow, ...preflightHeaders(headers, isShared ? verbs : []) } });
+    hasUnknownMethod(headers)
+      ? refuseVerb()
+      : new Response(null, { status: 204, headers: { Allow, ...preflightHeaders(headers, isShared ? verbs : []) } });
   const handlerOf = (verb: Verb): Handler => {
     const endpoint = endpoints[verb];
     return (request, { params }) =>
@@ -248,11 +248,8 @@ async function serve(
     const Location = failure === null ? endpoint.page.done : endpoint.page.failed(failure);
     return new Response(null, { status: 303, headers: { ...PERSONAL, Location } });
   } catch (error) {
-    // As if there had never been a session.
-    if (error instanceof AccountGone) return refuse(dialect, "credentials_missing");
-    if (isDatabaseAway(error)) return refuse(dialect, "database_away", { "Retry-After": "5" });
-    logError(error, "unexpected in an API");
-    return refuse(dialect, "unexpected");
+    const { name, headers } = nameThrown(error);
+    return refuse(dialect, name, headers);
   }
 }
 
@@ -317,14 +314,12 @@ const PAGELESS = [403, 413, 415];
 export const ENGINE_STATUSES = {
   field_invalid: 400,
   body_malformed: 400,
-  credentials_missing: 401,
   token_invalid: 401,
   origin_foreign: 403,
   method_not_allowed: 405,
   body_too_large: 413,
   media_type_unsupported: 415,
-  unexpected: 500,
-  database_away: 503,
+  ...THROWN_STATUSES,
 } as const;
 export type EngineFailure = keyof typeof ENGINE_STATUSES;
 

@@ -1,5 +1,4 @@
 import { maySeeMetrics } from "@/lib/auth/demonstration";
-import { isDatabaseAway } from "@/lib/core/result";
 import { env } from "@/lib/env";
 import { checkReadiness } from "@/lib/ops/health";
 import { showMetrics } from "@/lib/ops/metrics";
@@ -20,15 +19,8 @@ export const ready = readOnly(async () => {
 
 /** The numbers of this process, for Prometheus. */
 export const metrics = readOnly(async ({ headers }) => {
-  try {
-    if (!(await maySeeMetrics(headers))) {
-      return env.METRICS_TOKEN
-        ? refuse(401, "credentials_missing", { "WWW-Authenticate": "Bearer" })
-        : refuse(403, "metrics_private");
-    }
-  } catch (error) {
-    if (isDatabaseAway(error)) return refuse(503, "database_away", { "Retry-After": "5" });
-    throw error;
+  if (!(await maySeeMetrics(headers))) {
+    return env.METRICS_TOKEN ? refuse(401, "credentials_missing") : refuse(403, "metrics_private");
   }
   const { text, mediaType } = await showMetrics();
   return new Response(text, { headers: { ...FRESH, "Content-Type": mediaType } });

@@ -1,4 +1,6 @@
+import { hasUnknownMethod } from "@/lib/auth/callers";
 import { guardOrigin, preflightHeaders } from "@/lib/auth/cross-origin";
+import { nameThrown, THROWN_STATUSES } from "./refusals";
 
 /** Asked for anew each time. */
 export const FRESH = { "Cache-Control": "no-store" };
@@ -23,10 +25,12 @@ export function verbs<Asked extends Request = Request, Context = unknown>(given:
   const Allow = [...(GET ? ["GET", "HEAD"] : []), ...(POST ? ["POST"] : []), "OPTIONS"].join(", ");
   const refuseVerb = () => refuse(405, "method_not_allowed", { Allow });
   const showVerbs = ({ headers }: Asked) =>
-    new Response(null, {
-      status: 204,
-      headers: { Allow, ...(isShared && preflightHeaders(headers, GET ? ["GET"] : [])) },
-    });
+    hasUnknownMethod(headers)
+      ? refuseVerb()
+      : new Response(null, {
+          status: 204,
+          headers: { Allow, ...(isShared && preflightHeaders(headers, GET ? ["GET"] : [])) },
+        });
   return {
     ...everyVerb<Asked, Context>(refuseVerb, isShared),
     ...(GET && { GET: guard(GET, isShared) }),
@@ -44,13 +48,20 @@ export function everyVerb<Asked extends Request = Request, Context = unknown>(
   return { GET: guarded, POST: guarded, PUT: guarded, PATCH: guarded, DELETE: guarded, OPTIONS: guarded };
 }
 
-/** Refuses what pages of other origins have browsers send. */
+/** Refuses what pages of other origins have browsers send, and says what was thrown as the APIs do. */
 function guard<Asked extends Request, Context>(answer: Handler<Asked, Context>, isShared: boolean) {
   return (request: Asked, context: Context) =>
     guardOrigin(request, {
       isShared,
       refuse: () => refuse(403, "origin_foreign"),
-      answer: async () => answer(request, context),
+      answer: async () => {
+        try {
+          return await answer(request, context);
+        } catch (error) {
+          const { name, headers } = nameThrown(error);
+          return refuse(THROWN_STATUSES[name], name, headers);
+        }
+      },
     });
 }
 

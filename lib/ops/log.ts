@@ -46,8 +46,10 @@ export function takeOverConsole(): void {
     (level: "error" | "warn") =>
     (first: unknown, ...rest: unknown[]) => {
       const error = [first, ...rest].find((part) => part instanceof Error);
-      if (error) logError(error, "an error on the console");
-      else log[level]({ requestId: currentRequestId() }, redact(format(first, ...rest)));
+      if (error && level === "error") return logError(error, "an error on the console");
+      // Next.js warns of what clients send, with stacks that say nothing.
+      const [text = ""] = (error?.message ?? format(first, ...rest)).split("\n", 1);
+      log[level]({ requestId: currentRequestId() }, redact(text));
     };
   Object.assign(console, { error: complain("error"), warn: complain("warn") });
 }

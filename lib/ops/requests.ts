@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { log } from "./log";
+import { METHODS } from "./methods";
 import { countRequest } from "./metrics";
 import { beginRequest } from "./request-ids";
 import { routeOf } from "./routes";
 
 const ID_HEADER = "X-Request-Id";
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /**
  * Gives the request an id, which its answer carries, and when that has ended logs one line of it and counts it. Has to run

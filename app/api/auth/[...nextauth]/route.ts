@@ -1,1 +1,3 @@
-export { GET, POST } from "@/lib/auth/nextauth";
+import { nextauth } from "@/lib/dialects/nextauth";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = nextauth;

@@ -1,0 +1,14 @@
+import { answerNextAuth, type NextAuthRoute } from "@/lib/auth/nextauth";
+import { readBody } from "./body";
+import { ENGINE_STATUSES } from "./dialect";
+import { refuse, verbs } from "./read-only";
+
+/** NextAuth's own addresses, `/api/auth/…`. Bodies are read here: what is wrong with one would be an error of NextAuth's. */
+export const nextauth = verbs<Request, NextAuthRoute>({
+  GET: (request, route) => answerNextAuth(request, route),
+  POST: async (request, route) => {
+    const body = await readBody(request);
+    if (!body.ok) return refuse(ENGINE_STATUSES[body.failure.name], body.failure.name);
+    return answerNextAuth(request, route, body.value);
+  },
+});

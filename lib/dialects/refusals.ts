@@ -1,0 +1,19 @@
+import { retryAfter } from "@/lib/auth/page-refusals";
+import { AccountGone } from "@/lib/core/accounts";
+import { isDatabaseAway } from "@/lib/core/result";
+import { logError } from "@/lib/ops/log";
+
+/** What an address says of what was thrown while it was answering, and the status. */
+export const THROWN_STATUSES = { credentials_missing: 401, unexpected: 500, database_away: 503 } as const;
+
+/** When to come again while the database is away. */
+const DATABASE_RETRY_MS = 5000;
+
+/** Names what was thrown, for the words that an address has for it. What nobody expected is logged. */
+export function nameThrown(thrown: unknown): { name: keyof typeof THROWN_STATUSES; headers: Record<string, string> } {
+  // As if there had never been a session.
+  if (thrown instanceof AccountGone) return { name: "credentials_missing", headers: {} };
+  if (isDatabaseAway(thrown)) return { name: "database_away", headers: retryAfter(DATABASE_RETRY_MS) };
+  logError(thrown, "unexpected in an API");
+  return { name: "unexpected", headers: {} };
+}
