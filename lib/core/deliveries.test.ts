@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
-import { accepted, refused, type Sender, unanswered } from "@/lib/senders/sender";
+import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
 import { keyOf, MESSAGE_COST, MESSAGES } from "./limits";
 import { phoneLoginCode, verifyCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
@@ -16,7 +16,7 @@ import {
 import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { requestCode } from "./sending";
-import { after, anybody, failureOf, freshOwner, freshPhone, senderOf } from "./testing";
+import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, warningsOf } from "./testing";
 
 const accepting = senderOf(async () => true);
 const knownTo = (phone: Phone): Requester => ({
@@ -60,6 +60,25 @@ test("a message is remembered by its channel and its cost, without the phone and
   const { id: _, at: __, stateAt: ___, ...kept } = rows[0] ?? {};
   expect(JSON.stringify(kept)).not.toContain(phone.slice(2));
   expect(JSON.stringify(kept)).not.toContain(code);
+});
+
+test("a sender that fails is told to the operator, without the phone and the code", async () => {
+  const phone = freshPhone();
+  let code = "";
+  const sender: Sender = {
+    send: async (message) => {
+      code = message.code;
+      return failed("account", 535);
+    },
+  };
+  const warnings = await warningsOf(() => ask(phone, anybody(), new Date(), sender));
+  expect(warnings).toEqual([
+    {
+      message: "a sender failed to send a code",
+      about: expect.objectContaining({ sender: "mail", reason: "account 535" }),
+    },
+  ]);
+  for (const secret of [phone.slice(2), code]) expect(JSON.stringify(warnings)).not.toContain(secret);
 });
 
 test("a phone is recognised in what is remembered, and nothing of another's", async () => {

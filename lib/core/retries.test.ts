@@ -1,6 +1,5 @@
 import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
-import { log } from "@/lib/ops/log";
 import { showMetrics } from "@/lib/ops/metrics";
 import { activateInvite } from "./invites";
 import { keyOf, MESSAGES } from "./limits";
@@ -19,6 +18,7 @@ import {
   receiveCode,
   senderOf,
   signUp,
+  warningsOf,
   withEachWriteRunAgain,
   wrongCode,
 } from "./testing";
@@ -39,19 +39,6 @@ async function countedBy(work: () => Promise<unknown>): Promise<Record<string, n
   await work();
   const raised = Object.entries(await countsOf()).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
   return Object.fromEntries(raised.filter(([, by]) => by > 0));
-}
-
-/** The warnings that `work` writes to the log. */
-async function warningsOf(work: () => Promise<unknown>): Promise<string[]> {
-  const warnings: string[] = [];
-  const { warn } = log;
-  log.warn = (_: unknown, message?: string) => void warnings.push(message ?? "");
-  try {
-    await work();
-  } finally {
-    log.warn = warn;
-  }
-  return warnings;
 }
 
 test("what is counted of codes and activations is counted once, however often a transaction is run", async () => {
@@ -88,7 +75,7 @@ test("that the day's messages are used up is warned of, and counted, once", asyn
     const warnings = await warningsOf(() =>
       withEachWriteRunAgain(async () => expect(failureOf(await asked())).toBe("budget_spent")),
     );
-    expect(warnings.filter((warning) => warning.includes("messages are used up"))).toHaveLength(1);
+    expect(warnings.filter(({ message }) => message.includes("messages are used up"))).toHaveLength(1);
   });
   expect(counted).toEqual({
     'sarafan_sender_messages_total{sender="none",outcome="budget_spent"}': 1,

@@ -1,7 +1,8 @@
 import { type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
-import { logError } from "@/lib/ops/log";
+import { log, logError } from "@/lib/ops/log";
 import { countOutcome, countSending } from "@/lib/ops/metrics";
+import { currentRequestId } from "@/lib/ops/request-ids";
 import { type ChainSender, type ChainSending, sendByFirst } from "@/lib/senders/chain";
 import { consoleSender } from "@/lib/senders/console";
 import { mailChannel, mailSender } from "@/lib/senders/mail";
@@ -168,6 +169,10 @@ async function deliverCode(
   let sending: ChainSending = { accepted: null, passedOver: [] };
   try {
     sending = await sendByFirst(startingAfter(channels, begun.undelivered), message, countSending);
+    for (const { sender, outcome, reason } of sending.passedOver) {
+      if (outcome === "failed")
+        log.warn({ requestId: currentRequestId(), sender, reason }, "a sender failed to send a code");
+    }
   } finally {
     const taken = await write(async (tx) => {
       await recordSending(tx, owner.recipient, sending, now);

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { type Writer, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
+import { log } from "@/lib/ops/log";
 import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
 import { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
@@ -191,3 +192,16 @@ export async function atTimeToSweep<Value>(work: () => Promise<Value>): Promise<
   }
 }
 let sweeps = 0;
+
+/** The warnings that `work` writes to the log. */
+export async function warningsOf(work: () => Promise<unknown>): Promise<{ message: string; about: unknown }[]> {
+  const warnings: { message: string; about: unknown }[] = [];
+  const { warn } = log;
+  log.warn = (about: unknown, message = "") => void warnings.push({ message, about });
+  try {
+    await work();
+  } finally {
+    log.warn = warn;
+  }
+  return warnings;
+}
