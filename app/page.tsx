@@ -4,6 +4,7 @@ import { QrCode } from "@/components/qr-code";
 import { Ticket, TicketCode } from "@/components/ticket";
 import { currentSession } from "@/lib/auth/nextauth";
 import { env } from "@/lib/env";
+import { DelayedChanges } from "./account/delayed-changes";
 import { InviteForm } from "./i/invite-form";
 
 export default async function HomePage() {
@@ -15,6 +16,7 @@ export default async function HomePage() {
   ];
   return (
     <>
+      <DelayedChanges />
       <section className="grid items-center gap-12 lg:grid-cols-[1fr_300px]">
         <div>
           <h1 className="sm:text-[4rem] sm:leading-[1.05]">{t("title")}</h1>

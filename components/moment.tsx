@@ -2,7 +2,10 @@
 
 import { useIsAlive } from "./alive";
 
-/** `today, 14:20`, `yesterday`, `18 November`, and the year where it is another one; always with the time if `isExact`. */
+/**
+ * `today, 14:20`, `yesterday`, `18 November`, and the year where it is another one; always with the time if `isExact`, and
+ * then `tomorrow` as well.
+ */
 function describe(
   moment: Date,
   now: Date,
@@ -13,7 +16,7 @@ function describe(
   const daysAgo = day(now) - day(moment);
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   const clock = { hour: "numeric", minute: "2-digit" } as const;
-  if (daysAgo === 0 || (daysAgo === 1 && isExact)) {
+  if (daysAgo === 0 || (Math.abs(daysAgo) === 1 && isExact)) {
     const time = new Intl.DateTimeFormat(locale, { ...zone, ...clock }).format(moment);
     return `${relative.format(-daysAgo, "day")}, ${time}`;
   }

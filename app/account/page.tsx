@@ -8,6 +8,7 @@ import type { Account } from "@/lib/core/accounts";
 import { formatEmail } from "@/lib/core/email";
 import { formatPhone } from "@/lib/core/phone";
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
+import { DelayedChanges } from "./delayed-changes";
 import { Devices } from "./devices";
 import { NewDevices } from "./new-devices";
 
@@ -27,6 +28,7 @@ export default async function AccountPage({ searchParams }: PageProps<"/account"
       </Link>
       <h1 className="mt-2 mb-8">{t("title")}</h1>
       <Done account={account} done={done} />
+      <DelayedChanges />
       <NewDevices session={session} />
       <div className="grid gap-12 md:grid-cols-[1fr_340px] md:grid-rows-[auto_1fr]">
         <Identity account={account} />
@@ -44,6 +46,10 @@ async function Done({ account, done }: { account: Account; done: string | string
     (done === "ended" && t("ended")) ||
     (done === "endedOthers" && t("endedOthers")) ||
     (done === "confirmed" && t("confirmed")) ||
+    (done === "rejected" && t("rejected")) ||
+    (done === "cancelled" && t("cancelled")) ||
+    (done === "requested" && t("requested")) ||
+    (done === "atOnce" && t("atOnce")) ||
     (done === "phone_changed" && account.phone && t("phoneChanged", { phone: formatPhone(account.phone) })) ||
     (done === "email_changed" && account.email && t("emailChanged", { email: formatEmail(account.email) }));
   if (!words) return null;

@@ -1,6 +1,7 @@
 import type { Metadata } from "next";
 import { getTranslations } from "next-intl/server";
 import { ApiReference } from "@/components/api-reference";
+import { DelayedChanges } from "../account/delayed-changes";
 
 const DOCUMENT = "/api/openapi.json";
 
@@ -13,6 +14,7 @@ export default async function ReferencePage() {
   const t = await getTranslations("reference");
   return (
     <>
+      <DelayedChanges />
       <h1>{t("title")}</h1>
       <p className="mt-5 max-w-[680px] text-large text-soft">{t("lead")}</p>
       <p className="mt-3 max-w-[680px] text-soft">{t("real")}</p>

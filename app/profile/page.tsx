@@ -18,6 +18,7 @@ import { listReferrals, listReferralTimes, ReferralCursor } from "@/lib/core/inv
 import { formatPhone, type Phone } from "@/lib/core/phone";
 import { formatRecipient } from "@/lib/core/recipient";
 import { env } from "@/lib/env";
+import { DelayedChanges } from "../account/delayed-changes";
 import { NewDevices } from "../account/new-devices";
 import { InviteForm } from "../i/invite-form";
 import { leave } from "./actions";
@@ -37,6 +38,7 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
     <>
       <h1 className="sr-only">{t("title")}</h1>
       {query.done === "activated" && profile.activated?.inviter && <Welcome inviter={profile.activated.inviter} />}
+      <DelayedChanges />
       <NewDevices session={session} />
       {!profile.phone && profile.claimedPhone && <UnprovenPhone phone={profile.claimedPhone} />}
       <InviteTicket code={profile.inviteCode} />

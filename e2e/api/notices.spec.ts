@@ -92,6 +92,30 @@ test("what an administrator changes is told to the mailbox that was there and to
   expect(subjectsTo(old)).toHaveLength(1);
 });
 
+test("a deletion that waits is told to the mailbox, and so is that it was made", async ({
+  mail,
+  newClient,
+  phone,
+  startServer,
+}) => {
+  const settings = { SMTP_URL: mail.url, MAIL_FROM: "codes@sarafan.example", REVEAL_CODES: false };
+  const server = await startServer({ ...settings, CHANGE_DELAY_S: 3 });
+  const contact: Contact = { phone, email: freshEmail() };
+  const subjects = () => mail.messagesTo(contact.email).map(({ headers }) => headers.subject?.split(" · ")[0]);
+  const [owner, stranger] = [await newClient({ url: server.url }), await newClient({ url: server.url })];
+  const ids: number[] = [];
+  for (const client of [owner, stranger]) {
+    const code = await receiveCode(mail, client, contact);
+    ids.push((await (await confirmByMail(client, contact, code)).json()).id);
+  }
+  const [id] = ids;
+  expect((await stranger.delete(`/api/users/${id}/`)).status()).toBe(202);
+  await expect.poll(subjects).toContain("Запрошено удаление аккаунта в «Сарафане»");
+  expect((await owner.get(`/api/users/${id}/`)).status()).toBe(200);
+  await expect.poll(async () => (await owner.get(`/api/users/${id}/`)).status()).toBe(401);
+  await expect.poll(subjects).toContain("Аккаунт в «Сарафане» удалён");
+});
+
 test("a login neither waits for the notice nor fails by it, and the log says nothing of the person", async ({
   mail,
   sarafan,

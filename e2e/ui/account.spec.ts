@@ -91,7 +91,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto("/profile");
       // The newest is the first.
       await page.getByRole("button", { name: "Нет, завершить сеанс" }).first().click();
-      await expect(page.getByText("Сеанс завершён")).toBeVisible();
+      await expect(page.getByText("Записали: это были не вы")).toBeVisible();
       await third.goto("/profile");
       await expect(third).toHaveURL(/\/login$/);
       await one.goto("/profile");
@@ -186,6 +186,84 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto("/login");
       await logIn(page, phone, codeFor);
       expect(await readInviteCode(page)).not.toBe(inviteCode);
+    });
+
+    test("a deletion that a new device asks for waits, is told on every page, and is cancelled by any other", async ({
+      browser,
+      page,
+      phone,
+      server,
+    }) => {
+      await page.goto("/login");
+      await logIn(page, phone, server.codeFor);
+      const inviteCode = await readInviteCode(page);
+      const telephone = await logInElsewhere(browser, server.url, phone, server.codeFor);
+      await telephone.goto("/account/delete");
+      await expect(telephone.getByText("аккаунт удалится через 24 часа после ввода кода")).toBeVisible();
+      await telephone.getByRole("button", { name: "Получить код для удаления" }).click();
+      await telephone.getByLabel("Код из сообщения").fill(await server.codeFor(phone));
+      await telephone.getByRole("button", { name: "Удалить навсегда" }).click();
+      await expect(telephone.getByText("Запрос принят")).toBeVisible();
+      const warning = /Этот аккаунт удалится завтра/;
+      await expect(telephone.getByText(warning)).toBeVisible();
+      await expect(telephone.getByRole("link", { name: "Не ждать" })).toBeHidden();
+
+      const paths = ["/", "/profile", "/account", "/account/phone", "/account/email", "/account/delete"];
+      for (const path of [...paths, "/account/history", "/docs", `/i/${inviteCode}`, "/i/ZZZZ99", "/nowhere"]) {
+        for (const one of [page, telephone]) {
+          await one.goto(path);
+          await expect(one.getByText(warning), path).toBeVisible();
+        }
+      }
+      await page.goto("/");
+      await expect(page.getByText("Запрос с устройства Safari, iOS, сеть 127.0.0.1")).toBeVisible();
+      await page.getByRole("button", { name: "Отменить" }).click();
+      await expect(page.getByText("Отменили: всё останется как есть.")).toBeVisible();
+      for (const one of [page, telephone]) {
+        await one.goto("/profile");
+        await expect(one.getByText(warning)).toBeHidden();
+      }
+    });
+
+    test("a new device need not wait with codes to both the number and the address", async ({
+      browser,
+      page,
+      freshPhone,
+      server,
+    }) => {
+      const [phone, next] = [freshPhone(), freshPhone()];
+      const email = `both${phone.slice(1)}@example.com`;
+      await page.goto("/login");
+      await logIn(page, phone, server.codeFor);
+      await readInviteCode(page);
+      await page.goto("/account/email");
+      await askForCodes(page, "Электронная почта", email);
+      await enterCodes(page, await server.codeFor(phone), await server.codeFor(email));
+      await expect(page.getByText(`теперь ваш адрес почты — ${email}`)).toBeVisible();
+
+      const telephone = await logInElsewhere(browser, server.url, phone, server.codeFor);
+      await telephone.goto("/account/phone");
+      await askForCodes(telephone, "Новый номер телефона", next);
+      await enterCodes(telephone, await server.codeFor(phone), await server.codeFor(next));
+      await expect(telephone.getByText("Запрос принят")).toBeVisible();
+      await expect(telephone.getByText("Номер телефона сменится на")).toBeVisible();
+      await telephone.getByRole("link", { name: "Не ждать" }).click();
+      await telephone.getByRole("button", { name: "Отправить коды" }).click();
+      const [byPhone, byMail] = [await server.codeFor(phone), await server.codeFor(email)];
+      const submit = async (codes: { phone: string; email: string }) => {
+        await telephone.getByLabel(/Код, который пришёл на \+/).fill(codes.phone);
+        await telephone.getByLabel(/Код, который пришёл на .+@/).fill(codes.email);
+        await telephone.getByRole("button", { name: "Подтвердить" }).click();
+      };
+      await submit({ phone: byPhone, email: wrongCode(byMail) });
+      await expect(telephone.getByText("Код не подошёл. Сверьте его с тем, что вам пришло.")).toHaveCount(1);
+      await submit({ phone: byPhone, email: byMail });
+      await expect(telephone.getByText("Готово.")).toBeVisible();
+      await expect(telephone.getByText("Номер телефона сменится на")).toBeHidden();
+      await page.goto("/profile");
+      await expect(page).toHaveURL(/\/login$/);
+      await logIn(page, next, server.codeFor);
+      await readInviteCode(page);
     });
 
     test("why a code for a deletion is dead, or longer, is said where it is typed", async ({

@@ -161,6 +161,47 @@ async function visitEveryPage(
   await expect(page.getByText("Остальные сеансы завершены")).toBeVisible();
   await look(page, "account, others ended");
   await visit("/account/email", "add a mailbox");
+  const annasEmail = `anna${anna.slice(1)}@example.com`;
+  await page.getByLabel("Электронная почта").fill(annasEmail);
+  await page.getByRole("button", { name: "Отправить коды" }).click();
+  await page
+    .getByLabel(/Код, который пришёл на/)
+    .first()
+    .fill(await codeFor(anna));
+  await page
+    .getByLabel(/Код, который пришёл на/)
+    .last()
+    .fill(await codeFor(annasEmail));
+  await page.getByRole("button", { name: "Подтвердить" }).click();
+  await expect(page.getByText("теперь ваш адрес почты")).toBeVisible();
+
+  const { page: telephone } = await signUp(
+    (await context.browser()?.newContext({ baseURL: new URL(page.url()).origin, locale: "ru-RU" })) ?? context,
+    anna,
+    codeFor,
+  );
+  await telephone.setViewportSize(page.viewportSize() ?? { width: 360, height: 720 });
+  await telephone.goto("/account/delete");
+  await expect(telephone.getByText("Это устройство ещё не подтверждено")).toBeVisible();
+  await look(telephone, "delete the account, later");
+  await telephone.getByRole("button", { name: "Получить код для удаления" }).click();
+  await telephone.getByLabel("Код из сообщения").fill(await codeFor(anna));
+  await telephone.getByRole("button", { name: "Удалить навсегда" }).click();
+  await expect(telephone.getByText("Запрос принят")).toBeVisible();
+  await look(telephone, "account, a deletion that waits, as who asked for it sees it");
+  await telephone.getByRole("link", { name: "Не ждать" }).click();
+  await expect(telephone.getByRole("heading", { name: "Удалить аккаунт сейчас" })).toBeVisible();
+  await look(telephone, "delete the account without waiting");
+  await telephone.getByRole("button", { name: "Отправить коды" }).click();
+  await expect(telephone.getByLabel(/Код, который пришёл на/)).toHaveCount(2);
+  await look(telephone, "delete the account without waiting, codes");
+  await codeFor(anna);
+  await visit("/profile", "profile, a deletion that waits");
+  await page.getByRole("button", { name: "Отменить" }).click();
+  await expect(page.getByText("Отменили")).toBeVisible();
+  await look(page, "account, a deletion that was cancelled");
+  await telephone.context().close();
+
   await visit("/account/history", "history");
   await visit("/account/delete", "delete the account");
   await page.getByRole("button", { name: "Получить код для удаления" }).click();

@@ -1,5 +1,7 @@
-import type { ChangedIdentity } from "@/lib/core/identity-change";
-import { tellOfChange, tellOfNewDevice } from "@/lib/core/notices";
+import type { DelayedAction } from "@/lib/core/delayed-changes";
+import type { Email } from "@/lib/core/email";
+import type { ChangedIdentity } from "@/lib/core/identity-replacement";
+import { tellOfChange, tellOfDeletion, tellOfNewDevice, tellOfRequest } from "@/lib/core/notices";
 import type { Requester } from "@/lib/core/requester";
 import type { Session } from "@/lib/core/sessions";
 import { afterAnswer } from "./after-answer";
@@ -12,4 +14,18 @@ export function announceSignIn(session: Session, by: Requester): void {
 /** Tells the mailboxes that the account has, or had until now, that its phone or mailbox is another one. */
 export function announceChange({ name, was, mailboxes }: ChangedIdentity, at = new Date()): void {
   afterAnswer(() => tellOfChange(mailboxes, { name, was, at }));
+}
+
+/** Tells the mailbox of an account, where it had one, that the account is deleted. */
+export function announceDeletion(email: Email | null, at = new Date()): void {
+  if (email) afterAnswer(() => tellOfDeletion(email, at));
+}
+
+/** Tells the account by mail of a change that takes effect later, for it can be cancelled until then. */
+export function announceRequest(
+  { userId }: Session,
+  request: { what: DelayedAction; dueAt: Date; by: Requester },
+  at = new Date(),
+): void {
+  afterAnswer(() => tellOfRequest(userId, { ...request, at }));
 }

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
+import { removeAccount } from "./account-removal";
 import { ACCOUNT_ROW, type Account, accountOf, holdAccount } from "./accounts";
 import { recordEvent } from "./audit";
 import { retryOnCollision } from "./collisions";
-import { removeAccount } from "./deletion";
 import type { Email } from "./email";
-import type { ChangedIdentity } from "./identity-change";
+import type { ChangedIdentity } from "./identity-replacement";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import type { Phone } from "./phone";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "./policy";
@@ -195,6 +195,8 @@ export async function changeAccount(
       await recordEvent(tx, { action: "account_changed", actorId, subjectId: userId, details: { fields }, now });
       if (changed.length === 0) return succeed({ account, changed });
       await tx.session.deleteMany({ where: { userId } });
+      // Codes to what the account had before have allowed them.
+      await tx.delayedChange.deleteMany({ where: { userId } });
       const updated = await tx.user.update({
         where: { id: userId },
         data: {
@@ -218,15 +220,18 @@ function changesOf(account: Account, now: Pick<Account, "phone" | "email">): Cha
   return [...changeOf("phone_changed", "phone"), ...changeOf("email_changed", "email")];
 }
 
-/** Deletes any account for good; see `removeAccount`. Fails with `account_unknown` and `login_too_old`. */
+/**
+ * Deletes any account for good; see `removeAccount`. Answers which mailbox it had. Fails with `account_unknown` and
+ * `login_too_old`.
+ */
 export async function deleteAccount(
   administrator: Administrator,
   userId: number,
   now = new Date(),
-): Promise<Result<null, LoginFailure | { name: "account_unknown" }>> {
+): Promise<Result<{ email: Email | null }, LoginFailure | { name: "account_unknown" }>> {
   if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
-  const isGone = await removeAccount({ userId, actorId: administrator.userId, now });
-  return isGone ? succeed(null) : fail({ name: "account_unknown" });
+  const removed = await removeAccount({ userId, actorId: administrator.userId, now });
+  return removed ? succeed(removed) : fail({ name: "account_unknown" });
 }
 
 /** Which of the two is another account's, if any. */

@@ -10,10 +10,14 @@ export type AuditAction =
   | "account_deleted"
   | "signed_in"
   | "device_confirmed"
+  | "device_rejected"
   | "session_ended"
   | "sessions_ended"
   | "phone_changed"
   | "email_changed"
+  | "change_requested"
+  | "change_cancelled"
+  | "change_dropped"
   | "invite_activated"
   | "data_exported";
 
@@ -29,6 +33,8 @@ export const EventDetails = z.object({
   isNew: z.boolean().optional(),
   /** Whether there was no phone, or mailbox, before this one. */
   isAdded: z.boolean().optional(),
+  /** What was asked to be done later, or was not done after all. */
+  what: z.enum(["deletion", "phone", "email"]).optional(),
   /** How many sessions were ended. */
   count: z.number().optional(),
   /** Whether it was ended because somebody used a refresh token that was spent. */

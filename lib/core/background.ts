@@ -6,10 +6,11 @@ const underWay = new Map<string, Promise<void>>();
 /**
  * Begins a task that no answer waits for, unless the one of this name is under way: however many requests ask for it, a database
  * that is locked has one waiting. A task that the database refuses for being locked, full or away is left to the next request;
- * any other error is logged.
+ * any other error is logged. Resolves when the task has ended.
  */
-export function runInBackground(name: string, task: () => Promise<unknown>): void {
-  if (underWay.has(name)) return;
+export function runInBackground(name: string, task: () => Promise<unknown>): Promise<void> {
+  const earlier = underWay.get(name);
+  if (earlier) return earlier;
   const running = task()
     .then(
       () => undefined,
@@ -19,6 +20,7 @@ export function runInBackground(name: string, task: () => Promise<unknown>): voi
     )
     .finally(() => underWay.delete(name));
   underWay.set(name, running);
+  return running;
 }
 
 /** Resolves when the tasks have ended that are under way; tests wait by it. */

@@ -1,7 +1,8 @@
 import { expect, test } from "playwright/test";
 import { readPrimary } from "@/lib/db/database";
+import { removeAccount } from "./account-removal";
 import { getProfile } from "./accounts";
-import { deleteByCode, deletionCode, removeAccount, requestDeletionCode } from "./deletion";
+import { deleteByCode, deletionCode, requestDeletionCode } from "./deletion";
 import { listEvents } from "./history";
 import { phoneLoginCode, verifyCode } from "./login";
 import { Asker } from "./one-time-code";

@@ -1,12 +1,14 @@
 import { type Writer, write } from "@/lib/db/database";
-import { AccountGone, getProfile, provenFactor } from "./accounts";
-import { recordEvent } from "./audit";
+import { removeAccount } from "./account-removal";
+import { AccountGone, getProfile, holdAccount, provenFactor } from "./accounts";
 import { type CheckCodeFailure, checkCode, giveTryBack, spendCode } from "./challenges";
+import { delayChange } from "./delayed-changes";
+import type { Email } from "./email";
 import { Asker, type CodeOwner, type TypedCode } from "./one-time-code";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions, type SentCode } from "./sending";
-import { isRecentLogin, type Session } from "./sessions";
+import { hasToWait, isRecentLogin, type Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;
 
@@ -29,84 +31,58 @@ export async function requestDeletionCode(
   return requestCode(owner, by, options);
 }
 
-/** Deletes the account, for good, of whoever types the code. */
+/** A deletion: when it takes effect where that is later, or else which mailbox the account had. */
+export type Deletion = { dueAt: Date } | { dueAt: null; email: Email | null };
+
+/**
+ * Deletes the account, for good, of whoever types the code; `CHANGE_DELAY_MS` later where an unconfirmed session asks for it
+ * and the account has a trusted device. Fails as a code does, and with `session_over`.
+ */
 export async function deleteByCode(
   session: Own,
   code: TypedCode,
   by: Requester,
   now = new Date(),
-): Promise<Result<null, CheckCodeFailure>> {
+): Promise<Result<Deletion, CheckCodeFailure | { name: "session_over" }>> {
   const right = await checkCode(await deletionCode(session), code, by, now);
   if (!right.ok) return right;
-  const isUsed = await write(async (tx) => {
+  return deleteOrDelay(session, now, async (tx) => {
     await giveTryBack(tx, right.value);
-    return spendCode(tx, right.value, now);
+    return (await spendCode(tx, right.value, now)) ? succeed(null) : fail({ name: "code_expired" });
   });
-  if (!isUsed) return fail({ name: "code_expired" });
-  await removeAccount({ userId: session.userId, actorId: session.userId, now });
-  return succeed(null);
 }
 
 /**
- * Deletes the account of a browser that logged in a moment ago (`RECENT_LOGIN_MS`), for good. Fails with `login_too_old`, so
- * that a browser that was left open can't, and with `cookie_required` for a client application's session, whose access tokens
- * are shown to other services as well.
+ * Deletes the account of a browser that logged in a moment ago (`RECENT_LOGIN_MS`), for good, or later, as `deleteByCode`
+ * does. Fails with `login_too_old`, so that a browser that was left open can't; with `cookie_required` for a client
+ * application's session, whose access tokens are shown to other services as well; and with `session_over`.
  */
 export async function deleteOwnAccount(
   session: Session,
   now = new Date(),
-): Promise<Result<null, { name: "cookie_required" | "login_too_old" }>> {
+): Promise<Result<Deletion, { name: "cookie_required" | "login_too_old" | "session_over" }>> {
   if (session.isClient) return fail({ name: "cookie_required" });
   if (!isRecentLogin(session, now)) return fail({ name: "login_too_old" });
-  await removeAccount({ userId: session.userId, actorId: session.userId, now });
-  return succeed(null);
+  return deleteOrDelay(session, now, async () => succeed(null));
 }
 
-/**
- * Removes an account with its sessions and its own activation, whose inviter loses the referral, so that leaving and
- * coming back earns nothing. What others activated of it stays with them. Answers whether it was there.
- */
-export async function removeAccount(removal: { userId: number; actorId: number; now: Date }): Promise<boolean> {
-  while (await detachReferrals(removal.userId));
-  return write((tx) => removeRow(tx, removal), { turn: "who invited whom" });
-}
-
-const REFERRALS_DETACHED_AT_ONCE = 2000;
-
-/**
- * Takes some of its referrals off an account that has too many to go in one transaction, with its count, and answers
- * whether it did: a million in one go would keep everybody waiting.
- */
-function detachReferrals(userId: number): Promise<boolean> {
-  return write(
-    async (tx) => {
-      const user = await tx.user.findUnique({ where: { id: userId }, select: { referralCount: true } });
-      if (!user || user.referralCount <= REFERRALS_DETACHED_AT_ONCE) return false;
-      const count = await tx.$executeRaw`
-        UPDATE "Activation" SET "inviterId" = NULL WHERE "inviteeId" IN
-          (SELECT "inviteeId" FROM "Activation" WHERE "inviterId" = ${userId} LIMIT ${REFERRALS_DETACHED_AT_ONCE})`;
-      await tx.user.updateMany({ where: { id: userId }, data: { referralCount: { decrement: count } } });
-      return count > 0;
-    },
-    { turn: "who invited whom" },
-  );
-}
-
-async function removeRow(
-  tx: Writer,
-  { userId, actorId, now }: { userId: number; actorId: number; now: Date },
-): Promise<boolean> {
-  const user = await tx.user.findUnique({ where: { id: userId }, select: { phone: true, email: true } });
-  const addresses = [user?.phone, user?.email].filter((address) => address != null);
-  // They hold the address in clear. Codes before accounts: so are they locked everywhere.
-  await tx.oneTimeCode.deleteMany({ where: { recipient: { in: addresses } } });
-  const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
-  const taken = await tx.activation.deleteMany({ where: { inviteeId: userId } });
-  if (activation?.inviterId && taken.count > 0) {
-    await tx.user.update({ where: { id: activation.inviterId }, data: { referralCount: { decrement: 1 } } });
-  }
-  const { count } = await tx.user.deleteMany({ where: { id: userId } });
-  if (count === 0) return false;
-  await recordEvent(tx, { action: "account_deleted", actorId, subjectId: userId, now });
-  return true;
+/** Deletes the account of a session that `allow` lets do so, at once or later. */
+async function deleteOrDelay<Failure extends { name: string }>(
+  session: Own,
+  now: Date,
+  allow: (tx: Writer) => Promise<Result<null, Failure>>,
+): Promise<Result<Deletion, Failure | { name: "session_over" }>> {
+  const { userId } = session;
+  const allowed = await write(async (tx): Promise<Result<Date | null, Failure | { name: "session_over" }>> => {
+    const allowance = await allow(tx);
+    if (!allowance.ok) return allowance;
+    if (!(await holdAccount(tx, userId))) return fail({ name: "session_over" });
+    const isToWait = await hasToWait(tx, session, now);
+    if (isToWait === null) return fail({ name: "session_over" });
+    return succeed(isToWait ? await delayChange(tx, session, { action: "deletion" }, now) : null);
+  });
+  if (!allowed.ok) return allowed;
+  if (allowed.value) return succeed({ dueAt: allowed.value });
+  const removed = await removeAccount({ userId, actorId: userId, now });
+  return succeed({ dueAt: null, email: removed?.email ?? null });
 }

@@ -1,7 +1,8 @@
 import { expect, test } from "playwright/test";
 import { write } from "@/lib/db/database";
+import { removeAccount } from "./account-removal";
 import { type Administrator, changeAccount } from "./administration";
-import { removeAccount } from "./deletion";
+import { deleteOwnAccount } from "./deletion";
 import { exportAccount } from "./export";
 import { listEvents } from "./history";
 import { changeIdentity } from "./identity-change";
@@ -39,23 +40,29 @@ test("an export says all that is kept of a person, and nothing of how to be them
   const browser = { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] };
   const by = { network: "192.0.2.7", agent: "okhttp/4.12.0", browser };
   const { id, createdAt } = await openSession({ userId, proven: phoneRecipient(phone), created: true }, by);
+  const stranger = await openSession({ userId, proven: phoneRecipient(phone) }, { ...anybody(), agent: "curl/8.5.0" });
+  await deleteOwnAccount(stranger);
   const { pieces, data } = await readExport(userId);
   expect(data).toMatchObject({
     account: { id: userId, phone, email: null, inviteCode, referralCount: 1 },
     activation: { code: inviter.inviteCode },
-    sessions: [{ network: "192.0.2.7", agent: "okhttp/4.12.0", provenPhone: phone }],
+    sessions: [{ agent: "curl/8.5.0" }, { network: "192.0.2.7", agent: "okhttp/4.12.0", provenPhone: phone }],
+    unconfirmedSignIns: [{ agent: "curl/8.5.0" }],
+    delayedChanges: [{ action: "deletion", agent: "curl/8.5.0" }],
     trustedBrowsers: [{ at: createdAt.toISOString() }],
     codes: [{ recipient: phone, purpose: "login" }],
     deliveries: [{ state: "accepted", lastDigits: phone.slice(-2) }],
     events: [
       { action: "data_exported" },
+      { action: "change_requested" },
+      { action: "signed_in" },
       { action: "signed_in" },
       { action: "invite_activated" },
       { action: "account_created" },
     ],
     referrals: [{ id: guest.userId, phone: guest.phone }],
   });
-  for (const secret of [id, browser.id]) expect(pieces.join("")).not.toContain(secret);
+  for (const secret of [id, stranger.id, browser.id]) expect(pieces.join("")).not.toContain(secret);
   expect(pieces.join("")).not.toMatch(/hmac|inviterId/i);
 });
 

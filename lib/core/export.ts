@@ -44,6 +44,8 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield `,\n"activation":${JSON.stringify(activation)}`;
   yield* composeList("sessions", [await listAllSessions(id)]);
   yield* composeList("trustedBrowsers", [await listTrustedBrowsers(id)]);
+  yield* composeList("unconfirmedSignIns", [await listUnconfirmedSignIns(id)]);
+  yield* composeList("delayedChanges", [await listDelayed(id)]);
   const factors = await listFactors(id);
   yield* composeList("codes", await Promise.all(factors.map(listCodes)));
   yield* composeList("deliveries", [await listDeliveries(factors)]);
@@ -83,6 +85,18 @@ function listAllSessions(userId: number) {
 /** When each logged in last; its name is no more than a random one, and what the browser holds. */
 function listTrustedBrowsers(userId: number) {
   return readPrimary.trustedBrowser.findMany({ where: { userId }, orderBy: { at: "desc" }, select: { at: true } });
+}
+
+/** Sign-ins that no trusted device has answered yet. */
+function listUnconfirmedSignIns(userId: number) {
+  const select = { agent: true, network: true, at: true };
+  return readPrimary.unconfirmedSignIn.findMany({ where: { userId }, orderBy: { at: "desc" }, select });
+}
+
+/** What is to take effect later, and which device asked for it. */
+function listDelayed(userId: number) {
+  const select = { action: true, next: true, agent: true, network: true, requestedAt: true, dueAt: true };
+  return readPrimary.delayedChange.findMany({ where: { userId }, orderBy: { dueAt: "asc" }, select });
 }
 
 /** The codes of the last days: those that a browser asked for, and those that were typed wrong, whoever typed them. */

@@ -67,7 +67,7 @@ for (const { what, by, next, oldFactor } of [
     const done = await change(session, value);
     expect(done.oldFactor).toMatch(oldFactor);
     const was = what.startsWith("the first") ? "added" : "changed";
-    expect(done.changed).toMatchObject({ ok: true, value: { was } });
+    expect(done.changed).toMatchObject({ ok: true, value: { dueAt: null, changed: { was } } });
 
     const kept = by === "email" && value.kind === "email" ? { claimedPhone: person.phone } : { claimedPhone: null };
     expect(await getProfile(userId)).toMatchObject({ [value.kind]: value.address, ...kept });
@@ -76,16 +76,16 @@ for (const { what, by, next, oldFactor } of [
   });
 }
 
-test("a browser that both codes were typed in is no stranger's, then or later", async () => {
+test("a change makes no device a trusted one", async () => {
   const { userId, phone } = await signUp();
   const by = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
   const session = await openSession({ userId, proven: phoneRecipient(phone) }, by);
   expect(session.isNew).toBe(true);
-  const next = freshPhone();
-  await change(session, phoneRecipient(next));
-  expect(await checkSession(session.id)).toMatchObject({ isNew: false });
+  const next = phoneRecipient(freshPhone());
+  expect(failureOf((await change(session, next)).changed)).toBe("none");
+  expect(await checkSession(session.id)).toMatchObject({ isNew: true, provenPhone: next.address });
   await endSession(session.id);
-  expect(await openSession({ userId, proven: phoneRecipient(next) }, by)).toMatchObject({ isNew: false });
+  expect(await openSession({ userId, proven: next }, by)).toMatchObject({ isNew: true });
 });
 
 test("the old number opens the account no more, and the new one does", async () => {

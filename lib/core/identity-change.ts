@@ -1,25 +1,17 @@
 import { type Writer, write } from "@/lib/db/database";
-import { type Account, AccountGone, factorOf, getProfile, holdAccount, provenFactor, provenFactorOf } from "./accounts";
-import { recordOwnEvent } from "./audit";
-import {
-  type CheckCodeFailure,
-  type CodeStatus,
-  checkCode,
-  getCodeStatus,
-  giveTryBack,
-  type RightCode,
-  spendCode,
-} from "./challenges";
+import { type Account, AccountGone, factorOf, getProfile, holdAccount, provenFactor } from "./accounts";
+import type { CheckCodeFailure, CodeStatus, RightCode } from "./challenges";
+import { checkCodes, getCodes, requestCodes, spendCodes } from "./code-pairs";
 import { retryOnCollision } from "./collisions";
+import { delayChange } from "./delayed-changes";
 import { isDestination } from "./destinations";
-import type { Email } from "./email";
+import { type ChangedIdentity, replaceIdentity } from "./identity-replacement";
 import type { Asker, CodeOwner, TypedCode } from "./one-time-code";
 import { isSameRecipient, type Recipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions } from "./sending";
-import type { Session } from "./sessions";
-import { trustBrowser } from "./trusted-browsers";
+import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./sending";
+import { hasToWait, type Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;
 
@@ -31,10 +23,7 @@ export interface IdentityChange {
 }
 
 /** What is to be proven for a change: that one still has the old factor, and has the new one. */
-interface ChangeCodes {
-  old: CodeOwner;
-  new: CodeOwner;
-}
+type ChangeCodes = Record<"old" | "new", CodeOwner>;
 
 function codesOf(account: Account, { next, asker }: IdentityChange): ChangeCodes {
   const old = provenFactor(account, next.kind);
@@ -68,13 +57,7 @@ export async function requestIdentityChange(
     return fail({ name: "mail_unavailable" });
   // Both before either is sent, and paid for.
   if (change.next.kind === "phone" && !isDestination(change.next.address)) return fail({ name: "country_not_allowed" });
-  for (const owner of owners) {
-    const sent = await requestCode(owner, by, options);
-    if (sent.ok) continue;
-    const isGood = (await getCodeStatus(owner, by, options.now))?.state === "live";
-    if (!isGood || sent.failure.name === "code_not_sent") return sent;
-  }
-  return succeed(null);
+  return requestCodes(owners, by, options);
 }
 
 /** How things stand with the two codes of a change, and how long until new ones may be asked for; null is one that was not sent. */
@@ -83,19 +66,9 @@ export async function getIdentityChange(
   change: IdentityChange,
   by: Requester,
   now = new Date(),
-): Promise<{ old: Recipient; statuses: ChangeStatuses; resendInMs: number }> {
+): Promise<{ old: Recipient; statuses: Record<keyof ChangeCodes, CodeStatus | null>; resendInMs: number }> {
   const codes = codesOf(await getAccount(userId), change);
-  const [old, next] = await Promise.all([getCodeStatus(codes.old, by, now), getCodeStatus(codes.new, by, now)]);
-  const statuses = { old, new: next };
-  return { old: codes.old.recipient, statuses, resendInMs: resendWaitMs(statuses) };
-}
-
-type ChangeStatuses = Record<keyof ChangeCodes, CodeStatus | null>;
-
-/** Until all that are dead can be replaced, for a good one is left out; or where both are good, the first of them. */
-function resendWaitMs({ old, new: next }: ChangeStatuses): number {
-  if (old?.state === "live" && next?.state === "live") return Math.min(old.resendInMs, next.resendInMs);
-  return Math.max(...[old, next].map((status) => (status && status.state !== "live" ? status.resendInMs : 0)));
+  return { old: codes.old.recipient, ...(await getCodes(codes, by, now)) };
 }
 
 export type ChangeIdentityFailure =
@@ -103,17 +76,13 @@ export type ChangeIdentityFailure =
   | { name: "session_over" }
   | { name: "code_refused"; old: CheckCodeFailure | null; new: CheckCodeFailure | null };
 
-export interface ChangedIdentity {
-  name: "phone_changed" | "email_changed";
-  /** Whether there was none before, is another one now, or is none any more. */
-  was: "added" | "changed" | "removed";
-  /** The mailbox that the account had until now, and the new one. */
-  mailboxes: Email[];
-}
+/** A change that was made, or that takes effect at `dueAt`. */
+export type IdentityChanged = { dueAt: null; changed: ChangedIdentity } | { dueAt: Date };
 
 /**
- * Changes the account's phone or mailbox for whoever types both codes, and ends its other sessions. That the new one is
- * somebody's already, `identity_taken`, is told only then. The session at hand has proven a new phone as a login would have.
+ * Changes the account's phone or mailbox for whoever types both codes, and ends its other sessions; `CHANGE_DELAY_MS` later
+ * where an unconfirmed session asks for it and the account has a trusted device. That the new one is somebody's already,
+ * `identity_taken`, is told only after the right codes. The session at hand has proven a new phone as a login would have.
  */
 export async function changeIdentity(
   session: Own,
@@ -121,67 +90,48 @@ export async function changeIdentity(
   typed: { old: TypedCode; new: TypedCode },
   by: Requester,
   now = new Date(),
-): Promise<Result<ChangedIdentity, ChangeIdentityFailure>> {
+): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
   const account = await getAccount(session.userId);
-  const codes = codesOf(account, change);
-  const old = await checkCode(codes.old, typed.old, by, now);
-  const next = await checkCode(codes.new, typed.new, by, now);
-  if (!old.ok || !next.ok) {
-    await write(async (tx) => {
-      for (const checked of [old, next]) if (checked.ok) await giveTryBack(tx, checked.value);
-    });
-    return fail({ name: "code_refused", old: old.ok ? null : old.failure, new: next.ok ? null : next.failure });
-  }
-  const rights: [RightCode, RightCode] = [old.value, next.value];
-  return retryOnCollision(() => write((tx) => replaceIdentity(tx, { session, account, change, rights, now })));
+  const checked = await checkCodes(codesOf(account, change), typed, by, now);
+  if (!checked.ok) return fail({ name: "code_refused", ...checked.failure.refused });
+  const rights = checked.value;
+  return retryOnCollision(() => write((tx) => changeOrDelay(tx, { session, account, change, rights, now })));
 }
 
-async function replaceIdentity(
+async function changeOrDelay(
   tx: Writer,
   {
-    session: { id, userId },
+    session,
     account,
     change: { next },
     rights,
     now,
-  }: { session: Own; account: Account; change: IdentityChange; rights: [old: RightCode, next: RightCode]; now: Date },
-): Promise<Result<ChangedIdentity, ChangeIdentityFailure>> {
-  let isUsed = true;
-  for (const right of rights) {
-    await giveTryBack(tx, right);
-    isUsed = isUsed && (await spendCode(tx, right, now));
-  }
-  const [old, proof] = rights;
+  }: {
+    session: Own;
+    account: Account;
+    change: IdentityChange;
+    rights: Record<keyof ChangeCodes, RightCode>;
+    now: Date;
+  },
+): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
   // Somebody else may have changed the account since; held, so that no session is opened by the old factor meanwhile.
-  if (!isUsed || !(await holdAccount(tx, userId, old.owner.recipient))) {
+  if (!(await spendCodes(tx, rights, now)) || !(await holdAccount(tx, account.id, rights.old.owner.recipient))) {
     const gone = { name: "code_expired" } as const;
     return fail({ name: "code_refused", old: gone, new: gone });
   }
-  if (await tx.user.findUnique({ where: factorOf(next), select: { id: true } }))
-    return fail({ name: "identity_taken" });
-  const proven = next.kind === "phone" ? { provenPhone: next.address } : {};
-  // Who has typed both codes is no stranger, however new the device is.
-  const [own] = await tx.session.updateManyAndReturn({
-    where: { id, userId },
-    data: { ...proven, isNew: false },
-    select: { browserId: true },
-  });
-  if (!own) return fail({ name: "session_over" });
-  await trustBrowser(tx, { userId, browserId: own.browserId }, now);
-
-  await tx.user.update({
-    where: { id: userId },
-    data: {
-      ...provenFactorOf({ recipient: next, since: proof.sentAt }),
-      ...(next.kind === "phone" && { claimedPhone: null }),
-    },
-  });
-  await tx.session.deleteMany({ where: { userId, NOT: { id } } });
-  const name = next.kind === "phone" ? "phone_changed" : "email_changed";
-  const isAdded = account[next.kind] === null;
-  await recordOwnEvent(tx, userId, { action: name, details: { isAdded }, now });
-  const mailboxes = [account.email, next.kind === "email" ? next.address : null].flatMap((email) => email ?? []);
-  return succeed({ name, was: isAdded ? "added" : "changed", mailboxes });
+  const isToWait = await hasToWait(tx, session, now);
+  if (isToWait === null) return fail({ name: "session_over" });
+  if (isToWait) {
+    if (await tx.user.findUnique({ where: factorOf(next), select: { id: true } })) {
+      return fail({ name: "identity_taken" });
+    }
+    return succeed({ dueAt: await delayChange(tx, session, { action: next.kind, next }, now) });
+  }
+  const changed = await replaceIdentity(tx, { account, next, since: rights.new.sentAt, sessionId: session.id, now });
+  if (!changed) return fail({ name: "identity_taken" });
+  // What waits was allowed by codes to what the account had before.
+  await tx.delayedChange.deleteMany({ where: { userId: account.id } });
+  return succeed({ dueAt: null, changed });
 }
 
 async function getAccount(userId: number): Promise<Account> {

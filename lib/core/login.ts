@@ -12,6 +12,7 @@ import {
   spendProof,
 } from "./challenges";
 import { retryOnCollision } from "./collisions";
+import { applyDueChanges } from "./delayed-changes";
 import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { findInviter, getInvite, recordActivation } from "./invites";
@@ -120,6 +121,7 @@ export async function logInByProof(
   now = new Date(),
 ): Promise<Result<Login, CheckCodeFailure | { name: "code_missing" }>> {
   const owner = phoneLoginCode({ phone, asker });
+  await applyDueChanges(owner.recipient, now);
   const account = await write(async (tx) => {
     if (!(await spendProof(tx, owner, now))) return null;
     const proof = await tx.oneTimeCode.findUnique({ where: { recipient_purpose_asker: rowKey(owner) } });
@@ -262,6 +264,8 @@ async function openAccount<Refusal extends { name: string } = never>(
   if (invite && isInviteSeen && !(await findInviter(readPrimary, invite))) return fail({ name: "invite_unknown" });
   const right = await checkCode(owner, code, by, now);
   if (!right.ok) return right;
+  // A phone or mailbox that is another account's from now on opens that one.
+  await applyDueChanges(owner.recipient, now);
 
   const open = async (tx: Writer): Opened<VerifyCodeFailure | Refusal> => {
     await giveTryBack(tx, right.value);

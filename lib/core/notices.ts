@@ -11,7 +11,7 @@ import ru from "@/messages/ru.json" with { type: "json" };
 import type { Language } from "./code-message";
 import { describeDevice, deviceName } from "./devices";
 import type { Email } from "./email";
-import type { ChangedIdentity } from "./identity-change";
+import type { ChangedIdentity } from "./identity-replacement";
 import { composeHtml } from "./message-html";
 import type { Requester } from "./requester";
 import type { Session } from "./sessions";
@@ -24,7 +24,9 @@ const NOTICE_PAUSES_MS = [30_000, 10 * 60_000];
 /** What a person is told by mail without having asked. */
 export type Notice =
   | { name: "signed_in"; by: Requester; at: Date }
-  | ({ at: Date } & Pick<ChangedIdentity, "name" | "was">);
+  | ({ at: Date } & Pick<ChangedIdentity, "name" | "was">)
+  | { name: "account_deleted"; at: Date }
+  | { name: "change_requested"; what: "deletion" | "phone" | "email"; dueAt: Date; by: Requester; at: Date };
 
 const translatorOf = (locale: Language, messages: typeof ru) => createTranslator({ locale, messages });
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
@@ -62,6 +64,25 @@ function wordsOf(notice: Notice, language: Language): { subject: string; sentenc
       ],
     };
   }
+  if (notice.name === "account_deleted") {
+    return {
+      subject: t("notice.account_deleted.subject"),
+      sentences: [t("notice.account_deleted.lead", { at }), t("notice.account_deleted.advice")],
+    };
+  }
+  if (notice.name === "change_requested") {
+    const { what, dueAt, by } = notice;
+    const due = `${time.format(dueAt)} UTC`;
+    const device = deviceName(describeDevice(by.agent), (unnamed) => t(`device.${unnamed}`));
+    return {
+      subject: t("notice.change_requested.subject", { what }),
+      sentences: [
+        t("notice.change_requested.lead", { what, due }),
+        t("notice.signed_in.details", { device, network: by.network, at }),
+        t("notice.change_requested.advice", { url }),
+      ],
+    };
+  }
   const { was } = notice;
   return {
     subject: t(`notice.${notice.name}.subject`, { was }),
@@ -90,11 +111,29 @@ export async function tellOfNewDevice(
  */
 export async function tellOfChange(
   mailboxes: readonly Email[],
-  notice: Exclude<Notice, { name: "signed_in" }>,
+  notice: { at: Date } & Pick<ChangedIdentity, "name" | "was">,
   sender: MessageSender | null = mailSender,
 ): Promise<void> {
   if (!sender) return;
   await Promise.all(mailboxes.map((to) => sendNotice(composeNotice(to, notice), sender)));
+}
+
+/** Tells the mailbox that an account had that the account is deleted. */
+export async function tellOfDeletion(to: Email, at: Date, sender: MessageSender | null = mailSender): Promise<void> {
+  if (sender) await sendNotice(composeNotice(to, { name: "account_deleted", at }), sender);
+}
+
+/** Tells the account's mailbox, where it has proven one, of a change that takes effect later, and can be cancelled until then. */
+export async function tellOfRequest(
+  userId: number,
+  request: Omit<Extract<Notice, { name: "change_requested" }>, "name">,
+  sender: MessageSender | null = mailSender,
+): Promise<void> {
+  if (!sender) return;
+  const account = await readPrimary.user.findUnique({ where: { id: userId }, select: { email: true } });
+  if (account?.email) {
+    await sendNotice(composeNotice(account.email as Email, { name: "change_requested", ...request }), sender);
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Recipient } from "./recipient";
 import { wholeNumber } from "./typed-field";
 
 /** What a code was asked for; a code for one purpose is worth nothing for another. */
-export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion";
+export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion" | "hastening";
 
 /**
  * Who had a code sent: a browser, or a change of phone or mailbox that it began, by a random name that only its sealed

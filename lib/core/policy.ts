@@ -76,6 +76,7 @@ const settings = readSettings({
   ACCESS_TOKEN_TTL_S: wholeNumber(15 * MINUTE_S, { min: 1, max: DAY_S }),
   PROOF_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }),
   RECENT_LOGIN_S: wholeNumber(10 * MINUTE_S, { min: 1, max: DAY_S }),
+  CHANGE_DELAY_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }),
   TAKEN_ANSWERS_PER_IP_PER_HOUR: wholeNumber(10, { min: 0, max: 1_000_000 }),
   TAKEN_ANSWERS_PER_HOUR: wholeNumber(200, { min: 0, max: 1_000_000 }),
   REFERRALS_PER_PAGE: wholeNumber(20, { min: 1, max: 100 }),
@@ -206,6 +207,8 @@ export const ACCESS_TOKEN_TTL_MS = settings.ACCESS_TOKEN_TTL_S * 1000;
 export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
 /** How old a login may be for what can't be undone: deleting one's account, and whatever an administrator changes. */
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
+/** When a deletion or a change of a factor takes effect that an unconfirmed session asks for beside a trusted device. */
+export const CHANGE_DELAY_MS = settings.CHANGE_DELAY_S * 1000;
 /** How long a sender for phones may take to accept a message, before it is the next one's turn. */
 export const SENDER_TIMEOUT_MS = settings.SENDER_TIMEOUT_S * 1000;
 /** How long the mail server may take to accept a message. */

@@ -4,7 +4,7 @@ import type { Phone } from "./phone";
 import { KNOWN_BROWSER_TTL_MS, SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_MAX } from "./policy";
 import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
-import { confirmSession, endOtherSession, endOtherSessions, listNewSessions, listSessions } from "./session-list";
+import { confirmSignIn, endOtherSession, endOtherSessions, listNewSignIns, listSessions } from "./session-list";
 import { checkSession, endSession, openClientSession, openSession } from "./sessions";
 import { anybody, signUp } from "./testing";
 
@@ -87,8 +87,9 @@ test("one ends another session, and all others, of one's own account only", asyn
   expect(await checkSession(third.id)).toBeNull();
   expect(await checkSession(one.home.id)).not.toBeNull();
   const { events } = await listEvents(one.userId);
-  expect(events.slice(0, 2).map(({ action, details }) => [action, details.count])).toEqual([
+  expect(events.slice(0, 3).map(({ action, details }) => [action, details.count])).toEqual([
     ["sessions_ended", 1],
+    ["device_rejected", undefined],
     ["session_ended", undefined],
   ]);
 });
@@ -116,8 +117,8 @@ test("an application is known by its device token, as a browser is by its cookie
   const second = await openClientSession(login, application);
   expect([first, second]).toMatchObject([{ isNew: true }, { isNew: true }]);
   // It can't vouch for itself by coming again.
-  expect(await confirmSession(second, first.id)).toBe(false);
-  expect(await confirmSession(home, first.id)).toBe(true);
+  expect(await confirmSignIn(second, first.id)).toBe(false);
+  expect(await confirmSignIn(home, first.id)).toBe(true);
   const elsewhere = { ...application, network: "192.0.2.2", agent: "okhttp/5.0.0" };
   expect(await openClientSession(login, elsewhere)).toMatchObject({ isNew: false });
   for (const browser of [null, browserOf(login.proven.address).browser]) {
@@ -143,31 +144,56 @@ test("a browser that nobody has vouched for is as new when it comes again, thoug
   // Under another name, and once nothing is left of its sessions.
   const disguised = await openSession(returning, { ...thief, agent: WINDOWS });
   const open = [first, again, disguised];
-  for (const one of open) expect(await confirmSession(one, first.id)).toBe(false);
-  expect((await listNewSessions(home)).map(({ id }) => id).toSorted()).toEqual(open.map(({ id }) => id).toSorted());
+  for (const one of open) expect(await confirmSignIn(one, first.id)).toBe(false);
+  expect((await listNewSignIns(home)).map(({ id }) => id).toSorted()).toEqual(open.map(({ id }) => id).toSorted());
   for (const { id } of open) await endSession(id);
   const returned = await openSession(returning, thief);
   expect([...open, returned].map(({ isNew }) => isNew)).toEqual([true, true, true, true]);
 });
 
-test("where nobody is logged in who could vouch, a browser that comes again vouches for itself", async () => {
-  const { login, home } = await arrive();
+test("a browser vouches for itself by coming again only where the account has no trusted device, logged in or not", async () => {
+  const now = new Date();
+  const { login, home } = await arrive(now);
   await endSession(home.id);
   const laptop = browserOf(login.proven.address);
-  const first = await openSession(login, laptop);
-  expect(first.isNew).toBe(true);
-  const other = await openSession(login, browserOf(login.proven.address));
+  const returning = { ...login, isReturning: true };
+  for (const each of [login, returning, returning])
+    expect(await openSession(each, laptop, now)).toMatchObject({ isNew: true });
+  // Nobody has logged in with the trusted browser for a year.
+  const later = after(now, KNOWN_BROWSER_TTL_MS);
+  const other = await openSession(login, browserOf(login.proven.address), later);
   expect(other.isNew).toBe(true);
-  const second = await openSession({ ...login, isReturning: true }, laptop);
+  expect(await openSession(login, laptop, later)).toMatchObject({ isNew: true });
+  const second = await openSession(returning, laptop, later);
   expect(second.isNew).toBe(false);
-  expect(await confirmSession(second, other.id)).toBe(true);
+  // It isn't warned of itself, and answers for others.
+  expect((await listNewSignIns(second, later)).map(({ id }) => id)).toEqual([other.id]);
+  expect(await confirmSignIn(second, other.id, later)).toBe(true);
+});
+
+test("a stranger who ends all other sessions, logs out and comes again is a stranger still", async () => {
+  const { login, home, known } = await arrive();
+  const thief = browserOf(login.proven.address);
+  const first = await openSession(login, thief);
+  await endOtherSessions(first);
+  expect(await checkSession(home.id)).toBeNull();
+  await endSession(first.id);
+  const again = await openSession({ ...login, isReturning: true }, thief);
+  expect(again.isNew).toBe(true);
+  // The owner logs in again, and is told of both.
+  const back = await openSession({ ...login, isReturning: true }, known);
+  expect(back.isNew).toBe(false);
+  expect(await listNewSignIns(back)).toMatchObject([
+    { id: again.id, isOpen: true },
+    { id: first.id, isOpen: false },
+  ]);
 });
 
 test("a browser that was vouched for is not new when it comes again, whatever it calls itself by then", async () => {
   const { login, home } = await arrive();
   const laptop = browserOf(login.proven.address);
   const { id } = await openSession(login, laptop);
-  expect(await confirmSession(home, id)).toBe(true);
+  expect(await confirmSignIn(home, id)).toBe(true);
   await endSession(id);
   expect(await openSession(login, { ...laptop, agent: WINDOWS })).toMatchObject({ isNew: false });
   expect(await openSession(login, browserOf(login.proven.address))).toMatchObject({ isNew: true });
@@ -186,28 +212,58 @@ test("every session but the new one is warned, until somebody confirms it", asyn
   const { login, home, known, userId } = await arrive();
   const [second, stranger] = [await openSession(login, known), await openSession(login, anybody())];
   for (const session of [home, second]) {
-    expect(await listNewSessions(session)).toMatchObject([{ id: stranger.id, isNew: true }]);
+    expect(await listNewSignIns(session)).toMatchObject([{ id: stranger.id, isOpen: true }]);
   }
-  expect(await listNewSessions(stranger)).toEqual([]);
-  expect(await confirmSession(home, stranger.id)).toBe(true);
-  expect(await confirmSession(home, stranger.id)).toBe(false);
-  expect(await listNewSessions(second)).toEqual([]);
+  expect(await listNewSignIns(stranger)).toEqual([]);
+  expect(await confirmSignIn(home, stranger.id)).toBe(true);
+  expect(await confirmSignIn(home, stranger.id)).toBe(false);
+  expect(await listNewSignIns(second)).toEqual([]);
   expect((await listEvents(userId, { limit: 1 })).events).toMatchObject([{ action: "device_confirmed" }]);
 });
 
-test("a warning ends with the session that it is of", async () => {
+test("the warning stays until a trusted device answers it, though its session has ended", async () => {
+  const { login, home, known, userId } = await arrive();
+  const [stranger, other] = [await openSession(login, anybody()), await openSession(login, anybody())];
+  await endSession(stranger.id);
+  // An unconfirmed session is no trusted device: what it ends is ended, and not answered.
+  await endOtherSession(other, stranger.id);
+  await endOtherSessions(other);
+  expect(await listNewSignIns(other)).toEqual([]);
+  const back = await openSession(login, known);
+  await endOtherSessions(back);
+  expect((await listNewSignIns(back)).map(({ isOpen }) => isOpen)).toEqual([false, false]);
+  await endOtherSession(back, stranger.id);
+  expect(await listNewSignIns(back)).toMatchObject([{ id: other.id }]);
+  expect(await confirmSignIn(back, other.id)).toBe(true);
+  expect(await listNewSignIns(back)).toEqual([]);
+  expect((await listEvents(userId)).events.slice(0, 2)).toMatchObject([
+    { action: "device_confirmed" },
+    { action: "device_rejected" },
+  ]);
+  expect(home.isNew).toBe(false);
+});
+
+test("an answer is of all sign-ins of the same browser, whichever was asked about", async () => {
   const { login, home } = await arrive();
-  const stranger = await openSession(login, anybody());
-  await endOtherSession(home, stranger.id);
-  expect(await listNewSessions(home)).toEqual([]);
+  const [mine, thiefs] = [browserOf(login.proven.address), browserOf(login.proven.address)];
+  const [first, second] = [await openSession(login, mine), await openSession(login, mine)];
+  const [third, fourth] = [await openSession(login, thiefs), await openSession(login, thiefs)];
+  await endSession(first.id);
+  expect(await confirmSignIn(home, first.id)).toBe(true);
+  expect(await checkSession(second.id)).toMatchObject({ isNew: false });
+  await endOtherSession(home, third.id);
+  expect(await checkSession(fourth.id)).toBeNull();
+  expect(await listNewSignIns(home)).toEqual([]);
+  expect(await openSession(login, mine)).toMatchObject({ isNew: false });
+  expect(await openSession(login, thiefs)).toMatchObject({ isNew: true });
 });
 
 test("a new session can vouch neither for itself nor for another new one, nor anybody for other people's", async () => {
   const { login, home } = await arrive();
   const [one, other] = [await openSession(login, anybody()), await openSession(login, anybody())];
-  expect(await confirmSession(one, one.id)).toBe(false);
-  expect(await confirmSession(one, other.id)).toBe(false);
-  expect(await confirmSession(other, one.id)).toBe(false);
-  expect(await confirmSession((await arrive()).home, one.id)).toBe(false);
-  expect((await listNewSessions(home)).map(({ id }) => id).sort()).toEqual([one.id, other.id].sort());
+  expect(await confirmSignIn(one, one.id)).toBe(false);
+  expect(await confirmSignIn(one, other.id)).toBe(false);
+  expect(await confirmSignIn(other, one.id)).toBe(false);
+  expect(await confirmSignIn((await arrive()).home, one.id)).toBe(false);
+  expect((await listNewSignIns(home)).map(({ id }) => id).sort()).toEqual([one.id, other.id].sort());
 });

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { readPrimary, write } from "@/lib/db/database";
+import { readPrimary, type Writer, write } from "@/lib/db/database";
 import { holdAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
+import { DelayedAction } from "./delayed-changes";
 import { type Device, describeDevice } from "./devices";
 import { SESSIONS_LISTED_MAX } from "./policy";
 import { isOpen, removeSession, type Session } from "./sessions";
@@ -49,24 +50,79 @@ export async function listSessions(
 }
 
 /** How many of the newest sign-ins are warned of at once. */
-const NEW_SESSIONS_MAX = 3;
+const NEW_SIGN_INS_MAX = 3;
 
-/** The newest of the other sessions of devices that nobody has confirmed yet. Nobody is warned of themselves. */
-export async function listNewSessions({ id, userId }: Own, now = new Date()): Promise<ListedSession[]> {
-  const rows = await readPrimary.session.findMany({
-    where: { ...isOpen(userId, now), isNew: true, NOT: { id } },
-    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
-    take: NEW_SESSIONS_MAX,
-  });
-  return rows.map((row) => listed(row, id));
+/** A sign-in from a device that the account didn't trust, and that no trusted device has answered yet. */
+export interface NewSignIn extends Pick<ListedSession, "id" | "device" | "network"> {
+  at: Date;
+  /** Whether its session can still be ended. */
+  isOpen: boolean;
 }
 
 /**
- * Ends another session of the same account. One that is gone, of somebody else, or of whoever asks, is none; nobody is told
- * which.
+ * The newest sign-ins that are still to be answered, as far as this session is told: a trusted device of each, until one of
+ * them answers it, also when its session has ended; an unconfirmed session of those that are open. No session is warned of
+ * itself.
+ */
+export async function listNewSignIns(
+  { id, userId, isNew }: Own & Pick<Session, "isNew">,
+  now = new Date(),
+): Promise<NewSignIn[]> {
+  const open = { ...isOpen(userId, now), isNew: true };
+  if (isNew) {
+    const sessions = await readPrimary.session.findMany({
+      where: { ...open, NOT: { id } },
+      orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+      take: NEW_SIGN_INS_MAX,
+    });
+    return sessions.map((row) => newSignIn({ ...row, at: row.createdAt }, true));
+  }
+  const signIns = await readPrimary.unconfirmedSignIn.findMany({
+    where: { userId, NOT: { sessionId: id } },
+    orderBy: [{ at: "desc" }, { sessionId: "desc" }],
+    take: NEW_SIGN_INS_MAX,
+  });
+  const ids = signIns.map(({ sessionId }) => sessionId);
+  const sessions = await readPrimary.session.findMany({ where: { ...open, id: { in: ids } }, select: { id: true } });
+  return signIns.map((row) =>
+    newSignIn(
+      { ...row, id: row.sessionId },
+      sessions.some((session) => session.id === row.sessionId),
+    ),
+  );
+}
+
+function newSignIn(
+  { id, agent, network, at }: { id: string; agent: string | null; network: string | null; at: Date },
+  isOpen: boolean,
+): NewSignIn {
+  return { id, device: describeDevice(agent), network, at, isOpen };
+}
+
+/**
+ * Ends another session of the same account. From a trusted device that is an answer to its sign-in, too: the device is not the
+ * account's, so that whatever else of the same browser is unconfirmed ends with it, and what it asked to be done later is
+ * cancelled. A session that is gone, that is another account's, or that is the one at hand, is none; nobody is told which.
  */
 export async function endOtherSession({ id, userId }: Own, other: string, now = new Date()): Promise<void> {
-  if (other !== id) await write((tx) => removeSession(tx, { id: other, userId }, now));
+  if (other === id) return;
+  await write(async (tx) => {
+    if (!(await holdAccount(tx, userId))) return;
+    await removeSession(tx, { id: other, userId }, now);
+    if (!(await isTrustedSession(tx, { id, userId }))) return;
+    const answered = await takeSignIns(tx, userId, other);
+    if (answered.length === 0) return;
+    const sessionId = { in: answered.map((signIn) => signIn.sessionId) };
+    await tx.session.deleteMany({ where: { id: sessionId, userId, isNew: true } });
+    const device = describeDevice(answered[0]?.agent ?? null);
+    await recordOwnEvent(tx, userId, { action: "device_rejected", details: { device }, now });
+    const cancelled = await tx.delayedChange.findMany({ where: { userId, sessionId, dueAt: { gt: now } } });
+    await tx.delayedChange.deleteMany({ where: { userId, sessionId, dueAt: { gt: now } } });
+    for (const { action } of cancelled) {
+      const what = DelayedAction.parse(action);
+      await recordOwnEvent(tx, userId, { action: "change_cancelled", details: { what }, now });
+    }
+  });
 }
 
 /** Ends all sessions of the account but the one that asks. */
@@ -78,27 +134,41 @@ export async function endOtherSessions({ id, userId }: Own, now = new Date()): P
 }
 
 /**
- * Takes somebody's word that a new device is theirs, and says whether it was taken. Its browser is trusted from then on. The
- * word is not taken from a session that is new itself: two of them could vouch for each other.
+ * Takes a trusted device's word that a new device is the account's, and says whether it was taken. Its browser is trusted from
+ * then on, and its other sign-ins are answered with this one. The word is not taken from a session that is new itself: two of
+ * them could vouch for each other.
  */
-export async function confirmSession({ id, userId }: Own, other: string, now = new Date()): Promise<boolean> {
+export async function confirmSignIn({ id, userId }: Own, other: string, now = new Date()): Promise<boolean> {
   return write(async (tx) => {
     // Before its sessions, as everybody takes them.
-    if (!(await holdAccount(tx, userId))) return false;
-    // A change of nothing holds the row, so that it can't be ended meanwhile.
-    const own = await tx.session.updateMany({ where: { id, userId, isNew: false }, data: { isNew: false } });
-    if (own.count === 0) return false;
-    const [row] = await tx.session.updateManyAndReturn({
-      where: { id: other, userId, isNew: true },
-      data: { isNew: false },
-      select: { agent: true, browserId: true },
-    });
-    if (!row) return false;
-    await trustBrowser(tx, { userId, browserId: row.browserId }, now);
-    const details = { device: describeDevice(row.agent) };
+    if (!(await holdAccount(tx, userId)) || !(await isTrustedSession(tx, { id, userId }))) return false;
+    const answered = await takeSignIns(tx, userId, other);
+    const [signIn] = answered;
+    if (!signIn) return false;
+    const ids = answered.map(({ sessionId }) => sessionId);
+    await tx.session.updateMany({ where: { id: { in: ids }, userId }, data: { isNew: false } });
+    await trustBrowser(tx, { userId, browserId: signIn.browserId }, now);
+    const details = { device: describeDevice(signIn.agent) };
     await recordOwnEvent(tx, userId, { action: "device_confirmed", details, now });
     return true;
   });
+}
+
+/** Whether the session is there and is not new itself; its row is held, so that it can't be ended before the answer counts. */
+async function isTrustedSession(tx: Writer, { id, userId }: Own): Promise<boolean> {
+  const { count } = await tx.session.updateMany({ where: { id, userId, isNew: false }, data: { isNew: false } });
+  return count > 0;
+}
+
+/** Takes the notice of a sign-in, and of the others of the same browser, and answers what they were of. */
+async function takeSignIns(tx: Writer, userId: number, sessionId: string) {
+  const signIn = await tx.unconfirmedSignIn.findFirst({ where: { sessionId, userId } });
+  if (!signIn) return [];
+  const { browserId } = signIn;
+  const others = browserId === null ? [] : await tx.unconfirmedSignIn.findMany({ where: { userId, browserId } });
+  const all = [signIn, ...others.filter((other) => other.sessionId !== sessionId)];
+  await tx.unconfirmedSignIn.deleteMany({ where: { sessionId: { in: all.map((one) => one.sessionId) } } });
+  return all;
 }
 
 interface Row {

@@ -1,16 +1,24 @@
 import { randomUUID } from "node:crypto";
-import { readPrimary, type Writer, write } from "@/lib/db/database";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { AccountGone, holdAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import { runInBackground } from "./background";
+import { applyDueChanges, sweepDueChanges } from "./delayed-changes";
 import { describeDevice } from "./devices";
 import type { Login } from "./login";
 import type { Phone } from "./phone";
-import { RECENT_LOGIN_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
+import {
+  KNOWN_BROWSER_TTL_MS,
+  RECENT_LOGIN_MS,
+  SESSION_IDLE_MS,
+  SESSION_SEEN_EVERY_MS,
+  SESSION_TTL_MS,
+} from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { sweep } from "./sweeping";
-import { renewTrust, sweepTrustedBrowsers, trustBrowser } from "./trusted-browsers";
+import { hasTrustedBrowser, renewTrust, sweepTrustedBrowsers, trustBrowser } from "./trusted-browsers";
 
 export interface Session {
   id: string;
@@ -39,8 +47,9 @@ type Opening = Pick<Login, "userId" | "proven"> & Partial<Pick<Login, "created">
 
 /**
  * Opens a browser's session for whoever logged in. It is new to the account unless it has just made it, or somebody vouched
- * for this very browser. Where nobody is logged in who could, one that comes again vouches for itself: its first coming was
- * told by mail. Sessions that are over are swept away now and then.
+ * for this very browser. Where the account has no trusted device at all, logged in or not, one that comes again vouches for
+ * itself: its first coming was told by mail. A sign-in that is new is told to the trusted devices until one of them answers.
+ * Sessions that are over are swept away now and then.
  */
 export function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
   return insertSession(login, by, { generation: null, refreshedAt: null }, now);
@@ -66,10 +75,13 @@ export async function checkSession(
   now = new Date(),
   generation: number | null = null,
 ): Promise<Session | null> {
-  // In SQL, because Prisma takes twice as long, and this is asked on every request.
-  const [row] = await readPrimary.$queryRaw<SessionRow[]>`
-    SELECT "id", "userId", "provenPhone", "createdAt", "seenAt", "expiresAt", "generation", "isGenerationUsed", "isNew"
-    FROM "Session" WHERE "id" = ${id}`;
+  sweepDueChanges();
+  let row = await findSession(id, now);
+  if (row?.isChangeDue) {
+    // What is due takes effect before the session is looked at, which may be gone by that; unless the database is busy.
+    await Promise.race([applyInBackground(row.userId, now), sleep(APPLY_WAIT_MS_MAX, undefined, { ref: false })]);
+    row = await findSession(id, now);
+  }
   if (!row || row.expiresAt <= now) return null;
   const idleMs = now.getTime() - row.seenAt.getTime();
   if (row.generation === null && idleMs >= SESSION_IDLE_MS) return null;
@@ -77,11 +89,28 @@ export async function checkSession(
   const isFirstUse = generation !== null && generation > 0 && generation === row.generation && !row.isGenerationUsed;
   if (isFirstUse || idleMs >= SESSION_SEEN_EVERY_MS) {
     const data = { seenAt: now, ...(isFirstUse && { isGenerationUsed: true }) };
-    runInBackground(`use of ${id} ${generation}`, () =>
+    void runInBackground(`use of ${id} ${generation}`, () =>
       write((tx) => tx.session.updateMany({ where: { id, generation: row.generation }, data })),
     );
   }
   return sessionOf(row);
+}
+
+async function findSession(id: string, now: Date): Promise<SessionRow | undefined> {
+  // In SQL, because Prisma takes twice as long, and this is asked on every request.
+  const [row] = await readPrimary.$queryRaw<SessionRow[]>`
+    SELECT "id", "userId", "provenPhone", "createdAt", "seenAt", "expiresAt", "generation", "isGenerationUsed", "isNew",
+      EXISTS (SELECT 1 FROM "DelayedChange" WHERE "DelayedChange"."userId" = "Session"."userId" AND "dueAt" <= ${now})
+        AS "isChangeDue"
+    FROM "Session" WHERE "id" = ${id}`;
+  return row;
+}
+
+/** How long a read waits at most for what is due to take effect. */
+const APPLY_WAIT_MS_MAX = 1000;
+
+function applyInBackground(userId: number, now: Date): Promise<void> {
+  return runInBackground(`due changes of ${userId}`, () => applyDueChanges({ userId }, now));
 }
 
 /**
@@ -152,28 +181,63 @@ async function insertSession(
   const isClient = kept.generation !== null;
   const { agent, network } = by;
   const browser = { userId, browserId: by.browser?.id ?? null };
+  const { browserId } = browser;
   const opened = await write(async (tx) => {
     // The account may have got another phone or mailbox since the code was typed.
     if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
     const isTrusted = !created && (await renewTrust(tx, browser, now));
-    const vouchesForItself = created || (!isTrusted && isReturning && !(await isLoggedIn(tx, userId, now)));
-    if (vouchesForItself) await trustBrowser(tx, browser, now);
+    const vouchesForItself = created || (!isTrusted && isReturning && !(await hasTrustedDevice(tx, userId, now)));
+    if (vouchesForItself) {
+      await trustBrowser(tx, browser, now);
+      if (browserId !== null) await tx.unconfirmedSignIn.deleteMany({ where: { userId, browserId } });
+    }
     const isNew = !isTrusted && !vouchesForItself;
-    await tx.session.create({
-      data: { ...session, ...kept, browserId: browser.browserId, seenAt: now, agent, network, isNew },
-    });
+    await tx.session.create({ data: { ...session, ...kept, browserId, seenAt: now, agent, network, isNew } });
+    if (isNew) {
+      await tx.unconfirmedSignIn.create({
+        data: { sessionId: session.id, userId, agent, network, browserId, at: now },
+      });
+    }
     await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
     return { ...session, isNew, isClient };
   });
   await sweep("sessions", (tx) => tx.session.deleteMany({ where: { expiresAt: { lte: now } } }));
   await sweepTrustedBrowsers(now);
+  // As long as a browser is trusted that has not logged in since: each that is still trusted has been told by then.
+  const forgottenAt = new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
+  await sweep("sign-ins", (tx) => tx.unconfirmedSignIn.deleteMany({ where: { at: { lte: forgottenAt } } }));
   return opened;
 }
 
+/** Whether the account has a trusted device: a browser that it trusts, logged in or not, or an open session that isn't new. */
+async function hasTrustedDevice(db: Reader, userId: number, now: Date): Promise<boolean> {
+  return (await hasTrustedBrowser(db, userId, now)) || (await isLoggedIn(db, userId, now));
+}
+
+/**
+ * Whether what this session asks for, a deletion or a change of a factor, has to wait for `CHANGE_DELAY_MS`: it is new, and
+ * the account has a trusted device, which may object. Null where the session has been ended. A transaction that holds the
+ * account's row can rely on the answer until it ends.
+ */
+export async function hasToWait(
+  db: Reader,
+  { id, userId }: Pick<Session, "id" | "userId">,
+  now: Date,
+): Promise<boolean | null> {
+  const own = await db.session.findFirst({ where: { id, userId }, select: { isNew: true } });
+  if (!own) return null;
+  return own.isNew && (await hasTrustedDevice(db, userId, now));
+}
+
+/** The same, for a page that says so beforehand. */
+export async function willHaveToWait(session: Session, now = new Date()): Promise<boolean> {
+  return (await hasToWait(readPrimary, session, now)) ?? false;
+}
+
 /** Whether the account has an open session that isn't new itself. */
-async function isLoggedIn(tx: Writer, userId: number, now: Date): Promise<boolean> {
+async function isLoggedIn(db: Reader, userId: number, now: Date): Promise<boolean> {
   const where = { ...isOpen(userId, now), isNew: false };
-  return (await tx.session.findFirst({ where, select: { id: true } })) !== null;
+  return (await db.session.findFirst({ where, select: { id: true } })) !== null;
 }
 
 /** Which sessions of an account are open, as `checkSession` sees them. */
@@ -187,9 +251,11 @@ interface SessionRow extends Omit<Session, "provenPhone" | "isClient"> {
   seenAt: Date;
   generation: number | null;
   isGenerationUsed: boolean;
+  /** SQLite has no other type for it. */
+  isChangeDue: boolean | number;
 }
 
-function sessionOf(row: Omit<SessionRow, "seenAt" | "isGenerationUsed">): Session {
+function sessionOf(row: Omit<SessionRow, "seenAt" | "isGenerationUsed" | "isChangeDue">): Session {
   const { id, userId, provenPhone, createdAt, expiresAt, isNew, generation } = row;
   const isClient = generation !== null;
   return { id, userId, provenPhone: provenPhone as Phone | null, createdAt, expiresAt, isNew, isClient };

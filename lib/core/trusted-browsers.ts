@@ -1,4 +1,4 @@
-import type { Writer } from "@/lib/db/database";
+import type { Reader, Writer } from "@/lib/db/database";
 import { KNOWN_BROWSER_TTL_MS } from "./policy";
 import { sweep } from "./sweeping";
 
@@ -16,6 +16,12 @@ export async function trustBrowser(tx: Writer, { userId, browserId }: Trust, now
     create: { userId, browserId, at: now },
     update: { at: now },
   });
+}
+
+/** Whether the account takes any browser for its own, logged in or not. */
+export async function hasTrustedBrowser(db: Reader, userId: number, now: Date): Promise<boolean> {
+  const where = { userId, at: { gt: new Date(now.getTime() - KNOWN_BROWSER_TTL_MS) } };
+  return (await db.trustedBrowser.findFirst({ where, select: { browserId: true } })) !== null;
 }
 
 /** Whether the account takes the browser for its own; if so, it does for as long again. */

@@ -35,12 +35,18 @@ type Headers = Record<string, string>;
 
 /** What an endpoint's verb answers: a body, or one of its failures. */
 export type Outcome<Body> =
-  | { ok: true; body: Body; headers?: Headers }
+  | { ok: true; body: Body; headers?: Headers; isLater?: false }
+  | { ok: true; body: Json; isLater: true }
   | { ok: false; failure: { name: string; retryAfterMs?: number } };
 
 /** A body, with further headers. */
 export function reply<const Body>(body: Body, headers: Headers = {}) {
   return { ok: true as const, body, headers };
+}
+
+/** Says that what was asked for is done later (RFC 9110 §15.3.3). */
+export function replyLater(body: Json) {
+  return { ok: true as const, body, isLater: true as const };
 }
 
 type FailureNames<Result> = Result extends { ok: false; failure: { name: infer Name extends string } } ? Name : never;
@@ -79,7 +85,13 @@ interface EndpointSpec<
   headers?: readonly (keyof typeof REQUEST_HEADERS)[];
   input?: Input;
   query?: Query;
-  answer: { status?: 200 | 201; body: Body; headers?: readonly (keyof typeof ANSWER_HEADERS)[] };
+  answer: {
+    status?: 200 | 201;
+    body: Body;
+    /** The body of a 202, where what is asked for may be done later. */
+    later?: z.ZodType<Json>;
+    headers?: readonly (keyof typeof ANSWER_HEADERS)[];
+  };
   /** Where the form of a browser is led, which wants a page and no JSON. */
   page?: Page;
   run: (call: Call<Path, Input, Query, Who>) => Promise<Result & Literal<FailureNames<Result>>>;
@@ -97,7 +109,12 @@ export interface Endpoint {
   headers: readonly (keyof typeof REQUEST_HEADERS)[];
   input: z.ZodObject | null;
   query: z.ZodObject;
-  answer: { status: number; body: z.ZodType | null; headers: readonly (keyof typeof ANSWER_HEADERS)[] };
+  answer: {
+    status: number;
+    body: z.ZodType | null;
+    later: z.ZodType<Json> | null;
+    headers: readonly (keyof typeof ANSWER_HEADERS)[];
+  };
   page: Page | null;
   run: (call: Call<string, z.ZodRawShape, z.ZodRawShape, "account">) => Promise<Outcome<unknown>>;
   failures: Record<string, Wording>;
@@ -202,7 +219,12 @@ function makeEndpoint({ input, query, cookies, headers, answer, page, failures, 
     headers: headers ?? [],
     input: input ? z.object(input) : null,
     query: z.object(query ?? {}),
-    answer: { status: body ? (answer.status ?? 200) : 204, body, headers: answer.headers ?? [] },
+    answer: {
+      status: body ? (answer.status ?? 200) : 204,
+      body,
+      later: answer.later ?? null,
+      headers: answer.headers ?? [],
+    },
     page: page ?? null,
     failures,
     invalid: invalid ?? null,
@@ -218,7 +240,7 @@ export function leadTo(page: string, summary: string): Endpoint {
     headers: [],
     input: null,
     query: z.object({}),
-    answer: { status: 303, body: null, headers: [] },
+    answer: { status: 303, body: null, later: null, headers: [] },
     page: { done: page, failed: () => page },
     run: async () => ({ ok: true, body: null }),
     failures: {},
@@ -284,6 +306,11 @@ async function attend(
     // An endpoint that needs an account has been left by now without one, and the others' types know of none.
     session: (credentials?.session ?? null) as Session,
   });
+  if (outcome.ok && outcome.isLater) {
+    const { later } = endpoint.answer;
+    if (!later) throw new Error("nothing is described that is done later");
+    return Response.json(later.parse(outcome.body), { status: 202, headers: PERSONAL });
+  }
   if (outcome.ok) {
     const headers = { ...PERSONAL, ...outcome.headers };
     const { status, body: schema } = endpoint.answer;

@@ -184,6 +184,12 @@ function describeAnswer({ answer, page }: Endpoint): JsonObject {
       ...(answer.headers.length > 0 && { headers }),
       ...(answer.body && { content: { "application/json": { schema: schemaOf(answer.body, "output") } } }),
     },
+    ...(answer.later && {
+      "202": {
+        description: "Done later",
+        content: { "application/json": { schema: schemaOf(answer.later, "output") } },
+      },
+    }),
     ...(page && redirect),
   };
 }

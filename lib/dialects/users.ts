@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { announceChange } from "@/lib/auth/announcements";
+import { announceChange, announceDeletion, announceRequest } from "@/lib/auth/announcements";
 import { sendMailCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
+import { currentRequester } from "@/lib/auth/requesters";
 import { type Account, shownPhone } from "@/lib/core/accounts";
 import {
   AccountCursor,
@@ -23,7 +24,7 @@ import { Phone } from "@/lib/core/phone";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
-import { absoluteUrl, address, type Dialect, leadTo, reply } from "./dialect";
+import { absoluteUrl, address, type Dialect, leadTo, reply, replyLater } from "./dialect";
 import {
   codeLength,
   InviteText,
@@ -44,6 +45,8 @@ const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const EXPIRED = refused(400, "Код подтверждения не найден или устарел. Запросите новый.");
 const NOT_FOUND = refused(404, "Не найдено.");
 const NOT_ALLOWED = refused(403, "У вас недостаточно прав для выполнения данного действия.");
+const DELETED_LATER =
+  "Это устройство ещё не подтверждено, поэтому аккаунт будет удалён позже. До тех пор удаление может отменить любое подтверждённое устройство.";
 const LOGIN_TOO_OLD = refused(403, "Войдите ещё раз: это можно сделать только вскоре после входа.");
 const TAKEN = {
   phone_taken: { status: 409, body: { phone: ["Пользователь с таким телефоном уже существует."] } },
@@ -271,23 +274,33 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
   DELETE: endpoint({
     summary: "Deletes an account soon after a login: one's own with the cookie, or anybody else's for administrators",
     who: "account",
-    answer: { body: z.void() },
+    answer: { body: z.void(), later: z.object({ detail: z.string(), due_at: z.iso.datetime() }) },
     run: async ({ session, params }) => {
       const id = readId(params.id);
       // Before anything else: an administrator's browser may have been left open, too.
       if (id === session.userId) {
         const deleted = await deleteOwnAccount(session);
-        return deleted.ok ? reply(undefined) : deleted;
+        if (!deleted.ok) return deleted;
+        const { dueAt } = deleted.value;
+        if (dueAt === null) {
+          announceDeletion(deleted.value.email);
+          return reply(undefined);
+        }
+        announceRequest(session, { what: "deletion", dueAt, by: await currentRequester() });
+        return replyLater({ detail: DELETED_LATER, due_at: dueAt.toISOString() });
       }
       const administrator = await asAdministrator(session);
       if (!administrator.ok || id === null) return fail({ name: "account_unknown" });
       const deleted = await deleteAccount(administrator.value, id);
-      return deleted.ok ? reply(undefined) : deleted;
+      if (!deleted.ok) return deleted;
+      announceDeletion(deleted.value.email);
+      return reply(undefined);
     },
     failures: {
       account_unknown: NOT_FOUND,
       cookie_required: refused(403, "Свой аккаунт нельзя удалить по токену: войдите в браузере."),
       login_too_old: LOGIN_TOO_OLD,
+      session_over: refused(401, RUSSIAN.failures.credentials_missing),
     },
   }),
 }));

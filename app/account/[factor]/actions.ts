@@ -2,7 +2,7 @@
 
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
-import { announceChange } from "@/lib/auth/announcements";
+import { announceChange, announceRequest } from "@/lib/auth/announcements";
 import { readFormStamp } from "@/lib/auth/form-stamps";
 import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester, rememberBrowser } from "@/lib/auth/requesters";
@@ -97,10 +97,15 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
 
   const changed = await changeIdentity(session, change, { old: old.code, new: next.code }, by);
   if (changed.ok) {
-    await rememberBrowser(change.next);
     await endPendingChange();
-    announceChange(changed.value);
-    return redirect(`/account?done=${changed.value.name}`, RedirectType.replace);
+    const { dueAt } = changed.value;
+    if (dueAt !== null) {
+      announceRequest(session, { what: change.next.kind, dueAt, by });
+      return redirect("/account?done=requested", RedirectType.replace);
+    }
+    await rememberBrowser(change.next);
+    announceChange(changed.value.changed);
+    return redirect(`/account?done=${changed.value.changed.name}`, RedirectType.replace);
   }
   const { failure } = changed;
   switch (failure.name) {

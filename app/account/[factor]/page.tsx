@@ -22,6 +22,8 @@ import { formatRecipient, phoneRecipient, type Recipient } from "@/lib/core/reci
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { DemonstrationNotice } from "../../demonstration-notice";
 import { CodesForm } from "../codes-form";
+import { DelayedChanges } from "../delayed-changes";
+import { WillWait } from "../will-wait";
 import { enterChangeCodes, resendChangeCodes, sendChangeCodes } from "./actions";
 import { Factor } from "./factor";
 import { FactorForm } from "./factor-form";
@@ -57,7 +59,9 @@ export default async function ChangePage(options: PageOptions) {
   const isCodeStep = step !== "edit" && problem !== "lost";
   return (
     <Sheet>
+      <DelayedChanges />
       <h1>{await titleOf(factor, account)}</h1>
+      <WillWait session={session} what={factor} />
       {change && sent && codes && isCodeStep ? (
         <CodeStep change={change} codes={codes} factor={factor} old={sent.old} resendInMs={sent.resendInMs}>
           {problem === "not_sent" && <Problem>{t("code_not_sent")}</Problem>}

@@ -2,6 +2,7 @@
 
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
+import { announceDeletion, announceRequest } from "@/lib/auth/announcements";
 import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logOut } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
@@ -38,9 +39,16 @@ export async function enterDeletionCode(state: CodesFormState, form: FormData): 
 
   const deleted = await deleteByCode(session, code, by);
   if (deleted.ok) {
+    const { dueAt } = deleted.value;
+    if (dueAt !== null) {
+      announceRequest(session, { what: "deletion", dueAt, by });
+      return redirect("/account?done=requested", RedirectType.replace);
+    }
+    announceDeletion(deleted.value.email);
     await logOut();
     return redirect("/account/deleted", RedirectType.replace);
   }
+  if (deleted.failure.name === "session_over") return redirect("/login", RedirectType.replace);
   await liveCode();
   return { typed: { code: "" }, errors: { code: "wrong" }, attempt };
 }

@@ -18,6 +18,8 @@ import { CODE_DIGITS, DELIVERIES_KEPT_MS } from "@/lib/core/policy";
 import { formatRecipient } from "@/lib/core/recipient";
 import { DemonstrationNotice } from "../../demonstration-notice";
 import { CodesForm } from "../codes-form";
+import { DelayedChanges } from "../delayed-changes";
+import { WillWait } from "../will-wait";
 import { enterDeletionCode, sendDeletionCode } from "./actions";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -42,8 +44,10 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
   );
   return (
     <Sheet>
+      <DelayedChanges />
       <h1>{t("title")}</h1>
       <p className="mt-3 text-soft">{t("lead")}</p>
+      <WillWait session={session} what="deletion" />
       <Consequences items={[t("goesAccount"), t("goesSessions"), t("goesActivation")]} title={t("goes")} />
       <Consequences
         items={[t("staysCode"), t("staysEvents"), t("staysCodes", { days: Math.ceil(DELIVERIES_KEPT_MS / DAY_MS) })]}

@@ -5,6 +5,7 @@ import { Moment } from "@/components/moment";
 import { requireSession } from "@/lib/auth/required-session";
 import { deviceName } from "@/lib/core/devices";
 import { type AccountEvent, EventCursor, listEvents } from "@/lib/core/history";
+import { DelayedChanges } from "../delayed-changes";
 
 export async function generateMetadata(): Promise<Metadata> {
   const t = await getTranslations("history");
@@ -24,6 +25,7 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
   ]);
   return (
     <div className="mx-auto max-w-[640px]">
+      <DelayedChanges />
       <Link className="link text-small" href="/account">
         {t("back")}
       </Link>
@@ -83,6 +85,13 @@ async function sentences(): Promise<(event: AccountEvent) => string> {
       case "phone_changed":
       case "email_changed":
         return t(action, { was });
+      case "device_rejected":
+        return t("device_rejected", { device });
+      case "change_requested":
+        return t("change_requested", { what: details.what ?? "other", device });
+      case "change_cancelled":
+      case "change_dropped":
+        return t(action, { what: details.what ?? "other" });
       case "account_read":
       case "invite_activated":
       case "data_exported":

@@ -14,6 +14,7 @@ import { currentRequester } from "@/lib/auth/requesters";
 import { getProfile } from "@/lib/core/accounts";
 import { InviteCode } from "@/lib/core/invite-code";
 import { type ActivateInviteFailure, getInvite, type Invite, previewInvite } from "@/lib/core/invites";
+import { DelayedChanges } from "../../account/delayed-changes";
 import { acceptInvitation, activateInvitation } from "../actions";
 
 type Invitation = { name: "invited" | "asked"; invite: Invite } | ActivateInviteFailure;
@@ -102,6 +103,7 @@ async function Asked({ invite }: { invite: Invite }) {
   const t = await getTranslations("invitation");
   return (
     <Sheet>
+      <DelayedChanges />
       <h1>{t("confirmTitle")}</h1>
       <p className="mt-4 mb-8">
         {t.rich("confirmFrom", { phone: () => <MaskedIdentity masked={invite.inviter} /> })} {t("confirmLead")}
@@ -147,6 +149,7 @@ async function TooOften({ waitMs }: { waitMs: number }) {
   const t = await getTranslations("invitation");
   return (
     <Sheet>
+      <DelayedChanges />
       <h1>{t("tooOftenTitle")}</h1>
       <p className="mt-4">{t.rich("tooOftenLead", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}</p>
     </Sheet>
@@ -157,6 +160,7 @@ async function Refused({ title, lead }: { title: string; lead: string }) {
   const t = await getTranslations("invitation");
   return (
     <Sheet>
+      <DelayedChanges />
       <h1>{title}</h1>
       <p className="mt-4 mb-8 text-soft">{lead}</p>
       <Link className="button" href="/profile">

@@ -1,0 +1,83 @@
+import Link from "next/link";
+import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
+import { MaskedIdentity } from "@/components/masked-identity";
+import { Moment } from "@/components/moment";
+import { Notice } from "@/components/notice";
+import { currentSession } from "@/lib/auth/nextauth";
+import { type DelayedChange, listDelayedChanges } from "@/lib/core/delayed-changes";
+import { deviceName } from "@/lib/core/devices";
+import { hasteningCodes } from "@/lib/core/hastening";
+import { isDatabaseAway } from "@/lib/core/result";
+import { cancelChange } from "./actions";
+
+/** Tells every session of an account what takes effect later; stands on every page that an account is looked at. */
+export async function DelayedChanges() {
+  const { changes, mayHasten } = await findChanges();
+  if (changes.length === 0) return null;
+  return (
+    <div className="mb-8 space-y-3">
+      {changes.map((change) => (
+        <Delayed change={change} key={change.action} mayHasten={mayHasten} />
+      ))}
+    </div>
+  );
+}
+
+/** What waits, and whether codes to both factors can be sent, which have it take effect at once. */
+async function findChanges(): Promise<{ changes: DelayedChange[]; mayHasten: boolean }> {
+  try {
+    const session = await currentSession();
+    const changes = session ? await listDelayedChanges(session) : [];
+    return { changes, mayHasten: changes.length > 0 && session !== null && (await hasteningCodes(session)) !== null };
+  } catch (error) {
+    // A page that needs no database is shown without one.
+    if (isDatabaseAway(error)) return { changes: [], mayHasten: false };
+    throw error;
+  }
+}
+
+async function Delayed({
+  change: { action, next, device, network, requestedAt, dueAt, isOwn, mayCancel },
+  mayHasten,
+}: {
+  change: DelayedChange;
+  mayHasten: boolean;
+}) {
+  const [t, words, locale, timeZone] = await Promise.all([
+    getTranslations("delayed"),
+    getTranslations("device"),
+    getLocale(),
+    getTimeZone(),
+  ]);
+  const moment = (at: Date) => () => <Moment at={at} isExact locale={locale} now={new Date()} timeZone={timeZone} />;
+  return (
+    <Notice>
+      <p className="font-semibold">
+        {t.rich("title", { what: action, time: moment(dueAt), next: () => next && <MaskedIdentity masked={next} /> })}
+      </p>
+      <p>
+        {t.rich("by", {
+          device: deviceName(device, words),
+          network: network ?? words("networkUnknown"),
+          time: moment(requestedAt),
+        })}{" "}
+        {t(isOwn ? "own" : mayCancel ? "question" : "others")}
+      </p>
+      <div className="flex flex-wrap gap-x-6">
+        {mayCancel && (
+          <form action={cancelChange}>
+            <input name="action" type="hidden" value={action} />
+            <button className="link font-semibold" type="submit">
+              {t("cancel")}
+            </button>
+          </form>
+        )}
+        {mayHasten && (mayCancel ? isOwn : true) && (
+          <Link className="link inline-flex items-center" href={`/account/delayed/${action}`}>
+            {t("hasten")}
+          </Link>
+        )}
+      </div>
+    </Notice>
+  );
+}

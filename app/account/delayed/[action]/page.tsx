@@ -1,0 +1,149 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { notFound, redirect } from "next/navigation";
+import { getTranslations } from "next-intl/server";
+import { AfterWait } from "@/components/after-wait";
+import { Countdown } from "@/components/countdown";
+import { DeadCode, isDead } from "@/components/dead-code";
+import { FieldError } from "@/components/field-error";
+import { Focused } from "@/components/focused";
+import { Sheet } from "@/components/sheet";
+import { SubmitButton } from "@/components/submit-button";
+import { stampForm } from "@/lib/auth/form-stamps";
+import { currentRequester } from "@/lib/auth/requesters";
+import { requireSession } from "@/lib/auth/required-session";
+import type { CodeStatus } from "@/lib/core/challenges";
+import { DelayedAction, listDelayedChanges } from "@/lib/core/delayed-changes";
+import { getHastening, hasteningCodes } from "@/lib/core/hastening";
+import { CODE_DIGITS } from "@/lib/core/policy";
+import { formatRecipient, type Recipient } from "@/lib/core/recipient";
+import { DemonstrationNotice } from "../../../demonstration-notice";
+import { CodesForm } from "../../codes-form";
+import { enterHasteningCodes, sendHasteningCodes } from "./actions";
+
+type PageOptions = PageProps<"/account/delayed/[action]">;
+
+const readAction = async ({ params }: Pick<PageOptions, "params">) =>
+  DelayedAction.safeParse((await params).action).data ?? notFound();
+
+export async function generateMetadata(options: PageOptions): Promise<Metadata> {
+  const t = await getTranslations("delayed");
+  return { title: t("hastenTitle", { what: await readAction(options) }), robots: { index: false } };
+}
+
+/** Where a change that waits takes effect at once: by a fresh code to each of the account's factors. */
+export default async function HastenPage(options: PageOptions) {
+  const action = await readAction(options);
+  const session = await requireSession("/account");
+  const [t, words, codes, delayed, { problem }] = await Promise.all([
+    getTranslations("delayed"),
+    getTranslations("change"),
+    hasteningCodes(session),
+    listDelayedChanges(session),
+    options.searchParams,
+  ]);
+  if (!codes || !delayed.some((change) => change.action === action)) redirect("/account");
+  const { statuses, resendInMs } = await getHastening(codes, await currentRequester());
+  const { phone, email } = statuses;
+  const live = phone && email && phone.state !== "used" && email.state !== "used" ? { phone, email } : null;
+  const isOver = !live || isDead(live.phone) || isDead(live.email);
+  const to = (recipient: Recipient) => () => (
+    <span className={recipient.kind === "phone" ? "whitespace-nowrap" : "break-words"}>
+      {formatRecipient(recipient)}
+    </span>
+  );
+  return (
+    <Sheet>
+      <h1>{t("hastenTitle", { what: action })}</h1>
+      <p className="mt-3 mb-8 text-soft">
+        {t.rich("hastenLead", { phone: to(codes.phone.recipient), email: to(codes.email.recipient) })}
+      </p>
+      {problem === "not_sent" && (
+        <div className="mb-6">
+          <FieldError id="problem">{words("code_not_sent")}</FieldError>
+        </div>
+      )}
+      {live && (
+        <CodeStep
+          action={action}
+          codes={live}
+          recipients={{ phone: codes.phone.recipient, email: codes.email.recipient }}
+        />
+      )}
+      <AfterWait
+        ms={resendInMs}
+        wait={words.rich("resendIn", { time: () => <Countdown key={resendInMs} ms={resendInMs} /> })}
+      >
+        <form action={sendHasteningCodes} className="mt-4">
+          <input name="action" type="hidden" value={action} />
+          <input name="stamp" type="hidden" value={await stampForm()} />
+          <SubmitButton offline={words("offline")} pending={words("sending")} quiet={!isOver}>
+            {live ? words("resend") : t("send")}
+          </SubmitButton>
+        </form>
+      </AfterWait>
+      <p className="mt-6">
+        <Link className="link" href="/account">
+          {t("back")}
+        </Link>
+      </p>
+      <DemonstrationNotice />
+    </Sheet>
+  );
+}
+
+async function CodeStep({
+  action,
+  codes,
+  recipients,
+}: {
+  action: DelayedAction;
+  codes: Record<"phone" | "email", CodeStatus>;
+  recipients: Record<"phone" | "email", Recipient>;
+}) {
+  const [t, words, login] = await Promise.all([
+    getTranslations("delayed"),
+    getTranslations("change"),
+    getTranslations("login"),
+  ]);
+  const names = ["phone", "email"] as const;
+  const both = names.map((name) => codes[name]);
+  const labelOf = (name: "phone" | "email") => words("code", { to: formatRecipient(recipients[name]) });
+  const key = both.map(({ sentAt }) => sentAt.getTime()).join();
+  if (both.some(isDead)) {
+    return (
+      <Focused key={key}>
+        {names.map((name) => (
+          <DeadCode code={codes[name]} id={`${name}-error`} key={name} label={labelOf(name)} />
+        ))}
+      </Focused>
+    );
+  }
+  const fields = names.map((name) => {
+    const { digits } = codes[name];
+    return {
+      name,
+      label: labelOf(name),
+      isMessage: name === "phone",
+      hint: digits > CODE_DIGITS ? login("codeLonger", { digits }) : null,
+      errors: { missing: words("missing"), malformed: words("malformed", { digits }), wrong: words("wrong") },
+    };
+  });
+  const expiresInMs = Math.min(...both.map((status) => status.expiresInMs));
+  return (
+    <>
+      <CodesForm
+        action={enterHasteningCodes}
+        fields={fields}
+        hidden={{ action }}
+        key={key}
+        words={{
+          submit: t("submit", { what: action }),
+          pending: words("checking"),
+          offline: words("offline"),
+        }}
+      />
+      <Countdown hidden key={`expiry ${expiresInMs}`} ms={expiresInMs} />
+    </>
+  );
+}

@@ -1,0 +1,18 @@
+import { getTranslations } from "next-intl/server";
+import { Notice } from "@/components/notice";
+import type { DelayedAction } from "@/lib/core/delayed-changes";
+import { CHANGE_DELAY_MS } from "@/lib/core/policy";
+import { type Session, willHaveToWait } from "@/lib/core/sessions";
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** Says beforehand that what is asked for here takes effect later, and why. */
+export async function WillWait({ session, what }: { session: Session; what: DelayedAction }) {
+  if (!(await willHaveToWait(session))) return null;
+  const t = await getTranslations("delayed");
+  return (
+    <div className="mt-6">
+      <Notice>{t("wait", { what, hours: Math.ceil(CHANGE_DELAY_MS / HOUR_MS) })}</Notice>
+    </div>
+  );
+}

@@ -1,0 +1,88 @@
+import { type Writer, write } from "@/lib/db/database";
+import {
+  type CheckCodeFailure,
+  type CodeStatus,
+  checkCode,
+  getCodeStatus,
+  giveTryBack,
+  type RightCode,
+  spendCode,
+} from "./challenges";
+import type { CodeOwner, TypedCode } from "./one-time-code";
+import type { Requester } from "./requester";
+import { fail, type Result, succeed } from "./result";
+import { type RequestCodeFailure, requestCode, type SendingOptions } from "./sending";
+
+/** Two codes that are asked for, and typed, together, by their names in the form. */
+type Pair<Name extends string, Value> = Record<Name, Value>;
+
+/**
+ * Sends the codes, each when the one before was accepted. One whose time has not come is left out while the last one is good.
+ */
+export async function requestCodes(
+  owners: readonly CodeOwner[],
+  by: Requester,
+  options: SendingOptions,
+): Promise<Result<null, RequestCodeFailure>> {
+  for (const owner of owners) {
+    const sent = await requestCode(owner, by, options);
+    if (sent.ok) continue;
+    const isGood = (await getCodeStatus(owner, by, options.now))?.state === "live";
+    if (!isGood || sent.failure.name === "code_not_sent") return sent;
+  }
+  return succeed(null);
+}
+
+/**
+ * How things stand with the codes, null is one that was not sent; and how many milliseconds until new ones may be asked for:
+ * until all that are dead can be replaced, for a good one is left out; or where all are good, the first of them.
+ */
+export async function getCodes<Name extends string>(
+  owners: Pair<Name, CodeOwner>,
+  by: Requester,
+  now: Date,
+): Promise<{ statuses: Pair<Name, CodeStatus | null>; resendInMs: number }> {
+  const entries = await Promise.all(
+    namesOf(owners).map(async (name) => [name, await getCodeStatus(owners[name], by, now)] as const),
+  );
+  const all = entries.map(([, status]) => status);
+  const dead = all.filter((status) => status?.state !== "live");
+  const resendInMs =
+    dead.length > 0
+      ? Math.max(...dead.map((status) => status?.resendInMs ?? 0))
+      : Math.min(...all.map((status) => status?.resendInMs ?? 0));
+  return { statuses: Object.fromEntries(entries) as Pair<Name, CodeStatus | null>, resendInMs };
+}
+
+/**
+ * Checks the codes that were typed, as `checkCode` does. Fails with `code_refused`, which says of each whether it is right
+ * (null) or why not; the right ones are no tries then.
+ */
+export async function checkCodes<Name extends string>(
+  owners: Pair<Name, CodeOwner>,
+  typed: Pair<Name, TypedCode>,
+  by: Requester,
+  now: Date,
+): Promise<Result<Pair<Name, RightCode>, { name: "code_refused"; refused: Pair<Name, CheckCodeFailure | null> }>> {
+  const checked: [Name, Awaited<ReturnType<typeof checkCode>>][] = [];
+  for (const name of namesOf(owners)) checked.push([name, await checkCode(owners[name], typed[name], by, now)]);
+  const rights = checked.flatMap(([name, one]) => (one.ok ? [[name, one.value] as const] : []));
+  if (rights.length === checked.length) return succeed(Object.fromEntries(rights) as Pair<Name, RightCode>);
+  await write(async (tx) => {
+    for (const [, right] of rights) await giveTryBack(tx, right);
+  });
+  const refused = checked.map(([name, one]) => [name, one.ok ? null : one.failure]);
+  return fail({ name: "code_refused", refused: Object.fromEntries(refused) as Pair<Name, CheckCodeFailure | null> });
+}
+
+/** Uses the right codes up, and says whether all were still there to be used. */
+export async function spendCodes(tx: Writer, rights: Pair<string, RightCode>, now: Date): Promise<boolean> {
+  let isUsed = true;
+  for (const right of Object.values(rights)) {
+    await giveTryBack(tx, right);
+    isUsed = isUsed && (await spendCode(tx, right, now));
+  }
+  return isUsed;
+}
+
+const namesOf = <Name extends string>(pair: Pair<Name, unknown>) => Object.keys(pair) as Name[];

@@ -1,0 +1,318 @@
+import { expect, test } from "playwright/test";
+import { read, write } from "@/lib/db/database";
+import { env } from "@/lib/env";
+import { getProfile } from "./accounts";
+import { asAdministrator, changeAccount } from "./administration";
+import { backgroundTasks } from "./background";
+import { applyDueChanges, cancelDelayedChange, type DelayedAction, listDelayedChanges } from "./delayed-changes";
+import { deleteByCode, deleteOwnAccount, deletionCode } from "./deletion";
+import { hastenChange, hasteningCodes } from "./hastening";
+import { type AccountEvent, listEvents } from "./history";
+import { changeIdentity, requestIdentityChange } from "./identity-change";
+import { maskPhone } from "./masking";
+import { Asker, type OneTimeCode } from "./one-time-code";
+import type { Phone } from "./phone";
+import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "./policy";
+import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
+import { confirmSignIn, endOtherSession, endOtherSessions } from "./session-list";
+import { checkSession, endSession, hasToWait, openClientSession, openSession, type Session } from "./sessions";
+import {
+  after,
+  anybody,
+  failureOf,
+  freshEmail,
+  freshPhone,
+  receiveCodeOf,
+  senderOf,
+  signUp,
+  wrongCode,
+} from "./testing";
+
+/** An account in the browser that made it, and a session of a device that nobody has confirmed. */
+async function arrive(now = new Date()) {
+  const person = await signUp({ now });
+  const proven = phoneRecipient(person.phone);
+  const by = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [proven] } };
+  const home = await openSession({ userId: person.userId, proven, created: true }, by, now);
+  const stranger = await openSession({ userId: person.userId, proven }, { ...anybody(), agent: "okhttp/4.12.0" }, now);
+  return { ...person, proven, by, home, stranger, now, due: after(now, CHANGE_DELAY_MS) };
+}
+
+/** Changes the phone or mailbox by the right codes. */
+async function change(session: Session, next: Recipient, now: Date) {
+  const wanted = { next, asker: Asker.parse(crypto.randomUUID()) };
+  const codes: OneTimeCode[] = [];
+  const sender = senderOf(async ({ code }) => codes.push(code as OneTimeCode) > 0);
+  expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender, now }))).toBe("none");
+  const [old, fresh] = codes;
+  if (!old || !fresh) throw new Error("a code is missing");
+  return changeIdentity(session, wanted, { old, new: fresh }, anybody(), now);
+}
+
+const remove = async (session: Session, now: Date) =>
+  deleteByCode(session, await receiveCodeOf(await deletionCode(session), now), anybody(), now);
+
+/** Looks at a session, which applies what is due. */
+const look = async (session: Session, now: Date) => {
+  const checked = await checkSession(session.id, now);
+  await backgroundTasks();
+  return checked;
+};
+
+const actionsOf = async (userId: number): Promise<AccountEvent["action"][]> =>
+  (await listEvents(userId)).events.map(({ action }) => action);
+
+/** Gives the account a mailbox, as a trusted device does. */
+async function addMailbox({ home, now }: Awaited<ReturnType<typeof arrive>>) {
+  const email = freshEmail();
+  expect(failureOf(await change(home, emailRecipient(email), now))).toBe("none");
+  return email;
+}
+
+test("a deletion that an unconfirmed session asks for takes effect a day later", async () => {
+  const { userId, home, stranger, now, due } = await arrive();
+  expect(await remove(stranger, now)).toEqual({ ok: true, value: { dueAt: due } });
+  for (const session of [home, stranger]) {
+    expect(await listDelayedChanges(session, now)).toMatchObject([
+      { action: "deletion", next: null, dueAt: due, mayCancel: true, isOwn: session === stranger },
+    ]);
+  }
+  expect(await look(home, after(due, -1))).not.toBeNull();
+  expect(await getProfile(userId)).not.toBeNull();
+  expect(await look(home, due)).toBeNull();
+  expect(await getProfile(userId)).toBeNull();
+  expect(await actionsOf(userId)).toContain("account_deleted");
+});
+
+test("the same by the cookie alone, and a trusted device needs no wait", async () => {
+  const { userId, home, stranger, now, due } = await arrive();
+  expect(await deleteOwnAccount(stranger, now)).toEqual({ ok: true, value: { dueAt: due } });
+  expect(await getProfile(userId)).not.toBeNull();
+  expect(await deleteOwnAccount(home, now)).toMatchObject({ ok: true, value: { dueAt: null } });
+  expect(await getProfile(userId)).toBeNull();
+});
+
+test("a number that an unconfirmed session changes is another one a day later, and the other sessions end then", async () => {
+  const { userId, phone, home, stranger, now, due } = await arrive();
+  const next = freshPhone();
+  expect(await change(stranger, phoneRecipient(next), now)).toEqual({ ok: true, value: { dueAt: due } });
+  expect(await listDelayedChanges(home, now)).toMatchObject([{ action: "phone", next: maskPhone(next) }]);
+  expect(await look(home, after(due, -1))).not.toBeNull();
+  expect(await getProfile(userId)).toMatchObject({ phone });
+  expect(await look(stranger, due)).toMatchObject({ isNew: true, provenPhone: next });
+  expect(await getProfile(userId)).toMatchObject({ phone: next });
+  expect(await look(home, due)).toBeNull();
+  expect(await listDelayedChanges(stranger, due)).toEqual([]);
+});
+
+test("an address is added a day later, too, though the session that asked for it is over by then", async () => {
+  const { userId, home, stranger, now, due } = await arrive();
+  const email = freshEmail();
+  await change(stranger, emailRecipient(email), now);
+  await endSession(stranger.id);
+  expect(await look(home, due)).toBeNull();
+  expect(await getProfile(userId)).toMatchObject({ email });
+});
+
+for (const action of ["deletion", "phone"] as DelayedAction[]) {
+  test(`a trusted device cancels it, also one that was logged out, and an unconfirmed one only what it asked for itself: ${action}`, async () => {
+    const { userId, phone, proven, by, home, stranger, now, due } = await arrive();
+    const ask = () =>
+      action === "deletion" ? remove(stranger, now) : change(stranger, phoneRecipient(freshPhone()), now);
+    await ask();
+    const other = await openSession({ userId, proven }, anybody(), now);
+    expect(await listDelayedChanges(other, now)).toMatchObject([{ action, mayCancel: false }]);
+    expect(await cancelDelayedChange(other, action, now)).toBe(false);
+    expect(await cancelDelayedChange((await arrive()).home, action, now)).toBe(false);
+    // All others are put out, and the owner logs in with the trusted browser again.
+    await endOtherSessions(stranger, now);
+    expect(await cancelDelayedChange(home, action, now)).toBe(false);
+    const back = await openSession({ userId, proven }, by, now);
+    const cancelled = await Promise.all([1, 2].map(() => cancelDelayedChange(back, action, now)));
+    expect(cancelled.sort()).toEqual([false, true]);
+    expect(await look(back, due)).not.toBeNull();
+    expect(await getProfile(userId)).toMatchObject({ phone });
+
+    expect(await listDelayedChanges(stranger, now)).toEqual([]);
+    expect((await actionsOf(userId)).slice(0, 1)).toEqual(["change_cancelled"]);
+  });
+}
+
+test("whoever asked for it can cancel it, while it waits", async () => {
+  const { stranger, now, due } = await arrive();
+  await deleteOwnAccount(stranger, now);
+  expect(await cancelDelayedChange(stranger, "deletion", after(due, -1))).toBe(true);
+  await deleteOwnAccount(stranger, now);
+  expect(await cancelDelayedChange(stranger, "deletion", due)).toBe(false);
+});
+
+test("a device that is said to be a stranger's gets nothing of what it asked for, in whatever session of it", async () => {
+  const { userId, phone, proven, home, now, due } = await arrive();
+  const thief = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [proven] } };
+  const first = await openSession({ userId, proven }, thief, now);
+  await change(first, phoneRecipient(freshPhone()), now);
+  await endSession(first.id);
+  const second = await openSession({ userId, proven }, thief, now);
+  await deleteOwnAccount(second, now);
+  await endOtherSession(home, second.id, now);
+  expect(await listDelayedChanges(home, now)).toEqual([]);
+  expect(await look(home, due)).not.toBeNull();
+  expect(await getProfile(userId)).toMatchObject({ phone });
+});
+
+test("a request of the same kind begins the day again, and one of another kind waits beside it", async () => {
+  const { home, stranger, now, due } = await arrive();
+  const [first, second] = [freshPhone(), freshPhone()];
+  await change(stranger, phoneRecipient(first), now);
+  const later = after(now, 60_000);
+  await change(stranger, phoneRecipient(second), later);
+  await deleteOwnAccount(stranger, later);
+  const waiting = (await listDelayedChanges(home, later)).map(({ action, next, dueAt }) => [action, next, dueAt]);
+  expect(waiting).toEqual([
+    ["deletion", null, after(due, 60_000)],
+    ["phone", maskPhone(second), after(due, 60_000)],
+  ]);
+});
+
+test("a change at once, and an administrator's, drop what waits", async () => {
+  const { userId, home, stranger, now, due } = await arrive();
+  await deleteOwnAccount(stranger, now);
+  const next = freshPhone();
+  expect(failureOf(await change(home, phoneRecipient(next), now))).toBe("none");
+  expect(await listDelayedChanges(home, now)).toEqual([]);
+
+  const again = await openSession({ userId, proven: phoneRecipient(next) }, anybody(), now);
+  await change(again, emailRecipient(freshEmail()), now);
+  const adminPhone = env.ADMIN_PHONES.at(-1) as Phone;
+  const admin = await signUp({ phone: adminPhone, now });
+  const office = await openSession({ userId: admin.userId, proven: phoneRecipient(adminPhone) }, anybody(), now);
+  const administrator = await asAdministrator(office);
+  if (!administrator.ok) throw new Error(administrator.failure.name);
+  expect(failureOf(await changeAccount(administrator.value, userId, { phone: freshPhone() }, now))).toBe("none");
+  await applyDueChanges({ userId }, due);
+  expect(await getProfile(userId)).toMatchObject({ email: null });
+});
+
+test("a number that has another account by then is not changed to, and that is on record", async () => {
+  const { userId, phone, home, stranger, now, due } = await arrive();
+  const next = freshPhone();
+  await change(stranger, phoneRecipient(next), now);
+  const other = await signUp({ phone: next });
+  expect(await look(home, due)).not.toBeNull();
+  expect(await getProfile(userId)).toMatchObject({ phone });
+  expect(await getProfile(other.userId)).toMatchObject({ phone: next });
+  expect((await actionsOf(userId))[0]).toBe("change_dropped");
+  expect(await listDelayedChanges(home, now)).toEqual([]);
+});
+
+test("what is due takes effect before a login by the old number, or by the new one", async () => {
+  const [one, other] = [await arrive(), await arrive()];
+  const [next, another] = [freshPhone(), freshPhone()];
+  await change(one.stranger, phoneRecipient(next), one.now);
+  await change(other.stranger, phoneRecipient(another), other.now);
+  const later = after(new Date(), 2 * CHANGE_DELAY_MS);
+  expect((await signUp({ phone: next, now: later })).userId).toBe(one.userId);
+  expect((await signUp({ phone: other.phone, now: later })).userId).not.toBe(other.userId);
+  expect(await getProfile(other.userId)).toMatchObject({ phone: another });
+  await expect(openSession({ userId: one.userId, proven: one.proven }, anybody(), later)).rejects.toThrow("");
+});
+
+test("what is due is applied once, however many ask at the same time, and by a sweep where nobody asks", async () => {
+  const { userId, stranger, due, now } = await arrive();
+  const email = freshEmail();
+  await change(stranger, emailRecipient(email), now);
+  await Promise.all(Array.from({ length: 5 }, () => applyDueChanges(null, due)));
+  expect(await getProfile(userId)).toMatchObject({ email });
+  expect((await actionsOf(userId)).filter((action) => action === "email_changed")).toHaveLength(1);
+  await deleteOwnAccount((await checkSession(stranger.id, now)) ?? stranger, now);
+  await Promise.all(Array.from({ length: 5 }, () => applyDueChanges(null, due)));
+  expect(await getProfile(userId)).toBeNull();
+  expect((await actionsOf(userId)).filter((action) => action === "account_deleted")).toHaveLength(1);
+});
+
+test("a session is read though what is due can't be written, and soon", async () => {
+  const { userId, home, stranger, now, due } = await arrive();
+  await deleteOwnAccount(stranger, now);
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let holding = Promise.resolve();
+  await new Promise<void>((isHeld) => {
+    holding = write(async (tx) => {
+      await tx.user.updateMany({ where: { id: userId }, data: { referralCount: { increment: 0 } } });
+      isHeld();
+      await gate;
+    });
+  });
+  const begun = performance.now();
+  expect(await checkSession(home.id, due)).toMatchObject({ id: home.id });
+  expect(performance.now() - begun).toBeLessThan(3000);
+  open();
+  await holding;
+  await backgroundTasks();
+  expect(await look(home, due)).toBeNull();
+});
+
+test("codes to both factors have it take effect at once, and neither alone does", async () => {
+  const person = await arrive();
+  const { userId, proven, now } = person;
+  const email = await addMailbox(person);
+  const by = anybody();
+  const session = await openSession({ userId, proven }, by, now);
+  expect(session.isNew).toBe(true);
+  await deleteOwnAccount(session, now);
+  const next = freshPhone();
+  await change(session, phoneRecipient(next), now);
+  const owners = await hasteningCodes(session);
+  if (!owners) throw new Error("both factors are there");
+  expect(owners.email.recipient).toEqual(emailRecipient(email));
+  const codes = { phone: await receiveCodeOf(owners.phone, now), email: await receiveCodeOf(owners.email, now) };
+  const half = { ...codes, phone: wrongCode(codes.phone) };
+  expect(await hastenChange(session, "phone", half, anybody(), now)).toMatchObject({
+    failure: { name: "code_refused", refused: { phone: { name: "code_wrong" }, email: null } },
+  });
+  expect(await getProfile(userId)).toMatchObject({ phone: person.phone });
+  const both = await Promise.all([1, 2].map(() => hastenChange(session, "phone", codes, anybody(), now)));
+  expect(both.map(failureOf).sort()).toEqual(["code_refused", "none"]);
+  expect(await getProfile(userId)).toMatchObject({ phone: next, email });
+  // What else waited is dropped, and no device is trusted by it.
+  expect(await listDelayedChanges(session, now)).toEqual([]);
+  expect(await checkSession(session.id, now)).toMatchObject({ isNew: true, provenPhone: next });
+});
+
+test("an account with one factor has no way to hasten anything", async () => {
+  const { stranger, now } = await arrive();
+  await deleteOwnAccount(stranger, now);
+  expect(await hasteningCodes(stranger)).toBeNull();
+  const codes = { phone: "0000", email: "0000" } as never;
+  expect(failureOf(await hastenChange(stranger, "deletion", codes, anybody(), now))).toBe("factor_missing");
+});
+
+test("nothing waits for a confirmed device, nor where the account has no trusted device", async () => {
+  const now = new Date();
+  const { userId, phone } = await signUp({ now });
+  const proven = phoneRecipient(phone);
+  const session = await openSession({ userId, proven }, anybody(), now);
+  expect(await hasToWait(read, session, now)).toBe(false);
+  // An application that made the account is a trusted device while it is logged in.
+  const client = await openClientSession({ userId, proven, created: true }, anybody(), now);
+  expect(await hasToWait(read, session, now)).toBe(true);
+  await endSession(client.id);
+  expect(await hasToWait(read, session, now)).toBe(false);
+
+  const other = await arrive(now);
+  expect(await hasToWait(read, other.stranger, now)).toBe(true);
+  expect(await hasToWait(read, other.stranger, after(now, KNOWN_BROWSER_TTL_MS))).toBe(false);
+  expect(await confirmSignIn(other.home, other.stranger.id, now)).toBe(true);
+  expect(await hasToWait(read, other.stranger, now)).toBe(false);
+});
+
+test("a session that was ended meanwhile deletes nothing, now or later", async () => {
+  const { userId, home, stranger, now, due } = await arrive();
+  await endOtherSession(home, stranger.id, now);
+  expect(failureOf(await deleteOwnAccount(stranger, now))).toBe("session_over");
+  expect(failureOf(await remove(stranger, now))).toBe("session_over");
+  expect(await look(home, due)).not.toBeNull();
+  expect(await getProfile(userId)).not.toBeNull();
+});

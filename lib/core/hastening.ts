@@ -1,0 +1,82 @@
+import { write } from "@/lib/db/database";
+import { AccountGone, getProfile, holdAccount } from "./accounts";
+import type { CheckCodeFailure, CodeStatus } from "./challenges";
+import { checkCodes, getCodes, requestCodes, spendCodes } from "./code-pairs";
+import { applyAtOnce, type DelayedAction } from "./delayed-changes";
+import { Asker, type CodeOwner, type TypedCode } from "./one-time-code";
+import { emailRecipient, phoneRecipient } from "./recipient";
+import type { Requester } from "./requester";
+import { fail, type Result, succeed } from "./result";
+import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./sending";
+import type { Session } from "./sessions";
+
+type Own = Pick<Session, "id" | "userId">;
+
+/** The codes that have a change take effect at once that waits: one to each of the account's factors. */
+type HasteningCodes = Record<"phone" | "email", CodeOwner>;
+
+/** Where the codes go, or null where the account has not both factors, or no mail can be sent. */
+export async function hasteningCodes({ id, userId }: Own): Promise<HasteningCodes | null> {
+  const account = await getProfile(userId);
+  if (!account) throw new AccountGone();
+  const { phone, email } = account;
+  if (!phone || !email || !IS_MAIL_OFFERED) return null;
+  const asked = { purpose: "hastening", asker: Asker.parse(id) } as const;
+  return {
+    phone: { recipient: phoneRecipient(phone), ...asked },
+    email: { recipient: emailRecipient(email), ...asked },
+  };
+}
+
+/** Sends a code to each of the account's factors. Fails with `factor_missing` where it has not both. */
+export async function requestHastening(
+  session: Own,
+  by: Requester,
+  options: SendingOptions = {},
+): Promise<Result<null, RequestCodeFailure | { name: "factor_missing" }>> {
+  const codes = await hasteningCodes(session);
+  return codes ? requestCodes([codes.phone, codes.email], by, options) : fail({ name: "factor_missing" });
+}
+
+/** How things stand with the codes, and how many milliseconds until new ones may be asked for. */
+export function getHastening(
+  codes: HasteningCodes,
+  by: Requester,
+  now = new Date(),
+): Promise<{ statuses: Record<keyof HasteningCodes, CodeStatus | null>; resendInMs: number }> {
+  return getCodes(codes, by, now);
+}
+
+export type HastenFailure =
+  | { name: "factor_missing" | "session_over" | "change_gone" }
+  | { name: "code_refused"; refused: Record<keyof HasteningCodes, CheckCodeFailure | null> };
+
+/**
+ * Has a change that waits take effect at once, for whoever types the codes to both factors of the account. Fails with
+ * `change_gone` where nothing of the kind waits any more, or its phone or mailbox is another account's by now.
+ */
+export async function hastenChange(
+  session: Own,
+  action: DelayedAction,
+  typed: Record<keyof HasteningCodes, TypedCode>,
+  by: Requester,
+  now = new Date(),
+): Promise<Result<null, HastenFailure>> {
+  const codes = await hasteningCodes(session);
+  if (!codes) return fail({ name: "factor_missing" });
+  const checked = await checkCodes(codes, typed, by, now);
+  if (!checked.ok) return checked;
+  const rights = checked.value;
+  const allowed = await write(async (tx): Promise<Result<null, HastenFailure>> => {
+    if (!(await spendCodes(tx, rights, now))) {
+      const gone = { name: "code_expired" } as const;
+      return fail({ name: "code_refused", refused: { phone: gone, email: gone } });
+    }
+    const { id, userId } = session;
+    if (!(await holdAccount(tx, userId))) return fail({ name: "session_over" });
+    const own = await tx.session.findFirst({ where: { id, userId }, select: { id: true } });
+    return own ? succeed(null) : fail({ name: "session_over" });
+  });
+  if (!allowed.ok) return allowed;
+  return (await applyAtOnce(session.userId, action, now)) ? succeed(null) : fail({ name: "change_gone" });
+}

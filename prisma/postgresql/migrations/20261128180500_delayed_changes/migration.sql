@@ -1,0 +1,44 @@
+-- CreateTable
+CREATE TABLE "UnconfirmedSignIn" (
+    "sessionId" TEXT NOT NULL,
+    "userId" INTEGER NOT NULL,
+    "agent" TEXT,
+    "network" TEXT,
+    "browserId" TEXT,
+    "at" TIMESTAMP(3) NOT NULL,
+
+    CONSTRAINT "UnconfirmedSignIn_pkey" PRIMARY KEY ("sessionId")
+);
+
+-- CreateTable
+CREATE TABLE "DelayedChange" (
+    "userId" INTEGER NOT NULL,
+    "action" TEXT NOT NULL,
+    "next" TEXT,
+    "sessionId" TEXT NOT NULL,
+    "agent" TEXT,
+    "network" TEXT,
+    "requestedAt" TIMESTAMP(3) NOT NULL,
+    "dueAt" TIMESTAMP(3) NOT NULL,
+
+    CONSTRAINT "DelayedChange_pkey" PRIMARY KEY ("userId","action")
+);
+
+-- CreateIndex
+CREATE INDEX "UnconfirmedSignIn_userId_at_idx" ON "UnconfirmedSignIn"("userId", "at");
+
+-- CreateIndex
+CREATE INDEX "UnconfirmedSignIn_at_idx" ON "UnconfirmedSignIn"("at");
+
+-- CreateIndex
+CREATE INDEX "DelayedChange_dueAt_idx" ON "DelayedChange"("dueAt");
+
+-- AddForeignKey
+ALTER TABLE "UnconfirmedSignIn" ADD CONSTRAINT "UnconfirmedSignIn_userId_fkey" FOREIGN KEY ("userId") REFERENCES "User"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "DelayedChange" ADD CONSTRAINT "DelayedChange_userId_fkey" FOREIGN KEY ("userId") REFERENCES "User"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- Sign-ins that are open and unconfirmed today are still to be answered.
+INSERT INTO "UnconfirmedSignIn" ("sessionId", "userId", "agent", "network", "browserId", "at")
+SELECT "id", "userId", "agent", "network", "browserId", "createdAt" FROM "Session" WHERE "isNew" = true;
