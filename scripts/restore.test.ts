@@ -91,8 +91,8 @@ test("an SQLite goes to a PostgreSQL with its people, and neither sessions nor c
   const town = await settle(newClient, freshPhone, server);
   // An account that was deleted, whose id is given to nobody.
   const phone = freshPhone();
-  const { id } = await logInWithTokens(newClient, phone, server);
   const leaving = await logInWithCookie(newClient, phone, server);
+  const { id } = await logInWithTokens(newClient, phone, server);
   expect((await leaving.delete(`/api/users/${id}/`)).status()).toBe(204);
   const url = await (await postgres()).createDatabase();
   await server.stop();
