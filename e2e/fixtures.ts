@@ -127,7 +127,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     // biome-ignore lint/correctness/noEmptyPattern: as above.
     async ({}, use) => {
       const servers = new Servers();
-      await use(await servers.start());
+      // Tests of headers that proxies send must not end the demonstration for the tests after them.
+      await use(await servers.start({ ALLOW_DEMO: true }));
       await servers.remove();
     },
     { scope: "worker", timeout: START_TIMEOUT_MS },

@@ -48,7 +48,7 @@ async function restoreFile(copy: string, file: string): Promise<void> {
     renameSync(draft, file);
     flush(path.dirname(file));
     console.log(`${file} is what ${copy} was.`);
-    if (aside) console.log(`The database that was there is ${aside}.`);
+    if (aside) console.log(`The previous database is kept as ${aside}.`);
     tell(forgotten);
   } finally {
     for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(`${draft}${end}`, { force: true });

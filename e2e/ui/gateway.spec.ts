@@ -131,7 +131,7 @@ test("the page says what became of the message, and another code goes by the nex
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   const note = page.getByRole("status");
-  await expect(note.filter({ hasText: "Код отправлен по SMS." })).toBeVisible();
+  await expect(note.filter({ hasText: "Код в пути: придёт по SMS." })).toBeVisible();
   await expect(async () => {
     await page.reload();
     await expect(note.filter({ hasText: "Сообщение с кодом не доставлено" })).toBeVisible({ timeout: 500 });

@@ -39,7 +39,7 @@ export async function announceDemonstration(): Promise<void> {
     const state = await beginDemonstration();
     process.stdout.write(`\n${env.ALLOW_DEMO ? SHOWN_TO_ALL : STARTS[state]}\n`);
   } catch (error) {
-    logError(error, "whether this database is a demonstration's could not be asked");
+    logError(error, "could not read whether this database is marked as a demonstration");
   }
 }
 

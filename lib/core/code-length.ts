@@ -40,7 +40,7 @@ export function wrongCodeBudgets(recipient: Recipient, by: Requester): Budget[] 
   return isKnownTo(by, recipient) ? [] : networkBudgets(WRONG_CODES_FROM_NETWORK, by.network);
 }
 
-/** How many digits a code needs whose try was the last of these counts. */
+/** How many digits a code needs after these counts of its network, where its recipient's wrong codes ask for so many. */
 export function digitsAt(counted: Taken, ofRecipient: number): number {
   const isClosed = counted.some(({ count, limit }) => count > limit.max);
   return isClosed ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;

@@ -64,7 +64,7 @@ export function endDemonstration(sign: string, now = new Date()): Promise<void> 
   kept.sarafanReached = true;
   kept.sarafanClosing ??= takeMark(sign, now).catch((error) => {
     kept.sarafanClosing = undefined;
-    logError(error, "the end of the demonstration could not be written");
+    logError(error, "the demonstration mark could not be removed");
   });
   return kept.sarafanClosing;
 }

@@ -65,7 +65,7 @@ export const SENDS_OF_KNOWN_BROWSERS = daily("sends of known browsers to", SENDS
 /** What was charged to `SENDS_FROM_NETWORK` for codes that were typed right since. */
 export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", VERIFIED_SENDS_PER_IP_PER_HOUR);
 export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);
-/** Never spent: who takes one holds its row, so that tries at the codes of one recipient go one at a time. */
+/** Unlimited; consuming it only locks the recipient's row, which serialises attempts. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
 export const EXPORTS_OF_USER = hourly("exports of", EXPORTS_PER_USER_PER_HOUR);
 export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);

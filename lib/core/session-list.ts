@@ -102,7 +102,7 @@ function newSignIn(
 /**
  * Ends another session of the same account. From a trusted device that is an answer to its sign-in, too: the device is not the
  * account's, so that whatever else of the same browser is unconfirmed ends with it, and what it asked to be done later is
- * cancelled. A session that is gone, that is another account's, or that is the one at hand, is none; nobody is told which.
+ * cancelled. Does nothing for a session that is gone, belongs to another account, or is the current one.
  */
 export async function endOtherSession({ id, userId }: Own, other: string, now = new Date()): Promise<void> {
   if (other === id) return;

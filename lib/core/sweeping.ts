@@ -35,6 +35,6 @@ export async function sweep(what: Swept, remove: (tx: Writer) => Promise<unknown
     await write(remove);
   } catch (error) {
     if (!isDatabaseAway(error)) throw error;
-    logError(error, "what is over was not deleted");
+    logError(error, "expired rows were not deleted");
   }
 }
