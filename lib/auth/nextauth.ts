@@ -3,6 +3,7 @@ import { headers } from "next/headers";
 import { NextRequest } from "next/server";
 import NextAuth, { AuthError, CredentialsSignin } from "next-auth";
 import Credentials from "next-auth/providers/credentials";
+import { cache } from "react";
 import { z } from "zod";
 import { InviteCode } from "@/lib/core/invite-code";
 import { type Login, type VerifyCodeFailure, verifyCode } from "@/lib/core/login";
@@ -104,13 +105,14 @@ const { handlers, signIn, signOut } = NextAuth({
 });
 
 /**
- * The session of whoever asks, or null. Its row is read each time, so that ending it works at once. Not through NextAuth,
- * which takes whatever fails meanwhile for a bad cookie and removes it: a database that is busy would log people out.
+ * The session of the requester, or null. Its row is read with each request, so that ending it works at once, and once for all
+ * parts of a page. Not through NextAuth, which takes whatever fails meanwhile for a bad cookie and removes it: a database that is
+ * busy would log people out.
  */
-export async function currentSession(): Promise<Session | null> {
+export const currentSession = cache(async (): Promise<Session | null> => {
   const token = await unseal(SESSION_SEAL, await readCookie(SESSION_COOKIE));
   return token && checkSession(token.sid);
-}
+});
 
 /** Which of NextAuth's addresses is asked for: what stands behind `/api/auth/`. */
 export interface NextAuthRoute {
