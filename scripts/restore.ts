@@ -8,10 +8,14 @@ import { checkSettings, databaseFile, prepareDataFolder, setThrowawaySecret } fr
 import { assertSound, copyDatabase, flush } from "./sqlite-files";
 import { Refusal } from "./tool.mjs";
 
-/** What a restored database must not bring back: sessions that have ended since, codes that were used, a demonstration's end. */
+/**
+ * What a restored database must not bring back: sessions that have ended since, codes that were used, changes that were waiting and
+ * may have been cancelled since, a demonstration's end.
+ */
 const FORGET = {
   sessions: 'DELETE FROM "Session"',
   codes: 'DELETE FROM "OneTimeCode"',
+  changes: 'DELETE FROM "DelayedChange"',
   demonstrations: `DELETE FROM "Mark" WHERE "name" = 'demonstration'`,
 } as const;
 type Forgotten = Record<keyof typeof FORGET, number>;
@@ -126,10 +130,11 @@ async function forget(run: (sql: string) => Promise<number>): Promise<Forgotten>
   return Object.fromEntries(entries) as Forgotten;
 }
 
-function tell({ sessions, codes, demonstrations }: Forgotten): void {
+function tell({ sessions, codes, changes, demonstrations }: Forgotten): void {
   console.log(
     `All sessions have ended (${sessions}), and no code that was sent before is good (${codes}): everybody logs in again.`,
   );
+  if (changes > 0) console.log(`Changes of accounts that were to take effect later were dropped (${changes}).`);
   if (demonstrations > 0) console.log("The mark of a demonstration was taken away: npm run seed brings it back.");
   console.log(
     "What people did since the copy was made is not in it: accounts that were deleted since are there again.",

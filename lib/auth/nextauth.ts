@@ -7,7 +7,7 @@ import { cache } from "react";
 import { z } from "zod";
 import { InviteCode } from "@/lib/core/invite-code";
 import { type Login, type VerifyCodeFailure, verifyCode } from "@/lib/core/login";
-import { OneTimeCode } from "@/lib/core/one-time-code";
+import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { SESSION_TTL_MS } from "@/lib/core/policy";
 import { isKnownTo, type Requester } from "@/lib/core/requester";
@@ -26,7 +26,7 @@ import { sealsOf, unseal } from "./seals";
 export const SESSION_COOKIE = cookieName("sarafan-session");
 const SESSION_SEAL = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
 
-const LoginCredentials = z.object({ phone: Phone, code: OneTimeCode, invite: InviteCode.nullish() });
+const LoginCredentials = z.object({ phone: Phone, code: TypedCode, invite: InviteCode.nullish() });
 
 /** Why a login was refused; clients of NextAuth's own address read it as `code`. */
 class LoginRefused extends CredentialsSignin {

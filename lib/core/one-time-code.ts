@@ -39,7 +39,9 @@ export const TypedCode = z.union(
   [
     z
       .string()
-      .transform((text) => foldDigits(readPastedText(text)).replace(/[ \p{Dash}]/gu, ""))
+      .transform((text) =>
+        foldDigits(readPastedText(text)).replace(/[ \p{Dash}]|^[\p{P}\p{S} ]+|[\p{P}\p{S} ]+$/gu, ""),
+      )
       .refine((code) => /^(?:\d{4,10}|(\d{4,10})\1)$/.test(code), "code_malformed")
       .brand<"TypedCode">(),
     wholeNumber("code_malformed").brand<"TypedCode">(),

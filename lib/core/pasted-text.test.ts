@@ -54,6 +54,16 @@ test("a phone, a code and an invite code may have the digits of any script", () 
   expect(foldDigits("٠١٢ ۹ ९ １ 𝟗 a²Ⅷ½")).toBe("012 9 9 1 9 a²Ⅷ½");
 });
 
+test("a code is read without the punctuation around it, and phones from links that carry one", () => {
+  for (const typed of ["0256.", "«0256»", "0256!", "[0256]", "#0256", " 02-56, "]) {
+    expect(TypedCode.safeParse(typed).data, typed).toBe("0256");
+  }
+  for (const typed of ["12a4", ".", "«»", "0.2.5.6"]) expect(TypedCode.safeParse(typed).success, typed).toBe(false);
+  for (const typed of ["sms:+79450000025", "callto:+79450000025", "https://wa.me/79450000025"]) {
+    expect(Phone.safeParse(typed).data, typed).toBe("+79450000025");
+  }
+});
+
 test("punctuation around a phone, a mailbox and an invite code is not part of it", () => {
   for (const typed of ["+79450000001.", "+7 945 000-00-01,", "«+79450000001»;", "(+79450000001)", "tel:+79450000001"]) {
     expect(Phone.safeParse(typed).data, typed).toBe("+79450000001");

@@ -5,7 +5,7 @@ import { dropPunctuationBehind, foldDigits, readPastedText } from "./pasted-text
 import { typedText } from "./typed-field";
 
 /** What may stand before a number: a quotation mark or bracket around it, and the scheme of a link that calls it (RFC 3966). */
-const BEFORE_NUMBER = /^(?:[\p{Pi}\p{Pf}"'<]|\p{Ps}(?!.*\p{Pe}))*(?:tel:)?/iu;
+const BEFORE_NUMBER = /^(?:[\p{Pi}\p{Pf}"'<]|\p{Ps}(?!.*\p{Pe}))*(?:(?:tel|sms|callto):|https?:\/\/wa\.me\/)?/iu;
 
 /**
  * A phone number: any usual spelling in, as text or as a number, E.164 (`+79991234567`) out. One without a country code is

@@ -1,4 +1,6 @@
 import { expect, test } from "playwright/test";
+import { readPrimary, write } from "@/lib/db/database";
+import { delayChange } from "./delayed-changes";
 import { listEvents } from "./history";
 import type { Phone } from "./phone";
 import { KNOWN_BROWSER_TTL_MS, SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_MAX } from "./policy";
@@ -266,4 +268,21 @@ test("a new session can vouch neither for itself nor for another new one, nor an
   expect(await confirmSignIn(other, one.id)).toBe(false);
   expect(await confirmSignIn((await arrive()).home, one.id)).toBe(false);
   expect((await listNewSignIns(home)).map(({ id }) => id).sort()).toEqual([one.id, other.id].sort());
+});
+
+test("a device that a trusted one has ended is trusted no longer, and ending all others cancels what they asked for", async () => {
+  const { login, home, userId } = await arrive();
+  const lost = browserOf(login.proven.address);
+  const first = await openSession(login, lost);
+  expect(await confirmSignIn(home, first.id)).toBe(true);
+  const trusted = await openSession(login, lost);
+  expect(trusted).toMatchObject({ isNew: false });
+  await endOtherSession(home, trusted.id);
+  const again = await openSession(login, lost);
+  expect(again).toMatchObject({ isNew: true });
+
+  await write((tx) => delayChange(tx, again, { action: "deletion" }, new Date()));
+  await endOtherSessions(home);
+  expect(await readPrimary.delayedChange.findMany({ where: { userId } })).toEqual([]);
+  expect(await checkSession(home.id)).not.toBeNull();
 });

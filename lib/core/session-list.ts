@@ -101,36 +101,71 @@ function newSignIn(
 
 /**
  * Ends another session of the same account. From a trusted device that is an answer to its sign-in, too: the device is not the
- * account's, so that whatever else of the same browser is unconfirmed ends with it, and what it asked to be done later is
- * cancelled. Does nothing for a session that is gone, belongs to another account, or is the current one.
+ * account's, so that it is trusted no longer, whatever else of the same browser is unconfirmed ends with it, and what it asked
+ * to be done later is cancelled. Does nothing for a session that is gone, belongs to another account, or is the current one.
  */
 export async function endOtherSession({ id, userId }: Own, other: string, now = new Date()): Promise<void> {
   if (other === id) return;
   await write(async (tx) => {
     if (!(await holdAccount(tx, userId))) return;
+    const isTrusted = await isTrustedSession(tx, { id, userId });
+    if (isTrusted) await forgetBrowserOf(tx, { id, userId }, other);
     await removeSession(tx, { id: other, userId }, now);
-    if (!(await isTrustedSession(tx, { id, userId }))) return;
+    if (!isTrusted) return;
     const answered = await takeSignIns(tx, userId, other);
     if (answered.length === 0) return;
     const sessionId = { in: answered.map((signIn) => signIn.sessionId) };
     await tx.session.deleteMany({ where: { id: sessionId, userId, isNew: true } });
     const device = describeDevice(answered[0]?.agent ?? null);
     await recordOwnEvent(tx, userId, { action: "device_rejected", details: { device }, now });
-    const cancelled = await tx.delayedChange.findMany({ where: { userId, sessionId, dueAt: { gt: now } } });
-    await tx.delayedChange.deleteMany({ where: { userId, sessionId, dueAt: { gt: now } } });
-    for (const { action } of cancelled) {
-      const what = DelayedAction.parse(action);
-      await recordOwnEvent(tx, userId, { action: "change_cancelled", details: { what }, now });
-    }
+    await cancelChanges(tx, userId, sessionId, now);
   });
 }
 
-/** Ends all sessions of the account but the one that asks. */
+/**
+ * Ends all sessions of the account but the one that asks. From a trusted device it also takes trust from all other browsers, and
+ * cancels what other sessions have asked to be done later: whoever has one of them in hand is put out for good.
+ */
 export async function endOtherSessions({ id, userId }: Own, now = new Date()): Promise<void> {
   await write(async (tx) => {
+    if (!(await holdAccount(tx, userId))) return;
+    if (await isTrustedSession(tx, { id, userId })) {
+      const own = await tx.session.findFirst({ where: { id, userId }, select: { browserId: true } });
+      const kept = own?.browserId ?? null;
+      await tx.trustedBrowser.deleteMany({ where: { userId, ...(kept !== null && { NOT: { browserId: kept } }) } });
+      await cancelChanges(tx, userId, { not: id }, now);
+    }
     const { count } = await tx.session.deleteMany({ where: { userId, NOT: { id } } });
     if (count > 0) await recordOwnEvent(tx, userId, { action: "sessions_ended", details: { count }, now });
   });
+}
+
+/** Takes trust from the browser of another session of the account, unless it is the browser of this one. */
+async function forgetBrowserOf(tx: Writer, { id, userId }: Own, other: string): Promise<void> {
+  const rows = await tx.session.findMany({
+    where: { userId, id: { in: [id, other] } },
+    select: { id: true, browserId: true },
+  });
+  const browserOf = (one: string) => rows.find((row) => row.id === one)?.browserId ?? null;
+  const browserId = browserOf(other);
+  if (browserId === null || browserId === browserOf(id)) return;
+  await tx.trustedBrowser.deleteMany({ where: { userId, browserId } });
+}
+
+/** Cancels what these sessions have asked to be done later, and records each. */
+async function cancelChanges(
+  tx: Writer,
+  userId: number,
+  sessionId: { in: string[] } | { not: string },
+  now: Date,
+): Promise<void> {
+  const where = { userId, sessionId, dueAt: { gt: now } };
+  const cancelled = await tx.delayedChange.findMany({ where });
+  await tx.delayedChange.deleteMany({ where });
+  for (const { action } of cancelled) {
+    const what = DelayedAction.parse(action);
+    await recordOwnEvent(tx, userId, { action: "change_cancelled", details: { what }, now });
+  }
 }
 
 /**
