@@ -507,6 +507,13 @@ test("an application is recognised by the device token of its sign-in, and by no
   for (const forged of [boris.device, cookie, cut, UNSIGNED, "x", ""]) await expectTooEarly(ask(forged), SENTENCE);
   await expectAnswer(ask(anna.device), 200, SENT);
 
+  // With it a page of another site is refused as without.
+  for (const foreign of foreignHeaders(server.url)) {
+    const headers = { ...foreign, [DEVICE]: anna.device };
+    const refused = await application.post(REQUEST_CODE, { data: { phone: anna.phone }, headers });
+    expect(refused.status(), JSON.stringify(foreign)).toBe(403);
+  }
+
   // Each sign-in answers one for the phones of all before.
   const both = await signIn({ [DEVICE]: anna.device });
   expect(both.device).not.toBe(anna.device);
