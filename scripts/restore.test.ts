@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
@@ -102,7 +102,8 @@ test("an SQLite goes to a PostgreSQL with its people, and neither sessions nor c
   const second = await run("restore", url, path.join(server.dataFolder, "sarafan.db"));
   expect([second.code, second.errors]).toEqual([1, expect.stringContaining("has accounts already")]);
 
-  const moved = await startServer({ DATABASE_URL: url, APP_URL: "" }, { beside: server });
+  const AUTH_SECRET = readFileSync(path.join(server.dataFolder, "auth-secret"), "utf8").trim();
+  const moved = await startServer({ DATABASE_URL: url, AUTH_SECRET, APP_URL: "" }, { beside: server });
   const { again } = await expectRestored(newClient, town, moved);
   const newcomer = await logInWithTokens(newClient, freshPhone(), moved);
   expect(newcomer.id).toBeGreaterThan(id);

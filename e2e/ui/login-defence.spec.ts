@@ -107,7 +107,7 @@ test("a person whose network has typed too many wrong codes is asked for a longe
     await expect(stranger.getByText(left)).toBeVisible();
   }
   await enterCode(stranger, wrong);
-  await expect(stranger.getByText("Попытки закончились")).toBeVisible();
+  await expect(stranger.getByText("коды теперь длиннее")).toBeVisible();
   await page.reload();
   await expect(page.getByText("коды теперь длиннее")).toBeVisible();
   await page.getByRole("button", { name: "Запросить новый код" }).click();

@@ -127,14 +127,15 @@ const CODE_STATES: Record<string, CodeDelivery["state"]> = {
 /** What became of the message that senders were handed at that time; null is a code of version 0.1, which is taken for sent. */
 export async function findCodeDelivery(db: Reader, recipient: Recipient, at: Date | null): Promise<CodeDelivery> {
   if (at === null) return { sender: null, state: "sent" };
-  const row = await db.delivery.findFirst({
+  const rows = await db.delivery.findMany({
     where: { recipient: { in: keyedHashes(recipient.address) }, at },
     orderBy: { id: "desc" },
     select: { sender: true, state: true },
   });
-  return row
-    ? { sender: row.sender, state: CODE_STATES[row.state] ?? "undelivered" }
-    : { sender: null, state: "sending" };
+  if (rows.length === 0) return { sender: null, state: "sending" };
+  // A sender that took the message was asked last; one that hasn't answered may have taken it before another one failed.
+  const told = rows.find(({ state }) => state in CODE_STATES || state === "undelivered") ?? rows[0];
+  return { sender: told?.sender ?? null, state: CODE_STATES[told?.state ?? ""] ?? "undelivered" };
 }
 
 const DELIVERIES_LISTED_MAX = 1000;
