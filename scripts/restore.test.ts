@@ -27,6 +27,11 @@ async function settle(newClient: NewClient, freshPhone: () => string, server: Se
   return { phone, browser, application, invitee, waiting, stateless, code: await server.codeFor(stateless) };
 }
 
+/** Adds a deletion to a copy that was due long ago. Its owner has cancelled it since the copy was made. */
+const addOverdueDeletion = (userId: number) => `
+  INSERT INTO "DelayedChange" ("userId", "action", "sessionId", "requestedAt", "dueAt")
+  VALUES (${userId}, 'deletion', 'gone', '2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z')`;
+
 type Town = Awaited<ReturnType<typeof settle>>;
 
 /** No session and no code of before the copy is good at `url`, and the people are there. */
@@ -58,6 +63,7 @@ test("a restored copy brings back the people, and neither sessions nor codes; th
   const file = path.join(server.dataFolder, "sarafan.db");
   const copy = path.join(server.dataFolder, "monday.db");
   expect((await run("backup", server.databaseUrl, copy)).code).toBe(0);
+  new Database(copy).exec(addOverdueDeletion(town.application.id)).close();
   // What has ended since: a session, an account, and the demonstration.
   await logInWithTokens(newClient, freshPhone(), server);
   await fetch(`${server.url}/api/health/live`, { headers: { "x-forwarded-for": "203.0.113.7" } });
@@ -68,6 +74,7 @@ test("a restored copy brings back the people, and neither sessions nor codes; th
   const { code, output, errors } = await run("restore", server.databaseUrl, copy);
   expect([code, errors]).toEqual([0, ""]);
   expect(output).toContain("All sessions have ended");
+  expect(output).toContain("Changes of accounts that were to take effect later were dropped (1).");
   expect(output).toContain("accounts that were deleted since are there again");
   const names = readdirSync(server.dataFolder).filter((name) => name.startsWith("sarafan.db"));
   expect(names.sort()).toEqual(["sarafan.db", expect.stringMatching(/^sarafan\.db\.before-/)]);
@@ -121,6 +128,7 @@ test("a PostgreSQL that a dump was restored into is checked, and its sessions an
   const town = await settle(newClient, freshPhone, server);
   await server.stop();
   const url = await (await postgres()).createDatabase(server.databaseUrl);
+  await withDatabase(url, (query) => query(addOverdueDeletion(town.application.id)));
   const { code, output, errors } = await run("restore", url);
   expect([code, errors]).toEqual([0, ""]);
   expect(output).toContain("All sessions have ended");
