@@ -1,6 +1,6 @@
 import { TypedCode } from "@/lib/core/one-time-code";
 import { readPastedText } from "@/lib/core/pasted-text";
-import { findCode } from "@/lib/core/typed-code";
+import { readCodeOf } from "@/lib/core/typed-code";
 import type { CodeError } from "./codes-form";
 
 /** A code as it was typed, or what is wrong with it. One of another length than the one that was sent costs no try. */
@@ -9,6 +9,6 @@ export function readTypedCode(
   digits: number,
 ): { code: TypedCode; error: null } | { code: null; error: CodeError } {
   if (!readPastedText(typed)) return { code: null, error: "missing" };
-  const { data: code } = TypedCode.safeParse(findCode(typed, digits));
+  const { data: code } = TypedCode.safeParse(readCodeOf(typed, digits));
   return code === undefined ? { code: null, error: "malformed" } : { code, error: null };
 }

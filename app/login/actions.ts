@@ -14,7 +14,7 @@ import { logInByProof, mailLoginCode, phoneLoginCode, verifyCode, verifyMailCode
 import { type CodeOwner, TypedCode } from "@/lib/core/one-time-code";
 import { readPastedText } from "@/lib/core/pasted-text";
 import { Phone } from "@/lib/core/phone";
-import { findCode } from "@/lib/core/typed-code";
+import { readCodeOf } from "@/lib/core/typed-code";
 
 /**
  * What a form shows again after input that can't be used: what is wrong, and how many times in a row, so that the same
@@ -81,7 +81,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   const { asker, invite } = pending;
   const typed = String(form.get("code") ?? "");
   const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
-  const found = status && findCode(typed, status.digits);
+  const found = status && readCodeOf(typed, status.digits);
   if (status?.state === "live" && found === null) {
     return { typed, error: "code_malformed", attempt: (state?.attempt ?? 0) + 1 };
   }

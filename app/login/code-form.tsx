@@ -3,7 +3,7 @@
 import { type ReactNode, useActionState, useEffect, useRef } from "react";
 import { FieldError } from "@/components/field-error";
 import { SubmitButton } from "@/components/submit-button";
-import { findCode } from "@/lib/core/typed-code";
+import { readCodeOf } from "@/lib/core/typed-code";
 import type { CodeFormState } from "./actions";
 
 interface Words {
@@ -47,7 +47,7 @@ export function CodeForm({
 
     const sendWhenComplete = () => {
       // A whole message may have been pasted, with other numbers in it; what is no code at all is left as it is.
-      const code = findCode(input.value, digits);
+      const code = readCodeOf(input.value, digits);
       if (code === null) return;
       input.value = code;
       if (isSent.current || !navigator.onLine) return;

@@ -1,10 +1,15 @@
 import { domainToASCII, domainToUnicode } from "node:url";
 import { z } from "zod";
-import { dropPunctuationBehind, readPastedText } from "./pasted-text";
+import { dropPunctuationBehind, dropRepetition, readPastedText } from "./pasted-text";
 
 const LENGTH_MAX = 254;
-/** What may stand before an address: a bracket or quotation mark, and the scheme of a link that writes to it (RFC 6068). */
-const BEFORE_ADDRESS = /^[\p{Ps}\p{Pi}\p{Pf}"<]*(?:mailto:)?/iu;
+/**
+ * What may stand before an address: the name of whose it is and a bracket (RFC 5322 §3.4), a label and a colon, of which the
+ * scheme of a link is one (RFC 6068), a quotation mark.
+ */
+const BEFORE_ADDRESS = /^(?:[^@<>:]*[<:])*[\p{Ps}\p{Pi}\p{Pf}" ]*/u;
+/** What a link asks of the message, as long as it names no other address. */
+const LINK_FIELDS = /^([^?]*mailto:[^?]*)\?(?!.*(?:@|%40)).*$/i;
 /** The letters, digits and dots of any alphabet: whatever else would end the domain, or mean something in a URL. */
 const DOMAIN = /^[\p{L}\p{M}\p{N}.。-]+$/u;
 /** As zod's own, with domains of the top level that are internationalised. */
@@ -18,9 +23,10 @@ const MAILBOX = /^(?:[a-z0-9_'+-]+\.)*[a-z0-9_'+-]*[a-z0-9_+-]@(?:[a-z0-9][a-z0-
  */
 export const Email = z
   .string("email_invalid")
-  .transform((text) =>
-    spellInAscii(dropPunctuationBehind(readPastedText(text)).replace(BEFORE_ADDRESS, "").toLowerCase()),
-  )
+  .transform((typed) => {
+    const text = dropRepetition(dropPunctuationBehind(readPastedText(typed))).replace(LINK_FIELDS, "$1");
+    return spellInAscii(dropPunctuationBehind(text).replace(BEFORE_ADDRESS, "").toLowerCase());
+  })
   .pipe(z.email({ error: "email_invalid", pattern: MAILBOX }).max(LENGTH_MAX, "email_invalid"))
   .brand<"Email">();
 export type Email = z.output<typeof Email>;

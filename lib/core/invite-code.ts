@@ -18,7 +18,8 @@ const SHAPE = new RegExp(`^(?=.*[${DIGITS}])(?=.*[${LETTERS}])[${ALPHABET}]{${IN
 
 /** The code in an invitation's link. */
 const IN_LINK = /\/i\/([^\s/?#]+)/i;
-const PUNCTUATION_BEFORE = /^[\p{P}\p{S}\s]+/u;
+/** A label with its colon, and punctuation. */
+const BEFORE_CODE = /^(?:[\p{L}\p{M}\p{P}\s]*:)?[\p{P}\p{S}\s]*/u;
 const PASTED_TWICE = new RegExp(`^(.{${INVITE_CODE_LENGTH}})\\1$`, "u");
 
 /** The characters of the invite code in a typed text: the code of the link where there is one, without what is around it. */
@@ -26,7 +27,7 @@ export function readInviteText(typed: string): string {
   const text = foldDigits(readPastedText(typed));
   const [, inLink = text] = IN_LINK.exec(text) ?? [];
   const characters = dropPunctuationBehind(inLink)
-    .replace(PUNCTUATION_BEFORE, "")
+    .replace(BEFORE_CODE, "")
     .replace(/[ \p{Dash}]/gu, "");
   return characters.replace(PASTED_TWICE, "$1");
 }

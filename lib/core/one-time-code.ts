@@ -3,6 +3,7 @@ import { z } from "zod";
 import { deriveKeys } from "./keys";
 import { foldDigits, readPastedText } from "./pasted-text";
 import type { Recipient } from "./recipient";
+import { holdsCode } from "./typed-code";
 import { wholeNumber } from "./typed-field";
 
 /** What a code was asked for; a code for one purpose is worth nothing for another. */
@@ -31,18 +32,16 @@ export function rowKey({ recipient, purpose, asker }: CodeOwner) {
 }
 
 /**
- * A one-time code as a person or a program gives it: digits of any script with gaps and dashes between them, perhaps pasted
- * twice, or a whole number. How many digits it has to have is known where it is compared; see `readCodeOf`. The one issue is
- * `code_malformed`.
+ * A one-time code as a person or a program gives it: a text as it is seen, which may be the whole message that the code came
+ * in, or a whole number. How many digits the code has, and so which it is, is known where it is compared; see `readCodeOf`.
+ * The one issue is `code_malformed`.
  */
 export const TypedCode = z.union(
   [
     z
       .string()
-      .transform((text) =>
-        foldDigits(readPastedText(text)).replace(/[ \p{Dash}]|^[\p{P}\p{S} ]+|[\p{P}\p{S} ]+$/gu, ""),
-      )
-      .refine((code) => /^(?:\d{4,10}|(\d{4,10})\1)$/.test(code), "code_malformed")
+      .transform((text) => foldDigits(readPastedText(text)))
+      .refine(holdsCode, "code_malformed")
       .brand<"TypedCode">(),
     wholeNumber("code_malformed").brand<"TypedCode">(),
   ],

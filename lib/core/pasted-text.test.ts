@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
+import { composeCodeMessage } from "./code-message";
 import { Email } from "./email";
 import { InviteCode } from "./invite-code";
-import { TypedCode } from "./one-time-code";
+import { type OneTimeCode, TypedCode } from "./one-time-code";
 import { foldDigits } from "./pasted-text";
 import { Phone } from "./phone";
-import { findCode, readCodeOf } from "./typed-code";
+import { readCodeOf } from "./typed-code";
 
 /** What stands in pasted text without being seen: what other programs add at its ends, and what layout leaves inside. */
 const MARKS = [
@@ -56,7 +57,7 @@ test("a phone, a code and an invite code may have the digits of any script", () 
 
 test("a code is read without the punctuation around it, and phones from links that carry one", () => {
   for (const typed of ["0256.", "«0256»", "0256!", "[0256]", "#0256", " 02-56, "]) {
-    expect(TypedCode.safeParse(typed).data, typed).toBe("0256");
+    expect(readCodeOf(TypedCode.parse(typed), 4), typed).toBe("0256");
   }
   for (const typed of ["12a4", ".", "«»", "0.2.5.6"]) expect(TypedCode.safeParse(typed).success, typed).toBe(false);
   for (const typed of ["sms:+79450000025", "callto:+79450000025", "https://wa.me/79450000025"]) {
@@ -76,7 +77,7 @@ test("punctuation around a phone, a mailbox and an invite code is not part of it
   ]) {
     expect(Email.safeParse(typed).data, typed).toBe("anna@mail.example");
   }
-  for (const typed of ["7K4M2P.", "«7K4M2P»", "(7k4m2p),", "`7K4M2P`", "7K4M2P!…", "— 7K4M2P"]) {
+  for (const typed of ["7K4M2P.", "«7K4M2P»", "(7k4m2p),", "`7K4M2P`", "7K4M2P!…", "— 7K4M2P", "Код: 7K4M2P"]) {
     expect(InviteCode.safeParse(typed).data, typed).toBe("7K4M2P");
   }
 });
@@ -143,18 +144,163 @@ test("what is no code is refused, whatever it is", () => {
   }
 });
 
-test("a code is found in the message that it came in", () => {
+test("a code is found in the message that it came in, on pages and by the APIs", () => {
   for (const [text, digits, code] of [
     ["0751 — код для входа в «Сарафан»", 4, "0751"],
+    ["Код: 7375", 4, "7375"],
+    ["Your code is 7375", 4, "7375"],
     ["Код: ٠٧٥١.\u202c", 4, "0751"],
     ["07\u00a051", 4, "0751"],
     ["0751 0751", 4, "0751"],
+    ["0751, 0751", 4, "0751"],
     ["07510751", 4, "0751"],
     ["07510751", 8, "07510751"],
     ["код 123456, действует 5 минут", 6, "123456"],
+    ["7375 is your code. Valid for 5 minutes.\n@login2026.example #7375", 4, "7375"],
+    // Which of two is meant can't be told.
+    ["Код 7375 или 7376", 4, null],
+    ["7375 7376", 4, null],
+    ["код 123, действует 5 минут", 4, null],
     ["751", 4, null],
     ["код", 4, null],
   ] as const) {
-    expect(findCode(text, digits), text).toBe(code);
+    const typed = TypedCode.safeParse(text).data;
+    expect(readCodeOf(text, digits), text).toBe(code);
+    expect(typed === undefined ? null : readCodeOf(typed, digits), text).toBe(code);
+  }
+});
+
+test("the whole message stands for the code in it, in each language and for each purpose", () => {
+  const languages = ["ru", "en"] as const;
+  const purposes = ["login", "registration", "identity_change", "identity_proof", "deletion", "hastening"] as const;
+  const recipients = [
+    { kind: "phone", address: Phone.parse("+79450000001") },
+    { kind: "email", address: Email.parse("anna@mail.example") },
+  ] as const;
+  for (const language of languages) {
+    for (const purpose of purposes) {
+      for (const recipient of recipients) {
+        for (const code of ["0751", "075175", "07517375"] as OneTimeCode[]) {
+          for (const appUrl of ["https://sarafan.example", "http://localhost:3000"]) {
+            const { text } = composeCodeMessage({ recipient, purpose }, code, language, appUrl);
+            expect(readCodeOf(TypedCode.parse(text), code.length), text).toBe(code);
+          }
+        }
+      }
+    }
+  }
+});
+
+test("what people write beside a phone is not part of it, and one that was pasted twice is one", () => {
+  for (const typed of [
+    "Тел.: +7 945 000-00-01",
+    "Телефон +7 945 000-00-01",
+    "Анна (моб.): +7 945 000-00-01",
+    "📞 +7 945 000-00-01",
+    "№ 8 945 000-00-01",
+    "+7 945 000-00-01 (моб.)",
+    "+7 945 000-00-01 моб.",
+    "+7 945 000-00-01, Анна",
+    "+7 (945) 000-00-01 (mobile)",
+    "Анна <+79450000001>",
+    "tel:+79450000001",
+    "tel:+7-945-000-00-01",
+    "https://wa.me/79450000001?text=%D0%9F%D1%80%D0%B8%D0%B2%D0%B5%D1%82",
+    "00 7 945 000 00 01",
+    "0079450000001",
+    "00 (7) 945 000 00 01",
+    "+79450000001+79450000001",
+    "89450000001\n89450000001",
+    "+7 945 000-00-01, +7 945 000-00-01",
+    "7945000000179450000001",
+  ]) {
+    expect(Phone.safeParse(typed).data, typed).toBe("+79450000001");
+  }
+  for (const typed of [
+    "+7 945 000-00-01, +7 945 000-00-02",
+    "+7 945 000-00-01 +7 945 000-00-02",
+    "моб. +7 945 000-00-01, дом. +7 945 000-00-02",
+    "+7 945 000-00-01 доб. 12",
+    "+7 945 000-00-01 ext. 12",
+    "tel:+79450000001;ext=12",
+    "+79450000001@mail.example",
+    "Анна <+79450000001@mail.example>",
+    "anna@mail.example +79450000001",
+    "+79450000001, anna@mail.example",
+    "+49 30 1234 TAXI",
+    "https://mail.example/+79450000001",
+    "tel:",
+  ]) {
+    expect(Phone.safeParse(typed).error?.issues[0]?.message, typed).toBe("phone_invalid");
+  }
+});
+
+test("a name or label before a mailbox is not part of it, nor is what a link asks of the message", () => {
+  for (const typed of [
+    "Анна <anna@mail.example>",
+    '"Анна, отдел 7" <anna@mail.example>,',
+    "E-mail: anna@mail.example",
+    "Почта: Анна <anna@mail.example>",
+    "mailto:anna@mail.example?subject=%D0%9F%D1%80%D0%B8%D0%B2%D0%B5%D1%82&body=+7945",
+    "MAILTO:anna@mail.example",
+    "<mailto:anna@mail.example>",
+    "anna@mail.example anna@mail.example",
+    "anna@mail.example\nanna@mail.example\n",
+    "anna@mail.exampleanna@mail.example",
+  ]) {
+    expect(Email.safeParse(typed).data, typed).toBe("anna@mail.example");
+  }
+  for (const typed of ["+79450000001@mail.example", "Анна <+79450000001@mail.example>"]) {
+    expect(Email.safeParse(typed).data, typed).toBe("+79450000001@mail.example");
+  }
+  for (const typed of [
+    "Анна <anna@mail.example>, Борис <boris@mail.example>",
+    "anna@mail.example, boris@mail.example",
+    "anna@mail.example boris@mail.example",
+    "anna@mail.example <boris@mail.example>",
+    "mailto:anna@mail.example,boris@mail.example",
+    "mailto:anna@mail.example?cc=boris@mail.example",
+    "mailto:anna@mail.example?cc=boris%40mail.example",
+    "anna smith@mail.example",
+    "anna@mail.example?subject=x",
+    "Анна <>",
+  ]) {
+    expect(Email.safeParse(typed).error?.issues[0]?.message, typed).toBe("email_invalid");
+  }
+});
+
+test("a value that was pasted twice is that value, and two different ones are refused", () => {
+  const digits = (length: number) =>
+    fc.string({ unit: fc.constantFrom(..."0123456789"), minLength: length, maxLength: length });
+  const phone = digits(7).map((end) => `+7945${end}`);
+  const mailbox = fc
+    .string({ unit: fc.constantFrom(..."abc019"), minLength: 1, maxLength: 8 })
+    .map((name) => `${name}@mail.example`);
+  const gap = fc.constantFrom("", " ", "\n", ", ", "; ", "\u00a0", "\u200b");
+  const label = fc.constantFrom("", "Тел.: ", "E-mail: ", "Анна: ");
+  for (const [schema, value] of [
+    [Phone, phone],
+    [Email, mailbox],
+  ] as const) {
+    fc.assert(
+      fc.property(value, value, gap, label, (one, other, between, before) => {
+        const read = schema.safeParse(before + one + between + before + other).data;
+        return read === (one === other ? one : undefined);
+      }),
+    );
+    fc.assert(
+      fc.property(value, gap, label, (one, between, before) => {
+        return schema.safeParse(before + one + between + before + one).data === one;
+      }),
+    );
+  }
+});
+
+test("no pasted text takes long to read", () => {
+  for (const unit of [".", "(", "<", ":", "a", "1", " ", "1 ", "a:", "-", "+", "@", "mailto:", "1(a", "1 я", "😀"]) {
+    const text = `${unit.repeat(16_384 / unit.length)}x`;
+    const start = performance.now();
+    for (const schema of [Phone, Email, TypedCode, InviteCode]) schema.safeParse(text);
+    expect(performance.now() - start, unit).toBeLessThan(1000);
   }
 });

@@ -4,7 +4,9 @@
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 /** The Braille pattern without dots is a symbol to Unicode, and a space to people. */
 const SPACES = /[\p{White_Space}\u2800]+/gu;
-const PUNCTUATION_AT_END = /[\p{P}\p{S}\s]+$/u;
+/** The look behind keeps the search linear: it begins once for each run. */
+const PUNCTUATION_AT_END = /(?<![\p{P}\p{S}\s])[\p{P}\p{S}\s]+$/u;
+const SEPARATORS = /^[ ,;]*$/;
 
 /**
  * The text as it is seen on the screen that it was copied from: without invisible characters, with one plain space for
@@ -22,6 +24,18 @@ export function foldDigits(text: string): string {
 /** The text without the full stop, bracket or quotation mark that follows it in a sentence. */
 export function dropPunctuationBehind(text: string): string {
   return text.replace(PUNCTUATION_AT_END, "");
+}
+
+/** The text once where it stands there twice, with a space, comma or semicolon between, or without. */
+export function dropRepetition(text: string): string {
+  for (const between of [0, 1, 2]) {
+    const length = (text.length - between) / 2;
+    const once = text.slice(0, length);
+    if (once !== "" && text.slice(length + between) === once && SEPARATORS.test(text.slice(length, length + between))) {
+      return once;
+    }
+  }
+  return text;
 }
 
 const isDigit = (codePoint: number) => /^\p{Nd}$/u.test(String.fromCodePoint(codePoint));

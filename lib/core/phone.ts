@@ -1,11 +1,23 @@
 import { getCountryCallingCode, type PhoneNumber, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
 import { env } from "@/lib/env";
-import { dropPunctuationBehind, foldDigits, readPastedText } from "./pasted-text";
+import { dropPunctuationBehind, dropRepetition, foldDigits, readPastedText } from "./pasted-text";
 import { typedText } from "./typed-field";
 
-/** What may stand before a number: a quotation mark or bracket around it, and the scheme of a link that calls it (RFC 3966). */
-const BEFORE_NUMBER = /^(?:[\p{Pi}\p{Pf}"'<]|\p{Ps}(?!.*\p{Pe}))*(?:(?:tel|sms|callto):|https?:\/\/wa\.me\/)?/iu;
+/** Letters and marks beside a number, without what an address or another number has; brackets in pairs. */
+const LABEL = String.raw`(?:[^\p{N}+()@/=?&#]|\([^\p{N}+()@/=?&#]*\))*`;
+/** What may stand before a number: a link's beginning, a label with its end or the scheme of a link (RFC 3966), a bracket. */
+const BEFORE_NUMBER = new RegExp(
+  String.raw`^(?:[<"\p{Pi}]?https?://wa\.me/|${LABEL}[\s.:,;<"'\p{Pi}\p{Pf}\p{So}](?=[+(\p{Nd}]))?(?:\p{Ps}(?!.*\p{Pe}))*`,
+  "iu",
+);
+/** What a link asks of the message. */
+const LINK_FIELDS = /^([^?]*wa\.me\/[^?]*)\?.*$/i;
+/**
+ * A label after a number: in a bracket, after a comma, semicolon or dash, or after a space where its letters can't be Latin
+ * ones that stand for digits (ITU-T E.161).
+ */
+const AFTER_NUMBER = /(?<=\p{Nd}\)?)(?: ?[(,;] ?| \p{Pd} | (?!\p{Script=Latin}))[\p{L}\p{M} .'’-]+$/u;
 
 /**
  * A phone number: any usual spelling in, as text or as a number, E.164 (`+79991234567`) out. One without a country code is
@@ -13,7 +25,8 @@ const BEFORE_NUMBER = /^(?:[\p{Pi}\p{Pf}"'<]|\p{Ps}(?!.*\p{Pe}))*(?:(?:tel|sms|c
  */
 export const Phone = typedText("phone_invalid")
   .transform((typed, context) => {
-    const number = parsePhone(foldDigits(dropPunctuationBehind(readPastedText(typed))).replace(BEFORE_NUMBER, ""));
+    const text = dropPunctuationBehind(foldDigits(readPastedText(typed)));
+    const number = parsePhone(text) ?? parsePhone(dropPunctuationBehind(dropRepetition(text)));
     if (number) return number.number as string;
     context.addIssue({ code: "custom", message: "phone_invalid" });
     return z.NEVER;
@@ -24,8 +37,14 @@ export type Phone = z.output<typeof Phone>;
 /** Too long for a national number, so a number whose plus was left out; E.164 ends at 15 digits. */
 const DIGITS_WITH_COUNTRY_CODE = /^[1-9]\d{10,14}$/;
 
+/** The prefix of a call to another country that the ITU recommends (E.164 §7.3.2), where the own country has another. */
+const INTERNATIONAL_PREFIX = /^00(?=[ (-]*[1-9])/;
+
 function parsePhone(text: string): PhoneNumber | undefined {
-  const spellings = DIGITS_WITH_COUNTRY_CODE.test(text) ? [text, `+${text}`] : [text];
+  const alone = text.replace(LINK_FIELDS, "$1").replace(BEFORE_NUMBER, "").replace(AFTER_NUMBER, "");
+  const spellings = DIGITS_WITH_COUNTRY_CODE.test(alone)
+    ? [alone, `+${alone}`]
+    : [alone, alone.replace(INTERNATIONAL_PREFIX, "+")];
   return spellings
     .map((spelling) => parsePhoneNumberFromString(spelling, { defaultCountry: env.DEFAULT_COUNTRY, extract: false }))
     .find((number) => number?.isValid() && !number.ext);
