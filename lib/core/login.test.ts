@@ -8,6 +8,7 @@ import { drawInviteCode } from "./invite-code";
 import { keyedHash } from "./keyed-hash";
 import { logInByProof, phoneLoginCode, proveCode, register, requestRegistrationCode, verifyCode } from "./login";
 import { type OneTimeCode, rowKey, TypedCode } from "./one-time-code";
+import type { Phone } from "./phone";
 import {
   CODE_DIGITS,
   CODE_TTL_MS,
@@ -19,6 +20,7 @@ import {
   TAKEN_ANSWERS_PER_IP_PER_HOUR,
   TRIES_PER_CODE,
 } from "./policy";
+import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { requestCode } from "./sending";
 import {
@@ -263,6 +265,89 @@ test("where no code is live there is one failure, found by the same statements, 
   expect(await readPrimary.wrongCode.findMany({ where: { recipient: keyedHash(phone) } })).toEqual([]);
   expect(await readPrimary.oneTimeCode.findMany({ where: { recipient: phone } })).toEqual([]);
 });
+
+test("of overlapping codes that no channel accepts each leaves the state before it, in whichever order they fail", async () => {
+  for (const order of [
+    [0, 1],
+    [1, 0],
+    [0, 1, 2],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [0, 2, 1],
+    [2, 1, 0],
+  ]) {
+    for (const hasCode of [true, false]) {
+      const owner = freshOwner();
+      const now = new Date();
+      const by = knownTo(owner.phone);
+      const code = hasCode ? await receiveCode(owner, now) : null;
+      const readRows = () => readPrimary.oneTimeCode.findMany({ where: { recipient: owner.phone } });
+      const before = await readRows();
+      const sendings = [];
+      for (const at of order.keys()) {
+        sendings.push(await holdSending(owner, by, after(now, at + 1)));
+      }
+      for (const at of order) await sendings[at]?.fail();
+      const about = `${order} ${hasCode}`;
+      expect(
+        (await readRows()).map(({ deliveryAt, ...row }) => row),
+        about,
+      ).toEqual(before.map(({ deliveryAt, ...row }) => row));
+      if (code) expect(failureOf(await verifyCode({ ...owner, code }, by, { now: after(now, 9) })), about).toBe("none");
+    }
+  }
+});
+
+test("a code that was accepted while another one was refused is the one that is good", async () => {
+  for (const [first, second] of [
+    ["fail", "accept"],
+    ["accept", "fail"],
+  ] as const) {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const owner = freshOwner();
+      const now = new Date();
+      const by = knownTo(owner.phone);
+      await receiveCode(owner, now, by);
+      const sendings = [await holdSending(owner, by, after(now, 1)), await holdSending(owner, by, after(now, 2))];
+      const ends = [first, second];
+      for (const at of order) await sendings[at]?.[ends[at] ?? "fail"]();
+      const { code } = sendings[ends.indexOf("accept")] ?? {};
+      const typed = { ...owner, code: code as OneTimeCode };
+      expect(failureOf(await verifyCode(typed, by, { now: after(now, 9) })), `${ends} ${order}`).toBe("none");
+    }
+  }
+});
+
+/** A code on its way to a phone, which a channel accepts or refuses when the test says so. */
+async function holdSending(owner: ReturnType<typeof freshOwner>, by: Requester, now: Date) {
+  let settle: (isAccepted: boolean) => void = () => undefined;
+  const answer = new Promise<boolean>((resolve) => {
+    settle = resolve;
+  });
+  let hand: (code: string) => void = () => undefined;
+  const handed = new Promise<string>((resolve) => {
+    hand = resolve;
+  });
+  const sender = senderOf((message) => {
+    hand(message.code);
+    return answer;
+  });
+  const sent = requestCode(phoneLoginCode(owner), by, { now, sender });
+  const end = async (isAccepted: boolean) => {
+    settle(isAccepted);
+    return sent;
+  };
+  return { code: await handed, accept: () => end(true), fail: () => end(false) };
+}
+
+/** A browser that has logged in by this phone, and so needn't wait between two codes. */
+function knownTo(phone: Phone): Requester {
+  return { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
+}
 
 test("a channel that breaks is an error, and leaves the last code as good as it was", async () => {
   const owner = freshOwner();

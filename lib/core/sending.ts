@@ -289,29 +289,55 @@ const REQUESTERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_KNOWN_BROWSER].map(({ na
 
 /**
  * Undoes what was begun for a code that no channel took: its costs and its wait, and where the last code is still good it can be
- * tried again. Not when a later code has taken its place meanwhile. A mailbox's code stays where there is no good one before it:
- * its answer was given, and the page says that it was not delivered.
+ * tried again. Where a later code has taken its place meanwhile, what was before it is kept for that one. A mailbox's code stays
+ * where there is no good one before it: its answer was given, and the page says that it was not delivered.
  */
 async function forgetSending(
   tx: Writer,
   owner: CodeOwner,
-  { last, taken, codeHmac }: BegunSending,
+  begun: BegunSending,
   sending: ChainSending,
   now: Date,
 ): Promise<void> {
-  const isGood = last.codeHmac !== null && last.usedAt === null && last.expiresAt > now;
+  const { codeHmac, taken } = begun;
+  // Locks the row (an update that changes nothing), so that overlapping sendings of one owner end one after the other.
+  const [row] = await tx.oneTimeCode.updateManyAndReturn({
+    where: rowKey(owner),
+    data: { sends: { increment: 0 } },
+  });
+  const last = await takeKept(tx, owner, begun.last);
   const { sends, sendsSince, sentAt, digits, tries, expiresAt, usedAt, provenUntil, network } = last;
   const before = { codeHmac: last.codeHmac, sentAt, digits, tries, expiresAt, usedAt, provenUntil, network };
-  await tx.oneTimeCode.updateMany({
-    where: { ...rowKey(owner), codeHmac, usedAt: null },
-    data: { sends, sendsSince, ...((isGood || owner.recipient.kind === "phone") && before) },
-  });
-  await dropEmpty(tx, owner);
+  if (row && row.codeHmac !== codeHmac) {
+    await tx.oneTimeCode.create({ data: { ...keptKey(owner, codeHmac), ...before, sends, sendsSince } });
+  } else {
+    const isGood = last.codeHmac !== null && last.usedAt === null && last.expiresAt > now;
+    await tx.oneTimeCode.updateMany({
+      where: { ...rowKey(owner), codeHmac, usedAt: null },
+      data: { sends, sendsSince, ...((isGood || owner.recipient.kind === "phone") && before) },
+    });
+    await dropEmpty(tx, owner);
+  }
   const isRefused = sending.passedOver.some(({ outcome }) => outcome === "refused");
   await giveBack(
     tx,
     taken.filter(({ limit }) => !isRefused || !REQUESTERS_LIMITS.includes(limit.name)),
   );
+}
+
+/** The key of a row that keeps what was before a code which no channel took. No asker has such a name. */
+function keptKey(owner: CodeOwner, codeHmac: string) {
+  return { ...rowKey(owner), asker: `before ${codeHmac}` };
+}
+
+/** The row as it is, or what was before it when no channel took its code: then it was kept, and is kept no longer. */
+async function takeKept(tx: Writer, owner: CodeOwner, row: CodeRow): Promise<CodeRow> {
+  if (row.codeHmac === null) return row;
+  const where = { recipient_purpose_asker: keptKey(owner, row.codeHmac) };
+  const kept = await tx.oneTimeCode.findUnique({ where });
+  if (!kept) return row;
+  await tx.oneTimeCode.delete({ where });
+  return takeKept(tx, owner, kept);
 }
 
 /** How many senders haven't answered: they may have sent the message all the same, and be paid for it. */
