@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { type Writer, write } from "@/lib/db/database";
+import { write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { log } from "@/lib/ops/log";
 import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
@@ -151,7 +151,7 @@ export async function statementsOf(work: () => Promise<unknown>): Promise<string
 
 class Undone extends Error {}
 
-type Transact = <Value>(fn: (tx: Writer) => Promise<Value>, turn?: number | null) => Promise<Value>;
+type Begin = <Value>(fn: (tx: never) => Promise<Value>, turn?: number | null) => Promise<Value>;
 
 /**
  * Runs `work` with every transaction undone at its first attempt and run again, as after a deadlock. Whatever a transaction does
@@ -159,23 +159,27 @@ type Transact = <Value>(fn: (tx: Writer) => Promise<Value>, turn?: number | null
  */
 export async function withEachWriteRunAgain<Value>(work: () => Promise<Value>): Promise<Value> {
   await write(async () => undefined);
-  const connections = (globalThis as { sarafanConnections?: { transact: Transact } }).sarafanConnections;
+  const connections = (globalThis as { sarafanConnections?: Record<"write" | "transact", Begin> }).sarafanConnections;
   if (!connections) throw new Error("the connections to the database are kept elsewhere");
-  const { transact } = connections;
-  connections.transact = async <Result>(fn: (tx: Writer) => Promise<Result>, turn?: number | null) => {
-    const undone = transact(async (tx) => {
-      await fn(tx);
-      throw new Undone();
-    }, turn);
-    await undone.catch((error) => {
-      if (!(error instanceof Undone)) throw error;
-    });
-    return transact(fn, turn);
-  };
+  const kept = { ...connections };
+  const runTwice =
+    (begin: Begin): Begin =>
+    async (fn, turn) => {
+      const undone = begin(async (tx) => {
+        await fn(tx);
+        throw new Undone();
+      }, turn);
+      await undone.catch((error) => {
+        if (!(error instanceof Undone)) throw error;
+      });
+      return begin(fn, turn);
+    };
+  connections.write = runTwice(kept.write);
+  connections.transact = runTwice(kept.transact);
   try {
     return await work();
   } finally {
-    connections.transact = transact;
+    Object.assign(connections, kept);
   }
 }
 

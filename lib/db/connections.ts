@@ -1,12 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isBusy, TransactionTimeout } from "./errors";
-import type { Prisma, PrismaClient } from "./generated/sqlite/client";
+import { Prisma, type PrismaClient } from "./generated/sqlite/client";
+import type { Kinds, Queries, Soon, Statement, Transaction } from "./statement";
 
 /** Prisma's client: one type for both databases, whose generated clients have the same shape. */
 export type Client = PrismaClient;
 
-/** A client inside a transaction. */
-export type Writer = Prisma.TransactionClient;
+export type Model = Uncapitalize<Prisma.ModelName>;
+export const MODELS = Object.values(Prisma.ModelName).map(
+  (name) => (name.charAt(0).toLowerCase() + name.slice(1)) as Model,
+);
+
+/** What Prisma offers inside a transaction, and the statements besides. */
+export type Writer = Pick<Prisma.TransactionClient, Model | "$queryRaw" | "$executeRaw"> & Transaction;
 
 /** Some connections, and how many wait for one. */
 export interface Pool {
@@ -18,16 +24,69 @@ export interface Pool {
 /** What is different in the two databases: `lib/db/database.ts` has what is the same. */
 export interface Connections {
   /** Reads what is committed, the last write included. */
-  primary: Client;
+  primary: { prisma: Client; statements: Queries };
   /** Reads what was committed some time ago, where there is a replica. */
-  replica: Client;
+  replica: { prisma: Client; statements: Queries };
   /**
-   * Runs `fn` in one transaction that others can't disturb, beginning it again while somebody else has what it needs; then
-   * it throws what `isBusy` knows. Those of one `turn` go one at a time through the whole system.
+   * Runs `fn`, which does nothing but run statements, in one transaction that others can't disturb, beginning it again while
+   * another transaction has what it needs; then it throws what `isBusy` knows. Those of one `turn` go one at a time through the
+   * whole system.
    */
-  transact: <Value>(fn: (tx: Writer) => Promise<Value>, turn?: number | null) => Promise<Value>;
+  transact: <Value>(fn: (tx: Transaction) => Promise<Value>, turn?: number | null) => Promise<Value>;
+  /** The same with what Prisma offers. */
+  write: <Value>(fn: (tx: Writer) => Promise<Value>, turn?: number | null) => Promise<Value>;
   /** How things are with the connections, by their pools' names. */
   pools: () => Record<string, Pool>;
+}
+
+/**
+ * Runs `fn` with what a transaction of Prisma's offers, and with the statements through it, in the text that `textOf` knows. All
+ * statements that were queued have ended when it settles.
+ */
+export async function runThroughPrisma<Value>(
+  prisma: Prisma.TransactionClient,
+  textOf: (statement: Statement<unknown, unknown>) => { text: string; names: readonly string[] },
+  fn: (tx: Writer) => Promise<Value>,
+): Promise<Value> {
+  const queued: Promise<unknown>[] = [];
+  const query = async (statement: Statement<never, unknown>, params: unknown): Promise<unknown[]> => {
+    const { text, names } = textOf(statement);
+    const values = names.map((name) => (params as Record<string, unknown>)[name]);
+    const rows = await prisma.$queryRawUnsafe<Record<string, unknown>[]>(text, ...values);
+    return rows.map((row) => decode(row, statement.row));
+  };
+  const execute = (statement: Statement<never, unknown>, params: unknown): Promise<number> => {
+    const { text, names } = textOf(statement);
+    return prisma.$executeRawUnsafe(text, ...names.map((name) => (params as Record<string, unknown>)[name]));
+  };
+  const statements = {
+    all: query,
+    get: async (statement: Statement<never, unknown>, params: unknown) => (await query(statement, params))[0],
+    run: execute,
+    queue: (statement: Statement<never, unknown>, params: unknown) => {
+      const executed = execute(statement, params);
+      executed.catch(() => undefined);
+      queued.push(executed);
+    },
+  };
+  const models = Object.fromEntries(MODELS.map((name) => [name, prisma[name]]));
+  const $queryRaw = prisma.$queryRaw.bind(prisma);
+  const $executeRaw = prisma.$executeRaw.bind(prisma);
+  const value = await fn({ ...models, $queryRaw, $executeRaw, ...statements } as unknown as Writer);
+  await Promise.all(queued);
+  return value;
+}
+
+/** Prisma answers some numbers as bigint, and SQLite's truth values as numbers where they come from no column. */
+function decode(row: Record<string, unknown>, kinds: Kinds): Record<string, unknown> {
+  const decoded = Object.entries(kinds).map(([name, kind]) => {
+    const value = row[name];
+    if (value === null) return [name, null];
+    if (kind.startsWith("integer")) return [name, Number(value)];
+    if (kind.startsWith("boolean")) return [name, Boolean(value)];
+    return [name, kind.startsWith("time") ? new Date(value as string) : value];
+  });
+  return Object.fromEntries(decoded);
 }
 
 const TRANSACTION_MS_MAX = 8000;
@@ -37,7 +96,7 @@ const DEADLINE_MS = TRANSACTION_MS_MAX + 1000;
 /** How long Prisma waits for a connection to begin a transaction on, and for the transaction to end. */
 export const TRANSACTION_OPTIONS = { maxWait: 3000, timeout: TRANSACTION_MS_MAX };
 
-/** Prisma undoes a transaction that takes too long, but waits for its function for ever; nobody else must. */
+/** Prisma undoes a transaction that takes too long, but waits for its function for ever; other requests must not. */
 export async function withDeadline<Value>(transaction: Promise<Value>): Promise<Value> {
   const ended = new AbortController();
   const deadline = sleep(DEADLINE_MS, undefined, { ref: false, signal: ended.signal }).then(() => {
@@ -59,7 +118,7 @@ const RETRY_AFTER_MS_MAX = 500;
  * Runs `attempt` again while it throws what `isBusy` knows: `RETRIES_MAX` times and no longer than until `giveUpAt`, by
  * `performance.now()`. The pauses double, and their lengths are drawn, so that those who met once don't meet again.
  */
-export async function retryWhileBusy<Value>(attempt: () => Promise<Value>, giveUpAt: number): Promise<Value> {
+export async function retryWhileBusy<Value>(attempt: () => Soon<Value>, giveUpAt: number): Promise<Value> {
   for (let retries = 0; ; retries += 1) {
     try {
       return await attempt();

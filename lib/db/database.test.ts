@@ -1,7 +1,7 @@
 import { expect, test } from "playwright/test";
 import { signUp } from "@/lib/core/testing";
 import { env, isPostgresUrl } from "@/lib/env";
-import { read, write } from "./database";
+import { read, transact, write } from "./database";
 
 const isPostgres = isPostgresUrl(env.DATABASE_URL);
 
@@ -56,8 +56,11 @@ test("a filter that is undefined is refused, not dropped", async () => {
   await expect(read.user.findFirst({ where: filter })).rejects.toThrow(/undefined/);
 });
 
-test("a write inside a write is refused, and later ones go on", async () => {
-  await expect(write(() => write((tx) => tx.user.findFirst()))).rejects.toThrow("a write inside a write");
+test("a transaction inside a transaction is refused, and later ones go on", async () => {
+  const refusal = "a transaction inside a transaction";
+  await expect(write(() => write((tx) => tx.user.findFirst()))).rejects.toThrow(refusal);
+  await expect(transact(() => write((tx) => tx.user.findFirst()))).rejects.toThrow(refusal);
+  await expect(write(() => transact(async () => null))).rejects.toThrow(refusal);
   await signUp();
 });
 

@@ -1,22 +1,22 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { env, isPostgresUrl } from "@/lib/env";
-import type { Client, Connections, Pool, Writer } from "./connections";
+import { type Client, type Connections, MODELS, type Model, type Pool, type Writer } from "./connections";
 import { isDatabaseAway } from "./errors";
-import { Prisma } from "./generated/sqlite/client";
 import { openPostgres } from "./postgresql";
 import { openSqlite } from "./sqlite";
+import type { Queries, Statement, Transaction } from "./statement";
 
 export type { Writer } from "./connections";
 export { CLOCK_SKEW_MS_MAX, countDown, countUp, isPossibleEnd } from "./counters";
 export { isDatabaseAway, isUniqueViolation } from "./errors";
+export { type Queries, type Statement, statement, type Transaction } from "./statement";
 
 const READING_METHODS = ["findUnique", "findUniqueOrThrow", "findFirst", "findFirstOrThrow", "findMany"] as const;
 type ReadingMethod = (typeof READING_METHODS)[number];
-type Model = Uncapitalize<Prisma.ModelName>;
-const MODELS = Object.values(Prisma.ModelName).map((name) => (name.charAt(0).toLowerCase() + name.slice(1)) as Model);
 
 /** A client that can look, and not change: what `read` is, and what a transaction of `write` is, too. */
-export type Reader = { [M in Model]: Pick<Client[M], ReadingMethod & keyof Client[M]> } & Pick<Client, "$queryRaw">;
+export type Reader = { [M in Model]: Pick<Client[M], ReadingMethod & keyof Client[M]> } & Pick<Client, "$queryRaw"> &
+  Queries;
 
 // Kept across the hot reloads of development, which evaluate this module again.
 const kept = globalThis as { sarafanConnections?: Connections };
@@ -43,26 +43,33 @@ export function connectionPools(): Record<string, Pool> {
 }
 
 /** The part of a client that can only look; the client itself is made when it is first asked. */
-function readerOf(client: () => Client): Reader {
+function readerOf(connection: () => Connections["primary"]): Reader {
   const modelOf = (name: Model) => {
     const methods = READING_METHODS.map((method) => {
-      const ask = (query: never) => askEither(client(), (one) => (one[name][method] as Ask)(query));
+      const ask = (query: never) => askEither(connection(), ({ prisma }) => (prisma[name][method] as Ask)(query));
       return [method, ask];
     });
     return [name, Object.fromEntries(methods)];
   };
   const $queryRaw = (...query: Parameters<Client["$queryRaw"]>) =>
-    askEither(client(), (one) => one.$queryRaw(...query));
-  return { ...Object.fromEntries(MODELS.map(modelOf)), $queryRaw };
+    askEither(connection(), ({ prisma }) => prisma.$queryRaw(...query));
+  const all = (statement: Statement<never, never>, params: never) =>
+    askEither(connection(), ({ statements }) => statements.all(statement, params));
+  const get = (statement: Statement<never, never>, params: never) =>
+    askEither(connection(), ({ statements }) => statements.get(statement, params));
+  return { ...Object.fromEntries(MODELS.map(modelOf)), $queryRaw, all, get } as unknown as Reader;
 }
 
 type Ask = (query: never) => Promise<unknown>;
 
-/** Asks this client, or the primary where it was a replica that is away: a replica is there to help. */
-async function askEither(client: Client, ask: (client: Client) => Promise<unknown>): Promise<unknown> {
+/** Asks this connection, or the primary where it was a replica that is away: a replica is there to help. */
+function askEither<Answer>(
+  connection: Connections["primary"],
+  ask: (connection: Connections["primary"]) => Answer | Promise<Answer>,
+): Answer | Promise<Answer> {
   const { primary } = connections();
-  if (client === primary) return ask(primary);
-  return ask(client).catch((error) => {
+  if (connection === primary) return ask(primary);
+  return Promise.resolve(ask(connection)).catch((error: unknown) => {
     if (isDatabaseAway(error)) return ask(primary);
     throw error;
   });
@@ -73,20 +80,38 @@ const TURNS = { "who invited whom": 5_327_001 } as const;
 type Turn = keyof typeof TURNS;
 
 /**
- * Runs `fn` in a transaction, the only way to change anything, and returns what it returns once that is committed.
- * Whatever `fn` throws undoes it all and is thrown on. It may be run again, when somebody else had what it needed, so
- * it must not do anything but by its own transaction; a `write` inside a `write` throws.
+ * Runs `fn` in a transaction, and returns what it returns once that is committed. An error that `fn` throws undoes the transaction
+ * and is thrown on. `fn` may be run again, where another transaction had what it needed, so it must have no effect but by its own
+ * transaction; a transaction inside a transaction throws.
  *
- * On SQLite, writes queue for the one writer of the process. On PostgreSQL they run side by side at READ COMMITTED: what
- * `fn` has read may have changed since, unless `fn` has changed that row before, be it by nothing. With a `turn` nobody
- * else is between its first statement and its commit who has the same one, and it reads what the last one left.
+ * On SQLite, transactions queue for the one writer of the process. On PostgreSQL they run side by side at READ COMMITTED: what
+ * `fn` has read may have changed since, unless `fn` has changed that row before, be it by an update that changes no value. With a
+ * `turn`, no other transaction that has the same one is between its first statement and its commit, and `fn` reads what the last
+ * one left.
+ *
+ * `write` offers all of Prisma; `transact` offers statements alone, at a small part of the cost.
  */
-export async function write<Value>(
-  fn: (tx: Writer) => Promise<Value>,
-  { turn = null }: { turn?: Turn | null } = {},
+export function write<Value>(fn: (tx: Writer) => Promise<Value>, { turn = null }: Options = {}): Promise<Value> {
+  return begin((run) => connections().write((tx) => run(() => fn(tx)), turn && TURNS[turn]));
+}
+
+/** As `write`, for paths that many requests take. `fn` awaits nothing but its own statements. */
+export function transact<Value>(
+  fn: (tx: Transaction) => Promise<Value>,
+  { turn = null }: Options = {},
 ): Promise<Value> {
-  if (writing.getStore()) throw new Error("a write inside a write would wait for itself");
-  return connections().transact((tx) => writing.run(true, () => fn(tx)), turn && TURNS[turn]);
+  return begin((run) => connections().transact((tx) => run(() => fn(tx)), turn && TURNS[turn]));
+}
+
+interface Options {
+  turn?: Turn | null;
+}
+
+async function begin<Value>(
+  open: (run: (fn: () => Promise<Value>) => Promise<Value>) => Promise<Value>,
+): Promise<Value> {
+  if (writing.getStore()) throw new Error("a transaction inside a transaction would wait for itself");
+  return open((fn) => writing.run(true, fn));
 }
 
 const writing = new AsyncLocalStorage<true>();

@@ -2,7 +2,7 @@ import { Client } from "pg";
 import { expect, test } from "playwright/test";
 import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
 import { env } from "@/lib/env";
-import { read, type Writer, write } from "./database";
+import { read, statement, type Transaction, transact, type Writer, write } from "./database";
 import { isDatabaseAway } from "./errors";
 import { openPostgres } from "./postgresql";
 
@@ -28,81 +28,133 @@ const errorOf = (asking: () => Promise<unknown>) =>
     (error: unknown) => error,
   );
 
+const ANY_USER = statement({ params: {}, row: { id: "integer" }, sql: `SELECT "id" FROM "User" LIMIT 1` });
+const ADD_USER = statement({
+  params: { name: "text", now: "time" },
+  sql: `INSERT INTO "User" ("phone", "inviteCode", "createdAt") VALUES (:name, :name, :now)`,
+});
+const OWN_PROCESS = statement({ params: {}, row: { pid: "integer" }, sql: "SELECT pg_backend_pid() AS pid" });
+const END_PROCESS = statement({ params: { pid: "integer" }, sql: "SELECT pg_terminate_backend(:pid)" });
+const LOCK = 999;
+const WAIT_FOR_LOCK = statement({ params: { lock: "integer" }, sql: "SELECT pg_advisory_xact_lock(:lock)" });
+
+/** The two kinds of transaction, and how each asks for any user, adds one, and waits for a lock. */
+const KINDS = {
+  write: ({ write: begin }: ReturnType<typeof open>) => ({
+    hold: (until: Promise<void>, begun: () => void) =>
+      begin(async () => {
+        begun();
+        await until;
+      }),
+    ask: () => begin((tx) => tx.user.findFirst()),
+    add: (name: string) =>
+      begin((tx: Writer) => tx.user.create({ data: { phone: name, inviteCode: name, createdAt: new Date() } })),
+    addAndWait: (name: string) =>
+      begin(async (tx) => {
+        await tx.user.create({ data: { phone: name, inviteCode: name, createdAt: new Date() } });
+        await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
+      }),
+    askCutOff: () =>
+      begin(async (tx) => {
+        const [own] = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+        await open().write((other) => other.$executeRaw`SELECT pg_terminate_backend(${own?.pid}::int)`);
+        return tx.user.findFirst();
+      }),
+  }),
+  transact: ({ transact: begin }: ReturnType<typeof open>) => ({
+    hold: (until: Promise<void>, begun: () => void) =>
+      begin(async (tx) => {
+        await tx.get(ANY_USER, {});
+        begun();
+        await until;
+      }),
+    ask: () => begin(async (tx) => tx.get(ANY_USER, {})),
+    add: (name: string) => begin(async (tx: Transaction) => tx.run(ADD_USER, { name, now: new Date() })),
+    addAndWait: (name: string) =>
+      begin(async (tx) => {
+        tx.queue(ADD_USER, { name, now: new Date() });
+        tx.queue(WAIT_FOR_LOCK, { lock: LOCK });
+      }),
+    askCutOff: () =>
+      begin(async (tx) => {
+        const own = await tx.get(OWN_PROCESS, {});
+        await open().transact(async (other) => other.run(END_PROCESS, { pid: own?.pid ?? 0 }));
+        return tx.get(ANY_USER, {});
+      }),
+  }),
+};
+
 test("a server that isn't there is away", async () => {
-  const { primary, transact } = open("postgresql://nobody:nothing@127.0.0.1:1/nowhere");
-  expect(isDatabaseAway(await errorOf(() => primary.user.findFirst()))).toBe(true);
-  expect(isDatabaseAway(await errorOf(() => primary.$queryRaw`SELECT 1`))).toBe(true);
-  expect(isDatabaseAway(await errorOf(() => transact((tx) => tx.user.findFirst())))).toBe(true);
+  const connections = open("postgresql://nobody:nothing@127.0.0.1:1/nowhere");
+  const { prisma, statements } = connections.primary;
+  const asked = [
+    () => prisma.user.findFirst(),
+    () => prisma.$queryRaw`SELECT 1`,
+    async () => statements.get(ANY_USER, {}),
+    KINDS.write(connections).ask,
+    KINDS.transact(connections).ask,
+  ];
+  for (const ask of asked) expect(isDatabaseAway(await errorOf(ask))).toBe(true);
 });
 
-test("a server that has no connection left is away, until it has one", async () => {
-  const { primary, transact } = open();
-  let letGo = () => {};
-  const gone = new Promise<void>((resolve) => {
-    letGo = resolve;
+for (const [kind, transactionsOf] of Object.entries(KINDS)) {
+  test(`a server that has no connection left is away, until it has one (${kind})`, async () => {
+    const connections = open();
+    const { hold, ask } = transactionsOf(connections);
+    let letGo = () => {};
+    const gone = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let begun = 0;
+    const held = Array.from({ length: CONNECTIONS }, () =>
+      hold(gone, () => {
+        begun += 1;
+      }),
+    );
+    await expect.poll(() => begun).toBe(CONNECTIONS);
+    const { prisma, statements } = connections.primary;
+    const errors = await Promise.all([
+      errorOf(() => prisma.user.findFirst()),
+      errorOf(async () => statements.get(ANY_USER, {})),
+      errorOf(ask),
+    ]);
+    expect(errors.map(isDatabaseAway)).toEqual([true, true, true]);
+    letGo();
+    await Promise.all(held);
+    await ask();
   });
-  let begun = 0;
-  const hold = () =>
-    transact(async () => {
-      begun += 1;
-      await gone;
-    });
-  const held = Array.from({ length: CONNECTIONS }, hold);
-  await expect.poll(() => begun).toBe(CONNECTIONS);
-  const errors = await Promise.all([
-    errorOf(() => primary.user.findFirst()),
-    errorOf(() => transact((tx) => tx.user.findFirst())),
-  ]);
-  expect(errors.map(isDatabaseAway)).toEqual([true, true]);
-  letGo();
-  await Promise.all(held);
-  await transact((tx) => tx.user.findFirst());
-});
 
-test("a server that takes a connection away is away, and there again with the next one", async () => {
-  const { transact } = open();
-  const cutOff = () =>
-    transact(async (tx) => {
-      const [own] = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
-      await open().transact((other) => other.$executeRaw`SELECT pg_terminate_backend(${own?.pid}::int)`);
-      return tx.user.findFirst();
-    });
-  expect(isDatabaseAway(await errorOf(cutOff))).toBe(true);
-  await transact((tx) => tx.user.findFirst());
-});
+  test(`a server that takes a connection away is away, and there again with the next one (${kind})`, async () => {
+    const { askCutOff, ask } = transactionsOf(open());
+    expect(isDatabaseAway(await errorOf(askCutOff))).toBe(true);
+    await ask();
+  });
 
-test("what was given up in the middle is undone, whatever its connection is used for next", async () => {
-  test.slow();
-  const { transact, primary, pools } = openPostgres(env.DATABASE_URL, { replicaUrl: undefined, connections: 1 });
-  const LOCK = 999;
-  const neighbour = new Client({ connectionString: env.DATABASE_URL });
-  await neighbour.connect();
-  await neighbour.query("SELECT pg_advisory_lock($1)", [LOCK]);
-  const make = (tx: Writer, name: string) =>
-    tx.user.create({ data: { phone: name, inviteCode: name, createdAt: new Date() } });
-  const refused = await errorOf(() =>
-    transact(async (tx) => {
-      await make(tx, "refused");
-      await tx.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`;
-    }),
-  );
-  expect(isDatabaseAway(refused)).toBe(true);
-  // By now its ROLLBACK was given up as well, and the connection went back.
-  await expect.poll(() => pools().primary, { timeout: 20_000 }).toMatchObject({ busy: 0 });
-  await neighbour.end();
-  await expect
-    .poll(() => errorOf(() => transact((tx) => make(tx, crypto.randomUUID()))))
-    .toMatchObject({
-      message: "nothing was wrong",
-    });
-  expect(await primary.user.findUnique({ where: { phone: "refused" } })).toBeNull();
-});
+  test(`what was given up in the middle is undone, whatever its connection is used for next (${kind})`, async () => {
+    test.slow();
+    const connections = openPostgres(env.DATABASE_URL, { replicaUrl: undefined, connections: 1 });
+    const { addAndWait, add } = transactionsOf(connections);
+    const neighbour = new Client({ connectionString: env.DATABASE_URL });
+    await neighbour.connect();
+    await neighbour.query("SELECT pg_advisory_lock($1)", [LOCK]);
+    const name = `refused ${kind}`;
+    expect(isDatabaseAway(await errorOf(() => addAndWait(name)))).toBe(true);
+    // By now its ROLLBACK was given up as well, and the connection went back.
+    await expect.poll(() => connections.pools().primary, { timeout: 20_000 }).toMatchObject({ busy: 0 });
+    await neighbour.end();
+    await expect.poll(() => errorOf(() => add(crypto.randomUUID()))).toMatchObject({ message: "nothing was wrong" });
+    expect(await connections.primary.prisma.user.findUnique({ where: { phone: name } })).toBeNull();
+  });
+}
 
 test("a mistake of ours is not taken for a database that is away", async () => {
   const mistakes = [
     () => write((tx) => tx.$executeRaw`SELECT * FROM "Nothing"`),
     () => write((tx) => tx.user.update({ where: { id: ACCOUNT_ID_MAX }, data: { phone: "nobody" } })),
     () => write(() => Promise.reject(new Error("a mistake"))),
+    () => transact(async (tx) => tx.get(statement({ params: {}, sql: 'SELECT * FROM "Nothing"' }), {})),
+    () => transact(async (tx) => tx.queue(statement({ params: {}, sql: 'SELECT * FROM "Nothing"' }), {})),
+    () => transact(() => Promise.reject(new Error("a mistake"))),
   ];
   for (const mistake of mistakes) expect(isDatabaseAway(await errorOf(mistake))).toBe(false);
 });

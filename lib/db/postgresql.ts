@@ -1,15 +1,17 @@
 import { PrismaPg } from "@prisma/adapter-pg";
-import { type Client as PgClient, Pool } from "pg";
+import { type Client as PgClient, Pool, type PoolClient, types } from "pg";
 import {
   type Client,
   type Connections,
   retryWhileBusy,
+  runThroughPrisma,
   TRANSACTION_OPTIONS,
-  type Writer,
   withDeadline,
 } from "./connections";
-import { TransactionTimeout } from "./errors";
+import { asDatabaseError, TransactionTimeout } from "./errors";
 import { PrismaClient } from "./generated/postgresql/client";
+import type { Prisma } from "./generated/sqlite/client";
+import type { Queries, Statement, Transaction } from "./statement";
 
 /** How long to wait for a connection, and for the answer to one statement: a database that hangs is as good as away. */
 const CONNECT_MS_MAX = 3000;
@@ -18,6 +20,12 @@ const STATEMENT_MS_MAX = 5000;
 const CONFLICT_MS_MAX = 5000;
 /** In PostgreSQL's milliseconds: how long one attempt waits for a turn, and how long who has it may say nothing. */
 const [LOCK_TIMEOUT, IDLE_TIMEOUT] = ["2000", "8000"];
+
+/**
+ * The level is named, because at a stricter level, which a database may have by default, the snapshot is older than the turn. The
+ * server gives a statement up before this process does: COMMIT may be on its way already, and must find the transaction aborted.
+ */
+const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = ${STATEMENT_MS_MAX - 500}`;
 
 /** Pools of connections: writes run side by side, each at READ COMMITTED, which every write of the core is made for. */
 export function openPostgres(
@@ -28,23 +36,28 @@ export function openPostgres(
     primary: poolOf(url, connections),
     ...(replicaUrl !== undefined && { replica: poolOf(replicaUrl, connections) }),
   };
-  const primary = clientOf(pools.primary);
-  const replica = pools.replica ? clientOf(pools.replica) : primary;
-  return {
+  const asked = (pool: Pool) => {
+    const client = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_OPTIONS });
     // The two generated clients differ in their names only.
-    primary: primary as unknown as Client,
-    replica: replica as unknown as Client,
-    transact: (fn, turn = null) => {
-      const run = async (tx: unknown) => {
-        if (turn !== null) await takeTurn(tx as Writer, turn);
-        return fn(tx as Writer);
+    return { prisma: client as unknown as Client, statements: queriesOf(pool) };
+  };
+  const primary = asked(pools.primary);
+  const begin = <Value>(attempt: () => Promise<Value>, turn: number | null) => {
+    const giveUpAt = performance.now() + CONFLICT_MS_MAX;
+    const run = () => retryWhileBusy(attempt, giveUpAt);
+    return turn === null ? run() : queueFor(turn, run, giveUpAt);
+  };
+  return {
+    primary,
+    replica: pools.replica ? asked(pools.replica) : primary,
+    transact: (fn, turn = null) => begin(() => runTransaction(pools.primary, fn, turn), turn),
+    write: (fn, turn = null) => {
+      const run = async (tx: Prisma.TransactionClient) => {
+        if (turn !== null) await tx.$executeRawUnsafe(TAKE_TURN, LOCK_TIMEOUT, IDLE_TIMEOUT, turn);
+        return runThroughPrisma(tx, ({ postgresql }) => postgresql, fn);
       };
-      // Named, because at a stricter level, which a database may have by default, the snapshot is older than the turn.
-      const begin = () => withDeadline(primary.$transaction(run, { isolationLevel: "ReadCommitted" }));
-      const giveUpAt = performance.now() + CONFLICT_MS_MAX;
-      return turn === null
-        ? retryWhileBusy(begin, giveUpAt)
-        : queueFor(turn, () => retryWhileBusy(begin, giveUpAt), giveUpAt);
+      const options = { isolationLevel: "ReadCommitted" as Prisma.TransactionIsolationLevel };
+      return begin(() => withDeadline(primary.prisma.$transaction(run, options)), turn);
     },
     pools: () =>
       Object.fromEntries(
@@ -56,13 +69,80 @@ export function openPostgres(
   };
 }
 
-/** The lock of a turn, which whoever hangs has to give back: everybody else waits for it. */
-async function takeTurn(tx: Writer, turn: number): Promise<void> {
-  await tx.$executeRaw`
-    SELECT set_config('lock_timeout', ${LOCK_TIMEOUT}, true),
-      set_config('idle_in_transaction_session_timeout', ${IDLE_TIMEOUT}, true),
-      pg_advisory_xact_lock(${turn}::bigint)`;
+/** The lock of a turn, which a transaction that hangs has to give back: all others wait for it. */
+const TAKE_TURN = `SELECT set_config('lock_timeout', $1, true),
+  set_config('idle_in_transaction_session_timeout', $2, true), pg_advisory_xact_lock($3::bigint)`;
+
+/**
+ * Runs `fn` in a transaction on one connection of the pool. What is asked without waiting for the answer goes out together:
+ * BEGIN with the first statement, and the statements that were queued with the next one or with COMMIT.
+ */
+async function runTransaction<Value>(
+  pool: Pool,
+  fn: (tx: Transaction) => Promise<Value>,
+  turn: number | null,
+): Promise<Value> {
+  const client = await connect(pool);
+  const queued: Promise<unknown>[] = [];
+  const queue = (asked: Promise<unknown>) => {
+    asked.catch(() => undefined);
+    queued.push(asked);
+  };
+  const run = async <Params>(statement: Statement<Params, unknown>, params: Params) =>
+    (await ask(client, statement, params)).rowCount ?? 0;
+  const tx = { ...queriesOf(client), run, queue: (statement: never, params: never) => queue(run(statement, params)) };
+  try {
+    queue(client.query(BEGIN));
+    if (turn !== null) await client.query(TAKE_TURN, [LOCK_TIMEOUT, IDLE_TIMEOUT, turn]);
+    const value = await fn(tx);
+    const committed = client.query("COMMIT");
+    committed.catch(() => undefined);
+    // A statement that failed says why; COMMIT answers no more than that the transaction was undone.
+    await Promise.all(queued);
+    await committed;
+    return value;
+  } catch (error) {
+    // Where that fails, too, the pool closes the connection, and the database undoes its transaction.
+    await client.query("ROLLBACK").catch(() => undefined);
+    throw asDatabaseError(error);
+  } finally {
+    client.release();
+  }
 }
+
+async function connect(pool: Pool): Promise<PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw asDatabaseError(error);
+  }
+}
+
+function queriesOf(client: Pool | PoolClient): Queries {
+  const all = async <Params, Row>(statement: Statement<Params, Row>, params: Params) =>
+    (await ask(client, statement, params)).rows as Row[];
+  return { all, get: async (statement, params) => (await all(statement, params))[0] };
+}
+
+async function ask<Params>(client: Pool | PoolClient, { postgresql }: Statement<Params, unknown>, params: Params) {
+  const { text, name, names } = postgresql;
+  try {
+    return await client.query({ name, text, values: names.map((one) => encode(params[one as keyof Params])) });
+  } catch (error) {
+    throw asDatabaseError(error);
+  }
+}
+
+/** Times are stored without a zone, and are those of UTC. */
+function encode(value: unknown): unknown {
+  return value instanceof Date ? value.toISOString() : value;
+}
+
+const READERS: Partial<Record<number, (text: string) => unknown>> = {
+  [types.builtins.TIMESTAMP]: (text) => new Date(`${text.replace(" ", "T")}Z`),
+  [types.builtins.INT8]: Number,
+  [types.builtins.NUMERIC]: Number,
+};
 
 /** Settles when the last of this process that waits for the turn has had it: those who wait hold no connection. */
 const lastOfTurn = new Map<number, Promise<unknown>>();
@@ -87,7 +167,12 @@ function poolOf(url: string, connections: number): Pool {
     query_timeout: STATEMENT_MS_MAX,
     keepAlive: true,
     application_name: "sarafan",
+    types: { getTypeParser: (id, format) => READERS[id] ?? types.getTypeParser(id, format) },
+    ...({ pipeline: true } as object),
   });
+  // A connection that is lost fails the statement that is asked on it; one that lies idle is replaced by the pool.
+  pool.on("error", ignore);
+  pool.on("connect", (client) => client.on("error", ignore));
   // Where a statement was given up, its transaction may still be open, and the next one would commit it.
   pool.on("release", (_, client) => {
     const connection = client as unknown as PgClient & WithStatus;
@@ -96,12 +181,10 @@ function poolOf(url: string, connections: number): Pool {
   return pool;
 }
 
+function ignore(): void {}
+
 /** What pg has and its types don't: `I` outside of a transaction. */
 interface WithStatus {
   getTransactionStatus(): string | null;
 }
 const IDLE = "I";
-
-function clientOf(pool: Pool): PrismaClient {
-  return new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_OPTIONS });
-}

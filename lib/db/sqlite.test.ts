@@ -2,24 +2,28 @@ import Database from "better-sqlite3";
 import { expect, test } from "playwright/test";
 import { signUp } from "@/lib/core/testing";
 import { env } from "@/lib/env";
-import { read, write } from "./database";
+import { read, statement, transact, write } from "./database";
 
 test("a connection that reads refuses by itself to change anything", async () => {
   const { userId } = await signUp();
   await expect(read.$queryRaw`DELETE FROM "User" RETURNING "id"`).rejects.toThrow(/readonly|read-only/);
+  const deleted = statement({ params: {}, row: { id: "integer" }, sql: `DELETE FROM "User" RETURNING "id"` });
+  await expect(async () => read.all(deleted, {})).rejects.toThrow(/readonly|read-only/);
   expect(await read.user.findUnique({ where: { id: userId } })).not.toBeNull();
 });
 
 test("the connections are durable and keep foreign keys", async () => {
-  const pragma = (name: "journal_mode" | "synchronous" | "foreign_keys") =>
-    write(async (tx) => {
-      const rows = await tx.$queryRawUnsafe<Record<string, unknown>[]>(`PRAGMA ${name}`);
-      return String(rows[0]?.[name]);
-    });
-  expect(await pragma("journal_mode")).toBe("wal");
   const FULL = "2";
-  expect(await pragma("synchronous")).toBe(FULL);
-  expect(await pragma("foreign_keys")).toBe("1");
+  const pragmas = { journal_mode: "wal", synchronous: FULL, foreign_keys: "1" };
+  for (const [name, value] of Object.entries(pragmas)) {
+    const asked = statement({ params: {}, row: { [name]: "text" }, sql: `PRAGMA ${name}` });
+    const answers = [
+      await write(async (tx) => tx.get(asked, {})),
+      await transact(async (tx) => tx.get(asked, {})),
+      await read.get(asked, {}),
+    ];
+    for (const answer of answers) expect(String(answer?.[name])).toBe(value);
+  }
 });
 
 test("a write waits for another process that writes, and nobody else waits meanwhile", async () => {
@@ -38,15 +42,20 @@ test("a write waits for another process that writes, and nobody else waits meanw
   expect(await read.user.findUnique({ where: { id: userId } })).toMatchObject({ referralCount: 7 });
 });
 
-test("of writes that are committed together each is undone by itself", async () => {
+const ADD_USER = statement({
+  params: { name: "text", now: "time" },
+  sql: `INSERT INTO "User" ("phone", "inviteCode", "createdAt") VALUES (:name, :name, :now)`,
+});
+
+test("of transactions that are committed together each is undone by itself", async () => {
   const names = Array.from({ length: 30 }, () => crypto.randomUUID());
   const results = await Promise.allSettled(
     names.map((name, index) =>
-      write(async (tx) => {
-        await tx.user.create({ data: { phone: name, inviteCode: name, createdAt: new Date() } });
+      transact(async (tx) => {
+        await tx.run(ADD_USER, { name, now: new Date() });
         if (index % 3 === 0) throw new Error("undone");
         // The same again is refused by the database, and undone as well.
-        if (index % 3 === 1) await tx.user.create({ data: { phone: name, inviteCode: name, createdAt: new Date() } });
+        if (index % 3 === 1) await tx.run(ADD_USER, { name, now: new Date() });
         return name;
       }),
     ),

@@ -1,124 +1,239 @@
 import { setImmediate } from "node:timers/promises";
 import { PrismaBetterSqlite3 } from "@prisma/adapter-better-sqlite3";
-import { type Connections, retryWhileBusy, TRANSACTION_OPTIONS, type Writer, withDeadline } from "./connections";
+import Database from "better-sqlite3";
+import {
+  type Connections,
+  retryWhileBusy,
+  runThroughPrisma,
+  TRANSACTION_OPTIONS,
+  type Writer,
+  withDeadline,
+} from "./connections";
 import { PrismaClient } from "./generated/sqlite/client";
+import type { Statement, Transaction } from "./statement";
 
-/** Short, because the wait for a lock stops the whole process; `transact` waits longer, and stops nobody. */
+/** Short, because the wait for a lock stops the whole process; the queue of writes waits longer, and stops no other request. */
 const BUSY_TIMEOUT_MS = 10;
 /** How long a write waits for its turn and for another process that writes, such as the seed. */
 const LOCK_WAIT_MS_MAX = 5000;
 
 /** All are per connection. FULL, because an acknowledged write has to survive a power cut. */
 const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
+const READ_ONLY = `${PRAGMAS} PRAGMA query_only = ON;`;
 
 /** How many writes go into one transaction at most. */
 const BATCH_MAX = 64;
 
-/** A write that waits for its turn, and whoever waits for it. */
+/** A write of statements that waits for its turn, and what waits for it. */
 interface Job {
-  attempt: (tx: Writer) => Promise<Outcome>;
-  fail: (error: unknown) => void;
-  giveUpAt: number;
-}
-
-/** What became of a write, to be told once the transaction is committed. */
-interface Outcome {
-  tell: () => void;
-  undone: { error: unknown } | null;
+  fn: (tx: Transaction) => Promise<unknown>;
+  resolve: (value: never) => void;
+  reject: (error: unknown) => void;
 }
 
 /**
- * One connection that writes, for which `transact` queues, and one that can only look. What has queued while the disk was
- * busy with the last transaction goes into the next one together, for a disk takes as long for one as for many; each is
- * undone by itself, and none is acknowledged before all are committed.
+ * A connection that writes and one that can only look, twice: for statements, and for Prisma. All writes go through one queue,
+ * because SQLite has one lock: the next transaction begins after the last one is committed. Writes of statements that queued
+ * while the disk was busy go into one transaction, for a disk takes as long for one as for many; each is undone by itself, and
+ * each is answered after the commit.
  */
 export function openSqlite(url: string): Connections {
-  const reader = new PrismaClient({ adapter: adapterOf(url, { readonly: true }) });
-  let connection: Connection | undefined;
-  const adapter = adapterOf(url, { onConnect: (opened) => (connection = opened) });
-  const writer = new PrismaClient({ adapter, transactionOptions: TRANSACTION_OPTIONS });
-  const queue: Job[] = [];
-  let isWriting = false;
+  const reader = new StatementConnection(url, READ_ONLY);
+  const writer = new StatementConnection(url, PRAGMAS);
+  const prismaReader = new PrismaClient({ adapter: adapterOf(url, READ_ONLY) });
+  let prismaConnection: PrismaConnection | undefined;
+  const adapter = adapterOf(url, PRAGMAS, (opened) => {
+    prismaConnection = opened;
+  });
+  const prismaWriter = new PrismaClient({ adapter, transactionOptions: TRANSACTION_OPTIONS });
 
-  async function writeAll() {
-    isWriting = true;
-    for (;;) {
-      // Whatever else is under way gets as far as its write, and comes along.
-      await setImmediate();
-      const batch = queue.splice(0, BATCH_MAX);
-      const [oldest] = batch;
-      if (!oldest) break;
-      const begin = () => withDeadline(writer.$transaction((tx) => runBatch(tx, connection, batch)));
-      try {
-        for (const { tell } of await retryWhileBusy(begin, oldest.giveUpAt)) tell();
-      } catch (error) {
-        for (const { fail } of batch) fail(error);
-      }
-    }
-    isWriting = false;
+  let jobs: Job[] = [];
+  /** Settles when what is queued so far has ended. */
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+
+  /** Runs `work` after all that has queued before it. */
+  function enqueue<Value>(work: (giveUpAt: number) => Promise<Value>): Promise<Value> {
+    const giveUpAt = performance.now() + LOCK_WAIT_MS_MAX;
+    waiting += 1;
+    const ended = last.then(() => work(giveUpAt)).finally(() => (waiting -= 1));
+    last = ended.catch(() => undefined);
+    return ended;
   }
 
+  async function runJobs(giveUpAt: number): Promise<void> {
+    // The other requests under way get as far as their writes, and come along.
+    await setImmediate();
+    const batch = jobs.slice(0, BATCH_MAX);
+    jobs = jobs.slice(BATCH_MAX);
+    if (jobs.length > 0) void enqueue(runJobs);
+    try {
+      const answers = await retryWhileBusy(() => runBatch(writer, batch), giveUpAt);
+      for (const answer of answers) answer();
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  async function beginInPrisma<Value>(fn: (tx: Writer) => Promise<Value>): Promise<Value> {
+    return prismaWriter.$transaction(async (tx) => {
+      if (!prismaConnection) throw new Error("a transaction has begun on no connection");
+      // A transaction that begins with a read fails at its first write when another process wrote in between. One that begins
+      // with a write, even of no row, holds SQLite's write lock from here on.
+      await prismaConnection.executeScript('UPDATE "User" SET "id" = "id" WHERE 0');
+      return runThroughPrisma(tx, ({ sqlite }) => sqlite, fn);
+    });
+  }
+
+  const both = { prisma: prismaReader, statements: reader };
   return {
-    primary: reader,
-    replica: reader,
-    // Whoever writes has the one lock that there is, so that all go one at a time.
+    primary: both,
+    replica: both,
+    // Each write has the one lock that there is, so that all go one at a time.
     transact: (fn) =>
-      new Promise((resolve, fail) => {
-        const attempt = async (tx: Writer): Promise<Outcome> => {
-          try {
-            const value = await fn(tx);
-            return { tell: () => resolve(value), undone: null };
-          } catch (error) {
-            return { tell: () => fail(error), undone: { error } };
-          }
-        };
-        queue.push({ attempt, fail, giveUpAt: performance.now() + LOCK_WAIT_MS_MAX });
-        if (!isWriting) void writeAll();
+      new Promise((resolve, reject) => {
+        jobs.push({ fn, resolve, reject });
+        if (jobs.length === 1) void enqueue(runJobs);
       }),
-    pools: () => ({ writer: { busy: Number(isWriting), idle: Number(!isWriting), waiting: queue.length } }),
+    write: (fn) => enqueue((giveUpAt) => retryWhileBusy(() => withDeadline(beginInPrisma(fn)), giveUpAt)),
+    pools: () => ({
+      writer: {
+        busy: Math.min(1, waiting),
+        idle: Number(waiting === 0),
+        waiting: Math.max(0, waiting - 1) + jobs.length,
+      },
+    }),
   };
 }
 
-/** What is not for Prisma to know goes past it, to the connection that its transaction is on: that costs next to nothing. */
-async function runBatch(tx: Writer, connection: Connection | undefined, batch: Job[]): Promise<Outcome[]> {
-  if (!connection) throw new Error("a transaction has begun on no connection");
-  // A transaction that begins with a read fails at its first write when another process wrote in between. One that begins
-  // with a write, even of no row, holds SQLite's write lock from here on.
-  await connection.executeScript('UPDATE "User" SET "id" = "id" WHERE 0');
-  const outcomes: Outcome[] = [];
-  for (const { attempt } of batch) {
-    // One that is alone is undone with its transaction.
-    if (batch.length > 1) await connection.executeScript("SAVEPOINT job");
-    const outcome = await attempt(tx);
-    const { undone } = outcome;
-    if (undone && batch.length === 1) throw undone.error;
-    if (undone) {
+/** Runs the jobs in one transaction, and returns what tells each of them how it went, for after the commit. */
+async function runBatch(connection: StatementConnection, batch: Job[]): Promise<(() => void)[]> {
+  const answers: (() => void)[] = [];
+  connection.run(BEGIN);
+  try {
+    for (const { fn, resolve, reject } of batch) {
+      connection.run(SAVEPOINT);
       try {
-        await connection.executeScript("ROLLBACK TO job");
-      } catch {
+        const value = await fn(connection);
+        answers.push(() => resolve(value as never));
+      } catch (error) {
         // SQLite has undone all of them, as it does when the disk is full.
-        throw undone.error;
+        if (!connection.inTransaction) throw error;
+        connection.run(ROLLBACK_TO);
+        answers.push(() => reject(error));
       }
+      connection.run(RELEASE);
     }
-    if (batch.length > 1) await connection.executeScript("RELEASE job");
-    outcomes.push(outcome);
+    connection.run(COMMIT);
+  } catch (error) {
+    if (connection.inTransaction) connection.run(ROLLBACK);
+    throw error;
   }
-  return outcomes;
+  return answers;
 }
 
-type Connection = Awaited<ReturnType<PrismaBetterSqlite3["connect"]>>;
+const command = (text: string) => ({ sqlite: { text, names: [] }, row: {} });
+const BEGIN = command("BEGIN IMMEDIATE");
+const COMMIT = command("COMMIT");
+const ROLLBACK = command("ROLLBACK");
+const SAVEPOINT = command("SAVEPOINT job");
+const RELEASE = command("RELEASE job");
+const ROLLBACK_TO = command("ROLLBACK TO job");
 
-/** Connections that are set up alike; with `readonly`, SQLite itself refuses whatever would change a row. */
+type SqliteStatement = Pick<Statement<never, never>, "sqlite" | "row">;
+
+/** A statement that was prepared, how its parameters are given to it, and how its rows are read. */
+interface Prepared {
+  statement: Database.Statement;
+  names: readonly string[];
+  times: readonly string[];
+  booleans: readonly string[];
+}
+
+/** A connection that is opened when it is first needed, and prepares each statement once. */
+class StatementConnection implements Transaction {
+  readonly #file: string;
+  readonly #pragmas: string;
+  readonly #prepared = new Map<string, Prepared>();
+  #database: Database.Database | undefined;
+
+  constructor(url: string, pragmas: string) {
+    this.#file = url.replace(/^file:/, "");
+    this.#pragmas = pragmas;
+  }
+
+  get inTransaction(): boolean {
+    return this.#database?.inTransaction ?? false;
+  }
+
+  all<Params, Row>(statement: Statement<Params, Row>, params: Params): Row[] {
+    const prepared = this.#prepare(statement);
+    const rows = prepared.statement.all(...valuesOf(prepared, params)) as Row[];
+    for (const row of rows) decode(prepared, row);
+    return rows;
+  }
+
+  get<Params, Row>(statement: Statement<Params, Row>, params: Params): Row | undefined {
+    const prepared = this.#prepare(statement);
+    const row = prepared.statement.get(...valuesOf(prepared, params)) as Row | undefined;
+    if (row) decode(prepared, row);
+    return row;
+  }
+
+  run<Params>(statement: SqliteStatement, params?: Params): number {
+    const prepared = this.#prepare(statement);
+    return prepared.statement.run(...valuesOf(prepared, params)).changes;
+  }
+
+  queue<Params>(statement: SqliteStatement, params: Params): void {
+    this.run(statement, params);
+  }
+
+  #prepare({ sqlite: { text, names }, row }: SqliteStatement): Prepared {
+    const known = this.#prepared.get(text);
+    if (known) return known;
+    const columnsOf = (kind: string) => Object.keys(row).filter((name) => row[name]?.startsWith(kind));
+    const statement = this.#open().prepare(text);
+    const prepared = { statement, names, times: columnsOf("time"), booleans: columnsOf("boolean") };
+    this.#prepared.set(text, prepared);
+    return prepared;
+  }
+
+  #open(): Database.Database {
+    this.#database ??= new Database(this.#file, { timeout: BUSY_TIMEOUT_MS }).exec(this.#pragmas);
+    return this.#database;
+  }
+}
+
+/** Times are text, as Prisma writes them, so that they compare as times do. */
+function valuesOf({ names }: Prepared, params: unknown): unknown[] {
+  return names.map((name) => {
+    const value = (params as Record<string, unknown>)[name];
+    if (value instanceof Date) return `${value.toISOString().slice(0, -1)}+00:00`;
+    return typeof value === "boolean" ? Number(value) : value;
+  });
+}
+
+function decode({ times, booleans }: Prepared, row: unknown): void {
+  const columns = row as Record<string, unknown>;
+  for (const name of times) columns[name] = columns[name] === null ? null : new Date(columns[name] as string);
+  for (const name of booleans) columns[name] = columns[name] === null ? null : columns[name] === 1;
+}
+
+type PrismaConnection = Awaited<ReturnType<PrismaBetterSqlite3["connect"]>>;
+
+/** Prisma's connections, set up alike. */
 function adapterOf(
   url: string,
-  { readonly = false, onConnect }: { readonly?: boolean; onConnect?: (connection: Connection) => void } = {},
+  pragmas: string,
+  onConnect: (connection: PrismaConnection) => void = () => undefined,
 ): PrismaBetterSqlite3 {
   const factory = new PrismaBetterSqlite3({ url, timeout: BUSY_TIMEOUT_MS });
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {
     const connection = await connect();
-    await connection.executeScript(readonly ? `${PRAGMAS} PRAGMA query_only = ON;` : PRAGMAS);
-    onConnect?.(connection);
+    await connection.executeScript(pragmas);
+    onConnect(connection);
     return connection;
   };
   return factory;

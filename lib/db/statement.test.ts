@@ -1,0 +1,90 @@
+import { expect, test } from "playwright/test";
+import { signUp } from "@/lib/core/testing";
+import { isUniqueViolation, read, readPrimary, statement, transact, write } from "./database";
+
+const ADD_USER = statement({
+  params: { name: "text", now: "time" },
+  row: { id: "integer", createdAt: "time", phoneProvenAt: "time?", email: "text?" },
+  sql: `
+    INSERT INTO "User" ("phone", "inviteCode", "createdAt") VALUES (:name, :name, :now)
+    RETURNING "id", "createdAt", "phoneProvenAt", "email"`,
+});
+const FIND_USER = statement({
+  params: { name: "text", now: "time" },
+  row: { id: "integer", createdAt: "time", isOld: "boolean", isKnown: "boolean", count: "integer", email: "text?" },
+  sql: `
+    SELECT "id", "createdAt", "createdAt" < :now AS "isOld", EXISTS (SELECT 1 FROM "User" WHERE "phone" = :name) AS "isKnown",
+      (SELECT COUNT(*) FROM "User" WHERE "phone" = :name) AS "count", "email"
+    FROM "User" WHERE "phone" = :name`,
+});
+const COUNT_UP = statement({
+  params: { id: "integer" },
+  sql: `UPDATE "User" SET "referralCount" = "referralCount" + 1 WHERE "id" = :id`,
+});
+
+test("a statement gives and takes the same values everywhere, and Prisma reads what it wrote", async () => {
+  const [name, now] = [crypto.randomUUID(), new Date("2026-03-29T01:30:00.123Z")];
+  const added = await transact(async (tx) => tx.get(ADD_USER, { name, now }));
+  expect(added).toEqual({ id: expect.any(Number), createdAt: now, phoneProvenAt: null, email: null });
+  const found = { id: added?.id, createdAt: now, isOld: false, isKnown: true, count: 1, email: null };
+  const params = { name, now };
+  expect(await read.get(FIND_USER, params)).toEqual(found);
+  expect(await readPrimary.all(FIND_USER, params)).toEqual([found]);
+  expect(await transact(async (tx) => tx.get(FIND_USER, params))).toEqual(found);
+  expect(await write(async (tx) => tx.get(FIND_USER, params))).toEqual(found);
+  expect(await read.user.findUnique({ where: { phone: name } })).toMatchObject({ id: added?.id, createdAt: now });
+  expect(await read.user.findMany({ where: { phone: name, createdAt: { lte: now, gte: now } } })).toHaveLength(1);
+  expect(await read.get(FIND_USER, { name: "no such person", now })).toBeUndefined();
+});
+
+test("a statement that was queued fails its transaction, and undoes it", async () => {
+  const [name, other, now] = [crypto.randomUUID(), crypto.randomUUID(), new Date()];
+  for (const begin of [transact, write]) {
+    const failing = begin(async (tx) => {
+      tx.queue(ADD_USER, { name: other, now });
+      tx.queue(ADD_USER, { name, now });
+      tx.queue(ADD_USER, { name, now });
+    });
+    expect(isUniqueViolation(await failing.catch((error: unknown) => error))).toBe(true);
+    expect(await read.get(FIND_USER, { name: other, now })).toBeUndefined();
+  }
+});
+
+test("how many rows a statement has changed is told", async () => {
+  const { userId } = await signUp();
+  for (const begin of [transact, write]) {
+    const counts = await begin(async (tx) => [
+      await tx.run(COUNT_UP, { id: userId }),
+      await tx.run(COUNT_UP, { id: 0 }),
+    ]);
+    expect(counts).toEqual([1, 0]);
+  }
+  expect(await read.user.findUnique({ where: { id: userId } })).toMatchObject({ referralCount: 2 });
+});
+
+test("transactions of both kinds that run at one time lose nothing, whatever becomes of those around them", async () => {
+  const { userId } = await signUp();
+  const each = Array.from({ length: 120 }, (_, index) => {
+    const isUndone = index % 4 === 3;
+    const finish = () => {
+      if (isUndone) throw new Error("undone");
+    };
+    if (index % 2 === 0) {
+      return transact(async (tx) => {
+        await tx.run(COUNT_UP, { id: userId });
+        finish();
+      });
+    }
+    return write(async (tx) => {
+      await tx.user.update({ where: { id: userId }, data: { referralCount: { increment: 1 } } });
+      finish();
+    });
+  });
+  const ended = await Promise.allSettled(each);
+  expect(ended.filter(({ status }) => status === "fulfilled")).toHaveLength(90);
+  expect(await read.user.findUnique({ where: { id: userId } })).toMatchObject({ referralCount: 90 });
+});
+
+test("a statement without one of its parameters can't be made", () => {
+  expect(() => statement({ params: {}, sql: `SELECT "id" FROM "User" WHERE "id" = :id` })).toThrow("no parameter id");
+});
