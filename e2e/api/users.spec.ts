@@ -170,6 +170,9 @@ test.describe("the document's way", () => {
     const { detail, due_at } = await answer.json();
     expect(detail).toEqual(RUSSIAN);
     expect(Math.abs(Date.parse(due_at) - before - 24 * 60 * 60 * 1000)).toBeLessThan(60_000);
+    // Another one can't ask for the same, which would begin the day again.
+    const other = await logInWithCookie(newClient, contact.phone, server);
+    await expectRefusal(other.delete(userOf(id)), 409, "change_waiting");
     for (const one of [client, browser]) expect((await one.get(profileOf(id))).status()).toBe(200);
   });
 

@@ -281,6 +281,30 @@ test("codes to both factors have it take effect at once, and neither alone does"
   expect(await checkSession(session.id, now)).toMatchObject({ isNew: true, provenPhone: next });
 });
 
+test("an unconfirmed session replaces what it asked for itself, and never what another session asked for", async () => {
+  const { userId, proven, stranger, now, due } = await arrive();
+  const owner = await openSession({ userId, proven }, anybody(), now);
+  const next = freshPhone();
+  await change(owner, phoneRecipient(next), now);
+  await deleteOwnAccount(owner, now);
+  expect(failureOf(await change(stranger, phoneRecipient(freshPhone()), now))).toBe("change_waiting");
+  expect(failureOf(await deleteOwnAccount(stranger, now))).toBe("change_waiting");
+  expect(await listDelayedChanges(owner, now)).toMatchObject([
+    { action: "deletion", dueAt: due, isOwn: true },
+    { action: "phone", next: maskPhone(next), dueAt: due, isOwn: true },
+  ]);
+  expect(failureOf(await change(stranger, emailRecipient(freshEmail()), now))).toBe("none");
+});
+
+test("what a stranger has asked for keeps no trusted device from the same", async () => {
+  const { userId, home, stranger, now } = await arrive();
+  await change(stranger, phoneRecipient(freshPhone()), now);
+  const next = freshPhone();
+  expect(await change(home, phoneRecipient(next), now)).toMatchObject({ ok: true, value: { dueAt: null } });
+  expect(await listDelayedChanges(home, now)).toEqual([]);
+  expect(await getProfile(userId)).toMatchObject({ phone: next });
+});
+
 test("an account with one factor has no way to hasten anything", async () => {
   const { stranger, now } = await arrive();
   await deleteOwnAccount(stranger, now);

@@ -13,6 +13,7 @@ import { tellOfChange, tellOfDeletion } from "./notices";
 import type { Phone } from "./phone";
 import { CHANGE_DELAY_MS } from "./policy";
 import type { Recipient } from "./recipient";
+import { fail, type Result, succeed } from "./result";
 import type { Session } from "./sessions";
 import { isTimeToSweep } from "./sweeping";
 
@@ -40,26 +41,26 @@ type Own = Pick<Session, "id" | "userId">;
 
 /**
  * Has a change take effect later, in the transaction at hand, which holds the account's row, and answers when. A change of the
- * same kind that waits already is replaced, and its time begins again.
+ * same kind that this session asked for is replaced, and its time begins again. Fails with `change_waiting` where another
+ * session's waits, which only a trusted device may cancel; and where it is due, since it may have begun.
  */
 export async function delayChange(
   tx: Writer,
   { id: sessionId, userId }: Own,
   { action, next = null }: { action: DelayedAction; next?: Recipient | null },
   now: Date,
-): Promise<Date> {
+): Promise<Result<Date, { name: "change_waiting" }>> {
+  const where = { userId_action: { userId, action } };
+  const waiting = await tx.delayedChange.findUnique({ where, select: { sessionId: true, dueAt: true } });
+  if (waiting && (waiting.sessionId !== sessionId || waiting.dueAt <= now)) return fail({ name: "change_waiting" });
   const dueAt = new Date(now.getTime() + CHANGE_DELAY_MS);
   const session = await tx.session.findUnique({ where: { id: sessionId }, select: { agent: true, network: true } });
   const { agent = null, network = null } = session ?? {};
   const data = { next: next?.address ?? null, sessionId, agent, network, requestedAt: now, dueAt };
-  await tx.delayedChange.upsert({
-    where: { userId_action: { userId, action } },
-    create: { userId, action, ...data },
-    update: data,
-  });
+  await tx.delayedChange.upsert({ where, create: { userId, action, ...data }, update: data });
   const details = { what: action, device: describeDevice(agent) };
   await recordOwnEvent(tx, userId, { action: "change_requested", details, now });
-  return dueAt;
+  return succeed(dueAt);
 }
 
 /** The account's changes that take effect later, the first of them first. */

@@ -34,16 +34,19 @@ export async function requestDeletionCode(
 /** A deletion: when it takes effect where that is later, or else which mailbox the account had. */
 export type Deletion = { dueAt: Date } | { dueAt: null; email: Email | null };
 
+/** `change_waiting`: another session's request to delete the account waits, which only a trusted device may cancel. */
+type DeletionFailure = { name: "session_over" | "change_waiting" };
+
 /**
  * Deletes the account, for good, of whoever types the code; `CHANGE_DELAY_MS` later where an unconfirmed session asks for it
- * and the account has a trusted device. Fails as a code does, and with `session_over`.
+ * and the account has a trusted device. Fails as a code does, and with `session_over` and `change_waiting`.
  */
 export async function deleteByCode(
   session: Own,
   code: TypedCode,
   by: Requester,
   now = new Date(),
-): Promise<Result<Deletion, CheckCodeFailure | { name: "session_over" }>> {
+): Promise<Result<Deletion, CheckCodeFailure | DeletionFailure>> {
   const right = await checkCode(await deletionCode(session), code, by, now);
   if (!right.ok) return right;
   return deleteOrDelay(session, now, async (tx) => {
@@ -55,12 +58,12 @@ export async function deleteByCode(
 /**
  * Deletes the account of a browser that logged in a moment ago (`RECENT_LOGIN_MS`), for good, or later, as `deleteByCode`
  * does. Fails with `login_too_old`, so that a browser that was left open can't; with `cookie_required` for a client
- * application's session, whose access tokens are shown to other services as well; and with `session_over`.
+ * application's session, whose access tokens are shown to other services as well; and with `session_over` and `change_waiting`.
  */
 export async function deleteOwnAccount(
   session: Session,
   now = new Date(),
-): Promise<Result<Deletion, { name: "cookie_required" | "login_too_old" | "session_over" }>> {
+): Promise<Result<Deletion, { name: "cookie_required" | "login_too_old" } | DeletionFailure>> {
   if (session.isClient) return fail({ name: "cookie_required" });
   if (!isRecentLogin(session, now)) return fail({ name: "login_too_old" });
   return deleteOrDelay(session, now, async () => succeed(null));
@@ -71,15 +74,15 @@ async function deleteOrDelay<Failure extends { name: string }>(
   session: Own,
   now: Date,
   allow: (tx: Writer) => Promise<Result<null, Failure>>,
-): Promise<Result<Deletion, Failure | { name: "session_over" }>> {
+): Promise<Result<Deletion, Failure | DeletionFailure>> {
   const { userId } = session;
-  const allowed = await write(async (tx): Promise<Result<Date | null, Failure | { name: "session_over" }>> => {
+  const allowed = await write(async (tx): Promise<Result<Date | null, Failure | DeletionFailure>> => {
     const allowance = await allow(tx);
     if (!allowance.ok) return allowance;
     if (!(await holdAccount(tx, userId))) return fail({ name: "session_over" });
     const isToWait = await hasToWait(tx, session, now);
     if (isToWait === null) return fail({ name: "session_over" });
-    return succeed(isToWait ? await delayChange(tx, session, { action: "deletion" }, now) : null);
+    return isToWait ? delayChange(tx, session, { action: "deletion" }, now) : succeed(null);
   });
   if (!allowed.ok) return allowed;
   if (allowed.value) return succeed({ dueAt: allowed.value });

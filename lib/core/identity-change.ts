@@ -74,6 +74,8 @@ export async function getIdentityChange(
 export type ChangeIdentityFailure =
   | { name: "identity_taken" }
   | { name: "session_over" }
+  /** Another session's request of this kind waits, which only a trusted device may cancel. */
+  | { name: "change_waiting" }
   | { name: "code_refused"; old: CheckCodeFailure | null; new: CheckCodeFailure | null };
 
 /** A change that was made, or that takes effect at `dueAt`. */
@@ -125,7 +127,8 @@ async function changeOrDelay(
     if (await tx.user.findUnique({ where: factorOf(next), select: { id: true } })) {
       return fail({ name: "identity_taken" });
     }
-    return succeed({ dueAt: await delayChange(tx, session, { action: next.kind, next }, now) });
+    const delayed = await delayChange(tx, session, { action: next.kind, next }, now);
+    return delayed.ok ? succeed({ dueAt: delayed.value }) : delayed;
   }
   const changed = await replaceIdentity(tx, { account, next, since: rights.new.sentAt, sessionId: session.id, now });
   if (!changed) return fail({ name: "identity_taken" });

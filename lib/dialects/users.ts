@@ -300,6 +300,10 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
       account_unknown: NOT_FOUND,
       cookie_required: refused(403, "Свой аккаунт нельзя удалить по токену: войдите в браузере."),
       login_too_old: LOGIN_TOO_OLD,
+      change_waiting: refused(
+        409,
+        "Удалить аккаунт уже попросили с другого устройства. Отменить это может любое подтверждённое устройство.",
+      ),
       session_over: refused(401, RUSSIAN.failures.credentials_missing),
     },
   }),

@@ -113,6 +113,9 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
       return redirect(loginPage(page), RedirectType.replace);
     case "identity_taken":
       return redirect(`${page}?problem=taken`, RedirectType.replace);
+    case "change_waiting":
+      await endPendingChange();
+      return redirect("/account?done=waiting", RedirectType.replace);
     case "code_refused": {
       await liveCodes(session, change, by);
       const wrong = "wrong" as const;

@@ -49,6 +49,7 @@ export async function enterDeletionCode(state: CodesFormState, form: FormData): 
     return redirect("/account/deleted", RedirectType.replace);
   }
   if (deleted.failure.name === "session_over") return redirect("/login", RedirectType.replace);
+  if (deleted.failure.name === "change_waiting") return redirect("/account?done=waiting", RedirectType.replace);
   await liveCode();
   return { typed: { code: "" }, errors: { code: "wrong" }, attempt };
 }
