@@ -19,6 +19,7 @@ import { checkSession, endSession, hasToWait, openClientSession, openSession, ty
 import {
   after,
   anybody,
+  errorsOf,
   failureOf,
   freshEmail,
   freshPhone,
@@ -303,6 +304,17 @@ test("what a stranger has asked for keeps no trusted device from the same", asyn
   expect(await change(home, phoneRecipient(next), now)).toMatchObject({ ok: true, value: { dueAt: null } });
   expect(await listDelayedChanges(home, now)).toEqual([]);
   expect(await getProfile(userId)).toMatchObject({ phone: next });
+});
+
+test("a change that can't be applied keeps no other from it, and is logged", async () => {
+  const { userId, stranger, now, due } = await arrive();
+  const email = freshEmail();
+  await change(stranger, emailRecipient(email), now);
+  const broken = { userId, action: "phone", next: null, sessionId: stranger.id };
+  await write((tx) => tx.delayedChange.create({ data: { ...broken, requestedAt: now, dueAt: after(due, -1) } }));
+  const errors = await errorsOf(() => applyDueChanges({ userId }, due));
+  expect(errors).toEqual(["a change that is due was not applied"]);
+  expect(await getProfile(userId)).toMatchObject({ email });
 });
 
 test("an account with one factor has no way to hasten anything", async () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
+import { logError } from "@/lib/ops/log";
 import { removeAccount } from "./account-removal";
 import { type Account, factorOf, holdAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
@@ -13,7 +14,7 @@ import { tellOfChange, tellOfDeletion } from "./notices";
 import type { Phone } from "./phone";
 import { CHANGE_DELAY_MS } from "./policy";
 import type { Recipient } from "./recipient";
-import { fail, type Result, succeed } from "./result";
+import { fail, isDatabaseAway, type Result, succeed } from "./result";
 import type { Session } from "./sessions";
 import { isTimeToSweep } from "./sweeping";
 
@@ -115,10 +116,20 @@ const APPLIED_AT_ONCE = 100;
 /**
  * Applies the changes that are due. Each is applied once, whoever asks for it at the same time: taking its row is the gate, in
  * the transaction that makes the change. One whose phone or mailbox is another account's by now is dropped, which is on record.
- * The mailboxes hear of what was applied.
+ * The mailboxes hear of what was applied. A change that can't be applied keeps no other from it: its error is logged; where the
+ * database is away it is thrown, once the others were tried.
  */
 export async function applyDueChanges(concerned: Concerned | null, now = new Date()): Promise<void> {
-  for (const row of await findDue(readPrimary, concerned, now)) await apply(row, now);
+  const away: unknown[] = [];
+  for (const row of await findDue(readPrimary, concerned, now)) {
+    try {
+      await apply(row, now);
+    } catch (error) {
+      if (isDatabaseAway(error)) away.push(error);
+      else logError(error, "a change that is due was not applied");
+    }
+  }
+  if (away.length > 0) throw away[0];
 }
 
 /**

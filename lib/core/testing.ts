@@ -209,3 +209,16 @@ export async function warningsOf(work: () => Promise<unknown>): Promise<{ messag
   }
   return warnings;
 }
+
+/** The messages of the errors that `work` writes to the log. */
+export async function errorsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const errors: string[] = [];
+  const { error } = log;
+  log.error = (_: unknown, message = "") => void errors.push(message);
+  try {
+    await work();
+  } finally {
+    log.error = error;
+  }
+  return errors;
+}
