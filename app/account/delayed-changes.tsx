@@ -36,12 +36,37 @@ async function findChanges(): Promise<{ changes: DelayedChange[]; mayHasten: boo
   }
 }
 
-async function Delayed({
+async function Delayed({ change, mayHasten }: { change: DelayedChange; mayHasten: boolean }) {
+  const t = await getTranslations("delayed");
+  const { action, isOwn, mayCancel } = change;
+  return (
+    <ChangeNotice change={change}>
+      <div className="flex flex-wrap gap-x-6">
+        {mayCancel && (
+          <form action={cancelChange}>
+            <input name="action" type="hidden" value={action} />
+            <button className="link font-semibold" type="submit">
+              {t("cancel")}
+            </button>
+          </form>
+        )}
+        {mayHasten && (mayCancel ? isOwn : true) && (
+          <Link className="link inline-flex items-center" href={`/account/delayed/${action}`}>
+            {t("hasten")}
+          </Link>
+        )}
+      </div>
+    </ChangeNotice>
+  );
+}
+
+/** Says what takes effect later, when, and which device asked for it. */
+export async function ChangeNotice({
   change: { action, next, device, network, requestedAt, dueAt, isOwn, mayCancel },
-  mayHasten,
+  children,
 }: {
   change: DelayedChange;
-  mayHasten: boolean;
+  children?: React.ReactNode;
 }) {
   const [t, words, locale, timeZone] = await Promise.all([
     getTranslations("delayed"),
@@ -63,21 +88,7 @@ async function Delayed({
         })}{" "}
         {t(isOwn ? "own" : mayCancel ? "question" : "others")}
       </p>
-      <div className="flex flex-wrap gap-x-6">
-        {mayCancel && (
-          <form action={cancelChange}>
-            <input name="action" type="hidden" value={action} />
-            <button className="link font-semibold" type="submit">
-              {t("cancel")}
-            </button>
-          </form>
-        )}
-        {mayHasten && (mayCancel ? isOwn : true) && (
-          <Link className="link inline-flex items-center" href={`/account/delayed/${action}`}>
-            {t("hasten")}
-          </Link>
-        )}
-      </div>
+      {children}
     </Notice>
   );
 }

@@ -50,6 +50,7 @@ async function Done({ account, done }: { account: Account; done: string | string
     (done === "cancelled" && t("cancelled")) ||
     (done === "requested" && t("requested")) ||
     (done === "atOnce" && t("atOnce")) ||
+    (done === "gone" && t("gone")) ||
     (done === "waiting" && t("waiting")) ||
     (done === "phone_changed" && account.phone && t("phoneChanged", { phone: formatPhone(account.phone) })) ||
     (done === "email_changed" && account.email && t("emailChanged", { email: formatEmail(account.email) }));

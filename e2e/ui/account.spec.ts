@@ -268,6 +268,50 @@ for (const javaScriptEnabled of [true, false]) {
       await readInviteCode(page);
     });
 
+    test("codes to both factors apply nothing but what the page showed, and a second stranger can't replace it", async ({
+      browser,
+      page,
+      freshPhone,
+      server,
+    }) => {
+      const phone = freshPhone();
+      const email = `shown${phone.slice(1)}@example.com`;
+      await page.goto("/login");
+      await logIn(page, phone, server.codeFor);
+      await readInviteCode(page);
+      await page.goto("/account/email");
+      await askForCodes(page, "Электронная почта", email);
+      await enterCodes(page, await server.codeFor(phone), await server.codeFor(email));
+      const telephone = await logInElsewhere(browser, server.url, phone, server.codeFor);
+      const other = await logInElsewhere(browser, server.url, phone, server.codeFor);
+      const askForDeletion = async (one: Page) => {
+        await one.goto("/account/delete");
+        await one.getByRole("button", { name: "Получить код для удаления" }).click();
+        await one.getByLabel("Код из сообщения").fill(await server.codeFor(phone));
+        await one.getByRole("button", { name: "Удалить навсегда" }).click();
+      };
+      await askForDeletion(telephone);
+      await expect(telephone.getByText("Запрос принят")).toBeVisible();
+      await askForDeletion(other);
+      await expect(other.getByText("Запрос не принят: о том же уже попросили")).toBeVisible();
+      await other.goto("/account/delete");
+      await expect(other.getByText("О том же уже попросили с другого устройства")).toBeVisible();
+
+      await telephone.getByRole("link", { name: "Не ждать" }).click();
+      await expect(telephone.getByRole("heading", { name: "Удалить аккаунт сейчас" })).toBeVisible();
+      await expect(telephone.getByText(/Этот аккаунт удалится завтра/)).toBeVisible();
+      await telephone.getByRole("button", { name: "Отправить коды" }).click();
+      const codes = { phone: await server.codeFor(phone), email: await server.codeFor(email) };
+      await telephone.getByLabel(/Код, который пришёл на \+/).fill(codes.phone);
+      await telephone.getByLabel(/Код, который пришёл на .+@/).fill(codes.email);
+      await page.goto("/account");
+      await page.getByRole("button", { name: "Отменить" }).click();
+      await expect(page.getByText("Отменили")).toBeVisible();
+      await telephone.getByRole("button", { name: "Удалить навсегда" }).click();
+      await expect(telephone.getByText("Ничего не изменили: запрос, который вы видели, больше не ждёт")).toBeVisible();
+      for (const one of [telephone, other]) await one.context().close();
+    });
+
     test("why a code for a deletion is dead, or longer, is said where it is typed", async ({
       page,
       phone,

@@ -1,4 +1,5 @@
 import { type Writer, write } from "@/lib/db/database";
+import { holdAccount } from "./accounts";
 import { recordEvent } from "./audit";
 import type { Email } from "./email";
 
@@ -7,57 +8,80 @@ interface Removal {
   /** The account of whoever removes it. */
   actorId: number;
   now: Date;
-  /** Asked in the transaction that removes the account: whether it shall be done still. */
-  isWanted?: (tx: Writer) => Promise<boolean>;
 }
+
+/** An account that is gone, and which mailbox it had. */
+export interface RemovedAccount {
+  email: Email | null;
+}
+
+/** How a transaction is begun that removes accounts, since their inviters lose a referral. */
+export const REMOVAL = { turn: "who invited whom" } as const;
 
 /**
  * Removes an account with its sessions and its own activation, whose inviter loses the referral, so that leaving and
  * coming back earns nothing. What others activated of it stays with them. Answers which mailbox it had, or null where it was
  * not there, or not wanted any more.
+ *
+ * An account with many referrals goes in several transactions. `isWanted` is asked first in each of them, and locks the account's
+ * row: a removal that was called off has lost nothing, or nothing more.
  */
-export async function removeAccount(removal: Removal): Promise<{ email: Email | null } | null> {
-  while (await detachReferrals(removal.userId));
-  return write((tx) => removeRow(tx, removal), { turn: "who invited whom" });
+export async function removeAccount({
+  isWanted = (tx) => holdAccount(tx, removal.userId),
+  ...removal
+}: Removal & { isWanted?: (tx: Writer) => Promise<boolean> }): Promise<RemovedAccount | null> {
+  for (;;) {
+    const step = await write(async (tx) => {
+      await lockCodes(tx, removal.userId);
+      return (await isWanted(tx)) ? removeOrDetach(tx, removal) : null;
+    }, REMOVAL);
+    if (step !== "detached") return step;
+  }
+}
+
+/** Locks the codes to an account's phone and mailbox, which its removal deletes: codes before accounts, so are they locked everywhere. */
+export async function lockCodes(tx: Writer, userId: number): Promise<void> {
+  await tx.oneTimeCode.updateMany({ where: await codesTo(tx, userId), data: { sends: { increment: 0 } } });
 }
 
 const REFERRALS_DETACHED_AT_ONCE = 2000;
 
 /**
- * Takes some of its referrals off an account that has too many to go in one transaction, with its count, and answers
- * whether it did: a million in one go would keep everybody waiting.
+ * Removes the account in the transaction at hand, which was begun as `REMOVAL` says, has locked its codes and holds its row. Where it
+ * has too many referrals for one transaction, only takes some of them off it, with its count: a million in one go would keep
+ * everybody waiting.
  */
-function detachReferrals(userId: number): Promise<boolean> {
-  return write(
-    async (tx) => {
-      const user = await tx.user.findUnique({ where: { id: userId }, select: { referralCount: true } });
-      if (!user || user.referralCount <= REFERRALS_DETACHED_AT_ONCE) return false;
-      const count = await tx.$executeRaw`
-        UPDATE "Activation" SET "inviterId" = NULL WHERE "inviteeId" IN
-          (SELECT "inviteeId" FROM "Activation" WHERE "inviterId" = ${userId} LIMIT ${REFERRALS_DETACHED_AT_ONCE})`;
-      await tx.user.updateMany({ where: { id: userId }, data: { referralCount: { decrement: count } } });
-      return count > 0;
-    },
-    { turn: "who invited whom" },
-  );
-}
-
-async function removeRow(
+export async function removeOrDetach(
   tx: Writer,
-  { userId, actorId, now, isWanted = async () => true }: Removal,
-): Promise<{ email: Email | null } | null> {
-  const user = await tx.user.findUnique({ where: { id: userId }, select: { phone: true, email: true } });
-  const addresses = [user?.phone, user?.email].filter((address) => address != null);
-  // They hold the address in clear. Codes before accounts: so are they locked everywhere.
-  await tx.oneTimeCode.deleteMany({ where: { recipient: { in: addresses } } });
-  if (!(await isWanted(tx))) return null;
+  { userId, actorId, now }: Removal,
+): Promise<RemovedAccount | "detached"> {
+  const { email, referralCount } = await tx.user.findUniqueOrThrow({
+    where: { id: userId },
+    select: { email: true, referralCount: true },
+  });
+  if (referralCount > REFERRALS_DETACHED_AT_ONCE && (await detachReferrals(tx, userId)) > 0) return "detached";
+  // They hold the address in clear.
+  await tx.oneTimeCode.deleteMany({ where: await codesTo(tx, userId) });
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
-  const taken = await tx.activation.deleteMany({ where: { inviteeId: userId } });
-  if (activation?.inviterId && taken.count > 0) {
+  await tx.activation.deleteMany({ where: { inviteeId: userId } });
+  if (activation?.inviterId) {
     await tx.user.update({ where: { id: activation.inviterId }, data: { referralCount: { decrement: 1 } } });
   }
-  const { count } = await tx.user.deleteMany({ where: { id: userId } });
-  if (!user || count === 0) return null;
+  await tx.user.delete({ where: { id: userId } });
   await recordEvent(tx, { action: "account_deleted", actorId, subjectId: userId, now });
-  return { email: user.email as Email | null };
+  return { email: email as Email | null };
+}
+
+/** Takes some of its referrals off the account, with its count, and answers how many. */
+async function detachReferrals(tx: Writer, userId: number): Promise<number> {
+  const count = await tx.$executeRaw`
+    UPDATE "Activation" SET "inviterId" = NULL WHERE "inviteeId" IN
+      (SELECT "inviteeId" FROM "Activation" WHERE "inviterId" = ${userId} LIMIT ${REFERRALS_DETACHED_AT_ONCE})`;
+  await tx.user.update({ where: { id: userId }, data: { referralCount: { decrement: count } } });
+  return count;
+}
+
+async function codesTo(tx: Writer, userId: number) {
+  const user = await tx.user.findUnique({ where: { id: userId }, select: { phone: true, email: true } });
+  return { recipient: { in: [user?.phone, user?.email].filter((address) => address != null) } };
 }

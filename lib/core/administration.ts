@@ -5,6 +5,7 @@ import { removeAccount } from "./account-removal";
 import { ACCOUNT_ROW, type Account, accountOf, holdAccount } from "./accounts";
 import { recordEvent } from "./audit";
 import { retryOnCollision } from "./collisions";
+import { dropChanges } from "./delayed-changes";
 import type { Email } from "./email";
 import type { ChangedIdentity } from "./identity-replacement";
 import { drawInviteCode, type InviteCode } from "./invite-code";
@@ -195,8 +196,7 @@ export async function changeAccount(
       await recordEvent(tx, { action: "account_changed", actorId, subjectId: userId, details: { fields }, now });
       if (changed.length === 0) return succeed({ account, changed });
       await tx.session.deleteMany({ where: { userId } });
-      // Codes to what the account had before have allowed them.
-      await tx.delayedChange.deleteMany({ where: { userId } });
+      await dropChanges(tx, userId, now);
       const updated = await tx.user.update({
         where: { id: userId },
         data: {

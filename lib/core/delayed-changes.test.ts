@@ -4,7 +4,13 @@ import { env } from "@/lib/env";
 import { getProfile } from "./accounts";
 import { asAdministrator, changeAccount } from "./administration";
 import { backgroundTasks } from "./background";
-import { applyDueChanges, cancelDelayedChange, type DelayedAction, listDelayedChanges } from "./delayed-changes";
+import {
+  applyDueChanges,
+  cancelDelayedChange,
+  type DelayedAction,
+  listDelayedChanges,
+  type ShownChange,
+} from "./delayed-changes";
 import { deleteByCode, deleteOwnAccount, deletionCode } from "./deletion";
 import { hastenChange, hasteningCodes } from "./hastening";
 import { type AccountEvent, listEvents } from "./history";
@@ -19,6 +25,7 @@ import { checkSession, endSession, hasToWait, openClientSession, openSession, ty
 import {
   after,
   anybody,
+  Crash,
   errorsOf,
   failureOf,
   freshEmail,
@@ -26,6 +33,7 @@ import {
   receiveCodeOf,
   senderOf,
   signUp,
+  withCrashAfter,
   wrongCode,
 } from "./testing";
 
@@ -68,6 +76,20 @@ async function addMailbox({ home, now }: Awaited<ReturnType<typeof arrive>>) {
   const email = freshEmail();
   expect(failureOf(await change(home, emailRecipient(email), now))).toBe("none");
   return email;
+}
+
+/** A change as the page shows it to a session. */
+async function shownChange(session: Session, action: DelayedAction, now: Date): Promise<ShownChange> {
+  const shown = (await listDelayedChanges(session, now)).find((change) => change.action === action);
+  if (!shown) throw new Error(`no ${action} waits`);
+  return shown;
+}
+
+/** The codes to both factors, which have a change take effect at once. */
+async function receiveBothCodes(session: Session, now: Date) {
+  const owners = await hasteningCodes(session);
+  if (!owners) throw new Error("a factor is missing");
+  return { phone: await receiveCodeOf(owners.phone, now), email: await receiveCodeOf(owners.email, now) };
 }
 
 test("a deletion that an unconfirmed session asks for takes effect a day later", async () => {
@@ -265,22 +287,62 @@ test("codes to both factors have it take effect at once, and neither alone does"
   await deleteOwnAccount(session, now);
   const next = freshPhone();
   await change(session, phoneRecipient(next), now);
-  const owners = await hasteningCodes(session);
-  if (!owners) throw new Error("both factors are there");
-  expect(owners.email.recipient).toEqual(emailRecipient(email));
-  const codes = { phone: await receiveCodeOf(owners.phone, now), email: await receiveCodeOf(owners.email, now) };
+  expect((await hasteningCodes(session))?.email.recipient).toEqual(emailRecipient(email));
+  const codes = await receiveBothCodes(session, now);
   const half = { ...codes, phone: wrongCode(codes.phone) };
-  expect(await hastenChange(session, "phone", half, anybody(), now)).toMatchObject({
+  const shown = await shownChange(session, "phone", now);
+  expect(await hastenChange(session, shown, half, anybody(), now)).toMatchObject({
     failure: { name: "code_refused", refused: { phone: { name: "code_wrong" }, email: null } },
   });
   expect(await getProfile(userId)).toMatchObject({ phone: person.phone });
-  const both = await Promise.all([1, 2].map(() => hastenChange(session, "phone", codes, anybody(), now)));
+  const both = await Promise.all([1, 2].map(() => hastenChange(session, shown, codes, anybody(), now)));
   expect(both.map(failureOf).sort()).toEqual(["code_refused", "none"]);
   expect(await getProfile(userId)).toMatchObject({ phone: next, email });
   // What else waited is dropped, and no device is trusted by it.
   expect(await listDelayedChanges(session, now)).toEqual([]);
   expect(await checkSession(session.id, now)).toMatchObject({ isNew: true, provenPhone: next });
 });
+
+test("codes to both factors apply the very change that the page showed, and no other", async () => {
+  const person = await arrive();
+  const { userId, proven, now } = person;
+  await addMailbox(person);
+  const session = await openSession({ userId, proven }, anybody(), now);
+  await change(session, phoneRecipient(freshPhone()), now);
+  const shown = await shownChange(session, "phone", now);
+  const later = after(now, 60_000);
+  const next = freshPhone();
+  await change(session, phoneRecipient(next), later);
+  const codes = await receiveBothCodes(session, later);
+  expect(failureOf(await hastenChange(session, shown, codes, anybody(), later))).toBe("change_gone");
+  expect(await getProfile(userId)).toMatchObject({ phone: person.phone });
+  // The codes are good for what waits in its place, once the page has shown it.
+  const replaced = await shownChange(session, "phone", later);
+  expect(failureOf(await hastenChange(session, replaced, codes, anybody(), later))).toBe("none");
+  expect(await getProfile(userId)).toMatchObject({ phone: next });
+});
+
+for (const action of ["phone", "deletion"] as DelayedAction[]) {
+  test(`a failure while a change is applied by both codes loses neither the codes nor the change: ${action}`, async () => {
+    const person = await arrive();
+    const { userId, proven, now } = person;
+    await addMailbox(person);
+    const session = await openSession({ userId, proven }, anybody(), now);
+    if (action === "phone") await change(session, phoneRecipient(freshPhone()), now);
+    else await deleteOwnAccount(session, now);
+    const shown = await shownChange(session, action, now);
+    const codes = await receiveBothCodes(session, now);
+    const apply = () => hastenChange(session, shown, codes, anybody(), now);
+    // Two tries are counted, and the third transaction does the rest.
+    await expect(withCrashAfter(2, apply)).rejects.toThrow(Crash);
+    expect(await shownChange(session, action, now)).toEqual(shown);
+    expect(failureOf(await withCrashAfter(3, apply))).toBe("none");
+    const profile = await getProfile(userId);
+    if (action === "phone") expect(profile?.phone).not.toBe(person.phone);
+    else expect(profile).toBeNull();
+    await backgroundTasks();
+  });
+}
 
 test("an unconfirmed session replaces what it asked for itself, and never what another session asked for", async () => {
   const { userId, proven, stranger, now, due } = await arrive();
@@ -317,12 +379,21 @@ test("a change that can't be applied keeps no other from it, and is logged", asy
   expect(await getProfile(userId)).toMatchObject({ email });
 });
 
+test("a deletion that is due may have begun, and a change at once doesn't take it back", async () => {
+  const { userId, home, stranger, now, due } = await arrive();
+  await deleteOwnAccount(stranger, now);
+  expect(failureOf(await change(home, phoneRecipient(freshPhone()), due))).toBe("none");
+  await applyDueChanges({ userId }, due);
+  expect(await getProfile(userId)).toBeNull();
+});
+
 test("an account with one factor has no way to hasten anything", async () => {
   const { stranger, now } = await arrive();
   await deleteOwnAccount(stranger, now);
   expect(await hasteningCodes(stranger)).toBeNull();
   const codes = { phone: "0000", email: "0000" } as never;
-  expect(failureOf(await hastenChange(stranger, "deletion", codes, anybody(), now))).toBe("factor_missing");
+  const shown = await shownChange(stranger, "deletion", now);
+  expect(failureOf(await hastenChange(stranger, shown, codes, anybody(), now))).toBe("factor_missing");
 });
 
 test("nothing waits for a confirmed device, nor where the account has no trusted device", async () => {

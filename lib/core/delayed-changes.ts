@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
-import { removeAccount } from "./account-removal";
+import { lockCodes, REMOVAL, type RemovedAccount, removeAccount, removeOrDetach } from "./account-removal";
 import { type Account, factorOf, holdAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import { runInBackground } from "./background";
@@ -47,21 +47,35 @@ type Own = Pick<Session, "id" | "userId">;
  */
 export async function delayChange(
   tx: Writer,
-  { id: sessionId, userId }: Own,
+  session: Own,
   { action, next = null }: { action: DelayedAction; next?: Recipient | null },
   now: Date,
 ): Promise<Result<Date, { name: "change_waiting" }>> {
-  const where = { userId_action: { userId, action } };
+  const where = { userId_action: { userId: session.userId, action } };
   const waiting = await tx.delayedChange.findUnique({ where, select: { sessionId: true, dueAt: true } });
-  if (waiting && (waiting.sessionId !== sessionId || waiting.dueAt <= now)) return fail({ name: "change_waiting" });
+  if (waiting && (waiting.sessionId !== session.id || waiting.dueAt <= now)) return fail({ name: "change_waiting" });
   const dueAt = new Date(now.getTime() + CHANGE_DELAY_MS);
+  const agent = await storeChange(tx, session, { action, next, dueAt, now });
+  const details = { what: action, device: describeDevice(agent) };
+  await recordOwnEvent(tx, session.userId, { action: "change_requested", details, now });
+  return succeed(dueAt);
+}
+
+/** Stores a change in place of the one of the same kind, and answers what the session called itself that asks for it. */
+async function storeChange(
+  tx: Writer,
+  { id: sessionId, userId }: Own,
+  { action, next, dueAt, now }: { action: DelayedAction; next: Recipient | null; dueAt: Date; now: Date },
+): Promise<string | null> {
   const session = await tx.session.findUnique({ where: { id: sessionId }, select: { agent: true, network: true } });
   const { agent = null, network = null } = session ?? {};
   const data = { next: next?.address ?? null, sessionId, agent, network, requestedAt: now, dueAt };
-  await tx.delayedChange.upsert({ where, create: { userId, action, ...data }, update: data });
-  const details = { what: action, device: describeDevice(agent) };
-  await recordOwnEvent(tx, userId, { action: "change_requested", details, now });
-  return succeed(dueAt);
+  await tx.delayedChange.upsert({
+    where: { userId_action: { userId, action } },
+    create: { userId, action, ...data },
+    update: data,
+  });
+  return agent;
 }
 
 /** The account's changes that take effect later, the first of them first. */
@@ -74,9 +88,10 @@ export async function listDelayedChanges(
     orderBy: [{ dueAt: "asc" }, { action: "asc" }],
   });
   return rows.map((row) => {
-    const next = nextOf(row);
+    const action = DelayedAction.parse(row.action);
+    const next = nextOf({ ...row, action });
     return {
-      action: DelayedAction.parse(row.action),
+      action,
       next: next && (next.kind === "phone" ? maskPhone(next.address) : maskEmail(next.address)),
       device: describeDevice(row.agent),
       network: row.network,
@@ -107,6 +122,76 @@ export async function cancelDelayedChange(own: Own, action: DelayedAction, now =
   });
 }
 
+/** A change as a page has shown it: one that was asked for since has another time. */
+export type ShownChange = Pick<DelayedChange, "action" | "dueAt">;
+
+/** Whether the very change is still to take effect that a page has shown. */
+export async function isWaiting({ userId }: Own, shown: ShownChange): Promise<boolean> {
+  return (await findShown(readPrimary, userId, shown)) !== null;
+}
+
+/**
+ * Applies the change that a page has shown before it is due, and drops what else waits, for a session that `spend` lets do so: it
+ * uses up codes to both factors of the account. One transaction does it all, so that a failure loses no codes. Fails with
+ * `change_gone` where that very change waits no longer, or its phone or mailbox is another account's by now; and with
+ * `session_over`.
+ */
+export async function applyNow<Failure extends { name: string }>(
+  session: Own,
+  shown: ShownChange,
+  spend: (tx: Writer) => Promise<Result<null, Failure>>,
+  now: Date,
+): Promise<Result<null, Failure | { name: "change_gone" | "session_over" }>> {
+  const { id, userId } = session;
+  const isDeletion = shown.action === "deletion";
+  type Applied = { removed: RemovedAccount | "detached" } | { changed: ChangedIdentity };
+  const applied = await retryOnCollision(() =>
+    write(
+      async (tx): Promise<Result<Applied, Failure | { name: "change_gone" | "session_over" }>> => {
+        const spent = await spend(tx);
+        if (!spent.ok) return spent;
+        if (isDeletion) await lockCodes(tx, userId);
+        if (!(await holdAccount(tx, userId))) return fail({ name: "session_over" });
+        const own = await tx.session.findFirst({ where: { id, userId }, select: { id: true } });
+        if (!own) return fail({ name: "session_over" });
+        const row = await findShown(tx, userId, shown);
+        if (!row) return fail({ name: "change_gone" });
+        if (isDeletion) return succeed({ removed: await deleteNow(tx, session, now) });
+        const changed = await applyIdentity(tx, row, now);
+        if (!changed) return fail({ name: "change_gone" });
+        await dropChanges(tx, userId, now);
+        return succeed({ changed });
+      },
+      isDeletion ? REMOVAL : {},
+    ),
+  );
+  if (!applied.ok) return applied;
+  if ("changed" in applied.value) tellOfAppliedChange(userId, applied.value.changed, now);
+  else if (applied.value.removed !== "detached") tellOfAppliedDeletion(userId, applied.value.removed, now);
+  else await applyDueChanges({ userId }, now);
+  return succeed(null);
+}
+
+/**
+ * Deletes the account of a session, in a transaction as `removeOrDetach` wants it. Where the account is too large for one
+ * transaction, its deletion is due from now on: nothing cancels it any more, and `applyDueChanges` goes on with it, whichever
+ * request asks that, so that a crash in between leaves no account that has lost some of its referrals.
+ */
+export async function deleteNow(tx: Writer, session: Own, now: Date): Promise<RemovedAccount | "detached"> {
+  const { userId } = session;
+  const removed = await removeOrDetach(tx, { userId, actorId: userId, now });
+  if (removed === "detached") await storeChange(tx, session, { action: "deletion", next: null, dueAt: now, now });
+  return removed;
+}
+
+/**
+ * Drops what waits, in a transaction that holds the account's row: codes to what the account had before have allowed it. A
+ * deletion that is due stays, since it may have begun.
+ */
+export async function dropChanges(tx: Writer, userId: number, now: Date): Promise<void> {
+  await tx.delayedChange.deleteMany({ where: { userId, NOT: { action: "deletion", dueAt: { lte: now } } } });
+}
+
 /** Whose changes: those of one account; or those that are about a phone or mailbox, be it the old one or the new one. */
 type Concerned = { userId: number } | Recipient;
 
@@ -114,10 +199,10 @@ type Concerned = { userId: number } | Recipient;
 const APPLIED_AT_ONCE = 100;
 
 /**
- * Applies the changes that are due. Each is applied once, whoever asks for it at the same time: taking its row is the gate, in
- * the transaction that makes the change. One whose phone or mailbox is another account's by now is dropped, which is on record.
- * The mailboxes hear of what was applied. A change that can't be applied keeps no other from it: its error is logged; where the
- * database is away it is thrown, once the others were tried.
+ * Applies the changes that are due. Each is applied once, whoever asks for it at the same time: its row goes in the transaction
+ * that makes the change. One whose phone or mailbox is another account's by now is dropped, which is on record. The mailboxes hear
+ * of what was applied. A change that can't be applied keeps no other from it: its error is logged; where the database is away it is
+ * thrown, once the others were tried.
  */
 export async function applyDueChanges(concerned: Concerned | null, now = new Date()): Promise<void> {
   const away: unknown[] = [];
@@ -132,30 +217,25 @@ export async function applyDueChanges(concerned: Concerned | null, now = new Dat
   if (away.length > 0) throw away[0];
 }
 
-/**
- * Applies a change that waits before it is due, as `applyDueChanges` does, and drops what else waits; answers whether it was
- * applied. Only for whoever has proven both factors of the account.
- */
-export async function applyAtOnce(userId: number, action: DelayedAction, now: Date): Promise<boolean> {
-  const row = await readPrimary.delayedChange.findUnique({ where: { userId_action: { userId, action } } });
-  if (!row || !(await apply(row, now))) return false;
-  await write((tx) => tx.delayedChange.deleteMany({ where: { userId } }));
-  return true;
-}
-
-async function apply(row: Row, now: Date): Promise<boolean> {
-  const { userId } = row;
-  const next = nextOf(row);
-  if (next) {
-    const changed = await retryOnCollision(() => write((tx) => applyIdentity(tx, { ...row, next }, now)));
-    if (changed) tellInBackground(row, () => tellOfChange(changed.mailboxes, { ...changed, at: now }));
-    return changed !== null;
+async function apply(row: Row, now: Date): Promise<void> {
+  const { userId, dueAt } = row;
+  const action = DelayedAction.parse(row.action);
+  if (action === "deletion") {
+    // In each transaction of the removal, of which the last takes the row with the account: nothing cancels what is due.
+    const isWanted = async (tx: Writer) =>
+      (await holdAccount(tx, userId)) && (await findShown(tx, userId, { action, dueAt })) !== null;
+    const removed = await removeAccount({ userId, actorId: userId, now, isWanted });
+    if (removed) tellOfAppliedDeletion(userId, removed, now);
+    return;
   }
-  const isWanted = async (tx: Writer) => (await holdAccount(tx, userId)) && (await takeRow(tx, row));
-  const removed = await removeAccount({ userId, actorId: userId, now, isWanted });
-  const email = removed?.email;
-  if (email) tellInBackground(row, () => tellOfDeletion(email, now));
-  return removed !== null;
+  const changed = await retryOnCollision(() =>
+    write(async (tx) => {
+      if (!(await holdAccount(tx, userId))) return null;
+      const still = await findShown(tx, userId, { action, dueAt });
+      return still && applyIdentity(tx, still, now);
+    }),
+  );
+  if (changed) tellOfAppliedChange(userId, changed, now);
 }
 
 /** As `applyDueChanges`, of all accounts, in the background, now and then: nobody may ever come to an account that is to go. */
@@ -184,13 +264,29 @@ async function findDue(db: Reader, concerned: Concerned | null, now: Date): Prom
   return db.delayedChange.findMany({ where: { dueAt, OR: either }, ...order });
 }
 
+/** The row of a change, unless it was cancelled, replaced or applied. */
+async function findShown(
+  db: Reader,
+  userId: number,
+  { action, dueAt }: ShownChange,
+): Promise<(Row & { action: DelayedAction }) | null> {
+  const row = await db.delayedChange.findFirst({ where: { userId, action, dueAt } });
+  return row && { ...row, action };
+}
+
+/**
+ * Changes the phone or mailbox as the row says, which goes, in a transaction that holds the account's row. Answers null where that
+ * phone or mailbox is another account's.
+ */
 async function applyIdentity(
   tx: Writer,
-  { next, ...row }: Omit<Row, "next"> & { next: Recipient },
+  row: Row & { action: DelayedAction },
   now: Date,
 ): Promise<ChangedIdentity | null> {
-  const { userId, sessionId, requestedAt } = row;
-  if (!(await holdAccount(tx, userId)) || !(await takeRow(tx, row))) return null;
+  const { userId, action, sessionId, requestedAt } = row;
+  const next = nextOf(row);
+  if (!next) throw new Error("a deletion changes no phone and no mailbox");
+  await tx.delayedChange.delete({ where: { userId_action: { userId, action } } });
   const user = await tx.user.findUniqueOrThrow({ where: { id: userId }, select: { phone: true, email: true } });
   const account = { id: userId, ...(user as Pick<Account, "phone" | "email">) };
   const changed = await replaceIdentity(tx, { account, next, since: requestedAt, sessionId, now });
@@ -198,18 +294,18 @@ async function applyIdentity(
   return changed;
 }
 
-/** Takes the change's row, unless it was cancelled, replaced or taken already, and answers whether it was there. */
-async function takeRow(tx: Writer, { userId, action, dueAt }: Pick<Row, "userId" | "action" | "dueAt">) {
-  const { count } = await tx.delayedChange.deleteMany({ where: { userId, action, dueAt } });
-  return count > 0;
-}
-
-function nextOf({ action, next }: Pick<Row, "action" | "next">): Recipient | null {
+function nextOf({ action, next }: { action: DelayedAction; next: string | null }): Recipient | null {
   if (action === "phone") return { kind: "phone", address: next as Phone };
   if (action === "email") return { kind: "email", address: next as Email };
   return null;
 }
 
-function tellInBackground({ userId, action }: Row, tell: () => Promise<void>): void {
-  void runInBackground(`${action} of ${userId} is told`, tell);
+function tellOfAppliedChange(userId: number, changed: ChangedIdentity, at: Date): void {
+  void runInBackground(`${changed.name} of ${userId} is told`, () =>
+    tellOfChange(changed.mailboxes, { ...changed, at }),
+  );
+}
+
+function tellOfAppliedDeletion(userId: number, { email }: RemovedAccount, at: Date): void {
+  if (email) void runInBackground(`deletion of ${userId} is told`, () => tellOfDeletion(email, at));
 }

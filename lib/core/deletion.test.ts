@@ -1,14 +1,26 @@
 import { expect, test } from "playwright/test";
-import { readPrimary } from "@/lib/db/database";
+import { readPrimary, write } from "@/lib/db/database";
 import { removeAccount } from "./account-removal";
 import { getProfile } from "./accounts";
-import { deleteByCode, deletionCode, requestDeletionCode } from "./deletion";
+import { backgroundTasks } from "./background";
+import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } from "./deletion";
 import { listEvents } from "./history";
 import { phoneLoginCode, verifyCode } from "./login";
 import { Asker } from "./one-time-code";
 import { emailRecipient, phoneRecipient } from "./recipient";
 import { checkSession, openSession } from "./sessions";
-import { anybody, failureOf, freshOwner, receiveCode, receiveCodeOf, signUp, signUpByMail, wrongCode } from "./testing";
+import {
+  anybody,
+  errorsOf,
+  failureOf,
+  freshOwner,
+  receiveCode,
+  receiveCodeOf,
+  signUp,
+  signUpByMail,
+  withCrashAfter,
+  wrongCode,
+} from "./testing";
 
 async function logInAnew() {
   const person = await signUp();
@@ -84,4 +96,46 @@ test("what outlives an account says neither its phone nor its mailbox in clear",
   for (const rows of tables) {
     for (const address of [phone.slice(1), email]) expect(JSON.stringify(rows)).not.toContain(address);
   }
+});
+
+/** An account with one referral more than one transaction takes off it. */
+async function attractMany() {
+  const person = await logInAnew();
+  const { userId, inviteCode } = person;
+  const now = new Date();
+  const count = 2001;
+  await write(async (tx) => {
+    const invitees = await tx.user.createManyAndReturn({
+      data: Array.from({ length: count }, (_, at) => ({ inviteCode: `many${userId}-${at}`, createdAt: now })),
+      select: { id: true },
+    });
+    const activations = invitees.map(({ id }) => ({
+      inviteeId: id,
+      inviterId: userId,
+      code: inviteCode,
+      activatedAt: now,
+    }));
+    await tx.activation.createMany({ data: activations });
+    await tx.user.update({ where: { id: userId }, data: { referralCount: count } });
+  });
+  return { ...person, count };
+}
+
+test("a removal that is called off has lost neither referrals nor codes", async () => {
+  const { userId, phone, session, count } = await attractMany();
+  const code = await receiveCodeOf(await deletionCode(session));
+  const now = new Date();
+  expect(await removeAccount({ userId, actorId: userId, now, isWanted: async () => false })).toBeNull();
+  expect(await getProfile(userId)).toMatchObject({ phone, referralCount: count });
+  expect(failureOf(await deleteByCode(session, code, anybody()))).toBe("none");
+});
+
+test("a large account is deleted in steps, and the deletion goes on after a crash in between", async () => {
+  const { userId, session } = await attractMany();
+  const errors = await errorsOf(() => withCrashAfter(1, () => deleteOwnAccount(session)));
+  expect(errors).toEqual(["a change that is due was not applied"]);
+  expect(await getProfile(userId)).toMatchObject({ referralCount: 1 });
+  expect(await checkSession(session.id)).toBeNull();
+  expect(await getProfile(userId)).toBeNull();
+  await backgroundTasks();
 });

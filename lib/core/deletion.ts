@@ -1,8 +1,8 @@
 import { type Writer, write } from "@/lib/db/database";
-import { removeAccount } from "./account-removal";
+import { lockCodes, REMOVAL, type RemovedAccount } from "./account-removal";
 import { AccountGone, getProfile, holdAccount, provenFactor } from "./accounts";
 import { type CheckCodeFailure, checkCode, giveTryBack, spendCode } from "./challenges";
-import { delayChange } from "./delayed-changes";
+import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
 import type { Email } from "./email";
 import { Asker, type CodeOwner, type TypedCode } from "./one-time-code";
 import type { Requester } from "./requester";
@@ -31,7 +31,7 @@ export async function requestDeletionCode(
   return requestCode(owner, by, options);
 }
 
-/** A deletion: when it takes effect where that is later, or else which mailbox the account had. */
+/** A deletion: when it takes effect where that is later, or else which mailbox is still to be told of it. */
 export type Deletion = { dueAt: Date } | { dueAt: null; email: Email | null };
 
 /** `change_waiting`: another session's request to delete the account waits, which only a trusted device may cancel. */
@@ -69,23 +69,32 @@ export async function deleteOwnAccount(
   return deleteOrDelay(session, now, async () => succeed(null));
 }
 
-/** Deletes the account of a session that `allow` lets do so, at once or later. */
+/** Deletes the account of a session that `allow` lets do so, at once or later: in the transaction that uses its code up. */
 async function deleteOrDelay<Failure extends { name: string }>(
   session: Own,
   now: Date,
   allow: (tx: Writer) => Promise<Result<null, Failure>>,
 ): Promise<Result<Deletion, Failure | DeletionFailure>> {
   const { userId } = session;
-  const allowed = await write(async (tx): Promise<Result<Date | null, Failure | DeletionFailure>> => {
-    const allowance = await allow(tx);
-    if (!allowance.ok) return allowance;
-    if (!(await holdAccount(tx, userId))) return fail({ name: "session_over" });
-    const isToWait = await hasToWait(tx, session, now);
-    if (isToWait === null) return fail({ name: "session_over" });
-    return isToWait ? delayChange(tx, session, { action: "deletion" }, now) : succeed(null);
-  });
-  if (!allowed.ok) return allowed;
-  if (allowed.value) return succeed({ dueAt: allowed.value });
-  const removed = await removeAccount({ userId, actorId: userId, now });
-  return succeed({ dueAt: null, email: removed?.email ?? null });
+  const decided = await write(
+    async (tx): Promise<Result<{ dueAt: Date } | RemovedAccount | "detached", Failure | DeletionFailure>> => {
+      const allowance = await allow(tx);
+      if (!allowance.ok) return allowance;
+      await lockCodes(tx, userId);
+      if (!(await holdAccount(tx, userId))) return fail({ name: "session_over" });
+      const isToWait = await hasToWait(tx, session, now);
+      if (isToWait === null) return fail({ name: "session_over" });
+      if (!isToWait) return succeed(await deleteNow(tx, session, now));
+      const delayed = await delayChange(tx, session, { action: "deletion" }, now);
+      return delayed.ok ? succeed({ dueAt: delayed.value }) : delayed;
+    },
+    REMOVAL,
+  );
+  if (!decided.ok) return decided;
+  if (decided.value === "detached") {
+    // Whoever removes the rest tells the mailbox.
+    await applyDueChanges({ userId }, now);
+    return succeed({ dueAt: null, email: null });
+  }
+  return succeed("dueAt" in decided.value ? decided.value : { dueAt: null, email: decided.value.email });
 }

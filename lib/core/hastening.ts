@@ -1,8 +1,7 @@
-import { write } from "@/lib/db/database";
-import { AccountGone, getProfile, holdAccount } from "./accounts";
+import { AccountGone, getProfile } from "./accounts";
 import type { CheckCodeFailure, CodeStatus } from "./challenges";
 import { checkCodes, getCodes, requestCodes, spendCodes } from "./code-pairs";
-import { applyAtOnce, type DelayedAction } from "./delayed-changes";
+import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
 import { Asker, type CodeOwner, type TypedCode } from "./one-time-code";
 import { emailRecipient, phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
@@ -52,31 +51,30 @@ export type HastenFailure =
   | { name: "code_refused"; refused: Record<keyof HasteningCodes, CheckCodeFailure | null> };
 
 /**
- * Has a change that waits take effect at once, for whoever types the codes to both factors of the account. Fails with
- * `change_gone` where nothing of the kind waits any more, or its phone or mailbox is another account's by now.
+ * Has a change that waits take effect at once, for whoever types the codes to both factors of the account. It is the one that the
+ * page has shown. Fails with `change_gone` where that one waits no longer, or its phone or mailbox is another account's by now.
  */
 export async function hastenChange(
   session: Own,
-  action: DelayedAction,
+  shown: ShownChange,
   typed: Record<keyof HasteningCodes, TypedCode>,
   by: Requester,
   now = new Date(),
 ): Promise<Result<null, HastenFailure>> {
   const codes = await hasteningCodes(session);
   if (!codes) return fail({ name: "factor_missing" });
+  // Before the codes cost a try; `applyNow` looks again.
+  if (!(await isWaiting(session, shown))) return fail({ name: "change_gone" });
   const checked = await checkCodes(codes, typed, by, now);
   if (!checked.ok) return checked;
-  const rights = checked.value;
-  const allowed = await write(async (tx): Promise<Result<null, HastenFailure>> => {
-    if (!(await spendCodes(tx, rights, now))) {
+  return applyNow(
+    session,
+    shown,
+    async (tx): Promise<Result<null, HastenFailure>> => {
+      if (await spendCodes(tx, checked.value, now)) return succeed(null);
       const gone = { name: "code_expired" } as const;
       return fail({ name: "code_refused", refused: { phone: gone, email: gone } });
-    }
-    const { id, userId } = session;
-    if (!(await holdAccount(tx, userId))) return fail({ name: "session_over" });
-    const own = await tx.session.findFirst({ where: { id, userId }, select: { id: true } });
-    return own ? succeed(null) : fail({ name: "session_over" });
-  });
-  if (!allowed.ok) return allowed;
-  return (await applyAtOnce(session.userId, action, now)) ? succeed(null) : fail({ name: "change_gone" });
+    },
+    now,
+  );
 }

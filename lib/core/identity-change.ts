@@ -3,7 +3,7 @@ import { type Account, AccountGone, factorOf, getProfile, holdAccount, provenFac
 import type { CheckCodeFailure, CodeStatus, RightCode } from "./challenges";
 import { checkCodes, getCodes, requestCodes, spendCodes } from "./code-pairs";
 import { retryOnCollision } from "./collisions";
-import { delayChange } from "./delayed-changes";
+import { delayChange, dropChanges } from "./delayed-changes";
 import { isDestination } from "./destinations";
 import { type ChangedIdentity, replaceIdentity } from "./identity-replacement";
 import type { Asker, CodeOwner, TypedCode } from "./one-time-code";
@@ -132,8 +132,7 @@ async function changeOrDelay(
   }
   const changed = await replaceIdentity(tx, { account, next, since: rights.new.sentAt, sessionId: session.id, now });
   if (!changed) return fail({ name: "identity_taken" });
-  // What waits was allowed by codes to what the account had before.
-  await tx.delayedChange.deleteMany({ where: { userId: account.id } });
+  await dropChanges(tx, account.id, now);
   return succeed({ dueAt: null, changed });
 }
 

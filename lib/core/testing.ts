@@ -153,15 +153,26 @@ class Undone extends Error {}
 
 type Begin = <Value>(fn: (tx: never) => Promise<Value>, turn?: number | null) => Promise<Value>;
 
-/**
- * Runs `work` with every transaction undone at its first attempt and run again, as after a deadlock. Whatever a transaction does
- * outside the database happens twice then, or not at all.
- */
-export async function withEachWriteRunAgain<Value>(work: () => Promise<Value>): Promise<Value> {
+/** Runs `work` with what `wrap` makes of each way to begin a transaction. */
+async function withBegin<Value>(wrap: (begin: Begin) => Begin, work: () => Promise<Value>): Promise<Value> {
   await write(async () => undefined);
   const connections = (globalThis as { sarafanConnections?: Record<"write" | "transact", Begin> }).sarafanConnections;
   if (!connections) throw new Error("the connections to the database are kept elsewhere");
   const kept = { ...connections };
+  connections.write = wrap(kept.write);
+  connections.transact = wrap(kept.transact);
+  try {
+    return await work();
+  } finally {
+    Object.assign(connections, kept);
+  }
+}
+
+/**
+ * Runs `work` with every transaction undone at its first attempt and run again, as after a deadlock. Whatever a transaction does
+ * outside the database happens twice then, or not at all.
+ */
+export function withEachWriteRunAgain<Value>(work: () => Promise<Value>): Promise<Value> {
   const runTwice =
     (begin: Begin): Begin =>
     async (fn, turn) => {
@@ -174,13 +185,26 @@ export async function withEachWriteRunAgain<Value>(work: () => Promise<Value>): 
       });
       return begin(fn, turn);
     };
-  connections.write = runTwice(kept.write);
-  connections.transact = runTwice(kept.transact);
-  try {
-    return await work();
-  } finally {
-    Object.assign(connections, kept);
-  }
+  return withBegin(runTwice, work);
+}
+
+/** What a transaction throws that `withCrashAfter` has undone. */
+export class Crash extends Error {}
+
+/** Runs `work` with the first so many transactions committed, and each later one undone when it has done its work, as by a crash. */
+export function withCrashAfter<Value>(writes: number, work: () => Promise<Value>): Promise<Value> {
+  let begun = 0;
+  const crash =
+    (begin: Begin): Begin =>
+    (fn, turn) => {
+      begun += 1;
+      if (begun <= writes) return begin(fn, turn);
+      return begin(async (tx) => {
+        await fn(tx);
+        throw new Crash();
+      }, turn);
+    };
+  return withBegin(crash, work);
 }
 
 /** Runs `work` as if more than a minute had gone by since anything was swept away. */

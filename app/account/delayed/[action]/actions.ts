@@ -2,6 +2,7 @@
 
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
+import { z } from "zod";
 import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logOut } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
@@ -12,6 +13,13 @@ import type { CodesFormState } from "../../codes-form";
 import { readTypedCode } from "../../typed-codes";
 
 const pageOf = (action: DelayedAction) => `/account/delayed/${action}` as const;
+
+/** The very change that the page has shown. */
+const ShownForm = z.object({ action: DelayedAction, dueAt: z.iso.datetime().transform((text) => new Date(text)) });
+
+const readShown = (form: FormData) =>
+  ShownForm.safeParse({ action: form.get("action"), dueAt: form.get("dueAt") }).data ??
+  redirect("/account", RedirectType.replace);
 
 const readAction = (form: FormData) =>
   DelayedAction.safeParse(form.get("action")).data ?? redirect("/account", RedirectType.replace);
@@ -26,10 +34,11 @@ export async function sendHasteningCodes(form: FormData): Promise<void> {
   redirect(isShown ? pageOf(action) : `${pageOf(action)}?problem=not_sent`, RedirectType.replace);
 }
 
-/** Has a change that waits take effect at once, by both codes. */
+/** Has the change that the page has shown take effect at once, by both codes. */
 export async function enterHasteningCodes(state: CodesFormState, form: FormData): Promise<CodesFormState> {
   const session = await requireSession("/account");
-  const action = readAction(form);
+  const shown = readShown(form);
+  const { action } = shown;
   const by = await currentRequester();
   // The page says what is wrong with codes that are dead, and leads on where nothing waits any more.
   const liveCodes = async () => {
@@ -48,7 +57,7 @@ export async function enterHasteningCodes(state: CodesFormState, form: FormData)
     return { typed, errors, attempt };
   }
 
-  const hastened = await hastenChange(session, action, { phone: phone.code, email: email.code }, by);
+  const hastened = await hastenChange(session, shown, { phone: phone.code, email: email.code }, by);
   if (hastened.ok) {
     if (action !== "deletion") return redirect("/account?done=atOnce", RedirectType.replace);
     await logOut();
@@ -59,8 +68,9 @@ export async function enterHasteningCodes(state: CodesFormState, form: FormData)
     case "session_over":
       return redirect("/login", RedirectType.replace);
     case "factor_missing":
-    case "change_gone":
       return redirect("/account", RedirectType.replace);
+    case "change_gone":
+      return redirect("/account?done=gone", RedirectType.replace);
     case "code_refused": {
       const { refused } = failure;
       await liveCodes();

@@ -13,12 +13,13 @@ import { stampForm } from "@/lib/auth/form-stamps";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import type { CodeStatus } from "@/lib/core/challenges";
-import { DelayedAction, listDelayedChanges } from "@/lib/core/delayed-changes";
+import { DelayedAction, type DelayedChange, listDelayedChanges } from "@/lib/core/delayed-changes";
 import { getHastening, hasteningCodes } from "@/lib/core/hastening";
 import { CODE_DIGITS } from "@/lib/core/policy";
 import { formatRecipient, type Recipient } from "@/lib/core/recipient";
 import { DemonstrationNotice } from "../../../demonstration-notice";
 import { CodesForm } from "../../codes-form";
+import { ChangeNotice } from "../../delayed-changes";
 import { enterHasteningCodes, sendHasteningCodes } from "./actions";
 
 type PageOptions = PageProps<"/account/delayed/[action]">;
@@ -42,7 +43,8 @@ export default async function HastenPage(options: PageOptions) {
     listDelayedChanges(session),
     options.searchParams,
   ]);
-  if (!codes || !delayed.some((change) => change.action === action)) redirect("/account");
+  const change = delayed.find((one) => one.action === action);
+  if (!codes || !change) redirect("/account");
   const { statuses, resendInMs } = await getHastening(codes, await currentRequester());
   const { phone, email } = statuses;
   const live = phone && email && phone.state !== "used" && email.state !== "used" ? { phone, email } : null;
@@ -55,7 +57,10 @@ export default async function HastenPage(options: PageOptions) {
   return (
     <Sheet>
       <h1>{t("hastenTitle", { what: action })}</h1>
-      <p className="mt-3 mb-8 text-soft">
+      <div className="mt-6">
+        <ChangeNotice change={change} />
+      </div>
+      <p className="mt-6 mb-8 text-soft">
         {t.rich("hastenLead", { phone: to(codes.phone.recipient), email: to(codes.email.recipient) })}
       </p>
       {problem === "not_sent" && (
@@ -65,7 +70,7 @@ export default async function HastenPage(options: PageOptions) {
       )}
       {live && (
         <CodeStep
-          action={action}
+          change={change}
           codes={live}
           recipients={{ phone: codes.phone.recipient, email: codes.email.recipient }}
         />
@@ -93,11 +98,11 @@ export default async function HastenPage(options: PageOptions) {
 }
 
 async function CodeStep({
-  action,
+  change: { action, dueAt },
   codes,
   recipients,
 }: {
-  action: DelayedAction;
+  change: DelayedChange;
   codes: Record<"phone" | "email", CodeStatus>;
   recipients: Record<"phone" | "email", Recipient>;
 }) {
@@ -135,7 +140,7 @@ async function CodeStep({
       <CodesForm
         action={enterHasteningCodes}
         fields={fields}
-        hidden={{ action }}
+        hidden={{ action, dueAt: dueAt.toISOString() }}
         key={key}
         words={{
           submit: t("submit", { what: action }),
