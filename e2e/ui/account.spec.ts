@@ -208,10 +208,17 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(telephone.getByText(warning)).toBeVisible();
       await expect(telephone.getByRole("link", { name: "Не ждать" })).toBeHidden();
 
-      const paths = ["/", "/profile", "/account", "/account/phone", "/account/email", "/account/delete"];
-      // Without a script Next.js shows nothing of a page that is found missing while it is rendered.
-      if (javaScriptEnabled) paths.push("/i/ZZZZ99");
-      for (const path of [...paths, "/account/history", "/docs", `/i/${inviteCode}`, "/nowhere"]) {
+      const paths = [
+        "/",
+        "/profile",
+        "/account",
+        "/account/phone",
+        "/account/email",
+        "/account/delete",
+        "/account/history",
+      ];
+      const missing = ["/nowhere", "/i/ZZZZ99", "/account/nowhere", "/account/delayed/nowhere"];
+      for (const path of [...paths, "/docs", `/i/${inviteCode}`, ...missing]) {
         for (const one of [page, telephone]) {
           await one.goto(path);
           await expect(one.getByText(warning), path).toBeVisible();

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ServerResponse } from "node:http";
+import { notFound } from "next/navigation";
 
 // Kept for all the bundles that Next.js makes of this module.
 const kept = globalThis as { sarafanResponse?: AsyncLocalStorage<ServerResponse> };
@@ -22,6 +23,17 @@ export function refusePage(retryAfterMs: number): void {
   if (!response) return;
   response.statusCode = 429;
   for (const [name, value] of Object.entries(retryAfter(retryAfterMs))) response.setHeader(name, value);
+}
+
+/**
+ * Gives the page that is being rendered the status 404; the page then says itself that there is nothing. Next.js's `notFound`
+ * shows its content by a script only. The same holds as for `refusePage`, but that where a host tells instrumentation.ts nothing
+ * of a request `notFound` is called, which throws.
+ */
+export function answerNotFound(): void {
+  const response = current.getStore();
+  if (!response) notFound();
+  response.statusCode = 404;
 }
 
 /** The header that says when to come again; never at once. */

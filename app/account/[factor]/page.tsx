@@ -1,6 +1,5 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { notFound } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
@@ -10,6 +9,7 @@ import { Focused } from "@/components/focused";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
+import { answerNotFound } from "@/lib/auth/page-refusals";
 import { readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireAccount } from "@/lib/auth/required-session";
@@ -21,6 +21,7 @@ import { CODE_DIGITS } from "@/lib/core/policy";
 import { formatRecipient, phoneRecipient, type Recipient } from "@/lib/core/recipient";
 import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { DemonstrationNotice } from "../../demonstration-notice";
+import NotFound, { generateMetadata as describeNotFound } from "../../not-found";
 import { CodesForm } from "../codes-form";
 import { DelayedChanges } from "../delayed-changes";
 import { WillWait } from "../will-wait";
@@ -30,10 +31,10 @@ import { FactorForm } from "./factor-form";
 
 type PageOptions = PageProps<"/account/[factor]">;
 
-/** Whose page it is, and what it is about; somebody who is logged out is led to the login. */
+/** Whose page it is, and what it is about; null where there is no such page. Somebody who is logged out is led to the login. */
 async function readPage({ params }: Pick<PageOptions, "params">) {
-  const factor = Factor.safeParse((await params).factor).data ?? notFound();
-  return { factor, ...(await requireAccount(`/account/${factor}`)) };
+  const factor = Factor.safeParse((await params).factor).data;
+  return factor ? { factor, ...(await requireAccount(`/account/${factor}`)) } : null;
 }
 
 const titleOf = async (factor: Factor, account: Account) => {
@@ -43,13 +44,20 @@ const titleOf = async (factor: Factor, account: Account) => {
 };
 
 export async function generateMetadata(options: PageOptions): Promise<Metadata> {
-  const { factor, account } = await readPage(options);
+  const page = await readPage(options);
+  if (!page) return describeNotFound();
+  const { factor, account } = page;
   return { title: await titleOf(factor, account), robots: { index: false } };
 }
 
 /** Where the phone or mailbox of an account is added or changed: by a code to the old factor and one to the new. */
 export default async function ChangePage(options: PageOptions) {
-  const { factor, session, account } = await readPage(options);
+  const page = await readPage(options);
+  if (!page) {
+    answerNotFound();
+    return <NotFound />;
+  }
+  const { factor, session, account } = page;
   const [t, { step, problem }] = await Promise.all([getTranslations("change"), options.searchParams]);
   const pending = await readPendingChange(session);
   const change = pending && pending.next.kind === factor ? pending : null;

@@ -1,6 +1,7 @@
+import querystring from "node:querystring";
 import type { Metadata } from "next";
 import Link from "next/link";
-import { notFound, redirect } from "next/navigation";
+import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { cache } from "react";
 import { Countdown } from "@/components/countdown";
@@ -9,13 +10,14 @@ import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { Ticket, TicketCode } from "@/components/ticket";
 import { currentSession } from "@/lib/auth/nextauth";
-import { refusePage } from "@/lib/auth/page-refusals";
+import { answerNotFound, refusePage } from "@/lib/auth/page-refusals";
 import { currentRequester } from "@/lib/auth/requesters";
 import { getProfile } from "@/lib/core/accounts";
 import { InviteCode } from "@/lib/core/invite-code";
 import { type ActivateInviteFailure, getInvite, type Invite, previewInvite } from "@/lib/core/invites";
 import { DelayedChanges } from "../../account/delayed-changes";
 import { acceptInvitation, activateInvitation } from "../actions";
+import InvitationNotFound from "./not-found";
 
 type Invitation = { name: "invited" | "asked"; invite: Invite } | ActivateInviteFailure;
 
@@ -44,9 +46,9 @@ const TITLES = {
   budget_spent: "tooOftenTitle",
 } as const;
 
-/** The code in an address as it came, percent signs and all, or null. */
+/** The code in an address as it came, or null. Next.js has decoded it where its own script asks, and nowhere else. */
 function readCode(segment: string): InviteCode | null {
-  return InviteCode.safeParse(decodeURIComponent(segment)).data ?? null;
+  return InviteCode.safeParse(querystring.unescape(segment)).data ?? null;
 }
 
 export async function generateMetadata({ params }: PageProps<"/i/[code]">): Promise<Metadata> {
@@ -78,7 +80,8 @@ export default async function InvitationPage({ params }: PageProps<"/i/[code]">)
       refusePage(invitation.retryAfterMs);
       return <TooOften waitMs={invitation.retryAfterMs} />;
     case "invite_unknown":
-      return notFound();
+      answerNotFound();
+      return <InvitationNotFound />;
     case "invite_own":
       return <Refused lead={t("ownLead")} title={t("ownTitle")} />;
     case "invite_circular":

@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { notFound, redirect } from "next/navigation";
+import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
@@ -10,6 +10,7 @@ import { Focused } from "@/components/focused";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
+import { answerNotFound } from "@/lib/auth/page-refusals";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import type { CodeStatus } from "@/lib/core/challenges";
@@ -18,6 +19,7 @@ import { getHastening, hasteningCodes } from "@/lib/core/hastening";
 import { CODE_DIGITS } from "@/lib/core/policy";
 import { formatRecipient, type Recipient } from "@/lib/core/recipient";
 import { DemonstrationNotice } from "../../../demonstration-notice";
+import NotFound, { generateMetadata as describeNotFound } from "../../../not-found";
 import { CodesForm } from "../../codes-form";
 import { ChangeNotice } from "../../delayed-changes";
 import { enterHasteningCodes, sendHasteningCodes } from "./actions";
@@ -25,16 +27,22 @@ import { enterHasteningCodes, sendHasteningCodes } from "./actions";
 type PageOptions = PageProps<"/account/delayed/[action]">;
 
 const readAction = async ({ params }: Pick<PageOptions, "params">) =>
-  DelayedAction.safeParse((await params).action).data ?? notFound();
+  DelayedAction.safeParse((await params).action).data ?? null;
 
 export async function generateMetadata(options: PageOptions): Promise<Metadata> {
+  const action = await readAction(options);
+  if (!action) return describeNotFound();
   const t = await getTranslations("delayed");
-  return { title: t("hastenTitle", { what: await readAction(options) }), robots: { index: false } };
+  return { title: t("hastenTitle", { what: action }), robots: { index: false } };
 }
 
 /** Where a change that waits takes effect at once: by a fresh code to each of the account's factors. */
 export default async function HastenPage(options: PageOptions) {
   const action = await readAction(options);
+  if (!action) {
+    answerNotFound();
+    return <NotFound />;
+  }
   const session = await requireSession("/account");
   const [t, words, codes, delayed, { problem }] = await Promise.all([
     getTranslations("delayed"),
