@@ -20,9 +20,8 @@ export async function register(): Promise<void> {
       process.exit(1);
     }
     const { subscribe } = await import("node:diagnostics_channel");
-    const { markPeer, noteAddress, replaceUnknownMethod, tellPublicAddress, tidyUrl } = await import(
-      "@/lib/auth/callers"
-    );
+    const { dropOddNextHeaders, markPeer, noteAddress, replaceUnknownMethod, tellPublicAddress, tidyUrl } =
+      await import("@/lib/auth/callers");
     const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
     const { keepResponse } = await import("@/lib/auth/page-refusals");
     const { refuseUnknownActions } = await import("@/lib/auth/page-forms");
@@ -41,6 +40,7 @@ export async function register(): Promise<void> {
       noteAddress(request);
       tellPublicAddress(request);
       tidyUrl(request);
+      dropOddNextHeaders(request);
       secureExchange(request, response);
       keepResponse(response);
       refuseUnknownActions(request, response);

@@ -137,6 +137,63 @@ test("what nobody means to send is refused in one line, and never with a 500", a
   }
 });
 
+/** What Next.js's script sends when it wants those parts of a page only that the browser hasn't got. */
+const encode = (tree: unknown) => encodeURIComponent(JSON.stringify(tree));
+const nested = (depth: number): unknown => (depth === 0 ? ["", {}] : ["", { children: nested(depth - 1) }]);
+
+test("what only a browser's script sends to Next.js may be made up, and is then left out", async ({ server }) => {
+  const tree = ["", { children: ["login", { children: ["__PAGE__", {}] }] }];
+  const headers: Record<string, string | string[]>[] = [
+    ...["%zz", encode({ a: 1 }), encode([""]), "", "null", "[".repeat(10_000), encode(nested(200))].map((made) => ({
+      "next-router-state-tree": made,
+    })),
+    { "next-router-state-tree": [encode(tree), encode(tree)] },
+    { "next-router-state-tree": "%zz", "next-router-prefetch": "1" },
+    ...["2", "3", "x"].map((made) => ({ "next-router-prefetch": made })),
+    { "next-router-prefetch": "1", "next-router-segment-prefetch": "/%zz" },
+    { "next-url": "%zz" },
+    { "next-hmr-refresh": "1" },
+    ...[
+      "x-nextjs-data",
+      "x-matched-path",
+      "x-now-route-matches",
+      "x-middleware-prefetch",
+      "x-middleware-subrequest",
+    ].map((name) => ({ [name]: "%zz" })),
+    ...["x-invoke-path", "x-invoke-status", "x-prerender-revalidate", "next-resume"].map((name) => ({ [name]: "1" })),
+  ];
+  const places = [
+    ...["/login", "/nowhere", "/i/%25zz"].map((path) => ({ method: "GET", path })),
+    { method: "POST", path: "/login" },
+  ];
+  for (const { method, path } of places) {
+    for (const made of headers) {
+      const sent = { ...(method === "POST" && TEXT), rsc: "1", ...made };
+      const about = `${method} ${path} ${JSON.stringify(made).slice(0, 100)}`;
+      let answer = await askRaw(server, { method, path, headers: sent });
+      // To the same address, with what its caches are to know of the request.
+      const next = answer.headers.location?.[0];
+      if (answer.status === 307 && next?.includes("_rsc=")) {
+        answer = await askRaw(server, { method, path: next, headers: sent });
+      }
+      expect(answer.status, about).toBeLessThan(500);
+      expect(await complaintsOf(server, answer.headers["x-request-id"]?.[0] ?? ""), about).toEqual([]);
+    }
+  }
+});
+
+test("Next.js's own page for errors is no page", async ({ server }) => {
+  for (const path of [
+    "/_global-error",
+    "/_global-error/",
+    "//_global-error",
+    "/%5fglobal-error",
+    "/_global-error.rsc",
+  ]) {
+    expect((await askRaw(server, { path })).status, path).toBeLessThan(500);
+  }
+});
+
 test("an address with a host in it is its path, and an asterisk is no address", async ({ server }) => {
   expect((await askRaw(server, { path: "http://evil.example/login" })).status).toBe(200);
   expect((await askRaw(server, { path: "http://evil.example/profile" })).headers.location).toEqual(["/login"]);

@@ -6,7 +6,7 @@ import type { Server } from "../fixtures";
 export interface Asked {
   path: string;
   method?: string;
-  headers?: Record<string, string>;
+  headers?: Record<string, string | string[]>;
   body?: string;
 }
 

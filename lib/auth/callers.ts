@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import ipaddr from "ipaddr.js";
+// Next.js's own reader, which exports no other way, so that exactly what it would refuse is dropped.
+import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/parse-and-validate-flight-router-state";
 import { env, IS_ON_VERCEL, isLoopback } from "@/lib/env";
 import { METHODS } from "@/lib/ops/methods";
 
@@ -16,6 +18,9 @@ const PEER_HEADER = "x-sarafan-peer";
 const ADDRESS_HEADER = "x-sarafan-address";
 /** The same for `replaceUnknownMethod`. */
 const METHOD_HEADER = "x-sarafan-method";
+/** Sent by Next.js's own script. */
+const TREE_HEADER = "next-router-state-tree";
+const PREFETCH_HEADER = "next-router-prefetch";
 /** What proxies add to the requests that they pass on. */
 const FORWARDING_HEADER =
   /^(x-(forwarded|original|envoy|cluster)-.*|forwarded|via|x-real-ip|x-client-ip|true-client-ip|cf-.*|fastly-.*)$/;
@@ -103,19 +108,39 @@ export function networkOf(headers: Headers): string {
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toNormalizedString()}/64`)}/64`;
 }
 
+/** Where Next.js keeps the page of its own that tells of an error, with status 500, for whoever asks for it. */
+const ERROR_PAGE = /^\/+_global-error\b/;
+
 /**
- * An address whose percent signs make no text is nobody's, and `*` is no address; Next.js would answer either with an error of
- * its own. Of an address with a host (RFC 9112 §3.2.2) the path is what counts.
+ * An address whose percent signs make no text is nobody's, `*` is no address, and Next.js's own page for errors is no page of
+ * ours; Next.js would answer each with an error of its own. Of an address with a host (RFC 9112 §3.2.2) the path is what counts.
  */
 export function tidyUrl(request: IncomingMessage): void {
   const url = request.url ?? "";
   try {
-    decodeURIComponent(url);
+    if (ERROR_PAGE.test(decodeURIComponent(url))) {
+      request.url = "/not-found";
+      return;
+    }
     if (url.startsWith("/")) return;
     const { pathname, search } = new URL(url);
     request.url = pathname + search;
   } catch {
     request.url = "/not-found";
+  }
+}
+
+/**
+ * Drops what only Next.js's own script sends, where it never sends it: a `Next-Router-State-Tree` that can't be read (it says which
+ * parts of a page the browser has already, and without it all are sent), and a `Next-Router-Prefetch` for features that are off
+ * here. Next.js would answer with an error of its own, or log one.
+ */
+export function dropOddNextHeaders({ headers }: IncomingMessage): void {
+  if (headers[PREFETCH_HEADER] !== "1") delete headers[PREFETCH_HEADER];
+  try {
+    parseAndValidateFlightRouterState(headers[TREE_HEADER]);
+  } catch {
+    delete headers[TREE_HEADER];
   }
 }
 
