@@ -1,20 +1,17 @@
-// better-auth with its phone plugin on SQLite, one process on bare Node: `better-auth-server.ts <port> <file>`.
+// better-auth with its phone plugin, one process on bare Node: `better-auth-server.ts <port> <database's address>`.
 import { createServer } from "node:http";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
 import { toNodeHandler } from "better-auth/node";
 import { phoneNumber } from "better-auth/plugins";
 import Database from "better-sqlite3";
+import { Pool } from "pg";
 
-const [port, file] = process.argv.slice(2);
-const database = new Database(file);
-// What Sarafan has. Left alone it has journal_mode = DELETE and synchronous = FULL.
-database.pragma("journal_mode = WAL");
-database.pragma("synchronous = FULL");
-database.pragma("foreign_keys = ON");
+const [port, url = ""] = process.argv.slice(2);
 
 const options = {
-  database,
+  // The pool has ten connections, as Sarafan's.
+  database: url.startsWith("file:") ? openSqlite(url.slice("file:".length)) : new Pool({ connectionString: url }),
   baseURL: `http://127.0.0.1:${port}`,
   secret: "for a bench on this machine, and for nothing else",
   rateLimit: { enabled: false },
@@ -31,3 +28,12 @@ const options = {
 await (await getMigrations(options)).runMigrations();
 const handle = toNodeHandler(betterAuth(options));
 createServer((request, response) => void handle(request, response)).listen(Number(port), "127.0.0.1");
+
+/** With the pragmas that Sarafan has. Left alone it has journal_mode = DELETE and synchronous = FULL. */
+function openSqlite(file: string) {
+  const database = new Database(file);
+  database.pragma("journal_mode = WAL");
+  database.pragma("synchronous = FULL");
+  database.pragma("foreign_keys = ON");
+  return database;
+}

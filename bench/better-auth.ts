@@ -1,58 +1,57 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import Database from "better-sqlite3";
 import { cleanEnvironment } from "../scripts/environment";
 import { findFreePort } from "../scripts/free-port";
 import { type Contestant, newcomer, returning } from "./contestant";
-import { type Step, type Visitor, visit } from "./load";
+import { expectSession, type Step, type Visitor, visit } from "./load";
 import { betterAuthSeed, type Town } from "./seed";
 import { startServer } from "./server";
+import { STORES, type Store, type StoreName } from "./stores";
 
 const SEND_OTP: Step = {
   path: "/api/auth/phone-number/send-otp",
   body: ({ phone }) => ({ phoneNumber: phone }),
   read: (visitor, { headers }) => {
-    visitor.code = headers.code ?? "";
+    visitor.code = String(headers.code);
   },
 };
 const VERIFY: Step = {
   path: "/api/auth/phone-number/verify",
   body: ({ phone, code }) => ({ phoneNumber: phone, code }),
 };
-const GET_SESSION: Step = { path: "/api/auth/get-session" };
+const GET_SESSION: Step = { path: "/api/auth/get-session", read: expectSession };
 
-/** better-auth with its phone plugin on SQLite, with as many accounts as the town has. */
-export async function enterBetterAuth(town: Town, { connections }: { connections: number }): Promise<Contestant> {
-  const folder = mkdtempSync(path.join(tmpdir(), "sarafan-bench-"));
-  const file = path.join(folder, "better-auth.db");
+/** What better-auth on this database is called in the tables. */
+export function betterAuthOn(name: StoreName): string {
+  return `better-auth on ${STORES[name]}`;
+}
+
+/** better-auth with its phone plugin, with as many accounts as the town has. */
+export async function enterBetterAuth(
+  store: Store,
+  town: Town,
+  { connections }: { connections: number },
+): Promise<Contestant> {
   const port = await findFreePort();
+  const url = store.urls.betterAuth;
   const server = await startServer({
-    args: ["--import", "tsx", "bench/better-auth-server.ts", String(port), file],
+    args: ["--import", "tsx", "bench/better-auth-server.ts", `${port}`, url],
     env: cleanEnvironment({ NODE_ENV: "production" }),
     port,
     path: "/api/auth/ok",
   });
-  const database = new Database(file);
-  database.exec(betterAuthSeed(town));
-  database.exec("ANALYZE");
-  database.close();
+  // It has made its tables by now.
+  await store.run(url, betterAuthSeed(town));
 
   const visitor = newcomer();
   const flow = [SEND_OTP, VERIFY, GET_SESSION];
-  await visit(server.url, flow, { begin: () => visitor, connections: 1, limit: { visits: 1 } });
+  await visit(server, flow, { begin: () => visitor, connections: 1, limit: { visits: 1 } });
   const drive = (steps: Step[], begin: () => Visitor) => (seconds: number) =>
-    visit(server.url, steps, { begin, connections, limit: { seconds } });
+    visit(server, steps, { begin, connections, limit: { seconds } });
   return {
-    name: "better-auth, SQLite",
+    name: betterAuthOn(store.name),
     server,
     rows: [
       { part: "session", label: "session check", drive: drive([GET_SESSION], returning(visitor)) },
       { part: "login", label: "full login", drive: drive(flow, newcomer) },
     ],
-    remove: async () => {
-      await server.stop();
-      rmSync(folder, { recursive: true });
-    },
   };
 }

@@ -8,23 +8,22 @@ export interface Contestant {
   name: string;
   server: Server;
   rows: Row[];
-  remove(): Promise<void>;
 }
 
 /** One line of the table, for one contestant. */
 export interface Row {
   part: Part;
   label: string;
-  /** Drives the server for some seconds, or for as long as a fixed number of visits takes. */
+  /** Drives the server for some seconds, or for a number of visits that takes about as long. */
   drive: (seconds: number) => Promise<Load>;
 }
 
-/** Somebody without an account. */
+/** A person without an account. */
 export function newcomer(): Visitor {
-  return { phone: freshPhone(), code: "", cookies: {} };
+  return { phone: freshPhone(), code: "", refresh: "", cookies: {} };
 }
 
-/** A run with visitors that share one login. */
+/** Makes visitors that share one login. */
 export function returning(visitor: Visitor): () => Visitor {
   return () => ({ ...visitor, cookies: { ...visitor.cookies } });
 }

@@ -1,40 +1,113 @@
-import type { Figures, Result } from "./rounds";
+import { BARE_NEXT } from "./bare-next";
+import { betterAuthOn } from "./better-auth";
+import type { Options, Part } from "./options";
+import { type Figures, memoryOf, type Result } from "./rounds";
+import { profileLabel, sarafanOn } from "./sarafan";
+import type { Town } from "./seed";
 import { median } from "./statistics";
+import type { StoreName } from "./stores";
+
+/** What a value should be: `least` or `most` has to be kept, `reach` is better still. */
+interface Bound {
+  least?: number;
+  most?: number;
+  reach?: number;
+}
 
 /** A goal, and how far this run came. */
 export interface Goal {
   text: string;
-  measured: string;
-  isMet: boolean;
+  bound: Bound;
+  /** What is compared with the bound. */
+  value: number;
+  /** The value in words, where a number with two decimals does not say enough. */
+  measured?: string;
+  /** A ratio of rates once more by processor time, which is steadier; above 1 when Sarafan uses less. */
+  byCpu?: number;
 }
 
-/** The median over the rounds of one row's figure as a ratio to another's in the same round, or null without either. */
-export function ratioOf(
-  results: Result[],
-  figure: keyof Figures,
-  [contestant, label]: readonly [string, string],
-  [otherContestant, otherLabel]: readonly [string, string],
-): number | null {
-  const find = (name: string, row: string) =>
-    results.find((result) => result.contestant === name && result.label === row);
-  const others = find(otherContestant, otherLabel)?.rounds;
-  const ratios = find(contestant, label)?.rounds.map(
-    (figures, round) => figures[figure] / (others?.[round]?.[figure] ?? Number.NaN),
-  );
-  return ratios && others ? median(ratios) : null;
+/** A rate of Sarafan's as a ratio to another server's. */
+interface Comparison {
+  database: StoreName;
+  part: Part;
+  /** The same row of better-auth's on the same database, or the route of Next.js alone. */
+  to: "better-auth" | "next";
+  bound: Bound;
 }
 
-export function atLeast(text: string, ratio: number | null, least: number): Goal[] {
-  return ratio === null
-    ? []
-    : [{ text: `${text}: ${least} or more`, measured: ratio.toFixed(2), isMet: ratio >= least }];
+const COMPARISONS: Comparison[] = [
+  { database: "sqlite", part: "login", to: "better-auth", bound: { least: 1.5 } },
+  { database: "sqlite", part: "session", to: "better-auth", bound: { least: 1, reach: 1.2 } },
+  { database: "sqlite", part: "profile", to: "next", bound: { least: 0.6, reach: 0.75 } },
+  { database: "sqlite", part: "refresh", to: "next", bound: { least: 0.5 } },
+  { database: "sqlite", part: "activation", to: "next", bound: { least: 0.5 } },
+  { database: "postgresql", part: "login", to: "better-auth", bound: { least: 1 } },
+  { database: "postgresql", part: "session", to: "better-auth", bound: { least: 1 } },
+  { database: "postgresql", part: "activation", to: "next", bound: { least: 0.3 } },
+];
+const EMPTY_BY_CPU: Bound = { least: 0.9 };
+const P50_RATIO: Bound = { most: 1.3 };
+const MEMORY_RATIO: Bound = { most: 1.5 };
+
+/** The goals that the parts which were driven can tell of. Throws when a row that one of them needs is missing. */
+export function compareRows(results: Result[], { parts, databases }: Options, { people }: Town): Goal[] {
+  const rowOf = (contestant: string, part: Part, label?: string) => {
+    const isMeant = (result: Result) =>
+      result.contestant === contestant && result.part === part && (label ?? result.label) === result.label;
+    const row = results.find(isMeant);
+    if (!row) throw new Error(`${contestant} has no row ${label ?? part}.`);
+    return row;
+  };
+  const isChosen = (...wanted: Part[]) => wanted.every((part) => parts.includes(part));
+  const bare = isChosen("empty") ? rowOf(BARE_NEXT, "empty") : null;
+
+  const ofRates = COMPARISONS.flatMap(({ database, part, to, bound }): Goal[] => {
+    if (!databases.includes(database) || !isChosen(part)) return [];
+    const own = rowOf(sarafanOn(database), part);
+    const other = to === "next" ? bare : rowOf(betterAuthOn(database), part);
+    if (!other) return [];
+    return [
+      {
+        text: `${own.contestant}: ${own.label} to ${to === "next" ? "the empty route" : "that"} of ${other.contestant}`,
+        bound,
+        value: ratioOf("perSecond", own, other),
+        byCpu: ratioOf("cpuMs", other, own),
+      },
+    ];
+  });
+  const ofEach = databases.map(sarafanOn).flatMap((name): Goal[] => {
+    const empty = bare && rowOf(name, "empty");
+    const [one, all] = [profileLabel(people.one.referrals), profileLabel(people.all.referrals)];
+    return [
+      ...(bare && empty
+        ? [
+            {
+              text: `${name}: empty route to that of ${BARE_NEXT}, by processor time`,
+              bound: EMPTY_BY_CPU,
+              value: ratioOf("cpuMs", bare, empty),
+            },
+            {
+              text: `${name}: memory to that of ${BARE_NEXT}`,
+              bound: MEMORY_RATIO,
+              value: memoryOf(name, results) / memoryOf(BARE_NEXT, results),
+            },
+          ]
+        : []),
+      ...(isChosen("scale")
+        ? [
+            {
+              text: `${name}: p50 of a ${all} to that of a ${one}`,
+              bound: P50_RATIO,
+              value: ratioOf("p50Ms", rowOf(name, "scale", all), rowOf(name, "scale", one)),
+            },
+          ]
+        : []),
+    ];
+  });
+  return [...ofRates, ...ofEach];
 }
 
-export function atMost(text: string, ratio: number | null, most: number): Goal[] {
-  return ratio === null ? [] : [{ text: `${text}: ${most} or less`, measured: ratio.toFixed(2), isMet: ratio <= most }];
-}
-
-export function printGoals(goals: Goal[]): string {
-  const rows = goals.map(({ text, measured, isMet }) => `| ${text} | ${measured} | ${isMet ? "met" : "**not met**"} |`);
-  return ["| goal | measured | |", "|---|--:|---|", ...rows].join("\n");
+/** The median over the rounds of one row's figure as a ratio to another's in the same round. */
+function ratioOf(figure: keyof Figures, one: Result, other: Result): number {
+  return median(one.rounds.map((figures, round) => figures[figure] / (other.rounds[round]?.[figure] ?? Number.NaN)));
 }

@@ -1,10 +1,13 @@
-import autocannon from "autocannon";
+import { Client } from "undici";
+import type { Server } from "./server";
 
-/** Somebody who sends requests, and what they know by now. */
+/** A person who sends requests, and what they know by now. */
 export interface Visitor {
   phone: string;
   /** The code that was sent to the phone, once it has been asked for. */
   code: string;
+  /** The refresh token, for a login without cookies. */
+  refresh: string;
   cookies: Record<string, string>;
 }
 
@@ -14,23 +17,32 @@ export interface Step {
   /** What is posted, as JSON; without it the request is a GET. */
   body?: (visitor: Visitor) => Record<string, string>;
   /** Takes from the answer what the next step needs. */
-  read?: (visitor: Visitor, answer: { body: string; headers: Record<string, string> }) => void;
+  read?: (visitor: Visitor, answer: Answer) => void | Promise<void>;
+}
+
+interface Answer {
+  body: string;
+  headers: Record<string, string | string[] | undefined>;
 }
 
 /** How a server bore it. */
 export interface Load {
   /** Visits a second. */
   perSecond: number;
-  /** How long each visit took: the sum of its requests. */
+  /** The processor time of the server's processes, for each visit. */
+  cpuMs: number;
+  /** How long each visit took, all its requests together. */
   latenciesMs: number[];
 }
 
+const ANSWER_MS_MAX = 30_000;
+
 /**
  * Lets `connections` visitors at a time take the steps one after the other, again and again, for some seconds or for some
- * number of visits. `begin` makes the visitor of each visit. Throws when any answer is no success.
+ * number of visits. `begin` makes the visitor of each visit. Throws when an answer is no success, or does not come.
  */
 export async function visit(
-  url: string,
+  { url, usage }: Pick<Server, "url" | "usage">,
   steps: Step[],
   {
     begin,
@@ -38,60 +50,65 @@ export async function visit(
     limit,
   }: { begin: () => Visitor; connections: number; limit: { seconds: number } | { visits: number } },
 ): Promise<Load> {
-  const settings = {
-    url,
-    connections,
-    ...("visits" in limit ? { amount: limit.visits * steps.length } : { duration: limit.seconds }),
-    requests: steps.map((step, at) => requestOf(step, { begin: at === 0 ? begin : null })),
-  };
-  const latenciesMs: number[] = [];
   const startedAt = performance.now();
-  let endedAt = startedAt;
-  const visits = new WeakMap<object, { steps: number; ms: number }>();
-  const { non2xx, errors, statusCodeStats } = await new Promise<autocannon.Result>((resolve, reject) => {
-    const run = autocannon(settings, (error, result) => (error ? reject(error) : resolve(result)));
-    // Its own histograms know whole milliseconds and single requests only.
-    run.on("response", (client, _status, _bytes, ms) => {
-      const visit = visits.get(client) ?? { steps: 0, ms: 0 };
-      visits.set(client, visit);
-      visit.steps += 1;
-      visit.ms += ms;
-      if (visit.steps < steps.length) return;
-      latenciesMs.push(visit.ms);
-      visits.delete(client);
-      endedAt = performance.now();
-    });
-  });
-  if (latenciesMs.length === 0 && non2xx + errors === 0) throw new Error(`${url}: no visit came to its end in time`);
-  if (non2xx + errors > 0) {
-    throw new Error(`${url}${steps[0]?.path}: ${errors} errors, answers ${JSON.stringify(statusCodeStats)}`);
+  const latenciesMs: number[] = [];
+  let begun = 0;
+  const isOver = () =>
+    "visits" in limit ? begun >= limit.visits : performance.now() - startedAt >= limit.seconds * 1000;
+
+  /** One visit after the other on one connection; resolves to how many a second. */
+  async function keepVisiting(client: Client): Promise<number> {
+    let visits = 0;
+    while (!isOver()) {
+      begun += 1;
+      const visitor = begin();
+      const begunAt = performance.now();
+      for (const step of steps) await take(client, step, visitor);
+      latenciesMs.push(performance.now() - begunAt);
+      visits += 1;
+    }
+    return visits / ((performance.now() - startedAt) / 1000);
   }
-  return { perSecond: latenciesMs.length / ((endedAt - startedAt) / 1000), latenciesMs };
+
+  const timeouts = { headersTimeout: ANSWER_MS_MAX, bodyTimeout: ANSWER_MS_MAX };
+  const clients = Array.from({ length: connections }, () => new Client(url, timeouts));
+  const { cpuMs } = usage();
+  try {
+    const rates = await Promise.all(clients.map(keepVisiting));
+    return {
+      perSecond: rates.reduce((sum, rate) => sum + rate, 0),
+      cpuMs: (usage().cpuMs - cpuMs) / latenciesMs.length,
+      latenciesMs,
+    };
+  } finally {
+    await Promise.all(clients.map((client) => client.destroy()));
+  }
 }
 
-function requestOf({ path, body, read }: Step, { begin }: { begin: (() => Visitor) | null }): autocannon.Request {
-  return {
+/** Whether it is a session that has been answered: without one, both products answer 200 and `null`. */
+export function expectSession(_: Visitor, { body }: Answer): void {
+  if (!JSON.parse(body)) throw new Error("A session check found no session.");
+}
+
+async function take(client: Client, { path, body, read }: Step, visitor: Visitor): Promise<void> {
+  const cookie = Object.entries(visitor.cookies).map(([name, value]) => `${name}=${value}`);
+  const answer = await client.request({
     path,
     method: body ? "POST" : "GET",
-    setupRequest: (request, context) => {
-      // autocannon keeps one object for each visit, and its visitor is in it.
-      const visitor = begin ? Object.assign(context, begin()) : (context as Visitor);
-      const cookie = Object.entries(visitor.cookies).map(([name, value]) => `${name}=${value}`);
-      const headers = {
-        ...(cookie.length > 0 && { cookie: cookie.join("; ") }),
-        ...(body && { "content-type": "application/json" }),
-      };
-      return { ...request, headers, ...(body && { body: JSON.stringify(body(visitor)) }) };
+    headers: {
+      ...(cookie.length > 0 && { cookie: cookie.join("; ") }),
+      ...(body && { "content-type": "application/json" }),
     },
-    onResponse: (_status, text, context, given = {}) => {
-      const visitor = context as Visitor;
-      const headers = Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]));
-      for (const cookie of [headers["set-cookie"] ?? []].flat()) {
-        const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(String(cookie)) ?? [];
-        if (value) visitor.cookies[name] = value;
-        else delete visitor.cookies[name];
-      }
-      read?.(visitor, { body: text, headers: headers as Record<string, string> });
-    },
-  };
+    body: body ? JSON.stringify(body(visitor)) : null,
+  });
+  const text = await answer.body.text();
+  if (answer.statusCode < 200 || answer.statusCode > 299) {
+    throw new Error(`${path} answered ${answer.statusCode}: ${text.slice(0, 500)}`);
+  }
+  for (const line of [answer.headers["set-cookie"] ?? []].flat()) {
+    const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+    if (value) visitor.cookies[name] = value;
+    else delete visitor.cookies[name];
+  }
+  await read?.(visitor, { body: text, headers: answer.headers });
 }

@@ -1,20 +1,17 @@
 import os from "node:os";
+import { enterBareNext } from "./bare-next";
 import { enterBetterAuth } from "./better-auth";
 import type { Contestant } from "./contestant";
-import { atLeast, atMost, type Goal, printGoals, ratioOf } from "./goals";
+import { compareRows } from "./goals";
 import { readOptions } from "./options";
 import { PROFILER, profileRow } from "./profile";
 import { takeRounds } from "./rounds";
-import { enterSarafan, migrateSarafan, profileLabel, startSarafan } from "./sarafan";
+import { enterSarafan, migrateSarafan } from "./sarafan";
 import { compareKnownAndUnknown } from "./secrecy";
 import { planTown, sarafanSeed } from "./seed";
-import { median } from "./statistics";
-import { openStore, type Store } from "./stores";
-import { printTable } from "./table";
-
-const STARTS = 5;
-const START_MS_MAX = 2000;
-const P_MIN = 0.05;
+import { measureStarts } from "./startup";
+import { openStore, type Store, type StoreName } from "./stores";
+import { printGoals, printMemory, printRows } from "./table";
 
 const options = readOptions(process.argv.slice(2));
 const { parts, connections } = options;
@@ -29,15 +26,16 @@ try {
   if (options.profile) await profileRows(options.profile);
   else await measureAll();
 } finally {
-  for (const { remove } of [...contestants, ...stores]) await remove();
+  for (const { server } of contestants) await server.stop();
+  for (const { remove } of stores) await remove();
 }
 
-/** A store that has been migrated and filled. */
-async function openTown(name: Store["name"]): Promise<Store> {
+/** A store whose database for Sarafan has been migrated and filled. */
+async function openTown(name: StoreName): Promise<Store> {
   const store = await openStore(name);
   await migrateSarafan(store);
   const startedAt = performance.now();
-  await store.run(sarafanSeed(town, store));
+  await store.run(store.urls.sarafan, sarafanSeed(town, store));
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.error(`${town.size.toLocaleString("en")} accounts on ${name} in ${seconds} s`);
   return store;
@@ -51,67 +49,21 @@ async function profileRows(part: string) {
 }
 
 async function measureAll() {
+  const own = [...contestants];
   if (parts.includes("session") || parts.includes("login")) {
-    contestants.push(await enterBetterAuth(town, { connections }));
+    for (const store of stores) contestants.push(await enterBetterAuth(store, town, { connections }));
   }
+  if (parts.includes("empty")) contestants.push(await enterBareNext({ connections }));
   const results = await takeRounds(contestants, options);
-  const [sqlite, rival] = ["Sarafan, SQLite", "better-auth, SQLite"] as const;
-  const goals: Goal[] = [
-    ...atLeast(
-      "profile to empty route, on SQLite",
-      ratioOf(results, "perSecond", [sqlite, profileLabel(20)], [sqlite, "empty route"]),
-      0.6,
-    ),
-    ...atLeast(
-      "session check to better-auth's",
-      ratioOf(results, "perSecond", [sqlite, "session check"], [rival, "session check"]),
-      1.4,
-    ),
-    ...atLeast(
-      "full login to better-auth's",
-      ratioOf(results, "perSecond", [sqlite, "full login"], [rival, "full login"]),
-      2,
-    ),
-    ...contestants.flatMap(({ name }) =>
-      atMost(
-        `${name}: p50 of a profile with ${town.people.all.referrals.toLocaleString("en")} referrals to one with 1`,
-        ratioOf(results, "p50Ms", [name, profileLabel(town.people.all.referrals)], [name, profileLabel(1)]),
-        1.3,
-      ),
-    ),
-  ];
+  const memory = printMemory(results, contestants);
+  const goals = compareRows(results, options, town);
   if (parts.includes("secrecy")) {
-    for (const { name, server } of contestants.filter((contestant) => contestant.name !== rival)) {
-      const { knownMs, unknownMs, p } = await compareKnownAndUnknown(server.url, town);
-      const times = `${knownMs.toFixed(2)} ms, ${unknownMs.toFixed(2)} ms`;
-      goals.push({
-        text: `${name}: a code for a known and for an unknown phone can't be told apart (Mann-Whitney, p ≥ ${P_MIN})`,
-        measured: `${times}, p = ${p.toFixed(2)}`,
-        isMet: p >= P_MIN,
-      });
-    }
+    for (const contestant of own) goals.push(await compareKnownAndUnknown(contestant, town, options.rounds));
   }
-  if (parts.includes("startup")) goals.push(...(await measureStarts()));
-  console.log(`\n${describeMachine()}\n\n${printTable(results)}\n\n${printGoals(goals)}`);
-}
-
-async function measureStarts(): Promise<Goal[]> {
-  const goals: Goal[] = [];
-  for (const store of stores) {
-    const times: number[] = [];
-    for (let start = 0; start < STARTS; start += 1) {
-      const server = await startSarafan(store);
-      times.push(server.startedInMs);
-      await server.stop();
-    }
-    const ms = median(times);
-    goals.push({
-      text: `start-up on ${store.name}, under 2 s`,
-      measured: `${(ms / 1000).toFixed(2)} s`,
-      isMet: ms < START_MS_MAX,
-    });
+  if (parts.includes("startup")) {
+    for (const store of stores) goals.push(await measureStarts(store, options.rounds));
   }
-  return goals;
+  console.log([`\n${describeMachine()}`, printRows(results), memory, printGoals(goals)].join("\n\n"));
 }
 
 function describeMachine(): string {

@@ -4,13 +4,14 @@ import { promisify } from "node:util";
 import { cleanEnvironment } from "../scripts/environment";
 import { findFreePort } from "../scripts/free-port";
 import { type Contestant, newcomer, returning } from "./contestant";
-import { type Step, type Visitor, visit } from "./load";
-import type { Person, Town } from "./seed";
+import { expectSession, type Step, type Visitor, visit } from "./load";
+import type { Part } from "./options";
+import { nextInviteCode, type Person, type Town } from "./seed";
 import { type Server, startServer } from "./server";
-import type { Store } from "./stores";
+import { STORES, type Store, type StoreName } from "./stores";
 
 const EMPTY: Step = { path: "/api/health/live" };
-const SESSION: Step = { path: "/api/auth/session" };
+const SESSION: Step = { path: "/api/auth/session", read: expectSession };
 /** Of the five APIs' profiles: one's phone, invite code, activated code and the phones of one's referrals, by cookie. */
 const PROFILE: Step = { path: "/api/profile/" };
 /** The same API's login; while codes are revealed the answer carries the code. */
@@ -23,21 +24,28 @@ export const ASK_FOR_CODE: Step = {
 };
 const LOG_IN: Step = { path: "/api/enter_code/", body: ({ code }) => ({ verification_code: code }) };
 
-/** Visits that a row with a fixed number of them has for each connection. */
-const ACTIVATIONS_PER_CONNECTION = 40;
+/** How many accounts log in to activate an invite each, for every connection and second. */
+const ACTIVATIONS_PER_SECOND = 10;
 
-/** Starts the built site as `npm start` does, with limits out of the way and a sender that takes no time. */
-export async function startSarafan({ url }: Pick<Store, "url">, extra: Record<string, string> = {}): Promise<Server> {
+/** What Sarafan on this database is called in the tables. */
+export function sarafanOn(name: StoreName): string {
+  return `Sarafan on ${STORES[name]}`;
+}
+
+/** Starts the built site as `npm start` does, with a sender that takes no time and the limits of a network out of the way. */
+export async function startSarafan({ urls }: Pick<Store, "urls">, extra: Record<string, string> = {}): Promise<Server> {
   const port = await findFreePort();
   const env = cleanEnvironment({
     PORT: String(port),
-    DATABASE_URL: url,
+    DATABASE_URL: urls.sarafan,
     AUTH_SECRET: SECRET,
     CONSOLE_DELAY_MS: "0",
     // The accounts were not made by a demonstration, whose codes alone are shown.
     ALLOW_DEMO: "true",
-    RESEND_AFTER_S: "0",
-    ...Object.fromEntries(BUDGETS.map((name) => [name, "1000000"])),
+    // All people of a bench share an address. A code counts as wrong until it has been compared.
+    SENDS_PER_IP_PER_HOUR: "1000000",
+    WRONG_CODES_PER_IP_PER_HOUR: "1000000",
+    ALARM_AFTER_WRONG: "1000000",
     // A page of the list, as the profile's page has it; the APIs alone would list a thousand.
     REFERRALS_LISTED_MAX: "20",
     ...extra,
@@ -45,20 +53,11 @@ export async function startSarafan({ url }: Pick<Store, "url">, extra: Record<st
   return startServer({ args: ["scripts/run.mjs", "serve"], env, port, path: EMPTY.path });
 }
 
-/** All people of a bench share an address. */
-const BUDGETS = [
-  "SENDS_PER_PHONE_PER_HOUR",
-  "SENDS_PER_PHONE_PER_DAY",
-  "SENDS_PER_IP_PER_HOUR",
-  "WRONG_CODES_PER_IP_PER_HOUR",
-  "ACTIVATIONS_PER_USER_PER_HOUR",
-];
-
 const SECRET = randomBytes(32).toString("hex");
 
 /** Makes the tables of an empty store. */
-export async function migrateSarafan({ url }: Pick<Store, "url">): Promise<void> {
-  const env = cleanEnvironment({ DATABASE_URL: url, AUTH_SECRET: SECRET });
+export async function migrateSarafan({ urls }: Pick<Store, "urls">): Promise<void> {
+  const env = cleanEnvironment({ DATABASE_URL: urls.sarafan, AUTH_SECRET: SECRET });
   await promisify(execFile)(process.execPath, ["scripts/run.mjs", "migrate"], { env });
 }
 
@@ -69,56 +68,76 @@ export async function enterSarafan(
   { connections, env }: { connections: number; env?: Record<string, string> },
 ): Promise<Contestant> {
   const server = await startSarafan(store, env);
-  const { url } = server;
   const drive = (steps: Step[], begin: () => Visitor) => (seconds: number) =>
-    visit(url, steps, { begin, connections, limit: { seconds } });
-  const logIn = async ({ phone }: Person, read?: Step["read"]) => {
+    visit(server, steps, { begin, connections, limit: { seconds } });
+
+  const logIn = async ({ phone }: Person) => {
     const visitor = { ...newcomer(), phone };
-    const steps = [ASK_FOR_CODE, LOG_IN, { ...PROFILE, ...(read && { read }) }];
-    await visit(url, steps, { begin: () => visitor, connections: 1, limit: { visits: 1 } });
+    await visit(server, [ASK_FOR_CODE, LOG_IN], { begin: () => visitor, connections: 1, limit: { visits: 1 } });
     return visitor;
   };
-  const { one, twenty, thousand, all } = town.people;
-  let inviteCode = "";
-  await logIn(town.inviter, (_, { body }) => {
-    inviteCode = JSON.parse(body).invite_code;
+  const { one, twenty, all } = town.people;
+  const asTwenty = await logIn(twenty);
+  const profileRow = (part: Part, { referrals }: Person, visitor: Visitor) => ({
+    part,
+    label: profileLabel(referrals),
+    drive: drive([PROFILE], returning(visitor)),
   });
-  const visitor = await logIn(twenty);
-  const scale = await Promise.all(
-    [one, thousand, all].map(async (person) => ({
-      part: "scale" as const,
-      label: profileLabel(person.referrals),
-      drive: drive([PROFILE], returning(await logIn(person))),
-    })),
-  );
+
+  /** Logins without cookies, one for each connection; a refresh token is used by one visit at a time. */
+  const clients: Visitor[] = [];
+  const keepTokens: Step["read"] = (client, { body }) => {
+    client.refresh = JSON.parse(body).refresh;
+    clients.push(client);
+  };
+  const logInForTokens: Step[] = [
+    {
+      path: "/api/auth/request_code/",
+      body: ({ phone }) => ({ phone }),
+      // No answer reveals this one; the sender prints it.
+      read: async (client) => {
+        client.code = await server.printed(new RegExp(`^\\${client.phone} (\\d+)$`, "m"));
+      },
+    },
+    { path: "/api/auth/verify_code/", body: ({ phone, code }) => ({ phone, code }), read: keepTokens },
+  ];
+  await visit(server, logInForTokens, { begin: newcomer, connections: 1, limit: { visits: connections } });
+  const refresh: Step = {
+    path: "/api/auth/refresh_token/",
+    body: ({ refresh }) => ({ refresh }),
+    read: keepTokens,
+  };
 
   /** Each account activates once, so as many log in first, unmeasured. */
-  async function driveActivations() {
-    const limit = { visits: ACTIVATIONS_PER_CONNECTION * connections };
+  async function driveActivations(seconds: number) {
+    const limit = { visits: ACTIVATIONS_PER_SECOND * seconds * connections };
     const invitees: Visitor[] = [];
-    const join = () => {
-      const invitee = newcomer();
-      invitees.push(invitee);
-      return invitee;
-    };
-    await visit(url, [ASK_FOR_CODE, LOG_IN], { begin: join, connections, limit });
-    const activate: Step = { path: PROFILE.path, body: () => ({ invite_code: inviteCode }) };
-    return visit(url, [activate], { begin: () => invitees.pop() ?? newcomer(), connections, limit });
+    const join: Step = { ...LOG_IN, read: (invitee) => void invitees.push(invitee) };
+    await visit(server, [ASK_FOR_CODE, join], { begin: newcomer, connections, limit });
+    const activate: Step = { path: PROFILE.path, body: () => ({ invite_code: nextInviteCode(town) }) };
+    return visit(server, [activate], { begin: () => takeFrom(invitees), connections, limit });
   }
 
   return {
-    name: `Sarafan, ${store.name === "sqlite" ? "SQLite" : "PostgreSQL"}`,
+    name: sarafanOn(store.name),
     server,
     rows: [
       { part: "empty", label: "empty route", drive: drive([EMPTY], newcomer) },
-      { part: "session", label: "session check", drive: drive([SESSION], returning(visitor)) },
-      { part: "profile", label: profileLabel(20), drive: drive([PROFILE], returning(visitor)) },
+      { part: "session", label: "session check", drive: drive([SESSION], returning(asTwenty)) },
+      profileRow("profile", twenty, asTwenty),
       { part: "login", label: "full login", drive: drive([ASK_FOR_CODE, LOG_IN, PROFILE], newcomer) },
+      { part: "refresh", label: "token refresh", drive: drive([refresh], () => takeFrom(clients)) },
       { part: "activation", label: "activation", drive: driveActivations },
-      ...scale,
+      profileRow("scale", one, await logIn(one)),
+      profileRow("scale", all, await logIn(all)),
     ],
-    remove: server.stop,
   };
+}
+
+function takeFrom(visitors: Visitor[]): Visitor {
+  const visitor = visitors.shift();
+  if (!visitor) throw new Error("There are more visits than visitors.");
+  return visitor;
 }
 
 export function profileLabel(referrals: number): string {

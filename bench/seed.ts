@@ -1,31 +1,26 @@
-/** Somebody with so many referrals. */
+import type { Store } from "./stores";
+
+/** An account with so many referrals. */
 export interface Person {
   id: number;
   phone: string;
   referrals: number;
 }
 
-/** What a database is filled with: the people of interest first, then everybody who came by them. */
+/** What a database is filled with: the people of interest first, then those whom they invited. */
 export interface Town {
-  people: { one: Person; twenty: Person; thousand: Person; all: Person };
-  /** Invited nobody; what the activations activate is this one's code. */
-  inviter: Person;
-  /** How many accounts there are in all. */
+  people: { one: Person; twenty: Person; all: Person };
+  /** How many accounts there are. */
   size: number;
 }
 
-/** How a database says what SQL leaves open. */
-export interface SqlDialect {
-  /** The moment so many seconds into the year 2024, as Prisma keeps one. */
-  moment: (seconds: string) => string;
-}
+const PEOPLE = 3;
 
-/** A town in which one person brought as many as `accounts`. */
+/** A town in which one person invited as many as `accounts`. */
 export function planTown(accounts: number): Town {
   const person = (id: number, referrals: number) => ({ id, phone: seededPhone(id), referrals });
-  const people = { one: person(1, 1), twenty: person(2, 20), thousand: person(3, 1000), all: person(4, accounts) };
-  const referrals = Object.values(people).reduce((sum, someone) => sum + someone.referrals, 0);
-  return { people, inviter: person(5, 0), size: 5 + referrals };
+  const people = { one: person(1, 1), twenty: person(2, 20), all: person(PEOPLE, accounts) };
+  return { people, size: PEOPLE + 1 + 20 + accounts };
 }
 
 /** The phone of the account with this id: a code range that belongs to no operator. */
@@ -41,10 +36,19 @@ export function freshPhone(): string {
   return seededPhone(5_000_000 + newcomers);
 }
 
+let invitations = 0;
+
+/** The invite code of an account that has invited few or none; of another one each time, until each has had its turn. */
+export function nextInviteCode({ size }: Town): string {
+  invitations += 1;
+  const id = PEOPLE + 1 + (invitations % (size - PEOPLE));
+  return `A0${PLACES.map((place) => ALPHABET[Math.floor(id / place) % ALPHABET.length]).join("")}`;
+}
+
 /** The statements that fill an empty, migrated database of Sarafan. */
-export function sarafanSeed({ people, size }: Town, { moment }: SqlDialect): string[] {
+export function sarafanSeed({ people, size }: Town, { moment }: Pick<Store, "moment">): string[] {
   const inviters = Object.values(people);
-  let last = 5;
+  let last = PEOPLE;
   const inviterOf = inviters.map(({ id, referrals }) => {
     last += referrals;
     return `WHEN "id" <= ${last} THEN ${id}`;
@@ -53,32 +57,40 @@ export function sarafanSeed({ people, size }: Town, { moment }: SqlDialect): str
     // The ids are the database's own: it counts from 1.
     `INSERT INTO "User" ("phone", "inviteCode", "referralCount", "createdAt")
      ${numbersTo(size)}
-     SELECT '+7945' || substr(CAST(${10_000_000} + n AS TEXT), 2), ${inviteCode("n")}, 0, ${moment("n")} FROM number ORDER BY n`,
+     SELECT ${phoneOf("n")}, ${inviteCodeOf("n")}, 0, ${moment("n")} FROM number ORDER BY n`,
     `INSERT INTO "Activation" ("inviteeId", "inviterId", "code", "activatedAt")
      SELECT invitee."id", inviter."id", inviter."inviteCode", invitee."createdAt"
-     FROM (SELECT "id", "createdAt", CASE ${inviterOf.join(" ")} END AS "inviterId" FROM "User" WHERE "id" > 5) AS invitee
+     FROM (SELECT "id", "createdAt", CASE ${inviterOf.join(" ")} END AS "inviterId" FROM "User" WHERE "id" > ${PEOPLE}) AS invitee
      JOIN "User" AS inviter ON inviter."id" = invitee."inviterId"`,
     ...inviters.map(({ id, referrals }) => `UPDATE "User" SET "referralCount" = ${referrals} WHERE "id" = ${id}`),
     "ANALYZE",
   ];
 }
 
-/** The statement that gives better-auth as many accounts. */
-export function betterAuthSeed({ size }: Town): string {
-  return `INSERT INTO "user" ("id", "name", "email", "emailVerified", "createdAt", "updatedAt", "phoneNumber", "phoneNumberVerified")
-    ${numbersTo(size)}
-    SELECT 'user' || n, 'user', n || '@example.com', 0, '2024-01-01T00:00:00.000Z', '2024-01-01T00:00:00.000Z',
-      '+7945' || substr(CAST(${10_000_000} + n AS TEXT), 2), 1 FROM number`;
+/** The statements that give better-auth as many accounts. */
+export function betterAuthSeed({ size }: Town): string[] {
+  return [
+    `INSERT INTO "user" ("id", "name", "email", "emailVerified", "createdAt", "updatedAt", "phoneNumber", "phoneNumberVerified")
+     ${numbersTo(size)}
+     SELECT 'user' || n, 'user', n || '@example.com', '0', '2024-01-01T00:00:00.000Z', '2024-01-01T00:00:00.000Z',
+       ${phoneOf("n")}, '1' FROM number`,
+    "ANALYZE",
+  ];
 }
+
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const PLACES = [32 ** 3, 32 ** 2, 32, 1];
 
 function numbersTo(last: number): string {
   return `WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ${last})`;
 }
 
-/** A letter, a digit, and four characters that are another number's each. */
-function inviteCode(n: string): string {
-  const characters = [32 ** 3, 32 ** 2, 32, 1].map(
-    (place) => `substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 1 + (${n} / ${place}) % 32, 1)`,
-  );
-  return ["'A0'", ...characters].join(" || ");
+/** In SQL what `seededPhone` is. */
+function phoneOf(n: string): string {
+  return `'+7945' || substr(CAST(${10_000_000} + ${n} AS TEXT), 2)`;
+}
+
+/** In SQL: a letter, a digit, and four characters that differ for each number. */
+function inviteCodeOf(n: string): string {
+  return ["'A0'", ...PLACES.map((place) => `substr('${ALPHABET}', 1 + (${n} / ${place}) % 32, 1)`)].join(" || ");
 }

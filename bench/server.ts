@@ -1,8 +1,9 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { familyOf, type Usage, usageOf } from "./processes";
 
-/** A server under test: a process of its own, and whatever processes that starts. */
+/** A server under test: a process, and the processes that it starts. */
 export interface Server {
   /** Its address, by number: no time goes into looking a name up. */
   readonly url: string;
@@ -10,12 +11,15 @@ export interface Server {
   readonly startedInMs: number;
   /** The process that listens, which is the last one of the tree. */
   listener(): number;
-  /** The memory in use by all its processes together, in bytes. */
-  memory(): number;
+  /** What all its processes have used. */
+  usage(): Usage;
+  /** Resolves to the first group of the pattern as soon as it is among the last that the server has printed; throws after some seconds. */
+  printed(pattern: RegExp): Promise<string>;
   stop(): Promise<void>;
 }
 
 const START_MS_MAX = 60_000;
+const PRINT_MS_MAX = 10_000;
 const LOOK_AGAIN_MS = 5;
 const LAST_WORDS_LENGTH = 4000;
 
@@ -33,9 +37,11 @@ export async function startServer({
 }): Promise<Server> {
   const url = `http://127.0.0.1:${port}`;
   const startedAt = performance.now();
-  // A process group of its own, so that none of its processes outlives us, whatever happens.
+  // A process group of its own, so that all its processes end with this one, however this one ends.
   const child = spawn(process.execPath, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-  process.once("exit", () => killGroup(child));
+  const pid = child.pid;
+  if (pid === undefined) throw new Error(`${args.join(" ")} could not be run.`);
+  process.once("exit", () => killGroup(pid));
   let lastWords = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -43,7 +49,7 @@ export async function startServer({
     });
   }
   while (!(await answers(url + path))) {
-    if (child.exitCode !== null || performance.now() - startedAt > START_MS_MAX) {
+    if (hasEnded(child) || performance.now() - startedAt > START_MS_MAX) {
       throw new Error(`${args.join(" ")} did not start:\n${lastWords}`);
     }
     await sleep(LOOK_AGAIN_MS);
@@ -52,13 +58,22 @@ export async function startServer({
   return {
     url,
     startedInMs,
-    listener: () => familyOf(child).at(-1)?.pid ?? Number(child.pid),
-    memory: () => familyOf(child).reduce((sum, { bytes }) => sum + bytes, 0),
+    listener: () => familyOf(pid).at(-1) ?? pid,
+    usage: () => usageOf(familyOf(pid)),
+    printed: async (pattern) => {
+      const deadline = performance.now() + PRINT_MS_MAX;
+      for (;;) {
+        const found = pattern.exec(lastWords)?.[1];
+        if (found !== undefined) return found;
+        if (performance.now() > deadline) throw new Error(`${url} did not print ${pattern}:\n${lastWords}`);
+        await sleep(LOOK_AGAIN_MS);
+      }
+    },
     stop: async () => {
-      const closed = once(child, "close");
+      const closed = hasEnded(child) ? undefined : once(child, "close");
       child.kill("SIGTERM");
       await closed;
-      killGroup(child);
+      killGroup(pid);
     },
   };
 }
@@ -69,27 +84,19 @@ async function answers(url: string): Promise<boolean> {
     await answer.body?.cancel();
     return answer.status === 200;
   } catch {
-    // Nobody listens yet.
+    // The server doesn't listen yet.
     return false;
   }
 }
 
-/** The process and its descendants, each after its parent. */
-function familyOf(child: ChildProcess): { pid: number; bytes: number }[] {
-  const processes = execFileSync("ps", ["-A", "-o", "pid=,ppid=,rss="], { encoding: "utf8" })
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .map(([pid = 0, parent = 0, kilobytes = 0]) => ({ pid, parent, bytes: kilobytes * 1024 }));
-  const family = processes.filter(({ pid }) => pid === child.pid);
-  for (const { pid } of family) family.push(...processes.filter(({ parent }) => parent === pid));
-  return family;
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
-function killGroup({ pid }: ChildProcess) {
+function killGroup(pid: number) {
   try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+    process.kill(-pid, "SIGKILL");
   } catch {
-    // Nobody of it is left, as it should be.
+    // All its processes have ended.
   }
 }

@@ -1,20 +1,55 @@
-import type { Result } from "./rounds";
-import { median } from "./statistics";
+import type { Contestant } from "./contestant";
+import type { Goal } from "./goals";
+import { medianOf, memoryOf, type Result } from "./rounds";
 
-/** The results as a table in Markdown: medians of the rounds. */
-export function printTable(results: Result[]): string {
-  const rows = results.map(({ contestant, label, rounds }) => {
-    const medianOf = (name: keyof (typeof rounds)[number]) => median(rounds.map((figures) => figures[name]));
-    return [
-      label,
-      contestant,
-      medianOf("perSecond").toLocaleString("en", { maximumFractionDigits: 0 }),
-      medianOf("p50Ms").toFixed(1),
-      medianOf("p99Ms").toFixed(1),
-      (medianOf("memoryBytes") / 2 ** 20).toFixed(0),
-    ];
+const MB = 2 ** 20;
+
+/** What was driven, in Markdown: medians of the rounds. */
+export function printRows(results: Result[]): string {
+  const heads = ["", "server", "a second", "processor, ms", "p50, ms", "p99, ms"];
+  return printTable(
+    heads,
+    results.map((result) => [
+      result.label,
+      result.contestant,
+      medianOf("perSecond", result).toLocaleString("en", { maximumFractionDigits: 0 }),
+      medianOf("cpuMs", result).toFixed(2),
+      medianOf("p50Ms", result).toFixed(1),
+      medianOf("p99Ms", result).toFixed(1),
+    ]),
+  );
+}
+
+/** The memory of each server: at the end of the row that leaves it most, and its peak until now. */
+export function printMemory(results: Result[], contestants: Contestant[]): string {
+  const rows = contestants.map(({ name, server }) => {
+    const sizes = [memoryOf(name, results), server.usage().peakBytes];
+    return [name, ...sizes.map((bytes) => (bytes / MB).toFixed(0))];
   });
-  const heads = ["", "server", "a second", "p50, ms", "p99, ms", "memory, MB"];
-  const rule = ["---", "---", "--:", "--:", "--:", "--:"];
+  return printTable(["server", "memory, MB", "peak, MB"], rows);
+}
+
+export function printGoals(goals: Goal[]): string {
+  const rows = goals.map(({ text, bound, value, measured = value.toFixed(2), byCpu }) => [
+    text,
+    bound.most === undefined ? `≥ ${bound.least}` : `≤ ${bound.most}`,
+    bound.reach === undefined ? "" : `≥ ${bound.reach}`,
+    measured,
+    byCpu?.toFixed(2) ?? "",
+    judge({ bound, value }),
+  ]);
+  return printTable(["goal", "target", "reach", "measured", "by processor time", ""], rows);
+}
+
+function judge({ bound: { least = -Infinity, most = Infinity, reach }, value }: Pick<Goal, "bound" | "value">): string {
+  if (!(value >= least && value <= most)) return "**not met**";
+  return reach !== undefined && value >= reach ? "reached" : "met";
+}
+
+/** All columns but those of words are aligned to the right. */
+function printTable(heads: string[], rows: string[][]): string {
+  const rule = heads.map((_, column) =>
+    rows.every((cells) => /^[≥≤\d]|^$/.test(cells[column] ?? "")) ? "--:" : "---",
+  );
   return [heads, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

@@ -11,13 +11,18 @@ type Settings = Awaited<ReturnType<typeof readSettings>>;
  * not. Never returns.
  */
 export async function runServer(mode: "start" | "dev", env: Settings): Promise<never> {
-  const server = runNode([NEXT, mode, "-H", env.HOST, "-p", `${env.PORT}`], {
+  const server = runNode(nextArguments(mode, env), {
     env: { NODE_ENV: mode === "dev" ? "development" : "production", SARAFAN_SETTINGS_TOLD: "true" },
     output: "inherit",
   });
   void greet(env);
   const { code, interrupted } = await server;
   process.exit(interrupted ? 0 : code);
+}
+
+/** With what `node` is started to serve the application in `folder`. */
+export function nextArguments(mode: "start" | "dev", { HOST, PORT }: Pick<Settings, "HOST" | "PORT">, folder = ".") {
+  return [NEXT, mode, folder, "-H", HOST, "-p", `${PORT}`];
 }
 
 async function greet({ HOST, PORT, APP_URL }: Settings) {

@@ -1,0 +1,52 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { cleanEnvironment } from "../scripts/environment";
+import { findFreePort } from "../scripts/free-port";
+import { nextArguments } from "../scripts/server";
+import { NEXT } from "../scripts/site";
+import { hashSources, isStampedWith } from "../scripts/stamp";
+import { runNode, takeStep } from "../scripts/tool.mjs";
+import { type Contestant, newcomer } from "./contestant";
+import { visit } from "./load";
+import { startServer } from "./server";
+
+/** What it is called in the tables. */
+export const BARE_NEXT = "Next.js alone";
+
+const FOLDER = "bench/next";
+const STAMP = `${FOLDER}/.next/sources`;
+const LIVE = { path: "/api/live" };
+
+/** Next.js with one route handler and nothing else: what the framework leaves for a product on it. */
+export async function enterBareNext({ connections }: { connections: number }): Promise<Contestant> {
+  await build();
+  const port = await findFreePort();
+  const server = await startServer({
+    args: nextArguments("start", { HOST: "127.0.0.1", PORT: port }, FOLDER),
+    env: cleanEnvironment({ NODE_ENV: "production" }),
+    port,
+    ...LIVE,
+  });
+  return {
+    name: BARE_NEXT,
+    server,
+    rows: [
+      {
+        part: "empty",
+        label: "empty route",
+        drive: (seconds) => visit(server, [LIVE], { begin: newcomer, connections, limit: { seconds } }),
+      },
+    ],
+  };
+}
+
+async function build() {
+  const sources = hashSources([`${FOLDER}/app`, `${FOLDER}/next.config.mjs`, "package-lock.json"]);
+  if (isStampedWith(STAMP, sources)) return;
+  rmSync(STAMP, { force: true });
+  await takeStep(
+    "Building Next.js alone",
+    () => runNode([NEXT, "build", FOLDER], { env: { NODE_ENV: "production" } }),
+    "The bare application could not be built; Next's reasons are above.",
+  );
+  writeFileSync(STAMP, sources);
+}

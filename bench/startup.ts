@@ -1,0 +1,17 @@
+import type { Goal } from "./goals";
+import { sarafanOn, startSarafan } from "./sarafan";
+import { median } from "./statistics";
+import type { Store } from "./stores";
+
+const START_S_MAX = 1.2;
+
+/** From `npm start` of a built site on a migrated database to its first answer, beside the servers that run already. */
+export async function measureStarts(store: Store, starts: number): Promise<Goal> {
+  const times: number[] = [];
+  for (let start = 0; start < starts; start += 1) {
+    const server = await startSarafan(store);
+    times.push(server.startedInMs / 1000);
+    await server.stop();
+  }
+  return { text: `${sarafanOn(store.name)}: start-up, s`, bound: { most: START_S_MAX }, value: median(times) };
+}

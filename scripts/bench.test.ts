@@ -1,0 +1,62 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { expect, test } from "playwright/test";
+import { cleanEnvironment } from "./environment";
+
+const MINUTE_MS = 60_000;
+const NUMBER = /^[\d,.]*[1-9][\d,.]*$/;
+
+test("the bench drives every row on both databases and tells of every goal", async () => {
+  test.skip(process.platform !== "linux", "the bench runs on Linux only");
+  test.setTimeout(5 * MINUTE_MS);
+  const args = ["scripts/run.mjs", "bench", "--accounts", "1000", "--rounds", "1", "--seconds", "1"];
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    env: cleanEnvironment(),
+    timeout: 4 * MINUTE_MS,
+  });
+  const [rows = [], memory = [], goals = []] = readTables(stdout);
+
+  const onEach = (product: string, labels: string[]) =>
+    ["SQLite", "PostgreSQL"].flatMap((database) => labels.map((label) => `${label} | ${product} on ${database}`));
+  const driven = [
+    ...onEach("Sarafan", [
+      "empty route",
+      "session check",
+      "profile, 20 referrals",
+      "full login",
+      "token refresh",
+      "activation",
+      "profile, 1 referral",
+      "profile, 1,000 referrals",
+    ]),
+    ...onEach("better-auth", ["session check", "full login"]),
+    "empty route | Next.js alone",
+  ];
+  expect(rows.map(([label, server]) => `${label} | ${server}`).sort()).toEqual(driven.sort());
+  for (const [label, server, ...figures] of rows) {
+    expect(figures, `${label} | ${server}`).toEqual(figures.map(() => expect.stringMatching(NUMBER)));
+  }
+  expect(memory.map(([server]) => server).sort()).toEqual([...new Set(rows.map(([, server]) => server))].sort());
+  for (const [server, ...figures] of memory) {
+    expect(figures, server).toEqual(figures.map(() => expect.stringMatching(NUMBER)));
+  }
+  expect(goals).toHaveLength(18);
+  for (const [goal, , , measured] of goals) expect(measured, goal).toMatch(/^\d/);
+});
+
+/** The cells of each Markdown table in the text, row by row, without heads. */
+function readTables(text: string): string[][][] {
+  const tables = text.split("\n\n").filter((part) => part.startsWith("| "));
+  return tables.map((table) =>
+    table
+      .trim()
+      .split("\n")
+      .slice(2)
+      .map((line) =>
+        line
+          .split("|")
+          .slice(1, -1)
+          .map((cell) => cell.trim()),
+      ),
+  );
+}
