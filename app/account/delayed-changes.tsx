@@ -4,39 +4,39 @@ import { MaskedIdentity } from "@/components/masked-identity";
 import { Moment } from "@/components/moment";
 import { Notice } from "@/components/notice";
 import { currentSession } from "@/lib/auth/nextauth";
+import { applyNowCodes } from "@/lib/core/apply-now";
 import { type DelayedChange, listDelayedChanges } from "@/lib/core/delayed-changes";
 import { deviceName } from "@/lib/core/devices";
-import { hasteningCodes } from "@/lib/core/hastening";
 import { isDatabaseAway } from "@/lib/core/result";
 import { cancelChange } from "./actions";
 
 /** Tells every session of an account what takes effect later; stands on every page that an account is looked at. */
 export async function DelayedChanges() {
-  const { changes, mayHasten } = await findChanges();
+  const { changes, mayApplyNow } = await findChanges();
   if (changes.length === 0) return null;
   return (
     <div className="mb-8 space-y-3">
       {changes.map((change) => (
-        <Delayed change={change} key={change.action} mayHasten={mayHasten} />
+        <Delayed change={change} key={change.action} mayApplyNow={mayApplyNow} />
       ))}
     </div>
   );
 }
 
-/** What waits, and whether codes to both factors can be sent, which have it take effect at once. */
-async function findChanges(): Promise<{ changes: DelayedChange[]; mayHasten: boolean }> {
+/** What waits, and whether codes to both factors can be sent, which apply it now. */
+async function findChanges(): Promise<{ changes: DelayedChange[]; mayApplyNow: boolean }> {
   try {
     const session = await currentSession();
     const changes = session ? await listDelayedChanges(session) : [];
-    return { changes, mayHasten: changes.length > 0 && session !== null && (await hasteningCodes(session)) !== null };
+    return { changes, mayApplyNow: changes.length > 0 && session !== null && (await applyNowCodes(session)) !== null };
   } catch (error) {
     // A page that needs no database is shown without one.
-    if (isDatabaseAway(error)) return { changes: [], mayHasten: false };
+    if (isDatabaseAway(error)) return { changes: [], mayApplyNow: false };
     throw error;
   }
 }
 
-async function Delayed({ change, mayHasten }: { change: DelayedChange; mayHasten: boolean }) {
+async function Delayed({ change, mayApplyNow }: { change: DelayedChange; mayApplyNow: boolean }) {
   const t = await getTranslations("delayed");
   const { action, isOwn, mayCancel } = change;
   return (
@@ -50,9 +50,9 @@ async function Delayed({ change, mayHasten }: { change: DelayedChange; mayHasten
             </button>
           </form>
         )}
-        {mayHasten && (mayCancel ? isOwn : true) && (
+        {mayApplyNow && (mayCancel ? isOwn : true) && (
           <Link className="link inline-flex items-center" href={`/account/delayed/${action}`}>
-            {t("hasten")}
+            {t("applyNow")}
           </Link>
         )}
       </div>

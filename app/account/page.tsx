@@ -49,7 +49,7 @@ async function Done({ account, done }: { account: Account; done: string | string
     (done === "rejected" && t("rejected")) ||
     (done === "cancelled" && t("cancelled")) ||
     (done === "requested" && t("requested")) ||
-    (done === "atOnce" && t("atOnce")) ||
+    (done === "appliedNow" && t("appliedNow")) ||
     (done === "gone" && t("gone")) ||
     (done === "waiting" && t("waiting")) ||
     (done === "phone_changed" && account.phone && t("phoneChanged", { phone: formatPhone(account.phone) })) ||

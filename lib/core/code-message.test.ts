@@ -5,7 +5,7 @@ import type { OneTimeCode, Purpose } from "./one-time-code";
 import { emailRecipient, phoneRecipient } from "./recipient";
 import { freshPhone } from "./testing";
 
-const PURPOSES: Purpose[] = ["login", "registration", "identity_change", "identity_proof", "deletion", "hastening"];
+const PURPOSES: Purpose[] = ["login", "registration", "identity_change", "identity_proof", "deletion", "apply_now"];
 const CODES = ["1234", "123456", "12345678"] as OneTimeCode[];
 const recipient = phoneRecipient(freshPhone());
 

@@ -16,7 +16,7 @@ const translatorOf = (locale: Language, messages: typeof ru) =>
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /** What only somebody who is logged in can have asked for: if it wasn't the person, somebody else is. */
-const IN_ACCOUNT: readonly Purpose[] = ["identity_change", "deletion", "hastening"];
+const IN_ACCOUNT: readonly Purpose[] = ["identity_change", "deletion", "apply_now"];
 
 const MINUTE_MS = 60_000;
 

@@ -3,6 +3,7 @@ import { read, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { getProfile } from "./accounts";
 import { asAdministrator, changeAccount } from "./administration";
+import { applyNowByCodes, applyNowCodes } from "./apply-now";
 import { backgroundTasks } from "./background";
 import {
   applyDueChanges,
@@ -12,7 +13,6 @@ import {
   type ShownChange,
 } from "./delayed-changes";
 import { deleteByCode, deleteOwnAccount, deletionCode } from "./deletion";
-import { hastenChange, hasteningCodes } from "./hastening";
 import { type AccountEvent, listEvents } from "./history";
 import { changeIdentity, requestIdentityChange } from "./identity-change";
 import { maskPhone } from "./masking";
@@ -85,9 +85,9 @@ async function shownChange(session: Session, action: DelayedAction, now: Date): 
   return shown;
 }
 
-/** The codes to both factors, which have a change take effect at once. */
+/** The codes to both factors, which apply a change now. */
 async function receiveBothCodes(session: Session, now: Date) {
-  const owners = await hasteningCodes(session);
+  const owners = await applyNowCodes(session);
   if (!owners) throw new Error("a factor is missing");
   return { phone: await receiveCodeOf(owners.phone, now), email: await receiveCodeOf(owners.email, now) };
 }
@@ -277,7 +277,7 @@ test("a session is read though what is due can't be written, and soon", async ()
   expect(await look(home, due)).toBeNull();
 });
 
-test("codes to both factors have it take effect at once, and neither alone does", async () => {
+test("codes to both factors apply a change now, and neither alone does", async () => {
   const person = await arrive();
   const { userId, proven, now } = person;
   const email = await addMailbox(person);
@@ -287,15 +287,15 @@ test("codes to both factors have it take effect at once, and neither alone does"
   await deleteOwnAccount(session, now);
   const next = freshPhone();
   await change(session, phoneRecipient(next), now);
-  expect((await hasteningCodes(session))?.email.recipient).toEqual(emailRecipient(email));
+  expect((await applyNowCodes(session))?.email.recipient).toEqual(emailRecipient(email));
   const codes = await receiveBothCodes(session, now);
   const half = { ...codes, phone: wrongCode(codes.phone) };
   const shown = await shownChange(session, "phone", now);
-  expect(await hastenChange(session, shown, half, anybody(), now)).toMatchObject({
+  expect(await applyNowByCodes(session, shown, half, anybody(), now)).toMatchObject({
     failure: { name: "code_refused", refused: { phone: { name: "code_wrong" }, email: null } },
   });
   expect(await getProfile(userId)).toMatchObject({ phone: person.phone });
-  const both = await Promise.all([1, 2].map(() => hastenChange(session, shown, codes, anybody(), now)));
+  const both = await Promise.all([1, 2].map(() => applyNowByCodes(session, shown, codes, anybody(), now)));
   expect(both.map(failureOf).sort()).toEqual(["code_refused", "none"]);
   expect(await getProfile(userId)).toMatchObject({ phone: next, email });
   // What else waited is dropped, and no device is trusted by it.
@@ -314,11 +314,11 @@ test("codes to both factors apply the very change that the page showed, and no o
   const next = freshPhone();
   await change(session, phoneRecipient(next), later);
   const codes = await receiveBothCodes(session, later);
-  expect(failureOf(await hastenChange(session, shown, codes, anybody(), later))).toBe("change_gone");
+  expect(failureOf(await applyNowByCodes(session, shown, codes, anybody(), later))).toBe("change_gone");
   expect(await getProfile(userId)).toMatchObject({ phone: person.phone });
   // The codes are good for what waits in its place, once the page has shown it.
   const replaced = await shownChange(session, "phone", later);
-  expect(failureOf(await hastenChange(session, replaced, codes, anybody(), later))).toBe("none");
+  expect(failureOf(await applyNowByCodes(session, replaced, codes, anybody(), later))).toBe("none");
   expect(await getProfile(userId)).toMatchObject({ phone: next });
 });
 
@@ -332,7 +332,7 @@ for (const action of ["phone", "deletion"] as DelayedAction[]) {
     else await deleteOwnAccount(session, now);
     const shown = await shownChange(session, action, now);
     const codes = await receiveBothCodes(session, now);
-    const apply = () => hastenChange(session, shown, codes, anybody(), now);
+    const apply = () => applyNowByCodes(session, shown, codes, anybody(), now);
     // Two tries are counted, and the third transaction does the rest.
     await expect(withCrashAfter(2, apply)).rejects.toThrow(Crash);
     expect(await shownChange(session, action, now)).toEqual(shown);
@@ -387,13 +387,13 @@ test("a deletion that is due may have begun, and a change at once doesn't take i
   expect(await getProfile(userId)).toBeNull();
 });
 
-test("an account with one factor has no way to hasten anything", async () => {
+test("an account with one factor has no way to apply a change now", async () => {
   const { stranger, now } = await arrive();
   await deleteOwnAccount(stranger, now);
-  expect(await hasteningCodes(stranger)).toBeNull();
+  expect(await applyNowCodes(stranger)).toBeNull();
   const codes = { phone: "0000", email: "0000" } as never;
   const shown = await shownChange(stranger, "deletion", now);
-  expect(failureOf(await hastenChange(stranger, shown, codes, anybody(), now))).toBe("factor_missing");
+  expect(failureOf(await applyNowByCodes(stranger, shown, codes, anybody(), now))).toBe("factor_missing");
 });
 
 test("nothing waits for a confirmed device, nor where the account has no trusted device", async () => {

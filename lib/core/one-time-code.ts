@@ -7,7 +7,7 @@ import { holdsCode } from "./typed-code";
 import { wholeNumber } from "./typed-field";
 
 /** What a code was asked for; a code for one purpose is worth nothing for another. */
-export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion" | "hastening";
+export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion" | "apply_now";
 
 /**
  * Who had a code sent: a browser, or a change of phone or mailbox that it began, by a random name that only its sealed

@@ -172,7 +172,7 @@ test("a code is found in the message that it came in, on pages and by the APIs",
 
 test("the whole message stands for the code in it, in each language and for each purpose", () => {
   const languages = ["ru", "en"] as const;
-  const purposes = ["login", "registration", "identity_change", "identity_proof", "deletion", "hastening"] as const;
+  const purposes = ["login", "registration", "identity_change", "identity_proof", "deletion", "apply_now"] as const;
   const recipients = [
     { kind: "phone", address: Phone.parse("+79450000001") },
     { kind: "email", address: Email.parse("anna@mail.example") },

@@ -7,8 +7,8 @@ import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logOut } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
+import { applyNowByCodes, applyNowCodes, getApplyNowCodes, requestApplyNowCodes } from "@/lib/core/apply-now";
 import { DelayedAction } from "@/lib/core/delayed-changes";
-import { getHastening, hastenChange, hasteningCodes, requestHastening } from "@/lib/core/hastening";
 import type { CodesFormState } from "../../codes-form";
 import { readTypedCode } from "../../typed-codes";
 
@@ -25,25 +25,25 @@ const readAction = (form: FormData) =>
   DelayedAction.safeParse(form.get("action")).data ?? redirect("/account", RedirectType.replace);
 
 /** Sends a code to each of the account's factors. Too early is no error: the page shows how long is left. */
-export async function sendHasteningCodes(form: FormData): Promise<void> {
+export async function sendApplyNowCodes(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const action = readAction(form);
   const options = { language: await getLocale(), askedAt: (await readFormStamp(form))?.askedAt };
-  const sent = await requestHastening(session, await currentRequester(), options);
+  const sent = await requestApplyNowCodes(session, await currentRequester(), options);
   const isShown = sent.ok || sent.failure.name === "resend_too_early" || sent.failure.name === "budget_spent";
   redirect(isShown ? pageOf(action) : `${pageOf(action)}?problem=not_sent`, RedirectType.replace);
 }
 
-/** Has the change that the page has shown take effect at once, by both codes. */
-export async function enterHasteningCodes(state: CodesFormState, form: FormData): Promise<CodesFormState> {
+/** Applies the change that the page has shown now, by both codes. */
+export async function enterApplyNowCodes(state: CodesFormState, form: FormData): Promise<CodesFormState> {
   const session = await requireSession("/account");
   const shown = readShown(form);
   const { action } = shown;
   const by = await currentRequester();
   // The page says what is wrong with codes that are dead, and leads on where nothing waits any more.
   const liveCodes = async () => {
-    const owners = (await hasteningCodes(session)) ?? redirect("/account", RedirectType.replace);
-    const { phone, email } = (await getHastening(owners, by)).statuses;
+    const owners = (await applyNowCodes(session)) ?? redirect("/account", RedirectType.replace);
+    const { phone, email } = (await getApplyNowCodes(owners, by)).statuses;
     if (phone?.state === "live" && email?.state === "live") return { phone, email };
     return redirect(pageOf(action), RedirectType.replace);
   };
@@ -57,13 +57,13 @@ export async function enterHasteningCodes(state: CodesFormState, form: FormData)
     return { typed, errors, attempt };
   }
 
-  const hastened = await hastenChange(session, shown, { phone: phone.code, email: email.code }, by);
-  if (hastened.ok) {
-    if (action !== "deletion") return redirect("/account?done=atOnce", RedirectType.replace);
+  const applied = await applyNowByCodes(session, shown, { phone: phone.code, email: email.code }, by);
+  if (applied.ok) {
+    if (action !== "deletion") return redirect("/account?done=appliedNow", RedirectType.replace);
     await logOut();
     return redirect("/account/deleted", RedirectType.replace);
   }
-  const { failure } = hastened;
+  const { failure } = applied;
   switch (failure.name) {
     case "session_over":
       return redirect("/login", RedirectType.replace);

@@ -13,16 +13,16 @@ import { stampForm } from "@/lib/auth/form-stamps";
 import { answerNotFound } from "@/lib/auth/page-refusals";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
+import { applyNowCodes, getApplyNowCodes } from "@/lib/core/apply-now";
 import type { CodeStatus } from "@/lib/core/challenges";
 import { DelayedAction, type DelayedChange, listDelayedChanges } from "@/lib/core/delayed-changes";
-import { getHastening, hasteningCodes } from "@/lib/core/hastening";
 import { CODE_DIGITS } from "@/lib/core/policy";
 import { formatRecipient, type Recipient } from "@/lib/core/recipient";
 import { DemonstrationNotice } from "../../../demonstration-notice";
 import NotFound, { generateMetadata as describeNotFound } from "../../../not-found";
 import { CodesForm } from "../../codes-form";
 import { ChangeNotice } from "../../delayed-changes";
-import { enterHasteningCodes, sendHasteningCodes } from "./actions";
+import { enterApplyNowCodes, sendApplyNowCodes } from "./actions";
 
 type PageOptions = PageProps<"/account/delayed/[action]">;
 
@@ -33,11 +33,11 @@ export async function generateMetadata(options: PageOptions): Promise<Metadata> 
   const action = await readAction(options);
   if (!action) return describeNotFound();
   const t = await getTranslations("delayed");
-  return { title: t("hastenTitle", { what: action }), robots: { index: false } };
+  return { title: t("applyNowTitle", { what: action }), robots: { index: false } };
 }
 
-/** Where a change that waits takes effect at once: by a fresh code to each of the account's factors. */
-export default async function HastenPage(options: PageOptions) {
+/** Where a change that waits is applied now: by a fresh code to each of the account's factors. */
+export default async function ApplyNowPage(options: PageOptions) {
   const action = await readAction(options);
   if (!action) {
     answerNotFound();
@@ -47,13 +47,13 @@ export default async function HastenPage(options: PageOptions) {
   const [t, words, codes, delayed, { problem }] = await Promise.all([
     getTranslations("delayed"),
     getTranslations("change"),
-    hasteningCodes(session),
+    applyNowCodes(session),
     listDelayedChanges(session),
     options.searchParams,
   ]);
   const change = delayed.find((one) => one.action === action);
   if (!codes || !change) redirect("/account");
-  const { statuses, resendInMs } = await getHastening(codes, await currentRequester());
+  const { statuses, resendInMs } = await getApplyNowCodes(codes, await currentRequester());
   const { phone, email } = statuses;
   const live = phone && email && phone.state !== "used" && email.state !== "used" ? { phone, email } : null;
   const isOver = !live || isDead(live.phone) || isDead(live.email);
@@ -64,12 +64,12 @@ export default async function HastenPage(options: PageOptions) {
   );
   return (
     <Sheet>
-      <h1>{t("hastenTitle", { what: action })}</h1>
+      <h1>{t("applyNowTitle", { what: action })}</h1>
       <div className="mt-6">
         <ChangeNotice change={change} />
       </div>
       <p className="mt-6 mb-8 text-soft">
-        {t.rich("hastenLead", { phone: to(codes.phone.recipient), email: to(codes.email.recipient) })}
+        {t.rich("applyNowLead", { phone: to(codes.phone.recipient), email: to(codes.email.recipient) })}
       </p>
       {problem === "not_sent" && (
         <div className="mb-6">
@@ -87,7 +87,7 @@ export default async function HastenPage(options: PageOptions) {
         ms={resendInMs}
         wait={words.rich("resendIn", { time: () => <Countdown key={resendInMs} ms={resendInMs} /> })}
       >
-        <form action={sendHasteningCodes} className="mt-4">
+        <form action={sendApplyNowCodes} className="mt-4">
           <input name="action" type="hidden" value={action} />
           <input name="stamp" type="hidden" value={await stampForm()} />
           <SubmitButton offline={words("offline")} pending={words("sending")} quiet={!isOver}>
@@ -146,7 +146,7 @@ async function CodeStep({
   return (
     <>
       <CodesForm
-        action={enterHasteningCodes}
+        action={enterApplyNowCodes}
         fields={fields}
         hidden={{ action, dueAt: dueAt.toISOString() }}
         key={key}

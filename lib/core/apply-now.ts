@@ -11,16 +11,16 @@ import type { Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;
 
-/** The codes that have a change take effect at once that waits: one to each of the account's factors. */
-type HasteningCodes = Record<"phone" | "email", CodeOwner>;
+/** The codes that apply a waiting change now: one to each of the account's factors. */
+type ApplyNowCodes = Record<"phone" | "email", CodeOwner>;
 
 /** Where the codes go, or null where the account has not both factors, or no mail can be sent. */
-export async function hasteningCodes({ id, userId }: Own): Promise<HasteningCodes | null> {
+export async function applyNowCodes({ id, userId }: Own): Promise<ApplyNowCodes | null> {
   const account = await getProfile(userId);
   if (!account) throw new AccountGone();
   const { phone, email } = account;
   if (!phone || !email || !IS_MAIL_OFFERED) return null;
-  const asked = { purpose: "hastening", asker: Asker.parse(id) } as const;
+  const asked = { purpose: "apply_now", asker: Asker.parse(id) } as const;
   return {
     phone: { recipient: phoneRecipient(phone), ...asked },
     email: { recipient: emailRecipient(email), ...asked },
@@ -28,40 +28,41 @@ export async function hasteningCodes({ id, userId }: Own): Promise<HasteningCode
 }
 
 /** Sends a code to each of the account's factors. Fails with `factor_missing` where it has not both. */
-export async function requestHastening(
+export async function requestApplyNowCodes(
   session: Own,
   by: Requester,
   options: SendingOptions = {},
 ): Promise<Result<null, RequestCodeFailure | { name: "factor_missing" }>> {
-  const codes = await hasteningCodes(session);
+  const codes = await applyNowCodes(session);
   return codes ? requestCodes([codes.phone, codes.email], by, options) : fail({ name: "factor_missing" });
 }
 
 /** How things stand with the codes, and how many milliseconds until new ones may be asked for. */
-export function getHastening(
-  codes: HasteningCodes,
+export function getApplyNowCodes(
+  codes: ApplyNowCodes,
   by: Requester,
   now = new Date(),
-): Promise<{ statuses: Record<keyof HasteningCodes, CodeStatus | null>; resendInMs: number }> {
+): Promise<{ statuses: Record<keyof ApplyNowCodes, CodeStatus | null>; resendInMs: number }> {
   return getCodes(codes, by, now);
 }
 
-export type HastenFailure =
+export type ApplyNowFailure =
   | { name: "factor_missing" | "session_over" | "change_gone" }
-  | { name: "code_refused"; refused: Record<keyof HasteningCodes, CheckCodeFailure | null> };
+  | { name: "code_refused"; refused: Record<keyof ApplyNowCodes, CheckCodeFailure | null> };
 
 /**
- * Has a change that waits take effect at once, for whoever types the codes to both factors of the account. It is the one that the
- * page has shown. Fails with `change_gone` where that one waits no longer, or its phone or mailbox is another account's by now.
+ * Applies a waiting change now, by the codes to both factors of the account: the very change that the page has shown. Fails with
+ * `factor_missing` where the account has not both factors; with `change_gone`, and costs no try, where that change waits no longer;
+ * with `code_refused`, which says what is wrong with which code; and as `applyNow` does.
  */
-export async function hastenChange(
+export async function applyNowByCodes(
   session: Own,
   shown: ShownChange,
-  typed: Record<keyof HasteningCodes, TypedCode>,
+  typed: Record<keyof ApplyNowCodes, TypedCode>,
   by: Requester,
   now = new Date(),
-): Promise<Result<null, HastenFailure>> {
-  const codes = await hasteningCodes(session);
+): Promise<Result<null, ApplyNowFailure>> {
+  const codes = await applyNowCodes(session);
   if (!codes) return fail({ name: "factor_missing" });
   // Before the codes cost a try; `applyNow` looks again.
   if (!(await isWaiting(session, shown))) return fail({ name: "change_gone" });
@@ -70,7 +71,7 @@ export async function hastenChange(
   return applyNow(
     session,
     shown,
-    async (tx): Promise<Result<null, HastenFailure>> => {
+    async (tx): Promise<Result<null, ApplyNowFailure>> => {
       if (await spendCodes(tx, checked.value, now)) return succeed(null);
       const gone = { name: "code_expired" } as const;
       return fail({ name: "code_refused", refused: { phone: gone, email: gone } });
