@@ -7,6 +7,7 @@ import { applyNowByCodes, applyNowCodes } from "./apply-now";
 import { backgroundTasks } from "./background";
 import {
   applyDueChanges,
+  applyNow,
   cancelDelayedChange,
   type DelayedAction,
   listDelayedChanges,
@@ -20,6 +21,7 @@ import { Asker, type OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "./policy";
 import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
+import { succeed } from "./result";
 import { confirmSignIn, endOtherSession, endOtherSessions } from "./session-list";
 import { checkSession, endSession, hasToWait, openClientSession, openSession, type Session } from "./sessions";
 import {
@@ -315,6 +317,8 @@ test("codes to both factors apply the very change that the page showed, and no o
   await change(session, phoneRecipient(next), later);
   const codes = await receiveBothCodes(session, later);
   expect(failureOf(await applyNowByCodes(session, shown, codes, anybody(), later))).toBe("change_gone");
+  // The transaction that uses codes up looks again.
+  expect(failureOf(await applyNow(session, shown, async () => succeed(null), later))).toBe("change_gone");
   expect(await getProfile(userId)).toMatchObject({ phone: person.phone });
   // The codes are good for what waits in its place, once the page has shown it.
   const replaced = await shownChange(session, "phone", later);
