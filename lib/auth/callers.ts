@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import ipaddr from "ipaddr.js";
-// Next.js's own reader, which exports no other way, so that exactly what it would refuse is dropped.
-import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/parse-and-validate-flight-router-state";
+// Next.js's own reader, so that exactly what it would refuse is dropped. With its ending, without which Node doesn't find it: the
+// tests of this folder run there.
+import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/parse-and-validate-flight-router-state.js";
 import { env, IS_ON_VERCEL, isLoopback } from "@/lib/env";
 import { METHODS } from "@/lib/ops/methods";
 
