@@ -299,8 +299,9 @@ test("a value that was pasted twice is that value, and two different ones are re
 test("no pasted text takes long to read", () => {
   for (const unit of [".", "(", "<", ":", "a", "1", " ", "1 ", "a:", "-", "+", "@", "mailto:", "1(a", "1 я", "😀"]) {
     const text = `${unit.repeat(16_384 / unit.length)}x`;
-    const start = performance.now();
+    // Of this process, because the machine may be busy with others.
+    const start = process.cpuUsage();
     for (const schema of [Phone, Email, TypedCode, InviteCode]) schema.safeParse(text);
-    expect(performance.now() - start, unit).toBeLessThan(1000);
+    expect(process.cpuUsage(start).user, unit).toBeLessThan(1_000_000);
   }
 });

@@ -8,7 +8,7 @@ import { typedText } from "./typed-field";
 const LABEL = String.raw`(?:[^\p{N}+()@/=?&#]|\([^\p{N}+()@/=?&#]*\))*`;
 /** What may stand before a number: a link's beginning, a label with its end or the scheme of a link (RFC 3966), a bracket. */
 const BEFORE_NUMBER = new RegExp(
-  String.raw`^(?:[<"\p{Pi}]?https?://wa\.me/|${LABEL}[\s.:,;<"'\p{Pi}\p{Pf}\p{So}](?=[+(\p{Nd}]))?(?:\p{Ps}(?!.*\p{Pe}))*`,
+  String.raw`^(?:[<"\p{Pi}]?https?://wa\.me/|${LABEL}[\s.:,;<"'\p{Pi}\p{Pf}\p{So}](?=[+(\p{Nd}]))?(?:(?!.*\p{Pe})\p{Ps}+)?`,
   "iu",
 );
 /** What a link asks of the message. */
