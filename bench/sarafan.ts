@@ -25,7 +25,7 @@ export const ASK_FOR_CODE: Step = {
 const LOG_IN: Step = { path: "/api/enter_code/", body: ({ code }) => ({ verification_code: code }) };
 
 /** How many accounts log in to activate an invite each, for every connection and second. */
-const ACTIVATIONS_PER_SECOND = 10;
+const ACTIVATIONS_PER_SECOND = 5;
 
 /** What Sarafan on this database is called in the tables. */
 export function sarafanOn(name: StoreName): string {
