@@ -6,7 +6,6 @@ import { getCodeStatus } from "./challenges";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { activateInvite, getInvite, previewInvite } from "./invites";
 import { keyedHash } from "./keyed-hash";
-import { networkBudgets, takeAnyway, VERIFIED_SENDS_FROM_NETWORK } from "./limits";
 import { mailLoginCode, phoneLoginCode, register, verifyCode, verifyMailCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
@@ -24,6 +23,7 @@ import {
   VERIFIED_SENDS_PER_IP_PER_HOUR,
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "./policy";
+import { networkCharges, record, VERIFIED_SENDS_FROM_NETWORK } from "./rate-limits";
 import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { requestCode } from "./sending";
@@ -266,7 +266,7 @@ test("a code that is typed right is given back to the network that asked for it,
   for (let logins = 0; logins < SENDS_PER_PHONE_AND_IP_PER_HOUR; logins += 1) await logIn(phone);
   expect(failureOf(await ask(phone, by, now)), "a phone's own codes are not given back").toBe("budget_spent");
   for (let at = 0; at < VERIFIED_SENDS_PER_IP_PER_HOUR; at += 1) {
-    await write((tx) => takeAnyway(tx, networkBudgets(VERIFIED_SENDS_FROM_NETWORK, by.network), now));
+    await write((tx) => record(tx, networkCharges(VERIFIED_SENDS_FROM_NETWORK, by.network), now));
   }
   for (let logins = 0; logins < SENDS_PER_IP_PER_HOUR; logins += 1) await logIn();
   expect(failureOf(await ask(freshPhone(), by, now)), "the wider limit is spent").toBe("budget_spent");

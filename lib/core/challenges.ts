@@ -1,12 +1,12 @@
 import { CLOCK_SKEW_MS_MAX, type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
-import { digitsAt, neededDigits, recipientDigits, wrongCodeBudgets } from "./code-length";
+import { digitsAt, neededDigits, recipientDigits, wrongCodeCharges } from "./code-length";
 import { type CodeDelivery, findCodeDelivery } from "./deliveries";
 import { keyedHash } from "./keyed-hash";
-import { giveBack, sweepCounters, type Taken, TRIES_AT_RECIPIENT, takeAnyway } from "./limits";
 import { siteOf } from "./networks";
 import { type CodeOwner, isSealedCode, type OneTimeCode, rowKey, type TypedCode } from "./one-time-code";
 import { ALARM_MEAN_MS, CODE_TTL_MS, RESEND_AFTER_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "./policy";
+import { type Charged, record, refund, sweepCounters, TRIES_AT_RECIPIENT } from "./rate-limits";
 import { limitSubject } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
@@ -78,7 +78,7 @@ export interface RightCode {
 
 interface TryCost {
   wrongCodeId: number;
-  taken: Taken;
+  taken: Charged;
 }
 
 /**
@@ -111,7 +111,7 @@ async function tryCode(
 /** Takes the wrong code back that a right one was counted as. */
 export async function giveTryBack(tx: Writer, { cost: { wrongCodeId, taken } }: RightCode): Promise<void> {
   await tx.wrongCode.deleteMany({ where: { id: wrongCodeId } });
-  await giveBack(tx, taken);
+  await refund(tx, taken);
 }
 
 /**
@@ -185,8 +185,8 @@ interface CountedTry extends Omit<RightCode, "owner"> {
 async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Result<CountedTry, CheckCodeFailure>> {
   const { recipient } = owner;
   const counted = await write(async (tx): Promise<Result<CountedTry, CheckCodeFailure>> => {
-    const lock = await takeAnyway(tx, [{ limit: TRIES_AT_RECIPIENT, subject: limitSubject(recipient) }], now);
-    const taken = await takeAnyway(tx, wrongCodeBudgets(recipient, by), now);
+    const lock = await record(tx, [{ limit: TRIES_AT_RECIPIENT, subject: limitSubject(recipient) }], now);
+    const taken = await record(tx, wrongCodeCharges(recipient, by), now);
     const needed = digitsAt(taken, await recipientDigits(tx, recipient, now));
     const [row] = await tx.oneTimeCode.updateManyAndReturn({
       where: {
@@ -201,7 +201,7 @@ async function countTry(owner: CodeOwner, by: Requester, now: Date): Promise<Res
     });
     if (!row?.codeHmac) {
       const dead = await findCode(tx, owner);
-      await giveBack(tx, lock);
+      await refund(tx, lock);
       return fail({ name: dead?.codeHmac && stateOf(dead, needed, now) === "spent" ? "code_spent" : "code_expired" });
     }
     const { codeHmac, sentAt, network, digits, tries } = row;

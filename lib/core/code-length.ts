@@ -1,6 +1,5 @@
 import { CLOCK_SKEW_MS_MAX, type Reader, readPrimary } from "@/lib/db/database";
 import { keyedHashes } from "./keyed-hash";
-import { type Budget, networkBudgets, type Taken, WRONG_CODES_FROM_NETWORK, waitFor } from "./limits";
 import {
   ALARM_AFTER_WRONG,
   ALARM_DIGITS,
@@ -14,6 +13,7 @@ import {
   LONGEST_CODE_DIGITS,
   WRONG_CODES_MS,
 } from "./policy";
+import { type Charge, type Charged, networkCharges, retryAfterMs, WRONG_CODES_FROM_NETWORK } from "./rate-limits";
 import { limitSubject, type Recipient } from "./recipient";
 import { isKnownTo, type Requester } from "./requester";
 
@@ -25,7 +25,7 @@ import { isKnownTo, type Requester } from "./requester";
 export async function neededDigits(db: Reader, recipient: Recipient, by: Requester, now: Date): Promise<number> {
   const [ofRecipient, waitMs] = await Promise.all([
     recipientDigits(db, recipient, now),
-    waitFor(db, wrongCodeBudgets(recipient, by), now),
+    retryAfterMs(db, wrongCodeCharges(recipient, by), now),
   ]);
   return waitMs > 0 ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
@@ -36,12 +36,12 @@ export async function recipientDigits(db: Reader, recipient: Recipient, now: Dat
 }
 
 /** What a wrong code is counted for besides its recipient: its network, unless the recipient recognises the browser. */
-export function wrongCodeBudgets(recipient: Recipient, by: Requester): Budget[] {
-  return isKnownTo(by, recipient) ? [] : networkBudgets(WRONG_CODES_FROM_NETWORK, by.network);
+export function wrongCodeCharges(recipient: Recipient, by: Requester): Charge[] {
+  return isKnownTo(by, recipient) ? [] : networkCharges(WRONG_CODES_FROM_NETWORK, by.network);
 }
 
 /** How many digits a code needs after these counts of its network, where its recipient's wrong codes ask for so many. */
-export function digitsAt(counted: Taken, ofRecipient: number): number {
+export function digitsAt(counted: Charged, ofRecipient: number): number {
   const isClosed = counted.some(({ count, limit }) => count > limit.max);
   return isClosed ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }

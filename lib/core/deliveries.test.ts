@@ -2,7 +2,6 @@ import { createHmac } from "node:crypto";
 import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
 import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
-import { keyOf, MESSAGE_COST, MESSAGES } from "./limits";
 import { phoneLoginCode, verifyCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
@@ -13,6 +12,7 @@ import {
   SMS_BUDGET_PER_DAY,
   SMS_COST_PER_DAY,
 } from "./policy";
+import { keyOf, MESSAGE_COST, MESSAGES } from "./rate-limits";
 import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { requestCode } from "./sending";

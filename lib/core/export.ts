@@ -5,7 +5,7 @@ import { listDeliveries } from "./deliveries";
 import { type EventCursor, listEvents } from "./history";
 import { listReferrals, type ReferralCursor } from "./invites";
 import { keyedHashes } from "./keyed-hash";
-import { EXPORTS_OF_USER, type LimitFailure, take } from "./limits";
+import { consume, EXPORTS_OF_USER, type LimitFailure } from "./rate-limits";
 import { limitSubject } from "./recipient";
 import { fail, type Result, succeed } from "./result";
 
@@ -25,7 +25,7 @@ export async function exportAccount(
   const profile = await getProfile(userId);
   if (!profile) return fail({ name: "account_gone" });
   const taken = await write(async (tx) => {
-    const exports = await take(tx, [{ limit: EXPORTS_OF_USER, subject: String(userId) }], now);
+    const exports = await consume(tx, [{ limit: EXPORTS_OF_USER, subject: String(userId) }], now);
     if (exports.ok) await recordOwnEvent(tx, userId, { action: "data_exported", now });
     return exports;
   });

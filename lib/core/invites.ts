@@ -4,19 +4,19 @@ import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import type { InviteCode } from "./invite-code";
-import {
-  ACTIVATIONS_OF_USER,
-  INVITE_LOOKUPS_FROM_NETWORK,
-  type LimitFailure,
-  networkBudgets,
-  sweepCounters,
-  take,
-  waitFor,
-} from "./limits";
 import { type Masked, maskIdentity } from "./masking";
 import { siteOf } from "./networks";
 import type { Phone } from "./phone";
 import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "./policy";
+import {
+  ACTIVATIONS_OF_USER,
+  consume,
+  INVITE_LOOKUPS_FROM_NETWORK,
+  type LimitFailure,
+  networkCharges,
+  retryAfterMs,
+  sweepCounters,
+} from "./rate-limits";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 
@@ -57,8 +57,8 @@ export async function previewInvite(
 ): Promise<Result<Invite, ActivateInviteFailure>> {
   const checked = await lookUp(by, now, () => checkInvite(readPrimary, userId, code));
   if (!checked.ok) return checked;
-  const retryAfterMs = await waitFor(readPrimary, [{ limit: ACTIVATIONS_OF_USER, subject: String(userId) }], now);
-  return retryAfterMs > 0 ? fail({ name: "budget_spent", retryAfterMs }) : succeed(inviteOf(checked.value));
+  const waitMs = await retryAfterMs(readPrimary, [{ limit: ACTIVATIONS_OF_USER, subject: String(userId) }], now);
+  return waitMs > 0 ? fail({ name: "budget_spent", retryAfterMs: waitMs }) : succeed(inviteOf(checked.value));
 }
 
 /**
@@ -71,13 +71,13 @@ function lookUp<Found, Failure extends { name: string }>(
   now: Date,
   find: () => Promise<Result<Found, Failure>>,
 ): Promise<Result<Found, Failure | LimitFailure>> {
-  const budgets = networkBudgets(INVITE_LOOKUPS_FROM_NETWORK, network);
+  const budgets = networkCharges(INVITE_LOOKUPS_FROM_NETWORK, network);
   return oneAtATime(siteOf(network), async () => {
-    const retryAfterMs = await waitFor(readPrimary, budgets, now);
-    if (retryAfterMs > 0) return fail({ name: "budget_spent", retryAfterMs });
+    const waitMs = await retryAfterMs(readPrimary, budgets, now);
+    if (waitMs > 0) return fail({ name: "budget_spent", retryAfterMs: waitMs });
     const found = await find();
     if (found.ok || found.failure.name !== "invite_unknown") return found;
-    const taken = await write((tx) => take(tx, budgets, now));
+    const taken = await write((tx) => consume(tx, budgets, now));
     await sweepCounters(now);
     return taken.ok ? found : taken;
   });
@@ -112,7 +112,7 @@ export async function activateInvite(
 ): Promise<Result<Invite, ActivateInviteFailure>> {
   const activated = await write(
     async (tx) => {
-      const taken = await take(tx, [{ limit: ACTIVATIONS_OF_USER, subject: String(userId) }], now);
+      const taken = await consume(tx, [{ limit: ACTIVATIONS_OF_USER, subject: String(userId) }], now);
       if (!taken.ok) return taken;
       const checked = await checkInvite(tx, userId, code);
       if (!checked.ok) return checked;

@@ -16,11 +16,18 @@ import { applyDueChanges } from "./delayed-changes";
 import type { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { findInviter, getInvite, recordActivation } from "./invites";
-import { giveBack, type LimitFailure, networkBudgets, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK, take } from "./limits";
 import { type Masked, maskPhone } from "./masking";
 import { type Asker, type CodeOwner, rowKey, type TypedCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { PROOF_TTL_MS } from "./policy";
+import {
+  consume,
+  type LimitFailure,
+  networkCharges,
+  refund,
+  TAKEN_ANSWERS,
+  TAKEN_ANSWERS_OF_NETWORK,
+} from "./rate-limits";
 import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
@@ -150,12 +157,12 @@ export async function requestRegistrationCode(
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "phone_taken" }>> {
   const { now = new Date() } = options;
-  const budgets = [...networkBudgets(TAKEN_ANSWERS_OF_NETWORK, by.network), { limit: TAKEN_ANSWERS, subject: "all" }];
+  const budgets = [...networkCharges(TAKEN_ANSWERS_OF_NETWORK, by.network), { limit: TAKEN_ANSWERS, subject: "all" }];
   const isTold = await write(async (tx) => {
-    const taken = await take(tx, budgets, now);
+    const taken = await consume(tx, budgets, now);
     if (!taken.ok) return false;
     if ((await findUserId(tx, { phone })) !== null) return true;
-    await giveBack(tx, taken.value);
+    await refund(tx, taken.value);
     return false;
   });
   if (isTold) return fail({ name: "phone_taken" });

@@ -1,25 +1,6 @@
 import type { Reader, Writer } from "@/lib/db/database";
 import { log } from "@/lib/ops/log";
 import { countryOf } from "./destinations";
-import {
-  type Budget,
-  type LimitFailure,
-  MESSAGE_COST,
-  MESSAGES,
-  networkBudgets,
-  refund,
-  SENDS_FROM_NETWORK,
-  SENDS_OF_KNOWN_BROWSER,
-  SENDS_OF_KNOWN_BROWSERS,
-  SENDS_TO_RECIPIENT,
-  SENDS_TO_RECIPIENT_A_DAY,
-  SENDS_TO_RECIPIENT_FROM_NETWORK,
-  SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY,
-  type Taken,
-  take,
-  VERIFIED_SENDS_FROM_NETWORK,
-  waitFor,
-} from "./limits";
 import { siteOf } from "./networks";
 import {
   SMS_BUDGET_KEPT_PART,
@@ -28,11 +9,30 @@ import {
   SMS_COST_PER_DAY,
   SMS_PRICE,
 } from "./policy";
+import {
+  type Charge,
+  type Charged,
+  consume,
+  type LimitFailure,
+  MESSAGE_COST,
+  MESSAGES,
+  networkCharges,
+  refundCharges,
+  retryAfterMs,
+  SENDS_FROM_NETWORK,
+  SENDS_OF_KNOWN_BROWSER,
+  SENDS_OF_KNOWN_BROWSERS,
+  SENDS_TO_RECIPIENT,
+  SENDS_TO_RECIPIENT_A_DAY,
+  SENDS_TO_RECIPIENT_FROM_NETWORK,
+  SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY,
+  VERIFIED_SENDS_FROM_NETWORK,
+} from "./rate-limits";
 import { limitSubject, type Recipient } from "./recipient";
 import { isKnownTo, type Requester } from "./requester";
 
 /** What a code costs that anybody may have sent. */
-export function sendBudgets(recipient: Recipient, { network }: Requester): Budget[] {
+export function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
   const subject = limitSubject(recipient);
   return [
     // By the widest network: a recipient's codes are too few to be shared out among the networks of one site.
@@ -40,7 +40,7 @@ export function sendBudgets(recipient: Recipient, { network }: Requester): Budge
     { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${subject} ${siteOf(network)}` },
     { limit: SENDS_TO_RECIPIENT, subject },
     { limit: SENDS_TO_RECIPIENT_A_DAY, subject },
-    ...networkBudgets(SENDS_FROM_NETWORK, network),
+    ...networkCharges(SENDS_FROM_NETWORK, network),
   ];
 }
 
@@ -53,12 +53,12 @@ export async function refundSend(
   { network, sentAt }: { network: string; sentAt: Date },
   now: Date,
 ): Promise<void> {
-  const wider = await take(tx, networkBudgets(VERIFIED_SENDS_FROM_NETWORK, network), now);
-  if (wider.ok) await refund(tx, networkBudgets(SENDS_FROM_NETWORK, network), sentAt);
+  const wider = await consume(tx, networkCharges(VERIFIED_SENDS_FROM_NETWORK, network), now);
+  if (wider.ok) await refundCharges(tx, networkCharges(SENDS_FROM_NETWORK, network), sentAt);
 }
 
 /** What it costs a browser that is known to the recipient, so that strangers can't use its codes up; else null. */
-export function ownSendBudgets(recipient: Recipient, by: Requester): Budget[] | null {
+export function ownSendCharges(recipient: Recipient, by: Requester): Charge[] | null {
   if (!by.browser || !isKnownTo(by, recipient)) return null;
   const subject = limitSubject(recipient);
   return [
@@ -68,7 +68,7 @@ export function ownSendBudgets(recipient: Recipient, by: Requester): Budget[] | 
 }
 
 /** What a message to a phone costs the operator; the last part of it is for browsers that are known to the phone. */
-export function messageBudgets(recipient: Recipient, by: Requester): Budget[] {
+export function messageCharges(recipient: Recipient, by: Requester): Charge[] {
   if (recipient.kind !== "phone") return [];
   const part = isKnownTo(by, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
   const partOf = (max: number) => Math.floor(max * part);
@@ -86,10 +86,10 @@ export async function sendWaitMs(
   by: Requester,
   now: Date,
 ): Promise<{ anybodysMs: number; ownMs: number | null }> {
-  const [own, messages] = [ownSendBudgets(recipient, by), messageBudgets(recipient, by)];
+  const [own, messages] = [ownSendCharges(recipient, by), messageCharges(recipient, by)];
   const [anybodysMs, ownMs] = await Promise.all([
-    waitFor(db, [...sendBudgets(recipient, by), ...messages], now),
-    own && waitFor(db, [...own, ...messages], now),
+    retryAfterMs(db, [...sendCharges(recipient, by), ...messages], now),
+    own && retryAfterMs(db, [...own, ...messages], now),
   ]);
   return { anybodysMs, ownMs };
 }
@@ -97,7 +97,7 @@ export async function sendWaitMs(
 const warned = new Map<string, number>();
 
 /** Warns the operator when most of a day's messages or money is used up; each process once a day. */
-export function warnOfMessages(taken: Taken): void {
+export function warnOfMessages(taken: Charged): void {
   const bounds = [
     { setting: "SMS_BUDGET_PER_DAY", limit: MESSAGES(0), max: SMS_BUDGET_PER_DAY },
     { setting: "SMS_COST_PER_DAY", limit: MESSAGE_COST(0), max: SMS_COST_PER_DAY },

@@ -13,18 +13,6 @@ import { isAlarm, neededDigits, newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
 import { findCodeDelivery, recordRefusal, recordSending, sweepDeliveries } from "./deliveries";
 import { countryOf, isDestination } from "./destinations";
-import {
-  giveBack,
-  type LimitFailure,
-  networkBudgets,
-  REFUSALS_OF_NETWORK,
-  SENDS_FROM_NETWORK,
-  SENDS_OF_KNOWN_BROWSER,
-  sweepCounters,
-  type Taken,
-  take,
-  takeAnyway,
-} from "./limits";
 import { type CodeOwner, drawOneTimeCode, type OneTimeCode, rowKey, sealCode } from "./one-time-code";
 import {
   CODE_TTL_MS,
@@ -36,10 +24,22 @@ import {
   SENDER_REST_MS,
   SENDER_TIMEOUT_MS,
 } from "./policy";
+import {
+  type Charged,
+  consume,
+  type LimitFailure,
+  networkCharges,
+  REFUSALS_OF_NETWORK,
+  record,
+  refund,
+  SENDS_FROM_NETWORK,
+  SENDS_OF_KNOWN_BROWSER,
+  sweepCounters,
+} from "./rate-limits";
 import type { Recipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-import { messageBudgets, ownSendBudgets, sendBudgets, warnOfClosing, warnOfMessages } from "./send-budgets";
+import { messageCharges, ownSendCharges, sendCharges, warnOfClosing, warnOfMessages } from "./send-budgets";
 import { sweep } from "./sweeping";
 
 export interface SentCode {
@@ -196,7 +196,7 @@ function startingAfter(channels: readonly ChainSender[], undelivered: string | n
 interface BegunSending {
   code: OneTimeCode;
   codeHmac: string;
-  taken: Taken;
+  taken: Charged;
   /** The row as it was before. */
   last: CodeRow;
   /** The sender of the last code, where that was not delivered as far as is known, and not used. */
@@ -232,18 +232,18 @@ async function beginSending(
   const isAnswered = last.codeHmac !== null || last.sends > 0;
   if (askedAt && isAnswered && last.sentAt > askedAt) return fail({ name: "resend_too_early", retryAfterMs });
   // Last of all, because others may wait for the budgets' rows until this is committed.
-  const ownBudgets = ownSendBudgets(recipient, by);
-  const own = ownBudgets && (await take(tx, ownBudgets, now));
+  const ownBudgets = ownSendCharges(recipient, by);
+  const own = ownBudgets && (await consume(tx, ownBudgets, now));
   if (!own?.ok && retryAfterMs > 0) return fail({ name: "resend_too_early", retryAfterMs });
-  const taken = own?.ok ? own : await take(tx, sendBudgets(recipient, by), now);
+  const taken = own?.ok ? own : await consume(tx, sendCharges(recipient, by), now);
   if (!taken.ok) {
     await dropEmpty(tx, owner);
     return taken;
   }
-  const messages = await take(tx, messageBudgets(recipient, by), now);
+  const messages = await consume(tx, messageCharges(recipient, by), now);
   if (!messages.ok) {
     await dropEmpty(tx, owner);
-    await giveBack(tx, taken.value);
+    await refund(tx, taken.value);
     return fail({ name: "messages_spent", retryAfterMs: messages.failure.retryAfterMs });
   }
   const code = draw(newCodeDigits(needed, isDuringAlarm));
@@ -278,7 +278,7 @@ async function dropEmpty(tx: Writer, owner: CodeOwner): Promise<void> {
 /** Remembers a refusal, so often of one network: being refused fills no table. */
 async function refuse(recipient: Recipient, { network }: Requester, reason: string, now: Date): Promise<void> {
   await write(async (tx) => {
-    const taken = await take(tx, networkBudgets(REFUSALS_OF_NETWORK, network), now);
+    const taken = await consume(tx, networkCharges(REFUSALS_OF_NETWORK, network), now);
     if (taken.ok) await recordRefusal(tx, recipient, reason, now);
   });
   countSending({ sender: "none", outcome: reason });
@@ -319,7 +319,7 @@ async function forgetSending(
     await dropEmpty(tx, owner);
   }
   const isRefused = sending.passedOver.some(({ outcome }) => outcome === "refused");
-  await giveBack(
+  await refund(
     tx,
     taken.filter(({ limit }) => !isRefused || !REQUESTERS_LIMITS.includes(limit.name)),
   );
@@ -352,8 +352,8 @@ async function takeMessages(
   by: Requester,
   count: number,
   now: Date,
-): Promise<Taken[]> {
-  const taken: Taken[] = [];
-  while (taken.length < count) taken.push(await takeAnyway(tx, messageBudgets(recipient, by), now));
+): Promise<Charged[]> {
+  const taken: Charged[] = [];
+  while (taken.length < count) taken.push(await record(tx, messageCharges(recipient, by), now));
   return taken;
 }

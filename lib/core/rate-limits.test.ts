@@ -1,6 +1,6 @@
 import { expect, test } from "playwright/test";
 import { read, readPrimary, write } from "@/lib/db/database";
-import { type Budget, giveBack, networkBudgets, take, waitFor } from "./limits";
+import { type Charge, consume, networkCharges, refund, retryAfterMs } from "./rate-limits";
 
 const HOUR_MS = 60 * 60 * 1000;
 const now = new Date();
@@ -8,7 +8,7 @@ const later = (ms: number) => new Date(now.getTime() + ms);
 const limitOf = (max: number) => ({ name: `test ${crypto.randomUUID()}`, max, windowMs: HOUR_MS });
 
 /** Takes one off each, in a transaction of its own. */
-const takeOne = (budgets: Budget[], at = now) => write((tx) => take(tx, budgets, at));
+const takeOne = (budgets: Charge[], at = now) => write((tx) => consume(tx, budgets, at));
 
 test("of parallel takers as many pass as there is left", async () => {
   const budgets = [{ limit: limitOf(7), subject: "all" }];
@@ -18,14 +18,14 @@ test("of parallel takers as many pass as there is left", async () => {
 
 test("a spent limit says when it begins anew, and then does", async () => {
   const budgets = [{ limit: limitOf(1), subject: "somebody" }];
-  expect(await waitFor(readPrimary, budgets, now)).toBe(0);
+  expect(await retryAfterMs(readPrimary, budgets, now)).toBe(0);
   await takeOne(budgets);
-  expect(await waitFor(readPrimary, budgets, later(60_000))).toBe(HOUR_MS - 60_000);
+  expect(await retryAfterMs(readPrimary, budgets, later(60_000))).toBe(HOUR_MS - 60_000);
   expect(await takeOne(budgets, later(60_000))).toEqual({
     ok: false,
     failure: { name: "budget_spent", retryAfterMs: HOUR_MS - 60_000 },
   });
-  expect(await waitFor(readPrimary, budgets, later(HOUR_MS))).toBe(0);
+  expect(await retryAfterMs(readPrimary, budgets, later(HOUR_MS))).toBe(0);
   expect((await takeOne(budgets, later(HOUR_MS))).ok).toBe(true);
   expect(await read.counter.findMany({ where: { key: { contains: budgets[0]?.limit.name ?? "" } } })).toHaveLength(1);
 });
@@ -40,17 +40,17 @@ test("everybody has their own, and one that is spent takes nothing off the other
   expect((await takeOne(of("one"))).ok).toBe(false);
   expect((await takeOne(of("other"))).ok).toBe(true);
   expect((await takeOne(of("third"))).ok).toBe(false);
-  expect(await waitFor(readPrimary, [{ limit: own, subject: "third" }], now)).toBe(0);
+  expect(await retryAfterMs(readPrimary, [{ limit: own, subject: "third" }], now)).toBe(0);
 });
 
 test("what is given back can be taken again, but not from the next window", async () => {
   const budgets = [{ limit: limitOf(1), subject: "somebody" }];
   const taken = await takeOne(budgets);
   if (!taken.ok) throw new Error(taken.failure.name);
-  await write((tx) => giveBack(tx, taken.value));
+  await write((tx) => refund(tx, taken.value));
   expect((await takeOne(budgets)).ok).toBe(true);
   expect((await takeOne(budgets, later(HOUR_MS))).ok).toBe(true);
-  await write((tx) => giveBack(tx, taken.value));
+  await write((tx) => refund(tx, taken.value));
   expect((await takeOne(budgets, later(HOUR_MS))).ok).toBe(false);
 });
 
@@ -58,18 +58,18 @@ test("what was given back whole leaves no row", async () => {
   const budgets = ["one", "other"].map((subject) => ({ limit: limitOf(1), subject }));
   const taken = await takeOne(budgets);
   if (!taken.ok) throw new Error(taken.failure.name);
-  await write((tx) => giveBack(tx, taken.value));
+  await write((tx) => refund(tx, taken.value));
   const keys = taken.value.map(({ key }) => key);
   expect(await read.counter.findMany({ where: { key: { in: keys } } })).toEqual([]);
   // A second time there is nothing to take off.
-  await write((tx) => giveBack(tx, taken.value));
+  await write((tx) => refund(tx, taken.value));
   expect(await read.counter.findMany({ where: { key: { in: keys } } })).toEqual([]);
 });
 
 test("a count that a clock far ahead has begun does not outlast the clock", async () => {
   const budgets = [{ limit: limitOf(1), subject: "somebody" }];
   await takeOne(budgets, later(30 * 24 * HOUR_MS));
-  expect(await waitFor(readPrimary, budgets, now)).toBe(0);
+  expect(await retryAfterMs(readPrimary, budgets, now)).toBe(0);
   expect((await takeOne(budgets)).ok).toBe(true);
   expect(await takeOne(budgets)).toEqual({ ok: false, failure: { name: "budget_spent", retryAfterMs: HOUR_MS } });
 });
@@ -78,12 +78,12 @@ test("clocks of two servers that differ by seconds count one count", async () =>
   const budgets = [{ limit: limitOf(1), subject: "somebody" }];
   await takeOne(budgets, later(5000));
   expect((await takeOne(budgets)).ok).toBe(false);
-  expect(await waitFor(readPrimary, budgets, now)).toBe(HOUR_MS + 5000);
+  expect(await retryAfterMs(readPrimary, budgets, now)).toBe(HOUR_MS + 5000);
 });
 
 test("an IPv6 address is counted by its /64, /56 and /48, with one, two and eight times the limit", async () => {
   const limit = limitOf(2);
-  const takeFrom = async (network: string) => (await takeOne(networkBudgets(limit, network))).ok;
+  const takeFrom = async (network: string) => (await takeOne(networkCharges(limit, network))).ok;
   const grantedOf = async (networks: string[]) => {
     const granted = [];
     for (const network of networks) granted.push(await takeFrom(network));
@@ -107,8 +107,8 @@ test("what is given back and what is taken lock their rows in one order, so that
     return work();
   };
   const works = taken.flatMap((one) => [
-    () => write((tx) => count(() => take(tx, budgets, now))),
-    () => write((tx) => count(() => giveBack(tx, one.ok ? one.value : []))),
+    () => write((tx) => count(() => consume(tx, budgets, now))),
+    () => write((tx) => count(() => refund(tx, one.ok ? one.value : []))),
   ]);
   await Promise.all(works.map((work) => work()));
   expect(busy.restarts).toBe(works.length);

@@ -30,14 +30,14 @@ interface Limit {
 }
 
 /** A limit, whose it is, and how much of it is asked for: one, unless it says otherwise. */
-export interface Budget {
+export interface Charge {
   limit: Limit;
   subject: string;
   amount?: number;
 }
 
 /** What something costs the network that it comes from: one of the limit, for an IPv6 address of each network around it. */
-export function networkBudgets(limit: Limit, network: string): Budget[] {
+export function networkCharges(limit: Limit, network: string): Charge[] {
   return networksAround(network).map(({ network: subject, times }) => ({
     limit: { ...limit, max: limit.max * times },
     subject,
@@ -78,19 +78,23 @@ export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_
 /** `retryAfterMs` is when the count begins anew. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
 
-/** What was taken of which limits, for `giveBack`, and what the counts were then. */
-export type Taken = readonly { limit: Limit; key: string; resetsAt: Date; amount: number; count: number }[];
+/** What was taken of which limits, for `refund`, and what the counts were then. */
+export type Charged = readonly { limit: Limit; key: string; resetsAt: Date; amount: number; count: number }[];
 
 /**
  * Takes one off each budget, or none where one of them has nothing left. Each takes its row, so that of any number of
  * parallel takers as many pass as are left; to keep them from waiting for each other in a circle, whatever is asked for
  * together is asked for in one order everywhere: what is one person's first, what many share last.
  */
-export async function take(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Result<Taken, LimitFailure>> {
+export async function consume(
+  tx: Writer,
+  budgets: readonly Charge[],
+  now: Date,
+): Promise<Result<Charged, LimitFailure>> {
   const taken = await count(tx, budgets, now);
   const spent = taken.filter(({ count }, at) => count > (budgets[at]?.limit.max ?? 0));
   if (spent.length === 0) return succeed(taken);
-  await giveBack(tx, taken);
+  await refund(tx, taken);
   const resets = spent.map(({ resetsAt }) => resetsAt.getTime());
   return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
 }
@@ -101,17 +105,17 @@ export function sweepCounters(now: Date): Promise<void> {
 }
 
 /** Counts what has happened anyway, whether there was something left or not. */
-export function takeAnyway(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Taken> {
+export function record(tx: Writer, budgets: readonly Charge[], now: Date): Promise<Charged> {
   return count(tx, budgets, now);
 }
 
 /** Gives back what was taken, unless its count has begun again since. No row is left of what was given back whole. */
-export async function giveBack(tx: Writer, taken: Taken): Promise<void> {
+export async function refund(tx: Writer, taken: Charged): Promise<void> {
   await countDown(tx, taken);
 }
 
 /** Gives back what was taken of these budgets at that time, unless their counts have begun again since. */
-export async function refund(tx: Writer, budgets: readonly Budget[], takenAt: Date): Promise<void> {
+export async function refundCharges(tx: Writer, budgets: readonly Charge[], takenAt: Date): Promise<void> {
   const rows = await tx.counter.findMany({ where: { key: { in: budgets.map(keyOf) }, resetsAt: { gt: takenAt } } });
   const taken = budgets.flatMap((budget) => {
     const { limit, amount = 1 } = budget;
@@ -123,7 +127,7 @@ export async function refund(tx: Writer, budgets: readonly Budget[], takenAt: Da
 }
 
 /** How long until something is left of each of these budgets; 0 is now. */
-export async function waitFor(db: Reader, budgets: readonly Budget[], now: Date): Promise<number> {
+export async function retryAfterMs(db: Reader, budgets: readonly Charge[], now: Date): Promise<number> {
   const counters = await db.counter.findMany({ where: { key: { in: budgets.map(keyOf) }, resetsAt: { gt: now } } });
   const waits = budgets.map((budget) => {
     const { limit, amount = 1 } = budget;
@@ -136,7 +140,7 @@ export async function waitFor(db: Reader, budgets: readonly Budget[], now: Date)
 }
 
 /** The counts with these in them, in their order. */
-async function count(tx: Writer, budgets: readonly Budget[], now: Date): Promise<Taken[number][]> {
+async function count(tx: Writer, budgets: readonly Charge[], now: Date): Promise<Charged[number][]> {
   const wanted = budgets.map((budget) => {
     const { limit, amount = 1 } = budget;
     return { limit, key: keyOf(budget), amount, resetsAt: new Date(now.getTime() + limit.windowMs) };
@@ -146,6 +150,6 @@ async function count(tx: Writer, budgets: readonly Budget[], now: Date): Promise
 }
 
 /** The key of a budget's row, which says neither phone nor mailbox nor network. */
-export function keyOf({ limit, subject }: Budget): string {
+export function keyOf({ limit, subject }: Charge): string {
   return `${limit.name} ${keyedHash(subject)}`;
 }
