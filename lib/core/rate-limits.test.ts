@@ -47,10 +47,10 @@ test("what is given back can be taken again, but not from the next window", asyn
   const budgets = [{ limit: limitOf(1), subject: "somebody" }];
   const taken = await takeOne(budgets);
   if (!taken.ok) throw new Error(taken.failure.name);
-  await write((tx) => refund(tx, taken.value));
+  await write(async (tx) => refund(tx, taken.value));
   expect((await takeOne(budgets)).ok).toBe(true);
   expect((await takeOne(budgets, later(HOUR_MS))).ok).toBe(true);
-  await write((tx) => refund(tx, taken.value));
+  await write(async (tx) => refund(tx, taken.value));
   expect((await takeOne(budgets, later(HOUR_MS))).ok).toBe(false);
 });
 
@@ -58,11 +58,11 @@ test("what was given back whole leaves no row", async () => {
   const budgets = ["one", "other"].map((subject) => ({ limit: limitOf(1), subject }));
   const taken = await takeOne(budgets);
   if (!taken.ok) throw new Error(taken.failure.name);
-  await write((tx) => refund(tx, taken.value));
+  await write(async (tx) => refund(tx, taken.value));
   const keys = taken.value.map(({ key }) => key);
   expect(await read.counter.findMany({ where: { key: { in: keys } } })).toEqual([]);
   // A second time there is nothing to take off.
-  await write((tx) => refund(tx, taken.value));
+  await write(async (tx) => refund(tx, taken.value));
   expect(await read.counter.findMany({ where: { key: { in: keys } } })).toEqual([]);
 });
 
@@ -108,7 +108,7 @@ test("what is given back and what is taken lock their rows in one order, so that
   };
   const works = taken.flatMap((one) => [
     () => write((tx) => count(() => consume(tx, budgets, now))),
-    () => write((tx) => count(() => refund(tx, one.ok ? one.value : []))),
+    () => write((tx) => count(async () => refund(tx, one.ok ? one.value : []))),
   ]);
   await Promise.all(works.map((work) => work()));
   expect(busy.restarts).toBe(works.length);

@@ -1,4 +1,4 @@
-import { countDown, countUp, isPossibleEnd, type Reader, type Writer } from "@/lib/db/database";
+import { countDown, countUp, findCounts, isPossibleEnd, type Queries, type Transaction } from "@/lib/db/database";
 import { keyedHash } from "./keyed-hash";
 import { networksAround } from "./networks";
 import {
@@ -78,78 +78,83 @@ export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_
 /** `retryAfterMs` is when the count begins anew. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
 
-/** What was taken of which limits, for `refund`, and what the counts were then. */
+/** What was consumed of which limits, for `refund`, and what the counts were then. */
 export type Charged = readonly { limit: Limit; key: string; resetsAt: Date; amount: number; count: number }[];
 
 /**
- * Takes one off each budget, or none where one of them has nothing left. Each takes its row, so that of any number of
- * parallel takers as many pass as are left; to keep them from waiting for each other in a circle, whatever is asked for
- * together is asked for in one order everywhere: what is one person's first, what many share last.
+ * Consumes what the charges ask for of their limits, or nothing where one of the limits has not enough left. Fails with
+ * `budget_spent`. Each limit's row is locked, so that of any number of parallel requests as many pass as there is left. To keep
+ * transactions from waiting for each other in a circle, charges are named in one order everywhere: those of one person first,
+ * those that many share last.
  */
 export async function consume(
-  tx: Writer,
-  budgets: readonly Charge[],
+  tx: Transaction,
+  charges: readonly Charge[],
   now: Date,
 ): Promise<Result<Charged, LimitFailure>> {
-  const taken = await count(tx, budgets, now);
-  const spent = taken.filter(({ count }, at) => count > (budgets[at]?.limit.max ?? 0));
-  if (spent.length === 0) return succeed(taken);
-  await refund(tx, taken);
+  const charged = await record(tx, charges, now);
+  const spent = charged.filter(({ count, limit }) => count > limit.max);
+  if (spent.length === 0) return succeed(charged);
+  refund(tx, charged);
   const resets = spent.map(({ resetsAt }) => resetsAt.getTime());
   return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
 }
 
-/** Forgets counts that are over. Whatever lets counts begin calls it after its transaction. */
+/** Forgets counts that are over. Called after each transaction that lets counts begin. */
 export function sweepCounters(now: Date): Promise<void> {
   return sweep("counters", (tx) => tx.counter.deleteMany({ where: { resetsAt: { lte: now } } }));
 }
 
-/** Counts what has happened anyway, whether there was something left or not. */
-export function record(tx: Writer, budgets: readonly Charge[], now: Date): Promise<Charged> {
-  return count(tx, budgets, now);
+/** Counts what has happened, whether there was something left of the limits or not. */
+export async function record(tx: Transaction, charges: readonly Charge[], now: Date): Promise<Charged> {
+  const counts = charges.map(({ limit, subject, amount = 1 }) => ({
+    limit,
+    key: keyOf({ limit, subject }),
+    amount,
+    resetsAt: new Date(now.getTime() + limit.windowMs),
+  }));
+  const counted = await countUp(tx, counts, now);
+  return counts.map(({ limit, key, amount, resetsAt }, at) => ({
+    limit,
+    key,
+    amount,
+    resetsAt,
+    count: amount,
+    ...counted[at],
+  }));
 }
 
-/** Gives back what was taken, unless its count has begun again since. No row is left of what was given back whole. */
-export async function refund(tx: Writer, taken: Charged): Promise<void> {
-  await countDown(tx, taken);
+/** Gives back what was consumed, unless its count has begun again since. A count that is given back whole leaves no row. */
+export function refund(tx: Transaction, charged: Charged): void {
+  countDown(tx, charged);
 }
 
-/** Gives back what was taken of these budgets at that time, unless their counts have begun again since. */
-export async function refundCharges(tx: Writer, budgets: readonly Charge[], takenAt: Date): Promise<void> {
-  const rows = await tx.counter.findMany({ where: { key: { in: budgets.map(keyOf) }, resetsAt: { gt: takenAt } } });
-  const taken = budgets.flatMap((budget) => {
-    const { limit, amount = 1 } = budget;
-    const latestEnd = new Date(takenAt.getTime() + limit.windowMs);
-    const row = rows.find(({ key, resetsAt }) => key === keyOf(budget) && resetsAt <= latestEnd);
+/** Gives back what was consumed by these charges at that time, unless their counts have begun again since. */
+export async function refundCharges(tx: Transaction, charges: readonly Charge[], consumedAt: Date): Promise<void> {
+  const found = await findCounts(tx, charges.map(keyOf), consumedAt);
+  const charged = charges.flatMap((charge) => {
+    const { limit, amount = 1 } = charge;
+    const latestEnd = new Date(consumedAt.getTime() + limit.windowMs);
+    const row = found.find(({ key, resetsAt }) => key === keyOf(charge) && resetsAt <= latestEnd);
     return row ? { key: row.key, resetsAt: row.resetsAt, amount } : [];
   });
-  await countDown(tx, taken);
+  countDown(tx, charged);
 }
 
-/** How long until something is left of each of these budgets; 0 is now. */
-export async function retryAfterMs(db: Reader, budgets: readonly Charge[], now: Date): Promise<number> {
-  const counters = await db.counter.findMany({ where: { key: { in: budgets.map(keyOf) }, resetsAt: { gt: now } } });
-  const waits = budgets.map((budget) => {
-    const { limit, amount = 1 } = budget;
-    const counter = counters.find(({ key }) => key === keyOf(budget));
-    if (!counter || counter.count + amount <= limit.max) return 0;
-    const isOver = !isPossibleEnd(counter.resetsAt, new Date(now.getTime() + limit.windowMs));
-    return isOver ? 0 : counter.resetsAt.getTime() - now.getTime();
+/** How many milliseconds until something is left of each limit that is charged; 0 is now. */
+export async function retryAfterMs(db: Queries, charges: readonly Charge[], now: Date): Promise<number> {
+  const found = await findCounts(db, charges.map(keyOf), now);
+  const waits = charges.map((charge) => {
+    const { limit, amount = 1 } = charge;
+    const row = found.find(({ key }) => key === keyOf(charge));
+    if (!row || row.count + amount <= limit.max) return 0;
+    const isOver = !isPossibleEnd(row.resetsAt, new Date(now.getTime() + limit.windowMs));
+    return isOver ? 0 : row.resetsAt.getTime() - now.getTime();
   });
   return Math.max(0, ...waits);
 }
 
-/** The counts with these in them, in their order. */
-async function count(tx: Writer, budgets: readonly Charge[], now: Date): Promise<Charged[number][]> {
-  const wanted = budgets.map((budget) => {
-    const { limit, amount = 1 } = budget;
-    return { limit, key: keyOf(budget), amount, resetsAt: new Date(now.getTime() + limit.windowMs) };
-  });
-  const counted = new Map((await countUp(tx, wanted, now)).map((row) => [row.key, row]));
-  return wanted.map((one) => ({ ...one, count: 0, ...counted.get(one.key) }));
-}
-
-/** The key of a budget's row, which says neither phone nor mailbox nor network. */
+/** The key of a charge's row, which says neither phone nor mailbox nor network. */
 export function keyOf({ limit, subject }: Charge): string {
   return `${limit.name} ${keyedHash(subject)}`;
 }

@@ -1,10 +1,16 @@
-import type { Writer } from "./connections";
-import { Prisma } from "./generated/sqlite/client";
+import { type Queries, type Statement, statement, type Transaction } from "./statement";
 
 /** What is to be counted under a key, and when that count begins again if it hasn't begun yet. */
 export interface Count {
   key: string;
   amount: number;
+  resetsAt: Date;
+}
+
+/** A count as it stands. */
+export interface Counted {
+  key: string;
+  count: number;
   resetsAt: Date;
 }
 
@@ -16,43 +22,99 @@ export function isPossibleEnd(end: Date, latestEnd: Date): boolean {
   return end.getTime() <= latestEnd.getTime() + CLOCK_SKEW_MS_MAX;
 }
 
+type Params = Record<string, string | number | Date>;
+
+/** Makes the statements that differ in how many keys they name, each once. */
+function forEachLength<Row>(
+  make: (length: number) => Statement<Params, Row>,
+): (length: number) => Statement<Params, Row> {
+  const made: Statement<Params, Row>[] = [];
+  return (length) => (made[length] ??= make(length));
+}
+
+const listOf = (length: number, item: (at: number) => string) => Array.from({ length }, (_, at) => item(at)).join(", ");
+const keysOf = (keys: readonly string[]) => Object.fromEntries(keys.map((key, at) => [`key${at}`, key]));
+const kindsOf = <Name extends string, Kind>(length: number, name: Name, kind: Kind): Record<string, Kind> =>
+  Object.fromEntries(Array.from({ length }, (_, at) => [`${name}${at}`, kind]));
+
+const COUNTED = { key: "text", count: "integer", resetsAt: "time" } as const;
+
+const COUNT_UP = forEachLength((length) =>
+  statement({
+    params: {
+      now: "time",
+      ...kindsOf(length, "key", "text" as const),
+      ...kindsOf(length, "amount", "integer" as const),
+      ...kindsOf(length, "resetsAt", "time" as const),
+    },
+    row: COUNTED,
+    sql: `
+      INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES ${listOf(length, (at) => `(:key${at}, :amount${at}, :resetsAt${at})`)}
+      ON CONFLICT ("key") DO UPDATE SET
+        "count" = CASE WHEN "Counter"."resetsAt" <= :now THEN excluded."count" ELSE "Counter"."count" + excluded."count" END,
+        "resetsAt" = CASE WHEN "Counter"."resetsAt" <= :now THEN excluded."resetsAt" ELSE "Counter"."resetsAt" END
+      RETURNING "key", "count", "resetsAt"`,
+  }),
+);
+
+const BEGIN_AGAIN = statement({
+  params: { key: "text", amount: "integer", resetsAt: "time" },
+  sql: `UPDATE "Counter" SET "count" = :amount, "resetsAt" = :resetsAt WHERE "key" = :key`,
+});
+
 /**
- * Counts all of them in one statement, and returns the counts in no order. It locks each row, in the order given, until the
+ * Counts all of them in one statement, and returns the counts in the order given. It locks each row, in that order, until the
  * transaction ends. A count that is over begins again, and so does one that ends later than any that begins now: it was written
  * by a clock that ran ahead.
  */
-export async function countUp(
-  tx: Writer,
-  counts: readonly Count[],
-  now: Date,
-): Promise<{ key: string; count: number; resetsAt: Date }[]> {
+export async function countUp(tx: Transaction, counts: readonly Count[], now: Date): Promise<Counted[]> {
   if (counts.length === 0) return [];
-  const rows = counts.map(({ key, amount, resetsAt }) => Prisma.sql`(${key}, ${amount}, ${resetsAt})`);
-  const endsTooLate = counts.map(({ key, resetsAt }) => {
-    const latest = new Date(resetsAt.getTime() + CLOCK_SKEW_MS_MAX);
-    return Prisma.sql`(excluded."key" = ${key} AND "Counter"."resetsAt" > ${latest})`;
+  const params: Params = { now };
+  counts.forEach(({ key, amount, resetsAt }, at) => {
+    params[`key${at}`] = key;
+    params[`amount${at}`] = amount;
+    params[`resetsAt${at}`] = resetsAt;
   });
-  const isOver = Prisma.sql`"Counter"."resetsAt" <= ${now} OR ${Prisma.join(endsTooLate, " OR ")}`;
-  return tx.$queryRaw`
-    INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES ${Prisma.join(rows)}
-    ON CONFLICT ("key") DO UPDATE SET
-      "count" = CASE WHEN ${isOver} THEN excluded."count" ELSE "Counter"."count" + excluded."count" END,
-      "resetsAt" = CASE WHEN ${isOver} THEN excluded."resetsAt" ELSE "Counter"."resetsAt" END
-    RETURNING "key", "count", "resetsAt"`;
+  const rows = await tx.all(COUNT_UP(counts.length), params);
+  return counts.map(({ key, amount, resetsAt }) => {
+    const row = rows.find((one) => one.key === key);
+    if (row && isPossibleEnd(row.resetsAt, resetsAt)) return row;
+    tx.queue(BEGIN_AGAIN, { key, amount, resetsAt });
+    return { key, count: amount, resetsAt };
+  });
 }
+
+const COUNT_DOWN = statement({
+  params: { key: "text", amount: "integer", resetsAt: "time" },
+  sql: `UPDATE "Counter" SET "count" = "count" - :amount WHERE "key" = :key AND "resetsAt" = :resetsAt`,
+});
+const DELETE_EMPTY = statement({
+  params: { key: "text" },
+  sql: `DELETE FROM "Counter" WHERE "key" = :key AND "count" <= 0`,
+});
 
 /**
  * Takes the amounts off the counts that still have these ends, and deletes the rows that are left with nothing. It locks the rows
  * in the order given, as `countUp` does, so that the two never wait for each other in a circle.
  */
-export async function countDown(tx: Writer, counts: readonly Count[]): Promise<void> {
-  if (counts.length === 0) return;
-  const rows = counts.map(({ key, amount, resetsAt }) => Prisma.sql`(${key}, ${-amount}, ${resetsAt})`);
-  // A row that is gone is inserted with less than nothing, and deleted by the next statement.
-  await tx.$executeRaw`
-    INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES ${Prisma.join(rows)}
-    ON CONFLICT ("key") DO UPDATE SET "count" = "Counter"."count" + excluded."count"
-      WHERE "Counter"."resetsAt" = excluded."resetsAt"`;
-  const keys = counts.map(({ key }) => key);
-  await tx.$executeRaw`DELETE FROM "Counter" WHERE "key" IN (${Prisma.join(keys)}) AND "count" <= 0`;
+export function countDown(tx: Transaction, counts: readonly Count[]): void {
+  for (const { key, amount, resetsAt } of counts) {
+    tx.queue(COUNT_DOWN, { key, amount, resetsAt });
+    tx.queue(DELETE_EMPTY, { key });
+  }
+}
+
+const FIND_COUNTS = forEachLength((length) =>
+  statement({
+    params: { now: "time", ...kindsOf(length, "key", "text" as const) },
+    row: COUNTED,
+    sql: `
+      SELECT "key", "count", "resetsAt" FROM "Counter"
+      WHERE "key" IN (${listOf(length, (at) => `:key${at}`)}) AND "resetsAt" > :now`,
+  }),
+);
+
+/** The counts of these keys that are not over at `now`, in no order. */
+export async function findCounts(db: Queries, keys: readonly string[], now: Date): Promise<Counted[]> {
+  return keys.length === 0 ? [] : db.all(FIND_COUNTS(keys.length), { now, ...keysOf(keys) });
 }
