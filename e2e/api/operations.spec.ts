@@ -237,7 +237,7 @@ test("nobody's phone, mailbox, code, invite code or token gets into the log or t
     const id = answer.headers()["x-request-id"];
     await expect
       .poll(() => logOf(server).filter(({ requestId, level }) => requestId === id && level === "error"))
-      .toEqual([expect.objectContaining({ err: expect.objectContaining({ type: "PrismaClientKnownRequestError" }) })]);
+      .toEqual([expect.objectContaining({ err: expect.objectContaining({ type: "SqliteError" }) })]);
     expect(await linesOf(server, id)).toMatchObject([{ status: 500 }]);
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isBusy, TransactionTimeout } from "./errors";
 import { Prisma, type PrismaClient } from "./generated/sqlite/client";
-import type { Kinds, Queries, Soon, Statement, Transaction } from "./statement";
+import { type Kinds, namedValues, type Queries, type Soon, type Statement, type Transaction } from "./statement";
 
 /** Prisma's client: one type for both databases, whose generated clients have the same shape. */
 export type Client = PrismaClient;
@@ -39,41 +39,42 @@ export interface Connections {
   pools: () => Record<string, Pool>;
 }
 
+type TextOf = (statement: Statement<never, unknown>) => { text: string; names: readonly string[] };
+
 /**
- * Runs `fn` with what a transaction of Prisma's offers, and with the statements through it, in the text that `textOf` knows. All
- * statements that were queued have ended when it settles.
+ * Runs `fn` with what a transaction of Prisma's offers, and with the statements through it, in the text that `textOf` knows. The
+ * statements run one after the other, in their order; all that were queued have ended when this settles.
  */
 export async function runThroughPrisma<Value>(
   prisma: Prisma.TransactionClient,
-  textOf: (statement: Statement<unknown, unknown>) => { text: string; names: readonly string[] },
+  textOf: TextOf,
   fn: (tx: Writer) => Promise<Value>,
 ): Promise<Value> {
-  const queued: Promise<unknown>[] = [];
-  const query = async (statement: Statement<never, unknown>, params: unknown): Promise<unknown[]> => {
-    const { text, names } = textOf(statement);
-    const values = names.map((name) => (params as Record<string, unknown>)[name]);
-    const rows = await prisma.$queryRawUnsafe<Record<string, unknown>[]>(text, ...values);
-    return rows.map((row) => decode(row, statement.row));
+  let last: Promise<unknown> = Promise.resolve();
+  const inOrder = <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
+    const asked = last.then(ask);
+    asked.catch(() => undefined);
+    last = asked;
+    return asked;
   };
-  const execute = (statement: Statement<never, unknown>, params: unknown): Promise<number> => {
-    const { text, names } = textOf(statement);
-    return prisma.$executeRawUnsafe(text, ...names.map((name) => (params as Record<string, unknown>)[name]));
-  };
-  const statements = {
-    all: query,
-    get: async (statement: Statement<never, unknown>, params: unknown) => (await query(statement, params))[0],
-    run: execute,
-    queue: (statement: Statement<never, unknown>, params: unknown) => {
-      const executed = execute(statement, params);
-      executed.catch(() => undefined);
-      queued.push(executed);
-    },
-  };
+  const all = (statement: Statement<never, unknown>, params: never) =>
+    inOrder(async () => {
+      const { text, names } = textOf(statement);
+      const rows = await prisma.$queryRawUnsafe<Record<string, unknown>[]>(text, ...namedValues(names, params));
+      return rows.map((row) => decode(row, statement.row));
+    });
+  const run = (statement: Statement<never, unknown>, params: never) =>
+    inOrder(() => {
+      const { text, names } = textOf(statement);
+      return prisma.$executeRawUnsafe(text, ...namedValues(names, params));
+    });
+  const get = async (statement: Statement<never, unknown>, params: never) => (await all(statement, params))[0];
+  const queue = (statement: Statement<never, unknown>, params: never) => void run(statement, params);
   const models = Object.fromEntries(MODELS.map((name) => [name, prisma[name]]));
   const $queryRaw = prisma.$queryRaw.bind(prisma);
   const $executeRaw = prisma.$executeRaw.bind(prisma);
-  const value = await fn({ ...models, $queryRaw, $executeRaw, ...statements } as unknown as Writer);
-  await Promise.all(queued);
+  const value = await fn({ ...models, $queryRaw, $executeRaw, all, get, run, queue } as unknown as Writer);
+  await last;
   return value;
 }
 

@@ -76,7 +76,7 @@ function askEither<Answer>(
 }
 
 /** What goes one at a time through the whole system, and the number of its lock on PostgreSQL. */
-const TURNS = { "who invited whom": 5_327_001 } as const;
+const TURNS = { "invite-graph": 5_327_001 } as const;
 type Turn = keyof typeof TURNS;
 
 /**
@@ -95,12 +95,43 @@ export function write<Value>(fn: (tx: Writer) => Promise<Value>, { turn = null }
   return begin((run) => connections().write((tx) => run(() => fn(tx)), turn && TURNS[turn]));
 }
 
-/** As `write`, for paths that many requests take. `fn` awaits nothing but its own statements. */
-export function transact<Value>(
-  fn: (tx: Transaction) => Promise<Value>,
+/**
+ * As `write`, for paths that many requests take. `fn` awaits nothing but its own statements. What it returns as `rollBack(value)`
+ * undoes the transaction, and `value` is returned.
+ */
+export async function transact<Value>(
+  fn: (tx: Transaction) => Promise<Value | RolledBack<Value>>,
   { turn = null }: Options = {},
 ): Promise<Value> {
-  return begin((run) => connections().transact((tx) => run(() => fn(tx)), turn && TURNS[turn]));
+  const runOrRollBack = async (tx: Transaction) => {
+    const value = await fn(tx);
+    if (value instanceof RolledBack) throw value;
+    return value;
+  };
+  try {
+    return await begin((run) => connections().transact((tx) => run(() => runOrRollBack(tx)), turn && TURNS[turn]));
+  } catch (thrown) {
+    if (thrown instanceof RolledBack) return thrown.value;
+    throw thrown;
+  }
+}
+
+/** What a transaction answers that is to leave nothing behind. */
+export class RolledBack<Value> {
+  readonly #value: Value;
+
+  constructor(value: Value) {
+    this.#value = value;
+  }
+
+  get value(): Value {
+    return this.#value;
+  }
+}
+
+/** The answer of a transaction that is to leave nothing behind; see `transact`. */
+export function rollBack<Value>(value: Value): RolledBack<Value> {
+  return new RolledBack(value);
 }
 
 interface Options {

@@ -41,6 +41,9 @@ class DatabaseUnreachable extends Error {
   override name = "DatabaseUnreachable";
 }
 
+/** These and the drivers' errors are told by their names, because the bundles of one process each have classes of their own. */
+const NAMES_AWAY = /^(TransactionTimeout|DatabaseUnreachable|PrismaClientInitializationError)$/;
+
 /** An error of pg as it is thrown on: one of the connection, which has no code of PostgreSQL's, is told from all others. */
 export function asDatabaseError(error: unknown): unknown {
   const isOfConnection =
@@ -53,8 +56,7 @@ export function asDatabaseError(error: unknown): unknown {
 /** Whether the database could not be asked at all, or kept the lock of another transaction for too long: time will tell. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (error instanceof TransactionTimeout || error instanceof DatabaseUnreachable) return true;
-  if (error instanceof Prisma.PrismaClientInitializationError) return true;
+  if (NAMES_AWAY.test(error.name)) return true;
   if (error instanceof Prisma.PrismaClientKnownRequestError && PRISMA_AWAY.test(error.code)) return true;
   const { originalCode = "", kind = "" } = causeOf(error);
   return isBusy(error) || AWAY.test(originalCode) || KINDS_AWAY.test(kind) || PG_AWAY.test(error.message);
@@ -67,7 +69,7 @@ function causeOf(error: unknown): { originalCode?: string; kind?: string } {
   return (adapterError as { cause?: object } | undefined)?.cause ?? {};
 }
 
-/** better-sqlite3's errors, and pg's of the server, by their names: Next.js may have loaded their classes twice. */
+/** better-sqlite3's errors, and pg's of what the server answers. */
 function isDriverError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && /^(SqliteError|error)$/.test(error.name) && "code" in error;
 }

@@ -11,7 +11,7 @@ import {
 import { asDatabaseError, TransactionTimeout } from "./errors";
 import { PrismaClient } from "./generated/postgresql/client";
 import type { Prisma } from "./generated/sqlite/client";
-import type { Queries, Statement, Transaction } from "./statement";
+import { namedValues, type Queries, type Statement, type Transaction } from "./statement";
 
 /** How long to wait for a connection, and for the answer to one statement: a database that hangs is as good as away. */
 const CONNECT_MS_MAX = 3000;
@@ -127,7 +127,7 @@ function queriesOf(client: Pool | PoolClient): Queries {
 async function ask<Params>(client: Pool | PoolClient, { postgresql }: Statement<Params, unknown>, params: Params) {
   const { text, name, names } = postgresql;
   try {
-    return await client.query({ name, text, values: names.map((one) => encode(params[one as keyof Params])) });
+    return await client.query({ name, text, values: namedValues(names, params).map(encode) });
   } catch (error) {
     throw asDatabaseError(error);
   }

@@ -10,7 +10,7 @@ import {
   withDeadline,
 } from "./connections";
 import { PrismaClient } from "./generated/sqlite/client";
-import type { Statement, Transaction } from "./statement";
+import { namedValues, type Statement, type Transaction } from "./statement";
 
 /** Short, because the wait for a lock stops the whole process; the queue of writes waits longer, and stops no other request. */
 const BUSY_TIMEOUT_MS = 10;
@@ -154,7 +154,7 @@ interface Prepared {
 class StatementConnection implements Transaction {
   readonly #file: string;
   readonly #pragmas: string;
-  readonly #prepared = new Map<string, Prepared>();
+  readonly #prepared = new WeakMap<SqliteStatement, Prepared>();
   #database: Database.Database | undefined;
 
   constructor(url: string, pragmas: string) {
@@ -189,13 +189,15 @@ class StatementConnection implements Transaction {
     this.run(statement, params);
   }
 
-  #prepare({ sqlite: { text, names }, row }: SqliteStatement): Prepared {
-    const known = this.#prepared.get(text);
+  #prepare(asked: SqliteStatement): Prepared {
+    const known = this.#prepared.get(asked);
     if (known) return known;
+    const { sqlite, row } = asked;
     const columnsOf = (kind: string) => Object.keys(row).filter((name) => row[name]?.startsWith(kind));
-    const statement = this.#open().prepare(text);
+    const statement = this.#open().prepare(sqlite.text);
+    const { names } = sqlite;
     const prepared = { statement, names, times: columnsOf("time"), booleans: columnsOf("boolean") };
-    this.#prepared.set(text, prepared);
+    this.#prepared.set(asked, prepared);
     return prepared;
   }
 
@@ -207,8 +209,7 @@ class StatementConnection implements Transaction {
 
 /** Times are text, as Prisma writes them, so that they compare as times do. */
 function valuesOf({ names }: Prepared, params: unknown): unknown[] {
-  return names.map((name) => {
-    const value = (params as Record<string, unknown>)[name];
+  return namedValues(names, params).map((value) => {
     if (value instanceof Date) return `${value.toISOString().slice(0, -1)}+00:00`;
     return typeof value === "boolean" ? Number(value) : value;
   });

@@ -85,6 +85,29 @@ test("transactions of both kinds that run at one time lose nothing, whatever bec
   expect(await read.user.findUnique({ where: { id: userId } })).toMatchObject({ referralCount: 90 });
 });
 
+test("a parameter that is undefined is refused, and not taken for NULL", async () => {
+  const params = { name: undefined } as unknown as { name: string; now: Date };
+  for (const ask of [
+    async () => read.get(FIND_USER, params),
+    () => transact(async (tx) => tx.get(FIND_USER, params)),
+    () => write(async (tx) => tx.get(FIND_USER, params)),
+  ]) {
+    await expect(ask()).rejects.toThrow("is undefined");
+  }
+});
+
+test("statements of one text that name their parameters differently are not mixed up", async () => {
+  const { userId } = await signUp();
+  const sqlOf = (name: string) => `UPDATE "User" SET "referralCount" = "referralCount" + 1 WHERE "id" = :${name}`;
+  const one = statement({ params: { one: "integer" }, sql: sqlOf("one") });
+  const other = statement({ params: { other: "integer" }, sql: sqlOf("other") });
+  const counts = await transact(async (tx) => [
+    await tx.run(one, { one: userId }),
+    await tx.run(other, { other: userId }),
+  ]);
+  expect(counts).toEqual([1, 1]);
+});
+
 test("a statement without one of its parameters can't be made", () => {
   expect(() => statement({ params: {}, sql: `SELECT "id" FROM "User" WHERE "id" = :id` })).toThrow("no parameter id");
 });

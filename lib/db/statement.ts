@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 interface KindTypes {
   text: string;
   integer: number;
+  real: number;
   time: Date;
   boolean: boolean;
 }
@@ -22,6 +23,7 @@ type ValuesOf<Named extends Kinds> = { -readonly [Name in keyof Named]: ValueOf<
 const POSTGRESQL_TYPES: Record<Kind, string> = {
   text: "text",
   integer: "integer",
+  real: "double precision",
   time: "timestamp(3)",
   boolean: "boolean",
 };
@@ -76,6 +78,18 @@ export function statement<const Params extends Kinds, const Row extends Kinds = 
     },
     row: row ?? {},
   };
+}
+
+/**
+ * The values of the named parameters, in the order of the names. Throws where one is undefined, which the drivers would take for
+ * NULL: it is a mistake of ours.
+ */
+export function namedValues(names: readonly string[], params: unknown): unknown[] {
+  return names.map((name) => {
+    const value = (params as Record<string, unknown>)[name];
+    if (value === undefined) throw new Error(`the parameter ${name} of a statement is undefined`);
+    return value;
+  });
 }
 
 /** On SQLite a statement answers at once, so that awaiting it costs next to nothing; on PostgreSQL later. */
