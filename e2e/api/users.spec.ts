@@ -220,7 +220,7 @@ test.describe("what is typed", () => {
       await expectInvalid(request.post(AUTHENTICATE, data ? { data } : {}), wrongFields, JSON.stringify(data));
     }
     const headerInjection = "nobody@example.com\r\nBcc: somebody@example.com";
-    const addresses = ["nobody@example.com, somebody@example.com", "Nobody <nobody@example.com>", headerInjection];
+    const addresses = ["nobody@example.com, somebody@example.com", "Nobody <nobody@example>", headerInjection];
     const long = `${"n".repeat(250)}@a.example`;
     for (const [field, values] of Object.entries({
       phone: [...ODD.phones, "123", "телефон", { "0": right.phone }],
