@@ -11,7 +11,7 @@ export const DEAD_CODE_SENTENCES = {
 } as const;
 
 interface Code {
-  state: keyof typeof DEAD_CODE_SENTENCES | "live" | "proven";
+  state: keyof typeof DEAD_CODE_SENTENCES | "live" | "verified";
 }
 
 /** Whether only a new code leads on. */
@@ -22,7 +22,7 @@ export function isDead({ state }: Code): boolean {
 /** Says why a code is dead, of several with the label of its field; nothing of one that isn't. */
 export async function DeadCode({ code: { state }, id, label }: { code: Code; id: string; label?: ReactNode }) {
   const t = await getTranslations("login");
-  if (state === "live" || state === "proven") return null;
+  if (state === "live" || state === "verified") return null;
   return (
     <FieldError id={id}>
       {label && <span className="block font-semibold">{label}</span>}

@@ -1,11 +1,11 @@
 import { getProfile } from "@/lib/core/accounts";
+import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
+import { requestCode } from "@/lib/core/challenges/request-code";
 import { markDemonstration } from "@/lib/core/demonstration";
 import type { InviteCode } from "@/lib/core/invite-code";
-import { activateInvite } from "@/lib/core/invites";
-import { phoneLoginCode, verifyCode } from "@/lib/core/login";
-import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
+import { activateInvite } from "@/lib/core/invites/activation";
+import { Holder, OneTimeCode } from "@/lib/core/one-time-code";
 import { formatPhone, Phone } from "@/lib/core/phone";
-import { requestCode } from "@/lib/core/sending";
 import { env } from "@/lib/env";
 import { accepted } from "@/lib/senders/sender";
 
@@ -53,7 +53,7 @@ function nextPhone(): Phone {
 
 /** Logs a new person in as anybody does: by the code that was sent. */
 async function logIn(phone: Phone): Promise<number> {
-  const owner = { phone, asker: Asker.parse(crypto.randomUUID()) };
+  const owner = { phone, holder: Holder.parse(crypto.randomUUID()) };
   let received = "";
   const accept = async ({ code }: { code: string }) => {
     received = code;
@@ -63,7 +63,7 @@ async function logIn(phone: Phone): Promise<number> {
   const by = { network: `seed ${phone}`, agent: null, browser: null };
   const sent = await requestCode(phoneLoginCode(owner), by, { sender: { send: accept } });
   if (!sent.ok) throw new Error(`${phone} got no code: ${sent.failure.name}`);
-  const login = await verifyCode({ ...owner, code: OneTimeCode.parse(received) }, by);
+  const login = await signInByPhone({ ...owner, code: OneTimeCode.parse(received) }, by);
   if (!login.ok) throw new Error(`${phone} could not log in: ${login.failure.name}`);
   return login.value.userId;
 }

@@ -14,7 +14,7 @@ import { Refusal } from "./tool.mjs";
  */
 const FORGET = {
   sessions: 'DELETE FROM "Session"',
-  codes: 'DELETE FROM "OneTimeCode"',
+  codes: 'DELETE FROM "Challenge"',
   changes: 'DELETE FROM "DelayedChange"',
   demonstrations: `DELETE FROM "Mark" WHERE "name" = 'demonstration'`,
 } as const;

@@ -6,7 +6,8 @@ import { currentSession } from "@/lib/auth/nextauth";
 import { updatePendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
 import { InviteCode } from "@/lib/core/invite-code";
-import { activateInvite, getInvite } from "@/lib/core/invites";
+import { getInvite } from "@/lib/core/invites";
+import { activateInvite } from "@/lib/core/invites/activation";
 import { readPastedText } from "@/lib/core/pasted-text";
 
 /** Leads from a typed code to its invitation. */

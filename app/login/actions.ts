@@ -8,10 +8,16 @@ import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, type PendingLogin, readPendingLogin, updatePendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
 import { loginPage, pageAfter, WantedPage } from "@/lib/auth/wanted-page";
-import { getCodeStatus } from "@/lib/core/challenges";
+import {
+  mailLoginCode,
+  phoneLoginCode,
+  signInByEmail,
+  signInByPhone,
+  signInWithVerifiedCode,
+} from "@/lib/core/accounts/sign-in";
+import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { Email } from "@/lib/core/email";
-import { logInByProof, mailLoginCode, phoneLoginCode, verifyCode, verifyMailCode } from "@/lib/core/login";
-import { type CodeOwner, TypedCode } from "@/lib/core/one-time-code";
+import { type ChallengeKey, TypedCode } from "@/lib/core/one-time-code";
 import { readPastedText } from "@/lib/core/pasted-text";
 import { Phone } from "@/lib/core/phone";
 import { readCodeOf } from "@/lib/core/typed-code";
@@ -78,7 +84,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   // The form names whose code it is, because another tab may have begun with somebody else's.
   await updatePendingIdentity(identity);
   const pending = await updatePendingLogin({ wanted: readWanted(form) });
-  const { asker, invite } = pending;
+  const { holder, invite } = pending;
   const typed = String(form.get("code") ?? "");
   const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
   const found = status && readCodeOf(typed, status.digits);
@@ -89,12 +95,14 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   if (!code.success) return redirect(CODE_STEP, RedirectType.replace);
 
   const { phone, email } = identity;
-  // It was looked up when it was accepted.
-  const options = { isInviteSeen: true };
-  const attempt = { phone, asker, code: code.data, invite: invite?.code ?? null };
-  const login = await logIn((by) =>
-    email ? verifyMailCode({ ...attempt, email }, by, options) : verifyCode(attempt, by, options),
-  );
+  const attempt = { phone, holder, code: code.data, invite: invite?.code ?? null };
+  const login = await logIn((requester, session) => {
+    // The invite was looked up when it was accepted.
+    const options = { isInviteSeen: true, session };
+    return email
+      ? signInByEmail({ ...attempt, email }, requester, options)
+      : signInByPhone(attempt, requester, options);
+  });
   if (!login.ok) {
     if (login.failure.name === "phone_mismatch") {
       await updatePendingLogin({ mismatch: login.failure.phone });
@@ -112,8 +120,9 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
 /** Logs in by a code that was proven right before, which an API does in a step of its own. */
 export async function enterProven(form: FormData): Promise<void> {
   const pending = await updatePendingLogin({ wanted: readWanted(form) });
-  const { phone, asker } = pending;
-  const login = phone && (await logIn((by) => logInByProof({ phone, asker }, by)));
+  const { phone, holder } = pending;
+  const login =
+    phone && (await logIn((requester, session) => signInWithVerifiedCode({ phone, holder }, requester, { session })));
   if (!login?.ok) return redirect(CODE_STEP, RedirectType.replace);
   await finishPendingLogin();
   redirect(pageAfter(pending), RedirectType.replace);
@@ -172,6 +181,6 @@ function readIdentity(form: FormData): Identity | null {
   return phone.success ? { phone: phone.data, email: Email.safeParse(form.get("email")).data ?? null } : null;
 }
 
-function codeOf({ phone, email }: Identity, { asker }: PendingLogin): CodeOwner {
-  return email ? mailLoginCode({ email, asker }) : phoneLoginCode({ phone, asker });
+function codeOf({ phone, email }: Identity, { holder }: PendingLogin): ChallengeKey {
+  return email ? mailLoginCode({ email, holder }) : phoneLoginCode({ phone, holder });
 }

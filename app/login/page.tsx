@@ -18,14 +18,14 @@ import { currentSession } from "@/lib/auth/nextauth";
 import { type PendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
 import { pageAfter, WantedPage } from "@/lib/auth/wanted-page";
-import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges";
+import { mailLoginCode, phoneLoginCode } from "@/lib/core/accounts/sign-in";
+import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges/code-status";
+import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { type Email, formatEmail } from "@/lib/core/email";
-import type { Invite } from "@/lib/core/invites";
-import { mailLoginCode, phoneLoginCode } from "@/lib/core/login";
+import type { Invite } from "@/lib/core/invites/activation";
 import type { Masked } from "@/lib/core/masking";
 import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/phone";
 import { CODE_DIGITS } from "@/lib/core/policy";
-import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { DemonstrationNotice } from "../demonstration-notice";
 import { dropInvitation, enterCode, enterProven, resendCode, sendCode } from "./actions";
 import { CodeForm } from "./code-form";
@@ -50,13 +50,13 @@ type Step =
 const findStep = cache(async (wanted: string | string[] | undefined): Promise<Step> => {
   const pending = await readPendingLogin();
   if (!pending) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
-  const { phone, email, asker } = pending;
+  const { phone, email, holder } = pending;
   if (!phone || wanted === "phone") return { name: "identity", pending, problem: null };
-  const owner = email ? mailLoginCode({ email, asker }) : phoneLoginCode({ phone, asker });
+  const owner = email ? mailLoginCode({ email, holder }) : phoneLoginCode({ phone, holder });
   const status = await getCodeStatus(owner, await currentRequester());
   if (!status) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
   const { state } = status;
-  if (state === "live" || state === "proven" || wanted === "code") {
+  if (state === "live" || state === "verified" || wanted === "code") {
     return { name: "code", pending, identity: { phone, email }, status };
   }
   return { name: "identity", pending, problem: state === "used" ? null : DEAD_CODE_SENTENCES[state] };
@@ -68,7 +68,7 @@ export async function generateMetadata({ searchParams }: PageProps<"/login">): P
   const title = titleOf(t, step, (await searchParams).by);
   const isWrong =
     step.name === "code"
-      ? step.status.state !== "proven" && (step.status.triesUsed > 0 || step.status.state !== "live")
+      ? step.status.state !== "verified" && (step.status.triesUsed > 0 || step.status.state !== "live")
       : step.problem !== null;
   return { title: isWrong ? t("errorTitle", { title }) : title, robots: { index: false } };
 }
@@ -76,7 +76,7 @@ export async function generateMetadata({ searchParams }: PageProps<"/login">): P
 type LoginTranslator = Awaited<ReturnType<typeof getTranslations<"login">>>;
 
 function titleOf(t: LoginTranslator, step: Step, by: string | string[] | undefined): string {
-  if (step.name === "code") return step.status.state === "proven" ? t("provenTitle") : t("codeTitle");
+  if (step.name === "code") return step.status.state === "verified" ? t("provenTitle") : t("codeTitle");
   return isByMail(step.pending, by) ? t("mailTitle") : t("title");
 }
 
@@ -97,7 +97,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
     <Sheet>
       <h1>{titleOf(t, step, by)}</h1>
       {step.name === "code" ? (
-        <SentTo identity={step.identity} isProven={step.status.state === "proven"} />
+        <SentTo identity={step.identity} isProven={step.status.state === "verified"} />
       ) : (
         <p className="mt-3 mb-8 text-soft">{isByMail(step.pending, by) ? t("mailLead") : t("lead")}</p>
       )}
@@ -272,7 +272,7 @@ async function CodeStep({ identity, wanted, status }: CodeFormProps & { status: 
   const t = await getTranslations("login");
   // Another code, or another try at it, begins anew: with an empty field that has the focus.
   const key = `${identity.email ?? identity.phone} ${status.sentAt.getTime()} ${status.triesUsed}`;
-  if (status.state === "proven") {
+  if (status.state === "verified") {
     return (
       <form action={enterProven}>
         <WantedField wanted={wanted} />

@@ -205,8 +205,8 @@ test("a browser's code is good in that browser only", async ({ newClient, reques
 test("there are three tries, and a wait before the next code", async ({ newCaller, newClient, startServer }) => {
   const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3 });
   const { client, phone, code } = await newCaller(server);
-  for (const asker of [client, await newClient({ url: server.url })]) {
-    await expectTooEarly(asker.post(REQUEST_CODE, { data: { phone } }), SENTENCE);
+  for (const holder of [client, await newClient({ url: server.url })]) {
+    await expectTooEarly(holder.post(REQUEST_CODE, { data: { phone } }), SENTENCE);
   }
   for (const typed of ["123", "abcd", "12a4", true]) await expectMalformed(verify(client, phone, typed), "code");
   for (let tries = 3; tries > 0; tries--) await expectRefusal(verify(client, phone, wrong(code)), 400, "code_wrong");

@@ -165,7 +165,7 @@ test("nobody learns who has an account, but its owner", async ({ newPerson, newC
 test("a code that is not revealed has no key, and there are three tries", async ({ newClient, phone, startServer }) => {
   const server = await startServer({ REVEAL_CODES: false, TRIES_PER_CODE: 3, RESEND_AFTER_S: 60, CODE_DIGITS: 6 });
   const [client, other] = [await newClient({ url: server.url }), await newClient({ url: server.url })];
-  const ask = (asker: APIRequestContext) => asker.post(ENTER_PHONE, { data: { phone } });
+  const ask = (holder: APIRequestContext) => holder.post(ENTER_PHONE, { data: { phone } });
   const sent = await expectAnswer(ask(client), 200, SENT);
   const code = await server.codeFor(phone);
   expect([sent.headers()["sarafan-code-length"], code]).toEqual(["6", expect.stringMatching(/^\d{6}$/)]);
@@ -173,7 +173,7 @@ test("a code that is not revealed has no key, and there are three tries", async 
   for (const typed of ["123", "abcd", "12a456"]) await expectMalformed(enterCode(client, typed), "verification_code");
   for (const tries of "123") await expectAnswer(enterCode(client, wrong(code)), 401, WRONG, "code_wrong", tries);
   await expectAnswer(enterCode(client, code), 400, NO_CODE, "code_spent");
-  // Another asker has a wait and tries of their own, and a right code ends the wait.
+  // Another holder has a wait and tries of their own, and a right code ends the wait.
   await expectAnswer(ask(other), 200, SENT);
   await expectAnswer(enterCode(other, await server.codeFor(phone)), 200, ENTERED);
   await expectAnswer(ask(other), 200, SENT);

@@ -292,9 +292,19 @@ for (const database of DATABASES) {
           const outcomes = countOutcomes(await atOnce(asks));
           expect(outcomes["204"]).toBeGreaterThan(0);
           const { length } = asks;
-          expect(total(outcomes, "204", "200", "201", "invite_unknown", "credentials_missing", "token_invalid")).toBe(
-            length,
-          );
+          expect(
+            total(
+              outcomes,
+              "204",
+              "200",
+              "201",
+              "invite_unknown",
+              "credentials_missing",
+              "token_invalid",
+              "session_over",
+            ),
+            JSON.stringify(outcomes),
+          ).toBe(length);
           expect(await rows(`SELECT 1 FROM "User" WHERE "id" = ${leaving.id}`)).toEqual([]);
           expect(await rows(`SELECT 1 FROM "Activation" WHERE "inviteeId" = ${leaving.id}`)).toEqual([]);
           expect(await rows(`SELECT 1 FROM "Activation" WHERE "inviterId" = ${leaving.id}`)).toEqual([]);

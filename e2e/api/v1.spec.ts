@@ -435,7 +435,7 @@ test("there are three tries, and a wait before the next code", async ({ newCalle
     await expectRefusal(send(client, wrong(code)), 401, "code_wrong");
   }
   for (const send of [createUser, authUser]) await expectRefusal(send(client, code), 400, "code_spent");
-  // Another asker has a wait and tries of their own, and a right code ends the wait.
+  // Another holder has a wait and tries of their own, and a right code ends the wait.
   const other = await newClient({ url: server.url });
   const sent = await other.post(LOGIN, { data: { phone_number: phone } });
   const second = await server.codeFor(phone);

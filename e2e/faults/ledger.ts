@@ -66,7 +66,7 @@ export class Ledger {
   /** No code is used up without the account that it opened. */
   async #expectCodesKept({ databaseUrl }: Server, phones: Set<string>) {
     const used = await withDatabase(databaseUrl, (query) =>
-      query<{ recipient: string }>(`SELECT "recipient" FROM "OneTimeCode" WHERE "usedAt" IS NOT NULL`),
+      query<{ recipient: string }>(`SELECT "recipient" FROM "Challenge" WHERE "state" = 'used'`),
     );
     const spentInVain = used
       .map(({ recipient }) => recipient)

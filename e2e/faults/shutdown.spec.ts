@@ -19,7 +19,7 @@ for (const database of DATABASES) {
     const phones = Array.from({ length: 12 }, freshPhone);
     const clients = await Promise.all(phones.map(() => newClient({ url })));
     const answers = phones.map(async (phone, at) => (await clients[at]?.post(PATH, { data: { phone } }))?.status());
-    const arrived = `SELECT 1 FROM "OneTimeCode" WHERE "recipient" IN ('${phones.join("', '")}')`;
+    const arrived = `SELECT 1 FROM "Challenge" WHERE "recipient" IN ('${phones.join("', '")}')`;
     await expect
       .poll(async () => (await withDatabase(databaseUrl, (query) => query(arrived))).length)
       .toBe(phones.length);

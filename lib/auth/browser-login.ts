@@ -1,12 +1,12 @@
 import { headers } from "next/headers";
+import { phoneLoginCode, requestMailCode } from "@/lib/core/accounts/sign-in";
+import { type RequestCodeFailure, requestCode, type SentCode } from "@/lib/core/challenges/request-code";
 import type { Language } from "@/lib/core/code-message";
 import type { Email } from "@/lib/core/email";
-import { phoneLoginCode, requestMailCode } from "@/lib/core/login";
-import type { Asker } from "@/lib/core/one-time-code";
+import type { Holder } from "@/lib/core/one-time-code";
 import type { Phone } from "@/lib/core/phone";
 import type { Requester } from "@/lib/core/requester";
 import { type Result, succeed } from "@/lib/core/result";
-import { type RequestCodeFailure, requestCode, type SentCode } from "@/lib/core/sending";
 import { afterAnswer } from "./after-answer";
 import { maySeeCodes } from "./demonstration";
 import type { FormStamp } from "./form-stamps";
@@ -23,8 +23,8 @@ export function sendPhoneCode(
   stamp: FormStamp | null = null,
 ): Promise<Result<SentCode, RequestCodeFailure>> {
   const options = { language, askedAt: stamp?.askedAt };
-  return sendTo({ phone, email: null }, stamp, (asker, by) =>
-    requestCode(phoneLoginCode({ phone, asker }), by, options),
+  return sendTo({ phone, email: null }, stamp, (holder, by) =>
+    requestCode(phoneLoginCode({ phone, holder }), by, options),
   );
 }
 
@@ -35,26 +35,26 @@ export function sendMailCode(
   stamp: FormStamp | null = null,
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
   const options = { language, askedAt: stamp?.askedAt, defer: afterAnswer };
-  return sendTo({ phone, email }, stamp, (asker, by) => requestMailCode({ email, asker }, by, options));
+  return sendTo({ phone, email }, stamp, (holder, by) => requestMailCode({ email, holder }, by, options));
 }
 
 /** Notes whom this browser wants to log in, which may be another one than before. */
 export async function updatePendingIdentity(
   identity: Pick<PendingLogin, "phone" | "email">,
-  asker?: Asker,
+  holder?: Holder,
 ): Promise<PendingLogin> {
   const pending = await readPendingLogin();
   const isSame = pending?.phone === identity.phone && pending.email === identity.email;
-  return updatePendingLogin(isSame ? {} : { ...identity, mismatch: null, revealed: null }, asker);
+  return updatePendingLogin(isSame ? {} : { ...identity, mismatch: null, revealed: null }, holder);
 }
 
 async function sendTo<Failure extends { name: string }>(
   identity: Pick<PendingLogin, "phone" | "email">,
   stamp: FormStamp | null,
-  send: (asker: Asker, by: Requester) => Promise<Result<SentCode, Failure>>,
+  send: (holder: Holder, by: Requester) => Promise<Result<SentCode, Failure>>,
 ): Promise<Result<SentCode, Failure>> {
-  const { asker } = await updatePendingIdentity(identity, stamp?.asker);
-  const sent = await send(asker, await currentRequester());
+  const { holder } = await updatePendingIdentity(identity, stamp?.holder);
+  const sent = await send(holder, await currentRequester());
   if (!sent.ok) return sent;
   const revealed = (await maySeeCodes(await headers())) ? sent.value.revealed : null;
   await updatePendingLogin({ revealed });

@@ -1,7 +1,7 @@
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { expect, test } from "playwright/test";
-import { Asker, isSealedCode, OneTimeCode, sealCode } from "@/lib/core/one-time-code";
+import { Holder, isSealedCode, OneTimeCode, sealCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { phoneRecipient } from "@/lib/core/recipient";
 import { env } from "@/lib/env";
@@ -31,7 +31,7 @@ test("a one-time code is compared in constant time, wherever it is wrong", async
   const owner = {
     recipient: phoneRecipient(Phone.parse("+79451234567")),
     purpose: "login",
-    asker: Asker.parse(crypto.randomUUID()),
+    holder: Holder.parse(crypto.randomUUID()),
   } as const;
   const sealed = sealCode(OneTimeCode.parse("1234"), owner);
   const found: boolean[] = [];

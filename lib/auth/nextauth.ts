@@ -5,21 +5,21 @@ import NextAuth, { AuthError, CredentialsSignin } from "next-auth";
 import Credentials from "next-auth/providers/credentials";
 import { cache } from "react";
 import { z } from "zod";
+import { type NewSession, type SignIn, type SignInFailure, signInByPhone } from "@/lib/core/accounts/sign-in";
 import { InviteCode } from "@/lib/core/invite-code";
-import { type Login, type VerifyCodeFailure, verifyCode } from "@/lib/core/login";
 import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { SESSION_TTL_MS } from "@/lib/core/policy";
-import { isKnownTo, type Requester } from "@/lib/core/requester";
-import { fail, type Result } from "@/lib/core/result";
-import { checkSession, endSession, openSession, type Session } from "@/lib/core/sessions";
+import type { Requester } from "@/lib/core/requester";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { checkSession, endSession, type Session } from "@/lib/core/sessions";
 import { env } from "@/lib/env";
 import { logError } from "@/lib/ops/log";
 import { announceSignIn } from "./announcements";
 import { assertOwnRequest, ownAddress } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { readPendingLogin } from "./pending-login";
-import { currentRequester, rememberBrowser } from "./requesters";
+import { currentRequester, namedBrowser, rememberBrowser } from "./requesters";
 import { sealsOf, unseal } from "./seals";
 
 /** The cookie of a browser that is logged in. */
@@ -39,19 +39,41 @@ class LoginRefused extends CredentialsSignin {
 /** At NextAuth's own address: the phone and the code that was sent to it, in the browser that asked for it. */
 async function verifyCredentials(
   credentials: unknown,
-): Promise<Result<Login, VerifyCodeFailure | { name: "code_not_requested" }>> {
+  requester: Requester,
+  session: NewSession,
+): Promise<Result<SignIn, SignInFailure | { name: "code_not_requested" }>> {
   const given = LoginCredentials.safeParse(credentials);
   if (!given.success) throw new LoginRefused(given.error.issues[0]?.message ?? "credentials_malformed");
-  const asker = (await readPendingLogin())?.asker;
-  if (!asker) return fail({ name: "code_not_requested" });
-  return verifyCode({ ...given.data, invite: given.data.invite ?? null, asker }, await currentRequester());
+  const holder = (await readPendingLogin())?.holder;
+  if (!holder) return fail({ name: "code_not_requested" });
+  const { invite = null, ...typed } = given.data;
+  return signInByPhone({ ...typed, invite, holder }, requester, { session });
 }
 
-/** Somebody's way to prove who they are. */
-type Proof = () => Promise<Result<Login, { name: string }>>;
+/** Proves who logs in, and opens the session. */
+type Prove<Failure extends { name: string } = { name: string }> = (
+  requester: Requester,
+  session: NewSession,
+) => Promise<Result<SignIn, Failure>>;
 
-/** Carries the proof to NextAuth and its answer past it, which knows but "signed in" and an error's name. */
-const proofs = new AsyncLocalStorage<Proof>();
+/**
+ * NextAuth's `authorize` returns only a user or an error's name. What proves the login, and its full result, travel through this
+ * AsyncLocalStorage.
+ */
+const proofs = new AsyncLocalStorage<Prove>();
+
+/** Runs `prove` for this browser; where it succeeds, the browser is recognised from then on, and its session's id is returned. */
+async function openBrowserSession(prove: Prove): Promise<Result<{ id: string }, { name: string }>> {
+  const requester = await currentRequester();
+  const browser = namedBrowser(requester);
+  const login = await prove(requester, { kind: "browser", browserId: browser.id });
+  if (!login.ok) return login;
+  const { session, proven } = login.value;
+  if (!session) throw new Error("a sign-in has opened no session");
+  await rememberBrowser(browser, proven);
+  announceSignIn(session, requester);
+  return succeed(session);
+}
 
 /** What NextAuth logs as errors though it is somebody's typing, or a cookie from before the secret changed. */
 const EXPECTED_ERRORS = [
@@ -79,16 +101,11 @@ const { handlers, signIn, signOut } = NextAuth({
     Credentials({
       credentials: { phone: { type: "tel" }, code: {}, invite: {} },
       authorize: async (credentials) => {
-        const prove = proofs.getStore() ?? (() => verifyCredentials(credentials));
-        const login = await prove();
-        if (!login.ok) throw new LoginRefused(login.failure.name);
-        const { proven } = login.value;
-        const asked = await currentRequester();
-        const isReturning = isKnownTo(asked, proven);
-        const by = { ...asked, browser: await rememberBrowser(proven) };
-        const session = await openSession({ ...login.value, isReturning }, by);
-        announceSignIn(session, by);
-        return { id: session.id };
+        const opened = await openBrowserSession(
+          proofs.getStore() ?? ((requester, session) => verifyCredentials(credentials, requester, session)),
+        );
+        if (!opened.ok) throw new LoginRefused(opened.failure.name);
+        return { id: opened.value.id };
       },
     }),
   ],
@@ -169,17 +186,15 @@ function atPublicAddress({ url, method, headers: given }: Request, fields?: Reco
 }
 
 /**
- * Logs this browser in when `prove` says who it is, in place of whoever was logged in before. Only in server actions and
- * route handlers.
+ * Logs this browser in when `prove` succeeds, in place of the account that was logged in before. Only in server actions and route
+ * handlers.
  */
-export async function logIn<Failure extends { name: string }>(
-  prove: (by: Requester) => Promise<Result<Login, Failure>>,
-): Promise<Result<Login, Failure>> {
+export async function logIn<Failure extends { name: string }>(prove: Prove<Failure>): Promise<Result<SignIn, Failure>> {
   assertOwnRequest(await headers());
   const previous = await currentSession();
-  let login: Result<Login, Failure> | undefined;
-  const proveOnce = async () => {
-    login = await prove(await currentRequester());
+  let login: Result<SignIn, Failure> | undefined;
+  const proveOnce: Prove<Failure> = async (requester, session) => {
+    login = await prove(requester, session);
     return login;
   };
   try {

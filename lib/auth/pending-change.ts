@@ -1,17 +1,17 @@
 import { cookies, headers } from "next/headers";
 import { z } from "zod";
 import type { IdentityChange } from "@/lib/core/identity-change";
-import { Asker } from "@/lib/core/one-time-code";
+import { Holder } from "@/lib/core/one-time-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { isSameRecipient, Recipient } from "@/lib/core/recipient";
 import type { Session } from "@/lib/core/sessions";
 import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
-import { newAsker } from "./pending-login";
+import { newHolder } from "./pending-login";
 import { seal, unseal } from "./seals";
 
 /** A change of phone or mailbox under way, kept by the browser in a sealed cookie: whose session began it, and to what. */
-const PendingChange = z.object({ sid: z.string(), asker: Asker, next: Recipient });
+const PendingChange = z.object({ sid: z.string(), holder: Holder, next: Recipient });
 
 const NAME = cookieName("sarafan-change");
 const SEAL = { purpose: "change under way", schema: PendingChange, ttlMs: PENDING_LOGIN_TTL_MS };
@@ -27,10 +27,10 @@ export async function beginPendingChange(session: Session, next: Recipient): Pro
   assertOwnRequest(await headers());
   const known = await readPendingChange(session);
   // Another value is another change: codes that were sent for the one allow no other.
-  const asker = known && isSameRecipient(known.next, next) ? known.asker : newAsker();
-  const token = await seal(SEAL, { sid: session.id, asker, next });
+  const holder = known && isSameRecipient(known.next, next) ? known.holder : newHolder();
+  const token = await seal(SEAL, { sid: session.id, holder, next });
   (await cookies()).set(NAME, token, { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 });
-  return { asker, next };
+  return { holder, next };
 }
 
 /** The change is done. Only in actions. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { Email } from "@/lib/core/email";
 import { InviteCode } from "@/lib/core/invite-code";
 import type { Masked } from "@/lib/core/masking";
-import { Asker, OneTimeCode } from "@/lib/core/one-time-code";
+import { Holder, OneTimeCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { assertOwnRequest } from "./callers";
@@ -15,7 +15,7 @@ const MaskedText = z.string().transform((text) => text as Masked);
 
 /** A login under way, kept by the browser in a sealed cookie: who asks, for which phone or mailbox, by whose invitation. */
 const PendingLogin = z.object({
-  asker: Asker,
+  holder: Holder,
   /** The phone that wants to log in; a code was sent to it, or to `email`. */
   phone: Phone.nullable(),
   /** The mailbox that a code was sent to instead. */
@@ -39,36 +39,36 @@ export async function readPendingLogin(): Promise<PendingLogin | null> {
 }
 
 /** The phone that a code for a login was sent to, and who asked for it; null when it was a mailbox, or none was. */
-export async function readPendingPhone(): Promise<{ phone: Phone; asker: Asker } | null> {
-  const { phone, email, asker } = (await readPendingLogin()) ?? {};
-  return phone && !email && asker ? { phone, asker } : null;
+export async function readPendingPhone(): Promise<{ phone: Phone; holder: Holder } | null> {
+  const { phone, email, holder } = (await readPendingLogin()) ?? {};
+  return phone && !email && holder ? { phone, holder } : null;
 }
 
 /**
- * Keeps what is known of the login under way; `changes` go over what was kept. A browser that has no name yet gets `asker`.
+ * Keeps what is known of the login under way; `changes` go over what was kept. A browser that has no name yet gets `holder`.
  * Only in actions and route handlers.
  */
 export async function updatePendingLogin(
-  changes: Partial<Omit<PendingLogin, "asker">>,
-  asker = newAsker(),
+  changes: Partial<Omit<PendingLogin, "holder">>,
+  holder = newHolder(),
 ): Promise<PendingLogin> {
-  const kept = (await readPendingLogin()) ?? { ...NOTHING, asker };
+  const kept = (await readPendingLogin()) ?? { ...NOTHING, holder };
   return keep({ ...kept, ...changes });
 }
 
-/** Gives the login under way to another asker; the name that the browser had before is worth nothing any more. */
-export async function handOverPendingLogin(next: Asker): Promise<void> {
+/** Gives the login under way to another holder; the name that the browser had before is worth nothing any more. */
+export async function handOverPendingLogin(next: Holder): Promise<void> {
   const pending = await readPendingLogin();
-  await keep({ ...NOTHING, ...pending, asker: next });
+  await keep({ ...NOTHING, ...pending, holder: next });
 }
 
-/** The login is done. The browser stays the same asker: a code that another tab waits for is still good. */
+/** The login is done. The browser stays the same holder: a code that another tab waits for is still good. */
 export async function finishPendingLogin(): Promise<void> {
   await updatePendingLogin(NOTHING);
 }
 
 /** A name that nobody has asked in yet. */
-export const newAsker = () => Asker.parse(crypto.randomUUID());
+export const newHolder = () => Holder.parse(crypto.randomUUID());
 
 const NOTHING = { phone: null, email: null, invite: null, mismatch: null, wanted: null, revealed: null };
 

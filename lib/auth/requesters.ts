@@ -35,28 +35,29 @@ export async function currentRequester(): Promise<Requester> {
   };
 }
 
-/**
- * Notes in this browser's cookie that it has logged in by this phone or mailbox, and answers what the cookie says now. Only in
- * actions and route handlers.
- */
-export async function rememberBrowser(recipient: Recipient): Promise<KnownBrowser> {
-  const browser = addRecipient(await readKnownBrowser(), recipient);
+/** The requester's browser or application; one that has no name yet gets one. */
+export function namedBrowser({ browser }: Requester): NamedBrowser {
+  return browser ?? { id: crypto.randomUUID(), recipients: [] };
+}
+
+/** Notes in this browser's cookie that it has logged in by this phone or mailbox. Only in actions and route handlers. */
+export async function rememberBrowser(browser: NamedBrowser, recipient: Recipient): Promise<void> {
   const options = { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 };
-  (await cookies()).set(NAME, await seal(SEAL, browser), options);
-  return browser;
+  (await cookies()).set(NAME, await seal(SEAL, addRecipient(browser, recipient)), options);
 }
 
-/** The same for an application, in the headers of the answer. */
+/** The same for an application, as headers of the answer. */
 export async function rememberApplication(
+  browser: NamedBrowser,
   recipient: Recipient,
-): Promise<{ browser: KnownBrowser; headers: { "Sarafan-Device": string } }> {
-  const browser = addRecipient(await readKnownApplication(), recipient);
-  return { browser, headers: { [DEVICE_HEADER]: await seal(DEVICE_SEAL, browser) } };
+): Promise<{ "Sarafan-Device": string }> {
+  return { [DEVICE_HEADER]: await seal(DEVICE_SEAL, addRecipient(browser, recipient)) };
 }
 
-/** A browser without a name gets one. */
-function addRecipient(known: KnownBrowser | null, recipient: Recipient): KnownBrowser {
-  const { id, recipients } = known ?? { id: crypto.randomUUID(), recipients: [] };
+/** A browser or application by its random name, and what it has logged in by. */
+type NamedBrowser = NonNullable<Requester["browser"]>;
+
+function addRecipient({ id, recipients }: NamedBrowser, recipient: Recipient): KnownBrowser {
   const others = recipients.filter((other) => !isSameRecipient(other, recipient));
   return { id, recipients: [recipient, ...others].slice(0, RECIPIENTS_MAX) };
 }

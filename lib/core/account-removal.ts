@@ -1,7 +1,8 @@
 import { type Writer, write } from "@/lib/db/database";
-import { holdAccount } from "./accounts";
+import { lockAccount } from "./accounts";
 import { recordEvent } from "./audit";
 import type { Email } from "./email";
+import { lockWithInviter } from "./invites/activation";
 
 interface Removal {
   userId: number;
@@ -15,9 +16,6 @@ export interface RemovedAccount {
   email: Email | null;
 }
 
-/** How a transaction is begun that removes accounts, since their inviters lose a referral. */
-export const REMOVAL = { turn: "who invited whom" } as const;
-
 /**
  * Removes an account with its sessions and its own activation, whose inviter loses the referral, so that leaving and
  * coming back earns nothing. What others activated of it stays with them. Answers which mailbox it had, or null where it was
@@ -27,28 +25,31 @@ export const REMOVAL = { turn: "who invited whom" } as const;
  * row: a removal that was called off has lost nothing, or nothing more.
  */
 export async function removeAccount({
-  isWanted = (tx) => holdAccount(tx, removal.userId),
+  isWanted = (tx) => lockAccount(tx, removal.userId),
   ...removal
 }: Removal & { isWanted?: (tx: Writer) => Promise<boolean> }): Promise<RemovedAccount | null> {
   for (;;) {
     const step = await write(async (tx) => {
-      await lockCodes(tx, removal.userId);
+      await lockForRemoval(tx, removal.userId);
       return (await isWanted(tx)) ? removeOrDetach(tx, removal) : null;
-    }, REMOVAL);
+    });
     if (step !== "detached") return step;
   }
 }
 
-/** Locks the codes to an account's phone and mailbox, which its removal deletes: codes before accounts, so are they locked everywhere. */
-export async function lockCodes(tx: Writer, userId: number): Promise<void> {
-  await tx.oneTimeCode.updateMany({ where: await codesTo(tx, userId), data: { sends: { increment: 0 } } });
+/**
+ * Locks what the removal of an account changes: the codes to its phone and mailbox, then the account and its inviter, who loses a
+ * referral. Codes are locked before accounts everywhere.
+ */
+export async function lockForRemoval(tx: Writer, userId: number): Promise<void> {
+  await tx.challenge.updateMany({ where: await codesTo(tx, userId), data: { sends: { increment: 0 } } });
+  await lockWithInviter(tx, userId);
 }
 
 const REFERRALS_DETACHED_AT_ONCE = 2000;
 
 /**
- * Removes the account in the transaction at hand, which was begun as `REMOVAL` says, has locked its codes and holds its row. Where it
- * has too many referrals for one transaction, only takes some of them off it, with its count: a million in one go would keep
+ * Removes the account in the transaction at hand, which has called `lockForRemoval`. Where the account has too many referrals for one transaction, only takes some of them off it, with its count: a million in one go would keep
  * everybody waiting.
  */
 export async function removeOrDetach(
@@ -61,7 +62,7 @@ export async function removeOrDetach(
   });
   if (referralCount > REFERRALS_DETACHED_AT_ONCE && (await detachReferrals(tx, userId)) > 0) return "detached";
   // They hold the address in clear.
-  await tx.oneTimeCode.deleteMany({ where: await codesTo(tx, userId) });
+  await tx.challenge.deleteMany({ where: await codesTo(tx, userId) });
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
   await tx.activation.deleteMany({ where: { inviteeId: userId } });
   if (activation?.inviterId) {

@@ -1,4 +1,4 @@
-import { readPrimary, type Writer } from "@/lib/db/database";
+import { readPrimary, statement, type Transaction } from "@/lib/db/database";
 import type { Email } from "./email";
 import type { InviteCode } from "./invite-code";
 import { type Masked, maskIdentity } from "./masking";
@@ -28,26 +28,34 @@ export interface Profile extends Account {
   activated: { code: InviteCode; readonly inviter: Masked | null; activatedAt: Date } | null;
 }
 
-interface ProfileRow extends Omit<AccountRow, "activation"> {
-  referralCount: number;
-  activatedCode: string | null;
-  activatedAt: Date | null;
-  inviterId: number | null;
-  inviterPhone: string | null;
-  inviterEmail: string | null;
-}
-
-/** The owner's view of an account, or null when there is none. One statement, whatever the number of referrals. */
-export async function getProfile(userId: number): Promise<Profile | null> {
-  // In SQL, because Prisma asks once for each table, and takes four times as long.
-  const [row] = await readPrimary.$queryRaw<ProfileRow[]>`
+const FIND_PROFILE = statement({
+  params: { userId: "integer" },
+  row: {
+    id: "integer",
+    phone: "text?",
+    claimedPhone: "text?",
+    email: "text?",
+    inviteCode: "text",
+    referralCount: "integer",
+    activatedCode: "text?",
+    activatedAt: "time?",
+    inviterId: "integer?",
+    inviterPhone: "text?",
+    inviterEmail: "text?",
+  },
+  sql: `
     SELECT "User"."id", "User"."phone", "User"."claimedPhone", "User"."email", "User"."inviteCode", "User"."referralCount",
       "Activation"."code" AS "activatedCode", "Activation"."activatedAt",
       "inviter"."id" AS "inviterId", "inviter"."phone" AS "inviterPhone", "inviter"."email" AS "inviterEmail"
     FROM "User"
     LEFT JOIN "Activation" ON "Activation"."inviteeId" = "User"."id"
     LEFT JOIN "User" AS "inviter" ON "inviter"."id" = "Activation"."inviterId"
-    WHERE "User"."id" = ${userId}`;
+    WHERE "User"."id" = :userId`,
+});
+
+/** The owner's view of an account, or null when there is none. One statement, however many referrals the account has. */
+export async function getProfile(userId: number): Promise<Profile | null> {
+  const row = await readPrimary.get(FIND_PROFILE, { userId });
   if (!row) return null;
   const { activatedCode, activatedAt, inviterId, inviterPhone, inviterEmail } = row;
   return {
@@ -148,14 +156,18 @@ export async function listFactors(userId: number): Promise<Factor[]> {
   ].filter((factor) => factor !== null);
 }
 
+const LOCK_ACCOUNT = statement({
+  params: { userId: "integer", phone: "text?", email: "text?" },
+  sql: `
+    UPDATE "User" SET "referralCount" = "referralCount"
+    WHERE "id" = :userId AND (:phone IS NULL OR "phone" = :phone) AND (:email IS NULL OR "email" = :email)`,
+});
+
 /**
- * Keeps anybody else from changing or deleting the account until the transaction ends, and answers whether it is there,
- * and known by what was `proven` where that is given.
+ * Locks the account's row (a no-op update), so that no other transaction changes or deletes the account until this one ends.
+ * Returns whether the account is there, and has proven `proven` where that is given.
  */
-export async function holdAccount(tx: Writer, userId: number, proven?: Recipient): Promise<boolean> {
-  const { count } = await tx.user.updateMany({
-    where: { id: userId, ...(proven && factorOf(proven)) },
-    data: { referralCount: { increment: 0 } },
-  });
-  return count > 0;
+export async function lockAccount(tx: Transaction, userId: number, proven?: Recipient): Promise<boolean> {
+  const factor = { phone: null, email: null, ...(proven && factorOf(proven)) };
+  return (await tx.run(LOCK_ACCOUNT, { userId, ...factor })) > 0;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { removeAccount } from "./account-removal";
-import { ACCOUNT_ROW, type Account, accountOf, holdAccount } from "./accounts";
+import { ACCOUNT_ROW, type Account, accountOf, lockAccount } from "./accounts";
 import { recordEvent } from "./audit";
 import { retryOnCollision } from "./collisions";
 import { dropChanges } from "./delayed-changes";
@@ -179,7 +179,7 @@ export async function changeAccount(
   if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
   return retryOnCollision(() =>
     write(async (tx) => {
-      await holdAccount(tx, userId);
+      await lockAccount(tx, userId);
       const row = await tx.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
       if (!row) return fail({ name: "account_unknown" });
       const account = accountOf(row);

@@ -1,18 +1,19 @@
 import { AccountGone, getProfile } from "./accounts";
-import type { CheckCodeFailure, CodeStatus } from "./challenges";
+import type { CodeStatus } from "./challenges/code-status";
+import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./challenges/request-code";
+import type { VerifyCodeFailure } from "./challenges/verify-code";
 import { checkCodes, getCodes, requestCodes, spendCodes } from "./code-pairs";
 import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
-import { Asker, type CodeOwner, type TypedCode } from "./one-time-code";
+import { type ChallengeKey, Holder, type TypedCode } from "./one-time-code";
 import { emailRecipient, phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./sending";
 import type { Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;
 
 /** The codes that apply a waiting change now: one to each of the account's factors. */
-type ApplyNowCodes = Record<"phone" | "email", CodeOwner>;
+type ApplyNowCodes = Record<"phone" | "email", ChallengeKey>;
 
 /** Where the codes go, or null where the account has not both factors, or no mail can be sent. */
 export async function applyNowCodes({ id, userId }: Own): Promise<ApplyNowCodes | null> {
@@ -20,7 +21,7 @@ export async function applyNowCodes({ id, userId }: Own): Promise<ApplyNowCodes 
   if (!account) throw new AccountGone();
   const { phone, email } = account;
   if (!phone || !email || !IS_MAIL_OFFERED) return null;
-  const asked = { purpose: "apply_now", asker: Asker.parse(id) } as const;
+  const asked = { purpose: "apply_now", holder: Holder.parse(id) } as const;
   return {
     phone: { recipient: phoneRecipient(phone), ...asked },
     email: { recipient: emailRecipient(email), ...asked },
@@ -48,7 +49,7 @@ export function getApplyNowCodes(
 
 export type ApplyNowFailure =
   | { name: "factor_missing" | "session_over" | "change_gone" }
-  | { name: "code_refused"; refused: Record<keyof ApplyNowCodes, CheckCodeFailure | null> };
+  | { name: "code_refused"; refused: Record<keyof ApplyNowCodes, VerifyCodeFailure | null> };
 
 /**
  * Applies a waiting change now, by the codes to both factors of the account: the very change that the page has shown. Fails with

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Writer } from "@/lib/db/database";
+import { statement, type Transaction } from "@/lib/db/database";
 import { Device } from "./devices";
 
 export type AuditAction =
@@ -42,33 +42,37 @@ export const EventDetails = z.object({
 });
 export type EventDetails = z.output<typeof EventDetails>;
 
-/** Adds to the record what somebody did, in the transaction that does it. */
-export async function recordEvent(
-  tx: Writer,
+const ADD_EVENT = statement({
+  params: { now: "time", action: "text", actorId: "integer", subjectId: "integer?", details: "text" },
+  sql: `
+    INSERT INTO "AuditEvent" ("at", "action", "actorId", "subjectId", "details")
+    VALUES (:now, :action, :actorId, :subjectId, :details)`,
+});
+
+/** Adds an act to the record, in the transaction that does it. */
+export function recordEvent(
+  tx: Transaction,
   {
-    action,
-    actorId,
-    subjectId,
     details = {},
-    now,
+    ...event
   }: {
     action: AuditAction;
-    /** The account of whoever did it. */
+    /** The account that acts. */
     actorId: number;
-    /** The account it was done to, null when it is no single one. */
+    /** The account it is done to, null where that is no single one. */
     subjectId: number | null;
     details?: EventDetails;
     now: Date;
   },
-): Promise<void> {
-  await tx.auditEvent.create({ data: { at: now, action, actorId, subjectId, details: JSON.stringify(details) } });
+): void {
+  tx.queue(ADD_EVENT, { ...event, details: JSON.stringify(details) });
 }
 
-/** Adds to the record what somebody did to their own account. */
-export async function recordOwnEvent(
-  tx: Writer,
+/** Adds to the record what an account does to itself. */
+export function recordOwnEvent(
+  tx: Transaction,
   userId: number,
   event: { action: AuditAction; details?: EventDetails; now: Date },
-): Promise<void> {
-  await recordEvent(tx, { ...event, actorId: userId, subjectId: userId });
+): void {
+  recordEvent(tx, { ...event, actorId: userId, subjectId: userId });
 }

@@ -2,11 +2,13 @@ import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
 import { failed } from "@/lib/senders/sender";
 import { getProfile } from "./accounts";
-import { getCodeStatus } from "./challenges";
+import { mailLoginCode, phoneLoginCode, register, signInByEmail, signInByPhone } from "./accounts/sign-in";
+import { getCodeStatus } from "./challenges/code-status";
+import { requestCode } from "./challenges/request-code";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import { activateInvite, getInvite, previewInvite } from "./invites";
+import { getInvite, previewInvite } from "./invites";
+import { activateInvite } from "./invites/activation";
 import { keyedHash } from "./keyed-hash";
-import { mailLoginCode, phoneLoginCode, register, verifyCode, verifyMailCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import {
@@ -26,7 +28,6 @@ import {
 import { networkCharges, record, VERIFIED_SENDS_FROM_NETWORK } from "./rate-limits";
 import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
-import { requestCode } from "./sending";
 import {
   after,
   anybody,
@@ -184,7 +185,7 @@ test("who is refused leaves no row of having asked", async () => {
   const by = anybody();
   await countGranted(SENDS_PER_IP_PER_HOUR, () => ask(freshPhone(), by, now));
   const readRows = async () => {
-    const [codes, counters] = [await readPrimary.oneTimeCode.findMany(), await readPrimary.counter.findMany()];
+    const [codes, counters] = [await readPrimary.challenge.findMany(), await readPrimary.counter.findMany()];
     return [...codes.map(({ recipient }) => recipient), ...counters.map(({ key }) => key)];
   };
   const before = new Set(await readRows());
@@ -206,17 +207,17 @@ test("of parallel requests for a longer code one passes the wait that it begins"
     requestCode(phoneLoginCode(owner), by, { now: after(now, 1), sender: accepting }),
   );
   expect((await Promise.all(requests)).map(failureOf).sort()).toEqual(["none", "resend_too_early", "resend_too_early"]);
-  expect(failureOf(await verifyCode({ ...owner, code }, by, { now: after(now, 2) }))).toBe("code_wrong");
+  expect(failureOf(await signInByPhone({ ...owner, code }, by, { now: after(now, 2) }))).toBe("code_wrong");
 });
 
 test("a network that has typed its thirty wrong codes of an hour needs codes of eight digits, and shuts nobody out", async () => {
   const now = new Date();
   const by = anybody();
-  /** Types a code that was asked for from `asker`, right or wrong, from `as`. */
-  const type = async ({ isRight = true, at = now, asker = anybody(), as = by } = {}) => {
+  /** Types a code that was asked for from `holder`, right or wrong, from `as`. */
+  const type = async ({ isRight = true, at = now, holder = anybody(), as = by } = {}) => {
     const owner = freshOwner();
-    const code = await receiveCode(owner, at, asker);
-    const typed = await verifyCode({ ...owner, code: isRight ? code : wrongCode(code) }, as, { now: at });
+    const code = await receiveCode(owner, at, holder);
+    const typed = await signInByPhone({ ...owner, code: isRight ? code : wrongCode(code) }, as, { now: at });
     return { digits: code.length, failure: failureOf(typed) };
   };
   for (let logins = 0; logins < 3; logins += 1) expect(await type()).toEqual({ digits: 4, failure: "none" });
@@ -232,23 +233,23 @@ test("a network that has typed its thirty wrong codes of an hour needs codes of 
   const status = await getCodeStatus(phoneLoginCode(waiting), by, now);
   expect(status, "a longer one needs no wait").toMatchObject({ state: "outgrown", resendInMs: 0 });
   expect(await getCodeStatus(phoneLoginCode(waiting), anybody(), now)).toMatchObject({ state: "live" });
-  expect(await type({ asker: by })).toEqual({ digits: 8, failure: "none" });
+  expect(await type({ holder: by })).toEqual({ digits: 8, failure: "none" });
   expect(await type({ as: anybody() })).toEqual({ digits: 4, failure: "none" });
-  expect(await type({ at: after(now, HOUR_MS), asker: by })).toEqual({ digits: 4, failure: "none" });
+  expect(await type({ at: after(now, HOUR_MS), holder: by })).toEqual({ digits: 4, failure: "none" });
   // The phone recognises the browser, whoever else is in its network.
   const owner = freshOwner();
   const recognised = knownTo(owner.phone, by.network);
   const code = await receiveCode(owner, now, recognised);
   expect(code).toHaveLength(4);
-  expect(failureOf(await verifyCode({ ...owner, code }, recognised, { now }))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code }, recognised, { now }))).toBe("none");
 });
 
 test("each try of a network counts, be there a code or not", async () => {
   const now = new Date();
   const by = anybody();
   for (let tries = 0; tries < WRONG_CODES_PER_IP_PER_HOUR; tries += 1) {
-    const code = "0000" as Parameters<typeof verifyCode>[0]["code"];
-    expect(failureOf(await verifyCode({ ...freshOwner(), code }, by, { now }))).toBe("code_expired");
+    const code = "0000" as Parameters<typeof signInByPhone>[0]["code"];
+    expect(failureOf(await signInByPhone({ ...freshOwner(), code }, by, { now }))).toBe("code_expired");
   }
   expect(await receiveCode(freshOwner(), now, by)).toHaveLength(8);
 });
@@ -259,7 +260,7 @@ test("a code that is typed right is given back to the network that asked for it,
   const logIn = async (phone = freshPhone()) => {
     const owner = freshOwner(phone);
     const code = await receiveCode(owner, now, by);
-    expect(failureOf(await verifyCode({ ...owner, code }, anybody(), { now }))).toBe("none");
+    expect(failureOf(await signInByPhone({ ...owner, code }, anybody(), { now }))).toBe("none");
   };
   for (let logins = 0; logins < SENDS_PER_IP_PER_HOUR + 5; logins += 1) await logIn();
   const phone = freshPhone();
@@ -277,9 +278,9 @@ test("a code that signs up by mail alone is not given back, and one that logs in
   const by = anybody();
   const known = { email: freshEmail(), phone: freshPhone() };
   const logIn = async ({ email, phone } = { email: freshEmail(), phone: freshPhone() }) => {
-    const { asker } = freshOwner();
-    const code = await receiveCodeOf(mailLoginCode({ email, asker }), now, by);
-    expect(failureOf(await verifyMailCode({ email, phone, asker, code }, anybody(), { now }))).toBe("none");
+    const { holder } = freshOwner();
+    const code = await receiveCodeOf(mailLoginCode({ email, holder }), now, by);
+    expect(failureOf(await signInByEmail({ email, phone, holder, code }, anybody(), { now }))).toBe("none");
   };
   await logIn(known);
   for (let logins = 1; logins < SENDS_PER_PHONE_AND_IP_PER_HOUR; logins += 1) await logIn(known);
@@ -291,7 +292,7 @@ test("where no channel takes a code, no row is left of having asked for it", asy
   const now = new Date();
   const by = anybody();
   const readRows = async () => {
-    const [codes, counters] = [await readPrimary.oneTimeCode.findMany(), await readPrimary.counter.findMany()];
+    const [codes, counters] = [await readPrimary.challenge.findMany(), await readPrimary.counter.findMany()];
     return [...codes.map(({ recipient }) => recipient), ...counters.map(({ key }) => key)];
   };
   const before = new Set(await readRows());
@@ -312,7 +313,7 @@ test("of parallel guesses from one network at many phones as many are compared a
     const code = wrongCode(await receiveCode(owner, now));
     guesses.push(...Array.from({ length: TRIES_PER_CODE }, () => ({ ...owner, code })));
   }
-  const results = await Promise.all(guesses.map((guess) => verifyCode(guess, by, { now })));
+  const results = await Promise.all(guesses.map((guess) => signInByPhone(guess, by, { now })));
   expect(results.filter((result) => failureOf(result) === "code_wrong")).toHaveLength(WRONG_CODES_PER_IP_PER_HOUR);
 });
 

@@ -1,10 +1,18 @@
 import { expect, test } from "playwright/test";
 import { write } from "@/lib/db/database";
-import { getCodeStatus } from "./challenges";
+import {
+  mailLoginCode,
+  phoneLoginCode,
+  register,
+  requestRegistrationCode,
+  signInByEmail,
+  signInByPhone,
+} from "./accounts/sign-in";
+import { getCodeStatus } from "./challenges/code-status";
+import { requestCode } from "./challenges/request-code";
 import { digitsAfter } from "./code-length";
 import { Email } from "./email";
 import { keyedHash } from "./keyed-hash";
-import { mailLoginCode, phoneLoginCode, register, requestRegistrationCode, verifyCode, verifyMailCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import {
@@ -17,7 +25,6 @@ import {
   TRIES_PER_CODE,
   WRONG_CODES_MS,
 } from "./policy";
-import { requestCode } from "./sending";
 import {
   after,
   anybody,
@@ -51,7 +58,9 @@ async function guessWrong(phone: ReturnType<typeof freshPhone>, count: number, n
     const owner = freshOwner(phone);
     const code = await receiveCode(owner, now);
     for (let tries = Math.min(left, TRIES_PER_CODE); tries > 0; tries -= 1) {
-      expect(failureOf(await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now }))).toBe("code_wrong");
+      expect(failureOf(await signInByPhone({ ...owner, code: wrongCode(code) }, anybody(), { now }))).toBe(
+        "code_wrong",
+      );
       left -= 1;
     }
   }
@@ -65,7 +74,7 @@ test("from the fifth wrong code on a phone's codes have six digits, from the twe
   expect(await receiveCode(freshOwner(phone), after(now, HOUR_MS))).toHaveLength(4);
   const owner = freshOwner(phone);
   const code = await receiveCode(owner, after(now, HOUR_MS));
-  await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now: after(now, HOUR_MS) });
+  await signInByPhone({ ...owner, code: wrongCode(code) }, anybody(), { now: after(now, HOUR_MS) });
   expect(await receiveCode(freshOwner(phone), after(now, HOUR_MS))).toHaveLength(6);
   await countWrong(phone, SECOND_STEP - FIRST_STEP, after(now, HOUR_MS));
   expect(await receiveCode(freshOwner(phone), after(now, HOUR_MS))).toHaveLength(8);
@@ -95,7 +104,7 @@ test("a phone's wrong codes count whatever they were asked for, a mailbox's for 
   }
   const mailed = await receiveCodeOf(mailLoginCode({ ...mailer, email }));
   for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
-    await verifyMailCode({ ...mailer, email, code: wrongCode(mailed) }, anybody());
+    await signInByEmail({ ...mailer, email, code: wrongCode(mailed) }, anybody());
   }
   expect(await receiveCode(freshOwner(phone))).toHaveLength(4);
   await guessWrong(phone, FIRST_STEP - TRIES_PER_CODE, new Date());
@@ -113,11 +122,11 @@ test("with the step its shorter codes are void, and a longer one needs no wait",
     state: "outgrown",
     resendInMs: 0,
   });
-  expect(failureOf(await verifyCode({ ...owner, code: short }, anybody(), { now }))).toBe("code_expired");
+  expect(failureOf(await signInByPhone({ ...owner, code: short }, anybody(), { now }))).toBe("code_expired");
   const long = await receiveCode(owner, now);
   expect(long).toHaveLength(6);
   expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { now }))).toBe("resend_too_early");
-  expect(failureOf(await verifyCode({ ...owner, code: long }, anybody(), { now }))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code: long }, anybody(), { now }))).toBe("none");
 });
 
 test("a right code is no wrong one, and takes none of the wrong ones back", async () => {
@@ -128,7 +137,7 @@ test("a right code is no wrong one, and takes none of the wrong ones back", asyn
     const owner = freshOwner(phone);
     const code = await receiveCode(owner, now);
     expect(code).toHaveLength(4);
-    expect(failureOf(await verifyCode({ ...owner, code }, anybody(), { now }))).toBe("none");
+    expect(failureOf(await signInByPhone({ ...owner, code }, anybody(), { now }))).toBe("none");
   }
   await countWrong(phone, 1, now);
   expect(await receiveCode(freshOwner(phone), now)).toHaveLength(6);
@@ -143,7 +152,7 @@ test("parallel guesses through many browsers are compared up to the step, and no
   const guesses = owners.flatMap((owner, at) =>
     Array.from({ length: TRIES_PER_CODE }, () => ({ ...owner, code: wrongCode(codes[at] as OneTimeCode) })),
   );
-  const results = await Promise.all(guesses.map((guess) => verifyCode(guess, anybody(), { now })));
+  const results = await Promise.all(guesses.map((guess) => signInByPhone(guess, anybody(), { now })));
   expect(results.filter((result) => failureOf(result) === "code_wrong")).toHaveLength(FIRST_STEP - 1);
 });
 
@@ -161,7 +170,7 @@ test("while codes are guessed at everywhere, every new one has six digits", asyn
   expect(await receiveCode(freshOwner(), now)).toHaveLength(4);
   await countWrong("+70000000000" as Phone, 1, now);
   expect(await receiveCode(freshOwner(), now)).toHaveLength(6);
-  expect(failureOf(await verifyCode({ ...owner, code: before }, anybody(), { now }))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code: before }, anybody(), { now }))).toBe("none");
   expect(await receiveCode(freshOwner(), after(now, ALARM_MS - 1))).toHaveLength(6);
   expect(await receiveCode(freshOwner(), after(now, ALARM_MS))).toHaveLength(4);
 });

@@ -1,4 +1,4 @@
-import { CLOCK_SKEW_MS_MAX, type Reader, readPrimary } from "@/lib/db/database";
+import { CLOCK_SKEW_MS_MAX, type Queries, readPrimary, statement } from "@/lib/db/database";
 import { keyedHashes } from "./keyed-hash";
 import {
   ALARM_AFTER_WRONG,
@@ -22,7 +22,7 @@ import { isKnownTo, type Requester } from "./requester";
  * the recipient's wrong codes within a day it has to be longer, whoever typed them; and so has every code in a network that has
  * typed its hour's wrong codes. So guessing gets harder, and no account is locked.
  */
-export async function neededDigits(db: Reader, recipient: Recipient, by: Requester, now: Date): Promise<number> {
+export async function neededDigits(db: Queries, recipient: Recipient, by: Requester, now: Date): Promise<number> {
   const [ofRecipient, waitMs] = await Promise.all([
     recipientDigits(db, recipient, now),
     retryAfterMs(db, wrongCodeCharges(recipient, by), now),
@@ -31,7 +31,7 @@ export async function neededDigits(db: Reader, recipient: Recipient, by: Request
 }
 
 /** How many digits a code for this recipient needs in a network that has typed few wrong codes. */
-export async function recipientDigits(db: Reader, recipient: Recipient, now: Date): Promise<number> {
+export async function recipientDigits(db: Queries, recipient: Recipient, now: Date): Promise<number> {
   return digitsAfter(await countWrongCodes(db, recipient, now));
 }
 
@@ -57,14 +57,21 @@ export function digitsAfter(wrongCodes: number): number {
   return Math.max(CODE_DIGITS, ...steps);
 }
 
-async function countWrongCodes(db: Reader, recipient: Recipient, now: Date): Promise<number> {
+const COUNT_WRONG_CODES = statement({
+  params: { hash: "text", previousHash: "text", since: "time", until: "time" },
+  row: { count: "integer" },
+  sql: `
+    SELECT COUNT(*) AS "count" FROM "WrongCode"
+    WHERE "recipient" IN (:hash, :previousHash) AND "at" > :since AND "at" < :until`,
+});
+
+/** How many wrong codes were typed for the recipient within `WRONG_CODES_MS`. */
+export async function countWrongCodes(db: Queries, recipient: Recipient, now: Date): Promise<number> {
   const since = new Date(now.getTime() - WRONG_CODES_MS);
   const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
   const [hash, previousHash = hash] = keyedHashes(limitSubject(recipient));
-  const [row] = await db.$queryRaw<Count[]>`
-    SELECT COUNT(*) AS "count" FROM "WrongCode"
-    WHERE "recipient" IN (${hash}, ${previousHash}) AND "at" > ${since} AND "at" < ${until}`;
-  return Number(row?.count);
+  const row = await db.get(COUNT_WRONG_CODES, { hash, previousHash, since, until });
+  return row?.count ?? 0;
 }
 
 /** Whether more codes are typed wrong in the whole system than usual. No transaction asks it, because it keeps what it has read. */
@@ -94,16 +101,17 @@ async function usualGuesses(now: Date): Promise<number> {
 async function countGuesses(withinMs: number, now: Date): Promise<number> {
   const since = new Date(now.getTime() - withinMs);
   const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
-  const most = ALARM_WRONG_CODES_PER_NETWORK_MAX;
-  const [row] = await readPrimary.$queryRaw<Count[]>`
-    SELECT SUM(CASE WHEN "ofNetwork" > ${most} THEN ${most} ELSE "ofNetwork" END) AS "count" FROM (
-      SELECT COUNT(*) AS "ofNetwork" FROM "WrongCode"
-      WHERE "at" > ${since} AND "at" < ${until} AND "digits" < ${LONGEST_CODE_DIGITS}
-      GROUP BY "network") AS "networks"`;
-  return Number(row?.count ?? 0);
+  const row = await readPrimary.get(COUNT_GUESSES, { since, until });
+  return row?.count ?? 0;
 }
 
-/** A whole number, which some databases count in 64 bits; null is the sum of no rows. */
-interface Count {
-  count: number | bigint | null;
-}
+const MOST = ALARM_WRONG_CODES_PER_NETWORK_MAX;
+const COUNT_GUESSES = statement({
+  params: { since: "time", until: "time" },
+  row: { count: "integer?" },
+  sql: `
+    SELECT SUM(CASE WHEN "ofNetwork" > ${MOST} THEN ${MOST} ELSE "ofNetwork" END) AS "count" FROM (
+      SELECT COUNT(*) AS "ofNetwork" FROM "WrongCode"
+      WHERE "at" > :since AND "at" < :until AND "digits" < ${LONGEST_CODE_DIGITS}
+      GROUP BY "network") AS "networks"`,
+});

@@ -4,7 +4,7 @@ import type { CodeMessage } from "@/lib/senders/sender";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 import { composeHtml } from "./message-html";
-import type { CodeOwner, OneTimeCode, Purpose } from "./one-time-code";
+import type { ChallengeKey, OneTimeCode, Purpose } from "./one-time-code";
 import { CODE_TTL_MS } from "./policy";
 
 /** A language that we write to people in. */
@@ -22,7 +22,7 @@ const MINUTE_MS = 60_000;
 
 /** What a person reads when a code reaches them, as text and as HTML: what it is for before anything else. */
 export function composeCodeMessage(
-  { recipient, purpose }: Pick<CodeOwner, "recipient" | "purpose">,
+  { recipient, purpose }: Pick<ChallengeKey, "recipient" | "purpose">,
   code: OneTimeCode,
   language: Language,
   appUrl = env.APP_URL,

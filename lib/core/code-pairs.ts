@@ -1,17 +1,16 @@
 import { type Writer, write } from "@/lib/db/database";
+import { type CodeStatus, getCodeStatus } from "./challenges/code-status";
+import { type RequestCodeFailure, requestCode, type SendingOptions } from "./challenges/request-code";
 import {
-  type CheckCodeFailure,
-  type CodeStatus,
-  checkCode,
-  getCodeStatus,
-  giveTryBack,
-  type RightCode,
-  spendCode,
-} from "./challenges";
-import type { CodeOwner, TypedCode } from "./one-time-code";
+  consumeChallenge,
+  refundAttempt,
+  type VerifiedCode,
+  type VerifyCodeFailure,
+  verifyCode,
+} from "./challenges/verify-code";
+import type { ChallengeKey, TypedCode } from "./one-time-code";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-import { type RequestCodeFailure, requestCode, type SendingOptions } from "./sending";
 
 /** Two codes that are asked for, and typed, together, by their names in the form. */
 type Pair<Name extends string, Value> = Record<Name, Value>;
@@ -20,7 +19,7 @@ type Pair<Name extends string, Value> = Record<Name, Value>;
  * Sends the codes, each when the one before was accepted. One whose time has not come is left out while the last one is good.
  */
 export async function requestCodes(
-  owners: readonly CodeOwner[],
+  owners: readonly ChallengeKey[],
   by: Requester,
   options: SendingOptions,
 ): Promise<Result<null, RequestCodeFailure>> {
@@ -38,7 +37,7 @@ export async function requestCodes(
  * until all that are dead can be replaced, for a good one is left out; or where all are good, the first of them.
  */
 export async function getCodes<Name extends string>(
-  owners: Pair<Name, CodeOwner>,
+  owners: Pair<Name, ChallengeKey>,
   by: Requester,
   now: Date,
 ): Promise<{ statuses: Pair<Name, CodeStatus | null>; resendInMs: number }> {
@@ -55,32 +54,32 @@ export async function getCodes<Name extends string>(
 }
 
 /**
- * Checks the codes that were typed, as `checkCode` does. Fails with `code_refused`, which says of each whether it is right
+ * Checks the codes that were typed, as `verifyCode` does. Fails with `code_refused`, which says of each whether it is right
  * (null) or why not; the right ones are no tries then.
  */
 export async function checkCodes<Name extends string>(
-  owners: Pair<Name, CodeOwner>,
+  owners: Pair<Name, ChallengeKey>,
   typed: Pair<Name, TypedCode>,
   by: Requester,
   now: Date,
-): Promise<Result<Pair<Name, RightCode>, { name: "code_refused"; refused: Pair<Name, CheckCodeFailure | null> }>> {
-  const checked: [Name, Awaited<ReturnType<typeof checkCode>>][] = [];
-  for (const name of namesOf(owners)) checked.push([name, await checkCode(owners[name], typed[name], by, now)]);
+): Promise<Result<Pair<Name, VerifiedCode>, { name: "code_refused"; refused: Pair<Name, VerifyCodeFailure | null> }>> {
+  const checked: [Name, Awaited<ReturnType<typeof verifyCode>>][] = [];
+  for (const name of namesOf(owners)) checked.push([name, await verifyCode(owners[name], typed[name], by, now)]);
   const rights = checked.flatMap(([name, one]) => (one.ok ? [[name, one.value] as const] : []));
-  if (rights.length === checked.length) return succeed(Object.fromEntries(rights) as Pair<Name, RightCode>);
+  if (rights.length === checked.length) return succeed(Object.fromEntries(rights) as Pair<Name, VerifiedCode>);
   await write(async (tx) => {
-    for (const [, right] of rights) await giveTryBack(tx, right);
+    for (const [, right] of rights) await refundAttempt(tx, right);
   });
   const refused = checked.map(([name, one]) => [name, one.ok ? null : one.failure]);
-  return fail({ name: "code_refused", refused: Object.fromEntries(refused) as Pair<Name, CheckCodeFailure | null> });
+  return fail({ name: "code_refused", refused: Object.fromEntries(refused) as Pair<Name, VerifyCodeFailure | null> });
 }
 
 /** Uses the right codes up, and says whether all were still there to be used. */
-export async function spendCodes(tx: Writer, rights: Pair<string, RightCode>, now: Date): Promise<boolean> {
+export async function spendCodes(tx: Writer, rights: Pair<string, VerifiedCode>, now: Date): Promise<boolean> {
   let isUsed = true;
   for (const right of Object.values(rights)) {
-    await giveTryBack(tx, right);
-    isUsed = isUsed && (await spendCode(tx, right, now));
+    await refundAttempt(tx, right);
+    isUsed = isUsed && (await consumeChallenge(tx, right, now));
   }
   return isUsed;
 }

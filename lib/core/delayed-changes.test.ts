@@ -17,7 +17,7 @@ import { deleteByCode, deleteOwnAccount, deletionCode } from "./deletion";
 import { type AccountEvent, listEvents } from "./history";
 import { changeIdentity, requestIdentityChange } from "./identity-change";
 import { maskPhone } from "./masking";
-import { Asker, type OneTimeCode } from "./one-time-code";
+import { Holder, type OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "./policy";
 import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
@@ -51,7 +51,7 @@ async function arrive(now = new Date()) {
 
 /** Changes the phone or mailbox by the right codes. */
 async function change(session: Session, next: Recipient, now: Date) {
-  const wanted = { next, asker: Asker.parse(crypto.randomUUID()) };
+  const wanted = { next, holder: Holder.parse(crypto.randomUUID()) };
   const codes: OneTimeCode[] = [];
   const sender = senderOf(async ({ code }) => codes.push(code as OneTimeCode) > 0);
   expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender, now }))).toBe("none");

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
+import { type Reader, readPrimary, statement, type Writer, write } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
-import { lockCodes, REMOVAL, type RemovedAccount, removeAccount, removeOrDetach } from "./account-removal";
-import { type Account, factorOf, holdAccount } from "./accounts";
+import { lockForRemoval, type RemovedAccount, removeAccount, removeOrDetach } from "./account-removal";
+import { type Account, factorOf, lockAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import { runInBackground } from "./background";
 import { retryOnCollision } from "./collisions";
@@ -110,7 +110,7 @@ export async function listDelayedChanges(
 export async function cancelDelayedChange(own: Own, action: DelayedAction, now = new Date()): Promise<boolean> {
   const { id, userId } = own;
   return write(async (tx) => {
-    if (!(await holdAccount(tx, userId))) return false;
+    if (!(await lockAccount(tx, userId))) return false;
     const session = await tx.session.findFirst({ where: { id, userId }, select: { isNew: true } });
     if (!session) return false;
     const requestedBy = session.isNew ? { sessionId: id } : {};
@@ -146,24 +146,21 @@ export async function applyNow<Failure extends { name: string }>(
   const isDeletion = shown.action === "deletion";
   type Applied = { removed: RemovedAccount | "detached" } | { changed: ChangedIdentity };
   const applied = await retryOnCollision(() =>
-    write(
-      async (tx): Promise<Result<Applied, Failure | { name: "change_gone" | "session_over" }>> => {
-        const spent = await spend(tx);
-        if (!spent.ok) return spent;
-        if (isDeletion) await lockCodes(tx, userId);
-        if (!(await holdAccount(tx, userId))) return fail({ name: "session_over" });
-        const own = await tx.session.findFirst({ where: { id, userId }, select: { id: true } });
-        if (!own) return fail({ name: "session_over" });
-        const row = await findShown(tx, userId, shown);
-        if (!row) return fail({ name: "change_gone" });
-        if (isDeletion) return succeed({ removed: await deleteNow(tx, session, now) });
-        const changed = await applyIdentity(tx, row, now);
-        if (!changed) return fail({ name: "change_gone" });
-        await dropChanges(tx, userId, now);
-        return succeed({ changed });
-      },
-      isDeletion ? REMOVAL : {},
-    ),
+    write(async (tx): Promise<Result<Applied, Failure | { name: "change_gone" | "session_over" }>> => {
+      const spent = await spend(tx);
+      if (!spent.ok) return spent;
+      if (isDeletion) await lockForRemoval(tx, userId);
+      if (!(await lockAccount(tx, userId))) return fail({ name: "session_over" });
+      const own = await tx.session.findFirst({ where: { id, userId }, select: { id: true } });
+      if (!own) return fail({ name: "session_over" });
+      const row = await findShown(tx, userId, shown);
+      if (!row) return fail({ name: "change_gone" });
+      if (isDeletion) return succeed({ removed: await deleteNow(tx, session, now) });
+      const changed = await applyIdentity(tx, row, now);
+      if (!changed) return fail({ name: "change_gone" });
+      await dropChanges(tx, userId, now);
+      return succeed({ changed });
+    }),
   );
   if (!applied.ok) return applied;
   if ("changed" in applied.value) tellOfAppliedChange(userId, applied.value.changed, now);
@@ -223,14 +220,14 @@ async function apply(row: Row, now: Date): Promise<void> {
   if (action === "deletion") {
     // In each transaction of the removal, of which the last takes the row with the account: nothing cancels what is due.
     const isWanted = async (tx: Writer) =>
-      (await holdAccount(tx, userId)) && (await findShown(tx, userId, { action, dueAt })) !== null;
+      (await lockAccount(tx, userId)) && (await findShown(tx, userId, { action, dueAt })) !== null;
     const removed = await removeAccount({ userId, actorId: userId, now, isWanted });
     if (removed) tellOfAppliedDeletion(userId, removed, now);
     return;
   }
   const changed = await retryOnCollision(() =>
     write(async (tx) => {
-      if (!(await holdAccount(tx, userId))) return null;
+      if (!(await lockAccount(tx, userId))) return null;
       const still = await findShown(tx, userId, { action, dueAt });
       return still && applyIdentity(tx, still, now);
     }),
@@ -252,10 +249,15 @@ interface Row {
   dueAt: Date;
 }
 
+const FIND_ANY_DUE = statement({
+  params: { now: "time" },
+  row: { due: "integer" },
+  sql: `SELECT 1 AS "due" FROM "DelayedChange" WHERE "dueAt" <= :now LIMIT 1`,
+});
+
 async function findDue(db: Reader, concerned: Concerned | null, now: Date): Promise<Row[]> {
-  // In SQL, because this is asked with each login, and next to nothing is ever due.
-  const due = await db.$queryRaw<unknown[]>`SELECT 1 AS "due" FROM "DelayedChange" WHERE "dueAt" <= ${now} LIMIT 1`;
-  if (due.length === 0) return [];
+  // This is asked with each login, and next to nothing is ever due.
+  if (!(await db.get(FIND_ANY_DUE, { now }))) return [];
   const dueAt = { lte: now };
   const order = { orderBy: { dueAt: "asc" }, take: APPLIED_AT_ONCE } as const;
   if (concerned === null) return db.delayedChange.findMany({ where: { dueAt }, ...order });

@@ -2,11 +2,11 @@ import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
 import { removeAccount } from "./account-removal";
 import { getProfile } from "./accounts";
+import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { backgroundTasks } from "./background";
 import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } from "./deletion";
 import { listEvents } from "./history";
-import { phoneLoginCode, verifyCode } from "./login";
-import { Asker } from "./one-time-code";
+import { Holder } from "./one-time-code";
 import { emailRecipient, phoneRecipient } from "./recipient";
 import { checkSession, openSession } from "./sessions";
 import {
@@ -53,7 +53,7 @@ test("a code for anything else, or of another session, deletes nothing", async (
   const { userId, phone, session } = await logInAnew();
   const other = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   const codes = [
-    await receiveCodeOf(phoneLoginCode({ phone, asker: Asker.parse(session.id) })),
+    await receiveCodeOf(phoneLoginCode({ phone, holder: Holder.parse(session.id) })),
     await receiveCodeOf(await deletionCode(other)),
   ];
   for (const code of codes) {
@@ -83,10 +83,10 @@ test("what outlives an account says neither its phone nor its mailbox in clear",
   const { userId: otherId, email } = await signUpByMail();
   const owner = freshOwner(phone);
   const code = await receiveCode(owner, now);
-  await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now });
+  await signInByPhone({ ...owner, code: wrongCode(code) }, anybody(), { now });
   for (const id of [userId, otherId]) await removeAccount({ userId: id, actorId: id, now });
   const tables = [
-    await readPrimary.oneTimeCode.findMany(),
+    await readPrimary.challenge.findMany(),
     await readPrimary.wrongCode.findMany(),
     await readPrimary.counter.findMany(),
     await readPrimary.delivery.findMany(),

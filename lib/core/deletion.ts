@@ -1,23 +1,29 @@
 import { type Writer, write } from "@/lib/db/database";
-import { lockCodes, REMOVAL, type RemovedAccount } from "./account-removal";
-import { AccountGone, getProfile, holdAccount, provenFactor } from "./accounts";
-import { type CheckCodeFailure, checkCode, giveTryBack, spendCode } from "./challenges";
+import { lockForRemoval, type RemovedAccount } from "./account-removal";
+import { AccountGone, getProfile, lockAccount, provenFactor } from "./accounts";
+import {
+  IS_MAIL_OFFERED,
+  type RequestCodeFailure,
+  requestCode,
+  type SendingOptions,
+  type SentCode,
+} from "./challenges/request-code";
+import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "./challenges/verify-code";
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
 import type { Email } from "./email";
-import { Asker, type CodeOwner, type TypedCode } from "./one-time-code";
+import { type ChallengeKey, Holder, type TypedCode } from "./one-time-code";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-import { IS_MAIL_OFFERED, type RequestCodeFailure, requestCode, type SendingOptions, type SentCode } from "./sending";
 import { hasToWait, isRecentLogin, type Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;
 
 /** The code that the deletion of an account waits for: it goes to the phone, or to the mailbox where none is proven. */
-export async function deletionCode({ id, userId }: Own): Promise<CodeOwner> {
+export async function deletionCode({ id, userId }: Own): Promise<ChallengeKey> {
   const account = await getProfile(userId);
   if (!account) throw new AccountGone();
   const recipient = provenFactor(account, "phone");
-  return { recipient, purpose: "deletion", asker: Asker.parse(id) };
+  return { recipient, purpose: "deletion", holder: Holder.parse(id) };
 }
 
 /** Sends the code that the deletion waits for. Fails with `mail_unavailable` where it would be a mail and none can be sent. */
@@ -46,12 +52,12 @@ export async function deleteByCode(
   code: TypedCode,
   by: Requester,
   now = new Date(),
-): Promise<Result<Deletion, CheckCodeFailure | DeletionFailure>> {
-  const right = await checkCode(await deletionCode(session), code, by, now);
+): Promise<Result<Deletion, VerifyCodeFailure | DeletionFailure>> {
+  const right = await verifyCode(await deletionCode(session), code, by, now);
   if (!right.ok) return right;
   return deleteOrDelay(session, now, async (tx) => {
-    await giveTryBack(tx, right.value);
-    return (await spendCode(tx, right.value, now)) ? succeed(null) : fail({ name: "code_expired" });
+    await refundAttempt(tx, right.value);
+    return (await consumeChallenge(tx, right.value, now)) ? succeed(null) : fail({ name: "code_expired" });
   });
 }
 
@@ -80,15 +86,14 @@ async function deleteOrDelay<Failure extends { name: string }>(
     async (tx): Promise<Result<{ dueAt: Date } | RemovedAccount | "detached", Failure | DeletionFailure>> => {
       const allowance = await allow(tx);
       if (!allowance.ok) return allowance;
-      await lockCodes(tx, userId);
-      if (!(await holdAccount(tx, userId))) return fail({ name: "session_over" });
+      await lockForRemoval(tx, userId);
+      if (!(await lockAccount(tx, userId))) return fail({ name: "session_over" });
       const isToWait = await hasToWait(tx, session, now);
       if (isToWait === null) return fail({ name: "session_over" });
       if (!isToWait) return succeed(await deleteNow(tx, session, now));
       const delayed = await delayChange(tx, session, { action: "deletion" }, now);
       return delayed.ok ? succeed({ dueAt: delayed.value }) : delayed;
     },
-    REMOVAL,
   );
   if (!decided.ok) return decided;
   if (decided.value === "detached") {

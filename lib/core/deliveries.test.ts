@@ -2,7 +2,8 @@ import { createHmac } from "node:crypto";
 import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
 import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
-import { phoneLoginCode, verifyCode } from "./login";
+import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
+import { requestCode } from "./challenges/request-code";
 import type { OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
 import {
@@ -15,7 +16,6 @@ import {
 import { keyOf, MESSAGE_COST, MESSAGES } from "./rate-limits";
 import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
-import { requestCode } from "./sending";
 import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, warningsOf } from "./testing";
 
 const accepting = senderOf(async () => true);
@@ -116,7 +116,7 @@ test("a code that nobody has answered for is good when it comes, and costs what 
   expect(failureOf(await requestCode(phoneLoginCode(owner), by, { now: after(now, 1), sender: accepting }))).toBe(
     "resend_too_early",
   );
-  expect(failureOf(await verifyCode({ ...owner, code }, by, { now: after(now, 2) }))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code }, by, { now: after(now, 2) }))).toBe("none");
 });
 
 for (const { what, number } of [

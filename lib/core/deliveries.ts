@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
+import { type Queries, readPrimary, statement, type Transaction, write } from "@/lib/db/database";
 import { env, type SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
 import type { ChainSending } from "@/lib/senders/chain";
@@ -14,37 +14,42 @@ import { DELIVERIES_KEPT_MS } from "./policy";
 import type { Recipient } from "./recipient";
 import { sweep } from "./sweeping";
 
+const ADD_DELIVERY = statement({
+  params: {
+    at: "time",
+    sender: "text?",
+    providerId: "text?",
+    state: "text",
+    reason: "text?",
+    recipient: "text",
+    lastDigits: "text",
+    country: "text?",
+    cost: "real?",
+    currency: "text?",
+  },
+  sql: `
+    INSERT INTO "Delivery" ("at", "sender", "providerId", "state", "stateAt", "reason", "recipient", "lastDigits", "country",
+      "cost", "currency")
+    VALUES (:at, :sender, :providerId, :state, :at, :reason, :recipient, :lastDigits, :country, :cost, :currency)`,
+});
+const NOTHING_KNOWN = { sender: null, providerId: null, reason: null, cost: null, currency: null };
+
 /** Remembers a row for each sender that was asked, and what it said. */
-export async function recordSending(
-  tx: Writer,
+export function recordSending(
+  tx: Transaction,
   recipient: Recipient,
   { accepted, passedOver }: ChainSending,
   now: Date,
-): Promise<void> {
-  const about = { ...whoOf(recipient), at: now, stateAt: now };
-  const asked = passedOver.filter(({ outcome }) => outcome !== "resting");
-  await tx.delivery.createMany({
-    data: [
-      ...asked.map(({ sender, outcome, reason, mayBeSent }) => ({
-        ...about,
-        sender,
-        state: mayBeSent ? "unanswered" : outcome,
-        reason,
-      })),
-      ...(accepted
-        ? [
-            {
-              ...about,
-              sender: accepted.sender,
-              providerId: accepted.id,
-              state: "accepted",
-              cost: accepted.cost?.amount ?? null,
-              currency: accepted.cost?.currency ?? null,
-            },
-          ]
-        : []),
-    ],
-  });
+): void {
+  const about = { ...NOTHING_KNOWN, ...whoOf(recipient), at: now };
+  for (const { sender, outcome, reason, mayBeSent } of passedOver) {
+    if (outcome === "resting") continue;
+    tx.queue(ADD_DELIVERY, { ...about, sender, state: mayBeSent ? "unanswered" : outcome, reason });
+  }
+  if (!accepted) return;
+  const { sender, id: providerId, cost } = accepted;
+  const paid = { cost: cost?.amount ?? null, currency: cost?.currency ?? null };
+  tx.queue(ADD_DELIVERY, { ...about, sender, providerId, state: "accepted", ...paid });
 }
 
 /** Forgets what became of messages of long ago. */
@@ -53,9 +58,9 @@ export function sweepDeliveries(now: Date): Promise<void> {
   return sweep("deliveries", (tx) => tx.delivery.deleteMany({ where: { at: { lt: forgottenBefore } } }));
 }
 
-/** Remembers that a message was refused before anybody was asked to send it, and why. */
-export async function recordRefusal(tx: Writer, recipient: Recipient, reason: string, now: Date): Promise<void> {
-  await tx.delivery.create({ data: { ...whoOf(recipient), at: now, stateAt: now, state: "refused", reason } });
+/** Remembers that a message was refused before any sender was asked, and why. */
+export function recordRefusal(tx: Transaction, recipient: Recipient, reason: string, now: Date): void {
+  tx.queue(ADD_DELIVERY, { ...NOTHING_KNOWN, ...whoOf(recipient), at: now, state: "refused", reason });
 }
 
 /** What came to an address for reports; `unexpected` where no such sender is set up. */
@@ -124,14 +129,19 @@ const CODE_STATES: Record<string, CodeDelivery["state"]> = {
   unanswered: "uncertain",
 };
 
+const FIND_DELIVERIES = statement({
+  params: { hash: "text", previousHash: "text", at: "time" },
+  row: { sender: "text?", state: "text" },
+  sql: `
+    SELECT "sender", "state" FROM "Delivery"
+    WHERE "recipient" IN (:hash, :previousHash) AND "at" = :at ORDER BY "id" DESC`,
+});
+
 /** What became of the message that senders were handed at that time; null is a code of version 0.1, which is taken for sent. */
-export async function findCodeDelivery(db: Reader, recipient: Recipient, at: Date | null): Promise<CodeDelivery> {
+export async function findCodeDelivery(db: Queries, recipient: Recipient, at: Date | null): Promise<CodeDelivery> {
   if (at === null) return { sender: null, state: "sent" };
-  const rows = await db.delivery.findMany({
-    where: { recipient: { in: keyedHashes(recipient.address) }, at },
-    orderBy: { id: "desc" },
-    select: { sender: true, state: true },
-  });
+  const [hash, previousHash = hash] = keyedHashes(recipient.address);
+  const rows = await db.all(FIND_DELIVERIES, { hash, previousHash, at });
   if (rows.length === 0) return { sender: null, state: "sending" };
   // A sender that took the message was asked last; one that hasn't answered may have taken it before another one failed.
   const told = rows.find(({ state }) => state in CODE_STATES || state === "undelivered") ?? rows[0];

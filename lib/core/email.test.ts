@@ -1,16 +1,16 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { getProfile } from "./accounts";
+import { mailLoginCode, requestMailCode, signInByEmail } from "./accounts/sign-in";
+import { requestCode } from "./challenges/request-code";
 import { Email, formatEmail } from "./email";
-import { mailLoginCode, requestMailCode, verifyMailCode } from "./login";
 import { maskEmail } from "./masking";
-import { Asker, type OneTimeCode } from "./one-time-code";
+import { Holder, type OneTimeCode } from "./one-time-code";
 import { LONGER_CODES, SENDS_PER_PHONE_PER_HOUR, TRIES_PER_CODE } from "./policy";
 import { emailRecipient, formatRecipient, limitSubject } from "./recipient";
-import { requestCode } from "./sending";
 import { anybody, failureOf, freshPhone, receiveCodeOf, senderOf, signUpByMail, wrongCode } from "./testing";
 
-const asker = () => Asker.parse(crypto.randomUUID());
+const holder = () => Holder.parse(crypto.randomUUID());
 const parse = (text: string) => Email.safeParse(text).data ?? null;
 /** A mailbox that is no other test's, at an internationalised domain or with a subaddress. */
 const freshName = () => `anna-${crypto.randomUUID().slice(0, 8)}`;
@@ -73,12 +73,12 @@ test("an account of an international mailbox is opened by either spelling, and m
   const name = freshName();
   const { userId, phone } = await signUpByMail({ email: Email.parse(`${name}@пример.рф`) });
   const email = Email.parse(`${name}@xn--e1afmkfd.xn--p1ai`);
-  const caller = { email, phone, asker: asker() };
+  const caller = { email, phone, holder: holder() };
   const sent = { to: "", code: "" };
   const sender = senderOf(async (message) => Boolean(Object.assign(sent, message)));
   expect(failureOf(await requestMailCode(caller, anybody(), { sender }))).toBe("none");
   expect(sent.to).toBe(email);
-  const login = await verifyMailCode({ ...caller, code: sent.code as OneTimeCode }, anybody());
+  const login = await signInByEmail({ ...caller, code: sent.code as OneTimeCode }, anybody());
   expect(login).toMatchObject({ ok: true, value: { userId, created: false } });
   expect(await getProfile(userId)).toMatchObject({ email });
 });
@@ -100,7 +100,7 @@ test("the codes of a mailbox are counted with those of all its subaddresses", as
   const granted: boolean[] = [];
   for (let at = 0; at < SENDS_PER_PHONE_PER_HOUR + 2; at += 1) {
     const email = Email.parse(`${name}${at > 0 ? `+${at}` : ""}@mail.example`);
-    granted.push((await requestCode(mailLoginCode({ email, asker: asker() }), anybody(), { now, sender })).ok);
+    granted.push((await requestCode(mailLoginCode({ email, holder: holder() }), anybody(), { now, sender })).ok);
   }
   expect(granted.filter(Boolean)).toHaveLength(SENDS_PER_PHONE_PER_HOUR);
 });
@@ -110,16 +110,16 @@ test("wrong codes for subaddresses make the codes of their mailbox longer", asyn
   const now = new Date();
   const [step] = LONGER_CODES;
   for (let left = step?.wrongCodes ?? 0, at = 0; left > 0; at += 1) {
-    const caller = { email: Email.parse(`${name}+${at}@mail.example`), phone: freshPhone(), asker: asker() };
+    const caller = { email: Email.parse(`${name}+${at}@mail.example`), phone: freshPhone(), holder: holder() };
     const code = await receiveCodeOf(mailLoginCode(caller), now);
     for (let tries = Math.min(left, TRIES_PER_CODE); tries > 0; tries -= 1, left -= 1) {
-      expect(failureOf(await verifyMailCode({ ...caller, code: wrongCode(code) }, anybody(), { now }))).toBe(
+      expect(failureOf(await signInByEmail({ ...caller, code: wrongCode(code) }, anybody(), { now }))).toBe(
         "code_wrong",
       );
     }
   }
   const email = Email.parse(`${name}@mail.example`);
-  expect(await receiveCodeOf(mailLoginCode({ email, asker: asker() }), now)).toHaveLength(step?.digits ?? 0);
+  expect(await receiveCodeOf(mailLoginCode({ email, holder: holder() }), now)).toHaveLength(step?.digits ?? 0);
 });
 
 test("only a subaddress is left out of what limits count by", () => {

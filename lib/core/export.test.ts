@@ -1,12 +1,12 @@
 import { expect, test } from "playwright/test";
 import { write } from "@/lib/db/database";
 import { removeAccount } from "./account-removal";
+import { signInByPhone } from "./accounts/sign-in";
 import { type Administrator, changeAccount } from "./administration";
 import { deleteOwnAccount } from "./deletion";
 import { exportAccount } from "./export";
 import { listEvents } from "./history";
 import { changeIdentity } from "./identity-change";
-import { verifyCode } from "./login";
 import type { Purpose } from "./one-time-code";
 import type { Phone } from "./phone";
 import { EXPORTS_PER_USER_PER_HOUR } from "./policy";
@@ -40,7 +40,9 @@ test("an export says all that is kept of a person, and nothing of how to be them
   const browser = { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] };
   const by = { network: "192.0.2.7", agent: "okhttp/4.12.0", browser };
   const { id, createdAt } = await openSession({ userId, proven: phoneRecipient(phone), created: true }, by);
-  const stranger = await openSession({ userId, proven: phoneRecipient(phone) }, { ...anybody(), agent: "curl/8.5.0" });
+  const later = after(createdAt, 1);
+  const unknown = { ...anybody(), agent: "curl/8.5.0" };
+  const stranger = await openSession({ userId, proven: phoneRecipient(phone) }, unknown, later);
   await deleteOwnAccount(stranger);
   const { pieces, data } = await readExport(userId);
   expect(data).toMatchObject({
@@ -71,7 +73,7 @@ async function phoneOfFormerOwner(now: Date): Promise<Phone> {
   const { userId, phone } = await signUp({ now });
   const owner = freshOwner(phone);
   const code = await receiveCode(owner, now);
-  await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now });
+  await signInByPhone({ ...owner, code: wrongCode(code) }, anybody(), { now });
   await removeAccount({ userId, actorId: userId, now });
   await receiveCode(freshOwner(phone), now);
   return phone;
@@ -90,9 +92,9 @@ test("an export has nothing of those who had the phone before, whichever way it 
 
   const mover = await signUp();
   const session = await openSession({ userId: mover.userId, proven: phoneRecipient(mover.phone) }, anybody());
-  const change = { next: phoneRecipient(changed), asker: freshOwner().asker };
+  const change = { next: phoneRecipient(changed), holder: freshOwner().holder };
   const codeFor = (recipient: Recipient, purpose: Purpose) =>
-    receiveCodeOf({ recipient, purpose, asker: change.asker }, new Date());
+    receiveCodeOf({ recipient, purpose, holder: change.holder }, new Date());
   const typed = {
     old: await codeFor(phoneRecipient(mover.phone), "identity_change"),
     new: await codeFor(change.next, "identity_proof"),

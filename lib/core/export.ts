@@ -102,9 +102,9 @@ function listDelayed(userId: number) {
 /** The codes of the last days: those that a browser asked for, and those that were typed wrong, whoever typed them. */
 async function listCodes({ recipient, since }: Factor): Promise<object[]> {
   const { address } = recipient;
-  const sent = await readPrimary.oneTimeCode.findMany({
+  const sent = await readPrimary.challenge.findMany({
     where: { recipient: address, sentAt: { gte: since } },
-    select: { recipient: true, purpose: true, sentAt: true, expiresAt: true, usedAt: true, tries: true },
+    select: { recipient: true, purpose: true, state: true, sentAt: true, expiresAt: true, tries: true },
   });
   const wrong = await readPrimary.wrongCode.findMany({
     where: { recipient: { in: keyedHashes(limitSubject(recipient)) }, at: { gte: since } },

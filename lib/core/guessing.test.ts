@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { write } from "@/lib/db/database";
 import { SettingsError } from "@/lib/env";
+import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
+import { requestCode } from "./challenges/request-code";
 import { guessBudget, refuseGuessableCodes } from "./guessing";
-import { phoneLoginCode, verifyCode } from "./login";
 import type { OneTimeCode } from "./one-time-code";
 import {
   CLOSED_NETWORK_DIGITS,
@@ -13,7 +14,6 @@ import {
   TRIES_PER_CODE,
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "./policy";
-import { requestCode } from "./sending";
 import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderOf, wrongCode } from "./testing";
 
 const MINUTE_MS = 60_000;
@@ -70,7 +70,7 @@ class Attacker {
     await Promise.all(
       this.#codes.slice(-count).flatMap(({ owner, code }) =>
         Array.from({ length: TRIES_PER_CODE + 1 }, async () => {
-          const result = await verifyCode({ ...owner, code: wrongCode(code) }, anybody(), { now });
+          const result = await signInByPhone({ ...owner, code: wrongCode(code) }, anybody(), { now });
           if (failureOf(result) === "code_wrong") this.guesses.push({ at: now.getTime(), digits: code.length });
         }),
       ),
@@ -130,7 +130,7 @@ test("one network that guesses at many phones has thirty short guesses an hour, 
   /** Guesses at a code as often as it allows: a try at a code that is dead would cost the network a short guess. */
   const guessAt = async (owner: ReturnType<typeof freshOwner>, code: OneTimeCode, now: Date) => {
     for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
-      const guess = await verifyCode({ ...owner, code: wrongCode(code) }, attacker, { now });
+      const guess = await signInByPhone({ ...owner, code: wrongCode(code) }, attacker, { now });
       if (failureOf(guess) === "code_wrong") compared[code.length < CLOSED_NETWORK_DIGITS ? "short" : "long"] += 1;
     }
   };

@@ -1,10 +1,10 @@
 import { expect, test } from "playwright/test";
 import { read } from "@/lib/db/database";
+import { signInWithVerifiedCode, verifyForLater } from "./accounts/sign-in";
 import { exportAccount } from "./export";
 import { EventCursor, listEvents } from "./history";
-import { activateInvite } from "./invites";
-import { logInByProof, proveCode } from "./login";
-import { Asker } from "./one-time-code";
+import { activateInvite } from "./invites/activation";
+import { Holder } from "./one-time-code";
 import { EVENTS_PER_PAGE } from "./policy";
 import { phoneRecipient } from "./recipient";
 import { endSession, openClientSession, openSession, refreshSession } from "./sessions";
@@ -88,14 +88,14 @@ test("nothing on record is of a person: neither phone nor mailbox, code, network
 
 test("a login in two steps that made the account is not one from a new device, a later one is", async () => {
   const owner = freshOwner();
-  const logInInSteps = async (asker: Asker) => {
-    const code = await receiveCode({ ...owner, asker });
-    const next = Asker.parse(crypto.randomUUID());
-    await proveCode({ ...owner, asker, code, next }, anybody());
-    const login = await logInByProof({ phone: owner.phone, asker: next }, anybody());
+  const logInInSteps = async (holder: Holder) => {
+    const code = await receiveCode({ ...owner, holder });
+    const next = Holder.parse(crypto.randomUUID());
+    await verifyForLater({ ...owner, holder, code, next }, anybody());
+    const login = await signInWithVerifiedCode({ phone: owner.phone, holder: next }, anybody());
     if (!login.ok) throw new Error(login.failure.name);
     return openSession(login.value, anybody());
   };
-  expect(await logInInSteps(owner.asker)).toMatchObject({ isNew: false });
-  expect(await logInInSteps(Asker.parse(crypto.randomUUID()))).toMatchObject({ isNew: true });
+  expect(await logInInSteps(owner.holder)).toMatchObject({ isNew: false });
+  expect(await logInInSteps(Holder.parse(crypto.randomUUID()))).toMatchObject({ isNew: true });
 });

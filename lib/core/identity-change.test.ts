@@ -2,12 +2,13 @@ import { expect, test } from "playwright/test";
 import { readPrimary } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { getProfile } from "./accounts";
+import { phoneLoginCode } from "./accounts/sign-in";
 import { asAdministrator } from "./administration";
-import { checkCode, getCodeStatus } from "./challenges";
+import { getCodeStatus } from "./challenges/code-status";
+import { verifyCode } from "./challenges/verify-code";
 import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./identity-change";
 import { keyedHash } from "./keyed-hash";
-import { phoneLoginCode } from "./login";
-import { Asker, type CodeOwner, type OneTimeCode } from "./one-time-code";
+import { type ChallengeKey, Holder, type OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
 import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
@@ -25,7 +26,7 @@ import {
   wrongCode,
 } from "./testing";
 
-const changeTo = (next: Recipient): IdentityChange => ({ next, asker: Asker.parse(crypto.randomUUID()) });
+const changeTo = (next: Recipient): IdentityChange => ({ next, holder: Holder.parse(crypto.randomUUID()) });
 
 type Own = { id: string; userId: number };
 
@@ -139,7 +140,7 @@ test("codes of one change allow no other", async () => {
     const mixed = { old: codes.old, new: others.new };
     expect(failureOf(await changeIdentity(session, other, mixed, anybody()))).toBe("code_refused");
   }
-  const sneaked = { ...other, asker: wanted.asker };
+  const sneaked = { ...other, holder: wanted.holder };
   expect(failureOf(await changeIdentity(session, sneaked, codes, anybody()))).toBe("code_refused");
   expect(await getProfile(userId)).toMatchObject({ phone });
 });
@@ -148,8 +149,8 @@ test("a code for another purpose allows no change, nor does a change's code anyt
   const { userId, phone, session } = await logInAnew();
   const wanted = changeTo(phoneRecipient(freshPhone()));
   const { codes } = await receiveChangeCodes(session, wanted);
-  const owner = phoneLoginCode({ phone, asker: wanted.asker });
-  const deletion: CodeOwner = { ...owner, purpose: "deletion" };
+  const owner = phoneLoginCode({ phone, holder: wanted.holder });
+  const deletion: ChallengeKey = { ...owner, purpose: "deletion" };
   for (const other of [owner, deletion]) {
     const code = await receiveCodeOf(other);
     if (code === codes.old) continue;
@@ -271,7 +272,7 @@ test("whoever has one code gets the other that could not be sent, without anothe
   expect(sent).toEqual([phone, wanted.next.address]);
   const later = new Date(Date.now() + (RESEND_AFTER_MS[0] ?? 0));
   const status = await getCodeStatus(
-    { recipient: phoneRecipient(phone), purpose: "identity_change", asker: wanted.asker },
+    { recipient: phoneRecipient(phone), purpose: "identity_change", holder: wanted.holder },
     anybody(),
     later,
   );
@@ -290,9 +291,9 @@ test("new codes may be asked for as soon as one of them can be replaced, or else
   };
   const waitS = async (seconds: number) =>
     (await getIdentityChange(session, wanted, anybody(), at(seconds))).resendInMs / 1000;
-  const spend = async (owner: Pick<CodeOwner, "recipient" | "purpose">, seconds: number) => {
+  const spend = async (owner: Pick<ChallengeKey, "recipient" | "purpose">, seconds: number) => {
     for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
-      await checkCode({ ...owner, asker: wanted.asker }, "000000" as OneTimeCode, anybody(), at(seconds));
+      await verifyCode({ ...owner, holder: wanted.holder }, "000000" as OneTimeCode, anybody(), at(seconds));
     }
   };
   expect([await waitS(0), RESEND_AFTER_MS.slice(0, 2)]).toEqual([0, [60_000, 120_000]]);

@@ -1,16 +1,17 @@
 import { type Writer, write } from "@/lib/db/database";
-import { type Account, AccountGone, factorOf, getProfile, holdAccount, provenFactor } from "./accounts";
-import type { CheckCodeFailure, CodeStatus, RightCode } from "./challenges";
+import { type Account, AccountGone, factorOf, getProfile, lockAccount, provenFactor } from "./accounts";
+import type { CodeStatus } from "./challenges/code-status";
+import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./challenges/request-code";
+import type { VerifiedCode, VerifyCodeFailure } from "./challenges/verify-code";
 import { checkCodes, getCodes, requestCodes, spendCodes } from "./code-pairs";
 import { retryOnCollision } from "./collisions";
 import { delayChange, dropChanges } from "./delayed-changes";
 import { isDestination } from "./destinations";
 import { type ChangedIdentity, replaceIdentity } from "./identity-replacement";
-import type { Asker, CodeOwner, TypedCode } from "./one-time-code";
+import type { ChallengeKey, Holder, TypedCode } from "./one-time-code";
 import { isSameRecipient, type Recipient } from "./recipient";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./sending";
 import { hasToWait, type Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;
@@ -19,17 +20,17 @@ type Own = Pick<Session, "id" | "userId">;
 export interface IdentityChange {
   next: Recipient;
   /** A name of this one change, so that its codes are good for no other. */
-  asker: Asker;
+  holder: Holder;
 }
 
 /** What is to be proven for a change: that one still has the old factor, and has the new one. */
-type ChangeCodes = Record<"old" | "new", CodeOwner>;
+type ChangeCodes = Record<"old" | "new", ChallengeKey>;
 
-function codesOf(account: Account, { next, asker }: IdentityChange): ChangeCodes {
+function codesOf(account: Account, { next, holder }: IdentityChange): ChangeCodes {
   const old = provenFactor(account, next.kind);
   return {
-    old: { recipient: old, purpose: "identity_change", asker },
-    new: { recipient: next, purpose: "identity_proof", asker },
+    old: { recipient: old, purpose: "identity_change", holder },
+    new: { recipient: next, purpose: "identity_proof", holder },
   };
 }
 
@@ -76,7 +77,7 @@ export type ChangeIdentityFailure =
   | { name: "session_over" }
   /** Another session's request of this kind waits, which only a trusted device may cancel. */
   | { name: "change_waiting" }
-  | { name: "code_refused"; old: CheckCodeFailure | null; new: CheckCodeFailure | null };
+  | { name: "code_refused"; old: VerifyCodeFailure | null; new: VerifyCodeFailure | null };
 
 /** A change that was made, or that takes effect at `dueAt`. */
 export type IdentityChanged = { dueAt: null; changed: ChangedIdentity } | { dueAt: Date };
@@ -112,12 +113,12 @@ async function changeOrDelay(
     session: Own;
     account: Account;
     change: IdentityChange;
-    rights: Record<keyof ChangeCodes, RightCode>;
+    rights: Record<keyof ChangeCodes, VerifiedCode>;
     now: Date;
   },
 ): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
   // Somebody else may have changed the account since; held, so that no session is opened by the old factor meanwhile.
-  if (!(await spendCodes(tx, rights, now)) || !(await holdAccount(tx, account.id, rights.old.owner.recipient))) {
+  if (!(await spendCodes(tx, rights, now)) || !(await lockAccount(tx, account.id, rights.old.key.recipient))) {
     const gone = { name: "code_expired" } as const;
     return fail({ name: "code_refused", old: gone, new: gone });
   }

@@ -3,14 +3,8 @@ import { expect, test } from "playwright/test";
 import { read, write } from "@/lib/db/database";
 import { AccountGone, getProfile } from "./accounts";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import {
-  activateInvite,
-  getInvite,
-  listReferrals,
-  listReferralTimes,
-  previewInvite,
-  type ReferralCursor,
-} from "./invites";
+import { getInvite, listReferrals, listReferralTimes, previewInvite, type ReferralCursor } from "./invites";
+import { activateInvite } from "./invites/activation";
 import { maskPhone } from "./masking";
 import { ACTIVATIONS_PER_USER_PER_HOUR, GROWTH_POINTS_MAX } from "./policy";
 import { anybody, failureOf, signUp } from "./testing";

@@ -1,9 +1,7 @@
 import { z } from "zod";
-import { type Reader, read, readPrimary, type Writer, write } from "@/lib/db/database";
-import { countOutcome } from "@/lib/ops/metrics";
-import { AccountGone } from "./accounts";
-import { recordOwnEvent } from "./audit";
+import { read, readPrimary, statement, transact } from "@/lib/db/database";
 import type { InviteCode } from "./invite-code";
+import { type ActivateInviteFailure, checkInvite, findInviter, type Invite, inviteOf } from "./invites/activation";
 import { type Masked, maskIdentity } from "./masking";
 import { siteOf } from "./networks";
 import type { Phone } from "./phone";
@@ -19,20 +17,6 @@ import {
 } from "./rate-limits";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-
-/** An invite code as somebody else may see it. */
-export interface Invite {
-  code: InviteCode;
-  inviter: Masked;
-}
-
-/** Why an invite code can't be activated. */
-export type InviteFailure =
-  | { name: "invite_already_activated"; activated: InviteCode }
-  | { name: "invite_unknown" }
-  | { name: "invite_own" }
-  | { name: "invite_circular" };
-export type ActivateInviteFailure = LimitFailure | InviteFailure;
 
 /**
  * Whose invite code it is. Fails with `invite_unknown`, and with `budget_spent` for a network that has looked too many
@@ -77,7 +61,7 @@ function lookUp<Found, Failure extends { name: string }>(
     if (waitMs > 0) return fail({ name: "budget_spent", retryAfterMs: waitMs });
     const found = await find();
     if (found.ok || found.failure.name !== "invite_unknown") return found;
-    const taken = await write((tx) => consume(tx, budgets, now));
+    const taken = await transact((tx) => consume(tx, budgets, now));
     await sweepCounters(now);
     return taken.ok ? found : taken;
   });
@@ -99,44 +83,6 @@ async function oneAtATime<Value>(site: string, run: () => Promise<Value>): Promi
   } finally {
     if (lastLookUps.get(site) === ended) lastLookUps.delete(site);
   }
-}
-
-/**
- * Activates somebody's invite code for good: once per account, never one's own, never in a circle. Null stands for a text
- * that can't be anybody's code, and is unknown. Whatever comes of it counts as a try; who has tried too often gets
- * `budget_spent`.
- */
-export async function activateInvite(
-  { userId, code }: { userId: number; code: InviteCode | null },
-  now = new Date(),
-): Promise<Result<Invite, ActivateInviteFailure>> {
-  const activated = await write(
-    async (tx) => {
-      const taken = await consume(tx, [{ limit: ACTIVATIONS_OF_USER, subject: String(userId) }], now);
-      if (!taken.ok) return taken;
-      const checked = await checkInvite(tx, userId, code);
-      if (!checked.ok) return checked;
-      const invite = inviteOf(checked.value);
-      await recordActivation(tx, { inviteeId: userId, inviterId: checked.value.id, code: invite.code, now });
-      return succeed(invite);
-    },
-    { turn: "who invited whom" },
-  );
-  return countOutcome("activations", activated);
-}
-
-/**
- * Writes down who came by whom, and counts it, both in the transaction at hand. That has to be a `write` in its turn, "who
- * invited whom", and to have looked for the inviter itself: two that look side by side would both find nobody below, and
- * close a circle together; and the inviter might be gone by now. A newcomer's, too, for that last reason.
- */
-export async function recordActivation(
-  tx: Writer,
-  { inviteeId, inviterId, code, now }: { inviteeId: number; inviterId: number; code: InviteCode; now: Date },
-): Promise<void> {
-  await tx.activation.create({ data: { inviteeId, inviterId, code, activatedAt: now } });
-  await tx.user.update({ where: { id: inviterId }, data: { referralCount: { increment: 1 } } });
-  await recordOwnEvent(tx, inviteeId, { action: "invite_activated", now });
 }
 
 export interface Referral {
@@ -163,12 +109,17 @@ export type ReferralCursor = z.output<typeof ReferralCursor>;
 
 const BEFORE_THE_NEWEST: ReferralCursor = { activatedAt: new Date("9999-12-31T00:00:00Z"), inviteeId: ACCOUNT_ID_MAX };
 
-interface ReferralRow {
-  inviteeId: number;
-  activatedAt: Date;
-  phone: string | null;
-  email: string | null;
-}
+const LIST_REFERRALS = statement({
+  params: { userId: "integer", activatedAt: "time", inviteeId: "integer", limit: "integer" },
+  row: { inviteeId: "integer", activatedAt: "time", phone: "text?", email: "text?" },
+  sql: `
+    SELECT "Activation"."inviteeId", "Activation"."activatedAt", "User"."phone", "User"."email"
+    FROM "Activation" JOIN "User" ON "User"."id" = "Activation"."inviteeId"
+    WHERE "Activation"."inviterId" = :userId
+      AND ("Activation"."activatedAt", "Activation"."inviteeId") < (:activatedAt, :inviteeId)
+    ORDER BY "Activation"."activatedAt" DESC, "Activation"."inviteeId" DESC
+    LIMIT :limit`,
+});
 
 /**
  * The people who activated the user's invite code, newest first, a page at a time; `next` is null on the last one. One
@@ -179,13 +130,7 @@ export async function listReferrals(
   { after = null, limit = REFERRALS_PER_PAGE }: { after?: ReferralCursor | null; limit?: number } = {},
 ): Promise<{ referrals: Referral[]; next: ReferralCursor | null }> {
   const { activatedAt, inviteeId } = after ?? BEFORE_THE_NEWEST;
-  const rows = await read.$queryRaw<ReferralRow[]>`
-    SELECT "Activation"."inviteeId", "Activation"."activatedAt", "User"."phone", "User"."email"
-    FROM "Activation" JOIN "User" ON "User"."id" = "Activation"."inviteeId"
-    WHERE "Activation"."inviterId" = ${userId}
-      AND ("Activation"."activatedAt", "Activation"."inviteeId") < (${activatedAt}, ${inviteeId})
-    ORDER BY "Activation"."activatedAt" DESC, "Activation"."inviteeId" DESC
-    LIMIT ${limit + 1}`;
+  const rows = await read.all(LIST_REFERRALS, { userId, activatedAt, inviteeId, limit: limit + 1 });
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return {
@@ -211,56 +156,4 @@ export async function listReferralTimes(userId: number): Promise<Date[]> {
     select: { activatedAt: true },
   });
   return rows.map(({ activatedAt }) => activatedAt).reverse();
-}
-
-interface Inviter {
-  id: number;
-  phone: string | null;
-  email: string | null;
-  inviteCode: string;
-}
-
-/** The account whose invite code it is. */
-export function findInviter(db: Reader, inviteCode: InviteCode): Promise<Inviter | null> {
-  return db.user.findUnique({
-    where: { inviteCode },
-    select: { id: true, phone: true, email: true, inviteCode: true },
-  });
-}
-
-function inviteOf({ inviteCode, ...identity }: Inviter): Invite {
-  return { code: inviteCode as InviteCode, inviter: maskIdentity(identity) };
-}
-
-/** The reasons to refuse, in the order of the rules. */
-async function checkInvite(
-  db: Reader,
-  userId: number,
-  code: InviteCode | null,
-): Promise<Result<Inviter, InviteFailure>> {
-  const invitee = await db.user.findUnique({
-    where: { id: userId },
-    select: { referralCount: true, activation: { select: { code: true } } },
-  });
-  if (!invitee) throw new AccountGone();
-  const { activation, referralCount } = invitee;
-  if (activation) return fail({ name: "invite_already_activated", activated: activation.code as InviteCode });
-  const inviter = code && (await findInviter(db, code));
-  if (!inviter) return fail({ name: "invite_unknown" });
-  if (inviter.id === userId) return fail({ name: "invite_own" });
-  // Nobody is below somebody who invited nobody: the usual case, answered without the walk.
-  if (referralCount > 0 && (await isBelow(db, inviter.id, userId))) return fail({ name: "invite_circular" });
-  return succeed(inviter);
-}
-
-/** Whether the user came by `ancestorId`, directly or by any number of people in between. */
-async function isBelow(db: Reader, userId: number, ancestorId: number): Promise<boolean> {
-  const found = await db.$queryRaw<unknown[]>`
-    WITH RECURSIVE above(id) AS (
-      SELECT "inviterId" FROM "Activation" WHERE "inviteeId" = ${userId}
-      UNION
-      SELECT "Activation"."inviterId" FROM "Activation" JOIN above ON "Activation"."inviteeId" = above.id
-    )
-    SELECT id FROM above WHERE id = ${ancestorId}`;
-  return found.length > 0;
 }

@@ -3,10 +3,18 @@ import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { read, readPrimary, write } from "@/lib/db/database";
 import { getProfile } from "./accounts";
-import { getCodeStatus } from "./challenges";
+import {
+  phoneLoginCode,
+  register,
+  requestRegistrationCode,
+  signInByPhone,
+  signInWithVerifiedCode,
+  verifyForLater,
+} from "./accounts/sign-in";
+import { getCodeStatus } from "./challenges/code-status";
+import { requestCode } from "./challenges/request-code";
 import { drawInviteCode } from "./invite-code";
 import { keyedHash } from "./keyed-hash";
-import { logInByProof, phoneLoginCode, proveCode, register, requestRegistrationCode, verifyCode } from "./login";
 import { type OneTimeCode, rowKey, TypedCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import {
@@ -22,7 +30,6 @@ import {
 } from "./policy";
 import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
-import { requestCode } from "./sending";
 import {
   after,
   anybody,
@@ -40,8 +47,8 @@ const silent = senderOf(async () => true);
 
 test("the first right code makes an account, the next one opens it", async () => {
   const owner = freshOwner();
-  const first = await verifyCode({ ...owner, code: await receiveCode(owner) }, anybody());
-  const second = await verifyCode({ ...owner, code: await receiveCode(owner) }, anybody());
+  const first = await signInByPhone({ ...owner, code: await receiveCode(owner) }, anybody());
+  const second = await signInByPhone({ ...owner, code: await receiveCode(owner) }, anybody());
   expect(first).toMatchObject({ ok: true, value: { created: true } });
   expect(second).toMatchObject({ ok: true, value: { userId: first.ok && first.value.userId, created: false } });
 });
@@ -49,8 +56,8 @@ test("the first right code makes an account, the next one opens it", async () =>
 test("a code works once", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
-  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("code_expired");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("code_expired");
 });
 
 test("a code is worth nothing from the moment it expires", async () => {
@@ -59,9 +66,9 @@ test("a code is worth nothing from the moment it expires", async () => {
   const earlyCode = await receiveCode(early, now);
   const lateCode = await receiveCode(late, now);
   expect(
-    failureOf(await verifyCode({ ...early, code: earlyCode }, anybody(), { now: after(now, CODE_TTL_MS - 1) })),
+    failureOf(await signInByPhone({ ...early, code: earlyCode }, anybody(), { now: after(now, CODE_TTL_MS - 1) })),
   ).toBe("none");
-  expect(failureOf(await verifyCode({ ...late, code: lateCode }, anybody(), { now: after(now, CODE_TTL_MS) }))).toBe(
+  expect(failureOf(await signInByPhone({ ...late, code: lateCode }, anybody(), { now: after(now, CODE_TTL_MS) }))).toBe(
     "code_expired",
   );
 });
@@ -70,23 +77,23 @@ test("a wrong code says how many tries are left, and when they are spent the rig
   const owner = freshOwner();
   const code = await receiveCode(owner);
   for (let left = TRIES_PER_CODE - 1; left >= 0; left -= 1) {
-    expect(await verifyCode({ ...owner, code: wrongCode(code) }, anybody())).toEqual({
+    expect(await signInByPhone({ ...owner, code: wrongCode(code) }, anybody())).toEqual({
       ok: false,
       failure: { name: "code_wrong", triesLeft: left },
     });
   }
-  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("code_spent");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("code_spent");
 });
 
 test("a code that lost its zeros as a number is compared once, as long as the one that was sent", async () => {
   const owner = freshOwner();
   const draw = () => "0075" as OneTimeCode;
   await requestCode(phoneLoginCode(owner), anybody(), { sender: silent, draw });
-  expect(await verifyCode({ ...owner, code: TypedCode.parse(7500) }, anybody())).toEqual({
+  expect(await signInByPhone({ ...owner, code: TypedCode.parse(7500) }, anybody())).toEqual({
     ok: false,
     failure: { name: "code_wrong", triesLeft: TRIES_PER_CODE - 1 },
   });
-  expect(failureOf(await verifyCode({ ...owner, code: TypedCode.parse(75) }, anybody()))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code: TypedCode.parse(75) }, anybody()))).toBe("none");
 });
 
 test("a code that was pasted twice is one try, at the one that was sent", async () => {
@@ -96,11 +103,11 @@ test("a code that was pasted twice is one try, at the one that was sent", async 
   ] as const) {
     const owner = freshOwner();
     await requestCode(phoneLoginCode(owner), anybody(), { sender: silent, draw: () => sent as OneTimeCode });
-    expect(await verifyCode({ ...owner, code: TypedCode.parse("12351235") }, anybody())).toEqual({
+    expect(await signInByPhone({ ...owner, code: TypedCode.parse("12351235") }, anybody())).toEqual({
       ok: false,
       failure: { name: "code_wrong", triesLeft: TRIES_PER_CODE - 1 },
     });
-    expect(failureOf(await verifyCode({ ...owner, code: TypedCode.parse(typed) }, anybody())), sent).toBe("none");
+    expect(failureOf(await signInByPhone({ ...owner, code: TypedCode.parse(typed) }, anybody())), sent).toBe("none");
   }
 });
 
@@ -108,7 +115,7 @@ test("any number of parallel guesses gets three tries", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
   const guesses = await Promise.all(
-    Array.from({ length: 50 }, () => verifyCode({ ...owner, code: wrongCode(code) }, anybody())),
+    Array.from({ length: 50 }, () => signInByPhone({ ...owner, code: wrongCode(code) }, anybody())),
   );
   expect(guesses.filter((guess) => failureOf(guess) === "code_wrong")).toHaveLength(TRIES_PER_CODE);
   expect(guesses.filter((guess) => failureOf(guess) === "code_spent")).toHaveLength(50 - TRIES_PER_CODE);
@@ -117,7 +124,7 @@ test("any number of parallel guesses gets three tries", async () => {
 test("of 50 parallel right codes one wins", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  const logins = await Promise.all(Array.from({ length: 50 }, () => verifyCode({ ...owner, code }, anybody())));
+  const logins = await Promise.all(Array.from({ length: 50 }, () => signInByPhone({ ...owner, code }, anybody())));
   expect(logins.filter((login) => login.ok)).toHaveLength(1);
 });
 
@@ -126,7 +133,7 @@ test("two browsers with right codes for a new phone make one account", async () 
   const owners = Array.from({ length: SENDS_PER_PHONE_PER_HOUR }, () => freshOwner(phone));
   const codes = await Promise.all(owners.map((owner) => receiveCode(owner)));
   const logins = await Promise.all(
-    owners.map((owner, at) => verifyCode({ ...owner, code: codes[at] as OneTimeCode }, anybody())),
+    owners.map((owner, at) => signInByPhone({ ...owner, code: codes[at] as OneTimeCode }, anybody())),
   );
   expect(new Set(logins.map((login) => login.ok && login.value.userId)).size).toBe(1);
   expect(logins.filter((login) => login.ok && login.value.created)).toHaveLength(1);
@@ -136,12 +143,12 @@ test("a code of one browser is nothing to another, which can neither replace nor
   const owner = freshOwner();
   const stranger = freshOwner(owner.phone);
   const code = await receiveCode(owner);
-  expect(failureOf(await verifyCode({ ...stranger, code }, anybody()))).toBe("code_expired");
+  expect(failureOf(await signInByPhone({ ...stranger, code }, anybody()))).toBe("code_expired");
   const strangersCode = await receiveCode(stranger);
   for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
-    await verifyCode({ ...stranger, code: wrongCode(strangersCode) }, anybody());
+    await signInByPhone({ ...stranger, code: wrongCode(strangersCode) }, anybody());
   }
-  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
 });
 
 test("a new code replaces the same browser's last one", async () => {
@@ -152,10 +159,10 @@ test("a new code replaces the same browser's last one", async () => {
   await requestCode(phoneLoginCode(owner), anybody(), { now, sender: silent, draw: () => drawn });
   drawn = "2222" as OneTimeCode;
   await requestCode(phoneLoginCode(owner), anybody(), { now: later, sender: silent, draw: () => drawn });
-  expect(failureOf(await verifyCode({ ...owner, code: "1111" as OneTimeCode }, anybody(), { now: later }))).toBe(
+  expect(failureOf(await signInByPhone({ ...owner, code: "1111" as OneTimeCode }, anybody(), { now: later }))).toBe(
     "code_wrong",
   );
-  expect(failureOf(await verifyCode({ ...owner, code: "2222" as OneTimeCode }, anybody(), { now: later }))).toBe(
+  expect(failureOf(await signInByPhone({ ...owner, code: "2222" as OneTimeCode }, anybody(), { now: later }))).toBe(
     "none",
   );
 });
@@ -180,7 +187,7 @@ test("the wait before the next code grows, and begins anew after a day", async (
 test("a right code ends the wait", async () => {
   const owner = freshOwner();
   const now = new Date();
-  await verifyCode({ ...owner, code: await receiveCode(owner, now) }, anybody(), { now });
+  await signInByPhone({ ...owner, code: await receiveCode(owner, now) }, anybody(), { now });
   expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toMatchObject({ state: "used", resendInMs: 0 });
   expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { now, sender: silent }))).toBe("none");
 });
@@ -189,7 +196,7 @@ test("a request that comes too early leaves the code that was sent as good as it
   const owner = freshOwner();
   const code = await receiveCode(owner);
   expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { sender: silent }))).toBe("resend_too_early");
-  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
 });
 
 test("a code that no channel accepts leaves everything as it was", async () => {
@@ -206,7 +213,7 @@ test("a code that no channel accepts leaves everything as it was", async () => {
     "code_not_sent",
   );
   expect(await getCodeStatus(phoneLoginCode(owner), anybody(), later)).toMatchObject({ state: "live", resendInMs: 0 });
-  expect(failureOf(await verifyCode({ ...owner, code }, anybody(), { now: later }))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody(), { now: later }))).toBe("none");
 });
 
 test("while a new code is being sent the last one can't be tried, and the new one is good as soon as it arrives", async () => {
@@ -216,7 +223,7 @@ test("while a new code is being sent the last one can't be tried, and the new on
   const later = after(now, RESEND_AFTER_MS[0] ?? 0);
   const outcomes: string[] = [];
   const typed = async (typed: OneTimeCode) =>
-    outcomes.push(failureOf(await verifyCode({ ...owner, code: typed }, anybody(), { now: later })));
+    outcomes.push(failureOf(await signInByPhone({ ...owner, code: typed }, anybody(), { now: later })));
   const sender = senderOf(async (message) => {
     await typed(code);
     await typed(message.code as OneTimeCode);
@@ -239,7 +246,7 @@ test("a code whose sending the process did not survive is good", async () => {
     });
     void requestCode(phoneLoginCode(owner), anybody(), { sender });
   });
-  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
 });
 
 test("where no code is live there is one failure, found by the same statements, and no row of the phone", async () => {
@@ -253,7 +260,7 @@ test("where no code is live there is one failure, found by the same statements, 
     const before = new Set((await readPrimary.counter.findMany()).map(({ key }) => key));
     let failure = "none";
     const statements = await statementsOf(async () => {
-      failure = failureOf(await verifyCode({ ...owner, code }, by, { now }));
+      failure = failureOf(await signInByPhone({ ...owner, code }, by, { now }));
     });
     counts.push({ failure, statements: statements.length });
     // The network's, and none of the phone.
@@ -263,7 +270,7 @@ test("where no code is live there is one failure, found by the same statements, 
   expect(counts[0]).toEqual({ ...counts[1], failure: "code_expired" });
   const phone = owners[1]?.phone ?? "";
   expect(await readPrimary.wrongCode.findMany({ where: { recipient: keyedHash(phone) } })).toEqual([]);
-  expect(await readPrimary.oneTimeCode.findMany({ where: { recipient: phone } })).toEqual([]);
+  expect(await readPrimary.challenge.findMany({ where: { recipient: phone } })).toEqual([]);
 });
 
 test("of overlapping codes that no channel accepts each leaves the state before it, in whichever order they fail", async () => {
@@ -282,7 +289,7 @@ test("of overlapping codes that no channel accepts each leaves the state before 
       const now = new Date();
       const by = knownTo(owner.phone);
       const code = hasCode ? await receiveCode(owner, now) : null;
-      const readRows = () => readPrimary.oneTimeCode.findMany({ where: { recipient: owner.phone } });
+      const readRows = () => readPrimary.challenge.findMany({ where: { recipient: owner.phone } });
       const before = await readRows();
       const sendings = [];
       for (const at of order.keys()) {
@@ -294,7 +301,8 @@ test("of overlapping codes that no channel accepts each leaves the state before 
         (await readRows()).map(({ deliveryAt, ...row }) => row),
         about,
       ).toEqual(before.map(({ deliveryAt, ...row }) => row));
-      if (code) expect(failureOf(await verifyCode({ ...owner, code }, by, { now: after(now, 9) })), about).toBe("none");
+      if (code)
+        expect(failureOf(await signInByPhone({ ...owner, code }, by, { now: after(now, 9) })), about).toBe("none");
     }
   }
 });
@@ -317,7 +325,7 @@ test("a code that was accepted while another one was refused is the one that is 
       for (const at of order) await sendings[at]?.[ends[at] ?? "fail"]();
       const { code } = sendings[ends.indexOf("accept")] ?? {};
       const typed = { ...owner, code: code as OneTimeCode };
-      expect(failureOf(await verifyCode(typed, by, { now: after(now, 9) })), `${ends} ${order}`).toBe("none");
+      expect(failureOf(await signInByPhone(typed, by, { now: after(now, 9) })), `${ends} ${order}`).toBe("none");
     }
   }
 });
@@ -361,7 +369,7 @@ test("a channel that breaks is an error, and leaves the last code as good as it 
     requestCode(phoneLoginCode(owner), anybody(), { now: later, sender: senderOf(breakDown) }),
   ).rejects.toThrow("the channel is broken");
   expect(await getCodeStatus(phoneLoginCode(owner), anybody(), later)).toMatchObject({ state: "live", resendInMs: 0 });
-  expect(failureOf(await verifyCode({ ...owner, code }, anybody(), { now: later }))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody(), { now: later }))).toBe("none");
 });
 
 test("of parallel requests one sends a code", async () => {
@@ -394,21 +402,21 @@ test("the status of a code tells what can be done next", async () => {
     expiresInMs: 0,
   });
   for (let tries = 0; tries < TRIES_PER_CODE; tries += 1)
-    await verifyCode({ ...owner, code: wrongCode(code) }, anybody());
+    await signInByPhone({ ...owner, code: wrongCode(code) }, anybody());
   expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toMatchObject({ state: "spent", triesLeft: 0 });
 });
 
 test("the code itself is not in the database", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  const { recipient, purpose, asker } = rowKey(phoneLoginCode(owner));
-  const where = { recipient_purpose_asker: { recipient, purpose, asker } };
-  const row = await read.oneTimeCode.findUniqueOrThrow({ where });
+  const { recipient, purpose, holder } = rowKey(phoneLoginCode(owner));
+  const where = { recipient_purpose_holder: { recipient, purpose, holder } };
+  const row = await read.challenge.findUniqueOrThrow({ where });
   expect(Object.values(row)).not.toContain(code);
   expect(row.codeHmac).toMatch(/^[\w-]{43}$/);
   expect(row.codeHmac).not.toContain(code);
   // There are ten thousand codes: without a key of ours, all of them could be tried.
-  const unkeyed = createHash("sha256").update([purpose, recipient, asker, code].join("\n"));
+  const unkeyed = createHash("sha256").update([purpose, recipient, holder, code].join("\n"));
   expect(row.codeHmac).not.toBe(unkeyed.digest("base64url"));
 });
 
@@ -424,13 +432,13 @@ test("an unknown invitation makes no account, and its answer says nothing of the
   const code = await receiveCode(owner);
   const invite = drawInviteCode();
   const answers = await Promise.all([
-    verifyCode({ ...owner, code, invite }, anybody()),
-    verifyCode({ ...owner, code: wrongCode(code), invite }, anybody()),
+    signInByPhone({ ...owner, code, invite }, anybody()),
+    signInByPhone({ ...owner, code: wrongCode(code), invite }, anybody()),
   ]);
   expect(answers[0]).toEqual({ ok: false, failure: { name: "invite_unknown" } });
   expect(answers[1]).toEqual(answers[0]);
   expect(await read.user.findUnique({ where: { phone: owner.phone } })).toBeNull();
-  expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
 });
 
 test("an account that is there already is left as it is by an invitation", async () => {
@@ -446,12 +454,12 @@ test("a right code leaves a proof, which is good for one login of whoever it was
   const owner = freshOwner();
   const next = freshOwner(owner.phone);
   const code = await receiveCode(owner);
-  expect(failureOf(await proveCode({ ...owner, code, next: next.asker }, anybody()))).toBe("none");
-  expect(await getCodeStatus(phoneLoginCode(next), anybody())).toMatchObject({ state: "proven" });
-  expect(failureOf(await logInByProof(owner, anybody()))).toBe("code_expired");
-  const parallel = await Promise.all(Array.from({ length: 10 }, () => logInByProof(next, anybody())));
+  expect(failureOf(await verifyForLater({ ...owner, code, next: next.holder }, anybody()))).toBe("none");
+  expect(await getCodeStatus(phoneLoginCode(next), anybody())).toMatchObject({ state: "verified" });
+  expect(failureOf(await signInWithVerifiedCode(owner, anybody()))).toBe("code_expired");
+  const parallel = await Promise.all(Array.from({ length: 10 }, () => signInWithVerifiedCode(next, anybody())));
   expect(parallel.filter(({ ok }) => ok)).toHaveLength(1);
-  expect(failureOf(await logInByProof(next, anybody()))).toBe("code_expired");
+  expect(failureOf(await signInWithVerifiedCode(next, anybody()))).toBe("code_expired");
 });
 
 test("a proof is good for five minutes", async () => {
@@ -459,19 +467,21 @@ test("a proof is good for five minutes", async () => {
   const owners = [freshOwner(), freshOwner()];
   for (const owner of owners) {
     const code = await receiveCode(owner, now);
-    await proveCode({ ...owner, code, next: owner.asker }, anybody(), { now });
+    await verifyForLater({ ...owner, code, next: owner.holder }, anybody(), { now });
   }
   const [early = freshOwner(), late = freshOwner()] = owners;
-  expect(failureOf(await logInByProof(early, anybody(), after(now, PROOF_TTL_MS - 1)))).toBe("none");
-  expect(failureOf(await logInByProof(late, anybody(), after(now, PROOF_TTL_MS)))).toBe("code_expired");
+  expect(failureOf(await signInWithVerifiedCode(early, anybody(), { now: after(now, PROOF_TTL_MS - 1) }))).toBe("none");
+  expect(failureOf(await signInWithVerifiedCode(late, anybody(), { now: after(now, PROOF_TTL_MS) }))).toBe(
+    "code_expired",
+  );
 });
 
 test("without a proof the code itself logs in, and without either it is missing", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
-  expect(failureOf(await logInByProof(owner, anybody()))).toBe("code_missing");
-  expect(failureOf(await logInByProof({ ...owner, code: wrongCode(code) }, anybody()))).toBe("code_wrong");
-  expect(failureOf(await logInByProof({ ...owner, code }, anybody()))).toBe("none");
+  expect(failureOf(await signInWithVerifiedCode(owner, anybody()))).toBe("code_missing");
+  expect(failureOf(await signInWithVerifiedCode({ ...owner, code: wrongCode(code) }, anybody()))).toBe("code_wrong");
+  expect(failureOf(await signInWithVerifiedCode({ ...owner, code }, anybody()))).toBe("none");
 });
 
 test("a registration makes an account, and tells that there is one only to whoever has the code", async () => {
@@ -533,7 +543,7 @@ test("an invite code that is taken is drawn again", async () => {
   const free = drawInviteCode();
   const draws = [taken, taken, free];
   const owner = freshOwner();
-  const login = await verifyCode({ ...owner, code: await receiveCode(owner) }, anybody(), {
+  const login = await signInByPhone({ ...owner, code: await receiveCode(owner) }, anybody(), {
     drawInvite: () => draws.shift() ?? free,
   });
   expect(login.ok && (await getProfile(login.value.userId))?.inviteCode).toBe(free);
@@ -550,7 +560,7 @@ test("no two accounts ever have the same invite code, however the dice fall", as
           // The first draw is one of the few, the next ones are anybody's.
           const draws = [few[dice[at] ?? 0] ?? drawInviteCode()];
           const drawInvite = () => draws.pop() ?? drawInviteCode();
-          return verifyCode({ ...owner, code: codes[at] as OneTimeCode }, anybody(), { drawInvite });
+          return signInByPhone({ ...owner, code: codes[at] as OneTimeCode }, anybody(), { drawInvite });
         }),
       );
       const profiles = await Promise.all(logins.map((login) => getProfile(login.ok ? login.value.userId : 0)));

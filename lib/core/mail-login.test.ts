@@ -1,11 +1,11 @@
 import { expect, test } from "playwright/test";
 import { getProfile } from "./accounts";
-import { getCodeStatus } from "./challenges";
+import { mailLoginCode, requestMailCode, signInByEmail } from "./accounts/sign-in";
+import { getCodeStatus } from "./challenges/code-status";
 import type { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
-import { mailLoginCode, requestMailCode, verifyMailCode } from "./login";
 import { maskPhone } from "./masking";
-import { Asker, type OneTimeCode } from "./one-time-code";
+import { Holder, type OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { RESEND_AFTER_MS } from "./policy";
 import {
@@ -21,13 +21,13 @@ import {
   wrongCode,
 } from "./testing";
 
-const freshAsker = () => Asker.parse(crypto.randomUUID());
+const freshAsker = () => Holder.parse(crypto.randomUUID());
 
 /** Somebody's mailbox, phone and browser. */
-const freshCaller = ({ email = freshEmail(), phone = freshPhone() } = {}) => ({ email, phone, asker: freshAsker() });
+const freshCaller = ({ email = freshEmail(), phone = freshPhone() } = {}) => ({ email, phone, holder: freshAsker() });
 
 /** Asks for a code and returns what was sent, null when nothing was. */
-async function askFor(caller: { email: Email; phone: Phone; asker: Asker }): Promise<OneTimeCode | null> {
+async function askFor(caller: { email: Email; phone: Phone; holder: Holder }): Promise<OneTimeCode | null> {
   let received: string | null = null;
   const sender = senderOf(async ({ code }) => {
     received = code;
@@ -42,7 +42,7 @@ async function askFor(caller: { email: Email; phone: Phone; asker: Asker }): Pro
 
 async function signUpByMail(caller = freshCaller()) {
   const code = (await askFor(caller)) as OneTimeCode;
-  const login = await verifyMailCode({ ...caller, code }, anybody());
+  const login = await signInByEmail({ ...caller, code }, anybody());
   if (!login.ok) throw new Error(login.failure.name);
   return { ...caller, userId: login.value.userId };
 }
@@ -50,7 +50,7 @@ async function signUpByMail(caller = freshCaller()) {
 test("a mailbox makes an account whose phone is a claim, and opens it again", async () => {
   const first = await signUpByMail();
   expect(await getProfile(first.userId)).toMatchObject({ email: first.email, claimedPhone: first.phone, phone: null });
-  const again = await signUpByMail({ ...first, asker: freshAsker() });
+  const again = await signUpByMail({ ...first, holder: freshAsker() });
   expect(again.userId).toBe(first.userId);
 });
 
@@ -72,10 +72,10 @@ test("a mailbox of an account with another phone is told so after the right code
   const owner = await signUpByMail();
   const stranger = freshCaller({ email: owner.email });
   const code = (await askFor(stranger)) as OneTimeCode;
-  expect(failureOf(await verifyMailCode({ ...stranger, code: wrongCode(code) }, anybody()))).toBe("code_wrong");
-  const mismatch = await verifyMailCode({ ...stranger, code }, anybody());
+  expect(failureOf(await signInByEmail({ ...stranger, code: wrongCode(code) }, anybody()))).toBe("code_wrong");
+  const mismatch = await signInByEmail({ ...stranger, code }, anybody());
   expect(mismatch).toEqual({ ok: false, failure: { name: "phone_mismatch", phone: maskPhone(owner.phone) } });
-  const login = await verifyMailCode({ ...stranger, phone: owner.phone, code }, anybody());
+  const login = await signInByEmail({ ...stranger, phone: owner.phone, code }, anybody());
   expect(login).toMatchObject({ ok: true, value: { userId: owner.userId, created: false } });
 });
 
@@ -125,17 +125,15 @@ test("a mail that is refused leaves the code before it good", async () => {
     delivery: { state: "undelivered" },
     resendInMs: 0,
   });
-  expect(failureOf(await verifyMailCode({ ...caller, code }, anybody(), { now: later }))).toBe("none");
+  expect(failureOf(await signInByEmail({ ...caller, code }, anybody(), { now: later }))).toBe("none");
 });
 
 test("of two phones that ask for one new mailbox, the one that was first to log in is the account's", async () => {
   const email = freshEmail();
   const [one, other] = [freshCaller({ email }), freshCaller({ email })];
   const codes = [await askFor(one), await askFor(other)] as OneTimeCode[];
-  expect(failureOf(await verifyMailCode({ ...one, code: codes[0] as OneTimeCode }, anybody()))).toBe("none");
-  expect(failureOf(await verifyMailCode({ ...other, code: codes[1] as OneTimeCode }, anybody()))).toBe(
-    "phone_mismatch",
-  );
+  expect(failureOf(await signInByEmail({ ...one, code: codes[0] as OneTimeCode }, anybody()))).toBe("none");
+  expect(failureOf(await signInByEmail({ ...other, code: codes[1] as OneTimeCode }, anybody()))).toBe("phone_mismatch");
 });
 
 test("somebody who came by mail is shown by their mailbox, masked, and has no phone in a list", async () => {
@@ -143,7 +141,7 @@ test("somebody who came by mail is shown by their mailbox, masked, and has no ph
   const profile = await getProfile(inviter.userId);
   const caller = freshCaller();
   const code = (await askFor(caller)) as OneTimeCode;
-  await verifyMailCode({ ...caller, code, invite: profile?.inviteCode ?? null }, anybody());
+  await signInByEmail({ ...caller, code, invite: profile?.inviteCode ?? null }, anybody());
   const masked = expect.stringMatching(/^p···@example\.com$/);
   expect(profile && (await getInvite(profile.inviteCode, anybody()))).toMatchObject({ value: { inviter: masked } });
   expect(await listReferrals(inviter.userId)).toMatchObject({ referrals: [{ phone: null, masked }] });

@@ -14,21 +14,21 @@ export type Purpose = "login" | "registration" | "identity_change" | "identity_p
  * cookie holds; a session, by its id; or whoever speaks an API that carries nothing but phone and code, and shares that
  * phone's one stateless code.
  */
-export const Asker = z.uuid().brand<"Asker">();
-export type Asker = z.output<typeof Asker>;
+export const Holder = z.uuid().brand<"Holder">();
+export type Holder = z.output<typeof Holder>;
 /** No uuid, so no cookie can name it. */
-export const STATELESS = "stateless" as Asker;
+export const STATELESS = "stateless" as Holder;
 
-/** Whose code: one recipient, one purpose, one asker. */
-export interface CodeOwner {
+/** Whose code: one recipient, one purpose, one holder. */
+export interface ChallengeKey {
   recipient: Recipient;
   purpose: Purpose;
-  asker: Asker;
+  holder: Holder;
 }
 
 /** The key of the code's row. The address says whose it is: no phone is spelt like a mailbox. */
-export function rowKey({ recipient, purpose, asker }: CodeOwner) {
-  return { recipient: recipient.address, purpose, asker };
+export function rowKey({ recipient, purpose, holder }: ChallengeKey) {
+  return { recipient: recipient.address, purpose, holder };
 }
 
 /**
@@ -67,16 +67,16 @@ export function drawOneTimeCode(digits: number): OneTimeCode {
 }
 
 /** What is stored instead of the code: an HMAC under a key of ours, so that the table alone can't be searched for it. */
-export function sealCode(code: OneTimeCode, owner: CodeOwner): string {
+export function sealCode(code: OneTimeCode, owner: ChallengeKey): string {
   return sealBy(keys[0], code, owner);
 }
 
-function sealBy(key: Buffer, code: OneTimeCode, { recipient, purpose, asker }: CodeOwner): string {
-  return createHmac("sha256", key).update(`${purpose}\n${recipient.address}\n${asker}\n${code}`).digest("base64url");
+function sealBy(key: Buffer, code: OneTimeCode, { recipient, purpose, holder }: ChallengeKey): string {
+  return createHmac("sha256", key).update(`${purpose}\n${recipient.address}\n${holder}\n${code}`).digest("base64url");
 }
 
 /** Whether `code` is the one that was sealed, by this secret or the previous one; compared in constant time. */
-export function isSealedCode(sealed: string, code: OneTimeCode, owner: CodeOwner): boolean {
+export function isSealedCode(sealed: string, code: OneTimeCode, owner: ChallengeKey): boolean {
   const matches = keys.map((key) => timingSafeEqual(Buffer.from(sealed), Buffer.from(sealBy(key, code, owner))));
   return matches.includes(true);
 }

@@ -177,7 +177,7 @@ export const EXPORTS_PER_USER_PER_HOUR = 10;
 /** How often somebody in one network may look an invite code up. */
 export const INVITE_LOOKUPS_PER_IP_PER_HOUR = settings.INVITE_LOOKUPS_PER_IP_PER_HOUR;
 
-/** The wait after the first, second, … code to one phone from one asker; the last one stays. */
+/** The wait after the first, second, … code to one phone from one holder; the last one stays. */
 export const RESEND_AFTER_MS: readonly number[] = settings.RESEND_AFTER_S.map((seconds) => seconds * 1000);
 /** How long the waits keep growing before they begin anew. */
 export const RESEND_WINDOW_MS = settings.RESEND_WINDOW_S * 1000;

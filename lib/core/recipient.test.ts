@@ -1,11 +1,11 @@
 import { expect, test } from "playwright/test";
 import { readPrimary } from "@/lib/db/database";
 import { getProfile } from "./accounts";
+import { mailLoginCode } from "./accounts/sign-in";
 import { composeCodeMessage } from "./code-message";
 import { Email } from "./email";
 import { changeIdentity, requestIdentityChange } from "./identity-change";
-import { mailLoginCode } from "./login";
-import { Asker, type OneTimeCode } from "./one-time-code";
+import { Holder, type OneTimeCode } from "./one-time-code";
 import { emailRecipient, formatRecipient, phoneRecipient, Recipient } from "./recipient";
 import { openSession } from "./sessions";
 import { anybody, deferral, failureOf, freshPhone, receiveCodeOf, senderOf, signUp } from "./testing";
@@ -18,7 +18,7 @@ test("a mailbox whose name is a phone is written a mail, and its delivery is a m
   const message = { recipient: emailRecipient(email), purpose: "identity_proof" } as const;
   expect(composeCodeMessage(message, "1234" as OneTimeCode, "en").text).toContain("e-mail address");
   const last = await readPrimary.delivery.findFirst({ orderBy: { id: "desc" } });
-  await receiveCodeOf(mailLoginCode({ email, asker: Asker.parse(crypto.randomUUID()) }));
+  await receiveCodeOf(mailLoginCode({ email, holder: Holder.parse(crypto.randomUUID()) }));
   const added = await readPrimary.delivery.findMany({ where: { id: { gt: last?.id ?? 0 } } });
   expect(added).toMatchObject([{ lastDigits: "", country: null }]);
 });
@@ -27,7 +27,7 @@ test("a mailbox whose name is a phone becomes the mailbox of an account, and nev
   const { userId, phone } = await signUp();
   const session = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   const email = mailboxLike(freshPhone());
-  const change = { next: emailRecipient(email), asker: Asker.parse(crypto.randomUUID()) };
+  const change = { next: emailRecipient(email), holder: Holder.parse(crypto.randomUUID()) };
   const codes: OneTimeCode[] = [];
   const sender = senderOf(async ({ code }) => codes.push(code as OneTimeCode) > 0);
   const { defer, done } = deferral();

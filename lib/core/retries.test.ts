@@ -1,13 +1,13 @@
 import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
 import { showMetrics } from "@/lib/ops/metrics";
-import { activateInvite } from "./invites";
-import { phoneLoginCode, verifyCode } from "./login";
+import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
+import { requestCode } from "./challenges/request-code";
+import { activateInvite } from "./invites/activation";
 import { Phone } from "./phone";
 import { KNOWN_BROWSER_TTL_MS, SMS_BUDGET_PER_DAY } from "./policy";
 import { keyOf, MESSAGES } from "./rate-limits";
 import { phoneRecipient } from "./recipient";
-import { requestCode } from "./sending";
 import { openSession } from "./sessions";
 import {
   after,
@@ -49,8 +49,8 @@ test("what is counted of codes and activations is counted once, however often a 
       expect(failureOf(await requestCode(phoneLoginCode(freshOwner()), anybody(), { sender: accepting }))).toBe("none");
       const unserved = freshOwner(Phone.parse("+33612345678"));
       expect(failureOf(await requestCode(phoneLoginCode(unserved), anybody()))).toBe("country_not_allowed");
-      expect(failureOf(await verifyCode({ ...owner, code: wrongCode(code) }, anybody()))).toBe("code_wrong");
-      expect(failureOf(await verifyCode({ ...owner, code }, anybody()))).toBe("none");
+      expect(failureOf(await signInByPhone({ ...owner, code: wrongCode(code) }, anybody()))).toBe("code_wrong");
+      expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
       expect(failureOf(await activateInvite({ userId: invitee.userId, code: inviter.inviteCode }))).toBe("none");
     }),
   );

@@ -1,4 +1,4 @@
-import type { Reader, Writer } from "@/lib/db/database";
+import type { Queries, Transaction } from "@/lib/db/database";
 import { log } from "@/lib/ops/log";
 import { countryOf } from "./destinations";
 import { siteOf } from "./networks";
@@ -49,7 +49,7 @@ export function sendCharges(recipient: Recipient, { network }: Requester): Charg
  * address don't shut each other out, and still nobody makes accounts without end. Where that limit is spent, the charge stays.
  */
 export async function refundSend(
-  tx: Writer,
+  tx: Transaction,
   { network, sentAt }: { network: string; sentAt: Date },
   now: Date,
 ): Promise<void> {
@@ -81,7 +81,7 @@ export function messageCharges(recipient: Recipient, by: Requester): Charge[] {
 
 /** How long until a code may be sent to this recipient as far as budgets go, by whoever asks; 0 is now. */
 export async function sendWaitMs(
-  db: Reader,
+  db: Queries,
   recipient: Recipient,
   by: Requester,
   now: Date,

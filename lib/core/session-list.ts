@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readPrimary, type Writer, write } from "@/lib/db/database";
-import { holdAccount } from "./accounts";
+import { lockAccount } from "./accounts";
 import { recordOwnEvent } from "./audit";
 import { DelayedAction } from "./delayed-changes";
 import { type Device, describeDevice } from "./devices";
@@ -107,7 +107,7 @@ function newSignIn(
 export async function endOtherSession({ id, userId }: Own, other: string, now = new Date()): Promise<void> {
   if (other === id) return;
   await write(async (tx) => {
-    if (!(await holdAccount(tx, userId))) return;
+    if (!(await lockAccount(tx, userId))) return;
     const isTrusted = await isTrustedSession(tx, { id, userId });
     if (isTrusted) await forgetBrowserOf(tx, { id, userId }, other);
     await removeSession(tx, { id: other, userId }, now);
@@ -128,7 +128,7 @@ export async function endOtherSession({ id, userId }: Own, other: string, now = 
  */
 export async function endOtherSessions({ id, userId }: Own, now = new Date()): Promise<void> {
   await write(async (tx) => {
-    if (!(await holdAccount(tx, userId))) return;
+    if (!(await lockAccount(tx, userId))) return;
     if (await isTrustedSession(tx, { id, userId })) {
       const own = await tx.session.findFirst({ where: { id, userId }, select: { browserId: true } });
       const kept = own?.browserId ?? null;
@@ -176,7 +176,7 @@ async function cancelChanges(
 export async function confirmSignIn({ id, userId }: Own, other: string, now = new Date()): Promise<boolean> {
   return write(async (tx) => {
     // Before its sessions, as everybody takes them.
-    if (!(await holdAccount(tx, userId)) || !(await isTrustedSession(tx, { id, userId }))) return false;
+    if (!(await lockAccount(tx, userId)) || !(await isTrustedSession(tx, { id, userId }))) return false;
     const answered = await takeSignIns(tx, userId, other);
     const [signIn] = answered;
     if (!signIn) return false;

@@ -1,12 +1,21 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
-import { AccountGone, holdAccount } from "./accounts";
+import {
+  type Queries,
+  type Reader,
+  readPrimary,
+  statement,
+  type Transaction,
+  transact,
+  type Writer,
+  write,
+} from "@/lib/db/database";
+import { AccountGone, lockAccount } from "./accounts";
+import type { SignIn } from "./accounts/sign-in";
 import { recordOwnEvent } from "./audit";
 import { runInBackground } from "./background";
 import { applyDueChanges, sweepDueChanges } from "./delayed-changes";
 import { describeDevice } from "./devices";
-import type { Login } from "./login";
 import type { Phone } from "./phone";
 import {
   KNOWN_BROWSER_TTL_MS,
@@ -42,26 +51,42 @@ export interface ClientSession extends Session {
   refreshedAt: Date;
 }
 
+/** Whether it is a client application's session. */
+export function isClientSession(session: Session | null): session is ClientSession {
+  return session?.isClient ?? false;
+}
+
+/** A browser's session has a cookie and ends when it is idle; a client application's has tokens. */
+export type SessionKind = "browser" | "client";
+
 /** Who logged in, by what, whether that made the account, and whether this browser had logged in by it before. */
-type Opening = Pick<Login, "userId" | "proven"> & Partial<Pick<Login, "created">> & { isReturning?: boolean };
+type Opening = Pick<SignIn, "userId" | "proven"> & Partial<Pick<SignIn, "created">> & { isReturning?: boolean };
 
 /**
- * Opens a browser's session for whoever logged in. It is new to the account unless it has just made it, or somebody vouched
- * for this very browser. Where the account has no trusted device at all, logged in or not, one that comes again vouches for
- * itself: its first coming was told by mail. A sign-in that is new is told to the trusted devices until one of them answers.
- * Sessions that are over are swept away now and then.
+ * Opens a session for an account that has proven who it is. It is unconfirmed unless the sign-in made the account, or the account
+ * trusts this very browser. Where the account has no trusted device at all, logged in or not, a browser that comes again is
+ * trusted: its first coming was told by mail. An unconfirmed sign-in is told to the trusted devices until one of them answers.
  */
-export function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
-  return insertSession(login, by, { generation: null, refreshedAt: null }, now);
+export async function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
+  return open(login, by, "browser", now);
 }
 
 /**
  * The same for a client application, whose refresh token is of generation 0. Its device token says which one it is, as a
- * cookie does of a browser; one without a token is new each time.
+ * cookie does of a browser; one without a token is unconfirmed each time.
  */
 export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
-  const kept = { generation: 0, refreshedAt: now };
-  return { ...(await insertSession(login, by, kept, now)), ...kept };
+  return (await open(login, by, "client", now)) as ClientSession;
+}
+
+async function open(login: Opening, by: Requester, kind: SessionKind, now: Date): Promise<Session> {
+  const opened = await transact(async (tx) => {
+    // The account may have got another phone or mailbox since the code was typed.
+    if (!(await lockAccount(tx, login.userId, login.proven))) throw new AccountGone();
+    return addSession(tx, login, { ...by, browserId: by.browser?.id ?? null }, kind, now);
+  });
+  await sweepSessions(now);
+  return opened;
 }
 
 /**
@@ -76,11 +101,11 @@ export async function checkSession(
   generation: number | null = null,
 ): Promise<Session | null> {
   sweepDueChanges();
-  let row = await findSession(id, now);
+  let row = await readPrimary.get(FIND_SESSION, { id, now });
   if (row?.isChangeDue) {
     // What is due takes effect before the session is looked at, which may be gone by that; unless the database is busy.
     await Promise.race([applyInBackground(row.userId, now), sleep(APPLY_WAIT_MS_MAX, undefined, { ref: false })]);
-    row = await findSession(id, now);
+    row = await readPrimary.get(FIND_SESSION, { id, now });
   }
   if (!row || row.expiresAt <= now) return null;
   const idleMs = now.getTime() - row.seenAt.getTime();
@@ -88,23 +113,44 @@ export async function checkSession(
   // The first tokens have no older ones, whose reuse could be judged by this.
   const isFirstUse = generation !== null && generation > 0 && generation === row.generation && !row.isGenerationUsed;
   if (isFirstUse || idleMs >= SESSION_SEEN_EVERY_MS) {
-    const data = { seenAt: now, ...(isFirstUse && { isGenerationUsed: true }) };
-    void runInBackground(`use of ${id} ${generation}`, () =>
-      write((tx) => tx.session.updateMany({ where: { id, generation: row.generation }, data })),
-    );
+    const seen = { id, generation: row.generation, isFirstUse, now };
+    void runInBackground(`use of ${id} ${generation}`, () => transact(async (tx) => tx.queue(NOTE_USE, seen)));
   }
   return sessionOf(row);
 }
 
-async function findSession(id: string, now: Date): Promise<SessionRow | undefined> {
-  // In SQL, because Prisma takes twice as long, and this is asked on every request.
-  const [row] = await readPrimary.$queryRaw<SessionRow[]>`
-    SELECT "id", "userId", "provenPhone", "createdAt", "seenAt", "expiresAt", "generation", "isGenerationUsed", "isNew",
-      EXISTS (SELECT 1 FROM "DelayedChange" WHERE "DelayedChange"."userId" = "Session"."userId" AND "dueAt" <= ${now})
+const SESSION = {
+  id: "text",
+  userId: "integer",
+  provenPhone: "text?",
+  createdAt: "time",
+  seenAt: "time",
+  expiresAt: "time",
+  generation: "integer?",
+  isGenerationUsed: "boolean",
+  refreshedAt: "time?",
+  isNew: "boolean",
+} as const;
+const SESSION_COLUMNS = Object.keys(SESSION)
+  .map((name) => `"${name}"`)
+  .join(", ");
+
+const FIND_SESSION = statement({
+  params: { id: "text", now: "time" },
+  row: { ...SESSION, isChangeDue: "boolean" },
+  sql: `
+    SELECT ${SESSION_COLUMNS},
+      EXISTS (SELECT 1 FROM "DelayedChange" WHERE "DelayedChange"."userId" = "Session"."userId" AND "dueAt" <= :now)
         AS "isChangeDue"
-    FROM "Session" WHERE "id" = ${id}`;
-  return row;
-}
+    FROM "Session" WHERE "id" = :id`,
+});
+
+const NOTE_USE = statement({
+  params: { id: "text", generation: "integer?", isFirstUse: "boolean", now: "time" },
+  sql: `
+    UPDATE "Session" SET "seenAt" = :now, "isGenerationUsed" = "isGenerationUsed" OR :isFirstUse
+    WHERE "id" = :id AND ("generation" = :generation OR :generation IS NULL)`,
+});
 
 /** How long a read waits at most for what is due to take effect. */
 const APPLY_WAIT_MS_MAX = 1000;
@@ -123,23 +169,28 @@ export async function refreshSession(
   { id, generation }: { id: string; generation: number },
   now = new Date(),
 ): Promise<Result<ClientSession, { name: "token_invalid" }>> {
-  return write(async (tx) => {
-    const { count } = await tx.session.updateMany({
-      where: { id, generation, expiresAt: { gt: now } },
-      data: { generation: { increment: 1 }, isGenerationUsed: false, refreshedAt: now, seenAt: now },
-    });
-    const row = await tx.session.findUnique({ where: { id } });
-    if (!row || row.expiresAt <= now || row.generation === null || !row.refreshedAt) {
-      return fail({ name: "token_invalid" });
-    }
+  const refreshed = await transact(async (tx): Promise<ClientSession | "invalid" | "reused"> => {
+    const exchanged = await tx.get(EXCHANGE, { id, generation, now });
+    const row = exchanged ?? (await tx.get(FIND_SESSION, { id, now }));
+    if (!row || row.expiresAt <= now || row.generation === null || !row.refreshedAt) return "invalid";
     const isAnswerLost = row.generation === generation + 1 && !row.isGenerationUsed;
-    if (count > 0 || isAnswerLost) {
-      return succeed({ ...sessionOf(row), generation: row.generation, refreshedAt: row.refreshedAt });
-    }
-    await removeSession(tx, { id }, now, { isTokenReused: true });
-    return fail({ name: "token_invalid" });
+    if (!exchanged && !isAnswerLost) return "reused";
+    return { ...sessionOf(row), generation: row.generation, refreshedAt: row.refreshedAt };
   });
+  if (refreshed === "reused") {
+    await write((tx) => removeSession(tx, { id }, now, { isTokenReused: true }));
+  }
+  return typeof refreshed === "string" ? fail({ name: "token_invalid" }) : succeed(refreshed);
 }
+
+const EXCHANGE = statement({
+  params: { id: "text", generation: "integer", now: "time" },
+  row: SESSION,
+  sql: `
+    UPDATE "Session" SET "generation" = "generation" + 1, "isGenerationUsed" = FALSE, "refreshedAt" = :now, "seenAt" = :now
+    WHERE "id" = :id AND "generation" = :generation AND "expiresAt" > :now
+    RETURNING ${SESSION_COLUMNS}`,
+});
 
 /** Whether a session was opened less than `RECENT_LOGIN_MS` ago, as what can't be undone wants it. */
 export function isRecentLogin({ createdAt }: Pick<Session, "createdAt">, now: Date): boolean {
@@ -165,52 +216,79 @@ export async function removeSession(
   await recordOwnEvent(tx, row.userId, { action: "session_ended", details: { device, ...details }, now });
 }
 
-async function insertSession(
+const ADD_SESSION = statement({
+  params: {
+    id: "text",
+    userId: "integer",
+    provenPhone: "text?",
+    now: "time",
+    expiresAt: "time",
+    generation: "integer?",
+    refreshedAt: "time?",
+    agent: "text?",
+    network: "text?",
+    browserId: "text?",
+    isNew: "boolean",
+  },
+  sql: `
+    INSERT INTO "Session" ("id", "userId", "provenPhone", "createdAt", "seenAt", "expiresAt", "generation", "refreshedAt",
+      "agent", "network", "browserId", "isNew")
+    VALUES (:id, :userId, :provenPhone, :now, :now, :expiresAt, :generation, :refreshedAt, :agent, :network, :browserId, :isNew)`,
+});
+const ADD_UNCONFIRMED_SIGN_IN = statement({
+  params: { sessionId: "text", userId: "integer", agent: "text?", network: "text?", browserId: "text?", now: "time" },
+  sql: `
+    INSERT INTO "UnconfirmedSignIn" ("sessionId", "userId", "agent", "network", "browserId", "at")
+    VALUES (:sessionId, :userId, :agent, :network, :browserId, :now)`,
+});
+const REMOVE_UNCONFIRMED_SIGN_INS = statement({
+  params: { userId: "integer", browserId: "text?" },
+  sql: `DELETE FROM "UnconfirmedSignIn" WHERE "userId" = :userId AND "browserId" = :browserId`,
+});
+
+/** Opens a session in the transaction at hand, which has locked the account's row. */
+export async function addSession(
+  tx: Transaction,
   { userId, proven, created = false, isReturning = false }: Opening,
-  by: Requester,
-  kept: { generation: number | null; refreshedAt: Date | null },
+  { agent, network, browserId }: Pick<Requester, "agent" | "network"> & { browserId: string | null },
+  kind: SessionKind,
   now: Date,
-): Promise<Session> {
+): Promise<ClientSession | Session> {
+  const browser = { userId, browserId };
+  const isTrusted = !created && (await renewTrust(tx, browser, now));
+  const vouchesForItself = created || (!isTrusted && isReturning && !(await hasTrustedDevice(tx, userId, now)));
+  if (vouchesForItself) {
+    trustBrowser(tx, browser, now);
+    if (browserId !== null) tx.queue(REMOVE_UNCONFIRMED_SIGN_INS, { userId, browserId });
+  }
   const session = {
     id: randomUUID(),
     userId,
     provenPhone: proven.kind === "phone" ? proven.address : null,
-    createdAt: now,
     expiresAt: new Date(now.getTime() + SESSION_TTL_MS),
+    isNew: !isTrusted && !vouchesForItself,
   };
-  const isClient = kept.generation !== null;
-  const { agent, network } = by;
-  const browser = { userId, browserId: by.browser?.id ?? null };
-  const { browserId } = browser;
-  const opened = await write(async (tx) => {
-    // The account may have got another phone or mailbox since the code was typed.
-    if (!(await holdAccount(tx, userId, proven))) throw new AccountGone();
-    const isTrusted = !created && (await renewTrust(tx, browser, now));
-    const vouchesForItself = created || (!isTrusted && isReturning && !(await hasTrustedDevice(tx, userId, now)));
-    if (vouchesForItself) {
-      await trustBrowser(tx, browser, now);
-      if (browserId !== null) await tx.unconfirmedSignIn.deleteMany({ where: { userId, browserId } });
-    }
-    const isNew = !isTrusted && !vouchesForItself;
-    await tx.session.create({ data: { ...session, ...kept, browserId, seenAt: now, agent, network, isNew } });
-    if (isNew) {
-      await tx.unconfirmedSignIn.create({
-        data: { sessionId: session.id, userId, agent, network, browserId, at: now },
-      });
-    }
-    await recordOwnEvent(tx, userId, { action: "signed_in", details: { device: describeDevice(agent), isNew }, now });
-    return { ...session, isNew, isClient };
-  });
+  const refresh = kind === "client" ? { generation: 0, refreshedAt: now } : { generation: null, refreshedAt: null };
+  const origin = { agent, network, browserId };
+  tx.queue(ADD_SESSION, { ...session, ...refresh, ...origin, now });
+  if (session.isNew) tx.queue(ADD_UNCONFIRMED_SIGN_IN, { sessionId: session.id, userId, ...origin, now });
+  const details = { device: describeDevice(agent), isNew: session.isNew };
+  recordOwnEvent(tx, userId, { action: "signed_in", details, now });
+  const opened = { ...session, createdAt: now };
+  return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
+}
+
+/** Deletes what is over of sessions and of what goes with them. Called after each transaction that opens a session. */
+export async function sweepSessions(now: Date): Promise<void> {
   await sweep("sessions", (tx) => tx.session.deleteMany({ where: { expiresAt: { lte: now } } }));
   await sweepTrustedBrowsers(now);
   // As long as a browser is trusted that has not logged in since: each that is still trusted has been told by then.
   const forgottenAt = new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
   await sweep("sign-ins", (tx) => tx.unconfirmedSignIn.deleteMany({ where: { at: { lte: forgottenAt } } }));
-  return opened;
 }
 
 /** Whether the account has a trusted device: a browser that it trusts, logged in or not, or an open session that isn't new. */
-async function hasTrustedDevice(db: Reader, userId: number, now: Date): Promise<boolean> {
+async function hasTrustedDevice(db: Queries, userId: number, now: Date): Promise<boolean> {
   return (await hasTrustedBrowser(db, userId, now)) || (await isLoggedIn(db, userId, now));
 }
 
@@ -234,10 +312,19 @@ export async function willHaveToWait(session: Session, now = new Date()): Promis
   return (await hasToWait(readPrimary, session, now)) ?? false;
 }
 
-/** Whether the account has an open session that isn't new itself. */
-async function isLoggedIn(db: Reader, userId: number, now: Date): Promise<boolean> {
-  const where = { ...isOpen(userId, now), isNew: false };
-  return (await db.session.findFirst({ where, select: { id: true } })) !== null;
+const FIND_CONFIRMED = statement({
+  params: { userId: "integer", now: "time", idleSince: "time" },
+  row: { id: "text" },
+  sql: `
+    SELECT "id" FROM "Session"
+    WHERE "userId" = :userId AND "expiresAt" > :now AND ("generation" IS NOT NULL OR "seenAt" > :idleSince) AND NOT "isNew"
+    LIMIT 1`,
+});
+
+/** Whether the account has an open session that is confirmed. */
+async function isLoggedIn(db: Queries, userId: number, now: Date): Promise<boolean> {
+  const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
+  return (await db.get(FIND_CONFIRMED, { userId, now, idleSince })) !== undefined;
 }
 
 /** Which sessions of an account are open, as `checkSession` sees them. */
@@ -246,17 +333,10 @@ export function isOpen(userId: number, now: Date) {
   return { userId, expiresAt: { gt: now }, OR: [{ generation: { not: null } }, { seenAt: { gt: idleSince } }] };
 }
 
-interface SessionRow extends Omit<Session, "provenPhone" | "isClient"> {
-  provenPhone: string | null;
-  seenAt: Date;
-  generation: number | null;
-  isGenerationUsed: boolean;
-  /** SQLite has no other type for it. */
-  isChangeDue: boolean | number;
-}
+/** A row with what is public of a session. */
+type SessionRow = Omit<Session, "provenPhone" | "isClient"> & { provenPhone: string | null; generation: number | null };
 
-function sessionOf(row: Omit<SessionRow, "seenAt" | "isGenerationUsed" | "isChangeDue">): Session {
-  const { id, userId, provenPhone, createdAt, expiresAt, isNew, generation } = row;
+function sessionOf({ id, userId, provenPhone, createdAt, expiresAt, isNew, generation }: SessionRow): Session {
   const isClient = generation !== null;
   return { id, userId, provenPhone: provenPhone as Phone | null, createdAt, expiresAt, isNew, isClient };
 }

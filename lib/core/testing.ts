@@ -3,13 +3,13 @@ import { write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { log } from "@/lib/ops/log";
 import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
+import { phoneLoginCode, requestMailCode, signInByEmail, signInByPhone } from "./accounts/sign-in";
+import { requestCode } from "./challenges/request-code";
 import { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import { phoneLoginCode, requestMailCode, verifyCode, verifyMailCode } from "./login";
-import { Asker, type CodeOwner, type OneTimeCode } from "./one-time-code";
+import { type ChallengeKey, Holder, type OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
 import type { Requester } from "./requester";
-import { requestCode } from "./sending";
 
 let people = 0;
 
@@ -28,8 +28,8 @@ export function freshEmail(): Email {
 }
 
 /** A browser that wants to log in to the phone's account. */
-export function freshOwner(phone = freshPhone()): { phone: Phone; asker: Asker } {
-  return { phone, asker: Asker.parse(crypto.randomUUID()) };
+export function freshOwner(phone = freshPhone()): { phone: Phone; holder: Holder } {
+  return { phone, holder: Holder.parse(crypto.randomUUID()) };
 }
 
 let networks = 0;
@@ -47,7 +47,7 @@ export function senderOf(send: (message: CodeMessage) => Promise<boolean>): Send
 
 /** Has a code for a login by phone sent and returns it, as the person reads it. Throws when none may be sent yet. */
 export async function receiveCode(
-  owner: { phone: Phone; asker: Asker },
+  owner: { phone: Phone; holder: Holder },
   now = new Date(),
   by = anybody(),
 ): Promise<OneTimeCode> {
@@ -55,7 +55,7 @@ export async function receiveCode(
 }
 
 /** The same for any code. */
-export async function receiveCodeOf(owner: CodeOwner, now = new Date(), by = anybody()): Promise<OneTimeCode> {
+export async function receiveCodeOf(owner: ChallengeKey, now = new Date(), by = anybody()): Promise<OneTimeCode> {
   let received = "";
   const sender = senderOf(async ({ code }) => {
     received = code;
@@ -102,7 +102,10 @@ export async function signUp({
   const owner = freshOwner(phone);
   const code = await receiveCode(owner, now);
   const inviteCode = drawInviteCode();
-  const login = await verifyCode({ ...owner, code, invite: invited }, anybody(), { now, drawInvite: () => inviteCode });
+  const login = await signInByPhone({ ...owner, code, invite: invited }, anybody(), {
+    now,
+    drawInvite: () => inviteCode,
+  });
   if (!login.ok) throw new Error(login.failure.name);
   return { userId: login.value.userId, phone, inviteCode };
 }
@@ -113,7 +116,7 @@ export async function signUpByMail({ email = freshEmail(), phone = freshPhone() 
   email: Email;
   phone: Phone;
 }> {
-  const caller = { email, phone, asker: Asker.parse(crypto.randomUUID()) };
+  const caller = { email, phone, holder: Holder.parse(crypto.randomUUID()) };
   let received = "";
   const sender = senderOf(async ({ code }) => {
     received = code;
@@ -122,7 +125,7 @@ export async function signUpByMail({ email = freshEmail(), phone = freshPhone() 
   const { defer, done } = deferral();
   await requestMailCode(caller, anybody(), { sender, defer });
   await done();
-  const login = await verifyMailCode({ ...caller, code: received as OneTimeCode }, anybody());
+  const login = await signInByEmail({ ...caller, code: received as OneTimeCode }, anybody());
   if (!login.ok) throw new Error(login.failure.name);
   return { userId: login.value.userId, email, phone };
 }
@@ -130,23 +133,71 @@ export async function signUpByMail({ email = freshEmail(), phone = freshPhone() 
 // Through `require`, for what both drivers export is what their adapters have.
 const require = createRequire(import.meta.url);
 
-/** What was asked of the database while `work` ran, one text for each statement, whatever made it. */
+/**
+ * What was asked of the database while `work` ran, one text for each statement, in their order, be it by a prepared statement or by
+ * Prisma; BEGIN, COMMIT and the like as well.
+ */
 export async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
-  const [driver, method] = isPostgresUrl(env.DATABASE_URL)
-    ? [require("pg").Client.prototype, "query"]
-    : [require("better-sqlite3").prototype, "prepare"];
   const statements: string[] = [];
-  const original = driver[method];
-  driver[method] = function (query: string | { text: string }, ...rest: unknown[]) {
-    statements.push(typeof query === "string" ? query : query.text);
-    return original.call(this, query, ...rest);
+  const kept: (() => void)[] = [];
+  const listen = (driver: Record<string, unknown>, method: string, textOf: (self: never, query: never) => string) => {
+    const original = driver[method] as (...args: unknown[]) => unknown;
+    driver[method] = function (this: never, ...args: unknown[]) {
+      statements.push(textOf(this, args[0] as never));
+      return original.apply(this, args);
+    };
+    kept.push(() => (driver[method] = original));
   };
+  if (isPostgresUrl(env.DATABASE_URL)) {
+    const textOf = (_: never, query: string | { text: string }) => (typeof query === "string" ? query : query.text);
+    listen(require("pg").Client.prototype, "query", textOf);
+  } else {
+    const prototype = Object.getPrototypeOf(new (require("better-sqlite3"))(":memory:").prepare("SELECT 1"));
+    const textOf = (self: { source: string }) => self.source;
+    for (const method of ["all", "get", "run"]) listen(prototype, method, textOf);
+  }
   try {
     await work();
   } finally {
-    driver[method] = original;
+    for (const restore of kept) restore();
   }
   return statements;
+}
+
+/**
+ * How many statements and transactions `work` takes, and on PostgreSQL how often it waits for the server: statements that go out
+ * together make one round trip, of which SQLite has none.
+ */
+export async function costOf(work: () => Promise<unknown>): Promise<{
+  statements: number;
+  transactions: number;
+  roundTrips: number;
+}> {
+  let [roundTrips, underWay] = [0, 0];
+  const all = await statementsOf(async () => {
+    if (!isPostgresUrl(env.DATABASE_URL)) return work();
+    const prototype = require("pg").Client.prototype;
+    const { query } = prototype;
+    prototype.query = function (...args: unknown[]) {
+      if (underWay === 0) roundTrips += 1;
+      underWay += 1;
+      const end = () => {
+        underWay -= 1;
+      };
+      // The pool gives a callback, and gets no promise.
+      const answer: Promise<unknown> | undefined = query.apply(this, args);
+      answer ? answer.then(end, end) : setImmediate(end);
+      return answer;
+    };
+    try {
+      await work();
+    } finally {
+      prototype.query = query;
+    }
+  });
+  const isOfTransaction = (text: string) => /^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)/.test(text);
+  const statements = all.filter((text) => !isOfTransaction(text)).length;
+  return { statements, transactions: all.filter((text) => text.startsWith("BEGIN")).length, roundTrips };
 }
 
 class Undone extends Error {}

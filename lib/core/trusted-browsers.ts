@@ -1,4 +1,4 @@
-import type { Reader, Writer } from "@/lib/db/database";
+import { type Queries, statement, type Transaction } from "@/lib/db/database";
 import { KNOWN_BROWSER_TTL_MS } from "./policy";
 import { sweep } from "./sweeping";
 
@@ -8,28 +8,40 @@ interface Trust {
   browserId: string | null;
 }
 
-/** Has the account take the browser for its own for `KNOWN_BROWSER_TTL_MS`. One without a name can't be told again. */
-export async function trustBrowser(tx: Writer, { userId, browserId }: Trust, now: Date): Promise<void> {
-  if (browserId === null) return;
-  await tx.trustedBrowser.upsert({
-    where: { userId_browserId: { userId, browserId } },
-    create: { userId, browserId, at: now },
-    update: { at: now },
-  });
+const TRUST = statement({
+  params: { userId: "integer", browserId: "text", now: "time" },
+  sql: `
+    INSERT INTO "TrustedBrowser" ("userId", "browserId", "at") VALUES (:userId, :browserId, :now)
+    ON CONFLICT ("userId", "browserId") DO UPDATE SET "at" = excluded."at"`,
+});
+
+/** Has the account trust the browser for `KNOWN_BROWSER_TTL_MS`. A browser without a name can't be recognised again. */
+export function trustBrowser(tx: Transaction, { userId, browserId }: Trust, now: Date): void {
+  if (browserId !== null) tx.queue(TRUST, { userId, browserId, now });
 }
 
-/** Whether the account takes any browser for its own, logged in or not. */
-export async function hasTrustedBrowser(db: Reader, userId: number, now: Date): Promise<boolean> {
-  const where = { userId, at: { gt: new Date(now.getTime() - KNOWN_BROWSER_TTL_MS) } };
-  return (await db.trustedBrowser.findFirst({ where, select: { browserId: true } })) !== null;
+const FIND_TRUSTED = statement({
+  params: { userId: "integer", trustEndedAt: "time" },
+  row: { browserId: "text" },
+  sql: `SELECT "browserId" FROM "TrustedBrowser" WHERE "userId" = :userId AND "at" > :trustEndedAt LIMIT 1`,
+});
+
+/** Whether the account trusts any browser, logged in or not. */
+export async function hasTrustedBrowser(db: Queries, userId: number, now: Date): Promise<boolean> {
+  return (await db.get(FIND_TRUSTED, { userId, trustEndedAt: trustEndedAt(now) })) !== undefined;
 }
 
-/** Whether the account takes the browser for its own; if so, it does for as long again. */
-export async function renewTrust(tx: Writer, { userId, browserId }: Trust, now: Date): Promise<boolean> {
+const RENEW_TRUST = statement({
+  params: { userId: "integer", browserId: "text", now: "time", trustEndedAt: "time" },
+  sql: `
+    UPDATE "TrustedBrowser" SET "at" = :now
+    WHERE "userId" = :userId AND "browserId" = :browserId AND "at" > :trustEndedAt`,
+});
+
+/** Whether the account trusts the browser; if so, it does for as long again. */
+export async function renewTrust(tx: Transaction, { userId, browserId }: Trust, now: Date): Promise<boolean> {
   if (browserId === null) return false;
-  const where = { userId, browserId, at: { gt: trustEndedAt(now) } };
-  const { count } = await tx.trustedBrowser.updateMany({ where, data: { at: now } });
-  return count > 0;
+  return (await tx.run(RENEW_TRUST, { userId, browserId, now, trustEndedAt: trustEndedAt(now) })) > 0;
 }
 
 /** Forgets the browsers that have not logged in for too long. */

@@ -1,15 +1,14 @@
 import { z } from "zod";
 import { announceSignIn } from "@/lib/auth/announcements";
-import { currentRequester, rememberApplication } from "@/lib/auth/requesters";
+import { currentRequester, namedBrowser, rememberApplication } from "@/lib/auth/requesters";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
-import { activateInvite } from "@/lib/core/invites";
-import { phoneLoginCode, verifyCode } from "@/lib/core/login";
+import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
+import { requestCode } from "@/lib/core/challenges/request-code";
+import { activateInvite } from "@/lib/core/invites/activation";
 import { STATELESS, TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
-import { isKnownTo } from "@/lib/core/requester";
 import { fail } from "@/lib/core/result";
-import { requestCode } from "@/lib/core/sending";
-import { endSession, openClientSession, refreshSession } from "@/lib/core/sessions";
+import { endSession, isClientSession, refreshSession } from "@/lib/core/sessions";
 import { address, type Dialect, reply } from "./dialect";
 import {
   codeLength,
@@ -51,7 +50,7 @@ export const authRequestCode = address(dialect, "/api/auth/request_code/", (endp
     answer: { body: z.object({ detail: z.string() }), headers: ["Sarafan-Code-Length"] },
     run: async ({ input: { phone }, request }) => {
       const language = languageOf(request);
-      const sent = await requestCode(phoneLoginCode({ phone, asker: STATELESS }), await currentRequester(), {
+      const sent = await requestCode(phoneLoginCode({ phone, holder: STATELESS }), await currentRequester(), {
         language,
       });
       return sent.ok ? reply({ detail: "Код отправлен" }, codeLength(sent.value)) : sent;
@@ -76,14 +75,15 @@ export const authVerifyCode = address(dialect, "/api/auth/verify_code/", (endpoi
       headers: ["Sarafan-Device"],
     },
     run: async ({ input: { phone, code } }) => {
-      const by = await currentRequester();
-      const login = await verifyCode({ phone, code, asker: STATELESS }, by);
+      const requester = await currentRequester();
+      const application = namedBrowser(requester);
+      const opening = { session: { kind: "client", browserId: application.id } } as const;
+      const login = await signInByPhone({ phone, code, holder: STATELESS }, requester, opening);
       if (!login.ok) return login;
-      const { proven } = login.value;
-      const { browser, headers } = await rememberApplication(proven);
-      const opening = { ...login.value, isReturning: isKnownTo(by, proven) };
-      const session = await openClientSession(opening, { ...by, browser });
-      announceSignIn(session, by);
+      const { proven, session } = login.value;
+      if (!isClientSession(session)) throw new Error("a sign-in has opened no session of a client application");
+      const headers = await rememberApplication(application, proven);
+      announceSignIn(session, requester);
       const { inviteCode } = await ownAccount(session);
       return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) }, headers);
     },

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingPhone } from "@/lib/auth/pending-login";
-import { activateInvite } from "@/lib/core/invites";
-import { verifyCode } from "@/lib/core/login";
+import { signInByPhone } from "@/lib/core/accounts/sign-in";
+import { activateInvite } from "@/lib/core/invites/activation";
 import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone, spellDigits } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
@@ -69,7 +69,7 @@ export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
-      const login = await logIn((by) => verifyCode({ ...pending, code }, by));
+      const login = await logIn((requester, session) => signInByPhone({ ...pending, code }, requester, { session }));
       if (!login.ok) return login;
       await finishPendingLogin();
       return reply({ message: "Авторизация прошла успешно!" });

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { preferredLanguage } from "@/lib/auth/callers";
 import { type Account, AccountGone, getProfile } from "@/lib/core/accounts";
+import type { SentCode } from "@/lib/core/challenges/request-code";
 import type { Language } from "@/lib/core/code-message";
 import { InviteCode, readInviteText } from "@/lib/core/invite-code";
 import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites";
 import { readPastedText } from "@/lib/core/pasted-text";
 import { Phone } from "@/lib/core/phone";
 import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
-import type { SentCode } from "@/lib/core/sending";
 import type { Session } from "@/lib/core/sessions";
 import { typedText } from "@/lib/core/typed-field";
 import { absoluteUrl } from "./dialect";

@@ -5,6 +5,7 @@ import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
 import { type Account, shownPhone } from "@/lib/core/accounts";
+import { signInByEmail } from "@/lib/core/accounts/sign-in";
 import {
   AccountCursor,
   asAdministrator,
@@ -14,16 +15,15 @@ import {
   listAccounts,
   readAccount,
 } from "@/lib/core/administration";
+import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { deleteOwnAccount } from "@/lib/core/deletion";
 import { Email } from "@/lib/core/email";
 import { InviteCode } from "@/lib/core/invite-code";
-import { activateInvite } from "@/lib/core/invites";
-import { verifyMailCode } from "@/lib/core/login";
+import { activateInvite } from "@/lib/core/invites/activation";
 import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
-import { IS_MAIL_OFFERED } from "@/lib/core/sending";
 import { absoluteUrl, address, type Dialect, leadTo, reply, replyLater } from "./dialect";
 import {
   codeLength,
@@ -126,7 +126,9 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
       }
       const pending = await readPendingLogin();
       if (pending?.phone !== phone || pending.email !== email) return fail({ name: "code_not_requested" });
-      const login = await logIn((by) => verifyMailCode({ phone, email, asker: pending.asker, code }, by));
+      const login = await logIn((requester, session) =>
+        signInByEmail({ phone, email, holder: pending.holder, code }, requester, { session }),
+      );
       if (!login.ok) return login;
       await finishPendingLogin();
       const { activated_invite_code: _, ...identity } = userOf(await ownAccount(login.value));

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
-import { finishPendingLogin, handOverPendingLogin, newAsker, readPendingPhone } from "@/lib/auth/pending-login";
+import { finishPendingLogin, handOverPendingLogin, newHolder, readPendingPhone } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
 import type { Account } from "@/lib/core/accounts";
-import { activateInvite } from "@/lib/core/invites";
-import { logInByProof, proveCode } from "@/lib/core/login";
+import { signInWithVerifiedCode, verifyForLater } from "@/lib/core/accounts/sign-in";
+import { activateInvite } from "@/lib/core/invites/activation";
 import { TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
@@ -94,8 +94,8 @@ export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) =>
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
-      const next = newAsker();
-      const proven = await proveCode({ ...pending, code, next }, await currentRequester());
+      const next = newHolder();
+      const proven = await verifyForLater({ ...pending, code, next }, await currentRequester());
       if (!proven.ok) return proven;
       await handOverPendingLogin(next);
       return reply({ redirect: "/api/v1/auth_user/" });
@@ -121,7 +121,9 @@ export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
-      const authenticated = await logIn((by) => logInByProof({ ...pending, code: code ?? null }, by));
+      const authenticated = await logIn((requester, session) =>
+        signInWithVerifiedCode({ ...pending, code: code ?? null }, requester, { session }),
+      );
       if (!authenticated.ok) {
         const { failure } = authenticated;
         return failure.name === "code_missing" ? fail({ name: "field_invalid" }) : fail(failure);

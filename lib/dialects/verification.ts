@@ -2,9 +2,9 @@ import { z } from "zod";
 import { maySeeCodes } from "@/lib/auth/demonstration";
 import { logIn } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
+import { register, requestRegistrationCode } from "@/lib/core/accounts/sign-in";
 import { InviteCode } from "@/lib/core/invite-code";
-import { activateInvite } from "@/lib/core/invites";
-import { register, requestRegistrationCode } from "@/lib/core/login";
+import { activateInvite } from "@/lib/core/invites/activation";
 import { STATELESS, TypedCode } from "@/lib/core/one-time-code";
 import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
@@ -55,7 +55,7 @@ export const sendCode = address(dialect, "/api/verification_phone/send_code", (e
     },
     run: async ({ input: { phone_number: phone }, request }) => {
       const language = languageOf(request);
-      const owner = { phone, asker: STATELESS };
+      const owner = { phone, holder: STATELESS };
       const sent = await requestRegistrationCode(owner, await currentRequester(), { language });
       if (!sent.ok) return sent;
       const { revealed } = sent.value;
@@ -82,7 +82,9 @@ export const registration = address(dialect, "/api/verification_phone/{invite_co
     run: async ({ input: { phone_number: phone, code }, params }) => {
       const invite = params.invite_code === "invite_code" ? null : InviteCode.safeParse(params.invite_code).data;
       if (invite === undefined) return fail({ name: "invite_unknown" });
-      const login = await logIn((by) => register({ phone, code, invite, asker: STATELESS }, by));
+      const login = await logIn((requester, session) =>
+        register({ phone, code, invite, holder: STATELESS }, requester, { session }),
+      );
       if (!login.ok) return login;
       const { inviteCode } = await ownAccount(login.value);
       const url = absoluteUrl(`/api/verification_phone/profile/${phone}`);

@@ -44,7 +44,7 @@ const ACCOUNT_CODES = new Set([
 /** The service says that it is away, or that the server failed. */
 const SERVER_CODES = new Set([220, 500]);
 
-/** SMS by SMS.ru (sms.ru/api/send). The asker's address lets it stop floods that come from one place. */
+/** SMS by SMS.ru (sms.ru/api/send). The requester's address lets it stop floods that come from one place. */
 export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
   return {
     send: async ({ to, text, requesterAddress }, signal) => {

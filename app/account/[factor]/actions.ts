@@ -5,10 +5,10 @@ import { getLocale } from "next-intl/server";
 import { announceChange, announceRequest } from "@/lib/auth/announcements";
 import { readFormStamp } from "@/lib/auth/form-stamps";
 import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
-import { currentRequester, rememberBrowser } from "@/lib/auth/requesters";
+import { currentRequester, namedBrowser, rememberBrowser } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { loginPage } from "@/lib/auth/wanted-page";
-import type { CodeStatus } from "@/lib/core/challenges";
+import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/identity-change";
 import { readPastedText } from "@/lib/core/pasted-text";
 import { Recipient } from "@/lib/core/recipient";
@@ -103,7 +103,7 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
       announceRequest(session, { what: change.next.kind, dueAt, by });
       return redirect("/account?done=requested", RedirectType.replace);
     }
-    await rememberBrowser(change.next);
+    await rememberBrowser(namedBrowser(by), change.next);
     announceChange(changed.value.changed);
     return redirect(`/account?done=${changed.value.changed.name}`, RedirectType.replace);
   }

@@ -7,7 +7,7 @@ import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logOut } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
-import { getCodeStatus } from "@/lib/core/challenges";
+import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { deleteByCode, deletionCode, requestDeletionCode } from "@/lib/core/deletion";
 import type { CodesFormState } from "../codes-form";
 import { readTypedCode } from "../typed-codes";

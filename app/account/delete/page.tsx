@@ -12,7 +12,7 @@ import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
-import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges";
+import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges/code-status";
 import { deletionCode } from "@/lib/core/deletion";
 import { CODE_DIGITS, DELIVERIES_KEPT_MS } from "@/lib/core/policy";
 import { formatRecipient } from "@/lib/core/recipient";

@@ -14,7 +14,7 @@ import { answerNotFound } from "@/lib/auth/page-refusals";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { applyNowCodes, getApplyNowCodes } from "@/lib/core/apply-now";
-import type { CodeStatus } from "@/lib/core/challenges";
+import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { DelayedAction, type DelayedChange, listDelayedChanges } from "@/lib/core/delayed-changes";
 import { CODE_DIGITS } from "@/lib/core/policy";
 import { formatRecipient, type Recipient } from "@/lib/core/recipient";

@@ -1,0 +1,60 @@
+import { neededDigits } from "@/lib/core/code-length";
+import { type CodeDelivery, findCodeDelivery } from "@/lib/core/deliveries";
+import type { ChallengeKey } from "@/lib/core/one-time-code";
+import { TRIES_PER_CODE } from "@/lib/core/policy";
+import type { Requester } from "@/lib/core/requester";
+import { sendWaitMs } from "@/lib/core/send-budgets";
+import { readPrimary } from "@/lib/db/database";
+import { findChallenge, statusOf } from "./challenge";
+import { resendWaitMs } from "./resend-schedule";
+
+/** How things stand with the last code that a holder had sent to a recipient. */
+export interface CodeStatus {
+  state: ReturnType<typeof statusOf>;
+  digits: number;
+  sentAt: Date;
+  triesUsed: number;
+  triesLeft: number;
+  expiresInMs: number;
+  /** How long until a new code may be asked for; 0 is now. */
+  resendInMs: number;
+  /** What became of the message with the code that was asked for last. */
+  delivery: CodeDelivery;
+}
+
+/** The status of the last code of a challenge, as the requester sees it; null where none was sent. */
+export async function getCodeStatus(
+  key: ChallengeKey,
+  requester: Requester,
+  now = new Date(),
+): Promise<CodeStatus | null> {
+  const challenge = await findChallenge(readPrimary, key);
+  if (!challenge) return null;
+  const { recipient } = key;
+  const [needed, sendWait, delivery] = await Promise.all([
+    neededDigits(readPrimary, recipient, requester, now),
+    sendWaitMs(readPrimary, recipient, requester, now),
+    findCodeDelivery(readPrimary, recipient, challenge.deliveryAt),
+  ]);
+  const { digits, sentAt, tries, expiresAt } = challenge;
+  return {
+    state: statusOf(challenge, needed, now),
+    digits,
+    sentAt,
+    triesUsed: tries,
+    triesLeft: Math.max(0, TRIES_PER_CODE - tries),
+    expiresInMs: Math.max(0, expiresAt.getTime() - now.getTime()),
+    resendInMs: sendWait.ownMs === 0 ? 0 : Math.max(resendWaitMs(challenge, needed, now), sendWait.anybodysMs),
+    delivery,
+  };
+}
+
+/** How many milliseconds until the requester may have a first code sent; 0 is now. */
+export async function getFirstWaitMs(
+  { recipient }: ChallengeKey,
+  requester: Requester,
+  now = new Date(),
+): Promise<number> {
+  const { anybodysMs, ownMs } = await sendWaitMs(readPrimary, recipient, requester, now);
+  return Math.min(anybodysMs, ownMs ?? anybodysMs);
+}
