@@ -471,6 +471,23 @@ test("its pages are our login and our profile", async ({ newClient, newCookieOwn
   }
 });
 
+test("a code may be sent as a number to NextAuth's own address as well", async ({ newClient, phone, server }) => {
+  const client = await newClient();
+  await client.post("/api/enter_phone/", { data: { phone } });
+  const code = await server.codeFor(phone);
+  const { csrfToken } = await (await client.get("/api/auth/csrf")).json();
+  const enter = (typed: number) =>
+    client.post("/api/auth/callback/credentials", {
+      data: { csrfToken, phone: Number(phone.slice(1)), code: typed },
+      maxRedirects: 0,
+    });
+  // Zeros went missing, and it is a code still.
+  const wrong = await enter(code === "0007" ? 8 : 7);
+  expect(wrong.headers().location).toContain("code=code_wrong");
+  expect((await enter(Number(code))).headers().location).not.toContain("error");
+  expect(await (await client.get("/api/auth/session")).json()).toMatchObject({ expires: expect.any(String) });
+});
+
 test("an application is recognised by the device token of its sign-in, and by no other", async ({
   newCaller,
   newClient,

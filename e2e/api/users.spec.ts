@@ -206,6 +206,12 @@ test.describe("what is typed", () => {
     }
   });
 
+  test("is a code, too, where it is the number 0, which stands for zeros", async ({ newCaller }) => {
+    const { client, contact, code } = await newCaller();
+    const answer = await client.post(AUTHENTICATE, { data: { ...contact, code: 0 } });
+    expect(answer.status()).toBe(code === "0000" ? 200 : 401);
+  });
+
   test("is told field by field when it is wrong", async ({ request }) => {
     const right = { phone: "+79450000000", email: "nobody@example.com" };
     for (const { data, ...wrongFields } of [

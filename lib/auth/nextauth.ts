@@ -38,7 +38,7 @@ class LoginRefused extends CredentialsSignin {
 
 /** At NextAuth's own address: the phone and the code that was sent to it, in the browser that asked for it. */
 async function verifyCredentials(
-  credentials: unknown,
+  credentials: Record<string, unknown>,
   requester: Requester,
   session: NewSession,
 ): Promise<Result<SignIn, SignInFailure | { name: "code_not_requested" }>> {
@@ -100,10 +100,10 @@ const { handlers, signIn, signOut } = NextAuth({
   providers: [
     Credentials({
       credentials: { phone: { type: "tel" }, code: {}, invite: {} },
-      authorize: async (credentials) => {
-        const opened = await openBrowserSession(
-          proofs.getStore() ?? ((requester, session) => verifyCredentials(credentials, requester, session)),
-        );
+      authorize: async () => {
+        const prove = proofs.getStore();
+        if (!prove) throw new Error("NextAuth was asked to sign in without a proof");
+        const opened = await openBrowserSession(prove);
         if (!opened.ok) throw new LoginRefused(opened.failure.name);
         return { id: opened.value.id };
       },
@@ -152,7 +152,9 @@ export async function answerNextAuth(
   if (!SERVED[fields ? "POST" : "GET"].includes(action)) return new Response(null, { status: 404 });
   if (action === "session") return answerSession();
   if (!fields) return handlers.GET(atPublicAddress(request));
-  const answer = await handlers.POST(atPublicAddress(request, fields));
+  // Not from NextAuth, which has made text of the fields: a code that came as a number has lost its zeros, which text has not.
+  const prove: Prove = (requester, session) => verifyCredentials(fields, requester, session);
+  const answer = await proofs.run(prove, () => handlers.POST(atPublicAddress(request, fields)));
   // It takes the cookie away from those only whose form carried its token.
   const isSignedOut = answer.headers.getSetCookie().some((set) => set.startsWith(`${SESSION_COOKIE}=;`));
   if (action === "signout" && isSignedOut) await endCurrentSession();

@@ -120,7 +120,7 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
     },
     run: async ({ input: { phone, email, code }, request }) => {
       if (!IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
-      if (!code) {
+      if (code === undefined || code === null) {
         const sent = await sendMailCode({ phone, email }, languageOf(request));
         return sent.ok ? reply({ detail: "Код подтверждения отправлен" }, codeLength(sent.value)) : sent;
       }
