@@ -20,8 +20,15 @@ export async function register(): Promise<void> {
       process.exit(1);
     }
     const { subscribe } = await import("node:diagnostics_channel");
-    const { dropOddNextHeaders, markPeer, noteAddress, replaceUnknownMethod, tellPublicAddress, tidyUrl } =
-      await import("@/lib/auth/callers");
+    const {
+      dropOddNextHeaders,
+      ignoreUpgrades,
+      markPeer,
+      noteAddress,
+      replaceUnknownMethod,
+      tellPublicAddress,
+      tidyUrl,
+    } = await import("@/lib/auth/callers");
     const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
     const { keepResponse } = await import("@/lib/auth/page-refusals");
     const { refuseUnknownActions } = await import("@/lib/auth/page-forms");
@@ -30,7 +37,11 @@ export async function register(): Promise<void> {
     const { measureProcess } = await import("@/lib/ops/metrics");
     const { watchRequest } = await import("@/lib/ops/requests");
     const { endInPeace, watchExchange, watchSocket } = await import("@/lib/ops/shutdown");
-    subscribe("net.server.socket", (message) => watchSocket((message as { socket: Socket }).socket));
+    subscribe("net.server.socket", (message) => {
+      const { socket } = message as { socket: Socket };
+      ignoreUpgrades(socket);
+      watchSocket(socket);
+    });
     subscribe("http.server.request.start", (message) => {
       const exchange = message as { request: IncomingMessage; response: ServerResponse; server: Server };
       const { request, response } = exchange;

@@ -182,6 +182,28 @@ test("what only a browser's script sends to Next.js may be made up, and is then 
   }
 });
 
+test("a request to speak another protocol is answered as if it hadn't asked", async ({ server }) => {
+  const key = { "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13" };
+  for (const headers of [
+    { connection: "Upgrade", upgrade: "websocket", ...key },
+    // What Java's client sends with its first request.
+    {
+      connection: "Upgrade, HTTP2-Settings",
+      upgrade: "h2c",
+      "http2-settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+    },
+  ]) {
+    for (const [path, status] of [
+      ["/login", 200],
+      ["/nowhere", 404],
+      ["/api/policy", 200],
+      ["/_next/webpack-hmr", 404],
+    ] as const) {
+      expect((await askRaw(server, { path, headers })).status, `${path} ${headers.upgrade}`).toBe(status);
+    }
+  }
+});
+
 test("Next.js's own page for errors is no page", async ({ server }) => {
   for (const path of [
     "/_global-error",

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import type { Server, Socket } from "node:net";
 import ipaddr from "ipaddr.js";
 // Next.js's own reader, so that exactly what it would refuse is dropped. With its ending, without which Node doesn't find it: the
 // tests of this folder run there.
 import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/parse-and-validate-flight-router-state.js";
-import { env, IS_ON_VERCEL, isLoopback } from "@/lib/env";
+import { env, IS_DEVELOPMENT, IS_ON_VERCEL, isLoopback } from "@/lib/env";
 import { METHODS } from "@/lib/ops/methods";
 
 // Kept for all the bundles that Next.js makes of this module. Nobody else can know it, so that what a client sends under the
@@ -143,6 +144,15 @@ export function dropOddNextHeaders({ headers }: IncomingMessage): void {
   } catch {
     delete headers[TREE_HEADER];
   }
+}
+
+/**
+ * Has requests to speak another protocol answered as if they hadn't asked (RFC 9110 §7.8), as Node does where nothing listens for
+ * them. Next.js listens, leaves such a connection open for ever without an answer, and no limit of time ends it; Java's client
+ * asks for HTTP/2 that way with its first request. Not while developing, where the browser is told of changes by a WebSocket.
+ */
+export function ignoreUpgrades({ server }: Socket & { server?: Server }): void {
+  if (!IS_DEVELOPMENT) server?.removeAllListeners("upgrade");
 }
 
 /**
