@@ -239,6 +239,9 @@ test("an account is looked up by phone, mailbox and invite code, and what can't 
     ["phone=1&email=1&invite_code=1", { phone: WRONG, email: WRONG, invite_code: WRONG }],
     ["name=anna", { name: WRONG }],
     ["Phone=1&claimed_phone=2", { Phone: WRONG, claimed_phone: WRONG }],
+    // Of two values one would be left out unseen.
+    [`phone=${encodeURIComponent(phone)}&phone=${encodeURIComponent(claimed)}`, { phone: WRONG }],
+    ["limit=1&limit=2", { limit: WRONG }],
   ] as const) {
     await expectAnswer(admin.client.get(`${USERS}?${query}`), 400, fields, "field_invalid", query);
   }

@@ -33,9 +33,17 @@ export async function readForm(request: Request): Promise<Record<string, string>
   return bytes && Object.fromEntries(new URLSearchParams(new TextDecoder().decode(bytes)));
 }
 
-/** The fields of an address, `?limit=20`; an empty one is there, so that what is looked for by it is not everything. */
+/**
+ * The fields of an address, `?limit=20`; an empty one is there, so that what is looked for by it is not everything. One that is
+ * there twice is the list of its values, which no schema takes, so that none of them is left out unseen.
+ */
 export function readQuery(request: Request): Fields {
-  return Object.fromEntries(new URL(request.url).searchParams);
+  const { searchParams } = new URL(request.url);
+  const readOne = (name: string) => {
+    const values = searchParams.getAll(name);
+    return values.length === 1 ? values[0] : values;
+  };
+  return Object.fromEntries([...searchParams.keys()].map((name) => [name, readOne(name)]));
 }
 
 const READERS: Record<string, ((bytes: Uint8Array<ArrayBuffer>, contentType: string) => Promise<Fields>) | undefined> =
