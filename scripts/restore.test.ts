@@ -65,7 +65,7 @@ test("a restored copy brings back the people, and neither sessions nor codes; th
   expect((await run("backup", server.databaseUrl, copy)).code).toBe(0);
   new Database(copy).exec(addOverdueDeletion(town.application.id)).close();
   // What has ended since: a session, an account, and the demonstration.
-  await logInWithTokens(newClient, freshPhone(), server);
+  const { id: lastId } = await logInWithTokens(newClient, freshPhone(), server);
   await fetch(`${server.url}/api/health/live`, { headers: { "x-forwarded-for": "203.0.113.7" } });
 
   const early = await run("restore", server.databaseUrl, copy);
@@ -83,6 +83,8 @@ test("a restored copy brings back the people, and neither sessions nor codes; th
 
   await server.start();
   await expectRestored(newClient, town, server);
+  const newcomer = await logInWithTokens(newClient, freshPhone(), server);
+  expect(newcomer.id, "an id that other services may know is nobody else's").toBeGreaterThan(lastId);
   const asked = await fetch(`${server.url}/api/policy`);
   expect((await asked.json()).codes.revealed, "no demonstration is revived").toBe(false);
 });

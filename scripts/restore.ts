@@ -46,6 +46,7 @@ async function restoreFile(copy: string, file: string): Promise<void> {
   const draft = `${file}.${process.pid}.partial`;
   try {
     const forgotten = await prepareCopy(copy, draft);
+    if (existsSync(file)) keepCounting(file, draft);
     flush(draft);
     const aside = existsSync(file) ? setAside(file) : null;
     // In one step, so that there is a database at any moment.
@@ -174,6 +175,39 @@ function setAside(file: string): string {
   if (!isWhole)
     for (const end of ["-wal", "-shm"]) if (existsSync(`${file}${end}`)) renameSync(`${file}${end}`, `${aside}${end}`);
   return aside;
+}
+
+/**
+ * Counts ids in `draft` on from where the database at `file` is: other services know people by the ids of their accounts (`sub` of
+ * an access token), so an id that was given since the copy was made goes to no other person. One that is broken says nothing.
+ */
+function keepCounting(file: string, draft: string): void {
+  const counted = readCounted(file);
+  const database = new Database(draft);
+  try {
+    for (const { name, seq } of counted) {
+      const raise = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?";
+      const { changes } = database.prepare(raise).run(seq, name);
+      if (changes === 0) database.prepare("INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)").run(seq, name);
+    }
+  } finally {
+    database.close();
+  }
+}
+
+/** How far the ids of each table have been counted. */
+function readCounted(file: string): { name: string; seq: number }[] {
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(file, { readonly: true });
+    return database.prepare("SELECT name, seq FROM sqlite_sequence").all() as { name: string; seq: number }[];
+  } catch (error) {
+    // Broken, or without a table.
+    if (/^SQLITE_(CORRUPT|NOTADB|IOERR|ERROR)/.test(String((error as { code?: string }).code))) return [];
+    throw error;
+  } finally {
+    database?.close();
+  }
 }
 
 /**
