@@ -23,7 +23,7 @@ export const AnyInviteCode = typedText("invite_code_malformed")
   .transform((typed): InviteCode | null => InviteCode.safeParse(typed).data ?? null);
 
 /** A refresh token, or whatever else a client sends in its place: it is worth nothing then. */
-export const RefreshToken = typedText("malformed");
+export const RefreshToken = typedText("malformed").transform(readPastedText);
 
 /** Whether a phone in an address is the one that the account has proven; nobody else's is anything to it. */
 export function isOwnPhone(account: Account, typed: string): account is Account & { phone: Phone } {
