@@ -45,6 +45,7 @@ test("starter and server read the same of the files, literally, and the environm
     "SMSC_PASSWORD=pa$word1#$" + "{HOME}",
     `SMSC_URL=http://127.0.0.1:${(provider.address() as AddressInfo).port}`,
     "REVEAL_CODE=false",
+    "AUTH_SECRET: a secret that is nobody's business",
   ];
   writeFileSync(path.join(clone, ".env"), `\ufeff${settings.join("\r\n")}\r\n`);
   writeFileSync(
@@ -77,6 +78,8 @@ test("starter and server read the same of the files, literally, and the environm
   expect(output).toContain("There is no setting REVEAL_CODE: is REVEAL_CODES meant?");
   expect(output.match(/REVEAL_CODE:/g)).toHaveLength(1);
   expect(output).toContain("The file .env.production is not read");
+  expect(output.match(/Line 8 of \.env is not read/g)).toHaveLength(1);
+  expect(output).not.toContain("nobody's business");
 });
 
 async function untilServed(server: ChildProcess, port: number, said: () => string) {

@@ -33,6 +33,15 @@ export function listUnreadEnvFiles() {
 }
 
 /**
+ * Where these files have lines that are no setting.
+ *
+ * @returns {{ file: string, line: number }[]}
+ */
+export function listUnreadLines() {
+  return FILES.flatMap((file) => findUnreadLines(readIfThere(file)).map((line) => ({ file, line })));
+}
+
+/**
  * The settings in a file's bytes. A line is `NAME=value`, with or without `export`. The value is literal: nothing in it is
  * replaced, and a comment begins with `#` after a space. Quotation marks around it (single, double or backticks) are no part of
  * it; between them spaces at its ends and a `#` after a space are, and `\n` between double ones is the end of a line. The last line
@@ -42,14 +51,32 @@ export function listUnreadEnvFiles() {
  * @returns {Record<string, string>}
  */
 export function parseEnvFile(bytes) {
-  const text = decode(bytes).replace(/\r\n?/g, "\n");
-  const lines =
-    /^[^\S\n]*(?:export[^\S\n]+)?([\w.-]+)[^\S\n]*=(?:[^\S\n]*(["'`])([^\n]*?)\2[^\S\n]*(?:#[^\n]*)?$|([^\n]*))/gm;
-  const settings = [...text.matchAll(lines)].map(([, name, quote, quoted, plain]) => [
-    name,
-    quote === undefined ? plain.replace(/\s#.*$/, "").trim() : quote === '"' ? quoted.replaceAll("\\n", "\n") : quoted,
-  ]);
-  return Object.fromEntries(settings);
+  return Object.fromEntries(linesOf(bytes).flatMap((line) => parseLine(line) ?? []));
+}
+
+/**
+ * The numbers of the lines in a file's bytes that are neither a setting nor a comment, from 1 on: `NAME: value`, or what another
+ * alphabet or coding has made unreadable.
+ *
+ * @param {Buffer} bytes
+ * @returns {number[]}
+ */
+export function findUnreadLines(bytes) {
+  return linesOf(bytes).flatMap((line, at) => (/^\s*(#|$)/.test(line) || parseLine(line) ? [] : at + 1));
+}
+
+const LINE = /^\s*(?:export\s+)?([\w.-]+)\s*=(?:\s*(["'`])(.*?)\2\s*(?:#.*)?$|(.*))/s;
+
+/** @returns {[[string, string]] | null} */
+function parseLine(line) {
+  const [, name, quote, quoted, plain] = LINE.exec(line) ?? [];
+  if (name === undefined) return null;
+  if (quote === undefined) return [[name, plain.replace(/\s#.*$/, "").trim()]];
+  return [[name, quote === '"' ? quoted.replaceAll("\\n", "\n") : quoted]];
+}
+
+function linesOf(bytes) {
+  return decode(bytes).split(/\r\n?|\n/);
 }
 
 /** Editors on Windows begin a file with a byte order mark, which is no part of the first name, or write UTF-16. */

@@ -1,5 +1,5 @@
 import { expect, test } from "playwright/test";
-import { parseEnvFile } from "./env-files.mjs";
+import { findUnreadLines, parseEnvFile } from "./env-files.mjs";
 
 const VARIABLE = ["$", "{HOME}"].join("");
 const parse = (text: string) => parseEnvFile(Buffer.from(text));
@@ -37,4 +37,11 @@ test("a byte order mark is no part of the first name, and UTF-16 is text", () =>
 
 test("comments and lines that are no setting are none", () => {
   expect(parse("# A=b\n\n  #C=d\nword\nE=f")).toEqual({ E: "f" });
+});
+
+test("lines that are neither a setting nor a comment are found by their numbers", () => {
+  const lines = ["A=b", "", "B: c", " # D", "set E=f", "\u0410=g", "H='i", "j'", "export K", "=l"];
+  expect(findUnreadLines(Buffer.from(lines.join("\r\n")))).toEqual([3, 5, 6, 8, 9, 10]);
+  expect(findUnreadLines(Buffer.from("A=b\n", "utf16le")).length).toBeGreaterThan(0);
+  expect(findUnreadLines(Buffer.alloc(0))).toEqual([]);
 });

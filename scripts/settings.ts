@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { listUnreadEnvFiles, NO_READER_OF_NEXT } from "./env-files.mjs";
+import { listUnreadEnvFiles, listUnreadLines, NO_READER_OF_NEXT } from "./env-files.mjs";
 import { cleanEnvironment } from "./environment";
 import { Refusal } from "./tool.mjs";
 
@@ -42,6 +42,10 @@ export async function checkSettings() {
   for (const sentence of misspeltSettings()) console.error(sentence);
   for (const file of listUnreadEnvFiles()) {
     console.error(`The file ${file} is not read: settings are read from .env.local and .env.`);
+  }
+  // Not what the line says, which may be a secret.
+  for (const { file, line } of listUnreadLines()) {
+    console.error(`Line ${line} of ${file} is not read: a line is NAME=value, or begins with #.`);
   }
   return env;
 }
