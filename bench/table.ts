@@ -1,3 +1,4 @@
+import { printTable } from "../scripts/markdown-tables";
 import type { Contestant } from "./contestant";
 import type { Goal } from "./goals";
 import { medianOf, memoryOf, type Result } from "./rounds";
@@ -7,17 +8,15 @@ const MB = 2 ** 20;
 /** What was driven, in Markdown: medians of the rounds. */
 export function printRows(results: Result[]): string {
   const heads = ["", "server", "a second", "processor, ms", "p50, ms", "p99, ms"];
-  return printTable(
-    heads,
-    results.map((result) => [
-      result.label,
-      result.contestant,
-      medianOf("perSecond", result).toLocaleString("en", { maximumFractionDigits: 0 }),
-      medianOf("cpuMs", result).toFixed(2),
-      medianOf("p50Ms", result).toFixed(1),
-      medianOf("p99Ms", result).toFixed(1),
-    ]),
-  );
+  const rows = results.map((result) => [
+    result.label,
+    result.contestant,
+    medianOf("perSecond", result).toLocaleString("en", { maximumFractionDigits: 0 }),
+    medianOf("cpuMs", result).toFixed(2),
+    medianOf("p50Ms", result).toFixed(1),
+    medianOf("p99Ms", result).toFixed(1),
+  ]);
+  return printTable({ heads, rows });
 }
 
 /** The memory of each server: at the end of the row that leaves it most, and its peak until now. */
@@ -26,7 +25,7 @@ export function printMemory(results: Result[], contestants: Contestant[]): strin
     const sizes = [memoryOf(name, results), server.usage().peakBytes];
     return [name, ...sizes.map((bytes) => (bytes / MB).toFixed(0))];
   });
-  return printTable(["server", "memory, MB", "peak, MB"], rows);
+  return printTable({ heads: ["server", "memory, MB", "peak, MB"], rows });
 }
 
 export function printGoals(goals: Goal[]): string {
@@ -38,18 +37,10 @@ export function printGoals(goals: Goal[]): string {
     byCpu?.toFixed(2) ?? "",
     judge({ bound, value }),
   ]);
-  return printTable(["goal", "target", "reach", "measured", "by processor time", ""], rows);
+  return printTable({ heads: ["goal", "target", "reach", "measured", "by processor time", ""], rows });
 }
 
 function judge({ bound: { least = -Infinity, most = Infinity, reach }, value }: Pick<Goal, "bound" | "value">): string {
   if (!(value >= least && value <= most)) return "**not met**";
   return reach !== undefined && value >= reach ? "reached" : "met";
-}
-
-/** All columns but those of words are aligned to the right. */
-function printTable(heads: string[], rows: string[][]): string {
-  const rule = heads.map((_, column) =>
-    rows.every((cells) => /^[≥≤\d]|^$/.test(cells[column] ?? "")) ? "--:" : "---",
-  );
-  return [heads, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "playwright/test";
 import { cleanEnvironment } from "./environment";
+import { readTables } from "./markdown-tables";
 
 const MINUTE_MS = 60_000;
 const NUMBER = /^[\d,.]*[1-9][\d,.]*$/;
@@ -14,7 +15,7 @@ test("the bench drives every row on both databases and tells of every goal", asy
     env: cleanEnvironment(),
     timeout: 8 * MINUTE_MS,
   });
-  const [rows = [], memory = [], goals = []] = readTables(stdout);
+  const [rows = [], memory = [], goals = []] = readTables(stdout).map((table) => table.rows);
 
   const onEach = (product: string, labels: string[]) =>
     ["SQLite", "PostgreSQL"].flatMap((database) => labels.map((label) => `${label} | ${product} on ${database}`));
@@ -43,20 +44,3 @@ test("the bench drives every row on both databases and tells of every goal", asy
   expect(goals).toHaveLength(18);
   for (const [goal, , , measured] of goals) expect(measured, goal).toMatch(/^\d/);
 });
-
-/** The cells of each Markdown table in the text, row by row, without heads. */
-function readTables(text: string): string[][][] {
-  const tables = text.split("\n\n").filter((part) => part.startsWith("| "));
-  return tables.map((table) =>
-    table
-      .trim()
-      .split("\n")
-      .slice(2)
-      .map((line) =>
-        line
-          .split("|")
-          .slice(1, -1)
-          .map((cell) => cell.trim()),
-      ),
-  );
-}
