@@ -1,0 +1,139 @@
+import type { RowSize } from "./row-sizes";
+
+type Policy = typeof import("../lib/core/policy");
+
+const SECOND_MS = 1000;
+const HOUR_S = 3600;
+const DAY_S = 24 * HOUR_S;
+const MONTH_DAYS = 30;
+
+/** What is assumed of the people of a large town. A month has 30 days. */
+export const ASSUMED = {
+  accounts: 100_000_000,
+  newAccountsPerMonth: 2_000_000,
+  /** On an average over all accounts: half of them log in twice a month, the rest not at all. */
+  loginsPerAccountAndMonth: 1,
+  /** Codes that are asked for, for each login: some never arrive, some are never typed. */
+  codesPerLogin: 1.1,
+  wrongCodesPerLogin: 0.1,
+  /** Visits of 20 minutes; a half of them with tokens of 15 minutes, which are refreshed twice. */
+  visitsPerAccountAndMonth: 5,
+  requestsPerVisit: 10,
+  profilesPerVisit: 1,
+  pagesOfReferralsPerVisit: 0.5,
+  refreshesPerVisit: 1,
+  invitedPart: 0.7,
+  /** How many browsers an account trusts. */
+  trustedBrowsersPerAccount: 1.5,
+  /** Sign-ins of devices that the account doesn't know and never answers about. */
+  unansweredPart: 0.02,
+  eventsPerLogin: 1.5,
+  delayedChangesPerMonth: 20_000,
+  /** Counters of a day for each code: of the phone, of the phone from a network, of the tries at the phone. */
+  dailyCountersPerCode: 3,
+  /** Counters of an hour for each code: the phone's two, and a share of the network's three. */
+  hourlyCountersPerCode: 3.5,
+} as const;
+
+const loginsPerDay = (ASSUMED.accounts * ASSUMED.loginsPerAccountAndMonth) / MONTH_DAYS;
+const codesPerDay = loginsPerDay * ASSUMED.codesPerLogin;
+const visitsPerDay = (ASSUMED.accounts * ASSUMED.visitsPerAccountAndMonth) / MONTH_DAYS;
+export const wrongCodesPerDay = loginsPerDay * ASSUMED.wrongCodesPerLogin;
+
+/**
+ * How many times its mean a rate has at this second of the day: a sine between 0.2 at four in the morning and 1.8 at four in the
+ * afternoon. The busiest hour has 7.5 % of the day.
+ */
+export function dayCurve(second: number): number {
+  return 1 + SWING * Math.sin((2 * Math.PI * (second - 10 * HOUR_S)) / DAY_S);
+}
+const SWING = 0.8;
+
+/** What a path asks of a PostgreSQL; lib/core/statements.test.ts counts it. */
+interface Path {
+  name: string;
+  perDay: number;
+  statements: number;
+  transactions: number;
+  roundTrips: number;
+}
+
+const PATHS: Path[] = [
+  path("session check", visitsPerDay * ASSUMED.requestsPerVisit, 1, 0, 1),
+  path("profile", visitsPerDay * ASSUMED.profilesPerVisit, 1, 0, 1),
+  path("page of referrals", visitsPerDay * ASSUMED.pagesOfReferralsPerVisit, 1, 0, 1),
+  path("token refresh", visitsPerDay * ASSUMED.refreshesPerVisit, 1, 1, 2),
+  path("code asked for", codesPerDay, 9, 2, 7),
+  path("code typed, signed in", loginsPerDay, 20, 2, 11),
+  path("activation", (ASSUMED.newAccountsPerMonth * ASSUMED.invitedPart) / MONTH_DAYS, 8, 1, 3),
+];
+
+function path(name: string, perDay: number, statements: number, transactions: number, roundTrips: number): Path {
+  return { name, perDay, statements, transactions, roundTrips };
+}
+
+/** What the paths ask of the database in the busiest second of the curve, and of connections where a round trip takes `roundTripMs`. */
+export function loadOf(roundTripMs: number): string[][] {
+  const rows = PATHS.map(({ name, perDay, statements, transactions, roundTrips }) => {
+    const perSecond = (perDay / DAY_S) * (1 + SWING);
+    const figures = [1, statements, transactions, roundTrips].map((times) => perSecond * times);
+    return { name, figures: [perDay, ...figures, (perSecond * roundTrips * roundTripMs) / SECOND_MS] };
+  });
+  const sums = rows[0]?.figures.map((_, at) => rows.reduce((sum, { figures }) => sum + (figures[at] ?? 0), 0)) ?? [];
+  return [...rows, { name: "together", figures: sums }].map(({ name, figures }) => [name, ...figures.map(round)]);
+}
+
+/** How many rows of each table there are in the large town, and for how long one is kept. */
+export function rowsOf(policy: Policy): Record<string, { rows: number; kept: string }> {
+  const { accounts, newAccountsPerMonth, unansweredPart } = ASSUMED;
+  const inDays = (ms: number) => ms / SECOND_MS / DAY_S;
+  const kept = (rowsPerDay: number, ms: number) => ({ rows: rowsPerDay * inDays(ms), kept: spell(inDays(ms)) });
+  const challenges = kept(codesPerDay, policy.PENDING_LOGIN_TTL_MS);
+  const perHour = (codesPerDay * ASSUMED.hourlyCountersPerCode * (1 + SWING)) / 24;
+  return {
+    User: { rows: accounts, kept: "as the account" },
+    Activation: { rows: accounts * ASSUMED.invitedPart, kept: "as the invitee's account" },
+    Session: kept(loginsPerDay, policy.SESSION_TTL_MS),
+    TrustedBrowser: {
+      rows: accounts * ASSUMED.trustedBrowsersPerAccount,
+      kept: `${spell(inDays(policy.KNOWN_BROWSER_TTL_MS))} from its last login`,
+    },
+    UnconfirmedSignIn: kept(loginsPerDay * unansweredPart, policy.KNOWN_BROWSER_TTL_MS),
+    DelayedChange: kept(ASSUMED.delayedChangesPerMonth / MONTH_DAYS, policy.CHANGE_DELAY_MS),
+    Challenge: challenges,
+    WrongCode: kept(wrongCodesPerDay, policy.ALARM_MEAN_MS),
+    Counter: { rows: codesPerDay * ASSUMED.dailyCountersPerCode + perHour, kept: "an hour or a day" },
+    Delivery: kept(codesPerDay, policy.DELIVERIES_KEPT_MS),
+    AuditEvent: {
+      rows: (loginsPerDay * ASSUMED.eventsPerLogin + (newAccountsPerMonth * 2) / MONTH_DAYS) * 365,
+      kept: "for ever; the rows of one year",
+    },
+    Mark: { rows: 2, kept: "as the database" },
+  };
+}
+
+/** What the rows of the large town take, by what one was measured to take. */
+export function bytesOf(sizes: RowSize[], policy: Policy): string[][] {
+  const rowsByTable = rowsOf(policy);
+  const known = sizes.map(({ table, postgresql }) => {
+    const plan = rowsByTable[table];
+    if (!plan) throw new Error(`bench/large-town.ts doesn't say how many rows the table ${table} has`);
+    return { table, ...plan, bytes: plan.rows * (postgresql.rows + postgresql.indexes) };
+  });
+  const sorted = known.toSorted((one, other) => other.bytes - one.bytes);
+  const all = { table: "together", kept: "", rows: sum(known, "rows"), bytes: sum(known, "bytes") };
+  return [...sorted, all].map(({ table, kept, rows, bytes }) => [table, kept, round(rows), (bytes / 1e9).toFixed(1)]);
+}
+
+function sum<Name extends string>(all: Record<Name, number>[], name: Name): number {
+  return all.reduce((total, one) => total + one[name], 0);
+}
+
+function spell(days: number): string {
+  return days === 1 ? "a day" : `${days} days`;
+}
+
+/** With three digits that count. */
+function round(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 2 });
+}

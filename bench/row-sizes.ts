@@ -1,0 +1,198 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import Database from "better-sqlite3";
+import { Client } from "pg";
+import { startPostgres } from "../scripts/postgresql";
+import { makeDatabase, makePostgresDatabase } from "../scripts/test-database";
+
+/** What a row of a table takes, in bytes, in a database that was filled row after row. */
+export interface RowSize {
+  table: string;
+  sqlite: { rows: number; indexes: number };
+  postgresql: { rows: number; indexes: number };
+}
+
+interface Column {
+  name: string;
+  /** As SQLite was told it: `TEXT`, `INTEGER`, `DATETIME`, `BOOLEAN` or `REAL`. */
+  type: string;
+}
+interface Table {
+  name: string;
+  /** All but those that the database numbers by itself. */
+  columns: Column[];
+}
+type Value = string | number | boolean | Date | null;
+type Row = Record<string, Value>;
+
+/** Rows are made and inserted in parts of this size. */
+const PART = 5000;
+
+/**
+ * Fills both databases with so many rows of each table of the schema, and returns what a row takes, its indexes included. The
+ * tables and their columns are read from the migrated SQLite in `folder`.
+ */
+export async function measureRowSizes(rows: number, folder: string): Promise<RowSize[]> {
+  const sqlite = new Database(makeDatabase(`${folder}/scale.db`).slice("file:".length));
+  const postgres = await startPostgres({ isDurable: false });
+  try {
+    const client = new Client({ connectionString: await makePostgresDatabase(postgres.url) });
+    await client.connect();
+    sqlite.pragma("synchronous = off");
+    const tables = readSchema(sqlite);
+    const makeRow = rowMaker(rows);
+    for (const table of tables) {
+      for (let first = 1; first <= rows; first += PART) {
+        const length = Math.min(PART, rows - first + 1);
+        const part = Array.from({ length }, (_, at) => makeRow(table, first + at));
+        insertIntoSqlite(sqlite, table, part);
+        await insertIntoPostgres(client, table, part);
+      }
+    }
+    await client.query("VACUUM");
+    const sizes: RowSize[] = [];
+    for (const { name } of tables) {
+      const perRow = ({ table, indexes }: Sizes) => ({ rows: table / rows, indexes: indexes / rows });
+      sizes.push({
+        table: name,
+        sqlite: perRow(sizesInSqlite(sqlite, name)),
+        postgresql: perRow(await sizesInPostgres(client, name)),
+      });
+    }
+    await client.end();
+    return sizes;
+  } finally {
+    sqlite.close();
+    await postgres.stop();
+  }
+}
+
+/** The tables, those that others refer to first. */
+function readSchema(sqlite: Database.Database): Table[] {
+  const names = sqlite
+    .prepare(`SELECT "name" FROM sqlite_master WHERE "type" = 'table' AND "name" NOT LIKE 'sqlite%' ORDER BY "name"`)
+    .pluck()
+    .all() as string[];
+  const tables = names.map((name) => ({ name, columns: readColumns(sqlite, name) }));
+  return tables.sort((one, other) => Number(other.name === "User") - Number(one.name === "User"));
+}
+
+function readColumns(sqlite: Database.Database, table: string): Column[] {
+  const columns = sqlite.pragma(`table_info("${table}")`) as (Column & { pk: number })[];
+  return columns.filter(({ name, type, pk }) => !(pk && type === "INTEGER" && name === "id"));
+}
+
+function insertIntoSqlite(sqlite: Database.Database, { name, columns }: Table, rows: Row[]) {
+  const places = columns.map(() => "?").join(", ");
+  const insert = sqlite.prepare(`INSERT INTO "${name}" (${namesOf(columns)}) VALUES (${places})`);
+  const insertAll = sqlite.transaction(() => {
+    for (const row of rows) insert.run(columns.map((column) => inSqlite(row[column.name] ?? null)));
+  });
+  insertAll();
+}
+
+/** As Prisma keeps it. */
+function inSqlite(value: Value) {
+  if (value instanceof Date) return value.toISOString().replace("Z", "+00:00");
+  return typeof value === "boolean" ? Number(value) : value;
+}
+
+async function insertIntoPostgres(client: Client, { name, columns }: Table, rows: Row[]) {
+  const names = namesOf(columns);
+  await client.query(
+    `INSERT INTO "${name}" (${names}) SELECT ${names} FROM json_populate_recordset(NULL::"${name}", $1)`,
+    [JSON.stringify(rows)],
+  );
+}
+
+const namesOf = (columns: Column[]) => columns.map(({ name }) => `"${name}"`).join(", ");
+
+/** In bytes. */
+interface Sizes {
+  table: number;
+  indexes: number;
+}
+
+function sizesInSqlite(sqlite: Database.Database, table: string): Sizes {
+  const size = sqlite
+    .prepare(
+      `SELECT coalesce(sum("pgsize"), 0) FROM dbstat
+       WHERE "name" IN (SELECT "name" FROM sqlite_master WHERE "tbl_name" = ? AND "type" = ?)`,
+    )
+    .pluck();
+  return { table: Number(size.get(table, "table")), indexes: Number(size.get(table, "index")) };
+}
+
+async function sizesInPostgres(client: Client, table: string): Promise<Sizes> {
+  const { rows } = await client.query<{ table: string; indexes: string }>(
+    `SELECT pg_relation_size($1::regclass) AS "table", pg_indexes_size($1::regclass) AS "indexes"`,
+    [`"${table}"`],
+  );
+  return { table: Number(rows[0]?.table), indexes: Number(rows[0]?.indexes) };
+}
+
+/** Makes rows as people leave them: what is random comes in no order, and so fills the pages of its index as it does in use. */
+function rowMaker(rows: number): (table: Table, number: number) => Row {
+  const account = () => 1 + Math.floor(Math.random() * rows);
+  const values: Record<string, (number: number) => Value> = {
+    ...{ phone: phoneOf, email: (n) => (isOneIn(10, n) ? `person-${scatter(n)}@mail.example` : null) },
+    ...{ phoneProvenAt: timeOf, emailProvenAt: (n) => (isOneIn(10, n) ? timeOf(n) : null), claimedPhone: () => null },
+    ...{ inviteCode: inviteCodeOf, referralCount: (n) => n % 3 },
+    ...{ inviteeId: (n) => n, inviterId: account, code: inviteCodeOf, activatedAt: timeOf },
+    ...{
+      purpose: () => "login",
+      holder: () => randomUUID(),
+      state: () => "delivered",
+      "Challenge.state": () => "used",
+    },
+    ...{
+      codeHmac: hash,
+      digits: () => 4,
+      tries: () => 1,
+      sends: () => 1,
+      madeAccount: () => false,
+      before: () => null,
+    },
+    ...{ expiresAt: timeOf, verifiedUntil: () => null, deliveryAt: timeOf },
+    ...{ sentAt: timeOf, sendsSince: timeOf, at: timeOf, createdAt: timeOf, seenAt: timeOf, requestedAt: timeOf },
+    ...{ resetsAt: timeOf, dueAt: timeOf, stateAt: timeOf },
+    ...{ recipient: hash, "Challenge.recipient": phoneOf },
+    ...{ network: () => `203.0.113.${account() % 256}`, agent: () => AGENT, browserId: () => randomUUID() },
+    ...{ "Session.id": () => randomUUID(), sessionId: () => randomUUID(), userId: account, provenPhone: phoneOf },
+    ...{ generation: (n) => (n % 2 ? 3 : null), refreshedAt: (n) => (n % 2 ? timeOf(n) : null) },
+    ...{ isGenerationUsed: () => false, isNew: () => false },
+    ...{ "DelayedChange.userId": (n) => n, "DelayedChange.action": () => "phone", next: phoneOf },
+    ...{ sender: () => "smsru", providerId: (n) => `202648-1000${scatter(n)}`, reason: () => null },
+    ...{
+      lastDigits: (n) => String(n % 100).padStart(2, "0"),
+      country: () => "RU",
+      cost: () => 3.5,
+      currency: () => "RUB",
+    },
+    ...{ key: () => `sends a day from a network to ${hash()}`, count: () => 1, name: (n) => `mark ${n}` },
+    ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
+  };
+  return (table, number) => {
+    const entries = table.columns.map(({ name }) => {
+      const value = values[`${table.name}.${name}`] ?? values[name];
+      if (!value) throw new Error(`bench/row-sizes.ts has no value for the column ${table.name}.${name}`);
+      return [name, value(number)];
+    });
+    return Object.fromEntries(entries);
+  };
+}
+
+const AGENT =
+  "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36";
+const DETAILS = JSON.stringify({ device: { kind: "phone", name: "Chrome", system: "Android" }, isNew: false });
+const STARTED = Date.UTC(2026, 0, 1);
+/** A prime, so that `scatter` gives each number below it another one. */
+const SCATTERED = 9_999_991;
+
+/** A whole number below ten million, another one for each `number`, in no order. */
+const scatter = (number: number) => (number * 7_368_787) % SCATTERED;
+const isOneIn = (times: number, number: number) => number % times === 0;
+const timeOf = (number: number) => new Date(STARTED + number * 1000);
+const hash = () => randomBytes(32).toString("base64url");
+/** A phone of a code range that belongs to no operator. */
+const phoneOf = (number: number) => `+7945${String(scatter(number)).padStart(7, "0")}`;
+const inviteCodeOf = (number: number) => `A${scatter(number).toString(32).toUpperCase().padStart(5, "0")}`;
