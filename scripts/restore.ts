@@ -245,7 +245,8 @@ function linkOrCopy(file: string, aside: string): void {
 /** Throws where anything has happened in the database yet. */
 async function assertEmpty(client: Client): Promise<void> {
   const { rows } = await client.query(
-    'SELECT EXISTS (SELECT FROM "User") OR EXISTS (SELECT FROM "AuditEvent") AS used',
+    `SELECT EXISTS (SELECT FROM "User") OR EXISTS (SELECT FROM "AuditEvent")
+      OR EXISTS (SELECT FROM "Mark" WHERE "name" = 'audit_events_over') AS used`,
   );
   if (rows[0].used)
     throw new Refusal("The PostgreSQL of DATABASE_URL has accounts already: name an empty one. Nothing was changed.");

@@ -68,6 +68,24 @@ export function recordEvent(
   tx.queue(ADD_EVENT, { ...event, details: JSON.stringify(details) });
 }
 
+/** The name of the row of `Mark` that the database's triggers look for. It is there once events were deleted. */
+export const EVENTS_OVER = "audit_events_over";
+
+const LET_GO = statement({
+  params: { until: "time" },
+  sql: `
+    INSERT INTO "Mark" ("name", "at") VALUES ('${EVENTS_OVER}', :until)
+    ON CONFLICT ("name") DO UPDATE SET "at" = excluded."at"`,
+});
+
+/**
+ * Has the database's triggers let go of events up to a time. They let go of no others, nor of any that is younger than thirty days by
+ * the database's own clock.
+ */
+export function letEventsGo(tx: Transaction, until: Date): void {
+  tx.queue(LET_GO, { until });
+}
+
 /** Adds to the record what an account does to itself. */
 export function recordOwnEvent(
   tx: Transaction,

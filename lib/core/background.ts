@@ -1,7 +1,10 @@
 import { isDatabaseAway } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 
-const underWay = new Map<string, Promise<void>>();
+// Kept for all the bundles that Next.js makes of this module.
+const kept = globalThis as { sarafanUnderWay?: Map<string, Promise<void>> };
+kept.sarafanUnderWay ??= new Map();
+const underWay = kept.sarafanUnderWay;
 
 /**
  * Begins a task that no answer waits for, unless the one of this name is under way: however many requests ask for it, a database

@@ -10,9 +10,7 @@ import { readTwilioReport } from "@/lib/senders/twilio";
 import type { Factor } from "./accounts";
 import { countryOf } from "./destinations";
 import { keyedHash, keyedHashes } from "./keyed-hash";
-import { DELIVERIES_KEPT_MS } from "./policy";
 import type { Recipient } from "./recipient";
-import { sweep } from "./sweeping";
 
 const ADD_DELIVERY = statement({
   params: {
@@ -50,12 +48,6 @@ export function recordSending(
   const { sender, id: providerId, cost } = accepted;
   const paid = { cost: cost?.amount ?? null, currency: cost?.currency ?? null };
   tx.queue(ADD_DELIVERY, { ...about, sender, providerId, state: "accepted", ...paid });
-}
-
-/** Forgets what became of messages of long ago. */
-export function sweepDeliveries(now: Date): Promise<void> {
-  const forgottenBefore = new Date(now.getTime() - DELIVERIES_KEPT_MS);
-  return sweep("deliveries", (tx) => tx.delivery.deleteMany({ where: { at: { lt: forgottenBefore } } }));
 }
 
 /** Remembers that a message was refused before any sender was asked, and why. */

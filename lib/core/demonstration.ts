@@ -1,6 +1,7 @@
 import { readPrimary, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
+import { EVENTS_OVER } from "./audit";
 
 /** The names of the rows of `Mark`. */
 const DEMONSTRATION = "demonstration";
@@ -31,17 +32,17 @@ export async function wasReachedFromBeyond(): Promise<boolean> {
 
 /**
  * Marks the database as a demonstration's when a server starts that may show codes, and nothing has happened in the database
- * yet. A database with accounts, or with a record of accounts that are gone, stays as it is: settings that have come to
- * another deployment must open nothing. Returns the state from then on.
+ * yet. A database with accounts, or with a record of accounts that are gone, stays as it is, also when the record was deleted since
+ * for its age: settings that have come to another deployment must open nothing. Returns the state from then on.
  */
 export async function beginDemonstration(now = new Date()): Promise<DemonstrationState> {
   await write(async (tx) => {
-    const [account, event, reached] = await Promise.all([
+    const [account, event, mark] = await Promise.all([
       tx.user.findFirst({ select: { id: true } }),
       tx.auditEvent.findFirst({ select: { id: true } }),
-      tx.mark.findUnique({ where: { name: REACHED } }),
+      tx.mark.findFirst({ where: { name: { in: [REACHED, EVENTS_OVER] } } }),
     ]);
-    if (account || event || reached) return;
+    if (account || event || mark) return;
     await tx.mark.upsert({ where: { name: DEMONSTRATION }, create: { name: DEMONSTRATION, at: now }, update: {} });
   });
   return demonstrationState();

@@ -13,10 +13,10 @@ import {
   type LimitFailure,
   networkCharges,
   retryAfterMs,
-  sweepCounters,
 } from "./rate-limits";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
+import { sweepInBackground } from "./sweeping";
 
 /**
  * Whose invite code it is. Fails with `invite_unknown`, and with `budget_spent` for a network that has looked too many
@@ -62,7 +62,7 @@ function lookUp<Found, Failure extends { name: string }>(
     const found = await find();
     if (found.ok || found.failure.name !== "invite_unknown") return found;
     const taken = await transact((tx) => consume(tx, budgets, now));
-    await sweepCounters(now);
+    sweepInBackground();
     return taken.ok ? found : taken;
   });
 }

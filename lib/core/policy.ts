@@ -63,6 +63,10 @@ const settings = readSettings({
   SMS_COST_PER_DAY: Money.optional(),
   SMS_PRICE: Prices.optional(),
   DELIVERIES_KEPT_S: wholeNumber(90 * DAY_S, { min: HOUR_S, max: 3650 * DAY_S }),
+  // The alarm compares with a week.
+  WRONG_CODES_KEPT_S: wholeNumber(7 * DAY_S, { min: 7 * DAY_S, max: 3650 * DAY_S }),
+  // The database refuses to let events go that are younger than thirty days, by its own clock.
+  AUDIT_EVENTS_KEPT_S: wholeNumber(3 * 365 * DAY_S, { min: 31 * DAY_S, max: 100 * 365 * DAY_S }),
   SENDER_TIMEOUT_S: wholeNumber(5, { min: 1, max: MINUTE_S }),
   SENDER_FAILURES_MAX: wholeNumber(5, { min: 1, max: 1000 }),
   SENDER_REST_S: wholeNumber(MINUTE_S, { min: 1, max: HOUR_S }),
@@ -205,6 +209,8 @@ export const ACCESS_TOKEN_TTL_MS = settings.ACCESS_TOKEN_TTL_S * 1000;
 
 /** How long a right code stands for a login that is still to come. */
 export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
+/** How long a challenge is kept after its last code was sent: as long as its wait grows, or the code or its proof is good. */
+export const CHALLENGES_KEPT_MS = Math.max(PENDING_LOGIN_TTL_MS, CODE_TTL_MS + PROOF_TTL_MS);
 /** How old a login may be for what can't be undone: deleting one's account, and whatever an administrator changes. */
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
 /** When a deletion or a change of a factor takes effect that an unconfirmed session asks for beside a trusted device. */
@@ -223,8 +229,10 @@ export const SMS_COST_PER_DAY = settings.SMS_COST_PER_DAY ?? null;
 export const SMS_PRICE: ReadonlyMap<string, number> = settings.SMS_PRICE ?? new Map();
 /** When the operator is warned. */
 export const SMS_BUDGET_WARNING_PART = 0.8;
-/** How long it is remembered what became of a message. */
+/** How long it is remembered what became of a message, that a code was typed wrong, and what was done to an account. */
 export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;
+export const WRONG_CODES_KEPT_MS = settings.WRONG_CODES_KEPT_S * 1000;
+export const AUDIT_EVENTS_KEPT_MS = settings.AUDIT_EVENTS_KEPT_S * 1000;
 /** When to try again after no channel took a code. */
 export const SEND_RETRY_AFTER_MS = 30_000;
 

@@ -17,7 +17,6 @@ import {
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "./policy";
 import { fail, type Result, succeed } from "./result";
-import { sweep } from "./sweeping";
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -98,11 +97,6 @@ export async function consume(
   refund(tx, charged);
   const resets = spent.map(({ resetsAt }) => resetsAt.getTime());
   return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
-}
-
-/** Forgets counts that are over. Called after each transaction that lets counts begin. */
-export function sweepCounters(now: Date): Promise<void> {
-  return sweep("counters", (tx) => tx.counter.deleteMany({ where: { resetsAt: { lte: now } } }));
 }
 
 /** Counts what has happened, whether there was something left of the limits or not. */

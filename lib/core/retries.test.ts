@@ -1,18 +1,15 @@
 import { expect, test } from "playwright/test";
-import { readPrimary, write } from "@/lib/db/database";
+import { write } from "@/lib/db/database";
 import { showMetrics } from "@/lib/ops/metrics";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { requestCode } from "./challenges/request-code";
 import { activateInvite } from "./invites/activation";
 import { Phone } from "./phone";
-import { KNOWN_BROWSER_TTL_MS, SMS_BUDGET_PER_DAY } from "./policy";
+import { SMS_BUDGET_PER_DAY } from "./policy";
 import { keyOf, MESSAGES } from "./rate-limits";
-import { phoneRecipient } from "./recipient";
-import { openSession } from "./sessions";
 import {
   after,
   anybody,
-  atTimeToSweep,
   failureOf,
   freshOwner,
   receiveCode,
@@ -82,26 +79,4 @@ test("that the day's messages are used up is warned of, and counted, once", asyn
     'sarafan_codes_sent_total{outcome="budget_spent"}': 1,
   });
   await write((tx) => tx.counter.deleteMany({ where: { key: { startsWith: "message" } } }));
-});
-
-test("what is over is swept away though the transaction that it comes with is run again", async () => {
-  const now = new Date();
-  const { userId, phone } = await signUp();
-  const login = { userId, proven: phoneRecipient(phone) };
-  const over = await openSession(login, anybody(), after(now, -400 * 24 * HOUR_MS));
-  const browserId = crypto.randomUUID();
-  const key = `over ${browserId}`;
-  await write(async (tx) => {
-    await tx.trustedBrowser.create({ data: { userId, browserId, at: after(now, -KNOWN_BROWSER_TTL_MS) } });
-    await tx.counter.create({ data: { key, count: 1, resetsAt: now } });
-  });
-  await atTimeToSweep(() =>
-    withEachWriteRunAgain(async () => {
-      await openSession(login, anybody(), now);
-      await requestCode(phoneLoginCode(freshOwner()), anybody(), { now, sender: accepting });
-    }),
-  );
-  expect(await readPrimary.session.findUnique({ where: { id: over.id } })).toBeNull();
-  expect(await readPrimary.trustedBrowser.findMany({ where: { browserId } })).toEqual([]);
-  expect(await readPrimary.counter.findUnique({ where: { key } })).toBeNull();
 });

@@ -17,17 +17,11 @@ import { runInBackground } from "./background";
 import { applyDueChanges, sweepDueChanges } from "./delayed-changes";
 import { describeDevice } from "./devices";
 import type { Phone } from "./phone";
-import {
-  KNOWN_BROWSER_TTL_MS,
-  RECENT_LOGIN_MS,
-  SESSION_IDLE_MS,
-  SESSION_SEEN_EVERY_MS,
-  SESSION_TTL_MS,
-} from "./policy";
+import { RECENT_LOGIN_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
-import { sweep } from "./sweeping";
-import { hasTrustedBrowser, renewTrust, sweepTrustedBrowsers, trustBrowser } from "./trusted-browsers";
+import { sweepInBackground } from "./sweeping";
+import { hasTrustedBrowser, renewTrust, trustBrowser } from "./trusted-browsers";
 
 export interface Session {
   id: string;
@@ -80,13 +74,11 @@ export async function openClientSession(login: Opening, by: Requester, now = new
 }
 
 async function open(login: Opening, by: Requester, kind: SessionKind, now: Date): Promise<Session> {
-  const opened = await transact(async (tx) => {
+  return transact(async (tx) => {
     // The account may have got another phone or mailbox since the code was typed.
     if (!(await lockAccount(tx, login.userId, login.proven))) throw new AccountGone();
     return addSession(tx, login, { ...by, browserId: by.browser?.id ?? null }, kind, now);
   });
-  await sweepSessions(now);
-  return opened;
 }
 
 /**
@@ -101,6 +93,7 @@ export async function checkSession(
   generation: number | null = null,
 ): Promise<Session | null> {
   sweepDueChanges();
+  sweepInBackground();
   let row = await readPrimary.get(FIND_SESSION, { id, now });
   if (row?.isChangeDue) {
     // What is due takes effect before the session is looked at, which may be gone by that; unless the database is busy.
@@ -276,15 +269,6 @@ export async function addSession(
   recordOwnEvent(tx, userId, { action: "signed_in", details, now });
   const opened = { ...session, createdAt: now };
   return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
-}
-
-/** Deletes what is over of sessions and of what goes with them. Called after each transaction that opens a session. */
-export async function sweepSessions(now: Date): Promise<void> {
-  await sweep("sessions", (tx) => tx.session.deleteMany({ where: { expiresAt: { lte: now } } }));
-  await sweepTrustedBrowsers(now);
-  // As long as a browser is trusted that has not logged in since: each that is still trusted has been told by then.
-  const forgottenAt = new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
-  await sweep("sign-ins", (tx) => tx.unconfirmedSignIn.deleteMany({ where: { at: { lte: forgottenAt } } }));
 }
 
 /** Whether the account has a trusted device: a browser that it trusts, logged in or not, or an open session that isn't new. */

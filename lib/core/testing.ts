@@ -4,6 +4,7 @@ import { env, isPostgresUrl } from "@/lib/env";
 import { log } from "@/lib/ops/log";
 import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
 import { phoneLoginCode, requestMailCode, signInByEmail, signInByPhone } from "./accounts/sign-in";
+import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";
 import { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
@@ -207,6 +208,7 @@ type Begin = <Value>(fn: (tx: never) => Promise<Value>, turn?: number | null) =>
 /** Runs `work` with what `wrap` makes of each way to begin a transaction. */
 async function withBegin<Value>(wrap: (begin: Begin) => Begin, work: () => Promise<Value>): Promise<Value> {
   await write(async () => undefined);
+  await backgroundTasks();
   const connections = (globalThis as { sarafanConnections?: Record<"write" | "transact", Begin> }).sarafanConnections;
   if (!connections) throw new Error("the connections to the database are kept elsewhere");
   const kept = { ...connections };
@@ -258,19 +260,16 @@ export function withCrashAfter<Value>(writes: number, work: () => Promise<Value>
   return withBegin(crash, work);
 }
 
-/** Runs `work` as if more than a minute had gone by since anything was swept away. */
-export async function atTimeToSweep<Value>(work: () => Promise<Value>): Promise<Value> {
-  const { now } = performance;
-  sweeps += 1;
-  const aheadMs = sweeps * 120_000;
-  performance.now = () => now.call(performance) + aheadMs;
-  try {
-    return await work();
-  } finally {
-    performance.now = now;
-  }
+/** Runs `work` with each transaction refused as by a database that is locked or away. */
+export function withoutWrites<Value>(work: () => Promise<Value>): Promise<Value> {
+  const away = () => Object.assign(new Error("a write did not end"), { name: "TransactionTimeout" });
+  return withBegin(() => () => Promise.reject(away()), work);
 }
-let sweeps = 0;
+
+/** Has the next request begin to sweep, as if a minute had gone by. */
+export function letSweep(): void {
+  (globalThis as { sarafanSweptAt?: Map<string, number> }).sarafanSweptAt?.delete("tables");
+}
 
 /** The warnings that `work` writes to the log. */
 export async function warningsOf(work: () => Promise<unknown>): Promise<{ message: string; about: unknown }[]> {

@@ -1,6 +1,5 @@
 import { type Queries, statement, type Transaction } from "@/lib/db/database";
 import { KNOWN_BROWSER_TTL_MS } from "./policy";
-import { sweep } from "./sweeping";
 
 /** A browser, by the random name in its sealed cookie, and an account; null is a browser that has no name. */
 interface Trust {
@@ -42,11 +41,6 @@ const RENEW_TRUST = statement({
 export async function renewTrust(tx: Transaction, { userId, browserId }: Trust, now: Date): Promise<boolean> {
   if (browserId === null) return false;
   return (await tx.run(RENEW_TRUST, { userId, browserId, now, trustEndedAt: trustEndedAt(now) })) > 0;
-}
-
-/** Forgets the browsers that have not logged in for too long. */
-export function sweepTrustedBrowsers(now: Date): Promise<void> {
-  return sweep("trusted browsers", (tx) => tx.trustedBrowser.deleteMany({ where: { at: { lte: trustEndedAt(now) } } }));
 }
 
 /** When a browser logged in last that is not trusted any more, since it has not come again. */

@@ -41,7 +41,8 @@ export interface Statement<Params, Row> {
 }
 
 /**
- * Makes a statement of `sql`, in which `:name` stands for the parameter of that name. The text has to be good for both databases.
+ * Makes a statement of `sql`, in which `:name` stands for the parameter of that name. One text has to be good for both databases;
+ * where they differ there are two, with the same parameters.
  * `row` has the columns that it answers with, by their names; a statement that only changes rows has none.
  */
 export function statement<const Params extends Kinds, const Row extends Kinds = Record<never, never>>({
@@ -51,21 +52,22 @@ export function statement<const Params extends Kinds, const Row extends Kinds = 
 }: {
   params: Params;
   row?: Row;
-  sql: string;
+  sql: string | { sqlite: string; postgresql: string };
 }): Statement<ValuesOf<Params>, ValuesOf<Row>> {
-  const text = sql.replace(/\s+/g, " ").trim();
+  const texts = typeof sql === "string" ? { sqlite: sql, postgresql: sql } : sql;
+  const trim = (text: string) => text.replace(/\s+/g, " ").trim();
   const kindOf = (name: string): Kind => {
     const kind = params[name];
-    if (!kind) throw new Error(`a statement has no parameter ${name}: ${text}`);
+    if (!kind) throw new Error(`a statement has no parameter ${name}: ${trim(texts.postgresql)}`);
     return kind.replace("?", "") as Kind;
   };
   const inOrder: string[] = [];
-  const sqlite = text.replace(/:(\w+)/g, (_, name: string) => {
+  const sqlite = trim(texts.sqlite).replace(/:(\w+)/g, (_, name: string) => {
     inOrder.push(name);
     return "?";
   });
   const numbered = [...new Set(inOrder)];
-  const postgresql = text.replace(
+  const postgresql = trim(texts.postgresql).replace(
     /:(\w+)/g,
     (_, name: string) => `$${numbered.indexOf(name) + 1}::${POSTGRESQL_TYPES[kindOf(name)]}`,
   );

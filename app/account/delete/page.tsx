@@ -14,7 +14,7 @@ import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges/code-status";
 import { deletionCode } from "@/lib/core/deletion";
-import { CODE_DIGITS, DELIVERIES_KEPT_MS } from "@/lib/core/policy";
+import { AUDIT_EVENTS_KEPT_MS, CODE_DIGITS, DELIVERIES_KEPT_MS, WRONG_CODES_KEPT_MS } from "@/lib/core/policy";
 import { formatRecipient } from "@/lib/core/recipient";
 import { DemonstrationNotice } from "../../demonstration-notice";
 import { CodesForm } from "../codes-form";
@@ -23,6 +23,7 @@ import { WillWait } from "../will-wait";
 import { enterDeletionCode, sendDeletionCode } from "./actions";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+const daysOf = (ms: number) => Math.ceil(ms / DAY_MS);
 
 export async function generateMetadata(): Promise<Metadata> {
   const t = await getTranslations("deletion");
@@ -50,7 +51,11 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
       <WillWait session={session} what="deletion" />
       <Consequences items={[t("goesAccount"), t("goesSessions"), t("goesActivation")]} title={t("goes")} />
       <Consequences
-        items={[t("staysCode"), t("staysEvents"), t("staysCodes", { days: Math.ceil(DELIVERIES_KEPT_MS / DAY_MS) })]}
+        items={[
+          t("staysCode"),
+          t("staysEvents", { eventDays: daysOf(AUDIT_EVENTS_KEPT_MS) }),
+          t("staysCodes", { wrongCodeDays: daysOf(WRONG_CODES_KEPT_MS), days: daysOf(DELIVERIES_KEPT_MS) }),
+        ]}
         title={t("stays")}
       />
       <p className="mt-3 text-small">

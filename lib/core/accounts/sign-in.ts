@@ -38,7 +38,7 @@ import {
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/recipient";
 import { isKnownTo, type Requester } from "@/lib/core/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { addSession, type Session, type SessionKind, sweepSessions } from "@/lib/core/sessions";
+import { addSession, type Session, type SessionKind } from "@/lib/core/sessions";
 import {
   type Queries,
   type RolledBack,
@@ -157,10 +157,7 @@ export async function signInWithVerifiedCode(
     const login = { userId: known.id, created: redeemed.madeAccount, proven };
     return { ...login, session: await openSession(tx, login, requester, session, now) };
   });
-  if (signedIn) {
-    if (session) await sweepSessions(now);
-    return succeed(signedIn);
-  }
+  if (signedIn) return succeed(signedIn);
   if (code) return signInByPhone({ phone, holder, code }, requester, { now, session });
   const status = await getCodeStatus(key, requester, now);
   return fail({ name: status?.state === "live" ? "code_missing" : "code_expired" });
@@ -336,7 +333,6 @@ async function signInOrSignUp<Refusal extends { name: string } = never>(
   };
   const signedIn = await retryOnCollision(() => transact(signIn));
   if (invite && signedIn.ok && signedIn.value.created) countOutcome("activations", signedIn);
-  if (session && signedIn.ok) await sweepSessions(now);
   return signedIn;
 }
 

@@ -1,12 +1,11 @@
 import { isAlarm, neededDigits, newCodeDigits } from "@/lib/core/code-length";
 import { composeCodeMessage, type Language } from "@/lib/core/code-message";
-import { findCodeDelivery, recordRefusal, recordSending, sweepDeliveries } from "@/lib/core/deliveries";
+import { findCodeDelivery, recordRefusal, recordSending } from "@/lib/core/deliveries";
 import { countryOf, isDestination } from "@/lib/core/destinations";
 import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "@/lib/core/one-time-code";
 import {
   CODE_TTL_MS,
   MAIL_TIMEOUT_MS,
-  PENDING_LOGIN_TTL_MS,
   RESEND_WINDOW_MS,
   SEND_RETRY_AFTER_MS,
   SENDER_FAILURES_MAX,
@@ -23,13 +22,12 @@ import {
   refund,
   SENDS_FROM_NETWORK,
   SENDS_OF_KNOWN_BROWSER,
-  sweepCounters,
 } from "@/lib/core/rate-limits";
 import type { Recipient } from "@/lib/core/recipient";
 import type { Requester } from "@/lib/core/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { messageCharges, ownSendCharges, sendCharges, warnOfClosing, warnOfMessages } from "@/lib/core/send-budgets";
-import { sweep } from "@/lib/core/sweeping";
+import { sweepInBackground } from "@/lib/core/sweeping";
 import { type RolledBack, rollBack, type Transaction, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
@@ -119,9 +117,7 @@ async function issueChallenge(
   }
   const { sending, charged } = begun.value;
   warnOfMessages(charged);
-  const forgottenBefore = new Date(now.getTime() - PENDING_LOGIN_TTL_MS);
-  await sweep("codes", (tx) => tx.challenge.deleteMany({ where: { sentAt: { lt: forgottenBefore } } }));
-  await sweepCounters(now);
+  sweepInBackground();
 
   const { code } = sending;
   const sent = succeed({ digits: code.length, revealed: env.REVEAL_CODES ? code : null });
@@ -252,7 +248,6 @@ async function deliverCode(
       return chargeMessages(tx, recipient, requester, unanswered - (sent.accepted ? 0 : 1), now);
     });
     for (const messages of also) warnOfMessages(messages);
-    await sweepDeliveries(now);
   }
   return sent;
 }

@@ -8,13 +8,12 @@ import {
   type OneTimeCode,
   type TypedCode,
 } from "@/lib/core/one-time-code";
-import { ALARM_MEAN_MS } from "@/lib/core/policy";
-import { type Charged, record, refund, sweepCounters, TRIES_AT_RECIPIENT } from "@/lib/core/rate-limits";
+import { type Charged, record, refund, TRIES_AT_RECIPIENT } from "@/lib/core/rate-limits";
 import { limitSubject } from "@/lib/core/recipient";
 import type { Requester } from "@/lib/core/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { refundSend } from "@/lib/core/send-budgets";
-import { sweep } from "@/lib/core/sweeping";
+import { sweepInBackground } from "@/lib/core/sweeping";
 import { readCodeOf } from "@/lib/core/typed-code";
 import { statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
@@ -105,9 +104,7 @@ async function countAttempt(
     tx.queue(ADD_WRONG_CODE, wrongCode);
     return succeed({ ...attempted, attempt: { wrongCode, charged } });
   });
-  const forgottenBefore = new Date(now.getTime() - ALARM_MEAN_MS);
-  await sweep("wrong codes", (tx) => tx.wrongCode.deleteMany({ where: { at: { lt: forgottenBefore } } }));
-  await sweepCounters(now);
+  sweepInBackground();
   return counted;
 }
 

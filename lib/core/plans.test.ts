@@ -1,0 +1,134 @@
+import Database from "better-sqlite3";
+import { Client } from "pg";
+import { expect, test } from "playwright/test";
+import { write } from "@/lib/db/database";
+import { env, isPostgresUrl } from "@/lib/env";
+import { getProfile } from "./accounts";
+import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
+import { getCodeStatus } from "./challenges/code-status";
+import { requestCode } from "./challenges/request-code";
+import { isAlarm } from "./code-length";
+import { listEvents } from "./history";
+import { drawInviteCode, type InviteCode } from "./invite-code";
+import { getInvite, listReferrals, listReferralTimes } from "./invites";
+import { activateInvite } from "./invites/activation";
+import { phoneRecipient } from "./recipient";
+import { checkSession, endSession, openClientSession, openSession, refreshSession } from "./sessions";
+import { GROWING_TABLES, sweepTables } from "./sweeping";
+import { anybody, freshOwner, receiveCode, senderOf, signUp, statementsOf, wrongCode } from "./testing";
+
+const LONG_AGO = new Date("1900-01-01");
+/** The tables that have more rows than are ever read at a time. */
+const LARGE = [...GROWING_TABLES.map(({ table }) => table), "User", "Activation"];
+
+/** What many requests do, each in the ways that it can go, and the sweeper. */
+async function takeEveryPath(): Promise<void> {
+  const owner = freshOwner();
+  const requester = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(owner.phone)] } };
+  const code = await receiveCode(owner, new Date(), requester);
+  await getCodeStatus(phoneLoginCode(owner), requester);
+  await signInByPhone({ ...owner, code: wrongCode(code) }, requester);
+  await signInByPhone({ ...owner, code }, requester, { session: { kind: "browser", browserId: requester.browser.id } });
+  await requestCode(phoneLoginCode(freshOwner()), anybody(), { sender: senderOf(async () => false) });
+  await isAlarm(new Date());
+  const [inviter, invitee] = [await signUp(), await signUp()];
+  const login = { userId: invitee.userId, proven: phoneRecipient(invitee.phone) };
+  const { id } = await openSession(login, requester);
+  await checkSession(id);
+  await endSession(id);
+  await refreshSession(await openClientSession(login, anybody()));
+  await getInvite(drawInviteCode() as InviteCode, anybody());
+  await activateInvite({ userId: invitee.userId, code: inviter.inviteCode });
+  await activateInvite({ userId: inviter.userId, code: invitee.inviteCode });
+  await getProfile(inviter.userId);
+  await listReferrals(inviter.userId);
+  await listReferralTimes(inviter.userId);
+  await listEvents(inviter.userId);
+  await addOneOverEverywhere(inviter.userId);
+  await sweepTables();
+}
+
+/** A row in each growing table that is over. */
+async function addOneOverEverywhere(userId: number): Promise<void> {
+  const [id, at] = [crypto.randomUUID(), LONG_AGO];
+  await write(async (tx) => {
+    await tx.counter.create({ data: { key: id, count: 1, resetsAt: at } });
+    await tx.session.create({ data: { id, userId, createdAt: at, seenAt: at, expiresAt: at } });
+    const sent = { state: "used", digits: 4, expiresAt: at, sentAt: at, sends: 1, sendsSince: at };
+    await tx.challenge.create({ data: { recipient: id, purpose: "login", holder: id, ...sent } });
+    await tx.wrongCode.create({ data: { recipient: id, at } });
+    await tx.delivery.create({ data: { at, state: "refused", stateAt: at, recipient: id, lastDigits: "00" } });
+    await tx.trustedBrowser.create({ data: { userId, browserId: id, at } });
+    await tx.unconfirmedSignIn.create({ data: { sessionId: id, userId, at } });
+    await tx.auditEvent.create({
+      data: { at, action: "signed_in", actorId: userId, subjectId: userId, details: "{}" },
+    });
+  });
+}
+
+/** The large tables that a statement reads from their first row to their last. */
+type FindScans = (statement: string) => Promise<string[]>;
+
+async function withPlans(work: (scansOf: FindScans) => Promise<void>): Promise<void> {
+  if (!isPostgresUrl(env.DATABASE_URL)) {
+    const database = new Database(env.DATABASE_URL.replace("file:", ""), { readonly: true });
+    await work(async (statement) => {
+      const parameters = statement.replace(/'[^']*'/g, "").match(/\?/g) ?? [];
+      const steps = database.prepare(`EXPLAIN QUERY PLAN ${statement}`).all(parameters.map(() => null)) as Step[];
+      return steps
+        .flatMap(({ detail }) => /^SCAN (\w+)/.exec(detail)?.[1] ?? [])
+        .filter((name) => LARGE.includes(name));
+    });
+    database.close();
+    return;
+  }
+  const client = new Client({ connectionString: env.DATABASE_URL });
+  await client.connect();
+  try {
+    // Tables of tests are so small that reading them whole costs less. This has it done only where no index serves.
+    await client.query("SET enable_seqscan = off");
+    await work(async (statement) => {
+      const { rows } = await client.query(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${statement}`);
+      return scansIn(rows[0]["QUERY PLAN"][0].Plan);
+    });
+  } finally {
+    await client.end();
+  }
+}
+
+interface Step {
+  detail: string;
+}
+
+/** A step of PostgreSQL's plan. */
+interface Node {
+  "Node Type": string;
+  "Relation Name"?: string;
+  "Index Name"?: string;
+  "Index Cond"?: string;
+  Plans?: Node[];
+}
+
+function scansIn(node: Node): string[] {
+  const { "Node Type": type, "Relation Name": table, "Index Name": index, "Index Cond": condition, Plans = [] } = node;
+  const name = table ?? index?.split("_")[0] ?? "";
+  const isWhole = type === "Seq Scan" || (/^(Bitmap )?Index/.test(type) && condition === undefined);
+  return [...(isWhole && LARGE.includes(name) ? [name] : []), ...Plans.flatMap(scansIn)];
+}
+
+test("no statement of a path that many take, nor of the sweeper, reads a growing table from end to end", async () => {
+  const asked = new Set(await statementsOf(takeEveryPath));
+  const planned = [...asked].filter((text) => /^(WITH|SELECT|INSERT|UPDATE|DELETE)/.test(text));
+  expect(planned.length).toBeGreaterThan(60);
+  const touched = LARGE.filter((table) => planned.some((text) => text.includes(`DELETE FROM "${table}"`)));
+  expect(touched.sort()).toEqual([...GROWING_TABLES.map(({ table }) => table)].sort());
+  const scans: Record<string, string[]> = {};
+  await withPlans(async (scansOf) => {
+    expect(await scansOf(`SELECT 1 FROM "Delivery" WHERE "state" = 'refused'`)).toEqual(["Delivery"]);
+    for (const text of planned) {
+      const tables = await scansOf(text);
+      if (tables.length > 0) scans[text] = tables;
+    }
+  });
+  expect(scans).toEqual({});
+});

@@ -1,0 +1,224 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { expect, test } from "playwright/test";
+import { MODELS } from "@/lib/db/connections";
+import { CLOCK_SKEW_MS_MAX, readPrimary, write } from "@/lib/db/database";
+import { env, isPostgresUrl } from "@/lib/env";
+import { EVENTS_OVER } from "./audit";
+import { backgroundTasks, runInBackground } from "./background";
+import { AUDIT_EVENTS_KEPT_MS } from "./policy";
+import { phoneRecipient } from "./recipient";
+import { checkSession, openSession } from "./sessions";
+import { GROWING_TABLES, ROWS_PER_STEP, sweepTables } from "./sweeping";
+import { after, anybody, errorsOf, letSweep, signUp, statementsOf, withoutWrites } from "./testing";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** What is this old is over, wherever it is. */
+const LONG_AGO = new Date(Date.now() - 120 * 365 * DAY_MS);
+
+/** Counters that end at a time, under names that begin alike. */
+async function addCounters(count: number, resetsAt: Date): Promise<string> {
+  const name = crypto.randomUUID();
+  const data = Array.from({ length: count }, (_, at) => ({ key: `${name} ${at}`, count: 1, resetsAt }));
+  await write((tx) => tx.counter.createMany({ data }));
+  return name;
+}
+const countersOf = async (name: string) =>
+  (await readPrimary.counter.findMany({ where: { key: { startsWith: name } } })).length;
+
+test.beforeEach(backgroundTasks);
+
+test("each table has a time after which its rows are over, or grows with accounts only", () => {
+  const growing = GROWING_TABLES.map(({ table }) => table.charAt(0).toLowerCase() + table.slice(1));
+  expect([...MODELS].sort()).toEqual([...growing, "user", "activation", "delayedChange", "mark"].sort());
+});
+
+test("rows go when they are over, and none before", async () => {
+  const { userId } = await signUp();
+  const now = new Date();
+  const keptMs = Object.fromEntries(GROWING_TABLES.map((growing) => [growing.table, growing.keptMs]));
+  const times = (table: string) => {
+    const over = now.getTime() - (keptMs[table] ?? Number.NaN) - CLOCK_SKEW_MS_MAX;
+    return [new Date(over), new Date(over + 1)];
+  };
+  const id = () => crypto.randomUUID();
+  const rowsOf = (table: string, data: (time: Date) => object) => times(table).map(data) as never;
+  await write(async (tx) => {
+    await tx.counter.createMany({ data: rowsOf("Counter", (resetsAt) => ({ key: id(), count: 4711, resetsAt })) });
+    await tx.session.createMany({
+      data: rowsOf("Session", (expiresAt) => ({ id: id(), userId, createdAt: now, seenAt: now, expiresAt })),
+    });
+    await tx.challenge.createMany({
+      data: rowsOf("Challenge", (sentAt) => {
+        const sent = { expiresAt: sentAt, sentAt, sends: 1, sendsSince: sentAt };
+        return { recipient: `${userId}`, purpose: "login", holder: id(), state: "live", digits: 4, ...sent };
+      }),
+    });
+    await tx.wrongCode.createMany({ data: rowsOf("WrongCode", (at) => ({ recipient: `${userId}`, at })) });
+    await tx.delivery.createMany({
+      data: rowsOf("Delivery", (at) => ({
+        at,
+        state: "refused",
+        stateAt: at,
+        recipient: `${userId}`,
+        lastDigits: "00",
+      })),
+    });
+    await tx.trustedBrowser.createMany({ data: rowsOf("TrustedBrowser", (at) => ({ userId, browserId: id(), at })) });
+    await tx.unconfirmedSignIn.createMany({
+      data: rowsOf("UnconfirmedSignIn", (at) => ({ sessionId: id(), userId, at })),
+    });
+    await tx.auditEvent.createMany({
+      data: rowsOf("AuditEvent", (at) => ({
+        at,
+        action: "signed_in",
+        actorId: userId,
+        subjectId: -userId,
+        details: "{}",
+      })),
+    });
+  });
+  await sweepTables(now);
+  const recipient = String(userId);
+  const left = {
+    Counter: (await readPrimary.counter.findMany({ where: { count: 4711 } })).map(({ resetsAt }) => resetsAt),
+    Session: (await readPrimary.session.findMany({ where: { userId } })).map(({ expiresAt }) => expiresAt),
+    Challenge: (await readPrimary.challenge.findMany({ where: { recipient } })).map(({ sentAt }) => sentAt),
+    WrongCode: (await readPrimary.wrongCode.findMany({ where: { recipient } })).map(({ at }) => at),
+    Delivery: (await readPrimary.delivery.findMany({ where: { recipient } })).map(({ at }) => at),
+    TrustedBrowser: (await readPrimary.trustedBrowser.findMany({ where: { userId } })).map(({ at }) => at),
+    UnconfirmedSignIn: (await readPrimary.unconfirmedSignIn.findMany({ where: { userId } })).map(({ at }) => at),
+    AuditEvent: (await readPrimary.auditEvent.findMany({ where: { subjectId: -userId } })).map(({ at }) => at),
+  };
+  expect(left).toEqual(Object.fromEntries(GROWING_TABLES.map(({ table }) => [table, times(table).slice(1)])));
+});
+
+test("what is over goes in small transactions, and each table has its turn before any has the next", async () => {
+  await sweepTables();
+  await addCounters(2 * ROWS_PER_STEP + 1, LONG_AGO);
+  const { userId } = await signUp();
+  await write((tx) => tx.wrongCode.create({ data: { recipient: `${userId}`, at: LONG_AGO } }));
+  const asked = await statementsOf(() => sweepTables());
+  const deleted = asked.flatMap((text) => /DELETE FROM "(\w+)"/.exec(text)?.[1] ?? []);
+  expect(deleted).toEqual(["Counter", "WrongCode", "Counter", "Counter"]);
+  expect(asked.filter((text) => text.startsWith("BEGIN"))).toHaveLength(deleted.length);
+});
+
+test("where nothing is over, nothing is written", async () => {
+  await sweepTables();
+  const asked = await statementsOf(() => sweepTables());
+  expect(asked.filter((text) => !text.startsWith("SELECT"))).toEqual([]);
+  expect(asked).toHaveLength(GROWING_TABLES.length);
+});
+
+/** A request as any other. */
+async function openAndCheck(): Promise<void> {
+  const { userId, phone } = await signUp();
+  const { id } = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
+  expect(await checkSession(id)).toMatchObject({ id });
+}
+
+test("requests have it done once a minute, and wait for no sweep that hangs", async () => {
+  let release = () => {};
+  const hanging = runInBackground("sweep", () => new Promise<void>((resolve) => (release = resolve)));
+  letSweep();
+  await openAndCheck();
+  release();
+  await hanging;
+
+  const name = await addCounters(1, LONG_AGO);
+  await openAndCheck();
+  await backgroundTasks();
+  expect(await countersOf(name), "the minute is not over").toBe(1);
+  letSweep();
+  await openAndCheck();
+  await backgroundTasks();
+  expect(await countersOf(name)).toBe(0);
+});
+
+test("a database that is locked or away leaves it to the next time, and that is no error", async () => {
+  const name = await addCounters(1, LONG_AGO);
+  const { userId, phone } = await signUp();
+  const { id } = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
+  const errors = await errorsOf(() =>
+    withoutWrites(async () => {
+      letSweep();
+      expect(await checkSession(id)).toMatchObject({ id });
+      await backgroundTasks();
+    }),
+  );
+  expect(errors).toEqual([]);
+  expect(await countersOf(name)).toBe(1);
+  await sweepTables();
+  expect(await countersOf(name)).toBe(0);
+});
+
+test("a sweeper whose clock is years ahead deletes no young event, which is logged once", async () => {
+  const { userId } = await signUp();
+  const events = await readPrimary.auditEvent.findMany({ where: { subjectId: userId } });
+  const ahead = after(new Date(), AUDIT_EVENTS_KEPT_MS + DAY_MS);
+  const name = await addCounters(1, after(new Date(), DAY_MS));
+  const errors = await errorsOf(async () => {
+    await sweepTables(ahead);
+    await sweepTables(ahead);
+  });
+  expect(errors).toEqual(["rows of AuditEvent that are over were not deleted"]);
+  expect(await readPrimary.auditEvent.findMany({ where: { subjectId: userId } })).toEqual(events);
+  expect(await countersOf(name)).toBe(0);
+  // The mark was undone with the deletion, and the next sweep is well.
+  const mark = await readPrimary.mark.findUnique({ where: { name: EVENTS_OVER } });
+  expect(mark?.at.getTime() ?? 0).toBeLessThan(Date.now() - AUDIT_EVENTS_KEPT_MS);
+  await sweepTables();
+  expect(await errorsOf(() => sweepTables(ahead))).toHaveLength(1);
+});
+
+/** A process of its own, which sweeps once when it is told to. */
+async function startSweeper() {
+  const script = `
+    import { sweepTables } from "./lib/core/sweeping.ts";
+    process.stdout.write("ready");
+    process.stdin.once("data", () => sweepTables().then(() => process.exit()));`;
+  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.on("data", (data) => (output += data));
+  const ended = once(child, "exit");
+  await once(child.stdout, "data");
+  return async () => {
+    child.stdin.write("sweep");
+    const [code] = await ended;
+    return { code, output };
+  };
+}
+
+test("a sweeper waits for no row that a request has locked", async () => {
+  test.skip(!isPostgresUrl(env.DATABASE_URL), "on SQLite all transactions go one at a time");
+  const [locked, free] = [await addCounters(1, LONG_AGO), await addCounters(1, LONG_AGO)];
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let isLocked = () => {};
+  const locking = new Promise<void>((resolve) => (isLocked = resolve));
+  const request = write(async (tx) => {
+    await tx.counter.update({ where: { key: `${locked} 0` }, data: { count: 2 } });
+    isLocked();
+    await released;
+  });
+  await locking;
+  await sweepTables();
+  expect([await countersOf(locked), await countersOf(free)]).toEqual([1, 0]);
+  release();
+  await request;
+  await sweepTables();
+  expect(await countersOf(locked)).toBe(0);
+});
+
+test("any number of servers sweep one database at the same time", async () => {
+  const name = await addCounters(20 * ROWS_PER_STEP, LONG_AGO);
+  const kept = await addCounters(1, after(new Date(), DAY_MS));
+  const sweepers = await Promise.all([startSweeper(), startSweeper(), startSweeper()]);
+  const ends = await Promise.all(sweepers.map((sweep) => sweep()));
+  expect(ends).toEqual(ends.map(() => ({ code: 0, output: "ready" })));
+  expect(await countersOf(name)).toBe(0);
+  expect(await countersOf(kept)).toBe(1);
+});
