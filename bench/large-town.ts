@@ -88,7 +88,7 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
   const { accounts, newAccountsPerMonth, unansweredPart } = ASSUMED;
   const inDays = (ms: number) => ms / SECOND_MS / DAY_S;
   const kept = (rowsPerDay: number, ms: number) => ({ rows: rowsPerDay * inDays(ms), kept: spell(inDays(ms)) });
-  const challenges = kept(codesPerDay, policy.PENDING_LOGIN_TTL_MS);
+  const challenges = kept(codesPerDay, policy.CHALLENGES_KEPT_MS);
   const perHour = (codesPerDay * ASSUMED.hourlyCountersPerCode * (1 + SWING)) / 24;
   return {
     User: { rows: accounts, kept: "as the account" },
@@ -101,14 +101,14 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
     UnconfirmedSignIn: kept(loginsPerDay * unansweredPart, policy.KNOWN_BROWSER_TTL_MS),
     DelayedChange: kept(ASSUMED.delayedChangesPerMonth / MONTH_DAYS, policy.CHANGE_DELAY_MS),
     Challenge: challenges,
-    WrongCode: kept(wrongCodesPerDay, policy.ALARM_MEAN_MS),
+    WrongCode: kept(wrongCodesPerDay, policy.WRONG_CODES_KEPT_MS),
     Counter: { rows: codesPerDay * ASSUMED.dailyCountersPerCode + perHour, kept: "an hour or a day" },
     Delivery: kept(codesPerDay, policy.DELIVERIES_KEPT_MS),
-    AuditEvent: {
-      rows: (loginsPerDay * ASSUMED.eventsPerLogin + (newAccountsPerMonth * 2) / MONTH_DAYS) * 365,
-      kept: "for ever; the rows of one year",
-    },
-    Mark: { rows: 2, kept: "as the database" },
+    AuditEvent: kept(
+      loginsPerDay * ASSUMED.eventsPerLogin + (newAccountsPerMonth * 2) / MONTH_DAYS,
+      policy.AUDIT_EVENTS_KEPT_MS,
+    ),
+    Mark: { rows: 3, kept: "as the database" },
   };
 }
 

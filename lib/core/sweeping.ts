@@ -46,7 +46,7 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
 ];
 
 /** So few that the one writer of an SQLite is busy with them for a few milliseconds. */
-export const ROWS_PER_STEP = 200;
+export const ROWS_PER_STEP = 100;
 /** How many times as long as a step took the sweeper rests after it. */
 const REST_FACTOR = 4;
 
