@@ -3,7 +3,7 @@ import { cleanEnvironment } from "../scripts/environment";
 import { findFreePort } from "../scripts/free-port";
 import { nextArguments } from "../scripts/server";
 import { NEXT } from "../scripts/site";
-import { hashSources, isStampedWith } from "../scripts/stamp";
+import { hashSources, isStampedWith } from "../scripts/stamp.mjs";
 import { runNode, takeStep } from "../scripts/tool.mjs";
 import { type Contestant, newcomer } from "./contestant";
 import { visit } from "./load";

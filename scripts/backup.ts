@@ -1,6 +1,7 @@
 import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
-import { checkSettings, databaseFile, setThrowawaySecret } from "./settings";
+import { databaseFile } from "./data-folder.mjs";
+import { checkSettings, setThrowawaySecret } from "./settings";
 import { assertSound, copyDatabase, flush } from "./sqlite-files";
 import { Refusal } from "./tool.mjs";
 

@@ -1,17 +1,16 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import type { Client } from "pg";
-import { databaseFile } from "./settings";
-import { hashSources, isStampedWith } from "./stamp";
+import { databaseFile } from "./data-folder.mjs";
+import { connectToPostgres, isPostgresMigrated, isSqliteMigrated, MIGRATIONS_TABLE } from "./migrations.mjs";
+import { hashSources, isStampedWith } from "./stamp.mjs";
 import { Refusal, runNode, takeStep } from "./tool.mjs";
 
-const CONNECT_MS_MAX = 10_000;
 export const PRISMA = "node_modules/prisma/build/index.js";
 const CLIENT_STAMP = "lib/db/generated/.schema";
 
 /** The schema that people write, of SQLite, and the one that is made of it, of PostgreSQL. */
 export const SCHEMAS = { sqlite: "prisma/schema.prisma", postgresql: "prisma/postgresql/schema.prisma" } as const;
-export const MIGRATIONS = { sqlite: "prisma/migrations", postgresql: "prisma/postgresql/migrations" } as const;
 
 /** The number of the lock under which a PostgreSQL is migrated, so that of several servers that start one does it. */
 const MIGRATION_LOCK = 5_327_000;
@@ -44,8 +43,8 @@ export async function migrate(url: string) {
   }
 }
 
-function migrateSqlite(file: string, url: string) {
-  if (isSqliteMigrated(file)) return;
+async function migrateSqlite(file: string, url: string) {
+  if (await isSqliteMigrated(file)) return;
   if (isBrokenOff(file)) for (const part of [file, `${file}-wal`, `${file}-shm`]) rmSync(part, { force: true });
   return deploy(url);
 }
@@ -74,9 +73,6 @@ function isBrokenOff(file: string): boolean {
   }
 }
 
-/** Where Prisma notes which migrations a database has. */
-export const MIGRATIONS_TABLE = "_prisma_migrations";
-
 function deploy(url: string) {
   return takeStep(
     "Preparing the database",
@@ -90,47 +86,10 @@ function deploy(url: string) {
 
 /** A connection to the PostgreSQL at `url`, to be ended; throws a `Refusal` when it can't be reached. */
 export async function connectTo(url: string): Promise<Client> {
-  // Not before it is needed: a start on SQLite is faster without it.
-  const { Client } = (await import("pg")).default;
   try {
-    const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
-    await client.connect();
-    return client;
+    return await connectToPostgres(url);
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
     throw new Refusal(`The database of DATABASE_URL can't be reached (${message || code}).`);
-  }
-}
-
-/** The names of the migrations that these sources have. */
-export function migrationNames(kind: keyof typeof MIGRATIONS): string[] {
-  const entries = readdirSync(MIGRATIONS[kind], { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-}
-
-/** What the CLI calls applied; the CLI itself takes a second to say that there is nothing to do. */
-const APPLIED =
-  "SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL";
-
-async function isPostgresMigrated(client: Client): Promise<boolean> {
-  const { rows: tables } = await client.query("SELECT to_regclass('_prisma_migrations') AS name");
-  if (tables[0].name === null) return false;
-  const { rows } = await client.query(APPLIED);
-  const applied = rows.map(({ migration_name }) => migration_name);
-  return migrationNames("postgresql").every((name) => applied.includes(name));
-}
-
-function isSqliteMigrated(file: string): boolean {
-  if (!existsSync(file)) return false;
-  let database: Database.Database | undefined;
-  try {
-    database = new Database(file, { readonly: true });
-    const applied = database.prepare(APPLIED).pluck().all();
-    return migrationNames("sqlite").every((name) => applied.includes(name));
-  } catch {
-    // No such table, or no database at all: the CLI has the words for it.
-    return false;
-  } finally {
-    database?.close();
   }
 }

@@ -1,19 +1,11 @@
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { isInstalled, STAMP, stampOf } from "./installed.mjs";
 import { runNode, runTool, takeStep } from "./tool.mjs";
-
-const STAMP = "node_modules/.sarafan-installed";
-/** npm's own record of what it has put into node_modules; it writes it when all is in place. */
-const INSTALLED = "node_modules/.package-lock.json";
 
 /** Runs `npm ci` in the folder unless its node_modules is what its package-lock.json asks for, built for this Node. */
 export async function installDependencies(folder = ".") {
-  const lock = readFileSync(path.join(folder, "package-lock.json"));
-  const { platform, arch, versions } = process;
-  const stamp = `${createHash("sha256").update(lock).digest("hex")} ${platform} ${arch} ${versions.modules}`;
-  const stampFile = path.join(folder, STAMP);
-  if (existsSync(stampFile) ? readFileSync(stampFile, "utf8") === stamp : wasInstalledByHand(folder, lock)) return;
+  if (isInstalled(folder)) return;
   await takeStep(
     folder === "." ? "Installing" : `Installing ${folder}`,
     () => installWithCompiler(folder),
@@ -21,18 +13,7 @@ export async function installDependencies(folder = ".") {
       ? "npm could not install what Sarafan is made of; its reasons are above."
       : "npm could not install what Sarafan is made of. Where better-sqlite3 has to be compiled, that needs python3, make and g++ (Debian and Ubuntu: sudo apt-get install python3 make g++; macOS: xcode-select --install).",
   );
-  writeFileSync(stampFile, stamp);
-}
-
-/** Somebody ran `npm ci` or `npm install` before us, as in a container's layer: every package that must be is there. */
-function wasInstalledByHand(folder, lock) {
-  const record = path.join(folder, INSTALLED);
-  if (!existsSync(record)) return false;
-  const installed = JSON.parse(readFileSync(record, "utf8")).packages;
-  return Object.entries(JSON.parse(lock).packages).every(
-    ([name, { version, optional, devOptional }]) =>
-      name === "" || optional || devOptional || installed[name]?.version === version,
-  );
+  writeFileSync(path.join(folder, STAMP), stampOf(folder));
 }
 
 async function installWithCompiler(folder) {

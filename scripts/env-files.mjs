@@ -11,6 +11,14 @@ const UNREAD = ["production.local", "production", "development.local", "developm
 /** What Next.js takes for the word that settings have been read from files already. */
 export const NO_READER_OF_NEXT = { __NEXT_PROCESSED_ENV: "true" };
 
+/** What is set for every tool that a task starts: call nobody, and read no settings from files. */
+export const QUIET = {
+  NEXT_TELEMETRY_DISABLED: "1",
+  CHECKPOINT_DISABLE: "1",
+  PRISMA_HIDE_UPDATE_MESSAGE: "1",
+  ...NO_READER_OF_NEXT,
+};
+
 /** Sets what the files say and the environment doesn't. A setting that is set empty counts as set here. */
 export function loadEnvFiles() {
   for (const [name, value] of Object.entries(readEnvFiles())) process.env[name] ??= value;
@@ -27,18 +35,17 @@ export function readEnvFiles() {
   return Object.assign({}, ...FILES.toReversed().map((file) => parseEnvFile(readIfThere(file))));
 }
 
-/** Files in this folder that look as if settings were read from them, and aren't. */
-export function listUnreadEnvFiles() {
-  return UNREAD.map((end) => `.env.${end}`).filter((file) => readIfThere(file).length > 0);
-}
-
-/**
- * Where these files have lines that are no setting.
- *
- * @returns {{ file: string, line: number }[]}
- */
-export function listUnreadLines() {
-  return FILES.flatMap((file) => findUnreadLines(readIfThere(file)).map((line) => ({ file, line })));
+/** Tells on stderr of files in this folder that look as if settings were read from them, and of lines that are no setting. */
+export function tellWhatIsNotRead() {
+  for (const file of UNREAD.map((end) => `.env.${end}`).filter((file) => readIfThere(file).length > 0)) {
+    console.error(`The file ${file} is not read: settings are read from .env.local and .env.`);
+  }
+  for (const file of FILES) {
+    // Not what the line says, which may be a secret.
+    for (const line of findUnreadLines(readIfThere(file))) {
+      console.error(`Line ${line} of ${file} is not read: a line is NAME=value, or begins with #.`);
+    }
+  }
 }
 
 /**

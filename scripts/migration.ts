@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { MIGRATIONS, SCHEMAS } from "./database";
+import { SCHEMAS } from "./database";
+import { MIGRATIONS } from "./migrations.mjs";
 import { composePostgresSchema, diffSchemas } from "./schemas";
 import { setTestSettings } from "./settings";
 import { Refusal } from "./tool.mjs";

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import Database from "better-sqlite3";
 import type { Client } from "pg";
-import { connectTo, MIGRATIONS_TABLE, migrate, migrationNames } from "./database";
-import { checkSettings, databaseFile, prepareDataFolder, setThrowawaySecret } from "./settings";
+import { databaseFile, prepareDataFolder } from "./data-folder.mjs";
+import { connectTo, migrate } from "./database";
+import { MIGRATIONS_TABLE, migrationNames } from "./migrations.mjs";
+import { checkSettings, setThrowawaySecret } from "./settings";
 import { assertSound, copyDatabase, flush } from "./sqlite-files";
 import { Refusal } from "./tool.mjs";
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 
 const TASKS = [
   "serve",
+  "prepare",
   "dev",
   "build",
   "migrate",

@@ -7,12 +7,12 @@ import { runNode } from "./tool.mjs";
 type Settings = Awaited<ReturnType<typeof readSettings>>;
 
 /**
- * Runs Next until it is asked to end, by Ctrl-C or a signal, which is success, or until it ends by itself, which is
- * not. Never returns.
+ * Runs Next's server for development until it is asked to end, by Ctrl-C or a signal, which is success, or until it ends by
+ * itself, which is not. Never returns.
  */
-export async function runServer(mode: "start" | "dev", env: Settings): Promise<never> {
-  const server = runNode(nextArguments(mode, env), {
-    env: { NODE_ENV: mode === "dev" ? "development" : "production", SARAFAN_SETTINGS_TOLD: "true" },
+export async function runDevelopmentServer(env: Settings): Promise<never> {
+  const server = runNode(nextArguments("dev", env), {
+    env: { NODE_ENV: "development", SARAFAN_SETTINGS_TOLD: "true" },
     output: "inherit",
   });
   void greet(env);

@@ -285,6 +285,51 @@ test("a second start does nothing twice", async ({ folder, startServer }) => {
   expect(server.output().slice(first.length)).not.toContain(" … ");
 });
 
+test("a start on what is prepared already is refused in the same sentences", async ({ startServer }) => {
+  const { databaseUrl, stop } = await startServer();
+  await stop();
+  const refused = async (settings: Record<string, string>) => {
+    const { code, sentences } = await start({ DATABASE_URL: databaseUrl, ...settings });
+    expect(code).toBe(1);
+    return sentences;
+  };
+  expect(await refused({ CODE_DIGITS: "99" })).toEqual([expect.stringContaining("The setting CODE_DIGITS must be")]);
+  expect(await refused({ PORT: "the usual" })).toEqual([expect.stringContaining("The setting PORT must be")]);
+  expect(await refused({ LONGER_CODES_AFTER_WRONG: "50,100" })).toEqual([
+    expect.stringContaining("a chance of 0.0050"),
+  ]);
+  expect(await refused({ APP_ULR: "https://sarafan.example", CODE_DIGITS: "99" })).toEqual([
+    expect.stringContaining("The setting CODE_DIGITS must be"),
+    "There is no setting APP_ULR: is APP_URL meant?",
+  ]);
+});
+
+test("a server that was prepared already is one process, which has loaded no compiler", async ({ startServer }) => {
+  test.skip(process.platform !== "linux", "only Linux tells what a process has loaded");
+  const { databaseUrl, stop } = await startServer();
+  await stop();
+  const { child, ended } = await serve({ DATABASE_URL: databaseUrl });
+  expect(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8")).toBe("");
+  expect(readFileSync(`/proc/${child.pid}/maps`, "utf8")).not.toMatch(/next-swc|esbuild/);
+  child.kill("SIGHUP");
+  expect(await ended).toBe(0);
+});
+
+test("a server ends with the shell that npm has started it in", async ({ startServer }) => {
+  test.skip(process.platform === "win32", "there npm leaves nothing behind");
+  const { databaseUrl, stop } = await startServer();
+  await stop();
+  const { child, url } = await serve({ DATABASE_URL: databaseUrl, npm_lifecycle_event: "start" }, [
+    "sh",
+    "-c",
+    '"$0" "$@"; exit $?',
+  ]);
+  child.kill("SIGKILL");
+  await expect(async () => {
+    await expect(fetch(`${url}/api/health/live`)).rejects.toThrow();
+  }).toPass();
+});
+
 test("a demonstration says what it is, and how to end it", async ({ startServer }) => {
   const [demonstration, earnest] = await Promise.all([startServer(), startServer({ REVEAL_CODES: false })]);
   await expect.poll(() => demonstration.output()).toContain("REVEAL_CODES=false");
@@ -306,6 +351,22 @@ async function start(settings: Record<string, string>, nodeArgs: string[] = []) 
   const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
   expect(stderr, "no stack").not.toMatch(/^\s+at /m);
   return { code, sentences: stderr.split("\n").filter((line) => line !== "") };
+}
+
+/** Starts a server, by a shell or without one, and resolves when it answers; `ended` is its exit code. */
+async function serve(settings: Record<string, string>, [shell, ...shellArgs]: string[] = []) {
+  const port = await findFreePort();
+  const args = [...shellArgs, process.execPath, "scripts/run.mjs", "serve"].slice(shell ? 0 : 1);
+  const child = spawn(shell ?? process.execPath, args, {
+    env: cleanEnvironment({ PORT: String(port), ...settings }),
+    stdio: "ignore",
+  });
+  const ended = once(child, "close").then(([code]) => code);
+  const url = `http://localhost:${port}`;
+  await expect(async () => {
+    expect((await fetch(`${url}/api/health/live`)).status).toBe(200);
+  }).toPass({ timeout: 30_000 });
+  return { child, ended, url };
 }
 
 /** Listens on a port of this machine; rejects when somebody else does. */

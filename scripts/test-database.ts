@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import Database from "better-sqlite3";
 import { Client } from "pg";
-import { MIGRATIONS } from "./database";
+import { MIGRATIONS } from "./migrations.mjs";
 
 /** An SQLite database with all migrations, in milliseconds: for tests that call the core without a server. */
 export function makeDatabase(file: string): string {

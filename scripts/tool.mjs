@@ -1,10 +1,8 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { Refusal } from "./refusal.mjs";
 
-/** A reason not to go on that is no bug of ours: its message is all that is shown. */
-export class Refusal extends Error {
-  name = "Refusal";
-}
+export { Refusal };
 
 /** How long a tool may take to end when we are asked to end: longer than the server's own deadline, and within 10 s. */
 const GRACE_MS = 9000;
@@ -14,17 +12,23 @@ const running = new Set();
 /** @type {NodeJS.Signals | undefined} */
 let interruption;
 
-for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
-  process.on(signal, () => interrupt(signal));
+const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
+for (const signal of SIGNALS) process.on(signal, interrupt);
 // npm runs us in a shell, and some shells die of a signal that npm passes to them and leave us behind.
 const parent = process.ppid;
-if (process.env.npm_lifecycle_event) {
-  setInterval(() => process.ppid === parent || interrupt("SIGTERM"), 500).unref();
-}
+const watch = process.env.npm_lifecycle_event
+  ? setInterval(() => process.ppid === parent || interrupt("SIGTERM"), 500).unref()
+  : undefined;
 // Whatever way this process ends, it leaves nobody behind.
 process.on("exit", () => {
   for (const child of running) child.kill();
 });
+
+/** Leaves signals, and the end of the parent, to what this process does from here on, when no tool is running any more. */
+export function handOver() {
+  for (const signal of SIGNALS) process.off(signal, interrupt);
+  clearInterval(watch);
+}
 
 /**
  * Ctrl-C comes twice, from the terminal and from npm, and reaches the tools by itself as well: it is passed on once,

@@ -1,5 +1,4 @@
 import { generateClient, migrate } from "./database";
-import { runServer } from "./server";
 import { readSettings } from "./settings";
 import { buildSite } from "./site";
 import { inTurn } from "./turns.mjs";
@@ -13,4 +12,3 @@ await inTurn(async () => {
   await migrate(env.DATABASE_URL);
   await buildSite();
 });
-await runServer("start", env);

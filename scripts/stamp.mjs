@@ -2,8 +2,13 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
-/** One hash over files, and over all files in folders, by path and content; what is missing is left out. */
-export function hashSources(sources: readonly string[], isSource: (file: string) => boolean = () => true): string {
+/**
+ * One hash over files, and over all files in folders, by path and content; what is missing is left out.
+ *
+ * @param {readonly string[]} sources
+ * @param {(file: string) => boolean} isSource
+ */
+export function hashSources(sources, isSource = () => true) {
   const hash = createHash("sha256");
   for (const file of sources.flatMap(filesIn).filter(isSource).sort()) {
     hash.update(`${file}\0`).update(readFileSync(file)).update("\0");
@@ -11,12 +16,18 @@ export function hashSources(sources: readonly string[], isSource: (file: string)
   return hash.digest("hex");
 }
 
-/** Whether the stamp file is there and says `expected`. */
-export function isStampedWith(file: string, expected: string): boolean {
+/**
+ * Whether the stamp file is there and says `expected`.
+ *
+ * @param {string} file
+ * @param {string} expected
+ */
+export function isStampedWith(file, expected) {
   return existsSync(file) && readFileSync(file, "utf8") === expected;
 }
 
-function filesIn(source: string): string[] {
+/** @param {string} source */
+function filesIn(source) {
   if (!existsSync(source)) return [];
   if (!statSync(source).isDirectory()) return [source];
   return readdirSync(source, { recursive: true, withFileTypes: true })
