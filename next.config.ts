@@ -22,6 +22,8 @@ const nextConfig: NextConfig = {
   poweredByHeader: false,
   skipTrailingSlashRedirect: true,
   typedRoutes: true,
+  // What a route needs is loaded with its first request: all of them together would make every start longer, and stay in memory.
+  experimental: { preloadEntriesOnStart: false },
   serverExternalPackages: ["better-sqlite3", "prom-client"],
   // By their names it is known whether a database has them all.
   outputFileTracingIncludes: { "/api/health/ready": ["./prisma/**/migration.sql"] },
