@@ -5,6 +5,7 @@ import { isSiteBuilt } from "./built-site.mjs";
 import { databaseUrl, prepareData } from "./data-folder.mjs";
 import { QUIET, tellWhatIsNotRead } from "./env-files.mjs";
 import { isInstalled } from "./installed.mjs";
+import { keepHeapSmall } from "./memory.mjs";
 import { isMigrated } from "./migrations.mjs";
 import { readAddress } from "./port.mjs";
 
@@ -18,6 +19,7 @@ const BUILT_CONFIG = ".next/required-server-files.json";
  */
 export async function serve() {
   const parent = process.ppid;
+  keepHeapSmall();
   Object.assign(process.env, QUIET);
   if (await isPrepared()) tellWhatIsNotRead();
   else await prepare();

@@ -3,9 +3,11 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { loadEnvFiles } from "./env-files.mjs";
+import { keepHeapSmall } from "./memory.mjs";
 
 // Those in the folder of the server, where Next's would read some.
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
+keepHeapSmall();
 loadEnvFiles();
 // Next listens on HOSTNAME, which containers have as their own name; HOST is what the settings are judged by.
 process.env.HOSTNAME = process.env.HOST || "127.0.0.1";
