@@ -44,7 +44,7 @@ class DatabaseUnreachable extends Error {
 /** These and the drivers' errors are told by their names, because the bundles of one process each have classes of their own. */
 const NAMES_AWAY = /^(TransactionTimeout|DatabaseUnreachable|PrismaClientInitializationError)$/;
 
-/** An error of pg as it is thrown on: one of the connection, which has no code of PostgreSQL's, is told from all others. */
+/** An error of a driver or a disk as it is thrown on: one of the system, which has no code of the database's, is told from others. */
 export function asDatabaseError(error: unknown): unknown {
   const isOfConnection =
     error instanceof AggregateError ||

@@ -3,6 +3,7 @@ import { expect, test } from "playwright/test";
 import { signUp } from "@/lib/core/testing";
 import { env } from "@/lib/env";
 import { read, statement, transact, write } from "./database";
+import { LogFlush } from "./sqlite";
 
 test("a connection that reads refuses by itself to change anything", async () => {
   const { userId } = await signUp();
@@ -13,17 +14,21 @@ test("a connection that reads refuses by itself to change anything", async () =>
 });
 
 test("the connections are durable and keep foreign keys", async () => {
-  const FULL = "2";
-  const pragmas = { journal_mode: "wal", synchronous: FULL, foreign_keys: "1" };
-  for (const [name, value] of Object.entries(pragmas)) {
-    const asked = statement({ params: {}, row: { [name]: "text" }, sql: `PRAGMA ${name}` });
+  const [FULL, NORMAL] = ["2", "1"];
+  const pragmaOf = (name: string) => statement({ params: {}, row: { [name]: "text" }, sql: `PRAGMA ${name}` });
+  const answersOf = async (name: string) => {
+    const asked = pragmaOf(name);
     const answers = [
       await write(async (tx) => tx.get(asked, {})),
       await transact(async (tx) => tx.get(asked, {})),
       await read.get(asked, {}),
     ];
-    for (const answer of answers) expect(String(answer?.[name])).toBe(value);
-  }
+    return answers.map((answer) => String(answer?.[name]));
+  };
+  expect(await answersOf("journal_mode")).toEqual(["wal", "wal", "wal"]);
+  expect(await answersOf("foreign_keys")).toEqual(["1", "1", "1"]);
+  // What `transact` commits is flushed by `LogFlush` before it is acknowledged.
+  expect(await answersOf("synchronous")).toEqual([FULL, NORMAL, FULL]);
 });
 
 test("a write waits for another process that writes, and nobody else waits meanwhile", async () => {
@@ -65,4 +70,35 @@ test("of transactions that are committed together each is undone by itself", asy
   expect(results.map((result) => (result.status === "fulfilled" ? result.value : "undone"))).toEqual(
     names.map((name, index) => (index % 3 === 2 ? name : "undone")),
   );
+});
+
+test("a commit is acknowledged when a flush that began after it has ended, and all that waited share one", async () => {
+  const flushes: (() => void)[] = [];
+  const flush = new LogFlush(
+    env.DATABASE_URL.replace("file:", ""),
+    () => new Promise((end) => flushes.push(() => end())),
+  );
+  const ended: string[] = [];
+  const run = (name: string) => flush.run().then(() => ended.push(name));
+  const all = [run("first")];
+  await expect.poll(() => flushes.length).toBe(1);
+  all.push(run("second"), run("third"));
+  expect([flushes.length, ended]).toEqual([1, []]);
+  flushes[0]?.();
+  await expect.poll(() => flushes.length).toBe(2);
+  expect(ended).toEqual(["first"]);
+  flushes[1]?.();
+  await Promise.all(all);
+  expect([flushes.length, ended]).toEqual([2, ["first", "second", "third"]]);
+});
+
+test("a commit that does not get to the disk is not acknowledged, and later ones are", async () => {
+  let isBroken = true;
+  const flush = new LogFlush(env.DATABASE_URL.replace("file:", ""), async () => {
+    if (isBroken) throw new Error("the disk is broken");
+  });
+  const early = [flush.run(), flush.run()];
+  for (const run of early) await expect(run).rejects.toThrow("the disk is broken");
+  isBroken = false;
+  await flush.run();
 });

@@ -1,3 +1,4 @@
+import { type FileHandle, open } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { PrismaBetterSqlite3 } from "@prisma/adapter-better-sqlite3";
 import Database from "better-sqlite3";
@@ -9,6 +10,7 @@ import {
   type Writer,
   withDeadline,
 } from "./connections";
+import { asDatabaseError } from "./errors";
 import { PrismaClient } from "./generated/sqlite/client";
 import { namedValues, type Statement, type Transaction } from "./statement";
 
@@ -20,6 +22,12 @@ const LOCK_WAIT_MS_MAX = 5000;
 /** All are per connection. FULL, because an acknowledged write has to survive a power cut. */
 const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 const READ_ONLY = `${PRAGMAS} PRAGMA query_only = ON;`;
+/**
+ * The connection of `transact` has NORMAL: a commit is written to the write-ahead log, and the log is flushed to the disk by
+ * `LogFlush`, off the main thread, before the commit is acknowledged. With FULL the whole process would wait for the disk at each
+ * commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
+ */
+const FLUSHED_APART = `${PRAGMAS} PRAGMA synchronous = NORMAL;`;
 
 /** How many writes go into one transaction at most. */
 const BATCH_MAX = 64;
@@ -34,12 +42,13 @@ interface Job {
 /**
  * A connection that writes and one that can only look, twice: for statements, and for Prisma. All writes go through one queue,
  * because SQLite has one lock: the next transaction begins after the last one is committed. Writes of statements that queued
- * while the disk was busy go into one transaction, for a disk takes as long for one as for many; each is undone by itself, and
- * each is answered after the commit.
+ * in one turn of the event loop go into one transaction; each is undone by itself, and each is answered when the commit is on the
+ * disk.
  */
 export function openSqlite(url: string): Connections {
   const reader = new StatementConnection(url, READ_ONLY);
-  const writer = new StatementConnection(url, PRAGMAS);
+  const writer = new StatementConnection(url, FLUSHED_APART);
+  const flush = new LogFlush(`${fileOf(url)}-wal`);
   const prismaReader = new PrismaClient({ adapter: adapterOf(url, READ_ONLY) });
   let prismaConnection: PrismaConnection | undefined;
   const adapter = adapterOf(url, PRAGMAS, (opened) => {
@@ -67,11 +76,17 @@ export function openSqlite(url: string): Connections {
     const batch = jobs.slice(0, BATCH_MAX);
     jobs = jobs.slice(BATCH_MAX);
     if (jobs.length > 0) void enqueue(runJobs);
+    const rejectAll = (error: unknown) => {
+      for (const { reject } of batch) reject(error);
+    };
     try {
       const answers = await retryWhileBusy(() => runBatch(writer, batch), giveUpAt);
-      for (const answer of answers) answer();
+      // The next transaction doesn't wait for the disk: its own flush comes after this one.
+      flush.run().then(() => {
+        for (const answer of answers) answer();
+      }, rejectAll);
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      rejectAll(error);
     }
   }
 
@@ -132,6 +147,48 @@ async function runBatch(connection: StatementConnection, batch: Job[]): Promise<
   return answers;
 }
 
+/**
+ * Flushes SQLite's write-ahead log to the disk, one flush at a time. A commit that comes during a flush waits for the next one,
+ * with all others that come by then: a disk takes as long for one as for many.
+ */
+export class LogFlush {
+  readonly #file: string;
+  readonly #flushFile: (file: FileHandle) => Promise<void>;
+  #opened: Promise<FileHandle> | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  constructor(file: string, flushFile = (opened: FileHandle) => opened.datasync()) {
+    this.#file = file;
+    this.#flushFile = flushFile;
+  }
+
+  /** Settles when all that was written to the log by now is on the disk. */
+  run(): Promise<void> {
+    this.#next ??= this.#running
+      .catch(() => undefined)
+      .then(async () => {
+        this.#running = this.#next ?? Promise.resolve();
+        this.#next = undefined;
+        await this.#flush();
+      });
+    return this.#next;
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      // The log stays the same file for as long as a connection to the database is open.
+      this.#opened ??= open(this.#file, "r+");
+      await this.#flushFile(await this.#opened);
+    } catch (error) {
+      this.#opened = undefined;
+      throw asDatabaseError(error);
+    }
+  }
+}
+
+const fileOf = (url: string) => url.replace(/^file:/, "");
+
 const command = (text: string) => ({ sqlite: { text, names: [] }, row: {} });
 const BEGIN = command("BEGIN IMMEDIATE");
 const COMMIT = command("COMMIT");
@@ -158,7 +215,7 @@ class StatementConnection implements Transaction {
   #database: Database.Database | undefined;
 
   constructor(url: string, pragmas: string) {
-    this.#file = url.replace(/^file:/, "");
+    this.#file = fileOf(url);
     this.#pragmas = pragmas;
   }
 
