@@ -5,8 +5,10 @@ const DISCARDED_BYTES_MAX = 2 * 1024 * 1024;
 
 /** The whole body, or null when it is longer than `BODY_BYTES_MAX`. */
 export async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer> | null> {
-  // Node drops by itself what nobody began to read.
-  if (Number(request.headers.get("content-length")) > BODY_BYTES_MAX) return null;
+  const announced = request.headers.get("content-length");
+  // Node drops by itself what nobody began to read, and gives no more than was announced.
+  if (announced !== null)
+    return Number(announced) > BODY_BYTES_MAX ? null : new Uint8Array(await request.arrayBuffer());
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {

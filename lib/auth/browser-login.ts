@@ -10,7 +10,7 @@ import { type Result, succeed } from "@/lib/core/result";
 import { afterAnswer } from "./after-answer";
 import { maySeeCodes } from "./demonstration";
 import type { FormStamp } from "./form-stamps";
-import { type PendingLogin, readPendingLogin, updatePendingLogin } from "./pending-login";
+import { newHolder, type PendingLogin, readPendingLogin, updatePendingLogin } from "./pending-login";
 import { currentRequester } from "./requesters";
 
 /**
@@ -39,24 +39,26 @@ export function sendMailCode(
 }
 
 /** Notes whom this browser wants to log in, which may be another one than before. */
-export async function updatePendingIdentity(
-  identity: Pick<PendingLogin, "phone" | "email">,
-  holder?: Holder,
-): Promise<PendingLogin> {
-  const pending = await readPendingLogin();
-  const isSame = pending?.phone === identity.phone && pending.email === identity.email;
-  return updatePendingLogin(isSame ? {} : { ...identity, mismatch: null, revealed: null }, holder);
+export async function updatePendingIdentity(identity: Identity, holder?: Holder): Promise<PendingLogin> {
+  return updatePendingLogin((kept) => changesFor(identity, kept), holder);
+}
+
+type Identity = Pick<PendingLogin, "phone" | "email">;
+
+/** What changes in the login under way when a browser names this identity: nothing, or all that was of another one. */
+function changesFor(identity: Identity, kept: PendingLogin): Partial<Omit<PendingLogin, "holder">> {
+  const isSame = kept.phone === identity.phone && kept.email === identity.email;
+  return isSame ? {} : { ...identity, mismatch: null, revealed: null };
 }
 
 async function sendTo<Failure extends { name: string }>(
-  identity: Pick<PendingLogin, "phone" | "email">,
+  identity: Identity,
   stamp: FormStamp | null,
   send: (holder: Holder, by: Requester) => Promise<Result<SentCode, Failure>>,
 ): Promise<Result<SentCode, Failure>> {
-  const { holder } = await updatePendingIdentity(identity, stamp?.holder);
+  const holder = (await readPendingLogin())?.holder ?? stamp?.holder ?? newHolder();
   const sent = await send(holder, await currentRequester());
-  if (!sent.ok) return sent;
-  const revealed = (await maySeeCodes(await headers())) ? sent.value.revealed : null;
-  await updatePendingLogin({ revealed });
-  return succeed({ ...sent.value, revealed });
+  const revealed = sent.ok && (await maySeeCodes(await headers())) ? sent.value.revealed : null;
+  await updatePendingLogin((kept) => ({ ...changesFor(identity, kept), ...(sent.ok && { revealed }) }), holder);
+  return sent.ok ? succeed({ ...sent.value, revealed }) : sent;
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { headers } from "next/headers";
+import { cookies, headers } from "next/headers";
 import { NextRequest } from "next/server";
-import NextAuth, { AuthError, CredentialsSignin } from "next-auth";
+import NextAuth, { type AuthError, CredentialsSignin } from "next-auth";
 import Credentials from "next-auth/providers/credentials";
 import { cache } from "react";
 import { z } from "zod";
@@ -20,7 +20,7 @@ import { assertOwnRequest, ownAddress } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { readPendingLogin } from "./pending-login";
 import { currentRequester, namedBrowser, rememberBrowser } from "./requesters";
-import { sealsOf, unseal } from "./seals";
+import { seal, sealsOf, unseal } from "./seals";
 
 /** The cookie of a browser that is logged in. */
 export const SESSION_COOKIE = cookieName("sarafan-session");
@@ -57,13 +57,15 @@ type Prove<Failure extends { name: string } = { name: string }> = (
 ) => Promise<Result<SignIn, Failure>>;
 
 /**
- * NextAuth's `authorize` returns only a user or an error's name. What proves the login, and its full result, travel through this
- * AsyncLocalStorage.
+ * The fields of the body that came to NextAuth's own address. NextAuth hands text to `authorize`, and a code that came as a number has
+ * lost its leading zeros, which text has not; so the fields go past it.
  */
-const proofs = new AsyncLocalStorage<Prove>();
+const givenFields = new AsyncLocalStorage<Record<string, unknown>>();
 
-/** Runs `prove` for this browser; where it succeeds, the browser is recognised from then on, and its session's id is returned. */
-async function openBrowserSession(prove: Prove): Promise<Result<{ id: string }, { name: string }>> {
+/** Runs `prove` for this browser; where it succeeds, the browser is recognised from then on. */
+async function openBrowserSession<Failure extends { name: string }>(
+  prove: Prove<Failure>,
+): Promise<Result<SignIn & { session: Session }, Failure>> {
   const requester = await currentRequester();
   const browser = namedBrowser(requester);
   const login = await prove(requester, { kind: "browser", browserId: browser.id });
@@ -72,7 +74,7 @@ async function openBrowserSession(prove: Prove): Promise<Result<{ id: string }, 
   if (!session) throw new Error("a sign-in has opened no session");
   await rememberBrowser(browser, proven);
   announceSignIn(session, requester);
-  return succeed(session);
+  return succeed({ ...login.value, session });
 }
 
 /** What NextAuth logs as errors though it is somebody's typing, or a cookie from before the secret changed. */
@@ -85,7 +87,7 @@ const EXPECTED_ERRORS = [
   "UnknownAction",
 ];
 
-const { handlers, signIn, signOut } = NextAuth({
+const { handlers } = NextAuth({
   secret: env.AUTH_SECRET,
   trustHost: true,
   useSecureCookies: env.APP_URL.startsWith("https:"),
@@ -101,11 +103,11 @@ const { handlers, signIn, signOut } = NextAuth({
     Credentials({
       credentials: { phone: { type: "tel" }, code: {}, invite: {} },
       authorize: async () => {
-        const prove = proofs.getStore();
-        if (!prove) throw new Error("NextAuth was asked to sign in without a proof");
-        const opened = await openBrowserSession(prove);
+        const fields = givenFields.getStore();
+        if (!fields) throw new Error("NextAuth was asked to sign in, and not by its own address");
+        const opened = await openBrowserSession((requester, session) => verifyCredentials(fields, requester, session));
         if (!opened.ok) throw new LoginRefused(opened.failure.name);
-        return { id: opened.value.id };
+        return { id: opened.value.session.id };
       },
     }),
   ],
@@ -152,9 +154,7 @@ export async function answerNextAuth(
   if (!SERVED[fields ? "POST" : "GET"].includes(action)) return new Response(null, { status: 404 });
   if (action === "session") return answerSession();
   if (!fields) return handlers.GET(atPublicAddress(request));
-  // Not from NextAuth, which has made text of the fields: a code that came as a number has lost its zeros, which text has not.
-  const prove: Prove = (requester, session) => verifyCredentials(fields, requester, session);
-  const answer = await proofs.run(prove, () => handlers.POST(atPublicAddress(request, fields)));
+  const answer = await givenFields.run(fields, () => handlers.POST(atPublicAddress(request, fields)));
   // It takes the cookie away from those only whose form carried its token.
   const isSignedOut = answer.headers.getSetCookie().some((set) => set.startsWith(`${SESSION_COOKIE}=;`));
   if (action === "signout" && isSignedOut) await endCurrentSession();
@@ -188,35 +188,23 @@ function atPublicAddress({ url, method, headers: given }: Request, fields?: Reco
 }
 
 /**
- * Logs this browser in when `prove` succeeds, in place of the account that was logged in before. Only in server actions and route
- * handlers.
+ * Logs this browser in when `prove` succeeds, in place of the account that was logged in before. Its cookie is the one that NextAuth
+ * sets at its own address. Only in server actions and route handlers.
  */
 export async function logIn<Failure extends { name: string }>(prove: Prove<Failure>): Promise<Result<SignIn, Failure>> {
   assertOwnRequest(await headers());
   const previous = await currentSession();
-  let login: Result<SignIn, Failure> | undefined;
-  const proveOnce: Prove<Failure> = async (requester, session) => {
-    login = await prove(requester, session);
-    return login;
-  };
-  try {
-    await proofs.run(proveOnce, () => signIn("credentials", { redirect: false }));
-  } catch (error) {
-    if (!(error instanceof CredentialsSignin) || !login || login.ok) throw causeOf(error);
-  }
-  if (!login) throw new Error("NextAuth signed in without asking for a proof");
-  if (login.ok && previous) await endSession(previous.id);
+  const login = await openBrowserSession(prove);
+  if (!login.ok) return login;
+  const token = seal(SESSION_SEAL, { sid: login.value.session.id });
+  (await cookies()).set(SESSION_COOKIE, token, { ...COOKIE_OPTIONS, maxAge: SESSION_SEAL.ttlMs / 1000 });
+  if (previous) await endSession(previous.id);
   return login;
-}
-
-/** What a provider has thrown, which NextAuth wraps. */
-function causeOf(error: unknown): unknown {
-  return error instanceof AuthError && error.cause?.err ? error.cause.err : error;
 }
 
 /** Ends the session of this browser. Only in server actions. */
 export async function logOut(): Promise<void> {
   // First the row: without it the cookie is worth nothing, whatever becomes of the rest.
   await endCurrentSession();
-  await signOut({ redirect: false });
+  (await cookies()).set(SESSION_COOKIE, "", { ...COOKIE_OPTIONS, maxAge: 0 });
 }

@@ -49,12 +49,14 @@ export async function readPendingPhone(): Promise<{ phone: Phone; holder: Holder
  * Only in actions and route handlers.
  */
 export async function updatePendingLogin(
-  changes: Partial<Omit<PendingLogin, "holder">>,
+  changes: Changes | ((kept: PendingLogin) => Changes),
   holder = newHolder(),
 ): Promise<PendingLogin> {
   const kept = (await readPendingLogin()) ?? { ...NOTHING, holder };
-  return keep({ ...kept, ...changes });
+  return keep({ ...kept, ...(typeof changes === "function" ? changes(kept) : changes) });
 }
+
+type Changes = Partial<Omit<PendingLogin, "holder">>;
 
 /** Gives the login under way to another holder; the name that the browser had before is worth nothing any more. */
 export async function handOverPendingLogin(next: Holder): Promise<void> {
