@@ -10,6 +10,7 @@ import { Holder } from "./one-time-code";
 import { emailRecipient, phoneRecipient } from "./recipient";
 import { checkSession, openSession } from "./sessions";
 import {
+  after,
   anybody,
   errorsOf,
   failureOf,
@@ -138,4 +139,20 @@ test("a large account is deleted in steps, and the deletion goes on after a cras
   expect(await checkSession(session.id)).toBeNull();
   expect(await getProfile(userId)).toBeNull();
   await backgroundTasks();
+});
+
+test("a deletion that waits is asked for three times an hour by a session, and each time tells the mailbox", async () => {
+  const now = new Date();
+  const person = await signUp({ now });
+  const proven = phoneRecipient(person.phone);
+  const by = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [proven] } };
+  await openSession({ userId: person.userId, proven, created: true }, by, now);
+  const stranger = await openSession({ userId: person.userId, proven }, anybody(), now);
+  const outcomes = [];
+  for (let asked = 0; asked < 5; asked += 1) {
+    outcomes.push(failureOf(await deleteOwnAccount(stranger, after(now, asked))));
+  }
+  expect(outcomes).toEqual(["none", "none", "none", "budget_spent", "budget_spent"]);
+  const where = { subjectId: person.userId, action: "change_requested" };
+  expect(await readPrimary.auditEvent.findMany({ where })).toHaveLength(3);
 });

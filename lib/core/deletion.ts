@@ -12,6 +12,7 @@ import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } f
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
 import type { Email } from "./email";
 import { type ChallengeKey, Holder, type TypedCode } from "./one-time-code";
+import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "./rate-limits";
 import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { hasToWait, isRecentLogin, type Session } from "./sessions";
@@ -64,15 +65,19 @@ export async function deleteByCode(
 /**
  * Deletes the account of a browser that logged in a moment ago (`RECENT_LOGIN_MS`), for good, or later, as `deleteByCode`
  * does. Fails with `login_too_old`, so that a browser that was left open can't; with `cookie_required` for a client
- * application's session, whose access tokens are shown to other services as well; and with `session_over` and `change_waiting`.
+ * application's session, whose access tokens are shown to other services as well; with `budget_spent` where the session has asked
+ * too often; and with `session_over` and `change_waiting`.
  */
 export async function deleteOwnAccount(
   session: Session,
   now = new Date(),
-): Promise<Result<Deletion, { name: "cookie_required" | "login_too_old" } | DeletionFailure>> {
+): Promise<Result<Deletion, { name: "cookie_required" | "login_too_old" } | LimitFailure | DeletionFailure>> {
   if (session.isClient) return fail({ name: "cookie_required" });
   if (!isRecentLogin(session, now)) return fail({ name: "login_too_old" });
-  return deleteOrDelay(session, now, async () => succeed(null));
+  return deleteOrDelay(session, now, async (tx) => {
+    const asked = await consume(tx, [{ limit: DELETIONS_OF_SESSION, subject: session.id }], now);
+    return asked.ok ? succeed(null) : asked;
+  });
 }
 
 /** Deletes the account of a session that `allow` lets do so, at once or later: in the transaction that uses its code up. */

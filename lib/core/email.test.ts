@@ -129,3 +129,9 @@ test("only a subaddress is left out of what limits count by", () => {
   // These are mailboxes of different people.
   expect(subject("+79450000001@mail.example")).toBe("+79450000001@mail.example");
 });
+
+test("a mailbox in apostrophes is the mailbox between them, and a comment behind it is no part of it (RFC 5322 §3.2.2)", () => {
+  expect(parse("'anna@mail.example'")).toBe("anna@mail.example");
+  expect(parse("o'hara@mail.example")).toBe("o'hara@mail.example");
+  expect(parse("anna@mail.example (Anna)")).toBe("anna@mail.example");
+});

@@ -10,6 +10,10 @@ const LENGTH_MAX = 254;
 const BEFORE_ADDRESS = /^(?:[^@<>:]*[<:])*[\p{Ps}\p{Pi}\p{Pf}" ]*/u;
 /** What a link asks of the message, as long as it names no other address. */
 const LINK_FIELDS = /^([^?]*mailto:[^?]*)\?(?!.*(?:@|%40)).*$/i;
+/** A comment behind an address (RFC 5322 §3.2.2). */
+const COMMENT_BEHIND = / ?\([^()@]*\)$/;
+/** Apostrophes around an address, as mail programs write them where it has no name; one within a mailbox is part of it. */
+const IN_APOSTROPHES = /^'([^'@]+@[^'@]+)'[\p{P}\s]*$/u;
 /** The letters, digits and dots of any alphabet: whatever else would end the domain, or mean something in a URL. */
 const DOMAIN = /^[\p{L}\p{M}\p{N}.。-]+$/u;
 /** As zod's own, with domains of the top level that are internationalised. */
@@ -24,7 +28,8 @@ const MAILBOX = /^(?:[a-z0-9_'+-]+\.)*[a-z0-9_'+-]*[a-z0-9_+-]@(?:[a-z0-9][a-z0-
 export const Email = z
   .string("email_invalid")
   .transform((typed) => {
-    const text = dropRepetition(dropPunctuationBehind(readPastedText(typed))).replace(LINK_FIELDS, "$1");
+    const alone = readPastedText(typed).replace(COMMENT_BEHIND, "").replace(IN_APOSTROPHES, "$1");
+    const text = dropRepetition(dropPunctuationBehind(alone)).replace(LINK_FIELDS, "$1");
     return spellInAscii(dropPunctuationBehind(text).replace(BEFORE_ADDRESS, "").toLowerCase());
   })
   .pipe(z.email({ error: "email_invalid", pattern: MAILBOX }).max(LENGTH_MAX, "email_invalid"))

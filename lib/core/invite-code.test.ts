@@ -54,3 +54,9 @@ test("what can't be a code is refused", () => {
     expect(InviteCode.safeParse(text).success, text).toBe(false);
   }
 });
+
+test("of two links that lead to different codes neither is taken, and one that stands twice is", () => {
+  const linkTo = (code: string) => `https://sarafan.example/i/${code}`;
+  expect(InviteCode.safeParse(`${linkTo("7K4M2P")} ${linkTo("8K4M2P")}`).success).toBe(false);
+  expect(InviteCode.safeParse(`${linkTo("7K4M2P")} ${linkTo("7k4m2p")}.`).success).toBe(true);
+});

@@ -17,16 +17,24 @@ const READ_AS: Record<string, string> = {
 const SHAPE = new RegExp(`^(?=.*[${DIGITS}])(?=.*[${LETTERS}])[${ALPHABET}]{${INVITE_CODE_LENGTH}}$`);
 
 /** The code in an invitation's link. */
-const IN_LINK = /\/i\/([^\s/?#]+)/i;
+const IN_LINK = /\/i\/([^\s/?#]+)/gi;
 /** A label with its colon, and punctuation. */
 const BEFORE_CODE = /^(?:[\p{L}\p{M}\p{P}\s]*:)?[\p{P}\p{S}\s]*/u;
 const PASTED_TWICE = new RegExp(`^(.{${INVITE_CODE_LENGTH}})\\1$`, "u");
 
-/** The characters of the invite code in a typed text: the code of the link where there is one, without what is around it. */
+/**
+ * The characters of the invite code in a typed text: the code of the link where there is one, without what is around it. The whole
+ * text, which is no code, where links lead to different codes: an activation can't be undone.
+ */
 export function readInviteText(typed: string): string {
   const text = foldDigits(readPastedText(typed));
-  const [, inLink = text] = IN_LINK.exec(text) ?? [];
-  const characters = dropPunctuationBehind(inLink)
+  const found = new Set(Array.from(text.matchAll(IN_LINK), ([, inLink = ""]) => charactersOf(inLink).toUpperCase()));
+  const [inLink = charactersOf(text)] = found;
+  return found.size > 1 ? text : inLink;
+}
+
+function charactersOf(text: string): string {
+  const characters = dropPunctuationBehind(text)
     .replace(BEFORE_CODE, "")
     .replace(/[ \p{Dash}]/gu, "");
   return characters.replace(PASTED_TWICE, "$1");

@@ -570,3 +570,21 @@ test("no two accounts ever have the same invite code, however the dice fall", as
     { numRuns: 20 },
   );
 });
+
+test("the number 0 is a code, and no missing one, without a verified code", async () => {
+  const owner = freshOwner();
+  const right = await receiveCode(owner);
+  const signedIn = await signInWithVerifiedCode({ ...owner, code: TypedCode.parse(0) }, anybody());
+  expect(failureOf(signedIn)).toBe(right === "0000" ? "none" : "code_wrong");
+});
+
+test("a verified code that a clock far ahead has kept does not outlast the clock", async () => {
+  const now = new Date();
+  const ahead = after(now, 30 * 24 * 60 * 60 * 1000);
+  const [owner, next] = [freshOwner(), freshOwner()];
+  const code = await receiveCode(owner, ahead);
+  const kept = await verifyForLater({ ...owner, code, next: next.holder }, anybody(), { now: ahead });
+  expect(failureOf(kept)).toBe("none");
+  const signedIn = await signInWithVerifiedCode({ phone: owner.phone, holder: next.holder }, anybody(), { now });
+  expect(failureOf(signedIn)).toBe("code_expired");
+});

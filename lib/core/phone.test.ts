@@ -82,3 +82,7 @@ test("a masked address keeps its domain, and its first letter where that says li
   expect(maskEmail(Email.parse(" Anna.K@Example.com "))).toBe("a···@example.com");
   expect(maskEmail(Email.parse("ann@example.com"))).toBe("···@example.com");
 });
+
+test("a country code in brackets with its plus is read", () => {
+  expect(spell("(+7) 945 000-00-01")).toBe("+79450000001");
+});

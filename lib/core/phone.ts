@@ -11,6 +11,8 @@ const BEFORE_NUMBER = new RegExp(
   String.raw`^(?:[<"\p{Pi}]?https?://wa\.me/|${LABEL}[\s.:,;<"'\p{Pi}\p{Pf}\p{So}](?=[+(\p{Nd}]))?(?:(?!.*\p{Pe})\p{Ps}+)?`,
   "iu",
 );
+/** `(+7) 945 000-00-01`. */
+const COUNTRY_IN_BRACKETS = /^\((\+\d{1,3})\)/;
 /** What a link asks of the message. */
 const LINK_FIELDS = /^([^?]*wa\.me\/[^?]*)\?.*$/i;
 /**
@@ -41,7 +43,11 @@ const DIGITS_WITH_COUNTRY_CODE = /^[1-9]\d{10,14}$/;
 const INTERNATIONAL_PREFIX = /^00(?=[ (-]*[1-9])/;
 
 function parsePhone(text: string): PhoneNumber | undefined {
-  const alone = text.replace(LINK_FIELDS, "$1").replace(BEFORE_NUMBER, "").replace(AFTER_NUMBER, "");
+  const alone = text
+    .replace(LINK_FIELDS, "$1")
+    .replace(BEFORE_NUMBER, "")
+    .replace(COUNTRY_IN_BRACKETS, "$1")
+    .replace(AFTER_NUMBER, "");
   const spellings = DIGITS_WITH_COUNTRY_CODE.test(alone)
     ? [alone, `+${alone}`]
     : [alone, alone.replace(INTERNATIONAL_PREFIX, "+")];
@@ -50,10 +56,19 @@ function parsePhone(text: string): PhoneNumber | undefined {
     .find((number) => number?.isValid() && !number.ext);
 }
 
+/** The spellings that are remembered: a list of people is read again and again, and reading a number takes longest in it. */
+const DIGITS_KEPT_MAX = 10_000;
+const digitsKept = new Map<Phone, string>();
+
 /** The number's digits alone, or with its plus where the digits alone would be read as another number, or as none. */
 export function spellDigits(phone: Phone): string {
+  const kept = digitsKept.get(phone);
+  if (kept !== undefined) return kept;
   const digits = phone.slice(1);
-  return Phone.safeParse(digits).data === phone ? digits : phone;
+  const spelt = Phone.safeParse(digits).data === phone ? digits : phone;
+  if (digitsKept.size >= DIGITS_KEPT_MAX) digitsKept.clear();
+  digitsKept.set(phone, spelt);
+  return spelt;
 }
 
 /** The number as its country writes it after the country code: `+7 999 123-45-67`, `+44 20 7946 0018`. */

@@ -178,6 +178,8 @@ export const WRONG_CODES_PER_IP_PER_HOUR = settings.WRONG_CODES_PER_IP_PER_HOUR;
 export const ACTIVATIONS_PER_USER_PER_HOUR = settings.ACTIVATIONS_PER_USER_PER_HOUR;
 /** How often an account may be exported. */
 export const EXPORTS_PER_USER_PER_HOUR = 10;
+/** How often a session may ask for the deletion of its account without a code: the mailbox hears of each. */
+export const DELETIONS_PER_SESSION_PER_HOUR = 3;
 /** How often somebody in one network may look an invite code up. */
 export const INVITE_LOOKUPS_PER_IP_PER_HOUR = settings.INVITE_LOOKUPS_PER_IP_PER_HOUR;
 

@@ -1,8 +1,17 @@
-import { countDown, countUp, findCounts, isPossibleEnd, type Queries, type Transaction } from "@/lib/db/database";
+import {
+  countDown,
+  countDownSince,
+  countUp,
+  findCounts,
+  isPossibleEnd,
+  type Queries,
+  type Transaction,
+} from "@/lib/db/database";
 import { keyedHash } from "./keyed-hash";
 import { networksAround } from "./networks";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
+  DELETIONS_PER_SESSION_PER_HOUR,
   EXPORTS_PER_USER_PER_HOUR,
   INVITE_LOOKUPS_PER_IP_PER_HOUR,
   SENDS_PER_IP_PER_HOUR,
@@ -67,6 +76,7 @@ export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_P
 /** Unlimited; consuming it only locks the recipient's row, which serialises attempts. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
 export const EXPORTS_OF_USER = hourly("exports of", EXPORTS_PER_USER_PER_HOUR);
+export const DELETIONS_OF_SESSION = hourly("deletions of", DELETIONS_PER_SESSION_PER_HOUR);
 export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);
 /** Both are everybody's; how much there is depends on who asks. */
 export const MESSAGES = (max: number) => daily("messages", max);
@@ -124,15 +134,11 @@ export function refund(tx: Transaction, charged: Charged): void {
 }
 
 /** Gives back what was consumed by these charges at that time, unless their counts have begun again since. */
-export async function refundCharges(tx: Transaction, charges: readonly Charge[], consumedAt: Date): Promise<void> {
-  const found = await findCounts(tx, charges.map(keyOf), consumedAt);
-  const charged = charges.flatMap((charge) => {
-    const { limit, amount = 1 } = charge;
-    const latestEnd = new Date(consumedAt.getTime() + limit.windowMs);
-    const row = found.find(({ key, resetsAt }) => key === keyOf(charge) && resetsAt <= latestEnd);
-    return row ? { key: row.key, resetsAt: row.resetsAt, amount } : [];
-  });
-  countDown(tx, charged);
+export function refundCharges(tx: Transaction, charges: readonly Charge[], consumedAt: Date): void {
+  for (const charge of charges) {
+    const latestEnd = new Date(consumedAt.getTime() + charge.limit.windowMs);
+    countDownSince(tx, { key: keyOf(charge), amount: charge.amount ?? 1, since: consumedAt, latestEnd });
+  }
 }
 
 /** How many milliseconds until something is left of each limit that is charged; 0 is now. */

@@ -3,7 +3,7 @@ import { read, write } from "@/lib/db/database";
 import { backgroundTasks } from "./background";
 import { SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { phoneRecipient } from "./recipient";
-import { checkSession, endSession, openClientSession, openSession, refreshSession } from "./sessions";
+import { checkSession, endSession, isRecentLogin, openClientSession, openSession, refreshSession } from "./sessions";
 import { anybody, signUp } from "./testing";
 
 const logInAnew = async () => {
@@ -185,4 +185,10 @@ test("a browser's session has no refresh token, and none that was made up ends i
   const { id } = await openSession(await logInAnew(), anybody());
   expect(await refreshSession({ id, generation: 0 })).toMatchObject({ ok: false });
   expect(await checkSession(id)).not.toBeNull();
+});
+
+test("a login that a clock far ahead has noted is no recent one", () => {
+  const now = new Date();
+  expect(isRecentLogin({ createdAt: after(now, 1000) }, now)).toBe(true);
+  expect(isRecentLogin({ createdAt: after(now, 30 * 24 * 60 * 60 * 1000) }, now)).toBe(false);
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  CLOCK_SKEW_MS_MAX,
   type Queries,
   type Reader,
   readPrimary,
@@ -187,7 +188,9 @@ const EXCHANGE = statement({
 
 /** Whether a session was opened less than `RECENT_LOGIN_MS` ago, as what can't be undone wants it. */
 export function isRecentLogin({ createdAt }: Pick<Session, "createdAt">, now: Date): boolean {
-  return now.getTime() - createdAt.getTime() < RECENT_LOGIN_MS;
+  const ageMs = now.getTime() - createdAt.getTime();
+  // One of the future was noted by a clock that ran ahead.
+  return ageMs < RECENT_LOGIN_MS && ageMs >= -CLOCK_SKEW_MS_MAX;
 }
 
 /** Ends the session at once; one that is not there is ended already. */

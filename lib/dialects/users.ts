@@ -300,6 +300,7 @@ export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
     },
     failures: {
       account_unknown: NOT_FOUND,
+      budget_spent: BUDGET_SPENT,
       cookie_required: refused(403, "Свой аккаунт нельзя удалить по токену: войдите в браузере."),
       login_too_old: LOGIN_TOO_OLD,
       change_waiting: refused(

@@ -1,10 +1,13 @@
 import type { ChallengeKey, Holder, OneTimeCode } from "@/lib/core/one-time-code";
 import { sealCode } from "@/lib/core/one-time-code";
-import { CODE_TTL_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "@/lib/core/policy";
+import { CODE_TTL_MS, PROOF_TTL_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "@/lib/core/policy";
 import { CLOCK_SKEW_MS_MAX, type Queries, statement, type Transaction } from "@/lib/db/database";
 
 /** The latest end of a code that was sent by now, at a clock that is right within `CLOCK_SKEW_MS_MAX`. */
 const latestExpiry = (now: Date) => new Date(now.getTime() + CODE_TTL_MS + CLOCK_SKEW_MS_MAX);
+
+/** The same for the end of a verified code. */
+const latestVerifiedEnd = (now: Date) => new Date(now.getTime() + PROOF_TTL_MS + CLOCK_SKEW_MS_MAX);
 
 /**
  * What a challenge can be: the last code that one holder had sent to one recipient for one purpose.
@@ -349,16 +352,17 @@ export function noteMadeAccount(tx: Transaction, key: ChallengeKey): void {
 }
 
 const REDEEM = statement({
-  params: { ...KEY, now: "time" },
+  params: { ...KEY, now: "time", latestEnd: "time" },
   row: { madeAccount: "boolean" },
   sql: `
     UPDATE "Challenge" SET ${becomes("redeem")}, "verifiedUntil" = NULL
-    WHERE ${HAS_KEY} AND ${isFrom("redeem")} AND "verifiedUntil" > :now RETURNING "madeAccount"`,
+    WHERE ${HAS_KEY} AND ${isFrom("redeem")} AND "verifiedUntil" > :now AND "verifiedUntil" <= :latestEnd
+    RETURNING "madeAccount"`,
 });
 
 /** Uses a verified code up, and returns whether its verification made the account; null where there is none. */
 export async function redeemVerified(tx: Transaction, key: ChallengeKey, now: Date) {
-  return (await tx.get(REDEEM, { ...paramsOf(key), now })) ?? null;
+  return (await tx.get(REDEEM, { ...paramsOf(key), now, latestEnd: latestVerifiedEnd(now) })) ?? null;
 }
 
 /**
@@ -372,7 +376,10 @@ export function statusOf(
   now: Date,
 ): "live" | "expired" | "spent" | "outgrown" | "used" | "verified" {
   const { state, verifiedUntil, digits, tries } = challenge;
-  if (state === "verified") return verifiedUntil !== null && verifiedUntil > now ? "verified" : "used";
+  if (state === "verified") {
+    const isGood = verifiedUntil !== null && verifiedUntil > now && verifiedUntil <= latestVerifiedEnd(now);
+    return isGood ? "verified" : "used";
+  }
   if (state === "used") return "used";
   if (digits < needed) return "outgrown";
   if (!isLive(challenge, now)) return "expired";
