@@ -1,4 +1,4 @@
-import { CLOCK_SKEW_MS_MAX, type Queries, readPrimary, statement } from "@/lib/db/database";
+import { CLOCK_SKEW_MS_MAX, type Queries, statement } from "@/lib/db/database";
 import { keyedHashes } from "./keyed-hash";
 import {
   ALARM_AFTER_WRONG,
@@ -74,21 +74,21 @@ export async function countWrongCodes(db: Queries, recipient: Recipient, now: Da
   return row?.count ?? 0;
 }
 
-/** Whether more codes are typed wrong in the whole system than usual. No transaction asks it, because it keeps what it has read. */
-export async function isAlarm(now: Date): Promise<boolean> {
-  const recent = await countGuesses(ALARM_MS, now);
+/** Whether more codes are typed wrong in the whole system than usual. */
+export async function isAlarm(db: Queries, now: Date): Promise<boolean> {
+  const recent = await countGuesses(db, ALARM_MS, now);
   if (recent <= ALARM_AFTER_WRONG) return false;
-  return recent > ALARM_FACTOR * (await usualGuesses(now));
+  return recent > ALARM_FACTOR * (await usualGuesses(db, now));
 }
 
 const MINUTE_MS = 60_000;
 let usual = { minute: Number.NaN, mean: 0 };
 
 /** The mean of a week, asked for once a minute: an attack has many rows, and a week changes slowly. */
-async function usualGuesses(now: Date): Promise<number> {
+async function usualGuesses(db: Queries, now: Date): Promise<number> {
   const minute = Math.floor(now.getTime() / MINUTE_MS);
   if (usual.minute !== minute) {
-    const all = await countGuesses(ALARM_MEAN_MS, now);
+    const all = await countGuesses(db, ALARM_MEAN_MS, now);
     usual = { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS };
   }
   return usual.mean;
@@ -98,10 +98,10 @@ async function usualGuesses(now: Date): Promise<number> {
  * How many wrong codes of all recipients are signs of guessing: those at codes that are short enough for it, and of one network no
  * more than so many. So neither a carrier's address behind which thousands mistype nor one patient network moves the alarm.
  */
-async function countGuesses(withinMs: number, now: Date): Promise<number> {
+async function countGuesses(db: Queries, withinMs: number, now: Date): Promise<number> {
   const since = new Date(now.getTime() - withinMs);
   const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
-  const row = await readPrimary.get(COUNT_GUESSES, { since, until });
+  const row = await db.get(COUNT_GUESSES, { since, until });
   return row?.count ?? 0;
 }
 

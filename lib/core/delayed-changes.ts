@@ -255,9 +255,13 @@ const FIND_ANY_DUE = statement({
   sql: `SELECT 1 AS "due" FROM "DelayedChange" WHERE "dueAt" <= :now LIMIT 1`,
 });
 
+/** Whether any account's change is due. It is asked with each login, and next to nothing is ever due. */
+export async function isAnyChangeDue(now: Date): Promise<boolean> {
+  return (await readPrimary.get(FIND_ANY_DUE, { now })) !== undefined;
+}
+
 async function findDue(db: Reader, concerned: Concerned | null, now: Date): Promise<Row[]> {
-  // This is asked with each login, and next to nothing is ever due.
-  if (!(await db.get(FIND_ANY_DUE, { now }))) return [];
+  if (!(await isAnyChangeDue(now))) return [];
   const dueAt = { lte: now };
   const order = { orderBy: { dueAt: "asc" }, take: APPLIED_AT_ONCE } as const;
   if (concerned === null) return db.delayedChange.findMany({ where: { dueAt }, ...order });

@@ -7,6 +7,8 @@ export const IPV6_PREFIXES = [
   { bits: 48, times: 8 },
 ] as const;
 
+const SITE_BITS = 48;
+
 /** How many times a network's limit a whole IPv6 site (a /48) has. */
 export const IPV6_SITE_TIMES = 8;
 
@@ -22,7 +24,8 @@ export function networksAround(network: string): readonly { network: string; tim
 
 /** The widest of them: one for all addresses that one customer may have. */
 export function siteOf(network: string): string {
-  return networksAround(network).at(-1)?.network ?? network;
+  const [address = "", bits] = network.split("/");
+  return bits === undefined ? network : prefixOf(address, SITE_BITS);
 }
 
 function prefixOf(address: string, bits: number): string {

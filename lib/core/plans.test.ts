@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { Client } from "pg";
 import { expect, test } from "playwright/test";
-import { write } from "@/lib/db/database";
+import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { getProfile } from "./accounts";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
@@ -30,7 +30,7 @@ async function takeEveryPath(): Promise<void> {
   await signInByPhone({ ...owner, code: wrongCode(code) }, requester);
   await signInByPhone({ ...owner, code }, requester, { session: { kind: "browser", browserId: requester.browser.id } });
   await requestCode(phoneLoginCode(freshOwner()), anybody(), { sender: senderOf(async () => false) });
-  await isAlarm(new Date());
+  await isAlarm(readPrimary, new Date());
   const [inviter, invitee] = [await signUp(), await signUp()];
   const login = { userId: invitee.userId, proven: phoneRecipient(invitee.phone) };
   const { id } = await openSession(login, requester);

@@ -12,7 +12,6 @@ import {
 import {
   type Charge,
   type Charged,
-  consume,
   type LimitFailure,
   MESSAGE_COST,
   MESSAGES,
@@ -44,17 +43,14 @@ export function sendCharges(recipient: Recipient, { network }: Requester): Charg
   ];
 }
 
-/**
- * Gives a network back what a code was charged that was typed right since, and charges it to a wider limit: people who share an
- * address don't shut each other out, and still nobody makes accounts without end. Where that limit is spent, the charge stays.
- */
-export async function refundSend(
-  tx: Transaction,
-  { network, sentAt }: { network: string; sentAt: Date },
-  now: Date,
-): Promise<void> {
-  const wider = await consume(tx, networkCharges(VERIFIED_SENDS_FROM_NETWORK, network), now);
-  if (wider.ok) await refundCharges(tx, networkCharges(SENDS_FROM_NETWORK, network), sentAt);
+/** What a code that was typed right is charged to, in place of its network's hourly codes. */
+export function verifiedSendCharges(network: string): Charge[] {
+  return networkCharges(VERIFIED_SENDS_FROM_NETWORK, network);
+}
+
+/** Gives a network back what a code was charged that was sent at that time. */
+export function refundSend(tx: Transaction, { network, sentAt }: { network: string; sentAt: Date }): void {
+  refundCharges(tx, networkCharges(SENDS_FROM_NETWORK, network), sentAt);
 }
 
 /** What it costs a browser that is known to the recipient, so that strangers can't use its codes up; else null. */

@@ -104,6 +104,22 @@ export function countDown(tx: Transaction, counts: readonly Count[]): void {
   }
 }
 
+const COUNT_DOWN_SINCE = statement({
+  params: { key: "text", amount: "integer", since: "time", latestEnd: "time" },
+  sql: `
+    UPDATE "Counter" SET "count" = "count" - :amount
+    WHERE "key" = :key AND "resetsAt" > :since AND "resetsAt" <= :latestEnd`,
+});
+
+/** Takes the amount off a count that was under way at `since`, and ends at `latestEnd` or before; as `countDown` does. */
+export function countDownSince(
+  tx: Transaction,
+  { key, ...rest }: { key: string; amount: number; since: Date; latestEnd: Date },
+): void {
+  tx.queue(COUNT_DOWN_SINCE, { key, ...rest });
+  tx.queue(DELETE_EMPTY, { key });
+}
+
 const FIND_COUNTS = forEachLength((length) =>
   statement({
     params: { now: "time", ...kindsOf(length, "key", "text" as const) },

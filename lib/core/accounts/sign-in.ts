@@ -9,16 +9,9 @@ import {
   type SendingOptions,
   type SentCode,
 } from "@/lib/core/challenges/request-code";
-import {
-  consumeChallenge,
-  keepVerifiedCode,
-  refundAttempt,
-  type VerifiedCode,
-  type VerifyCodeFailure,
-  verifyCode,
-} from "@/lib/core/challenges/verify-code";
+import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "@/lib/core/challenges/verify-code";
 import { retryOnCollision } from "@/lib/core/collisions";
-import { applyDueChanges } from "@/lib/core/delayed-changes";
+import { applyDueChanges, isAnyChangeDue } from "@/lib/core/delayed-changes";
 import type { Email } from "@/lib/core/email";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invite-code";
 import { getInvite } from "@/lib/core/invites";
@@ -158,7 +151,7 @@ export async function signInWithVerifiedCode(
     return { ...login, session: await openSession(tx, login, requester, session, now) };
   });
   if (signedIn) return succeed(signedIn);
-  if (code) return signInByPhone({ phone, holder, code }, requester, { now, session });
+  if (code !== null) return signInByPhone({ phone, holder, code }, requester, { now, session });
   const status = await getCodeStatus(key, requester, now);
   return fail({ name: status?.state === "live" ? "code_missing" : "code_expired" });
 }
@@ -291,10 +284,10 @@ async function signInOrSignUp<Refusal extends { name: string } = never>(
     if (!found.ok) return found;
   }
   if (invite && isInviteSeen && !(await findInviter(readPrimary, invite))) return fail({ name: "invite_unknown" });
-  const verified = await verifyCode(key, code, requester, now);
+  const [verified, isAnyDue] = await Promise.all([verifyCode(key, code, requester, now), isAnyChangeDue(now)]);
   if (!verified.ok) return verified;
   // A phone or mailbox that is another account's from now on opens that one.
-  await applyDueChanges(key.recipient, now);
+  if (isAnyDue) await applyDueChanges(key.recipient, now);
 
   type SignedIn = Result<SignIn, SignInFailure | Refusal>;
   const proven = key.recipient;
@@ -305,13 +298,11 @@ async function signInOrSignUp<Refusal extends { name: string } = never>(
     if (refused) return { ok: false, failure: refused };
     const inviter = !known && invite ? await findInviter(tx, invite) : null;
     if (!known && invite && !inviter) return fail({ name: "invite_unknown" });
-    const isUsed = await consumeOrKeep(
-      tx,
-      verified.value,
-      { keepFor, isNewByMail: !known && "email" in identity },
-      now,
-    );
-    if (!isUsed) return fail({ name: "code_expired" });
+    // A mail domain that catches all must not make accounts without end.
+    const isCharged = !known && "email" in identity;
+    const kept = keepFor ? { next: keepFor, verifiedUntil: new Date(now.getTime() + PROOF_TTL_MS) } : null;
+    const isThere = await consumeChallenge(tx, verified.value, now, { isCharged, kept });
+    if (!isThere) return fail({ name: "code_expired" });
     if (known) {
       const login = { userId: known.id, created: false, proven };
       const opened = isOnlyForNew ? null : await openSession(tx, login, requester, session, now);
@@ -336,25 +327,6 @@ async function signInOrSignUp<Refusal extends { name: string } = never>(
   return signedIn;
 }
 
-/** Uses the verified code up, or keeps it for a sign-in that is still to come, and says whether it was still there. */
-async function consumeOrKeep(
-  tx: Transaction,
-  verified: VerifiedCode,
-  { keepFor, isNewByMail }: { keepFor: Holder | undefined; isNewByMail: boolean },
-  now: Date,
-): Promise<boolean> {
-  if (keepFor) {
-    return keepVerifiedCode(
-      tx,
-      verified,
-      { next: keepFor, verifiedUntil: new Date(now.getTime() + PROOF_TTL_MS) },
-      now,
-    );
-  }
-  // A mail domain that catches all must not make accounts without end.
-  return consumeChallenge(tx, verified, now, { isCharged: isNewByMail });
-}
-
 /** Opens the session that was asked for, of an account whose row this locks. */
 async function openSession(
   tx: Transaction,
@@ -366,11 +338,15 @@ async function openSession(
   if (!session) return null;
   const { userId, proven, created } = login;
   // The account may have got another phone or mailbox since the code was typed.
-  if (!created && !(await lockAccount(tx, userId, proven))) throw new AccountGone();
   const { kind, browserId } = session;
   const { agent, network } = requester;
   const isReturning = isKnownTo(requester, proven);
-  return addSession(tx, { ...login, isReturning }, { agent, network, browserId }, kind, now);
+  const [isLocked, opened] = await Promise.all([
+    created || lockAccount(tx, userId, proven),
+    addSession(tx, { ...login, isReturning }, { agent, network, browserId }, kind, now),
+  ]);
+  if (!isLocked) throw new AccountGone();
+  return opened;
 }
 
 const ADD_ACCOUNT = statement({

@@ -106,8 +106,7 @@ async function issueChallenge(
     for (const { name } of channels) countSending({ sender: name, outcome: "resting" });
     return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS, mayArrive: false });
   }
-  const isDuringAlarm = await isAlarm(now);
-  const begun = await transact((tx) => storeCode(tx, key, requester, { now, askedAt, isDuringAlarm, draw }));
+  const begun = await transact((tx) => storeCode(tx, key, requester, { now, askedAt, draw }));
   if (!begun.ok) {
     if (begun.failure.name !== "messages_spent") return fail(begun.failure);
     const spent = { name: "budget_spent", retryAfterMs: begun.failure.retryAfterMs } as const;
@@ -178,15 +177,14 @@ async function storeCode(
   tx: Transaction,
   key: ChallengeKey,
   requester: Requester,
-  {
-    now,
-    askedAt,
-    isDuringAlarm,
-    draw,
-  }: { now: Date; askedAt: Date | undefined; isDuringAlarm: boolean; draw: (digits: number) => OneTimeCode },
+  { now, askedAt, draw }: { now: Date; askedAt: Date | undefined; draw: (digits: number) => OneTimeCode },
 ): Promise<Result<Begun, StoreCodeFailure> | RolledBack<Result<Begun, StoreCodeFailure>>> {
   const { recipient } = key;
-  const [last, needed] = await Promise.all([lockChallenge(tx, key, now), neededDigits(tx, recipient, requester, now)]);
+  const [last, needed, isDuringAlarm] = await Promise.all([
+    lockChallenge(tx, key, now),
+    neededDigits(tx, recipient, requester, now),
+    isAlarm(tx, now),
+  ]);
   const retryAfterMs = resendWaitMs(last, needed, now);
   const isAnswered = last.codeHmac !== null;
   if (askedAt && isAnswered && last.sentAt > askedAt) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
@@ -194,9 +192,11 @@ async function storeCode(
   const ownCharges = ownSendCharges(recipient, requester);
   const own = ownCharges && (await consume(tx, ownCharges, now));
   if (!own?.ok && retryAfterMs > 0) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
-  const consumed = own?.ok ? own : await consume(tx, sendCharges(recipient, requester), now);
+  const [consumed, messages] = await Promise.all([
+    own?.ok ? own : consume(tx, sendCharges(recipient, requester), now),
+    consume(tx, messageCharges(recipient, requester), now),
+  ]);
   if (!consumed.ok) return rollBack(consumed);
-  const messages = await consume(tx, messageCharges(recipient, requester), now);
   if (!messages.ok) return rollBack(fail({ ...messages.failure, name: "messages_spent" }));
   const code = draw(newCodeDigits(needed, isDuringAlarm));
   const sending = beginSending(tx, key, last, { code, network: own?.ok ? null : requester.network, now });

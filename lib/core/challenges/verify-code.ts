@@ -8,11 +8,11 @@ import {
   type OneTimeCode,
   type TypedCode,
 } from "@/lib/core/one-time-code";
-import { type Charged, record, refund, TRIES_AT_RECIPIENT } from "@/lib/core/rate-limits";
+import { type Charged, consume, record, refund, TRIES_AT_RECIPIENT } from "@/lib/core/rate-limits";
 import { limitSubject } from "@/lib/core/recipient";
 import type { Requester } from "@/lib/core/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { refundSend } from "@/lib/core/send-budgets";
+import { refundSend, verifiedSendCharges } from "@/lib/core/send-budgets";
 import { sweepInBackground } from "@/lib/core/sweeping";
 import { readCodeOf } from "@/lib/core/typed-code";
 import { statement, type Transaction, transact } from "@/lib/db/database";
@@ -123,28 +123,30 @@ export function refundAttempt(tx: Transaction, { attempt: { wrongCode, charged }
 }
 
 /**
- * Uses a right code up, and says whether it was still there to be used: of parallel requests one has it. The network that asked
- * for the code gets its charge back, unless `isCharged`.
+ * Uses a right code up, and says whether it was still there to be used: of parallel requests one has it. With `kept`, the code is
+ * not used up, but stands for one sign-in of `next` until `verifiedUntil`.
+ *
+ * The network that asked for the code gets its charge back, unless `isCharged`, and the charge moves to a wider limit: people who
+ * share an address don't shut each other out, and no network makes accounts without end. Where that limit is spent, the charge
+ * stays.
  */
 export async function consumeChallenge(
   tx: Transaction,
   { key, codeHmac, sentAt, network }: VerifiedCode,
   now: Date,
-  { isCharged = false } = {},
+  { isCharged = false, kept = null }: { isCharged?: boolean; kept?: Kept | null } = {},
 ): Promise<boolean> {
-  if (!(await consumeCode(tx, key, codeHmac))) return false;
-  if (network !== null && !isCharged) await refundSend(tx, { network, sentAt }, now);
-  return true;
+  const isRefunded = network !== null && !isCharged;
+  const [isThere, wider] = await Promise.all([
+    kept ? keepVerified(tx, key, codeHmac, kept) : consumeCode(tx, key, codeHmac),
+    isRefunded ? consume(tx, verifiedSendCharges(network), now) : null,
+  ]);
+  if (isThere && isRefunded && wider?.ok) refundSend(tx, { network, sentAt });
+  if (!isThere && wider?.ok) refund(tx, wider.value);
+  return isThere;
 }
 
-/** The same for a code that is kept for one sign-in of `next` until `verifiedUntil`. */
-export async function keepVerifiedCode(
-  tx: Transaction,
-  { key, codeHmac, sentAt, network }: VerifiedCode,
-  kept: { next: Holder; verifiedUntil: Date },
-  now: Date,
-): Promise<boolean> {
-  if (!(await keepVerified(tx, key, codeHmac, kept))) return false;
-  if (network !== null) await refundSend(tx, { network, sentAt }, now);
-  return true;
+interface Kept {
+  next: Holder;
+  verifiedUntil: Date;
 }
