@@ -30,7 +30,6 @@ export async function register(): Promise<void> {
       tidyUrl,
     } = await import("@/lib/auth/callers");
     const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
-    const { keepResponse } = await import("@/lib/auth/page-refusals");
     const { refuseUnknownActions } = await import("@/lib/auth/page-forms");
     const { secureExchange } = await import("@/lib/auth/security-headers");
     const { takeOverConsole } = await import("@/lib/ops/log");
@@ -53,7 +52,6 @@ export async function register(): Promise<void> {
       tidyUrl(request);
       dropOddNextHeaders(request);
       secureExchange(request, response);
-      keepResponse(response);
       refuseUnknownActions(request, response);
       watchRequest(request, response);
       replaceUnknownMethod(request);

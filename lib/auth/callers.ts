@@ -71,8 +71,18 @@ function namesBeyond(name: string, value: string): boolean {
   return /-(for|host|client|ip|ipv6|address)$/.test(name) && parts.some((part) => part && !isLoopbackHost(part));
 }
 
-/** Whether a host or an address, with or without a port, is this machine: `localhost` and what is below it, `127.…`, `[::1]`. */
+/**
+ * Whether a host or an address, with or without a port, is this machine: `localhost` and what is below it, `127.…`, `[::1]`. The
+ * last answer is kept: nearly all requests name the same host, and to read one takes a hundredth of a request.
+ */
 function isLoopbackHost(text: string): boolean {
+  if (lastHost.text !== text) lastHost = { text, isLoopback: namesLoopback(text) };
+  return lastHost.isLoopback;
+}
+
+let lastHost = { text: "", isLoopback: false };
+
+function namesLoopback(text: string): boolean {
   const bare = ipaddr.IPv6.isValid(text) ? `[${text}]` : text;
   if (!URL.canParse(`http://${bare}`)) return false;
   const hostname = new URL(`http://${bare}`).hostname.replace(/^\[(.*)\]$/, "$1");
@@ -179,7 +189,7 @@ export function hasUnknownMethod(headers: Headers): boolean {
  */
 export function tellPublicAddress({ headers }: IncomingMessage): void {
   // While APP_URL is this machine, it has several names, and a page may have been opened at any of them.
-  const { host, protocol } = new URL(isOwnOrigin(headers.origin ?? "") ? String(headers.origin) : env.APP_URL);
+  const { host, protocol } = headers.origin && isOwnOrigin(headers.origin) ? new URL(headers.origin) : own;
   headers["x-forwarded-host"] = host;
   headers["x-forwarded-proto"] = protocol.slice(0, -1);
 }

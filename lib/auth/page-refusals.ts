@@ -1,16 +1,5 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-import type { ServerResponse } from "node:http";
 import { notFound } from "next/navigation";
-
-// Kept for all the bundles that Next.js makes of this module.
-const kept = globalThis as { sarafanResponse?: AsyncLocalStorage<ServerResponse> };
-kept.sarafanResponse ??= new AsyncLocalStorage();
-const current = kept.sarafanResponse;
-
-/** Keeps the response at hand for `refusePage`, for all that happens from here on. */
-export function keepResponse(response: ServerResponse): void {
-  current.enterWith(response);
-}
+import { currentResponse } from "@/lib/ops/request-ids";
 
 /**
  * Gives the page that is being rendered the status 429 (RFC 6585 §4) and says when to come again. Next.js 16.4 has functions
@@ -19,7 +8,7 @@ export function keepResponse(response: ServerResponse): void {
  * instrumentation.ts nothing of a request, the page says the same with status 200.
  */
 export function refusePage(retryAfterMs: number): void {
-  const response = current.getStore();
+  const response = currentResponse();
   if (!response) return;
   response.statusCode = 429;
   for (const [name, value] of Object.entries(retryAfter(retryAfterMs))) response.setHeader(name, value);
@@ -31,7 +20,7 @@ export function refusePage(retryAfterMs: number): void {
  * of a request `notFound` is called, which throws.
  */
 export function answerNotFound(): void {
-  const response = current.getStore();
+  const response = currentResponse();
   if (!response) notFound();
   response.statusCode = 404;
 }

@@ -1,25 +1,36 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { env } from "@/lib/env";
 
-const kept = globalThis as { sarafanRequestId?: AsyncLocalStorage<string> };
-kept.sarafanRequestId ??= new AsyncLocalStorage();
-const current = kept.sarafanRequestId;
+interface Exchange {
+  requestId: string;
+  response: ServerResponse;
+}
+
+// Kept for all the bundles that Next.js makes of this module. One for both: each store costs every promise a little.
+const kept = globalThis as { sarafanExchange?: AsyncLocalStorage<Exchange> };
+kept.sarafanExchange ??= new AsyncLocalStorage();
+const current = kept.sarafanExchange;
 
 /** The id of the request that is being answered, wherever the answer is being made. */
 export function currentRequestId(): string | undefined {
-  return current.getStore();
+  return current.getStore()?.requestId;
+}
+
+/** The response to the request that is being answered; undefined where a host tells instrumentation.ts nothing of a request. */
+export function currentResponse(): ServerResponse | undefined {
+  return current.getStore()?.response;
 }
 
 /**
- * Gives the request an id, for all that happens from here on: its own where a proxy that is trusted has given it one, too
- * long to be a phone.
+ * Gives the request an id, and keeps it and the response at hand for all that happens from here on. The id is the request's own
+ * where a proxy that is trusted has given it one, too long to be a phone.
  */
-export function beginRequest({ headers }: IncomingMessage): string {
+export function beginRequest({ headers }: IncomingMessage, response: ServerResponse): string {
   const given = headers["x-request-id"];
   const isGood = env.TRUSTED_PROXIES > 0 && typeof given === "string" && /^[\w-]{16,64}$/.test(given);
-  const id = isGood ? given : randomUUID();
-  current.enterWith(id);
-  return id;
+  const requestId = isGood ? given : randomUUID();
+  current.enterWith({ requestId, response });
+  return requestId;
 }

@@ -16,7 +16,7 @@ export function watchRequest(request: IncomingMessage, response: ServerResponse)
   const { url = "", method: asked = "" } = request;
   // Any other is a stranger's play, and would make numbers without end.
   const method = METHODS.includes(asked) ? asked : "other";
-  const requestId = beginRequest(request);
+  const requestId = beginRequest(request, response);
   response.setHeader(ID_HEADER, requestId);
   response.once("close", () => {
     const ms = Math.round((performance.now() - startedAt) * 100) / 100;
