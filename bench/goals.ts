@@ -2,8 +2,8 @@ import { BARE_NEXT } from "./bare-next";
 import { betterAuthOn } from "./better-auth";
 import type { Options, Part } from "./options";
 import { type Figures, memoryOf, type Result } from "./rounds";
-import { profileLabel, sarafanOn } from "./sarafan";
-import type { Town } from "./seed";
+import { pastLabel, pastSarafansOn, profileLabel, sarafanOn } from "./sarafan";
+import { pastOf, type Town } from "./seed";
 import { median } from "./statistics";
 import type { StoreName } from "./stores";
 
@@ -47,10 +47,14 @@ const COMPARISONS: Comparison[] = [
 ];
 const EMPTY_BY_CPU: Bound = { least: 0.9 };
 const P50_RATIO: Bound = { most: 1.3 };
+const PAST_P50_RATIO: Bound = { most: 1.2 };
 const MEMORY_RATIO: Bound = { most: 1.5 };
 
 /** The goals that the parts which were driven can tell of. Throws when a row that one of them needs is missing. */
-export function compareRows(results: Result[], { parts, databases }: Options, { people }: Town): Goal[] {
+export function compareRows(results: Result[], { parts, databases }: Options, town: Town): Goal[] {
+  const { people } = town;
+  const past = pastOf(town);
+  const [events, deliveries] = [past.events, past.deliveries].map((count) => count.toLocaleString("en"));
   const rowOf = (contestant: string, part: Part, label?: string) => {
     const isMeant = (result: Result) =>
       result.contestant === contestant && result.part === part && (label ?? result.label) === result.label;
@@ -75,7 +79,8 @@ export function compareRows(results: Result[], { parts, databases }: Options, { 
       },
     ];
   });
-  const ofEach = databases.map(sarafanOn).flatMap((name): Goal[] => {
+  const ofEach = databases.flatMap((database): Goal[] => {
+    const name = sarafanOn(database);
     const empty = bare && rowOf(name, "empty");
     const [one, all] = [profileLabel(people.one.referrals), profileLabel(people.all.referrals)];
     return [
@@ -99,6 +104,15 @@ export function compareRows(results: Result[], { parts, databases }: Options, { 
               text: `${name}: p50 of a ${all} to that of a ${one}`,
               bound: P50_RATIO,
               value: ratioOf("p50Ms", rowOf(name, "scale", all), rowOf(name, "scale", one)),
+            },
+            {
+              text: `${name}: p50 of a full login with ${events} audit events and ${deliveries} deliveries to that without`,
+              bound: PAST_P50_RATIO,
+              value: ratioOf(
+                "p50Ms",
+                rowOf(pastSarafansOn(database).with, "scale", pastLabel(past.events)),
+                rowOf(pastSarafansOn(database).without, "scale", pastLabel(0)),
+              ),
             },
           ]
         : []),

@@ -6,9 +6,9 @@ import { compareRows } from "./goals";
 import { readOptions } from "./options";
 import { PROFILER, profileRow } from "./profile";
 import { takeRounds } from "./rounds";
-import { enterSarafan, migrateSarafan } from "./sarafan";
+import { enterPastSarafans, enterSarafan, migrateSarafan } from "./sarafan";
 import { compareKnownAndUnknown } from "./secrecy";
-import { planTown, sarafanSeed } from "./seed";
+import { pastSeed, planTown, sarafanSeed } from "./seed";
 import { measureStarts } from "./startup";
 import { openStore, type Store, type StoreName } from "./stores";
 import { printGoals, printMemory, printRows } from "./table";
@@ -18,11 +18,15 @@ const { parts, connections } = options;
 const town = planTown(options.accounts);
 const stores: Store[] = [];
 const contestants: Contestant[] = [];
+const isScaleDriven = options.profile ? options.profile === "scale" : parts.includes("scale");
 
 try {
   for (const name of options.databases) stores.push(await openTown(name));
   const env = options.profile ? PROFILER : {};
-  for (const store of stores) contestants.push(await enterSarafan(store, town, { connections, env }));
+  for (const store of stores) {
+    contestants.push(await enterSarafan(store, town, { connections, env }));
+    if (isScaleDriven) contestants.push(...(await enterPastSarafans(store, town, { connections, env })));
+  }
   if (options.profile) await profileRows(options.profile);
   else await measureAll();
 } finally {
@@ -30,15 +34,22 @@ try {
   for (const { remove } of stores) await remove();
 }
 
-/** A store whose database for Sarafan has been migrated and filled. */
+/** A store whose databases for Sarafan have been migrated and filled. */
 async function openTown(name: StoreName): Promise<Store> {
   const store = await openStore(name);
-  await migrateSarafan(store);
-  const startedAt = performance.now();
-  await store.run(store.urls.sarafan, sarafanSeed(town, store));
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  console.error(`${town.size.toLocaleString("en")} accounts on ${name} in ${seconds} s`);
+  const { sarafan, past } = store.urls;
+  await fill(store, sarafan, sarafanSeed(town, store));
+  if (isScaleDriven) await fill(store, past, [...sarafanSeed(town, store), ...pastSeed(town, store)]);
   return store;
+}
+
+async function fill(store: Store, url: string, statements: string[]) {
+  await migrateSarafan(url);
+  const startedAt = performance.now();
+  await store.run(url, statements);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  const what = url === store.urls.past ? "accounts with a past" : "accounts";
+  console.error(`${town.size.toLocaleString("en")} ${what} on ${store.name} in ${seconds} s`);
 }
 
 async function profileRows(part: string) {
@@ -49,7 +60,7 @@ async function profileRows(part: string) {
 }
 
 async function measureAll() {
-  const own = [...contestants];
+  const own = contestants.filter(({ rows }) => rows.some(({ part }) => part === "login"));
   if (parts.includes("session") || parts.includes("login")) {
     for (const store of stores) contestants.push(await enterBetterAuth(store, town, { connections }));
   }

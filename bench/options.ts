@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { Refusal } from "../scripts/tool.mjs";
 import { STORES, type StoreName } from "./stores";
 
-/** What is driven, row by row: `scale` is the profile for different numbers of referrals. */
+/** What is driven, row by row: `scale` is the profile for few and many referrals, and a login in towns with and without a past. */
 const DRIVEN = ["empty", "session", "profile", "login", "refresh", "activation", "scale"] as const;
 /** And what is measured besides: `secrecy` is how long people with and without an account wait when they ask for a code. */
 const PARTS = [...DRIVEN, "startup", "secrecy"] as const;

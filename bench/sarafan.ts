@@ -6,7 +6,7 @@ import { findFreePort } from "../scripts/free-port";
 import { type Contestant, newcomer, returning } from "./contestant";
 import { expectSession, type Step, type Visitor, visit } from "./load";
 import type { Part } from "./options";
-import { nextInviteCode, type Person, type Town } from "./seed";
+import { nextInviteCode, type Person, pastOf, type Town } from "./seed";
 import { type Server, startServer } from "./server";
 import { STORES, type Store, type StoreName } from "./stores";
 
@@ -23,6 +23,7 @@ export const ASK_FOR_CODE: Step = {
   },
 };
 const LOG_IN: Step = { path: "/api/enter_code/", body: ({ code }) => ({ verification_code: code }) };
+const FULL_LOGIN = [ASK_FOR_CODE, LOG_IN, PROFILE];
 
 /** How many accounts log in to activate an invite each, for every connection and second. */
 const ACTIVATIONS_PER_SECOND = 5;
@@ -32,12 +33,17 @@ export function sarafanOn(name: StoreName): string {
   return `Sarafan on ${STORES[name]}`;
 }
 
+/** The two that are compared by a login. */
+export function pastSarafansOn(name: StoreName): { without: string; with: string } {
+  return { without: `${sarafanOn(name)} without a past`, with: `${sarafanOn(name)} with a past` };
+}
+
 /** Starts the built site as `npm start` does, with a sender that takes no time and the limits of a network out of the way. */
-export async function startSarafan({ urls }: Pick<Store, "urls">, extra: Record<string, string> = {}): Promise<Server> {
+export async function startSarafan(url: string, extra: Record<string, string> = {}): Promise<Server> {
   const port = await findFreePort();
   const env = cleanEnvironment({
     PORT: String(port),
-    DATABASE_URL: urls.sarafan,
+    DATABASE_URL: url,
     AUTH_SECRET: SECRET,
     CONSOLE_DELAY_MS: "0",
     // The accounts were not made by a demonstration, whose codes alone are shown.
@@ -55,9 +61,9 @@ export async function startSarafan({ urls }: Pick<Store, "urls">, extra: Record<
 
 const SECRET = randomBytes(32).toString("hex");
 
-/** Makes the tables of an empty store. */
-export async function migrateSarafan({ urls }: Pick<Store, "urls">): Promise<void> {
-  const env = cleanEnvironment({ DATABASE_URL: urls.sarafan, AUTH_SECRET: SECRET });
+/** Makes the tables of an empty database. */
+export async function migrateSarafan(url: string): Promise<void> {
+  const env = cleanEnvironment({ DATABASE_URL: url, AUTH_SECRET: SECRET });
   await promisify(execFile)(process.execPath, ["scripts/run.mjs", "migrate"], { env });
 }
 
@@ -67,7 +73,7 @@ export async function enterSarafan(
   town: Town,
   { connections, env }: { connections: number; env?: Record<string, string> },
 ): Promise<Contestant> {
-  const server = await startSarafan(store, env);
+  const server = await startSarafan(store.urls.sarafan, env);
   const drive = (steps: Step[], begin: () => Visitor) => (seconds: number) =>
     visit(server, steps, { begin, connections, limit: { seconds } });
 
@@ -125,7 +131,7 @@ export async function enterSarafan(
       { part: "empty", label: "empty route", drive: drive([EMPTY], newcomer) },
       { part: "session", label: "session check", drive: drive([SESSION], returning(asTwenty)) },
       profileRow("profile", twenty, asTwenty),
-      { part: "login", label: "full login", drive: drive([ASK_FOR_CODE, LOG_IN, PROFILE], newcomer) },
+      { part: "login", label: "full login", drive: drive(FULL_LOGIN, newcomer) },
       { part: "refresh", label: "token refresh", drive: drive([refresh], () => takeFrom(clients)) },
       { part: "activation", label: "activation", drive: driveActivations },
       profileRow("scale", one, await logIn(one)),
@@ -134,10 +140,33 @@ export async function enterSarafan(
   };
 }
 
+/**
+ * Sarafan on the store's two databases, whose towns have no past and a long one. Both servers do nothing but logins: one that has
+ * done more is quicker, since V8 has got to know its code.
+ */
+export async function enterPastSarafans(
+  { name, urls }: Store,
+  town: Town,
+  { connections, env }: { connections: number; env?: Record<string, string> },
+): Promise<Contestant[]> {
+  const names = pastSarafansOn(name);
+  const enter = async (name: string, url: string, events: number): Promise<Contestant> => {
+    const server = await startSarafan(url, env);
+    const drive = (seconds: number) => visit(server, FULL_LOGIN, { begin: newcomer, connections, limit: { seconds } });
+    return { name, server, rows: [{ part: "scale", label: pastLabel(events), drive }] };
+  };
+  return [await enter(names.without, urls.sarafan, 0), await enter(names.with, urls.past, pastOf(town).events)];
+}
+
 function takeFrom(visitors: Visitor[]): Visitor {
   const visitor = visitors.shift();
   if (!visitor) throw new Error("There are more visits than visitors.");
   return visitor;
+}
+
+/** A login where so many events had happened when the bench began. */
+export function pastLabel(events: number): string {
+  return `full login, ${events.toLocaleString("en")} events`;
 }
 
 export function profileLabel(referrals: number): string {

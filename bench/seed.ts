@@ -67,6 +67,36 @@ export function sarafanSeed({ people, size }: Town, { moment }: Pick<Store, "mom
   ];
 }
 
+/** How much happened in a town of this size before: ten events and one message for each account. */
+export function pastOf({ people }: Town): { events: number; deliveries: number } {
+  const accounts = people.all.referrals;
+  return { events: 10 * accounts, deliveries: accounts };
+}
+
+const DAY_S = 24 * 60 * 60;
+/** For how long things have happened: not so long that anything would be over, and be swept away. */
+const PAST_DAYS = { events: 700, deliveries: 80 };
+
+/** The statements that give a town of Sarafan its past. The rows come in the order of their indexes, which is the fastest. */
+export function pastSeed(town: Town, { moment }: Pick<Store, "moment">): string[] {
+  const { events, deliveries } = pastOf(town);
+  const spread = (count: number, days: number) => {
+    const day = new Date(Date.now() - days * DAY_S * 1000).toISOString().slice(0, 10);
+    return moment(`n * ${Math.floor((days * DAY_S) / count)}`, day);
+  };
+  return [
+    `INSERT INTO "AuditEvent" ("at", "action", "actorId", "subjectId", "details")
+     ${numbersTo(events)}
+     SELECT ${spread(events, PAST_DAYS.events)}, 'signed_in', 1 + n / 10, 1 + n / 10,
+       '{"device":{"kind":"browser","name":"Firefox","system":"Linux"},"isNew":false}' FROM number ORDER BY n`,
+    `INSERT INTO "Delivery" ("at", "sender", "providerId", "state", "stateAt", "recipient", "lastDigits", "country")
+     ${numbersTo(deliveries)}
+     SELECT ${spread(deliveries, PAST_DAYS.deliveries)}, 'smsru', ${hashOf("n", deliveries)}, 'delivered',
+       ${spread(deliveries, PAST_DAYS.deliveries)}, ${hashOf("n", deliveries)}, '00', 'RU' FROM number ORDER BY n`,
+    "ANALYZE",
+  ];
+}
+
 /** The statements that give better-auth as many accounts. */
 export function betterAuthSeed({ size }: Town): string[] {
   return [
@@ -88,6 +118,15 @@ function numbersTo(last: number): string {
 /** In SQL what `seededPhone` is. */
 function phoneOf(n: string): string {
   return `'+7945' || substr(CAST(${10_000_000} + ${n} AS TEXT), 2)`;
+}
+
+/** In SQL: 43 characters, as a keyed hash has, that grow with the number and are spread over all that there are. */
+function hashOf(n: string, last: number): string {
+  const spread = `(${n} * ${Math.floor(32 ** 6 / (last + 1))})`;
+  const places = [32 ** 5, 32 ** 4, ...PLACES].map(
+    (place) => `substr('${ALPHABET}', 1 + (${spread} / ${place}) % 32, 1)`,
+  );
+  return [...places, `'${"0".repeat(37)}'`].join(" || ");
 }
 
 /** In SQL: a letter, a digit, and four characters that differ for each number. */

@@ -12,12 +12,12 @@ export type StoreName = keyof typeof STORES;
 /** An SQLite folder or a PostgreSQL server of the bench's own, with an empty database for each product. */
 export interface Store {
   name: StoreName;
-  /** Their addresses, as `DATABASE_URL` has one. */
-  urls: { sarafan: string; betterAuth: string };
+  /** Their addresses, as `DATABASE_URL` has one. Sarafan has a second database, for a town with a past. */
+  urls: { sarafan: string; past: string; betterAuth: string };
   /** Runs the statements at one of them, in one transaction. */
   run(url: string, statements: string[]): Promise<void>;
-  /** The moment so many seconds into the year 2024, as Prisma keeps one. */
-  moment: (seconds: string) => string;
+  /** The moment so many seconds into the year 2024, or after another day, as Prisma keeps one. */
+  moment: (seconds: string, day?: string) => string;
   remove(): Promise<void>;
 }
 
@@ -33,8 +33,9 @@ async function openSqlite(): Promise<Store> {
   const urlOf = (name: string) => `file:${path.join(folder, name)}.db`;
   return {
     name: "sqlite",
-    urls: { sarafan: urlOf("sarafan"), betterAuth: urlOf("better-auth") },
-    moment: (seconds) => `strftime('%Y-%m-%dT%H:%M:%S.000+00:00', '${SEEDING_FROM}', ${seconds} || ' seconds')`,
+    urls: { sarafan: urlOf("sarafan"), past: urlOf("past"), betterAuth: urlOf("better-auth") },
+    moment: (seconds, day = SEEDING_FROM) =>
+      `strftime('%Y-%m-%dT%H:%M:%S.000+00:00', '${day}', (${seconds}) || ' seconds')`,
     run: async (url, statements) => {
       const database = new Database(url.slice("file:".length));
       database.transaction(() => database.exec(statements.join(";\n")))();
@@ -46,13 +47,12 @@ async function openSqlite(): Promise<Store> {
 
 async function openPostgres(): Promise<Store> {
   const { url, stop } = await startPostgres();
-  const betterAuth = new URL(url);
-  betterAuth.pathname = "better_auth";
-  await query(url, [`CREATE DATABASE better_auth`]);
+  const urlOf = (name: string) => Object.assign(new URL(url), { pathname: name }).href;
+  await query(url, ["CREATE DATABASE past", "CREATE DATABASE better_auth"]);
   return {
     name: "postgresql",
-    urls: { sarafan: url, betterAuth: betterAuth.href },
-    moment: (seconds) => `timestamp '${SEEDING_FROM}' + ${seconds} * interval '1 second'`,
+    urls: { sarafan: url, past: urlOf("past"), betterAuth: urlOf("better_auth") },
+    moment: (seconds, day = SEEDING_FROM) => `timestamp '${day}' + ${seconds} * interval '1 second'`,
     run: (url, statements) => query(url, ["BEGIN", ...statements, "COMMIT"]),
     remove: stop,
   };

@@ -30,6 +30,10 @@ test("the bench drives every row on both databases and tells of every goal", asy
       "profile, 1 referral",
       "profile, 1,000 referrals",
     ]),
+    ...["SQLite", "PostgreSQL"].flatMap((database) => [
+      `full login, 0 events | Sarafan on ${database} without a past`,
+      `full login, 10,000 events | Sarafan on ${database} with a past`,
+    ]),
     ...onEach("better-auth", ["session check", "full login"]),
     "empty route | Next.js alone",
   ];
@@ -41,6 +45,6 @@ test("the bench drives every row on both databases and tells of every goal", asy
   for (const [server, ...figures] of memory) {
     expect(figures, server).toEqual(figures.map(() => expect.stringMatching(NUMBER)));
   }
-  expect(goals).toHaveLength(18);
+  expect(goals).toHaveLength(20);
   for (const [goal, , , measured] of goals) expect(measured, goal).toMatch(/^\d/);
 });
