@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { cleanEnvironment } from "../../scripts/environment";
-import { DATABASES } from "../databases";
+import { DATABASES, withDatabase } from "../databases";
 import { expect, type Server, test } from "../fixtures";
 import { logInWithTokens } from "./clients";
 import { askRaw } from "./raw";
@@ -135,4 +135,16 @@ test("the settings of a demonstration show no code of a database that people hav
   const seed = spawn(process.execPath, ["scripts/run.mjs", "seed"], { env, stdio: ["ignore", "pipe", "inherit"] });
   expect(await text(seed.stdout)).toContain("marked as a demonstration's");
   expect(await askForCodes(opened, freshPhone)).toEqual(SHOWN);
+});
+
+test("they show no code of a database whose accounts were deleted, and whose record of it is over", async ({
+  startServer,
+  freshPhone,
+}) => {
+  const server = await startServer({ REVEAL_CODES: false });
+  await withDatabase(server.databaseUrl, (query) =>
+    query(`INSERT INTO "Mark" VALUES ('audit_events_over', '2025-01-01T00:00:00.000+00:00') RETURNING "name"`),
+  );
+  const opened = await startServer({ REVEAL_CODES: true, APP_URL: "" }, { beside: server });
+  expect(await askForCodes(opened, freshPhone)).toEqual(HIDDEN);
 });
