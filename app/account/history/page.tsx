@@ -5,7 +5,10 @@ import { Moment } from "@/components/moment";
 import { requireSession } from "@/lib/auth/required-session";
 import { deviceName } from "@/lib/core/devices";
 import { type AccountEvent, EventCursor, listEvents } from "@/lib/core/history";
+import { AUDIT_EVENTS_KEPT_MS } from "@/lib/core/policy";
 import { DelayedChanges } from "../delayed-changes";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 export async function generateMetadata(): Promise<Metadata> {
   const t = await getTranslations("history");
@@ -30,7 +33,7 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
         {t("back")}
       </Link>
       <h1 className="mt-2">{t("title")}</h1>
-      <p className="mt-3 mb-6 text-soft">{t("lead")}</p>
+      <p className="mt-3 mb-6 text-soft">{t("lead", { days: Math.ceil(AUDIT_EVENTS_KEPT_MS / DAY_MS) })}</p>
       {events.length === 0 && <p className="text-soft">{t("empty")}</p>}
       {events.length > 0 && (
         <ul className="border-t border-line">
