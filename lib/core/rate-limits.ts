@@ -128,9 +128,12 @@ export async function record(tx: Transaction, charges: readonly Charge[], now: D
   }));
 }
 
-/** Gives back what was consumed, unless its count has begun again since. A count that is given back whole leaves no row. */
-export function refund(tx: Transaction, charged: Charged): void {
-  countDown(tx, charged);
+/**
+ * Gives back what was consumed, unless its count has begun again since. A count that is given back whole leaves no row, so that
+ * refused requests fill no table; with `keepsRows` it stays until it is over, for what a right code gives back.
+ */
+export function refund(tx: Transaction, charged: Charged, options: { keepsRows?: boolean } = {}): void {
+  countDown(tx, charged, options);
 }
 
 /** Gives back what was consumed by these charges at that time, unless their counts have begun again since. */

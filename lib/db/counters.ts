@@ -94,13 +94,13 @@ const DELETE_EMPTY = statement({
 });
 
 /**
- * Takes the amounts off the counts that still have these ends, and deletes the rows that are left with nothing. It locks the rows
- * in the order given, as `countUp` does, so that the two never wait for each other in a circle.
+ * Takes the amounts off the counts that still have these ends, and deletes the rows that are left with nothing, unless `keepsRows`.
+ * It locks the rows in the order given, as `countUp` does, so that the two never wait for each other in a circle.
  */
-export function countDown(tx: Transaction, counts: readonly Count[]): void {
+export function countDown(tx: Transaction, counts: readonly Count[], { keepsRows = false } = {}): void {
   for (const { key, amount, resetsAt } of counts) {
     tx.queue(COUNT_DOWN, { key, amount, resetsAt });
-    tx.queue(DELETE_EMPTY, { key });
+    if (!keepsRows) tx.queue(DELETE_EMPTY, { key });
   }
 }
 
@@ -111,13 +111,12 @@ const COUNT_DOWN_SINCE = statement({
     WHERE "key" = :key AND "resetsAt" > :since AND "resetsAt" <= :latestEnd`,
 });
 
-/** Takes the amount off a count that was under way at `since`, and ends at `latestEnd` or before; as `countDown` does. */
+/** Takes the amount off a count that was under way at `since`, and ends at `latestEnd` or before. The row stays. */
 export function countDownSince(
   tx: Transaction,
   { key, ...rest }: { key: string; amount: number; since: Date; latestEnd: Date },
 ): void {
   tx.queue(COUNT_DOWN_SINCE, { key, ...rest });
-  tx.queue(DELETE_EMPTY, { key });
 }
 
 const FIND_COUNTS = forEachLength((length) =>

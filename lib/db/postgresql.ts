@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { type Client as PgClient, Pool, type PoolClient, types } from "pg";
 import {
@@ -92,9 +93,11 @@ async function runTransaction<Value>(
     (await ask(client, statement, params)).rowCount ?? 0;
   const tx = { ...queriesOf(client), run, queue: (statement: never, params: never) => queue(run(statement, params)) };
   try {
+    gather(client);
     queue(client.query(BEGIN));
     if (turn !== null) await client.query(TAKE_TURN, [LOCK_TIMEOUT, IDLE_TIMEOUT, turn]);
     const value = await fn(tx);
+    gather(client);
     const committed = client.query("COMMIT");
     committed.catch(() => undefined);
     // A statement that failed says why; COMMIT answers no more than that the transaction was undone.
@@ -126,11 +129,25 @@ function queriesOf(client: Pool | PoolClient): Queries {
 
 async function ask<Params>(client: Pool | PoolClient, { postgresql }: Statement<Params, unknown>, params: Params) {
   const { text, name, names } = postgresql;
+  gather(client);
   try {
     return await client.query({ name, text, values: namedValues(names, params).map(encode) });
   } catch (error) {
     throw asDatabaseError(error);
   }
+}
+
+/** Has what is asked on a connection in one turn of the event loop go out in one packet, which costs one call of the system. */
+function gather(client: Pool | PoolClient): void {
+  const { stream } = (client as Partial<WithStream>).connection ?? {};
+  if (!stream || stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+}
+
+/** What pg has and its types don't. A pool has no connection of its own. */
+interface WithStream {
+  connection: { stream: Socket };
 }
 
 /** Times are stored without a zone, and are those of UTC. */

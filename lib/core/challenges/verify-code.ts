@@ -119,7 +119,7 @@ const REMOVE_WRONG_CODE = statement({
 /** Takes the wrong code back that a right one was counted as. Wrong codes of one moment at one recipient are alike. */
 export function refundAttempt(tx: Transaction, { attempt: { wrongCode, charged } }: VerifiedCode): void {
   tx.queue(REMOVE_WRONG_CODE, wrongCode);
-  refund(tx, charged);
+  refund(tx, charged, { keepsRows: true });
 }
 
 /**
