@@ -9,8 +9,11 @@ export function isUniqueViolation(error: unknown): boolean {
   return NOT_UNIQUE.test(causeOf(error).originalCode ?? "");
 }
 
-/** SQLite's and PostgreSQL's own codes: a lock that another transaction has, a conflict, a deadlock, no connection free. */
-const BUSY = /^(SQLITE_BUSY|SQLITE_LOCKED|40001|40P01|55P03|53300)/;
+/**
+ * SQLite's and PostgreSQL's own codes: a lock that another transaction has, a conflict, a deadlock, no connection free; and a
+ * prepared statement that a pooler has given to another connection.
+ */
+const BUSY = /^(SQLITE_BUSY|SQLITE_LOCKED|40001|40P01|55P03|53300|42P05|26000)/;
 
 /** Whether another transaction had what was needed, or undid what was done: the same again may well succeed. */
 export function isBusy(error: unknown): boolean {

@@ -13,6 +13,34 @@ test("what is recorded can't be emptied away", async () => {
   await expect(write((tx) => tx.$executeRaw`TRUNCATE "AuditEvent"`)).rejects.toThrow(/never changed/);
 });
 
+test("statements are prepared once on a connection, and each time behind a pooler that is said to be one", async () => {
+  const prepared = statement({
+    params: {},
+    row: { count: "integer" },
+    sql: "SELECT COUNT(*) AS count FROM pg_prepared_statements",
+  });
+  const count = async (url: string) => {
+    const { transact: begin } = openPostgres(url, { replicaUrl: undefined, connections: 1 });
+    const ask = async () => (await begin(async (tx) => tx.get(prepared, {})))?.count;
+    return [await ask(), await ask(), await ask()];
+  };
+  expect(await count(env.DATABASE_URL)).toEqual([1, 1, 1]);
+  const url = new URL(env.DATABASE_URL);
+  url.searchParams.set("pgbouncer", "true");
+  expect(await count(url.href)).toEqual([0, 0, 0]);
+});
+
+test("where a pooler has given the connection away, statements are prepared each time from then on", async () => {
+  const asked = statement({ params: {}, row: { one: "integer" }, sql: "SELECT 1 AS one" });
+  const { transact: begin, primary } = openPostgres(env.DATABASE_URL, { replicaUrl: undefined, connections: 1 });
+  const ask = async () => (await begin(async (tx) => tx.get(asked, {})))?.one;
+  expect(await ask()).toBe(1);
+  // As on a connection that the pooler has taken from another client.
+  await primary.prisma.$queryRawUnsafe("DEALLOCATE ALL");
+  expect(await ask()).toBe(1);
+  expect((await primary.statements.get(asked, {}))?.one).toBe(1);
+});
+
 test("the largest id that is taken for one can be looked for", async () => {
   expect(await read.user.findUnique({ where: { id: ACCOUNT_ID_MAX } })).toBeNull();
 });

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { PrismaPg } from "@prisma/adapter-pg";
-import { type Client as PgClient, Pool, type PoolClient, types } from "pg";
+import { type Client as PgClient, Pool, type PoolClient, type QueryResult, types } from "pg";
 import {
   type Client,
   type Connections,
@@ -37,12 +37,13 @@ export function openPostgres(
     primary: poolOf(url, connections),
     ...(replicaUrl !== undefined && { replica: poolOf(replicaUrl, connections) }),
   };
-  const asked = (pool: Pool) => {
+  const asked = (pool: Pool, preparation: Preparation) => {
     const client = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_OPTIONS });
     // The two generated clients differ in their names only.
-    return { prisma: client as unknown as Client, statements: queriesOf(pool) };
+    return { prisma: client as unknown as Client, statements: queriesOf(pool, preparation) };
   };
-  const primary = asked(pools.primary);
+  const preparation = preparationAt(url);
+  const primary = asked(pools.primary, preparation);
   const begin = <Value>(attempt: () => Promise<Value>, turn: number | null) => {
     const giveUpAt = performance.now() + CONFLICT_MS_MAX;
     const run = () => retryWhileBusy(attempt, giveUpAt);
@@ -50,8 +51,8 @@ export function openPostgres(
   };
   return {
     primary,
-    replica: pools.replica ? asked(pools.replica) : primary,
-    transact: (fn, turn = null) => begin(() => runTransaction(pools.primary, fn, turn), turn),
+    replica: pools.replica && replicaUrl ? asked(pools.replica, preparationAt(replicaUrl)) : primary,
+    transact: (fn, turn = null) => begin(() => runTransaction(pools.primary, preparation, fn, turn), turn),
     write: (fn, turn = null) => {
       const run = async (tx: Prisma.TransactionClient) => {
         if (turn !== null) await tx.$executeRawUnsafe(TAKE_TURN, LOCK_TIMEOUT, IDLE_TIMEOUT, turn);
@@ -80,6 +81,7 @@ const TAKE_TURN = `SELECT set_config('lock_timeout', $1, true),
  */
 async function runTransaction<Value>(
   pool: Pool,
+  preparation: Preparation,
   fn: (tx: Transaction) => Promise<Value>,
   turn: number | null,
 ): Promise<Value> {
@@ -90,8 +92,12 @@ async function runTransaction<Value>(
     queued.push(asked);
   };
   const run = async <Params>(statement: Statement<Params, unknown>, params: Params) =>
-    (await ask(client, statement, params)).rowCount ?? 0;
-  const tx = { ...queriesOf(client), run, queue: (statement: never, params: never) => queue(run(statement, params)) };
+    (await ask(client, preparation, statement, params)).rowCount ?? 0;
+  const tx = {
+    ...queriesOf(client, preparation),
+    run,
+    queue: (statement: never, params: never) => queue(run(statement, params)),
+  };
   try {
     gather(client);
     queue(client.query(BEGIN));
@@ -121,18 +127,45 @@ async function connect(pool: Pool): Promise<PoolClient> {
   }
 }
 
-function queriesOf(client: Pool | PoolClient): Queries {
+function queriesOf(client: Pool | PoolClient, preparation: Preparation): Queries {
   const all = async <Params, Row>(statement: Statement<Params, Row>, params: Params) =>
-    (await ask(client, statement, params)).rows as Row[];
+    (await ask(client, preparation, statement, params)).rows as Row[];
   return { all, get: async (statement, params) => (await all(statement, params))[0] };
 }
 
-async function ask<Params>(client: Pool | PoolClient, { postgresql }: Statement<Params, unknown>, params: Params) {
-  const { text, name, names } = postgresql;
+/**
+ * Whether statements are prepared once on each connection, by their names, or each time they are asked. A pooler in transaction mode
+ * gives one client's connection to another, which has statements of other names.
+ */
+interface Preparation {
+  isOnce: boolean;
+}
+
+/** Each time with `pgbouncer=true` in the URL, as Prisma knows it; else once, until the server shows that it is such a pooler. */
+function preparationAt(url: string): Preparation {
+  return { isOnce: new URL(url).searchParams.get("pgbouncer") !== "true" };
+}
+
+/** A statement of this name is there already, or is not there any more. */
+const FOREIGN_STATEMENT = /^(42P05|26000)$/;
+
+async function ask<Params>(
+  client: Pool | PoolClient,
+  preparation: Preparation,
+  statement: Statement<Params, unknown>,
+  params: Params,
+): Promise<QueryResult> {
+  const { text, name, names } = statement.postgresql;
+  const query = { text, values: namedValues(names, params).map(encode) };
+  const { isOnce } = preparation;
   gather(client);
   try {
-    return await client.query({ name, text, values: namedValues(names, params).map(encode) });
+    return await client.query(isOnce ? { name, ...query } : query);
   } catch (error) {
+    const isForeign = isOnce && FOREIGN_STATEMENT.test(String((error as { code?: unknown }).code));
+    if (isForeign) preparation.isOnce = false;
+    // A transaction begins again by itself.
+    if (isForeign && client instanceof Pool) return ask(client, preparation, statement, params);
     throw asDatabaseError(error);
   }
 }

@@ -1,5 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { fdatasync, open } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { promisify } from "node:util";
 import { PrismaBetterSqlite3 } from "@prisma/adapter-better-sqlite3";
 import Database from "better-sqlite3";
 import {
@@ -153,12 +154,12 @@ async function runBatch(connection: StatementConnection, batch: Job[]): Promise<
  */
 export class LogFlush {
   readonly #file: string;
-  readonly #flushFile: (file: FileHandle) => Promise<void>;
-  #opened: Promise<FileHandle> | undefined;
+  readonly #flushFile: (descriptor: number) => Promise<void>;
+  #opened: Promise<number> | undefined;
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
 
-  constructor(file: string, flushFile = (opened: FileHandle) => opened.datasync()) {
+  constructor(file: string, flushFile = promisify(fdatasync)) {
     this.#file = file;
     this.#flushFile = flushFile;
   }
@@ -178,7 +179,7 @@ export class LogFlush {
   async #flush(): Promise<void> {
     try {
       // The log stays the same file for as long as a connection to the database is open.
-      this.#opened ??= open(this.#file, "r+");
+      this.#opened ??= promisify(open)(this.#file, "r+");
       await this.#flushFile(await this.#opened);
     } catch (error) {
       this.#opened = undefined;
