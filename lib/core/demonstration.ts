@@ -1,4 +1,4 @@
-import { readPrimary, write } from "@/lib/db/database";
+import { readPrimary, statement, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
 import { EVENTS_OVER } from "./audit";
@@ -13,21 +13,38 @@ const REACHED = "reached_from_beyond";
  */
 export type DemonstrationState = "open" | "ended" | "unmarked";
 
+const LIST_MARKS = statement({ params: {}, row: { name: "text" }, sql: `SELECT "name" FROM "Mark"` });
+const SET_MARK = statement({
+  params: { name: "text", now: "time" },
+  sql: `INSERT INTO "Mark" ("name", "at") VALUES (:name, :now) ON CONFLICT ("name") DO NOTHING`,
+});
+const REMOVE_MARK = statement({ params: { name: "text" }, sql: `DELETE FROM "Mark" WHERE "name" = :name` });
+const IS_USED = statement({
+  params: { reached: "text", eventsOver: "text" },
+  row: { isUsed: "boolean" },
+  sql: `
+    SELECT EXISTS (SELECT 1 FROM "User") OR EXISTS (SELECT 1 FROM "AuditEvent")
+      OR EXISTS (SELECT 1 FROM "Mark" WHERE "name" IN (:reached, :eventsOver)) AS "isUsed"`,
+});
+
 // Kept for all the bundles that Next.js makes of this module.
 const kept = globalThis as { sarafanReached?: boolean; sarafanClosing?: Promise<void> | undefined };
 
 /** The state of the demonstration, read from the database each time: several processes may share it. */
 export async function demonstrationState(): Promise<DemonstrationState> {
   if (env.ALLOW_DEMO) return "open";
-  const marks = await readPrimary.mark.findMany({ select: { name: true } });
-  const names = marks.map(({ name }) => name);
+  const names = await listMarks();
   if (kept.sarafanReached || names.includes(REACHED)) return "ended";
   return names.includes(DEMONSTRATION) ? "open" : "unmarked";
 }
 
 /** Whether a request has shown that people beyond this machine reach the server, here or at a server of the same database. */
 export async function wasReachedFromBeyond(): Promise<boolean> {
-  return kept.sarafanReached || (await readPrimary.mark.findUnique({ where: { name: REACHED } })) !== null;
+  return kept.sarafanReached || (await listMarks()).includes(REACHED);
+}
+
+async function listMarks(): Promise<string[]> {
+  return (await readPrimary.all(LIST_MARKS, {})).map(({ name }) => name);
 }
 
 /**
@@ -36,23 +53,18 @@ export async function wasReachedFromBeyond(): Promise<boolean> {
  * for its age: settings that have come to another deployment must open nothing. Returns the state from then on.
  */
 export async function beginDemonstration(now = new Date()): Promise<DemonstrationState> {
-  await write(async (tx) => {
-    const [account, event, mark] = await Promise.all([
-      tx.user.findFirst({ select: { id: true } }),
-      tx.auditEvent.findFirst({ select: { id: true } }),
-      tx.mark.findFirst({ where: { name: { in: [REACHED, EVENTS_OVER] } } }),
-    ]);
-    if (account || event || mark) return;
-    await tx.mark.upsert({ where: { name: DEMONSTRATION }, create: { name: DEMONSTRATION, at: now }, update: {} });
+  await transact(async (tx) => {
+    const found = await tx.get(IS_USED, { reached: REACHED, eventsOver: EVENTS_OVER });
+    if (!found?.isUsed) tx.queue(SET_MARK, { name: DEMONSTRATION, now });
   });
   return demonstrationState();
 }
 
 /** Marks the database as a demonstration's, whatever is in it: for the seed, which a person has to run. */
 export async function markDemonstration(now = new Date()): Promise<void> {
-  await write(async (tx) => {
-    await tx.mark.deleteMany({ where: { name: REACHED } });
-    await tx.mark.upsert({ where: { name: DEMONSTRATION }, create: { name: DEMONSTRATION, at: now }, update: {} });
+  await transact(async (tx) => {
+    tx.queue(REMOVE_MARK, { name: REACHED });
+    tx.queue(SET_MARK, { name: DEMONSTRATION, now });
   });
 }
 
@@ -71,11 +83,9 @@ export function endDemonstration(sign: string, now = new Date()): Promise<void> 
 }
 
 async function takeMark(sign: string, now: Date): Promise<void> {
-  const isFirst = await write(async (tx) => {
-    if (await tx.mark.findUnique({ where: { name: REACHED } })) return false;
-    await tx.mark.deleteMany({ where: { name: DEMONSTRATION } });
-    await tx.mark.upsert({ where: { name: REACHED }, create: { name: REACHED, at: now }, update: {} });
-    return true;
+  const isFirst = await transact(async (tx) => {
+    tx.queue(REMOVE_MARK, { name: DEMONSTRATION });
+    return (await tx.run(SET_MARK, { name: REACHED, now })) > 0;
   });
   if (isFirst) log.warn({ sign }, env.REVEAL_CODES ? CODES_HIDDEN : METRICS_HIDDEN);
 }

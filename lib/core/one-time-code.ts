@@ -26,11 +26,6 @@ export interface ChallengeKey {
   holder: Holder;
 }
 
-/** The key of the code's row. The address says whose it is: no phone is spelt like a mailbox. */
-export function rowKey({ recipient, purpose, holder }: ChallengeKey) {
-  return { recipient: recipient.address, purpose, holder };
-}
-
 /**
  * A one-time code as a person or a program gives it: a text as it is seen, which may be the whole message that the code came
  * in, or a whole number. How many digits the code has, and so which it is, is known where it is compared; see `readCodeOf`.

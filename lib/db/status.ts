@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { env, isPostgresUrl } from "@/lib/env";
-import { isDatabaseAway, readPrimary } from "./database";
+import { isDatabaseAway, readPrimary, statement } from "./database";
 
 export { connectionPools } from "./database";
 
@@ -35,16 +35,23 @@ async function ask(waitMs: number): Promise<DatabaseStatus> {
   return status;
 }
 
+const ANYTHING = statement({ params: {}, row: { one: "integer" }, sql: `SELECT 1 AS "one"` });
+const LIST_APPLIED = statement({
+  params: {},
+  row: { migration_name: "text" },
+  sql: `
+    SELECT "migration_name" FROM "_prisma_migrations" WHERE "finished_at" IS NOT NULL AND "rolled_back_at" IS NULL`,
+});
+
 async function askPatiently(): Promise<DatabaseStatus> {
   const wanted = await listMigrations();
   try {
-    await readPrimary.$queryRaw`SELECT 1`;
+    await readPrimary.get(ANYTHING, {});
   } catch {
     return AWAY;
   }
   try {
-    const applied = await readPrimary.$queryRaw<{ migration_name: string }[]>`
-      SELECT "migration_name" FROM "_prisma_migrations" WHERE "finished_at" IS NOT NULL AND "rolled_back_at" IS NULL`;
+    const applied = await readPrimary.all(LIST_APPLIED, {});
     const names = new Set(applied.map(({ migration_name }) => migration_name));
     return { database: "up", migrations: wanted.every((name) => names.has(name)) ? "applied" : "missing" };
   } catch (error) {

@@ -77,6 +77,7 @@ export interface Challenge extends Omit<Row, "state"> {
   state: State;
 }
 
+/** The address says whose challenge it is: no phone is spelt like a mailbox. */
 function paramsOf({ recipient, purpose, holder }: ChallengeKey) {
   return { recipient: recipient.address, purpose, holder };
 }
