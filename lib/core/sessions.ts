@@ -255,7 +255,7 @@ export async function addSession(
   const vouchesForItself = created || (!isTrusted && isReturning && !(await hasTrustedDevice(tx, userId, now)));
   if (vouchesForItself) {
     trustBrowser(tx, browser, now);
-    if (browserId !== null) tx.queue(REMOVE_UNCONFIRMED_SIGN_INS, { userId, browserId });
+    if (browserId !== null && !created) tx.queue(REMOVE_UNCONFIRMED_SIGN_INS, { userId, browserId });
   }
   const session = {
     id: randomUUID(),

@@ -22,11 +22,14 @@ const CONFLICT_MS_MAX = 5000;
 /** In PostgreSQL's milliseconds: how long one attempt waits for a turn, and how long who has it may say nothing. */
 const [LOCK_TIMEOUT, IDLE_TIMEOUT] = ["2000", "8000"];
 
+/** Named, because at a stricter level, which a database may have by default, the snapshot is older than the turn. */
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /**
- * The level is named, because at a stricter level, which a database may have by default, the snapshot is older than the turn. The
- * server gives a statement up before this process does: COMMIT may be on its way already, and must find the transaction aborted.
+ * The server gives a statement up before this process does: COMMIT may be on its way already, and must find the transaction
+ * aborted. Set once on each connection, and behind a pooler in each transaction.
  */
-const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = ${STATEMENT_MS_MAX - 500}`;
+const STATEMENT_TIMEOUT = `statement_timeout = ${STATEMENT_MS_MAX - 500}`;
+const BEGIN_BEHIND_POOLER = `${BEGIN}; SET LOCAL ${STATEMENT_TIMEOUT}`;
 
 /** Pools of connections: writes run side by side, each at READ COMMITTED, which every write of the core is made for. */
 export function openPostgres(
@@ -100,7 +103,7 @@ async function runTransaction<Value>(
   };
   try {
     gather(client);
-    queue(client.query(BEGIN));
+    queue(client.query(preparation.isOnce ? BEGIN : BEGIN_BEHIND_POOLER));
     if (turn !== null) await client.query(TAKE_TURN, [LOCK_TIMEOUT, IDLE_TIMEOUT, turn]);
     const value = await fn(tx);
     gather(client);
@@ -222,7 +225,10 @@ function poolOf(url: string, connections: number): Pool {
   });
   // A connection that is lost fails the statement that is asked on it; one that lies idle is replaced by the pool.
   pool.on("error", ignore);
-  pool.on("connect", (client) => client.on("error", ignore));
+  pool.on("connect", (client) => {
+    client.on("error", ignore);
+    client.query(`SET ${STATEMENT_TIMEOUT}`).catch(ignore);
+  });
   // Where a statement was given up, its transaction may still be open, and the next one would commit it.
   pool.on("release", (_, client) => {
     const connection = client as unknown as PgClient & WithStatus;
