@@ -170,6 +170,20 @@ for (const [kind, transactionsOf] of Object.entries(KINDS)) {
   });
 }
 
+test("of statements that went out together the one that failed says why", async () => {
+  const { transact: begin } = open();
+  const divide = statement({ params: {}, sql: "SELECT 1 / 0" });
+  const failing = () =>
+    begin(async (tx) => {
+      // Its error comes through more promises than that of the statement after it.
+      const divided = (async () => (async () => (async () => tx.get(divide, {}))())())();
+      await Promise.all([divided, tx.get(ANY_USER, {})]);
+    });
+  for (let times = 0; times < 20; times += 1) {
+    expect(await errorOf(failing)).toMatchObject({ message: "division by zero" });
+  }
+});
+
 test("a mistake of ours is not taken for a database that is away", async () => {
   const mistakes = [
     () => write((tx) => tx.$executeRaw`SELECT * FROM "Nothing"`),

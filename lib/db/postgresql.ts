@@ -43,7 +43,10 @@ export function openPostgres(
   const asked = (pool: Pool, preparation: Preparation) => {
     const client = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_OPTIONS });
     // The two generated clients differ in their names only.
-    return { prisma: client as unknown as Client, statements: queriesOf(pool, preparation) };
+    return {
+      prisma: client as unknown as Client,
+      statements: queriesOf((statement, params) => ask(pool, preparation, statement, params)),
+    };
   };
   const preparation = preparationAt(url);
   const primary = asked(pools.primary, preparation);
@@ -90,33 +93,34 @@ async function runTransaction<Value>(
 ): Promise<Value> {
   const client = await connect(pool);
   const queued: Promise<unknown>[] = [];
-  const queue = (asked: Promise<unknown>) => {
-    asked.catch(() => undefined);
-    queued.push(asked);
+  let firstError: unknown;
+  const note = <Answer>(asked: Promise<Answer>): Promise<Answer> => {
+    asked.catch((error: unknown) => {
+      firstError ??= error;
+    });
+    return asked;
   };
-  const run = async <Params>(statement: Statement<Params, unknown>, params: Params) =>
-    (await ask(client, preparation, statement, params)).rowCount ?? 0;
+  const askHere: Ask = (statement, params) => note(ask(client, preparation, statement, params));
+  const run = async (statement: AnyStatement, params: unknown) => (await askHere(statement, params)).rowCount ?? 0;
   const tx = {
-    ...queriesOf(client, preparation),
+    ...queriesOf(askHere),
     run,
-    queue: (statement: never, params: never) => queue(run(statement, params)),
+    queue: (statement: AnyStatement, params: unknown) => void queued.push(note(run(statement, params))),
   };
   try {
     gather(client);
-    queue(client.query(preparation.isOnce ? BEGIN : BEGIN_BEHIND_POOLER));
+    queued.push(note(client.query(preparation.isOnce ? BEGIN : BEGIN_BEHIND_POOLER)));
     if (turn !== null) await client.query(TAKE_TURN, [LOCK_TIMEOUT, IDLE_TIMEOUT, turn]);
     const value = await fn(tx);
     gather(client);
-    const committed = client.query("COMMIT");
-    committed.catch(() => undefined);
-    // A statement that failed says why; COMMIT answers no more than that the transaction was undone.
+    queued.push(note(client.query("COMMIT")));
     await Promise.all(queued);
-    await committed;
     return value;
   } catch (error) {
     // Where that fails, too, the pool closes the connection, and the database undoes its transaction.
     await client.query("ROLLBACK").catch(() => undefined);
-    throw asDatabaseError(error);
+    // What went out with a statement that failed is refused because the transaction is aborted: that says nothing.
+    throw asDatabaseError(isOfAborted(error) ? (firstError ?? error) : error);
   } finally {
     client.release();
   }
@@ -130,9 +134,17 @@ async function connect(pool: Pool): Promise<PoolClient> {
   }
 }
 
-function queriesOf(client: Pool | PoolClient, preparation: Preparation): Queries {
+/** "current transaction is aborted, commands ignored until end of transaction block" */
+function isOfAborted(error: unknown): boolean {
+  return (error as { code?: unknown }).code === "25P02";
+}
+
+type AnyStatement = Statement<never, unknown>;
+type Ask = (statement: AnyStatement, params: unknown) => Promise<QueryResult>;
+
+function queriesOf(askHere: Ask): Queries {
   const all = async <Params, Row>(statement: Statement<Params, Row>, params: Params) =>
-    (await ask(client, preparation, statement, params)).rows as Row[];
+    (await askHere(statement as AnyStatement, params)).rows as Row[];
   return { all, get: async (statement, params) => (await all(statement, params))[0] };
 }
 
@@ -152,11 +164,11 @@ function preparationAt(url: string): Preparation {
 /** A statement of this name is there already, or is not there any more. */
 const FOREIGN_STATEMENT = /^(42P05|26000)$/;
 
-async function ask<Params>(
+async function ask(
   client: Pool | PoolClient,
   preparation: Preparation,
-  statement: Statement<Params, unknown>,
-  params: Params,
+  statement: AnyStatement,
+  params: unknown,
 ): Promise<QueryResult> {
   const { text, name, names } = statement.postgresql;
   const query = { text, values: namedValues(names, params).map(encode) };
