@@ -63,8 +63,8 @@ const PATHS: Path[] = [
   path("profile", visitsPerDay * ASSUMED.profilesPerVisit, 1, 0, 1),
   path("page of referrals", visitsPerDay * ASSUMED.pagesOfReferralsPerVisit, 1, 0, 1),
   path("token refresh", visitsPerDay * ASSUMED.refreshesPerVisit, 1, 1, 2),
-  path("code asked for", codesPerDay, 9, 2, 7),
-  path("code typed, signed in", loginsPerDay, 20, 2, 11),
+  path("code asked for", codesPerDay, 9, 2, 5),
+  path("code typed, signed in", loginsPerDay, 16, 2, 7),
   path("activation", (ASSUMED.newAccountsPerMonth * ASSUMED.invitedPart) / MONTH_DAYS, 8, 1, 3),
 ];
 
