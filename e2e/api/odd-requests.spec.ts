@@ -221,3 +221,34 @@ test("an address with a host in it is its path, and an asterisk is no address", 
   expect((await askRaw(server, { path: "http://evil.example/profile" })).headers.location).toEqual(["/login"]);
   expect((await askRaw(server, { path: "*", method: "OPTIONS" })).status).toBe(404);
 });
+
+test("NextAuth's own addresses take fields that are no text, and a cookie that is no address, without an error", async ({
+  server,
+}) => {
+  const deep = `{"phone":${"[".repeat(6000)}${"]".repeat(6000)}}`;
+  const bodies = ['{"phone":{"toString":1,"valueOf":1}}', '{"csrfToken":{"toString":1}}', deep];
+  for (const action of ["callback/credentials", "signout"]) {
+    for (const body of bodies) {
+      const headers = { "Content-Type": "application/json" };
+      const answer = await fetch(`${server.url}/api/auth/${action}`, {
+        method: "POST",
+        headers,
+        body,
+        redirect: "manual",
+      });
+      expect(answer.status, `${action} ${body.slice(0, 40)}`).toBeLessThan(500);
+    }
+  }
+  for (const value of ["::", "//evil.example"]) {
+    const headers = { Cookie: `authjs.callback-url=${value}` };
+    for (const [method, action] of [
+      ["GET", "csrf"],
+      ["POST", "signout"],
+      ["POST", "callback/credentials"],
+    ] as const) {
+      const body = method === "POST" ? new URLSearchParams({ csrfToken: "abc" }) : null;
+      const answer = await fetch(`${server.url}/api/auth/${action}`, { method, headers, body, redirect: "manual" });
+      expect(answer.status, `${method} ${action} ${value}`).toBeLessThan(500);
+    }
+  }
+});

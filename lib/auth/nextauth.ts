@@ -24,6 +24,7 @@ import { seal, sealsOf, unseal } from "./seals";
 
 /** The cookie of a browser that is logged in. */
 export const SESSION_COOKIE = cookieName("sarafan-session");
+const CALLBACK_COOKIE = cookieName("authjs.callback-url");
 const SESSION_SEAL = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
 
 const LoginCredentials = z.object({ phone: Phone, code: TypedCode, invite: InviteCode.nullish() });
@@ -96,7 +97,7 @@ const { handlers } = NextAuth({
   cookies: {
     sessionToken: { name: SESSION_COOKIE, options: COOKIE_OPTIONS },
     csrfToken: { name: cookieName("authjs.csrf-token"), options: COOKIE_OPTIONS },
-    callbackUrl: { name: cookieName("authjs.callback-url"), options: COOKIE_OPTIONS },
+    callbackUrl: { name: CALLBACK_COOKIE, options: COOKIE_OPTIONS },
   },
   pages: { signIn: "/login", signOut: "/profile", error: "/login" },
   providers: [
@@ -180,9 +181,14 @@ async function endCurrentSession(): Promise<void> {
  */
 function atPublicAddress({ url, method, headers: given }: Request, fields?: Record<string, unknown>): NextRequest {
   const address = new URL(new URL(url).pathname, env.APP_URL);
-  if (!fields) return new NextRequest(address, { method, headers: given });
-  const form = Object.entries(fields).map(([name, value]) => [name, String(value)]);
   const headers = new Headers(given);
+  // What else than an address of NextAuth's making stands in this cookie, it would call an error of ours.
+  const cookiesSent = (given.get("cookie") ?? "").split("; ").filter((pair) => !pair.startsWith(`${CALLBACK_COOKIE}=`));
+  headers.set("cookie", cookiesSent.join("; "));
+  if (!fields) return new NextRequest(address, { method, headers });
+  // NextAuth reads text, and some objects in JSON have none.
+  const plain = Object.entries(fields).filter(([, value]) => typeof value !== "object");
+  const form = plain.map(([name, value]) => [name, String(value)]);
   headers.set("Content-Type", "application/x-www-form-urlencoded");
   return new NextRequest(address, { method, headers, body: new URLSearchParams(form) });
 }

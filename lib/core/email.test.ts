@@ -135,3 +135,14 @@ test("a mailbox in apostrophes is the mailbox between them, and a comment behind
   expect(parse("o'hara@mail.example")).toBe("o'hara@mail.example");
   expect(parse("anna@mail.example (Anna)")).toBe("anna@mail.example");
 });
+
+test("a mailbox with itself as a link behind it is read, and one with another mailbox is not", () => {
+  for (const text of [
+    "anna@mail.example<mailto:anna@mail.example>",
+    "anna@mail.example <mailto:anna@mail.example>",
+    "[anna@mail.example](mailto:anna@mail.example)",
+  ]) {
+    expect(parse(text), text).toBe("anna@mail.example");
+  }
+  expect(parse("anna@mail.example<mailto:boris@mail.example>")).toBeNull();
+});

@@ -10,6 +10,8 @@ const LENGTH_MAX = 254;
 const BEFORE_ADDRESS = /^(?:[^@<>:]*[<:])*[\p{Ps}\p{Pi}\p{Pf}" ]*/u;
 /** What a link asks of the message, as long as it names no other address. */
 const LINK_FIELDS = /^([^?]*mailto:[^?]*)\?(?!.*(?:@|%40)).*$/i;
+/** The address again as a link behind itself, as Outlook writes it in plain text. */
+const LINK_BEHIND = /^(?:\[)?([^\s<>[\]()]+@[^\s<>[\]()]+)(?:\] ?\(| ?<)mailto:\1[)>]$/i;
 /** A comment behind an address (RFC 5322 §3.2.2). */
 const COMMENT_BEHIND = / ?\([^()@]*\)$/;
 /** Apostrophes around an address, as mail programs write them where it has no name; one within a mailbox is part of it. */
@@ -28,7 +30,10 @@ const MAILBOX = /^(?:[a-z0-9_'+-]+\.)*[a-z0-9_'+-]*[a-z0-9_+-]@(?:[a-z0-9][a-z0-
 export const Email = z
   .string("email_invalid")
   .transform((typed) => {
-    const alone = readPastedText(typed).replace(COMMENT_BEHIND, "").replace(IN_APOSTROPHES, "$1");
+    const alone = readPastedText(typed)
+      .replace(LINK_BEHIND, "$1")
+      .replace(COMMENT_BEHIND, "")
+      .replace(IN_APOSTROPHES, "$1");
     const text = dropRepetition(dropPunctuationBehind(alone)).replace(LINK_FIELDS, "$1");
     return spellInAscii(dropPunctuationBehind(text).replace(BEFORE_ADDRESS, "").toLowerCase());
   })

@@ -589,3 +589,13 @@ test("a verified code that a clock far ahead has kept does not outlast the clock
   const signedIn = await signInWithVerifiedCode({ phone: owner.phone, holder: next.holder }, anybody(), { now });
   expect(failureOf(signedIn)).toBe("code_expired");
 });
+
+test("a clock that ran ahead, and is right again, keeps no form from a code, and the waits begin again", async () => {
+  const [owner, now] = [freshOwner(), new Date()];
+  const key = phoneLoginCode(owner);
+  const ahead = after(now, 30 * 24 * 60 * 60 * 1000);
+  for (let sent = 0; sent < 3; sent += 1) await receiveCode(owner, after(ahead, sent * 11 * 60_000));
+  const sender = senderOf(async () => true);
+  expect(failureOf(await requestCode(key, anybody(), { now, sender, askedAt: now }))).toBe("none");
+  expect((await getCodeStatus(key, anybody(), now))?.resendInMs).toBe(RESEND_AFTER_MS[0]);
+});

@@ -2,12 +2,13 @@ import { expect, test } from "playwright/test";
 import { getProfile } from "./accounts";
 import { mailLoginCode, requestMailCode, signInByEmail } from "./accounts/sign-in";
 import { getCodeStatus } from "./challenges/code-status";
+import { requestCode } from "./challenges/request-code";
 import type { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
 import { maskPhone } from "./masking";
 import { Holder, type OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
-import { RESEND_AFTER_MS } from "./policy";
+import { CODE_TTL_MS, RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
 import {
   after,
   anybody,
@@ -15,6 +16,7 @@ import {
   failureOf,
   freshEmail,
   freshPhone,
+  receiveCodeOf,
   senderOf,
   signUp,
   statementsOf,
@@ -145,4 +147,30 @@ test("somebody who came by mail is shown by their mailbox, masked, and has no ph
   const masked = expect.stringMatching(/^p···@example\.com$/);
   expect(profile && (await getInvite(profile.inviteCode, anybody()))).toMatchObject({ value: { inviter: masked } });
   expect(await listReferrals(inviter.userId)).toMatchObject({ referrals: [{ phone: null, masked }] });
+});
+
+test("the right code with another phone costs no try", async () => {
+  const { email, phone } = await signUpByMail();
+  const holder = Holder.parse(crypto.randomUUID());
+  const code = await receiveCodeOf(mailLoginCode({ email, holder }));
+  for (let wrong = 1; wrong < TRIES_PER_CODE; wrong += 1) {
+    await signInByEmail({ email, phone, holder, code: wrongCode(code) }, anybody());
+  }
+  const other = { email, phone: freshPhone(), holder, code };
+  for (let times = 0; times < 3; times += 1) {
+    expect(failureOf(await signInByEmail(other, anybody()))).toBe("phone_mismatch");
+  }
+  expect(failureOf(await signInByEmail({ email, phone, holder, code }, anybody()))).toBe("none");
+});
+
+test("a mail that is refused begins no wait where the code before it is over", async () => {
+  const [now, by] = [new Date(), anybody()];
+  const key = mailLoginCode({ email: freshEmail(), holder: Holder.parse(crypto.randomUUID()) });
+  await receiveCodeOf(key, now);
+  const later = after(now, CODE_TTL_MS + 1000);
+  const { defer, done } = deferral();
+  const sender = senderOf(async () => false);
+  expect(failureOf(await requestCode(key, by, { now: later, sender, defer }))).toBe("none");
+  await done();
+  expect((await getCodeStatus(key, by, after(later, 10)))?.resendInMs).toBe(0);
 });

@@ -1,7 +1,8 @@
 import { expect, test } from "playwright/test";
 import { read, write } from "@/lib/db/database";
 import { backgroundTasks } from "./background";
-import { SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
+import { delayChange } from "./delayed-changes";
+import { CHANGE_DELAY_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { phoneRecipient } from "./recipient";
 import { checkSession, endSession, isRecentLogin, openClientSession, openSession, refreshSession } from "./sessions";
 import { anybody, signUp } from "./testing";
@@ -191,4 +192,13 @@ test("a login that a clock far ahead has noted is no recent one", () => {
   const now = new Date();
   expect(isRecentLogin({ createdAt: after(now, 1000) }, now)).toBe(true);
   expect(isRecentLogin({ createdAt: after(now, 30 * 24 * 60 * 60 * 1000) }, now)).toBe(false);
+});
+
+test("a deletion that is due takes effect before a token is refreshed, which other services would take", async () => {
+  const now = new Date();
+  const { userId, phone } = await signUp({ now });
+  const client = await openClientSession({ userId, proven: phoneRecipient(phone) }, anybody(), now);
+  await write((tx) => delayChange(tx, client, { action: "deletion" }, now));
+  const refreshed = await refreshSession({ id: client.id, generation: 0 }, after(now, CHANGE_DELAY_MS + 1000));
+  expect(refreshed).toEqual({ ok: false, failure: { name: "token_invalid" } });
 });

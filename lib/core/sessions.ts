@@ -129,13 +129,15 @@ const SESSION_COLUMNS = Object.keys(SESSION)
   .map((name) => `"${name}"`)
   .join(", ");
 
+const IS_CHANGE_DUE = `
+  EXISTS (SELECT 1 FROM "DelayedChange" WHERE "DelayedChange"."userId" = "Session"."userId" AND "dueAt" <= :now)
+    AS "isChangeDue"`;
+
 const FIND_SESSION = statement({
   params: { id: "text", now: "time" },
   row: { ...SESSION, isChangeDue: "boolean" },
   sql: `
-    SELECT ${SESSION_COLUMNS},
-      EXISTS (SELECT 1 FROM "DelayedChange" WHERE "DelayedChange"."userId" = "Session"."userId" AND "dueAt" <= :now)
-        AS "isChangeDue"
+    SELECT ${SESSION_COLUMNS}, ${IS_CHANGE_DUE}
     FROM "Session" WHERE "id" = :id`,
 });
 
@@ -163,14 +165,21 @@ export async function refreshSession(
   { id, generation }: { id: string; generation: number },
   now = new Date(),
 ): Promise<Result<ClientSession, { name: "token_invalid" }>> {
+  let isChangeDue = false;
   const refreshed = await transact(async (tx): Promise<ClientSession | "invalid" | "reused"> => {
     const exchanged = await tx.get(EXCHANGE, { id, generation, now });
     const row = exchanged ?? (await tx.get(FIND_SESSION, { id, now }));
     if (!row || row.expiresAt <= now || row.generation === null || !row.refreshedAt) return "invalid";
     const isAnswerLost = row.generation === generation + 1 && !row.isGenerationUsed;
     if (!exchanged && !isAnswerLost) return "reused";
+    isChangeDue = row.isChangeDue;
     return { ...sessionOf(row), generation: row.generation, refreshedAt: row.refreshedAt };
   });
+  if (typeof refreshed !== "string" && isChangeDue) {
+    // What is due takes effect before there is a token that other services take.
+    await applyDueChanges({ userId: refreshed.userId }, now);
+    if (!(await readPrimary.get(FIND_SESSION, { id, now }))) return fail({ name: "token_invalid" });
+  }
   if (refreshed === "reused") {
     await write((tx) => removeSession(tx, { id }, now, { isTokenReused: true }));
   }
@@ -179,11 +188,11 @@ export async function refreshSession(
 
 const EXCHANGE = statement({
   params: { id: "text", generation: "integer", now: "time" },
-  row: SESSION,
+  row: { ...SESSION, isChangeDue: "boolean" },
   sql: `
     UPDATE "Session" SET "generation" = "generation" + 1, "isGenerationUsed" = FALSE, "refreshedAt" = :now, "seenAt" = :now
     WHERE "id" = :id AND "generation" = :generation AND "expiresAt" > :now
-    RETURNING ${SESSION_COLUMNS}`,
+    RETURNING ${SESSION_COLUMNS}, ${IS_CHANGE_DUE}`,
 });
 
 /** Whether a session was opened less than `RECENT_LOGIN_MS` ago, as what can't be undone wants it. */

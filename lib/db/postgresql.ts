@@ -115,6 +115,8 @@ async function runTransaction<Value>(
     gather(client);
     queued.push(note(client.query("COMMIT")));
     await Promise.all(queued);
+    // Where a statement has failed whose error fn passed over, the server has answered COMMIT by undoing all, without an error.
+    if (firstError) throw firstError;
     return value;
   } catch (error) {
     // Where that fails, too, the pool closes the connection, and the database undoes its transaction.
@@ -239,7 +241,8 @@ function poolOf(url: string, connections: number): Pool {
   pool.on("error", ignore);
   pool.on("connect", (client) => {
     client.on("error", ignore);
-    client.query(`SET ${STATEMENT_TIMEOUT}`).catch(ignore);
+    // Behind a pooler it would stay on a connection that goes to other clients.
+    if (preparationAt(url).isOnce) client.query(`SET ${STATEMENT_TIMEOUT}`).catch(ignore);
   });
   // Where a statement was given up, its transaction may still be open, and the next one would commit it.
   pool.on("release", (_, client) => {

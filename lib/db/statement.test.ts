@@ -50,6 +50,19 @@ test("a statement that was queued fails its transaction, and undoes it", async (
   }
 });
 
+test("a transaction that passes over a statement that failed says what became of it", async () => {
+  const [name, now] = [crypto.randomUUID(), new Date()];
+  const outcome = await transact(async (tx) => {
+    await tx.get(ADD_USER, { name, now });
+    await Promise.resolve(tx)
+      .then((same) => same.get(ADD_USER, { name, now }))
+      .catch(() => undefined);
+    return "committed";
+  }).catch(() => "undone");
+  const found = await read.get(FIND_USER, { name, now });
+  expect(found === undefined ? "undone" : "committed").toBe(outcome);
+});
+
 test("how many rows a statement has changed is told", async () => {
   const { userId } = await signUp();
   for (const begin of [transact, write]) {

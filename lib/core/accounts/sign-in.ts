@@ -1,6 +1,6 @@
 import { AccountGone, lockAccount, provenFactorOf, shownPhone } from "@/lib/core/accounts";
 import { recordOwnEvent } from "@/lib/core/audit";
-import { noteMadeAccount, redeemVerified } from "@/lib/core/challenges/challenge";
+import { giveTryBack, noteMadeAccount, redeemVerified } from "@/lib/core/challenges/challenge";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import {
   IS_MAIL_OFFERED,
@@ -295,7 +295,10 @@ async function signInOrSignUp<Refusal extends { name: string } = never>(
     refundAttempt(tx, verified.value);
     const known = await findAccount(tx, identity);
     const refused = known && refusal(known);
-    if (refused) return { ok: false, failure: refused };
+    if (refused) {
+      giveTryBack(tx, key, verified.value.codeHmac);
+      return { ok: false, failure: refused };
+    }
     const inviter = !known && invite ? await findInviter(tx, invite) : null;
     if (!known && invite && !inviter) return fail({ name: "invite_unknown" });
     // A mail domain that catches all must not make accounts without end.

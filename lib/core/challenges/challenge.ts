@@ -1,7 +1,8 @@
 import type { ChallengeKey, Holder, OneTimeCode } from "@/lib/core/one-time-code";
 import { sealCode } from "@/lib/core/one-time-code";
-import { CODE_TTL_MS, PROOF_TTL_MS, RESEND_WINDOW_MS, TRIES_PER_CODE } from "@/lib/core/policy";
+import { CODE_TTL_MS, PROOF_TTL_MS, TRIES_PER_CODE } from "@/lib/core/policy";
 import { CLOCK_SKEW_MS_MAX, type Queries, statement, type Transaction } from "@/lib/db/database";
+import { isInSchedule } from "./resend-schedule";
 
 /** The latest end of a code that was sent by now, at a clock that is right within `CLOCK_SKEW_MS_MAX`. */
 const latestExpiry = (now: Date) => new Date(now.getTime() + CODE_TTL_MS + CLOCK_SKEW_MS_MAX);
@@ -149,13 +150,13 @@ export function beginSending(
   { code, network, now }: { code: OneTimeCode; network: string | null; now: Date },
 ): Sending {
   const codeHmac = sealCode(code, key);
-  const isInSchedule = last.sends > 0 && now.getTime() - last.sendsSince.getTime() < RESEND_WINDOW_MS;
+  const isNext = isInSchedule(last, now);
   const stored = {
     codeHmac,
     digits: code.length,
     expiresAt: new Date(now.getTime() + CODE_TTL_MS),
-    sends: isInSchedule ? last.sends + 1 : 1,
-    sendsSince: isInSchedule ? last.sendsSince : now,
+    sends: isNext ? last.sends + 1 : 1,
+    sendsSince: isNext ? last.sendsSince : now,
     network,
   };
   const before = last.codeHmac === null ? null : keep(last);
@@ -256,7 +257,7 @@ export async function abandonSending(tx: Transaction, { key, codeHmac }: Sending
     const { deliveryAt, ...restored } = before;
     tx.queue(RESTORE, { ...paramsOf(key), ...restored });
   } else if (key.recipient.kind === "email") {
-    tx.queue(KEEP_WITHOUT_WAIT, { ...paramsOf(key), sends: before?.sends ?? 0, sendsSince: before?.sendsSince ?? now });
+    tx.queue(KEEP_WITHOUT_WAIT, { ...paramsOf(key), sends: 0, sendsSince: now });
   } else {
     tx.queue(REMOVE, paramsOf(key));
   }
@@ -307,6 +308,18 @@ export async function attemptChallenge(
   if (!row) return null;
   const { tries, ...attempted } = row;
   return { ...attempted, triesLeft: TRIES_PER_CODE - tries };
+}
+
+const GIVE_TRY_BACK = statement({
+  params: { ...KEY, codeHmac: "text" },
+  sql: `
+    UPDATE "Challenge" SET "tries" = "tries" - 1
+    WHERE ${HAS_KEY} AND ${isFrom("attempt")} AND "codeHmac" = :codeHmac AND "tries" > 0`,
+});
+
+/** Gives the try of a right code back that opens nothing: the code stays as good as it was. */
+export function giveTryBack(tx: Transaction, key: ChallengeKey, codeHmac: string): void {
+  tx.queue(GIVE_TRY_BACK, { ...paramsOf(key), codeHmac });
 }
 
 const CONSUME = statement({

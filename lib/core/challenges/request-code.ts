@@ -6,7 +6,6 @@ import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "@/lib/core
 import {
   CODE_TTL_MS,
   MAIL_TIMEOUT_MS,
-  RESEND_WINDOW_MS,
   SEND_RETRY_AFTER_MS,
   SENDER_FAILURES_MAX,
   SENDER_REST_MS,
@@ -28,7 +27,7 @@ import type { Requester } from "@/lib/core/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { messageCharges, ownSendCharges, sendCharges, warnOfClosing, warnOfMessages } from "@/lib/core/send-budgets";
 import { sweepInBackground } from "@/lib/core/sweeping";
-import { type RolledBack, rollBack, type Transaction, transact } from "@/lib/db/database";
+import { CLOCK_SKEW_MS_MAX, type RolledBack, rollBack, type Transaction, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
 import { countOutcome, countSending } from "@/lib/ops/metrics";
@@ -40,7 +39,7 @@ import { phoneSenders } from "@/lib/senders/phone";
 import type { OutgoingMessage, Sender } from "@/lib/senders/sender";
 import { abandonSending, acceptSending, beginSending, type Challenge, lockChallenge, type Sending } from "./challenge";
 import { getCodeStatus } from "./code-status";
-import { resendWaitMs } from "./resend-schedule";
+import { isInSchedule, resendWaitMs } from "./resend-schedule";
 
 export interface SentCode {
   digits: number;
@@ -187,7 +186,9 @@ async function storeCode(
   ]);
   const retryAfterMs = resendWaitMs(last, needed, now);
   const isAnswered = last.codeHmac !== null;
-  if (askedAt && isAnswered && last.sentAt > askedAt) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
+  // One that was sent later than now was sent by a clock that ran ahead.
+  const isSentSince = askedAt && last.sentAt > askedAt && last.sentAt.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX;
+  if (isSentSince && isAnswered) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
   // Charged last, because other requests may wait for the limits' rows until this is committed.
   const ownCharges = ownSendCharges(recipient, requester);
   const own = ownCharges && (await consume(tx, ownCharges, now));
@@ -211,8 +212,7 @@ async function findUndelivered(
   { sends, sendsSince, state, deliveryAt }: Challenge,
   now: Date,
 ): Promise<string | null> {
-  const isInSchedule = sends > 0 && now.getTime() - sendsSince.getTime() < RESEND_WINDOW_MS;
-  if (!isInSchedule || state === "used") return null;
+  if (!isInSchedule({ sends, sendsSince }, now) || state === "used") return null;
   const delivery = await findCodeDelivery(tx, recipient, deliveryAt);
   return delivery.state === "delivered" ? null : delivery.sender;
 }
