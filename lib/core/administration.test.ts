@@ -18,8 +18,17 @@ import { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
 import { RECENT_LOGIN_MS } from "./policy";
 import { phoneRecipient } from "./recipient";
-import { checkSession, openClientSession, openSession } from "./sessions";
-import { anybody, failureOf, freshEmail, freshPhone, signUp, signUpByMail } from "./testing";
+import { checkSession } from "./sessions";
+import {
+  anybody,
+  failureOf,
+  freshEmail,
+  freshPhone,
+  openClientSession,
+  openSession,
+  signUp,
+  signUpByMail,
+} from "./testing";
 
 /** Somebody with an account and a session that a code to their phone opened. */
 async function logInAnew(now = new Date()) {

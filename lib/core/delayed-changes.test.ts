@@ -23,7 +23,7 @@ import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "./policy";
 import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
 import { succeed } from "./result";
 import { confirmSignIn, endOtherSession, endOtherSessions } from "./session-list";
-import { checkSession, endSession, hasToWait, openClientSession, openSession, type Session } from "./sessions";
+import { checkSession, endSession, hasToWait, type Session } from "./sessions";
 import {
   after,
   anybody,
@@ -32,6 +32,8 @@ import {
   failureOf,
   freshEmail,
   freshPhone,
+  openClientSession,
+  openSession,
   receiveCodeOf,
   senderOf,
   signUp,

@@ -8,13 +8,14 @@ import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } fro
 import { listEvents } from "./history";
 import { Holder } from "./one-time-code";
 import { emailRecipient, phoneRecipient } from "./recipient";
-import { checkSession, openSession } from "./sessions";
+import { checkSession } from "./sessions";
 import {
   after,
   anybody,
   errorsOf,
   failureOf,
   freshOwner,
+  openSession,
   receiveCode,
   receiveCodeOf,
   signUp,

@@ -11,13 +11,13 @@ import type { Purpose } from "./one-time-code";
 import type { Phone } from "./phone";
 import { EXPORTS_PER_USER_PER_HOUR } from "./policy";
 import { phoneRecipient, type Recipient } from "./recipient";
-import { openSession } from "./sessions";
 import {
   after,
   anybody,
   failureOf,
   freshOwner,
   freshPhone,
+  openSession,
   receiveCode,
   receiveCodeOf,
   signUp,

@@ -7,8 +7,8 @@ import { activateInvite } from "./invites/activation";
 import { Holder } from "./one-time-code";
 import { EVENTS_PER_PAGE } from "./policy";
 import { phoneRecipient } from "./recipient";
-import { endSession, openClientSession, openSession, refreshSession } from "./sessions";
-import { anybody, freshOwner, receiveCode, signUp } from "./testing";
+import { endSession, refreshSession } from "./sessions";
+import { anybody, freshOwner, openClientSession, openSession, receiveCode, signUp } from "./testing";
 
 const actionsOf = async (userId: number) => (await listEvents(userId)).events.map(({ action }) => action);
 

@@ -12,13 +12,14 @@ import { type ChallengeKey, Holder, type OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
 import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
-import { checkSession, endSession, openSession } from "./sessions";
+import { checkSession, endSession } from "./sessions";
 import {
   after,
   anybody,
   failureOf,
   freshEmail,
   freshPhone,
+  openSession,
   receiveCodeOf,
   senderOf,
   signUp,

@@ -11,8 +11,7 @@ import {
 } from "@/lib/senders/sender";
 import { composeNotice, sendNotice, tellOfChange, tellOfNewDevice } from "./notices";
 import { emailRecipient, phoneRecipient } from "./recipient";
-import { openSession } from "./sessions";
-import { anybody, freshEmail, signUp, signUpByMail } from "./testing";
+import { anybody, freshEmail, openSession, signUp, signUpByMail } from "./testing";
 
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
 

@@ -13,9 +13,19 @@ import { drawInviteCode, type InviteCode } from "./invite-code";
 import { getInvite, listReferrals, listReferralTimes } from "./invites";
 import { activateInvite } from "./invites/activation";
 import { phoneRecipient } from "./recipient";
-import { checkSession, endSession, openClientSession, openSession, refreshSession } from "./sessions";
+import { checkSession, endSession, refreshSession } from "./sessions";
 import { GROWING_TABLES, sweepTables } from "./sweeping";
-import { anybody, freshOwner, receiveCode, senderOf, signUp, statementsOf, wrongCode } from "./testing";
+import {
+  anybody,
+  freshOwner,
+  openClientSession,
+  openSession,
+  receiveCode,
+  senderOf,
+  signUp,
+  statementsOf,
+  wrongCode,
+} from "./testing";
 
 const LONG_AGO = new Date("1900-01-01");
 /** The tables that have more rows than are ever read at a time. */

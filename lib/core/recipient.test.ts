@@ -7,8 +7,7 @@ import { Email } from "./email";
 import { changeIdentity, requestIdentityChange } from "./identity-change";
 import { Holder, type OneTimeCode } from "./one-time-code";
 import { emailRecipient, formatRecipient, phoneRecipient, Recipient } from "./recipient";
-import { openSession } from "./sessions";
-import { anybody, deferral, failureOf, freshPhone, receiveCodeOf, senderOf, signUp } from "./testing";
+import { anybody, deferral, failureOf, freshPhone, openSession, receiveCodeOf, senderOf, signUp } from "./testing";
 
 /** A mailbox that is spelt like a phone up to its at sign. */
 const mailboxLike = (phone: string) => Email.parse(`${phone}@mail.example`);

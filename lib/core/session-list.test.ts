@@ -7,8 +7,8 @@ import { KNOWN_BROWSER_TTL_MS, SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_
 import { phoneRecipient } from "./recipient";
 import type { Requester } from "./requester";
 import { confirmSignIn, endOtherSession, endOtherSessions, listNewSignIns, listSessions } from "./session-list";
-import { checkSession, endSession, openClientSession, openSession } from "./sessions";
-import { anybody, signUp } from "./testing";
+import { checkSession, endSession } from "./sessions";
+import { anybody, openClientSession, openSession, signUp } from "./testing";
 
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
 const after = (date: Date, ms: number) => new Date(date.getTime() + ms);

@@ -4,8 +4,8 @@ import { backgroundTasks } from "./background";
 import { delayChange } from "./delayed-changes";
 import { CHANGE_DELAY_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { phoneRecipient } from "./recipient";
-import { checkSession, endSession, isRecentLogin, openClientSession, openSession, refreshSession } from "./sessions";
-import { anybody, signUp } from "./testing";
+import { checkSession, endSession, isRecentLogin, refreshSession } from "./sessions";
+import { anybody, openClientSession, openSession, signUp } from "./testing";
 
 const logInAnew = async () => {
   const { userId, phone } = await signUp();

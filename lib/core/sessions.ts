@@ -11,7 +11,6 @@ import {
   type Writer,
   write,
 } from "@/lib/db/database";
-import { AccountGone, lockAccount } from "./accounts";
 import type { SignIn } from "./accounts/sign-in";
 import { recordOwnEvent } from "./audit";
 import { runInBackground } from "./background";
@@ -56,31 +55,6 @@ export type SessionKind = "browser" | "client";
 
 /** Who logged in, by what, whether that made the account, and whether this browser had logged in by it before. */
 type Opening = Pick<SignIn, "userId" | "proven"> & Partial<Pick<SignIn, "created">> & { isReturning?: boolean };
-
-/**
- * Opens a session for an account that has proven who it is. It is unconfirmed unless the sign-in made the account, or the account
- * trusts this very browser. Where the account has no trusted device at all, logged in or not, a browser that comes again is
- * trusted: its first coming was told by mail. An unconfirmed sign-in is told to the trusted devices until one of them answers.
- */
-export async function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
-  return open(login, by, "browser", now);
-}
-
-/**
- * The same for a client application, whose refresh token is of generation 0. Its device token says which one it is, as a
- * cookie does of a browser; one without a token is unconfirmed each time.
- */
-export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
-  return (await open(login, by, "client", now)) as ClientSession;
-}
-
-async function open(login: Opening, by: Requester, kind: SessionKind, now: Date): Promise<Session> {
-  return transact(async (tx) => {
-    // The account may have got another phone or mailbox since the code was typed.
-    if (!(await lockAccount(tx, login.userId, login.proven))) throw new AccountGone();
-    return addSession(tx, login, { ...by, browserId: by.browser?.id ?? null }, kind, now);
-  });
-}
 
 /**
  * The session with this id, or null when it was ended or is too old; a browser's also when it was idle for too long. One
@@ -251,7 +225,12 @@ const REMOVE_UNCONFIRMED_SIGN_INS = statement({
   sql: `DELETE FROM "UnconfirmedSignIn" WHERE "userId" = :userId AND "browserId" = :browserId`,
 });
 
-/** Opens a session in the transaction at hand, which has locked the account's row. */
+/**
+ * Opens a session in the transaction at hand, which has locked the account's row. It is unconfirmed unless the sign-in made the
+ * account, or the account trusts this very browser or application. Where the account has no trusted device at all, logged in or not,
+ * a browser that comes again is trusted: its first coming was told by mail. An unconfirmed sign-in is told to the trusted devices
+ * until one of them answers. A client application's refresh token is of generation 0.
+ */
 export async function addSession(
   tx: Transaction,
   { userId, proven, created = false, isReturning = false }: Opening,

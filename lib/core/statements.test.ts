@@ -9,8 +9,8 @@ import { activateInvite } from "./invites/activation";
 import type { OneTimeCode } from "./one-time-code";
 import type { Phone } from "./phone";
 import { phoneRecipient } from "./recipient";
-import { checkSession, openClientSession, openSession, refreshSession } from "./sessions";
-import { anybody, costOf, freshOwner, senderOf, signUp } from "./testing";
+import { checkSession, refreshSession } from "./sessions";
+import { anybody, costOf, freshOwner, openClientSession, openSession, senderOf, signUp } from "./testing";
 
 const isPostgres = isPostgresUrl(env.DATABASE_URL);
 

@@ -8,9 +8,9 @@ import { EVENTS_OVER } from "./audit";
 import { backgroundTasks, runInBackground } from "./background";
 import { AUDIT_EVENTS_KEPT_MS } from "./policy";
 import { phoneRecipient } from "./recipient";
-import { checkSession, openSession } from "./sessions";
+import { checkSession } from "./sessions";
 import { GROWING_TABLES, ROWS_PER_STEP, sweepTables } from "./sweeping";
-import { after, anybody, errorsOf, letSweep, signUp, statementsOf, withoutWrites } from "./testing";
+import { after, anybody, errorsOf, letSweep, openSession, signUp, statementsOf, withoutWrites } from "./testing";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** What is this old is over, wherever it is. */

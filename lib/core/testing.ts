@@ -1,8 +1,9 @@
 import { createRequire } from "node:module";
-import { write } from "@/lib/db/database";
+import { transact, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { log } from "@/lib/ops/log";
 import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
+import { AccountGone, lockAccount } from "./accounts";
 import { phoneLoginCode, requestMailCode, signInByEmail, signInByPhone } from "./accounts/sign-in";
 import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";
@@ -11,6 +12,7 @@ import { drawInviteCode, type InviteCode } from "./invite-code";
 import { type ChallengeKey, Holder, type OneTimeCode } from "./one-time-code";
 import { Phone } from "./phone";
 import type { Requester } from "./requester";
+import { addSession, type ClientSession, type Session, type SessionKind } from "./sessions";
 
 let people = 0;
 
@@ -295,4 +297,23 @@ export async function errorsOf(work: () => Promise<unknown>): Promise<string[]> 
     log.error = error;
   }
   return errors;
+}
+
+type Opening = Parameters<typeof addSession>[1];
+
+/** Opens a browser's session for an account, as a sign-in does in its own transaction. Throws `AccountGone`. */
+export function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
+  return openSessionOf("browser", login, by, now);
+}
+
+/** The same for a client application. */
+export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
+  return (await openSessionOf("client", login, by, now)) as ClientSession;
+}
+
+function openSessionOf(kind: SessionKind, login: Opening, by: Requester, now: Date): Promise<Session> {
+  return transact(async (tx) => {
+    if (!(await lockAccount(tx, login.userId, login.proven))) throw new AccountGone();
+    return addSession(tx, login, { ...by, browserId: by.browser?.id ?? null }, kind, now);
+  });
 }

@@ -212,26 +212,14 @@ function keep(challenge: Challenge): string {
   return JSON.stringify({ ...challenge, before: challenge.before && JSON.parse(challenge.before) });
 }
 
+// When senders were handed a code last stays as it is: it was the one that no channel took.
+const { deliveryAt: _, ...RESTORED } = COLUMNS;
 const RESTORE = statement({
-  params: {
-    ...KEY,
-    state: "text",
-    codeHmac: "text?",
-    digits: "integer",
-    tries: "integer",
-    expiresAt: "time",
-    verifiedUntil: "time?",
-    madeAccount: "boolean",
-    sentAt: "time",
-    sends: "integer",
-    sendsSince: "time",
-    network: "text?",
-    before: "text?",
-  },
+  params: { ...KEY, ...RESTORED },
   sql: `
-    UPDATE "Challenge" SET "state" = :state, "codeHmac" = :codeHmac, "digits" = :digits, "tries" = :tries,
-      "expiresAt" = :expiresAt, "verifiedUntil" = :verifiedUntil, "madeAccount" = :madeAccount, "sentAt" = :sentAt,
-      "sends" = :sends, "sendsSince" = :sendsSince, "network" = :network, "before" = :before
+    UPDATE "Challenge" SET ${Object.keys(RESTORED)
+      .map((name) => `"${name}" = :${name}`)
+      .join(", ")}
     WHERE ${HAS_KEY}`,
 });
 const KEEP_WITHOUT_WAIT = statement({
