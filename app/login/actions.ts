@@ -16,10 +16,10 @@ import {
   signInWithVerifiedCode,
 } from "@/lib/core/accounts/sign-in";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
-import { Email } from "@/lib/core/email";
+import { Email } from "@/lib/core/identity/email";
+import { Phone } from "@/lib/core/identity/phone";
 import { type ChallengeKey, TypedCode } from "@/lib/core/one-time-code";
 import { readPastedText } from "@/lib/core/pasted-text";
-import { Phone } from "@/lib/core/phone";
 import { readCodeOf } from "@/lib/core/typed-code";
 
 /**

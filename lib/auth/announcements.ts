@@ -1,8 +1,8 @@
 import type { DelayedAction } from "@/lib/core/delayed-changes";
-import type { Email } from "@/lib/core/email";
+import type { Email } from "@/lib/core/identity/email";
+import type { Requester } from "@/lib/core/identity/requester";
 import type { ChangedIdentity } from "@/lib/core/identity-replacement";
 import { tellOfChange, tellOfDeletion, tellOfNewDevice, tellOfRequest } from "@/lib/core/notices";
-import type { Requester } from "@/lib/core/requester";
 import type { Session } from "@/lib/core/sessions";
 import { afterAnswer } from "./after-answer";
 

@@ -1,9 +1,9 @@
 import { cookies, headers } from "next/headers";
 import { z } from "zod";
+import { isSameRecipient, Recipient } from "@/lib/core/identity/recipient";
 import type { IdentityChange } from "@/lib/core/identity-change";
 import { Holder } from "@/lib/core/one-time-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
-import { isSameRecipient, Recipient } from "@/lib/core/recipient";
 import type { Session } from "@/lib/core/sessions";
 import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";

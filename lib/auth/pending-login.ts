@@ -1,10 +1,10 @@
 import { cookies, headers } from "next/headers";
 import { z } from "zod";
-import { Email } from "@/lib/core/email";
+import { Email } from "@/lib/core/identity/email";
+import type { Masked } from "@/lib/core/identity/masking";
+import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invite-code";
-import type { Masked } from "@/lib/core/masking";
 import { Holder, OneTimeCode } from "@/lib/core/one-time-code";
-import { Phone } from "@/lib/core/phone";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";

@@ -1,10 +1,10 @@
 import { cookies, headers } from "next/headers";
 import { z } from "zod";
-import { Email } from "@/lib/core/email";
-import { Phone } from "@/lib/core/phone";
+import { Email } from "@/lib/core/identity/email";
+import { Phone } from "@/lib/core/identity/phone";
+import { emailRecipient, isSameRecipient, phoneRecipient, Recipient } from "@/lib/core/identity/recipient";
+import type { Requester } from "@/lib/core/identity/requester";
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
-import { emailRecipient, isSameRecipient, phoneRecipient, Recipient } from "@/lib/core/recipient";
-import type { Requester } from "@/lib/core/requester";
 import { networkOf } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { seal, unseal } from "./seals";

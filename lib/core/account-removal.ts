@@ -1,7 +1,7 @@
+import type { Email } from "@/lib/core/identity/email";
 import { type Writer, write } from "@/lib/db/database";
 import { lockAccount } from "./accounts";
 import { recordEvent } from "./audit";
-import type { Email } from "./email";
 import { lockWithInviter } from "./invites/activation";
 
 interface Removal {

@@ -1,9 +1,9 @@
+import type { Email } from "@/lib/core/identity/email";
+import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
+import type { Phone } from "@/lib/core/identity/phone";
+import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { readPrimary, statement, type Transaction } from "@/lib/db/database";
-import type { Email } from "./email";
 import type { InviteCode } from "./invite-code";
-import { type Masked, maskIdentity } from "./masking";
-import type { Phone } from "./phone";
-import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
 
 /** Thrown where an account is gone that was there a moment ago, or is no longer whose it was. */
 export class AccountGone extends Error {

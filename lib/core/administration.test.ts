@@ -1,4 +1,6 @@
 import { expect, test } from "playwright/test";
+import { Email } from "@/lib/core/identity/email";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { read } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { AccountGone, getProfile } from "./accounts";
@@ -14,10 +16,8 @@ import {
   readAccount,
 } from "./administration";
 import { deleteOwnAccount } from "./deletion";
-import { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
 import { RECENT_LOGIN_MS } from "./policy";
-import { phoneRecipient } from "./recipient";
 import { checkSession } from "./sessions";
 import {
   anybody,

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { Email } from "@/lib/core/identity/email";
+import type { Phone } from "@/lib/core/identity/phone";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { removeAccount } from "./account-removal";
@@ -6,10 +8,8 @@ import { ACCOUNT_ROW, type Account, accountOf, lockAccount } from "./accounts";
 import { recordEvent } from "./audit";
 import { retryOnCollision } from "./collisions";
 import { dropChanges } from "./delayed-changes";
-import type { Email } from "./email";
 import type { ChangedIdentity } from "./identity-replacement";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import type { Phone } from "./phone";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "./policy";
 import { fail, type Result, succeed } from "./result";
 import { isRecentLogin, type Session } from "./sessions";

@@ -1,3 +1,5 @@
+import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
+import type { Requester } from "@/lib/core/identity/requester";
 import { AccountGone, getProfile } from "./accounts";
 import type { CodeStatus } from "./challenges/code-status";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./challenges/request-code";
@@ -5,8 +7,6 @@ import type { VerifyCodeFailure } from "./challenges/verify-code";
 import { checkCodes, getCodes, requestCodes, spendCodes } from "./code-pairs";
 import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
 import { type ChallengeKey, Holder, type TypedCode } from "./one-time-code";
-import { emailRecipient, phoneRecipient } from "./recipient";
-import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import type { Session } from "./sessions";
 

@@ -1,4 +1,7 @@
 import { expect, test } from "playwright/test";
+import type { Phone } from "@/lib/core/identity/phone";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
+import type { Requester } from "@/lib/core/identity/requester";
 import { readPrimary, write } from "@/lib/db/database";
 import { failed } from "@/lib/senders/sender";
 import { getProfile } from "./accounts";
@@ -10,7 +13,6 @@ import { getInvite, previewInvite } from "./invites";
 import { activateInvite } from "./invites/activation";
 import { keyedHash } from "./keyed-hash";
 import type { OneTimeCode } from "./one-time-code";
-import type { Phone } from "./phone";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
   INVITE_LOOKUPS_PER_IP_PER_HOUR,
@@ -26,8 +28,6 @@ import {
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "./policy";
 import { networkCharges, record, VERIFIED_SENDS_FROM_NETWORK } from "./rate-limits";
-import { phoneRecipient } from "./recipient";
-import type { Requester } from "./requester";
 import {
   after,
   anybody,

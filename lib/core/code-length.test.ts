@@ -1,4 +1,6 @@
 import { expect, test } from "playwright/test";
+import { Email } from "@/lib/core/identity/email";
+import type { Phone } from "@/lib/core/identity/phone";
 import { write } from "@/lib/db/database";
 import {
   mailLoginCode,
@@ -11,10 +13,8 @@ import {
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
 import { digitsAfter } from "./code-length";
-import { Email } from "./email";
 import { keyedHash } from "./keyed-hash";
 import type { OneTimeCode } from "./one-time-code";
-import type { Phone } from "./phone";
 import {
   ALARM_AFTER_WRONG,
   ALARM_FACTOR,

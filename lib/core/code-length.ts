@@ -1,3 +1,5 @@
+import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
+import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
 import { CLOCK_SKEW_MS_MAX, type Queries, statement } from "@/lib/db/database";
 import { keyedHashes } from "./keyed-hash";
 import {
@@ -14,8 +16,6 @@ import {
   WRONG_CODES_MS,
 } from "./policy";
 import { type Charge, type Charged, networkCharges, retryAfterMs, WRONG_CODES_FROM_NETWORK } from "./rate-limits";
-import { limitSubject, type Recipient } from "./recipient";
-import { isKnownTo, type Requester } from "./requester";
 
 /**
  * How many digits a code for this recipient needs at least where the requester is: a shorter one is void there. With each step of

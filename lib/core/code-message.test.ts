@@ -1,8 +1,8 @@
 import { expect, test } from "playwright/test";
+import type { Email } from "@/lib/core/identity/email";
+import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { composeCodeMessage, type Language } from "./code-message";
-import type { Email } from "./email";
 import type { OneTimeCode, Purpose } from "./one-time-code";
-import { emailRecipient, phoneRecipient } from "./recipient";
 import { freshPhone } from "./testing";
 
 const PURPOSES: Purpose[] = ["login", "registration", "identity_change", "identity_proof", "deletion", "apply_now"];

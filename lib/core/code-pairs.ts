@@ -1,3 +1,4 @@
+import type { Requester } from "@/lib/core/identity/requester";
 import { type Writer, write } from "@/lib/db/database";
 import { type CodeStatus, getCodeStatus } from "./challenges/code-status";
 import { type RequestCodeFailure, requestCode, type SendingOptions } from "./challenges/request-code";
@@ -9,7 +10,6 @@ import {
   verifyCode,
 } from "./challenges/verify-code";
 import type { ChallengeKey, TypedCode } from "./one-time-code";
-import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 
 /** Two codes that are asked for, and typed, together, by their names in the form. */

@@ -1,4 +1,7 @@
 import { expect, test } from "playwright/test";
+import { maskPhone } from "@/lib/core/identity/masking";
+import type { Phone } from "@/lib/core/identity/phone";
+import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { read, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { getProfile } from "./accounts";
@@ -16,11 +19,8 @@ import {
 import { deleteByCode, deleteOwnAccount, deletionCode } from "./deletion";
 import { type AccountEvent, listEvents } from "./history";
 import { changeIdentity, requestIdentityChange } from "./identity-change";
-import { maskPhone } from "./masking";
 import { Holder, type OneTimeCode } from "./one-time-code";
-import type { Phone } from "./phone";
 import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "./policy";
-import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
 import { succeed } from "./result";
 import { confirmSignIn, endOtherSession, endOtherSessions } from "./session-list";
 import { checkSession, endSession, hasToWait, type Session } from "./sessions";

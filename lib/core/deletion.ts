@@ -1,3 +1,5 @@
+import type { Email } from "@/lib/core/identity/email";
+import type { Requester } from "@/lib/core/identity/requester";
 import { type Writer, write } from "@/lib/db/database";
 import { lockForRemoval, type RemovedAccount } from "./account-removal";
 import { AccountGone, getProfile, lockAccount, provenFactor } from "./accounts";
@@ -10,10 +12,8 @@ import {
 } from "./challenges/request-code";
 import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "./challenges/verify-code";
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
-import type { Email } from "./email";
 import { type ChallengeKey, Holder, type TypedCode } from "./one-time-code";
 import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "./rate-limits";
-import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { hasToWait, isRecentLogin, type Session } from "./sessions";
 

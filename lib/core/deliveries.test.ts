@@ -1,11 +1,13 @@
 import { createHmac } from "node:crypto";
 import { expect, test } from "playwright/test";
+import { Phone } from "@/lib/core/identity/phone";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
+import type { Requester } from "@/lib/core/identity/requester";
 import { readPrimary, write } from "@/lib/db/database";
 import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { requestCode } from "./challenges/request-code";
 import type { OneTimeCode } from "./one-time-code";
-import { Phone } from "./phone";
 import {
   RESEND_AFTER_MS,
   SENDS_PER_IP_PER_HOUR,
@@ -14,8 +16,6 @@ import {
   SMS_COST_PER_DAY,
 } from "./policy";
 import { keyOf, MESSAGE_COST, MESSAGES } from "./rate-limits";
-import { phoneRecipient } from "./recipient";
-import type { Requester } from "./requester";
 import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, warningsOf } from "./testing";
 
 const accepting = senderOf(async () => true);

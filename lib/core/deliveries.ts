@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import type { Recipient } from "@/lib/core/identity/recipient";
 import { type Queries, readPrimary, statement, type Transaction, write } from "@/lib/db/database";
 import { env, type SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
@@ -10,7 +11,6 @@ import { readTwilioReport } from "@/lib/senders/twilio";
 import type { Factor } from "./accounts";
 import { countryOf } from "./destinations";
 import { keyedHash, keyedHashes } from "./keyed-hash";
-import type { Recipient } from "./recipient";
 
 const ADD_DELIVERY = statement({
   params: {

@@ -1,6 +1,6 @@
 import type { CountryCode, NumberType } from "libphonenumber-js/max";
+import { type Phone, parseStoredPhone } from "@/lib/core/identity/phone";
 import { env, isServed } from "@/lib/env";
-import { type Phone, parseStoredPhone } from "./phone";
 
 /** Numbers whose owner is paid for what reaches them, or that reach whoever rents them. */
 const REFUSED_TYPES: readonly NumberType[] = [

@@ -1,4 +1,6 @@
 import { expect, test } from "playwright/test";
+import type { Phone } from "@/lib/core/identity/phone";
+import { phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { write } from "@/lib/db/database";
 import { removeAccount } from "./account-removal";
 import { signInByPhone } from "./accounts/sign-in";
@@ -8,9 +10,7 @@ import { exportAccount } from "./export";
 import { listEvents } from "./history";
 import { changeIdentity } from "./identity-change";
 import type { Purpose } from "./one-time-code";
-import type { Phone } from "./phone";
 import { EXPORTS_PER_USER_PER_HOUR } from "./policy";
-import { phoneRecipient, type Recipient } from "./recipient";
 import {
   after,
   anybody,

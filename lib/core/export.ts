@@ -1,3 +1,4 @@
+import { limitSubject } from "@/lib/core/identity/recipient";
 import { readPrimary, write } from "@/lib/db/database";
 import { type Account, type Factor, getProfile, listFactors } from "./accounts";
 import { recordOwnEvent } from "./audit";
@@ -6,7 +7,6 @@ import { type EventCursor, listEvents } from "./history";
 import { listReferrals, type ReferralCursor } from "./invites";
 import { keyedHashes } from "./keyed-hash";
 import { consume, EXPORTS_OF_USER, type LimitFailure } from "./rate-limits";
-import { limitSubject } from "./recipient";
 import { fail, type Result, succeed } from "./result";
 
 /** How many rows are in memory at once. */

@@ -1,4 +1,5 @@
 import { expect, test } from "playwright/test";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { read } from "@/lib/db/database";
 import { signInWithVerifiedCode, verifyForLater } from "./accounts/sign-in";
 import { exportAccount } from "./export";
@@ -6,7 +7,6 @@ import { EventCursor, listEvents } from "./history";
 import { activateInvite } from "./invites/activation";
 import { Holder } from "./one-time-code";
 import { EVENTS_PER_PAGE } from "./policy";
-import { phoneRecipient } from "./recipient";
 import { endSession, refreshSession } from "./sessions";
 import { anybody, freshOwner, openClientSession, openSession, receiveCode, signUp } from "./testing";
 

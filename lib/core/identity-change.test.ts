@@ -1,4 +1,6 @@
 import { expect, test } from "playwright/test";
+import type { Phone } from "@/lib/core/identity/phone";
+import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { readPrimary } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { getProfile } from "./accounts";
@@ -9,9 +11,7 @@ import { verifyCode } from "./challenges/verify-code";
 import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./identity-change";
 import { keyedHash } from "./keyed-hash";
 import { type ChallengeKey, Holder, type OneTimeCode } from "./one-time-code";
-import type { Phone } from "./phone";
 import { RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
-import { emailRecipient, phoneRecipient, type Recipient } from "./recipient";
 import { checkSession, endSession } from "./sessions";
 import {
   after,

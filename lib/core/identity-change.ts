@@ -1,3 +1,5 @@
+import { isSameRecipient, type Recipient } from "@/lib/core/identity/recipient";
+import type { Requester } from "@/lib/core/identity/requester";
 import { type Writer, write } from "@/lib/db/database";
 import { type Account, AccountGone, factorOf, getProfile, lockAccount, provenFactor } from "./accounts";
 import type { CodeStatus } from "./challenges/code-status";
@@ -9,8 +11,6 @@ import { delayChange, dropChanges } from "./delayed-changes";
 import { isDestination } from "./destinations";
 import { type ChangedIdentity, replaceIdentity } from "./identity-replacement";
 import type { ChallengeKey, Holder, TypedCode } from "./one-time-code";
-import { isSameRecipient, type Recipient } from "./recipient";
-import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { hasToWait, type Session } from "./sessions";
 

@@ -1,8 +1,8 @@
+import type { Email } from "@/lib/core/identity/email";
+import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Writer } from "@/lib/db/database";
 import { type Account, factorOf, provenFactorOf } from "./accounts";
 import { recordOwnEvent } from "./audit";
-import type { Email } from "./email";
-import type { Recipient } from "./recipient";
 
 /** A phone or mailbox that an account has in place of another one, and who is to hear of it. */
 export interface ChangedIdentity {

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
+import { maskPhone } from "@/lib/core/identity/masking";
 import { read, write } from "@/lib/db/database";
 import { AccountGone, getProfile } from "./accounts";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { getInvite, listReferrals, listReferralTimes, previewInvite, type ReferralCursor } from "./invites";
 import { activateInvite } from "./invites/activation";
-import { maskPhone } from "./masking";
 import { ACTIVATIONS_PER_USER_PER_HOUR, GROWTH_POINTS_MAX } from "./policy";
 import { anybody, failureOf, signUp } from "./testing";
 

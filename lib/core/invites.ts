@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
+import type { Phone } from "@/lib/core/identity/phone";
+import type { Requester } from "@/lib/core/identity/requester";
 import { read, readPrimary, statement, transact } from "@/lib/db/database";
 import type { InviteCode } from "./invite-code";
 import { type ActivateInviteFailure, checkInvite, findInviter, type Invite, inviteOf } from "./invites/activation";
-import { type Masked, maskIdentity } from "./masking";
 import { siteOf } from "./networks";
-import type { Phone } from "./phone";
 import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "./policy";
 import {
   ACTIVATIONS_OF_USER,
@@ -14,7 +15,6 @@ import {
   networkCharges,
   retryAfterMs,
 } from "./rate-limits";
-import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { sweepInBackground } from "./sweeping";
 

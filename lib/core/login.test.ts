@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
+import type { Phone } from "@/lib/core/identity/phone";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
+import type { Requester } from "@/lib/core/identity/requester";
 import { read, readPrimary, write } from "@/lib/db/database";
 import { getProfile } from "./accounts";
 import {
@@ -16,7 +19,6 @@ import { requestCode } from "./challenges/request-code";
 import { drawInviteCode } from "./invite-code";
 import { keyedHash } from "./keyed-hash";
 import { type OneTimeCode, TypedCode } from "./one-time-code";
-import type { Phone } from "./phone";
 import {
   CODE_DIGITS,
   CODE_TTL_MS,
@@ -28,8 +30,6 @@ import {
   TAKEN_ANSWERS_PER_IP_PER_HOUR,
   TRIES_PER_CODE,
 } from "./policy";
-import { phoneRecipient } from "./recipient";
-import type { Requester } from "./requester";
 import {
   after,
   anybody,

@@ -1,13 +1,13 @@
 import { expect, test } from "playwright/test";
+import type { Email } from "@/lib/core/identity/email";
+import { maskPhone } from "@/lib/core/identity/masking";
+import type { Phone } from "@/lib/core/identity/phone";
 import { getProfile } from "./accounts";
 import { mailLoginCode, requestMailCode, signInByEmail } from "./accounts/sign-in";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
-import type { Email } from "./email";
 import { getInvite, listReferrals } from "./invites";
-import { maskPhone } from "./masking";
 import { Holder, type OneTimeCode } from "./one-time-code";
-import type { Phone } from "./phone";
 import { CODE_TTL_MS, RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
 import {
   after,

@@ -1,4 +1,5 @@
 import { expect, test } from "playwright/test";
+import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { showMetrics } from "@/lib/ops/metrics";
 import {
   accepted,
@@ -10,7 +11,6 @@ import {
   unanswered,
 } from "@/lib/senders/sender";
 import { composeNotice, sendNotice, tellOfChange, tellOfNewDevice } from "./notices";
-import { emailRecipient, phoneRecipient } from "./recipient";
 import { anybody, freshEmail, openSession, signUp, signUpByMail } from "./testing";
 
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";

@@ -1,4 +1,6 @@
 import { createTranslator } from "use-intl/core";
+import type { Email } from "@/lib/core/identity/email";
+import type { Requester } from "@/lib/core/identity/requester";
 import { readPrimary } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
@@ -10,10 +12,8 @@ import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 import type { Language } from "./code-message";
 import { describeDevice, deviceName } from "./devices";
-import type { Email } from "./email";
 import type { ChangedIdentity } from "./identity-replacement";
 import { composeHtml } from "./message-html";
-import type { Requester } from "./requester";
 import type { Session } from "./sessions";
 
 /** What nobody waits for may take long, but not for ever. */

@@ -1,8 +1,8 @@
 import { createHmac, randomInt, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import type { Recipient } from "@/lib/core/identity/recipient";
 import { deriveKeys } from "./keys";
 import { foldDigits, readPastedText } from "./pasted-text";
-import type { Recipient } from "./recipient";
 import { holdsCode } from "./typed-code";
 import { wholeNumber } from "./typed-field";
 

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
+import { Email } from "@/lib/core/identity/email";
+import { Phone } from "@/lib/core/identity/phone";
 import { composeCodeMessage } from "./code-message";
-import { Email } from "./email";
 import { InviteCode } from "./invite-code";
 import { type OneTimeCode, TypedCode } from "./one-time-code";
 import { foldDigits } from "./pasted-text";
-import { Phone } from "./phone";
 import { readCodeOf } from "./typed-code";
 
 /** What stands in pasted text without being seen: what other programs add at its ends, and what layout leaves inside. */

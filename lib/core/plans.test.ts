@@ -1,6 +1,7 @@
 import Database from "better-sqlite3";
 import { Client } from "pg";
 import { expect, test } from "playwright/test";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { getProfile } from "./accounts";
@@ -12,7 +13,6 @@ import { listEvents } from "./history";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { getInvite, listReferrals, listReferralTimes } from "./invites";
 import { activateInvite } from "./invites/activation";
-import { phoneRecipient } from "./recipient";
 import { checkSession, endSession, refreshSession } from "./sessions";
 import { GROWING_TABLES, sweepTables } from "./sweeping";
 import {

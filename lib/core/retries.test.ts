@@ -1,10 +1,10 @@
 import { expect, test } from "playwright/test";
+import { Phone } from "@/lib/core/identity/phone";
 import { write } from "@/lib/db/database";
 import { showMetrics } from "@/lib/ops/metrics";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { requestCode } from "./challenges/request-code";
 import { activateInvite } from "./invites/activation";
-import { Phone } from "./phone";
 import { SMS_BUDGET_PER_DAY } from "./policy";
 import { keyOf, MESSAGES } from "./rate-limits";
 import {

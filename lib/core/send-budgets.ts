@@ -1,3 +1,5 @@
+import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
+import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
 import type { Queries, Transaction } from "@/lib/db/database";
 import { log } from "@/lib/ops/log";
 import { countryOf } from "./destinations";
@@ -27,8 +29,6 @@ import {
   SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY,
   VERIFIED_SENDS_FROM_NETWORK,
 } from "./rate-limits";
-import { limitSubject, type Recipient } from "./recipient";
-import { isKnownTo, type Requester } from "./requester";
 
 /** What a code costs that anybody may have sent. */
 export function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {

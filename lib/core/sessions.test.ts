@@ -1,9 +1,9 @@
 import { expect, test } from "playwright/test";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { read, write } from "@/lib/db/database";
 import { backgroundTasks } from "./background";
 import { delayChange } from "./delayed-changes";
 import { CHANGE_DELAY_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
-import { phoneRecipient } from "./recipient";
 import { checkSession, endSession, isRecentLogin, refreshSession } from "./sessions";
 import { anybody, openClientSession, openSession, signUp } from "./testing";
 

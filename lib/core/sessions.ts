@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Phone } from "@/lib/core/identity/phone";
+import type { Requester } from "@/lib/core/identity/requester";
 import {
   CLOCK_SKEW_MS_MAX,
   type Queries,
@@ -16,9 +18,7 @@ import { recordOwnEvent } from "./audit";
 import { runInBackground } from "./background";
 import { applyDueChanges, sweepDueChanges } from "./delayed-changes";
 import { describeDevice } from "./devices";
-import type { Phone } from "./phone";
 import { RECENT_LOGIN_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
-import type { Requester } from "./requester";
 import { fail, type Result, succeed } from "./result";
 import { sweepInBackground } from "./sweeping";
 import { hasTrustedBrowser, renewTrust, trustBrowser } from "./trusted-browsers";

@@ -1,4 +1,6 @@
 import { expect, test } from "playwright/test";
+import type { Phone } from "@/lib/core/identity/phone";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { env, isPostgresUrl } from "@/lib/env";
 import { getProfile } from "./accounts";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
@@ -7,8 +9,6 @@ import { requestCode } from "./challenges/request-code";
 import { listReferrals, listReferralTimes } from "./invites";
 import { activateInvite } from "./invites/activation";
 import type { OneTimeCode } from "./one-time-code";
-import type { Phone } from "./phone";
-import { phoneRecipient } from "./recipient";
 import { checkSession, refreshSession } from "./sessions";
 import { anybody, costOf, freshOwner, openClientSession, openSession, senderOf, signUp } from "./testing";
 

@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "playwright/test";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { MODELS } from "@/lib/db/connections";
 import { CLOCK_SKEW_MS_MAX, readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { EVENTS_OVER } from "./audit";
 import { backgroundTasks, runInBackground } from "./background";
 import { AUDIT_EVENTS_KEPT_MS } from "./policy";
-import { phoneRecipient } from "./recipient";
 import { checkSession } from "./sessions";
 import { GROWING_TABLES, ROWS_PER_STEP, sweepTables } from "./sweeping";
 import { after, anybody, errorsOf, letSweep, openSession, signUp, statementsOf, withoutWrites } from "./testing";

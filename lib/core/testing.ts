@@ -1,4 +1,7 @@
 import { createRequire } from "node:module";
+import { Email } from "@/lib/core/identity/email";
+import { Phone } from "@/lib/core/identity/phone";
+import type { Requester } from "@/lib/core/identity/requester";
 import { transact, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { log } from "@/lib/ops/log";
@@ -7,11 +10,8 @@ import { AccountGone, lockAccount } from "./accounts";
 import { phoneLoginCode, requestMailCode, signInByEmail, signInByPhone } from "./accounts/sign-in";
 import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";
-import { Email } from "./email";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { type ChallengeKey, Holder, type OneTimeCode } from "./one-time-code";
-import { Phone } from "./phone";
-import type { Requester } from "./requester";
 import { addSession, type ClientSession, type Session, type SessionKind } from "./sessions";
 
 let people = 0;

@@ -4,9 +4,9 @@ import { currentRequester, namedBrowser, rememberApplication } from "@/lib/auth/
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
 import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
 import { requestCode } from "@/lib/core/challenges/request-code";
+import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { STATELESS, TypedCode } from "@/lib/core/one-time-code";
-import { Phone } from "@/lib/core/phone";
 import { fail } from "@/lib/core/result";
 import { endSession, isClientSession, refreshSession } from "@/lib/core/sessions";
 import { address, type Dialect, reply } from "./dialect";

@@ -9,9 +9,9 @@ import { currentRequester, namedBrowser, rememberBrowser } from "@/lib/auth/requ
 import { requireSession } from "@/lib/auth/required-session";
 import { loginPage } from "@/lib/auth/wanted-page";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
+import { Recipient } from "@/lib/core/identity/recipient";
 import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/identity-change";
 import { readPastedText } from "@/lib/core/pasted-text";
-import { Recipient } from "@/lib/core/recipient";
 import type { CodesFormState } from "../codes-form";
 import { readTypedCode } from "../typed-codes";
 import { Factor } from "./factor";

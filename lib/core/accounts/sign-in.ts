@@ -12,13 +12,15 @@ import {
 import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "@/lib/core/challenges/verify-code";
 import { retryOnCollision } from "@/lib/core/collisions";
 import { applyDueChanges, isAnyChangeDue } from "@/lib/core/delayed-changes";
-import type { Email } from "@/lib/core/email";
+import type { Email } from "@/lib/core/identity/email";
+import { type Masked, maskPhone } from "@/lib/core/identity/masking";
+import type { Phone } from "@/lib/core/identity/phone";
+import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
+import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invite-code";
 import { getInvite } from "@/lib/core/invites";
 import { findInviter, lockInviter, recordActivation } from "@/lib/core/invites/activation";
-import { type Masked, maskPhone } from "@/lib/core/masking";
 import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/one-time-code";
-import type { Phone } from "@/lib/core/phone";
 import { PROOF_TTL_MS } from "@/lib/core/policy";
 import {
   consume,
@@ -28,8 +30,6 @@ import {
   TAKEN_ANSWERS,
   TAKEN_ANSWERS_OF_NETWORK,
 } from "@/lib/core/rate-limits";
-import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/recipient";
-import { isKnownTo, type Requester } from "@/lib/core/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { addSession, type Session, type SessionKind } from "@/lib/core/sessions";
 import {

@@ -1,8 +1,8 @@
 import { neededDigits } from "@/lib/core/code-length";
 import { type CodeDelivery, findCodeDelivery } from "@/lib/core/deliveries";
+import type { Requester } from "@/lib/core/identity/requester";
 import type { ChallengeKey } from "@/lib/core/one-time-code";
 import { TRIES_PER_CODE } from "@/lib/core/policy";
-import type { Requester } from "@/lib/core/requester";
 import { sendWaitMs } from "@/lib/core/send-budgets";
 import { readPrimary } from "@/lib/db/database";
 import { findChallenge, statusOf } from "./challenge";

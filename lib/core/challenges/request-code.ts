@@ -2,6 +2,8 @@ import { isAlarm, neededDigits, newCodeDigits } from "@/lib/core/code-length";
 import { composeCodeMessage, type Language } from "@/lib/core/code-message";
 import { findCodeDelivery, recordRefusal, recordSending } from "@/lib/core/deliveries";
 import { countryOf, isDestination } from "@/lib/core/destinations";
+import type { Recipient } from "@/lib/core/identity/recipient";
+import type { Requester } from "@/lib/core/identity/requester";
 import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "@/lib/core/one-time-code";
 import {
   CODE_TTL_MS,
@@ -22,8 +24,6 @@ import {
   SENDS_FROM_NETWORK,
   SENDS_OF_KNOWN_BROWSER,
 } from "@/lib/core/rate-limits";
-import type { Recipient } from "@/lib/core/recipient";
-import type { Requester } from "@/lib/core/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { messageCharges, ownSendCharges, sendCharges, warnOfClosing, warnOfMessages } from "@/lib/core/send-budgets";
 import { sweepInBackground } from "@/lib/core/sweeping";

@@ -1,4 +1,6 @@
 import { countWrongCodes, digitsAfter, digitsAt, wrongCodeCharges } from "@/lib/core/code-length";
+import { limitSubject } from "@/lib/core/identity/recipient";
+import type { Requester } from "@/lib/core/identity/requester";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import { siteOf } from "@/lib/core/networks";
 import {
@@ -9,8 +11,6 @@ import {
   type TypedCode,
 } from "@/lib/core/one-time-code";
 import { type Charged, consume, record, refund, TRIES_AT_RECIPIENT } from "@/lib/core/rate-limits";
-import { limitSubject } from "@/lib/core/recipient";
-import type { Requester } from "@/lib/core/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { refundSend, verifiedSendCharges } from "@/lib/core/send-budgets";
 import { sweepInBackground } from "@/lib/core/sweeping";

@@ -1,7 +1,7 @@
 import { AccountGone } from "@/lib/core/accounts";
 import { recordOwnEvent } from "@/lib/core/audit";
+import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import type { InviteCode } from "@/lib/core/invite-code";
-import { type Masked, maskIdentity } from "@/lib/core/masking";
 import { ACTIVATIONS_OF_USER, consume, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { type Queries, type RolledBack, rollBack, statement, type Transaction, transact } from "@/lib/db/database";

@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
-import { getProfile } from "./accounts";
-import { mailLoginCode, requestMailCode, signInByEmail } from "./accounts/sign-in";
-import { requestCode } from "./challenges/request-code";
+import { getProfile } from "@/lib/core/accounts";
+import { mailLoginCode, requestMailCode, signInByEmail } from "@/lib/core/accounts/sign-in";
+import { requestCode } from "@/lib/core/challenges/request-code";
+import { Holder, type OneTimeCode } from "@/lib/core/one-time-code";
+import { LONGER_CODES, SENDS_PER_PHONE_PER_HOUR, TRIES_PER_CODE } from "@/lib/core/policy";
+import { anybody, failureOf, freshPhone, receiveCodeOf, senderOf, signUpByMail, wrongCode } from "@/lib/core/testing";
 import { Email, formatEmail } from "./email";
 import { maskEmail } from "./masking";
-import { Holder, type OneTimeCode } from "./one-time-code";
-import { LONGER_CODES, SENDS_PER_PHONE_PER_HOUR, TRIES_PER_CODE } from "./policy";
 import { emailRecipient, formatRecipient, limitSubject } from "./recipient";
-import { anybody, failureOf, freshPhone, receiveCodeOf, senderOf, signUpByMail, wrongCode } from "./testing";
 
 const holder = () => Holder.parse(crypto.randomUUID());
 const parse = (text: string) => Email.safeParse(text).data ?? null;

@@ -1,6 +1,6 @@
 import { domainToASCII, domainToUnicode } from "node:url";
 import { z } from "zod";
-import { dropPunctuationBehind, dropRepetition, readPastedText } from "./pasted-text";
+import { dropPunctuationBehind, dropRepetition, readPastedText } from "@/lib/core/pasted-text";
 
 const LENGTH_MAX = 254;
 /**

@@ -1,13 +1,22 @@
 import { expect, test } from "playwright/test";
+import { getProfile } from "@/lib/core/accounts";
+import { mailLoginCode } from "@/lib/core/accounts/sign-in";
+import { composeCodeMessage } from "@/lib/core/code-message";
+import { changeIdentity, requestIdentityChange } from "@/lib/core/identity-change";
+import { Holder, type OneTimeCode } from "@/lib/core/one-time-code";
+import {
+  anybody,
+  deferral,
+  failureOf,
+  freshPhone,
+  openSession,
+  receiveCodeOf,
+  senderOf,
+  signUp,
+} from "@/lib/core/testing";
 import { readPrimary } from "@/lib/db/database";
-import { getProfile } from "./accounts";
-import { mailLoginCode } from "./accounts/sign-in";
-import { composeCodeMessage } from "./code-message";
 import { Email } from "./email";
-import { changeIdentity, requestIdentityChange } from "./identity-change";
-import { Holder, type OneTimeCode } from "./one-time-code";
 import { emailRecipient, formatRecipient, phoneRecipient, Recipient } from "./recipient";
-import { anybody, deferral, failureOf, freshPhone, openSession, receiveCodeOf, senderOf, signUp } from "./testing";
 
 /** A mailbox that is spelt like a phone up to its at sign. */
 const mailboxLike = (phone: string) => Email.parse(`${phone}@mail.example`);

@@ -1,8 +1,8 @@
 import { getCountryCallingCode, type PhoneNumber, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
+import { dropPunctuationBehind, dropRepetition, foldDigits, readPastedText } from "@/lib/core/pasted-text";
+import { typedText } from "@/lib/core/typed-field";
 import { env } from "@/lib/env";
-import { dropPunctuationBehind, dropRepetition, foldDigits, readPastedText } from "./pasted-text";
-import { typedText } from "./typed-field";
 
 /** Letters and marks beside a number, without what an address or another number has; brackets in pairs. */
 const LABEL = String.raw`(?:[^\p{N}+()@/=?&#]|\([^\p{N}+()@/=?&#]*\))*`;
