@@ -13,7 +13,8 @@ export async function register(): Promise<void> {
       if (!process.env.SARAFAN_SETTINGS_TOLD) {
         for (const sentence of (await import("@/lib/env")).misspeltSettings()) process.stderr.write(`${sentence}\n`);
       }
-      if (process.env.NODE_ENV === "production") (await import("@/lib/core/guessing")).refuseGuessableCodes();
+      if (process.env.NODE_ENV === "production")
+        (await import("@/lib/core/challenges/guess-budget")).refuseGuessableCodes();
     } catch (error) {
       if (!(error instanceof Error && error.name === "SettingsError")) throw error;
       process.stderr.write(`${error.message}\n`);

@@ -1,7 +1,7 @@
 import { getTranslations } from "next-intl/server";
 import { Notice } from "@/components/notice";
+import type { OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { demonstrationState } from "@/lib/core/demonstration";
-import type { OneTimeCode } from "@/lib/core/one-time-code";
 import { isDatabaseAway } from "@/lib/core/result";
 import { env } from "@/lib/env";
 

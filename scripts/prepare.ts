@@ -5,7 +5,7 @@ import { inTurn } from "./turns.mjs";
 
 const env = await readSettings();
 // It wants the settings to be there.
-const { refuseGuessableCodes } = await import("../lib/core/guessing");
+const { refuseGuessableCodes } = await import("../lib/core/challenges/guess-budget");
 refuseGuessableCodes();
 await inTurn(async () => {
   await generateClient();

@@ -1,6 +1,6 @@
-import { TypedCode } from "@/lib/core/one-time-code";
+import { TypedCode } from "@/lib/core/challenges/one-time-code";
+import { readCodeOf } from "@/lib/core/challenges/typed-code";
 import { readPastedText } from "@/lib/core/pasted-text";
-import { readCodeOf } from "@/lib/core/typed-code";
 import type { CodeError } from "./codes-form";
 
 /** A code as it was typed, or what is wrong with it. One of another length than the one that was sent costs no try. */

@@ -16,11 +16,11 @@ import {
   signInWithVerifiedCode,
 } from "@/lib/core/accounts/sign-in";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
+import { type ChallengeKey, TypedCode } from "@/lib/core/challenges/one-time-code";
+import { readCodeOf } from "@/lib/core/challenges/typed-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
-import { type ChallengeKey, TypedCode } from "@/lib/core/one-time-code";
 import { readPastedText } from "@/lib/core/pasted-text";
-import { readCodeOf } from "@/lib/core/typed-code";
 
 /**
  * What a form shows again after input that can't be used: what is wrong, and how many times in a row, so that the same

@@ -3,7 +3,7 @@
 import { type ReactNode, useActionState, useEffect, useRef } from "react";
 import { FieldError } from "@/components/field-error";
 import { SubmitButton } from "@/components/submit-button";
-import { readCodeOf } from "@/lib/core/typed-code";
+import { readCodeOf } from "@/lib/core/challenges/typed-code";
 import type { CodeFormState } from "./actions";
 
 interface Words {

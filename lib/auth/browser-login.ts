@@ -1,11 +1,11 @@
 import { headers } from "next/headers";
 import { phoneLoginCode, requestMailCode } from "@/lib/core/accounts/sign-in";
+import type { Language } from "@/lib/core/challenges/code-message";
+import type { Holder } from "@/lib/core/challenges/one-time-code";
 import { type RequestCodeFailure, requestCode, type SentCode } from "@/lib/core/challenges/request-code";
-import type { Language } from "@/lib/core/code-message";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
-import type { Holder } from "@/lib/core/one-time-code";
 import { type Result, succeed } from "@/lib/core/result";
 import { afterAnswer } from "./after-answer";
 import { maySeeCodes } from "./demonstration";

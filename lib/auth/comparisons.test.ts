@@ -1,9 +1,9 @@
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { expect, test } from "playwright/test";
+import { Holder, isSealedCode, OneTimeCode, sealCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
-import { Holder, isSealedCode, OneTimeCode, sealCode } from "@/lib/core/one-time-code";
 import { env } from "@/lib/env";
 import { maySeeMetrics } from "./demonstration";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Holder } from "@/lib/core/one-time-code";
+import { Holder } from "@/lib/core/challenges/one-time-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { newHolder, readPendingLogin } from "./pending-login";
 import { seal, unseal } from "./seals";

@@ -1,12 +1,12 @@
+import { checkCodes, getCodes, requestCodes, spendCodes } from "@/lib/core/challenges/code-pairs";
+import { type ChallengeKey, Holder, type TypedCode } from "@/lib/core/challenges/one-time-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { AccountGone, getProfile } from "./accounts";
 import type { CodeStatus } from "./challenges/code-status";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./challenges/request-code";
 import type { VerifyCodeFailure } from "./challenges/verify-code";
-import { checkCodes, getCodes, requestCodes, spendCodes } from "./code-pairs";
 import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
-import { type ChallengeKey, Holder, type TypedCode } from "./one-time-code";
 import { fail, type Result, succeed } from "./result";
 import type { Session } from "./sessions";
 

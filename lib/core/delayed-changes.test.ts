@@ -1,4 +1,5 @@
 import { expect, test } from "playwright/test";
+import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
@@ -19,7 +20,6 @@ import {
 import { deleteByCode, deleteOwnAccount, deletionCode } from "./deletion";
 import { type AccountEvent, listEvents } from "./history";
 import { changeIdentity, requestIdentityChange } from "./identity-change";
-import { Holder, type OneTimeCode } from "./one-time-code";
 import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "./policy";
 import { succeed } from "./result";
 import { confirmSignIn, endOtherSession, endOtherSessions } from "./session-list";

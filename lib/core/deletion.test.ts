@@ -1,4 +1,5 @@
 import { expect, test } from "playwright/test";
+import { Holder } from "@/lib/core/challenges/one-time-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { readPrimary, write } from "@/lib/db/database";
 import { removeAccount } from "./account-removal";
@@ -7,7 +8,6 @@ import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { backgroundTasks } from "./background";
 import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } from "./deletion";
 import { listEvents } from "./history";
-import { Holder } from "./one-time-code";
 import { checkSession } from "./sessions";
 import {
   after,

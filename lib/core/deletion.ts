@@ -1,3 +1,4 @@
+import { type ChallengeKey, Holder, type TypedCode } from "@/lib/core/challenges/one-time-code";
 import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
 import { type Writer, write } from "@/lib/db/database";
@@ -12,7 +13,6 @@ import {
 } from "./challenges/request-code";
 import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "./challenges/verify-code";
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
-import { type ChallengeKey, Holder, type TypedCode } from "./one-time-code";
 import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "./rate-limits";
 import { fail, type Result, succeed } from "./result";
 import { hasToWait, isRecentLogin, type Session } from "./sessions";

@@ -1,4 +1,5 @@
 import { expect, test } from "playwright/test";
+import type { Purpose } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { write } from "@/lib/db/database";
@@ -9,7 +10,6 @@ import { deleteOwnAccount } from "./deletion";
 import { exportAccount } from "./export";
 import { listEvents } from "./history";
 import { changeIdentity } from "./identity-change";
-import type { Purpose } from "./one-time-code";
 import { EXPORTS_PER_USER_PER_HOUR } from "./policy";
 import {
   after,

@@ -1,8 +1,8 @@
+import { listDeliveries } from "@/lib/core/challenges/deliveries";
 import { limitSubject } from "@/lib/core/identity/recipient";
 import { readPrimary, write } from "@/lib/db/database";
 import { type Account, type Factor, getProfile, listFactors } from "./accounts";
 import { recordOwnEvent } from "./audit";
-import { listDeliveries } from "./deliveries";
 import { type EventCursor, listEvents } from "./history";
 import { listReferrals, type ReferralCursor } from "./invites";
 import { keyedHashes } from "./keyed-hash";

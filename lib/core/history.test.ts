@@ -1,11 +1,11 @@
 import { expect, test } from "playwright/test";
+import { Holder } from "@/lib/core/challenges/one-time-code";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { read } from "@/lib/db/database";
 import { signInWithVerifiedCode, verifyForLater } from "./accounts/sign-in";
 import { exportAccount } from "./export";
 import { EventCursor, listEvents } from "./history";
 import { activateInvite } from "./invites/activation";
-import { Holder } from "./one-time-code";
 import { EVENTS_PER_PAGE } from "./policy";
 import { endSession, refreshSession } from "./sessions";
 import { anybody, freshOwner, openClientSession, openSession, receiveCode, signUp } from "./testing";

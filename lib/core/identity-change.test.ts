@@ -1,4 +1,5 @@
 import { expect, test } from "playwright/test";
+import { type ChallengeKey, Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { readPrimary } from "@/lib/db/database";
@@ -10,7 +11,6 @@ import { getCodeStatus } from "./challenges/code-status";
 import { verifyCode } from "./challenges/verify-code";
 import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./identity-change";
 import { keyedHash } from "./keyed-hash";
-import { type ChallengeKey, Holder, type OneTimeCode } from "./one-time-code";
 import { RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
 import { checkSession, endSession } from "./sessions";
 import {

@@ -1,3 +1,6 @@
+import { checkCodes, getCodes, requestCodes, spendCodes } from "@/lib/core/challenges/code-pairs";
+import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
+import { isDestination } from "@/lib/core/challenges/served-countries";
 import { isSameRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { type Writer, write } from "@/lib/db/database";
@@ -5,12 +8,9 @@ import { type Account, AccountGone, factorOf, getProfile, lockAccount, provenFac
 import type { CodeStatus } from "./challenges/code-status";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./challenges/request-code";
 import type { VerifiedCode, VerifyCodeFailure } from "./challenges/verify-code";
-import { checkCodes, getCodes, requestCodes, spendCodes } from "./code-pairs";
 import { retryOnCollision } from "./collisions";
 import { delayChange, dropChanges } from "./delayed-changes";
-import { isDestination } from "./destinations";
 import { type ChangedIdentity, replaceIdentity } from "./identity-replacement";
-import type { ChallengeKey, Holder, TypedCode } from "./one-time-code";
 import { fail, type Result, succeed } from "./result";
 import { hasToWait, type Session } from "./sessions";
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
+import { type OneTimeCode, TypedCode } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
@@ -18,7 +19,6 @@ import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
 import { drawInviteCode } from "./invite-code";
 import { keyedHash } from "./keyed-hash";
-import { type OneTimeCode, TypedCode } from "./one-time-code";
 import {
   CODE_DIGITS,
   CODE_TTL_MS,

@@ -1,4 +1,5 @@
 import { expect, test } from "playwright/test";
+import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import type { Email } from "@/lib/core/identity/email";
 import { maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
@@ -7,7 +8,6 @@ import { mailLoginCode, requestMailCode, signInByEmail } from "./accounts/sign-i
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
 import { getInvite, listReferrals } from "./invites";
-import { Holder, type OneTimeCode } from "./one-time-code";
 import { CODE_TTL_MS, RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
 import {
   after,

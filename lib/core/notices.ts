@@ -1,4 +1,5 @@
 import { createTranslator } from "use-intl/core";
+import type { Language } from "@/lib/core/challenges/code-message";
 import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
 import { readPrimary } from "@/lib/db/database";
@@ -10,7 +11,6 @@ import { mailSender } from "@/lib/senders/mail";
 import type { Message, MessageSender } from "@/lib/senders/sender";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
-import type { Language } from "./code-message";
 import { describeDevice, deviceName } from "./devices";
 import type { ChangedIdentity } from "./identity-replacement";
 import { composeHtml } from "./message-html";

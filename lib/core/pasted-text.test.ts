@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
+import { composeCodeMessage } from "@/lib/core/challenges/code-message";
+import { type OneTimeCode, TypedCode } from "@/lib/core/challenges/one-time-code";
+import { readCodeOf } from "@/lib/core/challenges/typed-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
-import { composeCodeMessage } from "./code-message";
 import { InviteCode } from "./invite-code";
-import { type OneTimeCode, TypedCode } from "./one-time-code";
 import { foldDigits } from "./pasted-text";
-import { readCodeOf } from "./typed-code";
 
 /** What stands in pasted text without being seen: what other programs add at its ends, and what layout leaves inside. */
 const MARKS = [

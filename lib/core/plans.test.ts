@@ -1,6 +1,7 @@
 import Database from "better-sqlite3";
 import { Client } from "pg";
 import { expect, test } from "playwright/test";
+import { isAlarm } from "@/lib/core/challenges/code-length";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
@@ -8,7 +9,6 @@ import { getProfile } from "./accounts";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
-import { isAlarm } from "./code-length";
 import { listEvents } from "./history";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { getInvite, listReferrals, listReferralTimes } from "./invites";

@@ -1,4 +1,5 @@
 import { expect, test } from "playwright/test";
+import type { OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { env, isPostgresUrl } from "@/lib/env";
@@ -8,7 +9,6 @@ import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";
 import { listReferrals, listReferralTimes } from "./invites";
 import { activateInvite } from "./invites/activation";
-import type { OneTimeCode } from "./one-time-code";
 import { checkSession, refreshSession } from "./sessions";
 import { anybody, costOf, freshOwner, openClientSession, openSession, senderOf, signUp } from "./testing";
 

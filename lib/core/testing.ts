@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { type ChallengeKey, Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
@@ -11,7 +12,6 @@ import { phoneLoginCode, requestMailCode, signInByEmail, signInByPhone } from ".
 import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import { type ChallengeKey, Holder, type OneTimeCode } from "./one-time-code";
 import { addSession, type ClientSession, type Session, type SessionKind } from "./sessions";
 
 let people = 0;

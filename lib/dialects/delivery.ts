@@ -1,4 +1,4 @@
-import { noteSmsruReports, noteTwilioReport, type Reported } from "@/lib/core/deliveries";
+import { noteSmsruReports, noteTwilioReport, type Reported } from "@/lib/core/challenges/deliveries";
 import { readForm } from "./body";
 import { FRESH, refuse, verbs } from "./read-only";
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { preferredLanguage } from "@/lib/auth/callers";
 import { type Account, AccountGone, getProfile } from "@/lib/core/accounts";
+import type { Language } from "@/lib/core/challenges/code-message";
 import type { SentCode } from "@/lib/core/challenges/request-code";
-import type { Language } from "@/lib/core/code-message";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode, readInviteText } from "@/lib/core/invite-code";
 import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites";

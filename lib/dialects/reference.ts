@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { SESSION_COOKIE } from "@/lib/auth/nextauth";
 import { publicKeys } from "@/lib/auth/tokens";
+import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invite-code";
-import { TypedCode } from "@/lib/core/one-time-code";
 import { env } from "@/lib/env";
 import {
   type Address,

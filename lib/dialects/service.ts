@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { guessBudget } from "@/lib/core/challenges/guess-budget";
 import { demonstrationState } from "@/lib/core/demonstration";
-import { guessBudget } from "@/lib/core/guessing";
 import { IPV6_PREFIXES } from "@/lib/core/networks";
 import * as policy from "@/lib/core/policy";
 import { env } from "@/lib/env";

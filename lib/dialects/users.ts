@@ -15,13 +15,13 @@ import {
   listAccounts,
   readAccount,
 } from "@/lib/core/administration";
+import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { deleteOwnAccount } from "@/lib/core/deletion";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites/activation";
-import { TypedCode } from "@/lib/core/one-time-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
 import { absoluteUrl, address, type Dialect, leadTo, reply, replyLater } from "./dialect";

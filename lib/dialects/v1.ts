@@ -5,9 +5,9 @@ import { finishPendingLogin, handOverPendingLogin, newHolder, readPendingPhone }
 import { currentRequester } from "@/lib/auth/requesters";
 import type { Account } from "@/lib/core/accounts";
 import { signInWithVerifiedCode, verifyForLater } from "@/lib/core/accounts/sign-in";
+import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
-import { TypedCode } from "@/lib/core/one-time-code";
 import { fail } from "@/lib/core/result";
 import { address, type Dialect, leadTo, reply } from "./dialect";
 import {

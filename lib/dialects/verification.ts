@@ -3,10 +3,10 @@ import { maySeeCodes } from "@/lib/auth/demonstration";
 import { logIn } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { register, requestRegistrationCode } from "@/lib/core/accounts/sign-in";
+import { STATELESS, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites/activation";
-import { STATELESS, TypedCode } from "@/lib/core/one-time-code";
 import { fail } from "@/lib/core/result";
 import { absoluteUrl, address, type Dialect, reply } from "./dialect";
 import {

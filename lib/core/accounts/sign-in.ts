@@ -2,6 +2,7 @@ import { AccountGone, lockAccount, provenFactorOf, shownPhone } from "@/lib/core
 import { recordOwnEvent } from "@/lib/core/audit";
 import { giveTryBack, noteMadeAccount, redeemVerified } from "@/lib/core/challenges/challenge";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
+import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
 import {
   IS_MAIL_OFFERED,
   type RequestCodeFailure,
@@ -20,7 +21,6 @@ import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invite-code";
 import { getInvite } from "@/lib/core/invites";
 import { findInviter, lockInviter, recordActivation } from "@/lib/core/invites/activation";
-import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/one-time-code";
 import { PROOF_TTL_MS } from "@/lib/core/policy";
 import {
   consume,

@@ -1,7 +1,7 @@
-import type { ChallengeKey, Holder, OneTimeCode } from "@/lib/core/one-time-code";
-import { sealCode } from "@/lib/core/one-time-code";
 import { CODE_TTL_MS, PROOF_TTL_MS, TRIES_PER_CODE } from "@/lib/core/policy";
 import { CLOCK_SKEW_MS_MAX, type Queries, statement, type Transaction } from "@/lib/db/database";
+import type { ChallengeKey, Holder, OneTimeCode } from "./one-time-code";
+import { sealCode } from "./one-time-code";
 import { isInSchedule } from "./resend-schedule";
 
 /** The latest end of a code that was sent by now, at a clock that is right within `CLOCK_SKEW_MS_MAX`. */

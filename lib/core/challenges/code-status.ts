@@ -1,12 +1,12 @@
-import { neededDigits } from "@/lib/core/code-length";
-import { type CodeDelivery, findCodeDelivery } from "@/lib/core/deliveries";
 import type { Requester } from "@/lib/core/identity/requester";
-import type { ChallengeKey } from "@/lib/core/one-time-code";
 import { TRIES_PER_CODE } from "@/lib/core/policy";
-import { sendWaitMs } from "@/lib/core/send-budgets";
 import { readPrimary } from "@/lib/db/database";
 import { findChallenge, statusOf } from "./challenge";
+import { neededDigits } from "./code-length";
+import { type CodeDelivery, findCodeDelivery } from "./deliveries";
+import type { ChallengeKey } from "./one-time-code";
 import { resendWaitMs } from "./resend-schedule";
+import { sendWaitMs } from "./send-limits";
 
 /** How things stand with the last code that a holder had sent to a recipient. */
 export interface CodeStatus {

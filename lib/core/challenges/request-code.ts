@@ -1,10 +1,5 @@
-import { isAlarm, neededDigits, newCodeDigits } from "@/lib/core/code-length";
-import { composeCodeMessage, type Language } from "@/lib/core/code-message";
-import { findCodeDelivery, recordRefusal, recordSending } from "@/lib/core/deliveries";
-import { countryOf, isDestination } from "@/lib/core/destinations";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
-import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "@/lib/core/one-time-code";
 import {
   CODE_TTL_MS,
   MAIL_TIMEOUT_MS,
@@ -25,7 +20,6 @@ import {
   SENDS_OF_KNOWN_BROWSER,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { messageCharges, ownSendCharges, sendCharges, warnOfClosing, warnOfMessages } from "@/lib/core/send-budgets";
 import { sweepInBackground } from "@/lib/core/sweeping";
 import { CLOCK_SKEW_MS_MAX, type RolledBack, rollBack, type Transaction, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
@@ -38,8 +32,14 @@ import { mailChannel, mailSender } from "@/lib/senders/mail";
 import { phoneSenders } from "@/lib/senders/phone";
 import type { OutgoingMessage, Sender } from "@/lib/senders/sender";
 import { abandonSending, acceptSending, beginSending, type Challenge, lockChallenge, type Sending } from "./challenge";
+import { isAlarm, neededDigits, newCodeDigits } from "./code-length";
+import { composeCodeMessage, type Language } from "./code-message";
 import { getCodeStatus } from "./code-status";
+import { findCodeDelivery, recordRefusal, recordSending } from "./deliveries";
+import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "./one-time-code";
 import { isInSchedule, resendWaitMs } from "./resend-schedule";
+import { messageCharges, ownSendCharges, sendCharges, warnOfClosing, warnOfMessages } from "./send-limits";
+import { countryOf, isDestination } from "./served-countries";
 
 export interface SentCode {
   digits: number;

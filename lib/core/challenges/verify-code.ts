@@ -1,23 +1,17 @@
-import { countWrongCodes, digitsAfter, digitsAt, wrongCodeCharges } from "@/lib/core/code-length";
 import { limitSubject } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import { siteOf } from "@/lib/core/networks";
-import {
-  type ChallengeKey,
-  type Holder,
-  isSealedCode,
-  type OneTimeCode,
-  type TypedCode,
-} from "@/lib/core/one-time-code";
 import { type Charged, consume, record, refund, TRIES_AT_RECIPIENT } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { refundSend, verifiedSendCharges } from "@/lib/core/send-budgets";
 import { sweepInBackground } from "@/lib/core/sweeping";
-import { readCodeOf } from "@/lib/core/typed-code";
 import { statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { type Attempted, attemptChallenge, consumeCode, findChallenge, keepVerified, statusOf } from "./challenge";
+import { countWrongCodes, digitsAfter, digitsAt, wrongCodeCharges } from "./code-length";
+import { type ChallengeKey, type Holder, isSealedCode, type OneTimeCode, type TypedCode } from "./one-time-code";
+import { refundSend, verifiedSendCharges } from "./send-limits";
+import { readCodeOf } from "./typed-code";
 
 /** `code_expired` is the one failure where no code is live, for any reason: an answer tells nothing of the recipient. */
 export type VerifyCodeFailure =

@@ -1,11 +1,11 @@
 import { createTranslator } from "use-intl/core";
+import { composeHtml } from "@/lib/core/message-html";
+import { CODE_TTL_MS } from "@/lib/core/policy";
 import { env } from "@/lib/env";
 import type { CodeMessage } from "@/lib/senders/sender";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
-import { composeHtml } from "./message-html";
 import type { ChallengeKey, OneTimeCode, Purpose } from "./one-time-code";
-import { CODE_TTL_MS } from "./policy";
 
 /** A language that we write to people in. */
 export type Language = "ru" | "en";

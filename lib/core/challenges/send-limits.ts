@@ -1,16 +1,13 @@
 import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
 import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
-import type { Queries, Transaction } from "@/lib/db/database";
-import { log } from "@/lib/ops/log";
-import { countryOf } from "./destinations";
-import { siteOf } from "./networks";
+import { siteOf } from "@/lib/core/networks";
 import {
   SMS_BUDGET_KEPT_PART,
   SMS_BUDGET_PER_DAY,
   SMS_BUDGET_WARNING_PART,
   SMS_COST_PER_DAY,
   SMS_PRICE,
-} from "./policy";
+} from "@/lib/core/policy";
 import {
   type Charge,
   type Charged,
@@ -28,7 +25,10 @@ import {
   SENDS_TO_RECIPIENT_FROM_NETWORK,
   SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY,
   VERIFIED_SENDS_FROM_NETWORK,
-} from "./rate-limits";
+} from "@/lib/core/rate-limits";
+import type { Queries, Transaction } from "@/lib/db/database";
+import { log } from "@/lib/ops/log";
+import { countryOf } from "./served-countries";
 
 /** What a code costs that anybody may have sent. */
 export function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {

@@ -1,7 +1,4 @@
 import { expect, test } from "playwright/test";
-import { Email } from "@/lib/core/identity/email";
-import type { Phone } from "@/lib/core/identity/phone";
-import { write } from "@/lib/db/database";
 import {
   mailLoginCode,
   phoneLoginCode,
@@ -9,12 +6,10 @@ import {
   requestRegistrationCode,
   signInByEmail,
   signInByPhone,
-} from "./accounts/sign-in";
-import { getCodeStatus } from "./challenges/code-status";
-import { requestCode } from "./challenges/request-code";
-import { digitsAfter } from "./code-length";
-import { keyedHash } from "./keyed-hash";
-import type { OneTimeCode } from "./one-time-code";
+} from "@/lib/core/accounts/sign-in";
+import { Email } from "@/lib/core/identity/email";
+import type { Phone } from "@/lib/core/identity/phone";
+import { keyedHash } from "@/lib/core/keyed-hash";
 import {
   ALARM_AFTER_WRONG,
   ALARM_FACTOR,
@@ -24,7 +19,7 @@ import {
   LONGER_CODES,
   TRIES_PER_CODE,
   WRONG_CODES_MS,
-} from "./policy";
+} from "@/lib/core/policy";
 import {
   after,
   anybody,
@@ -35,7 +30,12 @@ import {
   receiveCodeOf,
   senderOf,
   wrongCode,
-} from "./testing";
+} from "@/lib/core/testing";
+import { write } from "@/lib/db/database";
+import { digitsAfter } from "./code-length";
+import { getCodeStatus } from "./code-status";
+import type { OneTimeCode } from "./one-time-code";
+import { requestCode } from "./request-code";
 
 const [FIRST_STEP = 0, SECOND_STEP = 0] = LONGER_CODES.map(({ wrongCodes }) => wrongCodes);
 const HOUR_MS = 60 * 60 * 1000;

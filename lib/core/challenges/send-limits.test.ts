@@ -1,18 +1,13 @@
 import { expect, test } from "playwright/test";
+import { getProfile } from "@/lib/core/accounts";
+import { mailLoginCode, phoneLoginCode, register, signInByEmail, signInByPhone } from "@/lib/core/accounts/sign-in";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
-import { readPrimary, write } from "@/lib/db/database";
-import { failed } from "@/lib/senders/sender";
-import { getProfile } from "./accounts";
-import { mailLoginCode, phoneLoginCode, register, signInByEmail, signInByPhone } from "./accounts/sign-in";
-import { getCodeStatus } from "./challenges/code-status";
-import { requestCode } from "./challenges/request-code";
-import { drawInviteCode, type InviteCode } from "./invite-code";
-import { getInvite, previewInvite } from "./invites";
-import { activateInvite } from "./invites/activation";
-import { keyedHash } from "./keyed-hash";
-import type { OneTimeCode } from "./one-time-code";
+import { drawInviteCode, type InviteCode } from "@/lib/core/invite-code";
+import { getInvite, previewInvite } from "@/lib/core/invites";
+import { activateInvite } from "@/lib/core/invites/activation";
+import { keyedHash } from "@/lib/core/keyed-hash";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
   INVITE_LOOKUPS_PER_IP_PER_HOUR,
@@ -26,8 +21,8 @@ import {
   TRIES_PER_CODE,
   VERIFIED_SENDS_PER_IP_PER_HOUR,
   WRONG_CODES_PER_IP_PER_HOUR,
-} from "./policy";
-import { networkCharges, record, VERIFIED_SENDS_FROM_NETWORK } from "./rate-limits";
+} from "@/lib/core/policy";
+import { networkCharges, record, VERIFIED_SENDS_FROM_NETWORK } from "@/lib/core/rate-limits";
 import {
   after,
   anybody,
@@ -40,7 +35,12 @@ import {
   senderOf,
   signUp,
   wrongCode,
-} from "./testing";
+} from "@/lib/core/testing";
+import { readPrimary, write } from "@/lib/db/database";
+import { failed } from "@/lib/senders/sender";
+import { getCodeStatus } from "./code-status";
+import type { OneTimeCode } from "./one-time-code";
+import { requestCode } from "./request-code";
 
 const HOUR_MS = 60 * 60 * 1000;
 const accepting = senderOf(async () => true);

@@ -1,5 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
+import type { Factor } from "@/lib/core/accounts";
 import type { Recipient } from "@/lib/core/identity/recipient";
+import { keyedHash, keyedHashes } from "@/lib/core/keyed-hash";
 import { type Queries, readPrimary, statement, type Transaction, write } from "@/lib/db/database";
 import { env, type SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
@@ -8,9 +10,7 @@ import { TWILIO_STATUS_PATH } from "@/lib/senders/phone";
 import type { Report } from "@/lib/senders/report";
 import { readSmsruReports } from "@/lib/senders/smsru";
 import { readTwilioReport } from "@/lib/senders/twilio";
-import type { Factor } from "./accounts";
-import { countryOf } from "./destinations";
-import { keyedHash, keyedHashes } from "./keyed-hash";
+import { countryOf } from "./served-countries";
 
 const ADD_DELIVERY = statement({
   params: {

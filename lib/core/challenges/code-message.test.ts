@@ -1,9 +1,9 @@
 import { expect, test } from "playwright/test";
 import type { Email } from "@/lib/core/identity/email";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
+import { freshPhone } from "@/lib/core/testing";
 import { composeCodeMessage, type Language } from "./code-message";
 import type { OneTimeCode, Purpose } from "./one-time-code";
-import { freshPhone } from "./testing";
 
 const PURPOSES: Purpose[] = ["login", "registration", "identity_change", "identity_proof", "deletion", "apply_now"];
 const CODES = ["1234", "123456", "12345678"] as OneTimeCode[];

@@ -1,7 +1,6 @@
 import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
 import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
-import { CLOCK_SKEW_MS_MAX, type Queries, statement } from "@/lib/db/database";
-import { keyedHashes } from "./keyed-hash";
+import { keyedHashes } from "@/lib/core/keyed-hash";
 import {
   ALARM_AFTER_WRONG,
   ALARM_DIGITS,
@@ -14,8 +13,15 @@ import {
   LONGER_CODES,
   LONGEST_CODE_DIGITS,
   WRONG_CODES_MS,
-} from "./policy";
-import { type Charge, type Charged, networkCharges, retryAfterMs, WRONG_CODES_FROM_NETWORK } from "./rate-limits";
+} from "@/lib/core/policy";
+import {
+  type Charge,
+  type Charged,
+  networkCharges,
+  retryAfterMs,
+  WRONG_CODES_FROM_NETWORK,
+} from "@/lib/core/rate-limits";
+import { CLOCK_SKEW_MS_MAX, type Queries, statement } from "@/lib/db/database";
 
 /**
  * How many digits a code for this recipient needs at least where the requester is: a shorter one is void there. With each step of

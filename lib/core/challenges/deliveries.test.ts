@@ -1,22 +1,22 @@
 import { createHmac } from "node:crypto";
 import { expect, test } from "playwright/test";
+import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
 import { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
-import { readPrimary, write } from "@/lib/db/database";
-import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
-import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
-import { requestCode } from "./challenges/request-code";
-import type { OneTimeCode } from "./one-time-code";
 import {
   RESEND_AFTER_MS,
   SENDS_PER_IP_PER_HOUR,
   SMS_BUDGET_KEPT_PART,
   SMS_BUDGET_PER_DAY,
   SMS_COST_PER_DAY,
-} from "./policy";
-import { keyOf, MESSAGE_COST, MESSAGES } from "./rate-limits";
-import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, warningsOf } from "./testing";
+} from "@/lib/core/policy";
+import { keyOf, MESSAGE_COST, MESSAGES } from "@/lib/core/rate-limits";
+import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, warningsOf } from "@/lib/core/testing";
+import { readPrimary, write } from "@/lib/db/database";
+import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
+import type { OneTimeCode } from "./one-time-code";
+import { requestCode } from "./request-code";
 
 const accepting = senderOf(async () => true);
 const knownTo = (phone: Phone): Requester => ({

@@ -1,5 +1,5 @@
 // Without zod, because the form for a code reads what is typed by it in the browser, too.
-import { foldDigits, readPastedText } from "./pasted-text";
+import { foldDigits, readPastedText } from "@/lib/core/pasted-text";
 
 /** How many digits codes have that are sent. */
 const LENGTHS = [4, 5, 6, 7, 8, 9, 10];

@@ -1,11 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
-import { write } from "@/lib/db/database";
-import { SettingsError } from "@/lib/env";
-import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
-import { requestCode } from "./challenges/request-code";
-import { guessBudget, refuseGuessableCodes } from "./guessing";
-import type { OneTimeCode } from "./one-time-code";
+import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
 import {
   CLOSED_NETWORK_DIGITS,
   CODE_TTL_MS,
@@ -13,8 +8,22 @@ import {
   SENDS_PER_PHONE_PER_DAY,
   TRIES_PER_CODE,
   WRONG_CODES_PER_IP_PER_HOUR,
-} from "./policy";
-import { after, anybody, failureOf, freshOwner, freshPhone, receiveCode, senderOf, wrongCode } from "./testing";
+} from "@/lib/core/policy";
+import {
+  after,
+  anybody,
+  failureOf,
+  freshOwner,
+  freshPhone,
+  receiveCode,
+  senderOf,
+  wrongCode,
+} from "@/lib/core/testing";
+import { write } from "@/lib/db/database";
+import { SettingsError } from "@/lib/env";
+import { guessBudget, refuseGuessableCodes } from "./guess-budget";
+import type { OneTimeCode } from "./one-time-code";
+import { requestCode } from "./request-code";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;

@@ -1,10 +1,10 @@
 import { createHmac, randomInt, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import type { Recipient } from "@/lib/core/identity/recipient";
-import { deriveKeys } from "./keys";
-import { foldDigits, readPastedText } from "./pasted-text";
+import { deriveKeys } from "@/lib/core/keys";
+import { foldDigits, readPastedText } from "@/lib/core/pasted-text";
+import { wholeNumber } from "@/lib/core/typed-field";
 import { holdsCode } from "./typed-code";
-import { wholeNumber } from "./typed-field";
 
 /** What a code was asked for; a code for one purpose is worth nothing for another. */
 export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion" | "apply_now";

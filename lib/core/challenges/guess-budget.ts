@@ -1,6 +1,4 @@
-import { SettingsError } from "@/lib/env";
-import { digitsAfter } from "./code-length";
-import { IPV6_SITE_TIMES } from "./networks";
+import { IPV6_SITE_TIMES } from "@/lib/core/networks";
 import {
   ALARM_AFTER_WRONG,
   ALARM_MS,
@@ -14,7 +12,9 @@ import {
   SENDS_PER_PHONE_PER_HOUR,
   TRIES_PER_CODE,
   WRONG_CODES_PER_IP_PER_HOUR,
-} from "./policy";
+} from "@/lib/core/policy";
+import { SettingsError } from "@/lib/env";
+import { digitsAfter } from "./code-length";
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,16 +1,10 @@
 import type { Requester } from "@/lib/core/identity/requester";
+import { fail, type Result, succeed } from "@/lib/core/result";
 import { type Writer, write } from "@/lib/db/database";
-import { type CodeStatus, getCodeStatus } from "./challenges/code-status";
-import { type RequestCodeFailure, requestCode, type SendingOptions } from "./challenges/request-code";
-import {
-  consumeChallenge,
-  refundAttempt,
-  type VerifiedCode,
-  type VerifyCodeFailure,
-  verifyCode,
-} from "./challenges/verify-code";
+import { type CodeStatus, getCodeStatus } from "./code-status";
 import type { ChallengeKey, TypedCode } from "./one-time-code";
-import { fail, type Result, succeed } from "./result";
+import { type RequestCodeFailure, requestCode, type SendingOptions } from "./request-code";
+import { consumeChallenge, refundAttempt, type VerifiedCode, type VerifyCodeFailure, verifyCode } from "./verify-code";
 
 /** Two codes that are asked for, and typed, together, by their names in the form. */
 type Pair<Name extends string, Value> = Record<Name, Value>;
