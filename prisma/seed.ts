@@ -1,4 +1,4 @@
-import { getProfile } from "@/lib/core/accounts";
+import { getProfile } from "@/lib/core/accounts/accounts";
 import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
 import { Holder, OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { requestCode } from "@/lib/core/challenges/request-code";

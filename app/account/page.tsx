@@ -4,7 +4,7 @@ import { getTranslations } from "next-intl/server";
 import { Focused } from "@/components/focused";
 import { Notice } from "@/components/notice";
 import { requireAccount } from "@/lib/auth/required-session";
-import type { Account } from "@/lib/core/accounts";
+import type { Account } from "@/lib/core/accounts/accounts";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { formatEmail } from "@/lib/core/identity/email";
 import { formatPhone } from "@/lib/core/identity/phone";

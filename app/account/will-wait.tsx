@@ -1,6 +1,6 @@
 import { getTranslations } from "next-intl/server";
 import { Notice } from "@/components/notice";
-import { type DelayedAction, listDelayedChanges } from "@/lib/core/delayed-changes";
+import { type DelayedAction, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";
 import { CHANGE_DELAY_MS } from "@/lib/core/policy";
 import { type Session, willHaveToWait } from "@/lib/core/sessions";
 

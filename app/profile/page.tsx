@@ -12,7 +12,7 @@ import { QrCode } from "@/components/qr-code";
 import { ShareButton } from "@/components/share-button";
 import { Ticket, TicketCode } from "@/components/ticket";
 import { requireAccount } from "@/lib/auth/required-session";
-import { type Profile, provenFactor } from "@/lib/core/accounts";
+import { type Profile, provenFactor } from "@/lib/core/accounts/accounts";
 import { formatPhone, type Phone } from "@/lib/core/identity/phone";
 import { formatRecipient } from "@/lib/core/identity/recipient";
 import type { InviteCode } from "@/lib/core/invite-code";

@@ -1,7 +1,7 @@
-import type { DelayedAction } from "@/lib/core/delayed-changes";
+import type { DelayedAction } from "@/lib/core/accounts/delayed-changes";
+import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
-import type { ChangedIdentity } from "@/lib/core/identity-replacement";
 import { tellOfChange, tellOfDeletion, tellOfNewDevice, tellOfRequest } from "@/lib/core/notices";
 import type { Session } from "@/lib/core/sessions";
 import { afterAnswer } from "./after-answer";

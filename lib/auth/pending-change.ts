@@ -1,8 +1,8 @@
 import { cookies, headers } from "next/headers";
 import { z } from "zod";
+import type { IdentityChange } from "@/lib/core/accounts/change-identity";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { isSameRecipient, Recipient } from "@/lib/core/identity/recipient";
-import type { IdentityChange } from "@/lib/core/identity-change";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import type { Session } from "@/lib/core/sessions";
 import { assertOwnRequest } from "./callers";

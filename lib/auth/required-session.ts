@@ -1,5 +1,5 @@
 import { redirect } from "next/navigation";
-import { getProfile, type Profile } from "@/lib/core/accounts";
+import { getProfile, type Profile } from "@/lib/core/accounts/accounts";
 import type { Session } from "@/lib/core/sessions";
 import { currentSession } from "./nextauth";
 import { loginPage, type WantedPage } from "./wanted-page";

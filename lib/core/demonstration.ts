@@ -1,7 +1,7 @@
+import { EVENTS_OVER } from "@/lib/core/accounts/audit-log";
 import { readPrimary, statement, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
-import { EVENTS_OVER } from "./audit";
 
 /** The names of the rows of `Mark`. */
 const DEMONSTRATION = "demonstration";

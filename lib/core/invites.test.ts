@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
+import { AccountGone, getProfile } from "@/lib/core/accounts/accounts";
 import { maskPhone } from "@/lib/core/identity/masking";
 import { read, write } from "@/lib/db/database";
-import { AccountGone, getProfile } from "./accounts";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { getInvite, listReferrals, listReferralTimes, previewInvite, type ReferralCursor } from "./invites";
 import { activateInvite } from "./invites/activation";

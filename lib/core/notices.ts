@@ -1,4 +1,5 @@
 import { createTranslator } from "use-intl/core";
+import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import type { Language } from "@/lib/core/challenges/code-message";
 import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
@@ -12,7 +13,6 @@ import type { Message, MessageSender } from "@/lib/senders/sender";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 import { describeDevice, deviceName } from "./devices";
-import type { ChangedIdentity } from "./identity-replacement";
 import { composeHtml } from "./message-html";
 import type { Session } from "./sessions";
 

@@ -1,15 +1,15 @@
 import Database from "better-sqlite3";
 import { Client } from "pg";
 import { expect, test } from "playwright/test";
+import { getProfile } from "@/lib/core/accounts/accounts";
+import { listEvents } from "@/lib/core/accounts/history";
 import { isAlarm } from "@/lib/core/challenges/code-length";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
-import { getProfile } from "./accounts";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
-import { listEvents } from "./history";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { getInvite, listReferrals, listReferralTimes } from "./invites";
 import { activateInvite } from "./invites/activation";

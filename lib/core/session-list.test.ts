@@ -1,10 +1,10 @@
 import { expect, test } from "playwright/test";
+import { delayChange } from "@/lib/core/accounts/delayed-changes";
+import { listEvents } from "@/lib/core/accounts/history";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { readPrimary, write } from "@/lib/db/database";
-import { delayChange } from "./delayed-changes";
-import { listEvents } from "./history";
 import { KNOWN_BROWSER_TTL_MS, SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_MAX } from "./policy";
 import { confirmSignIn, endOtherSession, endOtherSessions, listNewSignIns, listSessions } from "./session-list";
 import { checkSession, endSession } from "./sessions";

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { lockAccount } from "@/lib/core/accounts/accounts";
+import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
+import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import { readPrimary, type Writer, write } from "@/lib/db/database";
-import { lockAccount } from "./accounts";
-import { recordOwnEvent } from "./audit";
-import { DelayedAction } from "./delayed-changes";
 import { type Device, describeDevice } from "./devices";
 import { SESSIONS_LISTED_MAX } from "./policy";
 import { isOpen, removeSession, type Session } from "./sessions";

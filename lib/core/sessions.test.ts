@@ -1,8 +1,8 @@
 import { expect, test } from "playwright/test";
+import { delayChange } from "@/lib/core/accounts/delayed-changes";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { read, write } from "@/lib/db/database";
 import { backgroundTasks } from "./background";
-import { delayChange } from "./delayed-changes";
 import { CHANGE_DELAY_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { checkSession, endSession, isRecentLogin, refreshSession } from "./sessions";
 import { anybody, openClientSession, openSession, signUp } from "./testing";

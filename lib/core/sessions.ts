@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
+import { applyDueChanges, sweepDueChanges } from "@/lib/core/accounts/delayed-changes";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
 import {
@@ -14,9 +16,7 @@ import {
   write,
 } from "@/lib/db/database";
 import type { SignIn } from "./accounts/sign-in";
-import { recordOwnEvent } from "./audit";
 import { runInBackground } from "./background";
-import { applyDueChanges, sweepDueChanges } from "./delayed-changes";
 import { describeDevice } from "./devices";
 import { RECENT_LOGIN_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { fail, type Result, succeed } from "./result";

@@ -1,9 +1,9 @@
 import { expect, test } from "playwright/test";
+import { getProfile } from "@/lib/core/accounts/accounts";
 import type { OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { env, isPostgresUrl } from "@/lib/env";
-import { getProfile } from "./accounts";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";

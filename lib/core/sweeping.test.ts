@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "playwright/test";
+import { EVENTS_OVER } from "@/lib/core/accounts/audit-log";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { MODELS } from "@/lib/db/connections";
 import { CLOCK_SKEW_MS_MAX, readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
-import { EVENTS_OVER } from "./audit";
 import { backgroundTasks, runInBackground } from "./background";
 import { AUDIT_EVENTS_KEPT_MS } from "./policy";
 import { checkSession } from "./sessions";

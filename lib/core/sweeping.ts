@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { letEventsGo } from "@/lib/core/accounts/audit-log";
 import {
   CLOCK_SKEW_MS_MAX,
   isDatabaseAway,
@@ -9,7 +10,6 @@ import {
   transact,
 } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
-import { letEventsGo } from "./audit";
 import { runInBackground } from "./background";
 import {
   AUDIT_EVENTS_KEPT_MS,

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { AccountGone, lockAccount } from "@/lib/core/accounts/accounts";
 import { type ChallengeKey, Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
@@ -7,7 +8,6 @@ import { transact, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { log } from "@/lib/ops/log";
 import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
-import { AccountGone, lockAccount } from "./accounts";
 import { phoneLoginCode, requestMailCode, signInByEmail, signInByPhone } from "./accounts/sign-in";
 import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";

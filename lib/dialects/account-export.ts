@@ -2,7 +2,7 @@ import { isForeignRequest } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
 import { isOfSharedOrigin } from "@/lib/auth/cross-origin";
 import { retryAfter } from "@/lib/auth/page-refusals";
-import { exportAccount } from "@/lib/core/export";
+import { exportAccount } from "@/lib/core/accounts/export";
 import { readOnly, refuse } from "./read-only";
 
 /** All that is kept of whoever asks, as a file. It is in the record that it was taken, so no page elsewhere may ask for it. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { preferredLanguage } from "@/lib/auth/callers";
-import { type Account, AccountGone, getProfile } from "@/lib/core/accounts";
+import { type Account, AccountGone, getProfile } from "@/lib/core/accounts/accounts";
 import type { Language } from "@/lib/core/challenges/code-message";
 import type { SentCode } from "@/lib/core/challenges/request-code";
 import { Phone } from "@/lib/core/identity/phone";

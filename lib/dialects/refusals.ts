@@ -1,5 +1,5 @@
 import { retryAfter } from "@/lib/auth/page-refusals";
-import { AccountGone } from "@/lib/core/accounts";
+import { AccountGone } from "@/lib/core/accounts/accounts";
 import { isDatabaseAway } from "@/lib/core/result";
 import { logError } from "@/lib/ops/log";
 

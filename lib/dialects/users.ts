@@ -4,8 +4,7 @@ import { sendMailCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
-import { type Account, shownPhone } from "@/lib/core/accounts";
-import { signInByEmail } from "@/lib/core/accounts/sign-in";
+import { type Account, shownPhone } from "@/lib/core/accounts/accounts";
 import {
   AccountCursor,
   asAdministrator,
@@ -14,10 +13,11 @@ import {
   deleteAccount,
   listAccounts,
   readAccount,
-} from "@/lib/core/administration";
+} from "@/lib/core/accounts/administration";
+import { deleteOwnAccount } from "@/lib/core/accounts/delete-account";
+import { signInByEmail } from "@/lib/core/accounts/sign-in";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
-import { deleteOwnAccount } from "@/lib/core/deletion";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invite-code";

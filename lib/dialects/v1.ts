@@ -3,7 +3,7 @@ import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, handOverPendingLogin, newHolder, readPendingPhone } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
-import type { Account } from "@/lib/core/accounts";
+import type { Account } from "@/lib/core/accounts/accounts";
 import { signInWithVerifiedCode, verifyForLater } from "@/lib/core/accounts/sign-in";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";

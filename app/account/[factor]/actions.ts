@@ -8,9 +8,9 @@ import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/a
 import { currentRequester, namedBrowser, rememberBrowser } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { loginPage } from "@/lib/auth/wanted-page";
+import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/accounts/change-identity";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { Recipient } from "@/lib/core/identity/recipient";
-import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/identity-change";
 import { readPastedText } from "@/lib/core/pasted-text";
 import type { CodesFormState } from "../codes-form";
 import { readTypedCode } from "../typed-codes";

@@ -7,8 +7,8 @@ import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logOut } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
+import { deleteByCode, deletionCode, requestDeletionCode } from "@/lib/core/accounts/delete-account";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
-import { deleteByCode, deletionCode, requestDeletionCode } from "@/lib/core/deletion";
 import type { CodesFormState } from "../codes-form";
 import { readTypedCode } from "../typed-codes";
 

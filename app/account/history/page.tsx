@@ -3,8 +3,8 @@ import Link from "next/link";
 import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
 import { requireSession } from "@/lib/auth/required-session";
+import { type AccountEvent, EventCursor, listEvents } from "@/lib/core/accounts/history";
 import { deviceName } from "@/lib/core/devices";
-import { type AccountEvent, EventCursor, listEvents } from "@/lib/core/history";
 import { AUDIT_EVENTS_KEPT_MS } from "@/lib/core/policy";
 import { DelayedChanges } from "../delayed-changes";
 

@@ -12,7 +12,7 @@ import { Ticket, TicketCode } from "@/components/ticket";
 import { currentSession } from "@/lib/auth/nextauth";
 import { answerNotFound, refusePage } from "@/lib/auth/page-refusals";
 import { currentRequester } from "@/lib/auth/requesters";
-import { getProfile } from "@/lib/core/accounts";
+import { getProfile } from "@/lib/core/accounts/accounts";
 import { InviteCode } from "@/lib/core/invite-code";
 import { getInvite, previewInvite } from "@/lib/core/invites";
 import type { ActivateInviteFailure, Invite } from "@/lib/core/invites/activation";

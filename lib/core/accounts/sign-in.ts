@@ -1,5 +1,3 @@
-import { AccountGone, lockAccount, provenFactorOf, shownPhone } from "@/lib/core/accounts";
-import { recordOwnEvent } from "@/lib/core/audit";
 import { giveTryBack, noteMadeAccount, redeemVerified } from "@/lib/core/challenges/challenge";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
@@ -11,8 +9,6 @@ import {
   type SentCode,
 } from "@/lib/core/challenges/request-code";
 import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "@/lib/core/challenges/verify-code";
-import { retryOnCollision } from "@/lib/core/collisions";
-import { applyDueChanges, isAnyChangeDue } from "@/lib/core/delayed-changes";
 import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
@@ -42,6 +38,10 @@ import {
   transact,
 } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
+import { AccountGone, lockAccount, provenFactorOf, shownPhone } from "./accounts";
+import { recordOwnEvent } from "./audit-log";
+import { applyDueChanges, isAnyChangeDue } from "./delayed-changes";
+import { retryOnCollision } from "./retry-on-unique";
 
 /** An account that was signed in to. */
 export interface SignIn {

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { Factor } from "@/lib/core/accounts";
+import type { Factor } from "@/lib/core/accounts/accounts";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import { keyedHash, keyedHashes } from "@/lib/core/keyed-hash";
 import { type Queries, readPrimary, statement, type Transaction, write } from "@/lib/db/database";

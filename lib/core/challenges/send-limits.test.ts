@@ -1,5 +1,5 @@
 import { expect, test } from "playwright/test";
-import { getProfile } from "@/lib/core/accounts";
+import { getProfile } from "@/lib/core/accounts/accounts";
 import { mailLoginCode, phoneLoginCode, register, signInByEmail, signInByPhone } from "@/lib/core/accounts/sign-in";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";

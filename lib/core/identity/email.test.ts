@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
-import { getProfile } from "@/lib/core/accounts";
+import { getProfile } from "@/lib/core/accounts/accounts";
 import { mailLoginCode, requestMailCode, signInByEmail } from "@/lib/core/accounts/sign-in";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { requestCode } from "@/lib/core/challenges/request-code";

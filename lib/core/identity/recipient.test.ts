@@ -1,9 +1,9 @@
 import { expect, test } from "playwright/test";
-import { getProfile } from "@/lib/core/accounts";
+import { getProfile } from "@/lib/core/accounts/accounts";
+import { changeIdentity, requestIdentityChange } from "@/lib/core/accounts/change-identity";
 import { mailLoginCode } from "@/lib/core/accounts/sign-in";
 import { composeCodeMessage } from "@/lib/core/challenges/code-message";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
-import { changeIdentity, requestIdentityChange } from "@/lib/core/identity-change";
 import {
   anybody,
   deferral,

@@ -1,5 +1,5 @@
-import { AccountGone } from "@/lib/core/accounts";
-import { recordOwnEvent } from "@/lib/core/audit";
+import { AccountGone } from "@/lib/core/accounts/accounts";
+import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import type { InviteCode } from "@/lib/core/invite-code";
 import { ACTIVATIONS_OF_USER, consume, type LimitFailure } from "@/lib/core/rate-limits";

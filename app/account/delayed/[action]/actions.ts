@@ -7,8 +7,8 @@ import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logOut } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
-import { applyNowByCodes, applyNowCodes, getApplyNowCodes, requestApplyNowCodes } from "@/lib/core/apply-now";
-import { DelayedAction } from "@/lib/core/delayed-changes";
+import { applyNowByCodes, applyNowCodes, getApplyNowCodes, requestApplyNowCodes } from "@/lib/core/accounts/apply-now";
+import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import type { CodesFormState } from "../../codes-form";
 import { readTypedCode } from "../../typed-codes";
 

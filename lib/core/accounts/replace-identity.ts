@@ -2,7 +2,7 @@ import type { Email } from "@/lib/core/identity/email";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Writer } from "@/lib/db/database";
 import { type Account, factorOf, provenFactorOf } from "./accounts";
-import { recordOwnEvent } from "./audit";
+import { recordOwnEvent } from "./audit-log";
 
 /** A phone or mailbox that an account has in place of another one, and who is to hear of it. */
 export interface ChangedIdentity {

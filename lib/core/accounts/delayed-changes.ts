@@ -1,22 +1,22 @@
 import { z } from "zod";
+import { runInBackground } from "@/lib/core/background";
+import { type Device, describeDevice } from "@/lib/core/devices";
 import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskEmail, maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Recipient } from "@/lib/core/identity/recipient";
+import { tellOfChange, tellOfDeletion } from "@/lib/core/notices";
+import { CHANGE_DELAY_MS } from "@/lib/core/policy";
+import { fail, isDatabaseAway, type Result, succeed } from "@/lib/core/result";
+import type { Session } from "@/lib/core/sessions";
+import { isTimeToSweep } from "@/lib/core/sweeping";
 import { type Reader, readPrimary, statement, type Writer, write } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 import { lockForRemoval, type RemovedAccount, removeAccount, removeOrDetach } from "./account-removal";
 import { type Account, factorOf, lockAccount } from "./accounts";
-import { recordOwnEvent } from "./audit";
-import { runInBackground } from "./background";
-import { retryOnCollision } from "./collisions";
-import { type Device, describeDevice } from "./devices";
-import { type ChangedIdentity, replaceIdentity } from "./identity-replacement";
-import { tellOfChange, tellOfDeletion } from "./notices";
-import { CHANGE_DELAY_MS } from "./policy";
-import { fail, isDatabaseAway, type Result, succeed } from "./result";
-import type { Session } from "./sessions";
-import { isTimeToSweep } from "./sweeping";
+import { recordOwnEvent } from "./audit-log";
+import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
+import { retryOnCollision } from "./retry-on-unique";
 
 /** What takes effect `CHANGE_DELAY_MS` later when an unconfirmed session asks for it. */
 export const DelayedAction = z.enum(["deletion", "phone", "email"]);

@@ -1,14 +1,14 @@
 import { checkCodes, getCodes, requestCodes, spendCodes } from "@/lib/core/challenges/code-pairs";
+import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { type ChallengeKey, Holder, type TypedCode } from "@/lib/core/challenges/one-time-code";
+import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "@/lib/core/challenges/request-code";
+import type { VerifyCodeFailure } from "@/lib/core/challenges/verify-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import type { Session } from "@/lib/core/sessions";
 import { AccountGone, getProfile } from "./accounts";
-import type { CodeStatus } from "./challenges/code-status";
-import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./challenges/request-code";
-import type { VerifyCodeFailure } from "./challenges/verify-code";
 import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
-import { fail, type Result, succeed } from "./result";
-import type { Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;
 

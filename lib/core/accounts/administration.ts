@@ -1,18 +1,18 @@
 import { z } from "zod";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
+import { drawInviteCode, type InviteCode } from "@/lib/core/invite-code";
+import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { isRecentLogin, type Session } from "@/lib/core/sessions";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { removeAccount } from "./account-removal";
 import { ACCOUNT_ROW, type Account, accountOf, lockAccount } from "./accounts";
-import { recordEvent } from "./audit";
-import { retryOnCollision } from "./collisions";
+import { recordEvent } from "./audit-log";
 import { dropChanges } from "./delayed-changes";
-import type { ChangedIdentity } from "./identity-replacement";
-import { drawInviteCode, type InviteCode } from "./invite-code";
-import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "./policy";
-import { fail, type Result, succeed } from "./result";
-import { isRecentLogin, type Session } from "./sessions";
+import type { ChangedIdentity } from "./replace-identity";
+import { retryOnCollision } from "./retry-on-unique";
 
 /** An account that was found to be an administrator's, and when its session was opened; only `asAdministrator` makes one. */
 export type Administrator = Pick<Session, "userId" | "createdAt"> & z.$brand<"Administrator">;

@@ -1,14 +1,14 @@
 import { expect, test } from "playwright/test";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { activateInvite } from "@/lib/core/invites/activation";
+import { EVENTS_PER_PAGE } from "@/lib/core/policy";
+import { endSession, refreshSession } from "@/lib/core/sessions";
+import { anybody, freshOwner, openClientSession, openSession, receiveCode, signUp } from "@/lib/core/testing";
 import { read } from "@/lib/db/database";
-import { signInWithVerifiedCode, verifyForLater } from "./accounts/sign-in";
 import { exportAccount } from "./export";
 import { EventCursor, listEvents } from "./history";
-import { activateInvite } from "./invites/activation";
-import { EVENTS_PER_PAGE } from "./policy";
-import { endSession, refreshSession } from "./sessions";
-import { anybody, freshOwner, openClientSession, openSession, receiveCode, signUp } from "./testing";
+import { signInWithVerifiedCode, verifyForLater } from "./sign-in";
 
 const actionsOf = async (userId: number) => (await listEvents(userId)).events.map(({ action }) => action);
 

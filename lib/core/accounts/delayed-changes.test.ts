@@ -1,29 +1,13 @@
 import { expect, test } from "playwright/test";
+import { backgroundTasks } from "@/lib/core/background";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
-import { read, write } from "@/lib/db/database";
-import { env } from "@/lib/env";
-import { getProfile } from "./accounts";
-import { asAdministrator, changeAccount } from "./administration";
-import { applyNowByCodes, applyNowCodes } from "./apply-now";
-import { backgroundTasks } from "./background";
-import {
-  applyDueChanges,
-  applyNow,
-  cancelDelayedChange,
-  type DelayedAction,
-  listDelayedChanges,
-  type ShownChange,
-} from "./delayed-changes";
-import { deleteByCode, deleteOwnAccount, deletionCode } from "./deletion";
-import { type AccountEvent, listEvents } from "./history";
-import { changeIdentity, requestIdentityChange } from "./identity-change";
-import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "./policy";
-import { succeed } from "./result";
-import { confirmSignIn, endOtherSession, endOtherSessions } from "./session-list";
-import { checkSession, endSession, hasToWait, type Session } from "./sessions";
+import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
+import { succeed } from "@/lib/core/result";
+import { confirmSignIn, endOtherSession, endOtherSessions } from "@/lib/core/session-list";
+import { checkSession, endSession, hasToWait, type Session } from "@/lib/core/sessions";
 import {
   after,
   anybody,
@@ -39,7 +23,23 @@ import {
   signUp,
   withCrashAfter,
   wrongCode,
-} from "./testing";
+} from "@/lib/core/testing";
+import { read, write } from "@/lib/db/database";
+import { env } from "@/lib/env";
+import { getProfile } from "./accounts";
+import { asAdministrator, changeAccount } from "./administration";
+import { applyNowByCodes, applyNowCodes } from "./apply-now";
+import { changeIdentity, requestIdentityChange } from "./change-identity";
+import {
+  applyDueChanges,
+  applyNow,
+  cancelDelayedChange,
+  type DelayedAction,
+  listDelayedChanges,
+  type ShownChange,
+} from "./delayed-changes";
+import { deleteByCode, deleteOwnAccount, deletionCode } from "./delete-account";
+import { type AccountEvent, listEvents } from "./history";
 
 /** An account in the browser that made it, and a session of a device that nobody has confirmed. */
 async function arrive(now = new Date()) {

@@ -1,8 +1,8 @@
 import type { Email } from "@/lib/core/identity/email";
+import { lockWithInviter } from "@/lib/core/invites/activation";
 import { type Writer, write } from "@/lib/db/database";
 import { lockAccount } from "./accounts";
-import { recordEvent } from "./audit";
-import { lockWithInviter } from "./invites/activation";
+import { recordEvent } from "./audit-log";
 
 interface Removal {
   userId: number;

@@ -1,14 +1,8 @@
 import { expect, test } from "playwright/test";
+import { backgroundTasks } from "@/lib/core/background";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
-import { readPrimary, write } from "@/lib/db/database";
-import { removeAccount } from "./account-removal";
-import { getProfile } from "./accounts";
-import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
-import { backgroundTasks } from "./background";
-import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } from "./deletion";
-import { listEvents } from "./history";
-import { checkSession } from "./sessions";
+import { checkSession } from "@/lib/core/sessions";
 import {
   after,
   anybody,
@@ -22,7 +16,13 @@ import {
   signUpByMail,
   withCrashAfter,
   wrongCode,
-} from "./testing";
+} from "@/lib/core/testing";
+import { readPrimary, write } from "@/lib/db/database";
+import { removeAccount } from "./account-removal";
+import { getProfile } from "./accounts";
+import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } from "./delete-account";
+import { listEvents } from "./history";
+import { phoneLoginCode, signInByPhone } from "./sign-in";
 
 async function logInAnew() {
   const person = await signUp();

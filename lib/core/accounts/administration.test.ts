@@ -1,6 +1,19 @@
 import { expect, test } from "playwright/test";
 import { Email } from "@/lib/core/identity/email";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { getInvite, listReferrals } from "@/lib/core/invites";
+import { RECENT_LOGIN_MS } from "@/lib/core/policy";
+import { checkSession } from "@/lib/core/sessions";
+import {
+  anybody,
+  failureOf,
+  freshEmail,
+  freshPhone,
+  openClientSession,
+  openSession,
+  signUp,
+  signUpByMail,
+} from "@/lib/core/testing";
 import { read } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { AccountGone, getProfile } from "./accounts";
@@ -15,20 +28,7 @@ import {
   listAccounts,
   readAccount,
 } from "./administration";
-import { deleteOwnAccount } from "./deletion";
-import { getInvite, listReferrals } from "./invites";
-import { RECENT_LOGIN_MS } from "./policy";
-import { checkSession } from "./sessions";
-import {
-  anybody,
-  failureOf,
-  freshEmail,
-  freshPhone,
-  openClientSession,
-  openSession,
-  signUp,
-  signUpByMail,
-} from "./testing";
+import { deleteOwnAccount } from "./delete-account";
 
 /** Somebody with an account and a session that a code to their phone opened. */
 async function logInAnew(now = new Date()) {

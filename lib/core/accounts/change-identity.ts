@@ -1,18 +1,18 @@
 import { checkCodes, getCodes, requestCodes, spendCodes } from "@/lib/core/challenges/code-pairs";
+import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
+import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "@/lib/core/challenges/request-code";
 import { isDestination } from "@/lib/core/challenges/served-countries";
+import type { VerifiedCode, VerifyCodeFailure } from "@/lib/core/challenges/verify-code";
 import { isSameRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { hasToWait, type Session } from "@/lib/core/sessions";
 import { type Writer, write } from "@/lib/db/database";
 import { type Account, AccountGone, factorOf, getProfile, lockAccount, provenFactor } from "./accounts";
-import type { CodeStatus } from "./challenges/code-status";
-import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "./challenges/request-code";
-import type { VerifiedCode, VerifyCodeFailure } from "./challenges/verify-code";
-import { retryOnCollision } from "./collisions";
 import { delayChange, dropChanges } from "./delayed-changes";
-import { type ChangedIdentity, replaceIdentity } from "./identity-replacement";
-import { fail, type Result, succeed } from "./result";
-import { hasToWait, type Session } from "./sessions";
+import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
+import { retryOnCollision } from "./retry-on-unique";
 
 type Own = Pick<Session, "id" | "userId">;
 

@@ -1,7 +1,7 @@
 import { expect, test } from "playwright/test";
+import { after } from "@/lib/core/testing";
 import { readPrimary, statement, transact, write } from "@/lib/db/database";
-import { letEventsGo } from "./audit";
-import { after } from "./testing";
+import { letEventsGo } from "./audit-log";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NEVER_CHANGED = /an audit event is never changed/;

@@ -2,15 +2,7 @@ import { expect, test } from "playwright/test";
 import type { Purpose } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
-import { write } from "@/lib/db/database";
-import { removeAccount } from "./account-removal";
-import { signInByPhone } from "./accounts/sign-in";
-import { type Administrator, changeAccount } from "./administration";
-import { deleteOwnAccount } from "./deletion";
-import { exportAccount } from "./export";
-import { listEvents } from "./history";
-import { changeIdentity } from "./identity-change";
-import { EXPORTS_PER_USER_PER_HOUR } from "./policy";
+import { EXPORTS_PER_USER_PER_HOUR } from "@/lib/core/policy";
 import {
   after,
   anybody,
@@ -22,7 +14,15 @@ import {
   receiveCodeOf,
   signUp,
   wrongCode,
-} from "./testing";
+} from "@/lib/core/testing";
+import { write } from "@/lib/db/database";
+import { removeAccount } from "./account-removal";
+import { type Administrator, changeAccount } from "./administration";
+import { changeIdentity } from "./change-identity";
+import { deleteOwnAccount } from "./delete-account";
+import { exportAccount } from "./export";
+import { listEvents } from "./history";
+import { signInByPhone } from "./sign-in";
 
 /** The pieces of an export, and what they say together. */
 async function readExport(userId: number) {

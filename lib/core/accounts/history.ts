@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { EVENTS_PER_PAGE } from "@/lib/core/policy";
 import { readPrimary } from "@/lib/db/database";
-import { type AuditAction, EventDetails } from "./audit";
-import { EVENTS_PER_PAGE } from "./policy";
+import { type AuditAction, EventDetails } from "./audit-log";
 
 /** Something that happened to an account. */
 export interface AccountEvent {

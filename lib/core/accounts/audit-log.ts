@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { Device } from "@/lib/core/devices";
 import { statement, type Transaction } from "@/lib/db/database";
-import { Device } from "./devices";
 
 export type AuditAction =
   | "accounts_listed"

@@ -1,24 +1,14 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "playwright/test";
+import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { type OneTimeCode, TypedCode } from "@/lib/core/challenges/one-time-code";
+import { requestCode } from "@/lib/core/challenges/request-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
-import { read, readPrimary, write } from "@/lib/db/database";
-import { getProfile } from "./accounts";
-import {
-  phoneLoginCode,
-  register,
-  requestRegistrationCode,
-  signInByPhone,
-  signInWithVerifiedCode,
-  verifyForLater,
-} from "./accounts/sign-in";
-import { getCodeStatus } from "./challenges/code-status";
-import { requestCode } from "./challenges/request-code";
-import { drawInviteCode } from "./invite-code";
-import { keyedHash } from "./keyed-hash";
+import { drawInviteCode } from "@/lib/core/invite-code";
+import { keyedHash } from "@/lib/core/keyed-hash";
 import {
   CODE_DIGITS,
   CODE_TTL_MS,
@@ -29,7 +19,7 @@ import {
   TAKEN_ANSWERS_PER_HOUR,
   TAKEN_ANSWERS_PER_IP_PER_HOUR,
   TRIES_PER_CODE,
-} from "./policy";
+} from "@/lib/core/policy";
 import {
   after,
   anybody,
@@ -41,7 +31,17 @@ import {
   signUp,
   statementsOf,
   wrongCode,
-} from "./testing";
+} from "@/lib/core/testing";
+import { read, readPrimary, write } from "@/lib/db/database";
+import { getProfile } from "./accounts";
+import {
+  phoneLoginCode,
+  register,
+  requestRegistrationCode,
+  signInByPhone,
+  signInWithVerifiedCode,
+  verifyForLater,
+} from "./sign-in";
 
 const silent = senderOf(async () => true);
 

@@ -1,5 +1,5 @@
+import { INVITE_CODE_DRAWS_MAX } from "@/lib/core/policy";
 import { isUniqueViolation } from "@/lib/db/database";
-import { INVITE_CODE_DRAWS_MAX } from "./policy";
 
 /**
  * Runs `fn`, a whole `write`, again when it breaks a uniqueness: the invite code that it drew is somebody's already, or

@@ -1,21 +1,21 @@
 import { type ChallengeKey, Holder, type TypedCode } from "@/lib/core/challenges/one-time-code";
-import type { Email } from "@/lib/core/identity/email";
-import type { Requester } from "@/lib/core/identity/requester";
-import { type Writer, write } from "@/lib/db/database";
-import { lockForRemoval, type RemovedAccount } from "./account-removal";
-import { AccountGone, getProfile, lockAccount, provenFactor } from "./accounts";
 import {
   IS_MAIL_OFFERED,
   type RequestCodeFailure,
   requestCode,
   type SendingOptions,
   type SentCode,
-} from "./challenges/request-code";
-import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "./challenges/verify-code";
+} from "@/lib/core/challenges/request-code";
+import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "@/lib/core/challenges/verify-code";
+import type { Email } from "@/lib/core/identity/email";
+import type { Requester } from "@/lib/core/identity/requester";
+import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "@/lib/core/rate-limits";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { hasToWait, isRecentLogin, type Session } from "@/lib/core/sessions";
+import { type Writer, write } from "@/lib/db/database";
+import { lockForRemoval, type RemovedAccount } from "./account-removal";
+import { AccountGone, getProfile, lockAccount, provenFactor } from "./accounts";
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
-import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "./rate-limits";
-import { fail, type Result, succeed } from "./result";
-import { hasToWait, isRecentLogin, type Session } from "./sessions";
 
 type Own = Pick<Session, "id" | "userId">;
 

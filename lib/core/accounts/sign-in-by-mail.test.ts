@@ -1,14 +1,12 @@
 import { expect, test } from "playwright/test";
+import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
+import { requestCode } from "@/lib/core/challenges/request-code";
 import type { Email } from "@/lib/core/identity/email";
 import { maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
-import { getProfile } from "./accounts";
-import { mailLoginCode, requestMailCode, signInByEmail } from "./accounts/sign-in";
-import { getCodeStatus } from "./challenges/code-status";
-import { requestCode } from "./challenges/request-code";
-import { getInvite, listReferrals } from "./invites";
-import { CODE_TTL_MS, RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
+import { getInvite, listReferrals } from "@/lib/core/invites";
+import { CODE_TTL_MS, RESEND_AFTER_MS, TRIES_PER_CODE } from "@/lib/core/policy";
 import {
   after,
   anybody,
@@ -21,7 +19,9 @@ import {
   signUp,
   statementsOf,
   wrongCode,
-} from "./testing";
+} from "@/lib/core/testing";
+import { getProfile } from "./accounts";
+import { mailLoginCode, requestMailCode, signInByEmail } from "./sign-in";
 
 const freshAsker = () => Holder.parse(crypto.randomUUID());
 

@@ -1,18 +1,12 @@
 import { expect, test } from "playwright/test";
+import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { type ChallengeKey, Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
+import { verifyCode } from "@/lib/core/challenges/verify-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
-import { readPrimary } from "@/lib/db/database";
-import { env } from "@/lib/env";
-import { getProfile } from "./accounts";
-import { phoneLoginCode } from "./accounts/sign-in";
-import { asAdministrator } from "./administration";
-import { getCodeStatus } from "./challenges/code-status";
-import { verifyCode } from "./challenges/verify-code";
-import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./identity-change";
-import { keyedHash } from "./keyed-hash";
-import { RESEND_AFTER_MS, TRIES_PER_CODE } from "./policy";
-import { checkSession, endSession } from "./sessions";
+import { keyedHash } from "@/lib/core/keyed-hash";
+import { RESEND_AFTER_MS, TRIES_PER_CODE } from "@/lib/core/policy";
+import { checkSession, endSession } from "@/lib/core/sessions";
 import {
   after,
   anybody,
@@ -25,7 +19,13 @@ import {
   signUp,
   signUpByMail,
   wrongCode,
-} from "./testing";
+} from "@/lib/core/testing";
+import { readPrimary } from "@/lib/db/database";
+import { env } from "@/lib/env";
+import { getProfile } from "./accounts";
+import { asAdministrator } from "./administration";
+import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./change-identity";
+import { phoneLoginCode } from "./sign-in";
 
 const changeTo = (next: Recipient): IdentityChange => ({ next, holder: Holder.parse(crypto.randomUUID()) });
 

@@ -1,13 +1,13 @@
 import { listDeliveries } from "@/lib/core/challenges/deliveries";
 import { limitSubject } from "@/lib/core/identity/recipient";
+import { listReferrals, type ReferralCursor } from "@/lib/core/invites";
+import { keyedHashes } from "@/lib/core/keyed-hash";
+import { consume, EXPORTS_OF_USER, type LimitFailure } from "@/lib/core/rate-limits";
+import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, write } from "@/lib/db/database";
 import { type Account, type Factor, getProfile, listFactors } from "./accounts";
-import { recordOwnEvent } from "./audit";
+import { recordOwnEvent } from "./audit-log";
 import { type EventCursor, listEvents } from "./history";
-import { listReferrals, type ReferralCursor } from "./invites";
-import { keyedHashes } from "./keyed-hash";
-import { consume, EXPORTS_OF_USER, type LimitFailure } from "./rate-limits";
-import { fail, type Result, succeed } from "./result";
 
 /** How many rows are in memory at once. */
 const ROWS_AT_ONCE = 1000;
