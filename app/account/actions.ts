@@ -3,7 +3,7 @@
 import { RedirectType, redirect } from "next/navigation";
 import { requireSession } from "@/lib/auth/required-session";
 import { cancelDelayedChange, DelayedAction } from "@/lib/core/accounts/delayed-changes";
-import { confirmSignIn, endOtherSession, endOtherSessions, SessionId } from "@/lib/core/session-list";
+import { confirmSignIn, endOtherSession, endOtherSessions, SessionId } from "@/lib/core/sessions/session-list";
 
 /** Ends another session of this account. Whatever else the form names is none, and that is no error. */
 export async function endDevice(form: FormData): Promise<void> {

@@ -1,9 +1,9 @@
 import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
 import { SubmitButton } from "@/components/submit-button";
-import { deviceName } from "@/lib/core/devices";
-import { type ListedSession, listSessions } from "@/lib/core/session-list";
-import type { Session } from "@/lib/core/sessions";
+import { type ListedSession, listSessions } from "@/lib/core/sessions/session-list";
+import type { Session } from "@/lib/core/sessions/sessions";
+import { deviceName } from "@/lib/core/sessions/user-agent";
 import { endDevice, endOtherDevices } from "./actions";
 
 /** Where the account is logged in, this device marked; the others can be ended. */

@@ -1,9 +1,9 @@
 import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
 import { Notice } from "@/components/notice";
-import { deviceName } from "@/lib/core/devices";
-import { listNewSignIns, type NewSignIn } from "@/lib/core/session-list";
-import type { Session } from "@/lib/core/sessions";
+import { listNewSignIns, type NewSignIn } from "@/lib/core/sessions/session-list";
+import type { Session } from "@/lib/core/sessions/sessions";
+import { deviceName } from "@/lib/core/sessions/user-agent";
 import { confirmDevice, endDevice, rejectDevice } from "./actions";
 
 /** Warns of sign-ins from devices that no trusted device has answered yet, in every session but their own. */

@@ -2,7 +2,7 @@ import { getTranslations } from "next-intl/server";
 import { Notice } from "@/components/notice";
 import { type DelayedAction, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";
 import { CHANGE_DELAY_MS } from "@/lib/core/policy";
-import { type Session, willHaveToWait } from "@/lib/core/sessions";
+import { type Session, willHaveToWait } from "@/lib/core/sessions/sessions";
 
 const HOUR_MS = 60 * 60 * 1000;
 

@@ -2,8 +2,8 @@ import type { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
-import { tellOfChange, tellOfDeletion, tellOfNewDevice, tellOfRequest } from "@/lib/core/notices";
-import type { Session } from "@/lib/core/sessions";
+import { tellOfChange, tellOfDeletion, tellOfNewDevice, tellOfRequest } from "@/lib/core/sessions/security-notices";
+import type { Session } from "@/lib/core/sessions/sessions";
 import { afterAnswer } from "./after-answer";
 
 /** Tells the account by mail of a sign-in from a new device, once the answer is out: no login waits for it or fails by it. */

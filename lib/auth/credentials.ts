@@ -1,4 +1,4 @@
-import type { Session } from "@/lib/core/sessions";
+import type { Session } from "@/lib/core/sessions/sessions";
 import { readBearer } from "./callers";
 import { currentSession } from "./nextauth";
 import { readAccessToken } from "./tokens";

@@ -12,7 +12,7 @@ import type { Requester } from "@/lib/core/identity/requester";
 import { InviteCode } from "@/lib/core/invite-code";
 import { SESSION_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { checkSession, endSession, type Session } from "@/lib/core/sessions";
+import { checkSession, endSession, type Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { logError } from "@/lib/ops/log";
 import { announceSignIn } from "./announcements";

@@ -4,7 +4,7 @@ import type { IdentityChange } from "@/lib/core/accounts/change-identity";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { isSameRecipient, Recipient } from "@/lib/core/identity/recipient";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
-import type { Session } from "@/lib/core/sessions";
+import type { Session } from "@/lib/core/sessions/sessions";
 import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { newHolder } from "./pending-login";

@@ -1,6 +1,6 @@
 import { redirect } from "next/navigation";
 import { getProfile, type Profile } from "@/lib/core/accounts/accounts";
-import type { Session } from "@/lib/core/sessions";
+import type { Session } from "@/lib/core/sessions/sessions";
 import { currentSession } from "./nextauth";
 import { loginPage, type WantedPage } from "./wanted-page";
 

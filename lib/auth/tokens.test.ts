@@ -2,7 +2,7 @@ import { createPrivateKey } from "node:crypto";
 import { decodeJwt, SignJWT } from "jose";
 import { expect, test } from "playwright/test";
 import { deriveKeys } from "@/lib/core/keys";
-import type { ClientSession } from "@/lib/core/sessions";
+import type { ClientSession } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { issueTokens, readRefreshToken } from "./tokens";
 

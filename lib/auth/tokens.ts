@@ -3,7 +3,7 @@ import { calculateJwkThumbprint, exportJWK, type JWK, jwtVerify, SignJWT } from 
 import { z } from "zod";
 import { deriveKeys } from "@/lib/core/keys";
 import { ACCESS_TOKEN_TTL_MS } from "@/lib/core/policy";
-import { type ClientSession, checkSession, type Session } from "@/lib/core/sessions";
+import { type ClientSession, checkSession, type Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 
 /** What stands before the 32 bytes of an Ed25519 key in its PKCS #8 form (RFC 8410 §7). */

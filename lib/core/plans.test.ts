@@ -5,6 +5,7 @@ import { getProfile } from "@/lib/core/accounts/accounts";
 import { listEvents } from "@/lib/core/accounts/history";
 import { isAlarm } from "@/lib/core/challenges/code-length";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { checkSession, endSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
@@ -13,7 +14,6 @@ import { requestCode } from "./challenges/request-code";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { getInvite, listReferrals, listReferralTimes } from "./invites";
 import { activateInvite } from "./invites/activation";
-import { checkSession, endSession, refreshSession } from "./sessions";
 import { GROWING_TABLES, sweepTables } from "./sweeping";
 import {
   anybody,

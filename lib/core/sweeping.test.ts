@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { expect, test } from "playwright/test";
 import { EVENTS_OVER } from "@/lib/core/accounts/audit-log";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { checkSession } from "@/lib/core/sessions/sessions";
 import { MODELS } from "@/lib/db/connections";
 import { CLOCK_SKEW_MS_MAX, readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { backgroundTasks, runInBackground } from "./background";
 import { AUDIT_EVENTS_KEPT_MS } from "./policy";
-import { checkSession } from "./sessions";
 import { GROWING_TABLES, ROWS_PER_STEP, sweepTables } from "./sweeping";
 import { after, anybody, errorsOf, letSweep, openSession, signUp, statementsOf, withoutWrites } from "./testing";
 

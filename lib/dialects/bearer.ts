@@ -8,7 +8,7 @@ import { requestCode } from "@/lib/core/challenges/request-code";
 import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
-import { endSession, isClientSession, refreshSession } from "@/lib/core/sessions";
+import { endSession, isClientSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { address, type Dialect, reply } from "./dialect";
 import {
   codeLength,

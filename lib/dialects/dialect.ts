@@ -3,7 +3,7 @@ import { hasUnknownMethod, prefersPage } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
 import { guardOrigin, preflightHeaders } from "@/lib/auth/cross-origin";
 import { retryAfter } from "@/lib/auth/page-refusals";
-import type { Session } from "@/lib/core/sessions";
+import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { type Fields, readBody, readQuery } from "./body";
 import { nameThrown, THROWN_STATUSES } from "./refusals";

@@ -8,7 +8,7 @@ import { InviteCode, readInviteText } from "@/lib/core/invite-code";
 import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites";
 import { readPastedText } from "@/lib/core/pasted-text";
 import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
-import type { Session } from "@/lib/core/sessions";
+import type { Session } from "@/lib/core/sessions/sessions";
 import { typedText } from "@/lib/core/typed-field";
 import { absoluteUrl } from "./dialect";
 

@@ -4,8 +4,8 @@ import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
 import { requireSession } from "@/lib/auth/required-session";
 import { type AccountEvent, EventCursor, listEvents } from "@/lib/core/accounts/history";
-import { deviceName } from "@/lib/core/devices";
 import { AUDIT_EVENTS_KEPT_MS } from "@/lib/core/policy";
+import { deviceName } from "@/lib/core/sessions/user-agent";
 import { DelayedChanges } from "../delayed-changes";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

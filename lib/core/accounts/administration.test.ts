@@ -3,7 +3,7 @@ import { Email } from "@/lib/core/identity/email";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { getInvite, listReferrals } from "@/lib/core/invites";
 import { RECENT_LOGIN_MS } from "@/lib/core/policy";
-import { checkSession } from "@/lib/core/sessions";
+import { checkSession } from "@/lib/core/sessions/sessions";
 import {
   anybody,
   failureOf,

@@ -4,7 +4,7 @@ import type { Phone } from "@/lib/core/identity/phone";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invite-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { isRecentLogin, type Session } from "@/lib/core/sessions";
+import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { removeAccount } from "./account-removal";

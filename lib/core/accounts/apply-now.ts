@@ -6,7 +6,7 @@ import type { VerifyCodeFailure } from "@/lib/core/challenges/verify-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import type { Session } from "@/lib/core/sessions";
+import type { Session } from "@/lib/core/sessions/sessions";
 import { AccountGone, getProfile } from "./accounts";
 import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Device } from "@/lib/core/devices";
+import { Device } from "@/lib/core/sessions/user-agent";
 import { statement, type Transaction } from "@/lib/db/database";
 
 export type AuditAction =

@@ -6,7 +6,7 @@ import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import { RESEND_AFTER_MS, TRIES_PER_CODE } from "@/lib/core/policy";
-import { checkSession, endSession } from "@/lib/core/sessions";
+import { checkSession, endSession } from "@/lib/core/sessions/sessions";
 import {
   after,
   anybody,

@@ -7,7 +7,7 @@ import type { VerifiedCode, VerifyCodeFailure } from "@/lib/core/challenges/veri
 import { isSameRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { hasToWait, type Session } from "@/lib/core/sessions";
+import { hasToWait, type Session } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
 import { type Account, AccountGone, factorOf, getProfile, lockAccount, provenFactor } from "./accounts";
 import { delayChange, dropChanges } from "./delayed-changes";

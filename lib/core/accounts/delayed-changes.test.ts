@@ -6,8 +6,8 @@ import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { succeed } from "@/lib/core/result";
-import { confirmSignIn, endOtherSession, endOtherSessions } from "@/lib/core/session-list";
-import { checkSession, endSession, hasToWait, type Session } from "@/lib/core/sessions";
+import { confirmSignIn, endOtherSession, endOtherSessions } from "@/lib/core/sessions/session-list";
+import { checkSession, endSession, hasToWait, type Session } from "@/lib/core/sessions/sessions";
 import {
   after,
   anybody,

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { runInBackground } from "@/lib/core/background";
-import { type Device, describeDevice } from "@/lib/core/devices";
 import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskEmail, maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Recipient } from "@/lib/core/identity/recipient";
-import { tellOfChange, tellOfDeletion } from "@/lib/core/notices";
 import { CHANGE_DELAY_MS } from "@/lib/core/policy";
 import { fail, isDatabaseAway, type Result, succeed } from "@/lib/core/result";
-import type { Session } from "@/lib/core/sessions";
+import { tellOfChange, tellOfDeletion } from "@/lib/core/sessions/security-notices";
+import type { Session } from "@/lib/core/sessions/sessions";
+import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { isTimeToSweep } from "@/lib/core/sweeping";
 import { type Reader, readPrimary, statement, type Writer, write } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";

@@ -2,7 +2,7 @@ import { expect, test } from "playwright/test";
 import { backgroundTasks } from "@/lib/core/background";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
-import { checkSession } from "@/lib/core/sessions";
+import { checkSession } from "@/lib/core/sessions/sessions";
 import {
   after,
   anybody,

@@ -11,7 +11,7 @@ import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
 import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { hasToWait, isRecentLogin, type Session } from "@/lib/core/sessions";
+import { hasToWait, isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
 import { lockForRemoval, type RemovedAccount } from "./account-removal";
 import { AccountGone, getProfile, lockAccount, provenFactor } from "./accounts";

@@ -3,7 +3,7 @@ import { Holder } from "@/lib/core/challenges/one-time-code";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { EVENTS_PER_PAGE } from "@/lib/core/policy";
-import { endSession, refreshSession } from "@/lib/core/sessions";
+import { endSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { anybody, freshOwner, openClientSession, openSession, receiveCode, signUp } from "@/lib/core/testing";
 import { read } from "@/lib/db/database";
 import { exportAccount } from "./export";

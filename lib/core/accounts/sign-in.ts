@@ -27,7 +27,7 @@ import {
   TAKEN_ANSWERS_OF_NETWORK,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { addSession, type Session, type SessionKind } from "@/lib/core/sessions";
+import { addSession, type Session, type SessionKind } from "@/lib/core/sessions/sessions";
 import {
   type Queries,
   type RolledBack,

@@ -4,11 +4,11 @@ import { listEvents } from "@/lib/core/accounts/history";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
+import { KNOWN_BROWSER_TTL_MS, SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_MAX } from "@/lib/core/policy";
+import { anybody, openClientSession, openSession, signUp } from "@/lib/core/testing";
 import { readPrimary, write } from "@/lib/db/database";
-import { KNOWN_BROWSER_TTL_MS, SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_MAX } from "./policy";
 import { confirmSignIn, endOtherSession, endOtherSessions, listNewSignIns, listSessions } from "./session-list";
 import { checkSession, endSession } from "./sessions";
-import { anybody, openClientSession, openSession, signUp } from "./testing";
 
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
 const after = (date: Date, ms: number) => new Date(date.getTime() + ms);

@@ -2,11 +2,11 @@ import { z } from "zod";
 import { lockAccount } from "@/lib/core/accounts/accounts";
 import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
+import { SESSIONS_LISTED_MAX } from "@/lib/core/policy";
 import { readPrimary, type Writer, write } from "@/lib/db/database";
-import { type Device, describeDevice } from "./devices";
-import { SESSIONS_LISTED_MAX } from "./policy";
 import { isOpen, removeSession, type Session } from "./sessions";
-import { trustBrowser } from "./trusted-browsers";
+import { trustBrowser } from "./trusted-devices";
+import { type Device, describeDevice } from "./user-agent";
 
 /** What can be a session's id; whose it is, is another question. */
 export const SessionId = z.uuid();

@@ -3,6 +3,7 @@ import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import type { Language } from "@/lib/core/challenges/code-message";
 import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
+import { composeHtml } from "@/lib/core/message-html";
 import { readPrimary } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
@@ -12,9 +13,8 @@ import { mailSender } from "@/lib/senders/mail";
 import type { Message, MessageSender } from "@/lib/senders/sender";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
-import { describeDevice, deviceName } from "./devices";
-import { composeHtml } from "./message-html";
 import type { Session } from "./sessions";
+import { describeDevice, deviceName } from "./user-agent";
 
 /** What nobody waits for may take long, but not for ever. */
 const NOTICE_MS_MAX = 30_000;

@@ -2,8 +2,13 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
 import { applyDueChanges, sweepDueChanges } from "@/lib/core/accounts/delayed-changes";
+import type { SignIn } from "@/lib/core/accounts/sign-in";
+import { runInBackground } from "@/lib/core/background";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
+import { RECENT_LOGIN_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { sweepInBackground } from "@/lib/core/sweeping";
 import {
   CLOCK_SKEW_MS_MAX,
   type Queries,
@@ -15,13 +20,8 @@ import {
   type Writer,
   write,
 } from "@/lib/db/database";
-import type { SignIn } from "./accounts/sign-in";
-import { runInBackground } from "./background";
-import { describeDevice } from "./devices";
-import { RECENT_LOGIN_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
-import { fail, type Result, succeed } from "./result";
-import { sweepInBackground } from "./sweeping";
-import { hasTrustedBrowser, renewTrust, trustBrowser } from "./trusted-browsers";
+import { hasTrustedBrowser, renewTrust, trustBrowser } from "./trusted-devices";
+import { describeDevice } from "./user-agent";
 
 export interface Session {
   id: string;

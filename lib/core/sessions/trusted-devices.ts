@@ -1,5 +1,5 @@
+import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { type Queries, statement, type Transaction } from "@/lib/db/database";
-import { KNOWN_BROWSER_TTL_MS } from "./policy";
 
 /** A browser, by the random name in its sealed cookie, and an account; null is a browser that has no name. */
 interface Trust {

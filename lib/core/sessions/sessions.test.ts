@@ -1,11 +1,11 @@
 import { expect, test } from "playwright/test";
 import { delayChange } from "@/lib/core/accounts/delayed-changes";
+import { backgroundTasks } from "@/lib/core/background";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { CHANGE_DELAY_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "@/lib/core/policy";
+import { anybody, openClientSession, openSession, signUp } from "@/lib/core/testing";
 import { read, write } from "@/lib/db/database";
-import { backgroundTasks } from "./background";
-import { CHANGE_DELAY_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "./policy";
 import { checkSession, endSession, isRecentLogin, refreshSession } from "./sessions";
-import { anybody, openClientSession, openSession, signUp } from "./testing";
 
 const logInAnew = async () => {
   const { userId, phone } = await signUp();

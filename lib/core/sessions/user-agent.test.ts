@@ -1,5 +1,5 @@
 import { expect, test } from "playwright/test";
-import { Device, describeDevice } from "./devices";
+import { Device, describeDevice } from "./user-agent";
 
 const CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0";
 const SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0";
