@@ -4,8 +4,8 @@ import { Holder, OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { requestCode } from "@/lib/core/challenges/request-code";
 import { markDemonstration } from "@/lib/core/demonstration";
 import { formatPhone, Phone } from "@/lib/core/identity/phone";
-import type { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites/activation";
+import type { InviteCode } from "@/lib/core/invites/invite-code";
 import { env } from "@/lib/env";
 import { accepted } from "@/lib/senders/sender";
 

@@ -5,9 +5,9 @@ import type { InviteFieldState } from "@/components/invite-field";
 import { currentSession } from "@/lib/auth/nextauth";
 import { updatePendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
-import { InviteCode } from "@/lib/core/invite-code";
-import { getInvite } from "@/lib/core/invites";
 import { activateInvite } from "@/lib/core/invites/activation";
+import { InviteCode } from "@/lib/core/invites/invite-code";
+import { getInvite } from "@/lib/core/invites/referrals";
 import { readPastedText } from "@/lib/core/pasted-text";
 
 /** Leads from a typed code to its invitation. */

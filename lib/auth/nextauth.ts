@@ -9,7 +9,7 @@ import { type NewSession, type SignIn, type SignInFailure, signInByPhone } from 
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
-import { InviteCode } from "@/lib/core/invite-code";
+import { InviteCode } from "@/lib/core/invites/invite-code";
 import { SESSION_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { checkSession, endSession, type Session } from "@/lib/core/sessions/sessions";

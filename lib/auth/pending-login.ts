@@ -4,7 +4,7 @@ import { Holder, OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { Email } from "@/lib/core/identity/email";
 import type { Masked } from "@/lib/core/identity/masking";
 import { Phone } from "@/lib/core/identity/phone";
-import { InviteCode } from "@/lib/core/invite-code";
+import { InviteCode } from "@/lib/core/invites/invite-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";

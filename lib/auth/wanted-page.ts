@@ -1,6 +1,6 @@
 import type { Route } from "next";
 import { z } from "zod";
-import { InviteCode } from "@/lib/core/invite-code";
+import { InviteCode } from "@/lib/core/invites/invite-code";
 
 const PAGES = ["/account", "/account/phone", "/account/email", "/account/history", "/account/delete"] as const;
 

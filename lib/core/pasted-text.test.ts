@@ -5,7 +5,7 @@ import { type OneTimeCode, TypedCode } from "@/lib/core/challenges/one-time-code
 import { readCodeOf } from "@/lib/core/challenges/typed-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
-import { InviteCode } from "./invite-code";
+import { InviteCode } from "@/lib/core/invites/invite-code";
 import { foldDigits } from "./pasted-text";
 
 /** What stands in pasted text without being seen: what other programs add at its ends, and what layout leaves inside. */

@@ -5,14 +5,14 @@ import { getProfile } from "@/lib/core/accounts/accounts";
 import { listEvents } from "@/lib/core/accounts/history";
 import { isAlarm } from "@/lib/core/challenges/code-length";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
+import { getInvite, listReferrals, listReferralTimes } from "@/lib/core/invites/referrals";
 import { checkSession, endSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
-import { drawInviteCode, type InviteCode } from "./invite-code";
-import { getInvite, listReferrals, listReferralTimes } from "./invites";
 import { activateInvite } from "./invites/activation";
 import { GROWING_TABLES, sweepTables } from "./sweeping";
 import {

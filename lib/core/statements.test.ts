@@ -3,12 +3,12 @@ import { getProfile } from "@/lib/core/accounts/accounts";
 import type { OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { listReferrals, listReferralTimes } from "@/lib/core/invites/referrals";
 import { checkSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { env, isPostgresUrl } from "@/lib/env";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";
-import { listReferrals, listReferralTimes } from "./invites";
 import { activateInvite } from "./invites/activation";
 import { anybody, costOf, freshOwner, openClientSession, openSession, senderOf, signUp } from "./testing";
 

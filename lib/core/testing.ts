@@ -4,6 +4,7 @@ import { type ChallengeKey, Holder, type OneTimeCode } from "@/lib/core/challeng
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
+import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { addSession, type ClientSession, type Session, type SessionKind } from "@/lib/core/sessions/sessions";
 import { transact, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
@@ -12,7 +13,6 @@ import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/
 import { phoneLoginCode, requestMailCode, signInByEmail, signInByPhone } from "./accounts/sign-in";
 import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";
-import { drawInviteCode, type InviteCode } from "./invite-code";
 
 let people = 0;
 

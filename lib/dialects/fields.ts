@@ -4,8 +4,8 @@ import { type Account, AccountGone, getProfile } from "@/lib/core/accounts/accou
 import type { Language } from "@/lib/core/challenges/code-message";
 import type { SentCode } from "@/lib/core/challenges/request-code";
 import { Phone } from "@/lib/core/identity/phone";
-import { InviteCode, readInviteText } from "@/lib/core/invite-code";
-import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites";
+import { InviteCode, readInviteText } from "@/lib/core/invites/invite-code";
+import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites/referrals";
 import { readPastedText } from "@/lib/core/pasted-text";
 import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
 import type { Session } from "@/lib/core/sessions/sessions";

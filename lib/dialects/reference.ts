@@ -4,7 +4,7 @@ import { publicKeys } from "@/lib/auth/tokens";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
-import { InviteCode } from "@/lib/core/invite-code";
+import { InviteCode } from "@/lib/core/invites/invite-code";
 import { env } from "@/lib/env";
 import {
   type Address,

@@ -5,8 +5,8 @@ import { currentRequester } from "@/lib/auth/requesters";
 import { register, requestRegistrationCode } from "@/lib/core/accounts/sign-in";
 import { STATELESS, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
-import { InviteCode } from "@/lib/core/invite-code";
 import { activateInvite } from "@/lib/core/invites/activation";
+import { InviteCode } from "@/lib/core/invites/invite-code";
 import { fail } from "@/lib/core/result";
 import { absoluteUrl, address, type Dialect, reply } from "./dialect";
 import {

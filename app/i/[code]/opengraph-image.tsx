@@ -6,8 +6,8 @@ import { getTranslations } from "next-intl/server";
 import { BAND_HEIGHT_PX, BAND_WIDTH_PX, STITCHES } from "@/components/band";
 import { retryAfter } from "@/lib/auth/page-refusals";
 import { currentRequester } from "@/lib/auth/requesters";
-import { InviteCode } from "@/lib/core/invite-code";
-import { getInvite } from "@/lib/core/invites";
+import { InviteCode } from "@/lib/core/invites/invite-code";
+import { getInvite } from "@/lib/core/invites/referrals";
 
 export const size = { width: 1200, height: 630 };
 export const alt = "Сарафан · Sarafan";

@@ -2,7 +2,7 @@ import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
-import type { InviteCode } from "@/lib/core/invite-code";
+import type { InviteCode } from "@/lib/core/invites/invite-code";
 import { readPrimary, statement, type Transaction } from "@/lib/db/database";
 
 /** Thrown where an account is gone that was there a moment ago, or is no longer whose it was. */

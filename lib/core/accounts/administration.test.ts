@@ -1,7 +1,7 @@
 import { expect, test } from "playwright/test";
 import { Email } from "@/lib/core/identity/email";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
-import { getInvite, listReferrals } from "@/lib/core/invites";
+import { getInvite, listReferrals } from "@/lib/core/invites/referrals";
 import { RECENT_LOGIN_MS } from "@/lib/core/policy";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
-import { drawInviteCode, type InviteCode } from "@/lib/core/invite-code";
+import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";

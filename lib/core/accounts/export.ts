@@ -1,6 +1,6 @@
 import { listDeliveries } from "@/lib/core/challenges/deliveries";
 import { limitSubject } from "@/lib/core/identity/recipient";
-import { listReferrals, type ReferralCursor } from "@/lib/core/invites";
+import { listReferrals, type ReferralCursor } from "@/lib/core/invites/referrals";
 import { keyedHashes } from "@/lib/core/keyed-hash";
 import { consume, EXPORTS_OF_USER, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";

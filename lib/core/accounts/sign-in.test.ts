@@ -7,7 +7,7 @@ import { requestCode } from "@/lib/core/challenges/request-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
-import { drawInviteCode } from "@/lib/core/invite-code";
+import { drawInviteCode } from "@/lib/core/invites/invite-code";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import {
   CODE_DIGITS,

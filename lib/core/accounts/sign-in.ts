@@ -14,9 +14,9 @@ import { type Masked, maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
-import { drawInviteCode, type InviteCode } from "@/lib/core/invite-code";
-import { getInvite } from "@/lib/core/invites";
 import { findInviter, lockInviter, recordActivation } from "@/lib/core/invites/activation";
+import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
+import { getInvite } from "@/lib/core/invites/referrals";
 import { PROOF_TTL_MS } from "@/lib/core/policy";
 import {
   consume,

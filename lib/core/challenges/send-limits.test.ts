@@ -4,9 +4,9 @@ import { mailLoginCode, phoneLoginCode, register, signInByEmail, signInByPhone }
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
-import { drawInviteCode, type InviteCode } from "@/lib/core/invite-code";
-import { getInvite, previewInvite } from "@/lib/core/invites";
 import { activateInvite } from "@/lib/core/invites/activation";
+import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
+import { getInvite, previewInvite } from "@/lib/core/invites/referrals";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,

@@ -5,10 +5,10 @@ import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { removeAccount } from "@/lib/core/accounts/account-removal";
 import { AccountGone } from "@/lib/core/accounts/accounts";
-import type { InviteCode } from "@/lib/core/invite-code";
 import { failureOf, signUp } from "@/lib/core/testing";
 import { readPrimary } from "@/lib/db/database";
 import { activateInvite } from "./activation";
+import type { InviteCode } from "./invite-code";
 
 /** Activates each code that comes on a line, all at once, as another server of the same database does. */
 const NEIGHBOUR = `

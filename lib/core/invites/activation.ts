@@ -1,11 +1,11 @@
 import { AccountGone } from "@/lib/core/accounts/accounts";
 import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
-import type { InviteCode } from "@/lib/core/invite-code";
 import { ACTIVATIONS_OF_USER, consume, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { type Queries, type RolledBack, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
+import type { InviteCode } from "./invite-code";
 
 /** An invite code as another person may see it. */
 export interface Invite {

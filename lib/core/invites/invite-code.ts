@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto";
 import type { z } from "zod";
-import { dropPunctuationBehind, foldDigits, readPastedText } from "./pasted-text";
-import { INVITE_CODE_LENGTH } from "./policy";
-import { typedText } from "./typed-field";
+import { dropPunctuationBehind, foldDigits, readPastedText } from "@/lib/core/pasted-text";
+import { INVITE_CODE_LENGTH } from "@/lib/core/policy";
+import { typedText } from "@/lib/core/typed-field";
 
 const DIGITS = "0123456789";
 const LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ";

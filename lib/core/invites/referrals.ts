@@ -2,11 +2,8 @@ import { z } from "zod";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
-import { read, readPrimary, statement, transact } from "@/lib/db/database";
-import type { InviteCode } from "./invite-code";
-import { type ActivateInviteFailure, checkInvite, findInviter, type Invite, inviteOf } from "./invites/activation";
-import { siteOf } from "./networks";
-import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "./policy";
+import { siteOf } from "@/lib/core/networks";
+import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "@/lib/core/policy";
 import {
   ACTIVATIONS_OF_USER,
   consume,
@@ -14,9 +11,12 @@ import {
   type LimitFailure,
   networkCharges,
   retryAfterMs,
-} from "./rate-limits";
-import { fail, type Result, succeed } from "./result";
-import { sweepInBackground } from "./sweeping";
+} from "@/lib/core/rate-limits";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { sweepInBackground } from "@/lib/core/sweeping";
+import { read, readPrimary, statement, transact } from "@/lib/db/database";
+import { type ActivateInviteFailure, checkInvite, findInviter, type Invite, inviteOf } from "./activation";
+import type { InviteCode } from "./invite-code";
 
 /**
  * Whose invite code it is. Fails with `invite_unknown`, and with `budget_spent` for a network that has looked too many

@@ -2,12 +2,12 @@ import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { AccountGone, getProfile } from "@/lib/core/accounts/accounts";
 import { maskPhone } from "@/lib/core/identity/masking";
+import { ACTIVATIONS_PER_USER_PER_HOUR, GROWTH_POINTS_MAX } from "@/lib/core/policy";
+import { anybody, failureOf, signUp } from "@/lib/core/testing";
 import { read, write } from "@/lib/db/database";
+import { activateInvite } from "./activation";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import { getInvite, listReferrals, listReferralTimes, previewInvite, type ReferralCursor } from "./invites";
-import { activateInvite } from "./invites/activation";
-import { ACTIVATIONS_PER_USER_PER_HOUR, GROWTH_POINTS_MAX } from "./policy";
-import { anybody, failureOf, signUp } from "./testing";
+import { getInvite, listReferrals, listReferralTimes, previewInvite, type ReferralCursor } from "./referrals";
 
 test("an activation is seen by both, with the inviter's number masked", async () => {
   const [inviter, invitee] = [await signUp(), await signUp()];
