@@ -1,3 +1,3 @@
-import { keys } from "@/lib/dialects/reference";
+import { keys } from "@/lib/apis/openapi";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = keys;

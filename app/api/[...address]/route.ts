@@ -1,3 +1,3 @@
-import { nothing } from "@/lib/dialects/operations";
+import { nothing } from "@/lib/apis/operations";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = nothing;

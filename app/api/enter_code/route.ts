@@ -1,3 +1,3 @@
-import { enterCode } from "@/lib/dialects/enter";
+import { enterCode } from "@/lib/apis/enter";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = enterCode;

@@ -1,3 +1,3 @@
-import { enterPhone } from "@/lib/dialects/enter";
+import { enterPhone } from "@/lib/apis/enter";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = enterPhone;

@@ -1,3 +1,3 @@
-import { metrics } from "@/lib/dialects/operations";
+import { metrics } from "@/lib/apis/operations";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = metrics;

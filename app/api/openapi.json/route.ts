@@ -1,3 +1,3 @@
-import { openapi } from "@/lib/dialects/reference";
+import { openapi } from "@/lib/apis/openapi";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = openapi;

@@ -1,3 +1,3 @@
-import { policyDocument } from "@/lib/dialects/service";
+import { policyDocument } from "@/lib/apis/service";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = policyDocument;

@@ -1,3 +1,3 @@
-import { postman } from "@/lib/dialects/reference";
+import { postman } from "@/lib/apis/openapi";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = postman;

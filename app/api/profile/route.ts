@@ -1,3 +1,3 @@
-import { profile } from "@/lib/dialects/enter";
+import { profile } from "@/lib/apis/enter";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = profile;

@@ -1,3 +1,3 @@
-import { profileBack } from "@/lib/dialects/bearer";
+import { profileBack } from "@/lib/apis/bearer";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = profileBack;

@@ -1,3 +1,3 @@
-import { users } from "@/lib/dialects/users";
+import { users } from "@/lib/apis/users";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = users;

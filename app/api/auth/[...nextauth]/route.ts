@@ -1,3 +1,3 @@
-import { nextauth } from "@/lib/dialects/nextauth";
+import { nextauth } from "@/lib/apis/nextauth";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = nextauth;

@@ -1,3 +1,3 @@
-import { logout } from "@/lib/dialects/bearer";
+import { logout } from "@/lib/apis/bearer";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = logout;

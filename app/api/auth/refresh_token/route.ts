@@ -1,3 +1,3 @@
-import { refreshToken } from "@/lib/dialects/bearer";
+import { refreshToken } from "@/lib/apis/bearer";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = refreshToken;

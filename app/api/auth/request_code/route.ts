@@ -1,3 +1,3 @@
-import { authRequestCode } from "@/lib/dialects/bearer";
+import { authRequestCode } from "@/lib/apis/bearer";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = authRequestCode;

@@ -1,3 +1,3 @@
-import { authVerifyCode } from "@/lib/dialects/bearer";
+import { authVerifyCode } from "@/lib/apis/bearer";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = authVerifyCode;

@@ -1,3 +1,3 @@
-import { smsruReports } from "@/lib/dialects/delivery";
+import { smsruReports } from "@/lib/apis/delivery";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = smsruReports;

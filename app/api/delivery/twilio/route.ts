@@ -1,3 +1,3 @@
-import { twilioReports } from "@/lib/dialects/delivery";
+import { twilioReports } from "@/lib/apis/delivery";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = twilioReports;

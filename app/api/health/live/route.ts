@@ -1,3 +1,3 @@
-import { live } from "@/lib/dialects/operations";
+import { live } from "@/lib/apis/operations";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = live;

@@ -1,3 +1,3 @@
-import { ready } from "@/lib/dialects/operations";
+import { ready } from "@/lib/apis/operations";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = ready;

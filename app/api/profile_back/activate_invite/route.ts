@@ -1,3 +1,3 @@
-import { profileActivateInvite } from "@/lib/dialects/bearer";
+import { profileActivateInvite } from "@/lib/apis/bearer";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = profileActivateInvite;

@@ -1,3 +1,3 @@
-import { user } from "@/lib/dialects/users";
+import { user } from "@/lib/apis/users";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = user;

@@ -1,3 +1,3 @@
-import { authenticate } from "@/lib/dialects/users";
+import { authenticate } from "@/lib/apis/users";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = authenticate;

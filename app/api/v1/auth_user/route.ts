@@ -1,3 +1,3 @@
-import { authUser } from "@/lib/dialects/v1";
+import { authUser } from "@/lib/apis/v1";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = authUser;

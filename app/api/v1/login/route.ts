@@ -1,3 +1,3 @@
-import { login } from "@/lib/dialects/v1";
+import { login } from "@/lib/apis/v1";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = login;

@@ -1,3 +1,3 @@
-import { registration } from "@/lib/dialects/verification";
+import { registration } from "@/lib/apis/verification";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = registration;

@@ -1,3 +1,3 @@
-import { sendCode } from "@/lib/dialects/verification";
+import { sendCode } from "@/lib/apis/verification";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = sendCode;

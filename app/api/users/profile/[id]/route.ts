@@ -1,3 +1,3 @@
-import { profile } from "@/lib/dialects/users";
+import { profile } from "@/lib/apis/users";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = profile;

@@ -1,3 +1,3 @@
-import { activateInviteCode } from "@/lib/dialects/users";
+import { activateInviteCode } from "@/lib/apis/users";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = activateInviteCode;

@@ -1,3 +1,3 @@
-import { userProfile } from "@/lib/dialects/v1";
+import { userProfile } from "@/lib/apis/v1";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = userProfile;

@@ -1,3 +1,3 @@
-import { profile } from "@/lib/dialects/verification";
+import { profile } from "@/lib/apis/verification";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = profile;

@@ -9,7 +9,8 @@ import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
-import { address, type Dialect, leadTo, reply } from "./dialect";
+import { address, type Dialect, leadTo, reply } from "./engine";
+import { FIELD_REQUIRED, NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
   InviteText,
@@ -21,8 +22,7 @@ import {
   ownAccount,
   PhoneText,
   SentInviteCode,
-} from "./fields";
-import { FIELD_REQUIRED, NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
+} from "./schemas";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 

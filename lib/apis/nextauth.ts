@@ -1,6 +1,6 @@
 import { answerNextAuth, type NextAuthRoute } from "@/lib/auth/nextauth";
 import { readBody } from "./body";
-import { ENGINE_STATUSES } from "./dialect";
+import { ENGINE_STATUSES } from "./engine";
 import { refuse, verbs } from "./read-only";
 
 /** NextAuth's own addresses, `/api/auth/…`. Bodies are read here: what is wrong with one would be an error of NextAuth's. */

@@ -1,6 +1,6 @@
 import { hasUnknownMethod } from "@/lib/auth/callers";
 import { guardOrigin, preflightHeaders } from "@/lib/auth/cross-origin";
-import { nameThrown, THROWN_STATUSES } from "./refusals";
+import { nameThrown, THROWN_STATUSES } from "./thrown";
 
 /** Asked for anew each time. */
 export const FRESH = { "Cache-Control": "no-store" };

@@ -9,7 +9,8 @@ import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { endSession, isClientSession, refreshSession } from "@/lib/core/sessions/sessions";
-import { address, type Dialect, reply } from "./dialect";
+import { address, type Dialect, reply } from "./engine";
+import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
   InviteText,
@@ -20,8 +21,7 @@ import {
   PhoneText,
   RefreshToken,
   SentInviteCode,
-} from "./fields";
-import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
+} from "./schemas";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 

@@ -7,9 +7,9 @@ import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone, spellDigits } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
-import { address, type Dialect, type EngineFailure, reply } from "./dialect";
-import { AnyInviteCode, codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./fields";
-import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
+import { address, type Dialect, type EngineFailure, reply } from "./engine";
+import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
+import { AnyInviteCode, codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./schemas";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 

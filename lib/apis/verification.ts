@@ -8,7 +8,8 @@ import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { fail } from "@/lib/core/result";
-import { absoluteUrl, address, type Dialect, reply } from "./dialect";
+import { absoluteUrl, address, type Dialect, reply } from "./engine";
+import { ENGLISH } from "./messages";
 import {
   AnyInviteCode,
   codeLength,
@@ -18,8 +19,7 @@ import {
   languageOf,
   listPhones,
   ownAccount,
-} from "./fields";
-import { ENGLISH } from "./words";
+} from "./schemas";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 

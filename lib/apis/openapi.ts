@@ -18,16 +18,16 @@ import {
   REQUEST_HEADERS,
   reply,
   type Verb,
-} from "./dialect";
-import { AnyInviteCode, RefreshToken, SentInviteCode } from "./fields";
+} from "./engine";
+import { FIELD_REQUIRED } from "./messages";
 import { collectRequests, exampleOf, type OpenApi } from "./postman";
+import { AnyInviteCode, RefreshToken, SentInviteCode } from "./schemas";
 import { CACHED, service } from "./service";
-import { FIELD_REQUIRED } from "./words";
 
 type JsonObject = { [name: string]: Json };
 
 /** Every file beside this one: an API is described as soon as it is there. */
-const modules = import.meta.glob<Record<string, unknown>>(["./*.ts", "!./reference.ts", "!./*.test-d.ts"]);
+const modules = import.meta.glob<Record<string, unknown>>(["./*.ts", "!./openapi.ts", "!./*.test-d.ts"]);
 
 export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
   GET: endpoint({

@@ -4,8 +4,8 @@ import { demonstrationState } from "@/lib/core/demonstration";
 import { IPV6_PREFIXES } from "@/lib/core/networks";
 import * as policy from "@/lib/core/policy";
 import { env } from "@/lib/env";
-import { address, type Dialect, reply } from "./dialect";
-import { ENGLISH } from "./words";
+import { address, type Dialect, reply } from "./engine";
+import { ENGLISH } from "./messages";
 
 /** What the service says of itself. */
 export const service: Dialect = {

@@ -6,8 +6,8 @@ import { retryAfter } from "@/lib/auth/page-refusals";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { type Fields, readBody, readQuery } from "./body";
-import { nameThrown, THROWN_STATUSES } from "./refusals";
-import { FIELD_REQUIRED, type Words } from "./words";
+import { FIELD_REQUIRED, type Words } from "./messages";
+import { nameThrown, THROWN_STATUSES } from "./thrown";
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 

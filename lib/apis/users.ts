@@ -24,7 +24,8 @@ import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
-import { absoluteUrl, address, type Dialect, leadTo, reply, replyLater } from "./dialect";
+import { absoluteUrl, address, type Dialect, leadTo, reply, replyLater } from "./engine";
+import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
   InviteText,
@@ -35,8 +36,7 @@ import {
   ownAccount,
   PhoneText,
   SentInviteCode,
-} from "./fields";
-import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./words";
+} from "./schemas";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 

@@ -1,4 +1,4 @@
-import type { EngineFailure } from "./dialect";
+import type { EngineFailure } from "./engine";
 
 /** What a dialect says of any request that is wrong. */
 export interface Words {

@@ -1,8 +1,8 @@
 // Checked by the compiler, as part of `npm run check`, and never run: what a dialect may not leave out or make up.
 import { z } from "zod";
 import { fail } from "@/lib/core/result";
-import { address, type Dialect, reply } from "./dialect";
-import { ENGLISH } from "./words";
+import { address, type Dialect, reply } from "./engine";
+import { ENGLISH } from "./messages";
 
 const dialect: Dialect = {
   title: "test",
