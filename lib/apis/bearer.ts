@@ -9,7 +9,7 @@ import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { endSession, isClientSession, refreshSession } from "@/lib/core/sessions/sessions";
-import { address, type Dialect, reply } from "./engine";
+import { type Api, address, reply } from "./engine";
 import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
@@ -30,18 +30,18 @@ const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const WRONG_CODE = refused(400, "Неверный или просроченный код.");
 const INVALID_TOKEN = refused(401, RUSSIAN.failures.token_invalid);
 
-const dialect: Dialect = {
+const api: Api = {
   title: "bearer",
   description:
     "Login by phone without cookies: phone and code in the body, tokens for the Authorization header in the answer.",
-  words: RUSSIAN,
+  messages: RUSSIAN,
   error: (detail) => ({ detail }),
   credentials: "token",
 };
 
 const Tokens = { access: z.string(), refresh: z.string() };
 
-export const authRequestCode = address(dialect, "/api/auth/request_code/", (endpoint) => ({
+export const authRequestCode = address(api, "/api/auth/request_code/", (endpoint) => ({
   POST: endpoint({
     summary: "Sends a code to the phone",
     who: "anybody",
@@ -64,7 +64,7 @@ export const authRequestCode = address(dialect, "/api/auth/request_code/", (endp
   }),
 }));
 
-export const authVerifyCode = address(dialect, "/api/auth/verify_code/", (endpoint) => ({
+export const authVerifyCode = address(api, "/api/auth/verify_code/", (endpoint) => ({
   POST: endpoint({
     summary: "Checks the code and issues tokens",
     who: "anybody",
@@ -95,7 +95,7 @@ export const authVerifyCode = address(dialect, "/api/auth/verify_code/", (endpoi
   }),
 }));
 
-export const refreshToken = address(dialect, "/api/auth/refresh_token/", (endpoint) => ({
+export const refreshToken = address(api, "/api/auth/refresh_token/", (endpoint) => ({
   POST: endpoint({
     summary: "Exchanges the refresh token for a new pair; the old one is spent",
     who: "anybody",
@@ -111,7 +111,7 @@ export const refreshToken = address(dialect, "/api/auth/refresh_token/", (endpoi
   }),
 }));
 
-export const logout = address(dialect, "/api/auth/logout/", (endpoint) => ({
+export const logout = address(api, "/api/auth/logout/", (endpoint) => ({
   POST: endpoint({
     summary: "Ends the session; both of its tokens are worth nothing at once",
     who: "account",
@@ -124,7 +124,7 @@ export const logout = address(dialect, "/api/auth/logout/", (endpoint) => ({
   }),
 }));
 
-export const profileBack = address(dialect, "/api/profile_back/", (endpoint) => ({
+export const profileBack = address(api, "/api/profile_back/", (endpoint) => ({
   GET: endpoint({
     summary: "The caller's profile",
     who: "account",
@@ -155,7 +155,7 @@ export const profileBack = address(dialect, "/api/profile_back/", (endpoint) => 
   }),
 }));
 
-export const profileActivateInvite = address(dialect, "/api/profile_back/activate_invite/", (endpoint) => ({
+export const profileActivateInvite = address(api, "/api/profile_back/activate_invite/", (endpoint) => ({
   POST: endpoint({
     summary: "Activates somebody's invite code, once and for good",
     who: "account",

@@ -6,18 +6,18 @@ import { retryAfter } from "@/lib/auth/page-refusals";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { type Fields, readBody, readQuery } from "./body";
-import { FIELD_REQUIRED, type Words } from "./messages";
+import { FIELD_REQUIRED, type Messages } from "./messages";
 import { nameThrown, THROWN_STATUSES } from "./thrown";
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 
-/** How one public API speaks. */
-export interface Dialect {
+/** One public API: its messages, the shape of its errors, and what its clients log in with. */
+export interface Api {
   title: string;
   description: string;
   /** Its sentences for what is wrong with any request. */
-  words: Words;
-  /** The shape in which a sentence is an error; a dialect may say one failure in another shape. */
+  messages: Messages;
+  /** The body that carries an error sentence; an API may give one failure another shape. */
   error: (sentence: string, failure: EngineFailure) => Json;
   /** What its clients log in with; the other is good as well. */
   credentials: "cookie" | "token";
@@ -25,8 +25,8 @@ export interface Dialect {
   ignoresParameters?: true;
 }
 
-/** How a dialect says a failure: a status and a body. */
-export interface Wording {
+/** The response of an API to one failure: a status and a body. */
+export interface ErrorResponse {
   status: number;
   body: Json;
 }
@@ -50,9 +50,11 @@ export function replyLater(body: Json) {
 }
 
 type FailureNames<Result> = Result extends { ok: false; failure: { name: infer Name extends string } } ? Name : never;
-/** Words for each failure and for no other; where there is none, no words at all. */
-type FailureTable<Name extends string> = [Name] extends [never] ? Record<string, never> : { [Key in Name]: Wording };
-/** Refuses a failure whose name could be any: nobody could say what it needs words for. */
+/** A response for each failure of the endpoint, and for no other name. */
+type FailureTable<Name extends string> = [Name] extends [never]
+  ? Record<string, never>
+  : { [Key in Name]: ErrorResponse };
+/** Refuses a failure whose name is a plain `string`: no table could hold a response for each of its names. */
 type Literal<Name extends string> = string extends Name ? "a failure needs a literal name" : unknown;
 type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? { [Key in Name]: string } & ParamsOf<Rest>
@@ -98,7 +100,7 @@ interface EndpointSpec<
   /** What each failure of `run` is said with; the compiler wants them all. */
   failures: FailureTable<FailureNames<Result>>;
   /** What any wrong field is said with, where the API's document has one sentence for it. */
-  invalid?: Wording;
+  invalid?: ErrorResponse;
 }
 
 /** An endpoint as the engine serves it and the reference describes it, whatever its types were. */
@@ -117,8 +119,8 @@ export interface Endpoint {
   };
   page: Page | null;
   run: (call: Call<string, z.ZodRawShape, z.ZodRawShape, "account">) => Promise<Outcome<unknown>>;
-  failures: Record<string, Wording>;
-  invalid: Wording | null;
+  failures: Record<string, ErrorResponse>;
+  invalid: ErrorResponse | null;
 }
 
 /** The pages of ours that stand for an answer; which one for a failure, its name says. */
@@ -148,21 +150,21 @@ type Handler = (request: Request, context: { params: Promise<Record<string, stri
 
 /** Everything that is served at one address: what its route exports, and what the reference reads. */
 export type Address = Record<Verb | "OPTIONS", Handler> & {
-  dialect: Dialect;
+  api: Api;
   path: string;
   endpoints: Partial<Record<Verb, Endpoint>>;
-  /** Its place in the order in which addresses were declared, which is that of the dialect's document. */
+  /** Its place in the order in which addresses were declared, which is that of the API's document. */
   order: number;
 };
 
 let declared = 0;
 
 /**
- * An address of a dialect, `{…}` in its path where something stands that differs, and its verbs. The other verbs answer
+ * An address of an API, `{…}` in its path where something stands that differs, and its verbs. The other verbs answer
  * 405 with `Allow`.
  */
 export function address<const Path extends string>(
-  dialect: Dialect,
+  api: Api,
   path: Path,
   build: (endpoint: EndpointMaker<Path>) => Partial<Record<Verb, Endpoint>>,
 ): Address {
@@ -170,7 +172,7 @@ export function address<const Path extends string>(
   const endpoints = build(makeEndpoint as EndpointMaker<Path>);
   const verbs = VERBS.filter((verb) => endpoints[verb]);
   const Allow = [...verbs.flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb])), "OPTIONS"].join(", ");
-  const refuseVerb = () => refuse(dialect, "method_not_allowed", { Allow });
+  const refuseVerb = () => refuse(api, "method_not_allowed", { Allow });
   const isShared = verbs.every((verb) => endpoints[verb]?.usesCookies === false);
   const showAllowed: Handler = async ({ headers }) =>
     hasUnknownMethod(headers)
@@ -181,8 +183,8 @@ export function address<const Path extends string>(
     return (request, { params }) =>
       guardOrigin(request, {
         isShared,
-        refuse: () => refuse(dialect, "origin_foreign"),
-        answer: async () => (endpoint ? serve(dialect, endpoint, request, await params) : refuseVerb()),
+        refuse: () => refuse(api, "origin_foreign"),
+        answer: async () => (endpoint ? serve(api, endpoint, request, await params) : refuseVerb()),
       });
   };
   return {
@@ -192,7 +194,7 @@ export function address<const Path extends string>(
     PATCH: handlerOf("PATCH"),
     DELETE: handlerOf("DELETE"),
     OPTIONS: showAllowed,
-    dialect,
+    api,
     path,
     endpoints,
     order: declared++,
@@ -253,15 +255,15 @@ export function absoluteUrl(path: string): string {
   return `${env.APP_URL}${path}`;
 }
 
-/** Who asks, what, and how it is answered. Whatever goes wrong is said in the dialect's words. */
+/** Who asks, what, and how it is answered. Each failure is answered with the API's own messages. */
 async function serve(
-  dialect: Dialect,
+  api: Api,
   endpoint: Endpoint,
   request: Request,
   params: Record<string, string>,
 ): Promise<Response> {
   try {
-    const response = await attend(dialect, endpoint, request, params);
+    const response = await attend(api, endpoint, request, params);
     const isPage =
       endpoint.answer.status === 303 ||
       (prefersPage(request.headers.get("accept")) && !PAGELESS.includes(response.status));
@@ -271,12 +273,12 @@ async function serve(
     return new Response(null, { status: 303, headers: { ...PERSONAL, Location } });
   } catch (error) {
     const { name, headers } = nameThrown(error);
-    return refuse(dialect, name, headers);
+    return refuse(api, name, headers);
   }
 }
 
 async function attend(
-  dialect: Dialect,
+  api: Api,
   endpoint: Endpoint,
   request: Request,
   params: Record<string, string>,
@@ -284,19 +286,19 @@ async function attend(
   const credentials = endpoint.who === "account" ? await readCredentials(request.headers) : null;
   if (credentials?.session === null) {
     return credentials.problem === "invalid"
-      ? refuse(dialect, "token_invalid", INVALID_TOKEN)
-      : refuse(dialect, "credentials_missing");
+      ? refuse(api, "token_invalid", INVALID_TOKEN)
+      : refuse(api, "credentials_missing");
   }
 
   const asked = readQuery(request);
   const unknown = Object.keys(asked).filter((name) => !Object.hasOwn(endpoint.query.shape, name));
-  if (unknown.length > 0 && !dialect.ignoresParameters) return refuseParameters(dialect, unknown);
+  if (unknown.length > 0 && !api.ignoresParameters) return refuseParameters(api, unknown);
   const body = endpoint.input ? await readBody(request) : { ok: true as const, value: {} };
-  if (!body.ok) return refuse(dialect, body.failure.name);
+  if (!body.ok) return refuse(api, body.failure.name);
   const query = endpoint.query.safeParse(asked);
-  if (!query.success) return refuseFields(dialect, endpoint, query.error, asked);
+  if (!query.success) return refuseFields(api, endpoint, query.error, asked);
   const input = (endpoint.input ?? NO_INPUT).safeParse(body.value);
-  if (!input.success) return refuseFields(dialect, endpoint, input.error, body.value);
+  if (!input.success) return refuseFields(api, endpoint, input.error, body.value);
 
   const outcome = await endpoint.run({
     request,
@@ -320,9 +322,9 @@ async function attend(
       : new Response(null, { status, headers });
   }
   const { name, retryAfterMs } = outcome.failure;
-  const wording = endpoint.failures[name];
-  if (!wording) throw new Error(`there are no words for the failure ${name}`);
-  return say(name, wording, {
+  const errorResponse = endpoint.failures[name];
+  if (!errorResponse) throw new Error(`there is no response for the failure ${name}`);
+  return say(name, errorResponse, {
     ...(retryAfterMs !== undefined && retryAfter(retryAfterMs)),
     ...(name === "token_invalid" && INVALID_TOKEN),
   });
@@ -350,31 +352,31 @@ export const ENGINE_STATUSES = {
 } as const;
 export type EngineFailure = keyof typeof ENGINE_STATUSES;
 
-function refuse(dialect: Dialect, name: Exclude<EngineFailure, "field_invalid">, headers: Headers = {}): Response {
-  return say(name, { status: ENGINE_STATUSES[name], body: dialect.error(dialect.words.failures[name], name) }, headers);
+function refuse(api: Api, name: Exclude<EngineFailure, "field_invalid">, headers: Headers = {}): Response {
+  return say(name, { status: ENGINE_STATUSES[name], body: api.error(api.messages.failures[name], name) }, headers);
 }
 
 /** Names every parameter that the endpoint doesn't know: to leave it out might be to answer something else than was asked. */
-function refuseParameters({ words }: Dialect, names: string[]): Response {
-  const body = Object.fromEntries(names.map((name) => [name, [words.fields.parameter_unknown]]));
+function refuseParameters({ messages }: Api, names: string[]): Response {
+  const body = Object.fromEntries(names.map((name) => [name, [messages.fields.parameter_unknown]]));
   return say("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
 }
 
 /** Names every field that is missing or wrong. */
-function refuseFields({ words }: Dialect, { input, query, invalid }: Endpoint, error: z.ZodError, given: Fields) {
+function refuseFields({ messages }: Api, { input, query, invalid }: Endpoint, error: z.ZodError, given: Fields) {
   if (invalid) return say("field_invalid", invalid);
   const body: Record<string, string[]> = {};
   for (const { path, message } of error.issues) {
     const field = String(path[0]);
     const schema = { ...input?.shape, ...query.shape }[field];
     const isMissing = given[field] === undefined || (given[field] === null && !schema?.safeParse(undefined).success);
-    const known: Record<string, string | undefined> = words.fields;
-    body[field] ??= [isMissing ? FIELD_REQUIRED : (known[message] ?? words.fields.malformed)];
+    const known: Record<string, string | undefined> = messages.fields;
+    body[field] ??= [isMissing ? FIELD_REQUIRED : (known[message] ?? messages.fields.malformed)];
   }
   return say("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
 }
 
-function say(name: string, { status, body }: Wording, headers: Headers = {}): Response {
+function say(name: string, { status, body }: ErrorResponse, headers: Headers = {}): Response {
   // RFC 9110 §15.5.2 wants it with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
   return Response.json(body, { status, headers: { ...PERSONAL, ...challenge, ...headers, "Sarafan-Error": name } });

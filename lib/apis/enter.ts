@@ -7,7 +7,7 @@ import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone, spellDigits } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
-import { address, type Dialect, type EngineFailure, reply } from "./engine";
+import { type Api, address, type EngineFailure, reply } from "./engine";
 import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import { AnyInviteCode, codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./schemas";
 
@@ -20,18 +20,18 @@ const NOT_FOUND = refused(400, "Код подтверждения не найд�
 /** Who is not logged in is told so in another shape than everything else. */
 const NO_CREDENTIALS: EngineFailure[] = ["credentials_missing", "token_invalid"];
 
-const dialect: Dialect = {
+const api: Api = {
   title: "enter",
   description:
     "Login by phone in two steps, a session cookie from then on. Phones are printed as digits, with a plus only where the digits alone would be another number.",
-  words: RUSSIAN,
+  messages: RUSSIAN,
   error: (sentence, failure) => (NO_CREDENTIALS.includes(failure) ? { detail: sentence } : { error: sentence }),
   credentials: "cookie",
 };
 
 const Digits = z.string().meta({ examples: ["79450000001"] });
 
-export const enterPhone = address(dialect, "/api/enter_phone/", (endpoint) => ({
+export const enterPhone = address(api, "/api/enter_phone/", (endpoint) => ({
   POST: endpoint({
     summary: "Sends a confirmation code to the phone",
     who: "anybody",
@@ -59,7 +59,7 @@ export const enterPhone = address(dialect, "/api/enter_phone/", (endpoint) => ({
   }),
 }));
 
-export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
+export const enterCode = address(api, "/api/enter_code/", (endpoint) => ({
   POST: endpoint({
     summary: "Checks the code and opens a session",
     who: "anybody",
@@ -83,7 +83,7 @@ export const enterCode = address(dialect, "/api/enter_code/", (endpoint) => ({
   }),
 }));
 
-export const profile = address(dialect, "/api/profile/", (endpoint) => ({
+export const profile = address(api, "/api/profile/", (endpoint) => ({
   GET: endpoint({
     summary: "The caller's profile",
     who: "account",

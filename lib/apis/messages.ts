@@ -1,7 +1,7 @@
 import type { EngineFailure } from "./engine";
 
-/** What a dialect says of any request that is wrong. */
-export interface Words {
+/** The sentences of an API for requests that any endpoint refuses. */
+export interface Messages {
   failures: Record<Exclude<EngineFailure, "field_invalid">, string>;
   /** What is wrong with a field, by the issue of its schema; `malformed` where there is nothing more to say. */
   fields: Record<FieldIssue | "malformed", string>;
@@ -16,15 +16,15 @@ type FieldIssue =
   | "limit_invalid"
   | "parameter_unknown";
 
-/** The same in every dialect. */
+/** The same in every API. */
 export const FIELD_REQUIRED = "This field is required.";
 
-/** What a dialect in Russian says of a phone in a country, or of a kind, that no codes are sent to. */
+/** What an API in Russian says of a phone in a country, or of a kind, that no codes are sent to. */
 export const NUMBER_NOT_SERVED = "На этот номер коды не отправляются.";
 /** The same of a budget that is spent. */
 export const TOO_MANY_REQUESTS = "Слишком много запросов. Повторите позже.";
 
-export const RUSSIAN: Words = {
+export const RUSSIAN: Messages = {
   failures: {
     body_malformed: "Тело запроса не удалось разобрать.",
     credentials_missing: "Учетные данные не были предоставлены.",
@@ -48,7 +48,7 @@ export const RUSSIAN: Words = {
   },
 };
 
-export const ENGLISH: Words = {
+export const ENGLISH: Messages = {
   failures: {
     body_malformed: "The body could not be parsed.",
     credentials_missing: "Authentication credentials were not provided.",

@@ -9,8 +9,8 @@ import { env } from "@/lib/env";
 import {
   type Address,
   ANSWER_HEADERS,
+  type Api,
   address,
-  type Dialect,
   ENGINE_STATUSES,
   type Endpoint,
   type EngineFailure,
@@ -73,7 +73,7 @@ async function makeDescription(): Promise<Described> {
   const loaded = await Promise.all(Object.values(modules).map((load) => load()));
   const served = loaded.flatMap((module) => Object.values(module).filter(isAddress));
   const addresses = [...served, openapi, postman, keys].sort(inOrder);
-  const dialects = [...new Set(addresses.map(({ dialect }) => dialect))];
+  const apis = [...new Set(addresses.map(({ api }) => api))];
   return {
     openapi: "3.1.1",
     info: {
@@ -83,7 +83,7 @@ async function makeDescription(): Promise<Described> {
         "Phone login and invite codes: five REST APIs over one core. Every address answers with and without a slash at its end and takes JSON, form-encoded and multipart bodies; the session cookie and a bearer token are good everywhere. An error carries its stable name in the header Sarafan-Error.",
     },
     servers: [{ url: env.APP_URL }],
-    tags: dialects.map(({ title, description }) => ({ name: title, description })),
+    tags: apis.map(({ title, description }) => ({ name: title, description })),
     paths: Object.fromEntries(addresses.map((address) => [address.path, describeAddress(address)])),
     components: {
       securitySchemes: {
@@ -94,9 +94,9 @@ async function makeDescription(): Promise<Described> {
   };
 }
 
-/** By dialect, then as declared; which dialect was loaded first depends on who was asked first. */
+/** By API, then as declared; which API was loaded first depends on who was asked first. */
 function inOrder(one: Address, other: Address): number {
-  return one.dialect.title.localeCompare(other.dialect.title) || one.order - other.order;
+  return one.api.title.localeCompare(other.api.title) || one.order - other.order;
 }
 
 function isAddress(value: unknown): value is Address {
@@ -110,11 +110,11 @@ const PARAMETERS: Record<string, { description: string; example: string }> = {
   invite_code: { description: "An inviter's code, or the word invite_code for nobody's.", example: "invite_code" },
 };
 
-function describeAddress({ dialect, path, endpoints }: Address): JsonObject {
+function describeAddress({ api, path, endpoints }: Address): JsonObject {
   const names = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = ""]) => name);
   const operations = Object.entries(endpoints).map(([verb, endpoint]) => [
     verb.toLowerCase(),
-    describeEndpoint(dialect, path, verb as Verb, endpoint),
+    describeEndpoint(api, path, verb as Verb, endpoint),
   ]);
   return {
     ...(names.length > 0 && {
@@ -130,13 +130,13 @@ function describeAddress({ dialect, path, endpoints }: Address): JsonObject {
   };
 }
 
-function describeEndpoint(dialect: Dialect, path: string, verb: Verb, endpoint: Endpoint): JsonObject {
+function describeEndpoint(api: Api, path: string, verb: Verb, endpoint: Endpoint): JsonObject {
   const query = schemaOf(endpoint.query, "input");
   return {
     operationId: [verb.toLowerCase(), ...(path.match(/[a-z0-9]+/g) ?? [])].join("-"),
-    tags: [dialect.title],
+    tags: [api.title],
     summary: endpoint.summary,
-    security: endpoint.who === "account" ? SECURITY[dialect.credentials] : [],
+    security: endpoint.who === "account" ? SECURITY[api.credentials] : [],
     parameters: [
       ...Object.entries((query.properties ?? {}) as JsonObject).map(([name, schema]) => ({
         name,
@@ -151,7 +151,7 @@ function describeEndpoint(dialect: Dialect, path: string, verb: Verb, endpoint: 
       })),
     ],
     ...(endpoint.input && { requestBody: describeInput(endpoint.input) }),
-    responses: { ...describeAnswer(endpoint), ...describeFailures(dialect, verb, endpoint) },
+    responses: { ...describeAnswer(endpoint), ...describeFailures(api, verb, endpoint) },
   };
 }
 
@@ -195,46 +195,49 @@ function describeAnswer({ answer, page }: Endpoint): JsonObject {
 }
 
 /** Answers by status: what the endpoint can fail with, and what can be wrong with any request to it. */
-function describeFailures(dialect: Dialect, verb: Verb, endpoint: Endpoint): JsonObject {
-  const { failures: sentences } = dialect.words;
+function describeFailures(api: Api, verb: Verb, endpoint: Endpoint): JsonObject {
+  const { failures: sentences } = api.messages;
   const engine: EngineFailure[] = [
     ...(endpoint.input
       ? (["field_invalid", "body_malformed", "body_too_large", "media_type_unsupported"] as const)
       : []),
-    ...(dialect.ignoresParameters || endpoint.answer.status === 303 ? [] : (["field_invalid"] as const)),
+    ...(api.ignoresParameters || endpoint.answer.status === 303 ? [] : (["field_invalid"] as const)),
     ...(endpoint.who === "account" ? (["credentials_missing", "token_invalid"] as const) : []),
     ...(verb === "GET" ? [] : (["origin_foreign"] as const)),
     "unexpected",
     "database_away",
   ];
   const bodyOf = (name: EngineFailure): Json =>
-    name === "field_invalid" ? describeWrongFields(dialect, endpoint) : dialect.error(sentences[name], name);
-  const wordings = [
-    ...Object.entries(endpoint.failures).map(([name, wording]) => ({ name, ...wording })),
+    name === "field_invalid" ? describeWrongFields(api, endpoint) : api.error(sentences[name], name);
+  const errorResponses = [
+    ...Object.entries(endpoint.failures).map(([name, errorResponse]) => ({ name, ...errorResponse })),
     ...[...new Set(engine)]
       .filter((name) => !(name in endpoint.failures))
       .map((name) => ({ name, status: ENGINE_STATUSES[name], body: bodyOf(name) })),
   ];
-  const statuses = [...new Set(wordings.map(({ status }) => status))];
+  const statuses = [...new Set(errorResponses.map(({ status }) => status))];
   return Object.fromEntries(
-    statuses.map((status) => [status, describeErrors(wordings.filter((wording) => wording.status === status))]),
+    statuses.map((status) => [
+      status,
+      describeErrors(errorResponses.filter((errorResponse) => errorResponse.status === status)),
+    ]),
   );
 }
 
 /** What is said when fields are missing, or wrong where none has to be there, or unknown where there are none. */
-function describeWrongFields({ words }: Dialect, { input, query, invalid }: Endpoint): Json {
+function describeWrongFields({ messages }: Api, { input, query, invalid }: Endpoint): Json {
   if (invalid) return invalid.body;
   const fields = Object.entries({ ...input?.shape, ...query.shape });
   const needed = fields.filter(([, schema]) => !schema.safeParse(undefined).success);
   if (needed.length > 0) return Object.fromEntries(needed.map(([name]) => [name, [FIELD_REQUIRED]]));
   return fields.length > 0
-    ? Object.fromEntries(fields.map(([name]) => [name, [words.fields.malformed]]))
-    : { parameter: [words.fields.parameter_unknown] };
+    ? Object.fromEntries(fields.map(([name]) => [name, [messages.fields.malformed]]))
+    : { parameter: [messages.fields.parameter_unknown] };
 }
 
-function describeErrors(wordings: { name: string; status: number; body: Json }[]): JsonObject {
-  const names = wordings.map(({ name }) => name);
-  const { status } = wordings[0] ?? {};
+function describeErrors(errorResponses: { name: string; status: number; body: Json }[]): JsonObject {
+  const names = errorResponses.map(({ name }) => name);
+  const { status } = errorResponses[0] ?? {};
   return {
     description: names.join(", "),
     headers: {
@@ -246,8 +249,8 @@ function describeErrors(wordings: { name: string; status: number; body: Json }[]
     },
     content: {
       "application/json": {
-        schema: describeShapes(wordings.map(({ body }) => body)),
-        examples: Object.fromEntries(wordings.map(({ name, body }) => [name, { value: body }])),
+        schema: describeShapes(errorResponses.map(({ body }) => body)),
+        examples: Object.fromEntries(errorResponses.map(({ name, body }) => [name, { value: body }])),
       },
     },
   };

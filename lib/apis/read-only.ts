@@ -65,7 +65,7 @@ function guard<Asked extends Request, Context>(answer: Handler<Asked, Context>, 
     });
 }
 
-/** A refusal in no API's words. */
+/** A refusal at an address that belongs to no API: `{ "detail": name }`. */
 export function refuse(status: number, name: string, headers: Record<string, string> = {}): Response {
   // RFC 9110 §15.5.2 wants it with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};

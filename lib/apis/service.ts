@@ -4,14 +4,14 @@ import { demonstrationState } from "@/lib/core/demonstration";
 import { IPV6_PREFIXES } from "@/lib/core/networks";
 import * as policy from "@/lib/core/policy";
 import { env } from "@/lib/env";
-import { address, type Dialect, reply } from "./engine";
+import { type Api, address, reply } from "./engine";
 import { ENGLISH } from "./messages";
 
 /** What the service says of itself. */
-export const service: Dialect = {
+export const service: Api = {
   title: "service",
   description: "What the service says of itself.",
-  words: ENGLISH,
+  messages: ENGLISH,
   error: (detail) => ({ detail }),
   credentials: "cookie",
   // Readers of documents add parameters to get past caches.

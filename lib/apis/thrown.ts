@@ -9,7 +9,7 @@ export const THROWN_STATUSES = { credentials_missing: 401, unexpected: 500, data
 /** When to come again while the database is away. */
 const DATABASE_RETRY_MS = 5000;
 
-/** Names what was thrown, for the words that an address has for it. What nobody expected is logged. */
+/** The name of a thrown error, by which an address chooses its response. An unexpected error is logged. */
 export function nameThrown(thrown: unknown): { name: keyof typeof THROWN_STATUSES; headers: Record<string, string> } {
   // As if there had never been a session.
   if (thrown instanceof AccountGone) return { name: "credentials_missing", headers: {} };

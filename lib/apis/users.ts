@@ -24,7 +24,7 @@ import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
-import { absoluteUrl, address, type Dialect, leadTo, reply, replyLater } from "./engine";
+import { type Api, absoluteUrl, address, leadTo, reply, replyLater } from "./engine";
 import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
@@ -53,11 +53,11 @@ const TAKEN = {
   email_taken: { status: 409, body: { email: ["Пользователь с таким адресом уже существует."] } },
 };
 
-const dialect: Dialect = {
+const api: Api = {
   title: "users",
   description:
     "Login by a code to the mailbox, a session cookie from then on; accounts for administrators (ADMIN_PHONES).",
-  words: RUSSIAN,
+  messages: RUSSIAN,
   error: (detail) => ({ detail }),
   credentials: "cookie",
 };
@@ -107,7 +107,7 @@ const Lookup = {
 const LOGIN_PAGE = "/login?by=email";
 const INVITE_PAGE = "/profile#activation";
 
-export const authenticate = address(dialect, "/api/users/authenticate/", (endpoint) => ({
+export const authenticate = address(api, "/api/users/authenticate/", (endpoint) => ({
   GET: leadTo(LOGIN_PAGE, "Leads to the page for a login by mail"),
   POST: endpoint({
     summary: "Sends a code to the mailbox; with the code, checks it and opens a session",
@@ -149,7 +149,7 @@ export const authenticate = address(dialect, "/api/users/authenticate/", (endpoi
   }),
 }));
 
-export const profile = address(dialect, "/api/users/profile/{id}", (endpoint) => ({
+export const profile = address(api, "/api/users/profile/{id}", (endpoint) => ({
   GET: endpoint({
     summary: "One's own profile, and who activated its invite code",
     who: "account",
@@ -163,7 +163,7 @@ export const profile = address(dialect, "/api/users/profile/{id}", (endpoint) =>
   }),
 }));
 
-export const activateInviteCode = address(dialect, "/api/users/profile/activate_invite_code/", (endpoint) => ({
+export const activateInviteCode = address(api, "/api/users/profile/activate_invite_code/", (endpoint) => ({
   GET: leadTo(INVITE_PAGE, "Leads to the page where an invite code is typed"),
   POST: endpoint({
     summary: "Activates somebody's invite code, once and for good",
@@ -184,7 +184,7 @@ export const activateInviteCode = address(dialect, "/api/users/profile/activate_
   }),
 }));
 
-export const users = address(dialect, "/api/users/", (endpoint) => ({
+export const users = address(api, "/api/users/", (endpoint) => ({
   GET: endpoint({
     summary: "All accounts, the newest first, or those with this phone, mailbox or invite code (administrators)",
     who: "account",
@@ -242,7 +242,7 @@ const CHANGE_FAILURES = {
   ...TAKEN,
 };
 
-export const user = address(dialect, "/api/users/{id}/", (endpoint) => ({
+export const user = address(api, "/api/users/{id}/", (endpoint) => ({
   GET: endpoint({
     summary: "An account: one's own, or any for administrators",
     who: "account",

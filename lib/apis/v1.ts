@@ -9,7 +9,7 @@ import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
-import { address, type Dialect, leadTo, reply } from "./engine";
+import { type Api, address, leadTo, reply } from "./engine";
 import { FIELD_REQUIRED, NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
@@ -32,11 +32,11 @@ const NO_LOGIN = refused(400, "Сначала запросите код подт
 const EXPIRED = refused(400, "Код подтверждения больше не действует, запросите новый.");
 const NOT_FOUND = refused(404, "Пользователь не найден.");
 
-const dialect: Dialect = {
+const api: Api = {
   title: "v1",
   description:
     "Login by phone in three steps, a session cookie from then on; `redirect` in an answer is the next step. Requests that prefer a page by the weights of their `Accept`, as the forms of a browser do, are led to one instead of JSON. The addresses without v1 (`/api/create_user/`, `/api/auth_user/`, `/api/user_profile/…`) are the same.",
-  words: RUSSIAN,
+  messages: RUSSIAN,
   error: (error) => ({ error }),
   credentials: "cookie",
 };
@@ -60,7 +60,7 @@ function refusalPage(failure: string): string {
   return `${PHONE_PAGE}?step=phone&${failure === "field_invalid" ? "phone=invalid" : "sent=no"}`;
 }
 
-export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
+export const login = address(api, "/api/v1/login/", (endpoint) => ({
   GET: leadTo(PHONE_PAGE, "Leads to the login page"),
   POST: endpoint({
     summary: "Sends a confirmation code to the phone",
@@ -82,7 +82,7 @@ export const login = address(dialect, "/api/v1/login/", (endpoint) => ({
   }),
 }));
 
-export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) => ({
+export const createUser = address(api, "/api/v1/create_user/", (endpoint) => ({
   GET: leadTo(CODE_PAGE, "Leads to the page where the code is typed"),
   POST: endpoint({
     summary: "Checks the code; the account exists from then on",
@@ -109,7 +109,7 @@ export const createUser = address(dialect, "/api/v1/create_user/", (endpoint) =>
   }),
 }));
 
-export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
+export const authUser = address(api, "/api/v1/auth_user/", (endpoint) => ({
   GET: leadTo(CODE_PAGE, "Leads to the page where the code is typed"),
   POST: endpoint({
     summary: "Opens a session by the code that was checked in the step before, or by one in the body",
@@ -141,7 +141,7 @@ export const authUser = address(dialect, "/api/v1/auth_user/", (endpoint) => ({
   }),
 }));
 
-export const userProfile = address(dialect, "/api/v1/user_profile/{phone_number}/", (endpoint) => ({
+export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", (endpoint) => ({
   GET: endpoint({
     summary: "One's own profile",
     who: "account",

@@ -8,7 +8,7 @@ import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { fail } from "@/lib/core/result";
-import { absoluteUrl, address, type Dialect, reply } from "./engine";
+import { type Api, absoluteUrl, address, reply } from "./engine";
 import { ENGLISH } from "./messages";
 import {
   AnyInviteCode,
@@ -29,10 +29,10 @@ const NOT_UNIQUE = { status: 400, body: { phone_number: ["Not unique number"] } 
 const INVALID_INVITE = { status: 400, body: { non_field_errors: ["Invalid invite"] } };
 const NOT_FOUND = refused(404, "Not found.");
 
-const dialect: Dialect = {
+const api: Api = {
   title: "verification",
   description: "Registration by phone; a session cookie from then on.",
-  words: ENGLISH,
+  messages: ENGLISH,
   error: (detail) => ({ detail }),
   credentials: "cookie",
 };
@@ -44,7 +44,7 @@ function printPhone(phone: Phone): string {
   return phone.replace(/^\+7(\d{3})(\d{3})(\d\d)(\d\d)$/, "+7($1)$2-$3-$4");
 }
 
-export const sendCode = address(dialect, "/api/verification_phone/send_code", (endpoint) => ({
+export const sendCode = address(api, "/api/verification_phone/send_code", (endpoint) => ({
   POST: endpoint({
     summary: "Sends a code to a phone that has no account yet",
     who: "anybody",
@@ -72,7 +72,7 @@ export const sendCode = address(dialect, "/api/verification_phone/send_code", (e
   }),
 }));
 
-export const registration = address(dialect, "/api/verification_phone/{invite_code}", (endpoint) => ({
+export const registration = address(api, "/api/verification_phone/{invite_code}", (endpoint) => ({
   POST: endpoint({
     summary: "Registers the phone; the address holds an inviter's code, or the word invite_code",
     who: "anybody",
@@ -101,7 +101,7 @@ export const registration = address(dialect, "/api/verification_phone/{invite_co
   }),
 }));
 
-export const profile = address(dialect, "/api/verification_phone/profile/{phone_number}", (endpoint) => ({
+export const profile = address(api, "/api/verification_phone/profile/{phone_number}", (endpoint) => ({
   PUT: endpoint({
     summary: "Activates somebody's invite, once and for good",
     who: "account",
