@@ -26,6 +26,34 @@ const SECRETS: { what: string; text: string; hidden: string[] }[] = [
     hidden: ["eyJ", "c2ln"],
   },
   { what: "a session's id", text: "no 8c0e5a0e-3d7c-4b53-9d3f-0a1b2c3d4e5f", hidden: ["8c0e5a0e", "0a1b2c3d4e5f"] },
+  { what: "a phone after the name of a system error", text: "ECONNREFUSED 79451234567", hidden: ["7945", "4567"] },
+  { what: "one that is written like an address", text: "ECONNREFUSED 7.945.123.45:6789", hidden: ["945", "6789"] },
+  { what: "a mailbox after such a name", text: "ENOTFOUND anna.b.c@mail.example", hidden: ["anna", "mail.example"] },
+  { what: "an invite code after such a name", text: "ENOTFOUND k7m2p4", hidden: ["k7m2p4"] },
+  { what: "a phone before a unit", text: "79451234567 s, +7 945 123 4567 ms, 945-1234 ms", hidden: ["945", "4567"] },
+  { what: "a one-time code before a word", text: "1234 sms, 567890 minus", hidden: ["1234", "567890"] },
+  { what: "an invite code that ends like a unit", text: "12345s, 30s-k4p, k4p 30s, 7 5ms", hidden: ["12345s", "30s"] },
+  {
+    what: "a code where an SQLSTATE may stand",
+    text: "code: 23505, SQLSTATE 235050, SQLSTATE 7K4M2",
+    hidden: ["2350", "7K4M2"],
+  },
+];
+
+const READABLE = [
+  "a write did not end in time; the database is away (SQLITE_BUSY)",
+  "connect ECONNREFUSED 10.0.0.5:5432",
+  "connect ECONNREFUSED fd00:10::5:5432",
+  "connect ETIMEDOUT [2001:db8::1a2b]:5432",
+  "listen EADDRINUSE: address already in use 127.0.0.1:3000",
+  "getaddrinfo ENOTFOUND db-2a3.internal",
+  "connect ECONNREFUSED database:5432, then ECONNRESET db1.internal:6432.",
+  "Connect Timeout Error (attempted address: sms.example:8443, timeout: 10000ms)",
+  "Connect Timeout Error (attempted addresses: 192.0.2.10:8443, 192.0.2.11:8443, timeout: 10000ms)",
+  "a write did not end within 9000 ms",
+  "waited 1500ms, 30s, 2.75 s, 3600 seconds and 1440 minutes",
+  "Raw query failed. Code: `40P01`. Message: `deadlock detected`",
+  "refused with SQLSTATE 23505, SQLSTATE: 08006 and SQLSTATE[57P01]",
 ];
 
 for (const { what, text, hidden } of SECRETS) {
@@ -35,9 +63,26 @@ for (const { what, text, hidden } of SECRETS) {
   });
 }
 
-test("what is no secret stays readable", () => {
-  const sentence = "a write did not end in time; the database is away (SQLITE_BUSY)";
-  expect(redact(sentence)).toBe(sentence);
+for (const sentence of READABLE) {
+  test(`an operator reads "${sentence}" as it is`, () => {
+    expect(redact(sentence)).toBe(sentence);
+  });
+}
+
+test("an error of PostgreSQL is logged with its SQLSTATE, and another error's code of five characters is not", () => {
+  const deadlock = Object.assign(new Error("deadlock detected"), { name: "error", severity: "ERROR", code: "40P01" });
+  expect(describeFailure(deadlock)).toMatchObject({ message: "deadlock detected", code: "40P01" });
+  expect(describeFailure(Object.assign(new Error("wrong"), { code: "12345" }))).not.toHaveProperty("code");
+  expect(describeFailure(Object.assign(deadlock, { code: "12345" }))).not.toHaveProperty("code");
+});
+
+test("an error that stands for several, such as a host name with two addresses, is logged with each of them", () => {
+  const [first, second] = ["::1", "127.0.0.1"].map((address) => new Error(`connect ECONNREFUSED ${address}:5432`));
+  const both = new AggregateError([first, second], "");
+  expect(describeFailure(new Error("", { cause: both })).cause?.errors).toMatchObject([
+    { message: "connect ECONNREFUSED ::1:5432" },
+    { message: "connect ECONNREFUSED 127.0.0.1:5432" },
+  ]);
 });
 
 test("an error is logged with its causes and its frames, and without what hangs on it", () => {
