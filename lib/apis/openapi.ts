@@ -20,7 +20,6 @@ import {
   type Verb,
 } from "./engine";
 import { FIELD_REQUIRED } from "./messages";
-import { collectRequests, exampleOf, type OpenApi } from "./postman";
 import { AnyInviteCode, RefreshToken, SentInviteCode } from "./schemas";
 import { CACHED, service } from "./service";
 
@@ -35,16 +34,6 @@ export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
     who: "anybody",
     answer: { body: z.looseObject({ openapi: z.string() }) },
     run: async () => reply(await describeApis(), CACHED),
-    failures: {},
-  }),
-}));
-
-export const postman = address(service, "/api/postman.json", (endpoint) => ({
-  GET: endpoint({
-    summary: "This document as a Postman collection",
-    who: "anybody",
-    answer: { body: z.looseObject({ info: z.looseObject({ name: z.string() }) }) },
-    run: async () => reply(collectRequests(await describeApis(), env.APP_URL), CACHED),
     failures: {},
   }),
 }));
@@ -65,14 +54,14 @@ export function describeApis(): Promise<Described> {
   return described;
 }
 
-type Described = OpenApi & Record<string, unknown> & { openapi: string };
+type Described = Record<string, unknown> & { openapi: string };
 let described: Promise<Described> | undefined;
 
 async function makeDescription(): Promise<Described> {
   // Loaded one by one, because an eager glob does not wait for what a module itself waits for, such as the database's driver.
   const loaded = await Promise.all(Object.values(modules).map((load) => load()));
   const served = loaded.flatMap((module) => Object.values(module).filter(isAddress));
-  const addresses = [...served, openapi, postman, keys].sort(inOrder);
+  const addresses = [...served, openapi, keys].sort(inOrder);
   const apis = [...new Set(addresses.map(({ api }) => api))];
   return {
     openapi: "3.1.1",
@@ -169,6 +158,26 @@ function describeInput(input: z.ZodObject): JsonObject {
     required: Array.isArray(schema.required) && schema.required.length > 0,
     content: Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema, example }])),
   };
+}
+
+interface Exemplified {
+  examples?: unknown[];
+  anyOf?: Exemplified[];
+}
+
+/** A body of the required fields, each with its example. */
+function exampleOf({
+  properties = {},
+  required = [],
+}: {
+  properties?: Record<string, Exemplified>;
+  required?: string[];
+}) {
+  return Object.fromEntries(required.map((name) => [name, findExample(properties[name] ?? {})]));
+}
+
+function findExample({ examples, anyOf = [] }: Exemplified): unknown {
+  return examples?.[0] ?? anyOf.map(findExample).find((example) => example !== "") ?? "";
 }
 
 function describeAnswer({ answer, page }: Endpoint): JsonObject {
