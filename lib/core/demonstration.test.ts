@@ -1,5 +1,6 @@
 import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
+import { signUp } from "@/lib/testing/people";
 import {
   beginDemonstration,
   demonstrationState,
@@ -7,7 +8,6 @@ import {
   markDemonstration,
   wasReachedFromBeyond,
 } from "./demonstration";
-import { signUp } from "./testing";
 
 const kept = globalThis as { sarafanReached?: boolean; sarafanClosing?: Promise<void> | undefined };
 /** Forgets what this process has seen, as a process that starts. */

@@ -10,11 +10,6 @@ import { getInvite, listReferrals, listReferralTimes } from "@/lib/core/invites/
 import { checkSession, endSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
-import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
-import { getCodeStatus } from "./challenges/code-status";
-import { requestCode } from "./challenges/request-code";
-import { activateInvite } from "./invites/activation";
-import { GROWING_TABLES, sweepTables } from "./sweeping";
 import {
   anybody,
   freshOwner,
@@ -25,7 +20,12 @@ import {
   signUp,
   statementsOf,
   wrongCode,
-} from "./testing";
+} from "@/lib/testing/people";
+import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
+import { getCodeStatus } from "./challenges/code-status";
+import { requestCode } from "./challenges/request-code";
+import { activateInvite } from "./invites/activation";
+import { GROWING_TABLES, sweepTables } from "./sweeping";
 
 const LONG_AGO = new Date("1900-01-01");
 /** The tables that have more rows than are ever read at a time. */

@@ -2,11 +2,6 @@ import { expect, test } from "playwright/test";
 import { Phone } from "@/lib/core/identity/phone";
 import { write } from "@/lib/db/database";
 import { showMetrics } from "@/lib/ops/metrics";
-import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
-import { requestCode } from "./challenges/request-code";
-import { activateInvite } from "./invites/activation";
-import { SMS_BUDGET_PER_DAY } from "./policy";
-import { keyOf, MESSAGES } from "./rate-limits";
 import {
   after,
   anybody,
@@ -18,7 +13,12 @@ import {
   warningsOf,
   withEachWriteRunAgain,
   wrongCode,
-} from "./testing";
+} from "@/lib/testing/people";
+import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
+import { requestCode } from "./challenges/request-code";
+import { activateInvite } from "./invites/activation";
+import { SMS_BUDGET_PER_DAY } from "./policy";
+import { keyOf, MESSAGES } from "./rate-limits";
 
 const HOUR_MS = 60 * 60 * 1000;
 const accepting = senderOf(async () => true);

@@ -6,11 +6,11 @@ import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { listReferrals, listReferralTimes } from "@/lib/core/invites/referrals";
 import { checkSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { env, isPostgresUrl } from "@/lib/env";
+import { anybody, costOf, freshOwner, openClientSession, openSession, senderOf, signUp } from "@/lib/testing/people";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { backgroundTasks } from "./background";
 import { requestCode } from "./challenges/request-code";
 import { activateInvite } from "./invites/activation";
-import { anybody, costOf, freshOwner, openClientSession, openSession, senderOf, signUp } from "./testing";
 
 const isPostgres = isPostgresUrl(env.DATABASE_URL);
 

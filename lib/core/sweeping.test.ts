@@ -7,10 +7,19 @@ import { checkSession } from "@/lib/core/sessions/sessions";
 import { MODELS } from "@/lib/db/connections";
 import { CLOCK_SKEW_MS_MAX, readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
+import {
+  after,
+  anybody,
+  errorsOf,
+  letSweep,
+  openSession,
+  signUp,
+  statementsOf,
+  withoutWrites,
+} from "@/lib/testing/people";
 import { backgroundTasks, runInBackground } from "./background";
 import { AUDIT_EVENTS_KEPT_MS } from "./policy";
 import { GROWING_TABLES, ROWS_PER_STEP, sweepTables } from "./sweeping";
-import { after, anybody, errorsOf, letSweep, openSession, signUp, statementsOf, withoutWrites } from "./testing";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** What is this old is over, wherever it is. */

@@ -1,6 +1,6 @@
 import { expect, test } from "playwright/test";
-import { signUp } from "@/lib/core/testing";
 import { env, isPostgresUrl } from "@/lib/env";
+import { signUp } from "@/lib/testing/people";
 import { read, transact, write } from "./database";
 
 const isPostgres = isPostgresUrl(env.DATABASE_URL);

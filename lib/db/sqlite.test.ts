@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { expect, test } from "playwright/test";
-import { signUp } from "@/lib/core/testing";
 import { env } from "@/lib/env";
+import { signUp } from "@/lib/testing/people";
 import { read, statement, transact, write } from "./database";
 import { LogFlush } from "./sqlite";
 

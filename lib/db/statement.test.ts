@@ -1,5 +1,5 @@
 import { expect, test } from "playwright/test";
-import { signUp } from "@/lib/core/testing";
+import { signUp } from "@/lib/testing/people";
 import { isUniqueViolation, read, readPrimary, statement, transact, write } from "./database";
 
 const ADD_USER = statement({

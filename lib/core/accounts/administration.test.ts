@@ -4,6 +4,8 @@ import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { getInvite, listReferrals } from "@/lib/core/invites/referrals";
 import { RECENT_LOGIN_MS } from "@/lib/core/policy";
 import { checkSession } from "@/lib/core/sessions/sessions";
+import { read } from "@/lib/db/database";
+import { env } from "@/lib/env";
 import {
   anybody,
   failureOf,
@@ -13,9 +15,7 @@ import {
   openSession,
   signUp,
   signUpByMail,
-} from "@/lib/core/testing";
-import { read } from "@/lib/db/database";
-import { env } from "@/lib/env";
+} from "@/lib/testing/people";
 import { AccountGone, getProfile } from "./accounts";
 import {
   type AccountCursor,

@@ -1,6 +1,6 @@
 import { expect, test } from "playwright/test";
-import { after } from "@/lib/core/testing";
 import { readPrimary, statement, transact, write } from "@/lib/db/database";
+import { after } from "@/lib/testing/people";
 import { letEventsGo } from "./audit-log";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

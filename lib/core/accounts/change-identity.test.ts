@@ -7,6 +7,8 @@ import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/ident
 import { keyedHash } from "@/lib/core/keyed-hash";
 import { RESEND_AFTER_MS, TRIES_PER_CODE } from "@/lib/core/policy";
 import { checkSession, endSession } from "@/lib/core/sessions/sessions";
+import { readPrimary } from "@/lib/db/database";
+import { env } from "@/lib/env";
 import {
   after,
   anybody,
@@ -19,9 +21,7 @@ import {
   signUp,
   signUpByMail,
   wrongCode,
-} from "@/lib/core/testing";
-import { readPrimary } from "@/lib/db/database";
-import { env } from "@/lib/env";
+} from "@/lib/testing/people";
 import { getProfile } from "./accounts";
 import { asAdministrator } from "./administration";
 import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./change-identity";

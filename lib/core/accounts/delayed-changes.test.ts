@@ -8,6 +8,8 @@ import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { succeed } from "@/lib/core/result";
 import { confirmSignIn, endOtherSession, endOtherSessions } from "@/lib/core/sessions/session-list";
 import { checkSession, endSession, hasToWait, type Session } from "@/lib/core/sessions/sessions";
+import { read, write } from "@/lib/db/database";
+import { env } from "@/lib/env";
 import {
   after,
   anybody,
@@ -23,9 +25,7 @@ import {
   signUp,
   withCrashAfter,
   wrongCode,
-} from "@/lib/core/testing";
-import { read, write } from "@/lib/db/database";
-import { env } from "@/lib/env";
+} from "@/lib/testing/people";
 import { getProfile } from "./accounts";
 import { asAdministrator, changeAccount } from "./administration";
 import { applyNowByCodes, applyNowCodes } from "./apply-now";

@@ -3,6 +3,7 @@ import { backgroundTasks } from "@/lib/core/background";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { checkSession } from "@/lib/core/sessions/sessions";
+import { readPrimary, write } from "@/lib/db/database";
 import {
   after,
   anybody,
@@ -16,8 +17,7 @@ import {
   signUpByMail,
   withCrashAfter,
   wrongCode,
-} from "@/lib/core/testing";
-import { readPrimary, write } from "@/lib/db/database";
+} from "@/lib/testing/people";
 import { removeAccount } from "./account-removal";
 import { getProfile } from "./accounts";
 import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } from "./delete-account";

@@ -3,6 +3,7 @@ import type { Purpose } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { EXPORTS_PER_USER_PER_HOUR } from "@/lib/core/policy";
+import { write } from "@/lib/db/database";
 import {
   after,
   anybody,
@@ -14,8 +15,7 @@ import {
   receiveCodeOf,
   signUp,
   wrongCode,
-} from "@/lib/core/testing";
-import { write } from "@/lib/db/database";
+} from "@/lib/testing/people";
 import { removeAccount } from "./account-removal";
 import { type Administrator, changeAccount } from "./administration";
 import { changeIdentity } from "./change-identity";

@@ -19,7 +19,7 @@ import {
   signUp,
   statementsOf,
   wrongCode,
-} from "@/lib/core/testing";
+} from "@/lib/testing/people";
 import { getProfile } from "./accounts";
 import { mailLoginCode, requestMailCode, signInByEmail } from "./sign-in";
 

@@ -20,6 +20,7 @@ import {
   TAKEN_ANSWERS_PER_IP_PER_HOUR,
   TRIES_PER_CODE,
 } from "@/lib/core/policy";
+import { read, readPrimary, write } from "@/lib/db/database";
 import {
   after,
   anybody,
@@ -31,8 +32,7 @@ import {
   signUp,
   statementsOf,
   wrongCode,
-} from "@/lib/core/testing";
-import { read, readPrimary, write } from "@/lib/db/database";
+} from "@/lib/testing/people";
 import { getProfile } from "./accounts";
 import {
   phoneLoginCode,

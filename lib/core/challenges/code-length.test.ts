@@ -20,6 +20,7 @@ import {
   TRIES_PER_CODE,
   WRONG_CODES_MS,
 } from "@/lib/core/policy";
+import { write } from "@/lib/db/database";
 import {
   after,
   anybody,
@@ -30,8 +31,7 @@ import {
   receiveCodeOf,
   senderOf,
   wrongCode,
-} from "@/lib/core/testing";
-import { write } from "@/lib/db/database";
+} from "@/lib/testing/people";
 import { digitsAfter } from "./code-length";
 import { getCodeStatus } from "./code-status";
 import type { OneTimeCode } from "./one-time-code";

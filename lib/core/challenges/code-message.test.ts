@@ -1,7 +1,7 @@
 import { expect, test } from "playwright/test";
 import type { Email } from "@/lib/core/identity/email";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
-import { freshPhone } from "@/lib/core/testing";
+import { freshPhone } from "@/lib/testing/people";
 import { composeCodeMessage, type Language } from "./code-message";
 import type { OneTimeCode, Purpose } from "./one-time-code";
 

@@ -12,9 +12,9 @@ import {
   SMS_COST_PER_DAY,
 } from "@/lib/core/policy";
 import { keyOf, MESSAGE_COST, MESSAGES } from "@/lib/core/rate-limits";
-import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, warningsOf } from "@/lib/core/testing";
 import { readPrimary, write } from "@/lib/db/database";
 import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
+import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, warningsOf } from "@/lib/testing/people";
 import type { OneTimeCode } from "./one-time-code";
 import { requestCode } from "./request-code";
 

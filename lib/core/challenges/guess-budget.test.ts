@@ -9,6 +9,8 @@ import {
   TRIES_PER_CODE,
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "@/lib/core/policy";
+import { write } from "@/lib/db/database";
+import { SettingsError } from "@/lib/env";
 import {
   after,
   anybody,
@@ -18,9 +20,7 @@ import {
   receiveCode,
   senderOf,
   wrongCode,
-} from "@/lib/core/testing";
-import { write } from "@/lib/db/database";
-import { SettingsError } from "@/lib/env";
+} from "@/lib/testing/people";
 import { guessBudget, refuseGuessableCodes } from "./guess-budget";
 import type { OneTimeCode } from "./one-time-code";
 import { requestCode } from "./request-code";

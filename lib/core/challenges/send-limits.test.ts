@@ -23,6 +23,8 @@ import {
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "@/lib/core/policy";
 import { networkCharges, record, VERIFIED_SENDS_FROM_NETWORK } from "@/lib/core/rate-limits";
+import { readPrimary, write } from "@/lib/db/database";
+import { failed } from "@/lib/senders/sender";
 import {
   after,
   anybody,
@@ -35,9 +37,7 @@ import {
   senderOf,
   signUp,
   wrongCode,
-} from "@/lib/core/testing";
-import { readPrimary, write } from "@/lib/db/database";
-import { failed } from "@/lib/senders/sender";
+} from "@/lib/testing/people";
 import { getCodeStatus } from "./code-status";
 import type { OneTimeCode } from "./one-time-code";
 import { requestCode } from "./request-code";

@@ -5,7 +5,7 @@ import { mailLoginCode, requestMailCode, signInByEmail } from "@/lib/core/accoun
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { requestCode } from "@/lib/core/challenges/request-code";
 import { LONGER_CODES, SENDS_PER_PHONE_PER_HOUR, TRIES_PER_CODE } from "@/lib/core/policy";
-import { anybody, failureOf, freshPhone, receiveCodeOf, senderOf, signUpByMail, wrongCode } from "@/lib/core/testing";
+import { anybody, failureOf, freshPhone, receiveCodeOf, senderOf, signUpByMail, wrongCode } from "@/lib/testing/people";
 import { Email, formatEmail } from "./email";
 import { maskEmail } from "./masking";
 import { emailRecipient, formatRecipient, limitSubject } from "./recipient";

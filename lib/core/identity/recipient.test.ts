@@ -4,6 +4,7 @@ import { changeIdentity, requestIdentityChange } from "@/lib/core/accounts/chang
 import { mailLoginCode } from "@/lib/core/accounts/sign-in";
 import { composeCodeMessage } from "@/lib/core/challenges/code-message";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
+import { readPrimary } from "@/lib/db/database";
 import {
   anybody,
   deferral,
@@ -13,8 +14,7 @@ import {
   receiveCodeOf,
   senderOf,
   signUp,
-} from "@/lib/core/testing";
-import { readPrimary } from "@/lib/db/database";
+} from "@/lib/testing/people";
 import { Email } from "./email";
 import { emailRecipient, formatRecipient, phoneRecipient, Recipient } from "./recipient";
 

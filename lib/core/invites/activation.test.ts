@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { expect, test } from "playwright/test";
 import { removeAccount } from "@/lib/core/accounts/account-removal";
 import { AccountGone } from "@/lib/core/accounts/accounts";
-import { failureOf, signUp } from "@/lib/core/testing";
 import { readPrimary } from "@/lib/db/database";
+import { failureOf, signUp } from "@/lib/testing/people";
 import { activateInvite } from "./activation";
 import type { InviteCode } from "./invite-code";
 

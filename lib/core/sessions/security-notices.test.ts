@@ -1,6 +1,5 @@
 import { expect, test } from "playwright/test";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
-import { anybody, freshEmail, openSession, signUp, signUpByMail } from "@/lib/core/testing";
 import { showMetrics } from "@/lib/ops/metrics";
 import {
   accepted,
@@ -11,6 +10,7 @@ import {
   type Sending,
   unanswered,
 } from "@/lib/senders/sender";
+import { anybody, freshEmail, openSession, signUp, signUpByMail } from "@/lib/testing/people";
 import { composeNotice, sendNotice, tellOfChange, tellOfNewDevice } from "./security-notices";
 
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";

@@ -5,8 +5,8 @@ import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { KNOWN_BROWSER_TTL_MS, SESSION_IDLE_MS, SESSION_TTL_MS, SESSIONS_LISTED_MAX } from "@/lib/core/policy";
-import { anybody, openClientSession, openSession, signUp } from "@/lib/core/testing";
 import { readPrimary, write } from "@/lib/db/database";
+import { anybody, openClientSession, openSession, signUp } from "@/lib/testing/people";
 import { confirmSignIn, endOtherSession, endOtherSessions, listNewSignIns, listSessions } from "./session-list";
 import { checkSession, endSession } from "./sessions";
 

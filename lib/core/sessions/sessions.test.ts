@@ -3,8 +3,8 @@ import { delayChange } from "@/lib/core/accounts/delayed-changes";
 import { backgroundTasks } from "@/lib/core/background";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { CHANGE_DELAY_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "@/lib/core/policy";
-import { anybody, openClientSession, openSession, signUp } from "@/lib/core/testing";
 import { read, write } from "@/lib/db/database";
+import { anybody, openClientSession, openSession, signUp } from "@/lib/testing/people";
 import { checkSession, endSession, isRecentLogin, refreshSession } from "./sessions";
 
 const logInAnew = async () => {

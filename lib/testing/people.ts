@@ -1,6 +1,9 @@
 import { createRequire } from "node:module";
 import { AccountGone, lockAccount } from "@/lib/core/accounts/accounts";
+import { phoneLoginCode, requestMailCode, signInByEmail, signInByPhone } from "@/lib/core/accounts/sign-in";
+import { backgroundTasks } from "@/lib/core/background";
 import { type ChallengeKey, Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
+import { requestCode } from "@/lib/core/challenges/request-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
@@ -10,9 +13,6 @@ import { transact, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { log } from "@/lib/ops/log";
 import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
-import { phoneLoginCode, requestMailCode, signInByEmail, signInByPhone } from "./accounts/sign-in";
-import { backgroundTasks } from "./background";
-import { requestCode } from "./challenges/request-code";
 
 let people = 0;
 
