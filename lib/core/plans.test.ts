@@ -18,9 +18,9 @@ import {
   receiveCode,
   senderOf,
   signUp,
-  statementsOf,
   wrongCode,
 } from "@/lib/testing/people";
+import { statementsOf } from "@/lib/testing/transactions";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";

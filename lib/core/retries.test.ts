@@ -2,18 +2,9 @@ import { expect, test } from "playwright/test";
 import { Phone } from "@/lib/core/identity/phone";
 import { write } from "@/lib/db/database";
 import { showMetrics } from "@/lib/ops/metrics";
-import {
-  after,
-  anybody,
-  failureOf,
-  freshOwner,
-  receiveCode,
-  senderOf,
-  signUp,
-  warningsOf,
-  withEachWriteRunAgain,
-  wrongCode,
-} from "@/lib/testing/people";
+import { warningsOf } from "@/lib/testing/log";
+import { after, anybody, failureOf, freshOwner, receiveCode, senderOf, signUp, wrongCode } from "@/lib/testing/people";
+import { withEachWriteRunAgain } from "@/lib/testing/transactions";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { requestCode } from "./challenges/request-code";
 import { activateInvite } from "./invites/activation";

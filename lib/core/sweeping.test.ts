@@ -7,16 +7,9 @@ import { checkSession } from "@/lib/core/sessions/sessions";
 import { MODELS } from "@/lib/db/connections";
 import { CLOCK_SKEW_MS_MAX, readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
-import {
-  after,
-  anybody,
-  errorsOf,
-  letSweep,
-  openSession,
-  signUp,
-  statementsOf,
-  withoutWrites,
-} from "@/lib/testing/people";
+import { errorsOf } from "@/lib/testing/log";
+import { after, anybody, openSession, signUp } from "@/lib/testing/people";
+import { letSweep, statementsOf, withoutWrites } from "@/lib/testing/transactions";
 import { backgroundTasks, runInBackground } from "./background";
 import { AUDIT_EVENTS_KEPT_MS } from "./policy";
 import { GROWING_TABLES, ROWS_PER_STEP, sweepTables } from "./sweeping";

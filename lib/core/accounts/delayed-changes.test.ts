@@ -10,11 +10,10 @@ import { confirmSignIn, endOtherSession, endOtherSessions } from "@/lib/core/ses
 import { checkSession, endSession, hasToWait, type Session } from "@/lib/core/sessions/sessions";
 import { read, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
+import { errorsOf } from "@/lib/testing/log";
 import {
   after,
   anybody,
-  Crash,
-  errorsOf,
   failureOf,
   freshEmail,
   freshPhone,
@@ -23,9 +22,9 @@ import {
   receiveCodeOf,
   senderOf,
   signUp,
-  withCrashAfter,
   wrongCode,
 } from "@/lib/testing/people";
+import { Crash, withCrashAfter } from "@/lib/testing/transactions";
 import { getProfile } from "./accounts";
 import { asAdministrator, changeAccount } from "./administration";
 import { applyNowByCodes, applyNowCodes } from "./apply-now";

@@ -4,10 +4,10 @@ import { Holder } from "@/lib/core/challenges/one-time-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
+import { errorsOf } from "@/lib/testing/log";
 import {
   after,
   anybody,
-  errorsOf,
   failureOf,
   freshOwner,
   openSession,
@@ -15,9 +15,9 @@ import {
   receiveCodeOf,
   signUp,
   signUpByMail,
-  withCrashAfter,
   wrongCode,
 } from "@/lib/testing/people";
+import { withCrashAfter } from "@/lib/testing/transactions";
 import { removeAccount } from "./account-removal";
 import { getProfile } from "./accounts";
 import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } from "./delete-account";

@@ -17,9 +17,9 @@ import {
   receiveCodeOf,
   senderOf,
   signUp,
-  statementsOf,
   wrongCode,
 } from "@/lib/testing/people";
+import { statementsOf } from "@/lib/testing/transactions";
 import { getProfile } from "./accounts";
 import { mailLoginCode, requestMailCode, signInByEmail } from "./sign-in";
 

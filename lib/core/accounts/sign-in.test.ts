@@ -30,9 +30,9 @@ import {
   receiveCode,
   senderOf,
   signUp,
-  statementsOf,
   wrongCode,
 } from "@/lib/testing/people";
+import { statementsOf } from "@/lib/testing/transactions";
 import { getProfile } from "./accounts";
 import {
   phoneLoginCode,

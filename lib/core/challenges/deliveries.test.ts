@@ -14,7 +14,8 @@ import {
 import { keyOf, MESSAGE_COST, MESSAGES } from "@/lib/core/rate-limits";
 import { readPrimary, write } from "@/lib/db/database";
 import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
-import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, warningsOf } from "@/lib/testing/people";
+import { warningsOf } from "@/lib/testing/log";
+import { after, anybody, failureOf, freshOwner, freshPhone, senderOf } from "@/lib/testing/people";
 import type { OneTimeCode } from "./one-time-code";
 import { requestCode } from "./request-code";
 

@@ -1,0 +1,144 @@
+import { createRequire } from "node:module";
+import { backgroundTasks } from "@/lib/core/background";
+import { write } from "@/lib/db/database";
+import { env, isPostgresUrl } from "@/lib/env";
+
+// Through `require`, for what both drivers export is what their adapters have.
+const require = createRequire(import.meta.url);
+
+/**
+ * What was asked of the database while `work` ran, one text for each statement, in their order, be it by a prepared statement or by
+ * Prisma; BEGIN, COMMIT and the like as well.
+ */
+export async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const statements: string[] = [];
+  const kept: (() => void)[] = [];
+  const listen = (driver: Record<string, unknown>, method: string, textOf: (self: never, query: never) => string) => {
+    const original = driver[method] as (...args: unknown[]) => unknown;
+    driver[method] = function (this: never, ...args: unknown[]) {
+      statements.push(textOf(this, args[0] as never));
+      return original.apply(this, args);
+    };
+    kept.push(() => (driver[method] = original));
+  };
+  if (isPostgresUrl(env.DATABASE_URL)) {
+    const textOf = (_: never, query: string | { text: string }) => (typeof query === "string" ? query : query.text);
+    listen(require("pg").Client.prototype, "query", textOf);
+  } else {
+    const prototype = Object.getPrototypeOf(new (require("better-sqlite3"))(":memory:").prepare("SELECT 1"));
+    const textOf = (self: { source: string }) => self.source;
+    for (const method of ["all", "get", "run"]) listen(prototype, method, textOf);
+  }
+  try {
+    await work();
+  } finally {
+    for (const restore of kept) restore();
+  }
+  return statements;
+}
+
+/**
+ * How many statements and transactions `work` takes, and on PostgreSQL how often it waits for the server: statements that go out
+ * together make one round trip, of which SQLite has none.
+ */
+export async function costOf(work: () => Promise<unknown>): Promise<{
+  statements: number;
+  transactions: number;
+  roundTrips: number;
+}> {
+  let [roundTrips, underWay] = [0, 0];
+  const all = await statementsOf(async () => {
+    if (!isPostgresUrl(env.DATABASE_URL)) return work();
+    const prototype = require("pg").Client.prototype;
+    const { query } = prototype;
+    prototype.query = function (...args: unknown[]) {
+      if (underWay === 0) roundTrips += 1;
+      underWay += 1;
+      const end = () => {
+        underWay -= 1;
+      };
+      // The pool gives a callback, and gets no promise.
+      const answer: Promise<unknown> | undefined = query.apply(this, args);
+      answer ? answer.then(end, end) : setImmediate(end);
+      return answer;
+    };
+    try {
+      await work();
+    } finally {
+      prototype.query = query;
+    }
+  });
+  const isOfTransaction = (text: string) => /^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)/.test(text);
+  const statements = all.filter((text) => !isOfTransaction(text)).length;
+  return { statements, transactions: all.filter((text) => text.startsWith("BEGIN")).length, roundTrips };
+}
+
+class Undone extends Error {}
+
+type Begin = <Value>(fn: (tx: never) => Promise<Value>, turn?: number | null) => Promise<Value>;
+
+/** Runs `work` with what `wrap` makes of each way to begin a transaction. */
+async function withBegin<Value>(wrap: (begin: Begin) => Begin, work: () => Promise<Value>): Promise<Value> {
+  await write(async () => undefined);
+  await backgroundTasks();
+  const connections = (globalThis as { sarafanConnections?: Record<"write" | "transact", Begin> }).sarafanConnections;
+  if (!connections) throw new Error("the connections to the database are kept elsewhere");
+  const kept = { ...connections };
+  connections.write = wrap(kept.write);
+  connections.transact = wrap(kept.transact);
+  try {
+    return await work();
+  } finally {
+    Object.assign(connections, kept);
+  }
+}
+
+/**
+ * Runs `work` with every transaction undone at its first attempt and run again, as after a deadlock. Whatever a transaction does
+ * outside the database happens twice then, or not at all.
+ */
+export function withEachWriteRunAgain<Value>(work: () => Promise<Value>): Promise<Value> {
+  const runTwice =
+    (begin: Begin): Begin =>
+    async (fn, turn) => {
+      const undone = begin(async (tx) => {
+        await fn(tx);
+        throw new Undone();
+      }, turn);
+      await undone.catch((error) => {
+        if (!(error instanceof Undone)) throw error;
+      });
+      return begin(fn, turn);
+    };
+  return withBegin(runTwice, work);
+}
+
+/** What a transaction throws that `withCrashAfter` has undone. */
+export class Crash extends Error {}
+
+/** Runs `work` with the first so many transactions committed, and each later one undone when it has done its work, as by a crash. */
+export function withCrashAfter<Value>(writes: number, work: () => Promise<Value>): Promise<Value> {
+  let begun = 0;
+  const crash =
+    (begin: Begin): Begin =>
+    (fn, turn) => {
+      begun += 1;
+      if (begun <= writes) return begin(fn, turn);
+      return begin(async (tx) => {
+        await fn(tx);
+        throw new Crash();
+      }, turn);
+    };
+  return withBegin(crash, work);
+}
+
+/** Runs `work` with each transaction refused as by a database that is locked or away. */
+export function withoutWrites<Value>(work: () => Promise<Value>): Promise<Value> {
+  const away = () => Object.assign(new Error("a write did not end"), { name: "TransactionTimeout" });
+  return withBegin(() => () => Promise.reject(away()), work);
+}
+
+/** Has the next request begin to sweep, as if a minute had gone by. */
+export function letSweep(): void {
+  (globalThis as { sarafanSweptAt?: Map<string, number> }).sarafanSweptAt?.delete("tables");
+}
