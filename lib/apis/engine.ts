@@ -153,11 +153,7 @@ export type Address = Record<Verb | "OPTIONS", Handler> & {
   api: Api;
   path: string;
   endpoints: Partial<Record<Verb, Endpoint>>;
-  /** Its place in the order in which addresses were declared, which is that of the API's document. */
-  order: number;
 };
-
-let declared = 0;
 
 /**
  * An address of an API, `{…}` in its path where something stands that differs, and its verbs. The other verbs answer
@@ -197,7 +193,6 @@ export function address<const Path extends string>(
     api,
     path,
     endpoints,
-    order: declared++,
   };
 }
 

@@ -6,6 +6,7 @@ import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { env } from "@/lib/env";
+import * as bearer from "./bearer";
 import {
   type Address,
   ANSWER_HEADERS,
@@ -19,21 +20,28 @@ import {
   reply,
   type Verb,
 } from "./engine";
+import * as enter from "./enter";
 import { FIELD_REQUIRED } from "./messages";
 import { AnyInviteCode, RefreshToken, SentInviteCode } from "./schemas";
-import { CACHED, service } from "./service";
+import { CACHED, policyDocument, service } from "./service";
+import * as usersApi from "./users";
+import * as v1 from "./v1";
+import * as verification from "./verification";
 
 type JsonObject = { [name: string]: Json };
 
-/** Every file beside this one: an API is described as soon as it is there. */
-const modules = import.meta.glob<Record<string, unknown>>(["./*.ts", "!./openapi.ts", "!./*.test-d.ts"]);
+/** Made at the first request, and the same for all. */
+let description: ReturnType<typeof describeApis> | undefined;
 
 export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
   GET: endpoint({
     summary: "This document",
     who: "anybody",
     answer: { body: z.looseObject({ openapi: z.string() }) },
-    run: async () => reply(await describeApis(), CACHED),
+    run: async () => {
+      description ??= describeApis();
+      return reply(description, CACHED);
+    },
     failures: {},
   }),
 }));
@@ -48,21 +56,37 @@ export const keys = address(service, "/.well-known/jwks.json", (endpoint) => ({
   }),
 }));
 
-/** Everything that the public APIs serve, as an OpenAPI 3.1 document, made of what serves it. */
-export function describeApis(): Promise<Described> {
-  described ??= makeDescription();
-  return described;
-}
+/** The addresses of the five APIs, and those that describe the service, in the order of the document. */
+const ADDRESSES: readonly Address[] = [
+  bearer.authRequestCode,
+  bearer.authVerifyCode,
+  bearer.refreshToken,
+  bearer.logout,
+  bearer.profileBack,
+  bearer.profileActivateInvite,
+  enter.enterPhone,
+  enter.enterCode,
+  enter.profile,
+  policyDocument,
+  openapi,
+  keys,
+  usersApi.authenticate,
+  usersApi.profile,
+  usersApi.activateInviteCode,
+  usersApi.users,
+  usersApi.user,
+  v1.login,
+  v1.createUser,
+  v1.authUser,
+  v1.userProfile,
+  verification.sendCode,
+  verification.registration,
+  verification.profile,
+];
 
-type Described = Record<string, unknown> & { openapi: string };
-let described: Promise<Described> | undefined;
-
-async function makeDescription(): Promise<Described> {
-  // Loaded one by one, because an eager glob does not wait for what a module itself waits for, such as the database's driver.
-  const loaded = await Promise.all(Object.values(modules).map((load) => load()));
-  const served = loaded.flatMap((module) => Object.values(module).filter(isAddress));
-  const addresses = [...served, openapi, keys].sort(inOrder);
-  const apis = [...new Set(addresses.map(({ api }) => api))];
+/** The public APIs as an OpenAPI 3.1 document, made of the declarations that serve them. */
+function describeApis(): JsonObject & { openapi: string } {
+  const apis = [...new Set(ADDRESSES.map(({ api }) => api))];
   return {
     openapi: "3.1.1",
     info: {
@@ -73,7 +97,7 @@ async function makeDescription(): Promise<Described> {
     },
     servers: [{ url: env.APP_URL }],
     tags: apis.map(({ title, description }) => ({ name: title, description })),
-    paths: Object.fromEntries(addresses.map((address) => [address.path, describeAddress(address)])),
+    paths: Object.fromEntries(ADDRESSES.map((address) => [address.path, describeAddress(address)])),
     components: {
       securitySchemes: {
         session: { type: "apiKey", in: "cookie", name: SESSION_COOKIE },
@@ -81,15 +105,6 @@ async function makeDescription(): Promise<Described> {
       },
     },
   };
-}
-
-/** By API, then as declared; which API was loaded first depends on who was asked first. */
-function inOrder(one: Address, other: Address): number {
-  return one.api.title.localeCompare(other.api.title) || one.order - other.order;
-}
-
-function isAddress(value: unknown): value is Address {
-  return typeof value === "object" && value !== null && "endpoints" in value && "path" in value;
 }
 
 /** What stands in the addresses, by its name there. */
