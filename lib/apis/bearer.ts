@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { announceSignIn } from "@/lib/auth/announcements";
 import { currentRequester, namedBrowser, rememberApplication } from "@/lib/auth/requesters";
+import { notifySignIn } from "@/lib/auth/security-notices";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
 import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
 import { STATELESS, TypedCode } from "@/lib/core/challenges/one-time-code";
@@ -83,7 +83,7 @@ export const authVerifyCode = address(api, "/api/auth/verify_code/", (endpoint) 
       const { proven, session } = login.value;
       if (!isClientSession(session)) throw new Error("a sign-in has opened no session of a client application");
       const headers = await rememberApplication(application, proven);
-      announceSignIn(session, requester);
+      notifySignIn(session, requester);
       const { inviteCode } = await ownAccount(session);
       return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) }, headers);
     },

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { announceChange, announceDeletion, announceRequest } from "@/lib/auth/announcements";
 import { sendMailCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
+import { notifyChange, notifyDeletion, notifyRequest } from "@/lib/auth/security-notices";
 import { type Account, shownPhone } from "@/lib/core/accounts/accounts";
 import {
   AccountCursor,
@@ -285,17 +285,17 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
         if (!deleted.ok) return deleted;
         const { dueAt } = deleted.value;
         if (dueAt === null) {
-          announceDeletion(deleted.value.email);
+          notifyDeletion(deleted.value.email);
           return reply(undefined);
         }
-        announceRequest(session, { what: "deletion", dueAt, by: await currentRequester() });
+        notifyRequest(session, { what: "deletion", dueAt, by: await currentRequester() });
         return replyLater({ detail: DELETED_LATER, due_at: dueAt.toISOString() });
       }
       const administrator = await asAdministrator(session);
       if (!administrator.ok || id === null) return fail({ name: "account_unknown" });
       const deleted = await deleteAccount(administrator.value, id);
       if (!deleted.ok) return deleted;
-      announceDeletion(deleted.value.email);
+      notifyDeletion(deleted.value.email);
       return reply(undefined);
     },
     failures: {
@@ -323,7 +323,7 @@ async function change(
   if (id === null) return fail({ name: "account_unknown" });
   const changed = await changeAccount(administrator.value, id, changes);
   if (!changed.ok) return changed;
-  for (const each of changed.value.changed) announceChange(each);
+  for (const each of changed.value.changed) notifyChange(each);
   return reply(userOf(changed.value.account));
 }
 

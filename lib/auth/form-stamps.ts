@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { newHolder, readPendingLogin } from "./pending-login";
-import { seal, unseal } from "./seals";
+import { seal, unseal } from "./sealed-cookie";
 
 const Stamp = z.object({ holder: Holder, at: z.number() });
 const SEAL = { purpose: "form", schema: Stamp, ttlMs: PENDING_LOGIN_TTL_MS };

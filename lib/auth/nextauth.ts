@@ -15,12 +15,12 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { checkSession, endSession, type Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { logError } from "@/lib/ops/log";
-import { announceSignIn } from "./announcements";
 import { assertOwnRequest, ownAddress } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { readPendingLogin } from "./pending-login";
 import { currentRequester, namedBrowser, rememberBrowser } from "./requesters";
-import { seal, sealsOf, unseal } from "./seals";
+import { seal, sealsOf, unseal } from "./sealed-cookie";
+import { notifySignIn } from "./security-notices";
 
 /** The cookie of a browser that is logged in. */
 export const SESSION_COOKIE = cookieName("sarafan-session");
@@ -74,7 +74,7 @@ async function openBrowserSession<Failure extends { name: string }>(
   const { session, proven } = login.value;
   if (!session) throw new Error("a sign-in has opened no session");
   await rememberBrowser(browser, proven);
-  announceSignIn(session, requester);
+  notifySignIn(session, requester);
   return succeed({ ...login.value, session });
 }
 

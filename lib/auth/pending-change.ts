@@ -8,7 +8,7 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { newHolder } from "./pending-login";
-import { seal, unseal } from "./seals";
+import { seal, unseal } from "./sealed-cookie";
 
 /** A change of phone or mailbox under way, kept by the browser in a sealed cookie: whose session began it, and to what. */
 const PendingChange = z.object({ sid: z.string(), holder: Holder, next: Recipient });

@@ -8,7 +8,7 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { assertOwnRequest } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
-import { seal, unseal } from "./seals";
+import { seal, unseal } from "./sealed-cookie";
 import { WantedPage } from "./wanted-page";
 
 const MaskedText = z.string().transform((text) => text as Masked);

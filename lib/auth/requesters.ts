@@ -7,7 +7,7 @@ import type { Requester } from "@/lib/core/identity/requester";
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { networkOf } from "./callers";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
-import { seal, unseal } from "./seals";
+import { seal, unseal } from "./sealed-cookie";
 
 /** What a cookie of version 0.1 held: an address alone, which is a phone or else a mailbox. Such cookies last a year. */
 const BareAddress = z.union([Phone.transform(phoneRecipient), Email.transform(emailRecipient)]);

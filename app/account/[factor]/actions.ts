@@ -2,11 +2,11 @@
 
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
-import { announceChange, announceRequest } from "@/lib/auth/announcements";
 import { readFormStamp } from "@/lib/auth/form-stamps";
 import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester, namedBrowser, rememberBrowser } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
+import { notifyChange, notifyRequest } from "@/lib/auth/security-notices";
 import { loginPage } from "@/lib/auth/wanted-page";
 import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/accounts/change-identity";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
@@ -100,11 +100,11 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
     await endPendingChange();
     const { dueAt } = changed.value;
     if (dueAt !== null) {
-      announceRequest(session, { what: change.next.kind, dueAt, by });
+      notifyRequest(session, { what: change.next.kind, dueAt, by });
       return redirect("/account?done=requested", RedirectType.replace);
     }
     await rememberBrowser(namedBrowser(by), change.next);
-    announceChange(changed.value.changed);
+    notifyChange(changed.value.changed);
     return redirect(`/account?done=${changed.value.changed.name}`, RedirectType.replace);
   }
   const { failure } = changed;

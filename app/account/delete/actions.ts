@@ -2,11 +2,11 @@
 
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
-import { announceDeletion, announceRequest } from "@/lib/auth/announcements";
 import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logOut } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
+import { notifyDeletion, notifyRequest } from "@/lib/auth/security-notices";
 import { deleteByCode, deletionCode, requestDeletionCode } from "@/lib/core/accounts/delete-account";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import type { CodesFormState } from "../codes-form";
@@ -41,10 +41,10 @@ export async function enterDeletionCode(state: CodesFormState, form: FormData): 
   if (deleted.ok) {
     const { dueAt } = deleted.value;
     if (dueAt !== null) {
-      announceRequest(session, { what: "deletion", dueAt, by });
+      notifyRequest(session, { what: "deletion", dueAt, by });
       return redirect("/account?done=requested", RedirectType.replace);
     }
-    announceDeletion(deleted.value.email);
+    notifyDeletion(deleted.value.email);
     await logOut();
     return redirect("/account/deleted", RedirectType.replace);
   }

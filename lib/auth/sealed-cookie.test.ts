@@ -2,7 +2,7 @@ import { EncryptJWT, jwtDecrypt } from "jose";
 import { expect, test } from "playwright/test";
 import { z } from "zod";
 import { deriveKeys } from "@/lib/core/keys";
-import { seal, unseal } from "./seals";
+import { seal, unseal } from "./sealed-cookie";
 
 const SEAL = { purpose: "a test", schema: z.object({ name: z.string() }), ttlMs: 60_000 };
 const key = new Uint8Array(deriveKeys(`seal: ${SEAL.purpose}`)[0]);

@@ -7,22 +7,22 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { afterAnswer } from "./after-answer";
 
 /** Tells the account by mail of a sign-in from a new device, once the answer is out: no login waits for it or fails by it. */
-export function announceSignIn(session: Session, by: Requester): void {
+export function notifySignIn(session: Session, by: Requester): void {
   afterAnswer(() => tellOfNewDevice(session, by));
 }
 
 /** Tells the mailboxes that the account has, or had until now, that its phone or mailbox is another one. */
-export function announceChange({ name, was, mailboxes }: ChangedIdentity, at = new Date()): void {
+export function notifyChange({ name, was, mailboxes }: ChangedIdentity, at = new Date()): void {
   afterAnswer(() => tellOfChange(mailboxes, { name, was, at }));
 }
 
 /** Tells the mailbox of an account, where it had one, that the account is deleted. */
-export function announceDeletion(email: Email | null, at = new Date()): void {
+export function notifyDeletion(email: Email | null, at = new Date()): void {
   if (email) afterAnswer(() => tellOfDeletion(email, at));
 }
 
 /** Tells the account by mail of a change that takes effect later, for it can be cancelled until then. */
-export function announceRequest(
+export function notifyRequest(
   { userId }: Session,
   request: { what: DelayedAction; dueAt: Date; by: Requester },
   at = new Date(),
