@@ -29,10 +29,10 @@ export async function register(): Promise<void> {
       replaceUnknownMethod,
       tellPublicAddress,
       tidyUrl,
-    } = await import("@/lib/auth/callers");
+    } = await import("@/lib/http/callers");
     const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
-    const { refuseUnknownActions } = await import("@/lib/auth/page-forms");
-    const { secureExchange } = await import("@/lib/auth/security-headers");
+    const { refuseUnknownActions } = await import("@/lib/http/page-forms");
+    const { secureExchange } = await import("@/lib/http/security-headers");
     const { takeOverConsole } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
     const { watchRequest } = await import("@/lib/ops/requests");

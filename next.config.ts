@@ -1,6 +1,6 @@
 import type { NextConfig } from "next";
 import createNextIntlPlugin from "next-intl/plugin";
-import { SECURITY_HEADERS } from "./lib/auth/security-headers";
+import { SECURITY_HEADERS } from "./lib/http/security-headers";
 // Imported for their checks: a wrong setting stops dev, build and start.
 import "./lib/core/policy";
 import "./lib/env";
@@ -36,7 +36,7 @@ const nextConfig: NextConfig = {
     Object.entries({ phone: "/login", code: "/login?step=code", profile: "/profile" }).flatMap(([page, destination]) =>
       ["", "/"].map((slash) => ({ source: `/ui/${page}${slash}`, destination, permanent: false })),
     ),
-  // For hosts that serve files without asking this process, whose own answers have them all (lib/auth/security-headers.ts).
+  // For hosts that serve files without asking this process, whose own answers have them all (lib/http/security-headers.ts).
   headers: async () => [
     { source: "/:path*", headers: Object.entries(SECURITY_HEADERS).map(([key, value]) => ({ key, value })) },
   ],

@@ -1,8 +1,8 @@
 // With its ending, without which Node doesn't find it: the tests of this file run there.
 import { NextResponse } from "next/server.js";
-import { hasUnknownMethod, isForeignFetch, isForeignRequest } from "@/lib/auth/callers";
-import { findFormFault } from "@/lib/auth/page-forms";
-import { missingPolicy } from "@/lib/auth/security-headers";
+import { hasUnknownMethod, isForeignFetch, isForeignRequest } from "@/lib/http/callers";
+import { findFormFault } from "@/lib/http/page-forms";
+import { missingPolicy } from "@/lib/http/security-headers";
 
 /**
  * Refuses what no page of ours sends, before anything reads it: what pages of other origins have a person's browser send, and

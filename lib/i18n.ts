@@ -1,8 +1,8 @@
 import { cookies, headers } from "next/headers";
 import { hasLocale } from "next-intl";
 import { getRequestConfig } from "next-intl/server";
-import { preferredLanguage } from "@/lib/auth/callers";
 import { cookieName } from "@/lib/auth/cookies";
+import { preferredLanguage } from "@/lib/http/callers";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 

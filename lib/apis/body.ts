@@ -1,5 +1,5 @@
-import { parseMultipart, readBytes } from "@/lib/auth/body-bytes";
 import { fail, type Result, succeed } from "@/lib/core/result";
+import { parseMultipart, readBytes } from "@/lib/http/body";
 
 /** What a request carries, by name. A field left empty is as good as none. */
 export type Fields = Record<string, unknown>;

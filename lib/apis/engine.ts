@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { hasUnknownMethod, prefersPage } from "@/lib/auth/callers";
 import { readCredentials } from "@/lib/auth/credentials";
-import { guardOrigin, preflightHeaders } from "@/lib/auth/cross-origin";
 import { retryAfter } from "@/lib/auth/page-refusals";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
+import { hasUnknownMethod, prefersPage } from "@/lib/http/callers";
+import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
 import { type Fields, readBody, readQuery } from "./body";
 import { FIELD_REQUIRED, type Messages } from "./messages";
 import { nameThrown, THROWN_STATUSES } from "./thrown";

@@ -1,6 +1,6 @@
 import { cookies, headers } from "next/headers";
 import { env } from "@/lib/env";
-import { isOfForeignPage, readBearer } from "./callers";
+import { isOfForeignPage, readBearer } from "@/lib/http/callers";
 
 const isSecure = env.APP_URL.startsWith("https:");
 

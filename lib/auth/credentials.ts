@@ -1,5 +1,5 @@
 import type { Session } from "@/lib/core/sessions/sessions";
-import { readBearer } from "./callers";
+import { readBearer } from "@/lib/http/callers";
 import { currentSession } from "./nextauth";
 import { readAccessToken } from "./tokens";
 

@@ -7,8 +7,8 @@ import {
   wasReachedFromBeyond,
 } from "@/lib/core/demonstration";
 import { env, IS_DEVELOPMENT, isLoopback } from "@/lib/env";
+import { isAtOwnAddress, isFromThisMachine, signOfBeyond } from "@/lib/http/callers";
 import { log, logError } from "@/lib/ops/log";
-import { isAtOwnAddress, isFromThisMachine, signOfBeyond } from "./callers";
 
 const isForThisMachine = isLoopback(new URL(env.APP_URL).hostname);
 /** Whether anything is shown to this machine alone. With ALLOW_DEMO the operator expects people from beyond it. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { parseMultipart, readBytes } from "./body-bytes";
+import { parseMultipart, readBytes } from "./body";
 
 /** What is wrong with a request that posts to a page. */
 export type FormFault = "body_too_large" | "body_malformed" | "action_unknown";
