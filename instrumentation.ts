@@ -1,5 +1,3 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import type { Instrumentation } from "next";
 
 /** Next.js calls this once, before the first request. */
@@ -20,43 +18,13 @@ export async function register(): Promise<void> {
       process.stderr.write(`${error.message}\n`);
       process.exit(1);
     }
-    const { subscribe } = await import("node:diagnostics_channel");
-    const {
-      dropOddNextHeaders,
-      ignoreUpgrades,
-      markPeer,
-      noteAddress,
-      replaceUnknownMethod,
-      tellPublicAddress,
-      tidyUrl,
-    } = await import("@/lib/http/callers");
     const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
-    const { refuseUnknownActions } = await import("@/lib/http/page-forms");
-    const { secureExchange } = await import("@/lib/http/security-headers");
+    const { HSTS_MAX_AGE_S } = await import("@/lib/core/policy");
+    const { hookIntoServer } = await import("@/lib/http/before-next");
     const { takeOverConsole } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
-    const { watchRequest } = await import("@/lib/ops/requests");
-    const { endInPeace, watchExchange, watchSocket } = await import("@/lib/ops/shutdown");
-    subscribe("net.server.socket", (message) => {
-      const { socket } = message as { socket: Socket };
-      ignoreUpgrades(socket);
-      watchSocket(socket);
-    });
-    subscribe("http.server.request.start", (message) => {
-      const exchange = message as { request: IncomingMessage; response: ServerResponse; server: Server };
-      const { request, response } = exchange;
-      watchExchange(exchange);
-      watchForBeyond(request);
-      markPeer(request);
-      noteAddress(request);
-      tellPublicAddress(request);
-      tidyUrl(request);
-      dropOddNextHeaders(request);
-      secureExchange(request, response);
-      refuseUnknownActions(request, response);
-      watchRequest(request, response);
-      replaceUnknownMethod(request);
-    });
+    const { endInPeace } = await import("@/lib/ops/shutdown");
+    hookIntoServer({ onArrival: watchForBeyond, hstsMaxAgeS: HSTS_MAX_AGE_S });
     await announceDemonstration();
     measureProcess();
     endInPeace();

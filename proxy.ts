@@ -1,8 +1,10 @@
 // With its ending, without which Node doesn't find it: the tests of this file run there.
 import { NextResponse } from "next/server.js";
-import { hasUnknownMethod, isForeignFetch, isForeignRequest } from "@/lib/http/callers";
+import { BODY_BYTES_MAX } from "@/lib/core/policy";
+import { isForeignFetch, isForeignRequest } from "@/lib/http/origin";
 import { findFormFault } from "@/lib/http/page-forms";
 import { missingPolicy } from "@/lib/http/security-headers";
+import { hasUnknownMethod } from "@/lib/http/unknown-method";
 
 /**
  * Refuses what no page of ours sends, before anything reads it: what pages of other origins have a person's browser send, and
@@ -12,7 +14,7 @@ import { missingPolicy } from "@/lib/http/security-headers";
 export async function proxy(request: Request): Promise<Response | undefined> {
   if (hasUnknownMethod(request.headers)) return refuse(405, "method_not_allowed", { Allow: "GET, HEAD, POST" });
   if (isForeignRequest(request) || isForeignLookup(request)) return refuse(403, "origin_foreign");
-  const fault = request.method === "POST" ? await findFormFault(request) : null;
+  const fault = request.method === "POST" ? await findFormFault(request, BODY_BYTES_MAX) : null;
   if (fault) return refuse(fault === "body_too_large" ? 413 : 400, fault);
   const policy = missingPolicy(request.headers);
   if (policy === null) return undefined;

@@ -2,7 +2,7 @@ import { cookies, headers } from "next/headers";
 import { hasLocale } from "next-intl";
 import { getRequestConfig } from "next-intl/server";
 import { cookieName } from "@/lib/auth/cookies";
-import { preferredLanguage } from "@/lib/http/callers";
+import { preferredLanguage } from "@/lib/http/accept-language";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 

@@ -1,3 +1,4 @@
+import { BODY_BYTES_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { parseMultipart, readBytes } from "@/lib/http/body";
 
@@ -8,7 +9,7 @@ type BodyFailure = { name: "body_malformed" | "body_too_large" | "media_type_uns
 
 /** The fields of a body in JSON, form-encoded or multipart; a request without a body has none. */
 export async function readBody(request: Request): Promise<Result<Fields, BodyFailure>> {
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, BODY_BYTES_MAX);
   if (!bytes) return fail({ name: "body_too_large" });
   if (isPacked(request.headers)) return fail({ name: "media_type_unsupported" });
   const contentType = request.headers.get("content-type");
@@ -29,7 +30,7 @@ export async function readBody(request: Request): Promise<Result<Fields, BodyFai
 
 /** The fields of a form as they were sent, empty ones too, as whoever signed them knows them; null for what is none. */
 export async function readForm(request: Request): Promise<Record<string, string> | null> {
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, BODY_BYTES_MAX);
   return bytes && Object.fromEntries(new URLSearchParams(new TextDecoder().decode(bytes)));
 }
 

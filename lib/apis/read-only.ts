@@ -1,5 +1,5 @@
-import { hasUnknownMethod } from "@/lib/http/callers";
 import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
+import { hasUnknownMethod } from "@/lib/http/unknown-method";
 import { nameThrown, THROWN_STATUSES } from "./thrown";
 
 /** Asked for anew each time. */

@@ -9,7 +9,7 @@ import { readPastedText } from "@/lib/core/pasted-text";
 import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { typedText } from "@/lib/core/typed-field";
-import { preferredLanguage } from "@/lib/http/callers";
+import { preferredLanguage } from "@/lib/http/accept-language";
 import { absoluteUrl } from "./engine";
 
 /** An invite code that a client sends; null when it has six characters and yet is nobody's, whatever they are. */

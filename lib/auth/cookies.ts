@@ -1,6 +1,7 @@
 import { cookies, headers } from "next/headers";
 import { env } from "@/lib/env";
-import { isOfForeignPage, readBearer } from "@/lib/http/callers";
+import { readBearer } from "@/lib/http/authorization";
+import { isOfForeignPage } from "@/lib/http/origin";
 
 const isSecure = env.APP_URL.startsWith("https:");
 

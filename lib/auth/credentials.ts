@@ -1,5 +1,5 @@
 import type { Session } from "@/lib/core/sessions/sessions";
-import { readBearer } from "@/lib/http/callers";
+import { readBearer } from "@/lib/http/authorization";
 import { currentSession } from "./nextauth";
 import { readAccessToken } from "./tokens";
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { expect, test } from "playwright/test";
 import { markDemonstration } from "@/lib/core/demonstration";
 import { env } from "@/lib/env";
-import { markPeer, signOfBeyond } from "@/lib/http/callers";
+import { markPeer, signOfBeyond } from "@/lib/http/client-ip";
 import { maySeeCodes, maySeeMetrics } from "./demonstration";
 
 /** A request as Node reads it, at this machine unless `headers` say otherwise. */

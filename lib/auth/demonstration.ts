@@ -7,7 +7,8 @@ import {
   wasReachedFromBeyond,
 } from "@/lib/core/demonstration";
 import { env, IS_DEVELOPMENT, isLoopback } from "@/lib/env";
-import { isAtOwnAddress, isFromThisMachine, signOfBeyond } from "@/lib/http/callers";
+import { isFromThisMachine, signOfBeyond } from "@/lib/http/client-ip";
+import { isAtOwnAddress } from "@/lib/http/origin";
 import { log, logError } from "@/lib/ops/log";
 
 const isForThisMachine = isLoopback(new URL(env.APP_URL).hostname);

@@ -14,7 +14,7 @@ import { SESSION_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { checkSession, endSession, type Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
-import { assertOwnRequest, ownAddress } from "@/lib/http/callers";
+import { assertOwnRequest, ownAddress } from "@/lib/http/origin";
 import { logError } from "@/lib/ops/log";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { readPendingLogin } from "./pending-login";

@@ -5,7 +5,7 @@ import { Holder } from "@/lib/core/challenges/one-time-code";
 import { isSameRecipient, Recipient } from "@/lib/core/identity/recipient";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import type { Session } from "@/lib/core/sessions/sessions";
-import { assertOwnRequest } from "@/lib/http/callers";
+import { assertOwnRequest } from "@/lib/http/origin";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { newHolder } from "./pending-login";
 import { seal, unseal } from "./sealed-cookie";

@@ -6,7 +6,7 @@ import type { Masked } from "@/lib/core/identity/masking";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
-import { assertOwnRequest } from "@/lib/http/callers";
+import { assertOwnRequest } from "@/lib/http/origin";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { seal, unseal } from "./sealed-cookie";
 import { WantedPage } from "./wanted-page";

@@ -5,7 +5,7 @@ import { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, isSameRecipient, phoneRecipient, Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
-import { networkOf } from "@/lib/http/callers";
+import { networkOf } from "@/lib/http/client-ip";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { seal, unseal } from "./sealed-cookie";
 

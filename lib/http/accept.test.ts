@@ -1,5 +1,6 @@
 import { expect, test } from "playwright/test";
-import { preferredLanguage, prefersPage } from "./callers";
+import { prefersPage } from "./accept";
+import { preferredLanguage } from "./accept-language";
 
 const PAGE = [
   "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",

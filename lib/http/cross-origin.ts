@@ -1,5 +1,5 @@
 import { env } from "@/lib/env";
-import { isForeignRequest } from "./callers";
+import { isForeignRequest } from "./origin";
 
 /** What a client may send besides what browsers let any page send (Fetch §2.2.2). */
 const REQUEST_HEADERS = "Authorization, Content-Type, Sarafan-Device";

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { parseMultipart, readBytes } from "./body";
 
 /** What is wrong with a request that posts to a page. */
@@ -7,14 +6,14 @@ export type FormFault = "body_too_large" | "body_malformed" | "action_unknown";
 const MULTIPART = /^multipart\/form-data\b/i;
 
 /**
- * What is wrong with what was posted to a page, where Next.js would answer with an error of its own: a form that is too large or
- * can't be read, or a call of a server action that no page of ours makes. Null where nothing is. Whether there is such an action
+ * What is wrong with what was posted to a page, where Next.js would answer with an error of its own: a form of more than `bytesMax`
+ * bytes or that can't be read, or a call of a server action that no page of ours makes. Null where nothing is. Whether there is such an action
  * is for Next.js to say.
  */
-export async function findFormFault(request: Request): Promise<FormFault | null> {
+export async function findFormFault(request: Request, bytesMax: number): Promise<FormFault | null> {
   const action = request.headers.get("next-action");
   const contentType = request.headers.get("content-type") ?? "";
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, bytesMax);
   if (!bytes) return "body_too_large";
   if (action !== null && !ACTION_ID.test(action)) return "action_unknown";
   try {
@@ -55,18 +54,4 @@ function isOfOurPages(form: FormData): boolean {
     const given = bound === null ? [] : read(1);
     return Array.isArray(given) && given.length + 1 === Math.max(1, countArguments(String(id)));
   });
-}
-
-/**
- * Makes 400 of the 409 with which Next.js answers a call of an action that isn't in this build: whether another build has it or
- * somebody made it up can't be told.
- */
-export function refuseUnknownActions(request: IncomingMessage, response: ServerResponse): void {
-  if (request.method !== "POST") return;
-  const writeHead = response.writeHead.bind(response) as (status: number, ...rest: unknown[]) => ServerResponse;
-  response.writeHead = (status: number, ...rest: unknown[]) => {
-    const isUnknown = status === 409 && response.hasHeader("x-nextjs-action-not-found");
-    if (isUnknown) response.setHeader("Sarafan-Error", "action_unknown" satisfies FormFault);
-    return writeHead(isUnknown ? 400 : status, ...rest);
-  };
 }

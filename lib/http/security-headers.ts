@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 // Relative paths, because next.config.ts, which loads this file, resolves no aliases.
-import { HSTS_MAX_AGE_S } from "../core/policy";
 import { env, IS_DEVELOPMENT, isLoopback } from "../env";
 
 /** What every answer says to browsers; see `secureExchange` for the rest. */
@@ -52,15 +51,15 @@ const isHttpsOnly = protocol === "https:" && !isLoopback(hostname);
 
 /**
  * Gives an answer its security headers, and a page the nonce that Next.js puts on its scripts when it finds it in the
- * request. Whoever came by https may come by nothing else from then on (RFC 6797). Has to run before Next.js reads the
- * request: its own redirects carry none of the headers that it adds elsewhere.
+ * request. Whoever came by https may come by nothing else for `hstsMaxAgeS` seconds (RFC 6797). Has to run before Next.js reads
+ * the request: its own redirects carry none of the headers that it adds elsewhere.
  */
-export function secureExchange(request: IncomingMessage, response: ServerResponse): void {
+export function secureExchange(request: IncomingMessage, response: ServerResponse, hstsMaxAgeS: number): void {
   const policy = PAGELESS.test(request.url ?? "") ? PAGELESS_POLICY : drawPagePolicy();
   request.headers[POLICY_HEADER] = policy;
   response.setHeader(POLICY_HEADER, policy);
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-  if (isHttpsOnly) response.setHeader("Strict-Transport-Security", `max-age=${HSTS_MAX_AGE_S}`);
+  if (isHttpsOnly) response.setHeader("Strict-Transport-Security", `max-age=${hstsMaxAgeS}`);
 }
 
 /** A page's policy where `secureExchange` has not heard of the request; null where it has. */
