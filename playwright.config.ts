@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { defineConfig, devices } from "playwright/test";
 import type { Extent } from "./e2e/faults/faults";
-import { makeDatabase, makePostgresDatabase } from "./scripts/test-database";
+import { makeDatabase, makePostgresDatabase } from "./scripts/internal/test-database";
 
 // This file is read once by the runner, which makes a folder, and once by each worker before any test. Tests of the
 // core run inside the worker, so that is where lib/env finds its settings; servers under test get settings of their own.
@@ -56,7 +56,7 @@ export default defineConfig<Extent>({
   forbidOnly: Boolean(process.env.CI),
   timeout: 60_000,
   expect: { timeout: 10_000 },
-  reporter: [["list"], ["./scripts/tally.ts"]],
+  reporter: [["list"], ["./scripts/internal/tally.ts"]],
   // Without pictures, which cost a sixth of the time and show less than the pages that a trace keeps.
   use: { locale: "ru-RU", trace: { mode: "retain-on-failure", screenshots: false } },
   projects: [

@@ -1,10 +1,10 @@
 import { rmSync, writeFileSync } from "node:fs";
-import { cleanEnvironment } from "../scripts/environment";
-import { findFreePort } from "../scripts/free-port";
-import { nextArguments } from "../scripts/server";
-import { NEXT } from "../scripts/site";
-import { hashSources, isStampedWith } from "../scripts/stamp.mjs";
-import { runNode, takeStep } from "../scripts/tool.mjs";
+import { cleanEnvironment } from "../scripts/internal/environment";
+import { findFreePort } from "../scripts/internal/free-port";
+import { nextArguments } from "../scripts/internal/server";
+import { NEXT } from "../scripts/internal/site";
+import { hashSources, isStampedWith } from "../scripts/internal/stamp.mjs";
+import { runNode, takeStep } from "../scripts/internal/tool.mjs";
 import { type Contestant, newcomer } from "./contestant";
 import { visit } from "./load";
 import { startServer } from "./server";

@@ -1,5 +1,5 @@
-import { cleanEnvironment } from "../scripts/environment";
-import { findFreePort } from "../scripts/free-port";
+import { cleanEnvironment } from "../scripts/internal/environment";
+import { findFreePort } from "../scripts/internal/free-port";
 import { type Contestant, newcomer, returning } from "./contestant";
 import { expectSession, type Step, type Visitor, visit } from "./load";
 import { betterAuthSeed, type Town } from "./seed";

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { Refusal } from "../scripts/tool.mjs";
+import { Refusal } from "../scripts/internal/tool.mjs";
 import { STORES, type StoreName } from "./stores";
 
 /** What is driven, row by row: `scale` is the profile for few and many referrals, and a login in towns with and without a past. */

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import Database from "better-sqlite3";
 import { Client } from "pg";
-import { startPostgres } from "../scripts/postgresql";
-import { makeDatabase, makePostgresDatabase } from "../scripts/test-database";
+import { startPostgres } from "../scripts/internal/postgresql";
+import { makeDatabase, makePostgresDatabase } from "../scripts/internal/test-database";
 
 /** What a row of a table takes, in bytes, in a database that was filled row after row. */
 export interface RowSize {

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
-import { cleanEnvironment } from "../scripts/environment";
-import { findFreePort } from "../scripts/free-port";
+import { cleanEnvironment } from "../scripts/internal/environment";
+import { findFreePort } from "../scripts/internal/free-port";
 import { type Contestant, newcomer, returning } from "./contestant";
 import { expectSession, type Step, type Visitor, visit } from "./load";
 import type { Part } from "./options";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import Database from "better-sqlite3";
 import { Client } from "pg";
-import { startPostgres } from "../scripts/postgresql";
+import { startPostgres } from "../scripts/internal/postgresql";
 
 /** The databases by their names among the options, and as they are written. */
 export const STORES = { sqlite: "SQLite", postgresql: "PostgreSQL" } as const;

@@ -1,4 +1,4 @@
-import { printTable } from "../scripts/markdown-tables";
+import { printTable } from "../scripts/internal/markdown-tables";
 import type { Contestant } from "./contestant";
 import type { Goal } from "./goals";
 import { medianOf, memoryOf, type Result } from "./rounds";

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import Sqlite from "better-sqlite3";
 // biome-ignore lint/style/noRestrictedImports: as above.
 import pg from "pg";
-import { type Postgres, startPostgres } from "../scripts/postgresql";
+import { type Postgres, startPostgres } from "../scripts/internal/postgresql";
 
 export const DATABASES = ["sqlite", "postgresql"] as const;
 export type DatabaseKind = (typeof DATABASES)[number];

@@ -7,8 +7,8 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type APIRequestContext, test as base } from "playwright/test";
-import { cleanEnvironment } from "../scripts/environment";
-import { findFreePort } from "../scripts/free-port";
+import { cleanEnvironment } from "../scripts/internal/environment";
+import { findFreePort } from "../scripts/internal/free-port";
 import { type DatabaseKind, startTestPostgres, type TestPostgres } from "./databases";
 
 export { expect } from "playwright/test";

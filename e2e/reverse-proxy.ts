@@ -6,9 +6,9 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findOnPath, installDebianPackages, isDebianRoot } from "../scripts/dependencies.mjs";
+import { findOnPath, installDebianPackages, isDebianRoot } from "../scripts/internal/dependencies.mjs";
 
-export { findFreePort } from "../scripts/free-port";
+export { findFreePort } from "../scripts/internal/free-port";
 
 /** Headers that a proxy sets, as nginx writes their values: `$host` is without a port, `$http_host` as it came. */
 export type ProxyHeaders = Record<string, string>;

@@ -8,8 +8,8 @@ import Database from "better-sqlite3";
 import { test as serverlessTest } from "playwright/test";
 import { bearer, logInWithTokens } from "../e2e/api/clients";
 import { expect, test } from "../e2e/fixtures";
-import { cleanEnvironment } from "./environment";
-import { makeDatabase } from "./test-database";
+import { cleanEnvironment } from "./internal/environment";
+import { makeDatabase } from "./internal/test-database";
 
 /** Another process that adds people who came by one person's code, one transaction each, and says how many are in. */
 const WRITER = `

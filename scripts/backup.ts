@@ -1,9 +1,9 @@
 import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
-import { databaseFile } from "./data-folder.mjs";
-import { checkSettings, setThrowawaySecret } from "./settings";
-import { assertSound, copyDatabase, flush } from "./sqlite-files";
-import { Refusal } from "./tool.mjs";
+import { databaseFile } from "./internal/data-folder.mjs";
+import { checkSettings, setThrowawaySecret } from "./internal/settings";
+import { assertSound, copyDatabase, flush } from "./internal/sqlite-files";
+import { Refusal } from "./internal/tool.mjs";
 
 const isSecretSet = Boolean(process.env.AUTH_SECRET);
 setThrowawaySecret();

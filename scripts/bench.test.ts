@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "playwright/test";
-import { cleanEnvironment } from "./environment";
-import { readTables } from "./markdown-tables";
+import { cleanEnvironment } from "./internal/environment";
+import { readTables } from "./internal/markdown-tables";
 
 const MINUTE_MS = 60_000;
 const NUMBER = /^[\d,.]*[1-9][\d,.]*$/;

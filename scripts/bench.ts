@@ -1,10 +1,10 @@
-import { checkBenchTypes } from "./checks";
-import { generateClient } from "./database";
-import { installDependencies } from "./dependencies.mjs";
-import { setTestSettings } from "./settings";
-import { buildSite } from "./site";
-import { Refusal, runNode } from "./tool.mjs";
-import { inTurn } from "./turns.mjs";
+import { checkBenchTypes } from "./internal/checks";
+import { generateClient } from "./internal/database";
+import { installDependencies } from "./internal/dependencies.mjs";
+import { setTestSettings } from "./internal/settings";
+import { buildSite } from "./internal/site";
+import { Refusal, runNode } from "./internal/tool.mjs";
+import { inTurn } from "./internal/turns.mjs";
 
 if (process.platform !== "linux")
   throw new Refusal("The bench reads processor time and memory from /proc, which only Linux has.");

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, test } from "playwright/test";
-import { cleanEnvironment } from "./environment";
+import { cleanEnvironment } from "./internal/environment";
 
 const POSTGRESQL = /^The setting DATABASE_URL must be the URL of a PostgreSQL on Vercel/;
 const SECRET = /^The setting AUTH_SECRET is missing/;

@@ -1,6 +1,6 @@
-import { generateClient } from "./database";
-import { checkSettings, setThrowawaySecret } from "./settings";
-import { buildSite } from "./site";
+import { generateClient } from "./internal/database";
+import { checkSettings, setThrowawaySecret } from "./internal/settings";
+import { buildSite } from "./internal/site";
 
 setThrowawaySecret();
 await checkSettings();

@@ -1,8 +1,8 @@
-import { checkSources } from "./checks";
-import { generateClient } from "./database";
-import { runOnPostgres, runPlaywright } from "./playwright";
-import { setTestSettings } from "./settings";
-import { inTurn } from "./turns.mjs";
+import { checkSources } from "./internal/checks";
+import { generateClient } from "./internal/database";
+import { runOnPostgres, runPlaywright } from "./internal/playwright";
+import { setTestSettings } from "./internal/settings";
+import { inTurn } from "./internal/turns.mjs";
 
 setTestSettings();
 await inTurn(generateClient);

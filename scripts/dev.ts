@@ -1,6 +1,6 @@
-import { generateClient, migrate } from "./database";
-import { runDevelopmentServer } from "./server";
-import { readSettings } from "./settings";
+import { generateClient, migrate } from "./internal/database";
+import { runDevelopmentServer } from "./internal/server";
+import { readSettings } from "./internal/settings";
 
 const env = await readSettings();
 await generateClient();

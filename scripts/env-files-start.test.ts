@@ -8,8 +8,8 @@ import path from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test as base, expect } from "playwright/test";
-import { cleanEnvironment } from "./environment";
-import { findFreePort } from "./free-port";
+import { cleanEnvironment } from "./internal/environment";
+import { findFreePort } from "./internal/free-port";
 
 /** A clone like this one, without its settings and data: a test's own files of settings are put into it. */
 const test = base.extend<{ clone: string }>({

@@ -1,9 +1,9 @@
-import { provideBrowser } from "./browser";
-import { generateClient } from "./database";
-import { runPlaywright } from "./playwright";
-import { setTestSettings } from "./settings";
-import { buildSite } from "./site";
-import { inTurn } from "./turns.mjs";
+import { provideBrowser } from "./internal/browser";
+import { generateClient } from "./internal/database";
+import { runPlaywright } from "./internal/playwright";
+import { setTestSettings } from "./internal/settings";
+import { buildSite } from "./internal/site";
+import { inTurn } from "./internal/turns.mjs";
 
 /** How often each database's servers are killed; `npm test` does with fewer. */
 const FAULT_ROUNDS = "20";

@@ -1,5 +1,5 @@
 import { startGateway } from "../gateway/gateway";
-import { Refusal } from "./tool.mjs";
+import { Refusal } from "./internal/tool.mjs";
 
 const PORT_PRESET = 8025;
 

@@ -1,6 +1,6 @@
-import { migrate } from "./database";
-import { readSettings } from "./settings";
-import { inTurn } from "./turns.mjs";
+import { migrate } from "./internal/database";
+import { readSettings } from "./internal/settings";
+import { inTurn } from "./internal/turns.mjs";
 
 const env = await readSettings();
 await inTurn(() => migrate(env.DATABASE_URL));

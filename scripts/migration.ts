@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { SCHEMAS } from "./database";
-import { MIGRATIONS } from "./migrations.mjs";
-import { composePostgresSchema, diffSchemas } from "./schemas";
-import { setTestSettings } from "./settings";
-import { Refusal } from "./tool.mjs";
+import { SCHEMAS } from "./internal/database";
+import { MIGRATIONS } from "./internal/migrations.mjs";
+import { composePostgresSchema, diffSchemas } from "./internal/schemas";
+import { setTestSettings } from "./internal/settings";
+import { Refusal } from "./internal/tool.mjs";
 
 const name = process.argv[3] ?? "";
 if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Refusal("Name what changes: npm run migration -- add_something");

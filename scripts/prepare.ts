@@ -1,7 +1,7 @@
-import { generateClient, migrate } from "./database";
-import { readSettings } from "./settings";
-import { buildSite } from "./site";
-import { inTurn } from "./turns.mjs";
+import { generateClient, migrate } from "./internal/database";
+import { readSettings } from "./internal/settings";
+import { buildSite } from "./internal/site";
+import { inTurn } from "./internal/turns.mjs";
 
 const env = await readSettings();
 // It wants the settings to be there.

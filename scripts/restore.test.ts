@@ -9,8 +9,8 @@ import { test as serverlessTest } from "playwright/test";
 import { bearer, logInWithCookie, logInWithTokens, post } from "../e2e/api/clients";
 import { withDatabase } from "../e2e/databases";
 import { expect, type Server, test } from "../e2e/fixtures";
-import { cleanEnvironment } from "./environment";
-import { makeDatabase } from "./test-database";
+import { cleanEnvironment } from "./internal/environment";
+import { makeDatabase } from "./internal/test-database";
 
 type NewClient = Parameters<typeof logInWithCookie>[0];
 

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import Database from "better-sqlite3";
 import type { Client } from "pg";
-import { databaseFile, prepareDataFolder } from "./data-folder.mjs";
-import { connectTo, migrate } from "./database";
-import { MIGRATIONS_TABLE, migrationNames } from "./migrations.mjs";
-import { checkSettings, setThrowawaySecret } from "./settings";
-import { assertSound, copyDatabase, flush } from "./sqlite-files";
-import { Refusal } from "./tool.mjs";
+import { databaseFile, prepareDataFolder } from "./internal/data-folder.mjs";
+import { connectTo, migrate } from "./internal/database";
+import { MIGRATIONS_TABLE, migrationNames } from "./internal/migrations.mjs";
+import { checkSettings, setThrowawaySecret } from "./internal/settings";
+import { assertSound, copyDatabase, flush } from "./internal/sqlite-files";
+import { Refusal } from "./internal/tool.mjs";
 
 /**
  * What a restored database must not bring back: sessions that have ended since, codes that were used, changes that were waiting and

@@ -32,7 +32,7 @@ if (!isNodeAmong(wanted)) {
   );
 }
 
-import("./bootstrap.mjs")
+import("./internal/bootstrap.mjs")
   .then((bootstrap) => bootstrap.runTask(task))
   .catch((error) => fail(["Refusal", "SettingsError"].includes(error.name) ? error.message : error));
 

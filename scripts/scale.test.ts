@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { expect, test } from "playwright/test";
-import { cleanEnvironment } from "./environment";
-import { type MarkdownTable, readTables } from "./markdown-tables";
+import { cleanEnvironment } from "./internal/environment";
+import { type MarkdownTable, readTables } from "./internal/markdown-tables";
 
 /** A row takes a little more in a small table, whose last pages are emptier. */
 const NEAR = 1.25;

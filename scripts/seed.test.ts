@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "playwright/test";
-import { cleanEnvironment } from "./environment";
+import { cleanEnvironment } from "./internal/environment";
 
 test("the seed makes a town whose tree can be seen, and leaves one that stands as it is", async () => {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-seed-"));

@@ -1,5 +1,5 @@
-import { generateClient, migrate } from "./database";
-import { readSettings } from "./settings";
+import { generateClient, migrate } from "./internal/database";
+import { readSettings } from "./internal/settings";
 
 const env = await readSettings();
 await generateClient();

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import process from "node:process";
-import { isSiteBuilt } from "./built-site.mjs";
-import { databaseUrl, prepareData } from "./data-folder.mjs";
-import { QUIET, tellWhatIsNotRead } from "./env-files.mjs";
-import { isInstalled } from "./installed.mjs";
-import { keepHeapSmall } from "./memory.mjs";
-import { isMigrated } from "./migrations.mjs";
-import { readAddress } from "./port.mjs";
+import { isSiteBuilt } from "./internal/built-site.mjs";
+import { databaseUrl, prepareData } from "./internal/data-folder.mjs";
+import { QUIET, tellWhatIsNotRead } from "./internal/env-files.mjs";
+import { isInstalled } from "./internal/installed.mjs";
+import { keepHeapSmall } from "./internal/memory.mjs";
+import { isMigrated } from "./internal/migrations.mjs";
+import { readAddress } from "./internal/port.mjs";
 
 /** Next.js's settings as they were at the build, with all its presets. */
 const BUILT_CONFIG = ".next/required-server-files.json";
@@ -35,7 +35,7 @@ async function isPrepared() {
 
 /** Runs `prepare.ts`, and ends this process when that has failed or was asked to end. */
 async function prepare() {
-  const { handOver, runNode } = await import("./tool.mjs");
+  const { handOver, runNode } = await import("./internal/tool.mjs");
   const { code, interrupted } = await runNode(["scripts/run.mjs", "prepare"], { output: "inherit" });
   if (code !== 0 || interrupted) process.exit(code);
   handOver();

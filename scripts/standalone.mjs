@@ -2,8 +2,8 @@
 import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { loadEnvFiles } from "./env-files.mjs";
-import { keepHeapSmall } from "./memory.mjs";
+import { loadEnvFiles } from "./internal/env-files.mjs";
+import { keepHeapSmall } from "./internal/memory.mjs";
 
 // Those in the folder of the server, where Next's would read some.
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));

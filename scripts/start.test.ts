@@ -8,8 +8,8 @@ import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
 import { DATABASES } from "../e2e/databases";
 import { test as base, expect } from "../e2e/fixtures";
-import { cleanEnvironment } from "./environment";
-import { findFreePort } from "./free-port";
+import { cleanEnvironment } from "./internal/environment";
+import { findFreePort } from "./internal/free-port";
 
 const test = base.extend<{ folder: string }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.

@@ -1,10 +1,10 @@
-import { provideBrowser } from "./browser";
-import { checkSources } from "./checks";
-import { generateClient } from "./database";
-import { runOnPostgres, runPlaywright } from "./playwright";
-import { setTestSettings } from "./settings";
-import { buildSite } from "./site";
-import { inTurn } from "./turns.mjs";
+import { provideBrowser } from "./internal/browser";
+import { checkSources } from "./internal/checks";
+import { generateClient } from "./internal/database";
+import { runOnPostgres, runPlaywright } from "./internal/playwright";
+import { setTestSettings } from "./internal/settings";
+import { buildSite } from "./internal/site";
+import { inTurn } from "./internal/turns.mjs";
 
 setTestSettings();
 await inTurn(async () => {

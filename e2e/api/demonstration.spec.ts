@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { cleanEnvironment } from "../../scripts/environment";
+import { cleanEnvironment } from "../../scripts/internal/environment";
 import { DATABASES, withDatabase } from "../databases";
 import { expect, type Server, test } from "../fixtures";
 import { logInWithTokens } from "./clients";

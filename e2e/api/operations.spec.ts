@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import path from "node:path";
 // biome-ignore lint/style/noRestrictedImports: an accident of the database is no request.
 import Database from "better-sqlite3";
-import { cleanEnvironment } from "../../scripts/environment";
+import { cleanEnvironment } from "../../scripts/internal/environment";
 import { expect, type Server, test } from "../fixtures";
 import { askByMail, bearer, confirmByMail, freshEmail, hear, logInWithTokens, post, spell, wrong } from "./clients";
 

@@ -9,7 +9,7 @@ const TASKS_THAT_LISTEN = ["serve", "dev"];
 export async function runTask(name) {
   if (TASKS_WITH_ENV_FILE.includes(name)) loadEnvFiles();
   if (TASKS_THAT_LISTEN.includes(name)) await refuseBusyPort();
-  if (name === "serve") return (await import("./serve.mjs")).serve();
+  if (name === "serve") return (await import("../serve.mjs")).serve();
   const [{ installDependencies }, { inTurn }] = await Promise.all([
     import("./dependencies.mjs"),
     import("./turns.mjs"),
@@ -17,5 +17,5 @@ export async function runTask(name) {
   await inTurn(installDependencies);
   const { register } = await import("tsx/esm/api");
   register();
-  await import(`./${name}.ts`);
+  await import(`../${name}.ts`);
 }

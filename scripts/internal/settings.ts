@@ -12,8 +12,8 @@ export async function readSettings() {
 
 /** All settings, or a `SettingsError` that names those that are wrong. Wants a secret to be there. */
 export async function checkSettings() {
-  const { env, misspeltSettings } = await import("../lib/env");
-  await import("../lib/core/policy");
+  const { env, misspeltSettings } = await import("../../lib/env");
+  await import("../../lib/core/policy");
   for (const sentence of misspeltSettings()) console.error(sentence);
   tellWhatIsNotRead();
   return env;

@@ -26,6 +26,6 @@ export async function buildSite() {
 function completeStandalone() {
   cpSync(".next/static", `${STANDALONE}/.next/static`, { recursive: true });
   if (existsSync("public")) cpSync("public", `${STANDALONE}/public`, { recursive: true });
-  for (const script of ["standalone.mjs", "env-files.mjs", "memory.mjs"])
+  for (const script of ["standalone.mjs", "internal/env-files.mjs", "internal/memory.mjs"])
     cpSync(`scripts/${script}`, `${STANDALONE}/scripts/${script}`);
 }
