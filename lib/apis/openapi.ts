@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { SESSION_COOKIE } from "@/lib/auth/nextauth";
-import { publicKeys } from "@/lib/auth/tokens";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
@@ -11,53 +10,24 @@ import {
   type Address,
   ANSWER_HEADERS,
   type Api,
-  address,
   ENGINE_STATUSES,
   type Endpoint,
   type EngineFailure,
   type Json,
   REQUEST_HEADERS,
-  reply,
   type Verb,
 } from "./engine";
 import * as enter from "./enter";
 import { FIELD_REQUIRED } from "./messages";
 import { AnyInviteCode, RefreshToken, SentInviteCode } from "./schemas";
-import { CACHED, policyDocument, service } from "./service";
 import * as usersApi from "./users";
 import * as v1 from "./v1";
 import * as verification from "./verification";
 
 type JsonObject = { [name: string]: Json };
 
-/** Made at the first request, and the same for all. */
-let description: ReturnType<typeof describeApis> | undefined;
-
-export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
-  GET: endpoint({
-    summary: "This document",
-    who: "anybody",
-    answer: { body: z.looseObject({ openapi: z.string() }) },
-    run: async () => {
-      description ??= describeApis();
-      return reply(description, CACHED);
-    },
-    failures: {},
-  }),
-}));
-
-export const keys = address(service, "/.well-known/jwks.json", (endpoint) => ({
-  GET: endpoint({
-    summary: "The public keys that access tokens can be verified with (RFC 7517)",
-    who: "anybody",
-    answer: { body: z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) }) },
-    run: async () => reply(await publicKeys(), CACHED),
-    failures: {},
-  }),
-}));
-
-/** The addresses of the five APIs, and those that describe the service, in the order of the document. */
-const ADDRESSES: readonly Address[] = [
+/** The addresses of the five APIs, each API's in the order of its document. */
+const API_ADDRESSES: readonly Address[] = [
   bearer.authRequestCode,
   bearer.authVerifyCode,
   bearer.refreshToken,
@@ -67,9 +37,6 @@ const ADDRESSES: readonly Address[] = [
   enter.enterPhone,
   enter.enterCode,
   enter.profile,
-  policyDocument,
-  openapi,
-  keys,
   usersApi.authenticate,
   usersApi.profile,
   usersApi.activateInviteCode,
@@ -84,9 +51,13 @@ const ADDRESSES: readonly Address[] = [
   verification.profile,
 ];
 
-/** The public APIs as an OpenAPI 3.1 document, made of the declarations that serve them. */
-function describeApis(): JsonObject & { openapi: string } {
-  const apis = [...new Set(ADDRESSES.map(({ api }) => api))];
+/**
+ * The five APIs and `further` addresses as an OpenAPI 3.1 document, made of the declarations that serve them. APIs stand in the order
+ * of their titles.
+ */
+export function describeApis(further: readonly Address[]): JsonObject & { openapi: string } {
+  const addresses = [...API_ADDRESSES, ...further].sort((one, other) => one.api.title.localeCompare(other.api.title));
+  const apis = [...new Set(addresses.map(({ api }) => api))];
   return {
     openapi: "3.1.1",
     info: {
@@ -97,7 +68,7 @@ function describeApis(): JsonObject & { openapi: string } {
     },
     servers: [{ url: env.APP_URL }],
     tags: apis.map(({ title, description }) => ({ name: title, description })),
-    paths: Object.fromEntries(ADDRESSES.map((address) => [address.path, describeAddress(address)])),
+    paths: Object.fromEntries(addresses.map((address) => [address.path, describeAddress(address)])),
     components: {
       securitySchemes: {
         session: { type: "apiKey", in: "cookie", name: SESSION_COOKIE },

@@ -1,3 +1,3 @@
-import { keys } from "@/lib/apis/openapi";
+import { keys } from "@/lib/endpoints/openapi";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = keys;

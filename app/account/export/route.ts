@@ -1,3 +1,3 @@
-import { accountExport } from "@/lib/apis/account-export";
+import { accountExport } from "@/lib/endpoints/account-export";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = accountExport;

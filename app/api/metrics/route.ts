@@ -1,3 +1,3 @@
-import { metrics } from "@/lib/apis/operations";
+import { metrics } from "@/lib/endpoints/metrics";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = metrics;

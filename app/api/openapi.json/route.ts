@@ -1,3 +1,3 @@
-import { openapi } from "@/lib/apis/openapi";
+import { openapi } from "@/lib/endpoints/openapi";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = openapi;

@@ -1,3 +1,3 @@
-import { policyDocument } from "@/lib/apis/service";
+import { policyDocument } from "@/lib/endpoints/policy";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = policyDocument;

@@ -1,3 +1,3 @@
-import { nextauth } from "@/lib/apis/nextauth";
+import { nextauth } from "@/lib/endpoints/nextauth";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = nextauth;

@@ -1,3 +1,3 @@
-import { smsruReports } from "@/lib/apis/delivery";
+import { smsruReports } from "@/lib/endpoints/delivery-reports";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = smsruReports;

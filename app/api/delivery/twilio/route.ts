@@ -1,3 +1,3 @@
-import { twilioReports } from "@/lib/apis/delivery";
+import { twilioReports } from "@/lib/endpoints/delivery-reports";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = twilioReports;

@@ -1,3 +1,3 @@
-import { live } from "@/lib/apis/operations";
+import { live } from "@/lib/endpoints/health";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = live;

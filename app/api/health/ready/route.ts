@@ -1,3 +1,3 @@
-import { ready } from "@/lib/apis/operations";
+import { ready } from "@/lib/endpoints/health";
 
 export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = ready;

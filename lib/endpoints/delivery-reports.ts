@@ -1,6 +1,6 @@
+import { readForm } from "@/lib/apis/body";
 import { noteSmsruReports, noteTwilioReport, type Reported } from "@/lib/core/challenges/deliveries";
-import { readForm } from "./body";
-import { FRESH, refuse, verbs } from "./read-only";
+import { FRESH, refuse, verbs } from "./verbs";
 
 // For the providers that bring codes, not for clients of the APIs: none of this is described in the reference.
 

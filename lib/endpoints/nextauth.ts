@@ -1,7 +1,7 @@
+import { readBody } from "@/lib/apis/body";
+import { ENGINE_STATUSES } from "@/lib/apis/engine";
 import { answerNextAuth, type NextAuthRoute } from "@/lib/auth/nextauth";
-import { readBody } from "./body";
-import { ENGINE_STATUSES } from "./engine";
-import { refuse, verbs } from "./read-only";
+import { refuse, verbs } from "./verbs";
 
 /** NextAuth's own addresses, `/api/auth/…`. Bodies are read here: what is wrong with one would be an error of NextAuth's. */
 export const nextauth = verbs<Request, NextAuthRoute>({

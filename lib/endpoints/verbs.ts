@@ -1,6 +1,6 @@
+import { nameThrown, THROWN_STATUSES } from "@/lib/apis/thrown";
 import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
-import { nameThrown, THROWN_STATUSES } from "./thrown";
 
 /** Asked for anew each time. */
 export const FRESH = { "Cache-Control": "no-store" };

@@ -1,25 +1,11 @@
 import { z } from "zod";
+import { address, reply } from "@/lib/apis/engine";
 import { guessBudget } from "@/lib/core/challenges/guess-budget";
 import { demonstrationState } from "@/lib/core/demonstration";
 import { IPV6_PREFIXES } from "@/lib/core/networks";
 import * as policy from "@/lib/core/policy";
 import { env } from "@/lib/env";
-import { type Api, address, reply } from "./engine";
-import { ENGLISH } from "./messages";
-
-/** What the service says of itself. */
-export const service: Api = {
-  title: "service",
-  description: "What the service says of itself.",
-  messages: ENGLISH,
-  error: (detail) => ({ detail }),
-  credentials: "cookie",
-  // Readers of documents add parameters to get past caches.
-  ignoresParameters: true,
-};
-
-/** Nothing of it changes while the server runs, but that a demonstration may end. */
-export const CACHED = { "Cache-Control": "public, max-age=300" };
+import { CACHED, service } from "./service";
 
 const Count = z.int();
 const Seconds = z.number();

@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { address, reply } from "@/lib/apis/engine";
+import { describeApis } from "@/lib/apis/openapi";
+import { publicKeys } from "@/lib/auth/tokens";
+import { policyDocument } from "./policy";
+import { CACHED, service } from "./service";
+
+/** Made at the first request, and the same for all. */
+let description: ReturnType<typeof describeApis> | undefined;
+
+export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
+  GET: endpoint({
+    summary: "This document",
+    who: "anybody",
+    answer: { body: z.looseObject({ openapi: z.string() }) },
+    run: async () => {
+      description ??= describeApis([policyDocument, openapi, keys]);
+      return reply(description, CACHED);
+    },
+    failures: {},
+  }),
+}));
+
+export const keys = address(service, "/.well-known/jwks.json", (endpoint) => ({
+  GET: endpoint({
+    summary: "The public keys that access tokens can be verified with (RFC 7517)",
+    who: "anybody",
+    answer: { body: z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) }) },
+    run: async () => reply(await publicKeys(), CACHED),
+    failures: {},
+  }),
+}));
