@@ -8,14 +8,14 @@ import { readOnly, refuse } from "./verbs";
 /** All that is kept of whoever asks, as a file. It is in the record that it was taken, so no page elsewhere may ask for it. */
 export const accountExport = readOnly(async ({ headers }) => {
   const isForeign = isForeignRequest({ method: "POST", headers }) && !isOfSharedOrigin(headers);
-  if (isForeign) return refuse(403, "origin_foreign");
+  if (isForeign) return refuse("origin_foreign");
   const { session } = await readCredentials(headers);
   const now = new Date();
   const exported = session && (await exportAccount(session.userId, now));
   if (exported?.ok === false && exported.failure.name === "budget_spent") {
-    return refuse(429, "budget_spent", retryAfter(exported.failure.retryAfterMs));
+    return refuse("budget_spent", retryAfter(exported.failure.retryAfterMs));
   }
-  if (!exported?.ok) return refuse(401, "credentials_missing");
+  if (!exported?.ok) return refuse("credentials_missing");
   return new Response(streamOf(exported.value), {
     headers: {
       "Cache-Control": "private, no-store",

@@ -22,10 +22,10 @@ function reportsTo(
 ) {
   const receive = async (request: Request) => {
     const fields = await readForm(request);
-    if (!fields) return refuse(413, "body_too_large");
+    if (!fields) return refuse("body_too_large");
     const reported = await note(fields, request);
     if (reported === "noted") return thank();
-    return reported === "forged" ? refuse(403, "signature_invalid") : refuse(404, "address_unknown");
+    return reported === "forged" ? refuse("signature_invalid") : refuse("address_unknown");
   };
   return verbs({ POST: receive });
 }

@@ -6,7 +6,7 @@ import { FRESH, readOnly, refuse } from "./verbs";
 /** The numbers of this process, for Prometheus. */
 export const metrics = readOnly(async ({ headers }) => {
   if (!(await maySeeMetrics(headers))) {
-    return env.METRICS_TOKEN ? refuse(401, "credentials_missing") : refuse(403, "metrics_private");
+    return env.METRICS_TOKEN ? refuse("credentials_missing") : refuse("metrics_private");
   }
   const { text, mediaType } = await showMetrics();
   return new Response(text, { headers: { ...FRESH, "Content-Type": mediaType } });

@@ -1,5 +1,4 @@
 import { readBody } from "@/lib/apis/body";
-import { ENGINE_STATUSES } from "@/lib/apis/engine";
 import { answerNextAuth, type NextAuthRoute } from "@/lib/auth/nextauth";
 import { refuse, verbs } from "./verbs";
 
@@ -8,7 +7,7 @@ export const nextauth = verbs<Request, NextAuthRoute>({
   GET: (request, route) => answerNextAuth(request, route),
   POST: async (request, route) => {
     const body = await readBody(request);
-    if (!body.ok) return refuse(ENGINE_STATUSES[body.failure.name], body.failure.name);
+    if (!body.ok) return refuse(body.failure.name);
     return answerNextAuth(request, route, body.value);
   },
 });

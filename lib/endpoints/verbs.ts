@@ -1,9 +1,19 @@
-import { nameThrown, THROWN_STATUSES } from "@/lib/apis/thrown";
+import { ENGINE_STATUSES } from "@/lib/apis/engine";
+import { nameThrown } from "@/lib/apis/thrown";
 import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
 
 /** Asked for anew each time. */
 export const FRESH = { "Cache-Control": "no-store" };
+
+/** The status of each failure: those of the APIs, and those that only these addresses have. */
+const STATUSES = {
+  ...ENGINE_STATUSES,
+  metrics_private: 403,
+  signature_invalid: 403,
+  address_unknown: 404,
+  budget_spent: 429,
+} as const;
 
 type Handler<Asked extends Request, Context> = (request: Asked, context: Context) => Response | Promise<Response>;
 
@@ -23,7 +33,7 @@ export function verbs<Asked extends Request = Request, Context = unknown>(given:
 }) {
   const { GET, POST, isShared = false } = given;
   const Allow = [...(GET ? ["GET", "HEAD"] : []), ...(POST ? ["POST"] : []), "OPTIONS"].join(", ");
-  const refuseVerb = () => refuse(405, "method_not_allowed", { Allow });
+  const refuseVerb = () => refuse("method_not_allowed", { Allow });
   const showVerbs = ({ headers }: Asked) =>
     hasUnknownMethod(headers)
       ? refuseVerb()
@@ -53,20 +63,21 @@ function guard<Asked extends Request, Context>(answer: Handler<Asked, Context>, 
   return (request: Asked, context: Context) =>
     guardOrigin(request, {
       isShared,
-      refuse: () => refuse(403, "origin_foreign"),
+      refuse: () => refuse("origin_foreign"),
       answer: async () => {
         try {
           return await answer(request, context);
         } catch (error) {
           const { name, headers } = nameThrown(error);
-          return refuse(THROWN_STATUSES[name], name, headers);
+          return refuse(name, headers);
         }
       },
     });
 }
 
 /** A refusal at an address that belongs to no API: `{ "detail": name }`. */
-export function refuse(status: number, name: string, headers: Record<string, string> = {}): Response {
+export function refuse(name: keyof typeof STATUSES, headers: Record<string, string> = {}): Response {
+  const status: number = STATUSES[name];
   // RFC 9110 §15.5.2 wants it with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
   return Response.json(
