@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { readCredentials } from "@/lib/auth/credentials";
-import { retryAfter } from "@/lib/auth/page-refusals";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { prefersPage } from "@/lib/http/accept";
 import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
+import { retryAfter } from "@/lib/http/retry-after";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
 import { type Fields, readBody, readQuery } from "./body";
 import { FIELD_REQUIRED, type Messages } from "./messages";

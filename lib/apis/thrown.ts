@@ -1,6 +1,6 @@
-import { retryAfter } from "@/lib/auth/page-refusals";
 import { AccountGone } from "@/lib/core/accounts/accounts";
 import { isDatabaseAway } from "@/lib/core/result";
+import { retryAfter } from "@/lib/http/retry-after";
 import { logError } from "@/lib/ops/log";
 
 /** What an address says of what was thrown while it was answering, and the status. */

@@ -1,8 +1,8 @@
 import { readCredentials } from "@/lib/auth/credentials";
-import { retryAfter } from "@/lib/auth/page-refusals";
 import { exportAccount } from "@/lib/core/accounts/export";
 import { isOfSharedOrigin } from "@/lib/http/cross-origin";
 import { isForeignRequest } from "@/lib/http/origin";
+import { retryAfter } from "@/lib/http/retry-after";
 import { readOnly, refuse } from "./verbs";
 
 /** All that is kept of whoever asks, as a file. It is in the record that it was taken, so no page elsewhere may ask for it. */

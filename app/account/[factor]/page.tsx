@@ -1,6 +1,7 @@
 import type { Metadata } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
+import { answerNotFound } from "@/app/page-refusals";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
 import { DeadCode, isDead } from "@/components/dead-code";
@@ -9,7 +10,6 @@ import { Focused } from "@/components/focused";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
-import { answerNotFound } from "@/lib/auth/page-refusals";
 import { readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireAccount } from "@/lib/auth/required-session";

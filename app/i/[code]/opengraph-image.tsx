@@ -4,10 +4,10 @@ import { notFound } from "next/navigation";
 import { ImageResponse } from "next/og";
 import { getTranslations } from "next-intl/server";
 import { BAND_HEIGHT_PX, BAND_WIDTH_PX, STITCHES } from "@/components/band";
-import { retryAfter } from "@/lib/auth/page-refusals";
 import { currentRequester } from "@/lib/auth/requesters";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/referrals";
+import { retryAfter } from "@/lib/http/retry-after";
 
 export const size = { width: 1200, height: 630 };
 export const alt = "Сарафан · Sarafan";

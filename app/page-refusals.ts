@@ -1,4 +1,5 @@
 import { notFound } from "next/navigation";
+import { retryAfter } from "@/lib/http/retry-after";
 import { currentResponse } from "@/lib/ops/request-ids";
 
 /**
@@ -23,9 +24,4 @@ export function answerNotFound(): void {
   const response = currentResponse();
   if (!response) notFound();
   response.statusCode = 404;
-}
-
-/** The header that says when to come again; never at once. */
-export function retryAfter(ms: number) {
-  return { "Retry-After": String(Math.max(1, Math.ceil(ms / 1000))) };
 }
