@@ -2,8 +2,8 @@ import { getTranslations } from "next-intl/server";
 import { Notice } from "@/components/notice";
 import type { OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { demonstrationState } from "@/lib/core/demonstration";
-import { isDatabaseAway } from "@/lib/core/result";
 import { env } from "@/lib/env";
+import { isDatabaseAway } from "@/lib/ops/outage";
 
 /**
  * Says where a demonstration shows its codes, or why it shows them no more. `code` is the live one, which this browser was given

@@ -6,8 +6,8 @@ import { Notice } from "@/components/notice";
 import { currentSession } from "@/lib/auth/nextauth";
 import { applyNowCodes } from "@/lib/core/accounts/apply-now";
 import { type DelayedChange, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";
-import { isDatabaseAway } from "@/lib/core/result";
 import { deviceName } from "@/lib/core/sessions/user-agent";
+import { isDatabaseAway } from "@/lib/ops/outage";
 import { cancelChange } from "./actions";
 
 /** Tells every session of an account what takes effect later; stands on every page that an account is looked at. */

@@ -1,7 +1,7 @@
 import { AccountGone } from "@/lib/core/accounts/accounts";
-import { isDatabaseAway } from "@/lib/core/result";
 import { retryAfter } from "@/lib/http/retry-after";
 import { logError } from "@/lib/ops/log";
+import { isDatabaseAway } from "@/lib/ops/outage";
 
 /** What an address says of what was thrown while it was answering, and the status. */
 export const THROWN_STATUSES = { credentials_missing: 401, unexpected: 500, database_away: 503 } as const;

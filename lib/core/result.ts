@@ -1,5 +1,3 @@
-export { isDatabaseAway } from "@/lib/db/database";
-
 /** What a verb answers: a value, or one of the failures it can expect. Bugs throw. */
 export type Result<Value, Failure extends { name: string }> =
   | { ok: true; value: Value }
