@@ -3,13 +3,10 @@ import type { Factor } from "@/lib/core/accounts/accounts";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import { keyedHash, keyedHashes } from "@/lib/core/keyed-hash";
 import { type Queries, readPrimary, statement, type Transaction, write } from "@/lib/db/database";
-import { env, type SenderName } from "@/lib/env";
+import type { SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
 import type { ChainSending } from "@/lib/senders/chain";
-import { TWILIO_STATUS_PATH } from "@/lib/senders/phone";
 import type { Report } from "@/lib/senders/report";
-import { readSmsruReports } from "@/lib/senders/smsru";
-import { readTwilioReport } from "@/lib/senders/twilio";
 import { countryOf } from "./served-countries";
 
 const ADD_DELIVERY = statement({
@@ -55,43 +52,26 @@ export function recordRefusal(tx: Transaction, recipient: Recipient, reason: str
   tx.queue(ADD_DELIVERY, { ...NOTHING_KNOWN, ...whoOf(recipient), at: now, state: "refused", reason });
 }
 
-/** What came to an address for reports; `unexpected` where no such sender is set up. */
-export type Reported = "noted" | "forged" | "unexpected";
-
-/** Notes what Twilio reports, signed by it. */
-export async function noteTwilioReport(fields: Record<string, string>, signature: string): Promise<Reported> {
-  const authToken = env.SENDERS_NAMED.includes("twilio") ? env.TWILIO_AUTH_TOKEN : undefined;
-  if (!authToken) return "unexpected";
-  const url = `${env.APP_URL}${TWILIO_STATUS_PATH}`;
-  const report = readTwilioReport({ url, authToken }, fields, signature);
-  return note("twilio", report === "forged" ? report : report ? [report] : []);
-}
-
-/** Notes what SMS.ru reports, with its hash. */
-export async function noteSmsruReports(fields: Record<string, string>): Promise<Reported> {
-  const apiId = env.SENDERS_NAMED.includes("smsru") ? env.SMSRU_API_ID : undefined;
-  return apiId ? note("smsru", readSmsruReports({ apiId }, fields)) : "unexpected";
-}
-
-/** The first word on a message is the last: what comes late or twice, or is about none of ours, changes nothing. */
-async function note(sender: SenderName, reports: Report[] | "forged"): Promise<Reported> {
-  if (reports === "forged") return "forged";
+/**
+ * Records what a provider has reported of its messages. The first final state of a message stays: a report that comes late or twice,
+ * or names no message of ours, changes nothing. Takes up to 4.3 seconds while a message is not yet stored as accepted.
+ */
+export async function recordReports(sender: SenderName, reports: Report[]): Promise<void> {
   let open = reports;
   // A provider may report before it has answered, and what it has accepted is not written down yet.
   for (const waitMs of REPORT_RETRIES_AFTER_MS) {
     if (open.length === 0) break;
     await wait(waitMs);
     const missing: Report[] = [];
-    for (const report of open) if (!(await noteOne(sender, report))) missing.push(report);
+    for (const report of open) if (!(await recordReport(sender, report))) missing.push(report);
     open = missing;
   }
-  return "noted";
 }
 
 const REPORT_RETRIES_AFTER_MS = [0, 300, 1000, 3000];
 
 /** Whether the message has its last word, by this report or by one before. */
-async function noteOne(sender: SenderName, { providerId, state, reason }: Report): Promise<boolean> {
+async function recordReport(sender: SenderName, { providerId, state, reason }: Report): Promise<boolean> {
   const { count } = await write((tx) =>
     tx.delivery.updateMany({
       where: { sender, providerId, state: "accepted" },
@@ -102,7 +82,7 @@ async function noteOne(sender: SenderName, { providerId, state, reason }: Report
     countSending({ sender, outcome: state });
     return true;
   }
-  // One that is accepted by now was written down since: it is still to be noted.
+  // A message that is accepted by now was stored since: its report is still to be recorded.
   const where = { sender, providerId, state: { not: "accepted" } };
   return (await readPrimary.delivery.findFirst({ where })) !== null;
 }
