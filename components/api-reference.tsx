@@ -45,11 +45,11 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
   useEffect(() => {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const page = document.documentElement.classList;
-    const dress = () => page.toggle("dark-mode", dark.matches);
-    dress();
-    dark.addEventListener("change", dress);
+    const applyTheme = () => page.toggle("dark-mode", dark.matches);
+    applyTheme();
+    dark.addEventListener("change", applyTheme);
     return () => {
-      dark.removeEventListener("change", dress);
+      dark.removeEventListener("change", applyTheme);
       page.remove("dark-mode");
     };
   }, []);
@@ -67,7 +67,7 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
           plugins: [referencePlugin],
           layout: "ReferenceLayout",
           deepLinking: true,
-          // Swagger's own colours for code know one dress only.
+          // Swagger's own colours for code know one theme only.
           syntaxHighlight: false,
           // No document of ours is sent to Swagger's validator.
           validatorUrl: null,

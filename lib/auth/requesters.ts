@@ -12,11 +12,11 @@ import { seal, unseal } from "./sealed-cookie";
 /** What a cookie of version 0.1 held: an address alone, which is a phone or else a mailbox. Such cookies last a year. */
 const BareAddress = z.union([Phone.transform(phoneRecipient), Email.transform(emailRecipient)]);
 /** A browser that has logged in, and by what; the newest first. */
-const KnownBrowser = z.object({ id: z.uuid(), recipients: z.array(z.union([Recipient, BareAddress])) });
-type KnownBrowser = z.output<typeof KnownBrowser>;
+const RecognisedBrowser = z.object({ id: z.uuid(), recipients: z.array(z.union([Recipient, BareAddress])) });
+type RecognisedBrowser = z.output<typeof RecognisedBrowser>;
 
 const NAME = cookieName("sarafan-known");
-const SEAL = { purpose: "known browser", schema: KnownBrowser, ttlMs: KNOWN_BROWSER_TTL_MS };
+const SEAL = { purpose: "known browser", schema: RecognisedBrowser, ttlMs: KNOWN_BROWSER_TTL_MS };
 /** Holds for an application, which has no cookie jar, what the cookie holds for a browser: its sign-ins answer it, and it sends it. */
 const DEVICE_HEADER = "Sarafan-Device";
 /** Another purpose than the cookie's, so that neither stands in for the other. */
@@ -31,7 +31,7 @@ export async function currentRequester(): Promise<Requester> {
   return {
     network: networkOf(asked),
     agent: asked.get("user-agent")?.slice(0, AGENT_LENGTH_MAX) || null,
-    browser: asked.has(DEVICE_HEADER) ? await readKnownApplication() : await readKnownBrowser(),
+    browser: asked.has(DEVICE_HEADER) ? await readRecognisedApplication() : await readRecognisedBrowser(),
   };
 }
 
@@ -57,15 +57,15 @@ export async function rememberApplication(
 /** A browser or application by its random name, and what it has logged in by. */
 type NamedBrowser = NonNullable<Requester["browser"]>;
 
-function addRecipient({ id, recipients }: NamedBrowser, recipient: Recipient): KnownBrowser {
+function addRecipient({ id, recipients }: NamedBrowser, recipient: Recipient): RecognisedBrowser {
   const others = recipients.filter((other) => !isSameRecipient(other, recipient));
   return { id, recipients: [recipient, ...others].slice(0, RECIPIENTS_MAX) };
 }
 
-async function readKnownApplication() {
+async function readRecognisedApplication() {
   return unseal(DEVICE_SEAL, (await headers()).get(DEVICE_HEADER) ?? undefined);
 }
 
-async function readKnownBrowser() {
+async function readRecognisedBrowser() {
   return unseal(SEAL, await readCookie(NAME));
 }

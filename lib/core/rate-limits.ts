@@ -67,9 +67,9 @@ export const SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY = daily(
 export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
 /** How many refusals of a network are remembered. */
 export const REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
-export const SENDS_OF_KNOWN_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
+export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
 /** All of them together: whoever has a phone for a moment could make any number of browsers known to it. */
-export const SENDS_OF_KNOWN_BROWSERS = daily("sends of known browsers to", SENDS_PER_PHONE_PER_DAY);
+export const SENDS_OF_RECOGNISED_BROWSERS = daily("sends of known browsers to", SENDS_PER_PHONE_PER_DAY);
 /** What was charged to `SENDS_FROM_NETWORK` for codes that were typed right since. */
 export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", VERIFIED_SENDS_PER_IP_PER_HOUR);
 export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);

@@ -3,9 +3,9 @@ import type { IncomingMessage } from "node:http";
 
 // Kept for all the bundles that Next.js makes of this module. No client can know it, so a header of one of these names that a
 // client sends counts for nothing, even where a host tells instrumentation.ts nothing of a request.
-const kept = globalThis as { sarafanNoteMark?: string };
-kept.sarafanNoteMark ??= randomBytes(16).toString("hex");
-const MARK = kept.sarafanNoteMark;
+const kept = globalThis as { sarafanHeaderMark?: string };
+kept.sarafanHeaderMark ??= randomBytes(16).toString("hex");
+const MARK = kept.sarafanHeaderMark;
 
 /** Writes what this process knows of a request into a header of it, over whatever a client has sent under that name. */
 export function writeOwnHeader({ headers }: Pick<IncomingMessage, "headers">, name: string, value: string): void {

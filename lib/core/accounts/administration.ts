@@ -12,7 +12,7 @@ import { ACCOUNT_ROW, type Account, accountOf, lockAccount } from "./accounts";
 import { recordEvent } from "./audit-log";
 import { dropChanges } from "./delayed-changes";
 import type { ChangedIdentity } from "./replace-identity";
-import { retryOnCollision } from "./retry-on-unique";
+import { retryOnUnique } from "./retry-on-unique";
 
 /** An account that was found to be an administrator's, and when its session was opened; only `asAdministrator` makes one. */
 export type Administrator = Pick<Session, "userId" | "createdAt"> & z.$brand<"Administrator">;
@@ -129,7 +129,7 @@ export async function createAccount(
   { now = new Date(), drawInvite = drawInviteCode }: { now?: Date; drawInvite?: () => InviteCode } = {},
 ): Promise<Result<Account, LoginFailure | TakenFailure>> {
   if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
-  return retryOnCollision(() =>
+  return retryOnUnique(() =>
     write(async (tx) => {
       const taken = await findTaken(tx, { phone, email, except: null });
       if (taken) return fail(taken);
@@ -177,7 +177,7 @@ export async function changeAccount(
 ): Promise<Result<{ account: Account; changed: ChangedIdentity[] }, ChangeAccountFailure>> {
   if (userId === administrator.userId) return fail({ name: "account_own" });
   if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
-  return retryOnCollision(() =>
+  return retryOnUnique(() =>
     write(async (tx) => {
       await lockAccount(tx, userId);
       const row = await tx.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });

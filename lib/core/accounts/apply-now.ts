@@ -1,4 +1,4 @@
-import { checkCodes, getCodes, requestCodes, spendCodes } from "@/lib/core/challenges/code-pairs";
+import { consumeCodes, getCodes, requestCodes, verifyCodes } from "@/lib/core/challenges/code-pairs";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { type ChallengeKey, Holder, type TypedCode } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "@/lib/core/challenges/request-code";
@@ -67,13 +67,13 @@ export async function applyNowByCodes(
   if (!codes) return fail({ name: "factor_missing" });
   // Before the codes cost a try; `applyNow` looks again.
   if (!(await isWaiting(session, shown))) return fail({ name: "change_gone" });
-  const checked = await checkCodes(codes, typed, by, now);
+  const checked = await verifyCodes(codes, typed, by, now);
   if (!checked.ok) return checked;
   return applyNow(
     session,
     shown,
     async (tx): Promise<Result<null, ApplyNowFailure>> => {
-      if (await spendCodes(tx, checked.value, now)) return succeed(null);
+      if (await consumeCodes(tx, checked.value, now)) return succeed(null);
       const gone = { name: "code_expired" } as const;
       return fail({ name: "code_refused", refused: { phone: gone, email: gone } });
     },

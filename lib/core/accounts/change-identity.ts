@@ -1,8 +1,8 @@
-import { checkCodes, getCodes, requestCodes, spendCodes } from "@/lib/core/challenges/code-pairs";
+import { consumeCodes, getCodes, requestCodes, verifyCodes } from "@/lib/core/challenges/code-pairs";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "@/lib/core/challenges/request-code";
-import { isDestination } from "@/lib/core/challenges/served-countries";
+import { isServedPhone } from "@/lib/core/challenges/served-countries";
 import type { VerifiedCode, VerifyCodeFailure } from "@/lib/core/challenges/verify-code";
 import { isSameRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
@@ -12,7 +12,7 @@ import { type Writer, write } from "@/lib/db/database";
 import { type Account, AccountGone, factorOf, getProfile, lockAccount, provenFactor } from "./accounts";
 import { delayChange, dropChanges } from "./delayed-changes";
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
-import { retryOnCollision } from "./retry-on-unique";
+import { retryOnUnique } from "./retry-on-unique";
 
 type Own = Pick<Session, "id" | "userId">;
 
@@ -57,7 +57,7 @@ export async function requestIdentityChange(
   if (!IS_MAIL_OFFERED && owners.some(({ recipient }) => recipient.kind === "email"))
     return fail({ name: "mail_unavailable" });
   // Both before either is sent, and paid for.
-  if (change.next.kind === "phone" && !isDestination(change.next.address)) return fail({ name: "country_not_allowed" });
+  if (change.next.kind === "phone" && !isServedPhone(change.next.address)) return fail({ name: "country_not_allowed" });
   return requestCodes(owners, by, options);
 }
 
@@ -95,10 +95,10 @@ export async function changeIdentity(
   now = new Date(),
 ): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
   const account = await getAccount(session.userId);
-  const checked = await checkCodes(codesOf(account, change), typed, by, now);
+  const checked = await verifyCodes(codesOf(account, change), typed, by, now);
   if (!checked.ok) return fail({ name: "code_refused", ...checked.failure.refused });
   const rights = checked.value;
-  return retryOnCollision(() => write((tx) => changeOrDelay(tx, { session, account, change, rights, now })));
+  return retryOnUnique(() => write((tx) => changeOrDelay(tx, { session, account, change, rights, now })));
 }
 
 async function changeOrDelay(
@@ -118,7 +118,7 @@ async function changeOrDelay(
   },
 ): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
   // Somebody else may have changed the account since; held, so that no session is opened by the old factor meanwhile.
-  if (!(await spendCodes(tx, rights, now)) || !(await lockAccount(tx, account.id, rights.old.key.recipient))) {
+  if (!(await consumeCodes(tx, rights, now)) || !(await lockAccount(tx, account.id, rights.old.key.recipient))) {
     const gone = { name: "code_expired" } as const;
     return fail({ name: "code_refused", old: gone, new: gone });
   }

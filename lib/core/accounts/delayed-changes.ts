@@ -16,7 +16,7 @@ import { lockForRemoval, type RemovedAccount, removeAccount, removeOrDetach } fr
 import { type Account, factorOf, lockAccount } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
-import { retryOnCollision } from "./retry-on-unique";
+import { retryOnUnique } from "./retry-on-unique";
 
 /** What takes effect `CHANGE_DELAY_MS` later when an unconfirmed session asks for it. */
 export const DelayedAction = z.enum(["deletion", "phone", "email"]);
@@ -145,7 +145,7 @@ export async function applyNow<Failure extends { name: string }>(
   const { id, userId } = session;
   const isDeletion = shown.action === "deletion";
   type Applied = { removed: RemovedAccount | "detached" } | { changed: ChangedIdentity };
-  const applied = await retryOnCollision(() =>
+  const applied = await retryOnUnique(() =>
     write(async (tx): Promise<Result<Applied, Failure | { name: "change_gone" | "session_over" }>> => {
       const spent = await spend(tx);
       if (!spent.ok) return spent;
@@ -225,7 +225,7 @@ async function apply(row: Row, now: Date): Promise<void> {
     if (removed) tellOfAppliedDeletion(userId, removed, now);
     return;
   }
-  const changed = await retryOnCollision(() =>
+  const changed = await retryOnUnique(() =>
     write(async (tx) => {
       if (!(await lockAccount(tx, userId))) return null;
       const still = await findShown(tx, userId, { action, dueAt });

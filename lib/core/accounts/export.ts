@@ -43,7 +43,7 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield `{"exportedAt":${JSON.stringify(now)},\n"account":${JSON.stringify(identity)}`;
   yield `,\n"activation":${JSON.stringify(activation)}`;
   yield* composeList("sessions", [await listAllSessions(id)]);
-  yield* composeList("trustedBrowsers", [await listTrustedBrowsers(id)]);
+  yield* composeList("trustedBrowsers", [await listTrustedDevices(id)]);
   yield* composeList("unconfirmedSignIns", [await listUnconfirmedSignIns(id)]);
   yield* composeList("delayedChanges", [await listDelayed(id)]);
   const factors = await listFactors(id);
@@ -83,7 +83,7 @@ function listAllSessions(userId: number) {
 }
 
 /** When each logged in last; its name is no more than a random one, and what the browser holds. */
-function listTrustedBrowsers(userId: number) {
+function listTrustedDevices(userId: number) {
   return readPrimary.trustedBrowser.findMany({ where: { userId }, orderBy: { at: "desc" }, select: { at: true } });
 }
 

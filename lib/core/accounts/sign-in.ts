@@ -13,7 +13,7 @@ import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
-import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
+import { isRecognised, type Requester } from "@/lib/core/identity/requester";
 import { findInviter, lockInviter, recordActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/referrals";
@@ -41,7 +41,7 @@ import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone, lockAccount, provenFactorOf, shownPhone } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 import { applyDueChanges, isAnyChangeDue } from "./delayed-changes";
-import { retryOnCollision } from "./retry-on-unique";
+import { retryOnUnique } from "./retry-on-unique";
 
 /** An account that was signed in to. */
 export interface SignIn {
@@ -325,7 +325,7 @@ async function signInOrSignUp<Refusal extends { name: string } = never>(
     const login = { userId, created: true, proven };
     return succeed({ ...login, session: await openSession(tx, login, requester, session, now) });
   };
-  const signedIn = await retryOnCollision(() => transact(signIn));
+  const signedIn = await retryOnUnique(() => transact(signIn));
   if (invite && signedIn.ok && signedIn.value.created) countOutcome("activations", signedIn);
   return signedIn;
 }
@@ -343,7 +343,7 @@ async function openSession(
   // The account may have got another phone or mailbox since the code was typed.
   const { kind, browserId } = session;
   const { agent, network } = requester;
-  const isReturning = isKnownTo(requester, proven);
+  const isReturning = isRecognised(requester, proven);
   const [isLocked, opened] = await Promise.all([
     created || lockAccount(tx, userId, proven),
     addSession(tx, { ...login, isReturning }, { agent, network, browserId }, kind, now),

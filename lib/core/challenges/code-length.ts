@@ -1,5 +1,5 @@
 import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
-import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
+import { isRecognised, type Requester } from "@/lib/core/identity/requester";
 import { keyedHashes } from "@/lib/core/keyed-hash";
 import {
   ALARM_AFTER_WRONG,
@@ -43,7 +43,7 @@ export async function recipientDigits(db: Queries, recipient: Recipient, now: Da
 
 /** What a wrong code is counted for besides its recipient: its network, unless the recipient recognises the browser. */
 export function wrongCodeCharges(recipient: Recipient, by: Requester): Charge[] {
-  return isKnownTo(by, recipient) ? [] : networkCharges(WRONG_CODES_FROM_NETWORK, by.network);
+  return isRecognised(by, recipient) ? [] : networkCharges(WRONG_CODES_FROM_NETWORK, by.network);
 }
 
 /** How many digits a code needs after these counts of its network, where its recipient's wrong codes ask for so many. */

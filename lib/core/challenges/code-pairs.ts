@@ -51,7 +51,7 @@ export async function getCodes<Name extends string>(
  * Checks the codes that were typed, as `verifyCode` does. Fails with `code_refused`, which says of each whether it is right
  * (null) or why not; the right ones are no tries then.
  */
-export async function checkCodes<Name extends string>(
+export async function verifyCodes<Name extends string>(
   owners: Pair<Name, ChallengeKey>,
   typed: Pair<Name, TypedCode>,
   by: Requester,
@@ -69,7 +69,7 @@ export async function checkCodes<Name extends string>(
 }
 
 /** Uses the right codes up, and says whether all were still there to be used. */
-export async function spendCodes(tx: Writer, rights: Pair<string, VerifiedCode>, now: Date): Promise<boolean> {
+export async function consumeCodes(tx: Writer, rights: Pair<string, VerifiedCode>, now: Date): Promise<boolean> {
   let isUsed = true;
   for (const right of Object.values(rights)) {
     await refundAttempt(tx, right);

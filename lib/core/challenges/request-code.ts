@@ -17,7 +17,7 @@ import {
   record,
   refund,
   SENDS_FROM_NETWORK,
-  SENDS_OF_KNOWN_BROWSER,
+  SENDS_OF_RECOGNISED_BROWSER,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { sweepInBackground } from "@/lib/core/sweeping";
@@ -39,7 +39,7 @@ import { findCodeDelivery, recordRefusal, recordSending } from "./deliveries";
 import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "./one-time-code";
 import { isInSchedule, resendWaitMs } from "./resend-schedule";
 import { messageCharges, ownSendCharges, sendCharges, warnOfClosing, warnOfMessages } from "./send-limits";
-import { countryOf, isDestination } from "./served-countries";
+import { countryOf, isServedPhone } from "./served-countries";
 
 export interface SentCode {
   digits: number;
@@ -96,7 +96,7 @@ async function issueChallenge(
   { now = new Date(), language = "ru", sender, draw = drawOneTimeCode, askedAt, defer = runUnawaited }: SendingOptions,
 ): Promise<Result<SentCode, RequestCodeFailure>> {
   const { recipient } = key;
-  if (recipient.kind === "phone" && !isDestination(recipient.address)) {
+  if (recipient.kind === "phone" && !isServedPhone(recipient.address)) {
     await refuse(recipient, requester, "country_not_allowed", now);
     return fail({ name: "country_not_allowed" });
   }
@@ -259,7 +259,7 @@ function startingAfter(channels: readonly ChainSender[], undelivered: string | n
 }
 
 /** What a refused message costs all the same: what the requester may ask for, so that providers aren't asked without end. */
-const REQUESTERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_KNOWN_BROWSER].map(({ name }) => name);
+const REQUESTERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER].map(({ name }) => name);
 
 /** What is given back for a code that no channel took. */
 function refundable(charged: Charged, { passedOver }: ChainSending): Charged {

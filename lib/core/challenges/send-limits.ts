@@ -1,5 +1,5 @@
 import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
-import { isKnownTo, type Requester } from "@/lib/core/identity/requester";
+import { isRecognised, type Requester } from "@/lib/core/identity/requester";
 import { siteOf } from "@/lib/core/networks";
 import {
   SMS_BUDGET_KEPT_PART,
@@ -18,8 +18,8 @@ import {
   refundCharges,
   retryAfterMs,
   SENDS_FROM_NETWORK,
-  SENDS_OF_KNOWN_BROWSER,
-  SENDS_OF_KNOWN_BROWSERS,
+  SENDS_OF_RECOGNISED_BROWSER,
+  SENDS_OF_RECOGNISED_BROWSERS,
   SENDS_TO_RECIPIENT,
   SENDS_TO_RECIPIENT_A_DAY,
   SENDS_TO_RECIPIENT_FROM_NETWORK,
@@ -55,18 +55,18 @@ export function refundSend(tx: Transaction, { network, sentAt }: { network: stri
 
 /** What it costs a browser that is known to the recipient, so that strangers can't use its codes up; else null. */
 export function ownSendCharges(recipient: Recipient, by: Requester): Charge[] | null {
-  if (!by.browser || !isKnownTo(by, recipient)) return null;
+  if (!by.browser || !isRecognised(by, recipient)) return null;
   const subject = limitSubject(recipient);
   return [
-    { limit: SENDS_OF_KNOWN_BROWSER, subject: `${by.browser.id} ${subject}` },
-    { limit: SENDS_OF_KNOWN_BROWSERS, subject },
+    { limit: SENDS_OF_RECOGNISED_BROWSER, subject: `${by.browser.id} ${subject}` },
+    { limit: SENDS_OF_RECOGNISED_BROWSERS, subject },
   ];
 }
 
 /** What a message to a phone costs the operator; the last part of it is for browsers that are known to the phone. */
 export function messageCharges(recipient: Recipient, by: Requester): Charge[] {
   if (recipient.kind !== "phone") return [];
-  const part = isKnownTo(by, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
+  const part = isRecognised(by, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
   const partOf = (max: number) => Math.floor(max * part);
   const price = SMS_PRICE.get(countryOf(recipient.address) ?? "*") ?? SMS_PRICE.get("*") ?? 0;
   return [
@@ -108,7 +108,7 @@ export function warnOfMessages(taken: Charged): void {
 
 /** Warns the operator that codes are refused now, to everybody or to all but known browsers; each process once a day. */
 export function warnOfClosing(by: Requester, recipient: Recipient, { retryAfterMs }: LimitFailure, now: Date): void {
-  const toWhom = isKnownTo(by, recipient) ? "everybody" : "everybody but known browsers";
+  const toWhom = isRecognised(by, recipient) ? "everybody" : "everybody but known browsers";
   const resetsAt = new Date(now.getTime() + retryAfterMs);
   if (isWarned(toWhom, resetsAt)) return;
   log.warn({ resetsAt }, `the day's messages are used up: codes for phones are refused to ${toWhom}`);

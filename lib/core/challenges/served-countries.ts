@@ -18,7 +18,7 @@ export function countryOf(phone: Phone): CountryCode | null {
 }
 
 /** Whether codes are sent to this phone: to countries of `OTP_COUNTRIES` only, and to no number that somebody earns by. */
-export function isDestination(phone: Phone): boolean {
+export function isServedPhone(phone: Phone): boolean {
   const number = parseStoredPhone(phone);
   const { country } = number;
   // Satellites and the like have no country, and the dearest minutes there are.

@@ -14,6 +14,6 @@ export interface Requester {
 }
 
 /** Whether it is a browser that has logged in by this very phone or mailbox before. */
-export function isKnownTo({ browser }: Requester, recipient: Recipient): boolean {
+export function isRecognised({ browser }: Requester, recipient: Recipient): boolean {
   return browser?.recipients.some((known) => isSameRecipient(known, recipient)) ?? false;
 }

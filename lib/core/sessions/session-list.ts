@@ -5,7 +5,7 @@ import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import { SESSIONS_LISTED_MAX } from "@/lib/core/policy";
 import { readPrimary, type Writer, write } from "@/lib/db/database";
 import { isOpen, removeSession, type Session } from "./sessions";
-import { trustBrowser } from "./trusted-devices";
+import { trustDevice } from "./trusted-devices";
 import { type Device, describeDevice } from "./user-agent";
 
 /** What can be a session's id; whose it is, is another question. */
@@ -182,7 +182,7 @@ export async function confirmSignIn({ id, userId }: Own, other: string, now = ne
     if (!signIn) return false;
     const ids = answered.map(({ sessionId }) => sessionId);
     await tx.session.updateMany({ where: { id: { in: ids }, userId }, data: { isNew: false } });
-    await trustBrowser(tx, { userId, browserId: signIn.browserId }, now);
+    await trustDevice(tx, { userId, browserId: signIn.browserId }, now);
     const details = { device: describeDevice(signIn.agent) };
     await recordOwnEvent(tx, userId, { action: "device_confirmed", details, now });
     return true;

@@ -20,7 +20,7 @@ import {
   type Writer,
   write,
 } from "@/lib/db/database";
-import { hasTrustedBrowser, renewTrust, trustBrowser } from "./trusted-devices";
+import { hasTrustedBrowser, renewTrust, trustDevice } from "./trusted-devices";
 import { describeDevice } from "./user-agent";
 
 export interface Session {
@@ -242,7 +242,7 @@ export async function addSession(
   const isTrusted = !created && (await renewTrust(tx, browser, now));
   const vouchesForItself = created || (!isTrusted && isReturning && !(await hasTrustedDevice(tx, userId, now)));
   if (vouchesForItself) {
-    trustBrowser(tx, browser, now);
+    trustDevice(tx, browser, now);
     if (browserId !== null && !created) tx.queue(REMOVE_UNCONFIRMED_SIGN_INS, { userId, browserId });
   }
   const session = {

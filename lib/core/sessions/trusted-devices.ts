@@ -15,7 +15,7 @@ const TRUST = statement({
 });
 
 /** Has the account trust the browser for `KNOWN_BROWSER_TTL_MS`. A browser without a name can't be recognised again. */
-export function trustBrowser(tx: Transaction, { userId, browserId }: Trust, now: Date): void {
+export function trustDevice(tx: Transaction, { userId, browserId }: Trust, now: Date): void {
   if (browserId !== null) tx.queue(TRUST, { userId, browserId, now });
 }
 
