@@ -29,12 +29,12 @@ export interface Connections {
   replica: { prisma: Client; statements: Queries };
   /**
    * Runs `fn`, which does nothing but run statements, in one transaction that others can't disturb, beginning it again while
-   * another transaction has what it needs; then it throws what `isBusy` knows. Those of one `turn` go one at a time through the
+   * another transaction has what it needs; then it throws what `isBusy` knows. Those that take one `lock` go one at a time through the
    * whole system.
    */
-  transact: <Value>(fn: (tx: Transaction) => Promise<Value>, turn?: number | null) => Promise<Value>;
+  transact: <Value>(fn: (tx: Transaction) => Promise<Value>, lock?: number | null) => Promise<Value>;
   /** The same with what Prisma offers. */
-  write: <Value>(fn: (tx: Writer) => Promise<Value>, turn?: number | null) => Promise<Value>;
+  write: <Value>(fn: (tx: Writer) => Promise<Value>, lock?: number | null) => Promise<Value>;
   /** How things are with the connections, by their pools' names. */
   pools: () => Record<string, Pool>;
 }

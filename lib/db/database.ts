@@ -75,9 +75,9 @@ function askEither<Answer>(
   });
 }
 
-/** What goes one at a time through the whole system, and the number of its lock on PostgreSQL. */
-const TURNS = { "invite-graph": 5_327_001 } as const;
-type Turn = keyof typeof TURNS;
+/** The locks that serialise transactions of the whole system, each with its number on PostgreSQL. */
+const LOCKS = { "invite-graph": 5_327_001 } as const;
+type Lock = keyof typeof LOCKS;
 
 /**
  * Runs `fn` in a transaction, and returns what it returns once that is committed. An error that `fn` throws undoes the transaction
@@ -86,13 +86,13 @@ type Turn = keyof typeof TURNS;
  *
  * On SQLite, transactions queue for the one writer of the process. On PostgreSQL they run side by side at READ COMMITTED: what
  * `fn` has read may have changed since, unless `fn` has changed that row before, be it by an update that changes no value. With a
- * `turn`, no other transaction that has the same one is between its first statement and its commit, and `fn` reads what the last
- * one left.
+ * `lock`, no other transaction that holds the same lock is between its first statement and its commit, and `fn` reads what the last
+ * holder left.
  *
  * `write` offers all of Prisma; `transact` offers statements alone, at a small part of the cost.
  */
-export function write<Value>(fn: (tx: Writer) => Promise<Value>, { turn = null }: Options = {}): Promise<Value> {
-  return begin((run) => connections().write((tx) => run(() => fn(tx)), turn && TURNS[turn]));
+export function write<Value>(fn: (tx: Writer) => Promise<Value>, { lock = null }: Options = {}): Promise<Value> {
+  return begin((run) => connections().write((tx) => run(() => fn(tx)), lock && LOCKS[lock]));
 }
 
 /**
@@ -101,7 +101,7 @@ export function write<Value>(fn: (tx: Writer) => Promise<Value>, { turn = null }
  */
 export async function transact<Value>(
   fn: (tx: Transaction) => Promise<Value | RolledBack<Value>>,
-  { turn = null }: Options = {},
+  { lock = null }: Options = {},
 ): Promise<Value> {
   const runOrRollBack = async (tx: Transaction) => {
     const value = await fn(tx);
@@ -109,7 +109,7 @@ export async function transact<Value>(
     return value;
   };
   try {
-    return await begin((run) => connections().transact((tx) => run(() => runOrRollBack(tx)), turn && TURNS[turn]));
+    return await begin((run) => connections().transact((tx) => run(() => runOrRollBack(tx)), lock && LOCKS[lock]));
   } catch (thrown) {
     if (thrown instanceof RolledBack) return thrown.value;
     throw thrown;
@@ -135,7 +135,7 @@ export function rollBack<Value>(value: Value): RolledBack<Value> {
 }
 
 interface Options {
-  turn?: Turn | null;
+  lock?: Lock | null;
 }
 
 async function begin<Value>(

@@ -19,10 +19,10 @@ const CONNECT_MS_MAX = 3000;
 const STATEMENT_MS_MAX = 5000;
 /** How long a write waits for others that have what it needs. */
 const CONFLICT_MS_MAX = 5000;
-/** In PostgreSQL's milliseconds: how long one attempt waits for a turn, and how long who has it may say nothing. */
+/** In PostgreSQL's milliseconds: how long one attempt waits for a lock, and how long its holder may stay silent. */
 const [LOCK_TIMEOUT, IDLE_TIMEOUT] = ["2000", "8000"];
 
-/** Named, because at a stricter level, which a database may have by default, the snapshot is older than the turn. */
+/** Named, because at a stricter level, which a database may have by default, the snapshot is older than the lock. */
 const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /**
  * The server gives a statement up before this process does: COMMIT may be on its way already, and must find the transaction
@@ -50,22 +50,22 @@ export function openPostgres(
   };
   const preparation = preparationAt(url);
   const primary = asked(pools.primary, preparation);
-  const begin = <Value>(attempt: () => Promise<Value>, turn: number | null) => {
+  const begin = <Value>(attempt: () => Promise<Value>, lock: number | null) => {
     const giveUpAt = performance.now() + CONFLICT_MS_MAX;
     const run = () => retryWhileBusy(attempt, giveUpAt);
-    return turn === null ? run() : queueFor(turn, run, giveUpAt);
+    return lock === null ? run() : queueFor(lock, run, giveUpAt);
   };
   return {
     primary,
     replica: pools.replica && replicaUrl ? asked(pools.replica, preparationAt(replicaUrl)) : primary,
-    transact: (fn, turn = null) => begin(() => runTransaction(pools.primary, preparation, fn, turn), turn),
-    write: (fn, turn = null) => {
+    transact: (fn, lock = null) => begin(() => runTransaction(pools.primary, preparation, fn, lock), lock),
+    write: (fn, lock = null) => {
       const run = async (tx: Prisma.TransactionClient) => {
-        if (turn !== null) await tx.$executeRawUnsafe(TAKE_TURN, LOCK_TIMEOUT, IDLE_TIMEOUT, turn);
+        if (lock !== null) await tx.$executeRawUnsafe(TAKE_LOCK, LOCK_TIMEOUT, IDLE_TIMEOUT, lock);
         return runThroughPrisma(tx, ({ postgresql }) => postgresql, fn);
       };
       const options = { isolationLevel: "ReadCommitted" as Prisma.TransactionIsolationLevel };
-      return begin(() => withDeadline(primary.prisma.$transaction(run, options)), turn);
+      return begin(() => withDeadline(primary.prisma.$transaction(run, options)), lock);
     },
     pools: () =>
       Object.fromEntries(
@@ -77,8 +77,8 @@ export function openPostgres(
   };
 }
 
-/** The lock of a turn, which a transaction that hangs has to give back: all others wait for it. */
-const TAKE_TURN = `SELECT set_config('lock_timeout', $1, true),
+/** Takes a lock, which a transaction that hangs has to give back: all others wait for it. */
+const TAKE_LOCK = `SELECT set_config('lock_timeout', $1, true),
   set_config('idle_in_transaction_session_timeout', $2, true), pg_advisory_xact_lock($3::bigint)`;
 
 /**
@@ -89,7 +89,7 @@ async function runTransaction<Value>(
   pool: Pool,
   preparation: Preparation,
   fn: (tx: Transaction) => Promise<Value>,
-  turn: number | null,
+  lock: number | null,
 ): Promise<Value> {
   const client = await connect(pool);
   const queued: Promise<unknown>[] = [];
@@ -110,7 +110,7 @@ async function runTransaction<Value>(
   try {
     gather(client);
     queued.push(note(client.query(preparation.isOnce ? BEGIN : BEGIN_BEHIND_POOLER)));
-    if (turn !== null) await client.query(TAKE_TURN, [LOCK_TIMEOUT, IDLE_TIMEOUT, turn]);
+    if (lock !== null) await client.query(TAKE_LOCK, [LOCK_TIMEOUT, IDLE_TIMEOUT, lock]);
     const value = await fn(tx);
     gather(client);
     queued.push(note(client.query("COMMIT")));
@@ -211,16 +211,16 @@ const READERS: Partial<Record<number, (text: string) => unknown>> = {
   [types.builtins.NUMERIC]: Number,
 };
 
-/** Settles when the last of this process that waits for the turn has had it: those who wait hold no connection. */
-const lastOfTurn = new Map<number, Promise<unknown>>();
+/** For each lock: settles when the last transaction of this process that waits for it has ended. A waiting one holds no connection. */
+const lastOfLock = new Map<number, Promise<unknown>>();
 
-function queueFor<Value>(turn: number, begin: () => Promise<Value>, giveUpAt: number): Promise<Value> {
-  const result = (lastOfTurn.get(turn) ?? Promise.resolve()).then(() => {
-    if (performance.now() > giveUpAt) throw new TransactionTimeout("a write waited in vain for its turn");
+function queueFor<Value>(lock: number, begin: () => Promise<Value>, giveUpAt: number): Promise<Value> {
+  const result = (lastOfLock.get(lock) ?? Promise.resolve()).then(() => {
+    if (performance.now() > giveUpAt) throw new TransactionTimeout("a write waited in vain for its lock");
     return begin();
   });
-  lastOfTurn.set(
-    turn,
+  lastOfLock.set(
+    lock,
     result.catch(() => undefined),
   );
   return result;

@@ -75,7 +75,7 @@ export async function costOf(work: () => Promise<unknown>): Promise<{
 
 class Undone extends Error {}
 
-type Begin = <Value>(fn: (tx: never) => Promise<Value>, turn?: number | null) => Promise<Value>;
+type Begin = <Value>(fn: (tx: never) => Promise<Value>, lock?: number | null) => Promise<Value>;
 
 /** Runs `work` with what `wrap` makes of each way to begin a transaction. */
 async function withBegin<Value>(wrap: (begin: Begin) => Begin, work: () => Promise<Value>): Promise<Value> {
@@ -100,15 +100,15 @@ async function withBegin<Value>(wrap: (begin: Begin) => Begin, work: () => Promi
 export function withEachWriteRunAgain<Value>(work: () => Promise<Value>): Promise<Value> {
   const runTwice =
     (begin: Begin): Begin =>
-    async (fn, turn) => {
+    async (fn, lock) => {
       const undone = begin(async (tx) => {
         await fn(tx);
         throw new Undone();
-      }, turn);
+      }, lock);
       await undone.catch((error) => {
         if (!(error instanceof Undone)) throw error;
       });
-      return begin(fn, turn);
+      return begin(fn, lock);
     };
   return withBegin(runTwice, work);
 }
@@ -121,13 +121,13 @@ export function withCrashAfter<Value>(writes: number, work: () => Promise<Value>
   let begun = 0;
   const crash =
     (begin: Begin): Begin =>
-    (fn, turn) => {
+    (fn, lock) => {
       begun += 1;
-      if (begun <= writes) return begin(fn, turn);
+      if (begun <= writes) return begin(fn, lock);
       return begin(async (tx) => {
         await fn(tx);
         throw new Crash();
-      }, turn);
+      }, lock);
     };
   return withBegin(crash, work);
 }
