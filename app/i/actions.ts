@@ -7,7 +7,7 @@ import { updatePendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { getInvite } from "@/lib/core/invites/referrals";
+import { getInvite } from "@/lib/core/invites/look-up";
 import { readPastedText } from "@/lib/core/pasted-text";
 
 /** Leads from a typed code to its invitation. */

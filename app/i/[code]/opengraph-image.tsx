@@ -6,7 +6,7 @@ import { getTranslations } from "next-intl/server";
 import { BAND_HEIGHT_PX, BAND_WIDTH_PX, STITCHES } from "@/components/band";
 import { currentRequester } from "@/lib/auth/requesters";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { getInvite } from "@/lib/core/invites/referrals";
+import { getInvite } from "@/lib/core/invites/look-up";
 import { retryAfter } from "@/lib/http/retry-after";
 
 export const size = { width: 1200, height: 630 };

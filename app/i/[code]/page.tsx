@@ -15,7 +15,7 @@ import { currentRequester } from "@/lib/auth/requesters";
 import { getProfile } from "@/lib/core/accounts/accounts";
 import type { ActivateInviteFailure, Invite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { getInvite, previewInvite } from "@/lib/core/invites/referrals";
+import { getInvite, previewInvite } from "@/lib/core/invites/look-up";
 import { DelayedChanges } from "../../account/delayed-changes";
 import { acceptInvitation, activateInvitation } from "../actions";
 import InvitationNotFound from "./not-found";

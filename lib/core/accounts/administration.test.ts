@@ -1,7 +1,8 @@
 import { expect, test } from "playwright/test";
 import { Email } from "@/lib/core/identity/email";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
-import { getInvite, listReferrals } from "@/lib/core/invites/referrals";
+import { getInvite } from "@/lib/core/invites/look-up";
+import { listReferrals } from "@/lib/core/invites/referrals";
 import { RECENT_LOGIN_MS } from "@/lib/core/policy";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { read } from "@/lib/db/database";

@@ -5,7 +5,8 @@ import { requestCode } from "@/lib/core/challenges/request-code";
 import type { Email } from "@/lib/core/identity/email";
 import { maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
-import { getInvite, listReferrals } from "@/lib/core/invites/referrals";
+import { getInvite } from "@/lib/core/invites/look-up";
+import { listReferrals } from "@/lib/core/invites/referrals";
 import { CODE_TTL_MS, RESEND_AFTER_MS, TRIES_PER_CODE } from "@/lib/core/policy";
 import {
   after,

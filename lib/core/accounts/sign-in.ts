@@ -16,7 +16,7 @@ import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/ident
 import { isRecognised, type Requester } from "@/lib/core/identity/requester";
 import { findInviter, lockInviter, recordActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
-import { getInvite } from "@/lib/core/invites/referrals";
+import { getInvite } from "@/lib/core/invites/look-up";
 import { PROOF_TTL_MS } from "@/lib/core/policy";
 import {
   consume,

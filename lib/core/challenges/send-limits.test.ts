@@ -6,7 +6,7 @@ import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
-import { getInvite, previewInvite } from "@/lib/core/invites/referrals";
+import { getInvite, previewInvite } from "@/lib/core/invites/look-up";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,

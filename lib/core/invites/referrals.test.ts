@@ -7,7 +7,8 @@ import { read, write } from "@/lib/db/database";
 import { anybody, failureOf, signUp } from "@/lib/testing/people";
 import { activateInvite } from "./activation";
 import { drawInviteCode, type InviteCode } from "./invite-code";
-import { getInvite, listReferrals, listReferralTimes, previewInvite, type ReferralCursor } from "./referrals";
+import { getInvite, previewInvite } from "./look-up";
+import { listReferrals, listReferralTimes, type ReferralCursor } from "./referrals";
 
 test("an activation is seen by both, with the inviter's number masked", async () => {
   const [inviter, invitee] = [await signUp(), await signUp()];
