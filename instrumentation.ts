@@ -23,8 +23,9 @@ export async function register(): Promise<void> {
     const { hookIntoServer } = await import("@/lib/http/before-next");
     const { takeOverConsole } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
+    const { watchRequest } = await import("@/lib/ops/requests");
     const { endInPeace } = await import("@/lib/ops/shutdown");
-    hookIntoServer({ onArrival: watchForBeyond, hstsMaxAgeS: HSTS_MAX_AGE_S });
+    hookIntoServer({ onArrival: watchForBeyond, onRequest: watchRequest, hstsMaxAgeS: HSTS_MAX_AGE_S });
     await announceDemonstration();
     measureProcess();
     endInPeace();

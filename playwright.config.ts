@@ -66,7 +66,7 @@ export default defineConfig<Extent>({
       testMatch: ["lib/**/*.test.ts", "messages/**/*.test.ts", "gateway/*.test.ts"],
       // What is said of one database only has a file of its own; what is said of none is said once.
       testIgnore: TEST_POSTGRES_URL
-        ? ["**/sqlite.test.ts", "lib/senders/**", "gateway/*.test.ts"]
+        ? ["**/sqlite.test.ts", "lib/http/**", "lib/senders/**", "gateway/*.test.ts"]
         : "**/postgresql.test.ts",
     },
     { name: "scripts", testDir: "scripts", testMatch: "**/*.test.ts", timeout: 120_000 },

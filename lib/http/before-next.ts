@@ -1,11 +1,10 @@
-import { subscribe } from "node:diagnostics_channel";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
 // Next.js's own reader, so that exactly what it would refuse is dropped. With its ending, without which Node doesn't find it: the
 // tests of this folder run there.
 import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/parse-and-validate-flight-router-state.js";
 import { IS_DEVELOPMENT } from "@/lib/env";
-import { watchRequest } from "@/lib/ops/requests";
 import { watchExchange, watchSocket } from "@/lib/ops/shutdown";
 import { markPeer, recordClientIp } from "./client-ip";
 import { publicAddressAt } from "./origin";
@@ -16,6 +15,8 @@ import { replaceUnknownMethod } from "./unknown-method";
 interface BeforeNext {
   /** Is told of each request as it came, before any of its headers is changed. */
   onArrival: (request: IncomingMessage) => void;
+  /** Is told of each request as Next.js will read it, but for its method, which is still the one that was sent. */
+  onRequest: (request: IncomingMessage, response: ServerResponse) => void;
   /** How long browsers use https only, in seconds. */
   hstsMaxAgeS: number;
 }
@@ -23,14 +24,15 @@ interface BeforeNext {
 /**
  * Hooks into each server of this process by Node.js's diagnostics channels, which tell of a request before Next.js reads it. A host
  * that serves functions instead of a server publishes to neither channel; proxy.ts and the readers of our headers allow for that.
+ * Returns a function that removes the hooks.
  */
-export function hookIntoServer({ onArrival, hstsMaxAgeS }: BeforeNext): void {
-  subscribe("net.server.socket", (message) => {
+export function hookIntoServer({ onArrival, onRequest, hstsMaxAgeS }: BeforeNext): () => void {
+  const prepareSocket = (message: unknown) => {
     const { socket } = message as { socket: Socket };
     ignoreUpgrades(socket);
     watchSocket(socket);
-  });
-  subscribe("http.server.request.start", (message) => {
+  };
+  const prepareRequest = (message: unknown) => {
     const exchange = message as { request: IncomingMessage; response: ServerResponse; server: HttpServer };
     const { request, response } = exchange;
     watchExchange(exchange);
@@ -42,9 +44,15 @@ export function hookIntoServer({ onArrival, hstsMaxAgeS }: BeforeNext): void {
     dropOddNextHeaders(request);
     secureExchange(request, response, hstsMaxAgeS);
     refuseUnknownActions(request, response);
-    watchRequest(request, response);
+    onRequest(request, response);
     replaceUnknownMethod(request);
-  });
+  };
+  subscribe("net.server.socket", prepareSocket);
+  subscribe("http.server.request.start", prepareRequest);
+  return () => {
+    unsubscribe("net.server.socket", prepareSocket);
+    unsubscribe("http.server.request.start", prepareRequest);
+  };
 }
 
 /** Sent by Next.js's own script. */
