@@ -7,10 +7,10 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
-import { removeAccount } from "./account-removal";
 import { ACCOUNT_ROW, type Account, accountOf, lockAccount } from "./accounts";
 import { recordEvent } from "./audit-log";
 import { dropChanges } from "./delayed-changes";
+import { removeAccount } from "./remove-account";
 import type { ChangedIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
 

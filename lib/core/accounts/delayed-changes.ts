@@ -12,9 +12,9 @@ import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { isTimeToSweep } from "@/lib/core/sweeping";
 import { isDatabaseAway, type Reader, readPrimary, statement, type Writer, write } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
-import { lockForRemoval, type RemovedAccount, removeAccount, removeOrDetach } from "./account-removal";
 import { type Account, factorOf, lockAccount } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
+import { lockForRemoval, type RemovedAccount, removeAccount, removeOrDetach } from "./remove-account";
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
 

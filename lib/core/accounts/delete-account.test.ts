@@ -18,10 +18,10 @@ import {
   wrongCode,
 } from "@/lib/testing/people";
 import { withCrashAfter } from "@/lib/testing/transactions";
-import { removeAccount } from "./account-removal";
 import { getProfile } from "./accounts";
 import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } from "./delete-account";
 import { listEvents } from "./history";
+import { removeAccount } from "./remove-account";
 import { phoneLoginCode, signInByPhone } from "./sign-in";
 
 async function logInAnew() {

@@ -13,9 +13,9 @@ import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "@/lib/core/rat
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { hasToWait, isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
-import { lockForRemoval, type RemovedAccount } from "./account-removal";
 import { AccountGone, getProfile, lockAccount, provenFactor } from "./accounts";
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
+import { lockForRemoval, type RemovedAccount } from "./remove-account";
 
 type Own = Pick<Session, "id" | "userId">;
 

@@ -16,12 +16,12 @@ import {
   signUp,
   wrongCode,
 } from "@/lib/testing/people";
-import { removeAccount } from "./account-removal";
 import { type Administrator, changeAccount } from "./administration";
 import { changeIdentity } from "./change-identity";
 import { deleteOwnAccount } from "./delete-account";
 import { exportAccount } from "./export";
 import { listEvents } from "./history";
+import { removeAccount } from "./remove-account";
 import { signInByPhone } from "./sign-in";
 
 /** The pieces of an export, and what they say together. */
