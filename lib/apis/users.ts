@@ -288,7 +288,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
           notifyDeletion(deleted.value.email);
           return reply(undefined);
         }
-        notifyRequest(session, { what: "deletion", dueAt, by: await currentRequester() });
+        notifyRequest(session, { what: "deletion", dueAt, requester: await currentRequester() });
         return replyLater({ detail: DELETED_LATER, due_at: dueAt.toISOString() });
       }
       const administrator = await asAdministrator(session);

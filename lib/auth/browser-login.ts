@@ -23,8 +23,8 @@ export function sendPhoneCode(
   stamp: FormStamp | null = null,
 ): Promise<Result<SentCode, RequestCodeFailure>> {
   const options = { language, askedAt: stamp?.askedAt };
-  return sendTo({ phone, email: null }, stamp, (holder, by) =>
-    requestCode(phoneLoginCode({ phone, holder }), by, options),
+  return sendTo({ phone, email: null }, stamp, (holder, requester) =>
+    requestCode(phoneLoginCode({ phone, holder }), requester, options),
   );
 }
 
@@ -35,7 +35,7 @@ export function sendMailCode(
   stamp: FormStamp | null = null,
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
   const options = { language, askedAt: stamp?.askedAt, defer: afterAnswer };
-  return sendTo({ phone, email }, stamp, (holder, by) => requestMailCode({ email, holder }, by, options));
+  return sendTo({ phone, email }, stamp, (holder, requester) => requestMailCode({ email, holder }, requester, options));
 }
 
 /** Notes whom this browser wants to log in, which may be another one than before. */
@@ -54,7 +54,7 @@ function changesFor(identity: Identity, kept: PendingLogin): Partial<Omit<Pendin
 async function sendTo<Failure extends { name: string }>(
   identity: Identity,
   stamp: FormStamp | null,
-  send: (holder: Holder, by: Requester) => Promise<Result<SentCode, Failure>>,
+  send: (holder: Holder, requester: Requester) => Promise<Result<SentCode, Failure>>,
 ): Promise<Result<SentCode, Failure>> {
   const holder = (await readPendingLogin())?.holder ?? stamp?.holder ?? newHolder();
   const sent = await send(holder, await currentRequester());

@@ -7,8 +7,8 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { afterAnswer } from "./after-answer";
 
 /** Tells the account by mail of a sign-in from a new device, once the answer is out: no login waits for it or fails by it. */
-export function notifySignIn(session: Session, by: Requester): void {
-  afterAnswer(() => tellOfNewDevice(session, by));
+export function notifySignIn(session: Session, requester: Requester): void {
+  afterAnswer(() => tellOfNewDevice(session, requester));
 }
 
 /** Tells the mailboxes that the account has, or had until now, that its phone or mailbox is another one. */
@@ -24,7 +24,7 @@ export function notifyDeletion(email: Email | null, at = new Date()): void {
 /** Tells the account by mail of a change that takes effect later, for it can be cancelled until then. */
 export function notifyRequest(
   { userId }: Session,
-  request: { what: DelayedAction; dueAt: Date; by: Requester },
+  request: { what: DelayedAction; dueAt: Date; requester: Requester },
   at = new Date(),
 ): void {
   afterAnswer(() => tellOfRequest(userId, { ...request, at }));

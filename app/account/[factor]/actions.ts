@@ -50,8 +50,8 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
   if (!next.success) return refuse(readPastedText(typed) ? `${factor}_invalid` : `${factor}_missing`);
 
   const change = await beginPendingChange(session, next.data);
-  const by = await currentRequester();
-  const sent = await requestIdentityChange(session, change, by, await optionsOf(form));
+  const requester = await currentRequester();
+  const sent = await requestIdentityChange(session, change, requester, await optionsOf(form));
   if (sent.ok || sent.failure.name === "resend_too_early") return redirect(pageOf(factor), RedirectType.replace);
   const { failure } = sent;
   return refuse(failure.name, failure.name === "budget_spent" ? failure.retryAfterMs : 0);
@@ -86,8 +86,8 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
   const change = await readPendingChange(session);
   if (!change || change.next.kind !== factor) return redirect(`${page}?problem=lost`, RedirectType.replace);
 
-  const by = await currentRequester();
-  const codes = await liveCodes(session, change, by);
+  const requester = await currentRequester();
+  const codes = await liveCodes(session, change, requester);
   const typed = { old: String(form.get("old") ?? ""), new: String(form.get("new") ?? "") };
   const [old, next] = [readTypedCode(typed.old, codes.old.digits), readTypedCode(typed.new, codes.new.digits)];
   const attempt = (state?.attempt ?? 0) + 1;
@@ -95,15 +95,15 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
     return { typed, errors: { ...(old.error && { old: old.error }), ...(next.error && { new: next.error }) }, attempt };
   }
 
-  const changed = await changeIdentity(session, change, { old: old.code, new: next.code }, by);
+  const changed = await changeIdentity(session, change, { old: old.code, new: next.code }, requester);
   if (changed.ok) {
     await endPendingChange();
     const { dueAt } = changed.value;
     if (dueAt !== null) {
-      notifyRequest(session, { what: change.next.kind, dueAt, by });
+      notifyRequest(session, { what: change.next.kind, dueAt, requester });
       return redirect("/account?done=requested", RedirectType.replace);
     }
-    await rememberBrowser(namedBrowser(by), change.next);
+    await rememberBrowser(namedBrowser(requester), change.next);
     notifyChange(changed.value.changed);
     return redirect(`/account?done=${changed.value.changed.name}`, RedirectType.replace);
   }
@@ -117,7 +117,7 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
       await endPendingChange();
       return redirect("/account?done=waiting", RedirectType.replace);
     case "code_refused": {
-      await liveCodes(session, change, by);
+      await liveCodes(session, change, requester);
       const wrong = "wrong" as const;
       const errors = { ...(failure.old && { old: wrong }), ...(failure.new && { new: wrong }) };
       return { typed: { old: failure.old ? "" : typed.old, new: failure.new ? "" : typed.new }, errors, attempt };

@@ -26,9 +26,9 @@ export async function sendDeletionCode(form: FormData): Promise<void> {
 /** Deletes the account, for good, by the code. */
 export async function enterDeletionCode(state: CodesFormState, form: FormData): Promise<CodesFormState> {
   const session = await requireSession(PAGE);
-  const by = await currentRequester();
+  const requester = await currentRequester();
   const liveCode = async () => {
-    const status = await getCodeStatus(await deletionCode(session), by);
+    const status = await getCodeStatus(await deletionCode(session), requester);
     // The page says why it is dead.
     return status?.state === "live" ? status : redirect(PAGE, RedirectType.replace);
   };
@@ -37,11 +37,11 @@ export async function enterDeletionCode(state: CodesFormState, form: FormData): 
   const { code, error } = readTypedCode(typed, (await liveCode()).digits);
   if (error !== null) return { typed: { code: typed }, errors: { code: error }, attempt };
 
-  const deleted = await deleteByCode(session, code, by);
+  const deleted = await deleteByCode(session, code, requester);
   if (deleted.ok) {
     const { dueAt } = deleted.value;
     if (dueAt !== null) {
-      notifyRequest(session, { what: "deletion", dueAt, by });
+      notifyRequest(session, { what: "deletion", dueAt, requester });
       return redirect("/account?done=requested", RedirectType.replace);
     }
     notifyDeletion(deleted.value.email);

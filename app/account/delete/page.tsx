@@ -35,9 +35,9 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
   const session = await requireSession("/account/delete");
   const [t, { sent }, owner] = await Promise.all([getTranslations("deletion"), searchParams, deletionCode(session)]);
   const { recipient } = owner;
-  const by = await currentRequester();
-  const status = await getCodeStatus(owner, by);
-  const waitMs = status?.resendInMs ?? (await getFirstWaitMs(owner, by));
+  const requester = await currentRequester();
+  const status = await getCodeStatus(owner, requester);
+  const waitMs = status?.resendInMs ?? (await getFirstWaitMs(owner, requester));
   const to = () => (
     <span className={recipient.kind === "phone" ? "whitespace-nowrap" : "break-words"}>
       {formatRecipient(recipient)}

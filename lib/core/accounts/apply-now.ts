@@ -31,20 +31,20 @@ export async function applyNowCodes({ id, userId }: Own): Promise<ApplyNowCodes 
 /** Sends a code to each of the account's factors. Fails with `factor_missing` where it has not both. */
 export async function requestApplyNowCodes(
   session: Own,
-  by: Requester,
+  requester: Requester,
   options: SendingOptions = {},
 ): Promise<Result<null, RequestCodeFailure | { name: "factor_missing" }>> {
   const codes = await applyNowCodes(session);
-  return codes ? requestCodes([codes.phone, codes.email], by, options) : fail({ name: "factor_missing" });
+  return codes ? requestCodes([codes.phone, codes.email], requester, options) : fail({ name: "factor_missing" });
 }
 
 /** How things stand with the codes, and how many milliseconds until new ones may be asked for. */
 export function getApplyNowCodes(
   codes: ApplyNowCodes,
-  by: Requester,
+  requester: Requester,
   now = new Date(),
 ): Promise<{ statuses: Record<keyof ApplyNowCodes, CodeStatus | null>; resendInMs: number }> {
-  return getCodes(codes, by, now);
+  return getCodes(codes, requester, now);
 }
 
 export type ApplyNowFailure =
@@ -60,14 +60,14 @@ export async function applyNowByCodes(
   session: Own,
   shown: ShownChange,
   typed: Record<keyof ApplyNowCodes, TypedCode>,
-  by: Requester,
+  requester: Requester,
   now = new Date(),
 ): Promise<Result<null, ApplyNowFailure>> {
   const codes = await applyNowCodes(session);
   if (!codes) return fail({ name: "factor_missing" });
   // Before the codes cost a try; `applyNow` looks again.
   if (!(await isWaiting(session, shown))) return fail({ name: "change_gone" });
-  const checked = await verifyCodes(codes, typed, by, now);
+  const checked = await verifyCodes(codes, typed, requester, now);
   if (!checked.ok) return checked;
   return applyNow(
     session,

@@ -47,7 +47,7 @@ export type RequestIdentityChangeFailure =
 export async function requestIdentityChange(
   { userId }: Own,
   change: IdentityChange,
-  by: Requester,
+  requester: Requester,
   options: SendingOptions = {},
 ): Promise<Result<null, RequestIdentityChangeFailure>> {
   const account = await getAccount(userId);
@@ -58,18 +58,18 @@ export async function requestIdentityChange(
     return fail({ name: "mail_unavailable" });
   // Both before either is sent, and paid for.
   if (change.next.kind === "phone" && !isServedPhone(change.next.address)) return fail({ name: "country_not_allowed" });
-  return requestCodes(owners, by, options);
+  return requestCodes(owners, requester, options);
 }
 
 /** How things stand with the two codes of a change, and how long until new ones may be asked for; null is one that was not sent. */
 export async function getIdentityChange(
   { userId }: Own,
   change: IdentityChange,
-  by: Requester,
+  requester: Requester,
   now = new Date(),
 ): Promise<{ old: Recipient; statuses: Record<keyof ChangeCodes, CodeStatus | null>; resendInMs: number }> {
   const codes = codesOf(await getAccount(userId), change);
-  return { old: codes.old.recipient, ...(await getCodes(codes, by, now)) };
+  return { old: codes.old.recipient, ...(await getCodes(codes, requester, now)) };
 }
 
 export type ChangeIdentityFailure =
@@ -91,11 +91,11 @@ export async function changeIdentity(
   session: Own,
   change: IdentityChange,
   typed: { old: TypedCode; new: TypedCode },
-  by: Requester,
+  requester: Requester,
   now = new Date(),
 ): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
   const account = await getAccount(session.userId);
-  const checked = await verifyCodes(codesOf(account, change), typed, by, now);
+  const checked = await verifyCodes(codesOf(account, change), typed, requester, now);
   if (!checked.ok) return fail({ name: "code_refused", ...checked.failure.refused });
   const rights = checked.value;
   return retryOnUnique(() => write((tx) => changeOrDelay(tx, { session, account, change, rights, now })));

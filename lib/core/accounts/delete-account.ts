@@ -30,12 +30,12 @@ export async function deletionCode({ id, userId }: Own): Promise<ChallengeKey> {
 /** Sends the code that the deletion waits for. Fails with `mail_unavailable` where it would be a mail and none can be sent. */
 export async function requestDeletionCode(
   session: Own,
-  by: Requester,
+  requester: Requester,
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
   const owner = await deletionCode(session);
   if (owner.recipient.kind === "email" && !IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
-  return requestCode(owner, by, options);
+  return requestCode(owner, requester, options);
 }
 
 /** A deletion: when it takes effect where that is later, or else which mailbox is still to be told of it. */
@@ -51,10 +51,10 @@ type DeletionFailure = { name: "session_over" | "change_waiting" };
 export async function deleteByCode(
   session: Own,
   code: TypedCode,
-  by: Requester,
+  requester: Requester,
   now = new Date(),
 ): Promise<Result<Deletion, VerifyCodeFailure | DeletionFailure>> {
-  const right = await verifyCode(await deletionCode(session), code, by, now);
+  const right = await verifyCode(await deletionCode(session), code, requester, now);
   if (!right.ok) return right;
   return deleteOrDelay(session, now, async (tx) => {
     await refundAttempt(tx, right.value);

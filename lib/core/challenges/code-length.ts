@@ -28,10 +28,15 @@ import { CLOCK_SKEW_MS_MAX, type Queries, statement } from "@/lib/db/database";
  * the recipient's wrong codes within a day it has to be longer, whoever typed them; and so has every code in a network that has
  * typed its hour's wrong codes. So guessing gets harder, and no account is locked.
  */
-export async function neededDigits(db: Queries, recipient: Recipient, by: Requester, now: Date): Promise<number> {
+export async function neededDigits(
+  db: Queries,
+  recipient: Recipient,
+  requester: Requester,
+  now: Date,
+): Promise<number> {
   const [ofRecipient, waitMs] = await Promise.all([
     recipientDigits(db, recipient, now),
-    retryAfterMs(db, wrongCodeCharges(recipient, by), now),
+    retryAfterMs(db, wrongCodeCharges(recipient, requester), now),
   ]);
   return waitMs > 0 ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
@@ -42,8 +47,8 @@ export async function recipientDigits(db: Queries, recipient: Recipient, now: Da
 }
 
 /** What a wrong code is counted for besides its recipient: its network, unless the recipient recognises the browser. */
-export function wrongCodeCharges(recipient: Recipient, by: Requester): Charge[] {
-  return isRecognised(by, recipient) ? [] : networkCharges(WRONG_CODES_FROM_NETWORK, by.network);
+export function wrongCodeCharges(recipient: Recipient, requester: Requester): Charge[] {
+  return isRecognised(requester, recipient) ? [] : networkCharges(WRONG_CODES_FROM_NETWORK, requester.network);
 }
 
 /** How many digits a code needs after these counts of its network, where its recipient's wrong codes ask for so many. */

@@ -14,13 +14,13 @@ type Pair<Name extends string, Value> = Record<Name, Value>;
  */
 export async function requestCodes(
   owners: readonly ChallengeKey[],
-  by: Requester,
+  requester: Requester,
   options: SendingOptions,
 ): Promise<Result<null, RequestCodeFailure>> {
   for (const owner of owners) {
-    const sent = await requestCode(owner, by, options);
+    const sent = await requestCode(owner, requester, options);
     if (sent.ok) continue;
-    const isGood = (await getCodeStatus(owner, by, options.now))?.state === "live";
+    const isGood = (await getCodeStatus(owner, requester, options.now))?.state === "live";
     if (!isGood || sent.failure.name === "code_not_sent") return sent;
   }
   return succeed(null);
@@ -32,11 +32,11 @@ export async function requestCodes(
  */
 export async function getCodes<Name extends string>(
   owners: Pair<Name, ChallengeKey>,
-  by: Requester,
+  requester: Requester,
   now: Date,
 ): Promise<{ statuses: Pair<Name, CodeStatus | null>; resendInMs: number }> {
   const entries = await Promise.all(
-    namesOf(owners).map(async (name) => [name, await getCodeStatus(owners[name], by, now)] as const),
+    namesOf(owners).map(async (name) => [name, await getCodeStatus(owners[name], requester, now)] as const),
   );
   const all = entries.map(([, status]) => status);
   const dead = all.filter((status) => status?.state !== "live");
@@ -54,11 +54,11 @@ export async function getCodes<Name extends string>(
 export async function verifyCodes<Name extends string>(
   owners: Pair<Name, ChallengeKey>,
   typed: Pair<Name, TypedCode>,
-  by: Requester,
+  requester: Requester,
   now: Date,
 ): Promise<Result<Pair<Name, VerifiedCode>, { name: "code_refused"; refused: Pair<Name, VerifyCodeFailure | null> }>> {
   const checked: [Name, Awaited<ReturnType<typeof verifyCode>>][] = [];
-  for (const name of namesOf(owners)) checked.push([name, await verifyCode(owners[name], typed[name], by, now)]);
+  for (const name of namesOf(owners)) checked.push([name, await verifyCode(owners[name], typed[name], requester, now)]);
   const rights = checked.flatMap(([name, one]) => (one.ok ? [[name, one.value] as const] : []));
   if (rights.length === checked.length) return succeed(Object.fromEntries(rights) as Pair<Name, VerifiedCode>);
   await write(async (tx) => {

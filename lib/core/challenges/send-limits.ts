@@ -54,19 +54,19 @@ export function refundSend(tx: Transaction, { network, sentAt }: { network: stri
 }
 
 /** What it costs a browser that is known to the recipient, so that strangers can't use its codes up; else null. */
-export function ownSendCharges(recipient: Recipient, by: Requester): Charge[] | null {
-  if (!by.browser || !isRecognised(by, recipient)) return null;
+export function ownSendCharges(recipient: Recipient, requester: Requester): Charge[] | null {
+  if (!requester.browser || !isRecognised(requester, recipient)) return null;
   const subject = limitSubject(recipient);
   return [
-    { limit: SENDS_OF_RECOGNISED_BROWSER, subject: `${by.browser.id} ${subject}` },
+    { limit: SENDS_OF_RECOGNISED_BROWSER, subject: `${requester.browser.id} ${subject}` },
     { limit: SENDS_OF_RECOGNISED_BROWSERS, subject },
   ];
 }
 
 /** What a message to a phone costs the operator; the last part of it is for browsers that are known to the phone. */
-export function messageCharges(recipient: Recipient, by: Requester): Charge[] {
+export function messageCharges(recipient: Recipient, requester: Requester): Charge[] {
   if (recipient.kind !== "phone") return [];
-  const part = isRecognised(by, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
+  const part = isRecognised(requester, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
   const partOf = (max: number) => Math.floor(max * part);
   const price = SMS_PRICE.get(countryOf(recipient.address) ?? "*") ?? SMS_PRICE.get("*") ?? 0;
   return [
@@ -79,12 +79,12 @@ export function messageCharges(recipient: Recipient, by: Requester): Charge[] {
 export async function sendWaitMs(
   db: Queries,
   recipient: Recipient,
-  by: Requester,
+  requester: Requester,
   now: Date,
 ): Promise<{ anybodysMs: number; ownMs: number | null }> {
-  const [own, messages] = [ownSendCharges(recipient, by), messageCharges(recipient, by)];
+  const [own, messages] = [ownSendCharges(recipient, requester), messageCharges(recipient, requester)];
   const [anybodysMs, ownMs] = await Promise.all([
-    retryAfterMs(db, [...sendCharges(recipient, by), ...messages], now),
+    retryAfterMs(db, [...sendCharges(recipient, requester), ...messages], now),
     own && retryAfterMs(db, [...own, ...messages], now),
   ]);
   return { anybodysMs, ownMs };
@@ -107,8 +107,13 @@ export function warnOfMessages(taken: Charged): void {
 }
 
 /** Warns the operator that codes are refused now, to everybody or to all but known browsers; each process once a day. */
-export function warnOfClosing(by: Requester, recipient: Recipient, { retryAfterMs }: LimitFailure, now: Date): void {
-  const toWhom = isRecognised(by, recipient) ? "everybody" : "everybody but known browsers";
+export function warnOfClosing(
+  requester: Requester,
+  recipient: Recipient,
+  { retryAfterMs }: LimitFailure,
+  now: Date,
+): void {
+  const toWhom = isRecognised(requester, recipient) ? "everybody" : "everybody but known browsers";
   const resetsAt = new Date(now.getTime() + retryAfterMs);
   if (isWarned(toWhom, resetsAt)) return;
   log.warn({ resetsAt }, `the day's messages are used up: codes for phones are refused to ${toWhom}`);

@@ -20,10 +20,10 @@ import type { InviteCode } from "./invite-code";
  */
 export function getInvite(
   code: InviteCode,
-  by: Requester,
+  requester: Requester,
   now = new Date(),
 ): Promise<Result<Invite, LimitFailure | { name: "invite_unknown" }>> {
-  return lookUp(by, now, async () => {
+  return lookUp(requester, now, async () => {
     const inviter = await findInviter(readPrimary, code);
     return inviter ? succeed(inviteOf(inviter)) : fail({ name: "invite_unknown" });
   });
@@ -32,10 +32,10 @@ export function getInvite(
 /** What `activateInvite` would answer now, with nothing activated. It is a look-up, as `getInvite` is. */
 export async function previewInvite(
   { userId, code }: { userId: number; code: InviteCode },
-  by: Requester,
+  requester: Requester,
   now = new Date(),
 ): Promise<Result<Invite, ActivateInviteFailure>> {
-  const checked = await lookUp(by, now, () => checkInvite(readPrimary, userId, code));
+  const checked = await lookUp(requester, now, () => checkInvite(readPrimary, userId, code));
   if (!checked.ok) return checked;
   const waitMs = await retryAfterMs(readPrimary, [{ limit: ACTIVATIONS_OF_USER, subject: String(userId) }], now);
   return waitMs > 0 ? fail({ name: "budget_spent", retryAfterMs: waitMs }) : succeed(inviteOf(checked.value));

@@ -29,11 +29,11 @@ function mailbox() {
 
 test("a sign-in from a new device is told to the mailbox: what with, from where, when, and what to do", async () => {
   const { userId, email } = await signUpByMail();
-  const by = { network: "192.0.2.7", agent: WINDOWS, browser: null };
+  const requester = { network: "192.0.2.7", agent: WINDOWS, browser: null };
   const at = new Date("2026-11-21T18:30:00Z");
-  const session = await openSession({ userId, proven: emailRecipient(email) }, by, at);
+  const session = await openSession({ userId, proven: emailRecipient(email) }, requester, at);
   const { messages, sender } = mailbox();
-  await tellOfNewDevice(session, by, sender);
+  await tellOfNewDevice(session, requester, sender);
   expect(messages).toMatchObject([{ to: email, subject: "Новый вход в «Сарафан» · New sign-in to Sarafan" }]);
   for (const body of [messages[0]?.text, messages[0]?.html]) {
     for (const words of ["Chrome, Windows", "192.0.2.7", "18:30", "6:30", "/account", "вошли", "signed in"]) {
@@ -45,17 +45,20 @@ test("a sign-in from a new device is told to the mailbox: what with, from where,
 test("nobody is written to about a known device, without a mailbox, or without a mail server", async () => {
   const [byMail, byPhone] = [await signUpByMail(), await signUp()];
   const { messages, sender } = mailbox();
-  const by = anybody();
-  const made = await openSession({ userId: byMail.userId, proven: emailRecipient(byMail.email), created: true }, by);
-  await tellOfNewDevice(made, by, sender);
+  const requester = anybody();
+  const made = await openSession(
+    { userId: byMail.userId, proven: emailRecipient(byMail.email), created: true },
+    requester,
+  );
+  await tellOfNewDevice(made, requester, sender);
   await tellOfNewDevice(
-    await openSession({ userId: byPhone.userId, proven: phoneRecipient(byPhone.phone) }, by),
-    by,
+    await openSession({ userId: byPhone.userId, proven: phoneRecipient(byPhone.phone) }, requester),
+    requester,
     sender,
   );
   await tellOfNewDevice(
-    await openSession({ userId: byMail.userId, proven: emailRecipient(byMail.email) }, by),
-    by,
+    await openSession({ userId: byMail.userId, proven: emailRecipient(byMail.email) }, requester),
+    requester,
     null,
   );
   expect(messages).toEqual([]);
@@ -123,15 +126,19 @@ test("a notice is given up when its last try fails, or the mailbox is refused fo
 });
 
 test("what a device calls itself brings no markup into a message", async () => {
-  const by = { network: "192.0.2.7", agent: "<b>x</b>/1 (y)", browser: null };
-  const { html } = composeNotice(freshEmail(), { name: "signed_in", by, at: new Date() });
+  const requester = { network: "192.0.2.7", agent: "<b>x</b>/1 (y)", browser: null };
+  const { html } = composeNotice(freshEmail(), { name: "signed_in", requester, at: new Date() });
   expect(html).not.toContain("<b>");
   expect(html).toContain("Неизвестное устройство");
 });
 
 test("no words of a stranger stand in a message: a product that is not known is an application", () => {
   for (const agent of ["Call/8-800-555-35-35", "Verify/some.site", "okhttp/some.site Verify/1"]) {
-    const notice = composeNotice(freshEmail(), { name: "signed_in", by: { ...anybody(), agent }, at: new Date() });
+    const notice = composeNotice(freshEmail(), {
+      name: "signed_in",
+      requester: { ...anybody(), agent },
+      at: new Date(),
+    });
     for (const body of [notice.text, notice.html]) {
       expect(body).not.toMatch(/800|Call|Verify|some/);
       expect(body).toMatch(agent.startsWith("okhttp") ? /okhttp, network/ : /An application, network/);

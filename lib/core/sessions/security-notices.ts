@@ -23,10 +23,10 @@ const NOTICE_PAUSES_MS = [30_000, 10 * 60_000];
 
 /** What a person is told by mail without having asked. */
 export type Notice =
-  | { name: "signed_in"; by: Requester; at: Date }
+  | { name: "signed_in"; requester: Requester; at: Date }
   | ({ at: Date } & Pick<ChangedIdentity, "name" | "was">)
   | { name: "account_deleted"; at: Date }
-  | { name: "change_requested"; what: "deletion" | "phone" | "email"; dueAt: Date; by: Requester; at: Date };
+  | { name: "change_requested"; what: "deletion" | "phone" | "email"; dueAt: Date; requester: Requester; at: Date };
 
 const translatorOf = (locale: Language, messages: typeof ru) => createTranslator({ locale, messages });
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
@@ -53,7 +53,7 @@ function wordsOf(notice: Notice, language: Language): { subject: string; sentenc
   const at = `${time.format(notice.at)} UTC`;
   const url = `${env.APP_URL}/account`;
   if (notice.name === "signed_in") {
-    const { agent, network } = notice.by;
+    const { agent, network } = notice.requester;
     const device = deviceName(describeDevice(agent), (unnamed) => t(`device.${unnamed}`));
     return {
       subject: t("notice.signed_in.subject"),
@@ -71,14 +71,14 @@ function wordsOf(notice: Notice, language: Language): { subject: string; sentenc
     };
   }
   if (notice.name === "change_requested") {
-    const { what, dueAt, by } = notice;
+    const { what, dueAt, requester } = notice;
     const due = `${time.format(dueAt)} UTC`;
-    const device = deviceName(describeDevice(by.agent), (unnamed) => t(`device.${unnamed}`));
+    const device = deviceName(describeDevice(requester.agent), (unnamed) => t(`device.${unnamed}`));
     return {
       subject: t("notice.change_requested.subject", { what }),
       sentences: [
         t("notice.change_requested.lead", { what, due }),
-        t("notice.signed_in.details", { device, network: by.network, at }),
+        t("notice.signed_in.details", { device, network: requester.network, at }),
         t("notice.change_requested.advice", { url }),
       ],
     };
@@ -96,13 +96,13 @@ function wordsOf(notice: Notice, language: Language): { subject: string; sentenc
  */
 export async function tellOfNewDevice(
   { userId, createdAt, isNew }: Session,
-  by: Requester,
+  requester: Requester,
   sender: MessageSender | null = mailSender,
 ): Promise<void> {
   if (!isNew || !sender) return;
   const account = await readPrimary.user.findUnique({ where: { id: userId }, select: { email: true } });
   if (account?.email)
-    await sendNotice(composeNotice(account.email as Email, { name: "signed_in", by, at: createdAt }), sender);
+    await sendNotice(composeNotice(account.email as Email, { name: "signed_in", requester, at: createdAt }), sender);
 }
 
 /**

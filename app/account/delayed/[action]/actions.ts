@@ -39,11 +39,11 @@ export async function enterApplyNowCodes(state: CodesFormState, form: FormData):
   const session = await requireSession("/account");
   const shown = readShown(form);
   const { action } = shown;
-  const by = await currentRequester();
+  const requester = await currentRequester();
   // The page says what is wrong with codes that are dead, and leads on where nothing waits any more.
   const liveCodes = async () => {
     const owners = (await applyNowCodes(session)) ?? redirect("/account", RedirectType.replace);
-    const { phone, email } = (await getApplyNowCodes(owners, by)).statuses;
+    const { phone, email } = (await getApplyNowCodes(owners, requester)).statuses;
     if (phone?.state === "live" && email?.state === "live") return { phone, email };
     return redirect(pageOf(action), RedirectType.replace);
   };
@@ -57,7 +57,7 @@ export async function enterApplyNowCodes(state: CodesFormState, form: FormData):
     return { typed, errors, attempt };
   }
 
-  const applied = await applyNowByCodes(session, shown, { phone: phone.code, email: email.code }, by);
+  const applied = await applyNowByCodes(session, shown, { phone: phone.code, email: email.code }, requester);
   if (applied.ok) {
     if (action !== "deletion") return redirect("/account?done=appliedNow", RedirectType.replace);
     await logOut();
