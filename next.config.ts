@@ -3,7 +3,7 @@ import createNextIntlPlugin from "next-intl/plugin";
 import { SECURITY_HEADERS } from "./lib/http/security-headers";
 // Imported for their checks: a wrong setting stops dev, build and start.
 import "./lib/core/policy";
-import "./lib/env";
+import { IS_ON_VERCEL } from "./lib/env";
 
 const withNextIntl = createNextIntlPlugin("./lib/i18n.ts");
 
@@ -27,19 +27,13 @@ const nextConfig: NextConfig = {
   serverExternalPackages: ["better-sqlite3", "prom-client"],
   // By their names it is known whether a database has them all.
   outputFileTracingIncludes: { "/api/health/ready": ["./prisma/**/migration.sql"] },
-  // The unversioned addresses that the redirects of v1 name, and the pages that clients of bearer know.
-  rewrites: async () =>
-    ["create_user", "auth_user", "user_profile/:phone"].flatMap((path) =>
-      ["", "/"].map((slash) => ({ source: `/api/${path}${slash}`, destination: `/api/v1/${path}${slash}` })),
-    ),
-  redirects: async () =>
-    Object.entries({ phone: "/login", code: "/login?step=code", profile: "/profile" }).flatMap(([page, destination]) =>
-      ["", "/"].map((slash) => ({ source: `/ui/${page}${slash}`, destination, permanent: false })),
-    ),
-  // For hosts that serve files without asking this process, whose own answers have them all (lib/http/security-headers.ts).
-  headers: async () => [
-    { source: "/:path*", headers: Object.entries(SECURITY_HEADERS).map(([key, value]) => ({ key, value })) },
-  ],
+  // Vercel serves files without asking this process. Elsewhere the process sets these headers on every answer
+  // (lib/http/security-headers.ts), and a rule here would be matched with every request for nothing.
+  ...(IS_ON_VERCEL && {
+    headers: async () => [
+      { source: "/:path*", headers: Object.entries(SECURITY_HEADERS).map(([key, value]) => ({ key, value })) },
+    ],
+  }),
 };
 
 export default withNextIntl(nextConfig);

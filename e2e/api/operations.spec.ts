@@ -92,11 +92,11 @@ test("whatever it is, an answer carries the id that its line in the log has", as
     ["GET", "/api/enter_phone/", 405, "/api/enter_phone"],
     ["POST", "/api/enter_phone/", 400, "/api/enter_phone"],
     ["GET", "/api/v1/user_profile/+79451234567/", 401, "/api/v1/user_profile/[phone_number]"],
-    ["GET", "/api/user_profile/8 (945) 123-45-67", 401, "/api/v1/user_profile/[phone_number]"],
+    ["GET", "/api/user_profile/8 (945) 123-45-67", 401, "/api/user_profile/[phone_number]"],
     ["POST", "/api/verification_phone/7Z7Z7Z", 400, "/api/verification_phone/[invite_code]"],
     ["GET", "/api/users/%FF", 404, "other"],
     ["OPTIONS", "/api/profile/", 204, "/api/profile"],
-    ["GET", "/api/auth/session", 200, "/api/auth/[...nextauth]"],
+    ["GET", "/api/auth/session", 200, "/api/auth/session"],
   ];
   const seen = new Set<string>();
   for (const [method, address, status, route] of cases) {

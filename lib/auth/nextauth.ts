@@ -141,8 +141,8 @@ export interface NextAuthRoute {
 
 /** What is served of NextAuth: what a login by its one provider needs, and what leads to pages of ours. */
 const SERVED = {
-  GET: ["csrf", "error", "providers", "session", "signin", "signout"],
-  POST: ["callback/credentials", "session", "signout"],
+  GET: ["csrf", "error", "providers", "signin", "signout"],
+  POST: ["callback/credentials", "signout"],
 };
 
 /** Answers a GET at one of NextAuth's own addresses, or with the fields of its body a POST. */
@@ -153,7 +153,6 @@ export async function answerNextAuth(
 ): Promise<Response> {
   const action = (await params).nextauth.join("/");
   if (!SERVED[fields ? "POST" : "GET"].includes(action)) return new Response(null, { status: 404 });
-  if (action === "session") return answerSession();
   if (!fields) return handlers.GET(atPublicAddress(request));
   const answer = await givenFields.run(fields, () => handlers.POST(atPublicAddress(request, fields)));
   // It takes the cookie away from those only whose form carried its token.
@@ -162,8 +161,8 @@ export async function answerNextAuth(
   return answer;
 }
 
-/** NextAuth knows the token only; whether there is a session is for its row to say. */
-async function answerSession(): Promise<Response> {
+/** Answers when the session of this browser ends, or `null` without one. NextAuth would read the token alone, and not the session's row. */
+export async function answerSession(): Promise<Response> {
   const session = await currentSession();
   return Response.json(session && { expires: session.expiresAt }, {
     headers: { "Cache-Control": "private, no-store" },

@@ -1,13 +1,24 @@
-import { readBody } from "@/lib/apis/body";
-import { answerNextAuth, type NextAuthRoute } from "@/lib/auth/nextauth";
+import { type Fields, readBody } from "@/lib/apis/body";
+import { answerNextAuth, answerSession, type NextAuthRoute } from "@/lib/auth/nextauth";
 import { refuse, verbs } from "./verbs";
 
-/** NextAuth's own addresses, `/api/auth/…`. Bodies are read here: what is wrong with one would be an error of NextAuth's. */
+/** NextAuth's own addresses, `/api/auth/…`. */
 export const nextauth = verbs<Request, NextAuthRoute>({
   GET: (request, route) => answerNextAuth(request, route),
-  POST: async (request, route) => {
-    const body = await readBody(request);
-    if (!body.ok) return refuse(body.failure.name);
-    return answerNextAuth(request, route, body.value);
-  },
+  POST: (request, route) => withBody(request, (fields) => answerNextAuth(request, route, fields)),
 });
+
+/**
+ * NextAuth's address for the session, `/api/auth/session`. A route of its own, because it is asked for more than any other and Next.js
+ * finds a fixed address sooner than one with parameters.
+ */
+export const nextauthSession = verbs({
+  GET: answerSession,
+  POST: (request) => withBody(request, answerSession),
+});
+
+/** Reads the body before NextAuth does, to which a malformed one would be an error of the server. */
+async function withBody(request: Request, answer: (fields: Fields) => Promise<Response>): Promise<Response> {
+  const body = await readBody(request);
+  return body.ok ? answer(body.value) : refuse(body.failure.name);
+}

@@ -49,6 +49,12 @@ export function verbs<Asked extends Request = Request, Context = unknown>(given:
   };
 }
 
+/** The address of a page that has moved: a GET is led to `page`, with 307 (RFC 9110 §15.4.8). */
+export function movedTo(page: string) {
+  const redirect = () => new Response(null, { status: 307, headers: { Location: page } });
+  return verbs({ GET: redirect });
+}
+
 /** One answer to whatever is asked. */
 export function everyVerb<Asked extends Request = Request, Context = unknown>(
   answer: Handler<Asked, Context>,

@@ -3,20 +3,19 @@ import { expect, test } from "playwright/test";
 import { findRoutesIn } from "./routes";
 
 const routeOf = findRoutesIn({
-  staticRoutes: [{ page: "/" }, { page: "/login" }, { page: "/api/v1/login" }, { page: "/.well-known/jwks.json" }],
+  staticRoutes: [
+    { page: "/" },
+    { page: "/login" },
+    { page: "/api/v1/login" },
+    { page: "/ui/phone" },
+    { page: "/.well-known/jwks.json" },
+  ],
   dynamicRoutes: [
     { page: "/api/auth/[...nextauth]" },
     { page: "/api/v1/user_profile/[phone_number]" },
     { page: "/i/[code]" },
     { page: "/i/[code]/opengraph-image" },
   ],
-  redirects: [{ source: "/ui/phone/", regex: "^/ui/phone(?:/)?$" }],
-  rewrites: {
-    afterFiles: [
-      { regex: "^/api/login(?:/)?$", destination: "/api/v1/login/" },
-      { regex: "^/api/user_profile(?:/([^/]+?))(?:/)?$", destination: "/api/v1/user_profile/:phone/" },
-    ],
-  },
 });
 
 for (const [url, route] of [
@@ -27,8 +26,6 @@ for (const [url, route] of [
   ["/.well-known/jwks.json", "/.well-known/jwks.json"],
   ["/api/v1/user_profile/+79451234567/", "/api/v1/user_profile/[phone_number]"],
   ["/api/v1/user_profile/%2B79451234567?a=/i/b", "/api/v1/user_profile/[phone_number]"],
-  ["/api/user_profile/+79451234567/", "/api/v1/user_profile/[phone_number]"],
-  ["/api/login/", "/api/v1/login"],
   ["/ui/phone", "/ui/phone"],
   ["/i/7K4M2P", "/i/[code]"],
   ["/i/7K4M2P/opengraph-image", "/i/[code]/opengraph-image"],

@@ -11,41 +11,20 @@ const BUILT = "/_next/[...path]";
 export interface RoutesManifest {
   staticRoutes?: { page: string }[];
   dynamicRoutes?: { page: string }[];
-  redirects?: { source: string; regex: string }[];
-  rewrites?: { afterFiles?: { destination: string; regex: string }[] };
-}
-
-interface Pattern {
-  route: string;
-  regex: RegExp;
 }
 
 /** Finds the route of an address: its pattern, never what somebody put into it. */
 export type RouteFinder = (url: string) => string;
 
 /** The finder for the routes that a manifest names. */
-export function findRoutesIn({
-  staticRoutes = [],
-  dynamicRoutes = [],
-  redirects = [],
-  rewrites: { afterFiles = [] } = {},
-}: RoutesManifest): RouteFinder {
-  const fixed = new Map([
-    ...redirects.map(({ source }) => [trim(source), trim(source)] as const),
-    ...staticRoutes.map(({ page }) => [page, page] as const),
-  ]);
+export function findRoutesIn({ staticRoutes = [], dynamicRoutes = [] }: RoutesManifest): RouteFinder {
+  const fixed = new Set(staticRoutes.map(({ page }) => page));
   const patterns = dynamicRoutes.map(({ page }) => ({ route: page, regex: regexOf(page) }));
-  const find = (path: string, among: Pattern[]) =>
-    fixed.get(path) ?? among.find(({ regex }) => regex.test(path))?.route ?? OTHER;
-  const rewritten = afterFiles.map(({ regex, destination }) => ({
-    route: find(trim(destination.replace(/:\w+/g, "any")), patterns),
-    regex: new RegExp(regex),
-  }));
-  const all = [...rewritten, ...patterns];
   return (url) => {
     const end = url.search(/[?#]/);
     const path = trim(end === -1 ? url : url.slice(0, end));
-    return path.startsWith("/_next/") ? BUILT : find(path, all);
+    if (path.startsWith("/_next/")) return BUILT;
+    return fixed.has(path) ? path : (patterns.find(({ regex }) => regex.test(path))?.route ?? OTHER);
   };
 }
 

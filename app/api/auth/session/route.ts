@@ -1,0 +1,3 @@
+import { nextauthSession } from "@/lib/endpoints/nextauth";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = nextauthSession;

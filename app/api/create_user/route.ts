@@ -1,0 +1,3 @@
+import { createUser } from "@/lib/apis/v1";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = createUser;

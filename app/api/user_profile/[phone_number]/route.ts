@@ -1,0 +1,3 @@
+import { userProfile } from "@/lib/apis/v1";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = userProfile;

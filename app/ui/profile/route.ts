@@ -1,0 +1,3 @@
+import { movedTo } from "@/lib/endpoints/verbs";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = movedTo("/profile");
