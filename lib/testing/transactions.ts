@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { backgroundTasks } from "@/lib/core/background";
 import { write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
@@ -141,4 +142,9 @@ export function withoutWrites<Value>(work: () => Promise<Value>): Promise<Value>
 /** Has the next request begin to sweep, as if a minute had gone by. */
 export function letSweep(): void {
   (globalThis as { sarafanSweptAt?: Map<string, number> }).sarafanSweptAt?.delete("tables");
+}
+
+/** Whether a task in the background has not ended yet. */
+export function isBackgroundBusy(): Promise<boolean> {
+  return Promise.race([backgroundTasks().then(() => false), nextTurn(true)]);
 }
