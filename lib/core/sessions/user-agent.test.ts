@@ -56,14 +56,17 @@ for (const agent of [
   "Mozilla/5.0 okhttp/4.12",
   "<script>alert(1)</script>/1 ",
   "79991234567/1",
-  "call/79991234567",
   "anna@example.com",
-  `${"a".repeat(200)}/1`,
-  "a b",
   "\u0000/1",
 ]) {
-  test(`what says nothing of itself, or too much, has no name: ${JSON.stringify(agent)?.slice(0, 40)}`, () => {
-    expect(describeDevice(agent).name).toBeNull();
+  test(`a text that names no product is an unknown device: ${JSON.stringify(agent)}`, () => {
+    expect(describeDevice(agent)).toEqual({ kind: "unknown", name: null, system: null });
+  });
+}
+
+for (const agent of ["call/79991234567", `${"a".repeat(200)}/1`, "a b"]) {
+  test(`a product that is not known is an application without a name: ${agent.slice(0, 40)}`, () => {
+    expect(describeDevice(agent)).toEqual(application(null));
   });
 }
 
