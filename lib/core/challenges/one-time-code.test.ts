@@ -1,0 +1,44 @@
+import fc from "fast-check";
+import { expect, test } from "playwright/test";
+import { Phone } from "@/lib/core/identity/phone";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { type ChallengeKey, Holder, isSealedCode, OneTimeCode, STATELESS, sealCode } from "./one-time-code";
+
+const KEY: ChallengeKey = {
+  recipient: phoneRecipient(Phone.parse("+79451234567")),
+  purpose: "login",
+  holder: Holder.parse("6f1f3a0e-3a52-4c8e-9d2b-0d1c5a7be111"),
+};
+
+const anyCode = fc
+  .string({ unit: fc.constantFrom(..."0123456789"), minLength: 4, maxLength: 10 })
+  .map((digits) => OneTimeCode.parse(digits));
+
+test("a code is right for the recipient, purpose and holder that it was sent for, and for no others", () => {
+  const others: ChallengeKey[] = [
+    { ...KEY, recipient: phoneRecipient(Phone.parse("+79451234568")) },
+    { ...KEY, purpose: "deletion" },
+    { ...KEY, holder: STATELESS },
+  ];
+  fc.assert(
+    fc.property(anyCode, anyCode, (code, typed) => {
+      const sealed = sealCode(code, KEY);
+      expect(isSealedCode(sealed, code, KEY)).toBe(true);
+      expect(isSealedCode(sealed, typed, KEY)).toBe(typed === code);
+      for (const other of others) expect(isSealedCode(sealed, code, other)).toBe(false);
+    }),
+  );
+});
+
+test("what is compared of two codes that begin alike does not begin alike", () => {
+  const lengthOfCommonStart = (one: string, other: string) =>
+    [...one].findIndex((character, at) => character !== other[at]);
+  fc.assert(
+    fc.property(anyCode, fc.nat({ max: 9 }), (code, last) => {
+      const near = OneTimeCode.parse(code.slice(0, -1) + last);
+      fc.pre(near !== code);
+      // By chance, five characters of base64url are the same once in 2^30 pairs.
+      expect(lengthOfCommonStart(sealCode(code, KEY), sealCode(near, KEY))).toBeLessThan(5);
+    }),
+  );
+});
