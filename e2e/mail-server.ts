@@ -18,8 +18,8 @@ export interface MailServer {
   refuse(address: string, isRefused?: boolean): void;
   /** From now on it takes no message at all, once it has seen it, or does again. */
   reject(isRejecting?: boolean): void;
-  /** From now on it takes so long to accept a message. */
-  delay(ms: number): void;
+  /** From now on it reads messages and accepts them when `letGo` is called. */
+  hold(): { letGo: () => void };
   /** Ends it; nothing listens at its port then, until `start`. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -29,7 +29,7 @@ export interface MailServer {
 export async function startMailServer(): Promise<MailServer> {
   const messages: Message[] = [];
   const refused = new Set<string>();
-  let delayMs = 0;
+  let gate = Promise.resolve();
   let isRejecting = false;
   let port = 0;
   let server: SMTPServer | undefined;
@@ -51,11 +51,11 @@ export async function startMailServer(): Promise<MailServer> {
         stream.on("end", () => {
           const to = envelope.rcptTo.map(({ address }) => address);
           const from = envelope.mailFrom ? envelope.mailFrom.address : "";
-          setTimeout(() => {
+          void gate.then(() => {
             if (isRejecting) return answer(Object.assign(new Error("Not now"), { responseCode: 451 }));
             messages.push({ envelope: { from, to }, ...readMessage(Buffer.concat(chunks).toString("latin1")) });
             answer();
-          }, delayMs);
+          });
         });
       },
     });
@@ -82,8 +82,12 @@ export async function startMailServer(): Promise<MailServer> {
     reject: (isOn = true) => {
       isRejecting = isOn;
     },
-    delay: (ms) => {
-      delayMs = ms;
+    hold: () => {
+      let letGo = () => {};
+      gate = new Promise((resolve) => {
+        letGo = resolve;
+      });
+      return { letGo };
     },
     stop,
     start,

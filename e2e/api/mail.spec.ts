@@ -154,13 +154,14 @@ test("a mail that is refused is answered for like any other, and the code before
 
 test("no answer waits for the mail server, be the mailbox known or not", async ({ mail, newCaller, newPerson }) => {
   const owner = await newPerson();
-  mail.delay(3000);
+  const { letGo } = mail.hold();
   for (const who of [{}, owner.contact, { email: owner.contact.email }]) {
     const { client, contact } = await newCaller(who);
     const before = mail.messagesTo(contact.email).length;
     await expectSent(askByMail(client, contact));
     expect(mail.messagesTo(contact.email), JSON.stringify(who)).toHaveLength(before);
   }
+  letGo();
   await newestTo(mail, owner.contact.email, 3);
 });
 
@@ -209,9 +210,13 @@ test("a mail server that takes no message after all changes no answer", async ({
 });
 
 test("a mail that was answered for is sent though the server is asked to end", async ({ mail, sarafan, newCaller }) => {
-  mail.delay(1500);
+  const { letGo } = mail.hold();
   const { client, contact } = await newCaller();
   await expectSent(askByMail(client, contact));
-  expect(await sarafan.stop()).toBe(0);
+  const ended = sarafan.stop();
+  const isListening = () => fetch(`${sarafan.url}/api/health/live`).then(Boolean, () => false);
+  await expect.poll(isListening).toBe(false);
+  letGo();
+  expect(await ended).toBe(0);
   expect(mail.messagesTo(contact.email)).toHaveLength(1);
 });

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright/test";
 import { expect, test } from "../fixtures";
 import { startMailServer } from "../mail-server";
-import { logIn, readInviteCode, signUp, wrongCode } from "./journeys";
+import { logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
 
 const IPHONE =
   "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1";
@@ -158,7 +158,7 @@ for (const javaScriptEnabled of [true, false]) {
       await enterCodes(page, await codeFor(phone), await codeFor(email));
       await expect(page.getByText(`теперь ваш адрес почты — ${email}`)).toBeVisible();
       await page.goto("/profile");
-      await page.getByRole("button", { name: "Выйти" }).click();
+      await logOut(page);
       await page.goto("/login?by=email");
       await page.getByLabel("Электронная почта").fill(email);
       await logIn(page, phone, async () => codeFor(email));
@@ -289,6 +289,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto("/account/email");
       await askForCodes(page, "Электронная почта", email);
       await enterCodes(page, await server.codeFor(phone), await server.codeFor(email));
+      await expect(page.getByText(`теперь ваш адрес почты — ${email}`)).toBeVisible();
       const telephone = await logInElsewhere(browser, server.url, phone, server.codeFor);
       const other = await logInElsewhere(browser, server.url, phone, server.codeFor);
       const askForDeletion = async (one: Page) => {

@@ -31,6 +31,7 @@ test("behind proxies of any kind forms work, with a script and without", async (
           await page.getByRole("button", { name: "English" }).click();
           await expect(page.getByLabel("Phone number")).toBeVisible();
           await page.getByRole("button", { name: "Русский" }).click();
+          await expect(page.getByLabel("Номер телефона")).toBeVisible();
           await logIn(page, freshPhone(), server.codeFor);
           await readInviteCode(page);
           await logOut(page);

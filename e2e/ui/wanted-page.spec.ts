@@ -1,5 +1,5 @@
 import { expect, test } from "../fixtures";
-import { askForCode, enterCode, logIn, readInviteCode, signUp, wrongCode } from "./journeys";
+import { acceptInvitation, askForCode, enterCode, logIn, readInviteCode, signUp, wrongCode } from "./journeys";
 
 for (const javaScriptEnabled of [true, false]) {
   test(`the login leads where a person wanted to go, ${javaScriptEnabled ? "with" : "without"} JavaScript`, async ({
@@ -73,8 +73,7 @@ test("an invitation that was accepted comes before the page that was wanted", as
   const phone = freshPhone();
   const { inviteCode } = await signUp(await browser.newContext({ baseURL: server.url }), freshPhone(), codeFor);
   await signUp(await browser.newContext({ baseURL: server.url }), phone, codeFor);
-  await page.goto(`/i/${inviteCode}`);
-  await page.getByRole("button", { name: "Принять приглашение" }).click();
+  await acceptInvitation(page, inviteCode);
   await page.goto("/account");
   await logIn(page, phone, codeFor);
   await expect(page).toHaveURL(new RegExp(`/i/${inviteCode}$`));
