@@ -16,6 +16,8 @@ export interface MailServer {
   messagesTo(address: string): Message[];
   /** From now on this mailbox doesn't exist, or does again. */
   refuse(address: string, isRefused?: boolean): void;
+  /** How many messages for a mailbox it has refused because the mailbox doesn't exist. */
+  refusalsOf(address: string): number;
   /** From now on it takes no message at all, once it has seen it, or does again. */
   reject(isRejecting?: boolean): void;
   /** From now on it reads messages and accepts them when `letGo` is called. */
@@ -29,6 +31,7 @@ export interface MailServer {
 export async function startMailServer(): Promise<MailServer> {
   const messages: Message[] = [];
   const refused = new Set<string>();
+  const refusals: string[] = [];
   let gate = Promise.resolve();
   let isRejecting = false;
   let port = 0;
@@ -39,12 +42,12 @@ export async function startMailServer(): Promise<MailServer> {
       disabledCommands: ["AUTH", "STARTTLS"],
       disableReverseLookup: true,
       closeTimeout: 100,
-      onRcptTo: ({ address }, _session, answer) =>
-        answer(
-          refused.has(address.toLowerCase())
-            ? Object.assign(new Error("No such mailbox"), { responseCode: 550 })
-            : null,
-        ),
+      onRcptTo: ({ address }, _session, answer) => {
+        const mailbox = address.toLowerCase();
+        if (!refused.has(mailbox)) return answer();
+        refusals.push(mailbox);
+        answer(Object.assign(new Error("No such mailbox"), { responseCode: 550 }));
+      },
       onData: (stream, { envelope }, answer) => {
         const chunks: Buffer[] = [];
         stream.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -79,6 +82,7 @@ export async function startMailServer(): Promise<MailServer> {
     url: `smtp://127.0.0.1:${port}`,
     messagesTo: (address) => messages.filter(({ envelope }) => envelope.to.includes(address)),
     refuse: (address, isRefused = true) => void (isRefused ? refused.add(address) : refused.delete(address)),
+    refusalsOf: (address) => refusals.filter((mailbox) => mailbox === address).length,
     reject: (isOn = true) => {
       isRejecting = isOn;
     },

@@ -147,6 +147,7 @@ test("a mail that is refused is answered for like any other, and the code before
   mail.refuse(other.contact.email);
   await expectSent(askByMail(other.client, other.contact));
   expect((await confirmByMail(other.client, other.contact, "0000")).ok()).toBe(false);
+  await expect.poll(() => mail.refusalsOf(other.contact.email)).toBe(1);
   mail.refuse(other.contact.email, false);
   await expectSent(askByMail(other.client, other.contact));
   await newestTo(mail, other.contact.email);
