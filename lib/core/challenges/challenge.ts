@@ -24,7 +24,7 @@ const latestVerifiedEnd = (now: Date) => new Date(now.getTime() + PROOF_TTL_MS +
 type State = "sending" | "live" | "verified" | "used";
 
 /** What moves a challenge: from which states, and to which. Each is one function below. */
-const TRANSITIONS = {
+export const TRANSITIONS = {
   /** A new code takes the last one's place. A recipient's first challenge begins with it. */
   begin: { from: ["sending", "live", "verified", "used"], to: "sending" },
   /** A channel took the code, or may have. */
