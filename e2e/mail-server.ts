@@ -20,8 +20,10 @@ export interface MailServer {
   refusalsOf(address: string): number;
   /** From now on it takes no message at all, once it has seen it, or does again. */
   reject(isRejecting?: boolean): void;
-  /** From now on it reads messages and accepts them when `letGo` is called. */
+  /** From now on it reads messages, and accepts them when `letGo` is called, if their senders are still there. */
   hold(): { letGo: () => void };
+  /** How many senders have hung up before their message was accepted. */
+  hangUps(): number;
   /** Ends it; nothing listens at its port then, until `start`. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -33,6 +35,9 @@ export async function startMailServer(): Promise<MailServer> {
   const refused = new Set<string>();
   const refusals: string[] = [];
   let gate = Promise.resolve();
+  /** The connections whose messages are not answered yet. */
+  const waiting = new Set<string>();
+  let hangUps = 0;
   let isRejecting = false;
   let port = 0;
   let server: SMTPServer | undefined;
@@ -48,13 +53,18 @@ export async function startMailServer(): Promise<MailServer> {
         refusals.push(mailbox);
         answer(Object.assign(new Error("No such mailbox"), { responseCode: 550 }));
       },
-      onData: (stream, { envelope }, answer) => {
+      onClose: ({ id }) => {
+        if (waiting.delete(id)) hangUps += 1;
+      },
+      onData: (stream, { id, envelope }, answer) => {
         const chunks: Buffer[] = [];
         stream.on("data", (chunk: Buffer) => chunks.push(chunk));
         stream.on("end", () => {
           const to = envelope.rcptTo.map(({ address }) => address);
           const from = envelope.mailFrom ? envelope.mailFrom.address : "";
+          waiting.add(id);
           void gate.then(() => {
+            if (!waiting.delete(id)) return;
             if (isRejecting) return answer(Object.assign(new Error("Not now"), { responseCode: 451 }));
             messages.push({ envelope: { from, to }, ...readMessage(Buffer.concat(chunks).toString("latin1")) });
             answer();
@@ -86,6 +96,7 @@ export async function startMailServer(): Promise<MailServer> {
     reject: (isOn = true) => {
       isRejecting = isOn;
     },
+    hangUps: () => hangUps,
     hold: () => {
       let letGo = () => {};
       gate = new Promise((resolve) => {

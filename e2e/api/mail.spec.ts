@@ -158,10 +158,9 @@ test("no answer waits for the mail server, be the mailbox known or not", async (
   const { letGo } = mail.hold();
   for (const who of [{}, owner.contact, { email: owner.contact.email }]) {
     const { client, contact } = await newCaller(who);
-    const before = mail.messagesTo(contact.email).length;
     await expectSent(askByMail(client, contact));
-    expect(mail.messagesTo(contact.email), JSON.stringify(who)).toHaveLength(before);
   }
+  expect(mail.hangUps()).toBe(0);
   letGo();
   await newestTo(mail, owner.contact.email, 3);
 });
