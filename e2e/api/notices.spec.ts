@@ -110,8 +110,8 @@ test("a deletion that waits is told to the mailbox, and so is that it was made",
   }
   const [id] = ids;
   expect((await stranger.delete(`/api/users/${id}/`)).status()).toBe(202);
-  await expect.poll(subjects).toContain("Запрошено удаление аккаунта в «Сарафане»");
   expect((await owner.get(`/api/users/${id}/`)).status()).toBe(200);
+  await expect.poll(subjects).toContain("Запрошено удаление аккаунта в «Сарафане»");
   await expect.poll(async () => (await owner.get(`/api/users/${id}/`)).status()).toBe(401);
   await expect.poll(subjects).toContain("Аккаунт в «Сарафане» удалён");
 });

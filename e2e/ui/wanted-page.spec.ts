@@ -93,7 +93,9 @@ test("the login leads to no other site, whatever an address or a form says", asy
     await expect(page.locator("input[name=next]")).toHaveCount(0);
     await page.goto("/login?next=/account");
     await askForCode(page, phone);
-    for (const field of await page.locator("input[name=next]").all()) {
+    const fields = page.locator("input[name=next]");
+    await expect(fields).not.toHaveCount(0);
+    for (const field of await fields.all()) {
       await field.evaluate((input, value) => input.setAttribute("value", value), next);
     }
     await enterCode(page, await codeFor(phone));
