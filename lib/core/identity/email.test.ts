@@ -10,12 +10,12 @@ import { Email, formatEmail } from "./email";
 import { maskEmail } from "./masking";
 import { emailRecipient, formatRecipient, limitSubject } from "./recipient";
 
-const holder = () => Holder.parse(crypto.randomUUID());
+const freshHolder = () => Holder.parse(crypto.randomUUID());
 const parse = (text: string) => Email.safeParse(text).data ?? null;
-/** A mailbox that is no other test's, at an internationalised domain or with a subaddress. */
+/** A local part that no other test uses. */
 const freshName = () => `anna-${crypto.randomUUID().slice(0, 8)}`;
 
-test("a mailbox at an international domain is one mailbox, however the domain is spelt", () => {
+test("an address at an internationalised domain is the same mailbox in every spelling of the domain", () => {
   for (const spelling of [
     "anna@пример.рф",
     "Anna@Пример.РФ",
@@ -32,13 +32,13 @@ test("a mailbox at an international domain is one mailbox, however the domain is
   expect(maskEmail(Email.parse("anna@xn--e1afmkfd.xn--p1ai"))).toBe("a···@пример.рф");
 });
 
-test("what reads like one domain and is another is shown in ASCII", () => {
+test("a domain that looks like another one is shown in ASCII", () => {
   const likeApple = Email.parse("anna@аррӏе.com");
   expect(likeApple).toBe("anna@xn--80ak6aa92e.com");
   expect(formatEmail(likeApple)).toBe(likeApple);
 });
 
-test("an address whose domain there can't be is refused", () => {
+test("an address with an impossible domain is refused", () => {
   for (const text of [
     "anna@xn--a.рф",
     "anna@рф",
@@ -57,7 +57,7 @@ test("an address whose domain there can't be is refused", () => {
   }
 });
 
-test("an address that was read is read as itself, and shown so that it is read as itself", () => {
+test("a parsed address parses to itself, and so does its display form", () => {
   const label = fc.string({ unit: fc.constantFrom(..."aбвя1日üß-"), minLength: 1, maxLength: 6 });
   fc.assert(
     fc.property(fc.array(label, { minLength: 1, maxLength: 3 }), fc.constantFrom("рф", "example"), (labels, top) => {
@@ -69,11 +69,11 @@ test("an address that was read is read as itself, and shown so that it is read a
   );
 });
 
-test("an account of an international mailbox is opened by either spelling, and mail goes to it in ASCII", async () => {
+test("both spellings of an international mailbox open its account, and mail goes to the ASCII spelling", async () => {
   const name = freshName();
   const { userId, phone } = await signUpByMail({ email: Email.parse(`${name}@пример.рф`) });
   const email = Email.parse(`${name}@xn--e1afmkfd.xn--p1ai`);
-  const caller = { email, phone, holder: holder() };
+  const caller = { email, phone, holder: freshHolder() };
   const sent = { to: "", code: "" };
   const sender = senderOf(async (message) => Boolean(Object.assign(sent, message)));
   expect(failureOf(await requestMailCode(caller, anybody(), { sender }))).toBe("none");
@@ -93,14 +93,14 @@ test("a mailbox with a subaddress is an account of its own", async () => {
   expect(await getProfile(other.userId)).toMatchObject({ email: `${name}+shop@mail.example` });
 });
 
-test("the codes of a mailbox are counted with those of all its subaddresses", async () => {
+test("codes to all subaddresses of a mailbox are counted together", async () => {
   const name = freshName();
   const sender = senderOf(async () => true);
   const now = new Date();
   const granted: boolean[] = [];
   for (let at = 0; at < SENDS_PER_PHONE_PER_HOUR + 2; at += 1) {
     const email = Email.parse(`${name}${at > 0 ? `+${at}` : ""}@mail.example`);
-    granted.push((await requestCode(mailLoginCode({ email, holder: holder() }), anybody(), { now, sender })).ok);
+    granted.push((await requestCode(mailLoginCode({ email, holder: freshHolder() }), anybody(), { now, sender })).ok);
   }
   expect(granted.filter(Boolean)).toHaveLength(SENDS_PER_PHONE_PER_HOUR);
 });
@@ -110,7 +110,7 @@ test("wrong codes for subaddresses make the codes of their mailbox longer", asyn
   const now = new Date();
   const [step] = LONGER_CODES;
   for (let left = step?.wrongCodes ?? 0, at = 0; left > 0; at += 1) {
-    const caller = { email: Email.parse(`${name}+${at}@mail.example`), phone: freshPhone(), holder: holder() };
+    const caller = { email: Email.parse(`${name}+${at}@mail.example`), phone: freshPhone(), holder: freshHolder() };
     const code = await receiveCodeOf(mailLoginCode(caller), now);
     for (let tries = Math.min(left, TRIES_PER_CODE); tries > 0; tries -= 1, left -= 1) {
       expect(failureOf(await signInByEmail({ ...caller, code: wrongCode(code) }, anybody(), { now }))).toBe(
@@ -119,24 +119,24 @@ test("wrong codes for subaddresses make the codes of their mailbox longer", asyn
     }
   }
   const email = Email.parse(`${name}@mail.example`);
-  expect(await receiveCodeOf(mailLoginCode({ email, holder: holder() }), now)).toHaveLength(step?.digits ?? 0);
+  expect(await receiveCodeOf(mailLoginCode({ email, holder: freshHolder() }), now)).toHaveLength(step?.digits ?? 0);
 });
 
-test("only a subaddress is left out of what limits count by", () => {
+test("limits leave out the subaddress and nothing else", () => {
   const subject = (text: string) => limitSubject(emailRecipient(Email.parse(text)));
   expect(subject("anna+a+b@mail.example")).toBe("anna@mail.example");
   expect(subject("anna@mail.example")).toBe("anna@mail.example");
-  // These are mailboxes of different people.
+  // A local part that begins with a plus is no subaddress: mailboxes like this one belong to different people.
   expect(subject("+79450000001@mail.example")).toBe("+79450000001@mail.example");
 });
 
-test("a mailbox in apostrophes is the mailbox between them, and a comment behind it is no part of it (RFC 5322 §3.2.2)", () => {
+test("apostrophes around an address and a comment after it are dropped (RFC 5322 §3.2.2)", () => {
   expect(parse("'anna@mail.example'")).toBe("anna@mail.example");
   expect(parse("o'hara@mail.example")).toBe("o'hara@mail.example");
   expect(parse("anna@mail.example (Anna)")).toBe("anna@mail.example");
 });
 
-test("a mailbox with itself as a link behind it is read, and one with another mailbox is not", () => {
+test("an address followed by a link to itself is read, and one followed by a link to another address is refused", () => {
   for (const text of [
     "anna@mail.example<mailto:anna@mail.example>",
     "anna@mail.example <mailto:anna@mail.example>",

@@ -4,28 +4,39 @@ import { dropPunctuationBehind, dropRepetition, readPastedText } from "@/lib/cor
 
 const LENGTH_MAX = 254;
 /**
- * What may stand before an address: the name of whose it is and a bracket (RFC 5322 §3.4), a label and a colon, of which the
- * scheme of a link is one (RFC 6068), a quotation mark.
+ * What may stand before an address: a display name and an angle bracket (RFC 5322 §3.4), a label and a colon (the scheme of
+ * a `mailto:` link, RFC 6068, is one), or a quotation mark.
  */
 const BEFORE_ADDRESS = /^(?:[^@<>:]*[<:])*[\p{Ps}\p{Pi}\p{Pf}" ]*/u;
-/** What a link asks of the message, as long as it names no other address. The look ahead keeps the search linear. */
+/**
+ * The query of a `mailto:` link, unless it names another address. The lookahead keeps matching linear in the length of the
+ * text.
+ */
 const LINK_FIELDS = /^(?=[^?]*mailto:)([^?]*)\?(?!.*(?:@|%40)).*$/i;
-/** The address again as a link behind itself, as Outlook writes it in plain text. */
+/** An address followed by a link to itself, as Outlook writes it in plain text. */
 const LINK_BEHIND = /^(?:\[)?([^@\s<>[\]()]+@[^@\s<>[\]()]+)(?:\] ?\(| ?<)mailto:\1[)>]$/i;
-/** A comment behind an address (RFC 5322 §3.2.2). */
+/** A comment after an address (RFC 5322 §3.2.2). */
 const COMMENT_BEHIND = / ?\([^()@]*\)$/;
-/** Apostrophes around an address, as mail programs write them where it has no name; one within a mailbox is part of it. */
+/**
+ * Apostrophes around an address. Mail programs write them where a contact has no display name. An apostrophe inside the
+ * local part belongs to the address.
+ */
 const IN_APOSTROPHES = /^'([^'@]+@[^'@]+)'[\p{P}\s]*$/u;
-/** The letters, digits and dots of any alphabet: whatever else would end the domain, or mean something in a URL. */
+/**
+ * Letters, digits, dots and hyphens of any alphabet. Any other character would end the domain or have a meaning in a URL.
+ */
 const DOMAIN = /^[\p{L}\p{M}\p{N}.。-]+$/u;
-/** As zod's own, with domains of the top level that are internationalised. */
+/** The pattern of zod's own `email()`, which also accepts internationalised top-level domains. */
 const MAILBOX = /^(?:[a-z0-9_'+-]+\.)*[a-z0-9_'+-]*[a-z0-9_+-]@(?:[a-z0-9][a-z0-9-]*\.)+(?:[a-z]{2,}|xn--[a-z0-9-]+)$/;
 
 /**
- * An e-mail address: any case in, lower case out, because hardly a mailbox tells them apart and nobody's may be opened by
- * a spelling of another's. An internationalised domain may be spelt in its alphabet or in ASCII (RFC 5890), and is ASCII
- * from then on, as every mail server takes it: `anna@пример.рф` is `anna@xn--e1afmkfd.xn--p1ai`. What is before the at sign
- * is ASCII. The one issue is `email_invalid`.
+ * An e-mail address. The input may have any case. The output is in lower case, because hardly any mail server distinguishes
+ * case and one account's mailbox must not be opened by another spelling of it.
+ *
+ * The input may spell an internationalised domain in its own alphabet or in ASCII (RFC 5890). The output has it in ASCII,
+ * which every mail server accepts: `anna@пример.рф` becomes `anna@xn--e1afmkfd.xn--p1ai`. The local part must be ASCII.
+ *
+ * The one issue is `email_invalid`.
  */
 export const Email = z
   .string("email_invalid")
@@ -42,8 +53,8 @@ export const Email = z
 export type Email = z.output<typeof Email>;
 
 /**
- * The address as a person writes it, with its domain in its own alphabet. A domain that mixes Latin letters with others stays
- * ASCII, because it may look like a domain that is not its owner's.
+ * Returns the address for display, with its domain in the domain's own alphabet. A domain that mixes Latin letters with
+ * others stays in ASCII, because it may imitate the domain of another owner.
  */
 export function formatEmail(email: Email): string {
   const [local, domain = ""] = email.split("@");
@@ -52,12 +63,14 @@ export function formatEmail(email: Email): string {
   return shown === "" || isMixed ? email : `${local}@${shown}`;
 }
 
-/** The mailbox without its subaddress (RFC 5233): `anna+shop@mail.example` is read by who reads `anna@mail.example`. */
+/**
+ * Returns the address without its subaddress (RFC 5233): `anna+shop@mail.example` and `anna@mail.example` are one mailbox.
+ */
 export function withoutSubaddress(email: Email): string {
   return email.replace(/^([^+@]+)\+[^@]*/, "$1");
 }
 
-/** A domain that there can't be comes out empty, and is refused then. */
+/** Returns the address with its domain in ASCII. An impossible domain becomes empty, which `MAILBOX` then refuses. */
 function spellInAscii(address: string): string {
   const at = address.lastIndexOf("@");
   const domain = address.slice(at + 1);

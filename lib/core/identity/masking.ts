@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { type Email, formatEmail } from "./email";
 import { type Phone, spell } from "./phone";
 
-/** Who somebody is, as far as somebody else may see it: `+7 999 ··· ·· 45`, `a···@mail.example`. */
+/** A phone or mailbox with its middle hidden, for display to another account: `+7 999 ··· ·· 45`, `a···@mail.example`. */
 export type Masked = string & z.$brand<"Masked">;
 
 const HIDDEN_DIGITS_MIN = 5;
@@ -10,7 +10,10 @@ const LAST_DIGITS_SHOWN = 2;
 const FIRST_DIGITS_SHOWN_MAX = 3;
 const HIDDEN_LETTERS_MIN = 3;
 
-/** The number with five digits or more hidden; shown are its first group, where it is short, and the last two digits. */
+/**
+ * Returns the number with its middle hidden. It shows the country code, the last two digits, and the first group of the rest if
+ * that has at most three digits and five other digits stay hidden.
+ */
 export function maskPhone(phone: Phone): Masked {
   const [countryCode = "", first = "", ...rest] = spell(phone).split(" ");
   const hiddenBesidesFirst = rest.join("").length - LAST_DIGITS_SHOWN;
@@ -19,14 +22,17 @@ export function maskPhone(phone: Phone): Masked {
   return `${countryCode} ${hidden.slice(0, -LAST_DIGITS_SHOWN)}${phone.slice(-LAST_DIGITS_SHOWN)}` as Masked;
 }
 
-/** The address with its first letter, unless that is most of it, and its domain. */
+/**
+ * Returns the address with its domain and the first letter of its local part. A local part of three letters or fewer is
+ * hidden whole.
+ */
 export function maskEmail(email: Email): Masked {
   const [local = "", domain = ""] = formatEmail(email).split("@");
   const first = local.length > HIDDEN_LETTERS_MIN ? local.slice(0, 1) : "";
   return `${first}···@${domain}` as Masked;
 }
 
-/** An account by what it has proven, its phone rather than its mailbox. */
+/** Returns the account's phone, masked, or its mailbox if it has no phone. Throws if it has neither. */
 export function maskIdentity({ phone, email }: { phone: string | null; email: string | null }): Masked {
   if (phone) return maskPhone(phone as Phone);
   if (email) return maskEmail(email as Email);

@@ -25,7 +25,7 @@ test("a Russian number is the same number in any spelling", () => {
   );
 });
 
-test("a mobile number of any country is read with its plus, and without it when its digits are many", () => {
+test("a mobile number of any country is read with its plus, and a long one also without it", () => {
   for (const number of mobileNumbers) {
     expect(spell(number.number)).toBe(number.number);
     expect(spell(number.formatInternational())).toBe(number.number);
@@ -33,7 +33,7 @@ test("a mobile number of any country is read with its plus, and without it when 
   expect(spell("380501234567")).toBe("+380501234567");
 });
 
-test("what is no number is refused", () => {
+test("text that is no phone number is refused", () => {
   for (const text of [
     "",
     " ",
@@ -60,14 +60,14 @@ test("a number is written as its country writes it", () => {
   expect(formatPhone(Phone.parse("+380501234567"))).toBe("+380 50 123 4567");
 });
 
-test("a number without its plus is read as itself, or keeps the plus", () => {
+test("a number spelt without its plus is read as the same number, or keeps its plus", () => {
   expect(spellDigits(Phone.parse("+79450000001"))).toBe("79450000001");
   expect(spell("9607712345")).toBe("+79607712345");
   expect(spellDigits(Phone.parse("+9607712345"))).toBe("+9607712345");
   for (const { number } of mobileNumbers) expect(spell(spellDigits(Phone.parse(number)))).toBe(number);
 });
 
-test("a masked number hides five digits or more, and never says more than its start and its end", () => {
+test("a masked number hides at least five digits and shows only its beginning and its end", () => {
   expect(maskPhone(Phone.parse("+79991234545"))).toBe("+7 999 ··· ·· 45");
   expect(maskPhone(Phone.parse("+380501234567"))).toBe("+380 50 ··· ··67");
   expect(maskPhone(Phone.parse("+4915123456778"))).toBe("+49 ···· ·····78");
@@ -78,7 +78,7 @@ test("a masked number hides five digits or more, and never says more than its st
   }
 });
 
-test("a masked address keeps its domain, and its first letter where that says little", () => {
+test("a masked address keeps its domain, and its first letter if the local part is long enough", () => {
   expect(maskEmail(Email.parse(" Anna.K@Example.com "))).toBe("a···@example.com");
   expect(maskEmail(Email.parse("ann@example.com"))).toBe("···@example.com");
 });

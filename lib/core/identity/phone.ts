@@ -4,26 +4,32 @@ import { dropPunctuationBehind, dropRepetition, foldDigits, readPastedText } fro
 import { typedText } from "@/lib/core/typed-field";
 import { env } from "@/lib/env";
 
-/** Letters and marks beside a number, without what an address or another number has; brackets in pairs. */
+/**
+ * Letters and marks beside a number, without the characters that an address or another number contains. Brackets must be
+ * paired.
+ */
 const LABEL = String.raw`(?:[^\p{N}+()@/=?&#]|\([^\p{N}+()@/=?&#]*\))*`;
-/** What may stand before a number: a link's beginning, a label with its end or the scheme of a link (RFC 3966), a bracket. */
+/**
+ * What may stand before a number: the start of a `wa.me` link, a label or the scheme of a `tel:` link (RFC 3966), or a
+ * bracket.
+ */
 const BEFORE_NUMBER = new RegExp(
   String.raw`^(?:[<"\p{Pi}]?https?://wa\.me/|${LABEL}[\s.:,;<"'\p{Pi}\p{Pf}\p{So}](?=[+(\p{Nd}]))?(?:(?!.*\p{Pe})\p{Ps}+)?`,
   "iu",
 );
-/** `(+7) 945 000-00-01`. */
+/** A country code in brackets, as in `(+7) 945 000-00-01`. */
 const COUNTRY_IN_BRACKETS = /^\((\+\d{1,3})\)/;
-/** What a link asks of the message. The look ahead keeps the search linear. */
+/** The query of a `wa.me` link. The lookahead keeps matching linear in the length of the text. */
 const LINK_FIELDS = /^(?=[^?]*wa\.me\/)([^?]*)\?.*$/i;
 /**
- * A label after a number: in a bracket, after a comma, semicolon or dash, or after a space where its letters can't be Latin
- * ones that stand for digits (ITU-T E.161).
+ * A label after a number: in brackets; after a comma, semicolon or dash; or after a space, if it does not begin with a
+ * Latin letter, because Latin letters can stand for digits (ITU-T E.161).
  */
 const AFTER_NUMBER = /(?<=\p{Nd}\)?)(?: ?[(,;] ?| \p{Pd} | (?!\p{Script=Latin}))[\p{L}\p{M} .'’-]+$/u;
 
 /**
- * A phone number: any usual spelling in, as text or as a number, E.164 (`+79991234567`) out. One without a country code is
- * read as a number of `DEFAULT_COUNTRY`. The one issue is `phone_invalid`.
+ * A phone number. The input is text in any usual spelling, or a number. The output is E.164 (`+79991234567`). A number
+ * without a country code is read as one of `DEFAULT_COUNTRY`. The one issue is `phone_invalid`.
  */
 export const Phone = typedText("phone_invalid")
   .transform((typed, context) => {
@@ -36,10 +42,15 @@ export const Phone = typedText("phone_invalid")
   .brand<"Phone">();
 export type Phone = z.output<typeof Phone>;
 
-/** Too long for a national number, so a number whose plus was left out; E.164 ends at 15 digits. */
+/**
+ * Digits that are too many for a national number, so they begin with a country code whose plus was left out. E.164 allows
+ * 15 at most.
+ */
 const DIGITS_WITH_COUNTRY_CODE = /^[1-9]\d{10,14}$/;
 
-/** The prefix of a call to another country that the ITU recommends (E.164 §7.3.2), where the own country has another. */
+/**
+ * The international prefix that the ITU recommends (E.164 §7.3.2). It is accepted in countries that use another one, too.
+ */
 const INTERNATIONAL_PREFIX = /^00(?=[ (-]*[1-9])/;
 
 function parsePhone(text: string): PhoneNumber | undefined {
@@ -56,11 +67,16 @@ function parsePhone(text: string): PhoneNumber | undefined {
     .find((number) => number?.isValid() && !number.ext);
 }
 
-/** The spellings that are remembered: a list of people is read again and again, and reading a number takes longest in it. */
+/**
+ * How many results of `spellDigits` are cached. Parsing a number is the slowest part of answering with a list of people.
+ */
 const DIGITS_KEPT_MAX = 10_000;
 const digitsKept = new Map<Phone, string>();
 
-/** The number's digits alone, or with its plus where the digits alone would be read as another number, or as none. */
+/**
+ * Returns the number without its plus (`79991234567`), or with it where `Phone` would not read the bare digits as the same
+ * number.
+ */
 export function spellDigits(phone: Phone): string {
   const kept = digitsKept.get(phone);
   if (kept !== undefined) return kept;
@@ -71,22 +87,27 @@ export function spellDigits(phone: Phone): string {
   return spelt;
 }
 
-/** The number as its country writes it after the country code: `+7 999 123-45-67`, `+44 20 7946 0018`. */
+/** Returns the number in its country's notation after the country code: `+7 999 123-45-67`, `+44 20 7946 0018`. */
 export function formatPhone(phone: Phone): string {
   const spaced = spell(phone);
   return phone.startsWith("+7") ? spaced.replace(/ (\d\d) (\d\d)$/, "-$1-$2") : spaced;
 }
 
-/** What a number looks like to whoever types one here: an example, or at least how it begins. */
+/**
+ * The placeholder of phone fields: an example number for Russia, the country code alone for any other `DEFAULT_COUNTRY`.
+ */
 export const PHONE_PLACEHOLDER =
   env.DEFAULT_COUNTRY === "RU" ? "+7 999 123-45-67" : `+${getCountryCallingCode(env.DEFAULT_COUNTRY)}`;
 
-/** The number's groups of digits with spaces between them, the country code first. */
+/** Returns the number in groups of digits that are separated by spaces, the country code first: `+7 999 123 45 67`. */
 export function spell(phone: Phone): string {
   return parseStoredPhone(phone).formatInternational().replaceAll("-", " ");
 }
 
-/** A number that was parsed before, with its country and kind. */
+/**
+ * Parses an E.164 number, which gives its country and its type (mobile, premium rate, …). Throws if the number can't be
+ * parsed.
+ */
 export function parseStoredPhone(phone: Phone): PhoneNumber {
   const number = parsePhoneNumberFromString(phone, { extract: false });
   if (!number) throw new Error("a stored phone number can't be read");

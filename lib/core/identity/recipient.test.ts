@@ -18,10 +18,10 @@ import {
 import { Email } from "./email";
 import { emailRecipient, formatRecipient, phoneRecipient, Recipient } from "./recipient";
 
-/** A mailbox that is spelt like a phone up to its at sign. */
+/** Returns a mailbox whose local part is spelt like a phone. */
 const mailboxLike = (phone: string) => Email.parse(`${phone}@mail.example`);
 
-test("a mailbox whose name is a phone is written a mail, and its delivery is a mailbox's", async () => {
+test("a mailbox whose local part is a phone number is sent a mail, and its delivery is stored without the digits of a phone", async () => {
   const email = mailboxLike(freshPhone());
   const message = { recipient: emailRecipient(email), purpose: "identity_proof" } as const;
   expect(composeCodeMessage(message, "1234" as OneTimeCode, "en").text).toContain("e-mail address");
@@ -31,7 +31,7 @@ test("a mailbox whose name is a phone is written a mail, and its delivery is a m
   expect(added).toMatchObject([{ lastDigits: "", country: null }]);
 });
 
-test("a mailbox whose name is a phone becomes the mailbox of an account, and never its phone", async () => {
+test("a mailbox whose local part is a phone number becomes the mailbox of an account, and never its phone", async () => {
   const { userId, phone } = await signUp();
   const session = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   const email = mailboxLike(freshPhone());
@@ -46,7 +46,7 @@ test("a mailbox whose name is a phone becomes the mailbox of an account, and nev
   expect(await getProfile(userId)).toMatchObject({ phone, email });
 });
 
-test("a recipient is what its form field says, and no other kind fits into it", () => {
+test("a recipient's kind is that of its form field, and an address of the other kind is refused", () => {
   const phone = freshPhone();
   expect(Recipient.safeParse({ kind: "phone", address: mailboxLike(phone) }).success).toBe(false);
   expect(Recipient.safeParse({ kind: "email", address: phone }).success).toBe(false);

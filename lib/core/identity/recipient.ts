@@ -3,8 +3,8 @@ import { Email, formatEmail, withoutSubaddress } from "./email";
 import { formatPhone, Phone } from "./phone";
 
 /**
- * Where a one-time code goes, and what typing it proves. Its kind is known from where the address was parsed, never from how
- * the address looks: `+79451234567@mail.example` is a mailbox.
+ * The address that a one-time code is sent to, and that typing the code proves. Its kind comes from the field in which the
+ * address was typed, never from its spelling: `+79451234567@mail.example` is a mailbox.
  */
 export const Recipient = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("phone"), address: Phone }),
@@ -12,29 +12,29 @@ export const Recipient = z.discriminatedUnion("kind", [
 ]);
 export type Recipient = z.output<typeof Recipient>;
 
-/** The phone as a recipient. */
+/** Returns the phone as a recipient. */
 export function phoneRecipient(address: Phone) {
   return { kind: "phone", address } as const;
 }
 
-/** The mailbox as a recipient. */
+/** Returns the mailbox as a recipient. */
 export function emailRecipient(address: Email) {
   return { kind: "email", address } as const;
 }
 
-/** The address as people write it. */
+/** Returns the address for display, as `formatPhone` or `formatEmail` does. */
 export function formatRecipient({ kind, address }: Recipient): string {
   return kind === "phone" ? formatPhone(address) : formatEmail(address);
 }
 
-/** Whether both are the same phone, or the same mailbox. */
+/** Returns whether both are the same phone or the same mailbox. */
 export function isSameRecipient(one: Recipient, other: Recipient): boolean {
   return one.kind === other.kind && one.address === other.address;
 }
 
 /**
- * What limits and wrong codes are counted by: the phone, or the mailbox without its subaddress, because all of a mailbox's
- * subaddresses are read by one person. As the identity of an account the whole address counts.
+ * Returns the subject that limits and wrong codes are counted for: the phone, or the mailbox without its subaddress,
+ * because one person reads all subaddresses of a mailbox. Accounts are told apart by the whole address.
  */
 export function limitSubject({ kind, address }: Recipient): string {
   return kind === "phone" ? address : withoutSubaddress(address);

@@ -1,19 +1,20 @@
 import { isSameRecipient, type Recipient } from "./recipient";
 
-/** Who asks, as limits count it. */
+/** Where a request comes from, as far as limits need to know. */
 export interface Requester {
   /** An IPv4 address, or the first 64 bits of an IPv6 one. */
   network: string;
-  /** What it calls itself (`User-Agent`), null when it doesn't. */
+  /** The `User-Agent` header; null if the request has no such header. */
   agent: string | null;
   /**
-   * A browser or application that has logged in here, by a random name in its sealed cookie or device token, and by what. It has codes sent by that; whether an
-   * account takes it for its own is the database's to say.
+   * The browser or client application, if it has logged in here before: its random name and the phones and mailboxes that
+   * it has logged in with. Both come from its sealed cookie or device token. They give it a limit of its own for codes to
+   * these recipients. Whether it is a trusted device of an account is stored in the database.
    */
   browser: { id: string; recipients: readonly Recipient[] } | null;
 }
 
-/** Whether it is a browser that has logged in by this very phone or mailbox before. */
+/** Returns whether the requester's browser has logged in with this phone or mailbox before. */
 export function isRecognised({ browser }: Requester, recipient: Recipient): boolean {
   return browser?.recipients.some((known) => isSameRecipient(known, recipient)) ?? false;
 }
