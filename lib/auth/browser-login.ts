@@ -14,8 +14,11 @@ import { newHolder, type PendingLogin, readPendingLogin, updatePendingLogin } fr
 import { currentRequester } from "./requesters";
 
 /**
- * Sends a code to the phone and notes in this browser's cookie that it wants to log in by it. The code is revealed only
- * to whoever may see it. With `stamp`, that of a form of ours, a second one for the same form is not sent.
+ * Sends a login code to `phone` and stores the phone in this browser's login cookie.
+ *
+ * @param stamp the stamp of the form that asked. A form that is sent twice sends one code.
+ * @returns when the code expires and can be sent again. `revealed` is the code itself if this request may see codes
+ *   (`maySeeCodes`), else null. Fails as `requestCode` does.
  */
 export function sendPhoneCode(
   phone: Phone,
@@ -28,7 +31,11 @@ export function sendPhoneCode(
   );
 }
 
-/** The same by mail, for an account that says that this phone is its own. */
+/**
+ * Sends a login code to the mailbox `email`. `phone` is the number that the person says is theirs; it is compared with the
+ * account's after the right code. Parameters and result as for `sendPhoneCode`; also fails with `mail_unavailable` where
+ * no mail server is configured.
+ */
 export function sendMailCode(
   { phone, email }: { phone: Phone; email: Email },
   language: Language,
@@ -38,14 +45,17 @@ export function sendMailCode(
   return sendTo({ phone, email }, stamp, (holder, requester) => requestMailCode({ email, holder }, requester, options));
 }
 
-/** Notes whom this browser wants to log in, which may be another one than before. */
+/**
+ * Stores `identity` in this browser's login cookie. Returns the pending login as stored. What the cookie held about a
+ * different identity is removed. A browser without a holder name gets `holder`.
+ */
 export async function updatePendingIdentity(identity: Identity, holder?: Holder): Promise<PendingLogin> {
   return updatePendingLogin((kept) => changesFor(identity, kept), holder);
 }
 
 type Identity = Pick<PendingLogin, "phone" | "email">;
 
-/** What changes in the login under way when a browser names this identity: nothing, or all that was of another one. */
+/** The fields of the pending login to replace: empty if it is about this identity already. */
 function changesFor(identity: Identity, kept: PendingLogin): Partial<Omit<PendingLogin, "holder">> {
   const isSame = kept.phone === identity.phone && kept.email === identity.email;
   return isSame ? {} : { ...identity, mismatch: null, revealed: null };

@@ -5,14 +5,14 @@ import { isOfForeignPage } from "@/lib/http/origin";
 
 const isSecure = env.APP_URL.startsWith("https:");
 
-/** A cookie's name, bound to this very host by its prefix where there is https (RFC 6265bis §4.1.3.2). */
+/** The name that a cookie is set under. With https it has the prefix `__Host-`, so that no other host can set it (RFC 6265bis §4.1.3.2). */
 export function cookieName(name: string): string {
   return isSecure ? `__Host-${name}` : name;
 }
 
 /**
- * A cookie of this request that says who sent it. Undefined where cookies don't count: beside a bearer token, and in what the
- * script of a page of another origin sent.
+ * Reads a cookie of this request. Returns undefined if the request has no such cookie, carries a bearer token, or was sent by
+ * a script on a page of another origin: cookies identify the sender in neither of these two.
  */
 export async function readCookie(name: string): Promise<string | undefined> {
   const asked = await headers();
@@ -20,5 +20,5 @@ export async function readCookie(name: string): Promise<string | undefined> {
   return (await cookies()).get(name)?.value;
 }
 
-/** How every cookie of ours is kept. */
+/** The attributes of each cookie that this server sets, except for its lifetime. */
 export const COOKIE_OPTIONS = { httpOnly: true, sameSite: "lax", path: "/", secure: isSecure } as const;

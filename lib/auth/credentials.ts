@@ -3,10 +3,13 @@ import { readBearer } from "@/lib/http/authorization";
 import { currentSession } from "./nextauth";
 import { readAccessToken } from "./tokens";
 
-/** Who asks; without a session, whether that is for want of credentials or because those given are worth nothing. */
+/** The session of a request. Without one, `problem` says whether credentials were missing or not valid. */
 export type Credentials = { session: Session } | { session: null; problem: "missing" | "invalid" };
 
-/** Reads who asks from the bearer token, and only where there is none from the browser's cookie. */
+/**
+ * Finds the session of a request by its bearer token, or by its session cookie if it has no bearer token. A bearer token that
+ * is not valid is `invalid`, even beside a valid cookie (RFC 6750 §3.1).
+ */
 export async function readCredentials(headers: Headers): Promise<Credentials> {
   const token = readBearer(headers);
   if (token === null) {

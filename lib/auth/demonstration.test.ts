@@ -54,15 +54,15 @@ const BEYOND: Record<string, string>[] = [
   { forwarded: "for=_hidden" },
 ];
 
-test("a request of this machine shows nobody beyond it, whatever a proxy of its own adds", () => {
+test("a request from this machine shows no other machine, also behind a proxy on this machine", () => {
   for (const headers of HERE) expect(ask(headers), JSON.stringify(headers)).toBeNull();
 });
 
-test("a page of another site can't have a request look like one from beyond this machine", () => {
+test("a page of another site can't make a request look like one from another machine", () => {
   for (const headers of PAGES_ELSEWHERE) expect(ask(headers), JSON.stringify(headers)).toBeNull();
 });
 
-test("a host, a forwarding header or an own page that isn't this machine's shows somebody beyond it, and so does HTTP/1.0", () => {
+test("a host, a forwarding header or an origin of our own that isn't loopback shows another machine, and so does HTTP/1.0", () => {
   for (const headers of BEYOND) expect(ask(headers), JSON.stringify(headers)).not.toBeNull();
   for (const headers of HERE) expect(ask(headers, "1.0"), JSON.stringify(headers)).toBe("HTTP/1.0");
 });
@@ -74,7 +74,7 @@ function pass(own: Record<string, string>, remoteAddress = "127.0.0.1", httpVers
   return new Headers(request.headers);
 }
 
-test("codes and numbers are shown to this machine only, whatever a request calls itself", async () => {
+test("codes and metrics are shown to this machine only, also when a request forges our headers", async () => {
   await markDemonstration();
   const see = async (headers: Headers) => [await maySeeCodes(headers), await maySeeMetrics(headers)];
   expect(await see(pass({}))).toEqual([true, true]);

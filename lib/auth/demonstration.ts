@@ -12,24 +12,25 @@ import { isAtOwnAddress } from "@/lib/http/origin";
 import { log, logError } from "@/lib/ops/log";
 
 const isForThisMachine = isLoopback(new URL(env.APP_URL).hostname);
-/** Whether anything is shown to this machine alone. With ALLOW_DEMO the operator expects people from beyond it. */
+/** Whether codes or metrics are shown to this machine alone. With ALLOW_DEMO the operator expects requests from other machines. */
 const isWatching = isForThisMachine && !env.ALLOW_DEMO && (env.REVEAL_CODES || !env.METRICS_TOKEN);
 
 const CONSOLE_ONLY =
-  "SENDERS names the console: codes for phones are printed in this log and sent to nobody; docs/delivery.md says how to send them";
+  "SENDERS names the console: codes for phones are printed in this log and not sent. docs/delivery.md says how to send them";
 const SHOWN_TO_ALL =
-  "This is a demonstration: codes are shown here, and on the page to everybody, so anybody can log in as anybody. REVEAL_CODES=false turns that off.";
+  "This is a demonstration: codes are shown here, and on the page to every visitor, so each visitor can log in to every account. REVEAL_CODES=false turns that off.";
 const STARTS = {
-  open: "This is a demonstration: codes are shown here, and on the page to this machine, so anybody at it can log in as anybody. REVEAL_CODES=false turns that off.",
+  open: "This is a demonstration: codes are shown here, and on the page to this machine, so each of its users can log in to every account. REVEAL_CODES=false turns that off.",
   ended:
-    "Codes are shown here only: people beyond this machine have reached this server. To have codes sent to people, set SENDERS (docs/delivery.md) and APP_URL; to show them to everybody, ALLOW_DEMO=true; to begin another demonstration, npm run seed.",
+    "Codes are shown here only: people beyond this machine have reached this server. To send codes, set SENDERS (docs/delivery.md) and APP_URL; to show them to every visitor, ALLOW_DEMO=true; to begin another demonstration, npm run seed.",
   unmarked:
-    "Codes are shown here only: this database is not a demonstration's. To show them on the page to this machine, npm run seed; to everybody, ALLOW_DEMO=true; to turn this off, REVEAL_CODES=false.",
+    "Codes are shown here only: this database is not a demonstration's. To show them on the page to this machine, npm run seed; to every visitor, ALLOW_DEMO=true; to turn this off, REVEAL_CODES=false.",
 };
 
 /**
- * Marks a new database as a demonstration's when the server starts in that mode, and prints for the operator what is shown to
- * whom. A database that can't be asked is logged, and stays as it is. A server in production that only prints codes is warned of.
+ * Runs at the start of the server. With REVEAL_CODES, marks an empty database as a demonstration's and prints who can see
+ * codes; a database that does not answer is logged and left unmarked. Without it, warns the operator of a production server
+ * whose SENDERS names the console, because that prints codes in the log.
  */
 export async function announceDemonstration(): Promise<void> {
   if (!env.REVEAL_CODES) {
@@ -44,15 +45,15 @@ export async function announceDemonstration(): Promise<void> {
   }
 }
 
-/** Ends the demonstration at the first request that shows that people beyond this machine reach the server. */
+/** Ends the demonstration when `request` shows that other machines reach this server. Does nothing with ALLOW_DEMO. */
 export function watchForBeyond(request: IncomingMessage): void {
   const sign = isWatching ? signOfBeyond(request) : null;
   if (sign !== null) void endDemonstration(sign);
 }
 
 /**
- * Whether one-time codes may be shown in the answer to this request: only while the database is a demonstration's, and there
- * only to this machine, at the address that is ours, unless the operator allows more.
+ * Whether the response to this request may show one-time codes. It may if REVEAL_CODES is set, the request comes from this
+ * machine to the server's own address, and the database is a demonstration's. With ALLOW_DEMO every response may.
  */
 export async function maySeeCodes(headers: Headers): Promise<boolean> {
   if (!env.REVEAL_CODES) return false;
@@ -61,8 +62,9 @@ export async function maySeeCodes(headers: Headers): Promise<boolean> {
 }
 
 /**
- * Whether the numbers of this process may be shown in the answer to this request: to who has the operator's token, or without
- * one to this machine, at a name that no page elsewhere can have, as long as nobody beyond this machine has been seen here.
+ * Whether the response to this request may show metrics. If METRICS_TOKEN is set, the request must carry it. Otherwise the
+ * request must come from this machine and name a loopback host (the pages of other sites can't have such a name), and no
+ * request from another machine may have reached this server before.
  */
 export async function maySeeMetrics(headers: Headers): Promise<boolean> {
   if (!env.METRICS_TOKEN) {
@@ -74,7 +76,7 @@ export async function maySeeMetrics(headers: Headers): Promise<boolean> {
   return timingSafeEqual(digestOf(token), digestOf(env.METRICS_TOKEN));
 }
 
-/** Of the same length whatever the text's is, so that a comparison tells nothing of it. */
+/** Hashes a text, because `timingSafeEqual` needs two values of equal length. */
 function digestOf(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

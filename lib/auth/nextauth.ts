@@ -19,17 +19,17 @@ import { logError } from "@/lib/ops/log";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { readPendingLogin } from "./pending-login";
 import { currentRequester, namedBrowser, rememberBrowser } from "./requesters";
-import { seal, sealsOf, unseal } from "./sealed-cookie";
+import { decryptToken, encryptToken, nextAuthCodec } from "./sealed-cookie";
 import { notifySignIn } from "./security-notices";
 
-/** The cookie of a browser that is logged in. */
+/** The name of the cookie that holds a browser's session. */
 export const SESSION_COOKIE = cookieName("sarafan-session");
 const CALLBACK_COOKIE = cookieName("authjs.callback-url");
-const SESSION_SEAL = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
+const SESSION_TOKEN = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
 
 const LoginCredentials = z.object({ phone: Phone, code: TypedCode, invite: InviteCode.nullish() });
 
-/** Why a login was refused; clients of NextAuth's own address read it as `code`. */
+/** A refused login, thrown inside `authorize`. NextAuth answers its client with `code`, the name of the failure. */
 class LoginRefused extends CredentialsSignin {
   constructor(code: string) {
     super();
@@ -37,7 +37,10 @@ class LoginRefused extends CredentialsSignin {
   }
 }
 
-/** At NextAuth's own address: the phone and the code that was sent to it, in the browser that asked for it. */
+/**
+ * Signs in by the fields of a POST to `/api/auth/callback/credentials`: `phone`, `code`, `invite`. The code must have been
+ * requested by this browser. Throws `LoginRefused` for fields that don't parse.
+ */
 async function verifyCredentials(
   credentials: Record<string, unknown>,
   requester: Requester,
@@ -51,34 +54,37 @@ async function verifyCredentials(
   return signInByPhone({ ...typed, invite, holder }, requester, { session });
 }
 
-/** Proves who logs in, and opens the session. */
-type Prove<Failure extends { name: string } = { name: string }> = (
+/** Verifies the code of a login and opens the session that `session` describes. */
+type SignInStep<Failure extends { name: string } = { name: string }> = (
   requester: Requester,
   session: NewSession,
 ) => Promise<Result<SignIn, Failure>>;
 
 /**
- * The fields of the body that came to NextAuth's own address. NextAuth hands text to `authorize`, and a code that came as a number has
- * lost its leading zeros, which text has not; so the fields go past it.
+ * The body's fields of the request that NextAuth is answering, with their JSON types. NextAuth passes each field to `authorize`
+ * as text, so a code that a client sent as a number, without its leading zeros, would pass for one sent as text.
  */
-const givenFields = new AsyncLocalStorage<Record<string, unknown>>();
+const requestFields = new AsyncLocalStorage<Record<string, unknown>>();
 
-/** Runs `prove` for this browser; where it succeeds, the browser is recognised from then on. */
+/**
+ * Runs `signIn` with this browser as the requester. After a success it sets the recognised-browser cookie and, once the response was sent,
+ * mails the account a security notice if the device is new. The failures are those of `signIn`.
+ */
 async function openBrowserSession<Failure extends { name: string }>(
-  prove: Prove<Failure>,
+  signIn: SignInStep<Failure>,
 ): Promise<Result<SignIn & { session: Session }, Failure>> {
   const requester = await currentRequester();
   const browser = namedBrowser(requester);
-  const login = await prove(requester, { kind: "browser", browserId: browser.id });
+  const login = await signIn(requester, { kind: "browser", browserId: browser.id });
   if (!login.ok) return login;
   const { session, proven } = login.value;
-  if (!session) throw new Error("a sign-in has opened no session");
+  if (!session) throw new Error("a sign-in of a browser succeeded without opening a session");
   await rememberBrowser(browser, proven);
   notifySignIn(session, requester);
   return succeed({ ...login.value, session });
 }
 
-/** What NextAuth logs as errors though it is somebody's typing, or a cookie from before the secret changed. */
+/** The types of errors that a client causes: wrong input, or a cookie from before AUTH_SECRET changed. They are not logged. */
 const EXPECTED_ERRORS = [
   "CredentialsSignin",
   "InvalidCallbackUrl",
@@ -93,7 +99,7 @@ const { handlers } = NextAuth({
   trustHost: true,
   useSecureCookies: env.APP_URL.startsWith("https:"),
   session: { strategy: "jwt", maxAge: SESSION_TTL_MS / 1000 },
-  jwt: sealsOf(SESSION_SEAL.purpose, SESSION_SEAL.ttlMs),
+  jwt: nextAuthCodec(SESSION_TOKEN),
   cookies: {
     sessionToken: { name: SESSION_COOKIE, options: COOKIE_OPTIONS },
     csrfToken: { name: cookieName("authjs.csrf-token"), options: COOKIE_OPTIONS },
@@ -104,8 +110,8 @@ const { handlers } = NextAuth({
     Credentials({
       credentials: { phone: { type: "tel" }, code: {}, invite: {} },
       authorize: async () => {
-        const fields = givenFields.getStore();
-        if (!fields) throw new Error("NextAuth was asked to sign in, and not by its own address");
+        const fields = requestFields.getStore();
+        if (!fields) throw new Error("NextAuth's authorize ran outside answerNextAuth");
         const opened = await openBrowserSession((requester, session) => verifyCredentials(fields, requester, session));
         if (!opened.ok) throw new LoginRefused(opened.failure.name);
         return { id: opened.value.session.id };
@@ -113,7 +119,7 @@ const { handlers } = NextAuth({
     }),
   ],
   callbacks: {
-    // The token names our row and says nothing else.
+    // The cookie holds the id of the session's row and nothing else.
     jwt: ({ token, user }) => ({ sid: user?.id ?? token.sid }),
     redirect: ({ url }) => ownAddress(url),
   },
@@ -125,27 +131,30 @@ const { handlers } = NextAuth({
 });
 
 /**
- * The session of the requester, or null. Its row is read with each request, so that ending it works at once, and once for all
- * parts of a page. Not through NextAuth, which takes whatever fails meanwhile for a bad cookie and removes it: a database that is
- * busy would log people out.
+ * The session of this request's cookie, or null if it has none that is valid. Reads the session's row once a request (React
+ * `cache`), so that a session that was ended is refused from the next request on. Throws when the database fails. NextAuth's
+ * `auth()` is not used, because it treats each error as a bad cookie and removes it: a busy database would log people out.
  */
 export const currentSession = cache(async (): Promise<Session | null> => {
-  const token = await unseal(SESSION_SEAL, await readCookie(SESSION_COOKIE));
+  const token = decryptToken(SESSION_TOKEN, await readCookie(SESSION_COOKIE));
   return token && checkSession(token.sid);
 });
 
-/** Which of NextAuth's addresses is asked for: what stands behind `/api/auth/`. */
+/** The path of a request below `/api/auth/`, in segments, as Next.js passes it to the route. */
 export interface NextAuthRoute {
   params: Promise<{ nextauth: string[] }>;
 }
 
-/** What is served of NextAuth: what a login by its one provider needs, and what leads to pages of ours. */
+/** The paths of NextAuth that are served; all others are 404. A login by the credentials provider needs these. */
 const SERVED = {
   GET: ["csrf", "error", "providers", "signin", "signout"],
   POST: ["callback/credentials", "signout"],
 };
 
-/** Answers a GET at one of NextAuth's own addresses, or with the fields of its body a POST. */
+/**
+ * Answers a request to one of NextAuth's own addresses (`SERVED`), and 404 for any other. `fields` are those of the body of
+ * a POST; null stands for a GET.
+ */
 export async function answerNextAuth(
   request: Request,
   { params }: NextAuthRoute,
@@ -154,14 +163,17 @@ export async function answerNextAuth(
   const action = (await params).nextauth.join("/");
   if (!SERVED[fields ? "POST" : "GET"].includes(action)) return new Response(null, { status: 404 });
   if (!fields) return handlers.GET(atPublicAddress(request));
-  const answer = await givenFields.run(fields, () => handlers.POST(atPublicAddress(request, fields)));
-  // It takes the cookie away from those only whose form carried its token.
+  const answer = await requestFields.run(fields, () => handlers.POST(atPublicAddress(request, fields)));
+  // NextAuth removes the cookie only if the form carried the right CSRF token.
   const isSignedOut = answer.headers.getSetCookie().some((set) => set.startsWith(`${SESSION_COOKIE}=;`));
   if (action === "signout" && isSignedOut) await endCurrentSession();
   return answer;
 }
 
-/** Answers when the session of this browser ends, or `null` without one. NextAuth would read the token alone, and not the session's row. */
+/**
+ * Answers `/api/auth/session` with `{ expires }`, or `null` without a valid session. NextAuth's own handler would read the cookie
+ * and not the session's row, so that a session that was ended would still be shown.
+ */
 export async function answerSession(): Promise<Response> {
   const session = await currentSession();
   return Response.json(session && { expires: session.expiresAt }, {
@@ -175,17 +187,17 @@ async function endCurrentSession(): Promise<void> {
 }
 
 /**
- * Behind a proxy Next knows the address that it listens on; NextAuth's redirects have to lead to the public one. Whatever
- * else stands in the address would come to nothing, or to an error.
+ * Rewrites a request for NextAuth. Its address becomes APP_URL, because NextAuth builds redirects from it and Next.js knows
+ * only the address that it listens on. The query is dropped: no served address reads it, and an odd one makes NextAuth throw.
  */
 function atPublicAddress({ url, method, headers: given }: Request, fields?: Record<string, unknown>): NextRequest {
   const address = new URL(new URL(url).pathname, env.APP_URL);
   const headers = new Headers(given);
-  // What else than an address of NextAuth's making stands in this cookie, it would call an error of ours.
+  // NextAuth throws when this cookie, which a client can set, holds no valid address.
   const cookiesSent = (given.get("cookie") ?? "").split("; ").filter((pair) => !pair.startsWith(`${CALLBACK_COOKIE}=`));
   headers.set("cookie", cookiesSent.join("; "));
   if (!fields) return new NextRequest(address, { method, headers });
-  // NextAuth reads text, and some objects in JSON have none.
+  // NextAuth reads a form of text fields; objects and null have no text.
   const plain = Object.entries(fields).filter(([, value]) => typeof value !== "object");
   const form = plain.map(([name, value]) => [name, String(value)]);
   headers.set("Content-Type", "application/x-www-form-urlencoded");
@@ -193,23 +205,26 @@ function atPublicAddress({ url, method, headers: given }: Request, fields?: Reco
 }
 
 /**
- * Logs this browser in when `prove` succeeds, in place of the account that was logged in before. Its cookie is the one that NextAuth
- * sets at its own address. Only in server actions and route handlers.
+ * Logs this browser in if `signIn` succeeds: sets the session cookie, in the form that NextAuth sets it at its own address, and
+ * ends the session that the browser had before. The failures are those of `signIn`. Throws for a request that a page of
+ * another origin sent. Only for server actions and route handlers, because it sets cookies.
  */
-export async function logIn<Failure extends { name: string }>(prove: Prove<Failure>): Promise<Result<SignIn, Failure>> {
+export async function logIn<Failure extends { name: string }>(
+  signIn: SignInStep<Failure>,
+): Promise<Result<SignIn, Failure>> {
   assertOwnRequest(await headers());
   const previous = await currentSession();
-  const login = await openBrowserSession(prove);
+  const login = await openBrowserSession(signIn);
   if (!login.ok) return login;
-  const token = seal(SESSION_SEAL, { sid: login.value.session.id });
-  (await cookies()).set(SESSION_COOKIE, token, { ...COOKIE_OPTIONS, maxAge: SESSION_SEAL.ttlMs / 1000 });
+  const token = encryptToken(SESSION_TOKEN, { sid: login.value.session.id });
+  (await cookies()).set(SESSION_COOKIE, token, { ...COOKIE_OPTIONS, maxAge: SESSION_TOKEN.ttlMs / 1000 });
   if (previous) await endSession(previous.id);
   return login;
 }
 
-/** Ends the session of this browser. Only in server actions. */
+/** Ends the session of this browser and removes its cookie. Only for server actions, because it sets a cookie. */
 export async function logOut(): Promise<void> {
-  // First the row: without it the cookie is worth nothing, whatever becomes of the rest.
+  // The row ends first: without it the cookie is not valid, even if removing the cookie fails.
   await endCurrentSession();
   (await cookies()).set(SESSION_COOKIE, "", { ...COOKIE_OPTIONS, maxAge: 0 });
 }

@@ -8,32 +8,35 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { assertOwnRequest } from "@/lib/http/origin";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { newHolder } from "./pending-login";
-import { seal, unseal } from "./sealed-cookie";
+import { decryptToken, encryptToken } from "./sealed-cookie";
 
-/** A change of phone or mailbox under way, kept by the browser in a sealed cookie: whose session began it, and to what. */
+/** A change of phone or mailbox under way: the session that began it, its holder, and the new phone or mailbox. */
 const PendingChange = z.object({ sid: z.string(), holder: Holder, next: Recipient });
 
-const NAME = cookieName("sarafan-change");
-const SEAL = { purpose: "change under way", schema: PendingChange, ttlMs: PENDING_LOGIN_TTL_MS };
+const COOKIE = cookieName("sarafan-change");
+const TOKEN = { purpose: "change under way", schema: PendingChange, ttlMs: PENDING_LOGIN_TTL_MS };
 
-/** The change that this session has begun, or null when it knows of none. */
+/** Reads the change that this session has begun, from this browser's cookie. Null if there is none, or another session began it. */
 export async function readPendingChange(session: Session): Promise<IdentityChange | null> {
-  const pending = await unseal(SEAL, await readCookie(NAME));
+  const pending = decryptToken(TOKEN, await readCookie(COOKIE));
   return pending?.sid === session.id ? pending : null;
 }
 
-/** Begins a change, or goes on with it where it is the same. Only in actions. */
+/**
+ * Begins the change of `session`'s account to `next` and stores it in this browser's cookie. A change to the same value that
+ * was begun before is continued. Throws for a request that a page of another origin sent. Only for server actions.
+ */
 export async function beginPendingChange(session: Session, next: Recipient): Promise<IdentityChange> {
   assertOwnRequest(await headers());
   const known = await readPendingChange(session);
-  // Another value is another change: codes that were sent for the one allow no other.
+  // A change to another value gets another holder, so that codes sent for one change don't permit the other.
   const holder = known && isSameRecipient(known.next, next) ? known.holder : newHolder();
-  const token = await seal(SEAL, { sid: session.id, holder, next });
-  (await cookies()).set(NAME, token, { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 });
+  const token = encryptToken(TOKEN, { sid: session.id, holder, next });
+  (await cookies()).set(COOKIE, token, { ...COOKIE_OPTIONS, maxAge: TOKEN.ttlMs / 1000 });
   return { holder, next };
 }
 
-/** The change is done. Only in actions. */
+/** Removes the cookie of the change under way, after the change is done. Only for server actions. */
 export async function endPendingChange(): Promise<void> {
-  (await cookies()).set(NAME, "", { ...COOKIE_OPTIONS, maxAge: 0 });
+  (await cookies()).set(COOKIE, "", { ...COOKIE_OPTIONS, maxAge: 0 });
 }

@@ -8,74 +8,76 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { assertOwnRequest } from "@/lib/http/origin";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
-import { seal, unseal } from "./sealed-cookie";
+import { decryptToken, encryptToken } from "./sealed-cookie";
 import { WantedPage } from "./wanted-page";
 
 const MaskedText = z.string().transform((text) => text as Masked);
 
-/** A login under way, kept by the browser in a sealed cookie: who asks, for which phone or mailbox, by whose invitation. */
+/** A login under way, kept in a sealed cookie of the browser. */
 const PendingLogin = z.object({
+  /** The browser's random name, which its challenges belong to. */
   holder: Holder,
-  /** The phone that wants to log in; a code was sent to it, or to `email`. */
+  /** The phone that the person logs in with. The code was sent to it if `email` is null. */
   phone: Phone.nullable(),
-  /** The mailbox that a code was sent to instead. */
+  /** The mailbox that the code was sent to; null for a login by phone. */
   email: Email.nullable().default(null),
   invite: z.object({ code: InviteCode, inviter: MaskedText }).nullable().catch(null),
-  /** The phone, masked, of the account whose mailbox was proven with another one. */
+  /** Masked phone of the account, after a right code by mail for an account with another phone than `phone`. */
   mismatch: MaskedText.nullable().default(null),
-  /** Where the login leads when it is done; null for the profile. */
+  /** The page that the login returns to; null for the profile. */
   wanted: WantedPage.nullable().catch(null),
-  /** The code itself, for whoever may see it while codes are revealed. */
+  /** The code, in a demonstration that shows it on the page; else null. */
   revealed: OneTimeCode.nullable(),
 });
 export type PendingLogin = z.output<typeof PendingLogin>;
 
-const NAME = cookieName("sarafan-login");
-const SEAL = { purpose: "login under way", schema: PendingLogin, ttlMs: PENDING_LOGIN_TTL_MS };
+const COOKIE = cookieName("sarafan-login");
+const TOKEN = { purpose: "login under way", schema: PendingLogin, ttlMs: PENDING_LOGIN_TTL_MS };
 
-/** The login under way in this browser, or null when it knows of none. */
+/** Reads the login under way from this browser's cookie. Null if there is none or it is older than `PENDING_LOGIN_TTL_MS`. */
 export async function readPendingLogin(): Promise<PendingLogin | null> {
-  return unseal(SEAL, await readCookie(NAME));
+  return decryptToken(TOKEN, await readCookie(COOKIE));
 }
 
-/** The phone that a code for a login was sent to, and who asked for it; null when it was a mailbox, or none was. */
+/** Reads phone and holder of a login by phone under way. Null for a login by mail, or if no login is under way. */
 export async function readPendingPhone(): Promise<{ phone: Phone; holder: Holder } | null> {
   const { phone, email, holder } = (await readPendingLogin()) ?? {};
   return phone && !email && holder ? { phone, holder } : null;
 }
 
 /**
- * Keeps what is known of the login under way; `changes` go over what was kept. A browser that has no name yet gets `holder`.
- * Only in actions and route handlers.
+ * Replaces the fields `changes` of the login under way and stores it in this browser's cookie. `changes` may be computed from
+ * the stored login. A browser without a login gets an empty one with the name `holder`. Returns the login as stored. Throws
+ * for a request that a page of another origin sent. Only for server actions and route handlers.
  */
 export async function updatePendingLogin(
   changes: Changes | ((kept: PendingLogin) => Changes),
   holder = newHolder(),
 ): Promise<PendingLogin> {
   const kept = (await readPendingLogin()) ?? { ...NOTHING, holder };
-  return keep({ ...kept, ...(typeof changes === "function" ? changes(kept) : changes) });
+  return store({ ...kept, ...(typeof changes === "function" ? changes(kept) : changes) });
 }
 
 type Changes = Partial<Omit<PendingLogin, "holder">>;
 
-/** Gives the login under way to another holder; the name that the browser had before is worth nothing any more. */
+/** Renames this browser's holder to `next`. Codes that were sent to its old name can't be typed in this browser any more. */
 export async function handOverPendingLogin(next: Holder): Promise<void> {
   const pending = await readPendingLogin();
-  await keep({ ...NOTHING, ...pending, holder: next });
+  await store({ ...NOTHING, ...pending, holder: next });
 }
 
-/** The login is done. The browser stays the same holder: a code that another tab waits for is still good. */
+/** Empties the login under way, after it is done. The browser keeps its holder name, so a code that another tab asked for stays valid. */
 export async function finishPendingLogin(): Promise<void> {
   await updatePendingLogin(NOTHING);
 }
 
-/** A name that nobody has asked in yet. */
+/** Makes a random holder name. */
 export const newHolder = () => Holder.parse(crypto.randomUUID());
 
 const NOTHING = { phone: null, email: null, invite: null, mismatch: null, wanted: null, revealed: null };
 
-async function keep(pending: PendingLogin): Promise<PendingLogin> {
+async function store(pending: PendingLogin): Promise<PendingLogin> {
   assertOwnRequest(await headers());
-  (await cookies()).set(NAME, await seal(SEAL, pending), { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 });
+  (await cookies()).set(COOKIE, encryptToken(TOKEN, pending), { ...COOKIE_OPTIONS, maxAge: TOKEN.ttlMs / 1000 });
   return pending;
 }

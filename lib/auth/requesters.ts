@@ -7,25 +7,29 @@ import type { Requester } from "@/lib/core/identity/requester";
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { networkOf } from "@/lib/http/client-ip";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
-import { seal, unseal } from "./sealed-cookie";
+import { decryptToken, encryptToken } from "./sealed-cookie";
 
-/** What a cookie of version 0.1 held: an address alone, which is a phone or else a mailbox. Such cookies last a year. */
+/** A recipient in a cookie of version 0.1: only its address, which is a phone if it parses as one, else a mailbox. Such cookies last a year. */
 const BareAddress = z.union([Phone.transform(phoneRecipient), Email.transform(emailRecipient)]);
-/** A browser that has logged in, and by what; the newest first. */
+/** A recognised browser: its random name, and the phones and mailboxes that it has logged in by, the latest first. */
 const RecognisedBrowser = z.object({ id: z.uuid(), recipients: z.array(z.union([Recipient, BareAddress])) });
 type RecognisedBrowser = z.output<typeof RecognisedBrowser>;
 
-const NAME = cookieName("sarafan-known");
-const SEAL = { purpose: "known browser", schema: RecognisedBrowser, ttlMs: KNOWN_BROWSER_TTL_MS };
-/** Holds for an application, which has no cookie jar, what the cookie holds for a browser: its sign-ins answer it, and it sends it. */
+const COOKIE = cookieName("sarafan-known");
+const TOKEN = { purpose: "known browser", schema: RecognisedBrowser, ttlMs: KNOWN_BROWSER_TTL_MS };
+/** The header of a client application's device token. A sign-in answers it, and the application sends it with later requests. */
 const DEVICE_HEADER = "Sarafan-Device";
-/** Another purpose than the cookie's, so that neither stands in for the other. */
-const DEVICE_SEAL = { ...SEAL, purpose: "known application" };
-/** A family shares a browser; a cookie has its bounds. */
+/** Its purpose differs from the cookie's, so that a cookie is not accepted as a device token, nor the reverse. */
+const DEVICE_TOKEN = { ...TOKEN, purpose: "known application" };
+/** How many phones and mailboxes a cookie remembers: enough for a family that shares a browser, few enough for a cookie. */
 const RECIPIENTS_MAX = 5;
+/** How many characters of `User-Agent` are kept. */
 const AGENT_LENGTH_MAX = 256;
 
-/** Who asks. A device token takes the place of the cookie; one that isn't ours counts for nothing. */
+/**
+ * Reads the requester of this request: its network, its `User-Agent`, and its browser if that is recognised. A request with a
+ * device token is not recognised by its cookie, even if the token is not valid.
+ */
 export async function currentRequester(): Promise<Requester> {
   const asked = await headers();
   return {
@@ -35,26 +39,26 @@ export async function currentRequester(): Promise<Requester> {
   };
 }
 
-/** The requester's browser or application; one that has no name yet gets one. */
+/** Returns the requester's recognised browser or application, or a new one with a random name. */
 export function namedBrowser({ browser }: Requester): NamedBrowser {
   return browser ?? { id: crypto.randomUUID(), recipients: [] };
 }
 
-/** Notes in this browser's cookie that it has logged in by this phone or mailbox. Only in actions and route handlers. */
+/** Adds `recipient` to the cookie by which this browser is recognised. Only for server actions and route handlers. */
 export async function rememberBrowser(browser: NamedBrowser, recipient: Recipient): Promise<void> {
-  const options = { ...COOKIE_OPTIONS, maxAge: SEAL.ttlMs / 1000 };
-  (await cookies()).set(NAME, await seal(SEAL, addRecipient(browser, recipient)), options);
+  const options = { ...COOKIE_OPTIONS, maxAge: TOKEN.ttlMs / 1000 };
+  (await cookies()).set(COOKIE, encryptToken(TOKEN, addRecipient(browser, recipient)), options);
 }
 
-/** The same for an application, as headers of the answer. */
+/** Adds `recipient` to a client application's device token. Returns the response header that hands the token to it. */
 export async function rememberApplication(
   browser: NamedBrowser,
   recipient: Recipient,
 ): Promise<{ "Sarafan-Device": string }> {
-  return { [DEVICE_HEADER]: await seal(DEVICE_SEAL, addRecipient(browser, recipient)) };
+  return { [DEVICE_HEADER]: encryptToken(DEVICE_TOKEN, addRecipient(browser, recipient)) };
 }
 
-/** A browser or application by its random name, and what it has logged in by. */
+/** A browser or client application: its random name, and the phones and mailboxes that it has logged in by. */
 type NamedBrowser = NonNullable<Requester["browser"]>;
 
 function addRecipient({ id, recipients }: NamedBrowser, recipient: Recipient): RecognisedBrowser {
@@ -63,9 +67,9 @@ function addRecipient({ id, recipients }: NamedBrowser, recipient: Recipient): R
 }
 
 async function readRecognisedApplication() {
-  return unseal(DEVICE_SEAL, (await headers()).get(DEVICE_HEADER) ?? undefined);
+  return decryptToken(DEVICE_TOKEN, (await headers()).get(DEVICE_HEADER) ?? undefined);
 }
 
 async function readRecognisedBrowser() {
-  return unseal(SEAL, await readCookie(NAME));
+  return decryptToken(TOKEN, await readCookie(COOKIE));
 }

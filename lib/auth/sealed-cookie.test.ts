@@ -2,26 +2,26 @@ import { EncryptJWT, jwtDecrypt } from "jose";
 import { expect, test } from "playwright/test";
 import { z } from "zod";
 import { deriveKeys } from "@/lib/core/keys";
-import { seal, unseal } from "./sealed-cookie";
+import { decryptToken, encryptToken } from "./sealed-cookie";
 
-const SEAL = { purpose: "a test", schema: z.object({ name: z.string() }), ttlMs: 60_000 };
-const key = new Uint8Array(deriveKeys(`seal: ${SEAL.purpose}`)[0]);
+const TOKEN = { purpose: "a test", schema: z.object({ name: z.string() }), ttlMs: 60_000 };
+const key = new Uint8Array(deriveKeys(`seal: ${TOKEN.purpose}`)[0]);
 const HEADER = { alg: "dir", enc: "A256GCM" };
 
-test("what is sealed is opened by its purpose, and is a JWE that others can read and make", async () => {
-  const token = seal(SEAL, { name: "Анна" });
+test("a token is decrypted for its purpose only, and is a JWE that other libraries can read and make", async () => {
+  const token = encryptToken(TOKEN, { name: "Анна" });
   expect(token).not.toContain("Анна");
-  expect(unseal(SEAL, token)).toEqual({ name: "Анна" });
-  expect(unseal({ ...SEAL, purpose: "another" }, token)).toBeNull();
+  expect(decryptToken(TOKEN, token)).toEqual({ name: "Анна" });
+  expect(decryptToken({ ...TOKEN, purpose: "another" }, token)).toBeNull();
   const { payload, protectedHeader } = await jwtDecrypt(token, key);
   expect(protectedHeader).toEqual(HEADER);
   expect(payload).toMatchObject({ name: "Анна", exp: Number(payload.iat) + 60 });
   const foreign = new EncryptJWT({ name: "Анна" }).setProtectedHeader(HEADER).setIssuedAt().setExpirationTime("1m");
-  expect(unseal(SEAL, await foreign.encrypt(key))).toEqual({ name: "Анна" });
+  expect(decryptToken(TOKEN, await foreign.encrypt(key))).toEqual({ name: "Анна" });
 });
 
-test("what is forged, cut, too old, of another shape or another cipher does not open", async () => {
-  const token = seal(SEAL, { name: "Анна" });
+test("a token that is forged, cut, expired, of another shape or another cipher is not decrypted", async () => {
+  const token = encryptToken(TOKEN, { name: "Анна" });
   const parts = token.split(".");
   const changed = parts.flatMap((part, at) => {
     const other = part === "" ? "AAAA" : `${part[0] === "A" ? "B" : "A"}${part.slice(1)}`;
@@ -29,13 +29,15 @@ test("what is forged, cut, too old, of another shape or another cipher does not 
   });
   const odd = ["", ".", "....", `${token}.`, `${token}.AAAA`, token.slice(1), "a.b.c.d.e", "🗝️"];
   for (const text of [...changed, ...odd]) {
-    if (text !== token) expect(unseal(SEAL, text), text).toBeNull();
+    if (text !== token) expect(decryptToken(TOKEN, text), text).toBeNull();
   }
-  expect(unseal(SEAL, seal({ ...SEAL, ttlMs: -1000 }, { name: "Анна" }))).toBeNull();
-  expect(unseal({ ...SEAL, schema: z.object({ other: z.string() }) as never }, token)).toBeNull();
+  expect(decryptToken(TOKEN, encryptToken({ ...TOKEN, ttlMs: -1000 }, { name: "Анна" }))).toBeNull();
+  expect(decryptToken({ ...TOKEN, schema: z.object({ other: z.string() }) as never }, token)).toBeNull();
   const jwt = () => new EncryptJWT({ name: "Анна" }).setIssuedAt().setExpirationTime("1m");
-  expect(unseal(SEAL, await jwt().setProtectedHeader({ alg: "A256KW", enc: "A256GCM" }).encrypt(key))).toBeNull();
   expect(
-    unseal(SEAL, await jwt().setProtectedHeader({ alg: "dir", enc: "A128GCM" }).encrypt(key.slice(16))),
+    decryptToken(TOKEN, await jwt().setProtectedHeader({ alg: "A256KW", enc: "A256GCM" }).encrypt(key)),
+  ).toBeNull();
+  expect(
+    decryptToken(TOKEN, await jwt().setProtectedHeader({ alg: "dir", enc: "A128GCM" }).encrypt(key.slice(16))),
   ).toBeNull();
 });

@@ -2,30 +2,42 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { z } from "zod";
 import { deriveKeys } from "@/lib/core/keys";
 
-interface Seal<Schema extends z.ZodObject> {
-  /** What the token is for; one sealed for something else does not open. */
+/** One kind of encrypted token, such as that of the session cookie. */
+interface TokenKind<Schema extends z.ZodObject> {
+  /** Names the keys. A token of one purpose can't be decrypted for another. */
   purpose: string;
+  /** The shape of the payload. */
   schema: Schema;
+  /** For how many milliseconds a token is valid. */
   ttlMs: number;
 }
 
 type Payload = Record<string, unknown>;
 
-/** Encrypts and signs `payload` so that only this server can read it, for `ttlMs` at most. */
-export function seal<Schema extends z.ZodObject>({ purpose, ttlMs }: Seal<Schema>, payload: z.input<Schema>): string {
+/**
+ * Encrypts and authenticates `payload`, so that only a server with this AUTH_SECRET can read or change it. Returns a token that is
+ * valid for `ttlMs`, rounded up to whole seconds.
+ */
+export function encryptToken<Schema extends z.ZodObject>(
+  { purpose, ttlMs }: TokenKind<Schema>,
+  payload: z.input<Schema>,
+): string {
   return encrypt(purpose, payload, ttlMs);
 }
 
-/** The payload that was sealed, or null when the token is missing, forged, too old or of another shape. */
-export function unseal<Schema extends z.ZodObject>(
-  { purpose, schema }: Seal<Schema>,
+/** Returns the payload of a token, or null if the token is missing, forged, expired, of another purpose or of another shape. */
+export function decryptToken<Schema extends z.ZodObject>(
+  { purpose, schema }: TokenKind<Schema>,
   token: string | undefined,
 ): z.output<Schema> | null {
   return token ? (schema.safeParse(decrypt(purpose, token)).data ?? null) : null;
 }
 
-/** What NextAuth seals its cookie with, in place of its own way, which derives its keys anew for each token. */
-export function sealsOf(purpose: string, ttlMs: number) {
+/**
+ * Makes the functions by which NextAuth encodes and decodes the token of its session cookie. NextAuth's own derive their key
+ * again for each token, which costs processor time in each request.
+ */
+export function nextAuthCodec({ purpose, ttlMs }: Pick<TokenKind<z.ZodObject>, "purpose" | "ttlMs">) {
   return {
     encode: ({ token }: { token?: Payload }) => encrypt(purpose, token ?? {}, ttlMs),
     decode: ({ token }: { token?: string }) => (token ? decrypt(purpose, token) : null),
@@ -34,15 +46,15 @@ export function sealsOf(purpose: string, ttlMs: number) {
 
 const base64url = (data: string | Buffer) => Buffer.from(data).toString("base64url");
 
-/** The header of all our tokens: a key that both sides have, and AES-256-GCM (RFC 7518 §4.5, §5.3). */
+/** The header of each token: direct encryption with a shared key, by AES-256-GCM (RFC 7518 §4.5, §5.3). */
 const HEADER = base64url(JSON.stringify({ alg: "dir", enc: "A256GCM" }));
 const CIPHER = "aes-256-gcm";
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * A JWT inside a JWE in its compact form (RFC 7516 §5.1), on Node's own cipher: jose does the same by Web Crypto at five times the
- * processor time, and each request opens a cookie. The test reads each by the other.
+ * Makes a JWT inside a JWE in compact form (RFC 7516 §5.1) with Node's own cipher. jose, by Web Crypto, takes five times the
+ * processor time, and each request decrypts a cookie. A test decrypts jose's tokens here and these tokens by jose.
  */
 function encrypt(purpose: string, payload: Payload, ttlMs: number): string {
   const iat = Math.floor(Date.now() / 1000);
@@ -64,29 +76,29 @@ function decrypt(purpose: string, token: string): Payload | null {
   };
   if (parts.iv.length !== IV_BYTES || parts.tag.length !== TAG_BYTES) return null;
   for (const key of keysOf(purpose)) {
-    const claims = openWith(key, parts);
+    const claims = decryptWith(key, parts);
     if (claims) return Number(claims.exp) * 1000 > Date.now() ? claims : null;
   }
   return null;
 }
 
-function openWith(key: Buffer, { iv, text, tag }: { iv: Buffer; text: Buffer; tag: Buffer }): Payload | null {
+function decryptWith(key: Buffer, { iv, text, tag }: { iv: Buffer; text: Buffer; tag: Buffer }): Payload | null {
   const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
   decipher.setAAD(Buffer.from(HEADER)).setAuthTag(tag);
   try {
     return JSON.parse(Buffer.concat([decipher.update(text), decipher.final()]).toString());
   } catch {
-    // It throws on whatever was not sealed with this key, which is anything that a client may send as a cookie.
+    // Node throws if the text was not encrypted with this key. A client may send any text as a cookie.
     return null;
   }
 }
 
 type Keys = readonly [Buffer, ...Buffer[]];
-const known = new Map<string, Keys>();
+const keysByPurpose = new Map<string, Keys>();
 
-/** The keys of one purpose, derived once. The first one seals, all of them open. */
+/** The keys of one purpose, derived once a process. Tokens are encrypted with the first key and decrypted with any of them. */
 function keysOf(purpose: string): Keys {
-  const keys = known.get(purpose) ?? deriveKeys(`seal: ${purpose}`);
-  known.set(purpose, keys);
+  const keys = keysByPurpose.get(purpose) ?? deriveKeys(`seal: ${purpose}`);
+  keysByPurpose.set(purpose, keys);
   return keys;
 }

@@ -6,22 +6,25 @@ import { tellOfChange, tellOfDeletion, tellOfNewDevice, tellOfRequest } from "@/
 import type { Session } from "@/lib/core/sessions/sessions";
 import { afterAnswer } from "./after-answer";
 
-/** Tells the account by mail of a sign-in from a new device, once the answer is out: no login waits for it or fails by it. */
+/**
+ * Mails the account of `session` that a new device has signed in, if `requester`'s device is new to it. Runs after the response was
+ * sent, so that no login waits for the mail or fails with it. The same holds for the other notices of this file.
+ */
 export function notifySignIn(session: Session, requester: Requester): void {
   afterAnswer(() => tellOfNewDevice(session, requester));
 }
 
-/** Tells the mailboxes that the account has, or had until now, that its phone or mailbox is another one. */
+/** Mails `mailboxes` (those that the account has, or had before the change) that its phone or mailbox was changed at `at`. */
 export function notifyChange({ name, was, mailboxes }: ChangedIdentity, at = new Date()): void {
   afterAnswer(() => tellOfChange(mailboxes, { name, was, at }));
 }
 
-/** Tells the mailbox of an account, where it had one, that the account is deleted. */
+/** Mails `email` that its account was deleted at `at`. Does nothing for an account without a mailbox. */
 export function notifyDeletion(email: Email | null, at = new Date()): void {
   if (email) afterAnswer(() => tellOfDeletion(email, at));
 }
 
-/** Tells the account by mail of a change that takes effect later, for it can be cancelled until then. */
+/** Mails the account of `session` that `requester` asked at `at` for the delayed change `what`, which can be cancelled until `dueAt`. */
 export function notifyRequest(
   { userId }: Session,
   request: { what: DelayedAction; dueAt: Date; requester: Requester },

@@ -6,10 +6,10 @@ import { ACCESS_TOKEN_TTL_MS } from "@/lib/core/policy";
 import { type ClientSession, checkSession, type Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 
-/** What stands before the 32 bytes of an Ed25519 key in its PKCS #8 form (RFC 8410 §7). */
+/** The bytes before the 32 bytes of an Ed25519 private key in its PKCS #8 form (RFC 8410 §7). */
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
-// Derived from the secret, so that every server has the same keys and none has to keep them. The first one signs.
+// Derived from AUTH_SECRET, so that all servers have the same keys and store none. The first key signs; all keys verify.
 const [seed, ...previousSeeds] = deriveKeys("token signature");
 const privateKey = privateKeyOf(seed);
 const verificationKeys = [privateKey, ...previousSeeds.map(privateKeyOf)].map((key) => createPublicKey(key));
@@ -19,7 +19,7 @@ function privateKeyOf(bytes: Buffer): KeyObject {
   return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, bytes]), format: "der", type: "pkcs8" });
 }
 
-/** What a kind of token is signed and verified with. */
+/** How one kind of token is signed and verified. */
 interface Kind<Schema extends z.ZodObject = z.ZodObject> {
   alg: "EdDSA" | "HS256";
   typ: string;
@@ -28,16 +28,16 @@ interface Kind<Schema extends z.ZodObject = z.ZodObject> {
   keys: readonly KeyObject[];
 }
 
-// Named in the header and by its audience, so that neither kind of token can stand in for the other (RFC 8725 §3.11).
+// Access and refresh tokens differ in `typ` and audience, so that neither is accepted as the other (RFC 8725 §3.11).
 const ACCESS = {
   alg: "EdDSA",
   typ: "JWT",
   audience: env.APP_URL,
-  // Tokens that servers of an older version have issued lack `gen`.
+  // Tokens that were issued by older versions have no `gen`.
   schema: z.object({ sub: z.string(), sid: z.uuid(), gen: z.int().optional() }),
   keys: verificationKeys,
 } as const satisfies Kind;
-/** By a key that this server alone has, at a part of the processor time: no other service reads refresh tokens. */
+/** Signed with a secret key (HMAC), which takes less processor time than EdDSA: no other service has to verify refresh tokens. */
 const REFRESH = {
   alg: "HS256",
   typ: "refresh+jwt",
@@ -45,7 +45,7 @@ const REFRESH = {
   schema: z.object({ sid: z.uuid(), generation: z.int() }),
   keys: secretKeys,
 } as const satisfies Kind;
-/** How version 0.1 signed refresh tokens. Those that are out are good until they end. */
+/** The refresh tokens of version 0.1, which were signed with EdDSA. They stay valid until they expire. */
 const OLD_REFRESH = { ...REFRESH, alg: "EdDSA", keys: verificationKeys } as const satisfies Kind;
 
 export interface Tokens {
@@ -54,9 +54,9 @@ export interface Tokens {
 }
 
 /**
- * The tokens of a client application's session in its present generation. The refresh token says nothing but what is in the
- * session's row, so the same generation has the same one, letter for letter; the access token is good for
- * `ACCESS_TOKEN_TTL_MS` from `now` on, and for no longer than the session.
+ * Makes the access and refresh token of a client application's session in its present generation. The access token is valid
+ * for `ACCESS_TOKEN_TTL_MS` from `now` on, but no longer than the session. The refresh token is computed from the session's row
+ * alone, so two calls for one generation return the same refresh token.
  */
 export async function issueTokens(session: ClientSession, now = new Date()): Promise<Tokens> {
   const { id: sid, userId, generation, refreshedAt, expiresAt } = session;
@@ -68,19 +68,22 @@ export async function issueTokens(session: ClientSession, now = new Date()): Pro
   return { access, refresh };
 }
 
-/** The session that an access token is for, or null when either is no longer good. One read. */
+/** Returns the session of an access token, or null if the token is not valid or its session has ended. Reads one row. */
 export async function readAccessToken(token: string): Promise<Session | null> {
   const claims = await verify(ACCESS, token);
   return claims && checkSession(claims.sid, new Date(), claims.gen);
 }
 
-/** Which session a refresh token is for, and which of its tokens it is; null when it is forged or too old. */
+/** Returns the session id and the generation that a refresh token names, or null if the token is forged or expired. */
 export async function readRefreshToken(token: string): Promise<{ id: string; generation: number } | null> {
   const claims = (await verify(REFRESH, token)) ?? (await verify(OLD_REFRESH, token));
   return claims && { id: claims.sid, generation: claims.generation };
 }
 
-/** What other services need to check access tokens by themselves (RFC 7517 §5): the key that signs, and the previous one. */
+/**
+ * Returns the public keys of access tokens as a JWK Set (RFC 7517 §5): the present key and, with AUTH_SECRET_PREVIOUS, the
+ * previous one. Other services verify access tokens with them.
+ */
 export async function publicKeys(): Promise<{ keys: (JWK & { kty: string; kid: string })[] }> {
   const keys = verificationKeys.map(async (key) => {
     const jwk = await exportJWK(key);
@@ -91,7 +94,7 @@ export async function publicKeys(): Promise<{ keys: (JWK & { kty: string; kid: s
 
 let knownKeyId: Promise<string> | undefined;
 
-/** The name of the key that signs (RFC 7638). */
+/** The id of the signing key: its thumbprint (RFC 7638). */
 function keyId(): Promise<string> {
   knownKeyId ??= exportJWK(createPublicKey(privateKey)).then((key) => calculateJwkThumbprint(key));
   return knownKeyId;
@@ -119,7 +122,7 @@ async function verify<Schema extends z.ZodObject>(
 ): Promise<z.output<Schema> | null> {
   const options = { algorithms: [alg], issuer: env.APP_URL, audience, typ };
   for (const key of keys) {
-    // It throws on whatever is no token of ours, which is anything that somebody may send.
+    // jose throws for a token that is not valid. A client may send any text as a token.
     const verified = await jwtVerify(token, key, options).catch(() => null);
     if (verified) return schema.safeParse(verified.payload).data ?? null;
   }

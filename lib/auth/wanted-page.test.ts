@@ -9,7 +9,7 @@ test("a login leads to the pages that need one, and to invitations", () => {
   expect(loginPage(null)).toBe("/login");
 });
 
-test("a login leads to no other site, however the address is written, and to nothing that isn't a page", () => {
+test("a login leads to no other site, in no spelling of its address, and to nothing that isn't a page", () => {
   for (const page of [
     "https://evil.example/account",
     "//evil.example/account",

@@ -5,9 +5,9 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 const PAGES = ["/account", "/account/phone", "/account/email", "/account/history", "/account/delete"] as const;
 
 /**
- * A page of ours that a login leads to, as the login's address names it (`?next=/account`). An address is written by the site
- * that links to it, so it is one of these pages or an invitation, letter for letter, and nothing that a browser could read as
- * an address elsewhere.
+ * The page that a login returns to, from the login's query (`?next=/account`). Any site can link to a login with a `next` of its
+ * choice. So only these pages and invitations are accepted, letter for letter, and no text that a browser could read as the
+ * address of another site (open redirect).
  */
 export const WantedPage = z.union([
   z.enum(PAGES),
@@ -17,7 +17,7 @@ export const WantedPage = z.union([
 ]);
 export type WantedPage = z.output<typeof WantedPage>;
 
-/** Where a login leads: an account that came by an invitation is asked about it first. */
+/** The page to show after a login: the accepted invitation if there is one, else `wanted`, else the profile. */
 export function pageAfter({
   invite,
   wanted,
@@ -29,7 +29,7 @@ export function pageAfter({
   return (invite ? `/i/${invite.code}` : page) as Route;
 }
 
-/** The login, and where it leads: to the wanted page, or to the profile for null. */
+/** The address of the login page. After the login it returns to `wanted`, or to the profile for null. */
 export function loginPage(wanted: WantedPage | null): Route {
   return wanted === null ? "/login" : `/login?next=${encodeURIComponent(wanted)}`;
 }
