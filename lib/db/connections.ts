@@ -11,39 +11,38 @@ export const MODELS = Object.values(Prisma.ModelName).map(
   (name) => (name.charAt(0).toLowerCase() + name.slice(1)) as Model,
 );
 
-/** What Prisma offers inside a transaction, and the statements besides. */
+/** A transaction of Prisma's that can run statements as well. */
 export type Writer = Pick<Prisma.TransactionClient, Model | "$queryRaw" | "$executeRaw"> & Transaction;
 
-/** Some connections, and how many wait for one. */
+/** How many connections of a pool are busy and idle, and how many requests wait for one. */
 export interface Pool {
   busy: number;
   idle: number;
   waiting: number;
 }
 
-/** What is different in the two databases: `lib/db/database.ts` has what is the same. */
+/** The operations that each database implements in its own way; `lib/db/database.ts` has what both share. */
 export interface Connections {
-  /** Reads what is committed, the last write included. */
+  /** Reads committed rows, including the last write. */
   primary: { prisma: Client; statements: Queries };
-  /** Reads what was committed some time ago, where there is a replica. */
+  /** Reads from the replica, which may lag behind; the same as `primary` where there is none. */
   replica: { prisma: Client; statements: Queries };
   /**
-   * Runs `fn`, which does nothing but run statements, in one transaction that others can't disturb, beginning it again while
-   * another transaction has what it needs; then it throws what `isBusy` knows. Those that take one `lock` go one at a time through the
-   * whole system.
+   * Runs `fn`, which only runs statements, in one transaction. Runs it again while it fails with an error that `isBusy` knows, and
+   * throws that error when the retries are used up. Transactions with the same `lock` run one after the other, across all servers.
    */
   transact: <Value>(fn: (tx: Transaction) => Promise<Value>, lock?: number | null) => Promise<Value>;
-  /** The same with what Prisma offers. */
+  /** As `transact`, with Prisma's models as well. */
   write: <Value>(fn: (tx: Writer) => Promise<Value>, lock?: number | null) => Promise<Value>;
-  /** How things are with the connections, by their pools' names. */
+  /** The state of each pool, by its name. */
   pools: () => Record<string, Pool>;
 }
 
 type TextOf = (statement: Statement<never, unknown>) => { text: string; names: readonly string[] };
 
 /**
- * Runs `fn` with what a transaction of Prisma's offers, and with the statements through it, in the text that `textOf` knows. The
- * statements run one after the other, in their order; all that were queued have ended when this settles.
+ * Runs `fn` inside a transaction of Prisma's, with its models and with statements, whose SQL `textOf` chooses for the database. The
+ * statements run one after the other in their order. The result settles after all queued statements.
  */
 export async function runThroughPrisma<Value>(
   prisma: Prisma.TransactionClient,
@@ -78,7 +77,7 @@ export async function runThroughPrisma<Value>(
   return value;
 }
 
-/** Prisma answers some numbers as bigint, and SQLite's truth values as numbers where they come from no column. */
+/** Converts a raw row of Prisma's, which may hold integers as bigint and SQLite's booleans as numbers. */
 function decode(row: Record<string, unknown>, kinds: Kinds): Record<string, unknown> {
   const decoded = Object.entries(kinds).map(([name, kind]) => {
     const value = row[name];
@@ -91,13 +90,16 @@ function decode(row: Record<string, unknown>, kinds: Kinds): Record<string, unkn
 }
 
 const TRANSACTION_MS_MAX = 8000;
-/** Later than Prisma's own end of a transaction, so that no commit is reported as failed. */
+/** Later than Prisma's own time-out of a transaction, so that a committed one is never reported as failed. */
 const DEADLINE_MS = TRANSACTION_MS_MAX + 1000;
 
-/** How long Prisma waits for a connection to begin a transaction on, and for the transaction to end. */
+/** Milliseconds that Prisma waits for a connection (`maxWait`) and for the end of a transaction (`timeout`). */
 export const TRANSACTION_OPTIONS = { maxWait: 3000, timeout: TRANSACTION_MS_MAX };
 
-/** Prisma undoes a transaction that takes too long, but waits for its function for ever; other requests must not. */
+/**
+ * Throws a `TransactionTimeout` when the transaction hasn't ended within `DEADLINE_MS`. Prisma rolls back a transaction that takes too
+ * long, but waits for its function without limit.
+ */
 export async function withDeadline<Value>(transaction: Promise<Value>): Promise<Value> {
   const ended = new AbortController();
   const deadline = sleep(DEADLINE_MS, undefined, { ref: false, signal: ended.signal }).then(() => {
@@ -116,8 +118,8 @@ const RETRY_AFTER_MS = 10;
 const RETRY_AFTER_MS_MAX = 500;
 
 /**
- * Runs `attempt` again while it throws what `isBusy` knows: `RETRIES_MAX` times and no longer than until `giveUpAt`, by
- * `performance.now()`. The pauses double, and their lengths are drawn, so that those who met once don't meet again.
+ * Runs `attempt` again while it throws an error that `isBusy` knows, up to `RETRIES_MAX` times and until `giveUpAt` (a time of
+ * `performance.now()`); then throws that error. The pauses double and are random, so that colliding transactions don't collide again.
  */
 export async function retryWhileBusy<Value>(attempt: () => Soon<Value>, giveUpAt: number): Promise<Value> {
   for (let retries = 0; ; retries += 1) {

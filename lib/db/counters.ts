@@ -1,30 +1,30 @@
 import { type Queries, type Statement, statement, type Transaction } from "./statement";
 
-/** What is to be counted under a key, and when that count begins again if it hasn't begun yet. */
+/** An amount to add to a counter, and when the counter's window ends if it begins now. */
 export interface Count {
   key: string;
   amount: number;
   resetsAt: Date;
 }
 
-/** A count as it stands. */
+/** A counter's value and the end of its window. */
 export interface Counted {
   key: string;
   count: number;
   resetsAt: Date;
 }
 
-/** By how much the clocks of two servers may differ. A row that is further in the future was written by a clock that was wrong. */
+/** How far the clocks of two servers may differ. A row further in the future was written by a wrong clock. */
 export const CLOCK_SKEW_MS_MAX = 5 * 60 * 1000;
 
-/** Whether a count that ends then can have begun by now, at a clock that differs from ours by `CLOCK_SKEW_MS_MAX` at most. */
+/** Whether `end` is no later than `latestEnd` on a clock that is ahead by at most `CLOCK_SKEW_MS_MAX`. */
 export function isPossibleEnd(end: Date, latestEnd: Date): boolean {
   return end.getTime() <= latestEnd.getTime() + CLOCK_SKEW_MS_MAX;
 }
 
 type Params = Record<string, string | number | Date>;
 
-/** Makes the statements that differ in how many keys they name, each once. */
+/** Makes one statement for each number of keys, and keeps it. */
 function forEachLength<Row>(
   make: (length: number) => Statement<Params, Row>,
 ): (length: number) => Statement<Params, Row> {
@@ -57,15 +57,15 @@ const COUNT_UP = forEachLength((length) =>
   }),
 );
 
-const BEGIN_AGAIN = statement({
+const RESTART = statement({
   params: { key: "text", amount: "integer", resetsAt: "time" },
   sql: `UPDATE "Counter" SET "count" = :amount, "resetsAt" = :resetsAt WHERE "key" = :key`,
 });
 
 /**
- * Counts all of them in one statement, and returns the counts in the order given. It locks each row, in that order, until the
- * transaction ends. A count that is over begins again, and so does one that ends later than any that begins now: it was written
- * by a clock that ran ahead.
+ * Adds the amounts to their counters in one statement, and returns the new values in the order of `counts`. Each row stays locked
+ * until the transaction ends; rows are locked in that order. A counter whose window is over starts again, and so does one whose
+ * window ends later than one that begins now could: a clock that ran ahead has written it.
  */
 export async function countUp(tx: Transaction, counts: readonly Count[], now: Date): Promise<Counted[]> {
   if (counts.length === 0) return [];
@@ -79,7 +79,7 @@ export async function countUp(tx: Transaction, counts: readonly Count[], now: Da
   return counts.map(({ key, amount, resetsAt }) => {
     const row = rows.find((one) => one.key === key);
     if (row && isPossibleEnd(row.resetsAt, resetsAt)) return row;
-    tx.queue(BEGIN_AGAIN, { key, amount, resetsAt });
+    tx.queue(RESTART, { key, amount, resetsAt });
     return { key, count: amount, resetsAt };
   });
 }
@@ -94,8 +94,8 @@ const DELETE_EMPTY = statement({
 });
 
 /**
- * Takes the amounts off the counts that still have these ends, and deletes the rows that are left with nothing, unless `keepsRows`.
- * It locks the rows in the order given, as `countUp` does, so that the two never wait for each other in a circle.
+ * Subtracts the amounts from the counters whose windows still end at `resetsAt`, and deletes the counters that are then zero, unless
+ * `keepsRows`. Rows are locked in the order of `counts`, as in `countUp`, so that the two can't deadlock.
  */
 export function countDown(tx: Transaction, counts: readonly Count[], { keepsRows = false } = {}): void {
   for (const { key, amount, resetsAt } of counts) {
@@ -111,7 +111,7 @@ const COUNT_DOWN_SINCE = statement({
     WHERE "key" = :key AND "resetsAt" > :since AND "resetsAt" <= :latestEnd`,
 });
 
-/** Takes the amount off a count that was under way at `since`, and ends at `latestEnd` or before. The row stays. */
+/** Subtracts the amount from a counter whose window includes `since` and ends no later than `latestEnd`. Keeps the row. */
 export function countDownSince(
   tx: Transaction,
   { key, ...rest }: { key: string; amount: number; since: Date; latestEnd: Date },
@@ -129,7 +129,7 @@ const FIND_COUNTS = forEachLength((length) =>
   }),
 );
 
-/** The counts of these keys that are not over at `now`, in no order. */
+/** Returns the counters of these keys whose windows have not ended at `now`, in no particular order. */
 export async function findCounts(db: Queries, keys: readonly string[], now: Date): Promise<Counted[]> {
   return keys.length === 0 ? [] : db.all(FIND_COUNTS(keys.length), { now, ...keysOf(keys) });
 }

@@ -22,7 +22,7 @@ test("an acknowledged write survives another request's rollback", async () => {
   const failing = write(async (tx) => {
     await tx.user.create({ data: newcomer(`${name} rolled back`) });
     began();
-    // On SQLite the other write waits for this one; one that doesn't is acknowledged within these turns of the event loop.
+    // On SQLite the other write must wait for this one. If it didn't, it would be acknowledged within these turns of the event loop.
     if (isPostgres) await acknowledgement;
     else for (let turns = 0; turns < 1000; turns += 1) await setImmediate();
     throw new Error("the other request fails");
@@ -49,7 +49,7 @@ test("a write outside a transaction neither compiles nor runs", async () => {
   const { userId } = await signUp();
   // @ts-expect-error: `read` has no method that changes anything
   expect(() => read.user.delete({ where: { id: userId } })).toThrow("not a function");
-  // @ts-expect-error: nor has it transactions of its own
+  // @ts-expect-error: `read` has no transactions
   expect(() => read.$executeRaw`DELETE FROM "User"`).toThrow("not a function");
   expect(await read.user.findUnique({ where: { id: userId } })).not.toBeNull();
 });
@@ -67,11 +67,11 @@ test("a transaction inside a transaction is refused, and later ones go on", asyn
   await signUp();
 });
 
-test("a write that was undone by somebody else's is made again", async () => {
+test("a write that was rolled back because of another one runs again", async () => {
   const [one, other] = [await signUp(), await signUp()];
   let attempts = 0;
   let holding = 0;
-  // Each holds what the other wants next; on SQLite they queue.
+  // On PostgreSQL each transaction locks the row that the other needs next, which is a deadlock; on SQLite they queue.
   const count = (first: { userId: number }, second: { userId: number }) =>
     write(async (tx) => {
       attempts += 1;

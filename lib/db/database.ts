@@ -14,11 +14,11 @@ export { type Queries, type Statement, statement, type Transaction } from "./sta
 const READING_METHODS = ["findUnique", "findUniqueOrThrow", "findFirst", "findFirstOrThrow", "findMany"] as const;
 type ReadingMethod = (typeof READING_METHODS)[number];
 
-/** A client that can look, and not change: what `read` is, and what a transaction of `write` is, too. */
+/** A client that can only read. A transaction of `write` can be passed as one, too. */
 export type Reader = { [M in Model]: Pick<Client[M], ReadingMethod & keyof Client[M]> } & Pick<Client, "$queryRaw"> &
   Queries;
 
-// Kept across the hot reloads of development, which evaluate this module again.
+// On `globalThis`, because hot reloads in development evaluate this module again.
 const kept = globalThis as { sarafanConnections?: Connections };
 
 function connections(): Connections {
@@ -29,41 +29,41 @@ function connections(): Connections {
 }
 
 /**
- * Reads committed rows, on connections of their own: neither does it see an open transaction, nor wait for one. Where
- * there is a replica it is asked, which may not have heard of the last write yet.
+ * Reads committed rows on separate connections: it neither sees nor waits for open transactions. Reads from the replica where there
+ * is one, which may lag behind the last write.
  */
 export const read: Reader = readerOf(() => connections().replica);
 
-/** As `read`, but never from a replica: for sessions, codes and whatever has to see one's own last write. */
+/** As `read`, but always from the primary: for sessions, codes and all reads that must see the last write. */
 export const readPrimary: Reader = readerOf(() => connections().primary);
 
-/** How things are with the connections to the database, by their pools' names. */
+/** The state of each pool of connections, by its name. */
 export function connectionPools(): Record<string, Pool> {
   return connections().pools();
 }
 
-/** The part of a client that can only look; the client itself is made when it is first asked. */
+/** Makes a reader of a connection, which is opened at the first read. */
 function readerOf(connection: () => Connections["primary"]): Reader {
   const modelOf = (name: Model) => {
     const methods = READING_METHODS.map((method) => {
-      const ask = (query: never) => askEither(connection(), ({ prisma }) => (prisma[name][method] as Ask)(query));
+      const ask = (query: never) => askWithFallback(connection(), ({ prisma }) => (prisma[name][method] as Ask)(query));
       return [method, ask];
     });
     return [name, Object.fromEntries(methods)];
   };
   const $queryRaw = (...query: Parameters<Client["$queryRaw"]>) =>
-    askEither(connection(), ({ prisma }) => prisma.$queryRaw(...query));
+    askWithFallback(connection(), ({ prisma }) => prisma.$queryRaw(...query));
   const all = (statement: Statement<never, never>, params: never) =>
-    askEither(connection(), ({ statements }) => statements.all(statement, params));
+    askWithFallback(connection(), ({ statements }) => statements.all(statement, params));
   const get = (statement: Statement<never, never>, params: never) =>
-    askEither(connection(), ({ statements }) => statements.get(statement, params));
+    askWithFallback(connection(), ({ statements }) => statements.get(statement, params));
   return { ...Object.fromEntries(MODELS.map(modelOf)), $queryRaw, all, get } as unknown as Reader;
 }
 
 type Ask = (query: never) => Promise<unknown>;
 
-/** Asks this connection, or the primary where it was a replica that is away: a replica is there to help. */
-function askEither<Answer>(
+/** Runs `ask` on a connection, and again on the primary if the connection was a replica that is away. */
+function askWithFallback<Answer>(
   connection: Connections["primary"],
   ask: (connection: Connections["primary"]) => Answer | Promise<Answer>,
 ): Answer | Promise<Answer> {
@@ -75,29 +75,28 @@ function askEither<Answer>(
   });
 }
 
-/** The locks that serialise transactions of the whole system, each with its number on PostgreSQL. */
+/** The locks that transactions of all servers share, each with the number of its advisory lock on PostgreSQL. */
 const LOCKS = { "invite-graph": 5_327_001 } as const;
 type Lock = keyof typeof LOCKS;
 
 /**
- * Runs `fn` in a transaction, and returns what it returns once that is committed. An error that `fn` throws undoes the transaction
- * and is thrown on. `fn` may be run again, where another transaction had what it needed, so it must have no effect but by its own
- * transaction; a transaction inside a transaction throws.
+ * Runs `fn` in a transaction and returns its value after the commit. An error that `fn` throws rolls the transaction back and is
+ * thrown on. After a conflict with another transaction `fn` runs again, so it must have no effect outside `tx`. Throws an error for
+ * a transaction inside a transaction, and one that `isDatabaseAway` knows when the database can't be reached or stays locked.
  *
- * On SQLite, transactions queue for the one writer of the process. On PostgreSQL they run side by side at READ COMMITTED: what
- * `fn` has read may have changed since, unless `fn` has changed that row before, be it by an update that changes no value. With a
- * `lock`, no other transaction that holds the same lock is between its first statement and its commit, and `fn` reads what the last
- * holder left.
+ * On SQLite, transactions queue for the process's one writing connection. On PostgreSQL they run in parallel at READ COMMITTED: rows
+ * that `fn` has read may change until the commit, unless `fn` has locked them by an update, even one that changes no value.
+ * Transactions with the same `lock` run one after the other across all servers, and each reads what the last one committed.
  *
- * `write` offers all of Prisma; `transact` offers statements alone, at a small part of the cost.
+ * `write` offers all of Prisma; `transact` offers only statements, at a small part of the cost.
  */
 export function write<Value>(fn: (tx: Writer) => Promise<Value>, { lock = null }: Options = {}): Promise<Value> {
   return begin((run) => connections().write((tx) => run(() => fn(tx)), lock && LOCKS[lock]));
 }
 
 /**
- * As `write`, for paths that many requests take. `fn` awaits nothing but its own statements. What it returns as `rollBack(value)`
- * undoes the transaction, and `value` is returned.
+ * As `write`, for paths that many requests take. `fn` awaits only its own statements. When it returns `rollBack(value)`, the
+ * transaction is rolled back and `value` is returned.
  */
 export async function transact<Value>(
   fn: (tx: Transaction) => Promise<Value | RolledBack<Value>>,
@@ -116,7 +115,7 @@ export async function transact<Value>(
   }
 }
 
-/** What a transaction answers that is to leave nothing behind. */
+/** Wraps the result of a transaction that is to be rolled back; made by `rollBack`. */
 export class RolledBack<Value> {
   readonly #value: Value;
 
@@ -129,7 +128,7 @@ export class RolledBack<Value> {
   }
 }
 
-/** The answer of a transaction that is to leave nothing behind; see `transact`. */
+/** Marks `value` as the result of a transaction that is to be rolled back; see `transact`. */
 export function rollBack<Value>(value: Value): RolledBack<Value> {
   return new RolledBack(value);
 }

@@ -1,62 +1,63 @@
 import { Prisma } from "./generated/sqlite/client";
 
-/** The databases' own codes of a row that is refused because one with the same unique value is there. */
+/** SQLite's and PostgreSQL's codes for a violated unique constraint or primary key. */
 const NOT_UNIQUE = /^(SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)|23505)$/;
 
-/** Whether `error` is a row refused because one with the same unique value is there. */
+/** Whether `error` says that a row with the same unique value exists already. */
 export function isUniqueViolation(error: unknown): boolean {
   if (error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002") return true;
   return NOT_UNIQUE.test(causeOf(error).originalCode ?? "");
 }
 
 /**
- * SQLite's and PostgreSQL's own codes: a lock that another transaction has, a conflict, a deadlock, no connection free; and a
- * prepared statement that a pooler has given to another connection.
+ * SQLite's and PostgreSQL's codes for a lock held by another transaction, a serialisation conflict, a deadlock and a server
+ * without a free connection; and for a named statement that is missing or exists already, because a pooler has changed the
+ * connection.
  */
 const BUSY = /^(SQLITE_BUSY|SQLITE_LOCKED|40001|40P01|55P03|53300|42P05|26000)/;
 
-/** Whether another transaction had what was needed, or undid what was done: the same again may well succeed. */
+/** Whether a transaction failed because of another transaction or a pooler, so that running it again may succeed. */
 export function isBusy(error: unknown): boolean {
   return BUSY.test(causeOf(error).originalCode ?? "");
 }
 
 /**
- * SQLite's and PostgreSQL's own codes: a disk that is full, broken, gone or read-only; a connection lost, no resources, a
- * server that shuts down or stands by, one that lets us in no more.
+ * SQLite's and PostgreSQL's codes for a disk that is full, broken, missing or read-only; for a lost connection and missing
+ * resources; and for a server that shuts down, is on standby or refuses our credentials.
  */
 const AWAY = /^(SQLITE_(FULL|IOERR|CANTOPEN|READONLY|NOMEM)|08|25006|28|53|57014|57P|58)/;
-/** pg's own words where it has no code: it could not connect, or waited in vain for an answer. */
+/** The messages of pg's errors without a code: it could not connect, or got no answer in time. */
 const PG_AWAY =
   /^(Connection terminated|timeout e(xpired|xceeded)|Query read timeout|Client (has encountered|was closed))/;
-/** The adapters' names for what has no code: no server there, none any more, or one that does not let us in. */
+/** Prisma's adapters' names for errors without a code: no server, a lost connection, or refused credentials. */
 const KINDS_AWAY =
   /^(DatabaseNotReachable|ConnectionClosed|SocketTimeout|TlsConnectionError|DatabaseAccessDenied|AuthenticationFailed)$/;
-/** P1…: Prisma's errors of reaching a database, as against P2… of asking it; P2028 is a transaction that took too long. */
+/** Prisma's P1… are errors of connecting (P2… are errors of a query); P2028 is a transaction that took too long. */
 const PRISMA_AWAY = /^(P1|P2028)/;
 
-/** A transaction that had to be given up, because what it waited for didn't come. */
+/** A transaction was given up because it waited too long, for its lock or for the database. */
 export class TransactionTimeout extends Error {
   override name = "TransactionTimeout";
 }
 
-/** The database's server could not be reached, or was lost while it was asked. */
+/** The database's server could not be reached, or the connection was lost during a query. */
 class DatabaseUnreachable extends Error {
   override name = "DatabaseUnreachable";
 }
 
-/** These and the drivers' errors are told by their names, because the bundles of one process each have classes of their own. */
+/** Compared by name, because each bundle of Next.js has its own copy of these classes and `instanceof` would fail. */
 const NAMES_AWAY = /^(TransactionTimeout|DatabaseUnreachable|PrismaClientInitializationError)$/;
 
-/** An error of a driver or a disk as it is thrown on: one of the system, which has no code of the database's, is told from others. */
+/** Wraps a driver's error of the connection or the system in `DatabaseUnreachable`; returns every other error unchanged. */
 export function asDatabaseError(error: unknown): unknown {
-  const isOfConnection =
+  const isConnectionError =
     error instanceof AggregateError ||
     (error instanceof Error && (PG_AWAY.test(error.message) || "syscall" in error)) ||
     (error as { code?: string }).code?.startsWith("ERR_");
-  return isOfConnection ? new DatabaseUnreachable((error as Error).message, { cause: error }) : error;
+  return isConnectionError ? new DatabaseUnreachable((error as Error).message, { cause: error }) : error;
 }
 
-/** Whether the database could not be asked at all, or kept the lock of another transaction for too long: time will tell. */
+/** Whether the database could not be reached, or was locked for too long: the caller answers 503, and a later attempt may succeed. */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (NAMES_AWAY.test(error.name)) return true;
@@ -65,14 +66,14 @@ export function isDatabaseAway(error: unknown): boolean {
   return isBusy(error) || AWAY.test(originalCode) || KINDS_AWAY.test(kind) || PG_AWAY.test(error.message);
 }
 
-/** What the driver, or its adapter to Prisma, says of a refusal: the database's own code, and the adapter's name for it. */
+/** The database's code for an error, from the driver or from Prisma's adapter, and the adapter's name for its kind. */
 function causeOf(error: unknown): { originalCode?: string; kind?: string } {
   if (isDriverError(error)) return { originalCode: error.code };
   const adapterError = error instanceof Prisma.PrismaClientKnownRequestError ? error.meta?.driverAdapterError : error;
   return (adapterError as { cause?: object } | undefined)?.cause ?? {};
 }
 
-/** better-sqlite3's errors, and pg's of what the server answers. */
+/** Whether an error is better-sqlite3's, or pg's for an error that the server answered. */
 function isDriverError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && /^(SqliteError|error)$/.test(error.name) && "code" in error;
 }

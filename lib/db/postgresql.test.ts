@@ -9,11 +9,11 @@ import { openPostgres } from "./postgresql";
 const CONNECTIONS = 2;
 const open = (url = env.DATABASE_URL) => openPostgres(url, { replicaUrl: undefined, connections: CONNECTIONS });
 
-test("what is recorded can't be emptied away", async () => {
+test("audit events can't be removed by TRUNCATE", async () => {
   await expect(write((tx) => tx.$executeRaw`TRUNCATE "AuditEvent"`)).rejects.toThrow(/never changed/);
 });
 
-test("statements are prepared once on a connection, and each time behind a pooler that is said to be one", async () => {
+test("statements are prepared once on a connection, and each time they run with pgbouncer=true in the URL", async () => {
   const prepared = statement({
     params: {},
     row: { count: "integer" },
@@ -30,18 +30,18 @@ test("statements are prepared once on a connection, and each time behind a poole
   expect(await count(url.href)).toEqual([0, 0, 0]);
 });
 
-test("where a pooler has given the connection away, statements are prepared each time from then on", async () => {
+test("after a pooler has changed the connection, statements are prepared each time they run", async () => {
   const asked = statement({ params: {}, row: { one: "integer" }, sql: "SELECT 1 AS one" });
   const { transact: begin, primary } = openPostgres(env.DATABASE_URL, { replicaUrl: undefined, connections: 1 });
   const ask = async () => (await begin(async (tx) => tx.get(asked, {})))?.one;
   expect(await ask()).toBe(1);
-  // As on a connection that the pooler has taken from another client.
+  // As on a connection that the pooler gave to another client in between.
   await primary.prisma.$queryRawUnsafe("DEALLOCATE ALL");
   expect(await ask()).toBe(1);
   expect((await primary.statements.get(asked, {}))?.one).toBe(1);
 });
 
-test("the largest id that is taken for one can be looked for", async () => {
+test("an account can be looked up by the largest id that is accepted", async () => {
   expect(await read.user.findUnique({ where: { id: ACCOUNT_ID_MAX } })).toBeNull();
 });
 
@@ -61,7 +61,7 @@ const END_PROCESS = statement({ params: { pid: "integer" }, sql: "SELECT pg_term
 const LOCK = 999;
 const WAIT_FOR_LOCK = statement({ params: { lock: "integer" }, sql: "SELECT pg_advisory_xact_lock(:lock)" });
 
-/** The two kinds of transaction, and how each asks for any user, adds one, and waits for a lock. */
+/** The two kinds of transaction, and how each reads a user, adds one and waits for a lock. */
 const KINDS = {
   write: ({ write: begin }: ReturnType<typeof open>) => ({
     hold: (until: Promise<void>, begun: () => void) =>
@@ -107,7 +107,7 @@ const KINDS = {
   }),
 };
 
-test("a server that isn't there is away", async () => {
+test("a server that can't be reached is away", async () => {
   const connections = open("postgresql://nobody:nothing@127.0.0.1:1/nowhere");
   const { prisma, statements } = connections.primary;
   const asked = [
@@ -121,7 +121,7 @@ test("a server that isn't there is away", async () => {
 });
 
 for (const [kind, transactionsOf] of Object.entries(KINDS)) {
-  test(`a server that has no connection left is away, until it has one (${kind})`, async () => {
+  test(`a server without a free connection is away until one is free (${kind})`, async () => {
     const connections = open();
     const { hold, ask } = transactionsOf(connections);
     let letGo = () => {};
@@ -147,13 +147,13 @@ for (const [kind, transactionsOf] of Object.entries(KINDS)) {
     await ask();
   });
 
-  test(`a server that takes a connection away is away, and there again with the next one (${kind})`, async () => {
+  test(`a server that ends a connection is away, and is back with the next connection (${kind})`, async () => {
     const { askCutOff, ask } = transactionsOf(open());
     expect(isDatabaseAway(await errorOf(askCutOff))).toBe(true);
     await ask();
   });
 
-  test(`what was given up in the middle is undone, whatever its connection is used for next (${kind})`, async () => {
+  test(`a transaction that was given up is rolled back before its connection is used again (${kind})`, async () => {
     test.slow();
     const connections = openPostgres(env.DATABASE_URL, { replicaUrl: undefined, connections: 1 });
     const { addAndWait, add } = transactionsOf(connections);
@@ -162,7 +162,7 @@ for (const [kind, transactionsOf] of Object.entries(KINDS)) {
     await neighbour.query("SELECT pg_advisory_lock($1)", [LOCK]);
     const name = `refused ${kind}`;
     expect(isDatabaseAway(await errorOf(() => addAndWait(name)))).toBe(true);
-    // By now its ROLLBACK was given up as well, and the connection went back.
+    // By now its ROLLBACK has timed out as well, and the connection has been released.
     await expect.poll(() => connections.pools().primary, { timeout: 20_000 }).toMatchObject({ busy: 0 });
     await neighbour.end();
     await expect.poll(() => errorOf(() => add(crypto.randomUUID()))).toMatchObject({ message: "nothing was wrong" });
@@ -170,12 +170,12 @@ for (const [kind, transactionsOf] of Object.entries(KINDS)) {
   });
 }
 
-test("of statements that went out together the one that failed says why", async () => {
+test("of statements that share a round trip, the transaction fails with the error of the first that failed", async () => {
   const { transact: begin } = open();
   const divide = statement({ params: {}, sql: "SELECT 1 / 0" });
   const failing = () =>
     begin(async (tx) => {
-      // Its error comes through more promises than that of the statement after it.
+      // Its error passes more promises than the error of the next statement, so it arrives later.
       const divided = (async () => (async () => (async () => tx.get(divide, {}))())())();
       await Promise.all([divided, tx.get(ANY_USER, {})]);
     });
@@ -184,7 +184,7 @@ test("of statements that went out together the one that failed says why", async 
   }
 });
 
-test("a mistake of ours is not taken for a database that is away", async () => {
+test("an error in our own code does not count as a database that is away", async () => {
   const mistakes = [
     () => write((tx) => tx.$executeRaw`SELECT * FROM "Nothing"`),
     () => write((tx) => tx.user.update({ where: { id: ACCOUNT_ID_MAX }, data: { phone: "nobody" } })),

@@ -14,24 +14,24 @@ import { PrismaClient } from "./generated/postgresql/client";
 import type { Prisma } from "./generated/sqlite/client";
 import { namedValues, type Queries, type Statement, type Transaction } from "./statement";
 
-/** How long to wait for a connection, and for the answer to one statement: a database that hangs is as good as away. */
+/** How long to wait for a connection, and for the answer to one statement, before the database counts as away. */
 const CONNECT_MS_MAX = 3000;
 const STATEMENT_MS_MAX = 5000;
-/** How long a write waits for others that have what it needs. */
+/** How long a transaction is retried after conflicts with others. */
 const CONFLICT_MS_MAX = 5000;
-/** In PostgreSQL's milliseconds: how long one attempt waits for a lock, and how long its holder may stay silent. */
+/** Milliseconds, as PostgreSQL reads them: how long one attempt waits for a lock, and how long its holder may be idle. */
 const [LOCK_TIMEOUT, IDLE_TIMEOUT] = ["2000", "8000"];
 
-/** Named, because at a stricter level, which a database may have by default, the snapshot is older than the lock. */
+/** The level is explicit, because a database may default to a stricter one, whose snapshot would be older than the lock. */
 const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /**
- * The server gives a statement up before this process does: COMMIT may be on its way already, and must find the transaction
- * aborted. Set once on each connection, and behind a pooler in each transaction.
+ * The server cancels a statement before this process gives it up: a COMMIT that was sent with it must find the transaction aborted.
+ * Set once on each connection, or in each transaction behind a pooler.
  */
 const STATEMENT_TIMEOUT = `statement_timeout = ${STATEMENT_MS_MAX - 500}`;
 const BEGIN_BEHIND_POOLER = `${BEGIN}; SET LOCAL ${STATEMENT_TIMEOUT}`;
 
-/** Pools of connections: writes run side by side, each at READ COMMITTED, which every write of the core is made for. */
+/** Opens the pools of connections. Transactions run in parallel at READ COMMITTED, for which every write of the core is made. */
 export function openPostgres(
   url: string,
   { replicaUrl, connections }: { replicaUrl: string | undefined; connections: number },
@@ -40,7 +40,7 @@ export function openPostgres(
     primary: poolOf(url, connections),
     ...(replicaUrl !== undefined && { replica: poolOf(replicaUrl, connections) }),
   };
-  const asked = (pool: Pool, preparation: Preparation) => {
+  const openClient = (pool: Pool, preparation: Preparation) => {
     const client = new PrismaClient({ adapter: new PrismaPg(pool), transactionOptions: TRANSACTION_OPTIONS });
     // The two generated clients differ in their names only.
     return {
@@ -49,15 +49,15 @@ export function openPostgres(
     };
   };
   const preparation = preparationAt(url);
-  const primary = asked(pools.primary, preparation);
+  const primary = openClient(pools.primary, preparation);
   const begin = <Value>(attempt: () => Promise<Value>, lock: number | null) => {
     const giveUpAt = performance.now() + CONFLICT_MS_MAX;
     const run = () => retryWhileBusy(attempt, giveUpAt);
-    return lock === null ? run() : queueFor(lock, run, giveUpAt);
+    return lock === null ? run() : queueForLock(lock, run, giveUpAt);
   };
   return {
     primary,
-    replica: pools.replica && replicaUrl ? asked(pools.replica, preparationAt(replicaUrl)) : primary,
+    replica: pools.replica && replicaUrl ? openClient(pools.replica, preparationAt(replicaUrl)) : primary,
     transact: (fn, lock = null) => begin(() => runTransaction(pools.primary, preparation, fn, lock), lock),
     write: (fn, lock = null) => {
       const run = async (tx: Prisma.TransactionClient) => {
@@ -77,13 +77,13 @@ export function openPostgres(
   };
 }
 
-/** Takes a lock, which a transaction that hangs has to give back: all others wait for it. */
+/** Takes the advisory lock. The idle time-out ends a holder that hangs, because all other transactions wait for it. */
 const TAKE_LOCK = `SELECT set_config('lock_timeout', $1, true),
   set_config('idle_in_transaction_session_timeout', $2, true), pg_advisory_xact_lock($3::bigint)`;
 
 /**
- * Runs `fn` in a transaction on one connection of the pool. What is asked without waiting for the answer goes out together:
- * BEGIN with the first statement, and the statements that were queued with the next one or with COMMIT.
+ * Runs `fn` in a transaction on one connection of the pool. Statements that don't wait for each other share a round trip: BEGIN goes
+ * out with the first statement, and queued statements go out with the next one or with COMMIT.
  */
 async function runTransaction<Value>(
   pool: Pool,
@@ -94,35 +94,35 @@ async function runTransaction<Value>(
   const client = await connect(pool);
   const queued: Promise<unknown>[] = [];
   let firstError: unknown;
-  const note = <Answer>(asked: Promise<Answer>): Promise<Answer> => {
+  const keepFirstError = <Answer>(asked: Promise<Answer>): Promise<Answer> => {
     asked.catch((error: unknown) => {
       firstError ??= error;
     });
     return asked;
   };
-  const askHere: Ask = (statement, params) => note(ask(client, preparation, statement, params));
+  const askHere: Ask = (statement, params) => keepFirstError(ask(client, preparation, statement, params));
   const run = async (statement: AnyStatement, params: unknown) => (await askHere(statement, params)).rowCount ?? 0;
   const tx = {
     ...queriesOf(askHere),
     run,
-    queue: (statement: AnyStatement, params: unknown) => void queued.push(note(run(statement, params))),
+    queue: (statement: AnyStatement, params: unknown) => void queued.push(keepFirstError(run(statement, params))),
   };
   try {
-    gather(client);
-    queued.push(note(client.query(preparation.isOnce ? BEGIN : BEGIN_BEHIND_POOLER)));
+    corkUntilNextTick(client);
+    queued.push(keepFirstError(client.query(preparation.isOnce ? BEGIN : BEGIN_BEHIND_POOLER)));
     if (lock !== null) await client.query(TAKE_LOCK, [LOCK_TIMEOUT, IDLE_TIMEOUT, lock]);
     const value = await fn(tx);
-    gather(client);
-    queued.push(note(client.query("COMMIT")));
+    corkUntilNextTick(client);
+    queued.push(keepFirstError(client.query("COMMIT")));
     await Promise.all(queued);
-    // Where a statement has failed whose error fn passed over, the server has answered COMMIT by undoing all, without an error.
+    // If fn ignored the error of a statement, the server has answered COMMIT with a rollback and without an error.
     if (firstError) throw firstError;
     return value;
   } catch (error) {
-    // Where that fails, too, the pool closes the connection, and the database undoes its transaction.
+    // If this fails as well, the pool closes the connection, and the database rolls back.
     await client.query("ROLLBACK").catch(() => undefined);
-    // What went out with a statement that failed is refused because the transaction is aborted: that says nothing.
-    throw asDatabaseError(isOfAborted(error) ? (firstError ?? error) : error);
+    // Statements sent after the failed one only say that the transaction is aborted; the first error is the cause.
+    throw asDatabaseError(isAbortedTransaction(error) ? (firstError ?? error) : error);
   } finally {
     client.release();
   }
@@ -136,8 +136,8 @@ async function connect(pool: Pool): Promise<PoolClient> {
   }
 }
 
-/** "current transaction is aborted, commands ignored until end of transaction block" */
-function isOfAborted(error: unknown): boolean {
+/** PostgreSQL's "current transaction is aborted, commands ignored until end of transaction block". */
+function isAbortedTransaction(error: unknown): boolean {
   return (error as { code?: unknown }).code === "25P02";
 }
 
@@ -151,20 +151,20 @@ function queriesOf(askHere: Ask): Queries {
 }
 
 /**
- * Whether statements are prepared once on each connection, by their names, or each time they are asked. A pooler in transaction mode
- * gives one client's connection to another, which has statements of other names.
+ * Whether statements are prepared once on each connection, by name, or each time they run. A pooler in transaction mode gives one
+ * connection to several clients, so a named statement may be missing on it.
  */
 interface Preparation {
   isOnce: boolean;
 }
 
-/** Each time with `pgbouncer=true` in the URL, as Prisma knows it; else once, until the server shows that it is such a pooler. */
+/** Each time with `pgbouncer=true` in the URL (Prisma's convention); else once, until the server reports a missing statement. */
 function preparationAt(url: string): Preparation {
   return { isOnce: new URL(url).searchParams.get("pgbouncer") !== "true" };
 }
 
 /** A statement of this name is there already, or is not there any more. */
-const FOREIGN_STATEMENT = /^(42P05|26000)$/;
+const CHANGED_CONNECTION = /^(42P05|26000)$/;
 
 async function ask(
   client: Pool | PoolClient,
@@ -175,32 +175,32 @@ async function ask(
   const { text, name, names } = statement.postgresql;
   const query = { text, values: namedValues(names, params).map(encode) };
   const { isOnce } = preparation;
-  gather(client);
+  corkUntilNextTick(client);
   try {
     return await client.query(isOnce ? { name, ...query } : query);
   } catch (error) {
-    const isForeign = isOnce && FOREIGN_STATEMENT.test(String((error as { code?: unknown }).code));
-    if (isForeign) preparation.isOnce = false;
-    // A transaction begins again by itself.
-    if (isForeign && client instanceof Pool) return ask(client, preparation, statement, params);
+    const isChangedConnection = isOnce && CHANGED_CONNECTION.test(String((error as { code?: unknown }).code));
+    if (isChangedConnection) preparation.isOnce = false;
+    // A transaction is retried by `retryWhileBusy`.
+    if (isChangedConnection && client instanceof Pool) return ask(client, preparation, statement, params);
     throw asDatabaseError(error);
   }
 }
 
-/** Has what is asked on a connection in one turn of the event loop go out in one packet, which costs one call of the system. */
-function gather(client: Pool | PoolClient): void {
+/** Collects what is written to a connection in one turn of the event loop into one packet, which saves system calls. */
+function corkUntilNextTick(client: Pool | PoolClient): void {
   const { stream } = (client as Partial<WithStream>).connection ?? {};
   if (!stream || stream.writableCorked > 0) return;
   stream.cork();
   process.nextTick(() => stream.uncork());
 }
 
-/** What pg has and its types don't. A pool has no connection of its own. */
+/** A property of pg's clients that its types lack. A pool has no connection. */
 interface WithStream {
   connection: { stream: Socket };
 }
 
-/** Times are stored without a zone, and are those of UTC. */
+/** Columns of time have no zone and hold UTC. */
 function encode(value: unknown): unknown {
   return value instanceof Date ? value.toISOString() : value;
 }
@@ -211,12 +211,12 @@ const READERS: Partial<Record<number, (text: string) => unknown>> = {
   [types.builtins.NUMERIC]: Number,
 };
 
-/** For each lock: settles when the last transaction of this process that waits for it has ended. A waiting one holds no connection. */
+/** For each lock: settles when this process's last transaction for it has ended. A transaction that waits here holds no connection. */
 const lastOfLock = new Map<number, Promise<unknown>>();
 
-function queueFor<Value>(lock: number, begin: () => Promise<Value>, giveUpAt: number): Promise<Value> {
+function queueForLock<Value>(lock: number, begin: () => Promise<Value>, giveUpAt: number): Promise<Value> {
   const result = (lastOfLock.get(lock) ?? Promise.resolve()).then(() => {
-    if (performance.now() > giveUpAt) throw new TransactionTimeout("a write waited in vain for its lock");
+    if (performance.now() > giveUpAt) throw new TransactionTimeout("a transaction did not get its lock in time");
     return begin();
   });
   lastOfLock.set(
@@ -237,14 +237,14 @@ function poolOf(url: string, connections: number): Pool {
     types: { getTypeParser: (id, format) => READERS[id] ?? types.getTypeParser(id, format) },
     ...({ pipeline: true } as object),
   });
-  // A connection that is lost fails the statement that is asked on it; one that lies idle is replaced by the pool.
+  // A lost connection fails the statement that runs on it, and the pool replaces an idle one, so this event needs no action.
   pool.on("error", ignore);
   pool.on("connect", (client) => {
     client.on("error", ignore);
-    // Behind a pooler it would stay on a connection that goes to other clients.
+    // Behind a pooler the setting would stay on a connection that other clients get.
     if (preparationAt(url).isOnce) client.query(`SET ${STATEMENT_TIMEOUT}`).catch(ignore);
   });
-  // Where a statement was given up, its transaction may still be open, and the next one would commit it.
+  // After a statement was given up, its transaction may still be open, and the next transaction would commit it.
   pool.on("release", (_, client) => {
     const connection = client as unknown as PgClient & WithStatus;
     if (connection.getTransactionStatus() !== IDLE) void connection.end().catch(() => undefined);
@@ -254,7 +254,7 @@ function poolOf(url: string, connections: number): Pool {
 
 function ignore(): void {}
 
-/** What pg has and its types don't: `I` outside of a transaction. */
+/** A method of pg's clients that its types lack. It returns `I` outside of a transaction. */
 interface WithStatus {
   getTransactionStatus(): string | null;
 }

@@ -5,7 +5,7 @@ import { signUp } from "@/lib/testing/people";
 import { read, statement, transact, write } from "./database";
 import { LogFlush } from "./sqlite";
 
-test("a connection that reads refuses by itself to change anything", async () => {
+test("SQLite refuses every change on a connection for reading", async () => {
   const { userId } = await signUp();
   await expect(read.$queryRaw`DELETE FROM "User" RETURNING "id"`).rejects.toThrow(/readonly|read-only/);
   const deleted = statement({ params: {}, row: { id: "integer" }, sql: `DELETE FROM "User" RETURNING "id"` });
@@ -13,7 +13,7 @@ test("a connection that reads refuses by itself to change anything", async () =>
   expect(await read.user.findUnique({ where: { id: userId } })).not.toBeNull();
 });
 
-test("the connections are durable and keep foreign keys", async () => {
+test("each connection flushes its commits as it should and enforces foreign keys", async () => {
   const [FULL, NORMAL] = ["2", "1"];
   const pragmaOf = (name: string) => statement({ params: {}, row: { [name]: "text" }, sql: `PRAGMA ${name}` });
   const answersOf = async (name: string) => {
@@ -27,11 +27,11 @@ test("the connections are durable and keep foreign keys", async () => {
   };
   expect(await answersOf("journal_mode")).toEqual(["wal", "wal", "wal"]);
   expect(await answersOf("foreign_keys")).toEqual(["1", "1", "1"]);
-  // What `transact` commits is flushed by `LogFlush` before it is acknowledged.
+  // `LogFlush` flushes the commits of `transact` before they are acknowledged.
   expect(await answersOf("synchronous")).toEqual([FULL, NORMAL, FULL]);
 });
 
-test("a write waits for another process that writes, and nobody else waits meanwhile", async () => {
+test("a write waits for another process that writes, and reads don't wait", async () => {
   const { userId } = await signUp();
   const neighbour = new Database(env.DATABASE_URL.replace("file:", ""));
   neighbour.exec("BEGIN IMMEDIATE");
@@ -52,14 +52,14 @@ const ADD_USER = statement({
   sql: `INSERT INTO "User" ("phone", "inviteCode", "createdAt") VALUES (:name, :name, :now)`,
 });
 
-test("of transactions that are committed together each is undone by itself", async () => {
+test("transactions that share a commit are rolled back one by one", async () => {
   const names = Array.from({ length: 30 }, () => crypto.randomUUID());
   const results = await Promise.allSettled(
     names.map((name, index) =>
       transact(async (tx) => {
         await tx.run(ADD_USER, { name, now: new Date() });
         if (index % 3 === 0) throw new Error("undone");
-        // The same again is refused by the database, and undone as well.
+        // The unique constraint refuses a second row with the same values, and this transaction is rolled back, too.
         if (index % 3 === 1) await tx.run(ADD_USER, { name, now: new Date() });
         return name;
       }),
@@ -72,7 +72,7 @@ test("of transactions that are committed together each is undone by itself", asy
   );
 });
 
-test("a commit is acknowledged when a flush that began after it has ended, and all that waited share one", async () => {
+test("a commit is acknowledged after a flush that began later than it, and waiting commits share a flush", async () => {
   const flushes: (() => void)[] = [];
   const flush = new LogFlush(
     env.DATABASE_URL.replace("file:", ""),
@@ -92,7 +92,7 @@ test("a commit is acknowledged when a flush that began after it has ended, and a
   expect([flushes.length, ended]).toEqual([2, ["first", "second", "third"]]);
 });
 
-test("a commit that does not get to the disk is not acknowledged, and later ones are", async () => {
+test("a commit whose flush fails is not acknowledged, and later commits are", async () => {
   let isBroken = true;
   const flush = new LogFlush(env.DATABASE_URL.replace("file:", ""), async () => {
     if (isBroken) throw new Error("the disk is broken");

@@ -15,25 +15,25 @@ import { asDatabaseError } from "./errors";
 import { PrismaClient } from "./generated/sqlite/client";
 import { namedValues, type Statement, type Transaction } from "./statement";
 
-/** Short, because the wait for a lock stops the whole process; the queue of writes waits longer, and stops no other request. */
+/** Short, because SQLite's own wait blocks the whole process. `retryWhileBusy` waits longer, without blocking. */
 const BUSY_TIMEOUT_MS = 10;
-/** How long a write waits for its turn and for another process that writes, such as the seed. */
+/** How long a write waits for its turn in the queue and for other processes that write, such as the seed. */
 const LOCK_WAIT_MS_MAX = 5000;
 
-/** All are per connection. FULL, because an acknowledged write has to survive a power cut. */
+/** These hold for each connection. FULL, because an acknowledged write must survive a power cut. */
 const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 const READ_ONLY = `${PRAGMAS} PRAGMA query_only = ON;`;
 /**
- * The connection of `transact` has NORMAL: a commit is written to the write-ahead log, and the log is flushed to the disk by
- * `LogFlush`, off the main thread, before the commit is acknowledged. With FULL the whole process would wait for the disk at each
- * commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
+ * The connection of `transact` has NORMAL: a commit only writes to the write-ahead log. `LogFlush` flushes the log to the disk, off the
+ * main thread, before the commit is acknowledged. With FULL the whole process would wait for the disk at each commit
+ * (https://www.sqlite.org/pragma.html#pragma_synchronous).
  */
 const FLUSHED_APART = `${PRAGMAS} PRAGMA synchronous = NORMAL;`;
 
-/** How many writes go into one transaction at most. */
+/** The most writes that share one transaction. */
 const BATCH_MAX = 64;
 
-/** A write of statements that waits for its turn, and what waits for it. */
+/** A `transact` call that waits for its turn, and the callbacks of its promise. */
 interface Job {
   fn: (tx: Transaction) => Promise<unknown>;
   resolve: (value: never) => void;
@@ -41,10 +41,10 @@ interface Job {
 }
 
 /**
- * A connection that writes and one that can only look, twice: for statements, and for Prisma. All writes go through one queue,
- * because SQLite has one lock: the next transaction begins after the last one is committed. Writes of statements that queued
- * in one turn of the event loop go into one transaction; each is undone by itself, and each is answered when the commit is on the
- * disk.
+ * Opens four connections: a writing and a read-only one for statements, and the same two for Prisma. All writes go through one
+ * queue, because SQLite has one write lock: a transaction begins after the last one is committed. `transact` calls of one turn of the
+ * event loop share a transaction. Each has its own savepoint, so it can be rolled back alone, and each settles when the commit is on
+ * the disk.
  */
 export function openSqlite(url: string): Connections {
   const reader = new StatementConnection(url, READ_ONLY);
@@ -58,11 +58,11 @@ export function openSqlite(url: string): Connections {
   const prismaWriter = new PrismaClient({ adapter, transactionOptions: TRANSACTION_OPTIONS });
 
   let jobs: Job[] = [];
-  /** Settles when what is queued so far has ended. */
+  /** Settles when all work that is queued so far has ended. */
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
 
-  /** Runs `work` after all that has queued before it. */
+  /** Runs `work` after all work that was queued before. */
   function enqueue<Value>(work: (giveUpAt: number) => Promise<Value>): Promise<Value> {
     const giveUpAt = performance.now() + LOCK_WAIT_MS_MAX;
     waiting += 1;
@@ -72,7 +72,7 @@ export function openSqlite(url: string): Connections {
   }
 
   async function runJobs(giveUpAt: number): Promise<void> {
-    // The other requests under way get as far as their writes, and come along.
+    // Other requests of this turn of the event loop reach their writes and join this batch.
     await setImmediate();
     const batch = jobs.slice(0, BATCH_MAX);
     jobs = jobs.slice(BATCH_MAX);
@@ -82,7 +82,7 @@ export function openSqlite(url: string): Connections {
     };
     try {
       const answers = await retryWhileBusy(() => runBatch(writer, batch), giveUpAt);
-      // The next transaction doesn't wait for the disk: its own flush comes after this one.
+      // The next transaction doesn't wait for this flush, because its own flush comes later.
       flush.run().then(() => {
         for (const answer of answers) answer();
       }, rejectAll);
@@ -94,8 +94,8 @@ export function openSqlite(url: string): Connections {
   async function beginInPrisma<Value>(fn: (tx: Writer) => Promise<Value>): Promise<Value> {
     return prismaWriter.$transaction(async (tx) => {
       if (!prismaConnection) throw new Error("a transaction has begun on no connection");
-      // A transaction that begins with a read fails at its first write when another process wrote in between. One that begins
-      // with a write, even of no row, holds SQLite's write lock from here on.
+      // A transaction that begins with a read fails at its first write if another process wrote in between. This update of no row
+      // takes SQLite's write lock at the start.
       await prismaConnection.executeScript('UPDATE "User" SET "id" = "id" WHERE 0');
       return runThroughPrisma(tx, ({ sqlite }) => sqlite, fn);
     });
@@ -105,7 +105,7 @@ export function openSqlite(url: string): Connections {
   return {
     primary: both,
     replica: both,
-    // Each write has the one lock that there is, so that all go one at a time.
+    // The named locks are not needed: SQLite runs all writes one after the other.
     transact: (fn) =>
       new Promise((resolve, reject) => {
         jobs.push({ fn, resolve, reject });
@@ -122,7 +122,7 @@ export function openSqlite(url: string): Connections {
   };
 }
 
-/** Runs the jobs in one transaction, and returns what tells each of them how it went, for after the commit. */
+/** Runs the jobs in one transaction. Returns a callback for each job that settles its promise, to be called after the flush. */
 async function runBatch(connection: StatementConnection, batch: Job[]): Promise<(() => void)[]> {
   const answers: (() => void)[] = [];
   connection.run(BEGIN);
@@ -133,7 +133,7 @@ async function runBatch(connection: StatementConnection, batch: Job[]): Promise<
         const value = await fn(connection);
         answers.push(() => resolve(value as never));
       } catch (error) {
-        // SQLite has undone all of them, as it does when the disk is full.
+        // SQLite has rolled back the whole transaction, as it does when the disk is full.
         if (!connection.inTransaction) throw error;
         connection.run(ROLLBACK_TO);
         answers.push(() => reject(error));
@@ -149,8 +149,8 @@ async function runBatch(connection: StatementConnection, batch: Job[]): Promise<
 }
 
 /**
- * Flushes SQLite's write-ahead log to the disk, one flush at a time. A commit that comes during a flush waits for the next one,
- * with all others that come by then: a disk takes as long for one as for many.
+ * Flushes SQLite's write-ahead log to the disk, one flush at a time. All commits that come during a flush share the next one, because a
+ * disk takes as long for one commit as for many.
  */
 export class LogFlush {
   readonly #file: string;
@@ -164,7 +164,7 @@ export class LogFlush {
     this.#flushFile = flushFile;
   }
 
-  /** Settles when all that was written to the log by now is on the disk. */
+  /** Settles when all that was written to the log before this call is on the disk; rejects with the disk's error. */
   run(): Promise<void> {
     this.#next ??= this.#running
       .catch(() => undefined)
@@ -200,7 +200,7 @@ const ROLLBACK_TO = command("ROLLBACK TO job");
 
 type SqliteStatement = Pick<Statement<never, never>, "sqlite" | "row">;
 
-/** A statement that was prepared, how its parameters are given to it, and how its rows are read. */
+/** A prepared statement, the order of its parameters, and the columns whose values have to be converted. */
 interface Prepared {
   statement: Database.Statement;
   names: readonly string[];
@@ -208,7 +208,7 @@ interface Prepared {
   booleans: readonly string[];
 }
 
-/** A connection that is opened when it is first needed, and prepares each statement once. */
+/** A connection that is opened at its first statement and prepares each statement once. */
 class StatementConnection implements Transaction {
   readonly #file: string;
   readonly #pragmas: string;
@@ -265,7 +265,7 @@ class StatementConnection implements Transaction {
   }
 }
 
-/** Times are text, as Prisma writes them, so that they compare as times do. */
+/** Times are stored as text in Prisma's format, whose alphabetical order is the order of time. */
 function valuesOf({ names }: Prepared, params: unknown): unknown[] {
   return namedValues(names, params).map((value) => {
     if (value instanceof Date) return `${value.toISOString().slice(0, -1)}+00:00`;
@@ -281,7 +281,7 @@ function decode({ times, booleans }: Prepared, row: unknown): void {
 
 type PrismaConnection = Awaited<ReturnType<PrismaBetterSqlite3["connect"]>>;
 
-/** Prisma's connections, set up alike. */
+/** Makes Prisma's adapter, whose connections run `pragmas` when they open. */
 function adapterOf(
   url: string,
   pragmas: string,

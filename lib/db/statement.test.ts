@@ -22,7 +22,7 @@ const COUNT_UP = statement({
   sql: `UPDATE "User" SET "referralCount" = "referralCount" + 1 WHERE "id" = :id`,
 });
 
-test("a statement gives and takes the same values everywhere, and Prisma reads what it wrote", async () => {
+test("statements write and read the same values on both databases, and Prisma reads them, too", async () => {
   const [name, now] = [crypto.randomUUID(), new Date("2026-03-29T01:30:00.123Z")];
   const added = await transact(async (tx) => tx.get(ADD_USER, { name, now }));
   expect(added).toEqual({ id: expect.any(Number), createdAt: now, phoneProvenAt: null, email: null });
@@ -37,7 +37,7 @@ test("a statement gives and takes the same values everywhere, and Prisma reads w
   expect(await read.get(FIND_USER, { name: "no such person", now })).toBeUndefined();
 });
 
-test("a statement that was queued fails its transaction, and undoes it", async () => {
+test("a queued statement that fails rolls its transaction back", async () => {
   const [name, other, now] = [crypto.randomUUID(), crypto.randomUUID(), new Date()];
   for (const begin of [transact, write]) {
     const failing = begin(async (tx) => {
@@ -50,7 +50,7 @@ test("a statement that was queued fails its transaction, and undoes it", async (
   }
 });
 
-test("a transaction that passes over a statement that failed says what became of it", async () => {
+test("a transaction that ignores a statement's error reports truly whether it was committed", async () => {
   const [name, now] = [crypto.randomUUID(), new Date()];
   const outcome = await transact(async (tx) => {
     await tx.get(ADD_USER, { name, now });
@@ -63,7 +63,7 @@ test("a transaction that passes over a statement that failed says what became of
   expect(found === undefined ? "undone" : "committed").toBe(outcome);
 });
 
-test("how many rows a statement has changed is told", async () => {
+test("a statement returns how many rows it changed", async () => {
   const { userId } = await signUp();
   for (const begin of [transact, write]) {
     const counts = await begin(async (tx) => [
@@ -75,7 +75,7 @@ test("how many rows a statement has changed is told", async () => {
   expect(await read.user.findUnique({ where: { id: userId } })).toMatchObject({ referralCount: 2 });
 });
 
-test("transactions of both kinds that run at one time lose nothing, whatever becomes of those around them", async () => {
+test("parallel transactions of both kinds lose no write, even when others around them fail", async () => {
   const { userId } = await signUp();
   const each = Array.from({ length: 120 }, (_, index) => {
     const isUndone = index % 4 === 3;
@@ -98,7 +98,7 @@ test("transactions of both kinds that run at one time lose nothing, whatever bec
   expect(await read.user.findUnique({ where: { id: userId } })).toMatchObject({ referralCount: 90 });
 });
 
-test("a parameter that is undefined is refused, and not taken for NULL", async () => {
+test("an undefined parameter is refused and not read as NULL", async () => {
   const params = { name: undefined } as unknown as { name: string; now: Date };
   for (const ask of [
     async () => read.get(FIND_USER, params),
@@ -109,7 +109,7 @@ test("a parameter that is undefined is refused, and not taken for NULL", async (
   }
 });
 
-test("statements of one text that name their parameters differently are not mixed up", async () => {
+test("statements with one text and different parameter names are not mixed up", async () => {
   const { userId } = await signUp();
   const sqlOf = (name: string) => `UPDATE "User" SET "referralCount" = "referralCount" + 1 WHERE "id" = :${name}`;
   const one = statement({ params: { one: "integer" }, sql: sqlOf("one") });
@@ -121,6 +121,6 @@ test("statements of one text that name their parameters differently are not mixe
   expect(counts).toEqual([1, 1]);
 });
 
-test("a statement without one of its parameters can't be made", () => {
+test("a statement whose text names an undeclared parameter can't be made", () => {
   expect(() => statement({ params: {}, sql: `SELECT "id" FROM "User" WHERE "id" = :id` })).toThrow("no parameter id");
 });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** What a parameter or a column of a statement may be: as TypeScript has it, in SQLite, and as a type of PostgreSQL. */
+/** The kinds of parameters and columns, and the TypeScript type of each. */
 interface KindTypes {
   text: string;
   integer: number;
@@ -9,7 +9,7 @@ interface KindTypes {
   boolean: boolean;
 }
 type Kind = keyof KindTypes;
-/** A kind, or with a question mark one that may be null. */
+/** A kind; one that ends with a question mark may be null. */
 type NullableKind = Kind | `${Kind}?`;
 export type Kinds = Readonly<Record<string, NullableKind>>;
 
@@ -28,22 +28,22 @@ const POSTGRESQL_TYPES: Record<Kind, string> = {
   boolean: "boolean",
 };
 
-/** A statement of SQL that is written once, prepared once on each connection, and typed. */
+/** An SQL statement with typed parameters and columns, which is prepared once on each connection. */
 export interface Statement<Params, Row> {
-  /** The text with `?` for each parameter, and the parameters' names in the order of those. */
+  /** The text with `?` for each parameter, and the names of the parameters in that order. */
   readonly sqlite: { readonly text: string; readonly names: readonly string[] };
-  /** The text with `$1`, `$2`, …, the names that these stand for, and the name that it is prepared by. */
+  /** The text with `$1`, `$2`, …, the names of these parameters in order, and the name of the prepared statement. */
   readonly postgresql: { readonly text: string; readonly names: readonly string[]; readonly name: string };
-  /** The columns that it answers with, and what they are. */
+  /** The columns of the result and their kinds. */
   readonly row: Kinds;
-  /** For the compiler alone, which tells by it what goes in and what comes out. */
+  /** Never set: it only carries the types of parameters and rows. */
   readonly types?: { params: Params; row: Row };
 }
 
 /**
- * Makes a statement of `sql`, in which `:name` stands for the parameter of that name. One text has to be good for both databases;
- * where they differ there are two, with the same parameters.
- * `row` has the columns that it answers with, by their names; a statement that only changes rows has none.
+ * Makes a statement from `sql`, in which `:name` stands for the parameter of that name.
+ * `sql` is one text for both databases, or one for each with the same parameters. `row` has the columns of the result; it is left out
+ * for a statement that only changes rows. Throws an Error when the text names a parameter that `params` lacks.
  */
 export function statement<const Params extends Kinds, const Row extends Kinds = Record<never, never>>({
   params,
@@ -83,8 +83,8 @@ export function statement<const Params extends Kinds, const Row extends Kinds = 
 }
 
 /**
- * The values of the named parameters, in the order of the names. Throws where one is undefined, which the drivers would take for
- * NULL: it is a mistake of ours.
+ * Returns the values of the named parameters, in the order of `names`. Throws an Error for an undefined value, because the drivers
+ * would read it as NULL and hide a bug.
  */
 export function namedValues(names: readonly string[], params: unknown): unknown[] {
   return names.map((name) => {
@@ -94,24 +94,24 @@ export function namedValues(names: readonly string[], params: unknown): unknown[
   });
 }
 
-/** On SQLite a statement answers at once, so that awaiting it costs next to nothing; on PostgreSQL later. */
+/** A value on SQLite, whose driver is synchronous, and a promise on PostgreSQL. Awaiting a value costs one microtask. */
 export type Soon<Value> = Value | Promise<Value>;
 
-/** What can be asked of a database. */
+/** Statements that read. */
 export interface Queries {
-  /** The rows that a statement answers with. */
+  /** Returns all rows of the result. */
   all<Params, Row>(statement: Statement<Params, Row>, params: Params): Soon<Row[]>;
-  /** The one row that a statement answers with, undefined where it answers with none. */
+  /** Returns the first row of the result, or undefined when it is empty. */
   get<Params, Row>(statement: Statement<Params, Row>, params: Params): Soon<Row | undefined>;
 }
 
-/** What can be asked and changed inside a transaction. */
+/** Statements that read and write inside one transaction. */
 export interface Transaction extends Queries {
-  /** Runs a statement, and answers how many rows it has changed. */
+  /** Runs a statement and returns how many rows it changed. */
   run<Params>(statement: Statement<Params, unknown>, params: Params): Soon<number>;
   /**
-   * Runs a statement whose result the transaction doesn't need. On PostgreSQL the next statement, or the commit, goes out with it
-   * in one round trip; where it fails, the transaction is undone and fails with its error.
+   * Runs a statement whose result the transaction doesn't need. On PostgreSQL it shares one round trip with the next statement or
+   * with the commit. If it fails, the transaction is rolled back and fails with that error.
    */
   queue<Params>(statement: Statement<Params, unknown>, params: Params): void;
 }

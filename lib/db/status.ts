@@ -6,7 +6,7 @@ import { isDatabaseAway, readPrimary, statement } from "./database";
 
 export { connectionPools } from "./database";
 
-/** How things are with the database. What can't be asked is unknown. */
+/** Whether the database answers, and whether it has this version's migrations (`unknown` while it is away). */
 export interface DatabaseStatus {
   database: "up" | "away";
   migrations: "applied" | "missing" | "unknown";
@@ -14,28 +14,29 @@ export interface DatabaseStatus {
 
 const AWAY: DatabaseStatus = { database: "away", migrations: "unknown" };
 
-let asking: Promise<DatabaseStatus> | undefined;
+let pending: Promise<DatabaseStatus> | undefined;
 
 /**
- * Asks the database whether it is there and has every migration of this version. What does not answer within `waitMs` is
- * away; until then all who want to know share one question. A replica that is away is done without, and not asked here.
+ * Returns whether the primary database answers and has every migration of this version. Never throws for the database: one that
+ * doesn't answer within `waitMs` milliseconds is `away`. Parallel calls share one check. The replica is not checked, because the
+ * server works without it.
  */
 export async function databaseStatus(waitMs: number): Promise<DatabaseStatus> {
-  asking ??= ask(waitMs).finally(() => {
-    asking = undefined;
+  pending ??= checkInTime(waitMs).finally(() => {
+    pending = undefined;
   });
-  return asking;
+  return pending;
 }
 
-async function ask(waitMs: number): Promise<DatabaseStatus> {
+async function checkInTime(waitMs: number): Promise<DatabaseStatus> {
   const answered = new AbortController();
   const tooLate = sleep(waitMs, AWAY, { signal: answered.signal }).catch(() => AWAY);
-  const status = await Promise.race([askPatiently(), tooLate]);
+  const status = await Promise.race([check(), tooLate]);
   answered.abort();
   return status;
 }
 
-const ANYTHING = statement({ params: {}, row: { one: "integer" }, sql: `SELECT 1 AS "one"` });
+const SELECT_ONE = statement({ params: {}, row: { one: "integer" }, sql: `SELECT 1 AS "one"` });
 const LIST_APPLIED = statement({
   params: {},
   row: { migration_name: "text" },
@@ -43,10 +44,10 @@ const LIST_APPLIED = statement({
     SELECT "migration_name" FROM "_prisma_migrations" WHERE "finished_at" IS NOT NULL AND "rolled_back_at" IS NULL`,
 });
 
-async function askPatiently(): Promise<DatabaseStatus> {
+async function check(): Promise<DatabaseStatus> {
   const wanted = await listMigrations();
   try {
-    await readPrimary.get(ANYTHING, {});
+    await readPrimary.get(SELECT_ONE, {});
   } catch {
     return AWAY;
   }
@@ -55,12 +56,12 @@ async function askPatiently(): Promise<DatabaseStatus> {
     const names = new Set(applied.map(({ migration_name }) => migration_name));
     return { database: "up", migrations: wanted.every((name) => names.has(name)) ? "applied" : "missing" };
   } catch (error) {
-    // Without that table nothing was ever migrated.
+    // The table of migrations is missing: no migration was ever applied.
     return isDatabaseAway(error) ? AWAY : { database: "up", migrations: "missing" };
   }
 }
 
-/** The names of this version's migrations; next.config.ts sees to it that a standalone build has them. */
+/** The names of this version's migrations. next.config.ts copies their folders into a standalone build. */
 async function listMigrations(): Promise<string[]> {
   const migrations = isPostgresUrl(env.DATABASE_URL) ? "prisma/postgresql/migrations" : "prisma/migrations";
   const folder = path.join(/* turbopackIgnore: true */ process.cwd(), migrations);
