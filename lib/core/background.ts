@@ -1,10 +1,8 @@
 import { isDatabaseAway } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
+import { perProcess } from "@/lib/per-process";
 
-// Kept for all the bundles that Next.js makes of this module.
-const kept = globalThis as { sarafanUnderWay?: Map<string, Promise<void>> };
-kept.sarafanUnderWay ??= new Map();
-const underWay = kept.sarafanUnderWay;
+const underWay = perProcess("background tasks", () => new Map<string, Promise<void>>());
 
 /**
  * Begins a task that no answer waits for, unless the one of this name is under way: however many requests ask for it, a database

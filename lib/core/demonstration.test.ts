@@ -1,19 +1,21 @@
 import { expect, test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
+import { perProcess } from "@/lib/per-process";
 import { signUp } from "@/lib/testing/people";
+import { missingState } from "@/lib/testing/transactions";
 import {
   beginDemonstration,
+  type DemonstrationSeen,
   demonstrationState,
   endDemonstration,
   markDemonstration,
   wasReachedFromBeyond,
 } from "./demonstration";
 
-const kept = globalThis as { sarafanReached?: boolean; sarafanClosing?: Promise<void> | undefined };
 /** Forgets what this process has seen, as a process that starts. */
 const startAgain = () => {
-  delete kept.sarafanReached;
-  delete kept.sarafanClosing;
+  const seen = perProcess<DemonstrationSeen>("demonstration", missingState);
+  Object.assign(seen, { wasReached: false, closing: null } satisfies DemonstrationSeen);
 };
 
 test.beforeEach(async () => {

@@ -2,6 +2,7 @@ import { EVENTS_OVER } from "@/lib/core/accounts/audit-log";
 import { readPrimary, statement, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
+import { perProcess } from "@/lib/per-process";
 
 /** The names of the rows of `Mark`. */
 const DEMONSTRATION = "demonstration";
@@ -27,20 +28,26 @@ const IS_USED = statement({
       OR EXISTS (SELECT 1 FROM "Mark" WHERE "name" IN (:reached, :eventsOver)) AS "isUsed"`,
 });
 
-// Kept for all the bundles that Next.js makes of this module.
-const kept = globalThis as { sarafanReached?: boolean; sarafanClosing?: Promise<void> | undefined };
+/** What requests to this process have shown, which counts before it is written to the database. */
+export interface DemonstrationSeen {
+  /** Whether people beyond this machine reach the server. */
+  wasReached: boolean;
+  /** The write of that, null before the first one and after one that failed. */
+  closing: Promise<void> | null;
+}
+const seen = perProcess("demonstration", (): DemonstrationSeen => ({ wasReached: false, closing: null }));
 
 /** The state of the demonstration, read from the database each time: several processes may share it. */
 export async function demonstrationState(): Promise<DemonstrationState> {
   if (env.ALLOW_DEMO) return "open";
   const names = await listMarks();
-  if (kept.sarafanReached || names.includes(REACHED)) return "ended";
+  if (seen.wasReached || names.includes(REACHED)) return "ended";
   return names.includes(DEMONSTRATION) ? "open" : "unmarked";
 }
 
 /** Whether a request has shown that people beyond this machine reach the server, here or at a server of the same database. */
 export async function wasReachedFromBeyond(): Promise<boolean> {
-  return kept.sarafanReached || (await listMarks()).includes(REACHED);
+  return seen.wasReached || (await listMarks()).includes(REACHED);
 }
 
 async function listMarks(): Promise<string[]> {
@@ -74,12 +81,12 @@ export async function markDemonstration(now = new Date()): Promise<void> {
  * failed is logged, and tried again at the next sign.
  */
 export function endDemonstration(sign: string, now = new Date()): Promise<void> {
-  kept.sarafanReached = true;
-  kept.sarafanClosing ??= takeMark(sign, now).catch((error) => {
-    kept.sarafanClosing = undefined;
+  seen.wasReached = true;
+  seen.closing ??= takeMark(sign, now).catch((error) => {
+    seen.closing = null;
     logError(error, "the demonstration mark could not be removed");
   });
-  return kept.sarafanClosing;
+  return seen.closing;
 }
 
 async function takeMark(sign: string, now: Date): Promise<void> {

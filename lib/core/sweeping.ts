@@ -10,6 +10,7 @@ import {
   transact,
 } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
+import { perProcess } from "@/lib/per-process";
 import { runInBackground } from "./background";
 import {
   AUDIT_EVENTS_KEPT_MS,
@@ -80,13 +81,10 @@ const SWEEPERS: readonly Sweeper[] = GROWING_TABLES.map((growing) => {
 
 const SWEEP_EVERY_MS = 60_000;
 
-// Kept for all the bundles that Next.js makes of this module.
-const kept = globalThis as { sarafanSweptAt?: Map<string, number>; sarafanUnswept?: Set<string> };
-kept.sarafanSweptAt ??= new Map();
-kept.sarafanUnswept ??= new Set();
-const sweptAt = kept.sarafanSweptAt;
+/** When each was swept last, in milliseconds of `performance.now()`. */
+const sweptAt = perProcess("sweep times", () => new Map<string, number>());
 /** The tables whose last sweep failed. */
-const unswept = kept.sarafanUnswept;
+const unswept = perProcess("unswept tables", () => new Set<string>());
 
 /** Whether a minute has passed in this process since this was true last. Not inside a transaction, which may run again. */
 export function isTimeToSweep(what: "tables" | "delayed changes"): boolean {

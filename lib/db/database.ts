@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { env, isPostgresUrl } from "@/lib/env";
+import { perProcess } from "@/lib/per-process";
 import { type Client, type Connections, MODELS, type Model, type Pool, type Writer } from "./connections";
 import { isDatabaseAway } from "./errors";
 import { openPostgres } from "./postgresql";
@@ -18,14 +19,12 @@ type ReadingMethod = (typeof READING_METHODS)[number];
 export type Reader = { [M in Model]: Pick<Client[M], ReadingMethod & keyof Client[M]> } & Pick<Client, "$queryRaw"> &
   Queries;
 
-// On `globalThis`, because hot reloads in development evaluate this module again.
-const kept = globalThis as { sarafanConnections?: Connections };
-
 function connections(): Connections {
-  kept.sarafanConnections ??= isPostgresUrl(env.DATABASE_URL)
-    ? openPostgres(env.DATABASE_URL, { replicaUrl: env.DATABASE_READ_URL, connections: env.DATABASE_CONNECTIONS })
-    : openSqlite(env.DATABASE_URL);
-  return kept.sarafanConnections;
+  return perProcess("database connections", () =>
+    isPostgresUrl(env.DATABASE_URL)
+      ? openPostgres(env.DATABASE_URL, { replicaUrl: env.DATABASE_READ_URL, connections: env.DATABASE_CONNECTIONS })
+      : openSqlite(env.DATABASE_URL),
+  );
 }
 
 /**
@@ -144,4 +143,4 @@ async function begin<Value>(
   return open((fn) => writing.run(true, fn));
 }
 
-const writing = new AsyncLocalStorage<true>();
+const writing = perProcess("transaction under way", () => new AsyncLocalStorage<true>());

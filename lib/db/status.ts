@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { env, isPostgresUrl } from "@/lib/env";
+import { perProcess } from "@/lib/per-process";
 import { isDatabaseAway, readPrimary, statement } from "./database";
 
 export { connectionPools } from "./database";
@@ -14,7 +15,7 @@ export interface DatabaseStatus {
 
 const AWAY: DatabaseStatus = { database: "away", migrations: "unknown" };
 
-let pending: Promise<DatabaseStatus> | undefined;
+const current = perProcess("database check", (): { pending: Promise<DatabaseStatus> | null } => ({ pending: null }));
 
 /**
  * Returns whether the primary database answers and has every migration of this version. Never throws for the database: one that
@@ -22,10 +23,10 @@ let pending: Promise<DatabaseStatus> | undefined;
  * server works without it.
  */
 export async function databaseStatus(waitMs: number): Promise<DatabaseStatus> {
-  pending ??= checkInTime(waitMs).finally(() => {
-    pending = undefined;
+  current.pending ??= checkInTime(waitMs).finally(() => {
+    current.pending = null;
   });
-  return pending;
+  return current.pending;
 }
 
 async function checkInTime(waitMs: number): Promise<DatabaseStatus> {

@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { perProcess } from "@/lib/per-process";
 
-// Kept for all the bundles that Next.js makes of this module. No client can know it, so a header of one of these names that a
-// client sends counts for nothing, even where a host tells instrumentation.ts nothing of a request.
-const kept = globalThis as { sarafanHeaderMark?: string };
-kept.sarafanHeaderMark ??= randomBytes(16).toString("hex");
-const MARK = kept.sarafanHeaderMark;
+// No client can know it, so a header of one of these names that a client sends counts for nothing, even where a host tells
+// instrumentation.ts nothing of a request.
+const MARK = perProcess("mark of own headers", () => randomBytes(16).toString("hex"));
 
 /** Writes what this process knows of a request into a header of it, over whatever a client has sent under that name. */
 export function writeOwnHeader({ headers }: Pick<IncomingMessage, "headers">, name: string, value: string): void {

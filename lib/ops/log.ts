@@ -1,20 +1,18 @@
 import { format } from "node:util";
 import pino, { type Logger } from "pino";
 import { env } from "@/lib/env";
+import { perProcess } from "@/lib/per-process";
 import { describeFailure, redact } from "./redaction";
 import { currentRequestId } from "./request-ids";
-
-// Kept for all the bundles that Next.js makes of this module.
-const kept = globalThis as { sarafanLog?: Logger; sarafanLogged?: WeakSet<object> };
 
 /**
  * Lines of JSON on stdout. What goes in has to be words of ours, numbers and patterns of addresses: nothing that somebody
  * sent. Errors have no such words; they go through `logError`.
  */
-export const log: Logger = makeLog();
+export const log: Logger = perProcess("log", makeLog);
 
 function makeLog(): Logger {
-  kept.sarafanLog ??= pino(
+  return pino(
     {
       level: env.LOG_LEVEL,
       base: null,
@@ -25,15 +23,16 @@ function makeLog(): Logger {
     // Node's own stream, because the console sender writes to it as well: no line is torn by another.
     { write: (line) => process.stdout.write(line) },
   );
-  return kept.sarafanLog;
 }
+
+/** The errors that were logged. */
+const logged = perProcess("logged errors", () => new WeakSet<object>());
 
 /** Logs what nobody expected, with the id of the request at hand, and once, however many hands it goes through. */
 export function logError(thrown: unknown, msg: string): void {
   if (thrown instanceof Object) {
-    kept.sarafanLogged ??= new WeakSet();
-    if (kept.sarafanLogged.has(thrown)) return;
-    kept.sarafanLogged.add(thrown);
+    if (logged.has(thrown)) return;
+    logged.add(thrown);
   }
   log.error({ requestId: currentRequestId(), err: thrown }, msg);
 }

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { connectionPools } from "@/lib/db/status";
+import { perProcess } from "@/lib/per-process";
 
 const OUTCOMES = {
   codes_sent: { name: "sarafan_codes_sent_total", help: "Codes that were asked for, by what became of them." },
@@ -58,16 +59,11 @@ function makeMetrics() {
   };
 }
 
-// Kept for all the bundles that Next.js makes of this module: each would have numbers of its own.
-const kept = globalThis as { sarafanMetrics?: ReturnType<typeof makeMetrics>; sarafanProcessMeasured?: true };
-kept.sarafanMetrics ??= makeMetrics();
-const { registry, sendings, notices, requests, durations, outcomes } = kept.sarafanMetrics;
+const { registry, sendings, notices, requests, durations, outcomes } = perProcess("metrics", makeMetrics);
 
 /** Begins to measure the process itself: memory, processor, event loop. */
 export function measureProcess(): void {
-  if (kept.sarafanProcessMeasured) return;
-  kept.sarafanProcessMeasured = true;
-  collectDefaultMetrics({ register: registry });
+  perProcess("metrics of the process", () => collectDefaultMetrics({ register: registry }));
 }
 
 /** Counts one answer, or one that nobody waited for. */

@@ -2,16 +2,15 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { env } from "@/lib/env";
+import { perProcess } from "@/lib/per-process";
 
 interface Exchange {
   requestId: string;
   response: ServerResponse;
 }
 
-// Kept for all the bundles that Next.js makes of this module. One for both: each store costs every promise a little.
-const kept = globalThis as { sarafanExchange?: AsyncLocalStorage<Exchange> };
-kept.sarafanExchange ??= new AsyncLocalStorage();
-const current = kept.sarafanExchange;
+// One for both: each store costs every promise a little.
+const current = perProcess("exchange", () => new AsyncLocalStorage<Exchange>());
 
 /** The id of the request that is being answered, wherever the answer is being made. */
 export function currentRequestId(): string | undefined {

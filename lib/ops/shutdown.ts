@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { perProcess } from "@/lib/per-process";
 import { log } from "./log";
 
 /** What has begun to send a request may go on for so long before it is given up. */
@@ -23,10 +24,10 @@ interface Traffic {
   servers: Set<Server>;
 }
 
-// Kept for all the bundles that Next.js makes of this module.
-const kept = globalThis as { sarafanTraffic?: Traffic };
-kept.sarafanTraffic ??= { endingSince: null, connections: new Map(), responses: new Set(), servers: new Set() };
-const traffic = kept.sarafanTraffic;
+const traffic = perProcess(
+  "traffic",
+  (): Traffic => ({ endingSince: null, connections: new Map(), responses: new Set(), servers: new Set() }),
+);
 
 /** Whether this process was asked to end, and should be sent nothing any more. */
 export function isEnding(): boolean {

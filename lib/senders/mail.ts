@@ -1,5 +1,6 @@
 import { createTransport } from "nodemailer";
 import { env } from "@/lib/env";
+import { perProcess } from "@/lib/per-process";
 import { type ChainSender, makePatient, type Patience } from "./chain";
 import { accepted, failed, type MessageSender, refused, type Sending, unanswered } from "./sender";
 
@@ -63,12 +64,8 @@ function outcomeOf({ code = "", command = "", responseCode }: SmtpError): Sendin
   return isOfMessage ? refused(responseCode ?? code) : failed("unreachable", responseCode ?? code);
 }
 
-// Kept for all the bundles that Next.js makes of this module: the mail server rests for all of them.
-const kept = globalThis as { sarafanMailChannel?: ChainSender };
-
 /** The mail server with its time-out and its rest, as a chain of phones' senders has them; null without `SMTP_URL`. */
 export function mailChannel(patience: Patience): ChainSender | null {
-  if (!mailSender) return null;
-  kept.sarafanMailChannel ??= makePatient("mail", mailSender, patience);
-  return kept.sarafanMailChannel;
+  const sender = mailSender;
+  return sender && perProcess("mail channel", () => makePatient("mail", sender, patience));
 }

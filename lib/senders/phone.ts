@@ -1,5 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { env, isLoopback, type SenderName } from "@/lib/env";
+import { perProcess } from "@/lib/per-process";
 import { type ChainSender, makePatient, type Patience } from "./chain";
 import { consoleSender } from "./console";
 import { makeHttpSender } from "./http";
@@ -18,15 +19,8 @@ export function phoneSenders(country: CountryCode | undefined, patience: Patienc
   return names.map((name) => senderOf(name, patience));
 }
 
-// Kept for all the bundles that Next.js makes of this module: a sender rests for all of them.
-const kept = globalThis as { sarafanSenders?: Map<SenderName, ChainSender> };
-kept.sarafanSenders ??= new Map();
-const senders = kept.sarafanSenders;
-
 function senderOf(name: SenderName, patience: Patience): ChainSender {
-  const made = senders.get(name) ?? makeChainSender(name, patience);
-  senders.set(name, made);
-  return made;
+  return perProcess(`sender ${name}`, () => makeChainSender(name, patience));
 }
 
 function makeChainSender(name: SenderName, patience: Patience): ChainSender {

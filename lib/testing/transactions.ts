@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { backgroundTasks } from "@/lib/core/background";
 import { write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
+import { perProcess } from "@/lib/per-process";
 
 // Through `require`, for what both drivers export is what their adapters have.
 const require = createRequire(import.meta.url);
@@ -74,6 +75,11 @@ export async function costOf(work: () => Promise<unknown>): Promise<{
   return { statements, transactions: all.filter((text) => text.startsWith("BEGIN")).length, roundTrips };
 }
 
+/** For `perProcess` in a test, which reaches for state that a module must have made. */
+export function missingState(): never {
+  throw new Error("the state is kept under another name");
+}
+
 class Undone extends Error {}
 
 type Begin = <Value>(fn: (tx: never) => Promise<Value>, lock?: number | null) => Promise<Value>;
@@ -82,8 +88,7 @@ type Begin = <Value>(fn: (tx: never) => Promise<Value>, lock?: number | null) =>
 async function withBegin<Value>(wrap: (begin: Begin) => Begin, work: () => Promise<Value>): Promise<Value> {
   await write(async () => undefined);
   await backgroundTasks();
-  const connections = (globalThis as { sarafanConnections?: Record<"write" | "transact", Begin> }).sarafanConnections;
-  if (!connections) throw new Error("the connections to the database are kept elsewhere");
+  const connections = perProcess<Record<"write" | "transact", Begin>>("database connections", missingState);
   const kept = { ...connections };
   connections.write = wrap(kept.write);
   connections.transact = wrap(kept.transact);
@@ -141,7 +146,7 @@ export function withoutWrites<Value>(work: () => Promise<Value>): Promise<Value>
 
 /** Has the next request begin to sweep, as if a minute had gone by. */
 export function letSweep(): void {
-  (globalThis as { sarafanSweptAt?: Map<string, number> }).sarafanSweptAt?.delete("tables");
+  perProcess<Map<string, number>>("sweep times", missingState).delete("tables");
 }
 
 /** Whether a task in the background has not ended yet. */

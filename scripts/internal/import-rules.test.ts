@@ -51,7 +51,7 @@ const ROOMS: Record<string, { refused: string[]; allowed: string[] }> = {
   },
   "lib/ops": { refused: ["@/lib/core/policy", "@/lib/http/accept"], allowed: ["@/lib/db/status"] },
   "lib/db": { refused: ["@/lib/ops/log", "@/lib/core/policy", "node:http"], allowed: ["@prisma/client", "pg"] },
-  "lib/senders": { refused: ["@/lib/ops/log", "../db/database"], allowed: ["@/lib/env"] },
+  "lib/senders": { refused: ["@/lib/ops/log", "../db/database"], allowed: ["@/lib/env", "@/lib/per-process"] },
   "lib/testing": {
     refused: ["@/lib/apis/v1", "@/lib/auth/cookies"],
     allowed: ["@/lib/core/policy", "@/lib/db/database"],

@@ -22,6 +22,7 @@ import {
   WRONG_CODES_FROM_NETWORK,
 } from "@/lib/core/rate-limits";
 import { CLOCK_SKEW_MS_MAX, type Queries, statement } from "@/lib/db/database";
+import { perProcess } from "@/lib/per-process";
 
 /**
  * How many digits a code for this recipient needs at least where the requester is: a shorter one is void there. With each step of
@@ -93,14 +94,14 @@ export async function isAlarm(db: Queries, now: Date): Promise<boolean> {
 }
 
 const MINUTE_MS = 60_000;
-let usual = { minute: Number.NaN, mean: 0 };
+const usual = perProcess("usual guesses", () => ({ minute: Number.NaN, mean: 0 }));
 
 /** The mean of a week, asked for once a minute: an attack has many rows, and a week changes slowly. */
 async function usualGuesses(db: Queries, now: Date): Promise<number> {
   const minute = Math.floor(now.getTime() / MINUTE_MS);
   if (usual.minute !== minute) {
     const all = await countGuesses(db, ALARM_MEAN_MS, now);
-    usual = { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS };
+    Object.assign(usual, { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS });
   }
   return usual.mean;
 }

@@ -28,6 +28,7 @@ import {
 } from "@/lib/core/rate-limits";
 import type { Queries, Transaction } from "@/lib/db/database";
 import { log } from "@/lib/ops/log";
+import { perProcess } from "@/lib/per-process";
 import { countryOf } from "./served-countries";
 
 /** What a code costs that anybody may have sent. */
@@ -90,7 +91,7 @@ export async function sendWaitMs(
   return { anybodysMs, ownMs };
 }
 
-const warned = new Map<string, number>();
+const warned = perProcess("send warnings", () => new Map<string, number>());
 
 /** Warns the operator when most of a day's messages or money is used up; each process once a day. */
 export function warnOfMessages(taken: Charged): void {

@@ -11,6 +11,7 @@ import {
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { sweepInBackground } from "@/lib/core/sweeping";
 import { readPrimary, transact } from "@/lib/db/database";
+import { perProcess } from "@/lib/per-process";
 import { type ActivateInviteFailure, checkInvite, findInviter, type Invite, inviteOf } from "./activation";
 import type { InviteCode } from "./invite-code";
 
@@ -63,11 +64,8 @@ function lookUp<Found, Failure extends { name: string }>(
   });
 }
 
-// Kept for all the bundles that Next.js makes of this module.
-const kept = globalThis as { sarafanLookUps?: Map<string, Promise<unknown>> };
-kept.sarafanLookUps ??= new Map();
 /** For each site that looks codes up now: settles when the last of its look-ups that wait has had its turn. */
-const lastLookUps = kept.sarafanLookUps;
+const lastLookUps = perProcess("invite look-ups", () => new Map<string, Promise<unknown>>());
 
 async function oneAtATime<Value>(site: string, run: () => Promise<Value>): Promise<Value> {
   const before = lastLookUps.get(site);
