@@ -4,40 +4,46 @@ import type { ChallengeKey, Holder, OneTimeCode } from "./one-time-code";
 import { sealCode } from "./one-time-code";
 import { isInSchedule } from "./resend-schedule";
 
-/** The latest end of a code that was sent by now, at a clock that is right within `CLOCK_SKEW_MS_MAX`. */
+/** The latest expiry that a code sent until now can have. Clocks may differ by `CLOCK_SKEW_MS_MAX`. */
 const latestExpiry = (now: Date) => new Date(now.getTime() + CODE_TTL_MS + CLOCK_SKEW_MS_MAX);
 
-/** The same for the end of a verified code. */
+/** The latest `verifiedUntil` that a code verified until now can have, with the same difference of clocks. */
 const latestVerifiedEnd = (now: Date) => new Date(now.getTime() + PROOF_TTL_MS + CLOCK_SKEW_MS_MAX);
 
 /**
- * What a challenge can be: the last code that one holder had sent to one recipient for one purpose.
+ * The states of a challenge. A challenge is the last code that one holder had sent to one recipient for one purpose.
  *
- * - `sending`: the code is stored and was handed to the channels, and none has answered. It can be typed, because it may have
- *   arrived. The challenge as it was before is kept in `before`.
- * - `live`: a channel has taken the code, or may have.
- * - `verified`: the right code was typed, and stands for one sign-in until `verifiedUntil`.
- * - `used`: the code is worth nothing any more.
+ * - `sending`: the code is stored and was handed to the channels, and no channel has answered. It can be typed, because it may
+ *   have arrived. The column `before` holds the challenge as it was before this code.
+ * - `live`: a channel accepted the code, or may have accepted it.
+ * - `verified`: the right code was typed. It stands for one sign-in until `verifiedUntil`.
+ * - `used`: the code is no longer valid.
  *
- * Time and tries make a code void without a change of its row: see `statusOf`.
+ * A code also becomes invalid when its time is over or its attempts are used up. Neither changes the row: see `statusOf`.
  */
 type State = "sending" | "live" | "verified" | "used";
 
-/** What moves a challenge: from which states, and to which. Each is one function below. */
+/**
+ * The transitions of a challenge: the states that each starts from, and the state that it leads to (null: no change). One
+ * function below carries out each transition.
+ */
 export const TRANSITIONS = {
-  /** A new code takes the last one's place. A recipient's first challenge begins with it. */
+  /** A new code replaces the last one. The first transition of a challenge is this one. */
   begin: { from: ["sending", "live", "verified", "used"], to: "sending" },
-  /** A channel took the code, or may have. */
+  /** A channel accepted the code, or may have accepted it. */
   accept: { from: ["sending"], to: "live" },
-  /** No channel took the code: what was before comes back. Where that is no good code, a mailbox's new one stays. */
+  /**
+   * No channel accepted the code. The challenge becomes what it was before. A mailbox keeps the new code if the earlier one is
+   * not live.
+   */
   abandon: { from: ["sending"], to: "live" },
-  /** A code is typed: one try less is left. */
+  /** A code is typed, which uses one attempt. */
   attempt: { from: ["sending", "live"], to: null },
-  /** The right code was typed, for a sign-in that is still to come. */
+  /** The right code was typed, for a sign-in that follows later. */
   verify: { from: ["sending", "live"], to: "verified" },
-  /** The right code was typed and is used. */
+  /** The right code was typed and used. */
   consume: { from: ["sending", "live"], to: "used" },
-  /** The sign-in has come that a verified code stood for. */
+  /** The sign-in that a verified code stood for has happened. */
   redeem: { from: ["verified"], to: "used" },
 } as const satisfies Record<string, { from: readonly State[]; to: State | null }>;
 
@@ -73,12 +79,15 @@ const FIND = statement({ params: KEY, row: COLUMNS, sql: `SELECT ${COLUMN_LIST} 
 type Row = NonNullable<Awaited<ReturnType<typeof findRow>>>;
 const findRow = (db: Queries, key: ChallengeKey) => db.get(FIND, paramsOf(key));
 
-/** A challenge as it is stored. */
+/** A row of the table `Challenge`. */
 export interface Challenge extends Omit<Row, "state"> {
   state: State;
 }
 
-/** The address says whose challenge it is: no phone is spelt like a mailbox. */
+/**
+ * Returns the key as statement parameters. The address alone identifies the recipient, because no phone is spelt like a
+ * mailbox.
+ */
 function paramsOf({ recipient, purpose, holder }: ChallengeKey) {
   return { recipient: recipient.address, purpose, holder };
 }
@@ -87,7 +96,7 @@ function challengeOf(row: Row): Challenge {
   return { ...row, state: row.state as State };
 }
 
-/** The challenge, or undefined where no code was sent. */
+/** Returns the challenge, or undefined if no code was sent for this key. */
 export async function findChallenge(db: Queries, key: ChallengeKey): Promise<Challenge | undefined> {
   const row = await findRow(db, key);
   return row && challengeOf(row);
@@ -104,8 +113,9 @@ const LOCK = statement({
 });
 
 /**
- * Locks the challenge's row, so that parallel requests for one challenge run one after the other, and returns the challenge; a
- * new one has no `codeHmac`. The transaction has to store a code, or to be rolled back.
+ * Locks the challenge's row, so that parallel requests for one challenge run one after the other, and returns the challenge.
+ * Inserts the row if it doesn't exist; its `codeHmac` is null then. The caller must store a code in the same transaction or
+ * roll it back, so that no row without a code remains.
  */
 export async function lockChallenge(tx: Transaction, key: ChallengeKey, now: Date): Promise<Challenge> {
   const row = await tx.get(LOCK, { ...paramsOf(key), now });
@@ -132,7 +142,7 @@ const BEGIN = statement({
     WHERE ${HAS_KEY} AND ${isFrom("begin")}`,
 });
 
-/** A code that was stored and is being sent. */
+/** A code that is stored and is being sent. */
 export interface Sending {
   key: ChallengeKey;
   code: OneTimeCode;
@@ -140,8 +150,9 @@ export interface Sending {
 }
 
 /**
- * Stores a new code in place of the last one, which can't be typed from here on: two live codes would double the chance of a
- * guess. `network` is the one whose hourly codes it was charged to. The transaction has locked `last`.
+ * Replaces the last code by a new one, in state `sending`. The last code can't be typed from now on, because two live codes
+ * would double the chance of a guess. The caller has locked the row and read `last` (`lockChallenge`). `network` is the network
+ * whose hourly sends were charged, or null if a recognised browser's own limit was charged.
  */
 export function beginSending(
   tx: Transaction,
@@ -159,7 +170,7 @@ export function beginSending(
     sendsSince: isNext ? last.sendsSince : now,
     network,
   };
-  const before = last.codeHmac === null ? null : keep(last);
+  const before = last.codeHmac === null ? null : toJson(last);
   tx.queue(BEGIN, { ...paramsOf(key), ...stored, now, before });
   return { key, code, codeHmac };
 }
@@ -171,10 +182,15 @@ const ACCEPT = statement({
     WHERE ${HAS_KEY} AND ${isFrom("accept")} AND "codeHmac" = :codeHmac`,
 });
 
-/** The code was taken by a channel, or may have been. */
+/**
+ * Moves a code from `sending` to `live`, because a channel accepted it or may have accepted it. If a later code is being sent
+ * by now, the copy in that code's `before` becomes live instead.
+ */
 export async function acceptSending(tx: Transaction, { key, codeHmac }: Sending): Promise<void> {
   if ((await tx.run(ACCEPT, { ...paramsOf(key), codeHmac })) > 0) return;
-  await settleEarlier(tx, { key, codeHmac }, (own) => keep({ ...own, state: TRANSITIONS.accept.to, before: null }));
+  await settleEarlier(tx, { key, codeHmac }, (earlier) =>
+    toJson({ ...earlier, state: TRANSITIONS.accept.to, before: null }),
+  );
 }
 
 const LOCK_SENDING = statement({
@@ -188,31 +204,32 @@ const REPLACE_BEFORE = statement({
 });
 
 /**
- * Notes what became of a code while a later one is being sent: `settled` makes of the challenge that was kept with the code the one
- * that comes back where the later code is not taken.
+ * Updates an earlier challenge inside the `before` column while a later code is being sent. `settled` gets the earlier
+ * challenge and returns the JSON that replaces it, which `abandonSending` restores if no channel accepts the later code. Does
+ * nothing if no code is being sent.
  */
 async function settleEarlier(
   tx: Transaction,
   { key, codeHmac }: Pick<Sending, "key" | "codeHmac">,
-  settled: (own: Challenge) => string | null,
+  settled: (earlier: Challenge) => string | null,
 ): Promise<void> {
   const later = await tx.get(LOCK_SENDING, paramsOf(key));
   if (!later) return;
   const replaceIn = (kept: string | null): string | null => {
     if (kept === null) return null;
-    const challenge = readKept(kept);
+    const challenge = fromJson(kept);
     if (challenge.codeHmac === codeHmac) return settled(challenge);
-    return keep({ ...challenge, before: replaceIn(challenge.before) });
+    return toJson({ ...challenge, before: replaceIn(challenge.before) });
   };
   tx.queue(REPLACE_BEFORE, { ...paramsOf(key), before: replaceIn(later.before) });
 }
 
-/** A challenge as JSON, and what was before it inside. */
-function keep(challenge: Challenge): string {
+/** Returns the challenge as JSON for the column `before`. The challenge's own `before` is nested in it as an object. */
+function toJson(challenge: Challenge): string {
   return JSON.stringify({ ...challenge, before: challenge.before && JSON.parse(challenge.before) });
 }
 
-// When senders were handed a code last stays as it is: it was the one that no channel took.
+// The column `deliveryAt` is not restored: it belongs to the last message, the one that no channel accepted.
 const { deliveryAt: _, ...RESTORED } = COLUMNS;
 const RESTORE = statement({
   params: { ...KEY, ...RESTORED },
@@ -231,15 +248,17 @@ const KEEP_WITHOUT_WAIT = statement({
 const REMOVE = statement({ params: KEY, sql: `DELETE FROM "Challenge" WHERE ${HAS_KEY}` });
 
 /**
- * The code was taken by no channel: the wait that it began is over, and what was before comes back, unless a later code has taken
- * its place. A mailbox's code stays where there is no good one before it: its request was answered, and the page says that it was
- * not delivered.
+ * Ends the sending of a code that no channel accepted. The challenge becomes what it was before, and the wait that this code
+ * began ends. If a later code is being sent by now, only the nested copy is changed.
+ *
+ * A mailbox keeps the new code, without a wait, if the earlier code is not live: its request was already answered, and the page
+ * shows that the message was not delivered. A phone without an earlier code has its row deleted.
  */
 export async function abandonSending(tx: Transaction, { key, codeHmac }: Sending, now: Date): Promise<void> {
   const found = await tx.get(LOCK_SENDING, paramsOf(key));
   if (!found) return;
-  if (found.codeHmac !== codeHmac) return settleEarlier(tx, { key, codeHmac }, (own) => own.before);
-  const before = found.before === null ? null : readKept(found.before);
+  if (found.codeHmac !== codeHmac) return settleEarlier(tx, { key, codeHmac }, (earlier) => earlier.before);
+  const before = found.before === null ? null : fromJson(found.before);
   const isBeforeGood = before !== null && isLive(before, now);
   if (before && (isBeforeGood || key.recipient.kind === "phone")) {
     const { deliveryAt, ...restored } = before;
@@ -251,8 +270,8 @@ export async function abandonSending(tx: Transaction, { key, codeHmac }: Sending
   }
 }
 
-/** Reads what `keep` has made. */
-function readKept(json: string): Challenge {
+/** Reads the JSON that `toJson` wrote. */
+function fromJson(json: string): Challenge {
   const { before, verifiedUntil, deliveryAt, ...kept } = JSON.parse(json);
   const timeOf = (text: string | null) => (text === null ? null : new Date(text));
   return {
@@ -276,7 +295,7 @@ const ATTEMPT = statement({
     RETURNING "codeHmac", "digits", "tries", "sentAt", "network"`,
 });
 
-/** A code that is compared with what was typed, and how many tries are left after this one. */
+/** A code to compare with the typed one. `triesLeft` is how many attempts remain after this one. */
 export interface Attempted {
   codeHmac: string;
   digits: number;
@@ -285,7 +304,10 @@ export interface Attempted {
   triesLeft: number;
 }
 
-/** Takes one try of a code that is live and has at least `needed` digits; null where there is none. */
+/**
+ * Uses one attempt of a live code that has at least `needed` digits. Returns null, and changes nothing, if there is no such
+ * code.
+ */
 export async function attemptChallenge(
   tx: Transaction,
   key: ChallengeKey,
@@ -305,7 +327,7 @@ const GIVE_TRY_BACK = statement({
     WHERE ${HAS_KEY} AND ${isFrom("attempt")} AND "codeHmac" = :codeHmac AND "tries" > 0`,
 });
 
-/** Gives the try of a right code back that opens nothing: the code stays as good as it was. */
+/** Returns the attempt that a right code used, if that code opened nothing. The code is as valid as before. */
 export function giveTryBack(tx: Transaction, key: ChallengeKey, codeHmac: string): void {
   tx.queue(GIVE_TRY_BACK, { ...paramsOf(key), codeHmac });
 }
@@ -317,7 +339,10 @@ const CONSUME = statement({
     WHERE ${HAS_KEY} AND ${isFrom("consume")} AND "codeHmac" = :codeHmac`,
 });
 
-/** Uses the code up, and says whether it was still there to be used: of parallel requests one has it. The wait ends with it. */
+/**
+ * Marks the code as used, and ends the wait for the next code. Returns whether the code could still be used: of parallel
+ * requests, one gets true.
+ */
 export async function consumeCode(tx: Transaction, key: ChallengeKey, codeHmac: string): Promise<boolean> {
   return (await tx.run(CONSUME, { ...paramsOf(key), codeHmac })) > 0;
 }
@@ -331,8 +356,8 @@ const VERIFY = statement({
 });
 
 /**
- * Has the code stand for one sign-in until `verifiedUntil`, and says whether it was still there. The challenge is `next`'s from
- * then on: a request in the old holder's name finds nothing.
+ * Marks the code as verified until `verifiedUntil`, for one later sign-in, and moves the challenge to the holder `next`.
+ * Requests in the name of the old holder no longer find it. Returns whether the code could still be used.
  */
 export async function keepVerified(
   tx: Transaction,
@@ -348,7 +373,7 @@ const NOTE_ACCOUNT = statement({
   sql: `UPDATE "Challenge" SET "madeAccount" = TRUE WHERE ${HAS_KEY}`,
 });
 
-/** Notes that the code's verification made the account, for the sign-in that is still to come. */
+/** Stores that the verification of this code made the account. The sign-in that follows reports it. */
 export function noteMadeAccount(tx: Transaction, key: ChallengeKey): void {
   tx.queue(NOTE_ACCOUNT, paramsOf(key));
 }
@@ -362,15 +387,26 @@ const REDEEM = statement({
     RETURNING "madeAccount"`,
 });
 
-/** Uses a verified code up, and returns whether its verification made the account; null where there is none. */
+/**
+ * Marks a verified code as used. Returns whether its verification made the account, or null if no code is verified for this
+ * key.
+ */
 export async function redeemVerified(tx: Transaction, key: ChallengeKey, now: Date) {
   return (await tx.get(REDEEM, { ...paramsOf(key), now, latestEnd: latestVerifiedEnd(now) })) ?? null;
 }
 
 /**
- * How things stand with a code now, where codes need `needed` digits. `outgrown`: so many wrong codes were typed for its
- * recipient, or in the requester's network, that it would have to be longer. `spent`: too many wrong codes were typed for it. All
- * but `live` and `verified` need a new code.
+ * Returns whether a code can be typed now, or why not. `needed` is how many digits a code for this recipient needs for this
+ * requester.
+ *
+ * - `live`: it can be typed.
+ * - `verified`: it was typed, and stands for one sign-in.
+ * - `outgrown`: it has fewer digits than `needed`, because of wrong codes for its recipient or from the requester's network.
+ * - `spent`: all of its attempts were used.
+ * - `expired`: its time is over.
+ * - `used`: it was used.
+ *
+ * In every state but `live` and `verified`, the person needs a new code.
  */
 export function statusOf(
   challenge: Challenge,
@@ -388,7 +424,10 @@ export function statusOf(
   return tries >= TRIES_PER_CODE ? "spent" : "live";
 }
 
-/** Whether the code may be typed and its time is not over. One that lives longer than any was made by a clock that ran ahead. */
+/**
+ * Returns whether the code may be typed and its time is not over. An expiry further ahead than a code can live was written by a
+ * clock that ran ahead, and counts as over.
+ */
 function isLive({ state, expiresAt }: Challenge, now: Date): boolean {
   return (state === "sending" || state === "live") && expiresAt > now && expiresAt <= latestExpiry(now);
 }

@@ -40,19 +40,19 @@ import { requestCode } from "./request-code";
 const [FIRST_STEP = 0, SECOND_STEP = 0] = LONGER_CODES.map(({ wrongCodes }) => wrongCodes);
 const HOUR_MS = 60 * 60 * 1000;
 
-/** Counts wrong codes for a phone that nobody has typed. */
+/** Inserts rows of wrong codes for a phone, without typing them. */
 async function countWrong(phone: Phone, count: number, at: Date): Promise<void> {
-  // Each in a network of its own, because those of one network count for the alarm up to a bound.
-  const rows = Array.from({ length: count }, (_, of) => ({
+  // Each row has a network of its own, because the alarm counts only some wrong codes of one network.
+  const rows = Array.from({ length: count }, (_, index) => ({
     recipient: keyedHash(phone),
     at,
     digits: 4,
-    network: `${at.getTime()} ${of}`,
+    network: `${at.getTime()} ${index}`,
   }));
   await write((tx) => tx.wrongCode.createMany({ data: rows }));
 }
 
-/** Types wrong codes for a phone, each browser as many as its code allows, until there were that many. */
+/** Types this many wrong codes for a phone. Each browser types as many as its code allows. */
 async function guessWrong(phone: ReturnType<typeof freshPhone>, count: number, now: Date): Promise<void> {
   for (let left = count; left > 0; ) {
     const owner = freshOwner(phone);
@@ -66,7 +66,7 @@ async function guessWrong(phone: ReturnType<typeof freshPhone>, count: number, n
   }
 }
 
-test("from the fifth wrong code on a phone's codes have six digits, from the twentieth on eight", async () => {
+test("a phone's codes have six digits after five wrong codes, and eight after twenty", async () => {
   expect([0, 4, 5, 19, 20, 1000].map(digitsAfter)).toEqual([4, 4, 6, 6, 8, 8]);
   const now = new Date();
   const phone = freshPhone();
@@ -81,7 +81,7 @@ test("from the fifth wrong code on a phone's codes have six digits, from the twe
   expect(await receiveCode(freshOwner(), after(now, HOUR_MS))).toHaveLength(4);
 });
 
-test("a wrong code counts for a day, to the millisecond", async () => {
+test("a wrong code counts for one day, to the millisecond", async () => {
   const now = new Date();
   const phone = freshPhone();
   await countWrong(phone, FIRST_STEP, now);
@@ -89,7 +89,7 @@ test("a wrong code counts for a day, to the millisecond", async () => {
   expect(await receiveCode(freshOwner(phone), after(now, WRONG_CODES_MS))).toHaveLength(4);
 });
 
-test("a phone's wrong codes count whatever they were asked for, a mailbox's for itself", async () => {
+test("a phone's wrong codes count for every purpose, and a mailbox's for the mailbox alone", async () => {
   const phone = freshPhone();
   const email = Email.parse(`${crypto.randomUUID()}@example.com`);
   const [registrant, mailer] = [freshOwner(phone), freshOwner(phone)];
@@ -112,7 +112,7 @@ test("a phone's wrong codes count whatever they were asked for, a mailbox's for 
   expect(await receiveCodeOf(mailLoginCode({ ...freshOwner(phone), email }))).toHaveLength(4);
 });
 
-test("with the step its shorter codes are void, and a longer one needs no wait", async () => {
+test("when codes get longer, shorter ones are refused and a longer one can be requested without a wait", async () => {
   const now = new Date();
   const phone = freshPhone();
   const owner = freshOwner(phone);
@@ -129,7 +129,7 @@ test("with the step its shorter codes are void, and a longer one needs no wait",
   expect(failureOf(await signInByPhone({ ...owner, code: long }, anybody(), { now }))).toBe("none");
 });
 
-test("a right code is no wrong one, and takes none of the wrong ones back", async () => {
+test("a right code is not counted as wrong, and does not delete wrong codes", async () => {
   const now = new Date();
   const phone = freshPhone();
   await countWrong(phone, FIRST_STEP - 1, now);
@@ -143,7 +143,7 @@ test("a right code is no wrong one, and takes none of the wrong ones back", asyn
   expect(await receiveCode(freshOwner(phone), now)).toHaveLength(6);
 });
 
-test("parallel guesses through many browsers are compared up to the step, and no further", async () => {
+test("parallel guesses through many browsers are compared until codes get longer, and no more after that", async () => {
   const now = new Date();
   const phone = freshPhone();
   await countWrong(phone, 1, now);
@@ -156,13 +156,13 @@ test("parallel guesses through many browsers are compared up to the step, and no
   expect(results.filter((result) => failureOf(result) === "code_wrong")).toHaveLength(FIRST_STEP - 1);
 });
 
-// Wrong codes of years to come would be an alarm to all tests after these.
+// Wrong codes in the future would raise the alarm in later tests.
 test.afterEach(() =>
   write((tx) => tx.wrongCode.deleteMany({ where: { at: { gt: after(new Date(), 24 * HOUR_MS) } } })),
 );
 
-test("while codes are guessed at everywhere, every new one has six digits", async () => {
-  // Years from the other tests, whose wrong codes would count as well.
+test("during an alarm every new code has six digits", async () => {
+  // A thousand years away from the other tests, whose wrong codes would be counted too.
   const now = after(new Date(), 1000 * 365 * 24 * HOUR_MS);
   const owner = freshOwner();
   const before = await receiveCode(owner, now);
@@ -175,11 +175,11 @@ test("while codes are guessed at everywhere, every new one has six digits", asyn
   expect(await receiveCode(freshOwner(), after(now, ALARM_MS))).toHaveLength(4);
 });
 
-test("where so many wrong codes are usual, they are no alarm", async () => {
+test("there is no alarm where as many wrong codes are usual", async () => {
   const now = after(new Date(), 2000 * 365 * 24 * HOUR_MS);
   const phone = "+70000000001" as Phone;
   await countWrong(phone, 1, after(now, -24 * HOUR_MS));
-  // Doubled until the mean is a little more than a third of what would be an alarm otherwise.
+  // Doubled until the usual number is a little more than a third of the number that would raise the alarm.
   for (let count = 1; count * ALARM_FACTOR * ALARM_MS < 1.2 * ALARM_AFTER_WRONG * ALARM_MEAN_MS; count *= 2) {
     await write(
       (tx) => tx.$executeRaw`
@@ -193,7 +193,7 @@ test("where so many wrong codes are usual, they are no alarm", async () => {
   expect(await receiveCode(freshOwner(), now)).toHaveLength(6);
 });
 
-test("one network alone wakes no alarm, and neither do wrong codes of eight digits", async () => {
+test("wrong codes of one network alone raise no alarm, and neither do wrong codes of eight digits", async () => {
   const now = after(new Date(), 3000 * 365 * 24 * HOUR_MS);
   const recipient = keyedHash("+70000000002");
   const rows = (count: number, row: { digits: number; network: (of: number) => string }) =>

@@ -25,9 +25,10 @@ import { CLOCK_SKEW_MS_MAX, type Queries, statement } from "@/lib/db/database";
 import { perProcess } from "@/lib/per-process";
 
 /**
- * How many digits a code for this recipient needs at least where the requester is: a shorter one is void there. With each step of
- * the recipient's wrong codes within a day it has to be longer, whoever typed them; and so has every code in a network that has
- * typed its hour's wrong codes. So guessing gets harder, and no account is locked.
+ * Returns how many digits a code needs for this recipient and this requester. Shorter codes can't be used by this requester.
+ * The number grows with the wrong codes that were typed for the recipient within `WRONG_CODES_MS`, by any requester. It is at
+ * least `CLOSED_NETWORK_DIGITS` while the requester's network has used up its wrong codes of an hour. So guessing becomes
+ * harder and no account is locked.
  */
 export async function neededDigits(
   db: Queries,
@@ -42,28 +43,31 @@ export async function neededDigits(
   return waitMs > 0 ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
-/** How many digits a code for this recipient needs in a network that has typed few wrong codes. */
+/** Returns how many digits a code for this recipient needs by the recipient's own wrong codes alone. */
 export async function recipientDigits(db: Queries, recipient: Recipient, now: Date): Promise<number> {
   return digitsAfter(await countWrongCodes(db, recipient, now));
 }
 
-/** What a wrong code is counted for besides its recipient: its network, unless the recipient recognises the browser. */
+/** Returns the network charges of an attempt. They are empty if the requester's browser is recognised by the recipient. */
 export function wrongCodeCharges(recipient: Recipient, requester: Requester): Charge[] {
   return isRecognised(requester, recipient) ? [] : networkCharges(WRONG_CODES_FROM_NETWORK, requester.network);
 }
 
-/** How many digits a code needs after these counts of its network, where its recipient's wrong codes ask for so many. */
-export function digitsAt(counted: Charged, ofRecipient: number): number {
+/**
+ * Returns how many digits a code needs in a network with these counts of wrong codes. `ofRecipient` is how many the recipient
+ * needs.
+ */
+export function digitsInNetwork(counted: Charged, ofRecipient: number): number {
   const isClosed = counted.some(({ count, limit }) => count > limit.max);
   return isClosed ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
-/** How many digits a new code gets: as many as it needs, and more during an alarm. */
+/** Returns how many digits a new code gets: `needed`, and during an alarm at least `ALARM_DIGITS`. */
 export function newCodeDigits(needed: number, isDuringAlarm: boolean): number {
   return isDuringAlarm ? Math.max(needed, ALARM_DIGITS) : needed;
 }
 
-/** How many digits a code needs after this many wrong ones. */
+/** Returns how many digits a code needs after this many wrong codes for its recipient. */
 export function digitsAfter(wrongCodes: number): number {
   const steps = LONGER_CODES.filter((step) => wrongCodes >= step.wrongCodes).map(({ digits }) => digits);
   return Math.max(CODE_DIGITS, ...steps);
@@ -77,7 +81,7 @@ const COUNT_WRONG_CODES = statement({
     WHERE "recipient" IN (:hash, :previousHash) AND "at" > :since AND "at" < :until`,
 });
 
-/** How many wrong codes were typed for the recipient within `WRONG_CODES_MS`. */
+/** Returns how many wrong codes were typed for the recipient within `WRONG_CODES_MS`. */
 export async function countWrongCodes(db: Queries, recipient: Recipient, now: Date): Promise<number> {
   const since = new Date(now.getTime() - WRONG_CODES_MS);
   const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
@@ -86,7 +90,10 @@ export async function countWrongCodes(db: Queries, recipient: Recipient, now: Da
   return row?.count ?? 0;
 }
 
-/** Whether more codes are typed wrong in the whole system than usual. */
+/**
+ * Returns whether there is an alarm: more wrong codes in the whole system within `ALARM_MS` than `ALARM_AFTER_WRONG`, and more
+ * than `ALARM_FACTOR` times the usual number.
+ */
 export async function isAlarm(db: Queries, now: Date): Promise<boolean> {
   const recent = await countGuesses(db, ALARM_MS, now);
   if (recent <= ALARM_AFTER_WRONG) return false;
@@ -96,7 +103,10 @@ export async function isAlarm(db: Queries, now: Date): Promise<boolean> {
 const MINUTE_MS = 60_000;
 const usual = perProcess("usual guesses", () => ({ minute: Number.NaN, mean: 0 }));
 
-/** The mean of a week, asked for once a minute: an attack has many rows, and a week changes slowly. */
+/**
+ * Returns the mean number of wrong codes in a period of `ALARM_MS`, taken over `ALARM_MEAN_MS`. It is cached for a minute,
+ * because counting the many rows of an attack takes long and the mean changes slowly.
+ */
 async function usualGuesses(db: Queries, now: Date): Promise<number> {
   const minute = Math.floor(now.getTime() / MINUTE_MS);
   if (usual.minute !== minute) {
@@ -107,8 +117,9 @@ async function usualGuesses(db: Queries, now: Date): Promise<number> {
 }
 
 /**
- * How many wrong codes of all recipients are signs of guessing: those at codes that are short enough for it, and of one network no
- * more than so many. So neither a carrier's address behind which thousands mistype nor one patient network moves the alarm.
+ * Returns how many wrong codes count as guesses: those at codes shorter than `LONGEST_CODE_DIGITS`, and at most
+ * `ALARM_WRONG_CODES_PER_NETWORK_MAX` from one network. So neither a carrier's address that thousands of people share nor one
+ * persistent network raises the alarm alone.
  */
 async function countGuesses(db: Queries, withinMs: number, now: Date): Promise<number> {
   const since = new Date(now.getTime() - withinMs);
@@ -117,12 +128,12 @@ async function countGuesses(db: Queries, withinMs: number, now: Date): Promise<n
   return row?.count ?? 0;
 }
 
-const MOST = ALARM_WRONG_CODES_PER_NETWORK_MAX;
+const PER_NETWORK_MAX = ALARM_WRONG_CODES_PER_NETWORK_MAX;
 const COUNT_GUESSES = statement({
   params: { since: "time", until: "time" },
   row: { count: "integer?" },
   sql: `
-    SELECT SUM(CASE WHEN "ofNetwork" > ${MOST} THEN ${MOST} ELSE "ofNetwork" END) AS "count" FROM (
+    SELECT SUM(CASE WHEN "ofNetwork" > ${PER_NETWORK_MAX} THEN ${PER_NETWORK_MAX} ELSE "ofNetwork" END) AS "count" FROM (
       SELECT COUNT(*) AS "ofNetwork" FROM "WrongCode"
       WHERE "at" > :since AND "at" < :until AND "digits" < ${LONGEST_CODE_DIGITS}
       GROUP BY "network") AS "networks"`,

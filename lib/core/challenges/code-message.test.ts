@@ -12,7 +12,7 @@ const recipient = phoneRecipient(freshPhone());
 /** The GSM alphabet (3GPP TS 23.038) without its extension, whose characters count twice. */
 const GSM = /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà]*$/;
 
-/** How many segments an SMS takes: 160 septets or 70 UTF-16 units in one, 153 or 67 where there are more. */
+/** Returns how many segments an SMS takes: one holds 160 septets or 70 UTF-16 units, and each of several 153 or 67. */
 function countSegments(text: string): number {
   const [one, each] = GSM.test(text) ? [160, 153] : [70, 67];
   return text.length <= one ? 1 : Math.ceil(text.length / each);
@@ -20,7 +20,7 @@ function countSegments(text: string): number {
 
 for (const language of ["ru", "en"] as Language[]) {
   for (const appUrl of ["http://localhost:3000", "https://sarafan.example", "https://invitations.sarafan.example"]) {
-    test(`every message is one SMS: ${language}, at ${appUrl}`, () => {
+    test(`every message fits into one SMS: ${language}, at ${appUrl}`, () => {
       for (const purpose of PURPOSES) {
         for (const code of CODES) {
           const { text } = composeCodeMessage({ recipient, purpose }, code, language, appUrl);
@@ -33,7 +33,7 @@ for (const language of ["ru", "en"] as Language[]) {
   }
 }
 
-test("on https the last line binds the code to our address, elsewhere there is none", () => {
+test("on https the last line of an SMS binds the code to our host, and on http there is no such line", () => {
   const compose = (appUrl: string) =>
     composeCodeMessage({ recipient, purpose: "login" }, CODES[0] as OneTimeCode, "en", appUrl).text;
   expect(compose("https://sarafan.example")).toBe(
@@ -43,14 +43,14 @@ test("on https the last line binds the code to our address, elsewhere there is n
   expect(compose("http://localhost:3000")).not.toContain("@");
 });
 
-test("a host too long for one SMS is left out of it", () => {
+test("a host that leaves no room in the SMS is left out", () => {
   const appUrl = `https://${"a".repeat(60)}.example`;
   const { text } = composeCodeMessage({ recipient, purpose: "deletion" }, CODES[2] as OneTimeCode, "ru", appUrl);
   expect(countSegments(text)).toBe(1);
   expect(text).toContain("удалить аккаунт");
 });
 
-test("a mailbox gets more words, and a line for browsers is none of them", () => {
+test("a mail with a code has full sentences and no line for browsers", () => {
   const to = { recipient: emailRecipient("anna@example.com" as Email), purpose: "login" as const };
   const { text } = composeCodeMessage(to, CODES[0] as OneTimeCode, "en", "https://sarafan.example");
   expect(text).toContain("It works once");

@@ -7,20 +7,26 @@ import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 import type { ChallengeKey, OneTimeCode, Purpose } from "./one-time-code";
 
-/** A language that we write to people in. */
+/** A language of messages to people. */
 export type Language = "ru" | "en";
 
-// Kept, because a translator parses each message once.
+// Created once, because a translator parses each message when it is first used.
 const translatorOf = (locale: Language, messages: typeof ru) =>
   createTranslator({ locale, messages, namespace: "codeMessage" });
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
-/** What only somebody who is logged in can have asked for: if it wasn't the person, somebody else is. */
+/**
+ * Purposes that only a signed-in person can request. A person who gets such a code without asking for it has a stranger in the
+ * account, and the message warns of that.
+ */
 const IN_ACCOUNT: readonly Purpose[] = ["identity_change", "deletion", "apply_now"];
 
 const MINUTE_MS = 60_000;
 
-/** What a person reads when a code reaches them, as text and as HTML: what it is for before anything else. */
+/**
+ * Returns the message with a code, as text and as HTML, in `language`. It begins with what the code is for. A phone gets the
+ * text of one SMS.
+ */
 export function composeCodeMessage(
   { recipient, purpose }: Pick<ChallengeKey, "recipient" | "purpose">,
   code: OneTimeCode,
@@ -34,7 +40,7 @@ export function composeCodeMessage(
     t("validity", { minutes: Math.ceil(CODE_TTL_MS / MINUTE_MS) }),
     IN_ACCOUNT.includes(purpose) ? t("warningInAccount", { url: `${appUrl}/account` }) : t("warning"),
   ];
-  // Only sentences of ours and digits come in here, so there is nothing to escape.
+  // Nothing needs escaping: the parts are sentences from messages/ and digits.
   const html = composeHtml(
     { language, subject },
     `<p style="margin:0 0 8px">${lead}</p>
@@ -49,12 +55,12 @@ export function composeCodeMessage(
   return { to: recipient.address, code, subject, text, html };
 }
 
-/** What one SMS holds: in UCS-2, which Cyrillic needs, and in the GSM alphabet (3GPP TS 23.038). */
+/** The characters of one SMS: in UCS-2, which Cyrillic needs, and in the GSM alphabet (3GPP TS 23.038). */
 const SMS_LENGTH: Record<Language, number> = { ru: 70, en: 160 };
 
 /**
- * The words of an SMS, as many as one has room for: the code first, because a telephone shows the beginning. On https the
- * last line binds the code to our address, so that a browser offers it there and nowhere else
+ * Returns the longest wording that fits into one SMS. The code comes first, because a phone's notification shows the beginning.
+ * On https the last line binds the code to our host, so that browsers offer it on our pages only
  * (wicg.github.io/sms-one-time-codes).
  */
 function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, appUrl: string): string {
@@ -63,7 +69,7 @@ function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, app
   const binding = protocol === "https:" ? `\n@${hostname} #${code}` : "";
   const lead = t(`${purpose}.sms`, { code });
   const wordings = [`${lead}. ${t("smsWarning")}`, lead, t(`${purpose}.smsShort`, { code }), code];
-  // A host that leaves no room for the code itself is left out, rather than that a second SMS is paid for.
+  // A host that leaves no room for the code is left out. The alternative is a second SMS, which costs as much as the first.
   const texts = [binding, ""].flatMap((end) => wordings.map((words) => `${words}${end}`));
   return texts.find((text) => text.length <= SMS_LENGTH[language]) ?? code;
 }

@@ -6,37 +6,38 @@ import type { ChallengeKey, TypedCode } from "./one-time-code";
 import { type RequestCodeFailure, requestCode, type SendingOptions } from "./request-code";
 import { consumeChallenge, refundAttempt, type VerifiedCode, type VerifyCodeFailure, verifyCode } from "./verify-code";
 
-/** Two codes that are asked for, and typed, together, by their names in the form. */
+/** A value for each of the two codes that one form asks for, by the names of its fields. */
 type Pair<Name extends string, Value> = Record<Name, Value>;
 
 /**
- * Sends the codes, each when the one before was accepted. One whose time has not come is left out while the last one is good.
+ * Sends the codes one after the other. Skips a code that can't be sent yet if the last one of its challenge is live. Stops at
+ * the first failure and returns it; the failures are those of `requestCode`.
  */
 export async function requestCodes(
-  owners: readonly ChallengeKey[],
+  keys: readonly ChallengeKey[],
   requester: Requester,
   options: SendingOptions,
 ): Promise<Result<null, RequestCodeFailure>> {
-  for (const owner of owners) {
-    const sent = await requestCode(owner, requester, options);
+  for (const key of keys) {
+    const sent = await requestCode(key, requester, options);
     if (sent.ok) continue;
-    const isGood = (await getCodeStatus(owner, requester, options.now))?.state === "live";
+    const isGood = (await getCodeStatus(key, requester, options.now))?.state === "live";
     if (!isGood || sent.failure.name === "code_not_sent") return sent;
   }
   return succeed(null);
 }
 
 /**
- * How things stand with the codes, null is one that was not sent; and how many milliseconds until new ones may be asked for:
- * until all that are dead can be replaced, for a good one is left out; or where all are good, the first of them.
+ * Returns the status of each code (null if it was never sent), and in how many milliseconds new ones can be requested: when all
+ * codes that are not live can be replaced or, if all are live, when the first of them can be.
  */
 export async function getCodes<Name extends string>(
-  owners: Pair<Name, ChallengeKey>,
+  keys: Pair<Name, ChallengeKey>,
   requester: Requester,
   now: Date,
 ): Promise<{ statuses: Pair<Name, CodeStatus | null>; resendInMs: number }> {
   const entries = await Promise.all(
-    namesOf(owners).map(async (name) => [name, await getCodeStatus(owners[name], requester, now)] as const),
+    namesOf(keys).map(async (name) => [name, await getCodeStatus(keys[name], requester, now)] as const),
   );
   const all = entries.map(([, status]) => status);
   const dead = all.filter((status) => status?.state !== "live");
@@ -48,32 +49,35 @@ export async function getCodes<Name extends string>(
 }
 
 /**
- * Checks the codes that were typed, as `verifyCode` does. Fails with `code_refused`, which says of each whether it is right
- * (null) or why not; the right ones are no tries then.
+ * Checks both codes as `verifyCode` does. Fails with `code_refused`, whose `refused` has the failure of each code, or null for
+ * a right one. The attempts of right codes are refunded then.
  */
 export async function verifyCodes<Name extends string>(
-  owners: Pair<Name, ChallengeKey>,
+  keys: Pair<Name, ChallengeKey>,
   typed: Pair<Name, TypedCode>,
   requester: Requester,
   now: Date,
 ): Promise<Result<Pair<Name, VerifiedCode>, { name: "code_refused"; refused: Pair<Name, VerifyCodeFailure | null> }>> {
   const checked: [Name, Awaited<ReturnType<typeof verifyCode>>][] = [];
-  for (const name of namesOf(owners)) checked.push([name, await verifyCode(owners[name], typed[name], requester, now)]);
-  const rights = checked.flatMap(([name, one]) => (one.ok ? [[name, one.value] as const] : []));
-  if (rights.length === checked.length) return succeed(Object.fromEntries(rights) as Pair<Name, VerifiedCode>);
+  for (const name of namesOf(keys)) checked.push([name, await verifyCode(keys[name], typed[name], requester, now)]);
+  const verified = checked.flatMap(([name, one]) => (one.ok ? [[name, one.value] as const] : []));
+  if (verified.length === checked.length) return succeed(Object.fromEntries(verified) as Pair<Name, VerifiedCode>);
   await write(async (tx) => {
-    for (const [, right] of rights) await refundAttempt(tx, right);
+    for (const [, code] of verified) await refundAttempt(tx, code);
   });
   const refused = checked.map(([name, one]) => [name, one.ok ? null : one.failure]);
   return fail({ name: "code_refused", refused: Object.fromEntries(refused) as Pair<Name, VerifyCodeFailure | null> });
 }
 
-/** Uses the right codes up, and says whether all were still there to be used. */
-export async function consumeCodes(tx: Writer, rights: Pair<string, VerifiedCode>, now: Date): Promise<boolean> {
+/**
+ * Marks both codes as used and refunds their attempts. Returns whether both could still be used; the caller rolls back
+ * otherwise.
+ */
+export async function consumeCodes(tx: Writer, verified: Pair<string, VerifiedCode>, now: Date): Promise<boolean> {
   let isUsed = true;
-  for (const right of Object.values(rights)) {
-    await refundAttempt(tx, right);
-    isUsed = isUsed && (await consumeChallenge(tx, right, now));
+  for (const code of Object.values(verified)) {
+    await refundAttempt(tx, code);
+    isUsed = isUsed && (await consumeChallenge(tx, code, now));
   }
   return isUsed;
 }

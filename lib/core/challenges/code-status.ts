@@ -8,7 +8,7 @@ import type { ChallengeKey } from "./one-time-code";
 import { resendWaitMs } from "./resend-schedule";
 import { sendWaitMs } from "./send-limits";
 
-/** How things stand with the last code that a holder had sent to a recipient. */
+/** The status of the last code that a holder had sent to a recipient, as shown to the requester. */
 export interface CodeStatus {
   state: ReturnType<typeof statusOf>;
   digits: number;
@@ -16,13 +16,13 @@ export interface CodeStatus {
   triesUsed: number;
   triesLeft: number;
   expiresInMs: number;
-  /** How long until a new code may be asked for; 0 is now. */
+  /** The time until a new code can be requested; 0 means now. */
   resendInMs: number;
-  /** What became of the message with the code that was asked for last. */
+  /** What is known of the delivery of the last message with a code. */
   delivery: CodeDelivery;
 }
 
-/** The status of the last code of a challenge, as the requester sees it; null where none was sent. */
+/** Returns the status of the challenge's code for this requester, or null if no code was sent. */
 export async function getCodeStatus(
   key: ChallengeKey,
   requester: Requester,
@@ -44,17 +44,17 @@ export async function getCodeStatus(
     triesUsed: tries,
     triesLeft: Math.max(0, TRIES_PER_CODE - tries),
     expiresInMs: Math.max(0, expiresAt.getTime() - now.getTime()),
-    resendInMs: sendWait.ownMs === 0 ? 0 : Math.max(resendWaitMs(challenge, needed, now), sendWait.anybodysMs),
+    resendInMs: sendWait.ownMs === 0 ? 0 : Math.max(resendWaitMs(challenge, needed, now), sendWait.sharedMs),
     delivery,
   };
 }
 
-/** How many milliseconds until the requester may have a first code sent; 0 is now. */
+/** Returns in how many milliseconds the requester can have a first code sent; 0 means now. */
 export async function getFirstWaitMs(
   { recipient }: ChallengeKey,
   requester: Requester,
   now = new Date(),
 ): Promise<number> {
-  const { anybodysMs, ownMs } = await sendWaitMs(readPrimary, recipient, requester, now);
-  return Math.min(anybodysMs, ownMs ?? anybodysMs);
+  const { sharedMs, ownMs } = await sendWaitMs(readPrimary, recipient, requester, now);
+  return Math.min(sharedMs, ownMs ?? sharedMs);
 }

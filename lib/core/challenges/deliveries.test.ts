@@ -24,13 +24,13 @@ const knownTo = (phone: Phone): Requester => ({
   ...anybody(),
   browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] },
 });
-const ask = (phone: Phone, by: Requester, now: Date, sender: Sender = accepting) =>
+const requestAs = (phone: Phone, by: Requester, now: Date, sender: Sender = accepting) =>
   requestCode(phoneLoginCode(freshOwner(phone)), by, { now, sender });
 
-/** What is remembered of messages sent at this very moment. */
-const remembered = (at: Date) => readPrimary.delivery.findMany({ where: { at }, orderBy: { id: "asc" } });
+/** The deliveries that were stored with this time. */
+const deliveriesAt = (at: Date) => readPrimary.delivery.findMany({ where: { at }, orderBy: { id: "asc" } });
 
-/** Uses up the day's messages, or its money, up to what is left. */
+/** Uses up the day's messages, or their money, until this much is left. */
 async function leave(what: "messages" | "money", left: number, now: Date): Promise<void> {
   const [limit, max] =
     what === "messages" ? [MESSAGES(0), SMS_BUDGET_PER_DAY ?? 0] : [MESSAGE_COST(0), SMS_COST_PER_DAY ?? 0];
@@ -39,10 +39,10 @@ async function leave(what: "messages" | "money", left: number, now: Date): Promi
   await write((tx) => tx.counter.upsert({ where: { key }, create: { key, ...counter }, update: counter }));
 }
 
-// Everybody's budget is everybody's in the tests after these, too.
+// The daily limits are shared by all tests in the file.
 test.afterEach(() => write((tx) => tx.counter.deleteMany({ where: { key: { startsWith: "message" } } })));
 
-test("a message is remembered by its channel and its cost, without the phone and the code", async () => {
+test("a delivery has the sender's id and cost of the message, and neither phone nor code", async () => {
   const now = new Date();
   const phone = freshPhone();
   let code = "";
@@ -52,18 +52,18 @@ test("a message is remembered by its channel and its cost, without the phone and
       return accepted("SM123", { amount: 2.5, currency: "RUB" });
     },
   };
-  await ask(phone, anybody(), now, sender);
-  const rows = await remembered(now);
+  await requestAs(phone, anybody(), now, sender);
+  const rows = await deliveriesAt(now);
   expect(rows).toMatchObject([
     { providerId: "SM123", state: "accepted", country: "RU", cost: 2.5, currency: "RUB", lastDigits: phone.slice(-2) },
   ]);
-  // The id is the row's own, and times have digits of their own.
+  // The row's own id and its times may contain any digits.
   const { id: _, at: __, stateAt: ___, ...kept } = rows[0] ?? {};
   expect(JSON.stringify(kept)).not.toContain(phone.slice(2));
   expect(JSON.stringify(kept)).not.toContain(code);
 });
 
-test("a sender that fails is told to the operator, without the phone and the code", async () => {
+test("the log names a sender that fails, and neither phone nor code", async () => {
   const phone = freshPhone();
   let code = "";
   const sender: Sender = {
@@ -72,7 +72,7 @@ test("a sender that fails is told to the operator, without the phone and the cod
       return failed("account", 535);
     },
   };
-  const warnings = await warningsOf(() => ask(phone, anybody(), new Date(), sender));
+  const warnings = await warningsOf(() => requestAs(phone, anybody(), new Date(), sender));
   expect(warnings).toEqual([
     {
       message: "a sender failed to send a code",
@@ -82,24 +82,24 @@ test("a sender that fails is told to the operator, without the phone and the cod
   for (const secret of [phone.slice(2), code]) expect(JSON.stringify(warnings)).not.toContain(secret);
 });
 
-test("a phone is recognised in what is remembered, and nothing of another's", async () => {
+test("deliveries to one phone have the same keyed hash, and those to another phone a different one", async () => {
   const now = new Date();
   const [one, other] = [freshPhone(), freshPhone()];
-  for (const phone of [one, one, other]) await ask(phone, anybody(), now);
-  const [first, second, third] = (await remembered(now)).map(({ recipient }) => recipient);
+  for (const phone of [one, one, other]) await requestAs(phone, anybody(), now);
+  const [first, second, third] = (await deliveriesAt(now)).map(({ recipient }) => recipient);
   expect(first).toBe(second);
   expect(first).not.toBe(third);
   expect(first).not.toBe(createHmac("sha256", "").update(one).digest("base64url"));
 });
 
-test("a refusal is remembered with its reason", async () => {
+test("a refusal is stored with its reason", async () => {
   const now = new Date();
   const refusing: Sender = { send: async () => refused(207) };
-  expect(failureOf(await ask(freshPhone(), anybody(), now, refusing))).toBe("code_not_sent");
-  expect(await remembered(now)).toMatchObject([{ state: "refused", reason: "not_taken 207", providerId: null }]);
+  expect(failureOf(await requestAs(freshPhone(), anybody(), now, refusing))).toBe("code_not_sent");
+  expect(await deliveriesAt(now)).toMatchObject([{ state: "refused", reason: "not_taken 207", providerId: null }]);
 });
 
-test("a code that nobody has answered for is good when it comes, and costs what one costs", async () => {
+test("a code whose sender did not answer is valid if it arrives, and is charged", async () => {
   const now = new Date();
   const owner = freshOwner();
   const by = anybody();
@@ -121,11 +121,11 @@ test("a code that nobody has answered for is good when it comes, and costs what 
 });
 
 for (const { what, number } of [
-  { what: "another country's", number: "+380501234567" },
-  { what: "one that costs its caller", number: "+78091234567" },
-  { what: "one that costs its owner", number: "+78001234567" },
+  { what: "a number of a country that is not served", number: "+380501234567" },
+  { what: "a premium-rate number", number: "+78091234567" },
+  { what: "a toll-free number", number: "+78001234567" },
 ]) {
-  test(`no code goes to a number that isn't served: ${what}`, async () => {
+  test(`no code is sent to a number that is not served: ${what}`, async () => {
     const now = new Date();
     const by = anybody();
     let isAsked = false;
@@ -134,55 +134,55 @@ for (const { what, number } of [
       return true;
     });
     for (let asks = 0; asks < SENDS_PER_IP_PER_HOUR + 3; asks += 1) {
-      expect(failureOf(await ask(Phone.parse(number), by, now, sender))).toBe("country_not_allowed");
+      expect(failureOf(await requestAs(Phone.parse(number), by, now, sender))).toBe("country_not_allowed");
     }
     expect(isAsked).toBe(false);
-    const rows = await remembered(now);
+    const rows = await deliveriesAt(now);
     expect(rows[0]).toMatchObject({ sender: null, state: "refused", reason: "country_not_allowed" });
-    // Nobody fills the table by being refused.
+    // Refusals are stored up to a limit for each network, so that they can't fill the table.
     expect(rows).toHaveLength(SENDS_PER_IP_PER_HOUR);
   });
 }
 
-test("the day's last messages are for browsers that are known to the phone, and then there are none", async () => {
+test("the day's last messages are kept for recognised browsers, until they are used up as well", async () => {
   const now = new Date();
   const phone = freshPhone();
   const kept = (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART;
   await leave("messages", kept + 1, now);
-  expect(failureOf(await ask(freshPhone(), anybody(), now))).toBe("none");
+  expect(failureOf(await requestAs(freshPhone(), anybody(), now))).toBe("none");
   const later = after(now, 1);
-  expect(await ask(freshPhone(), anybody(), later)).toMatchObject({
+  expect(await requestAs(freshPhone(), anybody(), later)).toMatchObject({
     failure: { name: "budget_spent", retryAfterMs: 60 * 60 * 1000 - 1 },
   });
-  expect(await remembered(later)).toMatchObject([{ sender: null, state: "refused", reason: "budget_spent" }]);
-  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
-  expect(failureOf(await ask(phone, knownTo(freshPhone()), now))).toBe("budget_spent");
+  expect(await deliveriesAt(later)).toMatchObject([{ sender: null, state: "refused", reason: "budget_spent" }]);
+  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("none");
+  expect(failureOf(await requestAs(phone, knownTo(freshPhone()), now))).toBe("budget_spent");
   await leave("messages", 1, now);
-  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
-  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("budget_spent");
+  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("none");
+  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("budget_spent");
 });
 
-test("money is counted by the country's price", async () => {
+test("the day's money is charged at the price of the phone's country", async () => {
   const now = new Date();
   const phone = freshPhone();
   await leave("money", 500, now);
-  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
-  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("none");
-  expect(failureOf(await ask(phone, knownTo(phone), now))).toBe("budget_spent");
+  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("none");
+  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("none");
+  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("budget_spent");
 });
 
-test("of parallel requests as many are sent as the day has messages left, and what was refused costs nobody anything", async () => {
+test("of parallel requests as many are sent as the day has messages left, and refused messages are not charged", async () => {
   const now = new Date();
   await leave("messages", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 3, now);
   const people = Array.from({ length: 8 }, () => ({ phone: freshPhone(), by: anybody() }));
-  const sent = await Promise.all(people.map(({ phone, by }) => ask(phone, by, now)));
+  const sent = await Promise.all(people.map(({ phone, by }) => requestAs(phone, by, now)));
   expect(sent.filter(({ ok }) => ok)).toHaveLength(3);
   const refusing: Sender = { send: async () => refused(207) };
   await leave("messages", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 1, now);
   for (let asks = 0; asks < 3; asks += 1) {
-    expect(failureOf(await ask(freshPhone(), anybody(), now, refusing))).toBe("code_not_sent");
+    expect(failureOf(await requestAs(freshPhone(), anybody(), now, refusing))).toBe("code_not_sent");
   }
-  expect(failureOf(await ask(freshPhone(), anybody(), now))).toBe("none");
+  expect(failureOf(await requestAs(freshPhone(), anybody(), now))).toBe("none");
 });
 
 test("a form that is sent twice sends one code, even where there is no wait", async () => {

@@ -29,14 +29,14 @@ const ADD_DELIVERY = statement({
 });
 const NOTHING_KNOWN = { sender: null, providerId: null, reason: null, cost: null, currency: null };
 
-/** Remembers a row for each sender that was asked, and what it said. */
+/** Stores one delivery for each sender that was asked, with its answer. */
 export function recordSending(
   tx: Transaction,
   recipient: Recipient,
   { accepted, passedOver }: ChainSending,
   now: Date,
 ): void {
-  const about = { ...NOTHING_KNOWN, ...whoOf(recipient), at: now };
+  const about = { ...NOTHING_KNOWN, ...recipientColumns(recipient), at: now };
   for (const { sender, outcome, reason, mayBeSent } of passedOver) {
     if (outcome === "resting") continue;
     tx.queue(ADD_DELIVERY, { ...about, sender, state: mayBeSent ? "unanswered" : outcome, reason });
@@ -47,18 +47,19 @@ export function recordSending(
   tx.queue(ADD_DELIVERY, { ...about, sender, providerId, state: "accepted", ...paid });
 }
 
-/** Remembers that a message was refused before any sender was asked, and why. */
+/** Stores a delivery for a message that was refused before any sender was asked. `reason` is the name of the failure. */
 export function recordRefusal(tx: Transaction, recipient: Recipient, reason: string, now: Date): void {
-  tx.queue(ADD_DELIVERY, { ...NOTHING_KNOWN, ...whoOf(recipient), at: now, state: "refused", reason });
+  tx.queue(ADD_DELIVERY, { ...NOTHING_KNOWN, ...recipientColumns(recipient), at: now, state: "refused", reason });
 }
 
 /**
- * Records what a provider has reported of its messages. The first final state of a message stays: a report that comes late or twice,
- * or names no message of ours, changes nothing. Takes up to 4.3 seconds while a message is not yet stored as accepted.
+ * Stores the states that a provider reports of its messages. The first final state of a message stays. A report that is late or
+ * repeated, or that names no message of ours, changes nothing. Takes up to 4.3 seconds for a message that is not yet stored as
+ * accepted.
  */
 export async function recordReports(sender: SenderName, reports: Report[]): Promise<void> {
   let open = reports;
-  // A provider may report before it has answered, and what it has accepted is not written down yet.
+  // A provider may send its report before it answers our request, so the message may not be stored yet.
   for (const waitMs of REPORT_RETRIES_AFTER_MS) {
     if (open.length === 0) break;
     await wait(waitMs);
@@ -70,7 +71,7 @@ export async function recordReports(sender: SenderName, reports: Report[]): Prom
 
 const REPORT_RETRIES_AFTER_MS = [0, 300, 1000, 3000];
 
-/** Whether the message has its last word, by this report or by one before. */
+/** Stores one report. Returns whether the message has a final state, from this report or an earlier one. */
 async function recordReport(sender: SenderName, { providerId, state, reason }: Report): Promise<boolean> {
   const { count } = await write((tx) =>
     tx.delivery.updateMany({
@@ -82,16 +83,19 @@ async function recordReport(sender: SenderName, { providerId, state, reason }: R
     countSending({ sender, outcome: state });
     return true;
   }
-  // A message that is accepted by now was stored since: its report is still to be recorded.
+  // A message found in state `accepted` now was stored after the update above, and still needs its report.
   const where = { sender, providerId, state: { not: "accepted" } };
   return (await readPrimary.delivery.findFirst({ where })) !== null;
 }
 
-/** How a code went out, and what became of it as far as it is known. */
+/** How a code was sent, and what is known of its delivery. */
 export interface CodeDelivery {
-  /** The last sender that was asked; null while the first is asked. */
+  /** The last sender that was asked; null while the first one has not answered. */
   sender: string | null;
-  /** `sending`: no sender has answered yet. `sent`: one has taken it. `uncertain`: it may have been sent. */
+  /**
+   * `sending`: no sender has answered. `sent`: a sender accepted the message. `uncertain`: a sender did not answer and may have
+   * sent it.
+   */
   state: "sending" | "sent" | "delivered" | "undelivered" | "uncertain";
 }
 
@@ -109,20 +113,27 @@ const FIND_DELIVERIES = statement({
     WHERE "recipient" IN (:hash, :previousHash) AND "at" = :at ORDER BY "id" DESC`,
 });
 
-/** What became of the message that senders were handed at that time; null is a code of version 0.1, which is taken for sent. */
+/**
+ * Returns the delivery of the message that was handed to senders at this time. A null time belongs to a code of version 0.1,
+ * which counts as sent.
+ */
 export async function findCodeDelivery(db: Queries, recipient: Recipient, at: Date | null): Promise<CodeDelivery> {
   if (at === null) return { sender: null, state: "sent" };
   const [hash, previousHash = hash] = keyedHashes(recipient.address);
   const rows = await db.all(FIND_DELIVERIES, { hash, previousHash, at });
   if (rows.length === 0) return { sender: null, state: "sending" };
-  // A sender that took the message was asked last; one that hasn't answered may have taken it before another one failed.
+  // The sender that accepted the message was asked last. A sender that did not answer may have sent it before a later one
+  // failed.
   const told = rows.find(({ state }) => state in CODE_STATES || state === "undelivered") ?? rows[0];
   return { sender: told?.sender ?? null, state: CODE_STATES[told?.state ?? ""] ?? "undelivered" };
 }
 
 const DELIVERIES_LISTED_MAX = 1000;
 
-/** What became of the newest messages to these phones and mailboxes, each since it is the account's, the newest first. */
+/**
+ * Returns the newest deliveries to these phones and mailboxes, up to `DELIVERIES_LISTED_MAX`, the newest first. Leaves out
+ * those from before the account had the phone or mailbox.
+ */
 export function listDeliveries(factors: readonly Factor[]) {
   return readPrimary.delivery.findMany({
     where: {
@@ -137,8 +148,11 @@ export function listDeliveries(factors: readonly Factor[]) {
   });
 }
 
-/** Enough to recognise a phone by whoever has it, and to find nobody. */
-function whoOf(recipient: Recipient) {
+/**
+ * Returns what a delivery stores of its recipient: a keyed hash that finds the rows of a known address, the last two digits and
+ * the country. The address can't be read from them.
+ */
+function recipientColumns(recipient: Recipient) {
   return {
     recipient: keyedHash(recipient.address),
     lastDigits: recipient.kind === "phone" ? recipient.address.slice(-2) : "",

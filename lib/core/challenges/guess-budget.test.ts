@@ -27,7 +27,7 @@ import { requestCode } from "./request-code";
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
-test("the budget of a day is the one that SECURITY.md states", () => {
+test("the computed guess budget has the numbers that SECURITY.md states", () => {
   const budget = guessBudget();
   const { guesses, probability, accountsPerNetwork, accountsPerIpv6Site, accountsBelowAlarm } = budget;
   expect(guesses).toEqual([
@@ -47,17 +47,17 @@ test("the budget of a day is the one that SECURITY.md states", () => {
   expect(refuseGuessableCodes).not.toThrow(SettingsError);
 });
 
-// So many wrong codes would be an alarm to all tests after these.
+// So many wrong codes would raise the alarm in later tests.
 test.afterEach(() => write((tx) => tx.wrongCode.deleteMany()));
 
-/** Somebody with as many browsers in as many networks as they like, who never guesses right. */
+/** An attacker with any number of browsers and networks, who types only wrong codes. */
 class Attacker {
   readonly phone = freshPhone();
-  /** The guesses that were compared, when, and how long the code was. */
+  /** The guesses that were compared: the time of each, and the length of the code. */
   readonly guesses: { at: number; digits: number }[] = [];
   #codes: { owner: ReturnType<typeof freshOwner>; code: OneTimeCode; sentAt: Date }[] = [];
 
-  /** Asks for that many codes at once, each in a browser and a network of its own. */
+  /** Requests this many codes in parallel, each in a browser and a network of its own. */
   async ask(count: number, now: Date): Promise<void> {
     await Promise.all(
       Array.from({ length: count }, async () => {
@@ -71,7 +71,7 @@ class Attacker {
     );
   }
 
-  /** Guesses at that many of the codes that live, at once, at each as often as it allows and once more. */
+  /** Guesses in parallel at this many of the codes that have not expired, at each as often as it allows and once more. */
   async guess(count: number, now: Date): Promise<void> {
     this.#codes = this.#codes.filter(({ sentAt }) => after(sentAt, CODE_TTL_MS) > now);
     await Promise.all(
@@ -84,7 +84,7 @@ class Attacker {
     );
   }
 
-  /** The most guesses in any 24 hours, at codes of so many digits or fewer. */
+  /** Returns the largest number of guesses in any 24 hours at codes of up to this many digits. */
   mostInADay(digits: number): number {
     const times = this.guesses.filter((guess) => guess.digits <= digits).map(({ at }) => at);
     return Math.max(0, ...times.map((from) => times.filter((at) => at >= from && at < from + DAY_MS).length));
@@ -95,7 +95,7 @@ function expectWithinBudget(attacker: Attacker): void {
   for (const { digits, max } of guessBudget().guesses) expect(attacker.mostInADay(digits)).toBeLessThanOrEqual(max);
 }
 
-test("somebody who takes every chance for three days gets five guesses a day at four digits, twenty at six", async () => {
+test("an attacker who uses every chance for three days has five guesses a day at four digits and twenty at six", async () => {
   const attacker = new Attacker();
   const start = new Date();
   for (let ms = 0; ms < 3 * DAY_MS; ms += 45 * MINUTE_MS) {
@@ -109,7 +109,7 @@ test("somebody who takes every chance for three days gets five guesses a day at 
   expect(attacker.mostInADay(8)).toBeGreaterThan(20);
 });
 
-test("however codes are asked for and guessed at, side by side and one after the other, the budget holds", async () => {
+test("no order of requests and guesses, parallel or not, exceeds the guess budget", async () => {
   const step = fc.record({
     waitMs: fc.oneof(fc.nat(10 * MINUTE_MS), fc.nat(14 * 60 * MINUTE_MS)),
     asks: fc.nat(4),
@@ -130,11 +130,14 @@ test("however codes are asked for and guessed at, side by side and one after the
   );
 });
 
-test("one network that guesses at many phones has thirty short guesses an hour, and sixty at the codes it asks for then", async () => {
+test("one network has thirty guesses an hour at short codes of many phones, and sixty at the long codes that it requests", async () => {
   const start = new Date();
   const attacker = anybody();
   const compared = { short: 0, long: 0 };
-  /** Guesses at a code as often as it allows: a try at a code that is dead would cost the network a short guess. */
+  /**
+   * Guesses at a code as often as it allows. One more attempt would find no live code, and would cost the network a short
+   * guess.
+   */
   const guessAt = async (owner: ReturnType<typeof freshOwner>, code: OneTimeCode, now: Date) => {
     for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
       const guess = await signInByPhone({ ...owner, code: wrongCode(code) }, attacker, { now });
@@ -144,7 +147,7 @@ test("one network that guesses at many phones has thirty short guesses an hour, 
   const hours = 2;
   for (let hour = 0; hour < hours; hour += 1) {
     const now = after(start, hour * 60 * MINUTE_MS);
-    // Codes that their owners have asked for, which have one holder in an API that keeps no cookies.
+    // Codes that the owners of the phones requested. In an API without cookies the attacker shares their holder.
     for (let owners = 0; owners < WRONG_CODES_PER_IP_PER_HOUR / TRIES_PER_CODE + 2; owners += 1) {
       const owner = freshOwner();
       await guessAt(owner, await receiveCode(owner, now), now);

@@ -19,33 +19,34 @@ import { digitsAfter } from "./code-length";
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** What the limits leave to somebody who guesses all day. */
+/** What an attacker can guess in a day within the limits. */
 export interface GuessBudget {
   /**
-   * How many guesses strangers have at one phone or mailbox in any 24 hours, however many they are: at codes of this length
-   * or shorter, the last at any.
+   * The number of guesses that all strangers together have at one phone or mailbox in any 24 hours. Each entry counts the
+   * guesses at codes of up to `digits` digits; the last counts all.
    */
   guesses: readonly { digits: number; max: number }[];
-  /** The chance that one of those is right. An account with a phone and a mailbox has two doors, and twice the chance. */
+  /** The probability that one of these guesses is right. For an account with a phone and a mailbox it is twice as high. */
   probability: number;
   /**
-   * How many guesses one network has in 24 hours at any number of phones: at codes of this length or shorter, the last at any. An
+   * The number of guesses that one network has in 24 hours at all phones together. The entries are counted as in `guesses`. An
    * IPv6 site (a /48) has `IPV6_SITE_TIMES` as many.
    */
   guessesPerNetwork: readonly { digits: number; max: number }[];
-  /** How many accounts that opens on an average, and how many an IPv6 site opens. */
+  /** The expected number of accounts that one network, and one IPv6 site, opens by these guesses. */
   accountsPerNetwork: number;
   accountsPerIpv6Site: number;
   /**
-   * The same for any number of networks that stay at `ALARM_AFTER_WRONG`. No upper bound: where more is usual the alarm wakes
-   * at `ALARM_FACTOR` times that only, and codes that were sent before it can still be guessed at.
+   * The expected number of accounts that any number of networks open while their wrong codes stay at `ALARM_AFTER_WRONG`. It is
+   * no upper bound: the alarm begins only at `ALARM_FACTOR` times the usual number if that is higher, and codes sent before the
+   * alarm can still be guessed.
    */
   accountsBelowAlarm: number;
 }
 
 /**
- * The guess budget that follows from the settings; an upper bound but for `accountsBelowAlarm`, see docs/decisions.md for how it
- * comes about.
+ * Computes the guess budget from the settings. All numbers but `accountsBelowAlarm` are upper bounds. docs/decisions.md derives
+ * them.
  */
 export function guessBudget(): GuessBudget {
   const guesses = guessesByLength(TRIES_PER_CODE * sendsInADay());
@@ -62,7 +63,10 @@ export function guessBudget(): GuessBudget {
   };
 }
 
-/** Throws a `SettingsError` with the numbers when the settings leave a guesser more than `GUESS_PROBABILITY_PER_DAY_MAX`. */
+/**
+ * Throws a `SettingsError` with the numbers if the settings let strangers guess a code with a higher probability per day than
+ * `GUESS_PROBABILITY_PER_DAY_MAX`.
+ */
 export function refuseGuessableCodes(): void {
   const { guesses, probability } = guessBudget();
   if (probability <= GUESS_PROBABILITY_PER_DAY_MAX) return;
@@ -72,14 +76,15 @@ export function refuseGuessableCodes(): void {
   );
 }
 
-/** How many guesses are right on an average, of so many at each length. */
+/** Returns the expected number of right guesses, given how many there are at codes of each length. */
 function expectedHits(guesses: readonly { digits: number; max: number }[]): number {
   return guesses.reduce((sum, { digits, max }, at) => sum + (max - (guesses[at - 1]?.max ?? 0)) * 10 ** -digits, 0);
 }
 
 /**
- * One network types so many wrong codes an hour, then only codes of `CLOSED_NETWORK_DIGITS` are tried there, and of those it has no
- * more than it may ask for. Codes that are given back to it were typed right, so they allow no guess.
+ * Returns the guesses of one network. It has `WRONG_CODES_PER_IP_PER_HOUR` wrong codes at any length. After those it can only
+ * try codes of `CLOSED_NETWORK_DIGITS`, and no more of them than it can request. A send is refunded only after the right code,
+ * so refunds add no guess.
  */
 function guessesOfNetwork(): { digits: number; max: number }[] {
   const tries = TRIES_PER_CODE * SENDS_PER_IP_PER_HOUR * windowsWithin(DAY_MS + CODE_TTL_MS, HOUR_MS);
@@ -90,7 +95,10 @@ function guessesOfNetwork(): { digits: number; max: number }[] {
   ];
 }
 
-/** How many codes are good in some 24 hours: those sent then, and those sent before that still live. */
+/**
+ * Returns the largest number of codes for one recipient that can be typed within 24 hours: those sent then, and those sent
+ * shortly before that have not expired.
+ */
 function sendsInADay(): number {
   const withinMs = DAY_MS + CODE_TTL_MS;
   return Math.min(
@@ -99,14 +107,17 @@ function sendsInADay(): number {
   );
 }
 
-/** How many windows of a limit, each of which begins when it is first used, touch a time of this length at most. */
+/**
+ * Returns the largest number of windows of a limit that overlap a period of this length. A window begins when the limit is
+ * first used.
+ */
 function windowsWithin(lengthMs: number, windowMs: number): number {
   return Math.ceil(lengthMs / windowMs) + 1;
 }
 
 /**
- * Below each step of wrong codes there are no longer codes, and wrong codes count for a day: so no day has more guesses at
- * shorter ones than the step says, whatever the days before it had.
+ * Returns the guesses at one recipient by length of code. Codes get longer only with each step of wrong codes, and a wrong code
+ * counts for a day. So no period of a day has more guesses at shorter codes than the step allows, whatever was guessed before.
  */
 function guessesByLength(tries: number): { digits: number; max: number }[] {
   const ends = [...LONGER_CODES.map(({ wrongCodes }) => wrongCodes), Number.POSITIVE_INFINITY];

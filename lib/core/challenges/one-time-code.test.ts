@@ -14,7 +14,7 @@ const anyCode = fc
   .string({ unit: fc.constantFrom(..."0123456789"), minLength: 4, maxLength: 10 })
   .map((digits) => OneTimeCode.parse(digits));
 
-test("a code is right for the recipient, purpose and holder that it was sent for, and for no others", () => {
+test("a code is right for its own recipient, purpose and holder, and for no others", () => {
   const others: ChallengeKey[] = [
     { ...KEY, recipient: phoneRecipient(Phone.parse("+79451234568")) },
     { ...KEY, purpose: "deletion" },
@@ -30,14 +30,14 @@ test("a code is right for the recipient, purpose and holder that it was sent for
   );
 });
 
-test("what is compared of two codes that begin alike does not begin alike", () => {
+test("the stored values of two codes with the same beginning have different beginnings", () => {
   const lengthOfCommonStart = (one: string, other: string) =>
     [...one].findIndex((character, at) => character !== other[at]);
   fc.assert(
     fc.property(anyCode, fc.nat({ max: 9 }), (code, last) => {
       const near = OneTimeCode.parse(code.slice(0, -1) + last);
       fc.pre(near !== code);
-      // By chance, five characters of base64url are the same once in 2^30 pairs.
+      // Five equal characters of base64url happen by chance in one of 2^30 pairs.
       expect(lengthOfCommonStart(sealCode(code, KEY), sealCode(near, KEY))).toBeLessThan(5);
     }),
   );

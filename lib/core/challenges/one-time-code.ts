@@ -6,20 +6,19 @@ import { foldDigits, readPastedText } from "@/lib/core/pasted-text";
 import { wholeNumber } from "@/lib/core/typed-field";
 import { holdsCode } from "./typed-code";
 
-/** What a code was asked for; a code for one purpose is worth nothing for another. */
+/** What a code is for. A code for one purpose is not accepted for another. */
 export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion" | "apply_now";
 
 /**
- * Who had a code sent: a browser, or a change of phone or mailbox that it began, by a random name that only its sealed
- * cookie holds; a session, by its id; or whoever speaks an API that carries nothing but phone and code, and shares that
- * phone's one stateless code.
+ * The party that had a code sent: a browser or a pending change of phone or mailbox, by a random name in the browser's sealed
+ * cookie; or a session, by its id. APIs without cookies use `STATELESS`, so that a phone has one code for all of them.
  */
 export const Holder = z.uuid().brand<"Holder">();
 export type Holder = z.output<typeof Holder>;
-/** No uuid, so no cookie can name it. */
+/** The holder of codes that APIs without cookies request. It is no UUID, so that no cookie can name it. */
 export const STATELESS = "stateless" as Holder;
 
-/** Whose code: one recipient, one purpose, one holder. */
+/** Identifies a challenge. */
 export interface ChallengeKey {
   recipient: Recipient;
   purpose: Purpose;
@@ -27,9 +26,8 @@ export interface ChallengeKey {
 }
 
 /**
- * A one-time code as a person or a program gives it: a text as it is seen, which may be the whole message that the code came
- * in, or a whole number. How many digits the code has, and so which it is, is known where it is compared; see `readCodeOf`.
- * The one issue is `code_malformed`.
+ * A one-time code as a person or a program enters it: text, which may be the whole message that contains the code, or a whole
+ * number. The number of digits is known only when the code is compared: see `readCodeOf`. The one issue is `code_malformed`.
  */
 export const TypedCode = z.union(
   [
@@ -54,24 +52,28 @@ export type OneTimeCode = z.output<typeof OneTimeCode>;
 
 const keys = deriveKeys("one-time code");
 
-/** A code of that many digits from a CSPRNG, leading zeros and all. */
+/** Draws a code of this many digits from a cryptographically secure generator. Leading zeros are kept. */
 export function drawOneTimeCode(digits: number): OneTimeCode {
   return randomInt(10 ** digits)
     .toString()
     .padStart(digits, "0") as OneTimeCode;
 }
 
-/** What is stored instead of the code: an HMAC under a key of ours, so that the table alone can't be searched for it. */
-export function sealCode(code: OneTimeCode, owner: ChallengeKey): string {
-  return sealBy(keys[0], code, owner);
+/**
+ * Returns the value that is stored for a code: an HMAC under a secret key, so that the table alone does not reveal the code.
+ */
+export function sealCode(code: OneTimeCode, key: ChallengeKey): string {
+  return sealBy(keys[0], code, key);
 }
 
 function sealBy(key: Buffer, code: OneTimeCode, { recipient, purpose, holder }: ChallengeKey): string {
   return createHmac("sha256", key).update(`${purpose}\n${recipient.address}\n${holder}\n${code}`).digest("base64url");
 }
 
-/** Whether `code` is the one that was sealed, by this secret or the previous one; compared in constant time. */
-export function isSealedCode(sealed: string, code: OneTimeCode, owner: ChallengeKey): boolean {
-  const matches = keys.map((key) => timingSafeEqual(Buffer.from(sealed), Buffer.from(sealBy(key, code, owner))));
+/**
+ * Returns whether `code` is the code that was sealed, under the current secret or the previous one. Compares in constant time.
+ */
+export function isSealedCode(sealed: string, code: OneTimeCode, challenge: ChallengeKey): boolean {
+  const matches = keys.map((key) => timingSafeEqual(Buffer.from(sealed), Buffer.from(sealBy(key, code, challenge))));
   return matches.includes(true);
 }

@@ -38,49 +38,56 @@ import { getCodeStatus } from "./code-status";
 import { findCodeDelivery, recordRefusal, recordSending } from "./deliveries";
 import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "./one-time-code";
 import { isInSchedule, resendWaitMs } from "./resend-schedule";
-import { messageCharges, ownSendCharges, sendCharges, warnOfClosing, warnOfMessages } from "./send-limits";
+import { messageCharges, ownSendCharges, sendCharges, warnWhenMostUsed, warnWhenUsedUp } from "./send-limits";
 import { countryOf, isServedPhone } from "./served-countries";
 
+/** A code that was stored for sending. */
 export interface SentCode {
   digits: number;
-  /** The code itself while `REVEAL_CODES` is on. The caller decides whom to show it to. */
+  /** The code itself if `REVEAL_CODES` is on, otherwise null. The caller decides who sees it. */
   revealed: OneTimeCode | null;
 }
 
+/** The failures of `requestCode`. `mayArrive`: a sender did not answer, so the message may still arrive. */
 export type RequestCodeFailure =
   | { name: "country_not_allowed" }
   | { name: "resend_too_early"; retryAfterMs: number }
   | LimitFailure
   | { name: "code_not_sent"; retryAfterMs: number; mayArrive: boolean };
 
+/** Options of a request for a code. `sender` and `draw` replace the configured channels and the random generator in tests. */
 export interface SendingOptions {
   now?: Date;
   language?: Language;
   sender?: Sender;
   draw?: (digits: number) => OneTimeCode;
   /**
-   * When the requester was last told how things stand: a code that was sent after that is the one asked for, and no other is
-   * sent. So a form that is sent twice sends one code.
+   * When the form was last shown to the requester. If a code was sent after that, no other is sent, so that a form that is
+   * submitted twice sends one code.
    */
   askedAt?: Date | undefined;
-  /** Runs what no answer waits for: the conversation with the mail server. */
+  /** Runs work that the answer does not wait for: the dialogue with the mail server. */
   defer?: (task: () => Promise<void>) => void;
 }
 
-/** Whether codes can be sent to mailboxes: by a mail server, or in the demonstration by the console. */
+/** Whether codes can be sent to mailboxes: through a mail server, or through the console in a demonstration. */
 export const IS_MAIL_OFFERED = mailSender !== null || env.REVEAL_CODES;
 
 /**
- * Sends a new code to the recipient, in place of the holder's last one. Whether the recipient has an account plays no part. The
- * code is stored before it is sent, so that a code that arrives is good, whatever becomes of this process; where no channel takes
- * it the last one is good again. For a phone this settles when a channel has accepted the code. For a mailbox it settles before
- * the mail server is asked, so that neither its answer nor its time tells anything of the mailbox; what becomes of the message
- * is a delivery, which the page with the code shows.
+ * Sends a new code to the recipient, which replaces the last code of this challenge. Whether the recipient has an account makes
+ * no difference.
  *
- * Fails with `country_not_allowed` for phones that no code is sent to, with `resend_too_early` until the wait after the last code
- * is over, with `budget_spent` when the recipient, the network or the operator's day has had its codes, and with `code_not_sent`
- * when no channel takes it, which leaves everything as it was but for what a refusal costs the requester. With `mayArrive` a
- * channel hasn't answered: a code that comes is good, and costs what it costs.
+ * The code is stored before it is sent, so that a code that arrives is valid even if this process ends. If no channel accepts
+ * it, the last code is valid again. For a phone, the promise settles when a channel has accepted the code. For a mailbox, it
+ * settles before the mail server is asked, so that neither the result nor the duration says anything about the mailbox. The
+ * delivery is stored, and the page that asks for the code shows it.
+ *
+ * Failures:
+ * - `country_not_allowed`: the phone is of a country or kind that gets no codes.
+ * - `resend_too_early`: the wait after the last code is not over.
+ * - `budget_spent`: a limit of the recipient, the network or the operator's day is used up.
+ * - `code_not_sent`: no channel accepted the code. All charges are refunded, except those of the requester if a provider
+ *   refused the number. With `mayArrive`, a sender did not answer: the code is valid if it arrives, and its charges stay.
  */
 export async function requestCode(
   key: ChallengeKey,
@@ -105,16 +112,16 @@ async function issueChallenge(
     for (const { name } of channels) countSending({ sender: name, outcome: "resting" });
     return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS, mayArrive: false });
   }
-  const begun = await transact((tx) => storeCode(tx, key, requester, { now, askedAt, draw }));
-  if (!begun.ok) {
-    if (begun.failure.name !== "messages_spent") return fail(begun.failure);
-    const spent = { name: "budget_spent", retryAfterMs: begun.failure.retryAfterMs } as const;
-    warnOfClosing(requester, recipient, spent, now);
+  const stored = await transact((tx) => storeCode(tx, key, requester, { now, askedAt, draw }));
+  if (!stored.ok) {
+    if (stored.failure.name !== "messages_spent") return fail(stored.failure);
+    const spent = { name: "budget_spent", retryAfterMs: stored.failure.retryAfterMs } as const;
+    warnWhenUsedUp(requester, recipient, spent, now);
     await refuse(recipient, requester, "budget_spent", now);
     return fail(spent);
   }
-  const { sending, charged } = begun.value;
-  warnOfMessages(charged);
+  const { sending, charged } = stored.value;
+  warnWhenMostUsed(charged);
   sweepInBackground();
 
   const { code } = sending;
@@ -124,7 +131,7 @@ async function issueChallenge(
     ttlMs: CODE_TTL_MS,
     requesterAddress: requester.network,
   };
-  const deliver = () => deliverCode(begun.value, requester, message, channels, now);
+  const deliver = () => deliverCode(stored.value, requester, message, channels, now);
   if (recipient.kind === "email") {
     defer(async () => void (await deliver()));
     return sent;
@@ -136,48 +143,51 @@ async function issueChallenge(
   return fail({ name: "code_not_sent", retryAfterMs, mayArrive: countUnanswered(sentBy) > 0 });
 }
 
-/** For callers that have no answer to send first. */
+/** Runs a task whose end the caller does not wait for, and logs its error. */
 function runUnawaited(task: () => Promise<void>): void {
   task().catch((error: unknown) => logError(error, "a code was not sent"));
 }
 
 const NEVER_ABORTED = new AbortController().signal;
 
-const PATIENCE = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
+const RESTING = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
 
-/** The channels to a recipient, in their order: phones have a chain, which their country may have of its own. */
+/** Returns the channels to a recipient, in the order in which they are asked. The order for phones can differ by country. */
 function channelsTo(recipient: Recipient, sender?: Sender): readonly ChainSender[] {
   if (sender) return [onlyChannel("mail", sender)];
   if (recipient.kind === "phone") {
-    return phoneSenders(countryOf(recipient.address) ?? undefined, { ...PATIENCE, timeoutMs: SENDER_TIMEOUT_MS });
+    return phoneSenders(countryOf(recipient.address) ?? undefined, { ...RESTING, timeoutMs: SENDER_TIMEOUT_MS });
   }
-  return [mailChannel({ ...PATIENCE, timeoutMs: MAIL_TIMEOUT_MS }) ?? onlyChannel("console", consoleSender)];
+  return [mailChannel({ ...RESTING, timeoutMs: MAIL_TIMEOUT_MS }) ?? onlyChannel("console", consoleSender)];
 }
 
 function onlyChannel(name: string, sender: Sender): ChainSender {
   return { name, isResting: () => false, send: (message) => sender.send(message, NEVER_ABORTED) };
 }
 
-/** A code that was stored, what it was charged, and the sender to begin after. */
-interface Begun {
+/** A code that was stored, and its charges. */
+interface StoredCode {
   sending: Sending;
   charged: Charged;
-  /** The sender of the last code, where that was not delivered as far as is known, and not used. */
+  /**
+   * The sender of the last code if that code is neither known to be delivered nor used, otherwise null. Sending begins with the
+   * sender after it.
+   */
   undelivered: string | null;
 }
 
 type StoreCodeFailure = RequestCodeFailure | { name: "messages_spent"; retryAfterMs: number };
 
 /**
- * Stores a new code in place of the last one, charges it, and starts the wait before the next. A request that is refused is rolled
- * back, so that it leaves no row.
+ * Stores a new code in place of the last one, charges its limits, and starts the wait before the next code. A refusal rolls the
+ * transaction back, so that it leaves no row.
  */
 async function storeCode(
   tx: Transaction,
   key: ChallengeKey,
   requester: Requester,
   { now, askedAt, draw }: { now: Date; askedAt: Date | undefined; draw: (digits: number) => OneTimeCode },
-): Promise<Result<Begun, StoreCodeFailure> | RolledBack<Result<Begun, StoreCodeFailure>>> {
+): Promise<Result<StoredCode, StoreCodeFailure> | RolledBack<Result<StoredCode, StoreCodeFailure>>> {
   const { recipient } = key;
   const [last, needed, isDuringAlarm] = await Promise.all([
     lockChallenge(tx, key, now),
@@ -186,10 +196,10 @@ async function storeCode(
   ]);
   const retryAfterMs = resendWaitMs(last, needed, now);
   const isAnswered = last.codeHmac !== null;
-  // One that was sent later than now was sent by a clock that ran ahead.
+  // A later time than this was written by a clock that ran ahead.
   const isSentSince = askedAt && last.sentAt > askedAt && last.sentAt.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX;
   if (isSentSince && isAnswered) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
-  // Charged last, because other requests may wait for the limits' rows until this is committed.
+  // The limits are charged last, because other requests may wait for their rows until this transaction commits.
   const ownCharges = ownSendCharges(recipient, requester);
   const own = ownCharges && (await consume(tx, ownCharges, now));
   if (!own?.ok && retryAfterMs > 0) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
@@ -205,7 +215,10 @@ async function storeCode(
   return succeed({ sending, charged: [...consumed.value, ...messages.value], undelivered });
 }
 
-/** The sender of the last code, where that was sent in this round of the schedule, and neither delivered nor used. */
+/**
+ * Returns the sender of the last code if that code was sent in the current resend schedule and is neither delivered nor used,
+ * otherwise null.
+ */
 async function findUndelivered(
   tx: Transaction,
   recipient: Recipient,
@@ -217,9 +230,9 @@ async function findUndelivered(
   return delivery.state === "delivered" ? null : delivery.sender;
 }
 
-/** Offers the code to the channels, and writes down what became of it. */
+/** Hands the code to the channels, and stores the result. Refunds the charges if no channel accepted it. */
 async function deliverCode(
-  { sending, charged, undelivered }: Begun,
+  { sending, charged, undelivered }: StoredCode,
   requester: Requester,
   message: OutgoingMessage,
   channels: readonly ChainSender[],
@@ -236,7 +249,7 @@ async function deliverCode(
   } finally {
     const unanswered = countUnanswered(sent);
     const isTaken = sent.accepted !== null || unanswered > 0;
-    const also = await transact(async (tx) => {
+    const extraMessages = await transact(async (tx) => {
       recordSending(tx, recipient, sent, now);
       if (isTaken) {
         await acceptSending(tx, sending);
@@ -244,35 +257,35 @@ async function deliverCode(
         await abandonSending(tx, sending, now);
         refund(tx, refundable(charged, sent));
       }
-      // One of them was paid for at the beginning.
+      // One message was charged when the code was stored.
       return chargeMessages(tx, recipient, requester, unanswered - (sent.accepted ? 0 : 1), now);
     });
-    for (const messages of also) warnOfMessages(messages);
+    for (const messages of extraMessages) warnWhenMostUsed(messages);
   }
   return sent;
 }
 
-/** The channels in their order, beginning after the one that took the last code and, as far as is known, did not deliver it. */
+/** Returns the channels, starting after the one that accepted the last code and is not known to have delivered it. */
 function startingAfter(channels: readonly ChainSender[], undelivered: string | null): readonly ChainSender[] {
   const at = channels.findIndex(({ name }) => name === undelivered) + 1;
   return [...channels.slice(at), ...channels.slice(0, at)];
 }
 
-/** What a refused message costs all the same: what the requester may ask for, so that providers aren't asked without end. */
+/** The limits that a refused message is charged to all the same, so that a requester can't have providers asked without end. */
 const REQUESTERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER].map(({ name }) => name);
 
-/** What is given back for a code that no channel took. */
+/** Returns the charges to refund for a code that no channel accepted. */
 function refundable(charged: Charged, { passedOver }: ChainSending): Charged {
   const isRefused = passedOver.some(({ outcome }) => outcome === "refused");
   return charged.filter(({ limit }) => !isRefused || !REQUESTERS_LIMITS.includes(limit.name));
 }
 
-/** How many senders haven't answered: they may have sent the message all the same, and be paid for it. */
+/** Returns how many senders did not answer. Each may have sent the message, and may charge for it. */
 function countUnanswered({ passedOver }: ChainSending): number {
   return passedOver.filter(({ mayBeSent }) => mayBeSent).length;
 }
 
-/** Counts messages that may have been sent besides the one that was asked for. */
+/** Charges messages that may have been sent in addition to the one that was charged before. */
 async function chargeMessages(
   tx: Transaction,
   recipient: Recipient,
@@ -285,7 +298,7 @@ async function chargeMessages(
   return charged;
 }
 
-/** Remembers a refusal, so often of one network: being refused fills no table. */
+/** Stores a refusal as a delivery, up to a limit for each network, so that refused requests can't fill the table. */
 async function refuse(recipient: Recipient, { network }: Requester, reason: string, now: Date): Promise<void> {
   await transact(async (tx) => {
     const consumed = await consume(tx, networkCharges(REFUSALS_OF_NETWORK, network), now);

@@ -1,7 +1,7 @@
 import { RESEND_AFTER_MS, RESEND_WINDOW_MS } from "@/lib/core/policy";
 import { CLOCK_SKEW_MS_MAX } from "@/lib/db/database";
 
-/** When the last code was sent, how many digits it has, and how many codes were sent since `sendsSince`. */
+/** The sends of one challenge: how many since `sendsSince`, and time and length of the last code. */
 export interface Sends {
   sends: number;
   sendsSince: Date;
@@ -9,18 +9,24 @@ export interface Sends {
   digits: number;
 }
 
-/** Whether the sends are of a schedule that is under way. One that begins later was begun by a clock that ran ahead. */
+/**
+ * Returns whether the challenge's resend schedule is running. A schedule that begins in the future was written by a clock that
+ * ran ahead, and does not count.
+ */
 export function isInSchedule({ sends, sendsSince }: Pick<Sends, "sends" | "sendsSince">, now: Date): boolean {
   const ageMs = now.getTime() - sendsSince.getTime();
   return sends > 0 && ageMs < RESEND_WINDOW_MS && ageMs >= -CLOCK_SKEW_MS_MAX;
 }
 
-/** How many milliseconds until the next code may be sent; 0 is now. There is no wait before a longer code than the last. */
+/**
+ * Returns in how many milliseconds the next code can be sent; 0 means now. There is no wait if the last code has become too
+ * short.
+ */
 export function resendWaitMs(last: Sends, needed: number, now: Date): number {
   const { sends, sentAt, digits } = last;
   const isOutgrown = digits > 0 && digits < needed;
   if (isOutgrown || !isInSchedule(last, now)) return 0;
-  // Written by a clock that ran ahead.
+  // A later time than this was written by a clock that ran ahead.
   if (sentAt.getTime() - now.getTime() > CLOCK_SKEW_MS_MAX) return 0;
   const waitMs = RESEND_AFTER_MS[Math.min(sends, RESEND_AFTER_MS.length) - 1] ?? 0;
   return Math.max(0, sentAt.getTime() + waitMs - now.getTime());

@@ -47,82 +47,82 @@ const accepting = senderOf(async () => true);
 const refusing = senderOf(async () => false);
 const failing = { ...refusing, send: async () => failed("server_error", 500) };
 
-/** Asks for a code in a browser that has never asked before. */
-function ask(phone: Phone, by: Requester, now: Date, sender = accepting) {
+/** Requests a code in a browser that has requested none before. */
+function requestAs(phone: Phone, by: Requester, now: Date, sender = accepting) {
   return requestCode(phoneLoginCode(freshOwner(phone)), by, { now, sender });
 }
 
-/** A browser that has logged in by this phone. */
+/** A browser that has logged in with this phone. */
 function knownTo(phone: Phone, network = anybody().network): Requester {
   return { network, agent: null, browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
 }
 
-/** How many of the asks were granted, one after the other. */
+/** Returns how many of `asks` calls were granted. The calls run one after the other. */
 async function countGranted(asks: number, once: () => Promise<{ ok: boolean }>): Promise<number> {
   let granted = 0;
   for (let at = 0; at < asks; at += 1) granted += Number((await once()).ok);
   return granted;
 }
 
-test("a phone is sent five codes an hour and ten a day, whoever asks", async () => {
+test("a phone is sent five codes an hour and ten a day, from all requesters together", async () => {
   const now = new Date();
   const phone = freshPhone();
-  expect(await countGranted(7, () => ask(phone, anybody(), now))).toBe(SENDS_PER_PHONE_PER_HOUR);
-  expect(await ask(phone, anybody(), after(now, 60_000))).toEqual({
+  expect(await countGranted(7, () => requestAs(phone, anybody(), now))).toBe(SENDS_PER_PHONE_PER_HOUR);
+  expect(await requestAs(phone, anybody(), after(now, 60_000))).toEqual({
     ok: false,
     failure: { name: "budget_spent", retryAfterMs: HOUR_MS - 60_000 },
   });
-  expect(await countGranted(7, () => ask(phone, anybody(), after(now, HOUR_MS)))).toBe(SENDS_PER_PHONE_PER_HOUR);
+  expect(await countGranted(7, () => requestAs(phone, anybody(), after(now, HOUR_MS)))).toBe(SENDS_PER_PHONE_PER_HOUR);
   expect(SENDS_PER_PHONE_PER_DAY).toBe(2 * SENDS_PER_PHONE_PER_HOUR);
-  expect(await ask(phone, anybody(), after(now, 2 * HOUR_MS))).toEqual({
+  expect(await requestAs(phone, anybody(), after(now, 2 * HOUR_MS))).toEqual({
     ok: false,
     failure: { name: "budget_spent", retryAfterMs: 22 * HOUR_MS },
   });
-  expect((await ask(phone, anybody(), after(now, 24 * HOUR_MS))).ok).toBe(true);
+  expect((await requestAs(phone, anybody(), after(now, 24 * HOUR_MS))).ok).toBe(true);
 });
 
-test("of parallel requests for one phone as many are granted as there are codes left", async () => {
+test("of parallel requests for one phone as many are granted as it has codes left", async () => {
   const now = new Date();
   const phone = freshPhone();
-  const sent = await Promise.all(Array.from({ length: 12 }, () => ask(phone, anybody(), now)));
+  const sent = await Promise.all(Array.from({ length: 12 }, () => requestAs(phone, anybody(), now)));
   expect(sent.filter(({ ok }) => ok)).toHaveLength(SENDS_PER_PHONE_PER_HOUR);
 });
 
-test("one network can use up half of a phone's codes, and leaves the rest to others", async () => {
+test("one network can use up half of a phone's hourly codes, and leaves the rest to other networks", async () => {
   const now = new Date();
   const phone = freshPhone();
   const neighbour = anybody();
-  expect(await countGranted(6, () => ask(phone, neighbour, now))).toBe(SENDS_PER_PHONE_AND_IP_PER_HOUR);
-  expect(await countGranted(6, () => ask(phone, anybody(), now))).toBe(
+  expect(await countGranted(6, () => requestAs(phone, neighbour, now))).toBe(SENDS_PER_PHONE_AND_IP_PER_HOUR);
+  expect(await countGranted(6, () => requestAs(phone, anybody(), now))).toBe(
     SENDS_PER_PHONE_PER_HOUR - SENDS_PER_PHONE_AND_IP_PER_HOUR,
   );
 });
 
-test("one network that keeps asking can use up half of a phone's codes of a day", async () => {
+test("one network that keeps requesting can use up half of a phone's daily codes", async () => {
   const now = new Date();
   const phone = freshPhone();
   const neighbour = anybody();
   let granted = 0;
   for (let hours = 0; hours < 8; hours += 1) {
-    granted += await countGranted(6, () => ask(phone, neighbour, after(now, hours * HOUR_MS)));
+    granted += await countGranted(6, () => requestAs(phone, neighbour, after(now, hours * HOUR_MS)));
   }
   expect(granted).toBe(SENDS_PER_PHONE_AND_IP_PER_DAY);
-  expect(failureOf(await ask(phone, anybody(), after(now, 8 * HOUR_MS)))).toBe("none");
+  expect(failureOf(await requestAs(phone, anybody(), after(now, 8 * HOUR_MS)))).toBe("none");
 });
 
-test("one network is sent twenty codes an hour, to whomever", async () => {
+test("one network has twenty codes an hour sent, to all phones together", async () => {
   const now = new Date();
   const by = anybody();
-  expect(await countGranted(25, () => ask(freshPhone(), by, now))).toBe(SENDS_PER_IP_PER_HOUR);
-  expect((await ask(freshPhone(), anybody(), now)).ok).toBe(true);
+  expect(await countGranted(25, () => requestAs(freshPhone(), by, now))).toBe(SENDS_PER_IP_PER_HOUR);
+  expect((await requestAs(freshPhone(), anybody(), now)).ok).toBe(true);
 });
 
-test("a browser that is known to a phone gets its code, and at once, when strangers have used up all others", async () => {
+test("a recognised browser gets its code without a wait after strangers have used up all other codes of the phone", async () => {
   const now = new Date();
   const phone = freshPhone();
   const network = anybody().network;
-  await countGranted(10, () => ask(phone, anybody(), now));
-  await countGranted(25, () => ask(freshPhone(), { ...anybody(), network }, now));
+  await countGranted(10, () => requestAs(phone, anybody(), now));
+  await countGranted(25, () => requestAs(freshPhone(), { ...anybody(), network }, now));
   const owner = freshOwner(phone);
   const by = knownTo(phone, network);
   const own = phoneLoginCode(owner);
@@ -131,69 +131,71 @@ test("a browser that is known to a phone gets its code, and at once, when strang
     const isLast = sends === SENDS_PER_KNOWN_BROWSER_PER_DAY - 1;
     expect((await getCodeStatus(own, by, now))?.resendInMs).toBe(isLast ? HOUR_MS : 0);
   }
-  // From then on it is like any other.
+  // Its own limit is used up, and from now on it shares the limits of all requesters.
   expect(failureOf(await requestCode(own, by, { now, sender: accepting }))).toBe("resend_too_early");
   const waited = after(now, Math.max(...RESEND_AFTER_MS));
   expect(failureOf(await requestCode(own, by, { now: waited, sender: accepting }))).toBe("budget_spent");
   expect(failureOf(await requestCode(own, by, { now: after(now, 24 * HOUR_MS), sender: accepting }))).toBe("none");
 });
 
-test("however many browsers are known to a phone, together they get as many codes as all strangers do", async () => {
+test("all recognised browsers of a phone together get as many codes as all strangers together", async () => {
   const now = new Date();
   const phone = freshPhone();
   const browsers = Array.from({ length: SENDS_PER_PHONE_PER_DAY }, () => knownTo(phone));
   let granted = 0;
-  for (const by of browsers) granted += await countGranted(SENDS_PER_KNOWN_BROWSER_PER_DAY, () => ask(phone, by, now));
-  // The rest of them are anybody's, who have the hour's.
+  for (const by of browsers)
+    granted += await countGranted(SENDS_PER_KNOWN_BROWSER_PER_DAY, () => requestAs(phone, by, now));
+  // After their own limit they can use the phone's hourly codes as any requester can.
   expect(granted).toBe(SENDS_PER_PHONE_PER_DAY + SENDS_PER_PHONE_PER_HOUR);
 });
 
-test("a browser that is known to one phone is a stranger to another", async () => {
+test("a browser that one phone recognises is a stranger to another phone", async () => {
   const now = new Date();
   const phone = freshPhone();
-  await countGranted(10, () => ask(phone, anybody(), now));
-  expect(failureOf(await ask(phone, knownTo(freshPhone()), now))).toBe("budget_spent");
+  await countGranted(10, () => requestAs(phone, anybody(), now));
+  expect(failureOf(await requestAs(phone, knownTo(freshPhone()), now))).toBe("budget_spent");
 });
 
-test("a code that no channel could send costs nothing", async () => {
+test("a code that no channel could send is not charged", async () => {
   const now = new Date();
   const phone = freshPhone();
   const by = knownTo(phone);
   for (let asks = 0; asks < SENDS_PER_IP_PER_HOUR + 1; asks += 1) {
-    expect(failureOf(await ask(phone, anybody(), now, failing))).toBe("code_not_sent");
-    expect(failureOf(await ask(phone, by, now, failing))).toBe("code_not_sent");
+    expect(failureOf(await requestAs(phone, anybody(), now, failing))).toBe("code_not_sent");
+    expect(failureOf(await requestAs(phone, by, now, failing))).toBe("code_not_sent");
   }
-  expect(await countGranted(7, () => ask(phone, anybody(), now))).toBe(SENDS_PER_PHONE_PER_HOUR);
-  expect(await countGranted(SENDS_PER_KNOWN_BROWSER_PER_DAY, () => ask(phone, by, now))).toBe(
+  expect(await countGranted(7, () => requestAs(phone, anybody(), now))).toBe(SENDS_PER_PHONE_PER_HOUR);
+  expect(await countGranted(SENDS_PER_KNOWN_BROWSER_PER_DAY, () => requestAs(phone, by, now))).toBe(
     SENDS_PER_KNOWN_BROWSER_PER_DAY,
   );
 });
 
-test("a number that every channel refuses costs whoever asks, so that nobody keeps asking, and its owner nothing", async () => {
+test("a number that every channel refuses is charged to the requester, and not to its owner", async () => {
   const now = new Date();
   const phone = freshPhone();
   const by = anybody();
   for (let asks = 0; asks < SENDS_PER_IP_PER_HOUR; asks += 1) {
-    expect(failureOf(await ask(phone, by, now, refusing))).toBe("code_not_sent");
+    expect(failureOf(await requestAs(phone, by, now, refusing))).toBe("code_not_sent");
   }
-  expect(failureOf(await ask(phone, by, now, refusing))).toBe("budget_spent");
-  expect(await countGranted(7, () => ask(phone, anybody(), now))).toBe(SENDS_PER_PHONE_PER_HOUR);
+  expect(failureOf(await requestAs(phone, by, now, refusing))).toBe("budget_spent");
+  expect(await countGranted(7, () => requestAs(phone, anybody(), now))).toBe(SENDS_PER_PHONE_PER_HOUR);
 });
 
-test("who is refused leaves no row of having asked", async () => {
+test("a refused request leaves no row", async () => {
   const now = new Date();
   const by = anybody();
-  await countGranted(SENDS_PER_IP_PER_HOUR, () => ask(freshPhone(), by, now));
+  await countGranted(SENDS_PER_IP_PER_HOUR, () => requestAs(freshPhone(), by, now));
   const readRows = async () => {
     const [codes, counters] = [await readPrimary.challenge.findMany(), await readPrimary.counter.findMany()];
     return [...codes.map(({ recipient }) => recipient), ...counters.map(({ key }) => key)];
   };
   const before = new Set(await readRows());
-  for (let asks = 0; asks < 5; asks += 1) expect(failureOf(await ask(freshPhone(), by, now))).toBe("budget_spent");
+  for (let asks = 0; asks < 5; asks += 1)
+    expect(failureOf(await requestAs(freshPhone(), by, now))).toBe("budget_spent");
   expect((await readRows()).filter((row) => !before.has(row))).toEqual([]);
 });
 
-test("of parallel requests for a longer code one passes the wait that it begins", async () => {
+test("of parallel requests for a longer code one is granted, and the others have to wait", async () => {
   const now = new Date();
   const owner = freshOwner();
   const by = anybody();
@@ -210,10 +212,10 @@ test("of parallel requests for a longer code one passes the wait that it begins"
   expect(failureOf(await signInByPhone({ ...owner, code }, by, { now: after(now, 2) }))).toBe("code_wrong");
 });
 
-test("a network that has typed its thirty wrong codes of an hour needs codes of eight digits, and shuts nobody out", async () => {
+test("a network that used up its thirty wrong codes of an hour needs codes of eight digits, and right ones still work", async () => {
   const now = new Date();
   const by = anybody();
-  /** Types a code that was asked for from `holder`, right or wrong, from `as`. */
+  /** Types a code, right or wrong, from `as`. The code was requested from `holder`. */
   const type = async ({ isRight = true, at = now, holder = anybody(), as = by } = {}) => {
     const owner = freshOwner();
     const code = await receiveCode(owner, at, holder);
@@ -224,7 +226,7 @@ test("a network that has typed its thirty wrong codes of an hour needs codes of 
   for (let wrong = 0; wrong < WRONG_CODES_PER_IP_PER_HOUR; wrong += 1) {
     expect(await type({ isRight: false })).toEqual({ digits: 4, failure: "code_wrong" });
   }
-  expect(await type(), "a short code is void here, wherever it was asked for").toEqual({
+  expect(await type(), "a short code is refused here, wherever it was asked for").toEqual({
     digits: 4,
     failure: "code_expired",
   });
@@ -236,7 +238,7 @@ test("a network that has typed its thirty wrong codes of an hour needs codes of 
   expect(await type({ holder: by })).toEqual({ digits: 8, failure: "none" });
   expect(await type({ as: anybody() })).toEqual({ digits: 4, failure: "none" });
   expect(await type({ at: after(now, HOUR_MS), holder: by })).toEqual({ digits: 4, failure: "none" });
-  // The phone recognises the browser, whoever else is in its network.
+  // The phone recognises this browser, so the wrong codes of its network don't matter.
   const owner = freshOwner();
   const recognised = knownTo(owner.phone, by.network);
   const code = await receiveCode(owner, now, recognised);
@@ -244,7 +246,7 @@ test("a network that has typed its thirty wrong codes of an hour needs codes of 
   expect(failureOf(await signInByPhone({ ...owner, code }, recognised, { now }))).toBe("none");
 });
 
-test("each try of a network counts, be there a code or not", async () => {
+test("each attempt of a network counts, whether or not a code is live", async () => {
   const now = new Date();
   const by = anybody();
   for (let tries = 0; tries < WRONG_CODES_PER_IP_PER_HOUR; tries += 1) {
@@ -254,7 +256,7 @@ test("each try of a network counts, be there a code or not", async () => {
   expect(await receiveCode(freshOwner(), now, by)).toHaveLength(8);
 });
 
-test("a code that is typed right is given back to the network that asked for it, up to two hundred an hour", async () => {
+test("a network gets the charge of each right code back, up to two hundred an hour", async () => {
   const now = new Date();
   const by = anybody();
   const logIn = async (phone = freshPhone()) => {
@@ -265,15 +267,15 @@ test("a code that is typed right is given back to the network that asked for it,
   for (let logins = 0; logins < SENDS_PER_IP_PER_HOUR + 5; logins += 1) await logIn();
   const phone = freshPhone();
   for (let logins = 0; logins < SENDS_PER_PHONE_AND_IP_PER_HOUR; logins += 1) await logIn(phone);
-  expect(failureOf(await ask(phone, by, now)), "a phone's own codes are not given back").toBe("budget_spent");
+  expect(failureOf(await requestAs(phone, by, now)), "a phone's own codes are not refunded").toBe("budget_spent");
   for (let at = 0; at < VERIFIED_SENDS_PER_IP_PER_HOUR; at += 1) {
     await write((tx) => record(tx, networkCharges(VERIFIED_SENDS_FROM_NETWORK, by.network), now));
   }
   for (let logins = 0; logins < SENDS_PER_IP_PER_HOUR; logins += 1) await logIn();
-  expect(failureOf(await ask(freshPhone(), by, now)), "the wider limit is spent").toBe("budget_spent");
+  expect(failureOf(await requestAs(freshPhone(), by, now)), "the wider limit is spent").toBe("budget_spent");
 });
 
-test("a code that signs up by mail alone is not given back, and one that logs in by mail is", async () => {
+test("a code that signs up by mail alone is not refunded, and one that logs in by mail is", async () => {
   const now = new Date();
   const by = anybody();
   const known = { email: freshEmail(), phone: freshPhone() };
@@ -285,10 +287,10 @@ test("a code that signs up by mail alone is not given back, and one that logs in
   await logIn(known);
   for (let logins = 1; logins < SENDS_PER_PHONE_AND_IP_PER_HOUR; logins += 1) await logIn(known);
   for (let signUps = 1; signUps < SENDS_PER_IP_PER_HOUR; signUps += 1) await logIn();
-  expect(failureOf(await ask(freshPhone(), by, now))).toBe("budget_spent");
+  expect(failureOf(await requestAs(freshPhone(), by, now))).toBe("budget_spent");
 });
 
-test("where no channel takes a code, no row is left of having asked for it", async () => {
+test("a code that no channel accepts leaves no row of its request", async () => {
   const now = new Date();
   const by = anybody();
   const readRows = async () => {
@@ -297,14 +299,14 @@ test("where no channel takes a code, no row is left of having asked for it", asy
   };
   const before = new Set(await readRows());
   for (let asks = 0; asks < 10; asks += 1) {
-    expect(failureOf(await ask(freshPhone(), by, now, failing))).toBe("code_not_sent");
+    expect(failureOf(await requestAs(freshPhone(), by, now, failing))).toBe("code_not_sent");
   }
   const added = (await readRows()).filter((row) => !before.has(row));
-  // The operator's own counts of a day's messages are kept for all together.
+  // The counters of the day's messages exist for all requesters together.
   expect(added.filter((row) => !row.startsWith("message"))).toEqual([]);
 });
 
-test("of parallel guesses from one network at many phones as many are compared as it has", async () => {
+test("of parallel guesses from one network at many phones as many are compared as it has left", async () => {
   const now = new Date();
   const by = anybody();
   const owners = Array.from({ length: WRONG_CODES_PER_IP_PER_HOUR / TRIES_PER_CODE + 3 }, () => freshOwner());
@@ -317,7 +319,7 @@ test("of parallel guesses from one network at many phones as many are compared a
   expect(results.filter((result) => failureOf(result) === "code_wrong")).toHaveLength(WRONG_CODES_PER_IP_PER_HOUR);
 });
 
-/** The ways to look an invite code up: as a page, as a preview for an account, and with a registration. */
+/** The three ways to look an invite code up: the page of an invitation, the preview in an account, and a registration. */
 const LOOKUPS = [
   (_: number, code: InviteCode, by: Requester, now: Date) => getInvite(code, by, now),
   (userId: number, code: InviteCode, by: Requester, now: Date) => previewInvite({ userId, code }, by, now),
@@ -325,7 +327,7 @@ const LOOKUPS = [
     register({ ...freshOwner(), code: "0000" as OneTimeCode, invite }, by, { now }),
 ];
 
-test("a good invitation is opened by any number of people behind one address, in any way", async () => {
+test("a valid invitation can be opened by any number of people behind one address, in every way", async () => {
   const now = new Date();
   const by = anybody();
   const [{ inviteCode }, { userId }] = [await signUp(), await signUp()];
@@ -338,7 +340,7 @@ test("a good invitation is opened by any number of people behind one address, in
   expect(await readPrimary.counter.findMany({ where: { key: `invite lookups from ${by.network}` } })).toEqual([]);
 });
 
-test("one network looks sixty unknown invite codes up an hour, in any way, and then no code at all", async () => {
+test("one network can look up sixty unknown invite codes an hour, in any way, and no code at all after that", async () => {
   const now = new Date();
   const by = anybody();
   const { userId, inviteCode } = await signUp();
@@ -355,7 +357,7 @@ test("one network looks sixty unknown invite codes up an hour, in any way, and t
   expect(failureOf(await getInvite(inviteCode, by, after(now, HOUR_MS)))).toBe("none");
 });
 
-test("of parallel look-ups of one network no more miss than it has left, and what is found behind them is not told", async () => {
+test("parallel look-ups of one network get no more unknown codes than it has left, and the limit then hides valid codes too", async () => {
   const now = new Date();
   const by = anybody();
   const { inviteCode } = await signUp();
@@ -366,7 +368,7 @@ test("of parallel look-ups of one network no more miss than it has left, and wha
   expect(failureOf(await getInvite(inviteCode, by, now))).toBe("budget_spent");
 });
 
-test("an account tries ten activations an hour, and then not even the right one", async () => {
+test("an account can try ten activations an hour, and not even the right code after that", async () => {
   const now = new Date();
   const [inviter, invitee] = [await signUp(), await signUp()];
   const { userId } = invitee;

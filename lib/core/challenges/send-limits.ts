@@ -31,11 +31,12 @@ import { log } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 import { countryOf } from "./served-countries";
 
-/** What a code costs that anybody may have sent. */
+/** Returns the charges of a code that is requested by a browser that the recipient does not recognise. */
 export function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
   const subject = limitSubject(recipient);
   return [
-    // By the widest network: a recipient's codes are too few to be shared out among the networks of one site.
+    // The widest network is counted (for IPv6 a /48), so that the networks of one site can't add up to all codes of a
+    // recipient.
     { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${subject} ${siteOf(network)}` },
     { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${subject} ${siteOf(network)}` },
     { limit: SENDS_TO_RECIPIENT, subject },
@@ -44,17 +45,20 @@ export function sendCharges(recipient: Recipient, { network }: Requester): Charg
   ];
 }
 
-/** What a code that was typed right is charged to, in place of its network's hourly codes. */
+/** Returns the charges that replace those of `SENDS_FROM_NETWORK` when the right code has been typed. */
 export function verifiedSendCharges(network: string): Charge[] {
   return networkCharges(VERIFIED_SENDS_FROM_NETWORK, network);
 }
 
-/** Gives a network back what a code was charged that was sent at that time. */
+/** Refunds a network the hourly charge of a code that was sent at `sentAt`. */
 export function refundSend(tx: Transaction, { network, sentAt }: { network: string; sentAt: Date }): void {
   refundCharges(tx, networkCharges(SENDS_FROM_NETWORK, network), sentAt);
 }
 
-/** What it costs a browser that is known to the recipient, so that strangers can't use its codes up; else null. */
+/**
+ * Returns the charges of a code that a recognised browser requests, or null if the recipient does not recognise the browser.
+ * They are separate from `sendCharges`, so that strangers can't use up this browser's codes.
+ */
 export function ownSendCharges(recipient: Recipient, requester: Requester): Charge[] | null {
   if (!requester.browser || !isRecognised(requester, recipient)) return null;
   const subject = limitSubject(recipient);
@@ -64,7 +68,10 @@ export function ownSendCharges(recipient: Recipient, requester: Requester): Char
   ];
 }
 
-/** What a message to a phone costs the operator; the last part of it is for browsers that are known to the phone. */
+/**
+ * Returns the charges of one message to a phone against the operator's daily limits. Only recognised browsers can use the last
+ * part of these limits. A mailbox has no such charges.
+ */
 export function messageCharges(recipient: Recipient, requester: Requester): Charge[] {
   if (recipient.kind !== "phone") return [];
   const part = isRecognised(requester, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
@@ -76,51 +83,57 @@ export function messageCharges(recipient: Recipient, requester: Requester): Char
   ].flat();
 }
 
-/** How long until a code may be sent to this recipient as far as budgets go, by whoever asks; 0 is now. */
+/**
+ * Returns how long until the limits allow a code to this recipient, in milliseconds; 0 means now. `sharedMs` is the wait by the
+ * limits for all requesters, `ownMs` the wait by those of a recognised browser (null for others).
+ */
 export async function sendWaitMs(
   db: Queries,
   recipient: Recipient,
   requester: Requester,
   now: Date,
-): Promise<{ anybodysMs: number; ownMs: number | null }> {
+): Promise<{ sharedMs: number; ownMs: number | null }> {
   const [own, messages] = [ownSendCharges(recipient, requester), messageCharges(recipient, requester)];
-  const [anybodysMs, ownMs] = await Promise.all([
+  const [sharedMs, ownMs] = await Promise.all([
     retryAfterMs(db, [...sendCharges(recipient, requester), ...messages], now),
     own && retryAfterMs(db, [...own, ...messages], now),
   ]);
-  return { anybodysMs, ownMs };
+  return { sharedMs, ownMs };
 }
 
 const warned = perProcess("send warnings", () => new Map<string, number>());
 
-/** Warns the operator when most of a day's messages or money is used up; each process once a day. */
-export function warnOfMessages(taken: Charged): void {
+/** Logs a warning when most of the day's messages, or of their money, is used up. Each process logs it once a day. */
+export function warnWhenMostUsed(charged: Charged): void {
   const bounds = [
     { setting: "SMS_BUDGET_PER_DAY", limit: MESSAGES(0), max: SMS_BUDGET_PER_DAY },
     { setting: "SMS_COST_PER_DAY", limit: MESSAGE_COST(0), max: SMS_COST_PER_DAY },
   ];
   for (const { setting, limit, max } of bounds) {
-    const one = taken.find((each) => each.limit.name === limit.name);
+    const one = charged.find((each) => each.limit.name === limit.name);
     if (!one || max === null) continue;
     if (one.count < max * SMS_BUDGET_WARNING_PART || isWarned(setting, one.resetsAt)) continue;
     log.warn({ setting, usedPart: one.count / max }, "most of the day's messages are used up");
   }
 }
 
-/** Warns the operator that codes are refused now, to everybody or to all but known browsers; each process once a day. */
-export function warnOfClosing(
+/**
+ * Logs a warning when codes are refused because the day's messages are used up. Each process logs it once a day for each group
+ * of requesters.
+ */
+export function warnWhenUsedUp(
   requester: Requester,
   recipient: Recipient,
   { retryAfterMs }: LimitFailure,
   now: Date,
 ): void {
-  const toWhom = isRecognised(requester, recipient) ? "everybody" : "everybody but known browsers";
+  const toWhom = isRecognised(requester, recipient) ? "all requesters" : "all requesters but recognised browsers";
   const resetsAt = new Date(now.getTime() + retryAfterMs);
   if (isWarned(toWhom, resetsAt)) return;
   log.warn({ resetsAt }, `the day's messages are used up: codes for phones are refused to ${toWhom}`);
 }
 
-/** Whether that was warned of before on this day, which ends then. */
+/** Returns whether this warning was logged before in the window that ends at `resetsAt`, and remembers it. */
 function isWarned(warning: string, resetsAt: Date): boolean {
   const isKnown = warned.get(warning) === resetsAt.getTime();
   warned.set(warning, resetsAt.getTime());

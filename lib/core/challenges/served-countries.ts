@@ -2,7 +2,7 @@ import type { CountryCode, NumberType } from "libphonenumber-js/max";
 import { type Phone, parseStoredPhone } from "@/lib/core/identity/phone";
 import { env, isServed } from "@/lib/env";
 
-/** Numbers whose owner is paid for what reaches them, or that reach whoever rents them. */
+/** Types of numbers whose owner earns from incoming messages, or which can be rented by anyone. */
 const REFUSED_TYPES: readonly NumberType[] = [
   "PREMIUM_RATE",
   "SHARED_COST",
@@ -12,16 +12,16 @@ const REFUSED_TYPES: readonly NumberType[] = [
   "PERSONAL_NUMBER",
 ];
 
-/** The country of a phone, as far as its number tells. */
+/** Returns the country of a phone, or null if its number does not belong to one country. */
 export function countryOf(phone: Phone): CountryCode | null {
   return parseStoredPhone(phone).country ?? null;
 }
 
-/** Whether codes are sent to this phone: to countries of `OTP_COUNTRIES` only, and to no number that somebody earns by. */
+/** Returns whether codes are sent to this phone: its country is in `OTP_COUNTRIES` and its type is not in `REFUSED_TYPES`. */
 export function isServedPhone(phone: Phone): boolean {
   const number = parseStoredPhone(phone);
   const { country } = number;
-  // Satellites and the like have no country, and the dearest minutes there are.
+  // Satellite phones and other numbers without a country cost the most.
   if (country === undefined || !isServed(country, env.OTP_COUNTRIES)) return false;
   return !REFUSED_TYPES.includes(number.getType());
 }

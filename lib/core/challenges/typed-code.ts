@@ -1,19 +1,23 @@
-// Without zod, because the form for a code reads what is typed by it in the browser, too.
+// This file imports no zod, because the code form uses it in the browser as well.
 import { foldDigits, readPastedText } from "@/lib/core/pasted-text";
 
-/** How many digits codes have that are sent. */
+/** The possible lengths of a code, in digits. */
 const LENGTHS = [4, 5, 6, 7, 8, 9, 10];
 
-/** Digits with gaps and dashes between them. What touches a letter is part of a word: of an address, or of a typing error. */
+/**
+ * Digits with spaces or dashes between them. Digits that touch a letter belong to a word, such as an address or a typing error.
+ */
 const DIGIT_GROUPS = /(?<![\p{L}\p{M}\p{N}])\d+(?:[ \p{Dash}]+\d+)*(?![\p{L}\p{M}\p{N}])/gu;
 
-/** A link in the message, behind its scheme: its port is no code. */
+/** A link in the message, after its scheme. Its port and path are no code. */
 const LINK = /:\/\/\S+/g;
 
 /**
- * The code of that many digits that a typed one stands for, or null: alone, pasted twice, or in the message that it came in. A
- * number in JSON has lost its leading zeros. Which it is depends on how many digits were sent, for 12341234 may be a code of
- * eight. Where two different codes could be meant it is null, so that what was typed is one guess at most.
+ * Returns the code of `digits` digits that the typed text or number contains, or null.
+ *
+ * The text may be the code, the code pasted twice, or the whole message with the code. A number gets back the leading zeros
+ * that it lost in JSON. The length must be known, because 12341234 may be one code of eight digits or one of four that was
+ * pasted twice. If two different codes are possible, the result is null, so that one entry is at most one guess.
  */
 export function readCodeOf(typed: string | number, digits: number): string | null {
   const text = typeof typed === "number" ? restoreZeros(typed, digits) : foldDigits(readPastedText(typed));
@@ -29,7 +33,7 @@ export function readCodeOf(typed: string | number, digits: number): string | nul
   return found.size === 1 ? code : null;
 }
 
-/** Whether a text can stand for a code of some length. */
+/** Returns whether the text contains a code of any possible length. */
 export function holdsCode(text: string): boolean {
   return LENGTHS.some((digits) => readCodeOf(text, digits) !== null);
 }

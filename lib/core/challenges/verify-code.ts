@@ -8,25 +8,28 @@ import { sweepInBackground } from "@/lib/core/sweeping";
 import { statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { type Attempted, attemptChallenge, consumeCode, findChallenge, keepVerified, statusOf } from "./challenge";
-import { countWrongCodes, digitsAfter, digitsAt, wrongCodeCharges } from "./code-length";
+import { countWrongCodes, digitsAfter, digitsInNetwork, wrongCodeCharges } from "./code-length";
 import { type ChallengeKey, type Holder, isSealedCode, type OneTimeCode, type TypedCode } from "./one-time-code";
 import { refundSend, verifiedSendCharges } from "./send-limits";
 import { readCodeOf } from "./typed-code";
 
-/** `code_expired` is the one failure where no code is live, for any reason: an answer tells nothing of the recipient. */
+/**
+ * The failures of `verifyCode`. `code_expired` covers every reason for which no code is live, so that the answer reveals
+ * nothing about the recipient.
+ */
 export type VerifyCodeFailure =
   | { name: "code_expired" }
   | { name: "code_spent" }
   | { name: "code_wrong"; triesLeft: number };
 
-/** A code that was typed right, and is still to be used. */
+/** A code that was typed right and is not used yet. */
 export interface VerifiedCode {
   key: ChallengeKey;
   codeHmac: string;
-  /** When it was sent, and the network whose hourly codes it was charged to. */
+  /** When the code was sent, and the network whose hourly sends were charged (null: none). */
   sentAt: Date;
   network: string | null;
-  /** What the attempt has cost, for `refundAttempt`. */
+  /** The charges of the attempt, for `refundAttempt`. */
   attempt: Attempt;
 }
 
@@ -36,9 +39,14 @@ interface Attempt {
 }
 
 /**
- * Takes one try, committed before the code is compared (NIST SP 800-63B-4 §3.2.2), and says whether the code is right. The code
- * is read with as many digits as the one that was sent has, so that what was typed stands for one code at most. The attempt
- * counts as a wrong code until `refundAttempt`.
+ * Compares a typed code with the one that was sent. The attempt is counted and committed before the comparison (NIST SP
+ * 800-63B-4 §3.2.2). It counts as a wrong code until `refundAttempt`. The typed text is read with the length of the code that
+ * was sent, so that it stands for at most one code.
+ *
+ * Failures:
+ * - `code_expired`: no code is live for this challenge and requester.
+ * - `code_spent`: all attempts were used.
+ * - `code_wrong`: the code is not right; `triesLeft` attempts remain.
  */
 export async function verifyCode(
   key: ChallengeKey,
@@ -67,9 +75,9 @@ const ADD_WRONG_CODE = statement({
 });
 
 /**
- * Takes one try off the code, and counts it as a wrong code, in a transaction of its own: both stay, whatever comes next.
- * Attempts at one recipient run one after the other, so that each sees how many wrong codes there were before it. Where no code
- * is live as many statements run, and what stays is the network's attempt alone.
+ * Uses one attempt of the code and counts it as a wrong code, in a transaction of its own that is committed before the
+ * comparison. Attempts at one recipient run one after the other, so that each sees the wrong codes before it. If no code is
+ * live, the same number of statements runs, and only the network's attempt is counted.
  */
 async function countAttempt(
   key: ChallengeKey,
@@ -80,12 +88,12 @@ async function countAttempt(
   const subject = limitSubject(recipient);
   const charges = [{ limit: TRIES_AT_RECIPIENT, subject }, ...wrongCodeCharges(recipient, requester)];
   const counted = await transact(async (tx): Promise<Result<Attempted & { attempt: Attempt }, VerifyCodeFailure>> => {
-    // The count is read after the lock: the statements are sent in this order.
+    // The statements are sent in this order, so the count is read after the lock is taken.
     const [[lock, ...charged], wrongCodes] = await Promise.all([
       record(tx, charges, now),
       countWrongCodes(tx, recipient, now),
     ]);
-    const needed = digitsAt(charged, digitsAfter(wrongCodes));
+    const needed = digitsInNetwork(charged, digitsAfter(wrongCodes));
     const attempted = await attemptChallenge(tx, key, needed, now);
     if (!attempted) {
       const dead = await findChallenge(tx, key);
@@ -110,19 +118,22 @@ const REMOVE_WRONG_CODE = statement({
       WHERE "recipient" = :recipient AND "at" = :at AND "digits" = :digits AND "network" = :network LIMIT 1)`,
 });
 
-/** Takes the wrong code back that a right one was counted as. Wrong codes of one moment at one recipient are alike. */
+/**
+ * Refunds the attempt of a right code: deletes its wrong-code row and returns its charges. Rows of the same time, recipient,
+ * length and network are interchangeable.
+ */
 export function refundAttempt(tx: Transaction, { attempt: { wrongCode, charged } }: VerifiedCode): void {
   tx.queue(REMOVE_WRONG_CODE, wrongCode);
   refund(tx, charged, { keepsRows: true });
 }
 
 /**
- * Uses a right code up, and says whether it was still there to be used: of parallel requests one has it. With `kept`, the code is
- * not used up, but stands for one sign-in of `next` until `verifiedUntil`.
+ * Marks a right code as used, or with `kept` as verified: it then stands for one sign-in of the holder `next` until
+ * `verifiedUntil`. Returns whether the code could still be used: of parallel requests, one gets true.
  *
- * The network that asked for the code gets its charge back, unless `isCharged`, and the charge moves to a wider limit: people who
- * share an address don't shut each other out, and no network makes accounts without end. Where that limit is spent, the charge
- * stays.
+ * The network that requested the code gets its hourly charge back, unless `isCharged`, and a wider limit is charged instead. So
+ * people who share an address don't block each other, and one network still can't make accounts without end. If the wider limit
+ * is used up, the charge is not refunded.
  */
 export async function consumeChallenge(
   tx: Transaction,
