@@ -44,6 +44,12 @@ test("the pictures of the data model are the schema's", () => {
   expect(page.match(/^erDiagram\n[\s\S]*?(?=^```$)/gm)).toEqual(composeDataModel());
 });
 
+test("each function that a picture names stands in the file it names", () => {
+  const named = [...page.matchAll(/\["(\S+?)<br>(\w+)"\]/g)].map(([, file = "", name = ""]) => ({ file, name }));
+  expect(named.length).toBeGreaterThan(3);
+  for (const { file, name } of named) expect(readFileSync(file, "utf8"), file).toContain(` function ${name}(`);
+});
+
 test("each file that the pictures and the glossary name is there", () => {
   const named = [page, readFileSync("docs/glossary.md", "utf8")].flatMap(
     (text) => text.match(/\b(?:app|components|lib|prisma|messages)\/[\w./[\]-]+\.(?:tsx?|prisma|json)\b/g) ?? [],
