@@ -1,13 +1,13 @@
 import type { Instrumentation } from "next";
 
-/** Next.js calls this once, before the first request. */
+/** Checks the settings and prepares the server. Next.js calls this once, before the first request. */
 export async function register(): Promise<void> {
-  // In this form the bundle for the edge runtime leaves the block out.
+  // Next.js drops this block from its bundle for the edge runtime only if the condition is written exactly like this.
   if (process.env.NEXT_RUNTIME === "nodejs") {
     try {
-      // `next start` reads next.config.ts, which checks the settings; the standalone server has it as it was at build.
+      // Importing it checks the settings. `next start` checks them in next.config.ts as well; the standalone server doesn't read that file.
       await import("@/lib/core/policy");
-      // The starter has told of them already.
+      // `npm start` sets this variable when it has printed the misspelt settings itself.
       if (!process.env.SARAFAN_SETTINGS_TOLD) {
         for (const sentence of (await import("@/lib/env")).misspeltSettings()) process.stderr.write(`${sentence}\n`);
       }
@@ -18,14 +18,14 @@ export async function register(): Promise<void> {
       process.stderr.write(`${error.message}\n`);
       process.exit(1);
     }
-    const { announceDemonstration, watchForBeyond } = await import("@/lib/auth/demonstration");
+    const { announceDemonstration, watchForRemoteRequests } = await import("@/lib/auth/demonstration");
     const { HSTS_MAX_AGE_S } = await import("@/lib/core/policy");
     const { hookIntoServer } = await import("@/lib/http/before-next");
     const { takeOverConsole } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
     const { watchRequest } = await import("@/lib/ops/requests");
     const { endInPeace } = await import("@/lib/ops/shutdown");
-    hookIntoServer({ onArrival: watchForBeyond, onRequest: watchRequest, hstsMaxAgeS: HSTS_MAX_AGE_S });
+    hookIntoServer({ onArrival: watchForRemoteRequests, onRequest: watchRequest, hstsMaxAgeS: HSTS_MAX_AGE_S });
     await announceDemonstration();
     measureProcess();
     endInPeace();
@@ -33,10 +33,10 @@ export async function register(): Promise<void> {
   }
 }
 
-/** Next.js calls this with what a page, an action or a route has thrown. */
+/** Logs an error. Next.js calls this with each error that a page, a server action or a route has thrown. */
 export const onRequestError: Instrumentation.onRequestError = async (error, _, { routePath, routeType }) => {
   if (process.env.NEXT_RUNTIME === "nodejs") {
     const { logError } = await import("@/lib/ops/log");
-    logError(error, `unexpected in the ${routeType} of ${routePath}`);
+    logError(error, `unexpected error in the ${routeType} of ${routePath}`);
   }
 };

@@ -1,34 +1,34 @@
 import type { NextConfig } from "next";
 import createNextIntlPlugin from "next-intl/plugin";
 import { SECURITY_HEADERS } from "./lib/http/security-headers";
-// Imported for their checks: a wrong setting stops dev, build and start.
+// This import checks the settings: a wrong one stops `next dev`, `next build` and `next start`.
 import "./lib/core/policy";
 import { IS_ON_VERCEL } from "./lib/env";
 
 const withNextIntl = createNextIntlPlugin("./lib/i18n.ts");
 
 const nextConfig: NextConfig = {
-  // A folder that runs by itself, for containers; `next start` wants the other kind of build.
+  // A standalone build is a folder that runs without node_modules, for containers. `next start` can't run it.
   ...(process.env.BUILD_STANDALONE === "true" && { output: "standalone" }),
   agentRules: false,
-  // `npm run check` does, and `npm test`: whoever starts a server has no use for it, and waits half as long.
+  // `npm run check` and `npm test` check types. Without that, the build of `npm start` takes half as long.
   typescript: { ignoreBuildErrors: true },
-  // Titles come with the page, not after it: a page without one has no name for a moment.
+  // Treats every browser as one that needs the title in the first part of the page; else Next.js may send the title later.
   htmlLimitedBots: /.*/,
-  // Development would print each request's path, and there are phones in paths; lib/ops logs all of them.
+  // In development Next.js would print the path of each request, and some paths hold phones. lib/ops logs requests without them.
   logging: { incomingRequests: false },
-  // No page has pictures to be made smaller; without this, anybody could have the server do that, and write to its disk.
+  // No page has pictures to resize. Without this, any client could make the server resize pictures and write them to its disk.
   images: { unoptimized: true },
   poweredByHeader: false,
   skipTrailingSlashRedirect: true,
   typedRoutes: true,
-  // What a route needs is loaded with its first request: all of them together would make every start longer, and stay in memory.
+  // Loads the modules of a route with its first request. Loading all of them at the start takes longer and more memory.
   experimental: { preloadEntriesOnStart: false },
   serverExternalPackages: ["better-sqlite3", "prom-client"],
-  // By their names it is known whether a database has them all.
+  // The readiness check compares the names of these files with the migrations that the database has.
   outputFileTracingIncludes: { "/api/health/ready": ["./prisma/**/migration.sql"] },
-  // Vercel serves files without asking this process. Elsewhere the process sets these headers on every answer
-  // (lib/http/security-headers.ts), and a rule here would be matched with every request for nothing.
+  // Vercel serves files without this process. On other hosts lib/http/security-headers.ts sets these headers, and a rule here
+  // would only cost time in each request.
   ...(IS_ON_VERCEL && {
     headers: async () => [
       { source: "/:path*", headers: Object.entries(SECURITY_HEADERS).map(([key, value]) => ({ key, value })) },

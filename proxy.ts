@@ -1,4 +1,4 @@
-// With its ending, without which Node doesn't find it: the tests of this file run there.
+// The path needs its extension, because the tests of this file run in plain Node.js.
 import { NextResponse } from "next/server.js";
 import { BODY_BYTES_MAX } from "@/lib/core/policy";
 import { isForeignFetch, isForeignRequest } from "@/lib/http/origin";
@@ -7,9 +7,9 @@ import { missingPolicy } from "@/lib/http/security-headers";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
 
 /**
- * Refuses what no page of ours sends, before anything reads it: what pages of other origins have a person's browser send, and
- * what Next.js would answer with an error of its own. Where a host tells instrumentation.ts nothing of a request, it also gives
- * the page its policy: that costs a millisecond, so nowhere else.
+ * Refuses requests to pages before Next.js reads them: unknown methods (405), requests that pages of other origins made a browser
+ * send (403), and forms that Next.js would answer with status 500 (400, 413). The header `Sarafan-Error` names the failure. On a
+ * host where before-next.ts doesn't run, also sets the page's content security policy, which takes about a millisecond.
  */
 export async function proxy(request: Request): Promise<Response | undefined> {
   if (hasUnknownMethod(request.headers)) return refuse(405, "method_not_allowed", { Allow: "GET, HEAD, POST" });
@@ -23,7 +23,7 @@ export async function proxy(request: Request): Promise<Response | undefined> {
   return NextResponse.next({ request: { headers }, headers: { "content-security-policy": policy } });
 }
 
-/** Opening an invitation counts against the network that the browser is in. */
+/** Whether a page of another site loads an invitation in the background, which would use up the look-ups of the browser's network. */
 function isForeignLookup({ url, headers }: Request): boolean {
   return new URL(url).pathname.startsWith("/i/") && isForeignFetch(headers);
 }
@@ -33,8 +33,9 @@ function refuse(status: number, name: string, headers: Record<string, string> = 
 }
 
 /**
- * Browsers send `Origin` or `Sec-Fetch-Site` with everything but plain navigation, so that pages don't come through here; nor do
- * the APIs, which look for themselves, in their own words. Next.js reads this without running it, so nothing here is computed.
+ * The requests that `proxy` runs for: those with a body, of another site, or with a header of ours that demands it. Plain
+ * navigation doesn't match, which saves time. Neither do the APIs, which refuse such requests with sentences of their own.
+ * Next.js reads this object without running the file, so all values are literals.
  */
 export const config = {
   matcher: [

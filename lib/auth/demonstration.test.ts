@@ -2,12 +2,12 @@ import type { IncomingMessage } from "node:http";
 import { expect, test } from "playwright/test";
 import { markDemonstration } from "@/lib/core/demonstration";
 import { env } from "@/lib/env";
-import { markPeer, signOfBeyond } from "@/lib/http/client-ip";
+import { findRemoteSign, markPeer } from "@/lib/http/client-ip";
 import { maySeeCodes, maySeeMetrics } from "./demonstration";
 
 /** A request as Node reads it, at this machine unless `headers` say otherwise. */
 const ask = (headers: Record<string, string>, httpVersion = "1.1") =>
-  signOfBeyond({ headers: { host: "127.0.0.1:3000", ...headers }, httpVersion });
+  findRemoteSign({ headers: { host: "127.0.0.1:3000", ...headers }, httpVersion });
 
 const HERE: Record<string, string>[] = [
   {},

@@ -7,7 +7,7 @@ import {
   wasReachedFromBeyond,
 } from "@/lib/core/demonstration";
 import { env, IS_DEVELOPMENT, isLoopback } from "@/lib/env";
-import { isFromThisMachine, signOfBeyond } from "@/lib/http/client-ip";
+import { findRemoteSign, isFromThisMachine } from "@/lib/http/client-ip";
 import { isAtOwnAddress } from "@/lib/http/origin";
 import { log, logError } from "@/lib/ops/log";
 
@@ -46,8 +46,8 @@ export async function announceDemonstration(): Promise<void> {
 }
 
 /** Ends the demonstration when `request` shows that other machines reach this server. Does nothing with ALLOW_DEMO. */
-export function watchForBeyond(request: IncomingMessage): void {
-  const sign = isWatching ? signOfBeyond(request) : null;
+export function watchForRemoteRequests(request: IncomingMessage): void {
+  const sign = isWatching ? findRemoteSign(request) : null;
   if (sign !== null) void endDemonstration(sign);
 }
 

@@ -125,7 +125,7 @@ const { handlers } = NextAuth({
   },
   logger: {
     error: (error) => {
-      if (!EXPECTED_ERRORS.includes((error as AuthError).type)) logError(error, "unexpected in NextAuth");
+      if (!EXPECTED_ERRORS.includes((error as AuthError).type)) logError(error, "unexpected error in NextAuth");
     },
   },
 });

@@ -1,8 +1,8 @@
 import { readWeights } from "./accept";
 
 /**
- * The one of `languages` that an `Accept-Language` header likes best (RFC 9110 §12.5.4). The first when it names none at
- * all, as link previews do; the last when it names only others.
+ * Chooses the language of `languages` that has the highest weight in an `Accept-Language` header (RFC 9110 §12.5.4). Returns
+ * the first if there is no header, as in a request for a link preview, and the last if the header names only other languages.
  */
 export function preferredLanguage<Language extends string>(
   acceptLanguage: string | null,
@@ -10,9 +10,9 @@ export function preferredLanguage<Language extends string>(
 ): Language {
   const [first] = languages;
   if (!acceptLanguage || acceptLanguage === "*") return first;
-  const wished = readWeights(acceptLanguage)
+  const accepted = readWeights(acceptLanguage)
     .filter(({ weight }) => weight > 0)
     .sort((one, other) => other.weight - one.weight);
-  const known = wished.map(({ value }) => languages.find((language) => language === value.split("-")[0]));
+  const known = accepted.map(({ value }) => languages.find((language) => language === value.split("-")[0]));
   return known.find((language) => language !== undefined) ?? languages.at(-1) ?? first;
 }

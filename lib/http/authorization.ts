@@ -1,6 +1,6 @@
 /**
- * What stands behind `Bearer` in the `Authorization` header, which may be anything (RFC 6750 §2.1); null where there is no such
- * header or it has another scheme: that of a staging site's proxy, such as Basic, is not ours.
+ * Returns the text after `Bearer` in the `Authorization` header, unchecked (RFC 6750 §2.1). Returns null without the header, or
+ * if it has another scheme: a proxy in front of a staging site may use Basic, for example.
  */
 export function readBearer(headers: Headers): string | null {
   const found = /^Bearer(?: +(.*))?$/i.exec(headers.get("authorization") ?? "");

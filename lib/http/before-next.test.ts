@@ -63,7 +63,7 @@ function ask(server: Server, options: http.RequestOptions): Promise<IncomingMess
   });
 }
 
-test("Next.js reads the headers that the hooks have written, whatever the client has sent under their names", async () => {
+test("Next.js reads the headers that the hooks have written, in place of those that the client has sent", async () => {
   const forged = {
     "x-sarafan-address": "0123456789abcdef0123456789abcdef 203.0.113.9",
     "x-forwarded-host": "elsewhere.example",
@@ -80,7 +80,7 @@ test("Next.js reads the headers that the hooks have written, whatever the client
   expect(answer.headers["content-security-policy"]).toContain(`script-src 'nonce-${nonce}'`);
 });
 
-test("of what Next.js's own script sends, what Next.js would refuse is dropped, and nothing else", async () => {
+test("headers of Next.js's own script are dropped if Next.js would refuse them, and kept if not", async () => {
   const readWith = async (tree: string, prefetch: string) => {
     const headers = { [NEXT_ROUTER_STATE_TREE_HEADER]: tree, [NEXT_ROUTER_PREFETCH_HEADER]: prefetch };
     const { read } = await exchange({ path: "/login", headers });
@@ -90,7 +90,7 @@ test("of what Next.js's own script sends, what Next.js would refuse is dropped, 
   expect(await readWith("no tree", "2")).toEqual([undefined, undefined]);
 });
 
-test("a method that Next.js doesn't know reaches it as OPTIONS, and the log as it was sent", async () => {
+test("a method that Next.js doesn't know is OPTIONS for Next.js, and logged as it was sent", async () => {
   const { read } = await exchange({ method: "PROPFIND", path: "/api/profile/" });
   expect(methods).toEqual(["PROPFIND"]);
   expect(read).toMatchObject({ method: "OPTIONS", url: "/api/profile/" });
@@ -112,13 +112,13 @@ for (const { sent, read } of [
   });
 }
 
-test("a request for another protocol is answered as one for this", async () => {
+test("a request to change to another protocol is answered as an ordinary one", async () => {
   const { read, answer } = await exchange({ path: "/login", headers: { connection: "Upgrade", upgrade: "h2c" } });
   expect(answer.statusCode).toBe(200);
   expect(read.url).toBe("/login");
 });
 
-test("an action that Next.js doesn't find is a malformed request, any other conflict stays one", async () => {
+test("an action that isn't in this build is answered with 400, and any other 409 stays 409", async () => {
   const answerOf = async (headers: Record<string, string>) => {
     const { answer } = await exchange({ method: "POST", path: "/login" }, (_, response) => {
       response.statusCode = 409;

@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
-// Next.js's own reader, so that exactly what it would refuse is dropped. With its ending, without which Node doesn't find it: the
-// tests of this folder run there.
+// Next.js's own parser, so that exactly the headers that it would refuse are dropped. The path needs its extension, because the
+// tests of this folder run in plain Node.js.
 import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/parse-and-validate-flight-router-state.js";
 import { IS_DEVELOPMENT } from "@/lib/env";
 import { watchExchange, watchSocket } from "@/lib/ops/shutdown";
@@ -12,21 +12,21 @@ import type { FormFault } from "./page-forms";
 import { secureExchange } from "./security-headers";
 import { replaceUnknownMethod } from "./unknown-method";
 
-interface BeforeNext {
-  /** Is told of each request as it came, before any of its headers is changed. */
+interface Hooks {
+  /** Called with each request before any of its headers is changed. */
   onArrival: (request: IncomingMessage) => void;
-  /** Is told of each request as Next.js will read it, but for its method, which is still the one that was sent. */
+  /** Called with each request as Next.js will read it, except for its method, which is still the one that the client sent. */
   onRequest: (request: IncomingMessage, response: ServerResponse) => void;
-  /** How long browsers use https only, in seconds. */
+  /** For how many seconds browsers use https only (RFC 6797). */
   hstsMaxAgeS: number;
 }
 
 /**
- * Hooks into each server of this process by Node.js's diagnostics channels, which tell of a request before Next.js reads it. A host
- * that serves functions instead of a server publishes to neither channel; proxy.ts and the readers of our headers allow for that.
- * Returns a function that removes the hooks.
+ * Prepares each request of this process before Next.js reads it, by Node.js's diagnostics channels. A host that runs functions
+ * instead of a server (Vercel) publishes to neither channel; proxy.ts and the readers of our headers allow for that. Returns a
+ * function that removes the hooks.
  */
-export function hookIntoServer({ onArrival, onRequest, hstsMaxAgeS }: BeforeNext): () => void {
+export function hookIntoServer({ onArrival, onRequest, hstsMaxAgeS }: Hooks): () => void {
   const prepareSocket = (message: unknown) => {
     const { socket } = message as { socket: Socket };
     ignoreUpgrades(socket);
@@ -39,9 +39,9 @@ export function hookIntoServer({ onArrival, onRequest, hstsMaxAgeS }: BeforeNext
     onArrival(request);
     markPeer(request);
     recordClientIp(request);
-    tellPublicAddress(request);
-    tidyUrl(request);
-    dropOddNextHeaders(request);
+    setPublicAddress(request);
+    normaliseUrl(request);
+    dropInvalidNextHeaders(request);
     secureExchange(request, response, hstsMaxAgeS);
     refuseUnknownActions(request, response);
     onRequest(request, response);
@@ -55,18 +55,18 @@ export function hookIntoServer({ onArrival, onRequest, hstsMaxAgeS }: BeforeNext
   };
 }
 
-/** Sent by Next.js's own script. */
+/** The request headers of Next.js's own script in the browser. */
 const TREE_HEADER = "next-router-state-tree";
 const PREFETCH_HEADER = "next-router-prefetch";
 
-/** Where Next.js keeps the page of its own that tells of an error, with status 500, for whoever asks for it. */
+/** The address of Next.js's built-in error page, which it serves with status 500 to every client that requests it. */
 const ERROR_PAGE = /^\/+_global-error\b/;
 
 /**
- * An address whose percent signs make no text is nobody's, `*` is no address, and Next.js's own page for errors is no page of
- * ours; Next.js would answer each with an error of its own. Of an address with a host (RFC 9112 §3.2.2) the path is what counts.
+ * Replaces addresses that Next.js would answer with status 500: invalid percent-encoding, `*`, and Next.js's built-in error page
+ * become `/not-found`. An absolute address (RFC 9112 §3.2.2) becomes its path and query.
  */
-function tidyUrl(request: IncomingMessage): void {
+function normaliseUrl(request: IncomingMessage): void {
   const url = request.url ?? "";
   try {
     if (ERROR_PAGE.test(decodeURIComponent(url))) {
@@ -82,11 +82,11 @@ function tidyUrl(request: IncomingMessage): void {
 }
 
 /**
- * Drops what only Next.js's own script sends, where it never sends it: a `Next-Router-State-Tree` that can't be read (it says which
- * parts of a page the browser has already, and without it all are sent), and a `Next-Router-Prefetch` for features that are off
- * here. Next.js would answer with an error of its own, or log one.
+ * Removes headers of Next.js's own script with values that the script never sends, because Next.js would respond with status 500
+ * or log an error: a `Next-Router-State-Tree` that can't be parsed (it lists the parts of a page that the browser has; without it all
+ * parts are sent), and a `Next-Router-Prefetch` other than `1`, which is for features that are off here.
  */
-function dropOddNextHeaders({ headers }: IncomingMessage): void {
+function dropInvalidNextHeaders({ headers }: IncomingMessage): void {
   if (headers[PREFETCH_HEADER] !== "1") delete headers[PREFETCH_HEADER];
   try {
     parseAndValidateFlightRouterState(headers[TREE_HEADER]);
@@ -96,28 +96,28 @@ function dropOddNextHeaders({ headers }: IncomingMessage): void {
 }
 
 /**
- * Has requests to speak another protocol answered as if they hadn't asked (RFC 9110 §7.8), as Node does where nothing listens for
- * them. Next.js listens, leaves such a connection open for ever without an answer, and no limit of time ends it; Java's client
- * asks for HTTP/2 that way with its first request. Not while developing, where the browser is told of changes by a WebSocket.
+ * Removes Next.js's listener for `Upgrade` requests, so that Node.js handles such a request as an ordinary one (RFC 9110 §7.8).
+ * Next.js would keep its connection open without a response and without a timeout; Java's HTTP client asks for HTTP/2 that way
+ * in its first request. Development keeps the listener, because the browser learns of changes by a WebSocket.
  */
 function ignoreUpgrades({ server }: Socket & { server?: Server }): void {
   if (!IS_DEVELOPMENT) server?.removeAllListeners("upgrade");
 }
 
 /**
- * Tells Next.js and NextAuth the public address, whatever a proxy or a client says of it: Next.js compares it with `Origin`
- * before it runs a server action, and NextAuth builds addresses of it. Has to run after everything that looks at what proxies
- * have written. `Host` stays as it came.
+ * Sets the forwarding headers to our public address, in place of those that a proxy or client has sent. Next.js compares them
+ * with `Origin` before it runs a server action, and NextAuth builds addresses from them. Must run after `markPeer` and
+ * `recordClientIp`, which read the headers of proxies. `Host` is not changed.
  */
-function tellPublicAddress({ headers }: IncomingMessage): void {
+function setPublicAddress({ headers }: IncomingMessage): void {
   const { host, protocol } = publicAddressAt(headers.origin);
   headers["x-forwarded-host"] = host;
   headers["x-forwarded-proto"] = protocol.slice(0, -1);
 }
 
 /**
- * Makes 400 of the 409 with which Next.js answers a call of an action that isn't in this build: whether another build has it or
- * somebody made it up can't be told.
+ * Changes Next.js's status 409 for a server action that isn't in this build to 400, with `Sarafan-Error: action_unknown`. The
+ * action may belong to another build or be made up; the server can't tell these apart.
  */
 function refuseUnknownActions(request: IncomingMessage, response: ServerResponse): void {
   if (request.method !== "POST") return;

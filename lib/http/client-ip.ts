@@ -3,48 +3,54 @@ import ipaddr from "ipaddr.js";
 import { env, IS_ON_VERCEL } from "@/lib/env";
 import { readOwnHeader, writeOwnHeader } from "./own-headers";
 
-/** Written by `markPeer`. */
+/** Set by `markPeer`. */
 const PEER_HEADER = "x-sarafan-peer";
-/** Written by `recordClientIp`. */
+/** Set by `recordClientIp`. */
 const ADDRESS_HEADER = "x-sarafan-address";
-/** What proxies add to the requests that they pass on. */
+/** The headers that proxies add to requests. */
 const FORWARDING_HEADER =
   /^(x-(forwarded|original|envoy|cluster)-.*|forwarded|via|x-real-ip|x-client-ip|true-client-ip|cf-.*|fastly-.*)$/;
 const LOOPBACK_ADDRESS = /^(127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/;
 
 /**
- * Notes in a header of ours whether the request comes straight from this machine. Has to run before anything else reads or
- * changes the request: Next.js adds forwarding headers of its own.
+ * Sets a header of ours that says whether the request comes from this machine without a proxy. Must run before the request is
+ * changed, because Next.js adds forwarding headers.
  */
 export function markPeer(request: IncomingMessage): void {
   const { headers, socket } = request;
   const isForwarded = Object.keys(headers).some((name) => FORWARDING_HEADER.test(name));
-  const isDirect = LOOPBACK_ADDRESS.test(socket.remoteAddress ?? "") && !isForwarded && signOfBeyond(request) === null;
+  const isDirect =
+    LOOPBACK_ADDRESS.test(socket.remoteAddress ?? "") && !isForwarded && findRemoteSign(request) === null;
   writeOwnHeader(request, PEER_HEADER, isDirect ? "loopback" : "remote");
 }
 
 /**
- * What in a request shows that people beyond this machine reach the server, or null when nothing does: a host or a forwarding
- * header that isn't loopback, an `Origin` that isn't and that its browser calls our own, or HTTP/1.0, which plain proxies
- * speak and browsers don't. A page of another site can have none of them sent by its own name: it sets no forwarding header,
- * and its browser names this machine as the host and calls the `Origin` another one's. Has to see the request as it came.
+ * Returns what in a request shows that people on other machines reach the server, or null. It is one of:
+ *
+ * - HTTP/1.0, which simple proxies use and browsers don't;
+ * - `Host`, if it is not loopback;
+ * - the name of a forwarding header that names a host or client that is not loopback;
+ * - `Origin`, if it is not loopback and the browser says that the request is same-origin.
+ *
+ * A page of another site can cause none of these in a request of a browser on this machine: it can't set forwarding headers, the
+ * browser sends a loopback `Host`, and it calls the request cross-site. The request must not have been changed before.
  */
-export function signOfBeyond({
+export function findRemoteSign({
   headers,
   httpVersion,
 }: Pick<IncomingMessage, "headers" | "httpVersion">): string | null {
   if (httpVersion === "1.0") return "HTTP/1.0";
-  // Without one, Node refuses the request.
+  // Node.js refuses a request of HTTP/1.1 without `Host`.
   if (headers.host !== undefined && !isLoopbackHost(headers.host)) return "Host";
-  const forwarding = Object.entries(headers).find(([name, value]) => namesBeyond(name, String(value)));
+  const forwarding = Object.entries(headers).find(([name, value]) => namesRemote(name, String(value)));
   if (forwarding) return forwarding[0];
   const { origin = "null", "sec-fetch-site": site } = headers;
   const isOwnPage = site === "same-origin" && URL.canParse(origin);
   return isOwnPage && !isLoopbackHost(new URL(origin).host) ? "Origin" : null;
 }
 
-/** Whether a forwarding header names a client or a host beyond this machine; what only says how, such as the protocol, doesn't. */
-function namesBeyond(name: string, value: string): boolean {
+/** Whether a forwarding header names a client or host other than this machine. Headers with a protocol or port name neither. */
+function namesRemote(name: string, value: string): boolean {
   if (!FORWARDING_HEADER.test(name)) return false;
   const parts = value.split(",").map((part) => part.trim());
   if (name === "forwarded") {
@@ -56,8 +62,8 @@ function namesBeyond(name: string, value: string): boolean {
 }
 
 /**
- * Whether a host or an address, with or without a port, is this machine: `localhost` and what is below it, `127.…`, `[::1]`. The
- * last answer is kept: nearly all requests name the same host, and to read one takes a hundredth of a request.
+ * Whether a host name or address, with or without a port, is loopback: `localhost`, a name below it, `127.0.0.0/8`, `[::1]`. The
+ * last result is kept, because nearly all requests name the same host, and parsing it takes a hundredth of a request's time.
  */
 function isLoopbackHost(text: string): boolean {
   if (lastHost.text !== text) lastHost = { text, isLoopback: namesLoopback(text) };
@@ -75,8 +81,8 @@ function namesLoopback(text: string): boolean {
 }
 
 /**
- * Notes in a header of ours the address that the request comes from: the socket's, or as many steps back in
- * `X-Forwarded-For` as there are proxies that the operator trusts. Has to run before Next.js reads the request.
+ * Sets a header of ours to the address of the client: the socket's address or, with TRUSTED_PROXIES=n, the n-th from the end of
+ * `X-Forwarded-For`. Must run before Next.js reads the request.
  */
 export function recordClientIp(request: IncomingMessage): void {
   const { headers, socket } = request;
@@ -89,9 +95,9 @@ export function recordClientIp(request: IncomingMessage): void {
   writeOwnHeader(request, ADDRESS_HEADER, hops[Math.max(0, hops.length - 1 - env.TRUSTED_PROXIES)] ?? "");
 }
 
-/** The network that a request comes from, as limits count it: an IPv4 address, or the first 64 bits of an IPv6 one. */
+/** Returns the network that a request comes from: an IPv4 address, an IPv6 /64, or `unknown` if no address is known. */
 export function networkOf(headers: Headers): string {
-  // Vercel writes its header over whatever a client sends (vercel.com/docs/headers/request-headers).
+  // Vercel replaces this header in requests of clients (vercel.com/docs/headers/request-headers).
   const noted = readOwnHeader(headers, ADDRESS_HEADER) ?? (IS_ON_VERCEL ? (headers.get("x-real-ip") ?? "") : "");
   if (!ipaddr.isValid(noted)) return "unknown";
   const address = ipaddr.process(noted);
@@ -99,7 +105,7 @@ export function networkOf(headers: Headers): string {
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toNormalizedString()}/64`)}/64`;
 }
 
-/** Whether a request comes straight from this machine, and nothing in it shows that it was passed on. */
+/** Whether a request comes from this machine without a proxy, as `markPeer` has found. */
 export function isFromThisMachine(headers: Headers): boolean {
   return readOwnHeader(headers, PEER_HEADER) === "loopback";
 }

@@ -1,33 +1,33 @@
 import { env } from "@/lib/env";
 import { isForeignRequest } from "./origin";
 
-/** What a client may send besides what browsers let any page send (Fetch §2.2.2). */
+/** The request headers that pages of `CORS_ORIGINS` may send, besides those that need no permission (Fetch §2.2.2). */
 const REQUEST_HEADERS = "Authorization, Content-Type, Sarafan-Device";
-/** What a client may read of an answer besides what browsers let any page read. */
+/** The response headers that pages of `CORS_ORIGINS` may read, besides those that need no permission. */
 const ANSWER_HEADERS =
   "Sarafan-Error, Sarafan-Code-Length, Sarafan-Device, Retry-After, Link, WWW-Authenticate, Allow, X-Request-Id";
-/** How long a browser need not ask again, in seconds. */
+/** For how many seconds a browser may reuse the answer to a preflight request. */
 const PREFLIGHT_MAX_AGE_S = 600;
 
-/** Whether the script of a page of `CORS_ORIGINS` made the request. */
+/** Whether a script on a page of `CORS_ORIGINS` sent the request. */
 export function isOfSharedOrigin(headers: Headers): boolean {
   return env.CORS_ORIGINS.includes(headers.get("origin") ?? "");
 }
 
 /**
- * The headers by which a browser lets a page of `CORS_ORIGINS` read an answer (Fetch §3.3). They never allow credentials: a
- * bearer token is sent by the page itself, and cookies count for nothing in such a request.
+ * Makes the response headers that permit a page of `CORS_ORIGINS` to read the response (Fetch §3.3). They never allow
+ * credentials: the page sends a bearer token by itself, and cookies are ignored in such a request.
  */
 export function sharingHeaders(headers: Headers): Record<string, string> {
   if (env.CORS_ORIGINS.length === 0) return {};
-  // A cache must not hand the answer for one origin to another, nor to a page of ours.
+  // A cache must not give the response for one origin to another.
   const Vary = "Origin";
   const origin = headers.get("origin");
   if (origin === null || !isOfSharedOrigin(headers)) return { Vary };
   return { Vary, "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": ANSWER_HEADERS };
 }
 
-/** The same for the question that a browser asks before it sends a request (Fetch §4.8): with which of `methods` it may. */
+/** Makes the response headers for a preflight request (Fetch §4.8), which permit a page of `CORS_ORIGINS` to use `methods`. */
 export function preflightHeaders(headers: Headers, methods: readonly string[]): Record<string, string> {
   if (methods.length === 0) return {};
   if (!isOfSharedOrigin(headers)) return sharingHeaders(headers);
@@ -40,8 +40,8 @@ export function preflightHeaders(headers: Headers, methods: readonly string[]): 
 }
 
 /**
- * Answers a request, unless it may change something and a page of another origin had it sent. Where `isShared`, pages of
- * `CORS_ORIGINS` may ask and read the answer.
+ * Responds to a request by `answer`, or by `refuse` if the request may change something and a page of another origin sent it. With
+ * `isShared`, pages of `CORS_ORIGINS` are not refused, and may read the response.
  */
 export async function guardOrigin(
   request: Request,

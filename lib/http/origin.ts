@@ -1,18 +1,18 @@
 import { env, isLoopback } from "@/lib/env";
 
 /**
- * Whether a request may change something and a page of another origin had the browser send it, as the browser says by `Origin`
- * or `Sec-Fetch-Site`. A client that sends neither is no browser.
+ * Whether a request may change something (its method is not GET, HEAD or OPTIONS) and a page of another origin made the browser
+ * send it, according to `Origin` or `Sec-Fetch-Site`. A request without both is not from a browser, and is not foreign.
  */
 export function isForeignRequest({ method, headers }: { method: string; headers: Headers }): boolean {
   if (["GET", "HEAD", "OPTIONS"].includes(method)) return false;
-  return isOfForeignPage(headers) || isFromElsewhere(headers);
+  return isOfForeignPage(headers) || isOfForeignSite(headers);
 }
 
 /**
- * Whether a page of another site has the browser fetch an address that people open: as a picture, in a frame, by a script, or
- * ahead of a click. A link that a person follows there is fetched as a document (Fetch Metadata Request Headers §2.1); a preview
- * robot sends none of these headers.
+ * Whether a page of another site made the browser load one of our pages other than by a link that a person followed: as a picture,
+ * in a frame, by a script, or as a prefetch. A followed link is fetched as a document (Fetch Metadata Request Headers §2.1). The
+ * robots that make link previews send none of these headers, and are not foreign.
  */
 export function isForeignFetch(headers: Headers): boolean {
   const [destination, site] = [headers.get("sec-fetch-dest"), headers.get("sec-fetch-site")];
@@ -20,46 +20,50 @@ export function isForeignFetch(headers: Headers): boolean {
   return destination !== "document" || headers.has("sec-purpose");
 }
 
-/** Whether the script of a page of another origin made the request; a link that was followed from there carries no `Origin`. */
+/** Whether the request has the `Origin` of another site's page: a script or form there sent it. A followed link has no `Origin`. */
 export function isOfForeignPage(headers: Headers): boolean {
   const origin = headers.get("origin");
   return origin !== null && !isOwnOrigin(origin);
 }
 
-/** Whether the browser says that something else than a page of ours, or the person, made it send the request. */
-function isFromElsewhere(headers: Headers): boolean {
+/** Whether `Sec-Fetch-Site` says that another origin's page caused the request. `none` means that the person did. */
+function isOfForeignSite(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   return site !== null && site !== "same-origin" && site !== "none";
 }
 
-/** Whether a request names our own address as its host: a page elsewhere may have a name that was pointed at this machine. */
+/**
+ * Whether the `Host` of a request is that of APP_URL. The host name of another site can be made to resolve to this machine (DNS
+ * rebinding); its page would then read the response.
+ */
 export function isAtOwnAddress(headers: Headers): boolean {
   return isOwnOrigin(`${own.protocol}//${headers.get("host")}`);
 }
 
 /**
- * Throws for a request that a page elsewhere had a browser send. Whoever answers requests refuses those first, in their own
- * words; this is for what must not happen even where that was forgotten.
+ * Throws for a request that a page of another origin made a browser send. Pages and APIs refuse such requests before; this second
+ * check stands before each change of a cookie, so that an address that forgot the first one can't be misused.
  */
 export function assertOwnRequest(headers: Headers): void {
-  if (isForeignRequest({ method: "POST", headers })) throw new Error("a page elsewhere would log somebody in here");
+  if (isForeignRequest({ method: "POST", headers }))
+    throw new Error("a request that a page of another origin sent would change a cookie");
 }
 
-/** Where somebody asks to be led, at our public address; our first page where that is elsewhere, however it is written. */
-export function ownAddress(wanted: string): string {
-  const { href, pathname, search } = URL.canParse(wanted, env.APP_URL) ? new URL(wanted, env.APP_URL) : own;
+/** Returns `target` (a path or URL) as a URL of our public address, or our home page if `target` belongs to another origin. */
+export function ownAddress(target: string): string {
+  const { href, pathname, search } = URL.canParse(target, env.APP_URL) ? new URL(target, env.APP_URL) : own;
   return isOwnOrigin(href) ? `${own.origin}${pathname}${search}` : own.href;
 }
 
-/** The host and protocol of our public address, as a browser at `origin` knows it. */
+/** Returns host and protocol of our public address: those of `origin` if it is one of our names, else those of APP_URL. */
 export function publicAddressAt(origin: string | undefined): { host: string; protocol: string } {
-  // While APP_URL is this machine, it has several names, and a page may have been opened at any of them.
+  // If APP_URL is a loopback address, a page may have been opened at another loopback name.
   return origin !== undefined && isOwnOrigin(origin) ? new URL(origin) : own;
 }
 
 const own = new URL(env.APP_URL);
 
-/** `APP_URL`'s origin, of which the machine's own names are one while `APP_URL` has one of them. */
+/** Whether a URL has the origin of APP_URL. If APP_URL has a loopback name, all loopback names are equal. */
 function isOwnOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, port } = new URL(text);

@@ -2,16 +2,16 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { perProcess } from "@/lib/per-process";
 
-// No client can know it, so a header of one of these names that a client sends counts for nothing, even where a host tells
-// instrumentation.ts nothing of a request.
+// A secret of this process that the value of each header of ours begins with. A client doesn't know it, so a header of the same name
+// that a client sends is ignored, even on a host where before-next.ts doesn't run.
 const MARK = perProcess("mark of own headers", () => randomBytes(16).toString("hex"));
 
-/** Writes what this process knows of a request into a header of it, over whatever a client has sent under that name. */
+/** Sets a request header that only this process can set. Replaces a header of the same name that the client has sent. */
 export function writeOwnHeader({ headers }: Pick<IncomingMessage, "headers">, name: string, value: string): void {
   headers[name] = `${MARK} ${value}`;
 }
 
-/** What this process has written into a header of a request; null when it has written nothing. */
+/** Returns the value that `writeOwnHeader` has set in this process, or null if it has set none. */
 export function readOwnHeader(headers: Headers, name: string): string | null {
   const [mark, value] = headers.get(name)?.split(" ") ?? [];
   return mark === MARK ? (value ?? "") : null;

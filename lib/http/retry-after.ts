@@ -1,4 +1,4 @@
-/** The header that says when to come again; never at once. */
+/** Makes the header `Retry-After` from milliseconds: whole seconds, rounded up, at least 1 (RFC 9110 §10.2.3). */
 export function retryAfter(ms: number) {
   return { "Retry-After": String(Math.max(1, Math.ceil(ms / 1000))) };
 }

@@ -4,7 +4,7 @@ import { config, proxy } from "@/proxy";
 const at = (path: string, headers: Record<string, string> = {}) =>
   new Request(`http://localhost:3000${path}`, { headers });
 
-test("a page has a nonce of its own where a host tells of no request beforehand, too", async () => {
+test("each page has a nonce of its own, also on a host where before-next.ts doesn't run", async () => {
   const draw = async (path: string) => {
     const answer = await proxy(at(path, { accept: "text/html" }));
     const policy = answer?.headers.get("content-security-policy") ?? "";
@@ -18,7 +18,7 @@ test("a page has a nonce of its own where a host tells of no request beforehand,
   expect(nonces[1]).not.toBe(nonces[0]);
 });
 
-test("where it has one already nothing is done, and nothing costs anything", async () => {
+test("proxy.ts doesn't run for a page that has its policy already", async () => {
   expect(await proxy(at("/login", { "content-security-policy": "script-src 'nonce-1'" }))).toBeUndefined();
   const { source, missing } = config.matcher.at(-1) ?? {};
   expect(missing).toEqual([{ type: "header", key: "content-security-policy" }]);

@@ -3,9 +3,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 // Relative paths, because next.config.ts, which loads this file, resolves no aliases.
 import { env, IS_DEVELOPMENT, isLoopback } from "../env";
 
-/** What every answer says to browsers; see `secureExchange` for the rest. */
+/** The security headers that are the same in each response. `secureExchange` adds the others. */
 export const SECURITY_HEADERS = {
-  // "no-referrer" would make browsers send "Origin: null" with forms, which Next refuses.
+  // With "no-referrer", browsers send "Origin: null" with forms, and Next.js refuses those.
   "Referrer-Policy": "same-origin",
   "X-Content-Type-Options": "nosniff",
   "X-Frame-Options": "DENY",
@@ -15,12 +15,12 @@ export const SECURITY_HEADERS = {
 const POLICY_HEADER = "content-security-policy";
 const NONCE_BYTES = 16;
 
-/** A policy under which nothing is loaded but from here, and no script runs but `scripts`. */
+/** Makes a content security policy: resources are loaded from this server only, and only `scripts` (a source list) run. */
 function policyOf(scripts: string): string {
   return [
     "default-src 'none'",
     `script-src ${scripts}`,
-    // In development Next.js puts styles of its own into the page.
+    // In development Next.js adds inline styles to pages.
     `style-src 'self'${IS_DEVELOPMENT ? " 'unsafe-inline'" : ""}`,
     "img-src 'self' data:",
     "font-src 'self'",
@@ -32,37 +32,37 @@ function policyOf(scripts: string): string {
 }
 
 /**
- * The policy of one page: only scripts run that carry this answer's nonce, which nobody can know who writes something
- * into the page, and what those load (CSP 3 §7.1, §8.2).
+ * Makes the policy of one page with a random nonce. Only scripts with the nonce run, and scripts that those load (CSP 3 §7.1,
+ * §8.2). Injected markup can't have the nonce, which is different in each response.
  */
-function drawPagePolicy(): string {
+function makePagePolicy(): string {
   const nonce = randomBytes(NONCE_BYTES).toString("base64");
-  // React evaluates strings in development.
+  // In development React calls `eval`.
   return policyOf(`'nonce-${nonce}' 'strict-dynamic'${IS_DEVELOPMENT ? " 'unsafe-eval'" : ""}`);
 }
 
-/** Addresses that never answer with a page, and their policy. */
+/** Addresses that never respond with a page. Their policy allows no script, and needs no nonce. */
 const PAGELESS = /^\/(api|_next\/static)\/[^?]/;
 const PAGELESS_POLICY = policyOf("'none'");
 
 const { protocol, hostname } = new URL(env.APP_URL);
-/** Not on this machine's own names: browsers would expect https of all that listens there. */
+/** False for loopback names, because browsers would then require https of each server on this machine. */
 const isHttpsOnly = protocol === "https:" && !isLoopback(hostname);
 
 /**
- * Gives an answer its security headers, and a page the nonce that Next.js puts on its scripts when it finds it in the
- * request. Whoever came by https may come by nothing else for `hstsMaxAgeS` seconds (RFC 6797). Has to run before Next.js reads
- * the request: its own redirects carry none of the headers that it adds elsewhere.
+ * Sets the security headers of a response. Also sets the policy in the request, where Next.js reads the nonce for its scripts.
+ * With https, browsers are told to use https only for `hstsMaxAgeS` seconds (RFC 6797). Must run before Next.js reads
+ * the request: Next.js doesn't add its configured headers to its own redirects.
  */
 export function secureExchange(request: IncomingMessage, response: ServerResponse, hstsMaxAgeS: number): void {
-  const policy = PAGELESS.test(request.url ?? "") ? PAGELESS_POLICY : drawPagePolicy();
+  const policy = PAGELESS.test(request.url ?? "") ? PAGELESS_POLICY : makePagePolicy();
   request.headers[POLICY_HEADER] = policy;
   response.setHeader(POLICY_HEADER, policy);
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
   if (isHttpsOnly) response.setHeader("Strict-Transport-Security", `max-age=${hstsMaxAgeS}`);
 }
 
-/** A page's policy where `secureExchange` has not heard of the request; null where it has. */
+/** Makes the policy of a page on a host where `secureExchange` doesn't run. Returns null if it has run for this request. */
 export function missingPolicy(headers: Headers): string | null {
-  return headers.has(POLICY_HEADER) ? null : drawPagePolicy();
+  return headers.has(POLICY_HEADER) ? null : makePagePolicy();
 }

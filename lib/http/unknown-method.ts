@@ -2,22 +2,22 @@ import type { IncomingMessage } from "node:http";
 import { METHODS } from "@/lib/ops/methods";
 import { readOwnHeader, writeOwnHeader } from "./own-headers";
 
-/** Written by `replaceUnknownMethod`; proxy.ts names it as well. */
+/** Set by `replaceUnknownMethod`. The matcher of proxy.ts repeats this name. */
 const METHOD_HEADER = "x-sarafan-method";
 
 /**
- * Next.js answers a method that it doesn't know with an error, or as if it were GET. So it gets OPTIONS instead, and a note for
- * what answers that. Has to run after whatever logs the method.
+ * Replaces a method that Next.js doesn't know by OPTIONS, and marks the request in a header of ours. Next.js would respond to
+ * such a method with an error, or as to GET. Must run after the method was logged.
  */
 export function replaceUnknownMethod(request: IncomingMessage): void {
   if (METHODS.includes(request.method ?? "")) return;
   writeOwnHeader(request, METHOD_HEADER, "unknown");
   request.method = "OPTIONS";
-  // The redirects of next.config.ts would come first.
+  // At `/` no redirect of next.config.ts can run before proxy.ts, which responds with 405.
   if (!request.url?.startsWith("/api/")) request.url = "/";
 }
 
-/** Whether the request came with a method that is answered nowhere here. */
+/** Whether the client sent the request with a method that Next.js doesn't know, such as PROPFIND. */
 export function hasUnknownMethod(headers: Headers): boolean {
   return readOwnHeader(headers, METHOD_HEADER) !== null;
 }
