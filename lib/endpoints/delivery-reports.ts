@@ -1,7 +1,7 @@
 import { readForm } from "@/lib/apis/body";
 import { recordReports } from "@/lib/core/challenges/deliveries";
 import type { SenderName } from "@/lib/env";
-import { type Reports, reportsOfSmsru, reportsOfTwilio } from "@/lib/senders/delivery-reports";
+import { type DeliveryReports, reportsOfSmsru, reportsOfTwilio } from "@/lib/senders/delivery-reports";
 import { FRESH, refuse, verbs } from "./verbs";
 
 // For the providers that bring codes, not for clients of the APIs: none of this is described in the reference.
@@ -22,7 +22,7 @@ export const smsruReports = reportsTo(
 
 function reportsTo(
   sender: SenderName,
-  read: (fields: Record<string, string>, request: Request) => Reports,
+  read: (fields: Record<string, string>, request: Request) => DeliveryReports,
   thank: () => Response,
 ) {
   const receive = async (request: Request) => {

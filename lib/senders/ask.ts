@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { failed, type Sending, unanswered } from "./sender";
 
-/** The answer to one message is a few hundred bytes; what is longer than this is none. */
+/** Answers have a few hundred bytes. A longer one than this counts as unreadable. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 
-/** An amount of money, as a number or as text; what isn't one is none. */
+/** An amount of money, as a number or as text; undefined for any other value. */
 export const Amount = z
   .union([
     z.number().nonnegative(),
@@ -16,27 +16,27 @@ export const Amount = z
   .optional()
   .catch(undefined);
 
-/** What is asked of a provider; always by POST, so that neither phone nor secret stands in an address. */
-interface Question<Answer> {
+/** A request to a provider. It is always a POST, so that no address contains a phone or a secret. */
+interface ProviderRequest<Answer> {
   url: string;
   headers?: HeadersInit;
   /** A form, or text of the media type that `headers` name. */
   body: URLSearchParams | string;
-  /** What an answer looks like, be it a yes or a no; null when only its status counts. */
+  /** The shape of all answers, positive and negative; null when only the status counts. */
   shape: z.ZodType<Answer> | null;
 }
 
-/** An answer that could be read, or what went wrong with the provider. */
-type Asked<Answer> = { status: number; answer: Answer; sending: null } | { sending: Sending };
+/** A readable answer, or the outcome of a request without one. */
+type ProviderAnswer<Answer> = { status: number; answer: Answer; sending: null } | { sending: Sending };
 
 /**
- * Asks a provider once. Redirects are not followed: they would carry secrets elsewhere. A time-out (`signal`), no answer,
- * 429, 5xx and what nobody can read are outcomes, not errors, so that no error of `fetch` gets into a log.
+ * Sends one request to a provider. Redirects are not followed, because they would send secrets to another host. A time-out (`signal`),
+ * no answer, 429, 5xx and an unreadable answer are outcomes (`sending`), not exceptions, so that no error of `fetch` reaches the log.
  */
 export async function ask<Answer>(
-  { url, headers = {}, body, shape }: Question<Answer>,
+  { url, headers = {}, body, shape }: ProviderRequest<Answer>,
   signal: AbortSignal,
-): Promise<Asked<Answer>> {
+): Promise<ProviderAnswer<Answer>> {
   try {
     const response = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
     const { status } = response;
@@ -55,18 +55,18 @@ export async function ask<Answer>(
   }
 }
 
-/** How a connection ends that was there: by then the question may have been heard. */
+/** Codes of a connection that ended after it was made: the provider may have received the request. */
 const CUT = /^(ECONNRESET|EPIPE|UND_ERR_(SOCKET|HEADERS_\w+|BODY_\w+)|HPE_\w+)$/;
 
 function faultOf(status: number): Sending | null {
-  // Whoever stands in front of the provider has waited for it in vain.
+  // A proxy in front of the provider has timed out: the provider may have taken the message.
   if (status === 504) return unanswered("server_error", status);
   if (status === 429) return failed("overloaded", status);
   if (status >= 500) return failed("server_error", status);
   return status >= 300 && status < 400 ? failed("redirected", status) : null;
 }
 
-/** The body, as far as an answer may be long: a longer one is cut, and so can't be read. */
+/** Reads the body up to `ANSWER_BYTES_MAX`. A longer one is cut, and so is no valid JSON. */
 async function readText(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -87,7 +87,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The system's name for why a connection failed, such as `ECONNREFUSED`; the error's sentence may hold an address. */
+/** The system's code for a failed connection, such as `ECONNREFUSED`. The error's message is not used: it may contain an address. */
 function codeOf(error: unknown): string {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
   const name = String(cause?.code ?? code ?? "");

@@ -1,6 +1,6 @@
 import { expect, test } from "playwright/test";
 import { startGateway } from "../../gateway/gateway";
-import { makePatient, sendByFirst } from "./chain";
+import { deliverThroughChain, withCircuitBreaker } from "./chain";
 import { accepted, failed, type OutgoingMessage, refused, type Sending } from "./sender";
 import { makeSmsruSender } from "./smsru";
 import { makeTwilioSender } from "./twilio";
@@ -17,14 +17,14 @@ const MESSAGE: OutgoingMessage = {
   requesterAddress: null,
 };
 
-/** A sender that says what it is told to, and counts how often it was asked. */
+/** A sender with the given outcomes, which counts how often it was asked. */
 function puppet(name: string, says: (count: number) => Sending | Promise<Sending>) {
   let asked = 0;
   const send = async () => {
     asked += 1;
     return says(asked);
   };
-  return { ...makePatient(name, { send }, PATIENCE), asked: () => asked };
+  return { ...withCircuitBreaker(name, { send }, PATIENCE), asked: () => asked };
 }
 
 const never = () => new Promise<Sending>(() => {});
@@ -38,7 +38,9 @@ test("senders are asked in their order, each once, until one takes the message",
     puppet("fifth", () => accepted()),
   ];
   const reports: string[] = [];
-  const sending = await sendByFirst(senders, MESSAGE, ({ sender, outcome }) => reports.push(`${sender} ${outcome}`));
+  const sending = await deliverThroughChain(senders, MESSAGE, ({ sender, outcome }) =>
+    reports.push(`${sender} ${outcome}`),
+  );
   expect(sending).toEqual({
     accepted: { sender: "fourth", id: "an id", cost: { amount: 2.5, currency: "RUB" } },
     passedOver: [
@@ -51,9 +53,9 @@ test("senders are asked in their order, each once, until one takes the message",
   expect(reports).toEqual(["first refused", "second failed", "third failed", "fourth accepted"]);
 });
 
-test("when nobody takes it, the names and reasons of all are told", async () => {
+test("when no sender takes the message, the result names them all with their reasons", async () => {
   const senders = [puppet("first", () => refused(207)), puppet("second", () => failed("account", 201))];
-  expect(await sendByFirst(senders, MESSAGE)).toEqual({
+  expect(await deliverThroughChain(senders, MESSAGE)).toEqual({
     accepted: null,
     passedOver: [
       { sender: "first", outcome: "refused", reason: "not_taken 207" },
@@ -62,7 +64,7 @@ test("when nobody takes it, the names and reasons of all are told", async () => 
   });
 });
 
-test("a sender whose time is over is told to give up", async () => {
+test("a sender's signal aborts when its time is over", async () => {
   let isTold = false;
   const send = (_: OutgoingMessage, signal: AbortSignal) => {
     signal.addEventListener("abort", () => {
@@ -70,12 +72,12 @@ test("a sender whose time is over is told to give up", async () => {
     });
     return never();
   };
-  await sendByFirst([makePatient("slow", { send }, PATIENCE)], MESSAGE);
+  await deliverThroughChain([withCircuitBreaker("slow", { send }, PATIENCE)], MESSAGE);
   expect(isTold).toBe(true);
 });
 
-test.describe("a sender that fails five times in a row", () => {
-  // The library's clock; it stands still unless it is put forward.
+test.describe("a failing sender", () => {
+  // The library reads this clock, which stands still until the test advances it.
   const { now } = Date;
   let time = 0;
   const putForward = (ms: number) => {
@@ -95,7 +97,7 @@ test.describe("a sender that fails five times in a row", () => {
     return told;
   };
 
-  test("rests for a minute, and is back when it takes a message then", async () => {
+  test("rests for a minute after five failures in a row, and is back when it takes a message after that", async () => {
     const sender = puppet("weary", (count) => (count <= 5 ? failed("server_error", 500) : accepted()));
     expect(await outcomes(sender, 7)).toEqual([...Array(5).fill("failed"), "resting", "resting"]);
     putForward(59_999);
@@ -105,7 +107,7 @@ test.describe("a sender that fails five times in a row", () => {
     expect(await outcomes(sender, 2)).toEqual(["accepted", "accepted"]);
   });
 
-  test("rests for another when it fails again, and one message at a time tries it", async () => {
+  test("rests for another minute when it fails again, and one message at a time tries it", async () => {
     const answers: ((sending: Sending) => void)[] = [];
     const sender = puppet("weary", (count) =>
       count <= 5 ? failed("server_error", 500) : new Promise((resolve) => answers.push(resolve)),
@@ -123,17 +125,17 @@ test.describe("a sender that fails five times in a row", () => {
     expect(await again).toMatchObject({ outcome: "accepted" });
   });
 
-  test("is the one that times out as well, and the next gets its messages at once", async () => {
+  test("rests after time-outs as well, and the next sender gets its messages without delay", async () => {
     const slow = puppet("slow", never);
     const next = puppet("next", () => accepted());
-    for (let count = 0; count < 5; count += 1) await sendByFirst([slow, next], MESSAGE);
-    const { passedOver, accepted: taken } = await sendByFirst([slow, next], MESSAGE);
+    for (let count = 0; count < 5; count += 1) await deliverThroughChain([slow, next], MESSAGE);
+    const { passedOver, accepted: taken } = await deliverThroughChain([slow, next], MESSAGE);
     expect(passedOver).toEqual([{ sender: "slow", outcome: "resting", reason: "" }]);
     expect(taken).toMatchObject({ sender: "next" });
     expect(slow.asked()).toBe(5);
   });
 
-  test("is none whose numbers are refused, however many, nor one that works in between", async () => {
+  test("rests neither for refusals, however many, nor when a message succeeds in between", async () => {
     const refusing = puppet("refusing", () => refused(207));
     expect(await outcomes(refusing, 20)).toEqual(Array(20).fill("refused"));
     const shaky = puppet("shaky", (count) => (count % 5 === 0 ? refused(207) : failed("server_error", 500)));
@@ -141,11 +143,11 @@ test.describe("a sender that fails five times in a row", () => {
   });
 });
 
-test("a code reaches its telephone while the first provider is down, and by both when it was only slow", async () => {
+test("a code reaches its phone while the first provider is down, and arrives twice when it was only slow", async () => {
   const gateway = await startGateway();
   const senders = [
-    makePatient("smsru", makeSmsruSender({ url: `${gateway.url}/smsru`, apiId: "an id" }), PATIENCE),
-    makePatient(
+    withCircuitBreaker("smsru", makeSmsruSender({ url: `${gateway.url}/smsru`, apiId: "an id" }), PATIENCE),
+    withCircuitBreaker(
       "twilio",
       makeTwilioSender({
         url: `${gateway.url}/twilio`,
@@ -158,7 +160,7 @@ test("a code reaches its telephone while the first provider is down, and by both
     ),
   ];
   gateway.set("smsru", { answer: "500" });
-  expect(await sendByFirst(senders, MESSAGE)).toMatchObject({
+  expect(await deliverThroughChain(senders, MESSAGE)).toMatchObject({
     accepted: { sender: "twilio", id: gateway.inbox.messages()[0]?.id },
     passedOver: [{ sender: "smsru", outcome: "failed", reason: "server_error 500" }],
   });
@@ -166,7 +168,7 @@ test("a code reaches its telephone while the first provider is down, and by both
 
   gateway.reset();
   gateway.set("smsru", { delayMs: 400 });
-  expect(await sendByFirst(senders, MESSAGE)).toMatchObject({ accepted: { sender: "twilio" } });
+  expect(await deliverThroughChain(senders, MESSAGE)).toMatchObject({ accepted: { sender: "twilio" } });
   await expect.poll(() => gateway.inbox.messages().map(({ provider }) => provider)).toEqual(["smsru", "twilio"]);
   await gateway.stop();
 });

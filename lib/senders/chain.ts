@@ -1,48 +1,52 @@
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult, isBrokenCircuitError } from "cockatiel";
 import { type Cost, type OutgoingMessage, type Sender, type Sending, unanswered } from "./sender";
 
-/** How much patience there is with a sender. */
-export interface Patience {
+/** How long a sender is waited for, and when it rests. */
+export interface SenderLimits {
   /** How long a sender may take to accept a message. */
   timeoutMs: number;
-  /** After so many failures in a row … */
+  /** The number of failures in a row after which the sender rests. */
   failuresMax: number;
-  /** … it isn't asked for so long. Then one message tries it; the others go by until that one has gone through. */
+  /** How long it rests. After that one message tries it, and other messages skip it until that one was accepted. */
   restMs: number;
 }
 
-/** A sender of a chain. */
+/** A sender with its name, its time-out and its rest, as a chain uses it. */
 export interface ChainSender {
   name: string;
-  /** Whether the sender rests now: it takes no message then. */
+  /** Whether the sender rests now, and so takes no message. */
   isResting: () => boolean;
-  /** Resolves to null, at once, while the sender rests. */
+  /** Resolves to what became of the message, and to null without delay while the sender rests. Never throws for the provider. */
   send: (message: OutgoingMessage) => Promise<Sending | null>;
 }
 
-/** A sender that didn't take the message, and why. */
+/** A sender of the chain that did not accept the message, and why. */
 export interface PassedOver {
   sender: string;
   outcome: "refused" | "failed" | "resting";
-  /** As in `Sending`; what rests has none. */
+  /** As in `Sending`; empty for a sender that rests. */
   reason: string;
   mayBeSent?: true;
 }
 
-/** Who took a message, if anybody did, and who didn't before. */
+/** The sender that accepted a message (null when all have failed), and the senders asked before it. */
 export interface ChainSending {
   accepted: { sender: string; id: string | null; cost: Cost | null } | null;
   passedOver: PassedOver[];
 }
 
-/** Hears of each sender that was asked, or that rests, for the metrics. */
-export type Report = (attempt: { sender: string; outcome: Sending["outcome"] | "resting" }) => void;
+/** Called for each sender that was asked or skipped, for the metrics. */
+export type AttemptListener = (attempt: { sender: string; outcome: Sending["outcome"] | "resting" }) => void;
 
 /**
- * Gives a sender its time-out and its rest. What it refuses is no failure: that a number can't be reached, which is
- * anybody's to ask for, says nothing of the sender, and shows that it is there.
+ * Adds a time-out and a circuit breaker to a sender. A refusal is not a failure: strangers choose the numbers, and a provider that
+ * refuses a number is working.
  */
-export function makePatient(name: string, sender: Sender, { timeoutMs, failuresMax, restMs }: Patience): ChainSender {
+export function withCircuitBreaker(
+  name: string,
+  sender: Sender,
+  { timeoutMs, failuresMax, restMs }: SenderLimits,
+): ChainSender {
   const circuit = circuitBreaker(
     handleWhenResult((sending) => (sending as Sending).outcome === "failed"),
     { breaker: new ConsecutiveBreaker(failuresMax), halfOpenAfter: restMs },
@@ -58,7 +62,7 @@ export function makePatient(name: string, sender: Sender, { timeoutMs, failuresM
     name,
     isResting: () => performance.now() < restsUntil,
     send: async (message) => {
-      // The library would have the others wait for the one that tries.
+      // While one message tries the sender, the library would let the others wait; they skip it instead.
       if (circuit.state === CircuitState.HalfOpen) return null;
       try {
         return await circuit.execute(() => sendInTime(sender, message, timeoutMs));
@@ -70,7 +74,7 @@ export function makePatient(name: string, sender: Sender, { timeoutMs, failuresM
   };
 }
 
-/** Whatever a sender does with its signal, the next one's turn comes when the time is over. */
+/** Resolves after `timeoutMs` at the latest, even if the sender ignores its signal. */
 async function sendInTime(sender: Sender, message: OutgoingMessage, timeoutMs: number): Promise<Sending> {
   const deadline = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -88,19 +92,19 @@ async function sendInTime(sender: Sender, message: OutgoingMessage, timeoutMs: n
 }
 
 /**
- * Offers a message to one sender after the other until one takes it: each is asked once, the next as soon as the last has
- * refused, failed or run out of time. One that has not answered may have taken the message all the same: then the same
- * code reaches the person twice, by two channels, is paid for twice, and works once.
+ * Offers a message to the senders in their order, each once, until one accepts it. The next sender is asked as soon as the last one has
+ * refused, failed or timed out. A sender that has not answered may have taken the message: the same code then arrives twice, by two
+ * channels, is paid for twice, and works once. Never throws for a provider.
  */
-export async function sendByFirst(
+export async function deliverThroughChain(
   senders: readonly ChainSender[],
   message: OutgoingMessage,
-  report: Report = () => undefined,
+  onAttempt: AttemptListener = () => undefined,
 ): Promise<ChainSending> {
   const passedOver: PassedOver[] = [];
   for (const { name: sender, send } of senders) {
     const sending = (await send(message)) ?? { outcome: "resting" as const, reason: "" };
-    report({ sender, outcome: sending.outcome });
+    onAttempt({ sender, outcome: sending.outcome });
     if (sending.outcome === "accepted") {
       const { id, cost } = sending;
       return { accepted: { sender, id, cost }, passedOver };

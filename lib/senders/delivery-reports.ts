@@ -1,14 +1,14 @@
 import { env } from "@/lib/env";
 import { TWILIO_STATUS_PATH } from "./phone";
-import type { Report } from "./report";
+import type { DeliveryReport } from "./report";
 import { readSmsruReports } from "./smsru";
 import { readTwilioReport } from "./twilio";
 
-/** The reports in a request of a provider; `forged` without its signature, `unexpected` where this provider is not set up. */
-export type Reports = Report[] | "forged" | "unexpected";
+/** The reports in a provider's request; `forged` without a valid signature, `unexpected` where the provider is not set up. */
+export type DeliveryReports = DeliveryReport[] | "forged" | "unexpected";
 
-/** The report in a request of Twilio's: an empty list while the message's last state is not known. */
-export function reportsOfTwilio(fields: Record<string, string>, signature: string): Reports {
+/** Reads Twilio's request to `/api/delivery/twilio`. The list is empty while the message's final state is not known. */
+export function reportsOfTwilio(fields: Record<string, string>, signature: string): DeliveryReports {
   const authToken = env.SENDERS_NAMED.includes("twilio") ? env.TWILIO_AUTH_TOKEN : undefined;
   if (!authToken) return "unexpected";
   const url = `${env.APP_URL}${TWILIO_STATUS_PATH}`;
@@ -16,8 +16,8 @@ export function reportsOfTwilio(fields: Record<string, string>, signature: strin
   return report === "forged" ? report : report ? [report] : [];
 }
 
-/** The reports in a request of SMS.ru's, which is signed by a hash among its fields. */
-export function reportsOfSmsru(fields: Record<string, string>): Reports {
+/** Reads SMS.ru's request to `/api/delivery/smsru`, which is signed by a hash among its fields. */
+export function reportsOfSmsru(fields: Record<string, string>): DeliveryReports {
   const apiId = env.SENDERS_NAMED.includes("smsru") ? env.SMSRU_API_ID : undefined;
   return apiId ? readSmsruReports({ apiId }, fields) : "unexpected";
 }

@@ -3,15 +3,15 @@ import { accepted, failed, refused, type Sender } from "./sender";
 
 export interface HttpSettings {
   url: string;
-  /** What is posted: JSON if it looks like it, otherwise a form, with `{phone}`, `{digits}`, `{text}` and `{code}` in it. */
+  /** The body: JSON if it begins with `{` or `[`, else a form. `{phone}`, `{digits}`, `{text}` and `{code}` are replaced. */
   body: string;
   headers: Record<string, string>;
 }
 
-/** The statuses by which a gateway says that it doesn't know us, or the address: so no message would be taken. */
+/** Statuses that say the credentials or the address are wrong, so that no message would be accepted. */
 const ACCOUNT_STATUSES = [401, 402, 403, 404, 405, 407];
 
-/** Any gateway that takes a message by one POST, and says by its status whether it did. */
+/** Sends by any gateway that takes a message in one POST and answers by its status whether it accepted the message. */
 export function makeHttpSender({ url, body, headers }: HttpSettings): Sender {
   const allHeaders = new Headers({
     "Content-Type": isJson(body) ? "application/json" : "application/x-www-form-urlencoded",
@@ -29,12 +29,12 @@ export function makeHttpSender({ url, body, headers }: HttpSettings): Sender {
   };
 }
 
-/** Whether a body is meant as JSON. */
+/** Whether a body is JSON; any other is a form. */
 function isJson(body: string): boolean {
   return /^\s*[[{]/.test(body);
 }
 
-/** Puts the values in their places, once, written as the body's kind wants it. */
+/** Replaces the placeholders by the values, escaped for JSON or for a form. */
 function fillIn(body: string, values: Record<string, string>): string {
   const write = isJson(body) ? (value: string) => JSON.stringify(value).slice(1, -1) : encodeURIComponent;
   return body.replace(/\{(phone|digits|text|code)\}/g, (_, name: string) => write(values[name] ?? ""));

@@ -8,7 +8,7 @@ const MESSAGE: Message = { to: "anna@people.example", subject: "480213", text: "
 const FROM = "Sarafan <codes@sarafan.example>";
 const never = new AbortController().signal;
 
-test("a mail says that a program wrote it, so that no holiday answers", async () => {
+test("a mail is marked as written by a program, so that no holiday notice answers it", async () => {
   const mail = await startMailServer();
   expect(await makeMailSender(mail.url, FROM).send(MESSAGE, never)).toMatchObject({ outcome: "accepted" });
   const [message] = mail.messagesTo(MESSAGE.to);
@@ -16,7 +16,7 @@ test("a mail says that a program wrote it, so that no holiday answers", async ()
   await mail.stop();
 });
 
-test("a mail that was refused or deferred is an outcome with its reason, and no error", async () => {
+test("a refused or deferred mail is an outcome with a reason, not an exception", async () => {
   const mail = await startMailServer();
   const sender = makeMailSender(mail.url, FROM);
   mail.refuse(MESSAGE.to);
@@ -28,7 +28,7 @@ test("a mail that was refused or deferred is an outcome with its reason, and no 
   expect(await sender.send(MESSAGE, never)).toMatchObject({ outcome: "failed", reason: /^unreachable E/ });
 });
 
-test("a mail is given up when its signal says so, and its connection with it", async () => {
+test("an aborted signal ends a mail and its connection", async () => {
   const sockets: Socket[] = [];
   const silent = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
   await new Promise((resolve) => silent.once("listening", resolve));
@@ -36,7 +36,7 @@ test("a mail is given up when its signal says so, and its connection with it", a
   const port = typeof address === "object" ? address?.port : 0;
   const sender = makeMailSender(`smtp://127.0.0.1:${port}`, FROM);
   const [earlier, given] = [new AbortController(), new AbortController()];
-  // The earlier one ends first unless the signal ends the other: the server's silence ends both after the same time.
+  // Without the signal the first mail would end first, because the server's silence ends both after the same time.
   const waiting = sender.send(MESSAGE, earlier.signal);
   await expect.poll(() => sockets.length).toBe(1);
   const sending = sender.send(MESSAGE, given.signal);

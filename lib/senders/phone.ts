@@ -1,7 +1,7 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { env, isLoopback, type SenderName } from "@/lib/env";
 import { perProcess } from "@/lib/per-process";
-import { type ChainSender, makePatient, type Patience } from "./chain";
+import { type ChainSender, type SenderLimits, withCircuitBreaker } from "./chain";
 import { consoleSender } from "./console";
 import { makeHttpSender } from "./http";
 import type { Sender } from "./sender";
@@ -10,28 +10,28 @@ import { makeSmsruSender } from "./smsru";
 import { makeTelegramSender } from "./telegram";
 import { makeTwilioSender } from "./twilio";
 
-/** Where Twilio reports what becomes of a message. */
+/** The path of Twilio's delivery reports. */
 export const TWILIO_STATUS_PATH = "/api/delivery/twilio";
 
-/** The senders for a country's phones, in their order: `SENDERS_KZ` for Kazakhstan's, where that is set, else `SENDERS`. */
-export function phoneSenders(country: CountryCode | undefined, patience: Patience): ChainSender[] {
+/** Returns the chain for a country's phones: for Kazakhstan's that of `SENDERS_KZ`, where it is set, else that of `SENDERS`. */
+export function phoneSenders(country: CountryCode | undefined, limits: SenderLimits): ChainSender[] {
   const names = (country && env.SENDERS_BY_COUNTRY.get(country)) ?? env.SENDERS;
-  return names.map((name) => senderOf(name, patience));
+  return names.map((name) => senderOf(name, limits));
 }
 
-function senderOf(name: SenderName, patience: Patience): ChainSender {
-  return perProcess(`sender ${name}`, () => makeChainSender(name, patience));
+function senderOf(name: SenderName, limits: SenderLimits): ChainSender {
+  return perProcess(`sender ${name}`, () => makeChainSender(name, limits));
 }
 
-function makeChainSender(name: SenderName, patience: Patience): ChainSender {
-  // It takes as long as it was told to, and has nothing that could fail.
+function makeChainSender(name: SenderName, limits: SenderLimits): ChainSender {
+  // The console has a fixed delay and can't fail, so it needs neither a time-out nor a rest.
   const neverAborted = new AbortController().signal;
   if (name === "console")
     return { name, isResting: () => false, send: (message) => consoleSender.send(message, neverAborted) };
-  return makePatient(name, MAKERS[name](), patience);
+  return withCircuitBreaker(name, MAKERS[name](), limits);
 }
 
-/** Each wants settings that are there, or the server would not have started. */
+/** Makes each sender of its settings, which lib/env.ts has checked at the start. */
 const MAKERS: Record<Exclude<SenderName, "console">, () => Sender> = {
   twilio: () =>
     makeTwilioSender({
@@ -52,13 +52,14 @@ const MAKERS: Record<Exclude<SenderName, "console">, () => Sender> = {
     }),
 };
 
-/** Whether whoever is at an address can reach us: Twilio refuses messages that would be reported to its own machine. */
+/** Whether the provider at an address can reach this server: Twilio refuses a callback address that is a loopback one. */
 function isReachable(from: string): boolean {
   const [ours, theirs] = [env.APP_URL, from].map((url) => isLoopback(new URL(url).hostname));
   return !ours || theirs === true;
 }
 
 function given(setting: string | undefined): string {
-  if (setting === undefined) throw new Error("A setting is missing that the start should have missed.");
+  if (setting === undefined)
+    throw new Error("A sender's setting is missing, although lib/env.ts checks them at the start.");
   return setting;
 }

@@ -1,16 +1,16 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** What became of a message that a provider had accepted, in its last word. */
-export interface Report {
-  /** The provider's own name for the message. */
+/** The final state of a message that a provider had accepted, as the provider reports it. */
+export interface DeliveryReport {
+  /** The provider's id of the message. */
   providerId: string;
   state: "delivered" | "undelivered";
-  /** As in `Sending`. */
+  /** `not_delivered` and the provider's code; null where it reports no code. */
   reason: string | null;
 }
 
-/** Compares what somebody sent with what only its sender and we can know, in constant time. */
-export function isSame(given: string, expected: string): boolean {
+/** Compares a signature or hash with the expected one in constant time, whatever their lengths. */
+export function equalInConstantTime(given: string, expected: string): boolean {
   const [one, other] = [given, expected].map((text) => createHash("sha256").update(text).digest());
   return one !== undefined && other !== undefined && timingSafeEqual(one, other);
 }

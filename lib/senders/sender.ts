@@ -1,4 +1,4 @@
-/** Words, and where to. */
+/** A message and its recipient. */
 export interface Message {
   /** A phone in E.164, or an e-mail address. */
   to: string;
@@ -7,24 +7,27 @@ export interface Message {
   html: string;
 }
 
-/** A code, and for channels with room for them the words around it. */
+/** A message with a code. Channels with words of their own send only the code. */
 export interface CodeMessage extends Message {
   code: string;
 }
 
-/** A message on its way out, with what a provider wants to know of it besides. */
+/** A message with a code, and what providers need besides. */
 export interface OutgoingMessage extends CodeMessage {
-  /** How long the code is good: nobody needs it any later. */
+  /** How long the code is good; later the message is useless. */
   ttlMs: number;
-  /** The address of whoever asked for the code, for providers that watch for floods; null when it isn't known. */
+  /** The requester's IP address, for providers that limit floods; null when it isn't known. */
   requesterAddress: string | null;
 }
 
 /**
- * What became of a message. `refused`: the provider doesn't take this message or this number, which says nothing of the
- * next one. `failed`: the provider is at fault, unreachable, or on no good terms with us, and the next one would fail as
- * well; with `mayBeSent` it may have taken the message all the same, and nobody can ask it. A reason is a short name of
- * ours and the provider's own code (`not_taken 207`), and nothing of the message.
+ * What became of a message.
+ * - `accepted`: the provider took it, with its own `id` for it.
+ * - `refused`: the provider doesn't take this message or this number. The next message may be taken.
+ * - `failed`: the provider is broken, unreachable, or our account there is wrong, so the next message would fail as well. With
+ *   `mayBeSent` the provider may have taken the message, and there is no way to find out.
+ *
+ * A reason is a short name of ours with the provider's code (`not_taken 207`). It holds nothing of the message.
  */
 export type Sending =
   | { outcome: "accepted"; id: string | null; cost: Cost | null }
@@ -33,41 +36,41 @@ export type Sending =
 
 type Failed = { outcome: "failed"; reason: string; mayBeSent?: true };
 
-/** What a message costs, where the provider tells. */
+/** The cost of a message, if the provider's answer states it. */
 export interface Cost {
   amount: number;
   /** ISO 4217. */
   currency: string;
 }
 
-/** How a code reaches a person. */
+/** One way to send codes: a provider, a mail server or the console. */
 export interface Sender {
-  /** Resolves when the channel has accepted the message, or hasn't; gives up when `signal` says so. */
+  /** Resolves to what became of the message, and gives up when `signal` aborts. Never throws for the provider. */
   send: (message: OutgoingMessage, signal: AbortSignal) => Promise<Sending>;
 }
 
-/** A mail sender that carries any words. */
+/** A sender for messages of any content. */
 export interface MessageSender extends Sender {
   send: (message: Message, signal: AbortSignal) => Promise<Sending>;
 }
 
-/** The message was accepted, under the provider's name for it and at the cost that the provider tells, if it does. */
+/** The provider accepted the message; `id` and `cost` are null where it doesn't state them. */
 export const accepted = (id: string | null = null, cost: Cost | null = null): Sending => ({
   outcome: "accepted",
   id,
   cost,
 });
 
-/** The provider doesn't take this message, and has a code of its own for why. */
+/** The provider doesn't take this message; `code` is its own code for the reason. */
 export const refused = (code: string | number): Sending => ({ outcome: "refused", reason: `not_taken ${code}` });
 
-/** It is the provider that fails, or our account there (`account`); `code` is the provider's own, or the status. */
+/** The provider failed, or our account there is wrong (`account`). `code` is the provider's own code, or the status. */
 export const failed = (name: Fault, code?: string | number): Failed => ({
   outcome: "failed",
   reason: `${name} ${code ?? ""}`.trim(),
 });
 
-/** What was asked and not answered, or not so that anybody could read it: the message may be on its way. */
+/** The provider gave no readable answer, so it may have taken the message. */
 export const unanswered = (name: Fault, code?: string | number): Failed => ({ ...failed(name, code), mayBeSent: true });
 
 type Fault = "timeout" | "unreachable" | "overloaded" | "server_error" | "redirected" | "garbage" | "account";

@@ -33,13 +33,13 @@ const SECRET = "s3cret+/=%&";
 const ACCOUNT = `AC${"0a".repeat(16)}`;
 const JSON_BODY = '{"to":"{phone}","text":"{text}"}';
 
-/** How to make each sender, what it answers where its account is wrong, and what it has accepted. */
+/** How to make each sender, its reason for a wrong account, and the id and cost of an accepted message. */
 const SENDERS = {
   twilio: {
     make: (url, secret) =>
       makeTwilioSender({ url, accountSid: ACCOUNT, authToken: secret, from: "+15005550006", statusCallback: null }),
     id: /^SM[0-9a-f]{32}$/,
-    // Twilio knows the price later.
+    // Twilio states the price only later.
     cost: null,
     refusal: "not_taken 21610",
     account: "account 20003",
@@ -91,14 +91,14 @@ const SENDERS = {
   >
 >;
 
-const patience = (ms = 5000) => AbortSignal.timeout(ms);
+const timeout = (ms = 5000) => AbortSignal.timeout(ms);
 
 for (const name of Object.keys(SENDERS) as (keyof typeof SENDERS)[]) {
   const { make, id, cost, refusal, account, text } = SENDERS[name];
 
   test.describe(name, () => {
-    test("delivers a message as it is, and says what it is called and what it costs", async ({ gateway }) => {
-      const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience());
+    test("delivers a message unchanged, and returns its id and cost", async ({ gateway }) => {
+      const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, timeout());
       expect(sending).toEqual({ outcome: "accepted", id: id && expect.stringMatching(id), cost });
       const [message, ...others] = gateway.inbox.messages(MESSAGE.to);
       expect(message).toMatchObject({ provider: name, text });
@@ -106,14 +106,14 @@ for (const name of Object.keys(SENDERS) as (keyof typeof SENDERS)[]) {
       if (id) expect(sending).toMatchObject({ id: message?.id });
     });
 
-    test("says when the number is refused, and that it isn't its fault", async ({ gateway }) => {
+    test("reports a refused number as a refusal, not as a failure", async ({ gateway }) => {
       gateway.set(name, { answer: "refuse" });
-      const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience());
+      const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, timeout());
       expect(sending).toEqual({ outcome: "refused", reason: refusal });
     });
 
-    test("fails where the account is not known", async ({ gateway }) => {
-      const sending = await make(`${gateway.url}/${name}`, "wrong").send(MESSAGE, patience());
+    test("fails with unknown credentials", async ({ gateway }) => {
+      const sending = await make(`${gateway.url}/${name}`, "wrong").send(MESSAGE, timeout());
       expect(sending).toEqual({ outcome: "failed", reason: account });
     });
 
@@ -122,12 +122,12 @@ for (const name of Object.keys(SENDERS) as (keyof typeof SENDERS)[]) {
       ["500", "server_error 500"],
       ["garbage", "garbage 200"],
     ] as const) {
-      // Of any gateway only the status is known.
+      // The sender for any gateway reads only the status.
       if (name === "http" && answer === "garbage") continue;
       test(`fails at ${answer}, and delivers nothing`, async ({ gateway }) => {
         gateway.set(name, { answer });
-        const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience());
-        // An answer that nobody can read may have been a yes.
+        const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, timeout());
+        // An unreadable answer may have accepted the message.
         expect(sending).toEqual({ outcome: "failed", reason, ...(answer === "garbage" && { mayBeSent: true }) });
         expect(gateway.inbox.messages()).toEqual([]);
       });
@@ -136,18 +136,18 @@ for (const name of Object.keys(SENDERS) as (keyof typeof SENDERS)[]) {
     for (const switches of [{ answer: "silence" }, { delayMs: 60_000 }] satisfies Partial<Switches>[]) {
       test(`gives up in time on ${Object.keys(switches)}`, async ({ gateway }) => {
         gateway.set(name, switches);
-        const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience(150));
+        const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, timeout(150));
         expect(sending).toEqual({ outcome: "failed", reason: "timeout", mayBeSent: true });
       });
     }
 
-    test("fails when nobody is there", async ({ gateway }) => {
+    test("fails when the provider can't be reached", async ({ gateway }) => {
       await gateway.stop();
-      const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, patience());
+      const sending = await make(`${gateway.url}/${name}`, SECRET).send(MESSAGE, timeout());
       expect(sending).toEqual({ outcome: "failed", reason: "unreachable ECONNREFUSED" });
     });
 
-    test("follows no redirect, reads no endless answer, and repeats nothing of what it was told", async () => {
+    test("follows no redirect, reads no endless answer, and records nothing of the provider's text", async () => {
       const told: string[] = [];
       const liar = createServer((request, response) => {
         request.resume();
@@ -171,20 +171,20 @@ for (const name of Object.keys(SENDERS) as (keyof typeof SENDERS)[]) {
       }).listen(0, "127.0.0.1");
       await new Promise((resolve) => liar.once("listening", resolve));
       const url = `http://127.0.0.1:${(liar.address() as AddressInfo).port}`;
-      expect(await make(`${url}/away`, SECRET).send(MESSAGE, patience())).toEqual({
+      expect(await make(`${url}/away`, SECRET).send(MESSAGE, timeout())).toEqual({
         outcome: "failed",
         reason: "redirected 307",
       });
-      expect(await make(`${url}/cut`, SECRET).send(MESSAGE, patience())).toEqual({
+      expect(await make(`${url}/cut`, SECRET).send(MESSAGE, timeout())).toEqual({
         outcome: "failed",
         reason: expect.stringMatching(/^unreachable (UND_ERR_SOCKET|ECONNRESET)$/),
         mayBeSent: true,
       });
       if (name !== "http") {
-        const endless = await make(`${url}/endless`, SECRET).send(MESSAGE, patience());
+        const endless = await make(`${url}/endless`, SECRET).send(MESSAGE, timeout());
         expect(endless).toEqual({ outcome: "failed", reason: "garbage 200", mayBeSent: true });
       }
-      const sending = JSON.stringify(await make(`${url}/lies`, SECRET).send(MESSAGE, patience()));
+      const sending = JSON.stringify(await make(`${url}/lies`, SECRET).send(MESSAGE, timeout()));
       for (const secret of [MESSAGE.code, MESSAGE.to.slice(1), SECRET]) expect(sending).not.toContain(secret);
       expect(told).toEqual([]);
       liar.closeAllConnections();
@@ -195,14 +195,14 @@ for (const name of Object.keys(SENDERS) as (keyof typeof SENDERS)[]) {
 
 const asked = (gateway: Gateway) => gateway.inbox.messages()[0]?.asked;
 
-test("Twilio is told how long a code is good, and where to report; a messaging service may send", async ({
+test("Twilio gets the code's lifetime and the callback address, and a messaging service can be the sender", async ({
   gateway,
 }) => {
   const url = `${gateway.url}/twilio`;
   const statusCallback = `${gateway.url}/nowhere`;
   const from = `MG${"0b".repeat(16)}`;
   const sender = makeTwilioSender({ url, accountSid: ACCOUNT, authToken: SECRET, from, statusCallback });
-  await sender.send(MESSAGE, patience());
+  await sender.send(MESSAGE, timeout());
   expect(asked(gateway)).toEqual({
     To: MESSAGE.to,
     Body: MESSAGE.text,
@@ -212,38 +212,38 @@ test("Twilio is told how long a code is good, and where to report; a messaging s
   });
 });
 
-test("SMS.ru is told whose address asks, where it is one", async ({ gateway }) => {
+test("SMS.ru gets the requester's address, if it is a public one", async ({ gateway }) => {
   const sender = makeSmsruSender({ url: `${gateway.url}/smsru`, apiId: SECRET });
-  await sender.send(MESSAGE, patience());
+  await sender.send(MESSAGE, timeout());
   expect(asked(gateway)).toMatchObject({ to: "79450000001", json: "1", ip: "192.0.2.7" });
   for (const requesterAddress of ["2001:db8:1:2::/64", "127.0.0.1", "10.1.2.3", "unknown", null]) {
-    await sender.send({ ...MESSAGE, requesterAddress }, patience());
+    await sender.send({ ...MESSAGE, requesterAddress }, timeout());
     expect(asked(gateway)).not.toHaveProperty("ip");
   }
 });
 
-test("Telegram is asked for codes of its length only, and for as long as it keeps them", async ({ gateway }) => {
+test("Telegram gets only codes of its lengths, with a lifetime that it accepts", async ({ gateway }) => {
   const sender = makeTelegramSender({ url: `${gateway.url}/telegram`, token: SECRET });
   const longer = { ...MESSAGE, code: "1234567890" };
-  expect(await sender.send(longer, patience())).toEqual({ outcome: "refused", reason: "not_taken CODE_LENGTH" });
+  expect(await sender.send(longer, timeout())).toEqual({ outcome: "refused", reason: "not_taken CODE_LENGTH" });
   expect(gateway.inbox.messages()).toEqual([]);
   for (const [ttlMs, ttl] of [
     [1000, "60"],
     [299_001, "300"],
     [86_400_000, "3600"],
   ] as const) {
-    await sender.send({ ...MESSAGE, ttlMs }, patience());
+    await sender.send({ ...MESSAGE, ttlMs }, timeout());
     expect(asked(gateway)).toMatchObject({ code: MESSAGE.code, ttl });
   }
 });
 
-test("any gateway gets a form where the body looks like one, and each value as it is", async ({ gateway }) => {
+test("any gateway gets a form unless the body is JSON, with each value escaped", async ({ gateway }) => {
   const url = `${gateway.url}/http`;
   const form = makeHttpSender({ url, body: "to={digits}&text={text}&code={code}", headers: {} });
-  expect(await form.send(MESSAGE, patience())).toMatchObject({ outcome: "accepted" });
+  expect(await form.send(MESSAGE, timeout())).toMatchObject({ outcome: "accepted" });
   expect(asked(gateway)).toEqual({ to: "79450000001", text: MESSAGE.text, code: MESSAGE.code });
   const places = { ...MESSAGE, text: 'Not {phone}, nor {code}, but "\\\u2028' };
   const json = makeHttpSender({ url, body: JSON_BODY, headers: { "content-type": "application/json; charset=utf-8" } });
-  expect(await json.send(places, patience())).toMatchObject({ outcome: "accepted" });
+  expect(await json.send(places, timeout())).toMatchObject({ outcome: "accepted" });
   expect(asked(gateway)).toEqual({ to: MESSAGE.to, text: places.text });
 });

@@ -19,15 +19,15 @@ const Answer = z.union([
 ]);
 
 /**
- * What is wrong with the account or the request, not with this message (smsc.ru/api/http/send): parameters, credentials,
- * money, an address that is blocked for its many errors, a date.
+ * Errors of the account or the request, not of one message (smsc.ru/api/http/send): parameters, credentials, money, our address
+ * blocked after many errors, a wrong date.
  */
 const ACCOUNT_CODES = new Set([1, 2, 3, 4, 5]);
 
-/** The answer as JSON, and the message's cost in it. */
+/** Asks for an answer in JSON that includes the cost. */
 const AS_JSON = { fmt: "3", cost: "2", charset: "utf-8" };
 
-/** SMS by SMSC (smsc.ru/api/http/send). It names no currency; at smsc.ru accounts are in roubles. */
+/** Sends SMS by SMSC (smsc.ru/api/http/send). The answer names no currency; accounts at smsc.ru are in roubles. */
 export function makeSmscSender({ url, login, password }: SmscSettings): Sender {
   return {
     send: async ({ to, text }, signal) => {

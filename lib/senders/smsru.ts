@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { Amount, ask } from "./ask";
-import { isSame, type Report } from "./report";
+import { type DeliveryReport, equalInConstantTime } from "./report";
 import { accepted, failed, refused, type Sender, unanswered } from "./sender";
 
 export interface SmsruSettings {
@@ -13,7 +13,7 @@ export interface SmsruSettings {
 
 const StatusCode = z.coerce.number().int().min(-1).max(999);
 
-/** The request as a whole, and what became of each number: of one, here. */
+/** The status of the request, and of each number in it; we send one number. */
 const Answer = z.object({
   status_code: StatusCode,
   sms: z
@@ -30,21 +30,21 @@ const Answer = z.object({
 
 const TAKEN = 100;
 /**
- * What is wrong with the account, not with this message (sms.ru/api/send). 204 isn't among them: an operator that the
- * sender name was not agreed on with, so whoever asks chooses the number that it comes of.
+ * Errors of the account, not of one message (sms.ru/api/send). 204 is not among them: it says that the sender name is not approved for
+ * the number's operator, and the requester chooses the number.
  */
 const ACCOUNT_CODES = new Set([
   200, // no such api_id
   201, // no money
-  206, // the account's messages of the day are spent
+  206, // the account's daily limit is reached
   300, // credentials
   301,
-  302, // the account was not confirmed
+  302, // account not confirmed
 ]);
-/** The service says that it is away, or that the server failed. */
+/** The service is unavailable, or its server failed. */
 const SERVER_CODES = new Set([220, 500]);
 
-/** SMS by SMS.ru (sms.ru/api/send). The requester's address lets it stop floods that come from one place. */
+/** Sends SMS by SMS.ru (sms.ru/api/send). It gets the requester's address, by which it limits floods from one place. */
 export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
   return {
     send: async ({ to, text, requesterAddress }, signal) => {
@@ -71,11 +71,11 @@ export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
   };
 }
 
-const OWN_RANGES = ["loopback", "private", "linkLocal", "uniqueLocal", "unspecified", "carrierGradeNat"];
+const PRIVATE_RANGES = ["loopback", "private", "linkLocal", "uniqueLocal", "unspecified", "carrierGradeNat"];
 
-/** SMS.ru refuses a message with an address of somebody's own network (507). */
+/** Whether an address is public: SMS.ru refuses a message with a private one (507). */
 function isPublic(address: string): boolean {
-  return ipaddr.isValid(address) && !OWN_RANGES.includes(ipaddr.process(address).range());
+  return ipaddr.isValid(address) && !PRIVATE_RANGES.includes(ipaddr.process(address).range());
 }
 
 const DELIVERED = 103;
@@ -83,18 +83,18 @@ const DELIVERED = 103;
 const UNDELIVERED = new Set([104, 105, 106, 107, 108, 150]);
 
 /**
- * What SMS.ru reports of messages, of those whose end is known (sms.ru/api/callback). The hash over the entries begins with
- * our secret; `forged` is what has another one.
+ * Reads SMS.ru's reports of the messages whose state is final (sms.ru/api/callback). Returns `forged` when the hash over the API id and
+ * the entries is wrong.
  */
 export function readSmsruReports(
   { apiId }: Pick<SmsruSettings, "apiId">,
   fields: Record<string, string>,
-): Report[] | "forged" {
+): DeliveryReport[] | "forged" {
   const entries = Object.entries(fields).flatMap(([name, value]) => (/^data\[\d*\]$/.test(name) ? value : []));
   const expected = createHash("sha256")
     .update(`${apiId}${entries.join("")}`)
     .digest("hex");
-  if (!isSame(fields.hash ?? "", expected)) return "forged";
+  if (!equalInConstantTime(fields.hash ?? "", expected)) return "forged";
   return entries.flatMap((entry) => {
     const [kind, providerId = "", status = ""] = entry.split(/\r?\n/);
     const code = Number(status);

@@ -19,14 +19,14 @@ const Answer = z.discriminatedUnion("ok", [
   z.object({ ok: z.literal(false), error: z.string() }),
 ]);
 
-/** Telegram takes codes of its own length only. */
+/** The codes that Telegram accepts: 4 to 8 digits. */
 const CODE = /^\d{4,8}$/;
-/** Seconds: from 30 it says now, from 60 it said before. */
+/** Seconds. The documentation allows 30 to 3600; an earlier version of it began at 60. */
 const TTL_S = { min: 60, max: 3600 };
 
 /**
- * A message by the Telegram Gateway (core.telegram.org/gateway/api), with our own code; the words are Telegram's. Who has
- * no Telegram is refused at once, unpaid, and so is paid back what isn't delivered while the code is good.
+ * Sends codes by the Telegram Gateway (core.telegram.org/gateway/api), in Telegram's own words. Telegram refuses a number without
+ * Telegram free of charge, and refunds a message that it could not deliver while the code was good.
  */
 export function makeTelegramSender({ url, token }: TelegramSettings): Sender {
   return {
@@ -46,15 +46,15 @@ export function makeTelegramSender({ url, token }: TelegramSettings): Sender {
       const { answer } = asked;
       if (!answer.ok) return outcomeOf(answer.error);
       const { request_id, request_cost } = answer.result;
-      // The documentation names no currency; the price list is in dollars.
+      // The documentation names no currency. The price list is in dollars.
       return accepted(request_id, request_cost === undefined ? null : { amount: request_cost, currency: "USD" });
     },
   };
 }
 
-/** The documentation names one error, `ACCESS_TOKEN_INVALID`; the others are those that clients of it know. */
+/** The documentation names only the error `ACCESS_TOKEN_INVALID`; the others are taken from clients of the API. */
 function outcomeOf(error: string) {
-  // FLOOD_WAIT_30 says for how long; anything that isn't a name is not repeated.
+  // `FLOOD_WAIT_30` ends with seconds, which are cut off. Text that is not such a name is not recorded.
   const name = /^[A-Z]{2,}(_[A-Z]+)*/.exec(error)?.[0].slice(0, 40) ?? "UNKNOWN";
   if (/^(ACCESS_TOKEN|BALANCE|SENDER)_/.test(name)) return failed("account", name);
   return name.startsWith("FLOOD_WAIT") ? failed("overloaded", name) : refused(name);

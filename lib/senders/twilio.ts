@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { z } from "zod";
 import { ask } from "./ask";
-import { isSame, type Report } from "./report";
+import { type DeliveryReport, equalInConstantTime } from "./report";
 import { accepted, type Cost, failed, refused, type Sender } from "./sender";
 
 export interface TwilioSettings {
@@ -11,7 +11,7 @@ export interface TwilioSettings {
   authToken: string;
   /** A number, a short code or an alphanumeric sender ID, or the SID of a messaging service. */
   from: string;
-  /** Where Twilio is to report what becomes of a message; null for nowhere. */
+  /** The address that Twilio reports deliveries to; null for no reports. */
   statusCallback: string | null;
 }
 
@@ -25,8 +25,8 @@ const Answer = z.union([
 ]);
 
 /**
- * What is wrong with the account or its sender, not with this message (twilio.com/docs/api/errors). 21606 and 21659 are
- * about the sender as well, but may come of the country that it sends to, so they aren't among them.
+ * Errors of the account or its sender, not of one message (twilio.com/docs/api/errors). 21606 and 21659 concern the sender as well, but
+ * may depend on the country of the number, so they count as refusals.
  */
 const ACCOUNT_CODES = new Set([
   20003, // credentials
@@ -40,12 +40,12 @@ const ACCOUNT_CODES = new Set([
   21703, // the messaging service has no senders
   30002, // account suspended
 ]);
-/** Too much at a time. */
+/** Errors of too many messages at a time. */
 const OVERLOADED_CODES = new Set([14107, 20429, 21611, 30022]);
 
 /**
- * SMS by Twilio: creates a Message (twilio.com/docs/messaging/api/message-resource). What Twilio doesn't know to be the
- * account's fault counts as the message's: strangers choose the numbers, and could have the sender rest otherwise.
+ * Sends SMS by Twilio (twilio.com/docs/messaging/api/message-resource). An error that is not known to be the account's counts as a
+ * refusal, because strangers choose the numbers and could otherwise make the sender rest.
  */
 export function makeTwilioSender({ url, accountSid, authToken, from, statusCallback }: TwilioSettings): Sender {
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString("base64")}`;
@@ -58,7 +58,7 @@ export function makeTwilioSender({ url, accountSid, authToken, from, statusCallb
         To: to,
         Body: text,
         ...sender,
-        // Seconds that the message may wait with Twilio before it is dropped, unpaid.
+        // Seconds after which Twilio drops a message that it has not sent yet, without charging for it.
         ValidityPeriod: String(Math.min(Math.max(Math.ceil(ttlMs / 1000), 5), 14_400)),
         ...(statusCallback && { StatusCallback: statusCallback }),
       });
@@ -80,36 +80,36 @@ export function makeTwilioSender({ url, accountSid, authToken, from, statusCallb
   };
 }
 
-/** Known only once the message was sent, as a rule, and then below zero. */
+/** Twilio's price is negative, and usually null until the message was sent. */
 function costOf(price: string | null | undefined, currency: string | null | undefined): Cost | null {
   const amount = Math.abs(Number(price ?? Number.NaN));
   return Number.isFinite(amount) && currency ? { amount, currency: currency.toUpperCase() } : null;
 }
 
-const ENDS = new Map<string, Report["state"]>([
+const FINAL_STATES = new Map<string, DeliveryReport["state"]>([
   ["delivered", "delivered"],
   ["undelivered", "undelivered"],
   ["failed", "undelivered"],
 ]);
 
 /**
- * What Twilio reports of a message, once that is its last word; null while it isn't. It signs the address that it was
- * given and the fields by their names (twilio.com/docs/usage/security); `forged` is what wasn't signed so.
+ * Reads Twilio's report of a message. Returns null while the state is not final, and `forged` without a valid signature. Twilio signs
+ * the callback's address and the fields in the order of their names (twilio.com/docs/usage/security).
  */
 export function readTwilioReport(
   { url, authToken }: { url: string; authToken: string },
   fields: Record<string, string>,
   signature: string,
-): Report | "forged" | null {
+): DeliveryReport | "forged" | null {
   const signed = Object.keys(fields)
     .sort()
     .map((name) => `${name}${fields[name]}`);
   const expected = createHmac("sha1", authToken)
     .update([url, ...signed].join(""))
     .digest("base64");
-  if (!isSame(signature, expected)) return "forged";
+  if (!equalInConstantTime(signature, expected)) return "forged";
   const { MessageSid = "", MessageStatus = "", ErrorCode } = fields;
-  const state = ENDS.get(MessageStatus);
+  const state = FINAL_STATES.get(MessageStatus);
   if (!state) return null;
   return { providerId: MessageSid, state, reason: ErrorCode ? `not_delivered ${ErrorCode}` : null };
 }

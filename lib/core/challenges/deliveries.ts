@@ -6,7 +6,7 @@ import { type Queries, readPrimary, statement, type Transaction, write } from "@
 import type { SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
 import type { ChainSending } from "@/lib/senders/chain";
-import type { Report } from "@/lib/senders/report";
+import type { DeliveryReport } from "@/lib/senders/report";
 import { countryOf } from "./served-countries";
 
 const ADD_DELIVERY = statement({
@@ -57,13 +57,13 @@ export function recordRefusal(tx: Transaction, recipient: Recipient, reason: str
  * repeated, or that names no message of ours, changes nothing. Takes up to 4.3 seconds for a message that is not yet stored as
  * accepted.
  */
-export async function recordReports(sender: SenderName, reports: Report[]): Promise<void> {
+export async function recordReports(sender: SenderName, reports: DeliveryReport[]): Promise<void> {
   let open = reports;
   // A provider may send its report before it answers our request, so the message may not be stored yet.
   for (const waitMs of REPORT_RETRIES_AFTER_MS) {
     if (open.length === 0) break;
     await wait(waitMs);
-    const missing: Report[] = [];
+    const missing: DeliveryReport[] = [];
     for (const report of open) if (!(await recordReport(sender, report))) missing.push(report);
     open = missing;
   }
@@ -72,7 +72,7 @@ export async function recordReports(sender: SenderName, reports: Report[]): Prom
 const REPORT_RETRIES_AFTER_MS = [0, 300, 1000, 3000];
 
 /** Stores one report. Returns whether the message has a final state, from this report or an earlier one. */
-async function recordReport(sender: SenderName, { providerId, state, reason }: Report): Promise<boolean> {
+async function recordReport(sender: SenderName, { providerId, state, reason }: DeliveryReport): Promise<boolean> {
   const { count } = await write((tx) =>
     tx.delivery.updateMany({
       where: { sender, providerId, state: "accepted" },

@@ -26,7 +26,7 @@ import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
 import { countOutcome, countSending } from "@/lib/ops/metrics";
 import { currentRequestId } from "@/lib/ops/request-ids";
-import { type ChainSender, type ChainSending, sendByFirst } from "@/lib/senders/chain";
+import { type ChainSender, type ChainSending, deliverThroughChain } from "@/lib/senders/chain";
 import { consoleSender } from "@/lib/senders/console";
 import { mailChannel, mailSender } from "@/lib/senders/mail";
 import { phoneSenders } from "@/lib/senders/phone";
@@ -241,7 +241,7 @@ async function deliverCode(
   const { recipient } = sending.key;
   let sent: ChainSending = { accepted: null, passedOver: [] };
   try {
-    sent = await sendByFirst(startingAfter(channels, undelivered), message, countSending);
+    sent = await deliverThroughChain(startingAfter(channels, undelivered), message, countSending);
     for (const { sender, outcome, reason } of sent.passedOver) {
       if (outcome === "failed")
         log.warn({ requestId: currentRequestId(), sender, reason }, "a sender failed to send a code");
