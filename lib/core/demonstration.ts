@@ -1,4 +1,4 @@
-import { EVENTS_OVER } from "@/lib/core/accounts/audit-log";
+import { EVENTS_OVER_MARK } from "@/lib/core/accounts/audit-log";
 import { readPrimary, statement, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
@@ -61,7 +61,7 @@ async function listMarks(): Promise<string[]> {
  */
 export async function beginDemonstration(now = new Date()): Promise<DemonstrationState> {
   await transact(async (tx) => {
-    const found = await tx.get(IS_USED, { reached: REACHED, eventsOver: EVENTS_OVER });
+    const found = await tx.get(IS_USED, { reached: REACHED, eventsOver: EVENTS_OVER_MARK });
     if (!found?.isUsed) tx.queue(SET_MARK, { name: DEMONSTRATION, now });
   });
   return demonstrationState();

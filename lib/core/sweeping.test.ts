@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "playwright/test";
-import { EVENTS_OVER } from "@/lib/core/accounts/audit-log";
+import { EVENTS_OVER_MARK } from "@/lib/core/accounts/audit-log";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { MODELS } from "@/lib/db/connections";
@@ -164,7 +164,7 @@ test("a sweeper whose clock is years ahead deletes no young event, which is logg
   const events = await readPrimary.auditEvent.findMany({ where: { subjectId: userId } });
   const ahead = after(new Date(), AUDIT_EVENTS_KEPT_MS + DAY_MS);
   const name = await addCounters(1, after(new Date(), DAY_MS));
-  const mark = await readPrimary.mark.findUnique({ where: { name: EVENTS_OVER } });
+  const mark = await readPrimary.mark.findUnique({ where: { name: EVENTS_OVER_MARK } });
   const errors = await errorsOf(async () => {
     await sweepTables(ahead);
     await sweepTables(ahead);
@@ -173,7 +173,7 @@ test("a sweeper whose clock is years ahead deletes no young event, which is logg
   expect(await readPrimary.auditEvent.findMany({ where: { subjectId: userId } })).toEqual(events);
   expect(await countersOf(name)).toBe(0);
   // The mark was undone with the deletion, and the next sweep is well.
-  expect(await readPrimary.mark.findUnique({ where: { name: EVENTS_OVER } })).toEqual(mark);
+  expect(await readPrimary.mark.findUnique({ where: { name: EVENTS_OVER_MARK } })).toEqual(mark);
   await sweepTables();
   expect(await errorsOf(() => sweepTables(ahead))).toHaveLength(1);
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { letEventsGo } from "@/lib/core/accounts/audit-log";
+import { allowEventDeletion } from "@/lib/core/accounts/audit-log";
 import {
   CLOCK_SKEW_MS_MAX,
   isDatabaseAway,
@@ -43,7 +43,7 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   { table: "TrustedBrowser", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
   // As long as a browser is trusted that has not logged in since: each that is still trusted has been told by then.
   { table: "UnconfirmedSignIn", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
-  { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: letEventsGo },
+  { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];
 
 /** So few that the one writer of an SQLite is busy with them for a few milliseconds. */

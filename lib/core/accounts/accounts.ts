@@ -5,7 +5,7 @@ import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/ident
 import type { InviteCode } from "@/lib/core/invites/invite-code";
 import { readPrimary, statement, type Transaction } from "@/lib/db/database";
 
-/** Thrown where an account is gone that was there a moment ago, or is no longer whose it was. */
+/** Thrown when an account that was read before has been deleted since, or has lost the phone or mailbox that was proven. */
 export class AccountGone extends Error {
   override name = "AccountGone";
 }
@@ -13,18 +13,22 @@ export class AccountGone extends Error {
 /** An account as its owner and administrators see it. */
 export interface Account {
   id: number;
-  /** Proven; null while only the mailbox is. */
+  /** The proven phone; null if only a mailbox is proven. */
   phone: Phone | null;
-  /** The phone that an account without a proven one says is its own. */
+  /** The phone that an account without a proven phone names as its own. */
   claimedPhone: Phone | null;
   email: Email | null;
   inviteCode: InviteCode;
   activatedCode: InviteCode | null;
 }
 
+/** An account with its invitations, as its owner sees it. */
 export interface Profile extends Account {
   referralCount: number;
-  /** The one invite code that the account activated; the inviter is null when that account is gone. */
+  /**
+   * The invite code that the account activated; null if it activated none. `inviter` is null if the inviter's account is
+   * deleted.
+   */
   activated: { code: InviteCode; readonly inviter: Masked | null; activatedAt: Date } | null;
 }
 
@@ -53,7 +57,10 @@ const FIND_PROFILE = statement({
     WHERE "User"."id" = :userId`,
 });
 
-/** The owner's view of an account, or null when there is none. One statement, however many referrals the account has. */
+/**
+ * Returns the owner's view of an account, or null if there is no such account. It is one statement, whatever the number of
+ * referrals.
+ */
 export async function getProfile(userId: number): Promise<Profile | null> {
   const row = await readPrimary.get(FIND_PROFILE, { userId });
   if (!row) return null;
@@ -67,7 +74,7 @@ export async function getProfile(userId: number): Promise<Profile | null> {
         : {
             code: activatedCode as InviteCode,
             activatedAt,
-            // Worked out only where it is looked at.
+            // A getter, because masking a phone takes long and many callers don't need it.
             get inviter() {
               return inviterId === null ? null : maskIdentity({ phone: inviterPhone, email: inviterEmail });
             },
@@ -75,7 +82,7 @@ export async function getProfile(userId: number): Promise<Profile | null> {
   };
 }
 
-/** A row with what `accountOf` needs of it. */
+/** The columns that `accountOf` needs, as a Prisma `select`. */
 export const ACCOUNT_ROW = {
   id: true,
   phone: true,
@@ -94,7 +101,7 @@ interface AccountRow {
   activation: { code: string } | null;
 }
 
-/** The account in a row of the database. */
+/** Converts a row that was selected with `ACCOUNT_ROW`. */
 export function accountOf({ id, phone, claimedPhone, email, inviteCode, activation }: AccountRow): Account {
   return {
     id,
@@ -106,7 +113,7 @@ export function accountOf({ id, phone, claimedPhone, email, inviteCode, activati
   };
 }
 
-/** The phone that an account is known by: the one it has proven, else the one that it says is its own. */
+/** Returns the phone to show for an account: the proven one, or else the claimed one. */
 export function shownPhone<P extends string>({
   phone,
   claimedPhone,
@@ -117,7 +124,10 @@ export function shownPhone<P extends string>({
   return phone ?? claimedPhone;
 }
 
-/** What the account has proven of this kind, else of the other: it has one of them at least. */
+/**
+ * Returns the account's proven phone or mailbox of this kind, or else that of the other kind. Throws if the account has
+ * neither.
+ */
 export function provenFactor({ phone, email }: Pick<Account, "phone" | "email">, kind: Recipient["kind"]): Recipient {
   const factors = [phone && phoneRecipient(phone), email && emailRecipient(email)].filter((factor) => factor !== null);
   const factor = factors.find((one) => one.kind === kind) ?? factors[0];
@@ -125,25 +135,25 @@ export function provenFactor({ phone, email }: Pick<Account, "phone" | "email">,
   return factor;
 }
 
-/** The column that holds what the recipient is, with its address: to look an account up by, or to write into it. */
+/** Returns the column of `User` that holds this recipient, with its value, for a `where` or a `data`. */
 export function factorOf({ kind, address }: Recipient): { phone: Phone } | { email: Email } {
   return kind === "phone" ? { phone: address } : { email: address };
 }
 
-/** A phone or mailbox of an account, and since when it is: since the code was sent that proved it. */
+/** A proven phone or mailbox of an account. `since` is when the code that proved it was sent. */
 export interface Factor {
   recipient: Recipient;
   since: Date;
 }
 
-/** The columns of a factor, to write into an account. */
+/** Returns the columns of `User` that store this factor. */
 export function provenFactorOf({ recipient, since }: Factor) {
   return recipient.kind === "phone"
     ? { phone: recipient.address, phoneProvenAt: since }
     : { email: recipient.address, emailProvenAt: since };
 }
 
-/** What an account has proven, and since when. */
+/** Returns the account's factors; empty if there is no such account. */
 export async function listFactors(userId: number): Promise<Factor[]> {
   const user = await readPrimary.user.findUnique({
     where: { id: userId },
@@ -165,7 +175,7 @@ const LOCK_ACCOUNT = statement({
 
 /**
  * Locks the account's row (a no-op update), so that no other transaction changes or deletes the account until this one ends.
- * Returns whether the account is there, and has proven `proven` where that is given.
+ * Returns whether the account exists and, if `proven` is given, has this phone or mailbox as a factor.
  */
 export async function lockAccount(tx: Transaction, userId: number, proven?: Recipient): Promise<boolean> {
   const factor = { phone: null, email: null, ...(proven && factorOf(proven)) };

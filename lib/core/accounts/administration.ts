@@ -14,12 +14,15 @@ import { removeAccount } from "./remove-account";
 import type { ChangedIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
 
-/** An account that was found to be an administrator's, and when its session was opened; only `asAdministrator` makes one. */
+/**
+ * An account that `asAdministrator` found to be an administrator's, and when its session was opened. No other function makes
+ * one.
+ */
 export type Administrator = Pick<Session, "userId" | "createdAt"> & z.$brand<"Administrator">;
 
 /**
- * An administrator is an account whose phone is one of `ADMIN_PHONES`, in a session that a code to that very phone opened.
- * Fails with `not_administrator`.
+ * Returns the session's account as an administrator. Its phone must be one of `ADMIN_PHONES`, and a code to this very phone
+ * must have opened the session. Fails with `not_administrator`.
  */
 export async function asAdministrator(session: Session): Promise<Result<Administrator, { name: "not_administrator" }>> {
   const { userId, provenPhone, createdAt } = session;
@@ -30,7 +33,10 @@ export async function asAdministrator(session: Session): Promise<Result<Administ
     : fail({ name: "not_administrator" });
 }
 
-/** Where a page of accounts begins: after or before an id, in the order of the list; in a URL as `after-42`. */
+/**
+ * The position in the list at which a page of accounts begins: after or before an account's id. In a URL it is `after-42` or
+ * `before-42`. The one issue is `cursor_malformed`.
+ */
 export const AccountCursor = z.codec(
   z.string().regex(/^(after|before)-\d{1,15}$/, "cursor_malformed"),
   z.object({ side: z.enum(["after", "before"]), id: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed") }),
@@ -44,13 +50,14 @@ export const AccountCursor = z.codec(
 );
 export type AccountCursor = z.output<typeof AccountCursor>;
 
+/** A page of the list of accounts. `next` and `previous` are null at the ends of the list. */
 export interface AccountPage {
   accounts: Account[];
   next: AccountCursor | null;
   previous: AccountCursor | null;
 }
 
-/** What accounts are looked up by, exactly: a phone that was proven or is only claimed, a mailbox, an invite code. */
+/** What accounts are looked up by. A phone matches proven and claimed phones. All values match exactly. */
 export interface AccountLookup {
   phone?: Phone | undefined;
   email?: Email | undefined;
@@ -58,8 +65,9 @@ export interface AccountLookup {
 }
 
 /**
- * Accounts, the newest first, a page at a time; with `lookup` those that have all of it. A look-up is recorded as a look at
- * each account that it found, so that their owners see it, too.
+ * Returns a page of accounts, the newest first. With `lookup`, returns the accounts that match all of its values. A look-up is
+ * recorded as a read of each account in the page, so that their owners see it in their history; a list is recorded as one
+ * event.
  */
 export async function listAccounts(
   administrator: Administrator,
@@ -90,10 +98,10 @@ export async function listAccounts(
   const ids = accounts.map(({ id }) => id);
   const isLookup = Boolean(phone || email || inviteCode);
   await write(async (tx) => {
-    if (isLookup && ids.length > 0) for (const id of ids) await recordLook(tx, administrator, { subjectId: id, now });
-    else await recordLook(tx, administrator, { subjectId: null, ids, now });
+    if (isLookup && ids.length > 0) for (const id of ids) await recordRead(tx, administrator, { subjectId: id, now });
+    else await recordRead(tx, administrator, { subjectId: null, ids, now });
   });
-  // A page that was come to from one side has that side.
+  // A page that was reached from one side has a page on that side.
   const hasNext = isBackwards || isMore;
   const hasPrevious = isBackwards ? isMore : cursor !== null;
   return {
@@ -103,7 +111,7 @@ export async function listAccounts(
   };
 }
 
-/** Any account. Fails with `account_unknown`. */
+/** Returns any account, and records the read. Fails with `account_unknown`. */
 export async function readAccount(
   administrator: Administrator,
   userId: number,
@@ -111,17 +119,21 @@ export async function readAccount(
 ): Promise<Result<Account, { name: "account_unknown" }>> {
   const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
   if (!row) return fail({ name: "account_unknown" });
-  await write((tx) => recordLook(tx, administrator, { subjectId: userId, now }));
+  await write((tx) => recordRead(tx, administrator, { subjectId: userId, now }));
   return succeed(accountOf(row));
 }
 
+/** The phone or mailbox is a factor of another account. */
 export type TakenFailure = { name: "phone_taken" } | { name: "email_taken" };
-/** A change wants a login of the last moments (`RECENT_LOGIN_MS`), so that a browser that was left open makes none. */
+/**
+ * The administrator's login is older than `RECENT_LOGIN_MS`. Changes need a recent one, so that a browser that was left open
+ * can't make them.
+ */
 type LoginFailure = { name: "login_too_old" };
 
 /**
- * Makes an account for somebody whose phone, and mailbox if it is given, the administrator vouches for. Fails with
- * `login_too_old`, `phone_taken`, `email_taken`.
+ * Makes an account with a phone and, if given, a mailbox. Both count as proven, because the administrator vouches for them.
+ * Fails with `login_too_old`, `phone_taken` or `email_taken`.
  */
 export async function createAccount(
   administrator: Administrator,
@@ -157,17 +169,21 @@ export async function createAccount(
   );
 }
 
+/** The failures of `changeAccount`. */
 export type ChangeAccountFailure =
   | LoginFailure
   | { name: "account_own" | "account_unknown" | "identity_missing" }
   | TakenFailure;
 
 /**
- * Changes what an account is opened by, and ends its sessions when it did. The administrator vouches for a new phone or
- * mailbox; a phone that the account had named as its own stays no more than that. Answers what was changed, too, and which
- * mailboxes are to hear of it. Fails with `account_own` for the administrator's own account, which wants the codes that
- * everybody's does; with `login_too_old`, `account_unknown`, `phone_taken`, `email_taken`; and with `identity_missing` when
- * neither a phone nor a mailbox would be left.
+ * Changes an account's phone and mailbox, and ends its sessions if one of them changed. A new phone or mailbox counts as
+ * proven, because the administrator vouches for it. A phone that equals the account's claimed phone stays claimed. Returns the
+ * account and what changed, with the mailboxes to notify.
+ *
+ * Failures:
+ * - `account_own`: administrators change their own account with codes, as any owner does.
+ * - `login_too_old`, `account_unknown`, `phone_taken`, `email_taken`.
+ * - `identity_missing`: the account would have neither a phone nor a mailbox.
  */
 export async function changeAccount(
   administrator: Administrator,
@@ -190,7 +206,7 @@ export async function changeAccount(
       const taken = await findTaken(tx, { phone, email, except: userId });
       if (taken) return fail(taken);
 
-      const changed = changesOf(account, { phone, email });
+      const changed = changedIdentities(account, { phone, email });
       const fields = changed.map(({ name }) => (name === "phone_changed" ? "phone" : "email"));
       const actorId = administrator.userId;
       await recordEvent(tx, { action: "account_changed", actorId, subjectId: userId, details: { fields }, now });
@@ -210,8 +226,10 @@ export async function changeAccount(
   );
 }
 
-/** What of the account is another one now. The mailbox that it had until now hears of it, and the new one. */
-function changesOf(account: Account, now: Pick<Account, "phone" | "email">): ChangedIdentity[] {
+/**
+ * Returns what differs between the account and its new phone and mailbox. The old mailbox and the new one are both notified.
+ */
+function changedIdentities(account: Account, now: Pick<Account, "phone" | "email">): ChangedIdentity[] {
   const mailboxes = [...new Set([account.email, now.email].flatMap((email) => email ?? []))];
   const changeOf = (name: ChangedIdentity["name"], kind: "phone" | "email"): ChangedIdentity[] => {
     const was = account[kind] === null ? "added" : now[kind] === null ? "removed" : "changed";
@@ -221,7 +239,7 @@ function changesOf(account: Account, now: Pick<Account, "phone" | "email">): Cha
 }
 
 /**
- * Deletes any account for good; see `removeAccount`. Answers which mailbox it had. Fails with `account_unknown` and
+ * Deletes an account permanently, as `removeAccount` does, and returns the mailbox that it had. Fails with `account_unknown` or
  * `login_too_old`.
  */
 export async function deleteAccount(
@@ -234,7 +252,7 @@ export async function deleteAccount(
   return removed ? succeed(removed) : fail({ name: "account_unknown" });
 }
 
-/** Which of the two is another account's, if any. */
+/** Returns whether the phone or the mailbox is a factor of an account other than `except`; null if neither is. */
 async function findTaken(
   db: Reader,
   { phone, email, except }: { phone: Phone | null; email: Email | null; except: number | null },
@@ -246,8 +264,8 @@ async function findTaken(
   return null;
 }
 
-/** Records what an administrator looked at: one account, or the accounts of a list. */
-async function recordLook(
+/** Records that an administrator read one account, or a list of accounts. */
+async function recordRead(
   tx: Writer,
   { userId }: Administrator,
   { subjectId, ids = [], now }: { subjectId: number | null; ids?: number[]; now: Date },

@@ -10,13 +10,16 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { AccountGone, getProfile } from "./accounts";
 import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
 
-type Own = Pick<Session, "id" | "userId">;
+type SessionRef = Pick<Session, "id" | "userId">;
 
-/** The codes that apply a waiting change now: one to each of the account's factors. */
+/** The codes that apply a waiting change immediately: one to the account's phone and one to its mailbox. */
 type ApplyNowCodes = Record<"phone" | "email", ChallengeKey>;
 
-/** Where the codes go, or null where the account has not both factors, or no mail can be sent. */
-export async function applyNowCodes({ id, userId }: Own): Promise<ApplyNowCodes | null> {
+/**
+ * Returns the challenges of both codes, or null if the account lacks a phone or a mailbox, or no mail can be sent. Throws
+ * `AccountGone`.
+ */
+export async function applyNowCodes({ id, userId }: SessionRef): Promise<ApplyNowCodes | null> {
   const account = await getProfile(userId);
   if (!account) throw new AccountGone();
   const { phone, email } = account;
@@ -28,9 +31,12 @@ export async function applyNowCodes({ id, userId }: Own): Promise<ApplyNowCodes 
   };
 }
 
-/** Sends a code to each of the account's factors. Fails with `factor_missing` where it has not both. */
+/**
+ * Sends a code to the account's phone and one to its mailbox. Fails with `factor_missing` if one of them can't be sent to, or
+ * as `requestCode` does.
+ */
 export async function requestApplyNowCodes(
-  session: Own,
+  session: SessionRef,
   requester: Requester,
   options: SendingOptions = {},
 ): Promise<Result<null, RequestCodeFailure | { name: "factor_missing" }>> {
@@ -38,7 +44,7 @@ export async function requestApplyNowCodes(
   return codes ? requestCodes([codes.phone, codes.email], requester, options) : fail({ name: "factor_missing" });
 }
 
-/** How things stand with the codes, and how many milliseconds until new ones may be asked for. */
+/** Returns the status of both codes, and in how many milliseconds new ones can be requested. */
 export function getApplyNowCodes(
   codes: ApplyNowCodes,
   requester: Requester,
@@ -47,17 +53,23 @@ export function getApplyNowCodes(
   return getCodes(codes, requester, now);
 }
 
+/** The failures of `applyNowByCodes`. `refused` has the failure of each code, or null for a right one. */
 export type ApplyNowFailure =
   | { name: "factor_missing" | "session_over" | "change_gone" }
   | { name: "code_refused"; refused: Record<keyof ApplyNowCodes, VerifyCodeFailure | null> };
 
 /**
- * Applies a waiting change now, by the codes to both factors of the account: the very change that the page has shown. Fails with
- * `factor_missing` where the account has not both factors; with `change_gone`, and costs no try, where that change waits no longer;
- * with `code_refused`, which says what is wrong with which code; and as `applyNow` does.
+ * Applies a waiting change immediately, with codes to both factors of the account. `shown` is the change that the page
+ * displayed.
+ *
+ * Failures:
+ * - `factor_missing`: the account lacks a phone or a mailbox, or no mail can be sent.
+ * - `change_gone`: that change is not waiting any more. No attempt is used.
+ * - `code_refused`: at least one code is not right.
+ * - `session_over`: the session or its account has ended.
  */
 export async function applyNowByCodes(
-  session: Own,
+  session: SessionRef,
   shown: ShownChange,
   typed: Record<keyof ApplyNowCodes, TypedCode>,
   requester: Requester,
@@ -65,7 +77,7 @@ export async function applyNowByCodes(
 ): Promise<Result<null, ApplyNowFailure>> {
   const codes = await applyNowCodes(session);
   if (!codes) return fail({ name: "factor_missing" });
-  // Before the codes cost a try; `applyNow` looks again.
+  // Checked before the codes, so that no attempt is used. `applyNow` checks again in its transaction.
   if (!(await isWaiting(session, shown))) return fail({ name: "change_gone" });
   const checked = await verifyCodes(codes, typed, requester, now);
   if (!checked.ok) return checked;

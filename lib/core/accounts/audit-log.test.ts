@@ -1,7 +1,7 @@
 import { expect, test } from "playwright/test";
 import { readPrimary, statement, transact, write } from "@/lib/db/database";
 import { after } from "@/lib/testing/people";
-import { letEventsGo } from "./audit-log";
+import { allowEventDeletion } from "./audit-log";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NEVER_CHANGED = /an audit event is never changed/;
@@ -29,7 +29,7 @@ async function addEvents(...times: Date[]) {
   return { list, remove, times: async () => (await list()).map(({ at }) => at) };
 }
 
-const letGo = (until: Date) => transact(async (tx) => letEventsGo(tx, until));
+const letGo = (until: Date) => transact(async (tx) => allowEventDeletion(tx, until));
 
 test.afterAll(() => write((tx) => tx.mark.deleteMany()));
 

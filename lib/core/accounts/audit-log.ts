@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Device } from "@/lib/core/sessions/user-agent";
 import { statement, type Transaction } from "@/lib/db/database";
 
+/** What can happen to an account. */
 export type AuditAction =
   | "accounts_listed"
   | "account_read"
@@ -21,23 +22,23 @@ export type AuditAction =
   | "invite_activated"
   | "data_exported";
 
-/** What else is known of an event, which must not be anything of a person. */
+/** Further details of an event. They must not contain personal data. */
 export const EventDetails = z.object({
-  /** Which fields were changed. */
+  /** The fields that were changed. */
   fields: z.array(z.string()).optional(),
-  /** Which accounts were looked at. */
+  /** The ids of the accounts that were listed. */
   ids: z.array(z.number()).optional(),
-  /** What was used to sign in, or was signed out. */
+  /** The device that signed in, was confirmed or rejected, or whose session ended. */
   device: Device.optional(),
-  /** Whether the account had not seen it before. */
+  /** Whether the account had not seen the device before. */
   isNew: z.boolean().optional(),
-  /** Whether there was no phone, or mailbox, before this one. */
+  /** Whether the account had no phone, or no mailbox, before this one. */
   isAdded: z.boolean().optional(),
-  /** What was asked to be done later, or was not done after all. */
+  /** The kind of a delayed change that was requested, cancelled or dropped. */
   what: z.enum(["deletion", "phone", "email"]).optional(),
   /** How many sessions were ended. */
   count: z.number().optional(),
-  /** Whether it was ended because somebody used a refresh token that was spent. */
+  /** Whether the session was ended because a used refresh token was presented again. */
   isTokenReused: z.boolean().optional(),
 });
 export type EventDetails = z.output<typeof EventDetails>;
@@ -49,7 +50,7 @@ const ADD_EVENT = statement({
     VALUES (:now, :action, :actorId, :subjectId, :details)`,
 });
 
-/** Adds an act to the record, in the transaction that does it. */
+/** Adds an event to the audit log, in the transaction that makes the change. */
 export function recordEvent(
   tx: Transaction,
   {
@@ -59,7 +60,7 @@ export function recordEvent(
     action: AuditAction;
     /** The account that acts. */
     actorId: number;
-    /** The account it is done to, null where that is no single one. */
+    /** The account that is acted on; null if it is not a single one. */
     subjectId: number | null;
     details?: EventDetails;
     now: Date;
@@ -68,25 +69,28 @@ export function recordEvent(
   tx.queue(ADD_EVENT, { ...event, details: JSON.stringify(details) });
 }
 
-/** The name of the row of `Mark` that the database's triggers look for. It is there once events were deleted. */
-export const EVENTS_OVER = "audit_events_over";
+/**
+ * The name of the row of `Mark` whose time tells the database's triggers which events may be deleted. The row exists once
+ * events have been deleted.
+ */
+export const EVENTS_OVER_MARK = "audit_events_over";
 
-const LET_GO = statement({
+const ALLOW_DELETION = statement({
   params: { until: "time" },
   sql: `
-    INSERT INTO "Mark" ("name", "at") VALUES ('${EVENTS_OVER}', :until)
+    INSERT INTO "Mark" ("name", "at") VALUES ('${EVENTS_OVER_MARK}', :until)
     ON CONFLICT ("name") DO UPDATE SET "at" = excluded."at"`,
 });
 
 /**
- * Has the database's triggers let go of events up to a time. They let go of no others, nor of any that is younger than thirty days by
- * the database's own clock.
+ * Lets this transaction delete events up to `until`. The database's triggers refuse to delete later events, and any event
+ * younger than thirty days by the database's own clock.
  */
-export function letEventsGo(tx: Transaction, until: Date): void {
-  tx.queue(LET_GO, { until });
+export function allowEventDeletion(tx: Transaction, until: Date): void {
+  tx.queue(ALLOW_DELETION, { until });
 }
 
-/** Adds to the record what an account does to itself. */
+/** Adds an event that an account causes to itself. */
 export function recordOwnEvent(
   tx: Transaction,
   userId: number,

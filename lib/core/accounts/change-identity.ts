@@ -14,16 +14,16 @@ import { delayChange, dropChanges } from "./delayed-changes";
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
 
-type Own = Pick<Session, "id" | "userId">;
+type SessionRef = Pick<Session, "id" | "userId">;
 
-/** A phone or mailbox that an account shall have, instead of the one it has or as its first. */
+/** The new phone or mailbox of an account. It replaces the one of its kind, or is the account's first of this kind. */
 export interface IdentityChange {
   next: Recipient;
-  /** A name of this one change, so that its codes are good for no other. */
+  /** A random name of this change, so that its codes are valid for no other change. */
   holder: Holder;
 }
 
-/** What is to be proven for a change: that one still has the old factor, and has the new one. */
+/** The two codes of a change: one to a present factor and one to the new phone or mailbox. */
 type ChangeCodes = Record<"old" | "new", ChallengeKey>;
 
 function codesOf(account: Account, { next, holder }: IdentityChange): ChangeCodes {
@@ -40,12 +40,14 @@ export type RequestIdentityChangeFailure =
   | { name: "mail_unavailable" };
 
 /**
- * Sends a code to the old factor, and when that was accepted one to the new. Whether the new one is somebody's plays no
- * part. One whose time has not come is left out while the last one is good. Fails with `identity_same` when the account has
- * it already.
+ * Sends a code to the present factor and, when a channel has accepted it, one to the new phone or mailbox. Whether the new one
+ * belongs to another account makes no difference. Skips a code that can't be sent yet if the last one is live.
+ *
+ * Fails with `identity_same` if the account has this phone or mailbox already, with `mail_unavailable` if a code would be a
+ * mail and none can be sent, or as `requestCode` does. Throws `AccountGone`.
  */
 export async function requestIdentityChange(
-  { userId }: Own,
+  { userId }: SessionRef,
   change: IdentityChange,
   requester: Requester,
   options: SendingOptions = {},
@@ -53,17 +55,20 @@ export async function requestIdentityChange(
   const account = await getAccount(userId);
   if (isSameRecipient(change.next, provenFactor(account, change.next.kind))) return fail({ name: "identity_same" });
   const codes = codesOf(account, change);
-  const owners = [codes.old, codes.new];
-  if (!IS_MAIL_OFFERED && owners.some(({ recipient }) => recipient.kind === "email"))
+  const keys = [codes.old, codes.new];
+  if (!IS_MAIL_OFFERED && keys.some(({ recipient }) => recipient.kind === "email"))
     return fail({ name: "mail_unavailable" });
-  // Both before either is sent, and paid for.
+  // Refuses before either code is sent, because a code to the present factor would cost a message for nothing.
   if (change.next.kind === "phone" && !isServedPhone(change.next.address)) return fail({ name: "country_not_allowed" });
-  return requestCodes(owners, requester, options);
+  return requestCodes(keys, requester, options);
 }
 
-/** How things stand with the two codes of a change, and how long until new ones may be asked for; null is one that was not sent. */
+/**
+ * Returns the present factor, the status of both codes (null if never sent), and in how many milliseconds new ones can be
+ * requested. Throws `AccountGone`.
+ */
 export async function getIdentityChange(
-  { userId }: Own,
+  { userId }: SessionRef,
   change: IdentityChange,
   requester: Requester,
   now = new Date(),
@@ -72,23 +77,32 @@ export async function getIdentityChange(
   return { old: codes.old.recipient, ...(await getCodes(codes, requester, now)) };
 }
 
+/** The failures of `changeIdentity`. `code_refused` has the failure of each code, or null for a right one. */
 export type ChangeIdentityFailure =
   | { name: "identity_taken" }
   | { name: "session_over" }
-  /** Another session's request of this kind waits, which only a trusted device may cancel. */
+  /** A change of this kind that another session requested is waiting. Only a trusted device can cancel it. */
   | { name: "change_waiting" }
   | { name: "code_refused"; old: VerifyCodeFailure | null; new: VerifyCodeFailure | null };
 
-/** A change that was made, or that takes effect at `dueAt`. */
+/** A change that was made, or one that takes effect at `dueAt`. */
 export type IdentityChanged = { dueAt: null; changed: ChangedIdentity } | { dueAt: Date };
 
 /**
- * Changes the account's phone or mailbox for whoever types both codes, and ends its other sessions; `CHANGE_DELAY_MS` later
- * where an unconfirmed session asks for it and the account has a trusted device. That the new one is somebody's already,
- * `identity_taken`, is told only after the right codes. The session at hand has proven a new phone as a login would have.
+ * Changes the account's phone or mailbox after both codes are verified, and ends its other sessions. If an unconfirmed session
+ * requests it and the account has a trusted device, the change takes effect `CHANGE_DELAY_MS` later. After a new phone, this
+ * session counts as opened by a code to that phone.
+ *
+ * Failures:
+ * - `code_refused`: at least one code is not right.
+ * - `identity_taken`: the phone or mailbox is a factor of another account. Only right codes get this answer.
+ * - `change_waiting`: a change that another session requested is waiting.
+ * - `session_over`: the session has ended.
+ *
+ * Throws `AccountGone`.
  */
 export async function changeIdentity(
-  session: Own,
+  session: SessionRef,
   change: IdentityChange,
   typed: { old: TypedCode; new: TypedCode },
   requester: Requester,
@@ -97,8 +111,8 @@ export async function changeIdentity(
   const account = await getAccount(session.userId);
   const checked = await verifyCodes(codesOf(account, change), typed, requester, now);
   if (!checked.ok) return fail({ name: "code_refused", ...checked.failure.refused });
-  const rights = checked.value;
-  return retryOnUnique(() => write((tx) => changeOrDelay(tx, { session, account, change, rights, now })));
+  const verified = checked.value;
+  return retryOnUnique(() => write((tx) => changeOrDelay(tx, { session, account, change, verified, now })));
 }
 
 async function changeOrDelay(
@@ -107,18 +121,19 @@ async function changeOrDelay(
     session,
     account,
     change: { next },
-    rights,
+    verified,
     now,
   }: {
-    session: Own;
+    session: SessionRef;
     account: Account;
     change: IdentityChange;
-    rights: Record<keyof ChangeCodes, VerifiedCode>;
+    verified: Record<keyof ChangeCodes, VerifiedCode>;
     now: Date;
   },
 ): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
-  // Somebody else may have changed the account since; held, so that no session is opened by the old factor meanwhile.
-  if (!(await consumeCodes(tx, rights, now)) || !(await lockAccount(tx, account.id, rights.old.key.recipient))) {
+  // Another request may have changed the account since the codes were verified. The lock also keeps the old factor from opening
+  // a session until this transaction ends.
+  if (!(await consumeCodes(tx, verified, now)) || !(await lockAccount(tx, account.id, verified.old.key.recipient))) {
     const gone = { name: "code_expired" } as const;
     return fail({ name: "code_refused", old: gone, new: gone });
   }
@@ -131,7 +146,7 @@ async function changeOrDelay(
     const delayed = await delayChange(tx, session, { action: next.kind, next }, now);
     return delayed.ok ? succeed({ dueAt: delayed.value }) : delayed;
   }
-  const changed = await replaceIdentity(tx, { account, next, since: rights.new.sentAt, sessionId: session.id, now });
+  const changed = await replaceIdentity(tx, { account, next, since: verified.new.sentAt, sessionId: session.id, now });
   if (!changed) return fail({ name: "identity_taken" });
   await dropChanges(tx, account.id, now);
   return succeed({ dueAt: null, changed });

@@ -18,36 +18,37 @@ import { lockForRemoval, type RemovedAccount, removeAccount, removeOrDetach } fr
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
 
-/** What takes effect `CHANGE_DELAY_MS` later when an unconfirmed session asks for it. */
+/** The changes that take effect `CHANGE_DELAY_MS` later if an unconfirmed session requests them. */
 export const DelayedAction = z.enum(["deletion", "phone", "email"]);
 export type DelayedAction = z.output<typeof DelayedAction>;
 
-/** A change of an account that takes effect later, as the account's sessions see it. */
+/** A change that takes effect later, as it is shown to the account's sessions. */
 export interface DelayedChange {
   action: DelayedAction;
-  /** The new phone or mailbox, null for a deletion. */
+  /** The new phone or mailbox, masked; null for a deletion. */
   next: Masked | null;
-  /** What asked for it, from which network, and when. */
+  /** The device and the network that requested it, and when. */
   device: Device;
   network: string | null;
   requestedAt: Date;
   dueAt: Date;
-  /** Whether the session that looks has asked for it. */
+  /** Whether the session that reads the list requested it. */
   isOwn: boolean;
-  /** Whether the session that looks may cancel it: one that is confirmed, or the one that asked for it. */
+  /** Whether the session that reads the list can cancel it: it is confirmed, or requested the change itself. */
   mayCancel: boolean;
 }
 
-type Own = Pick<Session, "id" | "userId">;
+type SessionRef = Pick<Session, "id" | "userId">;
 
 /**
- * Has a change take effect later, in the transaction at hand, which holds the account's row, and answers when. A change of the
- * same kind that this session asked for is replaced, and its time begins again. Fails with `change_waiting` where another
- * session's waits, which only a trusted device may cancel; and where it is due, since it may have begun.
+ * Stores a change that takes effect `CHANGE_DELAY_MS` later, and returns when. The caller has locked the account's row. A
+ * waiting change of the same kind that this session requested is replaced, and its delay begins again. Fails with
+ * `change_waiting` if another session's change of this kind is waiting, which only a trusted device can cancel, or if the
+ * waiting one is due, because it may have begun.
  */
 export async function delayChange(
   tx: Writer,
-  session: Own,
+  session: SessionRef,
   { action, next = null }: { action: DelayedAction; next?: Recipient | null },
   now: Date,
 ): Promise<Result<Date, { name: "change_waiting" }>> {
@@ -61,10 +62,10 @@ export async function delayChange(
   return succeed(dueAt);
 }
 
-/** Stores a change in place of the one of the same kind, and answers what the session called itself that asks for it. */
+/** Stores a change in place of a waiting one of its kind. Returns the `User-Agent` of the session that requested it. */
 async function storeChange(
   tx: Writer,
-  { id: sessionId, userId }: Own,
+  { id: sessionId, userId }: SessionRef,
   { action, next, dueAt, now }: { action: DelayedAction; next: Recipient | null; dueAt: Date; now: Date },
 ): Promise<string | null> {
   const session = await tx.session.findUnique({ where: { id: sessionId }, select: { agent: true, network: true } });
@@ -78,9 +79,9 @@ async function storeChange(
   return agent;
 }
 
-/** The account's changes that take effect later, the first of them first. */
+/** Returns the account's changes that take effect later, in the order of their times. */
 export async function listDelayedChanges(
-  { id, userId, isNew }: Own & Pick<Session, "isNew">,
+  { id, userId, isNew }: SessionRef & Pick<Session, "isNew">,
   now = new Date(),
 ): Promise<DelayedChange[]> {
   const rows = await readPrimary.delayedChange.findMany({
@@ -104,10 +105,10 @@ export async function listDelayedChanges(
 }
 
 /**
- * Cancels a change that has not taken effect, for a session that is confirmed or that asked for it itself, and answers whether
- * there was one.
+ * Cancels a waiting change, and returns whether there was one. The session must be confirmed or have requested the change
+ * itself.
  */
-export async function cancelDelayedChange(own: Own, action: DelayedAction, now = new Date()): Promise<boolean> {
+export async function cancelDelayedChange(own: SessionRef, action: DelayedAction, now = new Date()): Promise<boolean> {
   const { id, userId } = own;
   return write(async (tx) => {
     if (!(await lockAccount(tx, userId))) return false;
@@ -122,24 +123,26 @@ export async function cancelDelayedChange(own: Own, action: DelayedAction, now =
   });
 }
 
-/** A change as a page has shown it: one that was asked for since has another time. */
+/** A change that a page displayed. A later request for the same change has another `dueAt`. */
 export type ShownChange = Pick<DelayedChange, "action" | "dueAt">;
 
-/** Whether the very change is still to take effect that a page has shown. */
-export async function isWaiting({ userId }: Own, shown: ShownChange): Promise<boolean> {
-  return (await findShown(readPrimary, userId, shown)) !== null;
+/** Returns whether the displayed change is still waiting. */
+export async function isWaiting({ userId }: SessionRef, shown: ShownChange): Promise<boolean> {
+  return (await findWaiting(readPrimary, userId, shown)) !== null;
 }
 
 /**
- * Applies the change that a page has shown before it is due, and drops what else waits, for a session that `spend` lets do so: it
- * uses up codes to both factors of the account. One transaction does it all, so that a failure loses no codes. Fails with
- * `change_gone` where that very change waits no longer, or its phone or mailbox is another account's by now; and with
- * `session_over`.
+ * Applies a displayed change before its time, and drops the account's other waiting changes. `consumeCodes` marks the codes to
+ * both factors as used and may refuse; its failure is returned. All of this is one transaction, so that a failure uses no
+ * codes. Notifies the account's mailboxes.
+ *
+ * Fails with `change_gone` if that change is not waiting any more or its phone or mailbox belongs to another account by now,
+ * and with `session_over`.
  */
 export async function applyNow<Failure extends { name: string }>(
-  session: Own,
+  session: SessionRef,
   shown: ShownChange,
-  spend: (tx: Writer) => Promise<Result<null, Failure>>,
+  consumeCodes: (tx: Writer) => Promise<Result<null, Failure>>,
   now: Date,
 ): Promise<Result<null, Failure | { name: "change_gone" | "session_over" }>> {
   const { id, userId } = session;
@@ -147,13 +150,13 @@ export async function applyNow<Failure extends { name: string }>(
   type Applied = { removed: RemovedAccount | "detached" } | { changed: ChangedIdentity };
   const applied = await retryOnUnique(() =>
     write(async (tx): Promise<Result<Applied, Failure | { name: "change_gone" | "session_over" }>> => {
-      const spent = await spend(tx);
-      if (!spent.ok) return spent;
+      const consumed = await consumeCodes(tx);
+      if (!consumed.ok) return consumed;
       if (isDeletion) await lockForRemoval(tx, userId);
       if (!(await lockAccount(tx, userId))) return fail({ name: "session_over" });
       const own = await tx.session.findFirst({ where: { id, userId }, select: { id: true } });
       if (!own) return fail({ name: "session_over" });
-      const row = await findShown(tx, userId, shown);
+      const row = await findWaiting(tx, userId, shown);
       if (!row) return fail({ name: "change_gone" });
       if (isDeletion) return succeed({ removed: await deleteNow(tx, session, now) });
       const changed = await applyIdentity(tx, row, now);
@@ -170,11 +173,11 @@ export async function applyNow<Failure extends { name: string }>(
 }
 
 /**
- * Deletes the account of a session, in a transaction as `removeOrDetach` wants it. Where the account is too large for one
- * transaction, its deletion is due from now on: nothing cancels it any more, and `applyDueChanges` goes on with it, whichever
- * request asks that, so that a crash in between leaves no account that has lost some of its referrals.
+ * Deletes the account of a session. The transaction must have called `lockForRemoval`. An account that is too large for one
+ * transaction returns `detached`. Its deletion is stored as due now, so that nothing can cancel it and `applyDueChanges`
+ * completes it on any later request. A crash in between leaves no account that lost only some of its referrals.
  */
-export async function deleteNow(tx: Writer, session: Own, now: Date): Promise<RemovedAccount | "detached"> {
+export async function deleteNow(tx: Writer, session: SessionRef, now: Date): Promise<RemovedAccount | "detached"> {
   const { userId } = session;
   const removed = await removeOrDetach(tx, { userId, actorId: userId, now });
   if (removed === "detached") await storeChange(tx, session, { action: "deletion", next: null, dueAt: now, now });
@@ -182,45 +185,48 @@ export async function deleteNow(tx: Writer, session: Own, now: Date): Promise<Re
 }
 
 /**
- * Drops what waits, in a transaction that holds the account's row: codes to what the account had before have allowed it. A
- * deletion that is due stays, since it may have begun.
+ * Deletes the account's waiting changes, because codes to its earlier factors allowed them. The caller has locked the account's
+ * row. A deletion that is due stays, because it may have begun.
  */
 export async function dropChanges(tx: Writer, userId: number, now: Date): Promise<void> {
   await tx.delayedChange.deleteMany({ where: { userId, NOT: { action: "deletion", dueAt: { lte: now } } } });
 }
 
-/** Whose changes: those of one account; or those that are about a phone or mailbox, be it the old one or the new one. */
+/** Which changes to apply: those of one account, or those that replace or introduce a phone or mailbox. */
 type Concerned = { userId: number } | Recipient;
 
-/** How many changes one request applies at most. */
+/** The largest number of changes that one request applies. */
 const APPLIED_AT_ONCE = 100;
 
 /**
- * Applies the changes that are due. Each is applied once, whoever asks for it at the same time: its row goes in the transaction
- * that makes the change. One whose phone or mailbox is another account's by now is dropped, which is on record. The mailboxes hear
- * of what was applied. A change that can't be applied keeps no other from it: its error is logged; where the database is away it is
- * thrown, once the others were tried.
+ * Applies the changes that are due: all of them, or those that `concerned` selects. Each is applied once, even by parallel
+ * requests, because its row is deleted in the transaction that makes the change. A change whose phone or mailbox belongs to
+ * another account by now is dropped, which is recorded. The mailboxes of the account are notified.
+ *
+ * An error in one change is logged and does not stop the others. If the database can't be reached, the first such error is
+ * thrown after all changes were tried.
  */
 export async function applyDueChanges(concerned: Concerned | null, now = new Date()): Promise<void> {
-  const away: unknown[] = [];
+  const unreachable: unknown[] = [];
   for (const row of await findDue(readPrimary, concerned, now)) {
     try {
       await apply(row, now);
     } catch (error) {
-      if (isDatabaseAway(error)) away.push(error);
+      if (isDatabaseAway(error)) unreachable.push(error);
       else logError(error, "a change that is due was not applied");
     }
   }
-  if (away.length > 0) throw away[0];
+  if (unreachable.length > 0) throw unreachable[0];
 }
 
 async function apply(row: Row, now: Date): Promise<void> {
   const { userId, dueAt } = row;
   const action = DelayedAction.parse(row.action);
   if (action === "deletion") {
-    // In each transaction of the removal, of which the last takes the row with the account: nothing cancels what is due.
+    // Checked in each transaction of the removal. The last one deletes the row with the account, so a due deletion can't be
+    // cancelled.
     const isWanted = async (tx: Writer) =>
-      (await lockAccount(tx, userId)) && (await findShown(tx, userId, { action, dueAt })) !== null;
+      (await lockAccount(tx, userId)) && (await findWaiting(tx, userId, { action, dueAt })) !== null;
     const removed = await removeAccount({ userId, actorId: userId, now, isWanted });
     if (removed) tellOfAppliedDeletion(userId, removed, now);
     return;
@@ -228,14 +234,17 @@ async function apply(row: Row, now: Date): Promise<void> {
   const changed = await retryOnUnique(() =>
     write(async (tx) => {
       if (!(await lockAccount(tx, userId))) return null;
-      const still = await findShown(tx, userId, { action, dueAt });
-      return still && applyIdentity(tx, still, now);
+      const waiting = await findWaiting(tx, userId, { action, dueAt });
+      return waiting && applyIdentity(tx, waiting, now);
     }),
   );
   if (changed) tellOfAppliedChange(userId, changed, now);
 }
 
-/** As `applyDueChanges`, of all accounts, in the background, now and then: nobody may ever come to an account that is to go. */
+/**
+ * Applies the due changes of all accounts in the background, now and then, because an account that is to be deleted may get no
+ * request.
+ */
 export function sweepDueChanges(): void {
   if (isTimeToSweep("delayed changes")) void runInBackground("delayed changes", () => applyDueChanges(null));
 }
@@ -255,7 +264,7 @@ const FIND_ANY_DUE = statement({
   sql: `SELECT 1 AS "due" FROM "DelayedChange" WHERE "dueAt" <= :now LIMIT 1`,
 });
 
-/** Whether any account's change is due. It is asked with each login, and next to nothing is ever due. */
+/** Returns whether a change of any account is due. Each login asks this, and the answer is nearly always no. */
 export async function isAnyChangeDue(now: Date): Promise<boolean> {
   return (await readPrimary.get(FIND_ANY_DUE, { now })) !== undefined;
 }
@@ -270,8 +279,8 @@ async function findDue(db: Reader, concerned: Concerned | null, now: Date): Prom
   return db.delayedChange.findMany({ where: { dueAt, OR: either }, ...order });
 }
 
-/** The row of a change, unless it was cancelled, replaced or applied. */
-async function findShown(
+/** Returns the row of a change; null if it was cancelled, replaced or applied. */
+async function findWaiting(
   db: Reader,
   userId: number,
   { action, dueAt }: ShownChange,
@@ -281,8 +290,8 @@ async function findShown(
 }
 
 /**
- * Changes the phone or mailbox as the row says, which goes, in a transaction that holds the account's row. Answers null where that
- * phone or mailbox is another account's.
+ * Changes the phone or mailbox as the row says, and deletes the row. The caller has locked the account's row. Returns null, and
+ * records that the change was dropped, if that phone or mailbox belongs to another account.
  */
 async function applyIdentity(
   tx: Writer,

@@ -17,56 +17,67 @@ import { AccountGone, getProfile, lockAccount, provenFactor } from "./accounts";
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
 import { lockForRemoval, type RemovedAccount } from "./remove-account";
 
-type Own = Pick<Session, "id" | "userId">;
+type SessionRef = Pick<Session, "id" | "userId">;
 
-/** The code that the deletion of an account waits for: it goes to the phone, or to the mailbox where none is proven. */
-export async function deletionCode({ id, userId }: Own): Promise<ChallengeKey> {
+/**
+ * Returns the challenge of the code that a deletion needs. The code goes to the phone, or to the mailbox if no phone is proven.
+ * Throws `AccountGone`.
+ */
+export async function deletionCode({ id, userId }: SessionRef): Promise<ChallengeKey> {
   const account = await getProfile(userId);
   if (!account) throw new AccountGone();
   const recipient = provenFactor(account, "phone");
   return { recipient, purpose: "deletion", holder: Holder.parse(id) };
 }
 
-/** Sends the code that the deletion waits for. Fails with `mail_unavailable` where it would be a mail and none can be sent. */
+/**
+ * Sends the code that a deletion needs. Fails with `mail_unavailable` if it would be a mail and none can be sent, or as
+ * `requestCode` does. Throws `AccountGone`.
+ */
 export async function requestDeletionCode(
-  session: Own,
+  session: SessionRef,
   requester: Requester,
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
-  const owner = await deletionCode(session);
-  if (owner.recipient.kind === "email" && !IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
-  return requestCode(owner, requester, options);
+  const key = await deletionCode(session);
+  if (key.recipient.kind === "email" && !IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
+  return requestCode(key, requester, options);
 }
 
-/** A deletion: when it takes effect where that is later, or else which mailbox is still to be told of it. */
+/** A deletion that takes effect at `dueAt`, or one that is done, with the mailbox that is still to be notified. */
 export type Deletion = { dueAt: Date } | { dueAt: null; email: Email | null };
 
-/** `change_waiting`: another session's request to delete the account waits, which only a trusted device may cancel. */
+/** `change_waiting`: a deletion that another session requested is waiting. Only a trusted device can cancel it. */
 type DeletionFailure = { name: "session_over" | "change_waiting" };
 
 /**
- * Deletes the account, for good, of whoever types the code; `CHANGE_DELAY_MS` later where an unconfirmed session asks for it
- * and the account has a trusted device. Fails as a code does, and with `session_over` and `change_waiting`.
+ * Deletes the account permanently after its code is verified. If an unconfirmed session requests it and the account has a
+ * trusted device, the deletion takes effect `CHANGE_DELAY_MS` later. Fails as `verifyCode` does, and with `session_over` or
+ * `change_waiting`. Throws `AccountGone`.
  */
 export async function deleteByCode(
-  session: Own,
+  session: SessionRef,
   code: TypedCode,
   requester: Requester,
   now = new Date(),
 ): Promise<Result<Deletion, VerifyCodeFailure | DeletionFailure>> {
-  const right = await verifyCode(await deletionCode(session), code, requester, now);
-  if (!right.ok) return right;
+  const verified = await verifyCode(await deletionCode(session), code, requester, now);
+  if (!verified.ok) return verified;
   return deleteOrDelay(session, now, async (tx) => {
-    await refundAttempt(tx, right.value);
-    return (await consumeChallenge(tx, right.value, now)) ? succeed(null) : fail({ name: "code_expired" });
+    await refundAttempt(tx, verified.value);
+    return (await consumeChallenge(tx, verified.value, now)) ? succeed(null) : fail({ name: "code_expired" });
   });
 }
 
 /**
- * Deletes the account of a browser that logged in a moment ago (`RECENT_LOGIN_MS`), for good, or later, as `deleteByCode`
- * does. Fails with `login_too_old`, so that a browser that was left open can't; with `cookie_required` for a client
- * application's session, whose access tokens are shown to other services as well; with `budget_spent` where the session has asked
- * too often; and with `session_over` and `change_waiting`.
+ * Deletes the account of a browser that logged in within `RECENT_LOGIN_MS`, without a code, immediately or later as
+ * `deleteByCode` does.
+ *
+ * Failures:
+ * - `cookie_required`: the session is a client application's, whose access tokens other services see as well.
+ * - `login_too_old`: the login is older, so that a browser that was left open can't delete the account.
+ * - `budget_spent`: the session has requested it too often.
+ * - `session_over` and `change_waiting`, as in `deleteByCode`.
  */
 export async function deleteOwnAccount(
   session: Session,
@@ -80,9 +91,12 @@ export async function deleteOwnAccount(
   });
 }
 
-/** Deletes the account of a session that `allow` lets do so, at once or later: in the transaction that uses its code up. */
+/**
+ * Deletes the account immediately or later, in one transaction with `allow`, which may use a code up and may refuse; its
+ * failure is returned.
+ */
 async function deleteOrDelay<Failure extends { name: string }>(
-  session: Own,
+  session: SessionRef,
   now: Date,
   allow: (tx: Writer) => Promise<Result<null, Failure>>,
 ): Promise<Result<Deletion, Failure | DeletionFailure>> {
@@ -102,7 +116,7 @@ async function deleteOrDelay<Failure extends { name: string }>(
   );
   if (!decided.ok) return decided;
   if (decided.value === "detached") {
-    // Whoever removes the rest tells the mailbox.
+    // `applyDueChanges` completes the deletion and notifies the mailbox.
     await applyDueChanges({ userId }, now);
     return succeed({ dueAt: null, email: null });
   }

@@ -9,14 +9,16 @@ import { type Account, type Factor, getProfile, listFactors } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 import { type EventCursor, listEvents } from "./history";
 
-/** How many rows are in memory at once. */
+/** The largest number of rows that are in memory at a time. */
 const ROWS_AT_ONCE = 1000;
 
 /**
- * All that is kept of an account's owner, as JSON in pieces, however many people came by the code: the account, its
- * sessions, when browsers that it trusts logged in last, the codes that were sent to it (not what they were, which nobody
- * knows) and whether they arrived, what happened to it, and the people. Fails with `account_gone`, and with `budget_spent`
- * for an account that is exported too often: each time leaves a record that stays.
+ * Returns everything that is stored about an account's owner, as JSON in pieces, so that any number of referrals fits into
+ * memory. It contains the account, its sessions and trusted devices, unconfirmed sign-ins, delayed changes, requests for codes
+ * (the codes themselves are not stored) and their deliveries, the history and the referrals.
+ *
+ * Fails with `account_gone`, and with `budget_spent` if the account is exported too often, because each export adds a permanent
+ * event.
  */
 export async function exportAccount(
   userId: number,
@@ -54,7 +56,7 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield "}\n";
 }
 
-/** A field that is a list, a row a line. */
+/** Writes a field that is a list, with one row per line. */
 async function* composeList(name: string, pages: Iterable<unknown[]> | AsyncIterable<unknown[]>) {
   yield `,\n"${name}":[`;
   let before = "\n";
@@ -82,24 +84,24 @@ function listAllSessions(userId: number) {
   });
 }
 
-/** When each logged in last; its name is no more than a random one, and what the browser holds. */
+/** Returns when each trusted device logged in last. Its random name says nothing, and its browser holds it anyway. */
 function listTrustedDevices(userId: number) {
   return readPrimary.trustedBrowser.findMany({ where: { userId }, orderBy: { at: "desc" }, select: { at: true } });
 }
 
-/** Sign-ins that no trusted device has answered yet. */
+/** Returns the sign-ins that no trusted device has confirmed or rejected. */
 function listUnconfirmedSignIns(userId: number) {
   const select = { agent: true, network: true, at: true };
   return readPrimary.unconfirmedSignIn.findMany({ where: { userId }, orderBy: { at: "desc" }, select });
 }
 
-/** What is to take effect later, and which device asked for it. */
+/** Returns the changes that take effect later, and the devices that requested them. */
 function listDelayed(userId: number) {
   const select = { action: true, next: true, agent: true, network: true, requestedAt: true, dueAt: true };
   return readPrimary.delayedChange.findMany({ where: { userId }, orderBy: { dueAt: "asc" }, select });
 }
 
-/** The codes of the last days: those that a browser asked for, and those that were typed wrong, whoever typed them. */
+/** Returns the challenges and the wrong codes of the last days, of all requesters. */
 async function listCodes({ recipient, since }: Factor): Promise<object[]> {
   const { address } = recipient;
   const sent = await readPrimary.challenge.findMany({
@@ -125,7 +127,7 @@ async function* pagesOfEvents(userId: number) {
 async function* pagesOfReferrals(userId: number) {
   for (let after: ReferralCursor | null = null; ; ) {
     const { referrals, next } = await listReferrals(userId, { after, limit: ROWS_AT_ONCE });
-    // As the public APIs name them.
+    // The names that the public APIs use.
     yield referrals.map(({ userId: id, phone, activatedAt }) => ({ id, phone, activatedAt }));
     if (!next) return;
     after = next;

@@ -3,16 +3,16 @@ import { EVENTS_PER_PAGE } from "@/lib/core/policy";
 import { readPrimary } from "@/lib/db/database";
 import { type AuditAction, EventDetails } from "./audit-log";
 
-/** Something that happened to an account. */
+/** An event in the history of an account. */
 export interface AccountEvent {
   at: Date;
   action: AuditAction;
-  /** Whether it was somebody else, an administrator, who did it. */
+  /** Whether an administrator caused it, as opposed to the account itself. */
   isByAdministrator: boolean;
   details: EventDetails;
 }
 
-/** Where a page of events ends: before an event's number. */
+/** The position at which a page of events begins: before the event with this id. The one issue is `cursor_malformed`. */
 export const EventCursor = z
   .string()
   .regex(/^\d{1,10}$/, "cursor_malformed")
@@ -20,7 +20,7 @@ export const EventCursor = z
   .refine((id) => id < 2 ** 31, "cursor_malformed");
 export type EventCursor = z.output<typeof EventCursor>;
 
-/** What happened to the account, the newest first, a page at a time; `next` is null on the last one. */
+/** Returns a page of the account's events, the newest first. `next` is null on the last page. */
 export async function listEvents(
   userId: number,
   { before = null, limit = EVENTS_PER_PAGE }: { before?: EventCursor | null; limit?: number } = {},

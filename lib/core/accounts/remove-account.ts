@@ -6,23 +6,23 @@ import { recordEvent } from "./audit-log";
 
 interface Removal {
   userId: number;
-  /** The account of whoever removes it. */
+  /** The account that requests the removal. */
   actorId: number;
   now: Date;
 }
 
-/** An account that is gone, and which mailbox it had. */
+/** The result of a removal: the mailbox that the account had. */
 export interface RemovedAccount {
   email: Email | null;
 }
 
 /**
- * Removes an account with its sessions and its own activation, whose inviter loses the referral, so that leaving and
- * coming back earns nothing. What others activated of it stays with them. Answers which mailbox it had, or null where it was
- * not there, or not wanted any more.
+ * Deletes an account with its sessions and its own activation. Its inviter loses the referral, so that deleting and making an
+ * account again earns nothing. The activations of its invite code by other accounts stay. Returns the mailbox that the account
+ * had, or null if the account did not exist or `isWanted` returned false.
  *
- * An account with many referrals goes in several transactions. `isWanted` is asked first in each of them, and locks the account's
- * row: a removal that was called off has lost nothing, or nothing more.
+ * An account with many referrals is deleted in several transactions. Each of them calls `isWanted` first, which must lock the
+ * account's row. If the removal is cancelled, the account keeps the referrals that it still has.
  */
 export async function removeAccount({
   isWanted = (tx) => lockAccount(tx, removal.userId),
@@ -38,8 +38,8 @@ export async function removeAccount({
 }
 
 /**
- * Locks what the removal of an account changes: the codes to its phone and mailbox, then the account and its inviter, who loses a
- * referral. Codes are locked before accounts everywhere.
+ * Locks what the removal of an account changes: the challenges of its phone and mailbox, then the account and its inviter.
+ * Challenges are locked before accounts everywhere, so that no two transactions wait for each other.
  */
 export async function lockForRemoval(tx: Writer, userId: number): Promise<void> {
   await tx.challenge.updateMany({ where: await codesTo(tx, userId), data: { sends: { increment: 0 } } });
@@ -49,8 +49,8 @@ export async function lockForRemoval(tx: Writer, userId: number): Promise<void> 
 const REFERRALS_DETACHED_AT_ONCE = 2000;
 
 /**
- * Removes the account in the transaction at hand, which has called `lockForRemoval`. Where the account has too many referrals for one transaction, only takes some of them off it, with its count: a million in one go would keep
- * everybody waiting.
+ * Deletes the account. The transaction must have called `lockForRemoval`. If the account has too many referrals for one
+ * transaction, only detaches some of them and returns `detached`: a million of them in one transaction would block all writers.
  */
 export async function removeOrDetach(
   tx: Writer,
@@ -61,7 +61,7 @@ export async function removeOrDetach(
     select: { email: true, referralCount: true },
   });
   if (referralCount > REFERRALS_DETACHED_AT_ONCE && (await detachReferrals(tx, userId)) > 0) return "detached";
-  // They hold the address in clear.
+  // Challenges contain the phone or mailbox in plain text.
   await tx.challenge.deleteMany({ where: await codesTo(tx, userId) });
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
   await tx.activation.deleteMany({ where: { inviteeId: userId } });
@@ -73,7 +73,7 @@ export async function removeOrDetach(
   return { email: email as Email | null };
 }
 
-/** Takes some of its referrals off the account, with its count, and answers how many. */
+/** Detaches some referrals from the account, and returns how many. */
 async function detachReferrals(tx: Writer, userId: number): Promise<number> {
   const count = await tx.$executeRaw`
     UPDATE "Activation" SET "inviterId" = NULL WHERE "inviteeId" IN

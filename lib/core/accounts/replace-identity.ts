@@ -4,19 +4,19 @@ import type { Writer } from "@/lib/db/database";
 import { type Account, factorOf, provenFactorOf } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 
-/** A phone or mailbox that an account has in place of another one, and who is to hear of it. */
+/** A phone or mailbox of an account that was replaced, added or removed. */
 export interface ChangedIdentity {
   name: "phone_changed" | "email_changed";
-  /** Whether there was none before, is another one now, or is none any more. */
+  /** `added`: there was none before. `removed`: there is none now. */
   was: "added" | "changed" | "removed";
-  /** The mailbox that the account had until now, and the new one. */
+  /** The mailboxes to notify: the one that the account had, and the new one. */
   mailboxes: Email[];
 }
 
 /**
- * Gives the account, whose row the transaction holds, another phone or mailbox, and ends all of its sessions but the one that
- * asked for it, which has proven a new phone as a login would have. Answers null where that phone or mailbox is another
- * account's.
+ * Gives the account a new phone or mailbox, and ends all of its sessions except `sessionId`, which requested the change. After
+ * a new phone, that session counts as opened by a code to it. The caller has locked the account's row. Returns null if the
+ * phone or mailbox is a factor of another account.
  */
 export async function replaceIdentity(
   tx: Writer,
@@ -29,7 +29,7 @@ export async function replaceIdentity(
   }: {
     account: Pick<Account, "id" | "phone" | "email">;
     next: Recipient;
-    /** When what has proven it was sent. */
+    /** When the code that proved `next` was sent. */
     since: Date;
     sessionId: string;
     now: Date;

@@ -2,8 +2,8 @@ import { INVITE_CODE_DRAWS_MAX } from "@/lib/core/policy";
 import { isUniqueViolation } from "@/lib/db/database";
 
 /**
- * Runs `fn`, a whole `write`, again when it breaks a uniqueness: the invite code that it drew is somebody's already, or
- * the account that it makes came to be a moment ago. A collision that stays is thrown.
+ * Runs `fn`, which must be a whole transaction, again after a unique violation: the drawn invite code exists already, or a
+ * parallel request made the same account. Throws the violation after `INVITE_CODE_DRAWS_MAX` runs.
  */
 export async function retryOnUnique<Value>(fn: () => Promise<Value>): Promise<Value> {
   for (let draws = 1; ; draws += 1) {
