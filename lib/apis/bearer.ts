@@ -81,7 +81,8 @@ export const authVerifyCode = address(api, "/api/auth/verify_code/", (endpoint) 
       const login = await signInByPhone({ phone, code, holder: STATELESS }, requester, opening);
       if (!login.ok) return login;
       const { proven, session } = login.value;
-      if (!isClientSession(session)) throw new Error("a sign-in has opened no session of a client application");
+      if (!isClientSession(session))
+        throw new Error("a sign-in of a client application succeeded without opening a session");
       const headers = await rememberApplication(application, proven);
       notifySignIn(session, requester);
       const { inviteCode } = await ownAccount(session);
@@ -97,7 +98,7 @@ export const authVerifyCode = address(api, "/api/auth/verify_code/", (endpoint) 
 
 export const refreshToken = address(api, "/api/auth/refresh_token/", (endpoint) => ({
   POST: endpoint({
-    summary: "Exchanges the refresh token for a new pair; the old one is spent",
+    summary: "Exchanges the refresh token for new tokens; a refresh token can be exchanged once",
     who: "anybody",
     input: { refresh: RefreshToken },
     answer: { body: z.object(Tokens) },
@@ -113,7 +114,7 @@ export const refreshToken = address(api, "/api/auth/refresh_token/", (endpoint) 
 
 export const logout = address(api, "/api/auth/logout/", (endpoint) => ({
   POST: endpoint({
-    summary: "Ends the session; both of its tokens are worth nothing at once",
+    summary: "Ends the session; its access and refresh token are refused from then on",
     who: "account",
     answer: { body: z.void() },
     run: async ({ session }) => {
@@ -157,7 +158,7 @@ export const profileBack = address(api, "/api/profile_back/", (endpoint) => ({
 
 export const profileActivateInvite = address(api, "/api/profile_back/activate_invite/", (endpoint) => ({
   POST: endpoint({
-    summary: "Activates somebody's invite code, once and for good",
+    summary: "Activates an invite code; an account can do that once",
     who: "account",
     input: { code: SentInviteCode },
     answer: { body: z.object({ detail: z.string() }) },

@@ -2,16 +2,16 @@ import { BODY_BYTES_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { parseMultipart, readBytes } from "@/lib/http/body";
 
-/** What a request carries, by name. A field left empty is as good as none. */
+/** The fields of a body or query, by name. A body's fields that are empty text are left out. */
 export type Fields = Record<string, unknown>;
 
 type BodyFailure = { name: "body_malformed" | "body_too_large" | "media_type_unsupported" };
 
-/** The fields of a body in JSON, form-encoded or multipart; a request without a body has none. */
+/** Reads the fields of a JSON, form-encoded or multipart body. A request without a body has no fields. */
 export async function readBody(request: Request): Promise<Result<Fields, BodyFailure>> {
   const bytes = await readBytes(request, BODY_BYTES_MAX);
   if (!bytes) return fail({ name: "body_too_large" });
-  if (isPacked(request.headers)) return fail({ name: "media_type_unsupported" });
+  if (isCompressed(request.headers)) return fail({ name: "media_type_unsupported" });
   const contentType = request.headers.get("content-type");
   if (bytes.length === 0 && contentType === null) return succeed({});
   const [mediaType = ""] = (contentType ?? "").split(";");
@@ -20,23 +20,26 @@ export async function readBody(request: Request): Promise<Result<Fields, BodyFai
   if (!read) return fail({ name: "media_type_unsupported" });
   try {
     const fields = bytes.length === 0 ? {} : await read(bytes, contentType ?? "");
-    return succeed(tidy(fields));
+    return succeed(dropEmptyFields(fields));
   } catch (error) {
-    // What the readers throw at bytes that are not what they say they are.
+    // The readers throw these for a body that is malformed for its media type.
     if (error instanceof SyntaxError || error instanceof TypeError) return fail({ name: "body_malformed" });
     throw error;
   }
 }
 
-/** The fields of a form as they were sent, empty ones too, as whoever signed them knows them; null for what is none. */
+/**
+ * Reads the fields of a form-encoded body with the empty ones, because a provider's signature covers all fields. Returns null if
+ * the body is longer than `BODY_BYTES_MAX`.
+ */
 export async function readForm(request: Request): Promise<Record<string, string> | null> {
   const bytes = await readBytes(request, BODY_BYTES_MAX);
   return bytes && Object.fromEntries(new URLSearchParams(new TextDecoder().decode(bytes)));
 }
 
 /**
- * The fields of an address, `?limit=20`; an empty one is there, so that what is looked for by it is not everything. One that is
- * there twice is the list of its values, which no schema takes, so that none of them is left out unseen.
+ * Reads the parameters of a query, such as `?limit=20`. An empty parameter is kept, because a filter that is left out would match
+ * everything. A parameter that occurs twice becomes a list, which each schema refuses, so that no value is ignored silently.
  */
 export function readQuery(request: Request): Fields {
   const { searchParams } = new URL(request.url);
@@ -58,8 +61,8 @@ const READERS: Record<string, ((bytes: Uint8Array<ArrayBuffer>, contentType: str
     "multipart/form-data": async (bytes, contentType) => Object.fromEntries(await parseMultipart(bytes, contentType)),
   };
 
-/** Whether the body is sent in another coding than its own, such as gzip, which nothing here unpacks (RFC 9110 §8.4). */
-function isPacked(headers: Headers): boolean {
+/** Whether the body has a content coding such as gzip (RFC 9110 §8.4), which is not supported. */
+function isCompressed(headers: Headers): boolean {
   return !/^(identity)?$/i.test(headers.get("content-encoding") ?? "");
 }
 
@@ -67,6 +70,6 @@ function decode(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }
 
-function tidy(fields: Fields): Fields {
+function dropEmptyFields(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
 }

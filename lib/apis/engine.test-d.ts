@@ -1,4 +1,4 @@
-// Checked by the compiler, as part of `npm run check`, and never run: what an API may not leave out or make up.
+// The compiler checks this file as part of `npm run check`; it is never run. It shows which declarations of an API don't compile.
 import { z } from "zod";
 import { fail } from "@/lib/core/result";
 import { type Api, address, reply } from "./engine";
@@ -24,27 +24,27 @@ address(api, "/test/", (endpoint) => ({
     who: "anybody",
     answer,
     run: () => act(true),
-    // @ts-expect-error: nothing is ever taken here.
+    // @ts-expect-error: `run` has no failure `taken`.
     failures: { not_found: errorResponse, taken: errorResponse },
   }),
-  // @ts-expect-error: the answer is a boolean.
+  // @ts-expect-error: `done` must be a boolean.
   PATCH: endpoint({ summary: "", who: "anybody", answer, run: async () => reply({ done: "yes" }), failures: {} }),
   DELETE: endpoint({
     summary: "",
     who: "anybody",
     answer,
-    // @ts-expect-error: there is nothing of that name in the address.
+    // @ts-expect-error: the path has no parameter `id`.
     run: async ({ params }) => reply({ done: params.id === "1" }),
     failures: {},
   }),
 }));
 
-const never = async () => reply({ done: true });
-const anything = async () => fail({ name: "named_by_somebody" as string });
+const succeedAlways = async () => reply({ done: true });
+const failByAnyName = async () => fail({ name: "not_found" as string });
 
 address(api, "/test/more/", (endpoint) => ({
-  // @ts-expect-error: it can't fail, so it has no error responses.
-  GET: endpoint({ summary: "", who: "anybody", answer, run: never, failures: { not_found: errorResponse } }),
-  // @ts-expect-error: nobody knows what its failure is called.
-  POST: endpoint({ summary: "", who: "anybody", answer, run: anything, failures: {} }),
+  // @ts-expect-error: `run` has no failures, so it has no error responses.
+  GET: endpoint({ summary: "", who: "anybody", answer, run: succeedAlways, failures: { not_found: errorResponse } }),
+  // @ts-expect-error: the name of a failure must be a literal, not any `string`.
+  POST: endpoint({ summary: "", who: "anybody", answer, run: failByAnyName, failures: {} }),
 }));

@@ -12,17 +12,17 @@ import { nameThrown, THROWN_STATUSES } from "./thrown";
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 
-/** One public API: its messages, the shape of its errors, and what its clients log in with. */
+/** One public API: its messages, the shape of its errors, and the credentials of its clients. */
 export interface Api {
   title: string;
   description: string;
-  /** Its sentences for what is wrong with any request. */
+  /** Its sentences for failures that each endpoint can have. */
   messages: Messages;
-  /** The body that carries an error sentence; an API may give one failure another shape. */
+  /** Makes the body of an error response from its sentence. The shape may depend on the failure. */
   error: (sentence: string, failure: EngineFailure) => Json;
-  /** What its clients log in with; the other is good as well. */
+  /** The credentials that its clients use. The engine accepts the other ones as well. */
   credentials: "cookie" | "token";
-  /** Whether an unknown parameter of the query changes nothing; else it is refused by its name. */
+  /** Whether unknown parameters of the query are ignored. By default they are refused. */
   ignoresParameters?: true;
 }
 
@@ -34,28 +34,28 @@ export interface ErrorResponse {
 
 type Headers = Record<string, string>;
 
-/** What an endpoint's verb answers: a body, or one of its failures. */
+/** The result of an endpoint's `run`: a body, or one of its failures. */
 export type Outcome<Body> =
   | { ok: true; body: Body; headers?: Headers; isLater?: false }
   | { ok: true; body: Json; isLater: true }
   | { ok: false; failure: { name: string; retryAfterMs?: number } };
 
-/** A body, with further headers. */
+/** Makes the result of a `run` that succeeded: a body, and headers if the response needs any. */
 export function reply<const Body>(body: Body, headers: Headers = {}) {
   return { ok: true as const, body, headers };
 }
 
-/** Says that what was asked for is done later (RFC 9110 §15.3.3). */
+/** Makes the result of a `run` whose effect comes later: the response has status 202 (RFC 9110 §15.3.3). */
 export function replyLater(body: Json) {
   return { ok: true as const, body, isLater: true as const };
 }
 
 type FailureNames<Result> = Result extends { ok: false; failure: { name: infer Name extends string } } ? Name : never;
-/** A response for each failure of the endpoint, and for no other name. */
+/** A response for each failure of an endpoint's `run`, and for no other name. */
 type FailureTable<Name extends string> = [Name] extends [never]
   ? Record<string, never>
   : { [Key in Name]: ErrorResponse };
-/** Refuses a failure whose name is a plain `string`: no table could hold a response for each of its names. */
+/** Makes the compiler refuse a failure whose name is a plain `string`, because no table could hold a response for each name. */
 type Literal<Name extends string> = string extends Name ? "a failure needs a literal name" : unknown;
 type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? { [Key in Name]: string } & ParamsOf<Rest>
@@ -63,15 +63,15 @@ type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${inf
 
 interface Call<Path extends string, Input extends z.ZodRawShape, Query extends z.ZodRawShape, Who> {
   request: Request;
-  /** What stands in the address in the places of `{…}`; nothing in a body can stand in for it. */
+  /** The values of the path's `{…}` parameters. Fields of a body or query can't replace them. */
   params: ParamsOf<Path>;
   input: z.output<z.ZodObject<Input>>;
   query: z.output<z.ZodObject<Query>>;
-  /** Whoever asks, where an account is needed. */
+  /** The requester's session; null for endpoints that need no account. */
   session: Who extends "account" ? Session : null;
 }
 
-/** One verb of one address, with what the engine and the reference need to know of it. */
+/** The declaration of one verb of one address. The engine serves it, and the API reference describes it. */
 interface EndpointSpec<
   Path extends string,
   Who extends "anybody" | "account",
@@ -82,29 +82,29 @@ interface EndpointSpec<
 > {
   summary: string;
   who: Who;
-  /** Whether the answer sets or needs a cookie of a login under way; so no page of `CORS_ORIGINS` may use the address. */
+  /** Whether the endpoint reads or sets cookies of a login. Pages of `CORS_ORIGINS` can't use the address then. */
   cookies?: boolean;
-  /** Headers that a client may send. */
+  /** Request headers that a client may send. */
   headers?: readonly (keyof typeof REQUEST_HEADERS)[];
   input?: Input;
   query?: Query;
   answer: {
     status?: 200 | 201;
     body: Body;
-    /** The body of a 202, where what is asked for may be done later. */
+    /** The schema of a 202's body, for an endpoint whose effect may come later. */
     later?: z.ZodType<Json>;
     headers?: readonly (keyof typeof ANSWER_HEADERS)[];
   };
-  /** Where the form of a browser is led, which wants a page and no JSON. */
+  /** The pages that a browser is redirected to instead of getting JSON. */
   page?: Page;
   run: (call: Call<Path, Input, Query, Who>) => Promise<Result & Literal<FailureNames<Result>>>;
-  /** What each failure of `run` is said with; the compiler wants them all. */
+  /** The response to each failure of `run`. The compiler refuses a table that lacks one. */
   failures: FailureTable<FailureNames<Result>>;
-  /** What any wrong field is said with, where the API's document has one sentence for it. */
+  /** The response to any wrong field, for an API that has one sentence for all of them. */
   invalid?: ErrorResponse;
 }
 
-/** An endpoint as the engine serves it and the reference describes it, whatever its types were. */
+/** An endpoint as the engine serves it and the API reference describes it, without the types of its declaration. */
 export interface Endpoint {
   summary: string;
   who: "anybody" | "account";
@@ -124,24 +124,24 @@ export interface Endpoint {
   invalid: ErrorResponse | null;
 }
 
-/** The pages of ours that stand for an answer; which one for a failure, its name says. */
+/** The pages that replace JSON for a browser: `done` after a success, `failed(name)` after the failure `name`. */
 export interface Page {
   done: string;
   failed: (failure: string) => string;
 }
 
-/** Headers that some requests may carry, and what they say. */
+/** The request headers of the APIs, each with its description in the API reference. */
 export const REQUEST_HEADERS = {
   "Sarafan-Device":
-    "What the last sign-in of this application answered in the header of this name. With it the application is recognised by the phones that it has signed in by: their codes are sent to it whatever strangers have had sent, and it is a known device.",
+    "The value of the header of this name in the response to this application's last sign-in. It makes the application a recognised device for the phones that it has signed in by: their codes are sent to it even if strangers have used up the phone's limits.",
 } as const;
 
-/** Headers that some answers carry, and what they say. */
+/** The response headers of the APIs, each with its description in the API reference. */
 export const ANSWER_HEADERS = {
   "Sarafan-Device":
-    "Names this application, for the header of the same name in later requests. Keep it as you keep the refresh token.",
-  "Sarafan-Code-Length": "How many digits the code has that was sent.",
-  Link: 'The next page of the list, `<…>; rel="next"` (RFC 8288), where there is one.',
+    "Identifies this application. Send it in the header of the same name with later requests, and store it as safely as the refresh token.",
+  "Sarafan-Code-Length": "The number of digits of the code that was sent.",
+  Link: 'The next page of the list, `<…>; rel="next"` (RFC 8288), if there is one.',
 } as const;
 
 const VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
@@ -149,7 +149,7 @@ export type Verb = (typeof VERBS)[number];
 
 type Handler = (request: Request, context: { params: Promise<Record<string, string>> }) => Promise<Response>;
 
-/** Everything that is served at one address: what its route exports, and what the reference reads. */
+/** One address of an API: the handlers that its route exports, and the endpoints that the API reference describes. */
 export type Address = Record<Verb | "OPTIONS", Handler> & {
   api: Api;
   path: string;
@@ -157,21 +157,21 @@ export type Address = Record<Verb | "OPTIONS", Handler> & {
 };
 
 /**
- * An address of an API, `{…}` in its path where something stands that differs, and its verbs. The other verbs answer
- * 405 with `Allow`.
+ * Declares an address of an API. `path` has parameters in braces, such as `/api/users/{id}/`. `build` returns its endpoints by
+ * verb; all other verbs are answered with 405 and `Allow`.
  */
 export function address<const Path extends string>(
   api: Api,
   path: Path,
   build: (endpoint: EndpointMaker<Path>) => Partial<Record<Verb, Endpoint>>,
 ): Address {
-  // What differs is only what the compiler knows of a spec.
+  // At run time both are the same function; only the types differ.
   const endpoints = build(makeEndpoint as EndpointMaker<Path>);
   const verbs = VERBS.filter((verb) => endpoints[verb]);
   const Allow = [...verbs.flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb])), "OPTIONS"].join(", ");
   const refuseVerb = () => refuse(api, "method_not_allowed", { Allow });
   const isShared = verbs.every((verb) => endpoints[verb]?.usesCookies === false);
-  const showAllowed: Handler = async ({ headers }) =>
+  const answerOptions: Handler = async ({ headers }) =>
     hasUnknownMethod(headers)
       ? refuseVerb()
       : new Response(null, { status: 204, headers: { Allow, ...preflightHeaders(headers, isShared ? verbs : []) } });
@@ -190,7 +190,7 @@ export function address<const Path extends string>(
     PUT: handlerOf("PUT"),
     PATCH: handlerOf("PATCH"),
     DELETE: handlerOf("DELETE"),
-    OPTIONS: showAllowed,
+    OPTIONS: answerOptions,
     api,
     path,
     endpoints,
@@ -229,8 +229,8 @@ function makeEndpoint({ input, query, cookies, headers, answer, page, failures, 
   };
 }
 
-/** An endpoint that has a page of ours: it leads there. */
-export function leadTo(page: string, summary: string): Endpoint {
+/** Makes an endpoint that redirects to one of our pages with 303. */
+export function redirectTo(page: string, summary: string): Endpoint {
   return {
     summary,
     who: "anybody",
@@ -246,12 +246,12 @@ export function leadTo(page: string, summary: string): Endpoint {
   };
 }
 
-/** An absolute address of ours. */
+/** Makes the absolute URL of a path on this server. */
 export function absoluteUrl(path: string): string {
   return `${env.APP_URL}${path}`;
 }
 
-/** Who asks, what, and how it is answered. Each failure is answered with the API's own messages. */
+/** Responds to a request: JSON or, for a client that prefers a page, a redirect to the endpoint's page. Thrown errors become failures. */
 async function serve(
   api: Api,
   endpoint: Endpoint,
@@ -259,10 +259,10 @@ async function serve(
   params: Record<string, string>,
 ): Promise<Response> {
   try {
-    const response = await attend(api, endpoint, request, params);
+    const response = await respondInJson(api, endpoint, request, params);
     const isPage =
       endpoint.answer.status === 303 ||
-      (prefersPage(request.headers.get("accept")) && !PAGELESS.includes(response.status));
+      (prefersPage(request.headers.get("accept")) && !STATUSES_WITHOUT_PAGE.includes(response.status));
     if (!endpoint.page || !isPage) return response;
     const failure = response.headers.get("Sarafan-Error");
     const Location = failure === null ? endpoint.page.done : endpoint.page.failed(failure);
@@ -273,7 +273,8 @@ async function serve(
   }
 }
 
-async function attend(
+/** Reads credentials, query and body of a request, runs its endpoint, and makes the JSON response. */
+async function respondInJson(
   api: Api,
   endpoint: Endpoint,
   request: Request,
@@ -301,18 +302,18 @@ async function attend(
     params,
     input: input.data,
     query: query.data,
-    // An endpoint that needs an account has been left by now without one, and the others' types know of none.
+    // Not null for an endpoint that needs an account: a request without one was refused above. The types of others say null.
     session: (credentials?.session ?? null) as Session,
   });
   if (outcome.ok && outcome.isLater) {
     const { later } = endpoint.answer;
-    if (!later) throw new Error("nothing is described that is done later");
+    if (!later) throw new Error("the endpoint replied later without a schema in answer.later");
     return Response.json(later.parse(outcome.body), { status: 202, headers: PERSONAL });
   }
   if (outcome.ok) {
     const headers = { ...PERSONAL, ...outcome.headers };
     const { status, body: schema } = endpoint.answer;
-    // Parsed, so that nothing goes out that is not described.
+    // Parsing drops fields that the schema doesn't describe.
     return schema
       ? Response.json(schema.parse(outcome.body), { status, headers })
       : new Response(null, { status, headers });
@@ -320,22 +321,22 @@ async function attend(
   const { name, retryAfterMs } = outcome.failure;
   const errorResponse = endpoint.failures[name];
   if (!errorResponse) throw new Error(`there is no response for the failure ${name}`);
-  return say(name, errorResponse, {
+  return respondWithFailure(name, errorResponse, {
     ...(retryAfterMs !== undefined && retryAfter(retryAfterMs)),
     ...(name === "token_invalid" && INVALID_TOKEN),
   });
 }
 
 const NO_INPUT = z.object({});
-/** Nothing that is about a person may be kept on the way. */
+/** Responses hold personal data, so no cache may store them. */
 const PERSONAL = { "Cache-Control": "private, no-store" };
 /** RFC 6750 §3.1. */
 const INVALID_TOKEN = { "WWW-Authenticate": 'Bearer error="invalid_token"' };
 
-/** Statuses of requests that no form of a page of ours makes. */
-const PAGELESS = [403, 413, 415];
+/** Statuses that are always answered in JSON, because our own forms never cause them. */
+const STATUSES_WITHOUT_PAGE = [403, 413, 415];
 
-/** What can be wrong with a request to any endpoint, and its status. */
+/** The failures that each endpoint can have, with their HTTP status. */
 export const ENGINE_STATUSES = {
   field_invalid: 400,
   body_malformed: 400,
@@ -349,18 +350,22 @@ export const ENGINE_STATUSES = {
 export type EngineFailure = keyof typeof ENGINE_STATUSES;
 
 function refuse(api: Api, name: Exclude<EngineFailure, "field_invalid">, headers: Headers = {}): Response {
-  return say(name, { status: ENGINE_STATUSES[name], body: api.error(api.messages.failures[name], name) }, headers);
+  return respondWithFailure(
+    name,
+    { status: ENGINE_STATUSES[name], body: api.error(api.messages.failures[name], name) },
+    headers,
+  );
 }
 
-/** Names every parameter that the endpoint doesn't know: to leave it out might be to answer something else than was asked. */
+/** Refuses unknown parameters by name. To ignore a misspelt filter would return more than the client asked for. */
 function refuseParameters({ messages }: Api, names: string[]): Response {
   const body = Object.fromEntries(names.map((name) => [name, [messages.fields.parameter_unknown]]));
-  return say("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
+  return respondWithFailure("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
 }
 
-/** Names every field that is missing or wrong. */
+/** Refuses missing and wrong fields, each with its sentence. */
 function refuseFields({ messages }: Api, { input, query, invalid }: Endpoint, error: z.ZodError, given: Fields) {
-  if (invalid) return say("field_invalid", invalid);
+  if (invalid) return respondWithFailure("field_invalid", invalid);
   const body: Record<string, string[]> = {};
   for (const { path, message } of error.issues) {
     const field = String(path[0]);
@@ -369,11 +374,11 @@ function refuseFields({ messages }: Api, { input, query, invalid }: Endpoint, er
     const known: Record<string, string | undefined> = messages.fields;
     body[field] ??= [isMissing ? FIELD_REQUIRED : (known[message] ?? messages.fields.malformed)];
   }
-  return say("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
+  return respondWithFailure("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
 }
 
-function say(name: string, { status, body }: ErrorResponse, headers: Headers = {}): Response {
-  // RFC 9110 §15.5.2 wants it with each 401.
+function respondWithFailure(name: string, { status, body }: ErrorResponse, headers: Headers = {}): Response {
+  // RFC 9110 §15.5.2 requires this header with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
   return Response.json(body, { status, headers: { ...PERSONAL, ...challenge, ...headers, "Sarafan-Error": name } });
 }

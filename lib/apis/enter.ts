@@ -17,7 +17,7 @@ const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
 const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const NOT_FOUND = refused(400, "Код подтверждения не найден!");
 
-/** Who is not logged in is told so in another shape than everything else. */
+/** The failures whose body is `{ detail }`; that of all others is `{ error }`. */
 const NO_CREDENTIALS: EngineFailure[] = ["credentials_missing", "token_invalid"];
 
 const api: Api = {
@@ -102,7 +102,7 @@ export const profile = address(api, "/api/profile/", (endpoint) => ({
       const { phones, headers } = await listPhones(call);
       return reply(
         {
-          // A phone that was only claimed may be anybody's.
+          // Only the proven phone: a claimed phone may belong to another person.
           phone: account.phone && spellDigits(account.phone),
           invite_code: account.inviteCode,
           activated_invite_code: account.activatedCode,
@@ -114,7 +114,7 @@ export const profile = address(api, "/api/profile/", (endpoint) => ({
     failures: {},
   }),
   POST: endpoint({
-    summary: "Activates somebody's invite code, once and for good",
+    summary: "Activates an invite code; an account can do that once",
     who: "account",
     input: { invite_code: AnyInviteCode },
     answer: { body: z.object({ message: z.string() }) },

@@ -1,9 +1,9 @@
 import type { EngineFailure } from "./engine";
 
-/** The sentences of an API for requests that any endpoint refuses. */
+/** The sentences of an API for failures that each of its endpoints can have. */
 export interface Messages {
   failures: Record<Exclude<EngineFailure, "field_invalid">, string>;
-  /** What is wrong with a field, by the issue of its schema; `malformed` where there is nothing more to say. */
+  /** A sentence for each issue of a field's schema; `malformed` is for all issues without a sentence of their own. */
   fields: Record<FieldIssue | "malformed", string>;
 }
 
@@ -16,12 +16,12 @@ type FieldIssue =
   | "limit_invalid"
   | "parameter_unknown";
 
-/** The same in every API. */
+/** The sentence for a missing field, which is the same in each API. */
 export const FIELD_REQUIRED = "This field is required.";
 
-/** What an API in Russian says of a phone in a country, or of a kind, that no codes are sent to. */
+/** The Russian sentence for `country_not_allowed`: a phone of a country or kind that no codes are sent to. */
 export const NUMBER_NOT_SERVED = "На этот номер коды не отправляются.";
-/** The same of a budget that is spent. */
+/** The Russian sentence for `budget_spent`. */
 export const TOO_MANY_REQUESTS = "Слишком много запросов. Повторите позже.";
 
 export const RUSSIAN: Messages = {

@@ -26,7 +26,7 @@ import * as verification from "./verification";
 
 type JsonObject = { [name: string]: Json };
 
-/** The addresses of the five APIs, each API's in the order of its document. */
+/** The addresses of the five APIs. The OpenAPI document lists those of one API in this order. */
 const API_ADDRESSES: readonly Address[] = [
   bearer.authRequestCode,
   bearer.authVerifyCode,
@@ -52,8 +52,8 @@ const API_ADDRESSES: readonly Address[] = [
 ];
 
 /**
- * The five APIs and `further` addresses as an OpenAPI 3.1 document, made of the declarations that serve them. APIs stand in the order
- * of their titles.
+ * Makes an OpenAPI 3.1 document of the five APIs and the addresses `further`, from the declarations that the engine serves. The
+ * APIs are sorted by title.
  */
 export function describeApis(further: readonly Address[]): JsonObject & { openapi: string } {
   const addresses = [...API_ADDRESSES, ...further].sort((one, other) => one.api.title.localeCompare(other.api.title));
@@ -78,11 +78,14 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
   };
 }
 
-/** What stands in the addresses, by its name there. */
+/** The parameters in the paths of addresses, by name. */
 const PARAMETERS: Record<string, { description: string; example: string }> = {
   id: { description: "The account's id, a whole number.", example: "1" },
   phone_number: { description: "A phone in any usual spelling.", example: "+79450000001" },
-  invite_code: { description: "An inviter's code, or the word invite_code for nobody's.", example: "invite_code" },
+  invite_code: {
+    description: "An inviter's code, or the word invite_code without an inviter.",
+    example: "invite_code",
+  },
 };
 
 function describeAddress({ api, path, endpoints }: Address): JsonObject {
@@ -130,7 +133,7 @@ function describeEndpoint(api: Api, path: string, verb: Verb, endpoint: Endpoint
   };
 }
 
-/** Both are good everywhere; the first is what the API's own clients have. */
+/** Each API accepts both credentials. The first one is what its own clients use. */
 const SECURITY = {
   cookie: [{ session: [] }, { bearer: [] }],
   token: [{ bearer: [] }, { session: [] }],
@@ -151,7 +154,7 @@ interface Exemplified {
   anyOf?: Exemplified[];
 }
 
-/** A body of the required fields, each with its example. */
+/** Makes an example of a body: its required fields, each with its own example. */
 function exampleOf({
   properties = {},
   required = [],
@@ -189,7 +192,7 @@ function describeAnswer({ answer, page }: Endpoint): JsonObject {
   };
 }
 
-/** Answers by status: what the endpoint can fail with, and what can be wrong with any request to it. */
+/** Describes the error responses by status: the endpoint's own failures, and those that each endpoint can have. */
 function describeFailures(api: Api, verb: Verb, endpoint: Endpoint): JsonObject {
   const { failures: sentences } = api.messages;
   const engine: EngineFailure[] = [
@@ -219,7 +222,7 @@ function describeFailures(api: Api, verb: Verb, endpoint: Endpoint): JsonObject 
   );
 }
 
-/** What is said when fields are missing, or wrong where none has to be there, or unknown where there are none. */
+/** Makes an example of the body for `field_invalid`: missing fields if some are required, else malformed ones, else an unknown parameter. */
 function describeWrongFields({ messages }: Api, { input, query, invalid }: Endpoint): Json {
   if (invalid) return invalid.body;
   const fields = Object.entries({ ...input?.shape, ...query.shape });
@@ -251,7 +254,7 @@ function describeErrors(errorResponses: { name: string; status: number; body: Js
   };
 }
 
-/** The shapes of error bodies, as their examples have them. */
+/** Derives the schema of error bodies from their examples. */
 function describeShapes(bodies: Json[]): JsonObject {
   const shapes = bodies.map((body) => ({
     type: "object",
@@ -266,7 +269,7 @@ function describeShapes(bodies: Json[]): JsonObject {
   return different.length === 1 ? (different[0] as JsonObject) : { anyOf: different };
 }
 
-/** What somebody may type for the values of the core; their schemas end in a transform, which keeps no example. */
+/** Examples for the schemas of lib/core and lib/apis that end in a transform, which can hold no example itself. */
 const EXAMPLES = new Map<unknown, string>([
   [Phone, "+79450000001"],
   [Email, "anna@example.com"],

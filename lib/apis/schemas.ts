@@ -12,39 +12,42 @@ import { typedText } from "@/lib/core/typed-field";
 import { preferredLanguage } from "@/lib/http/accept-language";
 import { absoluteUrl } from "./engine";
 
-/** An invite code that a client sends; null when it has six characters and yet is nobody's, whatever they are. */
+/** An invite code that a client sends. Six characters that can't be an invite code become null; any other length is refused. */
 export const SentInviteCode = typedText("invite_code_malformed")
   .refine((typed) => readInviteText(typed).length === INVITE_CODE_LENGTH, "invite_code_malformed")
   .transform((typed): InviteCode | null => InviteCode.safeParse(typed).data ?? null);
 
-/** An invite code that a client sends, where any other text is a code that is nobody's: null. */
+/** An invite code that a client sends. Any other text becomes null, which stands for an unknown code; empty text is refused. */
 export const AnyInviteCode = typedText("invite_code_malformed")
   .refine((typed) => readPastedText(typed) !== "", "invite_code_malformed")
   .transform((typed): InviteCode | null => InviteCode.safeParse(typed).data ?? null);
 
-/** A refresh token, or whatever else a client sends in its place: it is worth nothing then. */
+/** A refresh token that a client sends, unchecked. */
 export const RefreshToken = typedText("malformed").transform(readPastedText);
 
-/** Whether a phone in an address is the one that the account has proven; nobody else's is anything to it. */
+/** Whether a phone in an address is the proven phone of `account`. An account may read its own profile only. */
 export function isOwnPhone(account: Account, typed: string): account is Account & { phone: Phone } {
   return account.phone !== null && Phone.safeParse(typed).data === account.phone;
 }
 
-/** How the answers of most APIs print a phone and an invite code. */
+/** How most APIs print a phone (E.164) and an invite code. */
 export const PhoneText = z.string().meta({ examples: ["+79450000001"] });
 export const InviteText = z.string().meta({ examples: ["7K4M2P"] });
 
-/** Where a page of a list of people begins. */
+/** The query of a list of referrals: `cursor` says where the page begins. */
 export const LIST_QUERY = { cursor: ReferralCursor.optional() };
 
-/** What a list of people needs to know of a request. */
+/** The parts of an endpoint's call that a list of referrals needs. */
 export interface ListCall {
   request: Request;
   query: { cursor?: ReferralCursor | undefined };
   session: Session;
 }
 
-/** The newest people who activated the caller's invite code, and the header that leads on where there are more. */
+/**
+ * Lists the accounts that activated the caller's invite code, the latest first, `REFERRALS_LISTED_MAX` a page. `headers` holds
+ * `Link` to the next page if there is one; `path` is the address that it names, by default that of the request.
+ */
 export async function listPeople(
   { request, query, session }: ListCall,
   { path = new URL(request.url).pathname } = {},
@@ -58,25 +61,25 @@ export async function listPeople(
   return { people: referrals, headers: { Link: `<${url}>; rel="next"` } };
 }
 
-/** The same by their phones, without those who have proven none: a page may hold fewer than there is room for. */
+/** Lists the phones of these accounts. Accounts without a proven phone are left out, so a page may be shorter than others. */
 export async function listPhones(call: ListCall): Promise<{ phones: Phone[]; headers: Record<string, string> }> {
   const { people, headers } = await listPeople(call);
   return { phones: people.flatMap(({ phone }) => phone ?? []), headers };
 }
 
-/** The caller's account. */
+/** Reads the account of a session. Throws `AccountGone` if it was deleted since the session was read. */
 export async function ownAccount({ userId }: Pick<Session, "userId">): Promise<Account> {
   const account = await getProfile(userId);
   if (!account) throw new AccountGone();
   return account;
 }
 
-/** Tells a client how many places to show for the code that was sent. */
+/** Makes the response header that says how many digits the code has that was sent. */
 export function codeLength({ digits }: SentCode): Record<string, string> {
   return { "Sarafan-Code-Length": String(digits) };
 }
 
-/** The language that whoever asks would like to be written to in. */
+/** Chooses the language of messages to the requester, by `Accept-Language`; Russian without it. */
 export function languageOf(request: Request): Language {
   return preferredLanguage(request.headers.get("accept-language"), ["ru", "en"]);
 }

@@ -3,17 +3,17 @@ import { retryAfter } from "@/lib/http/retry-after";
 import { logError } from "@/lib/ops/log";
 import { isDatabaseAway } from "@/lib/ops/outage";
 
-/** What an address says of what was thrown while it was answering, and the status. */
+/** The names of the failures that a thrown error becomes, each with its HTTP status. */
 export const THROWN_STATUSES = { credentials_missing: 401, unexpected: 500, database_away: 503 } as const;
 
-/** When to come again while the database is away. */
+/** The time in `Retry-After` while the database is away. */
 const DATABASE_RETRY_MS = 5000;
 
-/** The name of a thrown error, by which an address chooses its response. An unexpected error is logged. */
+/** Returns the failure that a thrown error becomes, and the headers of its response. Logs an error that is not expected. */
 export function nameThrown(thrown: unknown): { name: keyof typeof THROWN_STATUSES; headers: Record<string, string> } {
-  // As if there had never been a session.
+  // The account was deleted while its request ran, so the response is the same as without a session.
   if (thrown instanceof AccountGone) return { name: "credentials_missing", headers: {} };
   if (isDatabaseAway(thrown)) return { name: "database_away", headers: retryAfter(DATABASE_RETRY_MS) };
-  logError(thrown, "unexpected in an API");
+  logError(thrown, "unexpected error in an API");
   return { name: "unexpected", headers: {} };
 }

@@ -24,7 +24,7 @@ import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
-import { type Api, absoluteUrl, address, leadTo, reply, replyLater } from "./engine";
+import { type Api, absoluteUrl, address, redirectTo, reply, replyLater } from "./engine";
 import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
@@ -89,8 +89,8 @@ const Limit = z
   .meta({ description: `A whole number from 1 to ${ACCOUNTS_PER_PAGE_MAX}; without it, ${ACCOUNTS_PER_PAGE}.` });
 
 /**
- * The values that accounts are looked up by. A plus that was not percent-encoded comes as a space (WHATWG URL §5.1), and
- * `9607712345` is another number than `+9607712345`.
+ * The parameters that accounts are looked up by. A plus that a client did not percent-encode arrives as a space (WHATWG URL §5.1).
+ * It is restored, because `9607712345` is another phone than `+9607712345`.
  */
 const Lookup = {
   phone: z
@@ -108,7 +108,7 @@ const LOGIN_PAGE = "/login?by=email";
 const INVITE_PAGE = "/profile#activation";
 
 export const authenticate = address(api, "/api/users/authenticate/", (endpoint) => ({
-  GET: leadTo(LOGIN_PAGE, "Leads to the page for a login by mail"),
+  GET: redirectTo(LOGIN_PAGE, "Leads to the page for a login by mail"),
   POST: endpoint({
     summary: "Sends a code to the mailbox; with the code, checks it and opens a session",
     who: "anybody",
@@ -151,7 +151,7 @@ export const authenticate = address(api, "/api/users/authenticate/", (endpoint) 
 
 export const profile = address(api, "/api/users/profile/{id}", (endpoint) => ({
   GET: endpoint({
-    summary: "One's own profile, and who activated its invite code",
+    summary: "The caller's profile, and the accounts that activated its invite code",
     who: "account",
     query: LIST_QUERY,
     answer: { body: UserProfile, headers: ["Link"] },
@@ -164,9 +164,9 @@ export const profile = address(api, "/api/users/profile/{id}", (endpoint) => ({
 }));
 
 export const activateInviteCode = address(api, "/api/users/profile/activate_invite_code/", (endpoint) => ({
-  GET: leadTo(INVITE_PAGE, "Leads to the page where an invite code is typed"),
+  GET: redirectTo(INVITE_PAGE, "Leads to the page where an invite code is typed"),
   POST: endpoint({
-    summary: "Activates somebody's invite code, once and for good",
+    summary: "Activates an invite code; an account can do that once",
     who: "account",
     input: { invite_code: SentInviteCode },
     answer: { body: UserProfile, headers: ["Link"] },
@@ -244,7 +244,7 @@ const CHANGE_FAILURES = {
 
 export const user = address(api, "/api/users/{id}/", (endpoint) => ({
   GET: endpoint({
-    summary: "An account: one's own, or any for administrators",
+    summary: "An account: the caller's own, or any account for administrators",
     who: "account",
     answer: { body: User },
     run: async ({ session, params }) => {
@@ -258,7 +258,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     failures: { account_unknown: NOT_FOUND },
   }),
   PUT: endpoint({
-    summary: "Replaces phone and e-mail of somebody else's account (administrators, soon after a login)",
+    summary: "Replaces phone and e-mail of another account (administrators, soon after a login)",
     who: "account",
     input: { phone: Phone, email: Email.nullable() },
     answer: { body: User },
@@ -266,7 +266,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     failures: CHANGE_FAILURES,
   }),
   PATCH: endpoint({
-    summary: "Changes phone or e-mail of somebody else's account (administrators, soon after a login)",
+    summary: "Changes phone or e-mail of another account (administrators, soon after a login)",
     who: "account",
     input: { phone: Phone.optional(), email: Email.nullable().optional() },
     answer: { body: User },
@@ -274,12 +274,13 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     failures: CHANGE_FAILURES,
   }),
   DELETE: endpoint({
-    summary: "Deletes an account soon after a login: one's own with the cookie, or anybody else's for administrators",
+    summary:
+      "Deletes an account, soon after a login: the caller's own with the cookie, or another one for administrators",
     who: "account",
     answer: { body: z.void(), later: z.object({ detail: z.string(), due_at: z.iso.datetime() }) },
     run: async ({ session, params }) => {
       const id = readId(params.id);
-      // Before anything else: an administrator's browser may have been left open, too.
+      // Administrators delete their own account by these rules as well: their browser may have been left unattended.
       if (id === session.userId) {
         const deleted = await deleteOwnAccount(session);
         if (!deleted.ok) return deleted;
@@ -347,7 +348,7 @@ function userOf(account: Account): z.input<typeof User> {
   };
 }
 
-/** An id as it stands in an address; null for what can't be one. */
+/** Parses an account's id in an address. Returns null for text that can't be an id. */
 function readId(text: string): number | null {
   return /^[1-9]\d{0,9}$/.test(text) && Number(text) <= ACCOUNT_ID_MAX ? Number(text) : null;
 }

@@ -9,7 +9,7 @@ import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
-import { type Api, address, leadTo, reply } from "./engine";
+import { type Api, address, redirectTo, reply } from "./engine";
 import { FIELD_REQUIRED, NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
@@ -49,19 +49,19 @@ const UserProfile = z.object({
   numbers_activated_invite_codes: z.array(PhoneText),
 });
 
-/** The pages that a browser's form leads to instead of JSON. */
+/** The pages that a browser is redirected to instead of getting JSON. */
 const PHONE_PAGE = "/login";
 const CODE_PAGE = "/login?step=code";
 const PROFILE_PAGE = "/profile";
 
-/** Where somebody whose number got no code is told why; one that got it a moment ago waits for it to be typed. */
+/** The page that shows why no code was sent. If a code was sent a moment ago, it is the page where that code is typed. */
 function refusalPage(failure: string): string {
   if (failure === "resend_too_early") return CODE_PAGE;
   return `${PHONE_PAGE}?step=phone&${failure === "field_invalid" ? "phone=invalid" : "sent=no"}`;
 }
 
 export const login = address(api, "/api/v1/login/", (endpoint) => ({
-  GET: leadTo(PHONE_PAGE, "Leads to the login page"),
+  GET: redirectTo(PHONE_PAGE, "Leads to the login page"),
   POST: endpoint({
     summary: "Sends a confirmation code to the phone",
     who: "anybody",
@@ -83,7 +83,7 @@ export const login = address(api, "/api/v1/login/", (endpoint) => ({
 }));
 
 export const createUser = address(api, "/api/v1/create_user/", (endpoint) => ({
-  GET: leadTo(CODE_PAGE, "Leads to the page where the code is typed"),
+  GET: redirectTo(CODE_PAGE, "Leads to the page where the code is typed"),
   POST: endpoint({
     summary: "Checks the code; the account exists from then on",
     who: "anybody",
@@ -110,9 +110,9 @@ export const createUser = address(api, "/api/v1/create_user/", (endpoint) => ({
 }));
 
 export const authUser = address(api, "/api/v1/auth_user/", (endpoint) => ({
-  GET: leadTo(CODE_PAGE, "Leads to the page where the code is typed"),
+  GET: redirectTo(CODE_PAGE, "Leads to the page where the code is typed"),
   POST: endpoint({
-    summary: "Opens a session by the code that was checked in the step before, or by one in the body",
+    summary: "Opens a session by the code that was checked in the step before, or by a code in the body",
     who: "anybody",
     cookies: true,
     input: { verification_code: TypedCode.nullish() },
@@ -143,7 +143,7 @@ export const authUser = address(api, "/api/v1/auth_user/", (endpoint) => ({
 
 export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", (endpoint) => ({
   GET: endpoint({
-    summary: "One's own profile",
+    summary: "The caller's profile",
     who: "account",
     query: LIST_QUERY,
     answer: { body: UserProfile, headers: ["Link"] },
@@ -155,7 +155,7 @@ export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", 
     failures: { account_unknown: NOT_FOUND },
   }),
   PATCH: endpoint({
-    summary: "Activates somebody's invite code, once and for good",
+    summary: "Activates an invite code; an account can do that once",
     who: "account",
     input: { invite_code: SentInviteCode },
     answer: { body: UserProfile, headers: ["Link"] },

@@ -39,7 +39,7 @@ const api: Api = {
 
 const PrintedPhone = z.string().meta({ examples: ["+7(945)000-00-01"] });
 
-/** `+7(945)000-00-01` for Russian numbers, E.164 for others. */
+/** Prints a phone: `+7(945)000-00-01` for Russian numbers, E.164 for others. */
 function printPhone(phone: Phone): string {
   return phone.replace(/^\+7(\d{3})(\d{3})(\d\d)(\d\d)$/, "+7($1)$2-$3-$4");
 }
@@ -103,7 +103,7 @@ export const registration = address(api, "/api/verification_phone/{invite_code}"
 
 export const profile = address(api, "/api/verification_phone/profile/{phone_number}", (endpoint) => ({
   PUT: endpoint({
-    summary: "Activates somebody's invite, once and for good",
+    summary: "Activates an invite code; an account can do that once",
     who: "account",
     input: { invite: AnyInviteCode },
     answer: { body: z.object({ message: z.string() }) },

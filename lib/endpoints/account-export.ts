@@ -5,7 +5,10 @@ import { isForeignRequest } from "@/lib/http/origin";
 import { retryAfter } from "@/lib/http/retry-after";
 import { readOnly, refuse } from "./verbs";
 
-/** All that is kept of whoever asks, as a file. It is in the record that it was taken, so no page elsewhere may ask for it. */
+/**
+ * Serves `/account/export`: the data of the requester's account as a JSON file (GDPR art. 20). Refuses requests of other origins'
+ * pages, because each export writes an audit event. Failures: `origin_foreign`, `credentials_missing`, `budget_spent`.
+ */
 export const accountExport = readOnly(async ({ headers }) => {
   const isForeign = isForeignRequest({ method: "POST", headers }) && !isOfSharedOrigin(headers);
   if (isForeign) return refuse("origin_foreign");
@@ -25,7 +28,7 @@ export const accountExport = readOnly(async ({ headers }) => {
   });
 });
 
-/** Asks for the next piece when the last one is on its way, so that one is in memory at a time. */
+/** Turns pieces of text into a stream that reads the next piece when the one before was sent, so that only one is in memory. */
 function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream({

@@ -4,26 +4,26 @@ import type { SenderName } from "@/lib/env";
 import { type DeliveryReports, reportsOfSmsru, reportsOfTwilio } from "@/lib/senders/delivery-reports";
 import { FRESH, refuse, verbs } from "./verbs";
 
-// For the providers that bring codes, not for clients of the APIs: none of this is described in the reference.
+// The providers that deliver codes call these addresses. The API reference does not describe them.
 
-/** Where Twilio reports what became of a message. */
-export const twilioReports = reportsTo(
+/** Receives Twilio's delivery reports. Failures: `signature_invalid`, `body_too_large`, and `address_unknown` if Twilio is not in use. */
+export const twilioReports = receiveReports(
   "twilio",
   (fields, { headers }) => reportsOfTwilio(fields, headers.get("x-twilio-signature") ?? ""),
   () => new Response(null, { status: 204, headers: FRESH }),
 );
 
-/** Where SMS.ru does; it asks again until it is answered `100`. */
-export const smsruReports = reportsTo(
+/** Receives SMS.ru's delivery reports; fails as `twilioReports` does. SMS.ru repeats a report until the response is `100`. */
+export const smsruReports = receiveReports(
   "smsru",
   (fields) => reportsOfSmsru(fields),
   () => new Response("100", { headers: { ...FRESH, "Content-Type": "text/plain" } }),
 );
 
-function reportsTo(
+function receiveReports(
   sender: SenderName,
   read: (fields: Record<string, string>, request: Request) => DeliveryReports,
-  thank: () => Response,
+  acknowledge: () => Response,
 ) {
   const receive = async (request: Request) => {
     const fields = await readForm(request);
@@ -32,7 +32,7 @@ function reportsTo(
     if (reports === "unexpected") return refuse("address_unknown");
     if (reports === "forged") return refuse("signature_invalid");
     await recordReports(sender, reports);
-    return thank();
+    return acknowledge();
   };
   return verbs({ POST: receive });
 }

@@ -1,10 +1,10 @@
 import { checkReadiness } from "@/lib/ops/health";
 import { FRESH, readOnly } from "./verbs";
 
-/** That the process answers at all. Nothing is asked for it: this is as fast as an answer can be. */
+/** Serves the liveness check: 200 as long as the process answers. It asks neither database nor providers. */
 export const live = readOnly(() => Response.json({ status: "live" }, { headers: FRESH }));
 
-/** Whether requests should be sent here: 503 while not. */
+/** Serves the readiness check: 200 if requests should be sent to this process, else 503 with `Retry-After`. */
 export const ready = readOnly(async () => {
   const readiness = await checkReadiness();
   return readiness.status === "ready"

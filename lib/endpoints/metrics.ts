@@ -3,7 +3,7 @@ import { env } from "@/lib/env";
 import { showMetrics } from "@/lib/ops/metrics";
 import { FRESH, readOnly, refuse } from "./verbs";
 
-/** The numbers of this process, for Prometheus. */
+/** Serves the metrics of this process for Prometheus. Failures: `credentials_missing`, or `metrics_private` without METRICS_TOKEN. */
 export const metrics = readOnly(async ({ headers }) => {
   if (!(await maySeeMetrics(headers))) {
     return env.METRICS_TOKEN ? refuse("credentials_missing") : refuse("metrics_private");

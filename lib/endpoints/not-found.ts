@@ -1,4 +1,4 @@
 import { everyVerb, refuse } from "./verbs";
 
-/** What no API has. Next.js would answer with a page of ours, and wherever there is a page, forms can be posted to it. */
-export const nothing = everyVerb(() => refuse("address_unknown"));
+/** Answers addresses below `/api/` that don't exist. Next.js would render the not-found page, to which forms can be posted. */
+export const notFound = everyVerb(() => refuse("address_unknown"));

@@ -5,9 +5,10 @@ import { publicKeys } from "@/lib/auth/tokens";
 import { policyDocument } from "./policy";
 import { CACHED, service } from "./service";
 
-/** Made at the first request, and the same for all. */
+/** The OpenAPI document, made at the first request and then kept. */
 let description: ReturnType<typeof describeApis> | undefined;
 
+/** Serves the OpenAPI document of all APIs. */
 export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
   GET: endpoint({
     summary: "This document",
@@ -21,6 +22,7 @@ export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
   }),
 }));
 
+/** Serves the public keys of access tokens. */
 export const keys = address(service, "/.well-known/jwks.json", (endpoint) => ({
   GET: endpoint({
     summary: "The public keys that access tokens can be verified with (RFC 7517)",

@@ -19,7 +19,7 @@ const Policy = z.object({
     wrong_codes_count_for_s: Seconds,
     longer_in_network: z.object({ wrong_codes: Count, within_s: Seconds, digits: Count }).meta({
       description:
-        "From so many wrong codes of a network on, only codes of this length are sent there and tried there.",
+        "After this many wrong codes from one network, only codes of this length are sent to it and accepted from it.",
     }),
     alarm: z.object({
       wrong_codes: Count,
@@ -37,10 +37,10 @@ const Policy = z.object({
     sends_per_phone_and_network_per_day: Count,
     sends_per_network_per_hour: Count,
     verified_sends_per_network_per_hour: Count.meta({
-      description: "How many codes that were typed right are given back to their network.",
+      description: "How many codes that were verified are refunded to the network that asked for them.",
     }),
     ipv6: z.array(z.object({ prefix: Count, times: Count })).meta({
-      description: "The networks that an IPv6 address is counted in, and how many times a network's limit they have.",
+      description: "The prefixes that an IPv6 address is counted by, and by how much they multiply a network's limit.",
     }),
     sends_per_known_browser_per_day: Count,
     wrong_codes_per_network_per_hour: Count,
@@ -50,26 +50,31 @@ const Policy = z.object({
   guessing: z.object({
     guesses_per_phone_per_day: z
       .array(z.object({ digits: Count, max: Count }))
-      .meta({ description: "At one phone or mailbox, at codes of this many digits or fewer." }),
+      .meta({ description: "Guesses at one phone or mailbox, at codes of this many digits or fewer." }),
     probability_per_phone_per_day: z
       .number()
       .meta({ description: "For one phone or mailbox; an account with both has twice that." }),
     probability_per_phone_per_day_max: z.number(),
-    guesses_per_network_per_day: z
-      .array(z.object({ digits: Count, max: Count }))
-      .meta({ description: "At all phones and mailboxes, at codes of this many digits or fewer." }),
-    accounts_per_network_per_day: z.number().meta({ description: "Opened by spraying all phones, on an average." }),
-    accounts_per_ipv6_site_per_day: z.number().meta({ description: "The same of an IPv6 /48." }),
+    guesses_per_network_per_day: z.array(z.object({ digits: Count, max: Count })).meta({
+      description: "Guesses of one network at all phones and mailboxes, at codes of this many digits or fewer.",
+    }),
+    accounts_per_network_per_day: z
+      .number()
+      .meta({ description: "Accounts that one network opens on average by guessing at all phones." }),
+    accounts_per_ipv6_site_per_day: z
+      .number()
+      .meta({ description: "Accounts that one IPv6 /48 opens on average by guessing at all phones." }),
     accounts_per_day_below_alarm: z.number().meta({
       description:
-        "Opened by spraying from all networks together, on an average, with `codes.alarm.wrong_codes` wrong codes in each `codes.alarm.within_s`. No upper bound: where more is usual the alarm wakes at `codes.alarm.times_usual` times that only, and codes that were sent before it can still be guessed at.",
+        "Accounts that all networks together open on average by guessing, with `codes.alarm.wrong_codes` wrong codes in each `codes.alarm.within_s`. This is no upper bound: where more wrong codes are usual, the alarm begins only at `codes.alarm.times_usual` times the usual number, and codes that were sent before it can still be guessed.",
     }),
   }),
 });
 
+/** Serves the security policy of this server: its limits, and the guess probabilities that follow from them. */
 export const policyDocument = address(service, "/api/policy", (endpoint) => ({
   GET: endpoint({
-    summary: "How codes are guarded, and what that leaves to somebody who guesses",
+    summary: "The limits for codes, and the probability of guessing one within them",
     who: "anybody",
     answer: { body: Policy },
     run: async () => {

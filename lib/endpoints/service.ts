@@ -1,16 +1,16 @@
 import type { Api } from "@/lib/apis/engine";
 import { ENGLISH } from "@/lib/apis/messages";
 
-/** What the service says of itself. */
+/** The addresses that describe this service itself, in the form that the engine serves. */
 export const service: Api = {
   title: "service",
-  description: "What the service says of itself.",
+  description: "Descriptions of the service itself.",
   messages: ENGLISH,
   error: (detail) => ({ detail }),
   credentials: "cookie",
-  // Readers of documents add parameters to get past caches.
+  // Clients add parameters to such addresses to bypass caches.
   ignoresParameters: true,
 };
 
-/** Nothing of it changes while the server runs, but that a demonstration may end. */
+/** Clients may cache the documents for 300 seconds: while the server runs, only the end of a demonstration changes them. */
 export const CACHED = { "Cache-Control": "public, max-age=300" };

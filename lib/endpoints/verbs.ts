@@ -3,10 +3,10 @@ import { nameThrown } from "@/lib/apis/thrown";
 import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
 
-/** Asked for anew each time. */
+/** The header of responses that must not be cached. */
 export const FRESH = { "Cache-Control": "no-store" };
 
-/** The status of each failure: those of the APIs, and those that only these addresses have. */
+/** The HTTP status of each failure: those of the engine, and those that only these addresses have. */
 const STATUSES = {
   ...ENGINE_STATUSES,
   metrics_private: 403,
@@ -17,14 +17,14 @@ const STATUSES = {
 
 type Handler<Asked extends Request, Context> = (request: Asked, context: Context) => Response | Promise<Response>;
 
-/** An address that can be read and no more, by pages of `CORS_ORIGINS` as well. */
+/** Makes the exports of an address that has GET only, which pages of `CORS_ORIGINS` may read as well. */
 export function readOnly(GET: Handler<Request, unknown>) {
   return verbs({ GET, isShared: true });
 }
 
 /**
- * What an address exports that belongs to no API: the verbs that it has, and 405 with `Allow` for all others. With `isShared`
- * pages of `CORS_ORIGINS` may ask as well.
+ * Makes the exports of an address that belongs to no API: the verbs that are given, OPTIONS, and 405 with `Allow` for all others.
+ * With `isShared`, pages of `CORS_ORIGINS` may send requests as well.
  */
 export function verbs<Asked extends Request = Request, Context = unknown>(given: {
   GET?: Handler<Asked, Context>;
@@ -34,7 +34,7 @@ export function verbs<Asked extends Request = Request, Context = unknown>(given:
   const { GET, POST, isShared = false } = given;
   const Allow = [...(GET ? ["GET", "HEAD"] : []), ...(POST ? ["POST"] : []), "OPTIONS"].join(", ");
   const refuseVerb = () => refuse("method_not_allowed", { Allow });
-  const showVerbs = ({ headers }: Asked) =>
+  const answerOptions = ({ headers }: Asked) =>
     hasUnknownMethod(headers)
       ? refuseVerb()
       : new Response(null, {
@@ -45,17 +45,17 @@ export function verbs<Asked extends Request = Request, Context = unknown>(given:
     ...everyVerb<Asked, Context>(refuseVerb, isShared),
     ...(GET && { GET: guard(GET, isShared) }),
     ...(POST && { POST: guard(POST, isShared) }),
-    OPTIONS: showVerbs,
+    OPTIONS: answerOptions,
   };
 }
 
-/** The address of a page that has moved: a GET is led to `page`, with 307 (RFC 9110 §15.4.8). */
+/** Makes the exports of a page's former address: a GET is redirected to `page` with 307 (RFC 9110 §15.4.8). */
 export function movedTo(page: string) {
   const redirect = () => new Response(null, { status: 307, headers: { Location: page } });
   return verbs({ GET: redirect });
 }
 
-/** One answer to whatever is asked. */
+/** Makes the exports of an address that handles each verb by `answer`. */
 export function everyVerb<Asked extends Request = Request, Context = unknown>(
   answer: Handler<Asked, Context>,
   isShared = false,
@@ -64,7 +64,7 @@ export function everyVerb<Asked extends Request = Request, Context = unknown>(
   return { GET: guarded, POST: guarded, PUT: guarded, PATCH: guarded, DELETE: guarded, OPTIONS: guarded };
 }
 
-/** Refuses what pages of other origins have browsers send, and says what was thrown as the APIs do. */
+/** Refuses requests that pages of other origins made a browser send, and turns a thrown error into a refusal, as the APIs do. */
 function guard<Asked extends Request, Context>(answer: Handler<Asked, Context>, isShared: boolean) {
   return (request: Asked, context: Context) =>
     guardOrigin(request, {
@@ -81,10 +81,10 @@ function guard<Asked extends Request, Context>(answer: Handler<Asked, Context>, 
     });
 }
 
-/** A refusal at an address that belongs to no API: `{ "detail": name }`. */
+/** Makes the response to a failure at an address that belongs to no API: `{ "detail": name }` with the failure's status. */
 export function refuse(name: keyof typeof STATUSES, headers: Record<string, string> = {}): Response {
   const status: number = STATUSES[name];
-  // RFC 9110 §15.5.2 wants it with each 401.
+  // RFC 9110 §15.5.2 requires this header with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
   return Response.json(
     { detail: name },

@@ -1,3 +1,3 @@
-import { nothing } from "@/lib/endpoints/not-found";
+import { notFound } from "@/lib/endpoints/not-found";
 
-export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = nothing;
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = notFound;
