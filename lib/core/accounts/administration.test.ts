@@ -31,8 +31,8 @@ import {
 } from "./administration";
 import { deleteOwnAccount } from "./delete-account";
 
-/** Somebody with an account and a session that a code to their phone opened. */
-async function logInAnew(now = new Date()) {
+/** Signs a new person up and opens a session by a code to their phone. */
+async function signUpAndLogIn(now = new Date()) {
   const person = await signUp({ now });
   return {
     ...person,
@@ -40,11 +40,11 @@ async function logInAnew(now = new Date()) {
   };
 }
 
-// The second one is of another test; a phone gets so many codes an hour only.
+// Another test uses the second phone, and a phone gets only a few codes an hour.
 const administratorPhones = env.ADMIN_PHONES.filter((_, at) => at !== 1);
 let administrators = 0;
 
-/** One of the phones of the settings for these tests, another one each time, and whoever has proven it. */
+/** Returns an administrator of these tests, with one of the phones of the settings in turn. */
 async function administrator(): Promise<Administrator & { phone: string }> {
   const phone = administratorPhones[administrators % administratorPhones.length] ?? "";
   administrators += 1;
@@ -57,9 +57,9 @@ async function administrator(): Promise<Administrator & { phone: string }> {
 
 const eventsOf = (subjectId: number) => read.auditEvent.findMany({ where: { subjectId }, orderBy: { id: "asc" } });
 
-test("an administrator is whoever proved one of the administrators' phones, in that very session", async () => {
+test("an administrator is an account whose phone is in ADMIN_PHONES, in a session that a code to this phone opened", async () => {
   const { userId, phone } = await administrator();
-  const other = await logInAnew();
+  const other = await signUpAndLogIn();
   expect(failureOf(await asAdministrator(other.session))).toBe("not_administrator");
   const own = await openSession({ userId, proven: phoneRecipient(phone as never) }, anybody());
   expect(failureOf(await asAdministrator(own))).toBe("none");
@@ -67,7 +67,7 @@ test("an administrator is whoever proved one of the administrators' phones, in t
   expect(failureOf(await asAdministrator({ ...own, userId: other.userId }))).toBe("not_administrator");
 });
 
-test("the list goes there and back, in pages, whoever comes meanwhile", async () => {
+test("the list of accounts can be paged forwards and backwards while new accounts come", async () => {
   const admin = await administrator();
   const people = [];
   for (let at = 0; at < 5; at += 1) people.push((await signUp()).userId);
@@ -88,7 +88,7 @@ test("the list goes there and back, in pages, whoever comes meanwhile", async ()
   expect(newest.previous).toBeNull();
 });
 
-test("what is somebody's already is refused, on making and on changing", async () => {
+test("a phone or mailbox of another account is refused when an account is made or changed", async () => {
   const admin = await administrator();
   const [one, other] = [await signUp(), await signUp()];
   const email = Email.parse(`taken-${one.userId}@example.com`);
@@ -100,16 +100,16 @@ test("what is somebody's already is refused, on making and on changing", async (
   expect(failureOf(await changeAccount(admin, one.userId, { phone: one.phone, email }))).toBe("none");
 });
 
-test("an account whose phone was changed is logged out, and opens by the new one", async () => {
+test("an account whose phone was changed loses its sessions, and the new phone opens it", async () => {
   const admin = await administrator();
-  const { userId, session } = await logInAnew();
+  const { userId, session } = await signUpAndLogIn();
   const phone = freshPhone();
   await changeAccount(admin, userId, { phone });
   expect(await checkSession(session.id)).toBeNull();
   expect((await signUp({ phone })).userId).toBe(userId);
 });
 
-test("no session is opened by what is the account's no more", async () => {
+test("a phone that an account no longer has opens no session", async () => {
   const admin = await administrator();
   const { userId, phone } = await signUp();
   await changeAccount(admin, userId, { phone: freshPhone() });
@@ -118,7 +118,7 @@ test("no session is opened by what is the account's no more", async () => {
   await expect(openSession({ userId, proven: phoneRecipient(phone) }, anybody())).rejects.toThrow(AccountGone);
 });
 
-test("a deleted account takes its activation along, and leaves on show what others activated of it", async () => {
+test("a deleted account's own activation is deleted, and the activations of its code by others stay", async () => {
   const admin = await administrator();
   const inviter = await signUp();
   const middle = await signUp({ invited: inviter.inviteCode });
@@ -136,7 +136,7 @@ test("a deleted account takes its activation along, and leaves on show what othe
   expect(failureOf(await deleteAccount(admin, middle.userId))).toBe("account_unknown");
 });
 
-test("an administrator changes something soon after a login only, and looks at any time", async () => {
+test("an administrator can change accounts only soon after a login, and read them at any time", async () => {
   const admin = await administrator();
   const { userId } = await signUp();
   const late = new Date(admin.createdAt.getTime() + RECENT_LOGIN_MS);
@@ -152,14 +152,14 @@ test("an administrator changes something soon after a login only, and looks at a
   expect(failureOf(await deleteAccount(admin, userId, justInTime))).toBe("none");
 });
 
-test("no administrator changes their own account without the codes that everybody needs", async () => {
+test("administrators can't change their own account without the codes that every owner needs", async () => {
   const admin = await administrator();
   expect(failureOf(await changeAccount(admin, admin.userId, { phone: freshPhone() }))).toBe("account_own");
   expect(failureOf(await changeAccount(admin, admin.userId, {}))).toBe("account_own");
   expect(await getProfile(admin.userId)).toMatchObject({ phone: admin.phone, email: null });
 });
 
-test("what an administrator changed, the mailbox that was there is to hear of, and the one that is", async () => {
+test("a change by an administrator names the old and the new mailbox to notify", async () => {
   const admin = await administrator();
   const { userId } = await signUp();
   const [first, second] = [freshEmail(), freshEmail()];
@@ -176,7 +176,7 @@ test("what an administrator changed, the mailbox that was there is to hear of, a
   expect(await changedBy({ email: null })).toEqual([{ name: "email_changed", was: "removed", mailboxes: [second] }]);
 });
 
-test("no application's session deletes its account, however fresh it is", async () => {
+test("a client application's session can't delete its account, however recent its login is", async () => {
   const { userId, phone } = await signUp();
   const session = await openClientSession({ userId, proven: phoneRecipient(phone) }, anybody());
   expect(failureOf(await deleteOwnAccount(session))).toBe("cookie_required");
@@ -184,9 +184,9 @@ test("no application's session deletes its account, however fresh it is", async 
   expect(await getProfile(userId)).not.toBeNull();
 });
 
-test("one's own account is deleted soon after a login only", async () => {
+test("a session can delete its own account only soon after a login", async () => {
   const now = new Date();
-  const [early, late] = [await logInAnew(now), await logInAnew(now)];
+  const [early, late] = [await signUpAndLogIn(now), await signUpAndLogIn(now)];
   const after = (ms: number) => new Date(now.getTime() + ms);
   expect(failureOf(await deleteOwnAccount(late.session, after(RECENT_LOGIN_MS)))).toBe("login_too_old");
   expect(failureOf(await deleteOwnAccount(early.session, after(RECENT_LOGIN_MS - 1)))).toBe("none");
@@ -194,7 +194,7 @@ test("one's own account is deleted soon after a login only", async () => {
   expect(await getProfile(late.userId)).not.toBeNull();
 });
 
-test("whatever an administrator does is on record, without anything of the person", async () => {
+test("everything that an administrator does is recorded, without personal data", async () => {
   const admin = await administrator();
   const phone = freshPhone();
   const made = await createAccount(admin, { phone });
@@ -216,7 +216,7 @@ test("whatever an administrator does is on record, without anything of the perso
   expect(await read.auditEvent.findFirst({ orderBy: { id: "desc" } })).toMatchObject({ action: "accounts_listed" });
 });
 
-test("accounts are looked up by phone, mailbox and invite code, and their owners see who looked", async () => {
+test("accounts can be looked up by phone, mailbox and invite code, and their owners see the look-up", async () => {
   const admin = await administrator();
   const [owner, byMail] = [await signUp(), await signUpByMail()];
   const claimant = await signUpByMail({ phone: owner.phone });

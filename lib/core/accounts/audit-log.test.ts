@@ -19,7 +19,7 @@ const CHANGE = statement({
   sql: `UPDATE "AuditEvent" SET "actorId" = 0 WHERE "id" = :id`,
 });
 
-/** Events of an account that does not exist, at these times. */
+/** Adds events of an account that does not exist, at these times. */
 async function addEvents(...times: Date[]) {
   const subjectId = -Math.floor(Math.random() * 2 ** 31);
   const about = { action: "signed_in", actorId: subjectId, subjectId, details: "{}" };
@@ -29,32 +29,32 @@ async function addEvents(...times: Date[]) {
   return { list, remove, times: async () => (await list()).map(({ at }) => at) };
 }
 
-const letGo = (until: Date) => transact(async (tx) => allowEventDeletion(tx, until));
+const allowDeletion = (until: Date) => transact(async (tx) => allowEventDeletion(tx, until));
 
 test.afterAll(() => write((tx) => tx.mark.deleteMany()));
 
-test("an event that is over can be deleted, and no other", async () => {
+test("an event whose time is over can be deleted, and no other event", async () => {
   const [old, young] = [daysAgo(400), daysAgo(399)];
   const events = await addEvents(old, young);
-  await letGo(after(old, -1));
+  await allowDeletion(after(old, -1));
   await expect(events.remove(old)).rejects.toThrow(BEFORE_ITS_TIME);
-  await letGo(old);
+  await allowDeletion(old);
   await expect(events.remove(young)).rejects.toThrow(BEFORE_ITS_TIME);
-  expect(await events.times(), "of several all stay when one has to").toEqual([old, young]);
+  expect(await events.times(), "if one of several events has to stay, all of them stay").toEqual([old, young]);
   expect(await events.remove(old)).toBe(1);
   expect(await events.times()).toEqual([young]);
 });
 
-test("an event younger than thirty days can't be deleted, even where the sweeper's mark says so", async () => {
+test("an event younger than thirty days can't be deleted, whatever the mark of the sweeper says", async () => {
   const [old, young] = [daysAgo(30.01), daysAgo(29.99)];
   const events = await addEvents(old, young);
-  await letGo(after(new Date(), 1000 * DAY_MS));
+  await allowDeletion(after(new Date(), 1000 * DAY_MS));
   await expect(events.remove(young)).rejects.toThrow(BEFORE_ITS_TIME);
   expect(await events.remove(old)).toBe(1);
   expect(await events.times()).toEqual([young]);
 });
 
-test("without the sweeper's mark no event can be deleted, however old it is", async () => {
+test("without the mark of the sweeper no event can be deleted, however old it is", async () => {
   const old = daysAgo(4000);
   const events = await addEvents(old);
   await write((tx) => tx.mark.deleteMany());
@@ -63,10 +63,10 @@ test("without the sweeper's mark no event can be deleted, however old it is", as
   expect(await events.times()).toEqual([old]);
 });
 
-test("an event can't be changed, be it over or not", async () => {
+test("an event can't be changed, whether or not its time is over", async () => {
   const events = await addEvents(daysAgo(400), daysAgo(0));
   const before = await events.list();
-  await letGo(daysAgo(100));
+  await allowDeletion(daysAgo(100));
   for (const { id } of before) {
     await expect(transact(async (tx) => tx.run(CHANGE, { id }))).rejects.toThrow(NEVER_CHANGED);
   }

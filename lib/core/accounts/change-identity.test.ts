@@ -29,17 +29,17 @@ import { phoneLoginCode } from "./sign-in";
 
 const changeTo = (next: Recipient): IdentityChange => ({ next, holder: Holder.parse(crypto.randomUUID()) });
 
-type Own = { id: string; userId: number };
+type SessionRef = { id: string; userId: number };
 
-/** Somebody with an account, logged in by what it was made with. */
-async function logInAnew(by: "phone" | "email" = "phone") {
+/** Signs a new person up by phone or by mail, and opens a session by the same factor. */
+async function signUpAndLogIn(by: "phone" | "email" = "phone") {
   const person = by === "phone" ? { ...(await signUp()), email: null } : await signUpByMail();
   const proven = person.email ? emailRecipient(person.email) : phoneRecipient(person.phone);
   return { ...person, session: await openSession({ userId: person.userId, proven }, anybody()), proven };
 }
 
-/** Has the codes of a change sent. */
-async function receiveChangeCodes(session: Own, change: IdentityChange, now = new Date()) {
+/** Requests the codes of a change, and returns them. */
+async function receiveChangeCodes(session: SessionRef, change: IdentityChange, now = new Date()) {
   const sent: { to: string; code: OneTimeCode }[] = [];
   const sender = senderOf(async ({ to, code }) => sent.push({ to, code: code as OneTimeCode }) > 0);
   expect(failureOf(await requestIdentityChange(session, change, anybody(), { sender, now }))).toBe("none");
@@ -48,8 +48,8 @@ async function receiveChangeCodes(session: Own, change: IdentityChange, now = ne
   return { oldFactor: old.to, codes: { old: old.code, new: next.code } };
 }
 
-/** The whole change, by the right codes. */
-async function change(session: Own, next: Recipient) {
+/** Makes a change with the right codes. */
+async function change(session: SessionRef, next: Recipient) {
   const wanted = changeTo(next);
   const { codes, oldFactor } = await receiveChangeCodes(session, wanted);
   return { oldFactor, changed: await changeIdentity(session, wanted, codes, anybody()) };
@@ -61,8 +61,8 @@ for (const { what, by, next, oldFactor } of [
   { what: "the first phone", by: "email", next: () => phoneRecipient(freshPhone()), oldFactor: /@/ },
   { what: "the first mailbox", by: "phone", next: () => emailRecipient(freshEmail()), oldFactor: /^\+/ },
 ] as const) {
-  test(`${what} is changed by a code to the old factor and one to the new, and the other sessions end`, async () => {
-    const person = await logInAnew(by);
+  test(`${what} is changed by a code to the present factor and one to the new, and the other sessions end`, async () => {
+    const person = await signUpAndLogIn(by);
     const { userId, session } = person;
     const other = await openSession({ userId, proven: person.proven }, anybody());
     const value = next();
@@ -78,7 +78,7 @@ for (const { what, by, next, oldFactor } of [
   });
 }
 
-test("a change makes no device a trusted one", async () => {
+test("a change of phone does not make its device a trusted one", async () => {
   const { userId, phone } = await signUp();
   const by = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
   const session = await openSession({ userId, proven: phoneRecipient(phone) }, by);
@@ -90,31 +90,31 @@ test("a change makes no device a trusted one", async () => {
   expect(await openSession({ userId, proven: next }, by)).toMatchObject({ isNew: true });
 });
 
-test("the old number opens the account no more, and the new one does", async () => {
-  const { userId, phone, session } = await logInAnew();
+test("after a change the new number opens the account, and the old one does not", async () => {
+  const { userId, phone, session } = await signUpAndLogIn();
   const next = freshPhone();
   await change(session, phoneRecipient(next));
   expect((await signUp({ phone: next })).userId).toBe(userId);
   expect((await signUp({ phone })).userId).not.toBe(userId);
 });
 
-test("a phone that was a claim is proven by a code to the mailbox and one to the phone", async () => {
-  const { userId, phone, email, session } = await logInAnew("email");
+test("a claimed phone becomes proven by a code to the mailbox and one to the phone", async () => {
+  const { userId, phone, email, session } = await signUpAndLogIn("email");
   const done = await change(session, phoneRecipient(phone));
   expect(done).toMatchObject({ oldFactor: email, changed: { ok: true } });
   expect(await getProfile(userId)).toMatchObject({ phone, claimedPhone: null, email });
   expect((await signUp({ phone })).userId).toBe(userId);
 });
 
-test("a claim stays a claim while somebody else proves the phone", async () => {
-  const { userId, phone } = await logInAnew("email");
-  const other = await logInAnew();
+test("a claimed phone stays claimed while another account proves it", async () => {
+  const { userId, phone } = await signUpAndLogIn("email");
+  const other = await signUpAndLogIn();
   expect(failureOf((await change(other.session, phoneRecipient(phone))).changed)).toBe("none");
   expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: phone });
 });
 
-test("neither code alone changes anything", async () => {
-  const { userId, phone, session } = await logInAnew();
+test("one right code of the two changes nothing", async () => {
+  const { userId, phone, session } = await signUpAndLogIn();
   const wanted = changeTo(phoneRecipient(freshPhone()));
   const { codes } = await receiveChangeCodes(session, wanted);
   const oneWrong = { ...codes, new: wrongCode(codes.new) };
@@ -126,17 +126,17 @@ test("neither code alone changes anything", async () => {
     failure: { name: "code_refused", old: { name: "code_wrong" }, new: null },
   });
   expect(await getProfile(userId)).toMatchObject({ phone });
-  // The right ones were none of the wrong codes that are counted.
+  // The right code is not counted as wrong.
   expect(await readPrimary.wrongCode.findMany({ where: { recipient: keyedHash(phone) } })).toHaveLength(1);
 });
 
-test("codes of one change allow no other", async () => {
-  const { userId, phone, session } = await logInAnew();
+test("the codes of one change are refused for another change", async () => {
+  const { userId, phone, session } = await signUpAndLogIn();
   const [wanted, other] = [changeTo(phoneRecipient(freshPhone())), changeTo(phoneRecipient(freshPhone()))];
   const { codes } = await receiveChangeCodes(session, wanted);
   const { codes: others } = await receiveChangeCodes(session, other);
   expect(failureOf(await changeIdentity(session, other, codes, anybody()))).toBe("code_refused");
-  // One chance in ten thousand that both are the same.
+  // The codes of both changes are equal once in ten thousand runs.
   if (codes.old !== others.old) {
     const mixed = { old: codes.old, new: others.new };
     expect(failureOf(await changeIdentity(session, other, mixed, anybody()))).toBe("code_refused");
@@ -146,8 +146,8 @@ test("codes of one change allow no other", async () => {
   expect(await getProfile(userId)).toMatchObject({ phone });
 });
 
-test("a code for another purpose allows no change, nor does a change's code anything else", async () => {
-  const { userId, phone, session } = await logInAnew();
+test("codes for other purposes are refused for a change", async () => {
+  const { userId, phone, session } = await signUpAndLogIn();
   const wanted = changeTo(phoneRecipient(freshPhone()));
   const { codes } = await receiveChangeCodes(session, wanted);
   const owner = phoneLoginCode({ phone, holder: wanted.holder });
@@ -161,8 +161,8 @@ test("a code for another purpose allows no change, nor does a change's code anyt
   expect(await getProfile(userId)).toMatchObject({ phone });
 });
 
-test("both codes work once", async () => {
-  const { session } = await logInAnew();
+test("the two codes of a change work once", async () => {
+  const { session } = await signUpAndLogIn();
   const wanted = changeTo(emailRecipient(freshEmail()));
   const { codes } = await receiveChangeCodes(session, wanted);
   const both = await Promise.all([1, 2].map(() => changeIdentity(session, wanted, codes, anybody())));
@@ -170,8 +170,8 @@ test("both codes work once", async () => {
   expect(failureOf(await changeIdentity(session, wanted, codes, anybody()))).toBe("code_refused");
 });
 
-test("of two changes of one account at once, one is made", async () => {
-  const { userId, session } = await logInAnew();
+test("of two parallel changes of one account, one is made", async () => {
+  const { userId, session } = await signUpAndLogIn();
   const changes = [changeTo(phoneRecipient(freshPhone())), changeTo(phoneRecipient(freshPhone()))];
   const tries = [];
   for (const wanted of changes) tries.push({ wanted, codes: (await receiveChangeCodes(session, wanted)).codes });
@@ -183,8 +183,8 @@ test("of two changes of one account at once, one is made", async () => {
   expect(await getProfile(userId)).toMatchObject({ phone: made?.next.address });
 });
 
-test("that a phone is somebody's is told only after the right codes", async () => {
-  const { userId, phone, session } = await logInAnew();
+test("only after the right codes a change says that the phone belongs to another account", async () => {
+  const { userId, phone, session } = await signUpAndLogIn();
   const owner = await signUp();
   const wanted = changeTo(phoneRecipient(owner.phone));
   const now = new Date();
@@ -197,8 +197,8 @@ test("that a phone is somebody's is told only after the right codes", async () =
   expect((await getIdentityChange(session, wanted, anybody(), now)).statuses.new).toMatchObject({ state: "used" });
 });
 
-test("of two accounts that change to one number at once, one gets it", async () => {
-  const [one, other] = [await logInAnew(), await logInAnew()];
+test("of two accounts that change to the same number in parallel, one gets it", async () => {
+  const [one, other] = [await signUpAndLogIn(), await signUpAndLogIn()];
   const next = freshPhone();
   const wanted = [one, other].map((person) => ({ ...person, change: changeTo(phoneRecipient(next)) }));
   const tries = [];
@@ -213,8 +213,8 @@ test("of two accounts that change to one number at once, one gets it", async () 
   expect(phones.filter((phone) => phone === next)).toHaveLength(1);
 });
 
-test("a session that was ended meanwhile changes nothing", async () => {
-  const { userId, phone, session } = await logInAnew();
+test("a session that has ended can't make a change", async () => {
+  const { userId, phone, session } = await signUpAndLogIn();
   const wanted = changeTo(phoneRecipient(freshPhone()));
   const { codes } = await receiveChangeCodes(session, wanted);
   await endSession(session.id);
@@ -222,8 +222,8 @@ test("a session that was ended meanwhile changes nothing", async () => {
   expect(await getProfile(userId)).toMatchObject({ phone });
 });
 
-test("codes to a factor that is the account's no more allow no change", async () => {
-  const { userId, session } = await logInAnew();
+test("codes to a factor that the account no longer has are refused", async () => {
+  const { userId, session } = await signUpAndLogIn();
   const wanted = changeTo(phoneRecipient(freshPhone()));
   const { codes } = await receiveChangeCodes(session, wanted);
   const next = freshPhone();
@@ -232,16 +232,16 @@ test("codes to a factor that is the account's no more allow no change", async ()
   expect(await getProfile(userId)).toMatchObject({ phone: next });
 });
 
-test("no session is opened by the old number after the change, though its code was right before", async () => {
-  const { userId, phone, session } = await logInAnew();
+test("the old number opens no session after the change, even if its code was right before", async () => {
+  const { userId, phone, session } = await signUpAndLogIn();
   await change(session, phoneRecipient(freshPhone()));
   await expect(openSession({ userId, proven: phoneRecipient(phone) }, anybody())).rejects.toThrow("");
 });
 
-test("a session is an administrator's as soon as it has proven such a number, and no longer", async () => {
-  const { session } = await logInAnew();
+test("a session is an administrator's from the moment it has proven an administrator's number until that number changes", async () => {
+  const { session } = await signUpAndLogIn();
   const own = async () => (await checkSession(session.id)) ?? session;
-  // The first one is other tests'.
+  // Other tests use the first one.
   const [, administrators = ""] = env.ADMIN_PHONES;
   expect(failureOf(await asAdministrator(await own()))).toBe("not_administrator");
   await change(session, emailRecipient(freshEmail()));
@@ -252,8 +252,8 @@ test("a session is an administrator's as soon as it has proven such a number, an
   expect(failureOf(await asAdministrator(await own()))).toBe("not_administrator");
 });
 
-test("no code goes to the new factor while the old one can't be reached", async () => {
-  const { session } = await logInAnew();
+test("no code is sent to the new factor if the code to the present one can't be sent", async () => {
+  const { session } = await signUpAndLogIn();
   const asked: string[] = [];
   const sender = senderOf(async ({ to }) => asked.push(to) === 0);
   const wanted = changeTo(phoneRecipient(freshPhone()));
@@ -261,8 +261,8 @@ test("no code goes to the new factor while the old one can't be reached", async 
   expect(asked).not.toContain(wanted.next.address);
 });
 
-test("whoever has one code gets the other that could not be sent, without another wait", async () => {
-  const { phone, session } = await logInAnew();
+test("after one code was sent and the other was not, a second request sends the other one without a wait", async () => {
+  const { phone, session } = await signUpAndLogIn();
   const wanted = changeTo(phoneRecipient(freshPhone()));
   const sent: string[] = [];
   let isReachable = false;
@@ -280,41 +280,45 @@ test("whoever has one code gets the other that could not be sent, without anothe
   expect(status).toMatchObject({ state: "live", resendInMs: 0 });
 });
 
-test("new codes may be asked for as soon as one of them can be replaced, or else when those are that are dead", async () => {
-  const { phone, session } = await logInAnew();
+test("new codes can be requested when all invalid ones can be replaced or, if none is invalid, when the first one can be", async () => {
+  const { phone, session } = await signUpAndLogIn();
   const wanted = changeTo(phoneRecipient(freshPhone()));
   const begun = new Date();
   const at = (seconds: number) => after(begun, seconds * 1000);
   const sent: string[] = [];
-  const ask = async (seconds: number, isReachable = () => true) => {
+  const request = async (seconds: number, isReachable = () => true) => {
     const sender = senderOf(async ({ to }) => isReachable() && sent.push(to) > 0);
     return failureOf(await requestIdentityChange(session, wanted, anybody(), { sender, now: at(seconds) }));
   };
   const waitS = async (seconds: number) =>
     (await getIdentityChange(session, wanted, anybody(), at(seconds))).resendInMs / 1000;
-  const spend = async (owner: Pick<ChallengeKey, "recipient" | "purpose">, seconds: number) => {
+  const exhaust = async (key: Pick<ChallengeKey, "recipient" | "purpose">, seconds: number) => {
     for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
-      await verifyCode({ ...owner, holder: wanted.holder }, "000000" as OneTimeCode, anybody(), at(seconds));
+      await verifyCode({ ...key, holder: wanted.holder }, "000000" as OneTimeCode, anybody(), at(seconds));
     }
   };
   expect([await waitS(0), RESEND_AFTER_MS.slice(0, 2)]).toEqual([0, [60_000, 120_000]]);
 
-  expect(await ask(0, () => sent.length === 0)).toBe("code_not_sent");
-  expect([await ask(30), sent]).toEqual(["none", [phone, wanted.next.address]]);
+  expect(await request(0, () => sent.length === 0)).toBe("code_not_sent");
+  expect([await request(30), sent]).toEqual(["none", [phone, wanted.next.address]]);
   expect([await waitS(40), await waitS(60)]).toEqual([20, 0]);
-  expect([await ask(60), sent.slice(2)]).toEqual(["none", [phone]]);
-  expect(await waitS(60), "the new one's, which is the next").toBe(30);
-  await spend({ recipient: wanted.next, purpose: "identity_proof" }, 60);
-  expect(await waitS(60), "the dead one's, though the old one's is longer").toBe(30);
-  expect([await ask(60), await ask(90), sent.slice(3)]).toEqual(["resend_too_early", "none", [wanted.next.address]]);
-  await spend({ recipient: phoneRecipient(phone), purpose: "identity_change" }, 90);
+  expect([await request(60), sent.slice(2)]).toEqual(["none", [phone]]);
+  expect(await waitS(60), "the new factor's code can be replaced next").toBe(30);
+  await exhaust({ recipient: wanted.next, purpose: "identity_proof" }, 60);
+  expect(await waitS(60), "the wait of the invalid code, though that of the other one is longer").toBe(30);
+  expect([await request(60), await request(90), sent.slice(3)]).toEqual([
+    "resend_too_early",
+    "none",
+    [wanted.next.address],
+  ]);
+  await exhaust({ recipient: phoneRecipient(phone), purpose: "identity_change" }, 90);
   expect(await waitS(90)).toBe(90);
-  await spend({ recipient: wanted.next, purpose: "identity_proof" }, 90);
-  expect(await waitS(90), "that one is outgrown by now, and could be replaced at once").toBe(90);
+  await exhaust({ recipient: wanted.next, purpose: "identity_proof" }, 90);
+  expect(await waitS(90), "the new factor's code is outgrown, and needs no wait").toBe(90);
 });
 
-test("what the account has already is no change", async () => {
-  const { phone, session } = await logInAnew();
+test("a change to the phone that the account already has is refused", async () => {
+  const { phone, session } = await signUpAndLogIn();
   expect(failureOf(await requestIdentityChange(session, changeTo(phoneRecipient(phone)), anybody()))).toBe(
     "identity_same",
   );

@@ -40,8 +40,8 @@ import {
 import { deleteByCode, deleteOwnAccount, deletionCode } from "./delete-account";
 import { type AccountEvent, listEvents } from "./history";
 
-/** An account in the browser that made it, and a session of a device that nobody has confirmed. */
-async function arrive(now = new Date()) {
+/** Signs a person up in a browser, and opens a second session on a device that is not confirmed. */
+async function signUpWithStranger(now = new Date()) {
   const person = await signUp({ now });
   const proven = phoneRecipient(person.phone);
   const by = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [proven] } };
@@ -50,7 +50,7 @@ async function arrive(now = new Date()) {
   return { ...person, proven, by, home, stranger, now, due: after(now, CHANGE_DELAY_MS) };
 }
 
-/** Changes the phone or mailbox by the right codes. */
+/** Changes the phone or mailbox with the right codes. */
 async function change(session: Session, next: Recipient, now: Date) {
   const wanted = { next, holder: Holder.parse(crypto.randomUUID()) };
   const codes: OneTimeCode[] = [];
@@ -64,8 +64,8 @@ async function change(session: Session, next: Recipient, now: Date) {
 const remove = async (session: Session, now: Date) =>
   deleteByCode(session, await receiveCodeOf(await deletionCode(session), now), anybody(), now);
 
-/** Looks at a session, which applies what is due. */
-const look = async (session: Session, now: Date) => {
+/** Reads a session, which applies due changes in the background, and waits for these. */
+const readSession = async (session: Session, now: Date) => {
   const checked = await checkSession(session.id, now);
   await backgroundTasks();
   return checked;
@@ -74,89 +74,89 @@ const look = async (session: Session, now: Date) => {
 const actionsOf = async (userId: number): Promise<AccountEvent["action"][]> =>
   (await listEvents(userId)).events.map(({ action }) => action);
 
-/** Gives the account a mailbox, as a trusted device does. */
-async function addMailbox({ home, now }: Awaited<ReturnType<typeof arrive>>) {
+/** Adds a mailbox to the account from its trusted device. */
+async function addMailbox({ home, now }: Awaited<ReturnType<typeof signUpWithStranger>>) {
   const email = freshEmail();
   expect(failureOf(await change(home, emailRecipient(email), now))).toBe("none");
   return email;
 }
 
-/** A change as the page shows it to a session. */
+/** Returns a waiting change as the page displays it to a session. */
 async function shownChange(session: Session, action: DelayedAction, now: Date): Promise<ShownChange> {
   const shown = (await listDelayedChanges(session, now)).find((change) => change.action === action);
   if (!shown) throw new Error(`no ${action} waits`);
   return shown;
 }
 
-/** The codes to both factors, which apply a change now. */
+/** Requests the codes to both factors that apply a change immediately, and returns them. */
 async function receiveBothCodes(session: Session, now: Date) {
-  const owners = await applyNowCodes(session);
-  if (!owners) throw new Error("a factor is missing");
-  return { phone: await receiveCodeOf(owners.phone, now), email: await receiveCodeOf(owners.email, now) };
+  const keys = await applyNowCodes(session);
+  if (!keys) throw new Error("a factor is missing");
+  return { phone: await receiveCodeOf(keys.phone, now), email: await receiveCodeOf(keys.email, now) };
 }
 
-test("a deletion that an unconfirmed session asks for takes effect a day later", async () => {
-  const { userId, home, stranger, now, due } = await arrive();
+test("a deletion that an unconfirmed session requests takes effect a day later", async () => {
+  const { userId, home, stranger, now, due } = await signUpWithStranger();
   expect(await remove(stranger, now)).toEqual({ ok: true, value: { dueAt: due } });
   for (const session of [home, stranger]) {
     expect(await listDelayedChanges(session, now)).toMatchObject([
       { action: "deletion", next: null, dueAt: due, mayCancel: true, isOwn: session === stranger },
     ]);
   }
-  expect(await look(home, after(due, -1))).not.toBeNull();
+  expect(await readSession(home, after(due, -1))).not.toBeNull();
   expect(await getProfile(userId)).not.toBeNull();
-  expect(await look(home, due)).toBeNull();
+  expect(await readSession(home, due)).toBeNull();
   expect(await getProfile(userId)).toBeNull();
   expect(await actionsOf(userId)).toContain("account_deleted");
 });
 
-test("the same by the cookie alone, and a trusted device needs no wait", async () => {
-  const { userId, home, stranger, now, due } = await arrive();
+test("an unconfirmed session waits a day to delete the account without a code, and a trusted device does not", async () => {
+  const { userId, home, stranger, now, due } = await signUpWithStranger();
   expect(await deleteOwnAccount(stranger, now)).toEqual({ ok: true, value: { dueAt: due } });
   expect(await getProfile(userId)).not.toBeNull();
   expect(await deleteOwnAccount(home, now)).toMatchObject({ ok: true, value: { dueAt: null } });
   expect(await getProfile(userId)).toBeNull();
 });
 
-test("a number that an unconfirmed session changes is another one a day later, and the other sessions end then", async () => {
-  const { userId, phone, home, stranger, now, due } = await arrive();
+test("a change of phone by an unconfirmed session takes effect a day later, and ends the other sessions then", async () => {
+  const { userId, phone, home, stranger, now, due } = await signUpWithStranger();
   const next = freshPhone();
   expect(await change(stranger, phoneRecipient(next), now)).toEqual({ ok: true, value: { dueAt: due } });
   expect(await listDelayedChanges(home, now)).toMatchObject([{ action: "phone", next: maskPhone(next) }]);
-  expect(await look(home, after(due, -1))).not.toBeNull();
+  expect(await readSession(home, after(due, -1))).not.toBeNull();
   expect(await getProfile(userId)).toMatchObject({ phone });
-  expect(await look(stranger, due)).toMatchObject({ isNew: true, provenPhone: next });
+  expect(await readSession(stranger, due)).toMatchObject({ isNew: true, provenPhone: next });
   expect(await getProfile(userId)).toMatchObject({ phone: next });
-  expect(await look(home, due)).toBeNull();
+  expect(await readSession(home, due)).toBeNull();
   expect(await listDelayedChanges(stranger, due)).toEqual([]);
 });
 
-test("an address is added a day later, too, though the session that asked for it is over by then", async () => {
-  const { userId, home, stranger, now, due } = await arrive();
+test("a mailbox is added a day later even if the session that requested it has ended", async () => {
+  const { userId, home, stranger, now, due } = await signUpWithStranger();
   const email = freshEmail();
   await change(stranger, emailRecipient(email), now);
   await endSession(stranger.id);
-  expect(await look(home, due)).toBeNull();
+  expect(await readSession(home, due)).toBeNull();
   expect(await getProfile(userId)).toMatchObject({ email });
 });
 
 for (const action of ["deletion", "phone"] as DelayedAction[]) {
-  test(`a trusted device cancels it, also one that was logged out, and an unconfirmed one only what it asked for itself: ${action}`, async () => {
-    const { userId, phone, proven, by, home, stranger, now, due } = await arrive();
+  test(`a trusted device can cancel a waiting change, even after a new login, and an unconfirmed one only its own: ${action}`, async () => {
+    const { userId, phone, proven, by, home, stranger, now, due } = await signUpWithStranger();
     const ask = () =>
       action === "deletion" ? remove(stranger, now) : change(stranger, phoneRecipient(freshPhone()), now);
     await ask();
     const other = await openSession({ userId, proven }, anybody(), now);
     expect(await listDelayedChanges(other, now)).toMatchObject([{ action, mayCancel: false }]);
     expect(await cancelDelayedChange(other, action, now)).toBe(false);
-    expect(await cancelDelayedChange((await arrive()).home, action, now)).toBe(false);
-    // All others are put out, and the owner logs in with the trusted browser again.
+    expect(await cancelDelayedChange((await signUpWithStranger()).home, action, now)).toBe(false);
+    // The stranger ends all other sessions, and the owner logs in with the trusted browser again.
     await endOtherSessions(stranger, now);
     expect(await cancelDelayedChange(home, action, now)).toBe(false);
     const back = await openSession({ userId, proven }, by, now);
     const cancelled = await Promise.all([1, 2].map(() => cancelDelayedChange(back, action, now)));
     expect(cancelled.sort()).toEqual([false, true]);
-    expect(await look(back, due)).not.toBeNull();
+    expect(await readSession(back, due)).not.toBeNull();
     expect(await getProfile(userId)).toMatchObject({ phone });
 
     expect(await listDelayedChanges(stranger, now)).toEqual([]);
@@ -164,16 +164,16 @@ for (const action of ["deletion", "phone"] as DelayedAction[]) {
   });
 }
 
-test("whoever asked for it can cancel it, while it waits", async () => {
-  const { stranger, now, due } = await arrive();
+test("the session that requested a change can cancel it until it is due", async () => {
+  const { stranger, now, due } = await signUpWithStranger();
   await deleteOwnAccount(stranger, now);
   expect(await cancelDelayedChange(stranger, "deletion", after(due, -1))).toBe(true);
   await deleteOwnAccount(stranger, now);
   expect(await cancelDelayedChange(stranger, "deletion", due)).toBe(false);
 });
 
-test("a device that is said to be a stranger's gets nothing of what it asked for, in whatever session of it", async () => {
-  const { userId, phone, proven, home, now, due } = await arrive();
+test("a rejected device loses every change that it requested, in all of its sessions", async () => {
+  const { userId, phone, proven, home, now, due } = await signUpWithStranger();
   const thief = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [proven] } };
   const first = await openSession({ userId, proven }, thief, now);
   await change(first, phoneRecipient(freshPhone()), now);
@@ -182,12 +182,12 @@ test("a device that is said to be a stranger's gets nothing of what it asked for
   await deleteOwnAccount(second, now);
   await endOtherSession(home, second.id, now);
   expect(await listDelayedChanges(home, now)).toEqual([]);
-  expect(await look(home, due)).not.toBeNull();
+  expect(await readSession(home, due)).not.toBeNull();
   expect(await getProfile(userId)).toMatchObject({ phone });
 });
 
-test("a request of the same kind begins the day again, and one of another kind waits beside it", async () => {
-  const { home, stranger, now, due } = await arrive();
+test("a second request of the same kind starts the delay again, and one of another kind waits beside it", async () => {
+  const { home, stranger, now, due } = await signUpWithStranger();
   const [first, second] = [freshPhone(), freshPhone()];
   await change(stranger, phoneRecipient(first), now);
   const later = after(now, 60_000);
@@ -200,8 +200,8 @@ test("a request of the same kind begins the day again, and one of another kind w
   ]);
 });
 
-test("a change at once, and an administrator's, drop what waits", async () => {
-  const { userId, home, stranger, now, due } = await arrive();
+test("an immediate change and a change by an administrator drop the waiting changes", async () => {
+  const { userId, home, stranger, now, due } = await signUpWithStranger();
   await deleteOwnAccount(stranger, now);
   const next = freshPhone();
   expect(failureOf(await change(home, phoneRecipient(next), now))).toBe("none");
@@ -219,20 +219,20 @@ test("a change at once, and an administrator's, drop what waits", async () => {
   expect(await getProfile(userId)).toMatchObject({ email: null });
 });
 
-test("a number that has another account by then is not changed to, and that is on record", async () => {
-  const { userId, phone, home, stranger, now, due } = await arrive();
+test("a waiting change to a number that another account has by then is dropped, and that is recorded", async () => {
+  const { userId, phone, home, stranger, now, due } = await signUpWithStranger();
   const next = freshPhone();
   await change(stranger, phoneRecipient(next), now);
   const other = await signUp({ phone: next });
-  expect(await look(home, due)).not.toBeNull();
+  expect(await readSession(home, due)).not.toBeNull();
   expect(await getProfile(userId)).toMatchObject({ phone });
   expect(await getProfile(other.userId)).toMatchObject({ phone: next });
   expect((await actionsOf(userId))[0]).toBe("change_dropped");
   expect(await listDelayedChanges(home, now)).toEqual([]);
 });
 
-test("what is due takes effect before a login by the old number, or by the new one", async () => {
-  const [one, other] = [await arrive(), await arrive()];
+test("due changes are applied before a login by the old number or the new one", async () => {
+  const [one, other] = [await signUpWithStranger(), await signUpWithStranger()];
   const [next, another] = [freshPhone(), freshPhone()];
   await change(one.stranger, phoneRecipient(next), one.now);
   await change(other.stranger, phoneRecipient(another), other.now);
@@ -243,8 +243,8 @@ test("what is due takes effect before a login by the old number, or by the new o
   await expect(openSession({ userId: one.userId, proven: one.proven }, anybody(), later)).rejects.toThrow("");
 });
 
-test("what is due is applied once, however many ask at the same time, and by a sweep where nobody asks", async () => {
-  const { userId, stranger, due, now } = await arrive();
+test("a due change is applied once by parallel requests, and by a sweep without any request", async () => {
+  const { userId, stranger, due, now } = await signUpWithStranger();
   const email = freshEmail();
   await change(stranger, emailRecipient(email), now);
   await Promise.all(Array.from({ length: 5 }, () => applyDueChanges(null, due)));
@@ -256,8 +256,8 @@ test("what is due is applied once, however many ask at the same time, and by a s
   expect((await actionsOf(userId)).filter((action) => action === "account_deleted")).toHaveLength(1);
 });
 
-test("a session is read though what is due can't be written, before the attempt to write it has ended", async () => {
-  const { userId, home, stranger, now, due } = await arrive();
+test("a session is read without waiting for due changes, and even if they can't be written", async () => {
+  const { userId, home, stranger, now, due } = await signUpWithStranger();
   await deleteOwnAccount(stranger, now);
   let open = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -276,11 +276,11 @@ test("a session is read though what is due can't be written, before the attempt 
   open();
   await holding;
   await backgroundTasks();
-  expect(await look(home, due)).toBeNull();
+  expect(await readSession(home, due)).toBeNull();
 });
 
-test("codes to both factors apply a change now, and neither alone does", async () => {
-  const person = await arrive();
+test("codes to both factors apply a change immediately, and one code does not", async () => {
+  const person = await signUpWithStranger();
   const { userId, proven, now } = person;
   const email = await addMailbox(person);
   const by = anybody();
@@ -300,13 +300,13 @@ test("codes to both factors apply a change now, and neither alone does", async (
   const both = await Promise.all([1, 2].map(() => applyNowByCodes(session, shown, codes, anybody(), now)));
   expect(both.map(failureOf).sort()).toEqual(["code_refused", "none"]);
   expect(await getProfile(userId)).toMatchObject({ phone: next, email });
-  // What else waited is dropped, and no device is trusted by it.
+  // The other waiting change is dropped, and the device is still not trusted.
   expect(await listDelayedChanges(session, now)).toEqual([]);
   expect(await checkSession(session.id, now)).toMatchObject({ isNew: true, provenPhone: next });
 });
 
-test("codes to both factors apply the very change that the page showed, and no other", async () => {
-  const person = await arrive();
+test("codes to both factors apply only the change that the page displayed", async () => {
+  const person = await signUpWithStranger();
   const { userId, proven, now } = person;
   await addMailbox(person);
   const session = await openSession({ userId, proven }, anybody(), now);
@@ -317,18 +317,18 @@ test("codes to both factors apply the very change that the page showed, and no o
   await change(session, phoneRecipient(next), later);
   const codes = await receiveBothCodes(session, later);
   expect(failureOf(await applyNowByCodes(session, shown, codes, anybody(), later))).toBe("change_gone");
-  // The transaction that uses codes up looks again.
+  // The transaction that uses the codes checks again.
   expect(failureOf(await applyNow(session, shown, async () => succeed(null), later))).toBe("change_gone");
   expect(await getProfile(userId)).toMatchObject({ phone: person.phone });
-  // The codes are good for what waits in its place, once the page has shown it.
+  // The codes are valid for the change that replaced it, once the page has displayed that one.
   const replaced = await shownChange(session, "phone", later);
   expect(failureOf(await applyNowByCodes(session, replaced, codes, anybody(), later))).toBe("none");
   expect(await getProfile(userId)).toMatchObject({ phone: next });
 });
 
 for (const action of ["phone", "deletion"] as DelayedAction[]) {
-  test(`a failure while a change is applied by both codes loses neither the codes nor the change: ${action}`, async () => {
-    const person = await arrive();
+  test(`a failure while codes apply a change loses neither the codes nor the change: ${action}`, async () => {
+    const person = await signUpWithStranger();
     const { userId, proven, now } = person;
     await addMailbox(person);
     const session = await openSession({ userId, proven }, anybody(), now);
@@ -337,7 +337,7 @@ for (const action of ["phone", "deletion"] as DelayedAction[]) {
     const shown = await shownChange(session, action, now);
     const codes = await receiveBothCodes(session, now);
     const apply = () => applyNowByCodes(session, shown, codes, anybody(), now);
-    // Two tries are counted, and the third transaction does the rest.
+    // Two transactions count the attempts, and the third does the rest.
     await expect(withCrashAfter(2, apply)).rejects.toThrow(Crash);
     expect(await shownChange(session, action, now)).toEqual(shown);
     expect(failureOf(await withCrashAfter(3, apply))).toBe("none");
@@ -348,8 +348,8 @@ for (const action of ["phone", "deletion"] as DelayedAction[]) {
   });
 }
 
-test("an unconfirmed session replaces what it asked for itself, and never what another session asked for", async () => {
-  const { userId, proven, stranger, now, due } = await arrive();
+test("an unconfirmed session can replace its own waiting change, and not that of another session", async () => {
+  const { userId, proven, stranger, now, due } = await signUpWithStranger();
   const owner = await openSession({ userId, proven }, anybody(), now);
   const next = freshPhone();
   await change(owner, phoneRecipient(next), now);
@@ -363,8 +363,8 @@ test("an unconfirmed session replaces what it asked for itself, and never what a
   expect(failureOf(await change(stranger, emailRecipient(freshEmail()), now))).toBe("none");
 });
 
-test("what a stranger has asked for keeps no trusted device from the same", async () => {
-  const { userId, home, stranger, now } = await arrive();
+test("a stranger's waiting change does not keep a trusted device from making the same change", async () => {
+  const { userId, home, stranger, now } = await signUpWithStranger();
   await change(stranger, phoneRecipient(freshPhone()), now);
   const next = freshPhone();
   expect(await change(home, phoneRecipient(next), now)).toMatchObject({ ok: true, value: { dueAt: null } });
@@ -372,8 +372,8 @@ test("what a stranger has asked for keeps no trusted device from the same", asyn
   expect(await getProfile(userId)).toMatchObject({ phone: next });
 });
 
-test("a change that can't be applied keeps no other from it, and is logged", async () => {
-  const { userId, stranger, now, due } = await arrive();
+test("a change that can't be applied is logged, and does not stop the others", async () => {
+  const { userId, stranger, now, due } = await signUpWithStranger();
   const email = freshEmail();
   await change(stranger, emailRecipient(email), now);
   const broken = { userId, action: "phone", next: null, sessionId: stranger.id };
@@ -383,16 +383,16 @@ test("a change that can't be applied keeps no other from it, and is logged", asy
   expect(await getProfile(userId)).toMatchObject({ email });
 });
 
-test("a deletion that is due may have begun, and a change at once doesn't take it back", async () => {
-  const { userId, home, stranger, now, due } = await arrive();
+test("a deletion that is due can't be dropped by a later change, because it may have begun", async () => {
+  const { userId, home, stranger, now, due } = await signUpWithStranger();
   await deleteOwnAccount(stranger, now);
   expect(failureOf(await change(home, phoneRecipient(freshPhone()), due))).toBe("none");
   await applyDueChanges({ userId }, due);
   expect(await getProfile(userId)).toBeNull();
 });
 
-test("an account with one factor has no way to apply a change now", async () => {
-  const { stranger, now } = await arrive();
+test("an account with one factor can't apply a change immediately", async () => {
+  const { stranger, now } = await signUpWithStranger();
   await deleteOwnAccount(stranger, now);
   expect(await applyNowCodes(stranger)).toBeNull();
   const codes = { phone: "0000", email: "0000" } as never;
@@ -400,30 +400,30 @@ test("an account with one factor has no way to apply a change now", async () => 
   expect(failureOf(await applyNowByCodes(stranger, shown, codes, anybody(), now))).toBe("factor_missing");
 });
 
-test("nothing waits for a confirmed device, nor where the account has no trusted device", async () => {
+test("a confirmed device need not wait, nor does any device of an account without a trusted one", async () => {
   const now = new Date();
   const { userId, phone } = await signUp({ now });
   const proven = phoneRecipient(phone);
   const session = await openSession({ userId, proven }, anybody(), now);
   expect(await hasToWait(read, session, now)).toBe(false);
-  // An application that made the account is a trusted device while it is logged in.
+  // A client application that made the account is a trusted device while it is logged in.
   const client = await openClientSession({ userId, proven, created: true }, anybody(), now);
   expect(await hasToWait(read, session, now)).toBe(true);
   await endSession(client.id);
   expect(await hasToWait(read, session, now)).toBe(false);
 
-  const other = await arrive(now);
+  const other = await signUpWithStranger(now);
   expect(await hasToWait(read, other.stranger, now)).toBe(true);
   expect(await hasToWait(read, other.stranger, after(now, KNOWN_BROWSER_TTL_MS))).toBe(false);
   expect(await confirmSignIn(other.home, other.stranger.id, now)).toBe(true);
   expect(await hasToWait(read, other.stranger, now)).toBe(false);
 });
 
-test("a session that was ended meanwhile deletes nothing, now or later", async () => {
-  const { userId, home, stranger, now, due } = await arrive();
+test("a session that has ended can't delete the account, immediately or later", async () => {
+  const { userId, home, stranger, now, due } = await signUpWithStranger();
   await endOtherSession(home, stranger.id, now);
   expect(failureOf(await deleteOwnAccount(stranger, now))).toBe("session_over");
   expect(failureOf(await remove(stranger, now))).toBe("session_over");
-  expect(await look(home, due)).not.toBeNull();
+  expect(await readSession(home, due)).not.toBeNull();
   expect(await getProfile(userId)).not.toBeNull();
 });

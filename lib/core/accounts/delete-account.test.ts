@@ -24,7 +24,7 @@ import { listEvents } from "./history";
 import { removeAccount } from "./remove-account";
 import { phoneLoginCode, signInByPhone } from "./sign-in";
 
-async function logInAnew() {
+async function signUpAndLogIn() {
   const person = await signUp();
   return {
     ...person,
@@ -32,12 +32,12 @@ async function logInAnew() {
   };
 }
 
-test("an account is deleted by a fresh code to its phone, and all its sessions end", async () => {
-  const { userId, phone, session } = await logInAnew();
+test("an account is deleted by a new code to its phone, and all of its sessions end", async () => {
+  const { userId, phone, session } = await signUpAndLogIn();
   const other = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
-  const owner = await deletionCode(session);
-  expect(owner.recipient).toEqual(phoneRecipient(phone));
-  const code = await receiveCodeOf(owner);
+  const key = await deletionCode(session);
+  expect(key.recipient).toEqual(phoneRecipient(phone));
+  const code = await receiveCodeOf(key);
   expect(failureOf(await deleteByCode(session, wrongCode(code), anybody()))).toBe("code_wrong");
   expect(await getProfile(userId)).not.toBeNull();
   expect(failureOf(await deleteByCode(session, code, anybody()))).toBe("none");
@@ -45,14 +45,14 @@ test("an account is deleted by a fresh code to its phone, and all its sessions e
   for (const { id } of [session, other]) expect(await checkSession(id)).toBeNull();
 });
 
-test("without a proven phone the code goes to the mailbox", async () => {
+test("the code of a deletion goes to the mailbox if no phone is proven", async () => {
   const { userId, email } = await signUpByMail();
   const session = await openSession({ userId, proven: emailRecipient(email) }, anybody());
   expect(await deletionCode(session)).toMatchObject({ recipient: emailRecipient(email), purpose: "deletion" });
 });
 
-test("a code for anything else, or of another session, deletes nothing", async () => {
-  const { userId, phone, session } = await logInAnew();
+test("a code for another purpose or of another session deletes nothing", async () => {
+  const { userId, phone, session } = await signUpAndLogIn();
   const other = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   const codes = [
     await receiveCodeOf(phoneLoginCode({ phone, holder: Holder.parse(session.id) })),
@@ -64,8 +64,8 @@ test("a code for anything else, or of another session, deletes nothing", async (
   expect(await getProfile(userId)).not.toBeNull();
 });
 
-test("of parallel deletions by one code one deletes", async () => {
-  const { userId, session } = await logInAnew();
+test("of parallel deletions with one code, one deletes", async () => {
+  const { userId, session } = await signUpAndLogIn();
   const code = await receiveCodeOf(await deletionCode(session));
   const outcomes = await Promise.all(Array.from({ length: 2 }, () => deleteByCode(session, code, anybody())));
   expect(outcomes.map(failureOf).sort()).toEqual(["code_expired", "none"]);
@@ -73,13 +73,13 @@ test("of parallel deletions by one code one deletes", async () => {
   expect(events.filter(({ action }) => action === "account_deleted")).toHaveLength(1);
 });
 
-test("a second code waits as any other does", async () => {
-  const { session } = await logInAnew();
+test("a second code for a deletion has to wait as any other code", async () => {
+  const { session } = await signUpAndLogIn();
   await receiveCodeOf(await deletionCode(session));
   expect(failureOf(await requestDeletionCode(session, anybody()))).toBe("resend_too_early");
 });
 
-test("what outlives an account says neither its phone nor its mailbox in clear", async () => {
+test("the rows that outlive an account contain neither its phone nor its mailbox in plain text", async () => {
   const now = new Date();
   const { userId, phone } = await signUp({ now });
   const { userId: otherId, email } = await signUpByMail();
@@ -100,9 +100,9 @@ test("what outlives an account says neither its phone nor its mailbox in clear",
   }
 });
 
-/** An account with one referral more than one transaction takes off it. */
-async function attractMany() {
-  const person = await logInAnew();
+/** Signs a person up and adds one referral more than one transaction detaches. */
+async function signUpWithManyReferrals() {
+  const person = await signUpAndLogIn();
   const { userId, inviteCode } = person;
   const now = new Date();
   const count = 2001;
@@ -123,8 +123,8 @@ async function attractMany() {
   return { ...person, count };
 }
 
-test("a removal that is called off has lost neither referrals nor codes", async () => {
-  const { userId, phone, session, count } = await attractMany();
+test("a cancelled removal keeps the account's referrals and codes", async () => {
+  const { userId, phone, session, count } = await signUpWithManyReferrals();
   const code = await receiveCodeOf(await deletionCode(session));
   const now = new Date();
   expect(await removeAccount({ userId, actorId: userId, now, isWanted: async () => false })).toBeNull();
@@ -132,8 +132,8 @@ test("a removal that is called off has lost neither referrals nor codes", async 
   expect(failureOf(await deleteByCode(session, code, anybody()))).toBe("none");
 });
 
-test("a large account is deleted in steps, and the deletion goes on after a crash in between", async () => {
-  const { userId, session } = await attractMany();
+test("a large account is deleted in several transactions, and the deletion continues after a crash between them", async () => {
+  const { userId, session } = await signUpWithManyReferrals();
   const errors = await errorsOf(() => withCrashAfter(1, () => deleteOwnAccount(session)));
   expect(errors).toEqual(["a change that is due was not applied"]);
   expect(await getProfile(userId)).toMatchObject({ referralCount: 1 });
@@ -142,7 +142,7 @@ test("a large account is deleted in steps, and the deletion goes on after a cras
   await backgroundTasks();
 });
 
-test("a deletion that waits is asked for three times an hour by a session, and each time tells the mailbox", async () => {
+test("a session can request a delayed deletion three times an hour, and each request is recorded", async () => {
   const now = new Date();
   const person = await signUp({ now });
   const proven = phoneRecipient(person.phone);

@@ -24,7 +24,7 @@ import { listEvents } from "./history";
 import { removeAccount } from "./remove-account";
 import { signInByPhone } from "./sign-in";
 
-/** The pieces of an export, and what they say together. */
+/** Reads an export, and returns its pieces and their JSON. */
 async function readExport(userId: number) {
   const pieces: string[] = [];
   const exported = await exportAccount(userId);
@@ -33,7 +33,7 @@ async function readExport(userId: number) {
   return { pieces, data: JSON.parse(pieces.join("")) };
 }
 
-test("an export says all that is kept of a person, and nothing of how to be them", async () => {
+test("an export has everything that is stored of a person, and no secret that opens the account", async () => {
   const inviter = await signUp();
   const { userId, phone, inviteCode } = await signUp({ invited: inviter.inviteCode });
   const guest = await signUp({ invited: inviteCode });
@@ -68,7 +68,7 @@ test("an export says all that is kept of a person, and nothing of how to be them
   expect(pieces.join("")).not.toMatch(/hmac|inviterId/i);
 });
 
-/** A phone of an account that is deleted by now, with a delivery, a code and a wrong code of its owner. */
+/** Returns the phone of a deleted account, with a delivery, a code and a wrong code of its former owner. */
 async function phoneOfFormerOwner(now: Date): Promise<Phone> {
   const { userId, phone } = await signUp({ now });
   const owner = freshOwner(phone);
@@ -81,7 +81,7 @@ async function phoneOfFormerOwner(now: Date): Promise<Phone> {
 
 const SECOND_MS = 1000;
 
-test("an export has nothing of those who had the phone before, whichever way it came to the account", async () => {
+test("an export has nothing of the phone's former owners, however the phone came to the account", async () => {
   const now = after(new Date(), -60 * SECOND_MS);
   const [registered, changed, given] = [
     await phoneOfFormerOwner(now),
@@ -116,14 +116,14 @@ test("an export has nothing of those who had the phone before, whichever way it 
   }
 });
 
-test("somebody of whom hardly anything is kept gets that", async () => {
+test("an export of an account with almost no data is complete", async () => {
   const { userId } = await signUp();
   const { data } = await readExport(userId);
   expect(data).toMatchObject({ activation: null, sessions: [], referrals: [] });
   expect(failureOf(await exportAccount(2_000_000_000))).toBe("account_gone");
 });
 
-test("an account is exported ten times an hour, and each time is on record", async () => {
+test("an account can be exported ten times an hour, and each export is recorded", async () => {
   const now = new Date();
   const { userId } = await signUp();
   const exports = await Promise.all(
@@ -134,7 +134,7 @@ test("an account is exported ten times an hour, and each time is on record", asy
   expect(events.filter(({ action }) => action === "data_exported")).toHaveLength(EXPORTS_PER_USER_PER_HOUR);
 });
 
-test("however many people came by a code, they are exported a page at a time, each once", async () => {
+test("any number of referrals is exported in pages, each referral once", async () => {
   const { userId, inviteCode } = await signUp();
   const COUNT = 2500;
   const ids = await write(async (tx) => {

@@ -12,7 +12,7 @@ import { signInWithVerifiedCode, verifyForLater } from "./sign-in";
 
 const actionsOf = async (userId: number) => (await listEvents(userId)).events.map(({ action }) => action);
 
-test("what happens to an account is on record from its first moment, the newest first", async () => {
+test("the history of an account begins when it is made, and lists the newest event first", async () => {
   const inviter = await signUp();
   const { userId, phone } = await signUp();
   const session = await openSession({ userId, proven: phoneRecipient(phone), created: true }, anybody());
@@ -30,13 +30,13 @@ test("what happens to an account is on record from its first moment, the newest 
   expect(await actionsOf(inviter.userId)).toEqual(["account_created"]);
 });
 
-test("who came by an invitation has activated it in the same moment", async () => {
+test("an account that is made with an invitation activates it in the same transaction", async () => {
   const inviter = await signUp();
   const { userId } = await signUp({ invited: inviter.inviteCode });
   expect(await actionsOf(userId)).toEqual(["invite_activated", "account_created"]);
 });
 
-test("a session that ended because of a stolen token says so", async () => {
+test("the history says that a session ended because a used refresh token was presented", async () => {
   const { userId, phone } = await signUp();
   const now = new Date();
   const { id } = await openClientSession(
@@ -52,7 +52,7 @@ test("a session that ended because of a stolen token says so", async () => {
   });
 });
 
-test("the pages of what happened hold it all, once, whatever happens meanwhile", async () => {
+test("the pages of a history contain each event once, even if new events are added between two pages", async () => {
   const { userId, phone } = await signUp();
   const signIn = () => openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   for (let signIns = 0; signIns < EVENTS_PER_PAGE + 1; signIns += 1) await signIn();
@@ -64,19 +64,19 @@ test("the pages of what happened hold it all, once, whatever happens meanwhile",
   expect(second.next).toBeNull();
 });
 
-test("somebody else's events are nobody's business", async () => {
+test("a history has no events of other accounts", async () => {
   const [one, other] = [await signUp(), await signUp()];
   await openSession({ userId: other.userId, proven: phoneRecipient(other.phone) }, anybody());
   expect(await actionsOf(one.userId)).toEqual(["account_created"]);
 });
 
 for (const cursor of ["", "-1", "1e3", "99999999999", "2147483648", "1 OR 1=1"]) {
-  test(`a page of events that can't be is none: ${JSON.stringify(cursor)}`, () => {
+  test(`a cursor that is no valid event number is refused: ${JSON.stringify(cursor)}`, () => {
     expect(EventCursor.safeParse(cursor).success).toBe(false);
   });
 }
 
-test("nothing on record is of a person: neither phone nor mailbox, code, network or invite code", async () => {
+test("events contain neither phone nor mailbox, code, network or invite code", async () => {
   const inviter = await signUp();
   const { userId, phone } = await signUp({ invited: inviter.inviteCode });
   const by = { ...anybody(), agent: `Phone/1 ${phone}`, network: "192.0.2.7" };
@@ -86,7 +86,7 @@ test("nothing on record is of a person: neither phone nor mailbox, code, network
   for (const text of [phone, phone.slice(1), "192.0.2.7", inviter.inviteCode]) expect(rows).not.toContain(text);
 });
 
-test("a login in two steps that made the account is not one from a new device, a later one is", async () => {
+test("a login in two steps that makes the account is not from a new device, and a later one is", async () => {
   const owner = freshOwner();
   const logInInSteps = async (holder: Holder) => {
     const code = await receiveCode({ ...owner, holder });

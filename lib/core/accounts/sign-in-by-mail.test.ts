@@ -24,13 +24,13 @@ import { statementsOf } from "@/lib/testing/transactions";
 import { getProfile } from "./accounts";
 import { mailLoginCode, requestMailCode, signInByEmail } from "./sign-in";
 
-const freshAsker = () => Holder.parse(crypto.randomUUID());
+const freshHolder = () => Holder.parse(crypto.randomUUID());
 
-/** Somebody's mailbox, phone and browser. */
-const freshCaller = ({ email = freshEmail(), phone = freshPhone() } = {}) => ({ email, phone, holder: freshAsker() });
+/** A person without an account: a mailbox, a phone and a browser. */
+const freshCaller = ({ email = freshEmail(), phone = freshPhone() } = {}) => ({ email, phone, holder: freshHolder() });
 
-/** Asks for a code and returns what was sent, null when nothing was. */
-async function askFor(caller: { email: Email; phone: Phone; holder: Holder }): Promise<OneTimeCode | null> {
+/** Requests a code, and returns the one that was sent, or null. */
+async function requestAndReceive(caller: { email: Email; phone: Phone; holder: Holder }): Promise<OneTimeCode | null> {
   let received: string | null = null;
   const sender = senderOf(async ({ code }) => {
     received = code;
@@ -44,37 +44,37 @@ async function askFor(caller: { email: Email; phone: Phone; holder: Holder }): P
 }
 
 async function signUpByMail(caller = freshCaller()) {
-  const code = (await askFor(caller)) as OneTimeCode;
+  const code = (await requestAndReceive(caller)) as OneTimeCode;
   const login = await signInByEmail({ ...caller, code }, anybody());
   if (!login.ok) throw new Error(login.failure.name);
   return { ...caller, userId: login.value.userId };
 }
 
-test("a mailbox makes an account whose phone is a claim, and opens it again", async () => {
+test("a code to a mailbox makes an account with a claimed phone, and the next one opens it", async () => {
   const first = await signUpByMail();
   expect(await getProfile(first.userId)).toMatchObject({ email: first.email, claimedPhone: first.phone, phone: null });
-  const again = await signUpByMail({ ...first, holder: freshAsker() });
+  const again = await signUpByMail({ ...first, holder: freshHolder() });
   expect(again.userId).toBe(first.userId);
 });
 
-test("a phone that is somebody's can be claimed by any mailbox, and stays theirs", async () => {
+test("a mailbox can claim the phone of another account, which keeps it", async () => {
   const owner = await signUp();
   const claimant = await signUpByMail(freshCaller({ phone: owner.phone }));
   expect(claimant.userId).not.toBe(owner.userId);
   expect((await signUp({ phone: owner.phone })).userId).toBe(owner.userId);
 });
 
-test("a claim gives way to whoever proves the phone", async () => {
+test("the person who proves a claimed phone gets an account of their own", async () => {
   const claimant = await signUpByMail();
   const owner = await signUp({ phone: claimant.phone });
   expect(owner.userId).not.toBe(claimant.userId);
   expect(await getProfile(owner.userId)).toMatchObject({ phone: claimant.phone, email: null });
 });
 
-test("a mailbox of an account with another phone is told so after the right code, and the code is good for that phone", async () => {
+test("after the right code a mailbox whose account has another phone is told so, and the code is valid with that phone", async () => {
   const owner = await signUpByMail();
   const stranger = freshCaller({ email: owner.email });
-  const code = (await askFor(stranger)) as OneTimeCode;
+  const code = (await requestAndReceive(stranger)) as OneTimeCode;
   expect(failureOf(await signInByEmail({ ...stranger, code: wrongCode(code) }, anybody()))).toBe("code_wrong");
   const mismatch = await signInByEmail({ ...stranger, code }, anybody());
   expect(mismatch).toEqual({ ok: false, failure: { name: "phone_mismatch", phone: maskPhone(owner.phone) } });
@@ -82,17 +82,17 @@ test("a mailbox of an account with another phone is told so after the right code
   expect(login).toMatchObject({ ok: true, value: { userId: owner.userId, created: false } });
 });
 
-test("known and unknown mailboxes are sent codes by the same statements, whatever the phone", async () => {
+test("mailboxes with and without an account are sent codes by the same statements, whatever the phone", async () => {
   const { email } = await signUpByMail();
   const counts = [];
   for (const caller of [freshCaller({ email }), freshCaller()]) {
-    const statements = await statementsOf(() => askFor(caller));
+    const statements = await statementsOf(() => requestAndReceive(caller));
     counts.push(statements.length);
   }
   expect(counts[0]).toBe(counts[1]);
 });
 
-test("a mail is answered for before the mail server is asked, and what became of it is a delivery", async () => {
+test("a request for a mail is answered before the mail server is asked, and the result is stored as a delivery", async () => {
   const { defer, done } = deferral();
   const states: string[] = [];
   const caller = freshCaller();
@@ -115,9 +115,9 @@ test("a mail is answered for before the mail server is asked, and what became of
   expect([...states, await stateOf()]).toEqual(["sending", "undelivered"]);
 });
 
-test("a mail that is refused leaves the code before it good", async () => {
+test("a refused mail leaves the code before it valid", async () => {
   const caller = freshCaller();
-  const code = (await askFor(caller)) as OneTimeCode;
+  const code = (await requestAndReceive(caller)) as OneTimeCode;
   const { defer, done } = deferral();
   const later = after(new Date(), RESEND_AFTER_MS[0] ?? 0);
   const sender = senderOf(async () => false);
@@ -131,26 +131,26 @@ test("a mail that is refused leaves the code before it good", async () => {
   expect(failureOf(await signInByEmail({ ...caller, code }, anybody(), { now: later }))).toBe("none");
 });
 
-test("of two phones that ask for one new mailbox, the one that was first to log in is the account's", async () => {
+test("of two phones that request codes for one new mailbox, the account has the one that logs in first", async () => {
   const email = freshEmail();
   const [one, other] = [freshCaller({ email }), freshCaller({ email })];
-  const codes = [await askFor(one), await askFor(other)] as OneTimeCode[];
+  const codes = [await requestAndReceive(one), await requestAndReceive(other)] as OneTimeCode[];
   expect(failureOf(await signInByEmail({ ...one, code: codes[0] as OneTimeCode }, anybody()))).toBe("none");
   expect(failureOf(await signInByEmail({ ...other, code: codes[1] as OneTimeCode }, anybody()))).toBe("phone_mismatch");
 });
 
-test("somebody who came by mail is shown by their mailbox, masked, and has no phone in a list", async () => {
+test("a person who signed up by mail is shown by their masked mailbox, and has no phone in a list of referrals", async () => {
   const inviter = await signUpByMail();
   const profile = await getProfile(inviter.userId);
   const caller = freshCaller();
-  const code = (await askFor(caller)) as OneTimeCode;
+  const code = (await requestAndReceive(caller)) as OneTimeCode;
   await signInByEmail({ ...caller, code, invite: profile?.inviteCode ?? null }, anybody());
   const masked = expect.stringMatching(/^p···@example\.com$/);
   expect(profile && (await getInvite(profile.inviteCode, anybody()))).toMatchObject({ value: { inviter: masked } });
   expect(await listReferrals(inviter.userId)).toMatchObject({ referrals: [{ phone: null, masked }] });
 });
 
-test("the right code with another phone costs no try", async () => {
+test("the right code with another phone uses no attempt", async () => {
   const { email, phone } = await signUpByMail();
   const holder = Holder.parse(crypto.randomUUID());
   const code = await receiveCodeOf(mailLoginCode({ email, holder }));
@@ -164,7 +164,7 @@ test("the right code with another phone costs no try", async () => {
   expect(failureOf(await signInByEmail({ email, phone, holder, code }, anybody()))).toBe("none");
 });
 
-test("a mail that is refused begins no wait where the code before it is over", async () => {
+test("a refused mail starts no wait if the code before it has expired", async () => {
   const [now, by] = [new Date(), anybody()];
   const key = mailLoginCode({ email: freshEmail(), holder: Holder.parse(crypto.randomUUID()) });
   await receiveCodeOf(key, now);

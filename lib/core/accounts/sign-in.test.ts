@@ -45,7 +45,7 @@ import {
 
 const silent = senderOf(async () => true);
 
-test("the first right code makes an account, the next one opens it", async () => {
+test("the first right code makes an account, and the next one opens it", async () => {
   const owner = freshOwner();
   const first = await signInByPhone({ ...owner, code: await receiveCode(owner) }, anybody());
   const second = await signInByPhone({ ...owner, code: await receiveCode(owner) }, anybody());
@@ -60,7 +60,7 @@ test("a code works once", async () => {
   expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("code_expired");
 });
 
-test("a code is worth nothing from the moment it expires", async () => {
+test("a code is refused from the moment it expires", async () => {
   const now = new Date();
   const [early, late] = [freshOwner(), freshOwner()];
   const earlyCode = await receiveCode(early, now);
@@ -73,7 +73,7 @@ test("a code is worth nothing from the moment it expires", async () => {
   );
 });
 
-test("a wrong code says how many tries are left, and when they are spent the right one is refused too", async () => {
+test("a wrong code says how many attempts are left, and after the last one the right code is refused too", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
   for (let left = TRIES_PER_CODE - 1; left >= 0; left -= 1) {
@@ -85,7 +85,7 @@ test("a wrong code says how many tries are left, and when they are spent the rig
   expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("code_spent");
 });
 
-test("a code that lost its zeros as a number is compared once, as long as the one that was sent", async () => {
+test("a code that lost its leading zeros as a number is compared once, with the length of the code that was sent", async () => {
   const owner = freshOwner();
   const draw = () => "0075" as OneTimeCode;
   await requestCode(phoneLoginCode(owner), anybody(), { sender: silent, draw });
@@ -96,7 +96,7 @@ test("a code that lost its zeros as a number is compared once, as long as the on
   expect(failureOf(await signInByPhone({ ...owner, code: TypedCode.parse(75) }, anybody()))).toBe("none");
 });
 
-test("a code that was pasted twice is one try, at the one that was sent", async () => {
+test("a code that was pasted twice is one attempt at the code that was sent", async () => {
   for (const [sent, typed] of [
     ["1234", "12341234"],
     ["12341234", "12341234"],
@@ -111,7 +111,7 @@ test("a code that was pasted twice is one try, at the one that was sent", async 
   }
 });
 
-test("any number of parallel guesses gets three tries", async () => {
+test("any number of parallel guesses gets three attempts", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
   const guesses = await Promise.all(
@@ -121,14 +121,14 @@ test("any number of parallel guesses gets three tries", async () => {
   expect(guesses.filter((guess) => failureOf(guess) === "code_spent")).toHaveLength(50 - TRIES_PER_CODE);
 });
 
-test("of 50 parallel right codes one wins", async () => {
+test("of 50 parallel right codes one signs in", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
   const logins = await Promise.all(Array.from({ length: 50 }, () => signInByPhone({ ...owner, code }, anybody())));
   expect(logins.filter((login) => login.ok)).toHaveLength(1);
 });
 
-test("two browsers with right codes for a new phone make one account", async () => {
+test("parallel right codes of several browsers for a new phone make one account", async () => {
   const phone = freshPhone();
   const owners = Array.from({ length: SENDS_PER_PHONE_PER_HOUR }, () => freshOwner(phone));
   const codes = await Promise.all(owners.map((owner) => receiveCode(owner)));
@@ -139,7 +139,7 @@ test("two browsers with right codes for a new phone make one account", async () 
   expect(logins.filter((login) => login.ok && login.value.created)).toHaveLength(1);
 });
 
-test("a code of one browser is nothing to another, which can neither replace nor burn it", async () => {
+test("a code of one browser is refused in another, which can neither replace it nor use up its attempts", async () => {
   const owner = freshOwner();
   const stranger = freshOwner(owner.phone);
   const code = await receiveCode(owner);
@@ -151,7 +151,7 @@ test("a code of one browser is nothing to another, which can neither replace nor
   expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
 });
 
-test("a new code replaces the same browser's last one", async () => {
+test("a new code replaces the last one of the same browser", async () => {
   const owner = freshOwner();
   const now = new Date();
   const later = after(now, RESEND_AFTER_MS[0] ?? 0);
@@ -167,7 +167,7 @@ test("a new code replaces the same browser's last one", async () => {
   );
 });
 
-test("the wait before the next code grows, and begins anew after a day", async () => {
+test("the wait before the next code grows, and starts again after a day", async () => {
   const owner = freshOwner();
   const start = new Date();
   let now = start;
@@ -184,7 +184,7 @@ test("the wait before the next code grows, and begins anew after a day", async (
   expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toMatchObject({ resendInMs: RESEND_AFTER_MS[0] });
 });
 
-test("a right code ends the wait", async () => {
+test("a right code ends the wait before the next one", async () => {
   const owner = freshOwner();
   const now = new Date();
   await signInByPhone({ ...owner, code: await receiveCode(owner, now) }, anybody(), { now });
@@ -192,14 +192,14 @@ test("a right code ends the wait", async () => {
   expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { now, sender: silent }))).toBe("none");
 });
 
-test("a request that comes too early leaves the code that was sent as good as it was", async () => {
+test("a request that comes too early leaves the last code valid", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
   expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { sender: silent }))).toBe("resend_too_early");
   expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
 });
 
-test("a code that no channel accepts leaves everything as it was", async () => {
+test("a code that no channel accepts leaves the challenge as it was", async () => {
   const owner = freshOwner();
   const refuse = async () => false;
   expect(failureOf(await requestCode(phoneLoginCode(owner), anybody(), { sender: senderOf(refuse) }))).toBe(
@@ -216,7 +216,7 @@ test("a code that no channel accepts leaves everything as it was", async () => {
   expect(failureOf(await signInByPhone({ ...owner, code }, anybody(), { now: later }))).toBe("none");
 });
 
-test("while a new code is being sent the last one can't be tried, and the new one is good as soon as it arrives", async () => {
+test("while a new code is being sent the last one is refused, and the new one is valid as soon as it arrives", async () => {
   const owner = freshOwner();
   const now = new Date();
   const code = await receiveCode(owner, now);
@@ -227,7 +227,7 @@ test("while a new code is being sent the last one can't be tried, and the new on
   const sender = senderOf(async (message) => {
     await typed(code);
     await typed(message.code as OneTimeCode);
-    // As a provider whose answer is lost: the message has arrived.
+    // The message has arrived, and the provider's answer is lost.
     return false;
   });
   await requestCode(phoneLoginCode(owner), anybody(), { now: later, sender, draw: () => wrongCode(code) });
@@ -237,7 +237,7 @@ test("while a new code is being sent the last one can't be tried, and the new on
   expect(await getCodeStatus(phoneLoginCode(owner), anybody(), later)).toMatchObject({ state: "used", resendInMs: 0 });
 });
 
-test("a code whose sending the process did not survive is good", async () => {
+test("a code is valid even if the process ended while it was being sent", async () => {
   const owner = freshOwner();
   const code = await new Promise<OneTimeCode>((resolve) => {
     const sender = senderOf((message) => {
@@ -249,7 +249,7 @@ test("a code whose sending the process did not survive is good", async () => {
   expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
 });
 
-test("where no code is live there is one failure, found by the same statements, and no row of the phone", async () => {
+test("for a phone without a live code there is one failure, found by the same statements, and no row of the phone", async () => {
   const now = new Date();
   const code = "0000" as OneTimeCode;
   const known = await signUp();
@@ -263,7 +263,7 @@ test("where no code is live there is one failure, found by the same statements, 
       failure = failureOf(await signInByPhone({ ...owner, code }, by, { now }));
     });
     counts.push({ failure, statements: statements.length });
-    // The network's, and none of the phone.
+    // The network's counter is the only new row.
     const counters = (await readPrimary.counter.findMany()).filter(({ key }) => !before.has(key));
     expect(counters).toMatchObject([{ key: expect.stringContaining(keyedHash(by.network)), count: 1 }]);
   }
@@ -273,7 +273,7 @@ test("where no code is live there is one failure, found by the same statements, 
   expect(await readPrimary.challenge.findMany({ where: { recipient: phone } })).toEqual([]);
 });
 
-test("of overlapping codes that no channel accepts each leaves the state before it, in whichever order they fail", async () => {
+test("overlapping codes that no channel accepts each restore the state before them, in any order of failure", async () => {
   for (const order of [
     [0, 1],
     [1, 0],
@@ -287,7 +287,7 @@ test("of overlapping codes that no channel accepts each leaves the state before 
     for (const hasCode of [true, false]) {
       const owner = freshOwner();
       const now = new Date();
-      const by = knownTo(owner.phone);
+      const by = recognisedBy(owner.phone);
       const code = hasCode ? await receiveCode(owner, now) : null;
       const readRows = () => readPrimary.challenge.findMany({ where: { recipient: owner.phone } });
       const before = await readRows();
@@ -307,7 +307,7 @@ test("of overlapping codes that no channel accepts each leaves the state before 
   }
 });
 
-test("a code that was accepted while another one was refused is the one that is good", async () => {
+test("of two overlapping codes the accepted one is valid when the other is refused", async () => {
   for (const [first, second] of [
     ["fail", "accept"],
     ["accept", "fail"],
@@ -318,7 +318,7 @@ test("a code that was accepted while another one was refused is the one that is 
     ]) {
       const owner = freshOwner();
       const now = new Date();
-      const by = knownTo(owner.phone);
+      const by = recognisedBy(owner.phone);
       await receiveCode(owner, now, by);
       const sendings = [await holdSending(owner, by, after(now, 1)), await holdSending(owner, by, after(now, 2))];
       const ends = [first, second];
@@ -330,7 +330,7 @@ test("a code that was accepted while another one was refused is the one that is 
   }
 });
 
-/** A code on its way to a phone, which a channel accepts or refuses when the test says so. */
+/** Starts to send a code, which the channel accepts or refuses when the test says so. */
 async function holdSending(owner: ReturnType<typeof freshOwner>, by: Requester, now: Date) {
   let settle: (isAccepted: boolean) => void = () => undefined;
   const answer = new Promise<boolean>((resolve) => {
@@ -352,12 +352,12 @@ async function holdSending(owner: ReturnType<typeof freshOwner>, by: Requester, 
   return { code: await handed, accept: () => end(true), fail: () => end(false) };
 }
 
-/** A browser that has logged in by this phone, and so needn't wait between two codes. */
-function knownTo(phone: Phone): Requester {
+/** A browser that has logged in with this phone, and so has no wait between two codes. */
+function recognisedBy(phone: Phone): Requester {
   return { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
 }
 
-test("a channel that breaks is an error, and leaves the last code as good as it was", async () => {
+test("an error in a channel is thrown, and leaves the last code valid", async () => {
   const owner = freshOwner();
   const now = new Date();
   const code = await receiveCode(owner, now);
@@ -372,7 +372,7 @@ test("a channel that breaks is an error, and leaves the last code as good as it 
   expect(failureOf(await signInByPhone({ ...owner, code }, anybody(), { now: later }))).toBe("none");
 });
 
-test("of parallel requests one sends a code", async () => {
+test("of parallel requests for a code one sends it", async () => {
   const owner = freshOwner();
   const sent: string[] = [];
   const send = async ({ code }: { code: string }) => sent.push(code) > 0;
@@ -382,7 +382,7 @@ test("of parallel requests one sends a code", async () => {
   expect(sent).toHaveLength(1);
 });
 
-test("the status of a code tells what can be done next", async () => {
+test("the status of a code says what can be done next", async () => {
   const owner = freshOwner();
   const now = new Date();
   expect(await getCodeStatus(phoneLoginCode(owner), anybody(), now)).toBeNull();
@@ -416,19 +416,19 @@ test("the code itself is not in the database", async () => {
   expect(Object.values(row)).not.toContain(code);
   expect(row.codeHmac).toMatch(/^[\w-]{43}$/);
   expect(row.codeHmac).not.toContain(code);
-  // There are ten thousand codes: without a key of ours, all of them could be tried.
+  // There are only ten thousand codes, so an unkeyed hash could be reversed by trying all of them.
   const unkeyed = createHash("sha256").update([purpose, recipient, holder, code].join("\n"));
   expect(row.codeHmac).not.toBe(unkeyed.digest("base64url"));
 });
 
-test("a new account activates its invitation in the same breath", async () => {
+test("a new account activates its invitation in the transaction that makes it", async () => {
   const inviter = await signUp();
   const invitee = await signUp({ invited: inviter.inviteCode });
   expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code: inviter.inviteCode } });
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 1 });
 });
 
-test("an unknown invitation makes no account, and its answer says nothing of the code", async () => {
+test("an unknown invite code makes no account, and the answer says nothing about the one-time code", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
   const invite = drawInviteCode();
@@ -442,7 +442,7 @@ test("an unknown invitation makes no account, and its answer says nothing of the
   expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("none");
 });
 
-test("an account that is there already is left as it is by an invitation", async () => {
+test("an invitation does not change an account that exists already", async () => {
   const inviter = await signUp();
   const { phone, userId } = await signUp();
   const again = await signUp({ phone, invited: inviter.inviteCode });
@@ -451,7 +451,7 @@ test("an account that is there already is left as it is by an invitation", async
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 0 });
 });
 
-test("a right code leaves a proof, which is good for one login of whoever it was given to", async () => {
+test("a verified code is valid for one sign-in of the holder that it was given to", async () => {
   const owner = freshOwner();
   const next = freshOwner(owner.phone);
   const code = await receiveCode(owner);
@@ -463,7 +463,7 @@ test("a right code leaves a proof, which is good for one login of whoever it was
   expect(failureOf(await signInWithVerifiedCode(next, anybody()))).toBe("code_expired");
 });
 
-test("a proof is good for five minutes", async () => {
+test("a verified code is valid for five minutes", async () => {
   const now = new Date();
   const owners = [freshOwner(), freshOwner()];
   for (const owner of owners) {
@@ -477,7 +477,7 @@ test("a proof is good for five minutes", async () => {
   );
 });
 
-test("without a proof the code itself logs in, and without either it is missing", async () => {
+test("without a verified code the code itself signs in, and without either the code is missing", async () => {
   const owner = freshOwner();
   const code = await receiveCode(owner);
   expect(failureOf(await signInWithVerifiedCode(owner, anybody()))).toBe("code_missing");
@@ -485,7 +485,7 @@ test("without a proof the code itself logs in, and without either it is missing"
   expect(failureOf(await signInWithVerifiedCode({ ...owner, code }, anybody()))).toBe("none");
 });
 
-test("a registration makes an account, and tells that there is one only to whoever has the code", async () => {
+test("a registration makes an account, and says only after the right code that the phone has one", async () => {
   const { phone } = await signUp();
   const owner = freshOwner(phone);
   let code = "" as OneTimeCode;
@@ -495,14 +495,14 @@ test("a registration makes an account, and tells that there is one only to whoev
   });
   const newcomer = freshOwner();
   expect(failureOf(await requestRegistrationCode(newcomer, anybody(), { sender }))).toBe("none");
-  // Somebody else was faster.
+  // Another request made the account first.
   await signUp({ phone: newcomer.phone });
   expect(failureOf(await register({ ...newcomer, code: wrongCode(code), invite: null }, anybody()))).toBe("code_wrong");
   expect(failureOf(await register({ ...newcomer, code, invite: null }, anybody()))).toBe("phone_taken");
   expect(failureOf(await requestRegistrationCode(owner, anybody(), { sender }))).toBe("phone_taken");
 });
 
-test("how often a network learns that a phone is taken has a bound, and then a taken one is treated as a free one", async () => {
+test("a network learns only so often that a phone is taken, and is then answered as for a free phone", async () => {
   const [{ phone }, other] = [await signUp(), await signUp()];
   const by = anybody();
   let received = "";
@@ -524,22 +524,22 @@ test("how often a network learns that a phone is taken has a bound, and then a t
   expect(failureOf(await typed(free, received as OneTimeCode))).toBe("none");
 });
 
-test("answers that a phone is taken, spent by strangers for all, keep no person from registering", async () => {
+test("strangers who use up these answers for all networks keep no one from registering", async () => {
   const { phone } = await signUp();
   const ask = (by: Requester, owner: ReturnType<typeof freshOwner>) =>
     requestRegistrationCode(owner, by, { sender: silent });
-  const forget = () => write((tx) => tx.counter.deleteMany({ where: { key: { startsWith: "taken answers" } } }));
-  await forget();
+  const resetCounters = () => write((tx) => tx.counter.deleteMany({ where: { key: { startsWith: "taken answers" } } }));
+  await resetCounters();
   for (let answers = 0, by = anybody(); answers < TAKEN_ANSWERS_PER_HOUR; answers += 1) {
     if (answers % TAKEN_ANSWERS_PER_IP_PER_HOUR === 0) by = anybody();
     expect(failureOf(await ask(by, freshOwner(phone)))).toBe("phone_taken");
   }
   expect(failureOf(await ask(anybody(), freshOwner()))).toBe("none");
   expect(failureOf(await ask(anybody(), freshOwner(phone)))).toBe("none");
-  await forget();
+  await resetCounters();
 });
 
-test("an invite code that is taken is drawn again", async () => {
+test("an invite code that exists already is drawn again", async () => {
   const { inviteCode: taken } = await signUp();
   const free = drawInviteCode();
   const draws = [taken, taken, free];
@@ -550,7 +550,7 @@ test("an invite code that is taken is drawn again", async () => {
   expect(login.ok && (await getProfile(login.value.userId))?.inviteCode).toBe(free);
 });
 
-test("no two accounts ever have the same invite code, however the dice fall", async () => {
+test("no two accounts have the same invite code, whichever codes are drawn", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(2), { minLength: 2, maxLength: 6 }), async (dice) => {
       const few = [drawInviteCode(), drawInviteCode(), drawInviteCode()];
@@ -558,7 +558,7 @@ test("no two accounts ever have the same invite code, however the dice fall", as
       const codes = await Promise.all(owners.map((owner) => receiveCode(owner)));
       const logins = await Promise.all(
         owners.map((owner, at) => {
-          // The first draw is one of the few, the next ones are anybody's.
+          // The first draw is one of three codes, and the next ones are random.
           const draws = [few[dice[at] ?? 0] ?? drawInviteCode()];
           const drawInvite = () => draws.pop() ?? drawInviteCode();
           return signInByPhone({ ...owner, code: codes[at] as OneTimeCode }, anybody(), { drawInvite });
@@ -572,14 +572,14 @@ test("no two accounts ever have the same invite code, however the dice fall", as
   );
 });
 
-test("the number 0 is a code, and no missing one, without a verified code", async () => {
+test("the number 0 is read as a code, and not as a missing one", async () => {
   const owner = freshOwner();
   const right = await receiveCode(owner);
   const signedIn = await signInWithVerifiedCode({ ...owner, code: TypedCode.parse(0) }, anybody());
   expect(failureOf(signedIn)).toBe(right === "0000" ? "none" : "code_wrong");
 });
 
-test("a verified code that a clock far ahead has kept does not outlast the clock", async () => {
+test("a code that was verified by a clock far ahead is not valid when the clock is right again", async () => {
   const now = new Date();
   const ahead = after(now, 30 * 24 * 60 * 60 * 1000);
   const [owner, next] = [freshOwner(), freshOwner()];
@@ -590,7 +590,7 @@ test("a verified code that a clock far ahead has kept does not outlast the clock
   expect(failureOf(signedIn)).toBe("code_expired");
 });
 
-test("a clock that ran ahead, and is right again, keeps no form from a code, and the waits begin again", async () => {
+test("after a clock that ran ahead is right again, codes can be requested and the waits start again", async () => {
   const [owner, now] = [freshOwner(), new Date()];
   const key = phoneLoginCode(owner);
   const ahead = after(now, 30 * 24 * 60 * 60 * 1000);

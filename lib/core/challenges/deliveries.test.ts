@@ -20,7 +20,7 @@ import type { OneTimeCode } from "./one-time-code";
 import { requestCode } from "./request-code";
 
 const accepting = senderOf(async () => true);
-const knownTo = (phone: Phone): Requester => ({
+const recognisedBy = (phone: Phone): Requester => ({
   ...anybody(),
   browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] },
 });
@@ -155,20 +155,20 @@ test("the day's last messages are kept for recognised browsers, until they are u
     failure: { name: "budget_spent", retryAfterMs: 60 * 60 * 1000 - 1 },
   });
   expect(await deliveriesAt(later)).toMatchObject([{ sender: null, state: "refused", reason: "budget_spent" }]);
-  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("none");
-  expect(failureOf(await requestAs(phone, knownTo(freshPhone()), now))).toBe("budget_spent");
+  expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("none");
+  expect(failureOf(await requestAs(phone, recognisedBy(freshPhone()), now))).toBe("budget_spent");
   await leave("messages", 1, now);
-  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("none");
-  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("budget_spent");
+  expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("none");
+  expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("budget_spent");
 });
 
 test("the day's money is charged at the price of the phone's country", async () => {
   const now = new Date();
   const phone = freshPhone();
   await leave("money", 500, now);
-  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("none");
-  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("none");
-  expect(failureOf(await requestAs(phone, knownTo(phone), now))).toBe("budget_spent");
+  expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("none");
+  expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("none");
+  expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("budget_spent");
 });
 
 test("of parallel requests as many are sent as the day has messages left, and refused messages are not charged", async () => {
@@ -189,7 +189,7 @@ test("a form that is sent twice sends one code, even where there is no wait", as
   const askedAt = new Date();
   const phone = freshPhone();
   const owner = phoneLoginCode(freshOwner(phone));
-  const by = knownTo(phone);
+  const by = recognisedBy(phone);
   const send = (ms: number, form = askedAt) =>
     requestCode(owner, by, { now: after(askedAt, ms), askedAt: form, sender: accepting });
   expect(failureOf(await send(10))).toBe("none");

@@ -53,7 +53,7 @@ function requestAs(phone: Phone, by: Requester, now: Date, sender = accepting) {
 }
 
 /** A browser that has logged in with this phone. */
-function knownTo(phone: Phone, network = anybody().network): Requester {
+function recognisedBy(phone: Phone, network = anybody().network): Requester {
   return { network, agent: null, browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
 }
 
@@ -124,7 +124,7 @@ test("a recognised browser gets its code without a wait after strangers have use
   await countGranted(10, () => requestAs(phone, anybody(), now));
   await countGranted(25, () => requestAs(freshPhone(), { ...anybody(), network }, now));
   const owner = freshOwner(phone);
-  const by = knownTo(phone, network);
+  const by = recognisedBy(phone, network);
   const own = phoneLoginCode(owner);
   for (let sends = 0; sends < SENDS_PER_KNOWN_BROWSER_PER_DAY; sends += 1) {
     expect(failureOf(await requestCode(own, by, { now, sender: accepting }))).toBe("none");
@@ -141,7 +141,7 @@ test("a recognised browser gets its code without a wait after strangers have use
 test("all recognised browsers of a phone together get as many codes as all strangers together", async () => {
   const now = new Date();
   const phone = freshPhone();
-  const browsers = Array.from({ length: SENDS_PER_PHONE_PER_DAY }, () => knownTo(phone));
+  const browsers = Array.from({ length: SENDS_PER_PHONE_PER_DAY }, () => recognisedBy(phone));
   let granted = 0;
   for (const by of browsers)
     granted += await countGranted(SENDS_PER_KNOWN_BROWSER_PER_DAY, () => requestAs(phone, by, now));
@@ -153,13 +153,13 @@ test("a browser that one phone recognises is a stranger to another phone", async
   const now = new Date();
   const phone = freshPhone();
   await countGranted(10, () => requestAs(phone, anybody(), now));
-  expect(failureOf(await requestAs(phone, knownTo(freshPhone()), now))).toBe("budget_spent");
+  expect(failureOf(await requestAs(phone, recognisedBy(freshPhone()), now))).toBe("budget_spent");
 });
 
 test("a code that no channel could send is not charged", async () => {
   const now = new Date();
   const phone = freshPhone();
-  const by = knownTo(phone);
+  const by = recognisedBy(phone);
   for (let asks = 0; asks < SENDS_PER_IP_PER_HOUR + 1; asks += 1) {
     expect(failureOf(await requestAs(phone, anybody(), now, failing))).toBe("code_not_sent");
     expect(failureOf(await requestAs(phone, by, now, failing))).toBe("code_not_sent");
@@ -240,7 +240,7 @@ test("a network that used up its thirty wrong codes of an hour needs codes of ei
   expect(await type({ at: after(now, HOUR_MS), holder: by })).toEqual({ digits: 4, failure: "none" });
   // The phone recognises this browser, so the wrong codes of its network don't matter.
   const owner = freshOwner();
-  const recognised = knownTo(owner.phone, by.network);
+  const recognised = recognisedBy(owner.phone, by.network);
   const code = await receiveCode(owner, now, recognised);
   expect(code).toHaveLength(4);
   expect(failureOf(await signInByPhone({ ...owner, code }, recognised, { now }))).toBe("none");
