@@ -21,15 +21,15 @@ export async function register(): Promise<void> {
     const { announceDemonstration, watchForRemoteRequests } = await import("@/lib/auth/demonstration");
     const { HSTS_MAX_AGE_S } = await import("@/lib/core/policy");
     const { hookIntoServer } = await import("@/lib/http/before-next");
-    const { takeOverConsole } = await import("@/lib/ops/log");
+    const { logConsole } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
     const { watchRequest } = await import("@/lib/ops/requests");
-    const { endInPeace } = await import("@/lib/ops/shutdown");
+    const { endGracefully } = await import("@/lib/ops/shutdown");
     hookIntoServer({ onArrival: watchForRemoteRequests, onRequest: watchRequest, hstsMaxAgeS: HSTS_MAX_AGE_S });
     await announceDemonstration();
     measureProcess();
-    endInPeace();
-    if (process.env.NODE_ENV === "production") takeOverConsole();
+    endGracefully();
+    if (process.env.NODE_ENV === "production") logConsole();
   }
 }
 

@@ -1,26 +1,26 @@
 import { isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
-import { tellMisspelt } from "./misspelt-settings";
+import { describeMisspelt } from "./misspelt-settings";
 import { countrySenders, missingSettings, readChains, senderSettings } from "./sender-settings";
 
 export type { SenderName } from "./sender-settings";
 
-/** A setting is missing or wrong; the message names each one and what it should be. */
+/** A setting is missing or wrong. The message names each such setting and the values that it may have. */
 export class SettingsError extends Error {
   override name = "SettingsError";
 }
 
-/** The names of all settings that have been read. */
+/** The names of all settings that were read. */
 const known = new Set<string>();
 
-/** A sentence for each name in the environment that is one letter off a setting. */
+/** Returns a sentence for each name in the environment that is one letter off a setting's name. */
 export function misspeltSettings(): string[] {
-  return tellMisspelt(Object.keys(process.env), known);
+  return describeMisspelt(Object.keys(process.env), known);
 }
 
 /**
- * Reads the settings that `shape` describes from the environment; an empty one counts as not set. Throws a
- * `SettingsError` when any is wrong. Values are never part of the message: some are secrets.
+ * Reads the settings that `shape` describes from the environment. An empty setting counts as not set. Throws a `SettingsError` when any is
+ * wrong; its message contains no values, because some are secrets.
  */
 export function readSettings<Shape extends z.ZodRawShape>(shape: Shape): z.output<z.ZodObject<Shape>> {
   for (const name of Object.keys(shape)) known.add(name);
@@ -31,7 +31,7 @@ export function readSettings<Shape extends z.ZodRawShape>(shape: Shape): z.outpu
   throw new SettingsError([...sentences, ...misspeltSettings()].join("\n"));
 }
 
-/** A whole number from `min` to `max`, `preset` when the setting is not there. */
+/** The schema of a whole number from `min` to `max`, with the default `preset`. */
 export function wholeNumber(preset: number, { min, max }: { min: number; max: number }) {
   const problem = `must be a whole number from ${min} to ${max}`;
   return z
@@ -46,24 +46,24 @@ const flag = z.enum(["true", "false"], "must be true or false").transform((text)
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]", "::1"];
 
-/** Whether a host name, as it stands in a URL or in `HOST`, is this machine and no other. */
+/** Whether a host name, as in a URL or in `HOST`, is a loopback one and so means this machine only. */
 export function isLoopback(hostname: string): boolean {
   return LOOPBACK_HOSTS.includes(hostname);
 }
 
-/** Whether a database's URL names a PostgreSQL; any other is the file of an SQLite. */
+/** Whether a database's URL is one of PostgreSQL; any other is the file of an SQLite database. */
 export function isPostgresUrl(url: string): boolean {
   return /^postgres(ql)?:\/\//i.test(url);
 }
 
-/** Whether the name and the password in a URL have signs that mean something else there, so that it can't be read, or wrongly. */
+/** Whether the name or password in a URL has unescaped characters, so that the URL is invalid or is parsed wrongly. */
 function hasUnescapedCredentials(url: string): boolean {
   const [, authority = "", rest = ""] = /^[a-z]+:\/\/([^/?#]*)(.*)$/is.exec(url) ?? [];
-  // The sign that ends the credentials stands behind one that begins a path, a fragment or a query; a query may have one itself.
+  // The @ that ends the credentials comes after the beginning of a path, fragment or query. A query may contain an @ of its own.
   if (/^([/#][^@?]*|\?[^@=]*)@/s.test(rest)) return true;
   if (!URL.canParse(url)) return authority.includes("@");
   const { username, password } = new URL(url);
-  // Where a percent sign stands for itself, drivers read it so.
+  // A percent sign that begins no escape sequence is read literally by the drivers.
   return [username, password].some((part) => !/%(?![\da-f]{2})/i.test(part) && !canBeDecoded(part));
 }
 
@@ -76,7 +76,7 @@ function canBeDecoded(text: string): boolean {
 }
 
 const ESCAPE_CREDENTIALS =
-  "has a name or a password with signs that mean something else in a URL: write them there as # %23, / %2F, ? %3F, @ %40, : %3A, [ %5B, ] %5D, % %25";
+  "has a name or a password with characters that are special in a URL: write them as # %23, / %2F, ? %3F, @ %40, : %3A, [ %5B, ] %5D, % %25";
 const CredentialsUrl = z
   .string()
   .refine((url) => !hasUnescapedCredentials(url), { error: ESCAPE_CREDENTIALS, abort: true });
@@ -115,7 +115,7 @@ const Origin = z
 
 const parsePhone = (text: string) => parsePhoneNumberFromString(text, { extract: false });
 
-/** Each origin as browsers write it, of applications (`capacitor://localhost`), too. */
+/** Origins as browsers write them, including those of applications (`capacitor://localhost`). */
 const Origins = z
   .string()
   .transform((text) => text.split(",").map((origin) => origin.trim()))
@@ -123,7 +123,7 @@ const Origins = z
     (origins) => origins.every((origin) => URL.canParse(origin) && /^[a-z][a-z\d.+-]*:\/\/[^/?#@*]+$/.test(origin)),
     "must be exact origins without a path, separated by commas, such as https://app.example,https://www.app.example",
   )
-  // The URL of another scheme than http and https has no origin by the URL Standard (§4.7), only by browsers.
+  // By the URL Standard (§4.7) only http and https URLs have an origin; browsers send one for other schemes, too.
   .transform((origins) => origins.map((origin) => (/^https?:/.test(origin) ? new URL(origin).origin : origin)));
 
 const Phones = z
@@ -205,7 +205,7 @@ function readEnv() {
     /** The countries whose phones codes are sent to; `*` is every country. */
     OTP_COUNTRIES: settings.OTP_COUNTRIES ?? [settings.DEFAULT_COUNTRY],
     SENDERS_BY_COUNTRY: byCountry,
-    /** All senders that a code for a phone may go by. */
+    /** All senders that any chain names. */
     SENDERS_NAMED: named,
     APP_URL: settings.APP_URL ?? (vercelHost ? `https://${vercelHost}` : `http://localhost:${settings.PORT}`),
     REVEAL_CODES: settings.REVEAL_CODES ?? isConsoleOnly,
@@ -239,10 +239,12 @@ export function isServed(country: string, countries: readonly string[]): boolean
   return countries.includes("*") || countries.includes(country);
 }
 
-/** While codes are revealed anybody can log in as anybody, so that must not be reachable from elsewhere by accident. */
+/** Refuses to reveal codes on a server that others can reach: every visitor could log in to every account. */
 function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEMO: boolean }, vercelEnv?: string) {
   if (vercelEnv === "production") {
-    throw new SettingsError("The setting REVEAL_CODES must be false in production: codes would be shown to anybody.");
+    throw new SettingsError(
+      "The setting REVEAL_CODES must be false in production: codes would be shown to every visitor.",
+    );
   }
   if (env.ALLOW_DEMO) return;
   const open = [
@@ -251,15 +253,15 @@ function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEM
   ].filter((name) => name !== null);
   if (open.length === 0) return;
   throw new SettingsError(
-    `The setting REVEAL_CODES must be false while ${open.join(" and ")} lead beyond this machine: codes would be shown to anybody (ALLOW_DEMO=true accepts that).`,
+    `The setting REVEAL_CODES must be false while ${open.join(" and ")} can be reached from other machines: codes would be shown to every visitor (ALLOW_DEMO=true accepts that).`,
   );
 }
 
 /** The settings of this server, checked once when it starts. */
 export const env = readEnv();
 
-/** Whether it is a deployment on Vercel, behind its own proxies. */
+/** Whether this is a deployment on Vercel, behind Vercel's proxies. */
 export const IS_ON_VERCEL = Boolean(process.env.VERCEL);
 
-/** Whether it is `next dev` that serves, from sources that change. */
+/** Whether `next dev` serves the sources as they change. */
 export const IS_DEVELOPMENT = process.env.NODE_ENV === "development";

@@ -1,11 +1,11 @@
 import { expect, test } from "playwright/test";
-import { tellMisspelt } from "./misspelt-settings";
+import { describeMisspelt } from "./misspelt-settings";
 
 const SETTINGS = new Set(["REVEAL_CODES", "PORT", "SENDERS", "SMSRU_URL", "SMSC_URL"]);
 const meantBy = (name: string) =>
-  tellMisspelt([name], SETTINGS).map((sentence) => /is (\w+) meant/.exec(sentence)?.[1]);
+  describeMisspelt([name], SETTINGS).map((sentence) => /is (\w+) meant/.exec(sentence)?.[1]);
 
-test("a name one letter off a setting is told, with the setting", () => {
+test("a name one letter off a setting is reported with that setting", () => {
   for (const name of ["REVEAL_CODE", "REVEALCODES", "REVEAL_CODESS", "REVEAL_COEDS", "REVEAL-CODES", "reveal_codes"]) {
     expect(meantBy(name), name).toEqual(["REVEAL_CODES"]);
   }
@@ -13,7 +13,7 @@ test("a name one letter off a setting is told, with the setting", () => {
   expect(meantBy("SMSRU_ULR")).toEqual(["SMSRU_URL"]);
 });
 
-test("settings, and names that are far from any, are not told of", () => {
+test("settings, and names that resemble none, are not reported", () => {
   const names = [
     ...SETTINGS,
     "SENDERS_KZ",
@@ -26,5 +26,5 @@ test("settings, and names that are far from any, are not told of", () => {
     "",
     "LC_ALL",
   ];
-  expect(tellMisspelt(names, SETTINGS)).toEqual([]);
+  expect(describeMisspelt(names, SETTINGS)).toEqual([]);
 });

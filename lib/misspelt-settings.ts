@@ -1,14 +1,14 @@
 import { getCountries } from "libphonenumber-js/max";
 
-/** What scripts and the build read besides, past lib/env.ts. */
-const OTHERS = ["GATEWAY_PORT", "BUILD_STANDALONE", "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"];
+/** Settings that scripts and the build read without lib/env.ts. */
+const OTHER_SETTINGS = ["GATEWAY_PORT", "BUILD_STANDALONE", "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"];
 
 /**
- * A sentence for each of `names` that is no setting and one letter off one, by the names of all that are settings: a letter that
- * is missing, one too many, another one, two in the wrong order, or letters of the wrong size.
+ * Returns a sentence for each of `names` that is no setting but differs from one by a missing, additional or wrong letter, by two
+ * swapped letters, or by upper and lower case. `settings` are the names of the known settings.
  */
-export function tellMisspelt(names: readonly string[], settings: ReadonlySet<string>): string[] {
-  const known = [...settings, ...OTHERS, ...getCountries().map((country) => `SENDERS_${country}`)];
+export function describeMisspelt(names: readonly string[], settings: ReadonlySet<string>): string[] {
+  const known = [...settings, ...OTHER_SETTINGS, ...getCountries().map((country) => `SENDERS_${country}`)];
   const isKnown = new Set(known);
   return names.flatMap((name) => {
     const meant = isKnown.has(name) ? undefined : known.find((setting) => isOneLetterOff(name.toUpperCase(), setting));

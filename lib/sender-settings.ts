@@ -1,8 +1,8 @@
 import { type CountryCode, getCountries } from "libphonenumber-js/max";
 import { z } from "zod";
 
-/** What each sender for phones has to be told before it can be named in SENDERS. */
-const NEEDED = {
+/** The settings that each sender needs before SENDERS may name it. */
+const REQUIRED_SETTINGS = {
   console: [],
   twilio: ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"],
   smsru: ["SMSRU_API_ID"],
@@ -11,21 +11,21 @@ const NEEDED = {
   http: ["HTTP_SENDER_URL", "HTTP_SENDER_BODY"],
 } as const;
 
-/** How codes reach phones. */
-export type SenderName = keyof typeof NEEDED;
+/** The senders for phones. */
+export type SenderName = keyof typeof REQUIRED_SETTINGS;
 
-const SENDER_NAMES = Object.keys(NEEDED) as SenderName[];
+const SENDER_NAMES = Object.keys(REQUIRED_SETTINGS) as SenderName[];
 
 const Senders = z
   .string()
   .transform((text) => text.split(",").map((name) => name.trim()))
   .refine(
-    (names) => names.every((name) => Object.hasOwn(NEEDED, name)) && new Set(names).size === names.length,
+    (names) => names.every((name) => Object.hasOwn(REQUIRED_SETTINGS, name)) && new Set(names).size === names.length,
     `must be senders in their order, separated by commas, each of them once: ${SENDER_NAMES.join(", ")}`,
   )
   .transform((names) => names as SenderName[]);
 
-/** Text that can stand in a header. */
+/** Text that is valid in an HTTP header. */
 const Token = z.string().regex(/^[\x21-\x7e]+$/, "must be one word of letters, digits and signs");
 
 const Address = z
@@ -46,7 +46,7 @@ const HeadersAsJson = z
   )
   .transform((headers) => headers ?? {});
 
-/** Something to put in the places, with all that has to be escaped. */
+/** A value for the placeholders with all characters that have to be escaped. */
 const SAMPLE = '"\\ Б';
 
 const MessageBody = z
@@ -62,7 +62,7 @@ const MessageBody = z
     'must be a form, or JSON with each place between quotation marks: {"to":"{phone}","text":"{text}"}',
   );
 
-/** The settings of all senders for phones, by their names in the environment. */
+/** The schemas of the settings of all senders for phones, by their names in the environment. */
 export const senderSettings = {
   SENDERS: Senders.prefault("console"),
   TWILIO_URL: BaseAddress.default("https://api.twilio.com"),
@@ -99,8 +99,8 @@ export const senderSettings = {
 type SenderSettings = z.output<z.ZodObject<typeof senderSettings>>;
 
 /**
- * The shape of `SENDERS_KZ` and its like, among settings of these names. One whose end is no country is refused, since
- * nobody would notice that it has no effect.
+ * Returns the schemas of the settings such as `SENDERS_KZ` among `names`. A name that ends with no country is refused, because it would
+ * silently have no effect.
  */
 export function countrySenders(names: string[]): Record<never, z.ZodType> {
   const countries = new Set<string>(getCountries());
@@ -116,7 +116,7 @@ export function countrySenders(names: string[]): Record<never, z.ZodType> {
   );
 }
 
-/** The chains that settings name: the one for every country, and those of single ones. */
+/** Returns the chains of single countries (`byCountry`), and every sender that any chain names (`named`). */
 export function readChains(settings: Record<string, unknown> & { SENDERS: SenderName[] }) {
   const byCountry = new Map<CountryCode, SenderName[]>();
   for (const [name, senders] of Object.entries(settings)) {
@@ -127,10 +127,10 @@ export function readChains(settings: Record<string, unknown> & { SENDERS: Sender
   return { byCountry, named };
 }
 
-/** What is missing for the senders that are named, a sentence for each setting. */
+/** Returns a sentence for each missing setting of the named senders. */
 export function missingSettings(named: SenderName[], settings: SenderSettings): string[] {
   return named.flatMap((sender) =>
-    NEEDED[sender]
+    REQUIRED_SETTINGS[sender]
       .filter((setting) => settings[setting] === undefined)
       .map((setting) => `The setting ${setting} is missing: SENDERS names ${sender}.`),
   );

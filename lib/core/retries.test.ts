@@ -1,7 +1,7 @@
 import { expect, test } from "playwright/test";
 import { Phone } from "@/lib/core/identity/phone";
 import { write } from "@/lib/db/database";
-import { showMetrics } from "@/lib/ops/metrics";
+import { renderMetrics } from "@/lib/ops/metrics";
 import { warningsOf } from "@/lib/testing/log";
 import { after, anybody, failureOf, freshOwner, receiveCode, senderOf, signUp, wrongCode } from "@/lib/testing/people";
 import { withEachWriteRunAgain } from "@/lib/testing/transactions";
@@ -16,7 +16,7 @@ const accepting = senderOf(async () => true);
 
 /** What the metrics of codes, messages and activations count, by their names. */
 async function countsOf(): Promise<Record<string, number>> {
-  const { text } = await showMetrics();
+  const { text } = await renderMetrics();
   const counts = text.matchAll(/^(sarafan_(?:codes|sender|activations)\w*\{[^}]*\}) (\d+)$/gm);
   return Object.fromEntries([...counts].map(([, name = "", count]) => [name, Number(count)]));
 }

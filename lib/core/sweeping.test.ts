@@ -9,7 +9,7 @@ import { CLOCK_SKEW_MS_MAX, readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { errorsOf } from "@/lib/testing/log";
 import { after, anybody, openSession, signUp } from "@/lib/testing/people";
-import { letSweep, statementsOf, withoutWrites } from "@/lib/testing/transactions";
+import { makeSweepDue, statementsOf, withoutWrites } from "@/lib/testing/transactions";
 import { backgroundTasks, runInBackground } from "./background";
 import { AUDIT_EVENTS_KEPT_MS } from "./policy";
 import { GROWING_TABLES, ROWS_PER_STEP, sweepTables } from "./sweeping";
@@ -125,7 +125,7 @@ async function openAndCheck(): Promise<void> {
 test("requests have it done once a minute, and wait for no sweep that hangs", async () => {
   let release = () => {};
   const hanging = runInBackground("sweep", () => new Promise<void>((resolve) => (release = resolve)));
-  letSweep();
+  makeSweepDue();
   await openAndCheck();
   release();
   await hanging;
@@ -134,7 +134,7 @@ test("requests have it done once a minute, and wait for no sweep that hangs", as
   await openAndCheck();
   await backgroundTasks();
   expect(await countersOf(name), "the minute is not over").toBe(1);
-  letSweep();
+  makeSweepDue();
   await openAndCheck();
   await backgroundTasks();
   expect(await countersOf(name)).toBe(0);
@@ -147,7 +147,7 @@ test("a database that is locked or away leaves it to the next time, and that is 
   const name = await addCounters(1, LONG_AGO);
   const errors = await errorsOf(() =>
     withoutWrites(async () => {
-      letSweep();
+      makeSweepDue();
       expect(await checkSession(id)).toMatchObject({ id });
       await backgroundTasks();
     }),

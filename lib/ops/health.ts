@@ -1,10 +1,13 @@
 import { type DatabaseStatus, databaseStatus } from "@/lib/db/status";
 import { isEnding } from "./shutdown";
 
-/** Longer is too long for whoever waits at a load balancer. */
+/** Shorter than the time-outs of load balancers. */
 const DATABASE_WAIT_MS_MAX = 2000;
 
-/** Whether this process should be sent requests: not while its database is away or of another version, nor at its end. */
+/**
+ * Returns whether this process should get requests: not while the database is away or lacks a migration, and not while the process
+ * ends. Takes up to `DATABASE_WAIT_MS_MAX`; never throws for the database.
+ */
 export async function checkReadiness(): Promise<DatabaseStatus & { status: "ready" | "unready" }> {
   const database = await databaseStatus(DATABASE_WAIT_MS_MAX);
   const isReady = database.database === "up" && database.migrations === "applied" && !isEnding();

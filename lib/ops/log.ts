@@ -6,8 +6,8 @@ import { describeFailure, redact } from "./redaction";
 import { currentRequestId } from "./request-ids";
 
 /**
- * Lines of JSON on stdout. What goes in has to be words of ours, numbers and patterns of addresses: nothing that somebody
- * sent. Errors have no such words; they go through `logError`.
+ * The log: lines of JSON on stdout. Pass it only our own words, numbers and route patterns, never text from a request. Errors may contain
+ * such text, so they go through `logError`, which redacts them.
  */
 export const log: Logger = perProcess("log", makeLog);
 
@@ -20,15 +20,15 @@ function makeLog(): Logger {
       formatters: { level: (level) => ({ level }) },
       serializers: { err: (thrown: unknown) => describeFailure(thrown) },
     },
-    // Node's own stream, because the console sender writes to it as well: no line is torn by another.
+    // Node's own stream, because the console sender writes to it as well, and two streams could mix their lines.
     { write: (line) => process.stdout.write(line) },
   );
 }
 
-/** The errors that were logged. */
+/** The errors that were logged already. */
 const logged = perProcess("logged errors", () => new WeakSet<object>());
 
-/** Logs what nobody expected, with the id of the request at hand, and once, however many hands it goes through. */
+/** Logs an unexpected error, redacted, with the id of the request at hand. An error that is passed again is not logged again. */
 export function logError(thrown: unknown, msg: string): void {
   if (thrown instanceof Object) {
     if (logged.has(thrown)) return;
@@ -37,18 +37,18 @@ export function logError(thrown: unknown, msg: string): void {
   log.error({ requestId: currentRequestId(), err: thrown }, msg);
 }
 
-/** What Next.js and libraries complain of on the console becomes lines of the log, without what is anybody's. */
-export function takeOverConsole(): void {
-  // When nobody reads the log any more, complaining of that in the log would never end.
+/** Sends the console's errors and warnings, which Next.js and libraries write, to the log, redacted. */
+export function logConsole(): void {
+  // When the reader of stdout is gone, logging that error would cause the next one.
   process.stdout.on("error", () => undefined);
-  const complain =
+  const logAt =
     (level: "error" | "warn") =>
     (first: unknown, ...rest: unknown[]) => {
       const error = [first, ...rest].find((part) => part instanceof Error);
       if (error && level === "error") return logError(error, "an error on the console");
-      // Next.js warns of what clients send, with stacks that say nothing.
+      // Next.js warns of malformed requests with stacks that don't help, so only the first line is logged.
       const [text = ""] = (error?.message ?? format(first, ...rest)).split("\n", 1);
       log[level]({ requestId: currentRequestId() }, redact(text));
     };
-  Object.assign(console, { error: complain("error"), warn: complain("warn") });
+  Object.assign(console, { error: logAt("error"), warn: logAt("warn") });
 }

@@ -1,2 +1,2 @@
-// Pages and APIs tell an outage from a bug by this; lib/db itself is not theirs to import.
+// Pages and APIs distinguish an outage from a bug by this function. They may not import lib/db.
 export { isDatabaseAway } from "@/lib/db/database";

@@ -76,7 +76,7 @@ test("an error of PostgreSQL is logged with its SQLSTATE, and another error's co
   expect(describeFailure(Object.assign(deadlock, { code: "12345" }))).not.toHaveProperty("code");
 });
 
-test("an error that stands for several, such as a host name with two addresses, is logged with each of them", () => {
+test("an AggregateError, such as that of a host name with two addresses, is logged with each of its errors", () => {
   const [first, second] = ["::1", "127.0.0.1"].map((address) => new Error(`connect ECONNREFUSED ${address}:5432`));
   const both = new AggregateError([first, second], "");
   expect(describeFailure(new Error("", { cause: both })).cause?.errors).toMatchObject([
@@ -85,7 +85,7 @@ test("an error that stands for several, such as a host name with two addresses, 
   ]);
 });
 
-test("an error is logged with its causes and its frames, and without what hangs on it", () => {
+test("an error is logged with its causes and frames, and without its other properties", () => {
   const cause = Object.assign(new TypeError("no row for +79451234567"), { code: "P2002", phone: "+79451234567" });
   const error = new Error("could not log anna@mail.example in\n    at 7K4M2P (/x:1:1)", { cause });
   const described = describeFailure(Object.assign(error, { code: "anna", body: { code: "4321" } }));
@@ -99,13 +99,13 @@ test("an error is logged with its causes and its frames, and without what hangs 
   expect(JSON.stringify(described)).not.toMatch(/7945|anna|4321|7K4M2P/);
 });
 
-test("an error whose message was changed after it was made hides both", () => {
+test("an error whose message was changed later is logged with neither message in clear", () => {
   const error = new Error("the code is 1234\n    at 7K4M2P (/x:1:1)");
   error.message = "the phone is +79451234567";
   expect(JSON.stringify(describeFailure(error))).not.toMatch(/1234|7K4M2P|7945/);
 });
 
-test("no text keeps a phone, however it is put, nor takes long", () => {
+test("a phone in any spelling and any text is redacted, in little time", () => {
   const digits = fc.stringMatching(/^[1-9]\d{9}$/);
   const around = fc.string({ unit: "binary", maxLength: 40 }).filter((text) => !/\d/.test(text));
   fc.assert(

@@ -1,36 +1,36 @@
 const ANY = "[\\p{L}\\p{N}]";
-/** What people put between the characters of a number or a code, invisible characters included. */
+/** Characters that may separate the digits of a number or code, invisible ones included. */
 const GAP = "[\\s().,~/\\p{Pd}\\u00AD\\u200B-\\u200F\\u2060]";
 
 /**
- * What may be a person's in a text of unknown origin, in the order of the search. In doubt it is hidden: a sentence that lacks a
- * number can still be understood.
+ * Patterns of personal data and secrets in text of unknown origin, in the order of the search. In doubt text is hidden, because a
+ * sentence without a number can still be understood.
  */
 const PRIVATE: [pattern: RegExp, mark: string][] = [
-  // Also percent-encoded, and with quotes before the at sign.
+  // Mailboxes, also with a percent-encoded at sign or a quoted name.
   [/("[^"\n]*"|[^\s@<>()[\],;:"]+)(@|%40|＠)[^\s@<>()[\],;:"]+/giu, "[mailbox]"],
-  // Tokens, cookies and ids: long, with a digit in.
+  // Tokens, cookies and ids: 24 characters or more, with a digit.
   [/(?=[\w.~+/=-]*\d)[\w.~+/=-]{24,}/gu, "[token]"],
-  // An invite code, or half of one, as it is printed and as it is typed: letters among digits.
+  // Invite codes, or halves of them: letters and digits mixed.
   [new RegExp(`(?<!${ANY})(?=\\p{L}*\\p{N})(?=\\p{N}*\\p{L})${ANY}{3,6}(?!${ANY})`, "gu"), "[code]"],
-  // One whose halves are not mixed, and one in single characters.
+  // Invite codes with one half of letters and one of digits, and those spelt character by character.
   [new RegExp(`(?<!${ANY})(?:\\p{L}{3}${GAP}{1,3}\\p{N}{3}|\\p{N}{3}${GAP}{1,3}\\p{L}{3})(?!${ANY})`, "gu"), "[code]"],
   [new RegExp(`(?<!${ANY})${ANY}(?:${GAP}{1,3}${ANY}){5,}(?!${ANY})`, "gu"), "[code]"],
-  // A phone in any spelling, or a one-time code, in the digits of any script.
+  // Phones in any spelling and one-time codes, in the digits of any script.
   [new RegExp(`[+＋]?\\p{Nd}(?:${GAP}{0,3}\\p{Nd}){3,}`, "gu"), "[number]"],
 ];
 
 const PORT = String.raw`(?::\d{1,5})?`;
 const IPV4 = String.raw`(?:(?:25[0-5]|2[0-4]\d|1?\d{1,2})(?:\.(?=\d)|(?![.\d]))){4}`;
 const IPV6 = String.raw`\[?(?=[\da-f]*:[\da-f]*:)[\da-f:]{2,45}\]?`;
-/** Of several parts, or with a port: a word that stands alone may be a code. */
+/** A host name with several parts or a port. A single word is left out, because it may be a code. */
 const HOST_NAME = String.raw`[a-z][a-z\d-]*(?:(?:\.[a-z\d-]+)+|(?=:\d))`;
 const ADDRESS = String.raw`(?:${IPV4}|${IPV6}|${HOST_NAME})${PORT}(?!\.?[\w@%:-])`;
 
-/** One of PostgreSQL's classes of errors, and an error of it: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** A SQLSTATE: one of PostgreSQL's classes and three characters (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const SQLSTATE = `(?:0[0-9ABFLPZ]|2[0-8BDF]|3[489BDF]|4[024]|5[3-8]|72|F0|HV|P0|XX)[0-9A-Z]{3}(?!${ANY})`;
 
-/** `30s` and `5ms` may also be half of an invite code, where three characters stand beside them. */
+/** `30s` and `5ms` may also be half of an invite code, if three characters stand next to them. */
 const HALF_CODE = String.raw`(?:\d{2}s|\dms)`;
 const DURATION = [
   `(?<!${ANY}|[+＋]|\\p{N}${GAP}{1,3}|(?<!${ANY})${ANY}{3}${GAP}{1,3}(?=${HALF_CODE}))(?!${HALF_CODE}${GAP}{1,3}${ANY}{3}(?!${ANY}))`,
@@ -38,8 +38,8 @@ const DURATION = [
 ].join("");
 
 /**
- * What an operator needs to find the cause of a failure, each where no phone and no code can stand: the addresses in Node's and
- * undici's errors about connections of this server, PostgreSQL's error codes where they are named, and durations.
+ * Parts that stay readable, because an operator needs them to find a cause: addresses in Node's and undici's errors about this server's
+ * connections, PostgreSQL's error codes after their label, and durations. No phone or code can stand in these places.
  */
 const READABLE = new RegExp(
   `(${[
@@ -52,20 +52,20 @@ const READABLE = new RegExp(
   "u",
 );
 
-/** Long enough for a reason, and short enough for the patterns. */
+/** Characters of a text that are kept. It also bounds the time that the patterns take. */
 const TEXT_LENGTH_MAX = 2000;
 const FRAMES_MAX = 30;
 const CAUSES_MAX = 5;
 
-/** Where in the code something happened, as V8 writes it. */
+/** A frame of a stack, as V8 writes it. */
 const FRAME = /^ {4}at [^\n]{1,500}$/;
 
 /**
- * A text without phones, e-mail addresses, one-time codes, invite codes and tokens, and without what looks like one. The parts that
- * `READABLE` describes stay.
+ * Returns a text with phones, e-mail addresses, one-time codes, invite codes, tokens and everything that looks like one replaced by
+ * marks such as `[number]`. Parts that match `READABLE` stay. Cut to `TEXT_LENGTH_MAX` characters.
  */
 export function redact(text: string): string {
-  // Because the pattern is one group, every other part is what it has matched.
+  // The pattern is one group, so the parts with odd indexes are its matches.
   const parts = text.slice(0, TEXT_LENGTH_MAX).split(READABLE);
   return parts.map((part, at) => (at % 2 === 1 ? part : hidePrivate(part))).join("");
 }
@@ -74,7 +74,7 @@ function hidePrivate(text: string): string {
   return PRIVATE.reduce((rest, [pattern, mark]) => rest.replace(pattern, mark), text);
 }
 
-/** What a log may say of something that was thrown. */
+/** The log's description of a thrown value. */
 export interface Failure {
   type: string;
   message: string;
@@ -82,21 +82,21 @@ export interface Failure {
   code?: string;
   stack?: string;
   cause?: Failure;
-  /** Of an error that stands for several, such as one for each address of a host. */
+  /** The errors of an `AggregateError`, such as one for each address of a host. */
   errors?: Failure[];
 }
 
-/** Names of Node.js, of SQLite and of Prisma. */
+/** Error codes of Node.js, SQLite and Prisma. */
 const NAMED_CODE = /^[A-Z][A-Z_]{0,40}$|^P\d{4}$/;
 const SQLSTATE_ALONE = new RegExp(`^${SQLSTATE}$`, "u");
 
-/** An error's class, message, code, stack and causes, redacted. Its other properties are left out. */
+/** Returns an error's class, message, code, stack and up to five levels of causes, redacted, without its other properties. */
 export function describeFailure(thrown: unknown, depth = 0): Failure {
   if (!(thrown instanceof Error)) return { type: typeof thrown, message: redact(String(thrown)) };
   const { name, message, stack, cause, code } = thrown as Error & { code?: unknown };
-  // The server's own errors, as pg throws them.
-  const isOfPostgres = name === "error" && "severity" in thrown;
-  const isCode = typeof code === "string" && (isOfPostgres ? SQLSTATE_ALONE : NAMED_CODE).test(code);
+  // An error that the PostgreSQL server answered, as pg throws it.
+  const isPostgresError = name === "error" && "severity" in thrown;
+  const isCode = typeof code === "string" && (isPostgresError ? SQLSTATE_ALONE : NAMED_CODE).test(code);
   const isDeep = depth >= CAUSES_MAX;
   return {
     type: /^[A-Za-z]{1,60}$/.test(name) ? name : "Error",
@@ -109,7 +109,7 @@ export function describeFailure(thrown: unknown, depth = 0): Failure {
   };
 }
 
-/** The frames of a stack as they are, because numbers are what they are for. They begin where the message has ended. */
+/** Redacts the message in a stack. The frames after it stay, because their line numbers are needed. */
 function redactStack(stack: string, message: string): string {
   const messageAt = stack.indexOf(message);
   if (messageAt === -1) return redact(stack);

@@ -9,22 +9,22 @@ interface Exchange {
   response: ServerResponse;
 }
 
-// One for both: each store costs every promise a little.
+// One store holds both, because each AsyncLocalStorage makes every promise slower.
 const current = perProcess("exchange", () => new AsyncLocalStorage<Exchange>());
 
-/** The id of the request that is being answered, wherever the answer is being made. */
+/** The id of the request at hand; undefined outside a request. */
 export function currentRequestId(): string | undefined {
   return current.getStore()?.requestId;
 }
 
-/** The response to the request that is being answered; undefined where a host tells instrumentation.ts nothing of a request. */
+/** The response to the request at hand; undefined outside a request, and on hosts where instrumentation.ts sees no requests. */
 export function currentResponse(): ServerResponse | undefined {
   return current.getStore()?.response;
 }
 
 /**
- * Gives the request an id, and keeps it and the response at hand for all that happens from here on. The id is the request's own
- * where a proxy that is trusted has given it one, too long to be a phone.
+ * Chooses the id of a request, and keeps it and the response for `currentRequestId` and `currentResponse`. Returns the id: that of
+ * the header `X-Request-Id` behind a trusted proxy, if it has 16 to 64 characters and so can't be a phone, else a random one.
  */
 export function beginRequest({ headers }: IncomingMessage, response: ServerResponse): string {
   const given = headers["x-request-id"];

@@ -8,13 +8,13 @@ import { routeOf } from "./routes";
 const ID_HEADER = "X-Request-Id";
 
 /**
- * Gives the request an id, which its answer carries, and when that has ended logs one line of it and counts it. Has to run
- * before Next.js reads the request.
+ * Gives the request an id, which its answer carries in `X-Request-Id`. When the answer has ended or was cut, logs one line and counts
+ * the request. Must run before Next.js reads the request.
  */
 export function watchRequest(request: IncomingMessage, response: ServerResponse): void {
   const startedAt = performance.now();
   const { url = "", method: asked = "" } = request;
-  // Any other is a stranger's play, and would make numbers without end.
+  // Clients can invent methods; one label for them all keeps the number of time series bounded.
   const method = METHODS.includes(asked) ? asked : "other";
   const requestId = beginRequest(request, response);
   response.setHeader(ID_HEADER, requestId);

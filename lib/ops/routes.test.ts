@@ -43,7 +43,7 @@ for (const [url, route] of [
   });
 }
 
-test("whatever is asked for, its route is one of those that there are", () => {
+test("every address gets one of the existing routes", () => {
   const known = new Set(["other", "/", "/login", "/api/v1/login", "/.well-known/jwks.json", "/ui/phone", "/i/[code]"]);
   known.add("/i/[code]/opengraph-image").add("/api/auth/[...nextauth]").add("/api/v1/user_profile/[phone_number]");
   known.add("/_next/[...path]");

@@ -2,21 +2,21 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { IS_DEVELOPMENT } from "@/lib/env";
 
-/** What an address is called that belongs to no route. */
+/** The route of addresses that belong to no page and no API. */
 const OTHER = "other";
-/** Files that the build has made, and pictures made of them. */
+/** The route of the build's own files and of pictures made of them. */
 const BUILT = "/_next/[...path]";
 
-/** The parts of Next's manifest that are used here. */
+/** The parts of Next.js's routes manifest that are used here. */
 export interface RoutesManifest {
   staticRoutes?: { page: string }[];
   dynamicRoutes?: { page: string }[];
 }
 
-/** Finds the route of an address: its pattern, never what somebody put into it. */
+/** Returns the route pattern of an address, which contains nothing of the address's parameters. */
 export type RouteFinder = (url: string) => string;
 
-/** The finder for the routes that a manifest names. */
+/** Makes a finder for the routes of a manifest. */
 export function findRoutesIn({ staticRoutes = [], dynamicRoutes = [] }: RoutesManifest): RouteFinder {
   const fixed = new Set(staticRoutes.map(({ page }) => page));
   const patterns = dynamicRoutes.map(({ page }) => ({ route: page, regex: regexOf(page) }));
@@ -28,7 +28,7 @@ export function findRoutesIn({ staticRoutes = [], dynamicRoutes = [] }: RoutesMa
   };
 }
 
-/** A page's pattern as a regular expression, as Next.js reads it: `[id]` is one segment, `[...ids]` are one or more. */
+/** Turns a route pattern of Next.js into a regular expression: `[id]` is one segment, `[...ids]` is one or more. */
 function regexOf(page: string): RegExp {
   const source = page
     .split("/")
@@ -46,13 +46,13 @@ function trim(path: string): string {
 
 let finder: RouteFinder | undefined;
 
-/** The route that Next.js answers `url` by, `other` where there is none. A few microseconds. */
+/** Returns the pattern of the route that answers `url`, `other` where there is none. Takes a few microseconds. */
 export function routeOf(url: string): string {
   finder ??= findRoutesIn(readManifest());
   return finder(url);
 }
 
-/** The build's manifest; in development it lacks the pages, which are looked for among the files. */
+/** Reads the build's manifest. In development it lacks the pages, so they are listed from the files. */
 function readManifest(): RoutesManifest {
   const folder = path.join(/* turbopackIgnore: true */ process.cwd(), IS_DEVELOPMENT ? ".next/dev" : ".next");
   const manifest = JSON.parse(readFileSync(path.join(folder, "routes-manifest.json"), "utf8")) as RoutesManifest;

@@ -3,17 +3,17 @@ import type { Socket } from "node:net";
 import { perProcess } from "@/lib/per-process";
 import { log } from "./log";
 
-/** What has begun to send a request may go on for so long before it is given up. */
+/** How long a client may take to finish a request that it had begun to send at the signal. */
 const HALF_SENT_MS_MAX = 3000;
-/** The end, whatever hangs; who asked for it waits 10 s. */
+/** How long after the signal the process exits at the latest. Docker and others kill a process after 10 s. */
 const DEADLINE_MS = 8000;
-/** A request that came just before the signal has not been read yet. */
-const SWEEP_EVERY_MS = 100;
+/** How often idle connections are closed. Not just once, because a request that came before the signal may not be read yet. */
+const CLOSE_IDLE_EVERY_MS = 100;
 
 interface Connection {
-  /** How many of its requests have not been answered. */
+  /** How many requests on it are unanswered. */
   open: number;
-  /** How much of what it has sent is known to be answered. */
+  /** How many bytes were read from it when its last answer ended. */
   bytesAnswered: number;
 }
 
@@ -29,18 +29,18 @@ const traffic = perProcess(
   (): Traffic => ({ endingSince: null, connections: new Map(), responses: new Set(), servers: new Set() }),
 );
 
-/** Whether this process was asked to end, and should be sent nothing any more. */
+/** Whether this process has received SIGTERM or SIGINT and is ending. */
 export function isEnding(): boolean {
   return traffic.endingSince !== null;
 }
 
-/** Has to hear of every connection that a server accepts. */
+/** Tracks a connection. Must be called for every connection that a server accepts. */
 export function watchSocket(socket: Socket): void {
   traffic.connections.set(socket, { open: 0, bytesAnswered: 0 });
   socket.once("close", () => traffic.connections.delete(socket));
 }
 
-/** Has to hear of every request. */
+/** Tracks a request until its answer ends. Must be called for every request. */
 export function watchExchange({
   request: { socket },
   response,
@@ -65,21 +65,20 @@ export function watchExchange({
 }
 
 /**
- * From now on SIGTERM and SIGINT end this process with 0, after it has answered what it was asked and no later than
- * `DEADLINE_MS`. Next.js stops listening and exits when the last connection is gone, but waits for those that never ask
- * for anything, that send their request for ever and that are kept open, and for whatever hangs; and then tells of the
- * signal with its exit code.
+ * Makes SIGTERM and SIGINT end this process with exit code 0, after all requests are answered or after `DEADLINE_MS`. Next.js alone stops
+ * listening and exits after the last connection has ended. It would wait for idle and kept-alive connections, for unfinished
+ * requests and for answers that hang, and it would exit with the signal's code.
  */
-export function endInPeace(): void {
+export function endGracefully(): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    // Where nobody listens, in a build, there is nothing to answer, and the signal should do what it does.
-    if (process.listenerCount(signal) > 0 && !process.listeners(signal).includes(begin)) {
-      process.prependListener(signal, begin);
+    // Without a listener of Next.js, as during a build, no server runs, and the signal keeps its default effect.
+    if (process.listenerCount(signal) > 0 && !process.listeners(signal).includes(beginShutdown)) {
+      process.prependListener(signal, beginShutdown);
     }
   }
 }
 
-function begin(): void {
+function beginShutdown(): void {
   if (isEnding()) return;
   const endingSince = performance.now();
   traffic.endingSince = endingSince;
@@ -88,12 +87,12 @@ function begin(): void {
     if (code > 128) process.exitCode = 0;
   });
   for (const response of traffic.responses) if (!response.headersSent) response.shouldKeepAlive = false;
-  // Node would cut a connection that has sent a request which is not read yet, or that has not taken all of its answer.
+  // Node would close connections with a request that is not read yet, or with an answer that is not fully sent.
   for (const server of traffic.servers) server.closeIdleConnections = () => undefined;
-  setInterval(() => sweep(performance.now() - endingSince), SWEEP_EVERY_MS);
+  setInterval(() => closeIdle(performance.now() - endingSince), CLOSE_IDLE_EVERY_MS);
 }
 
-function sweep(elapsedMs: number): void {
+function closeIdle(elapsedMs: number): void {
   if (elapsedMs > DEADLINE_MS) {
     log.warn({ open: traffic.responses.size }, "ended with requests unanswered");
     process.exit(0);

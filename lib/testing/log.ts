@@ -1,6 +1,6 @@
 import { log } from "@/lib/ops/log";
 
-/** The warnings that `work` writes to the log. */
+/** Runs `work` and returns the warnings that it logs. */
 export async function warningsOf(work: () => Promise<unknown>): Promise<{ message: string; about: unknown }[]> {
   const warnings: { message: string; about: unknown }[] = [];
   const { warn } = log;
@@ -13,7 +13,7 @@ export async function warningsOf(work: () => Promise<unknown>): Promise<{ messag
   return warnings;
 }
 
-/** The messages of the errors that `work` writes to the log. */
+/** Runs `work` and returns the messages of the errors that it logs. */
 export async function errorsOf(work: () => Promise<unknown>): Promise<string[]> {
   const errors: string[] = [];
   const { error } = log;

@@ -12,7 +12,7 @@ import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/
 
 let people = 0;
 
-/** A phone of a code range that belongs to no operator, another one each time. */
+/** Returns a new phone each time, from a code range that belongs to no operator. */
 export function freshPhone(): Phone {
   people += 1;
   return Phone.parse(`+7945${String(people).padStart(7, "0")}`);
@@ -20,31 +20,31 @@ export function freshPhone(): Phone {
 
 let mailboxes = 0;
 
-/** A mailbox that nobody has, another one each time. */
+/** Returns a new mailbox each time. */
 export function freshEmail(): Email {
   mailboxes += 1;
   return Email.parse(`person-${process.pid}-${mailboxes}@example.com`);
 }
 
-/** A browser that wants to log in to the phone's account. */
+/** Returns a phone and a new holder: a browser that is going to log in to the phone's account. */
 export function freshOwner(phone = freshPhone()): { phone: Phone; holder: Holder } {
   return { phone, holder: Holder.parse(crypto.randomUUID()) };
 }
 
 let networks = 0;
 
-/** Somebody whom nobody knows, in a network of their own each time. */
+/** Returns a requester without a recognised browser, in a new network each time. */
 export function anybody(): Requester {
   networks += 1;
   return { network: `test network ${networks}`, agent: null, browser: null };
 }
 
-/** A channel that takes as long as `send` does and accepts what `send` says. */
+/** Makes a sender that accepts a message when `send` resolves to true, and refuses it otherwise. */
 export function senderOf(send: (message: CodeMessage) => Promise<boolean>): Sender {
   return { send: async (message) => ((await send(message)) ? accepted() : refused("in_a_test")) };
 }
 
-/** Has a code for a login by phone sent and returns it, as the person reads it. Throws when none may be sent yet. */
+/** Requests a code for a login by phone and returns it. Throws an Error with the failure's name when no code is sent. */
 export async function receiveCode(
   owner: { phone: Phone; holder: Holder },
   now = new Date(),
@@ -53,7 +53,7 @@ export async function receiveCode(
   return receiveCodeOf(phoneLoginCode(owner), now, by);
 }
 
-/** The same for any code. */
+/** As `receiveCode`, for a challenge of any purpose. */
 export async function receiveCodeOf(owner: ChallengeKey, now = new Date(), by = anybody()): Promise<OneTimeCode> {
   let received = "";
   const sender = senderOf(async ({ code }) => {
@@ -67,28 +67,28 @@ export async function receiveCodeOf(owner: ChallengeKey, now = new Date(), by = 
   return received as OneTimeCode;
 }
 
-/** What no answer waits for begins at once, and `done` waits for it. */
+/** Returns a `defer` that starts deferred tasks immediately, and a `done` that waits for them. */
 export function deferral(): { defer: (task: () => Promise<void>) => void; done: () => Promise<unknown> } {
   const tasks: Promise<void>[] = [];
   return { defer: (task) => void tasks.push(task()), done: () => Promise.all(tasks) };
 }
 
-/** The name of what went wrong, "none" when nothing did. */
+/** Returns the name of a result's failure, `none` for a success. */
 export function failureOf(result: { ok: true } | { ok: false; failure: { name: string } }): string {
   return result.ok ? "none" : result.failure.name;
 }
 
-/** A time so many milliseconds later. */
+/** Returns the time `ms` milliseconds after `date`. */
 export function after(date: Date, ms: number): Date {
   return new Date(date.getTime() + ms);
 }
 
-/** A code of as many digits that is not this one. */
+/** Returns another code with as many digits. */
 export function wrongCode(code: OneTimeCode): OneTimeCode {
   return code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10)) as OneTimeCode;
 }
 
-/** A person with an account, `invited` by somebody's code or by nobody. */
+/** Signs a person up by phone, with the invite code `invited` activated if it is given. Throws an Error with the failure's name. */
 export async function signUp({
   phone = freshPhone(),
   invited = null,
@@ -109,7 +109,7 @@ export async function signUp({
   return { userId: login.value.userId, phone, inviteCode };
 }
 
-/** A person with an account by mail, who says that a phone is theirs. */
+/** Signs a person up by mail, with a claimed phone. Throws an Error with the failure's name. */
 export async function signUpByMail({ email = freshEmail(), phone = freshPhone() } = {}): Promise<{
   userId: number;
   email: Email;
@@ -136,7 +136,7 @@ export function openSession(login: Opening, by: Requester, now = new Date()): Pr
   return openSessionOf("browser", login, by, now);
 }
 
-/** The same for a client application. */
+/** As `openSession`, for a client application. */
 export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
   return (await openSessionOf("client", login, by, now)) as ClientSession;
 }

@@ -5,12 +5,11 @@ import { write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { perProcess } from "@/lib/per-process";
 
-// Through `require`, for what both drivers export is what their adapters have.
+// Through `require`, which returns the same classes that Prisma's adapters use.
 const require = createRequire(import.meta.url);
 
 /**
- * What was asked of the database while `work` ran, one text for each statement, in their order, be it by a prepared statement or by
- * Prisma; BEGIN, COMMIT and the like as well.
+ * Runs `work` and returns the SQL of all statements in their order, prepared ones and Prisma's, including BEGIN, COMMIT and the like.
  */
 export async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
   const statements: string[] = [];
@@ -40,8 +39,8 @@ export async function statementsOf(work: () => Promise<unknown>): Promise<string
 }
 
 /**
- * How many statements and transactions `work` takes, and on PostgreSQL how often it waits for the server: statements that go out
- * together make one round trip, of which SQLite has none.
+ * Runs `work` and counts its statements, its transactions and, on PostgreSQL, its round trips. Statements that are sent together
+ * share a round trip. SQLite has no round trips.
  */
 export async function costOf(work: () => Promise<unknown>): Promise<{
   statements: number;
@@ -59,7 +58,7 @@ export async function costOf(work: () => Promise<unknown>): Promise<{
       const end = () => {
         underWay -= 1;
       };
-      // The pool gives a callback, and gets no promise.
+      // The pool passes a callback, so `query` returns no promise.
       const answer: Promise<unknown> | undefined = query.apply(this, args);
       answer ? answer.then(end, end) : setImmediate(end);
       return answer;
@@ -80,11 +79,11 @@ export function missingState(): never {
   throw new Error("the state is kept under another name");
 }
 
-class Undone extends Error {}
+class RolledBackOnPurpose extends Error {}
 
 type Begin = <Value>(fn: (tx: never) => Promise<Value>, lock?: number | null) => Promise<Value>;
 
-/** Runs `work` with what `wrap` makes of each way to begin a transaction. */
+/** Runs `work` while `write` and `transact` begin their transactions by what `wrap` returns. */
 async function withBegin<Value>(wrap: (begin: Begin) => Begin, work: () => Promise<Value>): Promise<Value> {
   await write(async () => undefined);
   await backgroundTasks();
@@ -100,8 +99,8 @@ async function withBegin<Value>(wrap: (begin: Begin) => Begin, work: () => Promi
 }
 
 /**
- * Runs `work` with every transaction undone at its first attempt and run again, as after a deadlock. Whatever a transaction does
- * outside the database happens twice then, or not at all.
+ * Runs `work` with each transaction rolled back once and run again, as after a deadlock. An effect of a transaction outside the
+ * database then happens twice.
  */
 export function withEachWriteRunAgain<Value>(work: () => Promise<Value>): Promise<Value> {
   const runTwice =
@@ -109,20 +108,20 @@ export function withEachWriteRunAgain<Value>(work: () => Promise<Value>): Promis
     async (fn, lock) => {
       const undone = begin(async (tx) => {
         await fn(tx);
-        throw new Undone();
+        throw new RolledBackOnPurpose();
       }, lock);
       await undone.catch((error) => {
-        if (!(error instanceof Undone)) throw error;
+        if (!(error instanceof RolledBackOnPurpose)) throw error;
       });
       return begin(fn, lock);
     };
   return withBegin(runTwice, work);
 }
 
-/** What a transaction throws that `withCrashAfter` has undone. */
+/** Thrown by a transaction that `withCrashAfter` rolls back. */
 export class Crash extends Error {}
 
-/** Runs `work` with the first so many transactions committed, and each later one undone when it has done its work, as by a crash. */
+/** Runs `work` with the first `writes` transactions committed, and each later one rolled back at its end, as by a crash. */
 export function withCrashAfter<Value>(writes: number, work: () => Promise<Value>): Promise<Value> {
   let begun = 0;
   const crash =
@@ -138,18 +137,18 @@ export function withCrashAfter<Value>(writes: number, work: () => Promise<Value>
   return withBegin(crash, work);
 }
 
-/** Runs `work` with each transaction refused as by a database that is locked or away. */
+/** Runs `work` while each transaction fails as with a database that is locked or away. */
 export function withoutWrites<Value>(work: () => Promise<Value>): Promise<Value> {
   const away = () => Object.assign(new Error("a write did not end"), { name: "TransactionTimeout" });
   return withBegin(() => () => Promise.reject(away()), work);
 }
 
-/** Has the next request begin to sweep, as if a minute had gone by. */
-export function letSweep(): void {
+/** Makes the next request begin to sweep, as if a minute had passed since the last sweep. */
+export function makeSweepDue(): void {
   perProcess<Map<string, number>>("sweep times", missingState).delete("tables");
 }
 
-/** Whether a task in the background has not ended yet. */
+/** Whether a background task is still running. */
 export function isBackgroundBusy(): Promise<boolean> {
   return Promise.race([backgroundTasks().then(() => false), nextTurn(true)]);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "playwright/test";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
-import { showMetrics } from "@/lib/ops/metrics";
+import { renderMetrics } from "@/lib/ops/metrics";
 import {
   accepted,
   failed,
@@ -84,7 +84,7 @@ test("a change is told to the other mailbox though one can't be reached", async 
 
 /** How many notices the metrics count under each outcome. */
 async function noticesCounted(): Promise<Record<string, number>> {
-  const { text } = await showMetrics();
+  const { text } = await renderMetrics();
   const counted = text.matchAll(/^sarafan_notices_total\{outcome="(\w+)"\} (\d+)$/gm);
   return Object.fromEntries([...counted].map(([, outcome = "", count]) => [outcome, Number(count)]));
 }
