@@ -1,6 +1,6 @@
 import type { ComponentProps, ComponentType, ReactNode } from "react";
 
-/** What we use of the system that Swagger UI hands to its plugins. Its React is an older one than ours. */
+/** The part of Swagger UI's plugin interface that is used here. Swagger UI brings an older React than ours. */
 interface System {
   React: typeof import("react");
 }
@@ -20,7 +20,7 @@ interface PopupProps {
 
 type Wrapped<Props> = (Inside: ComponentType<Props>, system: System) => ComponentType<Props>;
 
-/** Swagger's layout without its main landmark and its h1, of which a page has one each, and its choice of servers. */
+/** Swagger UI's layout without its `main` and `h1`, which our page has already, and without its choice of servers. */
 function ReferenceLayout({ React: { createElement }, getComponent, specSelectors }: LayoutProps) {
   const part = (name: string, props = {}) => createElement(getComponent(name, true), props);
   return createElement(
@@ -36,7 +36,7 @@ function ReferenceLayout({ React: { createElement }, getComponent, specSelectors
   );
 }
 
-/** No link: it stands in the button that opens the operation, and the page's address follows that anyway. */
+/** Replaces a link by its text. The link would stand inside a button, and that button changes the page's address by itself. */
 function DeepLink({ text }: { text: ReactNode }) {
   return text;
 }
@@ -45,7 +45,7 @@ function CloseIcon() {
   return "Close";
 }
 
-/** A button called what it shows, without the class of our own ones. */
+/** A button without Swagger UI's `aria-label`, so that its accessible name is its text, and without its class `button`, which is ours as well. */
 const plainButton: Wrapped<ComponentProps<"button">> =
   (_, { React: { createElement } }) =>
   ({ "aria-label": _label, ...props }) =>
@@ -56,7 +56,7 @@ const labelledTextArea: Wrapped<ComponentProps<"textarea">> =
   (props) =>
     createElement(Inside, { "aria-label": "Request body", ...props });
 
-/** Swagger's pop-up in a dialog of the browser's, which holds the focus and gives it back. */
+/** Puts Swagger UI's pop-up into a `dialog`, which keeps the focus inside and returns it to the opener when it closes. */
 const popupInDialog: Wrapped<PopupProps> = (Inside, { React: { createElement, useEffect, useRef } }) =>
   function Popup(props) {
     const dialog = useRef<HTMLDialogElement>(null);
@@ -75,7 +75,7 @@ const popupInDialog: Wrapped<PopupProps> = (Inside, { React: { createElement, us
     );
   };
 
-/** Fits Swagger UI into a page that has a frame of its own, and mends what would keep people from using it. */
+/** A plugin that fits Swagger UI into our page and corrects faults of its accessibility. */
 export const referencePlugin = {
   components: { ReferenceLayout, DeepLink, CloseIcon },
   wrapComponents: { Button: plainButton, TextArea: labelledTextArea, authorizationPopup: popupInDialog },

@@ -3,9 +3,9 @@
 import { useEffect, useRef, useState } from "react";
 import { referencePlugin } from "./api-reference-plugin";
 
-/** Swagger UI's script (half a megabyte on the wire) and styles, which are fetched only where the reference is shown. */
+/** Loads Swagger UI's script (half a megabyte compressed) and styles. Only the page of the API reference loads them. */
 async function loadSwaggerUi() {
-  // Else its script takes over each click on a link within a page, our skip link included.
+  // Without this setting its script handles clicks on all links within the page, including our skip link.
   Object.assign(window, { noZensmooth: true });
   const [{ default: swaggerUi }] = await Promise.all([
     import("swagger-ui-dist/swagger-ui-es-bundle.js"),
@@ -19,12 +19,12 @@ interface OpenApiDocument {
   components?: { securitySchemes?: Record<string, { in?: string }> };
 }
 
-/** The document, its servers and ways to authorize reduced to those that a page of ours can use. */
+/** Loads the OpenAPI document and removes the servers and credentials that this page can't use. Throws if the server refuses it. */
 async function loadDocument(url: string) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   const { components, ...document }: OpenApiDocument = await response.json();
-  // The session's cookie is HttpOnly and goes along by itself: a field for it would only make a false second one.
+  // The browser sends the session cookie by itself. A field for it would set a second, wrong cookie.
   const schemes = Object.entries(components?.securitySchemes ?? {}).filter(([, scheme]) => scheme.in !== "cookie");
   return {
     ...document,
@@ -34,14 +34,14 @@ async function loadDocument(url: string) {
 }
 
 /**
- * Shows the OpenAPI document at `url`, an address of ours, with Swagger UI, and lets its requests be sent from there
- * with this origin's cookies. `loading` is said until it is there, `failed` when it can't be.
+ * Shows the OpenAPI document at `url`, an address of this server, with Swagger UI. Requests can be sent from it, with this
+ * origin's cookies. The text `loading` is shown until the document is loaded, `failed` if loading fails.
  */
 export function ApiReference({ url, loading, failed }: { url: string; loading: string; failed: string }) {
   const place = useRef<HTMLDivElement>(null);
   const [state, setState] = useState<"loading" | "shown" | "failed">("loading");
 
-  // Swagger UI goes by a class of the page, not by what the person has set.
+  // Swagger UI chooses its theme by a class of the page instead of the browser's preference.
   useEffect(() => {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const page = document.documentElement.classList;
@@ -55,7 +55,7 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
   }, []);
 
   useEffect(() => {
-    // An element of its own each time: Swagger UI can't be asked to leave one.
+    // Each effect makes a new element, because Swagger UI can't be removed from one.
     const stage = document.createElement("div");
     place.current?.append(stage);
     Promise.all([loadSwaggerUi(), loadDocument(url)])
@@ -67,9 +67,9 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
           plugins: [referencePlugin],
           layout: "ReferenceLayout",
           deepLinking: true,
-          // Swagger's own colours for code know one theme only.
+          // Its colours for code exist for one theme only.
           syntaxHighlight: false,
-          // No document of ours is sent to Swagger's validator.
+          // Without this, the document would be sent to Swagger's online validator.
           validatorUrl: null,
         });
         setState("shown");
@@ -82,12 +82,12 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
 
   return (
     <div className="scripted">
-      {/* It keeps its place when there is no more to say, so that a deep link stays where it scrolled to. */}
+      {/* Keeps its height when it is empty, so that a page that has scrolled to a deep link doesn't move. */}
       <p className="min-h-[1.5em]" role="status">
         {state === "loading" && loading}
         {state === "failed" && failed}
       </p>
-      {/* Swagger UI speaks English only. */}
+      {/* Swagger UI's texts are in English only. */}
       <div id="reference" lang="en" ref={place} />
     </div>
   );

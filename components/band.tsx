@@ -15,12 +15,12 @@ const MOTIF = [
 export const BAND_WIDTH_PX = 16 * STITCH_PX;
 export const BAND_HEIGHT_PX = MOTIF.length * STITCH_PX;
 
-/** Each stitch of the motif is a small cross. */
+/** The path of the motif, whose stitches are small crosses. */
 export const STITCHES = MOTIF.flatMap((row, y) =>
   Array.from(row, (stitch, x) => (stitch === "x" ? `M${x * STITCH_PX + 0.5} ${y * STITCH_PX + 0.5}l3 3m0-3l-3 3` : "")),
 ).join("");
 
-/** The one ornament: a band of cross-stitch from edge to edge. */
+/** The ornament above each page: a band of cross-stitch as wide as the window. */
 export function Band() {
   return (
     <svg aria-hidden="true" className="block text-red opacity-85" height={BAND_HEIGHT_PX} width="100%">

@@ -2,9 +2,10 @@
 
 import { useEffect, useState } from "react";
 
-const SAID_MS = 3000;
+/** How long the button shows the result of copying. */
+const RESULT_SHOWN_MS = 3000;
 
-/** Copies `text`, and says for a while how it went. */
+/** A button that copies `text` to the clipboard and shows `done` or `failed` for three seconds. */
 export function CopyButton({
   text,
   label,
@@ -16,31 +17,31 @@ export function CopyButton({
   done: string;
   failed: string;
 }) {
-  const [said, setSaid] = useState<string | null>(null);
+  const [result, setResult] = useState<string | null>(null);
 
   useEffect(() => {
-    if (!said) return;
-    const timer = setTimeout(() => setSaid(null), SAID_MS);
+    if (!result) return;
+    const timer = setTimeout(() => setResult(null), RESULT_SHOWN_MS);
     return () => clearTimeout(timer);
-  }, [said]);
+  }, [result]);
 
   const copy = async () => {
     try {
-      // There is no clipboard at an address without https, and a person may forbid it.
+      // This fails without https, where there is no clipboard, and if the person forbids access to it.
       await navigator.clipboard.writeText(text);
-      setSaid(done);
+      setResult(done);
     } catch {
-      setSaid(failed);
+      setResult(failed);
     }
   };
 
   return (
     <>
       <button className="button-quiet scripted" onClick={copy} type="button">
-        {said ?? label}
+        {result ?? label}
       </button>
       <span className="sr-only" role="status">
-        {said}
+        {result}
       </span>
     </>
   );

@@ -5,7 +5,7 @@ import { useEffect, useState } from "react";
 
 const SECOND_MS = 1000;
 
-/** Minutes and seconds, with hours before them where there are some. */
+/** Formats a duration as `2:05`, or `1:02:05` from an hour on. */
 function format(ms: number): string {
   const seconds = Math.ceil(ms / SECOND_MS);
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
@@ -14,15 +14,15 @@ function format(ms: number): string {
 }
 
 /**
- * Time that is left, counted down from what the server said, so that a wrong clock here does no harm. At its end the
- * page is asked for anew, and shows what can be done then. Give it a `key` that changes when the server says anew.
+ * Counts down the `ms` milliseconds that the server sent, without reading the browser's clock, which may be wrong. At the end it
+ * reloads the page's content. Give it a `key` that changes with each response of the server. With `hidden` it shows nothing.
  */
 export function Countdown({ ms, hidden = false }: { ms: number; hidden?: boolean }) {
   const [leftMs, setLeftMs] = useState(ms);
   const router = useRouter();
   useEffect(() => {
     const endsAt = performance.now() + ms;
-    // Without a network the router would leave the page, and with it what is being typed.
+    // Without a network the router would leave the page, and what the person is typing would be lost.
     const refresh = () => {
       if (navigator.onLine) router.refresh();
       else window.addEventListener("online", refresh, { once: true });

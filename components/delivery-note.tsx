@@ -6,7 +6,7 @@ interface Delivery {
   state: "sending" | "sent" | "delivered" | "undelivered" | "uncertain";
 }
 
-/** How a message comes, by the sender that took it; the demonstration's console brings none. */
+/** How a message arrives, by its sender. The console of a demonstration delivers nothing. */
 const CHANNELS: Record<string, "sms" | "telegram" | "mail" | null> = {
   smsru: "sms",
   smsc: "sms",
@@ -17,10 +17,10 @@ const CHANNELS: Record<string, "sms" | "telegram" | "mail" | null> = {
   console: null,
 };
 
-/** How soon the page looks again what has become of a message that is on its way. */
+/** After how long the page asks again for the state of a delivery that is not finished. */
 const LOOK_AGAIN_AFTER_MS = { sending: 3000, sent: 15_000 };
 
-/** Says what is known of the message with the code: whether it is on its way, and by what, or has come, or has not. */
+/** Says what became of the message with the code: on its way (and by which channel), delivered, not delivered, or uncertain. */
 export async function DeliveryNote({ delivery: { sender, state } }: { delivery: Delivery }) {
   const t = await getTranslations("delivery");
   const channel = sender === null ? "unknown" : CHANNELS[sender];

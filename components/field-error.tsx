@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** What went wrong with a field and what to do, said aloud when it appears. The mark is red, the words are ink. */
+/** An error beside a field. Screen readers announce it when it appears. Its sign is red and its text is not, for contrast. */
 export function FieldError({ id, children }: { id: string; children: ReactNode }) {
   return (
     <p className="mt-3 flex gap-2.5 text-small font-medium" id={id} role="alert">

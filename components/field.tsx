@@ -1,7 +1,7 @@
 import type { ComponentProps, ReactNode } from "react";
 import { FieldError } from "./field-error";
 
-/** A field with its label, a hint, and what is wrong with what was typed; another `attempt` begins it anew. */
+/** A text field with its label, a hint, and the error of the last submit. A new `attempt` number resets the field to its default value. */
 export function Field({
   name,
   label,

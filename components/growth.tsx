@@ -2,10 +2,7 @@ const WIDTH = 600;
 const HEIGHT = 72;
 const MARGIN = 3;
 
-/**
- * A staircase: `times` (oldest first) are the moments at which the number grew by one. Time runs
- * from the first of them to `now`.
- */
+/** A step chart of a number that grew by one at each of `times` (oldest first), drawn from the first of them to `now`. */
 export function Growth({ times, now, label }: { times: Date[]; now: Date; label: string }) {
   const start = times[0]?.getTime() ?? now.getTime();
   const spanMs = Math.max(1, now.getTime() - start);

@@ -7,7 +7,7 @@ import { SubmitButton } from "./submit-button";
 export type InviteFieldState = {
   typed: string;
   error: "invite_code_missing" | "invite_code_malformed";
-  /** How many times in a row; the same error is told anew each time. */
+  /** How many submits in a row failed. Each one announces the error again, even if it is the same. */
   attempt: number;
 } | null;
 
@@ -19,7 +19,7 @@ interface InviteFieldWords {
   errors: Record<NonNullable<InviteFieldState>["error"], string>;
 }
 
-/** Asks for somebody's invite code, and leads to the page that says whose it is. */
+/** A form for an invite code, which leads to the page of that invitation. */
 export function InviteField({
   action,
   words,

@@ -3,7 +3,7 @@ const LANGUAGES = [
   { locale: "en", short: "Eng", name: "English" },
 ];
 
-/** Both languages, the one in use marked; the other a button, because a GET changes nothing. */
+/** Buttons that switch the language by `action`. They are no links, because a GET request must not change a cookie. */
 export function LanguageSwitch({
   current,
   label,

@@ -1,10 +1,10 @@
 "use client";
 
-import { useIsAlive } from "./alive";
+import { useIsHydrated } from "./hydrated";
 
 /**
- * `today, 14:20`, `yesterday`, `18 November`, and the year where it is another one; always with the time if `isExact`, and
- * then `tomorrow` as well.
+ * Formats a moment as `today, 14:20`, `yesterday` or `18 November`, with the year if it is not the present one. With `isExact`
+ * the time of day is always included, and `tomorrow` is used as well.
  */
 function describe(
   moment: Date,
@@ -31,7 +31,7 @@ function describe(
   }).format(moment);
 }
 
-/** A moment in words: in the server's time zone at first, in the reader's as soon as the page has come to life. */
+/** A moment in words: in the server's time zone in the HTML, and in the browser's once the page is hydrated. */
 export function Moment({
   at,
   now,
@@ -43,10 +43,10 @@ export function Moment({
   now: Date;
   locale: string;
   timeZone: string;
-  /** Whether the time of day matters, however long ago it was. */
+  /** Whether the time of day is shown for any date; otherwise it is shown for today only. */
   isExact?: boolean;
 }) {
   const own = () => navigator.languages.find((tag) => tag.startsWith(`${locale}-`)) ?? locale;
-  const text = describe(at, now, useIsAlive() ? { locale: own(), isExact } : { locale, timeZone, isExact });
+  const text = describe(at, now, useIsHydrated() ? { locale: own(), isExact } : { locale, timeZone, isExact });
   return <time dateTime={at.toISOString()}>{text}</time>;
 }

@@ -1,10 +1,10 @@
 import { generate } from "lean-qr";
 import { toSvgPath } from "lean-qr/extras/svg";
 
-/** Modules of empty space that a scanner wants around a code (ISO/IEC 18004 asks for four). */
+/** The width of the empty margin around a code, in modules (ISO/IEC 18004 requires four). */
 const QUIET_MODULES = 4;
 
-/** A QR code of `text`, drawn on the server: always dark on light, so that any scanner reads it. */
+/** A QR code of `text` as SVG. It is dark on light in both themes, because many scanners read no other. */
 export function QrCode({ text, label }: { text: string; label: string }) {
   const code = generate(text);
   const size = code.size + 2 * QUIET_MODULES;

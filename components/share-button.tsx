@@ -1,17 +1,17 @@
 "use client";
 
-import { useIsAlive } from "./alive";
+import { useIsHydrated } from "./hydrated";
 
-/** An item of a list that opens the device's own share sheet; there only on devices that have one. */
+/** A list item with a button that opens the device's share sheet. Renders nothing in browsers without one. */
 export function ShareButton({ url, text, label }: { url: string; text: string; label: string }) {
-  const isAlive = useIsAlive();
-  if (!isAlive || !navigator.share) return null;
+  const isHydrated = useIsHydrated();
+  if (!isHydrated || !navigator.share) return null;
   return (
     <li>
       <button
         className="button-quiet"
         onClick={() => {
-          // It rejects when the person changes their mind, which is no error.
+          // The promise is rejected when the person closes the share sheet, which is no error.
           navigator.share({ url, text }).catch(() => undefined);
         }}
         type="button"

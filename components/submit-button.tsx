@@ -5,8 +5,8 @@ import { useFormStatus } from "react-dom";
 import { FieldError } from "./field-error";
 
 /**
- * A form's button, which says what is going on while the form is on its way and can't send it twice. With words for it,
- * it keeps the form here while there is no network, and says so.
+ * The submit button of a form. While the form is being sent it shows `pending` and doesn't send it again. With `offline`, it
+ * doesn't send the form without a network and shows that sentence instead. `quiet` gives it an outline instead of a filling.
  */
 export function SubmitButton({
   children,
@@ -27,9 +27,9 @@ export function SubmitButton({
         aria-disabled={isPending}
         className={quiet ? "button-quiet" : "button"}
         onClick={(event) => {
-          const isCut = offline !== undefined && !navigator.onLine;
-          setIsOffline(isCut);
-          if (isPending || isCut) event.preventDefault();
+          const isDisconnected = offline !== undefined && !navigator.onLine;
+          setIsOffline(isDisconnected);
+          if (isPending || isDisconnected) event.preventDefault();
         }}
         type="submit"
       >

@@ -1,4 +1,4 @@
-// The script is typed by what @types/swagger-ui-dist says of the same thing under its other name.
+// The package has no types for this file. It exports the function that @types/swagger-ui-dist describes under another name.
 declare module "swagger-ui-dist/swagger-ui-es-bundle.js" {
   import type { SwaggerUIBundle } from "swagger-ui-dist";
 

@@ -3,8 +3,8 @@ import type { ReactNode } from "react";
 const BITE = "absolute size-6 rounded-full bg-paper";
 
 /**
- * A ticket: what it says, and a stub that could be torn off along the dashes. The stub is beside it where there is room,
- * unless the ticket is `upright`.
+ * A box that looks like a ticket: its content and, behind a dashed line, its `stub`. On wide screens the stub is beside the
+ * content, unless the ticket is `upright`.
  */
 export function Ticket({
   children,
@@ -37,7 +37,7 @@ export function Ticket({
   );
 }
 
-/** The code itself, as large as its place allows: the widest one takes 5.8 em. A screen reader spells it. */
+/** An invite code, as large as its container allows; the widest code is 5.8 em wide. Screen readers spell it. */
 export function TicketCode({ code }: { code: string }) {
   return (
     <p className="@container font-extrabold text-red">

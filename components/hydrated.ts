@@ -4,8 +4,8 @@ import { useSyncExternalStore } from "react";
 
 const neverChanges = () => () => {};
 
-/** Whether scripts run here: false in the page as the server sends it, true once it came to life. */
-export function useIsAlive(): boolean {
+/** Whether React has hydrated the page: false in the HTML that the server sends, true once scripts run in the browser. */
+export function useIsHydrated(): boolean {
   return useSyncExternalStore(
     neverChanges,
     () => true,
