@@ -9,17 +9,17 @@ import { isLocale, LOCALE_COOKIE } from "@/lib/i18n";
 
 const YEAR_S = 365 * 24 * 60 * 60;
 
-/** Shows this and every other page in the language that was pressed. */
+/** Stores the chosen language in a cookie for a year. Without a script, redirects back to the page that the form was on. */
 export async function switchLanguage(form: FormData): Promise<void> {
   const locale = form.get("locale")?.toString();
   if (isLocale(locale)) {
     (await cookies()).set(LOCALE_COOKIE, locale, { ...COOKIE_OPTIONS, maxAge: YEAR_S });
   }
   const requestHeaders = await headers();
-  // With a script the cookie alone brings the new words, and what is being typed stays where it is.
+  // With a script Next.js renders the page in the new language by itself, and text in fields stays.
   if (requestHeaders.has("next-action")) return;
   const referer = requestHeaders.get("referer") ?? "";
   const { pathname, search } = new URL(URL.canParse(referer) ? referer : env.APP_URL);
-  // Only the path of where the person was, and of that no "//elsewhere.example".
+  // Only the path is used, without leading slashes: a browser reads "//elsewhere.example" as another site.
   redirect(`/${pathname.replace(/^[/\\]+/, "")}${search}` as Route, RedirectType.replace);
 }

@@ -6,8 +6,8 @@ import { env } from "@/lib/env";
 import { isDatabaseAway } from "@/lib/ops/outage";
 
 /**
- * Says where a demonstration shows its codes, or why it shows them no more. `code` is the live one, which this browser was given
- * when it could see codes. While the database is away it says nothing, for the sake of pages that need no database.
+ * Says where a demonstration shows its codes, or why it doesn't show them any more. `code` is the code of this browser's login, if
+ * it may see it. Renders nothing while the database is away, because pages that need no database show this notice as well.
  */
 export async function DemonstrationNotice({ code = null }: { code?: OneTimeCode | null }) {
   if (!env.REVEAL_CODES) return null;

@@ -3,7 +3,7 @@
 import { Sheet } from "@/components/sheet";
 import outage from "@/messages/outage.json" with { type: "json" };
 
-/** Shown in a page's place when it fails; it can't ask the server for words any more, so they are here from the start. */
+/** Shown in place of a page that failed to render. Its sentences are part of the script, because the server may be away. */
 export default function ErrorPage({ retry }: { retry: () => void }) {
   const words = document.documentElement.lang === "en" ? outage.en : outage.ru;
   return (
@@ -15,7 +15,7 @@ export default function ErrorPage({ retry }: { retry: () => void }) {
         {words.retry}
       </button>
       <p className="mt-5">
-        {/* A plain link: what broke may be the router's idea of the page. */}
+        {/* A plain link, because the fault may be in the router's state. */}
         <a className="link" href="/">
           {words.home}
         </a>

@@ -4,7 +4,7 @@ import { Band } from "@/components/band";
 import outage from "@/messages/outage.json" with { type: "json" };
 import "./globals.css";
 
-/** Shown when even the frame of the pages fails, and with it the choice of a language: so in both. */
+/** Shown when the layout of all pages fails. The language is not known then, so the text is in both languages. */
 export default function GlobalErrorPage({ retry }: { retry: () => void }) {
   return (
     <html lang="ru">

@@ -22,7 +22,7 @@ export async function generateMetadata(): Promise<Metadata> {
     title: { default: t("brand"), template: `%s · ${t("brand")}` },
     description: t("description"),
     applicationName: t("brand"),
-    // Numbers on these pages are not there to be called.
+    // Browsers must not turn phones on these pages into links for calls.
     formatDetection: { telephone: false },
   };
 }

@@ -59,7 +59,7 @@ export default async function HomePage() {
   );
 }
 
-/** What a ticket looks like; its QR code leads to this page. */
+/** A picture of a ticket with a made-up code. Its QR code leads to this page. */
 function SampleTicket({ label }: { label: string }) {
   return (
     <div aria-hidden="true" className="mx-auto w-[260px] rotate-3 lg:w-full">

@@ -19,7 +19,7 @@ export default async function ReferencePage() {
       <p className="mt-5 max-w-[680px] text-large text-soft">{t("lead")}</p>
       <p className="mt-3 max-w-[680px] text-soft">{t("real")}</p>
       <p className="mt-2 mb-8">
-        {/* A plain link: it leads to a file, which the router knows nothing of. */}
+        {/* A plain link, because Next.js's router can't show a file. */}
         <a className="link" href={DOCUMENT}>
           {t("document")}
         </a>

@@ -10,7 +10,7 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/look-up";
 import { readPastedText } from "@/lib/core/pasted-text";
 
-/** Leads from a typed code to its invitation. */
+/** Redirects to the invitation of the typed code. Returns an error for text that can't be an invite code. */
 export async function openInvitation(state: InviteFieldState, form: FormData): Promise<InviteFieldState> {
   const typed = String(form.get("code") ?? "");
   const code = InviteCode.safeParse(typed);
@@ -19,7 +19,10 @@ export async function openInvitation(state: InviteFieldState, form: FormData): P
   return { typed, error, attempt: (state?.attempt ?? 0) + 1 };
 }
 
-/** Takes the invitation along to the login; whoever logged in meanwhile, in another tab, is asked at once. */
+/**
+ * Stores the invitation in the pending login and redirects to the login. A browser that has logged in since, in another tab, is
+ * redirected to the invitation instead, which then asks whether to activate it.
+ */
 export async function acceptInvitation(form: FormData): Promise<void> {
   const code = readCode(form);
   if (await currentSession()) redirect(`/i/${code}`, RedirectType.replace);
@@ -29,7 +32,7 @@ export async function acceptInvitation(form: FormData): Promise<void> {
   redirect("/login");
 }
 
-/** Activates the code for good. A refusal is told by the invitation's own page, which knows the reason as well. */
+/** Activates the invite code for the account of this browser. After a refusal, redirects to the invitation, which shows the reason. */
 export async function activateInvitation(form: FormData): Promise<void> {
   const code = readCode(form);
   const session = await currentSession();
@@ -40,7 +43,7 @@ export async function activateInvitation(form: FormData): Promise<void> {
   redirect("/profile?done=activated", RedirectType.replace);
 }
 
-/** The code that a form of ours carries; one that carries none was tampered with, and leads to the first page. */
+/** Reads the invite code in a form's hidden field. Redirects home without a valid one: the form was tampered with. */
 function readCode(form: FormData): InviteCode {
   return InviteCode.safeParse(form.get("code")).data ?? redirect("/");
 }

@@ -3,7 +3,7 @@
 import { redirect } from "next/navigation";
 import { logOut } from "@/lib/auth/nextauth";
 
-/** Ends this browser's session. */
+/** Ends this browser's session and redirects to the home page. */
 export async function leave(): Promise<void> {
   await logOut();
   redirect("/");

@@ -23,7 +23,7 @@ import { NewDevices } from "../account/new-devices";
 import { InviteForm } from "../i/invite-form";
 import { leave } from "./actions";
 
-/** Fewer steps than these are no staircase. */
+/** The chart of referrals is shown from this number of referrals on. */
 const GROWTH_STEPS_MIN = 3;
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -49,7 +49,7 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
           total={profile.referralCount}
           userId={session.userId}
         />
-        {/* On a narrow screen what is still to be done comes before the list, what is done after it. */}
+        {/* On a narrow screen the form for an inviter's code is above the list of referrals, the activated code below it. */}
         <aside aria-labelledby="activation" className={profile.activated ? "" : "order-first md:order-none"}>
           <div className="rounded-card border border-line p-5">
             {profile.activated ? <Activated activated={profile.activated} /> : <ActivateForm />}
@@ -78,7 +78,7 @@ async function Welcome({ inviter }: { inviter: string }) {
   return <Done>{t.rich("activatedNow", { phone: () => <MaskedIdentity masked={inviter} /> })}</Done>;
 }
 
-/** What became of the last step. */
+/** A notice of what the last step has done; it takes the focus. */
 function Done({ children }: { children: ReactNode }) {
   return (
     <div className="mb-6">
@@ -89,7 +89,7 @@ function Done({ children }: { children: ReactNode }) {
   );
 }
 
-/** Reminds somebody who came by mail that their phone still has to be proven. */
+/** Reminds a person who signed up by mail that their phone is not proven yet. */
 async function UnprovenPhone({ phone }: { phone: Phone }) {
   const t = await getTranslations("profile");
   return (
@@ -132,7 +132,7 @@ async function InviteTicket({ code }: { code: InviteCode }) {
       <div className="mt-4">
         <CopyButton done={t("copied")} failed={t("copyFailed")} label={t("copy")} text={url} />
       </div>
-      {/* Two and two or all in a row: the share sheet, which comes late and not everywhere, moves nothing. */}
+      {/* Two columns or one row. The button for the share sheet appears late and only in some browsers; it must not move the others. */}
       <ul className="mt-2.5 grid grid-cols-2 gap-2.5 lg:auto-cols-fr lg:grid-flow-col lg:grid-cols-none">
         <ShareButton label={t("share")} text={text} url={url} />
         {services.map(({ name, href }) => (

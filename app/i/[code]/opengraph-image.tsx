@@ -20,7 +20,7 @@ const band = `data:image/svg+xml,${encodeURIComponent(
   `<svg xmlns="http://www.w3.org/2000/svg" width="${BAND_WIDTH_PX}" height="${BAND_HEIGHT_PX}"><path d="${STITCHES}" fill="none" stroke="${COLORS.red}" stroke-width="1.7" stroke-linecap="round"/></svg>`,
 )}`;
 
-/** Where the stub is torn off. */
+/** One of the two round cuts at the edges of the ticket, beside its dashed line. */
 const bite = {
   position: "absolute",
   bottom: 86,
@@ -30,7 +30,7 @@ const bite = {
   background: COLORS.paper,
 } as const;
 
-/** Each file has one script; a sentence takes its glyphs from both. */
+/** The fonts of the picture. Each file has the glyphs of one script, and texts need both. */
 const fonts = Promise.all(
   (["cyrillic", "latin"] as const).flatMap((script) =>
     ([600, 800] as const).map(async (weight) => ({
@@ -43,7 +43,7 @@ const fonts = Promise.all(
   ),
 );
 
-/** The ticket as link previews show it. */
+/** Draws an invitation's ticket for link previews: 404 for an unknown code, 429 if the network has looked up too many codes. */
 export default async function InvitationImage({ params }: { params: Promise<{ code: string }> }) {
   const code = InviteCode.safeParse((await params).code);
   const invite = code.success ? await getInvite(code.data, await currentRequester()) : null;

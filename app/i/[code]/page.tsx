@@ -22,7 +22,7 @@ import InvitationNotFound from "./not-found";
 
 type Invitation = { name: "invited" | "asked"; invite: Invite } | ActivateInviteFailure;
 
-/** What the invitation in the address is to whoever looks at it. */
+/** Finds the invitation of an invite code and what the requester can do with it. An unknown code counts against their network. */
 const findInvitation = cache(async (code: InviteCode | null): Promise<Invitation> => {
   if (!code) return { name: "invite_unknown" };
   const session = await currentSession();
@@ -30,7 +30,7 @@ const findInvitation = cache(async (code: InviteCode | null): Promise<Invitation
     const found = await getInvite(code, await currentRequester());
     return found.ok ? { name: "invited", invite: found.value } : found.failure;
   }
-  // People look at their own link to check it, whatever else would be a reason to refuse it, too.
+  // People open their own link to check it, so `invite_own` comes before any other reason to refuse it.
   const profile = await getProfile(session.userId);
   if (profile?.inviteCode === code) return { name: "invite_own" };
   const found = await previewInvite({ userId: session.userId, code }, await currentRequester());
@@ -47,7 +47,7 @@ const TITLES = {
   budget_spent: "tooOftenTitle",
 } as const;
 
-/** The code in an address as it came, or null. Next.js has decoded it where its own script asks, and nowhere else. */
+/** Parses the invite code in an address; null for any other text. Next.js decodes the text only in requests of its own script. */
 function readCode(segment: string): InviteCode | null {
   return InviteCode.safeParse(querystring.unescape(segment)).data ?? null;
 }
@@ -56,7 +56,7 @@ export async function generateMetadata({ params }: PageProps<"/i/[code]">): Prom
   const t = await getTranslations();
   const invitation = await findInvitation(readCode((await params).code));
   const title = t(`invitation.${TITLES[invitation.name]}`);
-  // Without it Next.js would name the picture, which there is only of an invitation.
+  // Without `images`, Next.js would name a picture, which only a valid invitation has.
   if (!("invite" in invitation)) return { title, robots: { index: false }, openGraph: { images: [] } };
   const description = t.markup("invitation.from", { phone: () => invitation.invite.inviter });
   return {
@@ -122,7 +122,7 @@ async function Asked({ invite }: { invite: Invite }) {
   );
 }
 
-/** The code on a ticket, whose stub is what one does with it. */
+/** A ticket with an invite code, and on its stub the button that runs `action`. */
 async function InviteTicket({
   code,
   submit,
