@@ -2,7 +2,7 @@ import type { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
-import { tellOfChange, tellOfDeletion, tellOfNewDevice, tellOfRequest } from "@/lib/core/sessions/security-notices";
+import { notifyOfChange, notifyOfDeletion, notifyOfNewDevice, notifyOfRequest } from "@/lib/core/sessions/security-notices";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { afterAnswer } from "./after-answer";
 
@@ -11,17 +11,17 @@ import { afterAnswer } from "./after-answer";
  * sent, so that no login waits for the mail or fails with it. The same holds for the other notices of this file.
  */
 export function notifySignIn(session: Session, requester: Requester): void {
-  afterAnswer(() => tellOfNewDevice(session, requester));
+  afterAnswer(() => notifyOfNewDevice(session, requester));
 }
 
 /** Mails `mailboxes` (those that the account has, or had before the change) that its phone or mailbox was changed at `at`. */
 export function notifyChange({ name, was, mailboxes }: ChangedIdentity, at = new Date()): void {
-  afterAnswer(() => tellOfChange(mailboxes, { name, was, at }));
+  afterAnswer(() => notifyOfChange(mailboxes, { name, was, at }));
 }
 
 /** Mails `email` that its account was deleted at `at`. Does nothing for an account without a mailbox. */
 export function notifyDeletion(email: Email | null, at = new Date()): void {
-  if (email) afterAnswer(() => tellOfDeletion(email, at));
+  if (email) afterAnswer(() => notifyOfDeletion(email, at));
 }
 
 /** Mails the account of `session` that `requester` asked at `at` for the delayed change `what`, which can be cancelled until `dueAt`. */
@@ -30,5 +30,5 @@ export function notifyRequest(
   request: { what: DelayedAction; dueAt: Date; requester: Requester },
   at = new Date(),
 ): void {
-  afterAnswer(() => tellOfRequest(userId, { ...request, at }));
+  afterAnswer(() => notifyOfRequest(userId, { ...request, at }));
 }

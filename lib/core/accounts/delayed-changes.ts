@@ -6,7 +6,7 @@ import type { Phone } from "@/lib/core/identity/phone";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import { CHANGE_DELAY_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { tellOfChange, tellOfDeletion } from "@/lib/core/sessions/security-notices";
+import { notifyOfChange, notifyOfDeletion } from "@/lib/core/sessions/security-notices";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { isTimeToSweep } from "@/lib/core/sweeping";
@@ -166,8 +166,8 @@ export async function applyNow<Failure extends { name: string }>(
     }),
   );
   if (!applied.ok) return applied;
-  if ("changed" in applied.value) tellOfAppliedChange(userId, applied.value.changed, now);
-  else if (applied.value.removed !== "detached") tellOfAppliedDeletion(userId, applied.value.removed, now);
+  if ("changed" in applied.value) notifyOfAppliedChange(userId, applied.value.changed, now);
+  else if (applied.value.removed !== "detached") notifyOfAppliedDeletion(userId, applied.value.removed, now);
   else await applyDueChanges({ userId }, now);
   return succeed(null);
 }
@@ -228,7 +228,7 @@ async function apply(row: Row, now: Date): Promise<void> {
     const isWanted = async (tx: Writer) =>
       (await lockAccount(tx, userId)) && (await findWaiting(tx, userId, { action, dueAt })) !== null;
     const removed = await removeAccount({ userId, actorId: userId, now, isWanted });
-    if (removed) tellOfAppliedDeletion(userId, removed, now);
+    if (removed) notifyOfAppliedDeletion(userId, removed, now);
     return;
   }
   const changed = await retryOnUnique(() =>
@@ -238,7 +238,7 @@ async function apply(row: Row, now: Date): Promise<void> {
       return waiting && applyIdentity(tx, waiting, now);
     }),
   );
-  if (changed) tellOfAppliedChange(userId, changed, now);
+  if (changed) notifyOfAppliedChange(userId, changed, now);
 }
 
 /**
@@ -315,12 +315,12 @@ function nextOf({ action, next }: { action: DelayedAction; next: string | null }
   return null;
 }
 
-function tellOfAppliedChange(userId: number, changed: ChangedIdentity, at: Date): void {
+function notifyOfAppliedChange(userId: number, changed: ChangedIdentity, at: Date): void {
   void runInBackground(`${changed.name} of ${userId} is told`, () =>
-    tellOfChange(changed.mailboxes, { ...changed, at }),
+    notifyOfChange(changed.mailboxes, { ...changed, at }),
   );
 }
 
-function tellOfAppliedDeletion(userId: number, { email }: RemovedAccount, at: Date): void {
-  if (email) void runInBackground(`deletion of ${userId} is told`, () => tellOfDeletion(email, at));
+function notifyOfAppliedDeletion(userId: number, { email }: RemovedAccount, at: Date): void {
+  if (email) void runInBackground(`deletion of ${userId} is told`, () => notifyOfDeletion(email, at));
 }

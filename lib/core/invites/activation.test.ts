@@ -10,7 +10,7 @@ import { failureOf, signUp } from "@/lib/testing/people";
 import { activateInvite } from "./activation";
 import type { InviteCode } from "./invite-code";
 
-/** Activates each code that comes on a line, all at once, as another server of the same database does. */
+/** Activates, in parallel, each code that it gets as a line of input, as another server of the same database would. */
 const NEIGHBOUR = `
   import { createInterface } from "node:readline";
   import { activateInvite } from "@/lib/core/invites/activation";
@@ -25,7 +25,7 @@ const NEIGHBOUR = `
 
 type Asked = { userId: number; code: InviteCode };
 
-/** Another process with the same database, and how to have it activate a code. */
+/** Starts another process with the same database, and returns a function that has it activate a code. */
 async function startNeighbour() {
   const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", NEIGHBOUR], {
     stdio: ["pipe", "pipe", "inherit"],
@@ -65,16 +65,16 @@ async function activateHere(asked: Asked): Promise<string> {
 const Ring = fc.integer({ min: 2, max: 6 }).chain((size) =>
   fc.record({
     size: fc.constant(size),
-    /** Which of them asks the other process. */
+    /** Which of them ask the other process. */
     elsewhere: fc.array(fc.boolean(), { minLength: size, maxLength: size }),
-    /** How many have activated the next one's code before, so that some have referrals. */
+    /** How many accounts have activated the next one's code before, so that some have referrals. */
     before: fc.integer({ min: 0, max: size - 2 }),
-    /** Who deletes their account meanwhile. */
+    /** Which account is deleted at the same time. */
     leaving: fc.option(fc.integer({ min: 0, max: size - 1 })),
   }),
 );
 
-test("a ring of people who invite each other at once, through two processes, never closes, and every referral is counted", async () => {
+test("a ring of parallel activations in two processes never closes, and every referral is counted", async () => {
   test.slow();
   const neighbour = await startNeighbour();
   try {

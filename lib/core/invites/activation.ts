@@ -7,13 +7,13 @@ import { type Queries, type RolledBack, rollBack, statement, type Transaction, t
 import { countOutcome } from "@/lib/ops/metrics";
 import type { InviteCode } from "./invite-code";
 
-/** An invite code as another person may see it. */
+/** An invite code with its inviter, for display to another account. */
 export interface Invite {
   code: InviteCode;
   inviter: Masked;
 }
 
-/** The account whose invite code it is. */
+/** The account that an invite code belongs to. */
 export interface Inviter {
   id: number;
   phone: string | null;
@@ -21,15 +21,16 @@ export interface Inviter {
   inviteCode: string;
 }
 
-/** Why an invite code can't be activated. */
+/** Why an invite code can't be activated. `invite_circular`: the inviter was invited, directly or not, by the invitee. */
 export type InviteFailure =
   | { name: "invite_already_activated"; activated: InviteCode }
   | { name: "invite_unknown" }
   | { name: "invite_own" }
   | { name: "invite_circular" };
+/** The failures of `activateInvite`. */
 export type ActivateInviteFailure = LimitFailure | InviteFailure;
 
-/** The inviter's code, and the inviter as another person may see them. */
+/** Returns the inviter's code, with the inviter masked. */
 export function inviteOf({ inviteCode, ...identity }: Inviter): Invite {
   return { code: inviteCode as InviteCode, inviter: maskIdentity(identity) };
 }
@@ -40,19 +41,20 @@ const FIND_INVITER = statement({
   sql: `SELECT "id", "phone", "email", "inviteCode" FROM "User" WHERE "inviteCode" = :inviteCode`,
 });
 
-/** The account whose invite code it is, or null. */
+/** Returns the account that the invite code belongs to, or null. */
 export async function findInviter(db: Queries, inviteCode: InviteCode): Promise<Inviter | null> {
   return (await db.get(FIND_INVITER, { inviteCode })) ?? null;
 }
 
 /**
- * Activates the invite code of another account for good: once per account, never one's own, never in a circle. Null stands for a
- * text that can't be any account's code, and is unknown. Each try counts, whatever becomes of it; the next ones fail with
- * `budget_spent`.
+ * Activates the invite code of another account, permanently. An account can activate one code, never its own and never in a
+ * circle. A null `code` stands for text that can't be an invite code, and is unknown. Each call counts against the account's
+ * limit, whatever its result. Fails with an `InviteFailure`, or with `budget_spent`. Throws `AccountGone`.
  *
- * A circle needs an inviter below the invitee. Where the invitee has no referrals, no account is below, and none can come below
- * while the invitee's row is locked, since each activation of the invitee's code changes that row. So nearly all activations lock
- * two rows. Those of accounts with referrals go one at a time through the whole system, and walk up from the inviter.
+ * A circle needs an inviter below the invitee. If the invitee has no referrals, no account is below it, and none can come below
+ * it while its row is locked, because an activation of its code changes that row. So nearly all activations lock two rows. An
+ * invitee with referrals takes the lock `invite-graph`, which all such activations share, and the activations above the inviter
+ * are searched.
  */
 export async function activateInvite(
   { userId, code }: { userId: number; code: InviteCode | null },
@@ -69,7 +71,10 @@ export async function activateInvite(
 
 type Activated = Result<Inviter, ActivateInviteFailure>;
 
-/** Activates the code in the transaction at hand. Null, with nothing changed, where circles are to be looked for and it may not. */
+/**
+ * Activates the code in this transaction. Returns null, with nothing changed, if circles must be searched for and `mayWalk` is
+ * false.
+ */
 async function activate(
   tx: Transaction,
   { userId, code, now }: { userId: number; code: InviteCode | null; now: Date },
@@ -81,15 +86,15 @@ async function activate(
   ]);
   if (!consumed.ok) return consumed;
   const invitee = await lockPair(tx, userId, inviter?.id ?? userId);
-  const refused = refusalOf(invitee, userId, inviter && invitee.isOtherThere ? inviter : null);
-  if (!refused.ok) return refused;
+  const checked = checkRules(invitee, userId, inviter && invitee.isOtherThere ? inviter : null);
+  if (!checked.ok) return checked;
   if (invitee.referralCount > 0) {
     if (!mayWalk) return rollBack(null);
-    if (await isBelow(tx, refused.value.id, userId)) return fail({ name: "invite_circular" });
+    if (await isDescendant(tx, checked.value.id, userId)) return fail({ name: "invite_circular" });
   }
-  const { id: inviterId, inviteCode } = refused.value;
+  const { id: inviterId, inviteCode } = checked.value;
   recordActivation(tx, { inviteeId: userId, inviterId, code: inviteCode as InviteCode, now });
-  return refused;
+  return checked;
 }
 
 const LOCK_ACCOUNT = statement({
@@ -108,15 +113,15 @@ const FIND_INVITEE = statement({
   sql: `SELECT "referralCount" FROM "User" WHERE "id" = :userId`,
 });
 
-/** What the rules of activation ask of an invitee. */
+/** What the rules of activation need to know of an invitee. */
 interface Invitee {
   referralCount: number;
   activated: InviteCode | null;
 }
 
 /**
- * Locks two accounts in the order of their ids, so that no two transactions wait for each other, and returns the first one as it
- * is then, and whether the other one is there. Throws `AccountGone` where the first one is not.
+ * Locks two accounts in the order of their ids, so that no two transactions wait for each other. Returns the first account's
+ * state after the lock, and whether the other account exists. Throws `AccountGone` if the first one does not.
  */
 async function lockPair(
   tx: Transaction,
@@ -138,8 +143,9 @@ async function lockPair(
 }
 
 /**
- * Locks an account and its inviter, in the order of their ids, for a transaction that takes the account's activation away. Where
- * the account has activated a code in between, a deadlock is possible, and the transaction begins again.
+ * Locks an account and its inviter, in the order of their ids, for a transaction that deletes the account's activation. If the
+ * account activates a code between the read and the locks, a deadlock is possible; the database then aborts the transaction,
+ * and it runs again.
  */
 export async function lockWithInviter(tx: Transaction, userId: number): Promise<void> {
   const { inviterId = null } = (await tx.get(FIND_ACTIVATED, { userId })) ?? {};
@@ -147,14 +153,17 @@ export async function lockWithInviter(tx: Transaction, userId: number): Promise<
   for (const id of ids) await tx.get(LOCK_ACCOUNT, { id });
 }
 
-/** The inviter, or the reason to refuse, but for circles; in the order of the rules. */
-function refusalOf({ activated }: Invitee, userId: number, inviter: Inviter | null): Result<Inviter, InviteFailure> {
+/** Checks all rules but the one against circles, in the order in which their failures are reported. Returns the inviter. */
+function checkRules({ activated }: Invitee, userId: number, inviter: Inviter | null): Result<Inviter, InviteFailure> {
   if (activated) return fail({ name: "invite_already_activated", activated });
   if (!inviter) return fail({ name: "invite_unknown" });
   return inviter.id === userId ? fail({ name: "invite_own" }) : succeed(inviter);
 }
 
-/** What `activateInvite` would answer now, as far as rows tell, with nothing activated and no try counted. */
+/**
+ * Returns what `activateInvite` would return now, without activating or counting. Does not check the account's limit. Throws
+ * `AccountGone`.
+ */
 export async function checkInvite(
   db: Queries,
   userId: number,
@@ -164,9 +173,9 @@ export async function checkInvite(
   if (!invitee) throw new AccountGone();
   const activated = ((await db.get(FIND_ACTIVATED, { userId }))?.code ?? null) as InviteCode | null;
   const { referralCount } = invitee;
-  const checked = refusalOf({ referralCount, activated }, userId, code && (await findInviter(db, code)));
+  const checked = checkRules({ referralCount, activated }, userId, code && (await findInviter(db, code)));
   if (!checked.ok || referralCount === 0) return checked;
-  return (await isBelow(db, checked.value.id, userId)) ? fail({ name: "invite_circular" }) : checked;
+  return (await isDescendant(db, checked.value.id, userId)) ? fail({ name: "invite_circular" }) : checked;
 }
 
 const ADD_ACTIVATION = statement({
@@ -180,8 +189,8 @@ const COUNT_REFERRAL = statement({
 });
 
 /**
- * Writes down who came by whose code, and counts it, in the transaction at hand. The transaction has locked the inviter's row, and
- * either the invitee's or has made that account itself.
+ * Stores an activation, and counts the referral for the inviter. The caller has locked the inviter's row, and has locked the
+ * invitee's row or made that account in this transaction.
  */
 export function recordActivation(
   tx: Transaction,
@@ -192,7 +201,7 @@ export function recordActivation(
   recordOwnEvent(tx, inviteeId, { action: "invite_activated", now });
 }
 
-/** Locks the inviter of an account that is being made, and returns whether the inviter's account is still there. */
+/** Locks the inviter of an account that is being made. Returns whether the inviter's account still exists. */
 export async function lockInviter(tx: Transaction, { id }: Inviter): Promise<boolean> {
   return (await tx.get(LOCK_ACCOUNT, { id })) !== undefined;
 }
@@ -209,7 +218,7 @@ const FIND_ABOVE = statement({
     SELECT id FROM above WHERE id = :ancestorId`,
 });
 
-/** Whether the user came by `ancestorId`, directly or by any number of people in between. */
-async function isBelow(db: Queries, userId: number, ancestorId: number): Promise<boolean> {
+/** Returns whether `ancestorId` invited the user, directly or through other accounts. */
+async function isDescendant(db: Queries, userId: number, ancestorId: number): Promise<boolean> {
   return (await db.get(FIND_ABOVE, { userId, ancestorId })) !== undefined;
 }

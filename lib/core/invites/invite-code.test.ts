@@ -4,15 +4,15 @@ import { drawInviteCode, InviteCode } from "./invite-code";
 
 const drawn = fc.constant(null).map(() => drawInviteCode());
 
-test("a drawn code has six characters of the alphabet, a digit and a letter among them", () => {
-  // Playwright's `expect` records a step each time, which thousands of runs would feel.
+test("a drawn code has six characters of the alphabet, at least one digit and one letter", () => {
+  // `expect` of Playwright records a step for each call, which is slow for thousands of runs.
   fc.assert(
     fc.property(drawn, (code) => /^[0-9A-HJKMNP-TV-Z]{6}$/.test(code) && /\d/.test(code) && /[A-Z]/.test(code)),
     { numRuns: 5000 },
   );
 });
 
-test("a code is read however it is typed: any case, gaps, dashes, look-alikes", () => {
+test("a code is read in any case, with gaps, dashes and look-alike letters", () => {
   const alike: Record<string, string[]> = {
     "0": ["0", "O", "o", "О", "о"],
     "1": ["1", "I", "i", "L", "l"],
@@ -40,7 +40,7 @@ test("a code is read however it is typed: any case, gaps, dashes, look-alikes", 
   );
 });
 
-test("reading a code twice changes nothing", () => {
+test("a parsed code parses to itself", () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 12 }), (text) => {
       const once = InviteCode.safeParse(text);
@@ -49,13 +49,13 @@ test("reading a code twice changes nothing", () => {
   );
 });
 
-test("what can't be a code is refused", () => {
+test("text that can't be an invite code is refused", () => {
   for (const text of ["", "7K4M2", "7K4M2PP", "ABCDEF", "123456", "7K4M2U", "7K4M2Я", "7K4M2!", "<b>7K4"]) {
     expect(InviteCode.safeParse(text).success, text).toBe(false);
   }
 });
 
-test("of two links that lead to different codes neither is taken, and one that stands twice is", () => {
+test("two links with different codes are refused, and the same link twice is read", () => {
   const linkTo = (code: string) => `https://sarafan.example/i/${code}`;
   expect(InviteCode.safeParse(`${linkTo("7K4M2P")} ${linkTo("8K4M2P")}`).success).toBe(false);
   expect(InviteCode.safeParse(`${linkTo("7K4M2P")} ${linkTo("7k4m2p")}.`).success).toBe(true);

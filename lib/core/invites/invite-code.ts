@@ -8,7 +8,10 @@ const DIGITS = "0123456789";
 const LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ";
 const ALPHABET = DIGITS + LETTERS;
 
-/** What people type or dictate for a character of the alphabet: letters like digits, Cyrillic letters like Latin ones. */
+/**
+ * The characters that people type or dictate for another one: letters that look like digits, and Cyrillic letters that look
+ * like Latin ones.
+ */
 const READ_AS: Record<string, string> = {
   ...{ O: "0", I: "1", L: "1" },
   ...{ А: "A", В: "B", Е: "E", К: "K", М: "M", Н: "H", О: "0", Р: "P", С: "C", Т: "T", У: "Y", Х: "X" },
@@ -16,15 +19,16 @@ const READ_AS: Record<string, string> = {
 
 const SHAPE = new RegExp(`^(?=.*[${DIGITS}])(?=.*[${LETTERS}])[${ALPHABET}]{${INVITE_CODE_LENGTH}}$`);
 
-/** The code in an invitation's link. */
+/** The invite code in the link of an invitation. */
 const IN_LINK = /\/i\/([^\s/?#]+)/gi;
 /** A label with its colon, and punctuation. */
 const BEFORE_CODE = /^(?:[\p{L}\p{M}\p{P}\s]*:)?[\p{P}\p{S}\s]*/u;
 const PASTED_TWICE = new RegExp(`^(.{${INVITE_CODE_LENGTH}})\\1$`, "u");
 
 /**
- * The characters of the invite code in a typed text: the code of the link where there is one, without what is around it. The whole
- * text, which is no code, where links lead to different codes: an activation can't be undone.
+ * Returns the characters of the invite code in a typed text. If the text contains a link of an invitation, it is the link's
+ * code. If it contains links with different codes, the whole text is returned, which is no valid code: an activation can't be
+ * undone, so none of them is chosen.
  */
 export function readInviteText(typed: string): string {
   const text = foldDigits(readPastedText(typed));
@@ -41,8 +45,8 @@ function charactersOf(text: string): string {
 }
 
 /**
- * An invite code: typed in any case, with spaces or dashes, with look-alikes of other letters, or as its whole link in; six
- * characters of the alphabet, a digit and a letter among them, out. The one issue is `invite_code_malformed`.
+ * An invite code. The input may have any case, spaces, dashes, look-alike letters, or be the whole link. The output has six
+ * characters of the alphabet, at least one of them a digit and one a letter. The one issue is `invite_code_malformed`.
  */
 export const InviteCode = typedText("invite_code_malformed")
   .transform((typed) => Array.from(readInviteText(typed).toUpperCase(), (each) => READ_AS[each] ?? each).join(""))
@@ -50,7 +54,10 @@ export const InviteCode = typedText("invite_code_malformed")
   .brand<"InviteCode">();
 export type InviteCode = z.output<typeof InviteCode>;
 
-/** A code at random, each one as likely as any other. Whether it is taken is for the database to say. */
+/**
+ * Draws an invite code at random; all are equally likely. The code may belong to an account already, which the database's
+ * unique index finds out.
+ */
 export function drawInviteCode(): InviteCode {
   for (;;) {
     const code = Array.from({ length: INVITE_CODE_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");

@@ -16,8 +16,8 @@ import { type ActivateInviteFailure, checkInvite, findInviter, type Invite, invi
 import type { InviteCode } from "./invite-code";
 
 /**
- * Whose invite code it is. Fails with `invite_unknown`, and with `budget_spent` for a network that has looked too many
- * unknown codes up.
+ * Returns the inviter of an invite code. Fails with `invite_unknown`, and with `budget_spent` for a network that has looked up
+ * too many unknown codes.
  */
 export function getInvite(
   code: InviteCode,
@@ -30,7 +30,10 @@ export function getInvite(
   });
 }
 
-/** What `activateInvite` would answer now, with nothing activated. It is a look-up, as `getInvite` is. */
+/**
+ * Returns what `activateInvite` would return now, without activating. It counts as a look-up, as in `getInvite`. Throws
+ * `AccountGone`.
+ */
 export async function previewInvite(
   { userId, code }: { userId: number; code: InviteCode },
   requester: Requester,
@@ -43,28 +46,28 @@ export async function previewInvite(
 }
 
 /**
- * Looks a code up, which costs the network one look-up where there is no such code, and is refused once those are spent. A
- * good invitation costs nothing and writes nothing, because many people may open it behind one address. A process looks one
- * code up at a time for a network (an IPv6 /48), so that of parallel look-ups each sees the misses that came before it.
+ * Looks an invite code up. An unknown code counts against the network's limit, and once that is used up all look-ups are
+ * refused. A valid invitation is not counted and writes nothing, because many people may open it behind one address. Within a
+ * process, look-ups of one network (for IPv6 a /48) run one after the other, so that parallel ones can't exceed the limit.
  */
 function lookUp<Found, Failure extends { name: string }>(
   { network }: Requester,
   now: Date,
   find: () => Promise<Result<Found, Failure>>,
 ): Promise<Result<Found, Failure | LimitFailure>> {
-  const budgets = networkCharges(INVITE_LOOKUPS_FROM_NETWORK, network);
+  const charges = networkCharges(INVITE_LOOKUPS_FROM_NETWORK, network);
   return oneAtATime(siteOf(network), async () => {
-    const waitMs = await retryAfterMs(readPrimary, budgets, now);
+    const waitMs = await retryAfterMs(readPrimary, charges, now);
     if (waitMs > 0) return fail({ name: "budget_spent", retryAfterMs: waitMs });
     const found = await find();
     if (found.ok || found.failure.name !== "invite_unknown") return found;
-    const taken = await transact((tx) => consume(tx, budgets, now));
+    const consumed = await transact((tx) => consume(tx, charges, now));
     sweepInBackground();
-    return taken.ok ? found : taken;
+    return consumed.ok ? found : consumed;
   });
 }
 
-/** For each site that looks codes up now: settles when the last of its look-ups that wait has had its turn. */
+/** By site, the end of the last look-up that was queued there. */
 const lastLookUps = perProcess("invite look-ups", () => new Map<string, Promise<unknown>>());
 
 async function oneAtATime<Value>(site: string, run: () => Promise<Value>): Promise<Value> {

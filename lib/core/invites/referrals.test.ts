@@ -10,7 +10,7 @@ import { drawInviteCode, type InviteCode } from "./invite-code";
 import { getInvite, previewInvite } from "./look-up";
 import { listReferrals, listReferralTimes, type ReferralCursor } from "./referrals";
 
-test("an activation is seen by both, with the inviter's number masked", async () => {
+test("both accounts see an activation, and the inviter's number is masked", async () => {
   const [inviter, invitee] = [await signUp(), await signUp()];
   const now = new Date();
   expect(await activateInvite({ userId: invitee.userId, code: inviter.inviteCode }, now)).toEqual({
@@ -27,7 +27,7 @@ test("an activation is seen by both, with the inviter's number masked", async ()
   });
 });
 
-test("refusals come in the order of the rules: already, unknown, own, circle", async () => {
+test("refusals come in the order of the rules: already activated, unknown, own, circle", async () => {
   const [first, second, third] = [await signUp(), await signUp(), await signUp()];
   const act = async (person: { userId: number }, code: InviteCode) => {
     const previewed = failureOf(await previewInvite({ userId: person.userId, code }, anybody()));
@@ -46,7 +46,7 @@ test("refusals come in the order of the rules: already, unknown, own, circle", a
   }
 });
 
-test("of 20 parallel activations by one person one wins, and one inviter counts it", async () => {
+test("of 20 parallel activations by one account one succeeds, and one inviter counts it", async () => {
   const invitee = await signUp();
   const inviters = await Promise.all(Array.from({ length: 20 }, () => signUp()));
   const results = await Promise.all(
@@ -61,14 +61,14 @@ test("of 20 parallel activations by one person one wins, and one inviter counts 
   expect(profiles.reduce((sum, profile) => sum + (profile?.referralCount ?? 0), 0)).toBe(1);
 });
 
-test("twenty people who activate one code at once all count", async () => {
+test("of twenty accounts that activate one code in parallel, all are counted", async () => {
   const inviter = await signUp();
   const invitees = await Promise.all(Array.from({ length: 20 }, () => signUp()));
   await Promise.all(invitees.map(({ userId }) => activateInvite({ userId, code: inviter.inviteCode })));
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 20 });
 });
 
-test("two people who activate each other's code at once don't make a circle", async () => {
+test("two accounts that activate each other's code in parallel don't make a circle", async () => {
   const [one, other] = [await signUp(), await signUp()];
   const results = await Promise.all([
     activateInvite({ userId: one.userId, code: other.inviteCode }),
@@ -89,7 +89,7 @@ test("the database itself refuses a second activation", async () => {
   await expect(write((tx) => tx.activation.create({ data: activation }))).rejects.toMatchObject({ code: "P2002" });
 });
 
-test("no sequence of activations makes a circle, and the counters are the truth", async () => {
+test("no sequence of activations makes a circle, and the counters equal the number of referrals", async () => {
   test.slow();
   const TOWN = 6;
   const attempt = fc.tuple(fc.nat(TOWN - 1), fc.nat(TOWN - 1));
@@ -122,7 +122,7 @@ test("no sequence of activations makes a circle, and the counters are the truth"
   );
 });
 
-test("a circle is refused however long it is", async () => {
+test("a circle of any length is refused", async () => {
   const chain = [await signUp()];
   for (let length = 1; length < 40; length += 1)
     chain.push(await signUp({ invited: chain.at(-1)?.inviteCode ?? null }));
@@ -131,11 +131,11 @@ test("a circle is refused however long it is", async () => {
   expect(failureOf(await activateInvite({ userId: first.userId, code: last.inviteCode }))).toBe("invite_circular");
 });
 
-test("pages of referrals come newest first, none twice, none left out, though more arrive meanwhile", async () => {
+test("pages of referrals list each referral once, the newest first, even if new ones come between two pages", async () => {
   const inviter = await signUp();
   const start = Date.now();
   const arrive = (minute: number) => signUp({ invited: inviter.inviteCode, now: new Date(start + minute * 60_000) });
-  // Two of them at the same instant, on the border of two pages.
+  // Two of them have the same time, at the border of two pages.
   const phones = [];
   for (const minute of [0, 1, 2, 2, 3, 4, 5]) phones.push((await arrive(minute)).phone);
   const seen: (string | null)[] = [];
@@ -149,7 +149,7 @@ test("pages of referrals come newest first, none twice, none left out, though mo
   expect(seen).toEqual(phones.toReversed());
 });
 
-test("the picture of growth is drawn from the newest referrals, oldest first, and no more than it needs", async () => {
+test("the chart of growth has the newest referrals, the oldest of them first, and a limited number of them", async () => {
   const inviter = await signUp();
   const start = Date.now();
   const data = Array.from({ length: GROWTH_POINTS_MAX + 5 }, (_, at) => ({
@@ -171,7 +171,7 @@ test("the picture of growth is drawn from the newest referrals, oldest first, an
   );
 });
 
-test("an inviter who is gone leaves an unknown code, which stays on show where it was activated", async () => {
+test("the code of a deleted inviter is unknown, and still shown by the accounts that activated it", async () => {
   const inviter = await signUp();
   const invitee = await signUp({ invited: inviter.inviteCode });
   await write((tx) => tx.user.delete({ where: { id: inviter.userId } }));
@@ -180,7 +180,7 @@ test("an inviter who is gone leaves an unknown code, which stays on show where i
   expect(await read.activation.findUnique({ where: { inviteeId: invitee.userId } })).toMatchObject({ inviterId: null });
 });
 
-test("an account that was deleted meanwhile activates nothing", async () => {
+test("an account that was deleted in the meantime can't activate a code", async () => {
   const inviter = await signUp();
   const { userId } = await signUp();
   await write((tx) => tx.user.delete({ where: { id: userId } }));

@@ -4,15 +4,19 @@ import type { Phone } from "@/lib/core/identity/phone";
 import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "@/lib/core/policy";
 import { read, statement } from "@/lib/db/database";
 
+/** An account that activated the user's invite code. */
 export interface Referral {
   userId: number;
-  /** Null for somebody who has proven a mailbox only. */
+  /** The proven phone; null for an account that has proven only a mailbox. */
   phone: Phone | null;
   masked: Masked;
   activatedAt: Date;
 }
 
-/** Where a page of referrals ends; in a URL as `<milliseconds>-<invitee>`. */
+/**
+ * The position at which a page of referrals ends, for the next page to begin after it. In a URL it is
+ * `<milliseconds>-<invitee's id>`. The one issue is `cursor_malformed`.
+ */
 export const ReferralCursor = z.codec(
   z.string().regex(/^\d{1,15}-\d{1,15}$/, "cursor_malformed"),
   z.object({ activatedAt: z.date(), inviteeId: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed") }),
@@ -26,7 +30,7 @@ export const ReferralCursor = z.codec(
 );
 export type ReferralCursor = z.output<typeof ReferralCursor>;
 
-const BEFORE_THE_NEWEST: ReferralCursor = { activatedAt: new Date("9999-12-31T00:00:00Z"), inviteeId: ACCOUNT_ID_MAX };
+const START_OF_LIST: ReferralCursor = { activatedAt: new Date("9999-12-31T00:00:00Z"), inviteeId: ACCOUNT_ID_MAX };
 
 const LIST_REFERRALS = statement({
   params: { userId: "integer", activatedAt: "time", inviteeId: "integer", limit: "integer" },
@@ -41,14 +45,14 @@ const LIST_REFERRALS = statement({
 });
 
 /**
- * The people who activated the user's invite code, newest first, a page at a time; `next` is null on the last one. One
- * statement, which reads no more rows than the page has, however many there are.
+ * Returns a page of the accounts that activated the user's invite code, the newest first. `next` is null on the last page. It
+ * is one statement, which reads only the page's rows, however many referrals there are.
  */
 export async function listReferrals(
   userId: number,
   { after = null, limit = REFERRALS_PER_PAGE }: { after?: ReferralCursor | null; limit?: number } = {},
 ): Promise<{ referrals: Referral[]; next: ReferralCursor | null }> {
-  const { activatedAt, inviteeId } = after ?? BEFORE_THE_NEWEST;
+  const { activatedAt, inviteeId } = after ?? START_OF_LIST;
   const rows = await read.all(LIST_REFERRALS, { userId, activatedAt, inviteeId, limit: limit + 1 });
   const page = rows.slice(0, limit);
   const last = page.at(-1);
@@ -57,7 +61,7 @@ export async function listReferrals(
       userId: row.inviteeId,
       phone: row.phone as Phone | null,
       activatedAt: row.activatedAt,
-      // Worked out only where it is looked at: a list may be long.
+      // A getter, because masking a phone takes long and lists may be long.
       get masked() {
         return maskIdentity(row);
       },
@@ -66,7 +70,7 @@ export async function listReferrals(
   };
 }
 
-/** When the newest referrals came, oldest first, `GROWTH_POINTS_MAX` of them at most. */
+/** Returns when the newest referrals activated the code, the oldest of them first, at most `GROWTH_POINTS_MAX`. */
 export async function listReferralTimes(userId: number): Promise<Date[]> {
   const rows = await read.activation.findMany({
     where: { inviterId: userId },

@@ -11,11 +11,11 @@ import {
   unanswered,
 } from "@/lib/senders/sender";
 import { anybody, freshEmail, openSession, signUp, signUpByMail } from "@/lib/testing/people";
-import { composeNotice, sendNotice, tellOfChange, tellOfNewDevice } from "./security-notices";
+import { composeNotice, notifyOfChange, notifyOfNewDevice, sendNotice } from "./security-notices";
 
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
 
-/** A mail server that keeps what it is given. */
+/** A mail server that keeps the mails it gets. */
 function mailbox() {
   const messages: Message[] = [];
   const sender: MessageSender = {
@@ -27,13 +27,13 @@ function mailbox() {
   return { messages, sender };
 }
 
-test("a sign-in from a new device is told to the mailbox: what with, from where, when, and what to do", async () => {
+test("a sign-in from a new device sends a notice with device, network, time and advice", async () => {
   const { userId, email } = await signUpByMail();
   const requester = { network: "192.0.2.7", agent: WINDOWS, browser: null };
   const at = new Date("2026-11-21T18:30:00Z");
   const session = await openSession({ userId, proven: emailRecipient(email) }, requester, at);
   const { messages, sender } = mailbox();
-  await tellOfNewDevice(session, requester, sender);
+  await notifyOfNewDevice(session, requester, sender);
   expect(messages).toMatchObject([{ to: email, subject: "Новый вход в «Сарафан» · New sign-in to Sarafan" }]);
   for (const body of [messages[0]?.text, messages[0]?.html]) {
     for (const words of ["Chrome, Windows", "192.0.2.7", "18:30", "6:30", "/account", "вошли", "signed in"]) {
@@ -42,7 +42,7 @@ test("a sign-in from a new device is told to the mailbox: what with, from where,
   }
 });
 
-test("nobody is written to about a known device, without a mailbox, or without a mail server", async () => {
+test("there is no notice of a recognised device, without a mailbox, or without a mail server", async () => {
   const [byMail, byPhone] = [await signUpByMail(), await signUp()];
   const { messages, sender } = mailbox();
   const requester = anybody();
@@ -50,13 +50,13 @@ test("nobody is written to about a known device, without a mailbox, or without a
     { userId: byMail.userId, proven: emailRecipient(byMail.email), created: true },
     requester,
   );
-  await tellOfNewDevice(made, requester, sender);
-  await tellOfNewDevice(
+  await notifyOfNewDevice(made, requester, sender);
+  await notifyOfNewDevice(
     await openSession({ userId: byPhone.userId, proven: phoneRecipient(byPhone.phone) }, requester),
     requester,
     sender,
   );
-  await tellOfNewDevice(
+  await notifyOfNewDevice(
     await openSession({ userId: byMail.userId, proven: emailRecipient(byMail.email) }, requester),
     requester,
     null,
@@ -64,32 +64,32 @@ test("nobody is written to about a known device, without a mailbox, or without a
   expect(messages).toEqual([]);
 });
 
-test("a change is told to the mailbox that the account had until now, and to the new one", async () => {
+test("a change of mailbox sends a notice to the old mailbox and to the new one", async () => {
   const { messages, sender } = mailbox();
   const mailboxes = [freshEmail(), freshEmail()];
-  await tellOfChange(mailboxes, { name: "email_changed", was: "changed", at: new Date() }, sender);
+  await notifyOfChange(mailboxes, { name: "email_changed", was: "changed", at: new Date() }, sender);
   expect(messages.map(({ to }) => to)).toEqual(mailboxes);
   expect(messages[0]?.subject).toBe("Изменён адрес почты в «Сарафане» · E-mail address changed in Sarafan");
 });
 
-test("a change is told to the other mailbox though one can't be reached", async () => {
+test("a notice reaches one mailbox even if the other one can't be reached", async () => {
   const { messages, sender } = mailbox();
   const [unreachable, other] = [freshEmail(), freshEmail()];
   const send: MessageSender["send"] = async (message, signal) =>
     message.to === unreachable ? failed("unreachable", "ECONNREFUSED") : sender.send(message, signal);
   const notice = { name: "email_changed", was: "changed", at: new Date() } as const;
-  await tellOfChange([unreachable, other], notice, { ...sender, send });
+  await notifyOfChange([unreachable, other], notice, { ...sender, send });
   expect(messages.map(({ to }) => to)).toEqual([other]);
 });
 
-/** How many notices the metrics count under each outcome. */
+/** Returns how many notices the metrics count under each outcome. */
 async function noticesCounted(): Promise<Record<string, number>> {
   const { text } = await renderMetrics();
   const counted = text.matchAll(/^sarafan_notices_total\{outcome="(\w+)"\} (\d+)$/gm);
   return Object.fromEntries([...counted].map(([, outcome = "", count]) => [outcome, Number(count)]));
 }
 
-/** A mail server that answers each message with the next of these, the last of them for good. */
+/** A mail server that gives each mail the next of these answers, and the last answer from then on. */
 function answering(...answers: [Sending, ...Sending[]]) {
   const messages: Message[] = [];
   const sender: MessageSender = {
@@ -103,7 +103,7 @@ function answering(...answers: [Sending, ...Sending[]]) {
 
 const NOTICE = { name: "phone_changed", was: "changed", at: new Date() } as const;
 
-test("a notice that was not taken is tried again after a pause, and each outcome is counted", async () => {
+test("a notice that was not accepted is sent again after a pause, and each outcome is counted", async () => {
   const before = await noticesCounted();
   const away = answering(failed("unreachable", "ECONNREFUSED"), unanswered("timeout"), accepted());
   await sendNotice(composeNotice(freshEmail(), NOTICE), away.sender, [10, 10]);
@@ -114,7 +114,7 @@ test("a notice that was not taken is tried again after a pause, and each outcome
     .toEqual({ ...before, retried: (before.retried ?? 0) + 2, ok: (before.ok ?? 0) + 1 });
 });
 
-test("a notice is given up when its last try fails, or the mailbox is refused for good, and that is counted", async () => {
+test("a notice is given up after its last attempt or a permanent refusal, and that is counted", async () => {
   const before = (await noticesCounted()).not_sent ?? 0;
   const away = answering(failed("unreachable", "ECONNREFUSED"));
   await sendNotice(composeNotice(freshEmail(), NOTICE), away.sender, [10]);
@@ -125,14 +125,14 @@ test("a notice is given up when its last try fails, or the mailbox is refused fo
   expect([away.messages.length, refusing.messages.length]).toEqual([2, 1]);
 });
 
-test("what a device calls itself brings no markup into a message", async () => {
+test("a User-Agent brings no markup into a notice", async () => {
   const requester = { network: "192.0.2.7", agent: "<b>x</b>/1 (y)", browser: null };
   const { html } = composeNotice(freshEmail(), { name: "signed_in", requester, at: new Date() });
   expect(html).not.toContain("<b>");
   expect(html).toContain("Неизвестное устройство");
 });
 
-test("no words of a stranger stand in a message: a product that is not known is an application", () => {
+test("a notice contains no text of a stranger: an unknown product is shown as an application", () => {
   for (const agent of ["Call/8-800-555-35-35", "Verify/some.site", "okhttp/some.site Verify/1"]) {
     const notice = composeNotice(freshEmail(), {
       name: "signed_in",

@@ -16,12 +16,12 @@ import ru from "@/messages/ru.json" with { type: "json" };
 import type { Session } from "./sessions";
 import { describeDevice, deviceName } from "./user-agent";
 
-/** What nobody waits for may take long, but not for ever. */
+/** No request waits for a notice, so it has a long time limit. */
 const NOTICE_MS_MAX = 30_000;
-/** The pauses before a notice is tried again: a mail server that is restarted is back by then. */
+/** The pauses before a notice is sent again. A mail server that is restarted is available again after them. */
 const NOTICE_PAUSES_MS = [30_000, 10 * 60_000];
 
-/** What a person is told by mail without having asked. */
+/** A security notice: a mail that the account's owner did not request. */
 export type Notice =
   | { name: "signed_in"; requester: Requester; at: Date }
   | ({ at: Date } & Pick<ChangedIdentity, "name" | "was">)
@@ -32,14 +32,14 @@ const translatorOf = (locale: Language, messages: typeof ru) => createTranslator
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /**
- * In both languages, because nobody knows which one the owner reads: that of the request is whoever made it's to choose, who
- * may be the one to be warned of.
+ * Returns the mail of a notice. It is in both languages, because the owner's language is unknown: the request that caused the
+ * notice may come from a stranger, and so may its language.
  */
 export function composeNotice(to: Email, notice: Notice): Message {
-  const [russian, english] = [wordsOf(notice, "ru"), wordsOf(notice, "en")];
+  const [russian, english] = [sentencesOf(notice, "ru"), sentencesOf(notice, "en")];
   const subject = `${russian.subject} · ${english.subject}`;
   const text = [russian, english].map(({ sentences }) => `${sentences.join("\n\n")}\n`).join("\n* * *\n\n");
-  // Only sentences of ours, names of programs and addresses come in here, so there is nothing to escape.
+  // Nothing needs escaping: the parts are sentences from messages/, names from `describeDevice` and addresses.
   const html = Object.entries({ ru: russian, en: english }).map(
     ([language, { sentences }]) =>
       `<div lang="${language}" style="margin:0 0 32px">\n${sentences.map((one) => `<p style="margin:0 0 8px">${one}</p>`).join("\n")}\n</div>`,
@@ -47,7 +47,7 @@ export function composeNotice(to: Email, notice: Notice): Message {
   return { to, subject, text, html: composeHtml({ language: "ru", subject }, html.join("\n")) };
 }
 
-function wordsOf(notice: Notice, language: Language): { subject: string; sentences: string[] } {
+function sentencesOf(notice: Notice, language: Language): { subject: string; sentences: string[] } {
   const t = TRANSLATORS[language];
   const time = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
   const at = `${time.format(notice.at)} UTC`;
@@ -90,11 +90,8 @@ function wordsOf(notice: Notice, language: Language): { subject: string; sentenc
   };
 }
 
-/**
- * Tells the account's mailbox, where it has proven one, of a sign-in from a new device. Whoever signs in doesn't wait for
- * this.
- */
-export async function tellOfNewDevice(
+/** Sends the account's mailbox, if it has one, a notice of a sign-in from a new device. The sign-in does not wait for it. */
+export async function notifyOfNewDevice(
   { userId, createdAt, isNew }: Session,
   requester: Requester,
   sender: MessageSender | null = mailSender,
@@ -106,10 +103,10 @@ export async function tellOfNewDevice(
 }
 
 /**
- * Tells mailboxes of an account that its phone or mailbox is another one now, each whatever becomes of the others: one of them
- * may be a thief's.
+ * Sends mailboxes of an account a notice of a changed phone or mailbox. A failure for one mailbox does not affect the others,
+ * because one of them may be a thief's.
  */
-export async function tellOfChange(
+export async function notifyOfChange(
   mailboxes: readonly Email[],
   notice: { at: Date } & Pick<ChangedIdentity, "name" | "was">,
   sender: MessageSender | null = mailSender,
@@ -118,13 +115,13 @@ export async function tellOfChange(
   await Promise.all(mailboxes.map((to) => sendNotice(composeNotice(to, notice), sender)));
 }
 
-/** Tells the mailbox that an account had that the account is deleted. */
-export async function tellOfDeletion(to: Email, at: Date, sender: MessageSender | null = mailSender): Promise<void> {
+/** Sends the former mailbox of a deleted account a notice of the deletion. */
+export async function notifyOfDeletion(to: Email, at: Date, sender: MessageSender | null = mailSender): Promise<void> {
   if (sender) await sendNotice(composeNotice(to, { name: "account_deleted", at }), sender);
 }
 
-/** Tells the account's mailbox, where it has proven one, of a change that takes effect later, and can be cancelled until then. */
-export async function tellOfRequest(
+/** Sends the account's mailbox, if it has one, a notice of a delayed change, which can still be cancelled. */
+export async function notifyOfRequest(
   userId: number,
   request: Omit<Extract<Notice, { name: "change_requested" }>, "name">,
   sender: MessageSender | null = mailSender,
@@ -137,9 +134,9 @@ export async function tellOfRequest(
 }
 
 /**
- * Sends a notice. One that the mail server did not take is tried again by this process, after each of `pausesMs`; so those
- * that wait when the process ends are lost, as the log says. One that is refused for good is not tried again. Resolves after
- * the first try, whatever came of it.
+ * Sends a notice. If the mail server did not accept it, this process sends it again after each of `pausesMs` (milliseconds). A
+ * notice that waits when the process ends is lost; the log shows that it was waiting. A permanent refusal is not retried.
+ * Resolves after the first attempt, whatever its result.
  */
 export async function sendNotice(
   message: Message,
@@ -161,6 +158,6 @@ export async function sendNotice(
   countNotice("retried");
   const retry = () =>
     sendNotice(message, sender, laterPausesMs).catch((error) => logError(error, "a notice was not sent"));
-  // A process that was asked to end doesn't wait for it.
+  // The timer does not keep an ending process alive.
   setTimeout(retry, pauseMs).unref();
 }

@@ -13,8 +13,8 @@ import { checkSession, endSession } from "./sessions";
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
 const after = (date: Date, ms: number) => new Date(date.getTime() + ms);
 
-/** Somebody with an account, in the browser that made it. */
-async function arrive(now = new Date()) {
+/** Signs a person up in a browser, and opens its session there. */
+async function signUpInBrowser(now = new Date()) {
   const person = await signUp({ now });
   const login = { userId: person.userId, proven: phoneRecipient(person.phone) };
   const known = browserOf(person.phone);
@@ -22,15 +22,15 @@ async function arrive(now = new Date()) {
   return { ...person, login, home, known };
 }
 
-/** A browser that logs in by this phone. */
+/** A browser that has logged in with this phone. */
 function browserOf(phone: Phone, agent: string | null = null): Requester {
   return { ...anybody(), agent, browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] } };
 }
 
-test("the devices of an account are listed with what they are and where from, the newest first", async () => {
+test("the list of sessions has device and network of each, the newest first", async () => {
   const now = new Date();
-  await arrive(now);
-  const { login, home } = await arrive(now);
+  await signUpInBrowser(now);
+  const { login, home } = await signUpInBrowser(now);
   const by = { network: "192.0.2.7", agent: WINDOWS, browser: null };
   const phone = await openClientSession(login, { ...by, agent: "okhttp/4.12.0", network: "unknown" }, after(now, 1));
   const other = await openSession(login, by, after(now, 2));
@@ -50,9 +50,9 @@ test("the devices of an account are listed with what they are and where from, th
   expect(sessions[1]).toMatchObject({ device: { kind: "application", name: "okhttp/4.12.0" } });
 });
 
-test("a session that is over is not listed", async () => {
+test("a session that has ended is not listed", async () => {
   const now = new Date();
-  const { login, home } = await arrive(now);
+  const { login, home } = await signUpInBrowser(now);
   const client = await openClientSession(login, anybody(), now);
   const idsAt = async (ms: number) => (await listSessions(home, after(now, ms))).sessions.map(({ id }) => id).sort();
   expect(await idsAt(SESSION_IDLE_MS - 1)).toEqual([home.id, client.id].sort());
@@ -60,9 +60,9 @@ test("a session that is over is not listed", async () => {
   expect(await idsAt(SESSION_TTL_MS)).toEqual([]);
 });
 
-test("however many sessions there are, a page lists so many, and one's own", async () => {
+test("a page lists a limited number of sessions, and always the current one", async () => {
   const now = new Date();
-  const { login, home } = await arrive(now);
+  const { login, home } = await signUpInBrowser(now);
   for (let at = 0; at <= SESSIONS_LISTED_MAX; at += 1) await openClientSession(login, anybody(), after(now, at + 1));
   const { sessions, isCut } = await listSessions(home, now);
   expect(isCut).toBe(true);
@@ -72,8 +72,8 @@ test("however many sessions there are, a page lists so many, and one's own", asy
   expect((await listSessions(home, now)).sessions.map(({ id }) => id)).toEqual([home.id]);
 });
 
-test("one ends another session, and all others, of one's own account only", async () => {
-  const [one, stranger] = [await arrive(), await arrive()];
+test("a session can end one or all other sessions, of its own account only", async () => {
+  const [one, stranger] = [await signUpInBrowser(), await signUpInBrowser()];
   const [second, third] = [await openSession(one.login, anybody()), await openSession(one.login, anybody())];
   await endOtherSession(stranger.home, second.id);
   await endOtherSessions(stranger.home);
@@ -96,11 +96,11 @@ test("one ends another session, and all others, of one's own account only", asyn
   ]);
 });
 
-test("a sign-in is new to the account unless its browser made it or was vouched for", async () => {
-  const { login, home, known, userId } = await arrive();
+test("a sign-in is from a new device unless its browser made the account or was confirmed", async () => {
+  const { login, home, known, userId } = await signUpInBrowser();
   expect(home.isNew).toBe(false);
   expect(await openSession(login, known)).toMatchObject({ isNew: false });
-  // By its cookie it has logged in by this phone before.
+  // Its cookie says that it has logged in with this phone before.
   const second = await openSession(login, browserOf(login.proven.address));
   expect(second).toMatchObject({ isNew: true });
   expect(await checkSession(second.id)).toMatchObject({ isNew: true });
@@ -112,13 +112,13 @@ test("a sign-in is new to the account unless its browser made it or was vouched 
   ]);
 });
 
-test("an application is known by its device token, as a browser is by its cookie, and not by its name and network", async () => {
-  const { login, home } = await arrive();
+test("a client application is recognised by its device token, and not by its name and network", async () => {
+  const { login, home } = await signUpInBrowser();
   const application = { ...browserOf(login.proven.address, "okhttp/4.12.0"), network: "192.0.2.1" };
   const first = await openClientSession(login, application);
   const second = await openClientSession(login, application);
   expect([first, second]).toMatchObject([{ isNew: true }, { isNew: true }]);
-  // It can't vouch for itself by coming again.
+  // A second sign-in does not confirm it.
   expect(await confirmSignIn(second, first.id)).toBe(false);
   expect(await confirmSignIn(home, first.id)).toBe(true);
   const elsewhere = { ...application, network: "192.0.2.2", agent: "okhttp/5.0.0" };
@@ -126,10 +126,10 @@ test("an application is known by its device token, as a browser is by its cookie
   for (const browser of [null, browserOf(login.proven.address).browser]) {
     expect(await openClientSession(login, { ...application, browser })).toMatchObject({ isNew: true });
   }
-  expect(await openClientSession((await arrive()).login, application)).toMatchObject({ isNew: true });
+  expect(await openClientSession((await signUpInBrowser()).login, application)).toMatchObject({ isNew: true });
 });
 
-test("an application that made the account is no new device when it comes again", async () => {
+test("an application that made the account is not a new device when it signs in again", async () => {
   const { userId, phone } = await signUp();
   const login = { userId, proven: phoneRecipient(phone) };
   const application = browserOf(phone, "okhttp/4.12.0");
@@ -137,13 +137,13 @@ test("an application that made the account is no new device when it comes again"
   expect(await openClientSession(login, application)).toMatchObject({ isNew: false });
 });
 
-test("a browser that nobody has vouched for is as new when it comes again, though it is known by then", async () => {
-  const { login, home } = await arrive();
+test("a browser that was not confirmed is a new device again at its next sign-in, though it is recognised", async () => {
+  const { login, home } = await signUpInBrowser();
   const thief = browserOf(login.proven.address, "Mozilla/5.0 Thief");
   const first = await openSession(login, thief);
   const returning = { ...login, isReturning: true };
   const again = await openSession(returning, thief);
-  // Under another name, and once nothing is left of its sessions.
+  // It has another User-Agent, and none of its earlier sessions is left.
   const disguised = await openSession(returning, { ...thief, agent: WINDOWS });
   const open = [first, again, disguised];
   for (const one of open) expect(await confirmSignIn(one, first.id)).toBe(false);
@@ -153,28 +153,28 @@ test("a browser that nobody has vouched for is as new when it comes again, thoug
   expect([...open, returned].map(({ isNew }) => isNew)).toEqual([true, true, true, true]);
 });
 
-test("a browser vouches for itself by coming again only where the account has no trusted device, logged in or not", async () => {
+test("a returning browser is confirmed without a trusted device only if the account has none, logged in or not", async () => {
   const now = new Date();
-  const { login, home } = await arrive(now);
+  const { login, home } = await signUpInBrowser(now);
   await endSession(home.id);
   const laptop = browserOf(login.proven.address);
   const returning = { ...login, isReturning: true };
   for (const each of [login, returning, returning])
     expect(await openSession(each, laptop, now)).toMatchObject({ isNew: true });
-  // Nobody has logged in with the trusted browser for a year.
+  // The trusted browser has not logged in for a year.
   const later = after(now, KNOWN_BROWSER_TTL_MS);
   const other = await openSession(login, browserOf(login.proven.address), later);
   expect(other.isNew).toBe(true);
   expect(await openSession(login, laptop, later)).toMatchObject({ isNew: true });
   const second = await openSession(returning, laptop, later);
   expect(second.isNew).toBe(false);
-  // It isn't warned of itself, and answers for others.
+  // It is not warned of its own sign-in, and can confirm others.
   expect((await listNewSignIns(second, later)).map(({ id }) => id)).toEqual([other.id]);
   expect(await confirmSignIn(second, other.id, later)).toBe(true);
 });
 
-test("a stranger who ends all other sessions, logs out and comes again is a stranger still", async () => {
-  const { login, home, known } = await arrive();
+test("a stranger who ends all other sessions, logs out and signs in again is still unconfirmed", async () => {
+  const { login, home, known } = await signUpInBrowser();
   const thief = browserOf(login.proven.address);
   const first = await openSession(login, thief);
   await endOtherSessions(first);
@@ -182,7 +182,7 @@ test("a stranger who ends all other sessions, logs out and comes again is a stra
   await endSession(first.id);
   const again = await openSession({ ...login, isReturning: true }, thief);
   expect(again.isNew).toBe(true);
-  // The owner logs in again, and is told of both.
+  // The owner signs in again, and is warned of both sign-ins.
   const back = await openSession({ ...login, isReturning: true }, known);
   expect(back.isNew).toBe(false);
   expect(await listNewSignIns(back)).toMatchObject([
@@ -191,27 +191,27 @@ test("a stranger who ends all other sessions, logs out and comes again is a stra
   ]);
 });
 
-test("a browser that was vouched for is not new when it comes again, whatever it calls itself by then", async () => {
-  const { login, home } = await arrive();
+test("a confirmed browser is not a new device at its next sign-in, even with another User-Agent", async () => {
+  const { login, home } = await signUpInBrowser();
   const laptop = browserOf(login.proven.address);
   const { id } = await openSession(login, laptop);
   expect(await confirmSignIn(home, id)).toBe(true);
   await endSession(id);
   expect(await openSession(login, { ...laptop, agent: WINDOWS })).toMatchObject({ isNew: false });
   expect(await openSession(login, browserOf(login.proven.address))).toMatchObject({ isNew: true });
-  const other = await arrive();
+  const other = await signUpInBrowser();
   expect(await openSession(other.login, laptop)).toMatchObject({ isNew: true });
 });
 
-test("a browser that an account trusts is new again when it has not logged in for a year", async () => {
+test("a trusted browser is a new device again after a year without a login", async () => {
   const now = new Date();
-  const { login, known } = await arrive(after(now, 1 - 2 * KNOWN_BROWSER_TTL_MS));
+  const { login, known } = await signUpInBrowser(after(now, 1 - 2 * KNOWN_BROWSER_TTL_MS));
   expect(await openSession(login, known, after(now, -KNOWN_BROWSER_TTL_MS))).toMatchObject({ isNew: false });
   expect(await openSession(login, known, now)).toMatchObject({ isNew: true });
 });
 
-test("every session but the new one is warned, until somebody confirms it", async () => {
-  const { login, home, known, userId } = await arrive();
+test("every session but the new one is warned of a sign-in until a trusted device confirms it", async () => {
+  const { login, home, known, userId } = await signUpInBrowser();
   const [second, stranger] = [await openSession(login, known), await openSession(login, anybody())];
   for (const session of [home, second]) {
     expect(await listNewSignIns(session)).toMatchObject([{ id: stranger.id, isOpen: true }]);
@@ -223,11 +223,11 @@ test("every session but the new one is warned, until somebody confirms it", asyn
   expect((await listEvents(userId, { limit: 1 })).events).toMatchObject([{ action: "device_confirmed" }]);
 });
 
-test("the warning stays until a trusted device answers it, though its session has ended", async () => {
-  const { login, home, known, userId } = await arrive();
+test("trusted devices are warned of a sign-in until one of them answers, even after its session has ended", async () => {
+  const { login, home, known, userId } = await signUpInBrowser();
   const [stranger, other] = [await openSession(login, anybody()), await openSession(login, anybody())];
   await endSession(stranger.id);
-  // An unconfirmed session is no trusted device: what it ends is ended, and not answered.
+  // An unconfirmed session can end another session, but can't answer its sign-in.
   await endOtherSession(other, stranger.id);
   await endOtherSessions(other);
   expect(await listNewSignIns(other)).toEqual([]);
@@ -245,8 +245,8 @@ test("the warning stays until a trusted device answers it, though its session ha
   expect(home.isNew).toBe(false);
 });
 
-test("an answer is of all sign-ins of the same browser, whichever was asked about", async () => {
-  const { login, home } = await arrive();
+test("confirming or rejecting one sign-in of a browser answers all of its sign-ins", async () => {
+  const { login, home } = await signUpInBrowser();
   const [mine, thiefs] = [browserOf(login.proven.address), browserOf(login.proven.address)];
   const [first, second] = [await openSession(login, mine), await openSession(login, mine)];
   const [third, fourth] = [await openSession(login, thiefs), await openSession(login, thiefs)];
@@ -260,18 +260,18 @@ test("an answer is of all sign-ins of the same browser, whichever was asked abou
   expect(await openSession(login, thiefs)).toMatchObject({ isNew: true });
 });
 
-test("a new session can vouch neither for itself nor for another new one, nor anybody for other people's", async () => {
-  const { login, home } = await arrive();
+test("an unconfirmed session can confirm neither itself nor another one, and no session one of another account", async () => {
+  const { login, home } = await signUpInBrowser();
   const [one, other] = [await openSession(login, anybody()), await openSession(login, anybody())];
   expect(await confirmSignIn(one, one.id)).toBe(false);
   expect(await confirmSignIn(one, other.id)).toBe(false);
   expect(await confirmSignIn(other, one.id)).toBe(false);
-  expect(await confirmSignIn((await arrive()).home, one.id)).toBe(false);
+  expect(await confirmSignIn((await signUpInBrowser()).home, one.id)).toBe(false);
   expect((await listNewSignIns(home)).map(({ id }) => id).sort()).toEqual([one.id, other.id].sort());
 });
 
-test("a device that a trusted one has ended is trusted no longer, and ending all others cancels what they asked for", async () => {
-  const { login, home, userId } = await arrive();
+test("a device whose session a trusted one ended is not trusted any more, and ending all others cancels their changes", async () => {
+  const { login, home, userId } = await signUpInBrowser();
   const lost = browserOf(login.proven.address);
   const first = await openSession(login, lost);
   expect(await confirmSignIn(home, first.id)).toBe(true);

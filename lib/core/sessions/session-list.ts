@@ -8,31 +8,31 @@ import { isOpen, removeSession, type Session } from "./sessions";
 import { trustDevice } from "./trusted-devices";
 import { type Device, describeDevice } from "./user-agent";
 
-/** What can be a session's id; whose it is, is another question. */
+/** The form of a session's id. It does not say that such a session exists. */
 export const SessionId = z.uuid();
 
-/** A session as its account sees it. Its id opens nothing: that is what the sealed cookie and the signed tokens do. */
+/** A session as it is shown to its account. The id alone opens nothing: that takes a sealed cookie or a signed token. */
 export interface ListedSession {
   id: string;
   device: Device;
-  /** An IPv4 address or the first 64 bits of an IPv6 one; null where it isn't known. */
+  /** An IPv4 address or an IPv6 /64; null if it is unknown. */
   network: string | null;
   createdAt: Date;
-  /** When it was last seen, an hour ago at most. */
+  /** When it was last seen, accurate to `SESSION_SEEN_EVERY_MS`. */
   seenAt: Date;
   isNew: boolean;
-  /** Whether it is the one that asks. */
+  /** Whether it is the current session. */
   isOwn: boolean;
 }
 
-type Own = Pick<Session, "id" | "userId">;
+type SessionRef = Pick<Session, "id" | "userId">;
 
 /**
- * The account's open sessions, the newest first: the one that asks and `SESSIONS_LISTED_MAX` others at most. `isCut` says
+ * Returns the account's open sessions, the newest first: the current one and at most `SESSIONS_LISTED_MAX` others. `isCut` says
  * that there are more.
  */
 export async function listSessions(
-  { id, userId }: Own,
+  { id, userId }: SessionRef,
   now = new Date(),
 ): Promise<{ sessions: ListedSession[]; isCut: boolean }> {
   const [own, others] = await Promise.all([
@@ -45,27 +45,27 @@ export async function listSessions(
   ]);
   const sessions = [...own, ...others.slice(0, SESSIONS_LISTED_MAX)]
     .sort((one, other) => other.createdAt.getTime() - one.createdAt.getTime())
-    .map((row) => listed(row, id));
+    .map((row) => toListedSession(row, id));
   return { sessions, isCut: others.length > SESSIONS_LISTED_MAX };
 }
 
-/** How many of the newest sign-ins are warned of at once. */
+/** How many sign-ins a page warns of. */
 const NEW_SIGN_INS_MAX = 3;
 
-/** A sign-in from a device that the account didn't trust, and that no trusted device has answered yet. */
+/** A sign-in from a device that the account did not trust, and that no trusted device has confirmed or rejected. */
 export interface NewSignIn extends Pick<ListedSession, "id" | "device" | "network"> {
   at: Date;
-  /** Whether its session can still be ended. */
+  /** Whether the session that it opened can still be ended. */
   isOpen: boolean;
 }
 
 /**
- * The newest sign-ins that are still to be answered, as far as this session is told: a trusted device of each, until one of
- * them answers it, also when its session has ended; an unconfirmed session of those that are open. No session is warned of
- * itself.
+ * Returns the newest sign-ins that this session is warned of. A trusted device is warned of each sign-in until a trusted device
+ * confirms or rejects it, even after the sign-in's session has ended. An unconfirmed session is warned of other unconfirmed
+ * sessions that are open. No session is warned of its own sign-in.
  */
 export async function listNewSignIns(
-  { id, userId, isNew }: Own & Pick<Session, "isNew">,
+  { id, userId, isNew }: SessionRef & Pick<Session, "isNew">,
   now = new Date(),
 ): Promise<NewSignIn[]> {
   const open = { ...isOpen(userId, now), isNew: true };
@@ -100,19 +100,19 @@ function newSignIn(
 }
 
 /**
- * Ends another session of the same account. From a trusted device that is an answer to its sign-in, too: the device is not the
- * account's, so that it is trusted no longer, whatever else of the same browser is unconfirmed ends with it, and what it asked
- * to be done later is cancelled. Does nothing for a session that is gone, belongs to another account, or is the current one.
+ * Ends another session of the same account. A trusted device thereby also rejects the other device: the account does not trust
+ * it any more, the other unconfirmed sessions of the same browser end, and the delayed changes that they requested are
+ * cancelled. Does nothing for a session that has ended, belongs to another account, or is the current one.
  */
-export async function endOtherSession({ id, userId }: Own, other: string, now = new Date()): Promise<void> {
+export async function endOtherSession({ id, userId }: SessionRef, other: string, now = new Date()): Promise<void> {
   if (other === id) return;
   await write(async (tx) => {
     if (!(await lockAccount(tx, userId))) return;
     const isTrusted = await isTrustedSession(tx, { id, userId });
-    if (isTrusted) await forgetBrowserOf(tx, { id, userId }, other);
+    if (isTrusted) await withdrawTrust(tx, { id, userId }, other);
     await removeSession(tx, { id: other, userId }, now);
     if (!isTrusted) return;
-    const answered = await takeSignIns(tx, userId, other);
+    const answered = await removeSignIns(tx, userId, other);
     if (answered.length === 0) return;
     const sessionId = { in: answered.map((signIn) => signIn.sessionId) };
     await tx.session.deleteMany({ where: { id: sessionId, userId, isNew: true } });
@@ -123,10 +123,10 @@ export async function endOtherSession({ id, userId }: Own, other: string, now = 
 }
 
 /**
- * Ends all sessions of the account but the one that asks. From a trusted device it also takes trust from all other browsers, and
- * cancels what other sessions have asked to be done later: whoever has one of them in hand is put out for good.
+ * Ends all sessions of the account except the current one. A trusted device thereby also withdraws the account's trust from all
+ * other browsers, and cancels the delayed changes of other sessions, so that a stranger in one of them keeps nothing.
  */
-export async function endOtherSessions({ id, userId }: Own, now = new Date()): Promise<void> {
+export async function endOtherSessions({ id, userId }: SessionRef, now = new Date()): Promise<void> {
   await write(async (tx) => {
     if (!(await lockAccount(tx, userId))) return;
     if (await isTrustedSession(tx, { id, userId })) {
@@ -140,8 +140,8 @@ export async function endOtherSessions({ id, userId }: Own, now = new Date()): P
   });
 }
 
-/** Takes trust from the browser of another session of the account, unless it is the browser of this one. */
-async function forgetBrowserOf(tx: Writer, { id, userId }: Own, other: string): Promise<void> {
+/** Withdraws the account's trust from the browser of another session, unless the current session has the same browser. */
+async function withdrawTrust(tx: Writer, { id, userId }: SessionRef, other: string): Promise<void> {
   const rows = await tx.session.findMany({
     where: { userId, id: { in: [id, other] } },
     select: { id: true, browserId: true },
@@ -152,7 +152,7 @@ async function forgetBrowserOf(tx: Writer, { id, userId }: Own, other: string): 
   await tx.trustedBrowser.deleteMany({ where: { userId, browserId } });
 }
 
-/** Cancels what these sessions have asked to be done later, and records each. */
+/** Cancels the delayed changes that these sessions requested, and records each. */
 async function cancelChanges(
   tx: Writer,
   userId: number,
@@ -169,15 +169,15 @@ async function cancelChanges(
 }
 
 /**
- * Takes a trusted device's word that a new device is the account's, and says whether it was taken. Its browser is trusted from
- * then on, and its other sign-ins are answered with this one. The word is not taken from a session that is new itself: two of
- * them could vouch for each other.
+ * Confirms that a new device belongs to the account's owner, and returns whether it was confirmed. The account trusts its
+ * browser from now on, and the browser's other sign-ins are confirmed as well. Returns false if the current session is
+ * unconfirmed itself, because two unconfirmed sessions could otherwise confirm each other, and if there is no such sign-in.
  */
-export async function confirmSignIn({ id, userId }: Own, other: string, now = new Date()): Promise<boolean> {
+export async function confirmSignIn({ id, userId }: SessionRef, other: string, now = new Date()): Promise<boolean> {
   return write(async (tx) => {
-    // Before its sessions, as everybody takes them.
+    // The account is locked before its sessions, as everywhere, so that no two transactions wait for each other.
     if (!(await lockAccount(tx, userId)) || !(await isTrustedSession(tx, { id, userId }))) return false;
-    const answered = await takeSignIns(tx, userId, other);
+    const answered = await removeSignIns(tx, userId, other);
     const [signIn] = answered;
     if (!signIn) return false;
     const ids = answered.map(({ sessionId }) => sessionId);
@@ -189,14 +189,14 @@ export async function confirmSignIn({ id, userId }: Own, other: string, now = ne
   });
 }
 
-/** Whether the session is there and is not new itself; its row is held, so that it can't be ended before the answer counts. */
-async function isTrustedSession(tx: Writer, { id, userId }: Own): Promise<boolean> {
+/** Returns whether the session is open and confirmed. Locks its row, so that it can't be ended before this transaction. */
+async function isTrustedSession(tx: Writer, { id, userId }: SessionRef): Promise<boolean> {
   const { count } = await tx.session.updateMany({ where: { id, userId, isNew: false }, data: { isNew: false } });
   return count > 0;
 }
 
-/** Takes the notice of a sign-in, and of the others of the same browser, and answers what they were of. */
-async function takeSignIns(tx: Writer, userId: number, sessionId: string) {
+/** Deletes the unconfirmed sign-in of a session and those of the same browser, and returns them. */
+async function removeSignIns(tx: Writer, userId: number, sessionId: string) {
   const signIn = await tx.unconfirmedSignIn.findFirst({ where: { sessionId, userId } });
   if (!signIn) return [];
   const { browserId } = signIn;
@@ -215,6 +215,6 @@ interface Row {
   isNew: boolean;
 }
 
-function listed({ id, agent, network, createdAt, seenAt, isNew }: Row, ownId: string): ListedSession {
+function toListedSession({ id, agent, network, createdAt, seenAt, isNew }: Row, ownId: string): ListedSession {
   return { id, device: describeDevice(agent), network, createdAt, seenAt, isNew, isOwn: id === ownId };
 }

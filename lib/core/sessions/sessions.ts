@@ -23,44 +23,50 @@ import {
 import { hasTrustedBrowser, renewTrust, trustDevice } from "./trusted-devices";
 import { describeDevice } from "./user-agent";
 
+/** A session as the code that uses it sees it. */
 export interface Session {
   id: string;
   userId: number;
-  /** The phone whose code opened it; null when it was opened by mail. */
+  /** The phone whose code opened it; null if a code to a mailbox did. */
   provenPhone: Phone | null;
   createdAt: Date;
-  /** When it ends, however much it is used. */
+  /** When it ends, however often it is used. */
   expiresAt: Date;
-  /** Whether it is of a device that the account hadn't seen before, and nobody has said yet that it is theirs. */
+  /**
+   * Whether it is unconfirmed: the account did not trust the device at the sign-in, and no trusted device has confirmed it
+   * since.
+   */
   isNew: boolean;
-  /** Whether it is a client application's, which has tokens, and no browser's, which has a cookie. */
+  /** Whether it belongs to a client application, which has tokens, and not to a browser, which has a cookie. */
   isClient: boolean;
 }
 
-/** A client application's session, and which of its refresh tokens is the one in use. */
+/** A client application's session, with the state of its refresh token. */
 export interface ClientSession extends Session {
   /** How often the refresh token was exchanged. */
   generation: number;
-  /** When it was exchanged last, or made. */
+  /** When the refresh token was made or last exchanged. */
   refreshedAt: Date;
 }
 
-/** Whether it is a client application's session. */
+/** Returns whether it is a client application's session. */
 export function isClientSession(session: Session | null): session is ClientSession {
   return session?.isClient ?? false;
 }
 
-/** A browser's session has a cookie and ends when it is idle; a client application's has tokens. */
+/** A browser's session has a cookie and ends when it is idle. A client application's session has tokens. */
 export type SessionKind = "browser" | "client";
 
-/** Who logged in, by what, whether that made the account, and whether this browser had logged in by it before. */
+/** The sign-in that opens a session. `isReturning`: this browser has logged in with the same phone or mailbox before. */
 type Opening = Pick<SignIn, "userId" | "proven"> & Partial<Pick<SignIn, "created">> & { isReturning?: boolean };
 
 /**
- * The session with this id, or null when it was ended or is too old; a browser's also when it was idle for too long. One
- * read. When it was last seen is written at most every `SESSION_SEEN_EVERY_MS`, and once for each generation that its access
- * token has arrived, of which `generation` is one. That happens in the background: a read must not fail, nor wait, because the
- * database takes no writes.
+ * Returns the session, or null if it was ended, is older than `SESSION_TTL_MS` or, for a browser, was idle for
+ * `SESSION_IDLE_MS`. It is one read.
+ *
+ * Updates when the session was last seen, at most every `SESSION_SEEN_EVERY_MS`, and once for each generation of tokens that
+ * its access token arrived (`generation` is that of the request's token, null for a cookie). These writes run in the
+ * background, because a read must neither fail nor wait when the database takes no writes.
  */
 export async function checkSession(
   id: string,
@@ -71,18 +77,19 @@ export async function checkSession(
   sweepInBackground();
   let row = await readPrimary.get(FIND_SESSION, { id, now });
   if (row?.isChangeDue) {
-    // What is due takes effect before the session is looked at, which may be gone by that; unless the database is busy.
+    // Due changes are applied before the session is returned, because they may end it. The read does not wait longer than this
+    // for a busy database.
     await Promise.race([applyInBackground(row.userId, now), sleep(APPLY_WAIT_MS_MAX, undefined, { ref: false })]);
     row = await readPrimary.get(FIND_SESSION, { id, now });
   }
   if (!row || row.expiresAt <= now) return null;
   const idleMs = now.getTime() - row.seenAt.getTime();
   if (row.generation === null && idleMs >= SESSION_IDLE_MS) return null;
-  // The first tokens have no older ones, whose reuse could be judged by this.
+  // Tokens of generation 0 replace no older ones, so their use says nothing about reuse.
   const isFirstUse = generation !== null && generation > 0 && generation === row.generation && !row.isGenerationUsed;
   if (isFirstUse || idleMs >= SESSION_SEEN_EVERY_MS) {
     const seen = { id, generation: row.generation, isFirstUse, now };
-    void runInBackground(`use of ${id} ${generation}`, () => transact(async (tx) => tx.queue(NOTE_USE, seen)));
+    void runInBackground(`use of ${id} ${generation}`, () => transact(async (tx) => tx.queue(RECORD_USE, seen)));
   }
   return sessionOf(row);
 }
@@ -115,14 +122,14 @@ const FIND_SESSION = statement({
     FROM "Session" WHERE "id" = :id`,
 });
 
-const NOTE_USE = statement({
+const RECORD_USE = statement({
   params: { id: "text", generation: "integer?", isFirstUse: "boolean", now: "time" },
   sql: `
     UPDATE "Session" SET "seenAt" = :now, "isGenerationUsed" = "isGenerationUsed" OR :isFirstUse
     WHERE "id" = :id AND ("generation" = :generation OR :generation IS NULL)`,
 });
 
-/** How long a read waits at most for what is due to take effect. */
+/** How long a read waits for due changes to be applied. */
 const APPLY_WAIT_MS_MAX = 1000;
 
 function applyInBackground(userId: number, now: Date): Promise<void> {
@@ -130,10 +137,12 @@ function applyInBackground(userId: number, now: Date): Promise<void> {
 }
 
 /**
- * Exchanges a refresh token of this generation for the next one's. The one that was exchanged last gets the same successor
- * again until that was used, because its answer was lost: a successor is used when its refresh token is exchanged or an
- * access token of its generation is seen here. Fails with `token_invalid`. A token that is older, or whose successor was
- * used, was stolen, or its successor was, and ends the session (RFC 9700 §4.14.2).
+ * Exchanges a refresh token of this generation for one of the next. If the answer to an exchange was lost, the same token gets
+ * the same successor again, until the successor is used: its refresh token is exchanged, or an access token of its generation
+ * arrives here.
+ *
+ * Fails with `token_invalid`. A token that is older than that, or whose successor was used, is a sign that a token was stolen,
+ * and ends the session (RFC 9700 §4.14.2).
  */
 export async function refreshSession(
   { id, generation }: { id: string; generation: number },
@@ -150,7 +159,7 @@ export async function refreshSession(
     return { ...sessionOf(row), generation: row.generation, refreshedAt: row.refreshedAt };
   });
   if (typeof refreshed !== "string" && isChangeDue) {
-    // What is due takes effect before there is a token that other services take.
+    // Due changes are applied before there is a new access token, because other services accept it without asking here.
     await applyDueChanges({ userId: refreshed.userId }, now);
     if (!(await readPrimary.get(FIND_SESSION, { id, now }))) return fail({ name: "token_invalid" });
   }
@@ -169,19 +178,19 @@ const EXCHANGE = statement({
     RETURNING ${SESSION_COLUMNS}, ${IS_CHANGE_DUE}`,
 });
 
-/** Whether a session was opened less than `RECENT_LOGIN_MS` ago, as what can't be undone wants it. */
+/** Returns whether the session was opened less than `RECENT_LOGIN_MS` ago, which irreversible actions require. */
 export function isRecentLogin({ createdAt }: Pick<Session, "createdAt">, now: Date): boolean {
   const ageMs = now.getTime() - createdAt.getTime();
-  // One of the future was noted by a clock that ran ahead.
+  // A time in the future was written by a clock that ran ahead.
   return ageMs < RECENT_LOGIN_MS && ageMs >= -CLOCK_SKEW_MS_MAX;
 }
 
-/** Ends the session at once; one that is not there is ended already. */
+/** Ends the session. Does nothing if there is no such session. */
 export async function endSession(id: string, now = new Date()): Promise<void> {
   await write((tx) => removeSession(tx, { id }, now));
 }
 
-/** Removes the session, if there is one like that, and records it. */
+/** Deletes the session, if it exists, and records the end. */
 export async function removeSession(
   tx: Writer,
   where: { id: string; userId?: number },
@@ -226,10 +235,11 @@ const REMOVE_UNCONFIRMED_SIGN_INS = statement({
 });
 
 /**
- * Opens a session in the transaction at hand, which has locked the account's row. It is unconfirmed unless the sign-in made the
- * account, or the account trusts this very browser or application. Where the account has no trusted device at all, logged in or not,
- * a browser that comes again is trusted: its first coming was told by mail. An unconfirmed sign-in is told to the trusted devices
- * until one of them answers. A client application's refresh token is of generation 0.
+ * Opens a session. The caller has locked the account's row. The session is confirmed if the sign-in made the account, or if the
+ * account trusts this browser or client application. It is also confirmed for a browser that comes again to an account without
+ * any trusted device, because the mailbox was notified of its first sign-in. Otherwise the sign-in is stored as unconfirmed,
+ * and the trusted devices are warned of it until one of them confirms or rejects it. The refresh token of a client application
+ * has generation 0.
  */
 export async function addSession(
   tx: Transaction,
@@ -262,15 +272,18 @@ export async function addSession(
   return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
 }
 
-/** Whether the account has a trusted device: a browser that it trusts, logged in or not, or an open session that isn't new. */
+/**
+ * Returns whether the account has a trusted device: a browser that it trusts, logged in or not, or an open session that is
+ * confirmed.
+ */
 async function hasTrustedDevice(db: Queries, userId: number, now: Date): Promise<boolean> {
-  return (await hasTrustedBrowser(db, userId, now)) || (await isLoggedIn(db, userId, now));
+  return (await hasTrustedBrowser(db, userId, now)) || (await hasConfirmedSession(db, userId, now));
 }
 
 /**
- * Whether what this session asks for, a deletion or a change of a factor, has to wait for `CHANGE_DELAY_MS`: it is new, and
- * the account has a trusted device, which may object. Null where the session has been ended. A transaction that holds the
- * account's row can rely on the answer until it ends.
+ * Returns whether a deletion or a change of factor by this session has to wait for `CHANGE_DELAY_MS`: the session is
+ * unconfirmed, and the account has a trusted device, which can cancel it. Returns null if the session has ended. In a
+ * transaction that has locked the account's row, the answer stays true until the transaction ends.
  */
 export async function hasToWait(
   db: Reader,
@@ -282,7 +295,7 @@ export async function hasToWait(
   return own.isNew && (await hasTrustedDevice(db, userId, now));
 }
 
-/** The same, for a page that says so beforehand. */
+/** Returns whether a change by this session would have to wait, for a page that says so in advance. */
 export async function willHaveToWait(session: Session, now = new Date()): Promise<boolean> {
   return (await hasToWait(readPrimary, session, now)) ?? false;
 }
@@ -296,19 +309,19 @@ const FIND_CONFIRMED = statement({
     LIMIT 1`,
 });
 
-/** Whether the account has an open session that is confirmed. */
-async function isLoggedIn(db: Queries, userId: number, now: Date): Promise<boolean> {
+/** Returns whether the account has an open session that is confirmed. */
+async function hasConfirmedSession(db: Queries, userId: number, now: Date): Promise<boolean> {
   const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
   return (await db.get(FIND_CONFIRMED, { userId, now, idleSince })) !== undefined;
 }
 
-/** Which sessions of an account are open, as `checkSession` sees them. */
+/** Returns a `where` for the open sessions of an account, by the rules of `checkSession`. */
 export function isOpen(userId: number, now: Date) {
   const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
   return { userId, expiresAt: { gt: now }, OR: [{ generation: { not: null } }, { seenAt: { gt: idleSince } }] };
 }
 
-/** A row with what is public of a session. */
+/** The columns of `Session` that become a `Session`. */
 type SessionRow = Omit<Session, "provenPhone" | "isClient"> & { provenPhone: string | null; generation: number | null };
 
 function sessionOf({ id, userId, provenPhone, createdAt, expiresAt, isNew, generation }: SessionRow): Session {

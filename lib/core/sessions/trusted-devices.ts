@@ -1,8 +1,8 @@
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { type Queries, statement, type Transaction } from "@/lib/db/database";
 
-/** A browser, by the random name in its sealed cookie, and an account; null is a browser that has no name. */
-interface Trust {
+/** A browser, by the random name in its sealed cookie, and an account. A browser without a name has null. */
+interface AccountBrowser {
   userId: number;
   browserId: string | null;
 }
@@ -14,8 +14,11 @@ const TRUST = statement({
     ON CONFLICT ("userId", "browserId") DO UPDATE SET "at" = excluded."at"`,
 });
 
-/** Has the account trust the browser for `KNOWN_BROWSER_TTL_MS`. A browser without a name can't be recognised again. */
-export function trustDevice(tx: Transaction, { userId, browserId }: Trust, now: Date): void {
+/**
+ * Stores that the account trusts the browser for `KNOWN_BROWSER_TTL_MS`. Does nothing for a browser without a name, which can't
+ * be recognised again.
+ */
+export function trustDevice(tx: Transaction, { userId, browserId }: AccountBrowser, now: Date): void {
   if (browserId !== null) tx.queue(TRUST, { userId, browserId, now });
 }
 
@@ -25,7 +28,7 @@ const FIND_TRUSTED = statement({
   sql: `SELECT "browserId" FROM "TrustedBrowser" WHERE "userId" = :userId AND "at" > :trustEndedAt LIMIT 1`,
 });
 
-/** Whether the account trusts any browser, logged in or not. */
+/** Returns whether the account trusts any browser, logged in or not. */
 export async function hasTrustedBrowser(db: Queries, userId: number, now: Date): Promise<boolean> {
   return (await db.get(FIND_TRUSTED, { userId, trustEndedAt: trustEndedAt(now) })) !== undefined;
 }
@@ -37,13 +40,13 @@ const RENEW_TRUST = statement({
     WHERE "userId" = :userId AND "browserId" = :browserId AND "at" > :trustEndedAt`,
 });
 
-/** Whether the account trusts the browser; if so, it does for as long again. */
-export async function renewTrust(tx: Transaction, { userId, browserId }: Trust, now: Date): Promise<boolean> {
+/** Returns whether the account trusts the browser and, if so, extends the trust by `KNOWN_BROWSER_TTL_MS`. */
+export async function renewTrust(tx: Transaction, { userId, browserId }: AccountBrowser, now: Date): Promise<boolean> {
   if (browserId === null) return false;
   return (await tx.run(RENEW_TRUST, { userId, browserId, now, trustEndedAt: trustEndedAt(now) })) > 0;
 }
 
-/** When a browser logged in last that is not trusted any more, since it has not come again. */
+/** Returns the last login of a browser whose trust ends now, because it has not logged in since. */
 function trustEndedAt(now: Date): Date {
   return new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
 }

@@ -45,7 +45,7 @@ for (const { agent, kind, name, system } of [
   { agent: "Call/8-800-555-35-35", ...application(null) },
   { agent: "Verify/some.site", ...application(null) },
 ]) {
-  test(`a device is called by a name of ours: ${agent.slice(0, 80)}`, () => {
+  test(`a device is shown by a name from a fixed list: ${agent.slice(0, 80)}`, () => {
     expect(describeDevice(agent)).toEqual({ kind, name, system });
   });
 }
@@ -59,18 +59,18 @@ for (const agent of [
   "anna@example.com",
   "\u0000/1",
 ]) {
-  test(`a text that names no product is an unknown device: ${JSON.stringify(agent)}`, () => {
+  test(`a User-Agent that names no product is an unknown device: ${JSON.stringify(agent)}`, () => {
     expect(describeDevice(agent)).toEqual({ kind: "unknown", name: null, system: null });
   });
 }
 
 for (const agent of ["call/79991234567", `${"a".repeat(200)}/1`, "a b"]) {
-  test(`a product that is not known is an application without a name: ${agent.slice(0, 40)}`, () => {
+  test(`an unknown product is an application without a name: ${agent.slice(0, 40)}`, () => {
     expect(describeDevice(agent)).toEqual(application(null));
   });
 }
 
-test("what a device called itself when names were not checked yet is not told any more", () => {
+test("a device name that was stored before names were checked is not shown", () => {
   const read = (name: string, system: string | null = null) => Device.parse({ kind: "application", name, system });
   for (const name of ["Call/8-800-555-35-35", "Verify/some.site", "okhttp/1.2 call us", "okhttp\n/1"]) {
     expect(read(name), name).toEqual(application(null));

@@ -6,24 +6,27 @@ const SYSTEMS = new Set<string>(Object.values(Bowser.OS_MAP));
 const SHORTER: Record<string, string> = { "Samsung Internet for Android": "Samsung Internet" };
 const BROWSER_NAMES = new Set([...BROWSERS, ...Object.values(SHORTER)]);
 
-/** What applications and services are mostly written with: the owner of one recognises it, and none of them says anything else. */
+/**
+ * The libraries that applications and services are commonly written with. An owner recognises them, and their names can't carry
+ * a message.
+ */
 const CLIENT =
   /(?<=^|\s)(okhttp|Dart|CFNetwork|axios|node|undici|curl|python-requests|python-httpx|aiohttp|Go-http-client|Java|PostmanRuntime)(?:\/(\S*))?(?=\s|$)/;
-/** Digits and dots, and so few digits that they are no phone number. */
+/** Digits and dots. There are at most five digits, so that it can't be a phone number. */
 const VERSION = /^(?=(?:\.?\d){1,5}$)\d+(?:\.\d+)*$/;
 
 /**
- * What a requester uses, as far as it tells (`User-Agent`). Mails and pages show it to the account's owner, so all of it is
- * chosen from names that are known, whatever the requester wrote: a name that isn't one is null.
+ * The device behind a `User-Agent`. Mails and pages show it to the account's owner, so its names come from fixed lists,
+ * whatever the header contains. A name that is not in a list is null.
  */
 export const Device = z.object({
   kind: z.enum(["phone", "tablet", "computer", "application", "unknown"]),
-  /** The browser, or what an application is written with and its version. */
+  /** The browser, or the library of a client application with its version. */
   name: z
     .string()
     .nullable()
     .transform((name) => (name !== null && isKnownName(name) ? name : null)),
-  /** What a browser runs on. */
+  /** The operating system of a browser. */
   system: z
     .string()
     .nullable()
@@ -38,14 +41,14 @@ const KINDS: Record<string, Device["kind"]> = {
   bot: "application",
 };
 
-/** How programs name themselves (RFC 9110 §10.1.5). */
+/** The form in which programs name themselves (RFC 9110 §10.1.5). */
 const PRODUCT = /^[A-Za-z][\w-]*(?:\/\S+)?(?=\s|$)/;
-/** What every browser begins with, so that it says nothing. */
+/** The beginning that all browsers have in common. */
 const EVERY_BROWSER = /^Mozilla\//;
 
 /**
- * The device that calls itself `agent` (`User-Agent`): a browser that is known, else an application, with a name where it is
- * written with something that is known, else unknown. Whatever it says may be a lie.
+ * Returns the device for a `User-Agent`: a known browser; otherwise an application, with a name if its library is known;
+ * otherwise an unknown device. The header may be false.
  */
 export function describeDevice(agent: string | null): Device {
   if (!agent) return { kind: "unknown", name: null, system: null };
@@ -59,7 +62,7 @@ export function describeDevice(agent: string | null): Device {
   return { kind: "application", name: clientOf(agent), system: null };
 }
 
-/** `okhttp/4.12.0`; null for an application that is written with nothing that is known. */
+/** Returns the library and its version, as in `okhttp/4.12.0`; null if no known library is named. */
 function clientOf(agent: string): string | null {
   const [, product, version = ""] = CLIENT.exec(agent) ?? [];
   return product && VERSION.test(version) ? `${product}/${version}` : (product ?? null);
@@ -69,7 +72,7 @@ function isKnownName(name: string): boolean {
   return BROWSER_NAMES.has(name) || clientOf(name) === name;
 }
 
-/** What a device is called: `Chrome, Windows`. `words` has what stands for one without a name. */
+/** Returns the name of a device for display, as in `Chrome, Windows`. `words` translates the names for devices without one. */
 export function deviceName(
   { kind, name, system }: Device,
   words: (unnamed: "application" | "unknown") => string,
