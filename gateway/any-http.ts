@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { isWrongSecret, type Provider, readForm } from "./provider";
 
-/** Some gateway or other: a phone as `to` or `phone` and a `text`, in a form or in JSON, and a status for an answer. */
+/** A generic gateway: takes a phone as `to` or `phone` and a `text`, in a form or in JSON, and answers by its status. */
 export const anyHttp: Provider = {
   name: "http",
   read: ({ headers, body }) => {

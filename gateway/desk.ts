@@ -3,7 +3,7 @@ import { Inbox, type Message } from "./inbox";
 import type { Answer, Asked, Provider, Report } from "./provider";
 import { PRESET, PROVIDERS, type ProviderName, type Switches, turn } from "./switches";
 
-/** What all providers have in common: their switches, the messages that were delivered, and who is told of them. */
+/** The state that all providers share: their switches and the delivered messages. It also sends the delivery reports. */
 export class Desk {
   readonly inbox = new Inbox();
   readonly #switches = new Map<ProviderName, Switches>(PROVIDERS.map((name) => [name, PRESET]));
@@ -13,27 +13,27 @@ export class Desk {
     return this.#switches.get(name) ?? PRESET;
   }
 
-  /** Changes how a provider behaves; throws a `RangeError` when it can't be like that. */
+  /** Changes a provider's switches and returns them all. Throws a `RangeError` for an unknown switch or value. */
   set(name: ProviderName, changes: Record<string, unknown>): Switches {
     const turned = turn(this.switches(name), changes);
     this.#switches.set(name, turned);
     return turned;
   }
 
-  /** Everybody as in the beginning, and nothing delivered. */
+  /** Sets all switches to their defaults and removes all messages. */
   reset(): void {
     for (const name of PROVIDERS) this.#switches.set(name, PRESET);
     this.inbox.clear();
   }
 
-  /** Answers a request to a provider, as its switches say; null for never. */
+  /** Returns the answer to a provider's request, by its switches; null for no answer at all. */
   async answer(provider: Provider, asked: Asked): Promise<Answer | null> {
     const { answer, delayMs } = this.switches(provider.name);
     if (answer === "silence") return null;
     await wait(delayMs, undefined, { ref: false });
     if (answer === "429") return provider.tooMany;
     if (answer === "500") return { status: 500, body: "Internal Server Error" };
-    // The worst that an answer can hold is the question.
+    // The answer repeats the request, so that tests can show that a sender never logs a provider's answer.
     if (answer === "garbage") return { status: 200, body: `It works! ${asked.body}` };
     const reading = provider.read(asked);
     if ("wrong" in reading) return reading.wrong;
@@ -45,7 +45,7 @@ export class Desk {
     return provider.accept(id, reading, asked);
   }
 
-  /** No report goes out any more. */
+  /** Cancels all delivery reports that wait. */
   close(): void {
     this.#closed.abort();
   }
@@ -68,7 +68,7 @@ export class Desk {
   }
 }
 
-/** How a report was answered, or why it wasn't. */
+/** Sends a report. Returns the status and the beginning of the answer, or `unreachable`. */
 async function post({ url, headers, body }: Report, signal: AbortSignal): Promise<string> {
   try {
     const response = await fetch(url, {
@@ -81,6 +81,6 @@ async function post({ url, headers, body }: Report, signal: AbortSignal): Promis
     const text = await response.text();
     return `${response.status} ${text.slice(0, 60)}`.trim();
   } catch {
-    return "nobody there";
+    return "unreachable";
   }
 }

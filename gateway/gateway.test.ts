@@ -20,7 +20,7 @@ const test = base.extend<{ gateway: Gateway; listener: { url: string; told: Told
     await use(gateway);
     await gateway.stop();
   },
-  /** Somebody to report to. */
+  /** A server that receives delivery reports. */
   // biome-ignore lint/correctness/noEmptyPattern: as above.
   listener: async ({}, use) => {
     const told: Told[] = [];
@@ -52,7 +52,7 @@ const sendBySmsru = ({ url }: Gateway, msg = "Код 480213") =>
     body: new URLSearchParams({ api_id: "an id", to: "79450000003", msg, json: "1" }),
   });
 
-test("the page shows what came, newest first, and nothing that a message says is markup", async ({ gateway }) => {
+test("the page shows messages, newest first, and shows markup in a message as text", async ({ gateway }) => {
   await sendBySmsru(gateway, "Ваш код 480213");
   await sendByTwilio(gateway, { Body: "<b>Your</b> code\n@example.com #480214" });
   const page = await (await fetch(gateway.url)).text();
@@ -61,7 +61,7 @@ test("the page shows what came, newest first, and nothing that a message says is
   expect(list.indexOf("480214")).toBeLessThan(list.indexOf("Ваш код 480213"));
 });
 
-test("tests read the messages as JSON, of one telephone or of all, and clear them", async ({ gateway }) => {
+test("tests can read the messages of one phone or of all as JSON, and remove them", async ({ gateway }) => {
   await sendBySmsru(gateway);
   const read = async (query = "") => (await fetch(`${gateway.url}/messages${query}`)).json();
   expect(await read()).toMatchObject([{ provider: "smsru", to: "+79450000003", text: "Код 480213", reports: [] }]);
@@ -71,7 +71,7 @@ test("tests read the messages as JSON, of one telephone or of all, and clear the
   expect(await read()).toEqual([]);
 });
 
-test("the page hears of a message at once", async ({ gateway }) => {
+test("the page gets an event for each message", async ({ gateway }) => {
   const gone = new AbortController();
   const { body } = await fetch(`${gateway.url}/events`, { signal: gone.signal });
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -81,7 +81,7 @@ test("the page hears of a message at once", async ({ gateway }) => {
   gone.abort();
 });
 
-test("switches are turned by JSON and by a form, each provider's for itself; one that isn't there is refused", async ({
+test("switches are changed by JSON and by a form, for each provider; an unknown one is refused", async ({
   gateway,
 }) => {
   const turn = (body: string | URLSearchParams, method = "PUT") =>
@@ -98,16 +98,13 @@ test("switches are turned by JSON and by a form, each provider's for itself; one
   expect((await read()).smsru).toEqual(smsru);
 });
 
-test("no page of elsewhere can ask or turn anything", async ({ gateway }) => {
+test("pages of other sites can neither read messages nor change switches", async ({ gateway }) => {
   const elsewhere = { Origin: "https://elsewhere.example" };
   expect((await fetch(`${gateway.url}/messages`, { headers: elsewhere })).status).toBe(403);
   expect((await fetch(`${gateway.url}/reset`, { method: "POST", headers: elsewhere })).status).toBe(403);
 });
 
-test("Twilio reports what became of a message, under a signature that can be checked", async ({
-  gateway,
-  listener: { url, told },
-}) => {
+test("Twilio reports a message's state under a valid signature", async ({ gateway, listener: { url, told } }) => {
   gateway.set("twilio", { reportDelayMs: 0 });
   const { sid } = await (await sendByTwilio(gateway, { StatusCallback: url })).json();
   await expect.poll(() => told.map(({ fields }) => fields.MessageStatus)).toEqual(["sent", "delivered"]);
@@ -118,7 +115,7 @@ test("Twilio reports what became of a message, under a signature that can be che
   await expect.poll(() => gateway.inbox.messages()[0]?.reports).toEqual(["delivered: 200 100", "delivered: 200 100"]);
 });
 
-test("a signature of Twilio's is the one of its own example", () => {
+test("Twilio's signature matches the example in its documentation", () => {
   const fields = {
     To: "+18005551212",
     From: "+12349013030",
@@ -129,7 +126,7 @@ test("a signature of Twilio's is the one of its own example", () => {
   expect(sign("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", fields)).toBe("0/KCTR6DLpKmkAf8muzZqo1nDgQ=");
 });
 
-test("SMS.ru reports to the address of its settings, with a hash under the API id, or a false one", async ({
+test("SMS.ru reports to the address in its settings, with a hash under the API id or a wrong one", async ({
   gateway,
   listener: { url: callbackUrl, told },
 }) => {
@@ -153,7 +150,7 @@ test("SMS.ru reports to the address of its settings, with a hash under the API i
   expect(forged.hash).not.toBe(createHash("sha256").update(`an id${forged["data[0]"]}`).digest("hex"));
 });
 
-test("mail is delivered, refused and lost like the rest", async ({ gateway }) => {
+test("mail follows the switches like the other providers", async ({ gateway }) => {
   const transport = createTransport(gateway.smtpUrl);
   const to = "person@example.com";
   const mail = { from: "codes@sarafan.example", to, subject: "480213 — ваш код", text: "Код 480213\n", html: "<p>x" };
@@ -173,7 +170,7 @@ test("mail is delivered, refused and lost like the rest", async ({ gateway }) =>
   expect(gateway.inbox.messages()).toHaveLength(1);
 });
 
-/** Says all `lines` to a server, each after its answer to the one before, and hangs up. */
+/** Sends `lines` to a server, each after the answer to the one before, and disconnects. */
 async function hangUpAfter(lines: readonly string[], at: string): Promise<void> {
   const socket = connect(Number(new URL(at).port), "127.0.0.1");
   const heard = on(
@@ -189,7 +186,7 @@ async function hangUpAfter(lines: readonly string[], at: string): Promise<void> 
   await once(socket, "close");
 }
 
-test("a conversation that ends early, by mail or by HTTP, harms nobody else's, and delivers nothing", async ({
+test("a connection that ends early, by mail or by HTTP, delivers nothing and disturbs no other", async ({
   gateway,
 }) => {
   const envelope = ["EHLO here\r\n", "MAIL FROM:<a@b.example>\r\n", "RCPT TO:<c@d.example>\r\n", "DATA\r\n"];

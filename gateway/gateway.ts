@@ -6,23 +6,23 @@ import type { Inbox } from "./inbox";
 import { makeSmtpServer } from "./smtp";
 import type { ProviderName, Switches } from "./switches";
 
-/** A process's own providers: what is sent to them is delivered to a page. */
+/** A running gateway: fake providers that deliver messages to a page. */
 export interface Gateway {
-  /** The page, and below it the base address of each provider: `${url}/twilio`. */
+  /** The address of the page. Each provider's base address is below it: `${url}/twilio`. */
   readonly url: string;
-  /** What `SMTP_URL` is set to. */
+  /** The address of the mail server, for `SMTP_URL`. */
   readonly smtpUrl: string;
   readonly inbox: Inbox;
-  /** Changes how a provider behaves, from its next message on. */
+  /** Changes a provider's switches from its next message on. Throws a `RangeError` for an unknown switch or value. */
   set(provider: ProviderName, changes: Partial<Switches>): void;
-  /** Everybody as in the beginning, and nothing delivered. */
+  /** Sets all switches to their defaults and removes all messages. */
   reset(): void;
   stop(): Promise<void>;
 }
 
 const HOST = "127.0.0.1";
 
-/** Starts it on this machine only; a port of 0 is any that is free. Rejects when one is taken. */
+/** Starts a gateway on the loopback address. Port 0 is any free port. Rejects when a port is taken. */
 export async function startGateway({ port = 0, smtpPort = 0 } = {}): Promise<Gateway> {
   const desk = new Desk();
   const http = makeHttpServer(desk).listen(port, HOST);

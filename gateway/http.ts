@@ -15,11 +15,11 @@ const HTTP_PROVIDERS = new Map<string, Provider>(
 
 const BODY_BYTES_MAX = 64 * 1024;
 
-/** The providers, each below its name, and for people and tests the page, the messages and the switches. */
+/** Makes the server with each provider below its name, and with the page, the messages and the switches for people and tests. */
 export function makeHttpServer(desk: Desk): Server {
   return createServer((request, response) => {
     answer(desk, request, response).catch((error) => {
-      // What a test asks for wrongly is told to it; a client that has gone hears nothing.
+      // Wrong requests of tests get the error; a client that has disconnected gets nothing.
       if (!response.headersSent) send(response, { status: 400, body: String(error) });
     });
   });
@@ -65,7 +65,7 @@ async function answer(desk: Desk, request: IncomingMessage, response: ServerResp
   send(response, { status: 404, body: "Not Found" });
 }
 
-/** Codes are read here: no page of elsewhere may ask, be it under a name of its own that leads to this machine. */
+/** Whether a request is from this machine and no other site's page, because messages show codes. A host name that resolves here is refused. */
 function isFromHere({ headers: { host = "", origin } }: IncomingMessage): boolean {
   const isLocal = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host);
   return isLocal && (origin === undefined || origin === `http://${host}`);
@@ -76,7 +76,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const chunk of request) {
     bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw new Error("That is too long.");
+    if (bytes > BODY_BYTES_MAX) throw new Error("The body is too long.");
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
@@ -101,7 +101,7 @@ function goHome(response: ServerResponse): void {
   response.writeHead(303, { Location: "/" }).end();
 }
 
-/** A line for each change, as long as somebody listens. */
+/** Sends an event for each change, until the client disconnects. */
 function sendEvents(desk: Desk, response: ServerResponse): void {
   response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
   const gone = new AbortController();

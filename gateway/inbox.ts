@@ -1,27 +1,27 @@
 import { EventEmitter, once } from "node:events";
 import type { ProviderName } from "./switches";
 
-/** A message as the telephone or the mailbox has it. */
+/** A delivered message. */
 export interface Message {
-  /** The provider's name for it. */
+  /** The provider's id of the message. */
   id: string;
   provider: ProviderName;
   /** A phone in E.164, or an e-mail address. */
   to: string;
   subject: string;
   text: string;
-  /** ISO 8601. */
+  /** The time of delivery, ISO 8601. */
   at: string;
-  /** What was asked of the provider, by the names of its own interface, without secrets. */
+  /** The fields of the request, by the names of the provider's API, without secrets. */
   asked: Record<string, string>;
-  /** What was reported of it, and how that was answered. */
+  /** The delivery reports that were sent, each with its answer. */
   reports: string[];
 }
 
-/** So many are kept; a long load test must not fill the memory. */
+/** The most messages that are kept, so that a long load test doesn't fill the memory. */
 const MESSAGES_MAX = 1000;
 
-/** What has come, newest first. */
+/** The delivered messages, newest first. */
 export class Inbox {
   #messages: Message[] = [];
   readonly #news = new EventEmitter().setMaxListeners(0);
@@ -43,18 +43,18 @@ export class Inbox {
     this.#news.emit("change");
   }
 
-  /** All, or those to one phone or mailbox. */
+  /** Returns all messages, or those to one phone or mailbox. */
   messages(to?: string | null): Message[] {
     return to ? this.#messages.filter((message) => message.to === to) : this.#messages;
   }
 
-  /** Calls `hear` at every change until `signal` ends it. */
-  watch(hear: () => void, signal: AbortSignal): void {
-    this.#news.on("change", hear);
-    signal.addEventListener("abort", () => this.#news.off("change", hear), { once: true });
+  /** Calls `onChange` at every change until `signal` aborts. */
+  watch(onChange: () => void, signal: AbortSignal): void {
+    this.#news.on("change", onChange);
+    signal.addEventListener("abort", () => this.#news.off("change", onChange), { once: true });
   }
 
-  /** The newest message to somebody, waited for when there is none yet; rejects when `signal` ends that. */
+  /** Returns the newest message to a phone or mailbox, and waits for the first one. Rejects when `signal` aborts. */
   async waitFor(to: string, signal: AbortSignal): Promise<Message> {
     for (;;) {
       const [newest] = this.messages(to);

@@ -1,12 +1,12 @@
-/** What a mail says to its reader. */
+/** The readable parts of a mail. */
 export interface MessageContent {
-  /** By their names in lower case, decoded. */
+  /** The headers, decoded, by their names in lower case. */
   headers: Record<string, string>;
   text: string;
   html: string;
 }
 
-/** Reads what RFC 5322 and MIME call a message, a byte a character, as far as text with an HTML alternative needs it. */
+/** Parses a mail (RFC 5322 and MIME) given as one character for each byte. Supports text with an HTML alternative. */
 export function readMessage(raw: string): MessageContent {
   const [head = ""] = raw.split("\r\n\r\n", 1);
   const content = raw.slice(head.length + 4);

@@ -17,7 +17,7 @@ input[type=number] { width: 6rem; }
 .on legend { font-weight: bold; }
 `;
 
-/** Without it one reloads. */
+/** Reloads the page at each change; without JavaScript the person reloads it. */
 const SCRIPT = `
 const list = document.querySelector("main");
 new EventSource("/events").onmessage = async () => {
@@ -26,7 +26,7 @@ new EventSource("/events").onmessage = async () => {
 };
 `;
 
-/** What has come, newest first, as a telephone shows it, and beside it the switches. */
+/** Renders the messages, newest first, as a phone shows them, and next to them the switches. */
 export function renderPage(desk: Desk): string {
   const messages = desk.inbox.messages();
   return `<!doctype html>

@@ -1,8 +1,8 @@
 import type { ProviderName } from "./switches";
 
-/** A request in one of the wire formats. */
+/** A request to a provider. */
 export interface Asked {
-  /** Below the provider's base address. */
+  /** The path below the provider's base address. */
   path: string;
   headers: Headers;
   body: string;
@@ -14,26 +14,26 @@ export interface Answer {
   body: object | string;
 }
 
-/** Where a report goes, and what it says. */
+/** A delivery report: its address and content. */
 export interface Report {
   url: string;
   headers: Record<string, string>;
   body: string;
 }
 
-/** What a request asks for: a message, or something that the provider would not take as it is. */
+/** A parsed request: a message, or the answer to an invalid request. */
 export type Reading =
   | {
       to: string;
       text: string;
-      /** What was asked, by the names of the interface, without secrets. */
+      /** The fields of the request, by the names of the provider's API, without secrets. */
       asked: Record<string, string>;
-      /** The request's own address for reports. */
+      /** The address for delivery reports, if the request names one. */
       callbackUrl?: string;
     }
   | { wrong: Answer };
 
-/** One wire format, from the provider's side, written from its documentation and not from our sender. */
+/** A provider's side of its API, written from the provider's documentation and not from our sender. */
 export interface Provider {
   name: ProviderName;
   read: (asked: Asked) => Reading;
@@ -41,7 +41,7 @@ export interface Provider {
   accept: (id: string, message: { to: string; text: string }, asked: Asked) => Answer;
   refuse: (message: { to: string }) => Answer;
   tooMany: Answer;
-  /** What it reports of a message it has accepted, in order; a false one has a signature of somebody else's. */
+  /** Returns the delivery reports of an accepted message, in order; with `isFalse` under a wrong signature. */
   reports?: (
     state: "delivered" | "undelivered",
     message: { id: string; to: string; url: string; isFalse: boolean },
@@ -49,18 +49,18 @@ export interface Provider {
   ) => Report[];
 }
 
-/** A phone as E.164 writes it. */
+/** A phone in E.164. */
 export const E164 = /^\+[1-9]\d{6,14}$/;
 
 export const FORM = "application/x-www-form-urlencoded";
 
-/** A form's fields, by their names. */
+/** Parses a form's fields. */
 export const readForm = (body: string): Record<string, string> => Object.fromEntries(new URLSearchParams(body));
 
-/** `fields` without those of these names. */
+/** Returns `fields` without the secret ones. */
 export function without(fields: Record<string, string>, secrets: string[]): Record<string, string> {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !secrets.includes(name)));
 }
 
-/** Credentials with this word in them are wrong ones; any others will do. */
+/** Whether credentials are missing or contain the word `wrong`; all others are accepted. */
 export const isWrongSecret = (secret: string | null | undefined): boolean => !secret || secret.includes("wrong");

@@ -7,7 +7,7 @@ export const smsc: Provider = {
   read: ({ path, body }) => {
     const fields = readForm(body);
     if (path !== "/sys/send.php") return { wrong: { status: 404, body: "Not Found" } };
-    // In any other format the answer is no JSON.
+    // Only this format answers in JSON.
     if (fields.fmt !== "3") return { wrong: { status: 200, body: "OK - 1 SMS, ID - 1" } };
     const { phones = "", mes: text = "", charset } = fields;
     if (isWrongSecret(fields.login) || isWrongSecret(fields.psw)) return { wrong: problem(2, "authorise error") };

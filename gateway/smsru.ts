@@ -9,7 +9,7 @@ export const smsru: Provider = {
     if (path !== "/sms/send") return { wrong: whole(211, "Метод не найден") };
     if (isWrongSecret(fields.api_id)) return { wrong: whole(200, "Неправильный api_id") };
     const { to = "", msg: text = "", json } = fields;
-    // Without it the answer is lines, not JSON.
+    // Without `json=1` the real API answers in lines of text.
     if (json !== "1") return { wrong: { status: 200, body: "100\n000000-10000000\nbalance=4122.56" } };
     if (!/^[1-9]\d{6,14}$/.test(to)) return { wrong: single(to, 202, "Неправильно указан получатель") };
     if (!text) return { wrong: single(to, 203, "Нет текста сообщения") };

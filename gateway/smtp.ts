@@ -6,16 +6,16 @@ import { SMTPServer } from "smtp-server";
 import type { Desk } from "./desk";
 import { readMessage } from "./mail-message";
 
-/** A mail server; its garbage is an answer that no client expects. */
+/** Makes the mail server. Its `garbage` is a reply code that SMTP doesn't have. */
 export function makeSmtpServer(desk: Desk): SMTPServer {
   const server = new SMTPServer({
     authOptional: true,
-    // Whoever has a name and a password for it may use them; a connection to this machine needs no cipher.
+    // Any name and password are accepted, and without TLS, because connections stay on this machine.
     allowInsecureAuth: true,
     disabledCommands: ["STARTTLS"],
     disableReverseLookup: true,
     closeTimeout: 100,
-    onAuth: (_auth, _session, done) => done(null, { user: "anybody" }),
+    onAuth: (_auth, _session, done) => done(null, { user: "any" }),
     onRcptTo: (_address, _session, done) =>
       done(desk.switches("mail").answer === "refuse" ? reply(550, "No such mailbox") : null),
     onData: (stream, session, done) => {
@@ -23,12 +23,12 @@ export function makeSmtpServer(desk: Desk): SMTPServer {
         (answer) => {
           if (answer !== "silence") done(answer === "accept" ? null : answer);
         },
-        // The client hung up in the middle of the message, or the message can't be read.
+        // The client disconnected during the message, or the message can't be parsed.
         (error) => done(reply(554, String(error))),
       );
     },
   });
-  // A client that hangs up in the middle is no failure of ours.
+  // Clients that disconnect early cause errors here, which are expected.
   server.on("error", () => {});
   return server;
 }

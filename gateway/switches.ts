@@ -1,23 +1,23 @@
-/** Whom the gateway can be. */
+/** The providers that the gateway imitates. */
 export const PROVIDERS = ["twilio", "smsru", "smsc", "telegram", "http", "mail"] as const;
 export type ProviderName = (typeof PROVIDERS)[number];
 
 export const isProvider = (name: string): name is ProviderName => (PROVIDERS as readonly string[]).includes(name);
 
-/** How a provider behaves, until told otherwise. */
+/** How a provider behaves. */
 export interface Switches {
   /**
-   * `accept`; `refuse`: says that it takes no message for this number; `429` and `500`; `silence`: never answers;
-   * `garbage`: answers what is no answer. Only `accept` delivers.
+   * `accept` delivers; the others don't. `refuse`: refuses the number. `429` and `500`: answers with that status. `silence`: never
+   * answers. `garbage`: answers unreadably.
    */
   answer: "accept" | "refuse" | "429" | "500" | "silence" | "garbage";
-  /** How long it takes over a message; it delivers even when nobody waits for its answer any more. */
+  /** How long it waits before it answers. It delivers the message even if the client has disconnected by then. */
   delayMs: number;
-  /** What Twilio and SMS.ru report of a message: nothing, the truth, that it was lost, or the truth with a false signature. */
+  /** The delivery report of Twilio and SMS.ru: none, delivered, undelivered, or delivered with a wrong signature. */
   report: "none" | "delivered" | "undelivered" | "forged";
-  /** How long after the message the report comes. */
+  /** How long after the message the report is sent. */
   reportDelayMs: number;
-  /** Where SMS.ru reports to, as its settings say there; Twilio is told with each message. */
+  /** The address of SMS.ru's reports, which the real one has in its settings. Twilio gets an address with each message. */
   callbackUrl: string;
 }
 
@@ -36,11 +36,11 @@ export const PRESET: Switches = {
   callbackUrl: "http://localhost:3000/api/delivery/smsru",
 };
 
-/** `switches` with what `changes` has of them, as text or not; throws a `RangeError` that names what can't be. */
+/** Returns `switches` with `changes`, whose values may be text. Throws a `RangeError` that names an unknown switch or value. */
 export function turn(switches: Switches, changes: Record<string, unknown>): Switches {
   const turned: Switches & Record<string, unknown> = { ...switches };
   for (const [name, value] of Object.entries(changes)) {
-    if (!canBe(name, value)) throw new RangeError(`There is no switch ${name}, or it can't be like that.`);
+    if (!canBe(name, value)) throw new RangeError(`The switch ${name} does not exist, or can't have that value.`);
     turned[name] = typeof switches[name as keyof Switches] === "number" ? Number(value) : String(value);
   }
   return turned;

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { E164, isWrongSecret, type Provider } from "./provider";
 
-/** core.telegram.org/gateway/api: the words around the code are Telegram's. */
+/** The Telegram Gateway (core.telegram.org/gateway/api). The text around the code is Telegram's. */
 export const telegram: Provider = {
   name: "telegram",
   read: ({ path, headers, body }) => {

@@ -3,7 +3,7 @@ import { type Answer, E164, FORM, isWrongSecret, type Provider, readForm } from 
 
 const PATH = /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})\/Messages\.json$/i;
 
-/** Programmable Messaging: twilio.com/docs/messaging/api/message-resource, and …/usage/security for what it reports. */
+/** Twilio's Programmable Messaging (twilio.com/docs/messaging/api/message-resource) and its signed reports (twilio.com/docs/usage/security). */
 export const twilio: Provider = {
   name: "twilio",
   read: ({ path, headers, body }) => {
@@ -66,7 +66,7 @@ export const twilio: Provider = {
     }),
 };
 
-/** The address and, by their names, the fields, each with its value behind it, under HMAC-SHA1. */
+/** HMAC-SHA1 of the address and the fields' names and values, in the order of the names. */
 export function sign(token: string, url: string, fields: Record<string, string>): string {
   const names = Object.keys(fields).sort();
   const signed = [url, ...names.map((name) => name + fields[name])].join("");

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Prisma's schema engine as WebAssembly, spoken to by the Prisma CLI as if it were the native one: JSON-RPC, one message
- * a line. The CLI would otherwise download that native engine, which a closed network refuses.
+ * Runs Prisma's schema engine as WebAssembly with the interface of the native engine: JSON-RPC, one message a line. Without it the
+ * Prisma CLI downloads the native engine, which is impossible in a closed network.
  * prisma.config.ts names this file in PRISMA_SCHEMA_ENGINE_BINARY.
  */
 import { readFile } from "node:fs/promises";
@@ -13,10 +13,10 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from "@prisma/driver-adapter-utils";
 import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
 
-/** JSON-RPC's code for an error that the engine's user can understand. */
+/** The JSON-RPC code of errors that the CLI shows to its user. */
 const KNOWN_ERROR = 4466;
 
-/** PostgreSQL's numbers of two of its types; the adapter knows the second only. */
+/** PostgreSQL's ids of two of its types. The adapter knows only the second. */
 const [CHAR, TEXT] = [18, 25];
 
 const argumentAfter = (flag) => {
@@ -25,7 +25,7 @@ const argumentAfter = (flag) => {
 };
 
 if (process.argv.includes("cli")) {
-  // `cli can-connect-to-database` asks for this sentence; whether it is true, the next step finds out.
+  // The CLI expects this sentence from `cli can-connect-to-database`. The next step fails if it is not true.
   console.log("Connection successful");
   process.exit(0);
 }
@@ -48,7 +48,7 @@ async function answer({ id, method, params }) {
   try {
     if (method === "devDiagnostic" || method === "diagnoseMigrationHistory") await createMigrationsTable(params);
     const result = await engine[method === "getDatabaseVersion" ? "version" : method](params);
-    // The native engine prints diffs by a request of its own; this one returns them.
+    // The native engine prints diffs by a separate request; this one returns them.
     if (result?.stdout) send({ id: "print", method: "print", params: { content: result.stdout } });
     send({ id, result: result ?? null });
   } catch (error) {
@@ -61,13 +61,13 @@ function send(message) {
   process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 }
 
-/** The diagnoses fail on a database without `_prisma_migrations`; applying none makes the table. */
+/** Diagnoses fail on a database without `_prisma_migrations`. Applying no migrations makes that table. */
 async function createMigrationsTable({ migrationsList, filters }) {
   await engine.applyMigrations({ migrationsList: { ...migrationsList, migrationDirectories: [] }, filters });
 }
 
 async function startEngine() {
-  // Where the engine leaves its last words before it breaks down.
+  // The engine writes its message here before it panics.
   globalThis.PRISMA_WASM_PANIC_REGISTRY = { set_message: (message) => console.error(message) };
   const folder = path.dirname(createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm"));
   const module = await readFile(path.join(folder, "schema_engine_bg.wasm"));
@@ -81,7 +81,7 @@ async function startEngine() {
   );
 }
 
-/** better-sqlite3's adapter, taught to run whole scripts on the shadow database, where migrations are replayed. */
+/** better-sqlite3's adapter, extended to run whole scripts on the shadow database, where migrations are replayed. */
 function sqliteFactory() {
   const factory = new PrismaBetterSqlite3({ url });
   const connect = factory.connectToShadowDb.bind(factory);
@@ -99,9 +99,8 @@ function sqliteFactory() {
 }
 
 /**
- * pg's adapter, taught to run scripts as they are (by itself it cuts them at every semicolon, those in functions too), and
- * to read the "char" in which PostgreSQL's catalogue says what is a function and what a procedure, and of which kind a
- * constraint is.
+ * pg's adapter with two extensions. It runs a script as a whole; the adapter alone splits it at every semicolon, even inside functions.
+ * It reads the type "char", by which PostgreSQL's catalogue distinguishes functions from procedures and kinds of constraints.
  */
 function postgresqlFactory() {
   const factory = new PrismaPg({ connectionString: url });

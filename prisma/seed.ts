@@ -11,7 +11,7 @@ import { accepted } from "@/lib/senders/sender";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Somebody who came so many days ago, and the people who came by their code. */
+/** A person, how many days ago they signed up, and the people who activated their invite code. */
 interface Person {
   daysAgo: number;
   brought: Person[];
@@ -45,13 +45,13 @@ const TOWN = [
 
 let people = 0;
 
-/** A phone of the code range 945, which belongs to no operator; the same ones each time. */
+/** The phone of a seeded person, the same in every run, from the code range 945, which belongs to no operator. */
 function nextPhone(): Phone {
   people += 1;
   return Phone.parse(`+7945000${String(people).padStart(4, "0")}`);
 }
 
-/** Logs a new person in as anybody does: by the code that was sent. */
+/** Signs a person up with the code that was sent. */
 async function logIn(phone: Phone): Promise<number> {
   const owner = { phone, holder: Holder.parse(crypto.randomUUID()) };
   let received = "";
@@ -59,7 +59,7 @@ async function logIn(phone: Phone): Promise<number> {
     received = code;
     return accepted();
   };
-  // Each in a network of their own: the limits are those of any day.
+  // Each person has a network of their own, so that the limits don't apply.
   const by = { network: `seed ${phone}`, agent: null, browser: null };
   const sent = await requestCode(phoneLoginCode(owner), by, { sender: { send: accept } });
   if (!sent.ok) throw new Error(`${phone} got no code: ${sent.failure.name}`);
@@ -68,11 +68,11 @@ async function logIn(phone: Phone): Promise<number> {
   return login.value.userId;
 }
 
-/** Lets a person and everybody they brought settle, and prints a line for each. */
+/** Signs up a person and all their invitees, and prints a line for each. */
 async function settle({ daysAgo, brought }: Person, inviter: InviteCode | null, indent: string): Promise<void> {
   const phone = nextPhone();
   const userId = await logIn(phone);
-  // Where the town stands already this is refused, and nothing changes.
+  // On a seeded database the activation is refused, and nothing changes.
   if (inviter) await activateInvite({ userId, code: inviter }, new Date(Date.now() - daysAgo * DAY_MS));
   const profile = await getProfile(userId);
   if (!profile) throw new Error(`${phone} has no account`);
