@@ -2,7 +2,12 @@ import type { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
-import { notifyOfChange, notifyOfDeletion, notifyOfNewDevice, notifyOfRequest } from "@/lib/core/sessions/security-notices";
+import {
+  notifyOfChange,
+  notifyOfDeletion,
+  notifyOfNewDevice,
+  notifyOfRequest,
+} from "@/lib/core/sessions/security-notices";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { afterAnswer } from "./after-answer";
 
