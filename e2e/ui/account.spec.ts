@@ -199,12 +199,12 @@ for (const javaScriptEnabled of [true, false]) {
       const inviteCode = await readInviteCode(page);
       const telephone = await logInElsewhere(browser, server.url, phone, server.codeFor);
       await telephone.goto("/account/delete");
-      await expect(telephone.getByText("аккаунт удалится через 24 часа после ввода кода")).toBeVisible();
+      await expect(telephone.getByText("аккаунт будет удалён через 24 часа после ввода кода")).toBeVisible();
       await telephone.getByRole("button", { name: "Получить код для удаления" }).click();
       await telephone.getByLabel("Код из сообщения").fill(await server.codeFor(phone));
       await telephone.getByRole("button", { name: "Удалить навсегда" }).click();
       await expect(telephone.getByText("Запрос принят")).toBeVisible();
-      const warning = /Этот аккаунт удалится завтра/;
+      const warning = /Этот аккаунт будет удалён завтра/;
       await expect(telephone.getByText(warning)).toBeVisible();
       await expect(telephone.getByRole("link", { name: "Не ждать" })).toBeHidden();
 
@@ -307,7 +307,7 @@ for (const javaScriptEnabled of [true, false]) {
 
       await telephone.getByRole("link", { name: "Не ждать" }).click();
       await expect(telephone.getByRole("heading", { name: "Удалить аккаунт сейчас" })).toBeVisible();
-      await expect(telephone.getByText(/Этот аккаунт удалится завтра/)).toBeVisible();
+      await expect(telephone.getByText(/Этот аккаунт будет удалён завтра/)).toBeVisible();
       await telephone.getByRole("button", { name: "Отправить коды" }).click();
       const codes = { phone: await server.codeFor(phone), email: await server.codeFor(email) };
       await telephone.getByLabel(/Код, который пришёл на \+/).fill(codes.phone);
@@ -316,7 +316,9 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("button", { name: "Отменить" }).click();
       await expect(page.getByText("Отменили")).toBeVisible();
       await telephone.getByRole("button", { name: "Удалить навсегда" }).click();
-      await expect(telephone.getByText("Ничего не изменили: запрос, который вы видели, больше не ждёт")).toBeVisible();
+      await expect(
+        telephone.getByText("Ничего не изменилось: запрос, который вы видели, больше не ждёт"),
+      ).toBeVisible();
       for (const one of [telephone, other]) await one.context().close();
     });
 

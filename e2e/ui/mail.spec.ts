@@ -64,7 +64,7 @@ for (const javaScriptEnabled of [true, false]) {
       await enterProofCodes(page, { ...codes, email: wrongCode(codes.email) });
       await expect(page.getByText("Код не подошёл. Сверьте его с тем, что вам пришло.")).toBeVisible();
       await enterProofCodes(page, codes);
-      await expect(page.getByText("У этого номера уже есть другой аккаунт")).toBeVisible();
+      await expect(page.getByText("Этот номер уже принадлежит другому аккаунту")).toBeVisible();
       await owner.page.reload();
       await expect(owner.page.getByText(owner.inviteCode).first()).toBeVisible();
     });

@@ -34,9 +34,9 @@ test("a sign-in from a new device sends a notice with device, network, time and 
   const session = await openSession({ userId, proven: emailRecipient(email) }, requester, at);
   const { messages, sender } = mailbox();
   await notifyOfNewDevice(session, requester, sender);
-  expect(messages).toMatchObject([{ to: email, subject: "Новый вход в «Сарафан» · New sign-in to Sarafan" }]);
+  expect(messages).toMatchObject([{ to: email, subject: "Новый вход в «Сарафан» · New login to Sarafan" }]);
   for (const body of [messages[0]?.text, messages[0]?.html]) {
-    for (const words of ["Chrome, Windows", "192.0.2.7", "18:30", "6:30", "/account", "вошли", "signed in"]) {
+    for (const words of ["Chrome, Windows", "192.0.2.7", "18:30", "6:30", "/account", "вошли", "logged in"]) {
       expect(body).toContain(words);
     }
   }
