@@ -5,7 +5,7 @@ import { requireSession } from "@/lib/auth/required-session";
 import { cancelDelayedChange, DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import { confirmSignIn, endOtherSession, endOtherSessions, SessionId } from "@/lib/core/sessions/session-list";
 
-/** Ends another session of this account. Whatever else the form names is none, and that is no error. */
+/** Ends the session that the form names. A session of another account, or one that has ended already, is not changed. */
 export async function endDevice(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const other = SessionId.safeParse(form.get("session"));
@@ -13,14 +13,14 @@ export async function endDevice(form: FormData): Promise<void> {
   redirect("/account?done=ended", RedirectType.replace);
 }
 
-/** Ends all sessions of this account but this one. */
+/** Ends all sessions of this account except this one. */
 export async function endOtherDevices(): Promise<void> {
   const session = await requireSession("/account");
   await endOtherSessions(session);
   redirect("/account?done=endedOthers", RedirectType.replace);
 }
 
-/** Takes the word of whoever is logged in here that a new device is not theirs; where its session is open it ends. */
+/** Records that a new device isn't the account owner's, and ends its session if it is still open. */
 export async function rejectDevice(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const other = SessionId.safeParse(form.get("session"));
@@ -28,7 +28,7 @@ export async function rejectDevice(form: FormData): Promise<void> {
   redirect("/account?done=rejected", RedirectType.replace);
 }
 
-/** Cancels what was to take effect later. */
+/** Cancels the delayed change that the form names. Does nothing if this session may not cancel it. */
 export async function cancelChange(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const action = DelayedAction.safeParse(form.get("action"));
@@ -36,7 +36,7 @@ export async function cancelChange(form: FormData): Promise<void> {
   redirect(isCancelled ? "/account?done=cancelled" : "/account", RedirectType.replace);
 }
 
-/** Takes the word of whoever is logged in here that a new device is theirs. */
+/** Records that a new device is the account owner's, which makes it trusted. Does nothing if this session may not say so. */
 export async function confirmDevice(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const other = SessionId.safeParse(form.get("session"));

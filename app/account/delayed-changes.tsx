@@ -10,7 +10,7 @@ import { deviceName } from "@/lib/core/sessions/user-agent";
 import { isDatabaseAway } from "@/lib/ops/outage";
 import { cancelChange } from "./actions";
 
-/** Tells every session of an account what takes effect later; stands on every page that an account is looked at. */
+/** Lists the delayed changes of the account. Each page shows this in each of the account's sessions, so that its owner notices. */
 export async function DelayedChanges() {
   const { changes, mayApplyNow } = await findChanges();
   if (changes.length === 0) return null;
@@ -23,14 +23,14 @@ export async function DelayedChanges() {
   );
 }
 
-/** What waits, and whether codes to both factors can be sent, which apply it now. */
+/** Finds the delayed changes, and whether the account has two factors, whose codes would apply a change now. */
 async function findChanges(): Promise<{ changes: DelayedChange[]; mayApplyNow: boolean }> {
   try {
     const session = await currentSession();
     const changes = session ? await listDelayedChanges(session) : [];
     return { changes, mayApplyNow: changes.length > 0 && session !== null && (await applyNowCodes(session)) !== null };
   } catch (error) {
-    // A page that needs no database is shown without one.
+    // Pages that need no database must be shown while it is away.
     if (isDatabaseAway(error)) return { changes: [], mayApplyNow: false };
     throw error;
   }
@@ -60,7 +60,7 @@ async function Delayed({ change, mayApplyNow }: { change: DelayedChange; mayAppl
   );
 }
 
-/** Says what takes effect later, when, and which device asked for it. */
+/** Shows one delayed change: what will change, when, and which device asked for it. */
 export async function ChangeNotice({
   change: { action, next, device, network, requestedAt, dueAt, isOwn, mayCancel },
   children,

@@ -6,7 +6,7 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 import { endDevice, endOtherDevices } from "./actions";
 
-/** Where the account is logged in, this device marked; the others can be ended. */
+/** Lists the sessions of the account with the present one marked, and buttons to end the others. */
 export async function Devices({ session }: { session: Session }) {
   const [t, { sessions, isCut }] = await Promise.all([getTranslations("account"), listSessions(session)]);
   return (

@@ -6,7 +6,7 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 import { confirmDevice, endDevice, rejectDevice } from "./actions";
 
-/** Warns of sign-ins from devices that no trusted device has answered yet, in every session but their own. */
+/** Lists sign-ins from new devices that no trusted device has confirmed or rejected yet, except the present session's own. */
 export async function NewDevices({ session }: { session: Session }) {
   const signIns = await listNewSignIns(session);
   if (signIns.length === 0) return null;
@@ -24,7 +24,7 @@ async function NewDevice({
   mayAnswer,
 }: {
   signIn: NewSignIn;
-  /** Whether whoever looks is beyond doubt: one stranger must not vouch for another. */
+  /** Whether the present session may confirm or reject the device. A session of a new device may not: it could be a stranger's. */
   mayAnswer: boolean;
 }) {
   const [t, words, locale, timeZone] = await Promise.all([

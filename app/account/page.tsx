@@ -17,7 +17,7 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: t("title"), robots: { index: false } };
 }
 
-/** What an account is opened by, where it is open, and what can be done with it. */
+/** Shows how the account logs in, its sessions, and what its owner can do with its data. */
 export default async function AccountPage({ searchParams }: PageProps<"/account">) {
   const { session, account } = await requireAccount("/account");
   const [t, { done }] = await Promise.all([getTranslations("account"), searchParams]);
@@ -39,7 +39,7 @@ export default async function AccountPage({ searchParams }: PageProps<"/account"
   );
 }
 
-/** What became of the last step. */
+/** A notice of what the last step has done, chosen by the query's `done`. */
 async function Done({ account, done }: { account: Account; done: string | string[] | undefined }) {
   const t = await getTranslations("account");
   const words =
@@ -105,9 +105,9 @@ function Factor({
   value: string;
   note: string | null;
   action: string;
-  /** The same for those who hear the page, where there are two. */
+  /** The label of the link for screen readers: the page has two links with the same text. */
   actionName: string;
-  /** Where it is changed; null where it can't be. */
+  /** The page that changes the factor; null if it can't be changed. */
   href: "/account/phone" | "/account/email" | null;
 }) {
   return (
@@ -140,7 +140,7 @@ async function OwnData() {
           </Link>
         </li>
         <li>
-          {/* A file, which must not be fetched before it is asked for. */}
+          {/* A plain link, because Next.js's router would fetch the file in advance. */}
           <a className="link" href="/account/export">
             {t("export")}
           </a>

@@ -6,7 +6,10 @@ import { type Session, willHaveToWait } from "@/lib/core/sessions/sessions";
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** Says beforehand that what is asked for here takes effect later, and why; or that it can't be asked for, since another session has. */
+/**
+ * Warns the owner of an unconfirmed session that the change `what` will take effect later, or that this session can't request it
+ * because another session has. Renders nothing in other sessions.
+ */
 export async function WillWait({ session, what }: { session: Session; what: DelayedAction }) {
   if (!(await willHaveToWait(session))) return null;
   const [t, changes] = await Promise.all([getTranslations("delayed"), listDelayedChanges(session)]);

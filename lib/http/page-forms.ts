@@ -37,7 +37,7 @@ function countArguments(action: string): number {
   return bits.toString(2).replaceAll("0", "").length;
 }
 
-/** Whether a call by a script has as many arguments as the action, the last of which is a form: each action here takes one. */
+/** Whether a script's call has as many arguments as its server action, and ends in a form, which each of our actions takes last. */
 function isCallOf(action: string, body: FormData | Uint8Array): boolean {
   const call: unknown = JSON.parse(body instanceof FormData ? String(body.get("0")) : new TextDecoder().decode(body));
   const count = countArguments(action);

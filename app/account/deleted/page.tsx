@@ -10,7 +10,7 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: t("doneTitle"), robots: { index: false } };
 }
 
-/** What is left to say when an account is gone. */
+/** The page after the deletion of an account. */
 export default async function DeletedPage() {
   if (await currentSession()) redirect("/account");
   const t = await getTranslations("deletion");

@@ -15,7 +15,7 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: t("title"), robots: { index: false } };
 }
 
-/** What happened to the account, the newest first, a page at a time. */
+/** Shows the audit events of the account, the latest first, in pages. */
 export default async function HistoryPage({ searchParams }: PageProps<"/account/history">) {
   const session = await requireSession("/account/history");
   const before = EventCursor.safeParse((await searchParams).before).data ?? null;
@@ -38,7 +38,7 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
       {events.length > 0 && (
         <ul className="border-t border-line">
           {events.map((event, at) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: the list is the page's, and never changes in place.
+            // biome-ignore lint/suspicious/noArrayIndexKey: the list never changes while the page is shown.
             <li className="flex flex-wrap justify-between gap-x-4 border-b border-line py-3.5" key={at}>
               <span className="min-w-0 break-words">{say(event)}</span>
               <span className="text-soft">
@@ -64,7 +64,7 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
   );
 }
 
-/** What puts an event into words. */
+/** Makes a function that describes an audit event in the page's language. */
 async function sentences(): Promise<(event: AccountEvent) => string> {
   const [t, words] = await Promise.all([getTranslations("history"), getTranslations("device")]);
   return ({ action, isByAdministrator, details }) => {
