@@ -5,9 +5,9 @@ import { perProcess } from "@/lib/per-process";
 const underWay = perProcess("background tasks", () => new Map<string, Promise<void>>());
 
 /**
- * Begins a task that no answer waits for, unless the one of this name is under way: however many requests ask for it, a database
- * that is locked has one waiting. A task that the database refuses for being locked, full or away is left to the next request;
- * any other error is logged. Resolves when the task has ended.
+ * Starts a task that no request waits for, unless a task of this name is running already, so that a locked database has at most
+ * one of each kind waiting. If the database is locked, full or unreachable, the task is left to the next request. Any other
+ * error is logged. The promise resolves when the task has ended, and never rejects.
  */
 export function runInBackground(name: string, task: () => Promise<unknown>): Promise<void> {
   const earlier = underWay.get(name);
@@ -24,7 +24,7 @@ export function runInBackground(name: string, task: () => Promise<unknown>): Pro
   return running;
 }
 
-/** Resolves when the tasks have ended that are under way; tests wait by it. */
+/** Resolves when the tasks that are running now have ended. Tests wait for it. */
 export async function backgroundTasks(): Promise<void> {
   await Promise.all(underWay.values());
 }

@@ -23,20 +23,20 @@ test.beforeEach(async () => {
   await write((tx) => tx.mark.deleteMany());
 });
 
-test("a database with accounts is no demonstration's, however often a server starts there in that mode", async () => {
+test("a database with accounts is not marked as a demonstration when a server starts, however often", async () => {
   await signUp();
   expect(await beginDemonstration()).toBe("unmarked");
   expect(await beginDemonstration()).toBe("unmarked");
 });
 
-test("the seed makes a database a demonstration's, which it stays at the next starts", async () => {
+test("the seed marks a database as a demonstration, and it stays one at later starts", async () => {
   await signUp();
   await markDemonstration();
   expect(await demonstrationState()).toBe("open");
   expect(await beginDemonstration()).toBe("open");
 });
 
-test("the first sign of people beyond this machine ends the demonstration for good, for other processes, too", async () => {
+test("the first sign of people on other machines ends the demonstration permanently, for all processes", async () => {
   await markDemonstration();
   expect(await wasReachedFromBeyond()).toBe(false);
   await endDemonstration("HTTP/1.0");
@@ -45,17 +45,17 @@ test("the first sign of people beyond this machine ends the demonstration for go
   expect(await wasReachedFromBeyond()).toBe(true);
   expect(await beginDemonstration()).toBe("ended");
   await markDemonstration();
-  expect(await demonstrationState(), "a person ran the seed").toBe("open");
+  expect(await demonstrationState(), "after the seed").toBe("open");
 });
 
-test("no code is shown from the sign on, before the database has heard of it", async () => {
+test("after the sign no code is shown, even before the database has stored it", async () => {
   await markDemonstration();
   const ending = endDemonstration("Host");
   expect(await demonstrationState()).toBe("ended");
   await ending;
 });
 
-test("of many signs at once one is written", async () => {
+test("of several parallel signs one is stored", async () => {
   await markDemonstration();
   const now = new Date("2026-01-01");
   await endDemonstration("Host", now);

@@ -4,13 +4,13 @@ import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 
-/** The names of the rows of `Mark`. */
+/** Names of rows of the table `Mark`. */
 const DEMONSTRATION = "demonstration";
 const REACHED = "reached_from_beyond";
 
 /**
- * Whether codes may be shown at all. `open`: the database is marked as a demonstration's. `ended`: the mark was taken away,
- * because people beyond this machine reach the server. `unmarked`: the database was never a demonstration's.
+ * Whether codes may be shown on pages. `open`: the database is marked as a demonstration. `ended`: that mark was removed,
+ * because people on other machines reach the server. `unmarked`: the database was never a demonstration.
  */
 export type DemonstrationState = "open" | "ended" | "unmarked";
 
@@ -37,7 +37,7 @@ export interface DemonstrationSeen {
 }
 const seen = perProcess("demonstration", (): DemonstrationSeen => ({ wasReached: false, closing: null }));
 
-/** The state of the demonstration, read from the database each time: several processes may share it. */
+/** Returns the state of the demonstration. It is read from the database each time, because several processes may share it. */
 export async function demonstrationState(): Promise<DemonstrationState> {
   if (env.ALLOW_DEMO) return "open";
   const names = await listMarks();
@@ -45,7 +45,10 @@ export async function demonstrationState(): Promise<DemonstrationState> {
   return names.includes(DEMONSTRATION) ? "open" : "unmarked";
 }
 
-/** Whether a request has shown that people beyond this machine reach the server, here or at a server of the same database. */
+/**
+ * Returns whether a request to this server, or to another server of this database, has shown that people on other machines
+ * reach it.
+ */
 export async function wasReachedFromBeyond(): Promise<boolean> {
   return seen.wasReached || (await listMarks()).includes(REACHED);
 }
@@ -55,9 +58,9 @@ async function listMarks(): Promise<string[]> {
 }
 
 /**
- * Marks the database as a demonstration's when a server starts that may show codes, and nothing has happened in the database
- * yet. A database with accounts, or with a record of accounts that are gone, stays as it is, also when the record was deleted since
- * for its age: settings that have come to another deployment must open nothing. Returns the state from then on.
+ * Marks the database as a demonstration if nothing has happened in it yet. A server that may show codes calls this when it
+ * starts. A database that has or had accounts is not marked, even if their events have been deleted since, so that
+ * demonstration settings on a real deployment reveal nothing. Returns the state after this.
  */
 export async function beginDemonstration(now = new Date()): Promise<DemonstrationState> {
   await transact(async (tx) => {
@@ -67,7 +70,7 @@ export async function beginDemonstration(now = new Date()): Promise<Demonstratio
   return demonstrationState();
 }
 
-/** Marks the database as a demonstration's, whatever is in it: for the seed, which a person has to run. */
+/** Marks the database as a demonstration, whatever it contains. `npm run seed` calls it, which a person has to start. */
 export async function markDemonstration(now = new Date()): Promise<void> {
   await transact(async (tx) => {
     tx.queue(REMOVE_MARK, { name: REACHED });
@@ -76,9 +79,9 @@ export async function markDemonstration(now = new Date()): Promise<void> {
 }
 
 /**
- * Ends the demonstration for good, because of `sign`: what showed that people beyond this machine reach the server. From the
- * call on this process shows no code and no metrics without a token; resolves when the others don't either. A write that
- * failed is logged, and tried again at the next sign.
+ * Ends the demonstration permanently. `sign` describes the request that showed that people on other machines reach the server;
+ * it is logged. This process shows no more codes, and no metrics without a token, from the call on. The promise resolves when
+ * the other processes know as well. A failed write is logged and repeated at the next call.
  */
 export function endDemonstration(sign: string, now = new Date()): Promise<void> {
   seen.wasReached = true;
@@ -98,6 +101,6 @@ async function takeMark(sign: string, now: Date): Promise<void> {
 }
 
 const METRICS_HIDDEN =
-  "people beyond this machine reach this server: /api/metrics is shown no more without METRICS_TOKEN; set APP_URL to the public address";
+  "people on other machines reach this server, so /api/metrics needs METRICS_TOKEN from now on; set APP_URL to the public address";
 const CODES_HIDDEN =
-  "people beyond this machine reach this server: codes are shown no more, nor /api/metrics without METRICS_TOKEN; to go on, set SENDERS (docs/delivery.md) and APP_URL, or ALLOW_DEMO=true to show codes to all of them";
+  "people on other machines reach this server, so codes are hidden and /api/metrics needs METRICS_TOKEN from now on; to go on, set SENDERS (docs/delivery.md) and APP_URL, or ALLOW_DEMO=true to show codes to everyone";

@@ -4,14 +4,14 @@ import { deriveKeys } from "./keys";
 const [KEY, ...PREVIOUS_KEYS] = deriveKeys("delivery recipient");
 
 /**
- * What stands for a phone, a mailbox or a network in rows that outlive an account: an HMAC under a key of ours, because all
- * phones can be tried against a plain hash. 43 characters.
+ * Returns the value that stands for a phone, mailbox or network in rows that outlive an account: an HMAC under a secret key, 43
+ * characters in base64url. A plain hash would not do, because all phone numbers can be tried.
  */
 export function keyedHash(text: string): string {
   return hashBy(KEY, text);
 }
 
-/** All that may stand for it in rows that were written before, by the previous secret as well. */
+/** Returns all values that may stand for the text in stored rows: by the current secret and by the previous one. */
 export function keyedHashes(text: string): [string, ...string[]] {
   return [keyedHash(text), ...PREVIOUS_KEYS.map((key) => hashBy(key, text))];
 }

@@ -4,8 +4,8 @@ import { env } from "@/lib/env";
 const KEY_BYTES = 32;
 
 /**
- * The keys for one purpose, derived from AUTH_SECRET and, while it is set, from AUTH_SECRET_PREVIOUS (HKDF, RFC 5869). What is
- * new is made with the first one; what was made before is opened, verified or recognised by any of them.
+ * Derives the keys for one purpose from `AUTH_SECRET` and, if it is set, from `AUTH_SECRET_PREVIOUS` (HKDF, RFC 5869); 32 bytes
+ * each. The first key is for new values. Older values may be made with any of them.
  */
 export function deriveKeys(purpose: string): readonly [Buffer, ...Buffer[]] {
   const derive = (secret: string) => Buffer.from(hkdfSync("sha256", secret, "", `sarafan ${purpose}`, KEY_BYTES));

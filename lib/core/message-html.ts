@@ -1,4 +1,7 @@
-/** A message as HTML that needs nothing from elsewhere. `body` is HTML already. */
+/**
+ * Returns an HTML document that loads nothing from other servers. `body` is HTML; `language` and `subject` are inserted without
+ * escaping.
+ */
 export function composeHtml({ language, subject }: { language: string; subject: string }, body: string): string {
   return `<!doctype html>
 <html lang="${language}">

@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 
-/** The prefixes by which an IPv6 address is counted, and how many times the limit of one network each has. */
+/** The prefixes by which an IPv6 address is counted, each with its multiple of a network's limit. */
 export const IPV6_PREFIXES = [
   { bits: 64, times: 1 },
   { bits: 56, times: 2 },
@@ -9,12 +9,12 @@ export const IPV6_PREFIXES = [
 
 const SITE_BITS = 48;
 
-/** How many times a network's limit a whole IPv6 site (a /48) has. */
+/** The multiple of a network's limit that a whole IPv6 site (a /48) has. */
 export const IPV6_SITE_TIMES = 8;
 
 /**
- * The networks that a requester's network is counted in, the narrowest first: an IPv4 address alone; an IPv6 /64 with its /56 and
- * its /48, because one customer of a provider may have any of them (RFC 6177 §2).
+ * Returns the networks that a requester's network is counted in, the narrowest first: an IPv4 address alone, or an IPv6 /64
+ * with its /56 and /48, because a provider may give any of these to one customer (RFC 6177 §2).
  */
 export function networksAround(network: string): readonly { network: string; times: number }[] {
   const [address = "", bits] = network.split("/");
@@ -22,7 +22,7 @@ export function networksAround(network: string): readonly { network: string; tim
   return IPV6_PREFIXES.map(({ bits, times }) => ({ network: prefixOf(address, bits), times }));
 }
 
-/** The widest of them: one for all addresses that one customer may have. */
+/** Returns the widest of these networks, which includes all addresses that one customer may have. */
 export function siteOf(network: string): string {
   const [address = "", bits] = network.split("/");
   return bits === undefined ? network : prefixOf(address, SITE_BITS);

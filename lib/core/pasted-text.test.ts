@@ -9,7 +9,10 @@ import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { foldDigits } from "./pasted-text";
 
-/** What stands in pasted text without being seen: what other programs add at its ends, and what layout leaves inside. */
+/**
+ * What pasted text can contain without being visible: characters that other programs add at its ends, and those that layout
+ * leaves inside.
+ */
 const MARKS = [
   ..."\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c",
   ..."\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\u180e\ufe0f\u3164",
@@ -20,13 +23,13 @@ const mark = fc.constantFrom(...MARKS);
 const unseen = fc.string({ unit: mark, maxLength: 3 });
 const around = fc.string({ unit: fc.constantFrom(...MARKS, ...SPACES), maxLength: 4 });
 
-/** The text with marks between its characters, and marks and spaces around it. */
+/** Generates the text with marks between its characters, and with marks and spaces around it. */
 const pasted = (text: string) =>
   fc
     .tuple(around, around, fc.array(unseen, { minLength: text.length, maxLength: text.length }))
     .map(([before, after, marks]) => before + [...text].map((character, at) => character + marks[at]).join("") + after);
 
-/** Every digit of every script, by the lists that Intl has of them. */
+/** The digits of every script that Intl knows. */
 const SCRIPTS = Intl.supportedValuesOf("numberingSystem")
   .map((numberingSystem) =>
     Array.from({ length: 10 }, (_, digit) => new Intl.NumberFormat("en", { numberingSystem }).format(digit)),
@@ -35,7 +38,7 @@ const SCRIPTS = Intl.supportedValuesOf("numberingSystem")
 const script = fc.constantFrom(...SCRIPTS);
 const inScript = (text: string, digits: string[]) => text.replace(/\d/g, (digit) => digits[Number(digit)] ?? "");
 
-test("what is pasted is read as it is seen: a phone, a mailbox, a code, an invite code", () => {
+test("pasted text is read as it looks: a phone, a mailbox, a code, an invite code", () => {
   for (const [schema, text] of [
     [Phone, "+79450000001"],
     [Email, "anna@mail.example"],
@@ -46,7 +49,7 @@ test("what is pasted is read as it is seen: a phone, a mailbox, a code, an invit
   }
 });
 
-test("a phone, a code and an invite code may have the digits of any script", () => {
+test("a phone, a code and an invite code can be typed with the digits of any script", () => {
   expect(SCRIPTS.length).toBeGreaterThan(50);
   const isRead = (schema: { safeParse: (typed: string) => { data?: unknown } }, text: string) =>
     fc.assert(fc.property(script, (digits) => schema.safeParse(inScript(text, digits)).data === text));
@@ -56,7 +59,7 @@ test("a phone, a code and an invite code may have the digits of any script", () 
   expect(foldDigits("٠١٢ ۹ ९ １ 𝟗 a²Ⅷ½")).toBe("012 9 9 1 9 a²Ⅷ½");
 });
 
-test("a code is read without the punctuation around it, and phones from links that carry one", () => {
+test("a code is read without punctuation around it, and a phone is read from a link", () => {
   for (const typed of ["0256.", "«0256»", "0256!", "[0256]", "#0256", " 02-56, "]) {
     expect(readCodeOf(TypedCode.parse(typed), 4), typed).toBe("0256");
   }
@@ -66,7 +69,7 @@ test("a code is read without the punctuation around it, and phones from links th
   }
 });
 
-test("punctuation around a phone, a mailbox and an invite code is not part of it", () => {
+test("punctuation around a phone, a mailbox or an invite code is dropped", () => {
   for (const typed of ["+79450000001.", "+7 945 000-00-01,", "«+79450000001»;", "(+79450000001)", "tel:+79450000001"]) {
     expect(Phone.safeParse(typed).data, typed).toBe("+79450000001");
   }
@@ -83,7 +86,7 @@ test("punctuation around a phone, a mailbox and an invite code is not part of it
   }
 });
 
-test("an invitation's link stands for its code, with whatever stands around it", () => {
+test("the link of an invitation is read as its code, with any text around it", () => {
   for (const typed of [
     "https://sarafan.example/i/7K4M2P",
     "https://sarafan.example/i/7K4M2P.",
@@ -105,7 +108,7 @@ test("an invitation's link stands for its code, with whatever stands around it",
   }
 });
 
-test("a code that was pasted twice, or lost its zeros as a number, is the one of that many digits", () => {
+test("a code that was pasted twice, or that lost its zeros as a number, is read with the length of the code that was sent", () => {
   const code = fc
     .integer({ min: 4, max: 10 })
     .chain((digits) => fc.string({ unit: fc.constantFrom(..."0123456789"), minLength: digits, maxLength: digits }));
@@ -121,12 +124,12 @@ test("a code that was pasted twice, or lost its zeros as a number, is the one of
   expect(readCodeOf(TypedCode.parse("12341234"), 8)).toBe("12341234");
   expect(readCodeOf(TypedCode.parse(7510751), 4)).toBe("0751");
   expect(readCodeOf(TypedCode.parse("12341235"), 4)).toBeNull();
-  // As text, a digit that is not there was not typed.
+  // In text, a missing digit was not typed.
   expect(TypedCode.safeParse("751").success).toBe(false);
   expect(readCodeOf(TypedCode.parse("1234"), 6)).toBeNull();
 });
 
-test("what is no code is refused, whatever it is", () => {
+test("text that can't be a code is refused", () => {
   for (const typed of [
     "",
     "12a4",
@@ -145,7 +148,7 @@ test("what is no code is refused, whatever it is", () => {
   }
 });
 
-test("a code is found in the message that it came in, on pages and by the APIs", () => {
+test("a code is found in the message that contains it, on pages and by the APIs", () => {
   for (const [text, digits, code] of [
     ["0751 — код для входа в «Сарафан»", 4, "0751"],
     ["Код: 7375", 4, "7375"],
@@ -158,7 +161,7 @@ test("a code is found in the message that it came in, on pages and by the APIs",
     ["07510751", 8, "07510751"],
     ["код 123456, действует 5 минут", 6, "123456"],
     ["7375 is your code. Valid for 5 minutes.\n@login2026.example #7375", 4, "7375"],
-    // Which of two is meant can't be told.
+    // It is unclear which of the two is meant.
     ["Код 7375 или 7376", 4, null],
     ["7375 7376", 4, null],
     ["код 123, действует 5 минут", 4, null],
@@ -171,7 +174,7 @@ test("a code is found in the message that it came in, on pages and by the APIs",
   }
 });
 
-test("the whole message stands for the code in it, in each language and for each purpose", () => {
+test("the whole message with a code is read as that code, in each language and for each purpose", () => {
   const languages = ["ru", "en"] as const;
   const purposes = ["login", "registration", "identity_change", "identity_proof", "deletion", "apply_now"] as const;
   const recipients = [
@@ -192,7 +195,7 @@ test("the whole message stands for the code in it, in each language and for each
   }
 });
 
-test("what people write beside a phone is not part of it, and one that was pasted twice is one", () => {
+test("words beside a phone are dropped, and a phone that was pasted twice is read once", () => {
   for (const typed of [
     "Тел.: +7 945 000-00-01",
     "Телефон +7 945 000-00-01",
@@ -236,7 +239,7 @@ test("what people write beside a phone is not part of it, and one that was paste
   }
 });
 
-test("a name or label before a mailbox is not part of it, nor is what a link asks of the message", () => {
+test("a name or label before a mailbox is dropped, and so is the query of a mailto link", () => {
   for (const typed of [
     "Анна <anna@mail.example>",
     '"Анна, отдел 7" <anna@mail.example>,',
@@ -270,7 +273,7 @@ test("a name or label before a mailbox is not part of it, nor is what a link ask
   }
 });
 
-test("a value that was pasted twice is that value, and two different ones are refused", () => {
+test("a value that was pasted twice is read once, and two different values are refused", () => {
   const digits = (length: number) =>
     fc.string({ unit: fc.constantFrom(..."0123456789"), minLength: length, maxLength: length });
   const phone = digits(7).map((end) => `+7945${end}`);
@@ -317,7 +320,8 @@ for (const unit of [
   "1 я",
   "😀",
 ]) {
-  // The longest is 64 times what a request may hold. What takes 10 ms there takes 0.6 s here, or 40 s where it grows with the square.
+  // The longest text is 64 times as long as a request can be. If 10 ms for a request grow linearly, this takes 0.6 s; if they
+  // grow with the square, 40 s.
   test.describe
     .serial(`the time to read a text grows with its length, not with its square: ${unit}`, () => {
       for (const length of [2 ** 16, 2 ** 18, 2 ** 20]) {
@@ -326,7 +330,7 @@ for (const unit of [
           const text = `${unit.repeat(length / unit.length)}x`;
           for (const schema of [Phone, Email, TypedCode, InviteCode]) {
             schema.safeParse(text);
-            // The runner ends a test between two turns of the event loop.
+            // The runner can end a test only between two turns of the event loop.
             await setImmediate();
           }
         });

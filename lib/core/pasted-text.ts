@@ -1,32 +1,35 @@
-// Without imports, because forms in the browser read what is typed by it, too.
+// This file has no imports, because forms use it in the browser as well.
 
-/** What layout leaves in a text and no person sees: marks of direction, zero widths, soft hyphens, a byte order mark. */
+/**
+ * Characters that pasted text contains and that are not visible: direction marks, zero-width characters, soft hyphens, a byte
+ * order mark.
+ */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
-/** The Braille pattern without dots is a symbol to Unicode, and a space to people. */
+/** White space. Unicode counts the empty Braille pattern (U+2800) as a symbol, but it looks like a space. */
 const SPACES = /[\p{White_Space}\u2800]+/gu;
-/** The look behind keeps the search linear: it begins once for each run. */
+/** The lookbehind keeps matching linear in the length of the text: a match starts only once in each run of punctuation. */
 const PUNCTUATION_AT_END = /(?<![\p{P}\p{S}\s])[\p{P}\p{S}\s]+$/u;
 const SEPARATORS = /^[ ,;]*$/;
 
 /**
- * The text as it is seen on the screen that it was copied from: without invisible characters, with one plain space for
- * each gap, without gaps at its ends, and with plain letters and digits for those of another width (Unicode's NFKC).
+ * Returns the text as it looked where it was copied: without invisible characters, with one plain space for each gap, without
+ * spaces at its ends, and with plain letters and digits in place of full-width and similar ones (Unicode's NFKC).
  */
 export function readPastedText(text: string): string {
   return text.normalize("NFKC").replace(INVISIBLE, "").replace(SPACES, " ").trim();
 }
 
-/** The text with 0 to 9 for the decimal digits of any script (Unicode's category Nd). */
+/** Returns the text with the decimal digits of all scripts (Unicode's category Nd) replaced by 0 to 9. */
 export function foldDigits(text: string): string {
   return text.replace(/\p{Nd}/gu, digitOf);
 }
 
-/** The text without the full stop, bracket or quotation mark that follows it in a sentence. */
+/** Returns the text without punctuation, symbols and spaces at its end. */
 export function dropPunctuationBehind(text: string): string {
   return text.replace(PUNCTUATION_AT_END, "");
 }
 
-/** The text once where it stands there twice, with a space, comma or semicolon between, or without. */
+/** Returns the text once if it consists of the same text twice, with up to two spaces, commas or semicolons between. */
 export function dropRepetition(text: string): string {
   for (const between of [0, 1, 2]) {
     const length = (text.length - between) / 2;
@@ -40,7 +43,10 @@ export function dropRepetition(text: string): string {
 
 const isDigit = (codePoint: number) => /^\p{Nd}$/u.test(String.fromCodePoint(codePoint));
 
-/** Each script has its ten digits in a row, from zero on (Unicode §4.6); some rows follow each other directly. */
+/**
+ * Returns the ASCII digit for a digit of any script. Each script has its ten digits in a row, starting with zero (Unicode
+ * §4.6), and some rows follow each other directly.
+ */
 function digitOf(digit: string): string {
   const codePoint = digit.codePointAt(0) ?? 0;
   let start = codePoint;

@@ -29,10 +29,10 @@ import { activateInvite } from "./invites/activation";
 import { GROWING_TABLES, sweepTables } from "./sweeping";
 
 const LONG_AGO = new Date("1900-01-01");
-/** The tables that have more rows than are ever read at a time. */
-const LARGE = [...GROWING_TABLES.map(({ table }) => table), "User", "Activation"];
+/** The tables that are too large to be read whole. */
+const LARGE_TABLES = [...GROWING_TABLES.map(({ table }) => table), "User", "Activation"];
 
-/** What many requests do, each in the ways that it can go, and the sweeper. */
+/** Runs what many requests do, with each outcome, and the sweeper. */
 async function takeEveryPath(): Promise<void> {
   const owner = freshOwner();
   const requester = { ...anybody(), browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(owner.phone)] } };
@@ -55,12 +55,12 @@ async function takeEveryPath(): Promise<void> {
   await listReferrals(inviter.userId);
   await listReferralTimes(inviter.userId);
   await listEvents(inviter.userId);
-  await addOneOverEverywhere(inviter.userId);
+  await addOldRows(inviter.userId);
   await sweepTables();
 }
 
-/** A row in each growing table that is over. */
-async function addOneOverEverywhere(userId: number): Promise<void> {
+/** Inserts a row into each growing table that is old enough to be deleted. */
+async function addOldRows(userId: number): Promise<void> {
   const [id, at] = [crypto.randomUUID(), LONG_AGO];
   await write(async (tx) => {
     await tx.counter.create({ data: { key: id, count: 1, resetsAt: at } });
@@ -77,7 +77,7 @@ async function addOneOverEverywhere(userId: number): Promise<void> {
   });
 }
 
-/** The large tables that a statement reads from their first row to their last. */
+/** Returns the large tables that a statement reads from the first row to the last. */
 type FindScans = (statement: string) => Promise<string[]>;
 
 async function withPlans(work: (scansOf: FindScans) => Promise<void>): Promise<void> {
@@ -88,7 +88,7 @@ async function withPlans(work: (scansOf: FindScans) => Promise<void>): Promise<v
       const steps = database.prepare(`EXPLAIN QUERY PLAN ${statement}`).all(parameters.map(() => null)) as Step[];
       return steps
         .flatMap(({ detail }) => /^SCAN (\w+)/.exec(detail)?.[1] ?? [])
-        .filter((name) => LARGE.includes(name));
+        .filter((name) => LARGE_TABLES.includes(name));
     });
     database.close();
     return;
@@ -96,7 +96,7 @@ async function withPlans(work: (scansOf: FindScans) => Promise<void>): Promise<v
   const client = new Client({ connectionString: env.DATABASE_URL });
   await client.connect();
   try {
-    // Tables of tests are so small that reading them whole costs less. This has it done only where no index serves.
+    // Test tables are so small that PostgreSQL prefers to read them whole. With this it does so only if no index serves.
     await client.query("SET enable_seqscan = off");
     await work(async (statement) => {
       const { rows } = await client.query(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${statement}`);
@@ -111,7 +111,7 @@ interface Step {
   detail: string;
 }
 
-/** A step of PostgreSQL's plan. */
+/** A node of PostgreSQL's query plan. */
 interface Node {
   "Node Type": string;
   "Relation Name"?: string;
@@ -124,14 +124,14 @@ function scansIn(node: Node): string[] {
   const { "Node Type": type, "Relation Name": table, "Index Name": index, "Index Cond": condition, Plans = [] } = node;
   const name = table ?? index?.split("_")[0] ?? "";
   const isWhole = type === "Seq Scan" || (/^(Bitmap )?Index/.test(type) && condition === undefined);
-  return [...(isWhole && LARGE.includes(name) ? [name] : []), ...Plans.flatMap(scansIn)];
+  return [...(isWhole && LARGE_TABLES.includes(name) ? [name] : []), ...Plans.flatMap(scansIn)];
 }
 
-test("no statement of a path that many take, nor of the sweeper, reads a growing table from end to end", async () => {
+test("no statement of a frequent path or of the sweeper reads a growing table from end to end", async () => {
   const asked = new Set(await statementsOf(takeEveryPath));
   const planned = [...asked].filter((text) => /^(WITH|SELECT|INSERT|UPDATE|DELETE)/.test(text));
   expect(planned.length).toBeGreaterThan(60);
-  const touched = LARGE.filter((table) => planned.some((text) => text.includes(`DELETE FROM "${table}"`)));
+  const touched = LARGE_TABLES.filter((table) => planned.some((text) => text.includes(`DELETE FROM "${table}"`)));
   expect(touched.sort()).toEqual([...GROWING_TABLES.map(({ table }) => table)].sort());
   const scans: Record<string, string[]> = {};
   await withPlans(async (scansOf) => {

@@ -23,7 +23,7 @@ const Probability = z
   .regex(/^(1|0?\.\d+|0)$/, "must be a number from 0 to 1, such as 0.001")
   .transform(Number);
 
-/** Hundredths of whatever money the operator counts in. */
+/** An amount of money in hundredths of the operator's currency. */
 const Money = z
   .string()
   .regex(/^\d{1,7}(\.\d{1,2})?$/, "must be an amount of money, such as 25 or 12.50")
@@ -63,9 +63,9 @@ const settings = readSettings({
   SMS_COST_PER_DAY: Money.optional(),
   SMS_PRICE: Prices.optional(),
   DELIVERIES_KEPT_S: wholeNumber(90 * DAY_S, { min: HOUR_S, max: 3650 * DAY_S }),
-  // The alarm compares with a week.
+  // At least seven days, because the alarm compares with the wrong codes of a week.
   WRONG_CODES_KEPT_S: wholeNumber(7 * DAY_S, { min: 7 * DAY_S, max: 3650 * DAY_S }),
-  // The database refuses to let events go that are younger than thirty days, by its own clock.
+  // More than thirty days, because the database refuses to delete younger events.
   AUDIT_EVENTS_KEPT_S: wholeNumber(3 * 365 * DAY_S, { min: 31 * DAY_S, max: 100 * 365 * DAY_S }),
   SENDER_TIMEOUT_S: wholeNumber(5, { min: 1, max: MINUTE_S }),
   SENDER_FAILURES_MAX: wholeNumber(5, { min: 1, max: 1000 }),
@@ -97,54 +97,61 @@ if (settings.SMS_COST_PER_DAY !== undefined && !isPriced) {
 
 if (settings.SESSION_IDLE_S <= settings.SESSION_SEEN_EVERY_S) {
   throw new SettingsError(
-    `The setting SESSION_IDLE_S must be more than SESSION_SEEN_EVERY_S, which is ${settings.SESSION_SEEN_EVERY_S}: sessions in use would end.`,
+    `The setting SESSION_IDLE_S must be more than SESSION_SEEN_EVERY_S, which is ${settings.SESSION_SEEN_EVERY_S}: otherwise sessions in use would end.`,
   );
 }
 
-/** How much of a day's messages, and of their cost, is kept for browsers that are known to the phone they ask for. */
+/** The part of a day's messages, and of their cost, that is kept for browsers that the phone recognises. */
 export const SMS_BUDGET_KEPT_PART = 0.1;
-// What is left has to pay for a message, or nobody new could ever log in.
+// The rest must pay for at least one message, or no one could log in for the first time.
 const leftOf = (max: number) => Math.floor(max * (1 - SMS_BUDGET_KEPT_PART));
 if (settings.SMS_BUDGET_PER_DAY > 0 && leftOf(settings.SMS_BUDGET_PER_DAY) < 1) {
   throw new SettingsError(
-    "The setting SMS_BUDGET_PER_DAY must be 2 or more: a tenth of it is kept for known browsers.",
+    "The setting SMS_BUDGET_PER_DAY must be 2 or more: a tenth of it is kept for recognised browsers.",
   );
 }
 const prices = settings.SMS_PRICE ?? new Map<string, number>();
 const servedPrices = env.OTP_COUNTRIES.includes("*")
   ? [...prices.values()]
   : env.OTP_COUNTRIES.map((country) => prices.get(country) ?? prices.get("*") ?? 0);
-const dearest = Math.max(0, ...servedPrices);
-if (settings.SMS_COST_PER_DAY !== undefined && leftOf(settings.SMS_COST_PER_DAY) < dearest) {
+const highestPrice = Math.max(0, ...servedPrices);
+if (settings.SMS_COST_PER_DAY !== undefined && leftOf(settings.SMS_COST_PER_DAY) < highestPrice) {
   throw new SettingsError(
-    "The setting SMS_COST_PER_DAY must be more: nine tenths of it have to pay for a message by SMS_PRICE, the last is kept for known browsers.",
+    "The setting SMS_COST_PER_DAY is too low: nine tenths of it must pay for one message at the highest price of SMS_PRICE. The last tenth is kept for recognised browsers.",
   );
 }
 
-/** How many digits a one-time code has to begin with. */
+/** The number of digits of a one-time code before wrong codes make it longer. */
 export const CODE_DIGITS = settings.CODE_DIGITS;
 export const CODE_TTL_MS = settings.CODE_TTL_S * 1000;
 export const TRIES_PER_CODE = settings.TRIES_PER_CODE;
 
-/** How many digits the longest codes have that guessing leads to. */
+/** The number of digits that codes have after the last step of wrong codes. */
 export const LONGEST_CODE_DIGITS = 8;
 
 const [firstStep = 0, secondStep = 0] = settings.LONGER_CODES_AFTER_WRONG;
-/** From how many wrong codes to a phone or mailbox within `WRONG_CODES_MS` on its codes have how many digits at least. */
+/**
+ * The steps of wrong codes for one phone or mailbox within `WRONG_CODES_MS`. From each step on, its codes have at least
+ * `digits` digits.
+ */
 export const LONGER_CODES: readonly { wrongCodes: number; digits: number }[] = [
   { wrongCodes: firstStep, digits: 6 },
   { wrongCodes: secondStep, digits: LONGEST_CODE_DIGITS },
 ];
 export const WRONG_CODES_MS = DAY_S * 1000;
-/** How many digits a code needs in a network that has typed its wrong codes of the hour. */
+/** The minimum number of digits of a code in a network that has used up its wrong codes of the hour. */
 export const CLOSED_NETWORK_DIGITS = Math.max(LONGEST_CODE_DIGITS, CODE_DIGITS);
 
 /**
- * When more codes than this, and more than `ALARM_FACTOR` times as many as usual, were typed wrong in the whole system
- * within `ALARM_MS`, every new code has `ALARM_DIGITS` at least. What is usual is the mean of `ALARM_MEAN_MS`.
+ * The alarm begins when more wrong codes than this are typed in the whole system within `ALARM_MS`, and more than
+ * `ALARM_FACTOR` times the usual number. The usual number is the mean over `ALARM_MEAN_MS`. During the alarm each new code has
+ * at least `ALARM_DIGITS` digits.
  */
 export const ALARM_AFTER_WRONG = settings.ALARM_AFTER_WRONG;
-/** How many of them count that come from one network: a third, so that no network alone wakes the alarm or puts it to sleep. */
+/**
+ * How many wrong codes of one network the alarm counts: a third, so that one network can neither raise the alarm alone nor
+ * raise the usual number until the alarm no longer begins.
+ */
 export const ALARM_WRONG_CODES_PER_NETWORK_MAX = Math.ceil(settings.ALARM_AFTER_WRONG / 3);
 export const ALARM_FACTOR = 3;
 export const ALARM_MS = 10 * MINUTE_S * 1000;
@@ -152,110 +159,119 @@ export const ALARM_MEAN_MS = 7 * DAY_S * 1000;
 export const ALARM_DIGITS = 6;
 
 /**
- * How likely it may be that somebody who tries all day guesses a code to one given phone or mailbox; a server that allows
- * more does not start.
+ * The highest accepted probability that strangers guess a code to one phone or mailbox within a day. The server does not start
+ * with settings that exceed it.
  */
 export const GUESS_PROBABILITY_PER_DAY_MAX = settings.GUESS_PROBABILITY_PER_DAY_MAX;
 
-/** How many codes are sent to one phone, or to one mailbox. */
+/** How many codes can be sent to one phone, or to one mailbox. */
 export const SENDS_PER_PHONE_PER_HOUR = settings.SENDS_PER_PHONE_PER_HOUR;
 export const SENDS_PER_PHONE_PER_DAY = settings.SENDS_PER_PHONE_PER_DAY;
-/** How many of these somebody in one network can use up: so that one alone can't use all. */
+/** How many of these one network can request, so that it can't use up all of them. */
 export const SENDS_PER_PHONE_AND_IP_PER_HOUR = Math.ceil(SENDS_PER_PHONE_PER_HOUR / 2);
 export const SENDS_PER_PHONE_AND_IP_PER_DAY = Math.ceil(SENDS_PER_PHONE_PER_DAY / 2);
-/** How many codes somebody in one network has sent, to whomever. */
+/** How many codes one network can request for all recipients together. */
 export const SENDS_PER_IP_PER_HOUR = settings.SENDS_PER_IP_PER_HOUR;
-/** How many codes a browser gets besides, and without a wait, that has logged in by this phone or mailbox before. */
+/** How many more codes a recognised browser can request for its recipient each day, without a wait. */
 export const SENDS_PER_KNOWN_BROWSER_PER_DAY = settings.SENDS_PER_KNOWN_BROWSER_PER_DAY;
-/** How long a browser is known after its last login. */
+/** How long a browser is recognised, and trusted, after its last login. */
 export const KNOWN_BROWSER_TTL_MS = settings.KNOWN_BROWSER_TTL_S * 1000;
-/** How many codes of a network are given back to its hour once they were typed right. */
+/** How many right codes an hour are refunded to the network that requested them. */
 export const VERIFIED_SENDS_PER_IP_PER_HOUR = 200;
-/** After how many wrong codes in an hour a network is closed to codes with fewer than `CLOSED_NETWORK_DIGITS`. */
+/** How many wrong codes one network can type in an hour before its codes need `CLOSED_NETWORK_DIGITS` digits. */
 export const WRONG_CODES_PER_IP_PER_HOUR = settings.WRONG_CODES_PER_IP_PER_HOUR;
 
-/** How often an account may try to activate an invite code, right or wrong. */
+/** How often an account can try to activate an invite code, right or wrong. */
 export const ACTIVATIONS_PER_USER_PER_HOUR = settings.ACTIVATIONS_PER_USER_PER_HOUR;
-/** How often an account may be exported. */
+/** How often an account can be exported. */
 export const EXPORTS_PER_USER_PER_HOUR = 10;
-/** How often a session may ask for the deletion of its account without a code: the mailbox hears of each. */
+/** How often a session can request the deletion of its account without a code. Each request sends a notice to the mailbox. */
 export const DELETIONS_PER_SESSION_PER_HOUR = 3;
-/** How often somebody in one network may look an invite code up. */
+/** How many unknown invite codes one network can look up. */
 export const INVITE_LOOKUPS_PER_IP_PER_HOUR = settings.INVITE_LOOKUPS_PER_IP_PER_HOUR;
 
-/** The wait after the first, second, … code to one phone from one holder; the last one stays. */
+/** The waits after the first, second, … code of a challenge. The last one repeats. */
 export const RESEND_AFTER_MS: readonly number[] = settings.RESEND_AFTER_S.map((seconds) => seconds * 1000);
-/** How long the waits keep growing before they begin anew. */
+/** How long the waits of one resend schedule grow before the schedule starts again. */
 export const RESEND_WINDOW_MS = settings.RESEND_WINDOW_S * 1000;
 
-/** How long a browser remembers that it asked for a code: for as long as that matters. */
+/** How long a browser's sealed cookie remembers that a code was requested: until the resend schedule and the code are over. */
 export const PENDING_LOGIN_TTL_MS = Math.max(RESEND_WINDOW_MS, CODE_TTL_MS);
 
 export const INVITE_CODE_LENGTH = 6;
-/** How often an invite code is drawn anew on a collision before something must be wrong. */
+/** How often an invite code is drawn before a collision is treated as an error. */
 export const INVITE_CODE_DRAWS_MAX = 10;
 
-/** A session ends this long after it was last seen … */
+/** How long a browser's session stays open after it was last seen. */
 export const SESSION_IDLE_MS = settings.SESSION_IDLE_S * 1000;
-/** … and this long after it was opened, whatever happens. */
+/** How long a session stays open after it was opened, however often it is used. */
 export const SESSION_TTL_MS = settings.SESSION_TTL_S * 1000;
-/** When a session was last seen is written at most this often. */
+/** The shortest time between two updates of when a session was last seen. */
 export const SESSION_SEEN_EVERY_MS = settings.SESSION_SEEN_EVERY_S * 1000;
-/** How many of its other sessions an account is shown, the newest. */
+/** How many other sessions a list of sessions shows. */
 export const SESSIONS_LISTED_MAX = settings.SESSIONS_LISTED_MAX;
-/** How much of what happened to an account is on a page. */
+/** How many events a page of an account's history shows. */
 export const EVENTS_PER_PAGE = settings.EVENTS_PER_PAGE;
 
-/** How long an access token is good; its session is checked on every request besides. */
+/** How long an access token is valid. This server also checks its session at each request; other services do not. */
 export const ACCESS_TOKEN_TTL_MS = settings.ACCESS_TOKEN_TTL_S * 1000;
 
-/** How long a right code stands for a login that is still to come. */
+/** How long a verified code stands for a sign-in that follows. */
 export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
-/** How long a challenge is kept after its last code was sent: as long as its wait grows, or the code or its proof is good. */
+/**
+ * How long a challenge is kept after its last code was sent: until its resend schedule, the code and the verified code are
+ * over.
+ */
 export const CHALLENGES_KEPT_MS = Math.max(PENDING_LOGIN_TTL_MS, CODE_TTL_MS + PROOF_TTL_MS);
-/** How old a login may be for what can't be undone: deleting one's account, and whatever an administrator changes. */
+/** How recent a login must be for irreversible actions: the deletion of an account, and changes by an administrator. */
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
-/** When a deletion or a change of a factor takes effect that an unconfirmed session asks for beside a trusted device. */
+/** How long a deletion or change of factor waits that an unconfirmed session of an account with a trusted device requests. */
 export const CHANGE_DELAY_MS = settings.CHANGE_DELAY_S * 1000;
-/** How long a sender for phones may take to accept a message, before it is the next one's turn. */
+/** How long a sender may take to accept a message to a phone before the next sender of the chain is asked. */
 export const SENDER_TIMEOUT_MS = settings.SENDER_TIMEOUT_S * 1000;
 /** How long the mail server may take to accept a message. */
 export const MAIL_TIMEOUT_MS = 10_000;
 /** After how many failures in a row a sender rests, and for how long. */
 export const SENDER_FAILURES_MAX = settings.SENDER_FAILURES_MAX;
 export const SENDER_REST_MS = settings.SENDER_REST_S * 1000;
-/** How many messages all phones together are sent a day, and what they may cost, in hundredths; null is no bound. */
+/**
+ * How many messages all phones together can be sent a day, and what they may cost, in hundredths of the operator's currency.
+ * Null means no limit.
+ */
 export const SMS_BUDGET_PER_DAY = settings.SMS_BUDGET_PER_DAY || null;
 export const SMS_COST_PER_DAY = settings.SMS_COST_PER_DAY ?? null;
-/** What a message costs, in hundredths, by country; `*` is any other. */
+/** The price of one message by country, in hundredths of the operator's currency. `*` stands for all other countries. */
 export const SMS_PRICE: ReadonlyMap<string, number> = settings.SMS_PRICE ?? new Map();
-/** When the operator is warned. */
+/** The part of a day's messages, or of their cost, after which the operator is warned. */
 export const SMS_BUDGET_WARNING_PART = 0.8;
-/** How long it is remembered what became of a message, that a code was typed wrong, and what was done to an account. */
+/** How long deliveries, wrong codes and audit events are kept. */
 export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;
 export const WRONG_CODES_KEPT_MS = settings.WRONG_CODES_KEPT_S * 1000;
 export const AUDIT_EVENTS_KEPT_MS = settings.AUDIT_EVENTS_KEPT_S * 1000;
-/** When to try again after no channel took a code. */
+/** How long a client should wait after no channel accepted a code. */
 export const SEND_RETRY_AFTER_MS = 30_000;
 
-/** How often an hour somebody at one address, and everybody together, learns that a phone has an account. */
+/** How often an hour one network, and all networks together, can learn that a phone has an account. */
 export const TAKEN_ANSWERS_PER_IP_PER_HOUR = settings.TAKEN_ANSWERS_PER_IP_PER_HOUR;
 export const TAKEN_ANSWERS_PER_HOUR = settings.TAKEN_ANSWERS_PER_HOUR;
 
-/** How many people a list of the public APIs names at once. */
+/** How many referrals a list of the public APIs contains. */
 export const REFERRALS_LISTED_MAX = settings.REFERRALS_LISTED_MAX;
 export const ACCOUNTS_PER_PAGE = settings.ACCOUNTS_PER_PAGE;
 export const ACCOUNTS_PER_PAGE_MAX = 100;
 
-/** The largest account id that the database can hold: a PostgreSQL `integer`. */
+/** The largest account id that the database can store: PostgreSQL's `integer`. */
 export const ACCOUNT_ID_MAX = 2 ** 31 - 1;
 
-/** How large the body of a request may be. */
+/** The largest body of a request. */
 export const BODY_BYTES_MAX = 16 * 1024;
 
 export const REFERRALS_PER_PAGE = settings.REFERRALS_PER_PAGE;
-/** The picture of growth shows at most this many of the newest referrals, so its cost has a bound. */
+/** How many of the newest referrals the chart of growth shows, which bounds its cost. */
 export const GROWTH_POINTS_MAX = settings.GROWTH_POINTS_MAX;
 
-/** How long a browser that came by https comes by nothing else, in seconds as the header wants it; with 0 it forgets that. */
+/**
+ * `max-age` of the header `Strict-Transport-Security` (RFC 6797), in seconds: how long a browser uses https only. 0 makes it
+ * forget that.
+ */
 export const HSTS_MAX_AGE_S = settings.HSTS_MAX_AGE_S;

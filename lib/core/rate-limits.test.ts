@@ -7,17 +7,17 @@ const now = new Date();
 const later = (ms: number) => new Date(now.getTime() + ms);
 const limitOf = (max: number) => ({ name: `test ${crypto.randomUUID()}`, max, windowMs: HOUR_MS });
 
-/** Takes one off each, in a transaction of its own. */
-const takeOne = (budgets: Charge[], at = now) => write((tx) => consume(tx, budgets, at));
+/** Consumes one of each limit, in a transaction of its own. */
+const takeOne = (charges: Charge[], at = now) => write((tx) => consume(tx, charges, at));
 
-test("of parallel takers as many pass as there is left", async () => {
+test("of parallel charges as many pass as the limit has left", async () => {
   const budgets = [{ limit: limitOf(7), subject: "all" }];
   const taken = await Promise.all(Array.from({ length: 20 }, () => takeOne(budgets)));
   expect(taken.filter(({ ok }) => ok)).toHaveLength(7);
 });
 
-test("a spent limit says when it begins anew, and then does", async () => {
-  const budgets = [{ limit: limitOf(1), subject: "somebody" }];
+test("a used-up limit says when its window ends, and starts again then", async () => {
+  const budgets = [{ limit: limitOf(1), subject: "subject" }];
   expect(await retryAfterMs(readPrimary, budgets, now)).toBe(0);
   await takeOne(budgets);
   expect(await retryAfterMs(readPrimary, budgets, later(60_000))).toBe(HOUR_MS - 60_000);
@@ -30,7 +30,7 @@ test("a spent limit says when it begins anew, and then does", async () => {
   expect(await read.counter.findMany({ where: { key: { contains: budgets[0]?.limit.name ?? "" } } })).toHaveLength(1);
 });
 
-test("everybody has their own, and one that is spent takes nothing off the others", async () => {
+test("each subject has its own counter, and a used-up one charges nothing to the others", async () => {
   const [own, shared] = [limitOf(1), limitOf(2)];
   const of = (subject: string) => [
     { limit: own, subject },
@@ -43,8 +43,8 @@ test("everybody has their own, and one that is spent takes nothing off the other
   expect(await retryAfterMs(readPrimary, [{ limit: own, subject: "third" }], now)).toBe(0);
 });
 
-test("what is given back can be taken again, but not from the next window", async () => {
-  const budgets = [{ limit: limitOf(1), subject: "somebody" }];
+test("a refunded charge can be consumed again, and is not refunded to the next window", async () => {
+  const budgets = [{ limit: limitOf(1), subject: "subject" }];
   const taken = await takeOne(budgets);
   if (!taken.ok) throw new Error(taken.failure.name);
   await write(async (tx) => refund(tx, taken.value));
@@ -54,28 +54,28 @@ test("what is given back can be taken again, but not from the next window", asyn
   expect((await takeOne(budgets, later(HOUR_MS))).ok).toBe(false);
 });
 
-test("what was given back whole leaves no row", async () => {
+test("a counter that was refunded to zero leaves no row", async () => {
   const budgets = ["one", "other"].map((subject) => ({ limit: limitOf(1), subject }));
   const taken = await takeOne(budgets);
   if (!taken.ok) throw new Error(taken.failure.name);
   await write(async (tx) => refund(tx, taken.value));
   const keys = taken.value.map(({ key }) => key);
   expect(await read.counter.findMany({ where: { key: { in: keys } } })).toEqual([]);
-  // A second time there is nothing to take off.
+  // A second refund finds no row.
   await write(async (tx) => refund(tx, taken.value));
   expect(await read.counter.findMany({ where: { key: { in: keys } } })).toEqual([]);
 });
 
-test("a count that a clock far ahead has begun does not outlast the clock", async () => {
-  const budgets = [{ limit: limitOf(1), subject: "somebody" }];
+test("a count that a clock far ahead began ends when the clock is right again", async () => {
+  const budgets = [{ limit: limitOf(1), subject: "subject" }];
   await takeOne(budgets, later(30 * 24 * HOUR_MS));
   expect(await retryAfterMs(readPrimary, budgets, now)).toBe(0);
   expect((await takeOne(budgets)).ok).toBe(true);
   expect(await takeOne(budgets)).toEqual({ ok: false, failure: { name: "budget_spent", retryAfterMs: HOUR_MS } });
 });
 
-test("clocks of two servers that differ by seconds count one count", async () => {
-  const budgets = [{ limit: limitOf(1), subject: "somebody" }];
+test("servers whose clocks differ by seconds share one count", async () => {
+  const budgets = [{ limit: limitOf(1), subject: "subject" }];
   await takeOne(budgets, later(5000));
   expect((await takeOne(budgets)).ok).toBe(false);
   expect(await retryAfterMs(readPrimary, budgets, now)).toBe(HOUR_MS + 5000);
@@ -97,7 +97,7 @@ test("an IPv6 address is counted by its /64, /56 and /48, with one, two and eigh
   expect(await grantedOf(["2001:db8:8::/64", "2001:db8:8::/64", "2001:db8:8::/64"])).toBe(2);
 });
 
-test("what is given back and what is taken lock their rows in one order, so that they never wait in a circle", async () => {
+test("refunds and charges lock their rows in the same order, so that no two transactions wait for each other", async () => {
   const limit = limitOf(1000);
   const budgets = Array.from({ length: 6 }, (_, at) => ({ limit, subject: `${5 - at}` }));
   const taken = await Promise.all(Array.from({ length: 20 }, () => takeOne(budgets)));

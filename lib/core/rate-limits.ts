@@ -30,21 +30,23 @@ import { fail, type Result, succeed } from "./result";
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** How often something may happen to one subject within a window of time, which begins when it first happens. */
+/** How often something may happen to one subject within a window of time. The window starts when it first happens. */
 interface Limit {
   name: string;
   max: number;
   windowMs: number;
 }
 
-/** A limit, whose it is, and how much of it is asked for: one, unless it says otherwise. */
+/** A step of the counter of one limit and one subject, by `amount` (1 by default). */
 export interface Charge {
   limit: Limit;
   subject: string;
   amount?: number;
 }
 
-/** What something costs the network that it comes from: one of the limit, for an IPv6 address of each network around it. */
+/**
+ * Returns the charges of a network: one, or for an IPv6 address one for each network around it, with a multiple of the limit.
+ */
 export function networkCharges(limit: Limit, network: string): Charge[] {
   return networksAround(network).map(({ network: subject, times }) => ({
     limit: { ...limit, max: limit.max * times },
@@ -65,12 +67,15 @@ export const SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY = daily(
   SENDS_PER_PHONE_AND_IP_PER_DAY,
 );
 export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
-/** How many refusals of a network are remembered. */
+/** How many refusals of one network are stored. */
 export const REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
 export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
-/** All of them together: whoever has a phone for a moment could make any number of browsers known to it. */
+/**
+ * The limit of all recognised browsers of a recipient together: a person who holds the phone for a moment could make any number
+ * of browsers recognised.
+ */
 export const SENDS_OF_RECOGNISED_BROWSERS = daily("sends of known browsers to", SENDS_PER_PHONE_PER_DAY);
-/** What was charged to `SENDS_FROM_NETWORK` for codes that were typed right since. */
+/** The limit that replaces `SENDS_FROM_NETWORK` for codes that were typed right. */
 export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", VERIFIED_SENDS_PER_IP_PER_HOUR);
 export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);
 /** Unlimited; consuming it only locks the recipient's row, which serialises attempts. */
@@ -78,23 +83,23 @@ export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
 export const EXPORTS_OF_USER = hourly("exports of", EXPORTS_PER_USER_PER_HOUR);
 export const DELETIONS_OF_SESSION = hourly("deletions of", DELETIONS_PER_SESSION_PER_HOUR);
 export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);
-/** Both are everybody's; how much there is depends on who asks. */
+/** The limits of all phones together. Their `max` depends on the requester: the last part is kept for recognised browsers. */
 export const MESSAGES = (max: number) => daily("messages", max);
 export const MESSAGE_COST = (max: number) => daily("message cost", max);
-/** Of codes that are nobody's; see `lookUp` in invites.ts. */
+/** Counts only look-ups of unknown codes: see `lookUp` in invites/look-up.ts. */
 export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_LOOKUPS_PER_IP_PER_HOUR);
 
-/** `retryAfterMs` is when the count begins anew. */
+/** A limit is used up. `retryAfterMs` is how long until its window ends. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
 
-/** What was consumed of which limits, for `refund`, and what the counts were then. */
+/** The charges that were consumed, for `refund`, with the counts after them. */
 export type Charged = readonly { limit: Limit; key: string; resetsAt: Date; amount: number; count: number }[];
 
 /**
- * Consumes what the charges ask for of their limits, or nothing where one of the limits has not enough left. Fails with
- * `budget_spent`. Each limit's row is locked, so that of any number of parallel requests as many pass as there is left. To keep
- * transactions from waiting for each other in a circle, charges are named in one order everywhere: those of one person first,
- * those that many share last.
+ * Consumes all of the charges, or none if one of the limits does not allow its charge. Fails with `budget_spent`.
+ *
+ * Each counter's row is locked, so that of parallel requests only as many pass as the limit allows. Charges are named in the
+ * same order everywhere (those of one person first, shared ones last), so that no two transactions wait for each other.
  */
 export async function consume(
   tx: Transaction,
@@ -109,7 +114,7 @@ export async function consume(
   return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
 }
 
-/** Counts what has happened, whether there was something left of the limits or not. */
+/** Counts the charges, whether or not their limits allow them. Returns the counts. */
 export async function record(tx: Transaction, charges: readonly Charge[], now: Date): Promise<Charged> {
   const counts = charges.map(({ limit, subject, amount = 1 }) => ({
     limit,
@@ -129,14 +134,14 @@ export async function record(tx: Transaction, charges: readonly Charge[], now: D
 }
 
 /**
- * Gives back what was consumed, unless its count has begun again since. A count that is given back whole leaves no row, so that
- * refused requests fill no table; with `keepsRows` it stays until it is over, for what a right code gives back.
+ * Refunds charges, except those whose window has ended since. A counter that returns to 0 is deleted, so that refused requests
+ * leave no rows; with `keepsRows` it stays until its window ends, which saves a delete after each right code.
  */
 export function refund(tx: Transaction, charged: Charged, options: { keepsRows?: boolean } = {}): void {
   countDown(tx, charged, options);
 }
 
-/** Gives back what was consumed by these charges at that time, unless their counts have begun again since. */
+/** Refunds charges that were consumed at `consumedAt`, except those whose window has ended since. */
 export function refundCharges(tx: Transaction, charges: readonly Charge[], consumedAt: Date): void {
   for (const charge of charges) {
     const latestEnd = new Date(consumedAt.getTime() + charge.limit.windowMs);
@@ -144,7 +149,7 @@ export function refundCharges(tx: Transaction, charges: readonly Charge[], consu
   }
 }
 
-/** How many milliseconds until something is left of each limit that is charged; 0 is now. */
+/** Returns how many milliseconds until all of the limits allow their charges; 0 means now. Consumes nothing. */
 export async function retryAfterMs(db: Queries, charges: readonly Charge[], now: Date): Promise<number> {
   const found = await findCounts(db, charges.map(keyOf), now);
   const waits = charges.map((charge) => {
@@ -157,7 +162,7 @@ export async function retryAfterMs(db: Queries, charges: readonly Charge[], now:
   return Math.max(0, ...waits);
 }
 
-/** The key of a charge's row, which says neither phone nor mailbox nor network. */
+/** Returns the key of a charge's counter, which contains the subject only as a keyed hash. */
 export function keyOf({ limit, subject }: Charge): string {
   return `${limit.name} ${keyedHash(subject)}`;
 }

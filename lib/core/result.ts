@@ -1,4 +1,4 @@
-/** What a verb answers: a value, or one of the failures it can expect. Bugs throw. */
+/** The result of a function of the core: a value, or one of the failures that its callers must expect. Bugs throw. */
 export type Result<Value, Failure extends { name: string }> =
   | { ok: true; value: Value }
   | { ok: false; failure: Failure };

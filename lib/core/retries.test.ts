@@ -14,14 +14,14 @@ import { keyOf, MESSAGES } from "./rate-limits";
 const HOUR_MS = 60 * 60 * 1000;
 const accepting = senderOf(async () => true);
 
-/** What the metrics of codes, messages and activations count, by their names. */
+/** Returns the counts of codes, messages and activations in the metrics, by name. */
 async function countsOf(): Promise<Record<string, number>> {
   const { text } = await renderMetrics();
   const counts = text.matchAll(/^(sarafan_(?:codes|sender|activations)\w*\{[^}]*\}) (\d+)$/gm);
   return Object.fromEntries([...counts].map(([, name = "", count]) => [name, Number(count)]));
 }
 
-/** By how much `work` raised which of them. */
+/** Returns by how much `work` raised each count. */
 async function countedBy(work: () => Promise<unknown>): Promise<Record<string, number>> {
   const before = await countsOf();
   await work();
@@ -29,7 +29,7 @@ async function countedBy(work: () => Promise<unknown>): Promise<Record<string, n
   return Object.fromEntries(raised.filter(([, by]) => by > 0));
 }
 
-test("what is counted of codes and activations is counted once, however often a transaction is run", async () => {
+test("codes and activations are counted once, however often a transaction runs again", async () => {
   const [owner, inviter, invitee] = [freshOwner(), await signUp(), await signUp()];
   const code = await receiveCode(owner);
   const counted = await countedBy(() =>
@@ -53,7 +53,7 @@ test("what is counted of codes and activations is counted once, however often a 
   });
 });
 
-test("that the day's messages are used up is warned of, and counted, once", async () => {
+test("used-up messages of the day are logged and counted once", async () => {
   const now = new Date();
   const key = keyOf({ limit: MESSAGES(0), subject: "all" });
   const counter = { count: SMS_BUDGET_PER_DAY ?? 0, resetsAt: after(now, HOUR_MS) };

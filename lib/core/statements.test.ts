@@ -15,14 +15,14 @@ import { activateInvite } from "./invites/activation";
 
 const isPostgres = isPostgresUrl(env.DATABASE_URL);
 
-/** What a path costs: SQLite has no round trips. */
+/** The cost of a path. SQLite has no round trips. */
 const cost = (statements: number, transactions: number, roundTrips: number) => ({
   statements,
   transactions,
   roundTrips: isPostgres ? roundTrips : 0,
 });
 
-// What is over is swept away in the background, once a minute in each process, which the first requests begin.
+// Sweeping runs once a minute in each process. The first requests start it here, so that it is not counted in the tests.
 test.beforeAll(async () => {
   const { userId, phone, inviteCode } = await signUp();
   const session = await openClientSession({ userId, proven: phoneRecipient(phone) }, anybody());
@@ -31,7 +31,7 @@ test.beforeAll(async () => {
   await backgroundTasks();
 });
 
-test("a session is checked, a profile and its referrals are read, by one statement each", async () => {
+test("checking a session, reading a profile and listing its referrals takes one statement each", async () => {
   const inviter = await signUp();
   const person = await signUp({ invited: inviter.inviteCode });
   for (let referrals = 0; referrals < 3; referrals += 1) await signUp({ invited: person.inviteCode });
@@ -42,7 +42,7 @@ test("a session is checked, a profile and its referrals are read, by one stateme
   expect((await costOf(() => listReferralTimes(person.userId))).statements).toBe(1);
 });
 
-/** What it costs to ask for a code, and to sign in by it. */
+/** Returns the cost of requesting a code and of signing in with it. */
 async function costsOfLogin(phone: Phone | undefined) {
   const owner = freshOwner(phone);
   const by = anybody();
@@ -57,7 +57,7 @@ async function costsOfLogin(phone: Phone | undefined) {
   return { asked, signedIn };
 }
 
-test("a login of a known phone and of a new one takes as many statements as it has to", async () => {
+test("a login takes a fixed number of statements, for a phone with and without an account", async () => {
   const known = await costsOfLogin((await signUp()).phone);
   const fresh = await costsOfLogin(undefined);
   expect(known.asked).toEqual(fresh.asked);
@@ -66,7 +66,7 @@ test("a login of a known phone and of a new one takes as many statements as it h
   expect(fresh.signedIn).toEqual(cost(16, 2, 7));
 });
 
-test("a token is refreshed, and an invite activated, by as few statements as they have to be", async () => {
+test("refreshing a token and activating an invite takes a fixed number of statements", async () => {
   const [inviter, invitee] = [await signUp(), await signUp()];
   const login = { userId: invitee.userId, proven: phoneRecipient(invitee.phone) };
   const { id, generation } = await openClientSession(login, anybody());

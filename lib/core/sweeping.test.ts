@@ -15,10 +15,10 @@ import { AUDIT_EVENTS_KEPT_MS } from "./policy";
 import { GROWING_TABLES, ROWS_PER_STEP, sweepTables } from "./sweeping";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** What is this old is over, wherever it is. */
+/** A time so long ago that every row with it is old enough to be deleted. */
 const LONG_AGO = new Date(Date.now() - 120 * 365 * DAY_MS);
 
-/** Counters that end at a time, under names that begin alike. */
+/** Inserts counters whose windows end at this time, and returns the common beginning of their keys. */
 async function addCounters(count: number, resetsAt: Date): Promise<string> {
   const name = crypto.randomUUID();
   const data = Array.from({ length: count }, (_, at) => ({ key: `${name} ${at}`, count: 1, resetsAt }));
@@ -30,12 +30,12 @@ const countersOf = async (name: string) =>
 
 test.beforeEach(backgroundTasks);
 
-test("each table has a time after which its rows are over, or grows with accounts only", () => {
+test("each table has a time after which its rows are deleted, or grows only with accounts", () => {
   const growing = GROWING_TABLES.map(({ table }) => table.charAt(0).toLowerCase() + table.slice(1));
   expect([...MODELS].sort()).toEqual([...growing, "user", "activation", "delayedChange", "mark"].sort());
 });
 
-test("rows go when they are over, and none before", async () => {
+test("rows are deleted when their time is over, and not before", async () => {
   const { userId } = await signUp();
   const now = new Date();
   const keptMs = Object.fromEntries(GROWING_TABLES.map((growing) => [growing.table, growing.keptMs]));
@@ -95,9 +95,9 @@ test("rows go when they are over, and none before", async () => {
   expect(left).toEqual(Object.fromEntries(GROWING_TABLES.map(({ table }) => [table, times(table).slice(1)])));
 });
 
-test("what is over goes in small transactions, and each table has its turn before any has the next", async () => {
+test("old rows are deleted in small transactions, and the tables take turns", async () => {
   const { userId } = await signUp();
-  // The requests of a sign-up may have begun a sweep of their own.
+  // The requests of a sign-up may have started a sweep.
   await backgroundTasks();
   await sweepTables();
   await addCounters(2 * ROWS_PER_STEP + 1, LONG_AGO);
@@ -108,21 +108,21 @@ test("what is over goes in small transactions, and each table has its turn befor
   expect(asked.filter((text) => text.startsWith("BEGIN"))).toHaveLength(deleted.length);
 });
 
-test("where nothing is over, nothing is written", async () => {
+test("if there are no old rows, nothing is written", async () => {
   await sweepTables();
   const asked = await statementsOf(() => sweepTables());
   expect(asked.filter((text) => !text.startsWith("SELECT"))).toEqual([]);
   expect(asked).toHaveLength(GROWING_TABLES.length);
 });
 
-/** A request as any other. */
+/** Makes requests as a client would: signs up, opens a session and reads it. */
 async function openAndCheck(): Promise<void> {
   const { userId, phone } = await signUp();
   const { id } = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   expect(await checkSession(id)).toMatchObject({ id });
 }
 
-test("requests have it done once a minute, and wait for no sweep that hangs", async () => {
+test("requests start a sweep once a minute, and do not wait for one that hangs", async () => {
   let release = () => {};
   const hanging = runInBackground("sweep", () => new Promise<void>((resolve) => (release = resolve)));
   makeSweepDue();
@@ -133,14 +133,14 @@ test("requests have it done once a minute, and wait for no sweep that hangs", as
   const name = await addCounters(1, LONG_AGO);
   await openAndCheck();
   await backgroundTasks();
-  expect(await countersOf(name), "the minute is not over").toBe(1);
+  expect(await countersOf(name), "less than a minute has passed").toBe(1);
   makeSweepDue();
   await openAndCheck();
   await backgroundTasks();
   expect(await countersOf(name)).toBe(0);
 });
 
-test("a database that is locked or away leaves it to the next time, and that is no error", async () => {
+test("if the database is locked or can't be reached, the sweep is left to the next time without an error", async () => {
   const { userId, phone } = await signUp();
   const { id } = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   await backgroundTasks();
@@ -158,7 +158,7 @@ test("a database that is locked or away leaves it to the next time, and that is 
   expect(await countersOf(name)).toBe(0);
 });
 
-test("a sweeper whose clock is years ahead deletes no young event, which is logged once", async () => {
+test("a sweeper whose clock is years ahead deletes no recent event, and logs that once", async () => {
   const { userId } = await signUp();
   await backgroundTasks();
   const events = await readPrimary.auditEvent.findMany({ where: { subjectId: userId } });
@@ -169,16 +169,16 @@ test("a sweeper whose clock is years ahead deletes no young event, which is logg
     await sweepTables(ahead);
     await sweepTables(ahead);
   });
-  expect(errors).toEqual(["rows of AuditEvent that are over were not deleted"]);
+  expect(errors).toEqual(["old rows of AuditEvent were not deleted"]);
   expect(await readPrimary.auditEvent.findMany({ where: { subjectId: userId } })).toEqual(events);
   expect(await countersOf(name)).toBe(0);
-  // The mark was undone with the deletion, and the next sweep is well.
+  // The mark was rolled back with the deletion, so the next sweep works.
   expect(await readPrimary.mark.findUnique({ where: { name: EVENTS_OVER_MARK } })).toEqual(mark);
   await sweepTables();
   expect(await errorsOf(() => sweepTables(ahead))).toHaveLength(1);
 });
 
-/** A process of its own, which sweeps once when it is told to. */
+/** Starts another process, and returns a function that has it sweep once. */
 async function startSweeper() {
   const script = `
     import { sweepTables } from "./lib/core/sweeping.ts";
@@ -198,7 +198,7 @@ async function startSweeper() {
   };
 }
 
-test("a sweeper waits for no row that a request has locked", async () => {
+test("a sweeper does not wait for a row that a request has locked", async () => {
   test.skip(!isPostgresUrl(env.DATABASE_URL), "on SQLite all transactions go one at a time");
   const [locked, free] = [await addCounters(1, LONG_AGO), await addCounters(1, LONG_AGO)];
   let release = () => {};
@@ -219,7 +219,7 @@ test("a sweeper waits for no row that a request has locked", async () => {
   expect(await countersOf(locked)).toBe(0);
 });
 
-test("any number of servers sweep one database at the same time", async () => {
+test("several servers can sweep one database at the same time", async () => {
   const name = await addCounters(20 * ROWS_PER_STEP, LONG_AGO);
   const kept = await addCounters(1, after(new Date(), DAY_MS));
   const sweepers = await Promise.all([startSweeper(), startSweeper(), startSweeper()]);

@@ -20,35 +20,36 @@ import {
   WRONG_CODES_KEPT_MS,
 } from "./policy";
 
-/** A table that grows with time. A row of it is over `keptMs` after the time in the column `since`. */
+/** A table that grows with time. A row can be deleted `keptMs` after the time in its column `since`. */
 interface GrowingTable {
   table: string;
   since: string;
   keptMs: number;
-  /** What a transaction does before it deletes rows that were over at `until`. */
+  /** Runs in each transaction before it deletes the rows up to `until`. */
   prepare?: (tx: Transaction, until: Date) => void;
 }
 
 /**
- * All tables that grow with time; `since` is the first column of an index. The others grow with accounts: rows of `User` and
- * `Activation` stay until the account is deleted, those of `DelayedChange` go when they are applied, and `Mark` has one of a kind.
+ * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User`
+ * and `Activation` stay until the account is deleted, those of `DelayedChange` are deleted when they are applied, and `Mark`
+ * has one row of each kind.
  */
 export const GROWING_TABLES: readonly GrowingTable[] = [
-  // A counter and a session say themselves when they end.
+  // The columns of a counter and a session hold their end.
   { table: "Counter", since: "resetsAt", keptMs: 0 },
   { table: "Session", since: "expiresAt", keptMs: 0 },
   { table: "Challenge", since: "sentAt", keptMs: CHALLENGES_KEPT_MS },
   { table: "WrongCode", since: "at", keptMs: WRONG_CODES_KEPT_MS },
   { table: "Delivery", since: "at", keptMs: DELIVERIES_KEPT_MS },
   { table: "TrustedBrowser", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
-  // As long as a browser is trusted that has not logged in since: each that is still trusted has been told by then.
+  // As long as an absent browser stays trusted: each browser that is still trusted by then has logged in, and was warned.
   { table: "UnconfirmedSignIn", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];
 
-/** So few that the one writer of an SQLite is busy with them for a few milliseconds. */
+/** Few enough that a step keeps SQLite's only writer busy for a few milliseconds. */
 export const ROWS_PER_STEP = 100;
-/** How many times as long as a step took the sweeper rests after it. */
+/** After a step the sweeper rests this many times as long as the step took. */
 const REST_FACTOR = 4;
 
 interface Sweeper extends GrowingTable {
@@ -69,8 +70,8 @@ const SWEEPERS: readonly Sweeper[] = GROWING_TABLES.map((growing) => {
     sql: {
       sqlite: `
         DELETE FROM "${table}" WHERE rowid IN (SELECT rowid FROM "${table}" WHERE ${isOver} LIMIT ${ROWS_PER_STEP})`,
-      // Rows that another transaction has locked, be it a request's or another server's sweeper, are left to the next step: so no
-      // two wait for each other in a circle.
+      // Skips rows that another transaction has locked, which may be a request's or another server's sweeper, so that no two
+      // transactions wait for each other. The next step deletes them.
       postgresql: `
         DELETE FROM "${table}" WHERE ctid = ANY (ARRAY (
           SELECT ctid FROM "${table}" WHERE ${isOver} LIMIT ${ROWS_PER_STEP} FOR UPDATE SKIP LOCKED))`,
@@ -86,7 +87,10 @@ const sweptAt = perProcess("sweep times", () => new Map<string, number>());
 /** The tables whose last sweep failed. */
 const unswept = perProcess("unswept tables", () => new Set<string>());
 
-/** Whether a minute has passed in this process since this was true last. Not inside a transaction, which may run again. */
+/**
+ * Returns whether a minute has passed in this process since the last call that returned true. Must not be called inside a
+ * transaction, which may run again.
+ */
 export function isTimeToSweep(what: "tables" | "delayed changes"): boolean {
   const nowMs = performance.now();
   const lastMs = sweptAt.get(what);
@@ -96,20 +100,20 @@ export function isTimeToSweep(what: "tables" | "delayed changes"): boolean {
 }
 
 /**
- * Has rows that are over deleted, once a minute in each process, in the background: no request waits for it, or fails by it. Called
- * by the requests that leave rows behind and by those that come often, outside of their transactions.
+ * Deletes old rows in the background, once a minute in each process. No request waits for it or fails because of it. Requests
+ * that leave rows behind, or that come often, call it outside of their transactions.
  */
 export function sweepInBackground(): void {
   if (isTimeToSweep("tables")) void runInBackground("sweep", () => sweepTables());
 }
 
 /**
- * Deletes the rows that are over at `now`, step by step: each is a transaction of at most `ROWS_PER_STEP` rows of one table, after
- * which the sweeper rests. The tables take turns until no step finds as many, so that a table with millions of rows keeps no other
- * waiting. Any number of servers may do it at the same time.
+ * Deletes the rows that are old at `now`, in steps. Each step is a transaction that deletes at most `ROWS_PER_STEP` rows of one
+ * table, and the sweeper rests after it. The tables take turns until each of them has fewer rows left than one step deletes, so
+ * that a table with millions of rows does not delay the others. Several servers can run it at the same time.
  *
- * An error at one table keeps no other from being swept, and is logged once until that table was swept again. Throws where the
- * database is away, which leaves everything to the next time.
+ * An error in one table does not stop the others. It is logged once, and again only after that table was swept successfully.
+ * Throws if the database can't be reached; the next call continues.
  */
 export async function sweepTables(now = new Date()): Promise<void> {
   let left = SWEEPERS;
@@ -128,15 +132,15 @@ async function isMoreLeft(sweeper: Sweeper, now: Date): Promise<boolean> {
     return isFull;
   } catch (error) {
     if (isDatabaseAway(error)) throw error;
-    if (!unswept.has(table)) logError(error, `rows of ${table} that are over were not deleted`);
+    if (!unswept.has(table)) logError(error, `old rows of ${table} were not deleted`);
     unswept.add(table);
     return false;
   }
 }
 
-/** Deletes some rows, rests, and returns how many rows there were. Where there are none it only reads. */
+/** Deletes some rows, rests, and returns how many there were. If there are none, it only reads. */
 async function sweepStep({ find, remove, keptMs, prepare }: Sweeper, now: Date): Promise<number> {
-  // For the server whose clock is the slowest they are over as well.
+  // Rows must be old by the slowest server's clock, too.
   const until = new Date(now.getTime() - keptMs - CLOCK_SKEW_MS_MAX);
   if (!(await readPrimary.get(find, { until }))) return 0;
   const startedAt = performance.now();

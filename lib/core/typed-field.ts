@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-/** A whole number in JSON, from zero on; `issue` is its one issue. */
+/** A whole number in JSON, 0 or greater. `issue` is its one issue. */
 export const wholeNumber = (issue: string) => z.int(issue).nonnegative(issue);
 
-/** What stands in a field: text, or a whole number, which stands for its digits. `issue` is its one issue. */
+/** The content of a text field: text, or a whole number, which becomes its digits. `issue` is its one issue. */
 export const typedText = (issue: string) => z.union([z.string(), wholeNumber(issue)], issue).transform(String);

@@ -26,7 +26,7 @@ export interface Account {
 export interface Profile extends Account {
   referralCount: number;
   /**
-   * The invite code that the account activated; null if it activated none. `inviter` is null if the inviter's account is
+   * The invite code that the account activated; null if there is no such code. `inviter` is null if the inviter's account is
    * deleted.
    */
   activated: { code: InviteCode; readonly inviter: Masked | null; activatedAt: Date } | null;
@@ -58,8 +58,7 @@ const FIND_PROFILE = statement({
 });
 
 /**
- * Returns the owner's view of an account, or null if there is no such account. It is one statement, whatever the number of
- * referrals.
+ * Returns the owner's view of an account, or null if there is no such account. It is one statement for any number of referrals.
  */
 export async function getProfile(userId: number): Promise<Profile | null> {
   const row = await readPrimary.get(FIND_PROFILE, { userId });

@@ -379,7 +379,7 @@ test("a change that can't be applied is logged, and does not stop the others", a
   const broken = { userId, action: "phone", next: null, sessionId: stranger.id };
   await write((tx) => tx.delayedChange.create({ data: { ...broken, requestedAt: now, dueAt: after(due, -1) } }));
   const errors = await errorsOf(() => applyDueChanges({ userId }, due));
-  expect(errors).toEqual(["a change that is due was not applied"]);
+  expect(errors).toEqual(["a due change was not applied"]);
   expect(await getProfile(userId)).toMatchObject({ email });
 });
 

@@ -213,7 +213,7 @@ export async function applyDueChanges(concerned: Concerned | null, now = new Dat
       await apply(row, now);
     } catch (error) {
       if (isDatabaseAway(error)) unreachable.push(error);
-      else logError(error, "a change that is due was not applied");
+      else logError(error, "a due change was not applied");
     }
   }
   if (unreachable.length > 0) throw unreachable[0];
@@ -300,7 +300,7 @@ async function applyIdentity(
 ): Promise<ChangedIdentity | null> {
   const { userId, action, sessionId, requestedAt } = row;
   const next = nextOf(row);
-  if (!next) throw new Error("a deletion changes no phone and no mailbox");
+  if (!next) throw new Error("a deletion has no new phone or mailbox");
   await tx.delayedChange.delete({ where: { userId_action: { userId, action } } });
   const user = await tx.user.findUniqueOrThrow({ where: { id: userId }, select: { phone: true, email: true } });
   const account = { id: userId, ...(user as Pick<Account, "phone" | "email">) };
@@ -316,11 +316,11 @@ function nextOf({ action, next }: { action: DelayedAction; next: string | null }
 }
 
 function notifyOfAppliedChange(userId: number, changed: ChangedIdentity, at: Date): void {
-  void runInBackground(`${changed.name} of ${userId} is told`, () =>
+  void runInBackground(`notice of ${changed.name} to account ${userId}`, () =>
     notifyOfChange(changed.mailboxes, { ...changed, at }),
   );
 }
 
 function notifyOfAppliedDeletion(userId: number, { email }: RemovedAccount, at: Date): void {
-  if (email) void runInBackground(`deletion of ${userId} is told`, () => notifyOfDeletion(email, at));
+  if (email) void runInBackground(`notice of deletion to account ${userId}`, () => notifyOfDeletion(email, at));
 }

@@ -135,7 +135,7 @@ test("a cancelled removal keeps the account's referrals and codes", async () => 
 test("a large account is deleted in several transactions, and the deletion continues after a crash between them", async () => {
   const { userId, session } = await signUpWithManyReferrals();
   const errors = await errorsOf(() => withCrashAfter(1, () => deleteOwnAccount(session)));
-  expect(errors).toEqual(["a change that is due was not applied"]);
+  expect(errors).toEqual(["a due change was not applied"]);
   expect(await getProfile(userId)).toMatchObject({ referralCount: 1 });
   expect(await checkSession(session.id)).toBeNull();
   expect(await getProfile(userId)).toBeNull();

@@ -124,8 +124,8 @@ export async function findCodeDelivery(db: Queries, recipient: Recipient, at: Da
   if (rows.length === 0) return { sender: null, state: "sending" };
   // The sender that accepted the message was asked last. A sender that did not answer may have sent it before a later one
   // failed.
-  const told = rows.find(({ state }) => state in CODE_STATES || state === "undelivered") ?? rows[0];
-  return { sender: told?.sender ?? null, state: CODE_STATES[told?.state ?? ""] ?? "undelivered" };
+  const latest = rows.find(({ state }) => state in CODE_STATES || state === "undelivered") ?? rows[0];
+  return { sender: latest?.sender ?? null, state: CODE_STATES[latest?.state ?? ""] ?? "undelivered" };
 }
 
 const DELIVERIES_LISTED_MAX = 1000;

@@ -117,7 +117,8 @@ function windowsWithin(lengthMs: number, windowMs: number): number {
 
 /**
  * Returns the guesses at one recipient by length of code. Codes get longer only with each step of wrong codes, and a wrong code
- * counts for a day. So no period of a day has more guesses at shorter codes than the step allows, whatever was guessed before.
+ * counts for a day. So no period of a day has more guesses at shorter codes than the step allows, even after days with many
+ * guesses.
  */
 function guessesByLength(tries: number): { digits: number; max: number }[] {
   const ends = [...LONGER_CODES.map(({ wrongCodes }) => wrongCodes), Number.POSITIVE_INFINITY];

@@ -64,7 +64,7 @@ export async function activateInvite(
   const activated =
     (await transact((tx) => activate(tx, asked, { mayWalk: false }))) ??
     (await transact((tx) => activate(tx, asked, { mayWalk: true }), { lock: "invite-graph" }));
-  if (!activated) throw new Error("an activation has found no way to look for circles");
+  if (!activated) throw new Error("an activation was not checked for circles");
   countOutcome("activations", activated);
   return activated.ok ? succeed(inviteOf(activated.value)) : activated;
 }

@@ -99,7 +99,7 @@ test("no sequence of activations makes a circle, and the counters equal the numb
       const inviterOf = new Map<number, number>();
       for (const [inviteeAt, inviterAt] of attempts) {
         const [invitee, inviter] = [town[inviteeAt], town[inviterAt]];
-        if (!invitee || !inviter) throw new Error("nobody there");
+        if (!invitee || !inviter) throw new Error("an account is missing");
         const climb = [inviter.userId];
         for (let above = inviterOf.get(inviter.userId); above; above = inviterOf.get(above)) climb.push(above);
         const expected = inviterOf.has(invitee.userId)
@@ -127,7 +127,7 @@ test("a circle of any length is refused", async () => {
   for (let length = 1; length < 40; length += 1)
     chain.push(await signUp({ invited: chain.at(-1)?.inviteCode ?? null }));
   const [first, last] = [chain[0], chain.at(-1)];
-  if (!first || !last) throw new Error("nobody there");
+  if (!first || !last) throw new Error("an account is missing");
   expect(failureOf(await activateInvite({ userId: first.userId, code: last.inviteCode }))).toBe("invite_circular");
 });
 

@@ -16,8 +16,8 @@ const CLIENT =
 const VERSION = /^(?=(?:\.?\d){1,5}$)\d+(?:\.\d+)*$/;
 
 /**
- * The device behind a `User-Agent`. Mails and pages show it to the account's owner, so its names come from fixed lists,
- * whatever the header contains. A name that is not in a list is null.
+ * The device behind a `User-Agent`. Mails and pages show it to the account's owner, so its names come from fixed lists, and
+ * never from the header itself. A name that is not in a list is null.
  */
 export const Device = z.object({
   kind: z.enum(["phone", "tablet", "computer", "application", "unknown"]),
