@@ -5,8 +5,8 @@ import { env } from "@/lib/env";
 import { findRemoteSign, markPeer } from "@/lib/http/client-ip";
 import { maySeeCodes, maySeeMetrics } from "./demonstration";
 
-/** A request as Node reads it, at this machine unless `headers` say otherwise. */
-const ask = (headers: Record<string, string>, httpVersion = "1.1") =>
+/** Looks for a sign of other machines in a request whose `Host` is loopback unless `headers` has another. */
+const findSign = (headers: Record<string, string>, httpVersion = "1.1") =>
   findRemoteSign({ headers: { host: "127.0.0.1:3000", ...headers }, httpVersion });
 
 const HERE: Record<string, string>[] = [
@@ -55,20 +55,20 @@ const BEYOND: Record<string, string>[] = [
 ];
 
 test("a request from this machine shows no other machine, also behind a proxy on this machine", () => {
-  for (const headers of HERE) expect(ask(headers), JSON.stringify(headers)).toBeNull();
+  for (const headers of HERE) expect(findSign(headers), JSON.stringify(headers)).toBeNull();
 });
 
 test("a page of another site can't make a request look like one from another machine", () => {
-  for (const headers of PAGES_ELSEWHERE) expect(ask(headers), JSON.stringify(headers)).toBeNull();
+  for (const headers of PAGES_ELSEWHERE) expect(findSign(headers), JSON.stringify(headers)).toBeNull();
 });
 
 test("a host, a forwarding header or an origin of our own that isn't loopback shows another machine, and so does HTTP/1.0", () => {
-  for (const headers of BEYOND) expect(ask(headers), JSON.stringify(headers)).not.toBeNull();
-  for (const headers of HERE) expect(ask(headers, "1.0"), JSON.stringify(headers)).toBe("HTTP/1.0");
+  for (const headers of BEYOND) expect(findSign(headers), JSON.stringify(headers)).not.toBeNull();
+  for (const headers of HERE) expect(findSign(headers, "1.0"), JSON.stringify(headers)).toBe("HTTP/1.0");
 });
 
-/** What Next.js reads of a request, after this process has marked it. */
-function pass(own: Record<string, string>, remoteAddress = "127.0.0.1", httpVersion = "1.1"): Headers {
+/** Makes the headers of a request as Next.js reads them, after `markPeer`. */
+function markedHeaders(own: Record<string, string>, remoteAddress = "127.0.0.1", httpVersion = "1.1"): Headers {
   const request = { headers: { host: new URL(env.APP_URL).host, ...own }, socket: { remoteAddress }, httpVersion };
   markPeer(request as unknown as IncomingMessage);
   return new Headers(request.headers);
@@ -77,13 +77,13 @@ function pass(own: Record<string, string>, remoteAddress = "127.0.0.1", httpVers
 test("codes and metrics are shown to this machine only, also when a request forges our headers", async () => {
   await markDemonstration();
   const see = async (headers: Headers) => [await maySeeCodes(headers), await maySeeMetrics(headers)];
-  expect(await see(pass({}))).toEqual([true, true]);
-  expect(await see(pass({ origin: "https://elsewhere.example" }))).toEqual([true, true]);
+  expect(await see(markedHeaders({}))).toEqual([true, true]);
+  expect(await see(markedHeaders({ origin: "https://elsewhere.example" }))).toEqual([true, true]);
   for (const own of [...BEYOND, { via: "1.1 something" }, { "x-forwarded-for": "a", "x-sarafan-peer": "loopback" }]) {
-    expect(await see(pass(own)), JSON.stringify(own)).toEqual([false, false]);
+    expect(await see(markedHeaders(own)), JSON.stringify(own)).toEqual([false, false]);
   }
-  expect(await see(pass({}, "192.0.2.1"))).toEqual([false, false]);
-  expect(await see(pass({}, "127.0.0.1", "1.0"))).toEqual([false, false]);
+  expect(await see(markedHeaders({}, "192.0.2.1"))).toEqual([false, false]);
+  expect(await see(markedHeaders({}, "127.0.0.1", "1.0"))).toEqual([false, false]);
   expect(await see(new Headers({ host: new URL(env.APP_URL).host, "x-sarafan-peer": "loopback" }))).toEqual([
     false,
     false,

@@ -26,7 +26,7 @@ test("a refresh token names its session and generation, and is the same each tim
   expect((await issueTokens({ ...session, generation: 4 })).refresh).not.toBe(refresh);
 });
 
-test("a refresh token that was changed, cut or made up is none, and neither is an access token", async () => {
+test("a refresh token that was changed, cut or made up is refused, and so is an access token", async () => {
   const { refresh, access } = await issueTokens(session);
   const [header, payload = "", signature = ""] = refresh.split(".");
   const claims = { ...decodeJwt(refresh), generation: 4 };

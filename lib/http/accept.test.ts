@@ -32,12 +32,12 @@ const JSON_OR_EITHER = [
   "text/htmlx, text",
 ];
 
-test("a page is for a request that likes one better by its weights, JSON for all others", () => {
+test("a request gets a page if its weights prefer HTML, and JSON otherwise", () => {
   for (const accept of PAGE) expect(prefersPage(accept), accept).toBe(true);
   for (const accept of JSON_OR_EITHER) expect(prefersPage(accept), String(accept)).toBe(false);
 });
 
-test("a language is chosen by the weights, too", () => {
+test("a language is chosen by its weight", () => {
   const choose = (accept: string | null) => preferredLanguage(accept, ["ru", "en"]);
   expect(["en-GB,en;q=0.9,ru;q=0.8", "ru;q=0.5, EN ; q=0.6", "de, en;q=0.1", "ru;q=0, en"].map(choose)).toEqual(
     Array(4).fill("en"),

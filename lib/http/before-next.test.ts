@@ -1,6 +1,6 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-// Next.js's own readers of what the hooks write, and its own names of what they read: an upgrade that changes one fails here.
+// Next.js's own parsers and header names, so that these tests fail if an upgrade of Next.js changes what the hooks rely on.
 import {
   NEXT_ACTION_NOT_FOUND_HEADER,
   NEXT_ROUTER_PREFETCH_HEADER,
@@ -14,7 +14,7 @@ import { hookIntoServer } from "./before-next";
 import { networkOf } from "./client-ip";
 import { hasUnknownMethod } from "./unknown-method";
 
-/** A state of Next.js's router as its script sends it. */
+/** A valid state of Next.js's router, encoded as its script sends it. */
 const GOOD_TREE = encodeURIComponent(JSON.stringify(["", { children: ["__PAGE__", {}] }]));
 
 let unhook: () => void;
@@ -31,7 +31,7 @@ test.beforeEach(() => {
 });
 test.afterEach(() => unhook());
 
-/** Sends one request to a server that listens as Next.js's does, and returns what its listener read and what was answered. */
+/** Sends one request to a server with the hooks. Returns the request as its listener read it, and the response. */
 async function exchange(
   options: http.RequestOptions,
   listener: RequestListener = (_, response) => void response.end(),
@@ -42,7 +42,7 @@ async function exchange(
     Object.assign(read, { method, url, headers });
     listener(request, response);
   });
-  // Next.js listens for these, and answers none outside development.
+  // Next.js has such a listener, too. It answers nothing outside development.
   server.on("upgrade", (_request, socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {

@@ -8,7 +8,7 @@ test("each page has a nonce of its own, also on a host where before-next.ts does
   const draw = async (path: string) => {
     const answer = await proxy(at(path, { accept: "text/html" }));
     const policy = answer?.headers.get("content-security-policy") ?? "";
-    // What Next.js puts into the page is what it finds in the request.
+    // Next.js reads the nonce for its scripts from the request.
     expect(answer?.headers.get("x-middleware-request-content-security-policy")).toBe(policy);
     expect(answer?.headers.get("x-middleware-request-accept")).toBe("text/html");
     return /script-src 'nonce-([\w+/]{22}==)' 'strict-dynamic';/.exec(policy)?.[1];

@@ -16,7 +16,7 @@ const POLICY_HEADER = "content-security-policy";
 const NONCE_BYTES = 16;
 
 /** Makes a content security policy: resources are loaded from this server only, and only `scripts` (a source list) run. */
-function policyOf(scripts: string): string {
+function contentSecurityPolicy(scripts: string): string {
   return [
     "default-src 'none'",
     `script-src ${scripts}`,
@@ -38,12 +38,12 @@ function policyOf(scripts: string): string {
 function makePagePolicy(): string {
   const nonce = randomBytes(NONCE_BYTES).toString("base64");
   // In development React calls `eval`.
-  return policyOf(`'nonce-${nonce}' 'strict-dynamic'${IS_DEVELOPMENT ? " 'unsafe-eval'" : ""}`);
+  return contentSecurityPolicy(`'nonce-${nonce}' 'strict-dynamic'${IS_DEVELOPMENT ? " 'unsafe-eval'" : ""}`);
 }
 
 /** Addresses that never respond with a page. Their policy allows no script, and needs no nonce. */
 const PAGELESS = /^\/(api|_next\/static)\/[^?]/;
-const PAGELESS_POLICY = policyOf("'none'");
+const PAGELESS_POLICY = contentSecurityPolicy("'none'");
 
 const { protocol, hostname } = new URL(env.APP_URL);
 /** False for loopback names, because browsers would then require https of each server on this machine. */
