@@ -7,6 +7,7 @@ import { env } from "@/lib/env";
 import { DelayedChanges } from "./account/delayed-changes";
 import { InviteForm } from "./i/invite-form";
 
+/** Explains the service; for people without a session also shows the form for an invite code. */
 export default async function HomePage() {
   const [t, session] = await Promise.all([getTranslations("home"), currentSession()]);
   const steps = [

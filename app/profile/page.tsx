@@ -31,6 +31,7 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: t("title"), robots: { index: false } };
 }
 
+/** Shows an account's invite code, its referrals, and the code that it has activated or the form for one. */
 export default async function ProfilePage({ searchParams }: PageProps<"/profile">) {
   const { session, account: profile } = await requireAccount(null);
   const [t, query] = await Promise.all([getTranslations("profile"), searchParams]);

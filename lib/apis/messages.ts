@@ -24,6 +24,7 @@ export const NUMBER_NOT_SERVED = "На этот номер коды не отп�
 /** The Russian sentence for `budget_spent`. */
 export const TOO_MANY_REQUESTS = "Слишком много запросов. Повторите позже.";
 
+/** The sentences of the APIs in Russian. */
 export const RUSSIAN: Messages = {
   failures: {
     body_malformed: "Тело запроса не удалось разобрать.",
@@ -48,6 +49,7 @@ export const RUSSIAN: Messages = {
   },
 };
 
+/** The sentences of the APIs in English. */
 export const ENGLISH: Messages = {
   failures: {
     body_malformed: "The body could not be parsed.",

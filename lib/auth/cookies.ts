@@ -11,8 +11,8 @@ export function cookieName(name: string): string {
 }
 
 /**
- * Reads a cookie of this request. Returns undefined if the request has no such cookie, carries a bearer token, or was sent by
- * a script on a page of another origin: cookies identify the sender in neither of these two.
+ * Reads a cookie of this request. Returns undefined if the request has no such cookie. Cookies are ignored, and the result is
+ * undefined, if the request carries a bearer token or if a script on a page of another origin sent it.
  */
 export async function readCookie(name: string): Promise<string | undefined> {
   const asked = await headers();

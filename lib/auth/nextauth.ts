@@ -224,7 +224,7 @@ export async function logIn<Failure extends { name: string }>(
 
 /** Ends the session of this browser and removes its cookie. Only for server actions, because it sets a cookie. */
 export async function logOut(): Promise<void> {
-  // The row ends first: without it the cookie is not valid, even if removing the cookie fails.
+  // The session's row is ended first: the cookie is not valid any more then, even if removing it fails.
   await endCurrentSession();
   (await cookies()).set(SESSION_COOKIE, "", { ...COOKIE_OPTIONS, maxAge: 0 });
 }

@@ -48,6 +48,7 @@ const REFRESH = {
 /** The refresh tokens of version 0.1, which were signed with EdDSA. They stay valid until they expire. */
 const OLD_REFRESH = { ...REFRESH, alg: "EdDSA", keys: verificationKeys } as const satisfies Kind;
 
+/** The access and refresh token of a client application's session, as signed JWTs (RFC 7515 §3.1). */
 export interface Tokens {
   access: string;
   refresh: string;

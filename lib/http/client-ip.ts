@@ -3,9 +3,9 @@ import ipaddr from "ipaddr.js";
 import { env, IS_ON_VERCEL } from "@/lib/env";
 import { readOwnHeader, writeOwnHeader } from "./own-headers";
 
-/** Set by `markPeer`. */
+/** The request header that says whether the request comes from this machine, set by `markPeer`. */
 const PEER_HEADER = "x-sarafan-peer";
-/** Set by `recordClientIp`. */
+/** The request header that holds the client's address, set by `recordClientIp`. */
 const ADDRESS_HEADER = "x-sarafan-address";
 /** The headers that proxies add to requests. */
 const FORWARDING_HEADER =

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { METHODS } from "@/lib/ops/methods";
 import { readOwnHeader, writeOwnHeader } from "./own-headers";
 
-/** Set by `replaceUnknownMethod`. The matcher of proxy.ts repeats this name. */
+/** The request header that marks a replaced method, set by `replaceUnknownMethod`. The matcher of proxy.ts repeats its name. */
 const METHOD_HEADER = "x-sarafan-method";
 
 /**

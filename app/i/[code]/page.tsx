@@ -67,6 +67,10 @@ export async function generateMetadata({ params }: PageProps<"/i/[code]">): Prom
   };
 }
 
+/**
+ * Shows an invitation with the button to accept or activate it, or why that is refused: 404 for an unknown code, 429 after too many
+ * look-ups. Another spelling of a code is redirected to the code.
+ */
 export default async function InvitationPage({ params }: PageProps<"/i/[code]">) {
   const segment = (await params).code;
   const code = readCode(segment);
