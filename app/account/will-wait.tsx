@@ -2,7 +2,7 @@ import { getTranslations } from "next-intl/server";
 import { Notice } from "@/components/notice";
 import { type DelayedAction, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";
 import { CHANGE_DELAY_MS } from "@/lib/core/policy";
-import { type Session, willHaveToWait } from "@/lib/core/sessions/sessions";
+import { type Session, willDelayChange } from "@/lib/core/sessions/sessions";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -11,7 +11,7 @@ const HOUR_MS = 60 * 60 * 1000;
  * because another session has. Renders nothing in other sessions.
  */
 export async function WillWait({ session, what }: { session: Session; what: DelayedAction }) {
-  if (!(await willHaveToWait(session))) return null;
+  if (!(await willDelayChange(session))) return null;
   const [t, changes] = await Promise.all([getTranslations("delayed"), listDelayedChanges(session)]);
   const isTaken = changes.some(({ action, isOwn }) => action === what && !isOwn);
   return (

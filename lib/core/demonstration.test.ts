@@ -13,13 +13,13 @@ import {
 } from "./demonstration";
 
 /** Forgets what this process has seen, as a process that starts. */
-const startAgain = () => {
+const simulateRestart = () => {
   const seen = perProcess<DemonstrationSeen>("demonstration", missingState);
   Object.assign(seen, { wasReached: false, closing: null } satisfies DemonstrationSeen);
 };
 
 test.beforeEach(async () => {
-  startAgain();
+  simulateRestart();
   await write((tx) => tx.mark.deleteMany());
 });
 
@@ -40,7 +40,7 @@ test("the first sign of people on other machines ends the demonstration permanen
   await markDemonstration();
   expect(await wasReachedFromBeyond()).toBe(false);
   await endDemonstration("HTTP/1.0");
-  startAgain();
+  simulateRestart();
   expect(await demonstrationState()).toBe("ended");
   expect(await wasReachedFromBeyond()).toBe(true);
   expect(await beginDemonstration()).toBe("ended");
@@ -59,7 +59,7 @@ test("of several parallel signs one is stored", async () => {
   await markDemonstration();
   const now = new Date("2026-01-01");
   await endDemonstration("Host", now);
-  startAgain();
+  simulateRestart();
   await Promise.all([1, 2, 3].map(() => endDemonstration("Origin")));
   expect(await readPrimary.mark.findMany()).toEqual([{ name: "reached_from_beyond", at: now }]);
 });

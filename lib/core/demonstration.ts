@@ -85,14 +85,14 @@ export async function markDemonstration(now = new Date()): Promise<void> {
  */
 export function endDemonstration(sign: string, now = new Date()): Promise<void> {
   seen.wasReached = true;
-  seen.closing ??= takeMark(sign, now).catch((error) => {
+  seen.closing ??= storeEnd(sign, now).catch((error) => {
     seen.closing = null;
     logError(error, "the demonstration mark could not be removed");
   });
   return seen.closing;
 }
 
-async function takeMark(sign: string, now: Date): Promise<void> {
+async function storeEnd(sign: string, now: Date): Promise<void> {
   const isFirst = await transact(async (tx) => {
     tx.queue(REMOVE_MARK, { name: DEMONSTRATION });
     return (await tx.run(SET_MARK, { name: REACHED, now })) > 0;

@@ -20,13 +20,13 @@ const MARKS = [
 const SPACES = [..." \t\n\r\u00a0\u1680\u2000\u2003\u2007\u2009\u200a\u2028\u2029\u202f\u205f\u3000\u0085\u2800"];
 
 const mark = fc.constantFrom(...MARKS);
-const unseen = fc.string({ unit: mark, maxLength: 3 });
+const invisible = fc.string({ unit: mark, maxLength: 3 });
 const around = fc.string({ unit: fc.constantFrom(...MARKS, ...SPACES), maxLength: 4 });
 
 /** Generates the text with marks between its characters, and with marks and spaces around it. */
 const pasted = (text: string) =>
   fc
-    .tuple(around, around, fc.array(unseen, { minLength: text.length, maxLength: text.length }))
+    .tuple(around, around, fc.array(invisible, { minLength: text.length, maxLength: text.length }))
     .map(([before, after, marks]) => before + [...text].map((character, at) => character + marks[at]).join("") + after);
 
 /** The digits of every script that Intl knows. */
@@ -124,7 +124,7 @@ test("a code that was pasted twice, or that lost its zeros as a number, is read 
   expect(readCodeOf(TypedCode.parse("12341234"), 8)).toBe("12341234");
   expect(readCodeOf(TypedCode.parse(7510751), 4)).toBe("0751");
   expect(readCodeOf(TypedCode.parse("12341235"), 4)).toBeNull();
-  // In text, a missing digit was not typed.
+  // Text keeps its zeros, so text with too few digits is no code.
   expect(TypedCode.safeParse("751").success).toBe(false);
   expect(readCodeOf(TypedCode.parse("1234"), 6)).toBeNull();
 });
@@ -161,7 +161,7 @@ test("a code is found in the message that contains it, on pages and by the APIs"
     ["07510751", 8, "07510751"],
     ["код 123456, действует 5 минут", 6, "123456"],
     ["7375 is your code. Valid for 5 minutes.\n@login2026.example #7375", 4, "7375"],
-    // It is unclear which of the two is meant.
+    // Two different codes are possible, so neither is read.
     ["Код 7375 или 7376", 4, null],
     ["7375 7376", 4, null],
     ["код 123, действует 5 минут", 4, null],
@@ -330,7 +330,7 @@ for (const unit of [
           const text = `${unit.repeat(length / unit.length)}x`;
           for (const schema of [Phone, Email, TypedCode, InviteCode]) {
             schema.safeParse(text);
-            // The runner can end a test only between two turns of the event loop.
+            // Yields, because the runner can stop a test only between two turns of the event loop.
             await setImmediate();
           }
         });

@@ -25,7 +25,7 @@ export function foldDigits(text: string): string {
 }
 
 /** Returns the text without punctuation, symbols and spaces at its end. */
-export function dropPunctuationBehind(text: string): string {
+export function dropTrailingPunctuation(text: string): string {
   return text.replace(PUNCTUATION_AT_END, "");
 }
 

@@ -104,8 +104,8 @@ if (settings.SESSION_IDLE_S <= settings.SESSION_SEEN_EVERY_S) {
 /** The part of a day's messages, and of their cost, that is kept for browsers that the phone recognises. */
 export const SMS_BUDGET_KEPT_PART = 0.1;
 // The rest must pay for at least one message, or no one could log in for the first time.
-const leftOf = (max: number) => Math.floor(max * (1 - SMS_BUDGET_KEPT_PART));
-if (settings.SMS_BUDGET_PER_DAY > 0 && leftOf(settings.SMS_BUDGET_PER_DAY) < 1) {
+const unreservedPart = (max: number) => Math.floor(max * (1 - SMS_BUDGET_KEPT_PART));
+if (settings.SMS_BUDGET_PER_DAY > 0 && unreservedPart(settings.SMS_BUDGET_PER_DAY) < 1) {
   throw new SettingsError(
     "The setting SMS_BUDGET_PER_DAY must be 2 or more: a tenth of it is kept for recognised browsers.",
   );
@@ -115,7 +115,7 @@ const servedPrices = env.OTP_COUNTRIES.includes("*")
   ? [...prices.values()]
   : env.OTP_COUNTRIES.map((country) => prices.get(country) ?? prices.get("*") ?? 0);
 const highestPrice = Math.max(0, ...servedPrices);
-if (settings.SMS_COST_PER_DAY !== undefined && leftOf(settings.SMS_COST_PER_DAY) < highestPrice) {
+if (settings.SMS_COST_PER_DAY !== undefined && unreservedPart(settings.SMS_COST_PER_DAY) < highestPrice) {
   throw new SettingsError(
     "The setting SMS_COST_PER_DAY is too low: nine tenths of it must pay for one message at the highest price of SMS_PRICE. The last tenth is kept for recognised browsers.",
   );
@@ -123,7 +123,9 @@ if (settings.SMS_COST_PER_DAY !== undefined && leftOf(settings.SMS_COST_PER_DAY)
 
 /** The number of digits of a one-time code before wrong codes make it longer. */
 export const CODE_DIGITS = settings.CODE_DIGITS;
+/** How long a one-time code is valid after it was sent. */
 export const CODE_TTL_MS = settings.CODE_TTL_S * 1000;
+/** How many attempts a one-time code allows. */
 export const TRIES_PER_CODE = settings.TRIES_PER_CODE;
 
 /** The number of digits that codes have after the last step of wrong codes. */
@@ -138,6 +140,7 @@ export const LONGER_CODES: readonly { wrongCodes: number; digits: number }[] = [
   { wrongCodes: firstStep, digits: 6 },
   { wrongCodes: secondStep, digits: LONGEST_CODE_DIGITS },
 ];
+/** How long a wrong code counts towards longer codes. */
 export const WRONG_CODES_MS = DAY_S * 1000;
 /** The minimum number of digits of a code in a network that has used up its wrong codes of the hour. */
 export const CLOSED_NETWORK_DIGITS = Math.max(LONGEST_CODE_DIGITS, CODE_DIGITS);
@@ -198,6 +201,7 @@ export const RESEND_WINDOW_MS = settings.RESEND_WINDOW_S * 1000;
 /** How long a browser's sealed cookie remembers that a code was requested: until the resend schedule and the code are over. */
 export const PENDING_LOGIN_TTL_MS = Math.max(RESEND_WINDOW_MS, CODE_TTL_MS);
 
+/** The number of characters of an invite code. */
 export const INVITE_CODE_LENGTH = 6;
 /** How often an invite code is drawn before a collision is treated as an error. */
 export const INVITE_CODE_DRAWS_MAX = 10;
@@ -257,7 +261,9 @@ export const TAKEN_ANSWERS_PER_HOUR = settings.TAKEN_ANSWERS_PER_HOUR;
 
 /** How many referrals a list of the public APIs contains. */
 export const REFERRALS_LISTED_MAX = settings.REFERRALS_LISTED_MAX;
+/** How many accounts a page of the administrators' list shows. */
 export const ACCOUNTS_PER_PAGE = settings.ACCOUNTS_PER_PAGE;
+/** The largest page of that list that an API client can request. */
 export const ACCOUNTS_PER_PAGE_MAX = 100;
 
 /** The largest account id that the database can store: PostgreSQL's `integer`. */
@@ -266,6 +272,7 @@ export const ACCOUNT_ID_MAX = 2 ** 31 - 1;
 /** The largest body of a request. */
 export const BODY_BYTES_MAX = 16 * 1024;
 
+/** How many referrals a page of their list shows. */
 export const REFERRALS_PER_PAGE = settings.REFERRALS_PER_PAGE;
 /** How many of the newest referrals the chart of growth shows, which bounds its cost. */
 export const GROWTH_POINTS_MAX = settings.GROWTH_POINTS_MAX;

@@ -57,18 +57,24 @@ export function networkCharges(limit: Limit, network: string): Charge[] {
 const hourly = (name: string, max: number): Limit => ({ name, max, windowMs: HOUR_MS });
 const daily = (name: string, max: number): Limit => ({ name, max, windowMs: DAY_MS });
 
+/** Answers that a phone has an account (`phone_taken`), to one network. */
 export const TAKEN_ANSWERS_OF_NETWORK = hourly("taken answers of a network", TAKEN_ANSWERS_PER_IP_PER_HOUR);
+/** The same answers, to all networks together. */
 export const TAKEN_ANSWERS = hourly("taken answers", TAKEN_ANSWERS_PER_HOUR);
+/** Codes to one phone or mailbox, in an hour and in a day. */
 export const SENDS_TO_RECIPIENT = hourly("sends to", SENDS_PER_PHONE_PER_HOUR);
 export const SENDS_TO_RECIPIENT_A_DAY = daily("sends a day to", SENDS_PER_PHONE_PER_DAY);
+/** The part of these codes that one network can request. */
 export const SENDS_TO_RECIPIENT_FROM_NETWORK = hourly("sends from a network to", SENDS_PER_PHONE_AND_IP_PER_HOUR);
 export const SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY = daily(
   "sends a day from a network to",
   SENDS_PER_PHONE_AND_IP_PER_DAY,
 );
+/** Codes that one network can request, to all recipients together. */
 export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
 /** How many refusals of one network are stored. */
 export const REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
+/** Codes that one recognised browser can request for its recipient. */
 export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
 /**
  * The limit of all recognised browsers of a recipient together: a person who holds the phone for a moment could make any number
@@ -77,11 +83,15 @@ export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", SEN
 export const SENDS_OF_RECOGNISED_BROWSERS = daily("sends of known browsers to", SENDS_PER_PHONE_PER_DAY);
 /** The limit that replaces `SENDS_FROM_NETWORK` for codes that were typed right. */
 export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", VERIFIED_SENDS_PER_IP_PER_HOUR);
+/** Wrong codes of one network. Above this limit its codes need `CLOSED_NETWORK_DIGITS` digits. */
 export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);
 /** Unlimited; consuming it only locks the recipient's row, which serialises attempts. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
+/** Exports of one account. */
 export const EXPORTS_OF_USER = hourly("exports of", EXPORTS_PER_USER_PER_HOUR);
+/** Deletions that one session requests without a code. */
 export const DELETIONS_OF_SESSION = hourly("deletions of", DELETIONS_PER_SESSION_PER_HOUR);
+/** Attempts of one account to activate an invite code. */
 export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);
 /** The limits of all phones together. Their `max` depends on the requester: the last part is kept for recognised browsers. */
 export const MESSAGES = (max: number) => daily("messages", max);

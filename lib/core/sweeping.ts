@@ -42,7 +42,8 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   { table: "WrongCode", since: "at", keptMs: WRONG_CODES_KEPT_MS },
   { table: "Delivery", since: "at", keptMs: DELIVERIES_KEPT_MS },
   { table: "TrustedBrowser", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
-  // As long as an absent browser stays trusted: each browser that is still trusted by then has logged in, and was warned.
+  // The time for which a browser stays trusted without a login: each browser that is trusted by then has logged in since, and
+  // was warned of the sign-in.
   { table: "UnconfirmedSignIn", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];

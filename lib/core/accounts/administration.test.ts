@@ -40,7 +40,7 @@ async function signUpAndLogIn(now = new Date()) {
   };
 }
 
-// Another test uses the second phone, and a phone gets only a few codes an hour.
+// The second administrator's phone is left to another test, because a phone gets only a few codes an hour.
 const administratorPhones = env.ADMIN_PHONES.filter((_, at) => at !== 1);
 let administrators = 0;
 

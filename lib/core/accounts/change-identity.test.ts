@@ -241,7 +241,7 @@ test("the old number opens no session after the change, even if its code was rig
 test("a session is an administrator's from the moment it has proven an administrator's number until that number changes", async () => {
   const { session } = await signUpAndLogIn();
   const own = async () => (await checkSession(session.id)) ?? session;
-  // Other tests use the first one.
+  // Other tests use the first administrator's phone.
   const [, administrators = ""] = env.ADMIN_PHONES;
   expect(failureOf(await asAdministrator(await own()))).toBe("not_administrator");
   await change(session, emailRecipient(freshEmail()));

@@ -7,7 +7,7 @@ import type { VerifiedCode, VerifyCodeFailure } from "@/lib/core/challenges/veri
 import { isSameRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { hasToWait, type Session } from "@/lib/core/sessions/sessions";
+import { mustDelayChange, type Session } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
 import { type Account, AccountGone, factorOf, getProfile, lockAccount, provenFactor } from "./accounts";
 import { delayChange, dropChanges } from "./delayed-changes";
@@ -34,6 +34,7 @@ function codesOf(account: Account, { next, holder }: IdentityChange): ChangeCode
   };
 }
 
+/** The failures of `requestIdentityChange`. */
 export type RequestIdentityChangeFailure =
   | RequestCodeFailure
   | { name: "identity_same" }
@@ -138,9 +139,9 @@ async function changeOrDelay(
     const gone = { name: "code_expired" } as const;
     return fail({ name: "code_refused", old: gone, new: gone });
   }
-  const isToWait = await hasToWait(tx, session, now);
-  if (isToWait === null) return fail({ name: "session_over" });
-  if (isToWait) {
+  const isDelayed = await mustDelayChange(tx, session, now);
+  if (isDelayed === null) return fail({ name: "session_over" });
+  if (isDelayed) {
     if (await tx.user.findUnique({ where: factorOf(next), select: { id: true } })) {
       return fail({ name: "identity_taken" });
     }

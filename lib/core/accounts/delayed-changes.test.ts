@@ -7,7 +7,7 @@ import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/ident
 import { CHANGE_DELAY_MS, KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { succeed } from "@/lib/core/result";
 import { confirmSignIn, endOtherSession, endOtherSessions } from "@/lib/core/sessions/session-list";
-import { checkSession, endSession, hasToWait, type Session } from "@/lib/core/sessions/sessions";
+import { checkSession, endSession, mustDelayChange, type Session } from "@/lib/core/sessions/sessions";
 import { read, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { errorsOf } from "@/lib/testing/log";
@@ -61,7 +61,7 @@ async function change(session: Session, next: Recipient, now: Date) {
   return changeIdentity(session, wanted, { old, new: fresh }, anybody(), now);
 }
 
-const remove = async (session: Session, now: Date) =>
+const deleteWithCode = async (session: Session, now: Date) =>
   deleteByCode(session, await receiveCodeOf(await deletionCode(session), now), anybody(), now);
 
 /** Reads a session, which applies due changes in the background, and waits for these. */
@@ -97,7 +97,7 @@ async function receiveBothCodes(session: Session, now: Date) {
 
 test("a deletion that an unconfirmed session requests takes effect a day later", async () => {
   const { userId, home, stranger, now, due } = await signUpWithStranger();
-  expect(await remove(stranger, now)).toEqual({ ok: true, value: { dueAt: due } });
+  expect(await deleteWithCode(stranger, now)).toEqual({ ok: true, value: { dueAt: due } });
   for (const session of [home, stranger]) {
     expect(await listDelayedChanges(session, now)).toMatchObject([
       { action: "deletion", next: null, dueAt: due, mayCancel: true, isOwn: session === stranger },
@@ -144,7 +144,7 @@ for (const action of ["deletion", "phone"] as DelayedAction[]) {
   test(`a trusted device can cancel a waiting change, even after a new login, and an unconfirmed one only its own: ${action}`, async () => {
     const { userId, phone, proven, by, home, stranger, now, due } = await signUpWithStranger();
     const ask = () =>
-      action === "deletion" ? remove(stranger, now) : change(stranger, phoneRecipient(freshPhone()), now);
+      action === "deletion" ? deleteWithCode(stranger, now) : change(stranger, phoneRecipient(freshPhone()), now);
     await ask();
     const other = await openSession({ userId, proven }, anybody(), now);
     expect(await listDelayedChanges(other, now)).toMatchObject([{ action, mayCancel: false }]);
@@ -405,25 +405,25 @@ test("a confirmed device need not wait, nor does any device of an account withou
   const { userId, phone } = await signUp({ now });
   const proven = phoneRecipient(phone);
   const session = await openSession({ userId, proven }, anybody(), now);
-  expect(await hasToWait(read, session, now)).toBe(false);
+  expect(await mustDelayChange(read, session, now)).toBe(false);
   // A client application that made the account is a trusted device while it is logged in.
   const client = await openClientSession({ userId, proven, created: true }, anybody(), now);
-  expect(await hasToWait(read, session, now)).toBe(true);
+  expect(await mustDelayChange(read, session, now)).toBe(true);
   await endSession(client.id);
-  expect(await hasToWait(read, session, now)).toBe(false);
+  expect(await mustDelayChange(read, session, now)).toBe(false);
 
   const other = await signUpWithStranger(now);
-  expect(await hasToWait(read, other.stranger, now)).toBe(true);
-  expect(await hasToWait(read, other.stranger, after(now, KNOWN_BROWSER_TTL_MS))).toBe(false);
+  expect(await mustDelayChange(read, other.stranger, now)).toBe(true);
+  expect(await mustDelayChange(read, other.stranger, after(now, KNOWN_BROWSER_TTL_MS))).toBe(false);
   expect(await confirmSignIn(other.home, other.stranger.id, now)).toBe(true);
-  expect(await hasToWait(read, other.stranger, now)).toBe(false);
+  expect(await mustDelayChange(read, other.stranger, now)).toBe(false);
 });
 
 test("a session that has ended can't delete the account, immediately or later", async () => {
   const { userId, home, stranger, now, due } = await signUpWithStranger();
   await endOtherSession(home, stranger.id, now);
   expect(failureOf(await deleteOwnAccount(stranger, now))).toBe("session_over");
-  expect(failureOf(await remove(stranger, now))).toBe("session_over");
+  expect(failureOf(await deleteWithCode(stranger, now))).toBe("session_over");
   expect(await readSession(home, due)).not.toBeNull();
   expect(await getProfile(userId)).not.toBeNull();
 });

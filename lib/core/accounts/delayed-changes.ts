@@ -90,7 +90,7 @@ export async function listDelayedChanges(
   });
   return rows.map((row) => {
     const action = DelayedAction.parse(row.action);
-    const next = nextOf({ ...row, action });
+    const next = newFactorOf({ ...row, action });
     return {
       action,
       next: next && (next.kind === "phone" ? maskPhone(next.address) : maskEmail(next.address)),
@@ -193,24 +193,24 @@ export async function dropChanges(tx: Writer, userId: number, now: Date): Promis
 }
 
 /** Which changes to apply: those of one account, or those that replace or introduce a phone or mailbox. */
-type Concerned = { userId: number } | Recipient;
+type ChangeSelection = { userId: number } | Recipient;
 
 /** The largest number of changes that one request applies. */
 const APPLIED_AT_ONCE = 100;
 
 /**
- * Applies the changes that are due: all of them, or those that `concerned` selects. Each is applied once, even by parallel
+ * Applies the changes that are due: all of them, or those that `selection` selects. Each is applied once, even by parallel
  * requests, because its row is deleted in the transaction that makes the change. A change whose phone or mailbox belongs to
  * another account by now is dropped, which is recorded. The mailboxes of the account are notified.
  *
  * An error in one change is logged and does not stop the others. If the database can't be reached, the first such error is
  * thrown after all changes were tried.
  */
-export async function applyDueChanges(concerned: Concerned | null, now = new Date()): Promise<void> {
+export async function applyDueChanges(selection: ChangeSelection | null, now = new Date()): Promise<void> {
   const unreachable: unknown[] = [];
-  for (const row of await findDue(readPrimary, concerned, now)) {
+  for (const row of await findDue(readPrimary, selection, now)) {
     try {
-      await apply(row, now);
+      await applyChange(row, now);
     } catch (error) {
       if (isDatabaseAway(error)) unreachable.push(error);
       else logError(error, "a due change was not applied");
@@ -219,7 +219,7 @@ export async function applyDueChanges(concerned: Concerned | null, now = new Dat
   if (unreachable.length > 0) throw unreachable[0];
 }
 
-async function apply(row: Row, now: Date): Promise<void> {
+async function applyChange(row: Row, now: Date): Promise<void> {
   const { userId, dueAt } = row;
   const action = DelayedAction.parse(row.action);
   if (action === "deletion") {
@@ -269,13 +269,13 @@ export async function isAnyChangeDue(now: Date): Promise<boolean> {
   return (await readPrimary.get(FIND_ANY_DUE, { now })) !== undefined;
 }
 
-async function findDue(db: Reader, concerned: Concerned | null, now: Date): Promise<Row[]> {
+async function findDue(db: Reader, selection: ChangeSelection | null, now: Date): Promise<Row[]> {
   if (!(await isAnyChangeDue(now))) return [];
   const dueAt = { lte: now };
   const order = { orderBy: { dueAt: "asc" }, take: APPLIED_AT_ONCE } as const;
-  if (concerned === null) return db.delayedChange.findMany({ where: { dueAt }, ...order });
-  if ("userId" in concerned) return db.delayedChange.findMany({ where: { dueAt, ...concerned }, ...order });
-  const either = [{ action: concerned.kind, next: concerned.address }, { user: factorOf(concerned) }];
+  if (selection === null) return db.delayedChange.findMany({ where: { dueAt }, ...order });
+  if ("userId" in selection) return db.delayedChange.findMany({ where: { dueAt, ...selection }, ...order });
+  const either = [{ action: selection.kind, next: selection.address }, { user: factorOf(selection) }];
   return db.delayedChange.findMany({ where: { dueAt, OR: either }, ...order });
 }
 
@@ -299,7 +299,7 @@ async function applyIdentity(
   now: Date,
 ): Promise<ChangedIdentity | null> {
   const { userId, action, sessionId, requestedAt } = row;
-  const next = nextOf(row);
+  const next = newFactorOf(row);
   if (!next) throw new Error("a deletion has no new phone or mailbox");
   await tx.delayedChange.delete({ where: { userId_action: { userId, action } } });
   const user = await tx.user.findUniqueOrThrow({ where: { id: userId }, select: { phone: true, email: true } });
@@ -309,7 +309,7 @@ async function applyIdentity(
   return changed;
 }
 
-function nextOf({ action, next }: { action: DelayedAction; next: string | null }): Recipient | null {
+function newFactorOf({ action, next }: { action: DelayedAction; next: string | null }): Recipient | null {
   if (action === "phone") return { kind: "phone", address: next as Phone };
   if (action === "email") return { kind: "email", address: next as Email };
   return null;

@@ -11,7 +11,7 @@ import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
 import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { hasToWait, isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
+import { isRecentLogin, mustDelayChange, type Session } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
 import { AccountGone, getProfile, lockAccount, provenFactor } from "./accounts";
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
@@ -107,9 +107,9 @@ async function deleteOrDelay<Failure extends { name: string }>(
       if (!allowance.ok) return allowance;
       await lockForRemoval(tx, userId);
       if (!(await lockAccount(tx, userId))) return fail({ name: "session_over" });
-      const isToWait = await hasToWait(tx, session, now);
-      if (isToWait === null) return fail({ name: "session_over" });
-      if (!isToWait) return succeed(await deleteNow(tx, session, now));
+      const isDelayed = await mustDelayChange(tx, session, now);
+      if (isDelayed === null) return fail({ name: "session_over" });
+      if (!isDelayed) return succeed(await deleteNow(tx, session, now));
       const delayed = await delayChange(tx, session, { action: "deletion" }, now);
       return delayed.ok ? succeed({ dueAt: delayed.value }) : delayed;
     },

@@ -29,7 +29,7 @@ const freshHolder = () => Holder.parse(crypto.randomUUID());
 /** A person without an account: a mailbox, a phone and a browser. */
 const freshCaller = ({ email = freshEmail(), phone = freshPhone() } = {}) => ({ email, phone, holder: freshHolder() });
 
-/** Requests a code, and returns the one that was sent, or null. */
+/** Requests a code for a login by mail, and returns the one that was sent, or null. */
 async function requestAndReceive(caller: { email: Email; phone: Phone; holder: Holder }): Promise<OneTimeCode | null> {
   let received: string | null = null;
   const sender = senderOf(async ({ code }) => {

@@ -101,7 +101,7 @@ export async function isAlarm(db: Queries, now: Date): Promise<boolean> {
 }
 
 const MINUTE_MS = 60_000;
-const usual = perProcess("usual guesses", () => ({ minute: Number.NaN, mean: 0 }));
+const usualMean = perProcess("usual guesses", () => ({ minute: Number.NaN, mean: 0 }));
 
 /**
  * Returns the mean number of wrong codes in a period of `ALARM_MS`, taken over `ALARM_MEAN_MS`. It is cached for a minute,
@@ -109,11 +109,11 @@ const usual = perProcess("usual guesses", () => ({ minute: Number.NaN, mean: 0 }
  */
 async function usualGuesses(db: Queries, now: Date): Promise<number> {
   const minute = Math.floor(now.getTime() / MINUTE_MS);
-  if (usual.minute !== minute) {
+  if (usualMean.minute !== minute) {
     const all = await countGuesses(db, ALARM_MEAN_MS, now);
-    Object.assign(usual, { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS });
+    Object.assign(usualMean, { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS });
   }
-  return usual.mean;
+  return usualMean.mean;
 }
 
 /**

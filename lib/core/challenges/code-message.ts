@@ -16,8 +16,8 @@ const translatorOf = (locale: Language, messages: typeof ru) =>
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /**
- * Purposes that only a signed-in person can request. A person who gets such a code without asking for it has a stranger in the
- * account, and the message warns of that.
+ * Purposes that only a signed-in person can request. If a person gets such a code without asking
+ * for it, a stranger is signed in to the account, and the message warns of that.
  */
 const IN_ACCOUNT: readonly Purpose[] = ["identity_change", "deletion", "apply_now"];
 

@@ -31,7 +31,7 @@ const requestAs = (phone: Phone, by: Requester, now: Date, sender: Sender = acce
 const deliveriesAt = (at: Date) => readPrimary.delivery.findMany({ where: { at }, orderBy: { id: "asc" } });
 
 /** Uses up the day's messages, or their money, until this much is left. */
-async function leave(what: "messages" | "money", left: number, now: Date): Promise<void> {
+async function leaveOfDay(what: "messages" | "money", left: number, now: Date): Promise<void> {
   const [limit, max] =
     what === "messages" ? [MESSAGES(0), SMS_BUDGET_PER_DAY ?? 0] : [MESSAGE_COST(0), SMS_COST_PER_DAY ?? 0];
   const key = keyOf({ limit, subject: "all" });
@@ -148,7 +148,7 @@ test("the day's last messages are kept for recognised browsers, until they are u
   const now = new Date();
   const phone = freshPhone();
   const kept = (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART;
-  await leave("messages", kept + 1, now);
+  await leaveOfDay("messages", kept + 1, now);
   expect(failureOf(await requestAs(freshPhone(), anybody(), now))).toBe("none");
   const later = after(now, 1);
   expect(await requestAs(freshPhone(), anybody(), later)).toMatchObject({
@@ -157,7 +157,7 @@ test("the day's last messages are kept for recognised browsers, until they are u
   expect(await deliveriesAt(later)).toMatchObject([{ sender: null, state: "refused", reason: "budget_spent" }]);
   expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("none");
   expect(failureOf(await requestAs(phone, recognisedBy(freshPhone()), now))).toBe("budget_spent");
-  await leave("messages", 1, now);
+  await leaveOfDay("messages", 1, now);
   expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("none");
   expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("budget_spent");
 });
@@ -165,7 +165,7 @@ test("the day's last messages are kept for recognised browsers, until they are u
 test("the day's money is charged at the price of the phone's country", async () => {
   const now = new Date();
   const phone = freshPhone();
-  await leave("money", 500, now);
+  await leaveOfDay("money", 500, now);
   expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("none");
   expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("none");
   expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("budget_spent");
@@ -173,12 +173,12 @@ test("the day's money is charged at the price of the phone's country", async () 
 
 test("of parallel requests as many are sent as the day has messages left, and refused messages are not charged", async () => {
   const now = new Date();
-  await leave("messages", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 3, now);
+  await leaveOfDay("messages", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 3, now);
   const people = Array.from({ length: 8 }, () => ({ phone: freshPhone(), by: anybody() }));
   const sent = await Promise.all(people.map(({ phone, by }) => requestAs(phone, by, now)));
   expect(sent.filter(({ ok }) => ok)).toHaveLength(3);
   const refusing: Sender = { send: async () => refused(207) };
-  await leave("messages", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 1, now);
+  await leaveOfDay("messages", (SMS_BUDGET_PER_DAY ?? 0) * SMS_BUDGET_KEPT_PART + 1, now);
   for (let asks = 0; asks < 3; asks += 1) {
     expect(failureOf(await requestAs(freshPhone(), anybody(), now, refusing))).toBe("code_not_sent");
   }

@@ -196,7 +196,7 @@ async function storeCode(
   ]);
   const retryAfterMs = resendWaitMs(last, needed, now);
   const isAnswered = last.codeHmac !== null;
-  // A later time than this was written by a clock that ran ahead.
+  // A later `sentAt` was written by a clock that ran ahead.
   const isSentSince = askedAt && last.sentAt > askedAt && last.sentAt.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX;
   if (isSentSince && isAnswered) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
   // The limits are charged last, because other requests may wait for their rows until this transaction commits.

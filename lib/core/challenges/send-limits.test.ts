@@ -131,7 +131,7 @@ test("a recognised browser gets its code without a wait after strangers have use
     const isLast = sends === SENDS_PER_KNOWN_BROWSER_PER_DAY - 1;
     expect((await getCodeStatus(own, by, now))?.resendInMs).toBe(isLast ? HOUR_MS : 0);
   }
-  // Its own limit is used up, and from now on it shares the limits of all requesters.
+  // The browser's own limit is used up. From now on it shares the limits of all requesters.
   expect(failureOf(await requestCode(own, by, { now, sender: accepting }))).toBe("resend_too_early");
   const waited = after(now, Math.max(...RESEND_AFTER_MS));
   expect(failureOf(await requestCode(own, by, { now: waited, sender: accepting }))).toBe("budget_spent");
@@ -145,7 +145,7 @@ test("all recognised browsers of a phone together get as many codes as all stran
   let granted = 0;
   for (const by of browsers)
     granted += await countGranted(SENDS_PER_KNOWN_BROWSER_PER_DAY, () => requestAs(phone, by, now));
-  // After their own limit they can use the phone's hourly codes as any requester can.
+  // After their own limit the browsers can use the phone's hourly codes as any requester can.
   expect(granted).toBe(SENDS_PER_PHONE_PER_DAY + SENDS_PER_PHONE_PER_HOUR);
 });
 

@@ -1,6 +1,6 @@
 import { domainToASCII, domainToUnicode } from "node:url";
 import { z } from "zod";
-import { dropPunctuationBehind, dropRepetition, readPastedText } from "@/lib/core/pasted-text";
+import { dropRepetition, dropTrailingPunctuation, readPastedText } from "@/lib/core/pasted-text";
 
 const LENGTH_MAX = 254;
 /**
@@ -14,9 +14,9 @@ const BEFORE_ADDRESS = /^(?:[^@<>:]*[<:])*[\p{Ps}\p{Pi}\p{Pf}" ]*/u;
  */
 const LINK_FIELDS = /^(?=[^?]*mailto:)([^?]*)\?(?!.*(?:@|%40)).*$/i;
 /** An address followed by a link to itself, as Outlook writes it in plain text. */
-const LINK_BEHIND = /^(?:\[)?([^@\s<>[\]()]+@[^@\s<>[\]()]+)(?:\] ?\(| ?<)mailto:\1[)>]$/i;
+const LINK_AFTER = /^(?:\[)?([^@\s<>[\]()]+@[^@\s<>[\]()]+)(?:\] ?\(| ?<)mailto:\1[)>]$/i;
 /** A comment after an address (RFC 5322 §3.2.2). */
-const COMMENT_BEHIND = / ?\([^()@]*\)$/;
+const COMMENT_AFTER = / ?\([^()@]*\)$/;
 /**
  * Apostrophes around an address. Mail programs write them where a contact has no display name. An apostrophe inside the
  * local part belongs to the address.
@@ -42,11 +42,11 @@ export const Email = z
   .string("email_invalid")
   .transform((typed) => {
     const alone = readPastedText(typed)
-      .replace(LINK_BEHIND, "$1")
-      .replace(COMMENT_BEHIND, "")
+      .replace(LINK_AFTER, "$1")
+      .replace(COMMENT_AFTER, "")
       .replace(IN_APOSTROPHES, "$1");
-    const text = dropRepetition(dropPunctuationBehind(alone)).replace(LINK_FIELDS, "$1");
-    return spellInAscii(dropPunctuationBehind(text).replace(BEFORE_ADDRESS, "").toLowerCase());
+    const text = dropRepetition(dropTrailingPunctuation(alone)).replace(LINK_FIELDS, "$1");
+    return spellInAscii(dropTrailingPunctuation(text).replace(BEFORE_ADDRESS, "").toLowerCase());
   })
   .pipe(z.email({ error: "email_invalid", pattern: MAILBOX }).max(LENGTH_MAX, "email_invalid"))
   .brand<"Email">();

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type Email, formatEmail } from "./email";
-import { type Phone, spell } from "./phone";
+import { formatInternational, type Phone } from "./phone";
 
 /** A phone or mailbox with its middle hidden, for display to another account: `+7 999 ··· ·· 45`, `a···@mail.example`. */
 export type Masked = string & z.$brand<"Masked">;
@@ -15,7 +15,7 @@ const HIDDEN_LETTERS_MIN = 3;
  * that has at most three digits and five other digits stay hidden.
  */
 export function maskPhone(phone: Phone): Masked {
-  const [countryCode = "", first = "", ...rest] = spell(phone).split(" ");
+  const [countryCode = "", first = "", ...rest] = formatInternational(phone).split(" ");
   const hiddenBesidesFirst = rest.join("").length - LAST_DIGITS_SHOWN;
   const isFirstShown = first.length <= FIRST_DIGITS_SHOWN_MAX && hiddenBesidesFirst >= HIDDEN_DIGITS_MIN;
   const hidden = [isFirstShown ? first : hide(first), ...rest.map(hide)].join(" ");

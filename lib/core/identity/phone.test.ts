@@ -6,7 +6,7 @@ import { Email } from "./email";
 import { maskEmail, maskPhone } from "./masking";
 import { formatPhone, Phone, spellDigits } from "./phone";
 
-const spell = (text: string) => Phone.safeParse(text).data ?? null;
+const parse = (text: string) => Phone.safeParse(text).data ?? null;
 
 const mobileNumbers = getCountries()
   .map((country: CountryCode) => getExampleNumber(country, examples))
@@ -20,17 +20,17 @@ test("a Russian number is the same number in any spelling", () => {
     fc.property(operatorDigits, prefix, separator, fc.boolean(), (digits, start, gap, brackets) => {
       const groups = [digits.slice(3, 6), digits.slice(6, 8), digits.slice(8)];
       const area = brackets ? `(${digits.slice(0, 3)})` : digits.slice(0, 3);
-      return spell(start + [area, ...groups].join(gap)) === `+7${digits}`;
+      return parse(start + [area, ...groups].join(gap)) === `+7${digits}`;
     }),
   );
 });
 
 test("a mobile number of any country is read with its plus, and a long one also without it", () => {
   for (const number of mobileNumbers) {
-    expect(spell(number.number)).toBe(number.number);
-    expect(spell(number.formatInternational())).toBe(number.number);
+    expect(parse(number.number)).toBe(number.number);
+    expect(parse(number.formatInternational())).toBe(number.number);
   }
-  expect(spell("380501234567")).toBe("+380501234567");
+  expect(parse("380501234567")).toBe("+380501234567");
 });
 
 test("text that is no phone number is refused", () => {
@@ -45,12 +45,12 @@ test("text that is no phone number is refused", () => {
     "++79991234567",
     "+79991234567; +79991234568",
   ]) {
-    expect(spell(text), text).toBeNull();
+    expect(parse(text), text).toBeNull();
   }
   fc.assert(
     fc.property(
       fc.string(),
-      (text) => [null, undefined].includes(spell(text) as null) || /^\+\d{6,15}$/.test(spell(text) ?? ""),
+      (text) => [null, undefined].includes(parse(text) as null) || /^\+\d{6,15}$/.test(parse(text) ?? ""),
     ),
   );
 });
@@ -62,9 +62,9 @@ test("a number is written as its country writes it", () => {
 
 test("a number spelt without its plus is read as the same number, or keeps its plus", () => {
   expect(spellDigits(Phone.parse("+79450000001"))).toBe("79450000001");
-  expect(spell("9607712345")).toBe("+79607712345");
+  expect(parse("9607712345")).toBe("+79607712345");
   expect(spellDigits(Phone.parse("+9607712345"))).toBe("+9607712345");
-  for (const { number } of mobileNumbers) expect(spell(spellDigits(Phone.parse(number)))).toBe(number);
+  for (const { number } of mobileNumbers) expect(parse(spellDigits(Phone.parse(number)))).toBe(number);
 });
 
 test("a masked number hides at least five digits and shows only its beginning and its end", () => {
@@ -84,5 +84,5 @@ test("a masked address keeps its domain, and its first letter if the local part 
 });
 
 test("a country code in brackets with its plus is read", () => {
-  expect(spell("(+7) 945 000-00-01")).toBe("+79450000001");
+  expect(parse("(+7) 945 000-00-01")).toBe("+79450000001");
 });

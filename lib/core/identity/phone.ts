@@ -1,6 +1,6 @@
 import { getCountryCallingCode, type PhoneNumber, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
-import { dropPunctuationBehind, dropRepetition, foldDigits, readPastedText } from "@/lib/core/pasted-text";
+import { dropRepetition, dropTrailingPunctuation, foldDigits, readPastedText } from "@/lib/core/pasted-text";
 import { typedText } from "@/lib/core/typed-field";
 import { env } from "@/lib/env";
 
@@ -33,8 +33,8 @@ const AFTER_NUMBER = /(?<=\p{Nd}\)?)(?: ?[(,;] ?| \p{Pd} | (?!\p{Script=Latin}))
  */
 export const Phone = typedText("phone_invalid")
   .transform((typed, context) => {
-    const text = dropPunctuationBehind(foldDigits(readPastedText(typed)));
-    const number = parsePhone(text) ?? parsePhone(dropPunctuationBehind(dropRepetition(text)));
+    const text = dropTrailingPunctuation(foldDigits(readPastedText(typed)));
+    const number = parsePhone(text) ?? parsePhone(dropTrailingPunctuation(dropRepetition(text)));
     if (number) return number.number as string;
     context.addIssue({ code: "custom", message: "phone_invalid" });
     return z.NEVER;
@@ -89,7 +89,7 @@ export function spellDigits(phone: Phone): string {
 
 /** Returns the number in its country's notation after the country code: `+7 999 123-45-67`, `+44 20 7946 0018`. */
 export function formatPhone(phone: Phone): string {
-  const spaced = spell(phone);
+  const spaced = formatInternational(phone);
   return phone.startsWith("+7") ? spaced.replace(/ (\d\d) (\d\d)$/, "-$1-$2") : spaced;
 }
 
@@ -100,7 +100,7 @@ export const PHONE_PLACEHOLDER =
   env.DEFAULT_COUNTRY === "RU" ? "+7 999 123-45-67" : `+${getCountryCallingCode(env.DEFAULT_COUNTRY)}`;
 
 /** Returns the number in groups of digits that are separated by spaces, the country code first: `+7 999 123 45 67`. */
-export function spell(phone: Phone): string {
+export function formatInternational(phone: Phone): string {
   return parseStoredPhone(phone).formatInternational().replaceAll("-", " ");
 }
 

@@ -26,7 +26,7 @@ const NEIGHBOUR = `
 type Asked = { userId: number; code: InviteCode };
 
 /** Starts another process with the same database, and returns a function that has it activate a code. */
-async function startNeighbour() {
+async function startOtherProcess() {
   const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", NEIGHBOUR], {
     stdio: ["pipe", "pipe", "inherit"],
   });
@@ -76,7 +76,7 @@ const Ring = fc.integer({ min: 2, max: 6 }).chain((size) =>
 
 test("a ring of parallel activations in two processes never closes, and every referral is counted", async () => {
   test.slow();
-  const neighbour = await startNeighbour();
+  const neighbour = await startOtherProcess();
   try {
     await fc.assert(
       fc.asyncProperty(Ring, async ({ size, elsewhere, before, leaving }) => {

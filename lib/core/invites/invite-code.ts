@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { z } from "zod";
-import { dropPunctuationBehind, foldDigits, readPastedText } from "@/lib/core/pasted-text";
+import { dropTrailingPunctuation, foldDigits, readPastedText } from "@/lib/core/pasted-text";
 import { INVITE_CODE_LENGTH } from "@/lib/core/policy";
 import { typedText } from "@/lib/core/typed-field";
 
@@ -38,7 +38,7 @@ export function readInviteText(typed: string): string {
 }
 
 function charactersOf(text: string): string {
-  const characters = dropPunctuationBehind(text)
+  const characters = dropTrailingPunctuation(text)
     .replace(BEFORE_CODE, "")
     .replace(/[ \p{Dash}]/gu, "");
   return characters.replace(PASTED_TWICE, "$1");

@@ -100,7 +100,7 @@ test("a sign-in is from a new device unless its browser made the account or was 
   const { login, home, known, userId } = await signUpInBrowser();
   expect(home.isNew).toBe(false);
   expect(await openSession(login, known)).toMatchObject({ isNew: false });
-  // Its cookie says that it has logged in with this phone before.
+  // The browser's cookie says that it has logged in with this phone before.
   const second = await openSession(login, browserOf(login.proven.address));
   expect(second).toMatchObject({ isNew: true });
   expect(await checkSession(second.id)).toMatchObject({ isNew: true });
@@ -118,7 +118,7 @@ test("a client application is recognised by its device token, and not by its nam
   const first = await openClientSession(login, application);
   const second = await openClientSession(login, application);
   expect([first, second]).toMatchObject([{ isNew: true }, { isNew: true }]);
-  // A second sign-in does not confirm it.
+  // A second sign-in does not confirm the application.
   expect(await confirmSignIn(second, first.id)).toBe(false);
   expect(await confirmSignIn(home, first.id)).toBe(true);
   const elsewhere = { ...application, network: "192.0.2.2", agent: "okhttp/5.0.0" };
@@ -143,7 +143,7 @@ test("a browser that was not confirmed is a new device again at its next sign-in
   const first = await openSession(login, thief);
   const returning = { ...login, isReturning: true };
   const again = await openSession(returning, thief);
-  // It has another User-Agent, and none of its earlier sessions is left.
+  // The browser has another User-Agent, and its earlier sessions are gone.
   const disguised = await openSession(returning, { ...thief, agent: WINDOWS });
   const open = [first, again, disguised];
   for (const one of open) expect(await confirmSignIn(one, first.id)).toBe(false);
@@ -168,7 +168,7 @@ test("a returning browser is confirmed without a trusted device only if the acco
   expect(await openSession(login, laptop, later)).toMatchObject({ isNew: true });
   const second = await openSession(returning, laptop, later);
   expect(second.isNew).toBe(false);
-  // It is not warned of its own sign-in, and can confirm others.
+  // The browser's session is not warned of its own sign-in, and can confirm others.
   expect((await listNewSignIns(second, later)).map(({ id }) => id)).toEqual([other.id]);
   expect(await confirmSignIn(second, other.id, later)).toBe(true);
 });

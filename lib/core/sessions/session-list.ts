@@ -4,7 +4,7 @@ import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import { SESSIONS_LISTED_MAX } from "@/lib/core/policy";
 import { readPrimary, type Writer, write } from "@/lib/db/database";
-import { isOpen, removeSession, type Session } from "./sessions";
+import { removeSession, type Session, whereOpen } from "./sessions";
 import { trustDevice } from "./trusted-devices";
 import { type Device, describeDevice } from "./user-agent";
 
@@ -36,9 +36,9 @@ export async function listSessions(
   now = new Date(),
 ): Promise<{ sessions: ListedSession[]; isCut: boolean }> {
   const [own, others] = await Promise.all([
-    readPrimary.session.findMany({ where: { ...isOpen(userId, now), id } }),
+    readPrimary.session.findMany({ where: { ...whereOpen(userId, now), id } }),
     readPrimary.session.findMany({
-      where: { ...isOpen(userId, now), NOT: { id } },
+      where: { ...whereOpen(userId, now), NOT: { id } },
       orderBy: [{ createdAt: "desc" }, { id: "desc" }],
       take: SESSIONS_LISTED_MAX + 1,
     }),
@@ -68,7 +68,7 @@ export async function listNewSignIns(
   { id, userId, isNew }: SessionRef & Pick<Session, "isNew">,
   now = new Date(),
 ): Promise<NewSignIn[]> {
-  const open = { ...isOpen(userId, now), isNew: true };
+  const open = { ...whereOpen(userId, now), isNew: true };
   if (isNew) {
     const sessions = await readPrimary.session.findMany({
       where: { ...open, NOT: { id } },

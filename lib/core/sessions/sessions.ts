@@ -285,7 +285,7 @@ async function hasTrustedDevice(db: Queries, userId: number, now: Date): Promise
  * unconfirmed, and the account has a trusted device, which can cancel it. Returns null if the session has ended. In a
  * transaction that has locked the account's row, the answer stays true until the transaction ends.
  */
-export async function hasToWait(
+export async function mustDelayChange(
   db: Reader,
   { id, userId }: Pick<Session, "id" | "userId">,
   now: Date,
@@ -296,8 +296,8 @@ export async function hasToWait(
 }
 
 /** Returns whether a change by this session would have to wait, for a page that says so in advance. */
-export async function willHaveToWait(session: Session, now = new Date()): Promise<boolean> {
-  return (await hasToWait(readPrimary, session, now)) ?? false;
+export async function willDelayChange(session: Session, now = new Date()): Promise<boolean> {
+  return (await mustDelayChange(readPrimary, session, now)) ?? false;
 }
 
 const FIND_CONFIRMED = statement({
@@ -316,7 +316,7 @@ async function hasConfirmedSession(db: Queries, userId: number, now: Date): Prom
 }
 
 /** Returns a `where` for the open sessions of an account, by the rules of `checkSession`. */
-export function isOpen(userId: number, now: Date) {
+export function whereOpen(userId: number, now: Date) {
   const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
   return { userId, expiresAt: { gt: now }, OR: [{ generation: { not: null } }, { seenAt: { gt: idleSince } }] };
 }
