@@ -64,7 +64,7 @@ export type ApplyNowFailure =
  *
  * Failures:
  * - `factor_missing`: the account lacks a phone or a mailbox, or no mail can be sent.
- * - `change_gone`: that change is not waiting any more. No attempt is used.
+ * - `change_gone`: that change no longer waits. No attempt is used.
  * - `code_refused`: at least one code is not right.
  * - `session_over`: the session or its account has ended.
  */

@@ -131,7 +131,7 @@ test("a refused mail leaves the code before it valid", async () => {
   expect(failureOf(await signInByEmail({ ...caller, code }, anybody(), { now: later }))).toBe("none");
 });
 
-test("of two phones that request codes for one new mailbox, the account has the one that logs in first", async () => {
+test("if two phones are given with one new mailbox, its account has the phone that logs in first", async () => {
   const email = freshEmail();
   const [one, other] = [freshCaller({ email }), freshCaller({ email })];
   const codes = [await requestAndReceive(one), await requestAndReceive(other)] as OneTimeCode[];

@@ -223,11 +223,11 @@ test("every session but the new one is warned of a sign-in until a trusted devic
   expect((await listEvents(userId, { limit: 1 })).events).toMatchObject([{ action: "device_confirmed" }]);
 });
 
-test("trusted devices are warned of a sign-in until one of them answers, even after its session has ended", async () => {
+test("trusted devices are warned of a sign-in until one of them confirms or rejects it, even after its session has ended", async () => {
   const { login, home, known, userId } = await signUpInBrowser();
   const [stranger, other] = [await openSession(login, anybody()), await openSession(login, anybody())];
   await endSession(stranger.id);
-  // An unconfirmed session can end another session, but can't answer its sign-in.
+  // An unconfirmed session can end another session, but can't reject its sign-in.
   await endOtherSession(other, stranger.id);
   await endOtherSessions(other);
   expect(await listNewSignIns(other)).toEqual([]);
@@ -245,7 +245,7 @@ test("trusted devices are warned of a sign-in until one of them answers, even af
   expect(home.isNew).toBe(false);
 });
 
-test("confirming or rejecting one sign-in of a browser answers all of its sign-ins", async () => {
+test("all unconfirmed sign-ins of a browser are confirmed or rejected together", async () => {
   const { login, home } = await signUpInBrowser();
   const [mine, thiefs] = [browserOf(login.proven.address), browserOf(login.proven.address)];
   const [first, second] = [await openSession(login, mine), await openSession(login, mine)];

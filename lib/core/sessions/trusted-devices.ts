@@ -23,30 +23,30 @@ export function trustDevice(tx: Transaction, { userId, browserId }: AccountBrows
 }
 
 const FIND_TRUSTED = statement({
-  params: { userId: "integer", trustEndedAt: "time" },
+  params: { userId: "integer", trustedSince: "time" },
   row: { browserId: "text" },
-  sql: `SELECT "browserId" FROM "TrustedBrowser" WHERE "userId" = :userId AND "at" > :trustEndedAt LIMIT 1`,
+  sql: `SELECT "browserId" FROM "TrustedBrowser" WHERE "userId" = :userId AND "at" > :trustedSince LIMIT 1`,
 });
 
 /** Returns whether the account trusts any browser, logged in or not. */
 export async function hasTrustedBrowser(db: Queries, userId: number, now: Date): Promise<boolean> {
-  return (await db.get(FIND_TRUSTED, { userId, trustEndedAt: trustEndedAt(now) })) !== undefined;
+  return (await db.get(FIND_TRUSTED, { userId, trustedSince: trustedSince(now) })) !== undefined;
 }
 
 const RENEW_TRUST = statement({
-  params: { userId: "integer", browserId: "text", now: "time", trustEndedAt: "time" },
+  params: { userId: "integer", browserId: "text", now: "time", trustedSince: "time" },
   sql: `
     UPDATE "TrustedBrowser" SET "at" = :now
-    WHERE "userId" = :userId AND "browserId" = :browserId AND "at" > :trustEndedAt`,
+    WHERE "userId" = :userId AND "browserId" = :browserId AND "at" > :trustedSince`,
 });
 
 /** Returns whether the account trusts the browser and, if so, extends the trust by `KNOWN_BROWSER_TTL_MS`. */
 export async function renewTrust(tx: Transaction, { userId, browserId }: AccountBrowser, now: Date): Promise<boolean> {
   if (browserId === null) return false;
-  return (await tx.run(RENEW_TRUST, { userId, browserId, now, trustEndedAt: trustEndedAt(now) })) > 0;
+  return (await tx.run(RENEW_TRUST, { userId, browserId, now, trustedSince: trustedSince(now) })) > 0;
 }
 
-/** Returns the last login of a browser whose trust ends now, because it has not logged in since. */
-function trustEndedAt(now: Date): Date {
+/** Returns the time after which a browser must have logged in to be trusted at `now`. */
+function trustedSince(now: Date): Date {
   return new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
 }
