@@ -12,7 +12,7 @@ import {
   wasReachedFromBeyond,
 } from "./demonstration";
 
-/** Forgets what this process has seen, as a process that starts. */
+/** Clears the state that this process keeps of the demonstration, as a restart would. */
 const simulateRestart = () => {
   const seen = perProcess<DemonstrationSeen>("demonstration", missingState);
   Object.assign(seen, { wasReached: false, closing: null } satisfies DemonstrationSeen);

@@ -28,11 +28,11 @@ const IS_USED = statement({
       OR EXISTS (SELECT 1 FROM "Mark" WHERE "name" IN (:reached, :eventsOver)) AS "isUsed"`,
 });
 
-/** What requests to this process have shown, which counts before it is written to the database. */
+/** What requests to this process have shown. It has effect before it is stored in the database. */
 export interface DemonstrationSeen {
-  /** Whether people beyond this machine reach the server. */
+  /** Whether people on other machines reach the server. */
   wasReached: boolean;
-  /** The write of that, null before the first one and after one that failed. */
+  /** The write that stores this; null before the first one and after a failed one. */
   closing: Promise<void> | null;
 }
 const seen = perProcess("demonstration", (): DemonstrationSeen => ({ wasReached: false, closing: null }));

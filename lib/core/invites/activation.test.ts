@@ -74,7 +74,7 @@ const Ring = fc.integer({ min: 2, max: 6 }).chain((size) =>
   }),
 );
 
-test("a ring of parallel activations in two processes never closes, and every referral is counted", async () => {
+test("parallel activations in two processes never make a circle, and every referral is counted", async () => {
   test.slow();
   const neighbour = await startOtherProcess();
   try {

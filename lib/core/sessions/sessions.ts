@@ -30,7 +30,7 @@ export interface Session {
   /** The phone whose code opened it; null if a code to a mailbox did. */
   provenPhone: Phone | null;
   createdAt: Date;
-  /** When it ends, however often it is used. */
+  /** When the session ends, however often it is used. */
   expiresAt: Date;
   /**
    * Whether it is unconfirmed: the account did not trust the device at the sign-in, and no trusted device has confirmed it
