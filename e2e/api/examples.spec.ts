@@ -8,14 +8,15 @@ import { expect, type Server, test } from "../fixtures";
 const page = readFileSync("docs/api.md", "utf8");
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 
-/** A command of the page, whom it sends a code to if anybody, and the answer that the page promises. */
+/** A command of the page and the answer that the page shows. */
 interface Example {
   command: string;
   answer: unknown;
 }
 
-/** The flows of the page, by their headings. */
+/** The flows of the page by their headings, each with its examples. */
 const flows = page
+  .slice(page.indexOf("## The flows"))
   .split(/^### /m)
   .slice(1)
   .map((section) => ({
@@ -26,7 +27,7 @@ const flows = page
     ),
   }));
 
-/** What differs from run to run: codes, invite codes, ids, tokens and the server's address. */
+/** Replaces values that differ in each run (codes, invite codes, ids, tokens, the server's address) by matchers. */
 function expected(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(expected);
   if (typeof value === "object" && value !== null) {
@@ -41,7 +42,7 @@ function expected(value: unknown): unknown {
     : value;
 }
 
-/** Runs the command in a shell, as somebody would who has read the page, and returns what was answered. */
+/** Runs a command of the page in a shell and returns the parsed answer. */
 async function run(command: string, server: Server, folder: string, variables: Record<string, string>) {
   const own = command.replaceAll("localhost:3000", `localhost:${server.port}`);
   const known = Object.entries(variables).map(([name, value]) => `${name}='${value}'\n`);
@@ -49,13 +50,13 @@ async function run(command: string, server: Server, folder: string, variables: R
   return JSON.parse(stdout);
 }
 
-test("the page has a flow for each of the five APIs", () => {
+test("docs/api.md has a flow for each of the five APIs", () => {
   expect(flows.map(({ examples }) => examples.length > 2)).toEqual([true, true, true, true, true]);
 });
 
 for (const { title, examples } of flows) {
-  test(`the commands of the page answer as it says: ${title}`, async ({ server, request, phone }) => {
-    test.skip(!hasCurl, "there is no curl here");
+  test(`the commands of docs/api.md have the answers shown there: ${title}`, async ({ server, request, phone }) => {
+    test.skip(!hasCurl, "curl is not installed");
     const folder = mkdtempSync(path.join(tmpdir(), "sarafan-examples-"));
     await request.post("/api/verification_phone/send_code", { form: { phone_number: phone } });
     const code = await server.codeFor(phone);
