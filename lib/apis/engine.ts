@@ -169,7 +169,7 @@ export function address<const Path extends string>(
   const endpoints = build(makeEndpoint as EndpointMaker<Path>);
   const verbs = VERBS.filter((verb) => endpoints[verb]);
   const Allow = [...verbs.flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb])), "OPTIONS"].join(", ");
-  const refuseVerb = () => refuse(api, "method_not_allowed", { Allow });
+  const refuseVerb = () => respondWithFailure(refuse(api, "method_not_allowed", { Allow }));
   const isShared = verbs.every((verb) => endpoints[verb]?.usesCookies === false);
   const answerOptions: Handler = async ({ headers }) =>
     hasUnknownMethod(headers)
@@ -180,7 +180,7 @@ export function address<const Path extends string>(
     return (request, { params }) =>
       guardOrigin(request, {
         isShared,
-        refuse: () => refuse(api, "origin_foreign"),
+        refuse: () => respondWithFailure(refuse(api, "origin_foreign")),
         answer: async () => (endpoint ? serve(api, endpoint, request, await params) : refuseVerb()),
       });
   };
@@ -259,27 +259,29 @@ async function serve(
   params: Record<string, string>,
 ): Promise<Response> {
   try {
-    const response = await respondInJson(api, endpoint, request, params);
+    const answer = await runEndpoint(api, endpoint, request, params);
     const isPage =
       endpoint.answer.status === 303 ||
-      (prefersPage(request.headers.get("accept")) && !STATUSES_WITHOUT_PAGE.includes(response.status));
-    if (!endpoint.page || !isPage) return response;
-    const failure = response.headers.get("Sarafan-Error");
-    const Location = failure === null ? endpoint.page.done : endpoint.page.failed(failure);
+      (prefersPage(request.headers.get("accept")) && !STATUSES_WITHOUT_PAGE.includes(answer.status));
+    if (!endpoint.page || !isPage) return answer instanceof Response ? answer : respondWithFailure(answer);
+    const Location = answer instanceof Response ? endpoint.page.done : endpoint.page.failed(answer.name);
     return new Response(null, { status: 303, headers: { ...PERSONAL, Location } });
   } catch (error) {
     const { name, headers } = nameThrown(error);
-    return refuse(api, name, headers);
+    return respondWithFailure(refuse(api, name, headers));
   }
 }
 
-/** Reads credentials, query and body of a request, runs its endpoint, and makes the JSON response. */
-async function respondInJson(
+/**
+ * Reads credentials, query and body of a request, and runs its endpoint. Returns the JSON response after a success, and else the
+ * failure with the API's response to it.
+ */
+async function runEndpoint(
   api: Api,
   endpoint: Endpoint,
   request: Request,
   params: Record<string, string>,
-): Promise<Response> {
+): Promise<Response | Refusal> {
   const credentials = endpoint.who === "account" ? await readCredentials(request.headers) : null;
   if (credentials?.session === null) {
     return credentials.problem === "invalid"
@@ -321,10 +323,11 @@ async function respondInJson(
   const { name, retryAfterMs } = outcome.failure;
   const errorResponse = endpoint.failures[name];
   if (!errorResponse) throw new Error(`there is no response for the failure ${name}`);
-  return respondWithFailure(name, errorResponse, {
+  const headers = {
     ...(retryAfterMs !== undefined && retryAfter(retryAfterMs)),
     ...(name === "token_invalid" && INVALID_TOKEN),
-  });
+  };
+  return { ...errorResponse, name, headers };
 }
 
 const NO_INPUT = z.object({});
@@ -349,23 +352,30 @@ export const ENGINE_STATUSES = {
 } as const;
 export type EngineFailure = keyof typeof ENGINE_STATUSES;
 
-function refuse(api: Api, name: Exclude<EngineFailure, "field_invalid">, headers: Headers = {}): Response {
-  return respondWithFailure(
-    name,
-    { status: ENGINE_STATUSES[name], body: api.error(api.messages.failures[name], name) },
-    headers,
-  );
+/** A failure by its name, with the API's response to it. */
+interface Refusal extends ErrorResponse {
+  name: string;
+  headers?: Headers;
+}
+
+function refuse(api: Api, name: Exclude<EngineFailure, "field_invalid">, headers: Headers = {}): Refusal {
+  return { name, status: ENGINE_STATUSES[name], body: api.error(api.messages.failures[name], name), headers };
 }
 
 /** Refuses unknown parameters by name. To ignore a misspelt filter would return more than the client asked for. */
-function refuseParameters({ messages }: Api, names: string[]): Response {
+function refuseParameters({ messages }: Api, names: string[]): Refusal {
   const body = Object.fromEntries(names.map((name) => [name, [messages.fields.parameter_unknown]]));
-  return respondWithFailure("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
+  return { name: "field_invalid", status: ENGINE_STATUSES.field_invalid, body };
 }
 
 /** Refuses missing and wrong fields, each with its sentence. */
-function refuseFields({ messages }: Api, { input, query, invalid }: Endpoint, error: z.ZodError, given: Fields) {
-  if (invalid) return respondWithFailure("field_invalid", invalid);
+function refuseFields(
+  { messages }: Api,
+  { input, query, invalid }: Endpoint,
+  error: z.ZodError,
+  given: Fields,
+): Refusal {
+  if (invalid) return { ...invalid, name: "field_invalid" };
   const body: Record<string, string[]> = {};
   for (const { path, message } of error.issues) {
     const field = String(path[0]);
@@ -374,10 +384,10 @@ function refuseFields({ messages }: Api, { input, query, invalid }: Endpoint, er
     const known: Record<string, string | undefined> = messages.fields;
     body[field] ??= [isMissing ? FIELD_REQUIRED : (known[message] ?? messages.fields.malformed)];
   }
-  return respondWithFailure("field_invalid", { status: ENGINE_STATUSES.field_invalid, body });
+  return { name: "field_invalid", status: ENGINE_STATUSES.field_invalid, body };
 }
 
-function respondWithFailure(name: string, { status, body }: ErrorResponse, headers: Headers = {}): Response {
+function respondWithFailure({ name, status, body, headers }: Refusal): Response {
   // RFC 9110 §15.5.2 requires this header with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
   return Response.json(body, { status, headers: { ...PERSONAL, ...challenge, ...headers, "Sarafan-Error": name } });
