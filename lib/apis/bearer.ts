@@ -2,6 +2,7 @@ import { z } from "zod";
 import { currentRequester, namedBrowser, rememberApplication } from "@/lib/auth/requesters";
 import { notifySignIn } from "@/lib/auth/security-notices";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
+import { getOwnProfile } from "@/lib/core/accounts/accounts";
 import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
 import { STATELESS, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { requestCode } from "@/lib/core/challenges/request-code";
@@ -17,7 +18,6 @@ import {
   LIST_QUERY,
   languageOf,
   listPhones,
-  ownAccount,
   PhoneText,
   RefreshToken,
   SentInviteCode,
@@ -85,7 +85,7 @@ export const authVerifyCode = address(api, "/api/auth/verify_code/", (endpoint) 
         throw new Error("a sign-in of a client application succeeded without opening a session");
       const headers = await rememberApplication(application, proven);
       notifySignIn(session, requester);
-      const { inviteCode } = await ownAccount(session);
+      const { inviteCode } = await getOwnProfile(session);
       return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) }, headers);
     },
     failures: {
@@ -140,7 +140,7 @@ export const profileBack = address(api, "/api/profile_back/", (endpoint) => ({
       headers: ["Link"],
     },
     run: async (call) => {
-      const account = await ownAccount(call.session);
+      const account = await getOwnProfile(call.session);
       const { phones, headers } = await listPhones(call);
       return reply(
         {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingPhone } from "@/lib/auth/pending-login";
+import { getOwnProfile } from "@/lib/core/accounts/accounts";
 import { signInByPhone } from "@/lib/core/accounts/sign-in";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone, spellDigits } from "@/lib/core/identity/phone";
@@ -9,7 +10,7 @@ import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { type Api, address, type EngineFailure, reply } from "./engine";
 import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
-import { AnyInviteCode, codeLength, InviteText, LIST_QUERY, languageOf, listPhones, ownAccount } from "./schemas";
+import { AnyInviteCode, codeLength, InviteText, LIST_QUERY, languageOf, listPhones } from "./schemas";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 
@@ -98,7 +99,7 @@ export const profile = address(api, "/api/profile/", (endpoint) => ({
       headers: ["Link"],
     },
     run: async (call) => {
-      const account = await ownAccount(call.session);
+      const account = await getOwnProfile(call.session);
       const { phones, headers } = await listPhones(call);
       return reply(
         {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Account, AccountGone, getProfile } from "@/lib/core/accounts/accounts";
+import { getOwnProfile, type Profile } from "@/lib/core/accounts/accounts";
 import type { Language } from "@/lib/core/challenges/code-message";
 import type { SentCode } from "@/lib/core/challenges/request-code";
 import { Phone } from "@/lib/core/identity/phone";
@@ -7,6 +7,7 @@ import { InviteCode, readInviteText } from "@/lib/core/invites/invite-code";
 import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites/referrals";
 import { readPastedText } from "@/lib/core/pasted-text";
 import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { typedText } from "@/lib/core/typed-field";
 import { preferredLanguage } from "@/lib/http/accept-language";
@@ -25,9 +26,19 @@ export const AnyInviteCode = typedText("invite_code_malformed")
 /** A refresh token that a client sends, unchecked. */
 export const RefreshToken = typedText("malformed").transform(readPastedText);
 
-/** Whether a phone in an address is the proven phone of `account`. An account may read its own profile only. */
-export function isOwnPhone(account: Account, typed: string): account is Account & { phone: Phone } {
-  return account.phone !== null && Phone.safeParse(typed).data === account.phone;
+/**
+ * Reads the caller's account for a path with a phone in it. Fails with `account_unknown` unless it is the proven phone of that
+ * account: an account may read its own profile only. Throws `AccountGone`.
+ */
+export async function getOwnProfileByPhone(
+  session: Session,
+  typed: string,
+): Promise<Result<Profile & { phone: Phone }, { name: "account_unknown" }>> {
+  const profile = await getOwnProfile(session);
+  const { phone } = profile;
+  return phone !== null && Phone.safeParse(typed).data === phone
+    ? succeed({ ...profile, phone })
+    : fail({ name: "account_unknown" });
 }
 
 /** How most APIs print a phone (E.164) and an invite code. */
@@ -65,13 +76,6 @@ export async function listPeople(
 export async function listPhones(call: ListCall): Promise<{ phones: Phone[]; headers: Record<string, string> }> {
   const { people, headers } = await listPeople(call);
   return { phones: people.flatMap(({ phone }) => phone ?? []), headers };
-}
-
-/** Reads the account of a session. Throws `AccountGone` if it was deleted since the session was read. */
-export async function ownAccount({ userId }: Pick<Session, "userId">): Promise<Account> {
-  const account = await getProfile(userId);
-  if (!account) throw new AccountGone();
-  return account;
 }
 
 /** Makes the response header that says how many digits the code has that was sent. */

@@ -4,7 +4,7 @@ import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
 import { currentRequester } from "@/lib/auth/requesters";
 import { notifyChange, notifyDeletion, notifyRequest } from "@/lib/auth/security-notices";
-import { type Account, shownPhone } from "@/lib/core/accounts/accounts";
+import { type Account, getOwnProfile, shownPhone } from "@/lib/core/accounts/accounts";
 import {
   AccountCursor,
   asAdministrator,
@@ -33,7 +33,6 @@ import {
   type ListCall,
   languageOf,
   listPeople,
-  ownAccount,
   PhoneText,
   SentInviteCode,
 } from "./schemas";
@@ -131,7 +130,7 @@ export const authenticate = address(api, "/api/users/authenticate/", (endpoint) 
       );
       if (!login.ok) return login;
       await finishPendingLogin();
-      const { activated_invite_code: _, ...identity } = userOf(await ownAccount(login.value));
+      const { activated_invite_code: _, ...identity } = userOf(await getOwnProfile(login.value));
       return reply(identity);
     },
     failures: {
@@ -249,7 +248,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     answer: { body: User },
     run: async ({ session, params }) => {
       const id = readId(params.id);
-      if (id === session.userId) return reply(userOf(await ownAccount(session)));
+      if (id === session.userId) return reply(userOf(await getOwnProfile(session)));
       const administrator = await asAdministrator(session);
       if (!administrator.ok || id === null) return fail({ name: "account_unknown" });
       const found = await readAccount(administrator.value, id);
@@ -329,7 +328,7 @@ async function change(
 }
 
 async function showProfile(call: ListCall) {
-  const account = await ownAccount(call.session);
+  const account = await getOwnProfile(call.session);
   const { people, headers } = await listPeople(call, { path: `/api/users/profile/${account.id}` });
   const body: z.input<typeof UserProfile> = {
     ...userOf(account),

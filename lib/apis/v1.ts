@@ -13,13 +13,12 @@ import { type Api, address, redirectTo, reply } from "./engine";
 import { FIELD_REQUIRED, NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
+  getOwnProfileByPhone,
   InviteText,
-  isOwnPhone,
   LIST_QUERY,
   type ListCall,
   languageOf,
   listPhones,
-  ownAccount,
   PhoneText,
   SentInviteCode,
 } from "./schemas";
@@ -148,9 +147,9 @@ export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", 
     query: LIST_QUERY,
     answer: { body: UserProfile, headers: ["Link"] },
     run: async (call) => {
-      const account = await ownAccount(call.session);
-      if (!isOwnPhone(account, call.params.phone_number)) return fail({ name: "account_unknown" });
-      return showProfile(account, call);
+      const own = await getOwnProfileByPhone(call.session, call.params.phone_number);
+      if (!own.ok) return own;
+      return showProfile(own.value, call);
     },
     failures: { account_unknown: NOT_FOUND },
   }),
@@ -160,8 +159,9 @@ export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", 
     input: { invite_code: SentInviteCode },
     answer: { body: UserProfile, headers: ["Link"] },
     run: async (call) => {
-      const account = await ownAccount(call.session);
-      if (!isOwnPhone(account, call.params.phone_number)) return fail({ name: "account_unknown" });
+      const own = await getOwnProfileByPhone(call.session, call.params.phone_number);
+      if (!own.ok) return own;
+      const account = own.value;
       const activated = await activateInvite({ userId: account.id, code: call.input.invite_code });
       if (!activated.ok) return activated;
       return showProfile({ ...account, activatedCode: activated.value.code }, { ...call, query: {} });

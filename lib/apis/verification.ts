@@ -2,6 +2,7 @@ import { z } from "zod";
 import { maySeeCodes } from "@/lib/auth/demonstration";
 import { logIn } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
+import { getOwnProfile } from "@/lib/core/accounts/accounts";
 import { register, requestRegistrationCode } from "@/lib/core/accounts/sign-in";
 import { STATELESS, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
@@ -13,12 +14,11 @@ import { ENGLISH } from "./messages";
 import {
   AnyInviteCode,
   codeLength,
+  getOwnProfileByPhone,
   InviteText,
-  isOwnPhone,
   LIST_QUERY,
   languageOf,
   listPhones,
-  ownAccount,
 } from "./schemas";
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
@@ -86,7 +86,7 @@ export const registration = address(api, "/api/verification_phone/{invite_code}"
         register({ phone, code, invite, holder: STATELESS }, requester, { session }),
       );
       if (!login.ok) return login;
-      const { inviteCode } = await ownAccount(login.value);
+      const { inviteCode } = await getOwnProfile(login.value);
       const url = absoluteUrl(`/api/verification_phone/profile/${phone}`);
       return reply({ invite: inviteCode, user_profile_url: url });
     },
@@ -108,8 +108,9 @@ export const profile = address(api, "/api/verification_phone/profile/{phone_numb
     input: { invite: AnyInviteCode },
     answer: { body: z.object({ message: z.string() }) },
     run: async ({ input: { invite: code }, params, session }) => {
-      const account = await ownAccount(session);
-      if (!isOwnPhone(account, params.phone_number)) return fail({ name: "account_unknown" });
+      const own = await getOwnProfileByPhone(session, params.phone_number);
+      if (!own.ok) return own;
+      const account = own.value;
       const activated = await activateInvite({ userId: account.id, code });
       if (!activated.ok) return activated;
       return reply({ message: `${printPhone(account.phone)} successfully activated invite` });
@@ -140,8 +141,9 @@ export const profile = address(api, "/api/verification_phone/profile/{phone_numb
       headers: ["Link"],
     },
     run: async (call) => {
-      const account = await ownAccount(call.session);
-      if (!isOwnPhone(account, call.params.phone_number)) return fail({ name: "account_unknown" });
+      const own = await getOwnProfileByPhone(call.session, call.params.phone_number);
+      if (!own.ok) return own;
+      const account = own.value;
       const { phones, headers } = await listPhones(call);
       return reply(
         {

@@ -81,6 +81,13 @@ export async function getProfile(userId: number): Promise<Profile | null> {
   };
 }
 
+/** Reads the profile of a session's account. Throws `AccountGone` if it was deleted since the session was read. */
+export async function getOwnProfile({ userId }: { userId: number }): Promise<Profile> {
+  const profile = await getProfile(userId);
+  if (!profile) throw new AccountGone();
+  return profile;
+}
+
 /** The columns that `accountOf` needs, as a Prisma `select`. */
 export const ACCOUNT_ROW = {
   id: true,

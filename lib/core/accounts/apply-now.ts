@@ -7,7 +7,7 @@ import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions/sessions";
-import { AccountGone, getProfile } from "./accounts";
+import { getOwnProfile } from "./accounts";
 import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
 
 type SessionRef = Pick<Session, "id" | "userId">;
@@ -19,12 +19,10 @@ type ApplyNowCodes = Record<"phone" | "email", ChallengeKey>;
  * Returns the challenges of both codes, or null if the account lacks a phone or a mailbox, or no mail can be sent. Throws
  * `AccountGone`.
  */
-export async function applyNowCodes({ id, userId }: SessionRef): Promise<ApplyNowCodes | null> {
-  const account = await getProfile(userId);
-  if (!account) throw new AccountGone();
-  const { phone, email } = account;
+export async function applyNowCodes(session: SessionRef): Promise<ApplyNowCodes | null> {
+  const { phone, email } = await getOwnProfile(session);
   if (!phone || !email || !IS_MAIL_OFFERED) return null;
-  const asked = { purpose: "apply_now", holder: Holder.parse(id) } as const;
+  const asked = { purpose: "apply_now", holder: Holder.parse(session.id) } as const;
   return {
     phone: { recipient: phoneRecipient(phone), ...asked },
     email: { recipient: emailRecipient(email), ...asked },

@@ -9,7 +9,7 @@ import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { mustDelayChange, type Session } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
-import { type Account, AccountGone, factorOf, getProfile, lockAccount, provenFactor } from "./accounts";
+import { type Account, factorOf, getOwnProfile, lockAccount, provenFactor } from "./accounts";
 import { delayChange, dropChanges } from "./delayed-changes";
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
@@ -48,12 +48,12 @@ export type RequestIdentityChangeFailure =
  * mail and none can be sent, or as `requestCode` does. Throws `AccountGone`.
  */
 export async function requestIdentityChange(
-  { userId }: SessionRef,
+  session: SessionRef,
   change: IdentityChange,
   requester: Requester,
   options: SendingOptions = {},
 ): Promise<Result<null, RequestIdentityChangeFailure>> {
-  const account = await getAccount(userId);
+  const account = await getOwnProfile(session);
   if (isSameRecipient(change.next, provenFactor(account, change.next.kind))) return fail({ name: "identity_same" });
   const codes = codesOf(account, change);
   const keys = [codes.old, codes.new];
@@ -70,12 +70,12 @@ export async function requestIdentityChange(
  * requested. Throws `AccountGone`.
  */
 export async function getIdentityChange(
-  { userId }: SessionRef,
+  session: SessionRef,
   change: IdentityChange,
   requester: Requester,
   now = new Date(),
 ): Promise<{ old: Recipient; statuses: Record<keyof ChangeCodes, CodeStatus | null>; resendInMs: number }> {
-  const codes = codesOf(await getAccount(userId), change);
+  const codes = codesOf(await getOwnProfile(session), change);
   return { old: codes.old.recipient, ...(await getCodes(codes, requester, now)) };
 }
 
@@ -110,7 +110,7 @@ export async function changeIdentity(
   requester: Requester,
   now = new Date(),
 ): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
-  const account = await getAccount(session.userId);
+  const account = await getOwnProfile(session);
   const checked = await verifyCodes(codesOf(account, change), typed, requester, now);
   if (!checked.ok) return fail({ name: "code_refused", ...checked.failure.refused });
   const verified = checked.value;
@@ -152,10 +152,4 @@ async function changeOrDelay(
   if (!changed) return fail({ name: "identity_taken" });
   await dropChanges(tx, account.id, now);
   return succeed({ dueAt: null, changed });
-}
-
-async function getAccount(userId: number): Promise<Account> {
-  const account = await getProfile(userId);
-  if (!account) throw new AccountGone();
-  return account;
 }

@@ -13,7 +13,7 @@ import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "@/lib/core/rat
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, mustDelayChange, type Session } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
-import { AccountGone, getProfile, lockAccount, provenFactor } from "./accounts";
+import { getOwnProfile, lockAccount, provenFactor } from "./accounts";
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
 import { lockForRemoval, type RemovedAccount } from "./remove-account";
 
@@ -23,11 +23,9 @@ type SessionRef = Pick<Session, "id" | "userId">;
  * Returns the challenge of the code that a deletion needs. The code goes to the phone, or to the mailbox if no phone is proven.
  * Throws `AccountGone`.
  */
-export async function deletionCode({ id, userId }: SessionRef): Promise<ChallengeKey> {
-  const account = await getProfile(userId);
-  if (!account) throw new AccountGone();
-  const recipient = provenFactor(account, "phone");
-  return { recipient, purpose: "deletion", holder: Holder.parse(id) };
+export async function deletionCode(session: SessionRef): Promise<ChallengeKey> {
+  const recipient = provenFactor(await getOwnProfile(session), "phone");
+  return { recipient, purpose: "deletion", holder: Holder.parse(session.id) };
 }
 
 /**
