@@ -11,7 +11,7 @@ import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { endSession, isClientSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { type Api, address, reply } from "./engine";
-import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
+import { inviteFailures, RUSSIAN, sendFailures } from "./messages";
 import {
   codeLength,
   InviteText,
@@ -25,8 +25,6 @@ import {
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 
-const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
-const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const WRONG_CODE = refused(400, "Неверный или просроченный код.");
 const INVALID_TOKEN = refused(401, RUSSIAN.failures.token_invalid);
 
@@ -55,12 +53,7 @@ export const authRequestCode = address(api, "/api/auth/request_code/", (endpoint
       });
       return sent.ok ? reply({ detail: "Код отправлен" }, codeLength(sent.value)) : sent;
     },
-    failures: {
-      budget_spent: BUDGET_SPENT,
-      country_not_allowed: COUNTRY_NOT_ALLOWED,
-      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
-      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
-    },
+    failures: sendFailures(refused),
   }),
 }));
 
@@ -166,12 +159,6 @@ export const profileActivateInvite = address(api, "/api/profile_back/activate_in
       const activated = await activateInvite({ userId: session.userId, code });
       return activated.ok ? reply({ detail: "Инвайт-код успешно активирован" }) : activated;
     },
-    failures: {
-      budget_spent: BUDGET_SPENT,
-      invite_already_activated: refused(409, "Вы уже активировали инвайт-код."),
-      invite_unknown: refused(404, "Инвайт-код не найден."),
-      invite_own: refused(400, "Нельзя активировать собственный инвайт-код."),
-      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению."),
-    },
+    failures: inviteFailures(refused),
   }),
 }));

@@ -9,13 +9,11 @@ import { Phone, spellDigits } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { type Api, address, type EngineFailure, reply } from "./engine";
-import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
+import { RUSSIAN, sendFailures, TOO_MANY_REQUESTS } from "./messages";
 import { AnyInviteCode, codeLength, InviteText, LIST_QUERY, languageOf, listPhones } from "./schemas";
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 
-const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
-const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const NOT_FOUND = refused(400, "Код подтверждения не найден!");
 
 /** The failures whose body is `{ detail }`; that of all others is `{ error }`. */
@@ -51,12 +49,7 @@ export const enterPhone = address(api, "/api/enter_phone/", (endpoint) => ({
         codeLength(sent.value),
       );
     },
-    failures: {
-      budget_spent: BUDGET_SPENT,
-      country_not_allowed: COUNTRY_NOT_ALLOWED,
-      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
-      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
-    },
+    failures: sendFailures(refused),
   }),
 }));
 
@@ -125,7 +118,7 @@ export const profile = address(api, "/api/profile/", (endpoint) => ({
       return reply({ message: `Инвайт-код ${activated.value.code} успешно активирован!` });
     },
     failures: {
-      budget_spent: BUDGET_SPENT,
+      budget_spent: refused(429, TOO_MANY_REQUESTS),
       invite_already_activated: refused(409, "Вы уже активировали инвайт-код!"),
       invite_unknown: refused(404, "Пользователь с данным инвайт-кодом не найден!"),
       invite_own: refused(400, "Нельзя активировать собственный инвайт-код!"),

@@ -1,4 +1,4 @@
-import type { EngineFailure } from "./engine";
+import type { EngineFailure, ErrorResponse } from "./engine";
 
 /** The sentences of an API for failures that each of its endpoints can have. */
 export interface Messages {
@@ -18,11 +18,6 @@ type FieldIssue =
 
 /** The sentence for a missing field, which is the same in each API. */
 export const FIELD_REQUIRED = "This field is required.";
-
-/** The Russian sentence for `country_not_allowed`: a phone of a country or kind that no codes are sent to. */
-export const NUMBER_NOT_SERVED = "На этот номер коды не отправляются.";
-/** The Russian sentence for `budget_spent`. */
-export const TOO_MANY_REQUESTS = "Слишком много запросов. Повторите позже.";
 
 /** The sentences of the APIs in Russian. */
 export const RUSSIAN: Messages = {
@@ -73,3 +68,30 @@ export const ENGLISH: Messages = {
     parameter_unknown: "Unknown parameter",
   },
 };
+
+/** Makes an API's error response of a status and a sentence. */
+type Shape = (status: number, sentence: string) => ErrorResponse;
+
+/** The Russian sentence for `budget_spent`. */
+export const TOO_MANY_REQUESTS = "Слишком много запросов. Повторите позже.";
+
+/** The responses of an API in Russian to a request for a code that was not sent. */
+export function sendFailures(shape: Shape) {
+  return {
+    budget_spent: shape(429, TOO_MANY_REQUESTS),
+    country_not_allowed: shape(400, "На этот номер коды не отправляются."),
+    resend_too_early: shape(429, "Код уже отправлен. Новый можно запросить позже."),
+    code_not_sent: shape(503, "Код не удалось отправить. Повторите запрос позже."),
+  };
+}
+
+/** The responses of an API in Russian to an invite code that was not activated. */
+export function inviteFailures(shape: Shape) {
+  return {
+    budget_spent: shape(429, TOO_MANY_REQUESTS),
+    invite_already_activated: shape(409, "Вы уже активировали инвайт-код."),
+    invite_unknown: shape(404, "Инвайт-код не найден."),
+    invite_own: shape(400, "Нельзя активировать собственный инвайт-код."),
+    invite_circular: shape(400, "Этот человек сам пришёл по вашему приглашению."),
+  };
+}

@@ -25,7 +25,7 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
 import { type Api, absoluteUrl, address, redirectTo, reply, replyLater } from "./engine";
-import { NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
+import { inviteFailures, RUSSIAN, sendFailures, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLength,
   InviteText,
@@ -39,8 +39,6 @@ import {
 
 const refused = (status: number, detail: string) => ({ status, body: { detail } });
 
-const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
-const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const EXPIRED = refused(400, "Код подтверждения не найден или устарел. Запросите новый.");
 const NOT_FOUND = refused(404, "Не найдено.");
 const NOT_ALLOWED = refused(403, "У вас недостаточно прав для выполнения данного действия.");
@@ -135,10 +133,7 @@ export const authenticate = address(api, "/api/users/authenticate/", (endpoint) 
     },
     failures: {
       mail_unavailable: refused(404, "Вход по почте не настроен."),
-      budget_spent: BUDGET_SPENT,
-      country_not_allowed: COUNTRY_NOT_ALLOWED,
-      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
-      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
+      ...sendFailures(refused),
       code_wrong: refused(401, "Неверный код подтверждения."),
       phone_mismatch: refused(400, "У аккаунта с этим адресом другой телефон."),
       code_not_requested: EXPIRED,
@@ -173,13 +168,7 @@ export const activateInviteCode = address(api, "/api/users/profile/activate_invi
       const activated = await activateInvite({ userId: call.session.userId, code: call.input.invite_code });
       return activated.ok ? showProfile({ ...call, query: {} }) : activated;
     },
-    failures: {
-      budget_spent: BUDGET_SPENT,
-      invite_already_activated: refused(409, "Вы уже активировали инвайт-код."),
-      invite_unknown: refused(404, "Инвайт-код не найден."),
-      invite_own: refused(400, "Нельзя активировать собственный инвайт-код."),
-      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению."),
-    },
+    failures: inviteFailures(refused),
   }),
 }));
 
@@ -300,7 +289,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     },
     failures: {
       account_unknown: NOT_FOUND,
-      budget_spent: BUDGET_SPENT,
+      budget_spent: refused(429, TOO_MANY_REQUESTS),
       cookie_required: refused(403, "Свой аккаунт нельзя удалить по токену: войдите в браузере."),
       login_too_old: LOGIN_TOO_OLD,
       change_waiting: refused(

@@ -10,7 +10,7 @@ import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { type Api, address, redirectTo, reply } from "./engine";
-import { FIELD_REQUIRED, NUMBER_NOT_SERVED, RUSSIAN, TOO_MANY_REQUESTS } from "./messages";
+import { FIELD_REQUIRED, inviteFailures, RUSSIAN, sendFailures } from "./messages";
 import {
   codeLength,
   getOwnProfileByPhone,
@@ -25,8 +25,6 @@ import {
 
 const refused = (status: number, error: string) => ({ status, body: { error } });
 
-const BUDGET_SPENT = refused(429, TOO_MANY_REQUESTS);
-const COUNTRY_NOT_ALLOWED = refused(400, NUMBER_NOT_SERVED);
 const NO_LOGIN = refused(400, "Сначала запросите код подтверждения.");
 const EXPIRED = refused(400, "Код подтверждения больше не действует, запросите новый.");
 const NOT_FOUND = refused(404, "Пользователь не найден.");
@@ -72,12 +70,7 @@ export const login = address(api, "/api/v1/login/", (endpoint) => ({
       const sent = await sendPhoneCode(phone, languageOf(request));
       return sent.ok ? reply({ redirect: "/api/v1/create_user/" }, codeLength(sent.value)) : sent;
     },
-    failures: {
-      budget_spent: BUDGET_SPENT,
-      country_not_allowed: COUNTRY_NOT_ALLOWED,
-      resend_too_early: refused(429, "Код уже отправлен. Новый можно запросить позже."),
-      code_not_sent: refused(503, "Код не удалось отправить. Повторите запрос позже."),
-    },
+    failures: sendFailures(refused),
   }),
 }));
 
@@ -168,11 +161,7 @@ export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", 
     },
     failures: {
       account_unknown: NOT_FOUND,
-      budget_spent: BUDGET_SPENT,
-      invite_already_activated: refused(409, "Вы уже активировали инвайт-код."),
-      invite_unknown: refused(404, "Инвайт-код не найден."),
-      invite_own: refused(400, "Нельзя активировать собственный инвайт-код."),
-      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению."),
+      ...inviteFailures(refused),
     },
   }),
 }));
