@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { currentRequester, namedBrowser, rememberApplication } from "@/lib/auth/requesters";
+import { namedBrowser, rememberApplication } from "@/lib/auth/requesters";
 import { notifySignIn } from "@/lib/auth/security-notices";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
 import { getOwnProfile } from "@/lib/core/accounts/accounts";
@@ -46,11 +46,9 @@ export const authRequestCode = address(api, "/api/auth/request_code/", (endpoint
     headers: ["Sarafan-Device"],
     input: { phone: Phone },
     answer: { body: z.object({ detail: z.string() }), headers: ["Sarafan-Code-Length"] },
-    run: async ({ input: { phone }, request }) => {
+    run: async ({ input: { phone }, request, requester }) => {
       const language = languageOf(request);
-      const sent = await requestCode(phoneLoginCode({ phone, holder: STATELESS }), await currentRequester(), {
-        language,
-      });
+      const sent = await requestCode(phoneLoginCode({ phone, holder: STATELESS }), await requester(), { language });
       return sent.ok ? reply({ detail: "Код отправлен" }, codeLength(sent.value)) : sent;
     },
     failures: sendFailures(refused),
@@ -67,8 +65,8 @@ export const authVerifyCode = address(api, "/api/auth/verify_code/", (endpoint) 
       body: z.object({ phone_number: PhoneText, invite_code: InviteText, ...Tokens }),
       headers: ["Sarafan-Device"],
     },
-    run: async ({ input: { phone, code } }) => {
-      const requester = await currentRequester();
+    run: async ({ input: { phone, code }, requester: readRequester }) => {
+      const requester = await readRequester();
       const application = namedBrowser(requester);
       const opening = { session: { kind: "client", browserId: application.id } } as const;
       const login = await signInByPhone({ phone, code, holder: STATELESS }, requester, opening);

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { readCredentials } from "@/lib/auth/credentials";
+import { currentRequester } from "@/lib/auth/requesters";
+import type { Requester } from "@/lib/core/identity/requester";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { prefersPage } from "@/lib/http/accept";
@@ -69,6 +71,8 @@ interface Call<Path extends string, Input extends z.ZodRawShape, Query extends z
   query: z.output<z.ZodObject<Query>>;
   /** The requester's session; null for endpoints that need no account. */
   session: Who extends "account" ? Session : null;
+  /** Reads the requester. A function, because it decrypts a cookie or a device token, and most endpoints don't need it. */
+  requester: () => Promise<Requester>;
 }
 
 /** The declaration of one verb of one address. The engine serves it, and the API reference describes it. */
@@ -306,6 +310,7 @@ async function runEndpoint(
     query: query.data,
     // Not null for an endpoint that needs an account: a request without one was refused above. The types of others say null.
     session: (credentials?.session ?? null) as Session,
+    requester: currentRequester,
   });
   if (outcome.ok && outcome.isLater) {
     const { later } = endpoint.answer;

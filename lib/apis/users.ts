@@ -2,7 +2,6 @@ import { z } from "zod";
 import { sendMailCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
-import { currentRequester } from "@/lib/auth/requesters";
 import { notifyChange, notifyDeletion, notifyRequest } from "@/lib/auth/security-notices";
 import { type Account, getOwnProfile, shownPhone } from "@/lib/core/accounts/accounts";
 import {
@@ -266,7 +265,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
       "Deletes an account, soon after a login: the caller's own with the cookie, or another one for administrators",
     who: "account",
     answer: { body: z.void(), later: z.object({ detail: z.string(), due_at: z.iso.datetime() }) },
-    run: async ({ session, params }) => {
+    run: async ({ session, params, requester }) => {
       const id = readId(params.id);
       // Administrators delete their own account by these rules as well: their browser may have been left unattended.
       if (id === session.userId) {
@@ -277,7 +276,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
           notifyDeletion(deleted.value.email);
           return reply(undefined);
         }
-        notifyRequest(session, { what: "deletion", dueAt, requester: await currentRequester() });
+        notifyRequest(session, { what: "deletion", dueAt, requester: await requester() });
         return replyLater({ detail: DELETED_LATER, due_at: dueAt.toISOString() });
       }
       const administrator = await asAdministrator(session);

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, handOverPendingLogin, newHolder, readPendingPhone } from "@/lib/auth/pending-login";
-import { currentRequester } from "@/lib/auth/requesters";
 import type { Account } from "@/lib/core/accounts/accounts";
 import { signInWithVerifiedCode, verifyForLater } from "@/lib/core/accounts/sign-in";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
@@ -83,11 +82,11 @@ export const createUser = address(api, "/api/v1/create_user/", (endpoint) => ({
     input: { verification_code: TypedCode },
     answer: { body: Redirect },
     page: { done: CODE_PAGE, failed: () => CODE_PAGE },
-    run: async ({ input: { verification_code: code } }) => {
+    run: async ({ input: { verification_code: code }, requester }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
       const next = newHolder();
-      const proven = await verifyForLater({ ...pending, code, next }, await currentRequester());
+      const proven = await verifyForLater({ ...pending, code, next }, await requester());
       if (!proven.ok) return proven;
       await handOverPendingLogin(next);
       return reply({ redirect: "/api/v1/auth_user/" });

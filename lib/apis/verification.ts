@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { maySeeCodes } from "@/lib/auth/demonstration";
 import { logIn } from "@/lib/auth/nextauth";
-import { currentRequester } from "@/lib/auth/requesters";
 import { getOwnProfile } from "@/lib/core/accounts/accounts";
 import { register, requestRegistrationCode } from "@/lib/core/accounts/sign-in";
 import { STATELESS, TypedCode } from "@/lib/core/challenges/one-time-code";
@@ -53,10 +52,10 @@ export const sendCode = address(api, "/api/verification_phone/send_code", (endpo
       body: z.union([z.object({ code: z.string() }), z.object({ detail: z.string() })]),
       headers: ["Sarafan-Code-Length"],
     },
-    run: async ({ input: { phone_number: phone }, request }) => {
+    run: async ({ input: { phone_number: phone }, request, requester }) => {
       const language = languageOf(request);
       const owner = { phone, holder: STATELESS };
-      const sent = await requestRegistrationCode(owner, await currentRequester(), { language });
+      const sent = await requestRegistrationCode(owner, await requester(), { language });
       if (!sent.ok) return sent;
       const { revealed } = sent.value;
       const isShown = revealed !== null && (await maySeeCodes(request.headers));
