@@ -20,7 +20,9 @@ import { type ChallengeKey, TypedCode } from "@/lib/core/challenges/one-time-cod
 import { readCodeOf } from "@/lib/core/challenges/typed-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
+import { getSeenInvite } from "@/lib/core/invites/look-up";
 import { readPastedText } from "@/lib/core/pasted-text";
+import { fail } from "@/lib/core/result";
 
 /**
  * What a form shows again after input that can't be used: what is wrong, and how many times in a row, so that the same
@@ -95,13 +97,13 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   if (!code.success) return redirect(CODE_STEP, RedirectType.replace);
 
   const { phone, email } = identity;
-  const attempt = { phone, holder, code: code.data, invite: invite?.code ?? null };
-  const login = await logIn((requester, session) => {
-    // The invite was looked up when it was accepted.
-    const options = { isInviteSeen: true, session };
+  const login = await logIn(async (requester, session) => {
+    const seen = invite && (await getSeenInvite(invite.code));
+    if (invite && !seen) return fail({ name: "invite_unknown" });
+    const attempt = { phone, holder, code: code.data, invite: seen };
     return email
-      ? signInByEmail({ ...attempt, email }, requester, options)
-      : signInByPhone(attempt, requester, options);
+      ? signInByEmail({ ...attempt, email }, requester, { session })
+      : signInByPhone(attempt, requester, { session });
   });
   if (!login.ok) {
     if (login.failure.name === "phone_mismatch") {

@@ -7,7 +7,8 @@ import { STATELESS, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { fail } from "@/lib/core/result";
+import { getInvite } from "@/lib/core/invites/look-up";
+import { fail, succeed } from "@/lib/core/result";
 import { type Api, absoluteUrl, address, reply } from "./engine";
 import { ENGLISH } from "./messages";
 import {
@@ -78,16 +79,17 @@ export const registration = address(api, "/api/verification_phone/{invite_code}"
     cookies: true,
     input: { phone_number: Phone, code: TypedCode },
     answer: { status: 201, body: z.object({ invite: InviteText, user_profile_url: z.url() }) },
-    run: async ({ input: { phone_number: phone, code }, params }) => {
-      const invite = params.invite_code === "invite_code" ? null : InviteCode.safeParse(params.invite_code).data;
-      if (invite === undefined) return fail({ name: "invite_unknown" });
-      const login = await logIn((requester, session) =>
-        register({ phone, code, invite, holder: STATELESS }, requester, { session }),
-      );
+    run: async ({ input: { phone_number: phone, code }, params, requester }) => {
+      const inviteCode = params.invite_code === "invite_code" ? null : InviteCode.safeParse(params.invite_code).data;
+      if (inviteCode === undefined) return fail({ name: "invite_unknown" });
+      const found = inviteCode ? await getInvite(inviteCode, await requester()) : succeed(null);
+      if (!found.ok) return found;
+      const invite = found.value;
+      const login = await logIn((by, session) => register({ phone, code, invite, holder: STATELESS }, by, { session }));
       if (!login.ok) return login;
-      const { inviteCode } = await getOwnProfile(login.value);
+      const own = await getOwnProfile(login.value);
       const url = absoluteUrl(`/api/verification_phone/profile/${phone}`);
-      return reply({ invite: inviteCode, user_profile_url: url });
+      return reply({ invite: own.inviteCode, user_profile_url: url });
     },
     failures: {
       phone_taken: NOT_UNIQUE,

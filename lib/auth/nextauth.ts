@@ -5,11 +5,12 @@ import NextAuth, { type AuthError, CredentialsSignin } from "next-auth";
 import Credentials from "next-auth/providers/credentials";
 import { cache } from "react";
 import { z } from "zod";
-import { type NewSession, type SignIn, type SignInFailure, signInByPhone } from "@/lib/core/accounts/sign-in";
+import { type NewSession, type SignIn, signInByPhone } from "@/lib/core/accounts/sign-in";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
 import { InviteCode } from "@/lib/core/invites/invite-code";
+import { getInvite } from "@/lib/core/invites/look-up";
 import { SESSION_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { checkSession, endSession, type Session } from "@/lib/core/sessions/sessions";
@@ -45,13 +46,15 @@ async function verifyCredentials(
   credentials: Record<string, unknown>,
   requester: Requester,
   session: NewSession,
-): Promise<Result<SignIn, SignInFailure | { name: "code_not_requested" }>> {
+): Promise<Result<SignIn, { name: string }>> {
   const given = LoginCredentials.safeParse(credentials);
   if (!given.success) throw new LoginRefused(given.error.issues[0]?.message ?? "credentials_malformed");
   const holder = (await readPendingLogin())?.holder;
   if (!holder) return fail({ name: "code_not_requested" });
-  const { invite = null, ...typed } = given.data;
-  return signInByPhone({ ...typed, invite, holder }, requester, { session });
+  const { invite: inviteCode, ...typed } = given.data;
+  const found = inviteCode ? await getInvite(inviteCode, requester) : succeed(null);
+  if (!found.ok) return found;
+  return signInByPhone({ ...typed, invite: found.value, holder }, requester, { session });
 }
 
 /** Verifies the code of a login and opens the session that `session` describes. */

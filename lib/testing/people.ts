@@ -6,6 +6,7 @@ import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
+import { getSeenInvite } from "@/lib/core/invites/look-up";
 import { addSession, type ClientSession, type Session, type SessionKind } from "@/lib/core/sessions/sessions";
 import { transact } from "@/lib/db/database";
 import { accepted, type CodeMessage, refused, type Sender } from "@/lib/senders/sender";
@@ -101,7 +102,8 @@ export async function signUp({
   const owner = freshOwner(phone);
   const code = await receiveCode(owner, now);
   const inviteCode = drawInviteCode();
-  const login = await signInByPhone({ ...owner, code, invite: invited }, anybody(), {
+  const invite = invited && (await getSeenInvite(invited));
+  const login = await signInByPhone({ ...owner, code, invite }, anybody(), {
     now,
     drawInvite: () => inviteCode,
   });

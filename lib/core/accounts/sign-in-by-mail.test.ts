@@ -5,7 +5,7 @@ import { requestCode } from "@/lib/core/challenges/request-code";
 import type { Email } from "@/lib/core/identity/email";
 import { maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
-import { getInvite } from "@/lib/core/invites/look-up";
+import { getInvite, getSeenInvite } from "@/lib/core/invites/look-up";
 import { listReferrals } from "@/lib/core/invites/referrals";
 import { CODE_TTL_MS, RESEND_AFTER_MS, TRIES_PER_CODE } from "@/lib/core/policy";
 import {
@@ -144,7 +144,7 @@ test("a person who signed up by mail is shown by their masked mailbox, and has n
   const profile = await getProfile(inviter.userId);
   const caller = freshCaller();
   const code = (await requestAndReceive(caller)) as OneTimeCode;
-  await signInByEmail({ ...caller, code, invite: profile?.inviteCode ?? null }, anybody());
+  await signInByEmail({ ...caller, code, invite: profile && (await getSeenInvite(profile.inviteCode)) }, anybody());
   const masked = expect.stringMatching(/^p···@example\.com$/);
   expect(profile && (await getInvite(profile.inviteCode, anybody()))).toMatchObject({ value: { inviter: masked } });
   expect(await listReferrals(inviter.userId)).toMatchObject({ referrals: [{ phone: null, masked }] });

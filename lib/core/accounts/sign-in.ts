@@ -16,27 +16,12 @@ import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/ident
 import { isRecognised, type Requester } from "@/lib/core/identity/requester";
 import { findInviter, lockInviter, recordActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
-import { getInvite } from "@/lib/core/invites/look-up";
+import type { FoundInvite } from "@/lib/core/invites/look-up";
 import { PROOF_TTL_MS } from "@/lib/core/policy";
-import {
-  consume,
-  type LimitFailure,
-  networkCharges,
-  refund,
-  TAKEN_ANSWERS,
-  TAKEN_ANSWERS_OF_NETWORK,
-} from "@/lib/core/rate-limits";
+import { consume, networkCharges, refund, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { addSession, type Session, type SessionKind } from "@/lib/core/sessions/sessions";
-import {
-  type Queries,
-  type RolledBack,
-  readPrimary,
-  rollBack,
-  statement,
-  type Transaction,
-  transact,
-} from "@/lib/db/database";
+import { type Queries, type RolledBack, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone, lockAccount, provenFactorOf, shownPhone } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
@@ -60,7 +45,9 @@ export interface NewSession {
   browserId: string | null;
 }
 
-export type SignInFailure = VerifyCodeFailure | LimitFailure | { name: "invite_unknown" };
+/** The inviter's account was deleted since the look-up. A sign-in without an invite never fails so. */
+type InviteGone<Invite> = Invite extends FoundInvite ? { name: "invite_unknown" } : never;
+export type SignInFailure<Invite> = VerifyCodeFailure | InviteGone<Invite>;
 
 /** A phone, and the holder that had a code sent to it. */
 interface PhoneLogin {
@@ -79,8 +66,6 @@ interface Options {
   now?: Date;
   /** The session to open in the same transaction. */
   session?: NewSession | null;
-  /** Whether the invite was looked up before, for this very browser: then that costs nothing more. */
-  isInviteSeen?: boolean;
   drawInvite?: () => InviteCode;
 }
 
@@ -96,23 +81,13 @@ export function mailLoginCode({ email, holder }: Pick<EmailLogin, "email" | "hol
 
 /**
  * Signs in to the phone's account by the code that was sent, or makes the account. A new account activates `invite` in the same
- * transaction; an older one is left as it is. The invite is looked up first, so that an unknown one says nothing of the code.
+ * transaction; an older one is left as it is. The invite was looked up before, so that an unknown one says nothing of the code.
  */
-export function signInByPhone(
-  who: PhoneLogin & { code: TypedCode; invite?: null },
-  requester: Requester,
-  options?: Options,
-): Promise<Result<SignIn, VerifyCodeFailure>>;
-export function signInByPhone(
-  who: PhoneLogin & { code: TypedCode; invite: InviteCode | null },
-  requester: Requester,
-  options?: Options,
-): Promise<Result<SignIn, SignInFailure>>;
-export async function signInByPhone(
-  { code, invite = null, phone, holder }: PhoneLogin & { code: TypedCode; invite?: InviteCode | null },
+export function signInByPhone<Invite extends FoundInvite | null = null>(
+  { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite?: Invite },
   requester: Requester,
   options: Options = {},
-): Promise<Result<SignIn, SignInFailure>> {
+): Promise<Result<SignIn, SignInFailure<Invite>>> {
   return signInOrSignUp(phoneLoginCode({ phone, holder }), { code, invite, identity: { phone } }, requester, options);
 }
 
@@ -126,7 +101,7 @@ export async function verifyForLater(
   options: Omit<Options, "session"> = {},
 ): Promise<Result<null, VerifyCodeFailure>> {
   const key = phoneLoginCode({ phone, holder });
-  const attempt = { code, invite: null, identity: { phone }, keepFor: next };
+  const attempt = { code, identity: { phone }, keepFor: next };
   const verified = await signInOrSignUp(key, attempt, requester, options);
   return verified.ok ? succeed(null) : verified;
 }
@@ -190,11 +165,11 @@ export async function requestRegistrationCode(
  * Makes the account of a phone that has none, and activates `invite` in the same transaction. That the phone is taken,
  * `phone_taken`, is told after the right code only, and opens no session.
  */
-export async function register(
-  { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite: InviteCode | null },
+export async function register<Invite extends FoundInvite | null = null>(
+  { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite?: Invite },
   requester: Requester,
   options: Options = {},
-): Promise<Result<SignIn, SignInFailure | { name: "phone_taken" }>> {
+): Promise<Result<SignIn, SignInFailure<Invite> | { name: "phone_taken" }>> {
   const attempt = { code, invite, identity: { phone }, isOnlyForNew: true };
   const opened = await signInOrSignUp(registrationCode({ phone, holder }), attempt, requester, options);
   if (!opened.ok) return opened;
@@ -222,21 +197,11 @@ export type PhoneMismatch = { name: "phone_mismatch"; phone: Masked };
  * open to the person who proves it, and opens nothing here. Fails with `phone_mismatch` after the right code when the account is
  * known by another phone; the code stays good for that one.
  */
-export function signInByEmail(
-  who: EmailLogin & { code: TypedCode; invite?: null },
-  requester: Requester,
-  options?: Options,
-): Promise<Result<SignIn, VerifyCodeFailure | PhoneMismatch>>;
-export function signInByEmail(
-  who: EmailLogin & { code: TypedCode; invite: InviteCode | null },
-  requester: Requester,
-  options?: Options,
-): Promise<Result<SignIn, SignInFailure | PhoneMismatch>>;
-export async function signInByEmail(
-  { code, invite = null, email, phone, holder }: EmailLogin & { code: TypedCode; invite?: InviteCode | null },
+export function signInByEmail<Invite extends FoundInvite | null = null>(
+  { code, invite, email, phone, holder }: EmailLogin & { code: TypedCode; invite?: Invite },
   requester: Requester,
   options: Options = {},
-): Promise<Result<SignIn, SignInFailure | PhoneMismatch>> {
+): Promise<Result<SignIn, SignInFailure<Invite> | PhoneMismatch>> {
   const refusal = (known: KnownAccount): PhoneMismatch | null => {
     const shown = shownPhone(known) as Phone | null;
     return shown === null || shown === phone ? null : { name: "phone_mismatch", phone: maskPhone(shown) };
@@ -251,7 +216,7 @@ type Identity = { phone: Phone } | { email: Email; claimedPhone: Phone };
 interface SignInAttempt<Invite, Refusal extends { name: string }> {
   identity: Identity;
   code: TypedCode;
-  invite: Invite;
+  invite?: Invite | undefined;
   /** Why the account that is there is not opened, though the code is right; the code stays good. */
   refusal?: (known: KnownAccount) => Refusal | null;
   /** The holder for whom the verified code is kept, instead of being used up. */
@@ -261,35 +226,19 @@ interface SignInAttempt<Invite, Refusal extends { name: string }> {
 }
 
 /** Verifies the code, then in one transaction uses it up, finds the account or makes it, and opens the session. */
-async function signInOrSignUp<Refusal extends { name: string } = never>(
+async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal extends { name: string } = never>(
   key: ChallengeKey,
-  attempt: SignInAttempt<null, Refusal>,
+  { identity, code, invite, refusal = () => null, keepFor, isOnlyForNew }: SignInAttempt<Invite, Refusal>,
   requester: Requester,
-  options: Options,
-): Promise<Result<SignIn, VerifyCodeFailure | Refusal>>;
-async function signInOrSignUp<Refusal extends { name: string } = never>(
-  key: ChallengeKey,
-  attempt: SignInAttempt<InviteCode | null, Refusal>,
-  requester: Requester,
-  options: Options,
-): Promise<Result<SignIn, SignInFailure | Refusal>>;
-async function signInOrSignUp<Refusal extends { name: string } = never>(
-  key: ChallengeKey,
-  { identity, code, invite, refusal = () => null, keepFor, isOnlyForNew }: SignInAttempt<InviteCode | null, Refusal>,
-  requester: Requester,
-  { now = new Date(), session = null, drawInvite = drawInviteCode, isInviteSeen = false }: Options,
-): Promise<Result<SignIn, SignInFailure | Refusal>> {
-  if (invite && !isInviteSeen) {
-    const found = await getInvite(invite, requester, now);
-    if (!found.ok) return found;
-  }
-  if (invite && isInviteSeen && !(await findInviter(readPrimary, invite))) return fail({ name: "invite_unknown" });
+  { now = new Date(), session = null, drawInvite = drawInviteCode }: Options,
+): Promise<Result<SignIn, SignInFailure<Invite> | Refusal>> {
   const [verified, isAnyDue] = await Promise.all([verifyCode(key, code, requester, now), isAnyChangeDue(now)]);
   if (!verified.ok) return verified;
   // A phone or mailbox that is another account's from now on opens that one.
   if (isAnyDue) await applyDueChanges(key.recipient, now);
 
-  type SignedIn = Result<SignIn, SignInFailure | Refusal>;
+  type SignedIn = Result<SignIn, SignInFailure<Invite> | Refusal>;
+  const inviteGone = fail({ name: "invite_unknown" } as InviteGone<Invite>);
   const proven = key.recipient;
   const signIn = async (tx: Transaction): Promise<SignedIn | RolledBack<SignedIn>> => {
     refundAttempt(tx, verified.value);
@@ -299,8 +248,8 @@ async function signInOrSignUp<Refusal extends { name: string } = never>(
       giveTryBack(tx, key, verified.value.codeHmac);
       return { ok: false, failure: refused };
     }
-    const inviter = !known && invite ? await findInviter(tx, invite) : null;
-    if (!known && invite && !inviter) return fail({ name: "invite_unknown" });
+    const inviter = !known && invite ? await findInviter(tx, invite.code) : null;
+    if (!known && invite && !inviter) return inviteGone;
     // A mail domain that catches all must not make accounts without end.
     const isCharged = !known && "email" in identity;
     const kept = keepFor ? { next: keepFor, verifiedUntil: new Date(now.getTime() + PROOF_TTL_MS) } : null;
@@ -319,8 +268,8 @@ async function signInOrSignUp<Refusal extends { name: string } = never>(
     });
     if (keepFor) noteMadeAccount(tx, { ...key, holder: keepFor });
     if (invite && inviter) {
-      if (!(await lockInviter(tx, inviter))) return rollBack(fail({ name: "invite_unknown" }));
-      recordActivation(tx, { inviteeId: userId, inviterId: inviter.id, code: invite, now });
+      if (!(await lockInviter(tx, inviter))) return rollBack(inviteGone);
+      recordActivation(tx, { inviteeId: userId, inviterId: inviter.id, code: invite.code, now });
     }
     const login = { userId, created: true, proven };
     return succeed({ ...login, session: await openSession(tx, login, requester, session, now) });

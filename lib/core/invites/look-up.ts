@@ -15,6 +15,10 @@ import { perProcess } from "@/lib/per-process";
 import { type ActivateInviteFailure, checkInvite, findInviter, type Invite, inviteOf } from "./activation";
 import type { InviteCode } from "./invite-code";
 
+declare const isFound: unique symbol;
+/** An invite that was looked up: its code belonged to an account then. Only `getInvite` and `getSeenInvite` return one. */
+export type FoundInvite = Invite & { readonly [isFound]: true };
+
 /**
  * Returns the inviter of an invite code. Fails with `invite_unknown`, and with `budget_spent` for a network that has looked up
  * too many unknown codes.
@@ -23,11 +27,20 @@ export function getInvite(
   code: InviteCode,
   requester: Requester,
   now = new Date(),
-): Promise<Result<Invite, LimitFailure | { name: "invite_unknown" }>> {
+): Promise<Result<FoundInvite, LimitFailure | { name: "invite_unknown" }>> {
   return lookUp(requester, now, async () => {
-    const inviter = await findInviter(readPrimary, code);
-    return inviter ? succeed(inviteOf(inviter)) : fail({ name: "invite_unknown" });
+    const invite = await getSeenInvite(code);
+    return invite ? succeed(invite) : fail({ name: "invite_unknown" });
   });
+}
+
+/**
+ * Returns the invite of a code that this browser has looked up before, or null if the inviter's account was deleted. It is not
+ * counted as a look-up, so `code` must come from a sealed cookie.
+ */
+export async function getSeenInvite(code: InviteCode): Promise<FoundInvite | null> {
+  const inviter = await findInviter(readPrimary, code);
+  return inviter && (inviteOf(inviter) as FoundInvite);
 }
 
 /**
