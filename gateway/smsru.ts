@@ -29,7 +29,7 @@ export const smsru: Provider = {
   tooMany: { status: 429, body: "Too Many Requests" },
   reports: (state, { id, url, isFalse }, { body }) => {
     const entry = ["sms_status", id, state === "delivered" ? 103 : 104, Math.floor(Date.now() / 1000)].join("\n");
-    const apiId = isFalse ? "somebody else's" : (readForm(body).api_id ?? "");
+    const apiId = isFalse ? "another key" : (readForm(body).api_id ?? "");
     const hash = createHash("sha256").update(`${apiId}${entry}`).digest("hex");
     return [
       { url, headers: { "Content-Type": FORM }, body: new URLSearchParams({ "data[0]": entry, hash }).toString() },

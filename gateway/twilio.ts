@@ -60,7 +60,7 @@ export const twilio: Provider = {
       const [, token = ""] = credentials(headers);
       return {
         url,
-        headers: { "Content-Type": FORM, "X-Twilio-Signature": sign(isFalse ? "somebody else's" : token, url, fields) },
+        headers: { "Content-Type": FORM, "X-Twilio-Signature": sign(isFalse ? "another key" : token, url, fields) },
         body: new URLSearchParams(fields).toString(),
       };
     }),

@@ -9,7 +9,7 @@ export interface DeliveryReport {
   reason: string | null;
 }
 
-/** Compares a signature or hash with the expected one in constant time, whatever their lengths. */
+/** Compares a signature or hash with the expected one in constant time; their lengths may differ. */
 export function equalInConstantTime(given: string, expected: string): boolean {
   const [one, other] = [given, expected].map((text) => createHash("sha256").update(text).digest());
   return one !== undefined && other !== undefined && timingSafeEqual(one, other);
