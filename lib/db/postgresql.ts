@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { type Client as PgClient, Pool, type PoolClient, type QueryResult, types } from "pg";
+import { perProcess } from "@/lib/per-process";
 import {
   type Client,
   type Connections,
@@ -212,7 +213,7 @@ const READERS: Partial<Record<number, (text: string) => unknown>> = {
 };
 
 /** For each lock: settles when this process's last transaction for it has ended. A transaction that waits here holds no connection. */
-const lastOfLock = new Map<number, Promise<unknown>>();
+const lastOfLock = perProcess("lock queues", () => new Map<number, Promise<unknown>>());
 
 function queueForLock<Value>(lock: number, begin: () => Promise<Value>, giveUpAt: number): Promise<Value> {
   const result = (lastOfLock.get(lock) ?? Promise.resolve()).then(() => {
