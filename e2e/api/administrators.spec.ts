@@ -128,7 +128,10 @@ test("an administrator creates, reads, replaces, changes and deletes an account"
   }
 });
 
-test("what is somebody's can't be given to another, but a claim can", async ({ desk, freshPhone }) => {
+test("a proven phone or mailbox can't be given to another account, but a claimed phone can", async ({
+  desk,
+  freshPhone,
+}) => {
   const { admin, byPhone, byMail } = desk;
   const [owner, claimant, other] = [await byPhone(), await byMail(), await byMail()];
   const before = [await read(admin, owner.id), await read(admin, claimant.id), await read(admin, other.id)];
@@ -158,7 +161,10 @@ test("what is somebody's can't be given to another, but a claim can", async ({ d
   expect(await statusesAtOnce(5, () => create(admin, { phone }))).toEqual([201, 409, 409, 409, 409]);
 });
 
-test("what an administrator mistypes is told field by field, and changes nothing", async ({ desk, freshPhone }) => {
+test("an administrator's invalid input is reported field by field, and changes nothing", async ({
+  desk,
+  freshPhone,
+}) => {
   const { admin, byPhone, byMail } = desk;
   const [owner, claimant] = [await byPhone(), await byMail()];
   const before = await list(admin);
@@ -274,7 +280,10 @@ test("an unknown parameter is refused by its name at each API, and none is ignor
   expect(server.output()).not.toContain("page=2");
 });
 
-test("the list is walked forwards and back, page by page, while people come and go", async ({ desk, freshPhone }) => {
+test("the list can be paged forwards and backwards while accounts are added and deleted", async ({
+  desk,
+  freshPhone,
+}) => {
   const { server, admin } = desk;
   const ids: number[] = [admin.id];
   const add = async () => ids.unshift((await (await create(admin, { phone: freshPhone() })).json()).id);
@@ -308,7 +317,7 @@ test("the list is walked forwards and back, page by page, while people come and 
   expect(back.flatMap(idsOf)).toEqual(ids);
 });
 
-test("nobody is an administrator but by a code to an administrator's phone", async ({
+test("only a code to an administrator's phone makes an administrator's session", async ({
   desk,
   newClient,
   freshPhone,
@@ -347,7 +356,7 @@ test("nobody is an administrator but by a code to an administrator's phone", asy
   expect(await read(admin, second.id)).toEqual(second);
 });
 
-test("an account that is deleted takes its own along, and leaves the others theirs", async ({ desk, newClient }) => {
+test("deleting an account deletes its own rows and no others", async ({ desk, newClient }) => {
   const { server, admin, byPhone, byMail } = desk;
   const [inviter, invitee, claimant, latecomer, gone] = [
     await byPhone(),
@@ -384,7 +393,7 @@ test("an account that is deleted takes its own along, and leaves the others thei
   expect((await byMail(claimant)).id).not.toBe(claimant.id);
 });
 
-test("an administrator looks at any time, and changes something soon after a login only", async ({
+test("an administrator can look at any time, and change something only soon after a login", async ({
   startServer,
   newClient,
   freshPhone,
@@ -413,7 +422,7 @@ test("an administrator looks at any time, and changes something soon after a log
   expect((await again.client.delete(userOf(other.id))).status()).toBe(204);
 });
 
-test("no administrator changes their own account as an administrator", async ({ desk, newClient, freshPhone }) => {
+test("administrators can't change their own account as administrators", async ({ desk, newClient, freshPhone }) => {
   const { server, admin, adminPhones } = desk;
   const [phone = ""] = adminPhones;
   const browser = await logInWithCookie(newClient, phone, server);
@@ -433,7 +442,7 @@ test("no administrator changes their own account as an administrator", async ({ 
   await expectRefusal(admin.client.delete(userOf(admin.id)), 403, "cookie_required");
 });
 
-test("who is given another phone or mailbox logs in anew, and only with that", async ({
+test("an account that was given another phone or mailbox has to log in again, with the new one", async ({
   desk,
   freshPhone,
   newClient,

@@ -64,7 +64,7 @@ for (const { scheme, url, hsts } of [
   { scheme: "http", url: undefined, hsts: undefined },
   { scheme: "https", url: "https://sarafan.example", hsts: ["max-age=31536000"] },
 ]) {
-  test(`on ${scheme} every answer says once what browsers may do with it, whatever it is`, async ({ startServer }) => {
+  test(`on ${scheme} every answer has each security header once`, async ({ startServer }) => {
     const server = await startServer(url ? { APP_URL: url, REVEAL_CODES: false } : {});
     for (const { what, status, ...asked } of await listAnswers(server)) {
       const answer = await askRaw(server, asked);
@@ -92,9 +92,7 @@ for (const { scheme, url, hsts } of [
   });
 }
 
-test("https on this machine itself binds no browser to it, which would be for every other port, too", async ({
-  startServer,
-}) => {
+test("https on this machine sends no HSTS, which would affect every other port", async ({ startServer }) => {
   const server = await startServer({ APP_URL: "https://localhost" });
   const { headers } = await askRaw(server, { path: "/login" });
   expect(headers).not.toHaveProperty("strict-transport-security");

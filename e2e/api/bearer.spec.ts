@@ -128,14 +128,14 @@ test("a number is the same in every spelling", async ({ request, freshPhone, ser
   }
 });
 
-test("a code may be sent as a number, twice, or with gaps as it was heard", async ({ newCaller }) => {
+test("a code may be sent as a number, twice, or with gaps", async ({ newCaller }) => {
   for (const write of WAYS_TO_TYPE_A_CODE) {
     const { client, phone, code } = await newCaller();
     expect((await verify(client, phone, write(code))).status()).toBe(200);
   }
 });
 
-test("nobody learns who has an account, but its owner", async ({ newPerson, request, phone, codeFor }) => {
+test("no answer reveals who has an account, except to its owner", async ({ newPerson, request, phone, codeFor }) => {
   const known = await newPerson();
   const answers: unknown[] = [];
   for (const asked of [known.phone, phone]) {
@@ -168,7 +168,9 @@ for (const [what, status, error, bodies] of BAD_BODIES) {
   });
 }
 
-test("other verbs are told which ones there are, beside NextAuth's own addresses", async ({ request }) => {
+test("other methods are refused with a list of the allowed ones, next to NextAuth's own addresses", async ({
+  request,
+}) => {
   for (const path of [REQUEST_CODE, VERIFY_CODE, REFRESH_TOKEN, LOGOUT, ACTIVATE_INVITE]) {
     await expectVerbs(request, path, ["POST"], SENTENCE);
   }
@@ -185,7 +187,7 @@ test("a code works once, for one phone", async ({ newCaller, request, phone: nob
   await expectNoCode(verify(request, phone, code));
 });
 
-test("a newer code takes the older one's place", async ({ newCaller, server }) => {
+test("a newer code replaces the older one", async ({ newCaller, server }) => {
   let { client, phone, code } = await newCaller();
   const older = code;
   while (code === older) ({ code } = await askForCode(client, phone, server));
@@ -204,7 +206,7 @@ test("a browser's code is good in that browser only", async ({ newClient, reques
   expect(created.status()).toBe(200);
 });
 
-test("there are three tries, and a wait before the next code", async ({ newCaller, newClient, startServer }) => {
+test("there are three attempts, and a wait before the next code", async ({ newCaller, newClient, startServer }) => {
   const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3 });
   const { client, phone, code } = await newCaller(server);
   for (const holder of [client, await newClient({ url: server.url })]) {
@@ -215,7 +217,7 @@ test("there are three tries, and a wait before the next code", async ({ newCalle
   for (const typed of [code, wrong(code)]) await expectRefusal(verify(client, phone, typed), 400, "code_spent");
 });
 
-test("an old code is no good", async ({ newCaller, startServer }) => {
+test("an expired code is refused", async ({ newCaller, startServer }) => {
   const { client, phone, code } = await newCaller(await startServer({ CODE_TTL_S: 1 }));
   const guess = async () => (await verify(client, phone, wrong(code))).headers()["sarafan-error"];
   await expect.poll(guess).toBe("code_expired");
@@ -227,7 +229,7 @@ test("of 10 parallel right codes one gets tokens", async ({ newCaller }) => {
   expect(await statusesAtOnce(10, () => verify(client, phone, code))).toEqual([200, ...Array(9).fill(400)]);
 });
 
-test("a profile is for whoever is logged in", async ({ newPerson, newCookieOwner, newClient }) => {
+test("a profile needs a login", async ({ newPerson, newCookieOwner, newClient }) => {
   const [person, cookieOwner, stranger] = [await newPerson(), await newCookieOwner(), await newClient()];
   for (const [method, path] of [
     ["GET", PROFILE],
@@ -286,7 +288,7 @@ test("a page of another site can do nothing, with a cookie, a token or neither",
   expect(await (await cookieOwner.get(PROFILE)).json()).toMatchObject({ invited_by_code: null });
 });
 
-test("a code is activated as it was heard, once and for good", async ({ newPerson }) => {
+test("a code is activated in any spelling, once and for good", async ({ newPerson }) => {
   const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
   for (const code of UNKNOWN_INVITES) {
     await expectRefusal(activate(boris, code), 404, "invite_unknown", String(code));
@@ -305,7 +307,7 @@ test("a code is activated as it was heard, once and for good", async ({ newPerso
   expect(await read(anna)).toMatchObject({ invited_by_code: null, invited_users: [boris.phone] });
 });
 
-test("the newest come first, and a long list leads on", async ({ newPerson, startServer }) => {
+test("the newest come first, and a long list links to its next page", async ({ newPerson, startServer }) => {
   const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
   const { client, phone, inviteCode } = await newPerson(server);
   const came: string[] = [];
@@ -322,7 +324,7 @@ test("the newest come first, and a long list leads on", async ({ newPerson, star
   await expectMalformed(client.get(`${PROFILE}?cursor=x`), "cursor");
 });
 
-test("other services learn from a token whose it is, without asking", async ({ newPerson, request, server }) => {
+test("other services verify a token without asking this server", async ({ newPerson, request, server }) => {
   const { client, phone, access, refresh } = await newPerson();
   const jwks = await (await request.get("/.well-known/jwks.json")).json();
   for (const key of jwks.keys) {
@@ -345,7 +347,11 @@ test("other services learn from a token whose it is, without asking", async ({ n
   expect([renewed.sub, renewed.sid]).toEqual([payload.sub, payload.sid]);
 });
 
-test("servers with one secret have one key, and each its own people", async ({ newPerson, request, startServer }) => {
+test("servers with the same secret have the same key, but separate accounts", async ({
+  newPerson,
+  request,
+  startServer,
+}) => {
   const AUTH_SECRET = "a secret that two servers of one house share";
   const servers = await Promise.all([startServer({ AUTH_SECRET }), startServer({ AUTH_SECRET })]);
   const readKeys = async (url = "") => (await request.get(`${url}/.well-known/jwks.json`)).json();
@@ -358,7 +364,7 @@ test("servers with one secret have one key, and each its own people", async ({ n
   expect((await exchange(anna, anna.refresh)).status()).toBe(200);
 });
 
-test("tokens that were made up open nothing and end nothing", async ({ newPerson, request, newClient }) => {
+test("forged tokens open nothing and end nothing", async ({ newPerson, request, newClient }) => {
   const [anna, boris, stranger] = [await newPerson(), await newPerson(), await newClient()];
   const { keys } = await (await request.get("/.well-known/jwks.json")).json();
   const { privateKey } = await generateKeyPair("EdDSA");
@@ -388,7 +394,9 @@ test("tokens that were made up open nothing and end nothing", async ({ newPerson
   await expectAnswer(exchange(anna, ` ${anna.refresh}\n`), 200, TOKENS);
 });
 
-test("a lost answer is given again until it was used, and two at once get the same", async ({ newPerson }) => {
+test("a lost answer can be requested again until it was used, and two parallel requests get the same one", async ({
+  newPerson,
+}) => {
   const person = await newPerson();
   const parallel = await Promise.all(Array.from({ length: 5 }, () => exchange(person, person.refresh)));
   const answers = await Promise.all(parallel.map((each) => each.json()));
@@ -408,7 +416,7 @@ test("a lost answer is given again until it was used, and two at once get the sa
   await expectAnswer(exchange(person, answers[0].refresh), 200, TOKENS);
 });
 
-test("a refresh token ends all once an access token of its successor was used", async ({ newPerson }) => {
+test("a refresh token ends the session after an access token of its successor was used", async ({ newPerson }) => {
   const person = await newPerson();
   const { access, refresh } = await (await exchange(person, person.refresh)).json();
   expect((await person.client.get(PROFILE, { headers: bearer(access) })).status()).toBe(200);
@@ -433,7 +441,7 @@ test("a refresh token older than the last ends the session, and no other", async
   expect((await elsewhere.client.get(PROFILE)).status()).toBe(200);
 });
 
-test("access ends by itself, and a refresh token is good beside it", async ({ newPerson, startServer }) => {
+test("an access token expires, and the refresh token still works", async ({ newPerson, startServer }) => {
   const person = await newPerson(await startServer({ ACCESS_TOKEN_TTL_S: 1 }));
   const { exp = 0, iat = 0 } = decodeJwt(person.access);
   expect(exp - iat).toBe(1);
@@ -443,7 +451,11 @@ test("access ends by itself, and a refresh token is good beside it", async ({ ne
   expect(renewed.access).not.toBe(person.access);
 });
 
-test("logging out works at once, here and not elsewhere", async ({ newPerson, newCookieOwner, server }) => {
+test("a logout takes effect immediately here, and not at other services", async ({
+  newPerson,
+  newCookieOwner,
+  server,
+}) => {
   const [person, cookieOwner] = [await newPerson(), await newCookieOwner()];
   const elsewhere = await newPerson(server, person.phone);
   const renewed = await (await exchange(person, person.refresh)).json();
@@ -494,7 +506,7 @@ test("a code may be sent as a number to NextAuth's own address as well", async (
   expect(await (await client.get("/api/auth/session")).json()).toMatchObject({ expires: expect.any(String) });
 });
 
-test("an application is recognised by the device token of its sign-in, and by no other", async ({
+test("an application is recognised only by the device token of its sign-in", async ({
   newCaller,
   newClient,
   startServer,

@@ -19,7 +19,7 @@ async function expectSpent(coming: Coming, seconds: [min: number, max: number], 
 const HOUR: [number, number] = [3500, 3600];
 const TOO_MANY = "Слишком много запросов. Повторите позже.";
 
-test("a phone's codes are spent in every API alike, each in its own words", async ({
+test("a phone's codes are counted across all APIs, each with its own message", async ({
   newClient,
   startServer,
   phone,
@@ -40,7 +40,7 @@ test("a phone's codes are spent in every API alike, each in its own words", asyn
   await expectSpent(askByMail(await newClient({ url }), contact), HOUR, { detail: TOO_MANY });
 });
 
-test("a network's codes are spent whatever it claims to be, and another's are not", async ({
+test("a network's codes are counted under any address that it claims, and another network's are not affected", async ({
   newClient,
   startServer,
   freshPhone,
@@ -69,7 +69,7 @@ test("a network's codes are spent whatever it claims to be, and another's are no
   expect((await ask(behindProxy, from("192.0.2.2"))).status()).toBe(200);
 });
 
-test("an IPv6 network is its first 64 bits, however it is spelt", async ({ newClient, startServer, freshPhone }) => {
+test("an IPv6 network is its first 64 bits, in every spelling", async ({ newClient, startServer, freshPhone }) => {
   const { url } = await startServer({ SENDS_PER_IP_PER_HOUR: 2, TRUSTED_PROXIES: 1 });
   const client = await newClient({ url });
   const ask = async (address: string) => {
@@ -85,7 +85,7 @@ test("an IPv6 network is its first 64 bits, however it is spelt", async ({ newCl
   expect(await ask("::ffff:192.0.2.1")).toBe(429);
 });
 
-test("a network that has typed too many wrong codes needs longer ones at every door, NextAuth's own among them", async ({
+test("a network with too many wrong codes needs longer codes at every address, including NextAuth's own", async ({
   newClient,
   startServer,
   freshPhone,
@@ -117,7 +117,7 @@ test("a network that has typed too many wrong codes needs longer ones at every d
   expect((await verify(await server.codeFor(phone))).status()).toBe(200);
 });
 
-test("activations of an account are spent, and registrations with an unknown inviter are look-ups", async ({
+test("activations of an account have a limit, and registrations with an unknown inviter count as look-ups", async ({
   newClient,
   startServer,
   freshPhone,
@@ -141,7 +141,7 @@ test("activations of an account are spent, and registrations with an unknown inv
   await expectSpent(register(code), HOUR, { detail: "Too many requests. Try again later." });
 });
 
-test("the policy states the settings and what they leave to a guesser", async ({ newClient, startServer }) => {
+test("the policy states the settings and the guess budget", async ({ newClient, startServer }) => {
   const defaults = {
     TRIES_PER_CODE: 3,
     LONGER_CODES_AFTER_WRONG: "5,20",

@@ -5,7 +5,7 @@ for (const { scheme, appUrl, prefix } of [
   { scheme: "http", appUrl: undefined, prefix: "" },
   { scheme: "https", appUrl: "https://sarafan.example", prefix: "__Host-" },
 ]) {
-  test(`on ${scheme} every cookie is for this host, for no script, and for no request of another site`, async ({
+  test(`on ${scheme} every cookie is for this host only, hidden from scripts, and not sent with requests of other sites`, async ({
     startServer,
     freshPhone,
   }) => {

@@ -81,7 +81,7 @@ test("a page of an origin that is listed logs in with tokens and uses them, and 
   }
 });
 
-test("a browser that asks beforehand is told what such a page may send", async ({ shared }) => {
+test("a preflight request is answered with what such a page may send", async ({ shared }) => {
   const ask = async (path: string, method: string, origin = APP) =>
     await fetch(shared.url + path, {
       method: "OPTIONS",
@@ -119,11 +119,7 @@ test("a browser that asks beforehand is told what such a page may send", async (
   }
 });
 
-test("no page of another origin uses a cookie or gets one, listed or not", async ({
-  shared,
-  newClient,
-  freshPhone,
-}) => {
+test("no page of another origin can use or get a cookie, listed or not", async ({ shared, newClient, freshPhone }) => {
   const phone = freshPhone();
   const client = await logInWithCookie(newClient, phone, shared);
   const { access } = await logInWithTokens(newClient, freshPhone(), shared);

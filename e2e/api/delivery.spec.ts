@@ -36,7 +36,7 @@ const deliveries = ({ databaseUrl }: Server) =>
 
 for (const database of DATABASES) {
   for (const sender of ["twilio", "smsru"] as const) {
-    test(`what ${sender} reports is remembered, once, and what it didn't sign is refused, on ${database}`, async ({
+    test(`reports of ${sender} are stored once, and unsigned reports are refused, on ${database}`, async ({
       gateway,
       freshPhone,
       startServer,
@@ -69,7 +69,7 @@ for (const database of DATABASES) {
   }
 }
 
-test("nobody reports to a sender that isn't there, and nothing but reports is taken", async ({
+test("reports to senders that are not set up, and requests that are no reports, are refused", async ({
   gateway,
   startServer,
 }) => {
@@ -82,7 +82,11 @@ test("nobody reports to a sender that isn't there, and nothing but reports is ta
   expect((await fetch(`${server.url}/api/delivery/twilio`)).status).toBe(405);
 });
 
-test("a report that comes while the database is away is to come again", async ({ gateway, postgres, startServer }) => {
+test("a report that comes while the database is away is answered with a 503", async ({
+  gateway,
+  postgres,
+  startServer,
+}) => {
   const server = await startServer({ SENDERS: "smsru", ...settings(gateway) });
   const entry = "sms_status\n000000-00000000\n103";
   const hash = createHash("sha256")
@@ -101,7 +105,7 @@ test("a report that comes while the database is away is to come again", async ({
   expect(await (await report()).text()).toBe("100");
 });
 
-test("when nobody takes a code it is said, in time and with when to come back, and costs nothing", async ({
+test("when no sender accepts a code, the answer says so in time, with Retry-After, and nothing is charged", async ({
   gateway,
   phone,
   startServer,
@@ -123,7 +127,7 @@ test("when nobody takes a code it is said, in time and with when to come back, a
   ]);
 });
 
-test("what may have been sent is not given back", async ({ gateway, phone, startServer }) => {
+test("a message that may have been sent is not refunded", async ({ gateway, phone, startServer }) => {
   const senders = { SENDERS: "smsru", SENDER_TIMEOUT_S: 1, SENDS_PER_PHONE_PER_HOUR: 4, SMS_BUDGET_PER_DAY: 3 };
   const server = await startServer({ ...settings(gateway), ...senders });
   gateway.set("smsru", { answer: "silence" });
@@ -132,7 +136,7 @@ test("what may have been sent is not given back", async ({ gateway, phone, start
   expect(statuses).toEqual([503, 503, 429]);
 });
 
-test("the operator is warned of most of a day's messages, and strangers get none of the last", async ({
+test("a warning is logged when most of a day's messages are used, and strangers get none of the last ones", async ({
   freshPhone,
   startServer,
 }) => {
@@ -148,10 +152,7 @@ test("the operator is warned of most of a day's messages, and strangers get none
   expect(warnings[0]).toContain('"usedPart":0.8');
 });
 
-test("a number that isn't served is refused in every API, each in its own words", async ({
-  startServer,
-  newClient,
-}) => {
+test("a number that isn't served is refused in every API, with its own message", async ({ startServer, newClient }) => {
   const { url } = await startServer({ OTP_COUNTRIES: "RU" });
   const phone = "+380501234567";
   const detail = "На этот номер коды не отправляются.";

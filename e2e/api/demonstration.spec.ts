@@ -63,7 +63,7 @@ const loginPage = async ({ url }: Server) =>
   (await fetch(`${url}/login`, { headers: { "accept-language": "en" } })).text();
 
 for (const database of DATABASES) {
-  test(`a plain proxy is shown no code, and ends the demonstration for good, at every server of a ${database}`, async ({
+  test(`a plain proxy gets no code, and ends the demonstration for good, at every server of a ${database}`, async ({
     startServer,
     freshPhone,
   }) => {
@@ -108,7 +108,7 @@ test("a page of another site ends no demonstration", async ({ startServer, fresh
   expect(await metricsStatus(server)).toBe(200);
 });
 
-test("with ALLOW_DEMO codes are shown to everybody, and the numbers need a token", async ({
+test("with ALLOW_DEMO codes are shown to every visitor, and the metrics need a token", async ({
   startServer,
   freshPhone,
 }) => {
@@ -137,7 +137,7 @@ test("the settings of a demonstration show no code of a database that people hav
   expect(await askForCodes(opened, freshPhone)).toEqual(SHOWN);
 });
 
-test("they show no code of a database whose accounts were deleted, and whose record of it is over", async ({
+test("these settings show no code of a database whose accounts and old audit events were deleted", async ({
   startServer,
   freshPhone,
 }) => {

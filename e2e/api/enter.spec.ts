@@ -131,7 +131,7 @@ test("a number is the same in every spelling", async ({ newClient, freshPhone, s
   }
 });
 
-test("a code may be sent as a number, twice, or with gaps as it was heard", async ({ newCaller }) => {
+test("a code may be sent as a number, twice, or with gaps", async ({ newCaller }) => {
   for (const write of WAYS_TO_TYPE_A_CODE) {
     const { client, code } = await newCaller();
     await expectAnswer(enterCode(client, write(code)), 200, ENTERED);
@@ -146,7 +146,7 @@ test("the cookies are out of reach for scripts", async ({ newCaller }) => {
   expect(await cookieOf(client, "sarafan-session")).toMatchObject(COOKIE);
 });
 
-test("nobody learns who has an account, but its owner", async ({ newPerson, newClient, phone, server }) => {
+test("no answer reveals who has an account, except to its owner", async ({ newPerson, newClient, phone, server }) => {
   const known = await newPerson();
   const logins: unknown[] = [];
   for (const asked of [known.phone, phone]) {
@@ -209,7 +209,7 @@ for (const [what, status, error, bodies] of BAD_BODIES) {
   });
 }
 
-test("other verbs are told which ones there are", async ({ newPerson, request }) => {
+test("other methods are refused with a list of the allowed ones", async ({ newPerson, request }) => {
   for (const path of [ENTER_PHONE, ENTER_CODE]) {
     for (const each of [path, path.slice(0, -1)]) await expectVerbs(request, each, ["POST"], SENTENCE);
   }
@@ -219,7 +219,11 @@ test("other verbs are told which ones there are", async ({ newPerson, request })
   expect((await request.head(PROFILE)).status()).toBe(401);
 });
 
-test("a code is worth nothing without the cookie of whoever asked for it", async ({ newCaller, newClient, phone }) => {
+test("a code is worth nothing without the cookie of the browser that requested it", async ({
+  newCaller,
+  newClient,
+  phone,
+}) => {
   const [{ client, ...caller }, stranger] = [await newCaller(), await newClient()];
   for (const headers of [{}, { cookie: `sarafan-login=${UNSIGNED}` }]) {
     const data = { verification_code: caller.code, phone: caller.phone };
@@ -247,7 +251,7 @@ test("a code works once", async ({ newCaller, newClient }) => {
   expect(await cookieOf(thief, "sarafan-session")).toBeUndefined();
 });
 
-test("a new code takes the place of the last one", async ({ newCaller, server }) => {
+test("a new code replaces the last one", async ({ newCaller, server }) => {
   const { client, phone, code: first } = await newCaller();
   let second = first;
   while (second === first) ({ code: second } = await askForCode(client, phone, server));
@@ -255,7 +259,7 @@ test("a new code takes the place of the last one", async ({ newCaller, server })
   await expectAnswer(enterCode(client, second), 200, ENTERED);
 });
 
-test("a profile is for whoever is logged in", async ({ newClient, newPerson, newCaller }) => {
+test("a profile needs a login", async ({ newClient, newPerson, newCaller }) => {
   const [{ inviteCode }, caller, stranger] = [await newPerson(), await newCaller(), await newClient()];
   const all = (headers: Record<string, string>) => [
     () => stranger.get(PROFILE, { headers }),
@@ -277,7 +281,11 @@ test("a profile is for whoever is logged in", async ({ newClient, newPerson, new
   }
 });
 
-test("a token says who asks, and cookies beside it say nothing", async ({ newClient, newPerson, server }) => {
+test("a token identifies the account, and cookies sent with it are ignored", async ({
+  newClient,
+  newPerson,
+  server,
+}) => {
   const [anna, boris, api] = [await newPerson(), await newPerson(), await newClient()];
   const { access } = await logInWithTokens(newClient, boris.phone, server);
   const headers = bearer(access);
@@ -292,7 +300,7 @@ test("a token says who asks, and cookies beside it say nothing", async ({ newCli
   }
 });
 
-test("a page of another site can't act for anybody", async ({ newPerson, newClient, server }) => {
+test("a page of another site can't act for a visitor", async ({ newPerson, newClient, server }) => {
   const [anna, inviter, stranger] = [await newPerson(), await newPerson(), await newClient()];
   const { client, phone, code } = await askForCode(anna.client, anna.phone, server);
   for (const headers of foreignHeaders(server.url)) {
@@ -346,14 +354,14 @@ test("an invite is refused in the order empty, already, unknown, own or a circle
   expect((await read(boris.client)).activated_invite_code).toBe(anna.inviteCode);
 });
 
-test("a code is activated as it was heard, for whoever asks", async ({ newPerson }) => {
+test("a code is activated in any spelling, with a cookie or a token", async ({ newPerson }) => {
   const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
   const data = { invite_code: hear(anna.inviteCode), phone: carl.phone };
   await expectAnswer(boris.client.post(PROFILE, { data }), 200, activatedMessage(anna.inviteCode));
   expect(await comersBy(anna)).toEqual([{ phone: digitsOf(boris.phone) }]);
 });
 
-test("the newest come first, and a long list leads on", async ({ newPerson, startServer }) => {
+test("the newest come first, and a long list links to its next page", async ({ newPerson, startServer }) => {
   const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
   const { client, phone, inviteCode } = await newPerson(server);
   const came: { phone: string }[] = [];

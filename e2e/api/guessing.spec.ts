@@ -8,7 +8,7 @@ const BROWSERS = 8;
 const from = (network: number) => ({ "x-forwarded-for": `192.0.2.${network}` });
 
 for (const database of DATABASES) {
-  test(`however many browsers guess at once through two servers on ${database}, five guesses are compared at four digits`, async ({
+  test(`of many parallel guesses through two servers on ${database}, five guesses are compared at four digits`, async ({
     newClient,
     phone,
     startServer,
@@ -38,7 +38,7 @@ for (const database of DATABASES) {
     expect(sent.headers()["sarafan-code-length"]).toBe("6");
   });
 
-  test(`however many ask at once through two servers on ${database}, a phone and a network are sent what they have left`, async ({
+  test(`with many parallel requests through two servers on ${database}, a phone and a network get only the codes that they have left`, async ({
     freshPhone,
     startServer,
   }) => {

@@ -96,7 +96,7 @@ async function readPage(client: APIRequestContext, path: string): Promise<string
 
 const DOORS = ["verification", "v1", "enter", "bearer"] as const;
 for (const door of DOORS) {
-  test(`registered by ${door}, activated by each, seen by all and on the page`, async ({ newPerson }) => {
+  test(`registered by ${door}, activated by each API, seen by all and on the page`, async ({ newPerson }) => {
     const anna = await newPerson(door);
     const comers: Person[] = [];
     for (const [at, [api, activate]] of Object.entries(ACTIVATIONS).entries()) {
@@ -124,7 +124,7 @@ for (const door of DOORS) {
   });
 }
 
-test("a number is one account, by whatever door", async ({ enterBy, request, phone }) => {
+test("a number is one account in every API", async ({ enterBy, request, phone }) => {
   const codes: string[] = [];
   for (const door of ["verification", "v1", "enter", "bearer", "v1"] as const) {
     codes.push((await read(await enterBy[door](phone), "/api/profile_back/")).invite_code);
@@ -153,7 +153,7 @@ test("a phone that is only claimed is in no list", async ({ newPerson, newClient
   expect((await VIEWS.verification?.(anna))?.comers).toEqual([phone]);
 });
 
-test("who logs out by one API is out of all of them, and of the page", async ({ newPerson }) => {
+test("a logout by one API is a logout of all of them and of the pages", async ({ newPerson }) => {
   for (const door of ["v1", "enter", "verification"] as const) {
     const { client, phone, id } = await newPerson(door);
     const headers = await copyCookies(client);

@@ -75,7 +75,7 @@ async function expectSent(coming: Coming) {
   expect(answer.headers()["sarafan-code-length"]).toBe("4");
 }
 
-test("a code comes by mail, in the language of who asks, and to nobody else", async ({
+test("a code comes by mail, in the requester's language, and to no other mailbox", async ({
   mail,
   sarafan,
   newCaller,
@@ -117,7 +117,7 @@ test("a code comes by mail, in the language of who asks, and to nobody else", as
   expect((await opened.json()).id).toBe(owner.id);
 });
 
-test("a mailbox of an account with another phone is told so after the right code only", async ({
+test("a mailbox of an account with another phone gets phone_mismatch only after the right code", async ({
   mail,
   newCaller,
   newPerson,
@@ -131,7 +131,7 @@ test("a mailbox of an account with another phone is told so after the right code
   expect(mismatch.headers()["set-cookie"] ?? "").not.toContain("sarafan-session");
 });
 
-test("a mail that is refused is answered for like any other, and the code before it stays good", async ({
+test("a refused mail gets the same answer as any other, and the previous code stays good", async ({
   mail,
   newCaller,
 }) => {
@@ -153,7 +153,11 @@ test("a mail that is refused is answered for like any other, and the code before
   await newestTo(mail, other.contact.email);
 });
 
-test("no answer waits for the mail server, be the mailbox known or not", async ({ mail, newCaller, newPerson }) => {
+test("no answer waits for the mail server, whether the mailbox is known or not", async ({
+  mail,
+  newCaller,
+  newPerson,
+}) => {
   const owner = await newPerson();
   const { letGo } = mail.hold();
   for (const who of [{}, owner.contact, { email: owner.contact.email }]) {
@@ -209,7 +213,7 @@ test("a mail server that takes no message after all changes no answer", async ({
   mail.reject(false);
 });
 
-test("a mail that was answered for is sent though the server is asked to end", async ({ mail, sarafan, newCaller }) => {
+test("a mail whose request was answered is sent even while the server ends", async ({ mail, sarafan, newCaller }) => {
   const { letGo } = mail.hold();
   const { client, contact } = await newCaller();
   await expectSent(askByMail(client, contact));

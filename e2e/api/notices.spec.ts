@@ -29,7 +29,7 @@ async function receiveCode(mail: MailServer, client: APIRequestContext, contact:
   return codesTo(mail, contact.email).at(-1) ?? "";
 }
 
-test("a new device is told to the mailbox, a known browser and the first one are not", async ({
+test("a new device is announced to the mailbox, a recognised browser and the first one are not", async ({
   mail,
   sarafan,
   newClient,
@@ -57,7 +57,7 @@ test("a new device is told to the mailbox, a known browser and the first one are
   }
 });
 
-test("what an administrator changes is told to the mailbox that was there and to the one that is", async ({
+test("an administrator's changes are announced to the old mailbox and to the new one", async ({
   mail,
   newClient,
   startServer,
@@ -92,7 +92,7 @@ test("what an administrator changes is told to the mailbox that was there and to
   expect(subjectsTo(old)).toHaveLength(1);
 });
 
-test("a deletion that waits is told to the mailbox, and so is that it was made", async ({
+test("a delayed deletion is announced to the mailbox, and so is its execution", async ({
   mail,
   newClient,
   phone,

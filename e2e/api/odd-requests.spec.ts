@@ -43,7 +43,7 @@ interface Odd {
   error: string;
 }
 
-test("what nobody means to send is refused in one line, and never with a 500", async ({ server }) => {
+test("malformed requests are refused with one log line, and never with a 500", async ({ server }) => {
   const [one, two] = [await findAction(server, 1), await findAction(server, 2)];
   const large = "a".repeat(2 * 1024 * 1024);
   const largeForm = pack({ phone: large });
@@ -141,7 +141,7 @@ test("what nobody means to send is refused in one line, and never with a 500", a
 const encode = (tree: unknown) => encodeURIComponent(JSON.stringify(tree));
 const nested = (depth: number): unknown => (depth === 0 ? ["", {}] : ["", { children: nested(depth - 1) }]);
 
-test("what only a browser's script sends to Next.js may be made up, and is then left out", async ({ server }) => {
+test("invalid headers that only Next.js's script sends are dropped", async ({ server }) => {
   const tree = ["", { children: ["login", { children: ["__PAGE__", {}] }] }];
   const headers: Record<string, string | string[]>[] = [
     ...["%zz", encode({ a: 1 }), encode([""]), "", "null", "[".repeat(10_000), encode(nested(200))].map((made) => ({
@@ -182,7 +182,7 @@ test("what only a browser's script sends to Next.js may be made up, and is then 
   }
 });
 
-test("a request to speak another protocol is answered as if it hadn't asked", async ({ server }) => {
+test("a request to switch to another protocol is answered without switching", async ({ server }) => {
   const key = { "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13" };
   for (const headers of [
     { connection: "Upgrade", upgrade: "websocket", ...key },
@@ -204,7 +204,7 @@ test("a request to speak another protocol is answered as if it hadn't asked", as
   }
 });
 
-test("Next.js's own page for errors is no page", async ({ server }) => {
+test("Next.js's own error page is not served", async ({ server }) => {
   for (const path of [
     "/_global-error",
     "/_global-error/",
@@ -216,7 +216,7 @@ test("Next.js's own page for errors is no page", async ({ server }) => {
   }
 });
 
-test("an address with a host in it is its path, and an asterisk is no address", async ({ server }) => {
+test("an absolute address is read by its path, and an asterisk is no address", async ({ server }) => {
   expect((await askRaw(server, { path: "http://evil.example/login" })).status).toBe(200);
   expect((await askRaw(server, { path: "http://evil.example/profile" })).headers.location).toEqual(["/login"]);
   expect((await askRaw(server, { path: "*", method: "OPTIONS" })).status).toBe(404);

@@ -58,7 +58,7 @@ async function openConnection(port: number, sent = "") {
 
 const HALF = "GET /api/health/ready HTTP/1.1\r\nHost: localhost\r\n";
 
-test("a server that is up says that it lives and is ready, and nothing else can be done there", async ({ request }) => {
+test("a running server answers its health addresses, which accept no other methods", async ({ request }) => {
   const live = await request.get("/api/health/live");
   expect([live.status(), await live.json()]).toEqual([200, { status: "live" }]);
   const ready = await request.get("/api/health/ready");
@@ -76,7 +76,7 @@ test("a server that is up says that it lives and is ready, and nothing else can 
   }
 });
 
-test("whatever it is, an answer carries the id that its line in the log has", async ({ request, server }) => {
+test("every answer carries the id of its log line", async ({ request, server }) => {
   const asset = /\/_next\/static\/[^"]+\.js/.exec(await (await request.get("/login")).text())?.[0] ?? "";
   const cases: [method: string, address: string, status: number, route: string][] = [
     ["GET", "/login", 200, "/login"],
@@ -122,7 +122,7 @@ test("whatever it is, an answer carries the id that its line in the log has", as
   }
 });
 
-test("a connection that ends before its answer is logged as that", async ({ startServer, freshPhone }) => {
+test("a connection that ends before its answer is logged as cut", async ({ startServer, freshPhone }) => {
   const server = await startServer({ CONSOLE_DELAY_MS: 60_000 });
   const body = JSON.stringify({ phone: freshPhone() });
   const head = `POST /api/enter_phone/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
@@ -143,7 +143,7 @@ test("a connection that ends before its answer is logged as that", async ({ star
   expect(logOf(server).at(-1)).toMatchObject({ msg: "ended with requests unanswered", open: 1 });
 });
 
-test("the numbers move, and strangers learn nothing of them", async ({ startServer, newClient, freshPhone }) => {
+test("the metrics count, and strangers can't read them", async ({ startServer, newClient, freshPhone }) => {
   const server = await startServer();
   const request = await newClient({ url: server.url });
   const show = async () => {
@@ -175,7 +175,7 @@ test("the numbers move, and strangers learn nothing of them", async ({ startServ
   }
 });
 
-test("nobody's phone, mailbox, code, invite code or token gets into the log or the numbers", async ({
+test("no phone, mailbox, code, invite code or token gets into the log or the metrics", async ({
   startServer,
   newClient,
   freshPhone,
@@ -287,7 +287,7 @@ test("nobody's phone, mailbox, code, invite code or token gets into the log or t
   for (const each of [...secrets, secret]) expect(said.includes(each.toLowerCase()), each).toBe(false);
 });
 
-test("who is asked to end answers first, waits for nobody who keeps a connection, and ends well", async ({
+test("a process that gets SIGTERM answers its requests, waits for no idle connection, and exits with 0", async ({
   startServer,
   freshPhone,
 }) => {

@@ -16,7 +16,7 @@ async function expectLoggedIn(browser: ReturnType<typeof openScriptless>) {
   expect((await browser.go("/profile")).status).toBe(200);
 }
 
-test("a form of another origin is taken at no address, be there a page or none", async ({ server, phone }) => {
+test("no address accepts a form of another origin, whether it has a page or not", async ({ server, phone }) => {
   const browser = await logIn(server, phone);
   const leave = await browser.readForm("/profile", "Выйти");
   // Every page has this one.
@@ -46,7 +46,10 @@ test("a form of another origin is taken at no address, be there a page or none",
   expect((await browser.go("/profile")).status).toBe(307);
 });
 
-test("no door of NextAuth opens to a page of another origin, and a GET changes nothing", async ({ server, phone }) => {
+test("no address of NextAuth accepts a page of another origin, and a GET changes nothing", async ({
+  server,
+  phone,
+}) => {
   const browser = await logIn(server, phone);
   const { csrfToken } = await (await browser.go("/api/auth/csrf")).json();
   // NextAuth keeps where a login begins in a cookie of its own.
@@ -71,7 +74,7 @@ test("no door of NextAuth opens to a page of another origin, and a GET changes n
   expect((await browser.go("/profile")).status).toBe(307);
 });
 
-test("no operation of any API is for a page of another origin, whatever it sends along", async ({
+test("no operation of any API accepts a page of another origin, with any credentials", async ({
   request,
   newClient,
   server,
@@ -100,7 +103,11 @@ test("no operation of any API is for a page of another origin, whatever it sends
   expect((await client.get("/api/profile/")).status()).toBe(200);
 });
 
-test("a page that a person visits spends nothing of their network", async ({ newClient, freshPhone, startServer }) => {
+test("a page of another site spends no limits of its visitor's network", async ({
+  newClient,
+  freshPhone,
+  startServer,
+}) => {
   const server = await startServer({
     SENDS_PER_IP_PER_HOUR: 2,
     WRONG_CODES_PER_IP_PER_HOUR: 1,
@@ -153,7 +160,7 @@ const EMBEDDED: Record<string, string>[] = [
   { ...CLICKED, "sec-purpose": "prefetch;prerender" },
 ];
 
-test("an invitation opens by a link from anywhere, by hand, in a preview and in our own pages", async ({
+test("an invitation opens by a link on any site, a typed address, a preview and our own pages", async ({
   newClient,
   phone,
   server,
@@ -178,7 +185,7 @@ test("an invitation opens by a link from anywhere, by hand, in a preview and in 
   expect((await fetch(`${server.url}/icon.svg`, { headers: image })).status).toBe(200);
 });
 
-test("Authorization beside a cookie means the token where it is one, and nothing where it is not", async ({
+test("with a cookie, a bearer token counts alone, and any other Authorization is ignored", async ({
   freshPhone,
   newClient,
   server,
@@ -232,10 +239,7 @@ const ELSEWHERE = [
   "http://[",
 ];
 
-test("nobody is led elsewhere, whatever an address, a field, a cookie or a header asks for", async ({
-  server,
-  phone,
-}) => {
+test("no address, field, cookie or header leads a browser to another site", async ({ server, phone }) => {
   const expectOwn = (location: string | null | undefined, what: string) =>
     expect(new URL(location ?? "/", server.url).origin, `${what} leads to ${location}`).toBe(server.url);
 
@@ -272,7 +276,7 @@ test("nobody is led elsewhere, whatever an address, a field, a cookie or a heade
   }
 });
 
-test("no host that a request names is where anybody is led", async ({ server }) => {
+test("no host name in a request leads a browser there", async ({ server }) => {
   const named = [
     { host: "evil.example" },
     { "x-forwarded-host": "evil.example", "x-forwarded-proto": "https" },
@@ -292,14 +296,14 @@ test("no host that a request names is where anybody is led", async ({ server }) 
   }
 });
 
-test("whoever changes the language goes on where they were", async ({ server }) => {
+test("changing the language leads back to the same page", async ({ server }) => {
   const browser = openScriptless(server);
   const headers = { origin: server.url, referer: `${server.url}/login?step=phone&by=phone` };
   const answer = await browser.submit("/login", { locale: "en" }, headers);
   expect(answer.headers.get("location")).toBe("/login?step=phone&by=phone");
 });
 
-test("no other origin may read what an API answers", async ({ request }) => {
+test("no other origin may read an API's answers", async ({ request }) => {
   for (const path of ["/api/openapi.json", "/api/profile/", "/api/auth/session", "/.well-known/jwks.json", "/login"]) {
     const headers = { ...FOREIGN, "access-control-request-method": "POST" };
     for (const method of ["GET", "OPTIONS"]) {

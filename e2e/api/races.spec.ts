@@ -73,7 +73,7 @@ for (const database of DATABASES) {
     // One pair of servers is enough for all of them.
     test.describe.configure({ mode: "default" });
 
-    raceTest("a code opens one session, however often it is typed right", async ({ race, freshPhone }) => {
+    raceTest("a code opens one session, even if it is typed right several times", async ({ race, freshPhone }) => {
       const { atOnce, clients, one, rows } = race;
       for (let round = 0; round < 5; round += 1) {
         const phone = freshPhone();

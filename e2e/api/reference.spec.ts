@@ -78,7 +78,7 @@ function listRoutes(): string[] {
     .filter((address) => !UNDESCRIBED.includes(address));
 }
 
-test("the reference is one that every tool reads", async ({ reference }) => {
+test("the reference is valid OpenAPI", async ({ reference }) => {
   expect(reference.openapi).toMatch(/^3\.1\.\d+$/);
   const { valid, errors } = await new Validator().validate(structuredClone(reference));
   expect(errors ?? []).toEqual([]);
@@ -104,7 +104,7 @@ test("the reference has an example of each body, which Postman and other tools s
   }
 });
 
-test("an address whose percent signs make no text is nobody's", async ({ request }) => {
+test("an address with invalid percent-encoding does not exist", async ({ request }) => {
   for (const address of [
     "/api/users/%FF",
     "/api/users/%",
@@ -116,7 +116,11 @@ test("an address whose percent signs make no text is nobody's", async ({ request
   }
 });
 
-test("what is served is described, and what is described is served", async ({ reference, operations, request }) => {
+test("every served address is described, and every described one is served", async ({
+  reference,
+  operations,
+  request,
+}) => {
   expect(Object.keys(reference.paths).map(trim).sort()).toEqual(listRoutes().sort());
   for (const address of Object.keys(reference.paths)) {
     if ([OPENAPI, JWKS].includes(trim(address))) continue;
@@ -131,7 +135,7 @@ test("what is served is described, and what is described is served", async ({ re
   }
 });
 
-test("a browser is shown the reference, and asks nobody else for it", async ({ newClient }) => {
+test("a browser shows the reference without requests to other hosts", async ({ newClient }) => {
   const client = await newClient();
   const page = await client.get("/docs", { headers: { accept: "text/html" } });
   expect([page.status(), page.headers()["content-type"]]).toEqual([200, expect.stringContaining("text/html")]);
@@ -263,7 +267,7 @@ async function findFault(operation: Operation, { who, segments, query, media, bo
   return `${sent}\n→ ${status} ${text.slice(0, 500)}\n${problems.join(", ")}`;
 }
 
-test("whatever is sent, the answer is as described", async ({ operations, newClient, freshPhone, startServer }) => {
+test("answers to generated requests are as described", async ({ operations, newClient, freshPhone, startServer }) => {
   test.slow();
   const ADMIN_PHONES = freshPhone();
   const server = await startServer({ ADMIN_PHONES });

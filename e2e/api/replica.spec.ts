@@ -3,7 +3,7 @@ import { logInWithTokens } from "./clients";
 
 const [PROFILE, ACTIVATE_INVITE] = ["/api/profile_back/", "/api/profile_back/activate_invite/"] as const;
 
-test("whoever writes sees it at once, however far the replica is behind; lists come from there", async ({
+test("a client sees its own writes even if the replica lags; lists are read from the replica", async ({
   postgres,
   startServer,
   newClient,
@@ -34,7 +34,7 @@ test("whoever writes sees it at once, however far the replica is behind; lists c
   }
 });
 
-test("a replica that is away is done without", async ({ startServer, newClient, freshPhone }) => {
+test("while the replica is away, the primary is read", async ({ startServer, newClient, freshPhone }) => {
   const DATABASE_READ_URL = "postgresql://nobody:nothing@127.0.0.1:1/nowhere";
   const server = await startServer({ DATABASE_READ_URL }, { database: "postgresql" });
   const inviter = await logInWithTokens(newClient, freshPhone(), server);

@@ -12,7 +12,7 @@ const tokenStatus = async (access: string, { url }: Server) =>
 const freshSecret = () => randomBytes(48).toString("base64url");
 
 for (const database of DATABASES) {
-  test(`the secret is changed as docs/operations.md says, and nobody notices, on ${database}`, async ({
+  test(`changing the secret as docs/operations.md describes ends no session, on ${database}`, async ({
     startServer,
     newClient,
     freshPhone,

@@ -149,7 +149,11 @@ test.describe("the document's way", () => {
     });
   }
 
-  test("who logged in by phone is known here, by token and by cookie", async ({ newClient, newPhoneOwner, server }) => {
+  test("an account that logged in by phone is accepted here, by token and by cookie", async ({
+    newClient,
+    newPhoneOwner,
+    server,
+  }) => {
     const { client, id, contact, inviteCode } = await newPhoneOwner();
     const { phone } = contact;
     const user = { id, phone, email: null, invite_code: inviteCode, activated_invite_code: null };
@@ -179,7 +183,7 @@ test.describe("the document's way", () => {
     for (const one of [client, browser]) expect((await one.get(profileOf(id))).status()).toBe(200);
   });
 
-  test("every address has its verbs and no others", async ({ newPerson, request }) => {
+  test("every address has its methods and no others", async ({ newPerson, request }) => {
     const { client, id } = await newPerson();
     for (const { path, verbs } of [
       { path: AUTHENTICATE, verbs: ["GET", "POST"] },
@@ -215,7 +219,7 @@ test.describe("what is typed", () => {
     expect(answer.status()).toBe(code === "0000" ? 200 : 401);
   });
 
-  test("is told field by field when it is wrong", async ({ request }) => {
+  test("is reported field by field when it is wrong", async ({ request }) => {
     const right = { phone: "+79450000000", email: "nobody@example.com" };
     for (const { data, ...wrongFields } of [
       { data: undefined, phone: REQUIRED, email: REQUIRED },
@@ -255,7 +259,7 @@ test.describe("what is typed", () => {
 });
 
 test.describe("a code from a mailbox", () => {
-  test("works once, however many come at a time and whoever tries it again", async ({ newCaller, newClient }) => {
+  test("works once, even with parallel and repeated attempts", async ({ newCaller, newClient }) => {
     const { client, contact, code } = await newCaller();
     const thief = await newClient({ headers: await copyPendingLogin(client) });
     await expectRefusal(confirmByMail(client, contact, wrong(code)), 401, "code_wrong");
@@ -286,7 +290,11 @@ test.describe("a code from a mailbox", () => {
     expect(await (await confirmByMail(client, contact, code)).json()).toMatchObject(contact);
   });
 
-  test("gets old, and so does a login that may delete its account", async ({ newCaller, newPerson, startServer }) => {
+  test("expires, and so does a login's permission to delete its account", async ({
+    newCaller,
+    newPerson,
+    startServer,
+  }) => {
     const server = await startServer({ CODE_TTL_S: 3, RECENT_LOGIN_S: 1 });
     const { client: person, id } = await newPerson({}, server);
     const { client, contact, code } = await newCaller({}, server);
@@ -296,7 +304,7 @@ test.describe("a code from a mailbox", () => {
     expect((await person.get(userOf(id))).status()).toBe(200);
   });
 
-  test("that gave out tokens deletes no account by them, however fresh they are", async ({ newPhoneOwner, server }) => {
+  test("that issued tokens deletes no account by them, even fresh ones", async ({ newPhoneOwner, server }) => {
     const { client, id, contact } = await newPhoneOwner();
     await expectRefusal(client.delete(userOf(id)), 403, "cookie_required");
     expect((await client.get(userOf(id))).status()).toBe(200);
@@ -330,7 +338,7 @@ test.describe("an invite code", () => {
     expect(await profile(first)).toMatchObject({ activated_invite_code: null, invited_users: [{ id: second.id }] });
   });
 
-  test("is activated once, however many come at a time", async ({ newPerson }) => {
+  test("is activated once, even with parallel requests", async ({ newPerson }) => {
     const [inviters, person] = [[await newPerson(), await newPerson()], await newPerson()];
     const statuses = await statusesAtOnce(10, (at) => activate(person, inviters[at % 2]?.inviteCode));
     expect(statuses).toEqual([200, ...Array(9).fill(409)]);
@@ -338,7 +346,7 @@ test.describe("an invite code", () => {
     expect(profiles.flatMap(({ invited_users }) => invited_users)).toEqual([{ id: person.id, phone: null }]);
   });
 
-  test("lists the newest who came by it, and leads on to the others", async ({ newPerson, startServer }) => {
+  test("lists the newest referrals, and links to the others", async ({ newPerson, startServer }) => {
     const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
     const inviter = await newPerson({}, server);
     const invitees = [await newPerson({}, server), await newPerson({}, server), await newPerson({}, server)];
@@ -378,7 +386,7 @@ test.describe("strangers", () => {
     expect((await client.get(profileOf(id))).status()).toBe(200);
   });
 
-  test("see and change nobody but themselves", async ({ newPerson, newPhoneOwner, freshPhone }) => {
+  test("see and change only their own account", async ({ newPerson, newPhoneOwner, freshPhone }) => {
     const other = await newPerson();
     const before = await profile(other);
     const [byCookie, byToken] = [await newPerson(), await newPhoneOwner()];
@@ -398,7 +406,7 @@ test.describe("strangers", () => {
     expect(await profile(other)).toEqual(before);
   });
 
-  test("on another site can make nobody's browser do anything", async ({
+  test("on another site can't make a browser do anything", async ({
     newCaller,
     newPerson,
     newPhoneOwner,
@@ -433,7 +441,7 @@ test.describe("strangers", () => {
 });
 
 test.describe("a mailbox steals no phone, and a phone no mailbox", () => {
-  test("a phone that is somebody's makes another account, and its owner sees no change", async ({
+  test("claiming an account's phone makes another account, and its owner sees no change", async ({
     newPerson,
     newPhoneOwner,
   }) => {
@@ -459,10 +467,7 @@ test.describe("a mailbox steals no phone, and a phone no mailbox", () => {
     expect(await newPhoneOwner(phone)).toMatchObject({ id: owner.id, inviteCode: owner.inviteCode });
   });
 
-  test("who proves a phone that was only claimed gets an account of their own", async ({
-    newPerson,
-    newPhoneOwner,
-  }) => {
+  test("a person who proves a claimed phone gets a separate account", async ({ newPerson, newPhoneOwner }) => {
     const claimant = await newPerson();
     const { phone } = claimant.contact;
     expect((await claimant.client.get(`/api/v1/user_profile/${phone}/`)).status()).toBe(404);
@@ -473,7 +478,7 @@ test.describe("a mailbox steals no phone, and a phone no mailbox", () => {
     expect(await newPerson(claimant.contact)).toMatchObject({ id: claimant.id, inviteCode: claimant.inviteCode });
   });
 
-  test("a mailbox that has an account looks with another phone like a free one, until the right code is typed", async ({
+  test("a mailbox with an account looks like a free one with another phone, until the right code is typed", async ({
     newClient,
     newPerson,
     startServer,
@@ -512,7 +517,10 @@ test.describe("a mailbox steals no phone, and a phone no mailbox", () => {
     expect(await profile({ ...one, id, inviteCode: "" })).toMatchObject(one.contact);
   });
 
-  test("a claimed phone is on no list, and in this one as nobody's", async ({ newPerson, newPhoneOwner }) => {
+  test("a claimed phone is in no list except this one, which shows it as unproven", async ({
+    newPerson,
+    newPhoneOwner,
+  }) => {
     const [inviter, claimant, owner] = [await newPhoneOwner(), await newPerson(), await newPhoneOwner()];
     for (const invitee of [claimant, owner]) expect((await activate(invitee, inviter.inviteCode)).status()).toBe(200);
     const { phone } = owner.contact;

@@ -127,7 +127,7 @@ test("a number is the same in every spelling, in a body and in a path", async ({
   }
 });
 
-test("a code may be sent as a number, twice, or with gaps as it was heard", async ({ newCaller }) => {
+test("a code may be sent as a number, twice, or with gaps", async ({ newCaller }) => {
   for (const write of WAYS_TO_TYPE_A_CODE) {
     const { client, code } = await newCaller();
     await expectAnswer(createUser(client, write(code)), 200, TO_AUTH_USER);
@@ -144,7 +144,7 @@ test("the cookies are out of reach for scripts, and the session comes last", asy
   expect(await cookieOf(client, "sarafan-session")).toMatchObject(COOKIE);
 });
 
-test("nobody learns who has an account, but its owner", async ({ newPerson, newClient, phone, server }) => {
+test("no answer reveals who has an account, except to its owner", async ({ newPerson, newClient, phone, server }) => {
   const known = await newPerson();
   const answers: unknown[] = [];
   for (const phone_number of [known.phone, phone]) {
@@ -183,7 +183,11 @@ for (const [what, status, error, bodies] of BAD_BODIES) {
   });
 }
 
-test("16 KB are the limit, said or not how much comes, and the answer arrives", async ({ request, phone, server }) => {
+test("bodies are limited to 16 KB, with and without Content-Length, and the answer arrives", async ({
+  request,
+  phone,
+  server,
+}) => {
   await post(request, LOGIN, { phone_number: phone, padding: "x".repeat(15 * 1024) });
   const body = () => new Blob([`{"phone_number":"${phone}","padding":"${"x".repeat(1024 * 1024)}"}`]);
   const headers = { "content-type": "application/json" };
@@ -205,7 +209,7 @@ test("16 KB are the limit, said or not how much comes, and the answer arrives", 
   expect(sentBytes).toBeLessThan(64 * 1024 * 1024);
 });
 
-test("other verbs are told which ones there are", async ({ request, phone }) => {
+test("other methods are refused with a list of the allowed ones", async ({ request, phone }) => {
   for (const path of [LOGIN, CREATE_USER, AUTH_USER, "/api/create_user", "/api/auth_user/"]) {
     await expectVerbs(request, path, ["GET", "POST"], SENTENCE);
   }
@@ -258,7 +262,11 @@ test("a wrong code is refused at either step, and the right one goes to either",
   }
 });
 
-test("a code is worth nothing without the cookie of whoever asked for it", async ({ newCaller, newClient, phone }) => {
+test("a code is worth nothing without the cookie of the browser that requested it", async ({
+  newCaller,
+  newClient,
+  phone,
+}) => {
   const [{ client, ...caller }, stranger] = [await newCaller(), await newClient()];
   const data = { verification_code: caller.code, phone_number: caller.phone };
   for (const headers of [{}, { cookie: `sarafan-login=${UNSIGNED}` }]) {
@@ -282,7 +290,7 @@ test("a code works once", async ({ newCaller }) => {
   }
 });
 
-test("a proof enters once, and only with the cookie that came with it", async ({ newCaller, newClient }) => {
+test("a verified code logs in once, and only with the cookie that came with it", async ({ newCaller, newClient }) => {
   const [{ client, phone, code }, stranger] = [await newCaller(), await newClient()];
   const before = await copyPendingLogin(client);
   await expectMissing(client.post(AUTH_USER), "verification_code");
@@ -297,7 +305,7 @@ test("a proof enters once, and only with the cookie that came with it", async ({
   expect(await cookieOf(stranger, "sarafan-session")).toBeUndefined();
 });
 
-test("a proof of one phone opens no other", async ({ newCaller, newPerson, server }) => {
+test("a verified code of one phone opens no other", async ({ newCaller, newPerson, server }) => {
   const [{ client, code }, victim] = [await newCaller(), await newPerson()];
   await createUser(client, code);
   await askForCode(client, victim.phone, server);
@@ -305,7 +313,7 @@ test("a proof of one phone opens no other", async ({ newCaller, newPerson, serve
   await expectRefusal(client.get(victim.profile), 401, "credentials_missing");
 });
 
-test("a profile is for whoever is logged in", async ({ newClient, newPerson, newCaller, phone }) => {
+test("a profile needs a login", async ({ newClient, newPerson, newCaller, phone }) => {
   const [{ profile }, caller, stranger] = [await newPerson(), await newCaller(), await newClient()];
   const { cookie } = await copyPendingLogin(caller.client);
   for (const headers of [
@@ -326,7 +334,7 @@ test("a profile is for whoever is logged in", async ({ newClient, newPerson, new
   expect((await stranger.head(profile)).status()).toBe(401);
 });
 
-test("somebody else's profile is like one that does not exist", async ({ newPerson, phone }) => {
+test("another account's profile is answered like one that does not exist", async ({ newPerson, phone }) => {
   const [anna, boris, inviter] = [await newPerson(), await newPerson(), await newPerson()];
   const data = { invite_code: inviter.inviteCode, phone_number: boris.phone };
   const words = new Set<string>();
@@ -342,7 +350,11 @@ test("somebody else's profile is like one that does not exist", async ({ newPers
   expect((await boris.client.head(boris.profile)).status()).toBe(200);
 });
 
-test("a token says who asks, and cookies beside it say nothing", async ({ newClient, newPerson, server }) => {
+test("a token identifies the account, and cookies sent with it are ignored", async ({
+  newClient,
+  newPerson,
+  server,
+}) => {
   const [anna, boris, client] = [await newPerson(), await newPerson(), await newClient()];
   const { access } = await logInWithTokens(newClient, boris.phone, server);
   const headers = bearer(access);
@@ -356,7 +368,7 @@ test("a token says who asks, and cookies beside it say nothing", async ({ newCli
   }
 });
 
-test("a page of another site can't act for anybody", async ({ newPerson, newClient, server }) => {
+test("a page of another site can't act for a visitor", async ({ newPerson, newClient, server }) => {
   const [anna, inviter, stranger] = [await newPerson(), await newPerson(), await newClient()];
   const { client, phone, code } = await askForCode(anna.client, anna.phone, server);
   for (const headers of foreignHeaders(server.url)) {
@@ -384,7 +396,7 @@ test("pages of our own may, by any name of this machine", async ({ newClient, fr
   }
 });
 
-test("a code is activated as it was heard, once and for good", async ({ newPerson }) => {
+test("a code is activated in any spelling, once and for good", async ({ newPerson }) => {
   const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
   for (const code of UNKNOWN_INVITES) {
     await expectRefusal(activate(boris, code), 404, "invite_unknown", String(code));
@@ -400,7 +412,7 @@ test("a code is activated as it was heard, once and for good", async ({ newPerso
   expect([await comersBy(anna), await comersBy(carl)]).toEqual([[boris.phone], []]);
 });
 
-test("nobody comes by somebody who came by them, however far away", async ({ newPerson }) => {
+test("circles of invitations of any length are refused", async ({ newPerson }) => {
   const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
   await activate(boris, anna.inviteCode);
   await expectRefusal(activate(anna, boris.inviteCode), 400, "invite_circular");
@@ -409,7 +421,7 @@ test("nobody comes by somebody who came by them, however far away", async ({ new
   expect(await activatedBy(anna)).toBeNull();
 });
 
-test("the newest come first, and a long list leads on", async ({ newPerson, startServer }) => {
+test("the newest come first, and a long list links to its next page", async ({ newPerson, startServer }) => {
   const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
   const { client, phone, profile, inviteCode } = await newPerson(server);
   const came: string[] = [];
@@ -426,7 +438,7 @@ test("the newest come first, and a long list leads on", async ({ newPerson, star
   await expectMalformed(client.get(`${profile}?cursor=x`), "cursor");
 });
 
-test("there are three tries, and a wait before the next code", async ({ newCaller, newClient, startServer }) => {
+test("there are three attempts, and a wait before the next code", async ({ newCaller, newClient, startServer }) => {
   const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3, CODE_DIGITS: 6 });
   const { client, phone, code } = await newCaller(server);
   await expectTooEarly(client.post(LOGIN, { data: { phone_number: phone } }), SENTENCE);
@@ -451,7 +463,7 @@ test("a stranger's request leaves the owner's code as it is", async ({ newCaller
   await logIn(owner);
 });
 
-test("an old code is no good", async ({ newCaller, startServer }) => {
+test("an expired code is refused", async ({ newCaller, startServer }) => {
   const { client, code } = await newCaller(await startServer({ CODE_TTL_S: 1 }));
   const guess = async () => (await createUser(client, wrong(code))).headers()["sarafan-error"];
   await expect.poll(guess).toBe("code_expired");
@@ -459,7 +471,9 @@ test("an old code is no good", async ({ newCaller, startServer }) => {
   await expectNoCode(client.post(AUTH_USER));
 });
 
-test("of 10 parallel right codes one is taken, of 10 parallel proofs one enters", async ({ newCaller }) => {
+test("of 10 parallel right codes one is accepted, of 10 parallel logins by a verified code one succeeds", async ({
+  newCaller,
+}) => {
   const { client, code } = await newCaller();
   for (const send of [() => createUser(client, code), () => client.post(AUTH_USER)]) {
     expect(await statusesAtOnce(10, send)).toEqual([200, ...Array(9).fill(400)]);

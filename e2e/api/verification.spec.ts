@@ -99,7 +99,7 @@ const expectCode = (coming: Coming, why: string) =>
 const expectNoCode = (coming: Coming) => expectAnswer(coming, 400, NO_CODE, NO_LIVE_CODE);
 
 for (const slash of ["", "/"]) {
-  test(`somebody registers at ${NOBODYS}${slash} and activates`, async ({ newPerson, newClient, phone, server }) => {
+  test(`a person registers at ${NOBODYS}${slash} and activates`, async ({ newPerson, newClient, phone, server }) => {
     const [inviter, client] = [await newPerson(), await newClient()];
     const sent = await client.post(SEND_CODE + slash, { data: { phone_number: phone } });
     const code = await server.codeFor(phone);
@@ -123,7 +123,7 @@ for (const slash of ["", "/"]) {
   });
 }
 
-test("somebody registers by an invite code in the same call", async ({ newCaller, newPerson }) => {
+test("a person registers with an invite code in the same request", async ({ newCaller, newPerson }) => {
   const [{ client, phone, code }, inviter, other] = [await newCaller(), await newPerson(), await newPerson()];
   const data = { phone_number: phone, code, invite_code: other.inviteCode, invite: other.inviteCode };
   const { invite: self_invite } = await (await expectCreated(client.post(by(inviter.inviteCode), { data }))).json();
@@ -134,7 +134,7 @@ test("somebody registers by an invite code in the same call", async ({ newCaller
   await expectAnswer(again, 400, ALREADY, "invite_already_activated");
 });
 
-test("an invite code in the address is read as it was heard", async ({ newCaller, newPerson }) => {
+test("an invite code in the address is read in any spelling", async ({ newCaller, newPerson }) => {
   const inviter = await newPerson();
   const came: string[] = [];
   const heard = hear(inviter.inviteCode);
@@ -146,7 +146,7 @@ test("an invite code in the address is read as it was heard", async ({ newCaller
   expect(await comersBy(inviter)).toEqual(came);
 });
 
-test("by an unknown invite code nobody is registered, and the code stays good", async ({ newCaller }) => {
+test("an unknown invite code registers no account, and the code stays good", async ({ newCaller }) => {
   const { client, phone, code } = await newCaller();
   for (const unknown of ["7Z7Z7Z", "AAAAAA", "000000", "жжжжжж"]) {
     // An answer about the invite says nothing of the code.
@@ -188,7 +188,7 @@ test("a number is the same in every spelling, in a body and in a path", async ({
   }
 });
 
-test("a code may be sent as a number, twice, or with gaps as it was heard", async ({ newCaller }) => {
+test("a code may be sent as a number, twice, or with gaps", async ({ newCaller }) => {
   for (const write of WAYS_TO_TYPE_A_CODE) {
     const { client, phone, code } = await newCaller();
     await expectCreated(register(client, phone, write(code)));
@@ -226,7 +226,7 @@ for (const [what, status, error, bodies] of BAD_BODIES) {
   });
 }
 
-test("other verbs are told which ones there are", async ({ request, phone }) => {
+test("other methods are refused with a list of the allowed ones", async ({ request, phone }) => {
   for (const path of [SEND_CODE, NOBODYS]) await expectVerbs(request, path, ["POST"], SENTENCE);
   await expectVerbs(request, profileOf(phone), ["GET", "PUT"], SENTENCE);
 });
@@ -240,7 +240,7 @@ test("a code works once, for one phone", async ({ newCaller, newClient, phone: n
   expect((await stranger.storageState()).cookies).toEqual([]);
 });
 
-test("a number that has an account is taken, however spelled", async ({ newPerson, request, tokenOf, phone }) => {
+test("a number that has an account is taken in every spelling", async ({ newPerson, request, tokenOf, phone }) => {
   const person = await newPerson();
   // Another API has accounts, too.
   await tokenOf({ phone });
@@ -271,7 +271,7 @@ test("of 10 parallel registrations one succeeds", async ({ newCaller, newPerson 
   expect(await comersBy(inviter)).toEqual([printed(phone)]);
 });
 
-test("there are three tries, and a wait before the next code", async ({ newCaller, startServer }) => {
+test("there are three attempts, and a wait before the next code", async ({ newCaller, startServer }) => {
   const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3 });
   const { client, phone, code } = await newCaller(server);
   await expectTooEarly(sendCode(client, phone), SENTENCE);
@@ -283,7 +283,7 @@ test("there are three tries, and a wait before the next code", async ({ newCalle
   for (const typed of [code, wrong(code)]) await expectCode(register(client, phone, typed), "spent");
 });
 
-test("an old code is no good, and outside the demonstration none is shown", async ({ newCaller, startServer }) => {
+test("an expired code is refused, and outside a demonstration none is shown", async ({ newCaller, startServer }) => {
   const server = await startServer({ CODE_TTL_S: 1, REVEAL_CODES: false });
   const { client, phone, code } = await newCaller(server);
   const guess = async () => (await register(client, phone, wrong(code))).headers()["sarafan-error"];
@@ -293,7 +293,12 @@ test("an old code is no good, and outside the demonstration none is shown", asyn
   expect(sent.headers()["sarafan-code-length"]).toBe(String((await server.codeFor(phone)).length));
 });
 
-test("who has an account is told a few times an hour", async ({ newPerson, newClient, freshPhone, startServer }) => {
+test("answers that reveal an account are limited to a few an hour", async ({
+  newPerson,
+  newClient,
+  freshPhone,
+  startServer,
+}) => {
   const limits = { TAKEN_ANSWERS_PER_IP_PER_HOUR: 2, TAKEN_ANSWERS_PER_HOUR: 5 };
   const server = await startServer({ ...limits, TRUSTED_PROXIES: 1 });
   const { phone } = await newPerson(server);
@@ -315,7 +320,7 @@ test("who has an account is told a few times an hour", async ({ newPerson, newCl
   for (const client of [carl, dora]) await expectSpent(client);
 });
 
-test("a profile is for whoever is logged in", async ({ newPerson, newClient, phone }) => {
+test("a profile needs a login", async ({ newPerson, newClient, phone }) => {
   const [anna, stranger] = [await newPerson(), await newClient()];
   const words = new Set<string>();
   for (const path of [anna.profile, profileOf(phone), profileOf("abc")]) {
@@ -341,7 +346,7 @@ test("a profile is for whoever is logged in", async ({ newPerson, newClient, pho
   ]);
 });
 
-test("somebody else's profile is like one that does not exist", async ({ newPerson, tokenOf, phone }) => {
+test("another account's profile is answered like one that does not exist", async ({ newPerson, tokenOf, phone }) => {
   const [anna, boris, inviter] = [await newPerson(), await newPerson(), await newPerson()];
   const data = { invite: inviter.inviteCode, phone_number: boris.phone };
   for (const path of [anna.profile, profileOf(phone), profileOf("abc")]) {
@@ -389,12 +394,12 @@ test("a page of another site can do nothing, with a cookie, a token or neither",
   await expectAnswer(client.put(anna.profile, { headers: token, data }), 200, activatedBy(anna.phone));
 });
 
-test("a page of ours may register somebody", async ({ newCaller, server }) => {
+test("a page of ours may register a person", async ({ newCaller, server }) => {
   const { client, phone, code } = await newCaller();
   await expectCreated(register(client, phone, code, NOBODYS, { origin: server.url }));
 });
 
-test("a code is activated as it was heard, once and for good", async ({ newPerson }) => {
+test("a code is activated in any spelling, once and for good", async ({ newPerson }) => {
   const [anna, boris, carl] = [await newPerson(), await newPerson(), await newPerson()];
   for (const code of UNKNOWN_INVITES) {
     await expectInvite(activate(boris, code), "unknown", String(code));
@@ -418,7 +423,7 @@ test("a code is activated as it was heard, once and for good", async ({ newPerso
   expect(await comersBy(anna)).toEqual([printed(boris.phone)]);
 });
 
-test("the newest come first, and a long list leads on", async ({ newPerson, newCaller, startServer }) => {
+test("the newest come first, and a long list links to its next page", async ({ newPerson, newCaller, startServer }) => {
   const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
   const { client, phone, profile, inviteCode } = await newPerson(server);
   const came: string[] = [];

@@ -8,7 +8,7 @@ import { Load } from "./load";
 for (const database of DATABASES) {
   const victims = ["one server", "both servers", ...(database === "postgresql" ? ["PostgreSQL"] : [])];
 
-  test(`after kill -9 under load on ${database} all that was acknowledged is there, and nothing by halves`, async ({
+  test(`after kill -9 under load on ${database} all acknowledged writes are there, and no partial ones`, async ({
     startServer,
     postgres,
     freshPhone,

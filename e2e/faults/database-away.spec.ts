@@ -24,7 +24,7 @@ const OUTAGES: Outage[] = [
 ];
 
 for (const { what, database, accident, isRead } of OUTAGES) {
-  test(`while ${what} everybody is told to come again, and afterwards all goes on`, async ({
+  test(`while ${what}, all requests get a 503 with Retry-After, and afterwards all works again`, async ({
     awayMs,
     freshPhone,
     newClient,

@@ -22,7 +22,7 @@ const test = base.extend<{ smallDisk: string | null }>({
 });
 
 // The disk stands first, so that it goes last.
-test("a full disk is told, nothing is damaged, and with room all goes on", async ({
+test("a full disk is reported, damages nothing, and with free space all works again", async ({
   smallDisk,
   freshPhone,
   startServer,

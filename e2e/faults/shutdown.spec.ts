@@ -9,7 +9,7 @@ const PATH = "/api/auth/request_code/";
 const SHUTDOWN_MS_MAX = 10_000;
 
 for (const database of DATABASES) {
-  test(`SIGTERM on ${database}: requests in flight are answered, and the server ends in peace`, async ({
+  test(`SIGTERM on ${database}: requests under way are answered, and the server exits with 0`, async ({
     freshPhone,
     newClient,
     startServer,
@@ -31,7 +31,12 @@ for (const database of DATABASES) {
     expect(await stopped).toBe(0);
   });
 
-  test(`SIGTERM on ${database} ends the server whatever hangs`, async ({ newClient, phone, postgres, startServer }) => {
+  test(`SIGTERM on ${database} ends the server even if requests hang`, async ({
+    newClient,
+    phone,
+    postgres,
+    startServer,
+  }) => {
     const server = await startServer({}, { database });
     const { port, url } = server;
     const client = await newClient({ url });

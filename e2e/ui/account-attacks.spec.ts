@@ -39,7 +39,7 @@ async function isLoggedIn(page: Page): Promise<boolean> {
 const cookieOf = async (context: BrowserContext, name: string) =>
   (await context.cookies()).filter((cookie) => cookie.name === name);
 
-test("somebody else's session is ended by nobody, and told from none at all by nothing", async ({
+test("an account can't end another account's session, or learn whether it exists", async ({
   browser,
   freshPhone,
   server,
@@ -66,7 +66,7 @@ test("somebody else's session is ended by nobody, and told from none at all by n
   await expect(victim.getByText("Вход с нового устройства")).toBeVisible();
 });
 
-test("a new device can neither dismiss the warning of itself nor vouch for another new one", async ({
+test("a new device can neither dismiss its own warning nor confirm another new device", async ({
   browser,
   phone,
   server,
@@ -100,11 +100,7 @@ test("a new device can neither dismiss the warning of itself nor vouch for anoth
   await expect(owner.getByText("Вход с нового устройства")).toHaveCount(1);
 });
 
-test("a session cookie that was copied is worth nothing once the number was changed", async ({
-  browser,
-  freshPhone,
-  server,
-}) => {
+test("a copied session cookie is invalid after the number was changed", async ({ browser, freshPhone, server }) => {
   const [phone, next] = [freshPhone(), freshPhone()];
   const owner = await arrive(browser, server.url, phone, server.codeFor);
   const elsewhere = await arrive(browser, server.url, phone, server.codeFor);
@@ -124,7 +120,7 @@ test("a session cookie that was copied is worth nothing once the number was chan
   expect(await isLoggedIn(await thief.newPage())).toBe(false);
 });
 
-test("a change that one session began is none of another's, whoever has its cookie", async ({
+test("a change that one session began can't be continued in another session with its cookie", async ({
   browser,
   freshPhone,
   server,
@@ -142,7 +138,7 @@ test("a change that one session began is none of another's, whoever has its cook
   await expect(other.getByLabel("Новый номер телефона")).toHaveValue("");
 });
 
-test("what is kept of a person goes to nobody else, and no page elsewhere can have it fetched", async ({
+test("an export goes only to its account, and pages of other sites can't have it fetched", async ({
   browser,
   context,
   page,

@@ -50,7 +50,7 @@ for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? "with JavaScript" : "without JavaScript", () => {
     test.use({ javaScriptEnabled });
 
-    test("a new device is told to the other ones, until one of them says that it is theirs", async ({
+    test("a new device is announced to the other ones until one of them confirms it", async ({
       browser,
       page,
       phone,
@@ -165,7 +165,7 @@ for (const javaScriptEnabled of [true, false]) {
       expect(await readInviteCode(page)).toBe(inviteCode);
     });
 
-    test("an account is deleted by a code, for good", async ({ page, phone, codeFor }) => {
+    test("an account is deleted for good with a code", async ({ page, phone, codeFor }) => {
       await page.goto("/login");
       await logIn(page, phone, codeFor);
       const inviteCode = await readInviteCode(page);
@@ -188,7 +188,7 @@ for (const javaScriptEnabled of [true, false]) {
       expect(await readInviteCode(page)).not.toBe(inviteCode);
     });
 
-    test("a deletion that a new device asks for waits, is told on every page, and is cancelled by any other", async ({
+    test("a deletion that a new device asks for is delayed, shown on every page, and can be cancelled by any other device", async ({
       browser,
       page,
       phone,
@@ -234,7 +234,7 @@ for (const javaScriptEnabled of [true, false]) {
       }
     });
 
-    test("a new device need not wait with codes to both the number and the address", async ({
+    test("a new device has no delay with codes to both the number and the address", async ({
       browser,
       page,
       freshPhone,
@@ -275,7 +275,7 @@ for (const javaScriptEnabled of [true, false]) {
       await readInviteCode(page);
     });
 
-    test("codes to both factors apply nothing but what the page showed, and a second stranger can't replace it", async ({
+    test("codes to both factors apply only the change that the page showed, and a second stranger can't replace it", async ({
       browser,
       page,
       freshPhone,
@@ -322,7 +322,7 @@ for (const javaScriptEnabled of [true, false]) {
       for (const one of [telephone, other]) await one.context().close();
     });
 
-    test("why a code for a deletion is dead, or longer, is said where it is typed", async ({
+    test("the reason why a code for a deletion is void or longer is shown at its field", async ({
       page,
       phone,
       startServer,
@@ -353,7 +353,7 @@ for (const javaScriptEnabled of [true, false]) {
       expect(await codeFor(phone)).toHaveLength(6);
     });
 
-    test("why which code of a change is dead, or longer, is said where it is typed", async ({
+    test("the reason why a code of a change is void or longer is shown at its field", async ({
       page,
       freshPhone,
       startServer,
@@ -384,7 +384,7 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
-test("the old mailbox and the new one hear of a change", async ({ page, freshPhone, startServer }) => {
+test("the old mailbox and the new one get a notice of a change", async ({ page, freshPhone, startServer }) => {
   const mail = await startMailServer();
   const server = await startServer({ SMTP_URL: mail.url, MAIL_FROM: "codes@sarafan.example", REVEAL_CODES: false });
   const phone = freshPhone();
@@ -410,7 +410,7 @@ test("the old mailbox and the new one hear of a change", async ({ page, freshPho
   await mail.stop();
 });
 
-test("all that is kept of a person is a file to take along, and it is on record that it was taken", async ({
+test("all data of an account can be downloaded as a file, and the download is recorded", async ({
   page,
   phone,
   codeFor,
@@ -434,7 +434,7 @@ test("all that is kept of a person is a file to take along, and it is on record 
   ]);
 });
 
-test("what happened to an account comes in pages, and in English, too", async ({ browser, server, phone }) => {
+test("an account's history has pages, also in English", async ({ browser, server, phone }) => {
   const own = await signInOften(browser, server.url, phone, server.codeFor);
   await own.goto("/account/history");
   await expect(own.getByRole("heading", { name: "What has happened to your account" })).toBeVisible();

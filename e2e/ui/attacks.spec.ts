@@ -68,7 +68,7 @@ test("of 20 parallel activations one wins", async ({ browser, freshPhone, server
   expect(counts.sort()).toEqual([0, 1]);
 });
 
-test("what was acknowledged is there after the power went off", async ({ page, phone, freshPhone, startServer }) => {
+test("acknowledged writes survive a power cut", async ({ page, phone, freshPhone, startServer }) => {
   const server = await startServer();
   await page.goto(`${server.url}/login`);
   await logIn(page, phone, server.codeFor);
@@ -93,7 +93,7 @@ test("a code does nothing in another browser", async ({ browser, page, phone, se
   expect(await stranger.cookies()).not.toContainEqual(expect.objectContaining({ name: "sarafan-session" }));
 });
 
-test("the limit on tries holds at NextAuth's own door, too", async ({ context, page, phone, startServer }) => {
+test("the limit of attempts holds at NextAuth's own address, too", async ({ context, page, phone, startServer }) => {
   const server = await startServer({ TRIES_PER_CODE: 2 });
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
@@ -124,7 +124,7 @@ test("a page of another origin can't make a browser do anything here", async ({ 
   expect(answer.headers()["set-cookie"]).toContain("sarafan-session=ey");
 });
 
-test("NextAuth's own word on a session is the row's, and signing out there ends it", async ({
+test("NextAuth's session address reads the session's row, and signing out there ends it", async ({
   context,
   page,
   phone,
@@ -146,7 +146,7 @@ test("NextAuth's own word on a session is the row's, and signing out there ends 
   await expect(page).toHaveURL(/\/login$/);
 });
 
-test("proxies in a chain, and clients that invent some, break nothing", async ({ request }) => {
+test("chains of proxies, real and invented, cause no errors", async ({ request }) => {
   for (const headers of [
     { "x-forwarded-proto": "https,http" },
     { "x-forwarded-host": "a.example, b.example" },
@@ -159,7 +159,7 @@ test("proxies in a chain, and clients that invent some, break nothing", async ({
   }
 });
 
-test("cookies that were made up open nothing", async ({ context, page, server }) => {
+test("forged cookies open nothing", async ({ context, page, server }) => {
   await context.addCookies([
     { name: "sarafan-session", value: "eyJhbGciOiJub25lIn0.e30.", url: server.url },
     { name: "sarafan-login", value: "eyJhbGciOiJub25lIn0.e30.", url: server.url },
@@ -169,7 +169,7 @@ test("cookies that were made up open nothing", async ({ context, page, server })
   await expect(page.getByLabel("Номер телефона")).toBeVisible();
 });
 
-test("one cookie can't stand in for the other", async ({ context, page, phone, server }) => {
+test("one kind of cookie can't be used as another", async ({ context, page, phone, server }) => {
   await page.goto("/login");
   await askForCode(page, phone);
   const pending = (await context.cookies()).find(({ name }) => name === "sarafan-login");
@@ -178,7 +178,7 @@ test("one cookie can't stand in for the other", async ({ context, page, phone, s
   await expect(page).toHaveURL(/\/login$/);
 });
 
-test("the code of a demonstration is not shown to somebody behind a proxy, and then to nobody", async ({
+test("a demonstration shows no code behind a proxy, and then to no visitor at all", async ({
   browser,
   page,
   phone,

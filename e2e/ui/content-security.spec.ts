@@ -17,7 +17,7 @@ async function listenForViolations(page: Page): Promise<string[]> {
   return forbidden;
 }
 
-test("a script that somebody got into a page does not run, in whatever form, and the page's own do", async ({
+test("a script that was injected into a page in any form does not run, and the page's own scripts do", async ({
   page,
 }) => {
   const forbidden = await listenForViolations(page);
@@ -55,7 +55,7 @@ test("a script that somebody got into a page does not run, in whatever form, and
   }
 });
 
-test("a page can't send what is typed elsewhere", async ({ page }) => {
+test("a page can't send its input to another site", async ({ page }) => {
   const forbidden = await listenForViolations(page);
   const reached: string[] = [];
   await page.route("https://evil.example/**", (route) => {
@@ -92,7 +92,7 @@ test("two answers have two nonces, each of 128 bits, and all scripts of an answe
   expect(nonces.size).toBe(5);
 });
 
-test("nobody outside chooses the nonce", async ({ request }) => {
+test("a client can't choose the nonce", async ({ request }) => {
   const chosen = "AAAAAAAAAAAAAAAAAAAAAA==";
   const policy = `script-src 'nonce-${chosen}'`;
   for (const name of ["content-security-policy", "content-security-policy-report-only", "x-nonce"]) {
@@ -102,7 +102,7 @@ test("nobody outside chooses the nonce", async ({ request }) => {
   }
 });
 
-test("the reference is tried out under its policy", async ({ page, phone, codeFor }) => {
+test("requests of the reference work under its policy", async ({ page, phone, codeFor }) => {
   const forbidden = await listenForViolations(page);
   await page.goto("/login");
   await logIn(page, phone, codeFor);

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "../fixtures";
 
-test("in a browser an application of a listed origin logs in with tokens, and any other page can do nothing", async ({
+test("in a browser an application of a listed origin logs in with tokens, and other pages can't", async ({
   page,
   phone,
   startServer,

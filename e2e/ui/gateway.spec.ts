@@ -43,7 +43,7 @@ const sendings = async ({ url }: Server) =>
   (await (await fetch(`${url}/api/metrics`)).text()).split("\n").filter((line) => line.startsWith("sarafan_sender_"));
 
 for (const answer of ["500", "silence", "refuse"] as const) {
-  test(`a person logs in with the code on their telephone while the first provider's answer is ${answer}`, async ({
+  test(`a person logs in with the code on their phone while the first provider's answer is ${answer}`, async ({
     page,
     context,
     phone,
@@ -81,7 +81,7 @@ test("a country has a chain of its own", async ({ page, gateway, startServer }) 
   expect(gateway.inbox.messages("+77012345678")).toMatchObject([{ provider: "telegram" }]);
 });
 
-test("when no provider takes a code the person is told, and nobody is sent one", async ({
+test("when no provider accepts a code, the page says so, and no message is sent", async ({
   page,
   phone,
   gateway,
@@ -97,7 +97,7 @@ test("when no provider takes a code the person is told, and nobody is sent one",
   expect(gateway.inbox.messages()).toEqual([]);
 });
 
-test("a code that nobody has answered for in time is told of as that, and is good when it comes", async ({
+test("the page says when no provider answered in time, and the code works if it arrives", async ({
   page,
   phone,
   gateway,
@@ -117,7 +117,7 @@ test("a code that nobody has answered for in time is told of as that, and is goo
   await readInviteCode(page);
 });
 
-test("the page says what became of the message, and another code goes by the next provider when it did not come", async ({
+test("the page shows the message's state, and the next code goes by another provider if it did not arrive", async ({
   page,
   phone,
   gateway,

@@ -4,7 +4,11 @@ import { acceptInvitation, askForCode, enterCode, logIn, logOut, maskOf, readInv
 /** A Russian phone as it is written when it is shown whole. */
 const spellOut = (phone: string) => phone.replace(/^(\+7)(\d{3})(\d{3})(\d\d)(\d\d)$/, "$1 $2 $3-$4-$5");
 
-test("a person passes on the code, another comes by it, and both see it", async ({ browser, freshPhone, codeFor }) => {
+test("a person passes on the code, another one activates it, and both see it", async ({
+  browser,
+  freshPhone,
+  codeFor,
+}) => {
   const [anna, boris] = [freshPhone(), freshPhone()];
   const [annas, boriss] = [await browser.newContext(), await browser.newContext()];
   const { page: annasPage, inviteCode } = await signUp(annas, anna, codeFor);
@@ -26,7 +30,7 @@ test("a person passes on the code, another comes by it, and both see it", async 
   await expect(annasPage.getByRole("listitem").filter({ hasText: maskOf(boris) })).toContainText("сегодня");
 });
 
-test("only the inviter uncovers the numbers of the people who came", async ({ browser, freshPhone, codeFor }) => {
+test("only the inviter can see the numbers of the referrals", async ({ browser, freshPhone, codeFor }) => {
   const [anna, boris] = [freshPhone(), freshPhone()];
   const { page, inviteCode } = await signUp(await browser.newContext(), anna, codeFor);
   const { page: boriss } = await signUp(await browser.newContext(), boris, codeFor);
@@ -53,7 +57,7 @@ test("only the inviter uncovers the numbers of the people who came", async ({ br
   expect(content).not.toContain(spellOut(anna));
 });
 
-test("a code is typed as it was heard: small letters, gaps, Cyrillic", async ({
+test("a code may be typed in small letters, with gaps and in Cyrillic", async ({
   browser,
   page,
   freshPhone,
@@ -78,7 +82,7 @@ test("a code is typed as it was heard: small letters, gaps, Cyrillic", async ({
   }
 });
 
-test("what is no code is told beside the field, and the typing is kept", async ({ page }) => {
+test("an invalid code is reported next to the field, and the input is kept", async ({ page }) => {
   await page.goto("/");
   await page.getByLabel("Код приглашения", { exact: true }).fill("привет");
   await page.getByRole("button", { name: "Посмотреть приглашение" }).click();
@@ -88,7 +92,7 @@ test("what is no code is told beside the field, and the typing is kept", async (
   );
 });
 
-test("an unknown code has a kind page of its own, with a field to try again", async ({ page }) => {
+test("an unknown code has its own page, with a field to try again", async ({ page }) => {
   for (const path of ["/i/ZZZZ99", "/i/nonsense", "/i/%00", "/i/%3Cb%3E"]) {
     const response = await page.goto(path);
     expect(response?.status(), path).toBe(404);
@@ -99,7 +103,11 @@ test("an unknown code has a kind page of its own, with a field to try again", as
   await expect(page.getByLabel("Код приглашения", { exact: true })).toBeVisible();
 });
 
-test("own code, a second code and a circle are refused kindly", async ({ browser, freshPhone, codeFor }) => {
+test("an own code, a second code and a circle are refused with an explanation", async ({
+  browser,
+  freshPhone,
+  codeFor,
+}) => {
   const anna = await signUp(await browser.newContext(), freshPhone(), codeFor);
   const boris = await signUp(await browser.newContext(), freshPhone(), codeFor);
   await anna.page.goto(`/i/${anna.inviteCode}`);
@@ -117,11 +125,7 @@ test("own code, a second code and a circle are refused kindly", async ({ browser
   await expect(anna.page.getByRole("heading", { name: "Этот человек пришёл благодаря вам" })).toBeVisible();
 });
 
-test("an account that is there already is asked before the invitation counts", async ({
-  browser,
-  freshPhone,
-  codeFor,
-}) => {
+test("an existing account is asked before the invitation counts", async ({ browser, freshPhone, codeFor }) => {
   const [anna, boris] = [freshPhone(), freshPhone()];
   const { inviteCode } = await signUp(await browser.newContext(), anna, codeFor);
   const boriss = await browser.newContext();
@@ -145,7 +149,7 @@ test("an invitation can be dropped at the login", async ({ browser, page, freshP
   await expect(page.getByRole("heading", { name: "Кто вас пригласил?" })).toBeVisible();
 });
 
-test("the people who came are shown in pages, newest first, and their number as a picture", async ({
+test("referrals are shown in pages, newest first, and their number as a picture", async ({
   browser,
   startServer,
   freshPhone,
@@ -187,12 +191,7 @@ test("a link preview has a picture of the ticket", async ({ browser, page, reque
   expect((await request.get("/i/ZZZZ99/opengraph-image")).status()).toBe(404);
 });
 
-test("the ticket can be copied and sent, with a message that is written already", async ({
-  browser,
-  freshPhone,
-  codeFor,
-  server,
-}) => {
+test("the ticket can be copied and sent with a prepared message", async ({ browser, freshPhone, codeFor, server }) => {
   const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
   const { page, inviteCode } = await signUp(context, freshPhone(), codeFor);
   const link = `${server.url}/i/${inviteCode}`;
@@ -225,7 +224,7 @@ test("the device's own share sheet opens with the link, on devices that have one
   expect(await page.evaluate("shared")).toMatchObject({ url: expect.stringContaining(`/i/${inviteCode}`) });
 });
 
-test("whoever logged in in another tab meanwhile is asked at once", async ({
+test("a person who logged in in another tab is asked directly", async ({
   browser,
   context,
   page,
@@ -239,7 +238,7 @@ test("whoever logged in in another tab meanwhile is asked at once", async ({
   await expect(page.getByRole("heading", { name: "Активировать этот код?" })).toBeVisible();
 });
 
-test("an invitation taken in the middle of a login is shown there, and counts", async ({
+test("an invitation accepted during a login is shown there, and counts", async ({
   browser,
   page,
   freshPhone,
@@ -254,7 +253,11 @@ test("an invitation taken in the middle of a login is shown there, and counts", 
   await expect(page.getByRole("heading", { name: "Вы пришли по приглашению" })).toBeVisible();
 });
 
-test("own link is told to be one's own, also after another was activated", async ({ browser, freshPhone, codeFor }) => {
+test("an own link is reported as such, even after another code was activated", async ({
+  browser,
+  freshPhone,
+  codeFor,
+}) => {
   const anna = await signUp(await browser.newContext(), freshPhone(), codeFor);
   const boris = await signUp(await browser.newContext(), freshPhone(), codeFor);
   await boris.page.goto(`/i/${anna.inviteCode}`);
@@ -265,7 +268,7 @@ test("own link is told to be one's own, also after another was activated", async
   await expect(boris.page).toHaveTitle(/^Это ваш собственный код/);
 });
 
-test("the widest code fits its ticket on any screen, and is all that is selected with it", async ({
+test("the widest code fits its ticket on any screen, and a selection contains nothing else", async ({
   browser,
   freshPhone,
   codeFor,

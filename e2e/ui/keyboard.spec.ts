@@ -1,6 +1,6 @@
 import { expect, test } from "../fixtures";
 
-test("the keyboard alone: from the first page to a copied link and out again", async ({
+test("with the keyboard alone: from the first page to a copied link and the logout", async ({
   browser,
   phone,
   codeFor,

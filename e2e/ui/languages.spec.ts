@@ -5,7 +5,7 @@ for (const { locale, lang, title } of [
   { locale: "en-GB", lang: "en", title: "Log in with your phone number" },
   { locale: "de-DE", lang: "en", title: "Log in with your phone number" },
 ]) {
-  test(`a browser that wants ${locale} is spoken to in ${lang}`, async ({ browser, baseURL }) => {
+  test(`a browser that prefers ${locale} gets pages in ${lang}`, async ({ browser, baseURL }) => {
     const page = await (await browser.newContext({ locale, baseURL: baseURL ?? "" })).newPage();
     await page.goto("/login");
     await expect(page.locator("html")).toHaveAttribute("lang", lang);

@@ -52,7 +52,7 @@ for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? "with a script" : "without a script", () => {
     test.use({ javaScriptEnabled });
 
-    test("a code that was guessed at gives way to a longer one, at once, in the same field, and the page says why", async ({
+    test("a guessed-at code is replaced by a longer one, without delay, in the same field, and the page says why", async ({
       page,
       guarded: server,
       phone,
@@ -72,7 +72,7 @@ for (const javaScriptEnabled of [true, false]) {
       await readInviteCode(page);
     });
 
-    test("a phone that has had its codes gets no more for a while, and the page counts it down", async ({
+    test("a phone that has used up its codes gets no more for a while, and the page counts down", async ({
       page,
       guarded: server,
       phone,
@@ -117,7 +117,7 @@ test("a person whose network has typed too many wrong codes is asked for a longe
   await readInviteCode(page);
 });
 
-test("a browser that has logged in before gets its code at once, when strangers have used up all others", async ({
+test("a browser that has logged in before gets its code without delay when strangers have used up all others", async ({
   page,
   guarded: server,
   phone,
@@ -136,7 +136,7 @@ test("a browser that has logged in before gets its code at once, when strangers 
   await readInviteCode(page);
 });
 
-test("whoever looks unknown invitations up too often waits, and sees how long, at a good one, too", async ({
+test("a network with too many unknown invitations has to wait, even for an existing one, and sees how long", async ({
   browser,
   page,
   phone,

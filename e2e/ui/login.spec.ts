@@ -1,7 +1,7 @@
 import { expect, test } from "../fixtures";
 import { acceptInvitation, askForCode, enterCode, logIn, logOut, readInviteCode, wrongCode } from "./journeys";
 
-test("a number that is none is told beside the field, and the typing is kept", async ({ page }) => {
+test("an invalid number is reported next to the field, and the input is kept", async ({ page }) => {
   await page.goto("/login");
   await page.getByLabel("Номер телефона").fill("+7 945 12");
   await page.getByRole("button", { name: "Получить код" }).click();
@@ -22,7 +22,7 @@ test("the code is sent once, as soon as it is complete", async ({ page, phone, c
   expect(posts).toHaveLength(1);
 });
 
-test("a code that the browser filled in before the script ran is sent, too", async ({ page, phone, codeFor }) => {
+test("a code that the browser filled in before the script ran is sent as well", async ({ page, phone, codeFor }) => {
   await page.goto("/login");
   await askForCode(page, phone);
   const code = await codeFor(phone);
@@ -66,7 +66,7 @@ test("a wrong code says how many tries are left; then the right one works", asyn
   await readInviteCode(page);
 });
 
-test("when the tries are spent a new code is the way on", async ({ page, startServer, phone }) => {
+test("when the attempts are spent, the page offers a new code", async ({ page, startServer, phone }) => {
   const server = await startServer({ TRIES_PER_CODE: 1 });
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
@@ -77,7 +77,11 @@ test("when the tries are spent a new code is the way on", async ({ page, startSe
   await readInviteCode(page);
 });
 
-test("an expired code says so by itself, and a new one is the way on", async ({ page, startServer, phone }) => {
+test("an expired code is reported without a request, and the page offers a new one", async ({
+  page,
+  startServer,
+  phone,
+}) => {
   const server = await startServer({ CODE_TTL_S: 6 });
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
@@ -88,7 +92,7 @@ test("an expired code says so by itself, and a new one is the way on", async ({ 
   await readInviteCode(page);
 });
 
-test("the wait before the next code is counted down, and at its end the button is there", async ({
+test("the wait before the next code is counted down, and then the button appears", async ({
   page,
   startServer,
   phone,
@@ -129,7 +133,7 @@ test("changing the number goes back, and the invitation stays", async ({ browser
   await expect(page.getByRole("heading", { name: "Вы пришли по приглашению" })).toBeVisible();
 });
 
-test("a login that was left begins anew, with the number that was typed", async ({ page, startServer, phone }) => {
+test("an abandoned login starts again with the number that was typed", async ({ page, startServer, phone }) => {
   const server = await startServer({ CODE_TTL_S: 6 });
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
@@ -139,7 +143,7 @@ test("a login that was left begins anew, with the number that was typed", async 
   await expect(page.getByLabel("Номер телефона")).toHaveValue(/^\+7 945 /);
 });
 
-test("without a network nothing is lost, and the page says so", async ({ context, page, phone, codeFor }) => {
+test("without a network no input is lost, and the page says so", async ({ context, page, phone, codeFor }) => {
   await page.goto("/login");
   await page.getByLabel("Номер телефона").fill(phone);
   await context.setOffline(true);
@@ -152,7 +156,12 @@ test("without a network nothing is lost, and the page says so", async ({ context
   await readInviteCode(page);
 });
 
-test("a network that fails while the wait ends takes nothing away", async ({ context, page, startServer, phone }) => {
+test("a network that fails while the wait ends leaves the page usable", async ({
+  context,
+  page,
+  startServer,
+  phone,
+}) => {
   const server = await startServer({ RESEND_AFTER_S: 5 });
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
@@ -184,7 +193,7 @@ test("each tab logs in with its own number", async ({ context, page, freshPhone,
   await expect(page).toHaveURL(/\/profile$/);
 });
 
-test("going back after the login finds no dead end", async ({ page, phone, codeFor }) => {
+test("going back after the login leads to a usable page", async ({ page, phone, codeFor }) => {
   await page.goto("/");
   await page.getByRole("link", { name: "Войти по номеру" }).click();
   await expect(page.getByLabel("Номер телефона")).toBeVisible();
@@ -196,7 +205,7 @@ test("going back after the login finds no dead end", async ({ page, phone, codeF
   await expect(page).toHaveURL(/\/profile$/);
 });
 
-test("coming back to a code that was used leads on", async ({ context, page, phone, codeFor }) => {
+test("coming back to the page of a used code leads on", async ({ context, page, phone, codeFor }) => {
   await page.goto("/login");
   await askForCode(page, phone);
   const underWay = await context.cookies();
@@ -222,7 +231,7 @@ test("a browser without cookies is told that it needs them", async ({ context, p
   await readInviteCode(page);
 });
 
-test("the browser itself takes the code from the message where it can", async ({ page, phone, codeFor }) => {
+test("the browser can take the code from the message itself", async ({ page, phone, codeFor }) => {
   await page.addInitScript(() => {
     Object.assign(window, { OTPCredential: class {} });
     navigator.credentials.get = () =>
@@ -240,7 +249,7 @@ test("the browser itself takes the code from the message where it can", async ({
   await readInviteCode(page);
 });
 
-test("logging out ends the session, for copies of its cookie, too", async ({ context, page, phone, codeFor }) => {
+test("logging out ends the session, for copies of its cookie as well", async ({ context, page, phone, codeFor }) => {
   await page.goto("/login");
   await logIn(page, phone, codeFor);
   await readInviteCode(page);
@@ -252,7 +261,7 @@ test("logging out ends the session, for copies of its cookie, too", async ({ con
   await expect(page).toHaveURL(/\/login$/);
 });
 
-test("the profile is for those who are logged in", async ({ page }) => {
+test("the profile needs a login", async ({ page }) => {
   await page.goto("/profile");
   await expect(page).toHaveURL(/\/login$/);
 });

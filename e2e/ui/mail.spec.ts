@@ -15,7 +15,7 @@ for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? "with JavaScript" : "without JavaScript", () => {
     test.use({ javaScriptEnabled });
 
-    test("somebody logs in by mail, and then proves the phone", async ({ page, phone, codeFor }) => {
+    test("a person logs in by mail, and then proves the phone", async ({ page, phone, codeFor }) => {
       const email = emailOf(phone);
       await page.goto("/login");
       await page.getByRole("link", { name: "Войти по почте" }).click();
@@ -45,7 +45,7 @@ for (const javaScriptEnabled of [true, false]) {
       expect(await readInviteCode(page)).toBe(inviteCode);
     });
 
-    test("a phone that has an account is told to be taken only after both codes", async ({
+    test("a phone that has an account is reported as taken only after both codes", async ({
       browser,
       page,
       phone,
@@ -69,7 +69,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(owner.page.getByText(owner.inviteCode).first()).toBeVisible();
     });
 
-    test("a code that an API found right leaves a button that enters", async ({ page, phone, codeFor }) => {
+    test("after an API has verified a code, the page shows a button to log in", async ({ page, phone, codeFor }) => {
       await page.request.post("/api/v1/login/", { form: { phone_number: phone } });
       const form = { verification_code: await codeFor(phone) };
       const headers = { accept: "text/html" };
@@ -84,7 +84,7 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
-test("who came by mail is shown by a masked mailbox, to the inviter and to whom they invite", async ({
+test("an account by mail is shown by a masked mailbox, to its inviter and its invitees", async ({
   browser,
   page,
   freshPhone,
@@ -108,7 +108,7 @@ test("who came by mail is shown by a masked mailbox, to the inviter and to whom 
   await expect(strangersPage.getByRole("heading", { name: "приглашает вас" })).toContainText("p···@example.com");
 });
 
-test("where no mail can be sent, nobody is asked for a mailbox", async ({ page, startServer }) => {
+test("where no mail can be sent, no page asks for a mailbox", async ({ page, startServer }) => {
   const server = await startServer({ REVEAL_CODES: false });
   await page.goto(`${server.url}/login?by=email`);
   await expect(page.getByLabel("Номер телефона")).toBeVisible();

@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { expect, test } from "../fixtures";
 import { logIn, readInviteCode } from "./journeys";
 
-test("a database that fails shows a page of ours, tells nothing, logs nobody out, and heals", async ({
+test("while the database fails, our own page appears without details, no session ends, and the server recovers", async ({
   page,
   phone,
   startServer,

@@ -11,7 +11,7 @@ const PROXIES: { what: string; headers: ProxyHeaders }[] = [
   { what: "a port of its own", headers: { Host: "$http_host", "X-Forwarded-Host": "$host:443" } },
 ];
 
-test("behind proxies of any kind forms work, with a script and without", async ({
+test("forms work behind all kinds of proxies, with and without a script", async ({
   browser,
   freshPhone,
   startServer,
@@ -45,7 +45,7 @@ test("behind proxies of any kind forms work, with a script and without", async (
   }
 });
 
-test("whatever a proxy calls an https server, its forms are taken from its public address and from no other", async ({
+test("an https server accepts forms only from its public address, under any host name that a proxy gives it", async ({
   phone,
   startServer,
 }) => {

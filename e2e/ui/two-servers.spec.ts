@@ -40,7 +40,7 @@ const test = base.extend<object, { clusterOn: (database: DatabaseKind) => Promis
 });
 
 for (const database of DATABASES) {
-  test.describe(`two servers on one ${database}, each request at the other one`, () => {
+  test.describe(`two servers on one ${database}, each request at the other server`, () => {
     // One cluster is enough for all of them.
     test.describe.configure({ mode: "default" });
 

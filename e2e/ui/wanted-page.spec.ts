@@ -43,7 +43,7 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
-test("a form whose session is over leads to the login, and from there back to its page", async ({
+test("a form of an ended session leads to the login, and from there back to its page", async ({
   browser,
   context,
   page,
@@ -79,7 +79,7 @@ test("an invitation that was accepted comes before the page that was wanted", as
   await expect(page).toHaveURL(new RegExp(`/i/${inviteCode}$`));
 });
 
-test("the login leads to no other site, whatever an address or a form says", async ({
+test("no address and no form makes the login lead to another site", async ({
   browser,
   freshPhone,
   codeFor,

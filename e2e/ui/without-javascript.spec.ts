@@ -14,7 +14,7 @@ test("without JavaScript: an invitation from link to profile", async ({ browser,
   await expect(annasPage.getByRole("listitem").filter({ hasText: maskOf(boris) })).toBeVisible();
 });
 
-test("without JavaScript: wrong input is told, reloading is no second try, a new code can be asked for", async ({
+test("without JavaScript: wrong input is reported, a reload is no second attempt, a new code can be requested", async ({
   page,
   startServer,
   phone,
@@ -42,7 +42,7 @@ test("without JavaScript: wrong input is told, reloading is no second try, a new
   await readInviteCode(page);
 });
 
-test("without JavaScript: what is pasted is read as it is seen, and the whole message and link for their codes", async ({
+test("without JavaScript: pasted text is read as a person sees it, and codes are found in a whole message and link", async ({
   browser,
   page,
   phone,
