@@ -1,9 +1,9 @@
 /**
- * State that a process must have once. Next.js compiles this project into several bundles (one for `instrumentation.ts`, others for
- * routes and pages), each of which evaluates its own copy of a module, and development evaluates a module again after an edit. A
- * variable of a module is therefore one per copy. A cache of what can be worked out again may be such a variable.
+ * Returns the state that this process keeps once under `name`, which must be unique in the project. `make` makes it at the first call.
  *
- * `name` is unique in the project and says what the state is. Returns what `make` returned when the process first asked for `name`.
+ * Next.js compiles this project into several bundles, and each evaluates its own copy of a module; development evaluates a module
+ * again after an edit. So a variable of a module exists once for each copy. Only a cache of values that can be computed again may
+ * be such a variable.
  */
 export function perProcess<Value>(name: string, make: () => Value): Value {
   if (!states.has(name)) states.set(name, make());
