@@ -83,7 +83,7 @@ const SWEEPERS: readonly Sweeper[] = GROWING_TABLES.map((growing) => {
 
 const SWEEP_EVERY_MS = 60_000;
 
-/** When each was swept last, in milliseconds of `performance.now()`. */
+/** When `isTimeToSweep` last returned true for each of its arguments, in milliseconds of `performance.now()`. */
 const sweptAt = perProcess("sweep times", () => new Map<string, number>());
 /** The tables whose last sweep failed. */
 const unswept = perProcess("unswept tables", () => new Set<string>());
