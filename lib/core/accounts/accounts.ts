@@ -142,7 +142,7 @@ export function provenFactor({ phone, email }: Pick<Account, "phone" | "email">,
 }
 
 /** Returns the column of `User` that holds this recipient, with its value, for a `where` or a `data`. */
-export function factorOf({ kind, address }: Recipient): { phone: Phone } | { email: Email } {
+export function factorColumn({ kind, address }: Recipient): { phone: Phone } | { email: Email } {
   return kind === "phone" ? { phone: address } : { email: address };
 }
 
@@ -153,7 +153,7 @@ export interface Factor {
 }
 
 /** Returns the columns of `User` that store this factor. */
-export function provenFactorOf({ recipient, since }: Factor) {
+export function factorColumns({ recipient, since }: Factor) {
   return recipient.kind === "phone"
     ? { phone: recipient.address, phoneProvenAt: since }
     : { email: recipient.address, emailProvenAt: since };
@@ -184,6 +184,6 @@ const LOCK_ACCOUNT = statement({
  * Returns whether the account exists and, if `proven` is given, has this phone or mailbox as a factor.
  */
 export async function lockAccount(tx: Transaction, userId: number, proven?: Recipient): Promise<boolean> {
-  const factor = { phone: null, email: null, ...(proven && factorOf(proven)) };
+  const factor = { phone: null, email: null, ...(proven && factorColumn(proven)) };
   return (await tx.run(LOCK_ACCOUNT, { userId, ...factor })) > 0;
 }

@@ -9,7 +9,7 @@ import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { mustDelayChange, type Session } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
-import { type Account, factorOf, getOwnProfile, lockAccount, provenFactor } from "./accounts";
+import { type Account, factorColumn, getOwnProfile, lockAccount, provenFactor } from "./accounts";
 import { delayChange, dropChanges } from "./delayed-changes";
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
@@ -142,7 +142,7 @@ async function changeOrDelay(
   const isDelayed = await mustDelayChange(tx, session, now);
   if (isDelayed === null) return fail({ name: "session_over" });
   if (isDelayed) {
-    if (await tx.user.findUnique({ where: factorOf(next), select: { id: true } })) {
+    if (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) {
       return fail({ name: "identity_taken" });
     }
     const delayed = await delayChange(tx, session, { action: next.kind, next }, now);

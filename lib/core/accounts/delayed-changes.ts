@@ -12,7 +12,7 @@ import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { isTimeToSweep } from "@/lib/core/sweeping";
 import { isDatabaseAway, type Reader, readPrimary, statement, type Writer, write } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
-import { type Account, factorOf, lockAccount } from "./accounts";
+import { type Account, factorColumn, lockAccount } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 import { lockForRemoval, type RemovedAccount, removeAccount, removeOrDetach } from "./remove-account";
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
@@ -275,7 +275,7 @@ async function findDue(db: Reader, selection: ChangeSelection | null, now: Date)
   const order = { orderBy: { dueAt: "asc" }, take: APPLIED_AT_ONCE } as const;
   if (selection === null) return db.delayedChange.findMany({ where: { dueAt }, ...order });
   if ("userId" in selection) return db.delayedChange.findMany({ where: { dueAt, ...selection }, ...order });
-  const either = [{ action: selection.kind, next: selection.address }, { user: factorOf(selection) }];
+  const either = [{ action: selection.kind, next: selection.address }, { user: factorColumn(selection) }];
   return db.delayedChange.findMany({ where: { dueAt, OR: either }, ...order });
 }
 

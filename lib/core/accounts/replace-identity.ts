@@ -1,7 +1,7 @@
 import type { Email } from "@/lib/core/identity/email";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Writer } from "@/lib/db/database";
-import { type Account, factorOf, provenFactorOf } from "./accounts";
+import { type Account, factorColumn, factorColumns } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 
 /** A phone or mailbox of an account that was replaced, added or removed. */
@@ -36,13 +36,13 @@ export async function replaceIdentity(
   },
 ): Promise<ChangedIdentity | null> {
   const { id: userId } = account;
-  if (await tx.user.findUnique({ where: factorOf(next), select: { id: true } })) return null;
+  if (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) return null;
   if (next.kind === "phone") {
     await tx.session.updateMany({ where: { id: sessionId, userId }, data: { provenPhone: next.address } });
   }
   await tx.user.update({
     where: { id: userId },
-    data: { ...provenFactorOf({ recipient: next, since }), ...(next.kind === "phone" && { claimedPhone: null }) },
+    data: { ...factorColumns({ recipient: next, since }), ...(next.kind === "phone" && { claimedPhone: null }) },
   });
   await tx.session.deleteMany({ where: { userId, NOT: { id: sessionId } } });
   const name = next.kind === "phone" ? "phone_changed" : "email_changed";

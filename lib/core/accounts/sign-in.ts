@@ -1,4 +1,4 @@
-import { giveTryBack, noteMadeAccount, redeemVerified } from "@/lib/core/challenges/challenge";
+import { recordMadeAccount, redeemVerified, restoreAttempt } from "@/lib/core/challenges/challenge";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
 import {
@@ -23,65 +23,71 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { addSession, type Session, type SessionKind } from "@/lib/core/sessions/sessions";
 import { type Queries, type RolledBack, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
-import { AccountGone, lockAccount, provenFactorOf, shownPhone } from "./accounts";
+import { AccountGone, factorColumns, lockAccount, shownPhone } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 import { applyDueChanges, isAnyChangeDue } from "./delayed-changes";
 import { retryOnUnique } from "./retry-on-unique";
 
-/** An account that was signed in to. */
+/** The result of a sign-in. */
 export interface SignIn {
   userId: number;
-  /** Whether this sign-in made the account, by its own code or by the verified one that it began with. */
+  /** Whether the account was made by this sign-in, or by the verification of the code that it started with. */
   created: boolean;
-  /** What was proven by it. */
+  /** The phone or mailbox that the code proved. */
   proven: Recipient;
-  /** The session that was opened, null where none was asked for. */
+  /** The session that was opened; null if none was requested. */
   session: Session | null;
 }
 
-/** A session to be opened by a sign-in, and the random name of its browser or application, null where it has none. */
+/** A session that a sign-in opens. `browserId` is the random name of its browser or client application, or null. */
 export interface NewSession {
   kind: SessionKind;
   browserId: string | null;
 }
 
-/** The inviter's account was deleted since the look-up. A sign-in without an invite never fails so. */
+/** The inviter's account was deleted after the look-up of the invite. Only a sign-in with an invite can fail with it. */
 type InviteGone<Invite> = Invite extends FoundInvite ? { name: "invite_unknown" } : never;
+/** The failures of a sign-in. */
 export type SignInFailure<Invite> = VerifyCodeFailure | InviteGone<Invite>;
 
-/** A phone, and the holder that had a code sent to it. */
+/** A phone, and the holder that requested a code to it. */
 interface PhoneLogin {
   phone: Phone;
   holder: Holder;
 }
 
-/** A mailbox, the holder that had a code sent to it, and the phone that the account says is its own. */
+/** A mailbox, the holder that requested a code to it, and the phone that the account claims. */
 interface EmailLogin {
   email: Email;
   phone: Phone;
   holder: Holder;
 }
 
+/** Options of a sign-in. `drawInvite` replaces the random generator of invite codes in tests. */
 interface Options {
   now?: Date;
-  /** The session to open in the same transaction. */
+  /** The session to open in the transaction of the sign-in; null opens none. */
   session?: NewSession | null;
   drawInvite?: () => InviteCode;
 }
 
-/** The challenge that a login by phone waits for. */
+/** Returns the challenge of a login by phone. */
 export function phoneLoginCode({ phone, holder }: PhoneLogin): ChallengeKey {
   return { recipient: phoneRecipient(phone), purpose: "login", holder };
 }
 
-/** The challenge that a login by mail waits for. */
+/** Returns the challenge of a login by mail. */
 export function mailLoginCode({ email, holder }: Pick<EmailLogin, "email" | "holder">): ChallengeKey {
   return { recipient: emailRecipient(email), purpose: "login", holder };
 }
 
 /**
- * Signs in to the phone's account by the code that was sent, or makes the account. A new account activates `invite` in the same
- * transaction; an older one is left as it is. The invite was looked up before, so that an unknown one says nothing of the code.
+ * Signs in to the phone's account with the code that was sent, or makes the account. A new account activates `invite` in the
+ * same transaction; an existing account ignores it. The invite was looked up before, so that an unknown one does not reveal
+ * whether the code is right.
+ *
+ * Fails as `verifyCode` does, and with `invite_unknown` if the inviter's account was deleted since the look-up. Throws
+ * `AccountGone` if the account is deleted or changed during the sign-in.
  */
 export function signInByPhone<Invite extends FoundInvite | null = null>(
   { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite?: Invite },
@@ -92,8 +98,9 @@ export function signInByPhone<Invite extends FoundInvite | null = null>(
 }
 
 /**
- * As `signInByPhone`, but without a session: the verified code stands for one `signInWithVerifiedCode` within `PROOF_TTL_MS`. It
- * belongs to `next`: a request in the old holder's name finds nothing.
+ * Verifies a code as `signInByPhone` does, and makes the account if there is none, but opens no session. The verified code
+ * stands for one `signInWithVerifiedCode` within `PROOF_TTL_MS`, by the holder `next`. Requests in the name of the old holder
+ * no longer find it. Fails as `verifyCode` does.
  */
 export async function verifyForLater(
   { code, phone, holder, next }: PhoneLogin & { code: TypedCode; next: Holder },
@@ -107,8 +114,9 @@ export async function verifyForLater(
 }
 
 /**
- * Signs in by the verified code that `verifyForLater` left, or without one by the code, as `signInByPhone` does. Fails with
- * `code_missing` when a code was sent and none is given.
+ * Signs in with the code that `verifyForLater` verified. If there is none, signs in with `code`, as `signInByPhone` does. Fails
+ * as `verifyCode` does, and with `code_missing` if a live code was sent and `code` is null. Throws `AccountGone` as
+ * `signInByPhone` does.
  */
 export async function signInWithVerifiedCode(
   { phone, holder, code = null }: PhoneLogin & { code?: TypedCode | null },
@@ -131,14 +139,17 @@ export async function signInWithVerifiedCode(
   return fail({ name: status?.state === "live" ? "code_missing" : "code_expired" });
 }
 
+/** Returns the challenge of a registration. */
 function registrationCode({ phone, holder }: PhoneLogin): ChallengeKey {
   return { recipient: phoneRecipient(phone), purpose: "registration", holder };
 }
 
 /**
- * Sends a code to a phone that has no account yet. That it has one is told, `phone_taken`, as often as one network and all
- * networks together may learn it. When either is spent, a taken phone is treated as a free one: the code is sent, and `register`
- * tells `phone_taken` after the right code. So a stranger who spends these answers keeps no other person from registering.
+ * Sends a code to a phone that has no account yet. Fails with `phone_taken` if it has one, and as `requestCode` does.
+ *
+ * One network, and all networks together, can get the answer `phone_taken` only so often. When either limit is used up, a taken
+ * phone is treated like a free one: the code is sent, and `register` answers `phone_taken` after the right code. So a stranger
+ * who uses up these answers keeps no other person from registering.
  */
 export async function requestRegistrationCode(
   { phone, holder }: PhoneLogin,
@@ -150,20 +161,20 @@ export async function requestRegistrationCode(
     ...networkCharges(TAKEN_ANSWERS_OF_NETWORK, requester.network),
     { limit: TAKEN_ANSWERS, subject: "all" },
   ];
-  const isTold = await transact(async (tx) => {
+  const isTaken = await transact(async (tx) => {
     const consumed = await consume(tx, charges, now);
     if (!consumed.ok) return false;
     if (await findAccount(tx, { phone })) return true;
     refund(tx, consumed.value);
     return false;
   });
-  if (isTold) return fail({ name: "phone_taken" });
+  if (isTaken) return fail({ name: "phone_taken" });
   return requestCode(registrationCode({ phone, holder }), requester, options);
 }
 
 /**
- * Makes the account of a phone that has none, and activates `invite` in the same transaction. That the phone is taken,
- * `phone_taken`, is told after the right code only, and opens no session.
+ * Makes an account for a phone that has none, and activates `invite` in the same transaction. Fails as `signInByPhone` does,
+ * and with `phone_taken` after the right code if the phone has an account, to which no session is opened then.
  */
 export async function register<Invite extends FoundInvite | null = null>(
   { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite?: Invite },
@@ -177,8 +188,8 @@ export async function register<Invite extends FoundInvite | null = null>(
 }
 
 /**
- * Sends a code to the mailbox, as `requestCode` does. Whether the mailbox has an account plays no part, nor does its phone. Fails
- * with `mail_unavailable` where no mail can be sent.
+ * Sends a code for a login by mail. Whether the mailbox or its phone has an account makes no difference. Fails with
+ * `mail_unavailable` if no mail can be sent, and as `requestCode` does.
  */
 export async function requestMailCode(
   { email, holder }: Pick<EmailLogin, "email" | "holder">,
@@ -189,13 +200,15 @@ export async function requestMailCode(
   return requestCode(mailLoginCode({ email, holder }), requester, options);
 }
 
-/** The mailbox is that of an account with another phone, masked. */
+/** The mailbox belongs to an account that has another phone, which is given masked. */
 export type PhoneMismatch = { name: "phone_mismatch"; phone: Masked };
 
 /**
- * Signs in to the mailbox's account, or makes one that names the phone as its own without having proven it: the phone stays
- * open to the person who proves it, and opens nothing here. Fails with `phone_mismatch` after the right code when the account is
- * known by another phone; the code stays good for that one.
+ * Signs in to the mailbox's account, or makes an account that claims `phone` without proving it. The person who proves the
+ * phone gets an account of their own, and the claim opens nothing.
+ *
+ * Fails as `signInByPhone` does, and with `phone_mismatch` after the right code if the account has another phone. The code
+ * stays valid for a request with that phone.
  */
 export function signInByEmail<Invite extends FoundInvite | null = null>(
   { code, invite, email, phone, holder }: EmailLogin & { code: TypedCode; invite?: Invite },
@@ -210,22 +223,25 @@ export function signInByEmail<Invite extends FoundInvite | null = null>(
   return signInOrSignUp(mailLoginCode({ email, holder }), attempt, requester, options);
 }
 
-/** What a code proves, and what a new account has of it. */
+/** What a code proves, with the columns that a new account gets from it. */
 type Identity = { phone: Phone } | { email: Email; claimedPhone: Phone };
 
+/** A code that was typed, and what the sign-in should do if it is right. */
 interface SignInAttempt<Invite, Refusal extends { name: string }> {
   identity: Identity;
   code: TypedCode;
   invite?: Invite | undefined;
-  /** Why the account that is there is not opened, though the code is right; the code stays good. */
+  /**
+   * Returns why an existing account is not opened although the code is right, or null. The code stays valid after a refusal.
+   */
   refusal?: (known: KnownAccount) => Refusal | null;
-  /** The holder for whom the verified code is kept, instead of being used up. */
+  /** The holder for whom the code is kept as verified, instead of being used. */
   keepFor?: Holder;
-  /** Whether an account that is there already is left closed. */
+  /** Whether no session is opened for an account that exists already. */
   isOnlyForNew?: boolean;
 }
 
-/** Verifies the code, then in one transaction uses it up, finds the account or makes it, and opens the session. */
+/** Verifies the code. Then, in one transaction, marks it as used, finds or makes the account, and opens the session. */
 async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal extends { name: string } = never>(
   key: ChallengeKey,
   { identity, code, invite, refusal = () => null, keepFor, isOnlyForNew }: SignInAttempt<Invite, Refusal>,
@@ -234,7 +250,7 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
 ): Promise<Result<SignIn, SignInFailure<Invite> | Refusal>> {
   const [verified, isAnyDue] = await Promise.all([verifyCode(key, code, requester, now), isAnyChangeDue(now)]);
   if (!verified.ok) return verified;
-  // A phone or mailbox that is another account's from now on opens that one.
+  // Due changes may move the phone or mailbox to another account, which the code opens then.
   if (isAnyDue) await applyDueChanges(key.recipient, now);
 
   type SignedIn = Result<SignIn, SignInFailure<Invite> | Refusal>;
@@ -245,12 +261,13 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
     const known = await findAccount(tx, identity);
     const refused = known && refusal(known);
     if (refused) {
-      giveTryBack(tx, key, verified.value.codeHmac);
+      restoreAttempt(tx, key, verified.value.codeHmac);
       return { ok: false, failure: refused };
     }
     const inviter = !known && invite ? await findInviter(tx, invite.code) : null;
     if (!known && invite && !inviter) return inviteGone;
-    // A mail domain that catches all must not make accounts without end.
+    // Sign-ups by mail are not refunded, because a mail domain that accepts all addresses could otherwise make accounts without
+    // end.
     const isCharged = !known && "email" in identity;
     const kept = keepFor ? { next: keepFor, verifiedUntil: new Date(now.getTime() + PROOF_TTL_MS) } : null;
     const isThere = await consumeChallenge(tx, verified.value, now, { isCharged, kept });
@@ -266,7 +283,7 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
       inviteCode: drawInvite(),
       now,
     });
-    if (keepFor) noteMadeAccount(tx, { ...key, holder: keepFor });
+    if (keepFor) recordMadeAccount(tx, { ...key, holder: keepFor });
     if (invite && inviter) {
       if (!(await lockInviter(tx, inviter))) return rollBack(inviteGone);
       recordActivation(tx, { inviteeId: userId, inviterId: inviter.id, code: invite.code, now });
@@ -279,7 +296,9 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
   return signedIn;
 }
 
-/** Opens the session that was asked for, of an account whose row this locks. */
+/**
+ * Opens the requested session, after locking the account's row. Returns null if no session was requested. Throws `AccountGone`.
+ */
 async function openSession(
   tx: Transaction,
   login: Omit<SignIn, "session">,
@@ -289,7 +308,7 @@ async function openSession(
 ): Promise<Session | null> {
   if (!session) return null;
   const { userId, proven, created } = login;
-  // The account may have got another phone or mailbox since the code was typed.
+  // The account may have lost this phone or mailbox, or may have been deleted, since the code was verified.
   const { kind, browserId } = session;
   const { agent, network } = requester;
   const isReturning = isRecognised(requester, proven);
@@ -318,7 +337,7 @@ const ADD_ACCOUNT = statement({
 });
 const NOTHING_PROVEN = { phone: null, phoneProvenAt: null, claimedPhone: null, email: null, emailProvenAt: null };
 
-/** Makes an account that has proven what the code was sent to, at the time when the code was sent, and returns its id. */
+/** Makes an account, and returns its id. Its factor counts as proven since the code was sent. */
 async function addAccount(
   tx: Transaction,
   {
@@ -329,9 +348,9 @@ async function addAccount(
   }: { identity: Identity; provenSince: Date; inviteCode: InviteCode; now: Date },
 ): Promise<number> {
   const recipient = "phone" in identity ? phoneRecipient(identity.phone) : emailRecipient(identity.email);
-  const columns = { ...NOTHING_PROVEN, ...identity, ...provenFactorOf({ recipient, since: provenSince }) };
+  const columns = { ...NOTHING_PROVEN, ...identity, ...factorColumns({ recipient, since: provenSince }) };
   const added = await tx.get(ADD_ACCOUNT, { ...columns, inviteCode, now });
-  if (!added) throw new Error("an account was added and has no id");
+  if (!added) throw new Error("the database returned no id for a new account");
   recordOwnEvent(tx, added.id, { action: "account_created", now });
   return added.id;
 }
@@ -350,7 +369,7 @@ const FIND_BY_EMAIL = statement({
 
 type KnownAccount = NonNullable<Awaited<ReturnType<typeof findAccount>>>;
 
-/** The account that has proven this phone or mailbox. */
+/** Returns the account that has this phone or mailbox as a factor, or null. */
 async function findAccount(db: Queries, identity: { phone: Phone } | { email: Email }) {
   const found =
     "phone" in identity

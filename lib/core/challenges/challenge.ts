@@ -320,7 +320,7 @@ export async function attemptChallenge(
   return { ...attempted, triesLeft: TRIES_PER_CODE - tries };
 }
 
-const GIVE_TRY_BACK = statement({
+const RESTORE_ATTEMPT = statement({
   params: { ...KEY, codeHmac: "text" },
   sql: `
     UPDATE "Challenge" SET "tries" = "tries" - 1
@@ -328,8 +328,8 @@ const GIVE_TRY_BACK = statement({
 });
 
 /** Returns the attempt that a right code used, if that code opened nothing. The code is as valid as before. */
-export function giveTryBack(tx: Transaction, key: ChallengeKey, codeHmac: string): void {
-  tx.queue(GIVE_TRY_BACK, { ...paramsOf(key), codeHmac });
+export function restoreAttempt(tx: Transaction, key: ChallengeKey, codeHmac: string): void {
+  tx.queue(RESTORE_ATTEMPT, { ...paramsOf(key), codeHmac });
 }
 
 const CONSUME = statement({
@@ -368,14 +368,14 @@ export async function keepVerified(
   return (await tx.run(VERIFY, { ...paramsOf(key), codeHmac, next, verifiedUntil })) > 0;
 }
 
-const NOTE_ACCOUNT = statement({
+const RECORD_MADE_ACCOUNT = statement({
   params: KEY,
   sql: `UPDATE "Challenge" SET "madeAccount" = TRUE WHERE ${HAS_KEY}`,
 });
 
 /** Stores that the verification of this code made the account. The sign-in that follows reports it. */
-export function noteMadeAccount(tx: Transaction, key: ChallengeKey): void {
-  tx.queue(NOTE_ACCOUNT, paramsOf(key));
+export function recordMadeAccount(tx: Transaction, key: ChallengeKey): void {
+  tx.queue(RECORD_MADE_ACCOUNT, paramsOf(key));
 }
 
 const REDEEM = statement({
