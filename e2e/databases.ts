@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-// biome-ignore lint/style/noRestrictedImports: suites about accidents and races look at what they left behind.
+// biome-ignore lint/style/noRestrictedImports: tests of faults and races read the database.
 import Sqlite from "better-sqlite3";
 // biome-ignore lint/style/noRestrictedImports: as above.
 import pg from "pg";
@@ -9,12 +9,12 @@ export const DATABASES = ["sqlite", "postgresql"] as const;
 export type DatabaseKind = (typeof DATABASES)[number];
 
 export type Row = Record<string, unknown>;
-/** Runs one statement at a database, whichever it is, and resolves to its rows. */
+/** Runs one statement on a database of either kind, and resolves to its rows. */
 export type Query = <Result extends Row>(sql: string) => Promise<Result[]>;
 
-/** A PostgreSQL for tests, whose servers get a database each. */
+/** A PostgreSQL for tests, in which each server gets a database. */
 export interface TestPostgres extends Postgres {
-  /** Makes a database, empty or a copy of another one that nobody is using, and resolves to its URL. */
+  /** Makes a database, empty or a copy of another one without connections, and resolves to its URL. */
   createDatabase(template?: string): Promise<string>;
 }
 
@@ -31,7 +31,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   };
 }
 
-/** Opens a database for as long as `look` runs, past the server: for what HTTP can't say. */
+/** Opens a database directly while `look` runs, for facts that HTTP doesn't show. */
 export async function withDatabase<Value>(url: string, look: (query: Query) => Promise<Value>): Promise<Value> {
   return url.startsWith("file:") ? withSqlite(url.slice("file:".length), look) : withPostgres(url, look);
 }

@@ -13,10 +13,10 @@ import { type DatabaseKind, startTestPostgres, type TestPostgres } from "./datab
 
 export { expect } from "playwright/test";
 
-/** Settings by their names in the environment; see the table of settings. */
+/** Settings by their names in the environment (see the README). */
 export type Settings = Record<string, string | number | boolean>;
 
-/** Comfortable for tests that are about something else: codes come at once, as often as wanted, and nothing is spent. */
+/** Settings for tests of other subjects: codes arrive without delay, there are no waits, and no limit is reached. */
 const SETTINGS: Settings = {
   CONSOLE_DELAY_MS: 0,
   OTP_COUNTRIES: "*",
@@ -38,40 +38,40 @@ const SETTINGS: Settings = {
 const START_TIMEOUT_MS = 60_000;
 const CODE_TIMEOUT_MS = 10_000;
 
-/** Where a server of one's own keeps what it knows. */
+/** Where a test's own server keeps its data. */
 export interface Place {
   /** A new SQLite file in a temporary folder, which is the default, or a new database in the worker's PostgreSQL. */
   database?: DatabaseKind | undefined;
-  /** On this server's database instead, under its public address, with its secret and its settings. */
+  /** Uses this server's database instead, with its public address, secret and settings. */
   beside?: Server | undefined;
 }
 
-/** A whole Sarafan of one's own: a process started as `npm start` does. */
+/** A server for tests: a process that is started as by `npm start`. */
 export interface Server {
-  /** Where it listens, without a slash at the end; its public address as well unless the settings name another. */
+  /** Its address, without a slash at the end. It is the public address as well, unless the settings name another. */
   readonly url: string;
   readonly port: number;
-  /** The temporary folder that holds its secret, and its database when that is a file. */
+  /** The temporary folder with its secret, and with its database if that is a file. */
   readonly dataFolder: string;
   readonly databaseUrl: string;
-  /** What it was started with, apart from its port. */
+  /** The settings that it was started with, without its port. */
   readonly settings: Settings;
-  /** All it has printed since it was made. */
+  /** Everything that it has printed, over all starts. */
   output(): string;
-  /** All codes that were sent to this phone or address, by it or by servers beside it. */
+  /** All codes that were sent to this phone or mailbox, by it or by other servers on the same database. */
   codesFor(to: string): string[];
-  /** The newest of them; each is handed out once: the next call waits for the next code. */
+  /** Returns the newest of these codes. Returns each code once; the next call waits for the next code. */
   codeFor(to: string): Promise<string>;
-  /** Asks it to end and resolves to its exit code; `SIGKILL` ends it like a power cut, which has no exit code. */
+  /** Sends the signal and resolves to the exit code; `SIGKILL` ends it without one, like a power cut. */
   stop(signal?: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<number | null>;
   /** Starts it again, after `stop`, on the same data and port. */
   start(): Promise<void>;
 }
 
 interface TestFixtures {
-  /** A server with settings of the test's own, ended after the test. */
+  /** Starts a server with the test's settings. It is ended after the test. */
   startServer: (settings?: Settings, place?: Place) => Promise<Server>;
-  /** A phone that nobody else in this run has. */
+  /** A phone that no other test of this run has. */
   phone: string;
   /** More such phones. */
   freshPhone: () => string;
@@ -87,9 +87,9 @@ interface TestFixtures {
 }
 
 interface WorkerFixtures {
-  /** The worker's PostgreSQL, started when somebody first asks for it. */
+  /** The worker's PostgreSQL, started at the first use. */
   postgres: () => Promise<TestPostgres>;
-  /** The URL of a database with all tables and no rows, made when somebody first asks for it: for copies. */
+  /** The URL of a database with all tables and no rows, to be copied. It is made at the first use. */
   emptyDatabase: (kind: DatabaseKind) => Promise<string>;
   /** The server that all tests of a worker share; `page.goto("/login")` and `request` lead to it. */
   server: Server;
@@ -127,7 +127,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     // biome-ignore lint/correctness/noEmptyPattern: as above.
     async ({}, use) => {
       const servers = new Servers();
-      // Tests of headers that proxies send must not end the demonstration for the tests after them.
+      // Otherwise tests of proxies' headers would end the demonstration for later tests.
       await use(await servers.start({ ALLOW_DEMO: true }));
       await servers.remove();
     },
@@ -162,21 +162,21 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 let phonesMade = randomInt(100_000);
 
 /**
- * Russia's numbers 945 are nobody's. Two digits, 01 to 99, tell the workers apart, five are counted up from a random start;
- * the numbers 945 00… are those of the documentation.
+ * Russia's numbers 945… belong to no operator. Two digits, 01 to 99, distinguish the workers, and five count up from a random start.
+ * The documentation uses 945 00….
  */
 function makePhone(workerIndex: number): string {
   phonesMade = (phonesMade + 1) % 100_000;
   return `+7945${String((workerIndex % 99) + 1).padStart(2, "0")}${String(phonesMade).padStart(5, "0")}`;
 }
 
-/** Servers of one test or worker, and what they leave on the disk. */
+/** The servers of one test or worker, and their files. */
 export class Servers {
   readonly #postgres: WorkerFixtures["postgres"] | undefined;
   readonly #emptyDatabase: WorkerFixtures["emptyDatabase"] | undefined;
   readonly #servers: Server[] = [];
 
-  /** With an empty database, servers begin with a copy of it, and so some seconds sooner. */
+  /** Servers begin with a copy of the empty database, if one is given, which saves some seconds. */
   constructor(postgres?: WorkerFixtures["postgres"], emptyDatabase?: WorkerFixtures["emptyDatabase"]) {
     this.#postgres = postgres;
     this.#emptyDatabase = emptyDatabase;
@@ -195,9 +195,9 @@ export class Servers {
     return server;
   }
 
-  /** Ends them all and deletes their data. */
+  /** Ends all servers and deletes their data. */
   async remove(): Promise<void> {
-    // How a server ends in peace has tests of its own.
+    // The orderly end of a server has its own tests.
     await Promise.all(this.#servers.map((server) => server.stop("SIGKILL")));
     for (const { dataFolder } of this.#servers) rmSync(dataFolder, { recursive: true, force: true });
   }
@@ -211,13 +211,13 @@ export class Servers {
   }
 }
 
-/** What servers on one database have printed of codes. */
+/** The codes that servers on one database have printed. */
 class Outbox {
   readonly #sent: { to: string; code: string }[] = [];
   readonly #news = new EventEmitter().setMaxListeners(0);
   readonly #handedOut = new Map<string, number>();
 
-  /** Hears whole lines. */
+  /** Reads the output line by line. */
   hear(lines: string) {
     for (const line of lines.split("\n")) {
       const [, to, code] = /^(\+\d+|\S+@\S+) (\d{4,10})\r?$/.exec(line) ?? [];
@@ -246,11 +246,11 @@ class Outbox {
 
 const outboxes = new WeakMap<Server, Outbox>();
 
-/** Servers that are to be ended with this process, whatever becomes of their test. */
+/** Servers to end with this process, even if their test was interrupted. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => running.forEach(killGroup));
 
-/** A server that is still to be started. */
+/** A server that was not started yet. */
 async function makeServer(settings: Settings, beside?: Server): Promise<Server> {
   const dataFolder = beside?.dataFolder ?? mkdtempSync(path.join(tmpdir(), "sarafan-"));
   const port = await findFreePort();
@@ -269,7 +269,7 @@ async function makeServer(settings: Settings, beside?: Server): Promise<Server> 
   }
 
   async function start() {
-    // A process group of its own, so that none of its processes outlives it, whatever happens.
+    // A separate process group, so that all processes of the server can be ended together.
     const own = spawn(process.execPath, ["scripts/run.mjs", "serve"], {
       env,
       detached: process.platform !== "win32",
@@ -320,7 +320,7 @@ async function makeServer(settings: Settings, beside?: Server): Promise<Server> 
 
 const databaseIn = (folder: string) => path.join(folder, "sarafan.db");
 
-/** Gives the database its tables, as `npm run migrate` does, and resolves to its URL. */
+/** Migrates the database, as `npm run migrate` does, and resolves to its URL. */
 async function migrate(url: string): Promise<string> {
   const env = cleanEnvironment({ DATABASE_URL: url, AUTH_SECRET: randomBytes(48).toString("base64url") });
   await promisify(execFile)(process.execPath, ["scripts/run.mjs", "migrate"], { env });
@@ -346,6 +346,6 @@ function killGroup(child: ChildProcess) {
   try {
     process.kill(process.platform === "win32" ? child.pid : -child.pid, "SIGKILL");
   } catch {
-    // Nobody of it is left, as it should be.
+    // All processes of the group have ended already.
   }
 }

@@ -1,7 +1,7 @@
 import { expect } from "playwright/test";
 import { type Query, withDatabase } from "./databases";
 
-/** What is never there, whatever happened: a sentence, and a query for it. */
+/** States that must never exist: a sentence and a query for each. */
 const NEVER = {
   "a counter that is not the number of rows it counts": `
     SELECT "id", "referralCount" FROM "User" u
@@ -15,7 +15,7 @@ const NEVER = {
     SELECT "id" FROM "Session" WHERE "userId" NOT IN (SELECT "id" FROM "User")`,
 } as const;
 
-/** Whatever was done to a database, by however many, in whatever order, and whenever it broke off: it is whole. */
+/** Expects a database without forbidden states, after any requests and interruptions. */
 export async function expectWhole(databaseUrl: string): Promise<void> {
   await withDatabase(databaseUrl, async (query) => {
     for (const [sentence, sql] of Object.entries(NEVER)) expect(await query(sql), sentence).toEqual([]);
@@ -27,7 +27,7 @@ export async function expectWhole(databaseUrl: string): Promise<void> {
   });
 }
 
-/** The accounts on a way up from somebody to themselves, or null. */
+/** Returns the accounts of a circle of activations, or null. */
 async function findCircle(query: Query): Promise<number[] | null> {
   const rows = await query<{ inviteeId: number; inviterId: number }>(
     `SELECT "inviteeId", "inviterId" FROM "Activation" WHERE "inviterId" IS NOT NULL`,

@@ -2,34 +2,34 @@ import { once } from "node:events";
 import { SMTPServer } from "smtp-server";
 import { type MessageContent, readMessage } from "../gateway/mail-message";
 
-/** A message as its reader sees it. */
+/** A received mail. */
 export interface Message extends MessageContent {
-  /** Whom the sending server named to us; the headers may say something else. */
+  /** The recipient in the SMTP envelope; the headers may differ. */
   envelope: { from: string; to: string[] };
 }
 
 /** A mail server on this machine that keeps what it accepts. */
 export interface MailServer {
-  /** What `SMTP_URL` is set to. */
+  /** Its address, for `SMTP_URL`. */
   readonly url: string;
-  /** What has come for a mailbox, oldest first. */
+  /** The messages to a mailbox, oldest first. */
   messagesTo(address: string): Message[];
-  /** From now on this mailbox doesn't exist, or does again. */
+  /** Makes a mailbox unknown from now on, or known again. */
   refuse(address: string, isRefused?: boolean): void;
-  /** How many messages for a mailbox it has refused because the mailbox doesn't exist. */
+  /** The number of messages refused because the mailbox was unknown. */
   refusalsOf(address: string): number;
-  /** From now on it takes no message at all, once it has seen it, or does again. */
+  /** Refuses every message after reading it from now on, or accepts messages again. */
   reject(isRejecting?: boolean): void;
-  /** From now on it reads messages, and accepts them when `letGo` is called, if their senders are still there. */
+  /** Holds messages from now on, and accepts them when `letGo` is called, if their senders are still connected. */
   hold(): { letGo: () => void };
-  /** How many senders have hung up before their message was accepted. */
+  /** The number of senders that disconnected before their message was accepted. */
   hangUps(): number;
-  /** Ends it; nothing listens at its port then, until `start`. */
+  /** Stops listening, until `start`. */
   stop(): Promise<void>;
   start(): Promise<void>;
 }
 
-/** Starts a mail server at a port of its own. */
+/** Starts a mail server on a free port. */
 export async function startMailServer(): Promise<MailServer> {
   const messages: Message[] = [];
   const refused = new Set<string>();
@@ -72,7 +72,7 @@ export async function startMailServer(): Promise<MailServer> {
         });
       },
     });
-    // A client that hangs up in the middle is no failure of ours.
+    // Clients that disconnect early cause errors here, which are expected.
     server.on("error", () => {});
     const listening = server.listen(port, "127.0.0.1");
     await once(listening, "listening");

@@ -13,14 +13,14 @@ export { findFreePort } from "../scripts/internal/free-port";
 /** Headers that a proxy sets, as nginx writes their values: `$host` is without a port, `$http_host` as it came. */
 export type ProxyHeaders = Record<string, string>;
 
-/** Where it listens, where it leads to, and what it makes of the headers. */
+/** Where it listens, its target, and the headers that it sets. */
 interface Wish {
   port: number;
   target: number;
   headers: ProxyHeaders;
 }
 
-/** Starts a reverse proxy, an nginx where there is one or can be; the function it resolves to ends it. */
+/** Starts a reverse proxy, nginx if it is installed or can be. Resolves to a function that ends it. */
 export async function startReverseProxy(wish: Wish): Promise<() => Promise<void>> {
   const nginx = await findNginx();
   return nginx ? startNginx(nginx, wish) : startOwn(wish);
@@ -80,7 +80,7 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-/** What nginx would do: `Host` is the target unless it is set, and everything else goes on as it came. */
+/** Imitates nginx: `Host` is the target unless it is set, and all else is passed on unchanged. */
 async function startOwn({ port, target, headers }: Wish): Promise<() => Promise<void>> {
   const server = createServer((asked, answer) => {
     const { host = "" } = asked.headers;

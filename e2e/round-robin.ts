@@ -3,7 +3,7 @@ import { createServer, request as forward, type IncomingMessage, type ServerResp
 import type { AddressInfo } from "node:net";
 import type { Server } from "./fixtures";
 
-/** A load balancer that remembers nobody: each request goes to the next server, on a connection of its own. */
+/** A load balancer without sticky sessions: each request goes to the next server, on a new connection. */
 export interface RoundRobin {
   /** Its address, without a slash at the end. */
   url: string;
@@ -21,7 +21,7 @@ export async function startRoundRobin(): Promise<RoundRobin> {
 
   function pass(incoming: IncomingMessage, answer: ServerResponse) {
     const at = turn % servers.length;
-    // What a page loads besides would decide by its number where the next form goes.
+    // Otherwise the number of a page's files would decide which server gets the next form.
     if (!incoming.url?.startsWith("/_next/static/")) {
       turn += 1;
       turns[at] = (turns[at] ?? 0) + 1;

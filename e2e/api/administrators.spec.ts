@@ -28,18 +28,18 @@ interface Person {
   phone: string;
   email: string;
   inviteCode: string;
-  /** The refresh token of who logged in by phone. */
+  /** The refresh token of a login by phone. */
   refresh: string;
 }
 
-/** A server with two administrators' numbers; the first administrator is logged in. */
+/** A server with the phones of two administrators; the first one is logged in. */
 interface Desk {
   server: Server;
   adminPhones: string[];
   admin: Person;
-  /** Logs somebody in by a code to the phone. */
+  /** Logs a person in by a code to the phone. */
   byPhone: (phone?: string) => Promise<Person>;
-  /** Logs somebody in by a code to the mailbox. */
+  /** Logs a person in by a code to the mailbox. */
   byMail: (who?: Partial<Contact>) => Promise<Person>;
 }
 
@@ -68,12 +68,12 @@ const activate = ({ client }: Person, invite_code: string) => client.post(ACTIVA
 const invitees = async ({ client, id }: Person) =>
   (await (await client.get(`/api/users/profile/${id}`)).json()).invited_users;
 
-/** What is wrong with a field, in whatever words. */
+/** Matches any message about a wrong field. */
 const WRONG = [expect.stringMatching(/./)];
 const expectRefusal = (coming: Coming, status: number, error: string) =>
   expectAnswer(coming, status, { detail: RUSSIAN }, error);
 
-/** The person is logged out everywhere: here, and where the refresh token is taken. */
+/** Expects the person's session and refresh token to be refused. */
 async function expectNoSession({ client, id, refresh }: Person) {
   expect((await client.get(userOf(id))).status()).toBe(401);
   if (refresh) expect((await client.post("/api/auth/refresh_token/", { data: { refresh } })).status()).toBe(401);
@@ -107,7 +107,7 @@ test("an administrator creates, reads, replaces, changes and deletes an account"
   Object.assign(changed, { phone: freshPhone() });
   await expectAnswer(change(admin, id, { phone: changed.phone }), 200, changed);
   await expectAnswer(change(admin, id, { email: null }), 200, { ...changed, email: null });
-  // What has no place in the body changes nothing, whoever's it is.
+  // Unknown fields in the body are ignored, even names of another account's fields.
   const stray = { id: other.id, invite_code: other.invite_code, activated_invite_code: other.invite_code };
   await expectAnswer(change(admin, id, { ...stray, email: changed.email }), 200, changed);
   const whole = { ...stray, phone: changed.phone, email: changed.email };
@@ -183,7 +183,7 @@ test("an administrator's invalid input is reported field by field, and changes n
     { answer: await change(admin, owner.id, { phone: null }), phone: WRONG },
     { answer: await change(admin, owner.id, { phone: "+7 945 12" }), phone: WRONG },
     { answer: await change(admin, owner.id, { email: "nobody@" }), email: WRONG },
-    // Without its mailbox this account would be nobody's.
+    // Without its mailbox this account would have no factor.
     { error: "identity_missing", answer: await change(admin, claimant.id, { email: null }), email: WRONG },
     {
       error: "identity_missing",
@@ -222,7 +222,7 @@ test("an account is looked up by phone, mailbox and invite code, and what can't 
     const parameters = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
     expect(await list(admin, `${USERS}?${parameters}`), String(parameters)).toEqual(only);
   }
-  // As it is typed into an address: a plus that isn't percent-encoded is a space there, and still a plus.
+  // In a query an unencoded plus is a space; the phone is found nevertheless.
   const foreign = await (await create(admin, { phone: "+9607712345" })).json();
   const namesake = await (await create(admin, { phone: "+79607712345" })).json();
   const idsOf = async (path: string) => (await list(admin, path)).results.map((each: { id: number }) => each.id);
@@ -245,7 +245,7 @@ test("an account is looked up by phone, mailbox and invite code, and what can't 
     ["phone=1&email=1&invite_code=1", { phone: WRONG, email: WRONG, invite_code: WRONG }],
     ["name=anna", { name: WRONG }],
     ["Phone=1&claimed_phone=2", { Phone: WRONG, claimed_phone: WRONG }],
-    // Of two values one would be left out unseen.
+    // With two values one would be ignored silently.
     [`phone=${encodeURIComponent(phone)}&phone=${encodeURIComponent(claimed)}`, { phone: WRONG }],
     ["limit=1&limit=2", { limit: WRONG }],
   ] as const) {
@@ -298,7 +298,7 @@ test("the list can be paged forwards and backwards while accounts are added and 
   const walked = [...ids];
   const pages: Page[] = [await list(admin, `${USERS}?limit=2`)];
   expect(pages[0]?.previous).toBeNull();
-  // Somebody comes and somebody goes on a page that was read already: the next pages stay what they were.
+  // An account is added and one deleted on a page that was read already. The next pages stay the same.
   await add();
   const [gone] = ids.splice(1, 1);
   await admin.client.delete(userOf(gone ?? 0));
@@ -385,7 +385,7 @@ test("deleting an account deletes its own rows and no others", async ({ desk, ne
   expect([back.id === gone.id, back.inviteCode === gone.inviteCode]).toEqual([false, false]);
   expect([(await read(admin, back.id)).activated_invite_code, await invitees(back)]).toEqual([null, []]);
   await expectNoSession(gone);
-  // Nobody stands between them any more.
+  // The account between them was deleted.
   expect((await activate(inviter, invitee.inviteCode)).status()).toBe(200);
 
   expect((await admin.client.delete(userOf(claimant.id))).status()).toBe(204);
@@ -456,7 +456,7 @@ test("an account that was given another phone or mailbox has to log in again, wi
   expect((await byPhone(owner.phone)).id).not.toBe(owner.id);
 
   const writer = await byMail();
-  // A code is under way to the old mailbox when it is taken away.
+  // A code to the old mailbox is pending when the mailbox is changed.
   const late = await newClient({ url: server.url });
   const contact = { phone: writer.phone, email: writer.email };
   await askByMail(late, contact);
@@ -498,7 +498,7 @@ test("a claim that is sent back unchanged stays a claim", async ({ desk }) => {
   expect((await claimant.client.get(userOf(claimant.id))).status(), "nothing was changed").toBe(200);
   const owner = await byPhone(claimant.phone);
   expect([owner.id === claimant.id, owner.inviteCode === claimant.inviteCode]).toEqual([false, false]);
-  // Nor does it become one's by being sent back when it is another's.
+  // A claim that is sent back doesn't become proven when the phone belongs to another account.
   await replace(admin, claimant.id, { phone, email });
   expect((await byPhone(claimant.phone)).id).toBe(owner.id);
   expect((await byMail(claimant)).id).toBe(claimant.id);

@@ -1,5 +1,5 @@
 import path from "node:path";
-// biome-ignore lint/style/noRestrictedImports: an accident of the database is no request.
+// biome-ignore lint/style/noRestrictedImports: the test breaks the database directly.
 import Database from "better-sqlite3";
 import { expect, type Server, test } from "../fixtures";
 import { type Asked, askRaw } from "./raw";

@@ -3,7 +3,7 @@ import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import type { Server } from "../fixtures";
 
-/** A request to whichever server. */
+/** A request to any of the servers. */
 export interface Ask {
   method?: "POST" | "DELETE";
   path: string;
@@ -19,8 +19,8 @@ export interface Answer {
 }
 
 /**
- * Sends the requests to the servers in turn, all but the last byte of each; when the servers have begun with all of them,
- * the last bytes go in one moment. Resolves to the answers, in order.
+ * Sends the requests to the servers in turn, each without its last byte. When the servers have begun to read all of them, sends the
+ * last bytes at the same moment. Resolves to the answers, in order.
  */
 export async function askAtOnce(servers: readonly Server[], asks: readonly Ask[]): Promise<Answer[]> {
   const begun = await Promise.all(asks.map((ask, at) => begin(servers[at % servers.length] as Server, ask)));
@@ -29,14 +29,14 @@ export async function askAtOnce(servers: readonly Server[], asks: readonly Ask[]
   return Promise.all(answers.map(async (coming) => readAnswer((await coming)[0])));
 }
 
-/** How often each outcome came. */
+/** Counts the outcomes. */
 export function countOutcomes(answers: readonly Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { outcome } of answers) counts[outcome] = (counts[outcome] ?? 0) + 1;
   return counts;
 }
 
-/** Sends a request but for the last byte of its body. */
+/** Sends a request without the last byte of its body. */
 async function begin(
   { port }: Server,
   { method = "POST", path, headers = {}, data = {} }: Ask,

@@ -45,7 +45,7 @@ const SENTENCE = { detail: expect.stringMatching(/\S/) };
 const test = base.extend<{
   newCaller: (at?: Server) => Promise<Caller>;
   newPerson: (at?: Server, phone?: string) => Promise<TokenOwner>;
-  /** Somebody with a session cookie instead of tokens. */
+  /** A person with a session cookie instead of tokens. */
   newCookieOwner: () => Promise<APIRequestContext>;
 }>({
   newCaller: async ({ newClient, freshPhone, server }, use) =>
@@ -71,7 +71,7 @@ const read = async ({ client }: TokenOwner) => (await client.get(PROFILE)).json(
 
 const expectRefusal = (coming: Coming, status: number, error: unknown, about?: string) =>
   expectAnswer(coming, status, SENTENCE, error, about);
-/** Nothing waits for a code here, for whatever reason. */
+/** Expects the answer for a code where none is live. */
 const expectNoCode = (coming: Coming) => expectRefusal(coming, 400, NO_LIVE_CODE);
 const expectBadToken = (coming: Coming, about?: string) => expectStranger(coming, SENTENCE, "token_invalid", about);
 
@@ -239,7 +239,7 @@ test("a profile needs a login", async ({ newPerson, newCookieOwner, newClient })
     const data = { code: person.inviteCode };
     await expectStranger(stranger.fetch(path, { method, data }), SENTENCE, "credentials_missing");
     for (const token of ["nonsense", "a.b.c", UNSIGNED, person.refresh]) {
-      // Where there is a bearer token, a good cookie beside it says nothing.
+      // With a bearer token even a valid cookie is ignored.
       for (const client of [stranger, cookieOwner]) {
         await expectBadToken(client.fetch(path, { method, headers: bearer(token), data }), token);
       }
@@ -300,7 +300,7 @@ test("a code is activated in any spelling, once and for good", async ({ newPerso
     await expectRefusal(activate(boris, code), 409, "invite_already_activated");
   }
   expect((await read(boris)).invited_by_code).toBe(anna.inviteCode);
-  // Nobody comes by somebody who came by them, however far away.
+  // Circles of any length are refused.
   await expectRefusal(activate(anna, boris.inviteCode), 400, "invite_circular");
   await activate(carl, boris.inviteCode);
   await expectRefusal(activate(anna, carl.inviteCode), 400, "invite_circular");
@@ -390,7 +390,7 @@ test("forged tokens open nothing and end nothing", async ({ newPerson, request, 
     await expectBadToken(exchange({ client: stranger }, token), String(token));
   }
   expect((await anna.client.get(PROFILE)).status()).toBe(200);
-  // As it is copied out of a file.
+  // A token as it is copied from a file.
   await expectAnswer(exchange(anna, ` ${anna.refresh}\n`), 200, TOKENS);
 });
 
@@ -420,7 +420,7 @@ test("a refresh token ends the session after an access token of its successor wa
   const person = await newPerson();
   const { access, refresh } = await (await exchange(person, person.refresh)).json();
   expect((await person.client.get(PROFILE, { headers: bearer(access) })).status()).toBe(200);
-  // That it was used is written in the background.
+  // The use of the token is stored in the background.
   await expect.poll(async () => (await exchange(person, person.refresh)).status()).toBe(401);
   await expectBadToken(person.client.get(PROFILE, { headers: bearer(access) }));
   await expectBadToken(exchange(person, refresh));
@@ -446,7 +446,7 @@ test("an access token expires, and the refresh token still works", async ({ newP
   const { exp = 0, iat = 0 } = decodeJwt(person.access);
   expect(exp - iat).toBe(1);
   await expect.poll(async () => (await person.client.get(PROFILE)).headers()["sarafan-error"]).toBe("token_invalid");
-  // Clients send what they have with everything: the dead access token does no harm beside a good refresh token.
+  // Clients may send an expired access token with a valid refresh token; it does no harm.
   const renewed = await (await exchange(person, person.refresh)).json();
   expect(renewed.access).not.toBe(person.access);
 });
@@ -499,7 +499,7 @@ test("a code may be sent as a number to NextAuth's own address as well", async (
       data: { csrfToken, phone: Number(phone.slice(1)), code: typed },
       maxRedirects: 0,
     });
-  // Zeros went missing, and it is a code still.
+  // The number has lost its leading zeros and is still accepted.
   const wrong = await enter(code === "0007" ? 8 : 7);
   expect(wrong.headers().location).toContain("code=code_wrong");
   expect((await enter(Number(code))).headers().location).not.toContain("error");
@@ -528,9 +528,9 @@ test("an application is recognised only by the device token of its sign-in", asy
       headers: device === undefined ? {} : { [DEVICE]: device },
     });
   await expectAnswer(ask(), 200, SENT);
-  // It has codes of its own, without the wait of all others.
+  // The recognised application has its own codes, without a wait.
   await expectAnswer(ask(anna.device), 200, SENT);
-  // A browser's cookie is another seal.
+  // A browser's cookie is not accepted as a device token.
   const browser = await newClient({ url: server.url });
   await post(browser, "/api/enter_phone/", { phone: boris.phone });
   const code = await server.codeFor(boris.phone);
@@ -542,14 +542,14 @@ test("an application is recognised only by the device token of its sign-in", asy
   for (const forged of [boris.device, cookie, cut, UNSIGNED, "x", ""]) await expectTooEarly(ask(forged), SENTENCE);
   await expectAnswer(ask(anna.device), 200, SENT);
 
-  // With it a page of another site is refused as without.
+  // A page of another site is refused even with the token.
   for (const foreign of foreignHeaders(server.url)) {
     const headers = { ...foreign, [DEVICE]: anna.device };
     const refused = await application.post(REQUEST_CODE, { data: { phone: anna.phone }, headers });
     expect(refused.status(), JSON.stringify(foreign)).toBe(403);
   }
 
-  // Each sign-in answers one for the phones of all before.
+  // Each sign-in answers a token for the phones of all earlier sign-ins as well.
   const both = await signIn({ [DEVICE]: anna.device });
   expect(both.device).not.toBe(anna.device);
   await expectAnswer(ask(both.device), 200, SENT);

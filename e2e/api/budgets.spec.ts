@@ -2,10 +2,10 @@ import type { APIRequestContext, APIResponse } from "playwright/test";
 import { expect, test } from "../fixtures";
 import { askByMail, bearer, type Coming, freshEmail, logInWithTokens, post, wrong } from "./clients";
 
-/** Sends the request from a network of one's own: as the proxy would say, that the server trusts. */
+/** Sends the request from another network, by the header of a trusted proxy. */
 const from = (address: string) => ({ "x-forwarded-for": address });
 
-/** That a budget is spent, in the words of whoever says it: 429, and how many seconds to wait. */
+/** Expects the answer of a reached limit, in the API's own message: 429 and `Retry-After` in seconds. */
 async function expectSpent(coming: Coming, seconds: [min: number, max: number], body: unknown): Promise<void> {
   const answer = await coming;
   expect(answer.status()).toBe(429);
@@ -61,7 +61,7 @@ test("a network's codes are counted under any address that it claims, and anothe
   ]) {
     expect((await ask(client, headers)).status(), JSON.stringify(headers)).toBe(429);
   }
-  // Behind a proxy what it has added last is believed, and what came before is not.
+  // Behind a proxy the last address in the header counts, and the earlier ones don't.
   for (const forged of ["198.51.100.1", "198.51.100.2"]) {
     expect((await ask(behindProxy, from(`${forged}, 192.0.2.1`))).status()).toBe(200);
   }

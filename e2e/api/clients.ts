@@ -4,11 +4,11 @@ import { decodeJwt } from "jose";
 import type { APIRequestContext, APIResponse } from "playwright/test";
 import { expect, type Server } from "../fixtures";
 
-/** An answer, or one that is on its way. */
+/** An answer or its promise. */
 export type Coming = APIResponse | Promise<APIResponse>;
-/** Somebody who was sent a code and has not used it yet. */
+/** A person who was sent a code and has not used it yet. */
 export type Caller = { client: APIRequestContext; phone: string; code: string };
-/** Somebody whose client has no cookies and sends the access token with everything. */
+/** A person whose client has no cookies and sends the access token with every request. */
 export interface TokenOwner {
   client: APIRequestContext;
   phone: string;
@@ -17,7 +17,7 @@ export interface TokenOwner {
   access: string;
   refresh: string;
 }
-/** What somebody names who logs in by mail. */
+/** The fields of a login by mail. */
 export type Contact = { phone: string; email: string };
 /** The fixture of that name. */
 type NewClient = (options?: { url?: string; headers?: Record<string, string> }) => Promise<APIRequestContext>;
@@ -32,7 +32,7 @@ export async function post(client: APIRequestContext, path: string, data: unknow
 /** The header that an access token comes in (RFC 6750 §2.1). */
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-/** Logs somebody in by a code to their phone, with tokens. */
+/** Logs a person in by a code to their phone, with tokens. */
 export async function logInWithTokens(newClient: NewClient, phone: string, server: Server): Promise<TokenOwner> {
   const { url, codeFor } = server;
   const caller = await newClient({ url });
@@ -43,7 +43,7 @@ export async function logInWithTokens(newClient: NewClient, phone: string, serve
   return { client, phone, id: Number(decodeJwt(access).sub), inviteCode: invite_code, access, refresh };
 }
 
-/** Logs somebody in by a code to their phone; the client keeps the session cookie. */
+/** Logs a person in by a code to their phone; the client keeps the session cookie. */
 export async function logInWithCookie(newClient: NewClient, phone: string, server: Server): Promise<APIRequestContext> {
   const client = await newClient({ url: server.url });
   await post(client, "/api/enter_phone/", { phone });
@@ -52,7 +52,7 @@ export async function logInWithCookie(newClient: NewClient, phone: string, serve
 }
 
 export const AUTHENTICATE = "/api/users/authenticate/";
-/** A mailbox that nobody else has. */
+/** A new mailbox. */
 export const freshEmail = () => `${randomUUID()}@example.com`;
 /** Asks for a code by mail. */
 export const askByMail = (client: APIRequestContext, contact: Contact, headers = {}) =>
@@ -61,7 +61,7 @@ export const askByMail = (client: APIRequestContext, contact: Contact, headers =
 export const confirmByMail = (client: APIRequestContext, contact: Contact, code: string, headers = {}) =>
   client.post(AUTHENTICATE, { data: { ...contact, code }, headers });
 
-/** Logs somebody in by a code to their mailbox; the client keeps the session cookie. */
+/** Logs a person in by a code to their mailbox; the client keeps the session cookie. */
 export async function logInByMail(newClient: NewClient, contact: Contact, server: Server) {
   const client = await newClient({ url: server.url });
   await post(client, AUTHENTICATE, contact);
@@ -78,18 +78,18 @@ export async function cookieOf(client: APIRequestContext, name: string) {
   return (await client.storageState()).cookies.find((cookie) => cookie.name === name);
 }
 
-/** What a client sends that kept all of today's cookies, or stole them. */
+/** The headers of a client that kept, or stole, all present cookies. */
 export async function copyCookies(client: APIRequestContext) {
   const { cookies } = await client.storageState();
   return { cookie: cookies.map(({ name, value }) => `${name}=${value}`).join("; ") };
 }
 
-/** What a client sends that kept today's pending login only. */
+/** The headers of a client that kept only the cookie of the pending login. */
 export async function copyPendingLogin(client: APIRequestContext) {
   return { cookie: `sarafan-login=${(await cookieOf(client, "sarafan-login"))?.value}` };
 }
 
-/** A token in which anybody may have written anything: it is unsigned and says so. */
+/** A forged token: it is unsigned and says so (`alg` none). */
 export const UNSIGNED = "eyJhbGciOiJub25lIn0.e30.";
 
 /** What a browser sends for a page of another site. */
@@ -106,7 +106,7 @@ export function foreignHeaders(url: string): Record<string, string>[] {
   ];
 }
 
-/** What a page of another site is answered to a GET with a cookie: a cookie that its script sent counts for nothing. */
+/** Expects the answer to a GET with a cookie by a page of another site, whose cookies are ignored. */
 export const statusOfForeignGet = (headers: Record<string, string>) => (headers.origin ? 401 : 200);
 
 /** What browsers send for pages of this server, by any name of this machine. */
@@ -118,7 +118,7 @@ export function ownHeaders(url: string): Record<string, string>[] {
   ];
 }
 
-/** A code of as many digits that is not this one. */
+/** Returns another code with as many digits. */
 export const wrong = (code: string) => code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
 
 /** A phone in another spelling, in which $1 to $4 are the groups of its ten digits. */
@@ -147,7 +147,7 @@ export const WAYS_TO_TYPE_A_CODE: ((code: string) => string | number)[] = [
   (code) => `\u2068${code.replace(/\d/g, (digit) => String.fromCodePoint(0x660 + Number(digit)))}\u2069\u200b`,
 ];
 
-/** An invite code as somebody writes it who was told it: in small letters, Cyrillic among them, and with a gap. */
+/** An invite code as a person may type it: in small letters, some of them Cyrillic, and with a gap. */
 export function hear(inviteCode: string): string {
   const letters: Record<string, string> = { 0: "о", 1: "l", A: "а", C: "с", H: "н", K: "к", M: "м", P: "р", X: "х" };
   const heard = inviteCode.replace(/./g, (letter) => letters[letter] ?? letter).toLowerCase();
@@ -155,17 +155,17 @@ export function hear(inviteCode: string): string {
 }
 
 const inNoText = (text: string) => [true, [text], { text }];
-/** What is sent in place of a text, a phone, a one-time code and an invite code, and is none. */
+/** Malformed values for a text, a phone, a one-time code and an invite code. */
 export const ODD = {
   texts: inNoText("text"),
   phones: ["+7 945 12", "abc", "+79450", "+794500000000000", 12, ...inNoText("+79450000000")],
   codes: ["123", "12345678901", "12a4", "code", -1, 1.5, ...inNoText("1234")],
   invites: ["ABC", "ABCDEF7", 12, ...inNoText("7Z7Z7Z")],
 };
-/** These look like invite codes, more or less, and are nobody's. */
+/** Values that resemble invite codes and belong to no account. */
 export const UNKNOWN_INVITES = ["7Z7Z7Z", "AAAAAA", "000000", "UUUUUU", "жжжжжж", "ЩЩЩЩЩЩ", 123456];
 
-/** The ways to send fields besides JSON. */
+/** The media types for fields other than JSON. */
 export const PACKINGS = [
   ["a form", (form: Record<string, string>) => ({ form })],
   ["multipart", (multipart: Record<string, string>) => ({ multipart })],
@@ -183,7 +183,7 @@ const UNREADABLE = [
 ];
 const OTHER_TYPES = ["text/plain", "text/xml", "application/xml", "application/octet-stream"];
 const padding = "x".repeat(17 * 1024);
-/** Bodies that are refused before anybody looks for a field: what is wrong, the status, the error's name, examples. */
+/** Bodies that are refused before their fields are read: the reason, the status, the error's name, examples. */
 export const BAD_BODIES = [
   ["can't be read", 400, "body_malformed", UNREADABLE],
   ["is of another type", 415, "media_type_unsupported", OTHER_TYPES.map((type) => raw("{}", type))],
@@ -191,7 +191,7 @@ export const BAD_BODIES = [
   ["is too large", 413, "body_too_large", [{ data: { padding } }, { form: { padding } }, { multipart: { padding } }]],
 ] as const;
 
-/** Sends as many requests at a time and resolves to their statuses, the lowest first. */
+/** Sends that many parallel requests and resolves to their statuses, the lowest first. */
 export async function statusesAtOnce(count: number, send: (at: number) => Promise<APIResponse>): Promise<number[]> {
   const answers = await Promise.all(Array.from({ length: count }, (_, at) => send(at)));
   return answers.map((answer) => answer.status()).sort();
@@ -216,13 +216,13 @@ export async function readPages(client: APIRequestContext, path: string, { url }
 
 export const RUSSIAN = expect.stringMatching(/[а-яё]/i);
 export const INVITE_CODE = expect.stringMatching(/^(?=.*\d)(?=.*[A-Z])[0-9A-HJKMNP-TV-Z]{6}$/);
-/** The names of the errors where nothing waits for a code, for whatever reason. */
+/** The names of the errors where no code is live. */
 export const NO_LIVE_CODE = expect.stringMatching(/^code_(not_requested|expired)$/);
-/** What is said of a field that is missing, and of one that is malformed. */
+/** The messages about a missing field and about a malformed one. */
 export const REQUIRED = ["This field is required."];
 export const MALFORMED = [expect.stringMatching(/^(?!This field is required\.).+/)];
 
-/** Compares all that a client goes by, and resolves to the answer. */
+/** Compares everything that clients depend on, and resolves to the answer. */
 export async function expectAnswer(coming: Coming, status: number, body: unknown, error?: unknown, about = "") {
   const answer = await coming;
   const headers = answer.headers();
@@ -233,13 +233,13 @@ export async function expectAnswer(coming: Coming, status: number, body: unknown
   return answer;
 }
 
-/** The answer names each field that is wrong, and why. */
+/** Expects an answer that names each wrong field and its error. */
 export const expectInvalid = (coming: Coming, fields: unknown, about?: string) =>
   expectAnswer(coming, 400, fields, "field_invalid", about);
-/** The one field that is wrong is missing. */
+/** Expects an answer about one missing field. */
 export const expectMissing = (coming: Coming, field: string, about?: string) =>
   expectInvalid(coming, { [field]: REQUIRED }, about);
-/** The one field that is wrong is malformed. */
+/** Expects an answer about one malformed field. */
 export const expectMalformed = (coming: Coming, field: string, about?: string) =>
   expectInvalid(coming, { [field]: MALFORMED }, about);
 
@@ -249,7 +249,7 @@ export async function expectField(field: string, malformed: unknown[], send: (va
   for (const value of malformed) await expectMalformed(send(value), field, JSON.stringify(value));
 }
 
-/** Nobody is known to ask; the challenge says nothing of a token that is missing (RFC 6750 §3.1). */
+/** Expects a 401 for missing credentials, whose challenge names no error (RFC 6750 §3.1). */
 export async function expectStranger(coming: Coming, body: unknown, error: string, about?: string) {
   const answer = await expectAnswer(coming, 401, body, error, about);
   const challenge = error === "token_invalid" ? 'Bearer error="invalid_token"' : "Bearer";
@@ -257,7 +257,7 @@ export async function expectStranger(coming: Coming, body: unknown, error: strin
   return answer;
 }
 
-/** The next code is to be waited for, up to a minute, and none was sent. */
+/** Expects the answer that the next code needs a wait of up to a minute. */
 export async function expectTooEarly(coming: Coming, body: unknown) {
   const headers = (await expectAnswer(coming, 429, body, "resend_too_early")).headers();
   expect(headers["retry-after"]).toMatch(/^([1-9]|[1-5]\d|60)$/);
@@ -267,7 +267,7 @@ export async function expectTooEarly(coming: Coming, body: unknown) {
 const VERBS = ["DELETE", "GET", "PATCH", "POST", "PUT"];
 const allowedBy = (answer: APIResponse) => VERBS.filter((verb) => answer.headers().allow?.split(/, */).includes(verb));
 
-/** The address has these verbs and no others, and says so to whoever asks or sends another. */
+/** Expects the address to accept these methods only, and to list them for OPTIONS and for other methods. */
 export async function expectVerbs(client: APIRequestContext, path: string, verbs: readonly string[], refusal: unknown) {
   const options = await client.fetch(path, { method: "OPTIONS" });
   expect([options.status(), allowedBy(options)], path).toEqual([204, verbs.toSorted()]);

@@ -109,7 +109,7 @@ test("a preflight request is answered with what such a page may send", async ({ 
     expect(sharing, path).not.toHaveProperty("allow-credentials");
     expect(variesOf(answer.headers), path).toHaveLength(1);
   }
-  // Addresses that set or need a cookie, and origins that are not listed, letter by letter.
+  // Addresses that set or need a cookie, and origins that differ from the listed ones by a letter.
   const cookies = ["/api/enter_phone/", "/api/enter_code/", "/api/v1/auth_user/", "/api/auth/csrf", "/api/nothing"];
   for (const path of cookies) expect(sharingOf((await ask(path, "POST")).headers), path).toEqual({});
   for (const origin of [`${APP}.evil.example`, `${APP}:8443`, "http://app.example", "https://APP.example", "null"]) {

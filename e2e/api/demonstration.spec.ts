@@ -9,7 +9,7 @@ import { expect, type Server, test } from "../fixtures";
 import { logInWithTokens } from "./clients";
 import { askRaw } from "./raw";
 
-/** What `server` answers to whoever asks for a code at the two APIs that show it. */
+/** Returns the answers of the two APIs that reveal codes to a request for a code. */
 async function askForCodes({ url }: Pick<Server, "url">, phones: () => string, headers: Record<string, string> = {}) {
   const ask = async (path: string, field: string) => {
     const body = JSON.stringify({ [field]: phones() });
@@ -33,7 +33,7 @@ const SHOWN = [
 ];
 const HIDDEN = [{ message: expect.anything() }, { detail: "Code sent" }];
 
-/** A proxy as nginx is with nothing but `proxy_pass http://127.0.0.1:3000;`: HTTP/1.0, its own `Host`, no forwarding header. */
+/** A proxy like nginx with only `proxy_pass http://127.0.0.1:3000;`: HTTP/1.0, its own `Host`, no forwarding header. */
 async function startPlainProxy({ port }: Server) {
   const proxy = createServer((incoming, answer) => {
     const socket = connect(port, "localhost");

@@ -48,7 +48,7 @@ const NOBODY = { detail: "Учетные данные не были предос
 const SENTENCE = { error: RUSSIAN };
 const activatedMessage = (code: string) => ({ message: `Инвайт-код ${code} успешно активирован!` });
 
-/** Somebody who has logged in. */
+/** A person who has logged in. */
 type Person = { client: APIRequestContext; phone: string; inviteCode: string };
 
 const test = base.extend<{
@@ -78,7 +78,7 @@ const activate = (client: APIRequestContext, invite_code: unknown, headers = {})
 const read = async (client: APIRequestContext) => (await client.get(PROFILE)).json();
 const comersBy = async ({ client }: Person): Promise<unknown[]> => (await read(client)).referred_users;
 
-/** Nothing waits for a code here, for whatever reason. */
+/** Expects the answer for a code where none is live. */
 const expectNoCode = (coming: Coming) => expectAnswer(coming, 400, NO_CODE, NO_LIVE_CODE);
 /** A phone as this API prints it. */
 const digitsOf = (phone: string) => phone.replace("+", "");
@@ -90,7 +90,7 @@ for (const slash of ["/", ""]) {
     const [inviter, client] = [await newPerson(), await newClient()];
     const asked = await client.post(at("enter_phone"), { data: { phone: digitsOf(phone) } });
     const code = await codeFor(phone);
-    // What a demonstration shows has tests of its own: others may have ended that of this server.
+    // Revealed codes have their own tests, because another test may have ended this server's demonstration.
     await expectAnswer(asked, 200, expect.objectContaining(SENT));
     expect(asked.headers()["sarafan-code-length"]).toBe("4");
     await expectAnswer(client.post(at("enter_code"), { data: { verification_code: code } }), 200, ENTERED);
@@ -173,7 +173,7 @@ test("a code that is not revealed has no key, and there are three tries", async 
   for (const typed of ["123", "abcd", "12a456"]) await expectMalformed(enterCode(client, typed), "verification_code");
   for (const tries of "123") await expectAnswer(enterCode(client, wrong(code)), 401, WRONG, "code_wrong", tries);
   await expectAnswer(enterCode(client, code), 400, NO_CODE, "code_spent");
-  // Another holder has a wait and tries of their own, and a right code ends the wait.
+  // Another holder has a separate wait and separate attempts. A right code ends the wait.
   await expectAnswer(ask(other), 200, SENT);
   await expectAnswer(enterCode(other, await server.codeFor(phone)), 200, ENTERED);
   await expectAnswer(ask(other), 200, SENT);
@@ -229,7 +229,7 @@ test("a code is worth nothing without the cookie of the browser that requested i
     const data = { verification_code: caller.code, phone: caller.phone };
     await expectNoCode(stranger.post(ENTER_CODE, { headers, data }));
   }
-  // Whose code it is, the cookie says; the body has no say in it.
+  // The cookie decides whose code it is, not the body.
   const data = { verification_code: caller.code, phone };
   await expectAnswer(client.post(ENTER_CODE, { data }), 200, ENTERED);
   expect(await read(client)).toMatchObject({ phone: digitsOf(caller.phone) });

@@ -32,7 +32,7 @@ for (const database of DATABASES) {
     }
     const answers = countOutcomes(await askAtOnce(servers, guesses));
     expect(answers).toEqual({ code_wrong: 5, code_expired: BROWSERS * TRIES_PER_CODE - 5 });
-    // The shorter ones are void by now, those that nobody has touched as well.
+    // Shorter codes are void by now, even those without an attempt.
     expect(countOutcomes(await askAtOnce(servers, rights))).toEqual({ code_expired: BROWSERS });
     const sent = await post(await newClient({ url: servers[1].url }), "/api/enter_phone/", { phone });
     expect(sent.headers()["sarafan-code-length"]).toBe("6");

@@ -3,13 +3,13 @@ import { test as base, expect } from "../fixtures";
 import { copyCookies, freshEmail, logInByMail, logInWithCookie, logInWithTokens, post } from "./clients";
 
 type Door = "v1" | "enter" | "bearer" | "verification";
-/** Somebody with an account; the client has a session cookie or sends an access token. */
+/** A person with an account; the client has a session cookie or sends an access token. */
 type Person = { client: APIRequestContext; door: Door; phone: string; id: number; inviteCode: string };
-/** What every API says of a person, each in its own words. */
+/** The fields of a person that every API shows, under its own names. */
 type Profile = { phone: string; inviteCode: string; activated: string | null; comers: (string | null)[] };
 
 const test = base.extend<{
-  /** A client of somebody who has logged in by one of the APIs. */
+  /** A client that has logged in by one of the APIs. */
   enterBy: Record<Door, (phone: string) => Promise<APIRequestContext>>;
   newPerson: (door: Door) => Promise<Person>;
 }>({
@@ -36,7 +36,7 @@ const test = base.extend<{
     use(async (door) => {
       const phone = freshPhone();
       const client = await enterBy[door](phone);
-      // A login of its own, whose token tells the id.
+      // A separate login, whose token contains the id.
       const { id, inviteCode } = await logInWithTokens(newClient, phone, server);
       return { client, door, phone, id, inviteCode };
     }),
@@ -142,7 +142,7 @@ test("a phone that is only claimed is in no list", async ({ newPerson, newClient
     expect((await view(anna)).comers, api).toEqual(api === "users" ? [null] : []);
   }
   for (const path of [V1(phone), VERIFICATION(phone)]) expect((await mailOwner.get(path)).status()).toBe(404);
-  // Whoever proves it registers with it, and is somebody else.
+  // A person who proves the phone gets a separate account.
   const owner = await enterBy.verification(phone);
   const { profile } = await read(owner, VERIFICATION(phone));
   expect(profile).toMatchObject({ invite: null, is_active: false });

@@ -19,9 +19,9 @@ const test = base.extend<{
   mail: MailServer;
   /** A Sarafan whose codes for mailboxes go to `mail`, and are shown nowhere else. */
   sarafan: Server;
-  /** Somebody without cookies, with a phone and a mailbox that nobody has. */
+  /** A client without cookies, with a new phone and a new mailbox. */
   newCaller: (who?: Partial<Contact>) => Promise<Omit<Person, "id">>;
-  /** Somebody who has an account by the code that was mailed. */
+  /** A person whose account was made by the mailed code. */
   newPerson: () => Promise<Person>;
 }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
@@ -54,7 +54,7 @@ const test = base.extend<{
     }),
 });
 
-/** The newest of so many messages, which come after the answer. */
+/** Waits for that many messages, which arrive after the answer, and returns the newest. */
 async function newestTo(mail: MailServer, email: string, count = 1): Promise<Message> {
   await expect.poll(() => mail.messagesTo(email).length).toBe(count);
   const message = mail.messagesTo(email).at(-1);

@@ -43,7 +43,7 @@ test("a new device is announced to the mailbox, a recognised browser and the fir
   const first = await newClient({ url: sarafan.url });
   await logIn(first);
   await logIn(first);
-  // Whoever writes a notice writes it before the next code: none has come for the two logins above.
+  // A notice is sent before the next code, so none was sent for the two logins above.
   await logIn(await newClient({ url: sarafan.url, headers: { "user-agent": "okhttp/4.12.0" } }));
   await expect.poll(() => noticesTo(mail, contact.email).length).toBe(1);
   const [notice] = noticesTo(mail, contact.email);

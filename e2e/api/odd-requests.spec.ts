@@ -10,7 +10,7 @@ const pack = (fields: Record<string, string>) =>
     .map(([name, value]) => `--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`)
     .join("")}--x--\r\n`;
 
-/** An action that no build has, and one that this build has with so many arguments, as a page's script names it. */
+/** The names of an action that no build has, and of one of this build with that many arguments, as a page's script sends them. */
 const MADE_UP = `40${"a".repeat(40)}`;
 async function findAction(server: Server, args: 0 | 1 | 2): Promise<string> {
   const page = await (await fetch(`${server.url}/login`)).text();
@@ -22,7 +22,7 @@ async function findAction(server: Server, args: 0 | 1 | 2): Promise<string> {
   return id;
 }
 
-/** The log's lines about a request, apart from the one that each request has. */
+/** Returns the log lines about a request, without the one line that each request has. */
 async function complaintsOf(server: Server, id: string): Promise<string[]> {
   const lines = () =>
     server

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import path from "node:path";
-// biome-ignore lint/style/noRestrictedImports: an accident of the database is no request.
+// biome-ignore lint/style/noRestrictedImports: the test breaks the database directly.
 import Database from "better-sqlite3";
 import { cleanEnvironment } from "../../scripts/internal/environment";
 import { expect, type Server, test } from "../fixtures";
@@ -21,34 +21,34 @@ interface LogLine {
   err?: { type: string; message: string; stack: string };
 }
 
-/** What the server has logged so far. */
+/** Returns the server's log so far. */
 const logOf = ({ output }: Pick<Server, "output">): LogLine[] =>
   output()
     .split("\n")
     .filter((line) => line.startsWith("{") && line.endsWith("}"))
     .map((line) => JSON.parse(line));
 
-/** The lines of the requests with this id, once there is one. */
+/** Waits for log lines of requests with this id, and returns them. */
 async function linesOf(server: Server, requestId: string | undefined): Promise<LogLine[]> {
   const lines = () => logOf(server).filter((line) => line.requestId === requestId && line.method !== undefined);
   await expect.poll(lines, `a line of ${requestId}`).not.toEqual([]);
   return lines();
 }
 
-/** What a server's metrics say, by the name and the labels of each number. */
+/** Returns a server's metrics by name and labels. */
 function readMetrics(shown: string): Map<string, number> {
   const lines = shown.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))]));
 }
 
-/** A connection of one's own, and all that has come over it. */
+/** A raw connection and everything received on it. */
 async function openConnection(port: number, sent = "") {
   const socket: Socket = connect(port, "localhost");
   let received = "";
   socket.setEncoding("utf8").on("data", (chunk) => {
     received += chunk;
   });
-  // How it ends is for the test to look at.
+  // The test itself checks how the connection ends.
   socket.on("error", () => undefined);
   const closed = once(socket, "close");
   await once(socket, "connect");
@@ -67,7 +67,7 @@ test("a running server answers its health addresses, which accept no other metho
     { status: "ready", database: "up", migrations: "applied" },
   ]);
   for (const address of ["/api/health/live", "/api/health/ready", "/api/metrics"]) {
-    // Others may have shown this server people beyond this machine, who see no metrics.
+    // Another test may have reached this server from beyond this machine, which closes the metrics.
     expect([200, address === "/api/metrics" ? 403 : 200], address).toContain((await request.head(address)).status());
     for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
       const { allow, "sarafan-error": error } = (await request.fetch(address, { method })).headers();
@@ -136,7 +136,7 @@ test("a connection that ends before its answer is logged as cut", async ({ start
   const metrics = readMetrics(await (await fetch(`${server.url}/api/metrics`)).text());
   expect(metrics.get('http_requests_total{method="POST",route="/api/enter_phone",status="cut"}')).toBe(1);
 
-  // The sender hangs still, for somebody who waits: the end comes all the same.
+  // A sender still hangs while a client waits; the process ends nevertheless.
   const waiting = await openConnection(server.port, `${head}Content-Length: ${body.length}\r\n\r\n${body}`);
   expect(await server.stop()).toBe(0);
   await Promise.all([waiting.closed, other.closed]);
@@ -223,7 +223,7 @@ test("no phone, mailbox, code, invite code or token gets into the log or the met
   await client.get("/api/profile/", { headers: bearer(inviter.access.slice(0, -1)) });
   await client.post("/api/auth/callback/credentials", { form: { phone: inviter.phone, code } });
 
-  // What nobody expects, in an API and on a page.
+  // Unexpected errors, in an API and on a page.
   const database = new Database(path.join(server.dataFolder, "sarafan.db"));
   database.exec('ALTER TABLE "Session" RENAME TO "Lost"');
   const failed = await invitee.client.get(`/api/v1/user_profile/${invitee.phone}/`);
@@ -241,7 +241,7 @@ test("no phone, mailbox, code, invite code or token gets into the log or the met
     expect(await linesOf(server, id)).toMatchObject([{ status: 500 }]);
   }
 
-  // Migrations that are missing, and metrics for whoever has the token.
+  // Missing migrations, and metrics with the token.
   database.exec('ALTER TABLE "_prisma_migrations" RENAME TO "_lost"');
   const unready = await client.get("/api/health/ready");
   expect([unready.status(), unready.headers()["retry-after"], await unready.json()]).toEqual([
@@ -267,7 +267,7 @@ test("no phone, mailbox, code, invite code or token gets into the log or the met
   expect(shown.status()).toBe(200);
   const metrics = await shown.text();
 
-  // A proxy that is trusted gives ids; what is none is not taken over.
+  // Ids of a trusted proxy are used; values that are no ids are not.
   const given = await client.get("/api/health/live", { headers: { "x-request-id": "from_the-proxy-in-front" } });
   expect(given.headers()["x-request-id"]).toBe("from_the-proxy-in-front");
   expect(await linesOf(server, "from_the-proxy-in-front")).toHaveLength(1);
@@ -276,7 +276,7 @@ test("no phone, mailbox, code, invite code or token gets into the log or the met
     expect(answer.headers()["x-request-id"]).toMatch(/^[\w-]{36}$/);
   }
 
-  // The console sender's own lines are its product.
+  // The lines of the console sender are expected to contain phones and codes.
   const secret = readFileSync(path.join(server.dataFolder, "auth-secret"), "utf8").trim();
   const printed = server
     .output()
@@ -293,7 +293,7 @@ test("a process that gets SIGTERM answers its requests, waits for no idle connec
 }) => {
   const { port, dataFolder, stop } = await startServer();
   await stop();
-  // Next.js by itself, as in a container, for its own exit code.
+  // The server without npm, as in a container, so that its own exit code is seen.
   const child = spawn(process.execPath, ["node_modules/next/dist/bin/next", "start", "-p", String(port)], {
     env: cleanEnvironment({
       NODE_ENV: "production",

@@ -3,7 +3,7 @@ import { bearer, FOREIGN, foreignHeaders, logInWithCookie, logInWithTokens, wron
 import { askRaw } from "./raw";
 import { openScriptless } from "./scriptless";
 
-/** Logs somebody in by the pages. */
+/** Logs a person in on the pages. */
 async function logIn(server: Server, phone: string) {
   const browser = openScriptless(server);
   await browser.submit("/login", { phone });
@@ -19,13 +19,13 @@ async function expectLoggedIn(browser: ReturnType<typeof openScriptless>) {
 test("no address accepts a form of another origin, whether it has a page or not", async ({ server, phone }) => {
   const browser = await logIn(server, phone);
   const leave = await browser.readForm("/profile", "Выйти");
-  // Every page has this one.
+  // Every page has this form.
   const speak = await browser.readForm("/profile", 'name="locale"');
   speak.set("locale", "en");
   const places = ["/", "/login", "/profile", "/i/ZZZZ99", "/nowhere", "/_next/nothing", "/.well-known/nothing"];
   const pageless = ["/api", "/api/", "/api/nothing", "/api/v1/nothing/", "/api/auth/nothing", "/API/nothing"];
   const files = ["/icon.svg", "/_next/static/nothing.js", "/i/ZZZZ99/opengraph-image", "/.well-known/jwks.json"];
-  // Names of Next.js's own, by which it once could be told to leave the check out.
+  // Internal headers of Next.js that could once disable its check.
   const skipping = ["middleware", "proxy:proxy:proxy:proxy:proxy"].map((names) => ({
     ...FOREIGN,
     "x-middleware-subrequest": names,
@@ -52,7 +52,7 @@ test("no address of NextAuth accepts a page of another origin, and a GET changes
 }) => {
   const browser = await logIn(server, phone);
   const { csrfToken } = await (await browser.go("/api/auth/csrf")).json();
-  // NextAuth keeps where a login begins in a cookie of its own.
+  // NextAuth keeps the page where a login began in a cookie.
   await browser.go("/api/auth/signin");
   const cookies = new Map(browser.jar);
   const actions = ["callback/credentials", "session", "signin/credentials", "signin", "signout", "csrf", "webauthn"];
@@ -66,7 +66,7 @@ test("no address of NextAuth accepts a page of another origin, and a GET changes
   }
   expect(browser.jar).toEqual(cookies);
   await expectLoggedIn(browser);
-  // Without the token that a page of ours would have, nothing is done for a page of no origin either.
+  // Without our page's token, requests without an origin have no effect either.
   await browser.post("/api/auth/signout", { csrfToken: "0".repeat(64) }, {});
   await expectLoggedIn(browser);
   await browser.post("/api/auth/signout", { csrfToken }, {});
@@ -150,7 +150,7 @@ const CLICKED = {
   "sec-fetch-site": "cross-site",
   "sec-fetch-user": "?1",
 };
-/** What they send with what such a page loads, frames, fetches or looks at ahead of a click. */
+/** What browsers send when such a page loads, frames, fetches or prefetches something. */
 const EMBEDDED: Record<string, string>[] = [
   ...["image", "iframe", "frame", "object", "embed", "script", "style", "empty", "video", "worker"].flatMap((dest) =>
     ["cross-site", "same-site"].map((site) => ({ "sec-fetch-dest": dest, "sec-fetch-site": site })),
@@ -193,7 +193,7 @@ test("with a cookie, a bearer token counts alone, and any other Authorization is
   const phone = freshPhone();
   const client = await logInWithCookie(newClient, phone, server);
   const { access } = await logInWithTokens(newClient, freshPhone(), server);
-  /** Who the addresses that know somebody by a cookie, or by a token, take this client for. */
+  /** The accounts that the addresses with cookies and with tokens take this client for. */
   const look = async (headers: Record<string, string>) => {
     const get = (path: string) => client.get(path, { headers, maxRedirects: 0 });
     const profile = await get("/api/profile/");
@@ -215,7 +215,7 @@ test("with a cookie, a bearer token counts alone, and any other Authorization is
   }
   expect(await look(bearer(access))).toMatchObject({ bearer: 200, session: false, page: 307, file: 200 });
 
-  // A whole login at a staging site, which wants a password of everybody.
+  // A whole login at a staging site that asks every visitor for a password (Basic).
   const staging = { authorization: "Basic c3RhZ2luZzpzZWNyZXQ=" };
   const tester = await newClient({ headers: staging });
   const testers = freshPhone();

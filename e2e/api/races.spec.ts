@@ -70,7 +70,7 @@ for (const database of DATABASES) {
   });
 
   test.describe(`through two servers on one ${database}`, () => {
-    // One pair of servers is enough for all of them.
+    // All tests share one pair of servers.
     test.describe.configure({ mode: "default" });
 
     raceTest("a code opens one session, even if it is typed right several times", async ({ race, freshPhone }) => {
@@ -263,7 +263,7 @@ for (const database of DATABASES) {
       const asks = times(30, { path: SEND_CODE, headers, data: { phone_number: taken.phone } });
       expect(countOutcomes(await atOnce(asks))).toEqual({
         phone_taken: TAKEN_ANSWERS_PER_IP_PER_HOUR,
-        // From then on it is treated as a free one, whose second code has to wait.
+        // From then on the phone is treated as one without an account, and its second code has to wait.
         "200": 1,
         resend_too_early: 30 - TAKEN_ANSWERS_PER_IP_PER_HOUR - 1,
       });
@@ -286,7 +286,7 @@ for (const database of DATABASES) {
             const data = { phone_number: phone, code: await one.codeFor(phone) };
             asks.push({ path: `${REGISTER}${leaving.inviteCode}`, data });
           }
-          // The account goes somewhere in the middle of it all, twice.
+          // The account is deleted twice, in between the other requests.
           const leave: Ask = { method: "DELETE", path: `/api/users/${leaving.id}/`, headers: cookies };
           for (const ask of times(2, leave)) asks.splice(randomInt(asks.length), 0, ask);
           const outcomes = countOutcomes(await atOnce(asks));
@@ -327,7 +327,7 @@ for (const database of DATABASES) {
         expect(successors.size).toBe(1);
         [refresh = ""] = successors;
       }
-      // The first one, used again beside the newest, is a thief's, and ends the session whoever comes first.
+      // The first token, used again in parallel with the newest, was stolen, and ends the session in either order.
       await atOnce([...times(5, exchanging(refresh)), ...times(5, exchanging(person.refresh))]);
       expect(countOutcomes(await atOnce(times(2, exchanging(refresh))))).toEqual({ token_invalid: 2 });
       for (const client of clients) {

@@ -17,7 +17,7 @@ export interface Answered {
   body: string;
 }
 
-/** Asks for a path as it is written, with any header, follows no redirect, and tells each header of the answer. */
+/** Requests a path unchanged, with any headers, without following redirects. Returns every header of the answer. */
 export async function askRaw({ port }: Server, asked: Asked): Promise<Answered> {
   const { path, method = "GET", headers = {}, body = "" } = asked;
   const sent = request({ host: "localhost", port, path, method, headers }).end(body);

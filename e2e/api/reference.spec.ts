@@ -150,7 +150,7 @@ test("a browser shows the reference without requests to other hosts", async ({ n
   }
 });
 
-/** Who sends something: their headers, and what they know that might get somewhere. */
+/** A client: its headers, and values that it knows and can send. */
 type Sender = { name: string; headers: Record<string, string>; known: string[] };
 
 async function logIn(client: APIRequestContext, server: Server, phone: string): Promise<Sender> {
@@ -239,7 +239,7 @@ function pack(media: Media, body: unknown): { type?: string; body: BodyInit | nu
   return { body: form };
 }
 
-/** Sends it and says what is wrong with the answer, if anything. */
+/** Sends a request and returns what is wrong with the answer, if anything. */
 async function findFault(operation: Operation, { who, segments, query, media, body: value }: Sent, url: string) {
   const rest = [...segments];
   const address = operation.address.replace(/\{\w+\}/g, () => encodeURIComponent(rest.shift() ?? ""));
@@ -273,7 +273,7 @@ test("answers to generated requests are as described", async ({ operations, newC
   const server = await startServer({ ADMIN_PHONES });
   const client = () => newClient({ url: server.url });
   for (const operation of operations) {
-    // New people for each operation, for some end a session or an account.
+    // New accounts for each operation, because some operations end a session or an account.
     const senders = [
       { name: "nobody", headers: {}, known: [freshPhone()] },
       await register(await client(), freshPhone()),

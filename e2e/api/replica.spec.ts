@@ -10,7 +10,7 @@ test("a client sees its own writes even if the replica lags; lists are read from
   freshPhone,
 }) => {
   const { createDatabase } = await postgres();
-  // A replica at its worst: it has the tables, and never hears of anything.
+  // The replica has the tables and never gets any rows.
   const replica = await createDatabase();
   await startServer({ DATABASE_URL: replica, AUTH_SECRET: "of a server that prepares a database and no more" });
   const server = await startServer({ DATABASE_READ_URL: replica }, { database: "postgresql" });

@@ -6,8 +6,8 @@ const ENTITIES: Record<string, string> = { "&quot;": '"', "&amp;": "&", "&lt;": 
 type Sent = Omit<RequestInit, "headers"> & { headers?: Record<string, string> };
 
 /**
- * A browser without scripts behind a proxy that is what people know as `origin`. It keeps all cookies, for on the last
- * stretch there is no https, and follows no redirect.
+ * A browser without scripts behind a proxy whose public address is `origin`. It keeps all cookies, even secure ones, because the
+ * proxy speaks http to the server. It follows no redirect.
  */
 export function openScriptless({ url }: Server, origin = url) {
   const { host, protocol } = new URL(origin);

@@ -21,7 +21,7 @@ for (const database of DATABASES) {
     const [OLD, NEW] = [freshSecret(), freshSecret()];
     const first = await startServer({ AUTH_SECRET: OLD }, { database });
 
-    // What the old secret has made: a session of a browser, one of an application, a code under way, another for tokens.
+    // Made with the old secret: a browser's session, an application's session, a pending code, and another one for tokens.
     const browser = await logInWithCookie(newClient, freshPhone(), first);
     const application = await logInWithTokens(newClient, freshPhone(), first);
     const [waiting, phone, stateless] = [await newClient({ url: first.url }), freshPhone(), freshPhone()];
@@ -35,7 +35,7 @@ for (const database of DATABASES) {
     expect(deliveries).toBeGreaterThan(0);
     await first.stop();
 
-    // Both secrets, the new one first.
+    // Both secrets are set, the new one as AUTH_SECRET.
     const second = await startServer({ AUTH_SECRET: NEW, AUTH_SECRET_PREVIOUS: OLD }, { beside: first });
     expect(await profileStatus(browser, second)).toBe(200);
     expect(await exportOf(second)).toBe(deliveries);
@@ -56,7 +56,7 @@ for (const database of DATABASES) {
     const returning = await logInWithCookie(newClient, freshPhone(), second);
     await second.stop();
 
-    // The new one alone.
+    // Only the new secret is set.
     const third = await startServer({ AUTH_SECRET: NEW, AUTH_SECRET_PREVIOUS: "" }, { beside: first });
     expect((await (await fetch(new URL("/.well-known/jwks.json", third.url))).json()).keys).toEqual([keys[0]]);
     expect(await profileStatus(returning, third)).toBe(200);

@@ -55,11 +55,11 @@ interface Person {
 }
 
 const test = base.extend<{
-  /** Somebody with a live code from their mailbox, who has not sent it yet. */
+  /** A person with a live code from their mailbox, not sent yet. */
   newCaller: (who?: Partial<Contact>, at?: Server) => Promise<Pick<Person, "client" | "contact"> & { code: string }>;
-  /** Somebody who has just logged in by mail, at the worker's server or at the one given. */
+  /** A person who has just logged in by mail, at the worker's server or at the given one. */
   newPerson: (who?: Partial<Contact>, at?: Server) => Promise<Person>;
-  /** Somebody who has just logged in by phone, with tokens, and has no mailbox. */
+  /** A person who has just logged in by phone, with tokens and without a mailbox. */
   newPhoneOwner: (phone?: string) => Promise<Person>;
 }>({
   newCaller: async ({ newClient, freshPhone, server }, use) =>
@@ -177,7 +177,7 @@ test.describe("the document's way", () => {
     expect(detail).toEqual(RUSSIAN);
     expect(Date.parse(due_at)).toBeGreaterThanOrEqual(before + DAY_MS);
     expect(Date.parse(due_at)).toBeLessThanOrEqual(after + DAY_MS);
-    // Another one can't ask for the same, which would begin the day again.
+    // Another untrusted browser can't ask for the same, which would restart the day.
     const other = await logInWithCookie(newClient, contact.phone, server);
     await expectRefusal(other.delete(userOf(id)), 409, "change_waiting");
     for (const one of [client, browser]) expect((await one.get(profileOf(id))).status()).toBe(200);
@@ -374,7 +374,7 @@ test.describe("strangers", () => {
     const [{ client, id }, caller, stranger] = [await newPerson(), await newCaller(), await newClient()];
     for (const { method, path } of [...ADDRESSES, { method: "POST", path: () => ACTIVATE }]) {
       await expectStranger(stranger.fetch(path(id), { method }), SENTENCE, "credentials_missing", method);
-      // The cookies beside a token don't count.
+      // Cookies sent with a token are ignored.
       const headers = bearer("e30.e30.e30");
       await expectStranger(client.fetch(path(id), { method, headers }), SENTENCE, "token_invalid", method);
     }
@@ -458,7 +458,7 @@ test.describe("a mailbox steals no phone, and a phone no mailbox", () => {
       for (const path of pages) expect((await claimant.client.get(path)).status(), path).toBe(404);
       expect((await claimant.client.delete(userOf(owner.id))).status()).toBe(404);
       expect(await profile(claimant)).toMatchObject(claimant.contact);
-      // Where a phone is what an account has proven, a claim is none.
+      // APIs that print only proven phones show null for a claimed one.
       expect(await (await claimant.client.get("/api/profile/")).json()).toMatchObject({ phone: null });
       expect(await (await claimant.client.get("/api/profile_back/")).json()).toMatchObject({ phone_number: null });
     }

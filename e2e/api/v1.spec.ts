@@ -39,7 +39,7 @@ import {
 const [LOGIN, CREATE_USER, AUTH_USER] = ["/api/v1/login/", "/api/v1/create_user/", "/api/v1/auth_user/"] as const;
 const profileOf = (phone: string) => `/api/v1/user_profile/${phone}/`;
 
-/** Somebody who has logged in; `profile` is an address. */
+/** A person who has logged in; `profile` is an address. */
 type Person = { client: APIRequestContext; phone: string; profile: string; inviteCode: string };
 
 const test = base.extend<{
@@ -78,7 +78,7 @@ const toProfile = (phone: string) => ({ redirect: profileOf(phone) });
 const SENTENCE = { error: RUSSIAN };
 const expectRefusal = (coming: Coming, status: number, error: unknown, about?: string) =>
   expectAnswer(coming, status, SENTENCE, error, about);
-/** Nothing waits for a code here, for whatever reason. */
+/** Expects the answer for a code where none is live. */
 const expectNoCode = (coming: Coming) => expectRefusal(coming, 400, NO_LIVE_CODE);
 
 for (const address of ["/api/v1/…/", "/api/v1/…", "/api/…/", "/api/…"]) {
@@ -274,7 +274,7 @@ test("a code is worth nothing without the cookie of the browser that requested i
     await expectNoCode(stranger.post(AUTH_USER, { headers, data }));
     await expectNoCode(stranger.post(AUTH_USER, { headers }));
   }
-  // Whose code it is, the cookie says; the body has no say in it.
+  // The cookie decides whose code it is, not the body.
   const body = { data: { verification_code: caller.code, phone_number: phone } };
   await expectAnswer(client.post(CREATE_USER, body), 200, TO_AUTH_USER);
   await expectAnswer(client.post(AUTH_USER, { form: { phone_number: phone } }), 200, toProfile(caller.phone));
@@ -447,7 +447,7 @@ test("there are three attempts, and a wait before the next code", async ({ newCa
     await expectRefusal(send(client, wrong(code)), 401, "code_wrong");
   }
   for (const send of [createUser, authUser]) await expectRefusal(send(client, code), 400, "code_spent");
-  // Another holder has a wait and tries of their own, and a right code ends the wait.
+  // Another holder has a separate wait and separate attempts. A right code ends the wait.
   const other = await newClient({ url: server.url });
   const sent = await other.post(LOGIN, { data: { phone_number: phone } });
   const second = await server.codeFor(phone);

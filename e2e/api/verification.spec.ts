@@ -34,7 +34,7 @@ import {
 } from "./clients";
 
 const SEND_CODE = "/api/verification_phone/send_code";
-/** Where one registers: by an invite code, or by the word that stands for nobody's. */
+/** The address of a registration, with an invite code or with the word for none. */
 const by = (inviteCode: string) => `/api/verification_phone/${encodeURIComponent(inviteCode)}`;
 const NOBODYS = by("invite_code");
 const profileOf = (phone: string) => `/api/verification_phone/profile/${phone}`;
@@ -51,13 +51,13 @@ const NOT_FOUND = { detail: "Not found." };
 const SENTENCE = { detail: expect.stringMatching(/^[^а-яё]+$/i) };
 const activatedBy = (phone: string) => ({ message: `${printed(phone)} successfully activated invite` });
 
-/** Somebody who has registered and has the cookie; `profile` is an address. */
+/** A person who has registered and has the cookie; `profile` is an address. */
 type Person = { client: APIRequestContext; phone: string; profile: string; inviteCode: string };
 
 const test = base.extend<{
   newCaller: (at?: Server) => Promise<Caller>;
   newPerson: (at?: Server) => Promise<Person>;
-  /** The headers of somebody's tokens. */
+  /** The headers with a person's token. */
   tokenOf: (person: Pick<Person, "phone">) => Promise<Record<string, string>>;
 }>({
   newCaller: async ({ newClient, freshPhone, server }, use) =>
@@ -95,7 +95,7 @@ const expectInvite = (coming: Coming, why: string, about?: string) =>
   expectAnswer(coming, 400, INVALID_INVITE, `invite_${why}`, about);
 const expectCode = (coming: Coming, why: string) =>
   expectAnswer(coming, 400, why === "wrong" ? WRONG_CODE : NO_CODE, `code_${why}`);
-/** Nothing waits for a code here, for whatever reason. */
+/** Expects the answer for a code where none is live. */
 const expectNoCode = (coming: Coming) => expectAnswer(coming, 400, NO_CODE, NO_LIVE_CODE);
 
 for (const slash of ["", "/"]) {
@@ -103,7 +103,7 @@ for (const slash of ["", "/"]) {
     const [inviter, client] = [await newPerson(), await newClient()];
     const sent = await client.post(SEND_CODE + slash, { data: { phone_number: phone } });
     const code = await server.codeFor(phone);
-    // What a demonstration shows has tests of its own: others may have ended that of this server.
+    // Revealed codes have their own tests, because another test may have ended this server's demonstration.
     expect([{ code }, { detail: "Code sent" }]).toContainEqual(await sent.json());
     expect(sent.headers()["sarafan-code-length"]).toBe(String(code.length));
     expect(sent.headers()["set-cookie"]).toBeUndefined();
@@ -305,14 +305,14 @@ test("answers that reveal an account are limited to a few an hour", async ({
   const at = (address: string) => newClient({ url: server.url, headers: { "x-forwarded-for": address } });
   const [anna, boris] = [await at("203.0.113.1"), await at("203.0.113.2")];
   const [carl, dora] = [await at("203.0.113.3"), await at("203.0.113.4")];
-  // A taken number is treated as a free one by then.
+  // By then a taken number is treated as a free one.
   async function expectSpent(client: APIRequestContext) {
     for (const asked of [phone, freshPhone()])
       await expectAnswer(sendCode(client, asked), 200, { detail: "Code sent" });
   }
   expect(await statusesAtOnce(8, () => sendCode(anna, phone))).toEqual([...Array(6).fill(200), 400, 400]);
   await expectSpent(anna);
-  // Somebody else is told, and what is told to nobody counts for nobody. Who came by a proxy is shown no code.
+  // Another network still gets such answers, and other answers don't count. A request through a proxy gets no code.
   await expectAnswer(sendCode(boris, freshPhone()), 200, { detail: "Code sent" });
   for (let told = 2; told > 0; told--) await expectTaken(sendCode(boris, phone));
   await expectSpent(boris);
@@ -333,7 +333,7 @@ test("a profile needs a login", async ({ newPerson, newClient, phone }) => {
         path,
       );
       words.add(await answer.text());
-      // Where there is a bearer token, a good cookie beside it says nothing.
+      // With a bearer token even a valid cookie is ignored.
       const sent = anna.client.fetch(path, { method, headers: bearer("nonsense"), data });
       await expectStranger(sent, SENTENCE, "token_invalid", path);
     }
@@ -359,7 +359,7 @@ test("another account's profile is answered like one that does not exist", async
   const headers = await tokenOf(boris);
   await expectAnswer(anna.client.get(anna.profile, { headers }), 404, NOT_FOUND, "account_unknown");
   expect(await comersBy(inviter)).toEqual([]);
-  // The body has no say in whose profile it is.
+  // The body doesn't decide whose profile it is.
   const own = { data: { invite: inviter.inviteCode, phone_number: anna.phone } };
   await expectAnswer(boris.client.put(boris.profile, own), 200, activatedBy(boris.phone));
   expect(await comersBy(inviter)).toEqual([printed(boris.phone)]);
@@ -416,7 +416,7 @@ test("a code is activated in any spelling, once and for good", async ({ newPerso
     await expectAnswer(activate(boris, code), 400, ALREADY, "invite_already_activated");
   }
   expect((await read(boris)).profile).toMatchObject({ invite: anna.inviteCode, is_active: true });
-  // Nobody comes by somebody who came by them, however far away.
+  // Circles of any length are refused.
   await expectInvite(activate(anna, boris.inviteCode), "circular");
   await activate(carl, boris.inviteCode);
   await expectInvite(activate(anna, carl.inviteCode), "circular");

@@ -3,17 +3,17 @@ import { once } from "node:events";
 import { type TestPostgres, withDatabase } from "../databases";
 import type { Server } from "../fixtures";
 
-/** Something that has happened to a database; the function it resolves to undoes it. */
+/** Breaks a database. Resolves to a function that repairs it. */
 export type Accident = (server: Server, postgres: () => Promise<TestPostgres>) => Promise<() => Promise<void>>;
 
-/** PostgreSQL is stopped, and refuses connections. */
+/** Stops PostgreSQL, so that it refuses connections. */
 export const stopPostgres: Accident = async (_, postgres) => {
   const { halt, restart } = await postgres();
   await halt();
   return restart;
 };
 
-/** PostgreSQL's processes stand still: it takes connections, and never answers. */
+/** Suspends PostgreSQL's processes, so that it accepts connections and never answers. */
 export const freezePostgres: Accident = async (_, postgres) => {
   const { url, pid } = await postgres();
   const children = await withDatabase(url, (query) => query<{ pid: number }>("SELECT pid FROM pg_stat_activity"));
@@ -22,7 +22,7 @@ export const freezePostgres: Accident = async (_, postgres) => {
       try {
         process.kill(each, name);
       } catch {
-        // The connection that asked for them is gone by now.
+        // The connection that listed the processes is closed by now.
       }
     }
   };
@@ -30,7 +30,7 @@ export const freezePostgres: Accident = async (_, postgres) => {
   return async () => signal("SIGCONT");
 };
 
-/** PostgreSQL's disk is full, as far as its tables can tell: they are read as before, and not written. */
+/** Imitates a full disk for PostgreSQL's tables: reads work, and writes fail. */
 export const fillPostgres: Accident = async ({ databaseUrl }) => {
   const each = (statement: string) =>
     withDatabase(databaseUrl, (query) =>
@@ -54,7 +54,7 @@ export const fillPostgres: Accident = async ({ databaseUrl }) => {
   };
 };
 
-/** Another process has an SQLite file for itself: it is read as before, and not written. */
+/** Locks an SQLite file by another process: reads work, and writes wait in vain. */
 export const lockSqlite: Accident = async ({ databaseUrl }) => {
   const neighbour = spawn(process.execPath, ["--input-type=module", "--eval", LOCK, databaseUrl.replace("file:", "")], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -5,14 +5,14 @@ import { logIn, readInviteCode } from "../ui/journeys";
 import { type Accident, fillPostgres, freezePostgres, lockSqlite, stopPostgres } from "./accidents";
 import { expect, test } from "./faults";
 
-/** How long anybody may have to wait to be told, with something for a busy machine. */
+/** How long an answer may take, with a margin for a busy machine. */
 const ANSWER_MS_MAX = 12_000;
 
 interface Outage {
   what: string;
   database: DatabaseKind;
   accident: Accident;
-  /** Whether what is there can still be looked at. */
+  /** Whether reads still work. */
   isRead: boolean;
 }
 
@@ -33,12 +33,12 @@ for (const { what, database, accident, isRead } of OUTAGES) {
     startServer,
   }) => {
     test.setTimeout(120_000);
-    // When a session was last seen is written each second, so that looks are of sessions that were idle.
+    // The time of a session's last use is written each second, so that reads need a write as after idle time.
     const server = await startServer({ SESSION_SEEN_EVERY_S: 1 }, { database });
     const { url, codeFor } = server;
     const newStranger = () => newClient({ url, timeoutMs: ANSWER_MS_MAX });
 
-    // Anna is logged in in a browser, Boris with tokens; Vera and somebody by mail have a code that they have not used.
+    // Anna is logged in in a browser, Boris with tokens. Vera and a person by mail have codes that they have not used.
     const [anna, boris, vera] = [freshPhone(), freshPhone(), freshPhone()];
     await page.goto(`${url}/login`);
     await logIn(page, anna, codeFor);
@@ -46,7 +46,7 @@ for (const { what, database, accident, isRead } of OUTAGES) {
     const client = await newClient({ url });
     await post(client, "/api/auth/request_code/", { phone: boris });
     const entered = await post(client, "/api/auth/verify_code/", { phone: boris, code: await codeFor(boris) });
-    // Tokens that were not used yet.
+    // Unused tokens.
     const exchanged = await post(client, "/api/auth/refresh_token/", { refresh: (await entered.json()).refresh });
     const { access, refresh } = await exchanged.json();
     const idleFrom = Date.now() + 1000;
@@ -112,7 +112,7 @@ for (const { what, database, accident, isRead } of OUTAGES) {
     for (const look of looks) expect((await look(await newStranger())).status()).toBe(200);
     if (!isRead) await page.getByRole("button", { name: "Попробовать ещё раз" }).click();
     await expect(page.getByRole("heading", { name: "Ваш профиль" })).toBeAttached();
-    // Nothing that was refused has happened: no try was counted, no code used, no token exchanged, no session ended.
+    // Refused requests had no effect: no attempt was counted, no code used, no token exchanged, no session ended.
     await post(verasClient, "/api/enter_code/", data);
     expect((await confirmByMail(mailClient, contact, mailCode)).status()).toBe(200);
     const activated = await client.post("/api/profile_back/activate_invite/", { headers: asBoris, data: code });
@@ -125,7 +125,7 @@ for (const { what, database, accident, isRead } of OUTAGES) {
   });
 }
 
-/** What an answer says about the database, and when to ask again. */
+/** Returns what an answer says about the database, and its `Retry-After`. */
 function answerOf(answer: APIResponse) {
   const { "retry-after": retryAfter, "sarafan-error": error } = answer.headers();
   return { path: new URL(answer.url()).pathname, status: answer.status(), error, retryAfter };

@@ -6,7 +6,7 @@ import { test as base, expect } from "./faults";
 import { Ledger } from "./ledger";
 import { Load } from "./load";
 
-/** Enough for a new database and some people. */
+/** The disk's size: enough for a new database and some accounts. */
 const DISK_MB = 8;
 const MB = 1024 * 1024;
 
@@ -21,7 +21,7 @@ const test = base.extend<{ smallDisk: string | null }>({
   },
 });
 
-// The disk stands first, so that it goes last.
+// The disk is the first fixture, so that it is removed last.
 test("a full disk is reported, damages nothing, and with free space all works again", async ({
   smallDisk,
   freshPhone,
@@ -29,7 +29,7 @@ test("a full disk is reported, damages nothing, and with free space all works ag
 }) => {
   test.skip(smallDisk === null, "only root on Linux may mount a small disk");
   const disk = smallDisk ?? "";
-  // When a session was last seen is written each second, so that all looks are of sessions that were idle.
+  // The time of a session's last use is written each second, so that all reads need a write as after idle time.
   const server = await startServer({ DATABASE_URL: `file:${disk}/sarafan.db`, SESSION_SEEN_EVERY_S: 1 });
   const ledger = new Ledger();
   const load = new Load(ledger, freshPhone);
@@ -58,19 +58,19 @@ test("a full disk is reported, damages nothing, and with free space all works ag
   expect(await server.stop()).toBe(0);
 });
 
-/** Whether a small disk could be mounted there. */
+/** Mounts a small disk. Returns whether that succeeded. */
 function mount(folder: string): boolean {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_MB}m`, "tmpfs", folder], { stdio: "ignore" });
     return true;
   } catch {
-    // A container without the right to.
+    // Containers may lack the right to mount.
     return false;
   }
 }
 
-/** Writes into a file until the disk takes no more. */
+/** Fills the disk with a file. */
 function fill(file: string) {
   const ballast = openSync(file, "w");
   try {

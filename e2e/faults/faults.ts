@@ -2,9 +2,9 @@ import { test as base } from "../fixtures";
 
 export { expect } from "../fixtures";
 
-/** How much of each accident there is: `npm run test:faults` wants more than `npm test`. */
+/** The extent of each fault: `npm run test:faults` has more than `npm test`. */
 export interface Extent {
-  /** How often a server is killed. */
+  /** The number of times that a server is killed. */
   rounds: number;
   /** How long a database is away. */
   awayMs: number;

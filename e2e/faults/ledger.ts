@@ -2,13 +2,13 @@ import { withDatabase } from "../databases";
 import { expect, type Server } from "../fixtures";
 import { expectWhole } from "../integrity";
 
-/** An account as the answers have told of it. */
+/** An account as acknowledged by answers. */
 export interface Acknowledged {
   phone: string;
   id: number;
   inviteCode: string;
   access: string;
-  /** Null when its successor may or may not be in use already. */
+  /** Null when it is unknown whether its successor was issued. */
   refresh: string | null;
   /** The cookie of the session that registered it; null for an account that was made with tokens. */
   cookie: string | null;
@@ -16,22 +16,22 @@ export interface Acknowledged {
   activated: string | null | undefined;
 }
 
-/** What servers have acknowledged, and so must be there whatever happened next. */
+/** Everything that servers have acknowledged, and that must exist after any fault. */
 export class Ledger {
   readonly accounts = new Map<string, Acknowledged>();
-  /** Phones whose accounts are gone for good. */
+  /** Phones whose accounts were deleted. */
   readonly deleted = new Set<string>();
-  /** Phones of which it is not known whether there is an account, since the answer was lost. */
+  /** Phones that may have an account: the answer was lost. */
   readonly unsure = new Set<string>();
-  /** Which code a phone was registered with, answered or not: account and activation are made together. */
+  /** The invite code of each registration, even without an answer: account and activation are made together. */
   readonly registrations = new Map<string, string>();
 
-  /** How many accounts and activations there are in it. */
+  /** The number of recorded accounts and activations. */
   get size(): number {
     return [...this.accounts.values()].reduce((sum, { activated }) => sum + (activated ? 2 : 1), this.deleted.size);
   }
 
-  /** All of it is in the server's database, which is whole. */
+  /** Expects all records in the server's database, and no inconsistency there. */
   async expectStored(server: Server): Promise<void> {
     await expectWhole(server.databaseUrl);
     const rows = await withDatabase(server.databaseUrl, (query) =>
@@ -57,13 +57,13 @@ export class Ledger {
     await this.#expectCodesKept(server, new Set(found.keys()));
   }
 
-  /** The server says so, too. */
+  /** Expects the server's answers to agree. */
   async expectKept(server: Server): Promise<void> {
     await this.expectStored(server);
     await this.#expectSessionsKept(server);
   }
 
-  /** No code is used up without the account that it opened. */
+  /** Expects no used code without the account that it opened. */
   async #expectCodesKept({ databaseUrl }: Server, phones: Set<string>) {
     const used = await withDatabase(databaseUrl, (query) =>
       query<{ recipient: string }>(`SELECT "recipient" FROM "Challenge" WHERE "state" = 'used'`),
@@ -74,7 +74,7 @@ export class Ledger {
     expect(spentInVain, "codes that are used up and opened nothing").toEqual([]);
   }
 
-  /** The newest sessions are good, and their refresh tokens as well. */
+  /** Expects the newest sessions and their refresh tokens to be valid. */
   async #expectSessionsKept({ url }: Server) {
     for (const account of [...this.accounts.values()].slice(-8)) {
       const profile = await fetch(`${url}/api/profile_back/`, {

@@ -5,17 +5,17 @@ import type { Acknowledged, Ledger } from "./ledger";
 
 const LOOPS_PER_SERVER = 4;
 
-/** A request that got no answer: whether it was carried out is not known. */
+/** A request without an answer; it may have been carried out. */
 class Lost extends Error {}
-/** An answer that somebody has to come again later. */
+/** An answer 503: the request has to be repeated later. */
 class ComeAgain extends Error {}
 
 /**
- * People who come, invite, change their tokens and leave, at all servers at once, without end. What is acknowledged is
- * written into the ledger.
+ * Imitates people who register, invite, exchange tokens and delete their accounts, at all servers in parallel, until it is stopped.
+ * Records acknowledged results in the ledger.
  */
 export class Load {
-  /** Answers that nobody should get, whatever is broken. */
+  /** Answers that no fault may cause. */
   readonly complaints: string[] = [];
   /** Requests without an answer, by server. */
   readonly lost = new Map<Server, number>();
@@ -33,19 +33,19 @@ export class Load {
     this.#freshPhone = freshPhone;
   }
 
-  /** Begins at these servers. Somebody who finds no server there stays away. */
+  /** Starts at these servers. A person whose server can't be reached does nothing more there. */
   begin(servers: readonly Server[]) {
     this.#isEnding = false;
     this.#loops = servers.flatMap((server) => Array.from({ length: LOOPS_PER_SERVER }, () => this.#loop(server)));
   }
 
-  /** Resolves when as many further requests were answered. */
+  /** Resolves after that many further answers. */
   answered(count: number): Promise<void> {
     const goal = this.#answered + count;
     return this.#until(() => this.#answered >= goal);
   }
 
-  /** Resolves when as many have been told to come again. */
+  /** Resolves after that many answers 503. */
   refusals(count: number): Promise<void> {
     return this.#until(() => [...this.refused.values()].reduce((sum, refused) => sum + refused, 0) >= count);
   }
@@ -58,7 +58,7 @@ export class Load {
     }
   }
 
-  /** Resolves when all are through with what they began. */
+  /** Resolves when all people have finished what they had begun. */
   async end(): Promise<void> {
     this.#isEnding = true;
     await Promise.all(this.#loops);
@@ -77,7 +77,7 @@ export class Load {
     }
   }
 
-  /** Somebody's life, from the first code to maybe leaving. */
+  /** One person's requests, from the first code to a possible deletion. */
   async #live(server: Server) {
     const inviters = [...this.#ledger.accounts.values()];
     const inviter = inviters[randomInt(inviters.length + 1)];
@@ -153,7 +153,7 @@ export class Load {
     return this.#ask(server, path, { method: "POST", headers, body: JSON.stringify(data) }, refusals);
   }
 
-  /** Asks and resolves to the answer, which has to be a success or one of the `refusals` by their names. */
+  /** Sends a request. Resolves to the answer, which must be a success or one of the named `refusals`. */
   async #ask({ url, output }: Server, path: string, request: RequestInit, refusals: string[] = []) {
     let status: number;
     let headers: Headers;

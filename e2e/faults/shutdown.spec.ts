@@ -42,7 +42,7 @@ for (const database of DATABASES) {
     const client = await newClient({ url });
     await post(client, PATH, { phone });
 
-    // A client that never ends its request, and one whose answer needs a database that doesn't move.
+    // One client never finishes its request, and one waits for a database that hangs.
     const idle = connect({ port, host: "localhost" });
     idle.on("error", () => {});
     await once(idle, "connect");

@@ -4,13 +4,13 @@ import { logIn, readInviteCode, signUp } from "./journeys";
 
 type CodeFor = (to: string) => Promise<string>;
 
-/** Somebody logged in, in a browser without scripts, whose forms can be tampered with as anybody could. */
+/** Logs a person in, in a browser without scripts, whose forms the test changes as an attacker would. */
 async function arrive(browser: Browser, url: string, phone: string, codeFor: CodeFor): Promise<Page> {
   const context = await browser.newContext({ baseURL: url, javaScriptEnabled: false, locale: "ru-RU" });
   return (await signUp(context, phone, codeFor)).page;
 }
 
-/** Has a form on the account's page name another session. */
+/** Makes a form on the account's page name another session. */
 async function nameSession(page: Page, button: string, id: string): Promise<void> {
   await page.goto("/account");
   const form = page.locator("form").filter({ has: page.getByRole("button", { name: button }) });
@@ -18,7 +18,7 @@ async function nameSession(page: Page, button: string, id: string): Promise<void
     .first()
     .locator("input[name=session]")
     .evaluate((input, value) => input.setAttribute("value", value), id);
-  // The answer is a page of the same address, so that it is only known by having loaded.
+  // The answer has the same address, so wait for its load.
   await Promise.all([page.waitForEvent("load"), form.first().getByRole("button", { name: button }).click()]);
 }
 
@@ -168,7 +168,7 @@ test("an export goes only to its account, and pages of other sites can't have it
     "content-disposition": expect.stringMatching(/^attachment; filename="sarafan-[\d-]+\.json"$/),
   });
   expect((await given.json()).account.phone).toBe(phone);
-  // A page of nobody's is refused as the API is, but led to the login.
+  // Without a session the page is refused like the API, but leads to the login.
   const signedOut = await (await browser.newContext({ baseURL: server.url })).newPage();
   for (const path of ["/account", "/account/phone", "/account/email", "/account/history", "/account/delete"]) {
     await signedOut.goto(path);

@@ -9,7 +9,7 @@ const IPHONE =
 
 type CodeFor = (to: string) => Promise<string>;
 
-/** The same person's telephone, logged in. */
+/** Logs the same person in on a second device. */
 async function logInElsewhere(browser: Browser, url: string, phone: string, codeFor: CodeFor): Promise<Page> {
   const page = await (await browser.newContext({ baseURL: url, userAgent: IPHONE, locale: "ru-RU" })).newPage();
   await logIn(page, phone, codeFor);
@@ -17,7 +17,7 @@ async function logInElsewhere(browser: Browser, url: string, phone: string, code
   return page;
 }
 
-/** Types a new phone or mailbox, and has both codes sent. */
+/** Types a new phone or mailbox and requests both codes. */
 async function askForCodes(page: Page, label: string, value: string): Promise<void> {
   await page.getByLabel(label).fill(value);
   await page.getByRole("button", { name: "Отправить коды" }).click();
@@ -37,7 +37,7 @@ async function enterCodes(page: Page, old: string, next: string): Promise<void> 
   await page.getByRole("button", { name: "Подтвердить" }).click();
 }
 
-/** Every address that this browser has asked for. */
+/** Collects all addresses that this browser requests. */
 function addressesOf(context: BrowserContext): string[] {
   const addresses: string[] = [];
   context.on("request", (request) => addresses.push(request.url()));
@@ -391,7 +391,7 @@ test("the old mailbox and the new one get a notice of a change", async ({ page, 
   const [old, next] = [`old${phone.slice(1)}@example.com`, `next${phone.slice(1)}@example.com`];
   const codesTo = (email: string) =>
     mail.messagesTo(email).flatMap(({ headers }) => /^(\d{4}) /.exec(headers.subject ?? "")?.[1] ?? []);
-  /** The mailbox's code of that number: a mail comes after the page that says it was sent. */
+  /** Returns the mailbox's code with that index. A mail may arrive after the page that announces it. */
   const codeIn = async (email: string, count = 1) => {
     await expect.poll(() => codesTo(email).length).toBe(count);
     return codesTo(email).at(-1) ?? "";
@@ -446,7 +446,7 @@ test("an account's history has pages, also in English", async ({ browser, server
   await expect(own.getByRole("listitem")).toHaveCount(20);
 });
 
-/** Somebody whose account has seen more than a page of things, in English. */
+/** An account with more than one page of history, in English. */
 async function signInOften(browser: Browser, url: string, phone: string, codeFor: CodeFor): Promise<Page> {
   const context = await browser.newContext({ baseURL: url, locale: "ru-RU" });
   const { page } = await signUp(context, phone, codeFor);

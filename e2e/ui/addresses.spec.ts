@@ -11,10 +11,10 @@ import {
   wrongCode,
 } from "./journeys";
 
-/** Long enough to be somebody's, short enough for any spelling: the code of the network and the number. */
+/** The last ten digits of a phone: long enough to identify it, and part of every spelling. */
 const DIGITS = 10;
 
-/** All addresses that a page has in it, as they stand. */
+/** Returns all addresses in a page's markup. */
 const addressesOn = (page: Page): Promise<string[]> =>
   page
     .locator("[href], [action], [formaction], [src], meta[content]")
@@ -47,7 +47,7 @@ for (const { how, javaScriptEnabled } of [
       for (const address of await addressesOn(page)) addresses.add(address);
     };
 
-    // A number that is none, one that was mistyped, a code that is wrong.
+    // An invalid number, a mistyped one, a wrong code.
     await page.goto("/login");
     await page.getByLabel("Номер телефона").fill(`${anna}0`);
     await page.getByRole("button", { name: "Получить код" }).click();
@@ -78,7 +78,7 @@ for (const { how, javaScriptEnabled } of [
       await logOut(page);
     }
 
-    // The profile, with the numbers of those who came, and page by page.
+    // The profile with the numbers of the referrals, page by page.
     await logIn(page, anna, server.codeFor);
     await readInviteCode(page);
     await page.getByRole("link", { name: "Показать номера" }).click();
@@ -92,7 +92,7 @@ for (const { how, javaScriptEnabled } of [
     await look();
     await context.clearCookies();
 
-    // By mail, and the phone proven.
+    // A login by mail, and then proving the phone.
     await page.goto("/login?by=email");
     await askForMailCode(page, { email, phone: claimed });
     await look();

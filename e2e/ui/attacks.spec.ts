@@ -2,7 +2,7 @@ import type { APIResponse, BrowserContext } from "playwright/test";
 import { expect, test } from "../fixtures";
 import { acceptInvitation, askForCode, logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
 
-/** What a form of NextAuth's own would post; it has the browser's cookies. */
+/** Posts what NextAuth's own form would post, with the browser's cookies. */
 async function postCode(
   context: BrowserContext,
   url: string,

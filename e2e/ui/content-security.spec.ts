@@ -2,10 +2,10 @@ import type { Page } from "playwright/test";
 import { expect, test } from "../fixtures";
 import { logIn, readInviteCode } from "./journeys";
 
-/** The nonce in the policy of an answer. */
+/** Returns the nonce in an answer's policy. */
 const nonceIn = (policy: string | undefined) => /script-src 'nonce-([^']+)'/.exec(policy ?? "")?.[1];
 
-/** What the policy of the page has forbidden since it was opened, one word each; ask before it is opened. */
+/** Collects the directives that the page's policy has enforced, one for each violation. Must be called before the page is opened. */
 async function listenForViolations(page: Page): Promise<string[]> {
   const forbidden: string[] = [];
   await page.exposeFunction("tellForbidden", (what: string) => forbidden.push(what));
@@ -35,7 +35,7 @@ test("a script that was injected into a page in any form does not run, and the p
     "<style>body { display: none }</style>",
     "<p style='position: fixed; inset: 0'>Your code, please:</p>",
   ];
-  // Our own origin may serve a script that is none of the page's: what somebody has uploaded, say.
+  // Our own origin may serve scripts that don't belong to the page, such as an uploaded file.
   await page.route("/injected.js", (route) =>
     route.fulfill({ contentType: "text/javascript", body: "window.injected = 'our own origin'" }),
   );

@@ -13,7 +13,7 @@ test("in a browser an application of a listed origin logs in with tokens, and ot
   const { port } = elsewhere.address() as AddressInfo;
   const [listed, other] = [`http://app.localhost:${port}`, `http://evil.localhost:${port}`];
   const { url, codeFor, codesFor } = await startServer({ CORS_ORIGINS: listed });
-  /** What a script of the page at hand learns of an answer; null where the browser tells it nothing. */
+  /** Returns what a script of the page can read of an answer; null where the browser hides it. */
   const ask = (path: string, init: RequestInit = {}) =>
     page.evaluate(
       async ([address, options]) => {

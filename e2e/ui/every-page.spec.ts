@@ -23,10 +23,10 @@ interface Finding {
 }
 
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-/** All of them that see colours. */
+/** All rules about colours. */
 const COLOUR_RULES = ["color-contrast", "link-in-text-block"];
 
-/** What axe calls serious or worse on the page as it stands, by these rules or kinds of rules. */
+/** Returns axe's serious and critical findings on the page in its present state, by these rules or kinds of rules. */
 async function findSeriousProblems(page: Page, runOnly: string[]): Promise<string[]> {
   const violations = await page.evaluate<Finding[]>(
     `axe.run({ runOnly: ${JSON.stringify(runOnly)} }).then((run) => run.violations)`,
@@ -38,7 +38,7 @@ async function findSeriousProblems(page: Page, runOnly: string[]): Promise<strin
     );
 }
 
-/** Walks through every page and state there is, and calls `inspect` at each. */
+/** Visits every page in every state, and calls `inspect` at each. */
 async function visitEveryPage(
   {
     context,
@@ -247,13 +247,13 @@ test("no page is wider than a screen of 360 px, fetches anything from elsewhere,
     if (!request.url().startsWith(baseURL ?? "") && !request.url().startsWith("data:")) elsewhere.push(request.url());
   });
   context.on("console", (message) => {
-    // The browser says so of each page that is not found.
+    // The browser logs an error for each page that is not found.
     if (message.type() === "error" && !message.text().includes("404")) complaints.push(message.text());
   });
   context.on("weberror", (error) => complaints.push(String(error.error())));
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, sample }) => {
-      // biome-ignore lint/suspicious/noConsole: this is how the page tells the test.
+      // biome-ignore lint/suspicious/noConsole: the page reports to the test this way.
       console.error(`forbidden: ${violatedDirective} ${blockedURI} ${sourceFile} ${sample}`);
     });
   });

@@ -20,7 +20,7 @@ const settings = ({ url }: Gateway) => ({
   SENDERS_KZ: "telegram",
   SENDER_TIMEOUT_S: 1,
   REVEAL_CODES: false,
-  // So long that no time and no id in the log is one by chance.
+  // Long enough that no time and no id in the log contains it by chance.
   CODE_DIGITS: 8,
   SMSRU_URL: `${url}/smsru`,
   SMSRU_API_ID: "an-id-that-nobody-may-read",
@@ -32,7 +32,7 @@ const settings = ({ url }: Gateway) => ({
   TELEGRAM_GATEWAY_TOKEN: "another-that-nobody-may-read",
 });
 
-/** The code of the newest message to a phone, as its owner reads it on the gateway's page. */
+/** Reads the code of the newest message to a phone on the gateway's page. */
 async function readCode(telephone: Page, phone: string): Promise<string> {
   const message = telephone.getByRole("article").filter({ hasText: phone }).first();
   const [code = ""] = /\b\d{4,8}\b/.exec((await message.getByRole("paragraph").allTextContents()).join("\n")) ?? [];

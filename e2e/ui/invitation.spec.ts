@@ -1,7 +1,7 @@
 import { expect, test } from "../fixtures";
 import { acceptInvitation, askForCode, enterCode, logIn, logOut, maskOf, readInviteCode, signUp } from "./journeys";
 
-/** A Russian phone as it is written when it is shown whole. */
+/** A Russian phone as pages show it unmasked. */
 const spellOut = (phone: string) => phone.replace(/^(\+7)(\d{3})(\d{3})(\d\d)(\d\d)$/, "$1 $2 $3-$4-$5");
 
 test("a person passes on the code, another one activates it, and both see it", async ({
@@ -75,7 +75,7 @@ test("a code may be typed in small letters, with gaps and in Cyrillic", async ({
   await page.getByLabel("Код приглашения", { exact: true }).fill(`${heard.slice(0, 3)} – ${heard.slice(3)}`);
   await page.getByRole("button", { name: "Посмотреть приглашение" }).click();
   await expect(page).toHaveURL(new RegExp(`/i/${inviteCode}$`));
-  // Programs take a full stop or a bracket behind a link for its end.
+  // Programs end a link before a full stop or a bracket.
   for (const typed of [heard, `${inviteCode}.`, `${inviteCode})`, `\u2068${inviteCode}\u2069,`]) {
     await page.goto(`/i/${encodeURIComponent(typed)}`);
     await expect(page).toHaveURL(new RegExp(`/i/${inviteCode}$`));

@@ -1,47 +1,47 @@
 import { type BrowserContext, expect, type Page } from "playwright/test";
 
-/** What `codeFor` of a server does: the newest code that was sent to a phone. */
+/** Returns the newest code that was sent to a phone; see `codeFor` of a server. */
 type CodeFor = (phone: string) => Promise<string>;
 
-/** A code of as many digits that is not this one. */
+/** Returns another code with as many digits. */
 export function wrongCode(code: string): string {
   return code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
 }
 
-/** The first step, in Russian: from wherever the page's login is to the field for the code. */
+/** The first step, in Russian: from a page with a login link to the field for the code. */
 export async function askForCode(page: Page, phone: string): Promise<void> {
   await page.getByLabel("Номер телефона").fill(phone);
   await page.getByRole("button", { name: "Получить код" }).click();
   await expect(page.getByLabel("Код из сообщения")).toBeVisible();
 }
 
-/** The same by mail: the mailbox gets the code, the phone is named only. */
+/** The first step by mail: the mailbox gets the code, and the phone is only claimed. */
 export async function askForMailCode(page: Page, { email, phone }: { email: string; phone: string }): Promise<void> {
   await page.getByLabel("Электронная почта").fill(email);
   await askForCode(page, phone);
 }
 
-/** Opens somebody's invitation and takes it along to the login. */
+/** Opens an invitation and accepts it, which leads to the login. */
 export async function acceptInvitation(page: Page, inviteCode: string, url = ""): Promise<void> {
   await page.goto(`${url}/i/${inviteCode}`);
   await page.getByRole("button", { name: "Принять приглашение" }).click();
   await expect(page.getByText(`Новый аккаунт сразу активирует код ${inviteCode}`)).toBeVisible();
 }
 
-/** Ends the session; the first page is what is left. */
+/** Ends the session, which leads to the first page. */
 export async function logOut(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Выйти" }).click();
   await expect(page.getByRole("link", { name: "Войти по номеру" })).toBeVisible();
 }
 
-/** The whole login, in Russian, with the script at work or without. Ends where the login leads. */
+/** The whole login, in Russian, with or without JavaScript. Ends on the page that the login leads to. */
 export async function logIn(page: Page, phone: string, codeFor: CodeFor): Promise<void> {
   if (!page.url().includes("/login")) await page.goto("/login");
   await askForCode(page, phone);
   await enterCode(page, await codeFor(phone));
 }
 
-/** Types the code; without a script it takes the button, too. */
+/** Types the code, and presses the button where there is no script that sends it. */
 export async function enterCode(page: Page, code: string): Promise<void> {
   await page.getByLabel("Код из сообщения").fill(code);
   const isScripted = await page.evaluate(() => "__next_f" in window).catch(() => false);
@@ -55,7 +55,7 @@ export async function readInviteCode(page: Page): Promise<string> {
   return link?.slice(-6) ?? "";
 }
 
-/** A new person in a browser of their own, logged in; their invite code comes back. */
+/** Logs a new person in, in a separate browser, and returns their invite code. */
 export async function signUp(
   context: BrowserContext,
   phone: string,

@@ -18,7 +18,7 @@ test("with the keyboard alone: from the first page to a copied link and the logo
       await page.keyboard.press("Tab");
       const named = page.getByRole("button", { name }).or(page.getByRole("link", { name })).and(focused);
       if ((await named.count()) > 0) {
-        // Where the focus is has to be seen.
+        // The focus must be visible.
         const outline = await focused.evaluate((element) => getComputedStyle(element).outlineStyle);
         expect(outline).not.toBe("none");
         return;

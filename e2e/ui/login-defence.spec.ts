@@ -1,7 +1,7 @@
 import { test as base, expect, type Server, Servers } from "../fixtures";
 import { askForCode, enterCode, logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
 
-/** The settings of the product; those of the tests are more generous. */
+/** The product's default settings; the tests' own are more generous. */
 const DEFAULTS = {
   TRUSTED_PROXIES: 1,
   RESEND_AFTER_S: "60,120,300,600",
@@ -28,7 +28,7 @@ const test = base.extend<object, { guarded: Server }>({
 
 let networks = 0;
 
-/** Strangers, each in a network of their own, have codes sent to the phone and type them wrong as often as they may. */
+/** Strangers, each in a separate network, request codes for the phone and type as many wrong ones as they can. */
 async function guess(server: Server, phone: string, codes: number): Promise<void> {
   for (let sent = 0; sent < codes; sent += 1) {
     networks += 1;
@@ -125,7 +125,7 @@ test("a browser that has logged in before gets its code without delay when stran
   await page.goto(`${server.url}/login`);
   await logIn(page, phone, server.codeFor);
   await logOut(page);
-  // One of the five has gone to the browser itself.
+  // The browser itself has used one of the five codes.
   await guess(server, phone, DEFAULTS.SENDS_PER_PHONE_PER_HOUR - 1);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
@@ -145,7 +145,7 @@ test("a network with too many unknown invitations has to wait, even for an exist
   const server = await startServer({ ...DEFAULTS, INVITE_LOOKUPS_PER_IP_PER_HOUR: 2 });
   const { inviteCode } = await signUp(await browser.newContext({ baseURL: server.url }), phone, server.codeFor);
   const invitation = `${server.url}/i/${inviteCode}`;
-  // As a crowd with its preview robots.
+  // Many visitors and preview robots open the invitation.
   for (let opened = 0; opened < 5; opened += 1) {
     expect((await page.request.get(invitation)).status()).toBe(200);
     expect((await page.request.get(`${invitation}/opengraph-image`)).status()).toBe(200);
@@ -175,7 +175,7 @@ test("a network with too many unknown invitations has to wait, even for an exist
     await refused.getByRole("button", { name: "Посмотреть приглашение" }).click();
     await expect(refused.getByRole("heading", { name: "Слишком много попыток" })).toBeVisible();
   }
-  // What was opened before is refused, too, when it is taken along.
+  // Accepting an invitation that was opened before is refused as well.
   await accept.click();
   await expect(page.getByRole("heading", { name: "Слишком много попыток" })).toBeVisible();
 });

@@ -26,7 +26,7 @@ test("a code that the browser filled in before the script ran is sent as well", 
   await page.goto("/login");
   await askForCode(page, phone);
   const code = await codeFor(phone);
-  // Scripts wait until the field is filled, as they do on a slow line.
+  // Scripts load only after the field is filled, as on a slow connection.
   let letScriptsRun = () => {};
   const filled = new Promise<void>((resolve) => {
     letScriptsRun = resolve;
@@ -59,7 +59,7 @@ test("a wrong code says how many tries are left; then the right one works", asyn
   await expect(field).toHaveAccessibleDescription("Код не подошёл. Сверьте его с сообщением: осталось 2 попытки.");
   await expect(field).toBeFocused();
   await expect(field).toHaveValue("");
-  // Reloading is not another try.
+  // A reload is no further attempt.
   await page.reload();
   await expect(field).toHaveAccessibleDescription("Код не подошёл. Сверьте его с сообщением: осталось 2 попытки.");
   await enterCode(page, code);
@@ -188,7 +188,7 @@ test("each tab logs in with its own number", async ({ context, page, freshPhone,
   await enterCode(tab, await codeFor(other));
   await readInviteCode(tab);
   await expect(tab.getByText(`-${other.slice(-2)}.`)).toBeVisible();
-  // The first tab finds itself logged in.
+  // The first tab is logged in by now.
   await page.reload();
   await expect(page).toHaveURL(/\/profile$/);
 });

@@ -1,5 +1,5 @@
 import path from "node:path";
-// biome-ignore lint/style/noRestrictedImports: the accident itself is no request.
+// biome-ignore lint/style/noRestrictedImports: the test breaks the database directly.
 import Database from "better-sqlite3";
 import { expect, test } from "../fixtures";
 import { logIn, readInviteCode } from "./journeys";

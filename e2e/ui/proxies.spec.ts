@@ -3,7 +3,7 @@ import { expect, test } from "../fixtures";
 import { findFreePort, type ProxyHeaders, startReverseProxy } from "../reverse-proxy";
 import { logIn, logOut, readInviteCode } from "./journeys";
 
-/** What reverse proxies are set up to send, well or not. */
+/** Headers of reverse proxies, configured well or badly. */
 const PROXIES: { what: string; headers: ProxyHeaders }[] = [
   { what: "nothing but where to go", headers: {} },
   { what: "a host without its port", headers: { Host: "$host" } },
@@ -69,7 +69,7 @@ test("an https server accepts forms only from its public address, under any host
     const { csrfToken } = await (await browser.go("/api/auth/csrf")).json();
     const left = await browser.post("/api/auth/signout", { csrfToken }, { ...names, origin });
     expect(new URL(left.headers.get("location") ?? "", origin).origin, what).toBe(origin);
-    // A page elsewhere whose name the proxy says is ours.
+    // A page of another site, whose host name the proxy reports as ours.
     for (const foreign of ["https://evil.example", "https://sarafan-1:3000", "http://sarafan.example"]) {
       const refused = await browser.submit("/login", { locale: "en" }, { ...names, origin: foreign });
       expect(refused.status, `${what} from ${foreign}`).toBe(403);

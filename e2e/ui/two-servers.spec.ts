@@ -6,7 +6,7 @@ import { expectWhole } from "../integrity";
 import { type RoundRobin, startRoundRobin } from "../round-robin";
 import { acceptInvitation, askForCode, enterCode, logIn, logOut, maskOf, readInviteCode, wrongCode } from "./journeys";
 
-/** Two servers on one database, and the balancer that people know them by. */
+/** Two servers on one database, and the load balancer in front of them. */
 interface Cluster {
   balancer: RoundRobin;
   servers: [Server, Server];
@@ -41,7 +41,7 @@ const test = base.extend<object, { clusterOn: (database: DatabaseKind) => Promis
 
 for (const database of DATABASES) {
   test.describe(`two servers on one ${database}, each request at the other server`, () => {
-    // One cluster is enough for all of them.
+    // All tests share one cluster.
     test.describe.configure({ mode: "default" });
 
     const clusterTest = test.extend<{ cluster: Cluster }>({
@@ -79,7 +79,7 @@ for (const database of DATABASES) {
           await annasPage.reload();
           await expect(annasPage.getByRole("listitem").filter({ hasText: maskOf(boris) })).toBeVisible();
 
-          // Somebody who is there already types a code on the profile, is asked, and says yes.
+          // An existing account types a code on its profile, is asked, and confirms.
           const vera = freshPhone();
           const verasPage = await open("/login");
           await logIn(verasPage, vera, codeFor);

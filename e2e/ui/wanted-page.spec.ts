@@ -32,7 +32,7 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(page).toHaveURL(/\/account\/history$/);
     for (const address of addresses) expect(address).not.toContain(phone.slice(1));
 
-    // A browser that is logged in goes there at once, and one that begins again has no wish any more.
+    // A logged-in browser goes there directly. A login that begins again forgets the wanted page.
     await page.goto("/login?next=/account");
     await expect(page).toHaveURL(/\/account$/);
     await context.clearCookies({ name: "sarafan-session" });
