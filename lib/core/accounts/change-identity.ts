@@ -59,8 +59,7 @@ export async function requestIdentityChange(
   const keys = [codes.old, codes.new];
   if (!IS_MAIL_OFFERED && keys.some(({ recipient }) => recipient.kind === "email"))
     return fail({ name: "mail_unavailable" });
-  // Refuses before either code is sent, because the code to the present factor would otherwise cost a message that leads to no
-  // change.
+  // Checked before either code is sent: a code to the present factor is useless if the new phone gets no code.
   if (change.next.kind === "phone" && !isServedPhone(change.next.address)) return fail({ name: "country_not_allowed" });
   return requestCodes(keys, requester, options);
 }

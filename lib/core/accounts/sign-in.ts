@@ -173,8 +173,8 @@ export async function requestRegistrationCode(
 }
 
 /**
- * Makes an account for a phone that has none, and activates `invite` in the same transaction. Fails as `signInByPhone` does,
- * and with `phone_taken` after the right code if the phone has an account, to which no session is opened then.
+ * Makes an account for a phone that has none, and activates `invite` in the same transaction. Fails as `signInByPhone` does.
+ * After the right code it fails with `phone_taken` if the phone has an account already, and opens no session.
  */
 export async function register<Invite extends FoundInvite | null = null>(
   { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite?: Invite },

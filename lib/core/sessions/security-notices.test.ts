@@ -16,7 +16,7 @@ import { composeNotice, notifyOfChange, notifyOfNewDevice, sendNotice } from "./
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
 
 /** A mail server that keeps the mails it gets. */
-function mailbox() {
+function fakeMailServer() {
   const messages: Message[] = [];
   const sender: MessageSender = {
     send: async (message) => {
@@ -32,7 +32,7 @@ test("a sign-in from a new device sends a notice with device, network, time and 
   const requester = { network: "192.0.2.7", agent: WINDOWS, browser: null };
   const at = new Date("2026-11-21T18:30:00Z");
   const session = await openSession({ userId, proven: emailRecipient(email) }, requester, at);
-  const { messages, sender } = mailbox();
+  const { messages, sender } = fakeMailServer();
   await notifyOfNewDevice(session, requester, sender);
   expect(messages).toMatchObject([{ to: email, subject: "Новый вход в «Сарафан» · New login to Sarafan" }]);
   for (const body of [messages[0]?.text, messages[0]?.html]) {
@@ -44,7 +44,7 @@ test("a sign-in from a new device sends a notice with device, network, time and 
 
 test("there is no notice of a recognised device, without a mailbox, or without a mail server", async () => {
   const [byMail, byPhone] = [await signUpByMail(), await signUp()];
-  const { messages, sender } = mailbox();
+  const { messages, sender } = fakeMailServer();
   const requester = anybody();
   const made = await openSession(
     { userId: byMail.userId, proven: emailRecipient(byMail.email), created: true },
@@ -65,7 +65,7 @@ test("there is no notice of a recognised device, without a mailbox, or without a
 });
 
 test("a change of mailbox sends a notice to the old mailbox and to the new one", async () => {
-  const { messages, sender } = mailbox();
+  const { messages, sender } = fakeMailServer();
   const mailboxes = [freshEmail(), freshEmail()];
   await notifyOfChange(mailboxes, { name: "email_changed", was: "changed", at: new Date() }, sender);
   expect(messages.map(({ to }) => to)).toEqual(mailboxes);
@@ -73,7 +73,7 @@ test("a change of mailbox sends a notice to the old mailbox and to the new one",
 });
 
 test("a notice reaches one mailbox even if the other one can't be reached", async () => {
-  const { messages, sender } = mailbox();
+  const { messages, sender } = fakeMailServer();
   const [unreachable, other] = [freshEmail(), freshEmail()];
   const send: MessageSender["send"] = async (message, signal) =>
     message.to === unreachable ? failed("unreachable", "ECONNREFUSED") : sender.send(message, signal);
