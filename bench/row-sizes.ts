@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import Database from "better-sqlite3";
 import { Client } from "pg";
+import { migrate } from "../lib/db/migrator.mjs";
 import { startPostgres } from "../scripts/internal/postgresql";
-import { makeDatabase, makePostgresDatabase } from "../scripts/internal/test-database";
+import { makePostgresDatabase } from "../scripts/internal/test-database";
 
 /** What a row of a table takes, in bytes, in a database that was filled row after row. */
 export interface RowSize {
@@ -32,7 +33,8 @@ const PART = 5000;
  * tables and their columns are read from the migrated SQLite in `folder`.
  */
 export async function measureRowSizes(rows: number, folder: string): Promise<RowSize[]> {
-  const sqlite = new Database(makeDatabase(`${folder}/scale.db`).slice("file:".length));
+  await migrate(`file:${folder}/scale.db`);
+  const sqlite = new Database(`${folder}/scale.db`);
   const postgres = await startPostgres({ isDurable: false });
   try {
     const client = new Client({ connectionString: await makePostgresDatabase(postgres.url) });

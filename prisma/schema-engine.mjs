@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Runs Prisma's schema engine as WebAssembly with the interface of the native engine: JSON-RPC, one message a line. Without it the
- * Prisma CLI downloads the native engine, which is impossible in a closed network.
+ * Runs Prisma's schema engine as WebAssembly, for `prisma generate` and `prisma migrate diff`, with the interface of the native engine:
+ * JSON-RPC, one message a line. Without it the Prisma CLI downloads the native engine, which is impossible in a closed network.
  * prisma.config.ts names this file in PRISMA_SCHEMA_ENGINE_BINARY.
  */
 import { readFile } from "node:fs/promises";
@@ -46,7 +46,6 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 async function answer({ id, method, params }) {
   try {
-    if (method === "devDiagnostic" || method === "diagnoseMigrationHistory") await createMigrationsTable(params);
     const result = await engine[method === "getDatabaseVersion" ? "version" : method](params);
     // The native engine prints diffs by a separate request; this one returns them.
     if (result?.stdout) send({ id: "print", method: "print", params: { content: result.stdout } });
@@ -61,11 +60,6 @@ function send(message) {
   process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 }
 
-/** Diagnoses fail on a database without `_prisma_migrations`. Applying no migrations makes that table. */
-async function createMigrationsTable({ migrationsList, filters }) {
-  await engine.applyMigrations({ migrationsList: { ...migrationsList, migrationDirectories: [] }, filters });
-}
-
 async function startEngine() {
   // The engine writes its message here before it panics.
   globalThis.PRISMA_WASM_PANIC_REGISTRY = { set_message: (message) => console.error(message) };
@@ -77,30 +71,13 @@ async function startEngine() {
   return bindings.SchemaEngine.new(
     { datamodels: [schema] },
     () => {},
-    bindMigrationAwareSqlAdapterFactory(isPostgresql ? postgresqlFactory() : sqliteFactory()),
+    bindMigrationAwareSqlAdapterFactory(isPostgresql ? postgresqlFactory() : new PrismaBetterSqlite3({ url })),
   );
 }
 
-/** better-sqlite3's adapter, extended to run whole scripts on the shadow database, where migrations are replayed. */
-function sqliteFactory() {
-  const factory = new PrismaBetterSqlite3({ url });
-  const connect = factory.connectToShadowDb.bind(factory);
-  factory.connectToShadowDb = async () => {
-    const shadow = await connect();
-    const executeRaw = shadow.executeRaw.bind(shadow);
-    shadow.executeRaw = async (query) => {
-      if (query.args.length > 0) return executeRaw(query);
-      await shadow.executeScript(query.sql);
-      return 0;
-    };
-    return shadow;
-  };
-  return factory;
-}
-
 /**
- * pg's adapter with two extensions. It runs a script as a whole; the adapter alone splits it at every semicolon, even inside functions.
- * It reads the type "char", by which PostgreSQL's catalogue distinguishes functions from procedures and kinds of constraints.
+ * pg's adapter, extended to read the type "char", by which PostgreSQL's catalogue distinguishes functions from procedures and kinds of
+ * constraints.
  */
 function postgresqlFactory() {
   const factory = new PrismaPg({ connectionString: url });
@@ -108,9 +85,6 @@ function postgresqlFactory() {
   factory.connect = async () => {
     const connection = await connect();
     const pool = connection.underlyingDriver();
-    connection.executeScript = async (script) => {
-      await pool.query(script);
-    };
     const query = pool.query.bind(pool);
     pool.query = async (...args) => {
       const result = await query(...args);

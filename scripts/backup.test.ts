@@ -8,8 +8,8 @@ import Database from "better-sqlite3";
 import { test as serverlessTest } from "playwright/test";
 import { bearer, logInWithTokens } from "../e2e/api/clients";
 import { expect, test } from "../e2e/fixtures";
+import { migrate } from "../lib/db/migrator.mjs";
 import { cleanEnvironment } from "./internal/environment";
-import { makeDatabase } from "./internal/test-database";
 
 /** Another process that adds people who came by one person's code, one transaction each, and says how many are in. */
 const WRITER = `
@@ -73,7 +73,7 @@ serverlessTest("a backup replaces nothing", async () => {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-backup-"));
   try {
     const file = path.join(folder, "sarafan.db");
-    makeDatabase(file);
+    await migrate(`file:${file}`);
     const precious = path.join(folder, "precious.db");
     writeFileSync(precious, "what somebody keeps");
     const { code, errors } = await backUp(file, precious);

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { MIGRATIONS } from "../lib/db/migrator.mjs";
 import { SCHEMAS } from "./internal/database";
-import { MIGRATIONS } from "./internal/migrations.mjs";
+
 import { composePostgresSchema, diffSchemas } from "./internal/schemas";
 import { setTestSettings } from "./internal/settings";
 import { Refusal } from "./internal/tool.mjs";

@@ -10,7 +10,6 @@ import { bearer, logInWithCookie, logInWithTokens, post } from "../e2e/api/clien
 import { withDatabase } from "../e2e/databases";
 import { expect, type Server, test } from "../e2e/fixtures";
 import { cleanEnvironment } from "./internal/environment";
-import { makeDatabase } from "./internal/test-database";
 
 type NewClient = Parameters<typeof logInWithCookie>[0];
 
@@ -156,14 +155,14 @@ serverlessTest("a copy that is damaged, none of ours, newer or not there changes
     writeFileSync(copy, "no database, however long it is".repeat(100));
     expect(await restore()).toContain("could not be read as a database");
     rmSync(copy);
-    makeDatabase(copy);
+    new Database(copy).exec('CREATE TABLE "User" (id INTEGER)').close();
     expect(await restore(), "without the names of its migrations").toContain("could not be read as a database");
     truncateSync(copy, 3000);
     expect(await restore()).toMatch(/could not be read as a database|not sound/);
     rmSync(copy);
     new Database(copy)
-      .exec("CREATE TABLE _prisma_migrations (migration_name TEXT, finished_at TEXT)")
-      .exec("INSERT INTO _prisma_migrations VALUES ('29990101000000_later', 'then')")
+      .exec("CREATE TABLE _prisma_migrations (migration_name TEXT, finished_at TEXT, rolled_back_at TEXT)")
+      .exec("INSERT INTO _prisma_migrations VALUES ('29990101000000_later', 'then', NULL)")
       .close();
     expect(await restore()).toContain("of a newer version");
     expect(readdirSync(folder).sort()).toEqual(

@@ -1,18 +1,19 @@
-import { closeSync, copyFileSync, existsSync, linkSync, mkdtempSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import Database from "better-sqlite3";
 import type { Client } from "pg";
+import { LIST_APPLIED, MIGRATIONS_TABLE, pendingMigrations } from "../lib/db/migrator.mjs";
 import { databaseFile, prepareDataFolder } from "./internal/data-folder.mjs";
 import { connectTo, migrate } from "./internal/database";
-import { MIGRATIONS_TABLE, migrationNames } from "./internal/migrations.mjs";
+
 import { checkSettings, setThrowawaySecret } from "./internal/settings";
 import { assertSound, copyDatabase, flush } from "./internal/sqlite-files";
 import { Refusal } from "./internal/tool.mjs";
 
 /**
- * What a restored database must not bring back: sessions that have ended since, codes that were used, changes that were waiting and
- * may have been cancelled since, a demonstration's end.
+ * Deletes what a restored database must not bring back: sessions that have ended since the copy, codes that were used, delayed changes
+ * that may have been cancelled, the mark of a demonstration that may have ended.
  */
 const FORGET = {
   sessions: 'DELETE FROM "Session"',
@@ -22,11 +23,11 @@ const FORGET = {
 } as const;
 type Forgotten = Record<keyof typeof FORGET, number>;
 
-/** Accounts whose counter of referrals is not the number of their referrals. Both are written in one transaction. */
+/** Accounts whose `referralCount` is not the number of their referrals. One transaction writes both, so a whole copy has no such account. */
 const MISCOUNTED = `SELECT count(*) AS count FROM "User"
   WHERE "referralCount" <> (SELECT count(*) FROM "Activation" WHERE "inviterId" = "User"."id")`;
 
-/** How many rows go to a PostgreSQL in one statement. */
+/** How many rows are inserted into a PostgreSQL by one statement. */
 const ROWS_AT_ONCE = 1000;
 
 setThrowawaySecret();
@@ -42,7 +43,7 @@ if (target) {
   await cleanPostgres(DATABASE_URL);
 }
 
-/** Puts what a copy has in the place of the SQLite at `file`, which is kept beside it. */
+/** Replaces the SQLite database at `file` by a copy. The previous database is kept beside it. */
 async function restoreFile(copy: string, file: string): Promise<void> {
   prepareDataFolder(file);
   const draft = `${file}.${process.pid}.partial`;
@@ -51,7 +52,7 @@ async function restoreFile(copy: string, file: string): Promise<void> {
     if (existsSync(file)) keepCounting(file, draft);
     flush(draft);
     const aside = existsSync(file) ? setAside(file) : null;
-    // In one step, so that there is a database at any moment.
+    // A rename is one step: there is a database at any moment.
     renameSync(draft, file);
     flush(path.dirname(file));
     console.log(`${file} is what ${copy} was.`);
@@ -62,7 +63,7 @@ async function restoreFile(copy: string, file: string): Promise<void> {
   }
 }
 
-/** Copies everything of an SQLite into the PostgreSQL at `url`, which has to be empty. */
+/** Copies all rows of an SQLite database into the PostgreSQL at `url`. Throws a `Refusal` where that has accounts already. */
 async function moveToPostgres(copy: string, url: string): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-restore-"));
   const draft = path.join(folder, "sarafan.db");
@@ -88,7 +89,7 @@ async function moveToPostgres(copy: string, url: string): Promise<void> {
   }
 }
 
-/** Checks the PostgreSQL at `url` that a dump was restored into, and ends what must not come back. */
+/** Checks the PostgreSQL at `url`, into which a dump was restored, and deletes what must not come back. */
 async function cleanPostgres(url: string): Promise<void> {
   await migrate(url);
   const client = await connectTo(url);
@@ -104,7 +105,7 @@ async function cleanPostgres(url: string): Promise<void> {
   }
 }
 
-/** Makes `draft` of a copy: checked, brought up to date, without what must not come back. The copy stays as it is. */
+/** Makes `draft` of a copy: checked, migrated, and without what must not come back. The copy is not changed. */
 async function prepareCopy(copy: string, draft: string): Promise<Forgotten> {
   if (!existsSync(copy)) throw new Refusal(`There is no copy at ${copy}.`);
   try {
@@ -152,36 +153,33 @@ async function assertCounted(ask: (sql: string) => Promise<number | string>): Pr
     );
 }
 
-/** A copy of a newer version, or of something else, can't be brought up to date. */
+/** Throws a `Refusal` for the copy of a newer version, which can't be migrated. */
 function assertOurs(file: string): void {
   const database = new Database(file, { readonly: true });
   try {
-    const known = migrationNames("sqlite");
-    const applied = database
-      .prepare(`SELECT migration_name FROM ${MIGRATIONS_TABLE} WHERE finished_at IS NOT NULL`)
-      .pluck()
-      .all();
-    const unknown = applied.filter((name) => !known.includes(String(name)));
-    if (unknown.length > 0)
+    const applied = database.prepare(LIST_APPLIED).pluck().all();
+    const known = pendingMigrations("sqlite", []);
+    if (applied.some((name) => !known.includes(String(name))))
       throw new Refusal("The copy is of a newer version of Sarafan than this one. Nothing was changed.");
   } finally {
     database.close();
   }
 }
 
-/** Moves the database at `file` beside itself, and answers where it is. It has to be nobody's at the moment. */
+/** Copies the database at `file` to a file beside it, whose path it returns. Throws a `Refusal` while another process uses it. */
 function setAside(file: string): string {
   const aside = `${file}.before-${new Date().toISOString().replaceAll(":", "-")}`;
   const isWhole = foldIn(file);
-  linkOrCopy(file, aside);
+  copyFileSync(file, aside);
+  flush(aside);
   if (!isWhole)
     for (const end of ["-wal", "-shm"]) if (existsSync(`${file}${end}`)) renameSync(`${file}${end}`, `${aside}${end}`);
   return aside;
 }
 
 /**
- * Counts ids in `draft` on from where the database at `file` is: other services know people by the ids of their accounts (`sub` of
- * an access token), so an id that was given since the copy was made goes to no other person. One that is broken says nothing.
+ * Continues the ids in `draft` where the database at `file` is: other services know people by the ids of their accounts (`sub` of
+ * an access token), so an id that was given after the copy was made must not be given again.
  */
 function keepCounting(file: string, draft: string): void {
   const counted = readCounted(file);
@@ -197,7 +195,7 @@ function keepCounting(file: string, draft: string): void {
   }
 }
 
-/** How far the ids of each table have been counted. */
+/** The last id that each table has given; empty for a database that is damaged. */
 function readCounted(file: string): { name: string; seq: number }[] {
   let database: Database.Database | undefined;
   try {
@@ -213,8 +211,8 @@ function readCounted(file: string): { name: string; seq: number }[] {
 }
 
 /**
- * Folds what is in the write-ahead log into the database itself, which SQLite refuses while another process has it open. False for
- * one that is too broken for that: its log has to be kept with it.
+ * Writes the write-ahead log into the database itself. Throws a `Refusal` while another process has it open. False for a damaged
+ * database, whose log has to be kept with it.
  */
 function foldIn(file: string): boolean {
   let database: Database.Database | undefined;
@@ -234,17 +232,7 @@ function foldIn(file: string): boolean {
   }
 }
 
-/** Not each file system has links. */
-function linkOrCopy(file: string, aside: string): void {
-  try {
-    linkSync(file, aside);
-  } catch {
-    copyFileSync(file, aside);
-    flush(aside);
-  }
-}
-
-/** Throws where anything has happened in the database yet. */
+/** Throws a `Refusal` where the database has had an account or an event. */
 async function assertEmpty(client: Client): Promise<void> {
   const { rows } = await client.query(
     `SELECT EXISTS (SELECT FROM "User") OR EXISTS (SELECT FROM "AuditEvent")
@@ -254,7 +242,7 @@ async function assertEmpty(client: Client): Promise<void> {
     throw new Refusal("The PostgreSQL of DATABASE_URL has accounts already: name an empty one. Nothing was changed.");
 }
 
-/** The tables of an SQLite, each after those that its rows refer to. */
+/** The tables of an SQLite database, each after those that its foreign keys name. */
 function tablesInOrder(source: Database.Database): string[] {
   const names = source
     .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> ?")
@@ -271,7 +259,7 @@ function tablesInOrder(source: Database.Database): string[] {
   return ordered;
 }
 
-/** Copies the rows of one table, and how far its ids have been counted: the id of an account that is gone is given to nobody. */
+/** Copies the rows of one table, and its last id, so that the id of a deleted account is not given again. */
 async function pourTable(source: Database.Database, client: Client, table: string): Promise<void> {
   const shape = source.prepare("SELECT name, pk FROM pragma_table_info(?)").all(table) as {
     name: string;
@@ -280,7 +268,7 @@ async function pourTable(source: Database.Database, client: Client, table: strin
   const columns = shape.map(({ name }) => `"${name}"`);
   let rows: unknown[] = [];
   const pour = async () => {
-    // PostgreSQL reads each value as its column's type: times as ISO 8601, truth as 0 and 1.
+    // PostgreSQL reads each value as its column's type: times as ISO 8601, booleans as 0 and 1.
     await client.query(
       `INSERT INTO "${table}" (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::"${table}", $1::json)`,
       [JSON.stringify(rows)],

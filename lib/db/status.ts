@@ -1,9 +1,8 @@
-import { readdir } from "node:fs/promises";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { env, isPostgresUrl } from "@/lib/env";
 import { perProcess } from "@/lib/per-process";
 import { isDatabaseAway, readPrimary, statement } from "./database";
+import { LIST_APPLIED, pendingMigrations } from "./migrator.mjs";
 
 export { connectionPools } from "./database";
 
@@ -38,34 +37,20 @@ async function checkInTime(waitMs: number): Promise<DatabaseStatus> {
 }
 
 const SELECT_ONE = statement({ params: {}, row: { one: "integer" }, sql: `SELECT 1 AS "one"` });
-const LIST_APPLIED = statement({
-  params: {},
-  row: { migration_name: "text" },
-  sql: `
-    SELECT "migration_name" FROM "_prisma_migrations" WHERE "finished_at" IS NOT NULL AND "rolled_back_at" IS NULL`,
-});
+const SELECT_APPLIED = statement({ params: {}, row: { migration_name: "text" }, sql: LIST_APPLIED });
 
 async function check(): Promise<DatabaseStatus> {
-  const wanted = await listMigrations();
   try {
     await readPrimary.get(SELECT_ONE, {});
   } catch {
     return AWAY;
   }
   try {
-    const applied = await readPrimary.all(LIST_APPLIED, {});
-    const names = new Set(applied.map(({ migration_name }) => migration_name));
-    return { database: "up", migrations: wanted.every((name) => names.has(name)) ? "applied" : "missing" };
+    const applied = (await readPrimary.all(SELECT_APPLIED, {})).map(({ migration_name }) => migration_name);
+    const pending = pendingMigrations(isPostgresUrl(env.DATABASE_URL) ? "postgresql" : "sqlite", applied);
+    return { database: "up", migrations: pending.length === 0 ? "applied" : "missing" };
   } catch (error) {
     // The table of migrations is missing: no migration was ever applied.
     return isDatabaseAway(error) ? AWAY : { database: "up", migrations: "missing" };
   }
-}
-
-/** The names of this version's migrations. next.config.ts copies their folders into a standalone build. */
-async function listMigrations(): Promise<string[]> {
-  const migrations = isPostgresUrl(env.DATABASE_URL) ? "prisma/postgresql/migrations" : "prisma/migrations";
-  const folder = path.join(/* turbopackIgnore: true */ process.cwd(), migrations);
-  const entries = await readdir(folder, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

@@ -1,9 +1,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { migrate } from "../../lib/db/migrator.mjs";
 import { PRISMA, SCHEMAS } from "./database";
 import { startPostgres } from "./postgresql";
-import { makeDatabase, makePostgresDatabase } from "./test-database";
+import { makePostgresDatabase } from "./test-database";
 import { Refusal, runNode } from "./tool.mjs";
 
 /** The schema for PostgreSQL, which is the one for SQLite in all but these lines. */
@@ -14,13 +15,15 @@ ${readFileSync(SCHEMAS.sqlite, "utf8")
   .replace('provider = "sqlite"', 'provider = "postgresql"')}`;
 }
 
-/** What each schema has that its migrations don't make yet, as SQL; nothing when they agree. */
+/** The SQL that each kind of database still lacks after its migrations to match its schema; empty when they agree. */
 export async function diffSchemas(): Promise<Record<keyof typeof SCHEMAS, string>> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-schemas-"));
+  const sqlite = `file:${path.join(folder, "migrated.db")}`;
   const postgres = await startPostgres({ isDurable: false });
   try {
+    await migrate(sqlite);
     return {
-      sqlite: await diff("sqlite", makeDatabase(path.join(folder, "migrated.db")), folder),
+      sqlite: await diff("sqlite", sqlite, folder),
       postgresql: await diff("postgresql", await makePostgresDatabase(postgres.url), folder),
     };
   } finally {
@@ -43,7 +46,7 @@ async function diff(kind: keyof typeof SCHEMAS, url: string, folder: string): Pr
     ],
     { env: { DATABASE_URL: url } },
   );
-  // The CLI ends with 0 even where its engine broke down.
+  // The CLI exits with 0 even when its engine has crashed.
   if (code !== 0 || !existsSync(output))
     throw new Refusal(`${words}\n\nPrisma could not compare ${SCHEMAS[kind]} with its migrations.`);
   const script = readFileSync(output, "utf8");
