@@ -1,22 +1,30 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { defineConfig, devices } from "playwright/test";
 import type { Extent } from "./e2e/faults/faults";
-import { makeDatabase, makePostgresDatabase } from "./scripts/internal/test-database";
+import { migrate } from "./lib/db/migrator.mjs";
+import { makePostgresDatabase } from "./scripts/internal/test-database";
 
 // This file is read once by the runner, which makes a folder, and once by each worker before any test. Tests of the
 // core run inside the worker, so that is where lib/env finds its settings; servers under test get settings of their own.
 const { TEST_WORKER_INDEX, TEST_POSTGRES_URL } = process.env;
+
+async function makeSqliteDatabase(): Promise<string> {
+  const url = `file:${path.join(process.env.TEST_FOLDER ?? tmpdir(), `${TEST_WORKER_INDEX}.db`)}`;
+  await migrate(url);
+  return url;
+}
+
 if (TEST_WORKER_INDEX === undefined) {
-  const folder = mkdtempSync(path.join(tmpdir(), "sarafan-core-"));
+  // Where there is one, a folder in memory: the tests ask for thousands of commits.
+  const parent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+  const folder = mkdtempSync(path.join(parent, "sarafan-core-"));
   process.env.TEST_FOLDER = folder;
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 } else {
   Object.assign(process.env, {
-    DATABASE_URL: TEST_POSTGRES_URL
-      ? await makePostgresDatabase(TEST_POSTGRES_URL)
-      : makeDatabase(path.join(process.env.TEST_FOLDER ?? tmpdir(), `${TEST_WORKER_INDEX}.db`)),
+    DATABASE_URL: await (TEST_POSTGRES_URL ? makePostgresDatabase(TEST_POSTGRES_URL) : makeSqliteDatabase()),
     AUTH_SECRET: "a secret that only the tests of the core know",
     CONSOLE_DELAY_MS: "0",
     ADMIN_PHONES:
@@ -56,7 +64,7 @@ export default defineConfig<Extent>({
   forbidOnly: Boolean(process.env.CI),
   timeout: 60_000,
   expect: { timeout: 10_000 },
-  reporter: [["list"], ["./scripts/internal/tally.ts"]],
+  reporter: "list",
   // Without pictures, which cost a sixth of the time and show less than the pages that a trace keeps.
   use: { locale: "ru-RU", trace: { mode: "retain-on-failure", screenshots: false } },
   projects: [
@@ -64,9 +72,16 @@ export default defineConfig<Extent>({
       name: "core",
       testDir: ".",
       testMatch: ["lib/**/*.test.ts", "messages/**/*.test.ts", "gateway/*.test.ts"],
-      // What is said of one database only has a file of its own; what is said of none is said once.
+      // There is no page to see.
+      use: { trace: "off" },
+      // Tests of one database have a file of their own, and tests of none run once.
       testIgnore: TEST_POSTGRES_URL
-        ? ["**/sqlite.test.ts", "lib/http/**", "lib/senders/**", "gateway/*.test.ts"]
+        ? [
+            "**/sqlite.test.ts",
+            "**/{phone,pasted-text,invite-code,user-agent,misspelt-settings}.test.ts",
+            "lib/{senders,ops,http}/**",
+            "{gateway,messages}/*.test.ts",
+          ]
         : "**/postgresql.test.ts",
     },
     { name: "scripts", testDir: "scripts", testMatch: "**/*.test.ts", timeout: 120_000 },

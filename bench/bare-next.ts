@@ -1,7 +1,6 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { cleanEnvironment } from "../scripts/internal/environment";
 import { findFreePort } from "../scripts/internal/free-port";
-import { nextArguments } from "../scripts/internal/server";
 import { NEXT } from "../scripts/internal/site";
 import { hashSources, isStampedWith } from "../scripts/internal/stamp.mjs";
 import { runNode, takeStep } from "../scripts/internal/tool.mjs";
@@ -21,7 +20,7 @@ export async function enterBareNext({ connections }: { connections: number }): P
   await build();
   const port = await findFreePort();
   const server = await startServer({
-    args: nextArguments("start", { HOST: "127.0.0.1", PORT: port }, FOLDER),
+    args: [NEXT, "start", FOLDER, "-H", "127.0.0.1", "-p", `${port}`],
     env: cleanEnvironment({ NODE_ENV: "production" }),
     port,
     ...LIVE,

@@ -30,7 +30,7 @@ let installing: Promise<unknown> | undefined;
 
 async function findNginx(): Promise<string | undefined> {
   if (!findOnPath("nginx") && isDebianRoot()) {
-    installing ??= installDebianPackages(["nginx-light"]);
+    installing ??= installDebianPackages(["nginx-light"], "the tests of proxies need nginx");
     await installing;
   }
   return findOnPath("nginx");

@@ -24,7 +24,7 @@ console.log(
   `Keep ${isSecretSet ? "AUTH_SECRET" : path.join(folder, "auth-secret")} as well, somewhere else: it is not in the copy, and without it everybody has to log in again.`,
 );
 
-/** A file to be made: `wanted` itself or, where that is a folder or ends as one, a name with the time in it. */
+/** The file to make: `wanted`, or a name with the present time in it where `wanted` is a folder or ends with a slash. */
 function chooseTarget(wanted: string): string {
   const isFolder = /[/\\]$/.test(wanted) || statSync(wanted, { throwIfNoEntry: false })?.isDirectory();
   const name = `sarafan-${new Date().toISOString().replaceAll(":", "-")}.db`;
@@ -32,8 +32,8 @@ function chooseTarget(wanted: string): string {
 }
 
 /**
- * Copies an SQLite file that servers may be writing to, as it is at one moment. The copy appears at `target` when it is
- * whole, sound and on the disk, and replaces nothing. Its owner alone may read it: people's phones are in it.
+ * Makes a copy of an SQLite file at `target`, readable by its owner only, because it has people's phones. The file appears when it is
+ * complete, checked and on the disk. Throws a `Refusal` where `target` exists or can't be made.
  */
 function makeBackup(source: string, target: string) {
   const draft = `${target}.${process.pid}.partial`;
@@ -43,7 +43,7 @@ function makeBackup(source: string, target: string) {
     copyDatabase(source, draft);
     assertSound(draft);
     flush(draft);
-    // Unlike a rename, a link is refused where there is a file already.
+    // Unlike a rename, a link never replaces a file.
     linkSync(draft, target);
     rmSync(draft);
     flush(path.dirname(target));

@@ -1,19 +1,14 @@
 import { checkBenchTypes } from "./internal/checks";
-import { generateClient } from "./internal/database";
 import { installDependencies } from "./internal/dependencies.mjs";
 import { setTestSettings } from "./internal/settings";
-import { buildSite } from "./internal/site";
+import { provide } from "./internal/site";
 import { Refusal, runNode } from "./internal/tool.mjs";
-import { inTurn } from "./internal/turns.mjs";
 
 if (process.platform !== "linux")
   throw new Refusal("The bench reads processor time and memory from /proc, which only Linux has.");
 setTestSettings();
-await inTurn(async () => {
-  await installDependencies("bench");
-  await generateClient();
-  await buildSite();
-});
+await installDependencies("bench");
+await provide();
 const types = await checkBenchTypes();
 if (types.code !== 0) throw new Refusal(types.output.trim());
 // A process of its own, because the types of what it imports are not there before it has been installed.

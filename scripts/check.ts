@@ -1,14 +1,14 @@
 import { checkSources } from "./internal/checks";
-import { generateClient } from "./internal/database";
-import { runOnPostgres, runPlaywright } from "./internal/playwright";
 import { setTestSettings } from "./internal/settings";
-import { inTurn } from "./internal/turns.mjs";
+import { provide } from "./internal/site";
+import { conclude, runTests, runTestsOnPostgres } from "./internal/tests";
 
 setTestSettings();
-await inTurn(generateClient);
-const failed = await checkSources();
-const args = process.argv.slice(3);
-if ((await runPlaywright(["--project=core", ...args])).failures.length > 0) failed.push("core tests on SQLite");
-if ((await runOnPostgres(args)).failures.length > 0) failed.push("core tests on PostgreSQL");
-if (failed.length > 0) console.error(`\nFailed: ${failed.join(", ")}`);
-process.exitCode = failed.length > 0 ? 1 : 0;
+await provide({ site: false });
+const filters = process.argv.slice(3);
+const [sources, sqlite, postgresql] = await Promise.all([
+  checkSources(),
+  runTests(["--project=core", "--workers=1", ...filters]),
+  runTestsOnPostgres(filters),
+]);
+conclude({ ...sources, "core tests on SQLite": sqlite, "core tests on PostgreSQL": postgresql });

@@ -1,8 +1,15 @@
-import { generateClient, migrate } from "./internal/database";
-import { runDevelopmentServer } from "./internal/server";
+import { migrate } from "./internal/database";
 import { readSettings } from "./internal/settings";
+import { NEXT, provide } from "./internal/site";
+import { runNode } from "./internal/tool.mjs";
 
-const env = await readSettings();
-await generateClient();
-await migrate(env.DATABASE_URL);
-await runDevelopmentServer(env);
+const { DATABASE_URL, HOST, PORT, APP_URL } = await readSettings();
+await provide({ site: false });
+await migrate(DATABASE_URL);
+console.log(`\nSarafan will be at ${APP_URL} (Ctrl-C ends it)\n`);
+const { code } = await runNode([NEXT, "dev", "-H", HOST, "-p", String(PORT)], {
+  env: { NODE_ENV: "development", SARAFAN_SETTINGS_TOLD: "true" },
+  output: "inherit",
+  isServer: true,
+});
+process.exitCode = code;

@@ -1,21 +1,12 @@
 import { provideBrowser } from "./internal/browser";
-import { generateClient } from "./internal/database";
-import { runPlaywright } from "./internal/playwright";
 import { setTestSettings } from "./internal/settings";
-import { buildSite } from "./internal/site";
-import { inTurn } from "./internal/turns.mjs";
+import { provide } from "./internal/site";
+import { conclude, runTests } from "./internal/tests";
 
-/** How often each database's servers are killed; `npm test` does with fewer. */
+/** How often the servers of each database are killed. `npm test` does it less often. */
 const FAULT_ROUNDS = "20";
 
 setTestSettings();
-await inTurn(async () => {
-  await generateClient();
-  await buildSite();
-});
-const CHROMIUM_PATH = await provideBrowser();
-const args = ["--project=faults", ...process.argv.slice(3)];
-const { passed, failures, skipped } = await runPlaywright(args, { CHROMIUM_PATH, FAULT_ROUNDS });
-for (const failure of failures) console.log(`\n✗ ${failure}`);
-console.log(`\n${passed} passed, ${failures.length} failed, ${skipped} skipped`);
-process.exitCode = failures.length > 0 ? 1 : 0;
+await provide();
+const env = { CHROMIUM_PATH: await provideBrowser(), FAULT_ROUNDS };
+conclude({ "tests of faults": await runTests(["--project=faults", ...process.argv.slice(3)], env) });

@@ -1,14 +1,11 @@
-import { generateClient, migrate } from "./internal/database";
+import { migrate } from "./internal/database";
 import { readSettings } from "./internal/settings";
-import { buildSite } from "./internal/site";
-import { inTurn } from "./internal/turns.mjs";
+import { provide } from "./internal/site";
 
 const env = await readSettings();
-// It wants the settings to be there.
+await provide({ site: false });
+// Imported here, because it needs the settings and Prisma's clients.
 const { refuseGuessableCodes } = await import("../lib/core/challenges/guess-budget");
 refuseGuessableCodes();
-await inTurn(async () => {
-  await generateClient();
-  await migrate(env.DATABASE_URL);
-  await buildSite();
-});
+await migrate(env.DATABASE_URL);
+await provide();

@@ -1,39 +1,23 @@
-// Runs one task of this folder on any clone: `node scripts/run.mjs serve`. Nothing is installed yet when it starts, and
-// a Node that is too old has to be able to read it, so no syntax here is younger than `import()`.
-import { readFileSync } from "node:fs";
+// Runs a task of this folder on any clone: `node scripts/run.mjs serve`. Before anything is installed, and with syntax that a
+// Node which is too old can parse.
+import { existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const TASKS = [
-  "serve",
-  "prepare",
-  "dev",
-  "build",
-  "migrate",
-  "migration",
-  "test",
-  "faults",
-  "check",
-  "seed",
-  "backup",
-  "restore",
-  "bench",
-  "gateway",
-];
 const task = process.argv[2];
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
-const wanted = JSON.parse(readFileSync("package.json", "utf8")).engines.node;
+const range = JSON.parse(readFileSync("package.json", "utf8")).engines.node;
 
-if (!TASKS.includes(task)) fail(`There is no task ${task}: choose one of ${TASKS.join(", ")}.`);
-if (!isNodeAmong(wanted)) {
-  fail(
-    `Sarafan needs Node ${oldest(wanted)} or newer (${wanted}); this is ${process.version}. See https://nodejs.org.`,
-  );
+if (task !== "serve" && !existsSync(`scripts/${task}.ts`))
+  fail(`There is no task ${task}: see the scripts of package.json.`);
+if (!isNodeIn(range)) {
+  const oldest = /[\d.]+/.exec(range)[0];
+  fail(`Sarafan needs Node ${oldest} or newer (${range}); this is ${process.version}. See https://nodejs.org.`);
 }
 
 import("./internal/bootstrap.mjs")
-  .then((bootstrap) => bootstrap.runTask(task))
+  .then(({ runTask }) => runTask(task))
   .catch((error) => fail(["Refusal", "SettingsError"].includes(error.name) ? error.message : error));
 
 function fail(reason) {
@@ -41,16 +25,12 @@ function fail(reason) {
   process.exit(1);
 }
 
-/** Whether this Node is in a range such as `^20.19 || >=24`; other forms are not understood. */
-function isNodeAmong(range) {
+/** Whether this Node is in a range of the form `^20.19 || >=24`. */
+function isNodeIn(range) {
   const [major, minor] = process.versions.node.split(".").map(Number);
   return range.split("||").some((part) => {
-    const [, sign, wantedMajor, wantedMinor] = /^(\^|>=)(\d+)(?:\.(\d+))?$/.exec(part.trim());
+    const [, sign, wantedMajor, wantedMinor] = /(\^|>=)(\d+)(?:\.(\d+))?/.exec(part);
     if (major === Number(wantedMajor)) return minor >= Number(wantedMinor || 0);
     return sign === ">=" && major > Number(wantedMajor);
   });
-}
-
-function oldest(range) {
-  return /[\d.]+/.exec(range)[0];
 }

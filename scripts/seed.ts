@@ -1,7 +1,8 @@
-import { generateClient, migrate } from "./internal/database";
+import { migrate } from "./internal/database";
 import { readSettings } from "./internal/settings";
+import { provide } from "./internal/site";
 
 const env = await readSettings();
-await generateClient();
+await provide({ site: false });
 await migrate(env.DATABASE_URL);
 await import("../prisma/seed");

@@ -1,61 +1,51 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import process from "node:process";
+import { isMigrated } from "../lib/db/migrator.mjs";
 import { isSiteBuilt } from "./internal/built-site.mjs";
 import { databaseUrl, prepareData } from "./internal/data-folder.mjs";
+import { isInstalled } from "./internal/dependencies.mjs";
 import { QUIET, tellWhatIsNotRead } from "./internal/env-files.mjs";
-import { isInstalled } from "./internal/installed.mjs";
 import { keepHeapSmall } from "./internal/memory.mjs";
-import { isMigrated } from "./internal/migrations.mjs";
 import { readAddress } from "./internal/port.mjs";
+import { runNode } from "./internal/tool.mjs";
 
-/** Next.js's settings as they were at the build, with all its presets. */
+/** Next.js's complete configuration, as it was at the build. */
 const BUILT_CONFIG = ".next/required-server-files.json";
 
 /**
- * Serves the site with this very process, so that no starter stays beside it. What it takes to prepare a server (npm, TypeScript,
- * Prisma's engine, the build) runs in a process of its own, and only where a look at stamps and at the database shows that
- * something is to be done. The settings are checked there, and by instrumentation.ts at every start.
+ * Serves the site in this process. Preparation (npm, TypeScript, Prisma, the build) runs in another process, and only where
+ * something has to be prepared. The settings are checked there, and by instrumentation.ts at every start.
  */
 export async function serve() {
-  const parent = process.ppid;
   keepHeapSmall();
   Object.assign(process.env, QUIET);
   if (await isPrepared()) tellWhatIsNotRead();
   else await prepare();
   prepareData();
-  endWithNpm(parent);
   await startNext();
 }
 
-/** Whether nothing is to be installed, migrated or built. False where a setting that is read here is wrong. */
+/** Whether packages, build and database are up to date. False where PORT is wrong: `prepare.ts` says so. */
 async function isPrepared() {
   return readAddress() !== null && isInstalled() && isSiteBuilt() && (await isMigrated(databaseUrl()));
 }
 
-/** Runs `prepare.ts`, and ends this process when that has failed or was asked to end. */
+/** Runs `prepare.ts`, and ends this process with its exit code when it has failed. */
 async function prepare() {
-  const { handOver, runNode } = await import("./internal/tool.mjs");
-  const { code, interrupted } = await runNode(["scripts/run.mjs", "prepare"], { output: "inherit" });
-  if (code !== 0 || interrupted) process.exit(code);
-  handOver();
+  const { code } = await runNode(["scripts/run.mjs", "prepare"], { output: "inherit" });
+  if (code !== 0) process.exit(code);
   process.env.SARAFAN_SETTINGS_TOLD = "true";
 }
 
-/** npm runs us in a shell, and some shells die of a signal that npm passes to them and leave us behind. */
-function endWithNpm(parent) {
-  const end = () => process.kill(process.pid, "SIGTERM");
-  process.on("SIGHUP", end);
-  if (!process.env.npm_lifecycle_event) return;
-  setInterval(() => process.ppid === parent || end(), 500).unref();
-}
-
-/** Starts the server as the one that Next.js writes for containers does: without reading next.config.ts, and SWC to do so. */
+/** Starts Next.js with the configuration of the build, as its standalone server does: next.config.ts and SWC are not loaded. */
 async function startNext() {
   const { host, port } = readAddress();
-  // Until the server answers to signals itself, there is nothing to wait for.
+  // Until the server handles signals itself, there is no request to finish.
   const leave = () => process.exit(0);
   process.on("SIGINT", leave).on("SIGTERM", leave);
+  // After a terminal was closed the server finishes its requests, as after SIGTERM.
+  process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
   process.env.NODE_ENV = "production";
   process.env.NEXT_PRIVATE_START_TIME = String(Math.round(performance.timeOrigin));
   const { config } = JSON.parse(readFileSync(BUILT_CONFIG, "utf8"));

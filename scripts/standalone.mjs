@@ -1,17 +1,17 @@
-// Starts Next's standalone server, what a container runs, as scripts/server.ts starts `next start`.
+// Starts Next.js's standalone server, which containers run, with our settings.
 import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { loadEnvFiles } from "./internal/env-files.mjs";
 import { keepHeapSmall } from "./internal/memory.mjs";
 
-// Those in the folder of the server, where Next's would read some.
+// The files of settings are those in the folder of the server.
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 keepHeapSmall();
 loadEnvFiles();
-// Next listens on HOSTNAME, which containers have as their own name; HOST is what the settings are judged by.
+// Next.js listens on HOSTNAME, which in a container is its own name; the setting is HOST.
 process.env.HOSTNAME = process.env.HOST || "127.0.0.1";
-// What the server makes is its owner's alone: people's phones are in it.
+// Files that the server creates can be read by its owner only: they have people's phones.
 process.umask(0o077);
 
 await import("../server.js");

@@ -1,21 +1,32 @@
 import { loadEnvFiles } from "./env-files.mjs";
 import { refuseBusyPort } from "./port.mjs";
 
-/** The tasks that answer to the settings in files; checks and tests have settings of their own. */
-const TASKS_WITH_ENV_FILE = ["serve", "prepare", "dev", "build", "migrate", "seed", "backup", "restore", "gateway"];
+/** The tasks whose settings are their own: files of settings are not for them. */
+const TASKS_WITHOUT_FILES = ["test", "faults", "check", "bench", "migration"];
 const TASKS_THAT_LISTEN = ["serve", "dev"];
 
-/** Gets a clone to where it can run TypeScript, then runs `<name>.ts`. What would stop it later is looked at first. */
+const LOOK_FOR_PARENT_EVERY_MS = 500;
+
+/** Reads the settings, checks the port, installs the packages, and runs `<name>.ts`; a server needs no more than the first two. */
 export async function runTask(name) {
-  if (TASKS_WITH_ENV_FILE.includes(name)) loadEnvFiles();
+  if (process.env.npm_lifecycle_event) endWithParent();
+  if (!TASKS_WITHOUT_FILES.includes(name)) loadEnvFiles();
   if (TASKS_THAT_LISTEN.includes(name)) await refuseBusyPort();
   if (name === "serve") return (await import("../serve.mjs")).serve();
-  const [{ installDependencies }, { inTurn }] = await Promise.all([
-    import("./dependencies.mjs"),
-    import("./turns.mjs"),
-  ]);
-  await inTurn(installDependencies);
-  const { register } = await import("tsx/esm/api");
-  register();
+  await (await import("./dependencies.mjs")).installDependencies();
+  (await import("tsx/esm/api")).register();
   await import(`../${name}.ts`);
+}
+
+/**
+ * Ends this process, as by SIGTERM, when its parent has ended. npm runs a task in a shell and passes SIGTERM to the shell only; dash
+ * (Debian's sh) dies of it and leaves the task running.
+ */
+function endWithParent() {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, "SIGTERM");
+  }, LOOK_FOR_PARENT_EVERY_MS).unref();
 }

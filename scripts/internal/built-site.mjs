@@ -1,9 +1,9 @@
 import { hashSources, isStampedWith } from "./stamp.mjs";
 
-/** The file that says of which sources the site was built. */
+/** Holds a hash of the sources that the site was built from. */
 export const BUILD_STAMP = ".next/sources";
 
-/** What a build is made of. What has no part in it, such as tests, may change without a new one. */
+/** The files and folders that a build depends on. */
 const SOURCES = [
   "app",
   "components",
@@ -25,12 +25,12 @@ const SOURCES = [
 /** @param {string} file */
 const isSource = (file) => !file.startsWith("lib/db/generated/") && !/\.test(-d)?\.tsx?$/.test(file);
 
-/** What the stamp says of a build of the sources as they are now. */
+/** The stamp of a build of the present sources. */
 export function stampOfSources() {
   return hashSources(SOURCES, isSource) + (process.env.BUILD_STANDALONE === "true" ? " standalone" : "");
 }
 
-/** Whether the site has been built, and of the sources as they are now. */
+/** Whether the site has been built from the present sources. */
 export function isSiteBuilt() {
   return isStampedWith(BUILD_STAMP, stampOfSources());
 }

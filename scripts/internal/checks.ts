@@ -7,25 +7,28 @@ import { runNode } from "./tool.mjs";
 const BIOME = "node_modules/@biomejs/biome/bin/biome";
 const TSC = "node_modules/typescript/bin/tsc";
 
-/** Lint, format and import rules, and types, side by side, and whether PostgreSQL's schema is the other one's. Prints what is wrong; resolves to the names of what failed. */
-export async function checkSources(): Promise<string[]> {
-  const [style, types] = await Promise.all([
-    runNode([BIOME, "ci", "--error-on-warnings", `--colors=${process.stdout.isTTY ? "force" : "off"}`]),
-    checkTypes(),
-  ]);
-  const checks = [
-    { name: "style", result: style },
-    { name: "types", result: types },
-    { name: "schemas", result: checkSchemas() },
-  ];
-  for (const { name, result } of checks) {
-    if (result.code !== 0) console.error(`${result.output.trim()}\n`);
-    console.log(`${result.code === 0 ? "✓" : "✗"} ${name}`);
-  }
-  return checks.filter(({ result }) => result.code !== 0).map(({ name }) => name);
+type Result = { code: number; output: string };
+
+/**
+ * Checks style and imports, types, and that PostgreSQL's schema is made of SQLite's, all at the same time. Prints each result;
+ * resolves to them by their names.
+ */
+export async function checkSources(): Promise<Record<string, Result>> {
+  const colors = `--colors=${process.stdout.isTTY ? "force" : "off"}`;
+  const checks = {
+    style: runNode([BIOME, "ci", "--error-on-warnings", colors]),
+    types: checkTypes(),
+    schemas: checkSchemas(),
+  };
+  const results = Object.entries(checks).map(async ([name, check]) => {
+    const result = await check;
+    console.log(result.code === 0 ? `✓ ${name}` : `✗ ${name}\n${result.output.trim()}\n`);
+    return [name, result] as const;
+  });
+  return Object.fromEntries(await Promise.all(results));
 }
 
-function checkSchemas() {
+async function checkSchemas(): Promise<Result> {
   const isMade = readFileSync(SCHEMAS.postgresql, "utf8") === composePostgresSchema();
   return {
     code: isMade ? 0 : 1,
@@ -33,14 +36,14 @@ function checkSchemas() {
   };
 }
 
-/** Next writes the types of its routes first: stale ones fail the compiler. */
-async function checkTypes() {
+/** Next.js writes the types of its routes first: old ones fail the compiler. */
+async function checkTypes(): Promise<Result> {
   const routes = await runNode([NEXT, "typegen"]);
   const site = routes.code === 0 ? await runNode([TSC, "--noEmit"]) : routes;
   return site.code === 0 && existsSync("bench/node_modules") ? checkBenchTypes() : site;
 }
 
-/** The bench has types of its own to be checked by, which are there when it has been run. */
-export function checkBenchTypes() {
+/** The types of the bench, whose packages are installed when it is first run. */
+export function checkBenchTypes(): Promise<Result> {
   return runNode([TSC, "--project", "bench"]);
 }

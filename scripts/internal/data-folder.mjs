@@ -11,21 +11,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { Refusal } from "./refusal.mjs";
+import { Refusal } from "./tool.mjs";
 
-/** The same as in lib/env.ts, which can't be asked before there is a secret. */
-const DATABASE_URL_PRESET = "file:./data/sarafan.db";
-
-/** DATABASE_URL as it is set, or its preset. It has not been checked. */
+/** DATABASE_URL as it is set, not yet checked, or the preset of lib/env.ts, which can't be imported before there is a secret. */
 export function databaseUrl() {
-  return process.env.DATABASE_URL || DATABASE_URL_PRESET;
-}
-
-/** Makes the data folder and the secret of a database that is a file, where they are not there yet. */
-export function prepareData() {
-  const file = databaseFile(databaseUrl());
-  // Vercel keeps no files, and a database is missed there, and a secret, and not made.
-  if (file && !process.env.VERCEL) prepareDataFolder(file);
+  return process.env.DATABASE_URL || "file:./data/sarafan.db";
 }
 
 /**
@@ -38,14 +28,22 @@ export function databaseFile(url) {
   return url.startsWith("file:") ? path.resolve(url.slice("file:".length)) : undefined;
 }
 
+/** Makes the data folder and the secret where the database is a file and they are missing. */
+export function prepareData() {
+  const file = databaseFile(databaseUrl());
+  // Vercel keeps no files: there a missing database or secret has to be noticed.
+  if (file && !process.env.VERCEL) prepareDataFolder(file);
+}
+
 /**
- * Makes the folder that the database is kept in, and the secret beside it, where they are not there yet.
+ * Makes the folder of a database and the secret in it, where they are missing. Throws a `Refusal` where that can't be done or the
+ * database can't be written to.
  *
  * @param {string} database
  */
 export function prepareDataFolder(database) {
   const folder = path.dirname(database);
-  // What is made from here on, by the server as well, is its owner's alone: people's phones are in it.
+  // What this process creates from here on, the server's files included, can be read by its owner only: it has people's phones.
   process.umask(0o077);
   try {
     makeFolder(folder);
@@ -56,40 +54,30 @@ export function prepareDataFolder(database) {
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal(
-      `The data folder ${folder} can't be used (${reasonOf(error)}): make it writable, or choose another one: DATABASE_URL=file:/some/folder/sarafan.db npm start`,
+      `The data folder ${folder} can't be used (${error.code ?? error}): make it writable, or choose another one: DATABASE_URL=file:/some/folder/sarafan.db npm start`,
     );
   }
 }
 
-/**
- * Not `recursive`: below a folder such as /proc, Node would try for ever.
- *
- * @param {string} folder
- */
+/** Makes a folder and those above it. Not by `recursive`, with which Node never returns from a folder below /proc. */
 function makeFolder(folder) {
   if (isFolder(folder)) return;
-  const parent = path.dirname(folder);
-  if (parent !== folder) makeFolder(parent);
+  if (path.dirname(folder) !== folder) makeFolder(path.dirname(folder));
   try {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    // Another start may have made it in the meantime.
+    // Another process may have made it.
     if (!isFolder(folder)) throw error;
   }
 }
 
-/** @param {string} file */
 function isFolder(file) {
   return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /**
- * The secret kept in `file`, made if there is none and none is set. It appears in one piece, by a link to a finished
- * file, so that of two servers that start at once one makes it and both use it. Writing that file also shows that the
- * folder can be written to, so it happens on every start.
- *
- * @param {string} file
- * @returns {string | undefined}
+ * The secret in `file`, made where there is none; undefined where AUTH_SECRET is set. The file is a link to a complete draft, so
+ * that two servers which start together use the same secret. Writing the draft shows on every start that the folder is writable.
  */
 function keepSecret(file) {
   const draft = `${file}.${randomBytes(4).toString("hex")}`;
@@ -98,19 +86,14 @@ function keepSecret(file) {
     if (process.env.AUTH_SECRET) return undefined;
     linkSync(draft, file);
   } catch (error) {
-    if (reasonOf(error) !== "EEXIST") throw error;
+    if (error.code !== "EEXIST") throw error;
   } finally {
     rmSync(draft);
   }
   return readFileSync(file, "utf8").trim();
 }
 
-/** A secret that nobody can guess. */
+/** 384 random bits in base64url. */
 export function makeSecret() {
   return randomBytes(48).toString("base64url");
-}
-
-/** @param {any} error */
-function reasonOf(error) {
-  return error.code ?? String(error);
 }

@@ -1,71 +1,105 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
-import { isInstalled, STAMP, stampOf } from "./installed.mjs";
+import { withLock } from "./lock.mjs";
 import { runNode, runTool, takeStep } from "./tool.mjs";
 
-/** Runs `npm ci` in the folder unless its node_modules is what its package-lock.json asks for, built for this Node. */
+const COMPILER = ["python3", "make", "g++"];
+
+/** Runs `npm ci` in the folder unless its packages are installed. Throws a `Refusal` when that fails. */
 export async function installDependencies(folder = ".") {
   if (isInstalled(folder)) return;
-  await takeStep(
-    folder === "." ? "Installing" : `Installing ${folder}`,
-    () => installWithCompiler(folder),
-    hasCompiler()
-      ? "npm could not install what Sarafan is made of; its reasons are above."
-      : "npm could not install what Sarafan is made of. Where better-sqlite3 has to be compiled, that needs python3, make and g++ (Debian and Ubuntu: sudo apt-get install python3 make g++; macOS: xcode-select --install).",
-  );
-  writeFileSync(path.join(folder, STAMP), stampOf(folder));
+  await withLock(async () => {
+    if (isInstalled(folder)) return;
+    await takeStep(
+      folder === "." ? "Installing" : `Installing ${folder}`,
+      () => installWithCompiler(folder),
+      hasCompiler()
+        ? "npm could not install Sarafan's packages; its reasons are above."
+        : "npm could not install Sarafan's packages. Where better-sqlite3 has to be compiled, that needs python3, make and g++ (Debian and Ubuntu: sudo apt-get install python3 make g++; macOS: xcode-select --install).",
+    );
+  });
 }
 
 async function installWithCompiler(folder) {
   const first = await runNpmCi(folder);
-  if (first.code === 0 || first.interrupted || hasCompiler() || !isDebianRoot()) return first;
-  const compiler = await installDebianPackages(["python3", "make", "g++"]);
+  if (first.code === 0 || hasCompiler() || !isDebianRoot()) return first;
+  const compiler = await installDebianPackages(COMPILER, "better-sqlite3 has to be compiled");
   return compiler.code === 0 ? runNpmCi(folder) : compiler;
 }
 
+/** Whether the folder's node_modules has the packages of its package-lock.json, and runs on this Node. */
+export function isInstalled(folder = ".") {
+  // npm writes this file when all packages are in place.
+  const record = path.join(folder, "node_modules/.package-lock.json");
+  if (!existsSync(record)) return false;
+  const installed = readPackages(record);
+  const wanted = Object.entries(readPackages(path.join(folder, "package-lock.json")));
+  return (
+    wanted.every(
+      ([name, { version, optional, devOptional }]) =>
+        name === "" || optional || devOptional || installed[name]?.version === version,
+    ) && isBuiltForThisNode(folder)
+  );
+}
+
+function readPackages(file) {
+  return JSON.parse(readFileSync(file, "utf8")).packages;
+}
+
+/** Whether better-sqlite3's compiled part can be loaded: it is for one platform and one ABI of Node. */
+function isBuiltForThisNode(folder) {
+  try {
+    const Database = createRequire(path.resolve(folder, "package.json"))("better-sqlite3");
+    new Database(":memory:").close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function runNpmCi(folder) {
-  // Without development's packages there are no types, and without types no build, so NODE_ENV must not drop them.
+  // The build needs the types among the development packages, so NODE_ENV must not leave them out.
   const args = ["ci", "--prefix", folder, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
+  // A Node that came from npm has its headers beside it; others have to be downloaded.
   const headers = path.resolve(process.execPath, "../..");
-  const env =
-    !process.env.npm_config_nodedir && existsSync(path.join(headers, "include/node/node.h"))
-      ? { npm_config_nodedir: headers }
-      : {};
+  const env = existsSync(path.join(headers, "include/node/node.h")) ? { npm_config_nodedir: headers } : {};
   const npm = findNpm();
   return npm ? runNode([npm, ...args], { env }) : runTool("npm", args, { env });
 }
 
-/** npm's own script: the npm that runs us, or the one that came with this Node. */
+/** npm's script: of the npm that runs us, or of the one that came with this Node. Windows can't run `npm` itself. */
 function findNpm() {
   const bin = "node_modules/npm/bin/npm-cli.js";
   const folder = path.dirname(process.execPath);
   const caller = process.env.npm_execpath ?? "";
-  return [
-    ...(path.basename(caller) === "npm-cli.js" ? [caller] : []),
-    path.join(folder, "../lib", bin),
-    path.join(folder, bin),
-  ].find((file) => existsSync(file));
+  const places = [path.join(folder, "../lib", bin), path.join(folder, bin)];
+  return path.basename(caller) === "npm-cli.js" ? caller : places.find((file) => existsSync(file));
 }
 
 function hasCompiler() {
-  return process.platform === "win32" || ["python3", "make", "g++"].every((name) => findOnPath(name));
+  return process.platform === "win32" || COMPILER.every((name) => findOnPath(name));
 }
 
 /** The full path of a program, or undefined. */
 export function findOnPath(name) {
-  return (process.env.PATH ?? "")
-    .split(path.delimiter)
-    .map((folder) => path.join(folder, name))
-    .find((file) => existsSync(file));
+  const folders = (process.env.PATH ?? "").split(path.delimiter);
+  return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));
 }
 
-/** Whether this is a machine, most likely a container, that is ours to install Debian's packages on. */
+/** Whether this process may install Debian's packages: root on Debian or Ubuntu, most likely in a container. */
 export function isDebianRoot() {
   return process.getuid?.() === 0 && existsSync("/etc/debian_version") && findOnPath("apt-get") !== undefined;
 }
 
-/** @param {string[]} names */
-export async function installDebianPackages(names) {
+/**
+ * Says on stdout that Debian's packages are installed as root, and why, and installs them.
+ *
+ * @param {string[]} names
+ * @param {string} reason
+ */
+export async function installDebianPackages(names, reason) {
+  console.log(`\nInstalling Debian's ${names.join(", ")} as root, because ${reason}`);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   await runTool("apt-get", ["update"], { env });
   return runTool("apt-get", ["install", "-y", "--no-install-recommends", ...names], { env });

@@ -1,17 +1,17 @@
-// The one reader of settings in files, for everything that `scripts` starts and for the standalone server, before a package
-// is installed. Next.js has a reader of its own, which replaces what looks like a variable in values: it is told to read nothing.
+// Reads the settings in files, for all tasks and for the standalone server. It needs no package, because it runs before any is
+// installed. Next.js's own reader replaces what looks like a variable in a value, so it is switched off.
 import { readFileSync } from "node:fs";
 import process from "node:process";
 
 /** The files that settings are read from; the first one that names a setting decides. */
 const FILES = [".env.local", ".env"];
-/** Files that Next.js reads where it reads any. */
+/** The other files that Next.js would read. */
 const UNREAD = ["production.local", "production", "development.local", "development", "test.local", "test"];
 
-/** What Next.js takes for the word that settings have been read from files already. */
+/** Tells Next.js that the files have been read. */
 export const NO_READER_OF_NEXT = { __NEXT_PROCESSED_ENV: "true" };
 
-/** What is set for every tool that a task starts: call nobody, and read no settings from files. */
+/** The environment of every tool that a task starts: no telemetry, no look for updates, no settings from files. */
 export const QUIET = {
   NEXT_TELEMETRY_DISABLED: "1",
   CHECKPOINT_DISABLE: "1",
@@ -19,15 +19,14 @@ export const QUIET = {
   ...NO_READER_OF_NEXT,
 };
 
-/** Sets what the files say and the environment doesn't. A setting that is set empty counts as set here. */
+/** Adds the settings in files to the environment. One that the environment has, even as an empty text, keeps its value. */
 export function loadEnvFiles() {
   for (const [name, value] of Object.entries(readEnvFiles())) process.env[name] ??= value;
   Object.assign(process.env, NO_READER_OF_NEXT);
 }
 
 /**
- * What the files in this folder say, by the names of the settings. Throws an error that is a sentence when one is there and
- * can't be read.
+ * The settings in the files of this folder, by their names. Throws a `SettingsError` when a file can't be read.
  *
  * @returns {Record<string, string>}
  */
@@ -35,13 +34,13 @@ export function readEnvFiles() {
   return Object.assign({}, ...FILES.toReversed().map((file) => parseEnvFile(readIfThere(file))));
 }
 
-/** Tells on stderr of files in this folder that look as if settings were read from them, and of lines that are no setting. */
+/** Prints on stderr which files in this folder are ignored although Next.js would read them, and which lines are not settings. */
 export function tellWhatIsNotRead() {
   for (const file of UNREAD.map((end) => `.env.${end}`).filter((file) => readIfThere(file).length > 0)) {
     console.error(`The file ${file} is not read: settings are read from .env.local and .env.`);
   }
   for (const file of FILES) {
-    // Not what the line says, which may be a secret.
+    // Without the line's text, which may be a secret.
     for (const line of findUnreadLines(readIfThere(file))) {
       console.error(`Line ${line} of ${file} is not read: a line is NAME=value, or begins with #.`);
     }
@@ -49,10 +48,10 @@ export function tellWhatIsNotRead() {
 }
 
 /**
- * The settings in a file's bytes. A line is `NAME=value`, with or without `export`. The value is literal: nothing in it is
- * replaced, and a comment begins with `#` after a space. Quotation marks around it (single, double or backticks) are no part of
- * it; between them spaces at its ends and a `#` after a space are, and `\n` between double ones is the end of a line. The last line
- * with a name decides.
+ * The settings in a file's bytes, by their names. A line is `NAME=value`, with or without `export` before it. The value is literal,
+ * without variables. A `#` after a space begins a comment. Quotation marks (single, double or backticks) may stand around the value:
+ * spaces at its ends and a `#` after a space then belong to it, and `\n` between double ones is a line feed. Of several lines with
+ * one name the last is used.
  *
  * @param {Buffer} bytes
  * @returns {Record<string, string>}
@@ -62,8 +61,8 @@ export function parseEnvFile(bytes) {
 }
 
 /**
- * The numbers of the lines in a file's bytes that are neither a setting nor a comment, from 1 on: `NAME: value`, or what another
- * alphabet or coding has made unreadable.
+ * The numbers, from 1 on, of the lines in a file's bytes that are neither a setting nor a comment, such as `NAME: value` or a name
+ * in another alphabet.
  *
  * @param {Buffer} bytes
  * @returns {number[]}
@@ -86,7 +85,7 @@ function linesOf(bytes) {
   return decode(bytes).split(/\r\n?|\n/);
 }
 
-/** Editors on Windows begin a file with a byte order mark, which is no part of the first name, or write UTF-16. */
+/** Editors on Windows write a byte order mark first, or UTF-16. */
 function decode(bytes) {
   const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
   return new TextDecoder(isUtf16 ? "utf-16le" : "utf-8").decode(bytes);

@@ -1,26 +1,23 @@
+import { readFileSync } from "node:fs";
 import { NO_READER_OF_NEXT, readEnvFiles } from "./env-files.mjs";
 
-/** What the machine needs to run anything; every other variable might be a setting. */
-const MACHINE =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TZ|TERM|COLORTERM|(FORCE|NO)_COLOR|CI|DEBUG|DISPLAY|TMPDIR|TE?MP|XDG_.*|NODE_(OPTIONS|EXTRA_CA_CERTS|V8_COVERAGE)|(npm|NPM)_.*|PLAYWRIGHT_.*|CHROMIUM_PATH|(HTTPS?|NO|ALL)_PROXY|https?_proxy|no_proxy|all_proxy|(SYSTEM|PROGRAM|APP|LOCALAPP|COM|PATH|USER|WIN).*)$/i;
+/** What is set beside the settings of .env.example: by NextAuth, Vercel, Node.js, Next.js and ourselves. */
+const OTHER_SETTING = /^(SENDERS_|AUTH_|NEXT|VERCEL|NODE_ENV$|SARAFAN_|BUILD_STANDALONE$)/;
 
 /**
- * An environment for tests and for servers under test: the machine's part of this one and `settings`, nothing of what
- * this clone's owner has set. What is set in files is set empty, which counts as not set and wins over the file.
+ * The environment of this process without anyone's settings, and with `settings`: for tests and for servers under test. A setting
+ * that a file of this clone names is set to "", which counts as not set and takes precedence over the file.
  */
 export function cleanEnvironment(settings: Record<string, string> = {}): NodeJS.ProcessEnv {
-  const machine = Object.entries(process.env).flatMap(([name, value]) =>
-    MACHINE.test(name) && value !== undefined && !isOverruled(name) ? [[name, value]] : [],
-  );
-  const blank = Object.keys(readEnvFiles()).map((name) => [name, ""]);
-  // Typed as Node's own, for which Next's types demand a NODE_ENV that must not be set here.
-  return {
-    ...Object.fromEntries(blank),
-    ...Object.fromEntries(machine),
+  const names = new Set(readFileSync(".env.example", "utf8").match(/(?<=^#? ?)[A-Z][A-Z0-9_]+(?==)/gm));
+  const inherited = Object.entries(process.env).filter(([name]) => !names.has(name) && !OTHER_SETTING.test(name));
+  const env: Record<string, string | undefined> = {
+    ...Object.fromEntries(Object.keys(readEnvFiles()).map((name) => [name, ""])),
+    ...Object.fromEntries(inherited),
     ...NO_READER_OF_NEXT,
     ...settings,
-  } as NodeJS.ProcessEnv;
+  };
+  // Playwright sets it, and Node.js warns of the two together.
+  if (env.NO_COLOR !== undefined) delete env.FORCE_COLOR;
+  return env as NodeJS.ProcessEnv;
 }
-
-/** Playwright sets the one where somebody has set the other, and then Node complains to each process. */
-const isOverruled = (name: string) => name === "FORCE_COLOR" && process.env.NO_COLOR !== undefined;

@@ -1,4 +1,4 @@
-/** A table in Markdown: what its columns are called, and its rows. */
+/** A table in Markdown: the heads of its columns, and its rows. */
 export interface MarkdownTable {
   heads: string[];
   rows: string[][];
@@ -12,7 +12,7 @@ export function printTable({ heads, rows }: MarkdownTable): string {
   return [heads, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-/** The tables of a text in Markdown, in their order, however they are padded. */
+/** The tables of a text in Markdown, in their order. Spaces around cells are dropped. */
 export function readTables(text: string): MarkdownTable[] {
   const tables = text.split("\n\n").filter((part) => part.startsWith("| "));
   return tables.map((table) => {

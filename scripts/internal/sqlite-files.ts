@@ -3,9 +3,9 @@ import Database from "better-sqlite3";
 import { Refusal } from "./tool.mjs";
 
 /**
- * Copies an SQLite file that servers may be writing to, as it is at one moment, into an empty file. By VACUUM INTO rather than
- * by SQLite's backup interface: it reads in one transaction, so it neither stops a server that writes nor has to begin again,
- * and what was deleted, such as a phone, is not left in the copy's free pages.
+ * Copies an SQLite file, which servers may be writing to, into an empty file, as it is at one moment. VACUUM INTO reads in one
+ * transaction: unlike SQLite's backup interface it neither blocks writers nor starts again after a write, and deleted data, such as
+ * a phone, does not stay in free pages of the copy.
  */
 export function copyDatabase(source: string, draft: string): void {
   const database = new Database(source, { readonly: true });
@@ -16,7 +16,7 @@ export function copyDatabase(source: string, draft: string): void {
   }
 }
 
-/** Throws a `Refusal` when SQLite itself finds anything amiss in a file. */
+/** Throws a `Refusal` when SQLite's integrity check finds a fault in a file. */
 export function assertSound(file: string): void {
   const database = new Database(file, { readonly: true });
   try {
@@ -27,7 +27,7 @@ export function assertSound(file: string): void {
   }
 }
 
-/** Puts a file, or what a folder says of its files, on the disk itself. SQLite leaves that out for VACUUM INTO. */
+/** Writes a file, or the entries of a folder, through to the disk (fsync), which VACUUM INTO does not do. */
 export function flush(file: string): void {
   const descriptor = openSync(file, "r");
   try {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
 /**
- * One hash over files, and over all files in folders, by path and content; what is missing is left out.
+ * A SHA-256 in hex of the paths and contents of files, and of all files in folders. Those that are missing are left out.
  *
  * @param {readonly string[]} sources
  * @param {(file: string) => boolean} isSource
@@ -17,7 +17,7 @@ export function hashSources(sources, isSource = () => true) {
 }
 
 /**
- * Whether the stamp file is there and says `expected`.
+ * Whether the stamp file is there and holds `expected`.
  *
  * @param {string} file
  * @param {string} expected

@@ -1,74 +1,62 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { Refusal } from "./refusal.mjs";
 
-export { Refusal };
+/** A reason to stop that is not a bug: its message is all that is shown. */
+export class Refusal extends Error {
+  name = "Refusal";
+}
 
-/** How long a tool may take to end when we are asked to end: longer than the server's own deadline, and within 10 s. */
-const GRACE_MS = 9000;
+const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
 /** @type {NodeJS.Signals | undefined} */
 let interruption;
 
-const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
-for (const signal of SIGNALS) process.on(signal, interrupt);
-// npm runs us in a shell, and some shells die of a signal that npm passes to them and leave us behind.
-const parent = process.ppid;
-const watch = process.env.npm_lifecycle_event
-  ? setInterval(() => process.ppid === parent || interrupt("SIGTERM"), 500).unref()
-  : undefined;
-// Whatever way this process ends, it leaves nobody behind.
 process.on("exit", () => {
   for (const child of running) child.kill();
 });
 
-/** Leaves signals, and the end of the parent, to what this process does from here on, when no tool is running any more. */
-export function handOver() {
-  for (const signal of SIGNALS) process.off(signal, interrupt);
-  clearInterval(watch);
-}
-
 /**
- * Ctrl-C comes twice, from the terminal and from npm, and reaches the tools by itself as well: it is passed on once,
- * and this process ends when the tools have.
+ * Passes a signal on to the running tools, once: Ctrl-C comes from the terminal and from npm. This process ends when they have.
+ *
+ * @param {NodeJS.Signals} signal
  */
 function interrupt(signal) {
   if (interruption) return;
   interruption = signal;
-  if (running.size === 0) exitInterrupted();
   for (const child of running) child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
-  setTimeout(() => {
-    for (const child of running) child.kill("SIGKILL");
-  }, GRACE_MS).unref();
-}
-
-function exitInterrupted() {
-  process.exit(128 + constants.signals[interruption]);
 }
 
 /**
- * Runs `node` with `args` and resolves to how it ended, with what it printed when that is collected.
- * `interrupted` tells that it ended because this process was asked to.
+ * @typedef {object} Options
+ * @property {Record<string, string>} [env] on top of this process's own
+ * @property {"collect" | "inherit"} [output]
+ * @property {boolean} [isServer] whether a server that a signal ended has done its work
+ */
+
+/**
+ * Runs `node` with `args`, as `runTool` does.
  *
  * @param {string[]} args
- * @param {{ env?: Record<string, string>, output?: "collect" | "inherit" }} [options]
+ * @param {Options} [options]
  */
 export function runNode(args, options) {
   return runTool(process.execPath, args, options);
 }
 
 /**
+ * Runs a program and resolves to its exit code and, where it is collected, its output. Where this process is asked to end
+ * meanwhile, it ends together with the program, and the promise never settles.
+ *
  * @param {string} command
  * @param {string[]} args
- * @param {{ env?: Record<string, string>, output?: "collect" | "inherit" }} [options] `env` comes on top of ours
- * @returns {Promise<{ code: number, output: string, interrupted: boolean }>}
+ * @param {Options} [options]
+ * @returns {Promise<{ code: number, output: string }>}
  */
-export function runTool(command, args, { env = {}, output = "collect" } = {}) {
-  // Whoever asked us to end does not want the next step either.
-  if (interruption) exitInterrupted();
+export function runTool(command, args, { env = {}, output = "collect", isServer = false } = {}) {
   return new Promise((resolve) => {
+    if (running.size === 0) for (const signal of SIGNALS) process.on(signal, interrupt);
     const stdio = output === "inherit" ? "inherit" : ["ignore", "pipe", "pipe"];
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio });
     running.add(child);
@@ -77,7 +65,9 @@ export function runTool(command, args, { env = {}, output = "collect" } = {}) {
     child.stderr?.on("data", (chunk) => chunks.push(chunk));
     const end = (code) => {
       running.delete(child);
-      resolve({ code, output: Buffer.concat(chunks).toString(), interrupted: interruption !== undefined });
+      if (running.size === 0) for (const signal of SIGNALS) process.off(signal, interrupt);
+      if (interruption && running.size === 0) process.exit(isServer ? 0 : 128 + constants.signals[interruption]);
+      if (!interruption) resolve({ code, output: Buffer.concat(chunks).toString() });
     };
     child.once("error", (error) => {
       chunks.push(Buffer.from(error.message));
@@ -88,22 +78,17 @@ export function runTool(command, args, { env = {}, output = "collect" } = {}) {
 }
 
 /**
- * One step of setting up: says what it does and how long it took, keeps quiet about the rest unless it fails. Then it
- * shows the tool's own words and throws a `Refusal` that says `otherwise`.
+ * One step of setting up: prints its label and how long it took. When it fails, throws a `Refusal` with the tool's output and
+ * the sentence `otherwise`.
  *
  * @param {string} label
- * @param {() => Promise<{ code: number, output: string, interrupted: boolean }>} work
+ * @param {() => Promise<{ code: number, output: string }>} work
  * @param {string} otherwise
  */
 export async function takeStep(label, work, otherwise) {
   process.stdout.write(`${label} … `);
   const startedAt = performance.now();
-  const { code, output, interrupted } = await work();
-  if (interrupted) {
-    process.stdout.write("\n");
-    if (running.size === 0) exitInterrupted();
-    await new Promise(() => {});
-  }
+  const { code, output } = await work();
   if (code !== 0) {
     process.stdout.write("failed\n");
     throw new Refusal(`${output.trim()}\n\n${otherwise}`);

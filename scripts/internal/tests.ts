@@ -1,0 +1,32 @@
+import { startPostgres } from "./postgresql";
+import { runNode } from "./tool.mjs";
+
+/** Runs Playwright with `args`. Resolves to its exit code, and to its output where that is collected. */
+export function runTests(args: string[], env: Record<string, string> = {}, output: "collect" | "inherit" = "inherit") {
+  return runNode(["node_modules/playwright/cli.js", "test", ...args], { env, output });
+}
+
+/** Runs the core's tests on a PostgreSQL that is deleted afterwards, and prints their output when they have ended. */
+export async function runTestsOnPostgres(args: string[]): Promise<{ code: number }> {
+  const postgres = await startPostgres({ isDurable: false });
+  try {
+    // A filter may name tests of other parts, or of SQLite only.
+    const filters = args.length > 0 ? ["--pass-with-no-tests", ...args] : [];
+    const { code, output } = await runTests(
+      ["--project=core", ...filters],
+      { TEST_POSTGRES_URL: postgres.url },
+      "collect",
+    );
+    console.log(`\nThe core on PostgreSQL\n${output}`);
+    return { code };
+  } finally {
+    await postgres.stop();
+  }
+}
+
+/** Prints which of the results by their names have failed, and sets the exit code of this process. */
+export function conclude(results: Record<string, { code: number }>) {
+  const failed = Object.entries(results).flatMap(([name, { code }]) => (code === 0 ? [] : name));
+  console.log(failed.length > 0 ? `\n✗ Failed: ${failed.join(", ")}` : "\n✓ Everything passed");
+  process.exitCode = failed.length > 0 ? 1 : 0;
+}
