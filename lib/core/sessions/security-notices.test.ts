@@ -42,7 +42,7 @@ test("a sign-in from a new device sends a notice with device, network, time and 
   }
 });
 
-test("there is no notice of a recognised device, without a mailbox, or without a mail server", async () => {
+test("there is no notice of a trusted device, without a mailbox, or without a mail server", async () => {
   const [byMail, byPhone] = [await signUpByMail(), await signUp()];
   const { messages, sender } = fakeMailServer();
   const requester = anybody();

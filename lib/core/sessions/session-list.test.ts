@@ -112,7 +112,7 @@ test("a sign-in is from a new device unless its browser made the account or was 
   ]);
 });
 
-test("a client application is recognised by its device token, and not by its name and network", async () => {
+test("a client application is trusted by its device token, and not by its name and network", async () => {
   const { login, home } = await signUpInBrowser();
   const application = { ...browserOf(login.proven.address, "okhttp/4.12.0"), network: "192.0.2.1" };
   const first = await openClientSession(login, application);
