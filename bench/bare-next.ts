@@ -8,14 +8,14 @@ import { type Contestant, newcomer } from "./contestant";
 import { visit } from "./load";
 import { startServer } from "./server";
 
-/** What it is called in the tables. */
+/** Its name in the tables. */
 export const BARE_NEXT = "Next.js alone";
 
 const FOLDER = "bench/next";
 const STAMP = `${FOLDER}/.next/sources`;
 const LIVE = { path: "/api/live" };
 
-/** Next.js with one route handler and nothing else: what the framework leaves for a product on it. */
+/** Next.js with one route handler and nothing else: the upper bound for a product on it. */
 export async function enterBareNext({ connections }: { connections: number }): Promise<Contestant> {
   await build();
   const port = await findFreePort();

@@ -10,7 +10,7 @@ import { Pool } from "pg";
 const [port, url = ""] = process.argv.slice(2);
 
 const options = {
-  // The pool has ten connections, as Sarafan's.
+  // The pool has ten connections, like Sarafan's.
   database: url.startsWith("file:") ? openSqlite(url.slice("file:".length)) : new Pool({ connectionString: url }),
   baseURL: `http://127.0.0.1:${port}`,
   secret: "for a bench on this machine, and for nothing else",
@@ -18,7 +18,7 @@ const options = {
   telemetry: { enabled: false },
   plugins: [
     phoneNumber({
-      // The answer itself carries the code, as Sarafan's does while it reveals codes.
+      // The answer contains the code, like Sarafan's while it reveals codes.
       sendOTP: ({ code }, ctx) => ctx?.setHeader("code", code),
       signUpOnVerification: { getTempEmail: (phone) => `${phone.slice(1)}@example.com` },
     }),
@@ -29,7 +29,7 @@ await (await getMigrations(options)).runMigrations();
 const handle = toNodeHandler(betterAuth(options));
 createServer((request, response) => void handle(request, response)).listen(Number(port), "127.0.0.1");
 
-/** With the pragmas that Sarafan has. Left alone it has journal_mode = DELETE and synchronous = FULL. */
+/** Opens SQLite with Sarafan's pragmas. Its defaults are journal_mode = DELETE and synchronous = FULL. */
 function openSqlite(file: string) {
   const database = new Database(file);
   database.pragma("journal_mode = WAL");

@@ -19,7 +19,7 @@ const VERIFY: Step = {
 };
 const GET_SESSION: Step = { path: "/api/auth/get-session", read: expectSession };
 
-/** What better-auth on this database is called in the tables. */
+/** The name of better-auth on this database in the tables. */
 export function betterAuthOn(name: StoreName): string {
   return `better-auth on ${STORES[name]}`;
 }
@@ -38,7 +38,7 @@ export async function enterBetterAuth(
     port,
     path: "/api/auth/ok",
   });
-  // It has made its tables by now.
+  // By now it has made its tables.
   await store.run(url, betterAuthSeed(town));
 
   const visitor = newcomer();

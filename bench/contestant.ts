@@ -3,7 +3,7 @@ import type { Part } from "./options";
 import { freshPhone } from "./seed";
 import type { Server } from "./server";
 
-/** A server that is measured, with what it can be asked for. */
+/** A measured server and the rows that it can run. */
 export interface Contestant {
   name: string;
   server: Server;
@@ -14,7 +14,7 @@ export interface Contestant {
 export interface Row {
   part: Part;
   label: string;
-  /** Drives the server for some seconds, or for a number of visits that takes about as long. */
+  /** Loads the server for some seconds, or for a number of visits that takes about as long. */
   drive: (seconds: number) => Promise<Load>;
 }
 

@@ -7,30 +7,30 @@ import { pastOf, type Town } from "./seed";
 import { median } from "./statistics";
 import type { StoreName } from "./stores";
 
-/** What a value should be: `least` or `most` has to be kept, `reach` is better still. */
+/** The bound of a value: `least` or `most` must be met, `reach` is the further goal. */
 interface Bound {
   least?: number;
   most?: number;
   reach?: number;
 }
 
-/** A goal, and how far this run came. */
+/** A goal and this run's result. */
 export interface Goal {
   text: string;
   bound: Bound;
-  /** What is compared with the bound. */
+  /** The value that is compared with the bound. */
   value: number;
-  /** The value in words, where a number with two decimals does not say enough. */
+  /** The value as text, where a number with two decimals is not enough. */
   measured?: string;
-  /** A ratio of rates once more by processor time, which is steadier; above 1 when Sarafan uses less. */
+  /** The ratio by processor time, which varies less than that of rates; above 1 when Sarafan uses less. */
   byCpu?: number;
 }
 
-/** A rate of Sarafan's as a ratio to another server's. */
+/** The ratio of Sarafan's rate to another server's. */
 interface Comparison {
   database: StoreName;
   part: Part;
-  /** The same row of better-auth's on the same database, or the route of Next.js alone. */
+  /** The same row of better-auth on the same database, or the route of Next.js alone. */
   to: "better-auth" | "next";
   bound: Bound;
 }
@@ -50,7 +50,7 @@ const P50_RATIO: Bound = { most: 1.3 };
 const PAST_P50_RATIO: Bound = { most: 1.2 };
 const MEMORY_RATIO: Bound = { most: 1.5 };
 
-/** The goals that the parts which were driven can tell of. Throws when a row that one of them needs is missing. */
+/** Returns the goals that the measured parts can decide. Throws when a row that a goal needs is missing. */
 export function compareRows(results: Result[], { parts, databases }: Options, town: Town): Goal[] {
   const { people } = town;
   const past = pastOf(town);
@@ -121,7 +121,7 @@ export function compareRows(results: Result[], { parts, databases }: Options, to
   return [...ofRates, ...ofEach];
 }
 
-/** The median over the rounds of one row's figure as a ratio to another's in the same round. */
+/** Returns the median over the rounds of the ratio between two rows' figures in the same round. */
 function ratioOf(figure: keyof Figures, one: Result, other: Result): number {
   return median(one.rounds.map((figures, round) => figures[figure] / (other.rounds[round]?.[figure] ?? Number.NaN)));
 }

@@ -7,13 +7,13 @@ const HOUR_S = 3600;
 const DAY_S = 24 * HOUR_S;
 const MONTH_DAYS = 30;
 
-/** What is assumed of the people of a large town. A month has 30 days. */
+/** The assumptions about the people of a large town. A month has 30 days. */
 export const ASSUMED = {
   accounts: 100_000_000,
   newAccountsPerMonth: 2_000_000,
-  /** On an average over all accounts: half of them log in twice a month, the rest not at all. */
+  /** The average over all accounts: half of them log in twice a month, the rest not at all. */
   loginsPerAccountAndMonth: 1,
-  /** Codes that are asked for, for each login: some never arrive, some are never typed. */
+  /** Requested codes for each login: some never arrive, and some are never typed. */
   codesPerLogin: 1.1,
   wrongCodesPerLogin: 0.1,
   /** Visits of 20 minutes; a half of them with tokens of 15 minutes, which are refreshed twice. */
@@ -25,13 +25,13 @@ export const ASSUMED = {
   invitedPart: 0.7,
   /** How many browsers an account trusts. */
   trustedBrowsersPerAccount: 1.5,
-  /** Sign-ins of devices that the account doesn't know and never answers about. */
+  /** Sign-ins of untrusted devices that no trusted device answers. */
   unansweredPart: 0.02,
   eventsPerLogin: 1.5,
   delayedChangesPerMonth: 20_000,
-  /** Counters of a day for each code: of the phone, of the phone from a network, of the tries at the phone. */
+  /** Daily counters for each code: the phone's, the phone's from one network, the attempts at the phone. */
   dailyCountersPerCode: 3,
-  /** Counters of an hour for each code: the phone's two, and a share of the network's three. */
+  /** Hourly counters for each code: the phone's two, and a share of the network's three. */
   hourlyCountersPerCode: 3.5,
 } as const;
 
@@ -41,15 +41,15 @@ const visitsPerDay = (ASSUMED.accounts * ASSUMED.visitsPerAccountAndMonth) / MON
 export const wrongCodesPerDay = loginsPerDay * ASSUMED.wrongCodesPerLogin;
 
 /**
- * How many times its mean a rate has at this second of the day: a sine between 0.2 at four in the morning and 1.8 at four in the
- * afternoon. The busiest hour has 7.5 % of the day.
+ * Returns the ratio of a rate to its mean at this second of the day: a sine between 0.2 at four in the morning and 1.8 at four in
+ * the afternoon. The busiest hour has 7.5 % of the day.
  */
 export function dayCurve(second: number): number {
   return 1 + SWING * Math.sin((2 * Math.PI * (second - 10 * HOUR_S)) / DAY_S);
 }
 const SWING = 0.8;
 
-/** What a path asks of a PostgreSQL; lib/core/statements.test.ts counts it. */
+/** The statements, transactions and round trips of a path on PostgreSQL, as lib/core/statements.test.ts counts them. */
 interface Path {
   name: string;
   perDay: number;
@@ -72,7 +72,7 @@ function path(name: string, perDay: number, statements: number, transactions: nu
   return { name, perDay, statements, transactions, roundTrips };
 }
 
-/** What the paths ask of the database in the busiest second of the curve, and of connections where a round trip takes `roundTripMs`. */
+/** Returns the load of the paths on the database in the busiest second, and the connections that they use if a round trip takes `roundTripMs`. */
 export function loadOf(roundTripMs: number): string[][] {
   const rows = PATHS.map(({ name, perDay, statements, transactions, roundTrips }) => {
     const perSecond = (perDay / DAY_S) * (1 + SWING);
@@ -83,7 +83,7 @@ export function loadOf(roundTripMs: number): string[][] {
   return [...rows, { name: "together", figures: sums }].map(({ name, figures }) => [name, ...figures.map(round)]);
 }
 
-/** How many rows of each table there are in the large town, and for how long one is kept. */
+/** The number of rows of each table in the large town, and how long a row is kept. */
 export function rowsOf(policy: Policy): Record<string, { rows: number; kept: string }> {
   const { accounts, newAccountsPerMonth, unansweredPart } = ASSUMED;
   const inDays = (ms: number) => ms / SECOND_MS / DAY_S;
@@ -112,7 +112,7 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
   };
 }
 
-/** What the rows of the large town take, by what one was measured to take. */
+/** Returns the size of the large town's rows, from the measured size of one row. */
 export function bytesOf(sizes: RowSize[], policy: Policy): string[][] {
   const rowsByTable = rowsOf(policy);
   const known = sizes.map(({ table, postgresql }) => {
@@ -133,7 +133,7 @@ function spell(days: number): string {
   return days === 1 ? "a day" : `${days} days`;
 }
 
-/** With three digits that count. */
+/** Formats a number with three significant digits. */
 function round(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 2 });
 }

@@ -1,10 +1,10 @@
 import { Client } from "undici";
 import type { Server } from "./server";
 
-/** A person who sends requests, and what they know by now. */
+/** A person who sends requests, with the values from earlier answers. */
 export interface Visitor {
   phone: string;
-  /** The code that was sent to the phone, once it has been asked for. */
+  /** The code that was sent to the phone, after it was requested. */
   code: string;
   /** The refresh token, for a login without cookies. */
   refresh: string;
@@ -14,9 +14,9 @@ export interface Visitor {
 /** One request of a visit, sent with all cookies that the visitor has. */
 export interface Step {
   path: string;
-  /** What is posted, as JSON; without it the request is a GET. */
+  /** The JSON body of a POST; without it the request is a GET. */
   body?: (visitor: Visitor) => Record<string, string>;
-  /** Takes from the answer what the next step needs. */
+  /** Reads the values that the next step needs from the answer. */
   read?: (visitor: Visitor, answer: Answer) => void | Promise<void>;
 }
 
@@ -25,21 +25,21 @@ interface Answer {
   headers: Record<string, string | string[] | undefined>;
 }
 
-/** How a server bore it. */
+/** The result of a load. */
 export interface Load {
   /** Visits a second. */
   perSecond: number;
   /** The processor time of the server's processes, for each visit. */
   cpuMs: number;
-  /** How long each visit took, all its requests together. */
+  /** The duration of each visit with all its requests. */
   latenciesMs: number[];
 }
 
 const ANSWER_MS_MAX = 30_000;
 
 /**
- * Lets `connections` visitors at a time take the steps one after the other, again and again, for some seconds or for some
- * number of visits. `begin` makes the visitor of each visit. Throws when an answer is no success, or does not come.
+ * Runs visits on `connections` connections in parallel, each with the steps in order, for some seconds or some number of visits. `begin`
+ * makes the visitor of each visit. Throws when an answer is no success or is missing.
  */
 export async function visit(
   { url, usage }: Pick<Server, "url" | "usage">,
@@ -56,7 +56,7 @@ export async function visit(
   const isOver = () =>
     "visits" in limit ? begun >= limit.visits : performance.now() - startedAt >= limit.seconds * 1000;
 
-  /** One visit after the other on one connection; resolves to how many a second. */
+  /** Runs visits on one connection, one after the other; resolves to visits a second. */
   async function keepVisiting(client: Client): Promise<number> {
     let visits = 0;
     while (!isOver()) {
@@ -85,7 +85,7 @@ export async function visit(
   }
 }
 
-/** Whether it is a session that has been answered: without one, both products answer 200 and `null`. */
+/** Whether the answer is a session: without one, both products answer 200 and `null`. */
 export function expectSession(_: Visitor, { body }: Answer): void {
   if (!JSON.parse(body)) throw new Error("A session check found no session.");
 }

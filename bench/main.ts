@@ -34,7 +34,7 @@ try {
   for (const { remove } of stores) await remove();
 }
 
-/** A store whose databases for Sarafan have been migrated and filled. */
+/** Makes a store whose databases for Sarafan are migrated and filled. */
 async function openTown(name: StoreName): Promise<Store> {
   const store = await openStore(name);
   const { sarafan, past } = store.urls;

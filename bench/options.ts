@@ -2,22 +2,22 @@ import { parseArgs } from "node:util";
 import { Refusal } from "../scripts/internal/tool.mjs";
 import { STORES, type StoreName } from "./stores";
 
-/** What is driven, row by row: `scale` is the profile for few and many referrals, and a login in towns with and without a past. */
+/** The measured parts: `scale` is the profile with few and many referrals, and a login in towns with and without a history. */
 const DRIVEN = ["empty", "session", "profile", "login", "refresh", "activation", "scale"] as const;
-/** And what is measured besides: `secrecy` is how long people with and without an account wait when they ask for a code. */
+/** Further measurements: `secrecy` compares how long people with and without an account wait when they request a code. */
 const PARTS = [...DRIVEN, "startup", "secrecy"] as const;
 export type Part = (typeof PARTS)[number];
 
-/** What to measure, and for how long. */
+/** The options of a run. */
 export interface Options {
   accounts: number;
   connections: number;
-  /** How long each row is driven in each round. */
+  /** The duration of each row in each round. */
   seconds: number;
   rounds: number;
   parts: Part[];
   databases: StoreName[];
-  /** The part of which a CPU profile is made; then nothing else is measured. */
+  /** The part to make a CPU profile of; nothing else is then measured. */
   profile: Part | null;
 }
 
@@ -47,7 +47,7 @@ export function readOptions(args: string[]): Options {
   };
 }
 
-/** So many known phones are asked for a code that each is asked for once. */
+/** The number of phones with an account; each requests one code. */
 const ACCOUNTS_MIN = 1000;
 
 function numberOf(option: string, text: string, min = 1): number {

@@ -1,19 +1,19 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** What some processes have used together. */
+/** The resources that some processes have used together. */
 export interface Usage {
-  /** Processor time since they started, user and system. */
+  /** User and system processor time since they started. */
   cpuMs: number;
-  /** Memory that is resident now. */
+  /** Resident memory now. */
   memoryBytes: number;
-  /** The sum of the most that each has had resident. */
+  /** The sum of each process's peak of resident memory. */
   peakBytes: number;
 }
 
-/** Linux tells processor time to programs in hundredths of a second, on every architecture. */
+/** Linux reports processor time in hundredths of a second on every architecture. */
 const TICK_MS = 10;
 
-/** The process and its descendants that run now, each after its parent. */
+/** Returns the process and its running descendants, each after its parent. */
 export function familyOf(pid: number): number[] {
   const parents = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -25,7 +25,7 @@ export function familyOf(pid: number): number[] {
   return family;
 }
 
-/** What these processes have used; one that has ended counts nothing. */
+/** Returns the resources that these processes have used. A process that has ended counts as zero. */
 export function usageOf(pids: readonly number[]): Usage {
   const usage: Usage = { cpuMs: 0, memoryBytes: 0, peakBytes: 0 };
   for (const pid of pids) {
@@ -37,7 +37,7 @@ export function usageOf(pids: readonly number[]): Usage {
   return usage;
 }
 
-/** proc_pid_stat(5): behind the name, which may have any sign in it, come the state, the parent and more numbers. */
+/** Reads proc_pid_stat(5): after the name, which may contain any character, come the state, the parent and further numbers. */
 function statOf(pid: number): { parent: number; ticks: number } | null {
   const stat = read(`/proc/${pid}/stat`);
   if (!stat) return null;
@@ -49,7 +49,7 @@ function bytesOf(status: string, name: "VmRSS" | "VmHWM"): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0) * 1024;
 }
 
-/** The file's text, or an empty one when its process has ended. */
+/** Returns the file's text, empty when its process has ended. */
 function read(file: string): string {
   try {
     return readFileSync(file, "utf8");

@@ -6,10 +6,10 @@ import { pathToFileURL } from "node:url";
 import type { Row } from "./contestant";
 import type { Server } from "./server";
 
-/** What a server needs in its environment to be profiled. */
+/** The environment of a server that is profiled. */
 export const PROFILER = { NODE_OPTIONS: `--import ${pathToFileURL("bench/profiler.mjs").href}` };
 
-/** The part of a `.cpuprofile` that is of use here. */
+/** The fields of a `.cpuprofile` that are used here. */
 interface CpuProfile {
   nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number }; children?: number[] }[];
   samples: number[];
@@ -19,7 +19,7 @@ interface CpuProfile {
 const WARM_UP_SECONDS = 3;
 const FUNCTIONS_SHOWN = 40;
 
-/** Drives the row under the profiler, prints where the time went, and names the file for Chrome's or an editor's viewer. */
+/** Runs the row under the profiler, prints the functions that took most time, and names the file for Chrome's or an editor's viewer. */
 export async function profileRow(server: Server, row: Row, seconds: number): Promise<void> {
   const pid = server.listener();
   const file = path.join(tmpdir(), `sarafan-bench-${pid}.cpuprofile`);
@@ -34,7 +34,7 @@ export async function profileRow(server: Server, row: Row, seconds: number): Pro
   console.log(printSelfTimes(profile));
 }
 
-/** The functions that took most time by themselves, in percent of the time that was not idle. */
+/** Returns the functions with the most own time, in percent of the time that was not idle. */
 function printSelfTimes({ nodes, samples, timeDeltas }: CpuProfile): string {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const times = new Map<string, number>();

@@ -1,4 +1,4 @@
-// Loaded into a server that is measured: on SIGUSR2 it begins a CPU profile, on the next one it writes it down.
+// Loaded into a measured server. The first SIGUSR2 starts a CPU profile, and the next one writes it to a file.
 import { renameSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ process.on("SIGUSR2", async () => {
   session.disconnect();
   session = undefined;
   const file = path.join(tmpdir(), `sarafan-bench-${process.pid}.cpuprofile`);
-  // It appears in one piece.
+  // The file appears only when it is complete.
   writeFileSync(`${file}.part`, JSON.stringify(profile));
   renameSync(`${file}.part`, file);
 });

@@ -1,12 +1,12 @@
-/** Numbers that look random and are the same in every run. */
+/** Pseudo-random numbers, the same in every run. */
 export interface Random {
-  /** From 0 to below 1. */
+  /** Returns a number from 0 to below 1. */
   next(): number;
-  /** How many events come where `mean` are expected (a Poisson variable). */
+  /** Returns a number of events with the expected value `mean` (Poisson). */
   count(mean: number): number;
 }
 
-/** The numbers of this seed (Mulberry32, Tommy Ettinger). */
+/** Returns the numbers of this seed (Mulberry32 by Tommy Ettinger). */
 export function seededRandom(seed: number): Random {
   let state = seed;
   function next(): number {
@@ -29,5 +29,5 @@ export function seededRandom(seed: number): Random {
   return { next, count };
 }
 
-/** From this mean on the normal approximation is good enough, and the product of `count` costs more. */
+/** From this mean on the normal approximation is exact enough, and cheaper. */
 const EXACT_MEAN_MAX = 200;

@@ -3,18 +3,18 @@ import type { Options, Part } from "./options";
 import type { Server } from "./server";
 import { median, quantile } from "./statistics";
 
-/** What one round of one row came to. */
+/** The result of one round of one row. */
 export interface Figures {
   perSecond: number;
   /** The processor time of the server's processes, for each visit. */
   cpuMs: number;
   p50Ms: number;
   p99Ms: number;
-  /** Of all the server's processes, at the end of the load. */
+  /** The memory of all the server's processes at the end of the load. */
   memoryBytes: number;
 }
 
-/** A row of the table with the figures of each round. */
+/** A row of the table with the results of each round. */
 export interface Result {
   contestant: string;
   part: Part;
@@ -23,8 +23,8 @@ export interface Result {
 }
 
 /**
- * Drives all rows once to warm up, then round by round, the contestants of a row one right after the other: what else the
- * machine has to do meets all of them, and a median of the rounds leaves the worst of it out.
+ * Runs all rows once to warm up, then in rounds, with the contestants of a row directly one after the other. So other load on the
+ * machine affects all of them, and the median of the rounds leaves out the extremes.
  */
 export async function takeRounds(contestants: Contestant[], { parts, rounds, seconds }: Options): Promise<Result[]> {
   const entriesOf = (part: Part) =>
@@ -56,12 +56,12 @@ async function measure(row: Row, seconds: number, { usage }: Server): Promise<Fi
   };
 }
 
-/** The median of one figure over the rounds. */
+/** Returns the median of one figure over the rounds. */
 export function medianOf(figure: keyof Figures, { rounds }: Result): number {
   return median(rounds.map((figures) => figures[figure]));
 }
 
-/** The memory of a contestant's server at the end of the row that leaves it most, in bytes. */
+/** Returns the memory of a contestant's server after the row that leaves it the most, in bytes. */
 export function memoryOf(name: string, results: Result[]): number {
   const own = results.filter(({ contestant }) => contestant === name);
   return Math.max(...own.map((result) => medianOf("memoryBytes", result)));

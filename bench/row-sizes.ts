@@ -5,7 +5,7 @@ import { migrate } from "../lib/db/migrator.mjs";
 import { startPostgres } from "../scripts/internal/postgresql";
 import { makePostgresDatabase } from "../scripts/internal/test-database";
 
-/** What a row of a table takes, in bytes, in a database that was filled row after row. */
+/** The size of a table's row in bytes, in a database that was filled row by row. */
 export interface RowSize {
   table: string;
   sqlite: { rows: number; indexes: number };
@@ -14,12 +14,12 @@ export interface RowSize {
 
 interface Column {
   name: string;
-  /** As SQLite was told it: `TEXT`, `INTEGER`, `DATETIME`, `BOOLEAN` or `REAL`. */
+  /** The declared type in SQLite: `TEXT`, `INTEGER`, `DATETIME`, `BOOLEAN` or `REAL`. */
   type: string;
 }
 interface Table {
   name: string;
-  /** All but those that the database numbers by itself. */
+  /** All columns except those that the database numbers itself. */
   columns: Column[];
 }
 type Value = string | number | boolean | Date | null;
@@ -29,8 +29,8 @@ type Row = Record<string, Value>;
 const PART = 5000;
 
 /**
- * Fills both databases with so many rows of each table of the schema, and returns what a row takes, its indexes included. The
- * tables and their columns are read from the migrated SQLite in `folder`.
+ * Fills both databases with that many rows of each table, and returns the size of a row with its indexes. The tables and columns are
+ * read from the migrated SQLite database in `folder`.
  */
 export async function measureRowSizes(rows: number, folder: string): Promise<RowSize[]> {
   await migrate(`file:${folder}/scale.db`);
@@ -68,7 +68,7 @@ export async function measureRowSizes(rows: number, folder: string): Promise<Row
   }
 }
 
-/** The tables, those that others refer to first. */
+/** Returns the tables, each after those that it refers to. */
 function readSchema(sqlite: Database.Database): Table[] {
   const names = sqlite
     .prepare(`SELECT "name" FROM sqlite_master WHERE "type" = 'table' AND "name" NOT LIKE 'sqlite%' ORDER BY "name"`)
@@ -92,7 +92,7 @@ function insertIntoSqlite(sqlite: Database.Database, { name, columns }: Table, r
   insertAll();
 }
 
-/** As Prisma keeps it. */
+/** Formats a time as Prisma stores it. */
 function inSqlite(value: Value) {
   if (value instanceof Date) return value.toISOString().replace("Z", "+00:00");
   return typeof value === "boolean" ? Number(value) : value;
@@ -108,7 +108,7 @@ async function insertIntoPostgres(client: Client, { name, columns }: Table, rows
 
 const namesOf = (columns: Column[]) => columns.map(({ name }) => `"${name}"`).join(", ");
 
-/** In bytes. */
+/** Returns the size in bytes. */
 interface Sizes {
   table: number;
   indexes: number;
@@ -132,7 +132,7 @@ async function sizesInPostgres(client: Client, table: string): Promise<Sizes> {
   return { table: Number(rows[0]?.table), indexes: Number(rows[0]?.indexes) };
 }
 
-/** Makes rows as people leave them: what is random comes in no order, and so fills the pages of its index as it does in use. */
+/** Makes rows as in use: random values come in random order, and so fill the pages of their index as in use. */
 function rowMaker(rows: number): (table: Table, number: number) => Row {
   const account = () => 1 + Math.floor(Math.random() * rows);
   const values: Record<string, (number: number) => Value> = {
@@ -187,10 +187,10 @@ const AGENT =
   "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36";
 const DETAILS = JSON.stringify({ device: { kind: "phone", name: "Chrome", system: "Android" }, isNew: false });
 const STARTED = Date.UTC(2026, 0, 1);
-/** A prime, so that `scatter` gives each number below it another one. */
+/** A prime, so that `scatter` returns a different number for each number below it. */
 const SCATTERED = 9_999_991;
 
-/** A whole number below ten million, another one for each `number`, in no order. */
+/** Returns a whole number below ten million, a different one for each `number`, in no order. */
 const scatter = (number: number) => (number * 7_368_787) % SCATTERED;
 const isOneIn = (times: number, number: number) => number % times === 0;
 const timeOf = (number: number) => new Date(STARTED + number * 1000);

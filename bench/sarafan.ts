@@ -12,7 +12,7 @@ import { STORES, type Store, type StoreName } from "./stores";
 
 const EMPTY: Step = { path: "/api/health/live" };
 const SESSION: Step = { path: "/api/auth/session", read: expectSession };
-/** Of the five APIs' profiles: one's phone, invite code, activated code and the phones of one's referrals, by cookie. */
+/** The measured profile of an API: phone, invite code, activated code and the referrals' phones, by cookie. */
 const PROFILE: Step = { path: "/api/profile/" };
 /** The same API's login; while codes are revealed the answer carries the code. */
 export const ASK_FOR_CODE: Step = {
@@ -25,20 +25,20 @@ export const ASK_FOR_CODE: Step = {
 const LOG_IN: Step = { path: "/api/enter_code/", body: ({ code }) => ({ verification_code: code }) };
 const FULL_LOGIN = [ASK_FOR_CODE, LOG_IN, PROFILE];
 
-/** How many accounts log in to activate an invite each, for every connection and second. */
+/** The number of accounts that log in beforehand to activate an invite each, for every connection and second. */
 const ACTIVATIONS_PER_SECOND = 5;
 
-/** What Sarafan on this database is called in the tables. */
+/** The name of Sarafan on this database in the tables. */
 export function sarafanOn(name: StoreName): string {
   return `Sarafan on ${STORES[name]}`;
 }
 
-/** The two that are compared by a login. */
+/** The names of the two servers whose logins are compared. */
 export function pastSarafansOn(name: StoreName): { without: string; with: string } {
   return { without: `${sarafanOn(name)} without a past`, with: `${sarafanOn(name)} with a past` };
 }
 
-/** Starts the built site as `npm start` does, with a sender that takes no time and the limits of a network out of the way. */
+/** Starts the built site as `npm start` does, with a sender without delay and without effective limits for a network. */
 export async function startSarafan(url: string, extra: Record<string, string> = {}): Promise<Server> {
   const port = await findFreePort();
   const env = cleanEnvironment({
@@ -46,13 +46,13 @@ export async function startSarafan(url: string, extra: Record<string, string> = 
     DATABASE_URL: url,
     AUTH_SECRET: SECRET,
     CONSOLE_DELAY_MS: "0",
-    // The accounts were not made by a demonstration, whose codes alone are shown.
+    // The database has no mark of a demonstration, without which no codes are shown.
     ALLOW_DEMO: "true",
-    // All people of a bench share an address. A code counts as wrong until it has been compared.
+    // All people of the bench share one network, and an attempt counts as wrong until the code was compared.
     SENDS_PER_IP_PER_HOUR: "1000000",
     WRONG_CODES_PER_IP_PER_HOUR: "1000000",
     ALARM_AFTER_WRONG: "1000000",
-    // A page of the list, as the profile's page has it; the APIs alone would list a thousand.
+    // As many referrals as on a page of the profile; the APIs' default is a thousand.
     REFERRALS_LISTED_MAX: "20",
     ...extra,
   });
@@ -61,7 +61,7 @@ export async function startSarafan(url: string, extra: Record<string, string> = 
 
 const SECRET = randomBytes(32).toString("hex");
 
-/** Makes the tables of an empty database. */
+/** Migrates an empty database. */
 export async function migrateSarafan(url: string): Promise<void> {
   const env = cleanEnvironment({ DATABASE_URL: url, AUTH_SECRET: SECRET });
   await promisify(execFile)(process.execPath, ["scripts/run.mjs", "migrate"], { env });
@@ -90,7 +90,7 @@ export async function enterSarafan(
     drive: drive([PROFILE], returning(visitor)),
   });
 
-  /** Logins without cookies, one for each connection; a refresh token is used by one visit at a time. */
+  /** Logins with tokens, one for each connection, because only one visit at a time can use a refresh token. */
   const clients: Visitor[] = [];
   const keepTokens: Step["read"] = (client, { body }) => {
     client.refresh = JSON.parse(body).refresh;
@@ -100,7 +100,7 @@ export async function enterSarafan(
     {
       path: "/api/auth/request_code/",
       body: ({ phone }) => ({ phone }),
-      // No answer reveals this one; the sender prints it.
+      // No answer contains this code, but the sender prints it.
       read: async (client) => {
         client.code = await server.printed(new RegExp(`^\\${client.phone} (\\d+)$`, "m"));
       },
@@ -114,7 +114,7 @@ export async function enterSarafan(
     read: keepTokens,
   };
 
-  /** Each account activates once, so as many log in first, unmeasured. */
+  /** An account activates once, so that many accounts log in first, unmeasured. */
   async function driveActivations(seconds: number) {
     const limit = { visits: ACTIVATIONS_PER_SECOND * seconds * connections };
     const invitees: Visitor[] = [];
@@ -141,8 +141,8 @@ export async function enterSarafan(
 }
 
 /**
- * Sarafan on the store's two databases, whose towns have no past and a long one. Both servers do nothing but logins: one that has
- * done more is quicker, since V8 has got to know its code.
+ * Sarafan on the store's two databases, with and without a long history. Both servers only run logins, because a server that has
+ * run more is faster: V8 has optimised more of its code.
  */
 export async function enterPastSarafans(
   { name, urls }: Store,
@@ -164,7 +164,7 @@ function takeFrom(visitors: Visitor[]): Visitor {
   return visitor;
 }
 
-/** A login where so many events had happened when the bench began. */
+/** A login in a database that had that many events when the bench began. */
 export function pastLabel(events: number): string {
   return `full login, ${events.toLocaleString("en")} events`;
 }

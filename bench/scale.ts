@@ -11,7 +11,7 @@ import { ATTACK_NAMES, splitAlarm, splitBudget } from "./split-limits";
 
 const ROUND_TRIP_MS = 1;
 
-// The settings of this clone's owner are not those of the tables in docs/scale.md.
+// Local settings must not affect the tables in docs/scale.md.
 setTestSettings();
 const policy = await import("../lib/core/policy");
 const { values } = parseArgs({ options: { rows: { type: "string", default: "100000" } } });

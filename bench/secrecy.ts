@@ -9,7 +9,7 @@ const PHONES_OF_EACH_PER_ROUND = 40;
 const PHONES_OF_EACH_MAX = 200;
 const P_MIN = 0.05;
 
-/** How long a person who asks for a code waits for the answer: one at a time, phones with and without an account by turns. */
+/** Measures how long the answer to a request for a code takes, one request at a time, for phones with and without an account in turn. */
 export async function compareKnownAndUnknown(
   { name, server }: Contestant,
   { size }: Town,
@@ -20,7 +20,7 @@ export async function compareKnownAndUnknown(
   const isKnown: boolean[] = [];
   const begin = () => {
     const at = isKnown.length;
-    // Known, unknown, unknown, known: neither always comes first.
+    // The order is known, unknown, unknown, known, so that neither is always first.
     isKnown.push(at % 4 === 0 || at % 4 === 3);
     return isKnown[at] ? { ...newcomer(), phone: seededPhone(size - at) } : newcomer();
   };

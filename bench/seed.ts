@@ -7,7 +7,7 @@ export interface Person {
   referrals: number;
 }
 
-/** What a database is filled with: the people of interest first, then those whom they invited. */
+/** The contents of a database: the measured people first, then their invitees. */
 export interface Town {
   people: { one: Person; twenty: Person; all: Person };
   /** How many accounts there are. */
@@ -16,21 +16,21 @@ export interface Town {
 
 const PEOPLE = 3;
 
-/** A town in which one person invited as many as `accounts`. */
+/** A town in which one person has `accounts` invitees. */
 export function planTown(accounts: number): Town {
   const person = (id: number, referrals: number) => ({ id, phone: seededPhone(id), referrals });
   const people = { one: person(1, 1), twenty: person(2, 20), all: person(PEOPLE, accounts) };
   return { people, size: PEOPLE + 1 + 20 + accounts };
 }
 
-/** The phone of the account with this id: a code range that belongs to no operator. */
+/** Returns the phone of the account with this id, from a code range that belongs to no operator. */
 export function seededPhone(id: number): string {
   return `+7945${String(id).padStart(7, "0")}`;
 }
 
 let newcomers = 0;
 
-/** A phone that has no account yet, another one each time. */
+/** Returns a different phone without an account each time. */
 export function freshPhone(): string {
   newcomers += 1;
   return seededPhone(5_000_000 + newcomers);
@@ -38,7 +38,7 @@ export function freshPhone(): string {
 
 let invitations = 0;
 
-/** The invite code of an account that has invited few or none; of another one each time, until each has had its turn. */
+/** Returns the invite code of an account with few or no referrals, of each account in turn. */
 export function nextInviteCode({ size }: Town): string {
   invitations += 1;
   const id = PEOPLE + 1 + (invitations % (size - PEOPLE));
@@ -54,7 +54,7 @@ export function sarafanSeed({ people, size }: Town, { moment }: Pick<Store, "mom
     return `WHEN "id" <= ${last} THEN ${id}`;
   });
   return [
-    // The ids are the database's own: it counts from 1.
+    // The database numbers the accounts from 1.
     `INSERT INTO "User" ("phone", "inviteCode", "referralCount", "createdAt")
      ${numbersTo(size)}
      SELECT ${phoneOf("n")}, ${inviteCodeOf("n")}, 0, ${moment("n")} FROM number ORDER BY n`,
@@ -67,17 +67,17 @@ export function sarafanSeed({ people, size }: Town, { moment }: Pick<Store, "mom
   ];
 }
 
-/** How much happened in a town of this size before: ten events and one message for each account. */
+/** The history of a town of this size: ten events and one message for each account. */
 export function pastOf({ people }: Town): { events: number; deliveries: number } {
   const accounts = people.all.referrals;
   return { events: 10 * accounts, deliveries: accounts };
 }
 
 const DAY_S = 24 * 60 * 60;
-/** For how long things have happened: not so long that anything would be over, and be swept away. */
+/** The length of the history, short enough that no row would be swept. */
 const PAST_DAYS = { events: 700, deliveries: 80 };
 
-/** The statements that give a town of Sarafan its past. The rows come in the order of their indexes, which is the fastest. */
+/** The statements that add a history to a town. The rows come in the order of their indexes, which is the fastest. */
 export function pastSeed(town: Town, { moment }: Pick<Store, "moment">): string[] {
   const { events, deliveries } = pastOf(town);
   const spread = (count: number, days: number) => {
@@ -97,7 +97,7 @@ export function pastSeed(town: Town, { moment }: Pick<Store, "moment">): string[
   ];
 }
 
-/** The statements that give better-auth as many accounts. */
+/** The statements that fill better-auth with as many accounts. */
 export function betterAuthSeed({ size }: Town): string[] {
   return [
     `INSERT INTO "user" ("id", "name", "email", "emailVerified", "createdAt", "updatedAt", "phoneNumber", "phoneNumberVerified")
@@ -115,12 +115,12 @@ function numbersTo(last: number): string {
   return `WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ${last})`;
 }
 
-/** In SQL what `seededPhone` is. */
+/** `seededPhone` in SQL. */
 function phoneOf(n: string): string {
   return `'+7945' || substr(CAST(${10_000_000} + ${n} AS TEXT), 2)`;
 }
 
-/** In SQL: 43 characters, as a keyed hash has, that grow with the number and are spread over all that there are. */
+/** In SQL: 43 characters, like a keyed hash, that increase with the number and cover the whole range. */
 function hashOf(n: string, last: number): string {
   const spread = `(${n} * ${Math.floor(32 ** 6 / (last + 1))})`;
   const places = [32 ** 5, 32 ** 4, ...PLACES].map(

@@ -5,15 +5,15 @@ import { familyOf, type Usage, usageOf } from "./processes";
 
 /** A server under test: a process, and the processes that it starts. */
 export interface Server {
-  /** Its address, by number: no time goes into looking a name up. */
+  /** Its address by number, so that no time is spent on resolving a name. */
   readonly url: string;
-  /** How long it took from the start of the process to the first answer of 200. */
+  /** The time from the start of the process to the first answer 200. */
   readonly startedInMs: number;
-  /** The process that listens, which is the last one of the tree. */
+  /** The listening process, which is the last one of the tree. */
   listener(): number;
-  /** What all its processes have used. */
+  /** The resources that all its processes have used. */
   usage(): Usage;
-  /** Resolves to the first group of the pattern as soon as it is among the last that the server has printed; throws after some seconds. */
+  /** Waits for the pattern in the server's latest output and resolves to its first group; throws after some seconds. */
   printed(pattern: RegExp): Promise<string>;
   stop(): Promise<void>;
 }
@@ -37,7 +37,7 @@ export async function startServer({
 }): Promise<Server> {
   const url = `http://127.0.0.1:${port}`;
   const startedAt = performance.now();
-  // A process group of its own, so that all its processes end with this one, however this one ends.
+  // A separate process group, so that all its processes end with this one in any case.
   const child = spawn(process.execPath, args, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const pid = child.pid;
   if (pid === undefined) throw new Error(`${args.join(" ")} could not be run.`);

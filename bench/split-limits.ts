@@ -6,18 +6,18 @@ type Policy = typeof import("../lib/core/policy");
 const DAY_S = 24 * 3600;
 const SEED = 20_261_128;
 
-/** A limit of a day that all shards share: how many messages may be sent in all, and how many are asked for. */
+/** A daily limit that all shards share: the messages that may be sent, and those that are requested. */
 const MESSAGES_MAX = 4_000_000;
 const MESSAGES_ASKED = 4_200_000;
-/** How many messages a shard takes from the common counter at once, where it takes leases. */
+/** The messages of one lease that a shard takes from the common counter. */
 const LEASE = 100;
-/** How often shards report to each other what they have counted, in seconds. */
+/** The seconds between the shards' reports of their counts. */
 const REPORT_EVERY_S = 10;
 
 /** One way to keep the limit on `shards` shards. */
 interface Keeping {
   name: string;
-  /** How many messages too many are sent, or refused too early, at most. */
+  /** The most messages that are sent beyond the limit or refused too early. */
   bound: (busiestPerSecond: number) => number;
   /** Whether a shard may send one more message now. */
   take(shard: number): boolean;
@@ -35,8 +35,8 @@ function fixedShares(shards: number): Keeping {
   const sent = new Int32Array(shards);
   return {
     name: "a share for each shard",
-    // What reaches a shard has the deviation √(limit / shards). The part above its share is 0.40 of that on an average, and the sum
-    // of these parts deviates by 0.58 √limit, three times of which are added.
+    // The number of messages at a shard has the deviation √(limit / shards). The part above its share is 0.40 of that on average.
+    // The sum of these parts deviates by 0.58 √limit; three times this is added.
     bound: () => 0.4 * Math.sqrt(MESSAGES_MAX * shards) + 3 * 0.58 * Math.sqrt(MESSAGES_MAX),
     take: (shard) => {
       const own = sent[shard] ?? 0;
@@ -86,9 +86,9 @@ function reportedSums(shards: number): Keeping {
 }
 
 /**
- * Sends a day's messages with a limit that is kept in each of these ways, the same messages each time. Returns a row for each way
- * and number of shards: how many messages were sent beyond the limit, how many were refused before one counter refused any, the
- * bound of both, and how many minutes after the one counter's the first refusal was.
+ * Simulates a day's messages under a limit that is kept in each of these ways, with the same messages each time. Returns a row for each
+ * way and number of shards: the messages sent beyond the limit, those refused before a single counter would refuse any, the bound of
+ * both, and how many minutes after a single counter's the first refusal was.
  */
 export function splitBudget(shardCounts: readonly number[]): string[][] {
   const keepings = [
@@ -106,7 +106,7 @@ export function splitBudget(shardCounts: readonly number[]): string[][] {
     const messages = random.count(meanPerSecond * dayCurve(second));
     busiestPerSecond = Math.max(busiestPerSecond, messages);
     for (let message = 0; message < messages; message += 1) {
-      // The recipient's hash, by which a shard is chosen.
+      // The recipient's hash chooses the shard.
       const hash = random.next();
       for (const one of keepings) {
         if (one.keeping.take(Math.floor(hash * one.shards))) {
@@ -128,7 +128,7 @@ export function splitBudget(shardCounts: readonly number[]): string[][] {
   ]);
 }
 
-/** Guesses at the codes of many phones, and when in the day they begin. */
+/** An attack that guesses codes of many phones, and the time of day when it begins. */
 interface Attack {
   name: string;
   perSecond: number;
@@ -140,13 +140,13 @@ const ATTACKS: readonly Attack[] = [
   { name: "20 a second by day", perSecond: 20, beginsS: 16 * 3600 },
 ];
 export const ATTACK_NAMES = ATTACKS.map(({ name }) => name);
-/** For how long an attack is watched, and how often it is played. */
+/** How long an attack is simulated, and how often it is repeated. */
 const WATCHED_S = 3600;
 const PLAYED = 5;
-/** Of how many wrong codes one is heard of where they are sampled. */
+/** Where wrong codes are sampled, one of this many is reported. */
 const SAMPLED = 16;
 
-/** A way to know of an attack: it hears of each wrong code, and tells which part of the shards is alarmed. */
+/** A way to detect an attack: it gets each wrong code, and returns the part of the shards that are alarmed. */
 interface Watching {
   name: string;
   shards: number;
@@ -169,7 +169,7 @@ function oneAlarm(policy: Policy): Watching {
   };
 }
 
-/** Another rule: what is usual at this time of the day, and so many of its standard deviations. */
+/** Another rule: the usual number at this time of day plus some of its standard deviations. */
 function noiseAlarm(policy: Policy): Watching {
   const window = countWindow([0], policy);
   let usual = 0;
@@ -186,7 +186,7 @@ function noiseAlarm(policy: Policy): Watching {
 }
 const DEVIATIONS = 6;
 
-/** Each shard compares what it counts with its own week, and with a least number that is the whole one or its part of it. */
+/** Each shard compares its count with its own week, and with a minimum that is the common one or the shard's part of it. */
 function ownAlarms(shards: number, isLeastShared: boolean): Watch {
   return (policy, random) => {
     const windows = policy.ALARM_MEAN_MS / policy.ALARM_MS;
@@ -206,7 +206,7 @@ function ownAlarms(shards: number, isLeastShared: boolean): Watch {
   };
 }
 
-/** The shards' counts are added up now and then. However many shards there are, the sum is the same. */
+/** The shards' counts are added up regularly. The sum doesn't depend on the number of shards. */
 function reportedAlarm(policy: Policy): Watching {
   const { hear, tick, alarmedPart } = oneAlarm(policy);
   let isAlarmed = 0;
@@ -222,7 +222,7 @@ function reportedAlarm(policy: Policy): Watching {
   };
 }
 
-/** One place hears of every so many wrong codes, and multiplies. */
+/** One process gets a sample of the wrong codes and multiplies. */
 function sampledAlarm(policy: Policy, random: Random): Watching {
   const threshold = thresholdOf(policy, usualOf(policy), policy.ALARM_AFTER_WRONG);
   const window = countWindow([threshold / SAMPLED], policy);
@@ -238,9 +238,9 @@ function sampledAlarm(policy: Policy, random: Random): Watching {
 }
 
 /**
- * Watches a quiet day and the attacks with the alarm kept in each of these ways. Returns a row for each way and number of shards:
- * which part of the shards was alarmed on the quiet day, in per cent, and how many seconds after an attack's begin a half of the
- * shards were, as the median of some plays and the latest of them.
+ * Simulates a quiet day and the attacks with each of these alarms. Returns a row for each way and number of shards: the percentage of the
+ * shards that were alarmed on the quiet day, and the seconds from an attack's beginning until half of the shards were alarmed, as the
+ * median and the maximum of some repetitions.
  */
 export function splitAlarm(policy: Policy, shardCounts: readonly number[]): string[][] {
   const watches: Watch[] = [
@@ -274,7 +274,7 @@ export function splitAlarm(policy: Policy, shardCounts: readonly number[]): stri
   ]);
 }
 
-/** How often the alarms are looked at on a quiet day, in seconds. */
+/** The seconds between two readings of the alarms on a quiet day. */
 const LOOK_EVERY_S = 10;
 
 function watchQuietDay(watchings: Watching[], random: Random) {
@@ -289,7 +289,7 @@ function watchQuietDay(watchings: Watching[], random: Random) {
   return watchings.map(({ name, shards }, at) => ({ name, shards, alarmedPart: (alarmed[at] ?? 0) / looks }));
 }
 
-/** After how many seconds a half of the shards is alarmed, for each way to know; infinite where they aren't in time. */
+/** Returns the seconds until half of the shards are alarmed, for each way; infinite when they are not alarmed in time. */
 function watchAttack(watchings: Watching[], { perSecond, beginsS }: Attack, policy: Policy, random: Random): number[] {
   const delays = watchings.map(() => Number.POSITIVE_INFINITY);
   for (let second = beginsS - policy.ALARM_MS / 1000; second < beginsS + WATCHED_S; second += 1) {
@@ -313,7 +313,7 @@ function playSecond(watchings: Watching[], second: number, attacks: number, rand
   }
 }
 
-/** How many wrong codes come within the alarm's window on an average. */
+/** Returns the average number of wrong codes in the alarm's window. */
 function usualOf(policy: Policy): number {
   return (wrongCodesPerDay * policy.ALARM_MS) / (DAY_S * 1000);
 }
@@ -322,7 +322,7 @@ function thresholdOf(policy: Policy, usual: number, least: number): number {
   return Math.max(least, policy.ALARM_FACTOR * usual);
 }
 
-/** Counts what came to each shard within the alarm's window, and how many shards have more than their thresholds. */
+/** Counts each shard's wrong codes in the alarm's window, and the shards above their thresholds. */
 function countWindow(thresholds: readonly number[], { ALARM_MS }: Policy) {
   const counts = new Int32Array(thresholds.length);
   const log: number[][] = Array.from({ length: ALARM_MS / 1000 }, () => []);
@@ -341,7 +341,7 @@ function countWindow(thresholds: readonly number[], { ALARM_MS }: Policy) {
       log[second % log.length]?.push(shard);
       change(shard, 1);
     },
-    /** Forgets what came a window before this second. */
+    /** Removes the wrong codes that are older than the window at this second. */
     tick(second: number) {
       const old = log[second % log.length] ?? [];
       for (const shard of old) change(shard, -1);
@@ -350,7 +350,7 @@ function countWindow(thresholds: readonly number[], { ALARM_MS }: Policy) {
   };
 }
 
-/** The median and the last of an odd number of delays. */
+/** Returns the median and the maximum of an odd number of delays. */
 function spellDelays(delays: number[]): string {
   const sorted = delays.toSorted((one, other) => one - other);
   const [middle = Number.NaN, last = Number.NaN] = [sorted[(sorted.length - 1) / 2], sorted.at(-1)];

@@ -5,7 +5,7 @@ import type { Store } from "./stores";
 
 const START_S_MAX = 1.2;
 
-/** From `npm start` of a built site on a migrated database to its first answer, beside the servers that run already. */
+/** Measures the time from `npm start` of a built site on a migrated database to its first answer, while other servers run. */
 export async function measureStarts(store: Store, starts: number): Promise<Goal> {
   const times: number[] = [];
   for (let start = 0; start < starts; start += 1) {

@@ -1,4 +1,4 @@
-/** The value that `share` of the values don't exceed: 0.5 is the median. */
+/** Returns the value that `share` of the values don't exceed: 0.5 is the median. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((one, other) => one - other);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
@@ -9,8 +9,8 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * The Mann-Whitney U test: how likely two samples of one distribution differ as much as these, two-sided, by the normal
- * approximation with corrections for ties and continuity. For samples of twenty and more.
+ * The Mann-Whitney U test. Returns the two-sided probability that two samples of one distribution differ as much as these, by the
+ * normal approximation with corrections for ties and continuity. For samples of twenty values or more.
  */
 export function mannWhitney(one: readonly number[], other: readonly number[]): number {
   const all = [...one.map((value) => ({ value, isOne: true })), ...other.map((value) => ({ value, isOne: false }))];
@@ -34,7 +34,7 @@ export function mannWhitney(one: readonly number[], other: readonly number[]): n
   return Math.min(1, 2 * upperTail(z));
 }
 
-/** How likely a standard normal variable exceeds `z` ≥ 0 (Abramowitz and Stegun, 26.2.17; off by 7.5e-8 at most). */
+/** Returns the probability that a standard normal variable exceeds `z` ≥ 0 (Abramowitz and Stegun, 26.2.17; error at most 7.5e-8). */
 function upperTail(z: number): number {
   const t = 1 / (1 + 0.2316419 * z);
   const polynomial = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));

@@ -5,18 +5,18 @@ import Database from "better-sqlite3";
 import { Client } from "pg";
 import { startPostgres } from "../scripts/internal/postgresql";
 
-/** The databases by their names among the options, and as they are written. */
+/** The databases by their names in the options, with the names to print. */
 export const STORES = { sqlite: "SQLite", postgresql: "PostgreSQL" } as const;
 export type StoreName = keyof typeof STORES;
 
-/** An SQLite folder or a PostgreSQL server of the bench's own, with an empty database for each product. */
+/** A folder of SQLite files or a PostgreSQL server for the bench, with an empty database for each product. */
 export interface Store {
   name: StoreName;
-  /** Their addresses, as `DATABASE_URL` has one. Sarafan has a second database, for a town with a past. */
+  /** Their URLs, as in `DATABASE_URL`. Sarafan has a second database, for a town with a history. */
   urls: { sarafan: string; past: string; betterAuth: string };
-  /** Runs the statements at one of them, in one transaction. */
+  /** Runs the statements on one of them, in one transaction. */
   run(url: string, statements: string[]): Promise<void>;
-  /** The moment so many seconds into the year 2024, or after another day, as Prisma keeps one. */
+  /** SQL of the time that many seconds after the beginning of 2024, or of another day, as Prisma stores it. */
   moment: (seconds: string, day?: string) => string;
   remove(): Promise<void>;
 }

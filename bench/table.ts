@@ -5,7 +5,7 @@ import { medianOf, memoryOf, type Result } from "./rounds";
 
 const MB = 2 ** 20;
 
-/** What was driven, in Markdown: medians of the rounds. */
+/** Formats the measured rows as a Markdown table with the medians of the rounds. */
 export function printRows(results: Result[]): string {
   const heads = ["", "server", "a second", "processor, ms", "p50, ms", "p99, ms"];
   const rows = results.map((result) => [
@@ -19,7 +19,7 @@ export function printRows(results: Result[]): string {
   return printTable({ heads, rows });
 }
 
-/** The memory of each server: at the end of the row that leaves it most, and its peak until now. */
+/** Formats the memory of each server: after the row that leaves it the most, and its peak until now. */
 export function printMemory(results: Result[], contestants: Contestant[]): string {
   const rows = contestants.map(({ name, server }) => {
     const sizes = [memoryOf(name, results), server.usage().peakBytes];

@@ -86,19 +86,22 @@ for (const database of DATABASES) {
       }
     });
 
-    raceTest("a browser's code opens one session, however often it is sent", async ({ race, newClient, phone }) => {
-      const { atOnce, one, rows } = race;
-      const browser = await newClient({ url: one.url });
-      await post(browser, "/api/enter_phone/", { phone });
-      const data = { verification_code: await one.codeFor(phone) };
-      const entering = { path: "/api/enter_code/", headers: await copyCookies(browser), data };
-      const outcomes = countOutcomes(await atOnce(times(20, entering)));
-      expect(outcomes["200"]).toBe(1);
-      expect(total(outcomes, "code_expired", "code_spent")).toBe(19);
-      expect(await rows(sessionsOf(phone))).toHaveLength(1);
-    });
+    raceTest(
+      "a browser's code opens one session, even if it is sent several times",
+      async ({ race, newClient, phone }) => {
+        const { atOnce, one, rows } = race;
+        const browser = await newClient({ url: one.url });
+        await post(browser, "/api/enter_phone/", { phone });
+        const data = { verification_code: await one.codeFor(phone) };
+        const entering = { path: "/api/enter_code/", headers: await copyCookies(browser), data };
+        const outcomes = countOutcomes(await atOnce(times(20, entering)));
+        expect(outcomes["200"]).toBe(1);
+        expect(total(outcomes, "code_expired", "code_spent")).toBe(19);
+        expect(await rows(sessionsOf(phone))).toHaveLength(1);
+      },
+    );
 
-    raceTest("what a code has proven opens one session", async ({ race, newClient, phone }) => {
+    raceTest("a verified code opens one session", async ({ race, newClient, phone }) => {
       const { atOnce, one, rows } = race;
       const browser = await newClient({ url: one.url });
       await post(browser, "/api/v1/login/", { phone_number: phone });
@@ -109,7 +112,7 @@ for (const database of DATABASES) {
       expect(await rows(sessionsOf(phone))).toHaveLength(1);
     });
 
-    raceTest("parallel guesses are compared as often as there are tries", async ({ race, phone }) => {
+    raceTest("of parallel guesses only as many are compared as there are attempts", async ({ race, phone }) => {
       const { atOnce, clients, one } = race;
       await post(clients[0], REQUEST_CODE, { phone });
       const code = await one.codeFor(phone);
@@ -119,7 +122,7 @@ for (const database of DATABASES) {
       expect(countOutcomes(late)).toEqual({ code_spent: 2 });
     });
 
-    raceTest("one of parallel requests for a code sends one, the first time and later", async ({ race, phone }) => {
+    raceTest("parallel requests for a code send one code, the first time and later", async ({ race, phone }) => {
       const { atOnce, clients, one } = race;
       for (const codesSoFar of [1, 2]) {
         const requests = await atOnce(times(20, { path: REQUEST_CODE, data: { phone } }));
@@ -130,7 +133,7 @@ for (const database of DATABASES) {
       }
     });
 
-    raceTest("somebody activates one of two inviters' codes, ever", async ({ race }) => {
+    raceTest("an account that activates two codes in parallel activates one, for good", async ({ race }) => {
       const { atOnce, clients, newPeople, rows } = race;
       for (let round = 0; round < 5; round += 1) {
         const [invitee, ...inviters] = (await newPeople(3)) as [Person, Person, Person];
@@ -145,7 +148,7 @@ for (const database of DATABASES) {
       }
     });
 
-    raceTest("an inviter whom many activate at once counts each of them", async ({ race }) => {
+    raceTest("an inviter's counter includes each of many parallel activations", async ({ race }) => {
       const { atOnce, newPeople, rows } = race;
       const [inviter, ...invitees] = (await newPeople(13)) as [Person, ...Person[]];
       const asks = invitees.map((invitee) => activating(invitee, inviter.inviteCode));
@@ -160,7 +163,7 @@ for (const database of DATABASES) {
       [3, 10],
       [9, 3],
     ] as const) {
-      raceTest(`${size} people who invite each other in a ring at once end without a circle`, async ({ race }) => {
+      raceTest(`parallel activations of ${size} accounts in a ring make no circle`, async ({ race }) => {
         const { atOnce, newPeople } = race;
         for (let round = 0; round < rounds; round += 1) {
           const ring = await newPeople(size);
@@ -170,26 +173,29 @@ for (const database of DATABASES) {
       });
     }
 
-    raceTest("two lines of people that join at both ends at once end without a circle", async ({ race }) => {
-      const { atOnce, newPeople } = race;
-      for (let round = 0; round < 3; round += 1) {
-        const [people, others] = [await newPeople(5), await newPeople(5)];
-        // Each was invited by the one before, so the first is above all others.
-        for (const line of [people, others]) {
-          for (const [at, person] of line.slice(1).entries()) {
-            const joined = await atOnce([activating(person, line[at]?.inviteCode)]);
-            expect(countOutcomes(joined)).toEqual({ 200: 1 });
+    raceTest(
+      "two chains of accounts that activate each other at both ends in parallel make no circle",
+      async ({ race }) => {
+        const { atOnce, newPeople } = race;
+        for (let round = 0; round < 3; round += 1) {
+          const [people, others] = [await newPeople(5), await newPeople(5)];
+          // Each was invited by the one before, so the first is above all others.
+          for (const line of [people, others]) {
+            for (const [at, person] of line.slice(1).entries()) {
+              const joined = await atOnce([activating(person, line[at]?.inviteCode)]);
+              expect(countOutcomes(joined)).toEqual({ 200: 1 });
+            }
           }
+          const ends = [
+            activating(people[0], others.at(-1)?.inviteCode),
+            activating(others[0], people.at(-1)?.inviteCode),
+          ];
+          expect(countOutcomes(await atOnce(ends))).toEqual({ 200: 1, invite_circular: 1 });
         }
-        const ends = [
-          activating(people[0], others.at(-1)?.inviteCode),
-          activating(others[0], people.at(-1)?.inviteCode),
-        ];
-        expect(countOutcomes(await atOnce(ends))).toEqual({ 200: 1, invite_circular: 1 });
-      }
-    });
+      },
+    );
 
-    raceTest("everybody in a crowd activates everybody else's code, and no circle comes of it", async ({ race }) => {
+    raceTest("parallel activations among many accounts, each with each other one, make no circle", async ({ race }) => {
       const { atOnce, newPeople, rows } = race;
       const crowd = await newPeople(8);
       const asks = crowd.flatMap((person) => crowd.map(({ inviteCode }) => activating(person, inviteCode)));
@@ -200,7 +206,7 @@ for (const database of DATABASES) {
       expect(await rows(`SELECT 1 FROM "Activation" WHERE "inviteeId" IN (${ids})`)).toHaveLength(activated);
     });
 
-    raceTest("a phone that is registered many times at once makes one account", async ({ race, phone }) => {
+    raceTest("parallel registrations of one phone make one account", async ({ race, phone }) => {
       const { atOnce, clients, newPeople, one, rows } = race;
       const [inviter] = (await newPeople(1)) as [Person];
       await post(clients[0], SEND_CODE, { phone_number: phone });
@@ -255,7 +261,7 @@ for (const database of DATABASES) {
       },
     );
 
-    raceTest("that a phone has an account is told as often as may be", async ({ race }) => {
+    raceTest("parallel answers that a phone has an account stay within their limit", async ({ race }) => {
       const { atOnce, newPeople } = race;
       const [taken] = (await newPeople(1)) as [Person];
       const address = Array.from({ length: 3 }, () => randomInt(1, 255)).join(".");
@@ -316,7 +322,7 @@ for (const database of DATABASES) {
       },
     );
 
-    raceTest("a refresh token that both servers exchange has one successor", async ({ race }) => {
+    raceTest("a refresh token that both servers exchange in parallel has one successor", async ({ race }) => {
       const { atOnce, clients, newPeople } = race;
       const [person] = (await newPeople(1)) as [Person];
       let { refresh } = person;
