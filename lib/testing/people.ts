@@ -49,20 +49,24 @@ export function senderOf(send: (message: CodeMessage) => Promise<boolean>): Send
 export async function receiveCode(
   owner: { phone: Phone; holder: Holder },
   now = new Date(),
-  by = anybody(),
+  requester = anybody(),
 ): Promise<OneTimeCode> {
-  return receiveCodeOf(phoneLoginCode(owner), now, by);
+  return receiveCodeOf(phoneLoginCode(owner), now, requester);
 }
 
 /** As `receiveCode`, for a challenge of any purpose. */
-export async function receiveCodeOf(owner: ChallengeKey, now = new Date(), by = anybody()): Promise<OneTimeCode> {
+export async function receiveCodeOf(
+  owner: ChallengeKey,
+  now = new Date(),
+  requester = anybody(),
+): Promise<OneTimeCode> {
   let received = "";
   const sender = senderOf(async ({ code }) => {
     received = code;
     return true;
   });
   const { defer, done } = deferral();
-  const sent = await requestCode(owner, by, { now, sender, defer });
+  const sent = await requestCode(owner, requester, { now, sender, defer });
   if (!sent.ok) throw new Error(sent.failure.name);
   await done();
   return received as OneTimeCode;
@@ -134,18 +138,22 @@ export async function signUpByMail({ email = freshEmail(), phone = freshPhone() 
 type Opening = Parameters<typeof addSession>[1];
 
 /** Opens a browser's session for an account, as a sign-in does in its own transaction. Throws `AccountGone`. */
-export function openSession(login: Opening, by: Requester, now = new Date()): Promise<Session> {
-  return openSessionOf("browser", login, by, now);
+export function openSession(login: Opening, requester: Requester, now = new Date()): Promise<Session> {
+  return openSessionOf("browser", login, requester, now);
 }
 
 /** As `openSession`, for a client application. */
-export async function openClientSession(login: Opening, by: Requester, now = new Date()): Promise<ClientSession> {
-  return (await openSessionOf("client", login, by, now)) as ClientSession;
+export async function openClientSession(
+  login: Opening,
+  requester: Requester,
+  now = new Date(),
+): Promise<ClientSession> {
+  return (await openSessionOf("client", login, requester, now)) as ClientSession;
 }
 
-function openSessionOf(kind: SessionKind, login: Opening, by: Requester, now: Date): Promise<Session> {
+function openSessionOf(kind: SessionKind, login: Opening, requester: Requester, now: Date): Promise<Session> {
   return transact(async (tx) => {
     if (!(await lockAccount(tx, login.userId, login.proven))) throw new AccountGone();
-    return addSession(tx, login, { ...by, browserId: by.browser?.id ?? null }, kind, now);
+    return addSession(tx, login, { ...requester, browserId: requester.browser?.id ?? null }, kind, now);
   });
 }
