@@ -26,21 +26,25 @@ export async function openInvitation(state: InviteFieldState, form: FormData): P
 export async function acceptInvitation(form: FormData): Promise<void> {
   const code = readCode(form);
   if (await currentSession()) redirect(`/i/${code}`, RedirectType.replace);
-  const invite = await getInvite(code, await currentRequester());
-  if (!invite.ok) return redirect(`/i/${code}`, RedirectType.replace);
-  await updatePendingLogin({ invite: invite.value });
-  redirect("/login");
+  await takeToLogin(code);
 }
 
 /** Activates the invite code for the account of this browser. After a refusal, redirects to the invitation, which shows the reason. */
 export async function activateInvitation(form: FormData): Promise<void> {
   const code = readCode(form);
   const session = await currentSession();
-  if (!session) return acceptInvitation(form);
+  if (!session) return takeToLogin(code);
   const activated = await activateInvite({ userId: session.userId, code });
   if (!activated.ok) redirect(`/i/${code}`, RedirectType.replace);
   await updatePendingLogin({ invite: null });
   redirect("/profile?done=activated", RedirectType.replace);
+}
+
+async function takeToLogin(code: InviteCode): Promise<void> {
+  const invite = await getInvite(code, await currentRequester());
+  if (!invite.ok) return redirect(`/i/${code}`, RedirectType.replace);
+  await updatePendingLogin({ invite: invite.value });
+  redirect("/login");
 }
 
 /** Reads the invite code in a form's hidden field. Redirects home without a valid one: the form was tampered with. */

@@ -134,9 +134,10 @@ const { handlers } = NextAuth({
 });
 
 /**
- * The session of this request's cookie, or null if it has none that is valid. Reads the session's row once a request (React
- * `cache`), so that a session that was ended is refused from the next request on. Throws when the database fails. NextAuth's
- * `auth()` is not used, because it treats each error as a bad cookie and removes it: a busy database would log people out.
+ * The session of this request's cookie, or null if it has none that is valid. Reads the session's row with each request, so that a
+ * session that was ended is refused from the next request on. React's `cache` makes that one read for all parts of a page. It keeps
+ * nothing in a server action or a route handler: there the first reader passes the session on. Throws when the database fails.
+ * NextAuth's `auth()` is not used, because it treats each error as a bad cookie and removes it: a busy database would log people out.
  */
 export const currentSession = cache(async (): Promise<Session | null> => {
   const token = decryptToken(SESSION_TOKEN, await readCookie(SESSION_COOKIE));
@@ -229,5 +230,10 @@ export async function logIn<Failure extends { name: string }>(
 export async function logOut(): Promise<void> {
   // The session's row is ended first: the cookie is not valid any more then, even if removing it fails.
   await endCurrentSession();
+  await forgetSession();
+}
+
+/** Removes the session's cookie from this browser, for a session that has ended with its account. Only for server actions. */
+export async function forgetSession(): Promise<void> {
   (await cookies()).set(SESSION_COOKIE, "", { ...COOKIE_OPTIONS, maxAge: 0 });
 }

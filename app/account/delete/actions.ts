@@ -3,7 +3,7 @@
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
 import { readFormStamp } from "@/lib/auth/form-stamps";
-import { logOut } from "@/lib/auth/nextauth";
+import { forgetSession } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { notifyDeletion, notifyRequest } from "@/lib/auth/security-notices";
@@ -45,7 +45,7 @@ export async function enterDeletionCode(state: CodesFormState, form: FormData): 
       return redirect("/account?done=requested", RedirectType.replace);
     }
     notifyDeletion(deleted.value.email);
-    await logOut();
+    await forgetSession();
     return redirect("/account/deleted", RedirectType.replace);
   }
   if (deleted.failure.name === "session_over") return redirect("/login", RedirectType.replace);

@@ -4,7 +4,7 @@ import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
 import { z } from "zod";
 import { readFormStamp } from "@/lib/auth/form-stamps";
-import { logOut } from "@/lib/auth/nextauth";
+import { forgetSession } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { applyNowByCodes, applyNowCodes, getApplyNowCodes, requestApplyNowCodes } from "@/lib/core/accounts/apply-now";
@@ -60,7 +60,7 @@ export async function enterApplyNowCodes(state: CodesFormState, form: FormData):
   const applied = await applyNowByCodes(session, shown, { phone: phone.code, email: email.code }, requester);
   if (applied.ok) {
     if (action !== "deletion") return redirect("/account?done=appliedNow", RedirectType.replace);
-    await logOut();
+    await forgetSession();
     return redirect("/account/deleted", RedirectType.replace);
   }
   const { failure } = applied;
