@@ -3,7 +3,7 @@
 import { RedirectType, redirect } from "next/navigation";
 import type { InviteFieldState } from "@/components/invite-field";
 import { currentSession } from "@/lib/auth/nextauth";
-import { updatePendingLogin } from "@/lib/auth/pending-login";
+import { storeInvite } from "@/lib/auth/pending-login-cookie";
 import { currentRequester } from "@/lib/auth/requesters";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
@@ -36,14 +36,14 @@ export async function activateInvitation(form: FormData): Promise<void> {
   if (!session) return takeToLogin(code);
   const activated = await activateInvite({ userId: session.userId, code });
   if (!activated.ok) redirect(`/i/${code}`, RedirectType.replace);
-  await updatePendingLogin({ invite: null });
+  await storeInvite(null);
   redirect("/profile?done=activated", RedirectType.replace);
 }
 
 async function takeToLogin(code: InviteCode): Promise<void> {
   const invite = await getInvite(code, await currentRequester());
   if (!invite.ok) return redirect(`/i/${code}`, RedirectType.replace);
-  await updatePendingLogin({ invite: invite.value });
+  await storeInvite({ code });
   redirect("/login");
 }
 

@@ -1,11 +1,13 @@
 "use server";
 
+import type { Route } from "next";
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
-import { sendMailCode, sendPhoneCode, updatePendingIdentity } from "@/lib/auth/browser-login";
+import { sendMailCode, sendPhoneCode } from "@/lib/auth/browser-login";
 import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logIn } from "@/lib/auth/nextauth";
-import { finishPendingLogin, type PendingLogin, readPendingLogin, updatePendingLogin } from "@/lib/auth/pending-login";
+import { newPendingLogin, type PendingLogin, withIdentity } from "@/lib/auth/pending-login";
+import { finishPendingLogin, readPendingLogin, storeInvite, storePendingLogin } from "@/lib/auth/pending-login-cookie";
 import { currentRequester } from "@/lib/auth/requesters";
 import { loginPage, pageAfter, WantedPage } from "@/lib/auth/wanted-page";
 import {
@@ -16,7 +18,7 @@ import {
   signInWithVerifiedCode,
 } from "@/lib/core/accounts/sign-in";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
-import { type ChallengeKey, TypedCode } from "@/lib/core/challenges/one-time-code";
+import { type ChallengeKey, type Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { readCodeOf } from "@/lib/core/challenges/typed-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
@@ -83,18 +85,22 @@ function stepAfter(refusal: CodeRefusal | null) {
 export async function enterCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const identity = readIdentity(form);
   if (!identity) return redirect(CODE_STEP, RedirectType.replace);
-  // The form names whose code it is, because another tab may have begun with somebody else's.
-  await updatePendingIdentity(identity);
-  const pending = await updatePendingLogin({ wanted: readWanted(form) });
+  // The form names whose code it is, because another tab may have begun with another phone or mailbox.
+  const pending = withIdentity(await readPending(form), identity);
   const { holder, invite } = pending;
   const typed = String(form.get("code") ?? "");
   const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
   const found = status && readCodeOf(typed, status.digits);
   if (status?.state === "live" && found === null) {
+    await storePendingLogin(pending);
     return { typed, error: "code_malformed", attempt: (state?.attempt ?? 0) + 1 };
   }
+  const leave = async (changes: Partial<PendingLogin>, page: Route) => {
+    await storePendingLogin({ ...pending, ...changes });
+    return redirect(page, RedirectType.replace);
+  };
   const code = TypedCode.safeParse(found ?? typed);
-  if (!code.success) return redirect(CODE_STEP, RedirectType.replace);
+  if (!code.success) return leave({}, CODE_STEP);
 
   const { phone, email } = identity;
   const login = await logIn(async (requester, session) => {
@@ -106,33 +112,28 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
       : signInByPhone(attempt, requester, { session });
   });
   if (!login.ok) {
-    if (login.failure.name === "phone_mismatch") {
-      await updatePendingLogin({ mismatch: login.failure.phone });
-      return redirect(IDENTITY_STEP, RedirectType.replace);
-    }
-    if (login.failure.name !== "invite_unknown") return redirect(CODE_STEP, RedirectType.replace);
-    await updatePendingLogin({ invite: null });
-    return redirect(`${CODE_STEP}&invitation=gone`, RedirectType.replace);
+    if (login.failure.name === "phone_mismatch") return leave({ mismatch: login.failure.phone }, IDENTITY_STEP);
+    if (login.failure.name !== "invite_unknown") return leave({}, CODE_STEP);
+    return leave({ invite: null }, `${CODE_STEP}&invitation=gone`);
   }
-  await finishPendingLogin();
+  await finishPendingLogin(pending);
   // A new account has activated the invite.
   return redirect(invite && login.value.created ? "/profile?done=activated" : pageAfter(pending), RedirectType.replace);
 }
 
 /** Logs in by a code that was proven right before, which an API does in a step of its own. */
 export async function enterProven(form: FormData): Promise<void> {
-  const pending = await updatePendingLogin({ wanted: readWanted(form) });
+  const pending = await readPending(form);
   const { phone, holder } = pending;
   const login =
     phone && (await logIn((requester, session) => signInWithVerifiedCode({ phone, holder }, requester, { session })));
-  if (!login?.ok) return redirect(CODE_STEP, RedirectType.replace);
-  await finishPendingLogin();
-  redirect(pageAfter(pending), RedirectType.replace);
+  await (login?.ok ? finishPendingLogin(pending) : storePendingLogin(pending));
+  redirect(login?.ok ? pageAfter(pending) : CODE_STEP, RedirectType.replace);
 }
 
 /** Goes on without the invitation. */
 export async function dropInvitation(form: FormData): Promise<void> {
-  await updatePendingLogin({ invite: null });
+  await storeInvite(null);
   redirect(loginPage(readWanted(form)), RedirectType.replace);
 }
 
@@ -151,8 +152,9 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
   const { phone, email } = identity;
   const language = await getLocale();
   const stamp = await readFormStamp(form);
-  const sent = await (email ? sendMailCode({ phone, email }, language, stamp) : sendPhoneCode(phone, language, stamp));
-  await updatePendingLogin({ wanted: readWanted(form) });
+  const pending = await readPending(form, stamp?.holder);
+  const page = { pending, askedAt: stamp?.askedAt };
+  const sent = await (email ? sendMailCode({ phone, email }, language, page) : sendPhoneCode(phone, language, page));
   if (sent.ok) return null;
   const { failure } = sent;
   switch (failure.name) {
@@ -165,11 +167,15 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
     case "code_not_sent":
       return failure;
     case "budget_spent": {
-      const pending = await readPendingLogin();
-      const status = pending && (await getCodeStatus(codeOf(identity, pending), await currentRequester()));
+      const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
       return status?.state === "live" ? null : failure;
     }
   }
+}
+
+/** The login under way, which leads where the form says. A browser without one gets one for `holder`. */
+async function readPending(form: FormData, holder?: Holder): Promise<PendingLogin> {
+  return { ...((await readPendingLogin()) ?? newPendingLogin(holder)), wanted: readWanted(form) };
 }
 
 /** Where a form of ours says that the login leads. */

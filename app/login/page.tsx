@@ -15,7 +15,8 @@ import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
 import { currentSession } from "@/lib/auth/nextauth";
-import { type PendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
+import type { PendingLogin } from "@/lib/auth/pending-login";
+import { readPendingLogin } from "@/lib/auth/pending-login-cookie";
 import { currentRequester } from "@/lib/auth/requesters";
 import { pageAfter, WantedPage } from "@/lib/auth/wanted-page";
 import { mailLoginCode, phoneLoginCode } from "@/lib/core/accounts/sign-in";
@@ -25,6 +26,7 @@ import { type Email, formatEmail } from "@/lib/core/identity/email";
 import type { Masked } from "@/lib/core/identity/masking";
 import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/identity/phone";
 import type { Invite } from "@/lib/core/invites/activation";
+import { getSeenInvite } from "@/lib/core/invites/look-up";
 import { CODE_DIGITS } from "@/lib/core/policy";
 import { DemonstrationNotice } from "../demonstration-notice";
 import { dropInvitation, enterCode, enterProven, resendCode, sendCode } from "./actions";
@@ -88,11 +90,12 @@ function isByMail(pending: PendingLogin | null, by: string | string[] | undefine
 export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   const { step: wantedStep, invitation, sent, by, phone, next } = await searchParams;
   const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(wantedStep)]);
-  const invite = step.pending?.invite ?? null;
+  const accepted = step.pending?.invite ?? null;
+  const invite = accepted && (await getSeenInvite(accepted.code));
   // A login that begins again leads to the profile, unless its address says otherwise.
   const isBegun = step.name === "code" || step.problem !== null || wantedStep === "phone";
   const wanted = WantedPage.safeParse(next).data ?? (isBegun ? step.pending?.wanted : null) ?? null;
-  if (session) redirect(pageAfter({ invite, wanted }));
+  if (session) redirect(pageAfter({ invite: accepted, wanted }));
   return (
     <Sheet>
       <h1>{titleOf(t, step, by)}</h1>
@@ -111,7 +114,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
           <FieldError id="not-sent">{t("codeNotSent")}</FieldError>
         </div>
       )}
-      {invitation === "gone" && (
+      {(invitation === "gone" || (accepted && !invite)) && (
         <p className="mb-6" role="status">
           {t("invitationGone")}
         </p>

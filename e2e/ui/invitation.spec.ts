@@ -296,3 +296,27 @@ test("the widest code fits its ticket on any screen, and a selection contains no
     }
   }
 });
+
+test("an invitation whose inviter has left is told to be gone at the login", async ({
+  browser,
+  page,
+  freshPhone,
+  codeFor,
+}) => {
+  const anna = freshPhone();
+  const { page: annasPage, inviteCode } = await signUp(await browser.newContext(), anna, codeFor);
+  await acceptInvitation(page, inviteCode);
+  await annasPage.goto("/account/delete");
+  await annasPage.getByRole("button", { name: "Получить код для удаления" }).click();
+  await annasPage.getByLabel("Код из сообщения").fill(await codeFor(anna));
+  await annasPage.getByRole("button", { name: "Удалить навсегда" }).click();
+  await expect(annasPage.getByRole("heading", { name: "Аккаунт удалён" })).toBeVisible();
+
+  await page.reload();
+  await expect(page.getByText("Приглашение больше не действует")).toBeVisible();
+  await expect(page.getByText("Вас приглашает")).toHaveCount(0);
+  const phone = freshPhone();
+  await askForCode(page, phone);
+  await enterCode(page, await codeFor(phone));
+  await expect(page).toHaveURL(/invitation=gone/);
+});

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
-import { finishPendingLogin, readPendingPhone } from "@/lib/auth/pending-login";
+import { finishPendingLogin, readPendingPhone } from "@/lib/auth/pending-login-cookie";
 import { getOwnProfile } from "@/lib/core/accounts/accounts";
 import { signInByPhone } from "@/lib/core/accounts/sign-in";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
@@ -63,9 +63,10 @@ export const enterCode = address(api, "/api/enter_code/", (endpoint) => ({
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
-      const login = await logIn((requester, session) => signInByPhone({ ...pending, code }, requester, { session }));
+      const { phone, holder } = pending;
+      const login = await logIn((requester, session) => signInByPhone({ phone, holder, code }, requester, { session }));
       if (!login.ok) return login;
-      await finishPendingLogin();
+      await finishPendingLogin(pending);
       return reply({ message: "Авторизация прошла успешно!" });
     },
     failures: {

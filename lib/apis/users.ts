@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { sendMailCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
-import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login";
+import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login-cookie";
 import { notifyChange, notifyDeletion, notifyRequest } from "@/lib/auth/security-notices";
 import { type Account, getOwnProfile, shownPhone } from "@/lib/core/accounts/accounts";
 import {
@@ -126,7 +126,7 @@ export const authenticate = address(api, "/api/users/authenticate/", (endpoint) 
         signInByEmail({ phone, email, holder: pending.holder, code }, requester, { session }),
       );
       if (!login.ok) return login;
-      await finishPendingLogin();
+      await finishPendingLogin(pending);
       const { activated_invite_code: _, ...identity } = userOf(await getOwnProfile(login.value));
       return reply(identity);
     },

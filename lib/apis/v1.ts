@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
-import { finishPendingLogin, handOverPendingLogin, newHolder, readPendingPhone } from "@/lib/auth/pending-login";
+import { newHolder } from "@/lib/auth/pending-login";
+import { finishPendingLogin, readPendingPhone, storePendingLogin } from "@/lib/auth/pending-login-cookie";
 import type { Account } from "@/lib/core/accounts/accounts";
 import { signInWithVerifiedCode, verifyForLater } from "@/lib/core/accounts/sign-in";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
@@ -86,9 +87,11 @@ export const createUser = address(api, "/api/v1/create_user/", (endpoint) => ({
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
       const next = newHolder();
-      const proven = await verifyForLater({ ...pending, code, next }, await requester());
+      const { phone, holder } = pending;
+      const proven = await verifyForLater({ phone, holder, code, next }, await requester());
       if (!proven.ok) return proven;
-      await handOverPendingLogin(next);
+      // Codes that were sent to the browser's old name can't be typed in it any more.
+      await storePendingLogin({ ...pending, holder: next });
       return reply({ redirect: "/api/v1/auth_user/" });
     },
     failures: {
@@ -112,15 +115,16 @@ export const authUser = address(api, "/api/v1/auth_user/", (endpoint) => ({
     run: async ({ input: { verification_code: code } }) => {
       const pending = await readPendingPhone();
       if (!pending) return fail({ name: "code_not_requested" });
+      const { phone, holder } = pending;
       const authenticated = await logIn((requester, session) =>
-        signInWithVerifiedCode({ ...pending, code: code ?? null }, requester, { session }),
+        signInWithVerifiedCode({ phone, holder, code: code ?? null }, requester, { session }),
       );
       if (!authenticated.ok) {
         const { failure } = authenticated;
         return failure.name === "code_missing" ? fail({ name: "field_invalid" }) : fail(failure);
       }
-      await finishPendingLogin();
-      return reply({ redirect: `/api/v1/user_profile/${pending.phone}/` });
+      await finishPendingLogin(pending);
+      return reply({ redirect: `/api/v1/user_profile/${phone}/` });
     },
     failures: {
       code_wrong: refused(401, "Неверный код подтверждения."),

@@ -9,24 +9,32 @@ import type { Requester } from "@/lib/core/identity/requester";
 import { type Result, succeed } from "@/lib/core/result";
 import { afterAnswer } from "./after-answer";
 import { maySeeCodes } from "./demonstration";
-import type { FormStamp } from "./form-stamps";
-import { newHolder, type PendingLogin, readPendingLogin, updatePendingLogin } from "./pending-login";
+import { newPendingLogin, type PendingLogin, withIdentity } from "./pending-login";
+import { readPendingLogin, storePendingLogin } from "./pending-login-cookie";
 import { currentRequester } from "./requesters";
+
+/** What a page has read before it asks for a code. */
+interface PageOptions {
+  /** The login under way, used instead of the cookie's. */
+  pending: PendingLogin;
+  /** When the form was rendered; undefined for a form without a stamp. */
+  askedAt: Date | undefined;
+}
 
 /**
  * Sends a login code to `phone` and stores the phone in this browser's login cookie.
  *
- * @param stamp the stamp of the form that asked. A form that is sent twice sends one code.
+ * @param page what the page that asks has read; null for an API. A form that is sent twice sends one code.
  * @returns when the code expires and can be sent again. `revealed` is the code itself if this request may see codes
  *   (`maySeeCodes`), else null. Fails as `requestCode` does.
  */
 export function sendPhoneCode(
   phone: Phone,
   language: Language,
-  stamp: FormStamp | null = null,
+  page: PageOptions | null = null,
 ): Promise<Result<SentCode, RequestCodeFailure>> {
-  const options = { language, askedAt: stamp?.askedAt };
-  return sendTo({ phone, email: null }, stamp, (holder, requester) =>
+  const options = { language, askedAt: page?.askedAt };
+  return sendTo({ phone, email: null }, page, (holder, requester) =>
     requestCode(phoneLoginCode({ phone, holder }), requester, options),
   );
 }
@@ -39,36 +47,22 @@ export function sendPhoneCode(
 export function sendMailCode(
   { phone, email }: { phone: Phone; email: Email },
   language: Language,
-  stamp: FormStamp | null = null,
+  page: PageOptions | null = null,
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
-  const options = { language, askedAt: stamp?.askedAt, defer: afterAnswer };
-  return sendTo({ phone, email }, stamp, (holder, requester) => requestMailCode({ email, holder }, requester, options));
-}
-
-/**
- * Stores `identity` in this browser's login cookie. Returns the pending login as stored. What the cookie held about a
- * different identity is removed. A browser without a holder name gets `holder`.
- */
-export async function updatePendingIdentity(identity: Identity, holder?: Holder): Promise<PendingLogin> {
-  return updatePendingLogin((kept) => changesFor(identity, kept), holder);
+  const options = { language, askedAt: page?.askedAt, defer: afterAnswer };
+  return sendTo({ phone, email }, page, (holder, requester) => requestMailCode({ email, holder }, requester, options));
 }
 
 type Identity = Pick<PendingLogin, "phone" | "email">;
 
-/** The fields of the pending login to replace: empty if it is about this identity already. */
-function changesFor(identity: Identity, kept: PendingLogin): Partial<Omit<PendingLogin, "holder">> {
-  const isSame = kept.phone === identity.phone && kept.email === identity.email;
-  return isSame ? {} : { ...identity, mismatch: null, revealed: null };
-}
-
 async function sendTo<Failure extends { name: string }>(
   identity: Identity,
-  stamp: FormStamp | null,
+  page: PageOptions | null,
   send: (holder: Holder, requester: Requester) => Promise<Result<SentCode, Failure>>,
 ): Promise<Result<SentCode, Failure>> {
-  const holder = (await readPendingLogin())?.holder ?? stamp?.holder ?? newHolder();
-  const sent = await send(holder, await currentRequester());
+  const pending = page?.pending ?? (await readPendingLogin()) ?? newPendingLogin();
+  const sent = await send(pending.holder, await currentRequester());
   const revealed = sent.ok && (await maySeeCodes(await headers())) ? sent.value.revealed : null;
-  await updatePendingLogin((kept) => ({ ...changesFor(identity, kept), ...(sent.ok && { revealed }) }), holder);
+  await storePendingLogin({ ...withIdentity(pending, identity), ...(sent.ok && { revealed }) });
   return sent.ok ? succeed({ ...sent.value, revealed }) : sent;
 }

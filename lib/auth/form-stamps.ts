@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
-import { newHolder, readPendingLogin } from "./pending-login";
+import { newHolder } from "./pending-login";
+import { readPendingLogin } from "./pending-login-cookie";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
 const Stamp = z.object({ holder: Holder, at: z.number() });

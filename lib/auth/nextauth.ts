@@ -18,7 +18,7 @@ import { env } from "@/lib/env";
 import { assertOwnRequest, ownAddress } from "@/lib/http/origin";
 import { logError } from "@/lib/ops/log";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
-import { readPendingLogin } from "./pending-login";
+import { readPendingLogin } from "./pending-login-cookie";
 import { currentRequester, namedBrowser, rememberBrowser } from "./requesters";
 import { decryptToken, encryptToken, nextAuthCodec } from "./sealed-cookie";
 import { notifySignIn } from "./security-notices";

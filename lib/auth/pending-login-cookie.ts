@@ -1,0 +1,45 @@
+import { cookies, headers } from "next/headers";
+import { cache } from "react";
+import type { Phone } from "@/lib/core/identity/phone";
+import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
+import { assertOwnRequest } from "@/lib/http/origin";
+import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
+import { newPendingLogin, PendingLogin } from "./pending-login";
+import { decryptToken, encryptToken } from "./sealed-cookie";
+
+const COOKIE = cookieName("sarafan-login");
+const TOKEN = { purpose: "login under way", schema: PendingLogin, ttlMs: PENDING_LOGIN_TTL_MS };
+
+/**
+ * Reads the login under way from this browser's cookie. Null if there is none or it is older than `PENDING_LOGIN_TTL_MS`. React's
+ * `cache` opens the cookie once for all parts of a page. It keeps nothing in a server action or a route handler: there the first
+ * reader passes the login on.
+ */
+export const readPendingLogin = cache(
+  async (): Promise<PendingLogin | null> => decryptToken(TOKEN, await readCookie(COOKIE)),
+);
+
+/** Reads a login by phone under way. Null for a login by mail, or if no login is under way. */
+export async function readPendingPhone(): Promise<(PendingLogin & { phone: Phone }) | null> {
+  const pending = await readPendingLogin();
+  return pending?.phone && !pending.email ? { ...pending, phone: pending.phone } : null;
+}
+
+/**
+ * Stores the login in this browser's cookie. Throws for a request that a page of another origin sent. Only for server actions and
+ * route handlers.
+ */
+export async function storePendingLogin(pending: PendingLogin): Promise<void> {
+  assertOwnRequest(await headers());
+  (await cookies()).set(COOKIE, encryptToken(TOKEN, pending), { ...COOKIE_OPTIONS, maxAge: TOKEN.ttlMs / 1000 });
+}
+
+/** Stores the invite code that the login activates, or null for none. Throws as `storePendingLogin` does. */
+export async function storeInvite(invite: PendingLogin["invite"]): Promise<void> {
+  await storePendingLogin({ ...((await readPendingLogin()) ?? newPendingLogin()), invite });
+}
+
+/** Empties the login, after it is done. The browser keeps its holder name, so a code that another tab asked for stays valid. */
+export async function finishPendingLogin({ holder }: PendingLogin): Promise<void> {
+  await storePendingLogin(newPendingLogin(holder));
+}
