@@ -1,33 +1,33 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Inbox, type Message } from "./inbox";
-import type { Answer, Asked, Provider, Report } from "./provider";
-import { PRESET, PROVIDERS, type ProviderName, type Switches, turn } from "./switches";
+import type { Answer, Provider, ProviderRequest, Report } from "./provider";
+import { changeSwitches, DEFAULT_SWITCHES, PROVIDERS, type ProviderName, type Switches } from "./switches";
 
 /** The state that all providers share: their switches and the delivered messages. It also sends the delivery reports. */
 export class Desk {
   readonly inbox = new Inbox();
-  readonly #switches = new Map<ProviderName, Switches>(PROVIDERS.map((name) => [name, PRESET]));
+  readonly #switches = new Map<ProviderName, Switches>(PROVIDERS.map((name) => [name, DEFAULT_SWITCHES]));
   readonly #closed = new AbortController();
 
   switches(name: ProviderName): Switches {
-    return this.#switches.get(name) ?? PRESET;
+    return this.#switches.get(name) ?? DEFAULT_SWITCHES;
   }
 
   /** Changes a provider's switches and returns them all. Throws a `RangeError` for an unknown switch or value. */
   set(name: ProviderName, changes: Record<string, unknown>): Switches {
-    const turned = turn(this.switches(name), changes);
-    this.#switches.set(name, turned);
-    return turned;
+    const changed = changeSwitches(this.switches(name), changes);
+    this.#switches.set(name, changed);
+    return changed;
   }
 
   /** Sets all switches to their defaults and removes all messages. */
   reset(): void {
-    for (const name of PROVIDERS) this.#switches.set(name, PRESET);
+    for (const name of PROVIDERS) this.#switches.set(name, DEFAULT_SWITCHES);
     this.inbox.clear();
   }
 
   /** Returns the answer to a provider's request, by its switches; null for no answer at all. */
-  async answer(provider: Provider, asked: Asked): Promise<Answer | null> {
+  async answer(provider: Provider, asked: ProviderRequest): Promise<Answer | null> {
     const { answer, delayMs } = this.switches(provider.name);
     if (answer === "silence") return null;
     await wait(delayMs, undefined, { ref: false });
@@ -50,7 +50,12 @@ export class Desk {
     this.#closed.abort();
   }
 
-  async #report(provider: Provider, message: Message, asked: Asked, ownUrl: string | undefined): Promise<void> {
+  async #report(
+    provider: Provider,
+    message: Message,
+    asked: ProviderRequest,
+    ownUrl: string | undefined,
+  ): Promise<void> {
     const { report, reportDelayMs, callbackUrl } = this.switches(provider.name);
     const url = ownUrl ?? (provider.name === "smsru" ? callbackUrl : "");
     if (report === "none" || !provider.reports || !url) return;

@@ -84,16 +84,16 @@ test("the page gets an event for each message", async ({ gateway }) => {
 test("switches are changed by JSON and by a form, for each provider; an unknown one is refused", async ({
   gateway,
 }) => {
-  const turn = (body: string | URLSearchParams, method = "PUT") =>
+  const setSwitches = (body: string | URLSearchParams, method = "PUT") =>
     fetch(`${gateway.url}/switches/smsru`, { method, body, redirect: "manual" });
   const read = async () => (await fetch(`${gateway.url}/switches`)).json();
-  expect((await turn('{"answer":"refuse","delayMs":5}')).status).toBe(200);
-  expect((await turn(new URLSearchParams({ report: "forged" }), "POST")).status).toBe(303);
+  expect((await setSwitches('{"answer":"refuse","delayMs":5}')).status).toBe(200);
+  expect((await setSwitches(new URLSearchParams({ report: "forged" }), "POST")).status).toBe(303);
   const { smsru, twilio } = await read();
   expect(smsru).toMatchObject({ answer: "refuse", delayMs: 5, report: "forged" });
   expect(twilio).toMatchObject({ answer: "accept", delayMs: 0, report: "delivered" });
   for (const wrong of ['{"answer":"perhaps"}', '{"delayMs":-1}', '{"nothing":1}', "{no JSON"]) {
-    expect((await turn(wrong)).status).toBe(400);
+    expect((await setSwitches(wrong)).status).toBe(400);
   }
   expect((await read()).smsru).toEqual(smsru);
 });

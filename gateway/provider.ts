@@ -1,7 +1,7 @@
 import type { ProviderName } from "./switches";
 
 /** A request to a provider. */
-export interface Asked {
+export interface ProviderRequest {
   /** The path below the provider's base address. */
   path: string;
   headers: Headers;
@@ -22,7 +22,7 @@ export interface Report {
 }
 
 /** A parsed request: a message, or the answer to an invalid request. */
-export type Reading =
+export type ParsedRequest =
   | {
       to: string;
       text: string;
@@ -36,16 +36,16 @@ export type Reading =
 /** A provider's side of its API, written from the provider's documentation and not from our sender. */
 export interface Provider {
   name: ProviderName;
-  read: (asked: Asked) => Reading;
+  read: (asked: ProviderRequest) => ParsedRequest;
   newId: () => string;
-  accept: (id: string, message: { to: string; text: string }, asked: Asked) => Answer;
+  accept: (id: string, message: { to: string; text: string }, asked: ProviderRequest) => Answer;
   refuse: (message: { to: string }) => Answer;
   tooMany: Answer;
   /** Returns the delivery reports of an accepted message, in order; with `isFalse` under a wrong signature. */
   reports?: (
     state: "delivered" | "undelivered",
     message: { id: string; to: string; url: string; isFalse: boolean },
-    asked: Asked,
+    asked: ProviderRequest,
   ) => Report[];
 }
 

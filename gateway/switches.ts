@@ -28,7 +28,7 @@ export const CHOICES = {
 
 const DELAY_MS_MAX = 600_000;
 
-export const PRESET: Switches = {
+export const DEFAULT_SWITCHES: Switches = {
   answer: "accept",
   delayMs: 0,
   report: "delivered",
@@ -37,16 +37,17 @@ export const PRESET: Switches = {
 };
 
 /** Returns `switches` with `changes`, whose values may be text. Throws a `RangeError` that names an unknown switch or value. */
-export function turn(switches: Switches, changes: Record<string, unknown>): Switches {
-  const turned: Switches & Record<string, unknown> = { ...switches };
+export function changeSwitches(switches: Switches, changes: Record<string, unknown>): Switches {
+  const changed: Switches & Record<string, unknown> = { ...switches };
   for (const [name, value] of Object.entries(changes)) {
-    if (!canBe(name, value)) throw new RangeError(`The switch ${name} does not exist, or can't have that value.`);
-    turned[name] = typeof switches[name as keyof Switches] === "number" ? Number(value) : String(value);
+    if (!isValidSwitch(name, value))
+      throw new RangeError(`The switch ${name} does not exist, or can't have that value.`);
+    changed[name] = typeof switches[name as keyof Switches] === "number" ? Number(value) : String(value);
   }
-  return turned;
+  return changed;
 }
 
-function canBe(name: string, value: unknown): boolean {
+function isValidSwitch(name: string, value: unknown): boolean {
   if (name === "answer" || name === "report") return (CHOICES[name] as readonly string[]).includes(String(value));
   if (name === "delayMs" || name === "reportDelayMs") {
     return /^\d+$/.test(String(value)) && Number(value) <= DELAY_MS_MAX;
