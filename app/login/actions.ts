@@ -18,13 +18,14 @@ import {
   signInWithVerifiedCode,
 } from "@/lib/core/accounts/sign-in";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
-import { type ChallengeKey, type Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
-import { readCodeOf } from "@/lib/core/challenges/typed-code";
+import type { ChallengeKey, Holder } from "@/lib/core/challenges/one-time-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { getSeenInvite } from "@/lib/core/invites/look-up";
 import { readPastedText } from "@/lib/core/pasted-text";
 import { fail } from "@/lib/core/result";
+import type { CodeFormState } from "../code-form";
+import { readTypedCodes } from "../typed-codes";
 
 /**
  * What a form shows again after input that can't be used: what is wrong, and how many times in a row, so that the same
@@ -41,7 +42,6 @@ export type IdentityFormState = {
   waitMs: number;
   attempt: number;
 } | null;
-export type CodeFormState = { typed: string; error: "code_malformed"; attempt: number } | null;
 
 /** Says that a code should be there to be typed, so that the page can tell when it finds none. */
 const CODE_STEP = "/login?step=code";
@@ -88,25 +88,23 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   // The form names whose code it is, because another tab may have begun with another phone or mailbox.
   const pending = withIdentity(await readPending(form), identity);
   const { holder, invite } = pending;
-  const typed = String(form.get("code") ?? "");
-  const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
-  const found = status && readCodeOf(typed, status.digits);
-  if (status?.state === "live" && found === null) {
-    await storePendingLogin(pending);
-    return { typed, error: "code_malformed", attempt: (state?.attempt ?? 0) + 1 };
-  }
   const leave = async (changes: Partial<PendingLogin>, page: Route) => {
     await storePendingLogin({ ...pending, ...changes });
     return redirect(page, RedirectType.replace);
   };
-  const code = TypedCode.safeParse(found ?? typed);
-  if (!code.success) return leave({}, CODE_STEP);
+  const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
+  if (status?.state !== "live") return leave({}, CODE_STEP);
+  const { codes, again } = readTypedCodes(form, state, { code: status });
+  if (!codes) {
+    await storePendingLogin(pending);
+    return again;
+  }
 
   const { phone, email } = identity;
   const login = await logIn(async (requester, session) => {
     const seen = invite && (await getSeenInvite(invite.code));
     if (invite && !seen) return fail({ name: "invite_unknown" });
-    const attempt = { phone, holder, code: code.data, invite: seen };
+    const attempt = { phone, holder, code: codes.code, invite: seen };
     return email
       ? signInByEmail({ ...attempt, email }, requester, { session })
       : signInByPhone(attempt, requester, { session });

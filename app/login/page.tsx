@@ -3,14 +3,9 @@ import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { cache } from "react";
-import { AfterWait } from "@/components/after-wait";
-import { Countdown } from "@/components/countdown";
-import { DEAD_CODE_SENTENCES } from "@/components/dead-code";
-import { DeliveryNote } from "@/components/delivery-note";
-import { FieldError } from "@/components/field-error";
-import { Focused } from "@/components/focused";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { Notice } from "@/components/notice";
+import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
@@ -23,17 +18,17 @@ import { mailLoginCode, phoneLoginCode } from "@/lib/core/accounts/sign-in";
 import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges/code-status";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { type Email, formatEmail } from "@/lib/core/identity/email";
-import type { Masked } from "@/lib/core/identity/masking";
 import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/identity/phone";
+import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Invite } from "@/lib/core/invites/activation";
 import { getSeenInvite } from "@/lib/core/invites/look-up";
-import { CODE_DIGITS } from "@/lib/core/policy";
+import { CodeStep } from "../code-step";
 import { DemonstrationNotice } from "../demonstration-notice";
 import { dropInvitation, enterCode, enterProven, resendCode, sendCode } from "./actions";
-import { CodeForm } from "./code-form";
 import { IdentityForm } from "./identity-form";
 
-type Problem = "lost" | (typeof DEAD_CODE_SENTENCES)["spent" | "expired" | "outgrown"];
+/** What became of the code that was sent before. */
+type CodeProblem = "lost" | "spent" | "expired" | "outgrown";
 
 /** Who wants to log in: by the phone, or by the mailbox where there is one. */
 interface Identity {
@@ -42,7 +37,7 @@ interface Identity {
 }
 
 type Step =
-  | { name: "identity"; pending: PendingLogin | null; problem: Problem | null }
+  | { name: "identity"; pending: PendingLogin | null; problem: CodeProblem | null }
   | { name: "code"; pending: PendingLogin; identity: Identity; status: CodeStatus };
 
 /**
@@ -61,7 +56,7 @@ const findStep = cache(async (wanted: string | string[] | undefined): Promise<St
   if (state === "live" || state === "verified" || wanted === "code") {
     return { name: "code", pending, identity: { phone, email }, status };
   }
-  return { name: "identity", pending, problem: state === "used" ? null : DEAD_CODE_SENTENCES[state] };
+  return { name: "identity", pending, problem: state === "used" ? null : state };
 });
 
 export async function generateMetadata({ searchParams }: PageProps<"/login">): Promise<Metadata> {
@@ -104,16 +99,8 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
       ) : (
         <p className="mt-3 mb-8 text-soft">{isByMail(step.pending, by) ? t("mailLead") : t("lead")}</p>
       )}
-      {phone === "invalid" && (
-        <div className="mb-6">
-          <FieldError id="phone-invalid">{t("phoneInvalid")}</FieldError>
-        </div>
-      )}
-      {sent === "no" && (
-        <div className="mb-6">
-          <FieldError id="not-sent">{t("codeNotSent")}</FieldError>
-        </div>
-      )}
+      {phone === "invalid" && <Problem id="phone-invalid">{t("phoneInvalid")}</Problem>}
+      {sent === "no" && <Problem id="not-sent">{t("codeNotSent")}</Problem>}
       {(invitation === "gone" || (accepted && !invite)) && (
         <p className="mb-6" role="status">
           {t("invitationGone")}
@@ -121,7 +108,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
       )}
       {invite && <InvitationNotice invite={invite} wanted={wanted} />}
       {step.name === "code" ? (
-        <CodeStep {...step} wanted={wanted} />
+        <LoginStep {...step} wanted={wanted} />
       ) : (
         <IdentityStep
           isByMail={isByMail(step.pending, by)}
@@ -166,25 +153,18 @@ async function IdentityStep({
   pending: PendingLogin | null;
   isByMail: boolean;
   isInvited: boolean;
-  /** What became of the code that was sent before. */
-  problem: Problem | null;
+  problem: CodeProblem | null;
   wanted: WantedPage | null;
 }) {
-  const t = await getTranslations("login");
-  const phone = pending?.phone;
+  const [t, code] = await Promise.all([getTranslations("login"), getTranslations("code")]);
+  const { phone, mismatch } = pending ?? {};
   return (
     <>
-      {problem && (
-        <div className="mb-6">
-          <FieldError id="problem">{t(problem)}</FieldError>
-        </div>
-      )}
-      {pending?.mismatch && isByMail && (
-        <div className="mb-6">
-          <FieldError id="mismatch">
-            {t.rich("phoneMismatch", { phone: () => <MaskedIdentity masked={pending.mismatch as Masked} /> })}
-          </FieldError>
-        </div>
+      {problem && <Problem id="problem">{problem === "lost" ? t("lost") : code(problem)}</Problem>}
+      {mismatch && isByMail && (
+        <Problem id="mismatch">
+          {t.rich("phoneMismatch", { phone: () => <MaskedIdentity masked={mismatch} /> })}
+        </Problem>
       )}
       <IdentityForm
         action={sendCode}
@@ -199,8 +179,8 @@ async function IdentityStep({
           phone: t("phone"),
           email: t("email"),
           submit: t("getCode"),
-          pending: t("sending"),
-          offline: t("offline"),
+          pending: code("sending"),
+          offline: code("offline"),
           errors: {
             phone_missing: t("phoneMissing"),
             phone_invalid: t("phoneInvalid"),
@@ -255,91 +235,31 @@ function WantedField({ wanted }: { wanted: WantedPage | null }) {
   return wanted && <input name="next" type="hidden" value={wanted} />;
 }
 
-interface CodeFormProps {
+async function LoginStep({
+  identity: { phone, email },
+  wanted,
+  status,
+}: {
   identity: Identity;
   wanted: WantedPage | null;
-}
-
-/** Says in a form whose code it is about, and where the login leads. */
-function CodeFields({ identity: { phone, email }, wanted }: CodeFormProps) {
-  return (
-    <>
-      <WantedField wanted={wanted} />
-      <input name="phone" type="hidden" value={phone} />
-      {email && <input name="email" type="hidden" value={email} />}
-    </>
-  );
-}
-
-async function CodeStep({ identity, wanted, status }: CodeFormProps & { status: CodeStatus }) {
-  const t = await getTranslations("login");
-  // Another code, or another try at it, begins anew: with an empty field that has the focus.
-  const key = `${identity.email ?? identity.phone} ${status.sentAt.getTime()} ${status.triesUsed}`;
+  status: CodeStatus;
+}) {
+  const [t, code] = await Promise.all([getTranslations("login"), getTranslations("code")]);
   if (status.state === "verified") {
     return (
       <form action={enterProven}>
         <WantedField wanted={wanted} />
-        <SubmitButton pending={t("checking")}>{t("enter")}</SubmitButton>
+        <SubmitButton pending={code("checking")}>{t("enter")}</SubmitButton>
       </form>
     );
   }
-  if (status.state !== "live") {
-    return (
-      <>
-        <Focused key={key}>
-          <FieldError id="code-error">{t(DEAD_CODE_SENTENCES[status.state])}</FieldError>
-        </Focused>
-        <Resend identity={identity} isOnlyWay waitMs={status.resendInMs} wanted={wanted} />
-      </>
-    );
-  }
   return (
-    <>
-      <DeliveryNote delivery={status.delivery} />
-      {status.digits > CODE_DIGITS && (
-        <p className="mb-4 text-small text-soft">{t("codeLonger", { digits: status.digits })}</p>
-      )}
-      <CodeForm
-        action={enterCode}
-        digits={status.digits}
-        error={status.triesUsed > 0 ? t("codeWrong", { tries: status.triesLeft }) : null}
-        key={key}
-        words={{
-          label: t("code"),
-          submit: t("enter"),
-          pending: t("checking"),
-          offline: t("offline"),
-          codeMalformed: t("codeMalformed", { digits: status.digits }),
-        }}
-      >
-        <CodeFields identity={identity} wanted={wanted} />
-      </CodeForm>
-      <Resend identity={identity} waitMs={status.resendInMs} wanted={wanted} />
-      <Countdown hidden key={`expiry ${status.expiresInMs}`} ms={status.expiresInMs} />
-    </>
-  );
-}
-
-async function Resend({
-  identity,
-  wanted,
-  waitMs,
-  isOnlyWay = false,
-}: CodeFormProps & {
-  waitMs: number;
-  /** Whether nothing but a new code leads on. */
-  isOnlyWay?: boolean;
-}) {
-  const t = await getTranslations("login");
-  return (
-    <AfterWait ms={waitMs} wait={t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}>
-      <form action={resendCode} className="mt-4">
-        <input name="stamp" type="hidden" value={await stampForm()} />
-        <CodeFields identity={identity} wanted={wanted} />
-        <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOnlyWay}>
-          {t("resend")}
-        </SubmitButton>
-      </form>
-    </AfterWait>
+    <CodeStep
+      codes={[{ name: "code", recipient: email ? emailRecipient(email) : phoneRecipient(phone), status }]}
+      enter={{ action: enterCode, label: t("enter") }}
+      hidden={{ phone, ...(email && { email }), ...(wanted && { next: wanted }) }}
+      isImmediate
+      send={{ action: resendCode, waitMs: status.resendInMs }}
+    />
   );
 }

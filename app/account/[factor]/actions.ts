@@ -1,8 +1,6 @@
 "use server";
 
 import { RedirectType, redirect } from "next/navigation";
-import { getLocale } from "next-intl/server";
-import { readFormStamp } from "@/lib/auth/form-stamps";
 import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester, namedBrowser, rememberBrowser } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
@@ -12,8 +10,9 @@ import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { Recipient } from "@/lib/core/identity/recipient";
 import { readPastedText } from "@/lib/core/pasted-text";
-import type { CodesFormState } from "../codes-form";
-import { readTypedCode } from "../typed-codes";
+import type { CodeFormState } from "../../code-form";
+import { readTypedCodes, refuseTypedCodes } from "../../typed-codes";
+import { codeOptions, isShownByPage } from "../code-requests";
 import { Factor } from "./factor";
 
 /** What is wrong with the phone or mailbox that was typed, or with sending codes, and how many times in a row. */
@@ -33,11 +32,6 @@ export type FactorFormState = {
 
 const pageOf = (factor: Factor) => `/account/${factor}` as const;
 
-/** A form that is sent twice sends its codes once. */
-async function optionsOf(form: FormData) {
-  return { language: await getLocale(), askedAt: (await readFormStamp(form))?.askedAt };
-}
-
 /** First step: sends a code to the old factor and one to the new. */
 export async function sendChangeCodes(state: FactorFormState, form: FormData): Promise<FactorFormState> {
   const factor = form.has("phone") ? "phone" : "email";
@@ -51,7 +45,7 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
 
   const change = await beginPendingChange(session, next.data);
   const requester = await currentRequester();
-  const sent = await requestIdentityChange(session, change, requester, await optionsOf(form));
+  const sent = await requestIdentityChange(session, change, requester, await codeOptions(form));
   if (sent.ok || sent.failure.name === "resend_too_early") return redirect(pageOf(factor), RedirectType.replace);
   const { failure } = sent;
   return refuse(failure.name, failure.name === "budget_spent" ? failure.retryAfterMs : 0);
@@ -62,10 +56,9 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const change = await readPendingChange(session);
   if (!change) return redirect("/account", RedirectType.replace);
-  const sent = await requestIdentityChange(session, change, await currentRequester(), await optionsOf(form));
+  const sent = await requestIdentityChange(session, change, await currentRequester(), await codeOptions(form));
   const page = pageOf(change.next.kind);
-  const isShown = sent.ok || sent.failure.name === "resend_too_early" || sent.failure.name === "budget_spent";
-  redirect(isShown ? page : `${page}?problem=not_sent`, RedirectType.replace);
+  redirect(isShownByPage(sent) ? page : `${page}?problem=not_sent`, RedirectType.replace);
 }
 
 /** The codes of a change while both are good; else leads to where it is said which is dead, and why. */
@@ -78,7 +71,7 @@ async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promis
 }
 
 /** Second step: changes the phone or mailbox by both codes. */
-export async function enterChangeCodes(state: CodesFormState, form: FormData): Promise<CodesFormState> {
+export async function enterChangeCodes(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   // The form names what it is about, because another tab may have begun with the other.
   const factor = Factor.safeParse(form.get("factor")).data ?? "phone";
   const page = pageOf(factor);
@@ -87,15 +80,10 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
   if (!change || change.next.kind !== factor) return redirect(`${page}?problem=lost`, RedirectType.replace);
 
   const requester = await currentRequester();
-  const codes = await liveCodes(session, change, requester);
-  const typed = { old: String(form.get("old") ?? ""), new: String(form.get("new") ?? "") };
-  const [old, next] = [readTypedCode(typed.old, codes.old.digits), readTypedCode(typed.new, codes.new.digits)];
-  const attempt = (state?.attempt ?? 0) + 1;
-  if (old.error !== null || next.error !== null) {
-    return { typed, errors: { ...(old.error && { old: old.error }), ...(next.error && { new: next.error }) }, attempt };
-  }
+  const { codes, again } = readTypedCodes(form, state, await liveCodes(session, change, requester));
+  if (!codes) return again;
 
-  const changed = await changeIdentity(session, change, { old: old.code, new: next.code }, requester);
+  const changed = await changeIdentity(session, change, codes, requester);
   if (changed.ok) {
     await endPendingChange();
     const { dueAt } = changed.value;
@@ -116,11 +104,8 @@ export async function enterChangeCodes(state: CodesFormState, form: FormData): P
     case "change_waiting":
       await endPendingChange();
       return redirect("/account?done=waiting", RedirectType.replace);
-    case "code_refused": {
+    case "code_refused":
       await liveCodes(session, change, requester);
-      const wrong = "wrong" as const;
-      const errors = { ...(failure.old && { old: wrong }), ...(failure.new && { new: wrong }) };
-      return { typed: { old: failure.old ? "" : typed.old, new: failure.new ? "" : typed.new }, errors, attempt };
-    }
+      return refuseTypedCodes(form, state, { old: failure.old, new: failure.new });
   }
 }

@@ -2,13 +2,8 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { answerNotFound } from "@/app/page-refusals";
-import { AfterWait } from "@/components/after-wait";
-import { Countdown } from "@/components/countdown";
-import { DeadCode, isDead } from "@/components/dead-code";
-import { FieldError } from "@/components/field-error";
-import { Focused } from "@/components/focused";
+import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
-import { SubmitButton } from "@/components/submit-button";
 import { stampForm } from "@/lib/auth/form-stamps";
 import { readPendingChange } from "@/lib/auth/pending-change";
 import { currentRequester } from "@/lib/auth/requesters";
@@ -19,11 +14,11 @@ import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { PHONE_PLACEHOLDER } from "@/lib/core/identity/phone";
 import { formatRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
-import { CODE_DIGITS } from "@/lib/core/policy";
+import { CodeStep } from "../../code-step";
 import { DemonstrationNotice } from "../../demonstration-notice";
 import NotFound, { generateMetadata as describeNotFound } from "../../not-found";
-import { CodesForm } from "../codes-form";
 import { DelayedChanges } from "../delayed-changes";
+import { RecipientText } from "../recipient-text";
 import { WillWait } from "../will-wait";
 import { enterChangeCodes, resendChangeCodes, sendChangeCodes } from "./actions";
 import { Factor } from "./factor";
@@ -63,21 +58,21 @@ export default async function ChangePage(options: PageOptions) {
   const change = pending && pending.next.kind === factor ? pending : null;
   const sent = change && (await getIdentityChange(session, change, await currentRequester()));
   const { old, new: next } = sent?.statuses ?? {};
-  const codes = old && next && old.state !== "used" ? { old, new: next } : null;
+  const statuses = old && next && old.state !== "used" ? { old, new: next } : null;
   const isCodeStep = step !== "edit" && problem !== "lost";
   return (
     <Sheet>
       <DelayedChanges />
       <h1>{await titleOf(factor, account)}</h1>
       <WillWait session={session} what={factor} />
-      {change && sent && codes && isCodeStep ? (
-        <CodeStep change={change} codes={codes} factor={factor} old={sent.old} resendInMs={sent.resendInMs}>
-          {problem === "not_sent" && <Problem>{t("code_not_sent")}</Problem>}
-        </CodeStep>
+      {change && sent && statuses && isCodeStep ? (
+        <ChangeStep change={change} factor={factor} old={sent.old} resendInMs={sent.resendInMs} statuses={statuses}>
+          {problem === "not_sent" && <Problem id="problem">{t("code_not_sent")}</Problem>}
+        </ChangeStep>
       ) : (
         <FactorStep account={account} change={change} factor={factor}>
-          {problem === "taken" && <Problem>{t("identity_taken", { factor })}</Problem>}
-          {problem === "lost" && <Problem>{t("lost")}</Problem>}
+          {problem === "taken" && <Problem id="problem">{t("identity_taken", { factor })}</Problem>}
+          {problem === "lost" && <Problem id="problem">{t("lost")}</Problem>}
         </FactorStep>
       )}
       <p className="mt-6">
@@ -88,19 +83,6 @@ export default async function ChangePage(options: PageOptions) {
       <DemonstrationNotice />
     </Sheet>
   );
-}
-
-function Problem({ children }: { children: string }) {
-  return (
-    <div className="mb-6">
-      <FieldError id="problem">{children}</FieldError>
-    </div>
-  );
-}
-
-/** A phone stays in one piece; an address is broken where it must. */
-function Identity({ of }: { of: Recipient }) {
-  return <span className={of.kind === "phone" ? "whitespace-nowrap" : "break-words"}>{formatRecipient(of)}</span>;
 }
 
 async function FactorStep({
@@ -115,7 +97,7 @@ async function FactorStep({
   change: IdentityChange | null;
   children: React.ReactNode;
 }) {
-  const t = await getTranslations("change");
+  const [t, code] = await Promise.all([getTranslations("change"), getTranslations("code")]);
   const old = provenFactor(account, factor);
   if (!IS_MAIL_OFFERED && (factor === "email" || old.kind === "email")) {
     return <p className="mt-3 text-soft">{t("mail_unavailable")}</p>;
@@ -124,7 +106,7 @@ async function FactorStep({
   const isFirst = account[factor] === null;
   return (
     <>
-      <p className="mt-3 mb-8 text-soft">{t.rich("lead", { factor, old: () => <Identity of={old} /> })}</p>
+      <p className="mt-3 mb-8 text-soft">{t.rich("lead", { factor, old: () => <RecipientText of={old} /> })}</p>
       {children}
       <FactorForm
         action={sendChangeCodes}
@@ -135,8 +117,8 @@ async function FactorStep({
         words={{
           label: t(factor === "phone" ? (isFirst ? "phone" : "newPhone") : isFirst ? "email" : "newEmail"),
           submit: t("send"),
-          pending: t("sending"),
-          offline: t("offline"),
+          pending: code("sending"),
+          offline: code("offline"),
           errors: {
             phone_missing: t("phone_missing"),
             phone_invalid: t("phone_invalid"),
@@ -154,42 +136,27 @@ async function FactorStep({
   );
 }
 
-async function CodeStep({
+async function ChangeStep({
   factor,
   change: { next },
   old,
-  codes,
+  statuses,
   resendInMs,
   children,
 }: {
   factor: Factor;
   change: IdentityChange;
   old: Recipient;
-  codes: Record<"old" | "new", CodeStatus>;
+  statuses: Record<"old" | "new", CodeStatus>;
   resendInMs: number;
   children: React.ReactNode;
 }) {
-  const [t, login] = await Promise.all([getTranslations("change"), getTranslations("login")]);
-  const labelOf = (to: Recipient) => t("code", { to: formatRecipient(to) });
-  const fieldOf = (name: "old" | "new", to: Recipient) => {
-    const { digits } = codes[name];
-    return {
-      name,
-      label: labelOf(to),
-      isMessage: to.kind === "phone",
-      hint: digits > CODE_DIGITS ? login("codeLonger", { digits }) : null,
-      errors: { missing: t("missing"), malformed: t("malformed", { digits }), wrong: t("wrong") },
-    };
-  };
-  const both = [codes.old, codes.new];
-  const isOver = both.some(isDead);
-  const expiresInMs = Math.min(...both.map((status) => status.expiresInMs));
-  const key = both.map(({ sentAt }) => sentAt.getTime()).join();
+  const t = await getTranslations("change");
   return (
     <>
       <p className="mt-3 mb-6 flex flex-wrap items-center gap-x-1.5 text-soft">
         <span className="min-w-0">
-          {t.rich("sent", { old: () => <Identity of={old} />, next: () => <Identity of={next} /> })}
+          {t.rich("sent", { old: () => <RecipientText of={old} />, next: () => <RecipientText of={next} /> })}
         </span>
         <Link
           aria-label={factor === "phone" ? t("editPhone") : t("editEmail")}
@@ -202,34 +169,15 @@ async function CodeStep({
         </Link>
       </p>
       {children}
-      {isOver ? (
-        <Focused key={key}>
-          <DeadCode code={codes.old} id="old-error" label={labelOf(old)} />
-          <DeadCode code={codes.new} id="new-error" label={labelOf(next)} />
-        </Focused>
-      ) : (
-        <>
-          <CodesForm
-            action={enterChangeCodes}
-            fields={[fieldOf("old", old), fieldOf("new", next)]}
-            hidden={{ factor }}
-            key={key}
-            words={{ submit: t("submit"), pending: t("checking"), offline: t("offline") }}
-          />
-          <Countdown hidden key={`expiry ${expiresInMs}`} ms={expiresInMs} />
-        </>
-      )}
-      <AfterWait
-        ms={resendInMs}
-        wait={t.rich("resendIn", { time: () => <Countdown key={resendInMs} ms={resendInMs} /> })}
-      >
-        <form action={resendChangeCodes} className="mt-4">
-          <input name="stamp" type="hidden" value={await stampForm()} />
-          <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOver}>
-            {t("resend")}
-          </SubmitButton>
-        </form>
-      </AfterWait>
+      <CodeStep
+        codes={[
+          { name: "old", recipient: old, status: statuses.old },
+          { name: "new", recipient: next, status: statuses.new },
+        ]}
+        enter={{ action: enterChangeCodes, label: t("submit") }}
+        hidden={{ factor }}
+        send={{ action: resendChangeCodes, waitMs: resendInMs }}
+      />
     </>
   );
 }

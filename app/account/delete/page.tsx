@@ -1,24 +1,17 @@
 import type { Metadata } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
-import { AfterWait } from "@/components/after-wait";
-import { Countdown } from "@/components/countdown";
-import { DeadCode, isDead } from "@/components/dead-code";
-import { DeliveryNote } from "@/components/delivery-note";
-import { FieldError } from "@/components/field-error";
-import { Focused } from "@/components/focused";
+import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
-import { SubmitButton } from "@/components/submit-button";
-import { stampForm } from "@/lib/auth/form-stamps";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { deletionCode } from "@/lib/core/accounts/delete-account";
-import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges/code-status";
-import { formatRecipient } from "@/lib/core/identity/recipient";
-import { AUDIT_EVENTS_KEPT_MS, CODE_DIGITS, DELIVERIES_KEPT_MS, WRONG_CODES_KEPT_MS } from "@/lib/core/policy";
+import { getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges/code-status";
+import { AUDIT_EVENTS_KEPT_MS, DELIVERIES_KEPT_MS, WRONG_CODES_KEPT_MS } from "@/lib/core/policy";
+import { CodeStep } from "../../code-step";
 import { DemonstrationNotice } from "../../demonstration-notice";
-import { CodesForm } from "../codes-form";
 import { DelayedChanges } from "../delayed-changes";
+import { RecipientText } from "../recipient-text";
 import { WillWait } from "../will-wait";
 import { enterDeletionCode, sendDeletionCode } from "./actions";
 
@@ -38,11 +31,7 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
   const requester = await currentRequester();
   const status = await getCodeStatus(owner, requester);
   const waitMs = status?.resendInMs ?? (await getFirstWaitMs(owner, requester));
-  const to = () => (
-    <span className={recipient.kind === "phone" ? "whitespace-nowrap" : "break-words"}>
-      {formatRecipient(recipient)}
-    </span>
-  );
+  const to = () => <RecipientText of={recipient} />;
   return (
     <Sheet>
       <DelayedChanges />
@@ -65,13 +54,12 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
         </a>
       </p>
       <p className="mt-3 mb-5">{status ? t.rich("sentTo", { to }) : t.rich("willSend", { to })}</p>
-      {sent === "no" && (
-        <div className="mb-6">
-          <FieldError id="not-sent">{t("notSent")}</FieldError>
-        </div>
-      )}
-      {status && <CodeStep isMessage={recipient.kind === "phone"} status={status} />}
-      <SendCode isAgain={status !== null} isOnlyWay={!status || isDead(status)} waitMs={waitMs} />
+      {sent === "no" && <Problem id="not-sent">{t("notSent")}</Problem>}
+      <CodeStep
+        codes={[{ name: "code", recipient, status }]}
+        enter={{ action: enterDeletionCode, label: t("submit"), pending: t("deleting") }}
+        send={{ action: sendDeletionCode, label: t("send"), waitMs }}
+      />
       <p className="mt-6">
         <Link className="link" href="/account">
           {t("back")}
@@ -92,64 +80,5 @@ function Consequences({ title, items }: { title: string; items: string[] }) {
         ))}
       </ul>
     </section>
-  );
-}
-
-async function CodeStep({ status, isMessage }: { status: CodeStatus; isMessage: boolean }) {
-  const [t, login] = await Promise.all([getTranslations("deletion"), getTranslations("login")]);
-  const { digits, delivery, sentAt, expiresInMs } = status;
-  if (isDead(status)) {
-    return (
-      <Focused key={sentAt.getTime()}>
-        <DeadCode code={status} id="code-error" />
-      </Focused>
-    );
-  }
-  return (
-    <>
-      <DeliveryNote delivery={delivery} />
-      <CodesForm
-        action={enterDeletionCode}
-        fields={[
-          {
-            name: "code",
-            label: t("code"),
-            isMessage,
-            hint: digits > CODE_DIGITS ? login("codeLonger", { digits }) : null,
-            errors: {
-              missing: t("missing"),
-              malformed: t("malformed", { digits }),
-              wrong: t("wrong"),
-            },
-          },
-        ]}
-        key={sentAt.getTime()}
-        words={{ submit: t("submit"), pending: t("deleting"), offline: t("offline") }}
-      />
-      <Countdown hidden key={`expiry ${expiresInMs}`} ms={expiresInMs} />
-    </>
-  );
-}
-
-async function SendCode({
-  isAgain,
-  isOnlyWay,
-  waitMs,
-}: {
-  isAgain: boolean;
-  /** Whether nothing but a code leads on. */
-  isOnlyWay: boolean;
-  waitMs: number;
-}) {
-  const t = await getTranslations("deletion");
-  return (
-    <AfterWait ms={waitMs} wait={t.rich("resendIn", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}>
-      <form action={sendDeletionCode} className="mt-4">
-        <input name="stamp" type="hidden" value={await stampForm()} />
-        <SubmitButton offline={t("offline")} pending={t("sending")} quiet={!isOnlyWay}>
-          {isAgain ? t("resend") : t("send")}
-        </SubmitButton>
-      </form>
-    </AfterWait>
   );
 }

@@ -1,16 +1,15 @@
 "use server";
 
 import { RedirectType, redirect } from "next/navigation";
-import { getLocale } from "next-intl/server";
 import { z } from "zod";
-import { readFormStamp } from "@/lib/auth/form-stamps";
 import { forgetSession } from "@/lib/auth/nextauth";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { applyNowByCodes, applyNowCodes, getApplyNowCodes, requestApplyNowCodes } from "@/lib/core/accounts/apply-now";
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
-import type { CodesFormState } from "../../codes-form";
-import { readTypedCode } from "../../typed-codes";
+import type { CodeFormState } from "../../../code-form";
+import { readTypedCodes, refuseTypedCodes } from "../../../typed-codes";
+import { codeOptions, isShownByPage } from "../../code-requests";
 
 const pageOf = (action: DelayedAction) => `/account/delayed/${action}` as const;
 
@@ -28,14 +27,12 @@ const readAction = (form: FormData) =>
 export async function sendApplyNowCodes(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const action = readAction(form);
-  const options = { language: await getLocale(), askedAt: (await readFormStamp(form))?.askedAt };
-  const sent = await requestApplyNowCodes(session, await currentRequester(), options);
-  const isShown = sent.ok || sent.failure.name === "resend_too_early" || sent.failure.name === "budget_spent";
-  redirect(isShown ? pageOf(action) : `${pageOf(action)}?problem=not_sent`, RedirectType.replace);
+  const sent = await requestApplyNowCodes(session, await currentRequester(), await codeOptions(form));
+  redirect(isShownByPage(sent) ? pageOf(action) : `${pageOf(action)}?problem=not_sent`, RedirectType.replace);
 }
 
 /** Applies the change that the page has shown now, by both codes. */
-export async function enterApplyNowCodes(state: CodesFormState, form: FormData): Promise<CodesFormState> {
+export async function enterApplyNowCodes(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const session = await requireSession("/account");
   const shown = readShown(form);
   const { action } = shown;
@@ -47,17 +44,10 @@ export async function enterApplyNowCodes(state: CodesFormState, form: FormData):
     if (phone?.state === "live" && email?.state === "live") return { phone, email };
     return redirect(pageOf(action), RedirectType.replace);
   };
-  const codes = await liveCodes();
-  const typed = { phone: String(form.get("phone") ?? ""), email: String(form.get("email") ?? "") };
-  const phone = readTypedCode(typed.phone, codes.phone.digits);
-  const email = readTypedCode(typed.email, codes.email.digits);
-  const attempt = (state?.attempt ?? 0) + 1;
-  if (phone.error !== null || email.error !== null) {
-    const errors = { ...(phone.error && { phone: phone.error }), ...(email.error && { email: email.error }) };
-    return { typed, errors, attempt };
-  }
+  const { codes, again } = readTypedCodes(form, state, await liveCodes());
+  if (!codes) return again;
 
-  const applied = await applyNowByCodes(session, shown, { phone: phone.code, email: email.code }, requester);
+  const applied = await applyNowByCodes(session, shown, codes, requester);
   if (applied.ok) {
     if (action !== "deletion") return redirect("/account?done=appliedNow", RedirectType.replace);
     await forgetSession();
@@ -71,16 +61,8 @@ export async function enterApplyNowCodes(state: CodesFormState, form: FormData):
       return redirect("/account", RedirectType.replace);
     case "change_gone":
       return redirect("/account?done=gone", RedirectType.replace);
-    case "code_refused": {
-      const { refused } = failure;
+    case "code_refused":
       await liveCodes();
-      const wrong = "wrong" as const;
-      const errors = { ...(refused.phone && { phone: wrong }), ...(refused.email && { email: wrong }) };
-      return {
-        typed: { phone: refused.phone ? "" : typed.phone, email: refused.email ? "" : typed.email },
-        errors,
-        attempt,
-      };
-    }
+      return refuseTypedCodes(form, state, failure.refused);
   }
 }

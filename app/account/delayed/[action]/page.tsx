@@ -3,25 +3,17 @@ import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { answerNotFound } from "@/app/page-refusals";
-import { AfterWait } from "@/components/after-wait";
-import { Countdown } from "@/components/countdown";
-import { DeadCode, isDead } from "@/components/dead-code";
-import { FieldError } from "@/components/field-error";
-import { Focused } from "@/components/focused";
+import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
-import { SubmitButton } from "@/components/submit-button";
-import { stampForm } from "@/lib/auth/form-stamps";
 import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { applyNowCodes, getApplyNowCodes } from "@/lib/core/accounts/apply-now";
-import { DelayedAction, type DelayedChange, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";
-import type { CodeStatus } from "@/lib/core/challenges/code-status";
-import { formatRecipient, type Recipient } from "@/lib/core/identity/recipient";
-import { CODE_DIGITS } from "@/lib/core/policy";
+import { DelayedAction, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";
+import { CodeStep } from "../../../code-step";
 import { DemonstrationNotice } from "../../../demonstration-notice";
 import NotFound, { generateMetadata as describeNotFound } from "../../../not-found";
-import { CodesForm } from "../../codes-form";
 import { ChangeNotice } from "../../delayed-changes";
+import { RecipientText } from "../../recipient-text";
 import { enterApplyNowCodes, sendApplyNowCodes } from "./actions";
 
 type PageOptions = PageProps<"/account/delayed/[action]">;
@@ -55,13 +47,7 @@ export default async function ApplyNowPage(options: PageOptions) {
   if (!codes || !change) redirect("/account");
   const { statuses, resendInMs } = await getApplyNowCodes(codes, await currentRequester());
   const { phone, email } = statuses;
-  const live = phone && email && phone.state !== "used" && email.state !== "used" ? { phone, email } : null;
-  const isOver = !live || isDead(live.phone) || isDead(live.email);
-  const to = (recipient: Recipient) => () => (
-    <span className={recipient.kind === "phone" ? "whitespace-nowrap" : "break-words"}>
-      {formatRecipient(recipient)}
-    </span>
-  );
+  const isSent = phone && email && phone.state !== "used" && email.state !== "used";
   return (
     <Sheet>
       <h1>{t("applyNowTitle", { what: action })}</h1>
@@ -69,32 +55,22 @@ export default async function ApplyNowPage(options: PageOptions) {
         <ChangeNotice change={change} />
       </div>
       <p className="mt-6 mb-8 text-soft">
-        {t.rich("applyNowLead", { phone: to(codes.phone.recipient), email: to(codes.email.recipient) })}
+        {t.rich("applyNowLead", {
+          phone: () => <RecipientText of={codes.phone.recipient} />,
+          email: () => <RecipientText of={codes.email.recipient} />,
+        })}
       </p>
-      {problem === "not_sent" && (
-        <div className="mb-6">
-          <FieldError id="problem">{words("code_not_sent")}</FieldError>
-        </div>
-      )}
-      {live && (
-        <CodeStep
-          change={change}
-          codes={live}
-          recipients={{ phone: codes.phone.recipient, email: codes.email.recipient }}
-        />
-      )}
-      <AfterWait
-        ms={resendInMs}
-        wait={words.rich("resendIn", { time: () => <Countdown key={resendInMs} ms={resendInMs} /> })}
-      >
-        <form action={sendApplyNowCodes} className="mt-4">
-          <input name="action" type="hidden" value={action} />
-          <input name="stamp" type="hidden" value={await stampForm()} />
-          <SubmitButton offline={words("offline")} pending={words("sending")} quiet={!isOver}>
-            {live ? words("resend") : t("send")}
-          </SubmitButton>
-        </form>
-      </AfterWait>
+      {problem === "not_sent" && <Problem id="problem">{words("code_not_sent")}</Problem>}
+      <CodeStep
+        codes={(["phone", "email"] as const).map((name) => ({
+          name,
+          recipient: codes[name].recipient,
+          status: isSent ? statuses[name] : null,
+        }))}
+        enter={{ action: enterApplyNowCodes, label: t("submit", { what: action }) }}
+        hidden={{ action, dueAt: change.dueAt.toISOString() }}
+        send={{ action: sendApplyNowCodes, label: t("send"), waitMs: resendInMs }}
+      />
       <p className="mt-6">
         <Link className="link" href="/account">
           {t("back")}
@@ -102,61 +78,5 @@ export default async function ApplyNowPage(options: PageOptions) {
       </p>
       <DemonstrationNotice />
     </Sheet>
-  );
-}
-
-async function CodeStep({
-  change: { action, dueAt },
-  codes,
-  recipients,
-}: {
-  change: DelayedChange;
-  codes: Record<"phone" | "email", CodeStatus>;
-  recipients: Record<"phone" | "email", Recipient>;
-}) {
-  const [t, words, login] = await Promise.all([
-    getTranslations("delayed"),
-    getTranslations("change"),
-    getTranslations("login"),
-  ]);
-  const names = ["phone", "email"] as const;
-  const both = names.map((name) => codes[name]);
-  const labelOf = (name: "phone" | "email") => words("code", { to: formatRecipient(recipients[name]) });
-  const key = both.map(({ sentAt }) => sentAt.getTime()).join();
-  if (both.some(isDead)) {
-    return (
-      <Focused key={key}>
-        {names.map((name) => (
-          <DeadCode code={codes[name]} id={`${name}-error`} key={name} label={labelOf(name)} />
-        ))}
-      </Focused>
-    );
-  }
-  const fields = names.map((name) => {
-    const { digits } = codes[name];
-    return {
-      name,
-      label: labelOf(name),
-      isMessage: name === "phone",
-      hint: digits > CODE_DIGITS ? login("codeLonger", { digits }) : null,
-      errors: { missing: words("missing"), malformed: words("malformed", { digits }), wrong: words("wrong") },
-    };
-  });
-  const expiresInMs = Math.min(...both.map((status) => status.expiresInMs));
-  return (
-    <>
-      <CodesForm
-        action={enterApplyNowCodes}
-        fields={fields}
-        hidden={{ action, dueAt: dueAt.toISOString() }}
-        key={key}
-        words={{
-          submit: t("submit", { what: action }),
-          pending: words("checking"),
-          offline: words("offline"),
-        }}
-      />
-      <Countdown hidden key={`expiry ${expiresInMs}`} ms={expiresInMs} />
-    </>
   );
 }

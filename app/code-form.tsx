@@ -1,0 +1,135 @@
+"use client";
+
+import { type RefObject, useActionState, useEffect, useRef } from "react";
+import { Field } from "@/components/field";
+import { SubmitButton } from "@/components/submit-button";
+import { readCodeOf } from "@/lib/core/challenges/typed-code";
+
+export type CodeError = "missing" | "malformed" | "wrong";
+
+/** What is wrong with which code, and how many times in a row. A code that may be right stays where it was typed. */
+export type CodeFormState = {
+  typed: Record<string, string>;
+  errors: Record<string, CodeError>;
+  attempt: number;
+} | null;
+
+export interface CodeField {
+  name: string;
+  label: string;
+  digits: number;
+  /** Whether the code comes by a message that the telephone itself can fill in. */
+  isMessage: boolean;
+  hint: string | null;
+  /** What is wrong with the code that was tried before this page was made. */
+  error: string | null;
+  errors: Record<CodeError, string>;
+}
+
+/**
+ * Asks for codes, each in a field of its own. With `isImmediate` it asks for one code in large digits, and is sent as soon as that
+ * is complete; else nothing is sent before the button is pressed.
+ */
+export function CodeForm({
+  action,
+  fields,
+  hidden,
+  isImmediate,
+  words,
+}: {
+  action: (state: CodeFormState, form: FormData) => Promise<CodeFormState>;
+  fields: CodeField[];
+  /** What else the form says. */
+  hidden: Record<string, string>;
+  isImmediate: boolean;
+  words: { submit: string; pending: string; offline: string };
+}) {
+  const [state, formAction, isPending] = useActionState(action, null);
+  const form = useRef<HTMLFormElement>(null);
+  const attempt = state?.attempt ?? 0;
+  const first = fields.find(({ name }) => state?.errors[name]) ?? fields[0];
+  useSendWhenComplete(form, isImmediate && first ? first : null, attempt);
+  return (
+    <form action={formAction} className={isImmediate ? "@container" : undefined} noValidate ref={form}>
+      {Object.entries(hidden).map(([name, value]) => (
+        <input key={name} name={name} type="hidden" value={value} />
+      ))}
+      {fields.map(({ name, label, digits, isMessage, hint, error, errors }, at) => {
+        const wrong = state?.errors[name];
+        return (
+          <div className={isImmediate ? "mb-4" : "mb-5"} key={name}>
+            <Field
+              attempt={attempt}
+              autoComplete={isMessage ? "one-time-code" : "off"}
+              autoFocus={name === first?.name}
+              defaultValue={state?.typed[name]}
+              enterKeyHint={at === fields.length - 1 ? "go" : "next"}
+              error={wrong ? errors[wrong] : state ? null : error}
+              hint={hint}
+              inputMode="numeric"
+              label={label}
+              name={name}
+              {...(isImmediate && { className: largeDigits(digits), readOnly: isPending })}
+            />
+          </div>
+        );
+      })}
+      <SubmitButton offline={words.offline} pending={words.pending}>
+        {words.submit}
+      </SubmitButton>
+    </form>
+  );
+}
+
+const largeDigits = (digits: number) =>
+  `field code-field [--digits:${digits}] h-[88px] px-0 text-center indent-[0.4em] tabular-nums tracking-[0.4em]`;
+
+/** The code as WebOTP hands it over; TypeScript's DOM doesn't know it yet. */
+type OtpCredential = Credential & { code?: string };
+
+/**
+ * Sends the form once in an attempt, as soon as the code in this field is complete: typed, pasted, filled in by the browser from the
+ * message, or there before this script ran. Does nothing for null.
+ */
+function useSendWhenComplete(
+  form: RefObject<HTMLFormElement | null>,
+  field: Pick<CodeField, "name" | "digits"> | null,
+  attempt: number,
+): void {
+  const { name, digits } = field ?? {};
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt has a new field.
+  useEffect(() => {
+    const input = name && form.current?.elements.namedItem(name);
+    if (!(input instanceof HTMLInputElement) || digits === undefined) return;
+    const over = new AbortController();
+    const { signal } = over;
+    let isSent = false;
+    const sendWhenComplete = () => {
+      // A whole message may have been pasted, with other numbers in it; what is no code at all is left as it is.
+      const code = readCodeOf(input.value, digits);
+      if (code === null) return;
+      input.value = code;
+      if (!isSent && navigator.onLine) input.form?.requestSubmit();
+    };
+    const noteSent = () => {
+      isSent = true;
+    };
+    input.addEventListener("input", sendWhenComplete, { signal });
+    form.current?.addEventListener("submit", noteSent, { signal });
+    sendWhenComplete();
+
+    if ("OTPCredential" in window) {
+      const request = { otp: { transport: ["sms"] }, signal } as CredentialRequestOptions;
+      navigator.credentials.get(request).then(
+        (credential: OtpCredential | null) => {
+          if (!credential?.code) return;
+          input.value = credential.code;
+          sendWhenComplete();
+        },
+        // It rejects when the person declines or this field goes away: they type the code instead.
+        () => undefined,
+      );
+    }
+    return () => over.abort();
+  }, [form, name, digits, attempt]);
+}

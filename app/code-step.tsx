@@ -1,0 +1,137 @@
+import { getTranslations } from "next-intl/server";
+import { AfterWait } from "@/components/after-wait";
+import { Countdown } from "@/components/countdown";
+import { DeadCode, isDead } from "@/components/dead-code";
+import { DeliveryNote } from "@/components/delivery-note";
+import { Focused } from "@/components/focused";
+import { SubmitButton } from "@/components/submit-button";
+import { stampForm } from "@/lib/auth/form-stamps";
+import type { CodeStatus } from "@/lib/core/challenges/code-status";
+import { formatRecipient, type Recipient } from "@/lib/core/identity/recipient";
+import { CODE_DIGITS } from "@/lib/core/policy";
+import { CodeForm, type CodeFormState } from "./code-form";
+
+interface Code {
+  /** The name of its field. */
+  name: string;
+  recipient: Recipient;
+}
+type SentCode = Code & { status: CodeStatus };
+
+interface CodeStepProps<AnyCode extends Code> {
+  codes: AnyCode[];
+  /** What else the forms say. */
+  hidden?: Record<string, string>;
+  /** Whether the form is sent as soon as its one code is complete, and leads back to this page after a wrong code. */
+  isImmediate?: boolean;
+  enter: {
+    action: (state: CodeFormState, form: FormData) => Promise<CodeFormState>;
+    label: string;
+    /** The button's label while the codes are checked, where it is another than usual. */
+    pending?: string;
+  };
+}
+
+/**
+ * The step of a page in which one-time codes are typed: the form for them, or why they are dead, and below it the button that has
+ * new ones sent, once the wait for them is over. Where a code has no status yet, the button alone.
+ */
+export async function CodeStep({
+  codes,
+  send,
+  ...typing
+}: CodeStepProps<Code & { status: CodeStatus | null }> & {
+  send: {
+    action: (form: FormData) => Promise<void>;
+    /** The button's label before the first codes. */
+    label?: string;
+    waitMs: number;
+  };
+}) {
+  const t = await getTranslations("code");
+  const sent = codes.filter((code): code is SentCode => code.status !== null);
+  const isSent = sent.length === codes.length;
+  const count = codes.length === 1 ? "one" : "several";
+  const { action, label, waitMs } = send;
+  return (
+    <>
+      {isSent && <TypedCodes codes={sent} {...typing} />}
+      <AfterWait
+        ms={waitMs}
+        wait={t.rich("resendIn", { codes: count, time: () => <Countdown key={waitMs} ms={waitMs} /> })}
+      >
+        <form action={action} className="mt-4">
+          {Object.entries({ ...typing.hidden, stamp: await stampForm() }).map(([name, value]) => (
+            <input key={name} name={name} type="hidden" value={value} />
+          ))}
+          <SubmitButton
+            offline={t("offline")}
+            pending={t("sending")}
+            quiet={isSent && !sent.some(({ status }) => isDead(status))}
+          >
+            {isSent || !label ? t("resend", { codes: count }) : label}
+          </SubmitButton>
+        </form>
+      </AfterWait>
+    </>
+  );
+}
+
+async function TypedCodes({ codes, hidden = {}, isImmediate = false, enter }: CodeStepProps<SentCode>) {
+  const t = await getTranslations("code");
+  const [only, ...others] = codes;
+  const isAlone = others.length === 0;
+  const labelOf = ({ recipient }: Code) => (isAlone ? t("label") : t("labelTo", { to: formatRecipient(recipient) }));
+  const hintOf = ({ digits }: CodeStatus) => (digits > CODE_DIGITS ? t("longer", { digits }) : null);
+  // Other codes, and with `isImmediate` another try, begin with empty fields, of which one has the focus.
+  const key = codes
+    .map(({ status: { sentAt, triesUsed } }) => `${sentAt.getTime()} ${isImmediate ? triesUsed : ""}`)
+    .join();
+  if (codes.some(({ status }) => isDead(status))) {
+    return (
+      <Focused key={key}>
+        {codes.map((code) => (
+          <DeadCode
+            code={code.status}
+            id={`${code.name}-error`}
+            key={code.name}
+            label={isAlone ? null : labelOf(code)}
+          />
+        ))}
+      </Focused>
+    );
+  }
+  const fields = codes.map((code) => {
+    const { digits, triesUsed, triesLeft } = code.status;
+    return {
+      name: code.name,
+      label: labelOf(code),
+      digits,
+      isMessage: isImmediate || code.recipient.kind === "phone",
+      hint: isImmediate ? null : hintOf(code.status),
+      error: isImmediate && triesUsed > 0 ? t("wrongTriesLeft", { tries: triesLeft }) : null,
+      errors: {
+        missing: isImmediate ? t("malformed", { digits }) : t("missing"),
+        malformed: t("malformed", { digits }),
+        wrong: t("wrong"),
+      },
+    };
+  });
+  const hint = isImmediate && only && hintOf(only.status);
+  const expiresInMs = Math.min(...codes.map(({ status }) => status.expiresInMs));
+  return (
+    <>
+      {isAlone && only && <DeliveryNote delivery={only.status.delivery} />}
+      {hint && <p className="mb-4 text-small text-soft">{hint}</p>}
+      <CodeForm
+        action={enter.action}
+        fields={fields}
+        hidden={hidden}
+        isImmediate={isImmediate}
+        key={key}
+        words={{ submit: enter.label, pending: enter.pending ?? t("checking"), offline: t("offline") }}
+      />
+      <Countdown hidden key={`expiry ${expiresInMs}`} ms={expiresInMs} />
+    </>
+  );
+}

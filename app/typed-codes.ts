@@ -1,0 +1,48 @@
+import { TypedCode } from "@/lib/core/challenges/one-time-code";
+import { readCodeOf } from "@/lib/core/challenges/typed-code";
+import { readPastedText } from "@/lib/core/pasted-text";
+import type { CodeError, CodeFormState } from "./code-form";
+
+/**
+ * The codes of a form, by the names of their fields, or the state in which the form is shown again. `sent` says how many digits each
+ * has; a code of another length costs no try.
+ */
+export function readTypedCodes<Name extends string>(
+  form: FormData,
+  state: CodeFormState,
+  sent: Record<Name, { digits: number }>,
+): { codes: Record<Name, TypedCode>; again: null } | { codes: null; again: CodeFormState } {
+  const errors: Record<string, CodeError> = {};
+  const codes: Partial<Record<Name, TypedCode>> = {};
+  for (const name of Object.keys(sent) as Name[]) {
+    const typed = typedIn(form, name);
+    const code = TypedCode.safeParse(readCodeOf(typed, sent[name].digits));
+    if (code.success) codes[name] = code.data;
+    else errors[name] = readPastedText(typed) ? "malformed" : "missing";
+  }
+  if (Object.keys(errors).length > 0) return { codes: null, again: showAgain(form, state, Object.keys(sent), errors) };
+  return { codes: codes as Record<Name, TypedCode>, again: null };
+}
+
+/** The state of the form after a try: `refused` says what each code failed with, or null for one that may be right. */
+export function refuseTypedCodes(
+  form: FormData,
+  state: CodeFormState,
+  refused: Record<string, { name: string } | null>,
+): CodeFormState {
+  const names = Object.keys(refused);
+  const wrong = names.filter((name) => refused[name]);
+  return showAgain(form, state, names, Object.fromEntries(wrong.map((name) => [name, "wrong" as const])));
+}
+
+function showAgain(
+  form: FormData,
+  state: CodeFormState,
+  names: string[],
+  errors: Record<string, CodeError>,
+): CodeFormState {
+  const typed = names.map((name) => [name, errors[name] === "wrong" ? "" : typedIn(form, name)]);
+  return { typed: Object.fromEntries(typed), errors, attempt: (state?.attempt ?? 0) + 1 };
+}
+
+const typedIn = (form: FormData, name: string) => String(form.get(name) ?? "");
