@@ -25,23 +25,12 @@ import { getSeenInvite } from "@/lib/core/invites/look-up";
 import { readPastedText } from "@/lib/core/pasted-text";
 import { fail } from "@/lib/core/result";
 import type { CodeFormState } from "../code-form";
+import type { RecipientFormState } from "../recipient-form";
 import { readTypedCodes } from "../typed-codes";
 
-/**
- * What a form shows again after input that can't be used: what is wrong, and how many times in a row, so that the same
- * error is told anew each time.
- */
-export type IdentityFormState = {
-  typed: { phone: string; email: string };
-  errors: {
-    phone?: "phone_missing" | "phone_invalid";
-    email?: "email_missing" | "email_invalid";
-    form?: "code_not_sent" | "budget_spent" | "country_not_allowed";
-  };
-  /** How long until another code may be asked for, where that is what is wrong. */
-  waitMs: number;
-  attempt: number;
-} | null;
+type IdentityFormState = RecipientFormState<
+  `${"phone" | "email"}_${"missing" | "invalid"}` | "code_not_sent" | "budget_spent" | "country_not_allowed"
+>;
 
 /** Says that a code should be there to be typed, so that the page can tell when it finds none. */
 const CODE_STEP = "/login?step=code";

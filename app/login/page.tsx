@@ -2,62 +2,24 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
-import { cache } from "react";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { Notice } from "@/components/notice";
 import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
-import { stampForm } from "@/lib/auth/form-stamps";
 import { currentSession } from "@/lib/auth/nextauth";
-import type { PendingLogin } from "@/lib/auth/pending-login";
-import { readPendingLogin } from "@/lib/auth/pending-login-cookie";
-import { currentRequester } from "@/lib/auth/requesters";
 import { pageAfter, WantedPage } from "@/lib/auth/wanted-page";
-import { mailLoginCode, phoneLoginCode } from "@/lib/core/accounts/sign-in";
-import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges/code-status";
-import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
-import { type Email, formatEmail } from "@/lib/core/identity/email";
-import { formatPhone, PHONE_PLACEHOLDER, type Phone } from "@/lib/core/identity/phone";
+import type { CodeStatus } from "@/lib/core/challenges/code-status";
+import { formatEmail } from "@/lib/core/identity/email";
+import { formatPhone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Invite } from "@/lib/core/invites/activation";
 import { getSeenInvite } from "@/lib/core/invites/look-up";
 import { CodeStep } from "../code-step";
 import { DemonstrationNotice } from "../demonstration-notice";
-import { dropInvitation, enterCode, enterProven, resendCode, sendCode } from "./actions";
-import { IdentityForm } from "./identity-form";
-
-/** What became of the code that was sent before. */
-type CodeProblem = "lost" | "spent" | "expired" | "outgrown";
-
-/** Who wants to log in: by the phone, or by the mailbox where there is one. */
-interface Identity {
-  phone: Phone;
-  email: Email | null;
-}
-
-type Step =
-  | { name: "identity"; pending: PendingLogin | null; problem: CodeProblem | null }
-  | { name: "code"; pending: PendingLogin; identity: Identity; status: CodeStatus };
-
-/**
- * Where this browser's login stands: the cookie knows who it is, the database how things are with the code. The address
- * may wish for the beginning again, or insist on the code though it is dead.
- */
-const findStep = cache(async (wanted: string | string[] | undefined): Promise<Step> => {
-  const pending = await readPendingLogin();
-  if (!pending) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
-  const { phone, email, holder } = pending;
-  if (!phone || wanted === "phone") return { name: "identity", pending, problem: null };
-  const owner = email ? mailLoginCode({ email, holder }) : phoneLoginCode({ phone, holder });
-  const status = await getCodeStatus(owner, await currentRequester());
-  if (!status) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
-  const { state } = status;
-  if (state === "live" || state === "verified" || wanted === "code") {
-    return { name: "code", pending, identity: { phone, email }, status };
-  }
-  return { name: "identity", pending, problem: state === "used" ? null : state };
-});
+import { dropInvitation, enterCode, enterProven, resendCode } from "./actions";
+import { IdentityStep } from "./identity-step";
+import { findStep, type Identity, isByMail, type Step } from "./step";
 
 export async function generateMetadata({ searchParams }: PageProps<"/login">): Promise<Metadata> {
   const t = await getTranslations("login");
@@ -77,20 +39,15 @@ function titleOf(t: LoginTranslator, step: Step, by: string | string[] | undefin
   return isByMail(step.pending, by) ? t("mailTitle") : t("title");
 }
 
-/** Whether the mailbox is asked for: as the address wishes, else as it was begun. */
-function isByMail(pending: PendingLogin | null, by: string | string[] | undefined): boolean {
-  return IS_MAIL_OFFERED && (by === "email" || (by === undefined && Boolean(pending?.email)));
-}
-
 export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   const { step: wantedStep, invitation, sent, by, phone, next } = await searchParams;
   const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(wantedStep)]);
   const accepted = step.pending?.invite ?? null;
-  const invite = accepted && (await getSeenInvite(accepted.code));
   // A login that begins again leads to the profile, unless its address says otherwise.
   const isBegun = step.name === "code" || step.problem !== null || wantedStep === "phone";
   const wanted = WantedPage.safeParse(next).data ?? (isBegun ? step.pending?.wanted : null) ?? null;
   if (session) redirect(pageAfter({ invite: accepted, wanted }));
+  const invite = accepted && (await getSeenInvite(accepted.code));
   return (
     <Sheet>
       <h1>{titleOf(t, step, by)}</h1>
@@ -140,74 +97,6 @@ async function InvitationNotice({ invite, wanted }: { invite: Invite; wanted: Wa
         </form>
       </Notice>
     </div>
-  );
-}
-
-async function IdentityStep({
-  pending,
-  isByMail,
-  isInvited,
-  problem,
-  wanted,
-}: {
-  pending: PendingLogin | null;
-  isByMail: boolean;
-  isInvited: boolean;
-  problem: CodeProblem | null;
-  wanted: WantedPage | null;
-}) {
-  const [t, code] = await Promise.all([getTranslations("login"), getTranslations("code")]);
-  const { phone, mismatch } = pending ?? {};
-  return (
-    <>
-      {problem && <Problem id="problem">{problem === "lost" ? t("lost") : code(problem)}</Problem>}
-      {mismatch && isByMail && (
-        <Problem id="mismatch">
-          {t.rich("phoneMismatch", { phone: () => <MaskedIdentity masked={mismatch} /> })}
-        </Problem>
-      )}
-      <IdentityForm
-        action={sendCode}
-        email={isByMail ? (pending?.email ? formatEmail(pending.email) : "") : null}
-        // Another beginning has the focus in its field anew.
-        key={`${isInvited} ${isByMail}`}
-        phone={phone ? formatPhone(phone) : ""}
-        placeholder={PHONE_PLACEHOLDER}
-        stamp={await stampForm()}
-        wanted={wanted}
-        words={{
-          phone: t("phone"),
-          email: t("email"),
-          submit: t("getCode"),
-          pending: code("sending"),
-          offline: code("offline"),
-          errors: {
-            phone_missing: t("phoneMissing"),
-            phone_invalid: t("phoneInvalid"),
-            email_missing: t("emailMissing"),
-            email_invalid: t("emailInvalid"),
-            code_not_sent: t("codeNotSent"),
-            budget_spent: t("sendsSpent"),
-            country_not_allowed: t("countryNotAllowed"),
-          },
-        }}
-      />
-      {IS_MAIL_OFFERED && (
-        <p className="mt-5 text-small">
-          <Link
-            className="link"
-            href={{
-              pathname: "/login",
-              query: { step: "phone", by: isByMail ? "phone" : "email", ...(wanted && { next: wanted }) },
-            }}
-            replace
-          >
-            {isByMail ? t("byPhone") : t("byMail")}
-          </Link>
-        </p>
-      )}
-      {!isInvited && <p className="mt-5 text-small text-soft">{t("invited")}</p>}
-    </>
   );
 }
 

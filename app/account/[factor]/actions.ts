@@ -11,24 +11,19 @@ import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { Recipient } from "@/lib/core/identity/recipient";
 import { readPastedText } from "@/lib/core/pasted-text";
 import type { CodeFormState } from "../../code-form";
+import type { RecipientFormState } from "../../recipient-form";
 import { readTypedCodes, refuseTypedCodes } from "../../typed-codes";
 import { codeOptions, isShownByPage } from "../code-requests";
 import { Factor } from "./factor";
 
-/** What is wrong with the phone or mailbox that was typed, or with sending codes, and how many times in a row. */
-export type FactorFormState = {
-  typed: string;
-  error:
-    | `${Factor}_${"missing" | "invalid"}`
-    | "identity_same"
-    | "code_not_sent"
-    | "budget_spent"
-    | "country_not_allowed"
-    | "mail_unavailable";
-  /** How long until other codes may be asked for, where that is what is wrong. */
-  waitMs: number;
-  attempt: number;
-} | null;
+type FactorError =
+  | `${Factor}_${"missing" | "invalid"}`
+  | "identity_same"
+  | "code_not_sent"
+  | "budget_spent"
+  | "country_not_allowed"
+  | "mail_unavailable";
+type FactorFormState = RecipientFormState<FactorError>;
 
 const pageOf = (factor: Factor) => `/account/${factor}` as const;
 
@@ -37,8 +32,8 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
   const factor = form.has("phone") ? "phone" : "email";
   const session = await requireSession(pageOf(factor));
   const typed = String(form.get(factor) ?? "");
-  const refuse = (error: NonNullable<FactorFormState>["error"], waitMs = 0) => {
-    return { typed, error, waitMs, attempt: (state?.attempt ?? 0) + 1 };
+  const refuse = (error: FactorError, waitMs = 0) => {
+    return { typed: { [factor]: typed }, errors: { [factor]: error }, waitMs, attempt: (state?.attempt ?? 0) + 1 };
   };
   const next = Recipient.safeParse({ kind: factor, address: typed });
   if (!next.success) return refuse(readPastedText(typed) ? `${factor}_invalid` : `${factor}_missing`);

@@ -17,12 +17,12 @@ import { formatRecipient, phoneRecipient, type Recipient } from "@/lib/core/iden
 import { CodeStep } from "../../code-step";
 import { DemonstrationNotice } from "../../demonstration-notice";
 import NotFound, { generateMetadata as describeNotFound } from "../../not-found";
+import { RecipientForm } from "../../recipient-form";
 import { DelayedChanges } from "../delayed-changes";
 import { RecipientText } from "../recipient-text";
 import { WillWait } from "../will-wait";
 import { enterChangeCodes, resendChangeCodes, sendChangeCodes } from "./actions";
 import { Factor } from "./factor";
-import { FactorForm } from "./factor-form";
 
 type PageOptions = PageProps<"/account/[factor]">;
 
@@ -108,14 +108,18 @@ async function FactorStep({
     <>
       <p className="mt-3 mb-8 text-soft">{t.rich("lead", { factor, old: () => <RecipientText of={old} /> })}</p>
       {children}
-      <FactorForm
+      <RecipientForm
         action={sendChangeCodes}
-        factor={factor}
-        stamp={await stampForm()}
-        placeholder={factor === "phone" ? PHONE_PLACEHOLDER : ""}
-        value={known ? formatRecipient(known) : ""}
+        fields={[
+          {
+            kind: factor,
+            label: t(factor === "phone" ? (isFirst ? "phone" : "newPhone") : isFirst ? "email" : "newEmail"),
+            value: known ? formatRecipient(known) : "",
+            placeholder: factor === "phone" ? PHONE_PLACEHOLDER : "",
+          },
+        ]}
+        hidden={{ stamp: await stampForm() }}
         words={{
-          label: t(factor === "phone" ? (isFirst ? "phone" : "newPhone") : isFirst ? "email" : "newEmail"),
           submit: t("send"),
           pending: code("sending"),
           offline: code("offline"),

@@ -1,0 +1,80 @@
+import Link from "next/link";
+import { getTranslations } from "next-intl/server";
+import { MaskedIdentity } from "@/components/masked-identity";
+import { Problem } from "@/components/problem";
+import { stampForm } from "@/lib/auth/form-stamps";
+import type { PendingLogin } from "@/lib/auth/pending-login";
+import type { WantedPage } from "@/lib/auth/wanted-page";
+import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
+import { formatEmail } from "@/lib/core/identity/email";
+import { formatPhone, PHONE_PLACEHOLDER } from "@/lib/core/identity/phone";
+import { RecipientForm } from "../recipient-form";
+import { sendCode } from "./actions";
+import type { CodeProblem } from "./step";
+
+/** The first step of a login: asks for the phone, or for the mailbox and the phone. */
+export async function IdentityStep({
+  pending,
+  isByMail,
+  isInvited,
+  problem,
+  wanted,
+}: {
+  pending: PendingLogin | null;
+  isByMail: boolean;
+  isInvited: boolean;
+  problem: CodeProblem | null;
+  wanted: WantedPage | null;
+}) {
+  const [t, code] = await Promise.all([getTranslations("login"), getTranslations("code")]);
+  const { phone, email, mismatch } = pending ?? {};
+  return (
+    <>
+      {problem && <Problem id="problem">{problem === "lost" ? t("lost") : code(problem)}</Problem>}
+      {mismatch && isByMail && (
+        <Problem id="mismatch">
+          {t.rich("phoneMismatch", { phone: () => <MaskedIdentity masked={mismatch} /> })}
+        </Problem>
+      )}
+      <RecipientForm
+        action={sendCode}
+        fields={[
+          ...(isByMail ? [{ kind: "email" as const, label: t("email"), value: email ? formatEmail(email) : "" }] : []),
+          { kind: "phone", label: t("phone"), value: phone ? formatPhone(phone) : "", placeholder: PHONE_PLACEHOLDER },
+        ]}
+        hidden={{ stamp: await stampForm(), ...(wanted && { next: wanted }) }}
+        // Another beginning has the focus in its field anew.
+        key={`${isInvited} ${isByMail}`}
+        words={{
+          submit: t("getCode"),
+          pending: code("sending"),
+          offline: code("offline"),
+          errors: {
+            phone_missing: t("phoneMissing"),
+            phone_invalid: t("phoneInvalid"),
+            email_missing: t("emailMissing"),
+            email_invalid: t("emailInvalid"),
+            code_not_sent: t("codeNotSent"),
+            budget_spent: t("sendsSpent"),
+            country_not_allowed: t("countryNotAllowed"),
+          },
+        }}
+      />
+      {IS_MAIL_OFFERED && (
+        <p className="mt-5 text-small">
+          <Link
+            className="link"
+            href={{
+              pathname: "/login",
+              query: { step: "phone", by: isByMail ? "phone" : "email", ...(wanted && { next: wanted }) },
+            }}
+            replace
+          >
+            {isByMail ? t("byPhone") : t("byMail")}
+          </Link>
+        </p>
+      )}
+      {!isInvited && <p className="mt-5 text-small text-soft">{t("invited")}</p>}
+    </>
+  );
+}
