@@ -7,7 +7,7 @@ import { readCodeOf } from "@/lib/core/challenges/typed-code";
 
 export type CodeError = "missing" | "malformed" | "wrong";
 
-/** What is wrong with which code, and how many times in a row. A code that may be right stays where it was typed. */
+/** The state of the form after a failed submit: each code's error, the texts to keep in the fields, and how many submits have failed. */
 export type CodeFormState = {
   typed: Record<string, string>;
   errors: Record<string, CodeError>;
@@ -18,17 +18,17 @@ export interface CodeField {
   name: string;
   label: string;
   digits: number;
-  /** Whether the code comes by a message that the telephone itself can fill in. */
+  /** Whether the code arrives as a text message, which a telephone can fill in by itself. */
   isMessage: boolean;
   hint: string | null;
-  /** What is wrong with the code that was tried before this page was made. */
+  /** An error to show from the beginning, about the attempt that led back to this page. */
   error: string | null;
   errors: Record<CodeError, string>;
 }
 
 /**
- * Asks for codes, each in a field of its own. With `isImmediate` it asks for one code in large digits, and is sent as soon as that
- * is complete; else nothing is sent before the button is pressed.
+ * A form for one-time codes, with a field for each. With `isImmediate` it has one field in large digits, and is submitted as soon as
+ * the code is complete; otherwise only its button submits it.
  */
 export function CodeForm({
   action,
@@ -39,7 +39,7 @@ export function CodeForm({
 }: {
   action: (state: CodeFormState, form: FormData) => Promise<CodeFormState>;
   fields: CodeField[];
-  /** What else the form says. */
+  /** Further fields of the form, hidden, by name. */
   hidden: Record<string, string>;
   isImmediate: boolean;
   words: { submit: string; pending: string; offline: string };
@@ -84,12 +84,12 @@ export function CodeForm({
 const largeDigits = (digits: number) =>
   `field code-field [--digits:${digits}] h-[88px] px-0 text-center indent-[0.4em] tabular-nums tracking-[0.4em]`;
 
-/** The code as WebOTP hands it over; TypeScript's DOM doesn't know it yet. */
+/** The result of the WebOTP API, which TypeScript's DOM types lack. */
 type OtpCredential = Credential & { code?: string };
 
 /**
- * Sends the form once in an attempt, as soon as the code in this field is complete: typed, pasted, filled in by the browser from the
- * message, or there before this script ran. Does nothing for null.
+ * Submits the form once per attempt, as soon as the code in `field` is complete: typed, pasted, filled in by the browser from the
+ * message, or typed before this script ran. Does nothing for null.
  */
 function useSendWhenComplete(
   form: RefObject<HTMLFormElement | null>,
@@ -97,7 +97,7 @@ function useSendWhenComplete(
   attempt: number,
 ): void {
   const { name, digits } = field ?? {};
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt has a new field.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each attempt renders a new field.
   useEffect(() => {
     const input = name && form.current?.elements.namedItem(name);
     if (!(input instanceof HTMLInputElement) || digits === undefined) return;
@@ -105,7 +105,7 @@ function useSendWhenComplete(
     const { signal } = over;
     let isSent = false;
     const sendWhenComplete = () => {
-      // A whole message may have been pasted, with other numbers in it; what is no code at all is left as it is.
+      // The person may have pasted the whole message, with other numbers in it. Text without a complete code stays as it is.
       const code = readCodeOf(input.value, digits);
       if (code === null) return;
       input.value = code;
@@ -126,7 +126,7 @@ function useSendWhenComplete(
           input.value = credential.code;
           sendWhenComplete();
         },
-        // It rejects when the person declines or this field goes away: they type the code instead.
+        // The promise is rejected when the person declines or the field is removed. The code can still be typed.
         () => undefined,
       );
     }

@@ -20,21 +20,21 @@ type SentCode = Code & { status: CodeStatus };
 
 interface CodeStepProps<AnyCode extends Code> {
   codes: AnyCode[];
-  /** What else the forms say. */
+  /** Further fields of both forms, hidden, by name. */
   hidden?: Record<string, string>;
-  /** Whether the form is sent as soon as its one code is complete, and leads back to this page after a wrong code. */
+  /** Whether the form is submitted as soon as its one code is complete, and redirects back to this page after a wrong code. */
   isImmediate?: boolean;
   enter: {
     action: (state: CodeFormState, form: FormData) => Promise<CodeFormState>;
     label: string;
-    /** The button's label while the codes are checked, where it is another than usual. */
+    /** The button's label while the codes are checked, if it differs from the usual one. */
     pending?: string;
   };
 }
 
 /**
- * The step of a page in which one-time codes are typed: the form for them, or why they are dead, and below it the button that has
- * new ones sent, once the wait for them is over. Where a code has no status yet, the button alone.
+ * The step of a page in which one-time codes are typed. It shows the form for the codes, or why they can't be used any more, and
+ * below it the button that requests new codes, once the wait is over. Before the first codes were sent, it shows the button alone.
  */
 export async function CodeStep({
   codes,
@@ -83,7 +83,7 @@ async function TypedCodes({ codes, hidden = {}, isImmediate = false, enter }: Co
   const isAlone = others.length === 0;
   const labelOf = ({ recipient }: Code) => (isAlone ? t("label") : t("labelTo", { to: formatRecipient(recipient) }));
   const hintOf = ({ digits }: CodeStatus) => (digits > CODE_DIGITS ? t("longer", { digits }) : null);
-  // Other codes, and with `isImmediate` another try, begin with empty fields, of which one has the focus.
+  // A new key empties the fields and sets the focus: for new codes, and with `isImmediate` after each attempt.
   const key = codes
     .map(({ status: { sentAt, triesUsed } }) => `${sentAt.getTime()} ${isImmediate ? triesUsed : ""}`)
     .join();

@@ -9,18 +9,18 @@ import { SubmitButton } from "@/components/submit-button";
 type RecipientKind = "phone" | "email";
 
 /**
- * What a form shows again after input that can't be used: what is wrong with a field or with the whole form, and how many times in a
- * row, so that the same error is told again each time.
+ * The state of the form after a failed submit: the typed texts, the error of each field or of the whole form, and how many submits
+ * have failed, so that screen readers announce the same error again.
  */
 export type RecipientFormState<Failure extends string> = {
   typed: Partial<Record<RecipientKind, string>>;
   errors: Partial<Record<RecipientKind | "form", Failure>>;
-  /** How long until another code may be asked for, where that is what is wrong. */
+  /** How long until another code may be requested, for the error `budget_spent`; else 0. */
   waitMs: number;
   attempt: number;
 } | null;
 
-/** Asks for a phone, a mailbox or both, where codes are sent; what was typed stays when it can't be used. */
+/** A form for a phone, a mailbox or both, to which codes are then sent. After an error, the typed text stays in the fields. */
 export function RecipientForm<Failure extends string>({
   action,
   fields,
@@ -28,9 +28,9 @@ export function RecipientForm<Failure extends string>({
   words,
 }: {
   action: (state: RecipientFormState<Failure>, form: FormData) => Promise<RecipientFormState<Failure>>;
-  /** `value` is what stands in the field to begin with. */
+  /** `value` is the field's initial text. */
   fields: { kind: RecipientKind; label: string; value: string; placeholder?: string }[];
-  /** What else the form says. */
+  /** Further fields of the form, hidden, by name. */
   hidden: Record<string, string>;
   words: { submit: string; pending: string; offline: string; errors: Record<Failure, string> };
 }) {
@@ -51,7 +51,7 @@ export function RecipientForm<Failure extends string>({
       </>
     );
   };
-  // After a mistake the focus is where the first one is.
+  // The focus is in the first field with an error.
   const first = fields.find(({ kind }) => state?.errors[kind]) ?? fields[0];
   const formError = errorOf("form");
   return (

@@ -4,8 +4,8 @@ import { readPastedText } from "@/lib/core/pasted-text";
 import type { CodeError, CodeFormState } from "./code-form";
 
 /**
- * The codes of a form, by the names of their fields, or the state in which the form is shown again. `sent` says how many digits each
- * has; a code of another length costs no try.
+ * Reads the codes of a submitted form by the names of their fields. `sent` has the number of digits of each. If a code is missing or
+ * has another length, returns the form's next state in `again`; that costs no attempt.
  */
 export function readTypedCodes<Name extends string>(
   form: FormData,
@@ -24,7 +24,7 @@ export function readTypedCodes<Name extends string>(
   return { codes: codes as Record<Name, TypedCode>, again: null };
 }
 
-/** The state of the form after a try: `refused` says what each code failed with, or null for one that may be right. */
+/** Makes the form's state after an attempt. `refused` has the failure of each code, or null for a code that may be right. */
 export function refuseTypedCodes(
   form: FormData,
   state: CodeFormState,

@@ -6,12 +6,12 @@ interface Code {
   state: "live" | "verified" | "spent" | "expired" | "outgrown" | "used";
 }
 
-/** Whether only a new code leads on. */
+/** Whether a code can't be used any more, so that a new one is needed. */
 export function isDead({ state }: Code): boolean {
   return state !== "live" && state !== "verified";
 }
 
-/** Says why a code is dead, of several with the label of its field; nothing of one that isn't. */
+/** Says why a code can't be used any more, below `label` if there are several codes. Renders nothing for a usable code. */
 export async function DeadCode({ code: { state }, id, label }: { code: Code; id: string; label: ReactNode }) {
   const t = await getTranslations("code");
   if (state === "live" || state === "verified") return null;

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { FieldError } from "./field-error";
 
-/** What went wrong with the last step, above the form that it is about. */
+/** An error above a form, about the last step. */
 export function Problem({ id, children }: { id: string; children: ReactNode }) {
   return (
     <div className="mb-6">

@@ -40,6 +40,7 @@ export async function activateInvitation(form: FormData): Promise<void> {
   redirect("/profile?done=activated", RedirectType.replace);
 }
 
+/** Stores the invitation in the pending login and redirects to the login, or back to the invitation if it can't be looked up. */
 async function takeToLogin(code: InviteCode): Promise<void> {
   const invite = await getInvite(code, await currentRequester());
   if (!invite.ok) return redirect(`/i/${code}`, RedirectType.replace);

@@ -32,15 +32,15 @@ type IdentityFormState = RecipientFormState<
   `${"phone" | "email"}_${"missing" | "invalid"}` | "code_not_sent" | "budget_spent" | "country_not_allowed"
 >;
 
-/** Says that a code should be there to be typed, so that the page can tell when it finds none. */
+/** The login page that expects a code on its way. It shows an error if there is none. */
 const CODE_STEP = "/login?step=code";
-/** Asks for phone or mailbox again, whatever was begun. */
+/** The login page that asks for phone or mailbox, even if a code is on its way. */
 const IDENTITY_STEP = "/login?step=phone";
 
-/** Who wants to log in: by the phone, or by the mailbox, which names a phone as its own. */
+/** What a person logs in with: the phone or, if `email` is set, that mailbox together with the phone that they say is theirs. */
 type Identity = { phone: Phone; email: Email | null };
 
-/** First step: sends a code to the phone or mailbox that was typed, or leads to the one that is on its way already. */
+/** The first step: sends a code to the typed phone or mailbox and redirects to the second step, also if a code is on its way already. */
 export async function sendCode(state: IdentityFormState, form: FormData): Promise<IdentityFormState> {
   const typed = { phone: String(form.get("phone") ?? ""), email: String(form.get("email") ?? "") };
   const [phone, email] = [Phone.safeParse(typed.phone), Email.safeParse(typed.email)];
@@ -57,24 +57,24 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
   return { typed, errors: { form: name }, waitMs, attempt };
 }
 
-/** Sends a new code to the same place. Too early is no error: the page shows how long is left. */
+/** Sends a new code to the same phone or mailbox. A request that is too early is no error: the page shows the remaining wait. */
 export async function resendCode(form: FormData): Promise<void> {
   const identity = readIdentity(form);
   const refusal = identity && (await requestCodeFor(identity, form));
   redirect(stepAfter(refusal), RedirectType.replace);
 }
 
-/** The page with the field for the code, and what it says of the one that was asked for. */
+/** The address of the second step, with an error in its query if the code was not sent. */
 function stepAfter(refusal: CodeRefusal | null) {
   const isSent = refusal?.name !== "code_not_sent" || refusal.mayArrive;
   return isSent ? CODE_STEP : (`${CODE_STEP}&sent=no` as const);
 }
 
-/** Second step: logs in. Whatever the code turns out to be, the page shows how things stand with it. */
+/** The second step: logs in with the typed code. After a refusal it redirects to the page that shows the state of the code. */
 export async function enterCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const identity = readIdentity(form);
   if (!identity) return redirect(CODE_STEP, RedirectType.replace);
-  // The form names whose code it is, because another tab may have begun with another phone or mailbox.
+  // The form says which phone or mailbox the code is for, because another tab may have begun a login with another one.
   const pending = withIdentity(await readPending(form), identity);
   const { holder, invite } = pending;
   const leave = async (changes: Partial<PendingLogin>, page: Route) => {
@@ -108,7 +108,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   return redirect(invite && login.value.created ? "/profile?done=activated" : pageAfter(pending), RedirectType.replace);
 }
 
-/** Logs in by a code that was proven right before, which an API does in a step of its own. */
+/** Logs in with a code that was verified before. The API v1 verifies a code and logs in with it in two separate steps. */
 export async function enterProven(form: FormData): Promise<void> {
   const pending = await readPending(form);
   const { phone, holder } = pending;
@@ -118,23 +118,20 @@ export async function enterProven(form: FormData): Promise<void> {
   redirect(login?.ok ? pageAfter(pending) : CODE_STEP, RedirectType.replace);
 }
 
-/** Goes on without the invitation. */
+/** Removes the accepted invitation from the login and returns to its page. */
 export async function dropInvitation(form: FormData): Promise<void> {
   await storeInvite(null);
   redirect(loginPage(readWanted(form)), RedirectType.replace);
 }
 
-/** Why no code was sent; one that was asked for may arrive all the same. */
+/** Why no code was sent. With `mayArrive`, the sender gave no clear answer, and the code may still arrive. */
 interface CodeRefusal {
   name: "code_not_sent" | "budget_spent" | "country_not_allowed";
   retryAfterMs: number;
   mayArrive?: boolean;
 }
 
-/**
- * Resolves to null when a code is on its way or one that was sent before is still good: the wait before the next one is the
- * page's to show. Otherwise to why there is none.
- */
+/** Requests a login code. Returns null if a code is on its way or an earlier one is still live, else why none was sent. */
 async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeRefusal | null> {
   const { phone, email } = identity;
   const language = await getLocale();
@@ -160,17 +157,17 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
   }
 }
 
-/** The login under way, which leads where the form says. A browser without one gets one for `holder`. */
+/** Reads the pending login, with the page to return to from the form. A browser without one gets a new one for `holder`. */
 async function readPending(form: FormData, holder?: Holder): Promise<PendingLogin> {
   return { ...((await readPendingLogin()) ?? newPendingLogin(holder)), wanted: readWanted(form) };
 }
 
-/** Where a form of ours says that the login leads. */
+/** Reads the page that the login returns to from a form's hidden field. */
 function readWanted(form: FormData): WantedPage | null {
   return WantedPage.safeParse(form.get("next")).data ?? null;
 }
 
-/** Who a form of ours is about. */
+/** Reads the phone and mailbox that a form's hidden fields name. */
 function readIdentity(form: FormData): Identity | null {
   const phone = Phone.safeParse(form.get("phone"));
   return phone.success ? { phone: phone.data, email: Email.safeParse(form.get("email")).data ?? null } : null;

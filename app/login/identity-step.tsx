@@ -43,7 +43,7 @@ export async function IdentityStep({
           { kind: "phone", label: t("phone"), value: phone ? formatPhone(phone) : "", placeholder: PHONE_PLACEHOLDER },
         ]}
         hidden={{ stamp: await stampForm(), ...(wanted && { next: wanted }) }}
-        // Another beginning has the focus in its field anew.
+        // A new key sets the focus again when the fields change.
         key={`${isInvited} ${isByMail}`}
         words={{
           submit: t("getCode"),

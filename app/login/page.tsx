@@ -43,7 +43,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   const { step: wantedStep, invitation, sent, by, phone, next } = await searchParams;
   const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(wantedStep)]);
   const accepted = step.pending?.invite ?? null;
-  // A login that begins again leads to the profile, unless its address says otherwise.
+  // A login from the beginning returns to the profile, unless its address names a page.
   const isBegun = step.name === "code" || step.problem !== null || wantedStep === "phone";
   const wanted = WantedPage.safeParse(next).data ?? (isBegun ? step.pending?.wanted : null) ?? null;
   if (session) redirect(pageAfter({ invite: accepted, wanted }));
@@ -119,7 +119,7 @@ async function SentTo({ identity: { phone, email }, isProven }: { identity: Iden
   );
 }
 
-/** Says in a form where the login leads. */
+/** The hidden field of a form that names the page that the login returns to. */
 function WantedField({ wanted }: { wanted: WantedPage | null }) {
   return wanted && <input name="next" type="hidden" value={wanted} />;
 }

@@ -8,10 +8,10 @@ import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
 
-/** What became of the code that was sent before. */
+/** Why the code that was sent before can't be used. */
 export type CodeProblem = "lost" | "spent" | "expired" | "outgrown";
 
-/** Who wants to log in: by the phone, or by the mailbox where there is one. */
+/** What a person logs in with: the mailbox if there is one, else the phone. */
 export interface Identity {
   phone: Phone;
   email: Email | null;
@@ -22,8 +22,8 @@ export type Step =
   | { name: "code"; pending: PendingLogin; identity: Identity; status: CodeStatus };
 
 /**
- * Where this browser's login stands: the cookie knows who it is, the database how things are with the code. The address
- * may wish for the beginning again, or insist on the code though it is dead.
+ * Finds the step of this browser's login, from its cookie and the state of its code. The address may ask for the first step
+ * (`step=phone`), or for the second one even if the code can't be used any more (`step=code`).
  */
 export const findStep = cache(async (wanted: string | string[] | undefined): Promise<Step> => {
   const pending = await readPendingLogin();
@@ -40,7 +40,7 @@ export const findStep = cache(async (wanted: string | string[] | undefined): Pro
   return { name: "identity", pending, problem: state === "used" ? null : state };
 });
 
-/** Whether the mailbox is asked for: as the address wishes, else as it was begun. */
+/** Whether the login is by mail: as the query's `by` says, else as the pending login began. */
 export function isByMail(pending: PendingLogin | null, by: string | string[] | undefined): boolean {
   return IS_MAIL_OFFERED && (by === "email" || (by === undefined && Boolean(pending?.email)));
 }

@@ -27,7 +27,7 @@ type FactorFormState = RecipientFormState<FactorError>;
 
 const pageOf = (factor: Factor) => `/account/${factor}` as const;
 
-/** First step: sends a code to the old factor and one to the new. */
+/** The first step: sends one code to the old factor and one to the new. */
 export async function sendChangeCodes(state: FactorFormState, form: FormData): Promise<FactorFormState> {
   const factor = form.has("phone") ? "phone" : "email";
   const session = await requireSession(pageOf(factor));
@@ -46,7 +46,7 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
   return refuse(failure.name, failure.name === "budget_spent" ? failure.retryAfterMs : 0);
 }
 
-/** Sends new codes to the same two. Too early is no error: the page shows how long is left. */
+/** Sends new codes to the same two factors. A request that is too early is no error: the page shows the remaining wait. */
 export async function resendChangeCodes(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const change = await readPendingChange(session);
@@ -56,7 +56,7 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
   redirect(isShownByPage(sent) ? page : `${page}?problem=not_sent`, RedirectType.replace);
 }
 
-/** The codes of a change while both are good; else leads to where it is said which is dead, and why. */
+/** Reads the two codes of a change. Unless both are live, redirects to the page that shows which one can't be used, and why. */
 async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promise<Record<"old" | "new", CodeStatus>> {
   const { old, new: next } = (await getIdentityChange(...asked)).statuses;
   if (old?.state === "live" && next?.state === "live") return { old, new: next };
@@ -65,9 +65,9 @@ async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promis
   return redirect(isOver ? `${page}?problem=lost` : page, RedirectType.replace);
 }
 
-/** Second step: changes the phone or mailbox by both codes. */
+/** The second step: changes the phone or mailbox by both codes. */
 export async function enterChangeCodes(state: CodeFormState, form: FormData): Promise<CodeFormState> {
-  // The form names what it is about, because another tab may have begun with the other.
+  // The form names its factor, because another tab may have begun a change of the other factor.
   const factor = Factor.safeParse(form.get("factor")).data ?? "phone";
   const page = pageOf(factor);
   const session = await requireSession(page);

@@ -26,7 +26,7 @@ import { Factor } from "./factor";
 
 type PageOptions = PageProps<"/account/[factor]">;
 
-/** Whose page it is, and what it is about; null where there is no such page. Somebody who is logged out is led to the login. */
+/** Reads the factor in the address, the session and its account. Null for an unknown factor. Redirects to the login without a session. */
 async function readPage({ params }: Pick<PageOptions, "params">) {
   const factor = Factor.safeParse((await params).factor).data;
   return factor ? { factor, ...(await requireAccount(`/account/${factor}`)) } : null;
@@ -45,7 +45,7 @@ export async function generateMetadata(options: PageOptions): Promise<Metadata> 
   return { title: await titleOf(factor, account), robots: { index: false } };
 }
 
-/** Where the phone or mailbox of an account is added or changed: by a code to the old factor and one to the new. */
+/** The page that adds or changes the phone or mailbox of an account, by a code to the old factor and one to the new. */
 export default async function ChangePage(options: PageOptions) {
   const page = await readPage(options);
   if (!page) {

@@ -13,20 +13,20 @@ import { codeOptions, isShownByPage } from "../code-requests";
 
 const PAGE = "/account/delete";
 
-/** Sends the code for the deletion. Too early is no error: the page shows how long is left. */
+/** Sends the code for the deletion. A request that is too early is no error: the page shows the remaining wait. */
 export async function sendDeletionCode(form: FormData): Promise<void> {
   const session = await requireSession(PAGE);
   const sent = await requestDeletionCode(session, await currentRequester(), await codeOptions(form));
   redirect(isShownByPage(sent) ? PAGE : `${PAGE}?sent=no`, RedirectType.replace);
 }
 
-/** Deletes the account, for good, by the code. */
+/** Deletes the account by the code; in a session that has to wait, requests the deletion. */
 export async function enterDeletionCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const session = await requireSession(PAGE);
   const requester = await currentRequester();
   const liveCode = async () => {
     const status = await getCodeStatus(await deletionCode(session), requester);
-    // The page says why it is dead.
+    // The page says why the code can't be used any more.
     return status?.state === "live" ? status : redirect(PAGE, RedirectType.replace);
   };
   const { codes, again } = readTypedCodes(form, state, { code: await liveCode() });

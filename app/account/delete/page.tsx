@@ -23,7 +23,7 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: t("title"), robots: { index: false } };
 }
 
-/** Where an account is deleted, for good, by a fresh code. */
+/** The page that deletes an account by a new code. */
 export default async function DeletePage({ searchParams }: PageProps<"/account/delete">) {
   const session = await requireSession("/account/delete");
   const [t, { sent }, owner] = await Promise.all([getTranslations("deletion"), searchParams, deletionCode(session)]);
@@ -48,7 +48,7 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
         title={t("stays")}
       />
       <p className="mt-3 text-small">
-        {/* A file, which must not be fetched before it is asked for. */}
+        {/* A plain link, because Next.js's router would fetch the file in advance. */}
         <a className="link" href="/account/export">
           {t("export")}
         </a>

@@ -13,7 +13,7 @@ import { codeOptions, isShownByPage } from "../../code-requests";
 
 const pageOf = (action: DelayedAction) => `/account/delayed/${action}` as const;
 
-/** The very change that the page has shown. */
+/** The delayed change that the page showed, from the form's hidden fields. It may have been replaced since. */
 const ShownForm = z.object({ action: DelayedAction, dueAt: z.iso.datetime().transform((text) => new Date(text)) });
 
 const readShown = (form: FormData) =>
@@ -23,7 +23,7 @@ const readShown = (form: FormData) =>
 const readAction = (form: FormData) =>
   DelayedAction.safeParse(form.get("action")).data ?? redirect("/account", RedirectType.replace);
 
-/** Sends a code to each of the account's factors. Too early is no error: the page shows how long is left. */
+/** Sends a code to each of the account's factors. A request that is too early is no error: the page shows the remaining wait. */
 export async function sendApplyNowCodes(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const action = readAction(form);
@@ -31,13 +31,13 @@ export async function sendApplyNowCodes(form: FormData): Promise<void> {
   redirect(isShownByPage(sent) ? pageOf(action) : `${pageOf(action)}?problem=not_sent`, RedirectType.replace);
 }
 
-/** Applies the change that the page has shown now, by both codes. */
+/** Applies the delayed change that the page showed, by both codes and without the wait. */
 export async function enterApplyNowCodes(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const session = await requireSession("/account");
   const shown = readShown(form);
   const { action } = shown;
   const requester = await currentRequester();
-  // The page says what is wrong with codes that are dead, and leads on where nothing waits any more.
+  // The page says why codes can't be used any more, and redirects if no change is waiting any more.
   const liveCodes = async () => {
     const owners = (await applyNowCodes(session)) ?? redirect("/account", RedirectType.replace);
     const { phone, email } = (await getApplyNowCodes(owners, requester)).statuses;
