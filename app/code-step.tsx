@@ -1,10 +1,10 @@
 import { getTranslations } from "next-intl/server";
 import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
-import { DeadCode, isDead } from "@/components/dead-code";
 import { DeliveryNote } from "@/components/delivery-note";
 import { Focused } from "@/components/focused";
 import { SubmitButton } from "@/components/submit-button";
+import { isUnusable, UnusableCode } from "@/components/unusable-code";
 import { stampForm } from "@/lib/auth/form-stamps";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { formatRecipient, type Recipient } from "@/lib/core/identity/recipient";
@@ -67,7 +67,7 @@ export async function CodeStep({
           <SubmitButton
             offline={t("offline")}
             pending={t("sending")}
-            quiet={isSent && !sent.some(({ status }) => isDead(status))}
+            quiet={isSent && !sent.some(({ status }) => isUnusable(status))}
           >
             {isSent || !label ? t("resend", { codes: count }) : label}
           </SubmitButton>
@@ -87,11 +87,11 @@ async function TypedCodes({ codes, hidden = {}, isImmediate = false, enter }: Co
   const key = codes
     .map(({ status: { sentAt, triesUsed } }) => `${sentAt.getTime()} ${isImmediate ? triesUsed : ""}`)
     .join();
-  if (codes.some(({ status }) => isDead(status))) {
+  if (codes.some(({ status }) => isUnusable(status))) {
     return (
       <Focused key={key}>
         {codes.map((code) => (
-          <DeadCode
+          <UnusableCode
             code={code.status}
             id={`${code.name}-error`}
             key={code.name}

@@ -2,9 +2,9 @@
 
 import { RedirectType, redirect } from "next/navigation";
 import type { InviteFieldState } from "@/components/invite-field";
+import { currentRequester } from "@/lib/auth/current-requester";
 import { currentSession } from "@/lib/auth/nextauth";
 import { storeInvite } from "@/lib/auth/pending-login-cookie";
-import { currentRequester } from "@/lib/auth/requesters";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/look-up";

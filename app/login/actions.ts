@@ -4,12 +4,12 @@ import type { Route } from "next";
 import { RedirectType, redirect } from "next/navigation";
 import { getLocale } from "next-intl/server";
 import { sendMailCode, sendPhoneCode } from "@/lib/auth/browser-login";
+import { currentRequester } from "@/lib/auth/current-requester";
 import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logIn } from "@/lib/auth/nextauth";
 import { newPendingLogin, type PendingLogin, withIdentity } from "@/lib/auth/pending-login";
 import { finishPendingLogin, readPendingLogin, storeInvite, storePendingLogin } from "@/lib/auth/pending-login-cookie";
-import { currentRequester } from "@/lib/auth/requesters";
-import { loginPage, pageAfter, WantedPage } from "@/lib/auth/wanted-page";
+import { loginPage, pageAfterLogin, ReturnPage } from "@/lib/auth/return-page";
 import {
   mailLoginCode,
   phoneLoginCode,
@@ -105,7 +105,10 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   }
   await finishPendingLogin(pending);
   // A new account has activated the invite.
-  return redirect(invite && login.value.created ? "/profile?done=activated" : pageAfter(pending), RedirectType.replace);
+  return redirect(
+    invite && login.value.created ? "/profile?done=activated" : pageAfterLogin(pending),
+    RedirectType.replace,
+  );
 }
 
 /** Logs in with a code that was verified before. The API v1 verifies a code and logs in with it in two separate steps. */
@@ -115,13 +118,13 @@ export async function enterProven(form: FormData): Promise<void> {
   const login =
     phone && (await logIn((requester, session) => signInWithVerifiedCode({ phone, holder }, requester, { session })));
   await (login?.ok ? finishPendingLogin(pending) : storePendingLogin(pending));
-  redirect(login?.ok ? pageAfter(pending) : CODE_STEP, RedirectType.replace);
+  redirect(login?.ok ? pageAfterLogin(pending) : CODE_STEP, RedirectType.replace);
 }
 
 /** Removes the accepted invitation from the login and returns to its page. */
 export async function dropInvitation(form: FormData): Promise<void> {
   await storeInvite(null);
-  redirect(loginPage(readWanted(form)), RedirectType.replace);
+  redirect(loginPage(readReturnPage(form)), RedirectType.replace);
 }
 
 /** Why no code was sent. With `mayArrive`, the sender gave no clear answer, and the code may still arrive. */
@@ -159,12 +162,12 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
 
 /** Reads the pending login, with the page to return to from the form. A browser without one gets a new one for `holder`. */
 async function readPending(form: FormData, holder?: Holder): Promise<PendingLogin> {
-  return { ...((await readPendingLogin()) ?? newPendingLogin(holder)), wanted: readWanted(form) };
+  return { ...((await readPendingLogin()) ?? newPendingLogin(holder)), wanted: readReturnPage(form) };
 }
 
 /** Reads the page that the login returns to from a form's hidden field. */
-function readWanted(form: FormData): WantedPage | null {
-  return WantedPage.safeParse(form.get("next")).data ?? null;
+function readReturnPage(form: FormData): ReturnPage | null {
+  return ReturnPage.safeParse(form.get("next")).data ?? null;
 }
 
 /** Reads the phone and mailbox that a form's hidden fields name. */

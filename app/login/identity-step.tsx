@@ -4,7 +4,7 @@ import { MaskedIdentity } from "@/components/masked-identity";
 import { Problem } from "@/components/problem";
 import { stampForm } from "@/lib/auth/form-stamps";
 import type { PendingLogin } from "@/lib/auth/pending-login";
-import type { WantedPage } from "@/lib/auth/wanted-page";
+import type { ReturnPage } from "@/lib/auth/return-page";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { formatEmail } from "@/lib/core/identity/email";
 import { formatPhone, PHONE_PLACEHOLDER } from "@/lib/core/identity/phone";
@@ -18,13 +18,13 @@ export async function IdentityStep({
   isByMail,
   isInvited,
   problem,
-  wanted,
+  returnPage,
 }: {
   pending: PendingLogin | null;
   isByMail: boolean;
   isInvited: boolean;
   problem: CodeProblem | null;
-  wanted: WantedPage | null;
+  returnPage: ReturnPage | null;
 }) {
   const [t, code] = await Promise.all([getTranslations("login"), getTranslations("code")]);
   const { phone, email, mismatch } = pending ?? {};
@@ -42,7 +42,7 @@ export async function IdentityStep({
           ...(isByMail ? [{ kind: "email" as const, label: t("email"), value: email ? formatEmail(email) : "" }] : []),
           { kind: "phone", label: t("phone"), value: phone ? formatPhone(phone) : "", placeholder: PHONE_PLACEHOLDER },
         ]}
-        hidden={{ stamp: await stampForm(), ...(wanted && { next: wanted }) }}
+        hidden={{ stamp: await stampForm(), ...(returnPage && { next: returnPage }) }}
         // A new key sets the focus again when the fields change.
         key={`${isInvited} ${isByMail}`}
         words={{
@@ -66,7 +66,7 @@ export async function IdentityStep({
             className="link"
             href={{
               pathname: "/login",
-              query: { step: "phone", by: isByMail ? "phone" : "email", ...(wanted && { next: wanted }) },
+              query: { step: "phone", by: isByMail ? "phone" : "email", ...(returnPage && { next: returnPage }) },
             }}
             replace
           >

@@ -8,7 +8,7 @@ import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { currentSession } from "@/lib/auth/nextauth";
-import { pageAfter, WantedPage } from "@/lib/auth/wanted-page";
+import { pageAfterLogin, ReturnPage } from "@/lib/auth/return-page";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { formatEmail } from "@/lib/core/identity/email";
 import { formatPhone } from "@/lib/core/identity/phone";
@@ -40,13 +40,13 @@ function titleOf(t: LoginTranslator, step: Step, by: string | string[] | undefin
 }
 
 export default async function LoginPage({ searchParams }: PageProps<"/login">) {
-  const { step: wantedStep, invitation, sent, by, phone, next } = await searchParams;
-  const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(wantedStep)]);
+  const { step: stepParam, invitation, sent, by, phone, next } = await searchParams;
+  const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(stepParam)]);
   const accepted = step.pending?.invite ?? null;
   // A login from the beginning returns to the profile, unless its address names a page.
-  const isBegun = step.name === "code" || step.problem !== null || wantedStep === "phone";
-  const wanted = WantedPage.safeParse(next).data ?? (isBegun ? step.pending?.wanted : null) ?? null;
-  if (session) redirect(pageAfter({ invite: accepted, wanted }));
+  const isBegun = step.name === "code" || step.problem !== null || stepParam === "phone";
+  const returnPage = ReturnPage.safeParse(next).data ?? (isBegun ? step.pending?.wanted : null) ?? null;
+  if (session) redirect(pageAfterLogin({ invite: accepted, wanted: returnPage }));
   const invite = accepted && (await getSeenInvite(accepted.code));
   return (
     <Sheet>
@@ -63,16 +63,16 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
           {t("invitationGone")}
         </p>
       )}
-      {invite && <InvitationNotice invite={invite} wanted={wanted} />}
+      {invite && <InvitationNotice invite={invite} returnPage={returnPage} />}
       {step.name === "code" ? (
-        <LoginStep {...step} wanted={wanted} />
+        <LoginStep {...step} returnPage={returnPage} />
       ) : (
         <IdentityStep
           isByMail={isByMail(step.pending, by)}
           isInvited={invite !== null}
           pending={step.pending}
           problem={step.problem}
-          wanted={wanted}
+          returnPage={returnPage}
         />
       )}
       <DemonstrationNotice code={step.name === "code" && step.status.state === "live" ? step.pending.revealed : null} />
@@ -80,7 +80,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   );
 }
 
-async function InvitationNotice({ invite, wanted }: { invite: Invite; wanted: WantedPage | null }) {
+async function InvitationNotice({ invite, returnPage }: { invite: Invite; returnPage: ReturnPage | null }) {
   const t = await getTranslations("login");
   return (
     <div className="mb-8">
@@ -90,7 +90,7 @@ async function InvitationNotice({ invite, wanted }: { invite: Invite; wanted: Wa
         </p>
         <p>{t("invitationCode", { code: invite.code })}</p>
         <form action={dropInvitation}>
-          <WantedField wanted={wanted} />
+          <ReturnPageField returnPage={returnPage} />
           <button className="link" type="submit">
             {t("dropInvitation")}
           </button>
@@ -120,24 +120,24 @@ async function SentTo({ identity: { phone, email }, isProven }: { identity: Iden
 }
 
 /** The hidden field of a form that names the page that the login returns to. */
-function WantedField({ wanted }: { wanted: WantedPage | null }) {
-  return wanted && <input name="next" type="hidden" value={wanted} />;
+function ReturnPageField({ returnPage }: { returnPage: ReturnPage | null }) {
+  return returnPage && <input name="next" type="hidden" value={returnPage} />;
 }
 
 async function LoginStep({
   identity: { phone, email },
-  wanted,
+  returnPage,
   status,
 }: {
   identity: Identity;
-  wanted: WantedPage | null;
+  returnPage: ReturnPage | null;
   status: CodeStatus;
 }) {
   const [t, code] = await Promise.all([getTranslations("login"), getTranslations("code")]);
   if (status.state === "verified") {
     return (
       <form action={enterProven}>
-        <WantedField wanted={wanted} />
+        <ReturnPageField returnPage={returnPage} />
         <SubmitButton pending={code("checking")}>{t("enter")}</SubmitButton>
       </form>
     );
@@ -146,7 +146,7 @@ async function LoginStep({
     <CodeStep
       codes={[{ name: "code", recipient: email ? emailRecipient(email) : phoneRecipient(phone), status }]}
       enter={{ action: enterCode, label: t("enter") }}
-      hidden={{ phone, ...(email && { email }), ...(wanted && { next: wanted }) }}
+      hidden={{ phone, ...(email && { email }), ...(returnPage && { next: returnPage }) }}
       isImmediate
       send={{ action: resendCode, waitMs: status.resendInMs }}
     />

@@ -1,7 +1,7 @@
 import { cache } from "react";
+import { currentRequester } from "@/lib/auth/current-requester";
 import type { PendingLogin } from "@/lib/auth/pending-login";
 import { readPendingLogin } from "@/lib/auth/pending-login-cookie";
-import { currentRequester } from "@/lib/auth/requesters";
 import { mailLoginCode, phoneLoginCode } from "@/lib/core/accounts/sign-in";
 import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges/code-status";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
@@ -25,16 +25,16 @@ export type Step =
  * Finds the step of this browser's login, from its cookie and the state of its code. The address may ask for the first step
  * (`step=phone`), or for the second one even if the code can't be used any more (`step=code`).
  */
-export const findStep = cache(async (wanted: string | string[] | undefined): Promise<Step> => {
+export const findStep = cache(async (stepParam: string | string[] | undefined): Promise<Step> => {
   const pending = await readPendingLogin();
-  if (!pending) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
+  if (!pending) return { name: "identity", pending, problem: stepParam === "code" ? "lost" : null };
   const { phone, email, holder } = pending;
-  if (!phone || wanted === "phone") return { name: "identity", pending, problem: null };
+  if (!phone || stepParam === "phone") return { name: "identity", pending, problem: null };
   const owner = email ? mailLoginCode({ email, holder }) : phoneLoginCode({ phone, holder });
   const status = await getCodeStatus(owner, await currentRequester());
-  if (!status) return { name: "identity", pending, problem: wanted === "code" ? "lost" : null };
+  if (!status) return { name: "identity", pending, problem: stepParam === "code" ? "lost" : null };
   const { state } = status;
-  if (state === "live" || state === "verified" || wanted === "code") {
+  if (state === "live" || state === "verified" || stepParam === "code") {
     return { name: "code", pending, identity: { phone, email }, status };
   }
   return { name: "identity", pending, problem: state === "used" ? null : state };

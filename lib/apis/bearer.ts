@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { namedBrowser, rememberApplication } from "@/lib/auth/requesters";
+import { recognisedOrNewBrowser, rememberApplication } from "@/lib/auth/current-requester";
 import { notifySignIn } from "@/lib/auth/security-notices";
 import { issueTokens, readRefreshToken } from "@/lib/auth/tokens";
 import { getOwnProfile } from "@/lib/core/accounts/accounts";
@@ -67,7 +67,7 @@ export const authVerifyCode = address(api, "/api/auth/verify_code/", (endpoint) 
     },
     run: async ({ input: { phone, code }, requester: readRequester }) => {
       const requester = await readRequester();
-      const application = namedBrowser(requester);
+      const application = recognisedOrNewBrowser(requester);
       const opening = { session: { kind: "client", browserId: application.id } } as const;
       const login = await signInByPhone({ phone, code, holder: STATELESS }, requester, opening);
       if (!login.ok) return login;

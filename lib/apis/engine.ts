@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { readCredentials } from "@/lib/auth/credentials";
-import { currentRequester } from "@/lib/auth/requesters";
+import { currentRequester } from "@/lib/auth/current-requester";
 import type { Requester } from "@/lib/core/identity/requester";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";

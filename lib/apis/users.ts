@@ -2,7 +2,7 @@ import { z } from "zod";
 import { sendMailCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login-cookie";
-import { notifyChange, notifyDeletion, notifyRequest } from "@/lib/auth/security-notices";
+import { notifyChange, notifyDelayedChange, notifyDeletion } from "@/lib/auth/security-notices";
 import { type Account, getOwnProfile, shownPhone } from "@/lib/core/accounts/accounts";
 import {
   AccountCursor,
@@ -276,7 +276,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
           notifyDeletion(deleted.value.email);
           return reply(undefined);
         }
-        notifyRequest(session, { what: "deletion", dueAt, requester: await requester() });
+        notifyDelayedChange(session, { what: "deletion", dueAt, requester: await requester() });
         return replyLater({ detail: DELETED_LATER, due_at: dueAt.toISOString() });
       }
       const administrator = await asAdministrator(session);

@@ -8,10 +8,10 @@ import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
 import { type Result, succeed } from "@/lib/core/result";
 import { afterAnswer } from "./after-answer";
+import { currentRequester } from "./current-requester";
 import { maySeeCodes } from "./demonstration";
 import { newPendingLogin, type PendingLogin, withIdentity } from "./pending-login";
 import { readPendingLogin, storePendingLogin } from "./pending-login-cookie";
-import { currentRequester } from "./requesters";
 
 /** What a page has read before it asks for a code. */
 interface PageOptions {

@@ -18,8 +18,8 @@ import { env } from "@/lib/env";
 import { assertOwnRequest, ownAddress } from "@/lib/http/origin";
 import { logError } from "@/lib/ops/log";
 import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
+import { currentRequester, recognisedOrNewBrowser, rememberBrowser } from "./current-requester";
 import { readPendingLogin } from "./pending-login-cookie";
-import { currentRequester, namedBrowser, rememberBrowser } from "./requesters";
 import { decryptToken, encryptToken, nextAuthCodec } from "./sealed-cookie";
 import { notifySignIn } from "./security-notices";
 
@@ -77,7 +77,7 @@ async function openBrowserSession<Failure extends { name: string }>(
   signIn: SignInStep<Failure>,
 ): Promise<Result<SignIn & { session: Session }, Failure>> {
   const requester = await currentRequester();
-  const browser = namedBrowser(requester);
+  const browser = recognisedOrNewBrowser(requester);
   const login = await signIn(requester, { kind: "browser", browserId: browser.id });
   if (!login.ok) return login;
   const { session, proven } = login.value;

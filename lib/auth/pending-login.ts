@@ -4,7 +4,7 @@ import { Email } from "@/lib/core/identity/email";
 import type { Masked } from "@/lib/core/identity/masking";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { WantedPage } from "./wanted-page";
+import { ReturnPage } from "./return-page";
 
 const MaskedText = z.string().transform((text) => text as Masked);
 
@@ -20,8 +20,8 @@ export const PendingLogin = z.object({
   invite: z.object({ code: InviteCode }).nullable().catch(null),
   /** Masked phone of the account, after a right code by mail for an account with another phone than `phone`. */
   mismatch: MaskedText.nullable().default(null),
-  /** The page that the login returns to; null for the profile. */
-  wanted: WantedPage.nullable().catch(null),
+  /** The page that the login returns to; null for the profile. Browsers hold cookies with this field, so it keeps its name. */
+  wanted: ReturnPage.nullable().catch(null),
   /** The code, in a demonstration that shows it on the page; else null. */
   revealed: OneTimeCode.nullable(),
 });

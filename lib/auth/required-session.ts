@@ -3,11 +3,11 @@ import { cache } from "react";
 import { getProfile, type Profile } from "@/lib/core/accounts/accounts";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { currentSession } from "./nextauth";
-import { loginPage, type WantedPage } from "./wanted-page";
+import { loginPage, type ReturnPage } from "./return-page";
 
-/** Returns the session of this request. Without one, redirects to the login, which returns to `wanted`, or to the profile for null. */
-export async function requireSession(wanted: WantedPage | null): Promise<Session> {
-  return (await currentSession()) ?? redirect(loginPage(wanted));
+/** Returns the session of this request. Without one, redirects to the login, which returns to `returnPage`, or to the profile for null. */
+export async function requireSession(returnPage: ReturnPage | null): Promise<Session> {
+  return (await currentSession()) ?? redirect(loginPage(returnPage));
 }
 
 /**
@@ -15,9 +15,9 @@ export async function requireSession(wanted: WantedPage | null): Promise<Session
  * the account was deleted.
  */
 export const requireAccount = cache(
-  async (wanted: WantedPage | null): Promise<{ session: Session; account: Profile }> => {
-    const session = await requireSession(wanted);
-    const account = (await getProfile(session.userId)) ?? redirect(loginPage(wanted));
+  async (returnPage: ReturnPage | null): Promise<{ session: Session; account: Profile }> => {
+    const session = await requireSession(returnPage);
+    const account = (await getProfile(session.userId)) ?? redirect(loginPage(returnPage));
     return { session, account };
   },
 );

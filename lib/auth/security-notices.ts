@@ -30,7 +30,7 @@ export function notifyDeletion(email: Email | null, at = new Date()): void {
 }
 
 /** Mails the account of `session` that `requester` asked at `at` for the delayed change `what`, which can be cancelled until `dueAt`. */
-export function notifyRequest(
+export function notifyDelayedChange(
   { userId }: Session,
   request: { what: DelayedAction; dueAt: Date; requester: Requester },
   at = new Date(),

@@ -1,11 +1,11 @@
 "use server";
 
 import { RedirectType, redirect } from "next/navigation";
+import { currentRequester, recognisedOrNewBrowser, rememberBrowser } from "@/lib/auth/current-requester";
 import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/auth/pending-change";
-import { currentRequester, namedBrowser, rememberBrowser } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
-import { notifyChange, notifyRequest } from "@/lib/auth/security-notices";
-import { loginPage } from "@/lib/auth/wanted-page";
+import { loginPage } from "@/lib/auth/return-page";
+import { notifyChange, notifyDelayedChange } from "@/lib/auth/security-notices";
 import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/accounts/change-identity";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { Recipient } from "@/lib/core/identity/recipient";
@@ -83,10 +83,10 @@ export async function enterChangeCodes(state: CodeFormState, form: FormData): Pr
     await endPendingChange();
     const { dueAt } = changed.value;
     if (dueAt !== null) {
-      notifyRequest(session, { what: change.next.kind, dueAt, requester });
+      notifyDelayedChange(session, { what: change.next.kind, dueAt, requester });
       return redirect("/account?done=requested", RedirectType.replace);
     }
-    await rememberBrowser(namedBrowser(requester), change.next);
+    await rememberBrowser(recognisedOrNewBrowser(requester), change.next);
     notifyChange(changed.value.changed);
     return redirect(`/account?done=${changed.value.changed.name}`, RedirectType.replace);
   }

@@ -1,10 +1,10 @@
 "use server";
 
 import { RedirectType, redirect } from "next/navigation";
+import { currentRequester } from "@/lib/auth/current-requester";
 import { forgetSession } from "@/lib/auth/nextauth";
-import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
-import { notifyDeletion, notifyRequest } from "@/lib/auth/security-notices";
+import { notifyDelayedChange, notifyDeletion } from "@/lib/auth/security-notices";
 import { deleteByCode, deletionCode, requestDeletionCode } from "@/lib/core/accounts/delete-account";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import type { CodeFormState } from "../../code-form";
@@ -36,7 +36,7 @@ export async function enterDeletionCode(state: CodeFormState, form: FormData): P
   if (deleted.ok) {
     const { dueAt } = deleted.value;
     if (dueAt !== null) {
-      notifyRequest(session, { what: "deletion", dueAt, requester });
+      notifyDelayedChange(session, { what: "deletion", dueAt, requester });
       return redirect("/account?done=requested", RedirectType.replace);
     }
     notifyDeletion(deleted.value.email);

@@ -3,7 +3,7 @@ import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
-import { currentRequester } from "@/lib/auth/requesters";
+import { currentRequester } from "@/lib/auth/current-requester";
 import { requireSession } from "@/lib/auth/required-session";
 import { deletionCode } from "@/lib/core/accounts/delete-account";
 import { getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges/code-status";

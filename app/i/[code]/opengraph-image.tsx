@@ -4,7 +4,7 @@ import { notFound } from "next/navigation";
 import { ImageResponse } from "next/og";
 import { getTranslations } from "next-intl/server";
 import { BAND_HEIGHT_PX, BAND_WIDTH_PX, STITCHES } from "@/components/band";
-import { currentRequester } from "@/lib/auth/requesters";
+import { currentRequester } from "@/lib/auth/current-requester";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/look-up";
 import { retryAfter } from "@/lib/http/retry-after";

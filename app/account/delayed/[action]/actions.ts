@@ -2,8 +2,8 @@
 
 import { RedirectType, redirect } from "next/navigation";
 import { z } from "zod";
+import { currentRequester } from "@/lib/auth/current-requester";
 import { forgetSession } from "@/lib/auth/nextauth";
-import { currentRequester } from "@/lib/auth/requesters";
 import { requireSession } from "@/lib/auth/required-session";
 import { applyNowByCodes, applyNowCodes, getApplyNowCodes, requestApplyNowCodes } from "@/lib/core/accounts/apply-now";
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";

@@ -5,7 +5,7 @@ import { getTranslations } from "next-intl/server";
 import { answerNotFound } from "@/app/page-refusals";
 import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
-import { currentRequester } from "@/lib/auth/requesters";
+import { currentRequester } from "@/lib/auth/current-requester";
 import { requireSession } from "@/lib/auth/required-session";
 import { applyNowCodes, getApplyNowCodes } from "@/lib/core/accounts/apply-now";
 import { DelayedAction, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";

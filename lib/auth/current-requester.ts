@@ -40,7 +40,7 @@ export async function currentRequester(): Promise<Requester> {
 }
 
 /** Returns the requester's recognised browser or application, or a new one with a random name. */
-export function namedBrowser({ browser }: Requester): NamedBrowser {
+export function recognisedOrNewBrowser({ browser }: Requester): NamedBrowser {
   return browser ?? { id: crypto.randomUUID(), recipients: [] };
 }
 

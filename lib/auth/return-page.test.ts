@@ -1,9 +1,9 @@
 import { expect, test } from "playwright/test";
-import { loginPage, WantedPage } from "./wanted-page";
+import { loginPage, ReturnPage } from "./return-page";
 
 test("a login leads to the pages that need one, and to invitations", () => {
   for (const page of ["/account", "/account/phone", "/account/delete", "/i/7K4M2P"] as const) {
-    expect(WantedPage.safeParse(page).data).toBe(page);
+    expect(ReturnPage.safeParse(page).data).toBe(page);
     expect(new URL(loginPage(page), "http://localhost").searchParams.get("next")).toBe(page);
   }
   expect(loginPage(null)).toBe("/login");
@@ -46,6 +46,6 @@ test("a login leads to no other site, in no spelling of its address, and to noth
     null,
     undefined,
   ]) {
-    expect(WantedPage.safeParse(page).success, JSON.stringify(page)).toBe(false);
+    expect(ReturnPage.safeParse(page).success, JSON.stringify(page)).toBe(false);
   }
 });

@@ -9,27 +9,27 @@ const PAGES = ["/account", "/account/phone", "/account/email", "/account/history
  * choice. So only these pages and invitations are accepted, letter for letter, and no text that a browser could read as the
  * address of another site (open redirect).
  */
-export const WantedPage = z.union([
+export const ReturnPage = z.union([
   z.enum(PAGES),
   z
     .templateLiteral(["/i/", z.string()])
     .refine((path) => InviteCode.safeParse(path.slice("/i/".length)).data === path.slice("/i/".length)),
 ]);
-export type WantedPage = z.output<typeof WantedPage>;
+export type ReturnPage = z.output<typeof ReturnPage>;
 
 /** The page to show after a login: the accepted invitation if there is one, else `wanted`, else the profile. */
-export function pageAfter({
+export function pageAfterLogin({
   invite,
   wanted,
 }: {
   invite: { code: InviteCode } | null;
-  wanted: WantedPage | null;
+  wanted: ReturnPage | null;
 }): Route {
   const page = wanted ?? "/profile";
   return (invite ? `/i/${invite.code}` : page) as Route;
 }
 
-/** The address of the login page. After the login it returns to `wanted`, or to the profile for null. */
-export function loginPage(wanted: WantedPage | null): Route {
-  return wanted === null ? "/login" : `/login?next=${encodeURIComponent(wanted)}`;
+/** The address of the login page. After the login it returns to `returnPage`, or to the profile for null. */
+export function loginPage(returnPage: ReturnPage | null): Route {
+  return returnPage === null ? "/login" : `/login?next=${encodeURIComponent(returnPage)}`;
 }

@@ -7,12 +7,12 @@ interface Code {
 }
 
 /** Whether a code can't be used any more, so that a new one is needed. */
-export function isDead({ state }: Code): boolean {
+export function isUnusable({ state }: Code): boolean {
   return state !== "live" && state !== "verified";
 }
 
 /** Says why a code can't be used any more, below `label` if there are several codes. Renders nothing for a usable code. */
-export async function DeadCode({ code: { state }, id, label }: { code: Code; id: string; label: ReactNode }) {
+export async function UnusableCode({ code: { state }, id, label }: { code: Code; id: string; label: ReactNode }) {
   const t = await getTranslations("code");
   if (state === "live" || state === "verified") return null;
   return (

@@ -32,7 +32,7 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(page).toHaveURL(/\/account\/history$/);
     for (const address of addresses) expect(address).not.toContain(phone.slice(1));
 
-    // A logged-in browser goes there directly. A login that begins again forgets the wanted page.
+    // A logged-in browser goes there directly. A login that begins again forgets that page.
     await page.goto("/login?next=/account");
     await expect(page).toHaveURL(/\/account$/);
     await context.clearCookies({ name: "sarafan-session" });
