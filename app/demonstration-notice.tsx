@@ -11,7 +11,7 @@ import { isDatabaseAway } from "@/lib/ops/outage";
  */
 export async function DemonstrationNotice({ code = null }: { code?: OneTimeCode | null }) {
   if (!env.REVEAL_CODES) return null;
-  const [t, state] = await Promise.all([getTranslations("demonstration"), readState()]);
+  const [t, state] = await Promise.all([getTranslations("demonstration"), readDemonstrationState()]);
   if (state === null) return null;
   return (
     <div className="mt-6">
@@ -20,7 +20,7 @@ export async function DemonstrationNotice({ code = null }: { code?: OneTimeCode 
   );
 }
 
-async function readState() {
+async function readDemonstrationState() {
   try {
     return await demonstrationState();
   } catch (error) {

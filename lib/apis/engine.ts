@@ -169,7 +169,7 @@ export function address<const Path extends string>(
   path: Path,
   build: (endpoint: EndpointMaker<Path>) => Partial<Record<Verb, Endpoint>>,
 ): Address {
-  // At run time both are the same function; only the types differ.
+  // `build` gets the same function for each path. Only the type of the function depends on the path.
   const endpoints = build(makeEndpoint as EndpointMaker<Path>);
   const verbs = VERBS.filter((verb) => endpoints[verb]);
   const Allow = [...verbs.flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb])), "OPTIONS"].join(", ");

@@ -33,7 +33,7 @@ const ACCESS = {
   alg: "EdDSA",
   typ: "JWT",
   audience: env.APP_URL,
-  // Tokens that were issued by older versions have no `gen`.
+  // `gen` is the session's generation. Access tokens that older versions issued lack it.
   schema: z.object({ sub: z.string(), sid: z.uuid(), gen: z.int().optional() }),
   keys: verificationKeys,
 } as const satisfies Kind;

@@ -1,6 +1,6 @@
 import { readCredentials } from "@/lib/auth/credentials";
 import { exportAccount } from "@/lib/core/accounts/export";
-import { isOfSharedOrigin } from "@/lib/http/cross-origin";
+import { isFromCorsOrigin } from "@/lib/http/cross-origin";
 import { isForeignRequest } from "@/lib/http/origin";
 import { retryAfter } from "@/lib/http/retry-after";
 import { readOnly, refuse } from "./verbs";
@@ -10,7 +10,7 @@ import { readOnly, refuse } from "./verbs";
  * pages, because each export writes an audit event. Failures: `origin_foreign`, `credentials_missing`, `budget_spent`.
  */
 export const accountExport = readOnly(async ({ headers }) => {
-  const isForeign = isForeignRequest({ method: "POST", headers }) && !isOfSharedOrigin(headers);
+  const isForeign = isForeignRequest({ method: "POST", headers }) && !isFromCorsOrigin(headers);
   if (isForeign) return refuse("origin_foreign");
   const { session } = await readCredentials(headers);
   const now = new Date();

@@ -10,7 +10,7 @@ const ANSWER_HEADERS =
 const PREFLIGHT_MAX_AGE_S = 600;
 
 /** Whether a script on a page of `CORS_ORIGINS` sent the request. */
-export function isOfSharedOrigin(headers: Headers): boolean {
+export function isFromCorsOrigin(headers: Headers): boolean {
   return env.CORS_ORIGINS.includes(headers.get("origin") ?? "");
 }
 
@@ -23,14 +23,14 @@ export function sharingHeaders(headers: Headers): Record<string, string> {
   // A cache must not give the response for one origin to another.
   const Vary = "Origin";
   const origin = headers.get("origin");
-  if (origin === null || !isOfSharedOrigin(headers)) return { Vary };
+  if (origin === null || !isFromCorsOrigin(headers)) return { Vary };
   return { Vary, "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": ANSWER_HEADERS };
 }
 
 /** Makes the response headers for a preflight request (Fetch §4.8), which permit a page of `CORS_ORIGINS` to use `methods`. */
 export function preflightHeaders(headers: Headers, methods: readonly string[]): Record<string, string> {
   if (methods.length === 0) return {};
-  if (!isOfSharedOrigin(headers)) return sharingHeaders(headers);
+  if (!isFromCorsOrigin(headers)) return sharingHeaders(headers);
   return {
     ...sharingHeaders(headers),
     "Access-Control-Allow-Methods": methods.join(", "),
@@ -47,7 +47,7 @@ export async function guardOrigin(
   request: Request,
   { isShared, refuse, answer }: { isShared: boolean; refuse: () => Response; answer: () => Promise<Response> },
 ): Promise<Response> {
-  const isWelcome = isShared && isOfSharedOrigin(request.headers);
+  const isWelcome = isShared && isFromCorsOrigin(request.headers);
   const response = isForeignRequest(request) && !isWelcome ? refuse() : await answer();
   if (!isShared) return response;
   for (const [name, value] of Object.entries(sharingHeaders(request.headers))) response.headers.append(name, value);
