@@ -3,7 +3,7 @@ const LANGUAGES = [
   { locale: "en", short: "Eng", name: "English" },
 ];
 
-/** Buttons that switch the language by `action`. They are no links, because a GET request must not change a cookie. */
+/** Buttons that switch the language by `action`. They are not links, because a GET request must not change a cookie. */
 export function LanguageSwitch({
   current,
   label,

@@ -24,7 +24,7 @@ export interface Api {
   error: (sentence: string, failure: EngineFailure) => Json;
   /** The credentials that its clients use. The engine accepts the other ones as well. */
   credentials: "cookie" | "token";
-  /** Whether unknown parameters of the query are ignored. By default they are refused. */
+  /** Whether this API ignores unknown parameters of a query. By default it refuses them. */
   ignoresParameters?: true;
 }
 

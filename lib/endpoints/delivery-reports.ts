@@ -2,7 +2,7 @@ import { readForm } from "@/lib/apis/body";
 import { recordReports } from "@/lib/core/challenges/deliveries";
 import type { SenderName } from "@/lib/env";
 import { type DeliveryReports, reportsOfSmsru, reportsOfTwilio } from "@/lib/senders/delivery-reports";
-import { FRESH, refuse, verbs } from "./verbs";
+import { NO_STORE, refuse, verbs } from "./verbs";
 
 // The providers that deliver codes call these addresses. The API reference does not describe them.
 
@@ -10,14 +10,14 @@ import { FRESH, refuse, verbs } from "./verbs";
 export const twilioReports = receiveReports(
   "twilio",
   (fields, { headers }) => reportsOfTwilio(fields, headers.get("x-twilio-signature") ?? ""),
-  () => new Response(null, { status: 204, headers: FRESH }),
+  () => new Response(null, { status: 204, headers: NO_STORE }),
 );
 
 /** Receives SMS.ru's delivery reports; fails as `twilioReports` does. SMS.ru repeats a report until the response is `100`. */
 export const smsruReports = receiveReports(
   "smsru",
   (fields) => reportsOfSmsru(fields),
-  () => new Response("100", { headers: { ...FRESH, "Content-Type": "text/plain" } }),
+  () => new Response("100", { headers: { ...NO_STORE, "Content-Type": "text/plain" } }),
 );
 
 function receiveReports(

@@ -1,13 +1,16 @@
 import { checkReadiness } from "@/lib/ops/health";
-import { FRESH, readOnly } from "./verbs";
+import { NO_STORE, readOnly } from "./verbs";
 
 /** Serves the liveness check: 200 as long as the process answers. It asks neither database nor providers. */
-export const live = readOnly(() => Response.json({ status: "live" }, { headers: FRESH }));
+export const live = readOnly(() => Response.json({ status: "live" }, { headers: NO_STORE }));
 
 /** Serves the readiness check: 200 if requests should be sent to this process, else 503 with `Retry-After`. */
 export const ready = readOnly(async () => {
   const readiness = await checkReadiness();
   return readiness.status === "ready"
-    ? Response.json(readiness, { headers: FRESH })
-    : Response.json(readiness, { status: 503, headers: { ...FRESH, "Retry-After": "5", "Sarafan-Error": "unready" } });
+    ? Response.json(readiness, { headers: NO_STORE })
+    : Response.json(readiness, {
+        status: 503,
+        headers: { ...NO_STORE, "Retry-After": "5", "Sarafan-Error": "unready" },
+      });
 });

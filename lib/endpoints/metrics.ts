@@ -1,7 +1,7 @@
 import { maySeeMetrics } from "@/lib/auth/demonstration";
 import { env } from "@/lib/env";
 import { renderMetrics } from "@/lib/ops/metrics";
-import { FRESH, readOnly, refuse } from "./verbs";
+import { NO_STORE, readOnly, refuse } from "./verbs";
 
 /** Serves the metrics of this process for Prometheus. Failures: `credentials_missing`, or `metrics_private` without METRICS_TOKEN. */
 export const metrics = readOnly(async ({ headers }) => {
@@ -9,5 +9,5 @@ export const metrics = readOnly(async ({ headers }) => {
     return env.METRICS_TOKEN ? refuse("credentials_missing") : refuse("metrics_private");
   }
   const { text, mediaType } = await renderMetrics();
-  return new Response(text, { headers: { ...FRESH, "Content-Type": mediaType } });
+  return new Response(text, { headers: { ...NO_STORE, "Content-Type": mediaType } });
 });

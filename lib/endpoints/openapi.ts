@@ -3,7 +3,7 @@ import { address, reply } from "@/lib/apis/engine";
 import { describeApis } from "@/lib/apis/openapi";
 import { publicKeys } from "@/lib/auth/tokens";
 import { policyDocument } from "./policy";
-import { CACHED, service } from "./service";
+import { CACHED_FIVE_MINUTES, service } from "./service";
 
 /** The OpenAPI document, made at the first request and then kept. */
 let description: ReturnType<typeof describeApis> | undefined;
@@ -16,7 +16,7 @@ export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
     answer: { body: z.looseObject({ openapi: z.string() }) },
     run: async () => {
       description ??= describeApis([policyDocument, openapi, keys]);
-      return reply(description, CACHED);
+      return reply(description, CACHED_FIVE_MINUTES);
     },
     failures: {},
   }),
@@ -28,7 +28,7 @@ export const keys = address(service, "/.well-known/jwks.json", (endpoint) => ({
     summary: "The public keys that access tokens can be verified with (RFC 7517)",
     who: "anybody",
     answer: { body: z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) }) },
-    run: async () => reply(await publicKeys(), CACHED),
+    run: async () => reply(await publicKeys(), CACHED_FIVE_MINUTES),
     failures: {},
   }),
 }));

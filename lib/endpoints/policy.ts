@@ -5,7 +5,7 @@ import { demonstrationState } from "@/lib/core/demonstration";
 import { IPV6_PREFIXES } from "@/lib/core/networks";
 import * as policy from "@/lib/core/policy";
 import { env } from "@/lib/env";
-import { CACHED, service } from "./service";
+import { CACHED_FIVE_MINUTES, service } from "./service";
 
 const Count = z.int();
 const Seconds = z.number();
@@ -125,7 +125,7 @@ export const policyDocument = address(service, "/api/policy", (endpoint) => ({
           accounts_per_day_below_alarm: budget.accountsBelowAlarm,
         },
       };
-      return reply(body, CACHED);
+      return reply(body, CACHED_FIVE_MINUTES);
     },
     failures: {},
   }),

@@ -13,4 +13,4 @@ export const service: Api = {
 };
 
 /** Clients may cache the documents for 300 seconds: while the server runs, only the end of a demonstration changes them. */
-export const CACHED = { "Cache-Control": "public, max-age=300" };
+export const CACHED_FIVE_MINUTES = { "Cache-Control": "public, max-age=300" };

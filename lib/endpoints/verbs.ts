@@ -4,7 +4,7 @@ import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
 
 /** The header of responses that must not be cached. */
-export const FRESH = { "Cache-Control": "no-store" };
+export const NO_STORE = { "Cache-Control": "no-store" };
 
 /** The HTTP status of each failure: those of the engine, and those that only these addresses have. */
 const STATUSES = {
@@ -88,6 +88,6 @@ export function refuse(name: keyof typeof STATUSES, headers: Record<string, stri
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
   return Response.json(
     { detail: name },
-    { status, headers: { ...FRESH, ...challenge, ...headers, "Sarafan-Error": name } },
+    { status, headers: { ...NO_STORE, ...challenge, ...headers, "Sarafan-Error": name } },
   );
 }
