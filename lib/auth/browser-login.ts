@@ -15,7 +15,7 @@ import { readPendingLogin, storePendingLogin } from "./pending-login-cookie";
 
 /** What a page has read before it asks for a code. */
 interface PageOptions {
-  /** The login under way, used instead of the cookie's. */
+  /** The pending login as the page has read it. It is used instead of the cookie's. */
   pending: PendingLogin;
   /** When the form was rendered; undefined for a form without a stamp. */
   askedAt: Date | undefined;

@@ -10,7 +10,7 @@ import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { newHolder } from "./pending-login";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
-/** A change of phone or mailbox under way: the session that began it, its holder, and the new phone or mailbox. */
+/** A pending change of phone or mailbox, kept in a sealed cookie: the session that began it, its holder, the new phone or mailbox. */
 const PendingChange = z.object({ sid: z.string(), holder: Holder, next: Recipient });
 
 const COOKIE = cookieName("sarafan-change");
@@ -36,7 +36,7 @@ export async function beginPendingChange(session: Session, next: Recipient): Pro
   return { holder, next };
 }
 
-/** Removes the cookie of the change under way, after the change is done. Only for server actions. */
+/** Removes the cookie of the pending change, after the change is done. Only for server actions. */
 export async function endPendingChange(): Promise<void> {
   (await cookies()).set(COOKIE, "", { ...COOKIE_OPTIONS, maxAge: 0 });
 }

@@ -11,7 +11,7 @@ const COOKIE = cookieName("sarafan-login");
 const TOKEN = { purpose: "login under way", schema: PendingLogin, ttlMs: PENDING_LOGIN_TTL_MS };
 
 /**
- * Reads the login under way from this browser's cookie. Null if there is none or it is older than `PENDING_LOGIN_TTL_MS`. React's
+ * Reads the pending login from this browser's cookie. Null if there is none or it is older than `PENDING_LOGIN_TTL_MS`. React's
  * `cache` opens the cookie once for all parts of a page. It keeps nothing in a server action or a route handler: there the first
  * reader passes the login on.
  */
@@ -19,7 +19,7 @@ export const readPendingLogin = cache(
   async (): Promise<PendingLogin | null> => decryptToken(TOKEN, await readCookie(COOKIE)),
 );
 
-/** Reads a login by phone under way. Null for a login by mail, or if no login is under way. */
+/** Reads the pending login if it is by phone. Null for a login by mail, or if there is no pending login. */
 export async function readPendingPhone(): Promise<(PendingLogin & { phone: Phone }) | null> {
   const pending = await readPendingLogin();
   return pending?.phone && !pending.email ? { ...pending, phone: pending.phone } : null;

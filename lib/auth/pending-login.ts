@@ -8,7 +8,7 @@ import { ReturnPage } from "./return-page";
 
 const MaskedText = z.string().transform((text) => text as Masked);
 
-/** A login under way, kept in a sealed cookie of the browser. */
+/** A pending login: one that a browser has begun and not finished, kept in its sealed cookie. */
 export const PendingLogin = z.object({
   /** The browser's random name, which its challenges belong to. */
   holder: Holder,
