@@ -21,7 +21,7 @@ export async function register(): Promise<void> {
     const { announceDemonstration, watchForRemoteRequests } = await import("@/lib/auth/demonstration");
     const { HSTS_MAX_AGE_S } = await import("@/lib/core/policy");
     const { hookIntoServer } = await import("@/lib/http/before-next");
-    const { logConsole } = await import("@/lib/ops/log");
+    const { redirectConsoleToLog } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
     const { watchRequest } = await import("@/lib/ops/requests");
     const { endGracefully } = await import("@/lib/ops/shutdown");
@@ -29,7 +29,7 @@ export async function register(): Promise<void> {
     await announceDemonstration();
     measureProcess();
     endGracefully();
-    if (process.env.NODE_ENV === "production") logConsole();
+    if (process.env.NODE_ENV === "production") redirectConsoleToLog();
   }
 }
 

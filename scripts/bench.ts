@@ -11,6 +11,6 @@ await installDependencies("bench");
 await provide();
 const types = await checkBenchTypes();
 if (types.code !== 0) throw new Refusal(types.output.trim());
-// A process of its own, because the types of what it imports are not there before it has been installed.
+// A process of its own: if this file imported bench/main.ts, its type check would fail until the bench's packages are installed.
 const { code } = await runNode(["--import", "tsx", "bench/main.ts", ...process.argv.slice(3)], { output: "inherit" });
 process.exitCode = code;

@@ -104,7 +104,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
     return leave({ invite: null }, `${CODE_STEP}&invitation=gone`);
   }
   await finishPendingLogin(pending);
-  // A new account has activated the invite.
+  // A sign-up has activated the invite, and the profile says so. An existing account is asked on the invitation's page.
   return redirect(
     invite && login.value.created ? "/profile?done=activated" : pageAfterLogin(pending),
     RedirectType.replace,

@@ -43,7 +43,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   const { step: stepParam, invitation, sent, by, phone, next } = await searchParams;
   const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(stepParam)]);
   const accepted = step.pending?.invite ?? null;
-  // A login from the beginning returns to the profile, unless its address names a page.
+  // Without `next` in the query, a login that has begun returns to the page in its cookie, and a new login to the profile.
   const isBegun = step.name === "code" || step.problem !== null || stepParam === "phone";
   const returnPage = ReturnPage.safeParse(next).data ?? (isBegun ? step.pending?.wanted : null) ?? null;
   if (session) redirect(pageAfterLogin({ invite: accepted, wanted: returnPage }));

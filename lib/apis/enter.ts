@@ -97,7 +97,7 @@ export const profile = address(api, "/api/profile/", (endpoint) => ({
       const { phones, headers } = await listPhones(call);
       return reply(
         {
-          // Only the proven phone: a claimed phone may belong to another person.
+          // The response has no claimed phone, only a proven one: a claimed phone may belong to another person.
           phone: account.phone && spellDigits(account.phone),
           invite_code: account.inviteCode,
           activated_invite_code: account.activatedCode,

@@ -10,7 +10,10 @@ import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
 import { newHolder } from "./pending-login";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
-/** A pending change of phone or mailbox, kept in a sealed cookie: the session that began it, its holder, the new phone or mailbox. */
+/**
+ * A pending change of phone or mailbox, kept in a sealed cookie: the id of the session that began it, the holder of the change's
+ * codes, and the new phone or mailbox.
+ */
 const PendingChange = z.object({ sid: z.string(), holder: Holder, next: Recipient });
 
 const COOKIE = cookieName("sarafan-change");

@@ -96,7 +96,7 @@ function decryptWith(key: Buffer, { iv, text, tag }: { iv: Buffer; text: Buffer;
 type Keys = readonly [Buffer, ...Buffer[]];
 const keysByPurpose = new Map<string, Keys>();
 
-/** The keys of one purpose, derived once a process. Tokens are encrypted with the first key and decrypted with any of them. */
+/** The keys of one purpose, derived once per process. Tokens are encrypted with the first key and decrypted with any of them. */
 function keysOf(purpose: string): Keys {
   const keys = keysByPurpose.get(purpose) ?? deriveKeys(`seal: ${purpose}`);
   keysByPurpose.set(purpose, keys);

@@ -97,10 +97,10 @@ async function storeEnd(sign: string, now: Date): Promise<void> {
     tx.queue(REMOVE_MARK, { name: DEMONSTRATION });
     return (await tx.run(SET_MARK, { name: REACHED, now })) > 0;
   });
-  if (isFirst) log.warn({ sign }, env.REVEAL_CODES ? CODES_HIDDEN : METRICS_HIDDEN);
+  if (isFirst) log.warn({ sign }, env.REVEAL_CODES ? CODES_HIDDEN_WARNING : METRICS_HIDDEN_WARNING);
 }
 
-const METRICS_HIDDEN =
+const METRICS_HIDDEN_WARNING =
   "people on other machines reach this server, so /api/metrics needs METRICS_TOKEN from now on; set APP_URL to the public address";
-const CODES_HIDDEN =
+const CODES_HIDDEN_WARNING =
   "people on other machines reach this server, so codes are hidden and /api/metrics needs METRICS_TOKEN from now on; to go on, set SENDERS (docs/delivery.md) and APP_URL, or ALLOW_DEMO=true to show codes to everyone";

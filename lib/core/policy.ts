@@ -245,7 +245,7 @@ export const SENDER_REST_MS = settings.SENDER_REST_S * 1000;
 export const SMS_BUDGET_PER_DAY = settings.SMS_BUDGET_PER_DAY || null;
 export const SMS_COST_PER_DAY = settings.SMS_COST_PER_DAY ?? null;
 /** The price of one message by country, in hundredths of the operator's currency. `*` stands for all other countries. */
-export const SMS_PRICE: ReadonlyMap<string, number> = settings.SMS_PRICE ?? new Map();
+export const SMS_PRICE_BY_COUNTRY: ReadonlyMap<string, number> = settings.SMS_PRICE ?? new Map();
 /** The part of a day's messages, or of their cost, after which the operator is warned. */
 export const SMS_BUDGET_WARNING_PART = 0.8;
 /** How long deliveries, wrong codes and audit events are kept. */

@@ -72,8 +72,8 @@ export const SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY = daily(
 );
 /** Codes that one network can request, to all recipients together. */
 export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
-/** How many refusals of one network are stored. */
-export const REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
+/** Refused requests for a code, of one network, that are stored as deliveries. Further ones are refused and not stored. */
+export const STORED_REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
 /** Codes that one recognised browser can request for its recipient. */
 export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
 /**
@@ -93,7 +93,10 @@ export const EXPORTS_OF_USER = hourly("exports of", EXPORTS_PER_USER_PER_HOUR);
 export const DELETIONS_OF_SESSION = hourly("deletions of", DELETIONS_PER_SESSION_PER_HOUR);
 /** Attempts of one account to activate an invite code. */
 export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);
-/** The limits of all phones together. Their `max` depends on the requester: the last part is kept for recognised browsers. */
+/**
+ * The daily limits of messages to all phones together: their number, and their cost. `max` is the whole limit for a recognised
+ * browser. It is lower for other browsers, so that they can't use up the last part.
+ */
 export const MESSAGES = (max: number) => daily("messages", max);
 export const MESSAGE_COST = (max: number) => daily("message cost", max);
 /** Counts only look-ups of unknown codes: see `lookUp` in invites/look-up.ts. */

@@ -57,15 +57,15 @@ const COUNT_UP = forEachLength((length) =>
   }),
 );
 
-const RESTART = statement({
+const RESTART_COUNTER = statement({
   params: { key: "text", amount: "integer", resetsAt: "time" },
   sql: `UPDATE "Counter" SET "count" = :amount, "resetsAt" = :resetsAt WHERE "key" = :key`,
 });
 
 /**
- * Adds the amounts to their counters in one statement, and returns the new values in the order of `counts`. Each row stays locked
- * until the transaction ends; rows are locked in that order. A counter whose window is over starts again, and so does one whose
- * window ends later than one that begins now could: a clock that ran ahead has written it.
+ * Adds the amounts to their counters in one statement, and returns the new values in the order of `counts`. The rows are locked in
+ * the same order, until the transaction ends. A counter starts again if its window is over. It also starts again if its window ends
+ * more than `CLOCK_SKEW_MS_MAX` after `resetsAt`: a server whose clock ran ahead wrote it.
  */
 export async function countUp(tx: Transaction, counts: readonly Count[], now: Date): Promise<Counted[]> {
   if (counts.length === 0) return [];
@@ -79,7 +79,7 @@ export async function countUp(tx: Transaction, counts: readonly Count[], now: Da
   return counts.map(({ key, amount, resetsAt }) => {
     const row = rows.find((one) => one.key === key);
     if (row && isPossibleEnd(row.resetsAt, resetsAt)) return row;
-    tx.queue(RESTART, { key, amount, resetsAt });
+    tx.queue(RESTART_COUNTER, { key, amount, resetsAt });
     return { key, count: amount, resetsAt };
   });
 }

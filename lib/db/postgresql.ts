@@ -242,10 +242,11 @@ function poolOf(url: string, connections: number): Pool {
   pool.on("error", ignore);
   pool.on("connect", (client) => {
     client.on("error", ignore);
-    // Behind a pooler the setting would stay on a connection that other clients get.
+    // Behind a pooler, each transaction sets it instead: here it would stay on a connection that the pooler gives to other clients.
     if (preparationAt(url).isOnce) client.query(`SET ${STATEMENT_TIMEOUT}`).catch(ignore);
   });
-  // After a statement was given up, its transaction may still be open, and the next transaction would commit it.
+  // When this process has stopped waiting for a statement, its transaction may still be open, and the next transaction on the
+  // connection would commit it. So such a connection is closed.
   pool.on("release", (_, client) => {
     const connection = client as unknown as PgClient & WithStatus;
     if (connection.getTransactionStatus() !== IDLE) void connection.end().catch(() => undefined);

@@ -82,7 +82,8 @@ export function openSqlite(url: string): Connections {
     };
     try {
       const answers = await retryWhileBusy(() => runBatch(writer, batch), giveUpAt);
-      // The next transaction doesn't wait for this flush, because its own flush comes later.
+      // The calls of this batch settle after this flush. The next transaction doesn't wait for it: its calls settle after a later
+      // flush, which writes this commit to the disk as well.
       flush.run().then(() => {
         for (const answer of answers) answer();
       }, rejectAll);

@@ -13,7 +13,7 @@ export function replaceUnknownMethod(request: IncomingMessage): void {
   if (METHODS.includes(request.method ?? "")) return;
   writeOwnHeader(request, METHOD_HEADER, "unknown");
   request.method = "OPTIONS";
-  // At `/` no redirect of next.config.ts can run before proxy.ts, which responds with 405.
+  // proxy.ts responds with 405. The path of a page becomes `/`, where no redirect of Next.js can respond before proxy.ts does.
   if (!request.url?.startsWith("/api/")) request.url = "/";
 }
 

@@ -38,7 +38,7 @@ export function logError(thrown: unknown, msg: string): void {
 }
 
 /** Sends the console's errors and warnings, which Next.js and libraries write, to the log, redacted. */
-export function logConsole(): void {
+export function redirectConsoleToLog(): void {
   // When the reader of stdout is gone, logging that error would cause the next one.
   process.stdout.on("error", () => undefined);
   const logAt =

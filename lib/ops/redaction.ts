@@ -7,7 +7,7 @@ const GAP = "[\\s().,~/\\p{Pd}\\u00AD\\u200B-\\u200F\\u2060]";
  * sentence without a number can still be understood.
  */
 const PRIVATE: [pattern: RegExp, mark: string][] = [
-  // Mailboxes, also with a percent-encoded at sign or a quoted name.
+  // Mailboxes, also with a percent-encoded at sign or a quoted local part.
   [/("[^"\n]*"|[^\s@<>()[\],;:"]+)(@|%40|＠)[^\s@<>()[\],;:"]+/giu, "[mailbox]"],
   // Tokens, cookies and ids: 24 characters or more, with a digit.
   [/(?=[\w.~+/=-]*\d)[\w.~+/=-]{24,}/gu, "[token]"],

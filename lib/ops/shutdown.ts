@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { perProcess } from "@/lib/per-process";
 import { log } from "./log";
 
-/** How long a client may take to finish a request that it had begun to send at the signal. */
+/** How long after SIGTERM or SIGINT a connection stays open if only a part of a request has arrived on it. */
 const HALF_SENT_MS_MAX = 3000;
 /** How long after the signal the process exits at the latest. Docker and others kill a process after 10 s. */
 const DEADLINE_MS = 8000;
@@ -71,7 +71,7 @@ export function watchExchange({
  */
 export function endGracefully(): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    // Without a listener of Next.js, as during a build, no server runs, and the signal keeps its default effect.
+    // If Next.js has added no listener for this signal, as during a build, no server runs. The signal keeps its default effect.
     if (process.listenerCount(signal) > 0 && !process.listeners(signal).includes(beginShutdown)) {
       process.prependListener(signal, beginShutdown);
     }

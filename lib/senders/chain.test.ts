@@ -1,13 +1,13 @@
 import { expect, test } from "playwright/test";
 import { startGateway } from "../../gateway/gateway";
 import { deliverThroughChain, withCircuitBreaker } from "./chain";
-import { accepted, failed, type OutgoingMessage, refused, type Sending } from "./sender";
+import { accepted, failed, type OutgoingCodeMessage, refused, type Sending } from "./sender";
 import { makeSmsruSender } from "./smsru";
 import { makeTwilioSender } from "./twilio";
 
 const PATIENCE = { timeoutMs: 200, failuresMax: 5, restMs: 60_000 };
 
-const MESSAGE: OutgoingMessage = {
+const MESSAGE: OutgoingCodeMessage = {
   to: "+79450000002",
   code: "480213",
   subject: "",
@@ -66,7 +66,7 @@ test("when no sender takes the message, the result names them all with their rea
 
 test("a sender's signal aborts when its time is over", async () => {
   let isTold = false;
-  const send = (_: OutgoingMessage, signal: AbortSignal) => {
+  const send = (_: OutgoingCodeMessage, signal: AbortSignal) => {
     signal.addEventListener("abort", () => {
       isTold = true;
     });

@@ -1,5 +1,5 @@
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult, isBrokenCircuitError } from "cockatiel";
-import { type Cost, type OutgoingMessage, type Sender, type Sending, unanswered } from "./sender";
+import { type Cost, type OutgoingCodeMessage, type Sender, type Sending, unanswered } from "./sender";
 
 /** How long a sender is waited for, and when it rests. */
 export interface SenderLimits {
@@ -17,7 +17,7 @@ export interface ChainSender {
   /** Whether the sender rests now, and so takes no message. */
   isResting: () => boolean;
   /** Resolves to what became of the message, and to null without delay while the sender rests. Never throws for the provider. */
-  send: (message: OutgoingMessage) => Promise<Sending | null>;
+  send: (message: OutgoingCodeMessage) => Promise<Sending | null>;
 }
 
 /** A sender of the chain that did not accept the message, and why. */
@@ -75,7 +75,7 @@ export function withCircuitBreaker(
 }
 
 /** Resolves after `timeoutMs` at the latest, even if the sender ignores its signal. */
-async function sendInTime(sender: Sender, message: OutgoingMessage, timeoutMs: number): Promise<Sending> {
+async function sendInTime(sender: Sender, message: OutgoingCodeMessage, timeoutMs: number): Promise<Sending> {
   const deadline = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<Sending>((resolve) => {
@@ -98,7 +98,7 @@ async function sendInTime(sender: Sender, message: OutgoingMessage, timeoutMs: n
  */
 export async function deliverThroughChain(
   senders: readonly ChainSender[],
-  message: OutgoingMessage,
+  message: OutgoingCodeMessage,
   onAttempt: AttemptListener = () => undefined,
 ): Promise<ChainSending> {
   const passedOver: PassedOver[] = [];

@@ -13,7 +13,7 @@ export interface CodeMessage extends Message {
 }
 
 /** A message with a code, and what providers need besides. */
-export interface OutgoingMessage extends CodeMessage {
+export interface OutgoingCodeMessage extends CodeMessage {
   /** How long the code is good; later the message is useless. */
   ttlMs: number;
   /** The requester's IP address, for providers that limit floods; null when it isn't known. */
@@ -46,7 +46,7 @@ export interface Cost {
 /** One way to send codes: a provider, a mail server or the console. */
 export interface Sender {
   /** Resolves to what became of the message, and gives up when `signal` aborts. Never throws for the provider. */
-  send: (message: OutgoingMessage, signal: AbortSignal) => Promise<Sending>;
+  send: (message: OutgoingCodeMessage, signal: AbortSignal) => Promise<Sending>;
 }
 
 /** A sender for messages of any content. */

@@ -4,7 +4,7 @@ import { test as base, expect } from "playwright/test";
 import { type Gateway, startGateway } from "../../gateway/gateway";
 import type { ProviderName, Switches } from "../../gateway/switches";
 import { makeHttpSender } from "./http";
-import type { OutgoingMessage, Sender } from "./sender";
+import type { OutgoingCodeMessage, Sender } from "./sender";
 import { makeSmscSender } from "./smsc";
 import { makeSmsruSender } from "./smsru";
 import { makeTelegramSender } from "./telegram";
@@ -19,7 +19,7 @@ const test = base.extend<{ gateway: Gateway }>({
   },
 });
 
-const MESSAGE: OutgoingMessage = {
+const MESSAGE: OutgoingCodeMessage = {
   to: "+79450000001",
   code: "480213",
   subject: "480213 — ваш код",

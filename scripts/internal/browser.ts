@@ -10,8 +10,8 @@ const BROWSERS = [DEBIAN_SHELL, "chrome-headless-shell", "google-chrome", "googl
 const PLAYWRIGHTS_OWN = "";
 
 /**
- * The path of a Chromium or Chrome that runs: of CHROMIUM_PATH, of Playwright or of this machine. Installs one where there is none,
- * and throws a `Refusal` where it can't.
+ * Returns the path of a Chromium or Chrome for the tests: the variable CHROMIUM_PATH, else Playwright's own browser, else one that
+ * is installed on this machine and starts. Installs a browser if there is none. Throws a `Refusal` if that fails.
  */
 export async function provideBrowser(): Promise<string> {
   const present = process.env.CHROMIUM_PATH || (await findBrowser());

@@ -1,5 +1,5 @@
-// Reads the settings in files, for all tasks and for the standalone server. It needs no package, because it runs before any is
-// installed. Next.js's own reader replaces what looks like a variable in a value, so it is switched off.
+// Reads the settings in .env.local and .env, for all tasks and for the standalone server. This file imports no package, because it
+// runs before packages are installed. Next.js's own reader would replace `$NAME` inside a value, so it is switched off.
 import { readFileSync } from "node:fs";
 import process from "node:process";
 

@@ -123,7 +123,10 @@ export async function cancelDelayedChange(own: SessionRef, action: DelayedAction
   });
 }
 
-/** A change that a page displayed. A later request for the same change has another `dueAt`. */
+/**
+ * Identifies a waiting change that a page displayed. If the change is requested again, its `dueAt` differs, so the page can't
+ * apply a change that it did not display.
+ */
 export type ShownChange = Pick<DelayedChange, "action" | "dueAt">;
 
 /** Returns whether the displayed change is still waiting. */
@@ -132,12 +135,15 @@ export async function isWaiting({ userId }: SessionRef, shown: ShownChange): Pro
 }
 
 /**
- * Applies a displayed change before its time, and drops the account's other waiting changes. `consumeCodes` marks the codes to
- * both factors as used and may refuse; its failure is returned. All of this is one transaction, so that a failure uses no
- * codes. Notifies the account's mailboxes.
+ * Applies a displayed change before its time, and drops the account's other waiting changes. The same transaction first calls
+ * `consumeCodes`, which marks the codes to the account's phone and mailbox as used. Notifies the account's mailboxes.
  *
- * Fails with `change_gone` if that change is not waiting any more or its phone or mailbox belongs to another account by now,
- * and with `session_over`.
+ * Failures:
+ * - those of `consumeCodes`.
+ * - `change_gone`: the change is not waiting any more, or its phone or mailbox belongs to another account by now.
+ * - `session_over`: the session or its account has ended.
+ *
+ * A failure that is returned does not roll back: codes that `consumeCodes` marked as used stay used.
  */
 export async function applyNow<Failure extends { name: string }>(
   session: SessionRef,

@@ -54,8 +54,9 @@ export function wrongCodeCharges(recipient: Recipient, requester: Requester): Ch
 }
 
 /**
- * Returns how many digits a code needs in a network with these counts of wrong codes. `ofRecipient` is how many the recipient
- * needs.
+ * Returns how many digits a code needs for a requester in a network: `ofRecipient`, but at least `CLOSED_NETWORK_DIGITS` if the
+ * network has used up its wrong codes of an hour. `ofRecipient` is how many digits the recipient's own wrong codes demand.
+ * `counted` are the network's charges with their counts.
  */
 export function digitsInNetwork(counted: Charged, ofRecipient: number): number {
   const isClosed = counted.some(({ count, limit }) => count > limit.max);

@@ -16,10 +16,10 @@ const translatorOf = (locale: Language, messages: typeof ru) =>
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /**
- * Purposes that only a signed-in person can request. If a person gets such a code without asking
- * for it, a stranger is signed in to the account, and the message warns of that.
+ * Purposes of the codes that only a signed-in session can request. Such a code goes to the account's own phone or mailbox. The
+ * message warns: if the recipient did not request the code, a stranger is signed in to the recipient's account.
  */
-const IN_ACCOUNT: readonly Purpose[] = ["identity_change", "deletion", "apply_now"];
+const SIGNED_IN_PURPOSES: readonly Purpose[] = ["identity_change", "deletion", "apply_now"];
 
 const MINUTE_MS = 60_000;
 
@@ -38,7 +38,7 @@ export function composeCodeMessage(
     t(`${purpose}.subject`, { code }),
     t(`${purpose}.lead`, { kind: recipient.kind }),
     t("validity", { minutes: Math.ceil(CODE_TTL_MS / MINUTE_MS) }),
-    IN_ACCOUNT.includes(purpose) ? t("warningInAccount", { url: `${appUrl}/account` }) : t("warning"),
+    SIGNED_IN_PURPOSES.includes(purpose) ? t("warningInAccount", { url: `${appUrl}/account` }) : t("warning"),
   ];
   // Nothing needs escaping: the parts are sentences from messages/ and digits.
   const html = composeHtml(

@@ -13,11 +13,11 @@ import {
   consume,
   type LimitFailure,
   networkCharges,
-  REFUSALS_OF_NETWORK,
   record,
   refund,
   SENDS_FROM_NETWORK,
   SENDS_OF_RECOGNISED_BROWSER,
+  STORED_REFUSALS_OF_NETWORK,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { sweepInBackground } from "@/lib/core/sweeping";
@@ -30,7 +30,7 @@ import { type ChainSender, type ChainSending, deliverThroughChain } from "@/lib/
 import { consoleSender } from "@/lib/senders/console";
 import { mailChannel, mailSender } from "@/lib/senders/mail";
 import { phoneSenders } from "@/lib/senders/phone";
-import type { OutgoingMessage, Sender } from "@/lib/senders/sender";
+import type { OutgoingCodeMessage, Sender } from "@/lib/senders/sender";
 import { abandonSending, acceptSending, beginSending, type Challenge, lockChallenge, type Sending } from "./challenge";
 import { isAlarm, neededDigits, newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
@@ -38,7 +38,7 @@ import { getCodeStatus } from "./code-status";
 import { findCodeDelivery, recordRefusal, recordSending } from "./deliveries";
 import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "./one-time-code";
 import { isInSchedule, resendWaitMs } from "./resend-schedule";
-import { messageCharges, ownSendCharges, sendCharges, warnWhenMostUsed, warnWhenUsedUp } from "./send-limits";
+import { messageCharges, ownSendCharges, sendCharges, warnWhenNearlyUsedUp, warnWhenUsedUp } from "./send-limits";
 import { countryOf, isServedPhone } from "./served-countries";
 
 /** A code that was stored for sending. */
@@ -121,7 +121,7 @@ async function issueChallenge(
     return fail(spent);
   }
   const { sending, charged } = stored.value;
-  warnWhenMostUsed(charged);
+  warnWhenNearlyUsedUp(charged);
   sweepInBackground();
 
   const { code } = sending;
@@ -234,7 +234,7 @@ async function findUndelivered(
 async function deliverCode(
   { sending, charged, undelivered }: StoredCode,
   requester: Requester,
-  message: OutgoingMessage,
+  message: OutgoingCodeMessage,
   channels: readonly ChainSender[],
   now: Date,
 ): Promise<ChainSending> {
@@ -260,7 +260,7 @@ async function deliverCode(
       // One message was charged when the code was stored.
       return chargeMessages(tx, recipient, requester, unanswered - (sent.accepted ? 0 : 1), now);
     });
-    for (const messages of extraMessages) warnWhenMostUsed(messages);
+    for (const messages of extraMessages) warnWhenNearlyUsedUp(messages);
   }
   return sent;
 }
@@ -301,7 +301,7 @@ async function chargeMessages(
 /** Stores a refusal as a delivery, up to a limit for each network, so that refused requests can't fill the table. */
 async function refuse(recipient: Recipient, { network }: Requester, reason: string, now: Date): Promise<void> {
   await transact(async (tx) => {
-    const consumed = await consume(tx, networkCharges(REFUSALS_OF_NETWORK, network), now);
+    const consumed = await consume(tx, networkCharges(STORED_REFUSALS_OF_NETWORK, network), now);
     if (consumed.ok) recordRefusal(tx, recipient, reason, now);
   });
   countSending({ sender: "none", outcome: reason });

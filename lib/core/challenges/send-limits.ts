@@ -6,7 +6,7 @@ import {
   SMS_BUDGET_PER_DAY,
   SMS_BUDGET_WARNING_PART,
   SMS_COST_PER_DAY,
-  SMS_PRICE,
+  SMS_PRICE_BY_COUNTRY,
 } from "@/lib/core/policy";
 import {
   type Charge,
@@ -76,7 +76,7 @@ export function messageCharges(recipient: Recipient, requester: Requester): Char
   if (recipient.kind !== "phone") return [];
   const part = isRecognised(requester, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
   const partOf = (max: number) => Math.floor(max * part);
-  const price = SMS_PRICE.get(countryOf(recipient.address) ?? "*") ?? SMS_PRICE.get("*") ?? 0;
+  const price = SMS_PRICE_BY_COUNTRY.get(countryOf(recipient.address) ?? "*") ?? SMS_PRICE_BY_COUNTRY.get("*") ?? 0;
   return [
     SMS_BUDGET_PER_DAY === null ? [] : { limit: MESSAGES(partOf(SMS_BUDGET_PER_DAY)), subject: "all" },
     SMS_COST_PER_DAY === null ? [] : { limit: MESSAGE_COST(partOf(SMS_COST_PER_DAY)), subject: "all", amount: price },
@@ -104,7 +104,7 @@ export async function sendWaitMs(
 const warned = perProcess("send warnings", () => new Map<string, number>());
 
 /** Logs a warning when most of the day's messages, or of their money, is used up. Each process logs it once a day. */
-export function warnWhenMostUsed(charged: Charged): void {
+export function warnWhenNearlyUsedUp(charged: Charged): void {
   const bounds = [
     { setting: "SMS_BUDGET_PER_DAY", limit: MESSAGES(0), max: SMS_BUDGET_PER_DAY },
     { setting: "SMS_COST_PER_DAY", limit: MESSAGE_COST(0), max: SMS_COST_PER_DAY },

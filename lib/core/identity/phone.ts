@@ -46,7 +46,7 @@ export type Phone = z.output<typeof Phone>;
  * Digits that are too many for a national number, so they begin with a country code whose plus was left out. E.164 allows
  * 15 at most.
  */
-const DIGITS_WITH_COUNTRY_CODE = /^[1-9]\d{10,14}$/;
+const E164_WITHOUT_PLUS = /^[1-9]\d{10,14}$/;
 
 /**
  * The international prefix that the ITU recommends (E.164 §7.3.2). It is accepted in countries that use another one, too.
@@ -59,7 +59,7 @@ function parsePhone(text: string): PhoneNumber | undefined {
     .replace(BEFORE_NUMBER, "")
     .replace(COUNTRY_IN_BRACKETS, "$1")
     .replace(AFTER_NUMBER, "");
-  const spellings = DIGITS_WITH_COUNTRY_CODE.test(alone)
+  const spellings = E164_WITHOUT_PLUS.test(alone)
     ? [alone, `+${alone}`]
     : [alone, alone.replace(INTERNATIONAL_PREFIX, "+")];
   return spellings

@@ -159,7 +159,8 @@ export async function refreshSession(
     return { ...sessionOf(row), generation: row.generation, refreshedAt: row.refreshedAt };
   });
   if (typeof refreshed !== "string" && isChangeDue) {
-    // Due changes are applied before there is a new access token, because other services accept it without asking here.
+    // Other services accept an access token without asking this server. So due changes, which may delete the account or end the
+    // session, are applied before a new token is returned.
     await applyDueChanges({ userId: refreshed.userId }, now);
     if (!(await readPrimary.get(FIND_SESSION, { id, now }))) return fail({ name: "token_invalid" });
   }
