@@ -5,7 +5,7 @@ import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/ident
 import type { InviteCode } from "@/lib/core/invites/invite-code";
 import { readPrimary, statement, type Transaction } from "@/lib/db/database";
 
-/** Thrown when an account that was read before has been deleted since, or has lost the phone or mailbox that was proven. */
+/** Thrown when an account was deleted, or lost the phone or mailbox that a code proved, after it was read. */
 export class AccountGone extends Error {
   override name = "AccountGone";
 }
@@ -15,7 +15,7 @@ export interface Account {
   id: number;
   /** The proven phone; null if only a mailbox is proven. */
   phone: Phone | null;
-  /** The phone that an account without a proven phone names as its own. */
+  /** The phone that the owner named without proving it; only accounts without a proven phone have one. */
   claimedPhone: Phone | null;
   email: Email | null;
   inviteCode: InviteCode;
@@ -25,10 +25,7 @@ export interface Account {
 /** An account with its invitations, as its owner sees it. */
 export interface Profile extends Account {
   referralCount: number;
-  /**
-   * The invite code that the account activated; null if there is no such code. `inviter` is null if the inviter's account is
-   * deleted.
-   */
+  /** The invite code that the account activated, or null. `inviter` is null if the code's account was deleted. */
   activated: { code: InviteCode; readonly inviter: Masked | null; activatedAt: Date } | null;
 }
 
@@ -57,9 +54,7 @@ const FIND_PROFILE = statement({
     WHERE "User"."id" = :userId`,
 });
 
-/**
- * Returns the owner's view of an account, or null if there is no such account. It is one statement for any number of referrals.
- */
+/** Returns an account with its invitations, or null if there is no such account. Runs one SQL statement. */
 export async function getProfile(userId: number): Promise<Profile | null> {
   const row = await readPrimary.get(FIND_PROFILE, { userId });
   if (!row) return null;
@@ -73,7 +68,7 @@ export async function getProfile(userId: number): Promise<Profile | null> {
         : {
             code: activatedCode as InviteCode,
             activatedAt,
-            // A getter, because masking a phone takes long and many callers don't need it.
+            // The inviter is masked on access, because masking a phone takes long and many callers don't need the inviter.
             get inviter() {
               return inviterId === null ? null : maskIdentity({ phone: inviterPhone, email: inviterEmail });
             },
@@ -81,7 +76,7 @@ export async function getProfile(userId: number): Promise<Profile | null> {
   };
 }
 
-/** Reads the profile of a session's account. Throws `AccountGone` if it was deleted since the session was read. */
+/** Returns the profile of a session's account. Throws `AccountGone` if the account was deleted after the session was read. */
 export async function getOwnProfile({ userId }: { userId: number }): Promise<Profile> {
   const profile = await getProfile(userId);
   if (!profile) throw new AccountGone();
@@ -107,7 +102,7 @@ interface AccountRow {
   activation: { code: string } | null;
 }
 
-/** Converts a row that was selected with `ACCOUNT_ROW`. */
+/** Converts a row of `User`, selected with `ACCOUNT_ROW`, to an account. */
 export function accountOf({ id, phone, claimedPhone, email, inviteCode, activation }: AccountRow): Account {
   return {
     id,
@@ -130,10 +125,7 @@ export function shownPhone<P extends string>({
   return phone ?? claimedPhone;
 }
 
-/**
- * Returns the account's proven phone or mailbox of this kind, or else that of the other kind. Throws if the account has
- * neither.
- */
+/** Returns the account's factor of this kind, or else its factor of the other kind. Throws if the account has neither. */
 export function provenFactor({ phone, email }: Pick<Account, "phone" | "email">, kind: Recipient["kind"]): Recipient {
   const factors = [phone && phoneRecipient(phone), email && emailRecipient(email)].filter((factor) => factor !== null);
   const factor = factors.find((one) => one.kind === kind) ?? factors[0];
@@ -141,12 +133,12 @@ export function provenFactor({ phone, email }: Pick<Account, "phone" | "email">,
   return factor;
 }
 
-/** Returns the column of `User` that holds this recipient, with its value, for a `where` or a `data`. */
+/** Returns the recipient's address under the name of its column in `User`, for a Prisma `where` or `data`. */
 export function factorColumn({ kind, address }: Recipient): { phone: Phone } | { email: Email } {
   return kind === "phone" ? { phone: address } : { email: address };
 }
 
-/** A proven phone or mailbox of an account. `since` is when the code that proved it was sent. */
+/** A phone or mailbox that an account has proven. `since` is the time when the proving code was sent. */
 export interface Factor {
   recipient: Recipient;
   since: Date;

@@ -14,15 +14,12 @@ import { removeAccount } from "./remove-account";
 import type { ChangedIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
 
-/**
- * An account that `asAdministrator` found to be an administrator's, and when its session was opened. No other function makes
- * one.
- */
+/** The session of an administrator: its account's id, and when the session was opened. Only `asAdministrator` returns one. */
 export type Administrator = Pick<Session, "userId" | "createdAt"> & z.$brand<"Administrator">;
 
 /**
- * Returns the session's account as an administrator. Its phone must be one of `ADMIN_PHONES`, and a code to this very phone
- * must have opened the session. Fails with `not_administrator`.
+ * Checks that the session is an administrator's. The account's phone must be one of `ADMIN_PHONES`, and a code to this very
+ * phone must have opened the session. Otherwise fails with `not_administrator`.
  */
 export async function asAdministrator(session: Session): Promise<Result<Administrator, { name: "not_administrator" }>> {
   const { userId, provenPhone, createdAt } = session;
@@ -34,8 +31,8 @@ export async function asAdministrator(session: Session): Promise<Result<Administ
 }
 
 /**
- * The position in the list at which a page of accounts begins: after or before an account's id. In a URL it is `after-42` or
- * `before-42`. The one issue is `cursor_malformed`.
+ * Where a page of the list of accounts begins: after or before the account with this id. In a URL it is `after-42` or
+ * `before-42`. Other text fails with the zod issue `cursor_malformed`.
  */
 export const AccountCursor = z.codec(
   z.string().regex(/^(after|before)-\d{1,15}$/, "cursor_malformed"),
@@ -50,14 +47,16 @@ export const AccountCursor = z.codec(
 );
 export type AccountCursor = z.output<typeof AccountCursor>;
 
-/** A page of the list of accounts. `next` and `previous` are null at the ends of the list. */
+/** A page of the list of accounts. `next` is null on the last page, `previous` on the first one. */
 export interface AccountPage {
   accounts: Account[];
   next: AccountCursor | null;
   previous: AccountCursor | null;
 }
 
-/** What accounts are looked up by. A phone matches proven and claimed phones. All values match exactly. */
+/**
+ * The values of a look-up of accounts; an account must match each of them exactly. `phone` matches proven and claimed phones.
+ */
 export interface AccountLookup {
   phone?: Phone | undefined;
   email?: Email | undefined;
@@ -65,9 +64,9 @@ export interface AccountLookup {
 }
 
 /**
- * Returns a page of accounts, the newest first. With `lookup`, returns the accounts that match all of its values. A look-up is
- * recorded as a read of each account in the page, so that their owners see it in their history; a list is recorded as one
- * event.
+ * Returns a page of accounts, the newest first. With `lookup`, the page contains only accounts that match all of its values. A
+ * look-up is recorded in the audit log as a read of each account found, so that its owner sees the read in the history. A page
+ * without `lookup` is recorded as one event.
  */
 export async function listAccounts(
   administrator: Administrator,
@@ -101,7 +100,7 @@ export async function listAccounts(
     if (isLookup && ids.length > 0) for (const id of ids) await recordRead(tx, administrator, { subjectId: id, now });
     else await recordRead(tx, administrator, { subjectId: null, ids, now });
   });
-  // A page that was reached from one side has a page on that side.
+  // A reader who went backwards has come from the next page; one who went forwards has come from the previous page.
   const hasNext = isBackwards || isMore;
   const hasPrevious = isBackwards ? isMore : cursor !== null;
   return {
@@ -111,7 +110,7 @@ export async function listAccounts(
   };
 }
 
-/** Returns any account, and records the read. Fails with `account_unknown`. */
+/** Returns the account with this id, and records the read in the audit log. Fails with `account_unknown`. */
 export async function readAccount(
   administrator: Administrator,
   userId: number,
@@ -123,11 +122,11 @@ export async function readAccount(
   return succeed(accountOf(row));
 }
 
-/** The phone or mailbox is a factor of another account. */
+/** The requested phone or mailbox is a factor of another account. */
 export type TakenFailure = { name: "phone_taken" } | { name: "email_taken" };
 /**
- * The administrator's login is older than `RECENT_LOGIN_MS`. Changes need a recent one, so that a browser that was left open
- * can't make them.
+ * The administrator logged in longer than `RECENT_LOGIN_MS` ago. Changes need a recent login, so that a stranger at an
+ * unattended browser can't make changes.
  */
 type LoginFailure = { name: "login_too_old" };
 
@@ -176,9 +175,9 @@ export type ChangeAccountFailure =
   | TakenFailure;
 
 /**
- * Changes an account's phone and mailbox, and ends its sessions if one of them changed. A new phone or mailbox counts as
- * proven, because the administrator vouches for it. A phone that equals the account's claimed phone stays claimed. Returns the
- * account and what changed, with the mailboxes to notify.
+ * Changes an account's phone and mailbox. If one of them differs, ends the account's sessions and drops its delayed changes. A
+ * new phone or mailbox counts as proven, because the administrator vouches for it. A phone that equals the account's claimed
+ * phone stays claimed. Returns the account, and each change with the mailboxes to notify.
  *
  * Failures:
  * - `account_own`: administrators change their own account with codes, as any owner does.
@@ -226,9 +225,7 @@ export async function changeAccount(
   );
 }
 
-/**
- * Returns what differs between the account and its new phone and mailbox. The old mailbox and the new one are both notified.
- */
+/** Returns how the new phone and mailbox differ from the account's. A change notifies the old and the new mailbox. */
 function changedIdentities(account: Account, now: Pick<Account, "phone" | "email">): ChangedIdentity[] {
   const mailboxes = [...new Set([account.email, now.email].flatMap((email) => email ?? []))];
   const changeOf = (name: ChangedIdentity["name"], kind: "phone" | "email"): ChangedIdentity[] => {
@@ -239,8 +236,8 @@ function changedIdentities(account: Account, now: Pick<Account, "phone" | "email
 }
 
 /**
- * Deletes an account permanently, as `removeAccount` does, and returns the mailbox that it had. Fails with `account_unknown` or
- * `login_too_old`.
+ * Deletes an account permanently, as `removeAccount` does. Returns the mailbox of the deleted account; null if it had none.
+ * Fails with `account_unknown` or `login_too_old`.
  */
 export async function deleteAccount(
   administrator: Administrator,
@@ -252,7 +249,7 @@ export async function deleteAccount(
   return removed ? succeed(removed) : fail({ name: "account_unknown" });
 }
 
-/** Returns whether the phone or the mailbox is a factor of an account other than `except`; null if neither is. */
+/** Returns the failure if an account other than `except` has the phone or the mailbox as a factor, otherwise null. */
 async function findTaken(
   db: Reader,
   { phone, email, except }: { phone: Phone | null; email: Email | null; except: number | null },

@@ -12,13 +12,10 @@ import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
 
 type SessionRef = Pick<Session, "id" | "userId">;
 
-/** The codes that apply a waiting change immediately: one to the account's phone and one to its mailbox. */
+/** The challenges whose codes apply a waiting change immediately: one for the account's phone and one for its mailbox. */
 type ApplyNowCodes = Record<"phone" | "email", ChallengeKey>;
 
-/**
- * Returns the challenges of both codes, or null if the account lacks a phone or a mailbox, or no mail can be sent. Throws
- * `AccountGone`.
- */
+/** Returns both challenge keys; null without a phone or a mailbox, or if no mail can be sent. Throws `AccountGone`. */
 export async function applyNowCodes(session: SessionRef): Promise<ApplyNowCodes | null> {
   const { phone, email } = await getOwnProfile(session);
   if (!phone || !email || !IS_MAIL_OFFERED) return null;
@@ -30,8 +27,8 @@ export async function applyNowCodes(session: SessionRef): Promise<ApplyNowCodes 
 }
 
 /**
- * Sends a code to the account's phone and one to its mailbox. Fails with `factor_missing` if one of them can't be sent to, or
- * as `requestCode` does.
+ * Sends a code to the account's phone and one to its mailbox. Fails with `factor_missing` if `applyNowCodes` returns null, and
+ * as `requestCode` does. Throws `AccountGone`.
  */
 export async function requestApplyNowCodes(
   session: SessionRef,
@@ -42,7 +39,7 @@ export async function requestApplyNowCodes(
   return codes ? requestCodes([codes.phone, codes.email], requester, options) : fail({ name: "factor_missing" });
 }
 
-/** Returns the status of both codes, and in how many milliseconds new ones can be requested. */
+/** Returns the status of both codes (null if never sent), and in how many milliseconds new codes can be requested. */
 export function getApplyNowCodes(
   codes: ApplyNowCodes,
   requester: Requester,
@@ -51,18 +48,18 @@ export function getApplyNowCodes(
   return getCodes(codes, requester, now);
 }
 
-/** The failures of `applyNowByCodes`. `refused` has the failure of each code, or null for a right one. */
+/** The failures of `applyNowByCodes`. `refused` has, for each of the two codes, its failure, or null if the code was right. */
 export type ApplyNowFailure =
   | { name: "factor_missing" | "session_over" | "change_gone" }
   | { name: "code_refused"; refused: Record<keyof ApplyNowCodes, VerifyCodeFailure | null> };
 
 /**
- * Applies a waiting change immediately, with codes to both factors of the account. `shown` is the change that the page
- * displayed.
+ * Applies a waiting change immediately, after the codes to the account's phone and mailbox are verified. `shown` is the change
+ * that the page displayed.
  *
  * Failures:
  * - `factor_missing`: the account lacks a phone or a mailbox, or no mail can be sent.
- * - `change_gone`: that change no longer waits. No attempt is used.
+ * - `change_gone`: that change is not waiting any more. No attempt is used.
  * - `code_refused`: at least one code is not right.
  * - `session_over`: the session or its account has ended.
  */
@@ -75,7 +72,7 @@ export async function applyNowByCodes(
 ): Promise<Result<null, ApplyNowFailure>> {
   const codes = await applyNowCodes(session);
   if (!codes) return fail({ name: "factor_missing" });
-  // Checked before the codes, so that no attempt is used. `applyNow` checks again in its transaction.
+  // The change is checked before the codes, so that a change that is gone uses no attempt. `applyNow` checks it again.
   if (!(await isWaiting(session, shown))) return fail({ name: "change_gone" });
   const checked = await verifyCodes(codes, typed, requester, now);
   if (!checked.ok) return checked;

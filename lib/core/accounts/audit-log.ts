@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Device } from "@/lib/core/sessions/user-agent";
 import { statement, type Transaction } from "@/lib/db/database";
 
-/** What can happen to an account. */
+/** The kinds of events: what can be done to an account. */
 export type AuditAction =
   | "accounts_listed"
   | "account_read"
@@ -24,15 +24,15 @@ export type AuditAction =
 
 /** Further details of an event. They must not contain personal data. */
 export const EventDetails = z.object({
-  /** The fields that were changed. */
+  /** The names of the fields that were changed: `phone`, `email`. */
   fields: z.array(z.string()).optional(),
   /** The ids of the accounts that were listed. */
   ids: z.array(z.number()).optional(),
   /** The device that signed in, was confirmed or rejected, or whose session ended. */
   device: Device.optional(),
-  /** Whether the account had not seen the device before. */
+  /** Whether the device was new to the account. */
   isNew: z.boolean().optional(),
-  /** Whether the account had no phone, or no mailbox, before this one. */
+  /** Whether the changed phone or mailbox is the account's first of its kind. */
   isAdded: z.boolean().optional(),
   /** The kind of a delayed change that was requested, cancelled or dropped. */
   what: z.enum(["deletion", "phone", "email"]).optional(),
@@ -50,7 +50,7 @@ const ADD_EVENT = statement({
     VALUES (:now, :action, :actorId, :subjectId, :details)`,
 });
 
-/** Adds an event to the audit log, in the transaction that makes the change. */
+/** Adds an event to the audit log, in the transaction of the change that the event describes. */
 export function recordEvent(
   tx: Transaction,
   {
@@ -60,7 +60,7 @@ export function recordEvent(
     action: AuditAction;
     /** The account that acts. */
     actorId: number;
-    /** The account that is acted on; null if it is not a single one. */
+    /** The account that is acted on; null if the event concerns a list of accounts. */
     subjectId: number | null;
     details?: EventDetails;
     now: Date;
@@ -70,8 +70,8 @@ export function recordEvent(
 }
 
 /**
- * The name of the row of `Mark` whose time tells the database's triggers which events may be deleted. The row exists once
- * events have been deleted.
+ * The name of a row of the table `Mark`. Its time tells the database's triggers up to when events may be deleted. The row
+ * exists only after a deletion of events.
  */
 export const EVENTS_OVER_MARK = "audit_events_over";
 
@@ -83,14 +83,14 @@ const ALLOW_DELETION = statement({
 });
 
 /**
- * Lets this transaction delete events up to `until`. The database's triggers refuse to delete later events, and any event
- * younger than thirty days by the database's own clock.
+ * Lets this transaction delete the events up to `until`. The database's triggers refuse to delete later events, and refuse
+ * events younger than thirty days by the database's own clock.
  */
 export function allowEventDeletion(tx: Transaction, until: Date): void {
   tx.queue(ALLOW_DELETION, { until });
 }
 
-/** Adds an event that an account causes to itself. */
+/** Adds an event in which an account acts on itself. */
 export function recordOwnEvent(
   tx: Transaction,
   userId: number,

@@ -16,14 +16,14 @@ import { retryOnUnique } from "./retry-on-unique";
 
 type SessionRef = Pick<Session, "id" | "userId">;
 
-/** The new phone or mailbox of an account. It replaces the one of its kind, or is the account's first of this kind. */
+/** A requested change of an account's phone or mailbox. `next` replaces the present one of its kind, if there is one. */
 export interface IdentityChange {
   next: Recipient;
-  /** A random name of this change, so that its codes are valid for no other change. */
+  /** A random name of this change, which holds its two codes. A code of one change is not valid for another change. */
   holder: Holder;
 }
 
-/** The two codes of a change: one to a present factor and one to the new phone or mailbox. */
+/** The challenges of a change: `old` for a present factor, and `new` for the new phone or mailbox. */
 type ChangeCodes = Record<"old" | "new", ChallengeKey>;
 
 function codesOf(account: Account, { next, holder }: IdentityChange): ChangeCodes {
@@ -41,11 +41,12 @@ export type RequestIdentityChangeFailure =
   | { name: "mail_unavailable" };
 
 /**
- * Sends a code to the present factor and, when a channel has accepted it, one to the new phone or mailbox. Whether the new one
- * belongs to another account makes no difference. Skips a code that can't be sent yet if the last one is live.
+ * Sends a code to the present factor and, when a channel has accepted that code, one to the new phone or mailbox. The result
+ * does not say whether the new phone or mailbox belongs to another account. A live code that can't be replaced yet is kept
+ * instead.
  *
  * Fails with `identity_same` if the account has this phone or mailbox already, with `mail_unavailable` if a code would be a
- * mail and none can be sent, or as `requestCode` does. Throws `AccountGone`.
+ * mail and no mail can be sent, or as `requestCode` does. Throws `AccountGone`.
  */
 export async function requestIdentityChange(
   session: SessionRef,
@@ -59,14 +60,14 @@ export async function requestIdentityChange(
   const keys = [codes.old, codes.new];
   if (!IS_MAIL_OFFERED && keys.some(({ recipient }) => recipient.kind === "email"))
     return fail({ name: "mail_unavailable" });
-  // Checked before either code is sent: a code to the present factor is useless if the new phone gets no code.
+  // The new phone is checked before either code is sent, because the code to the present factor is useless without the other.
   if (change.next.kind === "phone" && !isServedPhone(change.next.address)) return fail({ name: "country_not_allowed" });
   return requestCodes(keys, requester, options);
 }
 
 /**
- * Returns the present factor, the status of both codes (null if never sent), and in how many milliseconds new ones can be
- * requested. Throws `AccountGone`.
+ * Returns the present factor that gets a code, the status of both codes (null if never sent), and in how many milliseconds new
+ * codes can be requested. Throws `AccountGone`.
  */
 export async function getIdentityChange(
   session: SessionRef,
@@ -78,26 +79,28 @@ export async function getIdentityChange(
   return { old: codes.old.recipient, ...(await getCodes(codes, requester, now)) };
 }
 
-/** The failures of `changeIdentity`. `code_refused` has the failure of each code, or null for a right one. */
+/**
+ * The failures of `changeIdentity`. `code_refused` has, for each of the two codes, its failure, or null if the code was right.
+ */
 export type ChangeIdentityFailure =
   | { name: "identity_taken" }
   | { name: "session_over" }
-  /** A change of this kind that another session requested is waiting. Only a trusted device can cancel it. */
+  /** Another session requested a change of this kind, which is waiting. Only a trusted device can cancel that change. */
   | { name: "change_waiting" }
   | { name: "code_refused"; old: VerifyCodeFailure | null; new: VerifyCodeFailure | null };
 
-/** A change that was made, or one that takes effect at `dueAt`. */
+/** A change that was made (`dueAt` is null), or one that takes effect at `dueAt`. */
 export type IdentityChanged = { dueAt: null; changed: ChangedIdentity } | { dueAt: Date };
 
 /**
  * Changes the account's phone or mailbox after both codes are verified, and ends its other sessions. If an unconfirmed session
- * requests it and the account has a trusted device, the change takes effect `CHANGE_DELAY_MS` later. After a new phone, this
- * session counts as opened by a code to that phone.
+ * requests the change and the account has a trusted device, the change takes effect `CHANGE_DELAY_MS` later. If the phone is
+ * changed, this session counts as opened by a code to the new phone.
  *
  * Failures:
  * - `code_refused`: at least one code is not right.
- * - `identity_taken`: the phone or mailbox is a factor of another account. Only right codes get this answer.
- * - `change_waiting`: a change that another session requested is waiting.
+ * - `identity_taken`: the phone or mailbox is a factor of another account. Returned only after right codes.
+ * - `change_waiting`: another session requested a change of this kind, which is waiting.
  * - `session_over`: the session has ended.
  *
  * Throws `AccountGone`.

@@ -18,33 +18,32 @@ import { lockForRemoval, type RemovedAccount, removeAccount, removeOrDetach } fr
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
 
-/** The changes that take effect `CHANGE_DELAY_MS` later if an unconfirmed session requests them. */
+/** The kinds of changes that take effect `CHANGE_DELAY_MS` later if an unconfirmed session requests them. */
 export const DelayedAction = z.enum(["deletion", "phone", "email"]);
 export type DelayedAction = z.output<typeof DelayedAction>;
 
-/** A change that takes effect later, as it is shown to the account's sessions. */
+/** A delayed change, as a session of the account sees it. */
 export interface DelayedChange {
   action: DelayedAction;
   /** The new phone or mailbox, masked; null for a deletion. */
   next: Masked | null;
-  /** The device and the network that requested it, and when. */
+  /** The device and the network that requested the change, and when. */
   device: Device;
   network: string | null;
   requestedAt: Date;
   dueAt: Date;
-  /** Whether the session that reads the list requested it. */
+  /** Whether the session that reads the list requested this change. */
   isOwn: boolean;
-  /** Whether the session that reads the list can cancel it: it is confirmed, or requested the change itself. */
+  /** Whether the session that reads the list can cancel this change: the session is confirmed, or requested the change. */
   mayCancel: boolean;
 }
 
 type SessionRef = Pick<Session, "id" | "userId">;
 
 /**
- * Stores a change that takes effect `CHANGE_DELAY_MS` later, and returns when. The caller has locked the account's row. A
- * waiting change of the same kind that this session requested is replaced, and its delay begins again. Fails with
- * `change_waiting` if another session's change of this kind is waiting, which only a trusted device can cancel, or if the
- * waiting one is due, because it may have begun.
+ * Stores a change that takes effect `CHANGE_DELAY_MS` later, and returns that time. The caller has locked the account's row. If
+ * this session requested the waiting change of the same kind, the new change replaces it and the delay begins again. Fails with
+ * `change_waiting` if another session requested the waiting change, or if that change is due and may have begun.
  */
 export async function delayChange(
   tx: Writer,
@@ -62,7 +61,9 @@ export async function delayChange(
   return succeed(dueAt);
 }
 
-/** Stores a change in place of a waiting one of its kind. Returns the `User-Agent` of the session that requested it. */
+/**
+ * Stores a change in place of the waiting one of its kind. Returns the `User-Agent` of the session that requests the change.
+ */
 async function storeChange(
   tx: Writer,
   { id: sessionId, userId }: SessionRef,
@@ -79,7 +80,7 @@ async function storeChange(
   return agent;
 }
 
-/** Returns the account's changes that take effect later, in the order of their times. */
+/** Returns the account's delayed changes, in the order in which they take effect. */
 export async function listDelayedChanges(
   { id, userId, isNew }: SessionRef & Pick<Session, "isNew">,
   now = new Date(),
@@ -105,8 +106,8 @@ export async function listDelayedChanges(
 }
 
 /**
- * Cancels a waiting change, and returns whether there was one. The session must be confirmed or have requested the change
- * itself.
+ * Cancels the waiting change of this kind. Returns false if there is no such change, if the session has ended, or if the
+ * session is unconfirmed and did not request the change.
  */
 export async function cancelDelayedChange(own: SessionRef, action: DelayedAction, now = new Date()): Promise<boolean> {
   const { id, userId } = own;
@@ -124,7 +125,7 @@ export async function cancelDelayedChange(own: SessionRef, action: DelayedAction
 }
 
 /**
- * Identifies a waiting change that a page displayed. If the change is requested again, its `dueAt` differs, so the page can't
+ * Identifies a waiting change that a page displayed. A change that is requested again gets another `dueAt`, so a page can't
  * apply a change that it did not display.
  */
 export type ShownChange = Pick<DelayedChange, "action" | "dueAt">;
@@ -143,7 +144,7 @@ export async function isWaiting({ userId }: SessionRef, shown: ShownChange): Pro
  * - `change_gone`: the change is not waiting any more, or its phone or mailbox belongs to another account by now.
  * - `session_over`: the session or its account has ended.
  *
- * A failure that is returned does not roll back: codes that `consumeCodes` marked as used stay used.
+ * A returned failure does not roll the transaction back: codes that `consumeCodes` marked as used stay used.
  */
 export async function applyNow<Failure extends { name: string }>(
   session: SessionRef,
@@ -179,9 +180,9 @@ export async function applyNow<Failure extends { name: string }>(
 }
 
 /**
- * Deletes the account of a session. The transaction must have called `lockForRemoval`. An account that is too large for one
- * transaction returns `detached`. Its deletion is stored as due now, so that nothing can cancel it and `applyDueChanges`
- * completes it on any later request. A crash in between leaves no account that lost only some of its referrals.
+ * Deletes the account of a session. The transaction must have called `lockForRemoval`. If the account has too many referrals
+ * for one transaction, returns `detached` and stores the deletion as due now. A due deletion can't be cancelled, and
+ * `applyDueChanges` completes it on any later request, even after a crash.
  */
 export async function deleteNow(tx: Writer, session: SessionRef, now: Date): Promise<RemovedAccount | "detached"> {
   const { userId } = session;
@@ -191,23 +192,25 @@ export async function deleteNow(tx: Writer, session: SessionRef, now: Date): Pro
 }
 
 /**
- * Deletes the account's waiting changes, because codes to its earlier factors allowed them. The caller has locked the account's
- * row. A deletion that is due stays, because it may have begun.
+ * Deletes the account's waiting changes, because codes to its earlier factors allowed them. Keeps a deletion that is due,
+ * because the removal may have begun. The caller has locked the account's row.
  */
 export async function dropChanges(tx: Writer, userId: number, now: Date): Promise<void> {
   await tx.delayedChange.deleteMany({ where: { userId, NOT: { action: "deletion", dueAt: { lte: now } } } });
 }
 
-/** Which changes to apply: those of one account, or those that replace or introduce a phone or mailbox. */
+/**
+ * Which due changes to apply: those of one account, or those that take this phone or mailbox from an account or give it to one.
+ */
 type ChangeSelection = { userId: number } | Recipient;
 
 /** The largest number of changes that one request applies. */
 const APPLIED_AT_ONCE = 100;
 
 /**
- * Applies the changes that are due: all of them, or those that `selection` selects. Each is applied once, even by parallel
- * requests, because its row is deleted in the transaction that makes the change. A change whose phone or mailbox belongs to
- * another account by now is dropped, which is recorded. The mailboxes of the account are notified.
+ * Applies the due changes: all of them if `selection` is null, otherwise those that it selects. Parallel requests apply each
+ * change once, because its row is deleted in the transaction that makes the change. A change whose phone or mailbox belongs to
+ * another account by now is dropped, and the drop is recorded. Notifies the mailboxes of each account.
  *
  * An error in one change is logged and does not stop the others. If the database can't be reached, the first such error is
  * thrown after all changes were tried.
@@ -229,8 +232,7 @@ async function applyChange(row: Row, now: Date): Promise<void> {
   const { userId, dueAt } = row;
   const action = DelayedAction.parse(row.action);
   if (action === "deletion") {
-    // Checked in each transaction of the removal. The last one deletes the row with the account, so a due deletion can't be
-    // cancelled.
+    // Each transaction of the removal checks that the deletion is still stored. The last one deletes its row with the account.
     const isWanted = async (tx: Writer) =>
       (await lockAccount(tx, userId)) && (await findWaiting(tx, userId, { action, dueAt })) !== null;
     const removed = await removeAccount({ userId, actorId: userId, now, isWanted });
@@ -248,8 +250,8 @@ async function applyChange(row: Row, now: Date): Promise<void> {
 }
 
 /**
- * Applies the due changes of all accounts in the background, now and then, because an account that is to be deleted may get no
- * request.
+ * Applies the due changes of all accounts in the background, at most once a minute in each process. So an account is deleted
+ * even if no request concerns it.
  */
 export function sweepDueChanges(): void {
   if (isTimeToSweep("delayed changes")) void runInBackground("delayed changes", () => applyDueChanges(null));
@@ -270,7 +272,7 @@ const FIND_ANY_DUE = statement({
   sql: `SELECT 1 AS "due" FROM "DelayedChange" WHERE "dueAt" <= :now LIMIT 1`,
 });
 
-/** Returns whether a change of any account is due. Each login asks this, and the answer is nearly always no. */
+/** Returns whether a change of any account is due. Each sign-in calls it, and the answer is nearly always no. */
 export async function isAnyChangeDue(now: Date): Promise<boolean> {
   return (await readPrimary.get(FIND_ANY_DUE, { now })) !== undefined;
 }
@@ -285,7 +287,7 @@ async function findDue(db: Reader, selection: ChangeSelection | null, now: Date)
   return db.delayedChange.findMany({ where: { dueAt, OR: either }, ...order });
 }
 
-/** Returns the row of a change; null if it was cancelled, replaced or applied. */
+/** Returns the row of a change; null if the change was cancelled, replaced or applied. */
 async function findWaiting(
   db: Reader,
   userId: number,
@@ -296,8 +298,8 @@ async function findWaiting(
 }
 
 /**
- * Changes the phone or mailbox as the row says, and deletes the row. The caller has locked the account's row. Returns null, and
- * records that the change was dropped, if that phone or mailbox belongs to another account.
+ * Changes the phone or mailbox as the row says, and deletes the row. The caller has locked the account's row. If the new phone
+ * or mailbox belongs to another account, records that the change was dropped, and returns null.
  */
 async function applyIdentity(
   tx: Writer,

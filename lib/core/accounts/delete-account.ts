@@ -20,8 +20,8 @@ import { lockForRemoval, type RemovedAccount } from "./remove-account";
 type SessionRef = Pick<Session, "id" | "userId">;
 
 /**
- * Returns the challenge of the code that a deletion needs. The code goes to the phone, or to the mailbox if no phone is proven.
- * Throws `AccountGone`.
+ * Returns the key of a deletion's challenge. Its recipient is the phone or, without a proven phone, the mailbox. Throws
+ * `AccountGone`.
  */
 export async function deletionCode(session: SessionRef): Promise<ChallengeKey> {
   const recipient = provenFactor(await getOwnProfile(session), "phone");
@@ -29,8 +29,8 @@ export async function deletionCode(session: SessionRef): Promise<ChallengeKey> {
 }
 
 /**
- * Sends the code that a deletion needs. Fails with `mail_unavailable` if it would be a mail and none can be sent, or as
- * `requestCode` does. Throws `AccountGone`.
+ * Sends the code that a deletion needs. Fails with `mail_unavailable` if the code would be a mail and no mail can be sent, or
+ * as `requestCode` does. Throws `AccountGone`.
  */
 export async function requestDeletionCode(
   session: SessionRef,
@@ -42,16 +42,16 @@ export async function requestDeletionCode(
   return requestCode(key, requester, options);
 }
 
-/** A deletion that takes effect at `dueAt`, or one that is done, with the mailbox that is still to be notified. */
+/** A deletion that takes effect at `dueAt`, or one that is done (`dueAt` is null), with the mailbox to notify. */
 export type Deletion = { dueAt: Date } | { dueAt: null; email: Email | null };
 
-/** `change_waiting`: a deletion that another session requested is waiting. Only a trusted device can cancel it. */
+/** `change_waiting`: another session requested a deletion, which is waiting. Only a trusted device can cancel that deletion. */
 type DeletionFailure = { name: "session_over" | "change_waiting" };
 
 /**
- * Deletes the account permanently after its code is verified. If an unconfirmed session requests it and the account has a
- * trusted device, the deletion takes effect `CHANGE_DELAY_MS` later. Fails as `verifyCode` does, and with `session_over` or
- * `change_waiting`. Throws `AccountGone`.
+ * Deletes the account permanently after the code is verified. If an unconfirmed session requests the deletion and the account
+ * has a trusted device, the deletion takes effect `CHANGE_DELAY_MS` later. Fails as `verifyCode` does, and with `session_over`
+ * or `change_waiting`. Throws `AccountGone`.
  */
 export async function deleteByCode(
   session: SessionRef,
@@ -68,13 +68,13 @@ export async function deleteByCode(
 }
 
 /**
- * Deletes the account of a browser that logged in within `RECENT_LOGIN_MS`, without a code, immediately or later as
- * `deleteByCode` does.
+ * Deletes the account of a browser session without a code, immediately or later as `deleteByCode` does. The browser must have
+ * logged in within `RECENT_LOGIN_MS`.
  *
  * Failures:
  * - `cookie_required`: the session is a client application's, whose access tokens other services see as well.
- * - `login_too_old`: the login is older, so that a browser that was left open can't delete the account.
- * - `budget_spent`: the session has requested it too often.
+ * - `login_too_old`: the login is older; a stranger at an unattended browser could otherwise delete the account.
+ * - `budget_spent`: the session has requested a deletion too often.
  * - `session_over` and `change_waiting`, as in `deleteByCode`.
  */
 export async function deleteOwnAccount(
@@ -90,8 +90,8 @@ export async function deleteOwnAccount(
 }
 
 /**
- * Deletes the account immediately or later, in one transaction with `allow`, which may use a code up and may refuse; its
- * failure is returned.
+ * Deletes the account immediately or later. The same transaction first calls `allow`, which consumes a code or a charge. If
+ * `allow` fails, its failure is returned and nothing is deleted.
  */
 async function deleteOrDelay<Failure extends { name: string }>(
   session: SessionRef,

@@ -9,16 +9,16 @@ import { type Account, type Factor, getProfile, listFactors } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 import { type EventCursor, listEvents } from "./history";
 
-/** The largest number of rows that are in memory at a time. */
+/** The largest page of events or referrals that is in memory at a time. */
 const ROWS_AT_ONCE = 1000;
 
 /**
- * Returns everything that is stored about an account's owner, as JSON in pieces, so that any number of referrals fits into
- * memory. It contains the account, its sessions and trusted devices, unconfirmed sign-ins, delayed changes, requests for codes
- * (the codes themselves are not stored) and their deliveries, the history and the referrals.
+ * Returns everything that is stored about an account's owner, as a JSON text in pieces, so that an account with any number of
+ * referrals fits into memory. The export contains the account, its sessions and trusted devices, unconfirmed sign-ins, delayed
+ * changes, requests for codes (the codes themselves are not stored) and their deliveries, the history and the referrals.
  *
- * Fails with `account_gone`, and with `budget_spent` if the account is exported too often, because each export adds a permanent
- * event.
+ * Fails with `account_gone` if there is no such account. Fails with `budget_spent` if the account is exported too often,
+ * because each export adds an event to the audit log.
  */
 export async function exportAccount(
   userId: number,
@@ -56,7 +56,7 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield "}\n";
 }
 
-/** Writes a field that is a list, with one row per line. */
+/** Writes a JSON field whose value is a list, with one row per line. */
 async function* composeList(name: string, pages: Iterable<unknown[]> | AsyncIterable<unknown[]>) {
   yield `,\n"${name}":[`;
   let before = "\n";
@@ -84,7 +84,7 @@ function listAllSessions(userId: number) {
   });
 }
 
-/** Returns when each trusted device logged in last. Its random name says nothing, and its browser holds it anyway. */
+/** Returns when each trusted device logged in last. The browser's random name is left out: it says nothing about the owner. */
 function listTrustedDevices(userId: number) {
   return readPrimary.trustedBrowser.findMany({ where: { userId }, orderBy: { at: "desc" }, select: { at: true } });
 }
@@ -95,13 +95,13 @@ function listUnconfirmedSignIns(userId: number) {
   return readPrimary.unconfirmedSignIn.findMany({ where: { userId }, orderBy: { at: "desc" }, select });
 }
 
-/** Returns the changes that take effect later, and the devices that requested them. */
+/** Returns the delayed changes, with the devices that requested them. */
 function listDelayed(userId: number) {
   const select = { action: true, next: true, agent: true, network: true, requestedAt: true, dueAt: true };
   return readPrimary.delayedChange.findMany({ where: { userId }, orderBy: { dueAt: "asc" }, select });
 }
 
-/** Returns the challenges and the wrong codes of the last days, of all requesters. */
+/** Returns the stored challenges and wrong codes of a factor since the account has it, from all requesters. */
 async function listCodes({ recipient, since }: Factor): Promise<object[]> {
   const { address } = recipient;
   const sent = await readPrimary.challenge.findMany({
@@ -127,7 +127,7 @@ async function* pagesOfEvents(userId: number) {
 async function* pagesOfReferrals(userId: number) {
   for (let after: ReferralCursor | null = null; ; ) {
     const { referrals, next } = await listReferrals(userId, { after, limit: ROWS_AT_ONCE });
-    // The names that the public APIs use.
+    // The field names of the public APIs.
     yield referrals.map(({ userId: id, phone, activatedAt }) => ({ id, phone, activatedAt }));
     if (!next) return;
     after = next;

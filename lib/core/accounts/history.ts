@@ -7,12 +7,12 @@ import { type AuditAction, EventDetails } from "./audit-log";
 export interface AccountEvent {
   at: Date;
   action: AuditAction;
-  /** Whether an administrator caused it, as opposed to the account itself. */
+  /** Whether an administrator caused the event, as opposed to the account itself. */
   isByAdministrator: boolean;
   details: EventDetails;
 }
 
-/** The position at which a page of events begins: before the event with this id. The one issue is `cursor_malformed`. */
+/** Where a page of events begins: before the event with this id. Other text fails with the zod issue `cursor_malformed`. */
 export const EventCursor = z
   .string()
   .regex(/^\d{1,10}$/, "cursor_malformed")
@@ -20,7 +20,7 @@ export const EventCursor = z
   .refine((id) => id < 2 ** 31, "cursor_malformed");
 export type EventCursor = z.output<typeof EventCursor>;
 
-/** Returns a page of the account's events, the newest first. `next` is null on the last page. */
+/** Returns a page of the events that concern the account, the newest first. `next` is null on the last page. */
 export async function listEvents(
   userId: number,
   { before = null, limit = EVENTS_PER_PAGE }: { before?: EventCursor | null; limit?: number } = {},

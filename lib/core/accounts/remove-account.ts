@@ -11,18 +11,18 @@ interface Removal {
   now: Date;
 }
 
-/** The result of a removal: the mailbox that the account had. */
+/** The result of a removal: the mailbox of the removed account; null if it had none. */
 export interface RemovedAccount {
   email: Email | null;
 }
 
 /**
- * Deletes an account with its sessions and its own activation. Its inviter loses the referral, so that deleting and making an
- * account again earns nothing. The activations of its invite code by other accounts stay. Returns the mailbox that the account
- * had, or null if the account did not exist or `isWanted` returned false.
+ * Deletes an account with its sessions and its own activation. The inviter loses the referral, so that deleting and making an
+ * account again earns nothing. The activations of the account's invite code by other accounts stay. Returns the mailbox of the
+ * account; null if the account did not exist or `isWanted` returned false.
  *
- * An account with many referrals is deleted in several transactions. Each of them calls `isWanted` first, which must lock the
- * account's row. If the removal is cancelled, the account keeps the referrals that it still has.
+ * An account with many referrals is deleted in several transactions. Each transaction first calls `isWanted`, which must lock
+ * the account's row. If `isWanted` returns false in a later one, the account stays, but has lost some referrals.
  */
 export async function removeAccount({
   isWanted = (tx) => lockAccount(tx, removal.userId),
@@ -38,8 +38,8 @@ export async function removeAccount({
 }
 
 /**
- * Locks what the removal of an account changes: the challenges of its phone and mailbox, then the account and its inviter.
- * Challenges are locked before accounts everywhere, so that no two transactions wait for each other.
+ * Locks the rows that the removal of an account changes: the challenges of its phone and mailbox, then the account and its
+ * inviter. All transactions lock challenges before accounts, so that no two of them wait for each other.
  */
 export async function lockForRemoval(tx: Writer, userId: number): Promise<void> {
   await tx.challenge.updateMany({ where: await codesTo(tx, userId), data: { sends: { increment: 0 } } });
@@ -50,7 +50,7 @@ const REFERRALS_DETACHED_AT_ONCE = 2000;
 
 /**
  * Deletes the account. The transaction must have called `lockForRemoval`. If the account has too many referrals for one
- * transaction, only detaches some of them and returns `detached`: a million of them in one transaction would block all writers.
+ * transaction, detaches some of them and returns `detached`: detaching a million at a time would block all other writers.
  */
 export async function removeOrDetach(
   tx: Writer,
@@ -61,7 +61,7 @@ export async function removeOrDetach(
     select: { email: true, referralCount: true },
   });
   if (referralCount > REFERRALS_DETACHED_AT_ONCE && (await detachReferrals(tx, userId)) > 0) return "detached";
-  // Challenges contain the phone or mailbox in plain text.
+  // The challenges are deleted because they contain the phone or mailbox in plain text.
   await tx.challenge.deleteMany({ where: await codesTo(tx, userId) });
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
   await tx.activation.deleteMany({ where: { inviteeId: userId } });
@@ -73,7 +73,7 @@ export async function removeOrDetach(
   return { email: email as Email | null };
 }
 
-/** Detaches some referrals from the account, and returns how many. */
+/** Detaches at most `REFERRALS_DETACHED_AT_ONCE` referrals from the account, and returns how many. */
 async function detachReferrals(tx: Writer, userId: number): Promise<number> {
   const count = await tx.$executeRaw`
     UPDATE "Activation" SET "inviterId" = NULL WHERE "inviteeId" IN

@@ -4,19 +4,19 @@ import type { Writer } from "@/lib/db/database";
 import { type Account, factorColumn, factorColumns } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 
-/** A phone or mailbox of an account that was replaced, added or removed. */
+/** How an account's phone or mailbox was changed. */
 export interface ChangedIdentity {
   name: "phone_changed" | "email_changed";
-  /** `added`: there was none before. `removed`: there is none now. */
+  /** `added`: the account had no phone (or mailbox) before. `removed`: it has none now. */
   was: "added" | "changed" | "removed";
-  /** The mailboxes to notify: the one that the account had, and the new one. */
+  /** The mailboxes to notify: the one that the account had before, and the new one. */
   mailboxes: Email[];
 }
 
 /**
  * Gives the account a new phone or mailbox, and ends all of its sessions except `sessionId`, which requested the change. After
- * a new phone, that session counts as opened by a code to it. The caller has locked the account's row. Returns null if the
- * phone or mailbox is a factor of another account.
+ * a change of phone, that session counts as opened by a code to the new phone. The caller has locked the account's row. Returns
+ * null, with nothing changed, if the phone or mailbox is a factor of another account.
  */
 export async function replaceIdentity(
   tx: Writer,

@@ -31,21 +31,21 @@ import { retryOnUnique } from "./retry-on-unique";
 /** The result of a sign-in. */
 export interface SignIn {
   userId: number;
-  /** Whether the account was made by this sign-in, or by the verification of the code that it started with. */
+  /** Whether this sign-in made the account, or the earlier verification of its code did (`verifyForLater`). */
   created: boolean;
   /** The phone or mailbox that the code proved. */
   proven: Recipient;
-  /** The session that was opened; null if none was requested. */
+  /** The opened session; null if no session was requested, or if `register` found an account. */
   session: Session | null;
 }
 
-/** A session that a sign-in opens. `browserId` is the random name of its browser or client application, or null. */
+/** The session that a sign-in should open. `browserId` is the random name of the browser or client application, or null. */
 export interface NewSession {
   kind: SessionKind;
   browserId: string | null;
 }
 
-/** The inviter's account was deleted after the look-up of the invite. Only a sign-in with an invite can fail with it. */
+/** The inviter's account was deleted after the look-up of the invite. A sign-in without an invite can't fail with it. */
 type InviteGone<Invite> = Invite extends FoundInvite ? { name: "invite_unknown" } : never;
 /** The failures of a sign-in. */
 export type SignInFailure<Invite> = VerifyCodeFailure | InviteGone<Invite>;
@@ -56,7 +56,7 @@ interface PhoneLogin {
   holder: Holder;
 }
 
-/** A mailbox, the holder that requested a code to it, and the phone that the account claims. */
+/** A mailbox, the holder that requested a code to it, and the phone that the person names as their own. */
 interface EmailLogin {
   email: Email;
   phone: Phone;
@@ -71,22 +71,22 @@ interface Options {
   drawInvite?: () => InviteCode;
 }
 
-/** Returns the challenge of a login by phone. */
+/** Returns the key of the challenge of a login by phone. */
 export function phoneLoginCode({ phone, holder }: PhoneLogin): ChallengeKey {
   return { recipient: phoneRecipient(phone), purpose: "login", holder };
 }
 
-/** Returns the challenge of a login by mail. */
+/** Returns the key of the challenge of a login by mail. */
 export function mailLoginCode({ email, holder }: Pick<EmailLogin, "email" | "holder">): ChallengeKey {
   return { recipient: emailRecipient(email), purpose: "login", holder };
 }
 
 /**
  * Signs in to the phone's account with the code that was sent, or makes the account. A new account activates `invite` in the
- * same transaction; an existing account ignores it. The invite was looked up before, so that an unknown one does not reveal
- * whether the code is right.
+ * same transaction; an existing account ignores `invite`. The caller has looked the invite up before, so that an unknown invite
+ * does not reveal whether the code is right.
  *
- * Fails as `verifyCode` does, and with `invite_unknown` if the inviter's account was deleted since the look-up. Throws
+ * Fails as `verifyCode` does, and with `invite_unknown` if the inviter's account was deleted after the look-up. Throws
  * `AccountGone` if the account is deleted or changed during the sign-in.
  */
 export function signInByPhone<Invite extends FoundInvite | null = null>(
@@ -98,9 +98,9 @@ export function signInByPhone<Invite extends FoundInvite | null = null>(
 }
 
 /**
- * Verifies a code as `signInByPhone` does, and makes the account if there is none, but opens no session. The verified code
- * stands for one `signInWithVerifiedCode` within `PROOF_TTL_MS`, by the holder `next`. Requests in the name of the old holder
- * no longer find it. Fails as `verifyCode` does.
+ * Verifies a code as `signInByPhone` does, and makes the account if there is none, but opens no session. Within `PROOF_TTL_MS`
+ * the holder `next` can call `signInWithVerifiedCode` once. The challenge moves to `next`, so the old holder can't use it.
+ * Fails as `verifyCode` does.
  */
 export async function verifyForLater(
   { code, phone, holder, next }: PhoneLogin & { code: TypedCode; next: Holder },
@@ -114,9 +114,9 @@ export async function verifyForLater(
 }
 
 /**
- * Signs in with the code that `verifyForLater` verified. If there is none, signs in with `code`, as `signInByPhone` does. Fails
- * as `verifyCode` does, and with `code_missing` if a live code was sent and `code` is null. Throws `AccountGone` as
- * `signInByPhone` does.
+ * Signs in with the code that `verifyForLater` verified. If no verified code is stored, signs in with `code`, as
+ * `signInByPhone` does. Fails as `verifyCode` does, and with `code_missing` if a live code was sent and `code` is null. Throws
+ * `AccountGone` as `signInByPhone` does.
  */
 export async function signInWithVerifiedCode(
   { phone, holder, code = null }: PhoneLogin & { code?: TypedCode | null },
@@ -139,17 +139,18 @@ export async function signInWithVerifiedCode(
   return fail({ name: status?.state === "live" ? "code_missing" : "code_expired" });
 }
 
-/** Returns the challenge of a registration. */
+/** Returns the key of the challenge of a registration. */
 function registrationCode({ phone, holder }: PhoneLogin): ChallengeKey {
   return { recipient: phoneRecipient(phone), purpose: "registration", holder };
 }
 
 /**
- * Sends a code to a phone that has no account yet. Fails with `phone_taken` if it has one, and as `requestCode` does.
+ * Sends a code to a phone that has no account yet. Fails with `phone_taken` if the phone has an account, and as `requestCode`
+ * does.
  *
- * One network, and all networks together, can get the answer `phone_taken` only so often. When either limit is used up, a taken
- * phone is treated like a free one: the code is sent, and `register` answers `phone_taken` after the right code. So a stranger
- * who uses up these answers keeps no other person from registering.
+ * Limits for each network, and for all networks together, count the answers `phone_taken`. When either limit is used up, a
+ * taken phone is treated like a free one: the code is sent, and `register` answers `phone_taken` after the right code. So a
+ * stranger who uses up these answers keeps no other person from registering.
  */
 export async function requestRegistrationCode(
   { phone, holder }: PhoneLogin,
@@ -173,8 +174,8 @@ export async function requestRegistrationCode(
 }
 
 /**
- * Makes an account for a phone that has none, and activates `invite` in the same transaction. Fails as `signInByPhone` does.
- * After the right code it fails with `phone_taken` if the phone has an account already, and opens no session.
+ * Makes an account for a phone that has none, and activates `invite` in the same transaction. Fails as `signInByPhone` does. If
+ * the phone has an account already, fails with `phone_taken` after the right code, and opens no session.
  */
 export async function register<Invite extends FoundInvite | null = null>(
   { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite?: Invite },
@@ -188,8 +189,8 @@ export async function register<Invite extends FoundInvite | null = null>(
 }
 
 /**
- * Sends a code for a login by mail. Whether the mailbox or its phone has an account makes no difference. Fails with
- * `mail_unavailable` if no mail can be sent, and as `requestCode` does.
+ * Sends a code for a login by mail. The result does not say whether the mailbox has an account. Fails with `mail_unavailable`
+ * if no mail can be sent, and as `requestCode` does.
  */
 export async function requestMailCode(
   { email, holder }: Pick<EmailLogin, "email" | "holder">,
@@ -200,15 +201,15 @@ export async function requestMailCode(
   return requestCode(mailLoginCode({ email, holder }), requester, options);
 }
 
-/** The mailbox belongs to an account that has another phone, which is given masked. */
+/** The mailbox belongs to an account with another phone. `phone` is that phone, masked. */
 export type PhoneMismatch = { name: "phone_mismatch"; phone: Masked };
 
 /**
- * Signs in to the mailbox's account, or makes an account that claims `phone` without proving it. The person who proves the
- * phone gets an account of their own, and the claim opens nothing.
+ * Signs in to the mailbox's account, or makes an account that claims `phone` without proving it. The claim opens nothing: a
+ * person who proves the phone gets an account of their own.
  *
  * Fails as `signInByPhone` does, and with `phone_mismatch` after the right code if the account has another phone. The code
- * stays valid for a request with that phone.
+ * stays valid, so that the request can be repeated with the right phone.
  */
 export function signInByEmail<Invite extends FoundInvite | null = null>(
   { code, invite, email, phone, holder }: EmailLogin & { code: TypedCode; invite?: Invite },
@@ -223,21 +224,22 @@ export function signInByEmail<Invite extends FoundInvite | null = null>(
   return signInOrSignUp(mailLoginCode({ email, holder }), attempt, requester, options);
 }
 
-/** What a code proves, with the columns that a new account gets from it. */
+/** The phone or mailbox that a code proves, with the columns of `User` that a new account gets from the request. */
 type Identity = { phone: Phone } | { email: Email; claimedPhone: Phone };
 
-/** A code that was typed, and what the sign-in should do if it is right. */
+/** A typed code, and what the sign-in does if the code is right. */
 interface SignInAttempt<Invite, Refusal extends { name: string }> {
   identity: Identity;
   code: TypedCode;
   invite?: Invite | undefined;
   /**
-   * Returns why an existing account is not opened although the code is right, or null. The code stays valid after a refusal.
+   * Returns the failure for an existing account that must not be opened although the code is right; null if it may be opened.
+   * The code stays valid after such a failure.
    */
   refusal?: (known: KnownAccount) => Refusal | null;
-  /** The holder for whom the code is kept as verified, instead of being used. */
+  /** If set, the code is not used but kept as verified for this holder. */
   keepFor?: Holder;
-  /** Whether no session is opened for an account that exists already. */
+  /** Whether only a new account gets a session. */
   isOnlyForNew?: boolean;
 }
 
@@ -250,7 +252,7 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
 ): Promise<Result<SignIn, SignInFailure<Invite> | Refusal>> {
   const [verified, isAnyDue] = await Promise.all([verifyCode(key, code, requester, now), isAnyChangeDue(now)]);
   if (!verified.ok) return verified;
-  // Due changes may move the phone or mailbox to another account, which the code opens then.
+  // A due change may move the phone or mailbox to another account. The code must open that account.
   if (isAnyDue) await applyDueChanges(key.recipient, now);
 
   type SignedIn = Result<SignIn, SignInFailure<Invite> | Refusal>;
@@ -266,8 +268,8 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
     }
     const inviter = !known && invite ? await findInviter(tx, invite.code) : null;
     if (!known && invite && !inviter) return inviteGone;
-    // Sign-ups by mail are not refunded, because a mail domain that accepts all addresses could otherwise make accounts without
-    // end.
+    // The network stays charged for a sign-up by mail, because a mail domain that accepts all addresses could otherwise make
+    // any number of accounts.
     const isCharged = !known && "email" in identity;
     const kept = keepFor ? { next: keepFor, verifiedUntil: new Date(now.getTime() + PROOF_TTL_MS) } : null;
     const isThere = await consumeChallenge(tx, verified.value, now, { isCharged, kept });
@@ -337,7 +339,7 @@ const ADD_ACCOUNT = statement({
 });
 const NOTHING_PROVEN = { phone: null, phoneProvenAt: null, claimedPhone: null, email: null, emailProvenAt: null };
 
-/** Makes an account, and returns its id. Its factor counts as proven since the code was sent. */
+/** Makes an account, and returns its id. Its phone or mailbox counts as proven since `provenSince`. */
 async function addAccount(
   tx: Transaction,
   {

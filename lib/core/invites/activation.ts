@@ -7,7 +7,7 @@ import { type Queries, type RolledBack, rollBack, statement, type Transaction, t
 import { countOutcome } from "@/lib/ops/metrics";
 import type { InviteCode } from "./invite-code";
 
-/** An invite code with its inviter, for display to another account. */
+/** An invite code with its inviter, as another account sees them. */
 export interface Invite {
   code: InviteCode;
   inviter: Masked;
@@ -30,7 +30,7 @@ export type InviteFailure =
 /** The failures of `activateInvite`. */
 export type ActivateInviteFailure = LimitFailure | InviteFailure;
 
-/** Returns the inviter's code, with the inviter masked. */
+/** Returns the inviter's invite code, with the inviter masked. */
 export function inviteOf({ inviteCode, ...identity }: Inviter): Invite {
   return { code: inviteCode as InviteCode, inviter: maskIdentity(identity) };
 }
@@ -48,13 +48,13 @@ export async function findInviter(db: Queries, inviteCode: InviteCode): Promise<
 
 /**
  * Activates the invite code of another account, permanently. An account can activate one code, never its own and never in a
- * circle. A null `code` stands for text that can't be an invite code, and is unknown. Each call counts against the account's
- * limit, whatever its result. Fails with an `InviteFailure`, or with `budget_spent`. Throws `AccountGone`.
+ * circle. A null `code` stands for text that can't be an invite code, and fails as an unknown code. Each call counts against
+ * the account's limit, even if it fails. Fails with an `InviteFailure`, or with `budget_spent`. Throws `AccountGone`.
  *
- * A circle needs an inviter below the invitee. If the invitee has no referrals, no account is below it, and none can come below
- * it while its row is locked, because an activation of its code changes that row. So nearly all activations lock two rows. An
- * invitee with referrals takes the lock `invite-graph`, which all such activations share, and the activations above the inviter
- * are searched.
+ * A circle arises only if the invitee invited the inviter, directly or through other accounts. An invitee without referrals
+ * invited no account, and gets no referral while its row is locked, because an activation of its code changes that row. So
+ * nearly all activations lock only two rows. An activation by an invitee with referrals takes the lock `invite-graph`, which
+ * lets one such activation run at a time, and follows the chain of inviters upwards from the inviter.
  */
 export async function activateInvite(
   { userId, code }: { userId: number; code: InviteCode | null },
@@ -72,8 +72,8 @@ export async function activateInvite(
 type Activated = Result<Inviter, ActivateInviteFailure>;
 
 /**
- * Activates the code in this transaction. Returns null, with nothing changed, if circles must be searched for and `mayWalk` is
- * false.
+ * Activates the code in this transaction. If circles must be searched for and `mayWalk` is false, changes nothing and returns
+ * null.
  */
 async function activate(
   tx: Transaction,
@@ -113,15 +113,16 @@ const FIND_INVITEE = statement({
   sql: `SELECT "referralCount" FROM "User" WHERE "id" = :userId`,
 });
 
-/** What the rules of activation need to know of an invitee. */
+/** The state of an invitee that the rules of activation depend on. */
 interface Invitee {
   referralCount: number;
   activated: InviteCode | null;
 }
 
 /**
- * Locks two accounts in the order of their ids, so that no two transactions wait for each other. Returns the first account's
- * state after the lock, and whether the other account exists. Throws `AccountGone` if the first one does not.
+ * Locks two accounts in the order of their ids, so that no two transactions wait for each other. Returns the state of the
+ * account `userId` after the lock, and whether the other account exists. Throws `AccountGone` if the account `userId` does not
+ * exist.
  */
 async function lockPair(
   tx: Transaction,
@@ -145,7 +146,7 @@ async function lockPair(
 /**
  * Locks an account and its inviter, in the order of their ids, for a transaction that deletes the account's activation. If the
  * account activates a code between the read and the locks, a deadlock is possible; the database then aborts the transaction,
- * and it runs again.
+ * which runs again.
  */
 export async function lockWithInviter(tx: Transaction, userId: number): Promise<void> {
   const { inviterId = null } = (await tx.get(FIND_ACTIVATED, { userId })) ?? {};
@@ -153,7 +154,9 @@ export async function lockWithInviter(tx: Transaction, userId: number): Promise<
   for (const id of ids) await tx.get(LOCK_ACCOUNT, { id });
 }
 
-/** Checks all rules but the one against circles, in the order in which their failures are reported. Returns the inviter. */
+/**
+ * Checks all rules of activation but the one against circles, in the order in which failures are reported. Returns the inviter.
+ */
 function checkRules({ activated }: Invitee, userId: number, inviter: Inviter | null): Result<Inviter, InviteFailure> {
   if (activated) return fail({ name: "invite_already_activated", activated });
   if (!inviter) return fail({ name: "invite_unknown" });
@@ -161,8 +164,8 @@ function checkRules({ activated }: Invitee, userId: number, inviter: Inviter | n
 }
 
 /**
- * Returns what `activateInvite` would return now, without activating or counting. Does not check the account's limit. Throws
- * `AccountGone`.
+ * Returns the inviter or failure that `activateInvite` would return now. Activates nothing, counts nothing, and does not check
+ * the account's limit. Throws `AccountGone`.
  */
 export async function checkInvite(
   db: Queries,
@@ -189,8 +192,8 @@ const COUNT_REFERRAL = statement({
 });
 
 /**
- * Stores an activation, and counts the referral for the inviter. The caller has locked the inviter's row, and has locked the
- * invitee's row or made that account in this transaction.
+ * Stores an activation, and adds one to the inviter's number of referrals. The caller has locked the inviter's row. It has
+ * locked the invitee's row too, or made the invitee's account in this transaction.
  */
 export function recordActivation(
   tx: Transaction,
@@ -218,7 +221,7 @@ const FIND_ABOVE = statement({
     SELECT id FROM above WHERE id = :ancestorId`,
 });
 
-/** Returns whether `ancestorId` invited the user, directly or through other accounts. */
+/** Returns whether the account `ancestorId` invited the account `userId`, directly or through other accounts. */
 async function isDescendant(db: Queries, userId: number, ancestorId: number): Promise<boolean> {
   return (await db.get(FIND_ABOVE, { userId, ancestorId })) !== undefined;
 }

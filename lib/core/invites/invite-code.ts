@@ -9,8 +9,8 @@ const LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ";
 const ALPHABET = DIGITS + LETTERS;
 
 /**
- * The characters that people type or dictate for another one: letters that look like digits, and Cyrillic letters that look
- * like Latin ones.
+ * The character of `ALPHABET` for each look-alike that people type: letters that look like digits, and Cyrillic letters that
+ * look like Latin ones.
  */
 const READ_AS: Record<string, string> = {
   ...{ O: "0", I: "1", L: "1" },
@@ -21,14 +21,14 @@ const SHAPE = new RegExp(`^(?=.*[${DIGITS}])(?=.*[${LETTERS}])[${ALPHABET}]{${IN
 
 /** The invite code in the link of an invitation. */
 const IN_LINK = /\/i\/([^\s/?#]+)/gi;
-/** A label with its colon, and punctuation. */
+/** What may stand before a code: a label with its colon, and punctuation. */
 const BEFORE_CODE = /^(?:[\p{L}\p{M}\p{P}\s]*:)?[\p{P}\p{S}\s]*/u;
 const PASTED_TWICE = new RegExp(`^(.{${INVITE_CODE_LENGTH}})\\1$`, "u");
 
 /**
- * Returns the characters of the invite code in a typed text. If the text contains a link of an invitation, it is the link's
+ * Returns the characters of the invite code in a typed text. If the text contains an invitation's link, they are the link's
  * code. If it contains links with different codes, the whole text is returned, which is no valid code: an activation can't be
- * undone, so none of them is chosen.
+ * undone, so no code is chosen.
  */
 export function readInviteText(typed: string): string {
   const text = foldDigits(readPastedText(typed));
@@ -45,8 +45,9 @@ function charactersOf(text: string): string {
 }
 
 /**
- * An invite code. The input may have any case, spaces, dashes, look-alike letters, or be the whole link. The output has six
- * characters of the alphabet, at least one of them a digit and one a letter. The one issue is `invite_code_malformed`.
+ * An invite code. The input may have any case, spaces, dashes and look-alike letters, or be an invitation's link. The output
+ * has six characters of `ALPHABET`, among them a digit and a letter. Other input fails with the zod issue
+ * `invite_code_malformed`.
  */
 export const InviteCode = typedText("invite_code_malformed")
   .transform((typed) => Array.from(readInviteText(typed).toUpperCase(), (each) => READ_AS[each] ?? each).join(""))
@@ -54,10 +55,7 @@ export const InviteCode = typedText("invite_code_malformed")
   .brand<"InviteCode">();
 export type InviteCode = z.output<typeof InviteCode>;
 
-/**
- * Draws an invite code at random; all are equally likely. The code may belong to an account already, which the database's
- * unique index finds out.
- */
+/** Draws an invite code at random. An account may have it already; the unique index of `User` then refuses the code. */
 export function drawInviteCode(): InviteCode {
   for (;;) {
     const code = Array.from({ length: INVITE_CODE_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");

@@ -16,12 +16,11 @@ import { type ActivateInviteFailure, checkInvite, findInviter, type Invite, invi
 import type { InviteCode } from "./invite-code";
 
 declare const isFound: unique symbol;
-/** An invite that was looked up: its code belonged to an account then. Only `getInvite` and `getSeenInvite` return one. */
+/** An invite whose code belonged to an account when it was looked up. Only `getInvite` and `getSeenInvite` return one. */
 export type FoundInvite = Invite & { readonly [isFound]: true };
 
 /**
- * Returns the inviter of an invite code. Fails with `invite_unknown`, and with `budget_spent` for a network that has looked up
- * too many unknown codes.
+ * Returns the invite of a code. Fails with `invite_unknown`, or `budget_spent` if the network looked up too many unknown codes.
  */
 export function getInvite(
   code: InviteCode,
@@ -35,8 +34,8 @@ export function getInvite(
 }
 
 /**
- * Returns the invite of a code that this browser has looked up before, or null if the inviter's account was deleted. It is not
- * counted as a look-up, so `code` must come from a sealed cookie.
+ * Returns the invite of a code that this browser has looked up before; null if the inviter's account was deleted. The call is
+ * not counted as a look-up, so `code` must come from a sealed cookie.
  */
 export async function getSeenInvite(code: InviteCode): Promise<FoundInvite | null> {
   const inviter = await findInviter(readPrimary, code);
@@ -44,7 +43,7 @@ export async function getSeenInvite(code: InviteCode): Promise<FoundInvite | nul
 }
 
 /**
- * Returns what `activateInvite` would return now, without activating. It counts as a look-up, as in `getInvite`. Throws
+ * Returns what `activateInvite` would return, without activating. Counts as a look-up, as `getInvite` does. Throws
  * `AccountGone`.
  */
 export async function previewInvite(
@@ -59,9 +58,10 @@ export async function previewInvite(
 }
 
 /**
- * Looks an invite code up. An unknown code counts against the network's limit, and once that is used up all look-ups are
- * refused. A valid invitation is not counted and writes nothing, because many people may open it behind one address. Within a
- * process, look-ups of one network (for IPv6 a /48) run one after the other, so that parallel ones can't exceed the limit.
+ * Looks an invite code up with `find`. An unknown code counts against the network's limit. When the limit is used up, all
+ * look-ups of the network are refused. A known code is not counted and writes nothing, because many people behind one address
+ * may open one invitation. In a process, look-ups of one site (an IPv4 address or an IPv6 /48) run one after the other, so that
+ * parallel look-ups can't exceed the limit.
  */
 function lookUp<Found, Failure extends { name: string }>(
   { network }: Requester,
@@ -80,7 +80,7 @@ function lookUp<Found, Failure extends { name: string }>(
   });
 }
 
-/** By site, the end of the last look-up that was queued there. */
+/** The end of the last queued look-up of each site. */
 const lastLookUps = perProcess("invite look-ups", () => new Map<string, Promise<unknown>>());
 
 async function oneAtATime<Value>(site: string, run: () => Promise<Value>): Promise<Value> {

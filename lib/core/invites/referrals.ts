@@ -14,8 +14,8 @@ export interface Referral {
 }
 
 /**
- * The position at which a page of referrals ends, for the next page to begin after it. In a URL it is
- * `<milliseconds>-<invitee's id>`. The one issue is `cursor_malformed`.
+ * Where a page of referrals begins: after the referral with this time and invitee. In a URL it is `<milliseconds>-<invitee's
+ * id>`. Other text fails with the zod issue `cursor_malformed`.
  */
 export const ReferralCursor = z.codec(
   z.string().regex(/^\d{1,15}-\d{1,15}$/, "cursor_malformed"),
@@ -45,8 +45,8 @@ const LIST_REFERRALS = statement({
 });
 
 /**
- * Returns a page of the accounts that activated the user's invite code, the newest first. `next` is null on the last page. It
- * is one statement, which reads only the page's rows, however many referrals there are.
+ * Returns a page of the user's referrals, the newest first. `next` is null on the last page. Runs one SQL statement, which
+ * reads only the page's rows.
  */
 export async function listReferrals(
   userId: number,
@@ -61,7 +61,7 @@ export async function listReferrals(
       userId: row.inviteeId,
       phone: row.phone as Phone | null,
       activatedAt: row.activatedAt,
-      // A getter, because masking a phone takes long and lists may be long.
+      // The identity is masked on access, because masking a phone takes long and lists may be long.
       get masked() {
         return maskIdentity(row);
       },
@@ -70,7 +70,7 @@ export async function listReferrals(
   };
 }
 
-/** Returns when the newest referrals activated the code, the oldest of them first, at most `GROWTH_POINTS_MAX`. */
+/** Returns the times of the newest `GROWTH_POINTS_MAX` activations of the user's code, the oldest of them first. */
 export async function listReferralTimes(userId: number): Promise<Date[]> {
   const rows = await read.activation.findMany({
     where: { inviterId: userId },

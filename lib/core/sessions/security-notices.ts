@@ -16,9 +16,9 @@ import ru from "@/messages/ru.json" with { type: "json" };
 import type { Session } from "./sessions";
 import { describeDevice, deviceName } from "./user-agent";
 
-/** No request waits for a notice, so it has a long time limit. */
+/** How long the mail server may take to accept a notice: long, because no request waits for a notice. */
 const NOTICE_MS_MAX = 30_000;
-/** The pauses before a notice is sent again. A mail server that is restarted is available again after them. */
+/** The pauses before a notice is sent again, long enough for a restart of the mail server. */
 const NOTICE_PAUSES_MS = [30_000, 10 * 60_000];
 
 /** A security notice: a mail that the account's owner did not request. */
@@ -32,8 +32,8 @@ const translatorOf = (locale: Language, messages: typeof ru) => createTranslator
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /**
- * Returns the mail of a notice. It is in both languages, because the owner's language is unknown: the request that caused the
- * notice may come from a stranger, and so may its language.
+ * Returns the mail of a notice, in both languages. The owner's language is unknown: a stranger may have made the request that
+ * caused the notice, and chosen its language.
  */
 export function composeNotice(to: Email, notice: Notice): Message {
   const [russian, english] = [sentencesOf(notice, "ru"), sentencesOf(notice, "en")];
@@ -90,7 +90,7 @@ function sentencesOf(notice: Notice, language: Language): { subject: string; sen
   };
 }
 
-/** Sends the account's mailbox, if it has one, a notice of a sign-in from a new device. The sign-in does not wait for it. */
+/** Sends a notice of a sign-in from a new device to the account's mailbox, if it has one. */
 export async function notifyOfNewDevice(
   { userId, createdAt, isNew }: Session,
   requester: Requester,
@@ -103,8 +103,8 @@ export async function notifyOfNewDevice(
 }
 
 /**
- * Sends mailboxes of an account a notice of a changed phone or mailbox. A failure for one mailbox does not affect the others,
- * because one of them may be a thief's.
+ * Sends a notice of a changed phone or mailbox to mailboxes of an account. A failure for one mailbox does not affect the
+ * others, because one of them may be a thief's.
  */
 export async function notifyOfChange(
   mailboxes: readonly Email[],
@@ -115,12 +115,12 @@ export async function notifyOfChange(
   await Promise.all(mailboxes.map((to) => sendNotice(composeNotice(to, notice), sender)));
 }
 
-/** Sends the former mailbox of a deleted account a notice of the deletion. */
+/** Sends a notice of the deletion of an account to its former mailbox. */
 export async function notifyOfDeletion(to: Email, at: Date, sender: MessageSender | null = mailSender): Promise<void> {
   if (sender) await sendNotice(composeNotice(to, { name: "account_deleted", at }), sender);
 }
 
-/** Sends the account's mailbox, if it has one, a notice of a delayed change, which can still be cancelled. */
+/** Sends a notice of a delayed change, which can still be cancelled, to the account's mailbox, if it has one. */
 export async function notifyOfRequest(
   userId: number,
   request: Omit<Extract<Notice, { name: "change_requested" }>, "name">,
@@ -134,9 +134,9 @@ export async function notifyOfRequest(
 }
 
 /**
- * Sends a notice. If the mail server did not accept it, this process sends it again after each of `pausesMs` (milliseconds). A
- * notice that waits when the process ends is lost; the log shows that it was waiting. A permanent refusal is not retried.
- * Resolves after the first attempt, whatever its result.
+ * Sends a notice. If the mail server fails to accept it, this process sends it again after each of `pausesMs` (milliseconds). A
+ * permanent refusal is not retried. A notice that waits for a retry is lost when the process ends; the log shows that it
+ * waited. Resolves after the first attempt, even if that failed.
  */
 export async function sendNotice(
   message: Message,

@@ -8,28 +8,28 @@ import { removeSession, type Session, whereOpen } from "./sessions";
 import { trustDevice } from "./trusted-devices";
 import { type Device, describeDevice } from "./user-agent";
 
-/** The form of a session's id. It does not say that such a session exists. */
+/** The form of a session's id. A well-formed id need not belong to a session. */
 export const SessionId = z.uuid();
 
-/** A session as it is shown to its account. The id alone opens nothing: that takes a sealed cookie or a signed token. */
+/** A session as it is shown to its account. The id alone opens nothing: access takes a sealed cookie or a signed token. */
 export interface ListedSession {
   id: string;
   device: Device;
   /** An IPv4 address or an IPv6 /64; null if it is unknown. */
   network: string | null;
   createdAt: Date;
-  /** When it was last seen, accurate to `SESSION_SEEN_EVERY_MS`. */
+  /** When the session was last used, accurate to `SESSION_SEEN_EVERY_MS`. */
   seenAt: Date;
   isNew: boolean;
-  /** Whether it is the current session. */
+  /** Whether this is the session that reads the list. */
   isOwn: boolean;
 }
 
 type SessionRef = Pick<Session, "id" | "userId">;
 
 /**
- * Returns the account's open sessions, the newest first: the current one and at most `SESSIONS_LISTED_MAX` others. `isCut` says
- * that there are more.
+ * Returns the account's open sessions, the newest first: the current one and up to `SESSIONS_LISTED_MAX` others. `isCut` is
+ * true if there are more.
  */
 export async function listSessions(
   { id, userId }: SessionRef,
@@ -49,20 +49,20 @@ export async function listSessions(
   return { sessions, isCut: others.length > SESSIONS_LISTED_MAX };
 }
 
-/** How many sign-ins a page warns of. */
+/** The largest number of new sign-ins that a page warns of. */
 const NEW_SIGN_INS_MAX = 3;
 
 /** A sign-in from a device that the account did not trust, and that no trusted device has confirmed or rejected. */
 export interface NewSignIn extends Pick<ListedSession, "id" | "device" | "network"> {
   at: Date;
-  /** Whether the session that it opened can still be ended. */
+  /** Whether the session that the sign-in opened is still open and can be ended. */
   isOpen: boolean;
 }
 
 /**
- * Returns the newest sign-ins that this session is warned of. A trusted device is warned of each sign-in until a trusted device
- * confirms or rejects it, even after the sign-in's session has ended. An unconfirmed session is warned of other unconfirmed
- * sessions that are open. No session is warned of its own sign-in.
+ * Returns the newest sign-ins of which this session is warned. A session of a trusted device is warned of each sign-in until a
+ * trusted device confirms or rejects the sign-in, even after the sign-in's session has ended. An unconfirmed session is warned
+ * of other unconfirmed sessions that are open. No session is warned of its own sign-in.
  */
 export async function listNewSignIns(
   { id, userId, isNew }: SessionRef & Pick<Session, "isNew">,
@@ -100,9 +100,9 @@ function newSignIn(
 }
 
 /**
- * Ends another session of the same account. A trusted device thereby also rejects the other device: the account does not trust
- * it any more, the other unconfirmed sessions of the same browser end, and the delayed changes that they requested are
- * cancelled. Does nothing for a session that has ended, belongs to another account, or is the current one.
+ * Ends another session of the same account. If a trusted device does it, the account also stops trusting the other device's
+ * browser, the other unconfirmed sessions of that browser end, and the delayed changes that they requested are cancelled. Does
+ * nothing for a session that has ended, belongs to another account, or is the current one.
  */
 export async function endOtherSession({ id, userId }: SessionRef, other: string, now = new Date()): Promise<void> {
   if (other === id) return;
@@ -123,8 +123,8 @@ export async function endOtherSession({ id, userId }: SessionRef, other: string,
 }
 
 /**
- * Ends all sessions of the account except the current one. A trusted device thereby also withdraws the account's trust from all
- * other browsers, and cancels the delayed changes of other sessions, so that a stranger in one of them keeps nothing.
+ * Ends all sessions of the account except the current one. If a trusted device does it, the account also stops trusting all
+ * other browsers, and the delayed changes of other sessions are cancelled, so that a stranger in one of them keeps nothing.
  */
 export async function endOtherSessions({ id, userId }: SessionRef, now = new Date()): Promise<void> {
   await write(async (tx) => {
@@ -140,7 +140,7 @@ export async function endOtherSessions({ id, userId }: SessionRef, now = new Dat
   });
 }
 
-/** Withdraws the account's trust from the browser of another session, unless the current session has the same browser. */
+/** Makes the account stop trusting the browser of another session, unless the current session has the same browser. */
 async function withdrawTrust(tx: Writer, { id, userId }: SessionRef, other: string): Promise<void> {
   const rows = await tx.session.findMany({
     where: { userId, id: { in: [id, other] } },
@@ -152,7 +152,7 @@ async function withdrawTrust(tx: Writer, { id, userId }: SessionRef, other: stri
   await tx.trustedBrowser.deleteMany({ where: { userId, browserId } });
 }
 
-/** Cancels the delayed changes that these sessions requested, and records each. */
+/** Cancels the delayed changes that these sessions requested, and records each cancellation. */
 async function cancelChanges(
   tx: Writer,
   userId: number,
@@ -169,13 +169,13 @@ async function cancelChanges(
 }
 
 /**
- * Confirms that a new device belongs to the account's owner, and returns whether it was confirmed. The account trusts its
- * browser from now on, and the browser's other sign-ins are confirmed as well. Returns false if the current session is
- * unconfirmed itself, because two unconfirmed sessions could otherwise confirm each other, and if there is no such sign-in.
+ * Confirms that the device of another session belongs to the account's owner. The account trusts the device's browser from now
+ * on, and the browser's other sign-ins are confirmed as well. Returns false if there is no such unconfirmed sign-in. Also
+ * returns false if the current session is unconfirmed, because two unconfirmed sessions could otherwise confirm each other.
  */
 export async function confirmSignIn({ id, userId }: SessionRef, other: string, now = new Date()): Promise<boolean> {
   return write(async (tx) => {
-    // The account is locked before its sessions, as everywhere, so that no two transactions wait for each other.
+    // All transactions lock an account before its sessions, so that no two of them wait for each other.
     if (!(await lockAccount(tx, userId)) || !(await isTrustedSession(tx, { id, userId }))) return false;
     const answered = await removeSignIns(tx, userId, other);
     const [signIn] = answered;
@@ -189,7 +189,9 @@ export async function confirmSignIn({ id, userId }: SessionRef, other: string, n
   });
 }
 
-/** Returns whether the session is open and confirmed. Locks its row, so that it can't be ended before this transaction. */
+/**
+ * Returns whether the session is stored and confirmed. Locks its row, so that the session can't end before this transaction.
+ */
 async function isTrustedSession(tx: Writer, { id, userId }: SessionRef): Promise<boolean> {
   const { count } = await tx.session.updateMany({ where: { id, userId, isNew: false }, data: { isNew: false } });
   return count > 0;

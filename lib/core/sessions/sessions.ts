@@ -23,33 +23,30 @@ import {
 import { hasTrustedBrowser, renewTrust, trustDevice } from "./trusted-devices";
 import { describeDevice } from "./user-agent";
 
-/** A session as the code that uses it sees it. */
+/** A session: a browser or client application that is logged in to an account. */
 export interface Session {
   id: string;
   userId: number;
-  /** The phone whose code opened it; null if a code to a mailbox did. */
+  /** The phone whose code opened the session; null if a code to a mailbox opened it. */
   provenPhone: Phone | null;
   createdAt: Date;
-  /** When the session ends, however often it is used. */
+  /** When the session ends at the latest; use does not extend it. */
   expiresAt: Date;
-  /**
-   * Whether it is unconfirmed: the account did not trust the device at the sign-in, and no trusted device has confirmed it
-   * since.
-   */
+  /** Whether the session is unconfirmed: no trusted device has confirmed it, and its device was not trusted at the sign-in. */
   isNew: boolean;
-  /** Whether it belongs to a client application, which has tokens, and not to a browser, which has a cookie. */
+  /** Whether the session belongs to a client application, which has tokens, and not to a browser, which has a cookie. */
   isClient: boolean;
 }
 
 /** A client application's session, with the state of its refresh token. */
 export interface ClientSession extends Session {
-  /** How often the refresh token was exchanged. */
+  /** How often the session's refresh token was exchanged. */
   generation: number;
   /** When the refresh token was made or last exchanged. */
   refreshedAt: Date;
 }
 
-/** Returns whether it is a client application's session. */
+/** Returns whether the session is a client application's. */
 export function isClientSession(session: Session | null): session is ClientSession {
   return session?.isClient ?? false;
 }
@@ -57,16 +54,16 @@ export function isClientSession(session: Session | null): session is ClientSessi
 /** A browser's session has a cookie and ends when it is idle. A client application's session has tokens. */
 export type SessionKind = "browser" | "client";
 
-/** The sign-in that opens a session. `isReturning`: this browser has logged in with the same phone or mailbox before. */
+/** What a session needs to know of its sign-in. `isReturning`: this browser has logged in with the phone or mailbox before. */
 type Opening = Pick<SignIn, "userId" | "proven"> & Partial<Pick<SignIn, "created">> & { isReturning?: boolean };
 
 /**
- * Returns the session, or null if it was ended, is older than `SESSION_TTL_MS` or, for a browser, was idle for
- * `SESSION_IDLE_MS`. It is one read.
+ * Returns the session, with one read. Returns null if the session was ended, is older than `SESSION_TTL_MS` or, for a browser,
+ * was idle for `SESSION_IDLE_MS`. `generation` is that of the request's access token; null for a cookie.
  *
- * Updates when the session was last seen, at most every `SESSION_SEEN_EVERY_MS`, and once for each generation of tokens that
- * its access token arrived (`generation` is that of the request's token, null for a cookie). These writes run in the
- * background, because a read must neither fail nor wait when the database takes no writes.
+ * Updates when the session was last seen, at most every `SESSION_SEEN_EVERY_MS`. Also stores the first use of each generation
+ * of access tokens. These writes run in the background, because a read must neither fail nor wait when the database takes no
+ * writes.
  */
 export async function checkSession(
   id: string,
@@ -77,15 +74,15 @@ export async function checkSession(
   sweepInBackground();
   let row = await readPrimary.get(FIND_SESSION, { id, now });
   if (row?.isChangeDue) {
-    // Due changes are applied before the session is returned, because they may end it. The read does not wait longer than this
-    // for a busy database.
+    // Due changes are applied before the session is returned, because they may end it. The read waits at most
+    // `APPLY_WAIT_MS_MAX`.
     await Promise.race([applyInBackground(row.userId, now), sleep(APPLY_WAIT_MS_MAX, undefined, { ref: false })]);
     row = await readPrimary.get(FIND_SESSION, { id, now });
   }
   if (!row || row.expiresAt <= now) return null;
   const idleMs = now.getTime() - row.seenAt.getTime();
   if (row.generation === null && idleMs >= SESSION_IDLE_MS) return null;
-  // Tokens of generation 0 replace no older ones, so their use says nothing about reuse.
+  // The first use of a generation is stored because older refresh tokens are refused after it. Generation 0 has no older ones.
   const isFirstUse = generation !== null && generation > 0 && generation === row.generation && !row.isGenerationUsed;
   if (isFirstUse || idleMs >= SESSION_SEEN_EVERY_MS) {
     const seen = { id, generation: row.generation, isFirstUse, now };
@@ -137,12 +134,12 @@ function applyInBackground(userId: number, now: Date): Promise<void> {
 }
 
 /**
- * Exchanges a refresh token of this generation for one of the next. If the answer to an exchange was lost, the same token gets
- * the same successor again, until the successor is used: its refresh token is exchanged, or an access token of its generation
+ * Exchanges a refresh token of this generation for one of the next generation. The same token gets the same successor again, in
+ * case the answer was lost, until that successor is used: its refresh token is exchanged, or an access token of its generation
  * arrives here.
  *
- * Fails with `token_invalid`. A token that is older than that, or whose successor was used, is a sign that a token was stolen,
- * and ends the session (RFC 9700 §4.14.2).
+ * Fails with `token_invalid`. A refresh token whose successor was used is a sign of a stolen token, and ends the session (RFC
+ * 9700 §4.14.2).
  */
 export async function refreshSession(
   { id, generation }: { id: string; generation: number },
@@ -159,8 +156,8 @@ export async function refreshSession(
     return { ...sessionOf(row), generation: row.generation, refreshedAt: row.refreshedAt };
   });
   if (typeof refreshed !== "string" && isChangeDue) {
-    // Other services accept an access token without asking this server. So due changes, which may delete the account or end the
-    // session, are applied before a new token is returned.
+    // Other services accept an access token without asking this server. So due changes, which may end the session, are applied
+    // before a new token is returned.
     await applyDueChanges({ userId: refreshed.userId }, now);
     if (!(await readPrimary.get(FIND_SESSION, { id, now }))) return fail({ name: "token_invalid" });
   }
@@ -179,7 +176,7 @@ const EXCHANGE = statement({
     RETURNING ${SESSION_COLUMNS}, ${IS_CHANGE_DUE}`,
 });
 
-/** Returns whether the session was opened less than `RECENT_LOGIN_MS` ago, which irreversible actions require. */
+/** Returns whether the session was opened less than `RECENT_LOGIN_MS` ago. Irreversible actions require such a session. */
 export function isRecentLogin({ createdAt }: Pick<Session, "createdAt">, now: Date): boolean {
   const ageMs = now.getTime() - createdAt.getTime();
   // A time in the future was written by a clock that ran ahead.
@@ -191,7 +188,7 @@ export async function endSession(id: string, now = new Date()): Promise<void> {
   await write((tx) => removeSession(tx, { id }, now));
 }
 
-/** Deletes the session, if it exists, and records the end. */
+/** Deletes the session and records its end in the audit log. Does nothing if there is no such session. */
 export async function removeSession(
   tx: Writer,
   where: { id: string; userId?: number },
@@ -237,10 +234,10 @@ const REMOVE_UNCONFIRMED_SIGN_INS = statement({
 
 /**
  * Opens a session. The caller has locked the account's row. The session is confirmed if the sign-in made the account, or if the
- * account trusts this browser or client application. It is also confirmed for a browser that comes again to an account without
- * any trusted device, because the mailbox was notified of its first sign-in. Otherwise the sign-in is stored as unconfirmed,
- * and the trusted devices are warned of it until one of them confirms or rejects it. The refresh token of a client application
- * has generation 0.
+ * account trusts this browser or client application. It is also confirmed if this browser has logged in before and the account
+ * has no trusted device, because the mailbox was notified of the browser's first sign-in. Otherwise the sign-in is stored as
+ * unconfirmed, and trusted devices are warned until one of them confirms or rejects it. The refresh token of a client
+ * application has generation 0.
  */
 export async function addSession(
   tx: Transaction,
@@ -273,18 +270,15 @@ export async function addSession(
   return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
 }
 
-/**
- * Returns whether the account has a trusted device: a browser that it trusts, logged in or not, or an open session that is
- * confirmed.
- */
+/** Returns whether the account trusts a browser, logged in or not, or has an open session that is confirmed. */
 async function hasTrustedDevice(db: Queries, userId: number, now: Date): Promise<boolean> {
   return (await hasTrustedBrowser(db, userId, now)) || (await hasConfirmedSession(db, userId, now));
 }
 
 /**
  * Returns whether a deletion or a change of factor by this session has to wait for `CHANGE_DELAY_MS`: the session is
- * unconfirmed, and the account has a trusted device, which can cancel it. Returns null if the session has ended. In a
- * transaction that has locked the account's row, the answer stays true until the transaction ends.
+ * unconfirmed, and the account has a trusted device, which can cancel the change. Returns null if the session has ended. The
+ * answer holds until the end of a transaction that has locked the account's row.
  */
 export async function mustDelayChange(
   db: Reader,
@@ -296,7 +290,7 @@ export async function mustDelayChange(
   return own.isNew && (await hasTrustedDevice(db, userId, now));
 }
 
-/** Returns whether a change by this session would have to wait, for a page that says so in advance. */
+/** Returns whether a change by this session would have to wait, so that a page can say so in advance. */
 export async function willDelayChange(session: Session, now = new Date()): Promise<boolean> {
   return (await mustDelayChange(readPrimary, session, now)) ?? false;
 }
@@ -316,13 +310,13 @@ async function hasConfirmedSession(db: Queries, userId: number, now: Date): Prom
   return (await db.get(FIND_CONFIRMED, { userId, now, idleSince })) !== undefined;
 }
 
-/** Returns a `where` for the open sessions of an account, by the rules of `checkSession`. */
+/** Returns a Prisma `where` for the open sessions of an account, by the rules of `checkSession`. */
 export function whereOpen(userId: number, now: Date) {
   const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
   return { userId, expiresAt: { gt: now }, OR: [{ generation: { not: null } }, { seenAt: { gt: idleSince } }] };
 }
 
-/** The columns of `Session` that become a `Session`. */
+/** The columns of the table `Session` from which `sessionOf` makes a session. */
 type SessionRow = Omit<Session, "provenPhone" | "isClient"> & { provenPhone: string | null; generation: number | null };
 
 function sessionOf({ id, userId, provenPhone, createdAt, expiresAt, isNew, generation }: SessionRow): Session {

@@ -1,7 +1,9 @@
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { type Queries, statement, type Transaction } from "@/lib/db/database";
 
-/** A browser, by the random name in its sealed cookie, and an account. A browser without a name has null. */
+/**
+ * An account and a browser. `browserId` is the random name in the browser's sealed cookie; null for a browser without a name.
+ */
 interface AccountBrowser {
   userId: number;
   browserId: string | null;
@@ -15,8 +17,8 @@ const TRUST = statement({
 });
 
 /**
- * Stores that the account trusts the browser for `KNOWN_BROWSER_TTL_MS`. Does nothing for a browser without a name, which can't
- * be recognised again.
+ * Stores that the account trusts the browser for `KNOWN_BROWSER_TTL_MS` from now on. Does nothing for a browser without a name,
+ * because the account can't recognise it again.
  */
 export function trustDevice(tx: Transaction, { userId, browserId }: AccountBrowser, now: Date): void {
   if (browserId !== null) tx.queue(TRUST, { userId, browserId, now });
@@ -46,7 +48,7 @@ export async function renewTrust(tx: Transaction, { userId, browserId }: Account
   return (await tx.run(RENEW_TRUST, { userId, browserId, now, trustedSince: trustedSince(now) })) > 0;
 }
 
-/** Returns the time after which a browser must have logged in to be trusted at `now`. */
+/** Returns the time since when a browser must have logged in to the account to be trusted at `now`. */
 function trustedSince(now: Date): Date {
   return new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
 }

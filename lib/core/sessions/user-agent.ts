@@ -7,17 +7,17 @@ const SHORTER: Record<string, string> = { "Samsung Internet for Android": "Samsu
 const BROWSER_NAMES = new Set([...BROWSERS, ...Object.values(SHORTER)]);
 
 /**
- * The libraries that applications and services are commonly written with. An owner recognises them, and their names can't carry
- * a message.
+ * The libraries that applications and services are commonly written with. Only names of this list are shown to an owner, so
+ * that a stranger can't put a message into the name.
  */
 const CLIENT =
   /(?<=^|\s)(okhttp|Dart|CFNetwork|axios|node|undici|curl|python-requests|python-httpx|aiohttp|Go-http-client|Java|PostmanRuntime)(?:\/(\S*))?(?=\s|$)/;
-/** Digits and dots. There are at most five digits, so that it can't be a phone number. */
+/** A version: digits and dots, with at most five digits, so that it can't be a phone number. */
 const VERSION = /^(?=(?:\.?\d){1,5}$)\d+(?:\.\d+)*$/;
 
 /**
- * The device behind a `User-Agent`. Mails and pages show it to the account's owner, so its names come from fixed lists, and
- * never from the header itself. A name that is not in a list is null.
+ * The device behind a `User-Agent`. Mails and pages show it to the account's owner, so its names come from fixed lists and
+ * never from the header. A name that is not in a list becomes null.
  */
 export const Device = z.object({
   kind: z.enum(["phone", "tablet", "computer", "application", "unknown"]),
@@ -41,14 +41,14 @@ const KINDS: Record<string, Device["kind"]> = {
   bot: "application",
 };
 
-/** The form in which programs name themselves (RFC 9110 §10.1.5). */
+/** The way that programs name themselves in a `User-Agent` (RFC 9110 §10.1.5). */
 const PRODUCT = /^[A-Za-z][\w-]*(?:\/\S+)?(?=\s|$)/;
-/** The beginning that all browsers have in common. */
+/** The beginning of the `User-Agent` of all browsers. */
 const EVERY_BROWSER = /^Mozilla\//;
 
 /**
- * Returns the device for a `User-Agent`: a known browser; otherwise an application, with a name if its library is known;
- * otherwise an unknown device. The header may be false.
+ * Returns the device that a `User-Agent` names, which may be false: a known browser; otherwise an application, with a name if
+ * its library is known; otherwise an unknown device.
  */
 export function describeDevice(agent: string | null): Device {
   if (!agent) return { kind: "unknown", name: null, system: null };
@@ -62,7 +62,7 @@ export function describeDevice(agent: string | null): Device {
   return { kind: "application", name: clientOf(agent), system: null };
 }
 
-/** Returns the library and its version, as in `okhttp/4.12.0`; null if no known library is named. */
+/** Returns the library that a `User-Agent` names and its version, as in `okhttp/4.12.0`; null if it names no known library. */
 function clientOf(agent: string): string | null {
   const [, product, version = ""] = CLIENT.exec(agent) ?? [];
   return product && VERSION.test(version) ? `${product}/${version}` : (product ?? null);
@@ -72,7 +72,7 @@ function isKnownName(name: string): boolean {
   return BROWSER_NAMES.has(name) || clientOf(name) === name;
 }
 
-/** Returns the name of a device for display, as in `Chrome, Windows`. `words` translates the names for devices without one. */
+/** Returns the name of a device for display, as in `Chrome, Windows`. `words` translates the names for unnamed devices. */
 export function deviceName(
   { kind, name, system }: Device,
   words: (unnamed: "application" | "unknown") => string,
