@@ -4,14 +4,14 @@ import type { ChallengeKey, Holder, OneTimeCode } from "./one-time-code";
 import { sealCode } from "./one-time-code";
 import { isInSchedule } from "./resend-schedule";
 
-/** The latest expiry that a code sent until now can have. Clocks may differ by `CLOCK_SKEW_MS_MAX`. */
+/** The latest `expiresAt` of a code sent by `now`: servers' clocks may differ by `CLOCK_SKEW_MS_MAX`. */
 const latestExpiry = (now: Date) => new Date(now.getTime() + CODE_TTL_MS + CLOCK_SKEW_MS_MAX);
 
-/** The latest `verifiedUntil` that a code verified until now can have, with the same difference of clocks. */
+/** The latest `verifiedUntil` of a code verified by `now`, with the same difference of clocks. */
 const latestVerifiedEnd = (now: Date) => new Date(now.getTime() + PROOF_TTL_MS + CLOCK_SKEW_MS_MAX);
 
 /**
- * The states of a challenge. A challenge is the last code that one holder had sent to one recipient for one purpose.
+ * The states of a challenge, which is the last code that one holder had sent to one recipient for one purpose.
  *
  * - `sending`: the code is stored and was handed to the channels, and no channel has answered. It can be typed, because it may
  *   have arrived. The column `before` holds the challenge as it was before this code.
@@ -24,16 +24,16 @@ const latestVerifiedEnd = (now: Date) => new Date(now.getTime() + PROOF_TTL_MS +
 type State = "sending" | "live" | "verified" | "used";
 
 /**
- * The transitions of a challenge: the states that each starts from, and the state that it leads to (null: no change). One
- * function below carries out each transition.
+ * The transitions of a challenge: the states that a transition starts from, and the state that it leads to (null: the same
+ * state). One function below carries out each transition.
  */
 export const TRANSITIONS = {
-  /** A new code replaces the last one. The first transition of a challenge is this one. */
+  /** A new code replaces the last one. Each challenge starts with this transition. */
   begin: { from: ["sending", "live", "verified", "used"], to: "sending" },
   /** A channel accepted the code, or may have accepted it. */
   accept: { from: ["sending"], to: "live" },
   /**
-   * No channel accepted the code. The challenge becomes what it was before. A mailbox keeps the new code if the earlier one is
+   * No channel accepted the code. The challenge becomes what it was before. A mailbox keeps the new code if its earlier code is
    * not live.
    */
   abandon: { from: ["sending"], to: "live" },
@@ -43,13 +43,15 @@ export const TRANSITIONS = {
   verify: { from: ["sending", "live"], to: "verified" },
   /** The right code was typed and used. */
   consume: { from: ["sending", "live"], to: "used" },
-  /** The sign-in that a verified code stood for has happened. */
+  /** The later sign-in used the verified code. */
   redeem: { from: ["verified"], to: "used" },
 } as const satisfies Record<string, { from: readonly State[]; to: State | null }>;
 
 type Transition = keyof typeof TRANSITIONS;
+/** Returns an SQL condition: the transition can start from the row's state. */
 const isFrom = (transition: Transition) =>
   `"state" IN (${TRANSITIONS[transition].from.map((state) => `'${state}'`).join(", ")})`;
+/** Returns an SQL assignment: the row gets the state that the transition leads to. */
 const becomes = (transition: Exclude<Transition, "attempt">) => `"state" = '${TRANSITIONS[transition].to}'`;
 
 const KEY = { recipient: "text", purpose: "text", holder: "text" } as const;
@@ -84,10 +86,7 @@ export interface Challenge extends Omit<Row, "state"> {
   state: State;
 }
 
-/**
- * Returns the key as statement parameters. The address alone identifies the recipient, because no phone is spelt like a
- * mailbox.
- */
+/** Returns the key as statement parameters. The address tells the recipient's kind: no phone is spelt like a mailbox. */
 function paramsOf({ recipient, purpose, holder }: ChallengeKey) {
   return { recipient: recipient.address, purpose, holder };
 }
@@ -115,7 +114,7 @@ const LOCK = statement({
 /**
  * Locks the challenge's row, so that parallel requests for one challenge run one after the other, and returns the challenge.
  * Inserts the row if it doesn't exist; its `codeHmac` is null then. The caller must store a code in the same transaction or
- * roll it back, so that no row without a code remains.
+ * roll the transaction back, so that no row without a code remains.
  */
 export async function lockChallenge(tx: Transaction, key: ChallengeKey, now: Date): Promise<Challenge> {
   const row = await tx.get(LOCK, { ...paramsOf(key), now });
@@ -142,7 +141,7 @@ const BEGIN = statement({
     WHERE ${HAS_KEY} AND ${isFrom("begin")}`,
 });
 
-/** A code that is stored and is being sent. */
+/** A code that is stored and being sent. */
 export interface Sending {
   key: ChallengeKey;
   code: OneTimeCode;
@@ -151,8 +150,8 @@ export interface Sending {
 
 /**
  * Replaces the last code by a new one, in state `sending`. The last code can't be typed from now on, because two live codes
- * would double the chance of a guess. The caller has locked the row and read `last` (`lockChallenge`). `network` is the network
- * whose hourly sends were charged, or null if a recognised browser's own limit was charged.
+ * would double the chance of a guess. The caller has read `last` with `lockChallenge`. `network` is the network whose hourly
+ * sends were charged; null if a recognised browser's own limit was charged.
  */
 export function beginSending(
   tx: Transaction,
@@ -183,8 +182,8 @@ const ACCEPT = statement({
 });
 
 /**
- * Moves a code from `sending` to `live`, because a channel accepted it or may have accepted it. If a later code is being sent
- * by now, the copy in that code's `before` becomes live instead.
+ * Moves a code from `sending` to `live`, because a channel accepted the code or may have accepted it. If a later code is being
+ * sent by now, updates the earlier code's copy in the column `before` instead.
  */
 export async function acceptSending(tx: Transaction, { key, codeHmac }: Sending): Promise<void> {
   if ((await tx.run(ACCEPT, { ...paramsOf(key), codeHmac })) > 0) return;
@@ -204,9 +203,9 @@ const REPLACE_BEFORE = statement({
 });
 
 /**
- * Updates an earlier challenge inside the `before` column while a later code is being sent. `settled` gets the earlier
- * challenge and returns the JSON that replaces it, which `abandonSending` restores if no channel accepts the later code. Does
- * nothing if no code is being sent.
+ * Updates an earlier challenge inside the column `before` while a later code is being sent. `settled` gets the earlier
+ * challenge and returns the JSON that replaces it; `abandonSending` restores that JSON if no channel accepts the later code.
+ * Does nothing if no code is being sent.
  */
 async function settleEarlier(
   tx: Transaction,
@@ -249,10 +248,10 @@ const REMOVE = statement({ params: KEY, sql: `DELETE FROM "Challenge" WHERE ${HA
 
 /**
  * Ends the sending of a code that no channel accepted. The challenge becomes what it was before, and the wait that this code
- * began ends. If a later code is being sent by now, only the nested copy is changed.
+ * began ends. If a later code is being sent by now, updates only the copy in the column `before`.
  *
- * A mailbox keeps the new code, without a wait, if the earlier code is not live: its request was already answered, and the page
- * shows that the message was not delivered. A phone without an earlier code has its row deleted.
+ * A mailbox keeps the new code, without a wait, if the earlier code is not live: the request for the new code was already
+ * answered, and the page shows that the message was not delivered. For a phone without an earlier code, the row is deleted.
  */
 export async function abandonSending(tx: Transaction, { key, codeHmac }: Sending, now: Date): Promise<void> {
   const found = await tx.get(LOCK_SENDING, paramsOf(key));
@@ -295,7 +294,7 @@ const ATTEMPT = statement({
     RETURNING "codeHmac", "digits", "tries", "sentAt", "network"`,
 });
 
-/** A code to compare with the typed one. `triesLeft` is how many attempts remain after this one. */
+/** A code to compare with the typed one. `triesLeft` is how many attempts remain after the current one. */
 export interface Attempted {
   codeHmac: string;
   digits: number;
@@ -305,8 +304,8 @@ export interface Attempted {
 }
 
 /**
- * Uses one attempt of a live code that has at least `needed` digits. Returns null, and changes nothing, if there is no such
- * code.
+ * Uses one attempt of a live code that has at least `needed` digits. If there is no such code, changes nothing and returns
+ * null.
  */
 export async function attemptChallenge(
   tx: Transaction,
@@ -327,7 +326,7 @@ const RESTORE_ATTEMPT = statement({
     WHERE ${HAS_KEY} AND ${isFrom("attempt")} AND "codeHmac" = :codeHmac AND "tries" > 0`,
 });
 
-/** Returns the attempt that a right code used, if that code opened nothing. The code is as valid as before. */
+/** Refunds the attempt of a right code that opened nothing. The code is as valid as before. */
 export function restoreAttempt(tx: Transaction, key: ChallengeKey, codeHmac: string): void {
   tx.queue(RESTORE_ATTEMPT, { ...paramsOf(key), codeHmac });
 }
@@ -340,8 +339,8 @@ const CONSUME = statement({
 });
 
 /**
- * Marks the code as used, and ends the wait for the next code. Returns whether the code could still be used: of parallel
- * requests, one gets true.
+ * Marks the code as used, and ends the wait for the next code. Returns whether the code could still be used: only one of
+ * parallel requests gets true.
  */
 export async function consumeCode(tx: Transaction, key: ChallengeKey, codeHmac: string): Promise<boolean> {
   return (await tx.run(CONSUME, { ...paramsOf(key), codeHmac })) > 0;
@@ -356,8 +355,8 @@ const VERIFY = statement({
 });
 
 /**
- * Marks the code as verified until `verifiedUntil`, for one later sign-in, and moves the challenge to the holder `next`.
- * Requests in the name of the old holder no longer find it. Returns whether the code could still be used.
+ * Marks the code as verified until `verifiedUntil`, for one later sign-in, and moves the challenge to the holder `next`. The
+ * old holder can't use the challenge any more. Returns whether the code could still be used.
  */
 export async function keepVerified(
   tx: Transaction,
@@ -373,7 +372,7 @@ const RECORD_MADE_ACCOUNT = statement({
   sql: `UPDATE "Challenge" SET "madeAccount" = TRUE WHERE ${HAS_KEY}`,
 });
 
-/** Stores that the verification of this code made the account. The sign-in that follows reports it. */
+/** Stores that the verification of this code made the account, for the result of the later sign-in. */
 export function recordMadeAccount(tx: Transaction, key: ChallengeKey): void {
   tx.queue(RECORD_MADE_ACCOUNT, paramsOf(key));
 }
@@ -388,23 +387,23 @@ const REDEEM = statement({
 });
 
 /**
- * Marks a verified code as used. Returns whether its verification made the account, or null if no code is verified for this
- * key.
+ * Marks a verified code as used, and returns whether its verification made the account. Returns null if this key has no
+ * verified code.
  */
 export async function redeemVerified(tx: Transaction, key: ChallengeKey, now: Date) {
   return (await tx.get(REDEEM, { ...paramsOf(key), now, latestEnd: latestVerifiedEnd(now) })) ?? null;
 }
 
 /**
- * Returns whether a code can be typed now, or why not. `needed` is how many digits a code for this recipient needs for this
- * requester.
+ * Returns whether the challenge's code can be typed now, or why not. `needed` is how many digits a code for this recipient
+ * needs for this requester.
  *
- * - `live`: it can be typed.
- * - `verified`: it was typed, and stands for one sign-in.
- * - `outgrown`: it has fewer digits than `needed`, because of wrong codes for its recipient or from the requester's network.
+ * - `live`: the code can be typed.
+ * - `verified`: the code was typed, and stands for one sign-in.
+ * - `outgrown`: it has fewer digits than `needed`, because of wrong codes for the recipient or from the requester's network.
  * - `spent`: all of its attempts were used.
  * - `expired`: its time is over.
- * - `used`: it was used.
+ * - `used`: it opened an account or allowed a change, or its time as a verified code is over.
  *
  * In every state but `live` and `verified`, the person needs a new code.
  */
@@ -425,7 +424,7 @@ export function statusOf(
 }
 
 /**
- * Returns whether the code may be typed and its time is not over. An expiry further ahead than a code can live was written by a
+ * Returns whether the code is in a state to be typed and its time is not over. An expiry after `latestExpiry` was written by a
  * clock that ran ahead, and counts as over.
  */
 function isLive({ state, expiresAt }: Challenge, now: Date): boolean {

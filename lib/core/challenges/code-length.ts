@@ -25,10 +25,10 @@ import { CLOCK_SKEW_MS_MAX, type Queries, statement } from "@/lib/db/database";
 import { perProcess } from "@/lib/per-process";
 
 /**
- * Returns how many digits a code needs for this recipient and this requester. Shorter codes can't be used by this requester.
- * The number grows with the wrong codes that were typed for the recipient within `WRONG_CODES_MS`, by any requester. It is at
- * least `CLOSED_NETWORK_DIGITS` while the requester's network has used up its wrong codes of an hour. So guessing becomes
- * harder and no account is locked.
+ * Returns how many digits a code for this recipient needs when this requester types it; shorter codes are refused. The number
+ * grows with the wrong codes that any requester typed for the recipient within `WRONG_CODES_MS`. It is at least
+ * `CLOSED_NETWORK_DIGITS` while the requester's network has used up its wrong codes of an hour. So guessing becomes harder, but
+ * no account is locked.
  */
 export async function neededDigits(
   db: Queries,
@@ -43,20 +43,20 @@ export async function neededDigits(
   return waitMs > 0 ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
-/** Returns how many digits a code for this recipient needs by the recipient's own wrong codes alone. */
+/** Returns how many digits a code for this recipient needs, counting only the wrong codes for the recipient. */
 export async function recipientDigits(db: Queries, recipient: Recipient, now: Date): Promise<number> {
   return digitsAfter(await countWrongCodes(db, recipient, now));
 }
 
-/** Returns the network charges of an attempt. They are empty if the requester's browser is recognised by the recipient. */
+/** Returns an attempt's charges to the requester's network; empty if the recipient recognises the requester's browser. */
 export function wrongCodeCharges(recipient: Recipient, requester: Requester): Charge[] {
   return isRecognised(requester, recipient) ? [] : networkCharges(WRONG_CODES_FROM_NETWORK, requester.network);
 }
 
 /**
- * Returns how many digits a code needs for a requester in a network: `ofRecipient`, but at least `CLOSED_NETWORK_DIGITS` if the
- * network has used up its wrong codes of an hour. `ofRecipient` is how many digits the recipient's own wrong codes demand.
- * `counted` are the network's charges with their counts.
+ * Returns how many digits a code needs when it is typed in a network: `ofRecipient`, but at least `CLOSED_NETWORK_DIGITS` if
+ * the network has used up its wrong codes of an hour. `ofRecipient` is the result of `recipientDigits`. `counted` are the
+ * network's charges with their counts.
  */
 export function digitsInNetwork(counted: Charged, ofRecipient: number): number {
   const isClosed = counted.some(({ count, limit }) => count > limit.max);
@@ -92,7 +92,7 @@ export async function countWrongCodes(db: Queries, recipient: Recipient, now: Da
 }
 
 /**
- * Returns whether there is an alarm: more wrong codes in the whole system within `ALARM_MS` than `ALARM_AFTER_WRONG`, and more
+ * Returns whether the alarm is on: within `ALARM_MS`, the whole system has more wrong codes than `ALARM_AFTER_WRONG`, and more
  * than `ALARM_FACTOR` times the usual number.
  */
 export async function isAlarm(db: Queries, now: Date): Promise<boolean> {
@@ -105,8 +105,8 @@ const MINUTE_MS = 60_000;
 const usualMean = perProcess("usual guesses", () => ({ minute: Number.NaN, mean: 0 }));
 
 /**
- * Returns the mean number of wrong codes in a period of `ALARM_MS`, taken over `ALARM_MEAN_MS`. It is cached for a minute,
- * because counting the many rows of an attack takes long and the mean changes slowly.
+ * Returns the usual number of wrong codes in a period of `ALARM_MS`: the mean over `ALARM_MEAN_MS`. The mean is cached for a
+ * minute, because it changes slowly and counting the many rows of an attack takes long.
  */
 async function usualGuesses(db: Queries, now: Date): Promise<number> {
   const minute = Math.floor(now.getTime() / MINUTE_MS);
@@ -118,9 +118,9 @@ async function usualGuesses(db: Queries, now: Date): Promise<number> {
 }
 
 /**
- * Returns how many wrong codes count as guesses: those at codes shorter than `LONGEST_CODE_DIGITS`, and at most
- * `ALARM_WRONG_CODES_PER_NETWORK_MAX` from one network. So neither a carrier's address that thousands of people share nor one
- * persistent network raises the alarm alone.
+ * Returns how many wrong codes of the last `withinMs` count for the alarm: those at codes shorter than `LONGEST_CODE_DIGITS`,
+ * and at most `ALARM_WRONG_CODES_PER_NETWORK_MAX` from one network. So one network can't raise the alarm alone, be it a
+ * carrier's address that thousands of people share or a persistent guesser's.
  */
 async function countGuesses(db: Queries, withinMs: number, now: Date): Promise<number> {
   const since = new Date(now.getTime() - withinMs);

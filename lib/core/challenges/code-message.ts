@@ -7,26 +7,23 @@ import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 import type { ChallengeKey, OneTimeCode, Purpose } from "./one-time-code";
 
-/** A language of messages to people. */
+/** A language of messages, mails and pages. */
 export type Language = "ru" | "en";
 
-// Created once, because a translator parses each message when it is first used.
+// Each translator is created once, because it parses a message when that message is first used.
 const translatorOf = (locale: Language, messages: typeof ru) =>
   createTranslator({ locale, messages, namespace: "codeMessage" });
 const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /**
- * Purposes of the codes that only a signed-in session can request. Such a code goes to the account's own phone or mailbox. The
- * message warns: if the recipient did not request the code, a stranger is signed in to the recipient's account.
+ * Purposes of the codes that only a signed-in session can request, for the account's own phone or mailbox. Their message warns:
+ * if the recipient did not request the code, a stranger is signed in to the recipient's account.
  */
 const SIGNED_IN_PURPOSES: readonly Purpose[] = ["identity_change", "deletion", "apply_now"];
 
 const MINUTE_MS = 60_000;
 
-/**
- * Returns the message with a code, as text and as HTML, in `language`. It begins with what the code is for. A phone gets the
- * text of one SMS.
- */
+/** Returns the message with a code, as text and as HTML, in `language`. The text to a phone fits into one SMS. */
 export function composeCodeMessage(
   { recipient, purpose }: Pick<ChallengeKey, "recipient" | "purpose">,
   code: OneTimeCode,
@@ -55,12 +52,12 @@ export function composeCodeMessage(
   return { to: recipient.address, code, subject, text, html };
 }
 
-/** The characters of one SMS: in UCS-2, which Cyrillic needs, and in the GSM alphabet (3GPP TS 23.038). */
+/** How many characters one SMS has: in UCS-2, which Cyrillic needs, and in the GSM alphabet (3GPP TS 23.038). */
 const SMS_LENGTH: Record<Language, number> = { ru: 70, en: 160 };
 
 /**
- * Returns the longest wording that fits into one SMS. The code comes first, because a phone's notification shows the beginning.
- * On https the last line binds the code to our host, so that browsers offer it on our pages only
+ * Returns the longest wording that fits into one SMS. The code comes early, because a phone's notification shows the beginning.
+ * On https the last line binds the code to the host of `appUrl`, so that browsers offer the code on our pages only
  * (wicg.github.io/sms-one-time-codes).
  */
 function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, appUrl: string): string {
@@ -69,7 +66,7 @@ function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, app
   const binding = protocol === "https:" ? `\n@${hostname} #${code}` : "";
   const lead = t(`${purpose}.sms`, { code });
   const wordings = [`${lead}. ${t("smsWarning")}`, lead, t(`${purpose}.smsShort`, { code }), code];
-  // A host that leaves no room for the code is left out. The alternative is a second SMS, which costs as much as the first.
+  // A host that leaves no room for the code is left out, because a second SMS would cost as much as the first.
   const texts = [binding, ""].flatMap((end) => wordings.map((words) => `${words}${end}`));
   return texts.find((text) => text.length <= SMS_LENGTH[language]) ?? code;
 }

@@ -6,12 +6,12 @@ import type { ChallengeKey, TypedCode } from "./one-time-code";
 import { type RequestCodeFailure, requestCode, type SendingOptions } from "./request-code";
 import { consumeChallenge, refundAttempt, type VerifiedCode, type VerifyCodeFailure, verifyCode } from "./verify-code";
 
-/** A value for each of the two codes that one form asks for, by the names of its fields. */
+/** A value for each of the two codes that one form asks for. The keys are names such as `old` and `new`. */
 type Pair<Name extends string, Value> = Record<Name, Value>;
 
 /**
- * Sends the codes one after the other. Skips a code that can't be sent yet if the last one of its challenge is live. Stops at
- * the first failure and returns it; the failures are those of `requestCode`.
+ * Sends the codes one after the other. Skips a code that is refused, by its resend wait or a limit, if the last code of its
+ * challenge is live. Stops at the first other failure of `requestCode` and returns it.
  */
 export async function requestCodes(
   keys: readonly ChallengeKey[],
@@ -28,8 +28,8 @@ export async function requestCodes(
 }
 
 /**
- * Returns the status of each code (null if it was never sent), and in how many milliseconds new ones can be requested: when all
- * codes that are not live can be replaced or, if all are live, when the first of them can be.
+ * Returns the status of each code (null if never sent), and in how many milliseconds new codes can be requested. The wait ends
+ * when all codes that are not live can be replaced. If all codes are live, it ends when the first one can be replaced.
  */
 export async function getCodes<Name extends string>(
   keys: Pair<Name, ChallengeKey>,
@@ -49,8 +49,8 @@ export async function getCodes<Name extends string>(
 }
 
 /**
- * Checks both codes as `verifyCode` does. Fails with `code_refused`, whose `refused` has the failure of each code, or null for
- * a right one. The attempts of right codes are refunded then.
+ * Verifies both codes as `verifyCode` does. If a code is not right, refunds the attempts of right codes and fails with
+ * `code_refused`. `refused` has, for each code, its failure, or null if the code was right.
  */
 export async function verifyCodes<Name extends string>(
   keys: Pair<Name, ChallengeKey>,
@@ -69,10 +69,7 @@ export async function verifyCodes<Name extends string>(
   return fail({ name: "code_refused", refused: Object.fromEntries(refused) as Pair<Name, VerifyCodeFailure | null> });
 }
 
-/**
- * Marks both codes as used and refunds their attempts. Returns whether both could still be used; the caller rolls back
- * otherwise.
- */
+/** Marks both codes as used and refunds their attempts. Returns whether both could still be used. */
 export async function consumeCodes(tx: Writer, verified: Pair<string, VerifiedCode>, now: Date): Promise<boolean> {
   let isUsed = true;
   for (const code of Object.values(verified)) {

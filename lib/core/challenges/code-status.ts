@@ -16,9 +16,9 @@ export interface CodeStatus {
   triesUsed: number;
   triesLeft: number;
   expiresInMs: number;
-  /** The time until a new code can be requested; 0 means now. */
+  /** The time until the requester can request a new code; 0 means now. */
   resendInMs: number;
-  /** What is known of the delivery of the last message with a code. */
+  /** What is known of the delivery of the last message that contained a code of this challenge. */
   delivery: CodeDelivery;
 }
 
@@ -49,7 +49,7 @@ export async function getCodeStatus(
   };
 }
 
-/** Returns in how many milliseconds the requester can have a first code sent; 0 means now. */
+/** Returns in how many milliseconds the requester can request a code if none was sent for this key yet; 0 means now. */
 export async function getFirstWaitMs(
   { recipient }: ChallengeKey,
   requester: Requester,

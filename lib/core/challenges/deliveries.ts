@@ -29,7 +29,7 @@ const ADD_DELIVERY = statement({
 });
 const NOTHING_KNOWN = { sender: null, providerId: null, reason: null, cost: null, currency: null };
 
-/** Stores one delivery for each sender that was asked, with its answer. */
+/** Stores a delivery for each sender that was asked to send one message, with the sender's answer. */
 export function recordSending(
   tx: Transaction,
   recipient: Recipient,
@@ -53,9 +53,8 @@ export function recordRefusal(tx: Transaction, recipient: Recipient, reason: str
 }
 
 /**
- * Stores the states that a provider reports of its messages. The first final state of a message stays. A report that is late or
- * repeated, or that names no message of ours, changes nothing. Takes up to 4.3 seconds for a message that is not yet stored as
- * accepted.
+ * Stores the states of messages that a provider reports. The first final state of a message stays. A late or repeated report,
+ * or one that names no message of ours, changes nothing. Waits up to 4.3 seconds for a message not yet stored as accepted.
  */
 export async function recordReports(sender: SenderName, reports: DeliveryReport[]): Promise<void> {
   let open = reports;
@@ -71,7 +70,7 @@ export async function recordReports(sender: SenderName, reports: DeliveryReport[
 
 const REPORT_RETRIES_AFTER_MS = [0, 300, 1000, 3000];
 
-/** Stores one report. Returns whether the message has a final state, from this report or an earlier one. */
+/** Stores one report. Returns whether the message has a final state now, from this report or an earlier one. */
 async function recordReport(sender: SenderName, { providerId, state, reason }: DeliveryReport): Promise<boolean> {
   const { count } = await write((tx) =>
     tx.delivery.updateMany({
@@ -83,18 +82,18 @@ async function recordReport(sender: SenderName, { providerId, state, reason }: D
     countSending({ sender, outcome: state });
     return true;
   }
-  // A message found in state `accepted` now was stored after the update above, and still needs its report.
+  // A message whose state is still `accepted` was stored after the update above, and still needs this report.
   const where = { sender, providerId, state: { not: "accepted" } };
   return (await readPrimary.delivery.findFirst({ where })) !== null;
 }
 
 /** How a code was sent, and what is known of its delivery. */
 export interface CodeDelivery {
-  /** The last sender that was asked; null while the first one has not answered. */
+  /** The last sender that was asked; null while no sender has answered. */
   sender: string | null;
   /**
-   * `sending`: no sender has answered. `sent`: a sender accepted the message. `uncertain`: a sender did not answer and may have
-   * sent it.
+   * `sending`: no sender has answered. `sent`: a sender accepted the message. `uncertain`: a sender did not answer, and may
+   * have sent the message.
    */
   state: "sending" | "sent" | "delivered" | "undelivered" | "uncertain";
 }
@@ -114,16 +113,16 @@ const FIND_DELIVERIES = statement({
 });
 
 /**
- * Returns the delivery of the message that was handed to senders at this time. A null time belongs to a code of version 0.1,
- * which counts as sent.
+ * Returns the delivery of the message that was handed to senders at the time `at`. Codes of version 0.1 have no such time
+ * (null), and count as sent.
  */
 export async function findCodeDelivery(db: Queries, recipient: Recipient, at: Date | null): Promise<CodeDelivery> {
   if (at === null) return { sender: null, state: "sent" };
   const [hash, previousHash = hash] = keyedHashes(recipient.address);
   const rows = await db.all(FIND_DELIVERIES, { hash, previousHash, at });
   if (rows.length === 0) return { sender: null, state: "sending" };
-  // The sender that accepted the message was asked last. A sender that did not answer may have sent it before a later one
-  // failed.
+  // The newest row is the one of the sender that accepted the message. If no sender accepted it, one that did not answer may
+  // have sent it before a later sender failed.
   const latest = rows.find(({ state }) => state in CODE_STATES || state === "undelivered") ?? rows[0];
   return { sender: latest?.sender ?? null, state: CODE_STATES[latest?.state ?? ""] ?? "undelivered" };
 }
@@ -131,8 +130,8 @@ export async function findCodeDelivery(db: Queries, recipient: Recipient, at: Da
 const DELIVERIES_LISTED_MAX = 1000;
 
 /**
- * Returns the newest deliveries to these phones and mailboxes, up to `DELIVERIES_LISTED_MAX`, the newest first. Leaves out
- * those from before the account had the phone or mailbox.
+ * Returns the newest `DELIVERIES_LISTED_MAX` deliveries to these phones and mailboxes, the newest first. Leaves out deliveries
+ * from before the account had the phone or mailbox.
  */
 export function listDeliveries(factors: readonly Factor[]) {
   return readPrimary.delivery.findMany({
@@ -149,8 +148,8 @@ export function listDeliveries(factors: readonly Factor[]) {
 }
 
 /**
- * Returns what a delivery stores of its recipient: a keyed hash that finds the rows of a known address, the last two digits and
- * the country. The address can't be read from them.
+ * Returns the columns of a delivery that describe its recipient: a keyed hash, the last two digits and the country. Rows of a
+ * known address can be found by its hash, but the address can't be read from the row.
  */
 function recipientColumns(recipient: Recipient) {
   return {

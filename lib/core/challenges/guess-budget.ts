@@ -19,34 +19,33 @@ import { digitsAfter } from "./code-length";
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** What an attacker can guess in a day within the limits. */
+/** How many guesses attackers have in 24 hours within the limits, and how likely they are to guess right. */
 export interface GuessBudget {
   /**
-   * The number of guesses that all strangers together have at one phone or mailbox in any 24 hours. Each entry counts the
-   * guesses at codes of up to `digits` digits; the last counts all.
+   * How many guesses all strangers together have at one phone or mailbox in any 24 hours. `max` of an entry counts the guesses
+   * at codes of up to `digits` digits, so the last entry counts all guesses.
    */
   guesses: readonly { digits: number; max: number }[];
-  /** The probability that one of these guesses is right. For an account with a phone and a mailbox it is twice as high. */
+  /** The probability that one of `guesses` is right. For an account with a phone and a mailbox it is twice as high. */
   probability: number;
   /**
-   * The number of guesses that one network has in 24 hours at all phones together. The entries are counted as in `guesses`. An
-   * IPv6 site (a /48) has `IPV6_SITE_TIMES` as many.
+   * How many guesses one network has in 24 hours at all phones together, counted as in `guesses`. An IPv6 site (a /48) has
+   * `IPV6_SITE_TIMES` as many.
    */
   guessesPerNetwork: readonly { digits: number; max: number }[];
-  /** The expected number of accounts that one network, and one IPv6 site, opens by these guesses. */
+  /** How many accounts one network, and one IPv6 site, is expected to open with these guesses. */
   accountsPerNetwork: number;
   accountsPerIpv6Site: number;
   /**
-   * The expected number of accounts that any number of networks open while their wrong codes stay at `ALARM_AFTER_WRONG`. It is
-   * no upper bound: the alarm begins only at `ALARM_FACTOR` times the usual number if that is higher, and codes sent before the
-   * alarm can still be guessed.
+   * How many accounts any number of networks together are expected to open while their wrong codes stay at `ALARM_AFTER_WRONG`.
+   * It is no upper bound: the alarm begins only at `ALARM_FACTOR` times the usual number if that is higher, and codes sent
+   * before the alarm can still be guessed.
    */
   accountsBelowAlarm: number;
 }
 
 /**
- * Computes the guess budget from the settings. All numbers but `accountsBelowAlarm` are upper bounds. docs/decisions.md derives
- * them.
+ * Computes the guess budget from the settings, as docs/decisions.md derives it. Only `accountsBelowAlarm` is no upper bound.
  */
 export function guessBudget(): GuessBudget {
   const guesses = guessesByLength(TRIES_PER_CODE * sendsInADay());
@@ -64,8 +63,8 @@ export function guessBudget(): GuessBudget {
 }
 
 /**
- * Throws a `SettingsError` with the numbers if the settings let strangers guess a code with a higher probability per day than
- * `GUESS_PROBABILITY_PER_DAY_MAX`.
+ * Throws a `SettingsError` if strangers can guess a code with a higher probability per day than
+ * `GUESS_PROBABILITY_PER_DAY_MAX`. Its message has the numbers.
  */
 export function refuseGuessableCodes(): void {
   const { guesses, probability } = guessBudget();
@@ -76,15 +75,15 @@ export function refuseGuessableCodes(): void {
   );
 }
 
-/** Returns the expected number of right guesses, given how many there are at codes of each length. */
+/** Returns the expected number of right guesses. `max` of each entry counts the guesses at codes of up to `digits` digits. */
 function expectedHits(guesses: readonly { digits: number; max: number }[]): number {
   return guesses.reduce((sum, { digits, max }, at) => sum + (max - (guesses[at - 1]?.max ?? 0)) * 10 ** -digits, 0);
 }
 
 /**
- * Returns the guesses of one network. It has `WRONG_CODES_PER_IP_PER_HOUR` wrong codes at any length. After those it can only
- * try codes of `CLOSED_NETWORK_DIGITS`, and no more of them than it can request. A send is refunded only after the right code,
- * so refunds add no guess.
+ * Returns the guesses of one network. It has `WRONG_CODES_PER_IP_PER_HOUR` wrong codes at codes of any length. After those it
+ * can only try codes of `CLOSED_NETWORK_DIGITS` digits, and only as many codes as it can request. The charge for a code is
+ * refunded only after the right code, so refunds add no guess.
  */
 function guessesOfNetwork(): { digits: number; max: number }[] {
   const tries = TRIES_PER_CODE * SENDS_PER_IP_PER_HOUR * windowsWithin(DAY_MS + CODE_TTL_MS, HOUR_MS);
@@ -96,8 +95,8 @@ function guessesOfNetwork(): { digits: number; max: number }[] {
 }
 
 /**
- * Returns the largest number of codes for one recipient that can be typed within 24 hours: those sent then, and those sent
- * shortly before that have not expired.
+ * Returns the largest number of codes for one recipient that can be typed within 24 hours: those sent in this time, and those
+ * sent up to `CODE_TTL_MS` before.
  */
 function sendsInADay(): number {
   const withinMs = DAY_MS + CODE_TTL_MS;
@@ -107,18 +106,15 @@ function sendsInADay(): number {
   );
 }
 
-/**
- * Returns the largest number of windows of a limit that overlap a period of this length. A window begins when the limit is
- * first used.
- */
+/** Returns the largest number of windows of a limit that overlap a period. A window begins when the limit is first charged. */
 function windowsWithin(lengthMs: number, windowMs: number): number {
   return Math.ceil(lengthMs / windowMs) + 1;
 }
 
 /**
- * Returns the guesses at one recipient by length of code. Codes get longer only with each step of wrong codes, and a wrong code
- * counts for a day. So no period of a day has more guesses at shorter codes than the step allows, even after days with many
- * guesses.
+ * Splits `tries` guesses at one recipient by the length of the codes. Codes get longer with each step of wrong codes, and a
+ * wrong code counts for a day. So no 24 hours have more guesses at shorter codes than the step allows, even after days with
+ * many guesses.
  */
 function guessesByLength(tries: number): { digits: number; max: number }[] {
   const ends = [...LONGER_CODES.map(({ wrongCodes }) => wrongCodes), Number.POSITIVE_INFINITY];

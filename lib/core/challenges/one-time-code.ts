@@ -10,15 +10,15 @@ import { holdsCode } from "./typed-code";
 export type Purpose = "login" | "registration" | "identity_change" | "identity_proof" | "deletion" | "apply_now";
 
 /**
- * The party that had a code sent: a browser or a pending change of phone or mailbox, by a random name in the browser's sealed
- * cookie; or a session, by its id. APIs without cookies use `STATELESS`, so that a phone has one code for all of them.
+ * The name of the party that had a code sent. A browser, or a pending change of phone or mailbox, has a random name in a sealed
+ * cookie; a session has its id. APIs without cookies use `STATELESS`, so that a phone has one code for all of them.
  */
 export const Holder = z.uuid().brand<"Holder">();
 export type Holder = z.output<typeof Holder>;
-/** The holder of codes that APIs without cookies request. It is no UUID, so that no cookie can name it. */
+/** The holder of codes that APIs without cookies request. `STATELESS` is no UUID, so no sealed cookie can contain it. */
 export const STATELESS = "stateless" as Holder;
 
-/** Identifies a challenge. */
+/** What identifies a challenge: one code sent to one recipient for one purpose and one holder. */
 export interface ChallengeKey {
   recipient: Recipient;
   purpose: Purpose;
@@ -27,7 +27,8 @@ export interface ChallengeKey {
 
 /**
  * A one-time code as a person or a program enters it: text, which may be the whole message that contains the code, or a whole
- * number. The number of digits is known only when the code is compared: see `readCodeOf`. The one issue is `code_malformed`.
+ * number. The number of digits is known only when the code is compared: see `readCodeOf`. Other input fails with the zod issue
+ * `code_malformed`.
  */
 export const TypedCode = z.union(
   [
@@ -42,7 +43,7 @@ export const TypedCode = z.union(
 );
 export type TypedCode = z.output<typeof TypedCode>;
 
-/** A one-time code as it was sent: 4 to 10 digits. The one issue is `code_malformed`. */
+/** A one-time code as it was sent: 4 to 10 digits. Other text fails with the zod issue `code_malformed`. */
 export const OneTimeCode = z
   .string("code_malformed")
   .regex(/^\d{4,10}$/, "code_malformed")
@@ -59,9 +60,7 @@ export function drawOneTimeCode(digits: number): OneTimeCode {
     .padStart(digits, "0") as OneTimeCode;
 }
 
-/**
- * Returns the value that is stored for a code: an HMAC under a secret key, so that the table alone does not reveal the code.
- */
+/** Returns the value that is stored for a code: an HMAC under a secret key, which alone does not reveal the code. */
 export function sealCode(code: OneTimeCode, key: ChallengeKey): string {
   return sealBy(keys[0], code, key);
 }
@@ -70,9 +69,7 @@ function sealBy(key: Buffer, code: OneTimeCode, { recipient, purpose, holder }: 
   return createHmac("sha256", key).update(`${purpose}\n${recipient.address}\n${holder}\n${code}`).digest("base64url");
 }
 
-/**
- * Returns whether `code` is the code that was sealed, under the current secret or the previous one. Compares in constant time.
- */
+/** Returns whether `sealed` was made from `code`, with the current secret or the previous one. Compares in constant time. */
 export function isSealedCode(sealed: string, code: OneTimeCode, challenge: ChallengeKey): boolean {
   const matches = keys.map((key) => timingSafeEqual(Buffer.from(sealed), Buffer.from(sealBy(key, code, challenge))));
   return matches.includes(true);

@@ -41,10 +41,10 @@ import { isInSchedule, resendWaitMs } from "./resend-schedule";
 import { messageCharges, ownSendCharges, sendCharges, warnWhenNearlyUsedUp, warnWhenUsedUp } from "./send-limits";
 import { countryOf, isServedPhone } from "./served-countries";
 
-/** A code that was stored for sending. */
+/** A code that was stored and is being sent, or was sent. */
 export interface SentCode {
   digits: number;
-  /** The code itself if `REVEAL_CODES` is on, otherwise null. The caller decides who sees it. */
+  /** The code itself if `REVEAL_CODES` is on, otherwise null. The caller decides who sees the code. */
   revealed: OneTimeCode | null;
 }
 
@@ -55,18 +55,18 @@ export type RequestCodeFailure =
   | LimitFailure
   | { name: "code_not_sent"; retryAfterMs: number; mayArrive: boolean };
 
-/** Options of a request for a code. `sender` and `draw` replace the configured channels and the random generator in tests. */
+/** Options of a request for a code. In tests, `sender` replaces the configured channels and `draw` the random generator. */
 export interface SendingOptions {
   now?: Date;
   language?: Language;
   sender?: Sender;
   draw?: (digits: number) => OneTimeCode;
   /**
-   * When the form was last shown to the requester. If a code was sent after that, no other is sent, so that a form that is
-   * submitted twice sends one code.
+   * When the form was last shown to the requester. If a code was sent after that time, no other code is sent, so that a form
+   * that is submitted twice sends one code.
    */
   askedAt?: Date | undefined;
-  /** Runs work that the answer does not wait for: the dialogue with the mail server. */
+  /** Runs a task that the answer does not wait for: the dialogue with the mail server. */
   defer?: (task: () => Promise<void>) => void;
 }
 
@@ -74,13 +74,12 @@ export interface SendingOptions {
 export const IS_MAIL_OFFERED = mailSender !== null || env.REVEAL_CODES;
 
 /**
- * Sends a new code to the recipient, which replaces the last code of this challenge. Whether the recipient has an account makes
- * no difference.
+ * Sends a new code to the recipient, in place of the last code of this challenge, whether or not the recipient has an account.
  *
  * The code is stored before it is sent, so that a code that arrives is valid even if this process ends. If no channel accepts
- * it, the last code is valid again. For a phone, the promise settles when a channel has accepted the code. For a mailbox, it
- * settles before the mail server is asked, so that neither the result nor the duration says anything about the mailbox. The
- * delivery is stored, and the page that asks for the code shows it.
+ * the new code, the last code is valid again. For a phone, the promise settles when a channel has accepted the code. For a
+ * mailbox, it settles before the mail server is asked, so that neither the result nor the duration says anything about the
+ * mailbox. The delivery is stored, and the page that asks for the code shows the delivery.
  *
  * Failures:
  * - `country_not_allowed`: the phone is of a country or kind that gets no codes.
@@ -165,13 +164,13 @@ function onlyChannel(name: string, sender: Sender): ChainSender {
   return { name, isResting: () => false, send: (message) => sender.send(message, NEVER_ABORTED) };
 }
 
-/** A code that was stored, and its charges. */
+/** A code that was stored, and the charges that were consumed for it. */
 interface StoredCode {
   sending: Sending;
   charged: Charged;
   /**
-   * The sender of the last code if that code is neither known to be delivered nor used, otherwise null. Sending begins with the
-   * sender after it.
+   * The sender of the last code, if that code is neither known to be delivered nor used; otherwise null. The new code is first
+   * offered to the channel after this sender.
    */
   undelivered: string | null;
 }
@@ -179,8 +178,8 @@ interface StoredCode {
 type StoreCodeFailure = RequestCodeFailure | { name: "messages_spent"; retryAfterMs: number };
 
 /**
- * Stores a new code in place of the last one, charges its limits, and starts the wait before the next code. A refusal rolls the
- * transaction back, so that it leaves no row.
+ * Stores a new code in place of the last one, consumes the charges for the new code, and starts the wait before the next code.
+ * A failure rolls the transaction back, so that refused requests leave no rows.
  */
 async function storeCode(
   tx: Transaction,
@@ -216,8 +215,7 @@ async function storeCode(
 }
 
 /**
- * Returns the sender of the last code if that code was sent in the current resend schedule and is neither delivered nor used,
- * otherwise null.
+ * Returns the sender of the last code. Returns null if that code is delivered, used, or older than the current resend schedule.
  */
 async function findUndelivered(
   tx: Transaction,
@@ -257,7 +255,7 @@ async function deliverCode(
         await abandonSending(tx, sending, now);
         refund(tx, refundable(charged, sent));
       }
-      // One message was charged when the code was stored.
+      // The charge for one message was consumed when the code was stored.
       return chargeMessages(tx, recipient, requester, unanswered - (sent.accepted ? 0 : 1), now);
     });
     for (const messages of extraMessages) warnWhenNearlyUsedUp(messages);
@@ -265,13 +263,16 @@ async function deliverCode(
   return sent;
 }
 
-/** Returns the channels, starting after the one that accepted the last code and is not known to have delivered it. */
+/** Returns the channels in a new order, beginning with the one after the channel `undelivered`. */
 function startingAfter(channels: readonly ChainSender[], undelivered: string | null): readonly ChainSender[] {
   const at = channels.findIndex(({ name }) => name === undelivered) + 1;
   return [...channels.slice(at), ...channels.slice(0, at)];
 }
 
-/** The limits that a refused message is charged to all the same, so that a requester can't have providers asked without end. */
+/**
+ * The names of the limits whose charges stay when a provider refuses the number, so that a requester can't have providers asked
+ * without end.
+ */
 const REQUESTERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER].map(({ name }) => name);
 
 /** Returns the charges to refund for a code that no channel accepted. */
@@ -285,7 +286,7 @@ function countUnanswered({ passedOver }: ChainSending): number {
   return passedOver.filter(({ mayBeSent }) => mayBeSent).length;
 }
 
-/** Charges messages that may have been sent in addition to the one that was charged before. */
+/** Charges `count` messages that may have been sent in addition to the one that was charged before. */
 async function chargeMessages(
   tx: Transaction,
   recipient: Recipient,
@@ -298,7 +299,7 @@ async function chargeMessages(
   return charged;
 }
 
-/** Stores a refusal as a delivery, up to a limit for each network, so that refused requests can't fill the table. */
+/** Stores a refused request for a code as a delivery. A limit for each network keeps such requests from filling the table. */
 async function refuse(recipient: Recipient, { network }: Requester, reason: string, now: Date): Promise<void> {
   await transact(async (tx) => {
     const consumed = await consume(tx, networkCharges(STORED_REFUSALS_OF_NETWORK, network), now);

@@ -1,7 +1,7 @@
 import { RESEND_AFTER_MS, RESEND_WINDOW_MS } from "@/lib/core/policy";
 import { CLOCK_SKEW_MS_MAX } from "@/lib/db/database";
 
-/** The sends of one challenge: how many since `sendsSince`, and time and length of the last code. */
+/** The sends of one challenge: `sends` codes since `sendsSince`, the last of them at `sentAt` with `digits` digits. */
 export interface Sends {
   sends: number;
   sendsSince: Date;
@@ -10,8 +10,8 @@ export interface Sends {
 }
 
 /**
- * Returns whether the challenge's resend schedule is running. A schedule that begins in the future was written by a clock that
- * ran ahead, and does not count.
+ * Returns whether the challenge's resend schedule is running. A schedule whose beginning is in the future does not count: it
+ * was written by a clock that ran ahead.
  */
 export function isInSchedule({ sends, sendsSince }: Pick<Sends, "sends" | "sendsSince">, now: Date): boolean {
   const ageMs = now.getTime() - sendsSince.getTime();
@@ -19,8 +19,8 @@ export function isInSchedule({ sends, sendsSince }: Pick<Sends, "sends" | "sends
 }
 
 /**
- * Returns in how many milliseconds the next code can be sent; 0 means now. There is no wait if the last code has become too
- * short.
+ * Returns in how many milliseconds the next code can be sent; 0 means now. There is no wait if the last code has fewer digits
+ * than `needed`.
  */
 export function resendWaitMs(last: Sends, needed: number, now: Date): number {
   const { sends, sentAt, digits } = last;

@@ -31,12 +31,11 @@ import { log } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 import { countryOf } from "./served-countries";
 
-/** Returns the charges of a code that is requested by a browser that the recipient does not recognise. */
+/** Returns the charges for a code that is requested by a browser that the recipient does not recognise. */
 export function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
   const subject = limitSubject(recipient);
   return [
-    // The widest network is counted (for IPv6 a /48), so that the networks of one site can't add up to all codes of a
-    // recipient.
+    // The widest network (for IPv6 a /48) is counted, so that the networks of a site can't use up a recipient's codes.
     { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${subject} ${siteOf(network)}` },
     { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${subject} ${siteOf(network)}` },
     { limit: SENDS_TO_RECIPIENT, subject },
@@ -45,19 +44,19 @@ export function sendCharges(recipient: Recipient, { network }: Requester): Charg
   ];
 }
 
-/** Returns the charges that replace those of `SENDS_FROM_NETWORK` when the right code has been typed. */
+/** Returns the charges that replace those of `SENDS_FROM_NETWORK` after the right code was typed. */
 export function verifiedSendCharges(network: string): Charge[] {
   return networkCharges(VERIFIED_SENDS_FROM_NETWORK, network);
 }
 
-/** Refunds a network the hourly charge of a code that was sent at `sentAt`. */
+/** Refunds a network the charges of `SENDS_FROM_NETWORK` for a code that was sent at `sentAt`. */
 export function refundSend(tx: Transaction, { network, sentAt }: { network: string; sentAt: Date }): void {
   refundCharges(tx, networkCharges(SENDS_FROM_NETWORK, network), sentAt);
 }
 
 /**
- * Returns the charges of a code that a recognised browser requests, or null if the recipient does not recognise the browser.
- * They are separate from `sendCharges`, so that strangers can't use up this browser's codes.
+ * Returns the charges for a code that a recognised browser requests; null if the recipient does not recognise the browser.
+ * These charges have limits of their own, so that strangers can't use up this browser's codes.
  */
 export function ownSendCharges(recipient: Recipient, requester: Requester): Charge[] | null {
   if (!requester.browser || !isRecognised(requester, recipient)) return null;
@@ -69,8 +68,8 @@ export function ownSendCharges(recipient: Recipient, requester: Requester): Char
 }
 
 /**
- * Returns the charges of one message to a phone against the operator's daily limits. Only recognised browsers can use the last
- * part of these limits. A mailbox has no such charges.
+ * Returns the charges for one message to a phone against the operator's daily limits. The last `SMS_BUDGET_KEPT_PART` of these
+ * limits is for recognised browsers. A message to a mailbox has no such charges.
  */
 export function messageCharges(recipient: Recipient, requester: Requester): Charge[] {
   if (recipient.kind !== "phone") return [];
@@ -84,8 +83,8 @@ export function messageCharges(recipient: Recipient, requester: Requester): Char
 }
 
 /**
- * Returns how long until the limits allow a code to this recipient, in milliseconds; 0 means now. `sharedMs` is the wait by the
- * limits for all requesters, `ownMs` the wait by those of a recognised browser (null for others).
+ * Returns in how many milliseconds the limits allow a code to this recipient; 0 means now. `sharedMs` is the wait by the limits
+ * for all requesters. `ownMs` is the wait by the limits for a recognised browser; null for another browser.
  */
 export async function sendWaitMs(
   db: Queries,
@@ -103,7 +102,7 @@ export async function sendWaitMs(
 
 const warned = perProcess("send warnings", () => new Map<string, number>());
 
-/** Logs a warning when most of the day's messages, or of their money, is used up. Each process logs it once a day. */
+/** Logs a warning when most of the day's messages, or of the money for them, is used up. Each process logs it once a day. */
 export function warnWhenNearlyUsedUp(charged: Charged): void {
   const bounds = [
     { setting: "SMS_BUDGET_PER_DAY", limit: MESSAGES(0), max: SMS_BUDGET_PER_DAY },
@@ -133,7 +132,7 @@ export function warnWhenUsedUp(
   log.warn({ resetsAt }, `the day's messages are used up: codes for phones are refused to ${toWhom}`);
 }
 
-/** Returns whether this warning was logged before in the window that ends at `resetsAt`, and remembers it. */
+/** Remembers this warning for the window that ends at `resetsAt`. Returns whether it was already logged in that window. */
 function isWarned(warning: string, resetsAt: Date): boolean {
   const isKnown = warned.get(warning) === resetsAt.getTime();
   warned.set(warning, resetsAt.getTime());

@@ -2,7 +2,7 @@ import type { CountryCode, NumberType } from "libphonenumber-js/max";
 import { type Phone, parseStoredPhone } from "@/lib/core/identity/phone";
 import { env, isServed } from "@/lib/env";
 
-/** Types of numbers whose owner earns from incoming messages, or which can be rented by anyone. */
+/** Types of phone numbers whose owner earns from incoming messages, or which anyone can rent. */
 const REFUSED_TYPES: readonly NumberType[] = [
   "PREMIUM_RATE",
   "SHARED_COST",
@@ -12,7 +12,7 @@ const REFUSED_TYPES: readonly NumberType[] = [
   "PERSONAL_NUMBER",
 ];
 
-/** Returns the country of a phone, or null if its number does not belong to one country. */
+/** Returns the country of a phone; null if its number belongs to no single country. */
 export function countryOf(phone: Phone): CountryCode | null {
   return parseStoredPhone(phone).country ?? null;
 }

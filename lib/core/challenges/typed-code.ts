@@ -4,20 +4,18 @@ import { foldDigits, readPastedText } from "@/lib/core/pasted-text";
 /** The possible lengths of a code, in digits. */
 const LENGTHS = [4, 5, 6, 7, 8, 9, 10];
 
-/**
- * Digits with spaces or dashes between them. Digits that touch a letter belong to a word, such as an address or a typing error.
- */
+/** Digits, also with spaces or dashes between them. Digits that touch a letter are left out: they belong to a word. */
 const DIGIT_GROUPS = /(?<![\p{L}\p{M}\p{N}])\d+(?:[ \p{Dash}]+\d+)*(?![\p{L}\p{M}\p{N}])/gu;
 
-/** A link in the message, after its scheme. Its port and path are no code. */
+/** A link, without its scheme. The digits of a port or a path are no code. */
 const LINK = /:\/\/\S+/g;
 
 /**
- * Returns the code of `digits` digits that the typed text or number contains, or null.
+ * Returns the code with `digits` digits that the typed text or number contains; null if there is none, or more than one.
  *
  * The text may be the code, the code pasted twice, or the whole message with the code. A number gets back the leading zeros
- * that it lost in JSON. The length must be known, because 12341234 may be one code of eight digits or one of four that was
- * pasted twice. If two different codes are possible, the result is null, so that one entry is at most one guess.
+ * that it lost in JSON. The length must be known, because 12341234 may be one code of eight digits, or one of four digits that
+ * was pasted twice. Two different codes give null, so that one entry is at most one guess.
  */
 export function readCodeOf(typed: string | number, digits: number): string | null {
   const text = typeof typed === "number" ? restoreZeros(typed, digits) : foldDigits(readPastedText(typed));

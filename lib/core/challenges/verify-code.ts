@@ -14,8 +14,8 @@ import { refundSend, verifiedSendCharges } from "./send-limits";
 import { readCodeOf } from "./typed-code";
 
 /**
- * The failures of `verifyCode`. `code_expired` covers every reason for which no code is live, so that the answer reveals
- * nothing about the recipient.
+ * The failures of `verifyCode`. `code_expired` means that no code is live, for any reason but used-up attempts, so that the
+ * answer reveals nothing about the recipient.
  */
 export type VerifyCodeFailure =
   | { name: "code_expired" }
@@ -26,7 +26,9 @@ export type VerifyCodeFailure =
 export interface VerifiedCode {
   key: ChallengeKey;
   codeHmac: string;
-  /** When the code was sent, and the network whose hourly sends were charged (null: none). */
+  /**
+   * When the code was sent, and the network whose hourly sends were charged for it; null if a browser's own limit was charged.
+   */
   sentAt: Date;
   network: string | null;
   /** The charges of the attempt, for `refundAttempt`. */
@@ -39,9 +41,9 @@ interface Attempt {
 }
 
 /**
- * Compares a typed code with the one that was sent. The attempt is counted and committed before the comparison (NIST SP
- * 800-63B-4 §3.2.2). It counts as a wrong code until `refundAttempt`. The typed text is read with the length of the code that
- * was sent, so that it stands for at most one code.
+ * Compares a typed code with the sent one. The attempt is counted and committed before the comparison (NIST SP 800-63B-4
+ * §3.2.2). It counts as a wrong code until `refundAttempt` is called. The typed text is read with the length of the sent code,
+ * so that it stands for at most one code.
  *
  * Failures:
  * - `code_expired`: no code is live for this challenge and requester.
@@ -75,9 +77,9 @@ const ADD_WRONG_CODE = statement({
 });
 
 /**
- * Uses one attempt of the code and counts it as a wrong code, in a transaction of its own that is committed before the
- * comparison. Attempts at one recipient run one after the other, so that each sees the wrong codes before it. If no code is
- * live, the same number of statements runs, and only the network's attempt is counted.
+ * Uses one attempt of the code and counts it as a wrong code, in a transaction that is committed before the comparison.
+ * Attempts at one recipient run one after the other, so that each sees the wrong codes of those before. If no code is live,
+ * runs the same number of statements and counts only the network's attempt.
  */
 async function countAttempt(
   key: ChallengeKey,
@@ -88,7 +90,7 @@ async function countAttempt(
   const subject = limitSubject(recipient);
   const charges = [{ limit: TRIES_AT_RECIPIENT, subject }, ...wrongCodeCharges(recipient, requester)];
   const counted = await transact(async (tx): Promise<Result<Attempted & { attempt: Attempt }, VerifyCodeFailure>> => {
-    // The statements are sent in this order, so the count is read after the lock is taken.
+    // The statements are sent in this order, so the wrong codes are counted after the recipient's lock is taken.
     const [[lock, ...charged], wrongCodes] = await Promise.all([
       record(tx, charges, now),
       countWrongCodes(tx, recipient, now),
@@ -119,8 +121,8 @@ const REMOVE_WRONG_CODE = statement({
 });
 
 /**
- * Refunds the attempt of a right code: deletes its wrong-code row and returns its charges. Rows of the same time, recipient,
- * length and network are interchangeable.
+ * Refunds the attempt of a right code: deletes its row of `WrongCode` and refunds its charges. Rows of the same time,
+ * recipient, length and network are interchangeable.
  */
 export function refundAttempt(tx: Transaction, { attempt: { wrongCode, charged } }: VerifiedCode): void {
   tx.queue(REMOVE_WRONG_CODE, wrongCode);
@@ -128,12 +130,12 @@ export function refundAttempt(tx: Transaction, { attempt: { wrongCode, charged }
 }
 
 /**
- * Marks a right code as used, or with `kept` as verified: it then stands for one sign-in of the holder `next` until
- * `verifiedUntil`. Returns whether the code could still be used: of parallel requests, one gets true.
+ * Marks a right code as used, or with `kept` as verified: the code then stands for one sign-in of the holder `next` until
+ * `verifiedUntil`. Returns whether the code could still be used: only one of parallel requests gets true.
  *
- * The network that requested the code gets its hourly charge back, unless `isCharged`, and a wider limit is charged instead. So
- * people who share an address don't block each other, and one network still can't make accounts without end. If the wider limit
- * is used up, the charge is not refunded.
+ * Unless `isCharged`, the network that requested the code gets its hourly charge back, and the limit
+ * `VERIFIED_SENDS_FROM_NETWORK` is charged instead. So people who share an address don't block each other, and one network
+ * still can't make accounts without end. If that limit is used up, the hourly charge stays.
  */
 export async function consumeChallenge(
   tx: Transaction,
