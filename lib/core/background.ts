@@ -5,9 +5,10 @@ import { perProcess } from "@/lib/per-process";
 const underWay = perProcess("background tasks", () => new Map<string, Promise<void>>());
 
 /**
- * Starts a task that no request waits for, unless a task of this name is running already, so that a locked database has at most
- * one of each kind waiting. If the database is locked, full or unreachable, the task is left to the next request. Any other
- * error is logged. The promise resolves when the task has ended, and never rejects.
+ * Starts a task that no request has to wait for. If a task of this name is running already, starts nothing and returns the
+ * promise of that task, so that tasks don't pile up while the database is locked. If the database is locked, full or
+ * unreachable, the task fails silently and a later request starts it again. Any other error is logged. The promise resolves
+ * when the task has ended, and never rejects.
  */
 export function runInBackground(name: string, task: () => Promise<unknown>): Promise<void> {
   const earlier = underWay.get(name);
@@ -24,7 +25,7 @@ export function runInBackground(name: string, task: () => Promise<unknown>): Pro
   return running;
 }
 
-/** Resolves when the tasks that are running now have ended. Tests wait for it. */
+/** Resolves when all tasks that are running now have ended. Only tests call it. */
 export async function backgroundTasks(): Promise<void> {
   await Promise.all(underWay.values());
 }

@@ -28,16 +28,16 @@ const IS_USED = statement({
       OR EXISTS (SELECT 1 FROM "Mark" WHERE "name" IN (:reached, :eventsOver)) AS "isUsed"`,
 });
 
-/** What requests to this process have shown. It has effect before it is stored in the database. */
+/** What requests to this process have shown. The process acts on it before the database has stored it for others. */
 export interface DemonstrationSeen {
   /** Whether people on other machines reach the server. */
   wasReached: boolean;
-  /** The write that stores this; null before the first one and after a failed one. */
+  /** The write that stores `wasReached`; null before the first write and after a failed one. */
   closing: Promise<void> | null;
 }
 const seen = perProcess("demonstration", (): DemonstrationSeen => ({ wasReached: false, closing: null }));
 
-/** Returns the state of the demonstration. It is read from the database each time, because several processes may share it. */
+/** Returns the state of the demonstration. The database is asked each time, because several processes may share it. */
 export async function demonstrationState(): Promise<DemonstrationState> {
   if (env.ALLOW_DEMO) return "open";
   const names = await listMarks();
@@ -45,10 +45,7 @@ export async function demonstrationState(): Promise<DemonstrationState> {
   return names.includes(DEMONSTRATION) ? "open" : "unmarked";
 }
 
-/**
- * Returns whether a request to this server, or to another server of this database, has shown that people on other machines
- * reach it.
- */
+/** Returns whether a request to any server of this database has shown that people on other machines reach that server. */
 export async function wasReachedFromBeyond(): Promise<boolean> {
   return seen.wasReached || (await listMarks()).includes(REACHED);
 }
@@ -58,9 +55,9 @@ async function listMarks(): Promise<string[]> {
 }
 
 /**
- * Marks the database as a demonstration if nothing has happened in it yet. A server that may show codes calls this when it
- * starts. A database that has or had accounts is not marked, even if their events have been deleted since, so that
- * demonstration settings on a real deployment reveal nothing. Returns the state after this.
+ * Marks the database as a demonstration if nothing has happened in it yet, and returns the state after this. A server that may
+ * show codes calls it at its start. A database that has or had accounts is not marked, even if their events were deleted, so
+ * that demonstration settings on a real deployment reveal nothing.
  */
 export async function beginDemonstration(now = new Date()): Promise<DemonstrationState> {
   await transact(async (tx) => {
@@ -70,7 +67,7 @@ export async function beginDemonstration(now = new Date()): Promise<Demonstratio
   return demonstrationState();
 }
 
-/** Marks the database as a demonstration, whatever it contains. `npm run seed` calls it, which a person has to start. */
+/** Marks the database as a demonstration, even if it has accounts. Only `npm run seed` calls it, which a person starts. */
 export async function markDemonstration(now = new Date()): Promise<void> {
   await transact(async (tx) => {
     tx.queue(REMOVE_MARK, { name: REACHED });
@@ -80,8 +77,8 @@ export async function markDemonstration(now = new Date()): Promise<void> {
 
 /**
  * Ends the demonstration permanently. `sign` describes the request that showed that people on other machines reach the server;
- * it is logged. This process shows no more codes, and no metrics without a token, from the call on. The promise resolves when
- * the other processes know as well. A failed write is logged and repeated at the next call.
+ * it is logged. This process immediately stops showing codes, and metrics without a token. The promise resolves when the
+ * database stores the end for other processes. A failed write is logged, and the next call tries again.
  */
 export function endDemonstration(sign: string, now = new Date()): Promise<void> {
   seen.wasReached = true;

@@ -1,7 +1,4 @@
-/**
- * Returns an HTML document that loads nothing from other servers. `body` is HTML; `language` and `subject` are inserted without
- * escaping.
- */
+/** Returns an HTML document that loads nothing from other servers. `body` is HTML; the caller has escaped the other texts. */
 export function composeHtml({ language, subject }: { language: string; subject: string }, body: string): string {
   return `<!doctype html>
 <html lang="${language}">

@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 
-/** The prefixes by which an IPv6 address is counted, each with its multiple of a network's limit. */
+/** The prefix lengths under which an IPv6 address is counted. The limit of each is `times` the limit of one network. */
 export const IPV6_PREFIXES = [
   { bits: 64, times: 1 },
   { bits: 56, times: 2 },
@@ -9,12 +9,12 @@ export const IPV6_PREFIXES = [
 
 const SITE_BITS = 48;
 
-/** The multiple of a network's limit that a whole IPv6 site (a /48) has. */
+/** A whole IPv6 site (a /48) has this many times the limit of one network. */
 export const IPV6_SITE_TIMES = 8;
 
 /**
- * Returns the networks that a requester's network is counted in, the narrowest first: an IPv4 address alone, or an IPv6 /64
- * with its /56 and /48, because a provider may give any of these to one customer (RFC 6177 §2).
+ * Returns the networks under which a requester's network is counted, the narrowest first: an IPv4 address alone, or an IPv6 /64
+ * with its /56 and /48, because a provider may give any of these three to one customer (RFC 6177 §2).
  */
 export function networksAround(network: string): readonly { network: string; times: number }[] {
   const [address = "", bits] = network.split("/");
@@ -22,7 +22,7 @@ export function networksAround(network: string): readonly { network: string; tim
   return IPV6_PREFIXES.map(({ bits, times }) => ({ network: prefixOf(address, bits), times }));
 }
 
-/** Returns the widest of these networks, which includes all addresses that one customer may have. */
+/** Returns the widest network that one customer may have: an IPv4 address itself, or the /48 of an IPv6 /64. */
 export function siteOf(network: string): string {
   const [address = "", bits] = network.split("/");
   return bits === undefined ? network : prefixOf(address, SITE_BITS);

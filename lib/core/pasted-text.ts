@@ -1,13 +1,15 @@
 // This file has no imports, because forms use it in the browser as well.
 
 /**
- * Characters that pasted text contains and that are not visible: direction marks, zero-width characters, soft hyphens, a byte
- * order mark.
+ * Invisible characters that pasted text may contain: direction marks, zero-width characters, soft hyphens, a byte order mark.
  */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
-/** White space. Unicode counts the empty Braille pattern (U+2800) as a symbol, but it looks like a space. */
+/** White space, and the empty Braille pattern (U+2800), which looks like a space but is a symbol in Unicode. */
 const SPACES = /[\p{White_Space}\u2800]+/gu;
-/** The lookbehind keeps matching linear in the length of the text: a match starts only once in each run of punctuation. */
+/**
+ * Punctuation at the end of a text. The lookbehind keeps matching linear in the text's length: a match can only start at the
+ * beginning of a run of punctuation.
+ */
 const PUNCTUATION_AT_END = /(?<![\p{P}\p{S}\s])[\p{P}\p{S}\s]+$/u;
 const SEPARATORS = /^[ ,;]*$/;
 
@@ -29,7 +31,10 @@ export function dropTrailingPunctuation(text: string): string {
   return text.replace(PUNCTUATION_AT_END, "");
 }
 
-/** Returns the text once if it consists of the same text twice, with up to two spaces, commas or semicolons between. */
+/**
+ * Returns the first half of a text that consists of the same text twice, with up to two spaces, commas or semicolons between.
+ * Returns any other text as it is.
+ */
 export function dropRepetition(text: string): string {
   for (const between of [0, 1, 2]) {
     const length = (text.length - between) / 2;
@@ -44,8 +49,8 @@ export function dropRepetition(text: string): string {
 const isDigit = (codePoint: number) => /^\p{Nd}$/u.test(String.fromCodePoint(codePoint));
 
 /**
- * Returns the ASCII digit for a digit of any script. Each script has its ten digits in a row, starting with zero (Unicode
- * §4.6), and some rows follow each other directly.
+ * Returns the ASCII digit for a digit of any script. Each script has its ten digits in a row, beginning with zero (Unicode
+ * §4.6). Some scripts' rows follow each other without a gap.
  */
 function digitOf(digit: string): string {
   const codePoint = digit.codePointAt(0) ?? 0;

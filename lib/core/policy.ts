@@ -1,6 +1,6 @@
 import { isSupportedCountry } from "libphonenumber-js/max";
 import { z } from "zod";
-// A relative path, because next.config.ts, which loads this file, resolves no aliases.
+// The path is relative, because next.config.ts loads this file and resolves no aliases.
 import { env, readSettings, SettingsError, wholeNumber } from "../env";
 
 const MINUTE_S = 60;
@@ -63,7 +63,7 @@ const settings = readSettings({
   SMS_COST_PER_DAY: Money.optional(),
   SMS_PRICE: Prices.optional(),
   DELIVERIES_KEPT_S: wholeNumber(90 * DAY_S, { min: HOUR_S, max: 3650 * DAY_S }),
-  // At least seven days, because the alarm compares with the wrong codes of a week.
+  // At least seven days, because the alarm compares with the mean of the last seven days.
   WRONG_CODES_KEPT_S: wholeNumber(7 * DAY_S, { min: 7 * DAY_S, max: 3650 * DAY_S }),
   // More than thirty days, because the database refuses to delete younger events.
   AUDIT_EVENTS_KEPT_S: wholeNumber(3 * 365 * DAY_S, { min: 31 * DAY_S, max: 100 * 365 * DAY_S }),
@@ -101,9 +101,9 @@ if (settings.SESSION_IDLE_S <= settings.SESSION_SEEN_EVERY_S) {
   );
 }
 
-/** The part of a day's messages, and of their cost, that is kept for browsers that the phone recognises. */
+/** The part of a day's messages, and of their cost, that is kept for browsers that the recipient recognises. */
 export const SMS_BUDGET_KEPT_PART = 0.1;
-// The rest must pay for at least one message, or no one could log in for the first time.
+// The unreserved part must pay for at least one message, or no person could log in for the first time.
 const unreservedPart = (max: number) => Math.floor(max * (1 - SMS_BUDGET_KEPT_PART));
 if (settings.SMS_BUDGET_PER_DAY > 0 && unreservedPart(settings.SMS_BUDGET_PER_DAY) < 1) {
   throw new SettingsError(
@@ -121,20 +121,20 @@ if (settings.SMS_COST_PER_DAY !== undefined && unreservedPart(settings.SMS_COST_
   );
 }
 
-/** The number of digits of a one-time code before wrong codes make it longer. */
+/** How many digits a one-time code has before wrong codes make the next codes longer. */
 export const CODE_DIGITS = settings.CODE_DIGITS;
 /** How long a one-time code is valid after it was sent. */
 export const CODE_TTL_MS = settings.CODE_TTL_S * 1000;
 /** How many attempts a one-time code allows. */
 export const TRIES_PER_CODE = settings.TRIES_PER_CODE;
 
-/** The number of digits that codes have after the last step of wrong codes. */
+/** How many digits codes need after the second step of wrong codes. */
 export const LONGEST_CODE_DIGITS = 8;
 
 const [firstStep = 0, secondStep = 0] = settings.LONGER_CODES_AFTER_WRONG;
 /**
- * The steps of wrong codes for one phone or mailbox within `WRONG_CODES_MS`. From each step on, its codes have at least
- * `digits` digits.
+ * The steps of wrong codes for one phone or mailbox: after `wrongCodes` wrong codes within `WRONG_CODES_MS`, its codes have at
+ * least `digits` digits.
  */
 export const LONGER_CODES: readonly { wrongCodes: number; digits: number }[] = [
   { wrongCodes: firstStep, digits: 6 },
@@ -142,18 +142,18 @@ export const LONGER_CODES: readonly { wrongCodes: number; digits: number }[] = [
 ];
 /** How long a wrong code counts towards longer codes. */
 export const WRONG_CODES_MS = DAY_S * 1000;
-/** The minimum number of digits of a code in a network that has used up its wrong codes of the hour. */
+/** How many digits a code needs at least when its requester's network has used up its wrong codes of the hour. */
 export const CLOSED_NETWORK_DIGITS = Math.max(LONGEST_CODE_DIGITS, CODE_DIGITS);
 
 /**
- * The alarm begins when more wrong codes than this are typed in the whole system within `ALARM_MS`, and more than
+ * The alarm begins when the whole system has more than `ALARM_AFTER_WRONG` wrong codes within `ALARM_MS`, and more than
  * `ALARM_FACTOR` times the usual number. The usual number is the mean over `ALARM_MEAN_MS`. During the alarm each new code has
  * at least `ALARM_DIGITS` digits.
  */
 export const ALARM_AFTER_WRONG = settings.ALARM_AFTER_WRONG;
 /**
- * How many wrong codes of one network the alarm counts: a third, so that one network can neither raise the alarm alone nor
- * raise the usual number until the alarm no longer begins.
+ * How many wrong codes of one network count for the alarm. It is a third, so that one network can't raise the alarm alone, and
+ * can't raise the usual number so far that the alarm never begins.
  */
 export const ALARM_WRONG_CODES_PER_NETWORK_MAX = Math.ceil(settings.ALARM_AFTER_WRONG / 3);
 export const ALARM_FACTOR = 3;
@@ -162,100 +162,103 @@ export const ALARM_MEAN_MS = 7 * DAY_S * 1000;
 export const ALARM_DIGITS = 6;
 
 /**
- * The highest accepted probability that strangers guess a code to one phone or mailbox within a day. The server does not start
- * with settings that exceed it.
+ * The highest accepted probability that strangers guess a code to one phone or mailbox within a day. The server refuses to
+ * start with settings that allow a higher one.
  */
 export const GUESS_PROBABILITY_PER_DAY_MAX = settings.GUESS_PROBABILITY_PER_DAY_MAX;
 
-/** How many codes can be sent to one phone, or to one mailbox. */
+/** How many codes can be sent to one phone, or to one mailbox, from all networks together. */
 export const SENDS_PER_PHONE_PER_HOUR = settings.SENDS_PER_PHONE_PER_HOUR;
 export const SENDS_PER_PHONE_PER_DAY = settings.SENDS_PER_PHONE_PER_DAY;
-/** How many of these one network can request, so that it can't use up all of them. */
+/** How many codes one network can have sent to one phone or mailbox, so that it can't use up the recipient's codes. */
 export const SENDS_PER_PHONE_AND_IP_PER_HOUR = Math.ceil(SENDS_PER_PHONE_PER_HOUR / 2);
 export const SENDS_PER_PHONE_AND_IP_PER_DAY = Math.ceil(SENDS_PER_PHONE_PER_DAY / 2);
 /** How many codes one network can request for all recipients together. */
 export const SENDS_PER_IP_PER_HOUR = settings.SENDS_PER_IP_PER_HOUR;
-/** How many more codes a recognised browser can request for its recipient each day, without a wait. */
+/** How many codes of its own a recognised browser can request for its recipient each day, without a wait. */
 export const SENDS_PER_KNOWN_BROWSER_PER_DAY = settings.SENDS_PER_KNOWN_BROWSER_PER_DAY;
-/** How long a browser is recognised, and trusted, after its last login. */
+/** How long after its last login a browser is recognised by its recipient and trusted by its account. */
 export const KNOWN_BROWSER_TTL_MS = settings.KNOWN_BROWSER_TTL_S * 1000;
-/** How many right codes an hour are refunded to the network that requested them. */
+/** For how many right codes an hour a network gets the charge of `SENDS_PER_IP_PER_HOUR` back. */
 export const VERIFIED_SENDS_PER_IP_PER_HOUR = 200;
 /** How many wrong codes one network can type in an hour before its codes need `CLOSED_NETWORK_DIGITS` digits. */
 export const WRONG_CODES_PER_IP_PER_HOUR = settings.WRONG_CODES_PER_IP_PER_HOUR;
 
-/** How often an account can try to activate an invite code, right or wrong. */
+/** How often an account can try to activate an invite code, with or without success. */
 export const ACTIVATIONS_PER_USER_PER_HOUR = settings.ACTIVATIONS_PER_USER_PER_HOUR;
 /** How often an account can be exported. */
 export const EXPORTS_PER_USER_PER_HOUR = 10;
-/** How often a session can request the deletion of its account without a code. Each request sends a notice to the mailbox. */
+/** How often a session can request the deletion of its account without a code; each request sends a mail to the mailbox. */
 export const DELETIONS_PER_SESSION_PER_HOUR = 3;
 /** How many unknown invite codes one network can look up. */
 export const INVITE_LOOKUPS_PER_IP_PER_HOUR = settings.INVITE_LOOKUPS_PER_IP_PER_HOUR;
 
-/** The waits after the first, second, … code of a challenge. The last one repeats. */
+/** The waits after the first, second, … code of a challenge. After them, the last wait repeats. */
 export const RESEND_AFTER_MS: readonly number[] = settings.RESEND_AFTER_S.map((seconds) => seconds * 1000);
-/** How long the waits of one resend schedule grow before the schedule starts again. */
+/** How long after its first code a resend schedule starts again with the first wait. */
 export const RESEND_WINDOW_MS = settings.RESEND_WINDOW_S * 1000;
 
-/** How long a browser's sealed cookie remembers that a code was requested: until the resend schedule and the code are over. */
+/** How long a browser's sealed cookie keeps a pending login: until the resend schedule and the code are over. */
 export const PENDING_LOGIN_TTL_MS = Math.max(RESEND_WINDOW_MS, CODE_TTL_MS);
 
 /** The number of characters of an invite code. */
 export const INVITE_CODE_LENGTH = 6;
-/** How often an invite code is drawn before a collision is treated as an error. */
+/** How often an invite code is drawn for one account before a collision is treated as an error. */
 export const INVITE_CODE_DRAWS_MAX = 10;
 
-/** How long a browser's session stays open after it was last seen. */
+/** How long a browser's session stays open without a request. */
 export const SESSION_IDLE_MS = settings.SESSION_IDLE_S * 1000;
 /** How long a session stays open after it was opened, however often it is used. */
 export const SESSION_TTL_MS = settings.SESSION_TTL_S * 1000;
-/** The shortest time between two updates of when a session was last seen. */
+/** How long a session's `seenAt` is left as it is, so that not every request writes to the database. */
 export const SESSION_SEEN_EVERY_MS = settings.SESSION_SEEN_EVERY_S * 1000;
-/** How many other sessions a list of sessions shows. */
+/** How many sessions besides the current one a list of sessions shows. */
 export const SESSIONS_LISTED_MAX = settings.SESSIONS_LISTED_MAX;
 /** How many events a page of an account's history shows. */
 export const EVENTS_PER_PAGE = settings.EVENTS_PER_PAGE;
 
-/** How long an access token is valid. This server also checks its session at each request; other services do not. */
+/** How long an access token is valid. At each request this server also checks the token's session; other services do not. */
 export const ACCESS_TOKEN_TTL_MS = settings.ACCESS_TOKEN_TTL_S * 1000;
 
-/** How long a verified code stands for a sign-in that follows. */
+/** How long a verified code can be used for the later sign-in. */
 export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
 /**
- * How long a challenge is kept after its last code was sent: until its resend schedule, the code and the verified code are
- * over.
+ * How long a challenge is kept after its last code was sent: until its resend schedule is over, and its code can be neither
+ * typed nor used as a verified one.
  */
 export const CHALLENGES_KEPT_MS = Math.max(PENDING_LOGIN_TTL_MS, CODE_TTL_MS + PROOF_TTL_MS);
-/** How recent a login must be for irreversible actions: the deletion of an account, and changes by an administrator. */
+/** How old a login can be for irreversible actions: the deletion of an account, and changes by an administrator. */
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
-/** How long a deletion or change of factor waits that an unconfirmed session of an account with a trusted device requests. */
+/**
+ * How long a deletion or change of factor is delayed if an unconfirmed session requests it and the account has a trusted
+ * device.
+ */
 export const CHANGE_DELAY_MS = settings.CHANGE_DELAY_S * 1000;
 /** How long a sender may take to accept a message to a phone before the next sender of the chain is asked. */
 export const SENDER_TIMEOUT_MS = settings.SENDER_TIMEOUT_S * 1000;
 /** How long the mail server may take to accept a message. */
 export const MAIL_TIMEOUT_MS = 10_000;
-/** After how many failures in a row a sender rests, and for how long. */
+/** After how many failures in a row a sender rests, and how long it rests. */
 export const SENDER_FAILURES_MAX = settings.SENDER_FAILURES_MAX;
 export const SENDER_REST_MS = settings.SENDER_REST_S * 1000;
 /**
- * How many messages all phones together can be sent a day, and what they may cost, in hundredths of the operator's currency.
- * Null means no limit.
+ * How many messages can be sent to all phones together in a day, and what these messages may cost, in hundredths of the
+ * operator's currency. Null means no limit.
  */
 export const SMS_BUDGET_PER_DAY = settings.SMS_BUDGET_PER_DAY || null;
 export const SMS_COST_PER_DAY = settings.SMS_COST_PER_DAY ?? null;
 /** The price of one message by country, in hundredths of the operator's currency. `*` stands for all other countries. */
 export const SMS_PRICE_BY_COUNTRY: ReadonlyMap<string, number> = settings.SMS_PRICE ?? new Map();
-/** The part of a day's messages, or of their cost, after which the operator is warned. */
+/** The part (0 to 1) of a day's messages, or of their cost, after which a warning is logged. */
 export const SMS_BUDGET_WARNING_PART = 0.8;
 /** How long deliveries, wrong codes and audit events are kept. */
 export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;
 export const WRONG_CODES_KEPT_MS = settings.WRONG_CODES_KEPT_S * 1000;
 export const AUDIT_EVENTS_KEPT_MS = settings.AUDIT_EVENTS_KEPT_S * 1000;
-/** How long a client should wait after no channel accepted a code. */
+/** How long a client should wait for its next request when no channel accepted a code. */
 export const SEND_RETRY_AFTER_MS = 30_000;
 
-/** How often an hour one network, and all networks together, can learn that a phone has an account. */
+/** How many answers an hour may tell one network, and all networks together, that a phone has an account (`phone_taken`). */
 export const TAKEN_ANSWERS_PER_IP_PER_HOUR = settings.TAKEN_ANSWERS_PER_IP_PER_HOUR;
 export const TAKEN_ANSWERS_PER_HOUR = settings.TAKEN_ANSWERS_PER_HOUR;
 
@@ -263,22 +266,22 @@ export const TAKEN_ANSWERS_PER_HOUR = settings.TAKEN_ANSWERS_PER_HOUR;
 export const REFERRALS_LISTED_MAX = settings.REFERRALS_LISTED_MAX;
 /** How many accounts a page of the administrators' list shows. */
 export const ACCOUNTS_PER_PAGE = settings.ACCOUNTS_PER_PAGE;
-/** The largest page of that list that an API client can request. */
+/** The largest page of the administrators' list that a request can ask for. */
 export const ACCOUNTS_PER_PAGE_MAX = 100;
 
-/** The largest account id that the database can store: PostgreSQL's `integer`. */
+/** The largest account id that the database can store: the greatest `integer` of PostgreSQL. */
 export const ACCOUNT_ID_MAX = 2 ** 31 - 1;
 
 /** The largest body of a request. */
 export const BODY_BYTES_MAX = 16 * 1024;
 
-/** How many referrals a page of their list shows. */
+/** How many referrals a page of the account's list shows. */
 export const REFERRALS_PER_PAGE = settings.REFERRALS_PER_PAGE;
-/** How many of the newest referrals the chart of growth shows, which bounds its cost. */
+/** How many of the newest referrals the chart of growth shows. The limit bounds the cost of the chart. */
 export const GROWTH_POINTS_MAX = settings.GROWTH_POINTS_MAX;
 
 /**
- * `max-age` of the header `Strict-Transport-Security` (RFC 6797), in seconds: how long a browser uses https only. 0 makes it
- * forget that.
+ * The `max-age` of the header `Strict-Transport-Security` (RFC 6797), in seconds: how long a browser opens this host by https
+ * only. 0 ends that.
  */
 export const HSTS_MAX_AGE_S = settings.HSTS_MAX_AGE_S;

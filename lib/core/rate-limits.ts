@@ -30,14 +30,14 @@ import { fail, type Result, succeed } from "./result";
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** How often something may happen to one subject within a window of time. The window starts when it first happens. */
+/** How often something may happen to one subject in a window of time. The window starts when it first happens. */
 interface Limit {
   name: string;
   max: number;
   windowMs: number;
 }
 
-/** A step of the counter of one limit and one subject, by `amount` (1 by default). */
+/** A step of `amount` (1 by default) of the counter of one limit and one subject. */
 export interface Charge {
   limit: Limit;
   subject: string;
@@ -45,7 +45,8 @@ export interface Charge {
 }
 
 /**
- * Returns the charges of a network: one, or for an IPv6 address one for each network around it, with a multiple of the limit.
+ * Returns the charges of one step of a network: a single charge for IPv4, and for IPv6 one for each network around it, which
+ * has a multiple of the limit.
  */
 export function networkCharges(limit: Limit, network: string): Charge[] {
   return networksAround(network).map(({ network: subject, times }) => ({
@@ -57,62 +58,62 @@ export function networkCharges(limit: Limit, network: string): Charge[] {
 const hourly = (name: string, max: number): Limit => ({ name, max, windowMs: HOUR_MS });
 const daily = (name: string, max: number): Limit => ({ name, max, windowMs: DAY_MS });
 
-/** Answers that a phone has an account (`phone_taken`), to one network. */
+/** The limit of answers to one network that a phone has an account (`phone_taken`). */
 export const TAKEN_ANSWERS_OF_NETWORK = hourly("taken answers of a network", TAKEN_ANSWERS_PER_IP_PER_HOUR);
-/** The same answers, to all networks together. */
+/** The limit of answers to all networks together that a phone has an account (`phone_taken`). */
 export const TAKEN_ANSWERS = hourly("taken answers", TAKEN_ANSWERS_PER_HOUR);
-/** Codes to one phone or mailbox, in an hour and in a day. */
+/** The limits of codes to one phone or mailbox, in an hour and in a day. */
 export const SENDS_TO_RECIPIENT = hourly("sends to", SENDS_PER_PHONE_PER_HOUR);
 export const SENDS_TO_RECIPIENT_A_DAY = daily("sends a day to", SENDS_PER_PHONE_PER_DAY);
-/** The part of these codes that one network can request. */
+/** The limits of codes to one phone or mailbox that one network requests, in an hour and in a day. */
 export const SENDS_TO_RECIPIENT_FROM_NETWORK = hourly("sends from a network to", SENDS_PER_PHONE_AND_IP_PER_HOUR);
 export const SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY = daily(
   "sends a day from a network to",
   SENDS_PER_PHONE_AND_IP_PER_DAY,
 );
-/** Codes that one network can request, to all recipients together. */
+/** The limit of codes that one network requests, for all recipients together. */
 export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
-/** Refused requests for a code, of one network, that are stored as deliveries. Further ones are refused and not stored. */
+/** The limit of refused requests for a code of one network that are stored as deliveries. Further ones are not stored. */
 export const STORED_REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
-/** Codes that one recognised browser can request for its recipient. */
+/** The limit of codes that one recognised browser requests for its recipient. */
 export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
 /**
- * The limit of all recognised browsers of a recipient together: a person who holds the phone for a moment could make any number
- * of browsers recognised.
+ * The limit of codes that all recognised browsers of a recipient request together: a person who holds the phone for a moment
+ * could make any number of browsers recognised.
  */
 export const SENDS_OF_RECOGNISED_BROWSERS = daily("sends of known browsers to", SENDS_PER_PHONE_PER_DAY);
-/** The limit that replaces `SENDS_FROM_NETWORK` for codes that were typed right. */
+/** The limit of right codes of one network. They are charged here in place of `SENDS_FROM_NETWORK`. */
 export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", VERIFIED_SENDS_PER_IP_PER_HOUR);
-/** Wrong codes of one network. Above this limit its codes need `CLOSED_NETWORK_DIGITS` digits. */
+/** The limit of wrong codes of one network. Above it, codes that the network types need `CLOSED_NETWORK_DIGITS` digits. */
 export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);
-/** Unlimited; consuming it only locks the recipient's row, which serialises attempts. */
+/** No limit: a charge only locks the counter's row, so that attempts at one recipient run one after the other. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
-/** Exports of one account. */
+/** The limit of exports of one account. */
 export const EXPORTS_OF_USER = hourly("exports of", EXPORTS_PER_USER_PER_HOUR);
-/** Deletions that one session requests without a code. */
+/** The limit of deletions that one session requests without a code. */
 export const DELETIONS_OF_SESSION = hourly("deletions of", DELETIONS_PER_SESSION_PER_HOUR);
-/** Attempts of one account to activate an invite code. */
+/** The limit of attempts of one account to activate an invite code. */
 export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);
 /**
- * The daily limits of messages to all phones together: their number, and their cost. `max` is the whole limit for a recognised
- * browser. It is lower for other browsers, so that they can't use up the last part.
+ * The daily limits of the messages to all phones together, and of their cost. For a recognised browser, `max` is the whole
+ * limit. For other browsers it is lower, so that they can't use up the last part.
  */
 export const MESSAGES = (max: number) => daily("messages", max);
 export const MESSAGE_COST = (max: number) => daily("message cost", max);
-/** Counts only look-ups of unknown codes: see `lookUp` in invites/look-up.ts. */
+/** The limit of look-ups of unknown invite codes by one network: see `lookUp` in invites/look-up.ts. */
 export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_LOOKUPS_PER_IP_PER_HOUR);
 
-/** A limit is used up. `retryAfterMs` is how long until its window ends. */
+/** A limit is used up. `retryAfterMs` is how long until its window ends; of several such limits, the longest wait. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
 
-/** The charges that were consumed, for `refund`, with the counts after them. */
+/** Charges that were consumed or recorded, each with its counter's `count` after the charge; `refund` takes them. */
 export type Charged = readonly { limit: Limit; key: string; resetsAt: Date; amount: number; count: number }[];
 
 /**
- * Consumes all of the charges, or none if one of the limits does not allow its charge. Fails with `budget_spent`.
+ * Consumes all of the charges. If one limit does not allow its charge, consumes none and fails with `budget_spent`.
  *
- * Each counter's row is locked, so that of parallel requests only as many pass as the limit allows. Charges are named in the
- * same order everywhere (those of one person first, shared ones last), so that no two transactions wait for each other.
+ * Each counter's row is locked, so that of parallel requests only as many pass as the limit allows. All callers name charges in
+ * the same order (those of one person first, shared ones last), so that no two transactions wait for each other.
  */
 export async function consume(
   tx: Transaction,
@@ -127,7 +128,7 @@ export async function consume(
   return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
 }
 
-/** Counts the charges, whether or not their limits allow them. Returns the counts. */
+/** Takes the charges even if their limits do not allow them. Returns them with the counts. */
 export async function record(tx: Transaction, charges: readonly Charge[], now: Date): Promise<Charged> {
   const counts = charges.map(({ limit, subject, amount = 1 }) => ({
     limit,
@@ -147,14 +148,14 @@ export async function record(tx: Transaction, charges: readonly Charge[], now: D
 }
 
 /**
- * Refunds charges, except those whose window has ended since. A counter that returns to 0 is deleted, so that refused requests
- * leave no rows; with `keepsRows` it stays until its window ends, which saves a delete after each right code.
+ * Refunds charges, except those whose window has ended. A counter that returns to 0 is deleted, so that refused requests leave
+ * no rows. With `keepsRows` such a counter stays until its window ends, which saves a delete after each right code.
  */
 export function refund(tx: Transaction, charged: Charged, options: { keepsRows?: boolean } = {}): void {
   countDown(tx, charged, options);
 }
 
-/** Refunds charges that were consumed at `consumedAt`, except those whose window has ended since. */
+/** Refunds charges that were consumed at `consumedAt`, except those whose window has ended. */
 export function refundCharges(tx: Transaction, charges: readonly Charge[], consumedAt: Date): void {
   for (const charge of charges) {
     const latestEnd = new Date(consumedAt.getTime() + charge.limit.windowMs);
@@ -162,7 +163,7 @@ export function refundCharges(tx: Transaction, charges: readonly Charge[], consu
   }
 }
 
-/** Returns how many milliseconds until all of the limits allow their charges; 0 means now. Consumes nothing. */
+/** Returns in how many milliseconds all of the limits allow their charges; 0 means now. Takes no charge. */
 export async function retryAfterMs(db: Queries, charges: readonly Charge[], now: Date): Promise<number> {
   const found = await findCounts(db, charges.map(keyOf), now);
   const waits = charges.map((charge) => {

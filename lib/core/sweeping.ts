@@ -20,35 +20,35 @@ import {
   WRONG_CODES_KEPT_MS,
 } from "./policy";
 
-/** A table that grows with time. A row can be deleted `keptMs` after the time in its column `since`. */
+/** A table that grows with time. Its rows are deleted `keptMs` after the time in the column `since`. */
 interface GrowingTable {
   table: string;
   since: string;
   keptMs: number;
-  /** Runs in each transaction before it deletes the rows up to `until`. */
+  /** Runs before the delete in each transaction that deletes the rows up to `until`. */
   prepare?: (tx: Transaction, until: Date) => void;
 }
 
 /**
  * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User`
- * and `Activation` stay until the account is deleted, those of `DelayedChange` are deleted when they are applied, and `Mark`
- * has one row of each kind.
+ * and `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, and `Mark` has one
+ * row for each name.
  */
 export const GROWING_TABLES: readonly GrowingTable[] = [
-  // The columns of a counter and a session hold their end.
+  // For a counter and a session, the column `since` holds the end, not the beginning.
   { table: "Counter", since: "resetsAt", keptMs: 0 },
   { table: "Session", since: "expiresAt", keptMs: 0 },
   { table: "Challenge", since: "sentAt", keptMs: CHALLENGES_KEPT_MS },
   { table: "WrongCode", since: "at", keptMs: WRONG_CODES_KEPT_MS },
   { table: "Delivery", since: "at", keptMs: DELIVERIES_KEPT_MS },
   { table: "TrustedBrowser", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
-  // The time for which a browser stays trusted without a login: each browser that is trusted by then has logged in since, and
-  // was warned of the sign-in.
+  // As long as a browser stays trusted without a login: each browser that is still trusted after this time has logged in since,
+  // and was warned of the sign-in.
   { table: "UnconfirmedSignIn", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];
 
-/** Few enough that a step keeps SQLite's only writer busy for a few milliseconds. */
+/** How many rows a step deletes: so few that it keeps SQLite's only writer busy for a few milliseconds. */
 export const ROWS_PER_STEP = 100;
 /** After a step the sweeper rests this many times as long as the step took. */
 const REST_FACTOR = 4;
@@ -71,8 +71,8 @@ const SWEEPERS: readonly Sweeper[] = GROWING_TABLES.map((growing) => {
     sql: {
       sqlite: `
         DELETE FROM "${table}" WHERE rowid IN (SELECT rowid FROM "${table}" WHERE ${isOver} LIMIT ${ROWS_PER_STEP})`,
-      // Skips rows that another transaction has locked, which may be a request's or another server's sweeper, so that no two
-      // transactions wait for each other. The next step deletes them.
+      // Skips rows that another transaction (of a request or another server's sweeper) has locked, so that no two transactions
+      // wait for each other. A later step deletes these rows.
       postgresql: `
         DELETE FROM "${table}" WHERE ctid = ANY (ARRAY (
           SELECT ctid FROM "${table}" WHERE ${isOver} LIMIT ${ROWS_PER_STEP} FOR UPDATE SKIP LOCKED))`,
@@ -83,14 +83,14 @@ const SWEEPERS: readonly Sweeper[] = GROWING_TABLES.map((growing) => {
 
 const SWEEP_EVERY_MS = 60_000;
 
-/** When `isTimeToSweep` last returned true for each of its arguments, in milliseconds of `performance.now()`. */
+/** For each argument of `isTimeToSweep`, the time of its last true result, in milliseconds of `performance.now()`. */
 const sweptAt = perProcess("sweep times", () => new Map<string, number>());
 /** The tables whose last sweep failed. */
 const unswept = perProcess("unswept tables", () => new Set<string>());
 
 /**
- * Returns whether a minute has passed in this process since the last call that returned true. Must not be called inside a
- * transaction, which may run again.
+ * Returns whether `SWEEP_EVERY_MS` has passed in this process since the last call that returned true. Must not be called inside
+ * a transaction, because a transaction may run again.
  */
 export function isTimeToSweep(what: "tables" | "delayed changes"): boolean {
   const nowMs = performance.now();
@@ -101,20 +101,20 @@ export function isTimeToSweep(what: "tables" | "delayed changes"): boolean {
 }
 
 /**
- * Deletes old rows in the background, once a minute in each process. No request waits for it or fails because of it. Requests
- * that leave rows behind, or that come often, call it outside of their transactions.
+ * Deletes old rows in the background, at most once a minute in each process. No request waits for the deletion or fails because
+ * of it. Requests that leave rows behind, or that come often, call this function outside of their transactions.
  */
 export function sweepInBackground(): void {
   if (isTimeToSweep("tables")) void runInBackground("sweep", () => sweepTables());
 }
 
 /**
- * Deletes the rows that are old at `now`, in steps. Each step is a transaction that deletes at most `ROWS_PER_STEP` rows of one
- * table, and the sweeper rests after it. The tables take turns until each of them has fewer rows left than one step deletes, so
- * that a table with millions of rows does not delay the others. Several servers can run it at the same time.
+ * Deletes the rows that are old at `now`, in steps. A step is a transaction that deletes at most `ROWS_PER_STEP` rows of one
+ * table, followed by a rest. The tables take turns, so that a table with millions of rows does not delay the others. A table is
+ * done when a step finds fewer rows than it may delete. Several servers can run this at the same time.
  *
- * An error in one table does not stop the others. It is logged once, and again only after that table was swept successfully.
- * Throws if the database can't be reached; the next call continues.
+ * An error in one table does not stop the others. It is logged once, and again only after that table was swept successfully. If
+ * the database can't be reached, the function throws; the next call continues.
  */
 export async function sweepTables(now = new Date()): Promise<void> {
   let left = SWEEPERS;
@@ -139,9 +139,9 @@ async function isMoreLeft(sweeper: Sweeper, now: Date): Promise<boolean> {
   }
 }
 
-/** Deletes some rows, rests, and returns how many there were. If there are none, it only reads. */
+/** Deletes at most `ROWS_PER_STEP` rows, rests, and returns how many were deleted. Without old rows it only reads. */
 async function sweepStep({ find, remove, keptMs, prepare }: Sweeper, now: Date): Promise<number> {
-  // Rows must be old by the slowest server's clock, too.
+  // The rows must be old by the clock of the slowest server, too.
   const until = new Date(now.getTime() - keptMs - CLOCK_SKEW_MS_MAX);
   if (!(await readPrimary.get(find, { until }))) return 0;
   const startedAt = performance.now();

@@ -8,35 +8,30 @@ const LENGTH_MAX = 254;
  * a `mailto:` link, RFC 6068, is one), or a quotation mark.
  */
 const BEFORE_ADDRESS = /^(?:[^@<>:]*[<:])*[\p{Ps}\p{Pi}\p{Pf}" ]*/u;
-/**
- * The query of a `mailto:` link, unless it names another address. The lookahead keeps matching linear in the length of the
- * text.
- */
+/** The query of a `mailto:` link, unless it names another address. The lookahead keeps matching linear in the text's length. */
 const LINK_FIELDS = /^(?=[^?]*mailto:)([^?]*)\?(?!.*(?:@|%40)).*$/i;
 /** An address followed by a link to itself, as Outlook writes it in plain text. */
 const LINK_AFTER = /^(?:\[)?([^@\s<>[\]()]+@[^@\s<>[\]()]+)(?:\] ?\(| ?<)mailto:\1[)>]$/i;
 /** A comment after an address (RFC 5322 §3.2.2). */
 const COMMENT_AFTER = / ?\([^()@]*\)$/;
 /**
- * Apostrophes around an address. Mail programs write them where a contact has no display name. An apostrophe inside the
- * local part belongs to the address.
+ * An address in apostrophes. Mail programs write apostrophes around an address where a contact has no display name. An
+ * apostrophe inside the local part belongs to the address.
  */
 const IN_APOSTROPHES = /^'([^'@]+@[^'@]+)'[\p{P}\s]*$/u;
-/**
- * Letters, digits, dots and hyphens of any alphabet. Any other character would end the domain or have a meaning in a URL.
- */
+/** A domain: letters and digits of any alphabet, dots and hyphens. Other characters would end it or have a meaning in a URL. */
 const DOMAIN = /^[\p{L}\p{M}\p{N}.。-]+$/u;
-/** The pattern of zod's own `email()`, which also accepts internationalised top-level domains. */
+/** An address in lower case: the pattern of zod's own `email()`, extended by internationalised top-level domains. */
 const MAILBOX = /^(?:[a-z0-9_'+-]+\.)*[a-z0-9_'+-]*[a-z0-9_+-]@(?:[a-z0-9][a-z0-9-]*\.)+(?:[a-z]{2,}|xn--[a-z0-9-]+)$/;
 
 /**
- * An e-mail address. The input may have any case. The output is in lower case, because hardly any mail server distinguishes
- * case and one account's mailbox must not be opened by another spelling of it.
+ * An e-mail address. The input may have any case. The output is in lower case: hardly any mail server distinguishes case, and
+ * another spelling of a mailbox must not lead to another account.
  *
- * The input may spell an internationalised domain in its own alphabet or in ASCII (RFC 5890). The output has it in ASCII,
+ * The input may spell an internationalised domain in its own alphabet or in ASCII (RFC 5890). The output spells it in ASCII,
  * which every mail server accepts: `anna@пример.рф` becomes `anna@xn--e1afmkfd.xn--p1ai`. The local part must be ASCII.
  *
- * The one issue is `email_invalid`.
+ * Other input fails with the zod issue `email_invalid`.
  */
 export const Email = z
   .string("email_invalid")
@@ -53,8 +48,8 @@ export const Email = z
 export type Email = z.output<typeof Email>;
 
 /**
- * Returns the address for display, with its domain in the domain's own alphabet. A domain that mixes Latin letters with
- * others stays in ASCII, because it may imitate the domain of another owner.
+ * Returns the address for display, with its domain in the domain's own alphabet. A domain that mixes Latin letters with other
+ * alphabets stays in ASCII, because it may imitate another owner's domain.
  */
 export function formatEmail(email: Email): string {
   const [local, domain = ""] = email.split("@");
@@ -70,7 +65,7 @@ export function withoutSubaddress(email: Email): string {
   return email.replace(/^([^+@]+)\+[^@]*/, "$1");
 }
 
-/** Returns the address with its domain in ASCII. An impossible domain becomes empty, which `MAILBOX` then refuses. */
+/** Returns the address with its domain in ASCII. An impossible domain becomes empty, which `MAILBOX` refuses. */
 function spellInAscii(address: string): string {
   const at = address.lastIndexOf("@");
   const domain = address.slice(at + 1);

@@ -11,8 +11,8 @@ const FIRST_DIGITS_SHOWN_MAX = 3;
 const HIDDEN_LETTERS_MIN = 3;
 
 /**
- * Returns the number with its middle hidden. It shows the country code, the last two digits, and the first group of the rest if
- * that has at most three digits and five other digits stay hidden.
+ * Returns the number with its middle hidden. Shown are the country code, the last two digits, and the first group after the
+ * country code if this group has at most three digits and at least five other digits stay hidden.
  */
 export function maskPhone(phone: Phone): Masked {
   const [countryCode = "", first = "", ...rest] = formatInternational(phone).split(" ");
@@ -23,8 +23,8 @@ export function maskPhone(phone: Phone): Masked {
 }
 
 /**
- * Returns the address with its domain and the first letter of its local part. A local part of three letters or fewer is
- * hidden whole.
+ * Returns the address with its local part hidden except for the first letter. A local part of up to three letters is hidden
+ * whole.
  */
 export function maskEmail(email: Email): Masked {
   const [local = "", domain = ""] = formatEmail(email).split("@");
@@ -32,7 +32,7 @@ export function maskEmail(email: Email): Masked {
   return `${first}···@${domain}` as Masked;
 }
 
-/** Returns the account's phone, masked, or its mailbox if it has no phone. Throws if it has neither. */
+/** Returns the account's phone, masked; without a phone, its mailbox, masked. Throws if the account has neither. */
 export function maskIdentity({ phone, email }: { phone: string | null; email: string | null }): Masked {
   if (phone) return maskPhone(phone as Phone);
   if (email) return maskEmail(email as Email);

@@ -5,13 +5,11 @@ import { typedText } from "@/lib/core/typed-field";
 import { env } from "@/lib/env";
 
 /**
- * Letters and marks beside a number, without the characters that an address or another number contains. Brackets must be
- * paired.
+ * The source of a pattern: text beside a number, without characters of an address or another number. Brackets must be paired.
  */
 const LABEL = String.raw`(?:[^\p{N}+()@/=?&#]|\([^\p{N}+()@/=?&#]*\))*`;
 /**
- * What may stand before a number: the start of a `wa.me` link, a label or the scheme of a `tel:` link (RFC 3966), or a
- * bracket.
+ * What may stand before a number: the start of a `wa.me` link, a label, the scheme of a `tel:` link (RFC 3966), or a bracket.
  */
 const BEFORE_NUMBER = new RegExp(
   String.raw`^(?:[<"\p{Pi}]?https?://wa\.me/|${LABEL}[\s.:,;<"'\p{Pi}\p{Pf}\p{So}](?=[+(\p{Nd}]))?(?:(?!.*\p{Pe})\p{Ps}+)?`,
@@ -19,17 +17,17 @@ const BEFORE_NUMBER = new RegExp(
 );
 /** A country code in brackets, as in `(+7) 945 000-00-01`. */
 const COUNTRY_IN_BRACKETS = /^\((\+\d{1,3})\)/;
-/** The query of a `wa.me` link. The lookahead keeps matching linear in the length of the text. */
+/** The query of a `wa.me` link. The lookahead keeps matching linear in the text's length. */
 const LINK_FIELDS = /^(?=[^?]*wa\.me\/)([^?]*)\?.*$/i;
 /**
- * A label after a number: in brackets; after a comma, semicolon or dash; or after a space, if it does not begin with a
- * Latin letter, because Latin letters can stand for digits (ITU-T E.161).
+ * A label after a number: in brackets; after a comma, semicolon or dash; or after a space. After a space the label can't begin
+ * with a Latin letter, because Latin letters can stand for digits (ITU-T E.161).
  */
 const AFTER_NUMBER = /(?<=\p{Nd}\)?)(?: ?[(,;] ?| \p{Pd} | (?!\p{Script=Latin}))[\p{L}\p{M} .'’-]+$/u;
 
 /**
- * A phone number. The input is text in any usual spelling, or a number. The output is E.164 (`+79991234567`). A number
- * without a country code is read as one of `DEFAULT_COUNTRY`. The one issue is `phone_invalid`.
+ * A phone number. The input is text in any usual spelling, or a whole number. The output is E.164 (`+79991234567`). A number
+ * without a country code counts as one of `DEFAULT_COUNTRY`. Other input fails with the zod issue `phone_invalid`.
  */
 export const Phone = typedText("phone_invalid")
   .transform((typed, context) => {
@@ -43,14 +41,11 @@ export const Phone = typedText("phone_invalid")
 export type Phone = z.output<typeof Phone>;
 
 /**
- * Digits that are too many for a national number, so they begin with a country code whose plus was left out. E.164 allows
- * 15 at most.
+ * Digits that are too many for a national number, so they begin with a country code without its plus. E.164 allows 15 at most.
  */
 const E164_WITHOUT_PLUS = /^[1-9]\d{10,14}$/;
 
-/**
- * The international prefix that the ITU recommends (E.164 §7.3.2). It is accepted in countries that use another one, too.
- */
+/** The international prefix that the ITU recommends (E.164 §7.3.2), accepted even where a country uses another prefix. */
 const INTERNATIONAL_PREFIX = /^00(?=[ (-]*[1-9])/;
 
 function parsePhone(text: string): PhoneNumber | undefined {
@@ -67,15 +62,12 @@ function parsePhone(text: string): PhoneNumber | undefined {
     .find((number) => number?.isValid() && !number.ext);
 }
 
-/**
- * How many results of `spellDigits` are cached. Parsing a number is the slowest part of answering with a list of people.
- */
+/** How many results of `spellDigits` are cached: parsing numbers is the slowest part of answering with a list of people. */
 const DIGITS_KEPT_MAX = 10_000;
 const digitsKept = new Map<Phone, string>();
 
 /**
- * Returns the number without its plus (`79991234567`), or with it where `Phone` would not read the bare digits as the same
- * number.
+ * Returns the number without its plus (`79991234567`). Keeps the plus if `Phone` would read the digits alone as another number.
  */
 export function spellDigits(phone: Phone): string {
   const kept = digitsKept.get(phone);
@@ -87,7 +79,7 @@ export function spellDigits(phone: Phone): string {
   return spelt;
 }
 
-/** Returns the number in its country's notation after the country code: `+7 999 123-45-67`, `+44 20 7946 0018`. */
+/** Returns the number with its country code, in the country's notation: `+7 999 123-45-67`, `+44 20 7946 0018`. */
 export function formatPhone(phone: Phone): string {
   const spaced = formatInternational(phone);
   return phone.startsWith("+7") ? spaced.replace(/ (\d\d) (\d\d)$/, "-$1-$2") : spaced;
@@ -99,15 +91,12 @@ export function formatPhone(phone: Phone): string {
 export const PHONE_PLACEHOLDER =
   env.DEFAULT_COUNTRY === "RU" ? "+7 999 123-45-67" : `+${getCountryCallingCode(env.DEFAULT_COUNTRY)}`;
 
-/** Returns the number in groups of digits that are separated by spaces, the country code first: `+7 999 123 45 67`. */
+/** Returns the number with its country code, in groups of digits that are separated by spaces: `+7 999 123 45 67`. */
 export function formatInternational(phone: Phone): string {
   return parseStoredPhone(phone).formatInternational().replaceAll("-", " ");
 }
 
-/**
- * Parses an E.164 number, which gives its country and its type (mobile, premium rate, …). Throws if the number can't be
- * parsed.
- */
+/** Parses an E.164 number into its country and its type (mobile, premium rate, …). Throws if the number can't be parsed. */
 export function parseStoredPhone(phone: Phone): PhoneNumber {
   const number = parsePhoneNumberFromString(phone, { extract: false });
   if (!number) throw new Error("a stored phone number can't be read");

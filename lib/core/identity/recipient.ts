@@ -3,8 +3,8 @@ import { Email, formatEmail, withoutSubaddress } from "./email";
 import { formatPhone, Phone } from "./phone";
 
 /**
- * The address that a one-time code is sent to, and that typing the code proves. Its kind comes from the field in which the
- * address was typed, never from its spelling: `+79451234567@mail.example` is a mailbox.
+ * The phone or mailbox that a one-time code is sent to. A person who types the code proves to receive what is sent there. The
+ * kind comes from the form field of the address, never from its spelling: `+79451234567@mail.example` is a mailbox.
  */
 export const Recipient = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("phone"), address: Phone }),
@@ -33,8 +33,8 @@ export function isSameRecipient(one: Recipient, other: Recipient): boolean {
 }
 
 /**
- * Returns the subject that limits and wrong codes are counted for: the phone, or the mailbox without its subaddress,
- * because one person reads all subaddresses of a mailbox. Accounts are told apart by the whole address.
+ * Returns the subject under which limits and wrong codes are counted: the phone, or the mailbox without its subaddress, because
+ * one person reads all subaddresses of a mailbox. Accounts differ by the whole address.
  */
 export function limitSubject({ kind, address }: Recipient): string {
   return kind === "phone" ? address : withoutSubaddress(address);

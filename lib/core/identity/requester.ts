@@ -1,15 +1,15 @@
 import { isSameRecipient, type Recipient } from "./recipient";
 
-/** Where a request comes from, as far as limits need to know. */
+/** Where a request comes from: its network, its browser if that is recognised, and its `User-Agent`. */
 export interface Requester {
-  /** An IPv4 address, or the first 64 bits of an IPv6 one. */
+  /** An IPv4 address, or an IPv6 /64. */
   network: string;
   /** The `User-Agent` header; null if the request has no such header. */
   agent: string | null;
   /**
-   * The browser or client application, if it has logged in here before: its random name and the phones and mailboxes that
-   * it has logged in with. Both come from its sealed cookie or device token. They give it a limit of its own for codes to
-   * these recipients. Whether it is a trusted device of an account is stored in the database.
+   * The browser or client application, if it has logged in here before; otherwise null. `id` is its random name, and
+   * `recipients` are the phones and mailboxes that it has logged in with. Both come from its sealed cookie or device token, and
+   * give it a limit of its own for codes to these recipients. They do not make it a trusted device.
    */
   browser: { id: string; recipients: readonly Recipient[] } | null;
 }
