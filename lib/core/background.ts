@@ -2,7 +2,7 @@ import { isDatabaseAway } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 
-const underWay = perProcess("background tasks", () => new Map<string, Promise<void>>());
+const runningTasks = perProcess("background tasks", () => new Map<string, Promise<void>>());
 
 /**
  * Starts a task that no request has to wait for. If a task of this name is running already, starts nothing and returns the
@@ -11,7 +11,7 @@ const underWay = perProcess("background tasks", () => new Map<string, Promise<vo
  * when the task has ended, and never rejects.
  */
 export function runInBackground(name: string, task: () => Promise<unknown>): Promise<void> {
-  const earlier = underWay.get(name);
+  const earlier = runningTasks.get(name);
   if (earlier) return earlier;
   const running = task()
     .then(
@@ -20,12 +20,12 @@ export function runInBackground(name: string, task: () => Promise<unknown>): Pro
         if (!isDatabaseAway(error)) logError(error, "a task in the background failed");
       },
     )
-    .finally(() => underWay.delete(name));
-  underWay.set(name, running);
+    .finally(() => runningTasks.delete(name));
+  runningTasks.set(name, running);
   return running;
 }
 
 /** Resolves when all tasks that are running now have ended. Only tests call it. */
 export async function backgroundTasks(): Promise<void> {
-  await Promise.all(underWay.values());
+  await Promise.all(runningTasks.values());
 }

@@ -5,8 +5,8 @@ import { log, logError } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 
 /** Names of rows of the table `Mark`. */
-const DEMONSTRATION = "demonstration";
-const REACHED = "reached_from_beyond";
+const DEMONSTRATION_MARK = "demonstration";
+const REACHED_MARK = "reached_from_beyond";
 
 /**
  * Whether codes may be shown on pages. `open`: the database is marked as a demonstration. `ended`: that mark was removed,
@@ -20,7 +20,7 @@ const SET_MARK = statement({
   sql: `INSERT INTO "Mark" ("name", "at") VALUES (:name, :now) ON CONFLICT ("name") DO NOTHING`,
 });
 const REMOVE_MARK = statement({ params: { name: "text" }, sql: `DELETE FROM "Mark" WHERE "name" = :name` });
-const IS_USED = statement({
+const FIND_DATABASE_USE = statement({
   params: { reached: "text", eventsOver: "text" },
   row: { isUsed: "boolean" },
   sql: `
@@ -41,13 +41,13 @@ const seen = perProcess("demonstration", (): DemonstrationSeen => ({ wasReached:
 export async function demonstrationState(): Promise<DemonstrationState> {
   if (env.ALLOW_DEMO) return "open";
   const names = await listMarks();
-  if (seen.wasReached || names.includes(REACHED)) return "ended";
-  return names.includes(DEMONSTRATION) ? "open" : "unmarked";
+  if (seen.wasReached || names.includes(REACHED_MARK)) return "ended";
+  return names.includes(DEMONSTRATION_MARK) ? "open" : "unmarked";
 }
 
 /** Returns whether a request to any server of this database has shown that people on other machines reach that server. */
 export async function wasReachedFromBeyond(): Promise<boolean> {
-  return seen.wasReached || (await listMarks()).includes(REACHED);
+  return seen.wasReached || (await listMarks()).includes(REACHED_MARK);
 }
 
 async function listMarks(): Promise<string[]> {
@@ -61,8 +61,8 @@ async function listMarks(): Promise<string[]> {
  */
 export async function beginDemonstration(now = new Date()): Promise<DemonstrationState> {
   await transact(async (tx) => {
-    const found = await tx.get(IS_USED, { reached: REACHED, eventsOver: EVENTS_OVER_MARK });
-    if (!found?.isUsed) tx.queue(SET_MARK, { name: DEMONSTRATION, now });
+    const found = await tx.get(FIND_DATABASE_USE, { reached: REACHED_MARK, eventsOver: EVENTS_OVER_MARK });
+    if (!found?.isUsed) tx.queue(SET_MARK, { name: DEMONSTRATION_MARK, now });
   });
   return demonstrationState();
 }
@@ -70,8 +70,8 @@ export async function beginDemonstration(now = new Date()): Promise<Demonstratio
 /** Marks the database as a demonstration, even if it has accounts. Only `npm run seed` calls it, which a person starts. */
 export async function markDemonstration(now = new Date()): Promise<void> {
   await transact(async (tx) => {
-    tx.queue(REMOVE_MARK, { name: REACHED });
-    tx.queue(SET_MARK, { name: DEMONSTRATION, now });
+    tx.queue(REMOVE_MARK, { name: REACHED_MARK });
+    tx.queue(SET_MARK, { name: DEMONSTRATION_MARK, now });
   });
 }
 
@@ -91,8 +91,8 @@ export function endDemonstration(sign: string, now = new Date()): Promise<void> 
 
 async function storeEnd(sign: string, now: Date): Promise<void> {
   const isFirst = await transact(async (tx) => {
-    tx.queue(REMOVE_MARK, { name: DEMONSTRATION });
-    return (await tx.run(SET_MARK, { name: REACHED, now })) > 0;
+    tx.queue(REMOVE_MARK, { name: DEMONSTRATION_MARK });
+    return (await tx.run(SET_MARK, { name: REACHED_MARK, now })) > 0;
   });
   if (isFirst) log.warn({ sign }, env.REVEAL_CODES ? CODES_HIDDEN_WARNING : METRICS_HIDDEN_WARNING);
 }

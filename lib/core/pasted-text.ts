@@ -3,14 +3,14 @@
 /**
  * Invisible characters that pasted text may contain: direction marks, zero-width characters, soft hyphens, a byte order mark.
  */
-const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+const INVISIBLE_PATTERN = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 /** White space, and the empty Braille pattern (U+2800), which looks like a space but is a symbol in Unicode. */
-const SPACES = /[\p{White_Space}\u2800]+/gu;
+const SPACES_PATTERN = /[\p{White_Space}\u2800]+/gu;
 /**
  * Punctuation at the end of a text. The lookbehind keeps matching linear in the text's length: a match can only start at the
  * beginning of a run of punctuation.
  */
-const PUNCTUATION_AT_END = /(?<![\p{P}\p{S}\s])[\p{P}\p{S}\s]+$/u;
+const PUNCTUATION_AT_END_PATTERN = /(?<![\p{P}\p{S}\s])[\p{P}\p{S}\s]+$/u;
 const SEPARATORS = /^[ ,;]*$/;
 
 /**
@@ -18,7 +18,7 @@ const SEPARATORS = /^[ ,;]*$/;
  * spaces at its ends, and with plain letters and digits in place of full-width and similar ones (Unicode's NFKC).
  */
 export function readPastedText(text: string): string {
-  return text.normalize("NFKC").replace(INVISIBLE, "").replace(SPACES, " ").trim();
+  return text.normalize("NFKC").replace(INVISIBLE_PATTERN, "").replace(SPACES_PATTERN, " ").trim();
 }
 
 /** Returns the text with the decimal digits of all scripts (Unicode's category Nd) replaced by 0 to 9. */
@@ -28,7 +28,7 @@ export function foldDigits(text: string): string {
 
 /** Returns the text without punctuation, symbols and spaces at its end. */
 export function dropTrailingPunctuation(text: string): string {
-  return text.replace(PUNCTUATION_AT_END, "");
+  return text.replace(PUNCTUATION_AT_END_PATTERN, "");
 }
 
 /**

@@ -42,22 +42,22 @@ const Prices = z
   )
   .transform((entries) => new Map(entries.map(([country = "", price = ""]) => [country, Money.parse(price)])));
 
-const COUNT = { min: 1, max: 1_000_000 };
+const COUNT_RANGE = { min: 1, max: 1_000_000 };
 
 const settings = readSettings({
   CODE_DIGITS: wholeNumber(4, { min: 4, max: 10 }),
   CODE_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }),
   TRIES_PER_CODE: wholeNumber(3, { min: 1, max: 1000 }),
   LONGER_CODES_AFTER_WRONG: WrongCodeSteps.prefault("5,20"),
-  ALARM_AFTER_WRONG: wholeNumber(30, COUNT),
+  ALARM_AFTER_WRONG: wholeNumber(30, COUNT_RANGE),
   GUESS_PROBABILITY_PER_DAY_MAX: Probability.prefault("0.001"),
-  SENDS_PER_PHONE_PER_HOUR: wholeNumber(5, COUNT),
-  SENDS_PER_PHONE_PER_DAY: wholeNumber(10, COUNT),
-  SENDS_PER_IP_PER_HOUR: wholeNumber(20, COUNT),
-  SENDS_PER_KNOWN_BROWSER_PER_DAY: wholeNumber(3, { ...COUNT, min: 0 }),
-  WRONG_CODES_PER_IP_PER_HOUR: wholeNumber(30, COUNT),
-  ACTIVATIONS_PER_USER_PER_HOUR: wholeNumber(10, COUNT),
-  INVITE_LOOKUPS_PER_IP_PER_HOUR: wholeNumber(60, COUNT),
+  SENDS_PER_PHONE_PER_HOUR: wholeNumber(5, COUNT_RANGE),
+  SENDS_PER_PHONE_PER_DAY: wholeNumber(10, COUNT_RANGE),
+  SENDS_PER_IP_PER_HOUR: wholeNumber(20, COUNT_RANGE),
+  SENDS_PER_KNOWN_BROWSER_PER_DAY: wholeNumber(3, { ...COUNT_RANGE, min: 0 }),
+  WRONG_CODES_PER_IP_PER_HOUR: wholeNumber(30, COUNT_RANGE),
+  ACTIVATIONS_PER_USER_PER_HOUR: wholeNumber(10, COUNT_RANGE),
+  INVITE_LOOKUPS_PER_IP_PER_HOUR: wholeNumber(60, COUNT_RANGE),
   KNOWN_BROWSER_TTL_S: wholeNumber(365 * DAY_S, { min: 1, max: 400 * DAY_S }),
   SMS_BUDGET_PER_DAY: wholeNumber(0, { min: 0, max: 10_000_000 }),
   SMS_COST_PER_DAY: Money.optional(),
@@ -110,10 +110,10 @@ if (settings.SMS_BUDGET_PER_DAY > 0 && unreservedPart(settings.SMS_BUDGET_PER_DA
     "The setting SMS_BUDGET_PER_DAY must be 2 or more: a tenth of it is kept for recognised browsers.",
   );
 }
-const prices = settings.SMS_PRICE ?? new Map<string, number>();
+const priceByCountry = settings.SMS_PRICE ?? new Map<string, number>();
 const servedPrices = env.OTP_COUNTRIES.includes("*")
-  ? [...prices.values()]
-  : env.OTP_COUNTRIES.map((country) => prices.get(country) ?? prices.get("*") ?? 0);
+  ? [...priceByCountry.values()]
+  : env.OTP_COUNTRIES.map((country) => priceByCountry.get(country) ?? priceByCountry.get("*") ?? 0);
 const highestPrice = Math.max(0, ...servedPrices);
 if (settings.SMS_COST_PER_DAY !== undefined && unreservedPart(settings.SMS_COST_PER_DAY) < highestPrice) {
   throw new SettingsError(

@@ -98,8 +98,8 @@ export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER
  * The daily limits of the messages to all phones together, and of their cost. For a recognised browser, `max` is the whole
  * limit. For other browsers it is lower, so that they can't use up the last part.
  */
-export const MESSAGES = (max: number) => daily("messages", max);
-export const MESSAGE_COST = (max: number) => daily("message cost", max);
+export const smsLimit = (max: number) => daily("messages", max);
+export const smsCostLimit = (max: number) => daily("message cost", max);
 /** The limit of look-ups of unknown invite codes by one network: see `lookUp` in invites/look-up.ts. */
 export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_LOOKUPS_PER_IP_PER_HOUR);
 

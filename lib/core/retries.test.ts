@@ -9,7 +9,7 @@ import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import { requestCode } from "./challenges/request-code";
 import { activateInvite } from "./invites/activation";
 import { SMS_BUDGET_PER_DAY } from "./policy";
-import { keyOf, MESSAGES } from "./rate-limits";
+import { keyOf, smsLimit } from "./rate-limits";
 
 const HOUR_MS = 60 * 60 * 1000;
 const accepting = senderOf(async () => true);
@@ -55,7 +55,7 @@ test("codes and activations are counted once, however often a transaction runs a
 
 test("used-up messages of the day are logged and counted once", async () => {
   const now = new Date();
-  const key = keyOf({ limit: MESSAGES(0), subject: "all" });
+  const key = keyOf({ limit: smsLimit(0), subject: "all" });
   const counter = { count: SMS_BUDGET_PER_DAY ?? 0, resetsAt: after(now, HOUR_MS) };
   await write((tx) => tx.counter.upsert({ where: { key }, create: { key, ...counter }, update: counter }));
   const asked = () => requestCode(phoneLoginCode(freshOwner()), anybody(), { now, sender: accepting });

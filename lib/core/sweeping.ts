@@ -84,9 +84,9 @@ const SWEEPERS: readonly Sweeper[] = GROWING_TABLES.map((growing) => {
 const SWEEP_EVERY_MS = 60_000;
 
 /** For each argument of `isTimeToSweep`, the time of its last true result, in milliseconds of `performance.now()`. */
-const sweptAt = perProcess("sweep times", () => new Map<string, number>());
+const lastSweepMs = perProcess("sweep times", () => new Map<string, number>());
 /** The tables whose last sweep failed. */
-const unswept = perProcess("unswept tables", () => new Set<string>());
+const failedTables = perProcess("unswept tables", () => new Set<string>());
 
 /**
  * Returns whether `SWEEP_EVERY_MS` has passed in this process since the last call that returned true. Must not be called inside
@@ -94,9 +94,9 @@ const unswept = perProcess("unswept tables", () => new Set<string>());
  */
 export function isTimeToSweep(what: "tables" | "delayed changes"): boolean {
   const nowMs = performance.now();
-  const lastMs = sweptAt.get(what);
+  const lastMs = lastSweepMs.get(what);
   if (lastMs !== undefined && nowMs - lastMs < SWEEP_EVERY_MS) return false;
-  sweptAt.set(what, nowMs);
+  lastSweepMs.set(what, nowMs);
   return true;
 }
 
@@ -129,12 +129,12 @@ async function isMoreLeft(sweeper: Sweeper, now: Date): Promise<boolean> {
   const { table } = sweeper;
   try {
     const isFull = (await sweepStep(sweeper, now)) === ROWS_PER_STEP;
-    unswept.delete(table);
+    failedTables.delete(table);
     return isFull;
   } catch (error) {
     if (isDatabaseAway(error)) throw error;
-    if (!unswept.has(table)) logError(error, `old rows of ${table} were not deleted`);
-    unswept.add(table);
+    if (!failedTables.has(table)) logError(error, `old rows of ${table} were not deleted`);
+    failedTables.add(table);
     return false;
   }
 }

@@ -84,7 +84,7 @@ export async function getOwnProfile({ userId }: { userId: number }): Promise<Pro
 }
 
 /** The columns that `accountOf` needs, as a Prisma `select`. */
-export const ACCOUNT_ROW = {
+export const ACCOUNT_COLUMNS = {
   id: true,
   phone: true,
   claimedPhone: true,
@@ -102,7 +102,7 @@ interface AccountRow {
   activation: { code: string } | null;
 }
 
-/** Converts a row of `User`, selected with `ACCOUNT_ROW`, to an account. */
+/** Converts a row of `User`, selected with `ACCOUNT_COLUMNS`, to an account. */
 export function accountOf({ id, phone, claimedPhone, email, inviteCode, activation }: AccountRow): Account {
   return {
     id,

@@ -7,7 +7,7 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
-import { ACCOUNT_ROW, type Account, accountOf, lockAccount } from "./accounts";
+import { ACCOUNT_COLUMNS, type Account, accountOf, lockAccount } from "./accounts";
 import { recordEvent } from "./audit-log";
 import { dropChanges } from "./delayed-changes";
 import { removeAccount } from "./remove-account";
@@ -88,7 +88,7 @@ export async function listAccounts(
     },
     orderBy: { id: isBackwards ? "asc" : "desc" },
     take: limit + 1,
-    select: ACCOUNT_ROW,
+    select: ACCOUNT_COLUMNS,
   });
   const isMore = rows.length > limit;
   const accounts = rows.slice(0, limit).map(accountOf);
@@ -116,7 +116,7 @@ export async function readAccount(
   userId: number,
   now = new Date(),
 ): Promise<Result<Account, { name: "account_unknown" }>> {
-  const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
+  const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_COLUMNS });
   if (!row) return fail({ name: "account_unknown" });
   await write((tx) => recordRead(tx, administrator, { subjectId: userId, now }));
   return succeed(accountOf(row));
@@ -153,7 +153,7 @@ export async function createAccount(
           inviteCode: drawInvite(),
           createdAt: now,
         },
-        select: ACCOUNT_ROW,
+        select: ACCOUNT_COLUMNS,
       });
       const details = { fields: email ? ["phone", "email"] : ["phone"] };
       await recordEvent(tx, {
@@ -195,7 +195,7 @@ export async function changeAccount(
   return retryOnUnique(() =>
     write(async (tx) => {
       await lockAccount(tx, userId);
-      const row = await tx.user.findUnique({ where: { id: userId }, select: ACCOUNT_ROW });
+      const row = await tx.user.findUnique({ where: { id: userId }, select: ACCOUNT_COLUMNS });
       if (!row) return fail({ name: "account_unknown" });
       const account = accountOf(row);
       const isClaimKept = account.phone === null && changes.phone === account.claimedPhone;
@@ -218,7 +218,7 @@ export async function changeAccount(
           ...(phone !== account.phone && { phone, phoneProvenAt: now, claimedPhone: null }),
           ...(email !== account.email && { email, emailProvenAt: email && now }),
         },
-        select: ACCOUNT_ROW,
+        select: ACCOUNT_COLUMNS,
       });
       return succeed({ account: accountOf(updated), changed });
     }),

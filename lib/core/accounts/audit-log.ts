@@ -75,7 +75,7 @@ export function recordEvent(
  */
 export const EVENTS_OVER_MARK = "audit_events_over";
 
-const ALLOW_DELETION = statement({
+const ALLOW_EVENT_DELETION = statement({
   params: { until: "time" },
   sql: `
     INSERT INTO "Mark" ("name", "at") VALUES ('${EVENTS_OVER_MARK}', :until)
@@ -87,7 +87,7 @@ const ALLOW_DELETION = statement({
  * events younger than thirty days by the database's own clock.
  */
 export function allowEventDeletion(tx: Transaction, until: Date): void {
-  tx.queue(ALLOW_DELETION, { until });
+  tx.queue(ALLOW_EVENT_DELETION, { until });
 }
 
 /** Adds an event in which an account acts on itself. */

@@ -26,7 +26,7 @@ export interface IdentityChange {
 /** The challenges of a change: `old` for a present factor, and `new` for the new phone or mailbox. */
 type ChangeCodes = Record<"old" | "new", ChallengeKey>;
 
-function codesOf(account: Account, { next, holder }: IdentityChange): ChangeCodes {
+function challengeKeysOf(account: Account, { next, holder }: IdentityChange): ChangeCodes {
   const old = provenFactor(account, next.kind);
   return {
     old: { recipient: old, purpose: "identity_change", holder },
@@ -56,7 +56,7 @@ export async function requestIdentityChange(
 ): Promise<Result<null, RequestIdentityChangeFailure>> {
   const account = await getOwnProfile(session);
   if (isSameRecipient(change.next, provenFactor(account, change.next.kind))) return fail({ name: "identity_same" });
-  const codes = codesOf(account, change);
+  const codes = challengeKeysOf(account, change);
   const keys = [codes.old, codes.new];
   if (!IS_MAIL_OFFERED && keys.some(({ recipient }) => recipient.kind === "email"))
     return fail({ name: "mail_unavailable" });
@@ -75,7 +75,7 @@ export async function getIdentityChange(
   requester: Requester,
   now = new Date(),
 ): Promise<{ old: Recipient; statuses: Record<keyof ChangeCodes, CodeStatus | null>; resendInMs: number }> {
-  const codes = codesOf(await getOwnProfile(session), change);
+  const codes = challengeKeysOf(await getOwnProfile(session), change);
   return { old: codes.old.recipient, ...(await getCodes(codes, requester, now)) };
 }
 
@@ -113,7 +113,7 @@ export async function changeIdentity(
   now = new Date(),
 ): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
   const account = await getOwnProfile(session);
-  const checked = await verifyCodes(codesOf(account, change), typed, requester, now);
+  const checked = await verifyCodes(challengeKeysOf(account, change), typed, requester, now);
   if (!checked.ok) return fail({ name: "code_refused", ...checked.failure.refused });
   const verified = checked.value;
   return retryOnUnique(() => write((tx) => changeOrDelay(tx, { session, account, change, verified, now })));

@@ -132,7 +132,7 @@ export type ShownChange = Pick<DelayedChange, "action" | "dueAt">;
 
 /** Returns whether the displayed change is still waiting. */
 export async function isWaiting({ userId }: SessionRef, shown: ShownChange): Promise<boolean> {
-  return (await findWaiting(readPrimary, userId, shown)) !== null;
+  return (await findWaitingChange(readPrimary, userId, shown)) !== null;
 }
 
 /**
@@ -163,7 +163,7 @@ export async function applyNow<Failure extends { name: string }>(
       if (!(await lockAccount(tx, userId))) return fail({ name: "session_over" });
       const own = await tx.session.findFirst({ where: { id, userId }, select: { id: true } });
       if (!own) return fail({ name: "session_over" });
-      const row = await findWaiting(tx, userId, shown);
+      const row = await findWaitingChange(tx, userId, shown);
       if (!row) return fail({ name: "change_gone" });
       if (isDeletion) return succeed({ removed: await deleteNow(tx, session, now) });
       const changed = await applyIdentity(tx, row, now);
@@ -205,7 +205,7 @@ export async function dropChanges(tx: Writer, userId: number, now: Date): Promis
 type ChangeSelection = { userId: number } | Recipient;
 
 /** The largest number of changes that one request applies. */
-const APPLIED_AT_ONCE = 100;
+const CHANGES_APPLIED_AT_ONCE = 100;
 
 /**
  * Applies the due changes: all of them if `selection` is null, otherwise those that it selects. Parallel requests apply each
@@ -217,7 +217,7 @@ const APPLIED_AT_ONCE = 100;
  */
 export async function applyDueChanges(selection: ChangeSelection | null, now = new Date()): Promise<void> {
   const unreachable: unknown[] = [];
-  for (const row of await findDue(readPrimary, selection, now)) {
+  for (const row of await findDueChanges(readPrimary, selection, now)) {
     try {
       await applyChange(row, now);
     } catch (error) {
@@ -228,13 +228,13 @@ export async function applyDueChanges(selection: ChangeSelection | null, now = n
   if (unreachable.length > 0) throw unreachable[0];
 }
 
-async function applyChange(row: Row, now: Date): Promise<void> {
+async function applyChange(row: ChangeRow, now: Date): Promise<void> {
   const { userId, dueAt } = row;
   const action = DelayedAction.parse(row.action);
   if (action === "deletion") {
     // Each transaction of the removal checks that the deletion is still stored. The last one deletes its row with the account.
     const isWanted = async (tx: Writer) =>
-      (await lockAccount(tx, userId)) && (await findWaiting(tx, userId, { action, dueAt })) !== null;
+      (await lockAccount(tx, userId)) && (await findWaitingChange(tx, userId, { action, dueAt })) !== null;
     const removed = await removeAccount({ userId, actorId: userId, now, isWanted });
     if (removed) notifyOfAppliedDeletion(userId, removed, now);
     return;
@@ -242,7 +242,7 @@ async function applyChange(row: Row, now: Date): Promise<void> {
   const changed = await retryOnUnique(() =>
     write(async (tx) => {
       if (!(await lockAccount(tx, userId))) return null;
-      const waiting = await findWaiting(tx, userId, { action, dueAt });
+      const waiting = await findWaitingChange(tx, userId, { action, dueAt });
       return waiting && applyIdentity(tx, waiting, now);
     }),
   );
@@ -257,7 +257,7 @@ export function sweepDueChanges(): void {
   if (isTimeToSweep("delayed changes")) void runInBackground("delayed changes", () => applyDueChanges(null));
 }
 
-interface Row {
+interface ChangeRow {
   userId: number;
   action: string;
   next: string | null;
@@ -266,7 +266,7 @@ interface Row {
   dueAt: Date;
 }
 
-const FIND_ANY_DUE = statement({
+const FIND_ANY_DUE_CHANGE = statement({
   params: { now: "time" },
   row: { due: "integer" },
   sql: `SELECT 1 AS "due" FROM "DelayedChange" WHERE "dueAt" <= :now LIMIT 1`,
@@ -274,13 +274,13 @@ const FIND_ANY_DUE = statement({
 
 /** Returns whether a change of any account is due. Each sign-in calls it, and the answer is nearly always no. */
 export async function isAnyChangeDue(now: Date): Promise<boolean> {
-  return (await readPrimary.get(FIND_ANY_DUE, { now })) !== undefined;
+  return (await readPrimary.get(FIND_ANY_DUE_CHANGE, { now })) !== undefined;
 }
 
-async function findDue(db: Reader, selection: ChangeSelection | null, now: Date): Promise<Row[]> {
+async function findDueChanges(db: Reader, selection: ChangeSelection | null, now: Date): Promise<ChangeRow[]> {
   if (!(await isAnyChangeDue(now))) return [];
   const dueAt = { lte: now };
-  const order = { orderBy: { dueAt: "asc" }, take: APPLIED_AT_ONCE } as const;
+  const order = { orderBy: { dueAt: "asc" }, take: CHANGES_APPLIED_AT_ONCE } as const;
   if (selection === null) return db.delayedChange.findMany({ where: { dueAt }, ...order });
   if ("userId" in selection) return db.delayedChange.findMany({ where: { dueAt, ...selection }, ...order });
   const either = [{ action: selection.kind, next: selection.address }, { user: factorColumn(selection) }];
@@ -288,11 +288,11 @@ async function findDue(db: Reader, selection: ChangeSelection | null, now: Date)
 }
 
 /** Returns the row of a change; null if the change was cancelled, replaced or applied. */
-async function findWaiting(
+async function findWaitingChange(
   db: Reader,
   userId: number,
   { action, dueAt }: ShownChange,
-): Promise<(Row & { action: DelayedAction }) | null> {
+): Promise<(ChangeRow & { action: DelayedAction }) | null> {
   const row = await db.delayedChange.findFirst({ where: { userId, action, dueAt } });
   return row && { ...row, action };
 }
@@ -303,7 +303,7 @@ async function findWaiting(
  */
 async function applyIdentity(
   tx: Writer,
-  row: Row & { action: DelayedAction },
+  row: ChangeRow & { action: DelayedAction },
   now: Date,
 ): Promise<ChangedIdentity | null> {
   const { userId, action, sessionId, requestedAt } = row;

@@ -47,7 +47,7 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield* composeList("sessions", [await listAllSessions(id)]);
   yield* composeList("trustedBrowsers", [await listTrustedDevices(id)]);
   yield* composeList("unconfirmedSignIns", [await listUnconfirmedSignIns(id)]);
-  yield* composeList("delayedChanges", [await listDelayed(id)]);
+  yield* composeList("delayedChanges", [await listDelayedChanges(id)]);
   const factors = await listFactors(id);
   yield* composeList("codes", await Promise.all(factors.map(listCodes)));
   yield* composeList("deliveries", [await listDeliveries(factors)]);
@@ -96,7 +96,7 @@ function listUnconfirmedSignIns(userId: number) {
 }
 
 /** Returns the delayed changes, with the devices that requested them. */
-function listDelayed(userId: number) {
+function listDelayedChanges(userId: number) {
   const select = { action: true, next: true, agent: true, network: true, requestedAt: true, dueAt: true };
   return readPrimary.delayedChange.findMany({ where: { userId }, orderBy: { dueAt: "asc" }, select });
 }

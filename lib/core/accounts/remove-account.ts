@@ -42,7 +42,7 @@ export async function removeAccount({
  * inviter. All transactions lock challenges before accounts, so that no two of them wait for each other.
  */
 export async function lockForRemoval(tx: Writer, userId: number): Promise<void> {
-  await tx.challenge.updateMany({ where: await codesTo(tx, userId), data: { sends: { increment: 0 } } });
+  await tx.challenge.updateMany({ where: await whereChallengesTo(tx, userId), data: { sends: { increment: 0 } } });
   await lockWithInviter(tx, userId);
 }
 
@@ -62,7 +62,7 @@ export async function removeOrDetach(
   });
   if (referralCount > REFERRALS_DETACHED_AT_ONCE && (await detachReferrals(tx, userId)) > 0) return "detached";
   // The challenges are deleted because they contain the phone or mailbox in plain text.
-  await tx.challenge.deleteMany({ where: await codesTo(tx, userId) });
+  await tx.challenge.deleteMany({ where: await whereChallengesTo(tx, userId) });
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
   await tx.activation.deleteMany({ where: { inviteeId: userId } });
   if (activation?.inviterId) {
@@ -82,7 +82,7 @@ async function detachReferrals(tx: Writer, userId: number): Promise<number> {
   return count;
 }
 
-async function codesTo(tx: Writer, userId: number) {
+async function whereChallengesTo(tx: Writer, userId: number) {
   const user = await tx.user.findUnique({ where: { id: userId }, select: { phone: true, email: true } });
   return { recipient: { in: [user?.phone, user?.email].filter((address) => address != null) } };
 }

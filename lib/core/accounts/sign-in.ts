@@ -337,7 +337,7 @@ const ADD_ACCOUNT = statement({
     INSERT INTO "User" ("phone", "phoneProvenAt", "claimedPhone", "email", "emailProvenAt", "inviteCode", "createdAt")
     VALUES (:phone, :phoneProvenAt, :claimedPhone, :email, :emailProvenAt, :inviteCode, :now) RETURNING "id"`,
 });
-const NOTHING_PROVEN = { phone: null, phoneProvenAt: null, claimedPhone: null, email: null, emailProvenAt: null };
+const NO_IDENTITY = { phone: null, phoneProvenAt: null, claimedPhone: null, email: null, emailProvenAt: null };
 
 /** Makes an account, and returns its id. Its phone or mailbox counts as proven since `provenSince`. */
 async function addAccount(
@@ -350,22 +350,22 @@ async function addAccount(
   }: { identity: Identity; provenSince: Date; inviteCode: InviteCode; now: Date },
 ): Promise<number> {
   const recipient = "phone" in identity ? phoneRecipient(identity.phone) : emailRecipient(identity.email);
-  const columns = { ...NOTHING_PROVEN, ...identity, ...factorColumns({ recipient, since: provenSince }) };
+  const columns = { ...NO_IDENTITY, ...identity, ...factorColumns({ recipient, since: provenSince }) };
   const added = await tx.get(ADD_ACCOUNT, { ...columns, inviteCode, now });
   if (!added) throw new Error("the database returned no id for a new account");
   recordOwnEvent(tx, added.id, { action: "account_created", now });
   return added.id;
 }
 
-const ACCOUNT = { id: "integer", phone: "text?", claimedPhone: "text?" } as const;
-const FIND_BY_PHONE = statement({
+const KNOWN_ACCOUNT_COLUMNS = { id: "integer", phone: "text?", claimedPhone: "text?" } as const;
+const FIND_ACCOUNT_BY_PHONE = statement({
   params: { phone: "text" },
-  row: ACCOUNT,
+  row: KNOWN_ACCOUNT_COLUMNS,
   sql: `SELECT "id", "phone", "claimedPhone" FROM "User" WHERE "phone" = :phone`,
 });
-const FIND_BY_EMAIL = statement({
+const FIND_ACCOUNT_BY_EMAIL = statement({
   params: { email: "text" },
-  row: ACCOUNT,
+  row: KNOWN_ACCOUNT_COLUMNS,
   sql: `SELECT "id", "phone", "claimedPhone" FROM "User" WHERE "email" = :email`,
 });
 
@@ -375,7 +375,7 @@ type KnownAccount = NonNullable<Awaited<ReturnType<typeof findAccount>>>;
 async function findAccount(db: Queries, identity: { phone: Phone } | { email: Email }) {
   const found =
     "phone" in identity
-      ? db.get(FIND_BY_PHONE, { phone: identity.phone })
-      : db.get(FIND_BY_EMAIL, { email: identity.email });
+      ? db.get(FIND_ACCOUNT_BY_PHONE, { phone: identity.phone })
+      : db.get(FIND_ACCOUNT_BY_EMAIL, { email: identity.email });
   return (await found) ?? null;
 }

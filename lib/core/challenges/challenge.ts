@@ -49,15 +49,15 @@ export const TRANSITIONS = {
 
 type Transition = keyof typeof TRANSITIONS;
 /** Returns an SQL condition: the transition can start from the row's state. */
-const isFrom = (transition: Transition) =>
+const fromSql = (transition: Transition) =>
   `"state" IN (${TRANSITIONS[transition].from.map((state) => `'${state}'`).join(", ")})`;
 /** Returns an SQL assignment: the row gets the state that the transition leads to. */
-const becomes = (transition: Exclude<Transition, "attempt">) => `"state" = '${TRANSITIONS[transition].to}'`;
+const toSql = (transition: Exclude<Transition, "attempt">) => `"state" = '${TRANSITIONS[transition].to}'`;
 
-const KEY = { recipient: "text", purpose: "text", holder: "text" } as const;
-const HAS_KEY = `"recipient" = :recipient AND "purpose" = :purpose AND "holder" = :holder`;
+const KEY_PARAMS = { recipient: "text", purpose: "text", holder: "text" } as const;
+const KEY_SQL = `"recipient" = :recipient AND "purpose" = :purpose AND "holder" = :holder`;
 
-const COLUMNS = {
+const CHALLENGE_COLUMNS = {
   state: "text",
   codeHmac: "text?",
   digits: "integer",
@@ -72,14 +72,18 @@ const COLUMNS = {
   network: "text?",
   before: "text?",
 } as const;
-const COLUMN_LIST = Object.keys(COLUMNS)
+const CHALLENGE_COLUMNS_SQL = Object.keys(CHALLENGE_COLUMNS)
   .map((name) => `"Challenge"."${name}"`)
   .join(", ");
 
-const FIND = statement({ params: KEY, row: COLUMNS, sql: `SELECT ${COLUMN_LIST} FROM "Challenge" WHERE ${HAS_KEY}` });
+const FIND_CHALLENGE = statement({
+  params: KEY_PARAMS,
+  row: CHALLENGE_COLUMNS,
+  sql: `SELECT ${CHALLENGE_COLUMNS_SQL} FROM "Challenge" WHERE ${KEY_SQL}`,
+});
 
 type Row = NonNullable<Awaited<ReturnType<typeof findRow>>>;
-const findRow = (db: Queries, key: ChallengeKey) => db.get(FIND, paramsOf(key));
+const findRow = (db: Queries, key: ChallengeKey) => db.get(FIND_CHALLENGE, paramsOf(key));
 
 /** A row of the table `Challenge`. */
 export interface Challenge extends Omit<Row, "state"> {
@@ -101,14 +105,14 @@ export async function findChallenge(db: Queries, key: ChallengeKey): Promise<Cha
   return row && challengeOf(row);
 }
 
-const LOCK = statement({
-  params: { ...KEY, now: "time" },
-  row: COLUMNS,
+const LOCK_CHALLENGE = statement({
+  params: { ...KEY_PARAMS, now: "time" },
+  row: CHALLENGE_COLUMNS,
   sql: `
     INSERT INTO "Challenge" ("recipient", "purpose", "holder", "state", "digits", "expiresAt", "sentAt", "sends", "sendsSince")
     VALUES (:recipient, :purpose, :holder, 'sending', 0, :now, :now, 0, :now)
     ON CONFLICT ("recipient", "purpose", "holder") DO UPDATE SET "sends" = "Challenge"."sends"
-    RETURNING ${COLUMN_LIST}`,
+    RETURNING ${CHALLENGE_COLUMNS_SQL}`,
 });
 
 /**
@@ -117,14 +121,14 @@ const LOCK = statement({
  * roll the transaction back, so that no row without a code remains.
  */
 export async function lockChallenge(tx: Transaction, key: ChallengeKey, now: Date): Promise<Challenge> {
-  const row = await tx.get(LOCK, { ...paramsOf(key), now });
+  const row = await tx.get(LOCK_CHALLENGE, { ...paramsOf(key), now });
   if (!row) throw new Error("the row of a challenge was not locked");
   return challengeOf(row);
 }
 
-const BEGIN = statement({
+const BEGIN_SENDING = statement({
   params: {
-    ...KEY,
+    ...KEY_PARAMS,
     codeHmac: "text",
     digits: "integer",
     expiresAt: "time",
@@ -135,10 +139,10 @@ const BEGIN = statement({
     before: "text?",
   },
   sql: `
-    UPDATE "Challenge" SET ${becomes("begin")}, "codeHmac" = :codeHmac, "digits" = :digits, "tries" = 0,
+    UPDATE "Challenge" SET ${toSql("begin")}, "codeHmac" = :codeHmac, "digits" = :digits, "tries" = 0,
       "expiresAt" = :expiresAt, "verifiedUntil" = NULL, "madeAccount" = FALSE, "sentAt" = :now, "sends" = :sends,
       "sendsSince" = :sendsSince, "deliveryAt" = :now, "network" = :network, "before" = :before
-    WHERE ${HAS_KEY} AND ${isFrom("begin")}`,
+    WHERE ${KEY_SQL} AND ${fromSql("begin")}`,
 });
 
 /** A code that is stored and being sent. */
@@ -170,15 +174,15 @@ export function beginSending(
     network,
   };
   const before = last.codeHmac === null ? null : toJson(last);
-  tx.queue(BEGIN, { ...paramsOf(key), ...stored, now, before });
+  tx.queue(BEGIN_SENDING, { ...paramsOf(key), ...stored, now, before });
   return { key, code, codeHmac };
 }
 
-const ACCEPT = statement({
-  params: { ...KEY, codeHmac: "text" },
+const ACCEPT_SENDING = statement({
+  params: { ...KEY_PARAMS, codeHmac: "text" },
   sql: `
-    UPDATE "Challenge" SET ${becomes("accept")}, "before" = NULL
-    WHERE ${HAS_KEY} AND ${isFrom("accept")} AND "codeHmac" = :codeHmac`,
+    UPDATE "Challenge" SET ${toSql("accept")}, "before" = NULL
+    WHERE ${KEY_SQL} AND ${fromSql("accept")} AND "codeHmac" = :codeHmac`,
 });
 
 /**
@@ -186,20 +190,22 @@ const ACCEPT = statement({
  * sent by now, updates the earlier code's copy in the column `before` instead.
  */
 export async function acceptSending(tx: Transaction, { key, codeHmac }: Sending): Promise<void> {
-  if ((await tx.run(ACCEPT, { ...paramsOf(key), codeHmac })) > 0) return;
+  if ((await tx.run(ACCEPT_SENDING, { ...paramsOf(key), codeHmac })) > 0) return;
   await settleEarlier(tx, { key, codeHmac }, (earlier) =>
     toJson({ ...earlier, state: TRANSITIONS.accept.to, before: null }),
   );
 }
 
-const LOCK_SENDING = statement({
-  params: KEY,
+const LOCK_SENDING_CHALLENGE = statement({
+  params: KEY_PARAMS,
   row: { codeHmac: "text?", before: "text?" },
-  sql: `UPDATE "Challenge" SET "sends" = "sends" WHERE ${HAS_KEY} AND ${isFrom("abandon")} RETURNING "codeHmac", "before"`,
+  sql: `
+    UPDATE "Challenge" SET "sends" = "sends" WHERE ${KEY_SQL} AND ${fromSql("abandon")}
+    RETURNING "codeHmac", "before"`,
 });
-const REPLACE_BEFORE = statement({
-  params: { ...KEY, before: "text?" },
-  sql: `UPDATE "Challenge" SET "before" = :before WHERE ${HAS_KEY} AND ${isFrom("abandon")}`,
+const REPLACE_EARLIER_CHALLENGE = statement({
+  params: { ...KEY_PARAMS, before: "text?" },
+  sql: `UPDATE "Challenge" SET "before" = :before WHERE ${KEY_SQL} AND ${fromSql("abandon")}`,
 });
 
 /**
@@ -212,7 +218,7 @@ async function settleEarlier(
   { key, codeHmac }: Pick<Sending, "key" | "codeHmac">,
   settled: (earlier: Challenge) => string | null,
 ): Promise<void> {
-  const later = await tx.get(LOCK_SENDING, paramsOf(key));
+  const later = await tx.get(LOCK_SENDING_CHALLENGE, paramsOf(key));
   if (!later) return;
   const replaceIn = (kept: string | null): string | null => {
     if (kept === null) return null;
@@ -220,7 +226,7 @@ async function settleEarlier(
     if (challenge.codeHmac === codeHmac) return settled(challenge);
     return toJson({ ...challenge, before: replaceIn(challenge.before) });
   };
-  tx.queue(REPLACE_BEFORE, { ...paramsOf(key), before: replaceIn(later.before) });
+  tx.queue(REPLACE_EARLIER_CHALLENGE, { ...paramsOf(key), before: replaceIn(later.before) });
 }
 
 /** Returns the challenge as JSON for the column `before`. The challenge's own `before` is nested in it as an object. */
@@ -229,22 +235,22 @@ function toJson(challenge: Challenge): string {
 }
 
 // The column `deliveryAt` is not restored: it belongs to the last message, the one that no channel accepted.
-const { deliveryAt: _, ...RESTORED } = COLUMNS;
-const RESTORE = statement({
-  params: { ...KEY, ...RESTORED },
+const { deliveryAt: _, ...RESTORED_COLUMNS } = CHALLENGE_COLUMNS;
+const RESTORE_EARLIER_CHALLENGE = statement({
+  params: { ...KEY_PARAMS, ...RESTORED_COLUMNS },
   sql: `
-    UPDATE "Challenge" SET ${Object.keys(RESTORED)
+    UPDATE "Challenge" SET ${Object.keys(RESTORED_COLUMNS)
       .map((name) => `"${name}" = :${name}`)
       .join(", ")}
-    WHERE ${HAS_KEY}`,
+    WHERE ${KEY_SQL}`,
 });
-const KEEP_WITHOUT_WAIT = statement({
-  params: { ...KEY, sends: "integer", sendsSince: "time" },
+const KEEP_CODE_WITHOUT_WAIT = statement({
+  params: { ...KEY_PARAMS, sends: "integer", sendsSince: "time" },
   sql: `
-    UPDATE "Challenge" SET ${becomes("abandon")}, "sends" = :sends, "sendsSince" = :sendsSince, "before" = NULL
-    WHERE ${HAS_KEY}`,
+    UPDATE "Challenge" SET ${toSql("abandon")}, "sends" = :sends, "sendsSince" = :sendsSince, "before" = NULL
+    WHERE ${KEY_SQL}`,
 });
-const REMOVE = statement({ params: KEY, sql: `DELETE FROM "Challenge" WHERE ${HAS_KEY}` });
+const REMOVE_CHALLENGE = statement({ params: KEY_PARAMS, sql: `DELETE FROM "Challenge" WHERE ${KEY_SQL}` });
 
 /**
  * Ends the sending of a code that no channel accepted. The challenge becomes what it was before, and the wait that this code
@@ -254,18 +260,18 @@ const REMOVE = statement({ params: KEY, sql: `DELETE FROM "Challenge" WHERE ${HA
  * answered, and the page shows that the message was not delivered. For a phone without an earlier code, the row is deleted.
  */
 export async function abandonSending(tx: Transaction, { key, codeHmac }: Sending, now: Date): Promise<void> {
-  const found = await tx.get(LOCK_SENDING, paramsOf(key));
+  const found = await tx.get(LOCK_SENDING_CHALLENGE, paramsOf(key));
   if (!found) return;
   if (found.codeHmac !== codeHmac) return settleEarlier(tx, { key, codeHmac }, (earlier) => earlier.before);
   const before = found.before === null ? null : fromJson(found.before);
   const isBeforeGood = before !== null && isLive(before, now);
   if (before && (isBeforeGood || key.recipient.kind === "phone")) {
     const { deliveryAt, ...restored } = before;
-    tx.queue(RESTORE, { ...paramsOf(key), ...restored });
+    tx.queue(RESTORE_EARLIER_CHALLENGE, { ...paramsOf(key), ...restored });
   } else if (key.recipient.kind === "email") {
-    tx.queue(KEEP_WITHOUT_WAIT, { ...paramsOf(key), sends: 0, sendsSince: now });
+    tx.queue(KEEP_CODE_WITHOUT_WAIT, { ...paramsOf(key), sends: 0, sendsSince: now });
   } else {
-    tx.queue(REMOVE, paramsOf(key));
+    tx.queue(REMOVE_CHALLENGE, paramsOf(key));
   }
 }
 
@@ -284,12 +290,12 @@ function fromJson(json: string): Challenge {
   };
 }
 
-const ATTEMPT = statement({
-  params: { ...KEY, now: "time", latestExpiry: "time", needed: "integer" },
+const USE_ATTEMPT = statement({
+  params: { ...KEY_PARAMS, now: "time", latestExpiry: "time", needed: "integer" },
   row: { codeHmac: "text", digits: "integer", tries: "integer", sentAt: "time", network: "text?" },
   sql: `
     UPDATE "Challenge" SET "tries" = "tries" + 1
-    WHERE ${HAS_KEY} AND ${isFrom("attempt")} AND "expiresAt" > :now AND "expiresAt" <= :latestExpiry
+    WHERE ${KEY_SQL} AND ${fromSql("attempt")} AND "expiresAt" > :now AND "expiresAt" <= :latestExpiry
       AND "tries" < ${TRIES_PER_CODE} AND "digits" >= :needed
     RETURNING "codeHmac", "digits", "tries", "sentAt", "network"`,
 });
@@ -313,17 +319,17 @@ export async function attemptChallenge(
   needed: number,
   now: Date,
 ): Promise<Attempted | null> {
-  const row = await tx.get(ATTEMPT, { ...paramsOf(key), needed, now, latestExpiry: latestExpiry(now) });
+  const row = await tx.get(USE_ATTEMPT, { ...paramsOf(key), needed, now, latestExpiry: latestExpiry(now) });
   if (!row) return null;
   const { tries, ...attempted } = row;
   return { ...attempted, triesLeft: TRIES_PER_CODE - tries };
 }
 
 const RESTORE_ATTEMPT = statement({
-  params: { ...KEY, codeHmac: "text" },
+  params: { ...KEY_PARAMS, codeHmac: "text" },
   sql: `
     UPDATE "Challenge" SET "tries" = "tries" - 1
-    WHERE ${HAS_KEY} AND ${isFrom("attempt")} AND "codeHmac" = :codeHmac AND "tries" > 0`,
+    WHERE ${KEY_SQL} AND ${fromSql("attempt")} AND "codeHmac" = :codeHmac AND "tries" > 0`,
 });
 
 /** Refunds the attempt of a right code that opened nothing. The code is as valid as before. */
@@ -331,11 +337,11 @@ export function restoreAttempt(tx: Transaction, key: ChallengeKey, codeHmac: str
   tx.queue(RESTORE_ATTEMPT, { ...paramsOf(key), codeHmac });
 }
 
-const CONSUME = statement({
-  params: { ...KEY, codeHmac: "text" },
+const CONSUME_CODE = statement({
+  params: { ...KEY_PARAMS, codeHmac: "text" },
   sql: `
-    UPDATE "Challenge" SET ${becomes("consume")}, "sends" = 0, "network" = NULL, "before" = NULL
-    WHERE ${HAS_KEY} AND ${isFrom("consume")} AND "codeHmac" = :codeHmac`,
+    UPDATE "Challenge" SET ${toSql("consume")}, "sends" = 0, "network" = NULL, "before" = NULL
+    WHERE ${KEY_SQL} AND ${fromSql("consume")} AND "codeHmac" = :codeHmac`,
 });
 
 /**
@@ -343,15 +349,15 @@ const CONSUME = statement({
  * parallel requests gets true.
  */
 export async function consumeCode(tx: Transaction, key: ChallengeKey, codeHmac: string): Promise<boolean> {
-  return (await tx.run(CONSUME, { ...paramsOf(key), codeHmac })) > 0;
+  return (await tx.run(CONSUME_CODE, { ...paramsOf(key), codeHmac })) > 0;
 }
 
-const VERIFY = statement({
-  params: { ...KEY, codeHmac: "text", next: "text", verifiedUntil: "time" },
+const KEEP_VERIFIED_CODE = statement({
+  params: { ...KEY_PARAMS, codeHmac: "text", next: "text", verifiedUntil: "time" },
   sql: `
-    UPDATE "Challenge" SET ${becomes("verify")}, "holder" = :next, "verifiedUntil" = :verifiedUntil, "sends" = 0,
+    UPDATE "Challenge" SET ${toSql("verify")}, "holder" = :next, "verifiedUntil" = :verifiedUntil, "sends" = 0,
       "network" = NULL, "before" = NULL
-    WHERE ${HAS_KEY} AND ${isFrom("verify")} AND "codeHmac" = :codeHmac`,
+    WHERE ${KEY_SQL} AND ${fromSql("verify")} AND "codeHmac" = :codeHmac`,
 });
 
 /**
@@ -364,12 +370,12 @@ export async function keepVerified(
   codeHmac: string,
   { next, verifiedUntil }: { next: Holder; verifiedUntil: Date },
 ): Promise<boolean> {
-  return (await tx.run(VERIFY, { ...paramsOf(key), codeHmac, next, verifiedUntil })) > 0;
+  return (await tx.run(KEEP_VERIFIED_CODE, { ...paramsOf(key), codeHmac, next, verifiedUntil })) > 0;
 }
 
 const RECORD_MADE_ACCOUNT = statement({
-  params: KEY,
-  sql: `UPDATE "Challenge" SET "madeAccount" = TRUE WHERE ${HAS_KEY}`,
+  params: KEY_PARAMS,
+  sql: `UPDATE "Challenge" SET "madeAccount" = TRUE WHERE ${KEY_SQL}`,
 });
 
 /** Stores that the verification of this code made the account, for the result of the later sign-in. */
@@ -377,12 +383,12 @@ export function recordMadeAccount(tx: Transaction, key: ChallengeKey): void {
   tx.queue(RECORD_MADE_ACCOUNT, paramsOf(key));
 }
 
-const REDEEM = statement({
-  params: { ...KEY, now: "time", latestEnd: "time" },
+const REDEEM_VERIFIED_CODE = statement({
+  params: { ...KEY_PARAMS, now: "time", latestEnd: "time" },
   row: { madeAccount: "boolean" },
   sql: `
-    UPDATE "Challenge" SET ${becomes("redeem")}, "verifiedUntil" = NULL
-    WHERE ${HAS_KEY} AND ${isFrom("redeem")} AND "verifiedUntil" > :now AND "verifiedUntil" <= :latestEnd
+    UPDATE "Challenge" SET ${toSql("redeem")}, "verifiedUntil" = NULL
+    WHERE ${KEY_SQL} AND ${fromSql("redeem")} AND "verifiedUntil" > :now AND "verifiedUntil" <= :latestEnd
     RETURNING "madeAccount"`,
 });
 
@@ -391,7 +397,7 @@ const REDEEM = statement({
  * verified code.
  */
 export async function redeemVerified(tx: Transaction, key: ChallengeKey, now: Date) {
-  return (await tx.get(REDEEM, { ...paramsOf(key), now, latestEnd: latestVerifiedEnd(now) })) ?? null;
+  return (await tx.get(REDEEM_VERIFIED_CODE, { ...paramsOf(key), now, latestEnd: latestVerifiedEnd(now) })) ?? null;
 }
 
 /**

@@ -102,7 +102,7 @@ export async function isAlarm(db: Queries, now: Date): Promise<boolean> {
 }
 
 const MINUTE_MS = 60_000;
-const usualMean = perProcess("usual guesses", () => ({ minute: Number.NaN, mean: 0 }));
+const cachedMean = perProcess("usual guesses", () => ({ minute: Number.NaN, mean: 0 }));
 
 /**
  * Returns the usual number of wrong codes in a period of `ALARM_MS`: the mean over `ALARM_MEAN_MS`. The mean is cached for a
@@ -110,11 +110,11 @@ const usualMean = perProcess("usual guesses", () => ({ minute: Number.NaN, mean:
  */
 async function usualGuesses(db: Queries, now: Date): Promise<number> {
   const minute = Math.floor(now.getTime() / MINUTE_MS);
-  if (usualMean.minute !== minute) {
+  if (cachedMean.minute !== minute) {
     const all = await countGuesses(db, ALARM_MEAN_MS, now);
-    Object.assign(usualMean, { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS });
+    Object.assign(cachedMean, { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS });
   }
-  return usualMean.mean;
+  return cachedMean.mean;
 }
 
 /**

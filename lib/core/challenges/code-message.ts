@@ -13,7 +13,7 @@ export type Language = "ru" | "en";
 // Each translator is created once, because it parses a message when that message is first used.
 const translatorOf = (locale: Language, messages: typeof ru) =>
   createTranslator({ locale, messages, namespace: "codeMessage" });
-const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
+const TRANSLATOR_BY_LANGUAGE = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /**
  * Purposes of the codes that only a signed-in session can request, for the account's own phone or mailbox. Their message warns:
@@ -30,7 +30,7 @@ export function composeCodeMessage(
   language: Language,
   appUrl = env.APP_URL,
 ): CodeMessage {
-  const t = TRANSLATORS[language];
+  const t = TRANSLATOR_BY_LANGUAGE[language];
   const [subject, lead, validity, warning] = [
     t(`${purpose}.subject`, { code }),
     t(`${purpose}.lead`, { kind: recipient.kind }),
@@ -53,7 +53,7 @@ export function composeCodeMessage(
 }
 
 /** How many characters one SMS has: in UCS-2, which Cyrillic needs, and in the GSM alphabet (3GPP TS 23.038). */
-const SMS_LENGTH: Record<Language, number> = { ru: 70, en: 160 };
+const SMS_LENGTH_BY_LANGUAGE: Record<Language, number> = { ru: 70, en: 160 };
 
 /**
  * Returns the longest wording that fits into one SMS. The code comes early, because a phone's notification shows the beginning.
@@ -61,12 +61,12 @@ const SMS_LENGTH: Record<Language, number> = { ru: 70, en: 160 };
  * (wicg.github.io/sms-one-time-codes).
  */
 function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, appUrl: string): string {
-  const t = TRANSLATORS[language];
+  const t = TRANSLATOR_BY_LANGUAGE[language];
   const { protocol, hostname } = new URL(appUrl);
   const binding = protocol === "https:" ? `\n@${hostname} #${code}` : "";
   const lead = t(`${purpose}.sms`, { code });
   const wordings = [`${lead}. ${t("smsWarning")}`, lead, t(`${purpose}.smsShort`, { code }), code];
   // A host that leaves no room for the code is left out, because a second SMS would cost as much as the first.
   const texts = [binding, ""].flatMap((end) => wordings.map((words) => `${words}${end}`));
-  return texts.find((text) => text.length <= SMS_LENGTH[language]) ?? code;
+  return texts.find((text) => text.length <= SMS_LENGTH_BY_LANGUAGE[language]) ?? code;
 }

@@ -11,7 +11,7 @@ import {
   SMS_BUDGET_PER_DAY,
   SMS_COST_PER_DAY,
 } from "@/lib/core/policy";
-import { keyOf, MESSAGE_COST, MESSAGES } from "@/lib/core/rate-limits";
+import { keyOf, smsCostLimit, smsLimit } from "@/lib/core/rate-limits";
 import { readPrimary, write } from "@/lib/db/database";
 import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
 import { warningsOf } from "@/lib/testing/log";
@@ -33,7 +33,7 @@ const deliveriesAt = (at: Date) => readPrimary.delivery.findMany({ where: { at }
 /** Uses up the day's messages, or their money, until this much is left. */
 async function leaveOfDay(what: "messages" | "money", left: number, now: Date): Promise<void> {
   const [limit, max] =
-    what === "messages" ? [MESSAGES(0), SMS_BUDGET_PER_DAY ?? 0] : [MESSAGE_COST(0), SMS_COST_PER_DAY ?? 0];
+    what === "messages" ? [smsLimit(0), SMS_BUDGET_PER_DAY ?? 0] : [smsCostLimit(0), SMS_COST_PER_DAY ?? 0];
   const key = keyOf({ limit, subject: "all" });
   const counter = { count: max - left, resetsAt: after(now, 60 * 60 * 1000) };
   await write((tx) => tx.counter.upsert({ where: { key }, create: { key, ...counter }, update: counter }));

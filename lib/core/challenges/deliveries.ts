@@ -27,7 +27,7 @@ const ADD_DELIVERY = statement({
       "cost", "currency")
     VALUES (:at, :sender, :providerId, :state, :at, :reason, :recipient, :lastDigits, :country, :cost, :currency)`,
 });
-const NOTHING_KNOWN = { sender: null, providerId: null, reason: null, cost: null, currency: null };
+const NO_ANSWER = { sender: null, providerId: null, reason: null, cost: null, currency: null };
 
 /** Stores a delivery for each sender that was asked to send one message, with the sender's answer. */
 export function recordSending(
@@ -36,7 +36,7 @@ export function recordSending(
   { accepted, passedOver }: ChainSending,
   now: Date,
 ): void {
-  const about = { ...NOTHING_KNOWN, ...recipientColumns(recipient), at: now };
+  const about = { ...NO_ANSWER, ...recipientColumns(recipient), at: now };
   for (const { sender, outcome, reason, mayBeSent } of passedOver) {
     if (outcome === "resting") continue;
     tx.queue(ADD_DELIVERY, { ...about, sender, state: mayBeSent ? "unanswered" : outcome, reason });
@@ -49,7 +49,7 @@ export function recordSending(
 
 /** Stores a delivery for a message that was refused before any sender was asked. `reason` is the name of the failure. */
 export function recordRefusal(tx: Transaction, recipient: Recipient, reason: string, now: Date): void {
-  tx.queue(ADD_DELIVERY, { ...NOTHING_KNOWN, ...recipientColumns(recipient), at: now, state: "refused", reason });
+  tx.queue(ADD_DELIVERY, { ...NO_ANSWER, ...recipientColumns(recipient), at: now, state: "refused", reason });
 }
 
 /**
@@ -98,7 +98,7 @@ export interface CodeDelivery {
   state: "sending" | "sent" | "delivered" | "undelivered" | "uncertain";
 }
 
-const CODE_STATES: Record<string, CodeDelivery["state"]> = {
+const CODE_STATE_BY_DELIVERY_STATE: Record<string, CodeDelivery["state"]> = {
   accepted: "sent",
   delivered: "delivered",
   unanswered: "uncertain",
@@ -123,8 +123,8 @@ export async function findCodeDelivery(db: Queries, recipient: Recipient, at: Da
   if (rows.length === 0) return { sender: null, state: "sending" };
   // The newest row is the one of the sender that accepted the message. If no sender accepted it, one that did not answer may
   // have sent it before a later sender failed.
-  const latest = rows.find(({ state }) => state in CODE_STATES || state === "undelivered") ?? rows[0];
-  return { sender: latest?.sender ?? null, state: CODE_STATES[latest?.state ?? ""] ?? "undelivered" };
+  const latest = rows.find(({ state }) => state in CODE_STATE_BY_DELIVERY_STATE || state === "undelivered") ?? rows[0];
+  return { sender: latest?.sender ?? null, state: CODE_STATE_BY_DELIVERY_STATE[latest?.state ?? ""] ?? "undelivered" };
 }
 
 const DELIVERIES_LISTED_MAX = 1000;

@@ -51,7 +51,7 @@ export const OneTimeCode = z
   .brand<"OneTimeCode">();
 export type OneTimeCode = z.output<typeof OneTimeCode>;
 
-const keys = deriveKeys("one-time code");
+const KEYS = deriveKeys("one-time code");
 
 /** Draws a code of this many digits from a cryptographically secure generator. Leading zeros are kept. */
 export function drawOneTimeCode(digits: number): OneTimeCode {
@@ -62,7 +62,7 @@ export function drawOneTimeCode(digits: number): OneTimeCode {
 
 /** Returns the value that is stored for a code: an HMAC under a secret key, which alone does not reveal the code. */
 export function sealCode(code: OneTimeCode, key: ChallengeKey): string {
-  return sealBy(keys[0], code, key);
+  return sealBy(KEYS[0], code, key);
 }
 
 function sealBy(key: Buffer, code: OneTimeCode, { recipient, purpose, holder }: ChallengeKey): string {
@@ -71,6 +71,6 @@ function sealBy(key: Buffer, code: OneTimeCode, { recipient, purpose, holder }: 
 
 /** Returns whether `sealed` was made from `code`, with the current secret or the previous one. Compares in constant time. */
 export function isSealedCode(sealed: string, code: OneTimeCode, challenge: ChallengeKey): boolean {
-  const matches = keys.map((key) => timingSafeEqual(Buffer.from(sealed), Buffer.from(sealBy(key, code, challenge))));
+  const matches = KEYS.map((key) => timingSafeEqual(Buffer.from(sealed), Buffer.from(sealBy(key, code, challenge))));
   return matches.includes(true);
 }

@@ -103,7 +103,7 @@ async function issueChallenge(
 ): Promise<Result<SentCode, RequestCodeFailure>> {
   const { recipient } = key;
   if (recipient.kind === "phone" && !isServedPhone(recipient.address)) {
-    await refuse(recipient, requester, "country_not_allowed", now);
+    await storeRefusal(recipient, requester, "country_not_allowed", now);
     return fail({ name: "country_not_allowed" });
   }
   const channels = channelsTo(recipient, sender);
@@ -116,7 +116,7 @@ async function issueChallenge(
     if (stored.failure.name !== "messages_spent") return fail(stored.failure);
     const spent = { name: "budget_spent", retryAfterMs: stored.failure.retryAfterMs } as const;
     warnWhenUsedUp(requester, recipient, spent, now);
-    await refuse(recipient, requester, "budget_spent", now);
+    await storeRefusal(recipient, requester, "budget_spent", now);
     return fail(spent);
   }
   const { sending, charged } = stored.value;
@@ -147,21 +147,21 @@ function runUnawaited(task: () => Promise<void>): void {
   task().catch((error: unknown) => logError(error, "a code was not sent"));
 }
 
-const NEVER_ABORTED = new AbortController().signal;
+const NEVER_ABORTED_SIGNAL = new AbortController().signal;
 
-const RESTING = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
+const REST_RULES = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
 
 /** Returns the channels to a recipient, in the order in which they are asked. The order for phones can differ by country. */
 function channelsTo(recipient: Recipient, sender?: Sender): readonly ChainSender[] {
   if (sender) return [onlyChannel("mail", sender)];
   if (recipient.kind === "phone") {
-    return phoneSenders(countryOf(recipient.address) ?? undefined, { ...RESTING, timeoutMs: SENDER_TIMEOUT_MS });
+    return phoneSenders(countryOf(recipient.address) ?? undefined, { ...REST_RULES, timeoutMs: SENDER_TIMEOUT_MS });
   }
-  return [mailChannel({ ...RESTING, timeoutMs: MAIL_TIMEOUT_MS }) ?? onlyChannel("console", consoleSender)];
+  return [mailChannel({ ...REST_RULES, timeoutMs: MAIL_TIMEOUT_MS }) ?? onlyChannel("console", consoleSender)];
 }
 
 function onlyChannel(name: string, sender: Sender): ChainSender {
-  return { name, isResting: () => false, send: (message) => sender.send(message, NEVER_ABORTED) };
+  return { name, isResting: () => false, send: (message) => sender.send(message, NEVER_ABORTED_SIGNAL) };
 }
 
 /** A code that was stored, and the charges that were consumed for it. */
@@ -253,7 +253,7 @@ async function deliverCode(
         await acceptSending(tx, sending);
       } else {
         await abandonSending(tx, sending, now);
-        refund(tx, refundable(charged, sent));
+        refund(tx, refundableCharges(charged, sent));
       }
       // The charge for one message was consumed when the code was stored.
       return chargeMessages(tx, recipient, requester, unanswered - (sent.accepted ? 0 : 1), now);
@@ -273,12 +273,12 @@ function startingAfter(channels: readonly ChainSender[], undelivered: string | n
  * The names of the limits whose charges stay when a provider refuses the number, so that a requester can't have providers asked
  * without end.
  */
-const REQUESTERS_LIMITS = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER].map(({ name }) => name);
+const REQUESTER_LIMIT_NAMES = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER].map(({ name }) => name);
 
 /** Returns the charges to refund for a code that no channel accepted. */
-function refundable(charged: Charged, { passedOver }: ChainSending): Charged {
+function refundableCharges(charged: Charged, { passedOver }: ChainSending): Charged {
   const isRefused = passedOver.some(({ outcome }) => outcome === "refused");
-  return charged.filter(({ limit }) => !isRefused || !REQUESTERS_LIMITS.includes(limit.name));
+  return charged.filter(({ limit }) => !isRefused || !REQUESTER_LIMIT_NAMES.includes(limit.name));
 }
 
 /** Returns how many senders did not answer. Each may have sent the message, and may charge for it. */
@@ -300,7 +300,7 @@ async function chargeMessages(
 }
 
 /** Stores a refused request for a code as a delivery. A limit for each network keeps such requests from filling the table. */
-async function refuse(recipient: Recipient, { network }: Requester, reason: string, now: Date): Promise<void> {
+async function storeRefusal(recipient: Recipient, { network }: Requester, reason: string, now: Date): Promise<void> {
   await transact(async (tx) => {
     const consumed = await consume(tx, networkCharges(STORED_REFUSALS_OF_NETWORK, network), now);
     if (consumed.ok) recordRefusal(tx, recipient, reason, now);

@@ -12,8 +12,6 @@ import {
   type Charge,
   type Charged,
   type LimitFailure,
-  MESSAGE_COST,
-  MESSAGES,
   networkCharges,
   refundCharges,
   retryAfterMs,
@@ -24,6 +22,8 @@ import {
   SENDS_TO_RECIPIENT_A_DAY,
   SENDS_TO_RECIPIENT_FROM_NETWORK,
   SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY,
+  smsCostLimit,
+  smsLimit,
   VERIFIED_SENDS_FROM_NETWORK,
 } from "@/lib/core/rate-limits";
 import type { Queries, Transaction } from "@/lib/db/database";
@@ -77,8 +77,8 @@ export function messageCharges(recipient: Recipient, requester: Requester): Char
   const partOf = (max: number) => Math.floor(max * part);
   const price = SMS_PRICE_BY_COUNTRY.get(countryOf(recipient.address) ?? "*") ?? SMS_PRICE_BY_COUNTRY.get("*") ?? 0;
   return [
-    SMS_BUDGET_PER_DAY === null ? [] : { limit: MESSAGES(partOf(SMS_BUDGET_PER_DAY)), subject: "all" },
-    SMS_COST_PER_DAY === null ? [] : { limit: MESSAGE_COST(partOf(SMS_COST_PER_DAY)), subject: "all", amount: price },
+    SMS_BUDGET_PER_DAY === null ? [] : { limit: smsLimit(partOf(SMS_BUDGET_PER_DAY)), subject: "all" },
+    SMS_COST_PER_DAY === null ? [] : { limit: smsCostLimit(partOf(SMS_COST_PER_DAY)), subject: "all", amount: price },
   ].flat();
 }
 
@@ -100,13 +100,13 @@ export async function sendWaitMs(
   return { sharedMs, ownMs };
 }
 
-const warned = perProcess("send warnings", () => new Map<string, number>());
+const windowEndByWarning = perProcess("send warnings", () => new Map<string, number>());
 
 /** Logs a warning when most of the day's messages, or of the money for them, is used up. Each process logs it once a day. */
 export function warnWhenNearlyUsedUp(charged: Charged): void {
   const bounds = [
-    { setting: "SMS_BUDGET_PER_DAY", limit: MESSAGES(0), max: SMS_BUDGET_PER_DAY },
-    { setting: "SMS_COST_PER_DAY", limit: MESSAGE_COST(0), max: SMS_COST_PER_DAY },
+    { setting: "SMS_BUDGET_PER_DAY", limit: smsLimit(0), max: SMS_BUDGET_PER_DAY },
+    { setting: "SMS_COST_PER_DAY", limit: smsCostLimit(0), max: SMS_COST_PER_DAY },
   ];
   for (const { setting, limit, max } of bounds) {
     const one = charged.find((each) => each.limit.name === limit.name);
@@ -134,7 +134,7 @@ export function warnWhenUsedUp(
 
 /** Remembers this warning for the window that ends at `resetsAt`. Returns whether it was already logged in that window. */
 function isWarned(warning: string, resetsAt: Date): boolean {
-  const isKnown = warned.get(warning) === resetsAt.getTime();
-  warned.set(warning, resetsAt.getTime());
+  const isKnown = windowEndByWarning.get(warning) === resetsAt.getTime();
+  windowEndByWarning.set(warning, resetsAt.getTime());
   return isKnown;
 }

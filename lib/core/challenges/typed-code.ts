@@ -2,13 +2,13 @@
 import { foldDigits, readPastedText } from "@/lib/core/pasted-text";
 
 /** The possible lengths of a code, in digits. */
-const LENGTHS = [4, 5, 6, 7, 8, 9, 10];
+const CODE_LENGTHS = [4, 5, 6, 7, 8, 9, 10];
 
 /** Digits, also with spaces or dashes between them. Digits that touch a letter are left out: they belong to a word. */
-const DIGIT_GROUPS = /(?<![\p{L}\p{M}\p{N}])\d+(?:[ \p{Dash}]+\d+)*(?![\p{L}\p{M}\p{N}])/gu;
+const DIGIT_GROUPS_PATTERN = /(?<![\p{L}\p{M}\p{N}])\d+(?:[ \p{Dash}]+\d+)*(?![\p{L}\p{M}\p{N}])/gu;
 
 /** A link, without its scheme. The digits of a port or a path are no code. */
-const LINK = /:\/\/\S+/g;
+const LINK_PATTERN = /:\/\/\S+/g;
 
 /**
  * Returns the code with `digits` digits that the typed text or number contains; null if there is none, or more than one.
@@ -20,7 +20,7 @@ const LINK = /:\/\/\S+/g;
 export function readCodeOf(typed: string | number, digits: number): string | null {
   const text = typeof typed === "number" ? restoreZeros(typed, digits) : foldDigits(readPastedText(typed));
   const found = new Set<string>();
-  for (const [group] of text.replace(LINK, " ").matchAll(DIGIT_GROUPS)) {
+  for (const [group] of text.replace(LINK_PATTERN, " ").matchAll(DIGIT_GROUPS_PATTERN)) {
     const parts = group.split(/\D+/);
     for (const part of [parts.join(""), ...parts]) {
       const once = part.slice(0, digits);
@@ -33,7 +33,7 @@ export function readCodeOf(typed: string | number, digits: number): string | nul
 
 /** Returns whether the text contains a code of any possible length. */
 export function holdsCode(text: string): boolean {
-  return LENGTHS.some((digits) => readCodeOf(text, digits) !== null);
+  return CODE_LENGTHS.some((digits) => readCodeOf(text, digits) !== null);
 }
 
 function restoreZeros(code: number, digits: number): string {

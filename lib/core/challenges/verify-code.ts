@@ -57,10 +57,10 @@ export async function verifyCode(
   now: Date,
 ): Promise<Result<VerifiedCode, VerifyCodeFailure>> {
   const attempted = await countAttempt(key, requester, now);
-  return countOutcome("codes_verified", attempted.ok ? compare(key, typed, attempted.value) : attempted);
+  return countOutcome("codes_verified", attempted.ok ? compareCode(key, typed, attempted.value) : attempted);
 }
 
-function compare(
+function compareCode(
   key: ChallengeKey,
   typed: TypedCode,
   { triesLeft, digits, ...rest }: Attempted & { attempt: Attempt },
@@ -70,9 +70,9 @@ function compare(
   return succeed({ key, ...rest });
 }
 
-const WRONG_CODE = { recipient: "text", at: "time", digits: "integer", network: "text" } as const;
+const WRONG_CODE_PARAMS = { recipient: "text", at: "time", digits: "integer", network: "text" } as const;
 const ADD_WRONG_CODE = statement({
-  params: WRONG_CODE,
+  params: WRONG_CODE_PARAMS,
   sql: `INSERT INTO "WrongCode" ("recipient", "at", "digits", "network") VALUES (:recipient, :at, :digits, :network)`,
 });
 
@@ -113,7 +113,7 @@ async function countAttempt(
 }
 
 const REMOVE_WRONG_CODE = statement({
-  params: WRONG_CODE,
+  params: WRONG_CODE_PARAMS,
   sql: `
     DELETE FROM "WrongCode" WHERE "id" = (
       SELECT "id" FROM "WrongCode"

@@ -2,27 +2,28 @@ import { domainToASCII, domainToUnicode } from "node:url";
 import { z } from "zod";
 import { dropRepetition, dropTrailingPunctuation, readPastedText } from "@/lib/core/pasted-text";
 
-const LENGTH_MAX = 254;
+const EMAIL_LENGTH_MAX = 254;
 /**
  * What may stand before an address: a display name and an angle bracket (RFC 5322 §3.4), a label and a colon (the scheme of
  * a `mailto:` link, RFC 6068, is one), or a quotation mark.
  */
-const BEFORE_ADDRESS = /^(?:[^@<>:]*[<:])*[\p{Ps}\p{Pi}\p{Pf}" ]*/u;
+const BEFORE_ADDRESS_PATTERN = /^(?:[^@<>:]*[<:])*[\p{Ps}\p{Pi}\p{Pf}" ]*/u;
 /** The query of a `mailto:` link, unless it names another address. The lookahead keeps matching linear in the text's length. */
-const LINK_FIELDS = /^(?=[^?]*mailto:)([^?]*)\?(?!.*(?:@|%40)).*$/i;
+const LINK_QUERY_PATTERN = /^(?=[^?]*mailto:)([^?]*)\?(?!.*(?:@|%40)).*$/i;
 /** An address followed by a link to itself, as Outlook writes it in plain text. */
-const LINK_AFTER = /^(?:\[)?([^@\s<>[\]()]+@[^@\s<>[\]()]+)(?:\] ?\(| ?<)mailto:\1[)>]$/i;
+const LINK_AFTER_PATTERN = /^(?:\[)?([^@\s<>[\]()]+@[^@\s<>[\]()]+)(?:\] ?\(| ?<)mailto:\1[)>]$/i;
 /** A comment after an address (RFC 5322 §3.2.2). */
-const COMMENT_AFTER = / ?\([^()@]*\)$/;
+const COMMENT_AFTER_PATTERN = / ?\([^()@]*\)$/;
 /**
  * An address in apostrophes. Mail programs write apostrophes around an address where a contact has no display name. An
  * apostrophe inside the local part belongs to the address.
  */
-const IN_APOSTROPHES = /^'([^'@]+@[^'@]+)'[\p{P}\s]*$/u;
+const IN_APOSTROPHES_PATTERN = /^'([^'@]+@[^'@]+)'[\p{P}\s]*$/u;
 /** A domain: letters and digits of any alphabet, dots and hyphens. Other characters would end it or have a meaning in a URL. */
-const DOMAIN = /^[\p{L}\p{M}\p{N}.。-]+$/u;
+const DOMAIN_PATTERN = /^[\p{L}\p{M}\p{N}.。-]+$/u;
 /** An address in lower case: the pattern of zod's own `email()`, extended by internationalised top-level domains. */
-const MAILBOX = /^(?:[a-z0-9_'+-]+\.)*[a-z0-9_'+-]*[a-z0-9_+-]@(?:[a-z0-9][a-z0-9-]*\.)+(?:[a-z]{2,}|xn--[a-z0-9-]+)$/;
+const EMAIL_PATTERN =
+  /^(?:[a-z0-9_'+-]+\.)*[a-z0-9_'+-]*[a-z0-9_+-]@(?:[a-z0-9][a-z0-9-]*\.)+(?:[a-z]{2,}|xn--[a-z0-9-]+)$/;
 
 /**
  * An e-mail address. The input may have any case. The output is in lower case: hardly any mail server distinguishes case, and
@@ -37,13 +38,13 @@ export const Email = z
   .string("email_invalid")
   .transform((typed) => {
     const alone = readPastedText(typed)
-      .replace(LINK_AFTER, "$1")
-      .replace(COMMENT_AFTER, "")
-      .replace(IN_APOSTROPHES, "$1");
-    const text = dropRepetition(dropTrailingPunctuation(alone)).replace(LINK_FIELDS, "$1");
-    return spellInAscii(dropTrailingPunctuation(text).replace(BEFORE_ADDRESS, "").toLowerCase());
+      .replace(LINK_AFTER_PATTERN, "$1")
+      .replace(COMMENT_AFTER_PATTERN, "")
+      .replace(IN_APOSTROPHES_PATTERN, "$1");
+    const text = dropRepetition(dropTrailingPunctuation(alone)).replace(LINK_QUERY_PATTERN, "$1");
+    return spellInAscii(dropTrailingPunctuation(text).replace(BEFORE_ADDRESS_PATTERN, "").toLowerCase());
   })
-  .pipe(z.email({ error: "email_invalid", pattern: MAILBOX }).max(LENGTH_MAX, "email_invalid"))
+  .pipe(z.email({ error: "email_invalid", pattern: EMAIL_PATTERN }).max(EMAIL_LENGTH_MAX, "email_invalid"))
   .brand<"Email">();
 export type Email = z.output<typeof Email>;
 
@@ -65,9 +66,9 @@ export function withoutSubaddress(email: Email): string {
   return email.replace(/^([^+@]+)\+[^@]*/, "$1");
 }
 
-/** Returns the address with its domain in ASCII. An impossible domain becomes empty, which `MAILBOX` refuses. */
+/** Returns the address with its domain in ASCII. An impossible domain becomes empty, which `EMAIL_PATTERN` refuses. */
 function spellInAscii(address: string): string {
   const at = address.lastIndexOf("@");
   const domain = address.slice(at + 1);
-  return DOMAIN.test(domain) ? address.slice(0, at + 1) + domainToASCII(domain) : address;
+  return DOMAIN_PATTERN.test(domain) ? address.slice(0, at + 1) + domainToASCII(domain) : address;
 }

@@ -11,19 +11,19 @@ const LABEL = String.raw`(?:[^\p{N}+()@/=?&#]|\([^\p{N}+()@/=?&#]*\))*`;
 /**
  * What may stand before a number: the start of a `wa.me` link, a label, the scheme of a `tel:` link (RFC 3966), or a bracket.
  */
-const BEFORE_NUMBER = new RegExp(
+const BEFORE_NUMBER_PATTERN = new RegExp(
   String.raw`^(?:[<"\p{Pi}]?https?://wa\.me/|${LABEL}[\s.:,;<"'\p{Pi}\p{Pf}\p{So}](?=[+(\p{Nd}]))?(?:(?!.*\p{Pe})\p{Ps}+)?`,
   "iu",
 );
 /** A country code in brackets, as in `(+7) 945 000-00-01`. */
-const COUNTRY_IN_BRACKETS = /^\((\+\d{1,3})\)/;
+const COUNTRY_IN_BRACKETS_PATTERN = /^\((\+\d{1,3})\)/;
 /** The query of a `wa.me` link. The lookahead keeps matching linear in the text's length. */
-const LINK_FIELDS = /^(?=[^?]*wa\.me\/)([^?]*)\?.*$/i;
+const LINK_QUERY_PATTERN = /^(?=[^?]*wa\.me\/)([^?]*)\?.*$/i;
 /**
  * A label after a number: in brackets; after a comma, semicolon or dash; or after a space. After a space the label can't begin
  * with a Latin letter, because Latin letters can stand for digits (ITU-T E.161).
  */
-const AFTER_NUMBER = /(?<=\p{Nd}\)?)(?: ?[(,;] ?| \p{Pd} | (?!\p{Script=Latin}))[\p{L}\p{M} .'’-]+$/u;
+const AFTER_NUMBER_PATTERN = /(?<=\p{Nd}\)?)(?: ?[(,;] ?| \p{Pd} | (?!\p{Script=Latin}))[\p{L}\p{M} .'’-]+$/u;
 
 /**
  * A phone number. The input is text in any usual spelling, or a whole number. The output is E.164 (`+79991234567`). A number
@@ -43,39 +43,39 @@ export type Phone = z.output<typeof Phone>;
 /**
  * Digits that are too many for a national number, so they begin with a country code without its plus. E.164 allows 15 at most.
  */
-const E164_WITHOUT_PLUS = /^[1-9]\d{10,14}$/;
+const E164_WITHOUT_PLUS_PATTERN = /^[1-9]\d{10,14}$/;
 
 /** The international prefix that the ITU recommends (E.164 §7.3.2), accepted even where a country uses another prefix. */
-const INTERNATIONAL_PREFIX = /^00(?=[ (-]*[1-9])/;
+const INTERNATIONAL_PREFIX_PATTERN = /^00(?=[ (-]*[1-9])/;
 
 function parsePhone(text: string): PhoneNumber | undefined {
   const alone = text
-    .replace(LINK_FIELDS, "$1")
-    .replace(BEFORE_NUMBER, "")
-    .replace(COUNTRY_IN_BRACKETS, "$1")
-    .replace(AFTER_NUMBER, "");
-  const spellings = E164_WITHOUT_PLUS.test(alone)
+    .replace(LINK_QUERY_PATTERN, "$1")
+    .replace(BEFORE_NUMBER_PATTERN, "")
+    .replace(COUNTRY_IN_BRACKETS_PATTERN, "$1")
+    .replace(AFTER_NUMBER_PATTERN, "");
+  const spellings = E164_WITHOUT_PLUS_PATTERN.test(alone)
     ? [alone, `+${alone}`]
-    : [alone, alone.replace(INTERNATIONAL_PREFIX, "+")];
+    : [alone, alone.replace(INTERNATIONAL_PREFIX_PATTERN, "+")];
   return spellings
     .map((spelling) => parsePhoneNumberFromString(spelling, { defaultCountry: env.DEFAULT_COUNTRY, extract: false }))
     .find((number) => number?.isValid() && !number.ext);
 }
 
 /** How many results of `spellDigits` are cached: parsing numbers is the slowest part of answering with a list of people. */
-const DIGITS_KEPT_MAX = 10_000;
-const digitsKept = new Map<Phone, string>();
+const CACHED_DIGITS_MAX = 10_000;
+const cachedDigits = new Map<Phone, string>();
 
 /**
  * Returns the number without its plus (`79991234567`). Keeps the plus if `Phone` would read the digits alone as another number.
  */
 export function spellDigits(phone: Phone): string {
-  const kept = digitsKept.get(phone);
+  const kept = cachedDigits.get(phone);
   if (kept !== undefined) return kept;
   const digits = phone.slice(1);
   const spelt = Phone.safeParse(digits).data === phone ? digits : phone;
-  if (digitsKept.size >= DIGITS_KEPT_MAX) digitsKept.clear();
-  digitsKept.set(phone, spelt);
+  if (cachedDigits.size >= CACHED_DIGITS_MAX) cachedDigits.clear();
+  cachedDigits.set(phone, spelt);
   return spelt;
 }
 

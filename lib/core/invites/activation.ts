@@ -102,7 +102,7 @@ const LOCK_ACCOUNT = statement({
   row: { referralCount: "integer" },
   sql: `UPDATE "User" SET "referralCount" = "referralCount" WHERE "id" = :id RETURNING "referralCount"`,
 });
-const FIND_ACTIVATED = statement({
+const FIND_ACTIVATION = statement({
   params: { userId: "integer" },
   row: { code: "text", inviterId: "integer?" },
   sql: `SELECT "code", "inviterId" FROM "Activation" WHERE "inviteeId" = :userId`,
@@ -131,7 +131,7 @@ async function lockPair(
 ): Promise<Invitee & { isOtherThere: boolean }> {
   const ids = [userId, otherId].sort((one, other) => one - other);
   const locking = ids.map((id) => tx.get(LOCK_ACCOUNT, { id }));
-  const activation = tx.get(FIND_ACTIVATED, { userId });
+  const activation = tx.get(FIND_ACTIVATION, { userId });
   const [rows, activated] = await Promise.all([Promise.all(locking), activation]);
   const [own, other] = ids[0] === userId ? rows : rows.reverse();
   if (!own) throw new AccountGone();
@@ -149,7 +149,7 @@ async function lockPair(
  * which runs again.
  */
 export async function lockWithInviter(tx: Transaction, userId: number): Promise<void> {
-  const { inviterId = null } = (await tx.get(FIND_ACTIVATED, { userId })) ?? {};
+  const { inviterId = null } = (await tx.get(FIND_ACTIVATION, { userId })) ?? {};
   const ids = inviterId === null ? [userId] : [userId, inviterId].sort((one, other) => one - other);
   for (const id of ids) await tx.get(LOCK_ACCOUNT, { id });
 }
@@ -174,7 +174,7 @@ export async function checkInvite(
 ): Promise<Result<Inviter, InviteFailure>> {
   const invitee = await db.get(FIND_INVITEE, { userId });
   if (!invitee) throw new AccountGone();
-  const activated = ((await db.get(FIND_ACTIVATED, { userId }))?.code ?? null) as InviteCode | null;
+  const activated = ((await db.get(FIND_ACTIVATION, { userId }))?.code ?? null) as InviteCode | null;
   const { referralCount } = invitee;
   const checked = checkRules({ referralCount, activated }, userId, code && (await findInviter(db, code)));
   if (!checked.ok || referralCount === 0) return checked;
@@ -209,7 +209,7 @@ export async function lockInviter(tx: Transaction, { id }: Inviter): Promise<boo
   return (await tx.get(LOCK_ACCOUNT, { id })) !== undefined;
 }
 
-const FIND_ABOVE = statement({
+const FIND_ANCESTOR = statement({
   params: { userId: "integer", ancestorId: "integer" },
   row: { id: "integer" },
   sql: `
@@ -223,5 +223,5 @@ const FIND_ABOVE = statement({
 
 /** Returns whether the account `ancestorId` invited the account `userId`, directly or through other accounts. */
 async function isDescendant(db: Queries, userId: number, ancestorId: number): Promise<boolean> {
-  return (await db.get(FIND_ABOVE, { userId, ancestorId })) !== undefined;
+  return (await db.get(FIND_ANCESTOR, { userId, ancestorId })) !== undefined;
 }

@@ -12,18 +12,18 @@ const ALPHABET = DIGITS + LETTERS;
  * The character of `ALPHABET` for each look-alike that people type: letters that look like digits, and Cyrillic letters that
  * look like Latin ones.
  */
-const READ_AS: Record<string, string> = {
+const BY_LOOK_ALIKE: Record<string, string> = {
   ...{ O: "0", I: "1", L: "1" },
   ...{ А: "A", В: "B", Е: "E", К: "K", М: "M", Н: "H", О: "0", Р: "P", С: "C", Т: "T", У: "Y", Х: "X" },
 };
 
-const SHAPE = new RegExp(`^(?=.*[${DIGITS}])(?=.*[${LETTERS}])[${ALPHABET}]{${INVITE_CODE_LENGTH}}$`);
+const INVITE_CODE_PATTERN = new RegExp(`^(?=.*[${DIGITS}])(?=.*[${LETTERS}])[${ALPHABET}]{${INVITE_CODE_LENGTH}}$`);
 
 /** The invite code in the link of an invitation. */
-const IN_LINK = /\/i\/([^\s/?#]+)/gi;
+const LINK_PATTERN = /\/i\/([^\s/?#]+)/gi;
 /** What may stand before a code: a label with its colon, and punctuation. */
-const BEFORE_CODE = /^(?:[\p{L}\p{M}\p{P}\s]*:)?[\p{P}\p{S}\s]*/u;
-const PASTED_TWICE = new RegExp(`^(.{${INVITE_CODE_LENGTH}})\\1$`, "u");
+const BEFORE_CODE_PATTERN = /^(?:[\p{L}\p{M}\p{P}\s]*:)?[\p{P}\p{S}\s]*/u;
+const PASTED_TWICE_PATTERN = new RegExp(`^(.{${INVITE_CODE_LENGTH}})\\1$`, "u");
 
 /**
  * Returns the characters of the invite code in a typed text. If the text contains an invitation's link, they are the link's
@@ -32,16 +32,16 @@ const PASTED_TWICE = new RegExp(`^(.{${INVITE_CODE_LENGTH}})\\1$`, "u");
  */
 export function readInviteText(typed: string): string {
   const text = foldDigits(readPastedText(typed));
-  const found = new Set(Array.from(text.matchAll(IN_LINK), ([, inLink = ""]) => charactersOf(inLink).toUpperCase()));
+  const found = new Set(Array.from(text.matchAll(LINK_PATTERN), ([, code = ""]) => charactersOf(code).toUpperCase()));
   const [inLink = charactersOf(text)] = found;
   return found.size > 1 ? text : inLink;
 }
 
 function charactersOf(text: string): string {
   const characters = dropTrailingPunctuation(text)
-    .replace(BEFORE_CODE, "")
+    .replace(BEFORE_CODE_PATTERN, "")
     .replace(/[ \p{Dash}]/gu, "");
-  return characters.replace(PASTED_TWICE, "$1");
+  return characters.replace(PASTED_TWICE_PATTERN, "$1");
 }
 
 /**
@@ -50,8 +50,8 @@ function charactersOf(text: string): string {
  * `invite_code_malformed`.
  */
 export const InviteCode = typedText("invite_code_malformed")
-  .transform((typed) => Array.from(readInviteText(typed).toUpperCase(), (each) => READ_AS[each] ?? each).join(""))
-  .refine((code) => SHAPE.test(code), "invite_code_malformed")
+  .transform((typed) => Array.from(readInviteText(typed).toUpperCase(), (each) => BY_LOOK_ALIKE[each] ?? each).join(""))
+  .refine((code) => INVITE_CODE_PATTERN.test(code), "invite_code_malformed")
   .brand<"InviteCode">();
 export type InviteCode = z.output<typeof InviteCode>;
 
@@ -59,6 +59,6 @@ export type InviteCode = z.output<typeof InviteCode>;
 export function drawInviteCode(): InviteCode {
   for (;;) {
     const code = Array.from({ length: INVITE_CODE_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
-    if (SHAPE.test(code)) return code as InviteCode;
+    if (INVITE_CODE_PATTERN.test(code)) return code as InviteCode;
   }
 }

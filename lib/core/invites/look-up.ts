@@ -81,16 +81,16 @@ function lookUp<Found, Failure extends { name: string }>(
 }
 
 /** The end of the last queued look-up of each site. */
-const lastLookUps = perProcess("invite look-ups", () => new Map<string, Promise<unknown>>());
+const lastLookUpBySite = perProcess("invite look-ups", () => new Map<string, Promise<unknown>>());
 
 async function oneAtATime<Value>(site: string, run: () => Promise<Value>): Promise<Value> {
-  const before = lastLookUps.get(site);
+  const before = lastLookUpBySite.get(site);
   const own = before ? before.then(run) : run();
   const ended = own.catch(() => undefined);
-  lastLookUps.set(site, ended);
+  lastLookUpBySite.set(site, ended);
   try {
     return await own;
   } finally {
-    if (lastLookUps.get(site) === ended) lastLookUps.delete(site);
+    if (lastLookUpBySite.get(site) === ended) lastLookUpBySite.delete(site);
   }
 }

@@ -17,7 +17,7 @@ import type { Session } from "./sessions";
 import { describeDevice, deviceName } from "./user-agent";
 
 /** How long the mail server may take to accept a notice: long, because no request waits for a notice. */
-const NOTICE_MS_MAX = 30_000;
+const NOTICE_TIMEOUT_MS = 30_000;
 /** The pauses before a notice is sent again, long enough for a restart of the mail server. */
 const NOTICE_PAUSES_MS = [30_000, 10 * 60_000];
 
@@ -29,7 +29,7 @@ export type Notice =
   | { name: "change_requested"; what: "deletion" | "phone" | "email"; dueAt: Date; requester: Requester; at: Date };
 
 const translatorOf = (locale: Language, messages: typeof ru) => createTranslator({ locale, messages });
-const TRANSLATORS = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
+const TRANSLATOR_BY_LANGUAGE = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /**
  * Returns the mail of a notice, in both languages. The owner's language is unknown: a stranger may have made the request that
@@ -48,7 +48,7 @@ export function composeNotice(to: Email, notice: Notice): Message {
 }
 
 function sentencesOf(notice: Notice, language: Language): { subject: string; sentences: string[] } {
-  const t = TRANSLATORS[language];
+  const t = TRANSLATOR_BY_LANGUAGE[language];
   const time = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
   const at = `${time.format(notice.at)} UTC`;
   const url = `${env.APP_URL}/account`;
@@ -143,7 +143,7 @@ export async function sendNotice(
   sender: MessageSender,
   pausesMs: readonly number[] = NOTICE_PAUSES_MS,
 ): Promise<void> {
-  const sending = await sender.send(message, AbortSignal.timeout(NOTICE_MS_MAX));
+  const sending = await sender.send(message, AbortSignal.timeout(NOTICE_TIMEOUT_MS));
   if (sending.outcome === "accepted") return countNotice("ok");
   const { outcome, reason } = sending;
   const [pauseMs, ...laterPausesMs] = pausesMs;

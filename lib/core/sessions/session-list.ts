@@ -208,7 +208,7 @@ async function removeSignIns(tx: Writer, userId: number, sessionId: string) {
   return all;
 }
 
-interface Row {
+interface SessionRow {
   id: string;
   agent: string | null;
   network: string | null;
@@ -217,6 +217,6 @@ interface Row {
   isNew: boolean;
 }
 
-function toListedSession({ id, agent, network, createdAt, seenAt, isNew }: Row, ownId: string): ListedSession {
+function toListedSession({ id, agent, network, createdAt, seenAt, isNew }: SessionRow, ownId: string): ListedSession {
   return { id, device: describeDevice(agent), network, createdAt, seenAt, isNew, isOwn: id === ownId };
 }

@@ -86,12 +86,12 @@ export async function checkSession(
   const isFirstUse = generation !== null && generation > 0 && generation === row.generation && !row.isGenerationUsed;
   if (isFirstUse || idleMs >= SESSION_SEEN_EVERY_MS) {
     const seen = { id, generation: row.generation, isFirstUse, now };
-    void runInBackground(`use of ${id} ${generation}`, () => transact(async (tx) => tx.queue(RECORD_USE, seen)));
+    void runInBackground(`use of ${id} ${generation}`, () => transact(async (tx) => tx.queue(TOUCH_SESSION, seen)));
   }
   return sessionOf(row);
 }
 
-const SESSION = {
+const SESSION_COLUMNS = {
   id: "text",
   userId: "integer",
   provenPhone: "text?",
@@ -103,23 +103,23 @@ const SESSION = {
   refreshedAt: "time?",
   isNew: "boolean",
 } as const;
-const SESSION_COLUMNS = Object.keys(SESSION)
+const SESSION_COLUMNS_SQL = Object.keys(SESSION_COLUMNS)
   .map((name) => `"${name}"`)
   .join(", ");
 
-const IS_CHANGE_DUE = `
+const IS_CHANGE_DUE_SQL = `
   EXISTS (SELECT 1 FROM "DelayedChange" WHERE "DelayedChange"."userId" = "Session"."userId" AND "dueAt" <= :now)
     AS "isChangeDue"`;
 
 const FIND_SESSION = statement({
   params: { id: "text", now: "time" },
-  row: { ...SESSION, isChangeDue: "boolean" },
+  row: { ...SESSION_COLUMNS, isChangeDue: "boolean" },
   sql: `
-    SELECT ${SESSION_COLUMNS}, ${IS_CHANGE_DUE}
+    SELECT ${SESSION_COLUMNS_SQL}, ${IS_CHANGE_DUE_SQL}
     FROM "Session" WHERE "id" = :id`,
 });
 
-const RECORD_USE = statement({
+const TOUCH_SESSION = statement({
   params: { id: "text", generation: "integer?", isFirstUse: "boolean", now: "time" },
   sql: `
     UPDATE "Session" SET "seenAt" = :now, "isGenerationUsed" = "isGenerationUsed" OR :isFirstUse
@@ -147,7 +147,7 @@ export async function refreshSession(
 ): Promise<Result<ClientSession, { name: "token_invalid" }>> {
   let isChangeDue = false;
   const refreshed = await transact(async (tx): Promise<ClientSession | "invalid" | "reused"> => {
-    const exchanged = await tx.get(EXCHANGE, { id, generation, now });
+    const exchanged = await tx.get(EXCHANGE_REFRESH_TOKEN, { id, generation, now });
     const row = exchanged ?? (await tx.get(FIND_SESSION, { id, now }));
     if (!row || row.expiresAt <= now || row.generation === null || !row.refreshedAt) return "invalid";
     const isAnswerLost = row.generation === generation + 1 && !row.isGenerationUsed;
@@ -167,13 +167,13 @@ export async function refreshSession(
   return typeof refreshed === "string" ? fail({ name: "token_invalid" }) : succeed(refreshed);
 }
 
-const EXCHANGE = statement({
+const EXCHANGE_REFRESH_TOKEN = statement({
   params: { id: "text", generation: "integer", now: "time" },
-  row: { ...SESSION, isChangeDue: "boolean" },
+  row: { ...SESSION_COLUMNS, isChangeDue: "boolean" },
   sql: `
     UPDATE "Session" SET "generation" = "generation" + 1, "isGenerationUsed" = FALSE, "refreshedAt" = :now, "seenAt" = :now
     WHERE "id" = :id AND "generation" = :generation AND "expiresAt" > :now
-    RETURNING ${SESSION_COLUMNS}, ${IS_CHANGE_DUE}`,
+    RETURNING ${SESSION_COLUMNS_SQL}, ${IS_CHANGE_DUE_SQL}`,
 });
 
 /** Returns whether the session was opened less than `RECENT_LOGIN_MS` ago. Irreversible actions require such a session. */
@@ -295,7 +295,7 @@ export async function willDelayChange(session: Session, now = new Date()): Promi
   return (await mustDelayChange(readPrimary, session, now)) ?? false;
 }
 
-const FIND_CONFIRMED = statement({
+const FIND_CONFIRMED_SESSION = statement({
   params: { userId: "integer", now: "time", idleSince: "time" },
   row: { id: "text" },
   sql: `
@@ -307,7 +307,7 @@ const FIND_CONFIRMED = statement({
 /** Returns whether the account has an open session that is confirmed. */
 async function hasConfirmedSession(db: Queries, userId: number, now: Date): Promise<boolean> {
   const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
-  return (await db.get(FIND_CONFIRMED, { userId, now, idleSince })) !== undefined;
+  return (await db.get(FIND_CONFIRMED_SESSION, { userId, now, idleSince })) !== undefined;
 }
 
 /** Returns a Prisma `where` for the open sessions of an account, by the rules of `checkSession`. */

@@ -9,7 +9,7 @@ interface AccountBrowser {
   browserId: string | null;
 }
 
-const TRUST = statement({
+const TRUST_BROWSER = statement({
   params: { userId: "integer", browserId: "text", now: "time" },
   sql: `
     INSERT INTO "TrustedBrowser" ("userId", "browserId", "at") VALUES (:userId, :browserId, :now)
@@ -21,10 +21,10 @@ const TRUST = statement({
  * because the account can't recognise it again.
  */
 export function trustDevice(tx: Transaction, { userId, browserId }: AccountBrowser, now: Date): void {
-  if (browserId !== null) tx.queue(TRUST, { userId, browserId, now });
+  if (browserId !== null) tx.queue(TRUST_BROWSER, { userId, browserId, now });
 }
 
-const FIND_TRUSTED = statement({
+const FIND_TRUSTED_BROWSER = statement({
   params: { userId: "integer", trustedSince: "time" },
   row: { browserId: "text" },
   sql: `SELECT "browserId" FROM "TrustedBrowser" WHERE "userId" = :userId AND "at" > :trustedSince LIMIT 1`,
@@ -32,7 +32,7 @@ const FIND_TRUSTED = statement({
 
 /** Returns whether the account trusts any browser, logged in or not. */
 export async function hasTrustedBrowser(db: Queries, userId: number, now: Date): Promise<boolean> {
-  return (await db.get(FIND_TRUSTED, { userId, trustedSince: trustedSince(now) })) !== undefined;
+  return (await db.get(FIND_TRUSTED_BROWSER, { userId, trustedSince: trustedSince(now) })) !== undefined;
 }
 
 const RENEW_TRUST = statement({

@@ -1,19 +1,19 @@
 import Bowser from "bowser";
 import { z } from "zod";
 
-const BROWSERS = new Set<string>(Object.values(Bowser.BROWSER_MAP));
-const SYSTEMS = new Set<string>(Object.values(Bowser.OS_MAP));
-const SHORTER: Record<string, string> = { "Samsung Internet for Android": "Samsung Internet" };
-const BROWSER_NAMES = new Set([...BROWSERS, ...Object.values(SHORTER)]);
+const FULL_BROWSER_NAMES = new Set<string>(Object.values(Bowser.BROWSER_MAP));
+const SYSTEM_NAMES = new Set<string>(Object.values(Bowser.OS_MAP));
+const SHORT_NAME_BY_BROWSER: Record<string, string> = { "Samsung Internet for Android": "Samsung Internet" };
+const BROWSER_NAMES = new Set([...FULL_BROWSER_NAMES, ...Object.values(SHORT_NAME_BY_BROWSER)]);
 
 /**
  * The libraries that applications and services are commonly written with. Only names of this list are shown to an owner, so
  * that a stranger can't put a message into the name.
  */
-const CLIENT =
+const CLIENT_PATTERN =
   /(?<=^|\s)(okhttp|Dart|CFNetwork|axios|node|undici|curl|python-requests|python-httpx|aiohttp|Go-http-client|Java|PostmanRuntime)(?:\/(\S*))?(?=\s|$)/;
 /** A version: digits and dots, with at most five digits, so that it can't be a phone number. */
-const VERSION = /^(?=(?:\.?\d){1,5}$)\d+(?:\.\d+)*$/;
+const VERSION_PATTERN = /^(?=(?:\.?\d){1,5}$)\d+(?:\.\d+)*$/;
 
 /**
  * The device behind a `User-Agent`. Mails and pages show it to the account's owner, so its names come from fixed lists and
@@ -30,11 +30,11 @@ export const Device = z.object({
   system: z
     .string()
     .nullable()
-    .transform((system) => (system !== null && SYSTEMS.has(system) ? system : null)),
+    .transform((system) => (system !== null && SYSTEM_NAMES.has(system) ? system : null)),
 });
 export type Device = z.output<typeof Device>;
 
-const KINDS: Record<string, Device["kind"]> = {
+const KIND_BY_PLATFORM: Record<string, Device["kind"]> = {
   desktop: "computer",
   mobile: "phone",
   tablet: "tablet",
@@ -42,9 +42,9 @@ const KINDS: Record<string, Device["kind"]> = {
 };
 
 /** The way that programs name themselves in a `User-Agent` (RFC 9110 §10.1.5). */
-const PRODUCT = /^[A-Za-z][\w-]*(?:\/\S+)?(?=\s|$)/;
+const PRODUCT_PATTERN = /^[A-Za-z][\w-]*(?:\/\S+)?(?=\s|$)/;
 /** The beginning of the `User-Agent` of all browsers. */
-const EVERY_BROWSER = /^Mozilla\//;
+const MOZILLA_PATTERN = /^Mozilla\//;
 
 /**
  * Returns the device that a `User-Agent` names, which may be false: a known browser; otherwise an application, with a name if
@@ -53,19 +53,19 @@ const EVERY_BROWSER = /^Mozilla\//;
 export function describeDevice(agent: string | null): Device {
   if (!agent) return { kind: "unknown", name: null, system: null };
   const { browser, os, platform } = Bowser.parse(agent);
-  if (browser.name && BROWSERS.has(browser.name)) {
-    const system = os.name && SYSTEMS.has(os.name) ? os.name : null;
-    const kind = KINDS[platform.type ?? ""] ?? (system === Bowser.OS_MAP.ChromeOS ? "computer" : "unknown");
-    return { kind, name: SHORTER[browser.name] ?? browser.name, system };
+  if (browser.name && FULL_BROWSER_NAMES.has(browser.name)) {
+    const system = os.name && SYSTEM_NAMES.has(os.name) ? os.name : null;
+    const kind = KIND_BY_PLATFORM[platform.type ?? ""] ?? (system === Bowser.OS_MAP.ChromeOS ? "computer" : "unknown");
+    return { kind, name: SHORT_NAME_BY_BROWSER[browser.name] ?? browser.name, system };
   }
-  if (EVERY_BROWSER.test(agent) || !PRODUCT.test(agent)) return { kind: "unknown", name: null, system: null };
+  if (MOZILLA_PATTERN.test(agent) || !PRODUCT_PATTERN.test(agent)) return { kind: "unknown", name: null, system: null };
   return { kind: "application", name: clientOf(agent), system: null };
 }
 
 /** Returns the library that a `User-Agent` names and its version, as in `okhttp/4.12.0`; null if it names no known library. */
 function clientOf(agent: string): string | null {
-  const [, product, version = ""] = CLIENT.exec(agent) ?? [];
-  return product && VERSION.test(version) ? `${product}/${version}` : (product ?? null);
+  const [, product, version = ""] = CLIENT_PATTERN.exec(agent) ?? [];
+  return product && VERSION_PATTERN.test(version) ? `${product}/${version}` : (product ?? null);
 }
 
 function isKnownName(name: string): boolean {
