@@ -1,4 +1,4 @@
-import { cookies, headers } from "next/headers";
+import { headers } from "next/headers";
 import { z } from "zod";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
@@ -6,7 +6,7 @@ import { emailRecipient, isSameRecipient, phoneRecipient, Recipient } from "@/li
 import type { Requester } from "@/lib/core/identity/requester";
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { networkOf } from "@/lib/http/client-ip";
-import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
+import { cookieName, readCookie, setCookie } from "./cookies";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
 /** A recipient in a cookie of version 0.1: only its address, which is a phone if it parses as one, else a mailbox. Such cookies last a year. */
@@ -46,8 +46,7 @@ export function recognisedOrNewBrowser({ browser }: Requester): NamedBrowser {
 
 /** Adds `recipient` to the cookie by which this browser is recognised. Only for server actions and route handlers. */
 export async function rememberBrowser(browser: NamedBrowser, recipient: Recipient): Promise<void> {
-  const options = { ...COOKIE_OPTIONS, maxAge: TOKEN.ttlMs / 1000 };
-  (await cookies()).set(COOKIE, encryptToken(TOKEN, addRecipient(browser, recipient)), options);
+  await setCookie(COOKIE, encryptToken(TOKEN, addRecipient(browser, recipient)), TOKEN);
 }
 
 /** Adds `recipient` to a client application's device token. Returns the response header that hands the token to it. */

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { cookies, headers } from "next/headers";
+import { headers } from "next/headers";
 import { NextRequest } from "next/server";
 import NextAuth, { type AuthError, CredentialsSignin } from "next-auth";
 import Credentials from "next-auth/providers/credentials";
@@ -17,7 +17,7 @@ import { checkSession, endSession, type Session } from "@/lib/core/sessions/sess
 import { env } from "@/lib/env";
 import { assertOwnRequest, ownAddress } from "@/lib/http/origin";
 import { logError } from "@/lib/ops/log";
-import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
+import { COOKIE_OPTIONS, cookieName, readCookie, removeCookie, setCookie } from "./cookies";
 import { currentRequester, recognisedOrNewBrowser, rememberBrowser } from "./current-requester";
 import { readPendingLogin } from "./pending-login-cookie";
 import { decryptToken, encryptToken, nextAuthCodec } from "./sealed-cookie";
@@ -221,7 +221,7 @@ export async function logIn<Failure extends { name: string }>(
   const login = await openBrowserSession(signIn);
   if (!login.ok) return login;
   const token = encryptToken(SESSION_TOKEN, { sid: login.value.session.id });
-  (await cookies()).set(SESSION_COOKIE, token, { ...COOKIE_OPTIONS, maxAge: SESSION_TOKEN.ttlMs / 1000 });
+  await setCookie(SESSION_COOKIE, token, SESSION_TOKEN);
   if (previous) await endSession(previous.id);
   return login;
 }
@@ -235,5 +235,5 @@ export async function logOut(): Promise<void> {
 
 /** Removes the session's cookie from this browser, for a session that has ended with its account. Only for server actions. */
 export async function forgetSession(): Promise<void> {
-  (await cookies()).set(SESSION_COOKIE, "", { ...COOKIE_OPTIONS, maxAge: 0 });
+  await removeCookie(SESSION_COOKIE);
 }

@@ -1,4 +1,4 @@
-import { cookies, headers } from "next/headers";
+import { headers } from "next/headers";
 import { z } from "zod";
 import type { IdentityChange } from "@/lib/core/accounts/change-identity";
 import { Holder } from "@/lib/core/challenges/one-time-code";
@@ -6,7 +6,7 @@ import { isSameRecipient, Recipient } from "@/lib/core/identity/recipient";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { assertOwnRequest } from "@/lib/http/origin";
-import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
+import { cookieName, readCookie, removeCookie, setCookie } from "./cookies";
 import { newHolder } from "./pending-login";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
@@ -34,12 +34,11 @@ export async function beginPendingChange(session: Session, next: Recipient): Pro
   const known = await readPendingChange(session);
   // A change to another value gets another holder, so that codes sent for one change don't permit the other.
   const holder = known && isSameRecipient(known.next, next) ? known.holder : newHolder();
-  const token = encryptToken(TOKEN, { sid: session.id, holder, next });
-  (await cookies()).set(COOKIE, token, { ...COOKIE_OPTIONS, maxAge: TOKEN.ttlMs / 1000 });
+  await setCookie(COOKIE, encryptToken(TOKEN, { sid: session.id, holder, next }), TOKEN);
   return { holder, next };
 }
 
 /** Removes the cookie of the pending change, after the change is done. Only for server actions. */
 export async function endPendingChange(): Promise<void> {
-  (await cookies()).set(COOKIE, "", { ...COOKIE_OPTIONS, maxAge: 0 });
+  await removeCookie(COOKIE);
 }

@@ -1,9 +1,9 @@
-import { cookies, headers } from "next/headers";
+import { headers } from "next/headers";
 import { cache } from "react";
 import type { Phone } from "@/lib/core/identity/phone";
 import { PENDING_LOGIN_TTL_MS } from "@/lib/core/policy";
 import { assertOwnRequest } from "@/lib/http/origin";
-import { COOKIE_OPTIONS, cookieName, readCookie } from "./cookies";
+import { cookieName, readCookie, setCookie } from "./cookies";
 import { newPendingLogin, PendingLogin } from "./pending-login";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
@@ -31,7 +31,7 @@ export async function readPendingPhone(): Promise<(PendingLogin & { phone: Phone
  */
 export async function storePendingLogin(pending: PendingLogin): Promise<void> {
   assertOwnRequest(await headers());
-  (await cookies()).set(COOKIE, encryptToken(TOKEN, pending), { ...COOKIE_OPTIONS, maxAge: TOKEN.ttlMs / 1000 });
+  await setCookie(COOKIE, encryptToken(TOKEN, pending), TOKEN);
 }
 
 /** Stores the invite code that the login activates, or null for none. Throws as `storePendingLogin` does. */
