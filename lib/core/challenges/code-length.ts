@@ -43,6 +43,20 @@ export async function neededDigits(
   return waitMs > 0 ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
+/**
+ * Returns how many digits a code needs (see `neededDigits`), and how many a new code gets: as many, but during an alarm at least
+ * `ALARM_DIGITS`.
+ */
+export async function newCodeDigits(
+  db: Queries,
+  recipient: Recipient,
+  requester: Requester,
+  now: Date,
+): Promise<{ needed: number; ofNewCode: number }> {
+  const [needed, isDuringAlarm] = await Promise.all([neededDigits(db, recipient, requester, now), isAlarm(db, now)]);
+  return { needed, ofNewCode: isDuringAlarm ? Math.max(needed, ALARM_DIGITS) : needed };
+}
+
 /** Returns how many digits a code for this recipient needs, counting only the wrong codes for the recipient. */
 export async function recipientDigits(db: Queries, recipient: Recipient, now: Date): Promise<number> {
   return digitsAfter(await countWrongCodes(db, recipient, now));
@@ -61,11 +75,6 @@ export function wrongCodeCharges(recipient: Recipient, requester: Requester): Ch
 export function digitsInNetwork(counted: Charged, ofRecipient: number): number {
   const isClosed = counted.some(({ count, limit }) => count > limit.max);
   return isClosed ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
-}
-
-/** Returns how many digits a new code gets: `needed`, and during an alarm at least `ALARM_DIGITS`. */
-export function newCodeDigits(needed: number, isDuringAlarm: boolean): number {
-  return isDuringAlarm ? Math.max(needed, ALARM_DIGITS) : needed;
 }
 
 /** Returns how many digits a code needs after this many wrong codes for its recipient. */

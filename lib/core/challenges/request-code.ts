@@ -13,10 +13,6 @@ import {
   consume,
   type LimitFailure,
   networkCharges,
-  record,
-  refund,
-  SENDS_FROM_NETWORK,
-  SENDS_OF_RECOGNISED_BROWSER,
   STORED_REFUSALS_OF_NETWORK,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
@@ -32,13 +28,13 @@ import { mailChannel, mailSender } from "@/lib/senders/mail";
 import { phoneSenders } from "@/lib/senders/phone";
 import type { OutgoingCodeMessage, Sender } from "@/lib/senders/sender";
 import { abandonSending, acceptSending, beginSending, type Challenge, lockChallenge, type Sending } from "./challenge";
-import { isAlarm, neededDigits, newCodeDigits } from "./code-length";
+import { newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
 import { getCodeStatus } from "./code-status";
 import { findCodeDelivery, recordRefusal, recordSending } from "./deliveries";
 import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "./one-time-code";
 import { isInSchedule, resendWaitMs } from "./resend-schedule";
-import { messageCharges, ownSendCharges, sendCharges, warnWhenNearlyUsedUp, warnWhenUsedUp } from "./send-limits";
+import { chargeFurtherMessages, chargeSend, refundUnsent, warnWhenNearlyUsedUp, warnWhenUsedUp } from "./send-limits";
 import { countryOf, isServedPhone } from "./served-countries";
 
 /** A code that was stored and is being sent, or was sent. */
@@ -188,30 +184,18 @@ async function storeCode(
   { now, askedAt, draw }: { now: Date; askedAt: Date | undefined; draw: (digits: number) => OneTimeCode },
 ): Promise<Result<StoredCode, StoreCodeFailure> | RolledBack<Result<StoredCode, StoreCodeFailure>>> {
   const { recipient } = key;
-  const [last, needed, isDuringAlarm] = await Promise.all([
-    lockChallenge(tx, key, now),
-    neededDigits(tx, recipient, requester, now),
-    isAlarm(tx, now),
-  ]);
-  const retryAfterMs = resendWaitMs(last, needed, now);
+  const [last, digits] = await Promise.all([lockChallenge(tx, key, now), newCodeDigits(tx, recipient, requester, now)]);
+  const retryAfterMs = resendWaitMs(last, digits.needed, now);
   const isAnswered = last.codeHmac !== null;
-  // A later `sentAt` was written by a clock that ran ahead.
+  // A later time than this was written by a clock that ran ahead.
   const isSentSince = askedAt && last.sentAt > askedAt && last.sentAt.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX;
   if (isSentSince && isAnswered) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
   // The limits are charged last, because other requests may wait for their rows until this transaction commits.
-  const ownCharges = ownSendCharges(recipient, requester);
-  const own = ownCharges && (await consume(tx, ownCharges, now));
-  if (!own?.ok && retryAfterMs > 0) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
-  const [consumed, messages] = await Promise.all([
-    own?.ok ? own : consume(tx, sendCharges(recipient, requester), now),
-    consume(tx, messageCharges(recipient, requester), now),
-  ]);
-  if (!consumed.ok) return rollBack(consumed);
-  if (!messages.ok) return rollBack(fail({ ...messages.failure, name: "messages_spent" }));
-  const code = draw(newCodeDigits(needed, isDuringAlarm));
-  const sending = beginSending(tx, key, last, { code, network: own?.ok ? null : requester.network, now });
-  const undelivered = await findUndelivered(tx, recipient, last, now);
-  return succeed({ sending, charged: [...consumed.value, ...messages.value], undelivered });
+  const sent = await chargeSend(tx, recipient, requester, { isEarly: retryAfterMs > 0, now });
+  if (!sent.ok) return rollBack(fail({ retryAfterMs, ...sent.failure }));
+  const { charged, network } = sent.value;
+  const sending = beginSending(tx, key, last, { code: draw(digits.ofNewCode), network, now });
+  return succeed({ sending, charged, undelivered: await findUndelivered(tx, recipient, last, now) });
 }
 
 /**
@@ -253,10 +237,10 @@ async function deliverCode(
         await acceptSending(tx, sending);
       } else {
         await abandonSending(tx, sending, now);
-        refund(tx, refundableCharges(charged, sent));
+        refundUnsent(tx, charged, { isRefused: sent.passedOver.some(({ outcome }) => outcome === "refused") });
       }
       // The charge for one message was consumed when the code was stored.
-      return chargeMessages(tx, recipient, requester, unanswered - (sent.accepted ? 0 : 1), now);
+      return chargeFurtherMessages(tx, recipient, requester, { count: unanswered - (sent.accepted ? 0 : 1), now });
     });
     for (const messages of extraMessages) warnWhenNearlyUsedUp(messages);
   }
@@ -269,34 +253,9 @@ function startingAfter(channels: readonly ChainSender[], undelivered: string | n
   return [...channels.slice(at), ...channels.slice(0, at)];
 }
 
-/**
- * The names of the limits whose charges stay when a provider refuses the number, so that a requester can't have providers asked
- * without end.
- */
-const REQUESTER_LIMIT_NAMES = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER].map(({ name }) => name);
-
-/** Returns the charges to refund for a code that no channel accepted. */
-function refundableCharges(charged: Charged, { passedOver }: ChainSending): Charged {
-  const isRefused = passedOver.some(({ outcome }) => outcome === "refused");
-  return charged.filter(({ limit }) => !isRefused || !REQUESTER_LIMIT_NAMES.includes(limit.name));
-}
-
 /** Returns how many senders did not answer. Each may have sent the message, and may charge for it. */
 function countUnanswered({ passedOver }: ChainSending): number {
   return passedOver.filter(({ mayBeSent }) => mayBeSent).length;
-}
-
-/** Charges `count` messages that may have been sent in addition to the one that was charged before. */
-async function chargeMessages(
-  tx: Transaction,
-  recipient: Recipient,
-  requester: Requester,
-  count: number,
-  now: Date,
-): Promise<Charged[]> {
-  const charged: Charged[] = [];
-  while (charged.length < count) charged.push(await record(tx, messageCharges(recipient, requester), now));
-  return charged;
 }
 
 /** Stores a refused request for a code as a delivery. A limit for each network keeps such requests from filling the table. */

@@ -11,8 +11,11 @@ import {
 import {
   type Charge,
   type Charged,
+  consume,
   type LimitFailure,
   networkCharges,
+  record,
+  refund,
   refundCharges,
   retryAfterMs,
   SENDS_FROM_NETWORK,
@@ -26,13 +29,78 @@ import {
   smsLimit,
   VERIFIED_SENDS_FROM_NETWORK,
 } from "@/lib/core/rate-limits";
+import { fail, type Result, succeed } from "@/lib/core/result";
 import type { Queries, Transaction } from "@/lib/db/database";
 import { log } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 import { countryOf } from "./served-countries";
 
+/** A code that was charged to its limits. */
+export interface ChargedSend {
+  charged: Charged;
+  /** The network that the code was charged to, or null if it was charged to a recognised browser instead. */
+  network: string | null;
+}
+
+/** Why a code is not charged. `messages_spent`: the operator's messages of the day, or their cost, are used up. */
+export type SendRefusal =
+  | { name: "resend_too_early" }
+  | LimitFailure
+  | { name: "messages_spent"; retryAfterMs: number };
+
+/**
+ * Charges a new code to the limits of its recipient, its requester and the operator's day. A browser that the recipient
+ * recognises has limits of its own, and when they are used up those of all requesters. `isEarly` says that the wait after the
+ * last code is not over: then only the browser's own limits allow a code. After a failure the caller rolls the transaction back.
+ */
+export async function chargeSend(
+  tx: Transaction,
+  recipient: Recipient,
+  requester: Requester,
+  { isEarly, now }: { isEarly: boolean; now: Date },
+): Promise<Result<ChargedSend, SendRefusal>> {
+  const ownCharges = ownSendCharges(recipient, requester);
+  const own = ownCharges && (await consume(tx, ownCharges, now));
+  if (!own?.ok && isEarly) return fail({ name: "resend_too_early" });
+  const [sends, messages] = await Promise.all([
+    own?.ok ? own : consume(tx, sendCharges(recipient, requester), now),
+    consume(tx, messageCharges(recipient, requester), now),
+  ]);
+  if (!sends.ok) return sends;
+  if (!messages.ok) return fail({ ...messages.failure, name: "messages_spent" });
+  return succeed({ charged: [...sends.value, ...messages.value], network: own?.ok ? null : requester.network });
+}
+
+/**
+ * The names of the limits whose charges stay when a provider refuses the number, so that a requester can't have providers asked
+ * without end.
+ */
+const REQUESTER_LIMIT_NAMES = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER].map(({ name }) => name);
+
+/**
+ * Refunds a code that no channel accepted. If a provider refused the number, the requester's own limits stay charged.
+ */
+export function refundUnsent(tx: Transaction, charged: Charged, { isRefused }: { isRefused: boolean }): void {
+  refund(
+    tx,
+    charged.filter(({ limit }) => !isRefused || !REQUESTER_LIMIT_NAMES.includes(limit.name)),
+  );
+}
+
+/** Charges `count` messages that may have been sent in addition to the one that `chargeSend` charged. Returns the charges of each. */
+export async function chargeFurtherMessages(
+  tx: Transaction,
+  recipient: Recipient,
+  requester: Requester,
+  { count, now }: { count: number; now: Date },
+): Promise<Charged[]> {
+  const charged: Charged[] = [];
+  while (charged.length < count) charged.push(await record(tx, messageCharges(recipient, requester), now));
+  return charged;
+}
+
 /** Returns the charges for a code that is requested by a browser that the recipient does not recognise. */
-export function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
+function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
   const subject = limitSubject(recipient);
   return [
     // The widest network (for IPv6 a /48) is counted, so that the networks of a site can't use up a recipient's codes.
@@ -58,7 +126,7 @@ export function refundSend(tx: Transaction, { network, sentAt }: { network: stri
  * Returns the charges for a code that a recognised browser requests; null if the recipient does not recognise the browser.
  * These charges have limits of their own, so that strangers can't use up this browser's codes.
  */
-export function ownSendCharges(recipient: Recipient, requester: Requester): Charge[] | null {
+function ownSendCharges(recipient: Recipient, requester: Requester): Charge[] | null {
   if (!requester.browser || !isRecognised(requester, recipient)) return null;
   const subject = limitSubject(recipient);
   return [
@@ -71,7 +139,7 @@ export function ownSendCharges(recipient: Recipient, requester: Requester): Char
  * Returns the charges for one message to a phone against the operator's daily limits. The last `SMS_BUDGET_KEPT_PART` of these
  * limits is for recognised browsers. A message to a mailbox has no such charges.
  */
-export function messageCharges(recipient: Recipient, requester: Requester): Charge[] {
+function messageCharges(recipient: Recipient, requester: Requester): Charge[] {
   if (recipient.kind !== "phone") return [];
   const part = isRecognised(requester, recipient) ? 1 : 1 - SMS_BUDGET_KEPT_PART;
   const partOf = (max: number) => Math.floor(max * part);
