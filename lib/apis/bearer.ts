@@ -11,28 +11,28 @@ import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { endSession, isClientSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { type Api, address, reply } from "./engine";
-import { inviteFailures, RUSSIAN, sendFailures } from "./messages";
+import { inviteFailures, RUSSIAN_MESSAGES, sendFailures } from "./messages";
 import {
-  codeLength,
+  codeLengthHeader,
   InviteText,
   LIST_QUERY,
   languageOf,
-  listPhones,
+  listInviteePhones,
   PhoneText,
   RefreshToken,
   SentInviteCode,
 } from "./schemas";
 
-const refused = (status: number, detail: string) => ({ status, body: { detail } });
+const errorResponse = (status: number, detail: string) => ({ status, body: { detail } });
 
-const WRONG_CODE = refused(400, "Неверный или просроченный код.");
-const INVALID_TOKEN = refused(401, RUSSIAN.failures.token_invalid);
+const WRONG_CODE_RESPONSE = errorResponse(400, "Неверный или просроченный код.");
+const INVALID_TOKEN_RESPONSE = errorResponse(401, RUSSIAN_MESSAGES.failures.token_invalid);
 
 const api: Api = {
   title: "bearer",
   description:
     "Login by phone without cookies: phone and code in the body, tokens for the Authorization header in the answer.",
-  messages: RUSSIAN,
+  messages: RUSSIAN_MESSAGES,
   error: (detail) => ({ detail }),
   credentials: "token",
 };
@@ -49,9 +49,9 @@ export const authRequestCode = address(api, "/api/auth/request_code/", (endpoint
     run: async ({ input: { phone }, request, requester }) => {
       const language = languageOf(request);
       const sent = await requestCode(phoneLoginCode({ phone, holder: STATELESS }), await requester(), { language });
-      return sent.ok ? reply({ detail: "Код отправлен" }, codeLength(sent.value)) : sent;
+      return sent.ok ? reply({ detail: "Код отправлен" }, codeLengthHeader(sent.value)) : sent;
     },
-    failures: sendFailures(refused),
+    failures: sendFailures(errorResponse),
   }),
 }));
 
@@ -80,9 +80,9 @@ export const authVerifyCode = address(api, "/api/auth/verify_code/", (endpoint) 
       return reply({ phone_number: phone, invite_code: inviteCode, ...(await issueTokens(session)) }, headers);
     },
     failures: {
-      code_wrong: WRONG_CODE,
-      code_expired: WRONG_CODE,
-      code_spent: WRONG_CODE,
+      code_wrong: WRONG_CODE_RESPONSE,
+      code_expired: WRONG_CODE_RESPONSE,
+      code_spent: WRONG_CODE_RESPONSE,
     },
   }),
 }));
@@ -99,7 +99,7 @@ export const refreshToken = address(api, "/api/auth/refresh_token/", (endpoint) 
       const refreshed = await refreshSession(token);
       return refreshed.ok ? reply(await issueTokens(refreshed.value)) : refreshed;
     },
-    failures: { token_invalid: INVALID_TOKEN },
+    failures: { token_invalid: INVALID_TOKEN_RESPONSE },
   }),
 }));
 
@@ -132,7 +132,7 @@ export const profileBack = address(api, "/api/profile_back/", (endpoint) => ({
     },
     run: async (call) => {
       const account = await getOwnProfile(call.session);
-      const { phones, headers } = await listPhones(call);
+      const { phones, headers } = await listInviteePhones(call);
       return reply(
         {
           phone_number: account.phone,
@@ -157,6 +157,6 @@ export const profileActivateInvite = address(api, "/api/profile_back/activate_in
       const activated = await activateInvite({ userId: session.userId, code });
       return activated.ok ? reply({ detail: "Инвайт-код успешно активирован" }) : activated;
     },
-    failures: inviteFailures(refused),
+    failures: inviteFailures(errorResponse),
   }),
 }));

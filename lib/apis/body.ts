@@ -2,7 +2,7 @@ import { BODY_BYTES_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { parseMultipart, readBytes } from "@/lib/http/body";
 
-/** The fields of a body or query, by name. A body's fields that are empty text are left out. */
+/** The fields of a body or query, by name. Fields of a body whose value is empty text are left out. */
 export type Fields = Record<string, unknown>;
 
 type BodyFailure = { name: "body_malformed" | "body_too_large" | "media_type_unsupported" };
@@ -29,8 +29,8 @@ export async function readBody(request: Request): Promise<Result<Fields, BodyFai
 }
 
 /**
- * Reads the fields of a form-encoded body with the empty ones, because a provider's signature covers all fields. Returns null if
- * the body is longer than `BODY_BYTES_MAX`.
+ * Reads the fields of a form-encoded body, including empty fields, because a provider's signature covers all fields. Returns
+ * null if the body is longer than `BODY_BYTES_MAX`.
  */
 export async function readForm(request: Request): Promise<Record<string, string> | null> {
   const bytes = await readBytes(request, BODY_BYTES_MAX);

@@ -2,12 +2,12 @@
 import { z } from "zod";
 import { fail } from "@/lib/core/result";
 import { type Api, address, reply } from "./engine";
-import { ENGLISH } from "./messages";
+import { ENGLISH_MESSAGES } from "./messages";
 
 const api: Api = {
   title: "test",
   description: "An API of these tests.",
-  messages: ENGLISH,
+  messages: ENGLISH_MESSAGES,
   error: (message) => ({ message }),
   credentials: "cookie",
 };

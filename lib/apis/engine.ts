@@ -10,7 +10,7 @@ import { retryAfter } from "@/lib/http/retry-after";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
 import { type Fields, readBody, readQuery } from "./body";
 import { FIELD_REQUIRED, type Messages } from "./messages";
-import { nameThrown, THROWN_STATUSES } from "./thrown";
+import { nameError, THROWN_STATUSES } from "./thrown";
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 
@@ -18,11 +18,11 @@ export type Json = string | number | boolean | null | Json[] | { [name: string]:
 export interface Api {
   title: string;
   description: string;
-  /** Its sentences for failures that each endpoint can have. */
+  /** The sentences for failures that every endpoint of the API can have. */
   messages: Messages;
-  /** Makes the body of an error response from its sentence. The shape may depend on the failure. */
+  /** Makes the body of an error response from the failure's sentence. The shape may depend on the failure. */
   error: (sentence: string, failure: EngineFailure) => Json;
-  /** The credentials that its clients use. The engine accepts the other ones as well. */
+  /** The credentials that the API's own clients use. The engine accepts cookie and token on every API. */
   credentials: "cookie" | "token";
   /** Whether this API ignores unknown parameters of a query. By default it refuses them. */
   ignoresParameters?: true;
@@ -57,7 +57,7 @@ type FailureNames<Result> = Result extends { ok: false; failure: { name: infer N
 type FailureTable<Name extends string> = [Name] extends [never]
   ? Record<string, never>
   : { [Key in Name]: ErrorResponse };
-/** Makes the compiler refuse a failure whose name is a plain `string`, because no table could hold a response for each name. */
+/** Makes the compiler refuse a failure whose name has the type `string`, because no table can have every string. */
 type Literal<Name extends string> = string extends Name ? "a failure needs a literal name" : unknown;
 type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? { [Key in Name]: string } & ParamsOf<Rest>
@@ -65,13 +65,13 @@ type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${inf
 
 interface Call<Path extends string, Input extends z.ZodRawShape, Query extends z.ZodRawShape, Who> {
   request: Request;
-  /** The values of the path's `{…}` parameters. Fields of a body or query can't replace them. */
+  /** The values of the path's `{…}` parameters. A field of the same name in the body or query doesn't change them. */
   params: ParamsOf<Path>;
   input: z.output<z.ZodObject<Input>>;
   query: z.output<z.ZodObject<Query>>;
   /** The requester's session; null for endpoints that need no account. */
   session: Who extends "account" ? Session : null;
-  /** Reads the requester. A function, because it decrypts a cookie or a device token, and most endpoints don't need it. */
+  /** Reads the requester. A function, because it decrypts a cookie or a token, and most endpoints don't need the requester. */
   requester: () => Promise<Requester>;
 }
 
@@ -86,7 +86,7 @@ interface EndpointSpec<
 > {
   summary: string;
   who: Who;
-  /** Whether the endpoint reads or sets cookies of a login. Pages of `CORS_ORIGINS` can't use the address then. */
+  /** Whether the endpoint reads or sets cookies of a login. If it does, pages of `CORS_ORIGINS` can't use its address. */
   cookies?: boolean;
   /** Request headers that a client may send. */
   headers?: readonly (keyof typeof REQUEST_HEADERS)[];
@@ -100,9 +100,9 @@ interface EndpointSpec<
     headers?: readonly (keyof typeof ANSWER_HEADERS)[];
   };
   /** The pages that a browser is redirected to instead of getting JSON. */
-  page?: Page;
+  page?: ResultPages;
   run: (call: Call<Path, Input, Query, Who>) => Promise<Result & Literal<FailureNames<Result>>>;
-  /** The response to each failure of `run`. The compiler refuses a table that lacks one. */
+  /** The response to each failure of `run`. The compiler refuses a table that lacks a failure. */
   failures: FailureTable<FailureNames<Result>>;
   /** The response to any wrong field, for an API that has one sentence for all of them. */
   invalid?: ErrorResponse;
@@ -122,14 +122,14 @@ export interface Endpoint {
     later: z.ZodType<Json> | null;
     headers: readonly (keyof typeof ANSWER_HEADERS)[];
   };
-  page: Page | null;
+  page: ResultPages | null;
   run: (call: Call<string, z.ZodRawShape, z.ZodRawShape, "account">) => Promise<Outcome<unknown>>;
   failures: Record<string, ErrorResponse>;
   invalid: ErrorResponse | null;
 }
 
-/** The pages that replace JSON for a browser: `done` after a success, `failed(name)` after the failure `name`. */
-export interface Page {
+/** The pages that a browser is redirected to: `done` after a success, `failed(name)` after the failure `name`. */
+export interface ResultPages {
   done: string;
   failed: (failure: string) => string;
 }
@@ -255,7 +255,7 @@ export function absoluteUrl(path: string): string {
   return `${env.APP_URL}${path}`;
 }
 
-/** Responds to a request: JSON or, for a client that prefers a page, a redirect to the endpoint's page. Thrown errors become failures. */
+/** Responds with JSON, or with a redirect for a client that prefers a page. Thrown errors become failures. */
 async function serve(
   api: Api,
   endpoint: Endpoint,
@@ -269,16 +269,16 @@ async function serve(
       (prefersPage(request.headers.get("accept")) && !STATUSES_WITHOUT_PAGE.includes(answer.status));
     if (!endpoint.page || !isPage) return answer instanceof Response ? answer : respondWithFailure(answer);
     const Location = answer instanceof Response ? endpoint.page.done : endpoint.page.failed(answer.name);
-    return new Response(null, { status: 303, headers: { ...PERSONAL, Location } });
+    return new Response(null, { status: 303, headers: { ...NO_STORE, Location } });
   } catch (error) {
-    const { name, headers } = nameThrown(error);
+    const { name, headers } = nameError(error);
     return respondWithFailure(refuse(api, name, headers));
   }
 }
 
 /**
- * Reads credentials, query and body of a request, and runs its endpoint. Returns the JSON response after a success, and else the
- * failure with the API's response to it.
+ * Reads credentials, query and body of a request, and runs its endpoint. Returns the JSON response after a success, and
+ * otherwise the failure with the API's response.
  */
 async function runEndpoint(
   api: Api,
@@ -289,7 +289,7 @@ async function runEndpoint(
   const credentials = endpoint.who === "account" ? await readCredentials(request.headers) : null;
   if (credentials?.session === null) {
     return credentials.problem === "invalid"
-      ? refuse(api, "token_invalid", INVALID_TOKEN)
+      ? refuse(api, "token_invalid", INVALID_TOKEN_HEADERS)
       : refuse(api, "credentials_missing");
   }
 
@@ -308,17 +308,17 @@ async function runEndpoint(
     params,
     input: input.data,
     query: query.data,
-    // Not null for an endpoint that needs an account: a request without one was refused above. The types of others say null.
+    // An endpoint that needs an account always has a session here. For other endpoints the type of `session` is null.
     session: (credentials?.session ?? null) as Session,
     requester: currentRequester,
   });
   if (outcome.ok && outcome.isLater) {
     const { later } = endpoint.answer;
     if (!later) throw new Error("the endpoint replied later without a schema in answer.later");
-    return Response.json(later.parse(outcome.body), { status: 202, headers: PERSONAL });
+    return Response.json(later.parse(outcome.body), { status: 202, headers: NO_STORE });
   }
   if (outcome.ok) {
-    const headers = { ...PERSONAL, ...outcome.headers };
+    const headers = { ...NO_STORE, ...outcome.headers };
     const { status, body: schema } = endpoint.answer;
     // Parsing drops fields that the schema doesn't describe.
     return schema
@@ -330,16 +330,16 @@ async function runEndpoint(
   if (!errorResponse) throw new Error(`there is no response for the failure ${name}`);
   const headers = {
     ...(retryAfterMs !== undefined && retryAfter(retryAfterMs)),
-    ...(name === "token_invalid" && INVALID_TOKEN),
+    ...(name === "token_invalid" && INVALID_TOKEN_HEADERS),
   };
   return { ...errorResponse, name, headers };
 }
 
 const NO_INPUT = z.object({});
 /** Responses hold personal data, so no cache may store them. */
-const PERSONAL = { "Cache-Control": "private, no-store" };
-/** RFC 6750 §3.1. */
-const INVALID_TOKEN = { "WWW-Authenticate": 'Bearer error="invalid_token"' };
+const NO_STORE = { "Cache-Control": "private, no-store" };
+/** The challenge to a client whose token is not valid (RFC 6750 §3.1). */
+const INVALID_TOKEN_HEADERS = { "WWW-Authenticate": 'Bearer error="invalid_token"' };
 
 /** Statuses that are always answered in JSON, because our own forms never cause them. */
 const STATUSES_WITHOUT_PAGE = [403, 413, 415];
@@ -357,7 +357,7 @@ export const ENGINE_STATUSES = {
 } as const;
 export type EngineFailure = keyof typeof ENGINE_STATUSES;
 
-/** A failure by its name, with the API's response to it. */
+/** The name of a failure and the API's response to it. */
 interface Refusal extends ErrorResponse {
   name: string;
   headers?: Headers;
@@ -367,7 +367,7 @@ function refuse(api: Api, name: Exclude<EngineFailure, "field_invalid">, headers
   return { name, status: ENGINE_STATUSES[name], body: api.error(api.messages.failures[name], name), headers };
 }
 
-/** Refuses unknown parameters by name. To ignore a misspelt filter would return more than the client asked for. */
+/** Refuses unknown parameters by their names: without a filter that the client misspelt, the response would hold too much. */
 function refuseParameters({ messages }: Api, names: string[]): Refusal {
   const body = Object.fromEntries(names.map((name) => [name, [messages.fields.parameter_unknown]]));
   return { name: "field_invalid", status: ENGINE_STATUSES.field_invalid, body };
@@ -395,5 +395,5 @@ function refuseFields(
 function respondWithFailure({ name, status, body, headers }: Refusal): Response {
   // RFC 9110 §15.5.2 requires this header with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
-  return Response.json(body, { status, headers: { ...PERSONAL, ...challenge, ...headers, "Sarafan-Error": name } });
+  return Response.json(body, { status, headers: { ...NO_STORE, ...challenge, ...headers, "Sarafan-Error": name } });
 }

@@ -9,22 +9,22 @@ import { Phone, spellDigits } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { type Api, address, type EngineFailure, reply } from "./engine";
-import { RUSSIAN, sendFailures, TOO_MANY_REQUESTS } from "./messages";
-import { AnyInviteCode, codeLength, InviteText, LIST_QUERY, languageOf, listPhones } from "./schemas";
+import { RUSSIAN_MESSAGES, sendFailures, TOO_MANY_REQUESTS } from "./messages";
+import { AnyInviteCode, codeLengthHeader, InviteText, LIST_QUERY, languageOf, listInviteePhones } from "./schemas";
 
-const refused = (status: number, error: string) => ({ status, body: { error } });
+const errorResponse = (status: number, error: string) => ({ status, body: { error } });
 
-const NOT_FOUND = refused(400, "Код подтверждения не найден!");
+const NOT_FOUND_RESPONSE = errorResponse(400, "Код подтверждения не найден!");
 
-/** The failures whose body is `{ detail }`; that of all others is `{ error }`. */
-const NO_CREDENTIALS: EngineFailure[] = ["credentials_missing", "token_invalid"];
+/** The failures whose response has the body `{ detail }`. All other responses to failures have `{ error }`. */
+const DETAIL_FAILURES: EngineFailure[] = ["credentials_missing", "token_invalid"];
 
 const api: Api = {
   title: "enter",
   description:
     "Login by phone in two steps, a session cookie from then on. Phones are printed as digits, with a plus only where the digits alone would be another number.",
-  messages: RUSSIAN,
-  error: (sentence, failure) => (NO_CREDENTIALS.includes(failure) ? { detail: sentence } : { error: sentence }),
+  messages: RUSSIAN_MESSAGES,
+  error: (sentence, failure) => (DETAIL_FAILURES.includes(failure) ? { detail: sentence } : { error: sentence }),
   credentials: "cookie",
 };
 
@@ -46,10 +46,10 @@ export const enterPhone = address(api, "/api/enter_phone/", (endpoint) => ({
       const { revealed } = sent.value;
       return reply(
         { message: "Код подтверждения отправлен успешно!", ...(revealed && { "Verification code": revealed }) },
-        codeLength(sent.value),
+        codeLengthHeader(sent.value),
       );
     },
-    failures: sendFailures(refused),
+    failures: sendFailures(errorResponse),
   }),
 }));
 
@@ -70,10 +70,10 @@ export const enterCode = address(api, "/api/enter_code/", (endpoint) => ({
       return reply({ message: "Авторизация прошла успешно!" });
     },
     failures: {
-      code_wrong: refused(401, "Неверный код подтверждения!"),
-      code_not_requested: NOT_FOUND,
-      code_expired: NOT_FOUND,
-      code_spent: NOT_FOUND,
+      code_wrong: errorResponse(401, "Неверный код подтверждения!"),
+      code_not_requested: NOT_FOUND_RESPONSE,
+      code_expired: NOT_FOUND_RESPONSE,
+      code_spent: NOT_FOUND_RESPONSE,
     },
   }),
 }));
@@ -94,7 +94,7 @@ export const profile = address(api, "/api/profile/", (endpoint) => ({
     },
     run: async (call) => {
       const account = await getOwnProfile(call.session);
-      const { phones, headers } = await listPhones(call);
+      const { phones, headers } = await listInviteePhones(call);
       return reply(
         {
           // The response has no claimed phone, only a proven one: a claimed phone may belong to another person.
@@ -119,12 +119,12 @@ export const profile = address(api, "/api/profile/", (endpoint) => ({
       return reply({ message: `Инвайт-код ${activated.value.code} успешно активирован!` });
     },
     failures: {
-      budget_spent: refused(429, TOO_MANY_REQUESTS),
-      invite_already_activated: refused(409, "Вы уже активировали инвайт-код!"),
-      invite_unknown: refused(404, "Пользователь с данным инвайт-кодом не найден!"),
-      invite_own: refused(400, "Нельзя активировать собственный инвайт-код!"),
-      invite_circular: refused(400, "Этот человек сам пришёл по вашему приглашению!"),
+      budget_spent: errorResponse(429, TOO_MANY_REQUESTS),
+      invite_already_activated: errorResponse(409, "Вы уже активировали инвайт-код!"),
+      invite_unknown: errorResponse(404, "Пользователь с данным инвайт-кодом не найден!"),
+      invite_own: errorResponse(400, "Нельзя активировать собственный инвайт-код!"),
+      invite_circular: errorResponse(400, "Этот человек сам пришёл по вашему приглашению!"),
     },
-    invalid: refused(400, "Введите инвайт-код."),
+    invalid: errorResponse(400, "Введите инвайт-код."),
   }),
 }));

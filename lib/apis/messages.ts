@@ -3,7 +3,7 @@ import type { EngineFailure, ErrorResponse } from "./engine";
 /** The sentences of an API for failures that each of its endpoints can have. */
 export interface Messages {
   failures: Record<Exclude<EngineFailure, "field_invalid">, string>;
-  /** A sentence for each issue of a field's schema; `malformed` is for all issues without a sentence of their own. */
+  /** The sentence for each issue that a field's schema reports; `malformed` is the sentence for all other issues. */
   fields: Record<FieldIssue | "malformed", string>;
 }
 
@@ -20,7 +20,7 @@ type FieldIssue =
 export const FIELD_REQUIRED = "This field is required.";
 
 /** The sentences of the APIs in Russian. */
-export const RUSSIAN: Messages = {
+export const RUSSIAN_MESSAGES: Messages = {
   failures: {
     body_malformed: "Тело запроса не удалось разобрать.",
     credentials_missing: "Учетные данные не были предоставлены.",
@@ -45,7 +45,7 @@ export const RUSSIAN: Messages = {
 };
 
 /** The sentences of the APIs in English. */
-export const ENGLISH: Messages = {
+export const ENGLISH_MESSAGES: Messages = {
   failures: {
     body_malformed: "The body could not be parsed.",
     credentials_missing: "Authentication credentials were not provided.",
@@ -69,29 +69,29 @@ export const ENGLISH: Messages = {
   },
 };
 
-/** Makes an API's error response of a status and a sentence. */
-type Shape = (status: number, sentence: string) => ErrorResponse;
+/** A function of an API that makes an error response from a status and a sentence. */
+type MakeErrorResponse = (status: number, sentence: string) => ErrorResponse;
 
 /** The Russian sentence for `budget_spent`. */
 export const TOO_MANY_REQUESTS = "Слишком много запросов. Повторите позже.";
 
-/** The responses of an API in Russian to a request for a code that was not sent. */
-export function sendFailures(shape: Shape) {
+/** Makes the responses, in Russian, to each failure of a request for a code. */
+export function sendFailures(makeResponse: MakeErrorResponse) {
   return {
-    budget_spent: shape(429, TOO_MANY_REQUESTS),
-    country_not_allowed: shape(400, "На этот номер коды не отправляются."),
-    resend_too_early: shape(429, "Код уже отправлен. Новый можно запросить позже."),
-    code_not_sent: shape(503, "Код не удалось отправить. Повторите запрос позже."),
+    budget_spent: makeResponse(429, TOO_MANY_REQUESTS),
+    country_not_allowed: makeResponse(400, "На этот номер коды не отправляются."),
+    resend_too_early: makeResponse(429, "Код уже отправлен. Новый можно запросить позже."),
+    code_not_sent: makeResponse(503, "Код не удалось отправить. Повторите запрос позже."),
   };
 }
 
-/** The responses of an API in Russian to an invite code that was not activated. */
-export function inviteFailures(shape: Shape) {
+/** Makes the responses, in Russian, to each failure of activating an invite code. */
+export function inviteFailures(makeResponse: MakeErrorResponse) {
   return {
-    budget_spent: shape(429, TOO_MANY_REQUESTS),
-    invite_already_activated: shape(409, "Вы уже активировали инвайт-код."),
-    invite_unknown: shape(404, "Инвайт-код не найден."),
-    invite_own: shape(400, "Нельзя активировать собственный инвайт-код."),
-    invite_circular: shape(400, "Этот человек сам пришёл по вашему приглашению."),
+    budget_spent: makeResponse(429, TOO_MANY_REQUESTS),
+    invite_already_activated: makeResponse(409, "Вы уже активировали инвайт-код."),
+    invite_unknown: makeResponse(404, "Инвайт-код не найден."),
+    invite_own: makeResponse(400, "Нельзя активировать собственный инвайт-код."),
+    invite_circular: makeResponse(400, "Этот человек сам пришёл по вашему приглашению."),
   };
 }

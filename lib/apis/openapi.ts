@@ -26,7 +26,7 @@ import * as verification from "./verification";
 
 type JsonObject = { [name: string]: Json };
 
-/** The addresses of the five APIs. The OpenAPI document lists those of one API in this order. */
+/** The addresses of the five APIs, in the order in which the OpenAPI document lists the addresses of each API. */
 const API_ADDRESSES: readonly Address[] = [
   bearer.authRequestCode,
   bearer.authVerifyCode,
@@ -52,8 +52,8 @@ const API_ADDRESSES: readonly Address[] = [
 ];
 
 /**
- * Makes an OpenAPI 3.1 document of the five APIs and the addresses `further`, from the declarations that the engine serves. The
- * APIs are sorted by title.
+ * Makes an OpenAPI 3.1 document of the five APIs and of the addresses in `further`, from the declarations that the engine
+ * serves. The APIs are sorted by title.
  */
 export function describeApis(further: readonly Address[]): JsonObject & { openapi: string } {
   const addresses = [...API_ADDRESSES, ...further].sort((one, other) => one.api.title.localeCompare(other.api.title));
@@ -79,7 +79,7 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
 }
 
 /** The parameters in the paths of addresses, by name. */
-const PARAMETERS: Record<string, { description: string; example: string }> = {
+const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
   id: { description: "The account's id, a whole number.", example: "1" },
   phone_number: { description: "A phone in any usual spelling.", example: "+79450000001" },
   invite_code: {
@@ -101,7 +101,7 @@ function describeAddress({ api, path, endpoints }: Address): JsonObject {
         in: "path",
         required: true,
         schema: { type: "string" },
-        ...PARAMETERS[name],
+        ...PATH_PARAMETERS[name],
       })),
     }),
     ...Object.fromEntries(operations),
@@ -114,7 +114,7 @@ function describeEndpoint(api: Api, path: string, verb: Verb, endpoint: Endpoint
     operationId: [verb.toLowerCase(), ...(path.match(/[a-z0-9]+/g) ?? [])].join("-"),
     tags: [api.title],
     summary: endpoint.summary,
-    security: endpoint.who === "account" ? SECURITY[api.credentials] : [],
+    security: endpoint.who === "account" ? SECURITY_BY_CREDENTIALS[api.credentials] : [],
     parameters: [
       ...Object.entries((query.properties ?? {}) as JsonObject).map(([name, schema]) => ({
         name,
@@ -133,8 +133,8 @@ function describeEndpoint(api: Api, path: string, verb: Verb, endpoint: Endpoint
   };
 }
 
-/** Each API accepts both credentials. The first one is what its own clients use. */
-const SECURITY = {
+/** Each API accepts a session cookie and a bearer token. First comes the one that the API's own clients use. */
+const SECURITY_BY_CREDENTIALS = {
   cookie: [{ session: [] }, { bearer: [] }],
   token: [{ bearer: [] }, { session: [] }],
 };
@@ -149,9 +149,9 @@ function describeInput(input: z.ZodObject): JsonObject {
   };
 }
 
-interface Exemplified {
+interface SchemaWithExamples {
   examples?: unknown[];
-  anyOf?: Exemplified[];
+  anyOf?: SchemaWithExamples[];
 }
 
 /** Makes an example of a body: its required fields, each with its own example. */
@@ -159,13 +159,13 @@ function exampleOf({
   properties = {},
   required = [],
 }: {
-  properties?: Record<string, Exemplified>;
+  properties?: Record<string, SchemaWithExamples>;
   required?: string[];
 }) {
   return Object.fromEntries(required.map((name) => [name, findExample(properties[name] ?? {})]));
 }
 
-function findExample({ examples, anyOf = [] }: Exemplified): unknown {
+function findExample({ examples, anyOf = [] }: SchemaWithExamples): unknown {
   return examples?.[0] ?? anyOf.map(findExample).find((example) => example !== "") ?? "";
 }
 
@@ -222,7 +222,7 @@ function describeFailures(api: Api, verb: Verb, endpoint: Endpoint): JsonObject 
   );
 }
 
-/** Makes an example of the body for `field_invalid`: missing fields if some are required, else malformed ones, else an unknown parameter. */
+/** Makes a body for `field_invalid`: required fields are missing, or fields are malformed, or a parameter is unknown. */
 function describeWrongFields({ messages }: Api, { input, query, invalid }: Endpoint): Json {
   if (invalid) return invalid.body;
   const fields = Object.entries({ ...input?.shape, ...query.shape });
@@ -269,8 +269,8 @@ function describeShapes(bodies: Json[]): JsonObject {
   return different.length === 1 ? (different[0] as JsonObject) : { anyOf: different };
 }
 
-/** Examples for the schemas of lib/core and lib/apis that end in a transform, which can hold no example itself. */
-const EXAMPLES = new Map<unknown, string>([
+/** Examples for the schemas of lib/core and lib/apis that end in a transform: zod can't keep an example in those. */
+const EXAMPLES_BY_SCHEMA = new Map<unknown, string>([
   [Phone, "+79450000001"],
   [Email, "anna@example.com"],
   [TypedCode, "1234"],
@@ -285,7 +285,7 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonObject {
     io,
     unrepresentable: "any",
     override: ({ zodSchema, jsonSchema }) => {
-      const example = EXAMPLES.get(zodSchema);
+      const example = EXAMPLES_BY_SCHEMA.get(zodSchema);
       if (example && io === "input") jsonSchema.examples = [example];
     },
   });

@@ -18,7 +18,7 @@ export const SentInviteCode = typedText("invite_code_malformed")
   .refine((typed) => readInviteText(typed).length === INVITE_CODE_LENGTH, "invite_code_malformed")
   .transform((typed): InviteCode | null => InviteCode.safeParse(typed).data ?? null);
 
-/** An invite code that a client sends. Any other text becomes null, which stands for an unknown code; empty text is refused. */
+/** An invite code that a client sends. Text that can't be one becomes null, as an unknown code; empty text is refused. */
 export const AnyInviteCode = typedText("invite_code_malformed")
   .refine((typed) => readPastedText(typed) !== "", "invite_code_malformed")
   .transform((typed): InviteCode | null => InviteCode.safeParse(typed).data ?? null);
@@ -27,8 +27,8 @@ export const AnyInviteCode = typedText("invite_code_malformed")
 export const RefreshToken = typedText("malformed").transform(readPastedText);
 
 /**
- * Reads the caller's account for a path with a phone in it. Fails with `account_unknown` unless it is the proven phone of that
- * account: an account may read its own profile only. Throws `AccountGone`.
+ * Reads the caller's account for a path that contains a phone, `typed`. Fails with `account_unknown` unless `typed` is the
+ * account's own proven phone, because an account may read no other profile. Throws `AccountGone`.
  */
 export async function getOwnProfileByPhone(
   session: Session,
@@ -41,11 +41,11 @@ export async function getOwnProfileByPhone(
     : fail({ name: "account_unknown" });
 }
 
-/** How most APIs print a phone (E.164) and an invite code. */
+/** The schemas of a phone (E.164) and of an invite code in the responses of most APIs. */
 export const PhoneText = z.string().meta({ examples: ["+79450000001"] });
 export const InviteText = z.string().meta({ examples: ["7K4M2P"] });
 
-/** The query of a list of referrals: `cursor` says where the page begins. */
+/** The query parameters of a list of referrals: `cursor` says after which referral the page begins. */
 export const LIST_QUERY = { cursor: ReferralCursor.optional() };
 
 /** The parts of an endpoint's call that a list of referrals needs. */
@@ -57,9 +57,9 @@ export interface ListCall {
 
 /**
  * Lists the accounts that activated the caller's invite code, the latest first, `REFERRALS_LISTED_MAX` a page. `headers` holds
- * `Link` to the next page if there is one; `path` is the address that it names, by default that of the request.
+ * `Link` to the next page if there is one. `path` is the path of that link, by default the path of the request.
  */
-export async function listPeople(
+export async function listInvitees(
   { request, query, session }: ListCall,
   { path = new URL(request.url).pathname } = {},
 ): Promise<{ people: Referral[]; headers: Record<string, string> }> {
@@ -72,18 +72,18 @@ export async function listPeople(
   return { people: referrals, headers: { Link: `<${url}>; rel="next"` } };
 }
 
-/** Lists the phones of these accounts. Accounts without a proven phone are left out, so a page may be shorter than others. */
-export async function listPhones(call: ListCall): Promise<{ phones: Phone[]; headers: Record<string, string> }> {
-  const { people, headers } = await listPeople(call);
+/** Lists the phones of the accounts that `listInvitees` lists, without the accounts that have no proven phone. */
+export async function listInviteePhones(call: ListCall): Promise<{ phones: Phone[]; headers: Record<string, string> }> {
+  const { people, headers } = await listInvitees(call);
   return { phones: people.flatMap(({ phone }) => phone ?? []), headers };
 }
 
-/** Makes the response header that says how many digits the code has that was sent. */
-export function codeLength({ digits }: SentCode): Record<string, string> {
+/** Makes the response header `Sarafan-Code-Length`: how many digits the code that was sent has. */
+export function codeLengthHeader({ digits }: SentCode): Record<string, string> {
   return { "Sarafan-Code-Length": String(digits) };
 }
 
-/** Chooses the language of messages to the requester, by `Accept-Language`; Russian without it. */
+/** Chooses the language of messages to the requester by `Accept-Language`; Russian without that header. */
 export function languageOf(request: Request): Language {
   return preferredLanguage(request.headers.get("accept-language"), ["ru", "en"]);
 }

@@ -24,27 +24,27 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
 import { type Api, absoluteUrl, address, redirectTo, reply, replyLater } from "./engine";
-import { inviteFailures, RUSSIAN, sendFailures, TOO_MANY_REQUESTS } from "./messages";
+import { inviteFailures, RUSSIAN_MESSAGES, sendFailures, TOO_MANY_REQUESTS } from "./messages";
 import {
-  codeLength,
+  codeLengthHeader,
   InviteText,
   LIST_QUERY,
   type ListCall,
   languageOf,
-  listPeople,
+  listInvitees,
   PhoneText,
   SentInviteCode,
 } from "./schemas";
 
-const refused = (status: number, detail: string) => ({ status, body: { detail } });
+const errorResponse = (status: number, detail: string) => ({ status, body: { detail } });
 
-const EXPIRED = refused(400, "Код подтверждения не найден или устарел. Запросите новый.");
-const NOT_FOUND = refused(404, "Не найдено.");
-const NOT_ALLOWED = refused(403, "У вас недостаточно прав для выполнения данного действия.");
-const DELETED_LATER =
+const EXPIRED_RESPONSE = errorResponse(400, "Код подтверждения не найден или устарел. Запросите новый.");
+const NOT_FOUND_RESPONSE = errorResponse(404, "Не найдено.");
+const NOT_ALLOWED_RESPONSE = errorResponse(403, "У вас недостаточно прав для выполнения данного действия.");
+const DELETED_LATER_SENTENCE =
   "Это устройство ещё не подтверждено, поэтому аккаунт будет удалён позже. До тех пор удаление может отменить любое подтверждённое устройство.";
-const LOGIN_TOO_OLD = refused(403, "Войдите ещё раз: это можно сделать только вскоре после входа.");
-const TAKEN = {
+const LOGIN_TOO_OLD_RESPONSE = errorResponse(403, "Войдите ещё раз: это можно сделать только вскоре после входа.");
+const TAKEN_FAILURES = {
   phone_taken: { status: 409, body: { phone: ["Пользователь с таким телефоном уже существует."] } },
   email_taken: { status: 409, body: { email: ["Пользователь с таким адресом уже существует."] } },
 };
@@ -53,12 +53,12 @@ const api: Api = {
   title: "users",
   description:
     "Login by a code to the mailbox, a session cookie from then on; accounts for administrators (ADMIN_PHONES).",
-  messages: RUSSIAN,
+  messages: RUSSIAN_MESSAGES,
   error: (detail) => ({ detail }),
   credentials: "cookie",
 };
 
-const IDENTITY = {
+const IDENTITY_FIELDS = {
   id: z.int(),
   phone: z
     .string()
@@ -70,7 +70,7 @@ const IDENTITY = {
     .meta({ examples: ["anna@example.com"] }),
   invite_code: InviteText,
 };
-const User = z.object({ ...IDENTITY, activated_invite_code: InviteText.nullable() });
+const User = z.object({ ...IDENTITY_FIELDS, activated_invite_code: InviteText.nullable() });
 const UserProfile = z.object({
   ...User.shape,
   invited_users: z.array(z.object({ id: z.int(), phone: PhoneText.nullable() })),
@@ -111,14 +111,14 @@ export const authenticate = address(api, "/api/users/authenticate/", (endpoint) 
     cookies: true,
     input: { phone: Phone, email: Email, code: TypedCode.nullish() },
     answer: {
-      body: z.union([z.object({ detail: z.string() }), z.object(IDENTITY)]),
+      body: z.union([z.object({ detail: z.string() }), z.object(IDENTITY_FIELDS)]),
       headers: ["Sarafan-Code-Length"],
     },
     run: async ({ input: { phone, email, code }, request }) => {
       if (!IS_MAIL_OFFERED) return fail({ name: "mail_unavailable" });
       if (code === undefined || code === null) {
         const sent = await sendMailCode({ phone, email }, languageOf(request));
-        return sent.ok ? reply({ detail: "Код подтверждения отправлен" }, codeLength(sent.value)) : sent;
+        return sent.ok ? reply({ detail: "Код подтверждения отправлен" }, codeLengthHeader(sent.value)) : sent;
       }
       const pending = await readPendingLogin();
       if (pending?.phone !== phone || pending.email !== email) return fail({ name: "code_not_requested" });
@@ -131,13 +131,13 @@ export const authenticate = address(api, "/api/users/authenticate/", (endpoint) 
       return reply(identity);
     },
     failures: {
-      mail_unavailable: refused(404, "Вход по почте не настроен."),
-      ...sendFailures(refused),
-      code_wrong: refused(401, "Неверный код подтверждения."),
-      phone_mismatch: refused(400, "У аккаунта с этим адресом другой телефон."),
-      code_not_requested: EXPIRED,
-      code_expired: EXPIRED,
-      code_spent: EXPIRED,
+      mail_unavailable: errorResponse(404, "Вход по почте не настроен."),
+      ...sendFailures(errorResponse),
+      code_wrong: errorResponse(401, "Неверный код подтверждения."),
+      phone_mismatch: errorResponse(400, "У аккаунта с этим адресом другой телефон."),
+      code_not_requested: EXPIRED_RESPONSE,
+      code_expired: EXPIRED_RESPONSE,
+      code_spent: EXPIRED_RESPONSE,
     },
   }),
 }));
@@ -152,7 +152,7 @@ export const profile = address(api, "/api/users/profile/{id}", (endpoint) => ({
       if (readId(call.params.id) !== call.session.userId) return fail({ name: "account_unknown" });
       return showProfile(call);
     },
-    failures: { account_unknown: NOT_FOUND },
+    failures: { account_unknown: NOT_FOUND_RESPONSE },
   }),
 }));
 
@@ -167,7 +167,7 @@ export const activateInviteCode = address(api, "/api/users/profile/activate_invi
       const activated = await activateInvite({ userId: call.session.userId, code: call.input.invite_code });
       return activated.ok ? showProfile({ ...call, query: {} }) : activated;
     },
-    failures: inviteFailures(refused),
+    failures: inviteFailures(errorResponse),
   }),
 }));
 
@@ -203,7 +203,7 @@ export const users = address(api, "/api/users/", (endpoint) => ({
       };
       return reply({ next: linkTo(page.next), previous: linkTo(page.previous), results: page.accounts.map(userOf) });
     },
-    failures: { not_administrator: NOT_ALLOWED },
+    failures: { not_administrator: NOT_ALLOWED_RESPONSE },
   }),
   POST: endpoint({
     summary: "Creates an account (administrators, soon after a login)",
@@ -216,17 +216,17 @@ export const users = address(api, "/api/users/", (endpoint) => ({
       const created = await createAccount(administrator.value, { phone, email: email ?? null });
       return created.ok ? reply(userOf(created.value)) : created;
     },
-    failures: { not_administrator: NOT_ALLOWED, login_too_old: LOGIN_TOO_OLD, ...TAKEN },
+    failures: { not_administrator: NOT_ALLOWED_RESPONSE, login_too_old: LOGIN_TOO_OLD_RESPONSE, ...TAKEN_FAILURES },
   }),
 }));
 
 const CHANGE_FAILURES = {
-  not_administrator: NOT_ALLOWED,
-  account_own: refused(403, "Свой аккаунт так изменить нельзя: номер и адрес меняются на странице аккаунта."),
-  login_too_old: LOGIN_TOO_OLD,
-  account_unknown: NOT_FOUND,
+  not_administrator: NOT_ALLOWED_RESPONSE,
+  account_own: errorResponse(403, "Свой аккаунт так изменить нельзя: номер и адрес меняются на странице аккаунта."),
+  login_too_old: LOGIN_TOO_OLD_RESPONSE,
+  account_unknown: NOT_FOUND_RESPONSE,
   identity_missing: { status: 400, body: { email: ["Без телефона адрес обязателен."] } },
-  ...TAKEN,
+  ...TAKEN_FAILURES,
 };
 
 export const user = address(api, "/api/users/{id}/", (endpoint) => ({
@@ -242,14 +242,14 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
       const found = await readAccount(administrator.value, id);
       return found.ok ? reply(userOf(found.value)) : found;
     },
-    failures: { account_unknown: NOT_FOUND },
+    failures: { account_unknown: NOT_FOUND_RESPONSE },
   }),
   PUT: endpoint({
     summary: "Replaces phone and e-mail of another account (administrators, soon after a login)",
     who: "account",
     input: { phone: Phone, email: Email.nullable() },
     answer: { body: User },
-    run: ({ session, params, input }) => change(session, params.id, input),
+    run: ({ session, params, input }) => changeByAdministrator(session, params.id, input),
     failures: CHANGE_FAILURES,
   }),
   PATCH: endpoint({
@@ -257,7 +257,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     who: "account",
     input: { phone: Phone.optional(), email: Email.nullable().optional() },
     answer: { body: User },
-    run: ({ session, params, input }) => change(session, params.id, input),
+    run: ({ session, params, input }) => changeByAdministrator(session, params.id, input),
     failures: CHANGE_FAILURES,
   }),
   DELETE: endpoint({
@@ -267,7 +267,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     answer: { body: z.void(), later: z.object({ detail: z.string(), due_at: z.iso.datetime() }) },
     run: async ({ session, params, requester }) => {
       const id = readId(params.id);
-      // Administrators delete their own account by these rules as well: their browser may have been left unattended.
+      // These rules hold for an administrator's own account too, because the browser may have been left unattended.
       if (id === session.userId) {
         const deleted = await deleteOwnAccount(session);
         if (!deleted.ok) return deleted;
@@ -277,7 +277,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
           return reply(undefined);
         }
         notifyDelayedChange(session, { what: "deletion", dueAt, requester: await requester() });
-        return replyLater({ detail: DELETED_LATER, due_at: dueAt.toISOString() });
+        return replyLater({ detail: DELETED_LATER_SENTENCE, due_at: dueAt.toISOString() });
       }
       const administrator = await asAdministrator(session);
       if (!administrator.ok || id === null) return fail({ name: "account_unknown" });
@@ -287,20 +287,20 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
       return reply(undefined);
     },
     failures: {
-      account_unknown: NOT_FOUND,
-      budget_spent: refused(429, TOO_MANY_REQUESTS),
-      cookie_required: refused(403, "Свой аккаунт нельзя удалить по токену: войдите в браузере."),
-      login_too_old: LOGIN_TOO_OLD,
-      change_waiting: refused(
+      account_unknown: NOT_FOUND_RESPONSE,
+      budget_spent: errorResponse(429, TOO_MANY_REQUESTS),
+      cookie_required: errorResponse(403, "Свой аккаунт нельзя удалить по токену: войдите в браузере."),
+      login_too_old: LOGIN_TOO_OLD_RESPONSE,
+      change_waiting: errorResponse(
         409,
         "Удалить аккаунт уже попросили с другого устройства. Отменить это может любое подтверждённое устройство.",
       ),
-      session_over: refused(401, RUSSIAN.failures.credentials_missing),
+      session_over: errorResponse(401, RUSSIAN_MESSAGES.failures.credentials_missing),
     },
   }),
 }));
 
-async function change(
+async function changeByAdministrator(
   session: Parameters<typeof asAdministrator>[0],
   typedId: string,
   changes: Parameters<typeof changeAccount>[2],
@@ -317,7 +317,7 @@ async function change(
 
 async function showProfile(call: ListCall) {
   const account = await getOwnProfile(call.session);
-  const { people, headers } = await listPeople(call, { path: `/api/users/profile/${account.id}` });
+  const { people, headers } = await listInvitees(call, { path: `/api/users/profile/${account.id}` });
   const body: z.input<typeof UserProfile> = {
     ...userOf(account),
     invited_users: people.map(({ userId, phone }) => ({ id: userId, phone })),

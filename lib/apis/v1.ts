@@ -10,30 +10,30 @@ import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { type Api, address, redirectTo, reply } from "./engine";
-import { FIELD_REQUIRED, inviteFailures, RUSSIAN, sendFailures } from "./messages";
+import { FIELD_REQUIRED, inviteFailures, RUSSIAN_MESSAGES, sendFailures } from "./messages";
 import {
-  codeLength,
+  codeLengthHeader,
   getOwnProfileByPhone,
   InviteText,
   LIST_QUERY,
   type ListCall,
   languageOf,
-  listPhones,
+  listInviteePhones,
   PhoneText,
   SentInviteCode,
 } from "./schemas";
 
-const refused = (status: number, error: string) => ({ status, body: { error } });
+const errorResponse = (status: number, error: string) => ({ status, body: { error } });
 
-const NO_LOGIN = refused(400, "Сначала запросите код подтверждения.");
-const EXPIRED = refused(400, "Код подтверждения больше не действует, запросите новый.");
-const NOT_FOUND = refused(404, "Пользователь не найден.");
+const NO_LOGIN_RESPONSE = errorResponse(400, "Сначала запросите код подтверждения.");
+const EXPIRED_RESPONSE = errorResponse(400, "Код подтверждения больше не действует, запросите новый.");
+const NOT_FOUND_RESPONSE = errorResponse(404, "Пользователь не найден.");
 
 const api: Api = {
   title: "v1",
   description:
     "Login by phone in three steps, a session cookie from then on; `redirect` in an answer is the next step. Requests that prefer a page by the weights of their `Accept`, as the forms of a browser do, are led to one instead of JSON. The addresses without v1 (`/api/create_user/`, `/api/auth_user/`, `/api/user_profile/…`) are the same.",
-  messages: RUSSIAN,
+  messages: RUSSIAN_MESSAGES,
   error: (error) => ({ error }),
   credentials: "cookie",
 };
@@ -51,7 +51,7 @@ const PHONE_PAGE = "/login";
 const CODE_PAGE = "/login?step=code";
 const PROFILE_PAGE = "/profile";
 
-/** The page that shows why no code was sent. If a code was sent a moment ago, it is the page where that code is typed. */
+/** The page that shows why no code was sent; for `resend_too_early`, the page where the earlier code is typed. */
 function refusalPage(failure: string): string {
   if (failure === "resend_too_early") return CODE_PAGE;
   return `${PHONE_PAGE}?step=phone&${failure === "field_invalid" ? "phone=invalid" : "sent=no"}`;
@@ -68,9 +68,9 @@ export const login = address(api, "/api/v1/login/", (endpoint) => ({
     page: { done: CODE_PAGE, failed: refusalPage },
     run: async ({ input: { phone_number: phone }, request }) => {
       const sent = await sendPhoneCode(phone, languageOf(request));
-      return sent.ok ? reply({ redirect: "/api/v1/create_user/" }, codeLength(sent.value)) : sent;
+      return sent.ok ? reply({ redirect: "/api/v1/create_user/" }, codeLengthHeader(sent.value)) : sent;
     },
-    failures: sendFailures(refused),
+    failures: sendFailures(errorResponse),
   }),
 }));
 
@@ -90,15 +90,15 @@ export const createUser = address(api, "/api/v1/create_user/", (endpoint) => ({
       const { phone, holder } = pending;
       const proven = await verifyForLater({ phone, holder, code, next }, await requester());
       if (!proven.ok) return proven;
-      // Codes that were sent to the browser's old name can't be typed in it any more.
+      // The browser gets a new holder name, so codes that were sent for its old holder name can't be typed any more.
       await storePendingLogin({ ...pending, holder: next });
       return reply({ redirect: "/api/v1/auth_user/" });
     },
     failures: {
-      code_wrong: refused(401, "Неверный код подтверждения."),
-      code_not_requested: NO_LOGIN,
-      code_expired: EXPIRED,
-      code_spent: EXPIRED,
+      code_wrong: errorResponse(401, "Неверный код подтверждения."),
+      code_not_requested: NO_LOGIN_RESPONSE,
+      code_expired: EXPIRED_RESPONSE,
+      code_spent: EXPIRED_RESPONSE,
     },
   }),
 }));
@@ -127,11 +127,11 @@ export const authUser = address(api, "/api/v1/auth_user/", (endpoint) => ({
       return reply({ redirect: `/api/v1/user_profile/${phone}/` });
     },
     failures: {
-      code_wrong: refused(401, "Неверный код подтверждения."),
-      code_not_requested: NO_LOGIN,
+      code_wrong: errorResponse(401, "Неверный код подтверждения."),
+      code_not_requested: NO_LOGIN_RESPONSE,
       field_invalid: { status: 400, body: { verification_code: [FIELD_REQUIRED] } },
-      code_expired: EXPIRED,
-      code_spent: EXPIRED,
+      code_expired: EXPIRED_RESPONSE,
+      code_spent: EXPIRED_RESPONSE,
     },
   }),
 }));
@@ -147,7 +147,7 @@ export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", 
       if (!own.ok) return own;
       return showProfile(own.value, call);
     },
-    failures: { account_unknown: NOT_FOUND },
+    failures: { account_unknown: NOT_FOUND_RESPONSE },
   }),
   PATCH: endpoint({
     summary: "Activates an invite code; an account can do that once",
@@ -163,14 +163,14 @@ export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", 
       return showProfile({ ...account, activatedCode: activated.value.code }, { ...call, query: {} });
     },
     failures: {
-      account_unknown: NOT_FOUND,
-      ...inviteFailures(refused),
+      account_unknown: NOT_FOUND_RESPONSE,
+      ...inviteFailures(errorResponse),
     },
   }),
 }));
 
 async function showProfile(account: Account & { phone: Phone }, call: ListCall) {
-  const { phones, headers } = await listPhones(call);
+  const { phones, headers } = await listInviteePhones(call);
   const body: z.input<typeof UserProfile> = {
     phone_number: account.phone,
     invite_code: account.inviteCode,

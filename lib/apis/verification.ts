@@ -10,29 +10,29 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/look-up";
 import { fail, succeed } from "@/lib/core/result";
 import { type Api, absoluteUrl, address, reply } from "./engine";
-import { ENGLISH } from "./messages";
+import { ENGLISH_MESSAGES } from "./messages";
 import {
   AnyInviteCode,
-  codeLength,
+  codeLengthHeader,
   getOwnProfileByPhone,
   InviteText,
   LIST_QUERY,
   languageOf,
-  listPhones,
+  listInviteePhones,
 } from "./schemas";
 
-const refused = (status: number, detail: string) => ({ status, body: { detail } });
+const errorResponse = (status: number, detail: string) => ({ status, body: { detail } });
 
-const BUDGET_SPENT = refused(429, "Too many requests. Try again later.");
-const NOT_RECEIVED = { status: 400, body: { code: ["This phone number did not receive a code"] } };
-const NOT_UNIQUE = { status: 400, body: { phone_number: ["Not unique number"] } };
-const INVALID_INVITE = { status: 400, body: { non_field_errors: ["Invalid invite"] } };
-const NOT_FOUND = refused(404, "Not found.");
+const BUDGET_SPENT_RESPONSE = errorResponse(429, "Too many requests. Try again later.");
+const NOT_RECEIVED_RESPONSE = { status: 400, body: { code: ["This phone number did not receive a code"] } };
+const NOT_UNIQUE_RESPONSE = { status: 400, body: { phone_number: ["Not unique number"] } };
+const INVALID_INVITE_RESPONSE = { status: 400, body: { non_field_errors: ["Invalid invite"] } };
+const NOT_FOUND_RESPONSE = errorResponse(404, "Not found.");
 
 const api: Api = {
   title: "verification",
   description: "Registration by phone; a session cookie from then on.",
-  messages: ENGLISH,
+  messages: ENGLISH_MESSAGES,
   error: (detail) => ({ detail }),
   credentials: "cookie",
 };
@@ -60,14 +60,14 @@ export const sendCode = address(api, "/api/verification_phone/send_code", (endpo
       if (!sent.ok) return sent;
       const { revealed } = sent.value;
       const isShown = revealed !== null && (await maySeeCodes(request.headers));
-      return reply(isShown ? { code: revealed } : { detail: "Code sent" }, codeLength(sent.value));
+      return reply(isShown ? { code: revealed } : { detail: "Code sent" }, codeLengthHeader(sent.value));
     },
     failures: {
-      phone_taken: NOT_UNIQUE,
-      budget_spent: BUDGET_SPENT,
-      country_not_allowed: refused(400, "Codes are not sent to this number."),
-      resend_too_early: refused(429, "A code was sent already. A new one can be asked for later."),
-      code_not_sent: refused(503, "The code could not be sent. Try again later."),
+      phone_taken: NOT_UNIQUE_RESPONSE,
+      budget_spent: BUDGET_SPENT_RESPONSE,
+      country_not_allowed: errorResponse(400, "Codes are not sent to this number."),
+      resend_too_early: errorResponse(429, "A code was sent already. A new one can be asked for later."),
+      code_not_sent: errorResponse(503, "The code could not be sent. Try again later."),
     },
   }),
 }));
@@ -92,12 +92,12 @@ export const registration = address(api, "/api/verification_phone/{invite_code}"
       return reply({ invite: own.inviteCode, user_profile_url: url });
     },
     failures: {
-      phone_taken: NOT_UNIQUE,
-      budget_spent: BUDGET_SPENT,
+      phone_taken: NOT_UNIQUE_RESPONSE,
+      budget_spent: BUDGET_SPENT_RESPONSE,
       code_wrong: { status: 400, body: { code: ["Request a new code"] } },
-      code_expired: NOT_RECEIVED,
-      code_spent: NOT_RECEIVED,
-      invite_unknown: INVALID_INVITE,
+      code_expired: NOT_RECEIVED_RESPONSE,
+      code_spent: NOT_RECEIVED_RESPONSE,
+      invite_unknown: INVALID_INVITE_RESPONSE,
     },
   }),
 }));
@@ -117,12 +117,12 @@ export const profile = address(api, "/api/verification_phone/profile/{phone_numb
       return reply({ message: `${printPhone(account.phone)} successfully activated invite` });
     },
     failures: {
-      account_unknown: NOT_FOUND,
-      budget_spent: BUDGET_SPENT,
+      account_unknown: NOT_FOUND_RESPONSE,
+      budget_spent: BUDGET_SPENT_RESPONSE,
       invite_already_activated: { status: 400, body: { message: "User already activate invite" } },
-      invite_unknown: INVALID_INVITE,
-      invite_own: INVALID_INVITE,
-      invite_circular: INVALID_INVITE,
+      invite_unknown: INVALID_INVITE_RESPONSE,
+      invite_own: INVALID_INVITE_RESPONSE,
+      invite_circular: INVALID_INVITE_RESPONSE,
     },
   }),
   GET: endpoint({
@@ -145,7 +145,7 @@ export const profile = address(api, "/api/verification_phone/profile/{phone_numb
       const own = await getOwnProfileByPhone(call.session, call.params.phone_number);
       if (!own.ok) return own;
       const account = own.value;
-      const { phones, headers } = await listPhones(call);
+      const { phones, headers } = await listInviteePhones(call);
       return reply(
         {
           profile: {
@@ -159,6 +159,6 @@ export const profile = address(api, "/api/verification_phone/profile/{phone_numb
         headers,
       );
     },
-    failures: { account_unknown: NOT_FOUND },
+    failures: { account_unknown: NOT_FOUND_RESPONSE },
   }),
 }));

@@ -1,11 +1,11 @@
 import type { Api } from "@/lib/apis/engine";
-import { ENGLISH } from "@/lib/apis/messages";
+import { ENGLISH_MESSAGES } from "@/lib/apis/messages";
 
 /** The addresses that describe this service itself, in the form that the engine serves. */
 export const service: Api = {
   title: "service",
   description: "Descriptions of the service itself.",
-  messages: ENGLISH,
+  messages: ENGLISH_MESSAGES,
   error: (detail) => ({ detail }),
   credentials: "cookie",
   // Clients add parameters to such addresses to bypass caches.

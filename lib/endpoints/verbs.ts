@@ -1,5 +1,5 @@
 import { ENGINE_STATUSES } from "@/lib/apis/engine";
-import { nameThrown } from "@/lib/apis/thrown";
+import { nameError } from "@/lib/apis/thrown";
 import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
 
@@ -74,7 +74,7 @@ function guard<Asked extends Request, Context>(answer: Handler<Asked, Context>, 
         try {
           return await answer(request, context);
         } catch (error) {
-          const { name, headers } = nameThrown(error);
+          const { name, headers } = nameError(error);
           return refuse(name, headers);
         }
       },
