@@ -15,7 +15,7 @@ import { readPendingLogin, storePendingLogin } from "./pending-login-cookie";
 
 /** What a page has read before it asks for a code. */
 interface PageOptions {
-  /** The pending login as the page has read it. It is used instead of the cookie's. */
+  /** The pending login that the page has read from the cookie, so that the cookie is not read again. */
   pending: PendingLogin;
   /** When the form was rendered; undefined for a form without a stamp. */
   askedAt: Date | undefined;
@@ -40,8 +40,8 @@ export function sendPhoneCode(
 }
 
 /**
- * Sends a login code to the mailbox `email`. `phone` is the number that the person says is theirs; it is compared with the
- * account's after the right code. Parameters and result as for `sendPhoneCode`; also fails with `mail_unavailable` where
+ * Sends a login code to the mailbox `email`. `phone` is the phone that the person claims; the sign-in compares it with the
+ * account's phone after the right code. Parameters and result as for `sendPhoneCode`; also fails with `mail_unavailable` where
  * no mail server is configured.
  */
 export function sendMailCode(

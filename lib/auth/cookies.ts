@@ -4,11 +4,11 @@ import { readBearer } from "@/lib/http/authorization";
 import { isOfForeignPage } from "@/lib/http/origin";
 import { perProcess } from "@/lib/per-process";
 
-const isSecure = env.APP_URL.startsWith("https:");
+const isHttps = env.APP_URL.startsWith("https:");
 
 /** The name that a cookie is set under. With https it has the prefix `__Host-`, so that no other host can set it (RFC 6265bis §4.1.3.2). */
 export function cookieName(name: string): string {
-  return isSecure ? `__Host-${name}` : name;
+  return isHttps ? `__Host-${name}` : name;
 }
 
 /** The cookies that each request has set so far, by the request's headers. */
@@ -29,7 +29,7 @@ export async function readCookie(name: string): Promise<string | undefined> {
 }
 
 /** The attributes of each cookie that this server sets, except for its lifetime. */
-export const COOKIE_OPTIONS = { httpOnly: true, sameSite: "lax", path: "/", secure: isSecure } as const;
+export const COOKIE_OPTIONS = { httpOnly: true, sameSite: "lax", path: "/", secure: isHttps } as const;
 
 /** Sets a cookie of this browser for `ttlMs`. Only for server actions and route handlers. */
 export async function setCookie(name: string, value: string, { ttlMs }: { ttlMs: number }): Promise<void> {

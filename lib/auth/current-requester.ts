@@ -9,26 +9,26 @@ import { networkOf } from "@/lib/http/client-ip";
 import { cookieName, readCookie, setCookie } from "./cookies";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
-/** A recipient in a cookie of version 0.1: only its address, which is a phone if it parses as one, else a mailbox. Such cookies last a year. */
+/** A recipient as a cookie of version 0.1 has it: an address without its kind. Such cookies may be a year old. */
 const BareAddress = z.union([Phone.transform(phoneRecipient), Email.transform(emailRecipient)]);
 /** A recognised browser: its random name, and the phones and mailboxes that it has logged in by, the latest first. */
 const RecognisedBrowser = z.object({ id: z.uuid(), recipients: z.array(z.union([Recipient, BareAddress])) });
 type RecognisedBrowser = z.output<typeof RecognisedBrowser>;
 
-const COOKIE = cookieName("sarafan-known");
-const TOKEN = { purpose: "known browser", schema: RecognisedBrowser, ttlMs: KNOWN_BROWSER_TTL_MS };
-/** The header of a client application's device token. A sign-in answers it, and the application sends it with later requests. */
+const COOKIE_NAME = cookieName("sarafan-known");
+const COOKIE_TOKEN_KIND = { purpose: "known browser", schema: RecognisedBrowser, ttlMs: KNOWN_BROWSER_TTL_MS };
+/** The header of a client application's device token: set in the response to a sign-in, and sent with later requests. */
 const DEVICE_HEADER = "Sarafan-Device";
-/** Its purpose differs from the cookie's, so that a cookie is not accepted as a device token, nor the reverse. */
-const DEVICE_TOKEN = { ...TOKEN, purpose: "known application" };
+/** The purposes of cookie and device token differ, so that neither is accepted as the other. */
+const DEVICE_TOKEN_KIND = { ...COOKIE_TOKEN_KIND, purpose: "known application" };
 /** How many phones and mailboxes a cookie remembers: enough for a family that shares a browser, few enough for a cookie. */
 const RECIPIENTS_MAX = 5;
 /** How many characters of `User-Agent` are kept. */
 const AGENT_LENGTH_MAX = 256;
 
 /**
- * Reads the requester of this request: its network, its `User-Agent`, and its browser if that is recognised. A request with a
- * device token is not recognised by its cookie, even if the token is not valid.
+ * Reads the requester of this request: its network, its `User-Agent`, and its browser if that is recognised. For a request with
+ * a device token the cookie is ignored, even if the token is not valid.
  */
 export async function currentRequester(): Promise<Requester> {
   const asked = await headers();
@@ -46,15 +46,15 @@ export function recognisedOrNewBrowser({ browser }: Requester): NamedBrowser {
 
 /** Adds `recipient` to the cookie by which this browser is recognised. Only for server actions and route handlers. */
 export async function rememberBrowser(browser: NamedBrowser, recipient: Recipient): Promise<void> {
-  await setCookie(COOKIE, encryptToken(TOKEN, addRecipient(browser, recipient)), TOKEN);
+  await setCookie(COOKIE_NAME, encryptToken(COOKIE_TOKEN_KIND, addRecipient(browser, recipient)), COOKIE_TOKEN_KIND);
 }
 
-/** Adds `recipient` to a client application's device token. Returns the response header that hands the token to it. */
+/** Adds `recipient` to a client application's device token. Returns the response header with the new token. */
 export async function rememberApplication(
   browser: NamedBrowser,
   recipient: Recipient,
 ): Promise<{ "Sarafan-Device": string }> {
-  return { [DEVICE_HEADER]: encryptToken(DEVICE_TOKEN, addRecipient(browser, recipient)) };
+  return { [DEVICE_HEADER]: encryptToken(DEVICE_TOKEN_KIND, addRecipient(browser, recipient)) };
 }
 
 /** A browser or client application: its random name, and the phones and mailboxes that it has logged in by. */
@@ -66,9 +66,9 @@ function addRecipient({ id, recipients }: NamedBrowser, recipient: Recipient): R
 }
 
 async function readRecognisedApplication() {
-  return decryptToken(DEVICE_TOKEN, (await headers()).get(DEVICE_HEADER) ?? undefined);
+  return decryptToken(DEVICE_TOKEN_KIND, (await headers()).get(DEVICE_HEADER) ?? undefined);
 }
 
 async function readRecognisedBrowser() {
-  return decryptToken(TOKEN, await readCookie(COOKIE));
+  return decryptToken(COOKIE_TOKEN_KIND, await readCookie(COOKIE_NAME));
 }

@@ -11,15 +11,15 @@ import { findRemoteSign, isFromThisMachine } from "@/lib/http/client-ip";
 import { isAtOwnAddress } from "@/lib/http/origin";
 import { log, logError } from "@/lib/ops/log";
 
-const isForThisMachine = isLoopback(new URL(env.APP_URL).hostname);
-/** Whether codes or metrics are shown to this machine alone. With ALLOW_DEMO the operator expects requests from other machines. */
-const isWatching = isForThisMachine && !env.ALLOW_DEMO && (env.REVEAL_CODES || !env.METRICS_TOKEN);
+const isAppUrlLoopback = isLoopback(new URL(env.APP_URL).hostname);
+/** Whether requests from other machines end the demonstration: only where codes or metrics are shown to this machine alone. */
+const isWatchingForRemoteRequests = isAppUrlLoopback && !env.ALLOW_DEMO && (env.REVEAL_CODES || !env.METRICS_TOKEN);
 
-const CONSOLE_ONLY =
+const CONSOLE_WARNING =
   "SENDERS names the console: codes for phones are printed in this log and not sent. docs/delivery.md says how to send them";
-const SHOWN_TO_ALL =
+const SHOWN_TO_ALL_NOTICE =
   "This is a demonstration: codes are shown here, and on the page to every visitor, so each visitor can log in to every account. REVEAL_CODES=false turns that off.";
-const STARTS = {
+const NOTICE_BY_STATE = {
   open: "This is a demonstration: codes are shown here, and on the page to this machine, so each of its users can log in to every account. REVEAL_CODES=false turns that off.",
   ended:
     "Codes are shown here only: people beyond this machine have reached this server. To send codes, set SENDERS (docs/delivery.md) and APP_URL; to show them to every visitor, ALLOW_DEMO=true; to begin another demonstration, npm run seed.",
@@ -29,17 +29,17 @@ const STARTS = {
 
 /**
  * Runs at the start of the server. With REVEAL_CODES, marks an empty database as a demonstration's and prints who can see
- * codes; a database that does not answer is logged and left unmarked. Without it, warns the operator of a production server
- * whose SENDERS names the console, because that prints codes in the log.
+ * codes; a database that does not answer is logged and left unmarked. Without REVEAL_CODES, warns the operator of a production
+ * server whose SENDERS names the console, because that prints codes in the log.
  */
 export async function announceDemonstration(): Promise<void> {
   if (!env.REVEAL_CODES) {
-    if (!IS_DEVELOPMENT && env.SENDERS_NAMED.includes("console")) log.warn(CONSOLE_ONLY);
+    if (!IS_DEVELOPMENT && env.SENDERS_NAMED.includes("console")) log.warn(CONSOLE_WARNING);
     return;
   }
   try {
     const state = await beginDemonstration();
-    process.stdout.write(`\n${env.ALLOW_DEMO ? SHOWN_TO_ALL : STARTS[state]}\n`);
+    process.stdout.write(`\n${env.ALLOW_DEMO ? SHOWN_TO_ALL_NOTICE : NOTICE_BY_STATE[state]}\n`);
   } catch (error) {
     logError(error, "could not read whether this database is marked as a demonstration");
   }
@@ -47,7 +47,7 @@ export async function announceDemonstration(): Promise<void> {
 
 /** Ends the demonstration when `request` shows that other machines reach this server. Does nothing with ALLOW_DEMO. */
 export function watchForRemoteRequests(request: IncomingMessage): void {
-  const sign = isWatching ? findRemoteSign(request) : null;
+  const sign = isWatchingForRemoteRequests ? findRemoteSign(request) : null;
   if (sign !== null) void endDemonstration(sign);
 }
 
@@ -68,7 +68,7 @@ export async function maySeeCodes(headers: Headers): Promise<boolean> {
  */
 export async function maySeeMetrics(headers: Headers): Promise<boolean> {
   if (!env.METRICS_TOKEN) {
-    const isOfThisMachine = isForThisMachine && isLoopback(hostnameOf(headers.get("host") ?? ""));
+    const isOfThisMachine = isAppUrlLoopback && isLoopback(hostnameOf(headers.get("host") ?? ""));
     if (!isOfThisMachine || !isFromThisMachine(headers) || env.ALLOW_DEMO) return false;
     return !(await wasReachedFromBeyond());
   }

@@ -6,7 +6,7 @@ import { readPendingLogin } from "./pending-login-cookie";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
 const Stamp = z.object({ holder: Holder, at: z.number() });
-const TOKEN = { purpose: "form", schema: Stamp, ttlMs: PENDING_LOGIN_TTL_MS };
+const TOKEN_KIND = { purpose: "form", schema: Stamp, ttlMs: PENDING_LOGIN_TTL_MS };
 
 /** Identifies one rendering of a form, so that a form that is sent twice sends one code. */
 export interface FormStamp {
@@ -16,14 +16,14 @@ export interface FormStamp {
   askedAt: Date;
 }
 
-/** Makes the value of the hidden field `stamp` for a form that has a code sent. */
+/** Makes the value of the hidden field `stamp` of a form that requests a code. */
 export async function stampForm(): Promise<string> {
   const holder = (await readPendingLogin())?.holder ?? newHolder();
-  return encryptToken(TOKEN, { holder, at: Date.now() });
+  return encryptToken(TOKEN_KIND, { holder, at: Date.now() });
 }
 
 /** Reads the stamp of a submitted form. Returns null if the field is missing, forged or older than `PENDING_LOGIN_TTL_MS`. */
 export async function readFormStamp(form: FormData): Promise<FormStamp | null> {
-  const stamp = decryptToken(TOKEN, String(form.get("stamp") ?? ""));
+  const stamp = decryptToken(TOKEN_KIND, String(form.get("stamp") ?? ""));
   return stamp && { holder: stamp.holder, askedAt: new Date(stamp.at) };
 }

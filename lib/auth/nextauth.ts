@@ -26,7 +26,7 @@ import { notifySignIn } from "./security-notices";
 /** The name of the cookie that holds a browser's session. */
 export const SESSION_COOKIE = cookieName("sarafan-session");
 const CALLBACK_COOKIE = cookieName("authjs.callback-url");
-const SESSION_TOKEN = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
+const SESSION_TOKEN_KIND = { purpose: SESSION_COOKIE, schema: z.object({ sid: z.string() }), ttlMs: SESSION_TTL_MS };
 
 const LoginCredentials = z.object({ phone: Phone, code: TypedCode, invite: InviteCode.nullish() });
 
@@ -57,15 +57,15 @@ async function verifyCredentials(
   return signInByPhone({ ...typed, invite: found.value, holder }, requester, { session });
 }
 
-/** Verifies the code of a login and opens the session that `session` describes. */
+/** Verifies the code of a login and opens a session of the kind and browser that `session` names. */
 type SignInStep<Failure extends { name: string } = { name: string }> = (
   requester: Requester,
   session: NewSession,
 ) => Promise<Result<SignIn, Failure>>;
 
 /**
- * The body's fields of the request that NextAuth is answering, with their JSON types. NextAuth passes each field to `authorize`
- * as text, so a code that a client sent as a number, without its leading zeros, would pass for one sent as text.
+ * The fields of the request that NextAuth is answering, with their JSON types. NextAuth passes them to `authorize` as text,
+ * which would hide that a code was sent as a number and lost its leading zeros.
  */
 const requestFields = new AsyncLocalStorage<Record<string, unknown>>();
 
@@ -102,7 +102,7 @@ const { handlers } = NextAuth({
   trustHost: true,
   useSecureCookies: env.APP_URL.startsWith("https:"),
   session: { strategy: "jwt", maxAge: SESSION_TTL_MS / 1000 },
-  jwt: nextAuthCodec(SESSION_TOKEN),
+  jwt: nextAuthCodec(SESSION_TOKEN_KIND),
   cookies: {
     sessionToken: { name: SESSION_COOKIE, options: COOKIE_OPTIONS },
     csrfToken: { name: cookieName("authjs.csrf-token"), options: COOKIE_OPTIONS },
@@ -134,13 +134,13 @@ const { handlers } = NextAuth({
 });
 
 /**
- * The session of this request's cookie, or null if it has none that is valid. Reads the session's row with each request, so that a
- * session that was ended is refused from the next request on. React's `cache` makes that one read for all parts of a page. It keeps
- * nothing in a server action or a route handler: there the first reader passes the session on. Throws when the database fails.
- * NextAuth's `auth()` is not used, because it treats each error as a bad cookie and removes it: a busy database would log people out.
+ * Returns the session of this request's cookie, or null without a valid cookie. Each request reads the session's row, so that a
+ * session that was ended is refused from the next request on. React's `cache` makes that one read for all parts of a page. In a
+ * server action or a route handler `cache` keeps nothing: there, pass the session on. Throws when the database fails.
+ * NextAuth's `auth()` is not used, because after any error it removes the cookie: a busy database would log people out.
  */
 export const currentSession = cache(async (): Promise<Session | null> => {
-  const token = decryptToken(SESSION_TOKEN, await readCookie(SESSION_COOKIE));
+  const token = decryptToken(SESSION_TOKEN_KIND, await readCookie(SESSION_COOKIE));
   return token && checkSession(token.sid);
 });
 
@@ -149,15 +149,15 @@ export interface NextAuthRoute {
   params: Promise<{ nextauth: string[] }>;
 }
 
-/** The paths of NextAuth that are served; all others are 404. A login by the credentials provider needs these. */
-const SERVED = {
+/** The paths of NextAuth that are served: those that a login by the credentials provider needs. All others are 404. */
+const SERVED_PATHS = {
   GET: ["csrf", "error", "providers", "signin", "signout"],
   POST: ["callback/credentials", "signout"],
 };
 
 /**
- * Answers a request to one of NextAuth's own addresses (`SERVED`), and 404 for any other. `fields` are those of the body of
- * a POST; null stands for a GET.
+ * Answers a request to one of NextAuth's own addresses: those of `SERVED_PATHS`, and 404 for any other. `fields` are the fields
+ * of a POST's body; null stands for a GET.
  */
 export async function answerNextAuth(
   request: Request,
@@ -165,7 +165,7 @@ export async function answerNextAuth(
   fields: Record<string, unknown> | null = null,
 ): Promise<Response> {
   const action = (await params).nextauth.join("/");
-  if (!SERVED[fields ? "POST" : "GET"].includes(action)) return new Response(null, { status: 404 });
+  if (!SERVED_PATHS[fields ? "POST" : "GET"].includes(action)) return new Response(null, { status: 404 });
   if (!fields) return handlers.GET(atPublicAddress(request));
   const answer = await requestFields.run(fields, () => handlers.POST(atPublicAddress(request, fields)));
   // NextAuth removes the cookie only if the form carried the right CSRF token.
@@ -191,8 +191,8 @@ async function endCurrentSession(): Promise<void> {
 }
 
 /**
- * Rewrites a request for NextAuth. Its address becomes APP_URL, because NextAuth builds redirects from it and Next.js knows
- * only the address that it listens on. The query is dropped: no served address reads it, and an odd one makes NextAuth throw.
+ * Rewrites a request for NextAuth. The request's origin becomes APP_URL, because NextAuth builds redirects from it and Next.js
+ * knows only the address that it listens on. The query is dropped: no served address reads it, and some make NextAuth throw.
  */
 function atPublicAddress({ url, method, headers: given }: Request, fields?: Record<string, unknown>): NextRequest {
   const address = new URL(new URL(url).pathname, env.APP_URL);
@@ -201,7 +201,7 @@ function atPublicAddress({ url, method, headers: given }: Request, fields?: Reco
   const cookiesSent = (given.get("cookie") ?? "").split("; ").filter((pair) => !pair.startsWith(`${CALLBACK_COOKIE}=`));
   headers.set("cookie", cookiesSent.join("; "));
   if (!fields) return new NextRequest(address, { method, headers });
-  // NextAuth reads a form of text fields; objects and null have no text.
+  // NextAuth reads a form, whose fields are text. Objects and null have no text, so they are left out.
   const plain = Object.entries(fields).filter(([, value]) => typeof value !== "object");
   const form = plain.map(([name, value]) => [name, String(value)]);
   headers.set("Content-Type", "application/x-www-form-urlencoded");
@@ -209,9 +209,9 @@ function atPublicAddress({ url, method, headers: given }: Request, fields?: Reco
 }
 
 /**
- * Logs this browser in if `signIn` succeeds: sets the session cookie, in the form that NextAuth sets it at its own address, and
- * ends the session that the browser had before. The failures are those of `signIn`. Throws for a request that a page of
- * another origin sent. Only for server actions and route handlers, because it sets cookies.
+ * Logs this browser in if `signIn` succeeds: sets the session cookie, as NextAuth sets it after a login at its own address, and
+ * ends the session that the browser had before. The failures are those of `signIn`. Throws for a request that a page of another
+ * origin sent. Only for server actions and route handlers, because it sets cookies.
  */
 export async function logIn<Failure extends { name: string }>(
   signIn: SignInStep<Failure>,
@@ -220,20 +220,20 @@ export async function logIn<Failure extends { name: string }>(
   const previous = await currentSession();
   const login = await openBrowserSession(signIn);
   if (!login.ok) return login;
-  const token = encryptToken(SESSION_TOKEN, { sid: login.value.session.id });
-  await setCookie(SESSION_COOKIE, token, SESSION_TOKEN);
+  const token = encryptToken(SESSION_TOKEN_KIND, { sid: login.value.session.id });
+  await setCookie(SESSION_COOKIE, token, SESSION_TOKEN_KIND);
   if (previous) await endSession(previous.id);
   return login;
 }
 
 /** Ends the session of this browser and removes its cookie. Only for server actions, because it sets a cookie. */
 export async function logOut(): Promise<void> {
-  // The session's row is ended first: the cookie is not valid any more then, even if removing it fails.
+  // The session's row is ended first, so that the cookie is not valid any more even if removing the cookie fails.
   await endCurrentSession();
   await forgetSession();
 }
 
-/** Removes the session's cookie from this browser, for a session that has ended with its account. Only for server actions. */
+/** Removes the session's cookie from this browser after the session or its account was ended. Only for server actions. */
 export async function forgetSession(): Promise<void> {
   await removeCookie(SESSION_COOKIE);
 }

@@ -16,29 +16,29 @@ import { decryptToken, encryptToken } from "./sealed-cookie";
  */
 const PendingChange = z.object({ sid: z.string(), holder: Holder, next: Recipient });
 
-const COOKIE = cookieName("sarafan-change");
-const TOKEN = { purpose: "change under way", schema: PendingChange, ttlMs: PENDING_LOGIN_TTL_MS };
+const COOKIE_NAME = cookieName("sarafan-change");
+const TOKEN_KIND = { purpose: "change under way", schema: PendingChange, ttlMs: PENDING_LOGIN_TTL_MS };
 
 /** Reads the change that this session has begun, from this browser's cookie. Null if there is none, or another session began it. */
 export async function readPendingChange(session: Session): Promise<IdentityChange | null> {
-  const pending = decryptToken(TOKEN, await readCookie(COOKIE));
+  const pending = decryptToken(TOKEN_KIND, await readCookie(COOKIE_NAME));
   return pending?.sid === session.id ? pending : null;
 }
 
 /**
- * Begins the change of `session`'s account to `next` and stores it in this browser's cookie. A change to the same value that
- * was begun before is continued. Throws for a request that a page of another origin sent. Only for server actions.
+ * Begins the change of `session`'s account to `next` and stores it in this browser's cookie. If a change to the same value is
+ * pending already, it is continued. Throws for a request that a page of another origin sent. Only for server actions.
  */
 export async function beginPendingChange(session: Session, next: Recipient): Promise<IdentityChange> {
   assertOwnRequest(await headers());
   const known = await readPendingChange(session);
   // A change to another value gets another holder, so that codes sent for one change don't permit the other.
   const holder = known && isSameRecipient(known.next, next) ? known.holder : newHolder();
-  await setCookie(COOKIE, encryptToken(TOKEN, { sid: session.id, holder, next }), TOKEN);
+  await setCookie(COOKIE_NAME, encryptToken(TOKEN_KIND, { sid: session.id, holder, next }), TOKEN_KIND);
   return { holder, next };
 }
 
 /** Removes the cookie of the pending change, after the change is done. Only for server actions. */
 export async function endPendingChange(): Promise<void> {
-  await removeCookie(COOKIE);
+  await removeCookie(COOKIE_NAME);
 }

@@ -7,16 +7,16 @@ import { cookieName, readCookie, setCookie } from "./cookies";
 import { newPendingLogin, PendingLogin } from "./pending-login";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
-const COOKIE = cookieName("sarafan-login");
-const TOKEN = { purpose: "login under way", schema: PendingLogin, ttlMs: PENDING_LOGIN_TTL_MS };
+const COOKIE_NAME = cookieName("sarafan-login");
+const TOKEN_KIND = { purpose: "login under way", schema: PendingLogin, ttlMs: PENDING_LOGIN_TTL_MS };
 
 /**
  * Reads the pending login from this browser's cookie. Null if there is none or it is older than `PENDING_LOGIN_TTL_MS`. React's
- * `cache` opens the cookie once for all parts of a page. It keeps nothing in a server action or a route handler: there the first
- * reader passes the login on.
+ * `cache` opens the cookie once for all parts of a page. In a server action or a route handler `cache` keeps nothing: there,
+ * pass the login on.
  */
 export const readPendingLogin = cache(
-  async (): Promise<PendingLogin | null> => decryptToken(TOKEN, await readCookie(COOKIE)),
+  async (): Promise<PendingLogin | null> => decryptToken(TOKEN_KIND, await readCookie(COOKIE_NAME)),
 );
 
 /** Reads the pending login if it is by phone. Null for a login by mail, or if there is no pending login. */
@@ -31,7 +31,7 @@ export async function readPendingPhone(): Promise<(PendingLogin & { phone: Phone
  */
 export async function storePendingLogin(pending: PendingLogin): Promise<void> {
   assertOwnRequest(await headers());
-  await setCookie(COOKIE, encryptToken(TOKEN, pending), TOKEN);
+  await setCookie(COOKIE_NAME, encryptToken(TOKEN_KIND, pending), TOKEN_KIND);
 }
 
 /** Stores the invite code that the login activates, or null for none. Throws as `storePendingLogin` does. */

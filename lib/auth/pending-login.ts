@@ -16,11 +16,11 @@ export const PendingLogin = z.object({
   phone: Phone.nullable(),
   /** The mailbox that the code was sent to; null for a login by phone. */
   email: Email.nullable().default(null),
-  /** An invite code that this browser has looked up. A cookie of version 0.1 also has the masked inviter, which is left out. */
+  /** An invite code that this browser has looked up. The masked inviter in a cookie of version 0.1 is ignored. */
   invite: z.object({ code: InviteCode }).nullable().catch(null),
-  /** Masked phone of the account, after a right code by mail for an account with another phone than `phone`. */
+  /** The account's phone, masked, if it differs from `phone` after a right code by mail; else null. */
   mismatch: MaskedText.nullable().default(null),
-  /** The page that the login returns to; null for the profile. Browsers hold cookies with this field, so it keeps its name. */
+  /** The page that the login returns to; null for the profile. Browsers' cookies have this field, so its name can't change. */
   wanted: ReturnPage.nullable().catch(null),
   /** The code, in a demonstration that shows it on the page; else null. */
   revealed: OneTimeCode.nullable(),

@@ -2,15 +2,15 @@ import type { Route } from "next";
 import { z } from "zod";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 
-const PAGES = ["/account", "/account/phone", "/account/email", "/account/history", "/account/delete"] as const;
+const RETURN_PAGES = ["/account", "/account/phone", "/account/email", "/account/history", "/account/delete"] as const;
 
 /**
- * The page that a login returns to, from the login's query (`?next=/account`). Any site can link to a login with a `next` of its
- * choice. So only these pages and invitations are accepted, letter for letter, and no text that a browser could read as the
- * address of another site (open redirect).
+ * The page that a login returns to, as the address of the login names it (`/login?next=/account`). Any site can link to the
+ * login with a `next` of its choice, so only `RETURN_PAGES` and invitations are accepted, spelt exactly: no text that a browser
+ * could read as the address of another site (open redirect).
  */
 export const ReturnPage = z.union([
-  z.enum(PAGES),
+  z.enum(RETURN_PAGES),
   z
     .templateLiteral(["/i/", z.string()])
     .refine((path) => InviteCode.safeParse(path.slice("/i/".length)).data === path.slice("/i/".length)),

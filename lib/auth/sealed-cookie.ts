@@ -4,7 +4,7 @@ import { deriveKeys } from "@/lib/core/keys";
 
 /** One kind of encrypted token, such as that of the session cookie. */
 interface TokenKind<Schema extends z.ZodObject> {
-  /** Names the keys. A token of one purpose can't be decrypted for another. */
+  /** The keys are derived from this name, so a token of one purpose can't be decrypted for another. */
   purpose: string;
   /** The shape of the payload. */
   schema: Schema;
@@ -34,8 +34,8 @@ export function decryptToken<Schema extends z.ZodObject>(
 }
 
 /**
- * Makes the functions by which NextAuth encodes and decodes the token of its session cookie. NextAuth's own derive their key
- * again for each token, which costs processor time in each request.
+ * Makes the functions by which NextAuth encodes and decodes the token of its session cookie. NextAuth's own functions derive
+ * the key again for each token, which costs processor time in each request.
  */
 export function nextAuthCodec({ purpose, ttlMs }: Pick<TokenKind<z.ZodObject>, "purpose" | "ttlMs">) {
   return {
@@ -47,28 +47,28 @@ export function nextAuthCodec({ purpose, ttlMs }: Pick<TokenKind<z.ZodObject>, "
 const base64url = (data: string | Buffer) => Buffer.from(data).toString("base64url");
 
 /** The header of each token: direct encryption with a shared key, by AES-256-GCM (RFC 7518 §4.5, §5.3). */
-const HEADER = base64url(JSON.stringify({ alg: "dir", enc: "A256GCM" }));
+const JWE_HEADER = base64url(JSON.stringify({ alg: "dir", enc: "A256GCM" }));
 const CIPHER = "aes-256-gcm";
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
  * Makes a JWT inside a JWE in compact form (RFC 7516 §5.1) with Node's own cipher. jose, by Web Crypto, takes five times the
- * processor time, and each request decrypts a cookie. A test decrypts jose's tokens here and these tokens by jose.
+ * processor time, and each request decrypts a cookie. A test checks that jose and this file decrypt each other's tokens.
  */
 function encrypt(purpose: string, payload: Payload, ttlMs: number): string {
   const iat = Math.floor(Date.now() / 1000);
   const claims = { ...payload, iat, exp: iat + Math.ceil(ttlMs / 1000) };
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(CIPHER, keysOf(purpose)[0], iv, { authTagLength: TAG_BYTES });
-  cipher.setAAD(Buffer.from(HEADER));
+  cipher.setAAD(Buffer.from(JWE_HEADER));
   const text = Buffer.concat([cipher.update(JSON.stringify(claims)), cipher.final()]);
-  return `${HEADER}..${base64url(iv)}.${base64url(text)}.${base64url(cipher.getAuthTag())}`;
+  return `${JWE_HEADER}..${base64url(iv)}.${base64url(text)}.${base64url(cipher.getAuthTag())}`;
 }
 
 function decrypt(purpose: string, token: string): Payload | null {
   const [header, encryptedKey, iv, text, tag, ...rest] = token.split(".");
-  if (header !== HEADER || encryptedKey !== "" || !iv || !text || !tag || rest.length > 0) return null;
+  if (header !== JWE_HEADER || encryptedKey !== "" || !iv || !text || !tag || rest.length > 0) return null;
   const parts = {
     iv: Buffer.from(iv, "base64url"),
     text: Buffer.from(text, "base64url"),
@@ -84,7 +84,7 @@ function decrypt(purpose: string, token: string): Payload | null {
 
 function decryptWith(key: Buffer, { iv, text, tag }: { iv: Buffer; text: Buffer; tag: Buffer }): Payload | null {
   const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
-  decipher.setAAD(Buffer.from(HEADER)).setAuthTag(tag);
+  decipher.setAAD(Buffer.from(JWE_HEADER)).setAuthTag(tag);
   try {
     return JSON.parse(Buffer.concat([decipher.update(text), decipher.final()]).toString());
   } catch {

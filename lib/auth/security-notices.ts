@@ -12,14 +12,14 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { afterAnswer } from "./after-answer";
 
 /**
- * Mails the account of `session` that a new device has signed in, if `requester`'s device is new to it. Runs after the response was
- * sent, so that no login waits for the mail or fails with it. The same holds for the other notices of this file.
+ * Mails the account of `session` that a new device has signed in, if `requester`'s device is new to it. Like every notice of
+ * this file, it is sent after the response, so that no request waits for the mail or fails with it.
  */
 export function notifySignIn(session: Session, requester: Requester): void {
   afterAnswer(() => notifyOfNewDevice(session, requester));
 }
 
-/** Mails `mailboxes` (those that the account has, or had before the change) that its phone or mailbox was changed at `at`. */
+/** Mails `mailboxes` (the account's mailboxes before and after the change) that its phone or mailbox was changed at `at`. */
 export function notifyChange({ name, was, mailboxes }: ChangedIdentity, at = new Date()): void {
   afterAnswer(() => notifyOfChange(mailboxes, { name, was, at }));
 }
