@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { MIGRATIONS } from "../lib/db/migrator.mjs";
+import { MIGRATIONS_FOLDERS } from "../lib/db/migrator.mjs";
 import { SCHEMAS } from "./internal/database";
 
 import { composePostgresSchema, diffSchemas } from "./internal/schemas";
@@ -13,7 +13,7 @@ if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Refusal("Name what changes: npm r
 setTestSettings();
 writeFileSync(SCHEMAS.postgresql, composePostgresSchema());
 const time = new Date().toISOString().replace(/\D/g, "").slice(0, 14);
-const last = Object.values(MIGRATIONS)
+const last = Object.values(MIGRATIONS_FOLDERS)
   .flatMap((folder) => readdirSync(folder))
   .filter((entry) => /^\d/.test(entry))
   .sort()
@@ -25,7 +25,7 @@ for (const [kind, script] of Object.entries(await diffSchemas())) {
     console.log(`${kind}: nothing to change`);
     continue;
   }
-  const folder = path.join(MIGRATIONS[kind as keyof typeof MIGRATIONS], `${time}_${name}`);
+  const folder = path.join(MIGRATIONS_FOLDERS[kind as keyof typeof MIGRATIONS_FOLDERS], `${time}_${name}`);
   mkdirSync(folder);
   writeFileSync(path.join(folder, "migration.sql"), script);
   console.log(`${kind}: ${folder}/migration.sql – read it before you commit it`);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import Database from "better-sqlite3";
 import type { Client } from "pg";
-import { LIST_APPLIED, MIGRATIONS_TABLE, pendingMigrations } from "../lib/db/migrator.mjs";
+import { LIST_APPLIED_SQL, MIGRATIONS_TABLE, pendingMigrations } from "../lib/db/migrator.mjs";
 import { databaseFile, prepareDataFolder } from "./internal/data-folder.mjs";
 import { connectTo, migrate } from "./internal/database";
 
@@ -157,7 +157,7 @@ async function assertCounted(ask: (sql: string) => Promise<number | string>): Pr
 function assertOurs(file: string): void {
   const database = new Database(file, { readonly: true });
   try {
-    const applied = database.prepare(LIST_APPLIED).pluck().all();
+    const applied = database.prepare(LIST_APPLIED_SQL).pluck().all();
     const known = pendingMigrations("sqlite", []);
     if (applied.some((name) => !known.includes(String(name))))
       throw new Refusal("The copy is of a newer version of Sarafan than this one. Nothing was changed.");

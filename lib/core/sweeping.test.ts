@@ -4,7 +4,7 @@ import { expect, test } from "playwright/test";
 import { EVENTS_OVER_MARK } from "@/lib/core/accounts/audit-log";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { checkSession } from "@/lib/core/sessions/sessions";
-import { MODELS } from "@/lib/db/connections";
+import { MODEL_NAMES } from "@/lib/db/connections";
 import { CLOCK_SKEW_MS_MAX, readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { errorsOf } from "@/lib/testing/log";
@@ -32,7 +32,7 @@ test.beforeEach(backgroundTasks);
 
 test("each table has a time after which its rows are deleted, or grows only with accounts", () => {
   const growing = GROWING_TABLES.map(({ table }) => table.charAt(0).toLowerCase() + table.slice(1));
-  expect([...MODELS].sort()).toEqual([...growing, "user", "activation", "delayedChange", "mark"].sort());
+  expect([...MODEL_NAMES].sort()).toEqual([...growing, "user", "activation", "delayedChange", "mark"].sort());
 });
 
 test("rows are deleted when their time is over, and not before", async () => {

@@ -3,15 +3,15 @@ import { isBusy, TransactionTimeout } from "./errors";
 import { Prisma, type PrismaClient } from "./generated/sqlite/client";
 import { type Kinds, namedValues, type Queries, type Soon, type Statement, type Transaction } from "./statement";
 
-/** Prisma's client: one type for both databases, whose generated clients have the same shape. */
+/** Prisma's client. One type stands for both generated clients, of SQLite and PostgreSQL, because they have the same shape. */
 export type Client = PrismaClient;
 
 export type Model = Uncapitalize<Prisma.ModelName>;
-export const MODELS = Object.values(Prisma.ModelName).map(
+export const MODEL_NAMES = Object.values(Prisma.ModelName).map(
   (name) => (name.charAt(0).toLowerCase() + name.slice(1)) as Model,
 );
 
-/** A transaction of Prisma's that can run statements as well. */
+/** A transaction in which Prisma's models and prepared statements can be used. */
 export type Writer = Pick<Prisma.TransactionClient, Model | "$queryRaw" | "$executeRaw"> & Transaction;
 
 /** How many connections of a pool are busy and idle, and how many requests wait for one. */
@@ -21,32 +21,33 @@ export interface Pool {
   waiting: number;
 }
 
-/** The operations that each database implements in its own way; `lib/db/database.ts` has what both share. */
+/** The operations that SQLite and PostgreSQL implement in different ways; `lib/db/database.ts` has what both share. */
 export interface Connections {
   /** Reads committed rows, including the last write. */
   primary: { prisma: Client; statements: Queries };
   /** Reads from the replica, which may lag behind; the same as `primary` where there is none. */
   replica: { prisma: Client; statements: Queries };
   /**
-   * Runs `fn`, which only runs statements, in one transaction. Runs it again while it fails with an error that `isBusy` knows, and
-   * throws that error when the retries are used up. Transactions with the same `lock` run one after the other, across all servers.
+   * Runs `fn`, which only runs statements, in one transaction. Repeats it while it fails with an error that `isBusy`
+   * recognises, and throws that error when the retries are used up. Transactions with the same `lock` run one after the other,
+   * across all servers.
    */
   transact: <Value>(fn: (tx: Transaction) => Promise<Value>, lock?: number | null) => Promise<Value>;
-  /** As `transact`, with Prisma's models as well. */
+  /** As `transact`, but `fn` can use Prisma's models as well. */
   write: <Value>(fn: (tx: Writer) => Promise<Value>, lock?: number | null) => Promise<Value>;
   /** The state of each pool, by its name. */
   pools: () => Record<string, Pool>;
 }
 
-type TextOf = (statement: Statement<never, unknown>) => { text: string; names: readonly string[] };
+type ChooseText = (statement: Statement<never, unknown>) => { text: string; names: readonly string[] };
 
 /**
- * Runs `fn` inside a transaction of Prisma's, with its models and with statements, whose SQL `textOf` chooses for the database. The
- * statements run one after the other in their order. The result settles after all queued statements.
+ * Runs `fn` inside a transaction of Prisma's, with its models and with statements, whose SQL `textOf` chooses for the database.
+ * The statements run one after the other, in the order of their calls. Resolves after all queued statements.
  */
 export async function runThroughPrisma<Value>(
   prisma: Prisma.TransactionClient,
-  textOf: TextOf,
+  textOf: ChooseText,
   fn: (tx: Writer) => Promise<Value>,
 ): Promise<Value> {
   let last: Promise<unknown> = Promise.resolve();
@@ -69,7 +70,7 @@ export async function runThroughPrisma<Value>(
     });
   const get = async (statement: Statement<never, unknown>, params: never) => (await all(statement, params))[0];
   const queue = (statement: Statement<never, unknown>, params: never) => void run(statement, params);
-  const models = Object.fromEntries(MODELS.map((name) => [name, prisma[name]]));
+  const models = Object.fromEntries(MODEL_NAMES.map((name) => [name, prisma[name]]));
   const $queryRaw = prisma.$queryRaw.bind(prisma);
   const $executeRaw = prisma.$executeRaw.bind(prisma);
   const value = await fn({ ...models, $queryRaw, $executeRaw, all, get, run, queue } as unknown as Writer);
@@ -77,7 +78,7 @@ export async function runThroughPrisma<Value>(
   return value;
 }
 
-/** Converts a raw row of Prisma's, which may hold integers as bigint and SQLite's booleans as numbers. */
+/** Converts a row of a raw query by Prisma, in which integers may be bigint, and booleans of SQLite are numbers. */
 function decode(row: Record<string, unknown>, kinds: Kinds): Record<string, unknown> {
   const decoded = Object.entries(kinds).map(([name, kind]) => {
     const value = row[name];
@@ -90,20 +91,20 @@ function decode(row: Record<string, unknown>, kinds: Kinds): Record<string, unkn
 }
 
 const TRANSACTION_MS_MAX = 8000;
-/** Later than Prisma's own time-out of a transaction, so that a committed one is never reported as failed. */
-const DEADLINE_MS = TRANSACTION_MS_MAX + 1000;
+/** Later than Prisma's own time-out, so that a transaction that was committed in time is never reported as failed. */
+const TRANSACTION_DEADLINE_MS = TRANSACTION_MS_MAX + 1000;
 
 /** Milliseconds that Prisma waits for a connection (`maxWait`) and for the end of a transaction (`timeout`). */
 export const TRANSACTION_OPTIONS = { maxWait: 3000, timeout: TRANSACTION_MS_MAX };
 
 /**
- * Throws a `TransactionTimeout` when the transaction hasn't ended within `DEADLINE_MS`. Prisma rolls back a transaction that takes too
- * long, but waits for its function without limit.
+ * Throws a `TransactionTimeout` when the transaction hasn't ended within `TRANSACTION_DEADLINE_MS`. Prisma rolls back a
+ * transaction that takes too long, but waits without limit for the function that runs in it.
  */
 export async function withDeadline<Value>(transaction: Promise<Value>): Promise<Value> {
   const ended = new AbortController();
-  const deadline = sleep(DEADLINE_MS, undefined, { ref: false, signal: ended.signal }).then(() => {
-    throw new TransactionTimeout(`a write did not end within ${DEADLINE_MS} ms`);
+  const deadline = sleep(TRANSACTION_DEADLINE_MS, undefined, { ref: false, signal: ended.signal }).then(() => {
+    throw new TransactionTimeout(`a write did not end within ${TRANSACTION_DEADLINE_MS} ms`);
   });
   try {
     return await Promise.race([transaction, deadline]);
@@ -118,8 +119,8 @@ const RETRY_AFTER_MS = 10;
 const RETRY_AFTER_MS_MAX = 500;
 
 /**
- * Runs `attempt` again while it throws an error that `isBusy` knows, up to `RETRIES_MAX` times and until `giveUpAt` (a time of
- * `performance.now()`); then throws that error. The pauses double and are random, so that colliding transactions don't collide again.
+ * Repeats `attempt` while it throws an error that `isBusy` recognises, up to `RETRIES_MAX` times and until `giveUpAt` (a time
+ * of `performance.now()`); then throws that error. Random, growing pauses keep transactions from colliding again.
  */
 export async function retryWhileBusy<Value>(attempt: () => Soon<Value>, giveUpAt: number): Promise<Value> {
   for (let retries = 0; ; retries += 1) {

@@ -1,6 +1,6 @@
 import { type Queries, type Statement, statement, type Transaction } from "./statement";
 
-/** An amount to add to a counter, and when the counter's window ends if it begins now. */
+/** An amount to add to a counter. If that begins a new window, the window ends at `resetsAt`. */
 export interface Count {
   key: string;
   amount: number;
@@ -14,18 +14,18 @@ export interface Counted {
   resetsAt: Date;
 }
 
-/** How far the clocks of two servers may differ. A row further in the future was written by a wrong clock. */
+/** How far the clocks of two servers may differ. A window that ends later than that allows was begun by a wrong clock. */
 export const CLOCK_SKEW_MS_MAX = 5 * 60 * 1000;
 
-/** Whether `end` is no later than `latestEnd` on a clock that is ahead by at most `CLOCK_SKEW_MS_MAX`. */
+/** Whether a window's `end` is at most `CLOCK_SKEW_MS_MAX` later than `latestEnd`, the latest end by this server's clock. */
 export function isPossibleEnd(end: Date, latestEnd: Date): boolean {
   return end.getTime() <= latestEnd.getTime() + CLOCK_SKEW_MS_MAX;
 }
 
 type Params = Record<string, string | number | Date>;
 
-/** Makes one statement for each number of keys, and keeps it. */
-function forEachLength<Row>(
+/** Returns a function that makes the statement for a number of keys at its first call, and keeps it. */
+function statementByLength<Row>(
   make: (length: number) => Statement<Params, Row>,
 ): (length: number) => Statement<Params, Row> {
   const made: Statement<Params, Row>[] = [];
@@ -37,9 +37,9 @@ const keysOf = (keys: readonly string[]) => Object.fromEntries(keys.map((key, at
 const kindsOf = <Name extends string, Kind>(length: number, name: Name, kind: Kind): Record<string, Kind> =>
   Object.fromEntries(Array.from({ length }, (_, at) => [`${name}${at}`, kind]));
 
-const COUNTED = { key: "text", count: "integer", resetsAt: "time" } as const;
+const COUNTED_ROW = { key: "text", count: "integer", resetsAt: "time" } as const;
 
-const COUNT_UP = forEachLength((length) =>
+const COUNT_UP = statementByLength((length) =>
   statement({
     params: {
       now: "time",
@@ -47,7 +47,7 @@ const COUNT_UP = forEachLength((length) =>
       ...kindsOf(length, "amount", "integer" as const),
       ...kindsOf(length, "resetsAt", "time" as const),
     },
-    row: COUNTED,
+    row: COUNTED_ROW,
     sql: `
       INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES ${listOf(length, (at) => `(:key${at}, :amount${at}, :resetsAt${at})`)}
       ON CONFLICT ("key") DO UPDATE SET
@@ -63,9 +63,9 @@ const RESTART_COUNTER = statement({
 });
 
 /**
- * Adds the amounts to their counters in one statement, and returns the new values in the order of `counts`. The rows are locked in
- * the same order, until the transaction ends. A counter starts again if its window is over. It also starts again if its window ends
- * more than `CLOCK_SKEW_MS_MAX` after `resetsAt`: a server whose clock ran ahead wrote it.
+ * Adds the amounts to their counters in one statement, and returns the new values in the order of `counts`. The rows are locked
+ * in the same order, until the transaction ends. A counter starts again if its window is over, or if its window ends more than
+ * `CLOCK_SKEW_MS_MAX` after `resetsAt`, because a server whose clock ran ahead wrote that end.
  */
 export async function countUp(tx: Transaction, counts: readonly Count[], now: Date): Promise<Counted[]> {
   if (counts.length === 0) return [];
@@ -94,8 +94,8 @@ const DELETE_EMPTY = statement({
 });
 
 /**
- * Subtracts the amounts from the counters whose windows still end at `resetsAt`, and deletes the counters that are then zero, unless
- * `keepsRows`. Rows are locked in the order of `counts`, as in `countUp`, so that the two can't deadlock.
+ * Subtracts the amounts from the counters whose windows still end at `resetsAt`, and deletes the counters that are then zero,
+ * except with `keepsRows`. Rows are locked in the order of `counts`, as in `countUp`, so that the two can't deadlock.
  */
 export function countDown(tx: Transaction, counts: readonly Count[], { keepsRows = false } = {}): void {
   for (const { key, amount, resetsAt } of counts) {
@@ -119,10 +119,10 @@ export function countDownSince(
   tx.queue(COUNT_DOWN_SINCE, { key, ...rest });
 }
 
-const FIND_COUNTS = forEachLength((length) =>
+const FIND_COUNTS = statementByLength((length) =>
   statement({
     params: { now: "time", ...kindsOf(length, "key", "text" as const) },
-    row: COUNTED,
+    row: COUNTED_ROW,
     sql: `
       SELECT "key", "count", "resetsAt" FROM "Counter"
       WHERE "key" IN (${listOf(length, (at) => `:key${at}`)}) AND "resetsAt" > :now`,

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { env, isPostgresUrl } from "@/lib/env";
 import { perProcess } from "@/lib/per-process";
-import { type Client, type Connections, MODELS, type Model, type Pool, type Writer } from "./connections";
+import { type Client, type Connections, MODEL_NAMES, type Model, type Pool, type Writer } from "./connections";
 import { isDatabaseAway } from "./errors";
 import { openPostgres } from "./postgresql";
 import { openSqlite } from "./sqlite";
@@ -15,7 +15,7 @@ export { type Queries, type Statement, statement, type Transaction } from "./sta
 const READING_METHODS = ["findUnique", "findUniqueOrThrow", "findFirst", "findFirstOrThrow", "findMany"] as const;
 type ReadingMethod = (typeof READING_METHODS)[number];
 
-/** A client that can only read. A transaction of `write` can be passed as one, too. */
+/** A client that can only read. A transaction of `write` can be passed as a reader, too. */
 export type Reader = { [M in Model]: Pick<Client[M], ReadingMethod & keyof Client[M]> } & Pick<Client, "$queryRaw"> &
   Queries;
 
@@ -28,12 +28,12 @@ function connections(): Connections {
 }
 
 /**
- * Reads committed rows on separate connections: it neither sees nor waits for open transactions. Reads from the replica where there
- * is one, which may lag behind the last write.
+ * Reads committed rows on separate connections, so that a read neither sees nor waits for open transactions. Reads from the
+ * replica if there is one; the replica may lag behind the last write.
  */
 export const read: Reader = readerOf(() => connections().replica);
 
-/** As `read`, but always from the primary: for sessions, codes and all reads that must see the last write. */
+/** As `read`, but never from the replica: for sessions, codes and all reads that must see the last write. */
 export const readPrimary: Reader = readerOf(() => connections().primary);
 
 /** The state of each pool of connections, by its name. */
@@ -56,7 +56,7 @@ function readerOf(connection: () => Connections["primary"]): Reader {
     askWithFallback(connection(), ({ statements }) => statements.all(statement, params));
   const get = (statement: Statement<never, never>, params: never) =>
     askWithFallback(connection(), ({ statements }) => statements.get(statement, params));
-  return { ...Object.fromEntries(MODELS.map(modelOf)), $queryRaw, all, get } as unknown as Reader;
+  return { ...Object.fromEntries(MODEL_NAMES.map(modelOf)), $queryRaw, all, get } as unknown as Reader;
 }
 
 type Ask = (query: never) => Promise<unknown>;
@@ -75,22 +75,24 @@ function askWithFallback<Answer>(
 }
 
 /** The locks that transactions of all servers share, each with the number of its advisory lock on PostgreSQL. */
-const LOCKS = { "invite-graph": 5_327_001 } as const;
-type Lock = keyof typeof LOCKS;
+const LOCK_IDS = { "invite-graph": 5_327_001 } as const;
+type Lock = keyof typeof LOCK_IDS;
 
 /**
- * Runs `fn` in a transaction and returns its value after the commit. An error that `fn` throws rolls the transaction back and is
- * thrown on. After a conflict with another transaction `fn` runs again, so it must have no effect outside `tx`. Throws an error for
- * a transaction inside a transaction, and one that `isDatabaseAway` knows when the database can't be reached or stays locked.
+ * Runs `fn` in a transaction and returns its value after the commit. An error that `fn` throws rolls the transaction back and
+ * is thrown on. After a conflict with another transaction `fn` runs again, so it must have no effect outside `tx`. Throws an
+ * error inside another transaction, and one that `isDatabaseAway` recognises when the database can't be reached or stays
+ * locked.
  *
- * On SQLite, transactions queue for the process's one writing connection. On PostgreSQL they run in parallel at READ COMMITTED: rows
- * that `fn` has read may change until the commit, unless `fn` has locked them by an update, even one that changes no value.
- * Transactions with the same `lock` run one after the other across all servers, and each reads what the last one committed.
+ * On SQLite, transactions queue for the process's one writing connection. On PostgreSQL they run in parallel at READ COMMITTED:
+ * rows that `fn` has read may change until the commit, unless `fn` has locked them by an update, even one that changes no
+ * value. Transactions with the same `lock` run one after the other across all servers, and each reads what the last one
+ * committed.
  *
  * `write` offers all of Prisma; `transact` offers only statements, at a small part of the cost.
  */
-export function write<Value>(fn: (tx: Writer) => Promise<Value>, { lock = null }: Options = {}): Promise<Value> {
-  return begin((run) => connections().write((tx) => run(() => fn(tx)), lock && LOCKS[lock]));
+export function write<Value>(fn: (tx: Writer) => Promise<Value>, { lock = null }: LockOptions = {}): Promise<Value> {
+  return begin((run) => connections().write((tx) => run(() => fn(tx)), lock && LOCK_IDS[lock]));
 }
 
 /**
@@ -99,7 +101,7 @@ export function write<Value>(fn: (tx: Writer) => Promise<Value>, { lock = null }
  */
 export async function transact<Value>(
   fn: (tx: Transaction) => Promise<Value | RolledBack<Value>>,
-  { lock = null }: Options = {},
+  { lock = null }: LockOptions = {},
 ): Promise<Value> {
   const runOrRollBack = async (tx: Transaction) => {
     const value = await fn(tx);
@@ -107,7 +109,7 @@ export async function transact<Value>(
     return value;
   };
   try {
-    return await begin((run) => connections().transact((tx) => run(() => runOrRollBack(tx)), lock && LOCKS[lock]));
+    return await begin((run) => connections().transact((tx) => run(() => runOrRollBack(tx)), lock && LOCK_IDS[lock]));
   } catch (thrown) {
     if (thrown instanceof RolledBack) return thrown.value;
     throw thrown;
@@ -132,7 +134,7 @@ export function rollBack<Value>(value: Value): RolledBack<Value> {
   return new RolledBack(value);
 }
 
-interface Options {
+interface LockOptions {
   lock?: Lock | null;
 }
 

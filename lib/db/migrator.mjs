@@ -1,33 +1,33 @@
-// The one migrator: of `npm start`, `npm run migrate`, tests and containers. Plain JavaScript, because a start runs it before
-// TypeScript can be loaded.
+// `npm start`, `npm run migrate`, tests and containers all use this migrator. It is plain JavaScript, because a start runs it
+// before TypeScript can be loaded.
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 /** The folders of the migrations, by the kind of database. */
-export const MIGRATIONS = /** @type {const} */ ({
+export const MIGRATIONS_FOLDERS = /** @type {const} */ ({
   sqlite: "prisma/migrations",
   postgresql: "prisma/postgresql/migrations",
 });
 
-/** @typedef {keyof typeof MIGRATIONS} Kind */
+/** @typedef {keyof typeof MIGRATIONS_FOLDERS} Kind */
 
 /** The table in which Prisma notes applied migrations. Prisma's commands and this migrator understand each other's rows. */
 export const MIGRATIONS_TABLE = "_prisma_migrations";
 
-export const LIST_APPLIED = `SELECT "migration_name" FROM "${MIGRATIONS_TABLE}" WHERE "finished_at" IS NOT NULL AND "rolled_back_at" IS NULL`;
+export const LIST_APPLIED_SQL = `SELECT "migration_name" FROM "${MIGRATIONS_TABLE}" WHERE "finished_at" IS NOT NULL AND "rolled_back_at" IS NULL`;
 
-/** The number of the advisory lock that a PostgreSQL is migrated under, so that one of several starting servers does it. */
-const LOCK = 5_327_000;
+/** The id of the advisory lock under which PostgreSQL is migrated, so that only one of several starting servers migrates it. */
+const ADVISORY_LOCK_ID = 5_327_000;
 const CONNECT_MS_MAX = 10_000;
 
-/** The database has tables, and they are not Sarafan's. */
+/** The database already has tables of another application. */
 export class ForeignDatabase extends Error {
   name = "ForeignDatabase";
 }
 
 /**
- * The names of the migrations of this version that are not among `applied`, oldest first.
+ * Returns the names of this version's migrations that are not among `applied`, oldest first.
  *
  * @param {Kind} kind
  * @param {readonly string[]} applied
@@ -41,7 +41,7 @@ export function pendingMigrations(kind, applied) {
 }
 
 /**
- * Whether the database at `url` has every migration of this version. False as well where the database can't be asked.
+ * Whether the database at `url` has every migration of this version. Also false if the database can't be read.
  *
  * @param {string} url
  */
@@ -60,8 +60,8 @@ export async function isMigrated(url) {
 }
 
 /**
- * Applies the pending migrations to the database at `url`, in one transaction: all of them, or none. Of several processes one
- * applies them, and the others wait for it. `tell` is called before the first one is applied.
+ * Applies the pending migrations to the database at `url`, in one transaction: all of them, or none. If several processes start
+ * this, one applies them and the others wait. `tell` is called before the first migration is applied.
  *
  * Throws `ForeignDatabase` and the errors of the drivers; the database is then as it was.
  *
@@ -86,12 +86,12 @@ export async function migrate(url, tell = () => {}) {
 
 /** @param {Database} database */
 async function listApplied({ query }) {
-  const rows = await query(LIST_APPLIED);
+  const rows = await query(LIST_APPLIED_SQL);
   return rows.map(({ migration_name }) => String(migration_name));
 }
 
 /**
- * Makes Prisma's table, with Prisma's columns, in a database without tables.
+ * Makes the table of applied migrations, with Prisma's columns, in a database without tables.
  *
  * @param {Database} database
  */
@@ -130,7 +130,7 @@ async function apply({ kind, run }, name) {
  *
  * @typedef {object} Database
  * @property {Kind} kind
- * @property {string[]} begin begins a transaction that no other migrator runs beside
+ * @property {string[]} begin statements that begin a transaction and make other migrators wait
  * @property {string} listTables
  * @property {string} time the type of a column for times
  * @property {(sql: string) => Promise<Record<string, unknown>[]>} query
@@ -154,7 +154,7 @@ function open(url) {
 async function openSqlite(file) {
   const { default: Sqlite } = await import("better-sqlite3");
   const database = new Sqlite(file);
-  // A migration may make a table anew and drop the old one, to which other rows refer. It can't be set in a transaction.
+  // A migration may replace a table to which other rows refer. SQLite ignores this setting inside a transaction.
   database.pragma("foreign_keys = OFF");
   return {
     kind: "sqlite",
@@ -177,8 +177,8 @@ async function openPostgres(url) {
   await client.connect();
   return {
     kind: "postgresql",
-    // The lock of a transaction, not of a session, so that it holds behind a pooler too.
-    begin: ["BEGIN ISOLATION LEVEL READ COMMITTED", `SELECT pg_advisory_xact_lock(${LOCK})`],
+    // The lock belongs to the transaction and not to the session, so that it holds behind a pooler too.
+    begin: ["BEGIN ISOLATION LEVEL READ COMMITTED", `SELECT pg_advisory_xact_lock(${ADVISORY_LOCK_ID})`],
     listTables: "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = current_schema()",
     time: "TIMESTAMPTZ",
     query: async (sql) => (await client.query(sql)).rows,
@@ -188,7 +188,7 @@ async function openPostgres(url) {
 }
 
 /**
- * The path in an SQLite URL, or undefined.
+ * Returns the path in an SQLite URL, or undefined for another URL.
  *
  * @param {string} url
  */
@@ -198,5 +198,5 @@ function fileOf(url) {
 
 /** @param {Kind} kind */
 function folderOf(kind) {
-  return path.join(/* turbopackIgnore: true */ process.cwd(), MIGRATIONS[kind]);
+  return path.join(/* turbopackIgnore: true */ process.cwd(), MIGRATIONS_FOLDERS[kind]);
 }

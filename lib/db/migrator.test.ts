@@ -6,7 +6,7 @@ import Database from "better-sqlite3";
 import { Client } from "pg";
 import { test as base, expect } from "playwright/test";
 import { env, isPostgresUrl } from "@/lib/env";
-import { isMigrated, MIGRATIONS, MIGRATIONS_TABLE, migrate } from "./migrator.mjs";
+import { isMigrated, MIGRATIONS_FOLDERS, MIGRATIONS_TABLE, migrate } from "./migrator.mjs";
 
 interface Empty {
   url: string;
@@ -59,7 +59,7 @@ test("a database gets every migration once, with a row that Prisma understands",
   await migrate(url, tell);
   expect(told).toBe(1);
   const rows = await run(APPLIED);
-  const names = readdirSync(MIGRATIONS[KIND]).filter((name) => /^\d/.test(name));
+  const names = readdirSync(MIGRATIONS_FOLDERS[KIND]).filter((name) => /^\d/.test(name));
   expect(rows.map(({ migration_name }) => migration_name).sort()).toEqual(names.sort());
   for (const { checksum, finished_at } of rows) {
     expect(checksum).toMatch(/^[0-9a-f]{64}$/);
@@ -79,8 +79,8 @@ test("of several migrations the last of which fails, nothing is left", async ({ 
 });
 
 test("an upgrade keeps the rows of tables that it makes anew", async ({ empty: { url, run } }) => {
-  const [first = ""] = readdirSync(MIGRATIONS[KIND]).sort();
-  await run(readFileSync(path.join(MIGRATIONS[KIND], first, "migration.sql"), "utf8"));
+  const [first = ""] = readdirSync(MIGRATIONS_FOLDERS[KIND]).sort();
+  await run(readFileSync(path.join(MIGRATIONS_FOLDERS[KIND], first, "migration.sql"), "utf8"));
   await run(`INSERT INTO "User" ("phone", "inviteCode", "createdAt") VALUES ('+79450000001', 'A1', CURRENT_TIMESTAMP),
     ('+79450000002', 'B2', CURRENT_TIMESTAMP)`);
   await run(`INSERT INTO "Activation" ("inviteeId", "inviterId", "code", "activatedAt")

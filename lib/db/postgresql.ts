@@ -20,19 +20,19 @@ const CONNECT_MS_MAX = 3000;
 const STATEMENT_MS_MAX = 5000;
 /** How long a transaction is retried after conflicts with others. */
 const CONFLICT_MS_MAX = 5000;
-/** Milliseconds, as PostgreSQL reads them: how long one attempt waits for a lock, and how long its holder may be idle. */
-const [LOCK_TIMEOUT, IDLE_TIMEOUT] = ["2000", "8000"];
+/** Text for `set_config`: how long one attempt waits for a lock, and how long the lock's holder may be idle. */
+const [LOCK_TIMEOUT_MS, IDLE_TIMEOUT_MS] = ["2000", "8000"];
 
-/** The level is explicit, because a database may default to a stricter one, whose snapshot would be older than the lock. */
+/** The isolation level is explicit: a database may default to a stricter one, whose snapshot would be older than the lock. */
 const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /**
- * The server cancels a statement before this process gives it up: a COMMIT that was sent with it must find the transaction aborted.
- * Set once on each connection, or in each transaction behind a pooler.
+ * The server cancels a statement before this process gives the statement up, so that a COMMIT sent with it finds the
+ * transaction aborted. Set once on each connection, or in each transaction behind a pooler.
  */
 const STATEMENT_TIMEOUT = `statement_timeout = ${STATEMENT_MS_MAX - 500}`;
 const BEGIN_BEHIND_POOLER = `${BEGIN}; SET LOCAL ${STATEMENT_TIMEOUT}`;
 
-/** Opens the pools of connections. Transactions run in parallel at READ COMMITTED, for which every write of the core is made. */
+/** Opens the pools of connections. Transactions run in parallel at READ COMMITTED, which every write of the core allows for. */
 export function openPostgres(
   url: string,
   { replicaUrl, connections }: { replicaUrl: string | undefined; connections: number },
@@ -62,7 +62,7 @@ export function openPostgres(
     transact: (fn, lock = null) => begin(() => runTransaction(pools.primary, preparation, fn, lock), lock),
     write: (fn, lock = null) => {
       const run = async (tx: Prisma.TransactionClient) => {
-        if (lock !== null) await tx.$executeRawUnsafe(TAKE_LOCK, LOCK_TIMEOUT, IDLE_TIMEOUT, lock);
+        if (lock !== null) await tx.$executeRawUnsafe(TAKE_LOCK, LOCK_TIMEOUT_MS, IDLE_TIMEOUT_MS, lock);
         return runThroughPrisma(tx, ({ postgresql }) => postgresql, fn);
       };
       const options = { isolationLevel: "ReadCommitted" as Prisma.TransactionIsolationLevel };
@@ -78,7 +78,7 @@ export function openPostgres(
   };
 }
 
-/** Takes the advisory lock. The idle time-out ends a holder that hangs, because all other transactions wait for it. */
+/** Takes the advisory lock. The idle time-out ends a transaction that hangs while it holds the lock for which others wait. */
 const TAKE_LOCK = `SELECT set_config('lock_timeout', $1, true),
   set_config('idle_in_transaction_session_timeout', $2, true), pg_advisory_xact_lock($3::bigint)`;
 
@@ -111,7 +111,7 @@ async function runTransaction<Value>(
   try {
     corkUntilNextTick(client);
     queued.push(keepFirstError(client.query(preparation.isOnce ? BEGIN : BEGIN_BEHIND_POOLER)));
-    if (lock !== null) await client.query(TAKE_LOCK, [LOCK_TIMEOUT, IDLE_TIMEOUT, lock]);
+    if (lock !== null) await client.query(TAKE_LOCK, [LOCK_TIMEOUT_MS, IDLE_TIMEOUT_MS, lock]);
     const value = await fn(tx);
     corkUntilNextTick(client);
     queued.push(keepFirstError(client.query("COMMIT")));
@@ -120,7 +120,7 @@ async function runTransaction<Value>(
     if (firstError) throw firstError;
     return value;
   } catch (error) {
-    // If this fails as well, the pool closes the connection, and the database rolls back.
+    // If ROLLBACK fails as well, the pool closes the connection, and the database rolls back.
     await client.query("ROLLBACK").catch(() => undefined);
     // Statements sent after the failed one only say that the transaction is aborted; the first error is the cause.
     throw asDatabaseError(isAbortedTransaction(error) ? (firstError ?? error) : error);
@@ -159,13 +159,13 @@ interface Preparation {
   isOnce: boolean;
 }
 
-/** Each time with `pgbouncer=true` in the URL (Prisma's convention); else once, until the server reports a missing statement. */
+/** Statements are prepared once unless the URL has `pgbouncer=true` (Prisma's convention). `ask` may change `isOnce` later. */
 function preparationAt(url: string): Preparation {
   return { isOnce: new URL(url).searchParams.get("pgbouncer") !== "true" };
 }
 
-/** A statement of this name is there already, or is not there any more. */
-const CHANGED_CONNECTION = /^(42P05|26000)$/;
+/** PostgreSQL's codes for a named statement that exists already or is missing: a pooler has switched the connection. */
+const STATEMENT_CONFLICT_PATTERN = /^(42P05|26000)$/;
 
 async function ask(
   client: Pool | PoolClient,
@@ -180,7 +180,7 @@ async function ask(
   try {
     return await client.query(isOnce ? { name, ...query } : query);
   } catch (error) {
-    const isChangedConnection = isOnce && CHANGED_CONNECTION.test(String((error as { code?: unknown }).code));
+    const isChangedConnection = isOnce && STATEMENT_CONFLICT_PATTERN.test(String((error as { code?: unknown }).code));
     if (isChangedConnection) preparation.isOnce = false;
     // A transaction is retried by `retryWhileBusy`.
     if (isChangedConnection && client instanceof Pool) return ask(client, preparation, statement, params);
@@ -188,7 +188,7 @@ async function ask(
   }
 }
 
-/** Collects what is written to a connection in one turn of the event loop into one packet, which saves system calls. */
+/** Sends all that is written to a connection in one turn of the event loop as one packet, which saves system calls. */
 function corkUntilNextTick(client: Pool | PoolClient): void {
   const { stream } = (client as Partial<WithStream>).connection ?? {};
   if (!stream || stream.writableCorked > 0) return;
@@ -196,31 +196,31 @@ function corkUntilNextTick(client: Pool | PoolClient): void {
   process.nextTick(() => stream.uncork());
 }
 
-/** A property of pg's clients that its types lack. A pool has no connection. */
+/** A property of pg's clients that pg's types lack. A `Pool` doesn't have it. */
 interface WithStream {
   connection: { stream: Socket };
 }
 
-/** Columns of time have no zone and hold UTC. */
+/** Writes a time in UTC, because the columns for times have no zone and hold UTC. */
 function encode(value: unknown): unknown {
   return value instanceof Date ? value.toISOString() : value;
 }
 
-const READERS: Partial<Record<number, (text: string) => unknown>> = {
+const PARSERS_BY_TYPE_ID: Partial<Record<number, (text: string) => unknown>> = {
   [types.builtins.TIMESTAMP]: (text) => new Date(`${text.replace(" ", "T")}Z`),
   [types.builtins.INT8]: Number,
   [types.builtins.NUMERIC]: Number,
 };
 
-/** For each lock: settles when this process's last transaction for it has ended. A transaction that waits here holds no connection. */
-const lastOfLock = perProcess("lock queues", () => new Map<number, Promise<unknown>>());
+/** By lock: settles when the last transaction with that lock has ended. A waiting transaction holds no connection. */
+const lastByLock = perProcess("lock queues", () => new Map<number, Promise<unknown>>());
 
 function queueForLock<Value>(lock: number, begin: () => Promise<Value>, giveUpAt: number): Promise<Value> {
-  const result = (lastOfLock.get(lock) ?? Promise.resolve()).then(() => {
+  const result = (lastByLock.get(lock) ?? Promise.resolve()).then(() => {
     if (performance.now() > giveUpAt) throw new TransactionTimeout("a transaction did not get its lock in time");
     return begin();
   });
-  lastOfLock.set(
+  lastByLock.set(
     lock,
     result.catch(() => undefined),
   );
@@ -235,29 +235,29 @@ function poolOf(url: string, connections: number): Pool {
     query_timeout: STATEMENT_MS_MAX,
     keepAlive: true,
     application_name: "sarafan",
-    types: { getTypeParser: (id, format) => READERS[id] ?? types.getTypeParser(id, format) },
+    types: { getTypeParser: (id, format) => PARSERS_BY_TYPE_ID[id] ?? types.getTypeParser(id, format) },
     ...({ pipeline: true } as object),
   });
   // A lost connection fails the statement that runs on it, and the pool replaces an idle one, so this event needs no action.
   pool.on("error", ignore);
   pool.on("connect", (client) => {
     client.on("error", ignore);
-    // Behind a pooler, each transaction sets it instead: here it would stay on a connection that the pooler gives to other clients.
+    // Behind a pooler each transaction sets the time-out, because the pooler gives this connection to other clients as well.
     if (preparationAt(url).isOnce) client.query(`SET ${STATEMENT_TIMEOUT}`).catch(ignore);
   });
-  // When this process has stopped waiting for a statement, its transaction may still be open, and the next transaction on the
-  // connection would commit it. So such a connection is closed.
+  // A statement that this process gave up may leave its transaction open, and the next transaction on the connection would
+  // commit it. So a connection with an open transaction is closed.
   pool.on("release", (_, client) => {
     const connection = client as unknown as PgClient & WithStatus;
-    if (connection.getTransactionStatus() !== IDLE) void connection.end().catch(() => undefined);
+    if (connection.getTransactionStatus() !== IDLE_STATUS) void connection.end().catch(() => undefined);
   });
   return pool;
 }
 
 function ignore(): void {}
 
-/** A method of pg's clients that its types lack. It returns `I` outside of a transaction. */
+/** A method of pg's clients that pg's types lack. It returns `I` outside of a transaction. */
 interface WithStatus {
   getTransactionStatus(): string | null;
 }
-const IDLE = "I";
+const IDLE_STATUS = "I";

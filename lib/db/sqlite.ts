@@ -15,23 +15,23 @@ import { asDatabaseError } from "./errors";
 import { PrismaClient } from "./generated/sqlite/client";
 import { namedValues, type Statement, type Transaction } from "./statement";
 
-/** Short, because SQLite's own wait blocks the whole process. `retryWhileBusy` waits longer, without blocking. */
+/** How long SQLite waits for a lock. That wait blocks the process, so `retryWhileBusy` does most of the waiting. */
 const BUSY_TIMEOUT_MS = 10;
 /** How long a write waits for its turn in the queue and for other processes that write, such as the seed. */
 const LOCK_WAIT_MS_MAX = 5000;
 
-/** These hold for each connection. FULL, because an acknowledged write must survive a power cut. */
+/** Pragmas of each connection. `synchronous` is FULL, because an acknowledged write must survive a power cut. */
 const PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
-const READ_ONLY = `${PRAGMAS} PRAGMA query_only = ON;`;
+const READ_ONLY_PRAGMAS = `${PRAGMAS} PRAGMA query_only = ON;`;
 /**
- * The connection of `transact` has NORMAL: a commit only writes to the write-ahead log. `LogFlush` flushes the log to the disk, off the
- * main thread, before the commit is acknowledged. With FULL the whole process would wait for the disk at each commit
- * (https://www.sqlite.org/pragma.html#pragma_synchronous).
+ * On the connection of `transact`, `synchronous` is NORMAL: a commit only writes to the write-ahead log. `LogFlush` flushes the
+ * log to the disk, off the main thread, before the commit is acknowledged. With FULL the whole process would wait for the disk
+ * at each commit (https://www.sqlite.org/pragma.html#pragma_synchronous).
  */
-const FLUSHED_APART = `${PRAGMAS} PRAGMA synchronous = NORMAL;`;
+const TRANSACT_PRAGMAS = `${PRAGMAS} PRAGMA synchronous = NORMAL;`;
 
 /** The most writes that share one transaction. */
-const BATCH_MAX = 64;
+const BATCH_SIZE_MAX = 64;
 
 /** A `transact` call that waits for its turn, and the callbacks of its promise. */
 interface Job {
@@ -41,16 +41,16 @@ interface Job {
 }
 
 /**
- * Opens four connections: a writing and a read-only one for statements, and the same two for Prisma. All writes go through one
- * queue, because SQLite has one write lock: a transaction begins after the last one is committed. `transact` calls of one turn of the
- * event loop share a transaction. Each has its own savepoint, so it can be rolled back alone, and each settles when the commit is on
- * the disk.
+ * Opens four connections: a writing and a read-only one for statements, and another two for Prisma. All writes go through one
+ * queue, because SQLite has one write lock: a transaction begins after the last one is committed. `transact` calls of one turn
+ * of the event loop share a transaction. Each has its own savepoint, so it can be rolled back alone; it settles when the commit
+ * is on the disk.
  */
 export function openSqlite(url: string): Connections {
-  const reader = new StatementConnection(url, READ_ONLY);
-  const writer = new StatementConnection(url, FLUSHED_APART);
+  const reader = new StatementConnection(url, READ_ONLY_PRAGMAS);
+  const writer = new StatementConnection(url, TRANSACT_PRAGMAS);
   const flush = new LogFlush(`${fileOf(url)}-wal`);
-  const prismaReader = new PrismaClient({ adapter: adapterOf(url, READ_ONLY) });
+  const prismaReader = new PrismaClient({ adapter: adapterOf(url, READ_ONLY_PRAGMAS) });
   let prismaConnection: PrismaConnection | undefined;
   const adapter = adapterOf(url, PRAGMAS, (opened) => {
     prismaConnection = opened;
@@ -58,7 +58,7 @@ export function openSqlite(url: string): Connections {
   const prismaWriter = new PrismaClient({ adapter, transactionOptions: TRANSACTION_OPTIONS });
 
   let jobs: Job[] = [];
-  /** Settles when all work that is queued so far has ended. */
+  /** Settles when all work that was queued so far has ended. */
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
 
@@ -74,16 +74,15 @@ export function openSqlite(url: string): Connections {
   async function runJobs(giveUpAt: number): Promise<void> {
     // Other requests of this turn of the event loop reach their writes and join this batch.
     await setImmediate();
-    const batch = jobs.slice(0, BATCH_MAX);
-    jobs = jobs.slice(BATCH_MAX);
+    const batch = jobs.slice(0, BATCH_SIZE_MAX);
+    jobs = jobs.slice(BATCH_SIZE_MAX);
     if (jobs.length > 0) void enqueue(runJobs);
     const rejectAll = (error: unknown) => {
       for (const { reject } of batch) reject(error);
     };
     try {
       const answers = await retryWhileBusy(() => runBatch(writer, batch), giveUpAt);
-      // The calls of this batch settle after this flush. The next transaction doesn't wait for it: its calls settle after a later
-      // flush, which writes this commit to the disk as well.
+      // The calls of this batch settle after this flush. The next batch doesn't wait for it, and settles after a later flush.
       flush.run().then(() => {
         for (const answer of answers) answer();
       }, rejectAll);
@@ -123,7 +122,10 @@ export function openSqlite(url: string): Connections {
   };
 }
 
-/** Runs the jobs in one transaction. Returns a callback for each job that settles its promise, to be called after the flush. */
+/**
+ * Runs the jobs in one transaction. Returns a callback for each job, to be called after the flush, which settles the job's
+ * promise.
+ */
 async function runBatch(connection: StatementConnection, batch: Job[]): Promise<(() => void)[]> {
   const answers: (() => void)[] = [];
   connection.run(BEGIN);
@@ -150,8 +152,8 @@ async function runBatch(connection: StatementConnection, batch: Job[]): Promise<
 }
 
 /**
- * Flushes SQLite's write-ahead log to the disk, one flush at a time. All commits that come during a flush share the next one, because a
- * disk takes as long for one commit as for many.
+ * Flushes SQLite's write-ahead log to the disk, one flush at a time. All commits that come during a flush share the next flush,
+ * because a disk takes as long for one commit as for many.
  */
 export class LogFlush {
   readonly #file: string;
@@ -165,7 +167,7 @@ export class LogFlush {
     this.#flushFile = flushFile;
   }
 
-  /** Settles when all that was written to the log before this call is on the disk; rejects with the disk's error. */
+  /** Resolves when all that was written to the log before this call is on the disk; rejects with the disk's error. */
   run(): Promise<void> {
     this.#next ??= this.#running
       .catch(() => undefined)
@@ -179,7 +181,7 @@ export class LogFlush {
 
   async #flush(): Promise<void> {
     try {
-      // The log stays the same file for as long as a connection to the database is open.
+      // The file stays open between flushes: SQLite keeps the same log file while a connection to the database is open.
       this.#opened ??= promisify(open)(this.#file, "r+");
       await this.#flushFile(await this.#opened);
     } catch (error) {

@@ -20,7 +20,7 @@ type ValueOf<Named extends NullableKind> = Named extends `${infer Some extends K
     : never;
 type ValuesOf<Named extends Kinds> = { -readonly [Name in keyof Named]: ValueOf<Named[Name]> };
 
-const POSTGRESQL_TYPES: Record<Kind, string> = {
+const POSTGRESQL_TYPE_BY_KIND: Record<Kind, string> = {
   text: "text",
   integer: "integer",
   real: "double precision",
@@ -30,13 +30,13 @@ const POSTGRESQL_TYPES: Record<Kind, string> = {
 
 /** An SQL statement with typed parameters and columns, which is prepared once on each connection. */
 export interface Statement<Params, Row> {
-  /** The text with `?` for each parameter, and the names of the parameters in that order. */
+  /** The SQL with `?` for each parameter, and the names of the parameters in that order. */
   readonly sqlite: { readonly text: string; readonly names: readonly string[] };
-  /** The text with `$1`, `$2`, …, the names of these parameters in order, and the name of the prepared statement. */
+  /** The SQL with `$1`, `$2`, …, the names of these parameters in order, and the name of the prepared statement. */
   readonly postgresql: { readonly text: string; readonly names: readonly string[]; readonly name: string };
   /** The columns of the result and their kinds. */
   readonly row: Kinds;
-  /** Never set: it only carries the types of parameters and rows. */
+  /** Never set. TypeScript reads the types of parameters and rows from it. */
   readonly types?: { params: Params; row: Row };
 }
 
@@ -69,7 +69,7 @@ export function statement<const Params extends Kinds, const Row extends Kinds = 
   const numbered = [...new Set(inOrder)];
   const postgresql = trim(texts.postgresql).replace(
     /:(\w+)/g,
-    (_, name: string) => `$${numbered.indexOf(name) + 1}::${POSTGRESQL_TYPES[kindOf(name)]}`,
+    (_, name: string) => `$${numbered.indexOf(name) + 1}::${POSTGRESQL_TYPE_BY_KIND[kindOf(name)]}`,
   );
   return {
     sqlite: { text: sqlite, names: inOrder },
@@ -94,7 +94,7 @@ export function namedValues(names: readonly string[], params: unknown): unknown[
   });
 }
 
-/** A value on SQLite, whose driver is synchronous, and a promise on PostgreSQL. Awaiting a value costs one microtask. */
+/** The result of a statement: a value on SQLite, whose driver is synchronous, and a promise on PostgreSQL. */
 export type Soon<Value> = Value | Promise<Value>;
 
 /** Statements that read. */
@@ -110,8 +110,8 @@ export interface Transaction extends Queries {
   /** Runs a statement and returns how many rows it changed. */
   run<Params>(statement: Statement<Params, unknown>, params: Params): Soon<number>;
   /**
-   * Runs a statement whose result the transaction doesn't need. On PostgreSQL it shares one round trip with the next statement or
-   * with the commit. If it fails, the transaction is rolled back and fails with that error.
+   * Runs a statement whose result the transaction doesn't need. On PostgreSQL it shares one round trip with the next statement
+   * or with the commit. If the statement fails, the transaction is rolled back and fails with the statement's error.
    */
   queue<Params>(statement: Statement<Params, unknown>, params: Params): void;
 }
