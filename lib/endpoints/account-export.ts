@@ -3,13 +3,13 @@ import { exportAccount } from "@/lib/core/accounts/export";
 import { isFromCorsOrigin } from "@/lib/http/cross-origin";
 import { isForeignRequest } from "@/lib/http/origin";
 import { retryAfter } from "@/lib/http/retry-after";
-import { readOnly, refuse } from "./verbs";
+import { readOnlyVerbs, refuse } from "./verbs";
 
 /**
- * Serves `/account/export`: the data of the requester's account as a JSON file (GDPR art. 20). Refuses requests of other origins'
- * pages, because each export writes an audit event. Failures: `origin_foreign`, `credentials_missing`, `budget_spent`.
+ * Serves `/account/export`: the data of the requester's account as a JSON file (GDPR art. 20). Refuses requests by pages of
+ * other origins, because each export writes an audit event. Failures: `origin_foreign`, `credentials_missing`, `budget_spent`.
  */
-export const accountExport = readOnly(async ({ headers }) => {
+export const accountExport = readOnlyVerbs(async ({ headers }) => {
   const isForeign = isForeignRequest({ method: "POST", headers }) && !isFromCorsOrigin(headers);
   if (isForeign) return refuse("origin_foreign");
   const { session } = await readCredentials(headers);
@@ -28,7 +28,7 @@ export const accountExport = readOnly(async ({ headers }) => {
   });
 });
 
-/** Turns pieces of text into a stream that reads the next piece when the one before was sent, so that only one is in memory. */
+/** Makes a stream of pieces of text. It reads a piece after it has sent the previous one, so that only one is in memory. */
 function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream({

@@ -13,7 +13,7 @@ export const twilioReports = receiveReports(
   () => new Response(null, { status: 204, headers: NO_STORE }),
 );
 
-/** Receives SMS.ru's delivery reports; fails as `twilioReports` does. SMS.ru repeats a report until the response is `100`. */
+/** Receives SMS.ru's delivery reports. Fails as `twilioReports` does. SMS.ru repeats a report until it gets `100`. */
 export const smsruReports = receiveReports(
   "smsru",
   (fields) => reportsOfSmsru(fields),

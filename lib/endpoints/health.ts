@@ -1,11 +1,11 @@
 import { checkReadiness } from "@/lib/ops/health";
-import { NO_STORE, readOnly } from "./verbs";
+import { NO_STORE, readOnlyVerbs } from "./verbs";
 
-/** Serves the liveness check: 200 as long as the process answers. It asks neither database nor providers. */
-export const live = readOnly(() => Response.json({ status: "live" }, { headers: NO_STORE }));
+/** Serves the liveness check: 200 as long as the process answers. The check asks neither the database nor the providers. */
+export const live = readOnlyVerbs(() => Response.json({ status: "live" }, { headers: NO_STORE }));
 
 /** Serves the readiness check: 200 if requests should be sent to this process, else 503 with `Retry-After`. */
-export const ready = readOnly(async () => {
+export const ready = readOnlyVerbs(async () => {
   const readiness = await checkReadiness();
   return readiness.status === "ready"
     ? Response.json(readiness, { headers: NO_STORE })

@@ -1,10 +1,12 @@
 import { maySeeMetrics } from "@/lib/auth/demonstration";
 import { env } from "@/lib/env";
 import { renderMetrics } from "@/lib/ops/metrics";
-import { NO_STORE, readOnly, refuse } from "./verbs";
+import { NO_STORE, readOnlyVerbs, refuse } from "./verbs";
 
-/** Serves the metrics of this process for Prometheus. Failures: `credentials_missing`, or `metrics_private` without METRICS_TOKEN. */
-export const metrics = readOnly(async ({ headers }) => {
+/**
+ * Serves this process's metrics for Prometheus. Failures: `credentials_missing`, or without METRICS_TOKEN `metrics_private`.
+ */
+export const metrics = readOnlyVerbs(async ({ headers }) => {
   if (!(await maySeeMetrics(headers))) {
     return env.METRICS_TOKEN ? refuse("credentials_missing") : refuse("metrics_private");
   }

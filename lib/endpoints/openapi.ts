@@ -6,7 +6,7 @@ import { policyDocument } from "./policy";
 import { CACHED_FIVE_MINUTES, service } from "./service";
 
 /** The OpenAPI document, made at the first request and then kept. */
-let description: ReturnType<typeof describeApis> | undefined;
+let openApiDocument: ReturnType<typeof describeApis> | undefined;
 
 /** Serves the OpenAPI document of all APIs. */
 export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
@@ -15,8 +15,8 @@ export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
     who: "anybody",
     answer: { body: z.looseObject({ openapi: z.string() }) },
     run: async () => {
-      description ??= describeApis([policyDocument, openapi, keys]);
-      return reply(description, CACHED_FIVE_MINUTES);
+      openApiDocument ??= describeApis([policyDocument, openapi, keys]);
+      return reply(openApiDocument, CACHED_FIVE_MINUTES);
     },
     failures: {},
   }),

@@ -12,5 +12,5 @@ export const service: Api = {
   ignoresParameters: true,
 };
 
-/** Clients may cache the documents for 300 seconds: while the server runs, only the end of a demonstration changes them. */
+/** The header that lets clients cache the documents. While the server runs, only the end of a demonstration changes them. */
 export const CACHED_FIVE_MINUTES = { "Cache-Control": "public, max-age=300" };

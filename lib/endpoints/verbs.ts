@@ -7,7 +7,7 @@ import { hasUnknownMethod } from "@/lib/http/unknown-method";
 export const NO_STORE = { "Cache-Control": "no-store" };
 
 /** The HTTP status of each failure: those of the engine, and those that only these addresses have. */
-const STATUSES = {
+const STATUS_BY_FAILURE = {
   ...ENGINE_STATUSES,
   metrics_private: 403,
   signature_invalid: 403,
@@ -17,8 +17,8 @@ const STATUSES = {
 
 type Handler<Asked extends Request, Context> = (request: Asked, context: Context) => Response | Promise<Response>;
 
-/** Makes the exports of an address that has GET only, which pages of `CORS_ORIGINS` may read as well. */
-export function readOnly(GET: Handler<Request, unknown>) {
+/** Makes the exports of an address that has only GET. Pages of `CORS_ORIGINS` may read it as well. */
+export function readOnlyVerbs(GET: Handler<Request, unknown>) {
   return verbs({ GET, isShared: true });
 }
 
@@ -64,7 +64,7 @@ export function everyVerb<Asked extends Request = Request, Context = unknown>(
   return { GET: guarded, POST: guarded, PUT: guarded, PATCH: guarded, DELETE: guarded, OPTIONS: guarded };
 }
 
-/** Refuses requests that pages of other origins made a browser send, and turns a thrown error into a refusal, as the APIs do. */
+/** Wraps a handler: refuses requests by pages of other origins, and turns a thrown error into a refusal, as the APIs do. */
 function guard<Asked extends Request, Context>(answer: Handler<Asked, Context>, isShared: boolean) {
   return (request: Asked, context: Context) =>
     guardOrigin(request, {
@@ -82,8 +82,8 @@ function guard<Asked extends Request, Context>(answer: Handler<Asked, Context>, 
 }
 
 /** Makes the response to a failure at an address that belongs to no API: `{ "detail": name }` with the failure's status. */
-export function refuse(name: keyof typeof STATUSES, headers: Record<string, string> = {}): Response {
-  const status: number = STATUSES[name];
+export function refuse(name: keyof typeof STATUS_BY_FAILURE, headers: Record<string, string> = {}): Response {
+  const status: number = STATUS_BY_FAILURE[name];
   // RFC 9110 §15.5.2 requires this header with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
   return Response.json(

@@ -4,7 +4,7 @@
  */
 export function prefersPage(accept: string | null): boolean {
   const weights = new Map(readWeights(accept ?? "*/*").map(({ value, weight }) => [value, weight]));
-  // The most specific range that covers a type has precedence.
+  // Of the media ranges that match a type, the most specific one counts.
   const page = weights.get("text/html") ?? weights.get("text/*") ?? weights.get("*/*") ?? 0;
   const json = weights.get("application/json") ?? weights.get("application/*") ?? weights.get("*/*") ?? 0;
   return page > json;

@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
-// Next.js's own parser, so that exactly the headers that it would refuse are dropped. The path needs its extension, because the
-// tests of this folder run in plain Node.js.
+// This is Next.js's own parser, so that exactly the headers that Next.js would refuse are dropped. The import needs the
+// extension `.js`, because the tests of this folder run in plain Node.js.
 import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/parse-and-validate-flight-router-state.js";
 import { IS_DEVELOPMENT } from "@/lib/env";
 import { watchExchange, watchSocket } from "@/lib/ops/shutdown";
@@ -15,7 +15,7 @@ import { replaceUnknownMethod } from "./unknown-method";
 interface Hooks {
   /** Called with each request before any of its headers is changed. */
   onArrival: (request: IncomingMessage) => void;
-  /** Called with each request as Next.js will read it, except for its method, which is still the one that the client sent. */
+  /** Called with each request as Next.js will read it, but with the method that the client sent. */
   onRequest: (request: IncomingMessage, response: ServerResponse) => void;
   /** For how many seconds browsers use https only (RFC 6797). */
   hstsMaxAgeS: number;
@@ -23,8 +23,8 @@ interface Hooks {
 
 /**
  * Prepares each request of this process before Next.js reads it, by Node.js's diagnostics channels. A host that runs functions
- * instead of a server (Vercel) publishes to neither channel; proxy.ts and the readers of our headers allow for that. Returns a
- * function that removes the hooks.
+ * instead of a server (Vercel) publishes to neither channel, so proxy.ts and the readers of our headers work without the hooks,
+ * too. Returns a function that removes the hooks.
  */
 export function hookIntoServer({ onArrival, onRequest, hstsMaxAgeS }: Hooks): () => void {
   const prepareSocket = (message: unknown) => {
@@ -60,7 +60,7 @@ const TREE_HEADER = "next-router-state-tree";
 const PREFETCH_HEADER = "next-router-prefetch";
 
 /** The address of Next.js's built-in error page, which it serves with status 500 to every client that requests it. */
-const ERROR_PAGE = /^\/+_global-error\b/;
+const ERROR_PAGE_PATTERN = /^\/+_global-error\b/;
 
 /**
  * Replaces addresses that Next.js would answer with status 500: invalid percent-encoding, `*`, and Next.js's built-in error page
@@ -69,7 +69,7 @@ const ERROR_PAGE = /^\/+_global-error\b/;
 function normaliseUrl(request: IncomingMessage): void {
   const url = request.url ?? "";
   try {
-    if (ERROR_PAGE.test(decodeURIComponent(url))) {
+    if (ERROR_PAGE_PATTERN.test(decodeURIComponent(url))) {
       request.url = "/not-found";
       return;
     }
@@ -82,9 +82,9 @@ function normaliseUrl(request: IncomingMessage): void {
 }
 
 /**
- * Removes headers of Next.js's own script with values that the script never sends, because Next.js would respond with status 500
- * or log an error: a `Next-Router-State-Tree` that can't be parsed (it lists the parts of a page that the browser has; without it all
- * parts are sent), and a `Next-Router-Prefetch` other than `1`, which is for features that are off here.
+ * Removes headers of Next.js's own script with values that the script never sends, because Next.js would respond with status
+ * 500 or log an error: a `Next-Router-State-Tree` that can't be parsed (it lists the parts of a page that the browser has;
+ * without the header all parts are sent), and a `Next-Router-Prefetch` other than `1`, which is for features that are off here.
  */
 function dropInvalidNextHeaders({ headers }: IncomingMessage): void {
   if (headers[PREFETCH_HEADER] !== "1") delete headers[PREFETCH_HEADER];
@@ -97,8 +97,8 @@ function dropInvalidNextHeaders({ headers }: IncomingMessage): void {
 
 /**
  * Removes Next.js's listener for `Upgrade` requests, so that Node.js handles such a request as an ordinary one (RFC 9110 §7.8).
- * Next.js would keep its connection open without a response and without a timeout; Java's HTTP client asks for HTTP/2 that way
- * in its first request. Development keeps the listener, because the browser learns of changes by a WebSocket.
+ * Next.js would keep the connection open without a response and without a time-out. Java's HTTP client sends such a request
+ * first, to ask for HTTP/2. Development keeps the listener, because the browser learns of changes by a WebSocket.
  */
 function ignoreUpgrades({ server }: Socket & { server?: Server }): void {
   if (!IS_DEVELOPMENT) server?.removeAllListeners("upgrade");

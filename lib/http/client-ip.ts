@@ -7,10 +7,10 @@ import { readOwnHeader, writeOwnHeader } from "./own-headers";
 const PEER_HEADER = "x-sarafan-peer";
 /** The request header that holds the client's address, set by `recordClientIp`. */
 const ADDRESS_HEADER = "x-sarafan-address";
-/** The headers that proxies add to requests. */
-const FORWARDING_HEADER =
+/** The names of the headers that proxies add to requests. */
+const FORWARDING_HEADER_PATTERN =
   /^(x-(forwarded|original|envoy|cluster)-.*|forwarded|via|x-real-ip|x-client-ip|true-client-ip|cf-.*|fastly-.*)$/;
-const LOOPBACK_ADDRESS = /^(127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/;
+const LOOPBACK_ADDRESS_PATTERN = /^(127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/;
 
 /**
  * Sets a header of ours that says whether the request comes from this machine without a proxy. Must run before the request is
@@ -18,22 +18,22 @@ const LOOPBACK_ADDRESS = /^(127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/;
  */
 export function markPeer(request: IncomingMessage): void {
   const { headers, socket } = request;
-  const isForwarded = Object.keys(headers).some((name) => FORWARDING_HEADER.test(name));
+  const isForwarded = Object.keys(headers).some((name) => FORWARDING_HEADER_PATTERN.test(name));
   const isDirect =
-    LOOPBACK_ADDRESS.test(socket.remoteAddress ?? "") && !isForwarded && findRemoteSign(request) === null;
+    LOOPBACK_ADDRESS_PATTERN.test(socket.remoteAddress ?? "") && !isForwarded && findRemoteSign(request) === null;
   writeOwnHeader(request, PEER_HEADER, isDirect ? "loopback" : "remote");
 }
 
 /**
- * Returns what in a request shows that people on other machines reach the server, or null. It is one of:
+ * Returns the sign in a request that people on other machines reach the server, or null. The sign is one of:
  *
  * - HTTP/1.0, which simple proxies use and browsers don't;
  * - `Host`, if it is not loopback;
  * - the name of a forwarding header that names a host or client that is not loopback;
  * - `Origin`, if it is not loopback and the browser says that the request is same-origin.
  *
- * A page of another site can cause none of these in a request of a browser on this machine: it can't set forwarding headers, the
- * browser sends a loopback `Host`, and it calls the request cross-site. The request must not have been changed before.
+ * A page of another site can't make a browser on this machine send such a sign: the page can't set forwarding headers, and the
+ * browser sends a loopback `Host` and calls the request cross-site. The request must be as the client sent it.
  */
 export function findRemoteSign({
   headers,
@@ -49,9 +49,9 @@ export function findRemoteSign({
   return isOwnPage && !isLoopbackHost(new URL(origin).host) ? "Origin" : null;
 }
 
-/** Whether a forwarding header names a client or host other than this machine. Headers with a protocol or port name neither. */
+/** Whether a header is a forwarding header that names a client or host other than this machine. */
 function namesRemote(name: string, value: string): boolean {
-  if (!FORWARDING_HEADER.test(name)) return false;
+  if (!FORWARDING_HEADER_PATTERN.test(name)) return false;
   const parts = value.split(",").map((part) => part.trim());
   if (name === "forwarded") {
     // RFC 7239 §4: for=192.0.2.43;host="sarafan.example";proto=https

@@ -2,9 +2,9 @@ import { env } from "@/lib/env";
 import { isForeignRequest } from "./origin";
 
 /** The request headers that pages of `CORS_ORIGINS` may send, besides those that need no permission (Fetch §2.2.2). */
-const REQUEST_HEADERS = "Authorization, Content-Type, Sarafan-Device";
+const SHARED_REQUEST_HEADERS = "Authorization, Content-Type, Sarafan-Device";
 /** The response headers that pages of `CORS_ORIGINS` may read, besides those that need no permission. */
-const ANSWER_HEADERS =
+const SHARED_RESPONSE_HEADERS =
   "Sarafan-Error, Sarafan-Code-Length, Sarafan-Device, Retry-After, Link, WWW-Authenticate, Allow, X-Request-Id";
 /** For how many seconds a browser may reuse the answer to a preflight request. */
 const PREFLIGHT_MAX_AGE_S = 600;
@@ -15,8 +15,8 @@ export function isFromCorsOrigin(headers: Headers): boolean {
 }
 
 /**
- * Makes the response headers that permit a page of `CORS_ORIGINS` to read the response (Fetch §3.3). They never allow
- * credentials: the page sends a bearer token by itself, and cookies are ignored in such a request.
+ * Makes the response headers that permit a page of `CORS_ORIGINS` to read the response (Fetch §3.3). They never allow the
+ * browser to add cookies: such a page sends a bearer token, and its cookies would be ignored.
  */
 export function sharingHeaders(headers: Headers): Record<string, string> {
   if (env.CORS_ORIGINS.length === 0) return {};
@@ -24,7 +24,7 @@ export function sharingHeaders(headers: Headers): Record<string, string> {
   const Vary = "Origin";
   const origin = headers.get("origin");
   if (origin === null || !isFromCorsOrigin(headers)) return { Vary };
-  return { Vary, "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": ANSWER_HEADERS };
+  return { Vary, "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": SHARED_RESPONSE_HEADERS };
 }
 
 /** Makes the response headers for a preflight request (Fetch §4.8), which permit a page of `CORS_ORIGINS` to use `methods`. */
@@ -34,14 +34,14 @@ export function preflightHeaders(headers: Headers, methods: readonly string[]): 
   return {
     ...sharingHeaders(headers),
     "Access-Control-Allow-Methods": methods.join(", "),
-    "Access-Control-Allow-Headers": REQUEST_HEADERS,
+    "Access-Control-Allow-Headers": SHARED_REQUEST_HEADERS,
     "Access-Control-Max-Age": String(PREFLIGHT_MAX_AGE_S),
   };
 }
 
 /**
- * Responds to a request by `answer`, or by `refuse` if the request may change something and a page of another origin sent it. With
- * `isShared`, pages of `CORS_ORIGINS` are not refused, and may read the response.
+ * Responds with what `answer` returns; or `refuse`, if the request may change something and a page of another origin sent it.
+ * With `isShared`, pages of `CORS_ORIGINS` are not refused, and may read the response.
  */
 export async function guardOrigin(
   request: Request,

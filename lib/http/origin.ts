@@ -2,7 +2,7 @@ import { env, isLoopback } from "@/lib/env";
 
 /**
  * Whether a request may change something (its method is not GET, HEAD or OPTIONS) and a page of another origin made the browser
- * send it, according to `Origin` or `Sec-Fetch-Site`. A request without both is not from a browser, and is not foreign.
+ * send it, according to `Origin` or `Sec-Fetch-Site`. A request without both headers is not from a browser, and is not foreign.
  */
 export function isForeignRequest({ method, headers }: { method: string; headers: Headers }): boolean {
   if (["GET", "HEAD", "OPTIONS"].includes(method)) return false;
@@ -33,16 +33,16 @@ function isOfForeignSite(headers: Headers): boolean {
 }
 
 /**
- * Whether the `Host` of a request is that of APP_URL. The host name of another site can be made to resolve to this machine (DNS
- * rebinding); its page would then read the response.
+ * Whether the `Host` of a request is that of APP_URL. Another site can make its host name resolve to this machine (DNS
+ * rebinding), and its page could then read the response.
  */
 export function isAtOwnAddress(headers: Headers): boolean {
-  return isOwnOrigin(`${own.protocol}//${headers.get("host")}`);
+  return isOwnOrigin(`${ownUrl.protocol}//${headers.get("host")}`);
 }
 
 /**
- * Throws for a request that a page of another origin made a browser send. Pages and APIs refuse such requests before; this second
- * check stands before each change of a cookie, so that an address that forgot the first one can't be misused.
+ * Throws for a request that a page of another origin made a browser send. Pages and APIs refuse such requests earlier. This
+ * second check stands before each change of a cookie, in case an address lacks the first.
  */
 export function assertOwnRequest(headers: Headers): void {
   if (isForeignRequest({ method: "POST", headers }))
@@ -51,22 +51,22 @@ export function assertOwnRequest(headers: Headers): void {
 
 /** Returns `target` (a path or URL) as a URL of our public address, or our home page if `target` belongs to another origin. */
 export function ownAddress(target: string): string {
-  const { href, pathname, search } = URL.canParse(target, env.APP_URL) ? new URL(target, env.APP_URL) : own;
-  return isOwnOrigin(href) ? `${own.origin}${pathname}${search}` : own.href;
+  const { href, pathname, search } = URL.canParse(target, env.APP_URL) ? new URL(target, env.APP_URL) : ownUrl;
+  return isOwnOrigin(href) ? `${ownUrl.origin}${pathname}${search}` : ownUrl.href;
 }
 
 /** Returns host and protocol of our public address: those of `origin` if it is one of our names, else those of APP_URL. */
 export function publicAddressAt(origin: string | undefined): { host: string; protocol: string } {
   // If APP_URL is a loopback address, a page may have been opened at another loopback name.
-  return origin !== undefined && isOwnOrigin(origin) ? new URL(origin) : own;
+  return origin !== undefined && isOwnOrigin(origin) ? new URL(origin) : ownUrl;
 }
 
-const own = new URL(env.APP_URL);
+const ownUrl = new URL(env.APP_URL);
 
 /** Whether a URL has the origin of APP_URL. If APP_URL has a loopback name, all loopback names are equal. */
 function isOwnOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, port } = new URL(text);
-  const isOwnName = hostname === own.hostname || (isLoopback(hostname) && isLoopback(own.hostname));
-  return protocol === own.protocol && isOwnName && port === own.port;
+  const isOwnName = hostname === ownUrl.hostname || (isLoopback(hostname) && isLoopback(ownUrl.hostname));
+  return protocol === ownUrl.protocol && isOwnName && port === ownUrl.port;
 }

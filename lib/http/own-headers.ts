@@ -4,15 +4,15 @@ import { perProcess } from "@/lib/per-process";
 
 // A secret of this process that the value of each header of ours begins with. A client doesn't know it, so a header of the same name
 // that a client sends is ignored, even on a host where before-next.ts doesn't run.
-const MARK = perProcess("mark of own headers", () => randomBytes(16).toString("hex"));
+const OWN_HEADER_SECRET = perProcess("mark of own headers", () => randomBytes(16).toString("hex"));
 
 /** Sets a request header that only this process can set. Replaces a header of the same name that the client has sent. */
 export function writeOwnHeader({ headers }: Pick<IncomingMessage, "headers">, name: string, value: string): void {
-  headers[name] = `${MARK} ${value}`;
+  headers[name] = `${OWN_HEADER_SECRET} ${value}`;
 }
 
 /** Returns the value that `writeOwnHeader` has set in this process, or null if it has set none. */
 export function readOwnHeader(headers: Headers, name: string): string | null {
   const [mark, value] = headers.get(name)?.split(" ") ?? [];
-  return mark === MARK ? (value ?? "") : null;
+  return mark === OWN_HEADER_SECRET ? (value ?? "") : null;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-// Relative paths, because next.config.ts, which loads this file, resolves no aliases.
+// The imports are relative, because next.config.ts loads this file and resolves no aliases.
 import { env, IS_DEVELOPMENT, isLoopback } from "../env";
 
 /** The security headers that are the same in each response. `secureExchange` adds the others. */
@@ -42,11 +42,11 @@ function makePagePolicy(): string {
 }
 
 /** Addresses that never respond with a page. Their policy allows no script, and needs no nonce. */
-const PAGELESS = /^\/(api|_next\/static)\/[^?]/;
+const PAGELESS_PATTERN = /^\/(api|_next\/static)\/[^?]/;
 const PAGELESS_POLICY = contentSecurityPolicy("'none'");
 
 const { protocol, hostname } = new URL(env.APP_URL);
-/** False for loopback names, because browsers would then require https of each server on this machine. */
+/** Whether browsers are told to use https only. For a loopback name they would require it of each server on this machine. */
 const isHttpsOnly = protocol === "https:" && !isLoopback(hostname);
 
 /**
@@ -55,7 +55,7 @@ const isHttpsOnly = protocol === "https:" && !isLoopback(hostname);
  * the request: Next.js doesn't add its configured headers to its own redirects.
  */
 export function secureExchange(request: IncomingMessage, response: ServerResponse, hstsMaxAgeS: number): void {
-  const policy = PAGELESS.test(request.url ?? "") ? PAGELESS_POLICY : makePagePolicy();
+  const policy = PAGELESS_PATTERN.test(request.url ?? "") ? PAGELESS_POLICY : makePagePolicy();
   request.headers[POLICY_HEADER] = policy;
   response.setHeader(POLICY_HEADER, policy);
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
