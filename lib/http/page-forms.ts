@@ -19,7 +19,7 @@ export async function findFormFault(request: Request, bytesMax: number): Promise
   if (action !== null && !ACTION_ID_PATTERN.test(action)) return "action_unknown";
   try {
     const form = MULTIPART_PATTERN.test(contentType) ? await parseMultipart(bytes, contentType) : null;
-    const isWellFormed = action === null ? form === null || hasActionArguments(form) : isActionCall(action, form ?? bytes);
+    const isWellFormed = action === null ? form === null || isFormOfAction(form) : isActionCall(action, form ?? bytes);
     return isWellFormed ? null : "body_malformed";
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return "body_malformed";
@@ -46,7 +46,7 @@ function isActionCall(action: string, body: FormData | Uint8Array): boolean {
 }
 
 /** Whether a form that was submitted without a script carries as many arguments as its action has, not counting the form itself. */
-function hasActionArguments(form: FormData): boolean {
+function isFormOfAction(form: FormData): boolean {
   return [...form.keys()].every((name) => {
     const [, kind, rest = ""] = /^\$ACTION_(ID|REF)_(.*)$/.exec(name) ?? [];
     if (kind === undefined) return true;

@@ -1,12 +1,12 @@
 import { type DatabaseStatus, databaseStatus } from "@/lib/db/status";
 import { isEnding } from "./shutdown";
 
-/** Shorter than the time-outs of load balancers. */
+/** How long the check waits for the database: less than the time-outs of load balancers. */
 const DATABASE_WAIT_MS_MAX = 2000;
 
 /**
- * Returns whether this process should get requests: not while the database is away or lacks a migration, and not while the process
- * ends. Takes up to `DATABASE_WAIT_MS_MAX`; never throws for the database.
+ * Returns whether this process should get requests: not while the database is away or lacks a migration, and not while the
+ * process ends. Takes up to `DATABASE_WAIT_MS_MAX`, and doesn't throw when the database fails.
  */
 export async function checkReadiness(): Promise<DatabaseStatus & { status: "ready" | "unready" }> {
   const database = await databaseStatus(DATABASE_WAIT_MS_MAX);

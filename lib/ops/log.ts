@@ -6,8 +6,8 @@ import { describeFailure, redact } from "./redaction";
 import { currentRequestId } from "./request-ids";
 
 /**
- * The log: lines of JSON on stdout. Pass it only our own words, numbers and route patterns, never text from a request. Errors may contain
- * such text, so they go through `logError`, which redacts them.
+ * The log: lines of JSON on stdout. Pass it only our own words, numbers and route patterns, never text from a request. Errors
+ * may contain such text, so log them by `logError`, which redacts them.
  */
 export const log: Logger = perProcess("log", makeLog);
 
@@ -20,26 +20,28 @@ function makeLog(): Logger {
       formatters: { level: (level) => ({ level }) },
       serializers: { err: (thrown: unknown) => describeFailure(thrown) },
     },
-    // Node's own stream, because the console sender writes to it as well, and two streams could mix their lines.
+    // `process.stdout`, because the console sender writes to it as well, and two streams could mix their lines.
     { write: (line) => process.stdout.write(line) },
   );
 }
 
 /** The errors that were logged already. */
-const logged = perProcess("logged errors", () => new WeakSet<object>());
+const loggedErrors = perProcess("logged errors", () => new WeakSet<object>());
 
-/** Logs an unexpected error, redacted, with the id of the request at hand. An error that is passed again is not logged again. */
+/**
+ * Logs an unexpected error, redacted, with the id of the request at hand. Does nothing for an error that it has logged before.
+ */
 export function logError(thrown: unknown, msg: string): void {
   if (thrown instanceof Object) {
-    if (logged.has(thrown)) return;
-    logged.add(thrown);
+    if (loggedErrors.has(thrown)) return;
+    loggedErrors.add(thrown);
   }
   log.error({ requestId: currentRequestId(), err: thrown }, msg);
 }
 
 /** Sends the console's errors and warnings, which Next.js and libraries write, to the log, redacted. */
 export function redirectConsoleToLog(): void {
-  // When the reader of stdout is gone, logging that error would cause the next one.
+  // Without a reader of stdout each write fails. Logging that error would fail again, so it is dropped.
   process.stdout.on("error", () => undefined);
   const logAt =
     (level: "error" | "warn") =>

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { connectionPools } from "@/lib/db/status";
 import { perProcess } from "@/lib/per-process";
 
-const OUTCOMES = {
+const OUTCOME_COUNTERS = {
   codes_sent: { name: "sarafan_codes_sent_total", help: "Codes that were requested, by outcome." },
   codes_verified: { name: "sarafan_codes_verified_total", help: "Codes that were typed, by outcome." },
   activations: { name: "sarafan_activations_total", help: "Attempts to activate an invite code, by outcome." },
@@ -52,16 +52,16 @@ function makeMetrics() {
       registers,
     }),
     outcomes: {
-      codes_sent: counterOf(OUTCOMES.codes_sent),
-      codes_verified: counterOf(OUTCOMES.codes_verified),
-      activations: counterOf(OUTCOMES.activations),
+      codes_sent: counterOf(OUTCOME_COUNTERS.codes_sent),
+      codes_verified: counterOf(OUTCOME_COUNTERS.codes_verified),
+      activations: counterOf(OUTCOME_COUNTERS.activations),
     },
   };
 }
 
 const { registry, sendings, notices, requests, durations, outcomes } = perProcess("metrics", makeMetrics);
 
-/** Adds metrics of the process itself: memory, processor, event loop. Further calls have no effect. */
+/** Adds metrics of the process itself (memory, processor, event loop), once: further calls have no effect. */
 export function measureProcess(): void {
   perProcess("metrics of the process", () => collectDefaultMetrics({ register: registry }));
 }
@@ -73,16 +73,16 @@ export function countRequest(answer: { method: string; route: string; status: nu
   durations.observe({ route }, ms / 1000);
 }
 
-/** Counts a result under `ok` or its failure's name, and returns it unchanged. */
+/** Counts a result under `ok` or its failure's name. Returns the result unchanged. */
 export function countOutcome<Outcome extends { ok: true } | { ok: false; failure: { name: string } }>(
-  what: keyof typeof OUTCOMES,
+  what: keyof typeof OUTCOME_COUNTERS,
   result: Outcome,
 ): Outcome {
   outcomes[what].inc({ outcome: result.ok ? "ok" : result.failure.name });
   return result;
 }
 
-/** Counts the outcome of offering a message to a sender. */
+/** Counts what became of a message that was offered to a sender. */
 export function countSending({ sender, outcome }: { sender: string; outcome: string }): void {
   sendings.inc({ sender, outcome });
 }

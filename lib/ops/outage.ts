@@ -1,2 +1,2 @@
-// Pages and APIs distinguish an outage from a bug by this function. They may not import lib/db.
+// Pages and APIs, which may not import lib/db, tell an outage of the database from a bug by this function.
 export { isDatabaseAway } from "@/lib/db/database";

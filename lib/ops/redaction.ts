@@ -3,10 +3,10 @@ const ANY = "[\\p{L}\\p{N}]";
 const GAP = "[\\s().,~/\\p{Pd}\\u00AD\\u200B-\\u200F\\u2060]";
 
 /**
- * Patterns of personal data and secrets in text of unknown origin, in the order of the search. In doubt text is hidden, because a
- * sentence without a number can still be understood.
+ * Patterns of personal data and secrets in text of unknown origin, in the order of the search, each with the mark that replaces
+ * it. They match too much rather than too little, because a sentence without a number can still be understood.
  */
-const PRIVATE: [pattern: RegExp, mark: string][] = [
+const PRIVATE_PATTERNS: [pattern: RegExp, mark: string][] = [
   // Mailboxes, also with a percent-encoded at sign or a quoted local part.
   [/("[^"\n]*"|[^\s@<>()[\],;:"]+)(@|%40|＠)[^\s@<>()[\],;:"]+/giu, "[mailbox]"],
   // Tokens, cookies and ids: 24 characters or more, with a digit.
@@ -30,7 +30,7 @@ const ADDRESS = String.raw`(?:${IPV4}|${IPV6}|${HOST_NAME})${PORT}(?!\.?[\w@%:-]
 /** A SQLSTATE: one of PostgreSQL's classes and three characters (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const SQLSTATE = `(?:0[0-9ABFLPZ]|2[0-8BDF]|3[489BDF]|4[024]|5[3-8]|72|F0|HV|P0|XX)[0-9A-Z]{3}(?!${ANY})`;
 
-/** `30s` and `5ms` may also be half of an invite code, if three characters stand next to them. */
+/** A duration such as `30s` or `5ms` that may be half of an invite code, if three characters stand next to it. */
 const HALF_CODE = String.raw`(?:\d{2}s|\dms)`;
 const DURATION = [
   `(?<!${ANY}|[+＋]|\\p{N}${GAP}{1,3}|(?<!${ANY})${ANY}{3}${GAP}{1,3}(?=${HALF_CODE}))(?!${HALF_CODE}${GAP}{1,3}${ANY}{3}(?!${ANY}))`,
@@ -38,10 +38,11 @@ const DURATION = [
 ].join("");
 
 /**
- * Parts that stay readable, because an operator needs them to find a cause: addresses in Node's and undici's errors about this server's
- * connections, PostgreSQL's error codes after their label, and durations. No phone or code can stand in these places.
+ * Parts of a text that are not hidden, because an operator needs them to find a cause: addresses in Node's and undici's errors
+ * about this server's connections, PostgreSQL's error codes after their label, and durations. No phone or code can stand in
+ * these places.
  */
-const READABLE = new RegExp(
+const READABLE_PATTERN = new RegExp(
   `(${[
     `\\b(?:ECONN[A-Z]+|E[A-Z]+UNREACH|ETIMEDOUT|EADDR[A-Z]+|ENOTFOUND|EAI_AGAIN)(?:: [a-z ]{1,40})? ${ADDRESS}`,
     `\\(attempted address(?:es)?: ${ADDRESS}(?:, ${ADDRESS})*`,
@@ -52,26 +53,26 @@ const READABLE = new RegExp(
   "u",
 );
 
-/** Characters of a text that are kept. It also bounds the time that the patterns take. */
+/** How many characters of a text are kept. This also bounds the time that the patterns take. */
 const TEXT_LENGTH_MAX = 2000;
 const FRAMES_MAX = 30;
 const CAUSES_MAX = 5;
 
 /** A frame of a stack, as V8 writes it. */
-const FRAME = /^ {4}at [^\n]{1,500}$/;
+const FRAME_PATTERN = /^ {4}at [^\n]{1,500}$/;
 
 /**
- * Returns a text with phones, e-mail addresses, one-time codes, invite codes, tokens and everything that looks like one replaced by
- * marks such as `[number]`. Parts that match `READABLE` stay. Cut to `TEXT_LENGTH_MAX` characters.
+ * Replaces phones, e-mail addresses, one-time codes, invite codes, tokens and all that looks like them by marks such as
+ * `[number]`. Parts that match `READABLE_PATTERN` stay. The text is cut to `TEXT_LENGTH_MAX` characters first.
  */
 export function redact(text: string): string {
-  // The pattern is one group, so the parts with odd indexes are its matches.
-  const parts = text.slice(0, TEXT_LENGTH_MAX).split(READABLE);
+  // `READABLE_PATTERN` is one group, so the parts with odd indexes are its matches.
+  const parts = text.slice(0, TEXT_LENGTH_MAX).split(READABLE_PATTERN);
   return parts.map((part, at) => (at % 2 === 1 ? part : hidePrivate(part))).join("");
 }
 
 function hidePrivate(text: string): string {
-  return PRIVATE.reduce((rest, [pattern, mark]) => rest.replace(pattern, mark), text);
+  return PRIVATE_PATTERNS.reduce((rest, [pattern, mark]) => rest.replace(pattern, mark), text);
 }
 
 /** The log's description of a thrown value. */
@@ -87,16 +88,16 @@ export interface Failure {
 }
 
 /** Error codes of Node.js, SQLite and Prisma. */
-const NAMED_CODE = /^[A-Z][A-Z_]{0,40}$|^P\d{4}$/;
-const SQLSTATE_ALONE = new RegExp(`^${SQLSTATE}$`, "u");
+const NAMED_CODE_PATTERN = /^[A-Z][A-Z_]{0,40}$|^P\d{4}$/;
+const SQLSTATE_PATTERN = new RegExp(`^${SQLSTATE}$`, "u");
 
-/** Returns an error's class, message, code, stack and up to five levels of causes, redacted, without its other properties. */
+/** Returns an error's class, message, code, stack and up to `CAUSES_MAX` levels of causes, all redacted. */
 export function describeFailure(thrown: unknown, depth = 0): Failure {
   if (!(thrown instanceof Error)) return { type: typeof thrown, message: redact(String(thrown)) };
   const { name, message, stack, cause, code } = thrown as Error & { code?: unknown };
   // An error that the PostgreSQL server answered, as pg throws it.
   const isPostgresError = name === "error" && "severity" in thrown;
-  const isCode = typeof code === "string" && (isPostgresError ? SQLSTATE_ALONE : NAMED_CODE).test(code);
+  const isCode = typeof code === "string" && (isPostgresError ? SQLSTATE_PATTERN : NAMED_CODE_PATTERN).test(code);
   const isDeep = depth >= CAUSES_MAX;
   return {
     type: /^[A-Za-z]{1,60}$/.test(name) ? name : "Error",
@@ -117,7 +118,7 @@ function redactStack(stack: string, message: string): string {
   const frames = stack
     .slice(framesAt)
     .split("\n")
-    .filter((line) => FRAME.test(line))
+    .filter((line) => FRAME_PATTERN.test(line))
     .slice(0, FRAMES_MAX);
   return [redact(stack.slice(0, framesAt)), ...frames].join("\n");
 }

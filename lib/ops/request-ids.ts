@@ -9,27 +9,27 @@ interface Exchange {
   response: ServerResponse;
 }
 
-// One store holds both, because each AsyncLocalStorage makes every promise slower.
-const current = perProcess("exchange", () => new AsyncLocalStorage<Exchange>());
+// One AsyncLocalStorage holds id and response, because each further one makes every promise slower.
+const currentExchange = perProcess("exchange", () => new AsyncLocalStorage<Exchange>());
 
 /** The id of the request at hand; undefined outside a request. */
 export function currentRequestId(): string | undefined {
-  return current.getStore()?.requestId;
+  return currentExchange.getStore()?.requestId;
 }
 
 /** The response to the request at hand; undefined outside a request, and on hosts where instrumentation.ts sees no requests. */
 export function currentResponse(): ServerResponse | undefined {
-  return current.getStore()?.response;
+  return currentExchange.getStore()?.response;
 }
 
 /**
- * Chooses the id of a request, and keeps it and the response for `currentRequestId` and `currentResponse`. Returns the id: that of
- * the header `X-Request-Id` behind a trusted proxy, if it has 16 to 64 characters and so can't be a phone, else a random one.
+ * Chooses the id of a request, and keeps id and response for `currentRequestId` and `currentResponse`. Returns the id: behind a
+ * trusted proxy that of the header `X-Request-Id`, if it has 16 to 64 characters and so can't be a phone; else a random one.
  */
 export function beginRequest({ headers }: IncomingMessage, response: ServerResponse): string {
   const given = headers["x-request-id"];
   const isGood = env.TRUSTED_PROXIES > 0 && typeof given === "string" && /^[\w-]{16,64}$/.test(given);
   const requestId = isGood ? given : randomUUID();
-  current.enterWith({ requestId, response });
+  currentExchange.enterWith({ requestId, response });
   return requestId;
 }

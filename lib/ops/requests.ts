@@ -5,7 +5,7 @@ import { countRequest } from "./metrics";
 import { beginRequest } from "./request-ids";
 import { routeOf } from "./routes";
 
-const ID_HEADER = "X-Request-Id";
+const REQUEST_ID_HEADER = "X-Request-Id";
 
 /**
  * Gives the request an id, which its answer carries in `X-Request-Id`. When the answer has ended or was cut, logs one line and counts
@@ -14,10 +14,10 @@ const ID_HEADER = "X-Request-Id";
 export function watchRequest(request: IncomingMessage, response: ServerResponse): void {
   const startedAt = performance.now();
   const { url = "", method: asked = "" } = request;
-  // Clients can invent methods; one label for them all keeps the number of time series bounded.
+  // Clients can invent methods. One label for all unknown methods bounds the number of time series.
   const method = METHODS.includes(asked) ? asked : "other";
   const requestId = beginRequest(request, response);
-  response.setHeader(ID_HEADER, requestId);
+  response.setHeader(REQUEST_ID_HEADER, requestId);
   response.once("close", () => {
     const ms = Math.round((performance.now() - startedAt) * 100) / 100;
     const route = routeOf(url);

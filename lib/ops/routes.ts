@@ -3,9 +3,9 @@ import path from "node:path";
 import { IS_DEVELOPMENT } from "@/lib/env";
 
 /** The route of addresses that belong to no page and no API. */
-const OTHER = "other";
+const OTHER_ROUTE = "other";
 /** The route of the build's own files and of pictures made of them. */
-const BUILT = "/_next/[...path]";
+const BUILD_FILES_ROUTE = "/_next/[...path]";
 
 /** The parts of Next.js's routes manifest that are used here. */
 export interface RoutesManifest {
@@ -13,18 +13,18 @@ export interface RoutesManifest {
   dynamicRoutes?: { page: string }[];
 }
 
-/** Returns the route pattern of an address, which contains nothing of the address's parameters. */
+/** Returns the route pattern of an address, such as `/i/[code]`, which has no parameters' values in it. */
 export type RouteFinder = (url: string) => string;
 
-/** Makes a finder for the routes of a manifest. */
+/** Makes the function that finds the route of an address among the routes of a manifest. */
 export function findRoutesIn({ staticRoutes = [], dynamicRoutes = [] }: RoutesManifest): RouteFinder {
   const fixed = new Set(staticRoutes.map(({ page }) => page));
   const patterns = dynamicRoutes.map(({ page }) => ({ route: page, regex: regexOf(page) }));
   return (url) => {
     const end = url.search(/[?#]/);
     const path = trim(end === -1 ? url : url.slice(0, end));
-    if (path.startsWith("/_next/")) return BUILT;
-    return fixed.has(path) ? path : (patterns.find(({ regex }) => regex.test(path))?.route ?? OTHER);
+    if (path.startsWith("/_next/")) return BUILD_FILES_ROUTE;
+    return fixed.has(path) ? path : (patterns.find(({ regex }) => regex.test(path))?.route ?? OTHER_ROUTE);
   };
 }
 
@@ -46,13 +46,13 @@ function trim(path: string): string {
 
 let finder: RouteFinder | undefined;
 
-/** Returns the pattern of the route that answers `url`, `other` where there is none. Takes a few microseconds. */
+/** Returns the pattern of the route that answers `url`, or `other` if no route does. Takes a few microseconds. */
 export function routeOf(url: string): string {
   finder ??= findRoutesIn(readManifest());
   return finder(url);
 }
 
-/** Reads the build's manifest. In development it lacks the pages, so they are listed from the files. */
+/** Reads the build's manifest. In development the manifest lacks the pages, so they are listed from the files. */
 function readManifest(): RoutesManifest {
   const folder = path.join(/* turbopackIgnore: true */ process.cwd(), IS_DEVELOPMENT ? ".next/dev" : ".next");
   const manifest = JSON.parse(readFileSync(path.join(folder, "routes-manifest.json"), "utf8")) as RoutesManifest;

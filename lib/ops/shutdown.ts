@@ -3,17 +3,17 @@ import type { Socket } from "node:net";
 import { perProcess } from "@/lib/per-process";
 import { log } from "./log";
 
-/** How long after SIGTERM or SIGINT a connection stays open if only a part of a request has arrived on it. */
+/** How long after SIGTERM or SIGINT a connection stays open on which only a part of a request has arrived. */
 const HALF_SENT_MS_MAX = 3000;
 /** How long after the signal the process exits at the latest. Docker and others kill a process after 10 s. */
 const DEADLINE_MS = 8000;
-/** How often idle connections are closed. Not just once, because a request that came before the signal may not be read yet. */
+/** How often idle connections are closed. Repeated, because a request that came before the signal may not be read yet. */
 const CLOSE_IDLE_EVERY_MS = 100;
 
 interface Connection {
-  /** How many requests on it are unanswered. */
+  /** How many requests on this connection are unanswered. */
   open: number;
-  /** How many bytes were read from it when its last answer ended. */
+  /** How many bytes were read from this connection when its last answer ended. */
   bytesAnswered: number;
 }
 
@@ -65,9 +65,9 @@ export function watchExchange({
 }
 
 /**
- * Makes SIGTERM and SIGINT end this process with exit code 0, after all requests are answered or after `DEADLINE_MS`. Next.js alone stops
- * listening and exits after the last connection has ended. It would wait for idle and kept-alive connections, for unfinished
- * requests and for answers that hang, and it would exit with the signal's code.
+ * Makes SIGTERM and SIGINT end this process with exit code 0, after all requests are answered or after `DEADLINE_MS`. Next.js
+ * by itself would stop listening, wait for all connections to end (idle ones, unfinished requests and answers that hang as
+ * well), and exit with the signal's code.
  */
 export function endGracefully(): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -87,7 +87,8 @@ function beginShutdown(): void {
     if (code > 128) process.exitCode = 0;
   });
   for (const response of traffic.responses) if (!response.headersSent) response.shouldKeepAlive = false;
-  // Node would close connections with a request that is not read yet, or with an answer that is not fully sent.
+  // Node.js's own function would also close connections with a request that is not read yet or an answer that is not fully
+  // sent.
   for (const server of traffic.servers) server.closeIdleConnections = () => undefined;
   setInterval(() => closeIdle(performance.now() - endingSince), CLOSE_IDLE_EVERY_MS);
 }
