@@ -11,11 +11,11 @@ export class SettingsError extends Error {
 }
 
 /** The names of all settings that were read. */
-const known = new Set<string>();
+const settingNames = new Set<string>();
 
 /** Returns a sentence for each name in the environment that is one letter off a setting's name. */
 export function misspeltSettings(): string[] {
-  return describeMisspelt(Object.keys(process.env), known);
+  return describeMisspelt(Object.keys(process.env), settingNames);
 }
 
 /**
@@ -23,7 +23,7 @@ export function misspeltSettings(): string[] {
  * wrong; its message contains no values, because some are secrets.
  */
 export function readSettings<Shape extends z.ZodRawShape>(shape: Shape): z.output<z.ZodObject<Shape>> {
-  for (const name of Object.keys(shape)) known.add(name);
+  for (const name of Object.keys(shape)) settingNames.add(name);
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""));
   const parsed = z.object(shape).safeParse(given);
   if (parsed.success) return parsed.data;
@@ -44,14 +44,14 @@ export function wholeNumber(preset: number, { min, max }: { min: number; max: nu
 
 const flag = z.enum(["true", "false"], "must be true or false").transform((text) => text === "true");
 
-const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]", "::1"];
+const LOOPBACK_HOSTNAMES = ["localhost", "127.0.0.1", "[::1]", "::1"];
 
-/** Whether a host name, as in a URL or in `HOST`, is a loopback one and so means this machine only. */
+/** Whether a host name, as in a URL or in `HOST`, is a loopback name, so that only this machine reaches it. */
 export function isLoopback(hostname: string): boolean {
-  return LOOPBACK_HOSTS.includes(hostname);
+  return LOOPBACK_HOSTNAMES.includes(hostname);
 }
 
-/** Whether a database's URL is one of PostgreSQL; any other is the file of an SQLite database. */
+/** Whether a database's URL names a PostgreSQL; any other names the file of an SQLite database. */
 export function isPostgresUrl(url: string): boolean {
   return /^postgres(ql)?:\/\//i.test(url);
 }
@@ -59,11 +59,11 @@ export function isPostgresUrl(url: string): boolean {
 /** Whether the name or password in a URL has unescaped characters, so that the URL is invalid or is parsed wrongly. */
 function hasUnescapedCredentials(url: string): boolean {
   const [, authority = "", rest = ""] = /^[a-z]+:\/\/([^/?#]*)(.*)$/is.exec(url) ?? [];
-  // The @ that ends the credentials comes after the beginning of a path, fragment or query. A query may contain an @ of its own.
+  // Finds an @ that ends the credentials, but comes after a `/`, `#` or `?` inside them. A query may contain an @ of its own.
   if (/^([/#][^@?]*|\?[^@=]*)@/s.test(rest)) return true;
   if (!URL.canParse(url)) return authority.includes("@");
   const { username, password } = new URL(url);
-  // A percent sign that begins no escape sequence is read literally by the drivers.
+  // The drivers read a percent sign that begins no escape sequence as it is.
   return [username, password].some((part) => !/%(?![\da-f]{2})/i.test(part) && !canBeDecoded(part));
 }
 
@@ -75,13 +75,13 @@ function canBeDecoded(text: string): boolean {
   }
 }
 
-const ESCAPE_CREDENTIALS =
+const UNESCAPED_CREDENTIALS_ERROR =
   "has a name or a password with characters that are special in a URL: write them as # %23, / %2F, ? %3F, @ %40, : %3A, [ %5B, ] %5D, % %25";
 const CredentialsUrl = z
   .string()
-  .refine((url) => !hasUnescapedCredentials(url), { error: ESCAPE_CREDENTIALS, abort: true });
+  .refine((url) => !hasUnescapedCredentials(url), { error: UNESCAPED_CREDENTIALS_ERROR, abort: true });
 
-const SQLITE_URL = /^file:(?!:memory:)[^?]*[^?/]$/;
+const SQLITE_URL_PATTERN = /^file:(?!:memory:)[^?]*[^?/]$/;
 const PostgresUrl = CredentialsUrl.refine(
   (url) => isPostgresUrl(url) && URL.canParse(url),
   "must be the URL of a PostgreSQL, such as postgresql://name:password@db.example:5432/sarafan",
@@ -91,7 +91,7 @@ const PostgresUrl = CredentialsUrl.refine(
 );
 const DatabaseUrl = z
   .string()
-  .refine((url) => isPostgresUrl(url) || SQLITE_URL.test(url), {
+  .refine((url) => isPostgresUrl(url) || SQLITE_URL_PATTERN.test(url), {
     error:
       "must be the path of an SQLite file and no more, such as file:./data/sarafan.db, or postgresql://name:password@db.example:5432/sarafan",
     abort: true,
@@ -101,9 +101,9 @@ const DatabaseUrl = z
     for (const { message } of PostgresUrl.safeParse(url).error?.issues ?? []) context.addIssue(message);
   });
 
-const ON_VERCEL =
+const VERCEL_ERROR =
   "must be the URL of a PostgreSQL on Vercel, which keeps no files: postgresql://name:password@db.example:5432/sarafan";
-const VercelDatabaseUrl = z.string(ON_VERCEL).refine((url) => isPostgresUrl(url) && URL.canParse(url), ON_VERCEL);
+const VercelDatabaseUrl = z.string(VERCEL_ERROR).refine((url) => isPostgresUrl(url) && URL.canParse(url), VERCEL_ERROR);
 
 const Origin = z
   .string()
@@ -123,7 +123,7 @@ const Origins = z
     (origins) => origins.every((origin) => URL.canParse(origin) && /^[a-z][a-z\d.+-]*:\/\/[^/?#@*]+$/.test(origin)),
     "must be exact origins without a path, separated by commas, such as https://app.example,https://www.app.example",
   )
-  // By the URL Standard (§4.7) only http and https URLs have an origin; browsers send one for other schemes, too.
+  // In the URL Standard (§4.7) only http and https URLs have an origin. Browsers send an origin for other schemes, too.
   .transform((origins) => origins.map((origin) => (/^https?:/.test(origin) ? new URL(origin).origin : origin)));
 
 const Phones = z
@@ -234,12 +234,12 @@ function readEnv() {
   return env;
 }
 
-/** Whether codes are sent to phones of this country. */
+/** Whether `countries` (as in `OTP_COUNTRIES`) has `country` or `*`, so that codes are sent to its phones. */
 export function isServed(country: string, countries: readonly string[]): boolean {
   return countries.includes("*") || countries.includes(country);
 }
 
-/** Refuses to reveal codes on a server that others can reach: every visitor could log in to every account. */
+/** Throws a `SettingsError` if others can reach a server that reveals codes: each visitor could log in to each account. */
 function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEMO: boolean }, vercelEnv?: string) {
   if (vercelEnv === "production") {
     throw new SettingsError(
@@ -263,5 +263,5 @@ export const env = readEnv();
 /** Whether this is a deployment on Vercel, behind Vercel's proxies. */
 export const IS_ON_VERCEL = Boolean(process.env.VERCEL);
 
-/** Whether `next dev` serves the sources as they change. */
+/** Whether this is a development server (`next dev`), which serves the sources as they change. */
 export const IS_DEVELOPMENT = process.env.NODE_ENV === "development";

@@ -4,8 +4,8 @@ import { getCountries } from "libphonenumber-js/max";
 const OTHER_SETTINGS = ["GATEWAY_PORT", "BUILD_STANDALONE", "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"];
 
 /**
- * Returns a sentence for each of `names` that is no setting but differs from one by a missing, additional or wrong letter, by two
- * swapped letters, or by upper and lower case. `settings` are the names of the known settings.
+ * Returns a sentence for each of `names` that is no setting but differs from one by a missing, additional or wrong letter, by
+ * two swapped letters, or only in upper and lower case. `settings` are the names of the known settings.
  */
 export function describeMisspelt(names: readonly string[], settings: ReadonlySet<string>): string[] {
   const known = [...settings, ...OTHER_SETTINGS, ...getCountries().map((country) => `SENDERS_${country}`)];

@@ -1,7 +1,7 @@
 import { type CountryCode, getCountries } from "libphonenumber-js/max";
 import { z } from "zod";
 
-/** The settings that each sender needs before SENDERS may name it. */
+/** By sender: the settings that must be set before SENDERS may name the sender. */
 const REQUIRED_SETTINGS = {
   console: [],
   twilio: ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"],
@@ -26,7 +26,7 @@ const Senders = z
   .transform((names) => names as SenderName[]);
 
 /** Text that is valid in an HTTP header. */
-const Token = z.string().regex(/^[\x21-\x7e]+$/, "must be one word of letters, digits and signs");
+const HeaderValue = z.string().regex(/^[\x21-\x7e]+$/, "must be one word of letters, digits and signs");
 
 const Address = z
   .string()
@@ -46,8 +46,8 @@ const HeadersAsJson = z
   )
   .transform((headers) => headers ?? {});
 
-/** A value for the placeholders with all characters that have to be escaped. */
-const SAMPLE = '"\\ Б';
+/** A sample of what replaces a placeholder, with characters that JSON escapes and one that is not ASCII. */
+const SAMPLE_VALUE = '"\\ Б';
 
 const MessageBody = z
   .string()
@@ -58,7 +58,7 @@ const MessageBody = z
   .refine(
     (body) =>
       !/^\s*[[{]/.test(body) ||
-      readJson(body.replace(/\{(phone|digits|text|code)\}/g, JSON.stringify(SAMPLE).slice(1, -1))) !== undefined,
+      readJson(body.replace(/\{(phone|digits|text|code)\}/g, JSON.stringify(SAMPLE_VALUE).slice(1, -1))) !== undefined,
     'must be a form, or JSON with each place between quotation marks: {"to":"{phone}","text":"{text}"}',
   );
 
@@ -70,7 +70,7 @@ export const senderSettings = {
     .string()
     .regex(/^AC[0-9a-f]{32}$/i, "must be AC and 32 hexadecimal digits")
     .optional(),
-  TWILIO_AUTH_TOKEN: Token.optional(),
+  TWILIO_AUTH_TOKEN: HeaderValue.optional(),
   TWILIO_FROM: z
     .string()
     .regex(
@@ -79,12 +79,12 @@ export const senderSettings = {
     )
     .optional(),
   SMSRU_URL: BaseAddress.default("https://sms.ru"),
-  SMSRU_API_ID: Token.optional(),
+  SMSRU_API_ID: HeaderValue.optional(),
   SMSC_URL: BaseAddress.default("https://smsc.ru"),
   SMSC_LOGIN: z.string().optional(),
   SMSC_PASSWORD: z.string().optional(),
   TELEGRAM_GATEWAY_URL: BaseAddress.default("https://gatewayapi.telegram.org"),
-  TELEGRAM_GATEWAY_TOKEN: Token.optional(),
+  TELEGRAM_GATEWAY_TOKEN: HeaderValue.optional(),
   HTTP_SENDER_URL: z
     .string()
     .refine(
@@ -99,8 +99,8 @@ export const senderSettings = {
 type SenderSettings = z.output<z.ZodObject<typeof senderSettings>>;
 
 /**
- * Returns the schemas of the settings such as `SENDERS_KZ` among `names`. A name that ends with no country is refused, because it would
- * silently have no effect.
+ * Returns the schemas of those settings among `names` that set the senders of one country, such as `SENDERS_KZ`. A name that
+ * doesn't end with a country is refused, because it would have no effect.
  */
 export function countrySenders(names: string[]): Record<never, z.ZodType> {
   const countries = new Set<string>(getCountries());
@@ -116,7 +116,7 @@ export function countrySenders(names: string[]): Record<never, z.ZodType> {
   );
 }
 
-/** Returns the chains of single countries (`byCountry`), and every sender that any chain names (`named`). */
+/** Returns the chains that are set for single countries (`byCountry`), and all senders that any chain names (`named`). */
 export function readChains(settings: Record<string, unknown> & { SENDERS: SenderName[] }) {
   const byCountry = new Map<CountryCode, SenderName[]>();
   for (const [name, senders] of Object.entries(settings)) {

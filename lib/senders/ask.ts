@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { failed, type Sending, unanswered } from "./sender";
 
-/** Answers have a few hundred bytes. A longer one than this counts as unreadable. */
+/** The longest answer that is read: most have a few hundred bytes. A longer answer counts as unreadable. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 
 /** An amount of money, as a number or as text; undefined for any other value. */
@@ -20,27 +20,27 @@ export const Amount = z
 interface ProviderRequest<Answer> {
   url: string;
   headers?: HeadersInit;
-  /** A form, or text of the media type that `headers` name. */
+  /** A form, or text whose media type `headers` names. */
   body: URLSearchParams | string;
-  /** The shape of all answers, positive and negative; null when only the status counts. */
+  /** The shape of all answers, positive and negative; null if only the HTTP status counts. */
   shape: z.ZodType<Answer> | null;
 }
 
-/** A readable answer, or the outcome of a request without one. */
+/** A readable answer; or in `sending` what became of a message whose request got none. */
 type ProviderAnswer<Answer> = { status: number; answer: Answer; sending: null } | { sending: Sending };
 
 /**
  * Sends one request to a provider. Redirects are not followed, because they would send secrets to another host. A time-out (`signal`),
  * no answer, 429, 5xx and an unreadable answer are outcomes (`sending`), not exceptions, so that no error of `fetch` reaches the log.
  */
-export async function ask<Answer>(
+export async function askProvider<Answer>(
   { url, headers = {}, body, shape }: ProviderRequest<Answer>,
   signal: AbortSignal,
 ): Promise<ProviderAnswer<Answer>> {
   try {
     const response = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
     const { status } = response;
-    const fault = faultOf(status);
+    const fault = outcomeOfStatus(status);
     if (fault || !shape) {
       await response.body?.cancel();
       return fault ? { sending: fault } : { status, answer: undefined as Answer, sending: null };
@@ -51,14 +51,14 @@ export async function ask<Answer>(
   } catch (error) {
     if (signal.aborted) return { sending: unanswered("timeout") };
     const code = codeOf(error);
-    return { sending: CUT.test(code) ? unanswered("unreachable", code) : failed("unreachable", code) };
+    return { sending: CUT_CODE_PATTERN.test(code) ? unanswered("unreachable", code) : failed("unreachable", code) };
   }
 }
 
 /** Codes of a connection that ended after it was made: the provider may have received the request. */
-const CUT = /^(ECONNRESET|EPIPE|UND_ERR_(SOCKET|HEADERS_\w+|BODY_\w+)|HPE_\w+)$/;
+const CUT_CODE_PATTERN = /^(ECONNRESET|EPIPE|UND_ERR_(SOCKET|HEADERS_\w+|BODY_\w+)|HPE_\w+)$/;
 
-function faultOf(status: number): Sending | null {
+function outcomeOfStatus(status: number): Sending | null {
   // A proxy in front of the provider has timed out: the provider may have taken the message.
   if (status === 504) return unanswered("server_error", status);
   if (status === 429) return failed("overloaded", status);
@@ -66,7 +66,7 @@ function faultOf(status: number): Sending | null {
   return status >= 300 && status < 400 ? failed("redirected", status) : null;
 }
 
-/** Reads the body up to `ANSWER_BYTES_MAX`. A longer one is cut, and so is no valid JSON. */
+/** Reads the body up to `ANSWER_BYTES_MAX`. A longer body is cut, and is then no valid JSON. */
 async function readText(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

@@ -1,13 +1,13 @@
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult, isBrokenCircuitError } from "cockatiel";
 import { type Cost, type OutgoingCodeMessage, type Sender, type Sending, unanswered } from "./sender";
 
-/** How long a sender is waited for, and when it rests. */
+/** How long the chain waits for a sender, and when the sender rests. */
 export interface SenderLimits {
   /** How long a sender may take to accept a message. */
   timeoutMs: number;
   /** The number of failures in a row after which the sender rests. */
   failuresMax: number;
-  /** How long it rests. After that one message tries it, and other messages skip it until that one was accepted. */
+  /** How long the sender rests. Then one message tries the sender, and others skip it until that message was accepted. */
   restMs: number;
 }
 
@@ -16,7 +16,7 @@ export interface ChainSender {
   name: string;
   /** Whether the sender rests now, and so takes no message. */
   isResting: () => boolean;
-  /** Resolves to what became of the message, and to null without delay while the sender rests. Never throws for the provider. */
+  /** Resolves to what became of the message; to null while the sender rests. A failure of the provider never throws. */
   send: (message: OutgoingCodeMessage) => Promise<Sending | null>;
 }
 
@@ -62,7 +62,7 @@ export function withCircuitBreaker(
     name,
     isResting: () => performance.now() < restsUntil,
     send: async (message) => {
-      // While one message tries the sender, the library would let the others wait; they skip it instead.
+      // While one message tries the sender, the library would let others wait; they skip the sender instead.
       if (circuit.state === CircuitState.HalfOpen) return null;
       try {
         return await circuit.execute(() => sendInTime(sender, message, timeoutMs));
@@ -92,9 +92,9 @@ async function sendInTime(sender: Sender, message: OutgoingCodeMessage, timeoutM
 }
 
 /**
- * Offers a message to the senders in their order, each once, until one accepts it. The next sender is asked as soon as the last one has
- * refused, failed or timed out. A sender that has not answered may have taken the message: the same code then arrives twice, by two
- * channels, is paid for twice, and works once. Never throws for a provider.
+ * Offers a message to the senders in their order, each once, until one accepts it. The next sender is asked as soon as the one
+ * before has refused, failed or timed out. A sender that has not answered may have taken the message: the same code then
+ * arrives twice, by two channels, is paid for twice, and works once. A failure of a provider never throws.
  */
 export async function deliverThroughChain(
   senders: readonly ChainSender[],

@@ -4,8 +4,8 @@ import { env } from "@/lib/env";
 import { accepted, type Sender } from "./sender";
 
 /**
- * Prints the recipient and the code on one line (`+79991234567 1234`), after a delay of `CONSOLE_DELAY_MS` that imitates a real provider.
- * A demonstration without `SMTP_URL` uses it for mail as well.
+ * Prints the recipient and the code on one line (`+79991234567 1234`), after a delay of `CONSOLE_DELAY_MS` that imitates a real
+ * provider. A demonstration without `SMTP_URL` uses this sender for mail as well.
  */
 export const consoleSender: Sender = {
   send: async ({ to, code }) => {

@@ -4,7 +4,7 @@ import type { DeliveryReport } from "./report";
 import { readSmsruReports } from "./smsru";
 import { readTwilioReport } from "./twilio";
 
-/** The reports in a provider's request; `forged` without a valid signature, `unexpected` where the provider is not set up. */
+/** The reports in a provider's request; `forged` without a valid signature, `unexpected` if no chain has the provider. */
 export type DeliveryReports = DeliveryReport[] | "forged" | "unexpected";
 
 /** Reads Twilio's request to `/api/delivery/twilio`. The list is empty while the message's final state is not known. */

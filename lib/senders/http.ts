@@ -1,4 +1,4 @@
-import { ask } from "./ask";
+import { askProvider } from "./ask";
 import { accepted, failed, refused, type Sender } from "./sender";
 
 export interface HttpSettings {
@@ -20,7 +20,7 @@ export function makeHttpSender({ url, body, headers }: HttpSettings): Sender {
   return {
     send: async ({ to, text, code }, signal) => {
       const filled = fillIn(body, { phone: to, digits: to.replace("+", ""), text, code });
-      const asked = await ask({ url, headers: allHeaders, body: filled, shape: null }, signal);
+      const asked = await askProvider({ url, headers: allHeaders, body: filled, shape: null }, signal);
       if (asked.sending) return asked.sending;
       const { status } = asked;
       if (status >= 200 && status < 300) return accepted();

@@ -5,9 +5,9 @@ import { type ChainSender, type SenderLimits, withCircuitBreaker } from "./chain
 import { accepted, failed, type MessageSender, refused, type Sending, unanswered } from "./sender";
 
 /** Suppresses automatic answers, such as holiday notices (RFC 3834 §5). */
-const HEADERS = { "Auto-Submitted": "auto-generated" };
+const MAIL_HEADERS = { "Auto-Submitted": "auto-generated" };
 
-/** How long the mail server may be silent. The signal of `send` limits the whole conversation. */
+/** How long the mail server may be silent. The `signal` of `send` limits the whole conversation with the server. */
 const SILENCE_MS_MAX = 10_000;
 const TIMEOUTS = {
   connectionTimeout: SILENCE_MS_MAX,
@@ -31,7 +31,7 @@ export function makeMailSender(url: string, from: string): MessageSender {
           subject,
           text,
           html,
-          headers: HEADERS,
+          headers: MAIL_HEADERS,
           signal,
         });
         return accepted();
@@ -49,18 +49,18 @@ interface SmtpError {
   responseCode?: number;
 }
 
-/** nodemailer's codes for errors of one envelope or message: refusals, because strangers choose the mailbox. */
-const OF_ONE_MESSAGE = ["EENVELOPE", "EMESSAGE"];
-/** The connection ended or fell silent after it was made, so the message may have been taken. */
-const CUT = ["ECONNECTION", "ETIMEDOUT"];
-/** The service is not available and closes the connection (RFC 5321 §3.8). */
-const CLOSING = 421;
+/** nodemailer's codes for errors of one envelope or message. They count as refusals, because strangers choose the mailbox. */
+const MESSAGE_ERROR_CODES = ["EENVELOPE", "EMESSAGE"];
+/** nodemailer's codes for a connection that ended or fell silent after it was made: the server may have taken the message. */
+const CUT_CODES = ["ECONNECTION", "ETIMEDOUT"];
+/** The SMTP status of a service that is not available and closes the connection (RFC 5321 §3.8). */
+const CLOSING_STATUS = 421;
 
-/** Translates an error of nodemailer, without the server's text, which may contain the mailbox. */
+/** Returns the outcome for an error of nodemailer, without the server's text, which may contain the mailbox. */
 function outcomeOf({ code = "", command = "", responseCode }: SmtpError): Sending {
   if (code === "EAUTH") return failed("account", responseCode);
-  if (CUT.includes(code)) return unanswered("unreachable", code);
-  const isOfMessage = OF_ONE_MESSAGE.includes(code) && command !== "MAIL FROM" && responseCode !== CLOSING;
+  if (CUT_CODES.includes(code)) return unanswered("unreachable", code);
+  const isOfMessage = MESSAGE_ERROR_CODES.includes(code) && command !== "MAIL FROM" && responseCode !== CLOSING_STATUS;
   return isOfMessage ? refused(responseCode ?? code) : failed("unreachable", responseCode ?? code);
 }
 

@@ -13,7 +13,7 @@ import { makeTwilioSender } from "./twilio";
 /** The path of Twilio's delivery reports. */
 export const TWILIO_STATUS_PATH = "/api/delivery/twilio";
 
-/** Returns the chain for a country's phones: for Kazakhstan's that of `SENDERS_KZ`, where it is set, else that of `SENDERS`. */
+/** Returns the chain for a country's phones: for Kazakhstan the chain of `SENDERS_KZ` if that is set, else of `SENDERS`. */
 export function phoneSenders(country: CountryCode | undefined, limits: SenderLimits): ChainSender[] {
   const names = (country && env.SENDERS_BY_COUNTRY.get(country)) ?? env.SENDERS;
   return names.map((name) => senderOf(name, limits));
@@ -28,11 +28,11 @@ function makeChainSender(name: SenderName, limits: SenderLimits): ChainSender {
   const neverAborted = new AbortController().signal;
   if (name === "console")
     return { name, isResting: () => false, send: (message) => consoleSender.send(message, neverAborted) };
-  return withCircuitBreaker(name, MAKERS[name](), limits);
+  return withCircuitBreaker(name, MAKERS_BY_SENDER[name](), limits);
 }
 
-/** Makes each sender of its settings, which lib/env.ts has checked at the start. */
-const MAKERS: Record<Exclude<SenderName, "console">, () => Sender> = {
+/** Make each sender from its settings, which lib/env.ts has checked at the start. */
+const MAKERS_BY_SENDER: Record<Exclude<SenderName, "console">, () => Sender> = {
   twilio: () =>
     makeTwilioSender({
       url: env.TWILIO_URL,
@@ -52,7 +52,7 @@ const MAKERS: Record<Exclude<SenderName, "console">, () => Sender> = {
     }),
 };
 
-/** Whether the provider at an address can reach this server: Twilio refuses a callback address that is a loopback one. */
+/** Whether the provider at an address can reach this server: Twilio refuses a loopback address for callbacks. */
 function isReachable(from: string): boolean {
   const [ours, theirs] = [env.APP_URL, from].map((url) => isLoopback(new URL(url).hostname));
   return !ours || theirs === true;

@@ -5,7 +5,7 @@ export interface DeliveryReport {
   /** The provider's id of the message. */
   providerId: string;
   state: "delivered" | "undelivered";
-  /** `not_delivered` and the provider's code; null where it reports no code. */
+  /** `not_delivered` and the provider's code; null if the provider reports no code. */
   reason: string | null;
 }
 

@@ -7,14 +7,14 @@ export interface Message {
   html: string;
 }
 
-/** A message with a code. Channels with words of their own send only the code. */
+/** A message with a code. A provider that words its messages itself gets only the code. */
 export interface CodeMessage extends Message {
   code: string;
 }
 
 /** A message with a code, and what providers need besides. */
 export interface OutgoingCodeMessage extends CodeMessage {
-  /** How long the code is good; later the message is useless. */
+  /** How long the code is good. A message that arrives later is useless. */
   ttlMs: number;
   /** The requester's IP address, for providers that limit floods; null when it isn't known. */
   requesterAddress: string | null;
@@ -45,7 +45,7 @@ export interface Cost {
 
 /** One way to send codes: a provider, a mail server or the console. */
 export interface Sender {
-  /** Resolves to what became of the message, and gives up when `signal` aborts. Never throws for the provider. */
+  /** Resolves to what became of the message, and gives up when `signal` aborts. A failure of the provider never throws. */
   send: (message: OutgoingCodeMessage, signal: AbortSignal) => Promise<Sending>;
 }
 
@@ -54,7 +54,7 @@ export interface MessageSender extends Sender {
   send: (message: Message, signal: AbortSignal) => Promise<Sending>;
 }
 
-/** The provider accepted the message; `id` and `cost` are null where it doesn't state them. */
+/** The provider accepted the message. `id` and `cost` are null if the provider doesn't state them. */
 export const accepted = (id: string | null = null, cost: Cost | null = null): Sending => ({
   outcome: "accepted",
   id,

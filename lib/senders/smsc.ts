@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Amount, ask } from "./ask";
+import { Amount, askProvider } from "./ask";
 import { accepted, failed, refused, type Sender } from "./sender";
 
 export interface SmscSettings {
@@ -32,7 +32,7 @@ export function makeSmscSender({ url, login, password }: SmscSettings): Sender {
   return {
     send: async ({ to, text }, signal) => {
       const body = new URLSearchParams({ login, psw: password, phones: to, mes: text, ...AS_JSON });
-      const asked = await ask({ url: `${url}/sys/send.php`, body, shape: Answer }, signal);
+      const asked = await askProvider({ url: `${url}/sys/send.php`, body, shape: Answer }, signal);
       if (asked.sending) return asked.sending;
       const { answer } = asked;
       if ("id" in answer) {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
-import { Amount, ask } from "./ask";
+import { Amount, askProvider } from "./ask";
 import { type DeliveryReport, equalInConstantTime } from "./report";
 import { accepted, failed, refused, type Sender, unanswered } from "./sender";
 
@@ -13,7 +13,7 @@ export interface SmsruSettings {
 
 const StatusCode = z.coerce.number().int().min(-1).max(999);
 
-/** The status of the request, and of each number in it; we send one number. */
+/** The status of the request, and in `sms` the status of each number in it; we send one number. */
 const Answer = z.object({
   status_code: StatusCode,
   sms: z
@@ -28,7 +28,7 @@ const Answer = z.object({
     .optional(),
 });
 
-const TAKEN = 100;
+const TAKEN_CODE = 100;
 /**
  * Errors of the account, not of one message (sms.ru/api/send). 204 is not among them: it says that the sender name is not approved for
  * the number's operator, and the requester chooses the number.
@@ -41,10 +41,10 @@ const ACCOUNT_CODES = new Set([
   301,
   302, // account not confirmed
 ]);
-/** The service is unavailable, or its server failed. */
+/** Errors of the service: it is unavailable, or its server failed. */
 const SERVER_CODES = new Set([220, 500]);
 
-/** Sends SMS by SMS.ru (sms.ru/api/send). It gets the requester's address, by which it limits floods from one place. */
+/** Sends SMS by SMS.ru (sms.ru/api/send). SMS.ru also gets the requester's address, by which it limits floods. */
 export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
   return {
     send: async ({ to, text, requesterAddress }, signal) => {
@@ -55,13 +55,13 @@ export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
         json: "1",
         ...(requesterAddress && isPublic(requesterAddress) && { ip: requesterAddress }),
       });
-      const asked = await ask({ url: `${url}/sms/send`, body, shape: Answer }, signal);
+      const asked = await askProvider({ url: `${url}/sms/send`, body, shape: Answer }, signal);
       if (asked.sending) return asked.sending;
       const { status_code, sms = {} } = asked.answer;
       const [one] = Object.values(sms);
-      const code = status_code === TAKEN ? one?.status_code : status_code;
+      const code = status_code === TAKEN_CODE ? one?.status_code : status_code;
       if (code === undefined) return unanswered("garbage", asked.status);
-      if (code === TAKEN) {
+      if (code === TAKEN_CODE) {
         const cost = one?.cost === undefined ? null : { amount: one.cost, currency: "RUB" };
         return accepted(one?.sms_id ?? null, cost);
       }
@@ -78,9 +78,9 @@ function isPublic(address: string): boolean {
   return ipaddr.isValid(address) && !PRIVATE_RANGES.includes(ipaddr.process(address).range());
 }
 
-const DELIVERED = 103;
-/** Expired, deleted, failed on the phone, failed, rejected, no route. */
-const UNDELIVERED = new Set([104, 105, 106, 107, 108, 150]);
+const DELIVERED_CODE = 103;
+/** Final states in which a message did not arrive: expired, deleted, failed on the phone, failed, rejected, no route. */
+const FAILED_CODES = new Set([104, 105, 106, 107, 108, 150]);
 
 /**
  * Reads SMS.ru's reports of the messages whose state is final (sms.ru/api/callback). Returns `forged` when the hash over the API id and
@@ -99,7 +99,7 @@ export function readSmsruReports(
     const [kind, providerId = "", status = ""] = entry.split(/\r?\n/);
     const code = Number(status);
     if (kind !== "sms_status") return [];
-    if (code === DELIVERED) return { providerId, state: "delivered" as const, reason: null };
-    return UNDELIVERED.has(code) ? { providerId, state: "undelivered" as const, reason: `not_delivered ${code}` } : [];
+    if (code === DELIVERED_CODE) return { providerId, state: "delivered" as const, reason: null };
+    return FAILED_CODES.has(code) ? { providerId, state: "undelivered" as const, reason: `not_delivered ${code}` } : [];
   });
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Amount, ask } from "./ask";
+import { Amount, askProvider } from "./ask";
 import { accepted, failed, refused, type Sender } from "./sender";
 
 export interface TelegramSettings {
@@ -20,20 +20,20 @@ const Answer = z.discriminatedUnion("ok", [
 ]);
 
 /** The codes that Telegram accepts: 4 to 8 digits. */
-const CODE = /^\d{4,8}$/;
-/** Seconds. The documentation allows 30 to 3600; an earlier version of it began at 60. */
-const TTL_S = { min: 60, max: 3600 };
+const CODE_PATTERN = /^\d{4,8}$/;
+/** How long Telegram may take to deliver a message. The documentation says 30 to 3600 seconds, and said 60 to 3600 before. */
+const TTL_S_LIMITS = { min: 60, max: 3600 };
 
 /**
- * Sends codes by the Telegram Gateway (core.telegram.org/gateway/api), in Telegram's own words. Telegram refuses a number without
- * Telegram free of charge, and refunds a message that it could not deliver while the code was good.
+ * Sends codes by the Telegram Gateway (core.telegram.org/gateway/api), in a message that Telegram words. Telegram refuses a
+ * number that has no Telegram free of charge, and refunds a message that it could not deliver in time.
  */
 export function makeTelegramSender({ url, token }: TelegramSettings): Sender {
   return {
     send: async ({ to, code, ttlMs }, signal) => {
-      if (!CODE.test(code)) return refused("CODE_LENGTH");
-      const ttl = Math.min(Math.max(Math.ceil(ttlMs / 1000), TTL_S.min), TTL_S.max);
-      const asked = await ask(
+      if (!CODE_PATTERN.test(code)) return refused("CODE_LENGTH");
+      const ttl = Math.min(Math.max(Math.ceil(ttlMs / 1000), TTL_S_LIMITS.min), TTL_S_LIMITS.max);
+      const asked = await askProvider(
         {
           url: `${url}/sendVerificationMessage`,
           headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
@@ -54,7 +54,7 @@ export function makeTelegramSender({ url, token }: TelegramSettings): Sender {
 
 /** The documentation names only the error `ACCESS_TOKEN_INVALID`; the others are taken from clients of the API. */
 function outcomeOf(error: string) {
-  // `FLOOD_WAIT_30` ends with seconds, which are cut off. Text that is not such a name is not recorded.
+  // The seconds at the end of `FLOOD_WAIT_30` are cut off. Text that doesn't begin with such a name is not recorded.
   const name = /^[A-Z]{2,}(_[A-Z]+)*/.exec(error)?.[0].slice(0, 40) ?? "UNKNOWN";
   if (/^(ACCESS_TOKEN|BALANCE|SENDER)_/.test(name)) return failed("account", name);
   return name.startsWith("FLOOD_WAIT") ? failed("overloaded", name) : refused(name);

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { z } from "zod";
-import { ask } from "./ask";
+import { askProvider } from "./ask";
 import { type DeliveryReport, equalInConstantTime } from "./report";
 import { accepted, type Cost, failed, refused, type Sender } from "./sender";
 
@@ -40,12 +40,12 @@ const ACCOUNT_CODES = new Set([
   21703, // the messaging service has no senders
   30002, // account suspended
 ]);
-/** Errors of too many messages at a time. */
+/** Errors that say that too many messages were sent at a time. */
 const OVERLOADED_CODES = new Set([14107, 20429, 21611, 30022]);
 
 /**
- * Sends SMS by Twilio (twilio.com/docs/messaging/api/message-resource). An error that is not known to be the account's counts as a
- * refusal, because strangers choose the numbers and could otherwise make the sender rest.
+ * Sends SMS by Twilio (twilio.com/docs/messaging/api/message-resource). An error that is not in `ACCOUNT_CODES` or
+ * `OVERLOADED_CODES` counts as a refusal, because strangers choose the numbers and could otherwise make the sender rest.
  */
 export function makeTwilioSender({ url, accountSid, authToken, from, statusCallback }: TwilioSettings): Sender {
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString("base64")}`;
@@ -62,7 +62,7 @@ export function makeTwilioSender({ url, accountSid, authToken, from, statusCallb
         ValidityPeriod: String(Math.min(Math.max(Math.ceil(ttlMs / 1000), 5), 14_400)),
         ...(statusCallback && { StatusCallback: statusCallback }),
       });
-      const asked = await ask(
+      const asked = await askProvider(
         {
           url: `${url}/2010-04-01/Accounts/${accountSid}/Messages.json`,
           headers: { Authorization: authorization },
