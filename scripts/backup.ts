@@ -2,7 +2,7 @@ import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync, statSync 
 import path from "node:path";
 import { databaseFile } from "./internal/data-folder.mjs";
 import { checkSettings, setThrowawaySecret } from "./internal/settings";
-import { assertSound, copyDatabase, flush } from "./internal/sqlite-files";
+import { assertIntact, copyDatabase, flushToDisk } from "./internal/sqlite-files";
 import { Refusal } from "./internal/tool.mjs";
 
 const isSecretSet = Boolean(process.env.AUTH_SECRET);
@@ -24,7 +24,7 @@ console.log(
   `Keep ${isSecretSet ? "AUTH_SECRET" : path.join(folder, "auth-secret")} as well, somewhere else: it is not in the copy, and without it everybody has to log in again.`,
 );
 
-/** The file to make: `wanted`, or a name with the present time in it where `wanted` is a folder or ends with a slash. */
+/** Returns the path of the backup: `wanted`, or if that is a folder or ends with a slash, a file in it named by the time. */
 function chooseTarget(wanted: string): string {
   const isFolder = /[/\\]$/.test(wanted) || statSync(wanted, { throwIfNoEntry: false })?.isDirectory();
   const name = `sarafan-${new Date().toISOString().replaceAll(":", "-")}.db`;
@@ -32,8 +32,8 @@ function chooseTarget(wanted: string): string {
 }
 
 /**
- * Makes a copy of an SQLite file at `target`, readable by its owner only, because it has people's phones. The file appears when it is
- * complete, checked and on the disk. Throws a `Refusal` where `target` exists or can't be made.
+ * Copies an SQLite file to `target`, which only its owner can read, because it has people's phones. `target` appears when it is
+ * complete, checked and on the disk. Throws a `Refusal` if `target` exists or can't be made.
  */
 function makeBackup(source: string, target: string) {
   const draft = `${target}.${process.pid}.partial`;
@@ -41,12 +41,12 @@ function makeBackup(source: string, target: string) {
     mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 });
     closeSync(openSync(draft, "wx", 0o600));
     copyDatabase(source, draft);
-    assertSound(draft);
-    flush(draft);
+    assertIntact(draft);
+    flushToDisk(draft);
     // Unlike a rename, a link never replaces a file.
     linkSync(draft, target);
     rmSync(draft);
-    flush(path.dirname(target));
+    flushToDisk(path.dirname(target));
   } catch (error) {
     rmSync(draft, { force: true });
     const code = (error as { code?: string }).code;

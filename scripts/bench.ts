@@ -1,16 +1,16 @@
 import { checkBenchTypes } from "./internal/checks";
 import { installDependencies } from "./internal/dependencies.mjs";
 import { setTestSettings } from "./internal/settings";
-import { provide } from "./internal/site";
+import { provideBuild } from "./internal/site";
 import { Refusal, runNode } from "./internal/tool.mjs";
 
 if (process.platform !== "linux")
   throw new Refusal("The bench reads processor time and memory from /proc, which only Linux has.");
 setTestSettings();
 await installDependencies("bench");
-await provide();
+await provideBuild();
 const types = await checkBenchTypes();
 if (types.code !== 0) throw new Refusal(types.output.trim());
-// A process of its own: if this file imported bench/main.ts, its type check would fail until the bench's packages are installed.
+// The bench runs in a process of its own: importing it would fail the type check until its packages are installed.
 const { code } = await runNode(["--import", "tsx", "bench/main.ts", ...process.argv.slice(3)], { output: "inherit" });
 process.exitCode = code;

@@ -1,6 +1,6 @@
 import { checkSettings, setThrowawaySecret } from "./internal/settings";
-import { provide } from "./internal/site";
+import { provideBuild } from "./internal/site";
 
 setThrowawaySecret();
 await checkSettings();
-await provide();
+await provideBuild();

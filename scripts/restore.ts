@@ -8,27 +8,27 @@ import { databaseFile, prepareDataFolder } from "./internal/data-folder.mjs";
 import { connectTo, migrate } from "./internal/database";
 
 import { checkSettings, setThrowawaySecret } from "./internal/settings";
-import { assertSound, copyDatabase, flush } from "./internal/sqlite-files";
+import { assertIntact, copyDatabase, flushToDisk } from "./internal/sqlite-files";
 import { Refusal } from "./internal/tool.mjs";
 
 /**
- * Deletes what a restored database must not bring back: sessions that have ended since the copy, codes that were used, delayed changes
- * that may have been cancelled, the mark of a demonstration that may have ended.
+ * The statements that delete what a restored database must not bring back: sessions that have ended since the copy, codes that
+ * were used, delayed changes that may have been cancelled, the mark of a demonstration that may have ended.
  */
-const FORGET = {
+const DELETIONS_SQL = {
   sessions: 'DELETE FROM "Session"',
   codes: 'DELETE FROM "Challenge"',
   changes: 'DELETE FROM "DelayedChange"',
   demonstrations: `DELETE FROM "Mark" WHERE "name" = 'demonstration'`,
 } as const;
-type Forgotten = Record<keyof typeof FORGET, number>;
+type DeletedCounts = Record<keyof typeof DELETIONS_SQL, number>;
 
-/** Accounts whose `referralCount` is not the number of their referrals. One transaction writes both, so a whole copy has no such account. */
-const MISCOUNTED = `SELECT count(*) AS count FROM "User"
+/** Counts accounts whose `referralCount` is not the number of their referrals. An undamaged copy has none. */
+const MISCOUNTED_SQL = `SELECT count(*) AS count FROM "User"
   WHERE "referralCount" <> (SELECT count(*) FROM "Activation" WHERE "inviterId" = "User"."id")`;
 
 /** How many rows are inserted into a PostgreSQL by one statement. */
-const ROWS_AT_ONCE = 1000;
+const ROWS_PER_INSERT = 1000;
 
 setThrowawaySecret();
 const { DATABASE_URL } = await checkSettings();
@@ -43,76 +43,76 @@ if (target) {
   await cleanPostgres(DATABASE_URL);
 }
 
-/** Replaces the SQLite database at `file` by a copy. The previous database is kept beside it. */
+/** Replaces the SQLite database at `file` by a copy, and keeps the previous database beside it. */
 async function restoreFile(copy: string, file: string): Promise<void> {
   prepareDataFolder(file);
   const draft = `${file}.${process.pid}.partial`;
   try {
-    const forgotten = await prepareCopy(copy, draft);
-    if (existsSync(file)) keepCounting(file, draft);
-    flush(draft);
+    const deletedCounts = await prepareCopy(copy, draft);
+    if (existsSync(file)) continueIds(file, draft);
+    flushToDisk(draft);
     const aside = existsSync(file) ? setAside(file) : null;
-    // A rename is one step: there is a database at any moment.
+    // A rename is one step, so that there is a database at `file` at any moment.
     renameSync(draft, file);
-    flush(path.dirname(file));
+    flushToDisk(path.dirname(file));
     console.log(`${file} is what ${copy} was.`);
     if (aside) console.log(`The previous database is kept as ${aside}.`);
-    tell(forgotten);
+    printDeleted(deletedCounts);
   } finally {
     for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(`${draft}${end}`, { force: true });
   }
 }
 
-/** Copies all rows of an SQLite database into the PostgreSQL at `url`. Throws a `Refusal` where that has accounts already. */
+/** Copies all rows of an SQLite database into the PostgreSQL at `url`. Throws a `Refusal` if that PostgreSQL is not empty. */
 async function moveToPostgres(copy: string, url: string): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-restore-"));
   const draft = path.join(folder, "sarafan.db");
   try {
-    const forgotten = await prepareCopy(copy, draft);
+    const deletedCounts = await prepareCopy(copy, draft);
     await migrate(url);
     const client = await connectTo(url);
     const source = new Database(draft, { readonly: true });
     try {
       await client.query("BEGIN");
       await assertEmpty(client);
-      for (const table of tablesInOrder(source)) await pourTable(source, client, table);
-      await assertCounted(async (sql) => (await client.query(sql)).rows[0].count);
+      for (const table of tablesInOrder(source)) await copyTable(source, client, table);
+      await assertReferralsCounted(async (sql) => (await client.query(sql)).rows[0].count);
       await client.query("COMMIT");
     } finally {
       source.close();
       await client.end();
     }
     console.log(`The PostgreSQL of DATABASE_URL has what ${copy} has.`);
-    tell(forgotten);
+    printDeleted(deletedCounts);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-/** Checks the PostgreSQL at `url`, into which a dump was restored, and deletes what must not come back. */
+/** Checks the PostgreSQL at `url`, into which a dump was restored, and runs `DELETIONS_SQL`. */
 async function cleanPostgres(url: string): Promise<void> {
   await migrate(url);
   const client = await connectTo(url);
   try {
     await client.query("BEGIN");
-    await assertCounted(async (sql) => (await client.query(sql)).rows[0].count);
-    const forgotten = await forget(async (sql) => (await client.query(sql)).rowCount ?? 0);
+    await assertReferralsCounted(async (sql) => (await client.query(sql)).rows[0].count);
+    const deletedCounts = await deleteOutdated(async (sql) => (await client.query(sql)).rowCount ?? 0);
     await client.query("COMMIT");
     console.log("The PostgreSQL of DATABASE_URL is whole.");
-    tell(forgotten);
+    printDeleted(deletedCounts);
   } finally {
     await client.end();
   }
 }
 
-/** Makes `draft` of a copy: checked, migrated, and without what must not come back. The copy is not changed. */
-async function prepareCopy(copy: string, draft: string): Promise<Forgotten> {
+/** Copies `copy` to `draft`, checks and migrates `draft`, and runs `DELETIONS_SQL` on it. `copy` is not changed. */
+async function prepareCopy(copy: string, draft: string): Promise<DeletedCounts> {
   if (!existsSync(copy)) throw new Refusal(`There is no copy at ${copy}.`);
   try {
     closeSync(openSync(draft, "wx", 0o600));
     copyDatabase(copy, draft);
-    assertSound(draft);
-    assertOurs(draft);
+    assertIntact(draft);
+    assertNotNewer(draft);
   } catch (error) {
     const code = (error as { code?: string }).code;
     if (code) throw new Refusal(`${copy} could not be read as a database (${code}); nothing was changed.`);
@@ -121,20 +121,20 @@ async function prepareCopy(copy: string, draft: string): Promise<Forgotten> {
   await migrate(`file:${draft}`);
   const database = new Database(draft);
   try {
-    await assertCounted(async (sql) => (database.prepare(sql).get() as { count: number }).count);
-    return await forget(async (sql) => database.prepare(sql).run().changes);
+    await assertReferralsCounted(async (sql) => (database.prepare(sql).get() as { count: number }).count);
+    return await deleteOutdated(async (sql) => database.prepare(sql).run().changes);
   } finally {
     database.close();
   }
 }
 
-async function forget(run: (sql: string) => Promise<number>): Promise<Forgotten> {
+async function deleteOutdated(run: (sql: string) => Promise<number>): Promise<DeletedCounts> {
   const entries: [string, number][] = [];
-  for (const [what, sql] of Object.entries(FORGET)) entries.push([what, await run(sql)]);
-  return Object.fromEntries(entries) as Forgotten;
+  for (const [what, sql] of Object.entries(DELETIONS_SQL)) entries.push([what, await run(sql)]);
+  return Object.fromEntries(entries) as DeletedCounts;
 }
 
-function tell({ sessions, codes, changes, demonstrations }: Forgotten): void {
+function printDeleted({ sessions, codes, changes, demonstrations }: DeletedCounts): void {
   console.log(
     `All sessions have ended (${sessions}), and no code that was sent before is good (${codes}): everybody logs in again.`,
   );
@@ -145,16 +145,16 @@ function tell({ sessions, codes, changes, demonstrations }: Forgotten): void {
   );
 }
 
-async function assertCounted(ask: (sql: string) => Promise<number | string>): Promise<void> {
-  const count = Number(await ask(MISCOUNTED));
+async function assertReferralsCounted(ask: (sql: string) => Promise<number | string>): Promise<void> {
+  const count = Number(await ask(MISCOUNTED_SQL));
   if (count > 0)
     throw new Refusal(
       `The copy is not whole: ${count} accounts have other referrals than they count. Nothing was changed.`,
     );
 }
 
-/** Throws a `Refusal` for the copy of a newer version, which can't be migrated. */
-function assertOurs(file: string): void {
+/** Throws a `Refusal` if the copy comes from a newer version of Sarafan, which this version can't migrate. */
+function assertNotNewer(file: string): void {
   const database = new Database(file, { readonly: true });
   try {
     const applied = database.prepare(LIST_APPLIED_SQL).pluck().all();
@@ -166,23 +166,23 @@ function assertOurs(file: string): void {
   }
 }
 
-/** Copies the database at `file` to a file beside it, whose path it returns. Throws a `Refusal` while another process uses it. */
+/** Copies a database to a file beside it and returns that file's path. Throws a `Refusal` while a process uses the database. */
 function setAside(file: string): string {
   const aside = `${file}.before-${new Date().toISOString().replaceAll(":", "-")}`;
-  const isWhole = foldIn(file);
+  const isWhole = foldInLog(file);
   copyFileSync(file, aside);
-  flush(aside);
+  flushToDisk(aside);
   if (!isWhole)
     for (const end of ["-wal", "-shm"]) if (existsSync(`${file}${end}`)) renameSync(`${file}${end}`, `${aside}${end}`);
   return aside;
 }
 
 /**
- * Continues the ids in `draft` where the database at `file` is: other services know people by the ids of their accounts (`sub` of
- * an access token), so an id that was given after the copy was made must not be given again.
+ * Makes new ids in `draft` begin after the last ones of the database at `file`: other services know people by the ids of their
+ * accounts (`sub` of an access token), so an id that was given after the copy was made must not be given again.
  */
-function keepCounting(file: string, draft: string): void {
-  const counted = readCounted(file);
+function continueIds(file: string, draft: string): void {
+  const counted = readLastIds(file);
   const database = new Database(draft);
   try {
     for (const { name, seq } of counted) {
@@ -195,14 +195,14 @@ function keepCounting(file: string, draft: string): void {
   }
 }
 
-/** The last id that each table has given; empty for a database that is damaged. */
-function readCounted(file: string): { name: string; seq: number }[] {
+/** Returns the last id that each table has given; an empty list for a damaged database. */
+function readLastIds(file: string): { name: string; seq: number }[] {
   let database: Database.Database | undefined;
   try {
     database = new Database(file, { readonly: true });
     return database.prepare("SELECT name, seq FROM sqlite_sequence").all() as { name: string; seq: number }[];
   } catch (error) {
-    // Broken, or without a table.
+    // The database is damaged, or has no such table.
     if (/^SQLITE_(CORRUPT|NOTADB|IOERR|ERROR)/.test(String((error as { code?: string }).code))) return [];
     throw error;
   } finally {
@@ -211,10 +211,10 @@ function readCounted(file: string): { name: string; seq: number }[] {
 }
 
 /**
- * Writes the write-ahead log into the database itself. Throws a `Refusal` while another process has it open. False for a damaged
- * database, whose log has to be kept with it.
+ * Writes the write-ahead log into the database itself. Throws a `Refusal` while another process has the database open. Returns
+ * false for a damaged database, whose log has to be kept with it.
  */
-function foldIn(file: string): boolean {
+function foldInLog(file: string): boolean {
   let database: Database.Database | undefined;
   try {
     database = new Database(file, { timeout: 0 });
@@ -232,7 +232,7 @@ function foldIn(file: string): boolean {
   }
 }
 
-/** Throws a `Refusal` where the database has had an account or an event. */
+/** Throws a `Refusal` if the database has, or ever had, an account or an audit event. */
 async function assertEmpty(client: Client): Promise<void> {
   const { rows } = await client.query(
     `SELECT EXISTS (SELECT FROM "User") OR EXISTS (SELECT FROM "AuditEvent")
@@ -242,7 +242,7 @@ async function assertEmpty(client: Client): Promise<void> {
     throw new Refusal("The PostgreSQL of DATABASE_URL has accounts already: name an empty one. Nothing was changed.");
 }
 
-/** The tables of an SQLite database, each after those that its foreign keys name. */
+/** Returns the tables of an SQLite database, each after the tables that its foreign keys name. */
 function tablesInOrder(source: Database.Database): string[] {
   const names = source
     .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> ?")
@@ -259,8 +259,8 @@ function tablesInOrder(source: Database.Database): string[] {
   return ordered;
 }
 
-/** Copies the rows of one table, and its last id, so that the id of a deleted account is not given again. */
-async function pourTable(source: Database.Database, client: Client, table: string): Promise<void> {
+/** Copies the rows of one table, and the table's last id, so that the id of a deleted account is not given again. */
+async function copyTable(source: Database.Database, client: Client, table: string): Promise<void> {
   const shape = source.prepare("SELECT name, pk FROM pragma_table_info(?)").all(table) as {
     name: string;
     pk: number;
@@ -277,7 +277,7 @@ async function pourTable(source: Database.Database, client: Client, table: strin
   };
   for (const row of source.prepare(`SELECT ${columns} FROM "${table}"`).iterate()) {
     rows.push(row);
-    if (rows.length === ROWS_AT_ONCE) await pour();
+    if (rows.length === ROWS_PER_INSERT) await pour();
   }
   if (rows.length > 0) await pour();
   const counted = source.prepare("SELECT seq FROM sqlite_sequence WHERE name = ?").pluck().get(table);

@@ -1,5 +1,5 @@
-// Runs a task of this folder on any clone: `node scripts/run.mjs serve`. Before anything is installed, and with syntax that a
-// Node which is too old can parse.
+// Runs a task of this folder on any clone: `node scripts/run.mjs serve`. It runs before packages are installed, and a Node.js
+// that is too old must be able to parse it.
 import { existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ function fail(reason) {
   process.exit(1);
 }
 
-/** Whether this Node is in a range of the form `^20.19 || >=24`. */
+/** Whether this Node.js is in `range`, which has the form `^20.19 || >=24`. */
 function isNodeIn(range) {
   const [major, minor] = process.versions.node.split(".").map(Number);
   return range.split("||").some((part) => {

@@ -1,8 +1,8 @@
 import { migrate } from "./internal/database";
 import { readSettings } from "./internal/settings";
-import { provide } from "./internal/site";
+import { provideBuild } from "./internal/site";
 
 const env = await readSettings();
-await provide({ site: false });
+await provideBuild({ site: false });
 await migrate(env.DATABASE_URL);
 await import("../prisma/seed");

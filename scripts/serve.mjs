@@ -10,12 +10,12 @@ import { keepHeapSmall } from "./internal/memory.mjs";
 import { readAddress } from "./internal/port.mjs";
 import { runNode } from "./internal/tool.mjs";
 
-/** Next.js's complete configuration, as it was at the build. */
+/** The file with Next.js's complete configuration, as it was at the build. */
 const BUILT_CONFIG = ".next/required-server-files.json";
 
 /**
- * Serves the site in this process. Preparation (npm, TypeScript, Prisma, the build) runs in another process, and only where
- * something has to be prepared. The settings are checked there, and by instrumentation.ts at every start.
+ * Serves the site in this process. If anything has to be prepared (packages, Prisma's clients, the database, the build),
+ * another process does it first. That process checks the settings, and so does instrumentation.ts at every start.
  */
 export async function serve() {
   keepHeapSmall();
@@ -26,12 +26,12 @@ export async function serve() {
   await startNext();
 }
 
-/** Whether packages, build and database are up to date. False where PORT is wrong: `prepare.ts` says so. */
+/** Whether packages, build and database are up to date. Also false if PORT is wrong, so that `prepare.ts` reports it. */
 async function isPrepared() {
   return readAddress() !== null && isInstalled() && isSiteBuilt() && (await isMigrated(databaseUrl()));
 }
 
-/** Runs `prepare.ts`, and ends this process with its exit code when it has failed. */
+/** Runs `prepare.ts`. If that fails, this process ends with the same exit code. */
 async function prepare() {
   const { code } = await runNode(["scripts/run.mjs", "prepare"], { output: "inherit" });
   if (code !== 0) process.exit(code);
@@ -41,7 +41,7 @@ async function prepare() {
 /** Starts Next.js with the configuration of the build, as its standalone server does: next.config.ts and SWC are not loaded. */
 async function startNext() {
   const { host, port } = readAddress();
-  // Until the server handles signals itself, there is no request to finish.
+  // Until the server handles signals itself, there are no requests, so a signal ends the process at once.
   const leave = () => process.exit(0);
   process.on("SIGINT", leave).on("SIGTERM", leave);
   // After a terminal was closed the server finishes its requests, as after SIGTERM.

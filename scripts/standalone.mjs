@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { loadEnvFiles } from "./internal/env-files.mjs";
 import { keepHeapSmall } from "./internal/memory.mjs";
 
-// The files of settings are those in the folder of the server.
+// The files of settings are read from the folder of the server.
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 keepHeapSmall();
 loadEnvFiles();

@@ -1,13 +1,13 @@
 import { loadEnvFiles } from "./env-files.mjs";
 import { refuseBusyPort } from "./port.mjs";
 
-/** The tasks whose settings are their own: files of settings are not for them. */
+/** The tasks that choose their settings themselves, and so read no files of settings. */
 const TASKS_WITHOUT_FILES = ["test", "faults", "check", "bench", "migration"];
 const TASKS_THAT_LISTEN = ["serve", "dev"];
 
 const LOOK_FOR_PARENT_EVERY_MS = 500;
 
-/** Reads the settings, checks the port, installs the packages, and runs `<name>.ts`; a server needs no more than the first two. */
+/** Reads the files of settings, checks the port, installs packages and runs `<name>.ts`. For `serve` it installs nothing. */
 export async function runTask(name) {
   if (process.env.npm_lifecycle_event) endWithParent();
   if (!TASKS_WITHOUT_FILES.includes(name)) loadEnvFiles();
@@ -19,8 +19,8 @@ export async function runTask(name) {
 }
 
 /**
- * Ends this process, as by SIGTERM, when its parent has ended. npm runs a task in a shell and passes SIGTERM to the shell only; dash
- * (Debian's sh) dies of it and leaves the task running.
+ * Ends this process by SIGTERM when its parent process has ended. npm runs a task in a shell and passes SIGTERM to the shell
+ * only; dash (Debian's sh) dies of it and leaves the task running.
  */
 function endWithParent() {
   const parent = process.ppid;

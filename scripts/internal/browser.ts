@@ -2,12 +2,12 @@ import { chromium } from "playwright";
 import { findOnPath, installDebianPackages, isDebianRoot } from "./dependencies.mjs";
 import { Refusal, runNode, runTool, takeStep } from "./tool.mjs";
 
-/** A Chromium without windows; one that hides its windows takes twice as long for each test. */
-const DEBIAN_SHELL = "chromium-headless-shell";
-const BROWSERS = [DEBIAN_SHELL, "chrome-headless-shell", "google-chrome", "google-chrome-stable", "chromium"];
+/** Debian's package of a Chromium without windows. A Chromium that hides its windows takes twice as long for each test. */
+const DEBIAN_BROWSER = "chromium-headless-shell";
+const BROWSERS = [DEBIAN_BROWSER, "chrome-headless-shell", "google-chrome", "google-chrome-stable", "chromium"];
 
 /** The path that makes Playwright use the browser it has installed for itself. */
-const PLAYWRIGHTS_OWN = "";
+const PLAYWRIGHT_BROWSER_PATH = "";
 
 /**
  * Returns the path of a Chromium or Chrome for the tests: the variable CHROMIUM_PATH, else Playwright's own browser, else one that
@@ -25,10 +25,10 @@ export async function provideBrowser(): Promise<string> {
 }
 
 async function findBrowser(): Promise<string | undefined> {
-  if (await isPlaywrightReady()) return PLAYWRIGHTS_OWN;
+  if (await isPlaywrightReady()) return PLAYWRIGHT_BROWSER_PATH;
   for (const name of BROWSERS) {
     const file = findOnPath(name);
-    // Its libraries may be missing.
+    // The system libraries that the browser needs may be missing.
     if (file && (await runTool(file, ["--version"])).code === 0) return file;
   }
   return undefined;
@@ -39,17 +39,17 @@ async function isPlaywrightReady(): Promise<boolean> {
     await (await chromium.launch()).close();
     return true;
   } catch {
-    // It is not installed, or its libraries are not.
+    // Playwright's browser, or a system library that it needs, is not installed.
     return false;
   }
 }
 
 async function installBrowser() {
   if (isDebianRoot()) {
-    const debian = await installDebianPackages([DEBIAN_SHELL], "the tests need a browser");
+    const debian = await installDebianPackages([DEBIAN_BROWSER], "the tests need a browser");
     if (debian.code === 0) return debian;
   }
-  // Ubuntu has no such package; Playwright installs its own, as root with its libraries.
+  // Ubuntu has no such package. Playwright installs its own browser, and as root the system libraries as well.
   const install = ["node_modules/playwright/cli.js", "install", "--only-shell", "chromium"];
   return runNode(isDebianRoot() ? [...install, "--with-deps"] : install);
 }

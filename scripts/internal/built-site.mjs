@@ -1,6 +1,6 @@
 import { hashSources, isStampedWith } from "./stamp.mjs";
 
-/** Holds a hash of the sources that the site was built from. */
+/** The file that holds a hash of the sources that the site was built from. */
 export const BUILD_STAMP = ".next/sources";
 
 /** The files and folders that a build depends on. */
@@ -25,7 +25,7 @@ const SOURCES = [
 /** @param {string} file */
 const isSource = (file) => !file.startsWith("lib/db/generated/") && !/\.test(-d)?\.tsx?$/.test(file);
 
-/** The stamp of a build of the present sources. */
+/** Returns the stamp that a build of the present sources gets. */
 export function stampOfSources() {
   return hashSources(SOURCES, isSource) + (process.env.BUILD_STANDALONE === "true" ? " standalone" : "");
 }

@@ -10,8 +10,8 @@ const TSC = "node_modules/typescript/bin/tsc";
 type Result = { code: number; output: string };
 
 /**
- * Checks style and imports, types, and that PostgreSQL's schema is made of SQLite's, all at the same time. Prints each result;
- * resolves to them by their names.
+ * Checks style and imports, types, and that PostgreSQL's schema is made of SQLite's, all in parallel. Prints each result, and
+ * resolves to the results by the names of the checks.
  */
 export async function checkSources(): Promise<Record<string, Result>> {
   const colors = `--colors=${process.stdout.isTTY ? "force" : "off"}`;
@@ -36,14 +36,14 @@ async function checkSchemas(): Promise<Result> {
   };
 }
 
-/** Next.js writes the types of its routes first: old ones fail the compiler. */
+/** Checks the types, after Next.js has written those of the present routes; types of old routes would fail the check. */
 async function checkTypes(): Promise<Result> {
   const routes = await runNode([NEXT, "typegen"]);
   const site = routes.code === 0 ? await runNode([TSC, "--noEmit"]) : routes;
   return site.code === 0 && existsSync("bench/node_modules") ? checkBenchTypes() : site;
 }
 
-/** The types of the bench, whose packages are installed when it is first run. */
+/** Checks the types of the bench, whose packages are installed when the bench is first run. */
 export function checkBenchTypes(): Promise<Result> {
   return runNode([TSC, "--project", "bench"]);
 }

@@ -13,13 +13,13 @@ import {
 import path from "node:path";
 import { Refusal } from "./tool.mjs";
 
-/** DATABASE_URL as it is set, not yet checked, or the preset of lib/env.ts, which can't be imported before there is a secret. */
+/** Returns DATABASE_URL unchecked, or the default of lib/env.ts. That file can't be imported before there is a secret. */
 export function databaseUrl() {
   return process.env.DATABASE_URL || "file:./data/sarafan.db";
 }
 
 /**
- * The path in an SQLite URL, or undefined for any other.
+ * Returns the absolute path in an SQLite URL, or undefined for another URL.
  *
  * @param {string} url
  * @returns {string | undefined}
@@ -28,7 +28,7 @@ export function databaseFile(url) {
   return url.startsWith("file:") ? path.resolve(url.slice("file:".length)) : undefined;
 }
 
-/** Makes the data folder and the secret where the database is a file and they are missing. */
+/** Makes the data folder and the secret if they are missing and the database is a file. */
 export function prepareData() {
   const file = databaseFile(databaseUrl());
   // Vercel keeps no files: there a missing database or secret has to be noticed.
@@ -36,7 +36,7 @@ export function prepareData() {
 }
 
 /**
- * Makes the folder of a database and the secret in it, where they are missing. Throws a `Refusal` where that can't be done or the
+ * Makes the folder of a database and the secret in it, if they are missing. Throws a `Refusal` if they can't be made or the
  * database can't be written to.
  *
  * @param {string} database
@@ -59,7 +59,7 @@ export function prepareDataFolder(database) {
   }
 }
 
-/** Makes a folder and those above it. Not by `recursive`, with which Node never returns from a folder below /proc. */
+/** Makes a folder and those above it. Node.js's option `recursive` is not used: below /proc it never returns. */
 function makeFolder(folder) {
   if (isFolder(folder)) return;
   if (path.dirname(folder) !== folder) makeFolder(path.dirname(folder));
@@ -76,8 +76,8 @@ function isFolder(file) {
 }
 
 /**
- * The secret in `file`, made where there is none; undefined where AUTH_SECRET is set. The file is a link to a complete draft, so
- * that two servers which start together use the same secret. Writing the draft shows on every start that the folder is writable.
+ * Returns the secret in `file`, or makes one; undefined if AUTH_SECRET is set. The file is linked from a complete draft, so
+ * that two servers which start together use the same secret. Writing the draft shows at every start if the folder is writable.
  */
 function keepSecret(file) {
   const draft = `${file}.${randomBytes(4).toString("hex")}`;
@@ -93,7 +93,7 @@ function keepSecret(file) {
   return readFileSync(file, "utf8").trim();
 }
 
-/** 384 random bits in base64url. */
+/** Makes a secret: 384 random bits in base64url. */
 export function makeSecret() {
   return randomBytes(48).toString("base64url");
 }

@@ -9,12 +9,12 @@ export const PRISMA = "node_modules/prisma/build/index.js";
 const CLIENT_STAMP = "lib/db/generated/.schema";
 const CONNECT_MS_MAX = 10_000;
 
-/** The schema that people write, of SQLite, and the one that is made of it, of PostgreSQL. */
+/** The paths of Prisma's schemas. People write the one for SQLite; `npm run migration` makes the one for PostgreSQL of it. */
 export const SCHEMAS = { sqlite: "prisma/schema.prisma", postgresql: "prisma/postgresql/schema.prisma" } as const;
 
 const hashSchemas = () => hashSources([...Object.values(SCHEMAS), "prisma.config.ts", "package-lock.json"]);
 
-/** Whether Prisma's clients are those of the present schemas. */
+/** Whether Prisma's clients were generated from the present schemas. */
 export function isClientGenerated(): boolean {
   return isStampedWith(CLIENT_STAMP, hashSchemas());
 }
@@ -47,7 +47,7 @@ export async function migrate(url: string) {
   }
 }
 
-/** A connection to the PostgreSQL at `url`, to be ended by the caller. Throws a `Refusal` when it can't be reached. */
+/** Opens a connection to the PostgreSQL at `url`, which the caller has to end. Throws a `Refusal` when it can't be reached. */
 export async function connectTo(url: string): Promise<Client> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS_MAX });
   try {

@@ -4,7 +4,7 @@ import path from "node:path";
 import { withLock } from "./lock.mjs";
 import { runNode, runTool, takeStep } from "./tool.mjs";
 
-const COMPILER = ["python3", "make", "g++"];
+const COMPILER_PROGRAMS = ["python3", "make", "g++"];
 
 /** Runs `npm ci` in the folder unless its packages are installed. Throws a `Refusal` when that fails. */
 export async function installDependencies(folder = ".") {
@@ -24,7 +24,7 @@ export async function installDependencies(folder = ".") {
 async function installWithCompiler(folder) {
   const first = await runNpmCi(folder);
   if (first.code === 0 || hasCompiler() || !isDebianRoot()) return first;
-  const compiler = await installDebianPackages(COMPILER, "better-sqlite3 has to be compiled");
+  const compiler = await installDebianPackages(COMPILER_PROGRAMS, "better-sqlite3 has to be compiled");
   return compiler.code === 0 ? runNpmCi(folder) : compiler;
 }
 
@@ -47,7 +47,7 @@ function readPackages(file) {
   return JSON.parse(readFileSync(file, "utf8")).packages;
 }
 
-/** Whether better-sqlite3's compiled part can be loaded: it is for one platform and one ABI of Node. */
+/** Whether better-sqlite3's compiled part can be loaded. It is made for one platform and one ABI of Node.js. */
 function isBuiltForThisNode(folder) {
   try {
     const Database = createRequire(path.resolve(folder, "package.json"))("better-sqlite3");
@@ -61,14 +61,14 @@ function isBuiltForThisNode(folder) {
 function runNpmCi(folder) {
   // The build needs the types among the development packages, so NODE_ENV must not leave them out.
   const args = ["ci", "--prefix", folder, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
-  // A Node that came from npm has its headers beside it; others have to be downloaded.
+  // If this Node.js came with its C headers, npm need not download them to compile packages.
   const headers = path.resolve(process.execPath, "../..");
   const env = existsSync(path.join(headers, "include/node/node.h")) ? { npm_config_nodedir: headers } : {};
   const npm = findNpm();
   return npm ? runNode([npm, ...args], { env }) : runTool("npm", args, { env });
 }
 
-/** npm's script: of the npm that runs us, or of the one that came with this Node. Windows can't run `npm` itself. */
+/** Finds the script of the npm that runs us, or that came with this Node.js. On Windows `npm` itself can't be run. */
 function findNpm() {
   const bin = "node_modules/npm/bin/npm-cli.js";
   const folder = path.dirname(process.execPath);
@@ -78,10 +78,10 @@ function findNpm() {
 }
 
 function hasCompiler() {
-  return process.platform === "win32" || COMPILER.every((name) => findOnPath(name));
+  return process.platform === "win32" || COMPILER_PROGRAMS.every((name) => findOnPath(name));
 }
 
-/** The full path of a program, or undefined. */
+/** Finds the full path of a program on PATH, or undefined. */
 export function findOnPath(name) {
   const folders = (process.env.PATH ?? "").split(path.delimiter);
   return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));

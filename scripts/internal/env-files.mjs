@@ -4,11 +4,11 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 
 /** The files that settings are read from; the first one that names a setting decides. */
-const FILES = [".env.local", ".env"];
-/** The other files that Next.js would read. */
-const UNREAD = ["production.local", "production", "development.local", "development", "test.local", "test"];
+const SETTINGS_FILES = [".env.local", ".env"];
+/** The endings of the `.env.` files that Next.js would read and we don't. */
+const UNREAD_ENDINGS = ["production.local", "production", "development.local", "development", "test.local", "test"];
 
-/** Tells Next.js that the files have been read. */
+/** The variable that tells Next.js that the files have been read already. */
 export const NO_READER_OF_NEXT = { __NEXT_PROCESSED_ENV: "true" };
 
 /** The environment of every tool that a task starts: no telemetry, no look for updates, no settings from files. */
@@ -19,28 +19,28 @@ export const QUIET = {
   ...NO_READER_OF_NEXT,
 };
 
-/** Adds the settings in files to the environment. One that the environment has, even as an empty text, keeps its value. */
+/** Adds the settings in files to the environment. A variable that the environment has, even if empty, keeps its value. */
 export function loadEnvFiles() {
   for (const [name, value] of Object.entries(readEnvFiles())) process.env[name] ??= value;
   Object.assign(process.env, NO_READER_OF_NEXT);
 }
 
 /**
- * The settings in the files of this folder, by their names. Throws a `SettingsError` when a file can't be read.
+ * Returns the settings in the files of this folder, by their names. Throws a `SettingsError` when a file can't be read.
  *
  * @returns {Record<string, string>}
  */
 export function readEnvFiles() {
-  return Object.assign({}, ...FILES.toReversed().map((file) => parseEnvFile(readIfThere(file))));
+  return Object.assign({}, ...SETTINGS_FILES.toReversed().map((file) => parseEnvFile(readIfThere(file))));
 }
 
 /** Prints on stderr which files in this folder are ignored although Next.js would read them, and which lines are not settings. */
 export function tellWhatIsNotRead() {
-  for (const file of UNREAD.map((end) => `.env.${end}`).filter((file) => readIfThere(file).length > 0)) {
+  for (const file of UNREAD_ENDINGS.map((end) => `.env.${end}`).filter((file) => readIfThere(file).length > 0)) {
     console.error(`The file ${file} is not read: settings are read from .env.local and .env.`);
   }
-  for (const file of FILES) {
-    // Without the line's text, which may be a secret.
+  for (const file of SETTINGS_FILES) {
+    // The text of the line is not printed, because it may be a secret.
     for (const line of findUnreadLines(readIfThere(file))) {
       console.error(`Line ${line} of ${file} is not read: a line is NAME=value, or begins with #.`);
     }
@@ -48,10 +48,10 @@ export function tellWhatIsNotRead() {
 }
 
 /**
- * The settings in a file's bytes, by their names. A line is `NAME=value`, with or without `export` before it. The value is literal,
- * without variables. A `#` after a space begins a comment. Quotation marks (single, double or backticks) may stand around the value:
- * spaces at its ends and a `#` after a space then belong to it, and `\n` between double ones is a line feed. Of several lines with
- * one name the last is used.
+ * Returns the settings in a file's bytes, by their names. A line is `NAME=value`, with or without `export` before it. The value
+ * is literal, without variables. A `#` after a space begins a comment. Quotation marks (single, double or backticks) may stand
+ * around the value: spaces at its ends and a `#` after a space then belong to it, and `\n` between double ones is a line feed.
+ * If several lines have one name, the last one counts.
  *
  * @param {Buffer} bytes
  * @returns {Record<string, string>}
@@ -61,8 +61,8 @@ export function parseEnvFile(bytes) {
 }
 
 /**
- * The numbers, from 1 on, of the lines in a file's bytes that are neither a setting nor a comment, such as `NAME: value` or a name
- * in another alphabet.
+ * Returns the numbers, from 1 on, of the lines in a file's bytes that are neither a setting nor a comment, such as
+ * `NAME: value` or a name in another alphabet.
  *
  * @param {Buffer} bytes
  * @returns {number[]}
@@ -71,11 +71,11 @@ export function findUnreadLines(bytes) {
   return linesOf(bytes).flatMap((line, at) => (/^\s*(#|$)/.test(line) || parseLine(line) ? [] : at + 1));
 }
 
-const LINE = /^\s*(?:export\s+)?([\w.-]+)\s*=(?:\s*(["'`])(.*?)\2\s*(?:#.*)?$|(.*))/s;
+const LINE_PATTERN = /^\s*(?:export\s+)?([\w.-]+)\s*=(?:\s*(["'`])(.*?)\2\s*(?:#.*)?$|(.*))/s;
 
 /** @returns {[[string, string]] | null} */
 function parseLine(line) {
-  const [, name, quote, quoted, plain] = LINE.exec(line) ?? [];
+  const [, name, quote, quoted, plain] = LINE_PATTERN.exec(line) ?? [];
   if (name === undefined) return null;
   if (quote === undefined) return [[name, plain.replace(/\s#.*$/, "").trim()]];
   return [[name, quote === '"' ? quoted.replaceAll("\\n", "\n") : quoted]];
@@ -85,7 +85,7 @@ function linesOf(bytes) {
   return decode(bytes).split(/\r\n?|\n/);
 }
 
-/** Editors on Windows write a byte order mark first, or UTF-16. */
+/** Decodes UTF-8 or, with its byte order mark, UTF-16, because editors on Windows write either. */
 function decode(bytes) {
   const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
   return new TextDecoder(isUtf16 ? "utf-16le" : "utf-8").decode(bytes);

@@ -1,13 +1,13 @@
 import { mkdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const FOLDER = ".preparing";
+const LOCK_FOLDER = ".preparing";
 const RENEW_EVERY_MS = 1000;
-/** Its owner renews a lock so often that one that is older was left behind by a process that was killed. */
+/** The owner renews the lock every `RENEW_EVERY_MS`, so an older lock belonged to a process that was killed. */
 const STALE_AFTER_MS = 5000;
 
 /**
- * Runs `work` while no other process prepares this clone, such as another `npm start`. A lock of our own, because it is
+ * Runs `work` while no other process, such as another `npm start`, prepares this clone. The lock is our own code, because it is
  * needed before packages are installed.
  *
  * @template Value
@@ -19,7 +19,7 @@ export async function withLock(work) {
     if (tries === 10) console.log("Waiting for another process that prepares this folder …");
     await sleep(200);
   }
-  const renewal = setInterval(() => utimesSync(FOLDER, new Date(), new Date()), RENEW_EVERY_MS).unref();
+  const renewal = setInterval(() => utimesSync(LOCK_FOLDER, new Date(), new Date()), RENEW_EVERY_MS).unref();
   process.once("exit", release);
   try {
     return await work();
@@ -31,17 +31,17 @@ export async function withLock(work) {
 }
 
 function release() {
-  rmSync(FOLDER, { recursive: true, force: true });
+  rmSync(LOCK_FOLDER, { recursive: true, force: true });
 }
 
-/** Makes the folder, which succeeds in one process only. */
+/** Takes the lock by making its folder, which succeeds in one process only. Returns whether this process has the lock. */
 function takeLock() {
   try {
-    mkdirSync(FOLDER);
+    mkdirSync(LOCK_FOLDER);
     return true;
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
-    const lock = statSync(FOLDER, { throwIfNoEntry: false });
+    const lock = statSync(LOCK_FOLDER, { throwIfNoEntry: false });
     if (lock && Date.now() - lock.mtimeMs > STALE_AFTER_MS) release();
     return false;
   }

@@ -4,7 +4,7 @@ export interface MarkdownTable {
   rows: string[][];
 }
 
-/** The table in Markdown. All columns but those of words are aligned to the right. */
+/** Prints a table in Markdown, with columns of numbers aligned to the right. */
 export function printTable({ heads, rows }: MarkdownTable): string {
   const rule = heads.map((_, column) =>
     rows.every((cells) => /^[≥≤-]? ?\d|^$/.test(cells[column] ?? "")) ? "--:" : "---",
@@ -12,7 +12,7 @@ export function printTable({ heads, rows }: MarkdownTable): string {
   return [heads, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-/** The tables of a text in Markdown, in their order. Spaces around cells are dropped. */
+/** Reads the tables of a text in Markdown, in their order, without the spaces around cells. */
 export function readTables(text: string): MarkdownTable[] {
   const tables = text.split("\n\n").filter((part) => part.startsWith("| "));
   return tables.map((table) => {

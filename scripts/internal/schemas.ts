@@ -7,7 +7,7 @@ import { startPostgres } from "./postgresql";
 import { makePostgresDatabase } from "./test-database";
 import { Refusal, runNode } from "./tool.mjs";
 
-/** The schema for PostgreSQL, which is the one for SQLite in all but these lines. */
+/** Makes the schema for PostgreSQL of the schema for SQLite, from which it differs in these lines only. */
 export function composePostgresSchema(): string {
   return `/// Made of ../schema.prisma by \`npm run migration\`; change that one.
 ${readFileSync(SCHEMAS.sqlite, "utf8")
@@ -15,7 +15,7 @@ ${readFileSync(SCHEMAS.sqlite, "utf8")
   .replace('provider = "sqlite"', 'provider = "postgresql"')}`;
 }
 
-/** The SQL that each kind of database still lacks after its migrations to match its schema; empty when they agree. */
+/** Returns, for each kind of database, the SQL that is missing in its migrations to arrive at its schema; empty if none is. */
 export async function diffSchemas(): Promise<Record<keyof typeof SCHEMAS, string>> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-schemas-"));
   const sqlite = `file:${path.join(folder, "migrated.db")}`;
@@ -23,8 +23,8 @@ export async function diffSchemas(): Promise<Record<keyof typeof SCHEMAS, string
   try {
     await migrate(sqlite);
     return {
-      sqlite: await diff("sqlite", sqlite, folder),
-      postgresql: await diff("postgresql", await makePostgresDatabase(postgres.url), folder),
+      sqlite: await diffSchema("sqlite", sqlite, folder),
+      postgresql: await diffSchema("postgresql", await makePostgresDatabase(postgres.url), folder),
     };
   } finally {
     await postgres.stop();
@@ -32,7 +32,7 @@ export async function diffSchemas(): Promise<Record<keyof typeof SCHEMAS, string
   }
 }
 
-async function diff(kind: keyof typeof SCHEMAS, url: string, folder: string): Promise<string> {
+async function diffSchema(kind: keyof typeof SCHEMAS, url: string, folder: string): Promise<string> {
   const output = path.join(folder, `${kind}.sql`);
   const { code, output: words } = await runNode(
     [
@@ -50,7 +50,7 @@ async function diff(kind: keyof typeof SCHEMAS, url: string, folder: string): Pr
   if (code !== 0 || !existsSync(output))
     throw new Refusal(`${words}\n\nPrisma could not compare ${SCHEMAS[kind]} with its migrations.`);
   const script = readFileSync(output, "utf8");
-  return script.trim() === EMPTY ? "" : script;
+  return script.trim() === EMPTY_SCRIPT ? "" : script;
 }
 
-const EMPTY = "-- This is an empty migration.";
+const EMPTY_SCRIPT = "-- This is an empty migration.";

@@ -4,13 +4,13 @@ import { cleanEnvironment } from "./environment";
 
 Object.assign(process.env, QUIET);
 
-/** The settings of this server. Makes the data folder and the secret where they are missing. Throws a `SettingsError`. */
+/** Reads the settings as `checkSettings` does, after it has made the data folder and the secret if they are missing. */
 export async function readSettings() {
   prepareData();
   return checkSettings();
 }
 
-/** All settings. Throws a `SettingsError` that names those that are wrong or missing, AUTH_SECRET among them. */
+/** Reads all settings. Throws a `SettingsError` that names the wrong and missing ones, also AUTH_SECRET if it is missing. */
 export async function checkSettings() {
   const { env, misspeltSettings } = await import("../../lib/env");
   await import("../../lib/core/policy");
@@ -20,8 +20,8 @@ export async function checkSettings() {
 }
 
 /**
- * Sets a secret for this process, for tasks that serve no requests, so that they need no data folder. Not on Vercel, where a build
- * is deployed: there a missing secret has to be noticed.
+ * Sets a random AUTH_SECRET if none is set, so that tasks which serve no requests need no data folder. Does nothing on Vercel,
+ * where the build is deployed and a missing secret has to be noticed.
  */
 export function setThrowawaySecret() {
   if (!process.env.VERCEL) process.env.AUTH_SECRET ||= makeSecret();

@@ -7,8 +7,8 @@ import { runNode, takeStep } from "./tool.mjs";
 export const NEXT = "node_modules/next/dist/bin/next";
 const STANDALONE = ".next/standalone";
 
-/** Generates Prisma's clients and builds the site, where they are not of the present sources. Throws a `Refusal`. */
-export async function provide({ site = true } = {}) {
+/** Generates Prisma's clients and builds the site (with `site`), if they are out of date. Throws a `Refusal` if that fails. */
+export async function provideBuild({ site = true } = {}) {
   if (isClientGenerated() && (!site || isSiteBuilt())) return;
   await withLock(async () => {
     if (!isClientGenerated()) await generateClient();
@@ -17,8 +17,8 @@ export async function provide({ site = true } = {}) {
 }
 
 /**
- * Builds the site. The stamp is taken off first and put on last. With BUILD_STANDALONE=true, `.next/standalone` becomes a folder
- * that runs by itself: `node .next/standalone/scripts/standalone.mjs`.
+ * Builds the site. The stamp file is deleted first and written last, so that a failed build has none. With
+ * BUILD_STANDALONE=true, `.next/standalone` becomes a folder that runs by itself, by `scripts/standalone.mjs` in it.
  */
 async function buildSite() {
   const stamp = stampOfSources();

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
 /**
- * A SHA-256 in hex of the paths and contents of files, and of all files in folders. Those that are missing are left out.
+ * Returns a SHA-256 in hex of the paths and contents of `sources`, which are files and folders. Missing ones are left out.
  *
  * @param {readonly string[]} sources
  * @param {(file: string) => boolean} isSource

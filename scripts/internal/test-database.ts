@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Client } from "pg";
 import { migrate } from "../../lib/db/migrator.mjs";
 
-/** Makes a database with all migrations in the PostgreSQL at `url`, under a name of its own, and returns its URL. */
+/** Makes a database with a random name and all migrations in the PostgreSQL at `url`. Returns the new database's URL. */
 export async function makePostgresDatabase(url: string): Promise<string> {
   const own = new URL(url);
   own.pathname = `sarafan_${randomBytes(8).toString("hex")}`;

@@ -1,7 +1,7 @@
 import { startPostgres } from "./postgresql";
 import { runNode } from "./tool.mjs";
 
-/** Runs Playwright with `args`. Resolves to its exit code, and to its output where that is collected. */
+/** Runs Playwright with `args`. Resolves to its exit code, and with `output: "collect"` also to its output. */
 export function runTests(args: string[], env: Record<string, string> = {}, output: "collect" | "inherit" = "inherit") {
   return runNode(["node_modules/playwright/cli.js", "test", ...args], { env, output });
 }
@@ -24,8 +24,8 @@ export async function runTestsOnPostgres(args: string[]): Promise<{ code: number
   }
 }
 
-/** Prints which of the results by their names have failed, and sets the exit code of this process. */
-export function conclude(results: Record<string, { code: number }>) {
+/** Prints the names of the results that are failures, and sets the exit code of this process. */
+export function reportResults(results: Record<string, { code: number }>) {
   const failed = Object.entries(results).flatMap(([name, { code }]) => (code === 0 ? [] : name));
   console.log(failed.length > 0 ? `\n✗ Failed: ${failed.join(", ")}` : "\n✓ Everything passed");
   process.exitCode = failed.length > 0 ? 1 : 0;

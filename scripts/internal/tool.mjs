@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 
-/** A reason to stop that is not a bug: its message is all that is shown. */
+/** An error that ends a task and is not a bug: only its message is shown. */
 export class Refusal extends Error {
   name = "Refusal";
 }
@@ -18,7 +18,7 @@ process.on("exit", () => {
 });
 
 /**
- * Passes a signal on to the running tools, once: Ctrl-C comes from the terminal and from npm. This process ends when they have.
+ * Passes the first signal on to the running tools (Ctrl-C comes from the terminal and from npm), and ends after they have.
  *
  * @param {NodeJS.Signals} signal
  */
@@ -30,9 +30,9 @@ function interrupt(signal) {
 
 /**
  * @typedef {object} Options
- * @property {Record<string, string>} [env] on top of this process's own
+ * @property {Record<string, string>} [env] variables besides those of this process
  * @property {"collect" | "inherit"} [output]
- * @property {boolean} [isServer] whether a server that a signal ended has done its work
+ * @property {boolean} [isServer] whether the program is a server, so that an end by a signal counts as success
  */
 
 /**
@@ -46,8 +46,8 @@ export function runNode(args, options) {
 }
 
 /**
- * Runs a program and resolves to its exit code and, where it is collected, its output. Where this process is asked to end
- * meanwhile, it ends together with the program, and the promise never settles.
+ * Runs a program. Resolves to its exit code and, with `output: "collect"`, its output. If a signal ends this process, that
+ * happens after the program, and the promise never settles.
  *
  * @param {string} command
  * @param {string[]} args
@@ -78,8 +78,8 @@ export function runTool(command, args, { env = {}, output = "collect", isServer 
 }
 
 /**
- * One step of setting up: prints its label and how long it took. When it fails, throws a `Refusal` with the tool's output and
- * the sentence `otherwise`.
+ * Runs one step of setting up, and prints its label and how long it took. If the step fails, throws a `Refusal` with the tool's
+ * output and the sentence `otherwise`.
  *
  * @param {string} label
  * @param {() => Promise<{ code: number, output: string }>} work
