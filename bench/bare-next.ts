@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { cleanEnvironment } from "../scripts/internal/environment";
 import { findFreePort } from "../scripts/internal/free-port";
-import { NEXT } from "../scripts/internal/site";
+import { NEXT_PATH } from "../scripts/internal/site";
 import { hashSources, isStampedWith } from "../scripts/internal/stamp.mjs";
 import { runNode, takeStep } from "../scripts/internal/tool.mjs";
 import { type Contestant, newcomer } from "./contestant";
@@ -20,7 +20,7 @@ export async function enterBareNext({ connections }: { connections: number }): P
   await build();
   const port = await findFreePort();
   const server = await startServer({
-    args: [NEXT, "start", FOLDER, "-H", "127.0.0.1", "-p", `${port}`],
+    args: [NEXT_PATH, "start", FOLDER, "-H", "127.0.0.1", "-p", `${port}`],
     env: cleanEnvironment({ NODE_ENV: "production" }),
     port,
     ...LIVE,
@@ -44,7 +44,7 @@ async function build() {
   rmSync(STAMP, { force: true });
   await takeStep(
     "Building Next.js alone",
-    () => runNode([NEXT, "build", FOLDER], { env: { NODE_ENV: "production" } }),
+    () => runNode([NEXT_PATH, "build", FOLDER], { env: { NODE_ENV: "production" } }),
     "The bare application could not be built; Next's reasons are above.",
   );
   writeFileSync(STAMP, sources);

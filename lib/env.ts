@@ -42,7 +42,7 @@ export function wholeNumber(preset: number, { min, max }: { min: number; max: nu
     .default(preset);
 }
 
-const flag = z.enum(["true", "false"], "must be true or false").transform((text) => text === "true");
+const Flag = z.enum(["true", "false"], "must be true or false").transform((text) => text === "true");
 
 const LOOPBACK_HOSTNAMES = ["localhost", "127.0.0.1", "[::1]", "::1"];
 
@@ -176,8 +176,8 @@ function readEnv() {
       .regex(/^([^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, "must be like Sarafan <codes@sarafan.example>")
       .optional(),
     CONSOLE_DELAY_MS: DelayRange.prefault("1000-2000"),
-    REVEAL_CODES: flag.optional(),
-    ALLOW_DEMO: flag.default(false),
+    REVEAL_CODES: Flag.optional(),
+    ALLOW_DEMO: Flag.default(false),
     DEFAULT_COUNTRY: z
       .string()
       .refine(isSupportedCountry, "must be the two capital letters of a country, such as RU")

@@ -6,9 +6,9 @@ import { preferredLanguage } from "@/lib/http/accept-language";
 import en from "@/messages/en.json" with { type: "json" };
 import ru from "@/messages/ru.json" with { type: "json" };
 
-const MESSAGES = { ru, en };
+const MESSAGES_BY_LOCALE = { ru, en };
 
-export type Locale = keyof typeof MESSAGES;
+export type Locale = keyof typeof MESSAGES_BY_LOCALE;
 const LOCALES = ["ru", "en"] as const;
 export const LOCALE_COOKIE = cookieName("sarafan-locale");
 
@@ -19,7 +19,7 @@ export function isLocale(text: string | undefined): text is Locale {
 export default getRequestConfig(async () => {
   const chosen = (await cookies()).get(LOCALE_COOKIE)?.value;
   const locale = isLocale(chosen) ? chosen : preferredLanguage((await headers()).get("accept-language"), LOCALES);
-  return { locale, messages: MESSAGES[locale] };
+  return { locale, messages: MESSAGES_BY_LOCALE[locale] };
 });
 
 declare module "next-intl" {

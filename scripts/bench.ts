@@ -9,8 +9,8 @@ if (process.platform !== "linux")
 setTestSettings();
 await installDependencies("bench");
 await provideBuild();
-const types = await checkBenchTypes();
-if (types.code !== 0) throw new Refusal(types.output.trim());
+const typeCheck = await checkBenchTypes();
+if (typeCheck.code !== 0) throw new Refusal(typeCheck.output.trim());
 // The bench runs in a process of its own: importing it would fail the type check until its packages are installed.
 const { code } = await runNode(["--import", "tsx", "bench/main.ts", ...process.argv.slice(3)], { output: "inherit" });
 process.exitCode = code;

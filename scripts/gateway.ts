@@ -3,9 +3,9 @@ import { Refusal } from "./internal/tool.mjs";
 
 const PORT_PRESET = 8025;
 
-const text = process.env.GATEWAY_PORT || String(PORT_PRESET);
-const port = Number(text);
-if (!/^\d+$/.test(text) || port < 1 || port > 65_534) {
+const portText = process.env.GATEWAY_PORT || String(PORT_PRESET);
+const port = Number(portText);
+if (!/^\d+$/.test(portText) || port < 1 || port > 65_534) {
   throw new Refusal("The setting GATEWAY_PORT must be a whole number from 1 to 65534; mail goes to the port after it.");
 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { MIGRATIONS_FOLDERS } from "../lib/db/migrator.mjs";
-import { SCHEMAS } from "./internal/database";
+import { SCHEMA_PATHS } from "./internal/database";
 
 import { composePostgresSchema, diffSchemas } from "./internal/schemas";
 import { setTestSettings } from "./internal/settings";
@@ -11,15 +11,15 @@ const name = process.argv[3] ?? "";
 if (!/^[a-z][a-z0-9_]*$/.test(name)) throw new Refusal("Name what changes: npm run migration -- add_something");
 
 setTestSettings();
-writeFileSync(SCHEMAS.postgresql, composePostgresSchema());
+writeFileSync(SCHEMA_PATHS.postgresql, composePostgresSchema());
 const time = new Date().toISOString().replace(/\D/g, "").slice(0, 14);
-const last = Object.values(MIGRATIONS_FOLDERS)
+const lastMigration = Object.values(MIGRATIONS_FOLDERS)
   .flatMap((folder) => readdirSync(folder))
   .filter((entry) => /^\d/.test(entry))
   .sort()
   .at(-1);
-if (last && last > time)
-  throw new Refusal(`The last migration, ${last}, is of a later time than now: look at your clock.`);
+if (lastMigration && lastMigration > time)
+  throw new Refusal(`The last migration, ${lastMigration}, is of a later time than now: look at your clock.`);
 for (const [kind, script] of Object.entries(await diffSchemas())) {
   if (!script) {
     console.log(`${kind}: nothing to change`);

@@ -12,8 +12,7 @@ const TOKEN_KIND = { purpose: "login under way", schema: PendingLogin, ttlMs: PE
 
 /**
  * Reads the pending login from this browser's cookie. Null if there is none or it is older than `PENDING_LOGIN_TTL_MS`. React's
- * `cache` opens the cookie once for all parts of a page. In a server action or a route handler `cache` keeps nothing: there,
- * pass the login on.
+ * `cache` opens the cookie once for all parts of a page, but not in a server action or route handler: pass the login on there.
  */
 export const readPendingLogin = cache(
   async (): Promise<PendingLogin | null> => decryptToken(TOKEN_KIND, await readCookie(COOKIE_NAME)),

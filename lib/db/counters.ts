@@ -88,7 +88,7 @@ const COUNT_DOWN = statement({
   params: { key: "text", amount: "integer", resetsAt: "time" },
   sql: `UPDATE "Counter" SET "count" = "count" - :amount WHERE "key" = :key AND "resetsAt" = :resetsAt`,
 });
-const DELETE_EMPTY = statement({
+const DELETE_EMPTY_COUNTER = statement({
   params: { key: "text" },
   sql: `DELETE FROM "Counter" WHERE "key" = :key AND "count" <= 0`,
 });
@@ -100,7 +100,7 @@ const DELETE_EMPTY = statement({
 export function countDown(tx: Transaction, counts: readonly Count[], { keepsRows = false } = {}): void {
   for (const { key, amount, resetsAt } of counts) {
     tx.queue(COUNT_DOWN, { key, amount, resetsAt });
-    if (!keepsRows) tx.queue(DELETE_EMPTY, { key });
+    if (!keepsRows) tx.queue(DELETE_EMPTY_COUNTER, { key });
   }
 }
 

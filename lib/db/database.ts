@@ -81,13 +81,11 @@ type Lock = keyof typeof LOCK_IDS;
 /**
  * Runs `fn` in a transaction and returns its value after the commit. An error that `fn` throws rolls the transaction back and
  * is thrown on. After a conflict with another transaction `fn` runs again, so it must have no effect outside `tx`. Throws an
- * error inside another transaction, and one that `isDatabaseAway` recognises when the database can't be reached or stays
- * locked.
+ * error inside another transaction, and one that `isDatabaseAway` recognises when the database is away or stays locked.
  *
- * On SQLite, transactions queue for the process's one writing connection. On PostgreSQL they run in parallel at READ COMMITTED:
- * rows that `fn` has read may change until the commit, unless `fn` has locked them by an update, even one that changes no
- * value. Transactions with the same `lock` run one after the other across all servers, and each reads what the last one
- * committed.
+ * On SQLite, transactions queue for the one writing connection. On PostgreSQL they run in parallel at READ COMMITTED: rows that
+ * `fn` has read may change until the commit, unless `fn` has locked them by an update, even one that changes no value.
+ * Transactions with the same `lock` run one after the other across all servers, and each reads what the last one committed.
  *
  * `write` offers all of Prisma; `transact` offers only statements, at a small part of the cost.
  */
@@ -141,8 +139,8 @@ interface LockOptions {
 async function begin<Value>(
   open: (run: (fn: () => Promise<Value>) => Promise<Value>) => Promise<Value>,
 ): Promise<Value> {
-  if (writing.getStore()) throw new Error("a transaction inside a transaction would wait for itself");
-  return open((fn) => writing.run(true, fn));
+  if (transactionMark.getStore()) throw new Error("a transaction inside a transaction would wait for itself");
+  return open((fn) => transactionMark.run(true, fn));
 }
 
-const writing = perProcess("transaction under way", () => new AsyncLocalStorage<true>());
+const transactionMark = perProcess("transaction under way", () => new AsyncLocalStorage<true>());

@@ -46,7 +46,7 @@ export function openPostgres(
     // The two generated clients differ in their names only.
     return {
       prisma: client as unknown as Client,
-      statements: queriesOf((statement, params) => ask(pool, preparation, statement, params)),
+      statements: queriesOf((statement, params) => runStatement(pool, preparation, statement, params)),
     };
   };
   const preparation = preparationAt(url);
@@ -101,7 +101,7 @@ async function runTransaction<Value>(
     });
     return asked;
   };
-  const askHere: Ask = (statement, params) => keepFirstError(ask(client, preparation, statement, params));
+  const askHere: Ask = (statement, params) => keepFirstError(runStatement(client, preparation, statement, params));
   const run = async (statement: AnyStatement, params: unknown) => (await askHere(statement, params)).rowCount ?? 0;
   const tx = {
     ...queriesOf(askHere),
@@ -159,7 +159,7 @@ interface Preparation {
   isOnce: boolean;
 }
 
-/** Statements are prepared once unless the URL has `pgbouncer=true` (Prisma's convention). `ask` may change `isOnce` later. */
+/** Statements are prepared once unless the URL has `pgbouncer=true` (Prisma's convention) or `runStatement` sees a pooler. */
 function preparationAt(url: string): Preparation {
   return { isOnce: new URL(url).searchParams.get("pgbouncer") !== "true" };
 }
@@ -167,7 +167,7 @@ function preparationAt(url: string): Preparation {
 /** PostgreSQL's codes for a named statement that exists already or is missing: a pooler has switched the connection. */
 const STATEMENT_CONFLICT_PATTERN = /^(42P05|26000)$/;
 
-async function ask(
+async function runStatement(
   client: Pool | PoolClient,
   preparation: Preparation,
   statement: AnyStatement,
@@ -183,7 +183,7 @@ async function ask(
     const isChangedConnection = isOnce && STATEMENT_CONFLICT_PATTERN.test(String((error as { code?: unknown }).code));
     if (isChangedConnection) preparation.isOnce = false;
     // A transaction is retried by `retryWhileBusy`.
-    if (isChangedConnection && client instanceof Pool) return ask(client, preparation, statement, params);
+    if (isChangedConnection && client instanceof Pool) return runStatement(client, preparation, statement, params);
     throw asDatabaseError(error);
   }
 }

@@ -43,8 +43,7 @@ interface Job {
 /**
  * Opens four connections: a writing and a read-only one for statements, and another two for Prisma. All writes go through one
  * queue, because SQLite has one write lock: a transaction begins after the last one is committed. `transact` calls of one turn
- * of the event loop share a transaction. Each has its own savepoint, so it can be rolled back alone; it settles when the commit
- * is on the disk.
+ * of the event loop share a transaction. Each has its own savepoint, so it can be rolled back alone.
  */
 export function openSqlite(url: string): Connections {
   const reader = new StatementConnection(url, READ_ONLY_PRAGMAS);
@@ -122,10 +121,7 @@ export function openSqlite(url: string): Connections {
   };
 }
 
-/**
- * Runs the jobs in one transaction. Returns a callback for each job, to be called after the flush, which settles the job's
- * promise.
- */
+/** Runs the jobs in one transaction. Returns for each job a callback that settles its promise, to be called after the flush. */
 async function runBatch(connection: StatementConnection, batch: Job[]): Promise<(() => void)[]> {
   const answers: (() => void)[] = [];
   connection.run(BEGIN);

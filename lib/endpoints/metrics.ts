@@ -3,9 +3,7 @@ import { env } from "@/lib/env";
 import { renderMetrics } from "@/lib/ops/metrics";
 import { NO_STORE, readOnlyVerbs, refuse } from "./verbs";
 
-/**
- * Serves this process's metrics for Prometheus. Failures: `credentials_missing`, or without METRICS_TOKEN `metrics_private`.
- */
+/** Serves the process's metrics to Prometheus. Failures: `credentials_missing`; without METRICS_TOKEN, `metrics_private`. */
 export const metrics = readOnlyVerbs(async ({ headers }) => {
   if (!(await maySeeMetrics(headers))) {
     return env.METRICS_TOKEN ? refuse("credentials_missing") : refuse("metrics_private");

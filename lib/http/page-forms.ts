@@ -7,9 +7,8 @@ const MULTIPART_PATTERN = /^multipart\/form-data\b/i;
 
 /**
  * Checks a POST to a page before Next.js reads it, because Next.js answers a malformed one with status 500. Returns
- * `body_too_large` for more than `bytesMax` bytes; `body_malformed` for a form that can't be parsed, or a call of a server
- * action with wrong arguments; `action_unknown` for an id that no action can have; else null. Next.js itself checks that the
- * action exists.
+ * `body_too_large` above `bytesMax` bytes; `body_malformed` for a form that can't be parsed, or a call of a server action with
+ * wrong arguments; `action_unknown` for an id that no action can have; else null. Next.js checks that the action exists.
  */
 export async function findFormFault(request: Request, bytesMax: number): Promise<FormFault | null> {
   const action = request.headers.get("next-action");

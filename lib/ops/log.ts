@@ -6,8 +6,8 @@ import { describeFailure, redact } from "./redaction";
 import { currentRequestId } from "./request-ids";
 
 /**
- * The log: lines of JSON on stdout. Pass it only our own words, numbers and route patterns, never text from a request. Errors
- * may contain such text, so log them by `logError`, which redacts them.
+ * The log: lines of JSON on stdout. Log only our own words, numbers and route patterns, never text from a request. Errors may
+ * contain such text: `logError` redacts them.
  */
 export const log: Logger = perProcess("log", makeLog);
 

@@ -1,3 +1,4 @@
+/** A letter or digit of any script. */
 const ANY = "[\\p{L}\\p{N}]";
 /** Characters that may separate the digits of a number or code, invisible ones included. */
 const GAP = "[\\s().,~/\\p{Pd}\\u00AD\\u200B-\\u200F\\u2060]";
@@ -20,35 +21,34 @@ const PRIVATE_PATTERNS: [pattern: RegExp, mark: string][] = [
   [new RegExp(`[+＋]?\\p{Nd}(?:${GAP}{0,3}\\p{Nd}){3,}`, "gu"), "[number]"],
 ];
 
-const PORT = String.raw`(?::\d{1,5})?`;
-const IPV4 = String.raw`(?:(?:25[0-5]|2[0-4]\d|1?\d{1,2})(?:\.(?=\d)|(?![.\d]))){4}`;
-const IPV6 = String.raw`\[?(?=[\da-f]*:[\da-f]*:)[\da-f:]{2,45}\]?`;
+const PORT_SOURCE = String.raw`(?::\d{1,5})?`;
+const IPV4_SOURCE = String.raw`(?:(?:25[0-5]|2[0-4]\d|1?\d{1,2})(?:\.(?=\d)|(?![.\d]))){4}`;
+const IPV6_SOURCE = String.raw`\[?(?=[\da-f]*:[\da-f]*:)[\da-f:]{2,45}\]?`;
 /** A host name with several parts or a port. A single word is left out, because it may be a code. */
-const HOST_NAME = String.raw`[a-z][a-z\d-]*(?:(?:\.[a-z\d-]+)+|(?=:\d))`;
-const ADDRESS = String.raw`(?:${IPV4}|${IPV6}|${HOST_NAME})${PORT}(?!\.?[\w@%:-])`;
+const HOST_NAME_SOURCE = String.raw`[a-z][a-z\d-]*(?:(?:\.[a-z\d-]+)+|(?=:\d))`;
+const ADDRESS_SOURCE = String.raw`(?:${IPV4_SOURCE}|${IPV6_SOURCE}|${HOST_NAME_SOURCE})${PORT_SOURCE}(?!\.?[\w@%:-])`;
 
 /** A SQLSTATE: one of PostgreSQL's classes and three characters (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-const SQLSTATE = `(?:0[0-9ABFLPZ]|2[0-8BDF]|3[489BDF]|4[024]|5[3-8]|72|F0|HV|P0|XX)[0-9A-Z]{3}(?!${ANY})`;
+const SQLSTATE_SOURCE = `(?:0[0-9ABFLPZ]|2[0-8BDF]|3[489BDF]|4[024]|5[3-8]|72|F0|HV|P0|XX)[0-9A-Z]{3}(?!${ANY})`;
 
 /** A duration such as `30s` or `5ms` that may be half of an invite code, if three characters stand next to it. */
 const HALF_CODE = String.raw`(?:\d{2}s|\dms)`;
-const DURATION = [
+const DURATION_SOURCE = [
   `(?<!${ANY}|[+＋]|\\p{N}${GAP}{1,3}|(?<!${ANY})${ANY}{3}${GAP}{1,3}(?=${HALF_CODE}))(?!${HALF_CODE}${GAP}{1,3}${ANY}{3}(?!${ANY}))`,
   String.raw`(?:\d{1,7}(?:\.\d{1,3})?(?:ms| (?:ms|s|milliseconds?|seconds?|minutes?|hours?|days?))|\d{1,4}s)(?!${ANY})`,
 ].join("");
 
 /**
  * Parts of a text that are not hidden, because an operator needs them to find a cause: addresses in Node's and undici's errors
- * about this server's connections, PostgreSQL's error codes after their label, and durations. No phone or code can stand in
- * these places.
+ * about this server's connections, PostgreSQL's error codes after their label, and durations. No phone or code can stand there.
  */
 const READABLE_PATTERN = new RegExp(
   `(${[
-    `\\b(?:ECONN[A-Z]+|E[A-Z]+UNREACH|ETIMEDOUT|EADDR[A-Z]+|ENOTFOUND|EAI_AGAIN)(?:: [a-z ]{1,40})? ${ADDRESS}`,
-    `\\(attempted address(?:es)?: ${ADDRESS}(?:, ${ADDRESS})*`,
-    `\\bSQLSTATE(?:\\[|:? )${SQLSTATE}`,
-    `\\bCode: \`${SQLSTATE}\``,
-    DURATION,
+    `\\b(?:ECONN[A-Z]+|E[A-Z]+UNREACH|ETIMEDOUT|EADDR[A-Z]+|ENOTFOUND|EAI_AGAIN)(?:: [a-z ]{1,40})? ${ADDRESS_SOURCE}`,
+    `\\(attempted address(?:es)?: ${ADDRESS_SOURCE}(?:, ${ADDRESS_SOURCE})*`,
+    `\\bSQLSTATE(?:\\[|:? )${SQLSTATE_SOURCE}`,
+    `\\bCode: \`${SQLSTATE_SOURCE}\``,
+    DURATION_SOURCE,
   ].join("|")})`,
   "u",
 );
@@ -89,7 +89,7 @@ export interface Failure {
 
 /** Error codes of Node.js, SQLite and Prisma. */
 const NAMED_CODE_PATTERN = /^[A-Z][A-Z_]{0,40}$|^P\d{4}$/;
-const SQLSTATE_PATTERN = new RegExp(`^${SQLSTATE}$`, "u");
+const SQLSTATE_PATTERN = new RegExp(`^${SQLSTATE_SOURCE}$`, "u");
 
 /** Returns an error's class, message, code, stack and up to `CAUSES_MAX` levels of causes, all redacted. */
 export function describeFailure(thrown: unknown, depth = 0): Failure {

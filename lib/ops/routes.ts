@@ -22,7 +22,7 @@ export function findRoutesIn({ staticRoutes = [], dynamicRoutes = [] }: RoutesMa
   const patterns = dynamicRoutes.map(({ page }) => ({ route: page, regex: regexOf(page) }));
   return (url) => {
     const end = url.search(/[?#]/);
-    const path = trim(end === -1 ? url : url.slice(0, end));
+    const path = trimSlash(end === -1 ? url : url.slice(0, end));
     if (path.startsWith("/_next/")) return BUILD_FILES_ROUTE;
     return fixed.has(path) ? path : (patterns.find(({ regex }) => regex.test(path))?.route ?? OTHER_ROUTE);
   };
@@ -40,7 +40,7 @@ function regexOf(page: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
-function trim(path: string): string {
+function trimSlash(path: string): string {
   return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 

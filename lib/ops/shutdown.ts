@@ -87,8 +87,7 @@ function beginShutdown(): void {
     if (code > 128) process.exitCode = 0;
   });
   for (const response of traffic.responses) if (!response.headersSent) response.shouldKeepAlive = false;
-  // Node.js's own function would also close connections with a request that is not read yet or an answer that is not fully
-  // sent.
+  // Node.js's own function would also close connections with a request not yet read or an answer not fully sent.
   for (const server of traffic.servers) server.closeIdleConnections = () => undefined;
   setInterval(() => closeIdle(performance.now() - endingSince), CLOSE_IDLE_EVERY_MS);
 }

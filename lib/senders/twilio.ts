@@ -86,7 +86,7 @@ function costOf(price: string | null | undefined, currency: string | null | unde
   return Number.isFinite(amount) && currency ? { amount, currency: currency.toUpperCase() } : null;
 }
 
-const FINAL_STATES = new Map<string, DeliveryReport["state"]>([
+const FINAL_STATE_BY_STATUS = new Map<string, DeliveryReport["state"]>([
   ["delivered", "delivered"],
   ["undelivered", "undelivered"],
   ["failed", "undelivered"],
@@ -109,7 +109,7 @@ export function readTwilioReport(
     .digest("base64");
   if (!equalInConstantTime(signature, expected)) return "forged";
   const { MessageSid = "", MessageStatus = "", ErrorCode } = fields;
-  const state = FINAL_STATES.get(MessageStatus);
+  const state = FINAL_STATE_BY_STATUS.get(MessageStatus);
   if (!state) return null;
   return { providerId: MessageSid, state, reason: ErrorCode ? `not_delivered ${ErrorCode}` : null };
 }

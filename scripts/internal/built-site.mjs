@@ -1,7 +1,7 @@
 import { hashSources, isStampedWith } from "./stamp.mjs";
 
 /** The file that holds a hash of the sources that the site was built from. */
-export const BUILD_STAMP = ".next/sources";
+export const BUILD_STAMP_PATH = ".next/sources";
 
 /** The files and folders that a build depends on. */
 const SOURCES = [
@@ -32,5 +32,5 @@ export function stampOfSources() {
 
 /** Whether the site has been built from the present sources. */
 export function isSiteBuilt() {
-  return isStampedWith(BUILD_STAMP, stampOfSources());
+  return isStampedWith(BUILD_STAMP_PATH, stampOfSources());
 }

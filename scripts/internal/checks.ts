@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
-import { SCHEMAS } from "./database";
+import { SCHEMA_PATHS } from "./database";
 import { composePostgresSchema } from "./schemas";
-import { NEXT } from "./site";
+import { NEXT_PATH } from "./site";
 import { runNode } from "./tool.mjs";
 
-const BIOME = "node_modules/@biomejs/biome/bin/biome";
-const TSC = "node_modules/typescript/bin/tsc";
+const BIOME_PATH = "node_modules/@biomejs/biome/bin/biome";
+const TSC_PATH = "node_modules/typescript/bin/tsc";
 
 type Result = { code: number; output: string };
 
@@ -16,7 +16,7 @@ type Result = { code: number; output: string };
 export async function checkSources(): Promise<Record<string, Result>> {
   const colors = `--colors=${process.stdout.isTTY ? "force" : "off"}`;
   const checks = {
-    style: runNode([BIOME, "ci", "--error-on-warnings", colors]),
+    style: runNode([BIOME_PATH, "ci", "--error-on-warnings", colors]),
     types: checkTypes(),
     schemas: checkSchemas(),
   };
@@ -29,21 +29,22 @@ export async function checkSources(): Promise<Record<string, Result>> {
 }
 
 async function checkSchemas(): Promise<Result> {
-  const isMade = readFileSync(SCHEMAS.postgresql, "utf8") === composePostgresSchema();
+  const { sqlite, postgresql } = SCHEMA_PATHS;
+  const isMade = readFileSync(postgresql, "utf8") === composePostgresSchema();
   return {
     code: isMade ? 0 : 1,
-    output: `${SCHEMAS.postgresql} is not what is made of ${SCHEMAS.sqlite}: npm run migration -- what_changes`,
+    output: `${postgresql} is not what is made of ${sqlite}: npm run migration -- what_changes`,
   };
 }
 
 /** Checks the types, after Next.js has written those of the present routes; types of old routes would fail the check. */
 async function checkTypes(): Promise<Result> {
-  const routes = await runNode([NEXT, "typegen"]);
-  const site = routes.code === 0 ? await runNode([TSC, "--noEmit"]) : routes;
+  const routes = await runNode([NEXT_PATH, "typegen"]);
+  const site = routes.code === 0 ? await runNode([TSC_PATH, "--noEmit"]) : routes;
   return site.code === 0 && existsSync("bench/node_modules") ? checkBenchTypes() : site;
 }
 
 /** Checks the types of the bench, whose packages are installed when the bench is first run. */
 export function checkBenchTypes(): Promise<Result> {
-  return runNode([TSC, "--project", "bench"]);
+  return runNode([TSC_PATH, "--project", "bench"]);
 }

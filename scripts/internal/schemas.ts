@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { migrate } from "../../lib/db/migrator.mjs";
-import { PRISMA, SCHEMAS } from "./database";
+import { PRISMA_PATH, SCHEMA_PATHS } from "./database";
 import { startPostgres } from "./postgresql";
 import { makePostgresDatabase } from "./test-database";
 import { Refusal, runNode } from "./tool.mjs";
@@ -10,13 +10,13 @@ import { Refusal, runNode } from "./tool.mjs";
 /** Makes the schema for PostgreSQL of the schema for SQLite, from which it differs in these lines only. */
 export function composePostgresSchema(): string {
   return `/// Made of ../schema.prisma by \`npm run migration\`; change that one.
-${readFileSync(SCHEMAS.sqlite, "utf8")
+${readFileSync(SCHEMA_PATHS.sqlite, "utf8")
   .replace("../lib/db/generated/sqlite", "../../lib/db/generated/postgresql")
   .replace('provider = "sqlite"', 'provider = "postgresql"')}`;
 }
 
 /** Returns, for each kind of database, the SQL that is missing in its migrations to arrive at its schema; empty if none is. */
-export async function diffSchemas(): Promise<Record<keyof typeof SCHEMAS, string>> {
+export async function diffSchemas(): Promise<Record<keyof typeof SCHEMA_PATHS, string>> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-schemas-"));
   const sqlite = `file:${path.join(folder, "migrated.db")}`;
   const postgres = await startPostgres({ isDurable: false });
@@ -32,15 +32,15 @@ export async function diffSchemas(): Promise<Record<keyof typeof SCHEMAS, string
   }
 }
 
-async function diffSchema(kind: keyof typeof SCHEMAS, url: string, folder: string): Promise<string> {
+async function diffSchema(kind: keyof typeof SCHEMA_PATHS, url: string, folder: string): Promise<string> {
   const output = path.join(folder, `${kind}.sql`);
   const { code, output: words } = await runNode(
     [
-      PRISMA,
+      PRISMA_PATH,
       "migrate",
       "diff",
       "--from-config-datasource",
-      `--to-schema=${SCHEMAS[kind]}`,
+      `--to-schema=${SCHEMA_PATHS[kind]}`,
       "--script",
       `--output=${output}`,
     ],
@@ -48,7 +48,7 @@ async function diffSchema(kind: keyof typeof SCHEMAS, url: string, folder: strin
   );
   // The CLI exits with 0 even when its engine has crashed.
   if (code !== 0 || !existsSync(output))
-    throw new Refusal(`${words}\n\nPrisma could not compare ${SCHEMAS[kind]} with its migrations.`);
+    throw new Refusal(`${words}\n\nPrisma could not compare ${SCHEMA_PATHS[kind]} with its migrations.`);
   const script = readFileSync(output, "utf8");
   return script.trim() === EMPTY_SCRIPT ? "" : script;
 }

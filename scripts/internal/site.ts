@@ -1,11 +1,11 @@
 import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
-import { BUILD_STAMP, isSiteBuilt, stampOfSources } from "./built-site.mjs";
+import { BUILD_STAMP_PATH, isSiteBuilt, stampOfSources } from "./built-site.mjs";
 import { generateClient, isClientGenerated } from "./database";
 import { withLock } from "./lock.mjs";
 import { runNode, takeStep } from "./tool.mjs";
 
-export const NEXT = "node_modules/next/dist/bin/next";
-const STANDALONE = ".next/standalone";
+export const NEXT_PATH = "node_modules/next/dist/bin/next";
+const STANDALONE_FOLDER = ".next/standalone";
 
 /** Generates Prisma's clients and builds the site (with `site`), if they are out of date. Throws a `Refusal` if that fails. */
 export async function provideBuild({ site = true } = {}) {
@@ -22,20 +22,20 @@ export async function provideBuild({ site = true } = {}) {
  */
 async function buildSite() {
   const stamp = stampOfSources();
-  rmSync(BUILD_STAMP, { force: true });
+  rmSync(BUILD_STAMP_PATH, { force: true });
   await takeStep(
     "Building",
-    () => runNode([NEXT, "build"], { env: { NODE_ENV: "production" } }),
+    () => runNode([NEXT_PATH, "build"], { env: { NODE_ENV: "production" } }),
     "The site could not be built; the reasons of Next.js are above.",
   );
   if (process.env.BUILD_STANDALONE === "true") completeStandalone();
-  writeFileSync(BUILD_STAMP, stamp);
+  writeFileSync(BUILD_STAMP_PATH, stamp);
 }
 
 /** Adds the files that a CDN might serve, which Next.js leaves out, and our start script. */
 function completeStandalone() {
-  cpSync(".next/static", `${STANDALONE}/.next/static`, { recursive: true });
-  if (existsSync("public")) cpSync("public", `${STANDALONE}/public`, { recursive: true });
+  cpSync(".next/static", `${STANDALONE_FOLDER}/.next/static`, { recursive: true });
+  if (existsSync("public")) cpSync("public", `${STANDALONE_FOLDER}/public`, { recursive: true });
   for (const script of ["standalone.mjs", "internal/env-files.mjs", "internal/memory.mjs"])
-    cpSync(`scripts/${script}`, `${STANDALONE}/scripts/${script}`);
+    cpSync(`scripts/${script}`, `${STANDALONE_FOLDER}/scripts/${script}`);
 }
