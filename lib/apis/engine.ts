@@ -18,7 +18,6 @@ export type Json = string | number | boolean | null | Json[] | { [name: string]:
 export interface Api {
   title: string;
   description: string;
-  /** The sentences for failures that every endpoint of the API can have. */
   messages: Messages;
   /** Makes the body of an error response from the failure's sentence. The shape may depend on the failure. */
   error: (sentence: string, failure: EngineFailure) => Json;
@@ -47,13 +46,13 @@ export function reply<const Body>(body: Body, headers: Headers = {}) {
   return { ok: true as const, body, headers };
 }
 
-/** Makes the result of a `run` whose effect comes later: the response has status 202 (RFC 9110 §15.3.3). */
+/** Makes the result of a `run` that succeeded and takes effect later: the response has status 202 (RFC 9110 §15.3.3). */
 export function replyLater(body: Json) {
   return { ok: true as const, body, isLater: true as const };
 }
 
 type FailureNames<Result> = Result extends { ok: false; failure: { name: infer Name extends string } } ? Name : never;
-/** A response for each failure of an endpoint's `run`, and for no other name. */
+/** A table with a response for each failure of an endpoint's `run`, and for no other name. */
 type FailureTable<Name extends string> = [Name] extends [never]
   ? Record<string, never>
   : { [Key in Name]: ErrorResponse };

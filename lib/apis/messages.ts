@@ -16,7 +16,7 @@ type FieldIssue =
   | "limit_invalid"
   | "parameter_unknown";
 
-/** The sentence for a missing field, which is the same in each API. */
+/** The sentence for a missing field. It is the same in each API. */
 export const FIELD_REQUIRED = "This field is required.";
 
 /** The sentences of the APIs in Russian. */

@@ -10,7 +10,7 @@ const TOKEN_KIND = { purpose: "form", schema: Stamp, ttlMs: PENDING_LOGIN_TTL_MS
 
 /** Identifies one rendering of a form, so that a form that is sent twice sends one code. */
 export interface FormStamp {
-  /** The browser's holder name. A browser without a login cookie gets its name here, before it gets the cookie. */
+  /** The browser's holder name. A browser without a login cookie gets its holder name from the form first. */
   holder: Holder;
   /** When the form was rendered. */
   askedAt: Date;

@@ -10,7 +10,7 @@ const MaskedText = z.string().transform((text) => text as Masked);
 
 /** A pending login: one that a browser has begun and not finished, kept in its sealed cookie. */
 export const PendingLogin = z.object({
-  /** The browser's random name, which its challenges belong to. */
+  /** The browser's random name, under which its challenges are stored. */
   holder: Holder,
   /** The phone that the person logs in with. The code was sent to it if `email` is null. */
   phone: Phone.nullable(),
@@ -37,7 +37,7 @@ export const newHolder = () => Holder.parse(crypto.randomUUID());
 
 type Identity = Pick<PendingLogin, "phone" | "email">;
 
-/** Returns the login with `identity`. What the login held about a different identity is removed. */
+/** Returns the login with `identity`, without what the login held about another identity. */
 export function withIdentity(pending: PendingLogin, identity: Identity): PendingLogin {
   const isSame = pending.phone === identity.phone && pending.email === identity.email;
   return isSame ? pending : { ...pending, ...identity, mismatch: null, revealed: null };

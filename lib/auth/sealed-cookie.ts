@@ -6,9 +6,7 @@ import { deriveKeys } from "@/lib/core/keys";
 interface TokenKind<Schema extends z.ZodObject> {
   /** The keys are derived from this name, so a token of one purpose can't be decrypted for another. */
   purpose: string;
-  /** The shape of the payload. */
   schema: Schema;
-  /** For how many milliseconds a token is valid. */
   ttlMs: number;
 }
 

@@ -35,7 +35,6 @@ export interface Connections {
   transact: <Value>(fn: (tx: Transaction) => Promise<Value>, lock?: number | null) => Promise<Value>;
   /** As `transact`, but `fn` can use Prisma's models as well. */
   write: <Value>(fn: (tx: Writer) => Promise<Value>, lock?: number | null) => Promise<Value>;
-  /** The state of each pool, by its name. */
   pools: () => Record<string, Pool>;
 }
 

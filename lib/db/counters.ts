@@ -111,7 +111,7 @@ const COUNT_DOWN_SINCE = statement({
     WHERE "key" = :key AND "resetsAt" > :since AND "resetsAt" <= :latestEnd`,
 });
 
-/** Subtracts the amount from a counter whose window includes `since` and ends no later than `latestEnd`. Keeps the row. */
+/** Subtracts the amount from a counter whose window includes `since` and ends by `latestEnd`. Keeps a row with zero. */
 export function countDownSince(
   tx: Transaction,
   { key, ...rest }: { key: string; amount: number; since: Date; latestEnd: Date },

@@ -48,7 +48,7 @@ class DatabaseUnreachable extends Error {
 /** Names of error classes. Each bundle of Next.js has its own copy of the classes, so `instanceof` would fail. */
 const AWAY_NAME_PATTERN = /^(TransactionTimeout|DatabaseUnreachable|PrismaClientInitializationError)$/;
 
-/** Wraps a driver's error of the connection or the system in `DatabaseUnreachable`; returns every other error unchanged. */
+/** Wraps a driver's error about the connection or the system in `DatabaseUnreachable`. Returns other errors unchanged. */
 export function asDatabaseError(error: unknown): unknown {
   const isConnectionError =
     error instanceof AggregateError ||

@@ -79,7 +79,7 @@ export async function migrate(url, tell = () => {}) {
     for (const name of pending) await apply(database, name);
     await database.run("COMMIT");
   } finally {
-    // Undoes a transaction that was not committed.
+    // Closing the connection rolls back a transaction that was not committed.
     await database.close();
   }
 }

@@ -182,7 +182,7 @@ async function runStatement(
   } catch (error) {
     const isChangedConnection = isOnce && STATEMENT_CONFLICT_PATTERN.test(String((error as { code?: unknown }).code));
     if (isChangedConnection) preparation.isOnce = false;
-    // A transaction is retried by `retryWhileBusy`.
+    // A statement of a transaction is not repeated here: `retryWhileBusy` repeats the whole transaction.
     if (isChangedConnection && client instanceof Pool) return runStatement(client, preparation, statement, params);
     throw asDatabaseError(error);
   }

@@ -71,7 +71,7 @@ export function openSqlite(url: string): Connections {
   }
 
   async function runJobs(giveUpAt: number): Promise<void> {
-    // Other requests of this turn of the event loop reach their writes and join this batch.
+    // Waits for other requests of this turn of the event loop to reach their writes and join this batch.
     await setImmediate();
     const batch = jobs.slice(0, BATCH_SIZE_MAX);
     jobs = jobs.slice(BATCH_SIZE_MAX);
@@ -132,7 +132,7 @@ async function runBatch(connection: StatementConnection, batch: Job[]): Promise<
         const value = await fn(connection);
         answers.push(() => resolve(value as never));
       } catch (error) {
-        // SQLite has rolled back the whole transaction, as it does when the disk is full.
+        // SQLite itself has rolled back the whole transaction, as it does when the disk is full.
         if (!connection.inTransaction) throw error;
         connection.run(ROLLBACK_TO);
         answers.push(() => reject(error));

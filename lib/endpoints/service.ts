@@ -8,7 +8,7 @@ export const service: Api = {
   messages: ENGLISH_MESSAGES,
   error: (detail) => ({ detail }),
   credentials: "cookie",
-  // Clients add parameters to such addresses to bypass caches.
+  // Clients add parameters to these addresses to bypass caches, so unknown ones are not refused.
   ignoresParameters: true,
 };
 

@@ -4,7 +4,7 @@ const DISCARDED_BYTES_MAX = 2 * 1024 * 1024;
 /** Reads the whole body. Returns null if it is longer than `bytesMax`. */
 export async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array<ArrayBuffer> | null> {
   const announced = request.headers.get("content-length");
-  // Node.js discards an unread body by itself, and never delivers more bytes than `Content-Length` says.
+  // Node.js itself discards a body that is not read, and never delivers more bytes than `Content-Length` says.
   if (announced !== null) return Number(announced) > bytesMax ? null : new Uint8Array(await request.arrayBuffer());
   const chunks: Uint8Array[] = [];
   let length = 0;

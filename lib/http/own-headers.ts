@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { perProcess } from "@/lib/per-process";
 
-// A secret of this process that the value of each header of ours begins with. A client doesn't know it, so a header of the same name
-// that a client sends is ignored, even on a host where before-next.ts doesn't run.
+// The value of each header of ours begins with this secret of the process. A client doesn't know the secret, so a header of the
+// same name that a client sends is ignored, even on a host where before-next.ts doesn't run.
 const OWN_HEADER_SECRET = perProcess("mark of own headers", () => randomBytes(16).toString("hex"));
 
 /** Sets a request header that only this process can set. Replaces a header of the same name that the client has sent. */

@@ -41,7 +41,7 @@ export function logError(thrown: unknown, msg: string): void {
 
 /** Sends the console's errors and warnings, which Next.js and libraries write, to the log, redacted. */
 export function redirectConsoleToLog(): void {
-  // Without a reader of stdout each write fails. Logging that error would fail again, so it is dropped.
+  // Without a reader of stdout each write fails, and logging that error would fail, too.
   process.stdout.on("error", () => undefined);
   const logAt =
     (level: "error" | "warn") =>

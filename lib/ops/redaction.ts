@@ -24,7 +24,7 @@ const PRIVATE_PATTERNS: [pattern: RegExp, mark: string][] = [
 const PORT_SOURCE = String.raw`(?::\d{1,5})?`;
 const IPV4_SOURCE = String.raw`(?:(?:25[0-5]|2[0-4]\d|1?\d{1,2})(?:\.(?=\d)|(?![.\d]))){4}`;
 const IPV6_SOURCE = String.raw`\[?(?=[\da-f]*:[\da-f]*:)[\da-f:]{2,45}\]?`;
-/** A host name with several parts or a port. A single word is left out, because it may be a code. */
+/** A host name with several parts or a port. A host name of one word doesn't match, because it may be a code. */
 const HOST_NAME_SOURCE = String.raw`[a-z][a-z\d-]*(?:(?:\.[a-z\d-]+)+|(?=:\d))`;
 const ADDRESS_SOURCE = String.raw`(?:${IPV4_SOURCE}|${IPV6_SOURCE}|${HOST_NAME_SOURCE})${PORT_SOURCE}(?!\.?[\w@%:-])`;
 
@@ -110,7 +110,7 @@ export function describeFailure(thrown: unknown, depth = 0): Failure {
   };
 }
 
-/** Redacts the message in a stack. The frames after it stay, because their line numbers are needed. */
+/** Redacts the message at the beginning of a stack. The frames stay, because their line numbers are needed. */
 function redactStack(stack: string, message: string): string {
   const messageAt = stack.indexOf(message);
   if (messageAt === -1) return redact(stack);

@@ -20,7 +20,7 @@ export const mailSender: MessageSender | null = env.SMTP_URL ? makeMailSender(en
 
 /** Makes a sender for the mail server at `url` (`smtps://name:password@mail.example`), with `from` as the mails' sender. */
 export function makeMailSender(url: string, from: string): MessageSender {
-  // A message must never make this server read a file or fetch an address.
+  // Without these two options, a message could make this server read a file or fetch an address.
   const transport = createTransport({ url, ...TIMEOUTS, disableFileAccess: true, disableUrlAccess: true });
   return {
     send: async ({ to, subject, text, html }, signal) => {
@@ -64,7 +64,7 @@ function outcomeOf({ code = "", command = "", responseCode }: SmtpError): Sendin
   return isOfMessage ? refused(responseCode ?? code) : failed("unreachable", responseCode ?? code);
 }
 
-/** Returns the mail server with its time-out and circuit breaker; null without `SMTP_URL`. */
+/** Returns the sender for mail with its time-out and circuit breaker; null without `SMTP_URL`. */
 export function mailChannel(limits: SenderLimits): ChainSender | null {
   const sender = mailSender;
   return sender && perProcess("mail channel", () => withCircuitBreaker("mail", sender, limits));

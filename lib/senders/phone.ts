@@ -24,7 +24,7 @@ function senderOf(name: SenderName, limits: SenderLimits): ChainSender {
 }
 
 function makeChainSender(name: SenderName, limits: SenderLimits): ChainSender {
-  // The console has a fixed delay and can't fail, so it needs neither a time-out nor a rest.
+  // The console sender answers after a bounded delay and can't fail, so it needs neither a time-out nor a rest.
   const neverAborted = new AbortController().signal;
   if (name === "console")
     return { name, isResting: () => false, send: (message) => consoleSender.send(message, neverAborted) };

@@ -2,7 +2,6 @@ import { createHash, timingSafeEqual } from "node:crypto";
 
 /** The final state of a message that a provider had accepted, as the provider reports it. */
 export interface DeliveryReport {
-  /** The provider's id of the message. */
   providerId: string;
   state: "delivered" | "undelivered";
   /** `not_delivered` and the provider's code; null if the provider reports no code. */

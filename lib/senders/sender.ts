@@ -43,7 +43,7 @@ export interface Cost {
   currency: string;
 }
 
-/** One way to send codes: a provider, a mail server or the console. */
+/** One way to send codes: by a provider, a mail server or the console. */
 export interface Sender {
   /** Resolves to what became of the message, and gives up when `signal` aborts. A failure of the provider never throws. */
   send: (message: OutgoingCodeMessage, signal: AbortSignal) => Promise<Sending>;

@@ -24,7 +24,7 @@ const Answer = z.union([
  */
 const ACCOUNT_CODES = new Set([1, 2, 3, 4, 5]);
 
-/** Asks for an answer in JSON that includes the cost. */
+/** The parameters that ask for an answer in JSON with the cost. */
 const AS_JSON = { fmt: "3", cost: "2", charset: "utf-8" };
 
 /** Sends SMS by SMSC (smsc.ru/api/http/send). The answer names no currency; accounts at smsc.ru are in roubles. */

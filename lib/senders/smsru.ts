@@ -30,8 +30,8 @@ const Answer = z.object({
 
 const TAKEN_CODE = 100;
 /**
- * Errors of the account, not of one message (sms.ru/api/send). 204 is not among them: it says that the sender name is not approved for
- * the number's operator, and the requester chooses the number.
+ * Errors of the account, not of one message (sms.ru/api/send). 204 is left out: it says that the sender name is not approved
+ * for the number's operator, and the requester chooses the number.
  */
 const ACCOUNT_CODES = new Set([
   200, // no such api_id

@@ -52,7 +52,7 @@ export function makeTelegramSender({ url, token }: TelegramSettings): Sender {
   };
 }
 
-/** The documentation names only the error `ACCESS_TOKEN_INVALID`; the others are taken from clients of the API. */
+/** Returns the outcome for an error's name. Only `ACCESS_TOKEN_INVALID` is documented; other API clients name the rest. */
 function outcomeOf(error: string) {
   // The seconds at the end of `FLOOD_WAIT_30` are cut off. Text that doesn't begin with such a name is not recorded.
   const name = /^[A-Z]{2,}(_[A-Z]+)*/.exec(error)?.[0].slice(0, 40) ?? "UNKNOWN";

@@ -32,7 +32,7 @@ export async function generateClient() {
   writeFileSync(CLIENT_STAMP_PATH, schemas);
 }
 
-/** Applies the pending migrations to the database at `url`. Throws a `Refusal` when they can't be applied. */
+/** Applies the pending migrations to the database at `url`. Throws a `Refusal`, with the database unchanged, if that fails. */
 export async function migrate(url: string) {
   if (!databaseFile(url)) await (await connectTo(url)).end();
   try {
