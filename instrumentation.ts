@@ -5,7 +5,8 @@ export async function register(): Promise<void> {
   // Next.js drops this block from its bundle for the edge runtime only if the condition is written exactly like this.
   if (process.env.NEXT_RUNTIME === "nodejs") {
     try {
-      // Importing it checks the settings. `next start` checks them in next.config.ts as well; the standalone server doesn't read that file.
+      // Importing this file checks the settings. `next start` checks them in next.config.ts as well; the standalone server doesn't
+      // read that file.
       await import("@/lib/core/policy");
       // `npm start` sets this variable when it has printed the misspelt settings itself.
       if (!process.env.SARAFAN_SETTINGS_TOLD) {

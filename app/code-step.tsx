@@ -12,7 +12,7 @@ import { CODE_DIGITS } from "@/lib/core/policy";
 import { CodeForm, type CodeFormState } from "./code-form";
 
 interface Code {
-  /** The name of its field. */
+  /** The name of the form field that the code is typed in. */
   name: string;
   recipient: Recipient;
 }
@@ -43,7 +43,7 @@ export async function CodeStep({
 }: CodeStepProps<Code & { status: CodeStatus | null }> & {
   send: {
     action: (form: FormData) => Promise<void>;
-    /** The button's label before the first codes. */
+    /** The button's label before the first codes are sent. */
     label?: string;
     waitMs: number;
   };

@@ -60,7 +60,7 @@ export default async function HomePage() {
   );
 }
 
-/** A picture of a ticket with a made-up code. Its QR code leads to this page. */
+/** A picture of a ticket with an invite code that no account has. Its QR code leads to the home page. */
 function SampleTicket({ label }: { label: string }) {
   return (
     <div aria-hidden="true" className="mx-auto w-[260px] rotate-3 lg:w-full">

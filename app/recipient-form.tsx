@@ -51,7 +51,7 @@ export function RecipientForm<Failure extends string>({
       </>
     );
   };
-  // The focus is in the first field with an error.
+  // The focus is in the first field with an error, or in the first field if none has one.
   const first = fields.find(({ kind }) => state?.errors[kind]) ?? fields[0];
   const formError = errorOf("form");
   return (

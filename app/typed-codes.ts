@@ -4,8 +4,8 @@ import { readPastedText } from "@/lib/core/pasted-text";
 import type { CodeError, CodeFormState } from "./code-form";
 
 /**
- * Reads the codes of a submitted form by the names of their fields. `sent` has the number of digits of each. If a code is missing or
- * has another length, returns the form's next state in `again`; that costs no attempt.
+ * Reads the typed codes from a submitted form. `sent` has the names of their fields, and how many digits each sent code has. If a
+ * typed code is missing or has another length, returns the form's next state in `again`; that costs no attempt.
  */
 export function readTypedCodes<Name extends string>(
   form: FormData,
@@ -24,7 +24,10 @@ export function readTypedCodes<Name extends string>(
   return { codes: codes as Record<Name, TypedCode>, again: null };
 }
 
-/** Makes the form's state after an attempt. `refused` has the failure of each code, or null for a code that may be right. */
+/**
+ * Makes the form's next state after an attempt. `refused` has, by the name of each code's field, why that code was refused, or null
+ * for a code that may be right.
+ */
 export function refuseTypedCodes(
   form: FormData,
   state: CodeFormState,

@@ -1,6 +1,6 @@
 import type { ComponentProps, ComponentType, ReactNode } from "react";
 
-/** The part of Swagger UI's plugin interface that is used here. Swagger UI brings an older React than ours. */
+/** What Swagger UI passes to a plugin, as far as it is used here. Swagger UI brings its own React, which is older than ours. */
 interface System {
   React: typeof import("react");
 }
@@ -18,6 +18,7 @@ interface PopupProps {
   authActions: { showDefinitions: (definitions: false) => void };
 }
 
+/** Replaces one of Swagger UI's components, `Inside`, by a component that may show it. */
 type Wrapped<Props> = (Inside: ComponentType<Props>, system: System) => ComponentType<Props>;
 
 /** Swagger UI's layout without its `main` and `h1`, which our page has already, and without its choice of servers. */
@@ -45,7 +46,10 @@ function CloseIcon() {
   return "Close";
 }
 
-/** A button without Swagger UI's `aria-label`, so that its accessible name is its text, and without its class `button`, which is ours as well. */
+/**
+ * A button without Swagger UI's `aria-label`, so that its accessible name is its text. It also lacks the class `button` that Swagger
+ * UI adds, because a class of ours has the same name.
+ */
 const plainButton: Wrapped<ComponentProps<"button">> =
   (_, { React: { createElement } }) =>
   ({ "aria-label": _label, ...props }) =>

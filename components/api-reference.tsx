@@ -5,7 +5,7 @@ import { referencePlugin } from "./api-reference-plugin";
 
 /** Loads Swagger UI's script (half a megabyte compressed) and styles. Only the page of the API reference loads them. */
 async function loadSwaggerUi() {
-  // Without this setting its script handles clicks on all links within the page, including our skip link.
+  // Without this setting, Swagger UI's script handles clicks on all links within the page, including our skip link.
   Object.assign(window, { noZensmooth: true });
   const [{ default: swaggerUi }] = await Promise.all([
     import("swagger-ui-dist/swagger-ui-es-bundle.js"),
@@ -67,7 +67,7 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
           plugins: [referencePlugin],
           layout: "ReferenceLayout",
           deepLinking: true,
-          // Its colours for code exist for one theme only.
+          // Swagger UI has colours for code in one theme only.
           syntaxHighlight: false,
           // Without this, the document would be sent to Swagger's online validator.
           validatorUrl: null,

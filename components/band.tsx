@@ -1,4 +1,6 @@
+/** The width and height of a stitch. */
 const STITCH_PX = 4;
+/** One repetition of the ornament, in which each `x` is a stitch. */
 const MOTIF = [
   "........x.......",
   ".......xxx......",
@@ -15,7 +17,7 @@ const MOTIF = [
 export const BAND_WIDTH_PX = 16 * STITCH_PX;
 export const BAND_HEIGHT_PX = MOTIF.length * STITCH_PX;
 
-/** The path of the motif, whose stitches are small crosses. */
+/** The SVG path of one repetition of the ornament. Each stitch is a small cross. */
 export const STITCHES = MOTIF.flatMap((row, y) =>
   Array.from(row, (stitch, x) => (stitch === "x" ? `M${x * STITCH_PX + 0.5} ${y * STITCH_PX + 0.5}l3 3m0-3l-3 3` : "")),
 ).join("");

@@ -6,7 +6,7 @@ interface Delivery {
   state: "sending" | "sent" | "delivered" | "undelivered" | "uncertain";
 }
 
-/** How a message arrives, by its sender. The console of a demonstration delivers nothing. */
+/** How a message arrives, by the name of its sender. Null for the console of a demonstration, which delivers nothing. */
 const CHANNELS: Record<string, "sms" | "telegram" | "mail" | null> = {
   smsru: "sms",
   smsc: "sms",
@@ -20,7 +20,7 @@ const CHANNELS: Record<string, "sms" | "telegram" | "mail" | null> = {
 /** After how long the page asks again for the state of a delivery that is not finished. */
 const LOOK_AGAIN_AFTER_MS = { sending: 3000, sent: 15_000 };
 
-/** Says what became of the message with the code: on its way (and by which channel), delivered, not delivered, or uncertain. */
+/** Says what became of the message with the code: on its way (and how it arrives), delivered, not delivered, or uncertain. */
 export async function DeliveryNote({ delivery: { sender, state } }: { delivery: Delivery }) {
   const t = await getTranslations("delivery");
   const channel = sender === null ? "unknown" : CHANNELS[sender];

@@ -38,7 +38,7 @@ export function InviteField({
         aria-invalid={state !== null}
         autoCapitalize="characters"
         autoComplete="off"
-        // biome-ignore lint/a11y/noAutofocus: after a mistake this is where it is mended.
+        // biome-ignore lint/a11y/noAutofocus: after an error the person corrects this field.
         autoFocus={state !== null}
         className="field h-16 text-field uppercase tracking-code"
         defaultValue={state?.typed}

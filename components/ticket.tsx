@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 
+/** The classes of the two round cuts at the ends of the dashed line. */
 const BITE = "absolute size-6 rounded-full bg-paper";
 
 /**

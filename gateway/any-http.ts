@@ -1,7 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { isWrongSecret, type Provider, readForm } from "./provider";
 
-/** A generic gateway: takes a phone as `to` or `phone` and a `text`, in a form or in JSON, and answers by its status. */
+/**
+ * The API of the sender `http`, of no particular company. It takes a phone as `to` or `phone` and a `text`, in a form or in JSON.
+ * Its answer is the HTTP status.
+ */
 export const anyHttp: Provider = {
   name: "http",
   read: ({ headers, body }) => {

@@ -13,7 +13,9 @@ export class Desk {
     return this.#switches.get(name) ?? DEFAULT_SWITCHES;
   }
 
-  /** Changes a provider's switches and returns them all. Throws a `RangeError` for an unknown switch or value. */
+  /**
+   * Changes some of a provider's switches and returns all of its switches. Throws a `RangeError` for an unknown switch or value.
+   */
   set(name: ProviderName, changes: Record<string, unknown>): Switches {
     const changed = changeSwitches(this.switches(name), changes);
     this.#switches.set(name, changed);
@@ -26,7 +28,10 @@ export class Desk {
     this.inbox.clear();
   }
 
-  /** Returns the answer to a provider's request, by its switches; null for no answer at all. */
+  /**
+   * Returns the answer to a request to a provider, as its switches say; null if the provider must not answer. Adds an accepted
+   * message to the inbox.
+   */
   async answer(provider: Provider, asked: ProviderRequest): Promise<Answer | null> {
     const { answer, delayMs } = this.switches(provider.name);
     if (answer === "silence") return null;
@@ -45,7 +50,7 @@ export class Desk {
     return provider.accept(id, reading, asked);
   }
 
-  /** Cancels all delivery reports that wait. */
+  /** Cancels all delivery reports that have not been sent yet. */
   close(): void {
     this.#closed.abort();
   }
@@ -73,7 +78,7 @@ export class Desk {
   }
 }
 
-/** Sends a report. Returns the status and the beginning of the answer, or `unreachable`. */
+/** Sends a delivery report. Returns the status and the first 60 characters of the answer, or `unreachable`. */
 async function post({ url, headers, body }: Report, signal: AbortSignal): Promise<string> {
   try {
     const response = await fetch(url, {

@@ -15,11 +15,14 @@ const HTTP_PROVIDERS = new Map<string, Provider>(
 
 const BODY_BYTES_MAX = 64 * 1024;
 
-/** Makes the server with each provider below its name, and with the page, the messages and the switches for people and tests. */
+/**
+ * Makes the HTTP server. Each provider's API is below the provider's name, as in `/twilio`. The other addresses are for people and
+ * tests: the page, the messages and the switches.
+ */
 export function makeHttpServer(desk: Desk): Server {
   return createServer((request, response) => {
     answer(desk, request, response).catch((error) => {
-      // Wrong requests of tests get the error; a client that has disconnected gets nothing.
+      // An invalid request of a test is answered with the error; a client that has disconnected gets no answer.
       if (!response.headersSent) send(response, { status: 400, body: String(error) });
     });
   });
@@ -65,7 +68,10 @@ async function answer(desk: Desk, request: IncomingMessage, response: ServerResp
   send(response, { status: 404, body: "Not Found" });
 }
 
-/** Whether a request is from this machine and no other site's page, because messages show codes. A host name that resolves here is refused. */
+/**
+ * Whether a request names this machine as its host, and is not from a page of another site. The messages show codes, so a page must
+ * not reach them, not even by a host name of its own that resolves to this machine.
+ */
 function isFromHere({ headers: { host = "", origin } }: IncomingMessage): boolean {
   const isLocal = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host);
   return isLocal && (origin === undefined || origin === `http://${host}`);

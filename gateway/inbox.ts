@@ -18,7 +18,7 @@ export interface Message {
   reports: string[];
 }
 
-/** The most messages that are kept, so that a long load test doesn't fill the memory. */
+/** How many messages are kept, so that a long load test doesn't fill the memory. */
 const MESSAGES_MAX = 1000;
 
 /** The delivered messages, newest first. */

@@ -29,14 +29,14 @@ export function readMessage(raw: string): MessageContent {
   return type.startsWith("text/html") ? { headers, text: "", html: decoded } : { headers, text: decoded, html: "" };
 }
 
-/** The text of a part (RFC 2045 §6). */
+/** Decodes the text of a part, given as one character for each byte (RFC 2045 §6). */
 function decode(content: string, encoding = "7bit"): string {
   if (/^base64$/i.test(encoding)) return Buffer.from(content, "base64").toString("utf8");
   const bytes = /^quoted-printable$/i.test(encoding) ? unquote(content.replace(/=\r\n/g, "")) : content;
   return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
-/** The text of a header (RFC 2047). */
+/** Decodes the encoded words in a header (RFC 2047). */
 function decodeWords(value: string): string {
   return value
     .replace(/\?=\s+=\?/g, "?==?")

@@ -17,7 +17,7 @@ input[type=number] { width: 6rem; }
 .on legend { font-weight: bold; }
 `;
 
-/** Reloads the page at each change; without JavaScript the person reloads it. */
+/** The page's script: it loads the messages again at each change. Without JavaScript, a person reloads the page. */
 const SCRIPT = `
 const list = document.querySelector("main");
 new EventSource("/events").onmessage = async () => {

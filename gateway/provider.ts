@@ -14,14 +14,14 @@ export interface Answer {
   body: object | string;
 }
 
-/** A delivery report: its address and content. */
+/** A delivery report, and the address that it is sent to. */
 export interface Report {
   url: string;
   headers: Record<string, string>;
   body: string;
 }
 
-/** A parsed request: a message, or the answer to an invalid request. */
+/** A parsed request: the message in it, or for an invalid request the answer to it. */
 export type ParsedRequest =
   | {
       to: string;
@@ -33,7 +33,7 @@ export type ParsedRequest =
     }
   | { wrong: Answer };
 
-/** A provider's side of its API, written from the provider's documentation and not from our sender. */
+/** The server side of a provider's API, written from the provider's documentation and not from our sender. */
 export interface Provider {
   name: ProviderName;
   read: (asked: ProviderRequest) => ParsedRequest;
@@ -41,7 +41,7 @@ export interface Provider {
   accept: (id: string, message: { to: string; text: string }, asked: ProviderRequest) => Answer;
   refuse: (message: { to: string }) => Answer;
   tooMany: Answer;
-  /** Returns the delivery reports of an accepted message, in order; with `isFalse` under a wrong signature. */
+  /** Makes the delivery reports of an accepted message, in their order. With `isFalse` they have a wrong signature. */
   reports?: (
     state: "delivered" | "undelivered",
     message: { id: string; to: string; url: string; isFalse: boolean },
@@ -62,5 +62,5 @@ export function without(fields: Record<string, string>, secrets: string[]): Reco
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !secrets.includes(name)));
 }
 
-/** Whether credentials are missing or contain the word `wrong`; all others are accepted. */
+/** Whether a secret is missing or contains the word `wrong`. The gateway accepts all other secrets. */
 export const isWrongSecret = (secret: string | null | undefined): boolean => !secret || secret.includes("wrong");

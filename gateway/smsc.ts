@@ -1,13 +1,13 @@
 import { randomInt } from "node:crypto";
 import { isWrongSecret, type Provider, readForm, without } from "./provider";
 
-/** smsc.ru/api/http/send. */
+/** SMSC's API (smsc.ru/api/http/send). */
 export const smsc: Provider = {
   name: "smsc",
   read: ({ path, body }) => {
     const fields = readForm(body);
     if (path !== "/sys/send.php") return { wrong: { status: 404, body: "Not Found" } };
-    // Only this format answers in JSON.
+    // Without `fmt=3` the real API answers in a line of text.
     if (fields.fmt !== "3") return { wrong: { status: 200, body: "OK - 1 SMS, ID - 1" } };
     const { phones = "", mes: text = "", charset } = fields;
     if (isWrongSecret(fields.login) || isWrongSecret(fields.psw)) return { wrong: problem(2, "authorise error") };

@@ -1,7 +1,7 @@
 import { createHash, randomInt } from "node:crypto";
 import { FORM, isWrongSecret, type Provider, readForm, without } from "./provider";
 
-/** sms.ru/api/send, and sms.ru/api/callback for what it reports. */
+/** SMS.ru's API (sms.ru/api/send) and its delivery reports (sms.ru/api/callback). */
 export const smsru: Provider = {
   name: "smsru",
   read: ({ path, body }) => {

@@ -6,7 +6,7 @@ import { SMTPServer } from "smtp-server";
 import type { Desk } from "./desk";
 import { readMessage } from "./mail-message";
 
-/** Makes the mail server. Its `garbage` is a reply code that SMTP doesn't have. */
+/** Makes the mail server. For the switch value `garbage` it answers with a reply code that SMTP doesn't have. */
 export function makeSmtpServer(desk: Desk): SMTPServer {
   const server = new SMTPServer({
     authOptional: true,
@@ -33,6 +33,7 @@ export function makeSmtpServer(desk: Desk): SMTPServer {
   return server;
 }
 
+/** The sender and the recipients that the client named before the message. */
 type Envelope = { mailFrom: false | { address: string }; rcptTo: { address: string }[] };
 
 async function take(desk: Desk, stream: Readable, envelope: Envelope): Promise<Error | "accept" | "silence"> {

@@ -4,7 +4,7 @@ export type ProviderName = (typeof PROVIDERS)[number];
 
 export const isProvider = (name: string): name is ProviderName => (PROVIDERS as readonly string[]).includes(name);
 
-/** How a provider behaves. */
+/** How a provider behaves, as tests and the page set it. */
 export interface Switches {
   /**
    * `accept` delivers; the others don't. `refuse`: refuses the number. `429` and `500`: answers with that status. `silence`: never
@@ -21,6 +21,7 @@ export interface Switches {
   callbackUrl: string;
 }
 
+/** The possible values of the switches that are chosen from a list. */
 export const CHOICES = {
   answer: ["accept", "refuse", "429", "500", "silence", "garbage"],
   report: ["none", "delivered", "undelivered", "forged"],

@@ -5,7 +5,7 @@ import { E164, isWrongSecret, type Provider } from "./provider";
 export const telegram: Provider = {
   name: "telegram",
   read: ({ path, headers, body }) => {
-    // All methods are case-insensitive.
+    // Upper and lower case are the same in the names of the API's methods.
     if (!/^\/sendVerificationMessage$/i.test(path)) return { wrong: problem("UNKNOWN_METHOD") };
     const [, token] = /^Bearer (.+)$/.exec(headers.get("authorization") ?? "") ?? [];
     if (isWrongSecret(token)) return { wrong: problem("ACCESS_TOKEN_INVALID") };

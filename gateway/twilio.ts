@@ -1,9 +1,13 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { type Answer, E164, FORM, isWrongSecret, type Provider, readForm } from "./provider";
 
+/** The path of the request that sends a message, with the account in it. */
 const PATH = /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})\/Messages\.json$/i;
 
-/** Twilio's Programmable Messaging (twilio.com/docs/messaging/api/message-resource) and its signed reports (twilio.com/docs/usage/security). */
+/**
+ * Twilio's Programmable Messaging (twilio.com/docs/messaging/api/message-resource) and its signed reports
+ * (twilio.com/docs/usage/security).
+ */
 export const twilio: Provider = {
   name: "twilio",
   read: ({ path, headers, body }) => {
@@ -66,7 +70,7 @@ export const twilio: Provider = {
     }),
 };
 
-/** HMAC-SHA1 of the address and the fields' names and values, in the order of the names. */
+/** Signs a report: HMAC-SHA1 of its address and its fields' names and values, in the order of the names. */
 export function sign(token: string, url: string, fields: Record<string, string>): string {
   const names = Object.keys(fields).sort();
   const signed = [url, ...names.map((name) => name + fields[name])].join("");

@@ -10,7 +10,10 @@ import { deviceName } from "@/lib/core/sessions/user-agent";
 import { isDatabaseAway } from "@/lib/ops/outage";
 import { cancelChange } from "./actions";
 
-/** Lists the delayed changes of the account. Each page shows this in each of the account's sessions, so that its owner notices. */
+/**
+ * Lists the delayed changes of the account. All pages show the list in every session of the account, so that the owner notices a
+ * change.
+ */
 export async function DelayedChanges() {
   const { changes, mayApplyNow } = await findChanges();
   if (changes.length === 0) return null;
@@ -23,14 +26,17 @@ export async function DelayedChanges() {
   );
 }
 
-/** Finds the delayed changes, and whether the account has two factors, whose codes would apply a change now. */
+/**
+ * Finds the delayed changes of the account. `mayApplyNow` says whether it has two factors: codes to both apply a change without
+ * the wait.
+ */
 async function findChanges(): Promise<{ changes: DelayedChange[]; mayApplyNow: boolean }> {
   try {
     const session = await currentSession();
     const changes = session ? await listDelayedChanges(session) : [];
     return { changes, mayApplyNow: changes.length > 0 && session !== null && (await applyNowCodes(session)) !== null };
   } catch (error) {
-    // Pages that need no database must be shown while it is away.
+    // Pages that need no database must be shown while the database is away.
     if (isDatabaseAway(error)) return { changes: [], mayApplyNow: false };
     throw error;
   }

@@ -6,7 +6,10 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 import { confirmDevice, endDevice, rejectDevice } from "./actions";
 
-/** Lists sign-ins from new devices that no trusted device has confirmed or rejected yet, except the present session's own. */
+/**
+ * Lists the sign-ins from new devices that no trusted device has confirmed or rejected yet. The present session's own sign-in is
+ * left out.
+ */
 export async function NewDevices({ session }: { session: Session }) {
   const signIns = await listNewSignIns(session);
   if (signIns.length === 0) return null;

@@ -17,7 +17,7 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: t("title"), robots: { index: false } };
 }
 
-/** Shows how the account logs in, its sessions, and what its owner can do with its data. */
+/** Shows the account's phone and mailbox, its sessions, and links to its history, export and deletion. */
 export default async function AccountPage({ searchParams }: PageProps<"/account">) {
   const { session, account } = await requireAccount("/account");
   const [t, { done }] = await Promise.all([getTranslations("account"), searchParams]);

@@ -7,8 +7,8 @@ import { type Session, willDelayChange } from "@/lib/core/sessions/sessions";
 const HOUR_MS = 60 * 60 * 1000;
 
 /**
- * Warns the owner of an unconfirmed session that the change `what` will take effect later, or that this session can't request it
- * because another session has. Renders nothing in other sessions.
+ * Warns in an unconfirmed session that the change `what` will take effect later, or that this session can't request it because
+ * another session has requested it already. Renders nothing in other sessions.
  */
 export async function WillWait({ session, what }: { session: Session; what: DelayedAction }) {
   if (!(await willDelayChange(session))) return null;

@@ -2,7 +2,7 @@ import { getTranslations } from "next-intl/server";
 import { InviteField } from "@/components/invite-field";
 import { openInvitation } from "./actions";
 
-/** A form for an invite code that a person has heard or read, with its texts in the page's language. */
+/** The form in which a person types an invite code that they have heard or read. Its texts are in the page's language. */
 export async function InviteForm() {
   const t = await getTranslations("inviteField");
   return (

@@ -32,15 +32,18 @@ type IdentityFormState = RecipientFormState<
   `${"phone" | "email"}_${"missing" | "invalid"}` | "code_not_sent" | "budget_spent" | "country_not_allowed"
 >;
 
-/** The login page that expects a code on its way. It shows an error if there is none. */
+/** The address of the login's second step, which asks for the code. The page shows an error if no code was sent. */
 const CODE_STEP = "/login?step=code";
-/** The login page that asks for phone or mailbox, even if a code is on its way. */
+/** The address of the login's first step, which asks for the phone or mailbox, even if a code was sent already. */
 const IDENTITY_STEP = "/login?step=phone";
 
 /** What a person logs in with: the phone or, if `email` is set, that mailbox together with the phone that they say is theirs. */
 type Identity = { phone: Phone; email: Email | null };
 
-/** The first step: sends a code to the typed phone or mailbox and redirects to the second step, also if a code is on its way already. */
+/**
+ * The first step: sends a code to the typed phone or mailbox and redirects to the second step, also if a code is on its way
+ * already.
+ */
 export async function sendCode(state: IdentityFormState, form: FormData): Promise<IdentityFormState> {
   const typed = { phone: String(form.get("phone") ?? ""), email: String(form.get("email") ?? "") };
   const [phone, email] = [Phone.safeParse(typed.phone), Email.safeParse(typed.email)];
@@ -104,14 +107,17 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
     return leave({ invite: null }, `${CODE_STEP}&invitation=gone`);
   }
   await finishPendingLogin(pending);
-  // A sign-up has activated the invite, and the profile says so. An existing account is asked on the invitation's page.
+  // A sign-up has activated the invite code, and the profile says so. The owner of an existing account is asked on the
+  // invitation's page.
   return redirect(
     invite && login.value.created ? "/profile?done=activated" : pageAfterLogin(pending),
     RedirectType.replace,
   );
 }
 
-/** Logs in with a code that was verified before. The API v1 verifies a code and logs in with it in two separate steps. */
+/**
+ * Logs in with a code that was verified before: with the API v1, a code is verified in one step and used for the login in another.
+ */
 export async function enterProven(form: FormData): Promise<void> {
   const pending = await readPending(form);
   const { phone, holder } = pending;
@@ -121,7 +127,7 @@ export async function enterProven(form: FormData): Promise<void> {
   redirect(login?.ok ? pageAfterLogin(pending) : CODE_STEP, RedirectType.replace);
 }
 
-/** Removes the accepted invitation from the login and returns to its page. */
+/** Removes the accepted invitation from the pending login and redirects to the login page. */
 export async function dropInvitation(form: FormData): Promise<void> {
   await storeInvite(null);
   redirect(loginPage(readReturnPage(form)), RedirectType.replace);
@@ -160,7 +166,10 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
   }
 }
 
-/** Reads the pending login, with the page to return to from the form. A browser without one gets a new one for `holder`. */
+/**
+ * Reads the pending login; a browser without one gets a new pending login for `holder`. The page to return to is the one that the
+ * form names.
+ */
 async function readPending(form: FormData, holder?: Holder): Promise<PendingLogin> {
   return { ...((await readPendingLogin()) ?? newPendingLogin(holder)), wanted: readReturnPage(form) };
 }

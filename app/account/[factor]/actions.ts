@@ -27,7 +27,7 @@ type FactorFormState = RecipientFormState<FactorError>;
 
 const pageOf = (factor: Factor) => `/account/${factor}` as const;
 
-/** The first step: sends one code to the old factor and one to the new. */
+/** The first step of a change: sends one code to the old factor and one to the new factor. */
 export async function sendChangeCodes(state: FactorFormState, form: FormData): Promise<FactorFormState> {
   const factor = form.has("phone") ? "phone" : "email";
   const session = await requireSession(pageOf(factor));
@@ -56,7 +56,10 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
   redirect(isShownByPage(sent) ? page : `${page}?problem=not_sent`, RedirectType.replace);
 }
 
-/** Reads the two codes of a change. Unless both are live, redirects to the page that shows which one can't be used, and why. */
+/**
+ * Returns the states of the two codes of a change. If one of them can't be typed any more, redirects to the page of the change,
+ * which says which code that is and why.
+ */
 async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promise<Record<"old" | "new", CodeStatus>> {
   const { old, new: next } = (await getIdentityChange(...asked)).statuses;
   if (old?.state === "live" && next?.state === "live") return { old, new: next };
@@ -65,7 +68,7 @@ async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promis
   return redirect(isOver ? `${page}?problem=lost` : page, RedirectType.replace);
 }
 
-/** The second step: changes the phone or mailbox by both codes. */
+/** The second step of a change: changes the phone or mailbox if both typed codes are right. */
 export async function enterChangeCodes(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   // The form names its factor, because another tab may have begun a change of the other factor.
   const factor = Factor.safeParse(form.get("factor")).data ?? "phone";

@@ -1,5 +1,5 @@
 import { z } from "zod";
 
-/** What an account is opened by. */
+/** The kind of a factor: an account is logged in to with its phone or its mailbox. */
 export const Factor = z.enum(["phone", "email"]);
 export type Factor = z.output<typeof Factor>;

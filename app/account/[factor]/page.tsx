@@ -26,7 +26,10 @@ import { Factor } from "./factor";
 
 type PageOptions = PageProps<"/account/[factor]">;
 
-/** Reads the factor in the address, the session and its account. Null for an unknown factor. Redirects to the login without a session. */
+/**
+ * Reads the factor in the address, the session and its account. Returns null for an unknown factor. Without a session, redirects
+ * to the login.
+ */
 async function readPage({ params }: Pick<PageOptions, "params">) {
   const factor = Factor.safeParse((await params).factor).data;
   return factor ? { factor, ...(await requireAccount(`/account/${factor}`)) } : null;
@@ -45,7 +48,10 @@ export async function generateMetadata(options: PageOptions): Promise<Metadata> 
   return { title: await titleOf(factor, account), robots: { index: false } };
 }
 
-/** The page that adds or changes the phone or mailbox of an account, by a code to the old factor and one to the new. */
+/**
+ * The page that adds or changes the phone or mailbox of an account. It needs a code sent to the old factor and one sent to the new
+ * factor.
+ */
 export default async function ChangePage(options: PageOptions) {
   const page = await readPage(options);
   if (!page) {
@@ -93,7 +99,7 @@ async function FactorStep({
 }: {
   factor: Factor;
   account: Account;
-  /** What was typed before. */
+  /** The change that has begun already, whose new phone or mailbox is filled in; null if there is none. */
   change: IdentityChange | null;
   children: React.ReactNode;
 }) {

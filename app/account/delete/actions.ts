@@ -20,13 +20,13 @@ export async function sendDeletionCode(form: FormData): Promise<void> {
   redirect(isShownByPage(sent) ? PAGE : `${PAGE}?sent=no`, RedirectType.replace);
 }
 
-/** Deletes the account by the code; in a session that has to wait, requests the deletion. */
+/** Deletes the account if the typed code is right. An unconfirmed session only requests the deletion, which takes effect later. */
 export async function enterDeletionCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const session = await requireSession(PAGE);
   const requester = await currentRequester();
   const liveCode = async () => {
     const status = await getCodeStatus(await deletionCode(session), requester);
-    // The page says why the code can't be used any more.
+    // The page of the deletion says why the code can't be used any more.
     return status?.state === "live" ? status : redirect(PAGE, RedirectType.replace);
   };
   const { codes, again } = readTypedCodes(form, state, { code: await liveCode() });

@@ -23,7 +23,7 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: t("title"), robots: { index: false } };
 }
 
-/** The page that deletes an account by a new code. */
+/** The page on which an account's owner deletes the account, with a one-time code that is sent for the deletion only. */
 export default async function DeletePage({ searchParams }: PageProps<"/account/delete">) {
   const session = await requireSession("/account/delete");
   const [t, { sent }, owner] = await Promise.all([getTranslations("deletion"), searchParams, deletionCode(session)]);

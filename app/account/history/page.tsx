@@ -64,7 +64,7 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
   );
 }
 
-/** Makes a function that describes an audit event in the page's language. */
+/** Returns a function that describes an audit event in a sentence in the page's language. */
 async function sentences(): Promise<(event: AccountEvent) => string> {
   const [t, words] = await Promise.all([getTranslations("history"), getTranslations("device")]);
   return ({ action, isByAdministrator, details }) => {

@@ -14,8 +14,10 @@ export const alt = "Сарафан · Sarafan";
 export const contentType = "image/png";
 
 const COLORS = { paper: "#f6f0e4", card: "#fffaf0", ink: "#211a16", soft: "#6b5f54", line: "#ddd0ba", red: "#a3231f" };
+/** How long browsers and proxies may keep the picture. */
 const CACHED_S = 60 * 60;
 
+/** The address of an SVG with one repetition of the pages' ornament. */
 const band = `data:image/svg+xml,${encodeURIComponent(
   `<svg xmlns="http://www.w3.org/2000/svg" width="${BAND_WIDTH_PX}" height="${BAND_HEIGHT_PX}"><path d="${STITCHES}" fill="none" stroke="${COLORS.red}" stroke-width="1.7" stroke-linecap="round"/></svg>`,
 )}`;
@@ -43,7 +45,10 @@ const fonts = Promise.all(
   ),
 );
 
-/** Draws an invitation's ticket for link previews: 404 for an unknown code, 429 if the network has looked up too many codes. */
+/**
+ * Draws the ticket of an invitation for link previews. Answers 404 for an unknown code, and 429 if the network has looked up too
+ * many codes.
+ */
 export default async function InvitationImage({ params }: { params: Promise<{ code: string }> }) {
   const code = InviteCode.safeParse((await params).code);
   const invite = code.success ? await getInvite(code.data, await currentRequester()) : null;

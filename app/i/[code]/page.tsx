@@ -20,9 +20,15 @@ import { DelayedChanges } from "../../account/delayed-changes";
 import { acceptInvitation, activateInvitation } from "../actions";
 import InvitationNotFound from "./not-found";
 
+/**
+ * An invitation: `invited` asks a person without a session to sign up, `asked` asks the owner of an account to activate the code.
+ */
 type Invitation = { name: "invited" | "asked"; invite: Invite } | ActivateInviteFailure;
 
-/** Finds the invitation of an invite code and what the requester can do with it. An unknown code counts against their network. */
+/**
+ * Finds the invitation of an invite code, or why the requester can't use it. Each look-up of an unknown code counts against their
+ * network.
+ */
 const findInvitation = cache(async (code: InviteCode | null): Promise<Invitation> => {
   if (!code) return { name: "invite_unknown" };
   const session = await currentSession();
@@ -37,6 +43,7 @@ const findInvitation = cache(async (code: InviteCode | null): Promise<Invitation
   return found.ok ? { name: "asked", invite: found.value } : found.failure;
 });
 
+/** The key of the page's title in `messages/`, by what `findInvitation` returns. */
 const TITLES = {
   invited: "title",
   asked: "confirmTitle",
@@ -56,7 +63,7 @@ export async function generateMetadata({ params }: PageProps<"/i/[code]">): Prom
   const t = await getTranslations();
   const invitation = await findInvitation(readCode((await params).code));
   const title = t(`invitation.${TITLES[invitation.name]}`);
-  // Without `images`, Next.js would name a picture, which only a valid invitation has.
+  // Without `images`, Next.js would link to a preview picture, which only a valid invitation has.
   if (!("invite" in invitation)) return { title, robots: { index: false }, openGraph: { images: [] } };
   const description = t.markup("invitation.from", { phone: () => invitation.invite.inviter });
   return {
@@ -69,7 +76,7 @@ export async function generateMetadata({ params }: PageProps<"/i/[code]">): Prom
 
 /**
  * Shows an invitation with the button to accept or activate it, or why that is refused: 404 for an unknown code, 429 after too many
- * look-ups. Another spelling of a code is redirected to the code.
+ * look-ups. A code that is spelt otherwise, as in lower case, is redirected to its usual spelling.
  */
 export default async function InvitationPage({ params }: PageProps<"/i/[code]">) {
   const segment = (await params).code;

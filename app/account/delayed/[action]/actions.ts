@@ -13,7 +13,7 @@ import { codeOptions, isShownByPage } from "../../code-requests";
 
 const pageOf = (action: DelayedAction) => `/account/delayed/${action}` as const;
 
-/** The delayed change that the page showed, from the form's hidden fields. It may have been replaced since. */
+/** The hidden fields of the form: they name the delayed change that the page showed. Another change may have replaced it since. */
 const ShownForm = z.object({ action: DelayedAction, dueAt: z.iso.datetime().transform((text) => new Date(text)) });
 
 const readShown = (form: FormData) =>
@@ -31,7 +31,7 @@ export async function sendApplyNowCodes(form: FormData): Promise<void> {
   redirect(isShownByPage(sent) ? pageOf(action) : `${pageOf(action)}?problem=not_sent`, RedirectType.replace);
 }
 
-/** Applies the delayed change that the page showed, by both codes and without the wait. */
+/** Applies the delayed change that the page showed, without the wait, if the codes of both factors are right. */
 export async function enterApplyNowCodes(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const session = await requireSession("/account");
   const shown = readShown(form);

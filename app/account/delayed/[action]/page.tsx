@@ -28,7 +28,7 @@ export async function generateMetadata(options: PageOptions): Promise<Metadata> 
   return { title: t("applyNowTitle", { what: action }), robots: { index: false } };
 }
 
-/** The page that applies a delayed change without the wait, by a new code to each of the account's factors. */
+/** The page that applies a delayed change without the wait. It needs a new code from each of the account's factors. */
 export default async function ApplyNowPage(options: PageOptions) {
   const action = await readAction(options);
   if (!action) {
