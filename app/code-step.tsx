@@ -55,7 +55,7 @@ export async function CodeStep({
   const { action, label, waitMs } = send;
   return (
     <>
-      {isSent && <TypedCodes codes={sent} {...typing} />}
+      {isSent && <CodeEntry codes={sent} {...typing} />}
       <AfterWait
         ms={waitMs}
         wait={t.rich("resendIn", { codes: count, time: () => <Countdown key={waitMs} ms={waitMs} /> })}
@@ -77,7 +77,7 @@ export async function CodeStep({
   );
 }
 
-async function TypedCodes({ codes, hidden = {}, isImmediate = false, enter }: CodeStepProps<SentCode>) {
+async function CodeEntry({ codes, hidden = {}, isImmediate = false, enter }: CodeStepProps<SentCode>) {
   const t = await getTranslations("code");
   const [only, ...others] = codes;
   const isAlone = others.length === 0;

@@ -8,7 +8,7 @@ import { currentResponse } from "@/lib/ops/request-ids";
  * Next.js 16.4 has functions for 401, 403 and 404 only, but keeps a status that is set on the response. Must be called before the
  * page begins to be sent, so outside Suspense. On a host where before-next.ts doesn't run, the page keeps status 200.
  */
-export function refusePage(retryAfterMs: number): void {
+export function answerTooManyRequests(retryAfterMs: number): void {
   const response = currentResponse();
   if (!response) return;
   response.statusCode = 429;

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { Desk } from "./desk";
 import { makeHttpServer } from "./http";
 import type { Inbox } from "./inbox";
 import { makeSmtpServer } from "./smtp";
+import { GatewayState } from "./state";
 import type { ProviderName, Switches } from "./switches";
 
 /** A running gateway: fake providers that deliver messages to a page. */
@@ -24,21 +24,21 @@ const HOST = "127.0.0.1";
 
 /** Starts a gateway on the loopback address. Port 0 is any free port. Rejects when a port is taken. */
 export async function startGateway({ port = 0, smtpPort = 0 } = {}): Promise<Gateway> {
-  const desk = new Desk();
-  const http = makeHttpServer(desk).listen(port, HOST);
+  const state = new GatewayState();
+  const http = makeHttpServer(state).listen(port, HOST);
   await once(http, "listening");
-  const smtp = makeSmtpServer(desk);
+  const smtp = makeSmtpServer(state);
   const mail = smtp.listen(smtpPort, HOST);
   await once(mail, "listening");
   const portOf = (server: { address(): AddressInfo | string | null }) => (server.address() as AddressInfo).port;
   return {
     url: `http://localhost:${portOf(http)}`,
     smtpUrl: `smtp://localhost:${portOf(mail)}`,
-    inbox: desk.inbox,
-    set: (provider, changes) => void desk.set(provider, changes),
-    reset: () => desk.reset(),
+    inbox: state.inbox,
+    set: (provider, changes) => void state.set(provider, changes),
+    reset: () => state.reset(),
     stop: async () => {
-      desk.close();
+      state.close();
       http.closeAllConnections();
       await Promise.all([
         new Promise((resolve) => http.close(resolve)),

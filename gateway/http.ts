@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { anyHttp } from "./any-http";
-import type { Desk } from "./desk";
 import { renderPage } from "./page";
 import { type Answer, type Provider, readForm } from "./provider";
 import { smsc } from "./smsc";
 import { smsru } from "./smsru";
+import type { GatewayState } from "./state";
 import { isProvider, PROVIDERS } from "./switches";
 import { telegram } from "./telegram";
 import { twilio } from "./twilio";
@@ -19,16 +19,16 @@ const BODY_BYTES_MAX = 64 * 1024;
  * Makes the HTTP server. Each provider's API is below the provider's name, as in `/twilio`. The other addresses are for people and
  * tests: the page, the messages and the switches.
  */
-export function makeHttpServer(desk: Desk): Server {
+export function makeHttpServer(state: GatewayState): Server {
   return createServer((request, response) => {
-    answer(desk, request, response).catch((error) => {
+    answer(state, request, response).catch((error) => {
       // An invalid request of a test is answered with the error; a client that has disconnected gets no answer.
       if (!response.headersSent) send(response, { status: 400, body: String(error) });
     });
   });
 }
 
-async function answer(desk: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(state: GatewayState, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (!isFromHere(request)) return send(response, { status: 403, body: "Forbidden" });
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
   const [, first = "", second = ""] = pathname.split("/");
@@ -37,32 +37,32 @@ async function answer(desk: Desk, request: IncomingMessage, response: ServerResp
   if (provider && request.method === "POST") {
     const headers = new Headers(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
     const asked = { path: pathname.slice(first.length + 1), headers, body: await readBody(request) };
-    const said = await desk.answer(provider, asked);
+    const said = await state.answer(provider, asked);
     return said ? send(response, said) : undefined;
   }
-  if (pathname === "/" && isReading) return sendPage(response, renderPage(desk));
-  if (pathname === "/events" && isReading) return sendEvents(desk, response);
+  if (pathname === "/" && isReading) return sendPage(response, renderPage(state));
+  if (pathname === "/events" && isReading) return sendEvents(state, response);
   if (pathname === "/messages") {
-    if (isReading) return send(response, { status: 200, body: desk.inbox.messages(searchParams.get("to")) });
+    if (isReading) return send(response, { status: 200, body: state.inbox.messages(searchParams.get("to")) });
     if (request.method === "DELETE") {
-      desk.inbox.clear();
+      state.inbox.clear();
       return send(response, { status: 204, body: "" });
     }
   }
   if (pathname === "/reset" && request.method === "POST") {
-    desk.reset();
+    state.reset();
     return goHome(response);
   }
   if (pathname === "/switches" && isReading) {
     return send(response, {
       status: 200,
-      body: Object.fromEntries(PROVIDERS.map((name) => [name, desk.switches(name)])),
+      body: Object.fromEntries(PROVIDERS.map((name) => [name, state.switches(name)])),
     });
   }
   if (first === "switches" && isProvider(second) && (request.method === "POST" || request.method === "PUT")) {
     const body = await readBody(request);
     const isForm = !body.startsWith("{");
-    const switches = desk.set(second, isForm ? readForm(body) : JSON.parse(body));
+    const switches = state.set(second, isForm ? readForm(body) : JSON.parse(body));
     return isForm ? goHome(response) : send(response, { status: 200, body: switches });
   }
   send(response, { status: 404, body: "Not Found" });
@@ -108,10 +108,10 @@ function goHome(response: ServerResponse): void {
 }
 
 /** Sends an event for each change, until the client disconnects. */
-function sendEvents(desk: Desk, response: ServerResponse): void {
+function sendEvents(state: GatewayState, response: ServerResponse): void {
   response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
   const gone = new AbortController();
   response.on("close", () => gone.abort());
   response.write("retry: 1000\n\n");
-  desk.inbox.watch(() => response.write("data: change\n\n"), gone.signal);
+  state.inbox.watch(() => response.write("data: change\n\n"), gone.signal);
 }

@@ -1,5 +1,5 @@
-import type { Desk } from "./desk";
 import type { Message } from "./inbox";
+import type { GatewayState } from "./state";
 import { CHOICES, PROVIDERS, type ProviderName, type Switches } from "./switches";
 
 const STYLE = `
@@ -27,8 +27,8 @@ new EventSource("/events").onmessage = async () => {
 `;
 
 /** Renders the messages, newest first, as a phone shows them, and next to them the switches. */
-export function renderPage(desk: Desk): string {
-  const messages = desk.inbox.messages();
+export function renderPage(state: GatewayState): string {
+  const messages = state.inbox.messages();
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -38,7 +38,7 @@ export function renderPage(desk: Desk): string {
 <h1>What the gateway delivered</h1>
 <main aria-live="polite">${messages.length > 0 ? messages.map(renderMessage).join("") : "<p>Nothing yet.</p>"}</main>
 <section aria-label="Switches">
-${PROVIDERS.map((name) => renderSwitches(name, desk.switches(name))).join("")}
+${PROVIDERS.map((name) => renderSwitches(name, state.switches(name))).join("")}
 <form method="post" action="/reset"><button>Reset all</button></form>
 </section>
 <script>${SCRIPT}</script>

@@ -41,10 +41,10 @@ export interface Provider {
   accept: (id: string, message: { to: string; text: string }, asked: ProviderRequest) => Answer;
   refuse: (message: { to: string }) => Answer;
   tooMany: Answer;
-  /** Makes the delivery reports of an accepted message, in their order. With `isFalse` they have a wrong signature. */
+  /** Makes the delivery reports of an accepted message, in their order. With `isForged` they have a wrong signature. */
   reports?: (
     state: "delivered" | "undelivered",
-    message: { id: string; to: string; url: string; isFalse: boolean },
+    message: { id: string; to: string; url: string; isForged: boolean },
     asked: ProviderRequest,
   ) => Report[];
 }
@@ -52,7 +52,7 @@ export interface Provider {
 /** A phone in E.164. */
 export const E164 = /^\+[1-9]\d{6,14}$/;
 
-export const FORM = "application/x-www-form-urlencoded";
+export const FORM_TYPE = "application/x-www-form-urlencoded";
 
 /** Parses a form's fields. */
 export const readForm = (body: string): Record<string, string> => Object.fromEntries(new URLSearchParams(body));

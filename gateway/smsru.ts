@@ -1,18 +1,18 @@
 import { createHash, randomInt } from "node:crypto";
-import { FORM, isWrongSecret, type Provider, readForm, without } from "./provider";
+import { FORM_TYPE, isWrongSecret, type Provider, readForm, without } from "./provider";
 
 /** SMS.ru's API (sms.ru/api/send) and its delivery reports (sms.ru/api/callback). */
 export const smsru: Provider = {
   name: "smsru",
   read: ({ path, body }) => {
     const fields = readForm(body);
-    if (path !== "/sms/send") return { wrong: whole(211, "Метод не найден") };
-    if (isWrongSecret(fields.api_id)) return { wrong: whole(200, "Неправильный api_id") };
+    if (path !== "/sms/send") return { wrong: requestError(211, "Метод не найден") };
+    if (isWrongSecret(fields.api_id)) return { wrong: requestError(200, "Неправильный api_id") };
     const { to = "", msg: text = "", json } = fields;
     // Without `json=1` the real API answers in lines of text.
     if (json !== "1") return { wrong: { status: 200, body: "100\n000000-10000000\nbalance=4122.56" } };
-    if (!/^[1-9]\d{6,14}$/.test(to)) return { wrong: single(to, 202, "Неправильно указан получатель") };
-    if (!text) return { wrong: single(to, 203, "Нет текста сообщения") };
+    if (!/^[1-9]\d{6,14}$/.test(to)) return { wrong: messageError(to, 202, "Неправильно указан получатель") };
+    if (!text) return { wrong: messageError(to, 203, "Нет текста сообщения") };
     return { to: `+${to}`, text, asked: without(fields, ["api_id"]) };
   },
   newId: () => `${randomInt(100_000, 1_000_000)}-${randomInt(10_000_000, 100_000_000)}`,
@@ -25,24 +25,23 @@ export const smsru: Provider = {
       balance: 4122.56,
     },
   }),
-  refuse: ({ to }) => single(to.slice(1), 207, "На этот номер нельзя отправлять сообщения"),
+  refuse: ({ to }) => messageError(to.slice(1), 207, "На этот номер нельзя отправлять сообщения"),
   tooMany: { status: 429, body: "Too Many Requests" },
-  reports: (state, { id, url, isFalse }, { body }) => {
+  reports: (state, { id, url, isForged }, asked) => {
     const entry = ["sms_status", id, state === "delivered" ? 103 : 104, Math.floor(Date.now() / 1000)].join("\n");
-    const apiId = isFalse ? "another key" : (readForm(body).api_id ?? "");
+    const apiId = isForged ? "another key" : (readForm(asked.body).api_id ?? "");
     const hash = createHash("sha256").update(`${apiId}${entry}`).digest("hex");
-    return [
-      { url, headers: { "Content-Type": FORM }, body: new URLSearchParams({ "data[0]": entry, hash }).toString() },
-    ];
+    const body = new URLSearchParams({ "data[0]": entry, hash }).toString();
+    return [{ url, headers: { "Content-Type": FORM_TYPE }, body }];
   },
 };
 
-const whole = (status_code: number, status_text: string) => ({
+const requestError = (status_code: number, status_text: string) => ({
   status: 200,
   body: { status: "ERROR", status_code, status_text },
 });
 
-const single = (to: string, status_code: number, status_text: string) => ({
+const messageError = (to: string, status_code: number, status_text: string) => ({
   status: 200,
   body: {
     status: "OK",

@@ -3,11 +3,11 @@ import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
 import { SMTPServer } from "smtp-server";
-import type { Desk } from "./desk";
 import { readMessage } from "./mail-message";
+import type { GatewayState } from "./state";
 
 /** Makes the mail server. For the switch value `garbage` it answers with a reply code that SMTP doesn't have. */
-export function makeSmtpServer(desk: Desk): SMTPServer {
+export function makeSmtpServer(state: GatewayState): SMTPServer {
   const server = new SMTPServer({
     authOptional: true,
     // Any name and password are accepted, and without TLS, because connections stay on this machine.
@@ -17,9 +17,9 @@ export function makeSmtpServer(desk: Desk): SMTPServer {
     closeTimeout: 100,
     onAuth: (_auth, _session, done) => done(null, { user: "any" }),
     onRcptTo: (_address, _session, done) =>
-      done(desk.switches("mail").answer === "refuse" ? reply(550, "No such mailbox") : null),
+      done(state.switches("mail").answer === "refuse" ? reply(550, "No such mailbox") : null),
     onData: (stream, session, done) => {
-      take(desk, stream, session.envelope).then(
+      receive(state, stream, session.envelope).then(
         (answer) => {
           if (answer !== "silence") done(answer === "accept" ? null : answer);
         },
@@ -36,9 +36,13 @@ export function makeSmtpServer(desk: Desk): SMTPServer {
 /** The sender and the recipients that the client named before the message. */
 type Envelope = { mailFrom: false | { address: string }; rcptTo: { address: string }[] };
 
-async function take(desk: Desk, stream: Readable, envelope: Envelope): Promise<Error | "accept" | "silence"> {
+async function receive(
+  state: GatewayState,
+  stream: Readable,
+  envelope: Envelope,
+): Promise<Error | "accept" | "silence"> {
   const raw = await buffer(stream);
-  const { answer, delayMs } = desk.switches("mail");
+  const { answer, delayMs } = state.switches("mail");
   if (answer === "silence") return "silence";
   await wait(delayMs, undefined, { ref: false });
   if (answer === "429") return reply(451, "Too many messages");
@@ -48,7 +52,7 @@ async function take(desk: Desk, stream: Readable, envelope: Envelope): Promise<E
   for (const { address } of envelope.rcptTo) {
     const from = envelope.mailFrom ? envelope.mailFrom.address : "";
     const subject = headers.subject ?? "";
-    desk.inbox.add({ id: randomUUID(), provider: "mail", to: address, subject, text, asked: { from, html } });
+    state.inbox.add({ id: randomUUID(), provider: "mail", to: address, subject, text, asked: { from, html } });
   }
   return "accept";
 }

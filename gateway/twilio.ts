@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { type Answer, E164, FORM, isWrongSecret, type Provider, readForm } from "./provider";
+import { type Answer, E164, FORM_TYPE, isWrongSecret, type Provider, readForm } from "./provider";
 
 /** The path of the request that sends a message, with the account in it. */
-const PATH = /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})\/Messages\.json$/i;
+const SEND_PATH = /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})\/Messages\.json$/i;
 
 /**
  * Twilio's Programmable Messaging (twilio.com/docs/messaging/api/message-resource) and its signed reports
@@ -11,7 +11,7 @@ const PATH = /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})\/Messages\.json$/i;
 export const twilio: Provider = {
   name: "twilio",
   read: ({ path, headers, body }) => {
-    const [, account] = PATH.exec(path) ?? [];
+    const [, account] = SEND_PATH.exec(path) ?? [];
     const [user, token] = credentials(headers);
     if (!account) return { wrong: problem(404, 20404, "The requested resource was not found") };
     if (user !== account || isWrongSecret(token)) return { wrong: problem(401, 20003, "Authenticate") };
@@ -29,7 +29,7 @@ export const twilio: Provider = {
       status: 201,
       body: {
         sid,
-        account_sid: PATH.exec(path)?.[1],
+        account_sid: SEND_PATH.exec(path)?.[1],
         to,
         from: fields.From ?? null,
         messaging_service_sid: fields.MessagingServiceSid ?? null,
@@ -47,11 +47,11 @@ export const twilio: Provider = {
   },
   refuse: ({ to }) => problem(400, 21610, `Attempt to send to unsubscribed recipient ${to}`),
   tooMany: problem(429, 20429, "Too Many Requests"),
-  reports: (state, { id, to, url, isFalse }, { path, headers, body }) =>
+  reports: (state, { id, to, url, isForged }, { path, headers, body }) =>
     ["sent", state].map((status) => {
       const { From } = readForm(body);
       const fields: Record<string, string> = {
-        AccountSid: PATH.exec(path)?.[1] ?? "",
+        AccountSid: SEND_PATH.exec(path)?.[1] ?? "",
         ApiVersion: "2010-04-01",
         ...(From && { From }),
         MessageSid: id,
@@ -62,9 +62,10 @@ export const twilio: Provider = {
         ...(status === "undelivered" && { ErrorCode: "30003" }),
       };
       const [, token = ""] = credentials(headers);
+      const signature = sign(isForged ? "another key" : token, url, fields);
       return {
         url,
-        headers: { "Content-Type": FORM, "X-Twilio-Signature": sign(isFalse ? "another key" : token, url, fields) },
+        headers: { "Content-Type": FORM_TYPE, "X-Twilio-Signature": signature },
         body: new URLSearchParams(fields).toString(),
       };
     }),

@@ -13,6 +13,6 @@ export async function codeOptions(form: FormData) {
  * Whether a request for codes needs no error message: the codes were sent, or the page shows how long to wait before the next
  * request.
  */
-export function isShownByPage(sent: { ok: true } | { ok: false; failure: { name: string } }): boolean {
+export function needsNoError(sent: { ok: true } | { ok: false; failure: { name: string } }): boolean {
   return sent.ok || sent.failure.name === "resend_too_early" || sent.failure.name === "budget_spent";
 }

@@ -3,7 +3,7 @@ import { getTranslations } from "next-intl/server";
 import { ApiReference } from "@/components/api-reference";
 import { DelayedChanges } from "../account/delayed-changes";
 
-const DOCUMENT = "/api/openapi.json";
+const OPENAPI_URL = "/api/openapi.json";
 
 export async function generateMetadata(): Promise<Metadata> {
   const t = await getTranslations("reference");
@@ -20,14 +20,14 @@ export default async function ReferencePage() {
       <p className="mt-3 max-w-[680px] text-soft">{t("real")}</p>
       <p className="mt-2 mb-8">
         {/* A plain link, because Next.js's router can't show a file. */}
-        <a className="link" href={DOCUMENT}>
+        <a className="link" href={OPENAPI_URL}>
           {t("document")}
         </a>
       </p>
       <noscript>
         <p>{t("noScript")}</p>
       </noscript>
-      <ApiReference failed={t("failed")} loading={t("loading")} url={DOCUMENT} />
+      <ApiReference failed={t("failed")} loading={t("loading")} url={OPENAPI_URL} />
     </>
   );
 }

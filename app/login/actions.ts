@@ -118,7 +118,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
 /**
  * Logs in with a code that was verified before: with the API v1, a code is verified in one step and used for the login in another.
  */
-export async function enterProven(form: FormData): Promise<void> {
+export async function logInWithVerifiedCode(form: FormData): Promise<void> {
   const pending = await readPending(form);
   const { phone, holder } = pending;
   const login =

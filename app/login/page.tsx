@@ -17,7 +17,7 @@ import type { Invite } from "@/lib/core/invites/activation";
 import { getSeenInvite } from "@/lib/core/invites/look-up";
 import { CodeStep } from "../code-step";
 import { DemonstrationNotice } from "../demonstration-notice";
-import { dropInvitation, enterCode, enterProven, resendCode } from "./actions";
+import { dropInvitation, enterCode, logInWithVerifiedCode, resendCode } from "./actions";
 import { IdentityStep } from "./identity-step";
 import { findStep, type Identity, isByMail, type Step } from "./step";
 
@@ -136,7 +136,7 @@ async function LoginStep({
   const [t, code] = await Promise.all([getTranslations("login"), getTranslations("code")]);
   if (status.state === "verified") {
     return (
-      <form action={enterProven}>
+      <form action={logInWithVerifiedCode}>
         <ReturnPageField returnPage={returnPage} />
         <SubmitButton pending={code("checking")}>{t("enter")}</SubmitButton>
       </form>

@@ -21,7 +21,7 @@ import { env } from "@/lib/env";
 import { DelayedChanges } from "../account/delayed-changes";
 import { NewDevices } from "../account/new-devices";
 import { InviteForm } from "../i/invite-form";
-import { leave } from "./actions";
+import { logOutAndGoHome } from "./actions";
 
 /** The chart of referrals is shown from this number of referrals on. */
 const GROWTH_STEPS_MIN = 3;
@@ -64,7 +64,7 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
         <Link className="link text-ink" href="/account">
           {t("account")}
         </Link>
-        <form action={leave}>
+        <form action={logOutAndGoHome}>
           <button className="link text-ink" type="submit">
             {t("logOut")}
           </button>

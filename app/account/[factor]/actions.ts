@@ -13,7 +13,7 @@ import { readPastedText } from "@/lib/core/pasted-text";
 import type { CodeFormState } from "../../code-form";
 import type { RecipientFormState } from "../../recipient-form";
 import { readTypedCodes, refuseTypedCodes } from "../../typed-codes";
-import { codeOptions, isShownByPage } from "../code-requests";
+import { codeOptions, needsNoError } from "../code-requests";
 import { Factor } from "./factor";
 
 type FactorError =
@@ -25,12 +25,12 @@ type FactorError =
   | "mail_unavailable";
 type FactorFormState = RecipientFormState<FactorError>;
 
-const pageOf = (factor: Factor) => `/account/${factor}` as const;
+const factorPage = (factor: Factor) => `/account/${factor}` as const;
 
 /** The first step of a change: sends one code to the old factor and one to the new factor. */
 export async function sendChangeCodes(state: FactorFormState, form: FormData): Promise<FactorFormState> {
   const factor = form.has("phone") ? "phone" : "email";
-  const session = await requireSession(pageOf(factor));
+  const session = await requireSession(factorPage(factor));
   const typed = String(form.get(factor) ?? "");
   const refuse = (error: FactorError, waitMs = 0) => {
     return { typed: { [factor]: typed }, errors: { [factor]: error }, waitMs, attempt: (state?.attempt ?? 0) + 1 };
@@ -41,7 +41,7 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
   const change = await beginPendingChange(session, next.data);
   const requester = await currentRequester();
   const sent = await requestIdentityChange(session, change, requester, await codeOptions(form));
-  if (sent.ok || sent.failure.name === "resend_too_early") return redirect(pageOf(factor), RedirectType.replace);
+  if (sent.ok || sent.failure.name === "resend_too_early") return redirect(factorPage(factor), RedirectType.replace);
   const { failure } = sent;
   return refuse(failure.name, failure.name === "budget_spent" ? failure.retryAfterMs : 0);
 }
@@ -52,8 +52,8 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
   const change = await readPendingChange(session);
   if (!change) return redirect("/account", RedirectType.replace);
   const sent = await requestIdentityChange(session, change, await currentRequester(), await codeOptions(form));
-  const page = pageOf(change.next.kind);
-  redirect(isShownByPage(sent) ? page : `${page}?problem=not_sent`, RedirectType.replace);
+  const page = factorPage(change.next.kind);
+  redirect(needsNoError(sent) ? page : `${page}?problem=not_sent`, RedirectType.replace);
 }
 
 /**
@@ -63,7 +63,7 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
 async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promise<Record<"old" | "new", CodeStatus>> {
   const { old, new: next } = (await getIdentityChange(...asked)).statuses;
   if (old?.state === "live" && next?.state === "live") return { old, new: next };
-  const page = pageOf(asked[1].next.kind);
+  const page = factorPage(asked[1].next.kind);
   const isOver = !old || !next || old.state === "used";
   return redirect(isOver ? `${page}?problem=lost` : page, RedirectType.replace);
 }
@@ -72,7 +72,7 @@ async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promis
 export async function enterChangeCodes(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   // The form names its factor, because another tab may have begun a change of the other factor.
   const factor = Factor.safeParse(form.get("factor")).data ?? "phone";
-  const page = pageOf(factor);
+  const page = factorPage(factor);
   const session = await requireSession(page);
   const change = await readPendingChange(session);
   if (!change || change.next.kind !== factor) return redirect(`${page}?problem=lost`, RedirectType.replace);

@@ -18,9 +18,9 @@ import { CodeStep } from "../../code-step";
 import { DemonstrationNotice } from "../../demonstration-notice";
 import NotFound, { generateMetadata as describeNotFound } from "../../not-found";
 import { RecipientForm } from "../../recipient-form";
+import { DelayWarning } from "../delay-warning";
 import { DelayedChanges } from "../delayed-changes";
 import { RecipientText } from "../recipient-text";
-import { WillWait } from "../will-wait";
 import { enterChangeCodes, resendChangeCodes, sendChangeCodes } from "./actions";
 import { Factor } from "./factor";
 
@@ -70,7 +70,7 @@ export default async function ChangePage(options: PageOptions) {
     <Sheet>
       <DelayedChanges />
       <h1>{await titleOf(factor, account)}</h1>
-      <WillWait session={session} what={factor} />
+      <DelayWarning session={session} what={factor} />
       {change && sent && statuses && isCodeStep ? (
         <ChangeStep change={change} factor={factor} old={sent.old} resendInMs={sent.resendInMs} statuses={statuses}>
           {problem === "not_sent" && <Problem id="problem">{t("code_not_sent")}</Problem>}

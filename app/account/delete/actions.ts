@@ -9,25 +9,25 @@ import { deleteByCode, deletionCode, requestDeletionCode } from "@/lib/core/acco
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import type { CodeFormState } from "../../code-form";
 import { readTypedCodes, refuseTypedCodes } from "../../typed-codes";
-import { codeOptions, isShownByPage } from "../code-requests";
+import { codeOptions, needsNoError } from "../code-requests";
 
-const PAGE = "/account/delete";
+const DELETION_PAGE = "/account/delete";
 
 /** Sends the code for the deletion. A request that is too early is no error: the page shows the remaining wait. */
 export async function sendDeletionCode(form: FormData): Promise<void> {
-  const session = await requireSession(PAGE);
+  const session = await requireSession(DELETION_PAGE);
   const sent = await requestDeletionCode(session, await currentRequester(), await codeOptions(form));
-  redirect(isShownByPage(sent) ? PAGE : `${PAGE}?sent=no`, RedirectType.replace);
+  redirect(needsNoError(sent) ? DELETION_PAGE : `${DELETION_PAGE}?sent=no`, RedirectType.replace);
 }
 
 /** Deletes the account if the typed code is right. An unconfirmed session only requests the deletion, which takes effect later. */
 export async function enterDeletionCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
-  const session = await requireSession(PAGE);
+  const session = await requireSession(DELETION_PAGE);
   const requester = await currentRequester();
   const liveCode = async () => {
     const status = await getCodeStatus(await deletionCode(session), requester);
     // The page of the deletion says why the code can't be used any more.
-    return status?.state === "live" ? status : redirect(PAGE, RedirectType.replace);
+    return status?.state === "live" ? status : redirect(DELETION_PAGE, RedirectType.replace);
   };
   const { codes, again } = readTypedCodes(form, state, { code: await liveCode() });
   if (!codes) return again;

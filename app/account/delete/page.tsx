@@ -10,9 +10,9 @@ import { getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges/code-status
 import { AUDIT_EVENTS_KEPT_MS, DELIVERIES_KEPT_MS, WRONG_CODES_KEPT_MS } from "@/lib/core/policy";
 import { CodeStep } from "../../code-step";
 import { DemonstrationNotice } from "../../demonstration-notice";
+import { DelayWarning } from "../delay-warning";
 import { DelayedChanges } from "../delayed-changes";
 import { RecipientText } from "../recipient-text";
-import { WillWait } from "../will-wait";
 import { enterDeletionCode, sendDeletionCode } from "./actions";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -37,7 +37,7 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
       <DelayedChanges />
       <h1>{t("title")}</h1>
       <p className="mt-3 text-soft">{t("lead")}</p>
-      <WillWait session={session} what="deletion" />
+      <DelayWarning session={session} what="deletion" />
       <Consequences items={[t("goesAccount"), t("goesSessions"), t("goesActivation")]} title={t("goes")} />
       <Consequences
         items={[

@@ -19,12 +19,12 @@ export async function generateMetadata(): Promise<Metadata> {
 export default async function HistoryPage({ searchParams }: PageProps<"/account/history">) {
   const session = await requireSession("/account/history");
   const before = EventCursor.safeParse((await searchParams).before).data ?? null;
-  const [t, locale, timeZone, { events, next }, say] = await Promise.all([
+  const [t, locale, timeZone, { events, next }, describeEvent] = await Promise.all([
     getTranslations("history"),
     getLocale(),
     getTimeZone(),
     listEvents(session.userId, { before }),
-    sentences(),
+    eventDescriber(),
   ]);
   return (
     <div className="mx-auto max-w-[640px]">
@@ -40,7 +40,7 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
           {events.map((event, at) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: the list never changes while the page is shown.
             <li className="flex flex-wrap justify-between gap-x-4 border-b border-line py-3.5" key={at}>
-              <span className="min-w-0 break-words">{say(event)}</span>
+              <span className="min-w-0 break-words">{describeEvent(event)}</span>
               <span className="text-soft">
                 <Moment at={event.at} isExact locale={locale} now={new Date()} timeZone={timeZone} />
               </span>
@@ -65,7 +65,7 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
 }
 
 /** Returns a function that describes an audit event in a sentence in the page's language. */
-async function sentences(): Promise<(event: AccountEvent) => string> {
+async function eventDescriber(): Promise<(event: AccountEvent) => string> {
   const [t, words] = await Promise.all([getTranslations("history"), getTranslations("device")]);
   return ({ action, isByAdministrator, details }) => {
     const device = details.device ? deviceName(details.device, words) : words("unknown");

@@ -3,7 +3,7 @@ import path from "node:path";
 import { notFound } from "next/navigation";
 import { ImageResponse } from "next/og";
 import { getTranslations } from "next-intl/server";
-import { BAND_HEIGHT_PX, BAND_WIDTH_PX, STITCHES } from "@/components/band";
+import { BAND_HEIGHT_PX, BAND_WIDTH_PX, STITCH_PATH } from "@/components/band";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/look-up";
@@ -18,12 +18,12 @@ const COLORS = { paper: "#f6f0e4", card: "#fffaf0", ink: "#211a16", soft: "#6b5f
 const CACHED_S = 60 * 60;
 
 /** The address of an SVG with one repetition of the pages' ornament. */
-const band = `data:image/svg+xml,${encodeURIComponent(
-  `<svg xmlns="http://www.w3.org/2000/svg" width="${BAND_WIDTH_PX}" height="${BAND_HEIGHT_PX}"><path d="${STITCHES}" fill="none" stroke="${COLORS.red}" stroke-width="1.7" stroke-linecap="round"/></svg>`,
+const bandUrl = `data:image/svg+xml,${encodeURIComponent(
+  `<svg xmlns="http://www.w3.org/2000/svg" width="${BAND_WIDTH_PX}" height="${BAND_HEIGHT_PX}"><path d="${STITCH_PATH}" fill="none" stroke="${COLORS.red}" stroke-width="1.7" stroke-linecap="round"/></svg>`,
 )}`;
 
 /** One of the two round cuts at the edges of the ticket, beside its dashed line. */
-const bite = {
+const biteStyle = {
   position: "absolute",
   bottom: 86,
   width: 44,
@@ -73,7 +73,7 @@ export default async function InvitationImage({ params }: { params: Promise<{ co
       <div style={{ display: "flex", flexShrink: 0 }}>
         {bands.map((at) => (
           // biome-ignore lint/performance/noImgElement: this is drawn into a picture, no browser loads it.
-          <img alt="" height={2 * BAND_HEIGHT_PX} key={at} src={band} width={2 * BAND_WIDTH_PX} />
+          <img alt="" height={2 * BAND_HEIGHT_PX} key={at} src={bandUrl} width={2 * BAND_WIDTH_PX} />
         ))}
       </div>
       <div
@@ -97,8 +97,8 @@ export default async function InvitationImage({ params }: { params: Promise<{ co
           {invite.value.code}
         </div>
         <div style={{ display: "flex", margin: "0 -64px", borderTop: `4px dashed ${COLORS.line}` }} />
-        <div style={{ ...bite, left: -22 }} />
-        <div style={{ ...bite, right: -22 }} />
+        <div style={{ ...biteStyle, left: -22 }} />
+        <div style={{ ...biteStyle, right: -22 }} />
         <div style={{ fontSize: 44, fontWeight: 800 }}>{t("brand")}</div>
       </div>
     </div>,

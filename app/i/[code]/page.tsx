@@ -4,7 +4,7 @@ import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { cache } from "react";
-import { answerNotFound, refusePage } from "@/app/page-refusals";
+import { answerNotFound, answerTooManyRequests } from "@/app/page-refusals";
 import { Countdown } from "@/components/countdown";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { Sheet } from "@/components/sheet";
@@ -89,7 +89,7 @@ export default async function InvitationPage({ params }: PageProps<"/i/[code]">)
     case "asked":
       return <Asked invite={invitation.invite} />;
     case "budget_spent":
-      refusePage(invitation.retryAfterMs);
+      answerTooManyRequests(invitation.retryAfterMs);
       return <TooOften waitMs={invitation.retryAfterMs} />;
     case "invite_unknown":
       answerNotFound();

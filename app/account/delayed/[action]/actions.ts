@@ -9,9 +9,9 @@ import { applyNowByCodes, applyNowCodes, getApplyNowCodes, requestApplyNowCodes 
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import type { CodeFormState } from "../../../code-form";
 import { readTypedCodes, refuseTypedCodes } from "../../../typed-codes";
-import { codeOptions, isShownByPage } from "../../code-requests";
+import { codeOptions, needsNoError } from "../../code-requests";
 
-const pageOf = (action: DelayedAction) => `/account/delayed/${action}` as const;
+const delayedPage = (action: DelayedAction) => `/account/delayed/${action}` as const;
 
 /** The hidden fields of the form: they name the delayed change that the page showed. Another change may have replaced it since. */
 const ShownForm = z.object({ action: DelayedAction, dueAt: z.iso.datetime().transform((text) => new Date(text)) });
@@ -28,7 +28,7 @@ export async function sendApplyNowCodes(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const action = readAction(form);
   const sent = await requestApplyNowCodes(session, await currentRequester(), await codeOptions(form));
-  redirect(isShownByPage(sent) ? pageOf(action) : `${pageOf(action)}?problem=not_sent`, RedirectType.replace);
+  redirect(needsNoError(sent) ? delayedPage(action) : `${delayedPage(action)}?problem=not_sent`, RedirectType.replace);
 }
 
 /** Applies the delayed change that the page showed, without the wait, if the codes of both factors are right. */
@@ -42,7 +42,7 @@ export async function enterApplyNowCodes(state: CodeFormState, form: FormData): 
     const owners = (await applyNowCodes(session)) ?? redirect("/account", RedirectType.replace);
     const { phone, email } = (await getApplyNowCodes(owners, requester)).statuses;
     if (phone?.state === "live" && email?.state === "live") return { phone, email };
-    return redirect(pageOf(action), RedirectType.replace);
+    return redirect(delayedPage(action), RedirectType.replace);
   };
   const { codes, again } = readTypedCodes(form, state, await liveCodes());
   if (!codes) return again;

@@ -10,7 +10,7 @@ const HOUR_MS = 60 * 60 * 1000;
  * Warns in an unconfirmed session that the change `what` will take effect later, or that this session can't request it because
  * another session has requested it already. Renders nothing in other sessions.
  */
-export async function WillWait({ session, what }: { session: Session; what: DelayedAction }) {
+export async function DelayWarning({ session, what }: { session: Session; what: DelayedAction }) {
   if (!(await willDelayChange(session))) return null;
   const [t, changes] = await Promise.all([getTranslations("delayed"), listDelayedChanges(session)]);
   const isTaken = changes.some(({ action, isOwn }) => action === what && !isOwn);

@@ -4,7 +4,7 @@ import type { Answer, Provider, ProviderRequest, Report } from "./provider";
 import { changeSwitches, DEFAULT_SWITCHES, PROVIDERS, type ProviderName, type Switches } from "./switches";
 
 /** The state that all providers share: their switches and the delivered messages. It also sends the delivery reports. */
-export class Desk {
+export class GatewayState {
   readonly inbox = new Inbox();
   readonly #switches = new Map<ProviderName, Switches>(PROVIDERS.map((name) => [name, DEFAULT_SWITCHES]));
   readonly #closed = new AbortController();
@@ -72,7 +72,7 @@ export class Desk {
     }
     const state = report === "forged" ? "delivered" : report;
     const { id, to } = message;
-    for (const next of provider.reports(state, { id, to, url, isFalse: report === "forged" }, asked)) {
+    for (const next of provider.reports(state, { id, to, url, isForged: report === "forged" }, asked)) {
       this.inbox.noteReport(message, `${report}: ${await post(next, signal)}`);
     }
   }
