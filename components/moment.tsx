@@ -1,52 +1,7 @@
-"use client";
+import { useLocale, useTimeZone } from "next-intl";
+import { LocalMoment } from "./local-moment";
 
-import { useIsHydrated } from "./hydrated";
-
-/**
- * Formats a moment as `today, 14:20`, `yesterday` or `18 November`, with the year if it is not the present one. With `isExact`
- * the time of day is always included, and `tomorrow` is used as well.
- */
-function describe(
-  moment: Date,
-  now: Date,
-  { locale, timeZone, isExact }: { locale: string; timeZone?: string; isExact: boolean },
-): string {
-  const zone = timeZone ? { timeZone } : {};
-  const day = (date: Date) => Date.parse(new Intl.DateTimeFormat("en-CA", zone).format(date)) / 86_400_000;
-  const daysAgo = day(now) - day(moment);
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-  const clock = { hour: "numeric", minute: "2-digit" } as const;
-  if (daysAgo === 0 || (Math.abs(daysAgo) === 1 && isExact)) {
-    const time = new Intl.DateTimeFormat(locale, { ...zone, ...clock }).format(moment);
-    return `${relative.format(-daysAgo, "day")}, ${time}`;
-  }
-  if (daysAgo === 1) return relative.format(-1, "day");
-  const isThisYear = moment.getFullYear() === now.getFullYear();
-  return new Intl.DateTimeFormat(locale, {
-    ...zone,
-    day: "numeric",
-    month: "long",
-    ...(!isThisYear && { year: "numeric" }),
-    ...(isExact && clock),
-  }).format(moment);
-}
-
-/** A moment in words: in the server's time zone in the HTML, and in the browser's once the page is hydrated. */
-export function Moment({
-  at,
-  now,
-  locale,
-  timeZone,
-  isExact = false,
-}: {
-  at: Date;
-  now: Date;
-  locale: string;
-  timeZone: string;
-  /** Whether the time of day is shown for any date; otherwise it is shown for today only. */
-  isExact?: boolean;
-}) {
-  const own = () => navigator.languages.find((tag) => tag.startsWith(`${locale}-`)) ?? locale;
-  const text = describe(at, now, useIsHydrated() ? { locale: own(), isExact } : { locale, timeZone, isExact });
-  return <time dateTime={at.toISOString()}>{text}</time>;
+/** A moment in words, in the page's language. With `isExact` the time of day is shown for any date, otherwise for today only. */
+export function Moment({ at, isExact = false }: { at: Date; isExact?: boolean }) {
+  return <LocalMoment at={at} isExact={isExact} locale={useLocale()} now={new Date()} timeZone={useTimeZone()} />;
 }

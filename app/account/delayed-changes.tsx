@@ -1,5 +1,5 @@
 import Link from "next/link";
-import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
+import { getTranslations } from "next-intl/server";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { Moment } from "@/components/moment";
 import { Notice } from "@/components/notice";
@@ -74,13 +74,8 @@ export async function ChangeNotice({
   change: DelayedChange;
   children?: React.ReactNode;
 }) {
-  const [t, words, locale, timeZone] = await Promise.all([
-    getTranslations("delayed"),
-    getTranslations("device"),
-    getLocale(),
-    getTimeZone(),
-  ]);
-  const moment = (at: Date) => () => <Moment at={at} isExact locale={locale} now={new Date()} timeZone={timeZone} />;
+  const [t, words] = await Promise.all([getTranslations("delayed"), getTranslations("device")]);
+  const moment = (at: Date) => () => <Moment at={at} isExact />;
   return (
     <Notice>
       <p className="font-semibold">

@@ -1,4 +1,4 @@
-import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
+import { getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
 import { SubmitButton } from "@/components/submit-button";
 import { type ListedSession, listSessions } from "@/lib/core/sessions/session-list";
@@ -30,15 +30,10 @@ export async function Devices({ session }: { session: Session }) {
 }
 
 async function DeviceRow({ session }: { session: ListedSession }) {
-  const [t, words, locale, timeZone] = await Promise.all([
-    getTranslations("account"),
-    getTranslations("device"),
-    getLocale(),
-    getTimeZone(),
-  ]);
+  const [t, words] = await Promise.all([getTranslations("account"), getTranslations("device")]);
   const { id, device, network, createdAt, seenAt, isNew, isOwn } = session;
   const name = deviceName(device, words);
-  const moment = (at: Date) => () => <Moment at={at} isExact locale={locale} now={new Date()} timeZone={timeZone} />;
+  const moment = (at: Date) => () => <Moment at={at} isExact />;
   return (
     <li className="flex items-start justify-between gap-x-4 border-b border-line py-4">
       <div className="min-w-0">

@@ -1,4 +1,4 @@
-import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
+import { getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
 import { Notice } from "@/components/notice";
 import { listNewSignIns, type NewSignIn } from "@/lib/core/sessions/session-list";
@@ -30,18 +30,13 @@ async function NewDevice({
   /** Whether the present session may confirm or reject the device. A session of a new device may not: it could be a stranger's. */
   mayAnswer: boolean;
 }) {
-  const [t, words, locale, timeZone] = await Promise.all([
-    getTranslations("newDevice"),
-    getTranslations("device"),
-    getLocale(),
-    getTimeZone(),
-  ]);
+  const [t, words] = await Promise.all([getTranslations("newDevice"), getTranslations("device")]);
   return (
     <Notice>
       <p className="font-semibold">{t("title", { device: deviceName(device, words) })}</p>
       <p>
         {t.rich("details", {
-          time: () => <Moment at={at} isExact locale={locale} now={new Date()} timeZone={timeZone} />,
+          time: () => <Moment at={at} isExact />,
           network: network ?? words("networkUnknown"),
         })}
         {!isOpen && ` ${t("over")}`}

@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { getFormatter, getLocale, getTimeZone, getTranslations } from "next-intl/server";
+import { getFormatter, getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
 import { CopyButton } from "@/components/copy-button";
 import { Focused } from "@/components/focused";
@@ -165,12 +165,9 @@ async function Referrals({
   after: ReferralCursor | null;
   areNumbersShown: boolean;
 }) {
-  const now = new Date();
-  const [t, format, locale, timeZone, { referrals, next }, times] = await Promise.all([
+  const [t, format, { referrals, next }, times] = await Promise.all([
     getTranslations("profile"),
     getFormatter(),
-    getLocale(),
-    getTimeZone(),
     listReferrals(userId, { after }),
     listReferralTimes(userId),
   ]);
@@ -190,12 +187,12 @@ async function Referrals({
               from: atFirst,
               to: total,
             })}
-            now={now}
+            now={new Date()}
             times={times}
           />
           <p aria-hidden="true" className="mt-1 flex justify-between text-tiny text-soft">
             <span>
-              {atFirst} · <Moment at={first} locale={locale} now={now} timeZone={timeZone} />
+              {atFirst} · <Moment at={first} />
             </span>
             <span>
               {t("growthNow")} · {total}
@@ -225,7 +222,7 @@ async function Referrals({
                   {areNumbersShown && phone ? formatPhone(phone) : <MaskedIdentity masked={masked} />}
                 </span>
                 <span className="text-soft">
-                  <Moment at={activatedAt} locale={locale} now={now} timeZone={timeZone} />
+                  <Moment at={activatedAt} />
                 </span>
               </li>
             ))}
@@ -256,7 +253,7 @@ async function Referrals({
 }
 
 async function Activated({ activated }: { activated: NonNullable<Profile["activated"]> }) {
-  const [t, locale, timeZone] = await Promise.all([getTranslations("profile"), getLocale(), getTimeZone()]);
+  const t = await getTranslations("profile");
   const { code, inviter, activatedAt } = activated;
   return (
     <>
@@ -271,9 +268,7 @@ async function Activated({ activated }: { activated: NonNullable<Profile["activa
       </h2>
       <p className="mt-1 font-extrabold text-code-small tracking-code">{code}</p>
       <p className="mt-1 text-small text-soft">
-        {t.rich("activatedAt", {
-          time: () => <Moment at={activatedAt} locale={locale} now={new Date()} timeZone={timeZone} />,
-        })}
+        {t.rich("activatedAt", { time: () => <Moment at={activatedAt} /> })}
       </p>
     </>
   );

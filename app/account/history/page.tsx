@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { getLocale, getTimeZone, getTranslations } from "next-intl/server";
+import { getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
 import { requireSession } from "@/lib/auth/required-session";
 import { type AccountEvent, EventCursor, listEvents } from "@/lib/core/accounts/history";
@@ -19,10 +19,8 @@ export async function generateMetadata(): Promise<Metadata> {
 export default async function HistoryPage({ searchParams }: PageProps<"/account/history">) {
   const session = await requireSession("/account/history");
   const before = EventCursor.safeParse((await searchParams).before).data ?? null;
-  const [t, locale, timeZone, { events, next }, describeEvent] = await Promise.all([
+  const [t, { events, next }, describeEvent] = await Promise.all([
     getTranslations("history"),
-    getLocale(),
-    getTimeZone(),
     listEvents(session.userId, { before }),
     eventDescriber(),
   ]);
@@ -42,7 +40,7 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
             <li className="flex flex-wrap justify-between gap-x-4 border-b border-line py-3.5" key={at}>
               <span className="min-w-0 break-words">{describeEvent(event)}</span>
               <span className="text-soft">
-                <Moment at={event.at} isExact locale={locale} now={new Date()} timeZone={timeZone} />
+                <Moment at={event.at} isExact />
               </span>
             </li>
           ))}
