@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { isWrongSecret, type Provider, readForm } from "./provider";
+import { E164, isWrongSecret, type Provider, readForm, readJson } from "./provider";
 
 /**
  * The API of the sender `http`, of no particular company. It takes a phone as `to` or `phone` and a `text`, in a form or in JSON.
@@ -12,20 +12,12 @@ export const anyHttp: Provider = {
     if (authorization !== null && isWrongSecret(authorization)) return { wrong: { status: 401, body: "Who are you?" } };
     const asked = headers.get("content-type")?.startsWith("application/json") ? readJson(body) : readForm(body);
     const { to = "", phone = to, text = "" } = asked ?? {};
-    const digits = phone.replace("+", "");
-    if (!asked || !text || !/^[1-9]\d{6,14}$/.test(digits)) return { wrong: { status: 400, body: "No message" } };
-    return { to: `+${digits}`, text, asked };
+    const recipient = `+${phone.replace("+", "")}`;
+    if (!asked || !text || !E164.test(recipient)) return { wrong: { status: 400, body: "No message" } };
+    return { to: recipient, text, asked };
   },
   newId: randomUUID,
   accept: () => ({ status: 200, body: "OK" }),
   refuse: () => ({ status: 422, body: "Not this number" }),
   tooMany: { status: 429, body: "Too Many Requests" },
 };
-
-function readJson(body: string): Record<string, string> | null {
-  try {
-    return Object.fromEntries(Object.entries(JSON.parse(body)).map(([name, value]) => [name, String(value)]));
-  } catch {
-    return null;
-  }
-}

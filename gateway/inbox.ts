@@ -1,4 +1,4 @@
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import type { ProviderName } from "./switches";
 
 /** A delivered message. */
@@ -52,14 +52,5 @@ export class Inbox {
   watch(onChange: () => void, signal: AbortSignal): void {
     this.#news.on("change", onChange);
     signal.addEventListener("abort", () => this.#news.off("change", onChange), { once: true });
-  }
-
-  /** Returns the newest message to a phone or mailbox, and waits for the first one. Rejects when `signal` aborts. */
-  async waitFor(to: string, signal: AbortSignal): Promise<Message> {
-    for (;;) {
-      const [newest] = this.messages(to);
-      if (newest) return newest;
-      await once(this.#news, "change", { signal });
-    }
   }
 }

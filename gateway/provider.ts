@@ -57,6 +57,15 @@ export const FORM_TYPE = "application/x-www-form-urlencoded";
 /** Parses a form's fields. */
 export const readForm = (body: string): Record<string, string> => Object.fromEntries(new URLSearchParams(body));
 
+/** Parses the fields of a JSON object, with their values as text. Returns null for text that is no JSON. */
+export function readJson(body: string): Record<string, string> | null {
+  try {
+    return Object.fromEntries(Object.entries(JSON.parse(body)).map(([name, value]) => [name, String(value)]));
+  } catch {
+    return null;
+  }
+}
+
 /** Returns `fields` without the secret ones. */
 export function without(fields: Record<string, string>, secrets: string[]): Record<string, string> {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !secrets.includes(name)));

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { E164, isWrongSecret, type Provider } from "./provider";
+import { E164, isWrongSecret, type Provider, readJson } from "./provider";
 
 /** The Telegram Gateway (core.telegram.org/gateway/api). The text around the code is Telegram's. */
 export const telegram: Provider = {
@@ -9,7 +9,7 @@ export const telegram: Provider = {
     if (!/^\/sendVerificationMessage$/i.test(path)) return { wrong: problem("UNKNOWN_METHOD") };
     const [, token] = /^Bearer (.+)$/.exec(headers.get("authorization") ?? "") ?? [];
     if (isWrongSecret(token)) return { wrong: problem("ACCESS_TOKEN_INVALID") };
-    const asked = readJson(body);
+    const asked = readJson(body) ?? {};
     const { phone_number: to = "", code = "", ttl } = asked;
     if (!E164.test(to)) return { wrong: problem("PHONE_NUMBER_INVALID") };
     if (!/^\d{4,8}$/.test(code)) return { wrong: problem("CODE_INVALID") };
@@ -35,11 +35,3 @@ export const telegram: Provider = {
 };
 
 const problem = (error: string) => ({ status: 200, body: { ok: false, error } });
-
-function readJson(body: string): Record<string, string> {
-  try {
-    return Object.fromEntries(Object.entries(JSON.parse(body)).map(([name, value]) => [name, String(value)]));
-  } catch {
-    return {};
-  }
-}
