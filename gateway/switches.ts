@@ -10,11 +10,11 @@ export interface Switches {
    * `accept` delivers; the others don't. `refuse`: refuses the number. `429` and `500`: answers with that status. `silence`: never
    * answers. `garbage`: answers unreadably.
    */
-  answer: "accept" | "refuse" | "429" | "500" | "silence" | "garbage";
+  answer: (typeof CHOICES)["answer"][number];
   /** How long it waits before it answers. It delivers the message even if the client has disconnected by then. */
   delayMs: number;
   /** The delivery report of Twilio and SMS.ru: none, delivered, undelivered, or delivered with a wrong signature. */
-  report: "none" | "delivered" | "undelivered" | "forged";
+  report: (typeof CHOICES)["report"][number];
   /** How long after the message the report is sent. */
   reportDelayMs: number;
   /** The address of SMS.ru's reports, which the real one has in its settings. Twilio gets an address with each message. */
@@ -25,7 +25,7 @@ export interface Switches {
 export const CHOICES = {
   answer: ["accept", "refuse", "429", "500", "silence", "garbage"],
   report: ["none", "delivered", "undelivered", "forged"],
-} as const satisfies { [Name in "answer" | "report"]: readonly Switches[Name][] };
+} as const;
 
 const DELAY_MS_MAX = 600_000;
 
