@@ -27,6 +27,7 @@ import { fail } from "@/lib/core/result";
 import type { CodeFormState } from "../code-form";
 import type { RecipientFormState } from "../recipient-form";
 import { readTypedCodes } from "../typed-codes";
+import type { Identity } from "./step";
 
 type IdentityFormState = RecipientFormState<
   `${"phone" | "email"}_${"missing" | "invalid"}` | "code_not_sent" | "budget_spent" | "country_not_allowed"
@@ -36,9 +37,6 @@ type IdentityFormState = RecipientFormState<
 const CODE_STEP = "/login?step=code";
 /** The address of the login's first step, which asks for the phone or mailbox, even if a code was sent already. */
 const IDENTITY_STEP = "/login?step=phone";
-
-/** What a person logs in with: the phone or, if `email` is set, that mailbox together with the phone that they say is theirs. */
-type Identity = { phone: Phone; email: Email | null };
 
 /**
  * The first step: sends a code to the typed phone or mailbox and redirects to the second step, also if a code is on its way

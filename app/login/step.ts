@@ -11,7 +11,7 @@ import type { Phone } from "@/lib/core/identity/phone";
 /** Why the code that was sent before can't be used. */
 export type CodeProblem = "lost" | "spent" | "expired" | "outgrown";
 
-/** What a person logs in with: the mailbox if there is one, else the phone. */
+/** What a person logs in with: the phone or, if `email` is set, that mailbox together with the phone that they say is theirs. */
 export interface Identity {
   phone: Phone;
   email: Email | null;
