@@ -1,7 +1,6 @@
 import type { Metadata } from "next";
 import Link from "next/link";
 import { getFormatter, getTranslations } from "next-intl/server";
-import type { ReactNode } from "react";
 import { CopyButton } from "@/components/copy-button";
 import { Focused } from "@/components/focused";
 import { Growth } from "@/components/growth";
@@ -74,17 +73,13 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
   );
 }
 
+/** Says that the last step has activated the invite code of `inviter`. */
 async function Welcome({ inviter }: { inviter: string }) {
   const t = await getTranslations("profile");
-  return <Done>{t.rich("activatedNow", { phone: () => <MaskedIdentity masked={inviter} /> })}</Done>;
-}
-
-/** A notice of what the last step has done; it takes the focus. */
-function Done({ children }: { children: ReactNode }) {
   return (
     <div className="mb-6">
       <Focused>
-        <Notice>{children}</Notice>
+        <Notice>{t.rich("activatedNow", { phone: () => <MaskedIdentity masked={inviter} /> })}</Notice>
       </Focused>
     </div>
   );
