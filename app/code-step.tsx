@@ -1,5 +1,4 @@
 import { getTranslations } from "next-intl/server";
-import { AfterWait } from "@/components/after-wait";
 import { Countdown } from "@/components/countdown";
 import { DeliveryNote } from "@/components/delivery-note";
 import { Focused } from "@/components/focused";
@@ -53,26 +52,30 @@ export async function CodeStep({
   const isSent = sent.length === codes.length;
   const count = codes.length === 1 ? "one" : "several";
   const { action, label, waitMs } = send;
+  const requestForm = (
+    <form action={action} className="mt-4">
+      {Object.entries({ ...typing.hidden, stamp: await stampForm() }).map(([name, value]) => (
+        <input key={name} name={name} type="hidden" value={value} />
+      ))}
+      <SubmitButton
+        offline={t("offline")}
+        pending={t("sending")}
+        quiet={isSent && !sent.some(({ status }) => isUnusable(status))}
+      >
+        {isSent || !label ? t("resend", { codes: count }) : label}
+      </SubmitButton>
+    </form>
+  );
   return (
     <>
       {isSent && <CodeEntry codes={sent} {...typing} />}
-      <AfterWait
-        ms={waitMs}
-        wait={t.rich("resendIn", { codes: count, time: () => <Countdown key={waitMs} ms={waitMs} /> })}
-      >
-        <form action={action} className="mt-4">
-          {Object.entries({ ...typing.hidden, stamp: await stampForm() }).map(([name, value]) => (
-            <input key={name} name={name} type="hidden" value={value} />
-          ))}
-          <SubmitButton
-            offline={t("offline")}
-            pending={t("sending")}
-            quiet={isSent && !sent.some(({ status }) => isUnusable(status))}
-          >
-            {isSent || !label ? t("resend", { codes: count }) : label}
-          </SubmitButton>
-        </form>
-      </AfterWait>
+      {waitMs > 0 && (
+        <p className="mt-5 text-small text-soft">
+          {t.rich("resendIn", { codes: count, time: () => <Countdown key={waitMs} ms={waitMs} /> })}
+        </p>
+      )}
+      {/* Without a script the page doesn't change at the end of the wait, so the form is there from the beginning. */}
+      {waitMs > 0 ? <noscript>{requestForm}</noscript> : requestForm}
     </>
   );
 }
