@@ -23,9 +23,7 @@ export async function proxy(request: Request): Promise<Response | undefined> {
   return NextResponse.next({ request: { headers }, headers: { "content-security-policy": policy } });
 }
 
-/**
- * Whether a page of another site loads an invitation in the background, which would use up the look-ups of the browser's network.
- */
+/** Whether a page of another site loads an invitation in the background, which would use up the look-ups of the browser's network. */
 function isForeignLookup({ url, headers }: Request): boolean {
   return new URL(url).pathname.startsWith("/i/") && isForeignFetch(headers);
 }

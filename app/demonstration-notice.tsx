@@ -6,9 +6,8 @@ import { env } from "@/lib/env";
 import { isDatabaseAway } from "@/lib/ops/outage";
 
 /**
- * Says where a demonstration shows its codes, or why it doesn't show them any more. `code` is the code of this browser's login, or
- * null if the browser may not see it. Renders nothing while the database is away, because pages that need no database show this
- * notice as well.
+ * Says where a demonstration shows its codes, or why it doesn't show them any more. `code` is this browser's code, or null if the
+ * browser may not see it. Renders nothing while the database is away, because pages that need no database show this notice as well.
  */
 export async function DemonstrationNotice({ code = null }: { code?: OneTimeCode | null }) {
   if (!env.REVEAL_CODES) return null;

@@ -3,8 +3,7 @@ import { retryAfter } from "@/lib/http/retry-after";
 import { currentResponse } from "@/lib/ops/request-ids";
 
 /**
- * Sets the status of the page that is being rendered to 429 (RFC 6585 §4), and the header `Retry-After` to `retryAfterMs`
- * milliseconds, in whole seconds.
+ * Sets the page that is being rendered to status 429 (RFC 6585 §4) and its header `Retry-After` to `retryAfterMs` in seconds.
  * Next.js 16.4 has functions for 401, 403 and 404 only, but keeps a status that is set on the response. Must be called before the
  * page begins to be sent, so outside Suspense. On a host where before-next.ts doesn't run, the page keeps status 200.
  */

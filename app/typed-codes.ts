@@ -24,10 +24,7 @@ export function readTypedCodes<Name extends string>(
   return { codes: codes as Record<Name, TypedCode>, again: null };
 }
 
-/**
- * Makes the form's next state after an attempt. `refused` has, by the name of each code's field, why that code was refused, or null
- * for a code that may be right.
- */
+/** Makes the form's next state. `refused` has, by the field's name, why its code was refused, or null for a code that may be right. */
 export function refuseTypedCodes(
   form: FormData,
   state: CodeFormState,

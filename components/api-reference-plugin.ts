@@ -46,10 +46,7 @@ function CloseIcon() {
   return "Close";
 }
 
-/**
- * A button without Swagger UI's `aria-label`, so that its accessible name is its text. It also lacks the class `button` that Swagger
- * UI adds, because a class of ours has the same name.
- */
+/** A button without Swagger UI's `aria-label`, so that its text is its name, and without its class `button`, which would get our styles. */
 const plainButton: Wrapped<ComponentProps<"button">> =
   (_, { React: { createElement } }) =>
   ({ "aria-label": _label, ...props }) =>

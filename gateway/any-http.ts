@@ -1,10 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { E164, isWrongSecret, type Provider, readForm, readJson } from "./provider";
 
-/**
- * The API of the sender `http`, of no particular company. It takes a phone as `to` or `phone` and a `text`, in a form or in JSON.
- * Its answer is the HTTP status.
- */
+/** The API of the sender `http`: takes a phone as `to` or `phone` and a `text`, in a form or in JSON, and answers by the HTTP status. */
 export const anyHttp: Provider = {
   name: "http",
   read: ({ headers, body }) => {

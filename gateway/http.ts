@@ -15,10 +15,7 @@ const HTTP_PROVIDERS = new Map<string, Provider>(
 
 const BODY_BYTES_MAX = 64 * 1024;
 
-/**
- * Makes the HTTP server. Each provider's API is below the provider's name, as in `/twilio`. The other addresses are for people and
- * tests: the page, the messages and the switches.
- */
+/** Makes the HTTP server: each provider's API below its name, as in `/twilio`, and the page, messages and switches for people and tests. */
 export function makeHttpServer(state: GatewayState): Server {
   return createServer((request, response) => {
     answer(state, request, response).catch((error) => {
@@ -68,10 +65,7 @@ async function answer(state: GatewayState, request: IncomingMessage, response: S
   send(response, { status: 404, body: "Not Found" });
 }
 
-/**
- * Whether a request names this machine as its host, and is not from a page of another site. The messages show codes, so a page must
- * not reach them, not even by a host name of its own that resolves to this machine.
- */
+/** Whether a request was sent to this machine's own name, and by no page of another site: such a page must not read the codes. */
 function isFromHere({ headers: { host = "", origin } }: IncomingMessage): boolean {
   const isLocal = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host);
   return isLocal && (origin === undefined || origin === `http://${host}`);

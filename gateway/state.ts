@@ -13,9 +13,7 @@ export class GatewayState {
     return this.#switches.get(name) ?? DEFAULT_SWITCHES;
   }
 
-  /**
-   * Changes some of a provider's switches and returns all of its switches. Throws a `RangeError` for an unknown switch or value.
-   */
+  /** Changes some of a provider's switches and returns all of its switches. Throws a `RangeError` for an unknown switch or value. */
   set(name: ProviderName, changes: Record<string, unknown>): Switches {
     const changed = changeSwitches(this.switches(name), changes);
     this.#switches.set(name, changed);
@@ -28,10 +26,7 @@ export class GatewayState {
     this.inbox.clear();
   }
 
-  /**
-   * Returns the answer to a request to a provider, as its switches say; null if the provider must not answer. Adds an accepted
-   * message to the inbox.
-   */
+  /** Answers a request to a provider as its switches say, and adds an accepted message to the inbox. Null means no answer at all. */
   async answer(provider: Provider, asked: ProviderRequest): Promise<Answer | null> {
     const { answer, delayMs } = this.switches(provider.name);
     if (answer === "silence") return null;

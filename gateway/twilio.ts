@@ -4,10 +4,7 @@ import { type Answer, E164, FORM_TYPE, isWrongSecret, type Provider, readForm } 
 /** The path of the request that sends a message, with the account in it. */
 const SEND_PATH = /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})\/Messages\.json$/i;
 
-/**
- * Twilio's Programmable Messaging (twilio.com/docs/messaging/api/message-resource) and its signed reports
- * (twilio.com/docs/usage/security).
- */
+/** Twilio's Programmable Messaging (twilio.com/docs/messaging/api/message-resource) and its signed reports (twilio.com/docs/usage/security). */
 export const twilio: Provider = {
   name: "twilio",
   read: ({ path, headers, body }) => {

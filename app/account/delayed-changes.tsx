@@ -10,10 +10,7 @@ import { deviceName } from "@/lib/core/sessions/user-agent";
 import { isDatabaseAway } from "@/lib/ops/outage";
 import { cancelChange } from "./actions";
 
-/**
- * Lists the delayed changes of the account. All pages show the list in every session of the account, so that the owner notices a
- * change.
- */
+/** Lists the account's delayed changes. All pages show the list, in each session of the account, so that the owner notices a change. */
 export async function DelayedChanges() {
   const { changes, mayApplyNow } = await findChanges();
   if (changes.length === 0) return null;
@@ -26,10 +23,7 @@ export async function DelayedChanges() {
   );
 }
 
-/**
- * Finds the delayed changes of the account. `mayApplyNow` says whether it has two factors: codes to both apply a change without
- * the wait.
- */
+/** Finds the account's delayed changes. `mayApplyNow`: it has two factors, and codes to both would apply a change without the wait. */
 async function findChanges(): Promise<{ changes: DelayedChange[]; mayApplyNow: boolean }> {
   try {
     const session = await currentSession();

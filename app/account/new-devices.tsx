@@ -6,10 +6,7 @@ import type { Session } from "@/lib/core/sessions/sessions";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 import { confirmDevice, endDevice, rejectDevice } from "./actions";
 
-/**
- * Lists the sign-ins from new devices that no trusted device has confirmed or rejected yet. The present session's own sign-in is
- * left out.
- */
+/** Lists sign-ins from new devices that no trusted device has confirmed or rejected yet, without the present session's own sign-in. */
 export async function NewDevices({ session }: { session: Session }) {
   const signIns = await listNewSignIns(session);
   if (signIns.length === 0) return null;

@@ -29,9 +29,7 @@ export async function acceptInvitation(form: FormData): Promise<void> {
   await takeToLogin(code);
 }
 
-/**
- * Activates the invite code for the account of this browser. After a refusal, redirects to the invitation, which shows the reason.
- */
+/** Activates the invite code for the account of this browser. After a refusal, redirects to the invitation, which shows the reason. */
 export async function activateInvitation(form: FormData): Promise<void> {
   const code = readCode(form);
   const session = await currentSession();
@@ -50,10 +48,7 @@ async function takeToLogin(code: InviteCode): Promise<void> {
   redirect("/login");
 }
 
-/**
- * Reads the invite code in a form's hidden field. A form without a valid code was tampered with, and is redirected to the home
- * page.
- */
+/** Reads the invite code in a form's hidden field. Redirects to the home page if there is none, because the form was tampered with. */
 function readCode(form: FormData): InviteCode {
   return InviteCode.safeParse(form.get("code")).data ?? redirect("/");
 }

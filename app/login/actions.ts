@@ -38,10 +38,7 @@ const CODE_STEP = "/login?step=code";
 /** The address of the login's first step, which asks for the phone or mailbox, even if a code was sent already. */
 const IDENTITY_STEP = "/login?step=phone";
 
-/**
- * The first step: sends a code to the typed phone or mailbox and redirects to the second step, also if a code is on its way
- * already.
- */
+/** The first step: sends a code to the typed phone or mailbox, and redirects to the second step even if an earlier code is on its way. */
 export async function sendCode(state: IdentityFormState, form: FormData): Promise<IdentityFormState> {
   const typed = { phone: String(form.get("phone") ?? ""), email: String(form.get("email") ?? "") };
   const [phone, email] = [Phone.safeParse(typed.phone), Email.safeParse(typed.email)];
@@ -113,9 +110,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   );
 }
 
-/**
- * Logs in with a code that was verified before: with the API v1, a code is verified in one step and used for the login in another.
- */
+/** Logs in with a code that was verified before. The API v1 verifies a code in one step and logs in with it in another. */
 export async function logInWithVerifiedCode(form: FormData): Promise<void> {
   const pending = await readPending(form);
   const { phone, holder } = pending;
@@ -164,10 +159,7 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
   }
 }
 
-/**
- * Reads the pending login; a browser without one gets a new pending login for `holder`. The page to return to is the one that the
- * form names.
- */
+/** Reads the pending login, or makes a new one for `holder`. The page to return to after the login is the one that the form names. */
 async function readPending(form: FormData, holder?: Holder): Promise<PendingLogin> {
   return { ...((await readPendingLogin()) ?? newPendingLogin(holder)), wanted: readReturnPage(form) };
 }

@@ -56,10 +56,7 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
   redirect(needsNoError(sent) ? page : `${page}?problem=not_sent`, RedirectType.replace);
 }
 
-/**
- * Returns the states of the two codes of a change. If one of them can't be typed any more, redirects to the page of the change,
- * which says which code that is and why.
- */
+/** Returns the states of both codes of a change. If one can't be typed any more, redirects to the page that says which one and why. */
 async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promise<Record<"old" | "new", CodeStatus>> {
   const { old, new: next } = (await getIdentityChange(...asked)).statuses;
   if (old?.state === "live" && next?.state === "live") return { old, new: next };

@@ -26,10 +26,7 @@ import { Factor } from "./factor";
 
 type PageOptions = PageProps<"/account/[factor]">;
 
-/**
- * Reads the factor in the address, the session and its account. Returns null for an unknown factor. Without a session, redirects
- * to the login.
- */
+/** Reads the factor in the address and this session's account: null for an unknown factor. Redirects to the login without a session. */
 async function readPage({ params }: Pick<PageOptions, "params">) {
   const factor = Factor.safeParse((await params).factor).data;
   return factor ? { factor, ...(await requireAccount(`/account/${factor}`)) } : null;
@@ -48,10 +45,7 @@ export async function generateMetadata(options: PageOptions): Promise<Metadata> 
   return { title: await titleOf(factor, account), robots: { index: false } };
 }
 
-/**
- * The page that adds or changes the phone or mailbox of an account. It needs a code sent to the old factor and one sent to the new
- * factor.
- */
+/** The page that adds or changes an account's phone or mailbox, by a code sent to the old factor and one sent to the new factor. */
 export default async function ChangePage(options: PageOptions) {
   const page = await readPage(options);
   if (!page) {

@@ -45,10 +45,7 @@ const fonts = Promise.all(
   ),
 );
 
-/**
- * Draws the ticket of an invitation for link previews. Answers 404 for an unknown code, and 429 if the network has looked up too
- * many codes.
- */
+/** Draws an invitation's ticket for link previews. Answers 404 for an unknown code, and 429 after too many look-ups by the network. */
 export default async function InvitationImage({ params }: { params: Promise<{ code: string }> }) {
   const code = InviteCode.safeParse((await params).code);
   const invite = code.success ? await getInvite(code.data, await currentRequester()) : null;

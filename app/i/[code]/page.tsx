@@ -20,15 +20,10 @@ import { DelayedChanges } from "../../account/delayed-changes";
 import { acceptInvitation, activateInvitation } from "../actions";
 import InvitationNotFound from "./not-found";
 
-/**
- * An invitation: `invited` asks a person without a session to sign up, `asked` asks the owner of an account to activate the code.
- */
+/** An invitation: `invited` asks a person without a session to sign up, `asked` asks the owner of an account to activate the code. */
 type Invitation = { name: "invited" | "asked"; invite: Invite } | ActivateInviteFailure;
 
-/**
- * Finds the invitation of an invite code, or why the requester can't use it. Each look-up of an unknown code counts against their
- * network.
- */
+/** Finds the invitation of a code, or why the requester can't use it. Looking up an unknown code counts against the requester's network. */
 const findInvitation = cache(async (code: InviteCode | null): Promise<Invitation> => {
   if (!code) return { name: "invite_unknown" };
   const session = await currentSession();
