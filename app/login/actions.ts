@@ -10,15 +10,9 @@ import { logIn } from "@/lib/auth/nextauth";
 import { newPendingLogin, type PendingLogin, withIdentity } from "@/lib/auth/pending-login";
 import { finishPendingLogin, readPendingLogin, storeInvite, storePendingLogin } from "@/lib/auth/pending-login-cookie";
 import { loginPage, pageAfterLogin, ReturnPage } from "@/lib/auth/return-page";
-import {
-  mailLoginCode,
-  phoneLoginCode,
-  signInByEmail,
-  signInByPhone,
-  signInWithVerifiedCode,
-} from "@/lib/core/accounts/sign-in";
+import { signInByEmail, signInByPhone, signInWithVerifiedCode } from "@/lib/core/accounts/sign-in";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
-import type { ChallengeKey, Holder } from "@/lib/core/challenges/one-time-code";
+import type { Holder } from "@/lib/core/challenges/one-time-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { getSeenInvite } from "@/lib/core/invites/look-up";
@@ -27,7 +21,7 @@ import { fail } from "@/lib/core/result";
 import type { CodeFormState } from "../code-form";
 import type { RecipientFormState } from "../recipient-form";
 import { readTypedCodes } from "../typed-codes";
-import type { Identity } from "./step";
+import { type Identity, loginCode } from "./step";
 
 type IdentityFormState = RecipientFormState<
   `${"phone" | "email"}_${"missing" | "invalid"}` | "code_not_sent" | "budget_spent" | "country_not_allowed"
@@ -79,7 +73,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
     await storePendingLogin({ ...pending, ...changes });
     return redirect(page, RedirectType.replace);
   };
-  const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
+  const status = await getCodeStatus(loginCode(identity, pending), await currentRequester());
   if (status?.state !== "live") return leave({}, CODE_STEP);
   const { codes, again } = readTypedCodes(form, state, { code: status });
   if (!codes) {
@@ -153,7 +147,7 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
     case "code_not_sent":
       return failure;
     case "budget_spent": {
-      const status = await getCodeStatus(codeOf(identity, pending), await currentRequester());
+      const status = await getCodeStatus(loginCode(identity, pending), await currentRequester());
       return status?.state === "live" ? null : failure;
     }
   }
@@ -173,8 +167,4 @@ function readReturnPage(form: FormData): ReturnPage | null {
 function readIdentity(form: FormData): Identity | null {
   const phone = Phone.safeParse(form.get("phone"));
   return phone.success ? { phone: phone.data, email: Email.safeParse(form.get("email")).data ?? null } : null;
-}
-
-function codeOf({ phone, email }: Identity, { holder }: PendingLogin): ChallengeKey {
-  return email ? mailLoginCode({ email, holder }) : phoneLoginCode({ phone, holder });
 }

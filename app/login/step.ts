@@ -4,6 +4,7 @@ import type { PendingLogin } from "@/lib/auth/pending-login";
 import { readPendingLogin } from "@/lib/auth/pending-login-cookie";
 import { mailLoginCode, phoneLoginCode } from "@/lib/core/accounts/sign-in";
 import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges/code-status";
+import type { ChallengeKey } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
@@ -21,6 +22,11 @@ export type Step =
   | { name: "identity"; pending: PendingLogin | null; problem: CodeProblem | null }
   | { name: "code"; pending: PendingLogin; identity: Identity; status: CodeStatus };
 
+/** Returns the key of the challenge to which the code of a login with `identity` belongs. */
+export function loginCode({ phone, email }: Identity, { holder }: PendingLogin): ChallengeKey {
+  return email ? mailLoginCode({ email, holder }) : phoneLoginCode({ phone, holder });
+}
+
 /**
  * Finds the step of this browser's login, from its cookie and the state of its code. The address may ask for the first step
  * (`step=phone`), or for the second one even if the code can't be used any more (`step=code`).
@@ -28,10 +34,9 @@ export type Step =
 export const findStep = cache(async (stepParam: string | string[] | undefined): Promise<Step> => {
   const pending = await readPendingLogin();
   if (!pending) return { name: "identity", pending, problem: stepParam === "code" ? "lost" : null };
-  const { phone, email, holder } = pending;
+  const { phone, email } = pending;
   if (!phone || stepParam === "phone") return { name: "identity", pending, problem: null };
-  const owner = email ? mailLoginCode({ email, holder }) : phoneLoginCode({ phone, holder });
-  const status = await getCodeStatus(owner, await currentRequester());
+  const status = await getCodeStatus(loginCode({ phone, email }, pending), await currentRequester());
   if (!status) return { name: "identity", pending, problem: stepParam === "code" ? "lost" : null };
   const { state } = status;
   if (state === "live" || state === "verified" || stepParam === "code") {
