@@ -3,7 +3,7 @@ import { Notice } from "@/components/notice";
 import type { OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { demonstrationState } from "@/lib/core/demonstration";
 import { env } from "@/lib/env";
-import { isDatabaseAway } from "@/lib/ops/outage";
+import { nullIfDatabaseAway } from "./database-away";
 
 /**
  * Says where a demonstration shows its codes, or why it doesn't show them any more. `code` is this browser's code, or null if the
@@ -11,20 +11,14 @@ import { isDatabaseAway } from "@/lib/ops/outage";
  */
 export async function DemonstrationNotice({ code = null }: { code?: OneTimeCode | null }) {
   if (!env.REVEAL_CODES) return null;
-  const [t, state] = await Promise.all([getTranslations("demonstration"), readDemonstrationState()]);
+  const [t, state] = await Promise.all([
+    getTranslations("demonstration"),
+    demonstrationState().catch(nullIfDatabaseAway),
+  ]);
   if (state === null) return null;
   return (
     <div className="mt-6">
       <Notice>{state === "open" && code ? t("code", { code }) : t(state)}</Notice>
     </div>
   );
-}
-
-async function readDemonstrationState() {
-  try {
-    return await demonstrationState();
-  } catch (error) {
-    if (isDatabaseAway(error)) return null;
-    throw error;
-  }
 }

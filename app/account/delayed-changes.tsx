@@ -7,17 +7,17 @@ import { currentSession } from "@/lib/auth/nextauth";
 import { applyNowCodes } from "@/lib/core/accounts/apply-now";
 import { type DelayedChange, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";
 import { deviceName } from "@/lib/core/sessions/user-agent";
-import { isDatabaseAway } from "@/lib/ops/outage";
+import { nullIfDatabaseAway } from "../database-away";
 import { cancelChange } from "./actions";
 
 /** Lists the account's delayed changes. All pages show the list, in each session of the account, so that the owner notices a change. */
 export async function DelayedChanges() {
-  const { changes, mayApplyNow } = await findChanges();
-  if (changes.length === 0) return null;
+  const found = await findChanges().catch(nullIfDatabaseAway);
+  if (!found || found.changes.length === 0) return null;
   return (
     <div className="mb-8 space-y-3">
-      {changes.map((change) => (
-        <Delayed change={change} key={change.action} mayApplyNow={mayApplyNow} />
+      {found.changes.map((change) => (
+        <Delayed change={change} key={change.action} mayApplyNow={found.mayApplyNow} />
       ))}
     </div>
   );
@@ -25,15 +25,9 @@ export async function DelayedChanges() {
 
 /** Finds the account's delayed changes. `mayApplyNow`: it has two factors, and codes to both would apply a change without the wait. */
 async function findChanges(): Promise<{ changes: DelayedChange[]; mayApplyNow: boolean }> {
-  try {
-    const session = await currentSession();
-    const changes = session ? await listDelayedChanges(session) : [];
-    return { changes, mayApplyNow: changes.length > 0 && session !== null && (await applyNowCodes(session)) !== null };
-  } catch (error) {
-    // Pages that need no database must be shown while the database is away.
-    if (isDatabaseAway(error)) return { changes: [], mayApplyNow: false };
-    throw error;
-  }
+  const session = await currentSession();
+  const changes = session ? await listDelayedChanges(session) : [];
+  return { changes, mayApplyNow: changes.length > 0 && session !== null && (await applyNowCodes(session)) !== null };
 }
 
 async function Delayed({ change, mayApplyNow }: { change: DelayedChange; mayApplyNow: boolean }) {
