@@ -69,7 +69,7 @@ export function CodeForm({
               inputMode="numeric"
               label={label}
               name={name}
-              {...(isImmediate && { className: largeDigits(digits), readOnly: isPending })}
+              {...(isImmediate && { className: largeDigitsClass(digits), readOnly: isPending })}
             />
           </div>
         );
@@ -81,7 +81,7 @@ export function CodeForm({
   );
 }
 
-const largeDigits = (digits: number) =>
+const largeDigitsClass = (digits: number) =>
   `field code-field [--digits:${digits}] h-[88px] px-0 text-center indent-[0.4em] tabular-nums tracking-[0.4em]`;
 
 /** The result of the WebOTP API, which TypeScript's DOM types lack. */

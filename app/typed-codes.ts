@@ -15,12 +15,12 @@ export function readTypedCodes<Name extends string>(
   const errors: Record<string, CodeError> = {};
   const codes: Partial<Record<Name, TypedCode>> = {};
   for (const name of Object.keys(sent) as Name[]) {
-    const typed = typedIn(form, name);
+    const typed = readTypedText(form, name);
     const code = TypedCode.safeParse(readCodeOf(typed, sent[name].digits));
     if (code.success) codes[name] = code.data;
     else errors[name] = readPastedText(typed) ? "malformed" : "missing";
   }
-  if (Object.keys(errors).length > 0) return { codes: null, again: showAgain(form, state, Object.keys(sent), errors) };
+  if (Object.keys(errors).length > 0) return { codes: null, again: nextState(form, state, Object.keys(sent), errors) };
   return { codes: codes as Record<Name, TypedCode>, again: null };
 }
 
@@ -32,17 +32,17 @@ export function refuseTypedCodes(
 ): CodeFormState {
   const names = Object.keys(refused);
   const wrong = names.filter((name) => refused[name]);
-  return showAgain(form, state, names, Object.fromEntries(wrong.map((name) => [name, "wrong" as const])));
+  return nextState(form, state, names, Object.fromEntries(wrong.map((name) => [name, "wrong" as const])));
 }
 
-function showAgain(
+function nextState(
   form: FormData,
   state: CodeFormState,
   names: string[],
   errors: Record<string, CodeError>,
 ): CodeFormState {
-  const typed = names.map((name) => [name, errors[name] === "wrong" ? "" : typedIn(form, name)]);
+  const typed = names.map((name) => [name, errors[name] === "wrong" ? "" : readTypedText(form, name)]);
   return { typed: Object.fromEntries(typed), errors, attempt: (state?.attempt ?? 0) + 1 };
 }
 
-const typedIn = (form: FormData, name: string) => String(form.get(name) ?? "");
+const readTypedText = (form: FormData, name: string) => String(form.get(name) ?? "");

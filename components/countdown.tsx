@@ -6,7 +6,7 @@ import { useEffect, useState } from "react";
 const SECOND_MS = 1000;
 
 /** Formats a duration as `2:05`, or `1:02:05` from an hour on. */
-function format(ms: number): string {
+function formatDuration(ms: number): string {
   const seconds = Math.ceil(ms / SECOND_MS);
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const [first = 0, ...rest] = parts[0] === 0 ? parts.slice(1) : parts;
@@ -39,5 +39,5 @@ export function Countdown({ ms, hidden = false }: { ms: number; hidden?: boolean
       window.removeEventListener("online", refresh);
     };
   }, [ms, router]);
-  return hidden ? null : <span className="tabular-nums">{format(leftMs)}</span>;
+  return hidden ? null : <span className="tabular-nums">{formatDuration(leftMs)}</span>;
 }

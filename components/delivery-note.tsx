@@ -7,7 +7,7 @@ interface Delivery {
 }
 
 /** How a message arrives, by the name of its sender. Null for the console of a demonstration, which delivers nothing. */
-const CHANNELS: Record<string, "sms" | "telegram" | "mail" | null> = {
+const MESSAGE_KINDS: Record<string, "sms" | "telegram" | "mail" | null> = {
   smsru: "sms",
   smsc: "sms",
   twilio: "sms",
@@ -23,7 +23,7 @@ const LOOK_AGAIN_AFTER_MS = { sending: 3000, sent: 15_000 };
 /** Says what became of the message with the code: on its way (and how it arrives), delivered, not delivered, or uncertain. */
 export async function DeliveryNote({ delivery: { sender, state } }: { delivery: Delivery }) {
   const t = await getTranslations("delivery");
-  const channel = sender === null ? "unknown" : CHANNELS[sender];
+  const channel = sender === null ? "unknown" : MESSAGE_KINDS[sender];
   if (!channel) return null;
   const isOnItsWay = state === "sending" || state === "sent";
   return (

@@ -2,12 +2,12 @@
 
 import { useSyncExternalStore } from "react";
 
-const neverChanges = () => () => {};
+const subscribeToNothing = () => () => {};
 
 /** Whether React has hydrated the page: false in the HTML that the server sends, true once scripts run in the browser. */
 export function useIsHydrated(): boolean {
   return useSyncExternalStore(
-    neverChanges,
+    subscribeToNothing,
     () => true,
     () => false,
   );

@@ -6,7 +6,7 @@ import { useIsHydrated } from "./hydrated";
  * Formats a moment as `today, 14:20`, `yesterday` or `18 November`, with the year if it is not the present one. With `isExact`
  * the time of day is always included, and `tomorrow` is used as well.
  */
-function describe(
+function formatMoment(
   moment: Date,
   now: Date,
   { locale, timeZone, isExact }: { locale: string; timeZone?: string | undefined; isExact: boolean },
@@ -46,6 +46,6 @@ export function LocalMoment({
   isExact: boolean;
 }) {
   const own = () => navigator.languages.find((tag) => tag.startsWith(`${locale}-`)) ?? locale;
-  const text = describe(at, now, useIsHydrated() ? { locale: own(), isExact } : { locale, timeZone, isExact });
+  const text = formatMoment(at, now, useIsHydrated() ? { locale: own(), isExact } : { locale, timeZone, isExact });
   return <time dateTime={at.toISOString()}>{text}</time>;
 }

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 
 /** The classes of the two round cuts at the ends of the dashed line. */
-const BITE = "absolute size-6 rounded-full bg-paper";
+const BITE_CLASSES = "absolute size-6 rounded-full bg-paper";
 
 /**
  * A box that looks like a ticket: its content and, behind a dashed line, its `stub`. On wide screens the stub is beside the
@@ -30,8 +30,8 @@ export function Ticket({
     >
       <div className="min-w-0 grow p-5 sm:p-8">{children}</div>
       <div className={`relative flex items-center justify-center border-line border-t-2 border-dashed p-5 ${seam}`}>
-        <span className={`${BITE} -top-[13px] -left-3 ${start}`} />
-        <span className={`${BITE} -top-[13px] -right-3 ${end}`} />
+        <span className={`${BITE_CLASSES} -top-[13px] -left-3 ${start}`} />
+        <span className={`${BITE_CLASSES} -top-[13px] -right-3 ${end}`} />
         {stub}
       </div>
     </div>

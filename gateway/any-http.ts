@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { E164, isWrongSecret, type Provider, readForm, readJson } from "./provider";
+import { E164_PATTERN, isWrongSecret, type Provider, readForm, readJson } from "./provider";
 
 /** The API of the sender `http`: takes a phone as `to` or `phone` and a `text`, in a form or in JSON, and answers by the HTTP status. */
 export const anyHttp: Provider = {
@@ -10,7 +10,7 @@ export const anyHttp: Provider = {
     const asked = headers.get("content-type")?.startsWith("application/json") ? readJson(body) : readForm(body);
     const { to = "", phone = to, text = "" } = asked ?? {};
     const recipient = `+${phone.replace("+", "")}`;
-    if (!asked || !text || !E164.test(recipient)) return { wrong: { status: 400, body: "No message" } };
+    if (!asked || !text || !E164_PATTERN.test(recipient)) return { wrong: { status: 400, body: "No message" } };
     return { to: recipient, text, asked };
   },
   newId: randomUUID,

@@ -18,14 +18,14 @@ const BODY_BYTES_MAX = 64 * 1024;
 /** Makes the HTTP server: each provider's API below its name, as in `/twilio`, and the page, messages and switches for people and tests. */
 export function makeHttpServer(state: GatewayState): Server {
   return createServer((request, response) => {
-    answer(state, request, response).catch((error) => {
+    answerRequest(state, request, response).catch((error) => {
       // An invalid request of a test is answered with the error; a client that has disconnected gets no answer.
       if (!response.headersSent) send(response, { status: 400, body: String(error) });
     });
   });
 }
 
-async function answer(state: GatewayState, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answerRequest(state: GatewayState, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (!isFromHere(request)) return send(response, { status: 403, body: "Forbidden" });
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
   const [, first = "", second = ""] = pathname.split("/");

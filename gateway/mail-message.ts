@@ -32,7 +32,7 @@ export function readMessage(raw: string): MessageContent {
 /** Decodes the text of a part, given as one character for each byte (RFC 2045 §6). */
 function decode(content: string, encoding = "7bit"): string {
   if (/^base64$/i.test(encoding)) return Buffer.from(content, "base64").toString("utf8");
-  const bytes = /^quoted-printable$/i.test(encoding) ? unquote(content.replace(/=\r\n/g, "")) : content;
+  const bytes = /^quoted-printable$/i.test(encoding) ? decodeHexEscapes(content.replace(/=\r\n/g, "")) : content;
   return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
@@ -40,12 +40,11 @@ function decode(content: string, encoding = "7bit"): string {
 function decodeWords(value: string): string {
   return value
     .replace(/\?=\s+=\?/g, "?==?")
-    .replace(/=\?utf-8\?([bq])\?([^?]*)\?=/gi, (_, encoding: string, text: string) =>
-      Buffer.from(encoding.toLowerCase() === "b" ? atob(text) : unquote(text.replaceAll("_", " ")), "latin1").toString(
-        "utf8",
-      ),
-    );
+    .replace(/=\?utf-8\?([bq])\?([^?]*)\?=/gi, (_, encoding: string, text: string) => {
+      const bytes = encoding.toLowerCase() === "b" ? atob(text) : decodeHexEscapes(text.replaceAll("_", " "));
+      return Buffer.from(bytes, "latin1").toString("utf8");
+    });
 }
 
-const unquote = (text: string) =>
+const decodeHexEscapes = (text: string) =>
   text.replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

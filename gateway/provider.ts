@@ -50,7 +50,7 @@ export interface Provider {
 }
 
 /** A phone in E.164. */
-export const E164 = /^\+[1-9]\d{6,14}$/;
+export const E164_PATTERN = /^\+[1-9]\d{6,14}$/;
 
 export const FORM_TYPE = "application/x-www-form-urlencoded";
 

@@ -10,9 +10,9 @@ export const smsc: Provider = {
     // Without `fmt=3` the real API answers in a line of text.
     if (fields.fmt !== "3") return { wrong: { status: 200, body: "OK - 1 SMS, ID - 1" } };
     const { phones = "", mes: text = "", charset } = fields;
-    if (isWrongSecret(fields.login) || isWrongSecret(fields.psw)) return { wrong: problem(2, "authorise error") };
-    if (!text || charset !== "utf-8") return { wrong: problem(1, "parameters error") };
-    if (!/^\+?[1-9]\d{6,14}$/.test(phones)) return { wrong: problem(7, "invalid number") };
+    if (isWrongSecret(fields.login) || isWrongSecret(fields.psw)) return { wrong: errorAnswer(2, "authorise error") };
+    if (!text || charset !== "utf-8") return { wrong: errorAnswer(1, "parameters error") };
+    if (!/^\+?[1-9]\d{6,14}$/.test(phones)) return { wrong: errorAnswer(7, "invalid number") };
     return { to: `+${phones.replace("+", "")}`, text, asked: without(fields, ["login", "psw"]) };
   },
   newId: () => String(randomInt(1, 2 ** 31)),
@@ -20,8 +20,8 @@ export const smsc: Provider = {
     status: 200,
     body: { id: Number(id), cnt: 1, ...(/^[23]$/.test(readForm(body).cost ?? "") && { cost: "4.5" }) },
   }),
-  refuse: () => problem(8, "message can't be delivered"),
+  refuse: () => errorAnswer(8, "message can't be delivered"),
   tooMany: { status: 429, body: "Too Many Requests" },
 };
 
-const problem = (error_code: number, error: string) => ({ status: 200, body: { error, error_code } });
+const errorAnswer = (error_code: number, error: string) => ({ status: 200, body: { error, error_code } });

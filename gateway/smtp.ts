@@ -17,14 +17,14 @@ export function makeSmtpServer(state: GatewayState): SMTPServer {
     closeTimeout: 100,
     onAuth: (_auth, _session, done) => done(null, { user: "any" }),
     onRcptTo: (_address, _session, done) =>
-      done(state.switches("mail").answer === "refuse" ? reply(550, "No such mailbox") : null),
+      done(state.switches("mail").answer === "refuse" ? smtpError(550, "No such mailbox") : null),
     onData: (stream, session, done) => {
       receive(state, stream, session.envelope).then(
         (answer) => {
           if (answer !== "silence") done(answer === "accept" ? null : answer);
         },
         // The client disconnected during the message, or the message can't be parsed.
-        (error) => done(reply(554, String(error))),
+        (error) => done(smtpError(554, String(error))),
       );
     },
   });
@@ -45,9 +45,9 @@ async function receive(
   const { answer, delayMs } = state.switches("mail");
   if (answer === "silence") return "silence";
   await wait(delayMs, undefined, { ref: false });
-  if (answer === "429") return reply(451, "Too many messages");
-  if (answer === "500") return reply(421, "Something is wrong here");
-  if (answer === "garbage") return reply(700, "It works!");
+  if (answer === "429") return smtpError(451, "Too many messages");
+  if (answer === "500") return smtpError(421, "Something is wrong here");
+  if (answer === "garbage") return smtpError(700, "It works!");
   const { headers, text, html } = readMessage(raw.toString("latin1"));
   for (const { address } of envelope.rcptTo) {
     const from = envelope.mailFrom ? envelope.mailFrom.address : "";
@@ -57,4 +57,4 @@ async function receive(
   return "accept";
 }
 
-const reply = (responseCode: number, words: string) => Object.assign(new Error(words), { responseCode });
+const smtpError = (responseCode: number, words: string) => Object.assign(new Error(words), { responseCode });

@@ -68,13 +68,13 @@ export class GatewayState {
     const state = report === "forged" ? "delivered" : report;
     const { id, to } = message;
     for (const next of provider.reports(state, { id, to, url, isForged: report === "forged" }, asked)) {
-      this.inbox.noteReport(message, `${report}: ${await post(next, signal)}`);
+      this.inbox.noteReport(message, `${report}: ${await postReport(next, signal)}`);
     }
   }
 }
 
 /** Sends a delivery report. Returns the status and the first 60 characters of the answer, or `unreachable`. */
-async function post({ url, headers, body }: Report, signal: AbortSignal): Promise<string> {
+async function postReport({ url, headers, body }: Report, signal: AbortSignal): Promise<string> {
   try {
     const response = await fetch(url, {
       method: "POST",

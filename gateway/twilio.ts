@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { type Answer, E164, FORM_TYPE, isWrongSecret, type Provider, readForm } from "./provider";
+import { type Answer, E164_PATTERN, FORM_TYPE, isWrongSecret, type Provider, readForm } from "./provider";
 
 /** The path of the request that sends a message, with the account in it. */
 const SEND_PATH = /^\/2010-04-01\/Accounts\/(AC[0-9a-f]{32})\/Messages\.json$/i;
@@ -9,14 +9,15 @@ export const twilio: Provider = {
   name: "twilio",
   read: ({ path, headers, body }) => {
     const [, account] = SEND_PATH.exec(path) ?? [];
-    const [user, token] = credentials(headers);
-    if (!account) return { wrong: problem(404, 20404, "The requested resource was not found") };
-    if (user !== account || isWrongSecret(token)) return { wrong: problem(401, 20003, "Authenticate") };
+    const [user, token] = readCredentials(headers);
+    if (!account) return { wrong: errorAnswer(404, 20404, "The requested resource was not found") };
+    if (user !== account || isWrongSecret(token)) return { wrong: errorAnswer(401, 20003, "Authenticate") };
     const fields = readForm(body);
     const { To: to = "", Body: text = "", StatusCallback: callbackUrl } = fields;
-    if (!fields.From && !fields.MessagingServiceSid) return { wrong: problem(400, 21603, "A 'From' is required.") };
-    if (!E164.test(to)) return { wrong: problem(400, 21211, `The 'To' number ${to} is not a valid phone number.`) };
-    if (!text) return { wrong: problem(400, 21602, "Message body is required.") };
+    if (!fields.From && !fields.MessagingServiceSid) return { wrong: errorAnswer(400, 21603, "A 'From' is required.") };
+    if (!E164_PATTERN.test(to))
+      return { wrong: errorAnswer(400, 21211, `The 'To' number ${to} is not a valid phone number.`) };
+    if (!text) return { wrong: errorAnswer(400, 21602, "Message body is required.") };
     return { to, text, asked: fields, ...(callbackUrl && { callbackUrl }) };
   },
   newId: () => `SM${randomBytes(16).toString("hex")}`,
@@ -42,8 +43,8 @@ export const twilio: Provider = {
       },
     };
   },
-  refuse: ({ to }) => problem(400, 21610, `Attempt to send to unsubscribed recipient ${to}`),
-  tooMany: problem(429, 20429, "Too Many Requests"),
+  refuse: ({ to }) => errorAnswer(400, 21610, `Attempt to send to unsubscribed recipient ${to}`),
+  tooMany: errorAnswer(429, 20429, "Too Many Requests"),
   reports: (state, { id, to, url, isForged }, { path, headers, body }) =>
     ["sent", state].map((status) => {
       const { From } = readForm(body);
@@ -58,7 +59,7 @@ export const twilio: Provider = {
         To: to,
         ...(status === "undelivered" && { ErrorCode: "30003" }),
       };
-      const [, token = ""] = credentials(headers);
+      const [, token = ""] = readCredentials(headers);
       const signature = sign(isForged ? "another key" : token, url, fields);
       return {
         url,
@@ -75,11 +76,11 @@ export function sign(token: string, url: string, fields: Record<string, string>)
   return createHmac("sha1", token).update(signed).digest("base64");
 }
 
-function credentials(headers: Headers): string[] {
+function readCredentials(headers: Headers): string[] {
   const [, encoded = ""] = /^Basic (.+)$/.exec(headers.get("authorization") ?? "") ?? [];
   return Buffer.from(encoded, "base64").toString().split(":");
 }
 
-function problem(status: number, code: number, message: string): Answer {
+function errorAnswer(status: number, code: number, message: string): Answer {
   return { status, body: { code, message, more_info: `https://www.twilio.com/docs/errors/${code}`, status } };
 }

@@ -17,7 +17,7 @@ export async function DelayedChanges() {
   return (
     <div className="mb-8 space-y-3">
       {found.changes.map((change) => (
-        <Delayed change={change} key={change.action} mayApplyNow={found.mayApplyNow} />
+        <DelayedChangeNotice change={change} key={change.action} mayApplyNow={found.mayApplyNow} />
       ))}
     </div>
   );
@@ -30,7 +30,7 @@ async function findChanges(): Promise<{ changes: DelayedChange[]; mayApplyNow: b
   return { changes, mayApplyNow: changes.length > 0 && session !== null && (await applyNowCodes(session)) !== null };
 }
 
-async function Delayed({ change, mayApplyNow }: { change: DelayedChange; mayApplyNow: boolean }) {
+async function DelayedChangeNotice({ change, mayApplyNow }: { change: DelayedChange; mayApplyNow: boolean }) {
   const t = await getTranslations("delayed");
   const { action, isOwn, mayCancel } = change;
   return (

@@ -27,7 +27,7 @@ export default async function AccountPage({ searchParams }: PageProps<"/account"
         {t("toProfile")}
       </Link>
       <h1 className="mt-2 mb-8">{t("title")}</h1>
-      <Done account={account} done={done} />
+      <DoneNotice account={account} done={done} />
       <DelayedChanges />
       <NewDevices session={session} />
       <div className="grid gap-12 md:grid-cols-[1fr_340px] md:grid-rows-[auto_1fr]">
@@ -40,7 +40,7 @@ export default async function AccountPage({ searchParams }: PageProps<"/account"
 }
 
 /** A notice of what the last step has done, chosen by the query's `done`. */
-async function Done({ account, done }: { account: Account; done: string | string[] | undefined }) {
+async function DoneNotice({ account, done }: { account: Account; done: string | string[] | undefined }) {
   const t = await getTranslations("account");
   const words =
     (done === "ended" && t("ended")) ||

@@ -26,14 +26,14 @@ export async function openInvitation(state: InviteFieldState, form: FormData): P
 export async function acceptInvitation(form: FormData): Promise<void> {
   const code = readCode(form);
   if (await currentSession()) redirect(`/i/${code}`, RedirectType.replace);
-  await takeToLogin(code);
+  await redirectToLogin(code);
 }
 
 /** Activates the invite code for the account of this browser. After a refusal, redirects to the invitation, which shows the reason. */
 export async function activateInvitation(form: FormData): Promise<void> {
   const code = readCode(form);
   const session = await currentSession();
-  if (!session) return takeToLogin(code);
+  if (!session) return redirectToLogin(code);
   const activated = await activateInvite({ userId: session.userId, code });
   if (!activated.ok) redirect(`/i/${code}`, RedirectType.replace);
   await storeInvite(null);
@@ -41,7 +41,7 @@ export async function activateInvitation(form: FormData): Promise<void> {
 }
 
 /** Stores the invitation in the pending login and redirects to the login, or back to the invitation if it can't be looked up. */
-async function takeToLogin(code: InviteCode): Promise<void> {
+async function redirectToLogin(code: InviteCode): Promise<void> {
   const invite = await getInvite(code, await currentRequester());
   if (!invite.ok) return redirect(`/i/${code}`, RedirectType.replace);
   await storeInvite({ code });

@@ -44,7 +44,7 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
   const attempt = (state?.attempt ?? 0) + 1;
   if (!phone.success || errors.email) return { typed, errors, waitMs: 0, attempt };
   const refusal = await requestCodeFor({ phone: phone.data, email: email.data ?? null }, form);
-  if (!refusal || refusal.mayArrive) return redirect(stepAfter(refusal), RedirectType.replace);
+  if (!refusal || refusal.mayArrive) return redirect(pageAfterRequest(refusal), RedirectType.replace);
   const { name, retryAfterMs: waitMs } = refusal;
   return { typed, errors: { form: name }, waitMs, attempt };
 }
@@ -53,11 +53,11 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
 export async function resendCode(form: FormData): Promise<void> {
   const identity = readIdentity(form);
   const refusal = identity && (await requestCodeFor(identity, form));
-  redirect(stepAfter(refusal), RedirectType.replace);
+  redirect(pageAfterRequest(refusal), RedirectType.replace);
 }
 
 /** The address of the second step, with an error in its query if the code was not sent. */
-function stepAfter(refusal: CodeRefusal | null) {
+function pageAfterRequest(refusal: CodeRefusal | null) {
   const isSent = refusal?.name !== "code_not_sent" || refusal.mayArrive;
   return isSent ? CODE_STEP : (`${CODE_STEP}&sent=no` as const);
 }

@@ -57,7 +57,9 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
 }
 
 /** Returns the states of both codes of a change. If one can't be typed any more, redirects to the page that says which one and why. */
-async function liveCodes(...asked: Parameters<typeof getIdentityChange>): Promise<Record<"old" | "new", CodeStatus>> {
+async function requireLiveCodes(
+  ...asked: Parameters<typeof getIdentityChange>
+): Promise<Record<"old" | "new", CodeStatus>> {
   const { old, new: next } = (await getIdentityChange(...asked)).statuses;
   if (old?.state === "live" && next?.state === "live") return { old, new: next };
   const page = factorPage(asked[1].next.kind);
@@ -75,7 +77,7 @@ export async function enterChangeCodes(state: CodeFormState, form: FormData): Pr
   if (!change || change.next.kind !== factor) return redirect(`${page}?problem=lost`, RedirectType.replace);
 
   const requester = await currentRequester();
-  const { codes, again } = readTypedCodes(form, state, await liveCodes(session, change, requester));
+  const { codes, again } = readTypedCodes(form, state, await requireLiveCodes(session, change, requester));
   if (!codes) return again;
 
   const changed = await changeIdentity(session, change, codes, requester);
@@ -100,7 +102,7 @@ export async function enterChangeCodes(state: CodeFormState, form: FormData): Pr
       await endPendingChange();
       return redirect("/account?done=waiting", RedirectType.replace);
     case "code_refused":
-      await liveCodes(session, change, requester);
+      await requireLiveCodes(session, change, requester);
       return refuseTypedCodes(form, state, { old: failure.old, new: failure.new });
   }
 }

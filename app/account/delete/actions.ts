@@ -24,12 +24,12 @@ export async function sendDeletionCode(form: FormData): Promise<void> {
 export async function enterDeletionCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const session = await requireSession(DELETION_PAGE);
   const requester = await currentRequester();
-  const liveCode = async () => {
+  const requireLiveCode = async () => {
     const status = await getCodeStatus(await deletionCode(session), requester);
     // The page of the deletion says why the code can't be used any more.
     return status?.state === "live" ? status : redirect(DELETION_PAGE, RedirectType.replace);
   };
-  const { codes, again } = readTypedCodes(form, state, { code: await liveCode() });
+  const { codes, again } = readTypedCodes(form, state, { code: await requireLiveCode() });
   if (!codes) return again;
 
   const deleted = await deleteByCode(session, codes.code, requester);
@@ -45,6 +45,6 @@ export async function enterDeletionCode(state: CodeFormState, form: FormData): P
   }
   if (deleted.failure.name === "session_over") return redirect("/login", RedirectType.replace);
   if (deleted.failure.name === "change_waiting") return redirect("/account?done=waiting", RedirectType.replace);
-  await liveCode();
+  await requireLiveCode();
   return refuseTypedCodes(form, state, { code: deleted.failure });
 }

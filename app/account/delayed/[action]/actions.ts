@@ -14,10 +14,10 @@ import { codeOptions, needsNoError } from "../../code-requests";
 const delayedPage = (action: DelayedAction) => `/account/delayed/${action}` as const;
 
 /** The hidden fields of the form: they name the delayed change that the page showed. Another change may have replaced it since. */
-const ShownForm = z.object({ action: DelayedAction, dueAt: z.iso.datetime().transform((text) => new Date(text)) });
+const ShownChange = z.object({ action: DelayedAction, dueAt: z.iso.datetime().transform((text) => new Date(text)) });
 
-const readShown = (form: FormData) =>
-  ShownForm.safeParse({ action: form.get("action"), dueAt: form.get("dueAt") }).data ??
+const readShownChange = (form: FormData) =>
+  ShownChange.safeParse({ action: form.get("action"), dueAt: form.get("dueAt") }).data ??
   redirect("/account", RedirectType.replace);
 
 const readAction = (form: FormData) =>
@@ -34,17 +34,17 @@ export async function sendApplyNowCodes(form: FormData): Promise<void> {
 /** Applies the delayed change that the page showed, without the wait, if the codes of both factors are right. */
 export async function enterApplyNowCodes(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const session = await requireSession("/account");
-  const shown = readShown(form);
+  const shown = readShownChange(form);
   const { action } = shown;
   const requester = await currentRequester();
   // The page says why codes can't be used any more, and redirects if no change is waiting any more.
-  const liveCodes = async () => {
+  const requireLiveCodes = async () => {
     const owners = (await applyNowCodes(session)) ?? redirect("/account", RedirectType.replace);
     const { phone, email } = (await getApplyNowCodes(owners, requester)).statuses;
     if (phone?.state === "live" && email?.state === "live") return { phone, email };
     return redirect(delayedPage(action), RedirectType.replace);
   };
-  const { codes, again } = readTypedCodes(form, state, await liveCodes());
+  const { codes, again } = readTypedCodes(form, state, await requireLiveCodes());
   if (!codes) return again;
 
   const applied = await applyNowByCodes(session, shown, codes, requester);
@@ -62,7 +62,7 @@ export async function enterApplyNowCodes(state: CodeFormState, form: FormData): 
     case "change_gone":
       return redirect("/account?done=gone", RedirectType.replace);
     case "code_refused":
-      await liveCodes();
+      await requireLiveCodes();
       return refuseTypedCodes(form, state, failure.refused);
   }
 }
