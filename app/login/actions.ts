@@ -96,8 +96,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
     return leave({ invite: null }, `${CODE_STEP}&invitation=gone`);
   }
   await finishPendingLogin(pending);
-  // A sign-up has activated the invite code, and the profile says so. The owner of an existing account is asked on the
-  // invitation's page.
+  // A sign-up has activated the invite code. The owner of an existing account is asked first, on the invitation's page.
   return redirect(
     invite && login.value.created ? "/profile?done=activated" : pageAfterLogin(pending),
     RedirectType.replace,

@@ -22,7 +22,7 @@ export type Step =
   | { name: "identity"; pending: PendingLogin | null; problem: CodeProblem | null }
   | { name: "code"; pending: PendingLogin; identity: Identity; status: CodeStatus };
 
-/** Returns the key of the challenge to which the code of a login with `identity` belongs. */
+/** Returns the key of the challenge whose code logs in: the one sent to the mailbox if there is a mailbox, else to the phone. */
 export function loginCode({ phone, email }: Identity, { holder }: PendingLogin): ChallengeKey {
   return email ? mailLoginCode({ email, holder }) : phoneLoginCode({ phone, holder });
 }

@@ -262,9 +262,7 @@ async function Activated({ activated }: { activated: NonNullable<Profile["activa
         )}
       </h2>
       <p className="mt-1 font-extrabold text-code-small tracking-code">{code}</p>
-      <p className="mt-1 text-small text-soft">
-        {t.rich("activatedAt", { time: () => <Moment at={activatedAt} /> })}
-      </p>
+      <p className="mt-1 text-small text-soft">{t.rich("activatedAt", { time: () => <Moment at={activatedAt} /> })}</p>
     </>
   );
 }
