@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
-import { SMTPServer } from "smtp-server";
+import { SMTPServer, type SMTPServerEnvelope } from "smtp-server";
 import { readMessage } from "./mail-message";
 import type { GatewayState } from "./state";
 
@@ -33,13 +33,10 @@ export function makeSmtpServer(state: GatewayState): SMTPServer {
   return server;
 }
 
-/** The sender and the recipients that the client named before the message. */
-type Envelope = { mailFrom: false | { address: string }; rcptTo: { address: string }[] };
-
 async function receive(
   state: GatewayState,
   stream: Readable,
-  envelope: Envelope,
+  envelope: SMTPServerEnvelope,
 ): Promise<Error | "accept" | "silence"> {
   const raw = await buffer(stream);
   const { answer, delayMs } = state.switches("mail");
