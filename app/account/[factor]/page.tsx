@@ -3,7 +3,6 @@ import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { answerNotFound } from "@/app/page-refusals";
 import { Problem } from "@/components/problem";
-import { Sheet } from "@/components/sheet";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { stampForm } from "@/lib/auth/form-stamps";
 import { readPendingChange } from "@/lib/auth/pending-change";
@@ -15,9 +14,9 @@ import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { PHONE_PLACEHOLDER } from "@/lib/core/identity/phone";
 import { formatRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { CodeStep } from "../../code-step";
-import { DemonstrationNotice } from "../../demonstration-notice";
 import NotFound, { generateMetadata as describeNotFound } from "../../not-found";
 import { RecipientForm } from "../../recipient-form";
+import { CodePage } from "../code-page";
 import { DelayWarning } from "../delay-warning";
 import { DelayedChanges } from "../delayed-changes";
 import { RecipientText } from "../recipient-text";
@@ -61,7 +60,7 @@ export default async function ChangePage(options: PageOptions) {
   const statuses = old && next && old.state !== "used" ? { old, new: next } : null;
   const isCodeStep = step !== "edit" && problem !== "lost";
   return (
-    <Sheet>
+    <CodePage back={t("back")}>
       <DelayedChanges />
       <h1>{await titleOf(factor, account)}</h1>
       <DelayWarning session={session} what={factor} />
@@ -75,13 +74,7 @@ export default async function ChangePage(options: PageOptions) {
           {problem === "lost" && <Problem id="problem">{t("lost")}</Problem>}
         </FactorStep>
       )}
-      <p className="mt-6">
-        <Link className="link" href="/account">
-          {t("back")}
-        </Link>
-      </p>
-      <DemonstrationNotice />
-    </Sheet>
+    </CodePage>
   );
 }
 

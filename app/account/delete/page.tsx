@@ -1,15 +1,13 @@
 import type { Metadata } from "next";
-import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { Problem } from "@/components/problem";
-import { Sheet } from "@/components/sheet";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { requireSession } from "@/lib/auth/required-session";
 import { deletionCode } from "@/lib/core/accounts/delete-account";
 import { getCodeStatus, getFirstWaitMs } from "@/lib/core/challenges/code-status";
 import { AUDIT_EVENTS_KEPT_MS, DELIVERIES_KEPT_MS, WRONG_CODES_KEPT_MS } from "@/lib/core/policy";
 import { CodeStep } from "../../code-step";
-import { DemonstrationNotice } from "../../demonstration-notice";
+import { CodePage } from "../code-page";
 import { DelayWarning } from "../delay-warning";
 import { DelayedChanges } from "../delayed-changes";
 import { RecipientText } from "../recipient-text";
@@ -33,7 +31,7 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
   const waitMs = status?.resendInMs ?? (await getFirstWaitMs(owner, requester));
   const to = () => <RecipientText of={recipient} />;
   return (
-    <Sheet>
+    <CodePage back={t("back")}>
       <DelayedChanges />
       <h1>{t("title")}</h1>
       <p className="mt-3 text-soft">{t("lead")}</p>
@@ -60,13 +58,7 @@ export default async function DeletePage({ searchParams }: PageProps<"/account/d
         enter={{ action: enterDeletionCode, label: t("submit"), pending: t("deleting") }}
         send={{ action: sendDeletionCode, label: t("send"), waitMs }}
       />
-      <p className="mt-6">
-        <Link className="link" href="/account">
-          {t("back")}
-        </Link>
-      </p>
-      <DemonstrationNotice />
-    </Sheet>
+    </CodePage>
   );
 }
 

@@ -1,17 +1,15 @@
 import type { Metadata } from "next";
-import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { answerNotFound } from "@/app/page-refusals";
 import { Problem } from "@/components/problem";
-import { Sheet } from "@/components/sheet";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { requireSession } from "@/lib/auth/required-session";
 import { applyNowCodes, getApplyNowCodes } from "@/lib/core/accounts/apply-now";
 import { DelayedAction, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";
 import { CodeStep } from "../../../code-step";
-import { DemonstrationNotice } from "../../../demonstration-notice";
 import NotFound, { generateMetadata as describeNotFound } from "../../../not-found";
+import { CodePage } from "../../code-page";
 import { ChangeNotice } from "../../delayed-changes";
 import { RecipientText } from "../../recipient-text";
 import { enterApplyNowCodes, sendApplyNowCodes } from "./actions";
@@ -49,7 +47,7 @@ export default async function ApplyNowPage(options: PageOptions) {
   const { phone, email } = statuses;
   const isSent = phone && email && phone.state !== "used" && email.state !== "used";
   return (
-    <Sheet>
+    <CodePage back={t("back")}>
       <h1>{t("applyNowTitle", { what: action })}</h1>
       <div className="mt-6">
         <ChangeNotice change={change} />
@@ -71,12 +69,6 @@ export default async function ApplyNowPage(options: PageOptions) {
         hidden={{ action, dueAt: change.dueAt.toISOString() }}
         send={{ action: sendApplyNowCodes, label: t("send"), waitMs: resendInMs }}
       />
-      <p className="mt-6">
-        <Link className="link" href="/account">
-          {t("back")}
-        </Link>
-      </p>
-      <DemonstrationNotice />
-    </Sheet>
+    </CodePage>
   );
 }
