@@ -82,7 +82,7 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
 
   return (
     <div className="scripted">
-      {/* Keeps its height when it is empty, so that a page that has scrolled to a deep link doesn't move. */}
+      {/* The paragraph keeps its height when it is empty, so that a page that has scrolled to a deep link doesn't move. */}
       <p className="min-h-[1.5em]" role="status">
         {state === "loading" && loading}
         {state === "failed" && failed}

@@ -27,7 +27,7 @@ export function CopyButton({
 
   const copy = async () => {
     try {
-      // This fails without https, where there is no clipboard, and if the person forbids access to it.
+      // Copying fails without HTTPS, where browsers offer no clipboard, and if the person forbids access to it.
       await navigator.clipboard.writeText(text);
       setResult(done);
     } catch {

@@ -2,7 +2,7 @@
 
 import { type ReactNode, useEffect, useRef } from "react";
 
-/** Takes the focus when it appears, so that screen readers read the result of the last step. */
+/** A box that takes the focus when it appears, so that screen readers read the result of the last step. */
 export function Focused({ children }: { children: ReactNode }) {
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => element.current?.focus(), []);

@@ -1,7 +1,7 @@
 import { generate } from "lean-qr";
 import { toSvgPath } from "lean-qr/extras/svg";
 
-/** The width of the empty margin around a code, in modules (ISO/IEC 18004 requires four). */
+/** The width of the empty margin around a QR code, in modules (ISO/IEC 18004 requires four). */
 const QUIET_MODULES = 4;
 
 /** A QR code of `text` as SVG. It is dark on light in both themes, because many scanners read no other. */

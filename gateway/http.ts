@@ -101,7 +101,7 @@ function goHome(response: ServerResponse): void {
   response.writeHead(303, { Location: "/" }).end();
 }
 
-/** Sends an event for each change, until the client disconnects. */
+/** Sends an event for each change of the messages, until the client disconnects. */
 function sendEvents(state: GatewayState, response: ServerResponse): void {
   response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
   const gone = new AbortController();

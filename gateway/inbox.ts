@@ -43,7 +43,7 @@ export class Inbox {
     this.#news.emit("change");
   }
 
-  /** Returns all messages, or those to one phone or mailbox. */
+  /** Returns the messages to the phone or mailbox `to`, or all messages without it. */
   messages(to?: string | null): Message[] {
     return to ? this.#messages.filter((message) => message.to === to) : this.#messages;
   }

@@ -10,7 +10,7 @@ export interface ProviderRequest {
 
 export interface Answer {
   status: number;
-  /** An object is sent as JSON. */
+  /** A text is sent as it is, an object as JSON. */
   body: object | string;
 }
 
@@ -49,7 +49,7 @@ export interface Provider {
   ) => Report[];
 }
 
-/** A phone in E.164. */
+/** Matches a phone in E.164. */
 export const E164_PATTERN = /^\+[1-9]\d{6,14}$/;
 
 export const FORM_TYPE = "application/x-www-form-urlencoded";
@@ -66,7 +66,7 @@ export function readJson(body: string): Record<string, string> | null {
   }
 }
 
-/** Returns `fields` without the secret ones. */
+/** Returns `fields` without those that `secrets` names. */
 export function without(fields: Record<string, string>, secrets: string[]): Record<string, string> {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !secrets.includes(name)));
 }

@@ -11,13 +11,13 @@ export interface Switches {
    * answers. `garbage`: answers unreadably.
    */
   answer: (typeof CHOICES)["answer"][number];
-  /** How long it waits before it answers. It delivers the message even if the client has disconnected by then. */
+  /** How long the provider waits before it answers. It delivers the message even if the client has disconnected by then. */
   delayMs: number;
   /** The delivery report of Twilio and SMS.ru: none, delivered, undelivered, or delivered with a wrong signature. */
   report: (typeof CHOICES)["report"][number];
   /** How long after the message the report is sent. */
   reportDelayMs: number;
-  /** The address of SMS.ru's reports, which the real one has in its settings. Twilio gets an address with each message. */
+  /** The address of SMS.ru's reports. The real SMS.ru has it in the account's settings; Twilio gets an address with each message. */
   callbackUrl: string;
 }
 

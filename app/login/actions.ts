@@ -32,7 +32,7 @@ const CODE_STEP = "/login?step=code";
 /** The address of the login's first step, which asks for the phone or mailbox, even if a code was sent already. */
 const IDENTITY_STEP = "/login?step=phone";
 
-/** The first step: sends a code to the typed phone or mailbox, and redirects to the second step even if an earlier code is on its way. */
+/** The login's first step: sends a code to the typed phone or mailbox and redirects to the second step, also if a code was sent before. */
 export async function sendCode(state: IdentityFormState, form: FormData): Promise<IdentityFormState> {
   const typed = { phone: String(form.get("phone") ?? ""), email: String(form.get("email") ?? "") };
   const [phone, email] = [Phone.safeParse(typed.phone), Email.safeParse(typed.email)];
@@ -56,13 +56,13 @@ export async function resendCode(form: FormData): Promise<void> {
   redirect(pageAfterRequest(refusal), RedirectType.replace);
 }
 
-/** The address of the second step, with an error in its query if the code was not sent. */
+/** Returns the address of the login's second step, with an error in its query if the code was not sent. */
 function pageAfterRequest(refusal: CodeRefusal | null) {
   const isSent = refusal?.name !== "code_not_sent" || refusal.mayArrive;
   return isSent ? CODE_STEP : (`${CODE_STEP}&sent=no` as const);
 }
 
-/** The second step: logs in with the typed code. After a refusal it redirects to the page that shows the state of the code. */
+/** The login's second step: logs in with the typed code. After a refusal, redirects to the page that shows the state of the code. */
 export async function enterCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const identity = readIdentity(form);
   if (!identity) return redirect(CODE_STEP, RedirectType.replace);
@@ -157,7 +157,7 @@ async function readPending(form: FormData, holder?: Holder): Promise<PendingLogi
   return { ...((await readPendingLogin()) ?? newPendingLogin(holder)), wanted: readReturnPage(form) };
 }
 
-/** Reads the page that the login returns to from a form's hidden field. */
+/** Reads in a form's hidden field which page the login returns to. */
 function readReturnPage(form: FormData): ReturnPage | null {
   return ReturnPage.safeParse(form.get("next")).data ?? null;
 }

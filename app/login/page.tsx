@@ -119,7 +119,7 @@ async function SentTo({ identity: { phone, email }, isProven }: { identity: Iden
   );
 }
 
-/** The hidden field of a form that names the page that the login returns to. */
+/** A form's hidden field with the page that the login returns to. */
 function ReturnPageField({ returnPage }: { returnPage: ReturnPage | null }) {
   return returnPage && <input name="next" type="hidden" value={returnPage} />;
 }

@@ -22,7 +22,7 @@ import { NewDevices } from "../account/new-devices";
 import { InviteForm } from "../i/invite-form";
 import { logOutAndGoHome } from "./actions";
 
-/** The chart of referrals is shown from this number of referrals on. */
+/** How many referrals an account needs for their chart to be shown. */
 const GROWTH_STEPS_MIN = 3;
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -30,7 +30,7 @@ export async function generateMetadata(): Promise<Metadata> {
   return { title: t("title"), robots: { index: false } };
 }
 
-/** Shows an account's invite code, its referrals, and the code that it has activated or the form for one. */
+/** Shows an account's invite code, its referrals, and the code that it has activated or the form to activate one. */
 export default async function ProfilePage({ searchParams }: PageProps<"/profile">) {
   const { session, account: profile } = await requireAccount(null);
   const [t, query] = await Promise.all([getTranslations("profile"), searchParams]);

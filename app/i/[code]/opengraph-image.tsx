@@ -22,7 +22,7 @@ const bandUrl = `data:image/svg+xml,${encodeURIComponent(
   `<svg xmlns="http://www.w3.org/2000/svg" width="${BAND_WIDTH_PX}" height="${BAND_HEIGHT_PX}"><path d="${STITCH_PATH}" fill="none" stroke="${COLORS.red}" stroke-width="1.7" stroke-linecap="round"/></svg>`,
 )}`;
 
-/** One of the two round cuts at the edges of the ticket, beside its dashed line. */
+/** The style of the two round cuts at the edges of the ticket, beside its dashed line. */
 const biteStyle = {
   position: "absolute",
   bottom: 86,

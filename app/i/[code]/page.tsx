@@ -49,7 +49,7 @@ const TITLES = {
   budget_spent: "tooOftenTitle",
 } as const;
 
-/** Parses the invite code in an address; null for any other text. Next.js decodes the text only in requests of its own script. */
+/** Parses the invite code in an address; null for any other text. Next.js itself decodes addresses only in requests of its own script. */
 function readCode(segment: string): InviteCode | null {
   return InviteCode.safeParse(querystring.unescape(segment)).data ?? null;
 }
