@@ -16,15 +16,7 @@ export const smsru: Provider = {
     return { to: `+${to}`, text, asked: without(fields, ["api_id"]) };
   },
   newId: () => `${randomInt(100_000, 1_000_000)}-${randomInt(10_000_000, 100_000_000)}`,
-  accept: (sms_id, { to }) => ({
-    status: 200,
-    body: {
-      status: "OK",
-      status_code: 100,
-      sms: { [to.slice(1)]: { status: "OK", status_code: 100, sms_id, cost: "2.50" } },
-      balance: 4122.56,
-    },
-  }),
+  accept: (sms_id, { to }) => messageAnswer(to.slice(1), { status: "OK", status_code: 100, sms_id, cost: "2.50" }),
   refuse: ({ to }) => messageError(to.slice(1), 207, "На этот номер нельзя отправлять сообщения"),
   tooMany: { status: 429, body: "Too Many Requests" },
   reports: (state, { id, url, isForged }, asked) => {
@@ -41,12 +33,11 @@ const requestError = (status_code: number, status_text: string) => ({
   body: { status: "ERROR", status_code, status_text },
 });
 
-const messageError = (to: string, status_code: number, status_text: string) => ({
+/** Makes the answer to a valid request. `message` says what became of the message to the phone `to`, which has no plus sign. */
+const messageAnswer = (to: string, message: object) => ({
   status: 200,
-  body: {
-    status: "OK",
-    status_code: 100,
-    sms: { [to]: { status: "ERROR", status_code, status_text } },
-    balance: 4122.56,
-  },
+  body: { status: "OK", status_code: 100, sms: { [to]: message }, balance: 4122.56 },
 });
+
+const messageError = (to: string, status_code: number, status_text: string) =>
+  messageAnswer(to, { status: "ERROR", status_code, status_text });
