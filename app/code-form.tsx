@@ -18,8 +18,8 @@ export interface CodeField {
   name: string;
   label: string;
   digits: number;
-  /** Whether the code arrives as a text message, which a telephone can fill in by itself. */
-  isMessage: boolean;
+  /** Whether the browser may fill in the code from a message (`one-time-code` in the `autocomplete` attribute of HTML). */
+  isAutofilled: boolean;
   hint: string | null;
   /** An error to show from the beginning, about the attempt that led back to this page. */
   error: string | null;
@@ -27,40 +27,40 @@ export interface CodeField {
 }
 
 /**
- * A form for one-time codes, with a field for each. With `isImmediate` it has one field in large digits, and is submitted as soon as
- * the code is complete; otherwise only its button submits it.
+ * A form for one-time codes, with a field for each. With `isAutoSubmitted` it has one field in large digits, and is submitted as
+ * soon as the code is complete; otherwise only its button submits it.
  */
 export function CodeForm({
   action,
   fields,
   hidden,
-  isImmediate,
+  isAutoSubmitted,
   words,
 }: {
   action: (state: CodeFormState, form: FormData) => Promise<CodeFormState>;
   fields: CodeField[];
   /** Further fields of the form, hidden, by name. */
   hidden: Record<string, string>;
-  isImmediate: boolean;
+  isAutoSubmitted: boolean;
   words: { submit: string; pending: string; offline: string };
 }) {
   const [state, formAction, isPending] = useActionState(action, null);
   const form = useRef<HTMLFormElement>(null);
   const attempt = state?.attempt ?? 0;
   const first = fields.find(({ name }) => state?.errors[name]) ?? fields[0];
-  useSendWhenComplete(form, isImmediate && first ? first : null, attempt);
+  useSendWhenComplete(form, isAutoSubmitted && first ? first : null, attempt);
   return (
-    <form action={formAction} className={isImmediate ? "@container" : undefined} noValidate ref={form}>
+    <form action={formAction} className={isAutoSubmitted ? "@container" : undefined} noValidate ref={form}>
       {Object.entries(hidden).map(([name, value]) => (
         <input key={name} name={name} type="hidden" value={value} />
       ))}
-      {fields.map(({ name, label, digits, isMessage, hint, error, errors }, at) => {
+      {fields.map(({ name, label, digits, isAutofilled, hint, error, errors }, at) => {
         const wrong = state?.errors[name];
         return (
-          <div className={isImmediate ? "mb-4" : "mb-5"} key={name}>
+          <div className={isAutoSubmitted ? "mb-4" : "mb-5"} key={name}>
             <Field
               attempt={attempt}
-              autoComplete={isMessage ? "one-time-code" : "off"}
+              autoComplete={isAutofilled ? "one-time-code" : "off"}
               autoFocus={name === first?.name}
               defaultValue={state?.typed[name]}
               enterKeyHint={at === fields.length - 1 ? "go" : "next"}
@@ -69,7 +69,7 @@ export function CodeForm({
               inputMode="numeric"
               label={label}
               name={name}
-              {...(isImmediate && { className: largeDigitsClass(digits), readOnly: isPending })}
+              {...(isAutoSubmitted && { className: largeDigitsClass(digits), readOnly: isPending })}
             />
           </div>
         );

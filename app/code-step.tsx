@@ -22,7 +22,7 @@ interface CodeStepProps<AnyCode extends Code> {
   /** Further fields of both forms, hidden, by name. */
   hidden?: Record<string, string>;
   /** Whether the form is submitted as soon as its one code is complete, and redirects back to this page after a wrong code. */
-  isImmediate?: boolean;
+  isAutoSubmitted?: boolean;
   enter: {
     action: (state: CodeFormState, form: FormData) => Promise<CodeFormState>;
     label: string;
@@ -80,15 +80,16 @@ export async function CodeStep({
   );
 }
 
-async function CodeEntry({ codes, hidden = {}, isImmediate = false, enter }: CodeStepProps<SentCode>) {
+async function CodeEntry({ codes, hidden = {}, isAutoSubmitted = false, enter }: CodeStepProps<SentCode>) {
   const t = await getTranslations("code");
   const [only, ...others] = codes;
   const isAlone = others.length === 0;
   const labelOf = ({ recipient }: Code) => (isAlone ? t("label") : t("labelTo", { to: formatRecipient(recipient) }));
   const hintOf = ({ digits }: CodeStatus) => (digits > CODE_DIGITS ? t("longer", { digits }) : null);
-  // A new key empties the fields and sets the focus: for new codes, and with `isImmediate` after each attempt.
+  // A new key empties the fields and sets the focus. The key changes when new codes are sent, and in a form that submits itself
+  // (`isAutoSubmitted`) also after each wrong code.
   const key = codes
-    .map(({ status: { sentAt, triesUsed } }) => `${sentAt.getTime()} ${isImmediate ? triesUsed : ""}`)
+    .map(({ status: { sentAt, triesUsed } }) => `${sentAt.getTime()} ${isAutoSubmitted ? triesUsed : ""}`)
     .join();
   if (codes.some(({ status }) => isUnusable(status))) {
     return (
@@ -110,17 +111,17 @@ async function CodeEntry({ codes, hidden = {}, isImmediate = false, enter }: Cod
       name: code.name,
       label: labelOf(code),
       digits,
-      isMessage: isImmediate || code.recipient.kind === "phone",
-      hint: isImmediate ? null : hintOf(code.status),
-      error: isImmediate && triesUsed > 0 ? t("wrongTriesLeft", { tries: triesLeft }) : null,
+      isAutofilled: isAutoSubmitted || code.recipient.kind === "phone",
+      hint: isAutoSubmitted ? null : hintOf(code.status),
+      error: isAutoSubmitted && triesUsed > 0 ? t("wrongTriesLeft", { tries: triesLeft }) : null,
       errors: {
-        missing: isImmediate ? t("malformed", { digits }) : t("missing"),
+        missing: isAutoSubmitted ? t("malformed", { digits }) : t("missing"),
         malformed: t("malformed", { digits }),
         wrong: t("wrong"),
       },
     };
   });
-  const hint = isImmediate && only && hintOf(only.status);
+  const hint = isAutoSubmitted && only && hintOf(only.status);
   const expiresInMs = Math.min(...codes.map(({ status }) => status.expiresInMs));
   return (
     <>
@@ -130,7 +131,7 @@ async function CodeEntry({ codes, hidden = {}, isImmediate = false, enter }: Cod
         action={enter.action}
         fields={fields}
         hidden={hidden}
-        isImmediate={isImmediate}
+        isAutoSubmitted={isAutoSubmitted}
         key={key}
         words={{ submit: enter.label, pending: enter.pending ?? t("checking"), offline: t("offline") }}
       />

@@ -28,7 +28,7 @@ export function RecipientForm<Failure extends string>({
   words,
 }: {
   action: (state: RecipientFormState<Failure>, form: FormData) => Promise<RecipientFormState<Failure>>;
-  /** `value` is the field's initial text. */
+  /** The fields that are typed in, in the order of the page. `value` is a field's initial text. */
   fields: { kind: RecipientKind; label: string; value: string; placeholder?: string }[];
   /** Further fields of the form, hidden, by name. */
   hidden: Record<string, string>;

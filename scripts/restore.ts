@@ -57,7 +57,7 @@ async function restoreFile(copy: string, file: string): Promise<void> {
     flushToDisk(path.dirname(file));
     console.log(`${file} is what ${copy} was.`);
     if (aside) console.log(`The previous database is kept as ${aside}.`);
-    printDeleted(deletedCounts);
+    printDeletedRowCounts(deletedCounts);
   } finally {
     for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(`${draft}${end}`, { force: true });
   }
@@ -83,7 +83,7 @@ async function moveToPostgres(copy: string, url: string): Promise<void> {
       await client.end();
     }
     console.log(`The PostgreSQL of DATABASE_URL has what ${copy} has.`);
-    printDeleted(deletedCounts);
+    printDeletedRowCounts(deletedCounts);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -99,7 +99,7 @@ async function cleanPostgres(url: string): Promise<void> {
     const deletedCounts = await deleteOutdated(async (sql) => (await client.query(sql)).rowCount ?? 0);
     await client.query("COMMIT");
     console.log("The PostgreSQL of DATABASE_URL is whole.");
-    printDeleted(deletedCounts);
+    printDeletedRowCounts(deletedCounts);
   } finally {
     await client.end();
   }
@@ -134,7 +134,8 @@ async function deleteOutdated(run: (sql: string) => Promise<number>): Promise<De
   return Object.fromEntries(entries) as DeletedCounts;
 }
 
-function printDeleted({ sessions, codes, changes, demonstrations }: DeletedCounts): void {
+/** Prints how many rows `DELETIONS_SQL` deleted from the restored database, and what that means for people. */
+function printDeletedRowCounts({ sessions, codes, changes, demonstrations }: DeletedCounts): void {
   console.log(
     `All sessions have ended (${sessions}), and no code that was sent before is good (${codes}): everybody logs in again.`,
   );

@@ -147,7 +147,7 @@ async function LoginStep({
       codes={[{ name: "code", recipient: email ? emailRecipient(email) : phoneRecipient(phone), status }]}
       enter={{ action: enterCode, label: t("enter") }}
       hidden={{ phone, ...(email && { email }), ...(returnPage && { next: returnPage }) }}
-      isImmediate
+      isAutoSubmitted
       send={{ action: resendCode, waitMs: status.resendInMs }}
     />
   );

@@ -10,7 +10,14 @@ import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { type Api, address, type EngineFailure, reply } from "./engine";
 import { RUSSIAN_MESSAGES, sendFailures, TOO_MANY_REQUESTS } from "./messages";
-import { AnyInviteCode, codeLengthHeader, InviteText, LIST_QUERY, languageOf, listInviteePhones } from "./schemas";
+import {
+  codeLengthHeader,
+  InviteCodeOfAnyLength,
+  InviteText,
+  LIST_QUERY,
+  languageOf,
+  listInviteePhones,
+} from "./schemas";
 
 const errorResponse = (status: number, error: string) => ({ status, body: { error } });
 
@@ -111,7 +118,7 @@ export const profile = address(api, "/api/profile/", (endpoint) => ({
   POST: endpoint({
     summary: "Activates an invite code; an account can do that once",
     who: "account",
-    input: { invite_code: AnyInviteCode },
+    input: { invite_code: InviteCodeOfAnyLength },
     answer: { body: z.object({ message: z.string() }) },
     run: async ({ input: { invite_code: code }, session }) => {
       const activated = await activateInvite({ userId: session.userId, code });

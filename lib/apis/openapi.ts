@@ -19,7 +19,7 @@ import {
 } from "./engine";
 import * as enter from "./enter";
 import { FIELD_REQUIRED } from "./messages";
-import { AnyInviteCode, RefreshToken, SentInviteCode } from "./schemas";
+import { InviteCodeOfAnyLength, RefreshToken, SentInviteCode } from "./schemas";
 import * as usersApi from "./users";
 import * as v1 from "./v1";
 import * as verification from "./verification";
@@ -275,7 +275,7 @@ const EXAMPLES_BY_SCHEMA = new Map<unknown, string>([
   [Email, "anna@example.com"],
   [TypedCode, "1234"],
   [SentInviteCode, "7K4M2P"],
-  [AnyInviteCode, "7K4M2P"],
+  [InviteCodeOfAnyLength, "7K4M2P"],
   [RefreshToken, "<refresh>"],
   [InviteCode, "7K4M2P"],
 ]);

@@ -18,8 +18,8 @@ export const SentInviteCode = typedText("invite_code_malformed")
   .refine((typed) => readInviteText(typed).length === INVITE_CODE_LENGTH, "invite_code_malformed")
   .transform((typed): InviteCode | null => InviteCode.safeParse(typed).data ?? null);
 
-/** An invite code that a client sends. Text that can't be one becomes null, as an unknown code; empty text is refused. */
-export const AnyInviteCode = typedText("invite_code_malformed")
+/** Text of any length that a client sends as an invite code. Text that can't be one becomes null; empty text is refused. */
+export const InviteCodeOfAnyLength = typedText("invite_code_malformed")
   .refine((typed) => readPastedText(typed) !== "", "invite_code_malformed")
   .transform((typed): InviteCode | null => InviteCode.safeParse(typed).data ?? null);
 

@@ -38,7 +38,7 @@ import {
 
 const errorResponse = (status: number, detail: string) => ({ status, body: { detail } });
 
-const EXPIRED_RESPONSE = errorResponse(400, "Код подтверждения не найден или устарел. Запросите новый.");
+const UNUSABLE_CODE_RESPONSE = errorResponse(400, "Код подтверждения не найден или устарел. Запросите новый.");
 const NOT_FOUND_RESPONSE = errorResponse(404, "Не найдено.");
 const NOT_ALLOWED_RESPONSE = errorResponse(403, "У вас недостаточно прав для выполнения данного действия.");
 const DELETED_LATER_SENTENCE =
@@ -135,9 +135,9 @@ export const authenticate = address(api, "/api/users/authenticate/", (endpoint) 
       ...sendFailures(errorResponse),
       code_wrong: errorResponse(401, "Неверный код подтверждения."),
       phone_mismatch: errorResponse(400, "У аккаунта с этим адресом другой телефон."),
-      code_not_requested: EXPIRED_RESPONSE,
-      code_expired: EXPIRED_RESPONSE,
-      code_spent: EXPIRED_RESPONSE,
+      code_not_requested: UNUSABLE_CODE_RESPONSE,
+      code_expired: UNUSABLE_CODE_RESPONSE,
+      code_spent: UNUSABLE_CODE_RESPONSE,
     },
   }),
 }));

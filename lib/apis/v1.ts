@@ -26,7 +26,7 @@ import {
 const errorResponse = (status: number, error: string) => ({ status, body: { error } });
 
 const NO_LOGIN_RESPONSE = errorResponse(400, "Сначала запросите код подтверждения.");
-const EXPIRED_RESPONSE = errorResponse(400, "Код подтверждения больше не действует, запросите новый.");
+const UNUSABLE_CODE_RESPONSE = errorResponse(400, "Код подтверждения больше не действует, запросите новый.");
 const NOT_FOUND_RESPONSE = errorResponse(404, "Пользователь не найден.");
 
 const api: Api = {
@@ -97,8 +97,8 @@ export const createUser = address(api, "/api/v1/create_user/", (endpoint) => ({
     failures: {
       code_wrong: errorResponse(401, "Неверный код подтверждения."),
       code_not_requested: NO_LOGIN_RESPONSE,
-      code_expired: EXPIRED_RESPONSE,
-      code_spent: EXPIRED_RESPONSE,
+      code_expired: UNUSABLE_CODE_RESPONSE,
+      code_spent: UNUSABLE_CODE_RESPONSE,
     },
   }),
 }));
@@ -130,8 +130,8 @@ export const authUser = address(api, "/api/v1/auth_user/", (endpoint) => ({
       code_wrong: errorResponse(401, "Неверный код подтверждения."),
       code_not_requested: NO_LOGIN_RESPONSE,
       field_invalid: { status: 400, body: { verification_code: [FIELD_REQUIRED] } },
-      code_expired: EXPIRED_RESPONSE,
-      code_spent: EXPIRED_RESPONSE,
+      code_expired: UNUSABLE_CODE_RESPONSE,
+      code_spent: UNUSABLE_CODE_RESPONSE,
     },
   }),
 }));

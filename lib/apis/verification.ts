@@ -12,9 +12,9 @@ import { fail, succeed } from "@/lib/core/result";
 import { type Api, absoluteUrl, address, reply } from "./engine";
 import { ENGLISH_MESSAGES } from "./messages";
 import {
-  AnyInviteCode,
   codeLengthHeader,
   getOwnProfileByPhone,
+  InviteCodeOfAnyLength,
   InviteText,
   LIST_QUERY,
   languageOf,
@@ -25,7 +25,7 @@ const errorResponse = (status: number, detail: string) => ({ status, body: { det
 
 const BUDGET_SPENT_RESPONSE = errorResponse(429, "Too many requests. Try again later.");
 const NOT_RECEIVED_RESPONSE = { status: 400, body: { code: ["This phone number did not receive a code"] } };
-const NOT_UNIQUE_RESPONSE = { status: 400, body: { phone_number: ["Not unique number"] } };
+const PHONE_TAKEN_RESPONSE = { status: 400, body: { phone_number: ["Not unique number"] } };
 const INVALID_INVITE_RESPONSE = { status: 400, body: { non_field_errors: ["Invalid invite"] } };
 const NOT_FOUND_RESPONSE = errorResponse(404, "Not found.");
 
@@ -63,7 +63,7 @@ export const sendCode = address(api, "/api/verification_phone/send_code", (endpo
       return reply(isShown ? { code: revealed } : { detail: "Code sent" }, codeLengthHeader(sent.value));
     },
     failures: {
-      phone_taken: NOT_UNIQUE_RESPONSE,
+      phone_taken: PHONE_TAKEN_RESPONSE,
       budget_spent: BUDGET_SPENT_RESPONSE,
       country_not_allowed: errorResponse(400, "Codes are not sent to this number."),
       resend_too_early: errorResponse(429, "A code was sent already. A new one can be asked for later."),
@@ -92,7 +92,7 @@ export const registration = address(api, "/api/verification_phone/{invite_code}"
       return reply({ invite: own.inviteCode, user_profile_url: url });
     },
     failures: {
-      phone_taken: NOT_UNIQUE_RESPONSE,
+      phone_taken: PHONE_TAKEN_RESPONSE,
       budget_spent: BUDGET_SPENT_RESPONSE,
       code_wrong: { status: 400, body: { code: ["Request a new code"] } },
       code_expired: NOT_RECEIVED_RESPONSE,
@@ -106,7 +106,7 @@ export const profile = address(api, "/api/verification_phone/profile/{phone_numb
   PUT: endpoint({
     summary: "Activates an invite code; an account can do that once",
     who: "account",
-    input: { invite: AnyInviteCode },
+    input: { invite: InviteCodeOfAnyLength },
     answer: { body: z.object({ message: z.string() }) },
     run: async ({ input: { invite: code }, params, session }) => {
       const own = await getOwnProfileByPhone(session, params.phone_number);

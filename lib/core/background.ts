@@ -2,7 +2,8 @@ import { isDatabaseAway } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 
-const runningTasks = perProcess("background tasks", () => new Map<string, Promise<void>>());
+/** The promises of the tasks that have not ended. No second task of the same name starts until the first has ended. */
+const runningTaskByName = perProcess("background tasks", () => new Map<string, Promise<void>>());
 
 /**
  * Starts a task that no request has to wait for. If a task of this name is running already, starts nothing and returns the
@@ -11,7 +12,7 @@ const runningTasks = perProcess("background tasks", () => new Map<string, Promis
  * when the task has ended, and never rejects.
  */
 export function runInBackground(name: string, task: () => Promise<unknown>): Promise<void> {
-  const earlier = runningTasks.get(name);
+  const earlier = runningTaskByName.get(name);
   if (earlier) return earlier;
   const running = task()
     .then(
@@ -20,12 +21,12 @@ export function runInBackground(name: string, task: () => Promise<unknown>): Pro
         if (!isDatabaseAway(error)) logError(error, "a task in the background failed");
       },
     )
-    .finally(() => runningTasks.delete(name));
-  runningTasks.set(name, running);
+    .finally(() => runningTaskByName.delete(name));
+  runningTaskByName.set(name, running);
   return running;
 }
 
 /** Resolves when all tasks that are running now have ended. Only tests call it. */
 export async function backgroundTasks(): Promise<void> {
-  await Promise.all(runningTasks.values());
+  await Promise.all(runningTaskByName.values());
 }

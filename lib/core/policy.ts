@@ -103,7 +103,8 @@ if (settings.SESSION_IDLE_S <= settings.SESSION_SEEN_EVERY_S) {
 
 /** The part of a day's messages, and of their cost, that is kept for browsers that the recipient recognises. */
 export const SMS_BUDGET_KEPT_PART = 0.1;
-// The unreserved part must pay for at least one message, or no person could log in for the first time.
+// The part that is not kept for recognised browsers must pay for at least one message. A person's first login comes from a
+// browser that is not recognised yet.
 const unreservedPart = (max: number) => Math.floor(max * (1 - SMS_BUDGET_KEPT_PART));
 if (settings.SMS_BUDGET_PER_DAY > 0 && unreservedPart(settings.SMS_BUDGET_PER_DAY) < 1) {
   throw new SettingsError(

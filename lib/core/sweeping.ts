@@ -81,7 +81,8 @@ const SWEEPERS: readonly Sweeper[] = GROWING_TABLES.map((growing) => {
   return { ...growing, find, remove };
 });
 
-const SWEEP_EVERY_MS = 60_000;
+/** The shortest time between two sweeps of one kind in a process. Requests start the sweeps; there is no timer. */
+const SWEEP_INTERVAL_MS_MIN = 60_000;
 
 /** For each argument of `isTimeToSweep`, the time of its last true result, in milliseconds of `performance.now()`. */
 const lastSweepMs = perProcess("sweep times", () => new Map<string, number>());
@@ -89,13 +90,13 @@ const lastSweepMs = perProcess("sweep times", () => new Map<string, number>());
 const failedTables = perProcess("unswept tables", () => new Set<string>());
 
 /**
- * Returns whether `SWEEP_EVERY_MS` has passed in this process since the last call that returned true. Must not be called inside
- * a transaction, because a transaction may run again.
+ * Returns whether `SWEEP_INTERVAL_MS_MIN` has passed in this process since the last call that returned true. Must not be called
+ * inside a transaction, because a transaction may run again.
  */
 export function isTimeToSweep(what: "tables" | "delayed changes"): boolean {
   const nowMs = performance.now();
   const lastMs = lastSweepMs.get(what);
-  if (lastMs !== undefined && nowMs - lastMs < SWEEP_EVERY_MS) return false;
+  if (lastMs !== undefined && nowMs - lastMs < SWEEP_INTERVAL_MS_MIN) return false;
   lastSweepMs.set(what, nowMs);
   return true;
 }

@@ -40,7 +40,7 @@ export async function askProvider<Answer>(
   try {
     const response = await fetch(url, { method: "POST", redirect: "manual", headers, body, signal });
     const { status } = response;
-    const fault = outcomeOfStatus(status);
+    const fault = faultOfStatus(status);
     if (fault || !shape) {
       await response.body?.cancel();
       return fault ? { sending: fault } : { status, answer: undefined as Answer, sending: null };
@@ -58,7 +58,8 @@ export async function askProvider<Answer>(
 /** Codes of a connection that ended after it was made: the provider may have received the request. */
 const CUT_CODE_PATTERN = /^(ECONNRESET|EPIPE|UND_ERR_(SOCKET|HEADERS_\w+|BODY_\w+)|HPE_\w+)$/;
 
-function outcomeOfStatus(status: number): Sending | null {
+/** Returns how the sending failed if the status alone says so; null if the provider's answer has to be read. */
+function faultOfStatus(status: number): Sending | null {
   // A proxy in front of the provider has timed out: the provider may have taken the message.
   if (status === 504) return unanswered("server_error", status);
   if (status === 429) return failed("overloaded", status);

@@ -45,7 +45,10 @@ const fonts = Promise.all(
   ),
 );
 
-/** Draws an invitation's ticket for link previews. Answers 404 for an unknown code, and 429 after too many look-ups by the network. */
+/**
+ * Draws an invitation's ticket for link previews. Answers 404 for an unknown code. Answers 429 for any code after the requester's
+ * network has looked up too many unknown codes.
+ */
 export default async function InvitationImage({ params }: { params: Promise<{ code: string }> }) {
   const code = InviteCode.safeParse((await params).code);
   const invite = code.success ? await getInvite(code.data, await currentRequester()) : null;

@@ -48,7 +48,7 @@ export function getApplyNowCodes(
   return getCodes(codes, requester, now);
 }
 
-/** The failures of `applyNowByCodes`. `refused` has, for each of the two codes, its failure, or null if the code was right. */
+/** The failures of `applyNowByBothCodes`. `refused` has, for each code, its failure, or null if the code was right. */
 export type ApplyNowFailure =
   | { name: "factor_missing" | "session_over" | "change_gone" }
   | { name: "code_refused"; refused: Record<keyof ApplyNowCodes, VerifyCodeFailure | null> };
@@ -63,7 +63,7 @@ export type ApplyNowFailure =
  * - `code_refused`: at least one code is not right.
  * - `session_over`: the session or its account has ended.
  */
-export async function applyNowByCodes(
+export async function applyNowByBothCodes(
   session: SessionRef,
   shown: ShownChange,
   typed: Record<keyof ApplyNowCodes, TypedCode>,

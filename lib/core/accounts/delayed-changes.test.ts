@@ -27,7 +27,7 @@ import {
 import { Crash, isBackgroundBusy, withCrashAfter } from "@/lib/testing/transactions";
 import { getProfile } from "./accounts";
 import { asAdministrator, changeAccount } from "./administration";
-import { applyNowByCodes, applyNowCodes } from "./apply-now";
+import { applyNowByBothCodes, applyNowCodes } from "./apply-now";
 import { changeIdentity, requestIdentityChange } from "./change-identity";
 import {
   applyDueChanges,
@@ -293,11 +293,11 @@ test("codes to both factors apply a change immediately, and one code does not", 
   const codes = await receiveBothCodes(session, now);
   const half = { ...codes, phone: wrongCode(codes.phone) };
   const shown = await shownChange(session, "phone", now);
-  expect(await applyNowByCodes(session, shown, half, anybody(), now)).toMatchObject({
+  expect(await applyNowByBothCodes(session, shown, half, anybody(), now)).toMatchObject({
     failure: { name: "code_refused", refused: { phone: { name: "code_wrong" }, email: null } },
   });
   expect(await getProfile(userId)).toMatchObject({ phone: person.phone });
-  const both = await Promise.all([1, 2].map(() => applyNowByCodes(session, shown, codes, anybody(), now)));
+  const both = await Promise.all([1, 2].map(() => applyNowByBothCodes(session, shown, codes, anybody(), now)));
   expect(both.map(failureOf).sort()).toEqual(["code_refused", "none"]);
   expect(await getProfile(userId)).toMatchObject({ phone: next, email });
   // The other waiting change is dropped, and the device is still not trusted.
@@ -316,13 +316,13 @@ test("codes to both factors apply only the change that the page displayed", asyn
   const next = freshPhone();
   await change(session, phoneRecipient(next), later);
   const codes = await receiveBothCodes(session, later);
-  expect(failureOf(await applyNowByCodes(session, shown, codes, anybody(), later))).toBe("change_gone");
+  expect(failureOf(await applyNowByBothCodes(session, shown, codes, anybody(), later))).toBe("change_gone");
   // The transaction that uses the codes checks again.
   expect(failureOf(await applyNow(session, shown, async () => succeed(null), later))).toBe("change_gone");
   expect(await getProfile(userId)).toMatchObject({ phone: person.phone });
   // The codes are valid for the change that replaced it, once the page has displayed that one.
   const replaced = await shownChange(session, "phone", later);
-  expect(failureOf(await applyNowByCodes(session, replaced, codes, anybody(), later))).toBe("none");
+  expect(failureOf(await applyNowByBothCodes(session, replaced, codes, anybody(), later))).toBe("none");
   expect(await getProfile(userId)).toMatchObject({ phone: next });
 });
 
@@ -336,7 +336,7 @@ for (const action of ["phone", "deletion"] as DelayedAction[]) {
     else await deleteOwnAccount(session, now);
     const shown = await shownChange(session, action, now);
     const codes = await receiveBothCodes(session, now);
-    const apply = () => applyNowByCodes(session, shown, codes, anybody(), now);
+    const apply = () => applyNowByBothCodes(session, shown, codes, anybody(), now);
     // Two transactions count the attempts, and the third does the rest.
     await expect(withCrashAfter(2, apply)).rejects.toThrow(Crash);
     expect(await shownChange(session, action, now)).toEqual(shown);
@@ -397,7 +397,7 @@ test("an account with one factor can't apply a change immediately", async () => 
   expect(await applyNowCodes(stranger)).toBeNull();
   const codes = { phone: "0000", email: "0000" } as never;
   const shown = await shownChange(stranger, "deletion", now);
-  expect(failureOf(await applyNowByCodes(stranger, shown, codes, anybody(), now))).toBe("factor_missing");
+  expect(failureOf(await applyNowByBothCodes(stranger, shown, codes, anybody(), now))).toBe("factor_missing");
 });
 
 test("a confirmed device need not wait, nor does any device of an account without a trusted one", async () => {

@@ -192,8 +192,9 @@ export async function deleteNow(tx: Writer, session: SessionRef, now: Date): Pro
 }
 
 /**
- * Deletes the account's waiting changes, because codes to its earlier factors allowed them. Keeps a deletion that is due,
- * because the removal may have begun. The caller has locked the account's row.
+ * Deletes the waiting changes of an account whose phone or mailbox is being changed, because codes that were sent to the earlier
+ * phone or mailbox allowed those changes. Keeps a deletion that is due, because the removal may have begun. The caller has locked
+ * the account's row.
  */
 export async function dropChanges(tx: Writer, userId: number, now: Date): Promise<void> {
   await tx.delayedChange.deleteMany({ where: { userId, NOT: { action: "deletion", dueAt: { lte: now } } } });

@@ -66,7 +66,8 @@ function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, app
   const binding = protocol === "https:" ? `\n@${hostname} #${code}` : "";
   const lead = t(`${purpose}.sms`, { code });
   const wordings = [`${lead}. ${t("smsWarning")}`, lead, t(`${purpose}.smsShort`, { code }), code];
-  // A host that leaves no room for the code is left out, because a second SMS would cost as much as the first.
+  // The line with the host is left out only if not even the code alone fits into the SMS with it. A second SMS would cost as much
+  // as the first.
   const texts = [binding, ""].flatMap((end) => wordings.map((words) => `${words}${end}`));
   return texts.find((text) => text.length <= SMS_LENGTH_BY_LANGUAGE[language]) ?? code;
 }

@@ -26,7 +26,7 @@ export function resendWaitMs(last: Sends, needed: number, now: Date): number {
   const { sends, sentAt, digits } = last;
   const isOutgrown = digits > 0 && digits < needed;
   if (isOutgrown || !isInSchedule(last, now)) return 0;
-  // A later `sentAt` was written by a clock that ran ahead.
+  // A `sentAt` so far in the future was written by a clock that ran ahead. It causes no wait, because the wait would be too long.
   if (sentAt.getTime() - now.getTime() > CLOCK_SKEW_MS_MAX) return 0;
   const waitMs = RESEND_AFTER_MS[Math.min(sends, RESEND_AFTER_MS.length) - 1] ?? 0;
   return Math.max(0, sentAt.getTime() + waitMs - now.getTime());

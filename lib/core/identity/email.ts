@@ -19,7 +19,10 @@ const COMMENT_AFTER_PATTERN = / ?\([^()@]*\)$/;
  * apostrophe inside the local part belongs to the address.
  */
 const IN_APOSTROPHES_PATTERN = /^'([^'@]+@[^'@]+)'[\p{P}\s]*$/u;
-/** A domain: letters and digits of any alphabet, dots and hyphens. Other characters would end it or have a meaning in a URL. */
+/**
+ * A domain that `domainToASCII` may convert: letters and digits of any alphabet, dots and hyphens. `domainToASCII` reads a domain
+ * as the host of a URL, which other characters would end or change.
+ */
 const DOMAIN_PATTERN = /^[\p{L}\p{M}\p{N}.。-]+$/u;
 /** An address in lower case: the pattern of zod's own `email()`, extended by internationalised top-level domains. */
 const EMAIL_PATTERN =

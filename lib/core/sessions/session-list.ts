@@ -112,7 +112,7 @@ export async function endOtherSession({ id, userId }: SessionRef, other: string,
     if (isTrusted) await withdrawTrust(tx, { id, userId }, other);
     await removeSession(tx, { id: other, userId }, now);
     if (!isTrusted) return;
-    const answered = await removeSignIns(tx, userId, other);
+    const answered = await removeUnconfirmedSignIns(tx, userId, other);
     if (answered.length === 0) return;
     const sessionId = { in: answered.map((signIn) => signIn.sessionId) };
     await tx.session.deleteMany({ where: { id: sessionId, userId, isNew: true } });
@@ -177,7 +177,7 @@ export async function confirmSignIn({ id, userId }: SessionRef, other: string, n
   return write(async (tx) => {
     // All transactions lock an account before its sessions, so that no two of them wait for each other.
     if (!(await lockAccount(tx, userId)) || !(await isTrustedSession(tx, { id, userId }))) return false;
-    const answered = await removeSignIns(tx, userId, other);
+    const answered = await removeUnconfirmedSignIns(tx, userId, other);
     const [signIn] = answered;
     if (!signIn) return false;
     const ids = answered.map(({ sessionId }) => sessionId);
@@ -198,7 +198,7 @@ async function isTrustedSession(tx: Writer, { id, userId }: SessionRef): Promise
 }
 
 /** Deletes the unconfirmed sign-in of a session and those of the same browser, and returns them. */
-async function removeSignIns(tx: Writer, userId: number, sessionId: string) {
+async function removeUnconfirmedSignIns(tx: Writer, userId: number, sessionId: string) {
   const signIn = await tx.unconfirmedSignIn.findFirst({ where: { sessionId, userId } });
   if (!signIn) return [];
   const { browserId } = signIn;

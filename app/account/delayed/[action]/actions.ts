@@ -5,7 +5,12 @@ import { z } from "zod";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { forgetSession } from "@/lib/auth/nextauth";
 import { requireSession } from "@/lib/auth/required-session";
-import { applyNowByCodes, applyNowCodes, getApplyNowCodes, requestApplyNowCodes } from "@/lib/core/accounts/apply-now";
+import {
+  applyNowByBothCodes,
+  applyNowCodes,
+  getApplyNowCodes,
+  requestApplyNowCodes,
+} from "@/lib/core/accounts/apply-now";
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import type { CodeFormState } from "../../../code-form";
 import { readTypedCodes, refuseTypedCodes } from "../../../typed-codes";
@@ -47,7 +52,7 @@ export async function enterApplyNowCodes(state: CodeFormState, form: FormData): 
   const { codes, again } = readTypedCodes(form, state, await requireLiveCodes());
   if (!codes) return again;
 
-  const applied = await applyNowByCodes(session, shown, codes, requester);
+  const applied = await applyNowByBothCodes(session, shown, codes, requester);
   if (applied.ok) {
     if (action !== "deletion") return redirect("/account?done=appliedNow", RedirectType.replace);
     await forgetSession();
