@@ -36,8 +36,8 @@ export async function measureRowSizes(rows: number, folder: string): Promise<Row
   await migrate(`file:${folder}/scale.db`);
   const sqlite = new Database(`${folder}/scale.db`);
   const postgres = await startPostgres({ isDurable: false });
+  const client = new Client({ connectionString: await makePostgresDatabase(postgres.url) });
   try {
-    const client = new Client({ connectionString: await makePostgresDatabase(postgres.url) });
     await client.connect();
     sqlite.pragma("synchronous = off");
     const tables = readSchema(sqlite);
@@ -60,18 +60,22 @@ export async function measureRowSizes(rows: number, folder: string): Promise<Row
         postgresql: perRow(await sizesInPostgres(client, name)),
       });
     }
-    await client.end();
     return sizes;
   } finally {
+    // Ended before PostgreSQL stops, whose message to an open connection would hide an error of this function.
+    await client.end();
     sqlite.close();
     await postgres.stop();
   }
 }
 
-/** Returns the tables, each after those that it refers to. */
+/** Returns the tables of the schema, each after those that it refers to. The migrator's own table is left out. */
 function readSchema(sqlite: Database.Database): Table[] {
   const names = sqlite
-    .prepare(`SELECT "name" FROM sqlite_master WHERE "type" = 'table' AND "name" NOT LIKE 'sqlite%' ORDER BY "name"`)
+    .prepare(
+      `SELECT "name" FROM sqlite_master
+       WHERE "type" = 'table' AND "name" NOT LIKE 'sqlite%' AND "name" <> '_prisma_migrations' ORDER BY "name"`,
+    )
     .pluck()
     .all() as string[];
   const tables = names.map((name) => ({ name, columns: readColumns(sqlite, name) }));
