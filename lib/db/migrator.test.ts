@@ -78,7 +78,7 @@ test("of several migrations the last of which fails, nothing is left", async ({ 
   expect(await isMigrated(url)).toBe(false);
 });
 
-test("an upgrade keeps the rows of tables that it makes anew", async ({ empty: { url, run } }) => {
+test("a migration that rebuilds a table keeps its rows", async ({ empty: { url, run } }) => {
   const [first = ""] = readdirSync(MIGRATIONS_FOLDERS[KIND]).sort();
   await run(readFileSync(path.join(MIGRATIONS_FOLDERS[KIND], first, "migration.sql"), "utf8"));
   await run(`INSERT INTO "User" ("phone", "inviteCode", "createdAt") VALUES ('+79450000001', 'A1', CURRENT_TIMESTAMP),

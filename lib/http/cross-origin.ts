@@ -18,7 +18,7 @@ export function isFromCorsOrigin(headers: Headers): boolean {
  * Makes the response headers that permit a page of `CORS_ORIGINS` to read the response (Fetch §3.3). They never allow the
  * browser to add cookies: such a page sends a bearer token, and its cookies would be ignored.
  */
-export function sharingHeaders(headers: Headers): Record<string, string> {
+function sharingHeaders(headers: Headers): Record<string, string> {
   if (env.CORS_ORIGINS.length === 0) return {};
   // A cache must not give the response for one origin to another.
   const Vary = "Origin";

@@ -13,8 +13,6 @@ export function replaceUnknownMethod(request: IncomingMessage): void {
   if (METHODS.includes(request.method ?? "")) return;
   writeOwnHeader(request, METHOD_HEADER, "unknown");
   request.method = "OPTIONS";
-  // proxy.ts responds with 405. The path of a page becomes `/`, where no redirect of Next.js can respond before proxy.ts does.
-  if (!request.url?.startsWith("/api/")) request.url = "/";
 }
 
 /** Whether the client sent the request with a method that Next.js doesn't know, such as PROPFIND. */

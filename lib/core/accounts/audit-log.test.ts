@@ -45,7 +45,7 @@ test("an event whose time is over can be deleted, and no other event", async () 
   expect(await events.times()).toEqual([young]);
 });
 
-test("an event younger than thirty days can't be deleted, whatever the mark of the sweeper says", async () => {
+test("an event younger than thirty days can't be deleted, even if the sweeper's mark allows it", async () => {
   const [old, young] = [daysAgo(30.01), daysAgo(29.99)];
   const events = await addEvents(old, young);
   await allowDeletion(after(new Date(), 1000 * DAY_MS));

@@ -82,7 +82,7 @@ test("after the right code a mailbox whose account has another phone is told so,
   expect(login).toMatchObject({ ok: true, value: { userId: owner.userId, created: false } });
 });
 
-test("mailboxes with and without an account are sent codes by the same statements, whatever the phone", async () => {
+test("a code for a mailbox takes the same statements with and without an account, and with any phone", async () => {
   const { email } = await signUpByMail();
   const counts = [];
   for (const caller of [freshCaller({ email }), freshCaller()]) {

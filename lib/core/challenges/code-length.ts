@@ -58,7 +58,7 @@ export async function newCodeDigits(
 }
 
 /** Returns how many digits a code for this recipient needs, counting only the wrong codes for the recipient. */
-export async function recipientDigits(db: Queries, recipient: Recipient, now: Date): Promise<number> {
+async function recipientDigits(db: Queries, recipient: Recipient, now: Date): Promise<number> {
   return digitsAfter(await countWrongCodes(db, recipient, now));
 }
 
