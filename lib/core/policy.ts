@@ -270,6 +270,9 @@ export const ACCOUNTS_PER_PAGE = settings.ACCOUNTS_PER_PAGE;
 /** The largest page of the administrators' list that a request can ask for. */
 export const ACCOUNTS_PER_PAGE_MAX = 100;
 
+/** How far the clocks of two servers may differ. A later time was written by a wrong clock. */
+export const CLOCK_SKEW_MS_MAX = 5 * MINUTE_S * 1000;
+
 /** The largest account id that the database can store: the greatest `integer` of PostgreSQL. */
 export const ACCOUNT_ID_MAX = 2 ** 31 - 1;
 

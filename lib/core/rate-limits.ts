@@ -1,30 +1,7 @@
-import {
-  countDown,
-  countDownSince,
-  countUp,
-  findCounts,
-  isPossibleEnd,
-  type Queries,
-  type Transaction,
-} from "@/lib/db/database";
+import { type Queries, type Statement, statement, type Transaction } from "@/lib/db/database";
 import { keyedHash } from "./keyed-hash";
 import { networksAround } from "./networks";
-import {
-  ACTIVATIONS_PER_USER_PER_HOUR,
-  DELETIONS_PER_SESSION_PER_HOUR,
-  EXPORTS_PER_USER_PER_HOUR,
-  INVITE_LOOKUPS_PER_IP_PER_HOUR,
-  SENDS_PER_IP_PER_HOUR,
-  SENDS_PER_KNOWN_BROWSER_PER_DAY,
-  SENDS_PER_PHONE_AND_IP_PER_DAY,
-  SENDS_PER_PHONE_AND_IP_PER_HOUR,
-  SENDS_PER_PHONE_PER_DAY,
-  SENDS_PER_PHONE_PER_HOUR,
-  TAKEN_ANSWERS_PER_HOUR,
-  TAKEN_ANSWERS_PER_IP_PER_HOUR,
-  VERIFIED_SENDS_PER_IP_PER_HOUR,
-  WRONG_CODES_PER_IP_PER_HOUR,
-} from "./policy";
+import * as policy from "./policy";
 import { fail, type Result, succeed } from "./result";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -59,41 +36,44 @@ const hourly = (name: string, max: number): Limit => ({ name, max, windowMs: HOU
 const daily = (name: string, max: number): Limit => ({ name, max, windowMs: DAY_MS });
 
 /** The limit of answers to one network that a phone has an account (`phone_taken`). */
-export const TAKEN_ANSWERS_OF_NETWORK = hourly("taken answers of a network", TAKEN_ANSWERS_PER_IP_PER_HOUR);
+export const TAKEN_ANSWERS_OF_NETWORK = hourly("taken answers of a network", policy.TAKEN_ANSWERS_PER_IP_PER_HOUR);
 /** The limit of answers to all networks together that a phone has an account (`phone_taken`). */
-export const TAKEN_ANSWERS = hourly("taken answers", TAKEN_ANSWERS_PER_HOUR);
+export const TAKEN_ANSWERS = hourly("taken answers", policy.TAKEN_ANSWERS_PER_HOUR);
 /** The limits of codes to one phone or mailbox, in an hour and in a day. */
-export const SENDS_TO_RECIPIENT = hourly("sends to", SENDS_PER_PHONE_PER_HOUR);
-export const SENDS_TO_RECIPIENT_A_DAY = daily("sends a day to", SENDS_PER_PHONE_PER_DAY);
+export const SENDS_TO_RECIPIENT = hourly("sends to", policy.SENDS_PER_PHONE_PER_HOUR);
+export const SENDS_TO_RECIPIENT_A_DAY = daily("sends a day to", policy.SENDS_PER_PHONE_PER_DAY);
 /** The limits of codes to one phone or mailbox that one network requests, in an hour and in a day. */
-export const SENDS_TO_RECIPIENT_FROM_NETWORK = hourly("sends from a network to", SENDS_PER_PHONE_AND_IP_PER_HOUR);
+export const SENDS_TO_RECIPIENT_FROM_NETWORK = hourly(
+  "sends from a network to",
+  policy.SENDS_PER_PHONE_AND_IP_PER_HOUR,
+);
 export const SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY = daily(
   "sends a day from a network to",
-  SENDS_PER_PHONE_AND_IP_PER_DAY,
+  policy.SENDS_PER_PHONE_AND_IP_PER_DAY,
 );
 /** The limit of codes that one network requests, for all recipients together. */
-export const SENDS_FROM_NETWORK = hourly("sends from", SENDS_PER_IP_PER_HOUR);
+export const SENDS_FROM_NETWORK = hourly("sends from", policy.SENDS_PER_IP_PER_HOUR);
 /** The limit of refused requests for a code of one network that are stored as deliveries. Further ones are not stored. */
-export const STORED_REFUSALS_OF_NETWORK = hourly("refusals of", SENDS_PER_IP_PER_HOUR);
+export const STORED_REFUSALS_OF_NETWORK = hourly("refusals of", policy.SENDS_PER_IP_PER_HOUR);
 /** The limit of codes that one recognised browser requests for its recipient. */
-export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", SENDS_PER_KNOWN_BROWSER_PER_DAY);
+export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", policy.SENDS_PER_KNOWN_BROWSER_PER_DAY);
 /**
  * The limit of codes that all recognised browsers of a recipient request together: a person who holds the phone for a moment
  * could make any number of browsers recognised.
  */
-export const SENDS_OF_RECOGNISED_BROWSERS = daily("sends of known browsers to", SENDS_PER_PHONE_PER_DAY);
+export const SENDS_OF_RECOGNISED_BROWSERS = daily("sends of known browsers to", policy.SENDS_PER_PHONE_PER_DAY);
 /** The limit of right codes of one network. They are charged here in place of `SENDS_FROM_NETWORK`. */
-export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", VERIFIED_SENDS_PER_IP_PER_HOUR);
+export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", policy.VERIFIED_SENDS_PER_IP_PER_HOUR);
 /** The limit of wrong codes of one network. Above it, codes that the network types need `CLOSED_NETWORK_DIGITS` digits. */
-export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", WRONG_CODES_PER_IP_PER_HOUR);
+export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", policy.WRONG_CODES_PER_IP_PER_HOUR);
 /** No limit: a charge only locks the counter's row, so that attempts at one recipient run one after the other. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
 /** The limit of exports of one account. */
-export const EXPORTS_OF_USER = hourly("exports of", EXPORTS_PER_USER_PER_HOUR);
+export const EXPORTS_OF_USER = hourly("exports of", policy.EXPORTS_PER_USER_PER_HOUR);
 /** The limit of deletions that one session requests without a code. */
-export const DELETIONS_OF_SESSION = hourly("deletions of", DELETIONS_PER_SESSION_PER_HOUR);
+export const DELETIONS_OF_SESSION = hourly("deletions of", policy.DELETIONS_PER_SESSION_PER_HOUR);
 /** The limit of attempts of one account to activate an invite code. */
-export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER_PER_HOUR);
+export const ACTIVATIONS_OF_USER = hourly("activations of", policy.ACTIVATIONS_PER_USER_PER_HOUR);
 /**
  * The daily limits of the messages to all phones together, and of their cost. For a recognised browser, `max` is the whole
  * limit. For other browsers it is lower, so that they can't use up the last part.
@@ -101,7 +81,7 @@ export const ACTIVATIONS_OF_USER = hourly("activations of", ACTIVATIONS_PER_USER
 export const smsLimit = (max: number) => daily("messages", max);
 export const smsCostLimit = (max: number) => daily("message cost", max);
 /** The limit of look-ups of unknown invite codes by one network: see `lookUp` in invites/look-up.ts. */
-export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", INVITE_LOOKUPS_PER_IP_PER_HOUR);
+export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", policy.INVITE_LOOKUPS_PER_IP_PER_HOUR);
 
 /** A limit is used up. `retryAfterMs` is how long until its window ends; of several such limits, the longest wait. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
@@ -128,50 +108,135 @@ export async function consume(
   return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
 }
 
-/** Takes the charges even if their limits do not allow them. Returns them with the counts. */
+type Params = Record<string, string | number | Date>;
+
+/** Returns a function that makes the statement for a number of keys at its first call, and keeps it. */
+function statementByLength<Row>(
+  make: (length: number) => Statement<Params, Row>,
+): (length: number) => Statement<Params, Row> {
+  const made: Statement<Params, Row>[] = [];
+  return (length) => (made[length] ??= make(length));
+}
+
+const listOf = (length: number, item: (at: number) => string) => Array.from({ length }, (_, at) => item(at)).join(", ");
+const kindsOf = <Name extends string, Kind>(length: number, name: Name, kind: Kind): Record<string, Kind> =>
+  Object.fromEntries(Array.from({ length }, (_, at) => [`${name}${at}`, kind]));
+
+const COUNTER_ROW = { key: "text", count: "integer", resetsAt: "time" } as const;
+
+const COUNT_UP = statementByLength((length) =>
+  statement({
+    params: {
+      now: "time",
+      ...kindsOf(length, "key", "text" as const),
+      ...kindsOf(length, "amount", "integer" as const),
+      ...kindsOf(length, "resetsAt", "time" as const),
+    },
+    row: COUNTER_ROW,
+    sql: `
+      INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES ${listOf(length, (at) => `(:key${at}, :amount${at}, :resetsAt${at})`)}
+      ON CONFLICT ("key") DO UPDATE SET
+        "count" = CASE WHEN "Counter"."resetsAt" <= :now THEN excluded."count" ELSE "Counter"."count" + excluded."count" END,
+        "resetsAt" = CASE WHEN "Counter"."resetsAt" <= :now THEN excluded."resetsAt" ELSE "Counter"."resetsAt" END
+      RETURNING "key", "count", "resetsAt"`,
+  }),
+);
+
+const RESTART_COUNTER = statement({
+  params: { key: "text", amount: "integer", resetsAt: "time" },
+  sql: `UPDATE "Counter" SET "count" = :amount, "resetsAt" = :resetsAt WHERE "key" = :key`,
+});
+
+/**
+ * Takes the charges even if their limits do not allow them, in one statement, and returns them with the counts. The rows are
+ * locked in the order of `charges`, until the transaction ends.
+ */
 export async function record(tx: Transaction, charges: readonly Charge[], now: Date): Promise<Charged> {
-  const counts = charges.map(({ limit, subject, amount = 1 }) => ({
-    limit,
-    key: keyOf({ limit, subject }),
-    amount,
-    resetsAt: new Date(now.getTime() + limit.windowMs),
-  }));
-  const counted = await countUp(tx, counts, now);
-  return counts.map(({ limit, key, amount, resetsAt }, at) => ({
-    limit,
-    key,
-    amount,
-    resetsAt,
-    count: amount,
-    ...counted[at],
-  }));
+  if (charges.length === 0) return [];
+  const params: Params = { now };
+  const charged = charges.map((charge, at) => {
+    const { limit, amount = 1 } = charge;
+    const key = keyOf(charge);
+    const resetsAt = new Date(now.getTime() + limit.windowMs);
+    Object.assign(params, { [`key${at}`]: key, [`amount${at}`]: amount, [`resetsAt${at}`]: resetsAt });
+    return { limit, key, amount, resetsAt, count: amount };
+  });
+  const rows = await tx.all(COUNT_UP(charges.length), params);
+  return charged.map((own) => {
+    const { limit, key, amount, resetsAt } = own;
+    const row = rows.find((one) => one.key === key);
+    if (row && isPossibleEnd(row.resetsAt, limit, now)) return { ...own, ...row };
+    tx.queue(RESTART_COUNTER, { key, amount, resetsAt });
+    return own;
+  });
 }
 
 /**
- * Refunds charges, except those whose window has ended. A counter that returns to 0 is deleted, so that refused requests leave
- * no rows. With `keepsRows` such a counter stays until its window ends, which saves a delete after each right code.
+ * Returns whether a window of the limit that has begun by `now` may end at `end`. A window with a later end was begun by a server
+ * whose clock ran ahead, and counts as over.
  */
-export function refund(tx: Transaction, charged: Charged, options: { keepsRows?: boolean } = {}): void {
-  countDown(tx, charged, options);
+function isPossibleEnd(end: Date, { windowMs }: Limit, now: Date): boolean {
+  return end.getTime() <= now.getTime() + windowMs + policy.CLOCK_SKEW_MS_MAX;
 }
+
+const COUNT_DOWN = statement({
+  params: { key: "text", amount: "integer", resetsAt: "time" },
+  sql: `UPDATE "Counter" SET "count" = "count" - :amount WHERE "key" = :key AND "resetsAt" = :resetsAt`,
+});
+const DELETE_EMPTY_COUNTER = statement({
+  params: { key: "text" },
+  sql: `DELETE FROM "Counter" WHERE "key" = :key AND "count" <= 0`,
+});
+
+/**
+ * Refunds charges, except those whose window has ended. A counter that returns to 0 is deleted, so that refused requests leave
+ * no rows. With `keepsRows` such a counter stays until its window ends, which saves a delete after each right code. Rows are
+ * locked in the order of `charged`, as in `record`, so that the two can't deadlock.
+ */
+export function refund(tx: Transaction, charged: Charged, { keepsRows = false } = {}): void {
+  for (const { key, amount, resetsAt } of charged) {
+    tx.queue(COUNT_DOWN, { key, amount, resetsAt });
+    if (!keepsRows) tx.queue(DELETE_EMPTY_COUNTER, { key });
+  }
+}
+
+const COUNT_DOWN_SINCE = statement({
+  params: { key: "text", amount: "integer", since: "time", latestEnd: "time" },
+  sql: `
+    UPDATE "Counter" SET "count" = "count" - :amount
+    WHERE "key" = :key AND "resetsAt" > :since AND "resetsAt" <= :latestEnd`,
+});
 
 /** Refunds charges that were consumed at `consumedAt`, except those whose window has ended. */
 export function refundCharges(tx: Transaction, charges: readonly Charge[], consumedAt: Date): void {
   for (const charge of charges) {
     const latestEnd = new Date(consumedAt.getTime() + charge.limit.windowMs);
-    countDownSince(tx, { key: keyOf(charge), amount: charge.amount ?? 1, since: consumedAt, latestEnd });
+    tx.queue(COUNT_DOWN_SINCE, { key: keyOf(charge), amount: charge.amount ?? 1, since: consumedAt, latestEnd });
   }
 }
 
+const FIND_COUNTS = statementByLength((length) =>
+  statement({
+    params: { now: "time", ...kindsOf(length, "key", "text" as const) },
+    row: COUNTER_ROW,
+    sql: `
+      SELECT "key", "count", "resetsAt" FROM "Counter"
+      WHERE "key" IN (${listOf(length, (at) => `:key${at}`)}) AND "resetsAt" > :now`,
+  }),
+);
+
 /** Returns in how many milliseconds all of the limits allow their charges; 0 means now. Takes no charge. */
 export async function retryAfterMs(db: Queries, charges: readonly Charge[], now: Date): Promise<number> {
-  const found = await findCounts(db, charges.map(keyOf), now);
-  const waits = charges.map((charge) => {
-    const { limit, amount = 1 } = charge;
-    const row = found.find(({ key }) => key === keyOf(charge));
-    if (!row || row.count + amount <= limit.max) return 0;
-    const isOver = !isPossibleEnd(row.resetsAt, new Date(now.getTime() + limit.windowMs));
-    return isOver ? 0 : row.resetsAt.getTime() - now.getTime();
+  if (charges.length === 0) return 0;
+  const keys = charges.map(keyOf);
+  const found = await db.all(FIND_COUNTS(keys.length), {
+    now,
+    ...Object.fromEntries(keys.map((key, at) => [`key${at}`, key])),
+  });
+  const waits = charges.map(({ limit, amount = 1 }, at) => {
+    const row = found.find(({ key }) => key === keys[at]);
+    const isSpent = row && row.count + amount > limit.max && isPossibleEnd(row.resetsAt, limit, now);
+    return isSpent ? row.resetsAt.getTime() - now.getTime() : 0;
   });
   return Math.max(0, ...waits);
 }

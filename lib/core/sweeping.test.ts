@@ -5,13 +5,13 @@ import { EVENTS_OVER_MARK } from "@/lib/core/accounts/audit-log";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { MODEL_NAMES } from "@/lib/db/connections";
-import { CLOCK_SKEW_MS_MAX, readPrimary, write } from "@/lib/db/database";
+import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { errorsOf } from "@/lib/testing/log";
 import { after, anybody, openSession, signUp } from "@/lib/testing/people";
 import { makeSweepDue, statementsOf, withoutWrites } from "@/lib/testing/transactions";
 import { backgroundTasks, runInBackground } from "./background";
-import { AUDIT_EVENTS_KEPT_MS } from "./policy";
+import { AUDIT_EVENTS_KEPT_MS, CLOCK_SKEW_MS_MAX } from "./policy";
 import { GROWING_TABLES, ROWS_PER_STEP, sweepTables } from "./sweeping";
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -1,20 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { allowEventDeletion } from "@/lib/core/accounts/audit-log";
-import {
-  CLOCK_SKEW_MS_MAX,
-  isDatabaseAway,
-  readPrimary,
-  type Statement,
-  statement,
-  type Transaction,
-  transact,
-} from "@/lib/db/database";
+import { isDatabaseAway, readPrimary, type Statement, statement, type Transaction, transact } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 import { runInBackground } from "./background";
 import {
   AUDIT_EVENTS_KEPT_MS,
   CHALLENGES_KEPT_MS,
+  CLOCK_SKEW_MS_MAX,
   DELIVERIES_KEPT_MS,
   KNOWN_BROWSER_TTL_MS,
   WRONG_CODES_KEPT_MS,

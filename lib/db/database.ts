@@ -8,7 +8,6 @@ import { openSqlite } from "./sqlite";
 import type { Queries, Statement, Transaction } from "./statement";
 
 export type { Writer } from "./connections";
-export { CLOCK_SKEW_MS_MAX, countDown, countDownSince, countUp, findCounts, isPossibleEnd } from "./counters";
 export { isDatabaseAway, isUniqueViolation } from "./errors";
 export { type Queries, type Statement, statement, type Transaction } from "./statement";
 

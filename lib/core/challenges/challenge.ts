@@ -1,5 +1,5 @@
-import { CODE_TTL_MS, PROOF_TTL_MS, TRIES_PER_CODE } from "@/lib/core/policy";
-import { CLOCK_SKEW_MS_MAX, type Queries, statement, type Transaction } from "@/lib/db/database";
+import { CLOCK_SKEW_MS_MAX, CODE_TTL_MS, PROOF_TTL_MS, TRIES_PER_CODE } from "@/lib/core/policy";
+import { type Queries, statement, type Transaction } from "@/lib/db/database";
 import type { ChallengeKey, Holder, OneTimeCode } from "./one-time-code";
 import { sealCode } from "./one-time-code";
 import { isInSchedule } from "./resend-schedule";

@@ -8,6 +8,7 @@ import {
   ALARM_MEAN_MS,
   ALARM_MS,
   ALARM_WRONG_CODES_PER_NETWORK_MAX,
+  CLOCK_SKEW_MS_MAX,
   CLOSED_NETWORK_DIGITS,
   CODE_DIGITS,
   LONGER_CODES,
@@ -21,7 +22,7 @@ import {
   retryAfterMs,
   WRONG_CODES_FROM_NETWORK,
 } from "@/lib/core/rate-limits";
-import { CLOCK_SKEW_MS_MAX, type Queries, statement } from "@/lib/db/database";
+import { type Queries, statement } from "@/lib/db/database";
 import { perProcess } from "@/lib/per-process";
 
 /**

@@ -1,6 +1,7 @@
 import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import {
+  CLOCK_SKEW_MS_MAX,
   CODE_TTL_MS,
   MAIL_TIMEOUT_MS,
   SEND_RETRY_AFTER_MS,
@@ -17,7 +18,7 @@ import {
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { sweepInBackground } from "@/lib/core/sweeping";
-import { CLOCK_SKEW_MS_MAX, type RolledBack, rollBack, type Transaction, transact } from "@/lib/db/database";
+import { type RolledBack, rollBack, type Transaction, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
 import { countOutcome, countSending } from "@/lib/ops/metrics";

@@ -1,5 +1,4 @@
-import { RESEND_AFTER_MS, RESEND_WINDOW_MS } from "@/lib/core/policy";
-import { CLOCK_SKEW_MS_MAX } from "@/lib/db/database";
+import { CLOCK_SKEW_MS_MAX, RESEND_AFTER_MS, RESEND_WINDOW_MS } from "@/lib/core/policy";
 
 /** The sends of one challenge: `sends` codes since `sendsSince`, the last of them at `sentAt` with `digits` digits. */
 export interface Sends {

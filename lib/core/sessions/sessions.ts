@@ -6,11 +6,16 @@ import type { SignIn } from "@/lib/core/accounts/sign-in";
 import { runInBackground } from "@/lib/core/background";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
-import { RECENT_LOGIN_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS, SESSION_TTL_MS } from "@/lib/core/policy";
+import {
+  CLOCK_SKEW_MS_MAX,
+  RECENT_LOGIN_MS,
+  SESSION_IDLE_MS,
+  SESSION_SEEN_EVERY_MS,
+  SESSION_TTL_MS,
+} from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { sweepInBackground } from "@/lib/core/sweeping";
 import {
-  CLOCK_SKEW_MS_MAX,
   type Queries,
   type Reader,
   readPrimary,
