@@ -1,16 +1,13 @@
-import { consumeCodes, getCodes, requestCodes, verifyCodes } from "@/lib/core/challenges/code-pairs";
-import type { CodeStatus } from "@/lib/core/challenges/code-status";
+import { consumeCodes, requestCodes, verifyCodes } from "@/lib/core/challenges/code-pairs";
 import { type ChallengeKey, Holder, type TypedCode } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "@/lib/core/challenges/request-code";
 import type { VerifyCodeFailure } from "@/lib/core/challenges/verify-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import type { Session } from "@/lib/core/sessions/sessions";
+import type { SessionRef } from "@/lib/core/sessions/sessions";
 import { getOwnProfile } from "./accounts";
 import { applyNow, isWaiting, type ShownChange } from "./delayed-changes";
-
-type SessionRef = Pick<Session, "id" | "userId">;
 
 /** The challenges whose codes apply a waiting change immediately: one for the account's phone and one for its mailbox. */
 type ApplyNowCodes = Record<"phone" | "email", ChallengeKey>;
@@ -37,15 +34,6 @@ export async function requestApplyNowCodes(
 ): Promise<Result<null, RequestCodeFailure | { name: "factor_missing" }>> {
   const codes = await applyNowCodes(session);
   return codes ? requestCodes([codes.phone, codes.email], requester, options) : fail({ name: "factor_missing" });
-}
-
-/** Returns the status of both codes (null if never sent), and in how many milliseconds new codes can be requested. */
-export function getApplyNowCodes(
-  codes: ApplyNowCodes,
-  requester: Requester,
-  now = new Date(),
-): Promise<{ statuses: Record<keyof ApplyNowCodes, CodeStatus | null>; resendInMs: number }> {
-  return getCodes(codes, requester, now);
 }
 
 /** The failures of `applyNowByBothCodes`. `refused` has, for each code, its failure, or null if the code was right. */

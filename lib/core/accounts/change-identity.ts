@@ -3,18 +3,16 @@ import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "@/lib/core/challenges/request-code";
 import { isServedPhone } from "@/lib/core/challenges/served-countries";
-import type { VerifiedCode, VerifyCodeFailure } from "@/lib/core/challenges/verify-code";
+import type { VerifyCodeFailure } from "@/lib/core/challenges/verify-code";
 import { isSameRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { mustDelayChange, type Session } from "@/lib/core/sessions/sessions";
+import { mustDelayChange, type SessionRef } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
 import { type Account, factorColumn, getOwnProfile, lockAccount, provenFactor } from "./accounts";
 import { delayChange, dropChanges } from "./delayed-changes";
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
-
-type SessionRef = Pick<Session, "id" | "userId">;
 
 /** A requested change of an account's phone or mailbox. `next` replaces the present one of its kind, if there is one. */
 export interface IdentityChange {
@@ -34,12 +32,6 @@ function challengeKeysOf(account: Account, { next, holder }: IdentityChange): Ch
   };
 }
 
-/** The failures of `requestIdentityChange`. */
-export type RequestIdentityChangeFailure =
-  | RequestCodeFailure
-  | { name: "identity_same" }
-  | { name: "mail_unavailable" };
-
 /**
  * Sends a code to the present factor and, when a channel has accepted that code, one to the new phone or mailbox. The result
  * does not say whether the new phone or mailbox belongs to another account. A live code that can't be replaced yet is kept
@@ -53,7 +45,7 @@ export async function requestIdentityChange(
   change: IdentityChange,
   requester: Requester,
   options: SendingOptions = {},
-): Promise<Result<null, RequestIdentityChangeFailure>> {
+): Promise<Result<null, RequestCodeFailure | { name: "identity_same" | "mail_unavailable" }>> {
   const account = await getOwnProfile(session);
   if (isSameRecipient(change.next, provenFactor(account, change.next.kind))) return fail({ name: "identity_same" });
   const codes = challengeKeysOf(account, change);
@@ -79,14 +71,9 @@ export async function getIdentityChange(
   return { old: codes.old.recipient, ...(await getCodes(codes, requester, now)) };
 }
 
-/**
- * The failures of `changeIdentity`. `code_refused` has, for each of the two codes, its failure, or null if the code was right.
- */
+/** The failures of `changeIdentity`. */
 export type ChangeIdentityFailure =
-  | { name: "identity_taken" }
-  | { name: "session_over" }
-  /** Another session requested a change of this kind, which is waiting. Only a trusted device can cancel that change. */
-  | { name: "change_waiting" }
+  | { name: "identity_taken" | "session_over" | "change_waiting" }
   | { name: "code_refused"; old: VerifyCodeFailure | null; new: VerifyCodeFailure | null };
 
 /** A change that was made (`dueAt` is null), or one that takes effect at `dueAt`. */
@@ -98,9 +85,9 @@ export type IdentityChanged = { dueAt: null; changed: ChangedIdentity } | { dueA
  * changed, this session counts as opened by a code to the new phone.
  *
  * Failures:
- * - `code_refused`: at least one code is not right.
+ * - `code_refused`: at least one code is not right. `old` and `new` are the failures of the two codes, null for a right one.
  * - `identity_taken`: the phone or mailbox is a factor of another account. Returned only after right codes.
- * - `change_waiting`: another session requested a change of this kind, which is waiting.
+ * - `change_waiting`: another session requested a change of this kind, which is waiting. Only a trusted device can cancel it.
  * - `session_over`: the session has ended.
  *
  * Throws `AccountGone`.
@@ -116,42 +103,33 @@ export async function changeIdentity(
   const checked = await verifyCodes(challengeKeysOf(account, change), typed, requester, now);
   if (!checked.ok) return fail({ name: "code_refused", ...checked.failure.refused });
   const verified = checked.value;
-  return retryOnUnique(() => write((tx) => changeOrDelay(tx, { session, account, change, verified, now })));
-}
-
-async function changeOrDelay(
-  tx: Writer,
-  {
-    session,
-    account,
-    change: { next },
-    verified,
-    now,
-  }: {
-    session: SessionRef;
-    account: Account;
-    change: IdentityChange;
-    verified: Record<keyof ChangeCodes, VerifiedCode>;
-    now: Date;
-  },
-): Promise<Result<IdentityChanged, ChangeIdentityFailure>> {
-  // Another request may have changed the account since the codes were verified. The lock also keeps the old factor from opening
-  // a session until this transaction ends.
-  if (!(await consumeCodes(tx, verified, now)) || !(await lockAccount(tx, account.id, verified.old.key.recipient))) {
-    const gone = { name: "code_expired" } as const;
-    return fail({ name: "code_refused", old: gone, new: gone });
-  }
-  const isDelayed = await mustDelayChange(tx, session, now);
-  if (isDelayed === null) return fail({ name: "session_over" });
-  if (isDelayed) {
-    if (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) {
-      return fail({ name: "identity_taken" });
+  const { next } = change;
+  const changeOrDelay = async (tx: Writer): Promise<Result<IdentityChanged, ChangeIdentityFailure>> => {
+    // Another request may have changed the account since the codes were verified. The lock also keeps the old factor from opening
+    // a session until this transaction ends.
+    if (!(await consumeCodes(tx, verified, now)) || !(await lockAccount(tx, account.id, verified.old.key.recipient))) {
+      const gone = { name: "code_expired" } as const;
+      return fail({ name: "code_refused", old: gone, new: gone });
     }
-    const delayed = await delayChange(tx, session, { action: next.kind, next }, now);
-    return delayed.ok ? succeed({ dueAt: delayed.value }) : delayed;
-  }
-  const changed = await replaceIdentity(tx, { account, next, since: verified.new.sentAt, sessionId: session.id, now });
-  if (!changed) return fail({ name: "identity_taken" });
-  await dropChanges(tx, account.id, now);
-  return succeed({ dueAt: null, changed });
+    const isDelayed = await mustDelayChange(tx, session, now);
+    if (isDelayed === null) return fail({ name: "session_over" });
+    if (isDelayed) {
+      if (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) {
+        return fail({ name: "identity_taken" });
+      }
+      const delayed = await delayChange(tx, session, { action: next.kind, next }, now);
+      return delayed.ok ? succeed({ dueAt: delayed.value }) : delayed;
+    }
+    const changed = await replaceIdentity(tx, {
+      account,
+      next,
+      since: verified.new.sentAt,
+      sessionId: session.id,
+      now,
+    });
+    if (!changed) return fail({ name: "identity_taken" });
+    await dropChanges(tx, account.id, now);
+    return succeed({ dueAt: null, changed });
+  };
+  return retryOnUnique(() => write(changeOrDelay));
 }

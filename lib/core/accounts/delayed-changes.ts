@@ -7,7 +7,7 @@ import type { Recipient } from "@/lib/core/identity/recipient";
 import { CHANGE_DELAY_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { notifyOfChange, notifyOfDeletion } from "@/lib/core/sessions/security-notices";
-import type { Session } from "@/lib/core/sessions/sessions";
+import type { Session, SessionRef } from "@/lib/core/sessions/sessions";
 import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { isTimeToSweep } from "@/lib/core/sweeping";
 import { isDatabaseAway, type Reader, readPrimary, statement, type Writer, write } from "@/lib/db/database";
@@ -38,8 +38,6 @@ export interface DelayedChange {
   mayCancel: boolean;
 }
 
-type SessionRef = Pick<Session, "id" | "userId">;
-
 /**
  * Stores a change that takes effect `CHANGE_DELAY_MS` later, and returns that time. The caller has locked the account's row. If
  * this session requested the waiting change of the same kind, the new change replaces it and the delay begins again. Fails with
@@ -61,9 +59,7 @@ export async function delayChange(
   return succeed(dueAt);
 }
 
-/**
- * Stores a change in place of the waiting one of its kind. Returns the `User-Agent` of the session that requests the change.
- */
+/** Stores a change in place of the waiting one of its kind. Returns the `User-Agent` of the session that requests it. */
 async function storeChange(
   tx: Writer,
   { id: sessionId, userId }: SessionRef,
@@ -200,25 +196,23 @@ export async function dropChanges(tx: Writer, userId: number, now: Date): Promis
   await tx.delayedChange.deleteMany({ where: { userId, NOT: { action: "deletion", dueAt: { lte: now } } } });
 }
 
-/**
- * Which due changes to apply: those of one account, or those that take this phone or mailbox from an account or give it to one.
- */
-type ChangeSelection = { userId: number } | Recipient;
-
-/** The largest number of changes that one request applies. */
 const CHANGES_APPLIED_AT_ONCE = 100;
 
 /**
- * Applies the due changes: all of them if `selection` is null, otherwise those that it selects. Parallel requests apply each
- * change once, because its row is deleted in the transaction that makes the change. A change whose phone or mailbox belongs to
- * another account by now is dropped, and the drop is recorded. Notifies the mailboxes of each account.
+ * Applies the due changes, at most `CHANGES_APPLIED_AT_ONCE`: all of them if `selection` is null, otherwise those of one account,
+ * or those that take this phone or mailbox from an account or give it to one. Parallel requests apply each change once, because
+ * its row is deleted in the transaction that makes the change. A change whose phone or mailbox belongs to another account by now
+ * is dropped, and the drop is recorded. Notifies the mailboxes of each account.
  *
  * An error in one change is logged and does not stop the others. If the database can't be reached, the first such error is
  * thrown after all changes were tried.
  */
-export async function applyDueChanges(selection: ChangeSelection | null, now = new Date()): Promise<void> {
+export async function applyDueChanges(
+  selection: { userId: number } | Recipient | null,
+  now = new Date(),
+): Promise<void> {
   const unreachable: unknown[] = [];
-  for (const row of await findDueChanges(readPrimary, selection, now)) {
+  for (const row of await findDueChanges(selection, now)) {
     try {
       await applyChange(row, now);
     } catch (error) {
@@ -228,6 +222,8 @@ export async function applyDueChanges(selection: ChangeSelection | null, now = n
   }
   if (unreachable.length > 0) throw unreachable[0];
 }
+
+type ChangeRow = Awaited<ReturnType<typeof findDueChanges>>[number];
 
 async function applyChange(row: ChangeRow, now: Date): Promise<void> {
   const { userId, dueAt } = row;
@@ -258,15 +254,6 @@ export function sweepDueChanges(): void {
   if (isTimeToSweep("delayed changes")) void runInBackground("delayed changes", () => applyDueChanges(null));
 }
 
-interface ChangeRow {
-  userId: number;
-  action: string;
-  next: string | null;
-  sessionId: string;
-  requestedAt: Date;
-  dueAt: Date;
-}
-
 const FIND_ANY_DUE_CHANGE = statement({
   params: { now: "time" },
   row: { due: "integer" },
@@ -278,22 +265,21 @@ export async function isAnyChangeDue(now: Date): Promise<boolean> {
   return (await readPrimary.get(FIND_ANY_DUE_CHANGE, { now })) !== undefined;
 }
 
-async function findDueChanges(db: Reader, selection: ChangeSelection | null, now: Date): Promise<ChangeRow[]> {
+async function findDueChanges(selection: { userId: number } | Recipient | null, now: Date) {
   if (!(await isAnyChangeDue(now))) return [];
-  const dueAt = { lte: now };
-  const order = { orderBy: { dueAt: "asc" }, take: CHANGES_APPLIED_AT_ONCE } as const;
-  if (selection === null) return db.delayedChange.findMany({ where: { dueAt }, ...order });
-  if ("userId" in selection) return db.delayedChange.findMany({ where: { dueAt, ...selection }, ...order });
-  const either = [{ action: selection.kind, next: selection.address }, { user: factorColumn(selection) }];
-  return db.delayedChange.findMany({ where: { dueAt, OR: either }, ...order });
+  const ofFactor = (factor: Recipient) => ({
+    OR: [{ action: factor.kind, next: factor.address }, { user: factorColumn(factor) }],
+  });
+  const selected = selection && ("userId" in selection ? selection : ofFactor(selection));
+  return readPrimary.delayedChange.findMany({
+    where: { dueAt: { lte: now }, ...selected },
+    orderBy: { dueAt: "asc" },
+    take: CHANGES_APPLIED_AT_ONCE,
+  });
 }
 
 /** Returns the row of a change; null if the change was cancelled, replaced or applied. */
-async function findWaitingChange(
-  db: Reader,
-  userId: number,
-  { action, dueAt }: ShownChange,
-): Promise<(ChangeRow & { action: DelayedAction }) | null> {
+async function findWaitingChange(db: Reader, userId: number, { action, dueAt }: ShownChange) {
   const row = await db.delayedChange.findFirst({ where: { userId, action, dueAt } });
   return row && { ...row, action };
 }

@@ -11,13 +11,11 @@ import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
 import { consume, DELETIONS_OF_SESSION, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { isRecentLogin, mustDelayChange, type Session } from "@/lib/core/sessions/sessions";
+import { isRecentLogin, mustDelayChange, type Session, type SessionRef } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
 import { getOwnProfile, lockAccount, provenFactor } from "./accounts";
 import { applyDueChanges, delayChange, deleteNow } from "./delayed-changes";
 import { lockForRemoval, type RemovedAccount } from "./remove-account";
-
-type SessionRef = Pick<Session, "id" | "userId">;
 
 /**
  * Returns the key of a deletion's challenge. Its recipient is the phone or, without a proven phone, the mailbox. Throws

@@ -23,7 +23,7 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { addSession, type Session, type SessionKind } from "@/lib/core/sessions/sessions";
 import { type Queries, type RolledBack, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
-import { AccountGone, factorColumns, lockAccount, shownPhone } from "./accounts";
+import { AccountGone, type Factor, factorColumns, lockAccount, shownPhone } from "./accounts";
 import { recordOwnEvent } from "./audit-log";
 import { applyDueChanges, isAnyChangeDue } from "./delayed-changes";
 import { retryOnUnique } from "./retry-on-unique";
@@ -51,17 +51,9 @@ type InviteGone<Invite> = Invite extends FoundInvite ? { name: "invite_unknown" 
 export type SignInFailure<Invite> = VerifyCodeFailure | InviteGone<Invite>;
 
 /** A phone, and the holder that requested a code to it. */
-interface PhoneLogin {
-  phone: Phone;
-  holder: Holder;
-}
-
-/** A mailbox, the holder that requested a code to it, and the phone that the person names as their own. */
-interface EmailLogin {
-  email: Email;
-  phone: Phone;
-  holder: Holder;
-}
+type PhoneLogin = { phone: Phone; holder: Holder };
+/** A mailbox, and the holder that requested a code to it. */
+type EmailLogin = { email: Email; holder: Holder };
 
 /** Options of a sign-in. `drawInvite` replaces the random generator of invite codes in tests. */
 interface Options {
@@ -77,7 +69,7 @@ export function phoneLoginCode({ phone, holder }: PhoneLogin): ChallengeKey {
 }
 
 /** Returns the key of the challenge of a login by mail. */
-export function mailLoginCode({ email, holder }: Pick<EmailLogin, "email" | "holder">): ChallengeKey {
+export function mailLoginCode({ email, holder }: EmailLogin): ChallengeKey {
   return { recipient: emailRecipient(email), purpose: "login", holder };
 }
 
@@ -94,7 +86,7 @@ export function signInByPhone<Invite extends FoundInvite | null = null>(
   requester: Requester,
   options: Options = {},
 ): Promise<Result<SignIn, SignInFailure<Invite>>> {
-  return signInOrSignUp(phoneLoginCode({ phone, holder }), { code, invite, identity: { phone } }, requester, options);
+  return signInOrSignUp(phoneLoginCode({ phone, holder }), { code, invite }, requester, options);
 }
 
 /**
@@ -108,8 +100,7 @@ export async function verifyForLater(
   options: Omit<Options, "session"> = {},
 ): Promise<Result<null, VerifyCodeFailure>> {
   const key = phoneLoginCode({ phone, holder });
-  const attempt = { code, identity: { phone }, keepFor: next };
-  const verified = await signInOrSignUp(key, attempt, requester, options);
+  const verified = await signInOrSignUp(key, { code, keepFor: next }, requester, options);
   return verified.ok ? succeed(null) : verified;
 }
 
@@ -128,7 +119,7 @@ export async function signInWithVerifiedCode(
   await applyDueChanges(proven, now);
   const signedIn = await transact(async (tx): Promise<SignIn | null> => {
     const redeemed = await redeemVerified(tx, key, now);
-    const known = redeemed && (await findAccount(tx, { phone }));
+    const known = redeemed && (await findAccount(tx, proven));
     if (!known) return null;
     const login = { userId: known.id, created: redeemed.madeAccount, proven };
     return { ...login, session: await openSession(tx, login, requester, session, now) };
@@ -139,7 +130,6 @@ export async function signInWithVerifiedCode(
   return fail({ name: status?.state === "live" ? "code_missing" : "code_expired" });
 }
 
-/** Returns the key of the challenge of a registration. */
 function registrationCode({ phone, holder }: PhoneLogin): ChallengeKey {
   return { recipient: phoneRecipient(phone), purpose: "registration", holder };
 }
@@ -158,6 +148,7 @@ export async function requestRegistrationCode(
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "phone_taken" }>> {
   const { now = new Date() } = options;
+  const key = registrationCode({ phone, holder });
   const charges = [
     ...networkCharges(TAKEN_ANSWERS_OF_NETWORK, requester.network),
     { limit: TAKEN_ANSWERS, subject: "all" },
@@ -165,12 +156,12 @@ export async function requestRegistrationCode(
   const isTaken = await transact(async (tx) => {
     const consumed = await consume(tx, charges, now);
     if (!consumed.ok) return false;
-    if (await findAccount(tx, { phone })) return true;
+    if (await findAccount(tx, key.recipient)) return true;
     refund(tx, consumed.value);
     return false;
   });
   if (isTaken) return fail({ name: "phone_taken" });
-  return requestCode(registrationCode({ phone, holder }), requester, options);
+  return requestCode(key, requester, options);
 }
 
 /**
@@ -182,7 +173,7 @@ export async function register<Invite extends FoundInvite | null = null>(
   requester: Requester,
   options: Options = {},
 ): Promise<Result<SignIn, SignInFailure<Invite> | { name: "phone_taken" }>> {
-  const attempt = { code, invite, identity: { phone }, isOnlyForNew: true };
+  const attempt = { code, invite, isOnlyForNew: true };
   const opened = await signInOrSignUp(registrationCode({ phone, holder }), attempt, requester, options);
   if (!opened.ok) return opened;
   return opened.value.created ? opened : fail({ name: "phone_taken" });
@@ -193,7 +184,7 @@ export async function register<Invite extends FoundInvite | null = null>(
  * if no mail can be sent, and as `requestCode` does.
  */
 export async function requestMailCode(
-  { email, holder }: Pick<EmailLogin, "email" | "holder">,
+  { email, holder }: EmailLogin,
   requester: Requester,
   options: SendingOptions = {},
 ): Promise<Result<SentCode, RequestCodeFailure | { name: "mail_unavailable" }>> {
@@ -201,37 +192,32 @@ export async function requestMailCode(
   return requestCode(mailLoginCode({ email, holder }), requester, options);
 }
 
-/** The mailbox belongs to an account with another phone. `phone` is that phone, masked. */
-export type PhoneMismatch = { name: "phone_mismatch"; phone: Masked };
-
 /**
  * Signs in to the mailbox's account, or makes an account that claims `phone` without proving it. The claim opens nothing: a
  * person who proves the phone gets an account of their own.
  *
- * Fails as `signInByPhone` does, and with `phone_mismatch` after the right code if the account has another phone. The code
- * stays valid, so that the request can be repeated with the right phone.
+ * Fails as `signInByPhone` does, and with `phone_mismatch` after the right code if the account has another phone (`phone` in the
+ * failure, masked). The code stays valid, so that the request can be repeated with the right phone.
  */
 export function signInByEmail<Invite extends FoundInvite | null = null>(
-  { code, invite, email, phone, holder }: EmailLogin & { code: TypedCode; invite?: Invite },
+  { code, invite, email, phone, holder }: EmailLogin & { phone: Phone; code: TypedCode; invite?: Invite },
   requester: Requester,
   options: Options = {},
-): Promise<Result<SignIn, SignInFailure<Invite> | PhoneMismatch>> {
-  const refusal = (known: KnownAccount): PhoneMismatch | null => {
+): Promise<Result<SignIn, SignInFailure<Invite> | { name: "phone_mismatch"; phone: Masked }>> {
+  const refusal = (known: KnownAccount) => {
     const shown = shownPhone(known) as Phone | null;
-    return shown === null || shown === phone ? null : { name: "phone_mismatch", phone: maskPhone(shown) };
+    return shown === null || shown === phone ? null : ({ name: "phone_mismatch", phone: maskPhone(shown) } as const);
   };
-  const attempt = { code, invite, identity: { email, claimedPhone: phone }, refusal };
+  const attempt = { code, invite, claimedPhone: phone, refusal };
   return signInOrSignUp(mailLoginCode({ email, holder }), attempt, requester, options);
 }
 
-/** The phone or mailbox that a code proves, with the columns of `User` that a new account gets from the request. */
-type Identity = { phone: Phone } | { email: Email; claimedPhone: Phone };
-
 /** A typed code, and what the sign-in does if the code is right. */
 interface SignInAttempt<Invite, Refusal extends { name: string }> {
-  identity: Identity;
   code: TypedCode;
   invite?: Invite | undefined;
+  /** The phone that a new account claims without proving it. */
+  claimedPhone?: Phone;
   /**
    * Returns the failure for an existing account that must not be opened although the code is right; null if it may be opened.
    * The code stays valid after such a failure.
@@ -246,7 +232,7 @@ interface SignInAttempt<Invite, Refusal extends { name: string }> {
 /** Verifies the code. Then, in one transaction, marks it as used, finds or makes the account, and opens the session. */
 async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal extends { name: string } = never>(
   key: ChallengeKey,
-  { identity, code, invite, refusal = () => null, keepFor, isOnlyForNew }: SignInAttempt<Invite, Refusal>,
+  { code, invite, claimedPhone, refusal = () => null, keepFor, isOnlyForNew }: SignInAttempt<Invite, Refusal>,
   requester: Requester,
   { now = new Date(), session = null, drawInvite = drawInviteCode }: Options,
 ): Promise<Result<SignIn, SignInFailure<Invite> | Refusal>> {
@@ -260,7 +246,7 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
   const proven = key.recipient;
   const signIn = async (tx: Transaction): Promise<SignedIn | RolledBack<SignedIn>> => {
     refundAttempt(tx, verified.value);
-    const known = await findAccount(tx, identity);
+    const known = await findAccount(tx, proven);
     const refused = known && refusal(known);
     if (refused) {
       restoreAttempt(tx, key, verified.value.codeHmac);
@@ -270,7 +256,7 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
     if (!known && invite && !inviter) return inviteGone;
     // The network stays charged for a sign-up by mail, because a mail domain that accepts all addresses could otherwise make
     // any number of accounts.
-    const isCharged = !known && "email" in identity;
+    const isCharged = !known && proven.kind === "email";
     const kept = keepFor ? { next: keepFor, verifiedUntil: new Date(now.getTime() + PROOF_TTL_MS) } : null;
     const isThere = await consumeChallenge(tx, verified.value, now, { isCharged, kept });
     if (!isThere) return fail({ name: "code_expired" });
@@ -279,12 +265,8 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
       const opened = isOnlyForNew ? null : await openSession(tx, login, requester, session, now);
       return succeed({ ...login, session: opened });
     }
-    const userId = await addAccount(tx, {
-      identity,
-      provenSince: verified.value.sentAt,
-      inviteCode: drawInvite(),
-      now,
-    });
+    const factor = { recipient: proven, since: verified.value.sentAt };
+    const userId = await addAccount(tx, factor, { claimedPhone, inviteCode: drawInvite(), now });
     if (keepFor) recordMadeAccount(tx, { ...key, holder: keepFor });
     if (invite && inviter) {
       if (!(await lockInviter(tx, inviter))) return rollBack(inviteGone);
@@ -310,14 +292,13 @@ async function openSession(
 ): Promise<Session | null> {
   if (!session) return null;
   const { userId, proven, created } = login;
-  // The account may have lost this phone or mailbox, or may have been deleted, since the code was verified.
   const { kind, browserId } = session;
-  const { agent, network } = requester;
   const isReturning = isRecognised(requester, proven);
   const [isLocked, opened] = await Promise.all([
     created || lockAccount(tx, userId, proven),
-    addSession(tx, { ...login, isReturning }, { agent, network, browserId }, kind, now),
+    addSession(tx, { ...login, isReturning }, { ...requester, browserId }, kind, now),
   ]);
+  // The account may have lost this phone or mailbox, or may have been deleted, since the code was verified.
   if (!isLocked) throw new AccountGone();
   return opened;
 }
@@ -337,45 +318,31 @@ const ADD_ACCOUNT = statement({
     INSERT INTO "User" ("phone", "phoneProvenAt", "claimedPhone", "email", "emailProvenAt", "inviteCode", "createdAt")
     VALUES (:phone, :phoneProvenAt, :claimedPhone, :email, :emailProvenAt, :inviteCode, :now) RETURNING "id"`,
 });
-const NO_IDENTITY = { phone: null, phoneProvenAt: null, claimedPhone: null, email: null, emailProvenAt: null };
+const NO_FACTOR = { phone: null, phoneProvenAt: null, email: null, emailProvenAt: null };
 
-/** Makes an account, and returns its id. Its phone or mailbox counts as proven since `provenSince`. */
+/** Makes an account, and returns its id. */
 async function addAccount(
   tx: Transaction,
-  {
-    identity,
-    provenSince,
-    inviteCode,
-    now,
-  }: { identity: Identity; provenSince: Date; inviteCode: InviteCode; now: Date },
+  factor: Factor,
+  { claimedPhone = null, ...rest }: { claimedPhone?: Phone | null | undefined; inviteCode: InviteCode; now: Date },
 ): Promise<number> {
-  const recipient = "phone" in identity ? phoneRecipient(identity.phone) : emailRecipient(identity.email);
-  const columns = { ...NO_IDENTITY, ...identity, ...factorColumns({ recipient, since: provenSince }) };
-  const added = await tx.get(ADD_ACCOUNT, { ...columns, inviteCode, now });
+  const added = await tx.get(ADD_ACCOUNT, { ...NO_FACTOR, ...factorColumns(factor), claimedPhone, ...rest });
   if (!added) throw new Error("the database returned no id for a new account");
-  recordOwnEvent(tx, added.id, { action: "account_created", now });
+  recordOwnEvent(tx, added.id, { action: "account_created", now: rest.now });
   return added.id;
 }
 
-const KNOWN_ACCOUNT_COLUMNS = { id: "integer", phone: "text?", claimedPhone: "text?" } as const;
-const FIND_ACCOUNT_BY_PHONE = statement({
-  params: { phone: "text" },
-  row: KNOWN_ACCOUNT_COLUMNS,
-  sql: `SELECT "id", "phone", "claimedPhone" FROM "User" WHERE "phone" = :phone`,
-});
-const FIND_ACCOUNT_BY_EMAIL = statement({
-  params: { email: "text" },
-  row: KNOWN_ACCOUNT_COLUMNS,
-  sql: `SELECT "id", "phone", "claimedPhone" FROM "User" WHERE "email" = :email`,
-});
+const findAccountBy = (column: "phone" | "email") =>
+  statement({
+    params: { address: "text" },
+    row: { id: "integer", phone: "text?", claimedPhone: "text?" },
+    sql: `SELECT "id", "phone", "claimedPhone" FROM "User" WHERE "${column}" = :address`,
+  });
+const FIND_ACCOUNT = { phone: findAccountBy("phone"), email: findAccountBy("email") };
 
 type KnownAccount = NonNullable<Awaited<ReturnType<typeof findAccount>>>;
 
 /** Returns the account that has this phone or mailbox as a factor, or null. */
-async function findAccount(db: Queries, identity: { phone: Phone } | { email: Email }) {
-  const found =
-    "phone" in identity
-      ? db.get(FIND_ACCOUNT_BY_PHONE, { phone: identity.phone })
-      : db.get(FIND_ACCOUNT_BY_EMAIL, { email: identity.email });
-  return (await found) ?? null;
+async function findAccount(db: Queries, { kind, address }: Recipient) {
+  return (await db.get(FIND_ACCOUNT[kind], { address })) ?? null;
 }

@@ -34,7 +34,7 @@ export async function requestCodes(
 export async function getCodes<Name extends string>(
   keys: Pair<Name, ChallengeKey>,
   requester: Requester,
-  now: Date,
+  now = new Date(),
 ): Promise<{ statuses: Pair<Name, CodeStatus | null>; resendInMs: number }> {
   const entries = await Promise.all(
     namesOf(keys).map(async (name) => [name, await getCodeStatus(keys[name], requester, now)] as const),

@@ -4,7 +4,7 @@ import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import { SESSIONS_LISTED_MAX } from "@/lib/core/policy";
 import { readPrimary, type Writer, write } from "@/lib/db/database";
-import { removeSession, type Session, whereOpen } from "./sessions";
+import { removeSession, type Session, type SessionRef, whereOpen } from "./sessions";
 import { trustDevice } from "./trusted-devices";
 import { type Device, describeDevice } from "./user-agent";
 
@@ -25,8 +25,6 @@ export interface ListedSession {
   isOwn: boolean;
 }
 
-type SessionRef = Pick<Session, "id" | "userId">;
-
 /**
  * Returns the account's open sessions, the newest first: the current one and up to `SESSIONS_LISTED_MAX` others. `isCut` is
  * true if there are more.
@@ -45,11 +43,18 @@ export async function listSessions(
   ]);
   const sessions = [...own, ...others.slice(0, SESSIONS_LISTED_MAX)]
     .sort((one, other) => other.createdAt.getTime() - one.createdAt.getTime())
-    .map((row) => toListedSession(row, id));
+    .map(({ id: listedId, agent, createdAt, seenAt, network, isNew }) => ({
+      id: listedId,
+      device: describeDevice(agent),
+      network,
+      createdAt,
+      seenAt,
+      isNew,
+      isOwn: listedId === id,
+    }));
   return { sessions, isCut: others.length > SESSIONS_LISTED_MAX };
 }
 
-/** The largest number of new sign-ins that a page warns of. */
 const NEW_SIGN_INS_MAX = 3;
 
 /** A sign-in from a device that the account did not trust, and that no trusted device has confirmed or rejected. */
@@ -75,7 +80,13 @@ export async function listNewSignIns(
       orderBy: [{ createdAt: "desc" }, { id: "desc" }],
       take: NEW_SIGN_INS_MAX,
     });
-    return sessions.map((row) => newSignIn({ ...row, at: row.createdAt }, true));
+    return sessions.map(({ id, agent, network, createdAt }) => ({
+      id,
+      device: describeDevice(agent),
+      network,
+      at: createdAt,
+      isOpen: true,
+    }));
   }
   const signIns = await readPrimary.unconfirmedSignIn.findMany({
     where: { userId, NOT: { sessionId: id } },
@@ -84,19 +95,13 @@ export async function listNewSignIns(
   });
   const ids = signIns.map(({ sessionId }) => sessionId);
   const sessions = await readPrimary.session.findMany({ where: { ...open, id: { in: ids } }, select: { id: true } });
-  return signIns.map((row) =>
-    newSignIn(
-      { ...row, id: row.sessionId },
-      sessions.some((session) => session.id === row.sessionId),
-    ),
-  );
-}
-
-function newSignIn(
-  { id, agent, network, at }: { id: string; agent: string | null; network: string | null; at: Date },
-  isOpen: boolean,
-): NewSignIn {
-  return { id, device: describeDevice(agent), network, at, isOpen };
+  return signIns.map(({ sessionId, agent, network, at }) => ({
+    id: sessionId,
+    device: describeDevice(agent),
+    network,
+    at,
+    isOpen: sessions.some((session) => session.id === sessionId),
+  }));
 }
 
 /**
@@ -189,9 +194,7 @@ export async function confirmSignIn({ id, userId }: SessionRef, other: string, n
   });
 }
 
-/**
- * Returns whether the session is stored and confirmed. Locks its row, so that the session can't end before this transaction.
- */
+/** Returns whether the session is stored and confirmed. Locks its row, so that it can't end before this transaction. */
 async function isTrustedSession(tx: Writer, { id, userId }: SessionRef): Promise<boolean> {
   const { count } = await tx.session.updateMany({ where: { id, userId, isNew: false }, data: { isNew: false } });
   return count > 0;
@@ -206,17 +209,4 @@ async function removeUnconfirmedSignIns(tx: Writer, userId: number, sessionId: s
   const all = [signIn, ...others.filter((other) => other.sessionId !== sessionId)];
   await tx.unconfirmedSignIn.deleteMany({ where: { sessionId: { in: all.map((one) => one.sessionId) } } });
   return all;
-}
-
-interface SessionRow {
-  id: string;
-  agent: string | null;
-  network: string | null;
-  createdAt: Date;
-  seenAt: Date;
-  isNew: boolean;
-}
-
-function toListedSession({ id, agent, network, createdAt, seenAt, isNew }: SessionRow, ownId: string): ListedSession {
-  return { id, device: describeDevice(agent), network, createdAt, seenAt, isNew, isOwn: id === ownId };
 }

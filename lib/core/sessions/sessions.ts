@@ -43,6 +43,9 @@ export interface Session {
   isClient: boolean;
 }
 
+/** What identifies a session and its account. */
+export type SessionRef = Pick<Session, "id" | "userId">;
+
 /** A client application's session, with the state of its refresh token. */
 export interface ClientSession extends Session {
   /** How often the session's refresh token was exchanged. */
@@ -285,11 +288,7 @@ async function hasTrustedDevice(db: Queries, userId: number, now: Date): Promise
  * unconfirmed, and the account has a trusted device, which can cancel the change. Returns null if the session has ended. The
  * answer holds until the end of a transaction that has locked the account's row.
  */
-export async function mustDelayChange(
-  db: Reader,
-  { id, userId }: Pick<Session, "id" | "userId">,
-  now: Date,
-): Promise<boolean | null> {
+export async function mustDelayChange(db: Reader, { id, userId }: SessionRef, now: Date): Promise<boolean | null> {
   const own = await db.session.findFirst({ where: { id, userId }, select: { isNew: true } });
   if (!own) return null;
   return own.isNew && (await hasTrustedDevice(db, userId, now));
