@@ -40,6 +40,9 @@ export interface Statement<Params, Row> {
   readonly types?: { params: Params; row: Row };
 }
 
+/** The row that a statement returns. */
+export type RowOf<Made> = Made extends { readonly types?: { row: infer Row } } ? Row : never;
+
 /**
  * Makes a statement from `sql`, in which `:name` stands for the parameter of that name.
  * `sql` is one text for both databases, or one for each with the same parameters. `row` has the columns of the result; it is left out

@@ -74,6 +74,13 @@ export function withCircuitBreaker(
   };
 }
 
+const NEVER_ABORTED_SIGNAL = new AbortController().signal;
+
+/** Makes a channel of a sender that can neither hang nor fail for long, so that it needs neither a time-out nor a rest. */
+export function withoutCircuitBreaker(name: string, sender: Sender): ChainSender {
+  return { name, isResting: () => false, send: (message) => sender.send(message, NEVER_ABORTED_SIGNAL) };
+}
+
 /** Resolves after `timeoutMs` at the latest, even if the sender ignores its signal. */
 async function sendInTime(sender: Sender, message: OutgoingCodeMessage, timeoutMs: number): Promise<Sending> {
   const deadline = new AbortController();

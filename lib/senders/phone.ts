@@ -1,7 +1,7 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { env, isLoopback, type SenderName } from "@/lib/env";
 import { perProcess } from "@/lib/per-process";
-import { type ChainSender, type SenderLimits, withCircuitBreaker } from "./chain";
+import { type ChainSender, type SenderLimits, withCircuitBreaker, withoutCircuitBreaker } from "./chain";
 import { consoleSender } from "./console";
 import { makeHttpSender } from "./http";
 import type { Sender } from "./sender";
@@ -16,18 +16,11 @@ export const TWILIO_STATUS_PATH = "/api/delivery/twilio";
 /** Returns the chain for a country's phones: for Kazakhstan the chain of `SENDERS_KZ` if that is set, else of `SENDERS`. */
 export function phoneSenders(country: CountryCode | undefined, limits: SenderLimits): ChainSender[] {
   const names = (country && env.SENDERS_BY_COUNTRY.get(country)) ?? env.SENDERS;
-  return names.map((name) => senderOf(name, limits));
-}
-
-function senderOf(name: SenderName, limits: SenderLimits): ChainSender {
-  return perProcess(`sender ${name}`, () => makeChainSender(name, limits));
+  return names.map((name) => perProcess(`sender ${name}`, () => makeChainSender(name, limits)));
 }
 
 function makeChainSender(name: SenderName, limits: SenderLimits): ChainSender {
-  // The console sender answers after a bounded delay and can't fail, so it needs neither a time-out nor a rest.
-  const neverAborted = new AbortController().signal;
-  if (name === "console")
-    return { name, isResting: () => false, send: (message) => consoleSender.send(message, neverAborted) };
+  if (name === "console") return withoutCircuitBreaker(name, consoleSender);
   return withCircuitBreaker(name, MAKERS_BY_SENDER[name](), limits);
 }
 

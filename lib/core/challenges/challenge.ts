@@ -1,5 +1,5 @@
 import { CLOCK_SKEW_MS_MAX, CODE_TTL_MS, PROOF_TTL_MS, TRIES_PER_CODE } from "@/lib/core/policy";
-import { type Queries, statement, type Transaction } from "@/lib/db/database";
+import { type Queries, type RowOf, statement, type Transaction } from "@/lib/db/database";
 import type { ChallengeKey, Holder, OneTimeCode } from "./one-time-code";
 import { sealCode } from "./one-time-code";
 import { isInSchedule } from "./resend-schedule";
@@ -25,33 +25,23 @@ type State = "sending" | "live" | "verified" | "used";
 
 /**
  * The transitions of a challenge: the states that a transition starts from, and the state that it leads to (null: the same
- * state). One function below carries out each transition.
+ * state). One function below carries out each transition, and says when: `beginSending`, `acceptSending`, `abandonSending`,
+ * `attemptChallenge`, `keepVerified`, `consumeCode`, `redeemVerified`.
  */
 export const TRANSITIONS = {
-  /** A new code replaces the last one. Each challenge starts with this transition. */
   begin: { from: ["sending", "live", "verified", "used"], to: "sending" },
-  /** A channel accepted the code, or may have accepted it. */
   accept: { from: ["sending"], to: "live" },
-  /**
-   * No channel accepted the code. The challenge becomes what it was before. A mailbox keeps the new code if its earlier code is
-   * not live.
-   */
   abandon: { from: ["sending"], to: "live" },
-  /** A code is typed, which uses one attempt. */
   attempt: { from: ["sending", "live"], to: null },
-  /** The right code was typed, for a sign-in that follows later. */
   verify: { from: ["sending", "live"], to: "verified" },
-  /** The right code was typed and used. */
   consume: { from: ["sending", "live"], to: "used" },
-  /** The later sign-in used the verified code. */
   redeem: { from: ["verified"], to: "used" },
 } as const satisfies Record<string, { from: readonly State[]; to: State | null }>;
 
 type Transition = keyof typeof TRANSITIONS;
-/** Returns an SQL condition: the transition can start from the row's state. */
+/** SQL that checks the state from which a transition starts, and SQL that sets the state to which it leads. */
 const fromSql = (transition: Transition) =>
   `"state" IN (${TRANSITIONS[transition].from.map((state) => `'${state}'`).join(", ")})`;
-/** Returns an SQL assignment: the row gets the state that the transition leads to. */
 const toSql = (transition: Exclude<Transition, "attempt">) => `"state" = '${TRANSITIONS[transition].to}'`;
 
 const KEY_PARAMS = { recipient: "text", purpose: "text", holder: "text" } as const;
@@ -82,27 +72,17 @@ const FIND_CHALLENGE = statement({
   sql: `SELECT ${CHALLENGE_COLUMNS_SQL} FROM "Challenge" WHERE ${KEY_SQL}`,
 });
 
-type Row = NonNullable<Awaited<ReturnType<typeof findRow>>>;
-const findRow = (db: Queries, key: ChallengeKey) => db.get(FIND_CHALLENGE, paramsOf(key));
-
 /** A row of the table `Challenge`. */
-export interface Challenge extends Omit<Row, "state"> {
-  state: State;
-}
+export type Challenge = RowOf<typeof FIND_CHALLENGE> & { state: State };
 
 /** Returns the key as statement parameters. The address tells the recipient's kind: no phone is spelt like a mailbox. */
 function paramsOf({ recipient, purpose, holder }: ChallengeKey) {
   return { recipient: recipient.address, purpose, holder };
 }
 
-function challengeOf(row: Row): Challenge {
-  return { ...row, state: row.state as State };
-}
-
 /** Returns the challenge, or undefined if no code was sent for this key. */
 export async function findChallenge(db: Queries, key: ChallengeKey): Promise<Challenge | undefined> {
-  const row = await findRow(db, key);
-  return row && challengeOf(row);
+  return (await db.get(FIND_CHALLENGE, paramsOf(key))) as Challenge | undefined;
 }
 
 const LOCK_CHALLENGE = statement({
@@ -123,7 +103,7 @@ const LOCK_CHALLENGE = statement({
 export async function lockChallenge(tx: Transaction, key: ChallengeKey, now: Date): Promise<Challenge> {
   const row = await tx.get(LOCK_CHALLENGE, { ...paramsOf(key), now });
   if (!row) throw new Error("the row of a challenge was not locked");
-  return challengeOf(row);
+  return row as Challenge;
 }
 
 const BEGIN_SENDING = statement({
@@ -165,16 +145,17 @@ export function beginSending(
 ): Sending {
   const codeHmac = sealCode(code, key);
   const isNext = isInSchedule(last, now);
-  const stored = {
+  tx.queue(BEGIN_SENDING, {
+    ...paramsOf(key),
     codeHmac,
     digits: code.length,
     expiresAt: new Date(now.getTime() + CODE_TTL_MS),
+    now,
     sends: isNext ? last.sends + 1 : 1,
     sendsSince: isNext ? last.sendsSince : now,
     network,
-  };
-  const before = last.codeHmac === null ? null : toJson(last);
-  tx.queue(BEGIN_SENDING, { ...paramsOf(key), ...stored, now, before });
+    before: last.codeHmac === null ? null : toJson(last),
+  });
   return { key, code, codeHmac };
 }
 
@@ -300,29 +281,20 @@ const USE_ATTEMPT = statement({
     RETURNING "codeHmac", "digits", "tries", "sentAt", "network"`,
 });
 
-/** A code to compare with the typed one. `triesLeft` is how many attempts remain after the current one. */
-export interface Attempted {
-  codeHmac: string;
-  digits: number;
-  sentAt: Date;
-  network: string | null;
-  triesLeft: number;
-}
+/** A code to compare with the typed one. `tries` includes the current attempt. */
+export type Attempted = RowOf<typeof USE_ATTEMPT>;
 
 /**
  * Uses one attempt of a live code that has at least `needed` digits. If there is no such code, changes nothing and returns
- * null.
+ * undefined.
  */
 export async function attemptChallenge(
   tx: Transaction,
   key: ChallengeKey,
   needed: number,
   now: Date,
-): Promise<Attempted | null> {
-  const row = await tx.get(USE_ATTEMPT, { ...paramsOf(key), needed, now, latestExpiry: latestExpiry(now) });
-  if (!row) return null;
-  const { tries, ...attempted } = row;
-  return { ...attempted, triesLeft: TRIES_PER_CODE - tries };
+): Promise<Attempted | undefined> {
+  return tx.get(USE_ATTEMPT, { ...paramsOf(key), needed, now, latestExpiry: latestExpiry(now) });
 }
 
 const RESTORE_ATTEMPT = statement({

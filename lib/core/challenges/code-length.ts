@@ -37,10 +37,11 @@ export async function neededDigits(
   requester: Requester,
   now: Date,
 ): Promise<number> {
-  const [ofRecipient, waitMs] = await Promise.all([
-    recipientDigits(db, recipient, now),
+  const [wrongCodes, waitMs] = await Promise.all([
+    countWrongCodes(db, recipient, now),
     retryAfterMs(db, wrongCodeCharges(recipient, requester), now),
   ]);
+  const ofRecipient = digitsAfter(wrongCodes);
   return waitMs > 0 ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
@@ -58,11 +59,6 @@ export async function newCodeDigits(
   return { needed, ofNewCode: isDuringAlarm ? Math.max(needed, ALARM_DIGITS) : needed };
 }
 
-/** Returns how many digits a code for this recipient needs, counting only the wrong codes for the recipient. */
-async function recipientDigits(db: Queries, recipient: Recipient, now: Date): Promise<number> {
-  return digitsAfter(await countWrongCodes(db, recipient, now));
-}
-
 /** Returns an attempt's charges to the requester's network; empty if the recipient recognises the requester's browser. */
 export function wrongCodeCharges(recipient: Recipient, requester: Requester): Charge[] {
   return isRecognised(requester, recipient) ? [] : networkCharges(WRONG_CODES_FROM_NETWORK, requester.network);
@@ -70,7 +66,7 @@ export function wrongCodeCharges(recipient: Recipient, requester: Requester): Ch
 
 /**
  * Returns how many digits a code needs when it is typed in a network: `ofRecipient`, but at least `CLOSED_NETWORK_DIGITS` if
- * the network has used up its wrong codes of an hour. `ofRecipient` is the result of `recipientDigits`. `counted` are the
+ * the network has used up its wrong codes of an hour. `ofRecipient` is the result of `digitsAfter`. `counted` are the
  * network's charges with their counts.
  */
 export function digitsInNetwork(counted: Charged, ofRecipient: number): number {

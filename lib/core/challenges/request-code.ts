@@ -23,7 +23,7 @@ import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
 import { countOutcome, countSending } from "@/lib/ops/metrics";
 import { currentRequestId } from "@/lib/ops/request-ids";
-import { type ChainSender, type ChainSending, deliverThroughChain } from "@/lib/senders/chain";
+import { type ChainSender, type ChainSending, deliverThroughChain, withoutCircuitBreaker } from "@/lib/senders/chain";
 import { consoleSender } from "@/lib/senders/console";
 import { mailChannel, mailSender } from "@/lib/senders/mail";
 import { phoneSenders } from "@/lib/senders/phone";
@@ -144,21 +144,17 @@ function runUnawaited(task: () => Promise<void>): void {
   task().catch((error: unknown) => logError(error, "a code was not sent"));
 }
 
-const NEVER_ABORTED_SIGNAL = new AbortController().signal;
-
 const REST_RULES = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
 
 /** Returns the channels to a recipient, in the order in which they are asked. The order for phones can differ by country. */
 function channelsTo(recipient: Recipient, sender?: Sender): readonly ChainSender[] {
-  if (sender) return [onlyChannel("mail", sender)];
+  if (sender) return [withoutCircuitBreaker("mail", sender)];
   if (recipient.kind === "phone") {
     return phoneSenders(countryOf(recipient.address) ?? undefined, { ...REST_RULES, timeoutMs: SENDER_TIMEOUT_MS });
   }
-  return [mailChannel({ ...REST_RULES, timeoutMs: MAIL_TIMEOUT_MS }) ?? onlyChannel("console", consoleSender)];
-}
-
-function onlyChannel(name: string, sender: Sender): ChainSender {
-  return { name, isResting: () => false, send: (message) => sender.send(message, NEVER_ABORTED_SIGNAL) };
+  return [
+    mailChannel({ ...REST_RULES, timeoutMs: MAIL_TIMEOUT_MS }) ?? withoutCircuitBreaker("console", consoleSender),
+  ];
 }
 
 /** A code that was stored, and the charges that were consumed for it. */
@@ -172,7 +168,7 @@ interface StoredCode {
   undelivered: string | null;
 }
 
-type StoreCodeFailure = RequestCodeFailure | { name: "messages_spent"; retryAfterMs: number };
+type StoringResult = Result<StoredCode, RequestCodeFailure | { name: "messages_spent"; retryAfterMs: number }>;
 
 /**
  * Stores a new code in place of the last one, consumes the charges for the new code, and starts the wait before the next code.
@@ -183,7 +179,7 @@ async function storeCode(
   key: ChallengeKey,
   requester: Requester,
   { now, askedAt, draw }: { now: Date; askedAt: Date | undefined; draw: (digits: number) => OneTimeCode },
-): Promise<Result<StoredCode, StoreCodeFailure> | RolledBack<Result<StoredCode, StoreCodeFailure>>> {
+): Promise<StoringResult | RolledBack<StoringResult>> {
   const { recipient } = key;
   const [last, digits] = await Promise.all([lockChallenge(tx, key, now), newCodeDigits(tx, recipient, requester, now)]);
   const retryAfterMs = resendWaitMs(last, digits.needed, now);

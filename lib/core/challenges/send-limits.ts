@@ -16,7 +16,6 @@ import {
   networkCharges,
   record,
   refund,
-  refundCharges,
   retryAfterMs,
   SENDS_FROM_NETWORK,
   SENDS_OF_RECOGNISED_BROWSER,
@@ -27,7 +26,6 @@ import {
   SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY,
   smsCostLimit,
   smsLimit,
-  VERIFIED_SENDS_FROM_NETWORK,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import type { Queries, Transaction } from "@/lib/db/database";
@@ -35,30 +33,26 @@ import { log } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 import { countryOf } from "./served-countries";
 
-/** A code that was charged to its limits. */
-export interface ChargedSend {
-  charged: Charged;
-  /** The network that the code was charged to, or null if it was charged to a recognised browser instead. */
-  network: string | null;
-}
-
-/** Why a code is not charged. `messages_spent`: the operator's messages of the day, or their cost, are used up. */
-export type SendRefusal =
-  | { name: "resend_too_early" }
-  | LimitFailure
-  | { name: "messages_spent"; retryAfterMs: number };
-
 /**
  * Charges a new code to the limits of its recipient, its requester and the operator's day. A browser that the recipient
  * recognises has limits of its own, and when they are used up those of all requesters. `isEarly` says that the wait after the
- * last code is not over: then only the browser's own limits allow a code. After a failure the caller rolls the transaction back.
+ * last code is not over: then only the browser's own limits allow a code. Returns the charges, and the network that the code was
+ * charged to; null if it was charged to a recognised browser instead.
+ *
+ * Fails with `resend_too_early`, with `budget_spent`, or with `messages_spent` if the operator's messages of the day, or their
+ * cost, are used up. After a failure the caller rolls the transaction back.
  */
 export async function chargeSend(
   tx: Transaction,
   recipient: Recipient,
   requester: Requester,
   { isEarly, now }: { isEarly: boolean; now: Date },
-): Promise<Result<ChargedSend, SendRefusal>> {
+): Promise<
+  Result<
+    { charged: Charged; network: string | null },
+    { name: "resend_too_early" } | LimitFailure | { name: "messages_spent"; retryAfterMs: number }
+  >
+> {
   const ownCharges = ownSendCharges(recipient, requester);
   const own = ownCharges && (await consume(tx, ownCharges, now));
   if (!own?.ok && isEarly) return fail({ name: "resend_too_early" });
@@ -77,9 +71,7 @@ export async function chargeSend(
  */
 const REQUESTER_LIMIT_NAMES = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER].map(({ name }) => name);
 
-/**
- * Refunds a code that no channel accepted. If a provider refused the number, the requester's own limits stay charged.
- */
+/** Refunds a code that no channel accepted. If a provider refused the number, the requester's own limits stay charged. */
 export function refundUnsent(tx: Transaction, charged: Charged, { isRefused }: { isRefused: boolean }): void {
   refund(
     tx,
@@ -110,16 +102,6 @@ function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
     { limit: SENDS_TO_RECIPIENT_A_DAY, subject },
     ...networkCharges(SENDS_FROM_NETWORK, network),
   ];
-}
-
-/** Returns the charges that replace those of `SENDS_FROM_NETWORK` after the right code was typed. */
-export function verifiedSendCharges(network: string): Charge[] {
-  return networkCharges(VERIFIED_SENDS_FROM_NETWORK, network);
-}
-
-/** Refunds a network the charges of `SENDS_FROM_NETWORK` for a code that was sent at `sentAt`. */
-export function refundSend(tx: Transaction, { network, sentAt }: { network: string; sentAt: Date }): void {
-  refundCharges(tx, networkCharges(SENDS_FROM_NETWORK, network), sentAt);
 }
 
 /**

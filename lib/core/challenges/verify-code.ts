@@ -2,7 +2,18 @@ import { limitSubject } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import { siteOf } from "@/lib/core/networks";
-import { type Charged, consume, record, refund, TRIES_AT_RECIPIENT } from "@/lib/core/rate-limits";
+import { TRIES_PER_CODE } from "@/lib/core/policy";
+import {
+  type Charged,
+  consume,
+  networkCharges,
+  record,
+  refund,
+  refundCharges,
+  SENDS_FROM_NETWORK,
+  TRIES_AT_RECIPIENT,
+  VERIFIED_SENDS_FROM_NETWORK,
+} from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { sweepInBackground } from "@/lib/core/sweeping";
 import { statement, type Transaction, transact } from "@/lib/db/database";
@@ -10,34 +21,25 @@ import { countOutcome } from "@/lib/ops/metrics";
 import { type Attempted, attemptChallenge, consumeCode, findChallenge, keepVerified, statusOf } from "./challenge";
 import { countWrongCodes, digitsAfter, digitsInNetwork, wrongCodeCharges } from "./code-length";
 import { type ChallengeKey, type Holder, isSealedCode, type OneTimeCode, type TypedCode } from "./one-time-code";
-import { refundSend, verifiedSendCharges } from "./send-limits";
 import { readCodeOf } from "./typed-code";
 
 /**
  * The failures of `verifyCode`. `code_expired` means that no code is live, for any reason but used-up attempts, so that the
  * answer reveals nothing about the recipient.
  */
-export type VerifyCodeFailure =
-  | { name: "code_expired" }
-  | { name: "code_spent" }
-  | { name: "code_wrong"; triesLeft: number };
+export type VerifyCodeFailure = { name: "code_expired" | "code_spent" } | { name: "code_wrong"; triesLeft: number };
 
-/** A code that was typed right and is not used yet. */
-export interface VerifiedCode {
-  key: ChallengeKey;
-  codeHmac: string;
-  /**
-   * When the code was sent, and the network whose hourly sends were charged for it; null if a browser's own limit was charged.
-   */
-  sentAt: Date;
-  network: string | null;
-  /** The charges of the attempt, for `refundAttempt`. */
-  attempt: Attempt;
+/** An attempt that was counted, with its charges for `refundAttempt`. */
+interface CountedAttempt extends Attempted {
+  attempt: { wrongCode: { recipient: string; at: Date; digits: number; network: string }; charged: Charged };
 }
 
-interface Attempt {
-  wrongCode: { recipient: string; at: Date; digits: number; network: string };
-  charged: Charged;
+/**
+ * A code that was typed right and is not used yet. `network` is the network whose hourly sends were charged for it; null if a
+ * browser's own limit was charged.
+ */
+export interface VerifiedCode extends CountedAttempt {
+  key: ChallengeKey;
 }
 
 /**
@@ -56,18 +58,20 @@ export async function verifyCode(
   requester: Requester,
   now: Date,
 ): Promise<Result<VerifiedCode, VerifyCodeFailure>> {
-  const attempted = await countAttempt(key, requester, now);
-  return countOutcome("codes_verified", attempted.ok ? compareCode(key, typed, attempted.value) : attempted);
+  const counted = await countAttempt(key, requester, now);
+  return countOutcome("codes_verified", counted.ok ? compareCode(key, typed, counted.value) : counted);
 }
 
 function compareCode(
   key: ChallengeKey,
   typed: TypedCode,
-  { triesLeft, digits, ...rest }: Attempted & { attempt: Attempt },
+  counted: CountedAttempt,
 ): Result<VerifiedCode, VerifyCodeFailure> {
+  const { codeHmac, digits, tries } = counted;
   const code = readCodeOf(typed, digits) as OneTimeCode | null;
-  if (code === null || !isSealedCode(rest.codeHmac, code, key)) return fail({ name: "code_wrong", triesLeft });
-  return succeed({ key, ...rest });
+  return code !== null && isSealedCode(codeHmac, code, key)
+    ? succeed({ key, ...counted })
+    : fail({ name: "code_wrong", triesLeft: TRIES_PER_CODE - tries });
 }
 
 const WRONG_CODE_PARAMS = { recipient: "text", at: "time", digits: "integer", network: "text" } as const;
@@ -85,11 +89,11 @@ async function countAttempt(
   key: ChallengeKey,
   requester: Requester,
   now: Date,
-): Promise<Result<Attempted & { attempt: Attempt }, VerifyCodeFailure>> {
+): Promise<Result<CountedAttempt, VerifyCodeFailure>> {
   const { recipient } = key;
   const subject = limitSubject(recipient);
   const charges = [{ limit: TRIES_AT_RECIPIENT, subject }, ...wrongCodeCharges(recipient, requester)];
-  const counted = await transact(async (tx): Promise<Result<Attempted & { attempt: Attempt }, VerifyCodeFailure>> => {
+  const counted = await transact(async (tx): Promise<Result<CountedAttempt, VerifyCodeFailure>> => {
     // The statements are sent in this order, so the wrong codes are counted after the recipient's lock is taken.
     const [[lock, ...charged], wrongCodes] = await Promise.all([
       record(tx, charges, now),
@@ -141,19 +145,14 @@ export async function consumeChallenge(
   tx: Transaction,
   { key, codeHmac, sentAt, network }: VerifiedCode,
   now: Date,
-  { isCharged = false, kept = null }: { isCharged?: boolean; kept?: Kept | null } = {},
+  { isCharged = false, kept = null }: { isCharged?: boolean; kept?: { next: Holder; verifiedUntil: Date } | null } = {},
 ): Promise<boolean> {
   const isRefunded = network !== null && !isCharged;
   const [isThere, wider] = await Promise.all([
     kept ? keepVerified(tx, key, codeHmac, kept) : consumeCode(tx, key, codeHmac),
-    isRefunded ? consume(tx, verifiedSendCharges(network), now) : null,
+    isRefunded ? consume(tx, networkCharges(VERIFIED_SENDS_FROM_NETWORK, network), now) : null,
   ]);
-  if (isThere && isRefunded && wider?.ok) refundSend(tx, { network, sentAt });
+  if (isThere && isRefunded && wider?.ok) refundCharges(tx, networkCharges(SENDS_FROM_NETWORK, network), sentAt);
   if (!isThere && wider?.ok) refund(tx, wider.value);
   return isThere;
-}
-
-interface Kept {
-  next: Holder;
-  verifiedUntil: Date;
 }
