@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { defineConfig, devices } from "playwright/test";
 import type { Extent } from "./e2e/faults/faults";
+import type { WorkerOptions } from "./e2e/fixtures";
 import { migrate } from "./lib/db/migrator.mjs";
 import { makePostgresDatabase } from "./scripts/internal/test-database";
 
@@ -37,7 +38,7 @@ if (TEST_WORKER_INDEX === undefined) {
   });
 }
 
-const { CHROMIUM_PATH, FAULT_ROUNDS } = process.env;
+const { CHROMIUM_PATH, E2E_BASE_URL, FAULT_ROUNDS, TEST_PREPARED } = process.env;
 
 const chromium = {
   ...devices["Desktop Chrome"],
@@ -57,7 +58,9 @@ const chromium = {
 /** `npm run test:faults` says how many rounds; `npm test` leaves it at few and short ones. */
 const faults = FAULT_ROUNDS ? { rounds: Number(FAULT_ROUNDS), awayMs: 10_000 } : {};
 
-export default defineConfig<Extent>({
+export default defineConfig<Extent, WorkerOptions>({
+  // The scripts of `npm test` and `npm run check` prepare what their tests need; `npx playwright test` prepares all of it here.
+  ...(!TEST_PREPARED && { globalSetup: "./scripts/internal/prepare-tests.ts" }),
   fullyParallel: true,
   workers: 2,
   retries: 0,
@@ -66,7 +69,11 @@ export default defineConfig<Extent>({
   expect: { timeout: 10_000 },
   reporter: "list",
   // Without pictures, which cost a sixth of the time and show less than the pages that a trace keeps.
-  use: { locale: "ru-RU", trace: { mode: "retain-on-failure", screenshots: false } },
+  use: {
+    servedAt: E2E_BASE_URL?.replace(/\/+$/, ""),
+    locale: "ru-RU",
+    trace: { mode: "retain-on-failure", screenshots: false },
+  },
   projects: [
     {
       name: "core",

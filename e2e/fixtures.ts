@@ -86,7 +86,12 @@ interface TestFixtures {
   }) => Promise<APIRequestContext>;
 }
 
-interface WorkerFixtures {
+export interface WorkerOptions {
+  /** The address of a server that runs elsewhere, such as a preview deployment. Only tests tagged `@smoke` can use it. */
+  servedAt: string | undefined;
+}
+
+interface WorkerFixtures extends WorkerOptions {
   /** The worker's PostgreSQL, started at the first use. */
   postgres: () => Promise<TestPostgres>;
   /** The URL of a database with all tables and no rows, to be copied. It is made at the first use. */
@@ -96,6 +101,7 @@ interface WorkerFixtures {
 }
 
 export const test = base.extend<TestFixtures, WorkerFixtures>({
+  servedAt: [undefined, { option: true, scope: "worker" }],
   postgres: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
     async ({}, use) => {
@@ -124,8 +130,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: "worker" },
   ],
   server: [
-    // biome-ignore lint/correctness/noEmptyPattern: as above.
-    async ({}, use) => {
+    async ({ servedAt }, use) => {
+      if (servedAt) return use(serverElsewhere(servedAt));
       const servers = new Servers();
       // Otherwise tests of proxies' headers would end the demonstration for later tests.
       await use(await servers.start({ ALLOW_DEMO: true }));
@@ -134,7 +140,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: "worker", timeout: START_TIMEOUT_MS },
   ],
   baseURL: async ({ server }, use) => use(server.url),
-  codeFor: async ({ server }, use) => use(server.codeFor),
+  codeFor: async ({ server }, use) => use((to) => server.codeFor(to)),
   newClient: async ({ playwright, server }, use) => {
     const clients: APIRequestContext[] = [];
     await use(async ({ url = server.url, headers = {}, timeoutMs = 30_000 } = {}) => {
@@ -319,6 +325,16 @@ async function makeServer(settings: Settings, beside?: Server): Promise<Server> 
 }
 
 const databaseIn = (folder: string) => path.join(folder, "sarafan.db");
+
+/** A server of which only the address is known. Tests that read its output or end it fail with a sentence that says so. */
+function serverElsewhere(url: string): Server {
+  return new Proxy({ url } as Server, {
+    get: (target, name) => {
+      if (name === "url" || name === "then") return Reflect.get(target, name);
+      throw new Error("Of the server of E2E_BASE_URL only the address is known: run the tests with --grep @smoke.");
+    },
+  });
+}
 
 /** Migrates the database, as `npm run migrate` does, and resolves to its URL. */
 async function migrate(url: string): Promise<string> {
