@@ -23,7 +23,7 @@ export async function proxy(request: Request): Promise<Response | undefined> {
   return NextResponse.next({ request: { headers }, headers: { "content-security-policy": policy } });
 }
 
-/** Whether a page of another site loads an invitation in the background, which would use up the look-ups of the browser's network. */
+/** Whether a page of another origin loads an invitation in the background. That would use up the look-ups of the browser's network. */
 function isForeignLookup({ url, headers }: Request): boolean {
   return new URL(url).pathname.startsWith("/i/") && isForeignFetch(headers);
 }
@@ -33,9 +33,9 @@ function refuse(status: number, name: string, headers: Record<string, string> = 
 }
 
 /**
- * The requests that `proxy` runs for: those with a body, those from pages of other sites, and those for which before-next.ts has set
- * a header or has not run. Plain navigation doesn't match, which saves time. Requests to the APIs don't match either, because the
- * APIs refuse such requests with sentences of their own.
+ * The requests that `proxy` runs for: those with a body, those from pages of other origins, and those for which before-next.ts
+ * has set a header or has not run. Plain navigation doesn't match, which saves time. Requests to the APIs don't match either,
+ * because the APIs refuse such requests with sentences of their own.
  * Next.js reads this object without running the file, so all values are literals.
  */
 export const config = {

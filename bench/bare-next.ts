@@ -3,7 +3,7 @@ import { cleanEnvironment } from "../scripts/internal/environment";
 import { findFreePort } from "../scripts/internal/free-port";
 import { NEXT_PATH } from "../scripts/internal/site";
 import { hashSources, isStampedWith } from "../scripts/internal/stamp.mjs";
-import { runNode, takeStep } from "../scripts/internal/tool.mjs";
+import { runNode, runSetupStep } from "../scripts/internal/tool.mjs";
 import { type Contestant, newcomer } from "./contestant";
 import { visit } from "./load";
 import { startServer } from "./server";
@@ -42,7 +42,7 @@ async function build() {
   const sources = hashSources([`${FOLDER}/app`, `${FOLDER}/next.config.mjs`, "package-lock.json"]);
   if (isStampedWith(STAMP, sources)) return;
   rmSync(STAMP, { force: true });
-  await takeStep(
+  await runSetupStep(
     "Building Next.js alone",
     () => runNode([NEXT_PATH, "build", FOLDER], { env: { NODE_ENV: "production" } }),
     "The bare application could not be built; Next's reasons are above.",

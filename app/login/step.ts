@@ -12,7 +12,10 @@ import type { Phone } from "@/lib/core/identity/phone";
 /** Why the code that was sent before can't be used. */
 export type CodeProblem = "lost" | "spent" | "expired" | "outgrown";
 
-/** What a person logs in with: the phone or, if `email` is set, that mailbox together with the phone that they say is theirs. */
+/**
+ * What a person logs in with: the phone, which gets the code; or, if `email` is set, that mailbox, which gets the code. With a
+ * mailbox the person only claims the phone (see `signInByEmail`).
+ */
 export interface Identity {
   phone: Phone;
   email: Email | null;

@@ -90,7 +90,7 @@ export const createUser = address(api, "/api/v1/create_user/", (endpoint) => ({
       const { phone, holder } = pending;
       const proven = await verifyForLater({ phone, holder, code, next }, await requester());
       if (!proven.ok) return proven;
-      // The browser gets a new holder name, so codes that were sent for its old holder name can't be typed any more.
+      // The browser gets a new random name. Codes that are stored under the old name can't be typed any more.
       await storePendingLogin({ ...pending, holder: next });
       return reply({ redirect: "/api/v1/auth_user/" });
     },

@@ -1,7 +1,7 @@
 import { cookies, headers } from "next/headers";
 import { env } from "@/lib/env";
 import { readBearer } from "@/lib/http/authorization";
-import { isOfForeignPage } from "@/lib/http/origin";
+import { hasForeignOrigin } from "@/lib/http/origin";
 import { perProcess } from "@/lib/per-process";
 
 const isHttps = env.APP_URL.startsWith("https:");
@@ -23,7 +23,7 @@ const cookiesSet = perProcess("cookies set by requests", () => new WeakMap<objec
  */
 export async function readCookie(name: string): Promise<string | undefined> {
   const asked = await headers();
-  if (readBearer(asked) !== null || isOfForeignPage(asked)) return undefined;
+  if (readBearer(asked) !== null || hasForeignOrigin(asked)) return undefined;
   const sent = (asked.get("cookie") ?? "").split(/; */).findLast((pair) => pair.startsWith(`${name}=`));
   return cookiesSet.get(asked)?.get(name) ?? sent?.slice(name.length + 1);
 }

@@ -10,7 +10,10 @@ const TOKEN_KIND = { purpose: "form", schema: Stamp, ttlMs: PENDING_LOGIN_TTL_MS
 
 /** Identifies one rendering of a form, so that a form that is sent twice sends one code. */
 export interface FormStamp {
-  /** The browser's holder name. A browser without a login cookie gets its holder name from the form first. */
+  /**
+   * The browser's random name, under which its challenges are stored. The login cookie contains it. For a browser without that
+   * cookie the form contains a new name, which the cookie gets when the form is submitted.
+   */
   holder: Holder;
   /** When the form was rendered. */
   askedAt: Date;

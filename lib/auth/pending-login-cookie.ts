@@ -38,7 +38,7 @@ export async function storeInvite(invite: PendingLogin["invite"]): Promise<void>
   await storePendingLogin({ ...((await readPendingLogin()) ?? newPendingLogin()), invite });
 }
 
-/** Empties the pending login after the sign-in, except for the holder name, so that a code of another tab stays valid. */
+/** Empties the pending login after the sign-in, except for the browser's random name, so that a code of another tab stays valid. */
 export async function finishPendingLogin({ holder }: PendingLogin): Promise<void> {
   await storePendingLogin(newPendingLogin(holder));
 }

@@ -32,7 +32,7 @@ export function newPendingLogin(holder = newHolder()): PendingLogin {
   return { holder, phone: null, email: null, invite: null, mismatch: null, wanted: null, revealed: null };
 }
 
-/** Makes a random holder name. */
+/** Makes a random name for a browser or a pending change, under which its challenges are stored. */
 export const newHolder = () => Holder.parse(crypto.randomUUID());
 
 type Identity = Pick<PendingLogin, "phone" | "email">;

@@ -239,7 +239,7 @@ export const CHANGE_DELAY_MS = settings.CHANGE_DELAY_S * 1000;
 export const SENDER_TIMEOUT_MS = settings.SENDER_TIMEOUT_S * 1000;
 /** How long the mail server may take to accept a message. */
 export const MAIL_TIMEOUT_MS = 10_000;
-/** After how many failures in a row a sender rests, and how long it rests. */
+/** After how many failures in a row a sender rests, and how long it rests. A resting sender gets no messages. */
 export const SENDER_FAILURES_MAX = settings.SENDER_FAILURES_MAX;
 export const SENDER_REST_MS = settings.SENDER_REST_S * 1000;
 /**

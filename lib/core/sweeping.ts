@@ -35,8 +35,8 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   { table: "WrongCode", since: "at", keptMs: WRONG_CODES_KEPT_MS },
   { table: "Delivery", since: "at", keptMs: DELIVERIES_KEPT_MS },
   { table: "TrustedBrowser", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
-  // As long as a browser stays trusted without a login: each browser that is still trusted after this time has logged in since,
-  // and was warned of the sign-in.
+  // A trusted browser shows an unconfirmed sign-in as soon as it is logged in. Without a login its trust ends after
+  // `KNOWN_BROWSER_TTL_MS`. So each browser that is still trusted after that time has shown the sign-in.
   { table: "UnconfirmedSignIn", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];

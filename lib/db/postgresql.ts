@@ -26,8 +26,8 @@ const [LOCK_TIMEOUT_MS, IDLE_TIMEOUT_MS] = ["2000", "8000"];
 /** The isolation level is explicit: a database may default to a stricter one, whose snapshot would be older than the lock. */
 const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /**
- * The server cancels a statement before this process gives the statement up, so that a COMMIT sent with it finds the
- * transaction aborted. Set once on each connection, or in each transaction behind a pooler.
+ * The server cancels a slow statement a little earlier than this process stops waiting for it. A COMMIT that was sent together
+ * with the statement then finds the transaction aborted. Set once on each connection; behind a pooler, in each transaction.
  */
 const STATEMENT_TIMEOUT = `statement_timeout = ${STATEMENT_MS_MAX - 500}`;
 const BEGIN_BEHIND_POOLER = `${BEGIN}; SET LOCAL ${STATEMENT_TIMEOUT}`;

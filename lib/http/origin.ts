@@ -6,13 +6,13 @@ import { env, isLoopback } from "@/lib/env";
  */
 export function isForeignRequest({ method, headers }: { method: string; headers: Headers }): boolean {
   if (["GET", "HEAD", "OPTIONS"].includes(method)) return false;
-  return isOfForeignPage(headers) || isOfForeignSite(headers);
+  return hasForeignOrigin(headers) || hasForeignFetchSite(headers);
 }
 
 /**
- * Whether a page of another site made the browser load one of our pages other than by a link that a person followed: as a picture,
- * in a frame, by a script, or as a prefetch. A followed link is fetched as a document (Fetch Metadata Request Headers §2.1). The
- * robots that make link previews send none of these headers, and are not foreign.
+ * Whether a page of another origin made the browser load one of our pages other than by a link that a person followed: as a
+ * picture, in a frame, by a script, or as a prefetch. A followed link is fetched as a document (Fetch Metadata Request Headers
+ * §2.1). The robots that make link previews send none of these headers, and are not foreign.
  */
 export function isForeignFetch(headers: Headers): boolean {
   const [destination, site] = [headers.get("sec-fetch-dest"), headers.get("sec-fetch-site")];
@@ -20,14 +20,17 @@ export function isForeignFetch(headers: Headers): boolean {
   return destination !== "document" || headers.has("sec-purpose");
 }
 
-/** Whether the request has the `Origin` of another site's page: a script or form there sent it. A followed link has no `Origin`. */
-export function isOfForeignPage(headers: Headers): boolean {
+/** Whether `Origin` names another origin: a script or form of a page there sent the request. A followed link has no `Origin`. */
+export function hasForeignOrigin(headers: Headers): boolean {
   const origin = headers.get("origin");
   return origin !== null && !isOwnOrigin(origin);
 }
 
-/** Whether `Sec-Fetch-Site` says that another origin's page caused the request. `none` means that the person did. */
-function isOfForeignSite(headers: Headers): boolean {
+/**
+ * Whether `Sec-Fetch-Site` says that a page of another origin caused the request: `cross-site` or `same-site`. `none` means that
+ * the person did.
+ */
+function hasForeignFetchSite(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   return site !== null && site !== "same-origin" && site !== "none";
 }

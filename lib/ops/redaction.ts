@@ -12,7 +12,7 @@ const PRIVATE_PATTERNS: [pattern: RegExp, mark: string][] = [
   [/("[^"\n]*"|[^\s@<>()[\],;:"]+)(@|%40|＠)[^\s@<>()[\],;:"]+/giu, "[mailbox]"],
   // Tokens, cookies and ids: 24 characters or more, with a digit.
   [/(?=[\w.~+/=-]*\d)[\w.~+/=-]{24,}/gu, "[token]"],
-  // Invite codes, or halves of them: letters and digits mixed.
+  // Invite codes, and halves of codes that are written in two groups of three: letters and digits mixed.
   [new RegExp(`(?<!${ANY})(?=\\p{L}*\\p{N})(?=\\p{N}*\\p{L})${ANY}{3,6}(?!${ANY})`, "gu"), "[code]"],
   // Invite codes with one half of letters and one of digits, and those spelt character by character.
   [new RegExp(`(?<!${ANY})(?:\\p{L}{3}${GAP}{1,3}\\p{N}{3}|\\p{N}{3}${GAP}{1,3}\\p{L}{3})(?!${ANY})`, "gu"), "[code]"],
@@ -87,8 +87,8 @@ export interface Failure {
   errors?: Failure[];
 }
 
-/** Error codes of Node.js, SQLite and Prisma. */
-const NAMED_CODE_PATTERN = /^[A-Z][A-Z_]{0,40}$|^P\d{4}$/;
+/** Error codes of Node.js, SQLite and Prisma: words such as `ECONNRESET`, or Prisma's `P2002`. */
+const ERROR_CODE_PATTERN = /^[A-Z][A-Z_]{0,40}$|^P\d{4}$/;
 const SQLSTATE_PATTERN = new RegExp(`^${SQLSTATE_SOURCE}$`, "u");
 
 /** Returns an error's class, message, code, stack and up to `CAUSES_MAX` levels of causes, all redacted. */
@@ -97,7 +97,7 @@ export function describeFailure(thrown: unknown, depth = 0): Failure {
   const { name, message, stack, cause, code } = thrown as Error & { code?: unknown };
   // An error that the PostgreSQL server answered, as pg throws it.
   const isPostgresError = name === "error" && "severity" in thrown;
-  const isCode = typeof code === "string" && (isPostgresError ? SQLSTATE_PATTERN : NAMED_CODE_PATTERN).test(code);
+  const isCode = typeof code === "string" && (isPostgresError ? SQLSTATE_PATTERN : ERROR_CODE_PATTERN).test(code);
   const isDeep = depth >= CAUSES_MAX;
   return {
     type: /^[A-Za-z]{1,60}$/.test(name) ? name : "Error",

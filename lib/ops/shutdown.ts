@@ -71,7 +71,8 @@ export function watchExchange({
  */
 export function endGracefully(): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    // If Next.js has added no listener for this signal, as during a build, no server runs. The signal keeps its default effect.
+    // If Next.js has no listener for this signal, no server runs (as during a build). This function then adds no listener either,
+    // so that the signal ends the process as it does by default.
     if (process.listenerCount(signal) > 0 && !process.listeners(signal).includes(beginShutdown)) {
       process.prependListener(signal, beginShutdown);
     }

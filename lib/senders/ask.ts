@@ -50,13 +50,17 @@ export async function askProvider<Answer>(
     return { sending: response.ok ? unanswered("garbage", status) : failed("garbage", status) };
   } catch (error) {
     if (signal.aborted) return { sending: unanswered("timeout") };
-    const code = codeOf(error);
-    return { sending: CUT_CODE_PATTERN.test(code) ? unanswered("unreachable", code) : failed("unreachable", code) };
+    const code = errorCodeOf(error);
+    return {
+      sending: CUT_CONNECTION_ERROR_CODE_PATTERN.test(code)
+        ? unanswered("unreachable", code)
+        : failed("unreachable", code),
+    };
   }
 }
 
 /** Codes of a connection that ended after it was made: the provider may have received the request. */
-const CUT_CODE_PATTERN = /^(ECONNRESET|EPIPE|UND_ERR_(SOCKET|HEADERS_\w+|BODY_\w+)|HPE_\w+)$/;
+const CUT_CONNECTION_ERROR_CODE_PATTERN = /^(ECONNRESET|EPIPE|UND_ERR_(SOCKET|HEADERS_\w+|BODY_\w+)|HPE_\w+)$/;
 
 /** Returns how the sending failed if the status alone says so; null if the provider's answer has to be read. */
 function faultOfStatus(status: number): Sending | null {
@@ -89,7 +93,7 @@ function parseJson(text: string): unknown {
 }
 
 /** The system's code for a failed connection, such as `ECONNREFUSED`. The error's message is not used: it may contain an address. */
-function codeOf(error: unknown): string {
+function errorCodeOf(error: unknown): string {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
   const name = String(cause?.code ?? code ?? "");
   return /^[A-Z][A-Z_]{1,40}$/.test(name) ? name : "";

@@ -1,7 +1,7 @@
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult, isBrokenCircuitError } from "cockatiel";
 import { type Cost, type OutgoingCodeMessage, type Sender, type Sending, unanswered } from "./sender";
 
-/** How long the chain waits for a sender, and when the sender rests. */
+/** How long the chain waits for a sender, and when the sender rests: it gets no messages for a while after failures. */
 export interface SenderLimits {
   /** How long a sender may take to accept a message. */
   timeoutMs: number;
@@ -11,7 +11,7 @@ export interface SenderLimits {
   restMs: number;
 }
 
-/** A sender with its name, its time-out and its rest, as a chain uses it. */
+/** A sender with its name, time-out and circuit breaker, as a chain uses it. */
 export interface ChainSender {
   name: string;
   /** Whether the sender rests now, and so takes no message. */
@@ -76,7 +76,7 @@ export function withCircuitBreaker(
 
 const NEVER_ABORTED_SIGNAL = new AbortController().signal;
 
-/** Makes a channel of a sender that can neither hang nor fail for long, so that it needs neither a time-out nor a rest. */
+/** Makes a channel of a sender that can neither hang nor fail for long. It gets neither a time-out nor a circuit breaker. */
 export function withoutCircuitBreaker(name: string, sender: Sender): ChainSender {
   return { name, isResting: () => false, send: (message) => sender.send(message, NEVER_ABORTED_SIGNAL) };
 }

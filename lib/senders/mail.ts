@@ -52,14 +52,14 @@ interface SmtpError {
 /** nodemailer's codes for errors of one envelope or message. They count as refusals, because strangers choose the mailbox. */
 const MESSAGE_ERROR_CODES = ["EENVELOPE", "EMESSAGE"];
 /** nodemailer's codes for a connection that ended or fell silent after it was made: the server may have taken the message. */
-const CUT_CODES = ["ECONNECTION", "ETIMEDOUT"];
+const CUT_CONNECTION_ERROR_CODES = ["ECONNECTION", "ETIMEDOUT"];
 /** The SMTP status of a service that is not available and closes the connection (RFC 5321 §3.8). */
 const CLOSING_STATUS = 421;
 
 /** Returns the outcome for an error of nodemailer, without the server's text, which may contain the mailbox. */
 function outcomeOf({ code = "", command = "", responseCode }: SmtpError): Sending {
   if (code === "EAUTH") return failed("account", responseCode);
-  if (CUT_CODES.includes(code)) return unanswered("unreachable", code);
+  if (CUT_CONNECTION_ERROR_CODES.includes(code)) return unanswered("unreachable", code);
   const isOfMessage = MESSAGE_ERROR_CODES.includes(code) && command !== "MAIL FROM" && responseCode !== CLOSING_STATUS;
   return isOfMessage ? refused(responseCode ?? code) : failed("unreachable", responseCode ?? code);
 }

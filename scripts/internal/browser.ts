@@ -1,6 +1,6 @@
 import { chromium } from "playwright";
 import { findOnPath, installDebianPackages, isDebianRoot } from "./dependencies.mjs";
-import { Refusal, runNode, runTool, takeStep } from "./tool.mjs";
+import { Refusal, runNode, runSetupStep, runTool } from "./tool.mjs";
 
 /** Debian's package of a Chromium without windows. A Chromium that hides its windows takes twice as long for each test. */
 const DEBIAN_BROWSER = "chromium-headless-shell";
@@ -18,7 +18,7 @@ export async function provideBrowser(): Promise<string> {
   if (present !== undefined) return present;
   const advice =
     "The tests need a Chrome or Chromium that runs: install one, or say where it is: CHROMIUM_PATH=/path/to/chromium npm test";
-  await takeStep("Installing a browser for the tests", installBrowser, advice);
+  await runSetupStep("Installing a browser for the tests", installBrowser, advice);
   const installed = await findBrowser();
   if (installed === undefined) throw new Refusal(advice);
   return installed;

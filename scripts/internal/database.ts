@@ -3,7 +3,7 @@ import { Client } from "pg";
 import { migrate as applyMigrations } from "../../lib/db/migrator.mjs";
 import { databaseFile } from "./data-folder.mjs";
 import { hashSources, isStampedWith } from "./stamp.mjs";
-import { Refusal, runNode, takeStep } from "./tool.mjs";
+import { Refusal, runNode, runSetupStep } from "./tool.mjs";
 
 export const PRISMA_PATH = "node_modules/prisma/build/index.js";
 const CLIENT_STAMP_PATH = "lib/db/generated/.schema";
@@ -23,7 +23,7 @@ export function isClientGenerated(): boolean {
 export async function generateClient() {
   const schemas = hashSchemas();
   for (const [kind, schema] of Object.entries(SCHEMA_PATHS)) {
-    await takeStep(
+    await runSetupStep(
       `Generating the client for ${kind}`,
       () => runNode([PRISMA_PATH, "generate", "--no-hints", `--schema=${schema}`]),
       "Prisma could not generate its client; its reasons are above.",

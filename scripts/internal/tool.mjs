@@ -46,8 +46,8 @@ export function runNode(args, options) {
 }
 
 /**
- * Runs a program. Resolves to its exit code and, with `output: "collect"`, its output. If a signal ends this process, that
- * happens after the program, and the promise never settles.
+ * Runs a program. Resolves to its exit code and, with `output: "collect"`, its output. If this process gets one of `SIGNALS`, it
+ * passes the signal on and ends as soon as the program has ended; the promise never settles.
  *
  * @param {string} command
  * @param {string[]} args
@@ -85,7 +85,7 @@ export function runTool(command, args, { env = {}, output = "collect", isServer 
  * @param {() => Promise<{ code: number, output: string }>} work
  * @param {string} otherwise
  */
-export async function takeStep(label, work, otherwise) {
+export async function runSetupStep(label, work, otherwise) {
   process.stdout.write(`${label} … `);
   const startedAt = performance.now();
   const { code, output } = await work();

@@ -90,8 +90,8 @@ export function allowEventDeletion(tx: Transaction, until: Date): void {
   tx.queue(ALLOW_EVENT_DELETION, { until });
 }
 
-/** Adds an event in which an account acts on itself. */
-export function recordOwnEvent(
+/** Adds an event that an account's owner caused: the account is the actor and the subject. */
+export function recordEventByOwner(
   tx: Transaction,
   userId: number,
   event: { action: AuditAction; details?: EventDetails; now: Date },

@@ -17,7 +17,7 @@ import { retryOnUnique } from "./retry-on-unique";
 /** A requested change of an account's phone or mailbox. `next` replaces the present one of its kind, if there is one. */
 export interface IdentityChange {
   next: Recipient;
-  /** A random name of this change, which holds its two codes. A code of one change is not valid for another change. */
+  /** A random name of this change, under which its two challenges are stored. A code of one change is not valid for another change. */
   holder: Holder;
 }
 

@@ -13,7 +13,7 @@ import { isTimeToSweep } from "@/lib/core/sweeping";
 import { isDatabaseAway, type Reader, readPrimary, statement, type Writer, write } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 import { type Account, factorColumn, lockAccount } from "./accounts";
-import { recordOwnEvent } from "./audit-log";
+import { recordEventByOwner } from "./audit-log";
 import { lockForRemoval, type RemovedAccount, removeAccount, removeOrDetach } from "./remove-account";
 import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
@@ -55,7 +55,7 @@ export async function delayChange(
   const dueAt = new Date(now.getTime() + CHANGE_DELAY_MS);
   const agent = await storeChange(tx, session, { action, next, dueAt, now });
   const details = { what: action, device: describeDevice(agent) };
-  await recordOwnEvent(tx, session.userId, { action: "change_requested", details, now });
+  await recordEventByOwner(tx, session.userId, { action: "change_requested", details, now });
   return succeed(dueAt);
 }
 
@@ -115,7 +115,7 @@ export async function cancelDelayedChange(own: SessionRef, action: DelayedAction
     const { count } = await tx.delayedChange.deleteMany({
       where: { userId, action, dueAt: { gt: now }, ...requestedBy },
     });
-    if (count > 0) await recordOwnEvent(tx, userId, { action: "change_cancelled", details: { what: action }, now });
+    if (count > 0) await recordEventByOwner(tx, userId, { action: "change_cancelled", details: { what: action }, now });
     return count > 0;
   });
 }
@@ -300,7 +300,7 @@ async function applyIdentity(
   const user = await tx.user.findUniqueOrThrow({ where: { id: userId }, select: { phone: true, email: true } });
   const account = { id: userId, ...(user as Pick<Account, "phone" | "email">) };
   const changed = await replaceIdentity(tx, { account, next, since: requestedAt, sessionId, now });
-  if (!changed) await recordOwnEvent(tx, userId, { action: "change_dropped", details: { what: next.kind }, now });
+  if (!changed) await recordEventByOwner(tx, userId, { action: "change_dropped", details: { what: next.kind }, now });
   return changed;
 }
 

@@ -6,7 +6,7 @@ import { consume, EXPORTS_OF_USER, type LimitFailure } from "@/lib/core/rate-lim
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, write } from "@/lib/db/database";
 import { type Account, type Factor, getProfile, listFactors } from "./accounts";
-import { recordOwnEvent } from "./audit-log";
+import { recordEventByOwner } from "./audit-log";
 import { type EventCursor, listEvents } from "./history";
 
 /** The largest page of events or referrals that is in memory at a time. */
@@ -28,7 +28,7 @@ export async function exportAccount(
   if (!profile) return fail({ name: "account_gone" });
   const taken = await write(async (tx) => {
     const exports = await consume(tx, [{ limit: EXPORTS_OF_USER, subject: String(userId) }], now);
-    if (exports.ok) await recordOwnEvent(tx, userId, { action: "data_exported", now });
+    if (exports.ok) await recordEventByOwner(tx, userId, { action: "data_exported", now });
     return exports;
   });
   return taken.ok ? succeed(composeExport(profile, now)) : taken;

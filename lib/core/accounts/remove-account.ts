@@ -73,7 +73,7 @@ export async function removeOrDetach(
   return { email: email as Email | null };
 }
 
-/** Detaches at most `REFERRALS_DETACHED_AT_ONCE` referrals from the account, and returns how many. */
+/** Removes the account as the inviter from at most `REFERRALS_DETACHED_AT_ONCE` activations, and returns from how many. */
 async function detachReferrals(tx: Writer, userId: number): Promise<number> {
   const count = await tx.$executeRaw`
     UPDATE "Activation" SET "inviterId" = NULL WHERE "inviteeId" IN

@@ -2,7 +2,7 @@ import type { Email } from "@/lib/core/identity/email";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Writer } from "@/lib/db/database";
 import { type Account, factorColumn, factorColumns } from "./accounts";
-import { recordOwnEvent } from "./audit-log";
+import { recordEventByOwner } from "./audit-log";
 
 /** How an account's phone or mailbox was changed. */
 export interface ChangedIdentity {
@@ -47,7 +47,7 @@ export async function replaceIdentity(
   await tx.session.deleteMany({ where: { userId, NOT: { id: sessionId } } });
   const name = next.kind === "phone" ? "phone_changed" : "email_changed";
   const isAdded = account[next.kind] === null;
-  await recordOwnEvent(tx, userId, { action: name, details: { isAdded }, now });
+  await recordEventByOwner(tx, userId, { action: name, details: { isAdded }, now });
   const mailboxes = [account.email, next.kind === "email" ? next.address : null].flatMap((email) => email ?? []);
   return { name, was: isAdded ? "added" : "changed", mailboxes };
 }

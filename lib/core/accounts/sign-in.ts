@@ -24,7 +24,7 @@ import { addSession, type Session, type SessionKind } from "@/lib/core/sessions/
 import { type Queries, type RolledBack, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone, type Factor, factorColumns, lockAccount, shownPhone } from "./accounts";
-import { recordOwnEvent } from "./audit-log";
+import { recordEventByOwner } from "./audit-log";
 import { applyDueChanges, isAnyChangeDue } from "./delayed-changes";
 import { retryOnUnique } from "./retry-on-unique";
 
@@ -328,7 +328,7 @@ async function addAccount(
 ): Promise<number> {
   const added = await tx.get(ADD_ACCOUNT, { ...NO_FACTOR, ...factorColumns(factor), claimedPhone, ...rest });
   if (!added) throw new Error("the database returned no id for a new account");
-  recordOwnEvent(tx, added.id, { action: "account_created", now: rest.now });
+  recordEventByOwner(tx, added.id, { action: "account_created", now: rest.now });
   return added.id;
 }
 

@@ -32,7 +32,7 @@ import {
   senderOf,
   wrongCode,
 } from "@/lib/testing/people";
-import { digitsAfter } from "./code-length";
+import { codeDigitsAfter } from "./code-length";
 import { getCodeStatus } from "./code-status";
 import type { OneTimeCode } from "./one-time-code";
 import { requestCode } from "./request-code";
@@ -67,7 +67,7 @@ async function guessWrong(phone: ReturnType<typeof freshPhone>, count: number, n
 }
 
 test("a phone's codes have six digits after five wrong codes, and eight after twenty", async () => {
-  expect([0, 4, 5, 19, 20, 1000].map(digitsAfter)).toEqual([4, 4, 6, 6, 8, 8]);
+  expect([0, 4, 5, 19, 20, 1000].map(codeDigitsAfter)).toEqual([4, 4, 6, 6, 8, 8]);
   const now = new Date();
   const phone = freshPhone();
   await guessWrong(phone, FIRST_STEP - 1, now);

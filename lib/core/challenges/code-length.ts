@@ -31,7 +31,7 @@ import { perProcess } from "@/lib/per-process";
  * `CLOSED_NETWORK_DIGITS` while the requester's network has used up its wrong codes of an hour. So guessing becomes harder, but
  * no account is locked.
  */
-export async function neededDigits(
+export async function neededCodeDigits(
   db: Queries,
   recipient: Recipient,
   requester: Requester,
@@ -41,13 +41,13 @@ export async function neededDigits(
     countWrongCodes(db, recipient, now),
     retryAfterMs(db, wrongCodeCharges(recipient, requester), now),
   ]);
-  const ofRecipient = digitsAfter(wrongCodes);
+  const ofRecipient = codeDigitsAfter(wrongCodes);
   return waitMs > 0 ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
 /**
- * Returns how many digits a code needs (see `neededDigits`), and how many a new code gets: as many, but during an alarm at least
- * `ALARM_DIGITS`.
+ * Returns how many digits a code needs (see `neededCodeDigits`), and how many a new code gets: as many, but during an alarm at
+ * least `ALARM_DIGITS`.
  */
 export async function newCodeDigits(
   db: Queries,
@@ -55,7 +55,10 @@ export async function newCodeDigits(
   requester: Requester,
   now: Date,
 ): Promise<{ needed: number; ofNewCode: number }> {
-  const [needed, isDuringAlarm] = await Promise.all([neededDigits(db, recipient, requester, now), isAlarm(db, now)]);
+  const [needed, isDuringAlarm] = await Promise.all([
+    neededCodeDigits(db, recipient, requester, now),
+    isAlarm(db, now),
+  ]);
   return { needed, ofNewCode: isDuringAlarm ? Math.max(needed, ALARM_DIGITS) : needed };
 }
 
@@ -66,16 +69,16 @@ export function wrongCodeCharges(recipient: Recipient, requester: Requester): Ch
 
 /**
  * Returns how many digits a code needs when it is typed in a network: `ofRecipient`, but at least `CLOSED_NETWORK_DIGITS` if
- * the network has used up its wrong codes of an hour. `ofRecipient` is the result of `digitsAfter`. `counted` are the
+ * the network has used up its wrong codes of an hour. `ofRecipient` is the result of `codeDigitsAfter`. `counted` are the
  * network's charges with their counts.
  */
-export function digitsInNetwork(counted: Charged, ofRecipient: number): number {
+export function codeDigitsInNetwork(counted: Charged, ofRecipient: number): number {
   const isClosed = counted.some(({ count, limit }) => count > limit.max);
   return isClosed ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
 /** Returns how many digits a code needs after this many wrong codes for its recipient. */
-export function digitsAfter(wrongCodes: number): number {
+export function codeDigitsAfter(wrongCodes: number): number {
   const steps = LONGER_CODES.filter((step) => wrongCodes >= step.wrongCodes).map(({ digits }) => digits);
   return Math.max(CODE_DIGITS, ...steps);
 }

@@ -2,7 +2,7 @@ import type { Requester } from "@/lib/core/identity/requester";
 import { TRIES_PER_CODE } from "@/lib/core/policy";
 import { readPrimary } from "@/lib/db/database";
 import { findChallenge, statusOf } from "./challenge";
-import { neededDigits } from "./code-length";
+import { neededCodeDigits } from "./code-length";
 import { type CodeDelivery, findCodeDelivery } from "./deliveries";
 import type { ChallengeKey } from "./one-time-code";
 import { resendWaitMs } from "./resend-schedule";
@@ -32,7 +32,7 @@ export async function getCodeStatus(
   if (!challenge) return null;
   const { recipient } = key;
   const [needed, sendWait, delivery] = await Promise.all([
-    neededDigits(readPrimary, recipient, requester, now),
+    neededCodeDigits(readPrimary, recipient, requester, now),
     sendWaitMs(readPrimary, recipient, requester, now),
     findCodeDelivery(readPrimary, recipient, challenge.deliveryAt),
   ]);

@@ -14,7 +14,7 @@ import {
   WRONG_CODES_PER_IP_PER_HOUR,
 } from "@/lib/core/policy";
 import { SettingsError } from "@/lib/env";
-import { digitsAfter } from "./code-length";
+import { codeDigitsAfter } from "./code-length";
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -118,6 +118,6 @@ function windowsWithin(lengthMs: number, windowMs: number): number {
  */
 function guessesByLength(tries: number): { digits: number; max: number }[] {
   const ends = [...LONGER_CODES.map(({ wrongCodes }) => wrongCodes), Number.POSITIVE_INFINITY];
-  const guesses = new Map(ends.map((end, at) => [digitsAfter(ends[at - 1] ?? 0), Math.min(end, tries)]));
+  const guesses = new Map(ends.map((end, at) => [codeDigitsAfter(ends[at - 1] ?? 0), Math.min(end, tries)]));
   return [...guesses].map(([digits, max]) => ({ digits, max }));
 }

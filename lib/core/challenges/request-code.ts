@@ -236,7 +236,7 @@ async function deliverCode(
         await abandonSending(tx, sending, now);
         refundUnsent(tx, charged, { isRefused: sent.passedOver.some(({ outcome }) => outcome === "refused") });
       }
-      // The charge for one message was consumed when the code was stored.
+      // A sender that did not answer may have sent its message. One message was charged when the code was stored.
       return chargeFurtherMessages(tx, recipient, requester, { count: unanswered - (sent.accepted ? 0 : 1), now });
     });
     for (const messages of extraMessages) warnWhenNearlyUsedUp(messages);

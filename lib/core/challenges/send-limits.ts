@@ -53,7 +53,7 @@ export async function chargeSend(
     { name: "resend_too_early" } | LimitFailure | { name: "messages_spent"; retryAfterMs: number }
   >
 > {
-  const ownCharges = ownSendCharges(recipient, requester);
+  const ownCharges = recognisedBrowserCharges(recipient, requester);
   const own = ownCharges && (await consume(tx, ownCharges, now));
   if (!own?.ok && isEarly) return fail({ name: "resend_too_early" });
   const [sends, messages] = await Promise.all([
@@ -108,7 +108,7 @@ function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
  * Returns the charges for a code that a recognised browser requests; null if the recipient does not recognise the browser.
  * These charges have limits of their own, so that strangers can't use up this browser's codes.
  */
-function ownSendCharges(recipient: Recipient, requester: Requester): Charge[] | null {
+function recognisedBrowserCharges(recipient: Recipient, requester: Requester): Charge[] | null {
   if (!requester.browser || !isRecognised(requester, recipient)) return null;
   const subject = limitSubject(recipient);
   return [
@@ -142,7 +142,7 @@ export async function sendWaitMs(
   requester: Requester,
   now: Date,
 ): Promise<{ sharedMs: number; ownMs: number | null }> {
-  const [own, messages] = [ownSendCharges(recipient, requester), messageCharges(recipient, requester)];
+  const [own, messages] = [recognisedBrowserCharges(recipient, requester), messageCharges(recipient, requester)];
   const [sharedMs, ownMs] = await Promise.all([
     retryAfterMs(db, [...sendCharges(recipient, requester), ...messages], now),
     own && retryAfterMs(db, [...own, ...messages], now),

@@ -19,7 +19,7 @@ import { sweepInBackground } from "@/lib/core/sweeping";
 import { statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { type Attempted, attemptChallenge, consumeCode, findChallenge, keepVerified, statusOf } from "./challenge";
-import { countWrongCodes, digitsAfter, digitsInNetwork, wrongCodeCharges } from "./code-length";
+import { codeDigitsAfter, codeDigitsInNetwork, countWrongCodes, wrongCodeCharges } from "./code-length";
 import { type ChallengeKey, type Holder, isSealedCode, type OneTimeCode, type TypedCode } from "./one-time-code";
 import { readCodeOf } from "./typed-code";
 
@@ -99,7 +99,7 @@ async function countAttempt(
       record(tx, charges, now),
       countWrongCodes(tx, recipient, now),
     ]);
-    const needed = digitsInNetwork(charged, digitsAfter(wrongCodes));
+    const needed = codeDigitsInNetwork(charged, codeDigitsAfter(wrongCodes));
     const attempted = await attemptChallenge(tx, key, needed, now);
     if (!attempted) {
       const dead = await findChallenge(tx, key);

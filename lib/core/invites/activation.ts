@@ -1,5 +1,5 @@
 import { AccountGone } from "@/lib/core/accounts/accounts";
-import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
+import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import { ACTIVATIONS_OF_USER, consume, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
@@ -107,7 +107,7 @@ const FIND_ACTIVATION = statement({
   row: { code: "text", inviterId: "integer?" },
   sql: `SELECT "code", "inviterId" FROM "Activation" WHERE "inviteeId" = :userId`,
 });
-const FIND_INVITEE = statement({
+const FIND_REFERRAL_COUNT = statement({
   params: { userId: "integer" },
   row: { referralCount: "integer" },
   sql: `SELECT "referralCount" FROM "User" WHERE "id" = :userId`,
@@ -172,7 +172,7 @@ export async function checkInvite(
   userId: number,
   code: InviteCode | null,
 ): Promise<Result<Inviter, InviteFailure>> {
-  const invitee = await db.get(FIND_INVITEE, { userId });
+  const invitee = await db.get(FIND_REFERRAL_COUNT, { userId });
   if (!invitee) throw new AccountGone();
   const activated = ((await db.get(FIND_ACTIVATION, { userId }))?.code ?? null) as InviteCode | null;
   const { referralCount } = invitee;
@@ -186,7 +186,7 @@ const ADD_ACTIVATION = statement({
   sql: `
     INSERT INTO "Activation" ("inviteeId", "inviterId", "code", "activatedAt") VALUES (:inviteeId, :inviterId, :code, :now)`,
 });
-const COUNT_REFERRAL = statement({
+const INCREMENT_REFERRAL_COUNT = statement({
   params: { inviterId: "integer" },
   sql: `UPDATE "User" SET "referralCount" = "referralCount" + 1 WHERE "id" = :inviterId`,
 });
@@ -200,8 +200,8 @@ export function recordActivation(
   { inviteeId, inviterId, code, now }: { inviteeId: number; inviterId: number; code: InviteCode; now: Date },
 ): void {
   tx.queue(ADD_ACTIVATION, { inviteeId, inviterId, code, now });
-  tx.queue(COUNT_REFERRAL, { inviterId });
-  recordOwnEvent(tx, inviteeId, { action: "invite_activated", now });
+  tx.queue(INCREMENT_REFERRAL_COUNT, { inviterId });
+  recordEventByOwner(tx, inviteeId, { action: "invite_activated", now });
 }
 
 /** Locks the inviter of an account that is being made. Returns whether the inviter's account still exists. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { lockAccount } from "@/lib/core/accounts/accounts";
-import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
+import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import { SESSIONS_LISTED_MAX } from "@/lib/core/policy";
 import { readPrimary, type Writer, write } from "@/lib/db/database";
@@ -122,7 +122,7 @@ export async function endOtherSession({ id, userId }: SessionRef, other: string,
     const sessionId = { in: answered.map((signIn) => signIn.sessionId) };
     await tx.session.deleteMany({ where: { id: sessionId, userId, isNew: true } });
     const device = describeDevice(answered[0]?.agent ?? null);
-    await recordOwnEvent(tx, userId, { action: "device_rejected", details: { device }, now });
+    await recordEventByOwner(tx, userId, { action: "device_rejected", details: { device }, now });
     await cancelChanges(tx, userId, sessionId, now);
   });
 }
@@ -141,7 +141,7 @@ export async function endOtherSessions({ id, userId }: SessionRef, now = new Dat
       await cancelChanges(tx, userId, { not: id }, now);
     }
     const { count } = await tx.session.deleteMany({ where: { userId, NOT: { id } } });
-    if (count > 0) await recordOwnEvent(tx, userId, { action: "sessions_ended", details: { count }, now });
+    if (count > 0) await recordEventByOwner(tx, userId, { action: "sessions_ended", details: { count }, now });
   });
 }
 
@@ -169,7 +169,7 @@ async function cancelChanges(
   await tx.delayedChange.deleteMany({ where });
   for (const { action } of cancelled) {
     const what = DelayedAction.parse(action);
-    await recordOwnEvent(tx, userId, { action: "change_cancelled", details: { what }, now });
+    await recordEventByOwner(tx, userId, { action: "change_cancelled", details: { what }, now });
   }
 }
 
@@ -189,7 +189,7 @@ export async function confirmSignIn({ id, userId }: SessionRef, other: string, n
     await tx.session.updateMany({ where: { id: { in: ids }, userId }, data: { isNew: false } });
     await trustDevice(tx, { userId, browserId: signIn.browserId }, now);
     const details = { device: describeDevice(signIn.agent) };
-    await recordOwnEvent(tx, userId, { action: "device_confirmed", details, now });
+    await recordEventByOwner(tx, userId, { action: "device_confirmed", details, now });
     return true;
   });
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { recordOwnEvent } from "@/lib/core/accounts/audit-log";
+import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { applyDueChanges, sweepDueChanges } from "@/lib/core/accounts/delayed-changes";
 import type { SignIn } from "@/lib/core/accounts/sign-in";
 import { runInBackground } from "@/lib/core/background";
@@ -207,7 +207,7 @@ export async function removeSession(
   const { count } = await tx.session.deleteMany({ where });
   if (!row || count === 0) return;
   const device = describeDevice(row.agent);
-  await recordOwnEvent(tx, row.userId, { action: "session_ended", details: { device, ...details }, now });
+  await recordEventByOwner(tx, row.userId, { action: "session_ended", details: { device, ...details }, now });
 }
 
 const ADD_SESSION = statement({
@@ -273,7 +273,7 @@ export async function addSession(
   tx.queue(ADD_SESSION, { ...session, ...refresh, ...origin, now });
   if (session.isNew) tx.queue(ADD_UNCONFIRMED_SIGN_IN, { sessionId: session.id, userId, ...origin, now });
   const details = { device: describeDevice(agent), isNew: session.isNew };
-  recordOwnEvent(tx, userId, { action: "signed_in", details, now });
+  recordEventByOwner(tx, userId, { action: "signed_in", details, now });
   const opened = { ...session, createdAt: now };
   return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
 }
