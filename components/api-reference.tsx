@@ -41,19 +41,6 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
   const place = useRef<HTMLDivElement>(null);
   const [state, setState] = useState<"loading" | "shown" | "failed">("loading");
 
-  // Swagger UI chooses its theme by a class of the page instead of the browser's preference.
-  useEffect(() => {
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    const page = document.documentElement.classList;
-    const applyTheme = () => page.toggle("dark-mode", dark.matches);
-    applyTheme();
-    dark.addEventListener("change", applyTheme);
-    return () => {
-      dark.removeEventListener("change", applyTheme);
-      page.remove("dark-mode");
-    };
-  }, []);
-
   useEffect(() => {
     // Each effect makes a new element, because Swagger UI can't be removed from one.
     const stage = document.createElement("div");
