@@ -45,7 +45,7 @@ export interface GuessBudget {
 }
 
 /**
- * Computes the guess budget from the settings, as docs/decisions.md derives it. Only `accountsBelowAlarm` is no upper bound.
+ * Computes the guess budget from the settings, as decision 17 of docs/decisions.md derives it. Only `accountsBelowAlarm` is no upper bound.
  */
 export function guessBudget(): GuessBudget {
   const guesses = guessesByLength(TRIES_PER_CODE * sendsInADay());
