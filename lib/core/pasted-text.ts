@@ -12,6 +12,8 @@ const SPACES_PATTERN = /[\p{White_Space}\u2800]+/gu;
  */
 const PUNCTUATION_AT_END_PATTERN = /(?<![\p{P}\p{S}\s])[\p{P}\p{S}\s]+$/u;
 const SEPARATORS = /^[ ,;]*$/;
+/** Decimal digits other than 0 to 9. */
+const FOREIGN_DIGITS_PATTERN = /(?![0-9])\p{Nd}/gu;
 
 /**
  * Returns the text as it looked where it was copied: without invisible characters, with one plain space for each gap, without
@@ -23,7 +25,7 @@ export function readPastedText(text: string): string {
 
 /** Returns the text with the decimal digits of all scripts (Unicode's category Nd) replaced by 0 to 9. */
 export function foldDigits(text: string): string {
-  return text.replace(/\p{Nd}/gu, digitOf);
+  return text.replace(FOREIGN_DIGITS_PATTERN, digitOf);
 }
 
 /** Returns the text without punctuation, symbols and spaces at its end. */

@@ -18,7 +18,15 @@ const LINK_PATTERN = /:\/\/\S+/g;
  * was pasted twice. Two different codes give null, so that one entry is at most one guess.
  */
 export function readCodeOf(typed: string | number, digits: number): string | null {
-  const text = typeof typed === "number" ? restoreZeros(typed, digits) : foldDigits(readPastedText(typed));
+  return findCode(typeof typed === "number" ? restoreZeros(typed, digits) : foldDigits(readPastedText(typed)), digits);
+}
+
+/** Returns whether the text, as `readPastedText` and `foldDigits` return it, contains a code of any possible length. */
+export function holdsCode(text: string): boolean {
+  return CODE_LENGTHS.some((digits) => findCode(text, digits) !== null);
+}
+
+function findCode(text: string, digits: number): string | null {
   const found = new Set<string>();
   for (const [group] of text.replace(LINK_PATTERN, " ").matchAll(DIGIT_GROUPS_PATTERN)) {
     const parts = group.split(/\D+/);
@@ -29,11 +37,6 @@ export function readCodeOf(typed: string | number, digits: number): string | nul
   }
   const [code = null] = found;
   return found.size === 1 ? code : null;
-}
-
-/** Returns whether the text contains a code of any possible length. */
-export function holdsCode(text: string): boolean {
-  return CODE_LENGTHS.some((digits) => readCodeOf(text, digits) !== null);
 }
 
 function restoreZeros(code: number, digits: number): string {
