@@ -79,8 +79,9 @@ export default defineConfig<Extent, WorkerOptions>({
       name: "core",
       testDir: ".",
       testMatch: ["lib/**/*.test.ts", "messages/**/*.test.ts", "gateway/*.test.ts"],
-      // There is no page to see.
-      use: { trace: "off" },
+      // These tests import `_baseTest`, which is Playwright's `test` without its fixtures for browsers. Those fixtures, and a group
+      // for each test instead of each file, would take a tenth of the time.
+      fullyParallel: false,
       // Tests of one database have a file of their own, and tests of none run once.
       testIgnore: TEST_POSTGRES_URL
         ? [

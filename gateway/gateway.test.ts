@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { createTransport } from "nodemailer";
-import { test as base, expect } from "playwright/test";
+import { _baseTest as base, expect } from "playwright/test";
 import { type Gateway, startGateway } from "./gateway";
 import { sign } from "./twilio";
 

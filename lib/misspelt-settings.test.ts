@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { describeMisspelt } from "./misspelt-settings";
 
 const SETTINGS = new Set(["REVEAL_CODES", "PORT", "SENDERS", "SMSRU_URL", "SMSC_URL"]);

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { perProcess } from "./per-process";
 
 test("state is made once, also where it is nothing", () => {

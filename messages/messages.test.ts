@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import en from "./en.json" with { type: "json" };
 import outage from "./outage.json" with { type: "json" };
 import ru from "./ru.json" with { type: "json" };

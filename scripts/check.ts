@@ -3,12 +3,15 @@ import { setTestSettings } from "./internal/settings";
 import { provideBuild } from "./internal/site";
 import { reportResults, runTests, runTestsOnPostgres } from "./internal/tests";
 
+/** The tests of what differs between the databases. Without filters, only these run on PostgreSQL as well; `npm test` runs all. */
+const TESTS_OF_DATABASES = ["lib/db/", "lib/core/plans", "lib/core/retries", "lib/core/statements"];
+
 setTestSettings();
 await provideBuild({ site: false });
 const filters = process.argv.slice(3);
 const [sources, sqlite, postgresql] = await Promise.all([
   checkSources(),
-  runTests(["--project=core", "--workers=1", ...filters]),
-  runTestsOnPostgres(filters),
+  runTests(["--project=core", ...filters]),
+  runTestsOnPostgres(["--workers=1", ...(filters.length > 0 ? filters : TESTS_OF_DATABASES)]),
 ]);
 reportResults({ ...sources, "core tests on SQLite": sqlite, "core tests on PostgreSQL": postgresql });

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { markDemonstration } from "@/lib/core/demonstration";
 import { env } from "@/lib/env";
 import { findRemoteSign, markPeer } from "@/lib/http/client-ip";

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { newPendingLogin, PendingLogin } from "./pending-login";
 
 test("a login that was begun under version 0.1 goes on with its invite code", () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { loginPage, ReturnPage } from "./return-page";
 
 test("a login leads to the pages that need one, and to invitations", () => {

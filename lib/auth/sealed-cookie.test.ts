@@ -1,5 +1,5 @@
 import { EncryptJWT, jwtDecrypt } from "jose";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { z } from "zod";
 import { deriveKeys } from "@/lib/core/keys";
 import { decryptToken, encryptToken } from "./sealed-cookie";

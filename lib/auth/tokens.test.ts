@@ -1,6 +1,6 @@
 import { createPrivateKey } from "node:crypto";
 import { decodeJwt, SignJWT } from "jose";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { deriveKeys } from "@/lib/core/keys";
 import type { ClientSession } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
 import { perProcess } from "@/lib/per-process";
 import { signUp } from "@/lib/testing/people";

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { composeCodeMessage } from "@/lib/core/challenges/code-message";
 import { type OneTimeCode, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { readCodeOf } from "@/lib/core/challenges/typed-code";

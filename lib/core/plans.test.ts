@@ -1,6 +1,6 @@
 import Database from "better-sqlite3";
 import { Client } from "pg";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { getProfile } from "@/lib/core/accounts/accounts";
 import { listEvents } from "@/lib/core/accounts/history";
 import { isAlarm } from "@/lib/core/challenges/code-length";

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { read, readPrimary, write } from "@/lib/db/database";
 import { type Charge, consume, networkCharges, refund, retryAfterMs } from "./rate-limits";
 

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { Phone } from "@/lib/core/identity/phone";
 import { write } from "@/lib/db/database";
 import { renderMetrics } from "@/lib/ops/metrics";

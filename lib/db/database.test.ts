@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { env, isPostgresUrl } from "@/lib/env";
 import { signUp } from "@/lib/testing/people";
 import { read, transact, write } from "./database";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import Database from "better-sqlite3";
 import { Client } from "pg";
-import { test as base, expect } from "playwright/test";
+import { _baseTest as base, expect } from "playwright/test";
 import { env, isPostgresUrl } from "@/lib/env";
 import { isMigrated, MIGRATIONS_FOLDERS, MIGRATIONS_TABLE, migrate } from "./migrator.mjs";
 

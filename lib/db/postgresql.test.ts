@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
 import { env } from "@/lib/env";
 import { read, statement, type Transaction, transact, type Writer, write } from "./database";

@@ -1,5 +1,5 @@
 import Database from "better-sqlite3";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { env } from "@/lib/env";
 import { signUp } from "@/lib/testing/people";
 import { read, statement, transact, write } from "./database";

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { signUp } from "@/lib/testing/people";
 import { isUniqueViolation, read, readPrimary, statement, transact, write } from "./database";
 

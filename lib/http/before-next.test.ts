@@ -8,7 +8,7 @@ import {
 } from "next/dist/client/components/app-router-headers.js";
 import { parseHostHeader } from "next/dist/server/app-render/action-handler.js";
 import { getScriptNonceFromHeaders } from "next/dist/server/app-render/get-script-nonce-from-header.js";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { env } from "@/lib/env";
 import { hookIntoServer } from "./before-next";
 import { networkOf } from "./client-ip";

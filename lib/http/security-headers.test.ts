@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { config, proxy } from "@/proxy";
 
 const at = (path: string, headers: Record<string, string> = {}) =>

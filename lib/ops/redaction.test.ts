@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { describeFailure, redact } from "./redaction";
 
 const SECRETS: { what: string; text: string; hidden: string[] }[] = [

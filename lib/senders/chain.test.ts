@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { startGateway } from "../../gateway/gateway";
 import { deliverThroughChain, withCircuitBreaker } from "./chain";
 import { accepted, failed, type OutgoingCodeMessage, refused, type Sending } from "./sender";

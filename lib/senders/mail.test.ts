@@ -1,5 +1,5 @@
 import { createServer, type Socket } from "node:net";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { startMailServer } from "../../e2e/mail-server";
 import { makeMailSender } from "./mail";
 import type { Message } from "./sender";

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { test as base, expect } from "playwright/test";
+import { _baseTest as base, expect } from "playwright/test";
 import { type Gateway, startGateway } from "../../gateway/gateway";
 import type { ProviderName, Switches } from "../../gateway/switches";
 import { makeHttpSender } from "./http";

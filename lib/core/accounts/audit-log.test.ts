@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { readPrimary, statement, transact, write } from "@/lib/db/database";
 import { after } from "@/lib/testing/people";
 import { allowEventDeletion } from "./audit-log";

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { type ChallengeKey, Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { verifyCode } from "@/lib/core/challenges/verify-code";

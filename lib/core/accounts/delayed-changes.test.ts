@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { backgroundTasks } from "@/lib/core/background";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { maskPhone } from "@/lib/core/identity/masking";

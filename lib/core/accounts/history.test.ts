@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { activateInvite } from "@/lib/core/invites/activation";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { TRANSITIONS } from "./challenge";
 
 test("the state diagram in docs/architecture.md has the same transitions as challenge.ts", () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import type { Email } from "@/lib/core/identity/email";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { freshPhone } from "@/lib/testing/people";

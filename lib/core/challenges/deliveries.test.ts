@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
 import { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient } from "@/lib/core/identity/recipient";

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
 import {
   CLOSED_NETWORK_DIGITS,

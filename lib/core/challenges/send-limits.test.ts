@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { getProfile } from "@/lib/core/accounts/accounts";
 import { mailLoginCode, phoneLoginCode, signInByEmail, signInByPhone } from "@/lib/core/accounts/sign-in";
 import type { Phone } from "@/lib/core/identity/phone";

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { getProfile } from "@/lib/core/accounts/accounts";
 import { mailLoginCode, requestMailCode, signInByEmail } from "@/lib/core/accounts/sign-in";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { type CountryCode, getCountries, getExampleNumber } from "libphonenumber-js/max";
 import examples from "libphonenumber-js/mobile/examples";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { Email } from "./email";
 import { maskEmail, maskPhone } from "./masking";
 import { formatPhone, Phone, spellDigits } from "./phone";
@@ -26,10 +26,9 @@ test("a Russian number is the same number in any spelling", () => {
 });
 
 test("a mobile number of any country is read with its plus, and a long one also without it", () => {
-  for (const number of mobileNumbers) {
-    expect(parse(number.number)).toBe(number.number);
-    expect(parse(number.formatInternational())).toBe(number.number);
-  }
+  const numbers = mobileNumbers.map(({ number }) => number);
+  expect(numbers.map(parse)).toEqual(numbers);
+  expect(mobileNumbers.map((number) => parse(number.formatInternational()))).toEqual(numbers);
   expect(parse("380501234567")).toBe("+380501234567");
 });
 
@@ -64,18 +63,20 @@ test("a number spelt without its plus is read as the same number, or keeps its p
   expect(spellDigits(Phone.parse("+79450000001"))).toBe("79450000001");
   expect(parse("9607712345")).toBe("+79607712345");
   expect(spellDigits(Phone.parse("+9607712345"))).toBe("+9607712345");
-  for (const { number } of mobileNumbers) expect(parse(spellDigits(Phone.parse(number)))).toBe(number);
+  const numbers = mobileNumbers.map(({ number }) => number);
+  expect(numbers.map((number) => parse(spellDigits(Phone.parse(number))))).toEqual(numbers);
 });
 
 test("a masked number hides at least five digits and shows only its beginning and its end", () => {
   expect(maskPhone(Phone.parse("+79991234545"))).toBe("+7 999 ··· ·· 45");
   expect(maskPhone(Phone.parse("+380501234567"))).toBe("+380 50 ··· ··67");
   expect(maskPhone(Phone.parse("+4915123456778"))).toBe("+49 ···· ·····78");
-  for (const number of mobileNumbers) {
-    const masked = maskPhone(Phone.parse(number.number));
-    expect(masked.split("·").length - 1, masked).toBeGreaterThanOrEqual(Math.min(5, number.nationalNumber.length - 2));
-    expect(number.number.endsWith(masked.slice(-2)), masked).toBe(true);
-  }
+  const wrong = mobileNumbers.filter(({ number, nationalNumber }) => {
+    const masked = maskPhone(Phone.parse(number));
+    const hidden = masked.split("·").length - 1;
+    return hidden < Math.min(5, nationalNumber.length - 2) || !number.endsWith(masked.slice(-2));
+  });
+  expect(wrong).toEqual([]);
 });
 
 test("a masked address keeps its domain, and its first letter if the local part is long enough", () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { getProfile } from "@/lib/core/accounts/accounts";
 import { changeIdentity, requestIdentityChange } from "@/lib/core/accounts/change-identity";
 import { mailLoginCode } from "@/lib/core/accounts/sign-in";

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import fc from "fast-check";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { AccountGone } from "@/lib/core/accounts/accounts";
 import { removeAccount } from "@/lib/core/accounts/remove-account";
 import { readPrimary } from "@/lib/db/database";

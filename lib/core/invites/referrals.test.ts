@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { AccountGone, getProfile } from "@/lib/core/accounts/accounts";
 import { maskPhone } from "@/lib/core/identity/masking";
 import { ACTIVATIONS_PER_USER_PER_HOUR, GROWTH_POINTS_MAX } from "@/lib/core/policy";

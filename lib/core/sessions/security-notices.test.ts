@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { renderMetrics } from "@/lib/ops/metrics";
 import {

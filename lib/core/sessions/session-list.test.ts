@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { delayChange } from "@/lib/core/accounts/delayed-changes";
 import { listEvents } from "@/lib/core/accounts/history";
 import type { Phone } from "@/lib/core/identity/phone";

@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { delayChange } from "@/lib/core/accounts/delayed-changes";
 import { backgroundTasks } from "@/lib/core/background";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
