@@ -5,12 +5,10 @@ import type { Requester } from "@/lib/core/identity/requester";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { prefersPage } from "@/lib/http/accept";
-import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
 import { retryAfter } from "@/lib/http/retry-after";
-import { hasUnknownMethod } from "@/lib/http/unknown-method";
 import { type Fields, readBody, readQuery } from "./body";
+import { HANDLER_STATUSES, type Handler, makeHandlers, type Verb } from "./handlers";
 import { FIELD_REQUIRED, type Messages } from "./messages";
-import { nameError, THROWN_STATUSES } from "./thrown";
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 
@@ -92,7 +90,8 @@ interface EndpointSpec<
   input?: Input;
   query?: Query;
   answer: {
-    status?: 200 | 201;
+    /** The status of a success; by default 200, or 204 without a body. */
+    status?: 200 | 201 | 303;
     body: Body;
     /** The schema of a 202's body, for an endpoint whose effect may come later. */
     later?: z.ZodType<Json>;
@@ -107,28 +106,8 @@ interface EndpointSpec<
   invalid?: ErrorResponse;
 }
 
-/** An endpoint as the engine serves it and the API reference describes it, without the types of its declaration. */
-export interface Endpoint {
-  summary: string;
-  who: "anybody" | "account";
-  usesCookies: boolean;
-  headers: readonly (keyof typeof REQUEST_HEADERS)[];
-  input: z.ZodObject | null;
-  query: z.ZodObject;
-  answer: {
-    status: number;
-    body: z.ZodType | null;
-    later: z.ZodType<Json> | null;
-    headers: readonly (keyof typeof ANSWER_HEADERS)[];
-  };
-  page: ResultPages | null;
-  run: (call: Call<string, z.ZodRawShape, z.ZodRawShape, "account">) => Promise<Outcome<unknown>>;
-  failures: Record<string, ErrorResponse>;
-  invalid: ErrorResponse | null;
-}
-
 /** The pages that a browser is redirected to: `done` after a success, `failed(name)` after the failure `name`. */
-export interface ResultPages {
+interface ResultPages {
   done: string;
   failed: (failure: string) => string;
 }
@@ -147,13 +126,12 @@ export const ANSWER_HEADERS = {
   Link: 'The next page of the list, `<…>; rel="next"` (RFC 8288), if there is one.',
 } as const;
 
-const VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
-export type Verb = (typeof VERBS)[number];
-
-type Handler = (request: Request, context: { params: Promise<Record<string, string>> }) => Promise<Response>;
+interface RouteContext {
+  params: Promise<Record<string, string>>;
+}
 
 /** One address of an API: the handlers that its route exports, and the endpoints that the API reference describes. */
-export type Address = Record<Verb | "OPTIONS", Handler> & {
+export type Address = ReturnType<typeof makeHandlers<RouteContext>> & {
   api: Api;
   path: string;
   endpoints: Partial<Record<Verb, Endpoint>>;
@@ -170,34 +148,15 @@ export function address<const Path extends string>(
 ): Address {
   // `build` gets the same function for each path. Only the type of the function depends on the path.
   const endpoints = build(makeEndpoint as EndpointMaker<Path>);
-  const verbs = VERBS.filter((verb) => endpoints[verb]);
-  const Allow = [...verbs.flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb])), "OPTIONS"].join(", ");
-  const refuseVerb = () => respondWithFailure(refuse(api, "method_not_allowed", { Allow }));
-  const isShared = verbs.every((verb) => endpoints[verb]?.usesCookies === false);
-  const answerOptions: Handler = async ({ headers }) =>
-    hasUnknownMethod(headers)
-      ? refuseVerb()
-      : new Response(null, { status: 204, headers: { Allow, ...preflightHeaders(headers, isShared ? verbs : []) } });
-  const handlerOf = (verb: Verb): Handler => {
-    const endpoint = endpoints[verb];
-    return (request, { params }) =>
-      guardOrigin(request, {
-        isShared,
-        refuse: () => respondWithFailure(refuse(api, "origin_foreign")),
-        answer: async () => (endpoint ? serve(api, endpoint, request, await params) : refuseVerb()),
-      });
-  };
-  return {
-    GET: handlerOf("GET"),
-    POST: handlerOf("POST"),
-    PUT: handlerOf("PUT"),
-    PATCH: handlerOf("PATCH"),
-    DELETE: handlerOf("DELETE"),
-    OPTIONS: answerOptions,
-    api,
-    path,
-    endpoints,
-  };
+  const handlers: Partial<Record<Verb, Handler<RouteContext>>> = {};
+  for (const [verb, endpoint] of Object.entries(endpoints)) {
+    handlers[verb as Verb] = async (request, { params }) => serve(api, endpoint, request, await params);
+  }
+  const made = makeHandlers(handlers, {
+    isShared: Object.values(endpoints).every(({ cookies }) => !cookies),
+    refuse: (name, headers) => respondWithFailure(refuse(api, name, headers)),
+  });
+  return { ...made, api, path, endpoints };
 }
 
 type EndpointMaker<Path extends string> = <
@@ -210,43 +169,34 @@ type EndpointMaker<Path extends string> = <
   spec: EndpointSpec<Path, Who, Input, Query, Body, Result>,
 ) => Endpoint;
 
-type AnySpec = EndpointSpec<string, "account", z.ZodRawShape, z.ZodRawShape, z.ZodType, Outcome<unknown>>;
+type Who = "anybody" | "account";
+type AnySpec = EndpointSpec<string, Who, z.ZodRawShape, z.ZodRawShape, z.ZodType, Outcome<unknown>>;
 
-function makeEndpoint({ input, query, cookies, headers, answer, page, failures, invalid, ...spec }: AnySpec): Endpoint {
+/** An endpoint as the engine serves it and the API reference describes it, without the types of its declaration. */
+export type Endpoint = ReturnType<typeof makeEndpoint>;
+
+function makeEndpoint({ input, query, headers = [], answer, run, ...spec }: AnySpec) {
   const body = answer.body instanceof z.ZodVoid ? null : answer.body;
   return {
     ...spec,
-    usesCookies: cookies ?? false,
-    headers: headers ?? [],
-    input: input ? z.object(input) : null,
-    query: z.object(query ?? {}),
-    answer: {
-      status: body ? (answer.status ?? 200) : 204,
-      body,
-      later: answer.later ?? null,
-      headers: answer.headers ?? [],
-    },
-    page: page ?? null,
-    failures,
-    invalid: invalid ?? null,
+    headers,
+    input: input ? (z.object(input) as z.ZodObject) : null,
+    query: z.object(query ?? {}) as z.ZodObject,
+    answer: { headers: [], status: body ? 200 : 204, ...answer, body },
+    run: run as (call: Call<string, z.ZodRawShape, z.ZodRawShape, Who>) => Promise<Outcome<unknown>>,
   };
 }
 
 /** Makes an endpoint that redirects to one of our pages with 303. */
 export function redirectTo(page: string, summary: string): Endpoint {
-  return {
+  return (makeEndpoint as EndpointMaker<string>)({
     summary,
     who: "anybody",
-    usesCookies: false,
-    headers: [],
-    input: null,
-    query: z.object({}),
-    answer: { status: 303, body: null, later: null, headers: [] },
+    answer: { status: 303, body: z.void() },
     page: { done: page, failed: () => page },
-    run: async () => ({ ok: true, body: null }),
+    run: async () => reply(undefined),
     failures: {},
-    invalid: null,
-  };
+  });
 }
 
 /** Makes the absolute URL of a path on this server. */
@@ -254,25 +204,20 @@ export function absoluteUrl(path: string): string {
   return `${env.APP_URL}${path}`;
 }
 
-/** Responds with JSON, or with a redirect for a client that prefers a page. Thrown errors become failures. */
+/** Responds with JSON, or with a redirect for a client that prefers a page. */
 async function serve(
   api: Api,
   endpoint: Endpoint,
   request: Request,
   params: Record<string, string>,
 ): Promise<Response> {
-  try {
-    const answer = await runEndpoint(api, endpoint, request, params);
-    const isPage =
-      endpoint.answer.status === 303 ||
-      (prefersPage(request.headers.get("accept")) && !STATUSES_WITHOUT_PAGE.includes(answer.status));
-    if (!endpoint.page || !isPage) return answer instanceof Response ? answer : respondWithFailure(answer);
-    const Location = answer instanceof Response ? endpoint.page.done : endpoint.page.failed(answer.name);
-    return new Response(null, { status: 303, headers: { ...NO_STORE, Location } });
-  } catch (error) {
-    const { name, headers } = nameError(error);
-    return respondWithFailure(refuse(api, name, headers));
-  }
+  const answer = await runEndpoint(api, endpoint, request, params);
+  const isPage =
+    endpoint.answer.status === 303 ||
+    (prefersPage(request.headers.get("accept")) && !STATUSES_WITHOUT_PAGE.includes(answer.status));
+  if (!endpoint.page || !isPage) return answer instanceof Response ? answer : respondWithFailure(answer);
+  const Location = answer instanceof Response ? endpoint.page.done : endpoint.page.failed(answer.name);
+  return new Response(null, { status: 303, headers: { ...NO_STORE, Location } });
 }
 
 /**
@@ -307,8 +252,7 @@ async function runEndpoint(
     params,
     input: input.data,
     query: query.data,
-    // An endpoint that needs an account always has a session here. For other endpoints the type of `session` is null.
-    session: (credentials?.session ?? null) as Session,
+    session: credentials?.session ?? null,
     requester: currentRequester,
   });
   if (outcome.ok && outcome.isLater) {
@@ -348,11 +292,9 @@ export const ENGINE_STATUSES = {
   field_invalid: 400,
   body_malformed: 400,
   token_invalid: 401,
-  origin_foreign: 403,
-  method_not_allowed: 405,
   body_too_large: 413,
   media_type_unsupported: 415,
-  ...THROWN_STATUSES,
+  ...HANDLER_STATUSES,
 } as const;
 export type EngineFailure = keyof typeof ENGINE_STATUSES;
 
@@ -391,7 +333,8 @@ function refuseFields(
   return { name: "field_invalid", status: ENGINE_STATUSES.field_invalid, body };
 }
 
-function respondWithFailure({ name, status, body, headers }: Refusal): Response {
+/** Makes the response to a failure, with the failure's name in the header `Sarafan-Error`. */
+export function respondWithFailure({ name, status, body, headers }: Refusal): Response {
   // RFC 9110 §15.5.2 requires this header with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
   return Response.json(body, { status, headers: { ...NO_STORE, ...challenge, ...headers, "Sarafan-Error": name } });

@@ -15,9 +15,9 @@ import {
   type EngineFailure,
   type Json,
   REQUEST_HEADERS,
-  type Verb,
 } from "./engine";
 import * as enter from "./enter";
+import type { Verb } from "./handlers";
 import { FIELD_REQUIRED } from "./messages";
 import { InviteCodeOfAnyLength, RefreshToken, SentInviteCode } from "./schemas";
 import * as usersApi from "./users";

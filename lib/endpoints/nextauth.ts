@@ -3,7 +3,7 @@ import { answerNextAuth, answerSession, type NextAuthRoute } from "@/lib/auth/ne
 import { refuse, verbs } from "./verbs";
 
 /** Serves NextAuth's own addresses, `/api/auth/…`. */
-export const nextauth = verbs<Request, NextAuthRoute>({
+export const nextauth = verbs<NextAuthRoute>({
   GET: (request, route) => answerNextAuth(request, route),
   POST: (request, route) => withBody(request, (fields) => answerNextAuth(request, route, fields)),
 });
