@@ -20,23 +20,14 @@ export interface ChainSender {
   send: (message: OutgoingCodeMessage) => Promise<Sending | null>;
 }
 
-/** A sender of the chain that did not accept the message, and why. */
-export interface PassedOver {
-  sender: string;
-  outcome: "refused" | "failed" | "resting";
-  /** As in `Sending`; empty for a sender that rests. */
-  reason: string;
-  mayBeSent?: true;
-}
-
-/** The sender that accepted a message (null when all have failed), and the senders asked before it. */
+/**
+ * The sender that accepted a message (null when all have failed), and the senders before it with the reason why each did not
+ * accept the message (as in `Sending`; empty for a sender that rests).
+ */
 export interface ChainSending {
   accepted: { sender: string; id: string | null; cost: Cost | null } | null;
-  passedOver: PassedOver[];
+  passedOver: { sender: string; outcome: "refused" | "failed" | "resting"; reason: string; mayBeSent?: true }[];
 }
-
-/** Called for each sender that was asked or skipped, for the metrics. */
-export type AttemptListener = (attempt: { sender: string; outcome: Sending["outcome"] | "resting" }) => void;
 
 /**
  * Adds a time-out and a circuit breaker to a sender. A refusal is not a failure: strangers choose the numbers, and a provider that
@@ -101,14 +92,15 @@ async function sendInTime(sender: Sender, message: OutgoingCodeMessage, timeoutM
 /**
  * Offers a message to the senders in their order, each once, until one accepts it. The next sender is asked as soon as the one
  * before has refused, failed or timed out. A sender that has not answered may have taken the message: the same code then
- * arrives twice, by two channels, is paid for twice, and works once. A failure of a provider never throws.
+ * arrives twice, by two channels, is paid for twice, and works once. A failure of a provider never throws. `onAttempt` is called
+ * for each sender that was asked or skipped.
  */
 export async function deliverThroughChain(
   senders: readonly ChainSender[],
   message: OutgoingCodeMessage,
-  onAttempt: AttemptListener = () => undefined,
+  onAttempt: (attempt: { sender: string; outcome: Sending["outcome"] | "resting" }) => void = () => undefined,
 ): Promise<ChainSending> {
-  const passedOver: PassedOver[] = [];
+  const passedOver: ChainSending["passedOver"] = [];
   for (const { name: sender, send } of senders) {
     const sending = (await send(message)) ?? { outcome: "resting" as const, reason: "" };
     onAttempt({ sender, outcome: sending.outcome });

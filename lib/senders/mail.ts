@@ -25,19 +25,12 @@ export function makeMailSender(url: string, from: string): MessageSender {
   return {
     send: async ({ to, subject, text, html }, signal) => {
       try {
-        await transport.sendMail({
-          from,
-          to: { name: "", address: to },
-          subject,
-          text,
-          html,
-          headers: MAIL_HEADERS,
-          signal,
-        });
+        const mail = { from, to: { name: "", address: to }, subject, text, html, headers: MAIL_HEADERS };
+        await transport.sendMail({ ...mail, signal });
         return accepted();
       } catch (error) {
         if (signal.aborted) return unanswered("timeout");
-        return outcomeOf(error as { code?: string; command?: string; responseCode?: number });
+        return outcomeOf(error as SmtpError);
       }
     },
   };

@@ -6,7 +6,7 @@ import type { Phone } from "@/lib/core/identity/phone";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import { CHANGE_DELAY_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { notifyOfChange, notifyOfDeletion } from "@/lib/core/sessions/security-notices";
+import { notifyMailboxes } from "@/lib/core/sessions/security-notices";
 import type { Session, SessionRef } from "@/lib/core/sessions/sessions";
 import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { isTimeToSweep } from "@/lib/core/sweeping";
@@ -312,10 +312,13 @@ function newFactorOf({ action, next }: { action: DelayedAction; next: string | n
 
 function notifyOfAppliedChange(userId: number, changed: ChangedIdentity, at: Date): void {
   void runInBackground(`notice of ${changed.name} to account ${userId}`, () =>
-    notifyOfChange(changed.mailboxes, { ...changed, at }),
+    notifyMailboxes(changed.mailboxes, { ...changed, at }),
   );
 }
 
 function notifyOfAppliedDeletion(userId: number, { email }: RemovedAccount, at: Date): void {
-  if (email) void runInBackground(`notice of deletion to account ${userId}`, () => notifyOfDeletion(email, at));
+  if (!email) return;
+  void runInBackground(`notice of deletion to account ${userId}`, () =>
+    notifyMailboxes([email], { name: "account_deleted", at }),
+  );
 }

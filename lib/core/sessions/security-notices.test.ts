@@ -11,7 +11,7 @@ import {
   unanswered,
 } from "@/lib/senders/sender";
 import { anybody, freshEmail, openSession, signUp, signUpByMail } from "@/lib/testing/people";
-import { composeNotice, notifyOfChange, notifyOfNewDevice, sendNotice } from "./security-notices";
+import { composeNotice, notifyMailboxes, notifyOfNewDevice, sendNotice } from "./security-notices";
 
 const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36";
 
@@ -67,7 +67,7 @@ test("there is no notice of a trusted device, without a mailbox, or without a ma
 test("a change of mailbox sends a notice to the old mailbox and to the new one", async () => {
   const { messages, sender } = fakeMailServer();
   const mailboxes = [freshEmail(), freshEmail()];
-  await notifyOfChange(mailboxes, { name: "email_changed", was: "changed", at: new Date() }, sender);
+  await notifyMailboxes(mailboxes, { name: "email_changed", was: "changed", at: new Date() }, sender);
   expect(messages.map(({ to }) => to)).toEqual(mailboxes);
   expect(messages[0]?.subject).toBe("Изменён адрес почты в «Сарафане» · E-mail address changed in Sarafan");
 });
@@ -78,7 +78,7 @@ test("a notice reaches one mailbox even if the other one can't be reached", asyn
   const send: MessageSender["send"] = async (message, signal) =>
     message.to === unreachable ? failed("unreachable", "ECONNREFUSED") : sender.send(message, signal);
   const notice = { name: "email_changed", was: "changed", at: new Date() } as const;
-  await notifyOfChange([unreachable, other], notice, { ...sender, send });
+  await notifyMailboxes([unreachable, other], notice, { ...sender, send });
   expect(messages.map(({ to }) => to)).toEqual([other]);
 });
 

@@ -52,16 +52,14 @@ function sentencesOf(notice: Notice, language: Language): { subject: string; sen
   const time = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
   const at = `${time.format(notice.at)} UTC`;
   const url = `${env.APP_URL}/account`;
-  if (notice.name === "signed_in") {
-    const { agent, network } = notice.requester;
+  const detailsOf = ({ agent, network }: Requester) => {
     const device = deviceName(describeDevice(agent), (unnamed) => t(`device.${unnamed}`));
+    return t("notice.signed_in.details", { device, network, at });
+  };
+  if (notice.name === "signed_in") {
     return {
       subject: t("notice.signed_in.subject"),
-      sentences: [
-        t("notice.signed_in.lead"),
-        t("notice.signed_in.details", { device, network, at }),
-        t("notice.signed_in.advice", { url }),
-      ],
+      sentences: [t("notice.signed_in.lead"), detailsOf(notice.requester), t("notice.signed_in.advice", { url })],
     };
   }
   if (notice.name === "account_deleted") {
@@ -73,12 +71,11 @@ function sentencesOf(notice: Notice, language: Language): { subject: string; sen
   if (notice.name === "change_requested") {
     const { what, dueAt, requester } = notice;
     const due = `${time.format(dueAt)} UTC`;
-    const device = deviceName(describeDevice(requester.agent), (unnamed) => t(`device.${unnamed}`));
     return {
       subject: t("notice.change_requested.subject", { what }),
       sentences: [
         t("notice.change_requested.lead", { what, due }),
-        t("notice.signed_in.details", { device, network: requester.network, at }),
+        detailsOf(requester),
         t("notice.change_requested.advice", { url }),
       ],
     };
@@ -96,41 +93,30 @@ export async function notifyOfNewDevice(
   requester: Requester,
   sender: MessageSender | null = mailSender,
 ): Promise<void> {
-  if (!isNew || !sender) return;
+  if (isNew) await notifyAccount(userId, { name: "signed_in", requester, at: createdAt }, sender);
+}
+
+/** Sends a notice to the account's mailbox. Does nothing for an account without a mailbox. */
+export async function notifyAccount(
+  userId: number,
+  notice: Notice,
+  sender: MessageSender | null = mailSender,
+): Promise<void> {
+  if (!sender) return;
   const account = await readPrimary.user.findUnique({ where: { id: userId }, select: { email: true } });
-  if (account?.email)
-    await sendNotice(composeNotice(account.email as Email, { name: "signed_in", requester, at: createdAt }), sender);
+  if (account?.email) await notifyMailboxes([account.email as Email], notice, sender);
 }
 
 /**
- * Sends a notice of a changed phone or mailbox to mailboxes of an account. A failure for one mailbox does not affect the
- * others, because one of them may be a thief's.
+ * Sends a notice to mailboxes that an account has or had. A failure for one mailbox does not affect the others, because one of
+ * them may be a thief's.
  */
-export async function notifyOfChange(
+export async function notifyMailboxes(
   mailboxes: readonly Email[],
-  notice: { at: Date } & Pick<ChangedIdentity, "name" | "was">,
+  notice: Notice,
   sender: MessageSender | null = mailSender,
 ): Promise<void> {
-  if (!sender) return;
-  await Promise.all(mailboxes.map((to) => sendNotice(composeNotice(to, notice), sender)));
-}
-
-/** Sends a notice of the deletion of an account to its former mailbox. */
-export async function notifyOfDeletion(to: Email, at: Date, sender: MessageSender | null = mailSender): Promise<void> {
-  if (sender) await sendNotice(composeNotice(to, { name: "account_deleted", at }), sender);
-}
-
-/** Sends a notice of a delayed change, which can still be cancelled, to the account's mailbox, if it has one. */
-export async function notifyOfRequest(
-  userId: number,
-  request: Omit<Extract<Notice, { name: "change_requested" }>, "name">,
-  sender: MessageSender | null = mailSender,
-): Promise<void> {
-  if (!sender) return;
-  const account = await readPrimary.user.findUnique({ where: { id: userId }, select: { email: true } });
-  if (account?.email) {
-    await sendNotice(composeNotice(account.email as Email, { name: "change_requested", ...request }), sender);
-  }
+  if (sender) await Promise.all(mailboxes.map((to) => sendNotice(composeNotice(to, notice), sender)));
 }
 
 /**
