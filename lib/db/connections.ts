@@ -33,8 +33,8 @@ export interface Connections {
    * across all servers.
    */
   transact: <Value>(fn: (tx: Transaction) => Promise<Value>, lock?: number | null) => Promise<Value>;
-  /** As `transact`, but `fn` can use Prisma's models as well. */
-  write: <Value>(fn: (tx: Writer) => Promise<Value>, lock?: number | null) => Promise<Value>;
+  /** As `transact` without a lock, but `fn` can use Prisma's models as well. */
+  write: <Value>(fn: (tx: Writer) => Promise<Value>) => Promise<Value>;
   pools: () => Record<string, Pool>;
 }
 

@@ -75,7 +75,6 @@ function askWithFallback<Answer>(
 
 /** The locks that transactions of all servers share, each with the number of its advisory lock on PostgreSQL. */
 const LOCK_IDS = { "invite-graph": 5_327_001 } as const;
-type Lock = keyof typeof LOCK_IDS;
 
 /**
  * Runs `fn` in a transaction and returns its value after the commit. An error that `fn` throws rolls the transaction back and
@@ -84,21 +83,21 @@ type Lock = keyof typeof LOCK_IDS;
  *
  * On SQLite, transactions queue for the one writing connection. On PostgreSQL they run in parallel at READ COMMITTED: rows that
  * `fn` has read may change until the commit, unless `fn` has locked them by an update, even one that changes no value.
- * Transactions with the same `lock` run one after the other across all servers, and each reads what the last one committed.
  *
  * `write` offers all of Prisma; `transact` offers only statements, at a small part of the cost.
  */
-export function write<Value>(fn: (tx: Writer) => Promise<Value>, { lock = null }: LockOptions = {}): Promise<Value> {
-  return begin((run) => connections().write((tx) => run(() => fn(tx)), lock && LOCK_IDS[lock]));
+export function write<Value>(fn: (tx: Writer) => Promise<Value>): Promise<Value> {
+  return begin((run) => connections().write((tx) => run(() => fn(tx))));
 }
 
 /**
  * As `write`, for paths that many requests take. `fn` awaits only its own statements. When it returns `rollBack(value)`, the
- * transaction is rolled back and `value` is returned.
+ * transaction is rolled back and `value` is returned. Transactions with the same `lock` run one after the other across all
+ * servers, and each reads what the last one committed.
  */
 export async function transact<Value>(
   fn: (tx: Transaction) => Promise<Value | RolledBack<Value>>,
-  { lock = null }: LockOptions = {},
+  { lock = null }: { lock?: keyof typeof LOCK_IDS | null } = {},
 ): Promise<Value> {
   const runOrRollBack = async (tx: Transaction) => {
     const value = await fn(tx);
@@ -129,10 +128,6 @@ export class RolledBack<Value> {
 /** Marks `value` as the result of a transaction that is to be rolled back; see `transact`. */
 export function rollBack<Value>(value: Value): RolledBack<Value> {
   return new RolledBack(value);
-}
-
-interface LockOptions {
-  lock?: Lock | null;
 }
 
 async function begin<Value>(

@@ -51,7 +51,7 @@ export function openPostgres(
   };
   const preparation = preparationAt(url);
   const primary = openClient(pools.primary, preparation);
-  const begin = <Value>(attempt: () => Promise<Value>, lock: number | null) => {
+  const begin = <Value>(attempt: () => Promise<Value>, lock: number | null = null) => {
     const giveUpAt = performance.now() + CONFLICT_MS_MAX;
     const run = () => retryWhileBusy(attempt, giveUpAt);
     return lock === null ? run() : queueForLock(lock, run, giveUpAt);
@@ -60,13 +60,10 @@ export function openPostgres(
     primary,
     replica: pools.replica && replicaUrl ? openClient(pools.replica, preparationAt(replicaUrl)) : primary,
     transact: (fn, lock = null) => begin(() => runTransaction(pools.primary, preparation, fn, lock), lock),
-    write: (fn, lock = null) => {
-      const run = async (tx: Prisma.TransactionClient) => {
-        if (lock !== null) await tx.$executeRawUnsafe(TAKE_LOCK, LOCK_TIMEOUT_MS, IDLE_TIMEOUT_MS, lock);
-        return runThroughPrisma(tx, ({ postgresql }) => postgresql, fn);
-      };
+    write: (fn) => {
+      const run = (tx: Prisma.TransactionClient) => runThroughPrisma(tx, ({ postgresql }) => postgresql, fn);
       const options = { isolationLevel: "ReadCommitted" as Prisma.TransactionIsolationLevel };
-      return begin(() => withDeadline(primary.prisma.$transaction(run, options)), lock);
+      return begin(() => withDeadline(primary.prisma.$transaction(run, options)));
     },
     pools: () =>
       Object.fromEntries(

@@ -2,17 +2,10 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { connectionPools } from "@/lib/db/status";
 import { perProcess } from "@/lib/per-process";
 
-const OUTCOME_COUNTERS = {
-  codes_sent: { name: "sarafan_codes_sent_total", help: "Codes that were requested, by outcome." },
-  codes_verified: { name: "sarafan_codes_verified_total", help: "Codes that were typed, by outcome." },
-  activations: { name: "sarafan_activations_total", help: "Attempts to activate an invite code, by outcome." },
-};
-
 function makeMetrics() {
   const registry = new Registry();
   const registers = [registry];
-  const counterOf = (counter: { name: string; help: string }) =>
-    new Counter({ ...counter, labelNames: ["outcome"], registers });
+  const countOutcomes = (name: string, help: string) => new Counter({ name, help, labelNames: ["outcome"], registers });
   const connections: Gauge<"pool" | "state"> = new Gauge({
     name: "sarafan_database_connections",
     help: "Connections to the database, and requests that wait for one.",
@@ -32,12 +25,10 @@ function makeMetrics() {
       labelNames: ["sender", "outcome"],
       registers,
     }),
-    notices: new Counter({
-      name: "sarafan_notices_total",
-      help: "Attempts to send a security mail: ok, retried (not accepted, to be tried again) or not_sent.",
-      labelNames: ["outcome"],
-      registers,
-    }),
+    notices: countOutcomes(
+      "sarafan_notices_total",
+      "Attempts to send a security mail: ok, retried (not accepted, to be tried again) or not_sent.",
+    ),
     requests: new Counter({
       name: "http_requests_total",
       help: "Requests; the status is `cut` where the connection ended before the answer.",
@@ -52,9 +43,9 @@ function makeMetrics() {
       registers,
     }),
     outcomes: {
-      codes_sent: counterOf(OUTCOME_COUNTERS.codes_sent),
-      codes_verified: counterOf(OUTCOME_COUNTERS.codes_verified),
-      activations: counterOf(OUTCOME_COUNTERS.activations),
+      codes_sent: countOutcomes("sarafan_codes_sent_total", "Codes that were requested, by outcome."),
+      codes_verified: countOutcomes("sarafan_codes_verified_total", "Codes that were typed, by outcome."),
+      activations: countOutcomes("sarafan_activations_total", "Attempts to activate an invite code, by outcome."),
     },
   };
 }
@@ -75,7 +66,7 @@ export function countRequest(answer: { method: string; route: string; status: nu
 
 /** Counts a result under `ok` or its failure's name. Returns the result unchanged. */
 export function countOutcome<Outcome extends { ok: true } | { ok: false; failure: { name: string } }>(
-  what: keyof typeof OUTCOME_COUNTERS,
+  what: keyof typeof outcomes,
   result: Outcome,
 ): Outcome {
   outcomes[what].inc({ outcome: result.ok ? "ok" : result.failure.name });

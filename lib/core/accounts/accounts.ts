@@ -115,14 +115,8 @@ export function accountOf({ id, phone, claimedPhone, email, inviteCode, activati
 }
 
 /** Returns the phone to show for an account: the proven one, or else the claimed one. */
-export function shownPhone<P extends string>({
-  phone,
-  claimedPhone,
-}: {
-  phone: P | null;
-  claimedPhone: P | null;
-}): P | null {
-  return phone ?? claimedPhone;
+export function shownPhone<P extends string>(account: Record<"phone" | "claimedPhone", P | null>): P | null {
+  return account.phone ?? account.claimedPhone;
 }
 
 /** Returns the account's factor of this kind, or else its factor of the other kind. Throws if the account has neither. */

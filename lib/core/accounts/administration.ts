@@ -5,7 +5,7 @@ import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code"
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
-import { type Reader, readPrimary, type Writer, write } from "@/lib/db/database";
+import { type Reader, readPrimary, type Transaction, transact, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { ACCOUNT_COLUMNS, type Account, accountOf, lockAccount } from "./accounts";
 import { recordEvent } from "./audit-log";
@@ -96,9 +96,9 @@ export async function listAccounts(
   const [first, last] = [accounts[0], accounts.at(-1)];
   const ids = accounts.map(({ id }) => id);
   const isLookup = Boolean(phone || email || inviteCode);
-  await write(async (tx) => {
-    if (isLookup && ids.length > 0) for (const id of ids) await recordRead(tx, administrator, { subjectId: id, now });
-    else await recordRead(tx, administrator, { subjectId: null, ids, now });
+  await transact(async (tx) => {
+    if (isLookup && ids.length > 0) for (const id of ids) recordRead(tx, administrator, { subjectId: id, now });
+    else recordRead(tx, administrator, { subjectId: null, ids, now });
   });
   // A reader who went backwards has come from the next page; one who went forwards has come from the previous page.
   const hasNext = isBackwards || isMore;
@@ -118,12 +118,12 @@ export async function readAccount(
 ): Promise<Result<Account, { name: "account_unknown" }>> {
   const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_COLUMNS });
   if (!row) return fail({ name: "account_unknown" });
-  await write((tx) => recordRead(tx, administrator, { subjectId: userId, now }));
+  await transact(async (tx) => recordRead(tx, administrator, { subjectId: userId, now }));
   return succeed(accountOf(row));
 }
 
 /** The requested phone or mailbox is a factor of another account. */
-export type TakenFailure = { name: "phone_taken" } | { name: "email_taken" };
+type TakenFailure = { name: "phone_taken" | "email_taken" };
 /**
  * The administrator logged in longer than `RECENT_LOGIN_MS` ago. Changes need a recent login, so that a stranger at an
  * unattended browser can't make changes.
@@ -156,23 +156,12 @@ export async function createAccount(
         select: ACCOUNT_COLUMNS,
       });
       const details = { fields: email ? ["phone", "email"] : ["phone"] };
-      await recordEvent(tx, {
-        action: "account_created",
-        actorId: administrator.userId,
-        subjectId: row.id,
-        details,
-        now,
-      });
+      const concerned = { actorId: administrator.userId, subjectId: row.id };
+      recordEvent(tx, { action: "account_created", ...concerned, details, now });
       return succeed(accountOf(row));
     }),
   );
 }
-
-/** The failures of `changeAccount`. */
-export type ChangeAccountFailure =
-  | LoginFailure
-  | { name: "account_own" | "account_unknown" | "identity_missing" }
-  | TakenFailure;
 
 /**
  * Changes an account's phone and mailbox. If one of them differs, ends the account's sessions and drops its delayed changes. A
@@ -189,7 +178,12 @@ export async function changeAccount(
   userId: number,
   changes: { phone?: Phone | undefined; email?: Email | null | undefined },
   now = new Date(),
-): Promise<Result<{ account: Account; changed: ChangedIdentity[] }, ChangeAccountFailure>> {
+): Promise<
+  Result<
+    { account: Account; changed: ChangedIdentity[] },
+    LoginFailure | TakenFailure | { name: "account_own" | "account_unknown" | "identity_missing" }
+  >
+> {
   if (userId === administrator.userId) return fail({ name: "account_own" });
   if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
   return retryOnUnique(() =>
@@ -261,12 +255,11 @@ async function findTaken(
   return null;
 }
 
-/** Records that an administrator read one account, or a list of accounts. */
-async function recordRead(
-  tx: Writer,
+function recordRead(
+  tx: Transaction,
   { userId }: Administrator,
   { subjectId, ids = [], now }: { subjectId: number | null; ids?: number[]; now: Date },
-): Promise<void> {
+): void {
   const action = subjectId === null ? "accounts_listed" : "account_read";
-  await recordEvent(tx, { action, actorId: userId, subjectId, details: { ids }, now });
+  recordEvent(tx, { action, actorId: userId, subjectId, details: { ids }, now });
 }

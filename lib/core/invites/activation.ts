@@ -3,7 +3,15 @@ import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import { ACTIVATIONS_OF_USER, consume, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { type Queries, type RolledBack, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
+import {
+  type Queries,
+  type RolledBack,
+  type RowOf,
+  rollBack,
+  statement,
+  type Transaction,
+  transact,
+} from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import type { InviteCode } from "./invite-code";
 
@@ -13,33 +21,25 @@ export interface Invite {
   inviter: Masked;
 }
 
-/** The account that an invite code belongs to. */
-export interface Inviter {
-  id: number;
-  phone: string | null;
-  email: string | null;
-  inviteCode: string;
-}
-
 /** Why an invite code can't be activated. `invite_circular`: the inviter was invited, directly or not, by the invitee. */
-export type InviteFailure =
+type InviteFailure =
   | { name: "invite_already_activated"; activated: InviteCode }
-  | { name: "invite_unknown" }
-  | { name: "invite_own" }
-  | { name: "invite_circular" };
+  | { name: "invite_unknown" | "invite_own" | "invite_circular" };
 /** The failures of `activateInvite`. */
 export type ActivateInviteFailure = LimitFailure | InviteFailure;
-
-/** Returns the inviter's invite code, with the inviter masked. */
-export function inviteOf({ inviteCode, ...identity }: Inviter): Invite {
-  return { code: inviteCode as InviteCode, inviter: maskIdentity(identity) };
-}
 
 const FIND_INVITER = statement({
   params: { inviteCode: "text" },
   row: { id: "integer", phone: "text?", email: "text?", inviteCode: "text" },
   sql: `SELECT "id", "phone", "email", "inviteCode" FROM "User" WHERE "inviteCode" = :inviteCode`,
 });
+/** The account that an invite code belongs to. */
+type Inviter = RowOf<typeof FIND_INVITER>;
+
+/** Returns the inviter's invite code, with the inviter masked. */
+export function inviteOf({ inviteCode, ...identity }: Inviter): Invite {
+  return { code: inviteCode as InviteCode, inviter: maskIdentity(identity) };
+}
 
 /** Returns the account that the invite code belongs to, or null. */
 export async function findInviter(db: Queries, inviteCode: InviteCode): Promise<Inviter | null> {
@@ -69,8 +69,6 @@ export async function activateInvite(
   return activated.ok ? succeed(inviteOf(activated.value)) : activated;
 }
 
-type Activated = Result<Inviter, ActivateInviteFailure>;
-
 /**
  * Activates the code in this transaction. If circles must be searched for and `mayWalk` is false, changes nothing and returns
  * null.
@@ -79,14 +77,14 @@ async function activate(
   tx: Transaction,
   { userId, code, now }: { userId: number; code: InviteCode | null; now: Date },
   { mayWalk }: { mayWalk: boolean },
-): Promise<Activated | null | RolledBack<null>> {
+): Promise<Result<Inviter, ActivateInviteFailure> | null | RolledBack<null>> {
   const [consumed, inviter] = await Promise.all([
     consume(tx, [{ limit: ACTIVATIONS_OF_USER, subject: String(userId) }], now),
     code && findInviter(tx, code),
   ]);
   if (!consumed.ok) return consumed;
   const invitee = await lockPair(tx, userId, inviter?.id ?? userId);
-  const checked = checkRules(invitee, userId, inviter && invitee.isOtherThere ? inviter : null);
+  const checked = checkRules(invitee.activated, userId, inviter && invitee.isOtherThere ? inviter : null);
   if (!checked.ok) return checked;
   if (invitee.referralCount > 0) {
     if (!mayWalk) return rollBack(null);
@@ -109,38 +107,25 @@ const FIND_ACTIVATION = statement({
 });
 const FIND_REFERRAL_COUNT = statement({
   params: { userId: "integer" },
-  row: { referralCount: "integer" },
-  sql: `SELECT "referralCount" FROM "User" WHERE "id" = :userId`,
+  row: { referralCount: "integer", activated: "text?" },
+  sql: `
+    SELECT "User"."referralCount", "Activation"."code" AS "activated"
+    FROM "User" LEFT JOIN "Activation" ON "Activation"."inviteeId" = "User"."id" WHERE "User"."id" = :userId`,
 });
-
-/** The state of an invitee that the rules of activation depend on. */
-interface Invitee {
-  referralCount: number;
-  activated: InviteCode | null;
-}
 
 /**
  * Locks two accounts in the order of their ids, so that no two transactions wait for each other. Returns the state of the
  * account `userId` after the lock, and whether the other account exists. Throws `AccountGone` if the account `userId` does not
  * exist.
  */
-async function lockPair(
-  tx: Transaction,
-  userId: number,
-  otherId: number,
-): Promise<Invitee & { isOtherThere: boolean }> {
+async function lockPair(tx: Transaction, userId: number, otherId: number) {
   const ids = [userId, otherId].sort((one, other) => one - other);
   const locking = ids.map((id) => tx.get(LOCK_ACCOUNT, { id }));
   const activation = tx.get(FIND_ACTIVATION, { userId });
   const [rows, activated] = await Promise.all([Promise.all(locking), activation]);
   const [own, other] = ids[0] === userId ? rows : rows.reverse();
   if (!own) throw new AccountGone();
-  const { referralCount } = own;
-  return {
-    referralCount,
-    activated: (activated?.code ?? null) as InviteCode | null,
-    isOtherThere: other !== undefined,
-  };
+  return { ...own, activated: activated?.code ?? null, isOtherThere: other !== undefined };
 }
 
 /**
@@ -154,11 +139,9 @@ export async function lockWithInviter(tx: Transaction, userId: number): Promise<
   for (const id of ids) await tx.get(LOCK_ACCOUNT, { id });
 }
 
-/**
- * Checks all rules of activation but the one against circles, in the order in which failures are reported. Returns the inviter.
- */
-function checkRules({ activated }: Invitee, userId: number, inviter: Inviter | null): Result<Inviter, InviteFailure> {
-  if (activated) return fail({ name: "invite_already_activated", activated });
+/** Checks all rules of activation but the one against circles. Returns the inviter, or the first failure. */
+function checkRules(activated: string | null, userId: number, inviter: Inviter | null): Result<Inviter, InviteFailure> {
+  if (activated) return fail({ name: "invite_already_activated", activated: activated as InviteCode });
   if (!inviter) return fail({ name: "invite_unknown" });
   return inviter.id === userId ? fail({ name: "invite_own" }) : succeed(inviter);
 }
@@ -174,10 +157,8 @@ export async function checkInvite(
 ): Promise<Result<Inviter, InviteFailure>> {
   const invitee = await db.get(FIND_REFERRAL_COUNT, { userId });
   if (!invitee) throw new AccountGone();
-  const activated = ((await db.get(FIND_ACTIVATION, { userId }))?.code ?? null) as InviteCode | null;
-  const { referralCount } = invitee;
-  const checked = checkRules({ referralCount, activated }, userId, code && (await findInviter(db, code)));
-  if (!checked.ok || referralCount === 0) return checked;
+  const checked = checkRules(invitee.activated, userId, code && (await findInviter(db, code)));
+  if (!checked.ok || invitee.referralCount === 0) return checked;
   return (await isDescendant(db, checked.value.id, userId)) ? fail({ name: "invite_circular" }) : checked;
 }
 
