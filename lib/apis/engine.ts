@@ -298,7 +298,6 @@ export const ENGINE_STATUSES = {
 } as const;
 export type EngineFailure = keyof typeof ENGINE_STATUSES;
 
-/** The name of a failure and the API's response to it. */
 interface Refusal extends ErrorResponse {
   name: string;
   headers?: Headers;
@@ -314,7 +313,6 @@ function refuseParameters({ messages }: Api, names: string[]): Refusal {
   return { name: "field_invalid", status: ENGINE_STATUSES.field_invalid, body };
 }
 
-/** Refuses missing and wrong fields, each with its sentence. */
 function refuseFields(
   { messages }: Api,
   { input, query, invalid }: Endpoint,

@@ -1,5 +1,6 @@
 import { AccountGone } from "@/lib/core/accounts/accounts";
-import { guardOrigin, preflightHeaders } from "@/lib/http/cross-origin";
+import { isFromCorsOrigin, preflightHeaders, sharingHeaders } from "@/lib/http/cross-origin";
+import { isForeignRequest } from "@/lib/http/origin";
 import { retryAfter } from "@/lib/http/retry-after";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
 import { logError } from "@/lib/ops/log";
@@ -35,27 +36,28 @@ export function makeHandlers<Context>(
   const verbs = VERBS.filter((verb) => given[verb]);
   const Allow = [...verbs.flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb])), "OPTIONS"].join(", ");
   const refuseVerb = () => refuse("method_not_allowed", { Allow });
-  const guard = (answer: Handler<Context>): Handler<Context> => {
-    return (request, context) =>
-      guardOrigin(request, {
-        isShared,
-        refuse: () => refuse("origin_foreign"),
-        answer: async () => {
-          try {
-            return await answer(request, context);
-          } catch (error) {
-            const { name, headers } = nameError(error);
-            return refuse(name, headers);
-          }
-        },
-      });
+  const guard = (answer: Handler<Context>) => async (request: Request, context: Context) => {
+    const isWelcome = isShared && isFromCorsOrigin(request.headers);
+    if (isForeignRequest(request) && !isWelcome) return refuse("origin_foreign");
+    try {
+      return await answer(request, context);
+    } catch (error) {
+      const { name, headers } = nameError(error);
+      return refuse(name, headers);
+    }
   };
-  const guarded = Object.fromEntries(VERBS.map((verb) => [verb, guard(given[verb] ?? refuseVerb)]));
+  const share = (answer: Handler<Context>) => async (request: Request, context: Context) => {
+    const response = await answer(request, context);
+    for (const [name, value] of Object.entries(sharingHeaders(request.headers))) response.headers.append(name, value);
+    return response;
+  };
+  const handlerOf = (verb: Verb) => guard(given[verb] ?? refuseVerb);
+  const handlers = VERBS.map((verb) => [verb, isShared ? share(handlerOf(verb)) : handlerOf(verb)]);
   const answerOptions: Handler<Context> = ({ headers }) =>
     hasUnknownMethod(headers)
       ? refuseVerb()
       : new Response(null, { status: 204, headers: { Allow, ...preflightHeaders(headers, isShared ? verbs : []) } });
-  return { ...(guarded as Record<Verb, Handler<Context>>), OPTIONS: answerOptions };
+  return { ...(Object.fromEntries(handlers) as Record<Verb, Handler<Context>>), OPTIONS: answerOptions };
 }
 
 /** How long a client is asked to wait, in `Retry-After`, while the database is away. */

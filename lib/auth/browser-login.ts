@@ -10,7 +10,7 @@ import { type Result, succeed } from "@/lib/core/result";
 import { afterAnswer } from "./after-answer";
 import { currentRequester } from "./current-requester";
 import { maySeeCodes } from "./demonstration";
-import { newPendingLogin, type PendingLogin, withIdentity } from "./pending-login";
+import { type Identity, newPendingLogin, type PendingLogin, withIdentity } from "./pending-login";
 import { readPendingLogin, storePendingLogin } from "./pending-login-cookie";
 
 /** What a page has read before it asks for a code. */
@@ -52,8 +52,6 @@ export function sendMailCode(
   const options = { language, askedAt: page?.askedAt, defer: afterAnswer };
   return sendTo({ phone, email }, page, (holder, requester) => requestMailCode({ email, holder }, requester, options));
 }
-
-type Identity = Pick<PendingLogin, "phone" | "email">;
 
 async function sendTo<Failure extends { name: string }>(
   identity: Identity,

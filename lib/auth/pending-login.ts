@@ -35,7 +35,8 @@ export function newPendingLogin(holder = newHolder()): PendingLogin {
 /** Makes a random name for a browser or a pending change, under which its challenges are stored. */
 export const newHolder = () => Holder.parse(crypto.randomUUID());
 
-type Identity = Pick<PendingLogin, "phone" | "email">;
+/** Who logs in: the phone, and the mailbox of a login by mail. */
+export type Identity = Pick<PendingLogin, "phone" | "email">;
 
 /** Returns the login with `identity`, without what the login held about another identity. */
 export function withIdentity(pending: PendingLogin, identity: Identity): PendingLogin {

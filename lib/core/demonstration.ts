@@ -4,7 +4,6 @@ import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 
-/** Names of rows of the table `Mark`. */
 const DEMONSTRATION_MARK = "demonstration";
 const REACHED_MARK = "reached_from_beyond";
 

@@ -7,10 +7,8 @@ export const IPV6_PREFIXES = [
   { bits: 48, times: 8 },
 ] as const;
 
-const SITE_BITS = 48;
-
-/** A whole IPv6 site (a /48) has this many times the limit of one network. */
-export const IPV6_SITE_TIMES = 8;
+/** A whole IPv6 site, which is the widest of these networks. */
+export const IPV6_SITE = IPV6_PREFIXES[2];
 
 /**
  * Returns the networks under which a requester's network is counted, the narrowest first: an IPv4 address alone, or an IPv6 /64
@@ -25,7 +23,7 @@ export function networksAround(network: string): readonly { network: string; tim
 /** Returns the widest network that one customer may have: an IPv4 address itself, or the /48 of an IPv6 /64. */
 export function siteOf(network: string): string {
   const [address = "", bits] = network.split("/");
-  return bits === undefined ? network : prefixOf(address, SITE_BITS);
+  return bits === undefined ? network : prefixOf(address, IPV6_SITE.bits);
 }
 
 function prefixOf(address: string, bits: number): string {

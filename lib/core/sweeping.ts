@@ -79,7 +79,6 @@ const SWEEP_INTERVAL_MS_MIN = 60_000;
 
 /** For each argument of `isTimeToSweep`, the time of its last true result, in milliseconds of `performance.now()`. */
 const lastSweepMs = perProcess("sweep times", () => new Map<string, number>());
-/** The tables whose last sweep failed. */
 const failedTables = perProcess("unswept tables", () => new Set<string>());
 
 /**

@@ -30,7 +30,6 @@ const READ_ONLY_PRAGMAS = `${PRAGMAS} PRAGMA query_only = ON;`;
  */
 const TRANSACT_PRAGMAS = `${PRAGMAS} PRAGMA synchronous = NORMAL;`;
 
-/** The most writes that share one transaction. */
 const BATCH_SIZE_MAX = 64;
 
 /** A `transact` call that waits for its turn, and the callbacks of its promise. */
@@ -280,7 +279,6 @@ function decode({ times, booleans }: Prepared, row: unknown): void {
 
 type PrismaConnection = Awaited<ReturnType<PrismaBetterSqlite3["connect"]>>;
 
-/** Makes Prisma's adapter, whose connections run `pragmas` when they open. */
 function adapterOf(
   url: string,
   pragmas: string,

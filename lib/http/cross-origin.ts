@@ -1,5 +1,4 @@
 import { env } from "@/lib/env";
-import { isForeignRequest } from "./origin";
 
 /** The request headers that pages of `CORS_ORIGINS` may send, besides those that need no permission (Fetch §2.2.2). */
 const SHARED_REQUEST_HEADERS = "Authorization, Content-Type, Sarafan-Device";
@@ -18,7 +17,7 @@ export function isFromCorsOrigin(headers: Headers): boolean {
  * Makes the response headers that permit a page of `CORS_ORIGINS` to read the response (Fetch §3.3). They never allow the
  * browser to add cookies: such a page sends a bearer token, and its cookies would be ignored.
  */
-function sharingHeaders(headers: Headers): Record<string, string> {
+export function sharingHeaders(headers: Headers): Record<string, string> {
   if (env.CORS_ORIGINS.length === 0) return {};
   // A cache must not give the response for one origin to another.
   const Vary = "Origin";
@@ -37,19 +36,4 @@ export function preflightHeaders(headers: Headers, methods: readonly string[]): 
     "Access-Control-Allow-Headers": SHARED_REQUEST_HEADERS,
     "Access-Control-Max-Age": String(PREFLIGHT_MAX_AGE_S),
   };
-}
-
-/**
- * Responds with what `answer` returns; or `refuse`, if the request may change something and a page of another origin sent it.
- * With `isShared`, pages of `CORS_ORIGINS` are not refused, and may read the response.
- */
-export async function guardOrigin(
-  request: Request,
-  { isShared, refuse, answer }: { isShared: boolean; refuse: () => Response; answer: () => Promise<Response> },
-): Promise<Response> {
-  const isWelcome = isShared && isFromCorsOrigin(request.headers);
-  const response = isForeignRequest(request) && !isWelcome ? refuse() : await answer();
-  if (!isShared) return response;
-  for (const [name, value] of Object.entries(sharingHeaders(request.headers))) response.headers.append(name, value);
-  return response;
 }

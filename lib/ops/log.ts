@@ -9,10 +9,8 @@ import { currentRequestId } from "./request-ids";
  * The log: lines of JSON on stdout. Log only our own words, numbers and route patterns, never text from a request. Errors may
  * contain such text: `logError` redacts them.
  */
-export const log: Logger = perProcess("log", makeLog);
-
-function makeLog(): Logger {
-  return pino(
+export const log: Logger = perProcess("log", () =>
+  pino(
     {
       level: env.LOG_LEVEL,
       base: null,
@@ -22,10 +20,9 @@ function makeLog(): Logger {
     },
     // `process.stdout`, because the console sender writes to it as well, and two streams could mix their lines.
     { write: (line) => process.stdout.write(line) },
-  );
-}
+  ),
+);
 
-/** The errors that were logged already. */
 const loggedErrors = perProcess("logged errors", () => new WeakSet<object>());
 
 /**

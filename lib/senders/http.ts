@@ -1,7 +1,7 @@
 import { askProvider } from "./ask";
 import { accepted, failed, refused, type Sender } from "./sender";
 
-export interface HttpSettings {
+interface HttpSettings {
   url: string;
   /** The body: JSON if it begins with `{` or `[`, else a form. `{phone}`, `{digits}`, `{text}` and `{code}` are replaced. */
   body: string;
@@ -29,7 +29,6 @@ export function makeHttpSender({ url, body, headers }: HttpSettings): Sender {
   };
 }
 
-/** Whether a body is JSON; any other is a form. */
 function isJson(body: string): boolean {
   return /^\s*[[{]/.test(body);
 }

@@ -2,13 +2,6 @@ import { z } from "zod";
 import { Amount, askProvider } from "./ask";
 import { accepted, failed, refused, type Sender } from "./sender";
 
-export interface SmscSettings {
-  /** Where the API is, without a slash at the end. */
-  url: string;
-  login: string;
-  password: string;
-}
-
 const Answer = z.union([
   z.object({ error_code: z.coerce.number().int().min(0).max(999) }),
   z.object({
@@ -27,8 +20,11 @@ const ACCOUNT_CODES = new Set([1, 2, 3, 4, 5]);
 /** The parameters that ask for an answer in JSON with the cost. */
 const AS_JSON = { fmt: "3", cost: "2", charset: "utf-8" };
 
-/** Sends SMS by SMSC (smsc.ru/api/http/send). The answer names no currency; accounts at smsc.ru are in roubles. */
-export function makeSmscSender({ url, login, password }: SmscSettings): Sender {
+/**
+ * Sends SMS by SMSC (smsc.ru/api/http/send), whose API is at `url` (without a slash at the end). The answer names no currency;
+ * accounts at smsc.ru are in roubles.
+ */
+export function makeSmscSender({ url, login, password }: Record<"url" | "login" | "password", string>): Sender {
   return {
     send: async ({ to, text }, signal) => {
       const body = new URLSearchParams({ login, psw: password, phones: to, mes: text, ...AS_JSON });

@@ -5,12 +5,6 @@ import { Amount, askProvider } from "./ask";
 import { type DeliveryReport, equalInConstantTime } from "./report";
 import { accepted, failed, refused, type Sender, unanswered } from "./sender";
 
-export interface SmsruSettings {
-  /** Where the API is, without a slash at the end. */
-  url: string;
-  apiId: string;
-}
-
 const StatusCode = z.coerce.number().int().min(-1).max(999);
 
 /** The status of the request, and in `sms` the status of each number in it; we send one number. */
@@ -44,8 +38,11 @@ const ACCOUNT_CODES = new Set([
 /** Errors of the service: it is unavailable, or its server failed. */
 const SERVER_CODES = new Set([220, 500]);
 
-/** Sends SMS by SMS.ru (sms.ru/api/send). SMS.ru also gets the requester's address, by which it limits floods. */
-export function makeSmsruSender({ url, apiId }: SmsruSettings): Sender {
+/**
+ * Sends SMS by SMS.ru (sms.ru/api/send), whose API is at `url` (without a slash at the end). SMS.ru also gets the requester's
+ * address, by which it limits floods.
+ */
+export function makeSmsruSender({ url, apiId }: { url: string; apiId: string }): Sender {
   return {
     send: async ({ to, text, requesterAddress }, signal) => {
       const body = new URLSearchParams({
@@ -87,7 +84,7 @@ const FAILED_CODES = new Set([104, 105, 106, 107, 108, 150]);
  * the entries is wrong.
  */
 export function readSmsruReports(
-  { apiId }: Pick<SmsruSettings, "apiId">,
+  { apiId }: { apiId: string },
   fields: Record<string, string>,
 ): DeliveryReport[] | "forged" {
   const entries = Object.entries(fields).flatMap(([name, value]) => (/^data\[\d*\]$/.test(name) ? value : []));

@@ -2,12 +2,6 @@ import { z } from "zod";
 import { Amount, askProvider } from "./ask";
 import { accepted, failed, refused, type Sender } from "./sender";
 
-export interface TelegramSettings {
-  /** Where the API is, without a slash at the end. */
-  url: string;
-  token: string;
-}
-
 const Answer = z.discriminatedUnion("ok", [
   z.object({
     ok: z.literal(true),
@@ -25,10 +19,11 @@ const CODE_PATTERN = /^\d{4,8}$/;
 const TTL_S_LIMITS = { min: 60, max: 3600 };
 
 /**
- * Sends codes by the Telegram Gateway (core.telegram.org/gateway/api), in a message that Telegram words. Telegram refuses a
- * number that has no Telegram free of charge, and refunds a message that it could not deliver in time.
+ * Sends codes by the Telegram Gateway (core.telegram.org/gateway/api) at `url` (without a slash at the end), in a message that
+ * Telegram words. Telegram refuses a number that has no Telegram free of charge, and refunds a message that it could not deliver
+ * in time.
  */
-export function makeTelegramSender({ url, token }: TelegramSettings): Sender {
+export function makeTelegramSender({ url, token }: { url: string; token: string }): Sender {
   return {
     send: async ({ to, code, ttlMs }, signal) => {
       if (!CODE_PATTERN.test(code)) return refused("CODE_LENGTH");

@@ -4,7 +4,7 @@ import { askProvider } from "./ask";
 import { type DeliveryReport, equalInConstantTime } from "./report";
 import { accepted, type Cost, failed, refused, type Sender } from "./sender";
 
-export interface TwilioSettings {
+interface TwilioSettings {
   /** Where the API is, without a slash at the end. */
   url: string;
   accountSid: string;

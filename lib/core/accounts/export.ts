@@ -9,7 +9,6 @@ import { type Account, type Factor, getProfile, listFactors } from "./accounts";
 import { recordEventByOwner } from "./audit-log";
 import { type EventCursor, listEvents } from "./history";
 
-/** The largest page of events or referrals that is in memory at a time. */
 const ROWS_AT_ONCE = 1000;
 
 /**
@@ -51,8 +50,21 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   const factors = await listFactors(id);
   yield* composeList("codes", await Promise.all(factors.map(listCodes)));
   yield* composeList("deliveries", [await listDeliveries(factors)]);
-  yield* composeList("events", pagesOfEvents(id));
-  yield* composeList("referrals", pagesOfReferrals(id));
+  yield* composeList(
+    "events",
+    pagesOf(async (before: EventCursor | null) => {
+      const { events, next } = await listEvents(id, { before, limit: ROWS_AT_ONCE });
+      return { rows: events, next };
+    }),
+  );
+  yield* composeList(
+    "referrals",
+    pagesOf(async (after: ReferralCursor | null) => {
+      const { referrals, next } = await listReferrals(id, { after, limit: ROWS_AT_ONCE });
+      // The field names of the public APIs.
+      return { rows: referrals.map(({ userId, phone, activatedAt }) => ({ id: userId, phone, activatedAt })), next };
+    }),
+  );
   yield "}\n";
 }
 
@@ -89,13 +101,11 @@ function listTrustedDevices(userId: number) {
   return readPrimary.trustedBrowser.findMany({ where: { userId }, orderBy: { at: "desc" }, select: { at: true } });
 }
 
-/** Returns the sign-ins that no trusted device has confirmed or rejected. */
 function listUnconfirmedSignIns(userId: number) {
   const select = { agent: true, network: true, at: true };
   return readPrimary.unconfirmedSignIn.findMany({ where: { userId }, orderBy: { at: "desc" }, select });
 }
 
-/** Returns the delayed changes, with the devices that requested them. */
 function listDelayedChanges(userId: number) {
   const select = { action: true, next: true, agent: true, network: true, requestedAt: true, dueAt: true };
   return readPrimary.delayedChange.findMany({ where: { userId }, orderBy: { dueAt: "asc" }, select });
@@ -115,21 +125,11 @@ async function listCodes({ recipient, since }: Factor): Promise<object[]> {
   return [...sent, ...wrong.map(({ at }) => ({ recipient: address, typedWrongAt: at }))];
 }
 
-async function* pagesOfEvents(userId: number) {
-  for (let before: EventCursor | null = null; ; ) {
-    const { events, next } = await listEvents(userId, { before, limit: ROWS_AT_ONCE });
-    yield events;
-    if (next === null) return;
-    before = next;
-  }
-}
-
-async function* pagesOfReferrals(userId: number) {
-  for (let after: ReferralCursor | null = null; ; ) {
-    const { referrals, next } = await listReferrals(userId, { after, limit: ROWS_AT_ONCE });
-    // The field names of the public APIs.
-    yield referrals.map(({ userId: id, phone, activatedAt }) => ({ id, phone, activatedAt }));
-    if (!next) return;
-    after = next;
-  }
+async function* pagesOf<Cursor>(readPage: (from: Cursor | null) => Promise<{ rows: object[]; next: Cursor | null }>) {
+  let from: Cursor | null = null;
+  do {
+    const { rows, next } = await readPage(from);
+    yield rows;
+    from = next;
+  } while (from !== null);
 }

@@ -256,7 +256,6 @@ export async function abandonSending(tx: Transaction, { key, codeHmac }: Sending
   }
 }
 
-/** Reads the JSON that `toJson` wrote. */
 function fromJson(json: string): Challenge {
   const { before, verifiedUntil, deliveryAt, ...kept } = JSON.parse(json);
   const timeOf = (text: string | null) => (text === null ? null : new Date(text));

@@ -1,4 +1,4 @@
-import { IPV6_SITE_TIMES } from "@/lib/core/networks";
+import { IPV6_SITE } from "@/lib/core/networks";
 import {
   ALARM_AFTER_WRONG,
   ALARM_MS,
@@ -30,7 +30,7 @@ export interface GuessBudget {
   probability: number;
   /**
    * How many guesses one network has in 24 hours at all phones together, counted as in `guesses`. An IPv6 site (a /48) has
-   * `IPV6_SITE_TIMES` as many.
+   * `IPV6_SITE.times` as many.
    */
   guessesPerNetwork: readonly { digits: number; max: number }[];
   /** How many accounts one network, and one IPv6 site, is expected to open with these guesses. */
@@ -49,16 +49,15 @@ export interface GuessBudget {
  */
 export function guessBudget(): GuessBudget {
   const guesses = guessesByLength(TRIES_PER_CODE * sendsInADay());
-  const oddsOfOne = 10 ** -CODE_DIGITS;
-  const ofNetwork = guessesOfNetwork();
-  const accountsPerNetwork = expectedHits(ofNetwork);
+  const guessesPerNetwork = guessesOfNetwork();
+  const accountsPerNetwork = expectedHits(guessesPerNetwork);
   return {
     guesses,
     probability: expectedHits(guesses),
-    guessesPerNetwork: ofNetwork,
+    guessesPerNetwork,
     accountsPerNetwork,
-    accountsPerIpv6Site: IPV6_SITE_TIMES * accountsPerNetwork,
-    accountsBelowAlarm: ALARM_AFTER_WRONG * windowsWithin(DAY_MS, ALARM_MS) * oddsOfOne,
+    accountsPerIpv6Site: IPV6_SITE.times * accountsPerNetwork,
+    accountsBelowAlarm: ALARM_AFTER_WRONG * windowsWithin(DAY_MS, ALARM_MS) * 10 ** -CODE_DIGITS,
   };
 }
 

@@ -139,7 +139,6 @@ async function issueChallenge(
   return fail({ name: "code_not_sent", retryAfterMs, mayArrive: countUnanswered(sentBy) > 0 });
 }
 
-/** Runs a task whose end the caller does not wait for, and logs its error. */
 function runUnawaited(task: () => Promise<void>): void {
   task().catch((error: unknown) => logError(error, "a code was not sent"));
 }
@@ -244,7 +243,6 @@ async function deliverCode(
   return sent;
 }
 
-/** Returns the channels in a new order, beginning with the one after the channel `undelivered`. */
 function startingAfter(channels: readonly ChainSender[], undelivered: string | null): readonly ChainSender[] {
   const at = channels.findIndex(({ name }) => name === undelivered) + 1;
   return [...channels.slice(at), ...channels.slice(0, at)];

@@ -91,7 +91,6 @@ export async function chargeFurtherMessages(
   return charged;
 }
 
-/** Returns the charges for a code that is requested by a browser that the recipient does not recognise. */
 function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
   const subject = limitSubject(recipient);
   return [

@@ -1,7 +1,6 @@
 // This file imports no zod, because the code form uses it in the browser as well.
 import { foldDigits, readPastedText } from "@/lib/core/pasted-text";
 
-/** The possible lengths of a code, in digits. */
 const CODE_LENGTHS = [4, 5, 6, 7, 8, 9, 10];
 
 /** Digits, also with spaces or dashes between them. Digits that touch a letter are left out: they belong to a word. */

@@ -157,7 +157,6 @@ async function withdrawTrust(tx: Writer, { id, userId }: SessionRef, other: stri
   await tx.trustedBrowser.deleteMany({ where: { userId, browserId } });
 }
 
-/** Cancels the delayed changes that these sessions requested, and records each cancellation. */
 async function cancelChanges(
   tx: Writer,
   userId: number,

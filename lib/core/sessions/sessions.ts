@@ -84,7 +84,9 @@ export async function checkSession(
   if (row?.isChangeDue) {
     // Due changes are applied before the session is returned, because they may end it. The read waits at most
     // `APPLY_WAIT_MS_MAX`.
-    await Promise.race([applyInBackground(row.userId, now), sleep(APPLY_WAIT_MS_MAX, undefined, { ref: false })]);
+    const { userId } = row;
+    const applying = runInBackground(`due changes of ${userId}`, () => applyDueChanges({ userId }, now));
+    await Promise.race([applying, sleep(APPLY_WAIT_MS_MAX, undefined, { ref: false })]);
     row = await readPrimary.get(FIND_SESSION, { id, now });
   }
   if (!row || row.expiresAt <= now) return null;
@@ -134,12 +136,7 @@ const TOUCH_SESSION = statement({
     WHERE "id" = :id AND ("generation" = :generation OR :generation IS NULL)`,
 });
 
-/** How long a read waits for due changes to be applied. */
 const APPLY_WAIT_MS_MAX = 1000;
-
-function applyInBackground(userId: number, now: Date): Promise<void> {
-  return runInBackground(`due changes of ${userId}`, () => applyDueChanges({ userId }, now));
-}
 
 /**
  * Exchanges a refresh token of this generation for one of the next generation. The same token gets the same successor again, in
@@ -278,9 +275,20 @@ export async function addSession(
   return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
 }
 
+const FIND_CONFIRMED_SESSION = statement({
+  params: { userId: "integer", now: "time", idleSince: "time" },
+  row: { id: "text" },
+  sql: `
+    SELECT "id" FROM "Session"
+    WHERE "userId" = :userId AND "expiresAt" > :now AND ("generation" IS NOT NULL OR "seenAt" > :idleSince) AND NOT "isNew"
+    LIMIT 1`,
+});
+
 /** Returns whether the account trusts a browser, logged in or not, or has an open session that is confirmed. */
 async function hasTrustedDevice(db: Queries, userId: number, now: Date): Promise<boolean> {
-  return (await hasTrustedBrowser(db, userId, now)) || (await hasConfirmedSession(db, userId, now));
+  if (await hasTrustedBrowser(db, userId, now)) return true;
+  const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
+  return (await db.get(FIND_CONFIRMED_SESSION, { userId, now, idleSince })) !== undefined;
 }
 
 /**
@@ -299,28 +307,12 @@ export async function willDelayChange(session: Session, now = new Date()): Promi
   return (await mustDelayChange(readPrimary, session, now)) ?? false;
 }
 
-const FIND_CONFIRMED_SESSION = statement({
-  params: { userId: "integer", now: "time", idleSince: "time" },
-  row: { id: "text" },
-  sql: `
-    SELECT "id" FROM "Session"
-    WHERE "userId" = :userId AND "expiresAt" > :now AND ("generation" IS NOT NULL OR "seenAt" > :idleSince) AND NOT "isNew"
-    LIMIT 1`,
-});
-
-/** Returns whether the account has an open session that is confirmed. */
-async function hasConfirmedSession(db: Queries, userId: number, now: Date): Promise<boolean> {
-  const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
-  return (await db.get(FIND_CONFIRMED_SESSION, { userId, now, idleSince })) !== undefined;
-}
-
 /** Returns a Prisma `where` for the open sessions of an account, by the rules of `checkSession`. */
 export function whereOpen(userId: number, now: Date) {
   const idleSince = new Date(now.getTime() - SESSION_IDLE_MS);
   return { userId, expiresAt: { gt: now }, OR: [{ generation: { not: null } }, { seenAt: { gt: idleSince } }] };
 }
 
-/** The columns of the table `Session` from which `sessionOf` makes a session. */
 type SessionRow = Omit<Session, "provenPhone" | "isClient"> & { provenPhone: string | null; generation: number | null };
 
 function sessionOf({ id, userId, provenPhone, createdAt, expiresAt, isNew, generation }: SessionRow): Session {

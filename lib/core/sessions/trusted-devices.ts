@@ -48,7 +48,6 @@ export async function renewTrust(tx: Transaction, { userId, browserId }: Account
   return (await tx.run(RENEW_TRUST, { userId, browserId, now, trustedSince: trustedSince(now) })) > 0;
 }
 
-/** Returns the time since when a browser must have logged in to the account to be trusted at `now`. */
 function trustedSince(now: Date): Date {
   return new Date(now.getTime() - KNOWN_BROWSER_TTL_MS);
 }
