@@ -67,7 +67,7 @@ export default defineConfig<Extent, WorkerOptions>({
   forbidOnly: Boolean(process.env.CI),
   timeout: 60_000,
   expect: { timeout: 10_000 },
-  reporter: "list",
+  reporter: [["list"], ["./scripts/internal/slowest-tests.ts"]],
   // Without pictures, which cost a sixth of the time and show less than the pages that a trace keeps.
   use: {
     servedAt: E2E_BASE_URL?.replace(/\/+$/, ""),

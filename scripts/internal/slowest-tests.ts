@@ -1,0 +1,24 @@
+import path from "node:path";
+import type { Reporter, TestCase, TestResult } from "playwright/types/testReporter";
+
+/** How many tests are named. A run of fewer tests names none, because the list of all tests shows their durations already. */
+export const NAMED_MAX = 20;
+
+/** A reporter for Playwright that names the slowest tests at the end of a run. */
+export default class SlowestTests implements Reporter {
+  readonly #ended: { durationMs: number; name: string }[] = [];
+
+  onTestEnd(test: Pick<TestCase, "location" | "titlePath">, { duration }: Pick<TestResult, "duration">) {
+    const { file, line } = test.location;
+    // The path of titles begins with the root, the project and the file.
+    const titles = test.titlePath().slice(3).join(" › ");
+    this.#ended.push({ durationMs: duration, name: `${path.relative("", file)}:${line} › ${titles}` });
+  }
+
+  onEnd() {
+    if (this.#ended.length <= NAMED_MAX) return;
+    const slowest = this.#ended.sort((a, b) => b.durationMs - a.durationMs).slice(0, NAMED_MAX);
+    const lines = slowest.map(({ durationMs, name }) => `${(durationMs / 1000).toFixed(1).padStart(6)} s  ${name}`);
+    console.log(`\nThe ${NAMED_MAX} slowest tests\n${lines.join("\n")}`);
+  }
+}
