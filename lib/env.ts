@@ -1,7 +1,7 @@
 import { isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
 import { describeMisspelt } from "./misspelt-settings";
-import { countrySenders, missingSettings, readChains, senderSettings } from "./sender-settings";
+import { CommaSeparated, countrySenders, missingSettings, readChains, senderSettings } from "./sender-settings";
 
 export type { SenderName } from "./sender-settings";
 
@@ -116,32 +116,22 @@ const Origin = z
 const parsePhone = (text: string) => parsePhoneNumberFromString(text, { extract: false });
 
 /** Origins as browsers write them, including those of applications (`capacitor://localhost`). */
-const Origins = z
-  .string()
-  .transform((text) => text.split(",").map((origin) => origin.trim()))
-  .refine(
-    (origins) => origins.every((origin) => URL.canParse(origin) && /^[a-z][a-z\d.+-]*:\/\/[^/?#@*]+$/.test(origin)),
-    "must be exact origins without a path, separated by commas, such as https://app.example,https://www.app.example",
-  )
+const Origins = CommaSeparated.refine(
+  (origins) => origins.every((origin) => URL.canParse(origin) && /^[a-z][a-z\d.+-]*:\/\/[^/?#@*]+$/.test(origin)),
+  "must be exact origins without a path, separated by commas, such as https://app.example,https://www.app.example",
+)
   // In the URL Standard (§4.7) only http and https URLs have an origin. Browsers send an origin for other schemes, too.
   .transform((origins) => origins.map((origin) => (/^https?:/.test(origin) ? new URL(origin).origin : origin)));
 
-const Phones = z
-  .string()
-  .transform((text) => text.split(",").map((phone) => phone.trim()))
-  .refine(
-    (phones) => phones.every((phone) => phone.startsWith("+") && parsePhone(phone)?.isValid()),
-    "must be phone numbers that begin with a plus, separated by commas",
-  )
-  .transform((phones) => phones.map((phone): string => parsePhone(phone)?.number ?? phone));
+const Phones = CommaSeparated.refine(
+  (phones) => phones.every((phone) => phone.startsWith("+") && parsePhone(phone)?.isValid()),
+  "must be phone numbers that begin with a plus, separated by commas",
+).transform((phones) => phones.map((phone): string => parsePhone(phone)?.number ?? phone));
 
-const Countries = z
-  .string()
-  .transform((text) => text.split(",").map((country) => country.trim()))
-  .refine(
-    (countries) => countries.every((country) => country === "*" || isSupportedCountry(country)),
-    "must be countries by their two capital letters, separated by commas, such as RU,KZ, or * for all",
-  );
+const Countries = CommaSeparated.refine(
+  (countries) => countries.every((country) => country === "*" || isSupportedCountry(country)),
+  "must be countries by their two capital letters, separated by commas, such as RU,KZ, or * for all",
+);
 
 const DelayRange = z
   .string()

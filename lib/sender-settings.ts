@@ -16,16 +16,14 @@ export type SenderName = keyof typeof REQUIRED_SETTINGS;
 
 const SENDER_NAMES = Object.keys(REQUIRED_SETTINGS) as SenderName[];
 
-const Senders = z
-  .string()
-  .transform((text) => text.split(",").map((name) => name.trim()))
-  .refine(
-    (names) => names.every((name) => Object.hasOwn(REQUIRED_SETTINGS, name)) && new Set(names).size === names.length,
-    `must be senders in their order, separated by commas, each of them once: ${SENDER_NAMES.join(", ")}`,
-  )
-  .transform((names) => names as SenderName[]);
+/** The parts of a text that are separated by commas. */
+export const CommaSeparated = z.string().transform((text) => text.split(",").map((part) => part.trim()));
 
-/** Text that is valid in an HTTP header. */
+const Senders = CommaSeparated.refine(
+  (names) => names.every((name) => Object.hasOwn(REQUIRED_SETTINGS, name)) && new Set(names).size === names.length,
+  `must be senders in their order, separated by commas, each of them once: ${SENDER_NAMES.join(", ")}`,
+).transform((names) => names as SenderName[]);
+
 const HeaderValue = z.string().regex(/^[\x21-\x7e]+$/, "must be one word of letters, digits and signs");
 
 const Address = z

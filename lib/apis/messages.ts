@@ -69,7 +69,6 @@ export const ENGLISH_MESSAGES: Messages = {
   },
 };
 
-/** A function of an API that makes an error response from a status and a sentence. */
 type MakeErrorResponse = (status: number, sentence: string) => ErrorResponse;
 
 /** The Russian sentence for `budget_spent`. */

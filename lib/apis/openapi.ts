@@ -78,7 +78,6 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
   };
 }
 
-/** The parameters in the paths of addresses, by name. */
 const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
   id: { description: "The account's id, a whole number.", example: "1" },
   phone_number: { description: "A phone in any usual spelling.", example: "+79450000001" },
@@ -141,28 +140,23 @@ const SECURITY_BY_CREDENTIALS = {
 
 function describeInput(input: z.ZodObject): JsonObject {
   const schema = schemaOf(input, "input");
-  const example = exampleOf(schema) as JsonObject;
+  const { properties = {}, required = [] } = schema as ObjectSchema;
+  const example = Object.fromEntries(required.map((name) => [name, findExample(properties[name] ?? {})])) as JsonObject;
   const mediaTypes = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
   return {
-    required: Array.isArray(schema.required) && schema.required.length > 0,
+    required: required.length > 0,
     content: Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema, example }])),
   };
+}
+
+interface ObjectSchema {
+  properties?: Record<string, SchemaWithExamples>;
+  required?: string[];
 }
 
 interface SchemaWithExamples {
   examples?: unknown[];
   anyOf?: SchemaWithExamples[];
-}
-
-/** Makes an example of a body: its required fields, each with its own example. */
-function exampleOf({
-  properties = {},
-  required = [],
-}: {
-  properties?: Record<string, SchemaWithExamples>;
-  required?: string[];
-}) {
-  return Object.fromEntries(required.map((name) => [name, findExample(properties[name] ?? {})]));
 }
 
 function findExample({ examples, anyOf = [] }: SchemaWithExamples): unknown {

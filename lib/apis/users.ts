@@ -88,16 +88,18 @@ const Limit = z
  * The parameters that accounts are looked up by. A plus that a client did not percent-encode arrives as a space (WHATWG URL §5.1).
  * It is restored, because `9607712345` is another phone than `+9607712345`.
  */
-const Lookup = {
+const LOOKUP_QUERY = {
   phone: z
     .string()
     .transform((text): string | number => text.replace(/^ /, "+"))
-    .pipe(Phone),
+    .pipe(Phone)
+    .optional(),
   email: z
     .string()
     .transform((text) => text.trim().replaceAll(" ", "+"))
-    .pipe(Email),
-  invite_code: InviteCode,
+    .pipe(Email)
+    .optional(),
+  invite_code: InviteCode.optional(),
 };
 
 const LOGIN_PAGE = "/login?by=email";
@@ -175,13 +177,7 @@ export const users = address(api, "/api/users/", (endpoint) => ({
   GET: endpoint({
     summary: "All accounts, the newest first, or those with this phone, mailbox or invite code (administrators)",
     who: "account",
-    query: {
-      phone: Lookup.phone.optional(),
-      email: Lookup.email.optional(),
-      invite_code: Lookup.invite_code.optional(),
-      cursor: AccountCursor.optional(),
-      limit: Limit.optional(),
-    },
+    query: { ...LOOKUP_QUERY, cursor: AccountCursor.optional(), limit: Limit.optional() },
     answer: {
       body: z.object({ next: z.url().nullable(), previous: z.url().nullable(), results: z.array(User) }),
     },

@@ -144,8 +144,7 @@ export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", 
     answer: { body: UserProfile, headers: ["Link"] },
     run: async (call) => {
       const own = await getOwnProfileByPhone(call.session, call.params.phone_number);
-      if (!own.ok) return own;
-      return showProfile(own.value, call);
+      return own.ok ? showProfile(own.value, call) : own;
     },
     failures: { account_unknown: NOT_FOUND_RESPONSE },
   }),
@@ -157,10 +156,9 @@ export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", 
     run: async (call) => {
       const own = await getOwnProfileByPhone(call.session, call.params.phone_number);
       if (!own.ok) return own;
-      const account = own.value;
-      const activated = await activateInvite({ userId: account.id, code: call.input.invite_code });
+      const activated = await activateInvite({ userId: own.value.id, code: call.input.invite_code });
       if (!activated.ok) return activated;
-      return showProfile({ ...account, activatedCode: activated.value.code }, { ...call, query: {} });
+      return showProfile({ ...own.value, activatedCode: activated.value.code }, { ...call, query: {} });
     },
     failures: {
       account_unknown: NOT_FOUND_RESPONSE,

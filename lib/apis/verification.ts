@@ -111,10 +111,9 @@ export const profile = address(api, "/api/verification_phone/profile/{phone_numb
     run: async ({ input: { invite: code }, params, session }) => {
       const own = await getOwnProfileByPhone(session, params.phone_number);
       if (!own.ok) return own;
-      const account = own.value;
-      const activated = await activateInvite({ userId: account.id, code });
+      const activated = await activateInvite({ userId: own.value.id, code });
       if (!activated.ok) return activated;
-      return reply({ message: `${printPhone(account.phone)} successfully activated invite` });
+      return reply({ message: `${printPhone(own.value.phone)} successfully activated invite` });
     },
     failures: {
       account_unknown: NOT_FOUND_RESPONSE,

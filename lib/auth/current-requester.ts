@@ -23,7 +23,6 @@ const DEVICE_HEADER = "Sarafan-Device";
 const DEVICE_TOKEN_KIND = { ...COOKIE_TOKEN_KIND, purpose: "known application" };
 /** How many phones and mailboxes a cookie remembers: enough for a family that shares a browser, few enough for a cookie. */
 const RECIPIENTS_MAX = 5;
-/** How many characters of `User-Agent` are kept. */
 const AGENT_LENGTH_MAX = 256;
 
 /**

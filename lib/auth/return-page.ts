@@ -1,6 +1,7 @@
 import type { Route } from "next";
 import { z } from "zod";
 import { InviteCode } from "@/lib/core/invites/invite-code";
+import type { PendingLogin } from "./pending-login";
 
 const RETURN_PAGES = ["/account", "/account/phone", "/account/email", "/account/history", "/account/delete"] as const;
 
@@ -18,13 +19,7 @@ export const ReturnPage = z.union([
 export type ReturnPage = z.output<typeof ReturnPage>;
 
 /** The page to show after a login: the accepted invitation if there is one, else `wanted`, else the profile. */
-export function pageAfterLogin({
-  invite,
-  wanted,
-}: {
-  invite: { code: InviteCode } | null;
-  wanted: ReturnPage | null;
-}): Route {
+export function pageAfterLogin({ invite, wanted }: Pick<PendingLogin, "invite" | "wanted">): Route {
   const page = wanted ?? "/profile";
   return (invite ? `/i/${invite.code}` : page) as Route;
 }

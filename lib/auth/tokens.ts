@@ -48,18 +48,15 @@ const REFRESH_KIND = {
 /** The refresh tokens of version 0.1, which were signed with EdDSA. They stay valid until they expire. */
 const OLD_REFRESH_KIND = { ...REFRESH_KIND, alg: "EdDSA", keys: verificationKeys } as const satisfies TokenKind;
 
-/** The access and refresh token of a client application's session, as signed JWTs (RFC 7515 §3.1). */
-export interface Tokens {
-  access: string;
-  refresh: string;
-}
-
 /**
- * Makes the access and refresh token of a client application's session in its present generation. The access token is valid
- * for `ACCESS_TOKEN_TTL_MS` from `now` on, but no longer than the session. The refresh token is computed from the session's row
+ * Makes the access and refresh token of a client application's session in its present generation, as signed JWTs (RFC 7515
+ * §3.1). The access token is valid for `ACCESS_TOKEN_TTL_MS` from `now` on, but no longer than the session. The refresh token is computed from the session's row
  * alone, so two calls for one generation return the same refresh token.
  */
-export async function issueTokens(session: ClientSession, now = new Date()): Promise<Tokens> {
+export async function issueTokens(
+  session: ClientSession,
+  now = new Date(),
+): Promise<Record<"access" | "refresh", string>> {
   const { id: sid, userId, generation, refreshedAt, expiresAt } = session;
   const accessEndsAt = Math.min(now.getTime() + ACCESS_TOKEN_TTL_MS, expiresAt.getTime());
   const [access, refresh] = await Promise.all([

@@ -73,12 +73,9 @@ export function isDatabaseAway(error: unknown): boolean {
 
 /** Returns the database's code of an error (from the driver or from Prisma's adapter), and the adapter's name for its kind. */
 function causeOf(error: unknown): { originalCode?: string; kind?: string } {
-  if (isDriverError(error)) return { originalCode: error.code };
+  // An error of better-sqlite3, or one of pg that the server answered.
+  const isDriverError = error instanceof Error && /^(SqliteError|error)$/.test(error.name) && "code" in error;
+  if (isDriverError) return { originalCode: String(error.code) };
   const adapterError = error instanceof Prisma.PrismaClientKnownRequestError ? error.meta?.driverAdapterError : error;
   return (adapterError as { cause?: object } | undefined)?.cause ?? {};
-}
-
-/** Whether an error is better-sqlite3's, or pg's for an error that the server answered. */
-function isDriverError(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && /^(SqliteError|error)$/.test(error.name) && "code" in error;
 }

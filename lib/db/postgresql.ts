@@ -89,7 +89,9 @@ async function runTransaction<Value>(
   fn: (tx: Transaction) => Promise<Value>,
   lock: number | null,
 ): Promise<Value> {
-  const client = await connect(pool);
+  const client = await pool.connect().catch((error: unknown) => {
+    throw asDatabaseError(error);
+  });
   const queued: Promise<unknown>[] = [];
   let firstError: unknown;
   const keepFirstError = <Answer>(asked: Promise<Answer>): Promise<Answer> => {
@@ -120,24 +122,15 @@ async function runTransaction<Value>(
     // If ROLLBACK fails as well, the pool closes the connection, and the database rolls back.
     await client.query("ROLLBACK").catch(() => undefined);
     // Statements sent after the failed one only say that the transaction is aborted; the first error is the cause.
-    throw asDatabaseError(isAbortedTransaction(error) ? (firstError ?? error) : error);
+    const isFollowing = (error as { code?: unknown }).code === ABORTED_TRANSACTION;
+    throw asDatabaseError(isFollowing ? (firstError ?? error) : error);
   } finally {
     client.release();
   }
 }
 
-async function connect(pool: Pool): Promise<PoolClient> {
-  try {
-    return await pool.connect();
-  } catch (error) {
-    throw asDatabaseError(error);
-  }
-}
-
-/** PostgreSQL's "current transaction is aborted, commands ignored until end of transaction block". */
-function isAbortedTransaction(error: unknown): boolean {
-  return (error as { code?: unknown }).code === "25P02";
-}
+/** PostgreSQL's code for "current transaction is aborted, commands ignored until end of transaction block". */
+const ABORTED_TRANSACTION = "25P02";
 
 type AnyStatement = Statement<never, unknown>;
 type Ask = (statement: AnyStatement, params: unknown) => Promise<QueryResult>;
@@ -171,7 +164,9 @@ async function runStatement(
   params: unknown,
 ): Promise<QueryResult> {
   const { text, name, names } = statement.postgresql;
-  const query = { text, values: namedValues(names, params).map(encode) };
+  // Times are written in UTC, because the columns for times have no zone and hold UTC.
+  const values = namedValues(names, params).map((value) => (value instanceof Date ? value.toISOString() : value));
+  const query = { text, values };
   const { isOnce } = preparation;
   corkUntilNextTick(client);
   try {
@@ -187,20 +182,11 @@ async function runStatement(
 
 /** Sends all that is written to a connection in one turn of the event loop as one packet, which saves system calls. */
 function corkUntilNextTick(client: Pool | PoolClient): void {
-  const { stream } = (client as Partial<WithStream>).connection ?? {};
+  // A property of pg's clients that pg's types lack. A `Pool` doesn't have it.
+  const { stream } = (client as { connection?: { stream: Socket } }).connection ?? {};
   if (!stream || stream.writableCorked > 0) return;
   stream.cork();
   process.nextTick(() => stream.uncork());
-}
-
-/** A property of pg's clients that pg's types lack. A `Pool` doesn't have it. */
-interface WithStream {
-  connection: { stream: Socket };
-}
-
-/** Writes a time in UTC, because the columns for times have no zone and hold UTC. */
-function encode(value: unknown): unknown {
-  return value instanceof Date ? value.toISOString() : value;
 }
 
 const PARSERS_BY_TYPE_ID: Partial<Record<number, (text: string) => unknown>> = {
@@ -245,16 +231,11 @@ function poolOf(url: string, connections: number): Pool {
   // A statement that this process gave up may leave its transaction open, and the next transaction on the connection would
   // commit it. So a connection with an open transaction is closed.
   pool.on("release", (_, client) => {
-    const connection = client as unknown as PgClient & WithStatus;
-    if (connection.getTransactionStatus() !== IDLE_STATUS) void connection.end().catch(() => undefined);
+    // A method of pg's clients that pg's types lack. It returns `I` outside of a transaction.
+    const connection = client as unknown as PgClient & { getTransactionStatus: () => string | null };
+    if (connection.getTransactionStatus() !== "I") void connection.end().catch(() => undefined);
   });
   return pool;
 }
 
 function ignore(): void {}
-
-/** A method of pg's clients that pg's types lack. It returns `I` outside of a transaction. */
-interface WithStatus {
-  getTransactionStatus(): string | null;
-}
-const IDLE_STATUS = "I";

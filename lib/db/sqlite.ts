@@ -60,7 +60,6 @@ export function openSqlite(url: string): Connections {
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
 
-  /** Runs `work` after all work that was queued before. */
   function enqueue<Value>(work: (giveUpAt: number) => Promise<Value>): Promise<Value> {
     const giveUpAt = performance.now() + LOCK_WAIT_MS_MAX;
     waiting += 1;

@@ -7,7 +7,6 @@ import { readOwnHeader, writeOwnHeader } from "./own-headers";
 const PEER_HEADER = "x-sarafan-peer";
 /** The request header that holds the client's address, set by `recordClientIp`. */
 const ADDRESS_HEADER = "x-sarafan-address";
-/** The names of the headers that proxies add to requests. */
 const FORWARDING_HEADER_PATTERN =
   /^(x-(forwarded|original|envoy|cluster)-.*|forwarded|via|x-real-ip|x-client-ip|true-client-ip|cf-.*|fastly-.*)$/;
 const LOOPBACK_ADDRESS_PATTERN = /^(127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/;

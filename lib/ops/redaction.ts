@@ -58,7 +58,6 @@ const TEXT_LENGTH_MAX = 2000;
 const FRAMES_MAX = 30;
 const CAUSES_MAX = 5;
 
-/** A frame of a stack, as V8 writes it. */
 const FRAME_PATTERN = /^ {4}at [^\n]{1,500}$/;
 
 /**

@@ -5,8 +5,6 @@ import { countRequest } from "./metrics";
 import { beginRequest } from "./request-ids";
 import { routeOf } from "./routes";
 
-const REQUEST_ID_HEADER = "X-Request-Id";
-
 /**
  * Gives the request an id, which its answer carries in `X-Request-Id`. When the answer has ended or was cut, logs one line and counts
  * the request. Must run before Next.js reads the request.
@@ -17,7 +15,7 @@ export function watchRequest(request: IncomingMessage, response: ServerResponse)
   // Clients can invent methods. One label for all unknown methods bounds the number of time series.
   const method = METHODS.includes(asked) ? asked : "other";
   const requestId = beginRequest(request, response);
-  response.setHeader(REQUEST_ID_HEADER, requestId);
+  response.setHeader("X-Request-Id", requestId);
   response.once("close", () => {
     const ms = Math.round((performance.now() - startedAt) * 100) / 100;
     const route = routeOf(url);

@@ -13,11 +13,11 @@ export interface RoutesManifest {
   dynamicRoutes?: { page: string }[];
 }
 
-/** Returns the route pattern of an address, such as `/i/[code]`, which has no parameters' values in it. */
-export type RouteFinder = (url: string) => string;
-
-/** Makes the function that finds the route of an address among the routes of a manifest. */
-export function findRoutesIn({ staticRoutes = [], dynamicRoutes = [] }: RoutesManifest): RouteFinder {
+/**
+ * Makes the function that finds the route of an address among the routes of a manifest: its pattern, such as `/i/[code]`, which has
+ * no parameters' values in it.
+ */
+export function findRoutesIn({ staticRoutes = [], dynamicRoutes = [] }: RoutesManifest): (url: string) => string {
   const fixed = new Set(staticRoutes.map(({ page }) => page));
   const patterns = dynamicRoutes.map(({ page }) => ({ route: page, regex: regexOf(page) }));
   return (url) => {
@@ -44,7 +44,7 @@ function trimSlash(path: string): string {
   return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
-let finder: RouteFinder | undefined;
+let finder: ReturnType<typeof findRoutesIn> | undefined;
 
 /** Returns the pattern of the route that answers `url`, or `other` if no route does. Takes a few microseconds. */
 export function routeOf(url: string): string {

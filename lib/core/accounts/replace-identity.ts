@@ -20,13 +20,7 @@ export interface ChangedIdentity {
  */
 export async function replaceIdentity(
   tx: Writer,
-  {
-    account,
-    next,
-    since,
-    sessionId,
-    now,
-  }: {
+  change: {
     account: Pick<Account, "id" | "phone" | "email">;
     next: Recipient;
     /** When the code that proved `next` was sent. */
@@ -35,6 +29,7 @@ export async function replaceIdentity(
     now: Date;
   },
 ): Promise<ChangedIdentity | null> {
+  const { account, next, since, sessionId, now } = change;
   const { id: userId } = account;
   if (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) return null;
   if (next.kind === "phone") {

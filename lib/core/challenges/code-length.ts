@@ -1,20 +1,7 @@
 import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
 import { isRecognised, type Requester } from "@/lib/core/identity/requester";
 import { keyedHashes } from "@/lib/core/keyed-hash";
-import {
-  ALARM_AFTER_WRONG,
-  ALARM_DIGITS,
-  ALARM_FACTOR,
-  ALARM_MEAN_MS,
-  ALARM_MS,
-  ALARM_WRONG_CODES_PER_NETWORK_MAX,
-  CLOCK_SKEW_MS_MAX,
-  CLOSED_NETWORK_DIGITS,
-  CODE_DIGITS,
-  LONGER_CODES,
-  LONGEST_CODE_DIGITS,
-  WRONG_CODES_MS,
-} from "@/lib/core/policy";
+import * as policy from "@/lib/core/policy";
 import {
   type Charge,
   type Charged,
@@ -42,7 +29,7 @@ export async function neededCodeDigits(
     retryAfterMs(db, wrongCodeCharges(recipient, requester), now),
   ]);
   const ofRecipient = codeDigitsAfter(wrongCodes);
-  return waitMs > 0 ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
+  return waitMs > 0 ? Math.max(ofRecipient, policy.CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
 /**
@@ -59,7 +46,7 @@ export async function newCodeDigits(
     neededCodeDigits(db, recipient, requester, now),
     isAlarm(db, now),
   ]);
-  return { needed, ofNewCode: isDuringAlarm ? Math.max(needed, ALARM_DIGITS) : needed };
+  return { needed, ofNewCode: isDuringAlarm ? Math.max(needed, policy.ALARM_DIGITS) : needed };
 }
 
 /** Returns an attempt's charges to the requester's network; empty if the recipient recognises the requester's browser. */
@@ -74,13 +61,13 @@ export function wrongCodeCharges(recipient: Recipient, requester: Requester): Ch
  */
 export function codeDigitsInNetwork(counted: Charged, ofRecipient: number): number {
   const isClosed = counted.some(({ count, limit }) => count > limit.max);
-  return isClosed ? Math.max(ofRecipient, CLOSED_NETWORK_DIGITS) : ofRecipient;
+  return isClosed ? Math.max(ofRecipient, policy.CLOSED_NETWORK_DIGITS) : ofRecipient;
 }
 
 /** Returns how many digits a code needs after this many wrong codes for its recipient. */
 export function codeDigitsAfter(wrongCodes: number): number {
-  const steps = LONGER_CODES.filter((step) => wrongCodes >= step.wrongCodes).map(({ digits }) => digits);
-  return Math.max(CODE_DIGITS, ...steps);
+  const steps = policy.LONGER_CODES.filter((step) => wrongCodes >= step.wrongCodes).map(({ digits }) => digits);
+  return Math.max(policy.CODE_DIGITS, ...steps);
 }
 
 const COUNT_WRONG_CODES = statement({
@@ -93,8 +80,8 @@ const COUNT_WRONG_CODES = statement({
 
 /** Returns how many wrong codes were typed for the recipient within `WRONG_CODES_MS`. */
 export async function countWrongCodes(db: Queries, recipient: Recipient, now: Date): Promise<number> {
-  const since = new Date(now.getTime() - WRONG_CODES_MS);
-  const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
+  const since = new Date(now.getTime() - policy.WRONG_CODES_MS);
+  const until = new Date(now.getTime() + policy.CLOCK_SKEW_MS_MAX);
   const [hash, previousHash = hash] = keyedHashes(limitSubject(recipient));
   const row = await db.get(COUNT_WRONG_CODES, { hash, previousHash, since, until });
   return row?.count ?? 0;
@@ -105,9 +92,9 @@ export async function countWrongCodes(db: Queries, recipient: Recipient, now: Da
  * than `ALARM_FACTOR` times the usual number.
  */
 export async function isAlarm(db: Queries, now: Date): Promise<boolean> {
-  const recent = await countGuesses(db, ALARM_MS, now);
-  if (recent <= ALARM_AFTER_WRONG) return false;
-  return recent > ALARM_FACTOR * (await usualGuesses(db, now));
+  const recent = await countGuesses(db, policy.ALARM_MS, now);
+  if (recent <= policy.ALARM_AFTER_WRONG) return false;
+  return recent > policy.ALARM_FACTOR * (await usualGuesses(db, now));
 }
 
 const MINUTE_MS = 60_000;
@@ -120,8 +107,8 @@ const cachedMean = perProcess("usual guesses", () => ({ minute: Number.NaN, mean
 async function usualGuesses(db: Queries, now: Date): Promise<number> {
   const minute = Math.floor(now.getTime() / MINUTE_MS);
   if (cachedMean.minute !== minute) {
-    const all = await countGuesses(db, ALARM_MEAN_MS, now);
-    Object.assign(cachedMean, { minute, mean: (all * ALARM_MS) / ALARM_MEAN_MS });
+    const all = await countGuesses(db, policy.ALARM_MEAN_MS, now);
+    Object.assign(cachedMean, { minute, mean: (all * policy.ALARM_MS) / policy.ALARM_MEAN_MS });
   }
   return cachedMean.mean;
 }
@@ -133,18 +120,18 @@ async function usualGuesses(db: Queries, now: Date): Promise<number> {
  */
 async function countGuesses(db: Queries, withinMs: number, now: Date): Promise<number> {
   const since = new Date(now.getTime() - withinMs);
-  const until = new Date(now.getTime() + CLOCK_SKEW_MS_MAX);
+  const until = new Date(now.getTime() + policy.CLOCK_SKEW_MS_MAX);
   const row = await db.get(COUNT_GUESSES, { since, until });
   return row?.count ?? 0;
 }
 
-const PER_NETWORK_MAX = ALARM_WRONG_CODES_PER_NETWORK_MAX;
+const PER_NETWORK_MAX = policy.ALARM_WRONG_CODES_PER_NETWORK_MAX;
 const COUNT_GUESSES = statement({
   params: { since: "time", until: "time" },
   row: { count: "integer?" },
   sql: `
     SELECT SUM(CASE WHEN "ofNetwork" > ${PER_NETWORK_MAX} THEN ${PER_NETWORK_MAX} ELSE "ofNetwork" END) AS "count" FROM (
       SELECT COUNT(*) AS "ofNetwork" FROM "WrongCode"
-      WHERE "at" > :since AND "at" < :until AND "digits" < ${LONGEST_CODE_DIGITS}
+      WHERE "at" > :since AND "at" < :until AND "digits" < ${policy.LONGEST_CODE_DIGITS}
       GROUP BY "network") AS "networks"`,
 });

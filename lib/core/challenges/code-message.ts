@@ -1,19 +1,11 @@
-import { createTranslator } from "use-intl/core";
-import { composeHtml } from "@/lib/core/message-html";
+import { composeHtml, TRANSLATOR_BY_LANGUAGE } from "@/lib/core/message-html";
 import { CODE_TTL_MS } from "@/lib/core/policy";
 import { env } from "@/lib/env";
 import type { CodeMessage } from "@/lib/senders/sender";
-import en from "@/messages/en.json" with { type: "json" };
-import ru from "@/messages/ru.json" with { type: "json" };
 import type { ChallengeKey, OneTimeCode, Purpose } from "./one-time-code";
 
 /** A language of messages, mails and pages. */
 export type Language = "ru" | "en";
-
-// Each translator is created once, because it parses a message when that message is first used.
-const translatorOf = (locale: Language, messages: typeof ru) =>
-  createTranslator({ locale, messages, namespace: "codeMessage" });
-const TRANSLATOR_BY_LANGUAGE = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /**
  * Purposes of the codes that only a signed-in session can request, for the account's own phone or mailbox. Their message warns:
@@ -32,10 +24,12 @@ export function composeCodeMessage(
 ): CodeMessage {
   const t = TRANSLATOR_BY_LANGUAGE[language];
   const [subject, lead, validity, warning] = [
-    t(`${purpose}.subject`, { code }),
-    t(`${purpose}.lead`, { kind: recipient.kind }),
-    t("validity", { minutes: Math.ceil(CODE_TTL_MS / MINUTE_MS) }),
-    SIGNED_IN_PURPOSES.includes(purpose) ? t("warningInAccount", { url: `${appUrl}/account` }) : t("warning"),
+    t(`codeMessage.${purpose}.subject`, { code }),
+    t(`codeMessage.${purpose}.lead`, { kind: recipient.kind }),
+    t("codeMessage.validity", { minutes: Math.ceil(CODE_TTL_MS / MINUTE_MS) }),
+    SIGNED_IN_PURPOSES.includes(purpose)
+      ? t("codeMessage.warningInAccount", { url: `${appUrl}/account` })
+      : t("codeMessage.warning"),
   ];
   // Nothing needs escaping: the parts are sentences from messages/ and digits.
   const html = composeHtml(
@@ -64,8 +58,13 @@ function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, app
   const t = TRANSLATOR_BY_LANGUAGE[language];
   const { protocol, hostname } = new URL(appUrl);
   const binding = protocol === "https:" ? `\n@${hostname} #${code}` : "";
-  const lead = t(`${purpose}.sms`, { code });
-  const wordings = [`${lead}. ${t("smsWarning")}`, lead, t(`${purpose}.smsShort`, { code }), code];
+  const lead = t(`codeMessage.${purpose}.sms`, { code });
+  const wordings = [
+    `${lead}. ${t("codeMessage.smsWarning")}`,
+    lead,
+    t(`codeMessage.${purpose}.smsShort`, { code }),
+    code,
+  ];
   // The line with the host is left out only if not even the code alone fits into the SMS with it. A second SMS would cost as much
   // as the first.
   const texts = [binding, ""].flatMap((end) => wordings.map((words) => `${words}${end}`));

@@ -6,8 +6,7 @@ import type { ChallengeKey, TypedCode } from "./one-time-code";
 import { type RequestCodeFailure, requestCode, type SendingOptions } from "./request-code";
 import { consumeChallenge, refundAttempt, type VerifiedCode, type VerifyCodeFailure, verifyCode } from "./verify-code";
 
-/** A value for each of the two codes that one form asks for. The keys are names such as `old` and `new`. */
-type Pair<Name extends string, Value> = Record<Name, Value>;
+// The two codes that one form asks for have names, such as `old` and `new`, which are the keys of each record below.
 
 /**
  * Sends the codes one after the other. Skips a code that is refused, by its resend wait or a limit, if the last code of its
@@ -32,10 +31,10 @@ export async function requestCodes(
  * when all codes that are not live can be replaced. If all codes are live, it ends when the first one can be replaced.
  */
 export async function getCodes<Name extends string>(
-  keys: Pair<Name, ChallengeKey>,
+  keys: Record<Name, ChallengeKey>,
   requester: Requester,
   now = new Date(),
-): Promise<{ statuses: Pair<Name, CodeStatus | null>; resendInMs: number }> {
+): Promise<{ statuses: Record<Name, CodeStatus | null>; resendInMs: number }> {
   const entries = await Promise.all(
     namesOf(keys).map(async (name) => [name, await getCodeStatus(keys[name], requester, now)] as const),
   );
@@ -45,7 +44,7 @@ export async function getCodes<Name extends string>(
     dead.length > 0
       ? Math.max(...dead.map((status) => status?.resendInMs ?? 0))
       : Math.min(...all.map((status) => status?.resendInMs ?? 0));
-  return { statuses: Object.fromEntries(entries) as Pair<Name, CodeStatus | null>, resendInMs };
+  return { statuses: Object.fromEntries(entries) as Record<Name, CodeStatus | null>, resendInMs };
 }
 
 /**
@@ -53,24 +52,26 @@ export async function getCodes<Name extends string>(
  * `code_refused`. `refused` has, for each code, its failure, or null if the code was right.
  */
 export async function verifyCodes<Name extends string>(
-  keys: Pair<Name, ChallengeKey>,
-  typed: Pair<Name, TypedCode>,
+  keys: Record<Name, ChallengeKey>,
+  typed: Record<Name, TypedCode>,
   requester: Requester,
   now: Date,
-): Promise<Result<Pair<Name, VerifiedCode>, { name: "code_refused"; refused: Pair<Name, VerifyCodeFailure | null> }>> {
+): Promise<
+  Result<Record<Name, VerifiedCode>, { name: "code_refused"; refused: Record<Name, VerifyCodeFailure | null> }>
+> {
   const checked: [Name, Awaited<ReturnType<typeof verifyCode>>][] = [];
   for (const name of namesOf(keys)) checked.push([name, await verifyCode(keys[name], typed[name], requester, now)]);
   const verified = checked.flatMap(([name, one]) => (one.ok ? [[name, one.value] as const] : []));
-  if (verified.length === checked.length) return succeed(Object.fromEntries(verified) as Pair<Name, VerifiedCode>);
+  if (verified.length === checked.length) return succeed(Object.fromEntries(verified) as Record<Name, VerifiedCode>);
   await write(async (tx) => {
     for (const [, code] of verified) await refundAttempt(tx, code);
   });
   const refused = checked.map(([name, one]) => [name, one.ok ? null : one.failure]);
-  return fail({ name: "code_refused", refused: Object.fromEntries(refused) as Pair<Name, VerifyCodeFailure | null> });
+  return fail({ name: "code_refused", refused: Object.fromEntries(refused) as Record<Name, VerifyCodeFailure | null> });
 }
 
 /** Marks both codes as used and refunds their attempts. Returns whether both could still be used. */
-export async function consumeCodes(tx: Writer, verified: Pair<string, VerifiedCode>, now: Date): Promise<boolean> {
+export async function consumeCodes(tx: Writer, verified: Record<string, VerifiedCode>, now: Date): Promise<boolean> {
   let isUsed = true;
   for (const code of Object.values(verified)) {
     await refundAttempt(tx, code);
@@ -79,4 +80,4 @@ export async function consumeCodes(tx: Writer, verified: Pair<string, VerifiedCo
   return isUsed;
 }
 
-const namesOf = <Name extends string>(pair: Pair<Name, unknown>) => Object.keys(pair) as Name[];
+const namesOf = <Name extends string>(pair: Record<Name, unknown>) => Object.keys(pair) as Name[];

@@ -1,18 +1,11 @@
 import { CLOCK_SKEW_MS_MAX, RESEND_AFTER_MS, RESEND_WINDOW_MS } from "@/lib/core/policy";
-
-/** The sends of one challenge: `sends` codes since `sendsSince`, the last of them at `sentAt` with `digits` digits. */
-export interface Sends {
-  sends: number;
-  sendsSince: Date;
-  sentAt: Date;
-  digits: number;
-}
+import type { Challenge } from "./challenge";
 
 /**
  * Returns whether the challenge's resend schedule is running. A schedule whose beginning is in the future does not count: it
  * was written by a clock that ran ahead.
  */
-export function isInSchedule({ sends, sendsSince }: Pick<Sends, "sends" | "sendsSince">, now: Date): boolean {
+export function isInSchedule({ sends, sendsSince }: Pick<Challenge, "sends" | "sendsSince">, now: Date): boolean {
   const ageMs = now.getTime() - sendsSince.getTime();
   return sends > 0 && ageMs < RESEND_WINDOW_MS && ageMs >= -CLOCK_SKEW_MS_MAX;
 }
@@ -21,7 +14,7 @@ export function isInSchedule({ sends, sendsSince }: Pick<Sends, "sends" | "sends
  * Returns in how many milliseconds the next code can be sent; 0 means now. There is no wait if the last code has fewer digits
  * than `needed`.
  */
-export function resendWaitMs(last: Sends, needed: number, now: Date): number {
+export function resendWaitMs(last: Challenge, needed: number, now: Date): number {
   const { sends, sentAt, digits } = last;
   const isOutgrown = digits > 0 && digits < needed;
   if (isOutgrown || !isInSchedule(last, now)) return 0;

@@ -80,7 +80,6 @@ function lookUp<Found, Failure extends { name: string }>(
   });
 }
 
-/** The end of the last queued look-up of each site. */
 const lastLookUpBySite = perProcess("invite look-ups", () => new Map<string, Promise<unknown>>());
 
 async function oneAtATime<Value>(site: string, run: () => Promise<Value>): Promise<Value> {

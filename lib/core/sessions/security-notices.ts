@@ -1,9 +1,8 @@
-import { createTranslator } from "use-intl/core";
 import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import type { Language } from "@/lib/core/challenges/code-message";
 import type { Email } from "@/lib/core/identity/email";
 import type { Requester } from "@/lib/core/identity/requester";
-import { composeHtml } from "@/lib/core/message-html";
+import { composeHtml, TRANSLATOR_BY_LANGUAGE } from "@/lib/core/message-html";
 import { readPrimary } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
@@ -11,8 +10,6 @@ import { countNotice } from "@/lib/ops/metrics";
 import { currentRequestId } from "@/lib/ops/request-ids";
 import { mailSender } from "@/lib/senders/mail";
 import type { Message, MessageSender } from "@/lib/senders/sender";
-import en from "@/messages/en.json" with { type: "json" };
-import ru from "@/messages/ru.json" with { type: "json" };
 import type { Session } from "./sessions";
 import { describeDevice, deviceName } from "./user-agent";
 
@@ -27,9 +24,6 @@ export type Notice =
   | ({ at: Date } & Pick<ChangedIdentity, "name" | "was">)
   | { name: "account_deleted"; at: Date }
   | { name: "change_requested"; what: "deletion" | "phone" | "email"; dueAt: Date; requester: Requester; at: Date };
-
-const translatorOf = (locale: Language, messages: typeof ru) => createTranslator({ locale, messages });
-const TRANSLATOR_BY_LANGUAGE = { ru: translatorOf("ru", ru), en: translatorOf("en", en) };
 
 /**
  * Returns the mail of a notice, in both languages. The owner's language is unknown: a stranger may have made the request that

@@ -33,25 +33,19 @@ export async function listSessions(
   { id, userId }: SessionRef,
   now = new Date(),
 ): Promise<{ sessions: ListedSession[]; isCut: boolean }> {
+  const select = { id: true, agent: true, network: true, createdAt: true, seenAt: true, isNew: true } as const;
   const [own, others] = await Promise.all([
-    readPrimary.session.findMany({ where: { ...whereOpen(userId, now), id } }),
+    readPrimary.session.findMany({ where: { ...whereOpen(userId, now), id }, select }),
     readPrimary.session.findMany({
       where: { ...whereOpen(userId, now), NOT: { id } },
+      select,
       orderBy: [{ createdAt: "desc" }, { id: "desc" }],
       take: SESSIONS_LISTED_MAX + 1,
     }),
   ]);
   const sessions = [...own, ...others.slice(0, SESSIONS_LISTED_MAX)]
     .sort((one, other) => other.createdAt.getTime() - one.createdAt.getTime())
-    .map(({ id: listedId, agent, createdAt, seenAt, network, isNew }) => ({
-      id: listedId,
-      device: describeDevice(agent),
-      network,
-      createdAt,
-      seenAt,
-      isNew,
-      isOwn: listedId === id,
-    }));
+    .map(({ agent, ...session }) => ({ ...session, device: describeDevice(agent), isOwn: session.id === id }));
   return { sessions, isCut: others.length > SESSIONS_LISTED_MAX };
 }
 

@@ -1,13 +1,8 @@
 import { KNOWN_BROWSER_TTL_MS } from "@/lib/core/policy";
 import { type Queries, statement, type Transaction } from "@/lib/db/database";
 
-/**
- * An account and a browser. `browserId` is the random name in the browser's sealed cookie; null for a browser without a name.
- */
-interface AccountBrowser {
-  userId: number;
-  browserId: string | null;
-}
+/** An account, and the random name in the sealed cookie of a browser; null for a browser without a name. */
+type AccountBrowser = { userId: number; browserId: string | null };
 
 const TRUST_BROWSER = statement({
   params: { userId: "integer", browserId: "text", now: "time" },
