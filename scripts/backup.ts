@@ -18,7 +18,7 @@ if (!existsSync(source)) throw new Refusal(`There is no database at ${source}.`)
 
 const folder = path.dirname(source);
 const target = chooseTarget(process.argv[3] ?? path.join(folder, "backups", path.sep));
-makeBackup(source, target);
+await makeBackup(source, target);
 console.log(`${target} is a whole copy of ${source}, ${statSync(target).size} bytes.`);
 console.log(
   `Keep ${isSecretSet ? "AUTH_SECRET" : path.join(folder, "auth-secret")} as well, somewhere else: it is not in the copy, and without it everybody has to log in again.`,
@@ -35,13 +35,13 @@ function chooseTarget(wanted: string): string {
  * Copies an SQLite file to `target`, which only its owner can read, because it has people's phones. `target` appears when it is
  * complete, checked and on the disk. Throws a `Refusal` if `target` exists or can't be made.
  */
-function makeBackup(source: string, target: string) {
+async function makeBackup(source: string, target: string) {
   const draft = `${target}.${process.pid}.partial`;
   try {
     mkdirSync(path.dirname(target), { recursive: true, mode: 0o700 });
     closeSync(openSync(draft, "wx", 0o600));
-    copyDatabase(source, draft);
-    assertIntact(draft);
+    await copyDatabase(source, draft);
+    await assertIntact(draft);
     flushToDisk(draft);
     // Unlike a rename, a link never replaces a file.
     linkSync(draft, target);
