@@ -71,16 +71,6 @@ test("tests can read the messages of one phone or of all as JSON, and remove the
   expect(await read()).toEqual([]);
 });
 
-test("the page gets an event for each message", async ({ gateway }) => {
-  const gone = new AbortController();
-  const { body } = await fetch(`${gateway.url}/events`, { signal: gone.signal });
-  const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
-  await reader?.read();
-  await sendBySmsru(gateway);
-  expect((await reader?.read())?.value).toBe("data: change\n\n");
-  gone.abort();
-});
-
 test("switches are changed by JSON and by a form, for each provider; an unknown one is refused", async ({
   gateway,
 }) => {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 import { anyHttp } from "./any-http";
 import { renderPage } from "./page";
 import { type Answer, type Provider, readForm } from "./provider";
@@ -12,8 +13,6 @@ import { twilio } from "./twilio";
 const HTTP_PROVIDERS = new Map<string, Provider>(
   [twilio, smsru, smsc, telegram, anyHttp].map((provider) => [provider.name, provider]),
 );
-
-const BODY_BYTES_MAX = 64 * 1024;
 
 /** Makes the HTTP server: each provider's API below its name, as in `/twilio`, and the page, messages and switches for people and tests. */
 export function makeHttpServer(state: GatewayState): Server {
@@ -33,12 +32,11 @@ async function answerRequest(state: GatewayState, request: IncomingMessage, resp
   const provider = HTTP_PROVIDERS.get(first);
   if (provider && request.method === "POST") {
     const headers = new Headers(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
-    const asked = { path: pathname.slice(first.length + 1), headers, body: await readBody(request) };
+    const asked = { path: pathname.slice(first.length + 1), headers, body: await text(request) };
     const said = await state.answer(provider, asked);
     return said ? send(response, said) : undefined;
   }
   if (pathname === "/" && isReading) return sendPage(response, renderPage(state));
-  if (pathname === "/events" && isReading) return sendEvents(state, response);
   if (pathname === "/messages") {
     if (isReading) return send(response, { status: 200, body: state.inbox.messages(searchParams.get("to")) });
     if (request.method === "DELETE") {
@@ -57,7 +55,7 @@ async function answerRequest(state: GatewayState, request: IncomingMessage, resp
     });
   }
   if (first === "switches" && isProvider(second) && (request.method === "POST" || request.method === "PUT")) {
-    const body = await readBody(request);
+    const body = await text(request);
     const isForm = !body.startsWith("{");
     const switches = state.set(second, isForm ? readForm(body) : JSON.parse(body));
     return isForm ? goHome(response) : send(response, { status: 200, body: switches });
@@ -69,17 +67,6 @@ async function answerRequest(state: GatewayState, request: IncomingMessage, resp
 function isFromHere({ headers: { host = "", origin } }: IncomingMessage): boolean {
   const isLocal = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host);
   return isLocal && (origin === undefined || origin === `http://${host}`);
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw new Error("The body is too long.");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }
 
 function send(response: ServerResponse, { status, body }: Answer): void {
@@ -99,13 +86,4 @@ function sendPage(response: ServerResponse, html: string): void {
 
 function goHome(response: ServerResponse): void {
   response.writeHead(303, { Location: "/" }).end();
-}
-
-/** Sends an event for each change of the messages, until the client disconnects. */
-function sendEvents(state: GatewayState, response: ServerResponse): void {
-  response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
-  const gone = new AbortController();
-  response.on("close", () => gone.abort());
-  response.write("retry: 1000\n\n");
-  state.inbox.watch(() => response.write("data: change\n\n"), gone.signal);
 }

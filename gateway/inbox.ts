@@ -1,4 +1,3 @@
-import { EventEmitter } from "node:events";
 import type { ProviderName } from "./switches";
 
 /** A delivered message. */
@@ -24,33 +23,19 @@ const MESSAGES_MAX = 1000;
 /** The delivered messages, newest first. */
 export class Inbox {
   #messages: Message[] = [];
-  readonly #news = new EventEmitter().setMaxListeners(0);
 
   add(message: Omit<Message, "at" | "reports">): Message {
     const kept = { ...message, at: new Date().toISOString(), reports: [] };
     this.#messages = [kept, ...this.#messages].slice(0, MESSAGES_MAX);
-    this.#news.emit("change");
     return kept;
-  }
-
-  noteReport(message: Message, report: string): void {
-    message.reports.push(report);
-    this.#news.emit("change");
   }
 
   clear(): void {
     this.#messages = [];
-    this.#news.emit("change");
   }
 
   /** Returns the messages to the phone or mailbox `to`, or all messages without it. */
   messages(to?: string | null): Message[] {
     return to ? this.#messages.filter((message) => message.to === to) : this.#messages;
-  }
-
-  /** Calls `onChange` at every change until `signal` aborts. */
-  watch(onChange: () => void, signal: AbortSignal): void {
-    this.#news.on("change", onChange);
-    signal.addEventListener("abort", () => this.#news.off("change", onChange), { once: true });
   }
 }

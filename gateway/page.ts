@@ -17,13 +17,14 @@ input[type=number] { width: 6rem; }
 .on legend { font-weight: bold; }
 `;
 
-/** The page's script: it loads the messages again at each change. Without JavaScript, a person reloads the page. */
+/** The page's script: it loads the messages again twice a second. Without JavaScript, a person reloads the page. */
 const SCRIPT = `
 const list = document.querySelector("main");
-new EventSource("/events").onmessage = async () => {
+setInterval(async () => {
   const page = new DOMParser().parseFromString(await (await fetch("/")).text(), "text/html");
-  list.replaceChildren(...page.querySelector("main").children);
-};
+  const loaded = page.querySelector("main");
+  if (loaded.innerHTML !== list.innerHTML) list.replaceChildren(...loaded.children);
+}, 500);
 `;
 
 /** Renders the messages, newest first, as a phone shows them, and next to them the switches. */

@@ -68,7 +68,7 @@ export class GatewayState {
     const state = report === "forged" ? "delivered" : report;
     const { id, to } = message;
     for (const next of provider.reports(state, { id, to, url, isForged: report === "forged" }, asked)) {
-      this.inbox.noteReport(message, `${report}: ${await postReport(next, signal)}`);
+      message.reports.push(`${report}: ${await postReport(next, signal)}`);
     }
   }
 }
