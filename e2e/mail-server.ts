@@ -1,9 +1,14 @@
 import { once } from "node:events";
+import { buffer } from "node:stream/consumers";
+import PostalMime from "postal-mime";
 import { SMTPServer } from "smtp-server";
-import { type MessageContent, readMessage } from "../gateway/mail-message";
 
 /** A received mail. */
-export interface Message extends MessageContent {
+export interface Message {
+  /** The headers by their names in lower case. Only the subject is decoded. */
+  headers: Record<string, string>;
+  text: string;
+  html: string;
   /** The recipient in the SMTP envelope; the headers may differ. */
   envelope: { from: string; to: string[] };
 }
@@ -57,18 +62,17 @@ export async function startMailServer(): Promise<MailServer> {
         if (waiting.delete(id)) hangUps += 1;
       },
       onData: (stream, { id, envelope }, answer) => {
-        const chunks: Buffer[] = [];
-        stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-        stream.on("end", () => {
+        void buffer(stream).then(async (raw) => {
+          waiting.add(id);
+          await gate;
+          if (!waiting.delete(id)) return;
+          if (isRejecting) return answer(Object.assign(new Error("Not now"), { responseCode: 451 }));
           const to = envelope.rcptTo.map(({ address }) => address);
           const from = envelope.mailFrom ? envelope.mailFrom.address : "";
-          waiting.add(id);
-          void gate.then(() => {
-            if (!waiting.delete(id)) return;
-            if (isRejecting) return answer(Object.assign(new Error("Not now"), { responseCode: 451 }));
-            messages.push({ envelope: { from, to }, ...readMessage(Buffer.concat(chunks).toString("latin1")) });
-            answer();
-          });
+          const { headers, subject = "", text = "", html = "" } = await PostalMime.parse(raw);
+          const named = Object.fromEntries(headers.map(({ key, value }) => [key, value]));
+          messages.push({ envelope: { from, to }, headers: { ...named, subject }, text, html });
+          answer();
         });
       },
     });

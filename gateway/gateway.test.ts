@@ -196,7 +196,8 @@ test("a connection that ends early, by mail or by HTTP, delivers nothing and dis
 });
 
 test("a mail that can't be read is refused", async ({ gateway }) => {
-  const raw = "From: a@b.example\r\nTo: c@d.example\r\nSubject: =?utf-8?b?no base64!?=\r\n\r\ntext\r\n";
+  const nested = (at: number) => `Content-Type: multipart/mixed; boundary=part${at}\r\n\r\n--part${at}\r\n`;
+  const raw = Array.from({ length: 300 }, (_, at) => nested(at)).join("");
   const envelope = { from: "a@b.example", to: "c@d.example" };
   const sending = createTransport(gateway.smtpUrl).sendMail({ envelope, raw });
   await expect(sending).rejects.toMatchObject({ responseCode: 554 });

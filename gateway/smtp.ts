@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
+import PostalMime from "postal-mime";
 import { SMTPServer, type SMTPServerEnvelope } from "smtp-server";
-import { readMessage } from "./mail-message";
 import type { GatewayState } from "./state";
 
 /** Makes the mail server. For the switch value `garbage` it answers with a reply code that SMTP doesn't have. */
@@ -45,10 +45,9 @@ async function receive(
   if (answer === "429") return smtpError(451, "Too many messages");
   if (answer === "500") return smtpError(421, "Something is wrong here");
   if (answer === "garbage") return smtpError(700, "It works!");
-  const { headers, text, html } = readMessage(raw.toString("latin1"));
+  const { subject = "", text = "", html = "" } = await PostalMime.parse(raw);
   for (const { address } of envelope.rcptTo) {
     const from = envelope.mailFrom ? envelope.mailFrom.address : "";
-    const subject = headers.subject ?? "";
     state.inbox.add({ id: randomUUID(), provider: "mail", to: address, subject, text, asked: { from, html } });
   }
   return "accept";
