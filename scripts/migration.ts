@@ -2,7 +2,6 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { MIGRATIONS_FOLDERS } from "../lib/db/migrator.mjs";
 import { SCHEMA_PATHS } from "./internal/database";
-
 import { composePostgresSchema, diffSchemas } from "./internal/schemas";
 import { setTestSettings } from "./internal/settings";
 import { Refusal } from "./internal/tool.mjs";

