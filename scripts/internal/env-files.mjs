@@ -31,7 +31,7 @@ export function loadEnvFiles() {
  * @returns {Record<string, string>}
  */
 export function readEnvFiles() {
-  return Object.assign({}, ...SETTINGS_FILES.toReversed().map((file) => parseEnvFile(readIfThere(file))));
+  return Object.assign({}, ...SETTINGS_FILES.toReversed().map((file) => parseEnvFile(readIfThere(file)).settings));
 }
 
 /** Prints on stderr which files in this folder are ignored although Next.js would read them, and which lines are not settings. */
@@ -41,34 +41,28 @@ export function tellWhatIsNotRead() {
   }
   for (const file of SETTINGS_FILES) {
     // The text of the line is not printed, because it may be a secret.
-    for (const line of findUnreadLines(readIfThere(file))) {
+    for (const line of parseEnvFile(readIfThere(file)).unreadLines) {
       console.error(`Line ${line} of ${file} is not read: a line is NAME=value, or begins with #.`);
     }
   }
 }
 
 /**
- * Returns the settings in a file's bytes, by their names. A line is `NAME=value`, with or without `export` before it. The value
- * is literal, without variables. A `#` after a space begins a comment. Quotation marks (single, double or backticks) may stand
- * around the value: spaces at its ends and a `#` after a space then belong to it, and `\n` between double ones is a line feed.
- * If several lines have one name, the last one counts.
+ * Parses a file's bytes. A line is `NAME=value`, with or without `export` before it. The value is literal, without variables. A `#`
+ * after a space begins a comment. Quotation marks (single, double or backticks) may stand around the value: spaces at its ends and
+ * a `#` after a space then belong to it, and `\n` between double ones is a line feed. If several lines have one name, the last one
+ * counts. `unreadLines` has the numbers, from 1 on, of the lines that are neither a setting nor a comment, such as `NAME: value` or
+ * a name in another alphabet.
  *
  * @param {Buffer} bytes
- * @returns {Record<string, string>}
+ * @returns {{ settings: Record<string, string>, unreadLines: number[] }}
  */
 export function parseEnvFile(bytes) {
-  return Object.fromEntries(linesOf(bytes).flatMap((line) => parseLine(line) ?? []));
-}
-
-/**
- * Returns the numbers, from 1 on, of the lines in a file's bytes that are neither a setting nor a comment, such as
- * `NAME: value` or a name in another alphabet.
- *
- * @param {Buffer} bytes
- * @returns {number[]}
- */
-export function findUnreadLines(bytes) {
-  return linesOf(bytes).flatMap((line, at) => (/^\s*(#|$)/.test(line) || parseLine(line) ? [] : at + 1));
+  const lines = decode(bytes).split(/\r\n?|\n/);
+  return {
+    settings: Object.fromEntries(lines.flatMap((line) => parseLine(line) ?? [])),
+    unreadLines: lines.flatMap((line, at) => (/^\s*(#|$)/.test(line) || parseLine(line) ? [] : at + 1)),
+  };
 }
 
 const LINE_PATTERN = /^\s*(?:export\s+)?([\w.-]+)\s*=(?:\s*(["'`])(.*?)\2\s*(?:#.*)?$|(.*))/s;
@@ -79,10 +73,6 @@ function parseLine(line) {
   if (name === undefined) return null;
   if (quote === undefined) return [[name, plain.replace(/\s#.*$/, "").trim()]];
   return [[name, quote === '"' ? quoted.replaceAll("\\n", "\n") : quoted]];
-}
-
-function linesOf(bytes) {
-  return decode(bytes).split(/\r\n?|\n/);
 }
 
 /** Decodes UTF-8 or, with its byte order mark, UTF-16, because editors on Windows write either. */

@@ -1,8 +1,8 @@
 import { expect, test } from "playwright/test";
-import { findUnreadLines, parseEnvFile } from "./env-files.mjs";
+import { parseEnvFile } from "./env-files.mjs";
 
 const VARIABLE = ["$", "{HOME}"].join("");
-const parse = (text: string) => parseEnvFile(Buffer.from(text));
+const parse = (text: string) => parseEnvFile(Buffer.from(text)).settings;
 
 for (const [what, text, value] of [
   ["a dollar sign", "A=pa$word1", "pa$word1"],
@@ -32,7 +32,7 @@ for (const [what, text, value] of [
 
 test("a byte order mark is no part of the first name, and UTF-16 is text", () => {
   expect(parse("\ufeffA=b\nC=d")).toEqual({ A: "b", C: "d" });
-  expect(parseEnvFile(Buffer.from("\ufeffA=ё\r\nC=d\r\n", "utf16le"))).toEqual({ A: "ё", C: "d" });
+  expect(parseEnvFile(Buffer.from("\ufeffA=ё\r\nC=d\r\n", "utf16le")).settings).toEqual({ A: "ё", C: "d" });
 });
 
 test("comments and lines that are no setting are none", () => {
@@ -41,7 +41,7 @@ test("comments and lines that are no setting are none", () => {
 
 test("lines that are neither a setting nor a comment are found by their numbers", () => {
   const lines = ["A=b", "", "B: c", " # D", "set E=f", "\u0410=g", "H='i", "j'", "export K", "=l"];
-  expect(findUnreadLines(Buffer.from(lines.join("\r\n")))).toEqual([3, 5, 6, 8, 9, 10]);
-  expect(findUnreadLines(Buffer.from("A=b\n", "utf16le")).length).toBeGreaterThan(0);
-  expect(findUnreadLines(Buffer.alloc(0))).toEqual([]);
+  expect(parseEnvFile(Buffer.from(lines.join("\r\n"))).unreadLines).toEqual([3, 5, 6, 8, 9, 10]);
+  expect(parseEnvFile(Buffer.from("A=b\n", "utf16le")).unreadLines.length).toBeGreaterThan(0);
+  expect(parseEnvFile(Buffer.alloc(0)).unreadLines).toEqual([]);
 });
