@@ -25,7 +25,7 @@ export async function startGateway({ port = 0, smtpPort = 0 } = {}) {
     /** The address of the mail server, for `SMTP_URL`. */
     smtpUrl: `smtp://localhost:${portOf(mail)}`,
     inbox: state.inbox,
-    /** Changes a provider's switches from its next message on. Throws a `RangeError` for an unknown switch or value. */
+    /** Changes a provider's switches from its next message on. Throws a `ZodError` for an unknown switch or value. */
     set: (provider: ProviderName, changes: Partial<Switches>) => void state.set(provider, changes),
     /** Sets all switches to their defaults and removes all messages. */
     reset: () => state.reset(),

@@ -1,28 +1,28 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { Inbox, type Message } from "./inbox";
 import type { Answer, Provider, ProviderRequest, Report } from "./provider";
-import { changeSwitches, DEFAULT_SWITCHES, PROVIDERS, type ProviderName, type Switches } from "./switches";
+import { type ProviderName, Switches } from "./switches";
 
 /** The state that all providers share: their switches and the delivered messages. It also sends the delivery reports. */
 export class GatewayState {
   readonly inbox = new Inbox();
-  readonly #switches = new Map<ProviderName, Switches>(PROVIDERS.map((name) => [name, DEFAULT_SWITCHES]));
+  readonly #switches = new Map<ProviderName, Switches>();
   readonly #closed = new AbortController();
 
   switches(name: ProviderName): Switches {
-    return this.#switches.get(name) ?? DEFAULT_SWITCHES;
+    return this.#switches.get(name) ?? Switches.parse({});
   }
 
-  /** Changes some of a provider's switches and returns all of its switches. Throws a `RangeError` for an unknown switch or value. */
+  /** Changes some of a provider's switches and returns all of its switches. Throws a `ZodError` that names an unknown switch or value. */
   set(name: ProviderName, changes: Record<string, unknown>): Switches {
-    const changed = changeSwitches(this.switches(name), changes);
+    const changed = Switches.parse({ ...this.switches(name), ...changes });
     this.#switches.set(name, changed);
     return changed;
   }
 
   /** Sets all switches to their defaults and removes all messages. */
   reset(): void {
-    for (const name of PROVIDERS) this.#switches.set(name, DEFAULT_SWITCHES);
+    this.#switches.clear();
     this.inbox.clear();
   }
 

@@ -10,7 +10,7 @@ export const isProvider = (name: string): name is ProviderName => (PROVIDERS as 
 const DelayMs = z.coerce.number().int().min(0).max(600_000);
 
 /** How a provider behaves, as tests and the page set it. */
-const Switches = z.strictObject({
+export const Switches = z.strictObject({
   /**
    * `accept` delivers; the others don't. `refuse`: refuses the number. `429` and `500`: answers with that status. `silence`: never
    * answers. `garbage`: answers unreadably.
@@ -32,12 +32,3 @@ export const CHOICES = {
   answer: Switches.shape.answer.unwrap().options,
   report: Switches.shape.report.unwrap().options,
 };
-
-export const DEFAULT_SWITCHES: Switches = Switches.parse({});
-
-/** Returns `switches` with `changes`, whose values may be text. Throws a `RangeError` that names an unknown switch or value. */
-export function changeSwitches(switches: Switches, changes: Record<string, unknown>): Switches {
-  const changed = Switches.safeParse({ ...switches, ...changes });
-  if (!changed.success) throw new RangeError(z.prettifyError(changed.error));
-  return changed.data;
-}

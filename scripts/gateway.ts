@@ -1,11 +1,8 @@
 import { startGateway } from "../gateway/gateway";
 import { Refusal } from "./internal/tool.mjs";
 
-const PORT_PRESET = 8025;
-
-const portText = process.env.GATEWAY_PORT || String(PORT_PRESET);
-const port = Number(portText);
-if (!/^\d+$/.test(portText) || port < 1 || port > 65_534) {
+const port = Number(process.env.GATEWAY_PORT || 8025);
+if (!Number.isInteger(port) || port < 1 || port > 65_534) {
   throw new Refusal("The setting GATEWAY_PORT must be a whole number from 1 to 65534; mail goes to the port after it.");
 }
 
