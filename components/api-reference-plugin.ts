@@ -7,11 +7,7 @@ interface System {
 
 interface LayoutProps extends System {
   getComponent: (name: string, isContainer: boolean) => ComponentType<Record<string, unknown>>;
-  specSelectors: {
-    selectInfoTitleField: () => string | undefined;
-    selectInfoDescriptionField: () => string | undefined;
-    version: () => string | undefined;
-  };
+  specSelectors: Record<"selectInfoTitleField" | "selectInfoDescriptionField" | "version", () => string | undefined>;
 }
 
 interface PopupProps {
@@ -33,7 +29,6 @@ function ReferenceLayout({ React: { createElement }, getComponent, specSelectors
     part("Markdown", { source: specSelectors.selectInfoDescriptionField() }),
     part("AuthorizeBtnContainer"),
     part("operations"),
-    part("Models"),
   );
 }
 

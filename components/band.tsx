@@ -1,4 +1,3 @@
-/** The width and height of a stitch. */
 const STITCH_PX = 4;
 /** One repetition of the ornament, in which each `x` is a stitch. */
 const MOTIF = [

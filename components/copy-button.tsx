@@ -2,7 +2,6 @@
 
 import { useEffect, useState } from "react";
 
-/** How long the button shows the result of copying. */
 const RESULT_SHOWN_MS = 3000;
 
 /** A button that copies `text` to the clipboard and shows `done` or `failed` for three seconds. */

@@ -1,7 +1,7 @@
 "use client";
 
 import { useActionState } from "react";
-import { FieldError } from "./field-error";
+import { Field } from "./field";
 import { SubmitButton } from "./submit-button";
 
 export type InviteFieldState = {
@@ -11,49 +11,34 @@ export type InviteFieldState = {
   attempt: number;
 } | null;
 
-interface InviteFieldWords {
-  label: string;
-  hint: string;
-  submit: string;
-  offline: string;
-  errors: Record<NonNullable<InviteFieldState>["error"], string>;
-}
-
 /** A form for an invite code, which leads to the page of that invitation. */
 export function InviteField({
   action,
   words,
 }: {
   action: (state: InviteFieldState, form: FormData) => Promise<InviteFieldState>;
-  words: InviteFieldWords;
+  words: Record<"label" | "hint" | "submit" | "offline", string> & {
+    errors: Record<NonNullable<InviteFieldState>["error"], string>;
+  };
 }) {
   const [state, formAction] = useActionState(action, null);
   return (
     <form action={formAction} noValidate>
-      <label className="mb-2 block font-semibold text-small" htmlFor="invite-code">
-        {words.label}
-      </label>
-      <input
-        aria-describedby={state ? "invite-code-error invite-code-hint" : "invite-code-hint"}
-        aria-invalid={state !== null}
+      <Field
+        aria-describedby={state ? "code-error code-hint" : "code-hint"}
+        attempt={state?.attempt ?? 0}
         autoCapitalize="characters"
         autoComplete="off"
-        // biome-ignore lint/a11y/noAutofocus: after an error the person corrects this field.
         autoFocus={state !== null}
         className="field h-16 text-field uppercase tracking-code"
         defaultValue={state?.typed}
         enterKeyHint="go"
-        id="invite-code"
-        key={state?.attempt}
+        error={state && words.errors[state.error]}
+        label={words.label}
         name="code"
         spellCheck={false}
       />
-      {state && (
-        <FieldError id="invite-code-error" key={`error ${state.attempt}`}>
-          {words.errors[state.error]}
-        </FieldError>
-      )}
-      <p className="mt-2 mb-4 text-small text-soft" id="invite-code-hint">
+      <p className="mt-2 mb-4 text-small text-soft" id="code-hint">
         {words.hint}
       </p>
       <SubmitButton offline={words.offline} pending={words.submit} quiet>
