@@ -39,15 +39,10 @@ export function RecipientForm<Failure extends string>({
   const errorOf = (name: RecipientKind | "form"): ReactNode => {
     const failure = state?.errors[name];
     if (!state || !failure) return null;
+    if (failure !== "budget_spent") return words.errors[failure];
     return (
       <>
-        {words.errors[failure]}
-        {failure === "budget_spent" && (
-          <>
-            {" "}
-            <Countdown ms={state.waitMs} />
-          </>
-        )}
+        {words.errors[failure]} <Countdown ms={state.waitMs} />
       </>
     );
   };

@@ -157,12 +157,10 @@ async function readPending(form: FormData, holder?: Holder): Promise<PendingLogi
   return { ...((await readPendingLogin()) ?? newPendingLogin(holder)), wanted: readReturnPage(form) };
 }
 
-/** Reads in a form's hidden field which page the login returns to. */
 function readReturnPage(form: FormData): ReturnPage | null {
   return ReturnPage.safeParse(form.get("next")).data ?? null;
 }
 
-/** Reads the phone and mailbox that a form's hidden fields name. */
 function readIdentity(form: FormData): Identity | null {
   const phone = Phone.safeParse(form.get("phone"));
   return phone.success ? { phone: phone.data, email: Email.safeParse(form.get("email")).data ?? null } : null;

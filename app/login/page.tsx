@@ -119,7 +119,6 @@ async function SentTo({ identity: { phone, email }, isProven }: { identity: Iden
   );
 }
 
-/** A form's hidden field with the page that the login returns to. */
 function ReturnPageField({ returnPage }: { returnPage: ReturnPage | null }) {
   return returnPage && <input name="next" type="hidden" value={returnPage} />;
 }

@@ -73,7 +73,6 @@ export default async function ProfilePage({ searchParams }: PageProps<"/profile"
   );
 }
 
-/** Says that the last step has activated the invite code of `inviter`. */
 async function Welcome({ inviter }: { inviter: string }) {
   const t = await getTranslations("profile");
   return (
@@ -168,8 +167,11 @@ async function Referrals({
   ]);
   const first = times[0];
   const atFirst = total - times.length + 1;
-  const numbers = areNumbersShown ? { numbers: "shown" } : {};
-  const position = after ? { after: ReferralCursor.encode(after) } : {};
+  const listAt = (cursor: ReferralCursor | null, isWithNumbers: boolean) => ({
+    pathname: "/profile" as const,
+    query: { ...(cursor && { after: ReferralCursor.encode(cursor) }), ...(isWithNumbers && { numbers: "shown" }) },
+    hash: "referrals",
+  });
   return (
     <section aria-labelledby="referrals" className="min-w-0">
       <h2 id="referrals">{t("referrals", { count: total })}</h2>
@@ -197,16 +199,7 @@ async function Referrals({
       )}
       {referrals.length > 0 && (
         <>
-          <Link
-            className="link mt-3 text-small"
-            href={{
-              pathname: "/profile",
-              query: { ...position, ...(!areNumbersShown && { numbers: "shown" }) },
-              hash: "referrals",
-            }}
-            replace
-            scroll={false}
-          >
+          <Link className="link mt-3 text-small" href={listAt(after, !areNumbersShown)} replace scroll={false}>
             {areNumbersShown ? t("hideNumbers") : t("showNumbers")}
           </Link>
           <ul className="mt-1 border-t border-line">
@@ -226,19 +219,12 @@ async function Referrals({
       )}
       <div className="mt-4 flex flex-wrap gap-x-6 text-small">
         {next && (
-          <Link
-            className="link"
-            href={{
-              pathname: "/profile",
-              query: { after: ReferralCursor.encode(next), ...numbers },
-              hash: "referrals",
-            }}
-          >
+          <Link className="link" href={listAt(next, areNumbersShown)}>
             {t("more")}
           </Link>
         )}
         {after && (
-          <Link className="link" href={{ pathname: "/profile", query: numbers, hash: "referrals" }}>
+          <Link className="link" href={listAt(null, areNumbersShown)}>
             {t("newest")}
           </Link>
         )}

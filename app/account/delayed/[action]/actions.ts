@@ -21,13 +21,10 @@ const readShownChange = (form: FormData) =>
   ShownChange.safeParse({ action: form.get("action"), dueAt: form.get("dueAt") }).data ??
   redirect("/account", RedirectType.replace);
 
-const readAction = (form: FormData) =>
-  DelayedAction.safeParse(form.get("action")).data ?? redirect("/account", RedirectType.replace);
-
 /** Sends a code to each of the account's factors. A request that is too early is no error: the page shows the remaining wait. */
 export async function sendApplyNowCodes(form: FormData): Promise<void> {
   const session = await requireSession("/account");
-  const action = readAction(form);
+  const { action } = readShownChange(form);
   const sent = await requestApplyNowCodes(session, await currentRequester(), await codeOptions(form));
   redirect(needsNoError(sent) ? delayedPage(action) : `${delayedPage(action)}?problem=not_sent`, RedirectType.replace);
 }
