@@ -8,7 +8,7 @@ export default async function InvitationNotFound() {
   return (
     <Sheet>
       <DelayedChanges />
-      <h1>{t("unknownTitle")}</h1>
+      <h1>{t("titles.invite_unknown")}</h1>
       <p className="mt-4 mb-8 text-soft">{t("unknownLead")}</p>
       <InviteForm />
     </Sheet>

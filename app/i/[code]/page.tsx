@@ -38,17 +38,6 @@ const findInvitation = cache(async (code: InviteCode | null): Promise<Invitation
   return found.ok ? { name: "asked", invite: found.value } : found.failure;
 });
 
-/** The key of the page's title in `messages/`, by what `findInvitation` returns. */
-const TITLES = {
-  invited: "title",
-  asked: "confirmTitle",
-  invite_unknown: "unknownTitle",
-  invite_own: "ownTitle",
-  invite_circular: "circularTitle",
-  invite_already_activated: "alreadyTitle",
-  budget_spent: "tooOftenTitle",
-} as const;
-
 /** Parses the invite code in an address; null for any other text. Next.js itself decodes addresses only in requests of its own script. */
 function readCode(segment: string): InviteCode | null {
   return InviteCode.safeParse(querystring.unescape(segment)).data ?? null;
@@ -57,7 +46,7 @@ function readCode(segment: string): InviteCode | null {
 export async function generateMetadata({ params }: PageProps<"/i/[code]">): Promise<Metadata> {
   const t = await getTranslations();
   const invitation = await findInvitation(readCode((await params).code));
-  const title = t(`invitation.${TITLES[invitation.name]}`);
+  const title = t(`invitation.titles.${invitation.name}`);
   // Without `images`, Next.js would link to a preview picture, which only a valid invitation has.
   if (!("invite" in invitation)) return { title, robots: { index: false }, openGraph: { images: [] } };
   const description = t.markup("invitation.from", { phone: () => invitation.invite.inviter });
@@ -65,7 +54,7 @@ export async function generateMetadata({ params }: PageProps<"/i/[code]">): Prom
     title,
     description,
     robots: { index: false },
-    openGraph: { title: t("invitation.title"), description, siteName: t("brand"), type: "website" },
+    openGraph: { title: t("invitation.titles.invited"), description, siteName: t("brand"), type: "website" },
   };
 }
 
@@ -78,6 +67,7 @@ export default async function InvitationPage({ params }: PageProps<"/i/[code]">)
   const code = readCode(segment);
   if (code && code !== segment) redirect(`/i/${code}`);
   const [t, invitation] = await Promise.all([getTranslations("invitation"), findInvitation(code)]);
+  const title = t(`titles.${invitation.name}`);
   switch (invitation.name) {
     case "invited":
       return <Invited invite={invitation.invite} />;
@@ -90,11 +80,11 @@ export default async function InvitationPage({ params }: PageProps<"/i/[code]">)
       answerNotFound();
       return <InvitationNotFound />;
     case "invite_own":
-      return <Refused lead={t("ownLead")} title={t("ownTitle")} />;
+      return <Refused lead={t("ownLead")} title={title} />;
     case "invite_circular":
-      return <Refused lead={t("circularLead")} title={t("circularTitle")} />;
+      return <Refused lead={t("circularLead")} title={title} />;
     case "invite_already_activated":
-      return <Refused lead={t("alreadyLead", { code: invitation.activated })} title={t("alreadyTitle")} />;
+      return <Refused lead={t("alreadyLead", { code: invitation.activated })} title={title} />;
   }
 }
 
@@ -114,7 +104,7 @@ async function Asked({ invite }: { invite: Invite }) {
   return (
     <Sheet>
       <DelayedChanges />
-      <h1>{t("confirmTitle")}</h1>
+      <h1>{t("titles.asked")}</h1>
       <p className="mt-4 mb-8">
         {t.rich("confirmFrom", { phone: () => <MaskedIdentity masked={invite.inviter} /> })} {t("confirmLead")}
       </p>
@@ -160,7 +150,7 @@ async function TooOften({ waitMs }: { waitMs: number }) {
   return (
     <Sheet>
       <DelayedChanges />
-      <h1>{t("tooOftenTitle")}</h1>
+      <h1>{t("titles.budget_spent")}</h1>
       <p className="mt-4">{t.rich("tooOftenLead", { time: () => <Countdown key={waitMs} ms={waitMs} /> })}</p>
     </Sheet>
   );
