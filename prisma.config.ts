@@ -1,5 +1,5 @@
 import path from "node:path";
-import { defineConfig } from "prisma/config";
+import { defineConfig } from "prisma-cli/config";
 import { env, isPostgresUrl } from "./lib/env";
 
 // The CLI reads this variable before it looks for, and downloads, a native engine.

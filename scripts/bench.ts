@@ -1,4 +1,5 @@
 import { checkBenchTypes } from "./internal/checks";
+import { provideClientTypes } from "./internal/database";
 import { installDependencies } from "./internal/dependencies.mjs";
 import { setTestSettings } from "./internal/settings";
 import { provideBuild } from "./internal/site";
@@ -7,8 +8,9 @@ import { Refusal, runNode } from "./internal/tool.mjs";
 if (process.platform !== "linux")
   throw new Refusal("The bench reads processor time and memory from /proc, which only Linux has.");
 setTestSettings();
-await installDependencies("bench");
+await installDependencies({ folder: "bench" });
 await provideBuild();
+await provideClientTypes();
 const typeCheck = await checkBenchTypes();
 if (typeCheck.code !== 0) throw new Refusal(typeCheck.output.trim());
 // The bench runs in a process of its own: importing it would fail the type check until its packages are installed.

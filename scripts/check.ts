@@ -1,13 +1,13 @@
 import { checkSources } from "./internal/checks";
+import { provideClientTypes } from "./internal/database";
 import { setTestSettings } from "./internal/settings";
-import { provideBuild } from "./internal/site";
 import { reportResults, runTests, runTestsOnPostgres } from "./internal/tests";
 
 /** The tests of what differs between the databases. Without filters, only these run on PostgreSQL as well; `npm test` runs all. */
 const TESTS_OF_DATABASES = ["lib/db/", "lib/core/plans", "lib/core/retries", "lib/core/statements"];
 
 setTestSettings();
-await provideBuild({ site: false });
+await provideClientTypes();
 const filters = process.argv.slice(3);
 const [sources, sqlite, postgresql] = await Promise.all([
   checkSources(),

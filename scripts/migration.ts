@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { MIGRATIONS_FOLDERS } from "../lib/db/migrator.mjs";
-import { SCHEMA_PATHS } from "./internal/database";
+import { generateClients, SCHEMA_PATHS } from "./internal/database";
 import { composePostgresSchema, diffSchemas } from "./internal/schemas";
 import { setTestSettings } from "./internal/settings";
 import { Refusal } from "./internal/tool.mjs";
@@ -19,6 +19,7 @@ const lastMigration = Object.values(MIGRATIONS_FOLDERS)
   .at(-1);
 if (lastMigration && lastMigration > time)
   throw new Refusal(`The last migration, ${lastMigration}, is of a later time than now: look at your clock.`);
+await generateClients();
 for (const [kind, script] of Object.entries(await diffSchemas())) {
   if (!script) {
     console.log(`${kind}: nothing to change`);

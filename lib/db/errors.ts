@@ -1,11 +1,11 @@
-import { Prisma } from "./generated/sqlite/client";
+import { PrismaClientKnownRequestError } from "@prisma/client/runtime/client";
 
 /** SQLite's and PostgreSQL's codes for a violated unique constraint or primary key. */
 const NOT_UNIQUE_ERROR_CODE_PATTERN = /^(SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)|23505)$/;
 
 /** Whether `error` says that a row with the same unique value exists already. */
 export function isUniqueViolation(error: unknown): boolean {
-  if (error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2002") return true;
+  if (error instanceof PrismaClientKnownRequestError && error.code === "P2002") return true;
   return NOT_UNIQUE_ERROR_CODE_PATTERN.test(causeOf(error).originalCode ?? "");
 }
 
@@ -61,8 +61,7 @@ export function asDatabaseError(error: unknown): unknown {
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (AWAY_ERROR_NAME_PATTERN.test(error.name) || isBusy(error)) return true;
-  if (error instanceof Prisma.PrismaClientKnownRequestError && PRISMA_AWAY_ERROR_CODE_PATTERN.test(error.code))
-    return true;
+  if (error instanceof PrismaClientKnownRequestError && PRISMA_AWAY_ERROR_CODE_PATTERN.test(error.code)) return true;
   const { originalCode = "", kind = "" } = causeOf(error);
   return (
     AWAY_ERROR_CODE_PATTERN.test(originalCode) ||
@@ -76,6 +75,6 @@ function causeOf(error: unknown): { originalCode?: string; kind?: string } {
   // An error of better-sqlite3, or one of pg that the server answered.
   const isDriverError = error instanceof Error && /^(SqliteError|error)$/.test(error.name) && "code" in error;
   if (isDriverError) return { originalCode: String(error.code) };
-  const adapterError = error instanceof Prisma.PrismaClientKnownRequestError ? error.meta?.driverAdapterError : error;
+  const adapterError = error instanceof PrismaClientKnownRequestError ? error.meta?.driverAdapterError : error;
   return (adapterError as { cause?: object } | undefined)?.cause ?? {};
 }

@@ -11,9 +11,11 @@ import {
   withDeadline,
 } from "./connections";
 import { asDatabaseError, TransactionTimeout } from "./errors";
-import { PrismaClient } from "./generated/postgresql/client";
+import { getPrismaClientClass } from "./generated/postgresql/internal/class";
 import type { Prisma } from "./generated/sqlite/client";
 import { namedValues, type Queries, type Statement, type Transaction } from "./statement";
+
+const PrismaClient = getPrismaClientClass();
 
 /** How long to wait for a connection, and for the answer to one statement, before the database counts as away. */
 const CONNECT_MS_MAX = 3000;

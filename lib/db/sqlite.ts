@@ -12,8 +12,10 @@ import {
   withDeadline,
 } from "./connections";
 import { asDatabaseError } from "./errors";
-import { PrismaClient } from "./generated/sqlite/client";
+import { getPrismaClientClass } from "./generated/sqlite/internal/class";
 import { namedValues, type Statement, type Transaction } from "./statement";
+
+const PrismaClient = getPrismaClientClass();
 
 /** How long SQLite waits for a lock. That wait blocks the process, so `retryWhileBusy` does most of the waiting. */
 const BUSY_TIMEOUT_MS = 10;

@@ -2,7 +2,11 @@ import { loadEnvFiles } from "./env-files.mjs";
 import { refuseBusyPort } from "./port.mjs";
 
 /** The tasks that choose their settings themselves, and so read no files of settings. */
-const TASKS_WITHOUT_FILES = ["test", "faults", "check", "bench", "migration"];
+const TASKS_WITHOUT_FILES = ["test", "faults", "check", "bench", "migration", "format"];
+/** The tasks that need more packages than serving does. */
+const TASKS_OF_DEVELOPERS = [...TASKS_WITHOUT_FILES, "gateway"];
+/** The tasks that build the site before they open a database. */
+const TASKS_THAT_BUILD = ["prepare", "build"];
 const TASKS_THAT_LISTEN = ["serve", "dev"];
 
 const LOOK_FOR_PARENT_EVERY_MS = 500;
@@ -13,7 +17,10 @@ export async function runTask(name) {
   if (!TASKS_WITHOUT_FILES.includes(name)) loadEnvFiles();
   if (TASKS_THAT_LISTEN.includes(name)) await refuseBusyPort();
   if (name === "serve") return (await import("../serve.mjs")).serve();
-  await (await import("./dependencies.mjs")).installDependencies();
+  await (await import("./dependencies.mjs")).installDependencies({
+    dev: TASKS_OF_DEVELOPERS.includes(name),
+    later: TASKS_THAT_BUILD.includes(name),
+  });
   (await import("tsx/esm/api")).register();
   await import(`../${name}.ts`);
 }

@@ -4,7 +4,7 @@ import { composePostgresSchema } from "./schemas";
 import { NEXT_PATH } from "./site";
 import { runNode } from "./tool.mjs";
 
-const BIOME_PATH = "node_modules/@biomejs/biome/bin/biome";
+export const BIOME_PATH = "node_modules/@biomejs/biome/bin/biome";
 const TSC_PATH = "node_modules/typescript/bin/tsc";
 
 type Result = { code: number; output: string };

@@ -1,11 +1,12 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Client } from "pg";
 import { migrate as applyMigrations } from "../../lib/db/migrator.mjs";
 import { databaseFile } from "./data-folder.mjs";
+import { withLock } from "./lock.mjs";
 import { hashSources, isStampedWith } from "./stamp.mjs";
 import { Refusal, runNode, runSetupStep } from "./tool.mjs";
 
-export const PRISMA_PATH = "node_modules/prisma/build/index.js";
+export const PRISMA_PATH = "node_modules/prisma-cli/build/index.js";
 const CLIENT_STAMP_PATH = "lib/db/generated/.schema";
 const CONNECT_MS_MAX = 10_000;
 
@@ -14,13 +15,35 @@ export const SCHEMA_PATHS = { sqlite: "prisma/schema.prisma", postgresql: "prism
 
 const hashSchemas = () => hashSources([...Object.values(SCHEMA_PATHS), "prisma.config.ts", "package-lock.json"]);
 
-/** Whether Prisma's clients were generated from the present schemas. */
-export function isClientGenerated(): boolean {
-  return isStampedWith(CLIENT_STAMP_PATH, hashSchemas());
+/**
+ * Generates the types of Prisma's clients if they are out of date. The part of each client that runs is in git, because serving
+ * installs no Prisma CLI. Throws a `Refusal` if that part is not what Prisma generates from the present schemas.
+ */
+export async function provideClientTypes() {
+  for (const [kind, schema] of Object.entries(SCHEMA_PATHS)) {
+    const client = `lib/db/generated/${kind}/internal/class.ts`;
+    if (!isClientOf(readFileSync(schema, "utf8"), readFileSync(client, "utf8")))
+      throw new Refusal(`${client} is not what is made of ${schema}: npm run migration -- what_changes`);
+  }
+  const areTypesCurrent = () => isStampedWith(CLIENT_STAMP_PATH, hashSchemas());
+  if (areTypesCurrent()) return;
+  await withLock(async () => {
+    if (!areTypesCurrent()) await generateClients();
+  });
+}
+
+/** Whether the text of a generated client has `schema`, which Prisma formats, and is of the Prisma that package.json names. */
+export function isClientOf(schema: string, client: string): boolean {
+  const words = (text: string) => text.split(/\s+/).join(" ");
+  const { dependencies } = JSON.parse(readFileSync("package.json", "utf8"));
+  const inlineSchema = JSON.parse(/"inlineSchema": (".*"),$/m.exec(client)?.[1] ?? '""');
+  return (
+    words(inlineSchema) === words(schema) && client.includes(`"clientVersion": "${dependencies["@prisma/client"]}"`)
+  );
 }
 
 /** Generates Prisma's clients, one for each kind of database. Throws a `Refusal` when that fails. */
-export async function generateClient() {
+export async function generateClients() {
   const schemas = hashSchemas();
   for (const [kind, schema] of Object.entries(SCHEMA_PATHS)) {
     await runSetupStep(

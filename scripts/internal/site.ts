@@ -1,18 +1,17 @@
 import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { BUILD_STAMP_PATH, isSiteBuilt, stampOfSources } from "./built-site.mjs";
-import { generateClient, isClientGenerated } from "./database";
+import { compileSqlite, isSqliteCompiled } from "./dependencies.mjs";
 import { withLock } from "./lock.mjs";
 import { runNode, runSetupStep } from "./tool.mjs";
 
 export const NEXT_PATH = "node_modules/next/dist/bin/next";
 const STANDALONE_FOLDER = ".next/standalone";
 
-/** Generates Prisma's clients and builds the site (with `site`), if they are out of date. Throws a `Refusal` if that fails. */
-export async function provideBuild({ site = true } = {}) {
-  if (isClientGenerated() && (!site || isSiteBuilt())) return;
+/** Builds the site if it is out of date, and compiles better-sqlite3 at the same time. Throws a `Refusal` if either fails. */
+export async function provideBuild() {
+  if (isSiteBuilt() && isSqliteCompiled()) return;
   await withLock(async () => {
-    if (!isClientGenerated()) await generateClient();
-    if (site && !isSiteBuilt()) await buildSite();
+    await Promise.all([compileSqlite(), !isSiteBuilt() && buildSite()]);
   });
 }
 
@@ -24,7 +23,7 @@ async function buildSite() {
   const stamp = stampOfSources();
   rmSync(BUILD_STAMP_PATH, { force: true });
   await runSetupStep(
-    "Building",
+    "Building the site",
     () => runNode([NEXT_PATH, "build"], { env: { NODE_ENV: "production" } }),
     "The site could not be built; the reasons of Next.js are above.",
   );

@@ -8,6 +8,8 @@ export class Refusal extends Error {
 
 const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
 
+const TELL_EVERY_MS = 10_000;
+
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
 /** @type {NodeJS.Signals | undefined} */
@@ -31,6 +33,7 @@ function interrupt(signal) {
 /**
  * @typedef {object} Options
  * @property {Record<string, string>} [env] variables besides those of this process
+ * @property {string} [cwd]
  * @property {"collect" | "inherit"} [output]
  * @property {boolean} [isServer] whether the program is a server, so that an end by a signal counts as success
  */
@@ -54,11 +57,11 @@ export function runNode(args, options) {
  * @param {Options} [options]
  * @returns {Promise<{ code: number, output: string }>}
  */
-export function runTool(command, args, { env = {}, output = "collect", isServer = false } = {}) {
+export function runTool(command, args, { env = {}, cwd, output = "collect", isServer = false } = {}) {
   return new Promise((resolve) => {
     if (running.size === 0) for (const signal of SIGNALS) process.on(signal, interrupt);
     const stdio = output === "inherit" ? "inherit" : ["ignore", "pipe", "pipe"];
-    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio });
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio });
     running.add(child);
     const chunks = [];
     child.stdout?.on("data", (chunk) => chunks.push(chunk));
@@ -78,20 +81,24 @@ export function runTool(command, args, { env = {}, output = "collect", isServer 
 }
 
 /**
- * Runs one step of setting up, and prints its label and how long it took. If the step fails, throws a `Refusal` with the tool's
- * output and the sentence `otherwise`.
+ * Runs one step of setting up. Prints its label when it begins, every 10 seconds and when it ends; other steps may run at the same
+ * time. If it fails, throws a `Refusal` with the tool's output and the sentence `otherwise`.
  *
  * @param {string} label
  * @param {() => Promise<{ code: number, output: string }>} work
  * @param {string} otherwise
  */
 export async function runSetupStep(label, work, otherwise) {
-  process.stdout.write(`${label} … `);
   const startedAt = performance.now();
+  const tell = (state = "") => console.log(`${label} …${state}`);
+  const tellSeconds = () => tell(` ${Math.round((performance.now() - startedAt) / 1000)} s`);
+  tell();
+  const signsOfLife = setInterval(tellSeconds, TELL_EVERY_MS);
   const { code, output } = await work();
+  clearInterval(signsOfLife);
   if (code !== 0) {
-    process.stdout.write("failed\n");
+    tell(" failed");
     throw new Refusal(`${output.trim()}\n\n${otherwise}`);
   }
-  process.stdout.write(`${((performance.now() - startedAt) / 1000).toFixed(1)} s\n`);
+  tell(` done in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 }
