@@ -7,6 +7,7 @@ import { databaseUrl, prepareData } from "./internal/data-folder.mjs";
 import { isInstalled } from "./internal/dependencies.mjs";
 import { QUIET, tellWhatIsNotRead } from "./internal/env-files.mjs";
 import { keepHeapSmall } from "./internal/memory.mjs";
+import { recommendNode } from "./internal/node-version.mjs";
 import { readAddress } from "./internal/port.mjs";
 import { runNode } from "./internal/tool.mjs";
 
@@ -19,6 +20,7 @@ const BUILT_CONFIG = ".next/required-server-files.json";
  */
 export async function serve() {
   keepHeapSmall();
+  recommendNode();
   Object.assign(process.env, QUIET);
   if (await isPrepared()) tellWhatIsNotRead();
   else await prepare();

@@ -4,10 +4,12 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { loadEnvFiles } from "./internal/env-files.mjs";
 import { keepHeapSmall } from "./internal/memory.mjs";
+import { recommendNode } from "./internal/node-version.mjs";
 
 // The files of settings are read from the folder of the server.
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 keepHeapSmall();
+recommendNode();
 loadEnvFiles();
 // Next.js listens on HOSTNAME, which in a container is its own name; the setting is HOST.
 process.env.HOSTNAME = process.env.HOST || "127.0.0.1";

@@ -312,6 +312,13 @@ test("a server ends with the npm that has started it", async ({ startServer }) =
   }).toPass();
 });
 
+test("a start on Node 20, which gets no security fixes, recommends Node 24 once", async ({ startServer }) => {
+  const server = await startServer();
+  await expect.poll(() => server.output()).toContain("Sarafan is at");
+  const isOld = process.versions.node.startsWith("20.");
+  expect(server.output().split("Node 24 serves").length - 1).toBe(isOld ? 1 : 0);
+});
+
 test("a demonstration says what it is, and how to end it", async ({ startServer }) => {
   const [demonstration, earnest] = await Promise.all([startServer(), startServer({ REVEAL_CODES: false })]);
   await expect.poll(() => demonstration.output()).toContain("REVEAL_CODES=false");

@@ -35,6 +35,6 @@ async function buildSite() {
 function completeStandalone() {
   cpSync(".next/static", `${STANDALONE_FOLDER}/.next/static`, { recursive: true });
   if (existsSync("public")) cpSync("public", `${STANDALONE_FOLDER}/public`, { recursive: true });
-  for (const script of ["standalone.mjs", "internal/env-files.mjs", "internal/memory.mjs"])
+  for (const script of ["standalone.mjs", "internal/env-files.mjs", "internal/memory.mjs", "internal/node-version.mjs"])
     cpSync(`scripts/${script}`, `${STANDALONE_FOLDER}/scripts/${script}`);
 }

