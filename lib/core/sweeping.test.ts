@@ -222,9 +222,9 @@ test("a sweeper does not wait for a row that a request has locked", async () => 
 test("several servers can sweep one database at the same time", async () => {
   const name = await addCounters(20 * ROWS_PER_STEP, LONG_AGO);
   const kept = await addCounters(1, after(new Date(), DAY_MS));
-  const sweepers = await Promise.all([startSweeper(), startSweeper()]);
-  const [ends] = await Promise.all([Promise.all(sweepers.map((sweep) => sweep())), sweepTables()]);
-  expect(ends).toEqual(ends.map(() => ({ code: 0, output: "ready" })));
+  const sweepElsewhere = await startSweeper();
+  const [end] = await Promise.all([sweepElsewhere(), sweepTables(), sweepTables()]);
+  expect(end).toEqual({ code: 0, output: "ready" });
   expect(await countersOf(name)).toBe(0);
   expect(await countersOf(kept)).toBe(1);
 });
