@@ -16,12 +16,21 @@ export const viewport: Viewport = {
 };
 
 export async function generateMetadata(): Promise<Metadata> {
-  const t = await getTranslations();
+  const [t, locale] = await Promise.all([getTranslations(), getLocale()]);
   return {
     metadataBase: new URL(env.APP_URL),
     title: { default: t("brand"), template: `%s · ${t("brand")}` },
     description: t("description"),
     applicationName: t("brand"),
+    icons: {
+      icon: [
+        { url: "/favicon.ico", sizes: "16x16 32x32 48x48" },
+        { url: "/icon.svg", type: "image/svg+xml", sizes: "any" },
+      ],
+      apple: "/apple-touch-icon.png",
+    },
+    // Few browsers know a manifest's translations, so each language has a manifest. The same `id` makes them one application.
+    manifest: `/${locale}.webmanifest`,
     // Browsers must not turn phones on these pages into links for calls.
     formatDetection: { telephone: false },
   };

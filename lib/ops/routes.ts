@@ -52,11 +52,20 @@ export function routeOf(url: string): string {
   return finder(url);
 }
 
-/** Reads the build's manifest. In development the manifest lacks the pages, so they are listed from the files. */
+/**
+ * Reads the build's manifest and adds the files of `public/`, each of which is a route of its own. In development the manifest lacks
+ * the pages, so they are listed from the files.
+ */
 function readManifest(): RoutesManifest {
   const folder = path.join(/* turbopackIgnore: true */ process.cwd(), IS_DEVELOPMENT ? ".next/dev" : ".next");
   const manifest = JSON.parse(readFileSync(path.join(folder, "routes-manifest.json"), "utf8")) as RoutesManifest;
-  return IS_DEVELOPMENT ? { ...manifest, ...listPages() } : manifest;
+  const routes = IS_DEVELOPMENT ? listPages() : manifest;
+  return { ...routes, staticRoutes: [...(routes.staticRoutes ?? []), ...listPublicFiles()] };
+}
+
+function listPublicFiles(): { page: string }[] {
+  const files = readdirSync(path.join(/* turbopackIgnore: true */ process.cwd(), "public"));
+  return files.map((file) => ({ page: `/${file}` }));
 }
 
 function listPages(): Pick<RoutesManifest, "staticRoutes" | "dynamicRoutes"> {

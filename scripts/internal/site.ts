@@ -1,4 +1,4 @@
-import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { BUILD_STAMP_PATH, isSiteBuilt, stampOfSources } from "./built-site.mjs";
 import { compileSqlite, isSqliteCompiled } from "./dependencies.mjs";
 import { withLock } from "./lock.mjs";
@@ -34,7 +34,7 @@ async function buildSite() {
 /** Adds the files that a CDN might serve, which Next.js leaves out, and our start script. */
 function completeStandalone() {
   cpSync(".next/static", `${STANDALONE_FOLDER}/.next/static`, { recursive: true });
-  if (existsSync("public")) cpSync("public", `${STANDALONE_FOLDER}/public`, { recursive: true });
+  cpSync("public", `${STANDALONE_FOLDER}/public`, { recursive: true });
   for (const script of ["standalone.mjs", "internal/env-files.mjs", "internal/memory.mjs", "internal/node-version.mjs"])
     cpSync(`scripts/${script}`, `${STANDALONE_FOLDER}/scripts/${script}`);
 }

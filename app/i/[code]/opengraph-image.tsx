@@ -105,7 +105,11 @@ export default async function InvitationImage({ params }: { params: Promise<{ co
     {
       ...size,
       fonts: await fonts,
-      headers: { "Cache-Control": `public, max-age=${CACHED_S}`, Vary: "Accept-Language, Cookie" },
+      headers: {
+        "Cache-Control": `public, max-age=${CACHED_S}`,
+        Vary: "Accept-Language, Cookie",
+        "X-Robots-Tag": "noindex",
+      },
     },
   );
 }
