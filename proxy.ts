@@ -1,19 +1,22 @@
 // The path needs its extension, because the tests of this file run in plain Node.js.
 import { NextResponse } from "next/server.js";
 import { BODY_BYTES_MAX } from "@/lib/core/policy";
+import { hasFileMethodMark } from "@/lib/http/file-methods";
 import { isForeignFetch, isForeignRequest } from "@/lib/http/origin";
 import { findFormFault } from "@/lib/http/page-forms";
 import { missingPolicy } from "@/lib/http/security-headers";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
 
 /**
- * Refuses requests to pages before Next.js reads them: unknown methods (405), requests that pages of other origins made a browser
- * send (403), and forms that Next.js would answer with status 500 (400, 413). The header `Sarafan-Error` names the failure. On a
- * host where before-next.ts doesn't run, also sets the page's content security policy, which takes about a millisecond.
+ * Refuses requests to pages and files before Next.js reads them: methods that they don't have (405), requests that pages of other
+ * origins made a browser send (403), and forms that Next.js would answer with status 500 (400, 413). The header `Sarafan-Error` names
+ * the failure. On a host where before-next.ts doesn't run, also sets the page's content security policy, which takes about a
+ * millisecond.
  */
 export async function proxy(request: Request): Promise<Response | undefined> {
   if (hasUnknownMethod(request.headers)) return refuse(405, "method_not_allowed", { Allow: "GET, HEAD, POST" });
   if (isForeignRequest(request) || isForeignLookup(request)) return refuse(403, "origin_foreign");
+  if (hasFileMethodMark(request.headers)) return refuse(405, "method_not_allowed", { Allow: "GET, HEAD" });
   const fault = request.method === "POST" ? await findFormFault(request, BODY_BYTES_MAX) : null;
   if (fault) return refuse(fault === "body_too_large" ? 413 : 400, fault);
   const policy = missingPolicy(request.headers);
@@ -45,6 +48,7 @@ export const config = {
     { source: "/((?!api/.).*)", has: [{ type: "header", key: "content-type" }] },
     { source: "/((?!api/.).*)", has: [{ type: "header", key: "transfer-encoding" }] },
     { source: "/((?!api/.).*)", has: [{ type: "header", key: "x-sarafan-method" }] },
+    { source: "/((?!api/.).*)", has: [{ type: "header", key: "x-sarafan-file-method" }] },
     { source: "/((?!api/.).*)", has: [{ type: "header", key: "sec-fetch-site", value: "(cross-site|same-site)" }] },
     { source: "/i/:path*", has: [{ type: "header", key: "sec-fetch-dest", value: "(?!document$).*" }] },
     { source: "/((?!api/.|_next/static/.).*)", missing: [{ type: "header", key: "content-security-policy" }] },

@@ -34,6 +34,7 @@ async function listAnswers(server: Server): Promise<(Asked & { what: string; sta
     { what: "a script", path: script, status: 200 },
     { what: "a style", path: style, status: 200 },
     { what: "a file, written to", path: "/icon.svg", method: "DELETE", status: 405 },
+    { what: "a script, written to", path: script, method: "PUT", status: 405 },
     { what: "the icon", path: "/icon.svg", status: 200 },
     { what: "the manifest", path: "/ru.webmanifest", status: 200 },
     { what: "a file that isn't there", path: "/_next/static/nothing.js", status: 404 },

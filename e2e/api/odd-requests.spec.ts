@@ -61,6 +61,16 @@ test("malformed requests are refused with one log line, and never with a 500", a
       ],
     ].map((path) => ({ what: method, method, path, status: 405, error: "method_not_allowed" })),
   );
+  const script = /\/_next\/static\/[^"]+\.js/.exec(await (await fetch(`${server.url}/login`)).text())?.[0] ?? "";
+  const files = ["/icon.svg", "/icon%2Esvg", "/robots.txt?a", "/_next/static/nothing.js", script].flatMap((path) =>
+    ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"].map((method) => ({
+      what: "a file",
+      method,
+      path,
+      status: 405,
+      error: "method_not_allowed",
+    })),
+  );
   const bodies = ["/login", "/profile", "/nowhere", "/i/ZZZZ99", "/account/export", "/api/auth/callback/credentials"];
   const large413 = bodies.flatMap((path) =>
     [
@@ -76,6 +86,7 @@ test("malformed requests are refused with one log line, and never with a 500", a
   const call = (action: string, body: string, type = TEXT) => ({ headers: { ...type, "next-action": action }, body });
   const odd: Odd[] = [
     ...unknownMethods,
+    ...files,
     ...large413,
     ...["0", "", "constructor", "../x", "a".repeat(5000), MADE_UP.toUpperCase()].map((action) => ({
       what: "an action's id that is none",

@@ -7,6 +7,7 @@ import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/p
 import { IS_DEVELOPMENT } from "@/lib/env";
 import { watchExchange, watchSocket } from "@/lib/ops/shutdown";
 import { markPeer, recordClientIp } from "./client-ip";
+import { markFileMethod } from "./file-methods";
 import { publicAddressAt } from "./origin";
 import type { FormFault } from "./page-forms";
 import { secureExchange } from "./security-headers";
@@ -46,6 +47,7 @@ export function hookIntoServer({ onArrival, onRequest, hstsMaxAgeS }: Hooks): ()
     refuseUnknownActions(request, response);
     onRequest(request, response);
     replaceUnknownMethod(request);
+    markFileMethod(request);
   };
   subscribe("net.server.socket", prepareSocket);
   subscribe("http.server.request.start", prepareRequest);

@@ -45,11 +45,19 @@ function trimSlash(path: string): string {
 }
 
 let finder: ReturnType<typeof findRoutesIn> | undefined;
+let publicFiles: Set<string> | undefined;
 
 /** Returns the pattern of the route that answers `url`, or `other` if no route does. Takes a few microseconds. */
 export function routeOf(url: string): string {
   finder ??= findRoutesIn(readManifest());
   return finder(url);
+}
+
+/** Whether `url` is the address of a file that is served as it is: a file of the build or of `public/`. */
+export function isFile(url: string): boolean {
+  publicFiles ??= new Set(listPublicFiles().map(({ page }) => page));
+  const path = decodeURIComponent(url.split(/[?#]/, 1)[0] ?? "");
+  return path.startsWith("/_next/static/") || publicFiles.has(trimSlash(path));
 }
 
 /**
