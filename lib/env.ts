@@ -140,6 +140,29 @@ const DelayRange = z
   .transform(([min = 0, max = min]) => ({ min, max }))
   .refine(({ min, max }) => min <= max, "must be a range whose first number is the smaller one");
 
+/** Splits a setting's text at its commas. */
+const List = z.string().transform((text) => text.split(",").map((part) => part.trim()));
+
+// The fields of a security.txt (RFC 9116 §2.5). Each is one line of ASCII.
+const Contacts = List.refine(
+  (contacts) =>
+    contacts.every((contact) => /^(mailto:[!-?A-~]+@[!-?A-~]+|tel:\+[\d.-]+|https:\/\/[!-~]+)$/.test(contact)),
+  "must be addresses with mailto:, tel: or https://, separated by commas, such as mailto:security@sarafan.example",
+);
+const Page = z
+  .string()
+  .regex(/^https:\/\/[!-~]+$/, "must be the address of a page, such as https://sarafan.example/security");
+const OpenPgpKey = z
+  .string()
+  .regex(
+    /^(https:\/\/|dns:|openpgp4fpr:)[!-~]+$/,
+    "must be the address of an OpenPGP key: https://…, dns:… or openpgp4fpr: and the fingerprint",
+  );
+const Languages = List.refine(
+  (tags) => tags.every((tag) => /^[a-z]{2,3}(-[a-z\d]{1,8})*$/i.test(tag)),
+  "must be languages by their codes, separated by commas, such as ru,en",
+);
+
 const LOG_LEVELS = ["silent", "fatal", "error", "warn", "info", "debug"] as const;
 
 function readEnv() {
@@ -179,6 +202,10 @@ function readEnv() {
       .string()
       .regex(/^[\w.~+/-]{16,}=*$/, "must have 16 characters or more, letters, digits and . _ ~ + / -")
       .optional(),
+    SECURITY_CONTACT: Contacts.default([]),
+    SECURITY_POLICY: Page.optional(),
+    SECURITY_KEY: OpenPgpKey.optional(),
+    SECURITY_LANGUAGES: Languages.optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
     AUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     NEXTAUTH_URL: z.never("is not used: set APP_URL instead").optional(),
@@ -208,6 +235,9 @@ function readEnv() {
   }
   if (env.SMTP_URL && !env.MAIL_FROM) {
     throw new SettingsError("The setting MAIL_FROM must say who the mail of SMTP_URL is from.");
+  }
+  if (env.SECURITY_CONTACT.length === 0 && (env.SECURITY_POLICY || env.SECURITY_KEY || env.SECURITY_LANGUAGES)) {
+    throw new SettingsError("The setting SECURITY_CONTACT must say where vulnerabilities are reported.");
   }
   const missing = missingSettings(named, settings);
   if (missing.length > 0) throw new SettingsError(missing.join("\n"));

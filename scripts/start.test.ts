@@ -172,6 +172,18 @@ test.describe("a start that can't be is refused in one sentence", () => {
       named: "SESSION_IDLE_S",
     },
     { what: "a country has two prices", settings: { SMS_PRICE: "RU=1,RU=2" }, named: "SMS_PRICE" },
+    ...["security@sarafan.example", "http://sarafan.example", "mailto:a@sarafan.example\nExpires: never"].map(
+      (contact) => ({
+        what: `vulnerabilities are reported to ${JSON.stringify(contact)}`,
+        settings: { SECURITY_CONTACT: contact },
+        named: "SECURITY_CONTACT",
+      }),
+    ),
+    {
+      what: "reports have a policy and no address",
+      settings: { SECURITY_POLICY: "https://sarafan.example/security" },
+      named: "SECURITY_CONTACT",
+    },
     { what: "a sender ID is no name", settings: { TWILIO_FROM: "15005550006" }, named: "TWILIO_FROM" },
   ]) {
     test(`when ${what}`, async ({ folder }) => {

@@ -37,6 +37,7 @@ async function listAnswers(server: Server): Promise<(Asked & { what: string; sta
     { what: "a script, written to", path: script, method: "PUT", status: 405 },
     { what: "the icon", path: "/icon.svg", status: 200 },
     { what: "the manifest", path: "/ru.webmanifest", status: 200 },
+    { what: "a security.txt without a contact", path: "/.well-known/security.txt", status: 404 },
     { what: "a file that isn't there", path: "/_next/static/nothing.js", status: 404 },
     { what: "a picture that failed", path: "/i/ZZZZ99/opengraph-image", status: 500 },
     { what: "an API's answer", path: "/api/openapi.json", status: 200 },

@@ -1,4 +1,5 @@
 import { expect, test } from "../fixtures";
+import { askRaw } from "./raw";
 
 test("a page links to its icons and to the manifest of its language", async ({ request }) => {
   for (const [locale, other] of [
@@ -16,8 +17,44 @@ test("a page links to its icons and to the manifest of its language", async ({ r
   }
 });
 
-test("a password can't be changed, because there is none", async ({ request }) => {
-  for (const path of ["change-password", "resource-that-should-not-exist-whose-status-code-should-not-be-200"]) {
+test("security.txt says how to report a vulnerability, as the settings do", async ({ startServer }) => {
+  const server = await startServer({
+    APP_URL: "https://sarafan.example",
+    REVEAL_CODES: false,
+    SECURITY_CONTACT: "mailto:security@sarafan.example, https://sarafan.example/security",
+    SECURITY_POLICY: "https://sarafan.example/security/policy",
+    SECURITY_KEY: "openpgp4fpr:5f2de5521c63a801ab59ccb603d49de44b29100f",
+    SECURITY_LANGUAGES: "ru, en",
+  });
+  const { status, headers, body } = await askRaw(server, { path: "/.well-known/security.txt" });
+  expect(status).toBe(200);
+  expect(headers).toMatchObject({
+    "content-type": ["text/plain; charset=utf-8"],
+    "cache-control": ["public, max-age=86400"],
+  });
+  const [, expires = ""] = /^Expires: (\S+)$/m.exec(body) ?? [];
+  expect(body.trimEnd().split("\n")).toEqual([
+    "Contact: mailto:security@sarafan.example",
+    "Contact: https://sarafan.example/security",
+    expect.stringMatching(/^Expires: \d{4}-\d\d-\d\dT00:00:00Z$/),
+    "Encryption: openpgp4fpr:5f2de5521c63a801ab59ccb603d49de44b29100f",
+    "Policy: https://sarafan.example/security/policy",
+    "Preferred-Languages: ru, en",
+    "Canonical: https://sarafan.example/.well-known/security.txt",
+  ]);
+  const validDays = (Date.parse(expires) - Date.now()) / 86_400_000;
+  expect(validDays).toBeGreaterThan(89.9);
+  expect(validDays).toBeLessThanOrEqual(91);
+});
+
+test("without a contact there is no security.txt, and a password can't be changed, because there is none", async ({
+  request,
+}) => {
+  for (const path of [
+    "security.txt",
+    "change-password",
+    "resource-that-should-not-exist-whose-status-code-should-not-be-200",
+  ]) {
     expect((await request.get(`/.well-known/${path}`)).status(), path).toBe(404);
   }
 });
