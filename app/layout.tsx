@@ -3,6 +3,7 @@ import Link from "next/link";
 import { getLocale, getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
 import { Band } from "@/components/band";
+import { KeptPage } from "@/components/kept-page";
 import { LanguageSwitch } from "@/components/language-switch";
 import { env } from "@/lib/env";
 import { switchLanguage } from "./actions";
@@ -41,6 +42,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
   return (
     <html lang={locale}>
       <body>
+        <KeptPage />
         <a
           className="sr-only focus:not-sr-only focus:absolute focus:top-2 focus:left-2 focus:z-10 focus:rounded-card focus:bg-card focus:px-4 focus:py-3 focus:outline-offset-0"
           href="#content"

@@ -1,5 +1,27 @@
 import { expect, test } from "../fixtures";
+import { logInWithCookie } from "./clients";
 import { askRaw } from "./raw";
+
+for (const { path, type } of [
+  { path: "/favicon.ico", type: "image/x-icon" },
+  { path: "/icon.svg", type: "image/svg+xml" },
+  { path: "/icon-192.png", type: "image/png" },
+  { path: "/icon-512.png", type: "image/png" },
+  { path: "/icon-maskable-192.png", type: "image/png" },
+  { path: "/icon-maskable-512.png", type: "image/png" },
+  { path: "/apple-touch-icon.png", type: "image/png" },
+  { path: "/ru.webmanifest", type: "application/manifest+json" },
+  { path: "/en.webmanifest", type: "application/manifest+json" },
+  { path: "/robots.txt", type: "text/plain; charset=UTF-8" },
+]) {
+  test(`${path} may be used for a day without being asked for again`, async ({ request }) => {
+    const answer = await request.get(path);
+    expect(answer.status()).toBe(200);
+    expect(answer.headers()).toMatchObject({ "content-type": type, "cache-control": "public, max-age=86400" });
+    const { etag = "" } = answer.headers();
+    expect((await request.get(path, { headers: { "if-none-match": etag } })).status()).toBe(304);
+  });
+}
 
 test("a page links to its icons and to the manifest of its language", async ({ request }) => {
   for (const [locale, other] of [
@@ -56,5 +78,31 @@ test("without a contact there is no security.txt, and a password can't be change
     "resource-that-should-not-exist-whose-status-code-should-not-be-200",
   ]) {
     expect((await request.get(`/.well-known/${path}`)).status(), path).toBe(404);
+  }
+});
+
+test("a browser may keep a page only if the request for it had no personal cookie", async ({
+  newClient,
+  server,
+  phone,
+}) => {
+  const stranger = await newClient();
+  const cachingOf = async (path: string, cookie: string) => {
+    const answer = await stranger.get(path, { headers: { cookie } });
+    expect(answer.status(), path).toBe(200);
+    return answer.headers();
+  };
+  const { cookies } = await (await logInWithCookie(newClient, phone, server)).storageState();
+  const personal = cookies.filter(({ name }) => name !== "sarafan-known");
+  expect(personal.map(({ name }) => name)).toEqual(expect.arrayContaining(["sarafan-session", "sarafan-login"]));
+  for (const path of ["/", "/docs"]) {
+    expect(await cachingOf(path, "sarafan-locale=en; sarafan-known=any; other=any"), path).toMatchObject({
+      "cache-control": "private, no-cache",
+      vary: expect.stringContaining("Cookie, Accept-Language"),
+    });
+    for (const { name, value } of [...personal, { name: "__Host-sarafan-change", value: "any" }]) {
+      const { "cache-control": caching } = await cachingOf(path, `other=any; ${name}=${value}`);
+      expect(caching, `${path} with ${name}`).toContain("no-store");
+    }
   }
 });

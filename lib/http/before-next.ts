@@ -6,6 +6,7 @@ import type { Server, Socket } from "node:net";
 import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/parse-and-validate-flight-router-state.js";
 import { IS_DEVELOPMENT } from "@/lib/env";
 import { watchExchange, watchSocket } from "@/lib/ops/shutdown";
+import { relaxCaching } from "./caching";
 import { markPeer, recordClientIp } from "./client-ip";
 import { markFileMethod } from "./file-methods";
 import { publicAddressAt } from "./origin";
@@ -45,6 +46,7 @@ export function hookIntoServer({ onArrival, onRequest, hstsMaxAgeS }: Hooks): ()
     dropInvalidNextHeaders(request);
     secureExchange(request, response, hstsMaxAgeS);
     refuseUnknownActions(request, response);
+    relaxCaching(request, response);
     onRequest(request, response);
     replaceUnknownMethod(request);
     markFileMethod(request);
