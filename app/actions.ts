@@ -9,14 +9,14 @@ import { isLocale, LOCALE_COOKIE } from "@/lib/i18n";
 
 const YEAR_S = 365 * 24 * 60 * 60;
 
-/** Stores the chosen language in a cookie for a year. Without a script, redirects back to the page that the form was on. */
+/** Stores the chosen language in a cookie for a year. Without JavaScript, redirects back to the page that the form was on. */
 export async function switchLanguage(form: FormData): Promise<void> {
   const locale = form.get("locale")?.toString();
   if (isLocale(locale)) {
     (await cookies()).set(LOCALE_COOKIE, locale, { ...COOKIE_OPTIONS, maxAge: YEAR_S });
   }
   const requestHeaders = await headers();
-  // With a script Next.js renders the page in the new language by itself, and text in fields stays.
+  // Where JavaScript runs, Next.js renders the page in the new language by itself, and text in fields stays.
   if (requestHeaders.has("next-action")) return;
   const referer = requestHeaders.get("referer") ?? "";
   const { pathname, search } = new URL(URL.canParse(referer) ? referer : env.APP_URL);

@@ -74,7 +74,7 @@ export async function CodeStep({
           {t.rich("resendIn", { codes: count, time: () => <Countdown key={waitMs} ms={waitMs} /> })}
         </p>
       )}
-      {/* Without a script the page doesn't change at the end of the wait, so the form is there from the beginning. */}
+      {/* Without JavaScript the page doesn't change at the end of the wait, so the form is there from the beginning. */}
       {waitMs > 0 ? <noscript>{requestForm}</noscript> : requestForm}
     </>
   );
@@ -86,8 +86,8 @@ async function CodeEntry({ codes, hidden = {}, isAutoSubmitted = false, enter }:
   const isAlone = others.length === 0;
   const labelOf = ({ recipient }: Code) => (isAlone ? t("label") : t("labelTo", { to: formatRecipient(recipient) }));
   const hintOf = ({ digits }: CodeStatus) => (digits > CODE_DIGITS ? t("longer", { digits }) : null);
-  // A new key empties the fields and sets the focus. The key changes when new codes are sent, and in a form that submits itself
-  // (`isAutoSubmitted`) also after each wrong code.
+  // A new key empties the fields and sets the focus: after new codes were sent, and after a wrong code that led back to this page
+  // (`isAutoSubmitted`). In other forms the action's result empties a field with a wrong code.
   const key = codes
     .map(({ status: { sentAt, triesUsed } }) => `${sentAt.getTime()} ${isAutoSubmitted ? triesUsed : ""}`)
     .join();

@@ -24,7 +24,7 @@ export function readTypedCodes<Name extends string>(
   return { codes: codes as Record<Name, TypedCode>, again: null };
 }
 
-/** Makes the form's next state. `refused` has, by the field's name, why its code was refused, or null for a code that may be right. */
+/** Makes the form's next state: a field with a failure in `refused` becomes empty, with the error `wrong`; one with null stays. */
 export function refuseTypedCodes(
   form: FormData,
   state: CodeFormState,

@@ -63,7 +63,7 @@ function hasUnescapedCredentials(url: string): boolean {
   if (/^([/#][^@?]*|\?[^@=]*)@/s.test(rest)) return true;
   if (!URL.canParse(url)) return authority.includes("@");
   const { username, password } = new URL(url);
-  // The drivers read a percent sign that begins no escape sequence as it is.
+  // A percent sign that begins no escape sequence is allowed, because the drivers read it as it is.
   return [username, password].some((part) => !/%(?![\da-f]{2})/i.test(part) && !canBeDecoded(part));
 }
 

@@ -6,7 +6,7 @@ import { loadEnvFiles } from "./internal/env-files.mjs";
 import { keepHeapSmall } from "./internal/memory.mjs";
 import { recommendNode } from "./internal/node-version.mjs";
 
-// The files of settings are read from the folder of the server.
+// The files of settings are read from the current folder. They lie beside server.js.
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 keepHeapSmall();
 recommendNode();

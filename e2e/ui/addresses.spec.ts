@@ -25,8 +25,8 @@ const addressesOn = (page: Page): Promise<string[]> =>
     );
 
 for (const { how, javaScriptEnabled } of [
-  { how: "with scripts", javaScriptEnabled: true },
-  { how: "without scripts", javaScriptEnabled: false },
+  { how: "with JavaScript", javaScriptEnabled: true },
+  { how: "without JavaScript", javaScriptEnabled: false },
 ]) {
   test(`a login, an invitation and a profile put no phone and no mailbox into any address, ${how}`, async ({
     browser,

@@ -49,7 +49,7 @@ async function guess(server: Server, phone: string, codes: number): Promise<void
 }
 
 for (const javaScriptEnabled of [true, false]) {
-  test.describe(javaScriptEnabled ? "with a script" : "without a script", () => {
+  test.describe(javaScriptEnabled ? "with JavaScript" : "without JavaScript", () => {
     test.use({ javaScriptEnabled });
 
     test("a guessed-at code is replaced by a longer one, without delay, in the same field, and the page says why", async ({

@@ -11,7 +11,7 @@ const PROXIES: { what: string; headers: ProxyHeaders }[] = [
   { what: "a port of its own", headers: { Host: "$http_host", "X-Forwarded-Host": "$host:443" } },
 ];
 
-test("forms work behind all kinds of proxies, with and without a script", async ({
+test("forms work behind all kinds of proxies, with and without JavaScript", async ({
   browser,
   freshPhone,
   startServer,

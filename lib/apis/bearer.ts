@@ -23,10 +23,10 @@ import {
   SentInviteCode,
 } from "./schemas";
 
-const errorResponse = (status: number, detail: string) => ({ status, body: { detail } });
+const detailResponse = (status: number, detail: string) => ({ status, body: { detail } });
 
-const WRONG_CODE_RESPONSE = errorResponse(400, "Неверный или просроченный код.");
-const INVALID_TOKEN_RESPONSE = errorResponse(401, RUSSIAN_MESSAGES.failures.token_invalid);
+const WRONG_CODE_RESPONSE = detailResponse(400, "Неверный или просроченный код.");
+const INVALID_TOKEN_RESPONSE = detailResponse(401, RUSSIAN_MESSAGES.failures.token_invalid);
 
 const api: Api = {
   title: "bearer",
@@ -51,7 +51,7 @@ export const authRequestCode = address(api, "/api/auth/request_code/", (endpoint
       const sent = await requestCode(phoneLoginCode({ phone, holder: STATELESS }), await requester(), { language });
       return sent.ok ? reply({ detail: "Код отправлен" }, codeLengthHeader(sent.value)) : sent;
     },
-    failures: sendFailures(errorResponse),
+    failures: sendFailures(detailResponse),
   }),
 }));
 
@@ -157,6 +157,6 @@ export const profileActivateInvite = address(api, "/api/profile_back/activate_in
       const activated = await activateInvite({ userId: session.userId, code });
       return activated.ok ? reply({ detail: "Инвайт-код успешно активирован" }) : activated;
     },
-    failures: inviteFailures(errorResponse),
+    failures: inviteFailures(detailResponse),
   }),
 }));

@@ -56,14 +56,14 @@ type FailureTable<Name extends string> = [Name] extends [never]
   : { [Key in Name]: ErrorResponse };
 /** Makes the compiler refuse a failure whose name has the type `string`, because no table can have every string. */
 type Literal<Name extends string> = string extends Name ? "a failure needs a literal name" : unknown;
-type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
-  ? { [Key in Name]: string } & ParamsOf<Rest>
+type PathParams<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? { [Key in Name]: string } & PathParams<Rest>
   : unknown;
 
 interface Call<Path extends string, Input extends z.ZodRawShape, Query extends z.ZodRawShape, Who> {
   request: Request;
   /** The values of the path's `{…}` parameters. A field of the same name in the body or query doesn't change them. */
-  params: ParamsOf<Path>;
+  params: PathParams<Path>;
   input: z.output<z.ZodObject<Input>>;
   query: z.output<z.ZodObject<Query>>;
   /** The requester's session; null for endpoints that need no account. */
@@ -98,7 +98,7 @@ interface EndpointSpec<
     headers?: readonly (keyof typeof ANSWER_HEADERS)[];
   };
   /** The pages that a browser is redirected to instead of getting JSON. */
-  page?: ResultPages;
+  page?: RedirectPages;
   run: (call: Call<Path, Input, Query, Who>) => Promise<Result & Literal<FailureNames<Result>>>;
   /** The response to each failure of `run`. The compiler refuses a table that lacks a failure. */
   failures: FailureTable<FailureNames<Result>>;
@@ -107,7 +107,7 @@ interface EndpointSpec<
 }
 
 /** The pages that a browser is redirected to: `done` after a success, `failed(name)` after the failure `name`. */
-interface ResultPages {
+interface RedirectPages {
   done: string;
   failed: (failure: string) => string;
 }

@@ -36,14 +36,14 @@ import {
   SentInviteCode,
 } from "./schemas";
 
-const errorResponse = (status: number, detail: string) => ({ status, body: { detail } });
+const detailResponse = (status: number, detail: string) => ({ status, body: { detail } });
 
-const UNUSABLE_CODE_RESPONSE = errorResponse(400, "Код подтверждения не найден или устарел. Запросите новый.");
-const NOT_FOUND_RESPONSE = errorResponse(404, "Не найдено.");
-const NOT_ALLOWED_RESPONSE = errorResponse(403, "У вас недостаточно прав для выполнения данного действия.");
+const UNUSABLE_CODE_RESPONSE = detailResponse(400, "Код подтверждения не найден или устарел. Запросите новый.");
+const NOT_FOUND_RESPONSE = detailResponse(404, "Не найдено.");
+const NOT_ALLOWED_RESPONSE = detailResponse(403, "У вас недостаточно прав для выполнения данного действия.");
 const DELETED_LATER_SENTENCE =
   "Это устройство ещё не подтверждено, поэтому аккаунт будет удалён позже. До тех пор удаление может отменить любое подтверждённое устройство.";
-const LOGIN_TOO_OLD_RESPONSE = errorResponse(403, "Войдите ещё раз: это можно сделать только вскоре после входа.");
+const LOGIN_TOO_OLD_RESPONSE = detailResponse(403, "Войдите ещё раз: это можно сделать только вскоре после входа.");
 const TAKEN_FAILURES = {
   phone_taken: { status: 409, body: { phone: ["Пользователь с таким телефоном уже существует."] } },
   email_taken: { status: 409, body: { email: ["Пользователь с таким адресом уже существует."] } },
@@ -133,10 +133,10 @@ export const authenticate = address(api, "/api/users/authenticate/", (endpoint) 
       return reply(identity);
     },
     failures: {
-      mail_unavailable: errorResponse(404, "Вход по почте не настроен."),
-      ...sendFailures(errorResponse),
-      code_wrong: errorResponse(401, "Неверный код подтверждения."),
-      phone_mismatch: errorResponse(400, "У аккаунта с этим адресом другой телефон."),
+      mail_unavailable: detailResponse(404, "Вход по почте не настроен."),
+      ...sendFailures(detailResponse),
+      code_wrong: detailResponse(401, "Неверный код подтверждения."),
+      phone_mismatch: detailResponse(400, "У аккаунта с этим адресом другой телефон."),
       code_not_requested: UNUSABLE_CODE_RESPONSE,
       code_expired: UNUSABLE_CODE_RESPONSE,
       code_spent: UNUSABLE_CODE_RESPONSE,
@@ -169,7 +169,7 @@ export const activateInviteCode = address(api, "/api/users/profile/activate_invi
       const activated = await activateInvite({ userId: call.session.userId, code: call.input.invite_code });
       return activated.ok ? showProfile({ ...call, query: {} }) : activated;
     },
-    failures: inviteFailures(errorResponse),
+    failures: inviteFailures(detailResponse),
   }),
 }));
 
@@ -218,7 +218,7 @@ export const users = address(api, "/api/users/", (endpoint) => ({
 
 const CHANGE_FAILURES = {
   not_administrator: NOT_ALLOWED_RESPONSE,
-  account_own: errorResponse(403, "Свой аккаунт так изменить нельзя: номер и адрес меняются на странице аккаунта."),
+  account_own: detailResponse(403, "Свой аккаунт так изменить нельзя: номер и адрес меняются на странице аккаунта."),
   login_too_old: LOGIN_TOO_OLD_RESPONSE,
   account_unknown: NOT_FOUND_RESPONSE,
   identity_missing: { status: 400, body: { email: ["Без телефона адрес обязателен."] } },
@@ -284,14 +284,14 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     },
     failures: {
       account_unknown: NOT_FOUND_RESPONSE,
-      budget_spent: errorResponse(429, TOO_MANY_REQUESTS),
-      cookie_required: errorResponse(403, "Свой аккаунт нельзя удалить по токену: войдите в браузере."),
+      budget_spent: detailResponse(429, TOO_MANY_REQUESTS),
+      cookie_required: detailResponse(403, "Свой аккаунт нельзя удалить по токену: войдите в браузере."),
       login_too_old: LOGIN_TOO_OLD_RESPONSE,
-      change_waiting: errorResponse(
+      change_waiting: detailResponse(
         409,
         "Удалить аккаунт уже попросили с другого устройства. Отменить это может любое подтверждённое устройство.",
       ),
-      session_over: errorResponse(401, RUSSIAN_MESSAGES.failures.credentials_missing),
+      session_over: detailResponse(401, RUSSIAN_MESSAGES.failures.credentials_missing),
     },
   }),
 }));

@@ -21,13 +21,13 @@ import {
   listInviteePhones,
 } from "./schemas";
 
-const errorResponse = (status: number, detail: string) => ({ status, body: { detail } });
+const detailResponse = (status: number, detail: string) => ({ status, body: { detail } });
 
-const BUDGET_SPENT_RESPONSE = errorResponse(429, "Too many requests. Try again later.");
+const BUDGET_SPENT_RESPONSE = detailResponse(429, "Too many requests. Try again later.");
 const NOT_RECEIVED_RESPONSE = { status: 400, body: { code: ["This phone number did not receive a code"] } };
 const PHONE_TAKEN_RESPONSE = { status: 400, body: { phone_number: ["Not unique number"] } };
 const INVALID_INVITE_RESPONSE = { status: 400, body: { non_field_errors: ["Invalid invite"] } };
-const NOT_FOUND_RESPONSE = errorResponse(404, "Not found.");
+const NOT_FOUND_RESPONSE = detailResponse(404, "Not found.");
 
 const api: Api = {
   title: "verification",
@@ -65,9 +65,9 @@ export const sendCode = address(api, "/api/verification_phone/send_code", (endpo
     failures: {
       phone_taken: PHONE_TAKEN_RESPONSE,
       budget_spent: BUDGET_SPENT_RESPONSE,
-      country_not_allowed: errorResponse(400, "Codes are not sent to this number."),
-      resend_too_early: errorResponse(429, "A code was sent already. A new one can be asked for later."),
-      code_not_sent: errorResponse(503, "The code could not be sent. Try again later."),
+      country_not_allowed: detailResponse(400, "Codes are not sent to this number."),
+      resend_too_early: detailResponse(429, "A code was sent already. A new one can be asked for later."),
+      code_not_sent: detailResponse(503, "The code could not be sent. Try again later."),
     },
   }),
 }));

@@ -168,7 +168,7 @@ export async function answerNextAuth(
   if (!SERVED_PATHS[fields ? "POST" : "GET"].includes(action)) return new Response(null, { status: 404 });
   if (!fields) return handlers.GET(atPublicAddress(request));
   const answer = await requestFields.run(fields, () => handlers.POST(atPublicAddress(request, fields)));
-  // NextAuth removes the cookie only if the form carried the right CSRF token.
+  // NextAuth removes the cookie only if the form carried the right CSRF token, so a forged form ends no session.
   const isSignedOut = answer.headers.getSetCookie().some((set) => set.startsWith(`${SESSION_COOKIE}=;`));
   if (action === "signout" && isSignedOut) await endCurrentSession();
   return answer;

@@ -32,7 +32,7 @@ export async function readPendingChange(session: Session): Promise<IdentityChang
 export async function beginPendingChange(session: Session, next: Recipient): Promise<IdentityChange> {
   assertOwnRequest(await headers());
   const known = await readPendingChange(session);
-  // A change to another value gets another holder, so that codes sent for one change don't permit the other.
+  // A code is stored for a holder. Another value gets another holder, so that codes sent for one change don't permit the other.
   const holder = known && isSameRecipient(known.next, next) ? known.holder : newHolder();
   await setCookie(COOKIE_NAME, encryptToken(TOKEN_KIND, { sid: session.id, holder, next }), TOKEN_KIND);
   return { holder, next };

@@ -46,7 +46,7 @@ const REFRESH_KIND = {
   keys: refreshTokenKeys,
 } as const satisfies TokenKind;
 /** The refresh tokens of version 0.1, which were signed with EdDSA. They stay valid until they expire. */
-const OLD_REFRESH_KIND = { ...REFRESH_KIND, alg: "EdDSA", keys: verificationKeys } as const satisfies TokenKind;
+const VERSION_0_1_REFRESH_KIND = { ...REFRESH_KIND, alg: "EdDSA", keys: verificationKeys } as const satisfies TokenKind;
 
 /**
  * Makes the access and refresh token of a client application's session in its present generation, as signed JWTs (RFC 7515
@@ -74,7 +74,7 @@ export async function readAccessToken(token: string): Promise<Session | null> {
 
 /** Returns the session id and the generation that a refresh token names, or null if the token is forged or expired. */
 export async function readRefreshToken(token: string): Promise<{ id: string; generation: number } | null> {
-  const claims = (await verify(REFRESH_KIND, token)) ?? (await verify(OLD_REFRESH_KIND, token));
+  const claims = (await verify(REFRESH_KIND, token)) ?? (await verify(VERSION_0_1_REFRESH_KIND, token));
   return claims && { id: claims.sid, generation: claims.generation };
 }
 

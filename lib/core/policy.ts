@@ -29,7 +29,7 @@ const Money = z
   .regex(/^\d{1,7}(\.\d{1,2})?$/, "must be an amount of money, such as 25 or 12.50")
   .transform((text) => Math.round(Number(text) * 100));
 
-const Prices = z
+const PriceByCountry = z
   .string()
   .transform((text) => text.split(",").map((entry) => entry.trim().split("=")))
   .refine(
@@ -61,7 +61,7 @@ const settings = readSettings({
   KNOWN_BROWSER_TTL_S: wholeNumber(365 * DAY_S, { min: 1, max: 400 * DAY_S }),
   SMS_BUDGET_PER_DAY: wholeNumber(0, { min: 0, max: 10_000_000 }),
   SMS_COST_PER_DAY: Money.optional(),
-  SMS_PRICE: Prices.optional(),
+  SMS_PRICE: PriceByCountry.optional(),
   DELIVERIES_KEPT_S: wholeNumber(90 * DAY_S, { min: HOUR_S, max: 3650 * DAY_S }),
   // At least seven days, because the alarm compares with the mean of the last seven days.
   WRONG_CODES_KEPT_S: wholeNumber(7 * DAY_S, { min: 7 * DAY_S, max: 3650 * DAY_S }),
@@ -101,7 +101,7 @@ if (settings.SESSION_IDLE_S <= settings.SESSION_SEEN_EVERY_S) {
   );
 }
 
-/** The part of a day's messages, and of their cost, that is kept for browsers that the recipient recognises. */
+/** The part of a day's messages, and of their cost, that is kept for browsers that are recognised for the recipient. */
 export const SMS_BUDGET_KEPT_PART = 0.1;
 // The part that is not kept for recognised browsers must pay for at least one message. A person's first login comes from a
 // browser that is not recognised yet.
@@ -178,7 +178,7 @@ export const SENDS_PER_PHONE_AND_IP_PER_DAY = Math.ceil(SENDS_PER_PHONE_PER_DAY 
 export const SENDS_PER_IP_PER_HOUR = settings.SENDS_PER_IP_PER_HOUR;
 /** How many codes of its own a recognised browser can request for its recipient each day, without a wait. */
 export const SENDS_PER_KNOWN_BROWSER_PER_DAY = settings.SENDS_PER_KNOWN_BROWSER_PER_DAY;
-/** How long after its last login a browser is recognised by its recipient and trusted by its account. */
+/** How long after its last login a browser is recognised for its recipient and trusted by its account. */
 export const KNOWN_BROWSER_TTL_MS = settings.KNOWN_BROWSER_TTL_S * 1000;
 /** For how many right codes an hour a network gets the charge of `SENDS_PER_IP_PER_HOUR` back. */
 export const VERIFIED_SENDS_PER_IP_PER_HOUR = 200;

@@ -118,8 +118,8 @@ function statementByLength<Row>(
   return (length) => (made[length] ??= make(length));
 }
 
-const listOf = (length: number, item: (at: number) => string) => Array.from({ length }, (_, at) => item(at)).join(", ");
-const kindsOf = <Name extends string, Kind>(length: number, name: Name, kind: Kind): Record<string, Kind> =>
+const sqlList = (length: number, one: (at: number) => string) => Array.from({ length }, (_, at) => one(at)).join(", ");
+const paramKinds = <Name extends string, Kind>(length: number, name: Name, kind: Kind): Record<string, Kind> =>
   Object.fromEntries(Array.from({ length }, (_, at) => [`${name}${at}`, kind]));
 
 const COUNTER_ROW = { key: "text", count: "integer", resetsAt: "time" } as const;
@@ -128,13 +128,13 @@ const COUNT_UP = statementByLength((length) =>
   statement({
     params: {
       now: "time",
-      ...kindsOf(length, "key", "text" as const),
-      ...kindsOf(length, "amount", "integer" as const),
-      ...kindsOf(length, "resetsAt", "time" as const),
+      ...paramKinds(length, "key", "text" as const),
+      ...paramKinds(length, "amount", "integer" as const),
+      ...paramKinds(length, "resetsAt", "time" as const),
     },
     row: COUNTER_ROW,
     sql: `
-      INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES ${listOf(length, (at) => `(:key${at}, :amount${at}, :resetsAt${at})`)}
+      INSERT INTO "Counter" ("key", "count", "resetsAt") VALUES ${sqlList(length, (at) => `(:key${at}, :amount${at}, :resetsAt${at})`)}
       ON CONFLICT ("key") DO UPDATE SET
         "count" = CASE WHEN "Counter"."resetsAt" <= :now THEN excluded."count" ELSE "Counter"."count" + excluded."count" END,
         "resetsAt" = CASE WHEN "Counter"."resetsAt" <= :now THEN excluded."resetsAt" ELSE "Counter"."resetsAt" END
@@ -217,11 +217,11 @@ export function refundCharges(tx: Transaction, charges: readonly Charge[], consu
 
 const FIND_COUNTS = statementByLength((length) =>
   statement({
-    params: { now: "time", ...kindsOf(length, "key", "text" as const) },
+    params: { now: "time", ...paramKinds(length, "key", "text" as const) },
     row: COUNTER_ROW,
     sql: `
       SELECT "key", "count", "resetsAt" FROM "Counter"
-      WHERE "key" IN (${listOf(length, (at) => `:key${at}`)}) AND "resetsAt" > :now`,
+      WHERE "key" IN (${sqlList(length, (at) => `:key${at}`)}) AND "resetsAt" > :now`,
   }),
 );
 

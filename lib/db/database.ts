@@ -112,7 +112,7 @@ export async function transact<Value>(
   }
 }
 
-/** Wraps the result of a transaction that is to be rolled back; made by `rollBack`. */
+/** Returned by the function of a `transact` call to roll its transaction back; `value` is then the result. Made by `rollBack`. */
 export class RolledBack<Value> {
   readonly #value: Value;
 

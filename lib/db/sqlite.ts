@@ -47,8 +47,8 @@ interface Job {
  * of the event loop share a transaction. Each has its own savepoint, so it can be rolled back alone.
  */
 export function openSqlite(url: string): Connections {
-  const reader = new StatementConnection(url, READ_ONLY_PRAGMAS);
-  const writer = new StatementConnection(url, TRANSACT_PRAGMAS);
+  const reader = new DriverConnection(url, READ_ONLY_PRAGMAS);
+  const writer = new DriverConnection(url, TRANSACT_PRAGMAS);
   const flush = new LogFlush(`${fileOf(url)}-wal`);
   const prismaReader = new PrismaClient({ adapter: adapterOf(url, READ_ONLY_PRAGMAS) });
   let prismaConnection: PrismaConnection | undefined;
@@ -122,7 +122,7 @@ export function openSqlite(url: string): Connections {
 }
 
 /** Runs the jobs in one transaction. Returns for each job a callback that settles its promise, to be called after the flush. */
-async function runBatch(connection: StatementConnection, batch: Job[]): Promise<(() => void)[]> {
+async function runBatch(connection: DriverConnection, batch: Job[]): Promise<(() => void)[]> {
   const answers: (() => void)[] = [];
   connection.run(BEGIN);
   try {
@@ -132,7 +132,7 @@ async function runBatch(connection: StatementConnection, batch: Job[]): Promise<
         const value = await fn(connection);
         answers.push(() => resolve(value as never));
       } catch (error) {
-        // SQLite itself has rolled back the whole transaction, as it does when the disk is full.
+        // SQLite itself has rolled back the transaction, as it does when the disk is full: all jobs of the batch fail.
         if (!connection.inTransaction) throw error;
         connection.run(ROLLBACK_TO);
         answers.push(() => reject(error));
@@ -207,8 +207,8 @@ interface Prepared {
   booleans: readonly string[];
 }
 
-/** A connection that is opened at its first statement and prepares each statement once. */
-class StatementConnection implements Transaction {
+/** A connection of the driver, without Prisma. It is opened at its first statement and prepares each statement once. */
+class DriverConnection implements Transaction {
   readonly #file: string;
   readonly #pragmas: string;
   readonly #prepared = new WeakMap<SqliteStatement, Prepared>();

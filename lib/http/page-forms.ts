@@ -44,7 +44,7 @@ function isActionCall(action: string, body: FormData | Uint8Array): boolean {
   return Array.isArray(call) && call.length === count && (count === 0 || FORM_PATTERN.test(String(call.at(-1))));
 }
 
-/** Whether a form that was submitted without a script carries as many arguments as its action has, not counting the form itself. */
+/** Whether a form submitted without JavaScript carries as many arguments as its action has, not counting the form itself. */
 function isFormOfAction(form: FormData): boolean {
   return [...form.keys()].every((name) => {
     const [, kind, rest = ""] = /^\$ACTION_(ID|REF)_(.*)$/.exec(name) ?? [];

@@ -49,7 +49,7 @@ async function installBrowser() {
     const debian = await installDebianPackages([DEBIAN_BROWSER], "the tests need a browser");
     if (debian.code === 0) return debian;
   }
-  // Ubuntu has no such package. Playwright installs its own browser, and as root the system libraries as well.
+  // Ubuntu has no `chromium-headless-shell`. Playwright installs its own browser, and as root the system libraries as well.
   const install = ["node_modules/playwright/cli.js", "install", "--only-shell", "chromium"];
   return runNode(isDebianRoot() ? [...install, "--with-deps"] : install);
 }

@@ -34,7 +34,7 @@ function release() {
   rmSync(LOCK_FOLDER, { recursive: true, force: true });
 }
 
-/** Takes the lock by making its folder, which succeeds in one process only. Returns whether this process has the lock. */
+/** Tries to take the lock by making its folder; deletes a stale folder for the next try. Returns whether this process has the lock. */
 function takeLock() {
   try {
     mkdirSync(LOCK_FOLDER);

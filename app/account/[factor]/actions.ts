@@ -6,7 +6,7 @@ import { beginPendingChange, endPendingChange, readPendingChange } from "@/lib/a
 import { requireSession } from "@/lib/auth/required-session";
 import { loginPage } from "@/lib/auth/return-page";
 import { notifyChange, notifyDelayedChange } from "@/lib/auth/security-notices";
-import { changeIdentity, getIdentityChange, requestIdentityChange } from "@/lib/core/accounts/change-identity";
+import { changeIdentity, getChangeCodeStatuses, requestChangeCodes } from "@/lib/core/accounts/change-identity";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { Recipient } from "@/lib/core/identity/recipient";
 import { readPastedText } from "@/lib/core/pasted-text";
@@ -40,7 +40,7 @@ export async function sendChangeCodes(state: FactorFormState, form: FormData): P
 
   const change = await beginPendingChange(session, next.data);
   const requester = await currentRequester();
-  const sent = await requestIdentityChange(session, change, requester, await codeOptions(form));
+  const sent = await requestChangeCodes(session, change, requester, await codeOptions(form));
   if (sent.ok || sent.failure.name === "resend_too_early") return redirect(factorPage(factor), RedirectType.replace);
   const { failure } = sent;
   return refuse(failure.name, failure.name === "budget_spent" ? failure.retryAfterMs : 0);
@@ -51,16 +51,16 @@ export async function resendChangeCodes(form: FormData): Promise<void> {
   const session = await requireSession("/account");
   const change = await readPendingChange(session);
   if (!change) return redirect("/account", RedirectType.replace);
-  const sent = await requestIdentityChange(session, change, await currentRequester(), await codeOptions(form));
+  const sent = await requestChangeCodes(session, change, await currentRequester(), await codeOptions(form));
   const page = factorPage(change.next.kind);
   redirect(needsNoError(sent) ? page : `${page}?problem=not_sent`, RedirectType.replace);
 }
 
 /** Returns the states of both codes of a change. If one can't be typed any more, redirects to the page that says which one and why. */
 async function requireLiveCodes(
-  ...asked: Parameters<typeof getIdentityChange>
+  ...asked: Parameters<typeof getChangeCodeStatuses>
 ): Promise<Record<"old" | "new", CodeStatus>> {
-  const { old, new: next } = (await getIdentityChange(...asked)).statuses;
+  const { old, new: next } = (await getChangeCodeStatuses(...asked)).statuses;
   if (old?.state === "live" && next?.state === "live") return { old, new: next };
   const page = factorPage(asked[1].next.kind);
   const isOver = !old || !next || old.state === "used";

@@ -8,7 +8,7 @@ import { stampForm } from "@/lib/auth/form-stamps";
 import { readPendingChange } from "@/lib/auth/pending-change";
 import { requireAccount } from "@/lib/auth/required-session";
 import { type Account, provenFactor } from "@/lib/core/accounts/accounts";
-import { getIdentityChange, type IdentityChange } from "@/lib/core/accounts/change-identity";
+import { getChangeCodeStatuses, type IdentityChange } from "@/lib/core/accounts/change-identity";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { PHONE_PLACEHOLDER } from "@/lib/core/identity/phone";
@@ -55,7 +55,7 @@ export default async function ChangePage(options: PageOptions) {
   const [t, { step, problem }] = await Promise.all([getTranslations("change"), options.searchParams]);
   const pending = await readPendingChange(session);
   const change = pending && pending.next.kind === factor ? pending : null;
-  const sent = change && (await getIdentityChange(session, change, await currentRequester()));
+  const sent = change && (await getChangeCodeStatuses(session, change, await currentRequester()));
   const { old, new: next } = sent?.statuses ?? {};
   const statuses = old && next && old.state !== "used" ? { old, new: next } : null;
   const isCodeStep = step !== "edit" && problem !== "lost";

@@ -24,7 +24,7 @@ import {
 } from "@/lib/testing/people";
 import { getProfile } from "./accounts";
 import { asAdministrator } from "./administration";
-import { changeIdentity, getIdentityChange, type IdentityChange, requestIdentityChange } from "./change-identity";
+import { changeIdentity, getChangeCodeStatuses, type IdentityChange, requestChangeCodes } from "./change-identity";
 import { phoneLoginCode } from "./sign-in";
 
 const changeTo = (next: Recipient): IdentityChange => ({ next, holder: Holder.parse(crypto.randomUUID()) });
@@ -42,7 +42,7 @@ async function signUpAndLogIn(by: "phone" | "email" = "phone") {
 async function receiveChangeCodes(session: SessionRef, change: IdentityChange, now = new Date()) {
   const sent: { to: string; code: OneTimeCode }[] = [];
   const sender = senderOf(async ({ to, code }) => sent.push({ to, code: code as OneTimeCode }) > 0);
-  expect(failureOf(await requestIdentityChange(session, change, anybody(), { sender, now }))).toBe("none");
+  expect(failureOf(await requestChangeCodes(session, change, anybody(), { sender, now }))).toBe("none");
   const [old, next] = sent;
   if (!old || next?.to !== change.next.address) throw new Error("a code is missing");
   return { oldFactor: old.to, codes: { old: old.code, new: next.code } };
@@ -194,7 +194,7 @@ test("only after the right codes a change says that the phone belongs to another
   expect(failureOf(await changeIdentity(session, wanted, codes, anybody()))).toBe("identity_taken");
   expect(await getProfile(userId)).toMatchObject({ phone });
   expect(await getProfile(owner.userId)).toMatchObject({ phone: owner.phone });
-  expect((await getIdentityChange(session, wanted, anybody(), now)).statuses.new).toMatchObject({ state: "used" });
+  expect((await getChangeCodeStatuses(session, wanted, anybody(), now)).statuses.new).toMatchObject({ state: "used" });
 });
 
 test("of two accounts that change to the same number in parallel, one gets it", async () => {
@@ -257,7 +257,7 @@ test("no code is sent to the new factor if the code to the present one can't be 
   const asked: string[] = [];
   const sender = senderOf(async ({ to }) => asked.push(to) === 0);
   const wanted = changeTo(phoneRecipient(freshPhone()));
-  expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender }))).toBe("code_not_sent");
+  expect(failureOf(await requestChangeCodes(session, wanted, anybody(), { sender }))).toBe("code_not_sent");
   expect(asked).not.toContain(wanted.next.address);
 });
 
@@ -267,9 +267,9 @@ test("after one code was sent and the other was not, a second request sends the 
   const sent: string[] = [];
   let isReachable = false;
   const sender = senderOf(async ({ to }) => (to === phone || isReachable) && sent.push(to) > 0);
-  expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender }))).toBe("code_not_sent");
+  expect(failureOf(await requestChangeCodes(session, wanted, anybody(), { sender }))).toBe("code_not_sent");
   isReachable = true;
-  expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender }))).toBe("none");
+  expect(failureOf(await requestChangeCodes(session, wanted, anybody(), { sender }))).toBe("none");
   expect(sent).toEqual([phone, wanted.next.address]);
   const later = new Date(Date.now() + (RESEND_AFTER_MS[0] ?? 0));
   const status = await getCodeStatus(
@@ -288,10 +288,10 @@ test("new codes can be requested when all invalid ones can be replaced or, if no
   const sent: string[] = [];
   const request = async (seconds: number, isReachable = () => true) => {
     const sender = senderOf(async ({ to }) => isReachable() && sent.push(to) > 0);
-    return failureOf(await requestIdentityChange(session, wanted, anybody(), { sender, now: at(seconds) }));
+    return failureOf(await requestChangeCodes(session, wanted, anybody(), { sender, now: at(seconds) }));
   };
   const waitS = async (seconds: number) =>
-    (await getIdentityChange(session, wanted, anybody(), at(seconds))).resendInMs / 1000;
+    (await getChangeCodeStatuses(session, wanted, anybody(), at(seconds))).resendInMs / 1000;
   const exhaust = async (key: Pick<ChallengeKey, "recipient" | "purpose">, seconds: number) => {
     for (let tries = 0; tries < TRIES_PER_CODE; tries += 1) {
       await verifyCode({ ...key, holder: wanted.holder }, "000000" as OneTimeCode, anybody(), at(seconds));
@@ -319,7 +319,7 @@ test("new codes can be requested when all invalid ones can be replaced or, if no
 
 test("a change to the phone that the account already has is refused", async () => {
   const { phone, session } = await signUpAndLogIn();
-  expect(failureOf(await requestIdentityChange(session, changeTo(phoneRecipient(phone)), anybody()))).toBe(
+  expect(failureOf(await requestChangeCodes(session, changeTo(phoneRecipient(phone)), anybody()))).toBe(
     "identity_same",
   );
 });

@@ -1,4 +1,4 @@
-import { consumeCodes, getCodes, requestCodes, verifyCodes } from "@/lib/core/challenges/code-pairs";
+import { consumeCodes, getCodeStatuses, requestCodes, verifyCodes } from "@/lib/core/challenges/code-pairs";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import type { ChallengeKey, Holder, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "@/lib/core/challenges/request-code";
@@ -40,7 +40,7 @@ function challengeKeysOf(account: Account, { next, holder }: IdentityChange): Ch
  * Fails with `identity_same` if the account has this phone or mailbox already, with `mail_unavailable` if a code would be a
  * mail and no mail can be sent, or as `requestCode` does. Throws `AccountGone`.
  */
-export async function requestIdentityChange(
+export async function requestChangeCodes(
   session: SessionRef,
   change: IdentityChange,
   requester: Requester,
@@ -61,14 +61,14 @@ export async function requestIdentityChange(
  * Returns the present factor that gets a code, the status of both codes (null if never sent), and in how many milliseconds new
  * codes can be requested. Throws `AccountGone`.
  */
-export async function getIdentityChange(
+export async function getChangeCodeStatuses(
   session: SessionRef,
   change: IdentityChange,
   requester: Requester,
   now = new Date(),
 ): Promise<{ old: Recipient; statuses: Record<keyof ChangeCodes, CodeStatus | null>; resendInMs: number }> {
   const codes = challengeKeysOf(await getOwnProfile(session), change);
-  return { old: codes.old.recipient, ...(await getCodes(codes, requester, now)) };
+  return { old: codes.old.recipient, ...(await getCodeStatuses(codes, requester, now)) };
 }
 
 /** The failures of `changeIdentity`. */

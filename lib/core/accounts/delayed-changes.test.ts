@@ -28,7 +28,7 @@ import { Crash, isBackgroundBusy, withCrashAfter } from "@/lib/testing/transacti
 import { getProfile } from "./accounts";
 import { asAdministrator, changeAccount } from "./administration";
 import { applyNowByBothCodes, applyNowCodes } from "./apply-now";
-import { changeIdentity, requestIdentityChange } from "./change-identity";
+import { changeIdentity, requestChangeCodes } from "./change-identity";
 import {
   applyDueChanges,
   applyNow,
@@ -55,7 +55,7 @@ async function change(session: Session, next: Recipient, now: Date) {
   const wanted = { next, holder: Holder.parse(crypto.randomUUID()) };
   const codes: OneTimeCode[] = [];
   const sender = senderOf(async ({ code }) => codes.push(code as OneTimeCode) > 0);
-  expect(failureOf(await requestIdentityChange(session, wanted, anybody(), { sender, now }))).toBe("none");
+  expect(failureOf(await requestChangeCodes(session, wanted, anybody(), { sender, now }))).toBe("none");
   const [old, fresh] = codes;
   if (!old || !fresh) throw new Error("a code is missing");
   return changeIdentity(session, wanted, { old, new: fresh }, anybody(), now);

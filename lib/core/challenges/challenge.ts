@@ -76,13 +76,13 @@ const FIND_CHALLENGE = statement({
 export type Challenge = RowOf<typeof FIND_CHALLENGE> & { state: State };
 
 /** Returns the key as statement parameters. The address tells the recipient's kind: no phone is spelt like a mailbox. */
-function paramsOf({ recipient, purpose, holder }: ChallengeKey) {
+function sqlParamsOf({ recipient, purpose, holder }: ChallengeKey) {
   return { recipient: recipient.address, purpose, holder };
 }
 
 /** Returns the challenge, or undefined if no code was sent for this key. */
 export async function findChallenge(db: Queries, key: ChallengeKey): Promise<Challenge | undefined> {
-  return (await db.get(FIND_CHALLENGE, paramsOf(key))) as Challenge | undefined;
+  return (await db.get(FIND_CHALLENGE, sqlParamsOf(key))) as Challenge | undefined;
 }
 
 const LOCK_CHALLENGE = statement({
@@ -101,7 +101,7 @@ const LOCK_CHALLENGE = statement({
  * roll the transaction back, so that no row without a code remains.
  */
 export async function lockChallenge(tx: Transaction, key: ChallengeKey, now: Date): Promise<Challenge> {
-  const row = await tx.get(LOCK_CHALLENGE, { ...paramsOf(key), now });
+  const row = await tx.get(LOCK_CHALLENGE, { ...sqlParamsOf(key), now });
   if (!row) throw new Error("the row of a challenge was not locked");
   return row as Challenge;
 }
@@ -146,7 +146,7 @@ export function beginSending(
   const codeHmac = sealCode(code, key);
   const isNext = isInSchedule(last, now);
   tx.queue(BEGIN_SENDING, {
-    ...paramsOf(key),
+    ...sqlParamsOf(key),
     codeHmac,
     digits: code.length,
     expiresAt: new Date(now.getTime() + CODE_TTL_MS),
@@ -171,7 +171,7 @@ const ACCEPT_SENDING = statement({
  * sent by now, updates the earlier code's copy in the column `before` instead.
  */
 export async function acceptSending(tx: Transaction, { key, codeHmac }: Sending): Promise<void> {
-  if ((await tx.run(ACCEPT_SENDING, { ...paramsOf(key), codeHmac })) > 0) return;
+  if ((await tx.run(ACCEPT_SENDING, { ...sqlParamsOf(key), codeHmac })) > 0) return;
   await settleEarlier(tx, { key, codeHmac }, (earlier) =>
     toJson({ ...earlier, state: TRANSITIONS.accept.to, before: null }),
   );
@@ -199,7 +199,7 @@ async function settleEarlier(
   { key, codeHmac }: Pick<Sending, "key" | "codeHmac">,
   settled: (earlier: Challenge) => string | null,
 ): Promise<void> {
-  const later = await tx.get(LOCK_SENDING_CHALLENGE, paramsOf(key));
+  const later = await tx.get(LOCK_SENDING_CHALLENGE, sqlParamsOf(key));
   if (!later) return;
   const replaceIn = (kept: string | null): string | null => {
     if (kept === null) return null;
@@ -207,7 +207,7 @@ async function settleEarlier(
     if (challenge.codeHmac === codeHmac) return settled(challenge);
     return toJson({ ...challenge, before: replaceIn(challenge.before) });
   };
-  tx.queue(REPLACE_EARLIER_CHALLENGE, { ...paramsOf(key), before: replaceIn(later.before) });
+  tx.queue(REPLACE_EARLIER_CHALLENGE, { ...sqlParamsOf(key), before: replaceIn(later.before) });
 }
 
 /** Returns the challenge as JSON for the column `before`. The challenge's own `before` is nested in it as an object. */
@@ -241,18 +241,18 @@ const REMOVE_CHALLENGE = statement({ params: KEY_PARAMS, sql: `DELETE FROM "Chal
  * answered, and the page shows that the message was not delivered. For a phone without an earlier code, the row is deleted.
  */
 export async function abandonSending(tx: Transaction, { key, codeHmac }: Sending, now: Date): Promise<void> {
-  const found = await tx.get(LOCK_SENDING_CHALLENGE, paramsOf(key));
+  const found = await tx.get(LOCK_SENDING_CHALLENGE, sqlParamsOf(key));
   if (!found) return;
   if (found.codeHmac !== codeHmac) return settleEarlier(tx, { key, codeHmac }, (earlier) => earlier.before);
   const before = found.before === null ? null : fromJson(found.before);
   const isBeforeGood = before !== null && isLive(before, now);
   if (before && (isBeforeGood || key.recipient.kind === "phone")) {
     const { deliveryAt, ...restored } = before;
-    tx.queue(RESTORE_EARLIER_CHALLENGE, { ...paramsOf(key), ...restored });
+    tx.queue(RESTORE_EARLIER_CHALLENGE, { ...sqlParamsOf(key), ...restored });
   } else if (key.recipient.kind === "email") {
-    tx.queue(KEEP_CODE_WITHOUT_WAIT, { ...paramsOf(key), sends: 0, sendsSince: now });
+    tx.queue(KEEP_CODE_WITHOUT_WAIT, { ...sqlParamsOf(key), sends: 0, sendsSince: now });
   } else {
-    tx.queue(REMOVE_CHALLENGE, paramsOf(key));
+    tx.queue(REMOVE_CHALLENGE, sqlParamsOf(key));
   }
 }
 
@@ -293,7 +293,7 @@ export async function attemptChallenge(
   needed: number,
   now: Date,
 ): Promise<Attempted | undefined> {
-  return tx.get(USE_ATTEMPT, { ...paramsOf(key), needed, now, latestExpiry: latestExpiry(now) });
+  return tx.get(USE_ATTEMPT, { ...sqlParamsOf(key), needed, now, latestExpiry: latestExpiry(now) });
 }
 
 const RESTORE_ATTEMPT = statement({
@@ -305,7 +305,7 @@ const RESTORE_ATTEMPT = statement({
 
 /** Refunds the attempt of a right code that opened nothing. The code is as valid as before. */
 export function restoreAttempt(tx: Transaction, key: ChallengeKey, codeHmac: string): void {
-  tx.queue(RESTORE_ATTEMPT, { ...paramsOf(key), codeHmac });
+  tx.queue(RESTORE_ATTEMPT, { ...sqlParamsOf(key), codeHmac });
 }
 
 const CONSUME_CODE = statement({
@@ -320,7 +320,7 @@ const CONSUME_CODE = statement({
  * parallel requests gets true.
  */
 export async function consumeCode(tx: Transaction, key: ChallengeKey, codeHmac: string): Promise<boolean> {
-  return (await tx.run(CONSUME_CODE, { ...paramsOf(key), codeHmac })) > 0;
+  return (await tx.run(CONSUME_CODE, { ...sqlParamsOf(key), codeHmac })) > 0;
 }
 
 const KEEP_VERIFIED_CODE = statement({
@@ -341,7 +341,7 @@ export async function keepVerified(
   codeHmac: string,
   { next, verifiedUntil }: { next: Holder; verifiedUntil: Date },
 ): Promise<boolean> {
-  return (await tx.run(KEEP_VERIFIED_CODE, { ...paramsOf(key), codeHmac, next, verifiedUntil })) > 0;
+  return (await tx.run(KEEP_VERIFIED_CODE, { ...sqlParamsOf(key), codeHmac, next, verifiedUntil })) > 0;
 }
 
 const RECORD_MADE_ACCOUNT = statement({
@@ -351,7 +351,7 @@ const RECORD_MADE_ACCOUNT = statement({
 
 /** Stores that the verification of this code made the account, for the result of the later sign-in. */
 export function recordMadeAccount(tx: Transaction, key: ChallengeKey): void {
-  tx.queue(RECORD_MADE_ACCOUNT, paramsOf(key));
+  tx.queue(RECORD_MADE_ACCOUNT, sqlParamsOf(key));
 }
 
 const REDEEM_VERIFIED_CODE = statement({
@@ -368,7 +368,7 @@ const REDEEM_VERIFIED_CODE = statement({
  * verified code.
  */
 export async function redeemVerified(tx: Transaction, key: ChallengeKey, now: Date) {
-  return (await tx.get(REDEEM_VERIFIED_CODE, { ...paramsOf(key), now, latestEnd: latestVerifiedEnd(now) })) ?? null;
+  return (await tx.get(REDEEM_VERIFIED_CODE, { ...sqlParamsOf(key), now, latestEnd: latestVerifiedEnd(now) })) ?? null;
 }
 
 /**

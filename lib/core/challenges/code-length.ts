@@ -49,7 +49,7 @@ export async function newCodeDigits(
   return { needed, ofNewCode: isDuringAlarm ? Math.max(needed, policy.ALARM_DIGITS) : needed };
 }
 
-/** Returns an attempt's charges to the requester's network; empty if the recipient recognises the requester's browser. */
+/** Returns an attempt's charges to the requester's network; empty if the requester's browser is recognised for the recipient. */
 export function wrongCodeCharges(recipient: Recipient, requester: Requester): Charge[] {
   return isRecognised(requester, recipient) ? [] : networkCharges(WRONG_CODES_FROM_NETWORK, requester.network);
 }

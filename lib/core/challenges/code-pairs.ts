@@ -30,7 +30,7 @@ export async function requestCodes(
  * Returns the status of each code (null if never sent), and in how many milliseconds new codes can be requested. The wait ends
  * when all codes that are not live can be replaced. If all codes are live, it ends when the first one can be replaced.
  */
-export async function getCodes<Name extends string>(
+export async function getCodeStatuses<Name extends string>(
   keys: Record<Name, ChallengeKey>,
   requester: Requester,
   now = new Date(),

@@ -34,8 +34,8 @@ import { perProcess } from "@/lib/per-process";
 import { countryOf } from "./served-countries";
 
 /**
- * Charges a new code to the limits of its recipient, its requester and the operator's day. A browser that the recipient
- * recognises has limits of its own, and when they are used up those of all requesters. `isEarly` says that the wait after the
+ * Charges a new code to the limits of its recipient, its requester and the operator's day. A browser that is recognised for the
+ * recipient has limits of its own, and when they are used up those of all requesters. `isEarly` says that the wait after the
  * last code is not over: then only the browser's own limits allow a code. Returns the charges, and the network that the code was
  * charged to; null if it was charged to a recognised browser instead.
  *
@@ -104,7 +104,7 @@ function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
 }
 
 /**
- * Returns the charges for a code that a recognised browser requests; null if the recipient does not recognise the browser.
+ * Returns the charges for a code that a recognised browser requests; null if the browser is not recognised for this recipient.
  * These charges have limits of their own, so that strangers can't use up this browser's codes.
  */
 function recognisedBrowserCharges(recipient: Recipient, requester: Requester): Charge[] | null {

@@ -94,7 +94,7 @@ async function countAttempt(
   const subject = limitSubject(recipient);
   const charges = [{ limit: TRIES_AT_RECIPIENT, subject }, ...wrongCodeCharges(recipient, requester)];
   const counted = await transact(async (tx): Promise<Result<CountedAttempt, VerifyCodeFailure>> => {
-    // The statements are sent in this order, so the wrong codes are counted after the recipient's lock is taken.
+    // Sent together, the statements run in this order: the recipient's lock is taken before the wrong codes are counted.
     const [[lock, ...charged], wrongCodes] = await Promise.all([
       record(tx, charges, now),
       countWrongCodes(tx, recipient, now),

@@ -1,6 +1,6 @@
 import { expect, _baseTest as test } from "playwright/test";
 import { getProfile } from "@/lib/core/accounts/accounts";
-import { changeIdentity, requestIdentityChange } from "@/lib/core/accounts/change-identity";
+import { changeIdentity, requestChangeCodes } from "@/lib/core/accounts/change-identity";
 import { mailLoginCode } from "@/lib/core/accounts/sign-in";
 import { composeCodeMessage } from "@/lib/core/challenges/code-message";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
@@ -39,7 +39,7 @@ test("a mailbox whose local part is a phone number becomes the mailbox of an acc
   const codes: OneTimeCode[] = [];
   const sender = senderOf(async ({ code }) => codes.push(code as OneTimeCode) > 0);
   const { defer, done } = deferral();
-  expect(failureOf(await requestIdentityChange(session, change, anybody(), { sender, defer }))).toBe("none");
+  expect(failureOf(await requestChangeCodes(session, change, anybody(), { sender, defer }))).toBe("none");
   await done();
   const [old, next] = codes as [OneTimeCode, OneTimeCode];
   expect(failureOf(await changeIdentity(session, change, { old, new: next }, anybody()))).toBe("none");

@@ -84,7 +84,7 @@ async function activate(
   ]);
   if (!consumed.ok) return consumed;
   const invitee = await lockPair(tx, userId, inviter?.id ?? userId);
-  const checked = checkRules(invitee.activated, userId, inviter && invitee.isOtherThere ? inviter : null);
+  const checked = checkAllButCircles(invitee.activated, userId, inviter && invitee.isOtherThere ? inviter : null);
   if (!checked.ok) return checked;
   if (invitee.referralCount > 0) {
     if (!mayWalk) return rollBack(null);
@@ -140,7 +140,7 @@ export async function lockWithInviter(tx: Transaction, userId: number): Promise<
 }
 
 /** Checks all rules of activation but the one against circles. Returns the inviter, or the first failure. */
-function checkRules(activated: string | null, userId: number, inviter: Inviter | null): Result<Inviter, InviteFailure> {
+function checkAllButCircles(activated: string | null, userId: number, inviter: Inviter | null) {
   if (activated) return fail({ name: "invite_already_activated", activated: activated as InviteCode });
   if (!inviter) return fail({ name: "invite_unknown" });
   return inviter.id === userId ? fail({ name: "invite_own" }) : succeed(inviter);
@@ -157,7 +157,7 @@ export async function checkInvite(
 ): Promise<Result<Inviter, InviteFailure>> {
   const invitee = await db.get(FIND_REFERRAL_COUNT, { userId });
   if (!invitee) throw new AccountGone();
-  const checked = checkRules(invitee.activated, userId, code && (await findInviter(db, code)));
+  const checked = checkAllButCircles(invitee.activated, userId, code && (await findInviter(db, code)));
   if (!checked.ok || invitee.referralCount === 0) return checked;
   return (await isDescendant(db, checked.value.id, userId)) ? fail({ name: "invite_circular" }) : checked;
 }

@@ -7,7 +7,7 @@ import { forgetSession } from "@/lib/auth/nextauth";
 import { requireSession } from "@/lib/auth/required-session";
 import { applyNowByBothCodes, applyNowCodes, requestApplyNowCodes } from "@/lib/core/accounts/apply-now";
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
-import { getCodes } from "@/lib/core/challenges/code-pairs";
+import { getCodeStatuses } from "@/lib/core/challenges/code-pairs";
 import type { CodeFormState } from "../../../code-form";
 import { readTypedCodes, refuseTypedCodes } from "../../../typed-codes";
 import { codeOptions, needsNoError } from "../../code-requests";
@@ -38,7 +38,7 @@ export async function enterApplyNowCodes(state: CodeFormState, form: FormData): 
   // The page says why codes can't be used any more, and redirects if no change is waiting any more.
   const requireLiveCodes = async () => {
     const owners = (await applyNowCodes(session)) ?? redirect("/account", RedirectType.replace);
-    const { phone, email } = (await getCodes(owners, requester)).statuses;
+    const { phone, email } = (await getCodeStatuses(owners, requester)).statuses;
     if (phone?.state === "live" && email?.state === "live") return { phone, email };
     return redirect(delayedPage(action), RedirectType.replace);
   };

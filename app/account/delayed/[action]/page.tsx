@@ -7,7 +7,7 @@ import { currentRequester } from "@/lib/auth/current-requester";
 import { requireSession } from "@/lib/auth/required-session";
 import { applyNowCodes } from "@/lib/core/accounts/apply-now";
 import { DelayedAction, listDelayedChanges } from "@/lib/core/accounts/delayed-changes";
-import { getCodes } from "@/lib/core/challenges/code-pairs";
+import { getCodeStatuses } from "@/lib/core/challenges/code-pairs";
 import { CodeStep } from "../../../code-step";
 import NotFound, { generateMetadata as describeNotFound } from "../../../not-found";
 import { CodePage } from "../../code-page";
@@ -44,7 +44,7 @@ export default async function ApplyNowPage(options: PageOptions) {
   ]);
   const change = delayed.find((one) => one.action === action);
   if (!codes || !change) redirect("/account");
-  const { statuses, resendInMs } = await getCodes(codes, await currentRequester());
+  const { statuses, resendInMs } = await getCodeStatuses(codes, await currentRequester());
   const { phone, email } = statuses;
   const isSent = phone && email && phone.state !== "used" && email.state !== "used";
   return (
