@@ -62,7 +62,8 @@ export default defineConfig<Extent, WorkerOptions>({
   // The scripts of `npm test` and `npm run check` prepare what their tests need; `npx playwright test` prepares all of it here.
   ...(!TEST_PREPARED && { globalSetup: "./scripts/internal/prepare-tests.ts" }),
   fullyParallel: true,
-  workers: 2,
+  // Tests wait for pages and servers for almost half of their time, so that three workers keep two cores busy.
+  workers: 3,
   retries: 0,
   forbidOnly: Boolean(process.env.CI),
   timeout: 60_000,

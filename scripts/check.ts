@@ -11,7 +11,7 @@ await provideClientTypes();
 const filters = process.argv.slice(3);
 const [sources, sqlite, postgresql] = await Promise.all([
   checkSources(),
-  runTests(["--project=core", ...filters]),
+  runTests(["--project=core", "--workers=2", ...filters]),
   runTestsOnPostgres(["--workers=1", ...(filters.length > 0 ? filters : TESTS_OF_DATABASES)]),
 ]);
 reportResults({ ...sources, "core tests on SQLite": sqlite, "core tests on PostgreSQL": postgresql });

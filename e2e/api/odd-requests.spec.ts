@@ -29,7 +29,8 @@ async function complaintsOf(server: Server, id: string): Promise<string[]> {
       .output()
       .split("\n")
       .filter((line) => line.includes(`"requestId":"${id}"`));
-  await expect.poll(() => lines().some((line) => line.includes('"msg":"request"'))).toBe(true);
+  const isLogged = () => lines().some((line) => line.includes(`"msg":"request"`));
+  await expect.poll(isLogged, { intervals: [10] }).toBe(true);
   return lines().filter((line) => !line.includes('"msg":"request"'));
 }
 

@@ -31,7 +31,7 @@ const logOf = ({ output }: Pick<Server, "output">): LogLine[] =>
 /** Waits for log lines of requests with this id, and returns them. */
 async function linesOf(server: Server, requestId: string | undefined): Promise<LogLine[]> {
   const lines = () => logOf(server).filter((line) => line.requestId === requestId && line.method !== undefined);
-  await expect.poll(lines, `a line of ${requestId}`).not.toEqual([]);
+  await expect.poll(lines, { message: `a line of ${requestId}`, intervals: [10] }).not.toEqual([]);
   return lines();
 }
 

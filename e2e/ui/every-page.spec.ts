@@ -212,31 +212,47 @@ async function visitEveryPage(
   await look(page, "account deleted");
 }
 
-test("axe finds nothing serious on any page, light or dark", async ({ browser, freshPhone, codeFor, baseURL }) => {
-  test.slow();
-  const context = await browser.newContext({ baseURL: baseURL ?? "", locale: "ru-RU" });
-  await visitEveryPage({ context, freshPhone, codeFor }, async (page, name) => {
-    await page.evaluate(axe);
-    expect(await findSeriousProblems(page, RULES), name).toEqual([]);
-    await page.emulateMedia({ colorScheme: "dark" });
-    await page.evaluate(() => {
-      for (const animation of document.getAnimations()) if (animation instanceof CSSTransition) animation.finish();
-    });
-    expect(await findSeriousProblems(page, COLOUR_RULES), `${name}, dark`).toEqual([]);
-    await page.emulateMedia({ colorScheme: "light" });
-  });
-});
+const MOBILE_SIZE = { width: 360, height: 720 };
+const DESKTOP_SIZE = { width: 1280, height: 720 };
 
-test("no page is wider than a screen of 360 px, fetches anything from elsewhere, breaks in the console or does what its policy forbids, in either language", async ({
+/** Whether the page fits into the width of a mobile screen. */
+async function expectFit(page: Page, name: string) {
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(width, name).toBeLessThanOrEqual(MOBILE_SIZE.width);
+}
+
+/** Opens the same address in English, in another tab. */
+async function expectFitInEnglish(context: BrowserContext, url: string, name: string) {
+  await context.addCookies([{ name: "sarafan-locale", value: "en", url }]);
+  const english = await context.newPage();
+  await english.goto(url);
+  await expect(english.locator("html"), name).toHaveAttribute("lang", "en");
+  await expectFit(english, `${name}, in English`);
+  await english.close();
+  await context.clearCookies({ name: "sarafan-locale" });
+}
+
+async function expectNoSeriousProblems(page: Page, name: string) {
+  await page.evaluate(axe);
+  expect(await findSeriousProblems(page, RULES), name).toEqual([]);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.evaluate(() => {
+    for (const animation of document.getAnimations()) if (animation instanceof CSSTransition) animation.finish();
+  });
+  expect(await findSeriousProblems(page, COLOUR_RULES), `${name}, dark`).toEqual([]);
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+test("axe finds nothing serious on any page, light or dark, and no page is wider than 360 px, fetches anything from elsewhere, breaks in the console or does what its policy forbids", async ({
   browser,
   freshPhone,
   codeFor,
   baseURL,
 }) => {
-  test.slow();
+  test.setTimeout(5 * 60_000);
   const context = await browser.newContext({
     baseURL: baseURL ?? "",
-    viewport: { width: 360, height: 720 },
+    viewport: MOBILE_SIZE,
     isMobile: true,
     hasTouch: true,
     locale: "ru-RU",
@@ -257,19 +273,12 @@ test("no page is wider than a screen of 360 px, fetches anything from elsewhere,
       console.error(`forbidden: ${violatedDirective} ${blockedURI} ${sourceFile} ${sample}`);
     });
   });
-  const fits = async (page: Page, name: string) => {
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(width, name).toBeLessThanOrEqual(360);
-  };
   await visitEveryPage({ context, freshPhone, codeFor }, async (page, name) => {
-    await fits(page, name);
-    await context.addCookies([{ name: "sarafan-locale", value: "en", url: baseURL ?? "" }]);
-    const english = await context.newPage();
-    await english.goto(page.url());
-    await expect(english.locator("html"), name).toHaveAttribute("lang", "en");
-    await fits(english, `${name}, in English`);
-    await english.close();
-    await context.clearCookies({ name: "sarafan-locale" });
+    await expectFit(page, name);
+    await expectFitInEnglish(context, page.url(), name);
+    await page.setViewportSize(DESKTOP_SIZE);
+    await expectNoSeriousProblems(page, name);
+    await page.setViewportSize(MOBILE_SIZE);
   });
   expect(elsewhere).toEqual([]);
   expect(complaints).toEqual([]);
