@@ -21,12 +21,16 @@ export async function register(): Promise<void> {
     }
     const { announceDemonstration, watchForRemoteRequests } = await import("@/lib/auth/demonstration");
     const { HSTS_MAX_AGE_S } = await import("@/lib/core/policy");
+    const { IS_ON_VERCEL } = await import("@/lib/env");
     const { hookIntoServer } = await import("@/lib/http/before-next");
     const { redirectConsoleToLog } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
     const { watchRequest } = await import("@/lib/ops/requests");
     const { endGracefully } = await import("@/lib/ops/shutdown");
-    hookIntoServer({ onArrival: watchForRemoteRequests, onRequest: watchRequest, hstsMaxAgeS: HSTS_MAX_AGE_S });
+    // Vercel prepares requests itself and runs proxy.ts in a process of its own, where no hook prepares them first.
+    if (!IS_ON_VERCEL) {
+      hookIntoServer({ onArrival: watchForRemoteRequests, onRequest: watchRequest, hstsMaxAgeS: HSTS_MAX_AGE_S });
+    }
     await announceDemonstration();
     measureProcess();
     endGracefully();

@@ -1,9 +1,9 @@
 import type { NextConfig } from "next";
 import createNextIntlPlugin from "next-intl/plugin";
-import { SECURITY_HEADERS } from "./lib/http/security-headers";
 // This import checks the settings: a wrong one stops `next dev`, `next build` and `next start`.
-import "./lib/core/policy";
+import { HSTS_MAX_AGE_S } from "./lib/core/policy";
 import { IS_ON_VERCEL } from "./lib/env";
+import { sharedHeaders } from "./lib/http/security-headers";
 
 const withNextIntl = createNextIntlPlugin("./lib/i18n.ts");
 
@@ -31,7 +31,10 @@ const nextConfig: NextConfig = {
   // would only cost time in each request.
   ...(IS_ON_VERCEL && {
     headers: async () => [
-      { source: "/:path*", headers: Object.entries(SECURITY_HEADERS).map(([key, value]) => ({ key, value })) },
+      {
+        source: "/:path*",
+        headers: Object.entries(sharedHeaders(HSTS_MAX_AGE_S)).map(([key, value]) => ({ key, value })),
+      },
     ],
   }),
 };

@@ -25,8 +25,8 @@ interface Hooks {
 
 /**
  * Prepares each request of this process before Next.js reads it, by Node.js's diagnostics channels. A host that runs functions
- * instead of a server (Vercel) publishes to neither channel, so proxy.ts and the readers of our headers work without the hooks,
- * too. Returns a function that removes the hooks.
+ * instead of a server (Vercel) needn't publish to these channels, so proxy.ts and the readers of our headers work without the hooks,
+ * too, and instrumentation.ts doesn't call this there. Returns a function that removes the hooks.
  */
 export function hookIntoServer({ onArrival, onRequest, hstsMaxAgeS }: Hooks): () => void {
   const prepareSocket = (message: unknown) => {

@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 // The imports are relative, because next.config.ts loads this file and resolves no aliases.
 import { env, IS_DEVELOPMENT, isLoopback } from "../env";
 
-/** The security headers that are the same in each response. `secureExchange` adds the others. */
-export const SECURITY_HEADERS = {
+/** The security headers that are the same in each response of every server. */
+const SECURITY_HEADERS = {
   // With "no-referrer", browsers send "Origin: null" with forms, and Next.js refuses those.
   "Referrer-Policy": "same-origin",
   "X-Content-Type-Options": "nosniff",
@@ -51,6 +51,16 @@ const { protocol, hostname } = new URL(env.APP_URL);
 const isHttpsOnly = protocol === "https:" && !isLoopback(hostname);
 
 /**
+ * Returns the security headers that all responses of this server share. With https, browsers are told to use https only for
+ * `hstsMaxAgeS` seconds (RFC 6797).
+ */
+export function sharedHeaders(hstsMaxAgeS: number): Record<string, string> {
+  return isHttpsOnly
+    ? { ...SECURITY_HEADERS, "Strict-Transport-Security": `max-age=${hstsMaxAgeS}` }
+    : SECURITY_HEADERS;
+}
+
+/**
  * Sets the security headers of a response. Also sets the policy in the request, where Next.js reads the nonce for its scripts.
  * With https, browsers are told to use https only for `hstsMaxAgeS` seconds (RFC 6797). Must run before Next.js reads
  * the request: Next.js doesn't add its configured headers to its own redirects.
@@ -59,8 +69,7 @@ export function secureExchange(request: IncomingMessage, response: ServerRespons
   const policy = PAGELESS_PATTERN.test(request.url ?? "") ? PAGELESS_POLICY : makePagePolicy();
   request.headers[POLICY_HEADER] = policy;
   response.setHeader(POLICY_HEADER, policy);
-  for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-  if (isHttpsOnly) response.setHeader("Strict-Transport-Security", `max-age=${hstsMaxAgeS}`);
+  for (const [name, value] of Object.entries(sharedHeaders(hstsMaxAgeS))) response.setHeader(name, value);
 }
 
 /** Makes the policy of a page on a host where `secureExchange` doesn't run. Returns null if it has run for this request. */
