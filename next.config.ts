@@ -2,7 +2,8 @@ import type { NextConfig } from "next";
 import createNextIntlPlugin from "next-intl/plugin";
 // This import checks the settings: a wrong one stops `next dev`, `next build` and `next start`.
 import { HSTS_MAX_AGE_S } from "./lib/core/policy";
-import { IS_ON_VERCEL } from "./lib/env";
+import { EMPTY_PREVIEW_PATH } from "./lib/db/preview";
+import { IS_ON_VERCEL, IS_PREVIEW } from "./lib/env";
 import { sharedHeaders } from "./lib/http/security-headers";
 
 const withNextIntl = createNextIntlPlugin("./lib/i18n.ts");
@@ -26,7 +27,10 @@ const nextConfig: NextConfig = {
   experimental: { preloadEntriesOnStart: false },
   serverExternalPackages: ["better-sqlite3", "prom-client"],
   // The readiness check compares the names of these files with the migrations that the database has.
-  outputFileTracingIncludes: { "/api/health/ready": ["./prisma/**/migration.sql"] },
+  outputFileTracingIncludes: {
+    "/api/health/ready": ["./prisma/**/migration.sql"],
+    ...(IS_PREVIEW && { "/**": [EMPTY_PREVIEW_PATH] }),
+  },
   // Vercel serves files without this process. On other hosts lib/http/security-headers.ts sets these headers, and a rule here
   // would only cost time in each request.
   ...(IS_ON_VERCEL && {

@@ -87,7 +87,7 @@ export default defineConfig<Extent, WorkerOptions>({
       testIgnore: TEST_POSTGRES_URL
         ? [
             "**/sqlite.test.ts",
-            "**/{phone,pasted-text,invite-code,user-agent,misspelt-settings}.test.ts",
+            "**/{phone,preview,pasted-text,invite-code,user-agent,misspelt-settings}.test.ts",
             "lib/{senders,ops,http}/**",
             "{gateway,messages}/*.test.ts",
           ]

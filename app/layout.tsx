@@ -5,7 +5,8 @@ import type { ReactNode } from "react";
 import { Band } from "@/components/band";
 import { KeptPage } from "@/components/kept-page";
 import { LanguageSwitch } from "@/components/language-switch";
-import { env } from "@/lib/env";
+import { Notice } from "@/components/notice";
+import { env, IS_PREVIEW } from "@/lib/env";
 import { switchLanguage } from "./actions";
 import "./globals.css";
 
@@ -59,6 +60,11 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
             {t("brand")}
           </Link>
           <LanguageSwitch action={switchLanguage} current={locale} label={t("header.language")} />
+          {IS_PREVIEW && (
+            <div className="basis-full">
+              <Notice>{t("header.preview")}</Notice>
+            </div>
+          )}
         </header>
         <main className="mx-auto max-w-page px-5 pt-8 pb-20 sm:pt-10" id="content" tabIndex={-1}>
           {children}

@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
 import { describeMisspelt } from "./misspelt-settings";
@@ -101,9 +103,25 @@ const DatabaseUrl = z
     for (const { message } of PostgresUrl.safeParse(url).error?.issues ?? []) context.addIssue(message);
   });
 
+/** Whether this is a deployment on Vercel, behind Vercel's proxies. */
+export const IS_ON_VERCEL = Boolean(process.env.VERCEL);
+
+const isProduction = process.env.VERCEL_ENV === "production";
+
+/**
+ * Whether this is a preview on Vercel without a database. Its data is in the temporary folder of a function, and is lost when
+ * Vercel ends that function's process.
+ */
+export const IS_PREVIEW =
+  IS_ON_VERCEL && !isProduction && process.env.ALLOW_DEMO === "true" && !process.env.DATABASE_URL;
+
 const VERCEL_ERROR =
-  "must be the URL of a PostgreSQL on Vercel, which keeps no files: postgresql://name:password@db.example:5432/sarafan";
+  isProduction && process.env.ALLOW_DEMO === "true" && !process.env.DATABASE_URL
+    ? "is missing, and production is never a preview: set the URL of a PostgreSQL, such as postgresql://name:password@db.example:5432/sarafan, and ALLOW_DEMO for previews only"
+    : "must be the URL of a PostgreSQL on Vercel, which keeps no files: postgresql://name:password@db.example:5432/sarafan (a preview with ALLOW_DEMO=true needs no database)";
 const VercelDatabaseUrl = z.string(VERCEL_ERROR).refine((url) => isPostgresUrl(url) && URL.canParse(url), VERCEL_ERROR);
+/** Functions on Vercel can write to the temporary folder only, and each function has one of its own. */
+const PREVIEW_DATABASE_URL = `file:${path.join(tmpdir(), "sarafan-preview.db")}`;
 
 const Origin = z
   .string()
@@ -165,13 +183,18 @@ const Languages = List.refine(
 
 const LOG_LEVELS = ["silent", "fatal", "error", "warn", "info", "debug"] as const;
 
+function databaseUrlSchema() {
+  if (IS_PREVIEW) return z.string().default(PREVIEW_DATABASE_URL);
+  return IS_ON_VERCEL ? VercelDatabaseUrl : DatabaseUrl.default("file:./data/sarafan.db");
+}
+
 function readEnv() {
   const given = readSettings({
     PORT: wholeNumber(3000, { min: 1, max: 65_535 }),
     HOST: z.string().default("127.0.0.1"),
     APP_URL: Origin.optional(),
     CORS_ORIGINS: Origins.default([]),
-    DATABASE_URL: process.env.VERCEL ? VercelDatabaseUrl : DatabaseUrl.default("file:./data/sarafan.db"),
+    DATABASE_URL: databaseUrlSchema(),
     DATABASE_READ_URL: PostgresUrl.optional(),
     DATABASE_CONNECTIONS: wholeNumber(10, { min: 1, max: 1000 }),
     AUTH_SECRET: z
@@ -209,12 +232,11 @@ function readEnv() {
     LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
     AUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     NEXTAUTH_URL: z.never("is not used: set APP_URL instead").optional(),
-    VERCEL_ENV: z.string().optional(),
     VERCEL_URL: z.string().optional(),
     VERCEL_PROJECT_PRODUCTION_URL: z.string().optional(),
   });
-  const { VERCEL_ENV, VERCEL_URL, VERCEL_PROJECT_PRODUCTION_URL, ...settings } = given;
-  const vercelHost = VERCEL_ENV === "production" ? (VERCEL_PROJECT_PRODUCTION_URL ?? VERCEL_URL) : VERCEL_URL;
+  const { VERCEL_URL, VERCEL_PROJECT_PRODUCTION_URL, ...settings } = given;
+  const vercelHost = isProduction ? (VERCEL_PROJECT_PRODUCTION_URL ?? VERCEL_URL) : VERCEL_URL;
   const { byCountry, named } = readChains(settings);
   const isConsoleOnly = named.every((sender) => sender === "console");
   const env = {
@@ -250,7 +272,7 @@ function readEnv() {
   if (env.REVEAL_CODES && !isConsoleOnly) {
     throw new SettingsError("The setting REVEAL_CODES must be false while SENDERS names others than the console.");
   }
-  if (env.REVEAL_CODES) refuseOpenDemonstration(env, VERCEL_ENV);
+  if (env.REVEAL_CODES) refuseOpenDemonstration(env);
   return env;
 }
 
@@ -260,8 +282,8 @@ export function isServed(country: string, countries: readonly string[]): boolean
 }
 
 /** Throws a `SettingsError` if others can reach a server that reveals codes: each visitor could log in to each account. */
-function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEMO: boolean }, vercelEnv?: string) {
-  if (vercelEnv === "production") {
+function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEMO: boolean }) {
+  if (isProduction) {
     throw new SettingsError(
       "The setting REVEAL_CODES must be false in production: codes would be shown to every visitor.",
     );
@@ -279,9 +301,6 @@ function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEM
 
 /** The settings of this server, checked once when it starts. */
 export const env = readEnv();
-
-/** Whether this is a deployment on Vercel, behind Vercel's proxies. */
-export const IS_ON_VERCEL = Boolean(process.env.VERCEL);
 
 /** Whether this is a development server (`next dev`), which serves the sources as they change. */
 export const IS_DEVELOPMENT = process.env.NODE_ENV === "development";

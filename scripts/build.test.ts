@@ -7,6 +7,8 @@ import { cleanEnvironment } from "./internal/environment";
 const POSTGRESQL = /^The setting DATABASE_URL must be the URL of a PostgreSQL on Vercel/;
 const SECRET = /^The setting AUTH_SECRET is missing/;
 
+const PRODUCTION = /^The setting DATABASE_URL is missing, and production is never a preview/;
+
 for (const { what, settings, named } of [
   { what: "a database and a secret", settings: {}, named: [POSTGRESQL, SECRET] },
   {
@@ -15,6 +17,12 @@ for (const { what, settings, named } of [
     named: [POSTGRESQL],
   },
   { what: "a secret", settings: { DATABASE_URL: "postgresql://a:b@db.example/c" }, named: [SECRET] },
+  { what: "a preview's secret", settings: { ALLOW_DEMO: "true" }, named: [SECRET] },
+  {
+    what: "a database of production, which is never a preview",
+    settings: { VERCEL_ENV: "production", ALLOW_DEMO: "true", AUTH_SECRET: "s".repeat(32) },
+    named: [PRODUCTION],
+  },
 ]) {
   test(`a build on Vercel says that ${what} is missing, in a sentence each`, async () => {
     const child = spawn(process.execPath, ["scripts/run.mjs", "build"], {

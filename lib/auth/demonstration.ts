@@ -6,7 +6,7 @@ import {
   endDemonstration,
   wasReachedFromBeyond,
 } from "@/lib/core/demonstration";
-import { env, IS_DEVELOPMENT, isLoopback } from "@/lib/env";
+import { env, IS_DEVELOPMENT, IS_PREVIEW, isLoopback } from "@/lib/env";
 import { findRemoteSign, isFromThisMachine } from "@/lib/http/client-ip";
 import { isAtOwnAddress } from "@/lib/http/origin";
 import { log, logError } from "@/lib/ops/log";
@@ -38,7 +38,8 @@ export async function announceDemonstration(): Promise<void> {
     return;
   }
   try {
-    const state = await beginDemonstration();
+    // The database of a preview has had the mark since its build. The process of proxy.ts has no database there.
+    const state = IS_PREVIEW ? "open" : await beginDemonstration();
     process.stdout.write(`\n${env.ALLOW_DEMO ? SHOWN_TO_ALL_NOTICE : NOTICE_BY_STATE[state]}\n`);
   } catch (error) {
     logError(error, "could not read whether this database is marked as a demonstration");

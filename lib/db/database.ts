@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { env, isPostgresUrl } from "@/lib/env";
+import { env, IS_PREVIEW, isPostgresUrl } from "@/lib/env";
 import { perProcess } from "@/lib/per-process";
 import { type Client, type Connections, MODEL_NAMES, type Model, type Pool, type Writer } from "./connections";
 import { isDatabaseAway } from "./errors";
 import { openPostgres } from "./postgresql";
+import { providePreviewDatabase } from "./preview";
 import { openSqlite } from "./sqlite";
 import type { Queries, Statement, Transaction } from "./statement";
 
@@ -22,7 +23,7 @@ function connections(): Connections {
   return perProcess("database connections", () =>
     isPostgresUrl(env.DATABASE_URL)
       ? openPostgres(env.DATABASE_URL, { replicaUrl: env.DATABASE_READ_URL, connections: env.DATABASE_CONNECTIONS })
-      : openSqlite(env.DATABASE_URL),
+      : openSqlite(IS_PREVIEW ? providePreviewDatabase(env.DATABASE_URL) : env.DATABASE_URL),
   );
 }
 

@@ -30,7 +30,10 @@ const isSource = (file) =>
 
 /** Returns the stamp that a build of the present sources gets. */
 export function stampOfSources() {
-  return hashSources(SOURCES, isSource) + (process.env.BUILD_STANDALONE === "true" ? " standalone" : "");
+  const { BUILD_STANDALONE, VERCEL, ALLOW_DEMO, DATABASE_URL } = process.env;
+  // A build for Vercel has headers in its configuration, and one for a preview has an empty database.
+  const host = VERCEL ? ` vercel ${ALLOW_DEMO} ${!DATABASE_URL}` : "";
+  return hashSources(SOURCES, isSource) + (BUILD_STANDALONE === "true" ? " standalone" : "") + host;
 }
 
 /** Whether the site has been built from the present sources. */

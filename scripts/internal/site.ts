@@ -2,6 +2,7 @@ import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { BUILD_STAMP_PATH, isSiteBuilt, stampOfSources } from "./built-site.mjs";
 import { compileSqlite, isSqliteCompiled } from "./dependencies.mjs";
 import { withLock } from "./lock.mjs";
+import { makePreviewDatabase } from "./preview-database";
 import { runNode, runSetupStep } from "./tool.mjs";
 
 export const NEXT_PATH = "node_modules/next/dist/bin/next";
@@ -11,6 +12,10 @@ const STANDALONE_FOLDER = ".next/standalone";
 export async function provideBuild() {
   if (isSiteBuilt() && isSqliteCompiled()) return;
   await withLock(async () => {
+    if (!isSiteBuilt() && (await import("../../lib/env")).IS_PREVIEW) {
+      await compileSqlite();
+      await makePreviewDatabase();
+    }
     await Promise.all([compileSqlite(), !isSiteBuilt() && buildSite()]);
   });
 }
