@@ -233,9 +233,10 @@ function readEnv() {
     AUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     NEXTAUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     VERCEL_URL: z.string().optional(),
+    VERCEL_BRANCH_URL: z.string().optional(),
     VERCEL_PROJECT_PRODUCTION_URL: z.string().optional(),
   });
-  const { VERCEL_URL, VERCEL_PROJECT_PRODUCTION_URL, ...settings } = given;
+  const { VERCEL_URL, VERCEL_BRANCH_URL, VERCEL_PROJECT_PRODUCTION_URL, ...settings } = given;
   const vercelHost = isProduction ? (VERCEL_PROJECT_PRODUCTION_URL ?? VERCEL_URL) : VERCEL_URL;
   const { byCountry, named } = readChains(settings);
   const isConsoleOnly = named.every((sender) => sender === "console");
@@ -247,6 +248,8 @@ function readEnv() {
     /** All senders that any chain names. */
     SENDERS_NAMED: named,
     APP_URL: settings.APP_URL ?? (vercelHost ? `https://${vercelHost}` : `http://localhost:${settings.PORT}`),
+    /** The host at which Vercel serves the newest deployment of this branch, beside the host of APP_URL; null elsewhere. */
+    BRANCH_HOST: settings.APP_URL || isProduction ? null : (VERCEL_BRANCH_URL ?? null),
     REVEAL_CODES: settings.REVEAL_CODES ?? isConsoleOnly,
   };
   if (env.DATABASE_READ_URL && !isPostgresUrl(env.DATABASE_URL)) {

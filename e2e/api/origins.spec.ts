@@ -314,3 +314,33 @@ test("no other origin may read an API's answers", async ({ request }) => {
     }
   }
 });
+
+test("a preview on Vercel accepts its own address and its branch's, production only its domain", async ({
+  newClient,
+  freshPhone,
+  startServer,
+}) => {
+  const names = {
+    VERCEL_URL: "sarafan-1.example",
+    VERCEL_BRANCH_URL: "sarafan-git-branch.example",
+    VERCEL_PROJECT_PRODUCTION_URL: "sarafan.example",
+  };
+  for (const { settings, accepted } of [
+    {
+      settings: { VERCEL_ENV: "preview", ALLOW_DEMO: true },
+      accepted: [names.VERCEL_URL, names.VERCEL_BRANCH_URL],
+    },
+    {
+      settings: { VERCEL_ENV: "production", REVEAL_CODES: false },
+      accepted: [names.VERCEL_PROJECT_PRODUCTION_URL],
+    },
+  ]) {
+    const { url } = await startServer({ ...names, ...settings });
+    const client = await newClient({ url });
+    for (const name of Object.values(names)) {
+      const headers = { origin: `https://${name}` };
+      const answer = await client.post("/api/enter_phone/", { data: { phone: freshPhone() }, headers });
+      expect(answer.status(), `${settings.VERCEL_ENV} ${name}`).toBe(accepted.includes(name) ? 200 : 403);
+    }
+  }
+});

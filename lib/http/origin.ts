@@ -66,10 +66,16 @@ export function publicAddressAt(origin: string | undefined): { host: string; pro
 
 const ownUrl = new URL(env.APP_URL);
 
-/** Whether a URL has the origin of APP_URL. If APP_URL has a loopback name, all loopback names are equal. */
+/**
+ * Whether a URL has the origin of APP_URL. If APP_URL has a loopback name, all loopback names are equal. A preview on Vercel has a
+ * second name, that of its Git branch.
+ */
 function isOwnOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, port } = new URL(text);
-  const isOwnName = hostname === ownUrl.hostname || (isLoopback(hostname) && isLoopback(ownUrl.hostname));
+  const isOwnName =
+    hostname === ownUrl.hostname ||
+    hostname === env.BRANCH_HOST ||
+    (isLoopback(hostname) && isLoopback(ownUrl.hostname));
   return protocol === ownUrl.protocol && isOwnName && port === ownUrl.port;
 }
