@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { defineConfig, devices } from "playwright/test";
+import type { DeploymentOptions } from "./e2e/deployment/deployment.spec";
 import type { Extent } from "./e2e/faults/faults";
 import type { WorkerOptions } from "./e2e/fixtures";
 import { migrate } from "./lib/db/migrator.mjs";
@@ -38,7 +39,7 @@ if (TEST_WORKER_INDEX === undefined) {
   });
 }
 
-const { CHROMIUM_PATH, E2E_BASE_URL, FAULT_ROUNDS, TEST_PREPARED } = process.env;
+const { CHROMIUM_PATH, E2E_BASE_URL, FAULT_ROUNDS, TEST_DEPLOYMENT, TEST_PREPARED } = process.env;
 
 const chromium = {
   ...devices["Desktop Chrome"],
@@ -58,7 +59,7 @@ const chromium = {
 /** `npm run test:faults` says how many rounds; `npm test` leaves it at few and short ones. */
 const faults = FAULT_ROUNDS ? { rounds: Number(FAULT_ROUNDS), awayMs: 10_000 } : {};
 
-export default defineConfig<Extent, WorkerOptions>({
+export default defineConfig<Extent & DeploymentOptions, WorkerOptions>({
   // The scripts of `npm test` and `npm run check` prepare what their tests need; `npx playwright test` prepares all of it here.
   ...(!TEST_PREPARED && { globalSetup: "./scripts/internal/prepare-tests.ts" }),
   fullyParallel: true,
@@ -97,5 +98,15 @@ export default defineConfig<Extent, WorkerOptions>({
     { name: "api", testDir: "e2e/api", testMatch: "**/*.spec.ts" },
     { name: "ui", testDir: "e2e/ui", testMatch: "**/*.spec.ts", use: chromium },
     { name: "faults", testDir: "e2e/faults", testMatch: "**/*.spec.ts", use: { ...chromium, ...faults } },
+    // `npm run test:vercel` serves deployments and runs these tests.
+    ...(TEST_DEPLOYMENT
+      ? [
+          {
+            name: "deployment",
+            testDir: "e2e/deployment",
+            use: { ...chromium, isPreview: TEST_DEPLOYMENT === "preview" },
+          },
+        ]
+      : []),
   ],
 });

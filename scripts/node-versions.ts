@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { copyCheckout } from "./internal/copies";
 import { findFreePort } from "./internal/free-port";
 import { setTestSettings } from "./internal/settings";
 import { runTests } from "./internal/tests";
@@ -54,12 +55,6 @@ async function fetchPackage(name: string, folder: string) {
   const packed = await runTool("npm", ["pack", name, "--silent", "--pack-destination", folder]);
   const archive = path.join(folder, packed.output.trim());
   return packed.code === 0 ? runTool("tar", ["-xzf", archive, "-C", folder]) : packed;
-}
-
-/** Copies the files that git has or would add. */
-function copyCheckout(to: string) {
-  const list = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).toString();
-  for (const file of list.split("\0").filter((name) => name && existsSync(name))) cpSync(file, path.join(to, file));
 }
 
 /** Starts the server, as `npm start` does, and lets tests log a person in. Throws a `Refusal` if either fails. */

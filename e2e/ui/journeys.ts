@@ -41,6 +41,13 @@ export async function logIn(page: Page, phone: string, codeFor: CodeFor): Promis
   await enterCode(page, await codeFor(phone));
 }
 
+/** Logs in with the code that the page of a demonstration shows, from a page with the field for the phone. */
+export async function logInWithShownCode(page: Page, phone: string): Promise<void> {
+  await askForCode(page, phone);
+  const shown = await page.getByText(/Демонстрация: .* здесь — \d+/).textContent();
+  await enterCode(page, shown?.match(/\d+/)?.[0] ?? "");
+}
+
 /** Types the code, and presses the button where there is no script that sends it. */
 export async function enterCode(page: Page, code: string): Promise<void> {
   await page.getByLabel("Код из сообщения").fill(code);

@@ -1,25 +1,23 @@
 import type { APIRequestContext, Browser } from "playwright/test";
 import { expect, test } from "../fixtures";
-import { acceptInvitation, askForCode, enterCode, logOut, readInviteCode } from "./journeys";
+import { acceptInvitation, logInWithShownCode, logOut, readInviteCode } from "./journeys";
 
 // These tests need only an address where codes are shown: E2E_BASE_URL=https://… npx playwright test --grep @smoke
 
-/** Logs in, in a separate browser, with the code that the page shows. Accepts an invitation first, if there is one. */
-async function logInWithShownCode(browser: Browser, phone: string, invitation?: string) {
+/** Signs a person up in a separate browser. Accepts an invitation first, if there is one. */
+async function signUp(browser: Browser, phone: string, invitation?: string) {
   const page = await (await browser.newContext()).newPage();
   if (invitation) await acceptInvitation(page, invitation);
   else await page.goto("/login");
-  await askForCode(page, phone);
-  const shown = await page.getByText(/Демонстрация: .* здесь — \d+/).textContent();
-  await enterCode(page, shown?.match(/\d+/)?.[0] ?? "");
+  await logInWithShownCode(page, phone);
   return { page, inviteCode: await readInviteCode(page) };
 }
 
 test("a person logs in, invites another one, who activates the code, and both log out", {
   tag: "@smoke",
 }, async ({ browser, freshPhone }) => {
-  const inviter = await logInWithShownCode(browser, freshPhone());
-  const invitee = await logInWithShownCode(browser, freshPhone(), inviter.inviteCode);
+  const inviter = await signUp(browser, freshPhone());
+  const invitee = await signUp(browser, freshPhone(), inviter.inviteCode);
   await expect(invitee.page.getByRole("heading", { name: "Вы пришли по приглашению" })).toBeVisible();
   await inviter.page.reload();
   await expect(inviter.page.getByRole("heading", { name: "По вашему приглашению пришёл 1 человек" })).toBeVisible();

@@ -2,7 +2,7 @@ import { loadEnvFiles } from "./env-files.mjs";
 import { refuseBusyPort } from "./port.mjs";
 
 /** The tasks that choose their settings themselves, and so read no files of settings. */
-const TASKS_WITHOUT_FILES = ["test", "faults", "check", "bench", "migration", "format", "node-versions"];
+const TASKS_WITHOUT_FILES = ["test", "faults", "vercel", "check", "bench", "migration", "format", "node-versions"];
 /** The tasks that need more packages than serving does. */
 const TASKS_OF_DEVELOPERS = [...TASKS_WITHOUT_FILES, "gateway"];
 /** The tasks that build the site before they open a database. */

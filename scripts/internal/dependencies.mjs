@@ -88,7 +88,8 @@ export async function compileSqlite() {
   );
 }
 
-function runNpm(args, env = {}) {
+/** Runs npm with `args`, quietly. Resolves to its exit code and output. */
+export function runNpm(args, env = {}) {
   const options = ["--no-audit", "--no-fund", "--loglevel=error"];
   // If this Node.js came with its C headers, npm need not download them to compile packages.
   const headers = path.resolve(process.execPath, "../..");

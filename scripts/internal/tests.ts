@@ -1,7 +1,10 @@
 import { startPostgres } from "./postgresql";
 import { runNode } from "./tool.mjs";
 
-/** Runs Playwright with `args`, without its global setup: the caller has prepared what the tests need. Resolves to its exit code, and with `output: "collect"` also to its output. */
+/**
+ * Runs Playwright with `args`, without its global setup: the caller has prepared what the tests need. Resolves to its exit code,
+ * and with `output: "collect"` also to its output.
+ */
 export function runTests(args: string[], env: Record<string, string> = {}, output: "collect" | "inherit" = "inherit") {
   return runNode(["node_modules/playwright/cli.js", "test", ...args], {
     env: { TEST_PREPARED: "true", ...env },
