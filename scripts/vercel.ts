@@ -34,7 +34,8 @@ async function tryDeployment(
   kind: "preview" | "postgresql",
   database: Record<string, string>,
 ): Promise<{ code: number }> {
-  const settings = { VERCEL_ENV: "preview", ALLOW_DEMO: "true", AUTH_SECRET: makeSecret(), ...database };
+  const vercel = { VERCEL_ENV: "preview", VERCEL_URL: "sarafan-preview.example" };
+  const settings = { ...vercel, ALLOW_DEMO: "true", AUTH_SECRET: makeSecret(), ...database };
   await buildOnVercel(`vercel build (${kind})`, site, settings);
   const platform = await servePlatform(site, (url) => ({ ...settings, VERCEL: "1", APP_URL: url }));
   const tests = await runTests(["--project=ui", "--project=deployment", "--grep", "@smoke|@deployment"], {

@@ -38,7 +38,11 @@ test("pages and files have their security headers, and a page has one policy", {
   for (const path of ["/login", "/api/policy", script, "/icon.svg"]) {
     const answer = await client.get(path);
     expect(answer.status(), path).toBe(200);
-    expect(answer.headers(), path).toMatchObject({ "x-content-type-options": "nosniff", "x-frame-options": "DENY" });
+    expect(answer.headers(), path).toMatchObject({
+      "strict-transport-security": "max-age=31536000",
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+    });
   }
   expect((await client.get(script)).headers()["cache-control"]).toContain("immutable");
 });
