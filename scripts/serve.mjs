@@ -49,7 +49,8 @@ async function startNext() {
   // After a terminal was closed the server finishes its requests, as after SIGTERM.
   process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
   process.env.NODE_ENV = "production";
-  process.env.NEXT_PRIVATE_START_TIME = String(Math.round(performance.timeOrigin));
+  // Next.js prints how long its own start took.
+  process.env.NEXT_PRIVATE_START_TIME = String(Date.now());
   const { config } = JSON.parse(readFileSync(BUILT_CONFIG, "utf8"));
   process.env.__NEXT_PRIVATE_STANDALONE_CONFIG = JSON.stringify(config);
   const require = createRequire(import.meta.url);
