@@ -12,12 +12,20 @@ export class SettingsError extends Error {
   override name = "SettingsError";
 }
 
-/** The names of all settings that were read. */
-const settingNames = new Set<string>();
+/** The schemas of all settings that were read, by name. */
+const settingSchemas = new Map<string, z.core.$ZodType>();
+
+/**
+ * Returns the schemas of all settings that were read, by name. Their metadata (`meta()` in zod) has a `description`, and
+ * where it is of use an `example` and a `fallback`, which says what applies while the setting is not set.
+ */
+export function describedSettings(): ReadonlyMap<string, z.core.$ZodType> {
+  return settingSchemas;
+}
 
 /** Returns a sentence for each name in the environment that is one letter off a setting's name. */
 export function misspeltSettings(): string[] {
-  return describeMisspelt(Object.keys(process.env), settingNames);
+  return describeMisspelt(Object.keys(process.env), new Set(settingSchemas.keys()));
 }
 
 /**
@@ -25,7 +33,7 @@ export function misspeltSettings(): string[] {
  * wrong; its message contains no values, because some are secrets.
  */
 export function readSettings<Shape extends z.ZodRawShape>(shape: Shape): z.output<z.ZodObject<Shape>> {
-  for (const name of Object.keys(shape)) settingNames.add(name);
+  for (const [name, schema] of Object.entries(shape)) settingSchemas.set(name, schema);
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""));
   const parsed = z.object(shape).safeParse(given);
   if (parsed.success) return parsed.data;
@@ -190,46 +198,124 @@ function databaseUrlSchema() {
 
 function readEnv() {
   const given = readSettings({
-    PORT: wholeNumber(3000, { min: 1, max: 65_535 }),
-    HOST: z.string().default("127.0.0.1"),
-    APP_URL: Origin.optional(),
-    CORS_ORIGINS: Origins.default([]),
+    PORT: wholeNumber(3000, { min: 1, max: 65_535 }).meta({ description: "The TCP port that the server listens on." }),
+    HOST: z
+      .string()
+      .default("127.0.0.1")
+      .meta({ description: "The address that the server listens on. With `0.0.0.0` other machines reach it." }),
+    APP_URL: Origin.optional().meta({
+      description: "The public address. Links, cookies and the check of origins depend on it.",
+      example: "https://sarafan.example",
+      fallback: "`http://localhost:$PORT`; on Vercel the deployment's address",
+    }),
+    CORS_ORIGINS: Origins.default([]).meta({
+      description:
+        "Other origins whose pages may use the APIs with tokens, never with cookies. Write each as browsers do.",
+      example: "https://app.example,capacitor://localhost",
+    }),
     DATABASE_URL: databaseUrlSchema(),
-    DATABASE_READ_URL: PostgresUrl.optional(),
-    DATABASE_CONNECTIONS: wholeNumber(10, { min: 1, max: 1000 }),
+    DATABASE_READ_URL: PostgresUrl.optional().meta({
+      description: "A replica of that PostgreSQL, for reading lists. It may lag.",
+      example: "postgresql://name:password@replica.example:5432/sarafan",
+    }),
+    DATABASE_CONNECTIONS: wholeNumber(10, { min: 1, max: 1000 }).meta({
+      description: "The most connections of one process to a PostgreSQL.",
+    }),
     AUTH_SECRET: z
       .string("is missing: start with `npm start`, which makes one for SQLite, or set 32 characters or more")
-      .min(32, "must have 32 characters or more"),
-    AUTH_SECRET_PREVIOUS: z.string().min(32, "must have 32 characters or more").optional(),
+      .min(32, "must have 32 characters or more")
+      .meta({
+        description:
+          "Protects sessions and codes; the same on all servers. A person who has it can log in to every account.",
+        fallback: "SQLite: made at the first start, next to the database's file. PostgreSQL: must be set",
+      }),
+    AUTH_SECRET_PREVIOUS: z
+      .string()
+      .min(32, "must have 32 characters or more")
+      .optional()
+      .meta({
+        description:
+          "The previous secret. Sessions and codes that were made with it stay valid while it is set ([how to change it](operations.md#changing-the-secret)).",
+      }),
     ...senderSettings,
     ...countrySenders(Object.keys(process.env).filter((name) => process.env[name])),
     SMTP_URL: CredentialsUrl.refine(
       (text) => URL.canParse(text) && /^smtps?:\/\/[^/]/.test(text),
       "must be the address of a mail server, such as smtps://name:password@mail.example",
-    ).optional(),
+    )
+      .optional()
+      .meta({
+        description: "The mail server for codes and notices.",
+        example: "smtps://name:password@mail.example",
+        fallback: "none: a demonstration prints codes for mailboxes",
+      }),
     MAIL_FROM: z
       .string()
       .regex(/^([^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, "must be like Sarafan <codes@sarafan.example>")
-      .optional(),
-    CONSOLE_DELAY_MS: DelayRange.prefault("1000-2000"),
-    REVEAL_CODES: Flag.optional(),
-    ALLOW_DEMO: Flag.default(false),
+      .optional()
+      .meta({
+        description: "The sender of mails. Needed with `SMTP_URL`.",
+        example: "Sarafan <codes@sarafan.example>",
+      }),
+    CONSOLE_DELAY_MS: DelayRange.prefault("1000-2000").meta({
+      description: "The delay of the console sender, which prints codes in the terminal. A range is a random delay.",
+    }),
+    REVEAL_CODES: Flag.optional().meta({
+      description:
+        "Makes the server [a demonstration](operations.md#a-demonstration): it shows codes on the page, to this machine only, while the database carries the mark.",
+      example: "false",
+      fallback: "`true` while `SENDERS` is the console alone",
+    }),
+    ALLOW_DEMO: Flag.default(false).meta({
+      description: "Makes a demonstration show codes to every visitor, with any database. Metrics then need a token.",
+    }),
     DEFAULT_COUNTRY: z
       .string()
       .refine(isSupportedCountry, "must be the two capital letters of a country, such as RU")
-      .default("RU"),
-    OTP_COUNTRIES: Countries.optional(),
-    ADMIN_PHONES: Phones.default([]),
-    TRUSTED_PROXIES: wholeNumber(0, { min: 0, max: 10 }),
+      .default("RU")
+      .meta({ description: "The country of numbers that are typed without a country code." }),
+    OTP_COUNTRIES: Countries.optional().meta({
+      description: "The countries to whose phones codes are sent; `*` is all.",
+      example: "RU,KZ",
+      fallback: "the value of `DEFAULT_COUNTRY`",
+    }),
+    ADMIN_PHONES: Phones.default([]).meta({
+      description: "The phones of the administrators, who may list, change and delete accounts.",
+      example: "+79450000001",
+    }),
+    TRUSTED_PROXIES: wholeNumber(0, { min: 0, max: 10 }).meta({
+      description:
+        "The number of proxies in front of the server, each of which adds one address to `X-Forwarded-For`. With too low a number all visitors share the proxy's limits; with too high a number a client can choose its address.",
+    }),
     METRICS_TOKEN: z
       .string()
       .regex(/^[\w.~+/-]{16,}=*$/, "must have 16 characters or more, letters, digits and . _ ~ + / -")
-      .optional(),
-    SECURITY_CONTACT: Contacts.default([]),
-    SECURITY_POLICY: Page.optional(),
-    SECURITY_KEY: OpenPgpKey.optional(),
-    SECURITY_LANGUAGES: Languages.optional(),
-    LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`).default("info"),
+      .optional()
+      .meta({
+        description: "The bearer token with which Prometheus reads `/api/metrics`.",
+        fallback: "none: only this machine can read them",
+      }),
+    SECURITY_CONTACT: Contacts.default([]).meta({
+      description: "Where vulnerabilities are reported. It makes `/.well-known/security.txt` (RFC 9116).",
+      example: "mailto:security@sarafan.example",
+      fallback: "none: no `security.txt`",
+    }),
+    SECURITY_POLICY: Page.optional().meta({
+      description: "The page with the rules for reports, for that file.",
+      example: "https://sarafan.example/security",
+    }),
+    SECURITY_KEY: OpenPgpKey.optional().meta({
+      description: "The address of an OpenPGP key for reports, for that file.",
+      example: "https://sarafan.example/security.asc",
+    }),
+    SECURITY_LANGUAGES: Languages.optional().meta({
+      description: "The languages of reports, for that file.",
+      example: "ru,en",
+    }),
+    LOG_LEVEL: z
+      .enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(", ")}`)
+      .default("info")
+      .meta({ description: "The lowest level that is logged." }),
     AUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     NEXTAUTH_URL: z.never("is not used: set APP_URL instead").optional(),
     VERCEL_URL: z.string().optional(),

@@ -62,36 +62,58 @@ const MessageBody = z
 
 /** The schemas of the settings of all senders for phones, by their names in the environment. */
 export const senderSettings = {
-  SENDERS: Senders.prefault("console"),
-  TWILIO_URL: BaseAddress.default("https://api.twilio.com"),
+  SENDERS: Senders.prefault("console").meta({
+    description:
+      "The senders of codes to phones, in the order in which they are asked ([how to set them up](delivery.md)). `SENDERS_KZ`, for example, sets those for one country.",
+    example: "telegram,smsru,twilio",
+  }),
+  TWILIO_URL: BaseAddress.default("https://api.twilio.com").meta({ description: "The address of Twilio's API." }),
   TWILIO_ACCOUNT_SID: z
     .string()
     .regex(/^AC[0-9a-f]{32}$/i, "must be AC and 32 hexadecimal digits")
-    .optional(),
-  TWILIO_AUTH_TOKEN: HeaderValue.optional(),
+    .optional()
+    .meta({ description: "The account of the sender `twilio`.", example: "AC00000000000000000000000000000000" }),
+  TWILIO_AUTH_TOKEN: HeaderValue.optional().meta({ description: "The token of the sender `twilio`." }),
   TWILIO_FROM: z
     .string()
     .regex(
       /^(\+\d{7,15}|\d{5,6}|MG[0-9a-f]{32}|(?=.*[A-Za-z])[A-Za-z0-9 +\-_&]{1,11})$/,
       "must be a number with a plus, a short code, a sender ID with a letter in it, or the SID of a messaging service, which begins with MG",
     )
-    .optional(),
-  SMSRU_URL: BaseAddress.default("https://sms.ru"),
-  SMSRU_API_ID: HeaderValue.optional(),
-  SMSC_URL: BaseAddress.default("https://smsc.ru"),
-  SMSC_LOGIN: z.string().optional(),
-  SMSC_PASSWORD: z.string().optional(),
-  TELEGRAM_GATEWAY_URL: BaseAddress.default("https://gatewayapi.telegram.org"),
-  TELEGRAM_GATEWAY_TOKEN: HeaderValue.optional(),
+    .optional()
+    .meta({
+      description: "The number, sender ID or messaging service that Twilio sends from.",
+      example: "+15005550006",
+    }),
+  SMSRU_URL: BaseAddress.default("https://sms.ru").meta({ description: "The address of SMS.ru's API." }),
+  SMSRU_API_ID: HeaderValue.optional().meta({ description: "The key of the sender `smsru`." }),
+  SMSC_URL: BaseAddress.default("https://smsc.ru").meta({ description: "The address of SMSC's API." }),
+  SMSC_LOGIN: z.string().optional().meta({ description: "The login of the sender `smsc`." }),
+  SMSC_PASSWORD: z.string().optional().meta({ description: "The password of the sender `smsc`." }),
+  TELEGRAM_GATEWAY_URL: BaseAddress.default("https://gatewayapi.telegram.org").meta({
+    description: "The address of the Telegram Gateway's API.",
+  }),
+  TELEGRAM_GATEWAY_TOKEN: HeaderValue.optional().meta({ description: "The token of the sender `telegram`." }),
   HTTP_SENDER_URL: z
     .string()
     .refine(
       (text) => URL.canParse(text) && /^https?:\/\/[^/?#@]+([/?#]|$)/.test(text),
       "must be an address, such as https://sms.example/send",
     )
-    .optional(),
-  HTTP_SENDER_BODY: MessageBody.optional(),
-  HTTP_SENDER_HEADERS: HeadersAsJson.prefault("{}"),
+    .optional()
+    .meta({
+      description: "The address of the sender `http`, for any other gateway.",
+      example: "https://sms.example/send",
+    }),
+  HTTP_SENDER_BODY: MessageBody.optional().meta({
+    description:
+      "The body of its request: a form or JSON, with the placeholders `{phone}` or `{digits}`, and `{text}` or `{code}`.",
+    example: '\'{"to":"{phone}","text":"{text}"}\'',
+  }),
+  HTTP_SENDER_HEADERS: HeadersAsJson.prefault("{}").meta({
+    description: "Further headers of its request.",
+    example: '\'{"Authorization":"Bearer …"}\'',
+  }),
 };
 
 type SenderSettings = z.output<z.ZodObject<typeof senderSettings>>;

@@ -45,49 +45,133 @@ const PriceByCountry = z
 const COUNT_RANGE = { min: 1, max: 1_000_000 };
 
 const settings = readSettings({
-  CODE_DIGITS: wholeNumber(4, { min: 4, max: 10 }),
-  CODE_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }),
-  TRIES_PER_CODE: wholeNumber(3, { min: 1, max: 1000 }),
-  LONGER_CODES_AFTER_WRONG: WrongCodeSteps.prefault("5,20"),
-  ALARM_AFTER_WRONG: wholeNumber(30, COUNT_RANGE),
-  GUESS_PROBABILITY_PER_DAY_MAX: Probability.prefault("0.001"),
-  SENDS_PER_PHONE_PER_HOUR: wholeNumber(5, COUNT_RANGE),
-  SENDS_PER_PHONE_PER_DAY: wholeNumber(10, COUNT_RANGE),
-  SENDS_PER_IP_PER_HOUR: wholeNumber(20, COUNT_RANGE),
-  SENDS_PER_KNOWN_BROWSER_PER_DAY: wholeNumber(3, { ...COUNT_RANGE, min: 0 }),
-  WRONG_CODES_PER_IP_PER_HOUR: wholeNumber(30, COUNT_RANGE),
-  ACTIVATIONS_PER_USER_PER_HOUR: wholeNumber(10, COUNT_RANGE),
-  INVITE_LOOKUPS_PER_IP_PER_HOUR: wholeNumber(60, COUNT_RANGE),
-  KNOWN_BROWSER_TTL_S: wholeNumber(365 * DAY_S, { min: 1, max: 400 * DAY_S }),
-  SMS_BUDGET_PER_DAY: wholeNumber(0, { min: 0, max: 10_000_000 }),
-  SMS_COST_PER_DAY: Money.optional(),
-  SMS_PRICE: PriceByCountry.optional(),
-  DELIVERIES_KEPT_S: wholeNumber(90 * DAY_S, { min: HOUR_S, max: 3650 * DAY_S }),
+  CODE_DIGITS: wholeNumber(4, { min: 4, max: 10 }).meta({ description: "How many digits a one-time code has." }),
+  CODE_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }).meta({ description: "How long a code is valid." }),
+  TRIES_PER_CODE: wholeNumber(3, { min: 1, max: 1000 }).meta({ description: "How many attempts a code allows." }),
+  LONGER_CODES_AFTER_WRONG: WrongCodeSteps.prefault("5,20").meta({
+    description: "The wrong codes in a day after which a phone's codes have 6 digits, and 8.",
+  }),
+  ALARM_AFTER_WRONG: wholeNumber(30, COUNT_RANGE).meta({
+    description:
+      "The wrong codes in ten minutes, from all networks, that make all new codes longer if they are three times the usual number as well.",
+  }),
+  GUESS_PROBABILITY_PER_DAY_MAX: Probability.prefault("0.001").meta({
+    description:
+      "The highest chance that strangers guess a code to one phone or mailbox in a day. With settings that allow more the server doesn't start.",
+  }),
+  SENDS_PER_PHONE_PER_HOUR: wholeNumber(5, COUNT_RANGE).meta({
+    description: "The most codes to one phone or mailbox an hour. Requests from one network get at most half of them.",
+  }),
+  SENDS_PER_PHONE_PER_DAY: wholeNumber(10, COUNT_RANGE).meta({
+    description: "The most codes to one phone or mailbox a day. Requests from one network get at most half of them.",
+  }),
+  SENDS_PER_IP_PER_HOUR: wholeNumber(20, COUNT_RANGE).meta({
+    description:
+      "The most codes for one network an hour, after which browsers that aren't recognised get none there. A network is an IPv4 address or an IPv6 /64; a /56 has twice as many, a /48 eight times.",
+  }),
+  SENDS_PER_KNOWN_BROWSER_PER_DAY: wholeNumber(3, { ...COUNT_RANGE, min: 0 }).meta({
+    description:
+      "Additional codes a day, without a wait, for a browser that is recognised because it has logged in by the phone.",
+  }),
+  WRONG_CODES_PER_IP_PER_HOUR: wholeNumber(30, COUNT_RANGE).meta({
+    description: "The wrong codes from one network in an hour after which its codes need 8 digits.",
+  }),
+  ACTIVATIONS_PER_USER_PER_HOUR: wholeNumber(10, COUNT_RANGE).meta({
+    description: "The most attempts of an account to activate an invite code, right or wrong.",
+  }),
+  INVITE_LOOKUPS_PER_IP_PER_HOUR: wholeNumber(60, COUNT_RANGE).meta({
+    description:
+      "The most unknown invite codes that are looked up from one network an hour. After that existing ones are refused, too.",
+  }),
+  KNOWN_BROWSER_TTL_S: wholeNumber(365 * DAY_S, { min: 1, max: 400 * DAY_S }).meta({
+    description: "How long a browser stays recognised and trusted after its last login.",
+  }),
+  SMS_BUDGET_PER_DAY: wholeNumber(0, { min: 0, max: 10_000_000 }).meta({
+    description:
+      "The most messages to phones a day; `0` is no limit. A tenth is kept for browsers that have logged in by the phone before.",
+    example: "500",
+  }),
+  SMS_COST_PER_DAY: Money.optional().meta({
+    description: "The most that messages to phones may cost a day, in the currency of `SMS_PRICE`.",
+    example: "1500.00",
+  }),
+  SMS_PRICE: PriceByCountry.optional().meta({
+    description: "The price of one message by country; `*` is all others.",
+    example: "RU=3.50,KZ=12,*=30",
+  }),
+  DELIVERIES_KEPT_S: wholeNumber(90 * DAY_S, { min: HOUR_S, max: 3650 * DAY_S }).meta({
+    description: "How long deliveries are kept.",
+  }),
   // At least seven days, because the alarm compares with the mean of the last seven days.
-  WRONG_CODES_KEPT_S: wholeNumber(7 * DAY_S, { min: 7 * DAY_S, max: 3650 * DAY_S }),
+  WRONG_CODES_KEPT_S: wholeNumber(7 * DAY_S, { min: 7 * DAY_S, max: 3650 * DAY_S }).meta({
+    description: "How long wrong codes are kept. The alarm needs a week.",
+  }),
   // More than thirty days, because the database refuses to delete younger events.
-  AUDIT_EVENTS_KEPT_S: wholeNumber(3 * 365 * DAY_S, { min: 31 * DAY_S, max: 100 * 365 * DAY_S }),
-  SENDER_TIMEOUT_S: wholeNumber(5, { min: 1, max: MINUTE_S }),
-  SENDER_FAILURES_MAX: wholeNumber(5, { min: 1, max: 1000 }),
-  SENDER_REST_S: wholeNumber(MINUTE_S, { min: 1, max: HOUR_S }),
-  RESEND_AFTER_S: ResendWaits.prefault("60,120,300,600"),
-  RESEND_WINDOW_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }),
-  SESSION_IDLE_S: wholeNumber(7 * DAY_S, { min: 1, max: 365 * DAY_S }),
-  SESSION_TTL_S: wholeNumber(30 * DAY_S, { min: 1, max: 365 * DAY_S }),
-  SESSION_SEEN_EVERY_S: wholeNumber(HOUR_S, { min: 1, max: DAY_S }),
-  SESSIONS_LISTED_MAX: wholeNumber(50, { min: 1, max: 1000 }),
-  EVENTS_PER_PAGE: wholeNumber(20, { min: 1, max: 100 }),
-  ACCESS_TOKEN_TTL_S: wholeNumber(15 * MINUTE_S, { min: 1, max: DAY_S }),
-  PROOF_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }),
-  RECENT_LOGIN_S: wholeNumber(10 * MINUTE_S, { min: 1, max: DAY_S }),
-  CHANGE_DELAY_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }),
-  TAKEN_ANSWERS_PER_IP_PER_HOUR: wholeNumber(10, { min: 0, max: 1_000_000 }),
-  TAKEN_ANSWERS_PER_HOUR: wholeNumber(200, { min: 0, max: 1_000_000 }),
-  REFERRALS_PER_PAGE: wholeNumber(20, { min: 1, max: 100 }),
-  REFERRALS_LISTED_MAX: wholeNumber(1000, { min: 1, max: 10_000 }),
-  ACCOUNTS_PER_PAGE: wholeNumber(50, { min: 1, max: 100 }),
-  GROWTH_POINTS_MAX: wholeNumber(120, { min: 2, max: 1000 }),
-  HSTS_MAX_AGE_S: wholeNumber(365 * DAY_S, { min: 0, max: 2 * 365 * DAY_S }),
+  AUDIT_EVENTS_KEPT_S: wholeNumber(3 * 365 * DAY_S, { min: 31 * DAY_S, max: 100 * 365 * DAY_S }).meta({
+    description: "How long audit events are kept.",
+  }),
+  SENDER_TIMEOUT_S: wholeNumber(5, { min: 1, max: MINUTE_S }).meta({
+    description: "How long a sender may take to accept a message.",
+  }),
+  SENDER_FAILURES_MAX: wholeNumber(5, { min: 1, max: 1000 }).meta({
+    description: "The failures in a row after which a sender rests.",
+  }),
+  SENDER_REST_S: wholeNumber(MINUTE_S, { min: 1, max: HOUR_S }).meta({ description: "How long it rests." }),
+  RESEND_AFTER_S: ResendWaits.prefault("60,120,300,600").meta({
+    description:
+      "The waits before the second, third and each further code to one phone from one browser. Zeros are allowed.",
+  }),
+  RESEND_WINDOW_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }).meta({
+    description: "How long after the last code these waits keep growing.",
+  }),
+  SESSION_IDLE_S: wholeNumber(7 * DAY_S, { min: 1, max: 365 * DAY_S }).meta({
+    description: "A session ends after this time without use.",
+  }),
+  SESSION_TTL_S: wholeNumber(30 * DAY_S, { min: 1, max: 365 * DAY_S }).meta({
+    description: "A session ends after this time in any case.",
+  }),
+  SESSION_SEEN_EVERY_S: wholeNumber(HOUR_S, { min: 1, max: DAY_S }).meta({
+    description: "How often the time of a session's last use is stored. Must be less than `SESSION_IDLE_S`.",
+  }),
+  SESSIONS_LISTED_MAX: wholeNumber(50, { min: 1, max: 1000 }).meta({
+    description: "The most other sessions that an account's page lists.",
+  }),
+  EVENTS_PER_PAGE: wholeNumber(20, { min: 1, max: 100 }).meta({
+    description: "The events on one page of an account's history.",
+  }),
+  ACCESS_TOKEN_TTL_S: wholeNumber(15 * MINUTE_S, { min: 1, max: DAY_S }).meta({
+    description: "The lifetime of a client application's access token.",
+  }),
+  PROOF_TTL_S: wholeNumber(5 * MINUTE_S, { min: 1, max: HOUR_S }).meta({
+    description: "How long a verified code allows the last step of v1.",
+  }),
+  RECENT_LOGIN_S: wholeNumber(10 * MINUTE_S, { min: 1, max: DAY_S }).meta({
+    description: "How old a login may be for deleting the account, and for an administrator's changes.",
+  }),
+  CHANGE_DELAY_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }).meta({
+    description: "The delay of a deletion, or of a change of phone or mailbox, that an unconfirmed session asks for.",
+  }),
+  TAKEN_ANSWERS_PER_IP_PER_HOUR: wholeNumber(10, { min: 0, max: 1_000_000 }).meta({
+    description: "The most answers an hour to one network that reveal that a phone has an account.",
+  }),
+  TAKEN_ANSWERS_PER_HOUR: wholeNumber(200, { min: 0, max: 1_000_000 }).meta({
+    description: "The most such answers an hour to all networks.",
+  }),
+  REFERRALS_PER_PAGE: wholeNumber(20, { min: 1, max: 100 }).meta({
+    description: "The people on one page of the profile.",
+  }),
+  REFERRALS_LISTED_MAX: wholeNumber(1000, { min: 1, max: 10_000 }).meta({
+    description: "The most people in a list of the APIs.",
+  }),
+  ACCOUNTS_PER_PAGE: wholeNumber(50, { min: 1, max: 100 }).meta({
+    description: "The most accounts in a list of the APIs.",
+  }),
+  GROWTH_POINTS_MAX: wholeNumber(120, { min: 2, max: 1000 }).meta({
+    description: "The most steps of the picture on the profile.",
+  }),
+  HSTS_MAX_AGE_S: wholeNumber(365 * DAY_S, { min: 0, max: 2 * 365 * DAY_S }).meta({
+    description: "How long browsers that used https use only https, where `APP_URL` is https. `0` ends it.",
+  }),
 });
 
 const isPriced = env.OTP_COUNTRIES.every((country) => settings.SMS_PRICE?.has(country) || settings.SMS_PRICE?.has("*"));
