@@ -28,7 +28,7 @@ export default {
         "code-small": "1.875rem",
       },
       fontFamily: { sans: ["Onest Variable", "system-ui", "sans-serif"] },
-      maxWidth: { login: "420px", page: "1040px" },
+      maxWidth: { login: "420px", page: "1040px", console: "1200px" },
       letterSpacing: { heading: "-0.025em", code: "0.06em" },
     },
   },

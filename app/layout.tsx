@@ -42,7 +42,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
   const [t, locale] = await Promise.all([getTranslations(), getLocale()]);
   return (
     <html lang={locale}>
-      <body>
+      <body className="group/page">
         <KeptPage />
         <a
           className="sr-only focus:not-sr-only focus:absolute focus:top-2 focus:left-2 focus:z-10 focus:rounded-card focus:bg-card focus:px-4 focus:py-3 focus:outline-offset-0"
@@ -51,7 +51,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
           {t("header.skip")}
         </a>
         <Band />
-        <header className="mx-auto flex max-w-page flex-wrap items-baseline justify-between gap-x-4 px-5 pt-4">
+        <header className="mx-auto flex max-w-page flex-wrap group-has-[[data-console]]/page:max-w-console items-baseline justify-between gap-x-4 px-5 pt-4">
           <Link
             aria-label={t("header.home")}
             className="inline-flex min-h-11 items-center font-bold text-title tracking-heading"
@@ -66,7 +66,11 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
             </div>
           )}
         </header>
-        <main className="mx-auto max-w-page px-5 pt-8 pb-20 sm:pt-10" id="content" tabIndex={-1}>
+        <main
+          className="mx-auto max-w-page px-5 pt-8 pb-20 group-has-[[data-console]]/page:max-w-console group-has-[[data-console]]/page:pt-2 sm:pt-10"
+          id="content"
+          tabIndex={-1}
+        >
           {children}
         </main>
       </body>

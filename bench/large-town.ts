@@ -108,6 +108,7 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
       loginsPerDay * ASSUMED.eventsPerLogin + (newAccountsPerMonth * 2) / MONTH_DAYS,
       policy.AUDIT_EVENTS_KEPT_MS,
     ),
+    Administrator: { rows: 3, kept: "until it is removed" },
     Mark: { rows: 3, kept: "as the database" },
   };
 }

@@ -165,7 +165,7 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
     ...{ network: () => `203.0.113.${account() % 256}`, agent: () => AGENT, browserId: () => randomUUID() },
     ...{ "Session.id": () => randomUUID(), sessionId: () => randomUUID(), userId: account, provenPhone: phoneOf },
     ...{ generation: (n) => (n % 2 ? 3 : null), refreshedAt: (n) => (n % 2 ? timeOf(n) : null) },
-    ...{ isGenerationUsed: () => false, isNew: () => false },
+    ...{ isGenerationUsed: () => false, isNew: () => false, consoleAt: () => null },
     ...{ "DelayedChange.userId": (n) => n, "DelayedChange.action": () => "phone", next: phoneOf },
     ...{ sender: () => "smsru", providerId: (n) => `202648-1000${scatter(n)}`, reason: () => null },
     ...{
@@ -175,6 +175,7 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
       currency: () => "RUB",
     },
     ...{ key: () => `sends a day from a network to ${hash()}`, count: () => 1, name: (n) => `mark ${n}` },
+    ...{ actorKind: () => "person", addedAt: timeOf },
     ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
   };
   return (table, number) => {

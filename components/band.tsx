@@ -24,7 +24,12 @@ export const STITCH_PATH = MOTIF.flatMap((row, y) =>
 /** The ornament above each page: a band of cross-stitch as wide as the window. */
 export function Band() {
   return (
-    <svg aria-hidden="true" className="block text-red opacity-85" height={BAND_HEIGHT_PX} width="100%">
+    <svg
+      aria-hidden="true"
+      className="block text-red opacity-85 group-has-[[data-console]]/page:[zoom:0.5]"
+      height={BAND_HEIGHT_PX}
+      width="100%"
+    >
       <defs>
         <pattern height={BAND_HEIGHT_PX} id="stitches" patternUnits="userSpaceOnUse" width={BAND_WIDTH_PX}>
           <path d={STITCH_PATH} fill="none" stroke="currentColor" strokeLinecap="round" strokeWidth={1.7} />

@@ -75,6 +75,8 @@ interface TestFixtures {
   phone: string;
   /** More such phones. */
   freshPhone: () => string;
+  /** The phone of an administrator of the worker's server. No other test of the worker has it. */
+  administratorPhone: string;
   /** `server.codeFor`. */
   codeFor: (to: string) => Promise<string>;
   /** A client of the APIs with a cookie jar of its own, at the worker's server or at the one named. */
@@ -134,7 +136,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       if (servedAt) return use(serverElsewhere(servedAt));
       const servers = new Servers();
       // Otherwise tests of proxies' headers would end the demonstration for later tests.
-      await use(await servers.start({ ALLOW_DEMO: true }));
+      await use(await servers.start({ ALLOW_DEMO: true, ADMIN_PHONES: ADMINISTRATOR_PHONES.join(",") }));
       await servers.remove();
     },
     { scope: "worker", timeout: START_TIMEOUT_MS },
@@ -163,7 +165,18 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: as above.
   freshPhone: async ({}, use, { workerIndex }) => use(() => makePhone(workerIndex)),
   phone: async ({ freshPhone }, use) => use(freshPhone()),
+  // biome-ignore lint/correctness/noEmptyPattern: as above.
+  administratorPhone: async ({}, use) => {
+    const phone = ADMINISTRATOR_PHONES[administratorsMade];
+    administratorsMade += 1;
+    if (!phone) throw new Error("ADMINISTRATOR_PHONES has too few phones for the tests of one worker");
+    await use(phone);
+  },
 });
+
+/** The phones of administrators on a worker's server. */
+const ADMINISTRATOR_PHONES = Array.from({ length: 100 }, (_, at) => `+79450001${String(at).padStart(3, "0")}`);
+let administratorsMade = 0;
 
 let phonesMade = randomInt(100_000);
 

@@ -213,7 +213,10 @@ function readEnv() {
         "Other origins whose pages may use the APIs with tokens, never with cookies. Write each as browsers do.",
       example: "https://app.example,capacitor://localhost",
     }),
-    DATABASE_URL: databaseUrlSchema(),
+    DATABASE_URL: databaseUrlSchema().meta({
+      description: "An SQLite file, or a PostgreSQL, which any number of servers may share.",
+      example: "postgresql://name:password@db.example:5432/sarafan",
+    }),
     DATABASE_READ_URL: PostgresUrl.optional().meta({
       description: "A replica of that PostgreSQL, for reading lists. It may lag.",
       example: "postgresql://name:password@replica.example:5432/sarafan",
@@ -229,14 +232,10 @@ function readEnv() {
           "Protects sessions and codes; the same on all servers. A person who has it can log in to every account.",
         fallback: "SQLite: made at the first start, next to the database's file. PostgreSQL: must be set",
       }),
-    AUTH_SECRET_PREVIOUS: z
-      .string()
-      .min(32, "must have 32 characters or more")
-      .optional()
-      .meta({
-        description:
-          "The previous secret. Sessions and codes that were made with it stay valid while it is set ([how to change it](operations.md#changing-the-secret)).",
-      }),
+    AUTH_SECRET_PREVIOUS: z.string().min(32, "must have 32 characters or more").optional().meta({
+      description:
+        "The previous secret. Sessions and codes that were made with it stay valid while it is set ([how to change it](operations.md#changing-the-secret)).",
+    }),
     ...senderSettings,
     ...countrySenders(Object.keys(process.env).filter((name) => process.env[name])),
     SMTP_URL: CredentialsUrl.refine(

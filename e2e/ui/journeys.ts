@@ -55,6 +55,17 @@ export async function enterCode(page: Page, code: string): Promise<void> {
   if (!isScripted) await page.getByRole("button", { name: "Войти", exact: true }).click();
 }
 
+/** Logs an administrator in and opens the console with the code that it needs, at `path`. */
+export async function openConsole(page: Page, phone: string, codeFor: CodeFor, path = "/admin"): Promise<void> {
+  await logIn(page, phone, codeFor);
+  await readInviteCode(page);
+  await page.goto(path);
+  await page.getByRole("button", { name: "Прислать код" }).click();
+  await page.getByLabel("Код из сообщения").fill(await codeFor(phone));
+  await page.getByRole("button", { name: "Открыть панель" }).click();
+  await expect(page.getByRole("navigation", { name: "Разделы панели" })).toBeVisible();
+}
+
 /** The invite code on the profile's ticket. */
 export async function readInviteCode(page: Page): Promise<string> {
   await expect(page).toHaveURL(/\/profile(\?done=activated)?$/);

@@ -175,7 +175,15 @@ test("a code is found in the message that contains it, on pages and by the APIs"
 
 test("the whole message with a code is read as that code, in each language and for each purpose", () => {
   const languages = ["ru", "en"] as const;
-  const purposes = ["login", "registration", "identity_change", "identity_proof", "deletion", "apply_now"] as const;
+  const purposes = [
+    "login",
+    "registration",
+    "identity_change",
+    "identity_proof",
+    "deletion",
+    "apply_now",
+    "console",
+  ] as const;
   const recipients = [
     { kind: "phone", address: Phone.parse("+79450000001") },
     { kind: "email", address: Email.parse("anna@mail.example") },

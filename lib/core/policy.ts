@@ -148,6 +148,10 @@ const settings = readSettings({
   RECENT_LOGIN_S: wholeNumber(10 * MINUTE_S, { min: 1, max: DAY_S }).meta({
     description: "How old a login may be for deleting the account, and for an administrator's changes.",
   }),
+  CONSOLE_TTL_S: wholeNumber(12 * HOUR_S, { min: MINUTE_S, max: 30 * DAY_S }).meta({
+    description:
+      "How long the admin console stays open in a session after its codes were typed. Acts need codes of `RECENT_LOGIN_S`.",
+  }),
   CHANGE_DELAY_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }).meta({
     description: "The delay of a deletion, or of a change of phone or mailbox, that an unconfirmed session asks for.",
   }),
@@ -314,6 +318,8 @@ export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
 export const CHALLENGES_KEPT_MS = Math.max(PENDING_LOGIN_TTL_MS, CODE_TTL_MS + PROOF_TTL_MS);
 /** How old a login can be for irreversible actions: the deletion of an account, and changes by an administrator. */
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
+/** How long the admin console stays open in a session after its codes were verified. */
+export const CONSOLE_TTL_MS = settings.CONSOLE_TTL_S * 1000;
 /**
  * How long a deletion or change of factor is delayed if an unconfirmed session requests it and the account has a trusted
  * device.

@@ -18,6 +18,7 @@ const MODELS: Record<Model, true> = {
   delayedChange: true,
   delivery: true,
   counter: true,
+  administrator: true,
   auditEvent: true,
   mark: true,
 };

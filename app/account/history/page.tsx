@@ -96,6 +96,10 @@ async function eventDescriber(): Promise<(event: AccountEvent) => string> {
       case "account_read":
       case "invite_activated":
       case "data_exported":
+      case "console_opened":
+      case "identity_shown":
+      case "administrator_added":
+      case "administrator_removed":
         return t(action);
       default:
         return t("other");

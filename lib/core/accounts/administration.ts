@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isAdministratorPhone } from "@/lib/core/administration/administrators";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
@@ -6,7 +7,6 @@ import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { type Reader, readPrimary, type Transaction, transact, write } from "@/lib/db/database";
-import { env } from "@/lib/env";
 import { ACCOUNT_COLUMNS, type Account, accountOf, lockAccount } from "./accounts";
 import { recordEvent } from "./audit-log";
 import { dropChanges } from "./delayed-changes";
@@ -18,12 +18,12 @@ import { retryOnUnique } from "./retry-on-unique";
 export type Administrator = Pick<Session, "userId" | "createdAt"> & z.$brand<"Administrator">;
 
 /**
- * Checks that the session is an administrator's. The account's phone must be one of `ADMIN_PHONES`, and a code to this very
- * phone must have opened the session. Otherwise fails with `not_administrator`.
+ * Checks that the session is an administrator's. The account's phone must be an administrator's (`isAdministratorPhone`), and a
+ * code to this very phone must have opened the session. Otherwise fails with `not_administrator`.
  */
 export async function asAdministrator(session: Session): Promise<Result<Administrator, { name: "not_administrator" }>> {
   const { userId, provenPhone, createdAt } = session;
-  if (!provenPhone || !env.ADMIN_PHONES.includes(provenPhone)) return fail({ name: "not_administrator" });
+  if (!provenPhone || !(await isAdministratorPhone(provenPhone))) return fail({ name: "not_administrator" });
   const user = await readPrimary.user.findUnique({ where: { id: userId }, select: { phone: true } });
   return user?.phone === provenPhone
     ? succeed({ userId, createdAt } as Administrator)
@@ -156,7 +156,7 @@ export async function createAccount(
         select: ACCOUNT_COLUMNS,
       });
       const details = { fields: email ? ["phone", "email"] : ["phone"] };
-      const concerned = { actorId: administrator.userId, subjectId: row.id };
+      const concerned = { actorKind: "administrator" as const, actorId: administrator.userId, subjectId: row.id };
       recordEvent(tx, { action: "account_created", ...concerned, details, now });
       return succeed(accountOf(row));
     }),
@@ -202,7 +202,8 @@ export async function changeAccount(
       const changed = changedIdentities(account, { phone, email });
       const fields = changed.map(({ name }) => (name === "phone_changed" ? "phone" : "email"));
       const actorId = administrator.userId;
-      await recordEvent(tx, { action: "account_changed", actorId, subjectId: userId, details: { fields }, now });
+      const event = { action: "account_changed", actorKind: "administrator", actorId, subjectId: userId } as const;
+      recordEvent(tx, { ...event, details: { fields }, now });
       if (changed.length === 0) return succeed({ account, changed });
       await tx.session.deleteMany({ where: { userId } });
       await dropChanges(tx, userId, now);
@@ -261,5 +262,5 @@ function recordRead(
   { subjectId, ids = [], now }: { subjectId: number | null; ids?: number[]; now: Date },
 ): void {
   const action = subjectId === null ? "accounts_listed" : "account_read";
-  recordEvent(tx, { action, actorId: userId, subjectId, details: { ids }, now });
+  recordEvent(tx, { action, actorKind: "administrator", actorId: userId, subjectId, details: { ids }, now });
 }

@@ -20,7 +20,17 @@ export type AuditAction =
   | "change_cancelled"
   | "change_dropped"
   | "invite_activated"
-  | "data_exported";
+  | "data_exported"
+  | "console_opened"
+  | "identity_shown"
+  | "administrator_added"
+  | "administrator_removed";
+
+/** Who acts: an account on itself, an administrator, or the operator at the machine. */
+export type ActorKind = "person" | "administrator" | "command_line";
+
+/** The `actorId` of events that no account caused: those of the command line. */
+export const NO_ACCOUNT_ID = 0;
 
 /** Further details of an event. They must not contain personal data. */
 export const EventDetails = z.object({
@@ -44,10 +54,17 @@ export const EventDetails = z.object({
 export type EventDetails = z.output<typeof EventDetails>;
 
 const ADD_EVENT = statement({
-  params: { now: "time", action: "text", actorId: "integer", subjectId: "integer?", details: "text" },
+  params: {
+    now: "time",
+    action: "text",
+    actorKind: "text",
+    actorId: "integer",
+    subjectId: "integer?",
+    details: "text",
+  },
   sql: `
-    INSERT INTO "AuditEvent" ("at", "action", "actorId", "subjectId", "details")
-    VALUES (:now, :action, :actorId, :subjectId, :details)`,
+    INSERT INTO "AuditEvent" ("at", "action", "actorKind", "actorId", "subjectId", "details")
+    VALUES (:now, :action, :actorKind, :actorId, :subjectId, :details)`,
 });
 
 /** Adds an event to the audit log, in the transaction of the change that the event describes. */
@@ -58,7 +75,8 @@ export function recordEvent(
     ...event
   }: {
     action: AuditAction;
-    /** The account that acts. */
+    actorKind: ActorKind;
+    /** The account that acts, or `NO_ACCOUNT_ID`. */
     actorId: number;
     /** The account that is acted on; null if the event concerns a list of accounts. */
     subjectId: number | null;
@@ -96,5 +114,5 @@ export function recordEventByOwner(
   userId: number,
   event: { action: AuditAction; details?: EventDetails; now: Date },
 ): void {
-  recordEvent(tx, { ...event, actorId: userId, subjectId: userId });
+  recordEvent(tx, { ...event, actorKind: "person", actorId: userId, subjectId: userId });
 }

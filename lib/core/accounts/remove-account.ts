@@ -69,7 +69,8 @@ export async function removeOrDetach(
     await tx.user.update({ where: { id: activation.inviterId }, data: { referralCount: { decrement: 1 } } });
   }
   await tx.user.delete({ where: { id: userId } });
-  await recordEvent(tx, { action: "account_deleted", actorId, subjectId: userId, now });
+  const actorKind = actorId === userId ? "person" : "administrator";
+  recordEvent(tx, { action: "account_deleted", actorKind, actorId, subjectId: userId, now });
   return { email: email as Email | null };
 }
 

@@ -11,6 +11,7 @@ import {
 } from "@/lib/core/rate-limits";
 import { type Queries, statement } from "@/lib/db/database";
 import { perProcess } from "@/lib/per-process";
+import type { ChallengeKey } from "./one-time-code";
 
 /**
  * Returns how many digits a code for this recipient needs when this requester types it; shorter codes are refused. The number
@@ -33,12 +34,12 @@ export async function neededCodeDigits(
 }
 
 /**
- * Returns how many digits a code needs (see `neededCodeDigits`), and how many a new code gets: as many, but during an alarm at
- * least `ALARM_DIGITS`.
+ * Returns how many digits a code needs (see `neededCodeDigits`), and how many a new code gets: as many, but during an alarm at least
+ * `ALARM_DIGITS`, and for the admin console at least `LONGEST_CODE_DIGITS`.
  */
 export async function newCodeDigits(
   db: Queries,
-  recipient: Recipient,
+  { recipient, purpose }: Pick<ChallengeKey, "recipient" | "purpose">,
   requester: Requester,
   now: Date,
 ): Promise<{ needed: number; ofNewCode: number }> {
@@ -46,7 +47,8 @@ export async function newCodeDigits(
     neededCodeDigits(db, recipient, requester, now),
     isAlarm(db, now),
   ]);
-  return { needed, ofNewCode: isDuringAlarm ? Math.max(needed, policy.ALARM_DIGITS) : needed };
+  const least = purpose === "console" ? policy.LONGEST_CODE_DIGITS : isDuringAlarm ? policy.ALARM_DIGITS : 0;
+  return { needed, ofNewCode: Math.max(needed, least) };
 }
 
 /** Returns an attempt's charges to the requester's network; empty if the requester's browser is recognised for the recipient. */

@@ -11,7 +11,7 @@ export type Language = "ru" | "en";
  * Purposes of the codes that only a signed-in session can request, for the account's own phone or mailbox. Their message warns:
  * if the recipient did not request the code, a stranger is signed in to the recipient's account.
  */
-const SIGNED_IN_PURPOSES: readonly Purpose[] = ["identity_change", "deletion", "apply_now"];
+const SIGNED_IN_PURPOSES: readonly Purpose[] = ["identity_change", "deletion", "apply_now", "console"];
 
 const MINUTE_MS = 60_000;
 

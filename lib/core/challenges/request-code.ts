@@ -180,7 +180,7 @@ async function storeCode(
   { now, askedAt, draw }: { now: Date; askedAt: Date | undefined; draw: (digits: number) => OneTimeCode },
 ): Promise<StoringResult | RolledBack<StoringResult>> {
   const { recipient } = key;
-  const [last, digits] = await Promise.all([lockChallenge(tx, key, now), newCodeDigits(tx, recipient, requester, now)]);
+  const [last, digits] = await Promise.all([lockChallenge(tx, key, now), newCodeDigits(tx, key, requester, now)]);
   const retryAfterMs = resendWaitMs(last, digits.needed, now);
   const isAnswered = last.codeHmac !== null;
   // A later time than this was written by a clock that ran ahead.

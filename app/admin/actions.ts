@@ -1,0 +1,64 @@
+"use server";
+
+import { notFound, RedirectType, redirect } from "next/navigation";
+import { ConsolePath, consoleEntry, currentConsoleAccess, requireConsole } from "@/lib/auth/console";
+import { currentRequester } from "@/lib/auth/current-requester";
+import {
+  consoleCodes,
+  getConsoleCodes,
+  openConsole,
+  requestConsoleCodes,
+} from "@/lib/core/administration/console-access";
+import { searchAccounts } from "@/lib/core/administration/search";
+import { codeOptions, needsNoError } from "../account/code-requests";
+import type { CodeFormState } from "../code-form";
+import { readTypedCodes, refuseTypedCodes } from "../typed-codes";
+
+/** Finds accounts by the typed text and redirects to the one that was found, or to the list of those that were. */
+export async function search(form: FormData): Promise<void> {
+  const { administrator } = await requireConsole("/admin/people");
+  const ids = await searchAccounts(administrator, String(form.get("term") ?? ""));
+  // The typed text may be a phone, so only ids are in the address.
+  redirect(ids.length === 1 ? `/admin/people/${ids[0]}` : `/admin/people?found=${ids.join(".")}`);
+}
+
+const readNext = (form: FormData) => ConsolePath.safeParse(form.get("next")).data ?? "/admin";
+
+/** Sends the codes that open the console. A request that is too early is no error: the page shows the remaining wait. */
+export async function sendConsoleCodes(form: FormData): Promise<void> {
+  const access = (await currentConsoleAccess()) ?? notFound();
+  const sent = await requestConsoleCodes(access.session, await currentRequester(), await codeOptions(form));
+  const page = consoleEntry(readNext(form));
+  redirect((needsNoError(sent) ? page : `${page}&problem=not_sent`) as typeof page, RedirectType.replace);
+}
+
+/** Opens the console for this session if all codes are right, and goes on to the page that was wanted. */
+export async function enterConsoleCodes(state: CodeFormState, form: FormData): Promise<CodeFormState> {
+  const { session } = (await currentConsoleAccess()) ?? notFound();
+  const next = readNext(form);
+  const requester = await currentRequester();
+  // The page says why codes can't be used any more.
+  const requireLiveCodes = async () => {
+    const { statuses } = await getConsoleCodes(await consoleCodes(session), requester);
+    const live = Object.entries(statuses).flatMap(([name, status]) =>
+      status?.state === "live" ? [[name, status]] : [],
+    );
+    return live.length === Object.keys(statuses).length
+      ? (Object.fromEntries(live) as Record<string, { digits: number }>)
+      : redirect(consoleEntry(next), RedirectType.replace);
+  };
+  const { codes, again } = readTypedCodes(form, state, await requireLiveCodes());
+  if (!codes) return again;
+
+  const opened = await openConsole(session, codes, requester);
+  if (opened.ok) return redirect(next as "/admin", RedirectType.replace);
+  switch (opened.failure.name) {
+    case "not_administrator":
+      return notFound();
+    case "session_over":
+      return redirect("/login", RedirectType.replace);
+    case "code_refused":
+      await requireLiveCodes();
+      return refuseTypedCodes(form, state, opened.failure.refused);
+  }
+}

@@ -1,0 +1,81 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { redirect } from "next/navigation";
+import { getTranslations } from "next-intl/server";
+import type { ReactNode } from "react";
+import { type ConsolePath, consoleEntry, currentConsoleAccess, type OpenConsole } from "@/lib/auth/console";
+import NotFound, { generateMetadata as describeNotFound } from "../not-found";
+import { answerNotFound } from "../page-refusals";
+import { search } from "./actions";
+
+/** The sections of the console, in the order of its navigation. */
+const SECTIONS = [{ name: "people", href: "/admin/people" }] as const;
+type Section = (typeof SECTIONS)[number]["name"];
+
+/**
+ * Renders a page of the admin console. A request that is not an administrator's gets the page of an unknown address. An
+ * administrator whose console is closed is redirected to the page for its codes, and then back to `path`. `render` returns the
+ * content below the navigation; null answers as an unknown address.
+ */
+export async function renderConsolePage(
+  { section, path }: { section: Section; path: ConsolePath },
+  render: (open: OpenConsole) => Promise<ReactNode | null>,
+): Promise<ReactNode> {
+  const access = await currentConsoleAccess();
+  if (access && !access.administrator) redirect(consoleEntry(path));
+  const content = access?.administrator && (await render({ ...access, administrator: access.administrator }));
+  if (content) return <Frame section={section}>{content}</Frame>;
+  answerNotFound();
+  return <NotFound />;
+}
+
+/** Returns the metadata of a page of the console; for strangers that of an unknown address. */
+export async function describeConsolePage(title: string): Promise<Metadata> {
+  const robots = { index: false };
+  return (await currentConsoleAccess()) ? { title, robots } : { ...(await describeNotFound()), robots };
+}
+
+async function Frame({ section, children }: { section: Section; children: ReactNode }) {
+  const t = await getTranslations("admin");
+  return (
+    <div className="text-[1rem]" data-console>
+      <div className="mb-6 flex flex-col gap-x-8 gap-y-2 md:flex-row-reverse md:items-center md:justify-between">
+        <form action={search} className="flex gap-2 md:w-[340px]">
+          <label className="sr-only" htmlFor="term">
+            {t("search.label")}
+          </label>
+          <input
+            autoComplete="off"
+            className="field h-12 min-w-0 flex-1 text-small"
+            enterKeyHint="search"
+            id="term"
+            maxLength={200}
+            name="term"
+            placeholder={t("search.placeholder")}
+            required
+            type="search"
+          />
+          <button className="button-quiet w-auto px-4" type="submit">
+            {t("search.submit")}
+          </button>
+        </form>
+        <nav aria-label={t("navigation")} className="-mx-5 overflow-x-auto px-5">
+          <ul className="flex gap-x-6 whitespace-nowrap">
+            {SECTIONS.map(({ name, href }) => (
+              <li key={name}>
+                <Link
+                  aria-current={name === section ? "page" : undefined}
+                  className="inline-flex min-h-11 items-center border-transparent border-b-2 text-soft aria-[current]:border-red aria-[current]:font-bold aria-[current]:text-ink"
+                  href={href}
+                >
+                  {t(`sections.${name}`)}
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </nav>
+      </div>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,19 @@
+"use server";
+
+import { notFound } from "next/navigation";
+import { requireConsole } from "@/lib/auth/console";
+import { showIdentity } from "@/lib/core/administration/people";
+import { formatEmail } from "@/lib/core/identity/email";
+import { formatPhone } from "@/lib/core/identity/phone";
+
+/** Returns the account's phone and mailbox in full, for the page to show. The look is recorded. */
+export async function showPerson(_shown: string[] | null, form: FormData): Promise<string[] | null> {
+  const id = Number(form.get("id"));
+  if (!Number.isInteger(id)) return notFound();
+  const { administrator } = await requireConsole(`/admin/people/${id}`);
+  const found = await showIdentity(administrator, id);
+  if (!found.ok) return notFound();
+  const { phone, claimedPhone, email } = found.value;
+  const shown = phone ?? claimedPhone;
+  return [shown && formatPhone(shown), email && formatEmail(email)].filter((text) => text !== null);
+}

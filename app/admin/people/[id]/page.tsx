@@ -1,0 +1,72 @@
+import { getTranslations } from "next-intl/server";
+import type { ReactNode } from "react";
+import { MaskedIdentity } from "@/components/masked-identity";
+import { Moment } from "@/components/moment";
+import { readPerson } from "@/lib/core/administration/people";
+import { maskEmail, maskPhone } from "@/lib/core/identity/masking";
+import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
+import { describeConsolePage, renderConsolePage } from "../../console-page";
+import { ShownIdentity } from "./shown-identity";
+
+type PageOptions = PageProps<"/admin/people/[id]">;
+
+const readId = async ({ params }: Pick<PageOptions, "params">) => {
+  const { id } = await params;
+  return /^[1-9]\d{0,9}$/.test(id) && Number(id) <= ACCOUNT_ID_MAX ? Number(id) : null;
+};
+
+export async function generateMetadata() {
+  const t = await getTranslations("admin.person");
+  return describeConsolePage(t("title"));
+}
+
+/** One account: its identity, masked until it is shown, and what belongs to it. */
+export default async function PersonPage(options: PageOptions) {
+  const id = await readId(options);
+  return renderConsolePage({ section: "people", path: `/admin/people/${id ?? 0}` }, async ({ administrator }) => {
+    const found = id === null ? null : await readPerson(administrator, id);
+    if (!found?.ok) return null;
+    const { phone, claimedPhone, email, inviteCode, activatedCode, createdAt, seenAt, referralCount } = found.value;
+    const t = await getTranslations("admin.person");
+    const shownPhone = phone ?? claimedPhone;
+    return (
+      <>
+        <ShownIdentity id={found.value.id} words={{ show: t("show"), showing: t("showing"), recorded: t("recorded") }}>
+          {shownPhone && <MaskedIdentity masked={maskPhone(shownPhone)} />}
+          {!shownPhone && email && <MaskedIdentity masked={maskEmail(email)} />}
+        </ShownIdentity>
+        <section aria-labelledby="account" className="mt-6 max-w-[560px] rounded-card border border-line bg-card p-5">
+          <h2 className="text-large" id="account">
+            {t("account")}
+          </h2>
+          <dl className="mt-3">
+            <Fact name={t("code")}>
+              <span className="font-extrabold text-red tracking-code">{inviteCode}</span>
+            </Fact>
+            {email && (
+              <Fact name={t("email")}>
+                <MaskedIdentity masked={maskEmail(email)} />
+              </Fact>
+            )}
+            <Fact name={t("referrals")}>{referralCount}</Fact>
+            <Fact name={t("activated")}>{activatedCode ?? t("none")}</Fact>
+            <Fact name={t("created")}>
+              <Moment at={createdAt} isExact />
+            </Fact>
+            <Fact name={t("seen")}>{seenAt ? <Moment at={seenAt} isExact /> : t("never")}</Fact>
+            <Fact name={t("id")}>{found.value.id}</Fact>
+          </dl>
+        </section>
+      </>
+    );
+  });
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="grid grid-cols-[8rem_minmax(0,1fr)] gap-x-4 border-line border-b py-3 last:border-b-0">
+      <dt className="text-soft">{name}</dt>
+      <dd className="break-words tabular-nums">{children}</dd>
+    </div>
+  );
+}

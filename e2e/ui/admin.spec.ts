@@ -1,0 +1,88 @@
+import type { Page } from "playwright/test";
+import { expect, test } from "../fixtures";
+import { logIn, maskOf, openConsole, readInviteCode, signUp } from "./journeys";
+
+const CONSOLE_PAGES = ["/admin", "/admin/enter", "/admin/people", "/admin/people?found=1", "/admin/people/1"];
+
+/**
+ * What a person and a robot see of a page: its status, headers, title and texts, without the data for Next.js's script and without
+ * the header `Link`, which React adds to pages that it renders at the request.
+ */
+async function readAnswer(page: Page, path: string) {
+  const answer = await page.request.get(path, { maxRedirects: 0 });
+  const { date, "x-request-id": _id, "content-security-policy": policy, link: _link, ...headers } = answer.headers();
+  const html = (await answer.text()).replace(/<script[\s\S]*?<\/script>/g, "");
+  const title = /<title>(.*?)<\/title>/.exec(html)?.[1];
+  const isIndexed = !/<meta name="robots" content="noindex/.test(html);
+  const texts = html.slice(html.indexOf("<body")).replace(/<[^>]+>/g, " ");
+  return { status: answer.status(), headers, policy: policy?.replace(/nonce-[^']+/, "nonce"), title, isIndexed, texts };
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "with a script" : "without a script", () => {
+    test.use({ javaScriptEnabled });
+
+    test("an administrator finds a person by the last four digits and looks at the number, which the person sees", async ({
+      browser,
+      page,
+      phone,
+      codeFor,
+      administratorPhone,
+    }) => {
+      const context = await browser.newContext({ javaScriptEnabled, locale: "ru-RU" });
+      const { page: personsPage, inviteCode } = await signUp(context, phone, codeFor);
+      await openConsole(page, administratorPhone, codeFor);
+      await expect(page).toHaveURL(/\/admin\/people$/);
+
+      await page.getByLabel("Найти человека").fill("нет такого");
+      await page.getByRole("button", { name: "Найти" }).click();
+      await expect(page.getByText("Никого не нашлось")).toBeVisible();
+      await page.getByLabel("Найти человека").fill(phone.slice(-4));
+      await page.getByRole("button", { name: "Найти" }).click();
+      await expect(page).toHaveURL(/\/admin\/people(\/\d+|\?found=[\d.]+)$/);
+      await page.goto("/admin/people");
+      await page.getByLabel("Найти человека").fill(inviteCode);
+      await page.getByRole("button", { name: "Найти" }).click();
+      await expect(page).toHaveURL(/\/admin\/people\/\d+$/);
+      await expect(page.getByRole("heading", { level: 1 })).toContainText(maskOf(phone));
+
+      await page.getByRole("button", { name: "показать целиком" }).click();
+      await expect(page.getByText("Просмотр записан в журнал")).toBeVisible();
+      const digits = (await page.getByRole("heading", { level: 1 }).textContent())?.replace(/\D/g, "");
+      expect(`+${digits}`).toBe(phone);
+
+      await personsPage.goto("/account/history");
+      await expect(personsPage.getByText("Администратор посмотрел номер и почту целиком")).toBeVisible();
+      await context.close();
+    });
+  });
+}
+
+test("a stranger, a person who is logged in, and one who guesses find no console: each address answers as an unknown one", async ({
+  page,
+  phone,
+  codeFor,
+}) => {
+  const unknown = await readAnswer(page, "/admin-of-another-product");
+  for (const path of CONSOLE_PAGES) expect(await readAnswer(page, path), path).toEqual(unknown);
+  await logIn(page, phone, codeFor);
+  await readInviteCode(page);
+  const whenLoggedIn = await readAnswer(page, "/admin-of-another-product");
+  expect(whenLoggedIn.status).toBe(404);
+  for (const path of CONSOLE_PAGES) expect(await readAnswer(page, path), path).toEqual(whenLoggedIn);
+});
+
+test("the code of a login opens no console, and neither does a session that logs in after the console was opened", async ({
+  browser,
+  page,
+  codeFor,
+  administratorPhone,
+}) => {
+  await openConsole(page, administratorPhone, codeFor, "/admin/people");
+  const context = await browser.newContext({ locale: "ru-RU" });
+  const { page: other } = await signUp(context, administratorPhone, codeFor);
+  await other.goto("/admin/people");
+  await expect(other).toHaveURL(/\/admin\/enter\?next=%2Fadmin%2Fpeople$/);
+  await expect(other.getByRole("navigation", { name: "Разделы панели" })).toHaveCount(0);
+  await context.close();
+});

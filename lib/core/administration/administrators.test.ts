@@ -1,0 +1,41 @@
+import { expect, test } from "playwright/test";
+import { asAdministrator } from "@/lib/core/accounts/administration";
+import { listEvents } from "@/lib/core/accounts/history";
+import type { Phone } from "@/lib/core/identity/phone";
+import { read, write } from "@/lib/db/database";
+import { env } from "@/lib/env";
+import { freshAdministrator } from "@/lib/testing/administrators";
+import { failureOf, freshPhone } from "@/lib/testing/people";
+import { addAdministrator, listAdministrators, removeAdministrator } from "./administrators";
+
+test("an administrator who was added at the machine is one from the next request on, and none after the removal", async () => {
+  const { phone, session } = await freshAdministrator();
+  expect(failureOf(await addAdministrator(phone))).toBe("administrator_known");
+  expect((await listAdministrators()).find((one) => one.phone === phone)?.addedAt).not.toBeNull();
+  expect(failureOf(await removeAdministrator(phone))).toBe("none");
+  expect(failureOf(await asAdministrator(session))).toBe("not_administrator");
+  expect(failureOf(await removeAdministrator(phone))).toBe("administrator_unknown");
+});
+
+test("the history of an account says that the command line made it an administrator's", async () => {
+  const { userId, phone } = await freshAdministrator();
+  await removeAdministrator(phone);
+  const { events } = await listEvents(userId);
+  const actions = events.map(({ action }) => action);
+  expect(actions).toContain("administrator_added");
+  expect(actions).toContain("administrator_removed");
+  const rows = await read.auditEvent.findMany({ where: { subjectId: userId, actorKind: "command_line" } });
+  expect(rows.map(({ actorId }) => actorId)).toEqual([0, 0]);
+});
+
+test("an administrator of ADMIN_PHONES is removed by the setting alone", async () => {
+  const [configured] = env.ADMIN_PHONES;
+  expect(failureOf(await removeAdministrator(configured as Phone))).toBe("administrator_configured");
+  expect(failureOf(await addAdministrator(configured as Phone))).toBe("administrator_known");
+});
+
+test("a phone without an account can be made an administrator's in advance", async () => {
+  const phone = freshPhone();
+  expect(failureOf(await addAdministrator(phone))).toBe("none");
+  await write(async (tx) => void (await tx.administrator.delete({ where: { phone } })));
+});

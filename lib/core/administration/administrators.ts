@@ -1,0 +1,92 @@
+import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
+import type { Phone } from "@/lib/core/identity/phone";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
+import { env } from "@/lib/env";
+
+/** Returns whether an account that has proven this phone is an administrator: by `ADMIN_PHONES`, or by `addAdministrator`. */
+export async function isAdministratorPhone(phone: Phone): Promise<boolean> {
+  return (
+    env.ADMIN_PHONES.includes(phone) || (await readPrimary.administrator.findUnique({ where: { phone } })) !== null
+  );
+}
+
+/** Returns the phones of all administrators: those of `ADMIN_PHONES` first, then the added ones with the time of adding. */
+export async function listAdministrators(): Promise<{ phone: Phone; addedAt: Date | null }[]> {
+  const added = await readPrimary.administrator.findMany({ orderBy: { addedAt: "asc" } });
+  const configured = env.ADMIN_PHONES.map((phone) => ({ phone: phone as Phone, addedAt: null }));
+  return [...configured, ...added.map(({ phone, addedAt }) => ({ phone: phone as Phone, addedAt }))];
+}
+
+const ADD_ADMINISTRATOR = statement({
+  params: { phone: "text", now: "time" },
+  sql: `INSERT INTO "Administrator" ("phone", "addedAt") VALUES (:phone, :now) ON CONFLICT ("phone") DO NOTHING`,
+});
+
+const REMOVE_ADMINISTRATOR = statement({
+  params: { phone: "text" },
+  sql: `DELETE FROM "Administrator" WHERE "phone" = :phone`,
+});
+
+const COUNT_ADMINISTRATORS = statement({
+  params: {},
+  row: { count: "integer" },
+  sql: `SELECT COUNT(*) AS "count" FROM "Administrator"`,
+});
+
+const FIND_ACCOUNT_BY_PHONE = statement({
+  params: { phone: "text" },
+  row: { id: "integer" },
+  sql: `SELECT "id" FROM "User" WHERE "phone" = :phone`,
+});
+
+/** Changes run one after the other on all servers, so that parallel removals can't remove the last administrators. */
+const ONE_AFTER_THE_OTHER = { lock: "administrators" } as const;
+
+/**
+ * Makes the phone an administrator's, from the next request on. The command line calls it, so the audit log names no account
+ * as the actor. Fails with `administrator_known`.
+ */
+export function addAdministrator(
+  phone: Phone,
+  now = new Date(),
+): Promise<Result<null, { name: "administrator_known" }>> {
+  return transact(async (tx) => {
+    const isAdded = !env.ADMIN_PHONES.includes(phone) && (await tx.run(ADD_ADMINISTRATOR, { phone, now })) > 0;
+    if (!isAdded) return fail({ name: "administrator_known" });
+    await recordByCommandLine(tx, "administrator_added", phone, now);
+    return succeed(null);
+  }, ONE_AFTER_THE_OTHER);
+}
+
+type Removed = Result<null, { name: "administrator_unknown" | "administrator_configured" | "administrator_last" }>;
+
+/**
+ * Undoes `addAdministrator`, from the next request on.
+ *
+ * Failures:
+ * - `administrator_unknown`: the phone is no administrator's.
+ * - `administrator_configured`: the phone is one of `ADMIN_PHONES`, which only the operator changes.
+ * - `administrator_last`: there would be no administrator.
+ */
+export function removeAdministrator(phone: Phone, now = new Date()): Promise<Removed> {
+  return transact<Removed>(async (tx) => {
+    if (env.ADMIN_PHONES.includes(phone)) return fail({ name: "administrator_configured" });
+    if ((await tx.run(REMOVE_ADMINISTRATOR, { phone })) === 0) return fail({ name: "administrator_unknown" });
+    const left = (await tx.get(COUNT_ADMINISTRATORS, {}))?.count ?? 0;
+    if (left + env.ADMIN_PHONES.length === 0) return rollBack(fail({ name: "administrator_last" }));
+    await recordByCommandLine(tx, "administrator_removed", phone, now);
+    return succeed(null);
+  }, ONE_AFTER_THE_OTHER);
+}
+
+async function recordByCommandLine(
+  tx: Transaction,
+  action: "administrator_added" | "administrator_removed",
+  phone: Phone,
+  now: Date,
+): Promise<void> {
+  const account = await tx.get(FIND_ACCOUNT_BY_PHONE, { phone });
+  const actor = { actorKind: "command_line", actorId: NO_ACCOUNT_ID } as const;
+  recordEvent(tx, { action, ...actor, subjectId: account?.id ?? null, now });
+}

@@ -1,0 +1,90 @@
+import { expect, test } from "playwright/test";
+import type { OneTimeCode } from "@/lib/core/challenges/one-time-code";
+import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
+import { CONSOLE_TTL_MS, RECENT_LOGIN_MS } from "@/lib/core/policy";
+import { write } from "@/lib/db/database";
+import { freshAdministrator } from "@/lib/testing/administrators";
+import {
+  after,
+  anybody,
+  failureOf,
+  freshEmail,
+  openSession,
+  receiveCodeOf,
+  signUp,
+  wrongCode,
+} from "@/lib/testing/people";
+import { removeAdministrator } from "./administrators";
+import { consoleCodes, getConsoleAccess, openConsole } from "./console-access";
+
+/** Requests the codes that open the console for this session, and returns them by name. */
+async function receiveConsoleCodes(session: Parameters<typeof consoleCodes>[0], now: Date) {
+  const codes: Record<string, OneTimeCode> = {};
+  for (const [name, key] of Object.entries(await consoleCodes(session))) codes[name] = await receiveCodeOf(key, now);
+  return codes;
+}
+
+test("the console opens with a code of eight digits, stays open for its time, and lets act for ten minutes", async () => {
+  const { session } = await freshAdministrator();
+  const now = new Date();
+  expect(await getConsoleAccess(session, now)).toMatchObject({ administrator: null, mayAct: false });
+  const codes = await receiveConsoleCodes(session, now);
+  expect(codes.phone).toMatch(/^\d{8}$/);
+  expect(failureOf(await openConsole(session, codes, anybody(), now))).toBe("none");
+  const open = await getConsoleAccess(session, now);
+  expect(open?.administrator?.userId).toBe(session.userId);
+  expect(open?.mayAct).toBe(true);
+  expect((await getConsoleAccess(session, after(now, RECENT_LOGIN_MS)))?.mayAct).toBe(false);
+  expect((await getConsoleAccess(session, after(now, CONSOLE_TTL_MS)))?.administrator).toBeNull();
+  expect(failureOf(await openConsole(session, codes, anybody(), now))).toBe("code_refused");
+});
+
+test("an administrator with a mailbox needs a code from each, and one wrong code opens nothing", async () => {
+  const { session, userId } = await freshAdministrator();
+  const now = new Date();
+  const email = freshEmail();
+  await write(
+    async (tx) => void (await tx.user.update({ where: { id: userId }, data: { email, emailProvenAt: now } })),
+  );
+  const codes = await receiveConsoleCodes(session, now);
+  expect(Object.keys(codes)).toEqual(["phone", "email"]);
+  const mistyped = { ...codes, email: wrongCode(codes.email as OneTimeCode) };
+  expect(failureOf(await openConsole(session, mistyped, anybody(), now))).toBe("code_refused");
+  expect((await getConsoleAccess(session, now))?.administrator).toBeNull();
+  expect(failureOf(await openConsole(session, codes, anybody(), now))).toBe("none");
+});
+
+test("the console is open in the session that typed the codes, and in no other of the same account", async () => {
+  const { session, userId, phone } = await freshAdministrator();
+  const now = new Date();
+  await openConsole(session, await receiveConsoleCodes(session, now), anybody(), now);
+  const other = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
+  expect((await getConsoleAccess(other, now))?.administrator).toBeNull();
+});
+
+test("there is no console for a stranger, for a session that a mailbox opened, or after the administrator was removed", async () => {
+  const { session, userId, phone } = await freshAdministrator();
+  const now = new Date();
+  await openConsole(session, await receiveConsoleCodes(session, now), anybody(), now);
+  const stranger = await signUp();
+  const strange = await openSession({ userId: stranger.userId, proven: phoneRecipient(stranger.phone) }, anybody());
+  expect(await getConsoleAccess(strange, now)).toBeNull();
+  expect(failureOf(await openConsole(strange, {}, anybody(), now))).toBe("not_administrator");
+  const email = freshEmail();
+  await write(
+    async (tx) => void (await tx.user.update({ where: { id: userId }, data: { email, emailProvenAt: now } })),
+  );
+  expect(
+    await getConsoleAccess(await openSession({ userId, proven: emailRecipient(email) }, anybody()), now),
+  ).toBeNull();
+  await removeAdministrator(phone);
+  expect(await getConsoleAccess(session, now)).toBeNull();
+});
+
+test("a session that ended while its codes were typed does not open the console", async () => {
+  const { session } = await freshAdministrator();
+  const now = new Date();
+  const codes = await receiveConsoleCodes(session, now);
+  await write(async (tx) => void (await tx.session.delete({ where: { id: session.id } })));
+  expect(failureOf(await openConsole(session, codes, anybody(), now))).toBe("session_over");
+});

@@ -1,0 +1,55 @@
+import { ACCOUNT_COLUMNS, type Account, accountOf } from "@/lib/core/accounts/accounts";
+import { type Administrator, readAccount } from "@/lib/core/accounts/administration";
+import { recordEvent } from "@/lib/core/accounts/audit-log";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { readPrimary, write } from "@/lib/db/database";
+import { FOUND_MAX } from "./search";
+
+/** An account as a page of the console shows it. */
+export interface Person extends Account {
+  createdAt: Date;
+  /** When one of its sessions was last used; null without a session. */
+  seenAt: Date | null;
+  referralCount: number;
+}
+
+/** Returns the accounts with these ids, the newest first and at most `FOUND_MAX`. Ids without an account are left out. */
+export async function listPeople(_administrator: Administrator, ids: readonly number[]): Promise<Account[]> {
+  const rows = await readPrimary.user.findMany({
+    where: { id: { in: ids.slice(0, FOUND_MAX) } },
+    orderBy: { id: "desc" },
+    select: ACCOUNT_COLUMNS,
+  });
+  return rows.map(accountOf);
+}
+
+/** Returns one account, and records the read in the audit log, so that its owner sees it. Fails with `account_unknown`. */
+export async function readPerson(
+  administrator: Administrator,
+  id: number,
+  now = new Date(),
+): Promise<Result<Person, { name: "account_unknown" }>> {
+  const read = await readAccount(administrator, id, now);
+  if (!read.ok) return read;
+  const [user, session] = await Promise.all([
+    readPrimary.user.findUnique({ where: { id }, select: { createdAt: true, referralCount: true } }),
+    readPrimary.session.findFirst({ where: { userId: id }, orderBy: { seenAt: "desc" }, select: { seenAt: true } }),
+  ]);
+  if (!user) return fail({ name: "account_unknown" });
+  return succeed({ ...read.value, ...user, seenAt: session?.seenAt ?? null });
+}
+
+/** Returns one account to show its phone and mailbox in full, and records that. Fails with `account_unknown`. */
+export async function showIdentity(
+  administrator: Administrator,
+  id: number,
+  now = new Date(),
+): Promise<Result<Account, { name: "account_unknown" }>> {
+  const row = await readPrimary.user.findUnique({ where: { id }, select: ACCOUNT_COLUMNS });
+  if (!row) return fail({ name: "account_unknown" });
+  await write(async (tx) => {
+    const actorId = administrator.userId;
+    recordEvent(tx, { action: "identity_shown", actorKind: "administrator", actorId, subjectId: id, now });
+  });
+  return succeed(accountOf(row));
+}

@@ -1,0 +1,47 @@
+import type { Administrator } from "@/lib/core/accounts/administration";
+import { Email } from "@/lib/core/identity/email";
+import { Phone } from "@/lib/core/identity/phone";
+import { InviteCode } from "@/lib/core/invites/invite-code";
+import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
+import { readPrimary, statement } from "@/lib/db/database";
+
+/** The most accounts that one search returns. */
+export const FOUND_MAX = 50;
+
+const FIND_BY_PHONE_END = statement({
+  params: { end: "text", limit: "integer" },
+  row: { id: "integer" },
+  // The expression is that of the index.
+  sql: `
+    SELECT "id" FROM "User" WHERE substr("phone", length("phone") - 3) = :end
+    ORDER BY "id" DESC LIMIT :limit`,
+});
+
+/**
+ * Returns the ids of the accounts that the text names, the newest first and at most `FOUND_MAX`: by a phone in any spelling, proven
+ * or claimed, its last four digits, a mailbox, an invite code or the account's id. A text that may be several of these, such as
+ * 123456, finds the accounts of each. Every look-up reads an index.
+ *
+ * A search changes nothing and is not recorded; reading one of the accounts is.
+ */
+export async function searchAccounts(_administrator: Administrator, text: string): Promise<number[]> {
+  const term = text.trim();
+  const [phone, email, inviteCode] = [Phone.safeParse(term), Email.safeParse(term), InviteCode.safeParse(term)];
+  const id = /^\d{1,10}$/.test(term) ? Number(term) : Number.NaN;
+  const found = await Promise.all([
+    /^\d{4}$/.test(term) ? readPrimary.all(FIND_BY_PHONE_END, { end: term, limit: FOUND_MAX }) : [],
+    phone.success ? findMany({ phone: phone.data }) : [],
+    phone.success ? findMany({ claimedPhone: phone.data }) : [],
+    email.success ? findMany({ email: email.data }) : [],
+    inviteCode.success ? findMany({ inviteCode: inviteCode.data }) : [],
+    id <= ACCOUNT_ID_MAX ? findMany({ id }) : [],
+  ]);
+  const ids = new Set(found.flat().map((row) => row.id));
+  return [...ids].sort((one, other) => other - one).slice(0, FOUND_MAX);
+}
+
+type Where = { phone: string } | { claimedPhone: string } | { email: string } | { inviteCode: string } | { id: number };
+
+function findMany(where: Where): Promise<{ id: number }[]> {
+  return readPrimary.user.findMany({ where, orderBy: { id: "desc" }, take: FOUND_MAX, select: { id: true } });
+}
