@@ -132,9 +132,9 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: "worker" },
   ],
   server: [
-    async ({ servedAt }, use) => {
+    async ({ servedAt, postgres, emptyDatabase }, use) => {
       if (servedAt) return use(serverElsewhere(servedAt));
-      const servers = new Servers();
+      const servers = new Servers({ postgres, emptyDatabase });
       // Otherwise tests of proxies' headers would end the demonstration for later tests.
       await use(await servers.start({ ALLOW_DEMO: true, ADMIN_PHONES: ADMINISTRATOR_PHONES.join(",") }));
       await servers.remove();
@@ -158,7 +158,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     await Promise.all(clients.map((client) => client.dispose()));
   },
   startServer: async ({ postgres, emptyDatabase }, use) => {
-    const servers = new Servers(postgres, emptyDatabase);
+    const servers = new Servers({ postgres, emptyDatabase });
     await use((settings, place) => servers.start(settings, place));
     await servers.remove();
   },
@@ -191,12 +191,12 @@ function makePhone(workerIndex: number): string {
 
 /** The servers of one test or worker, and their files. */
 export class Servers {
-  readonly #postgres: WorkerFixtures["postgres"] | undefined;
-  readonly #emptyDatabase: WorkerFixtures["emptyDatabase"] | undefined;
+  readonly #postgres: WorkerFixtures["postgres"];
+  readonly #emptyDatabase: WorkerFixtures["emptyDatabase"];
   readonly #servers: Server[] = [];
 
-  /** Servers begin with a copy of the empty database, if one is given, which saves some seconds. */
-  constructor(postgres?: WorkerFixtures["postgres"], emptyDatabase?: WorkerFixtures["emptyDatabase"]) {
+  /** Servers begin with a copy of the empty database, which saves some seconds. */
+  constructor({ postgres, emptyDatabase }: Pick<WorkerFixtures, "postgres" | "emptyDatabase">) {
     this.#postgres = postgres;
     this.#emptyDatabase = emptyDatabase;
   }
@@ -207,7 +207,7 @@ export class Servers {
       ? await makeServer({ APP_URL: beside.url, ...beside.settings, ...settings }, beside)
       : await makeServer({ ...SETTINGS, ...(await this.#settingsFor(database)), ...settings });
     this.#servers.push(server);
-    if (this.#emptyDatabase && database === "sqlite" && !beside && !settings.DATABASE_URL) {
+    if (database === "sqlite" && !beside && !settings.DATABASE_URL) {
       copyFileSync((await this.#emptyDatabase(database)).slice("file:".length), databaseIn(server.dataFolder));
     }
     await server.start();
@@ -223,9 +223,8 @@ export class Servers {
 
   async #settingsFor(database: DatabaseKind): Promise<Settings> {
     if (database === "sqlite") return {};
-    if (!this.#postgres) throw new Error("There is no PostgreSQL here.");
     const { createDatabase } = await this.#postgres();
-    const url = await createDatabase(await this.#emptyDatabase?.(database));
+    const url = await createDatabase(await this.#emptyDatabase(database));
     return { DATABASE_URL: url, AUTH_SECRET: randomBytes(48).toString("base64url") };
   }
 }

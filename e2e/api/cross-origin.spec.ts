@@ -6,9 +6,8 @@ const [APP, MOBILE] = ["https://app.example", "capacitor://localhost"];
 const test = base.extend<object, { shared: Server }>({
   /** A server whose APIs the pages of two other origins may use, for all tests of a worker. */
   shared: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
-    async ({}, use) => {
-      const servers = new Servers();
+    async ({ postgres, emptyDatabase }, use) => {
+      const servers = new Servers({ postgres, emptyDatabase });
       await use(await servers.start({ CORS_ORIGINS: `${APP}, ${MOBILE}`, RESEND_AFTER_S: 60 }));
       await servers.remove();
     },

@@ -27,8 +27,8 @@ interface Person {
 
 const test = base.extend<object, { pairOn: (database: DatabaseKind) => Promise<[Server, Server]> }>({
   pairOn: [
-    async ({ postgres }, use) => {
-      const servers = new Servers(postgres);
+    async ({ postgres, emptyDatabase }, use) => {
+      const servers = new Servers({ postgres, emptyDatabase });
       const pairs = new Map<DatabaseKind, Promise<[Server, Server]>>();
       const startPair = async (database: DatabaseKind): Promise<[Server, Server]> => {
         const one = await servers.start(SETTINGS, { database });

@@ -16,9 +16,8 @@ const DEFAULTS = {
 const test = base.extend<object, { guarded: Server }>({
   /** A server with these settings, for all tests of a worker. */
   guarded: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
-    async ({}, use) => {
-      const servers = new Servers();
+    async ({ postgres, emptyDatabase }, use) => {
+      const servers = new Servers({ postgres, emptyDatabase });
       await use(await servers.start(DEFAULTS));
       await servers.remove();
     },

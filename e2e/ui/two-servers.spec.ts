@@ -15,8 +15,8 @@ interface Cluster {
 
 const test = base.extend<object, { clusterOn: (database: DatabaseKind) => Promise<Cluster> }>({
   clusterOn: [
-    async ({ postgres }, use) => {
-      const servers = new Servers(postgres);
+    async ({ postgres, emptyDatabase }, use) => {
+      const servers = new Servers({ postgres, emptyDatabase });
       const balancers: RoundRobin[] = [];
       const clusters = new Map<DatabaseKind, Promise<Cluster>>();
       const startCluster = async (database: DatabaseKind): Promise<Cluster> => {
