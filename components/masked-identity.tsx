@@ -1,6 +1,6 @@
 import { useTranslations } from "next-intl";
 
-/** A masked phone or mailbox, such as `+7 999 ··· ·· 45`. Screen readers get a sentence instead of the dots. */
+/** A masked phone or mailbox, such as `+7 945 ··· ·· 45`. Screen readers get a sentence instead of the dots. */
 export function MaskedIdentity({ masked }: { masked: string }) {
   const t = useTranslations();
   const [start = "", end = ""] = masked.split(/ ?·[· ]*/);

@@ -4,7 +4,7 @@ import { env } from "@/lib/env";
 import { accepted, type Sender } from "./sender";
 
 /**
- * Prints the recipient and the code on one line (`+79991234567 1234`), after a delay of `CONSOLE_DELAY_MS` that imitates a real
+ * Prints the recipient and the code on one line (`+79451234567 1234`), after a delay of `CONSOLE_DELAY_MS` that imitates a real
  * provider. A demonstration without `SMTP_URL` uses this sender for mail as well.
  */
 export const consoleSender: Sender = {

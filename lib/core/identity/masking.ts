@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { type Email, formatEmail } from "./email";
 import { formatInternational, type Phone } from "./phone";
 
-/** A phone or mailbox with its middle hidden, for display to another account: `+7 999 ··· ·· 45`, `a···@mail.example`. */
+/** A phone or mailbox with its middle hidden, for display to another account: `+7 945 ··· ·· 45`, `a···@mail.example`. */
 export type Masked = string & z.$brand<"Masked">;
 
 const HIDDEN_DIGITS_MIN = 5;

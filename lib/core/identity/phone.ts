@@ -26,7 +26,7 @@ const LINK_QUERY_PATTERN = /^(?=[^?]*wa\.me\/)([^?]*)\?.*$/i;
 const AFTER_NUMBER_PATTERN = /(?<=\p{Nd}\)?)(?: ?[(,;] ?| \p{Pd} | (?!\p{Script=Latin}))[\p{L}\p{M} .'’-]+$/u;
 
 /**
- * A phone number. The input is text in any usual spelling, or a whole number. The output is E.164 (`+79991234567`). A number
+ * A phone number. The input is text in any usual spelling, or a whole number. The output is E.164 (`+79451234567`). A number
  * without a country code counts as one of `DEFAULT_COUNTRY`. Other input fails with the zod issue `phone_invalid`.
  */
 export const Phone = typedText("phone_invalid")
@@ -67,7 +67,7 @@ const CACHED_DIGITS_MAX = 10_000;
 const cachedDigits = new Map<Phone, string>();
 
 /**
- * Returns the number without its plus (`79991234567`). Keeps the plus if `Phone` would read the digits alone as another number.
+ * Returns the number without its plus (`79451234567`). Keeps the plus if `Phone` would read the digits alone as another number.
  */
 export function spellDigits(phone: Phone): string {
   const kept = cachedDigits.get(phone);
@@ -79,7 +79,7 @@ export function spellDigits(phone: Phone): string {
   return spelt;
 }
 
-/** Returns the number with its country code, in the country's notation: `+7 999 123-45-67`, `+44 20 7946 0018`. */
+/** Returns the number with its country code, in the country's notation: `+7 945 123-45-67`, `+44 20 7946 0018`. */
 export function formatPhone(phone: Phone): string {
   const spaced = formatInternational(phone);
   return phone.startsWith("+7") ? spaced.replace(/ (\d\d) (\d\d)$/, "-$1-$2") : spaced;
@@ -89,9 +89,9 @@ export function formatPhone(phone: Phone): string {
  * The placeholder of phone fields: an example number for Russia, the country code alone for any other `DEFAULT_COUNTRY`.
  */
 export const PHONE_PLACEHOLDER =
-  env.DEFAULT_COUNTRY === "RU" ? "+7 999 123-45-67" : `+${getCountryCallingCode(env.DEFAULT_COUNTRY)}`;
+  env.DEFAULT_COUNTRY === "RU" ? "+7 945 123-45-67" : `+${getCountryCallingCode(env.DEFAULT_COUNTRY)}`;
 
-/** Returns the number with its country code, in groups of digits that are separated by spaces: `+7 999 123 45 67`. */
+/** Returns the number with its country code, in groups of digits that are separated by spaces: `+7 945 123 45 67`. */
 export function formatInternational(phone: Phone): string {
   return parseStoredPhone(phone).formatInternational().replaceAll("-", " ");
 }
