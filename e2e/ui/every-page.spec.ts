@@ -7,6 +7,7 @@ import {
   askForCode,
   askForMailCode,
   enterCode,
+  enterConsoleCode,
   logIn,
   logOut,
   readInviteCode,
@@ -43,8 +44,14 @@ async function visitEveryPage(
   {
     context,
     freshPhone,
+    administratorPhone,
     codeFor,
-  }: { context: BrowserContext; freshPhone: () => string; codeFor: (phone: string) => Promise<string> },
+  }: {
+    context: BrowserContext;
+    freshPhone: () => string;
+    administratorPhone: string;
+    codeFor: (phone: string) => Promise<string>;
+  },
   inspect: (page: Page, name: string) => Promise<void>,
 ): Promise<void> {
   const look = async (seen: Page, name: string) => {
@@ -210,6 +217,24 @@ async function visitEveryPage(
   await page.getByRole("button", { name: "Удалить навсегда" }).click();
   await expect(page.getByRole("heading", { name: "Аккаунт удалён" })).toBeVisible();
   await look(page, "account deleted");
+
+  await page.goto("/login");
+  await logIn(page, administratorPhone, codeFor);
+  const administratorsCode = await readInviteCode(page);
+  await visit("/admin", "console, closed");
+  await page.getByRole("button", { name: "Прислать код" }).click();
+  await expect(page.getByLabel("Код из сообщения")).toBeVisible();
+  await look(page, "console, code");
+  await enterConsoleCode(page, await codeFor(administratorPhone));
+  await look(page, "console, people");
+  await page.getByLabel("Найти человека").fill(administratorsCode);
+  await page.getByRole("button", { name: "Найти" }).click();
+  await expect(page.getByRole("heading", { name: "Аккаунт" })).toBeVisible();
+  await look(page, "console, a person");
+  await page.getByRole("button", { name: "показать целиком" }).click();
+  await expect(page.getByText("Просмотр записан")).toBeVisible();
+  await look(page, "console, a person, number shown");
+  await visit("/admin/people?found=", "console, nothing found");
 }
 
 const MOBILE_SIZE = { width: 360, height: 720 };
@@ -246,6 +271,7 @@ async function expectNoSeriousProblems(page: Page, name: string) {
 test("axe finds nothing serious on any page, light or dark, and no page is wider than 360 px, fetches anything from elsewhere, breaks in the console or does what its policy forbids", async ({
   browser,
   freshPhone,
+  administratorPhone,
   codeFor,
   baseURL,
 }) => {
@@ -273,7 +299,7 @@ test("axe finds nothing serious on any page, light or dark, and no page is wider
       console.error(`forbidden: ${violatedDirective} ${blockedURI} ${sourceFile} ${sample}`);
     });
   });
-  await visitEveryPage({ context, freshPhone, codeFor }, async (page, name) => {
+  await visitEveryPage({ context, freshPhone, administratorPhone, codeFor }, async (page, name) => {
     await expectFit(page, name);
     await expectFitInEnglish(context, page.url(), name);
     await page.setViewportSize(DESKTOP_SIZE);

@@ -61,7 +61,12 @@ export async function openConsole(page: Page, phone: string, codeFor: CodeFor, p
   await readInviteCode(page);
   await page.goto(path);
   await page.getByRole("button", { name: "Прислать код" }).click();
-  await page.getByLabel("Код из сообщения").fill(await codeFor(phone));
+  await enterConsoleCode(page, await codeFor(phone));
+}
+
+/** Types the code that opens the console, and opens it. */
+export async function enterConsoleCode(page: Page, code: string): Promise<void> {
+  await page.getByLabel("Код из сообщения").fill(code);
   await page.getByRole("button", { name: "Открыть панель" }).click();
   await expect(page.getByRole("navigation", { name: "Разделы панели" })).toBeVisible();
 }
