@@ -21,25 +21,18 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** How many guesses attackers have in 24 hours within the limits, and how likely they are to guess right. */
 export interface GuessBudget {
-  /**
-   * How many guesses all strangers together have at one phone or mailbox in any 24 hours. `max` of an entry counts the guesses
-   * at codes of up to `digits` digits, so the last entry counts all guesses.
-   */
+  /** Guesses of all strangers at one phone or mailbox; `max` counts those at codes of up to `digits` digits. */
   guesses: readonly { digits: number; max: number }[];
   /** The probability that one of `guesses` is right. For an account with a phone and a mailbox it is twice as high. */
   probability: number;
-  /**
-   * How many guesses one network has in 24 hours at all phones together, counted as in `guesses`. An IPv6 site (a /48) has
-   * `IPV6_SITE.times` as many.
-   */
+  /** Guesses of one network at all phones together, counted likewise. An IPv6 site (a /48) has `IPV6_SITE.times` as many. */
   guessesPerNetwork: readonly { digits: number; max: number }[];
   /** How many accounts one network, and one IPv6 site, is expected to open with these guesses. */
   accountsPerNetwork: number;
   accountsPerIpv6Site: number;
   /**
-   * How many accounts any number of networks together are expected to open while their wrong codes stay at `ALARM_AFTER_WRONG`.
-   * It is no upper bound: the alarm begins only at `ALARM_FACTOR` times the usual number if that is higher, and codes sent
-   * before the alarm can still be guessed.
+   * How many accounts all networks are expected to open while their wrong codes stay at `ALARM_AFTER_WRONG`. No upper bound:
+   * `ALARM_FACTOR` may raise the alarm's threshold, and codes sent before the alarm can still be guessed.
    */
   accountsBelowAlarm: number;
 }
