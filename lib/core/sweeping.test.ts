@@ -32,7 +32,9 @@ test.beforeEach(backgroundTasks);
 
 test("each table has a time after which its rows are deleted, or grows only with accounts", () => {
   const growing = GROWING_TABLES.map(({ table }) => table.charAt(0).toLowerCase() + table.slice(1));
-  expect([...MODEL_NAMES].sort()).toEqual([...growing, "user", "activation", "delayedChange", "mark"].sort());
+  expect([...MODEL_NAMES].sort()).toEqual(
+    [...growing, "user", "activation", "delayedChange", "administrator", "mark"].sort(),
+  );
 });
 
 test("rows are deleted when their time is over, and not before", async () => {

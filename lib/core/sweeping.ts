@@ -24,8 +24,8 @@ interface GrowingTable {
 
 /**
  * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User`
- * and `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, and `Mark` has one
- * row for each name.
+ * and `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, those of
+ * `Administrator` until the administrator is removed, and `Mark` has one row for each name.
  */
 export const GROWING_TABLES: readonly GrowingTable[] = [
   // For a counter and a session, the column `since` holds the end, not the beginning.
