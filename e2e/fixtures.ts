@@ -13,7 +13,7 @@ import { type DatabaseKind, startTestPostgres, type TestPostgres } from "./datab
 
 export { expect } from "playwright/test";
 
-/** Settings by their names in the environment (see the README). */
+/** Settings by their names in the environment (see docs/settings.md). */
 export type Settings = Record<string, string | number | boolean>;
 
 /** Settings for tests of other subjects: codes arrive without delay, there are no waits, and no limit is reached. */

@@ -279,7 +279,8 @@ function readEnv() {
       fallback: "the value of `DEFAULT_COUNTRY`",
     }),
     ADMIN_PHONES: Phones.default([]).meta({
-      description: "The phones of the administrators, who may list, change and delete accounts.",
+      description:
+        "The phones of the administrators, who may open [the console](console.md), and list, change and delete accounts by the API `users`.",
       example: "+79450000001",
     }),
     TRUSTED_PROXIES: wholeNumber(0, { min: 0, max: 10 }).meta({

@@ -1,7 +1,12 @@
 import { getCountries } from "libphonenumber-js/max";
 
 /** Settings that scripts and the build read without lib/env.ts. */
-const OTHER_SETTINGS = ["GATEWAY_PORT", "BUILD_STANDALONE", "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"];
+const OTHER_SETTINGS = [
+  "GATEWAY_PORT",
+  "BUILD_STANDALONE",
+  "DATABASE_DIRECT_URL",
+  "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY",
+];
 
 /**
  * Returns a sentence for each of `names` that is no setting but differs from one by a missing, additional or wrong letter, by

@@ -51,3 +51,15 @@ test("decisions have the numbers from 1 on, each has its three parts, and the co
   const expected = decisions.map(([, number = "", title = ""]) => [number, title, fragmentOf(`${number}. ${title}`)]);
   expect(contents).toEqual(expected);
 });
+
+test("each npm command that a document names is a script of package.json", () => {
+  const scripts = Object.keys(JSON.parse(readFileSync("package.json", "utf8")).scripts);
+  const named = pages.flatMap(({ file, text }) =>
+    [...text.matchAll(/\bnpm (?:run ([a-z:]+)|(start|test)\b)/g)].map(([, name, short]) => ({
+      file,
+      name: name ?? short,
+    })),
+  );
+  expect(named.length).toBeGreaterThan(50);
+  expect(named.filter(({ name = "" }) => !scripts.includes(name))).toEqual([]);
+});

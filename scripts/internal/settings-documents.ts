@@ -115,6 +115,13 @@ const SECTIONS: { title: string; names: (string | OtherSetting)[] }[] = [
         preset: "made by each build",
       },
       {
+        name: "DATABASE_DIRECT_URL",
+        description:
+          "The same PostgreSQL without its pooler, which [the build on Vercel](operations.md#vercel) migrates.",
+        values: "as `DATABASE_URL`",
+        preset: "the value of `DATABASE_URL`",
+      },
+      {
         name: "BUILD_STANDALONE",
         description: "Makes `npm run build` write a folder that runs without `node_modules`, as in the Dockerfile.",
         values: "true or false",
