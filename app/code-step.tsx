@@ -21,6 +21,8 @@ interface CodeStepProps<AnyCode extends Code> {
   codes: AnyCode[];
   /** Further fields of both forms, hidden, by name. */
   hidden?: Record<string, string>;
+  /** How many digits a code has if no wrong codes made it longer. */
+  usualDigits?: number;
   /** Whether the form is submitted as soon as its one code is complete, and redirects back to this page after a wrong code. */
   isAutoSubmitted?: boolean;
   enter: {
@@ -80,12 +82,18 @@ export async function CodeStep({
   );
 }
 
-async function CodeEntry({ codes, hidden = {}, isAutoSubmitted = false, enter }: CodeStepProps<SentCode>) {
+async function CodeEntry({
+  codes,
+  hidden = {},
+  usualDigits = CODE_DIGITS,
+  isAutoSubmitted = false,
+  enter,
+}: CodeStepProps<SentCode>) {
   const t = await getTranslations("code");
   const [only, ...others] = codes;
   const isAlone = others.length === 0;
   const labelOf = ({ recipient }: Code) => (isAlone ? t("label") : t("labelTo", { to: formatRecipient(recipient) }));
-  const hintOf = ({ digits }: CodeStatus) => (digits > CODE_DIGITS ? t("longer", { digits }) : null);
+  const hintOf = ({ digits }: CodeStatus) => (digits > usualDigits ? t("longer", { digits }) : null);
   // A new key empties the fields and sets the focus: after new codes were sent, and after a wrong code that led back to this page
   // (`isAutoSubmitted`). In other forms the action's result empties a field with a wrong code.
   const key = codes

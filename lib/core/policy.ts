@@ -149,8 +149,7 @@ const settings = readSettings({
     description: "How old a login may be for deleting the account, and for an administrator's changes.",
   }),
   CONSOLE_TTL_S: wholeNumber(12 * HOUR_S, { min: MINUTE_S, max: 30 * DAY_S }).meta({
-    description:
-      "How long the admin console stays open in a session after its codes were typed. Acts need codes of `RECENT_LOGIN_S`.",
+    description: "How long the admin console stays open in a session after its codes were typed.",
   }),
   CHANGE_DELAY_S: wholeNumber(DAY_S, { min: 1, max: 30 * DAY_S }).meta({
     description: "The delay of a deletion, or of a change of phone or mailbox, that an unconfirmed session asks for.",

@@ -4,6 +4,8 @@ import { Sheet } from "@/components/sheet";
 import { ConsolePath, currentConsoleAccess } from "@/lib/auth/console";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { consoleCodes, getConsoleCodes } from "@/lib/core/administration/console-access";
+import { getFirstWaitMs } from "@/lib/core/challenges/code-status";
+import { LONGEST_CODE_DIGITS } from "@/lib/core/policy";
 import { RecipientText } from "../../account/recipient-text";
 import { CodeStep } from "../../code-step";
 import { DemonstrationNotice } from "../../demonstration-notice";
@@ -29,7 +31,10 @@ export default async function EnterPage({ searchParams }: PageProps<"/admin/ente
     searchParams,
     consoleCodes(access.session),
   ]);
-  const { statuses, resendInMs } = await getConsoleCodes(codes, await currentRequester());
+  const requester = await currentRequester();
+  const { statuses, resendInMs } = await getConsoleCodes(codes, requester);
+  const firstWaits = Object.entries(codes).map(([name, key]) => (statuses[name] ? 0 : getFirstWaitMs(key, requester)));
+  const waitMs = Math.max(resendInMs, ...(await Promise.all(firstWaits)));
   const isSent = Object.values(statuses).every((status) => status && status.state !== "used");
   const to = Object.values(codes).map(({ recipient }) => recipient);
   return (
@@ -50,7 +55,8 @@ export default async function EnterPage({ searchParams }: PageProps<"/admin/ente
         }))}
         enter={{ action: enterConsoleCodes, label: t("submit") }}
         hidden={{ next: ConsolePath.safeParse(next).data ?? "/admin" }}
-        send={{ action: sendConsoleCodes, label: t("send", { count: to.length }), waitMs: resendInMs }}
+        send={{ action: sendConsoleCodes, label: t("send", { count: to.length }), waitMs }}
+        usualDigits={LONGEST_CODE_DIGITS}
       />
       <DemonstrationNotice />
     </Sheet>

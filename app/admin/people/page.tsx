@@ -2,6 +2,7 @@ import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { listPeople } from "@/lib/core/administration/people";
+import { AccountId } from "@/lib/core/administration/search";
 import { maskIdentity } from "@/lib/core/identity/masking";
 import { describeConsolePage, renderConsolePage } from "../console-page";
 
@@ -43,9 +44,4 @@ export default async function PeoplePage({ searchParams }: PageProps<"/admin/peo
   });
 }
 
-const ID_PATTERN = /^[1-9]\d{0,9}$/;
-const readIds = (text: string) =>
-  text
-    .split(".")
-    .filter((id) => ID_PATTERN.test(id))
-    .map(Number);
+const readIds = (text: string) => text.split(".").flatMap((id) => AccountId.safeParse(id).data ?? []);

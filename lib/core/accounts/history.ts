@@ -32,10 +32,11 @@ export async function listEvents(
   });
   const page = rows.slice(0, limit);
   return {
-    events: page.map(({ at, action, actorId, details }) => ({
+    events: page.map(({ at, action, actorKind, actorId, details }) => ({
       at,
       action: action as AuditAction,
-      isByAdministrator: actorId !== userId,
+      // Events of version 0.1 have no kind.
+      isByAdministrator: actorKind === null ? actorId !== userId : actorKind === "administrator",
       details: EventDetails.safeParse(JSON.parse(details)).data ?? {},
     })),
     next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,

@@ -28,6 +28,11 @@ const REMOVE_ADMINISTRATOR = statement({
   sql: `DELETE FROM "Administrator" WHERE "phone" = :phone`,
 });
 
+const CLOSE_CONSOLES = statement({
+  params: { phone: "text" },
+  sql: `UPDATE "Session" SET "consoleAt" = NULL WHERE "userId" IN (SELECT "id" FROM "User" WHERE "phone" = :phone)`,
+});
+
 const COUNT_ADMINISTRATORS = statement({
   params: {},
   row: { count: "integer" },
@@ -75,6 +80,8 @@ export function removeAdministrator(phone: Phone, now = new Date()): Promise<Rem
     if ((await tx.run(REMOVE_ADMINISTRATOR, { phone })) === 0) return fail({ name: "administrator_unknown" });
     const left = (await tx.get(COUNT_ADMINISTRATORS, {}))?.count ?? 0;
     if (left + env.ADMIN_PHONES.length === 0) return rollBack(fail({ name: "administrator_last" }));
+    // Otherwise the console would be open if the administrator is added again soon.
+    await tx.run(CLOSE_CONSOLES, { phone });
     await recordByCommandLine(tx, "administrator_removed", phone, now);
     return succeed(null);
   }, ONE_AFTER_THE_OTHER);

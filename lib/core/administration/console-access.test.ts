@@ -14,7 +14,7 @@ import {
   signUp,
   wrongCode,
 } from "@/lib/testing/people";
-import { removeAdministrator } from "./administrators";
+import { addAdministrator, removeAdministrator } from "./administrators";
 import { consoleCodes, getConsoleAccess, openConsole } from "./console-access";
 
 /** Requests the codes that open the console for this session, and returns them by name. */
@@ -57,7 +57,7 @@ test("an administrator with a mailbox needs a code from each, and one wrong code
 test("the console is open in the session that typed the codes, and in no other of the same account", async () => {
   const { session, userId, phone } = await freshAdministrator();
   const now = new Date();
-  await openConsole(session, await receiveConsoleCodes(session, now), anybody(), now);
+  expect(failureOf(await openConsole(session, await receiveConsoleCodes(session, now), anybody(), now))).toBe("none");
   const other = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
   expect((await getConsoleAccess(other, now))?.administrator).toBeNull();
 });
@@ -65,7 +65,7 @@ test("the console is open in the session that typed the codes, and in no other o
 test("there is no console for a stranger, for a session that a mailbox opened, or after the administrator was removed", async () => {
   const { session, userId, phone } = await freshAdministrator();
   const now = new Date();
-  await openConsole(session, await receiveConsoleCodes(session, now), anybody(), now);
+  expect(failureOf(await openConsole(session, await receiveConsoleCodes(session, now), anybody(), now))).toBe("none");
   const stranger = await signUp();
   const strange = await openSession({ userId: stranger.userId, proven: phoneRecipient(stranger.phone) }, anybody());
   expect(await getConsoleAccess(strange, now)).toBeNull();
@@ -77,8 +77,11 @@ test("there is no console for a stranger, for a session that a mailbox opened, o
   expect(
     await getConsoleAccess(await openSession({ userId, proven: emailRecipient(email) }, anybody()), now),
   ).toBeNull();
+  expect((await getConsoleAccess(session, now))?.administrator).not.toBeNull();
   await removeAdministrator(phone);
   expect(await getConsoleAccess(session, now)).toBeNull();
+  await addAdministrator(phone);
+  expect(await getConsoleAccess(session, now)).toMatchObject({ administrator: null });
 });
 
 test("a session that ended while its codes were typed does not open the console", async () => {

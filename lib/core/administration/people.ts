@@ -2,7 +2,7 @@ import { ACCOUNT_COLUMNS, type Account, accountOf } from "@/lib/core/accounts/ac
 import { type Administrator, readAccount } from "@/lib/core/accounts/administration";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { readPrimary, write } from "@/lib/db/database";
+import { readPrimary, transact } from "@/lib/db/database";
 import { FOUND_MAX } from "./search";
 
 /** An account as a page of the console shows it. */
@@ -13,13 +13,25 @@ export interface Person extends Account {
   referralCount: number;
 }
 
-/** Returns the accounts with these ids, the newest first and at most `FOUND_MAX`. Ids without an account are left out. */
-export async function listPeople(_administrator: Administrator, ids: readonly number[]): Promise<Account[]> {
+/**
+ * Returns the accounts with these ids, the newest first and at most `FOUND_MAX`, and records that they were listed. Ids without
+ * an account are left out.
+ */
+export async function listPeople(
+  administrator: Administrator,
+  ids: readonly number[],
+  now = new Date(),
+): Promise<Account[]> {
   const rows = await readPrimary.user.findMany({
     where: { id: { in: ids.slice(0, FOUND_MAX) } },
     orderBy: { id: "desc" },
     select: ACCOUNT_COLUMNS,
   });
+  if (rows.length > 0) {
+    const event = { action: "accounts_listed", actorKind: "administrator", subjectId: null } as const;
+    const details = { ids: rows.map(({ id }) => id) };
+    await transact(async (tx) => recordEvent(tx, { ...event, actorId: administrator.userId, details, now }));
+  }
   return rows.map(accountOf);
 }
 
@@ -47,9 +59,7 @@ export async function showIdentity(
 ): Promise<Result<Account, { name: "account_unknown" }>> {
   const row = await readPrimary.user.findUnique({ where: { id }, select: ACCOUNT_COLUMNS });
   if (!row) return fail({ name: "account_unknown" });
-  await write(async (tx) => {
-    const actorId = administrator.userId;
-    recordEvent(tx, { action: "identity_shown", actorKind: "administrator", actorId, subjectId: id, now });
-  });
+  const event = { action: "identity_shown", actorKind: "administrator", subjectId: id } as const;
+  await transact(async (tx) => recordEvent(tx, { ...event, actorId: administrator.userId, now }));
   return succeed(accountOf(row));
 }

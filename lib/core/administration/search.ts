@@ -1,9 +1,17 @@
+import { z } from "zod";
 import type { Administrator } from "@/lib/core/accounts/administration";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
 import { readPrimary, statement } from "@/lib/db/database";
+
+/** An account's id in an address or a form: a whole number from 1 to `ACCOUNT_ID_MAX`, in digits. */
+export const AccountId = z
+  .string()
+  .regex(/^[1-9]\d{0,9}$/)
+  .transform(Number)
+  .refine((id) => id <= ACCOUNT_ID_MAX);
 
 /** The most accounts that one search returns. */
 export const FOUND_MAX = 50;
@@ -22,19 +30,19 @@ const FIND_BY_PHONE_END = statement({
  * or claimed, its last four digits, a mailbox, an invite code or the account's id. A text that may be several of these, such as
  * 123456, finds the accounts of each. Every look-up reads an index.
  *
- * A search changes nothing and is not recorded; reading one of the accounts is.
+ * A search is not recorded; `listPeople` and `readPerson`, which show what was found, are.
  */
 export async function searchAccounts(_administrator: Administrator, text: string): Promise<number[]> {
   const term = text.trim();
   const [phone, email, inviteCode] = [Phone.safeParse(term), Email.safeParse(term), InviteCode.safeParse(term)];
-  const id = /^\d{1,10}$/.test(term) ? Number(term) : Number.NaN;
+  const id = AccountId.safeParse(term);
   const found = await Promise.all([
     /^\d{4}$/.test(term) ? readPrimary.all(FIND_BY_PHONE_END, { end: term, limit: FOUND_MAX }) : [],
     phone.success ? findMany({ phone: phone.data }) : [],
     phone.success ? findMany({ claimedPhone: phone.data }) : [],
     email.success ? findMany({ email: email.data }) : [],
     inviteCode.success ? findMany({ inviteCode: inviteCode.data }) : [],
-    id <= ACCOUNT_ID_MAX ? findMany({ id }) : [],
+    id.success ? findMany({ id: id.data }) : [],
   ]);
   const ids = new Set(found.flat().map((row) => row.id));
   return [...ids].sort((one, other) => other - one).slice(0, FOUND_MAX);

@@ -2,18 +2,16 @@ import { getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { Moment } from "@/components/moment";
+import { shownPhone } from "@/lib/core/accounts/accounts";
 import { readPerson } from "@/lib/core/administration/people";
+import { AccountId } from "@/lib/core/administration/search";
 import { maskEmail, maskPhone } from "@/lib/core/identity/masking";
-import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
 import { ShownIdentity } from "./shown-identity";
 
 type PageOptions = PageProps<"/admin/people/[id]">;
 
-const readId = async ({ params }: Pick<PageOptions, "params">) => {
-  const { id } = await params;
-  return /^[1-9]\d{0,9}$/.test(id) && Number(id) <= ACCOUNT_ID_MAX ? Number(id) : null;
-};
+const readId = async ({ params }: Pick<PageOptions, "params">) => AccountId.safeParse((await params).id).data ?? null;
 
 export async function generateMetadata() {
   const t = await getTranslations("admin.person");
@@ -28,12 +26,12 @@ export default async function PersonPage(options: PageOptions) {
     if (!found?.ok) return null;
     const { phone, claimedPhone, email, inviteCode, activatedCode, createdAt, seenAt, referralCount } = found.value;
     const t = await getTranslations("admin.person");
-    const shownPhone = phone ?? claimedPhone;
+    const shown = shownPhone({ phone, claimedPhone });
     return (
       <>
         <ShownIdentity id={found.value.id} words={{ show: t("show"), showing: t("showing"), recorded: t("recorded") }}>
-          {shownPhone && <MaskedIdentity masked={maskPhone(shownPhone)} />}
-          {!shownPhone && email && <MaskedIdentity masked={maskEmail(email)} />}
+          {shown && <MaskedIdentity masked={maskPhone(shown)} />}
+          {!shown && email && <MaskedIdentity masked={maskEmail(email)} />}
         </ShownIdentity>
         <section aria-labelledby="account" className="mt-6 max-w-[560px] rounded-card border border-line bg-card p-5">
           <h2 className="text-large" id="account">
@@ -48,6 +46,7 @@ export default async function PersonPage(options: PageOptions) {
                 <MaskedIdentity masked={maskEmail(email)} />
               </Fact>
             )}
+            {!phone && claimedPhone && <Fact name={t("phone")}>{t("claimed")}</Fact>}
             <Fact name={t("referrals")}>{referralCount}</Fact>
             <Fact name={t("activated")}>{activatedCode ?? t("none")}</Fact>
             <Fact name={t("created")}>

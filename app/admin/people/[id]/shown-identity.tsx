@@ -17,12 +17,19 @@ export function ShownIdentity({
   const [shown, action] = useActionState(showPerson, null);
   return (
     <>
-      <h1 className="tabular-nums">{shown ? shown.join(", ") : children}</h1>
-      {shown ? (
-        <p className="mt-1 text-small text-soft" role="status">
-          {words.recorded}
-        </p>
-      ) : (
+      <h1 className="break-words tabular-nums">
+        {shown
+          ? shown.map((text) => (
+              <span className="block" key={text}>
+                {text}
+              </span>
+            ))
+          : children}
+      </h1>
+      <p className="mt-1 text-small text-soft" role="status">
+        {shown && words.recorded}
+      </p>
+      {!shown && (
         <form action={action}>
           <input name="id" type="hidden" value={id} />
           <ShowButton showing={words.showing}>{words.show}</ShowButton>
