@@ -4,6 +4,8 @@ import { logIn } from "@/lib/auth/nextauth";
 import { finishPendingLogin, readPendingLogin } from "@/lib/auth/pending-login-cookie";
 import { notifyChange, notifyDelayedChange, notifyDeletion } from "@/lib/auth/security-notices";
 import { type Account, getOwnProfile, shownPhone } from "@/lib/core/accounts/accounts";
+import { deleteOwnAccount } from "@/lib/core/accounts/delete-account";
+import { signInByEmail } from "@/lib/core/accounts/sign-in";
 import {
   AccountCursor,
   asAdministrator,
@@ -12,9 +14,7 @@ import {
   deleteAccount,
   listAccounts,
   readAccount,
-} from "@/lib/core/accounts/administration";
-import { deleteOwnAccount } from "@/lib/core/accounts/delete-account";
-import { signInByEmail } from "@/lib/core/accounts/sign-in";
+} from "@/lib/core/administration/accounts";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { Email } from "@/lib/core/identity/email";

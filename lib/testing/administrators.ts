@@ -1,4 +1,4 @@
-import { type Administrator, asAdministrator } from "@/lib/core/accounts/administration";
+import { type Administrator, asAdministrator } from "@/lib/core/administration/accounts";
 import { addAdministrator } from "@/lib/core/administration/administrators";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Session } from "@/lib/core/sessions/sessions";

@@ -1,4 +1,5 @@
 import { expect, _baseTest as test } from "playwright/test";
+import { asAdministrator } from "@/lib/core/administration/accounts";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { type ChallengeKey, Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { verifyCode } from "@/lib/core/challenges/verify-code";
@@ -23,7 +24,6 @@ import {
   wrongCode,
 } from "@/lib/testing/people";
 import { getProfile } from "./accounts";
-import { asAdministrator } from "./administration";
 import { changeIdentity, getChangeCodeStatuses, type IdentityChange, requestChangeCodes } from "./change-identity";
 import { phoneLoginCode } from "./sign-in";
 

@@ -1,4 +1,5 @@
 import { expect, _baseTest as test } from "playwright/test";
+import { asAdministrator, changeAccount } from "@/lib/core/administration/accounts";
 import { backgroundTasks } from "@/lib/core/background";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { maskPhone } from "@/lib/core/identity/masking";
@@ -26,7 +27,6 @@ import {
 } from "@/lib/testing/people";
 import { Crash, isBackgroundBusy, withCrashAfter } from "@/lib/testing/transactions";
 import { getProfile } from "./accounts";
-import { asAdministrator, changeAccount } from "./administration";
 import { applyNowByBothCodes, applyNowCodes } from "./apply-now";
 import { changeIdentity, requestChangeCodes } from "./change-identity";
 import {

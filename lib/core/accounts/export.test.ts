@@ -1,4 +1,5 @@
 import { expect, _baseTest as test } from "playwright/test";
+import { type Administrator, changeAccount } from "@/lib/core/administration/accounts";
 import type { Purpose } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
@@ -16,7 +17,6 @@ import {
   signUp,
   wrongCode,
 } from "@/lib/testing/people";
-import { type Administrator, changeAccount } from "./administration";
 import { changeIdentity } from "./change-identity";
 import { deleteOwnAccount } from "./delete-account";
 import { exportAccount } from "./export";

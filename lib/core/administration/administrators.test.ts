@@ -1,11 +1,11 @@
 import { expect, test } from "playwright/test";
-import { asAdministrator } from "@/lib/core/accounts/administration";
 import { listEvents } from "@/lib/core/accounts/history";
 import type { Phone } from "@/lib/core/identity/phone";
 import { read, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { failureOf, freshPhone } from "@/lib/testing/people";
+import { asAdministrator } from "./accounts";
 import { addAdministrator, listAdministrators, removeAdministrator } from "./administrators";
 
 test("an administrator who was added at the machine is one from the next request on, and none after the removal", async () => {

@@ -1,5 +1,4 @@
 import { getOwnProfile } from "@/lib/core/accounts/accounts";
-import { type Administrator, asAdministrator } from "@/lib/core/accounts/administration";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { consumeCodes, getCodeStatuses, requestCodes, verifyCodes } from "@/lib/core/challenges/code-pairs";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
@@ -12,6 +11,7 @@ import { CONSOLE_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
+import { type Administrator, asAdministrator } from "./accounts";
 
 /** What a session may do in the admin console. `administrator` is null while the codes for the console must be typed first. */
 export interface ConsoleAccess {

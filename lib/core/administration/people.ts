@@ -1,8 +1,8 @@
 import { ACCOUNT_COLUMNS, type Account, accountOf } from "@/lib/core/accounts/accounts";
-import { type Administrator, readAccount } from "@/lib/core/accounts/administration";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, transact } from "@/lib/db/database";
+import { type Administrator, readAccount } from "./accounts";
 import { FOUND_MAX } from "./search";
 
 /** An account as a page of the console shows it. */

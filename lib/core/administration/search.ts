@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { Administrator } from "@/lib/core/accounts/administration";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
 import { readPrimary, statement } from "@/lib/db/database";
+import type { Administrator } from "./accounts";
 
 /** An account's id in an address or a form: a whole number from 1 to `ACCOUNT_ID_MAX`, in digits. */
 export const AccountId = z

@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { isAdministratorPhone } from "@/lib/core/administration/administrators";
+import { ACCOUNT_COLUMNS, type Account, accountOf, lockAccount } from "@/lib/core/accounts/accounts";
+import { recordEvent } from "@/lib/core/accounts/audit-log";
+import { dropChanges } from "@/lib/core/accounts/delayed-changes";
+import { removeAccount } from "@/lib/core/accounts/remove-account";
+import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
+import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
@@ -7,12 +12,7 @@ import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { type Reader, readPrimary, type Transaction, transact, write } from "@/lib/db/database";
-import { ACCOUNT_COLUMNS, type Account, accountOf, lockAccount } from "./accounts";
-import { recordEvent } from "./audit-log";
-import { dropChanges } from "./delayed-changes";
-import { removeAccount } from "./remove-account";
-import type { ChangedIdentity } from "./replace-identity";
-import { retryOnUnique } from "./retry-on-unique";
+import { isAdministratorPhone } from "./administrators";
 
 /** The session of an administrator: its account's id, and when the session was opened. Only `asAdministrator` returns one. */
 export type Administrator = Pick<Session, "userId" | "createdAt"> & z.$brand<"Administrator">;

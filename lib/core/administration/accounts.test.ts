@@ -1,4 +1,6 @@
 import { expect, _baseTest as test } from "playwright/test";
+import { AccountGone, getProfile } from "@/lib/core/accounts/accounts";
+import { deleteOwnAccount } from "@/lib/core/accounts/delete-account";
 import { Email } from "@/lib/core/identity/email";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { getInvite } from "@/lib/core/invites/look-up";
@@ -17,7 +19,6 @@ import {
   signUp,
   signUpByMail,
 } from "@/lib/testing/people";
-import { AccountGone, getProfile } from "./accounts";
 import {
   type AccountCursor,
   type AccountLookup,
@@ -28,8 +29,7 @@ import {
   deleteAccount,
   listAccounts,
   readAccount,
-} from "./administration";
-import { deleteOwnAccount } from "./delete-account";
+} from "./accounts";
 
 /** Signs a new person up and opens a session by a code to their phone. */
 async function signUpAndLogIn(now = new Date()) {
