@@ -1,3 +1,4 @@
+import { dropAdministrator } from "@/lib/core/administration/administrators";
 import type { Email } from "@/lib/core/identity/email";
 import { lockWithInviter } from "@/lib/core/invites/activation";
 import { type Writer, write } from "@/lib/db/database";
@@ -56,9 +57,9 @@ export async function removeOrDetach(
   tx: Writer,
   { userId, actorId, now }: Removal,
 ): Promise<RemovedAccount | "detached"> {
-  const { email, referralCount } = await tx.user.findUniqueOrThrow({
+  const { phone, email, referralCount } = await tx.user.findUniqueOrThrow({
     where: { id: userId },
-    select: { email: true, referralCount: true },
+    select: { phone: true, email: true, referralCount: true },
   });
   if (referralCount > REFERRALS_DETACHED_AT_ONCE && (await detachReferrals(tx, userId)) > 0) return "detached";
   // The challenges are deleted because they contain the phone or mailbox in plain text.
@@ -69,6 +70,7 @@ export async function removeOrDetach(
     await tx.user.update({ where: { id: activation.inviterId }, data: { referralCount: { decrement: 1 } } });
   }
   await tx.user.delete({ where: { id: userId } });
+  await dropAdministrator(tx, phone);
   const actorKind = actorId === userId ? "person" : "administrator";
   recordEvent(tx, { action: "account_deleted", actorKind, actorId, subjectId: userId, now });
   return { email: email as Email | null };

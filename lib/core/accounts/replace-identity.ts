@@ -1,3 +1,4 @@
+import { dropAdministrator } from "@/lib/core/administration/administrators";
 import type { Email } from "@/lib/core/identity/email";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Writer } from "@/lib/db/database";
@@ -33,7 +34,10 @@ export async function replaceIdentity(
   const { id: userId } = account;
   if (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) return null;
   if (next.kind === "phone") {
-    await tx.session.updateMany({ where: { id: sessionId, userId }, data: { provenPhone: next.address } });
+    // The console was opened by a code to the phone before.
+    const data = { provenPhone: next.address, consoleAt: null };
+    await tx.session.updateMany({ where: { id: sessionId, userId }, data });
+    await dropAdministrator(tx, account.phone);
   }
   await tx.user.update({
     where: { id: userId },

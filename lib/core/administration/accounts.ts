@@ -12,7 +12,7 @@ import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { type Reader, readPrimary, type Transaction, transact, write } from "@/lib/db/database";
-import { isAdministratorPhone } from "./administrators";
+import { dropAdministrator, isAdministratorPhone } from "./administrators";
 
 /** The session of an administrator: its account's id, and when the session was opened. Only `asAdministrator` returns one. */
 export type Administrator = Pick<Session, "userId" | "createdAt"> & z.$brand<"Administrator">;
@@ -206,6 +206,7 @@ export async function changeAccount(
       recordEvent(tx, { ...event, details: { fields }, now });
       if (changed.length === 0) return succeed({ account, changed });
       await tx.session.deleteMany({ where: { userId } });
+      if (phone !== account.phone) await dropAdministrator(tx, account.phone);
       await dropChanges(tx, userId, now);
       const updated = await tx.user.update({
         where: { id: userId },

@@ -5,8 +5,8 @@ import { read, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { failureOf, freshPhone } from "@/lib/testing/people";
-import { asAdministrator } from "./accounts";
-import { addAdministrator, listAdministrators, removeAdministrator } from "./administrators";
+import { asAdministrator, changeAccount, deleteAccount } from "./accounts";
+import { addAdministrator, isAdministratorPhone, listAdministrators, removeAdministrator } from "./administrators";
 
 test("an administrator who was added at the machine is one from the next request on, and none after the removal", async () => {
   const { phone, session } = await freshAdministrator();
@@ -26,6 +26,16 @@ test("the history of an account says that the command line made it an administra
   expect(actions).toContain("administrator_removed");
   const rows = await read.auditEvent.findMany({ where: { subjectId: userId, actorKind: "command_line" } });
   expect(rows.map(({ actorId }) => actorId)).toEqual([0, 0]);
+});
+
+test("a phone that leaves its account, by a deletion or a change, is no administrator's for its next owner", async () => {
+  const [deleted, moved] = [await freshAdministrator(), await freshAdministrator()];
+  expect(failureOf(await deleteAccount(moved.administrator, deleted.userId))).toBe("none");
+  expect(await isAdministratorPhone(deleted.phone)).toBe(false);
+  const other = await freshAdministrator();
+  expect(failureOf(await changeAccount(other.administrator, moved.userId, { phone: freshPhone() }))).toBe("none");
+  expect(await isAdministratorPhone(moved.phone)).toBe(false);
+  expect(await isAdministratorPhone(other.phone)).toBe(true);
 });
 
 test("an administrator of ADMIN_PHONES is removed by the setting alone", async () => {

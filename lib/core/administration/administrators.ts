@@ -1,7 +1,7 @@
 import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
 import type { Phone } from "@/lib/core/identity/phone";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
+import { readPrimary, rollBack, statement, type Transaction, transact, type Writer } from "@/lib/db/database";
 import { env } from "@/lib/env";
 
 /** Returns whether an account that has proven this phone is an administrator: by `ADMIN_PHONES`, or by `addAdministrator`. */
@@ -85,6 +85,14 @@ export function removeAdministrator(phone: Phone, now = new Date()): Promise<Rem
     await recordByCommandLine(tx, "administrator_removed", phone, now);
     return succeed(null);
   }, ONE_AFTER_THE_OTHER);
+}
+
+/**
+ * Undoes `addAdministrator` for a phone that leaves its account, because the number's next owner must not become an
+ * administrator. The last administrator may leave this way as well; the command line can add another one.
+ */
+export async function dropAdministrator(tx: Writer, phone: string | null): Promise<void> {
+  if (phone !== null) await tx.administrator.deleteMany({ where: { phone } });
 }
 
 async function recordByCommandLine(
