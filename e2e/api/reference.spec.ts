@@ -63,8 +63,17 @@ const verbsIn = (allow: string | undefined) =>
     .sort();
 
 /** The addresses that files serve; NextAuth's own, the operator's and all that nothing is at are no part of the APIs. */
-/** The addresses of v1 without its name, which the description of v1 tells of, and an address of NextAuth. */
-const UNDESCRIBED = ["/api/create_user", "/api/auth_user", "/api/user_profile/{phone_number}", "/api/auth/session"];
+/**
+ * The addresses of v1 without its name, which the description of v1 tells of, an address of NextAuth, and a file for people who
+ * report a vulnerability, whose form RFC 9116 describes.
+ */
+const UNDESCRIBED = [
+  "/api/create_user",
+  "/api/auth_user",
+  "/api/user_profile/{phone_number}",
+  "/api/auth/session",
+  "/.well-known/security.txt",
+];
 
 function listRoutes(): string[] {
   const app = path.join(import.meta.dirname, "../../app");

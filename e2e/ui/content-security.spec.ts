@@ -41,7 +41,7 @@ test("a script that was injected into a page in any form does not run, and the p
   );
   await page.route("/login", async (route) => {
     const answer = await route.fetch();
-    const body = (await answer.text()).replace("<body>", `<body>${injected.join("")}`);
+    const body = (await answer.text()).replace(/<body[^>]*>/, (body) => body + injected.join(""));
     await route.fulfill({ response: answer, body });
   });
   await page.goto("/login");
