@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, _baseTest as test } from "playwright/test";
 import { composeCodeMessage } from "@/lib/core/challenges/code-message";
-import { type OneTimeCode, TypedCode } from "@/lib/core/challenges/one-time-code";
+import { type OneTimeCode, PURPOSES, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { readCodeOf } from "@/lib/core/challenges/typed-code";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
@@ -175,21 +175,12 @@ test("a code is found in the message that contains it, on pages and by the APIs"
 
 test("the whole message with a code is read as that code, in each language and for each purpose", () => {
   const languages = ["ru", "en"] as const;
-  const purposes = [
-    "login",
-    "registration",
-    "identity_change",
-    "identity_proof",
-    "deletion",
-    "apply_now",
-    "console",
-  ] as const;
   const recipients = [
     { kind: "phone", address: Phone.parse("+79450000001") },
     { kind: "email", address: Email.parse("anna@mail.example") },
   ] as const;
   for (const language of languages) {
-    for (const purpose of purposes) {
+    for (const purpose of PURPOSES) {
       for (const recipient of recipients) {
         for (const code of ["0751", "075175", "07517375"] as OneTimeCode[]) {
           for (const appUrl of ["https://sarafan.example", "http://localhost:3000"]) {

@@ -3,17 +3,8 @@ import type { Email } from "@/lib/core/identity/email";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { freshPhone } from "@/lib/testing/people";
 import { composeCodeMessage, type Language } from "./code-message";
-import type { OneTimeCode, Purpose } from "./one-time-code";
+import { type OneTimeCode, PURPOSES } from "./one-time-code";
 
-const PURPOSES: Purpose[] = [
-  "login",
-  "registration",
-  "identity_change",
-  "identity_proof",
-  "deletion",
-  "apply_now",
-  "console",
-];
 const CODES = ["1234", "123456", "12345678"] as OneTimeCode[];
 const recipient = phoneRecipient(freshPhone());
 

@@ -7,14 +7,16 @@ import { wholeNumber } from "@/lib/core/typed-field";
 import { holdsCode } from "./typed-code";
 
 /** What a code is for. A code for one purpose is not accepted for another. */
-export type Purpose =
-  | "login"
-  | "registration"
-  | "identity_change"
-  | "identity_proof"
-  | "deletion"
-  | "apply_now"
-  | "console";
+export const PURPOSES = [
+  "login",
+  "registration",
+  "identity_change",
+  "identity_proof",
+  "deletion",
+  "apply_now",
+  "console",
+] as const;
+export type Purpose = (typeof PURPOSES)[number];
 
 /**
  * The name of the party that had a code sent. A browser, or a pending change of phone or mailbox, has a random name in a sealed
