@@ -22,7 +22,8 @@ if (command === "list") {
     console.log(`${phone} ${addedAt ? `added ${addedAt.toISOString()}` : "of ADMIN_PHONES"}`);
   }
 } else if (command === "add" || command === "remove") {
-  const phone = Phone.safeParse(typed);
+  // Without the plus the country would be a guess, and a stranger could become an administrator.
+  const phone = Phone.safeParse(typed.startsWith("+") ? typed : "");
   if (!phone.success) refuse(`${typed || "The phone"} is no phone number with a plus. ${USAGE}`);
   else if (command === "add") {
     const added = await addAdministrator(phone.data);

@@ -8,7 +8,7 @@ const asked = (path: string, headers: Asked["headers"] = {}): Asked => ({
   headers,
 });
 
-test("a route matches a whole path, whatever its case, and its parts replace their names", () => {
+test("a route matches a whole path, in upper and lower case, and its parts replace their names", () => {
   const route = { src: "^/i/(?<code>[^/]+?)(\\.rsc)?(?:/)?$" };
   expect(matchRoute(route, asked("/I/ABC123/"))?.("/i/[code]?code=$code")).toBe("/i/[code]?code=ABC123");
   expect(matchRoute(route, asked("/i/ABC123.rsc"))?.("$1$2")).toBe("ABC123.rsc");
