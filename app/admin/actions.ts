@@ -3,13 +3,9 @@
 import { notFound, RedirectType, redirect } from "next/navigation";
 import { ConsolePath, consoleEntry, currentConsoleAccess, requireConsole } from "@/lib/auth/console";
 import { currentRequester } from "@/lib/auth/current-requester";
-import {
-  consoleCodes,
-  getConsoleCodes,
-  openConsole,
-  requestConsoleCodes,
-} from "@/lib/core/administration/console-access";
+import { consoleCodes, openConsole, requestConsoleCodes } from "@/lib/core/administration/console-access";
 import { searchAccounts } from "@/lib/core/administration/search";
+import { getCodeStatuses } from "@/lib/core/challenges/code-pairs";
 import { codeOptions, needsNoError } from "../account/code-requests";
 import type { CodeFormState } from "../code-form";
 import { readTypedCodes, refuseTypedCodes } from "../typed-codes";
@@ -39,7 +35,7 @@ export async function enterConsoleCodes(state: CodeFormState, form: FormData): P
   const requester = await currentRequester();
   // The page says why codes can't be used any more.
   const requireLiveCodes = async () => {
-    const { statuses } = await getConsoleCodes(await consoleCodes(session), requester);
+    const { statuses } = await getCodeStatuses(await consoleCodes(session), requester);
     const live = Object.entries(statuses).flatMap(([name, status]) =>
       status?.state === "live" ? [[name, status]] : [],
     );

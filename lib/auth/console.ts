@@ -30,10 +30,9 @@ export interface OpenConsole {
 
 /**
  * For server actions: returns the open console of this request. Answers strangers as any unknown address (`notFound`). Redirects
- * an administrator to the page for the codes if the console is closed or, with `isAct`, if its codes are older than acts allow.
+ * an administrator to the page for the codes if the console is closed.
  */
-export async function requireConsole(next: ConsolePath, { isAct = false } = {}): Promise<OpenConsole> {
-  const access = (await currentConsoleAccess()) ?? notFound();
-  const { session, administrator, mayAct } = access;
-  return administrator && (mayAct || !isAct) ? { session, administrator } : redirect(consoleEntry(next));
+export async function requireConsole(next: ConsolePath): Promise<OpenConsole> {
+  const { session, administrator } = (await currentConsoleAccess()) ?? notFound();
+  return administrator ? { session, administrator } : redirect(consoleEntry(next));
 }

@@ -3,8 +3,8 @@ import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
 import { ConsolePath, currentConsoleAccess } from "@/lib/auth/console";
 import { currentRequester } from "@/lib/auth/current-requester";
-import { consoleCodes, getConsoleCodes } from "@/lib/core/administration/console-access";
-import { getFirstWaitMs } from "@/lib/core/challenges/code-status";
+import { consoleCodes } from "@/lib/core/administration/console-access";
+import { getCodeStatuses } from "@/lib/core/challenges/code-pairs";
 import { LONGEST_CODE_DIGITS } from "@/lib/core/policy";
 import { RecipientText } from "../../account/recipient-text";
 import { CodeStep } from "../../code-step";
@@ -19,7 +19,7 @@ export async function generateMetadata() {
   return describeConsolePage(t("title"));
 }
 
-/** The page that opens the admin console, or lets it act again, with codes to the administrator's phone and mailbox. */
+/** The page that opens the admin console with codes to the administrator's phone and mailbox. */
 export default async function EnterPage({ searchParams }: PageProps<"/admin/enter">) {
   const access = await currentConsoleAccess();
   if (!access) {
@@ -31,10 +31,7 @@ export default async function EnterPage({ searchParams }: PageProps<"/admin/ente
     searchParams,
     consoleCodes(access.session),
   ]);
-  const requester = await currentRequester();
-  const { statuses, resendInMs } = await getConsoleCodes(codes, requester);
-  const firstWaits = Object.entries(codes).map(([name, key]) => (statuses[name] ? 0 : getFirstWaitMs(key, requester)));
-  const waitMs = Math.max(resendInMs, ...(await Promise.all(firstWaits)));
+  const { statuses, resendInMs } = await getCodeStatuses(codes, await currentRequester());
   const isSent = Object.values(statuses).every((status) => status && status.state !== "used");
   const to = Object.values(codes).map(({ recipient }) => recipient);
   return (
@@ -55,7 +52,7 @@ export default async function EnterPage({ searchParams }: PageProps<"/admin/ente
         }))}
         enter={{ action: enterConsoleCodes, label: t("submit") }}
         hidden={{ next: ConsolePath.safeParse(next).data ?? "/admin" }}
-        send={{ action: sendConsoleCodes, label: t("send", { count: to.length }), waitMs }}
+        send={{ action: sendConsoleCodes, label: t("send", { count: to.length }), waitMs: resendInMs }}
         usualDigits={LONGEST_CODE_DIGITS}
       />
       <DemonstrationNotice />

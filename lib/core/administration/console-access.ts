@@ -1,7 +1,6 @@
 import { getOwnProfile } from "@/lib/core/accounts/accounts";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
-import { consumeCodes, getCodeStatuses, requestCodes, verifyCodes } from "@/lib/core/challenges/code-pairs";
-import type { CodeStatus } from "@/lib/core/challenges/code-status";
+import { consumeCodes, requestCodes, verifyCodes } from "@/lib/core/challenges/code-pairs";
 import { type ChallengeKey, Holder, type TypedCode } from "@/lib/core/challenges/one-time-code";
 import { IS_MAIL_OFFERED, type RequestCodeFailure, type SendingOptions } from "@/lib/core/challenges/request-code";
 import type { VerifyCodeFailure } from "@/lib/core/challenges/verify-code";
@@ -9,7 +8,7 @@ import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { CONSOLE_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
+import type { Session } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
 import { type Administrator, asAdministrator } from "./accounts";
 
@@ -17,8 +16,6 @@ import { type Administrator, asAdministrator } from "./accounts";
 export interface ConsoleAccess {
   session: Session;
   administrator: Administrator | null;
-  /** Whether the codes were verified within `RECENT_LOGIN_MS`, as acts need. */
-  mayAct: boolean;
 }
 
 /**
@@ -29,13 +26,8 @@ export async function getConsoleAccess(session: Session, now = new Date()): Prom
   const found = await asAdministrator(session);
   if (!found.ok) return null;
   const row = await readPrimary.session.findUnique({ where: { id: session.id }, select: { consoleAt: true } });
-  const openedAt = row?.consoleAt ?? null;
-  if (openedAt === null || now.getTime() - openedAt.getTime() >= CONSOLE_TTL_MS) {
-    return { session, administrator: null, mayAct: false };
-  }
-  // An act asks for the time of this verification where the APIs ask for the time of the login.
-  const administrator = { ...found.value, createdAt: openedAt };
-  return { session, administrator, mayAct: isRecentLogin(administrator, now) };
+  const isOpen = row?.consoleAt != null && now.getTime() - row.consoleAt.getTime() < CONSOLE_TTL_MS;
+  return { session, administrator: isOpen ? found.value : null };
 }
 
 /** The challenges whose codes open the console: one for the phone, and one for the mailbox if the account has one. */
@@ -61,15 +53,6 @@ export async function requestConsoleCodes(
   return requestCodes(Object.values(await consoleCodes(session)), requester, options);
 }
 
-/** Returns the status of each code (null if never sent), and in how many milliseconds new codes can be requested. */
-export function getConsoleCodes(
-  codes: ConsoleCodes,
-  requester: Requester,
-  now = new Date(),
-): Promise<{ statuses: Record<string, CodeStatus | null>; resendInMs: number }> {
-  return getCodeStatuses(codes, requester, now);
-}
-
 /** The failures of `openConsole`. `refused` has, for each code, its failure, or null if the code was right. */
 export type OpenConsoleFailure =
   | { name: "not_administrator" | "session_over" }
@@ -82,6 +65,8 @@ export type OpenConsoleFailure =
  * - `not_administrator`: the session is no administrator's. No attempt is used.
  * - `code_refused`: at least one code is not right.
  * - `session_over`: the session has ended.
+ *
+ * A returned failure does not roll the transaction back: codes that were marked as used stay used.
  */
 export async function openConsole(
   session: Session,

@@ -1,7 +1,7 @@
 import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { type Writer, write } from "@/lib/db/database";
-import { type CodeStatus, getCodeStatus } from "./code-status";
+import { type CodeStatus, getCodeStatus, getFirstWaitMs } from "./code-status";
 import type { ChallengeKey, TypedCode } from "./one-time-code";
 import { type RequestCodeFailure, requestCode, type SendingOptions } from "./request-code";
 import { consumeChallenge, refundAttempt, type VerifiedCode, type VerifyCodeFailure, verifyCode } from "./verify-code";
@@ -38,12 +38,11 @@ export async function getCodeStatuses<Name extends string>(
   const entries = await Promise.all(
     namesOf(keys).map(async (name) => [name, await getCodeStatus(keys[name], requester, now)] as const),
   );
-  const all = entries.map(([, status]) => status);
-  const dead = all.filter((status) => status?.state !== "live");
-  const resendInMs =
-    dead.length > 0
-      ? Math.max(...dead.map((status) => status?.resendInMs ?? 0))
-      : Math.min(...all.map((status) => status?.resendInMs ?? 0));
+  const waits = await Promise.all(
+    entries.map(([name, status]) => status?.resendInMs ?? getFirstWaitMs(keys[name], requester, now)),
+  );
+  const deadWaits = waits.filter((_, at) => entries[at]?.[1]?.state !== "live");
+  const resendInMs = deadWaits.length > 0 ? Math.max(...deadWaits) : Math.min(...waits);
   return { statuses: Object.fromEntries(entries) as Record<Name, CodeStatus | null>, resendInMs };
 }
 
