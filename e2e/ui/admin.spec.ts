@@ -2,7 +2,14 @@ import type { Page } from "playwright/test";
 import { expect, test } from "../fixtures";
 import { logIn, maskOf, openConsole, readInviteCode, signUp } from "./journeys";
 
-const CONSOLE_PAGES = ["/admin", "/admin/enter", "/admin/people", "/admin/people?found=1", "/admin/people/1"];
+const CONSOLE_PAGES = [
+  "/admin",
+  "/admin/enter",
+  "/admin/people",
+  "/admin/people?found=1",
+  "/admin/people/1",
+  "/admin/people/1/end-sessions",
+];
 
 /**
  * What a person and a robot see of a page: its status, headers, title and texts, without the data for Next.js's script and without
@@ -53,6 +60,40 @@ for (const javaScriptEnabled of [true, false]) {
 
       await personsPage.goto("/account/history");
       await expect(personsPage.getByText("Администратор посмотрел номер и почту целиком")).toBeVisible();
+      await context.close();
+    });
+  });
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "acts with a script" : "acts without a script", () => {
+    test.use({ javaScriptEnabled });
+
+    test("an administrator ends a person's sessions with a reason, and the person is logged out", async ({
+      browser,
+      page,
+      phone,
+      codeFor,
+      administratorPhone,
+    }) => {
+      const context = await browser.newContext({ javaScriptEnabled, locale: "ru-RU" });
+      const { page: personsPage, inviteCode } = await signUp(context, phone, codeFor);
+      await openConsole(page, administratorPhone, codeFor, "/admin/people");
+      await page.getByLabel("Найти человека").fill(inviteCode);
+      await page.getByRole("button", { name: "Найти" }).click();
+      await page.getByRole("link", { name: "Завершить сеансы" }).click();
+      await page.getByRole("button", { name: "Завершить" }).click();
+      await expect(page.getByText("Напишите причину.")).toBeVisible();
+      await page.getByLabel("Причина").fill("телефон украден");
+      await page.getByRole("button", { name: "Завершить" }).click();
+      await expect(page.getByText("Сеансы завершены.")).toBeVisible();
+
+      await personsPage.goto("/profile");
+      await expect(personsPage).toHaveURL(/\/login/);
+      await logIn(personsPage, phone, codeFor);
+      await personsPage.goto("/account/history");
+      await expect(personsPage.getByText("Администратор завершил сеансы: 1 сеанс")).toBeVisible();
+      await expect(personsPage.getByText("украден")).toHaveCount(0);
       await context.close();
     });
   });

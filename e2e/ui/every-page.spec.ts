@@ -234,6 +234,11 @@ async function visitEveryPage(
   await page.getByRole("button", { name: "показать целиком" }).click();
   await expect(page.getByText("Просмотр записан")).toBeVisible();
   await look(page, "console, a person, number shown");
+  const person = new URL(page.url()).pathname;
+  await visit(`${person}/end-sessions`, "console, an act");
+  await page.getByRole("button", { name: "Завершить" }).click();
+  await expect(page.getByText("Напишите причину.")).toBeVisible();
+  await look(page, "console, an act without a reason");
   await visit("/admin/people?found=", "console, nothing found");
 }
 

@@ -317,6 +317,8 @@ export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
 export const CHALLENGES_KEPT_MS = Math.max(PENDING_LOGIN_TTL_MS, CODE_TTL_MS + PROOF_TTL_MS);
 /** How old a login can be for irreversible actions: the deletion of an account, and changes by an administrator. */
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
+/** How many characters the reason of an administrator's act has at most. */
+export const REASON_LENGTH_MAX = 300;
 /** How long the admin console stays open in a session after its codes were verified. */
 export const CONSOLE_TTL_MS = settings.CONSOLE_TTL_S * 1000;
 /**

@@ -82,7 +82,7 @@ async function eventDescriber(): Promise<(event: AccountEvent) => string> {
       case "device_confirmed":
         return t("device_confirmed", { device });
       case "sessions_ended":
-        return t("sessions_ended", { count: details.count ?? 0 });
+        return t("sessions_ended", { by: isByAdministrator ? "administrator" : "owner", count: details.count ?? 0 });
       case "phone_changed":
       case "email_changed":
         return t(action, { was });

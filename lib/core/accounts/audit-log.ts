@@ -50,6 +50,8 @@ export const EventDetails = z.object({
   count: z.number().optional(),
   /** Whether the session was ended because a used refresh token was presented again. */
   isTokenReused: z.boolean().optional(),
+  /** Why an administrator did it, in their own words. Only administrators see it. */
+  reason: z.string().optional(),
 });
 export type EventDetails = z.output<typeof EventDetails>;
 

@@ -102,7 +102,7 @@ test("an export has nothing of the phone's former owners, however the phone came
   expect(failureOf(await changeIdentity(session, change, typed, anybody()))).toBe("none");
 
   const byAdministrator = await signUp();
-  await changeAccount({ userId: 0, createdAt: new Date() } as Administrator, byAdministrator.userId, { phone: given });
+  await changeAccount({ userId: 0, verifiedAt: new Date() } as Administrator, byAdministrator.userId, { phone: given });
 
   for (const [{ userId }, deliveries] of [
     [bySelf, 1],

@@ -139,7 +139,7 @@ test("a deleted account's own activation is deleted, and the activations of its 
 test("an administrator can change accounts only soon after a login, and read them at any time", async () => {
   const admin = await administrator();
   const { userId } = await signUp();
-  const late = new Date(admin.createdAt.getTime() + RECENT_LOGIN_MS);
+  const late = new Date(admin.verifiedAt.getTime() + RECENT_LOGIN_MS);
   const phone = freshPhone();
   expect(failureOf(await createAccount(admin, { phone }, { now: late }))).toBe("login_too_old");
   expect(failureOf(await changeAccount(admin, userId, { phone }, late))).toBe("login_too_old");

@@ -14,8 +14,11 @@ import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import { type Reader, readPrimary, type Transaction, transact, write } from "@/lib/db/database";
 import { dropAdministrator, isAdministratorPhone } from "./administrators";
 
-/** The session of an administrator: its account's id, and when the session was opened. Only `asAdministrator` returns one. */
-export type Administrator = Pick<Session, "userId" | "createdAt"> & z.$brand<"Administrator">;
+/**
+ * An administrator in one session. `verifiedAt` is when a code was last verified in that session: at the login, or when the
+ * console was opened. Only `asAdministrator` and `getConsoleAccess` return one.
+ */
+export type Administrator = { userId: number; verifiedAt: Date } & z.$brand<"Administrator">;
 
 /**
  * Checks that the session is an administrator's. The account's phone must be an administrator's (`isAdministratorPhone`), and a
@@ -26,7 +29,7 @@ export async function asAdministrator(session: Session): Promise<Result<Administ
   if (!provenPhone || !(await isAdministratorPhone(provenPhone))) return fail({ name: "not_administrator" });
   const user = await readPrimary.user.findUnique({ where: { id: userId }, select: { phone: true } });
   return user?.phone === provenPhone
-    ? succeed({ userId, createdAt } as Administrator)
+    ? succeed({ userId, verifiedAt: createdAt } as Administrator)
     : fail({ name: "not_administrator" });
 }
 
@@ -125,10 +128,15 @@ export async function readAccount(
 /** The requested phone or mailbox is a factor of another account. */
 type TakenFailure = { name: "phone_taken" | "email_taken" };
 /**
- * The administrator logged in longer than `RECENT_LOGIN_MS` ago. Changes need a recent login, so that a stranger at an
- * unattended browser can't make changes.
+ * The administrator's last code was verified longer than `RECENT_LOGIN_MS` ago. Changes need a recent code, so that a stranger
+ * at an unattended browser can't make changes.
  */
 type LoginFailure = { name: "login_too_old" };
+
+/** Returns whether the administrator verified a code so recently that changes are allowed. */
+export function mayChange({ verifiedAt }: Administrator, now: Date): boolean {
+  return isRecentLogin({ createdAt: verifiedAt }, now);
+}
 
 /**
  * Makes an account with a phone and, if given, a mailbox. Both count as proven, because the administrator vouches for them.
@@ -139,7 +147,7 @@ export async function createAccount(
   { phone, email = null }: { phone: Phone; email?: Email | null },
   { now = new Date(), drawInvite = drawInviteCode }: { now?: Date; drawInvite?: () => InviteCode } = {},
 ): Promise<Result<Account, LoginFailure | TakenFailure>> {
-  if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
+  if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
   return retryOnUnique(() =>
     write(async (tx) => {
       const taken = await findTaken(tx, { phone, email, except: null });
@@ -185,7 +193,7 @@ export async function changeAccount(
   >
 > {
   if (userId === administrator.userId) return fail({ name: "account_own" });
-  if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
+  if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
   return retryOnUnique(() =>
     write(async (tx) => {
       await lockAccount(tx, userId);
@@ -240,7 +248,7 @@ export async function deleteAccount(
   userId: number,
   now = new Date(),
 ): Promise<Result<{ email: Email | null }, LoginFailure | { name: "account_unknown" }>> {
-  if (!isRecentLogin(administrator, now)) return fail({ name: "login_too_old" });
+  if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
   const removed = await removeAccount({ userId, actorId: administrator.userId, now });
   return removed ? succeed(removed) : fail({ name: "account_unknown" });
 }

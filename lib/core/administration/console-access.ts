@@ -20,14 +20,17 @@ export interface ConsoleAccess {
 
 /**
  * Returns what the session may do in the console; null if it is no administrator's, so that the console must look as if it did
- * not exist. The console stays open for `CONSOLE_TTL_MS` after the codes were verified in this session.
+ * not exist. The console stays open for `CONSOLE_TTL_MS` after the codes were verified in this session. The administrator's
+ * `verifiedAt` is when they were.
  */
 export async function getConsoleAccess(session: Session, now = new Date()): Promise<ConsoleAccess | null> {
   const found = await asAdministrator(session);
   if (!found.ok) return null;
   const row = await readPrimary.session.findUnique({ where: { id: session.id }, select: { consoleAt: true } });
-  const isOpen = row?.consoleAt != null && now.getTime() - row.consoleAt.getTime() < CONSOLE_TTL_MS;
-  return { session, administrator: isOpen ? found.value : null };
+  const verifiedAt = row?.consoleAt;
+  if (verifiedAt == null || now.getTime() - verifiedAt.getTime() >= CONSOLE_TTL_MS)
+    return { session, administrator: null };
+  return { session, administrator: { ...found.value, verifiedAt } };
 }
 
 /** The challenges whose codes open the console: one for the phone, and one for the mailbox if the account has one. */

@@ -7,6 +7,8 @@ import { readPerson } from "@/lib/core/administration/people";
 import { AccountId } from "@/lib/core/administration/search";
 import { maskEmail, maskPhone } from "@/lib/core/identity/masking";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
+import { ActName } from "./acts";
+import { ActsCard, DoneNotice } from "./acts-card";
 import { ShownIdentity } from "./shown-identity";
 
 type PageOptions = PageProps<"/admin/people/[id]">;
@@ -25,10 +27,12 @@ export default async function PersonPage(options: PageOptions) {
     const found = id === null ? null : await readPerson(administrator, id);
     if (!found?.ok) return null;
     const { phone, claimedPhone, email, inviteCode, activatedCode, createdAt, seenAt, referralCount } = found.value;
-    const t = await getTranslations("admin.person");
+    const [t, { done }] = await Promise.all([getTranslations("admin.person"), options.searchParams]);
+    const isOwn = found.value.id === administrator.userId;
     const shown = shownPhone({ phone, claimedPhone });
     return (
       <>
+        <DoneNotice done={done} />
         <ShownIdentity id={found.value.id} words={{ show: t("show"), showing: t("showing"), recorded: t("recorded") }}>
           {shown && <MaskedIdentity masked={maskPhone(shown)} />}
           {!shown && email && <MaskedIdentity masked={maskEmail(email)} />}
@@ -56,6 +60,7 @@ export default async function PersonPage(options: PageOptions) {
             <Fact name={t("id")}>{found.value.id}</Fact>
           </dl>
         </section>
+        {!isOwn && <ActsCard acts={ActName.options} userId={found.value.id} />}
       </>
     );
   });
