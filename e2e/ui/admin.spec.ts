@@ -9,6 +9,7 @@ const CONSOLE_PAGES = [
   "/admin/people?found=1",
   "/admin/people/1",
   "/admin/people/1/end-sessions",
+  "/admin/people/1/no-such-act",
 ];
 
 /**
@@ -69,7 +70,7 @@ for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? "acts with a script" : "acts without a script", () => {
     test.use({ javaScriptEnabled });
 
-    test("an administrator ends a person's sessions with a reason, and the person is logged out", async ({
+    test("an administrator ends a person's sessions, lifts a wait, changes the mailbox and deletes the account, each with a reason", async ({
       browser,
       page,
       phone,
@@ -94,6 +95,31 @@ for (const javaScriptEnabled of [true, false]) {
       await personsPage.goto("/account/history");
       await expect(personsPage.getByText("Администратор завершил сеансы: 1 сеанс")).toBeVisible();
       await expect(personsPage.getByText("украден")).toHaveCount(0);
+
+      const act = async (link: string, button: string, fill: () => Promise<void> = async () => {}) => {
+        await page.getByRole("link", { name: link }).click();
+        await fill();
+        await page.getByLabel("Причина").fill("по просьбе человека");
+        await page.getByRole("button", { name: button }).click();
+      };
+      await act("Снять ожидание", "Снять ожидание");
+      await expect(page.getByText("Ожидание снято: код можно запросить сейчас.")).toBeVisible();
+      await act("Изменить номер", "Изменить номер");
+      await expect(page.getByText("У аккаунта должен остаться номер или почта.")).toBeVisible();
+      await page.getByLabel("Новый номер").fill("не номер");
+      await page.getByRole("button", { name: "Изменить номер" }).click();
+      await expect(page.getByText("Это не номер телефона.")).toBeVisible();
+      await expect(page.getByLabel("Новый номер")).toHaveValue("не номер");
+      await expect(page.getByLabel("Причина")).toHaveValue("по просьбе человека");
+      await page.getByRole("link", { name: "Назад, к человеку" }).click();
+      await act("Изменить почту", "Изменить почту", () =>
+        page.getByLabel("Новый адрес").fill(`${inviteCode.toLowerCase()}@mail.example`),
+      );
+      await expect(page.getByText("Почта изменена.")).toBeVisible();
+      await act("Удалить", "Удалить навсегда");
+      await expect(page.getByText("Аккаунт удалён.")).toBeVisible();
+      await personsPage.goto("/profile");
+      await expect(personsPage).toHaveURL(/\/login/);
       await context.close();
     });
   });

@@ -277,7 +277,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
       }
       const administrator = await asAdministrator(session);
       if (!administrator.ok || id === null) return fail({ name: "account_unknown" });
-      const deleted = await deleteAccount(administrator.value, id);
+      const deleted = await deleteAccount(administrator.value, { userId: id });
       if (!deleted.ok) return deleted;
       notifyDeletion(deleted.value.email);
       return reply(undefined);

@@ -200,6 +200,13 @@ export function refund(tx: Transaction, charged: Charged, { keepsRows = false } 
   }
 }
 
+const DELETE_COUNTER = statement({ params: { key: "text" }, sql: `DELETE FROM "Counter" WHERE "key" = :key` });
+
+/** Starts the counters of these charges again at 0. Rows are locked in the order of `charges`, as in `record`. */
+export function resetCounters(tx: Transaction, charges: readonly Charge[]): void {
+  for (const charge of charges) tx.queue(DELETE_COUNTER, { key: keyOf(charge) });
+}
+
 const COUNT_DOWN_SINCE = statement({
   params: { key: "text", amount: "integer", since: "time", latestEnd: "time" },
   sql: `

@@ -95,6 +95,9 @@ async function eventDescriber(): Promise<(event: AccountEvent) => string> {
         return t(action, { what: details.what ?? "other" });
       case "account_read":
       case "invite_activated":
+      case "invite_moved":
+      case "invite_reversed":
+      case "limits_lifted":
       case "data_exported":
       case "console_opened":
       case "identity_shown":

@@ -5,6 +5,7 @@ import { listPeople } from "@/lib/core/administration/people";
 import { AccountId } from "@/lib/core/administration/search";
 import { maskIdentity } from "@/lib/core/identity/masking";
 import { describeConsolePage, renderConsolePage } from "../console-page";
+import { DoneNotice } from "./[id]/acts-card";
 
 export async function generateMetadata() {
   const t = await getTranslations("admin.people");
@@ -13,7 +14,7 @@ export async function generateMetadata() {
 
 /** The accounts that a search found. Their ids are in the address, and never what was typed. */
 export default async function PeoplePage({ searchParams }: PageProps<"/admin/people">) {
-  const { found } = await searchParams;
+  const { found, done } = await searchParams;
   return renderConsolePage({ section: "people", path: "/admin/people" }, async ({ administrator }) => {
     const [t, people] = await Promise.all([
       getTranslations("admin.people"),
@@ -21,6 +22,7 @@ export default async function PeoplePage({ searchParams }: PageProps<"/admin/peo
     ]);
     return (
       <>
+        <DoneNotice done={done} />
         <h1>{t("title")}</h1>
         <p aria-live="polite" className="mt-3 mb-6 text-soft">
           {found === undefined ? t("lead") : t("found", { count: people.length })}

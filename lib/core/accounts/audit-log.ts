@@ -20,6 +20,9 @@ export type AuditAction =
   | "change_cancelled"
   | "change_dropped"
   | "invite_activated"
+  | "invite_moved"
+  | "invite_reversed"
+  | "limits_lifted"
   | "data_exported"
   | "console_opened"
   | "identity_shown"
@@ -50,6 +53,8 @@ export const EventDetails = z.object({
   count: z.number().optional(),
   /** Whether the session was ended because a used refresh token was presented again. */
   isTokenReused: z.boolean().optional(),
+  /** The accounts that an activation led to before and after an administrator changed it; null for no account. */
+  inviters: z.object({ before: z.number().nullable(), after: z.number().nullable() }).optional(),
   /** Why an administrator did it, in their own words. Only administrators see it. */
   reason: z.string().optional(),
 });

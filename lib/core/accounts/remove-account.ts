@@ -3,12 +3,14 @@ import type { Email } from "@/lib/core/identity/email";
 import { lockWithInviter } from "@/lib/core/invites/activation";
 import { type Writer, write } from "@/lib/db/database";
 import { lockAccount } from "./accounts";
-import { recordEvent } from "./audit-log";
+import { type EventDetails, recordEvent } from "./audit-log";
 
 interface Removal {
   userId: number;
   /** The account that requests the removal. */
   actorId: number;
+  /** The details of the event that records the removal. */
+  details?: EventDetails;
   now: Date;
 }
 
@@ -55,7 +57,7 @@ const REFERRALS_DETACHED_AT_ONCE = 2000;
  */
 export async function removeOrDetach(
   tx: Writer,
-  { userId, actorId, now }: Removal,
+  { userId, actorId, details = {}, now }: Removal,
 ): Promise<RemovedAccount | "detached"> {
   const { phone, email, referralCount } = await tx.user.findUniqueOrThrow({
     where: { id: userId },
@@ -72,7 +74,7 @@ export async function removeOrDetach(
   await tx.user.delete({ where: { id: userId } });
   await dropAdministrator(tx, phone);
   const actorKind = actorId === userId ? "person" : "administrator";
-  recordEvent(tx, { action: "account_deleted", actorKind, actorId, subjectId: userId, now });
+  recordEvent(tx, { action: "account_deleted", actorKind, actorId, subjectId: userId, details, now });
   return { email: email as Email | null };
 }
 

@@ -114,7 +114,7 @@ test("a phone that an account no longer has opens no session", async () => {
   const { userId, phone } = await signUp();
   await changeAccount(admin, userId, { phone: freshPhone() });
   await expect(openSession({ userId, proven: phoneRecipient(phone) }, anybody())).rejects.toThrow(AccountGone);
-  await deleteAccount(admin, userId);
+  await deleteAccount(admin, { userId });
   await expect(openSession({ userId, proven: phoneRecipient(phone) }, anybody())).rejects.toThrow(AccountGone);
 });
 
@@ -124,7 +124,7 @@ test("a deleted account's own activation is deleted, and the activations of its 
   const middle = await signUp({ invited: inviter.inviteCode });
   const invitee = await signUp({ invited: middle.inviteCode });
   const session = await openSession({ userId: middle.userId, proven: phoneRecipient(middle.phone) }, anybody());
-  expect(failureOf(await deleteAccount(admin, middle.userId))).toBe("none");
+  expect(failureOf(await deleteAccount(admin, { userId: middle.userId }))).toBe("none");
 
   expect(await checkSession(session.id)).toBeNull();
   expect(await getProfile(middle.userId)).toBeNull();
@@ -133,7 +133,7 @@ test("a deleted account's own activation is deleted, and the activations of its 
   expect(failureOf(await getInvite(middle.inviteCode, anybody()))).toBe("invite_unknown");
   expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code: middle.inviteCode, inviter: null } });
   expect((await signUp({ phone: middle.phone })).userId).not.toBe(middle.userId);
-  expect(failureOf(await deleteAccount(admin, middle.userId))).toBe("account_unknown");
+  expect(failureOf(await deleteAccount(admin, { userId: middle.userId }))).toBe("account_unknown");
 });
 
 test("an administrator can change accounts only soon after a login, and read them at any time", async () => {
@@ -143,13 +143,13 @@ test("an administrator can change accounts only soon after a login, and read the
   const phone = freshPhone();
   expect(failureOf(await createAccount(admin, { phone }, { now: late }))).toBe("login_too_old");
   expect(failureOf(await changeAccount(admin, userId, { phone }, late))).toBe("login_too_old");
-  expect(failureOf(await deleteAccount(admin, userId, late))).toBe("login_too_old");
+  expect(failureOf(await deleteAccount(admin, { userId }, late))).toBe("login_too_old");
   expect(failureOf(await readAccount(admin, userId, late))).toBe("none");
   expect((await listAccounts(admin, { limit: 1 }, late)).accounts).toHaveLength(1);
   const justInTime = new Date(late.getTime() - 1);
   expect(failureOf(await createAccount(admin, { phone }, { now: justInTime }))).toBe("none");
   expect(failureOf(await changeAccount(admin, userId, { phone: freshPhone() }, justInTime))).toBe("none");
-  expect(failureOf(await deleteAccount(admin, userId, justInTime))).toBe("none");
+  expect(failureOf(await deleteAccount(admin, { userId }, justInTime))).toBe("none");
 });
 
 test("administrators can't change their own account without the codes that every owner needs", async () => {
@@ -202,7 +202,7 @@ test("everything that an administrator does is recorded, without personal data",
   const { id } = made.value;
   await readAccount(admin, id);
   await changeAccount(admin, id, { email: Email.parse(`record-${id}@example.com`) });
-  await deleteAccount(admin, id);
+  await deleteAccount(admin, { userId: id });
   const events = await eventsOf(id);
   expect(events.map(({ action }) => action)).toEqual([
     "account_created",

@@ -174,7 +174,8 @@ export async function createAccount(
 /**
  * Changes an account's phone and mailbox. If one of them differs, ends the account's sessions and drops its delayed changes. A
  * new phone or mailbox counts as proven, because the administrator vouches for it. A phone that equals the account's claimed
- * phone stays claimed. Returns the account, and each change with the mailboxes to notify.
+ * phone stays claimed. A null phone or mailbox is removed. `reason` is recorded with the change. Returns the account, and each
+ * change with the mailboxes to notify.
  *
  * Failures:
  * - `account_own`: administrators change their own account with codes, as any owner does.
@@ -184,7 +185,7 @@ export async function createAccount(
 export async function changeAccount(
   administrator: Administrator,
   userId: number,
-  changes: { phone?: Phone | undefined; email?: Email | null | undefined },
+  { reason, ...changes }: { phone?: Phone | null | undefined; email?: Email | null | undefined; reason?: string },
   now = new Date(),
 ): Promise<
   Result<
@@ -200,7 +201,7 @@ export async function changeAccount(
       const row = await tx.user.findUnique({ where: { id: userId }, select: ACCOUNT_COLUMNS });
       if (!row) return fail({ name: "account_unknown" });
       const account = accountOf(row);
-      const isClaimKept = account.phone === null && changes.phone === account.claimedPhone;
+      const isClaimKept = account.phone === null && changes.phone != null && changes.phone === account.claimedPhone;
       const phone = isClaimKept || changes.phone === undefined ? account.phone : changes.phone;
       const email = changes.email === undefined ? account.email : changes.email;
       if (!phone && !email) return fail({ name: "identity_missing" });
@@ -208,18 +209,21 @@ export async function changeAccount(
       if (taken) return fail(taken);
 
       const changed = changedIdentities(account, { phone, email });
-      const fields = changed.map(({ name }) => (name === "phone_changed" ? "phone" : "email"));
+      const isClaimRemoved = changes.phone === null && account.claimedPhone !== null;
+      const changedFields = changed.map(({ name }) => (name === "phone_changed" ? "phone" : "email"));
+      const fields = [...(isClaimRemoved ? ["phone"] : []), ...changedFields];
       const actorId = administrator.userId;
       const event = { action: "account_changed", actorKind: "administrator", actorId, subjectId: userId } as const;
-      recordEvent(tx, { ...event, details: { fields }, now });
-      if (changed.length === 0) return succeed({ account, changed });
+      recordEvent(tx, { ...event, details: { fields, ...(reason && { reason }) }, now });
+      if (fields.length === 0) return succeed({ account, changed });
       await tx.session.deleteMany({ where: { userId } });
       if (phone !== account.phone) await dropAdministrator(tx, account.phone);
       await dropChanges(tx, userId, now);
       const updated = await tx.user.update({
         where: { id: userId },
         data: {
-          ...(phone !== account.phone && { phone, phoneProvenAt: now, claimedPhone: null }),
+          ...(phone !== account.phone && { phone, phoneProvenAt: phone && now, claimedPhone: null }),
+          ...(isClaimRemoved && { claimedPhone: null }),
           ...(email !== account.email && { email, emailProvenAt: email && now }),
         },
         select: ACCOUNT_COLUMNS,
@@ -240,16 +244,21 @@ function changedIdentities(account: Account, now: Pick<Account, "phone" | "email
 }
 
 /**
- * Deletes an account permanently, as `removeAccount` does. Returns the mailbox of the deleted account; null if it had none.
- * Fails with `account_unknown` or `login_too_old`.
+ * Deletes an account permanently, as `removeAccount` does. `reason` is recorded with the deletion. Returns the mailbox of the
+ * deleted account; null if it had none. Fails with `account_unknown` or `login_too_old`.
  */
 export async function deleteAccount(
   administrator: Administrator,
-  userId: number,
+  { userId, reason }: { userId: number; reason?: string },
   now = new Date(),
 ): Promise<Result<{ email: Email | null }, LoginFailure | { name: "account_unknown" }>> {
   if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
-  const removed = await removeAccount({ userId, actorId: administrator.userId, now });
+  const removed = await removeAccount({
+    userId,
+    actorId: administrator.userId,
+    details: reason ? { reason } : {},
+    now,
+  });
   return removed ? succeed(removed) : fail({ name: "account_unknown" });
 }
 

@@ -1,12 +1,32 @@
 import { expect, test } from "playwright/test";
+import { getProfile } from "@/lib/core/accounts/accounts";
 import { listEvents } from "@/lib/core/accounts/history";
+import { phoneLoginCode } from "@/lib/core/accounts/sign-in";
+import type { ChallengeKey } from "@/lib/core/challenges/one-time-code";
+import { requestCode } from "@/lib/core/challenges/request-code";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
-import { REASON_LENGTH_MAX, RECENT_LOGIN_MS } from "@/lib/core/policy";
+import { activateInvite } from "@/lib/core/invites/activation";
+import type { InviteCode } from "@/lib/core/invites/invite-code";
+import { REASON_LENGTH_MAX, RECENT_LOGIN_MS, SENDS_PER_PHONE_AND_IP_PER_HOUR } from "@/lib/core/policy";
 import { checkSession } from "@/lib/core/sessions/sessions";
+import { readPrimary } from "@/lib/db/database";
 import { freshAdministrator } from "@/lib/testing/administrators";
-import { after, anybody, failureOf, openSession, signUp } from "@/lib/testing/people";
-import { Reason } from "./acts";
+import {
+  after,
+  anybody,
+  failureOf,
+  freshEmail,
+  freshOwner,
+  openSession,
+  senderOf,
+  signUp,
+  signUpByMail,
+} from "@/lib/testing/people";
+import { changeAccount } from "./accounts";
+import { moveInvitation, undoInvitation } from "./activations";
+import { deletePerson, Reason } from "./acts";
 import { endSessions, listSessionsOf } from "./end-sessions";
+import { liftLimits } from "./lift-limits";
 
 const reason = "asked by the person";
 
@@ -53,4 +73,152 @@ test("a reason is a text of at most its length, without spaces around it", () =>
   expect(Reason.parse("  he asked \n")).toBe("he asked");
   expect(Reason.safeParse(" \n").error?.issues[0]?.message).toBe("reason_missing");
   expect(Reason.safeParse("a".repeat(REASON_LENGTH_MAX + 1)).error?.issues[0]?.message).toBe("reason_too_long");
+});
+
+/** How many referrals the account's row counts, and how many activations lead to it. They must be equal. */
+async function referralsOf(userId: number): Promise<[number, number]> {
+  const { referralCount } = await readPrimary.user.findUniqueOrThrow({ where: { id: userId } });
+  return [referralCount, (await readPrimary.activation.findMany({ where: { inviterId: userId } })).length];
+}
+
+test("an administrator moves an activation to another code, and both inviters' counts follow", async () => {
+  const { administrator } = await freshAdministrator();
+  const [before, other] = [await signUp(), await signUp()];
+  const person = await signUp({ invited: before.inviteCode });
+  const move = (code: InviteCode | null) =>
+    moveInvitation(administrator, { userId: person.userId, reason, code }).then(failureOf);
+  const activatedAt = (await getProfile(person.userId))?.activated?.activatedAt;
+  expect(await move(other.inviteCode)).toBe("none");
+  expect((await getProfile(person.userId))?.activated).toMatchObject({ code: other.inviteCode, activatedAt });
+  expect([await referralsOf(before.userId), await referralsOf(other.userId)]).toEqual([
+    [0, 0],
+    [1, 1],
+  ]);
+  const [event] = (await listEvents(person.userId)).events;
+  expect(event).toMatchObject({
+    action: "invite_moved",
+    isByAdministrator: true,
+    details: { reason, inviters: { before: before.userId, after: other.userId } },
+  });
+  expect(await move(other.inviteCode)).toBe("invite_same");
+  expect(await move(person.inviteCode)).toBe("invite_own");
+  expect(await move("ZZZZZZ" as InviteCode)).toBe("invite_unknown");
+  expect(await move(null)).toBe("invite_unknown");
+});
+
+test("an activation can't be moved below the person, however far", async () => {
+  const { administrator } = await freshAdministrator();
+  const root = await signUp();
+  const person = await signUp({ invited: root.inviteCode });
+  const child = await signUp({ invited: person.inviteCode });
+  const grandchild = await signUp({ invited: child.inviteCode });
+  const act = { userId: person.userId, reason };
+  for (const { inviteCode } of [child, grandchild]) {
+    expect(failureOf(await moveInvitation(administrator, { ...act, code: inviteCode }))).toBe("invite_circular");
+  }
+  expect(await referralsOf(root.userId)).toEqual([1, 1]);
+});
+
+test("an undone activation leaves the person free to activate another code", async () => {
+  const { administrator } = await freshAdministrator();
+  const [inviter, other] = [await signUp(), await signUp()];
+  const { userId } = await signUp({ invited: inviter.inviteCode });
+  expect(failureOf(await undoInvitation(administrator, { userId, reason }))).toBe("none");
+  expect(await referralsOf(inviter.userId)).toEqual([0, 0]);
+  expect(failureOf(await undoInvitation(administrator, { userId, reason }))).toBe("activation_missing");
+  expect(failureOf(await activateInvite({ userId, code: other.inviteCode }))).toBe("none");
+});
+
+test("moves, undoings and the people's own activations at the same time make no circle and miscount nothing", async () => {
+  const { administrator } = await freshAdministrator();
+  for (let round = 0; round < 6; round += 1) {
+    const people = [await signUp(), await signUp(), await signUp(), await signUp()] as const;
+    const [one, two, three, four] = people;
+    await activateInvite({ userId: two.userId, code: one.inviteCode });
+    const act = (userId: number, code: InviteCode) => moveInvitation(administrator, { userId, reason, code });
+    await Promise.all([
+      act(two.userId, four.inviteCode),
+      activateInvite({ userId: one.userId, code: two.inviteCode }),
+      activateInvite({ userId: four.userId, code: two.inviteCode }),
+      activateInvite({ userId: three.userId, code: two.inviteCode }),
+      act(two.userId, three.inviteCode),
+      undoInvitation(administrator, { userId: two.userId, reason }),
+      activateInvite({ userId: two.userId, code: three.inviteCode }),
+    ]);
+    for (const { userId } of people) {
+      const [counted, stored] = await referralsOf(userId);
+      expect(counted).toBe(stored);
+    }
+    const links = await readPrimary.activation.findMany({ where: { inviteeId: { in: people.map((p) => p.userId) } } });
+    const inviterOf = new Map(links.map(({ inviteeId, inviterId }) => [inviteeId, inviterId]));
+    for (const { userId } of people) {
+      const seen: number[] = [];
+      for (let at: number | null = userId; at != null && seen.length < 10; at = inviterOf.get(at) ?? null)
+        seen.push(at);
+      expect(new Set(seen).size, "each chain of inviters ends").toBe(seen.length);
+    }
+  }
+});
+
+test("a lifted wait lets the person request a code at once, after a wait and after a used-up limit", async () => {
+  const { administrator } = await freshAdministrator();
+  const { phone, userId } = await signUp();
+  const [requester, now, sender] = [anybody(), new Date(), senderOf(async () => true)];
+  const [key, ...others] = Array.from({ length: SENDS_PER_PHONE_AND_IP_PER_HOUR }, () =>
+    phoneLoginCode(freshOwner(phone)),
+  );
+  const request = async (of = key) => failureOf(await requestCode(of as ChallengeKey, requester, { now, sender }));
+  const lift = async () => failureOf(await liftLimits(administrator, { userId, reason }, now));
+  expect(await request()).toBe("none");
+  expect(await request()).toBe("resend_too_early");
+  expect(await lift()).toBe("none");
+  expect(await request()).toBe("none");
+
+  for (const other of others) expect(await request(other)).toBe("none");
+  const another = phoneLoginCode(freshOwner(phone));
+  expect(await request(another)).toBe("budget_spent");
+  expect(await lift()).toBe("none");
+  expect(await request(another)).toBe("none");
+  expect((await listEvents(userId)).events.filter(({ action }) => action === "limits_lifted")).toHaveLength(2);
+});
+
+test("a lifted wait leaves the limits of other people as they are", async () => {
+  const { administrator } = await freshAdministrator();
+  const [person, other] = [await signUp(), await signUp()];
+  const now = new Date();
+  const key = phoneLoginCode(freshOwner(other.phone));
+  const sender = senderOf(async () => true);
+  await requestCode(key, anybody(), { now, sender });
+  await liftLimits(administrator, { userId: person.userId, reason }, now);
+  expect(failureOf(await requestCode(key, anybody(), { now, sender }))).toBe("resend_too_early");
+});
+
+test("an administrator removes a phone or mailbox only if the other one stays", async () => {
+  const { administrator } = await freshAdministrator();
+  const { userId } = await signUp();
+  const email = freshEmail();
+  expect(failureOf(await changeAccount(administrator, userId, { phone: null, reason }))).toBe("identity_missing");
+  expect(failureOf(await changeAccount(administrator, userId, { email, reason }))).toBe("none");
+  expect(failureOf(await changeAccount(administrator, userId, { phone: null, reason }))).toBe("none");
+  const { events } = await listEvents(userId);
+  expect(events[0]).toMatchObject({ action: "account_changed", details: { fields: ["phone"], reason } });
+  expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: null, email });
+  expect(failureOf(await changeAccount(administrator, userId, { email: null, reason }))).toBe("identity_missing");
+});
+
+test("a removed claimed phone is gone, and the mailbox stays", async () => {
+  const { administrator } = await freshAdministrator();
+  const { userId, email } = await signUpByMail();
+  expect(failureOf(await changeAccount(administrator, userId, { phone: null, reason }))).toBe("none");
+  expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: null, email });
+});
+
+test("an administrator deletes an account with a reason, but not their own", async () => {
+  const { administrator, userId: own } = await freshAdministrator();
+  const { userId } = await signUp();
+  expect(failureOf(await deletePerson(administrator, { userId: own, reason }))).toBe("account_own");
+  expect(failureOf(await deletePerson(administrator, { userId, reason }))).toBe("none");
+  expect(await getProfile(userId)).toBeNull();
+  expect((await listEvents(userId)).events[0]).toMatchObject({ action: "account_deleted", details: { reason } });
+  expect(failureOf(await deletePerson(administrator, { userId, reason }))).toBe("account_unknown");
 });

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { lockAccount } from "@/lib/core/accounts/accounts";
 import { type AuditAction, type EventDetails, recordEvent } from "@/lib/core/accounts/audit-log";
+import type { Email } from "@/lib/core/identity/email";
 import { REASON_LENGTH_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { type Writer, write } from "@/lib/db/database";
-import { type Administrator, mayChange } from "./accounts";
+import { type Administrator, deleteAccount, mayChange } from "./accounts";
 
 /** Why an administrator does something, in their own words. Fails with `reason_missing` or `reason_too_long`. */
 export const Reason = z.string().trim().min(1, "reason_missing").max(REASON_LENGTH_MAX, "reason_too_long");
@@ -63,4 +64,17 @@ export async function performAct<Failure extends { name: string } = never>(
     recordAct(tx, administrator, act, { action, details: done.value, now });
     return succeed(null);
   });
+}
+
+/**
+ * Deletes a person's account permanently. Returns its mailbox; null if it had none. Fails with an `ActFailure`. An account with
+ * many referrals is deleted in several transactions: see `removeAccount`.
+ */
+export async function deletePerson(
+  administrator: Administrator,
+  act: Act,
+  now = new Date(),
+): Promise<Result<{ email: Email | null }, ActFailure>> {
+  const failure = findActFailure(administrator, act.userId, now);
+  return failure ? fail(failure) : deleteAccount(administrator, act, now);
 }

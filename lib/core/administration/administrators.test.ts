@@ -30,7 +30,7 @@ test("the history of an account says that the command line made it an administra
 
 test("a phone that leaves its account, by a deletion or a change, is no administrator's for its next owner", async () => {
   const [deleted, moved] = [await freshAdministrator(), await freshAdministrator()];
-  expect(failureOf(await deleteAccount(moved.administrator, deleted.userId))).toBe("none");
+  expect(failureOf(await deleteAccount(moved.administrator, { userId: deleted.userId }))).toBe("none");
   expect(await isAdministratorPhone(deleted.phone)).toBe(false);
   const other = await freshAdministrator();
   expect(failureOf(await changeAccount(other.administrator, moved.userId, { phone: freshPhone() }))).toBe("none");

@@ -16,6 +16,7 @@ import {
   networkCharges,
   record,
   refund,
+  resetCounters,
   retryAfterMs,
   SENDS_FROM_NETWORK,
   SENDS_OF_RECOGNISED_BROWSER,
@@ -92,15 +93,42 @@ export async function chargeFurtherMessages(
 }
 
 function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
-  const subject = limitSubject(recipient);
   return [
-    // The widest network (for IPv6 a /48) is counted, so that the networks of a site can't use up a recipient's codes.
-    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject: `${subject} ${siteOf(network)}` },
-    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject: `${subject} ${siteOf(network)}` },
-    { limit: SENDS_TO_RECIPIENT, subject },
-    { limit: SENDS_TO_RECIPIENT_A_DAY, subject },
+    ...recipientFromNetworkCharges(recipient, network),
+    ...recipientCharges(recipient),
     ...networkCharges(SENDS_FROM_NETWORK, network),
   ];
+}
+
+/** The widest network (for IPv6 a /48) is counted, so that the networks of a site can't use up a recipient's codes. */
+function recipientFromNetworkCharges(recipient: Recipient, network: string): Charge[] {
+  const subject = `${limitSubject(recipient)} ${siteOf(network)}`;
+  return [
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject },
+    { limit: SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY, subject },
+  ];
+}
+
+function recipientCharges(recipient: Recipient): Charge[] {
+  const subject = limitSubject(recipient);
+  return [
+    { limit: SENDS_TO_RECIPIENT, subject },
+    { limit: SENDS_TO_RECIPIENT_A_DAY, subject },
+  ];
+}
+
+/**
+ * Starts the limits of codes to this recipient again: those of all requesters, of these networks, and of these recognised
+ * browsers. The limits of a network for all recipients, and the operator's limits of the day, stay.
+ */
+export function resetSendLimits(
+  tx: Transaction,
+  recipient: Recipient,
+  { networks, browserIds }: { networks: readonly string[]; browserIds: readonly string[] },
+): void {
+  const ofBrowsers = browserIds.flatMap((id) => browserCharges(recipient, id));
+  const ofNetworks = networks.flatMap((network) => recipientFromNetworkCharges(recipient, network));
+  resetCounters(tx, [...ofBrowsers, ...ofNetworks, ...recipientCharges(recipient)]);
 }
 
 /**
@@ -108,10 +136,15 @@ function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
  * These charges have limits of their own, so that strangers can't use up this browser's codes.
  */
 function recognisedBrowserCharges(recipient: Recipient, requester: Requester): Charge[] | null {
-  if (!requester.browser || !isRecognised(requester, recipient)) return null;
+  return requester.browser && isRecognised(requester, recipient)
+    ? browserCharges(recipient, requester.browser.id)
+    : null;
+}
+
+function browserCharges(recipient: Recipient, browserId: string): Charge[] {
   const subject = limitSubject(recipient);
   return [
-    { limit: SENDS_OF_RECOGNISED_BROWSER, subject: `${requester.browser.id} ${subject}` },
+    { limit: SENDS_OF_RECOGNISED_BROWSER, subject: `${browserId} ${subject}` },
     { limit: SENDS_OF_RECOGNISED_BROWSERS, subject },
   ];
 }

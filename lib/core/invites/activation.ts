@@ -134,9 +134,76 @@ async function lockPair(tx: Transaction, userId: number, otherId: number) {
  * which runs again.
  */
 export async function lockWithInviter(tx: Transaction, userId: number): Promise<void> {
-  const { inviterId = null } = (await tx.get(FIND_ACTIVATION, { userId })) ?? {};
-  const ids = inviterId === null ? [userId] : [userId, inviterId].sort((one, other) => one - other);
-  for (const id of ids) await tx.get(LOCK_ACCOUNT, { id });
+  await lockInOrder(tx, [userId, (await tx.get(FIND_ACTIVATION, { userId }))?.inviterId]);
+}
+
+/** Locks the rows of these accounts in the order of their ids, so that no two transactions wait for each other. */
+async function lockInOrder(tx: Transaction, ids: readonly (number | null | undefined)[]): Promise<void> {
+  const known = new Set(ids.filter((id) => id != null));
+  for (const id of [...known].sort((one, other) => one - other)) await tx.get(LOCK_ACCOUNT, { id });
+}
+
+/** The ids of an account's inviters before and after a change of its activation; null for no account. */
+interface Inviters {
+  before: number | null;
+  after: number | null;
+}
+
+/** The failures of `moveActivation`. `activation_missing`: the account has activated no code. `invite_same`: it is this one. */
+export type MoveActivationFailure = {
+  name: "activation_missing" | "invite_unknown" | "invite_same" | "invite_own" | "invite_circular";
+};
+
+const MOVE_ACTIVATION = statement({
+  params: { userId: "integer", inviterId: "integer", code: "text" },
+  sql: `UPDATE "Activation" SET "inviterId" = :inviterId, "code" = :code WHERE "inviteeId" = :userId`,
+});
+const DELETE_ACTIVATION = statement({
+  params: { userId: "integer" },
+  sql: `DELETE FROM "Activation" WHERE "inviteeId" = :userId`,
+});
+const DECREMENT_REFERRAL_COUNT = statement({
+  params: { inviterId: "integer" },
+  sql: `UPDATE "User" SET "referralCount" = "referralCount" - 1 WHERE "id" = :inviterId`,
+});
+
+/**
+ * Moves an account's activation to another invite code; its time stays. The earlier inviter loses the referral, and the inviter
+ * of `code` gets it. The transaction must hold the lock `invite-graph`: while it walks the chain of inviters, no other account with
+ * referrals may come below another inviter. Fails with a `MoveActivationFailure`.
+ */
+export async function moveActivation(
+  tx: Transaction,
+  { userId, code }: { userId: number; code: InviteCode },
+): Promise<Result<Inviters, MoveActivationFailure>> {
+  const [inviter, before] = await Promise.all([findInviter(tx, code), tx.get(FIND_ACTIVATION, { userId })]);
+  await lockInOrder(tx, [userId, inviter?.id, before?.inviterId]);
+  const [activation, inviterNow] = await Promise.all([tx.get(FIND_ACTIVATION, { userId }), findInviter(tx, code)]);
+  if (!activation) return fail({ name: "activation_missing" });
+  if (!inviterNow) return fail({ name: "invite_unknown" });
+  if (inviterNow.id === userId) return fail({ name: "invite_own" });
+  if (inviterNow.id === activation.inviterId) return fail({ name: "invite_same" });
+  if (await isDescendant(tx, inviterNow.id, userId)) return fail({ name: "invite_circular" });
+  tx.queue(MOVE_ACTIVATION, { userId, inviterId: inviterNow.id, code });
+  if (activation.inviterId !== null) tx.queue(DECREMENT_REFERRAL_COUNT, { inviterId: activation.inviterId });
+  tx.queue(INCREMENT_REFERRAL_COUNT, { inviterId: inviterNow.id });
+  return succeed({ before: activation.inviterId, after: inviterNow.id });
+}
+
+/**
+ * Undoes an account's activation, so that the account can activate a code again. The inviter loses the referral. Returns the
+ * inviters before and after. Fails with `activation_missing`.
+ */
+export async function undoActivation(
+  tx: Transaction,
+  userId: number,
+): Promise<Result<Inviters, { name: "activation_missing" }>> {
+  await lockWithInviter(tx, userId);
+  const activation = await tx.get(FIND_ACTIVATION, { userId });
+  if (!activation) return fail({ name: "activation_missing" });
+  tx.queue(DELETE_ACTIVATION, { userId });
+  if (activation.inviterId !== null) tx.queue(DECREMENT_REFERRAL_COUNT, { inviterId: activation.inviterId });
+  return succeed({ before: activation.inviterId, after: null });
 }
 
 /** Checks all rules of activation but the one against circles. Returns the inviter, or the first failure. */

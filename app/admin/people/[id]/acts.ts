@@ -1,33 +1,90 @@
 import { getTranslations } from "next-intl/server";
 import { z } from "zod";
 import type { ActField } from "@/app/admin/act-form";
-import type { Administrator } from "@/lib/core/administration/accounts";
-import type { Act, ActFailure } from "@/lib/core/administration/acts";
+import { notifyChange, notifyDeletion } from "@/lib/auth/security-notices";
+import type { Account } from "@/lib/core/accounts/accounts";
+import { type Administrator, changeAccount } from "@/lib/core/administration/accounts";
+import { moveInvitation, undoInvitation } from "@/lib/core/administration/activations";
+import { type Act, type ActFailure, deletePerson } from "@/lib/core/administration/acts";
 import { endSessions, listSessionsOf } from "@/lib/core/administration/end-sessions";
-import type { Result } from "@/lib/core/result";
+import { liftLimits } from "@/lib/core/administration/lift-limits";
+import { Email } from "@/lib/core/identity/email";
+import { Phone } from "@/lib/core/identity/phone";
+import type { MoveActivationFailure } from "@/lib/core/invites/activation";
+import { InviteCode } from "@/lib/core/invites/invite-code";
+import { fail, type Result } from "@/lib/core/result";
 import { SessionId } from "@/lib/core/sessions/session-list";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 
 /** The acts on a person, as the addresses of their pages name them, in the order of the person's page. */
-export const ActName = z.enum(["end-sessions"]);
+export const ActName = z.enum([
+  "lift-limits",
+  "end-sessions",
+  "change-phone",
+  "change-email",
+  "move-invitation",
+  "undo-invitation",
+  "delete",
+]);
 export type ActName = z.output<typeof ActName>;
 
-/** The acts that take something away from the person. Their buttons are red. */
-export const TAKING_ACTS: readonly ActName[] = [];
+/** Returns the acts that make sense for this account. */
+export function actsOn({ activatedCode }: Pick<Account, "activatedCode">): ActName[] {
+  const needsActivation: ActName[] = ["move-invitation", "undo-invitation"];
+  return ActName.options.filter((name) => activatedCode !== null || !needsActivation.includes(name));
+}
 
-/** Does an act on a person, with what was typed in the form of its page. Fails with the failures of the acts. */
-export function doAct(
+/** The acts that take something away from the person. Their buttons are red. */
+export const TAKING_ACTS: readonly ActName[] = ["delete"];
+
+type Failure =
+  | ActFailure
+  | MoveActivationFailure
+  | { name: "phone_invalid" | "email_invalid" | "phone_taken" | "email_taken" | "identity_missing" };
+
+/** Does an act on a person, with what was typed in the form of its page. */
+export async function doAct(
   name: ActName,
   administrator: Administrator,
   act: Act,
   form: FormData,
-): Promise<Result<unknown, ActFailure>> {
+): Promise<Result<unknown, Failure>> {
+  const typed = (field: string) => String(form.get(field) ?? "").trim();
   switch (name) {
+    case "lift-limits":
+      return liftLimits(administrator, act);
+    case "change-phone": {
+      const phone = typed("phone") === "" ? null : Phone.safeParse(typed("phone")).data;
+      return phone === undefined ? fail({ name: "phone_invalid" }) : change(administrator, act, { phone });
+    }
+    case "change-email": {
+      const email = typed("email") === "" ? null : Email.safeParse(typed("email")).data;
+      return email === undefined ? fail({ name: "email_invalid" }) : change(administrator, act, { email });
+    }
+    case "move-invitation":
+      return moveInvitation(administrator, { ...act, code: InviteCode.safeParse(typed("code")).data ?? null });
+    case "undo-invitation":
+      return undoInvitation(administrator, act);
+    case "delete": {
+      const deleted = await deletePerson(administrator, act);
+      if (deleted.ok) notifyDeletion(deleted.value.email);
+      return deleted;
+    }
     case "end-sessions": {
       const sessionId = SessionId.safeParse(form.get("session")).data ?? null;
       return endSessions(administrator, { ...act, sessionId });
     }
   }
+}
+
+async function change(
+  administrator: Administrator,
+  { userId, reason }: Act,
+  changes: { phone: Phone | null } | { email: Email | null },
+): Promise<Result<unknown, Failure>> {
+  const changed = await changeAccount(administrator, userId, { ...changes, reason });
+  if (changed.ok) for (const each of changed.value.changed) notifyChange(each);
+  return changed;
 }
 
 /** Returns the fields of the act's form, besides the reason. */
@@ -45,5 +102,21 @@ export async function fieldsOf(name: ActName, userId: number): Promise<ActField[
       }));
       return [{ name: "session", label: t("which"), options: [all, ...single] }];
     }
+    case "change-phone": {
+      const t = await getTranslations("admin.acts.change-phone");
+      return [{ name: "phone", label: t("phone"), hint: t("hint"), type: "tel" }];
+    }
+    case "change-email": {
+      const t = await getTranslations("admin.acts.change-email");
+      return [{ name: "email", label: t("email"), hint: t("hint"), type: "email" }];
+    }
+    case "move-invitation": {
+      const t = await getTranslations("admin.acts.move-invitation");
+      return [{ name: "code", label: t("code"), isRequired: true }];
+    }
+    case "lift-limits":
+    case "undo-invitation":
+    case "delete":
+      return [];
   }
 }

@@ -7,7 +7,7 @@ import { readPerson } from "@/lib/core/administration/people";
 import { AccountId } from "@/lib/core/administration/search";
 import { maskEmail, maskPhone } from "@/lib/core/identity/masking";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
-import { ActName } from "./acts";
+import { actsOn } from "./acts";
 import { ActsCard, DoneNotice } from "./acts-card";
 import { ShownIdentity } from "./shown-identity";
 
@@ -60,7 +60,7 @@ export default async function PersonPage(options: PageOptions) {
             <Fact name={t("id")}>{found.value.id}</Fact>
           </dl>
         </section>
-        {!isOwn && <ActsCard acts={ActName.options} userId={found.value.id} />}
+        {!isOwn && <ActsCard acts={actsOn(found.value)} userId={found.value.id} />}
       </>
     );
   });

@@ -25,7 +25,10 @@ export async function performOnPerson(state: ActFormState, form: FormData): Prom
   if (!reason.success) return refuse("reason", form.get("reason") ? "reason_too_long" : "reason_missing");
 
   const done = await doAct(name.data, administrator, { userId: id.data, reason: reason.data }, form);
-  if (done.ok) return redirect(`/admin/people/${id.data}?done=${name.data}`, RedirectType.replace);
+  if (done.ok) {
+    const page = name.data === "delete" ? "/admin/people" : (`/admin/people/${id.data}` as const);
+    return redirect(`${page}?done=${name.data}`, RedirectType.replace);
+  }
   switch (done.failure.name) {
     case "login_too_old":
       return redirect(consoleEntry(path), RedirectType.replace);

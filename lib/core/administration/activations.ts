@@ -1,0 +1,45 @@
+import { type MoveActivationFailure, moveActivation, undoActivation } from "@/lib/core/invites/activation";
+import type { InviteCode } from "@/lib/core/invites/invite-code";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { transact } from "@/lib/db/database";
+import type { Administrator } from "./accounts";
+import { type Act, type ActFailure, findActFailure, recordAct } from "./acts";
+
+/**
+ * Moves a person's activation to the invite code of another account, as `moveActivation` does. A null `code` stands for text
+ * that can't be an invite code. Fails with an `ActFailure` or a `MoveActivationFailure`.
+ */
+export async function moveInvitation(
+  administrator: Administrator,
+  { code, ...act }: Act & { code: InviteCode | null },
+  now = new Date(),
+): Promise<Result<null, ActFailure | MoveActivationFailure>> {
+  const failure = findActFailure(administrator, act.userId, now);
+  if (failure) return fail(failure);
+  if (code === null) return fail({ name: "invite_unknown" });
+  return transact(
+    async (tx) => {
+      const moved = await moveActivation(tx, { userId: act.userId, code });
+      if (!moved.ok) return moved;
+      recordAct(tx, administrator, act, { action: "invite_moved", details: { inviters: moved.value }, now });
+      return succeed(null);
+    },
+    { lock: "invite-graph" },
+  );
+}
+
+/** Undoes a person's activation, as `undoActivation` does. Fails with an `ActFailure` or with `activation_missing`. */
+export async function undoInvitation(
+  administrator: Administrator,
+  act: Act,
+  now = new Date(),
+): Promise<Result<null, ActFailure | { name: "activation_missing" }>> {
+  const failure = findActFailure(administrator, act.userId, now);
+  if (failure) return fail(failure);
+  return transact(async (tx) => {
+    const undone = await undoActivation(tx, act.userId);
+    if (!undone.ok) return undone;
+    recordAct(tx, administrator, act, { action: "invite_reversed", details: { inviters: undone.value }, now });
+    return succeed(null);
+  });
+}
