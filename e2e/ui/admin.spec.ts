@@ -92,6 +92,7 @@ for (const javaScriptEnabled of [true, false]) {
       await personsPage.goto("/profile");
       await expect(personsPage).toHaveURL(/\/login/);
       await logIn(personsPage, phone, codeFor);
+      await readInviteCode(personsPage);
       await personsPage.goto("/account/history");
       await expect(personsPage.getByText("Администратор завершил сеансы: 1 сеанс")).toBeVisible();
       await expect(personsPage.getByText("украден")).toHaveCount(0);
