@@ -40,7 +40,7 @@ async function Frame({ section, children }: { section: Section; children: ReactN
   return (
     <div className="text-[1rem]" data-console>
       <div className="mb-6 flex flex-col gap-x-8 gap-y-2 md:flex-row-reverse md:items-center md:justify-between">
-        <form action={search} className="flex gap-2 md:w-[340px]">
+        <form action={search} className="flex gap-2 md:w-[420px]">
           <label className="sr-only" htmlFor="term">
             {t("search.label")}
           </label>
