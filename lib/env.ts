@@ -295,6 +295,11 @@ function readEnv() {
         description: "The bearer token with which Prometheus reads `/api/metrics`.",
         fallback: "none: only this machine can read them",
       }),
+    SUPPORT_CONTACT: z.string().trim().min(1).max(200).optional().meta({
+      description: "Whom a person asks whose account was blocked: it is told to them, as text, after the right code.",
+      example: "support@sarafan.example",
+      fallback: "none: no contact is told",
+    }),
     SECURITY_CONTACT: Contacts.default([]).meta({
       description: "Where vulnerabilities are reported. It makes `/.well-known/security.txt` (RFC 9116).",
       example: "mailto:security@sarafan.example",

@@ -92,6 +92,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   });
   if (!login.ok) {
     if (login.failure.name === "phone_mismatch") return leave({ mismatch: login.failure.phone }, IDENTITY_STEP);
+    if (login.failure.name === "account_blocked") return leave({ isBlocked: true }, IDENTITY_STEP);
     if (login.failure.name !== "invite_unknown") return leave({}, CODE_STEP);
     return leave({ invite: null }, `${CODE_STEP}&invitation=gone`);
   }
@@ -109,8 +110,13 @@ export async function logInWithVerifiedCode(form: FormData): Promise<void> {
   const { phone, holder } = pending;
   const login =
     phone && (await logIn((requester, session) => signInWithVerifiedCode({ phone, holder }, requester, { session })));
-  await (login?.ok ? finishPendingLogin(pending) : storePendingLogin(pending));
-  redirect(login?.ok ? pageAfterLogin(pending) : CODE_STEP, RedirectType.replace);
+  if (login?.ok) {
+    await finishPendingLogin(pending);
+    return redirect(pageAfterLogin(pending), RedirectType.replace);
+  }
+  const isBlocked = login?.failure.name === "account_blocked";
+  await storePendingLogin({ ...pending, isBlocked });
+  redirect(isBlocked ? IDENTITY_STEP : CODE_STEP, RedirectType.replace);
 }
 
 /** Removes the accepted invitation from the pending login and redirects to the login page. */

@@ -8,6 +8,7 @@ import type { ReturnPage } from "@/lib/auth/return-page";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { formatEmail } from "@/lib/core/identity/email";
 import { formatPhone, PHONE_PLACEHOLDER } from "@/lib/core/identity/phone";
+import { env } from "@/lib/env";
 import { RecipientForm } from "../recipient-form";
 import { sendCode } from "./actions";
 import type { CodeProblem } from "./step";
@@ -27,10 +28,15 @@ export async function IdentityStep({
   returnPage: ReturnPage | null;
 }) {
   const [t, code] = await Promise.all([getTranslations("login"), getTranslations("code")]);
-  const { phone, email, mismatch } = pending ?? {};
+  const { phone, email, mismatch, isBlocked } = pending ?? {};
   return (
     <>
       {problem && <Problem id="problem">{problem === "lost" ? t("lost") : code(problem)}</Problem>}
+      {isBlocked && (
+        <Problem id="blocked">
+          {t("accountBlocked", { asks: env.SUPPORT_CONTACT ? "yes" : "no", contact: env.SUPPORT_CONTACT ?? "" })}
+        </Problem>
+      )}
       {mismatch && isByMail && (
         <Problem id="mismatch">
           {t.rich("phoneMismatch", { phone: () => <MaskedIdentity masked={mismatch} /> })}

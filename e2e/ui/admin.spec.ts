@@ -1,6 +1,9 @@
 import type { Page } from "playwright/test";
+import { askByMail, confirmByMail, expectAnswer, freshEmail, logInByMail, logInWithTokens, post } from "../api/clients";
 import { expect, test } from "../fixtures";
 import { logIn, maskOf, openConsole, readInviteCode, signUp } from "./journeys";
+
+const BLOCKED = "Аккаунт заблокирован.";
 
 const CONSOLE_PAGES = [
   "/admin",
@@ -125,6 +128,79 @@ for (const javaScriptEnabled of [true, false]) {
     });
   });
 }
+
+test("a blocked account's devices are logged out, and each API and page says that it is blocked only after the right code", async ({
+  browser,
+  page,
+  server,
+  phone,
+  freshPhone,
+  newClient,
+  codeFor,
+  administratorPhone,
+}) => {
+  const registering = await newClient();
+  await post(registering, "/api/verification_phone/send_code", { phone_number: phone });
+  const registrationCode = await codeFor(phone);
+  const context = await browser.newContext({ locale: "ru-RU" });
+  const { page: personsPage, inviteCode } = await signUp(context, phone, codeFor);
+  const application = await logInWithTokens(newClient, phone, server);
+  const byMail = await logInByMail(newClient, { phone: freshPhone(), email: freshEmail() }, server);
+
+  await openConsole(page, administratorPhone, codeFor, "/admin/people");
+  for (const term of [inviteCode, byMail.inviteCode]) {
+    await page.getByLabel("Найти человека").fill(term);
+    await page.getByRole("button", { name: "Найти" }).click();
+    await page.getByRole("link", { name: "Заблокировать" }).click();
+    await page.getByLabel("Причина").fill("продаёт аккаунты");
+    await page.getByRole("button", { name: "Заблокировать" }).click();
+    await expect(page.getByText("Аккаунт заблокирован, сеансы завершены.")).toBeVisible();
+    await expect(page.getByRole("link", { name: "Разблокировать" })).toBeVisible();
+  }
+
+  expect((await application.client.get("/api/profile_back/")).status()).toBe(401);
+  const refreshed = await (await newClient()).post("/api/auth/refresh_token/", {
+    data: { refresh: application.refresh },
+  });
+  expect(refreshed.status()).toBe(401);
+  await personsPage.goto("/profile");
+  await expect(personsPage).toHaveURL(/\/login/);
+
+  const [v1, enter, bearer, mail] = [await newClient(), await newClient(), await newClient(), await newClient()];
+  await post(v1, "/api/v1/login/", { phone_number: phone });
+  const v1Code = { verification_code: await codeFor(phone) };
+  await expectAnswer(v1.post("/api/v1/create_user/", { data: v1Code }), 403, { error: BLOCKED }, "account_blocked");
+  await post(enter, "/api/enter_phone/", { phone });
+  const enterCode = { verification_code: await codeFor(phone) };
+  await expectAnswer(enter.post("/api/enter_code/", { data: enterCode }), 403, { error: BLOCKED }, "account_blocked");
+  await post(bearer, "/api/auth/request_code/", { phone });
+  const bearerCode = { phone, code: await codeFor(phone) };
+  const answer = bearer.post("/api/auth/verify_code/", { data: bearerCode });
+  await expectAnswer(answer, 403, { detail: BLOCKED }, "account_blocked");
+  const contact = { phone: byMail.phone, email: byMail.email };
+  expect((await askByMail(mail, contact)).status()).toBe(200);
+  const mailed = confirmByMail(mail, contact, await codeFor(byMail.email));
+  await expectAnswer(mailed, 403, { detail: BLOCKED }, "account_blocked");
+  const registered = registering.post("/api/verification_phone/invite_code", {
+    data: { phone_number: phone, code: registrationCode },
+  });
+  await expectAnswer(registered, 403, { detail: "The account is blocked." }, "account_blocked");
+
+  await logIn(personsPage, phone, codeFor);
+  await expect(personsPage.getByText(BLOCKED)).toBeVisible();
+  await personsPage.goto(`/i/${inviteCode}`);
+  await expect(personsPage.getByRole("heading", { name: "Такого кода нет" })).toBeVisible();
+
+  await page.getByLabel("Найти человека").fill(inviteCode);
+  await page.getByRole("button", { name: "Найти" }).click();
+  await page.getByRole("link", { name: "Разблокировать" }).click();
+  await page.getByLabel("Причина").fill("ошибка");
+  await page.getByRole("button", { name: "Разблокировать" }).click();
+  await expect(page.getByText("Аккаунт разблокирован.")).toBeVisible();
+  await logIn(personsPage, phone, codeFor);
+  expect(await readInviteCode(personsPage)).toBe(inviteCode);
+  await context.close();
+});
 
 test("a stranger, a person who is logged in, and one who guesses find no console: each address answers as an unknown one", async ({
   page,

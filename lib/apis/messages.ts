@@ -1,3 +1,4 @@
+import { env } from "@/lib/env";
 import type { EngineFailure, ErrorResponse } from "./engine";
 
 /** The sentences of an API for failures that each of its endpoints can have. */
@@ -15,6 +16,12 @@ type FieldIssue =
   | "cursor_malformed"
   | "limit_invalid"
   | "parameter_unknown";
+
+/** The sentence for a right code of a blocked account, with the operator's contact if there is one. */
+export const BLOCKED_SENTENCE = {
+  ru: `Аккаунт заблокирован.${env.SUPPORT_CONTACT ? ` Обратитесь: ${env.SUPPORT_CONTACT}` : ""}`,
+  en: `The account is blocked.${env.SUPPORT_CONTACT ? ` Ask: ${env.SUPPORT_CONTACT}` : ""}`,
+};
 
 /** The sentence for a missing field. It is the same in each API. */
 export const FIELD_REQUIRED = "This field is required.";

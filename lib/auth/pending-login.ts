@@ -20,6 +20,8 @@ export const PendingLogin = z.object({
   invite: z.object({ code: InviteCode }).nullable().catch(null),
   /** The account's phone, masked, if it differs from `phone` after a right code by mail; else null. */
   mismatch: MaskedText.nullable().default(null),
+  /** Whether the account turned out to be blocked after the right code. */
+  isBlocked: z.boolean().default(false),
   /** The page that the login returns to; null for the profile. Browsers' cookies have this field, so its name can't change. */
   wanted: ReturnPage.nullable().catch(null),
   /** The code, in a demonstration that shows it on the page; else null. */
@@ -29,7 +31,16 @@ export type PendingLogin = z.output<typeof PendingLogin>;
 
 /** Makes a login that has a holder and nothing else. */
 export function newPendingLogin(holder = newHolder()): PendingLogin {
-  return { holder, phone: null, email: null, invite: null, mismatch: null, wanted: null, revealed: null };
+  return {
+    holder,
+    phone: null,
+    email: null,
+    invite: null,
+    mismatch: null,
+    isBlocked: false,
+    wanted: null,
+    revealed: null,
+  };
 }
 
 /** Makes a random name for a browser or a pending change, under which its challenges are stored. */
@@ -41,5 +52,5 @@ export type Identity = Pick<PendingLogin, "phone" | "email">;
 /** Returns the login with `identity`, without what the login held about another identity. */
 export function withIdentity(pending: PendingLogin, identity: Identity): PendingLogin {
   const isSame = pending.phone === identity.phone && pending.email === identity.email;
-  return isSame ? pending : { ...pending, ...identity, mismatch: null, revealed: null };
+  return isSame ? pending : { ...pending, ...identity, mismatch: null, isBlocked: false, revealed: null };
 }

@@ -48,7 +48,10 @@ const SECTIONS: { title: string; names: (string | OtherSetting)[] }[] = [
   },
   { title: "Mail", names: ["SMTP_URL", "MAIL_FROM"] },
   { title: "Demonstration", names: ["REVEAL_CODES", "ALLOW_DEMO"] },
-  { title: "Administrators, metrics, log", names: ["ADMIN_PHONES", "CONSOLE_TTL_S", "METRICS_TOKEN", "LOG_LEVEL"] },
+  {
+    title: "Administrators, metrics, log",
+    names: ["ADMIN_PHONES", "CONSOLE_TTL_S", "SUPPORT_CONTACT", "METRICS_TOKEN", "LOG_LEVEL"],
+  },
   {
     title: "Reports of vulnerabilities",
     names: ["SECURITY_CONTACT", "SECURITY_POLICY", "SECURITY_KEY", "SECURITY_LANGUAGES"],

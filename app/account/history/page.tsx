@@ -98,6 +98,8 @@ async function eventDescriber(): Promise<(event: AccountEvent) => string> {
       case "invite_moved":
       case "invite_reversed":
       case "limits_lifted":
+      case "account_blocked":
+      case "account_unblocked":
       case "data_exported":
       case "console_opened":
       case "identity_shown":

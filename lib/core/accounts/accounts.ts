@@ -162,12 +162,13 @@ const LOCK_ACCOUNT = statement({
   params: { userId: "integer", phone: "text?", email: "text?" },
   sql: `
     UPDATE "User" SET "referralCount" = "referralCount"
-    WHERE "id" = :userId AND (:phone IS NULL OR "phone" = :phone) AND (:email IS NULL OR "email" = :email)`,
+    WHERE "id" = :userId AND (:phone IS NULL OR ("phone" = :phone AND "blockedAt" IS NULL))
+      AND (:email IS NULL OR ("email" = :email AND "blockedAt" IS NULL))`,
 });
 
 /**
  * Locks the account's row (a no-op update), so that no other transaction changes or deletes the account until this one ends.
- * Returns whether the account exists and, if `proven` is given, has this phone or mailbox as a factor.
+ * Returns whether the account exists and, if `proven` is given, has this phone or mailbox as a factor and is not blocked.
  */
 export async function lockAccount(tx: Transaction, userId: number, proven?: Recipient): Promise<boolean> {
   const factor = { phone: null, email: null, ...(proven && factorColumn(proven)) };

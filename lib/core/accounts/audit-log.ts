@@ -9,6 +9,8 @@ export type AuditAction =
   | "account_created"
   | "account_changed"
   | "account_deleted"
+  | "account_blocked"
+  | "account_unblocked"
   | "signed_in"
   | "device_confirmed"
   | "device_rejected"

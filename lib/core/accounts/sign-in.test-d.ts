@@ -12,11 +12,11 @@ declare const requester: Requester;
 declare const [found, typed]: [FoundInvite | null, Invite];
 
 type Failure<Name extends string> = Promise<Result<SignIn, { name: Name }>>;
-type WrongCode = "code_wrong" | "code_expired" | "code_spent";
+type RefusedLogin = "code_wrong" | "code_expired" | "code_spent" | "account_blocked";
 
-signInByPhone(login, requester) satisfies Failure<WrongCode>;
-signInByPhone({ ...login, invite: found }, requester) satisfies Failure<WrongCode | "invite_unknown">;
+signInByPhone(login, requester) satisfies Failure<RefusedLogin>;
+signInByPhone({ ...login, invite: found }, requester) satisfies Failure<RefusedLogin | "invite_unknown">;
 // @ts-expect-error: with an invite it can also fail with `invite_unknown`.
-signInByPhone({ ...login, invite: found }, requester) satisfies Failure<WrongCode>;
+signInByPhone({ ...login, invite: found }, requester) satisfies Failure<RefusedLogin>;
 // @ts-expect-error: this invite was not looked up.
 signInByPhone({ ...login, invite: typed }, requester);

@@ -47,8 +47,10 @@ export interface NewSession {
 
 /** The inviter's account was deleted after the look-up of the invite. A sign-in without an invite can't fail with it. */
 type InviteGone<Invite> = Invite extends FoundInvite ? { name: "invite_unknown" } : never;
+/** An administrator blocked the account. Only the right code gets this failure, and the code is used up by it. */
+export type BlockedFailure = { name: "account_blocked" };
 /** The failures of a sign-in. */
-export type SignInFailure<Invite> = VerifyCodeFailure | InviteGone<Invite>;
+export type SignInFailure<Invite> = VerifyCodeFailure | InviteGone<Invite> | BlockedFailure;
 
 /** A phone, and the holder that requested a code to it. */
 type PhoneLogin = { phone: Phone; holder: Holder };
@@ -78,8 +80,9 @@ export function mailLoginCode({ email, holder }: EmailLogin): ChallengeKey {
  * same transaction; an existing account ignores `invite`. The caller has looked the invite up before, so that an unknown invite
  * does not reveal whether the code is right.
  *
- * Fails as `verifyCode` does, and with `invite_unknown` if the inviter's account was deleted after the look-up. Throws
- * `AccountGone` if the account is deleted or changed during the sign-in.
+ * Fails as `verifyCode` does, with `account_blocked` after the right code of a blocked account, and with `invite_unknown` if the
+ * inviter's account was deleted after the look-up. Throws `AccountGone` if the account is deleted, changed or blocked during the
+ * sign-in.
  */
 export function signInByPhone<Invite extends FoundInvite | null = null>(
   { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite?: Invite },
@@ -92,13 +95,13 @@ export function signInByPhone<Invite extends FoundInvite | null = null>(
 /**
  * Verifies a code as `signInByPhone` does, and makes the account if there is none, but opens no session. Within `PROOF_TTL_MS`
  * the holder `next` can call `signInWithVerifiedCode` once. The challenge moves to `next`, so the old holder can't use it.
- * Fails as `verifyCode` does.
+ * Fails as `verifyCode` does, and with `account_blocked`.
  */
 export async function verifyForLater(
   { code, phone, holder, next }: PhoneLogin & { code: TypedCode; next: Holder },
   requester: Requester,
   options: Omit<Options, "session"> = {},
-): Promise<Result<null, VerifyCodeFailure>> {
+): Promise<Result<null, VerifyCodeFailure | BlockedFailure>> {
   const key = phoneLoginCode({ phone, holder });
   const verified = await signInOrSignUp(key, { code, keepFor: next }, requester, options);
   return verified.ok ? succeed(null) : verified;
@@ -106,25 +109,26 @@ export async function verifyForLater(
 
 /**
  * Signs in with the code that `verifyForLater` verified. If no verified code is stored, signs in with `code`, as
- * `signInByPhone` does. Fails as `verifyCode` does, and with `code_missing` if a live code was sent and `code` is null. Throws
- * `AccountGone` as `signInByPhone` does.
+ * `signInByPhone` does. Fails as `verifyCode` does, with `account_blocked`, and with `code_missing` if a live code was sent and
+ * `code` is null. Throws `AccountGone` as `signInByPhone` does.
  */
 export async function signInWithVerifiedCode(
   { phone, holder, code = null }: PhoneLogin & { code?: TypedCode | null },
   requester: Requester,
   { now = new Date(), session = null }: Pick<Options, "now" | "session"> = {},
-): Promise<Result<SignIn, VerifyCodeFailure | { name: "code_missing" }>> {
+): Promise<Result<SignIn, VerifyCodeFailure | BlockedFailure | { name: "code_missing" }>> {
   const key = phoneLoginCode({ phone, holder });
   const proven = key.recipient;
   await applyDueChanges(proven, now);
-  const signedIn = await transact(async (tx): Promise<SignIn | null> => {
+  const signedIn = await transact(async (tx): Promise<SignIn | BlockedFailure | null> => {
     const redeemed = await redeemVerified(tx, key, now);
     const known = redeemed && (await findAccount(tx, proven));
     if (!known) return null;
+    if (known.isBlocked) return { name: "account_blocked" };
     const login = { userId: known.id, created: redeemed.madeAccount, proven };
     return { ...login, session: await openSession(tx, login, requester, session, now) };
   });
-  if (signedIn) return succeed(signedIn);
+  if (signedIn) return "name" in signedIn ? fail(signedIn) : succeed(signedIn);
   if (code !== null) return signInByPhone({ phone, holder, code }, requester, { now, session });
   const status = await getCodeStatus(key, requester, now);
   return fail({ name: status?.state === "live" ? "code_missing" : "code_expired" });
@@ -247,7 +251,7 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
   const signIn = async (tx: Transaction): Promise<SignedIn | RolledBack<SignedIn>> => {
     refundAttempt(tx, verified.value);
     const known = await findAccount(tx, proven);
-    const refused = known && refusal(known);
+    const refused = known && !known.isBlocked && refusal(known);
     if (refused) {
       restoreAttempt(tx, key, verified.value.codeHmac);
       return { ok: false, failure: refused };
@@ -257,9 +261,11 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
     // The network stays charged for a sign-up by mail, because a mail domain that accepts all addresses could otherwise make
     // any number of accounts.
     const isCharged = !known && proven.kind === "email";
-    const kept = keepFor ? { next: keepFor, verifiedUntil: new Date(now.getTime() + PROOF_TTL_MS) } : null;
+    const kept =
+      keepFor && !known?.isBlocked ? { next: keepFor, verifiedUntil: new Date(now.getTime() + PROOF_TTL_MS) } : null;
     const isThere = await consumeChallenge(tx, verified.value, now, { isCharged, kept });
     if (!isThere) return fail({ name: "code_expired" });
+    if (known?.isBlocked) return fail({ name: "account_blocked" });
     if (known) {
       const login = { userId: known.id, created: false, proven };
       const opened = isOnlyForNew ? null : await openSession(tx, login, requester, session, now);
@@ -298,7 +304,7 @@ async function openSession(
     created || lockAccount(tx, userId, proven),
     addSession(tx, { ...login, isReturning }, { ...requester, browserId }, kind, now),
   ]);
-  // The account may have lost this phone or mailbox, or may have been deleted, since the code was verified.
+  // The account may have lost this phone or mailbox, or may have been deleted or blocked, since the code was verified.
   if (!isLocked) throw new AccountGone();
   return opened;
 }
@@ -335,8 +341,8 @@ async function addAccount(
 const findAccountBy = (column: "phone" | "email") =>
   statement({
     params: { address: "text" },
-    row: { id: "integer", phone: "text?", claimedPhone: "text?" },
-    sql: `SELECT "id", "phone", "claimedPhone" FROM "User" WHERE "${column}" = :address`,
+    row: { id: "integer", phone: "text?", claimedPhone: "text?", isBlocked: "boolean" },
+    sql: `SELECT "id", "phone", "claimedPhone", "blockedAt" IS NOT NULL AS "isBlocked" FROM "User" WHERE "${column}" = :address`,
   });
 const FIND_ACCOUNT = { phone: findAccountBy("phone"), email: findAccountBy("email") };
 

@@ -8,6 +8,8 @@ import { FOUND_MAX } from "./search";
 /** An account as a page of the console shows it. */
 export interface Person extends Account {
   createdAt: Date;
+  /** When an administrator blocked the account; null if it isn't blocked. */
+  blockedAt: Date | null;
   /** When one of its sessions was last used; null without a session. */
   seenAt: Date | null;
   referralCount: number;
@@ -44,7 +46,7 @@ export async function readPerson(
   const read = await readAccount(administrator, id, now);
   if (!read.ok) return read;
   const [user, session] = await Promise.all([
-    readPrimary.user.findUnique({ where: { id }, select: { createdAt: true, referralCount: true } }),
+    readPrimary.user.findUnique({ where: { id }, select: { createdAt: true, blockedAt: true, referralCount: true } }),
     readPrimary.session.findFirst({ where: { userId: id }, orderBy: { seenAt: "desc" }, select: { seenAt: true } }),
   ]);
   if (!user) return fail({ name: "account_unknown" });

@@ -31,7 +31,7 @@ export type ActivateInviteFailure = LimitFailure | InviteFailure;
 const FIND_INVITER = statement({
   params: { inviteCode: "text" },
   row: { id: "integer", phone: "text?", email: "text?", inviteCode: "text" },
-  sql: `SELECT "id", "phone", "email", "inviteCode" FROM "User" WHERE "inviteCode" = :inviteCode`,
+  sql: `SELECT "id", "phone", "email", "inviteCode" FROM "User" WHERE "inviteCode" = :inviteCode AND "blockedAt" IS NULL`,
 });
 /** The account that an invite code belongs to. */
 type Inviter = RowOf<typeof FIND_INVITER>;
@@ -41,7 +41,7 @@ export function inviteOf({ inviteCode, ...identity }: Inviter): Invite {
   return { code: inviteCode as InviteCode, inviter: maskIdentity(identity) };
 }
 
-/** Returns the account that the invite code belongs to, or null. */
+/** Returns the account that the invite code belongs to. Returns null without one, and for a blocked account. */
 export async function findInviter(db: Queries, inviteCode: InviteCode): Promise<Inviter | null> {
   return (await db.get(FIND_INVITER, { inviteCode })) ?? null;
 }

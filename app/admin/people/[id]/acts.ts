@@ -2,12 +2,13 @@ import { getTranslations } from "next-intl/server";
 import { z } from "zod";
 import type { ActField } from "@/app/admin/act-form";
 import { notifyChange, notifyDeletion } from "@/lib/auth/security-notices";
-import type { Account } from "@/lib/core/accounts/accounts";
 import { type Administrator, changeAccount } from "@/lib/core/administration/accounts";
 import { moveInvitation, undoInvitation } from "@/lib/core/administration/activations";
 import { type Act, type ActFailure, deletePerson } from "@/lib/core/administration/acts";
+import { blockAccount, unblockAccount } from "@/lib/core/administration/block";
 import { endSessions, listSessionsOf } from "@/lib/core/administration/end-sessions";
 import { liftLimits } from "@/lib/core/administration/lift-limits";
+import type { Person } from "@/lib/core/administration/people";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import type { MoveActivationFailure } from "@/lib/core/invites/activation";
@@ -20,6 +21,8 @@ import { deviceName } from "@/lib/core/sessions/user-agent";
 export const ActName = z.enum([
   "lift-limits",
   "end-sessions",
+  "block",
+  "unblock",
   "change-phone",
   "change-email",
   "move-invitation",
@@ -29,18 +32,22 @@ export const ActName = z.enum([
 export type ActName = z.output<typeof ActName>;
 
 /** Returns the acts that make sense for this account. */
-export function actsOn({ activatedCode }: Pick<Account, "activatedCode">): ActName[] {
-  const needsActivation: ActName[] = ["move-invitation", "undo-invitation"];
-  return ActName.options.filter((name) => activatedCode !== null || !needsActivation.includes(name));
+export function actsOn({ activatedCode, blockedAt }: Pick<Person, "activatedCode" | "blockedAt">): ActName[] {
+  const senseless: ActName[] = [
+    blockedAt === null ? "unblock" : "block",
+    ...(activatedCode === null ? (["move-invitation", "undo-invitation"] as const) : []),
+  ];
+  return ActName.options.filter((name) => !senseless.includes(name));
 }
 
 /** The acts that take something away from the person. Their buttons are red. */
-export const TAKING_ACTS: readonly ActName[] = ["delete"];
+export const TAKING_ACTS: readonly ActName[] = ["block", "delete"];
 
 type Failure =
   | ActFailure
   | MoveActivationFailure
-  | { name: "phone_invalid" | "email_invalid" | "phone_taken" | "email_taken" | "identity_missing" };
+  | { name: "phone_invalid" | "email_invalid" | "phone_taken" | "email_taken" | "identity_missing" }
+  | { name: "account_blocked" | "account_not_blocked" };
 
 /** Does an act on a person, with what was typed in the form of its page. */
 export async function doAct(
@@ -53,6 +60,10 @@ export async function doAct(
   switch (name) {
     case "lift-limits":
       return liftLimits(administrator, act);
+    case "block":
+      return blockAccount(administrator, act);
+    case "unblock":
+      return unblockAccount(administrator, act);
     case "change-phone": {
       const phone = typed("phone") === "" ? null : Phone.safeParse(typed("phone")).data;
       return phone === undefined ? fail({ name: "phone_invalid" }) : change(administrator, act, { phone });
@@ -115,6 +126,8 @@ export async function fieldsOf(name: ActName, userId: number): Promise<ActField[
       return [{ name: "code", label: t("code"), isRequired: true }];
     }
     case "lift-limits":
+    case "block":
+    case "unblock":
     case "undo-invitation":
     case "delete":
       return [];

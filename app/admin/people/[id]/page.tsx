@@ -26,7 +26,8 @@ export default async function PersonPage(options: PageOptions) {
   return renderConsolePage({ section: "people", path: `/admin/people/${id ?? 0}` }, async ({ administrator }) => {
     const found = id === null ? null : await readPerson(administrator, id);
     if (!found?.ok) return null;
-    const { phone, claimedPhone, email, inviteCode, activatedCode, createdAt, seenAt, referralCount } = found.value;
+    const { phone, claimedPhone, email, inviteCode, activatedCode, createdAt, blockedAt, seenAt, referralCount } =
+      found.value;
     const [t, { done }] = await Promise.all([getTranslations("admin.person"), options.searchParams]);
     const isOwn = found.value.id === administrator.userId;
     const shown = shownPhone({ phone, claimedPhone });
@@ -56,6 +57,13 @@ export default async function PersonPage(options: PageOptions) {
             <Fact name={t("created")}>
               <Moment at={createdAt} isExact />
             </Fact>
+            {blockedAt && (
+              <Fact name={t("blocked")}>
+                <span className="font-bold text-red">
+                  <Moment at={blockedAt} isExact />
+                </span>
+              </Fact>
+            )}
             <Fact name={t("seen")}>{seenAt ? <Moment at={seenAt} isExact /> : t("never")}</Fact>
             <Fact name={t("id")}>{found.value.id}</Fact>
           </dl>

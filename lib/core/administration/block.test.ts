@@ -1,0 +1,167 @@
+import { expect, test } from "playwright/test";
+import { getProfile } from "@/lib/core/accounts/accounts";
+import { listEvents } from "@/lib/core/accounts/history";
+import {
+  mailLoginCode,
+  phoneLoginCode,
+  register,
+  requestRegistrationCode,
+  signInByEmail,
+  signInByPhone,
+  signInWithVerifiedCode,
+  verifyForLater,
+} from "@/lib/core/accounts/sign-in";
+import { getCodeStatus } from "@/lib/core/challenges/code-status";
+import { Holder } from "@/lib/core/challenges/one-time-code";
+import { requestCode } from "@/lib/core/challenges/request-code";
+import type { Phone } from "@/lib/core/identity/phone";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { activateInvite } from "@/lib/core/invites/activation";
+import { getInvite, getSeenInvite } from "@/lib/core/invites/look-up";
+import { checkSession, refreshSession } from "@/lib/core/sessions/sessions";
+import { readPrimary } from "@/lib/db/database";
+import { freshAdministrator } from "@/lib/testing/administrators";
+import {
+  anybody,
+  failureOf,
+  freshOwner,
+  openClientSession,
+  openSession,
+  receiveCode,
+  receiveCodeOf,
+  senderOf,
+  signUp,
+  signUpByMail,
+  wrongCode,
+} from "@/lib/testing/people";
+import { blockAccount, unblockAccount } from "./block";
+
+const reason = "sells accounts";
+const browser = { kind: "browser", browserId: null } as const;
+
+/** Signs in by a fresh code to the phone, and returns the name of the failure. */
+async function signIn(phone: Phone): Promise<string> {
+  const owner = freshOwner(phone);
+  const code = await receiveCode(owner);
+  return failureOf(await signInByPhone({ ...owner, code }, anybody(), { session: browser }));
+}
+
+test("a blocked account's sessions and tokens are over, and a right code opens no session until it is unblocked", async () => {
+  const { administrator } = await freshAdministrator();
+  const { userId, phone } = await signUp();
+  const login = { userId, proven: phoneRecipient(phone) };
+  const [session, client] = [await openSession(login, anybody()), await openClientSession(login, anybody())];
+  expect(failureOf(await blockAccount(administrator, { userId, reason }))).toBe("none");
+  expect(await checkSession(session.id)).toBeNull();
+  expect(failureOf(await refreshSession({ id: client.id, generation: client.generation }))).toBe("token_invalid");
+  expect(await signIn(phone)).toBe("account_blocked");
+  expect(await readPrimary.session.findMany({ where: { userId } })).toEqual([]);
+  expect(failureOf(await blockAccount(administrator, { userId, reason }))).toBe("account_blocked");
+
+  expect(failureOf(await unblockAccount(administrator, { userId, reason }))).toBe("none");
+  expect(failureOf(await unblockAccount(administrator, { userId, reason }))).toBe("account_not_blocked");
+  expect(await signIn(phone)).toBe("none");
+  const { events } = await listEvents(userId);
+  const acts = events.filter(({ action }) => action.endsWith("blocked"));
+  expect(acts.map(({ action, details }) => [action, details.reason])).toEqual([
+    ["account_unblocked", reason],
+    ["account_blocked", reason],
+  ]);
+});
+
+test("the right code of a blocked account is used up, at each door that takes one", async () => {
+  const { administrator } = await freshAdministrator();
+  const { userId, phone } = await signUp();
+  const byMail = await signUpByMail();
+  for (const id of [userId, byMail.userId]) await blockAccount(administrator, { userId: id, reason });
+
+  const owner = freshOwner(phone);
+  const code = await receiveCode(owner);
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("account_blocked");
+  expect(failureOf(await signInByPhone({ ...owner, code }, anybody()))).toBe("code_expired");
+
+  const later = freshOwner(phone);
+  const [laterCode, next] = [await receiveCode(later), Holder.parse(crypto.randomUUID())];
+  expect(failureOf(await verifyForLater({ ...later, code: laterCode, next }, anybody()))).toBe("account_blocked");
+  const verified = { phone, holder: next };
+  expect(failureOf(await signInWithVerifiedCode(verified, anybody(), { session: browser }))).toBe("code_expired");
+
+  const { email, phone: claimed } = byMail;
+  const mail = { email, holder: Holder.parse(crypto.randomUUID()) };
+  const attempt = { ...mail, phone: claimed, code: await receiveCodeOf(mailLoginCode(mail)) };
+  expect(failureOf(await signInByEmail(attempt, anybody()))).toBe("account_blocked");
+});
+
+test("a code that was verified before the account was blocked opens no session", async () => {
+  const { administrator } = await freshAdministrator();
+  const { userId, phone } = await signUp();
+  const owner = freshOwner(phone);
+  const [code, next] = [await receiveCode(owner), Holder.parse(crypto.randomUUID())];
+  expect(failureOf(await verifyForLater({ ...owner, code, next }, anybody()))).toBe("none");
+  await blockAccount(administrator, { userId, reason });
+  const verified = { phone, holder: next };
+  expect(failureOf(await signInWithVerifiedCode(verified, anybody(), { session: browser }))).toBe("account_blocked");
+});
+
+test("before the right code a blocked phone is answered like any other account's", async () => {
+  const { administrator } = await freshAdministrator();
+  const [blocked, free] = [await signUp(), await signUp()];
+  await blockAccount(administrator, { userId: blocked.userId, reason });
+  const answers = async (phone: Phone) => {
+    const owner = freshOwner(phone);
+    const [requester, now] = [anybody(), new Date()];
+    const key = phoneLoginCode(owner);
+    let code = "";
+    const sender = senderOf(async (message) => {
+      code = message.code;
+      return true;
+    });
+    const asked = await requestCode(key, requester, { now, sender });
+    const again = await requestCode(key, requester, { now, sender });
+    const status = await getCodeStatus(key, requester, now);
+    const wrong = await signInByPhone({ ...owner, code: wrongCode(code as never) }, requester, { now });
+    const taken = await requestRegistrationCode(freshOwner(phone), requester, { now, sender });
+    return { digits: asked.ok && asked.value.digits, again, status: { ...status, sentAt: null }, wrong, taken };
+  };
+  expect(await answers(blocked.phone)).toEqual(await answers(free.phone));
+});
+
+test("a blocked phone that registers is told so after the right code only", async () => {
+  const { administrator } = await freshAdministrator();
+  const { userId, phone } = await signUp();
+  await blockAccount(administrator, { userId, reason });
+  const owner = freshOwner(phone);
+  expect(failureOf(await register({ ...owner, code: "0000" as never }, anybody()))).toBe("code_expired");
+  expect(failureOf(await requestRegistrationCode(owner, anybody()))).toBe("phone_taken");
+});
+
+test("a blocked inviter's code is unknown everywhere, and the referrals stay", async () => {
+  const { administrator } = await freshAdministrator();
+  const inviter = await signUp();
+  const [invitee, other] = [await signUp({ invited: inviter.inviteCode }), await signUp()];
+  await blockAccount(administrator, { userId: inviter.userId, reason });
+  const { inviteCode: code } = inviter;
+  expect(failureOf(await activateInvite({ userId: other.userId, code }))).toBe("invite_unknown");
+  expect(failureOf(await getInvite(code, anybody()))).toBe("invite_unknown");
+  expect(await getSeenInvite(code)).toBeNull();
+  expect(await getProfile(invitee.userId)).toMatchObject({ activated: { code } });
+  expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 1 });
+  await unblockAccount(administrator, { userId: inviter.userId, reason });
+  expect(failureOf(await activateInvite({ userId: other.userId, code }))).toBe("none");
+});
+
+test("no session survives when an account is blocked while its owner signs in", async () => {
+  const { administrator } = await freshAdministrator();
+  for (let round = 0; round < 10; round += 1) {
+    const { userId, phone } = await signUp();
+    const owner = freshOwner(phone);
+    const code = await receiveCode(owner);
+    const signing = signInByPhone({ ...owner, code }, anybody(), { session: browser }).then(
+      failureOf,
+      (error) => error.name,
+    );
+    await Promise.all([signing, blockAccount(administrator, { userId, reason })]);
+    expect(["none", "account_blocked", "AccountGone"]).toContain(await signing);
+    expect(await readPrimary.session.findMany({ where: { userId } })).toEqual([]);
+  }
+});

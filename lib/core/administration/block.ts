@@ -1,0 +1,45 @@
+import { dropChanges } from "@/lib/core/accounts/delayed-changes";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import type { Administrator } from "./accounts";
+import { type Act, type ActFailure, performAct } from "./acts";
+
+/**
+ * Blocks an account: ends its sessions and drops its delayed changes. From then on a right code opens no session, and the
+ * account's invite code is unknown. Fails with an `ActFailure`, or with `account_blocked` if it is blocked already.
+ */
+export function blockAccount(
+  administrator: Administrator,
+  act: Act,
+  now = new Date(),
+): Promise<Result<null, ActFailure | { name: "account_blocked" }>> {
+  return performAct(administrator, act, {
+    action: "account_blocked",
+    perform: async (tx) => {
+      const where = { id: act.userId, blockedAt: null };
+      if ((await tx.user.updateMany({ where, data: { blockedAt: now } })).count === 0) {
+        return fail({ name: "account_blocked" });
+      }
+      const { count } = await tx.session.deleteMany({ where: { userId: act.userId } });
+      await dropChanges(tx, act.userId, now);
+      return succeed({ count });
+    },
+    now,
+  });
+}
+
+/** Lets a blocked account log in again. Fails with an `ActFailure`, or with `account_not_blocked`. */
+export function unblockAccount(
+  administrator: Administrator,
+  act: Act,
+  now = new Date(),
+): Promise<Result<null, ActFailure | { name: "account_not_blocked" }>> {
+  return performAct(administrator, act, {
+    action: "account_unblocked",
+    perform: async (tx) => {
+      const where = { id: act.userId, NOT: { blockedAt: null } };
+      const { count } = await tx.user.updateMany({ where, data: { blockedAt: null } });
+      return count > 0 ? succeed({}) : fail({ name: "account_not_blocked" });
+    },
+    now,
+  });
+}
