@@ -59,6 +59,8 @@ for (const database of DATABASES) {
       clusterTest(
         `people come, invite and go ${javaScriptEnabled ? "with" : "without"} JavaScript`,
         async ({ browser, cluster: { balancer, codeFor }, freshPhone }) => {
+          // On a busy machine two servers take longer than the time that most tests have.
+          test.slow();
           const open = (path: string) => openPage(browser, javaScriptEnabled, `${balancer.url}${path}`);
           const [anna, boris] = [freshPhone(), freshPhone()];
           const annasPage = await open("/login");
