@@ -40,6 +40,7 @@ if (TEST_WORKER_INDEX === undefined) {
 }
 
 const { CHROMIUM_PATH, E2E_BASE_URL, FAULT_ROUNDS, TEST_DEPLOYMENT, TEST_PREPARED } = process.env;
+const { VERCEL_AUTOMATION_BYPASS_SECRET } = process.env;
 
 const chromium = {
   ...devices["Desktop Chrome"],
@@ -73,6 +74,11 @@ export default defineConfig<Extent & DeploymentOptions, WorkerOptions>({
   // Without pictures, which cost a sixth of the time and show less than the pages that a trace keeps.
   use: {
     servedAt: E2E_BASE_URL?.replace(/\/+$/, ""),
+    // A preview on Vercel that is protected lets requests with this header pass.
+    ...(E2E_BASE_URL &&
+      VERCEL_AUTOMATION_BYPASS_SECRET && {
+        extraHTTPHeaders: { "x-vercel-protection-bypass": VERCEL_AUTOMATION_BYPASS_SECRET },
+      }),
     locale: "ru-RU",
     trace: { mode: "retain-on-failure", screenshots: false },
   },

@@ -201,6 +201,7 @@ function readEnv() {
     PORT: wholeNumber(3000, { min: 1, max: 65_535 }).meta({ description: "The TCP port that the server listens on." }),
     HOST: z
       .string()
+      .regex(/^[\w.:-]+$/, "must be an address or a name of this machine, such as 0.0.0.0")
       .default("127.0.0.1")
       .meta({ description: "The address that the server listens on. With `0.0.0.0` other machines reach it." }),
     APP_URL: Origin.optional().meta({

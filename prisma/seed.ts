@@ -43,6 +43,9 @@ const TOWN = [
   person(15),
 ];
 
+/** The phone of the account with the most invitees: the first invitee of the first settler. */
+const BUSIEST = Phone.parse("+79450000002");
+
 let people = 0;
 
 /** The phone of a seeded person, the same in every run, from the code range 945, which belongs to no operator. */
@@ -82,5 +85,5 @@ async function settle({ daysAgo, brought }: Person, inviter: InviteCode | null, 
 
 if (env.REVEAL_CODES) await markDemonstration();
 for (const settler of TOWN) await settle(settler, null, "");
-console.log("\nA small town. The second number has the most to show: log in with it.");
+console.log(`\nA small town. Log in with ${formatPhone(BUSIEST)}: this account has invited the most people.`);
 if (env.REVEAL_CODES) console.log("The database is marked as a demonstration's: codes are shown to this machine.");

@@ -202,10 +202,10 @@ function describePreset(name: string, preset: string): string {
   return `\`${preset}\` (${count} ${unit}${count === 1 ? "" : "s"})`;
 }
 
-/** The values that a setting may have, as the message that refuses a wrong one says. Empty if every text is accepted. */
+/** The values that a setting may have, as the message that refuses a wrong one says. */
 function valuesOf(schema: z.core.$ZodType): string {
   const wrong = z.safeParse(schema, "\0");
-  return wrong.success ? "" : (wrong.error.issues[0]?.message ?? "").replace(/^must (be|have) /, "");
+  return wrong.success ? "any text" : (wrong.error.issues[0]?.message ?? "").replace(/^must (be|have) /, "");
 }
 
 function composePage(sections: { title: string; settings: OtherSetting[] }[]): string {
@@ -238,8 +238,8 @@ function escapeTags(text: string): string {
 function composeExample(sections: { title: string; settings: OtherSetting[] }[]): string {
   const parts = sections.map(({ title, settings }) => {
     const lines = settings.flatMap(({ name, description, values, example = "" }) => {
-      const text = [nameDocuments(description), values && `Values: ${values}.`];
-      return [...wrap(text.filter(Boolean).join(" ")), `#${name}=${example}`];
+      const text = [nameDocuments(description), `Values: ${values}.`];
+      return [...wrap(text.join(" ")), `#${name}=${example}`];
     });
     return [`# --- ${title} ---`, ...lines].join("\n");
   });
