@@ -7,7 +7,7 @@ import { readOptions } from "./options";
 import { PROFILER, profileRow } from "./profile";
 import { takeRounds } from "./rounds";
 import { enterPastSarafans, enterSarafan, migrateSarafan } from "./sarafan";
-import { compareKnownAndUnknown } from "./secrecy";
+import { compareSecrets } from "./secrecy";
 import { pastSeed, planTown, sarafanSeed } from "./seed";
 import { measureStarts } from "./startup";
 import { openStore, type Store, type StoreName } from "./stores";
@@ -69,7 +69,7 @@ async function measureAll() {
   const memory = printMemory(results, contestants);
   const goals = compareRows(results, options, town);
   if (parts.includes("secrecy")) {
-    for (const contestant of own) goals.push(await compareKnownAndUnknown(contestant, town, options.rounds));
+    for (const contestant of own) goals.push(...(await compareSecrets(contestant, town, options.rounds)));
   }
   if (parts.includes("startup")) {
     for (const store of stores) goals.push(await measureStarts(store, options.rounds));

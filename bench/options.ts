@@ -4,7 +4,7 @@ import { STORES, type StoreName } from "./stores";
 
 /** The measured parts: `scale` is the profile with few and many referrals, and a login in towns with and without a history. */
 const DRIVEN = ["empty", "session", "profile", "login", "refresh", "activation", "scale"] as const;
-/** Further measurements: `secrecy` compares how long people with and without an account wait when they request a code. */
+/** Further measurements: `secrecy` compares how long people with and without an account, and with a blocked one, wait when they request a code. */
 const PARTS = [...DRIVEN, "startup", "secrecy"] as const;
 export type Part = (typeof PARTS)[number];
 

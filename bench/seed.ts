@@ -36,6 +36,14 @@ export function freshPhone(): string {
   return seededPhone(5_000_000 + newcomers);
 }
 
+/** How many blocked accounts a town has besides its others. */
+const BLOCKED = 600;
+
+/** Returns the phone of a blocked account. `at` counts from 0, and is below 600. */
+export function blockedPhone({ size }: Town, at: number): string {
+  return seededPhone(size + 1 + at);
+}
+
 let invitations = 0;
 
 /** Returns the invite code of an account with few or no referrals, of each account in turn. */
@@ -58,9 +66,12 @@ export function sarafanSeed({ people, size }: Town, { moment }: Pick<Store, "mom
     `INSERT INTO "User" ("phone", "inviteCode", "referralCount", "createdAt")
      ${numbersTo(size)}
      SELECT ${phoneOf("n")}, ${inviteCodeOf("n")}, 0, ${moment("n")} FROM number ORDER BY n`,
+    `INSERT INTO "User" ("phone", "inviteCode", "referralCount", "createdAt", "blockedAt")
+     ${numbersTo(BLOCKED)}
+     SELECT ${phoneOf(`(${size} + n)`)}, ${inviteCodeOf(`(${size} + n)`)}, 0, ${moment("n")}, ${moment("n")} FROM number ORDER BY n`,
     `INSERT INTO "Activation" ("inviteeId", "inviterId", "code", "activatedAt")
      SELECT invitee."id", inviter."id", inviter."inviteCode", invitee."createdAt"
-     FROM (SELECT "id", "createdAt", CASE ${inviterOf.join(" ")} END AS "inviterId" FROM "User" WHERE "id" > ${PEOPLE}) AS invitee
+     FROM (SELECT "id", "createdAt", CASE ${inviterOf.join(" ")} END AS "inviterId" FROM "User" WHERE "id" > ${PEOPLE} AND "id" <= ${size}) AS invitee
      JOIN "User" AS inviter ON inviter."id" = invitee."inviterId"`,
     ...inviters.map(({ id, referrals }) => `UPDATE "User" SET "referralCount" = ${referrals} WHERE "id" = ${id}`),
     "ANALYZE",
