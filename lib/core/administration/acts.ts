@@ -19,7 +19,8 @@ export interface Act {
 
 /**
  * The failures of each act.
- * - `login_too_old`: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago.
+ * - `login_too_old`: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago, or the administrator was blocked
+ *   or deleted since the request began.
  * - `account_own`: administrators act on their own account as any owner does, on the account's pages.
  * - `account_unknown`: there is no such account.
  */
@@ -43,7 +44,7 @@ export function recordAct(
 }
 
 /**
- * Does an act in one transaction, with the account's row locked, and records it as one audit event. `perform` changes the
+ * Does an act in one transaction, with the rows of the account and the administrator locked, and records it as one audit event. `perform` changes the
  * account and returns the details of the event, or a failure, after which nothing is recorded.
  */
 export async function performAct<Failure extends { name: string } = never>(
@@ -58,7 +59,16 @@ export async function performAct<Failure extends { name: string } = never>(
   const failure = findActFailure(administrator, act.userId, now);
   if (failure) return fail(failure);
   return write(async (tx): Promise<Result<null, ActFailure | Failure>> => {
-    if (!(await lockAccount(tx, act.userId))) return fail({ name: "account_unknown" });
+    // Both rows are locked, so that two administrators can't block each other at the same time.
+    const ids = [act.userId, administrator.userId].sort((one, other) => one - other);
+    const isThere = new Map<number, boolean>();
+    for (const id of ids) isThere.set(id, await lockAccount(tx, id));
+    const actor = await tx.user.findUnique({
+      where: { id: administrator.userId, blockedAt: null },
+      select: { id: true },
+    });
+    if (!actor) return fail({ name: "login_too_old" });
+    if (!isThere.get(act.userId)) return fail({ name: "account_unknown" });
     const done = await perform(tx);
     if (!done.ok) return done;
     recordAct(tx, administrator, act, { action, details: done.value, now });

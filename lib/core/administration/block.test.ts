@@ -150,6 +150,17 @@ test("a blocked inviter's code is unknown everywhere, and the referrals stay", a
   expect(failureOf(await activateInvite({ userId: other.userId, code }))).toBe("none");
 });
 
+test("two administrators who block each other at the same time don't both succeed", async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const [one, other] = [await freshAdministrator(), await freshAdministrator()];
+    const outcomes = await Promise.all([
+      blockAccount(one.administrator, { userId: other.userId, reason }).then(failureOf),
+      blockAccount(other.administrator, { userId: one.userId, reason }).then(failureOf),
+    ]);
+    expect(outcomes.sort()).toEqual(["login_too_old", "none"]);
+  }
+});
+
 test("no session survives when an account is blocked while its owner signs in", async () => {
   const { administrator } = await freshAdministrator();
   for (let round = 0; round < 10; round += 1) {
