@@ -171,6 +171,7 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
     ...{
       lastDigits: (n) => String(n % 100).padStart(2, "0"),
       country: () => "RU",
+      requestId: () => randomUUID(),
       cost: () => 3.5,
       currency: () => "RUB",
     },

@@ -267,6 +267,11 @@ export const SENDS_PER_IP_PER_HOUR = settings.SENDS_PER_IP_PER_HOUR;
 export const SENDS_PER_KNOWN_BROWSER_PER_DAY = settings.SENDS_PER_KNOWN_BROWSER_PER_DAY;
 /** How long after its last login a browser is recognised for its recipient and trusted by its account. */
 export const KNOWN_BROWSER_TTL_MS = settings.KNOWN_BROWSER_TTL_S * 1000;
+/**
+ * How many refused requests for a code to one phone or mailbox are stored in an hour, so that a flood of requests can't fill the
+ * table. From one network at most `SENDS_PER_IP_PER_HOUR` are stored.
+ */
+export const STORED_REFUSALS_PER_RECIPIENT_PER_HOUR = 6;
 /** For how many right codes an hour a network gets the charge of `SENDS_PER_IP_PER_HOUR` back. */
 export const VERIFIED_SENDS_PER_IP_PER_HOUR = 200;
 /** How many wrong codes one network can type in an hour before its codes need `CLOSED_NETWORK_DIGITS` digits. */

@@ -23,7 +23,7 @@ test("a used-up limit says when its window ends, and starts again then", async (
   expect(await retryAfterMs(readPrimary, budgets, later(60_000))).toBe(HOUR_MS - 60_000);
   expect(await takeOne(budgets, later(60_000))).toEqual({
     ok: false,
-    failure: { name: "budget_spent", retryAfterMs: HOUR_MS - 60_000 },
+    failure: { name: "budget_spent", retryAfterMs: HOUR_MS - 60_000, limit: budgets[0]?.limit.name },
   });
   expect(await retryAfterMs(readPrimary, budgets, later(HOUR_MS))).toBe(0);
   expect((await takeOne(budgets, later(HOUR_MS))).ok).toBe(true);
@@ -71,7 +71,10 @@ test("a count that a clock far ahead began ends when the clock is right again", 
   await takeOne(budgets, later(30 * 24 * HOUR_MS));
   expect(await retryAfterMs(readPrimary, budgets, now)).toBe(0);
   expect((await takeOne(budgets)).ok).toBe(true);
-  expect(await takeOne(budgets)).toEqual({ ok: false, failure: { name: "budget_spent", retryAfterMs: HOUR_MS } });
+  expect(await takeOne(budgets)).toEqual({
+    ok: false,
+    failure: { name: "budget_spent", retryAfterMs: HOUR_MS, limit: budgets[0]?.limit.name },
+  });
 });
 
 test("servers whose clocks differ by seconds share one count", async () => {

@@ -53,7 +53,8 @@ export const SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY = daily(
 );
 /** The limit of codes that one network requests, for all recipients together. */
 export const SENDS_FROM_NETWORK = hourly("sends from", policy.SENDS_PER_IP_PER_HOUR);
-/** The limit of refused requests for a code of one network that are stored as deliveries. Further ones are not stored. */
+/** The limits of refused requests for a code that are stored as deliveries, of one recipient and of one network. */
+export const STORED_REFUSALS_TO_RECIPIENT = hourly("refusals to", policy.STORED_REFUSALS_PER_RECIPIENT_PER_HOUR);
 export const STORED_REFUSALS_OF_NETWORK = hourly("refusals of", policy.SENDS_PER_IP_PER_HOUR);
 /** The limit of codes that one recognised browser requests for its recipient. */
 export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", policy.SENDS_PER_KNOWN_BROWSER_PER_DAY);
@@ -85,6 +86,8 @@ export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", policy.
 
 /** A limit is used up. `retryAfterMs` is how long until its window ends; of several such limits, the longest wait. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };
+/** The failure with the name of the limit that is used up; of several, the one with the longest wait. */
+export type SpentLimit = LimitFailure & { limit: string };
 
 /** Charges that were consumed or recorded, each with its counter's `count` after the charge; `refund` takes them. */
 export type Charged = readonly { limit: Limit; key: string; resetsAt: Date; amount: number; count: number }[];
@@ -99,13 +102,14 @@ export async function consume(
   tx: Transaction,
   charges: readonly Charge[],
   now: Date,
-): Promise<Result<Charged, LimitFailure>> {
+): Promise<Result<Charged, SpentLimit>> {
   const charged = await record(tx, charges, now);
   const spent = charged.filter(({ count, limit }) => count > limit.max);
-  if (spent.length === 0) return succeed(charged);
+  const [last] = spent.sort((one, other) => other.resetsAt.getTime() - one.resetsAt.getTime());
+  if (!last) return succeed(charged);
   refund(tx, charged);
-  const resets = spent.map(({ resetsAt }) => resetsAt.getTime());
-  return fail({ name: "budget_spent", retryAfterMs: Math.max(...resets) - now.getTime() });
+  const retryAfterMs = last.resetsAt.getTime() - now.getTime();
+  return fail({ name: "budget_spent", retryAfterMs, limit: last.limit.name });
 }
 
 type Params = Record<string, string | number | Date>;

@@ -66,7 +66,7 @@ test("used-up messages of the day are logged and counted once", async () => {
     expect(warnings.filter(({ message }) => message.includes("messages are used up"))).toHaveLength(1);
   });
   expect(counted).toEqual({
-    'sarafan_sender_messages_total{sender="none",outcome="budget_spent"}': 1,
+    'sarafan_sender_messages_total{sender="none",outcome="day_messages_spent"}': 1,
     'sarafan_codes_sent_total{outcome="budget_spent"}': 1,
   });
   await write((tx) => tx.counter.deleteMany({ where: { key: { startsWith: "message" } } }));

@@ -53,7 +53,7 @@ test("an export has everything that is stored of a person, and no secret that op
     delayedChanges: [{ action: "deletion", agent: "curl/8.5.0" }],
     trustedBrowsers: [{ at: createdAt.toISOString() }],
     codes: [{ recipient: phone, purpose: "login" }],
-    deliveries: [{ state: "accepted", lastDigits: phone.slice(-2) }],
+    deliveries: [{ state: "accepted", lastDigits: phone.slice(-2), purpose: "login", network: expect.any(String) }],
     events: [
       { action: "data_exported" },
       { action: "change_requested" },

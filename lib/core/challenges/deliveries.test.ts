@@ -7,15 +7,21 @@ import type { Requester } from "@/lib/core/identity/requester";
 import {
   RESEND_AFTER_MS,
   SENDS_PER_IP_PER_HOUR,
+  SENDS_PER_PHONE_AND_IP_PER_HOUR,
+  SENDS_PER_PHONE_PER_HOUR,
   SMS_BUDGET_KEPT_PART,
   SMS_BUDGET_PER_DAY,
   SMS_COST_PER_DAY,
+  STORED_REFUSALS_PER_RECIPIENT_PER_HOUR,
 } from "@/lib/core/policy";
 import { keyOf, smsCostLimit, smsLimit } from "@/lib/core/rate-limits";
-import { readPrimary, write } from "@/lib/db/database";
+import { readPrimary, transact, write } from "@/lib/db/database";
+import type { ChainSending } from "@/lib/senders/chain";
 import { accepted, failed, refused, type Sender, unanswered } from "@/lib/senders/sender";
 import { warningsOf } from "@/lib/testing/log";
-import { after, anybody, failureOf, freshOwner, freshPhone, senderOf } from "@/lib/testing/people";
+import { after, anybody, failureOf, freshOwner, freshPhone, senderOf, signUp } from "@/lib/testing/people";
+import { statementsOf } from "@/lib/testing/transactions";
+import { recordSending } from "./deliveries";
 import type { OneTimeCode } from "./one-time-code";
 import { requestCode } from "./request-code";
 
@@ -139,10 +145,69 @@ for (const { what, number } of [
     expect(isAsked).toBe(false);
     const rows = await deliveriesAt(now);
     expect(rows[0]).toMatchObject({ sender: null, state: "refused", reason: "country_not_allowed" });
-    // Refusals are stored up to a limit for each network, so that they can't fill the table.
-    expect(rows).toHaveLength(SENDS_PER_IP_PER_HOUR);
+    expect(rows).toHaveLength(STORED_REFUSALS_PER_RECIPIENT_PER_HOUR);
   });
 }
+
+test("a delivery says who asked for the code and what for, and which account had the phone then", async () => {
+  const { userId, phone } = await signUp();
+  const now = after(new Date(), 1000);
+  const by = { ...anybody(), agent: "okhttp/4.12.0" };
+  await requestAs(phone, by, now);
+  const stranger = freshPhone();
+  await requestAs(stranger, by, now);
+  const asked = { network: by.network, agent: "okhttp/4.12.0", purpose: "login", digits: 4 };
+  expect(await deliveriesAt(now)).toMatchObject([
+    { ...asked, userId },
+    { ...asked, userId: null },
+  ]);
+});
+
+test("each refused request is stored with the limit that refused it", async () => {
+  const now = new Date();
+  const [phone, network] = [freshPhone(), anybody()];
+  const owner = phoneLoginCode(freshOwner(phone));
+  const reasonsAt = async (at: Date) => (await deliveriesAt(at)).map(({ reason }) => reason);
+  await requestCode(owner, network, { now, sender: accepting });
+  await requestCode(owner, network, { now: after(now, 1), sender: accepting });
+  expect(await reasonsAt(after(now, 1))).toEqual(["resend_too_early"]);
+  for (let sends = 1; sends < SENDS_PER_PHONE_AND_IP_PER_HOUR; sends += 1) await requestAs(phone, network, now);
+  await requestAs(phone, network, after(now, 2));
+  expect(await reasonsAt(after(now, 2))).toEqual(["recipient_network_hour_spent"]);
+  for (let sends = 0; sends < SENDS_PER_PHONE_PER_HOUR; sends += 1) await requestAs(phone, anybody(), after(now, 3));
+  await requestAs(phone, anybody(), after(now, 4));
+  expect(await reasonsAt(after(now, 4))).toEqual(["recipient_hour_spent"]);
+});
+
+test("a flood of refused requests writes a few rows of a recipient, and a few more of a network", async () => {
+  const now = new Date();
+  const later = after(now, 1);
+  const phone = freshPhone();
+  for (let sends = 0; sends < SENDS_PER_PHONE_PER_HOUR; sends += 1) await requestAs(phone, anybody(), now);
+  for (let asks = 0; asks < STORED_REFUSALS_PER_RECIPIENT_PER_HOUR + 3; asks += 1)
+    expect(failureOf(await requestAs(phone, anybody(), later))).toBe("budget_spent");
+  expect(await deliveriesAt(later)).toHaveLength(STORED_REFUSALS_PER_RECIPIENT_PER_HOUR);
+  const flood = await statementsOf(() => requestAs(phone, anybody(), later));
+  expect(flood.filter((text) => text.startsWith("BEGIN"))).toHaveLength(1);
+  const network = anybody();
+  for (let asks = 0; asks < SENDS_PER_IP_PER_HOUR + 3; asks += 1)
+    await requestAs(Phone.parse(`+38050${String(1_000_000 + asks)}`), network, after(now, 2));
+  expect(await deliveriesAt(after(now, 2))).toHaveLength(SENDS_PER_IP_PER_HOUR);
+});
+
+test("a request is refused, and stored, while all senders rest", async () => {
+  const now = new Date();
+  const resting: ChainSending = {
+    accepted: null,
+    passedOver: [{ sender: "mail", outcome: "resting", reason: "" }],
+  };
+  const recipient = phoneRecipient(freshPhone());
+  const request = { at: now, id: "request-of-a-test", recipient, requester: anybody(), purpose: "login" } as const;
+  await transact(async (tx) => recordSending(tx, { ...request, digits: 4 }, resting));
+  expect(await deliveriesAt(now)).toMatchObject([
+    { sender: null, state: "refused", reason: "senders_resting", requestId: "request-of-a-test" },
+  ]);
+});
 
 test("the day's last messages are kept for recognised browsers, until they are used up as well", async () => {
   const now = new Date();
@@ -154,7 +219,7 @@ test("the day's last messages are kept for recognised browsers, until they are u
   expect(await requestAs(freshPhone(), anybody(), later)).toMatchObject({
     failure: { name: "budget_spent", retryAfterMs: 60 * 60 * 1000 - 1 },
   });
-  expect(await deliveriesAt(later)).toMatchObject([{ sender: null, state: "refused", reason: "budget_spent" }]);
+  expect(await deliveriesAt(later)).toMatchObject([{ sender: null, state: "refused", reason: "day_messages_spent" }]);
   expect(failureOf(await requestAs(phone, recognisedBy(phone), now))).toBe("none");
   expect(failureOf(await requestAs(phone, recognisedBy(freshPhone()), now))).toBe("budget_spent");
   await leaveOfDay("messages", 1, now);

@@ -1,13 +1,44 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Factor } from "@/lib/core/accounts/accounts";
 import type { Recipient } from "@/lib/core/identity/recipient";
+import type { Requester } from "@/lib/core/identity/requester";
 import { keyedHash, keyedHashes } from "@/lib/core/keyed-hash";
 import { type Queries, readPrimary, statement, type Transaction, write } from "@/lib/db/database";
 import type { SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
 import type { ChainSending } from "@/lib/senders/chain";
 import type { DeliveryReport } from "@/lib/senders/report";
+import type { Purpose } from "./one-time-code";
 import { countryOf } from "./served-countries";
+
+/** A request for a code, as its deliveries keep it. `digits` is null if the request was refused before a code was drawn. */
+export interface CodeRequest {
+  at: Date;
+  /** The value of `X-Request-Id`; null outside a request. */
+  id: string | null;
+  recipient: Recipient;
+  requester: Requester;
+  purpose: Purpose;
+  digits: number | null;
+}
+
+/**
+ * Why a request for a code was refused before a sender was asked: the wait after the last code, a limit that is used up, a phone
+ * that gets no codes, or senders that all rest. Versions before 0.2 stored both limits of the day as `budget_spent`.
+ */
+export const REFUSAL_REASONS = [
+  "resend_too_early",
+  "recipient_hour_spent",
+  "recipient_day_spent",
+  "recipient_network_hour_spent",
+  "recipient_network_day_spent",
+  "network_hour_spent",
+  "day_messages_spent",
+  "day_cost_spent",
+  "country_not_allowed",
+  "senders_resting",
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 const ADD_DELIVERY = statement({
   params: {
@@ -21,35 +52,44 @@ const ADD_DELIVERY = statement({
     country: "text?",
     cost: "real?",
     currency: "text?",
+    requestId: "text?",
+    network: "text",
+    agent: "text?",
+    purpose: "text",
+    digits: "integer?",
+    phone: "text?",
+    email: "text?",
   },
   sql: `
     INSERT INTO "Delivery" ("at", "sender", "providerId", "state", "stateAt", "reason", "recipient", "lastDigits", "country",
-      "cost", "currency")
-    VALUES (:at, :sender, :providerId, :state, :at, :reason, :recipient, :lastDigits, :country, :cost, :currency)`,
+      "cost", "currency", "requestId", "network", "agent", "purpose", "digits", "userId")
+    VALUES (:at, :sender, :providerId, :state, :at, :reason, :recipient, :lastDigits, :country, :cost, :currency, :requestId,
+      :network, :agent, :purpose, :digits,
+      COALESCE((SELECT "id" FROM "User" WHERE "phone" = :phone), (SELECT "id" FROM "User" WHERE "email" = :email)))`,
 });
 const NO_ANSWER = { sender: null, providerId: null, reason: null, cost: null, currency: null };
 
-/** Stores a delivery for each sender that was asked to send one message, with the sender's answer. */
-export function recordSending(
-  tx: Transaction,
-  recipient: Recipient,
-  { accepted, passedOver }: ChainSending,
-  now: Date,
-): void {
-  const about = { ...NO_ANSWER, ...recipientColumns(recipient), at: now };
+/**
+ * Stores a delivery for each sender that was asked to send one message, with the sender's answer. If all senders rested, stores
+ * that as a refusal.
+ */
+export function recordSending(tx: Transaction, request: CodeRequest, { accepted, passedOver }: ChainSending): void {
+  const about = { ...NO_ANSWER, ...columnsOf(request) };
   for (const { sender, outcome, reason, mayBeSent } of passedOver) {
     if (outcome === "resting") continue;
     tx.queue(ADD_DELIVERY, { ...about, sender, state: mayBeSent ? "unanswered" : outcome, reason });
   }
+  const isAsked = accepted !== null || passedOver.some(({ outcome }) => outcome !== "resting");
+  if (!isAsked && passedOver.length > 0) recordRefusal(tx, request, "senders_resting");
   if (!accepted) return;
   const { sender, id: providerId, cost } = accepted;
   const paid = { cost: cost?.amount ?? null, currency: cost?.currency ?? null };
   tx.queue(ADD_DELIVERY, { ...about, sender, providerId, state: "accepted", ...paid });
 }
 
-/** Stores a delivery for a message that was refused before any sender was asked. `reason` is the name of the failure. */
-export function recordRefusal(tx: Transaction, recipient: Recipient, reason: string, now: Date): void {
-  tx.queue(ADD_DELIVERY, { ...NO_ANSWER, ...recipientColumns(recipient), at: now, state: "refused", reason });
+/** Stores a delivery for a request that was refused before any sender was asked. */
+export function recordRefusal(tx: Transaction, request: CodeRequest, reason: RefusalReason): void {
+  tx.queue(ADD_DELIVERY, { ...NO_ANSWER, ...columnsOf(request), state: "refused", reason });
 }
 
 /**
@@ -143,18 +183,26 @@ export function listDeliveries(factors: readonly Factor[]) {
     },
     orderBy: { id: "desc" },
     take: DELIVERIES_LISTED_MAX,
-    select: { at: true, sender: true, state: true, stateAt: true, reason: true, country: true, lastDigits: true },
+    select: {
+      ...{ at: true, sender: true, state: true, stateAt: true, reason: true, country: true, lastDigits: true },
+      ...{ purpose: true, network: true, agent: true },
+    },
   });
 }
 
 /**
- * Returns the columns of a delivery that describe its recipient: a keyed hash, the last two digits and the country. Rows of a
- * known address can be found by its hash, but the address can't be read from the row.
+ * Returns the columns of a delivery that describe the request and its recipient. Of the recipient these are a keyed hash, the
+ * last two digits and the country: rows of a known address can be found by its hash, but the address can't be read from the row.
+ * The address itself only finds the account.
  */
-function recipientColumns(recipient: Recipient) {
+function columnsOf({ at, id, recipient, requester, purpose, digits }: CodeRequest) {
+  const { kind, address } = recipient;
   return {
-    recipient: keyedHash(recipient.address),
-    lastDigits: recipient.kind === "phone" ? recipient.address.slice(-2) : "",
-    country: recipient.kind === "phone" ? countryOf(recipient.address) : null,
+    ...{ at, requestId: id, purpose, digits, network: requester.network, agent: requester.agent },
+    recipient: keyedHash(address),
+    lastDigits: kind === "phone" ? address.slice(-2) : "",
+    country: kind === "phone" ? countryOf(address) : null,
+    phone: kind === "phone" ? address : null,
+    email: kind === "email" ? address : null,
   };
 }

@@ -1,4 +1,4 @@
-import type { Recipient } from "@/lib/core/identity/recipient";
+import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import {
   CLOCK_SKEW_MS_MAX,
@@ -14,11 +14,13 @@ import {
   consume,
   type LimitFailure,
   networkCharges,
+  retryAfterMs,
   STORED_REFUSALS_OF_NETWORK,
+  STORED_REFUSALS_TO_RECIPIENT,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { sweepInBackground } from "@/lib/core/sweeping";
-import { type RolledBack, rollBack, type Transaction, transact } from "@/lib/db/database";
+import { type RolledBack, readPrimary, rollBack, type Transaction, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
 import { countOutcome, countSending } from "@/lib/ops/metrics";
@@ -32,10 +34,17 @@ import { abandonSending, acceptSending, beginSending, type Challenge, lockChalle
 import { newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
 import { getCodeStatus } from "./code-status";
-import { findCodeDelivery, recordRefusal, recordSending } from "./deliveries";
+import { type CodeRequest, findCodeDelivery, type RefusalReason, recordRefusal, recordSending } from "./deliveries";
 import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "./one-time-code";
 import { isInSchedule, resendWaitMs } from "./resend-schedule";
-import { chargeFurtherMessages, chargeSend, refundUnsent, warnWhenNearlyUsedUp, warnWhenUsedUp } from "./send-limits";
+import {
+  chargeFurtherMessages,
+  chargeSend,
+  type RefusedSend,
+  refundUnsent,
+  warnWhenNearlyUsedUp,
+  warnWhenUsedUp,
+} from "./send-limits";
 import { countryOf, isServedPhone } from "./served-countries";
 
 /** A code that was stored and is being sent, or was sent. */
@@ -98,23 +107,25 @@ async function issueChallenge(
   requester: Requester,
   { now = new Date(), language = "ru", sender, draw = drawOneTimeCode, askedAt, defer = runUnawaited }: SendingOptions,
 ): Promise<Result<SentCode, RequestCodeFailure>> {
-  const { recipient } = key;
+  const { recipient, purpose } = key;
+  const request = { at: now, id: currentRequestId() ?? null, recipient, requester, purpose, digits: null };
   if (recipient.kind === "phone" && !isServedPhone(recipient.address)) {
-    await storeRefusal(recipient, requester, "country_not_allowed", now);
+    await storeRefusal(request, "country_not_allowed");
     return fail({ name: "country_not_allowed" });
   }
   const channels = channelsTo(recipient, sender);
   if (channels.every(({ isResting }) => isResting())) {
     for (const { name } of channels) countSending({ sender: name, outcome: "resting" });
+    await storeRefusal(request, "senders_resting");
     return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS, mayArrive: false });
   }
   const stored = await transact((tx) => storeCode(tx, key, requester, { now, askedAt, draw }));
   if (!stored.ok) {
-    if (stored.failure.name !== "messages_spent") return fail(stored.failure);
-    const spent = { name: "budget_spent", retryAfterMs: stored.failure.retryAfterMs } as const;
-    warnWhenUsedUp(requester, recipient, spent, now);
-    await storeRefusal(recipient, requester, "budget_spent", now);
-    return fail(spent);
+    const { name: reason, retryAfterMs } = stored.failure;
+    if (reason === "day_messages_spent" || reason === "day_cost_spent")
+      warnWhenUsedUp(requester, recipient, { retryAfterMs }, now);
+    await storeRefusal(request, reason);
+    return fail({ name: reason === "resend_too_early" ? reason : "budget_spent", retryAfterMs });
   }
   const { sending, charged } = stored.value;
   warnWhenNearlyUsedUp(charged);
@@ -127,7 +138,7 @@ async function issueChallenge(
     ttlMs: CODE_TTL_MS,
     requesterAddress: requester.network,
   };
-  const deliver = () => deliverCode(stored.value, requester, message, channels, now);
+  const deliver = () => deliverCode(stored.value, { ...request, digits: code.length }, message, channels);
   if (recipient.kind === "email") {
     defer(async () => void (await deliver()));
     return sent;
@@ -167,11 +178,11 @@ interface StoredCode {
   undelivered: string | null;
 }
 
-type StoringResult = Result<StoredCode, RequestCodeFailure | { name: "messages_spent"; retryAfterMs: number }>;
+type StoringResult = Result<StoredCode, RefusedSend>;
 
 /**
  * Stores a new code in place of the last one, consumes the charges for the new code, and starts the wait before the next code.
- * A failure rolls the transaction back, so that refused requests leave no rows.
+ * A failure rolls the transaction back, so that a refused request changes neither challenge nor counters.
  */
 async function storeCode(
   tx: Transaction,
@@ -181,14 +192,14 @@ async function storeCode(
 ): Promise<StoringResult | RolledBack<StoringResult>> {
   const { recipient } = key;
   const [last, digits] = await Promise.all([lockChallenge(tx, key, now), newCodeDigits(tx, key, requester, now)]);
-  const retryAfterMs = resendWaitMs(last, digits.needed, now);
+  const earlyMs = resendWaitMs(last, digits.needed, now);
   const isAnswered = last.codeHmac !== null;
   // A later time than this was written by a clock that ran ahead.
   const isSentSince = askedAt && last.sentAt > askedAt && last.sentAt.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX;
-  if (isSentSince && isAnswered) return rollBack(fail({ name: "resend_too_early", retryAfterMs }));
+  if (isSentSince && isAnswered) return rollBack(fail({ name: "resend_too_early", retryAfterMs: earlyMs }));
   // The limits are charged last, because other requests may wait for their rows until this transaction commits.
-  const sent = await chargeSend(tx, recipient, requester, { isEarly: retryAfterMs > 0, now });
-  if (!sent.ok) return rollBack(fail({ retryAfterMs, ...sent.failure }));
+  const sent = await chargeSend(tx, recipient, requester, { earlyMs, now });
+  if (!sent.ok) return rollBack(sent);
   const { charged, network } = sent.value;
   const sending = beginSending(tx, key, last, { code: draw(digits.ofNewCode), network, now });
   return succeed({ sending, charged, undelivered: await findUndelivered(tx, recipient, last, now) });
@@ -211,24 +222,23 @@ async function findUndelivered(
 /** Hands the code to the channels, and stores the result. Refunds the charges if no channel accepted it. */
 async function deliverCode(
   { sending, charged, undelivered }: StoredCode,
-  requester: Requester,
+  request: CodeRequest,
   message: OutgoingCodeMessage,
   channels: readonly ChainSender[],
-  now: Date,
 ): Promise<ChainSending> {
-  const { recipient } = sending.key;
+  const { at: now, recipient, requester } = request;
   let sent: ChainSending = { accepted: null, passedOver: [] };
   try {
     sent = await deliverThroughChain(startingAfter(channels, undelivered), message, countSending);
     for (const { sender, outcome, reason } of sent.passedOver) {
       if (outcome === "failed")
-        log.warn({ requestId: currentRequestId(), sender, reason }, "a sender failed to send a code");
+        log.warn({ requestId: request.id ?? undefined, sender, reason }, "a sender failed to send a code");
     }
   } finally {
     const unanswered = countUnanswered(sent);
     const isTaken = sent.accepted !== null || unanswered > 0;
     const extraMessages = await transact(async (tx) => {
-      recordSending(tx, recipient, sent, now);
+      recordSending(tx, request, sent);
       if (isTaken) {
         await acceptSending(tx, sending);
       } else {
@@ -253,11 +263,21 @@ function countUnanswered({ passedOver }: ChainSending): number {
   return passedOver.filter(({ mayBeSent }) => mayBeSent).length;
 }
 
-/** Stores a refused request for a code as a delivery. A limit for each network keeps such requests from filling the table. */
-async function storeRefusal(recipient: Recipient, { network }: Requester, reason: string, now: Date): Promise<void> {
-  await transact(async (tx) => {
-    const consumed = await consume(tx, networkCharges(STORED_REFUSALS_OF_NETWORK, network), now);
-    if (consumed.ok) recordRefusal(tx, recipient, reason, now);
-  });
+/**
+ * Stores a refused request for a code as a delivery. Limits for each recipient and network keep a flood of such requests from
+ * filling the table: when they are used up, a request only reads their counters and writes nothing.
+ */
+async function storeRefusal(request: CodeRequest, reason: RefusalReason): Promise<void> {
+  const { at: now, recipient, requester } = request;
   countSending({ sender: "none", outcome: reason });
+  const charges = [
+    { limit: STORED_REFUSALS_TO_RECIPIENT, subject: limitSubject(recipient) },
+    ...networkCharges(STORED_REFUSALS_OF_NETWORK, requester.network),
+  ];
+  if ((await retryAfterMs(readPrimary, charges, now)) > 0) return;
+  await transact(async (tx) => {
+    const consumed = await consume(tx, charges, now);
+    if (!consumed.ok) return rollBack(undefined);
+    recordRefusal(tx, request, reason);
+  });
 }

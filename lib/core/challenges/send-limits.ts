@@ -12,7 +12,6 @@ import {
   type Charge,
   type Charged,
   consume,
-  type LimitFailure,
   networkCharges,
   record,
   refund,
@@ -25,6 +24,7 @@ import {
   SENDS_TO_RECIPIENT_A_DAY,
   SENDS_TO_RECIPIENT_FROM_NETWORK,
   SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY,
+  type SpentLimit,
   smsCostLimit,
   smsLimit,
 } from "@/lib/core/rate-limits";
@@ -32,37 +32,54 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import type { Queries, Transaction } from "@/lib/db/database";
 import { log } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
+import type { RefusalReason } from "./deliveries";
 import { countryOf } from "./served-countries";
+
+/** A refused send: the wait after the last code is not over, or a limit is used up. */
+export interface RefusedSend {
+  name: RefusalReason;
+  retryAfterMs: number;
+}
+
+const REASON_BY_LIMIT_NAME: Readonly<Record<string, RefusalReason>> = {
+  [SENDS_TO_RECIPIENT.name]: "recipient_hour_spent",
+  [SENDS_TO_RECIPIENT_A_DAY.name]: "recipient_day_spent",
+  [SENDS_TO_RECIPIENT_FROM_NETWORK.name]: "recipient_network_hour_spent",
+  [SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY.name]: "recipient_network_day_spent",
+  [SENDS_FROM_NETWORK.name]: "network_hour_spent",
+  [smsLimit(0).name]: "day_messages_spent",
+  [smsCostLimit(0).name]: "day_cost_spent",
+};
+
+function refusedBy({ limit, retryAfterMs }: SpentLimit): RefusedSend {
+  const name = REASON_BY_LIMIT_NAME[limit];
+  if (!name) throw new Error(`the limit "${limit}" has no reason for a refusal`);
+  return { name, retryAfterMs };
+}
 
 /**
  * Charges a new code to the limits of its recipient, its requester and the operator's day. A browser that is recognised for the
- * recipient has limits of its own, and when they are used up those of all requesters. `isEarly` says that the wait after the
- * last code is not over: then only the browser's own limits allow a code. Returns the charges, and the network that the code was
- * charged to; null if it was charged to a recognised browser instead.
+ * recipient has limits of its own, and when they are used up those of all requesters. `earlyMs` is how much is left of the wait
+ * after the last code: during this wait only the browser's own limits allow a code. Returns the charges, and the network that
+ * the code was charged to; null if it was charged to a recognised browser instead.
  *
- * Fails with `resend_too_early`, with `budget_spent`, or with `messages_spent` if the operator's messages of the day, or their
- * cost, are used up. After a failure the caller rolls the transaction back.
+ * Fails with the reason of the refusal. After a failure the caller rolls the transaction back.
  */
 export async function chargeSend(
   tx: Transaction,
   recipient: Recipient,
   requester: Requester,
-  { isEarly, now }: { isEarly: boolean; now: Date },
-): Promise<
-  Result<
-    { charged: Charged; network: string | null },
-    { name: "resend_too_early" } | LimitFailure | { name: "messages_spent"; retryAfterMs: number }
-  >
-> {
+  { earlyMs, now }: { earlyMs: number; now: Date },
+): Promise<Result<{ charged: Charged; network: string | null }, RefusedSend>> {
   const ownCharges = recognisedBrowserCharges(recipient, requester);
   const own = ownCharges && (await consume(tx, ownCharges, now));
-  if (!own?.ok && isEarly) return fail({ name: "resend_too_early" });
+  if (!own?.ok && earlyMs > 0) return fail({ name: "resend_too_early", retryAfterMs: earlyMs });
   const [sends, messages] = await Promise.all([
     own?.ok ? own : consume(tx, sendCharges(recipient, requester), now),
     consume(tx, messageCharges(recipient, requester), now),
   ]);
-  if (!sends.ok) return sends;
-  if (!messages.ok) return fail({ ...messages.failure, name: "messages_spent" });
+  if (!sends.ok) return fail(refusedBy(sends.failure));
+  if (!messages.ok) return fail(refusedBy(messages.failure));
   return succeed({ charged: [...sends.value, ...messages.value], network: own?.ok ? null : requester.network });
 }
 
@@ -205,7 +222,7 @@ export function warnWhenNearlyUsedUp(charged: Charged): void {
 export function warnWhenUsedUp(
   requester: Requester,
   recipient: Recipient,
-  { retryAfterMs }: LimitFailure,
+  { retryAfterMs }: Pick<RefusedSend, "retryAfterMs">,
   now: Date,
 ): void {
   const toWhom = isRecognised(requester, recipient) ? "all requesters" : "all requesters but recognised browsers";
