@@ -143,7 +143,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
   baseURL: async ({ server }, use) => use(server.url),
   codeFor: async ({ server }, use) => use((to) => server.codeFor(to)),
-  newClient: async ({ playwright, server, extraHTTPHeaders = {} }, use) => {
+  newClient: async ({ playwright, server, extraHTTPHeaders }, use) => {
     const clients: APIRequestContext[] = [];
     await use(async ({ url = server.url, headers = {}, timeoutMs = 30_000 } = {}) => {
       const client = await playwright.request.newContext({
