@@ -324,6 +324,9 @@ export const CHALLENGES_KEPT_MS = Math.max(PENDING_LOGIN_TTL_MS, CODE_TTL_MS + P
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
 /** How many characters the reason of an administrator's act has at most. */
 export const REASON_LENGTH_MAX = 300;
+/** How many codes that open the admin console can be sent to one phone or mailbox of an administrator. Only a session of the account asks. */
+export const CONSOLE_SENDS_PER_HOUR = 12;
+export const CONSOLE_SENDS_PER_DAY = 60;
 /** How long the admin console stays open in a session after its codes were verified. */
 export const CONSOLE_TTL_MS = settings.CONSOLE_TTL_S * 1000;
 /**

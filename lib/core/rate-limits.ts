@@ -63,6 +63,9 @@ export const SENDS_OF_RECOGNISED_BROWSER = daily("sends of a known browser", pol
  * could make any number of browsers recognised.
  */
 export const SENDS_OF_RECOGNISED_BROWSERS = daily("sends of known browsers to", policy.SENDS_PER_PHONE_PER_DAY);
+/** The limits of codes to one phone or mailbox that open the admin console. Only a session of the administrator requests them. */
+export const CONSOLE_SENDS_TO_RECIPIENT = hourly("console sends to", policy.CONSOLE_SENDS_PER_HOUR);
+export const CONSOLE_SENDS_TO_RECIPIENT_A_DAY = daily("console sends a day to", policy.CONSOLE_SENDS_PER_DAY);
 /** The limit of right codes of one network. They are charged here in place of `SENDS_FROM_NETWORK`. */
 export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", policy.VERIFIED_SENDS_PER_IP_PER_HOUR);
 /** The limit of wrong codes of one network. Above it, codes that the network types need `CLOSED_NETWORK_DIGITS` digits. */

@@ -1,8 +1,8 @@
 import { expect, test } from "playwright/test";
 import { getCodeStatuses } from "@/lib/core/challenges/code-pairs";
-import type { OneTimeCode } from "@/lib/core/challenges/one-time-code";
+import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
-import { CONSOLE_TTL_MS } from "@/lib/core/policy";
+import { CONSOLE_SENDS_PER_HOUR, CONSOLE_TTL_MS, SENDS_PER_PHONE_PER_DAY } from "@/lib/core/policy";
 import { write } from "@/lib/db/database";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import {
@@ -10,15 +10,13 @@ import {
   anybody,
   failureOf,
   freshEmail,
-  freshOwner,
   openSession,
-  receiveCode,
   receiveCodeOf,
   signUp,
   wrongCode,
 } from "@/lib/testing/people";
 import { addAdministrator, removeAdministrator } from "./administrators";
-import { consoleCodes, getConsoleAccess, openConsole } from "./console-access";
+import { consoleCodes, getConsoleAccess, openConsole, requestConsoleCodes } from "./console-access";
 
 /** Requests the codes that open the console for this session, and returns them by name. */
 async function receiveConsoleCodes(session: Parameters<typeof consoleCodes>[0], now: Date) {
@@ -85,11 +83,34 @@ test("there is no console for a stranger, for a session that a mailbox opened, o
   expect(await getConsoleAccess(session, now)).toMatchObject({ administrator: null });
 });
 
+test("strangers who use up the codes to log in as an administrator don't keep the console shut", async () => {
+  const { session, userId, phone } = await freshAdministrator();
+  const now = new Date();
+  const email = freshEmail();
+  await write(
+    async (tx) => void (await tx.user.update({ where: { id: userId }, data: { email, emailProvenAt: now } })),
+  );
+  for (const recipient of [phoneRecipient(phone), emailRecipient(email)]) {
+    const login = { recipient, purpose: "login" } as const;
+    const isSent = () =>
+      receiveCodeOf({ ...login, holder: Holder.parse(crypto.randomUUID()) }, now, anybody()).then(Boolean, () => false);
+    for (let sent = 0; sent <= SENDS_PER_PHONE_PER_DAY && (await isSent()); sent += 1);
+    expect(await isSent()).toBe(false);
+  }
+  const { resendInMs } = await getCodeStatuses(await consoleCodes(session), anybody(), now);
+  expect(resendInMs).toBe(0);
+  expect(failureOf(await openConsole(session, await receiveConsoleCodes(session, now), anybody(), now))).toBe("none");
+});
+
 test("where no further code may be sent now, the console says how long to wait before the first one", async () => {
-  const { session, phone } = await freshAdministrator();
+  const { session, userId, phone } = await freshAdministrator();
   const [now, requester] = [new Date(), anybody()];
-  const isSent = () => receiveCode(freshOwner(phone), now, requester).then(Boolean, () => false);
-  for (let sent = 0; sent < 20 && (await isSent()); sent += 1);
+  for (let sent = 0; sent < CONSOLE_SENDS_PER_HOUR; sent += 1) {
+    const other = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
+    expect(failureOf(await requestConsoleCodes(other, requester, { now }))).toBe("none");
+  }
+  const other = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
+  expect(failureOf(await requestConsoleCodes(other, requester, { now }))).toBe("budget_spent");
   const { statuses, resendInMs } = await getCodeStatuses(await consoleCodes(session), requester, now);
   expect(statuses.phone).toBeNull();
   expect(resendInMs).toBeGreaterThan(0);

@@ -33,7 +33,7 @@ export async function getCodeStatus(
   const { recipient } = key;
   const [needed, sendWait, delivery] = await Promise.all([
     neededCodeDigits(readPrimary, recipient, requester, now),
-    sendWaitMs(readPrimary, recipient, requester, now),
+    sendWaitMs(readPrimary, key, requester, now),
     findCodeDelivery(readPrimary, recipient, challenge.deliveryAt),
   ]);
   const { digits, sentAt, tries, expiresAt } = challenge;
@@ -50,11 +50,7 @@ export async function getCodeStatus(
 }
 
 /** Returns in how many milliseconds the requester can request a code if none was sent for this key yet; 0 means now. */
-export async function getFirstWaitMs(
-  { recipient }: ChallengeKey,
-  requester: Requester,
-  now = new Date(),
-): Promise<number> {
-  const { sharedMs, ownMs } = await sendWaitMs(readPrimary, recipient, requester, now);
+export async function getFirstWaitMs(key: ChallengeKey, requester: Requester, now = new Date()): Promise<number> {
+  const { sharedMs, ownMs } = await sendWaitMs(readPrimary, key, requester, now);
   return Math.min(sharedMs, ownMs ?? sharedMs);
 }

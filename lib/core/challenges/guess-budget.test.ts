@@ -36,6 +36,8 @@ test("the computed guess budget has the numbers that SECURITY.md states", () => 
     { digits: 8, max: 90 },
   ]);
   expect(probability).toBeCloseTo(0.0005157, 12);
+  expect(budget.guessesAtConsole).toEqual({ digits: 8, max: 540 });
+  expect(budget.consoleProbability).toBeCloseTo(0.0000054, 12);
   expect(budget.guessesPerNetwork).toEqual([
     { digits: 4, max: 750 },
     { digits: 8, max: 2310 },

@@ -5,8 +5,11 @@ import {
   CLOSED_NETWORK_DIGITS,
   CODE_DIGITS,
   CODE_TTL_MS,
+  CONSOLE_SENDS_PER_DAY,
+  CONSOLE_SENDS_PER_HOUR,
   GUESS_PROBABILITY_PER_DAY_MAX,
   LONGER_CODES,
+  LONGEST_CODE_DIGITS,
   SENDS_PER_IP_PER_HOUR,
   SENDS_PER_PHONE_PER_DAY,
   SENDS_PER_PHONE_PER_HOUR,
@@ -25,6 +28,12 @@ export interface GuessBudget {
   guesses: readonly { digits: number; max: number }[];
   /** The probability that one of `guesses` is right. For an account with a phone and a mailbox it is twice as high. */
   probability: number;
+  /**
+   * Guesses at the admin console's codes to one phone or mailbox, of a person who has the session of an administrator, and the
+   * probability that one of them is right. They open no account, so `probability` doesn't count them.
+   */
+  guessesAtConsole: { digits: number; max: number };
+  consoleProbability: number;
   /** Guesses of one network at all phones together, counted likewise. An IPv6 site (a /48) has `IPV6_SITE.times` as many. */
   guessesPerNetwork: readonly { digits: number; max: number }[];
   /** How many accounts one network, and one IPv6 site, is expected to open with these guesses. */
@@ -41,12 +50,18 @@ export interface GuessBudget {
  * Computes the guess budget from the settings, as decision 17 of docs/decisions.md derives it. Only `accountsBelowAlarm` is no upper bound.
  */
 export function guessBudget(): GuessBudget {
-  const guesses = guessesByLength(TRIES_PER_CODE * sendsInADay());
+  const guesses = guessesByLength(
+    TRIES_PER_CODE * sendsInADay({ perHour: SENDS_PER_PHONE_PER_HOUR, perDay: SENDS_PER_PHONE_PER_DAY }),
+  );
+  const consoleSends = sendsInADay({ perHour: CONSOLE_SENDS_PER_HOUR, perDay: CONSOLE_SENDS_PER_DAY });
+  const guessesAtConsole = { digits: LONGEST_CODE_DIGITS, max: TRIES_PER_CODE * consoleSends };
   const guessesPerNetwork = guessesOfNetwork();
   const accountsPerNetwork = expectedHits(guessesPerNetwork);
   return {
     guesses,
     probability: expectedHits(guesses),
+    guessesAtConsole,
+    consoleProbability: expectedHits([guessesAtConsole]),
     guessesPerNetwork,
     accountsPerNetwork,
     accountsPerIpv6Site: IPV6_SITE.times * accountsPerNetwork,
@@ -90,12 +105,9 @@ function guessesOfNetwork(): { digits: number; max: number }[] {
  * Returns the largest number of codes for one recipient that can be typed within 24 hours: those sent in this time, and those
  * sent up to `CODE_TTL_MS` before.
  */
-function sendsInADay(): number {
+function sendsInADay({ perHour, perDay }: { perHour: number; perDay: number }): number {
   const withinMs = DAY_MS + CODE_TTL_MS;
-  return Math.min(
-    SENDS_PER_PHONE_PER_DAY * windowsWithin(withinMs, DAY_MS),
-    SENDS_PER_PHONE_PER_HOUR * windowsWithin(withinMs, HOUR_MS),
-  );
+  return Math.min(perDay * windowsWithin(withinMs, DAY_MS), perHour * windowsWithin(withinMs, HOUR_MS));
 }
 
 /** Returns the largest number of windows of a limit that overlap a period. A window begins when the limit is first charged. */

@@ -198,7 +198,7 @@ async function storeCode(
   const isSentSince = askedAt && last.sentAt > askedAt && last.sentAt.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX;
   if (isSentSince && isAnswered) return rollBack(fail({ name: "resend_too_early", retryAfterMs: earlyMs }));
   // The limits are charged last, because other requests may wait for their rows until this transaction commits.
-  const sent = await chargeSend(tx, recipient, requester, { earlyMs, now });
+  const sent = await chargeSend(tx, key, requester, { earlyMs, now });
   if (!sent.ok) return rollBack(sent);
   const { charged, network } = sent.value;
   const sending = beginSending(tx, key, last, { code: draw(digits.ofNewCode), network, now });

@@ -11,6 +11,8 @@ import {
 import {
   type Charge,
   type Charged,
+  CONSOLE_SENDS_TO_RECIPIENT,
+  CONSOLE_SENDS_TO_RECIPIENT_A_DAY,
   consume,
   networkCharges,
   record,
@@ -33,7 +35,11 @@ import type { Queries, Transaction } from "@/lib/db/database";
 import { log } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 import type { RefusalReason } from "./deliveries";
+import type { ChallengeKey } from "./one-time-code";
 import { countryOf } from "./served-countries";
+
+/** What a code is sent to, and for. */
+type Send = Pick<ChallengeKey, "recipient" | "purpose">;
 
 /** A refused send: the wait after the last code is not over, or a limit is used up. */
 export interface RefusedSend {
@@ -44,6 +50,8 @@ export interface RefusedSend {
 const REASON_BY_LIMIT_NAME: Readonly<Record<string, RefusalReason>> = {
   [SENDS_TO_RECIPIENT.name]: "recipient_hour_spent",
   [SENDS_TO_RECIPIENT_A_DAY.name]: "recipient_day_spent",
+  [CONSOLE_SENDS_TO_RECIPIENT.name]: "recipient_hour_spent",
+  [CONSOLE_SENDS_TO_RECIPIENT_A_DAY.name]: "recipient_day_spent",
   [SENDS_TO_RECIPIENT_FROM_NETWORK.name]: "recipient_network_hour_spent",
   [SENDS_TO_RECIPIENT_FROM_NETWORK_A_DAY.name]: "recipient_network_day_spent",
   [SENDS_FROM_NETWORK.name]: "network_hour_spent",
@@ -60,34 +68,41 @@ function refusedBy({ limit, retryAfterMs }: SpentLimit): RefusedSend {
 /**
  * Charges a new code to the limits of its recipient, its requester and the operator's day. A browser that is recognised for the
  * recipient has limits of its own, and when they are used up those of all requesters. `earlyMs` is how much is left of the wait
- * after the last code: during this wait only the browser's own limits allow a code. Returns the charges, and the network that
- * the code was charged to; null if it was charged to a recognised browser instead.
+ * after the last code: during this wait only the browser's own limits allow a code. A code for the admin console is charged to
+ * limits that only the administrator's sessions reach, so that strangers who request codes to log in don't keep the console
+ * shut. Returns the charges, and the network that the code was charged to; null if no network was charged.
  *
  * Fails with the reason of the refusal. After a failure the caller rolls the transaction back.
  */
 export async function chargeSend(
   tx: Transaction,
-  recipient: Recipient,
+  { recipient, purpose }: Send,
   requester: Requester,
   { earlyMs, now }: { earlyMs: number; now: Date },
 ): Promise<Result<{ charged: Charged; network: string | null }, RefusedSend>> {
-  const ownCharges = recognisedBrowserCharges(recipient, requester);
+  const isForConsole = purpose === "console";
+  const ownCharges = isForConsole ? null : recognisedBrowserCharges(recipient, requester);
   const own = ownCharges && (await consume(tx, ownCharges, now));
   if (!own?.ok && earlyMs > 0) return fail({ name: "resend_too_early", retryAfterMs: earlyMs });
   const [sends, messages] = await Promise.all([
-    own?.ok ? own : consume(tx, sendCharges(recipient, requester), now),
+    own?.ok ? own : consume(tx, sharedCharges({ recipient, purpose }, requester), now),
     consume(tx, messageCharges(recipient, requester), now),
   ]);
   if (!sends.ok) return fail(refusedBy(sends.failure));
   if (!messages.ok) return fail(refusedBy(messages.failure));
-  return succeed({ charged: [...sends.value, ...messages.value], network: own?.ok ? null : requester.network });
+  return succeed({
+    charged: [...sends.value, ...messages.value],
+    network: own?.ok || isForConsole ? null : requester.network,
+  });
 }
 
 /**
  * The names of the limits whose charges stay when a provider refuses the number, so that a requester can't have providers asked
  * without end.
  */
-const REQUESTER_LIMIT_NAMES = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER].map(({ name }) => name);
+const REQUESTER_LIMIT_NAMES = [SENDS_FROM_NETWORK, SENDS_OF_RECOGNISED_BROWSER, CONSOLE_SENDS_TO_RECIPIENT].map(
+  ({ name }) => name,
+);
 
 /** Refunds a code that no channel accepted. If a provider refused the number, the requester's own limits stay charged. */
 export function refundUnsent(tx: Transaction, charged: Charged, { isRefused }: { isRefused: boolean }): void {
@@ -109,11 +124,21 @@ export async function chargeFurtherMessages(
   return charged;
 }
 
-function sendCharges(recipient: Recipient, { network }: Requester): Charge[] {
+/** Returns the charges to the limits that all who can request this code share. */
+function sharedCharges({ recipient, purpose }: Send, { network }: Requester): Charge[] {
+  if (purpose === "console") return consoleCharges(recipient);
   return [
     ...recipientFromNetworkCharges(recipient, network),
     ...recipientCharges(recipient),
     ...networkCharges(SENDS_FROM_NETWORK, network),
+  ];
+}
+
+function consoleCharges(recipient: Recipient): Charge[] {
+  const subject = limitSubject(recipient);
+  return [
+    { limit: CONSOLE_SENDS_TO_RECIPIENT, subject },
+    { limit: CONSOLE_SENDS_TO_RECIPIENT_A_DAY, subject },
   ];
 }
 
@@ -145,7 +170,7 @@ export function resetSendLimits(
 ): void {
   const ofBrowsers = browserIds.flatMap((id) => browserCharges(recipient, id));
   const ofNetworks = networks.flatMap((network) => recipientFromNetworkCharges(recipient, network));
-  resetCounters(tx, [...ofBrowsers, ...ofNetworks, ...recipientCharges(recipient)]);
+  resetCounters(tx, [...ofBrowsers, ...ofNetworks, ...recipientCharges(recipient), ...consoleCharges(recipient)]);
 }
 
 /**
@@ -182,18 +207,19 @@ function messageCharges(recipient: Recipient, requester: Requester): Charge[] {
 }
 
 /**
- * Returns in how many milliseconds the limits allow a code to this recipient; 0 means now. `sharedMs` is the wait by the limits
+ * Returns in how many milliseconds the limits allow this code; 0 means now. `sharedMs` is the wait by the limits
  * for all requesters. `ownMs` is the wait by the limits for a recognised browser; null for another browser.
  */
 export async function sendWaitMs(
   db: Queries,
-  recipient: Recipient,
+  { recipient, purpose }: Send,
   requester: Requester,
   now: Date,
 ): Promise<{ sharedMs: number; ownMs: number | null }> {
-  const [own, messages] = [recognisedBrowserCharges(recipient, requester), messageCharges(recipient, requester)];
+  const own = purpose === "console" ? null : recognisedBrowserCharges(recipient, requester);
+  const messages = messageCharges(recipient, requester);
   const [sharedMs, ownMs] = await Promise.all([
-    retryAfterMs(db, [...sendCharges(recipient, requester), ...messages], now),
+    retryAfterMs(db, [...sharedCharges({ recipient, purpose }, requester), ...messages], now),
     own && retryAfterMs(db, [...own, ...messages], now),
   ]);
   return { sharedMs, ownMs };
