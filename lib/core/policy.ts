@@ -322,6 +322,12 @@ export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
 export const CHALLENGES_KEPT_MS = Math.max(PENDING_LOGIN_TTL_MS, CODE_TTL_MS + PROOF_TTL_MS);
 /** How old a login can be for irreversible actions: the deletion of an account, and changes by an administrator. */
 export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
+/**
+ * How many rows of an import are one transaction, and how many times as long as that took the import rests after it. SQLite has one
+ * writer, which logins need, too.
+ */
+export const IMPORT_ROWS_PER_BATCH = 100;
+export const IMPORT_REST_FACTOR = 2;
 /** How many characters the reason of an administrator's act has at most. */
 export const REASON_LENGTH_MAX = 300;
 /** How many codes that open the admin console can be sent to one phone or mailbox of an administrator. Only a session of the account asks. */

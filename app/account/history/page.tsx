@@ -93,6 +93,7 @@ async function eventDescriber(): Promise<(event: AccountEvent) => string> {
       case "change_cancelled":
       case "change_dropped":
         return t(action, { what: details.what ?? "other" });
+      case "account_imported":
       case "account_read":
       case "invite_activated":
       case "invite_moved":

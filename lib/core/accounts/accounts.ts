@@ -3,7 +3,7 @@ import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import type { InviteCode } from "@/lib/core/invites/invite-code";
-import { readPrimary, statement, type Transaction } from "@/lib/db/database";
+import { readPrimary, type Statement, statement, type Transaction } from "@/lib/db/database";
 
 /** Thrown when an account was deleted, or lost the phone or mailbox that a code proved, after it was read. */
 export class AccountGone extends Error {
@@ -156,6 +156,32 @@ export async function listFactors(userId: number): Promise<Factor[]> {
     phone && phoneProvenAt ? { recipient: phoneRecipient(phone as Phone), since: phoneProvenAt } : null,
     email && emailProvenAt ? { recipient: emailRecipient(email as Email), since: emailProvenAt } : null,
   ].filter((factor) => factor !== null);
+}
+
+const ADD_ACCOUNT = statement({
+  params: {
+    phone: "text?",
+    phoneProvenAt: "time?",
+    claimedPhone: "text?",
+    email: "text?",
+    emailProvenAt: "time?",
+    inviteCode: "text",
+    createdAt: "time",
+  },
+  row: { id: "integer" },
+  sql: `
+    INSERT INTO "User" ("phone", "phoneProvenAt", "claimedPhone", "email", "emailProvenAt", "inviteCode", "createdAt")
+    VALUES (:phone, :phoneProvenAt, :claimedPhone, :email, :emailProvenAt, :inviteCode, :createdAt) RETURNING "id"`,
+});
+
+/** Adds an account's row, and returns its id. Fails with a unique violation if another account has one of its values. */
+export async function insertAccount(
+  tx: Transaction,
+  columns: typeof ADD_ACCOUNT extends Statement<infer Params, unknown> ? Params : never,
+): Promise<number> {
+  const added = await tx.get(ADD_ACCOUNT, columns);
+  if (!added) throw new Error("the database returned no id for a new account");
+  return added.id;
 }
 
 const LOCK_ACCOUNT = statement({

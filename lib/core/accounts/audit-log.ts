@@ -7,6 +7,7 @@ export type AuditAction =
   | "accounts_listed"
   | "account_read"
   | "account_created"
+  | "account_imported"
   | "account_changed"
   | "account_deleted"
   | "account_blocked"

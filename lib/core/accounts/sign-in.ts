@@ -23,7 +23,7 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { addSession, type Session, type SessionKind } from "@/lib/core/sessions/sessions";
 import { type Queries, type RolledBack, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
-import { AccountGone, type Factor, factorColumns, lockAccount, shownPhone } from "./accounts";
+import { AccountGone, type Factor, factorColumns, insertAccount, lockAccount, shownPhone } from "./accounts";
 import { recordEventByOwner } from "./audit-log";
 import { applyDueChanges, isAnyChangeDue } from "./delayed-changes";
 import { retryOnUnique } from "./retry-on-unique";
@@ -309,33 +309,27 @@ async function openSession(
   return opened;
 }
 
-const ADD_ACCOUNT = statement({
-  params: {
-    phone: "text?",
-    phoneProvenAt: "time?",
-    claimedPhone: "text?",
-    email: "text?",
-    emailProvenAt: "time?",
-    inviteCode: "text",
-    now: "time",
-  },
-  row: { id: "integer" },
-  sql: `
-    INSERT INTO "User" ("phone", "phoneProvenAt", "claimedPhone", "email", "emailProvenAt", "inviteCode", "createdAt")
-    VALUES (:phone, :phoneProvenAt, :claimedPhone, :email, :emailProvenAt, :inviteCode, :now) RETURNING "id"`,
-});
 const NO_FACTOR = { phone: null, phoneProvenAt: null, email: null, emailProvenAt: null };
 
 /** Makes an account, and returns its id. */
 async function addAccount(
   tx: Transaction,
   factor: Factor,
-  { claimedPhone = null, ...rest }: { claimedPhone?: Phone | null | undefined; inviteCode: InviteCode; now: Date },
+  {
+    claimedPhone = null,
+    inviteCode,
+    now,
+  }: { claimedPhone?: Phone | null | undefined; inviteCode: InviteCode; now: Date },
 ): Promise<number> {
-  const added = await tx.get(ADD_ACCOUNT, { ...NO_FACTOR, ...factorColumns(factor), claimedPhone, ...rest });
-  if (!added) throw new Error("the database returned no id for a new account");
-  recordEventByOwner(tx, added.id, { action: "account_created", now: rest.now });
-  return added.id;
+  const id = await insertAccount(tx, {
+    ...NO_FACTOR,
+    ...factorColumns(factor),
+    claimedPhone,
+    inviteCode,
+    createdAt: now,
+  });
+  recordEventByOwner(tx, id, { action: "account_created", now });
+  return id;
 }
 
 const findAccountBy = (column: "phone" | "email") =>

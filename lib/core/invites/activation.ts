@@ -257,6 +257,32 @@ export async function lockInviter(tx: Transaction, { id }: Inviter): Promise<boo
   return (await tx.get(LOCK_ACCOUNT, { id })) !== undefined;
 }
 
+const ADD_IMPORTED_ACTIVATION = statement({
+  params: { inviteeId: "integer", inviterId: "integer", activatedAt: "time" },
+  sql: `
+    INSERT INTO "Activation" ("inviteeId", "inviterId", "code", "activatedAt")
+    SELECT :inviteeId, "id", "inviteCode", :activatedAt FROM "User" WHERE "id" = :inviterId`,
+});
+
+/** Locks accounts that exist, for an import of their invitees. Returns the ids of those that still exist. */
+export async function lockInviters(tx: Transaction, ids: readonly number[]): Promise<Set<number>> {
+  const inOrder = [...new Set(ids)].sort((one, other) => one - other);
+  const rows = await Promise.all(inOrder.map((id) => tx.get(LOCK_ACCOUNT, { id })));
+  return new Set(inOrder.filter((_, at) => rows[at] !== undefined));
+}
+
+/**
+ * Stores the activation of an imported account, and adds one to the inviter's number of referrals. The caller has made the invitee's
+ * account in this transaction, and has locked the inviter's row or made it, too.
+ */
+export function recordImportedActivation(
+  tx: Transaction,
+  activation: { inviteeId: number; inviterId: number; activatedAt: Date },
+): void {
+  tx.queue(ADD_IMPORTED_ACTIVATION, activation);
+  tx.queue(INCREMENT_REFERRAL_COUNT, { inviterId: activation.inviterId });
+}
+
 const FIND_ANCESTOR = statement({
   params: { userId: "integer", ancestorId: "integer" },
   row: { id: "integer" },
