@@ -1,8 +1,16 @@
+import { EventDetails } from "@/lib/core/accounts/audit-log";
 import { type Administrator, asAdministrator } from "@/lib/core/administration/accounts";
 import { addAdministrator } from "@/lib/core/administration/administrators";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Session } from "@/lib/core/sessions/sessions";
+import { readPrimary } from "@/lib/db/database";
 import { anybody, openSession, signUp } from "./people";
+
+/** Returns the audit events of an account, the newest first, with all of their details. */
+export async function readEvents(userId: number) {
+  const rows = await readPrimary.auditEvent.findMany({ where: { subjectId: userId }, orderBy: { id: "desc" } });
+  return rows.map((row) => ({ ...row, details: EventDetails.parse(JSON.parse(row.details)) }));
+}
 
 /** Signs a new person up, makes them an administrator, and opens a session by a code to their phone. */
 export async function freshAdministrator(

@@ -1,10 +1,11 @@
 import { expect, _baseTest as test } from "playwright/test";
-import { type Administrator, changeAccount } from "@/lib/core/administration/accounts";
+import { changeAccount } from "@/lib/core/administration/accounts";
 import type { Purpose } from "@/lib/core/challenges/one-time-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { EXPORTS_PER_USER_PER_HOUR } from "@/lib/core/policy";
 import { write } from "@/lib/db/database";
+import { freshAdministrator } from "@/lib/testing/administrators";
 import {
   after,
   anybody,
@@ -102,7 +103,8 @@ test("an export has nothing of the phone's former owners, however the phone came
   expect(failureOf(await changeIdentity(session, change, typed, anybody()))).toBe("none");
 
   const byAdministrator = await signUp();
-  await changeAccount({ userId: 0, verifiedAt: new Date() } as Administrator, byAdministrator.userId, { phone: given });
+  const { administrator } = await freshAdministrator();
+  await changeAccount(administrator, byAdministrator.userId, { phone: given });
 
   for (const [{ userId }, deliveries] of [
     [bySelf, 1],

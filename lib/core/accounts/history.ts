@@ -9,8 +9,12 @@ export interface AccountEvent {
   action: AuditAction;
   /** Whether an administrator caused the event, as opposed to the account itself. */
   isByAdministrator: boolean;
-  details: EventDetails;
+  details: OwnEventDetails;
 }
+
+/** The details that an account sees of its events: not why an administrator acted, and no ids of other accounts. */
+const OwnEventDetails = EventDetails.omit({ reason: true, inviters: true, ids: true });
+type OwnEventDetails = z.output<typeof OwnEventDetails>;
 
 /** Where a page of events begins: before the event with this id. Other text fails with the zod issue `cursor_malformed`. */
 export const EventCursor = z
@@ -37,7 +41,7 @@ export async function listEvents(
       action: action as AuditAction,
       // Events of version 0.1 have no kind.
       isByAdministrator: actorKind === null ? actorId !== userId : actorKind === "administrator",
-      details: EventDetails.safeParse(JSON.parse(details)).data ?? {},
+      details: OwnEventDetails.safeParse(JSON.parse(details)).data ?? {},
     })),
     next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,
   };

@@ -21,7 +21,15 @@ import { PROOF_TTL_MS } from "@/lib/core/policy";
 import { consume, networkCharges, refund, TAKEN_ANSWERS, TAKEN_ANSWERS_OF_NETWORK } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { addSession, type Session, type SessionKind } from "@/lib/core/sessions/sessions";
-import { type Queries, type RolledBack, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
+import {
+  type Queries,
+  type RolledBack,
+  readPrimary,
+  rollBack,
+  statement,
+  type Transaction,
+  transact,
+} from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone, type Factor, factorColumns, insertAccount, lockAccount, shownPhone } from "./accounts";
 import { recordEventByOwner } from "./audit-log";
@@ -120,14 +128,15 @@ export async function signInWithVerifiedCode(
   const key = phoneLoginCode({ phone, holder });
   const proven = key.recipient;
   await applyDueChanges(proven, now);
-  const signedIn = await transact(async (tx): Promise<SignIn | BlockedFailure | null> => {
+  const redeem = async (tx: Transaction): Promise<SignIn | BlockedFailure | null> => {
     const redeemed = await redeemVerified(tx, key, now);
     const known = redeemed && (await findAccount(tx, proven));
     if (!known) return null;
     if (known.isBlocked) return { name: "account_blocked" };
     const login = { userId: known.id, created: redeemed.madeAccount, proven };
     return { ...login, session: await openSession(tx, login, requester, session, now) };
-  });
+  };
+  const signedIn = await againIfBlocked(proven, () => transact(redeem));
   if (signedIn) return "name" in signedIn ? fail(signedIn) : succeed(signedIn);
   if (code !== null) return signInByPhone({ phone, holder, code }, requester, { now, session });
   const status = await getCodeStatus(key, requester, now);
@@ -279,11 +288,21 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
       recordActivation(tx, { inviteeId: userId, inviterId: inviter.id, code: invite.code, now });
     }
     const login = { userId, created: true, proven };
-    return succeed({ ...login, session: await openSession(tx, login, requester, session, now) });
+    return succeed({ ...login, session: await openSession(tx, login, requester, session, now, { isMadeHere: true }) });
   };
-  const signedIn = await retryOnUnique(() => transact(signIn));
+  const signedIn = await againIfBlocked(proven, () => retryOnUnique(() => transact(signIn)));
   if (invite && signedIn.ok && signedIn.value.created) countOutcome("activations", signedIn);
   return signedIn;
+}
+
+/** Signs in again if the account was blocked during the sign-in, so that the right code is used up and the person is told. */
+async function againIfBlocked<Value>(proven: Recipient, signIn: () => Promise<Value>): Promise<Value> {
+  try {
+    return await signIn();
+  } catch (error) {
+    if (!(error instanceof AccountGone) || !(await findAccount(readPrimary, proven))?.isBlocked) throw error;
+    return signIn();
+  }
 }
 
 /**
@@ -295,13 +314,14 @@ async function openSession(
   requester: Requester,
   session: NewSession | null,
   now: Date,
+  { isMadeHere = false } = {},
 ): Promise<Session | null> {
   if (!session) return null;
-  const { userId, proven, created } = login;
+  const { userId, proven } = login;
   const { kind, browserId } = session;
   const isReturning = isRecognised(requester, proven);
   const [isLocked, opened] = await Promise.all([
-    created || lockAccount(tx, userId, proven),
+    isMadeHere || lockAccount(tx, userId, proven),
     addSession(tx, { ...login, isReturning }, { ...requester, browserId }, kind, now),
   ]);
   // The account may have lost this phone or mailbox, or may have been deleted or blocked, since the code was verified.

@@ -11,7 +11,7 @@ import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code"
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
-import { type Reader, readPrimary, type Transaction, transact, write } from "@/lib/db/database";
+import { type Reader, readPrimary, type Transaction, transact, type Writer, write } from "@/lib/db/database";
 import { dropAdministrator, isAdministratorPhone } from "./administrators";
 
 /**
@@ -133,6 +133,28 @@ type TakenFailure = { name: "phone_taken" | "email_taken" };
  */
 type LoginFailure = { name: "login_too_old" };
 
+/**
+ * Locks the administrator's account and the one to change, in the order of their ids, so that two administrators can't block or
+ * delete each other at the same time. Returns `login_too_old` if the administrator's account was blocked or deleted since the
+ * request began, `account_unknown` if there is no account to change, otherwise null.
+ */
+export async function lockForChange(
+  tx: Writer,
+  administrator: Administrator,
+  userId: number,
+): Promise<{ name: "login_too_old" | "account_unknown" } | null> {
+  const isThere = new Map<number, boolean>();
+  for (const id of [userId, administrator.userId].sort((one, other) => one - other)) {
+    isThere.set(id, await lockAccount(tx, id));
+  }
+  const actor = await tx.user.findUnique({
+    where: { id: administrator.userId, blockedAt: null },
+    select: { id: true },
+  });
+  if (!actor) return { name: "login_too_old" };
+  return isThere.get(userId) ? null : { name: "account_unknown" };
+}
+
 /** Returns whether the administrator verified a code so recently that changes are allowed. */
 export function mayChange({ verifiedAt }: Administrator, now: Date): boolean {
   return isRecentLogin({ createdAt: verifiedAt }, now);
@@ -197,9 +219,9 @@ export async function changeAccount(
   if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
   return retryOnUnique(() =>
     write(async (tx) => {
-      await lockAccount(tx, userId);
-      const row = await tx.user.findUnique({ where: { id: userId }, select: ACCOUNT_COLUMNS });
-      if (!row) return fail({ name: "account_unknown" });
+      const gone = await lockForChange(tx, administrator, userId);
+      if (gone) return fail(gone);
+      const row = await tx.user.findUniqueOrThrow({ where: { id: userId }, select: ACCOUNT_COLUMNS });
       const account = accountOf(row);
       const isClaimKept = account.phone === null && changes.phone != null && changes.phone === account.claimedPhone;
       const phone = isClaimKept || changes.phone === undefined ? account.phone : changes.phone;
@@ -253,12 +275,9 @@ export async function deleteAccount(
   now = new Date(),
 ): Promise<Result<{ email: Email | null }, LoginFailure | { name: "account_unknown" }>> {
   if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
-  const removed = await removeAccount({
-    userId,
-    actorId: administrator.userId,
-    details: reason ? { reason } : {},
-    now,
-  });
+  const isWanted = async (tx: Writer) => (await lockForChange(tx, administrator, userId)) === null;
+  const details = reason ? { reason } : {};
+  const removed = await removeAccount({ userId, actorId: administrator.userId, details, isWanted, now });
   return removed ? succeed(removed) : fail({ name: "account_unknown" });
 }
 

@@ -10,7 +10,7 @@ import type { InviteCode } from "@/lib/core/invites/invite-code";
 import { REASON_LENGTH_MAX, RECENT_LOGIN_MS, SENDS_PER_PHONE_AND_IP_PER_HOUR } from "@/lib/core/policy";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { readPrimary } from "@/lib/db/database";
-import { freshAdministrator } from "@/lib/testing/administrators";
+import { freshAdministrator, readEvents } from "@/lib/testing/administrators";
 import {
   after,
   anybody,
@@ -42,11 +42,11 @@ test("an administrator ends one session of a person, then all, each with one eve
   expect(await checkSession(second.id)).not.toBeNull();
   expect(failureOf(await endSessions(administrator, { userId, reason, sessionId: null }))).toBe("none");
   expect(await checkSession(second.id)).toBeNull();
-  const { events } = await listEvents(userId);
+  const events = await readEvents(userId);
   const ended = events.filter(({ action }) => action === "sessions_ended");
-  expect(ended.map(({ isByAdministrator, details }) => ({ isByAdministrator, details }))).toEqual([
-    { isByAdministrator: true, details: { count: 1, reason } },
-    { isByAdministrator: true, details: { count: 1, reason } },
+  expect(ended.map(({ actorKind, details }) => ({ actorKind, details }))).toEqual([
+    { actorKind: "administrator", details: { count: 1, reason } },
+    { actorKind: "administrator", details: { count: 1, reason } },
   ]);
 });
 
@@ -94,10 +94,10 @@ test("an administrator moves an activation to another code, and both inviters' c
     [0, 0],
     [1, 1],
   ]);
-  const [event] = (await listEvents(person.userId)).events;
+  const [event] = await readEvents(person.userId);
   expect(event).toMatchObject({
     action: "invite_moved",
-    isByAdministrator: true,
+    actorKind: "administrator",
     details: { reason, inviters: { before: before.userId, after: other.userId } },
   });
   expect(await move(other.inviteCode)).toBe("invite_same");
@@ -200,8 +200,10 @@ test("an administrator removes a phone or mailbox only if the other one stays", 
   expect(failureOf(await changeAccount(administrator, userId, { phone: null, reason }))).toBe("identity_missing");
   expect(failureOf(await changeAccount(administrator, userId, { email, reason }))).toBe("none");
   expect(failureOf(await changeAccount(administrator, userId, { phone: null, reason }))).toBe("none");
-  const { events } = await listEvents(userId);
-  expect(events[0]).toMatchObject({ action: "account_changed", details: { fields: ["phone"], reason } });
+  expect((await readEvents(userId))[0]).toMatchObject({
+    action: "account_changed",
+    details: { fields: ["phone"], reason },
+  });
   expect(await getProfile(userId)).toMatchObject({ phone: null, claimedPhone: null, email });
   expect(failureOf(await changeAccount(administrator, userId, { email: null, reason }))).toBe("identity_missing");
 });
@@ -219,6 +221,6 @@ test("an administrator deletes an account with a reason, but not their own", asy
   expect(failureOf(await deletePerson(administrator, { userId: own, reason }))).toBe("account_own");
   expect(failureOf(await deletePerson(administrator, { userId, reason }))).toBe("none");
   expect(await getProfile(userId)).toBeNull();
-  expect((await listEvents(userId)).events[0]).toMatchObject({ action: "account_deleted", details: { reason } });
+  expect((await readEvents(userId))[0]).toMatchObject({ action: "account_deleted", details: { reason } });
   expect(failureOf(await deletePerson(administrator, { userId, reason }))).toBe("account_unknown");
 });

@@ -1,11 +1,10 @@
 import { z } from "zod";
-import { lockAccount } from "@/lib/core/accounts/accounts";
 import { type AuditAction, type EventDetails, recordEvent } from "@/lib/core/accounts/audit-log";
 import type { Email } from "@/lib/core/identity/email";
 import { REASON_LENGTH_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { type Writer, write } from "@/lib/db/database";
-import { type Administrator, deleteAccount, mayChange } from "./accounts";
+import { type Administrator, deleteAccount, lockForChange, mayChange } from "./accounts";
 
 /** Why an administrator does something, in their own words. Fails with `reason_missing` or `reason_too_long`. */
 export const Reason = z.string().trim().min(1, "reason_missing").max(REASON_LENGTH_MAX, "reason_too_long");
@@ -59,16 +58,8 @@ export async function performAct<Failure extends { name: string } = never>(
   const failure = findActFailure(administrator, act.userId, now);
   if (failure) return fail(failure);
   return write(async (tx): Promise<Result<null, ActFailure | Failure>> => {
-    // Both rows are locked, so that two administrators can't block each other at the same time.
-    const ids = [act.userId, administrator.userId].sort((one, other) => one - other);
-    const isThere = new Map<number, boolean>();
-    for (const id of ids) isThere.set(id, await lockAccount(tx, id));
-    const actor = await tx.user.findUnique({
-      where: { id: administrator.userId, blockedAt: null },
-      select: { id: true },
-    });
-    if (!actor) return fail({ name: "login_too_old" });
-    if (!isThere.get(act.userId)) return fail({ name: "account_unknown" });
+    const gone = await lockForChange(tx, administrator, act.userId);
+    if (gone) return fail(gone);
     const done = await perform(tx);
     if (!done.ok) return done;
     recordAct(tx, administrator, act, { action, details: done.value, now });

@@ -97,8 +97,10 @@ async function activate(
 
 const LOCK_ACCOUNT = statement({
   params: { id: "integer" },
-  row: { referralCount: "integer" },
-  sql: `UPDATE "User" SET "referralCount" = "referralCount" WHERE "id" = :id RETURNING "referralCount"`,
+  row: { referralCount: "integer", isBlocked: "boolean" },
+  sql: `
+    UPDATE "User" SET "referralCount" = "referralCount" WHERE "id" = :id
+    RETURNING "referralCount", "blockedAt" IS NOT NULL AS "isBlocked"`,
 });
 const FIND_ACTIVATION = statement({
   params: { userId: "integer" },
@@ -125,7 +127,7 @@ async function lockPair(tx: Transaction, userId: number, otherId: number) {
   const [rows, activated] = await Promise.all([Promise.all(locking), activation]);
   const [own, other] = ids[0] === userId ? rows : rows.reverse();
   if (!own) throw new AccountGone();
-  return { ...own, activated: activated?.code ?? null, isOtherThere: other !== undefined };
+  return { ...own, activated: activated?.code ?? null, isOtherThere: other !== undefined && !other.isBlocked };
 }
 
 /**
@@ -254,7 +256,8 @@ export function recordActivation(
 
 /** Locks the inviter of an account that is being made. Returns whether the inviter's account still exists. */
 export async function lockInviter(tx: Transaction, { id }: Inviter): Promise<boolean> {
-  return (await tx.get(LOCK_ACCOUNT, { id })) !== undefined;
+  const row = await tx.get(LOCK_ACCOUNT, { id });
+  return row !== undefined && !row.isBlocked;
 }
 
 const ADD_IMPORTED_ACTIVATION = statement({
