@@ -142,6 +142,7 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
   const values: Record<string, (number: number) => Value> = {
     ...{ phone: phoneOf, email: (n) => (isOneIn(10, n) ? `person-${scatter(n)}@mail.example` : null) },
     ...{ phoneProvenAt: timeOf, emailProvenAt: (n) => (isOneIn(10, n) ? timeOf(n) : null), claimedPhone: () => null },
+    ...{ blockedAt: () => null },
     ...{ inviteCode: inviteCodeOf, referralCount: (n) => n % 3 },
     ...{ inviteeId: (n) => n, inviterId: account, code: inviteCodeOf, activatedAt: timeOf },
     ...{

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { describeMisspelt } from "./misspelt-settings";
 import { CommaSeparated, countrySenders, missingSettings, readChains, senderSettings } from "./sender-settings";
 
-export type { SenderName } from "./sender-settings";
+export { SENDER_NAMES, type SenderName } from "./sender-settings";
 
 /** A setting is missing or wrong. The message names each such setting and the values that it may have. */
 export class SettingsError extends Error {

@@ -14,7 +14,7 @@ const REQUIRED_SETTINGS = {
 /** The senders for phones. */
 export type SenderName = keyof typeof REQUIRED_SETTINGS;
 
-const SENDER_NAMES = Object.keys(REQUIRED_SETTINGS) as SenderName[];
+export const SENDER_NAMES = Object.keys(REQUIRED_SETTINGS) as SenderName[];
 
 /** The parts of a text that are separated by commas. */
 export const CommaSeparated = z.string().transform((text) => text.split(",").map((part) => part.trim()));

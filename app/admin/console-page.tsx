@@ -9,7 +9,11 @@ import { answerNotFound } from "../page-refusals";
 import { search } from "./actions";
 
 /** The sections of the console, in the order of its navigation. */
-const SECTIONS = [{ name: "people", href: "/admin/people" }] as const;
+const SECTIONS = [
+  { name: "people", href: "/admin/people" },
+  { name: "deliveries", href: "/admin/deliveries" },
+  { name: "audit", href: "/admin/audit" },
+] as const;
 type Section = (typeof SECTIONS)[number]["name"];
 
 /**

@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import type { Page } from "playwright/test";
 import { askByMail, confirmByMail, expectAnswer, freshEmail, logInByMail, logInWithTokens, post } from "../api/clients";
 import { expect, test } from "../fixtures";
-import { logIn, maskOf, openConsole, readInviteCode, signUp } from "./journeys";
+import { acceptInvitation, logIn, logOut, maskOf, openConsole, readInviteCode, signUp } from "./journeys";
 
 const BLOCKED = "Аккаунт заблокирован.";
 
@@ -10,9 +11,19 @@ const CONSOLE_PAGES = [
   "/admin/enter",
   "/admin/people",
   "/admin/people?found=1",
+  "/admin/people?country=7",
+  "/admin/deliveries",
+  "/admin/audit?kind=administrator",
   "/admin/people/1",
   "/admin/people/1/end-sessions",
   "/admin/people/1/no-such-act",
+];
+
+const CONSOLE_FILES = [
+  "/api/admin/people",
+  "/api/admin/deliveries?state=failed",
+  "/api/admin/audit",
+  "/api/admin/other",
 ];
 
 /**
@@ -215,6 +226,76 @@ test("a stranger, a person who is logged in, and one who guesses find no console
   expect(whenLoggedIn.status).toBe(404);
   for (const path of CONSOLE_PAGES) expect(await readAnswer(page, path), path).toEqual(whenLoggedIn);
 });
+
+test("a stranger and a person who is logged in find no files of the console: each address answers as an unknown one of an API", async ({
+  page,
+  phone,
+  codeFor,
+}) => {
+  const answersOf = async (path: string) => {
+    const answers = [];
+    for (const method of ["GET", "HEAD", "POST", "DELETE", "OPTIONS"]) {
+      const answer = await page.request.fetch(path, { method, maxRedirects: 0 });
+      const { date, "x-request-id": _id, ...headers } = answer.headers();
+      answers.push({ method, status: answer.status(), headers, text: await answer.text() });
+    }
+    return answers;
+  };
+  const unknown = await answersOf("/api/nowhere/at-all");
+  for (const path of CONSOLE_FILES) expect(await answersOf(path), path).toEqual(unknown);
+  await logIn(page, phone, codeFor);
+  await readInviteCode(page);
+  for (const path of CONSOLE_FILES) expect(await answersOf(path), path).toEqual(unknown);
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "lists with a script" : "lists without a script", () => {
+    test.use({ javaScriptEnabled });
+
+    test("an administrator filters people by inviter, and downloads exactly these as a file; a phone is in no address", async ({
+      browser,
+      page,
+      freshPhone,
+      codeFor,
+      administratorPhone,
+    }) => {
+      const context = await browser.newContext({ javaScriptEnabled, locale: "ru-RU" });
+      const [inviter, invitee] = [freshPhone(), freshPhone()];
+      const { page: personsPage, inviteCode } = await signUp(context, inviter, codeFor);
+      await logOut(personsPage);
+      await acceptInvitation(personsPage, inviteCode);
+      await logIn(personsPage, invitee, codeFor);
+      await readInviteCode(personsPage);
+      await context.close();
+
+      await openConsole(page, administratorPhone, codeFor, "/admin/people");
+      await page.getByText("Отбор").click();
+      await page.getByLabel("Кто пригласил").fill(inviter);
+      await page.getByRole("button", { name: "Показать" }).click();
+      await expect(page.getByText("Id аккаунта или код приглашения.")).toBeVisible();
+      expect(page.url()).not.toContain(inviter.slice(1));
+      await page.getByLabel("Кто пригласил").fill(inviteCode);
+      await page.getByRole("button", { name: "Показать" }).click();
+      await expect(page).toHaveURL(`/admin/people?inviter=${inviteCode}`);
+      await expect(page.getByRole("table").getByRole("link")).toHaveCount(1);
+      await expect(page.getByRole("table")).toContainText(maskOf(invitee));
+
+      const download = page.waitForEvent("download");
+      await page.getByRole("link", { name: "Скачать всё в CSV" }).click();
+      const file = await (await download).path();
+      expect((await download).suggestedFilename()).toMatch(/^people-\d{4}-\d\d-\d\d\.csv$/);
+      const [header, ...rows] = readFileSync(file, "utf8").trimEnd().split("\r\n");
+      expect(header).toContain('"phone","email","invite_code","inviter_code","created"');
+      expect(rows).toHaveLength(1);
+      expect(rows[0]).toContain(`"'${invitee}"`);
+
+      await page.goto("/admin/audit?action=list_exported");
+      await expect(page.getByRole("table")).toContainText(`inviter ${inviteCode}`);
+      const foreign = { "sec-fetch-site": "cross-site", "sec-fetch-dest": "document" };
+      expect((await page.request.get("/api/admin/audit", { headers: foreign })).status()).toBe(403);
+    });
+  });
+}
 
 test("the code of a login opens no console, and neither does a session that logs in after the console was opened", async ({
   browser,

@@ -240,6 +240,10 @@ async function visitEveryPage(
   await expect(page.getByText("Напишите причину.")).toBeVisible();
   await look(page, "console, an act without a reason");
   await visit("/admin/people?found=", "console, nothing found");
+  await visit("/admin/people?country=7&malformed=inviter", "console, people by country, with an error");
+  await visit("/admin/deliveries", "console, deliveries");
+  await visit("/admin/audit?kind=administrator", "console, audit log");
+  await visit("/admin/audit?actor=1&kind=command_line", "console, an empty list");
 }
 
 const MOBILE_SIZE = { width: 360, height: 720 };

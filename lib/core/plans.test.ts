@@ -24,6 +24,10 @@ import {
 } from "@/lib/testing/people";
 import { statementsOf } from "@/lib/testing/transactions";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
+import type { Administrator } from "./administration/accounts";
+import { walkEvents } from "./administration/audit-list";
+import { walkDeliveries } from "./administration/delivery-list";
+import { listPeoplePage } from "./administration/people-list";
 import { searchAccounts } from "./administration/search";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
@@ -61,8 +65,21 @@ async function takeEveryPath(): Promise<void> {
   for (const term of [inviter.phone, inviter.phone.slice(-4), inviter.inviteCode, "anna@mail.example", "1"]) {
     await searchAccounts(administrator, term);
   }
+  await readEveryList(administrator, inviter.userId);
   await addOldRows(inviter.userId);
   await sweepTables();
+}
+
+/** Reads a page of each list of the console along each of its indexes. */
+async function readEveryList(administrator: Administrator, userId: number): Promise<void> {
+  const range = { from: "2024-01-01", to: "2024-01-02" };
+  for (const filter of [{}, range, { only: "mail" }, { only: "blocked" }, { inviter: String(userId) }] as const) {
+    await listPeoplePage(administrator, filter, null);
+  }
+  for (const filter of [{}, { ...range, state: "failed" }] as const) await walkDeliveries(filter, null);
+  for (const filter of [{}, range, { kind: "administrator" }, { subject: String(userId) }] as const) {
+    await walkEvents(filter, null);
+  }
 }
 
 /** Inserts a row into each growing table that is old enough to be deleted. */

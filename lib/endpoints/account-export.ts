@@ -3,6 +3,7 @@ import { exportAccount } from "@/lib/core/accounts/export";
 import { isFromCorsOrigin } from "@/lib/http/cross-origin";
 import { isForeignRequest } from "@/lib/http/origin";
 import { retryAfter } from "@/lib/http/retry-after";
+import { streamOf } from "./stream";
 import { readOnlyVerbs, refuse } from "./verbs";
 
 /**
@@ -27,18 +28,3 @@ export const accountExport = readOnlyVerbs(async ({ headers }) => {
     },
   });
 });
-
-/** Makes a stream of pieces of text. It reads a piece after it has sent the previous one, so that only one is in memory. */
-function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  return new ReadableStream({
-    pull: async (controller) => {
-      const { done, value } = await pieces.next();
-      if (done) controller.close();
-      else controller.enqueue(encoder.encode(value));
-    },
-    cancel: async () => {
-      await pieces.return(undefined);
-    },
-  });
-}

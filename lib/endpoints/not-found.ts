@@ -1,7 +1,10 @@
 import { refuse, verbs } from "./verbs";
 
-const refuseAddress = () => refuse("address_unknown");
-const ofAnyVerb = {
+/** Answers as an address that doesn't exist. */
+export const refuseAddress = () => refuse("address_unknown");
+
+/** The verbs of an address that doesn't exist. */
+export const UNKNOWN_VERBS = {
   GET: refuseAddress,
   POST: refuseAddress,
   PUT: refuseAddress,
@@ -10,4 +13,4 @@ const ofAnyVerb = {
 };
 
 /** Answers addresses below `/api/` that don't exist. Next.js would render the not-found page, which takes forms. */
-export const notFound = { ...verbs(ofAnyVerb), OPTIONS: refuseAddress };
+export const notFound = { ...verbs(UNKNOWN_VERBS), OPTIONS: refuseAddress };

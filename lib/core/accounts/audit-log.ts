@@ -3,37 +3,41 @@ import { Device } from "@/lib/core/sessions/user-agent";
 import { statement, type Transaction } from "@/lib/db/database";
 
 /** The kinds of events: what can be done to an account. */
-export type AuditAction =
-  | "accounts_listed"
-  | "account_read"
-  | "account_created"
-  | "account_imported"
-  | "account_changed"
-  | "account_deleted"
-  | "account_blocked"
-  | "account_unblocked"
-  | "signed_in"
-  | "device_confirmed"
-  | "device_rejected"
-  | "session_ended"
-  | "sessions_ended"
-  | "phone_changed"
-  | "email_changed"
-  | "change_requested"
-  | "change_cancelled"
-  | "change_dropped"
-  | "invite_activated"
-  | "invite_moved"
-  | "invite_reversed"
-  | "limits_lifted"
-  | "data_exported"
-  | "console_opened"
-  | "identity_shown"
-  | "administrator_added"
-  | "administrator_removed";
+export const AUDIT_ACTIONS = [
+  "accounts_listed",
+  "account_read",
+  "account_created",
+  "account_changed",
+  "account_deleted",
+  "account_blocked",
+  "account_unblocked",
+  "signed_in",
+  "device_confirmed",
+  "device_rejected",
+  "session_ended",
+  "sessions_ended",
+  "phone_changed",
+  "email_changed",
+  "change_requested",
+  "change_cancelled",
+  "change_dropped",
+  "invite_activated",
+  "invite_moved",
+  "invite_reversed",
+  "limits_lifted",
+  "data_exported",
+  "console_opened",
+  "identity_shown",
+  "administrator_added",
+  "administrator_removed",
+  "account_imported",
+  "list_exported",
+] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** Who acts: an account on itself, an administrator, or the operator at the machine. */
-export type ActorKind = "person" | "administrator" | "command_line";
+export const ACTOR_KINDS = ["person", "administrator", "command_line"] as const;
+export type ActorKind = (typeof ACTOR_KINDS)[number];
 
 /** The `actorId` of events that no account caused: those of the command line. */
 export const NO_ACCOUNT_ID = 0;
@@ -52,7 +56,10 @@ export const EventDetails = z.object({
   isAdded: z.boolean().optional(),
   /** The kind of a delayed change that was requested, cancelled or dropped. */
   what: z.enum(["deletion", "phone", "email"]).optional(),
-  /** How many sessions were ended. */
+  /** The list of the console that was exported, and its filter. */
+  list: z.string().optional(),
+  filter: z.record(z.string(), z.string().optional()).optional(),
+  /** How many sessions were ended, or rows exported. */
   count: z.number().optional(),
   /** Whether the session was ended because a used refresh token was presented again. */
   isTokenReused: z.boolean().optional(),

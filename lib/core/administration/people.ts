@@ -29,12 +29,19 @@ export async function listPeople(
     orderBy: { id: "desc" },
     select: ACCOUNT_COLUMNS,
   });
-  if (rows.length > 0) {
-    const event = { action: "accounts_listed", actorKind: "administrator", subjectId: null } as const;
-    const details = { ids: rows.map(({ id }) => id) };
-    await transact(async (tx) => recordEvent(tx, { ...event, actorId: administrator.userId, details, now }));
-  }
+  await recordListing(
+    administrator,
+    rows.map(({ id }) => id),
+    now,
+  );
   return rows.map(accountOf);
+}
+
+/** Records that these accounts were listed, as one event. An empty list is not recorded. */
+export async function recordListing({ userId }: Administrator, ids: number[], now: Date): Promise<void> {
+  if (ids.length === 0) return;
+  const event = { action: "accounts_listed", actorKind: "administrator", subjectId: null } as const;
+  await transact(async (tx) => recordEvent(tx, { ...event, actorId: userId, details: { ids }, now }));
 }
 
 /** Returns one account, and records the read in the audit log, so that its owner sees it. Fails with `account_unknown`. */

@@ -1,0 +1,89 @@
+import Link from "next/link";
+import { getTranslations } from "next-intl/server";
+import type { ReactNode } from "react";
+import { Moment } from "@/components/moment";
+import { ACTOR_KINDS, AUDIT_ACTIONS, NO_ACCOUNT_ID } from "@/lib/core/accounts/audit-log";
+import { type ListedEvent, walkEvents } from "@/lib/core/administration/audit-list";
+import { deviceName } from "@/lib/core/sessions/user-agent";
+import { describeConsolePage } from "../console-page";
+import type { Column } from "../console-table";
+import type { FilterField } from "../filter-form";
+import { renderList } from "../list-page";
+
+export async function generateMetadata() {
+  const t = await getTranslations("admin.audit");
+  return describeConsolePage(t("title"));
+}
+
+/** The audit log: who did what to which account. */
+export default function AuditPage({ searchParams }: PageProps<"/admin/audit">) {
+  const read = (_: unknown, ...page: Parameters<typeof walkEvents>) => walkEvents(...page);
+  return renderList("audit", searchParams, { read, describe });
+}
+
+async function describe(): Promise<{ title: string; fields: FilterField[]; columns: Column<ListedEvent>[] }> {
+  const [t, describeDetails] = await Promise.all([getTranslations("admin.audit"), detailsDescriber()]);
+  const actionName = (action: ListedEvent["action"]) =>
+    AUDIT_ACTIONS.includes(action) ? t(`actions.${action}`) : action;
+  return {
+    title: t("title"),
+    fields: [
+      { name: "from", label: t("from"), type: "datetime-local" },
+      { name: "to", label: t("to"), type: "datetime-local" },
+      {
+        name: "action",
+        label: t("action"),
+        options: AUDIT_ACTIONS.map((value) => ({ value, label: actionName(value) })),
+      },
+      { name: "kind", label: t("kind"), options: ACTOR_KINDS.map((value) => ({ value, label: t(`kinds.${value}`) })) },
+      { name: "actor", label: t("actorId"), hint: t("idHint") },
+      { name: "subject", label: t("subjectId"), hint: t("idHint") },
+    ],
+    columns: [
+      { name: "at", label: t("at"), cellOf: ({ at }) => <Moment at={at} isExact /> },
+      { name: "action", label: t("action"), cellOf: ({ action }) => actionName(action) },
+      {
+        name: "actor",
+        label: t("actor"),
+        cellOf: ({ actorKind, actorId }) => (
+          <>
+            {actorKind === "administrator" && `${t("kinds.administrator")} `}
+            {actorId === NO_ACCOUNT_ID ? t("kinds.command_line") : <PersonLink id={actorId} />}
+          </>
+        ),
+      },
+      { name: "subject", label: t("subject"), cellOf: ({ subjectId }) => subjectId && <PersonLink id={subjectId} /> },
+      { name: "details", label: t("details"), cellOf: ({ details }) => describeDetails(details) },
+    ],
+  };
+}
+
+function PersonLink({ id }: { id: number }) {
+  return (
+    <Link className="underline underline-offset-4" href={`/admin/people/${id}`} prefetch={false}>
+      {id}
+    </Link>
+  );
+}
+
+/** Returns a function that describes the details of an event in a few words; null without details. */
+async function detailsDescriber(): Promise<(details: ListedEvent["details"]) => ReactNode> {
+  const [t, words] = await Promise.all([getTranslations("admin.audit.of"), getTranslations("device")]);
+  return ({ device, isNew, fields, what, list, filter, count, ids, reason }) => {
+    const parts = [
+      device && deviceName(device, words),
+      isNew && t("isNew"),
+      fields?.join(", "),
+      what && t("change", { what }),
+      list,
+      filter &&
+        Object.entries(filter)
+          .map(([name, value]) => `${name} ${value}`)
+          .join(", "),
+      count !== undefined && t("count", { count }),
+      ids && ids.length > 0 && t("accounts", { count: ids.length }),
+      reason && t("reason", { reason }),
+    ];
+    return parts.filter(Boolean).join(" · ") || null;
+  };
+}

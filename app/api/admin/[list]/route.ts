@@ -1,0 +1,3 @@
+import { listExport } from "@/lib/endpoints/list-export";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = listExport;

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { type RowOf, readPrimary, statement } from "@/lib/db/database";
+import { SENDER_NAMES } from "@/lib/env";
+import {
+  beginningOf,
+  FilterTime,
+  type ListCursor,
+  type ListPage,
+  lastWalked,
+  pageEnd,
+  ROWS_PER_PAGE,
+  rangeOf,
+  readPage,
+  walk,
+} from "./list";
+
+/** The states of a delivery: see the table `Delivery`. */
+export const DELIVERY_STATES = ["accepted", "delivered", "undelivered", "refused", "failed", "unanswered"] as const;
+
+/** The senders of deliveries: those for phones, and the mail server. */
+export const DELIVERY_SENDERS = [...SENDER_NAMES, "mail"] as const;
+
+/** The filter of the list of deliveries, as an address holds it. */
+export const DeliveryFilter = z.object({
+  from: FilterTime.optional(),
+  to: FilterTime.optional(),
+  sender: z.enum(DELIVERY_SENDERS).optional(),
+  state: z.enum(DELIVERY_STATES).optional(),
+  /** The beginning of the reason. So many digits in a row as a phone has are no reason. */
+  reason: z
+    .string()
+    .regex(/^(?!.*\d{6})[\w .:-]{1,60}$/)
+    .optional(),
+});
+export type DeliveryFilter = z.output<typeof DeliveryFilter>;
+
+const PARAMS = {
+  at: "time",
+  id: "integer",
+  from: "time",
+  sender: "text?",
+  state: "text?",
+  reason: "text?",
+} as const;
+
+const WALKED = walk({
+  columns: `"sender", "state", "stateAt", "reason", "recipient", "lastDigits", "country", "cost", "currency"`,
+  source: `"Delivery"`,
+  at: `"Delivery"."at"`,
+  id: `"Delivery"."id"`,
+  where: `AND "Delivery"."at" >= :from`,
+});
+
+const LIST = statement({
+  params: { ...PARAMS, limit: "integer" },
+  row: {
+    id: "integer",
+    at: "time",
+    sender: "text?",
+    state: "text",
+    stateAt: "time",
+    reason: "text?",
+    recipient: "text",
+    lastDigits: "text",
+    country: "text?",
+    cost: "real?",
+    currency: "text?",
+  },
+  sql: `
+    ${WALKED}
+    SELECT * FROM "walked"
+    WHERE (:sender IS NULL OR "sender" = :sender)
+      AND (:state IS NULL OR "state" = :state)
+      AND (:reason IS NULL OR substr("reason", 1, length(:reason)) = :reason)
+    ${pageEnd()}`,
+});
+const FIND_END = statement({ params: PARAMS, row: { at: "time", id: "integer" }, sql: `${WALKED} ${lastWalked()}` });
+
+/** A delivery in the list. `recipient` is the keyed hash of the phone or mailbox. */
+export type ListedDelivery = RowOf<typeof LIST>;
+
+/** Returns a page of the deliveries that match the filter, the newest first. */
+export function walkDeliveries(
+  filter: DeliveryFilter,
+  cursor: ListCursor | null,
+  limit = ROWS_PER_PAGE,
+): Promise<ListPage<ListedDelivery>> {
+  const { from, to } = rangeOf(filter);
+  const { sender = null, state = null, reason = null } = filter;
+  const params = { ...beginningOf(cursor, to), from, sender, state, reason };
+  return readPage(
+    limit,
+    (most) => readPrimary.all(LIST, { ...params, limit: most }),
+    () => readPrimary.get(FIND_END, params),
+  );
+}

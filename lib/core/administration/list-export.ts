@@ -1,0 +1,164 @@
+import { z } from "zod";
+import { recordEvent } from "@/lib/core/accounts/audit-log";
+import { consume, EXPORTS_OF_USER, type LimitFailure } from "@/lib/core/rate-limits";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { transact } from "@/lib/db/database";
+import { type Administrator, mayChange } from "./accounts";
+import { AuditFilter, type ListedEvent, walkEvents } from "./audit-list";
+import { csvOf } from "./csv";
+import { DeliveryFilter, type ListedDelivery, walkDeliveries } from "./delivery-list";
+import type { ListCursor, ListPage, ListRow } from "./list";
+import { type ListedPerson, PeopleFilter, walkPeople } from "./people-list";
+
+/** How many rows of an export are in memory at a time. */
+const ROWS_AT_ONCE = 500;
+
+/** A list that can be exported: its filter, how its pages are read, its columns, and the cells of a row. */
+interface Exported<Filter, Row> {
+  filter: z.ZodType<Filter>;
+  walk: (filter: Filter, cursor: ListCursor | null, limit: number) => Promise<ListPage<Row>>;
+  columns: readonly string[];
+  cellsOf: (row: Row) => (string | number | null)[];
+  /** Whether it has full phones and mailboxes, and so needs a recent code, as acts do. */
+  hasIdentities: boolean;
+}
+
+const timeCell = (time: Date | null) => time?.toISOString() ?? null;
+
+const PEOPLE: Exported<PeopleFilter, ListedPerson> = {
+  filter: PeopleFilter,
+  walk: walkPeople,
+  // The first five columns are those of an import.
+  columns: [
+    ...["phone", "email", "invite_code", "inviter_code", "created"],
+    ...["id", "claimed_phone", "last_seen", "referrals", "blocked"],
+  ],
+  cellsOf: ({
+    id,
+    phone,
+    email,
+    inviteCode,
+    inviterCode,
+    createdAt,
+    claimedPhone,
+    seenAt,
+    referralCount,
+    blockedAt,
+  }) => [
+    ...[phone, email, inviteCode, inviterCode, timeCell(createdAt)],
+    ...[id, claimedPhone, timeCell(seenAt), referralCount, timeCell(blockedAt)],
+  ],
+  hasIdentities: true,
+};
+const DELIVERIES: Exported<DeliveryFilter, ListedDelivery> = {
+  filter: DeliveryFilter,
+  walk: walkDeliveries,
+  columns: [
+    ...["id", "at", "sender", "state", "state_at", "reason", "recipient", "last_digits", "country", "cost", "currency"],
+  ],
+  cellsOf: ({ id, at, sender, state, stateAt, reason, recipient, lastDigits, country, cost, currency }) => [
+    ...[id, timeCell(at), sender, state, timeCell(stateAt), reason, recipient, lastDigits, country, cost, currency],
+  ],
+  hasIdentities: false,
+};
+const EVENTS: Exported<AuditFilter, ListedEvent> = {
+  filter: AuditFilter,
+  walk: walkEvents,
+  columns: ["id", "at", "action", "actor_kind", "actor_id", "subject_id", "details"],
+  cellsOf: ({ id, at, action, actorKind, actorId, subjectId, details }) => [
+    ...[id, timeCell(at), action, actorKind, actorId, subjectId, JSON.stringify(details)],
+  ],
+  hasIdentities: false,
+};
+
+/** A list that can be exported, as its address names it. */
+export const ExportedList = z.enum(["people", "deliveries", "audit"]);
+export type ExportedList = z.output<typeof ExportedList>;
+
+const FILTERS = { people: PeopleFilter, deliveries: DeliveryFilter, audit: AuditFilter } as const;
+/** The filter of one list. */
+export type FilterOf<List extends ExportedList> = z.output<(typeof FILTERS)[List]>;
+
+/**
+ * Reads the filter of a list from the fields of a form or an address. Empty fields are left out. Returns the filter of the other
+ * fields, and the names of those that are malformed.
+ */
+export function readFilter<List extends ExportedList>(
+  list: List,
+  given: Record<string, unknown>,
+): { filter: FilterOf<List>; malformed: string[] } {
+  const schema: z.ZodType = FILTERS[list];
+  const typed = Object.entries(given).map(([name, value]) => [name, typeof value === "string" ? value.trim() : value]);
+  const filled = typed.filter(([, value]) => value !== "" && value !== undefined);
+  const first = schema.safeParse(Object.fromEntries(filled));
+  const malformed = [...new Set(first.error?.issues.map(({ path }) => String(path[0])))];
+  const filter = schema.parse(Object.fromEntries(filled.filter(([name]) => !malformed.includes(String(name)))));
+  return { filter: filter as FilterOf<List>, malformed };
+}
+
+/**
+ * The failures of an export.
+ * - `filter_malformed`: the filter is not one of this list.
+ * - `login_too_old`: the list has full phones, and the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago.
+ * - `budget_spent`: the administrator exported too often.
+ */
+export type ExportFailure = LimitFailure | { name: "filter_malformed" | "login_too_old" };
+
+/**
+ * Returns the rows of a list that match the filter, all of them, as a CSV file in pieces, so that a list of any length fits into
+ * memory. When the last piece was read, or reading ends before, the export is recorded in the audit log, with the filter and how
+ * many rows were read.
+ */
+export function exportList(
+  administrator: Administrator,
+  list: ExportedList,
+  given: Record<string, string>,
+  now = new Date(),
+): Promise<Result<AsyncGenerator<string>, ExportFailure>> {
+  switch (list) {
+    case "people":
+      return openExport(administrator, { ...PEOPLE, list, given, now });
+    case "deliveries":
+      return openExport(administrator, { ...DELIVERIES, list, given, now });
+    case "audit":
+      return openExport(administrator, { ...EVENTS, list, given, now });
+  }
+}
+
+async function openExport<Filter extends Record<string, string | undefined>, Row extends ListRow>(
+  administrator: Administrator,
+  exported: Exported<Filter, Row> & { list: ExportedList; given: Record<string, string>; now: Date },
+): Promise<Result<AsyncGenerator<string>, ExportFailure>> {
+  const { filter, given, now } = exported;
+  const parsed = filter.safeParse(given);
+  if (!parsed.success) return fail({ name: "filter_malformed" });
+  if (exported.hasIdentities && !mayChange(administrator, now)) return fail({ name: "login_too_old" });
+  const charge = { limit: EXPORTS_OF_USER, subject: String(administrator.userId) };
+  const taken = await transact((tx) => consume(tx, [charge], now));
+  return taken.ok ? succeed(linesOf(administrator, parsed.data, exported)) : taken;
+}
+
+/** The mark of UTF-8 at the beginning of a file, without which Excel takes the text for one in the code page of the machine. */
+const BYTE_ORDER_MARK = "\ufeff";
+
+async function* linesOf<Filter extends Record<string, string | undefined>, Row extends ListRow>(
+  { userId }: Administrator,
+  filter: Filter,
+  { walk, columns, cellsOf, list }: Exported<Filter, Row> & { list: ExportedList },
+): AsyncGenerator<string> {
+  let count = 0;
+  try {
+    yield BYTE_ORDER_MARK + csvOf([[...columns]]);
+    let cursor: ListCursor | null = null;
+    do {
+      const page: ListPage<Row> = await walk(filter, cursor, ROWS_AT_ONCE);
+      count += page.rows.length;
+      if (page.rows.length > 0) yield csvOf(page.rows.map(cellsOf));
+      cursor = page.next;
+    } while (cursor);
+  } finally {
+    const event = { action: "list_exported", actorKind: "administrator", actorId: userId, subjectId: null } as const;
+    const details = { list, filter, count };
+    await transact(async (tx) => recordEvent(tx, { ...event, details, now: new Date() }));
+  }
+}

@@ -1,0 +1,122 @@
+import { z } from "zod";
+import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
+
+/** How many rows a page of a list shows. */
+export const ROWS_PER_PAGE = 50;
+/** How many rows a page of a list examines at most, so that a page costs the same however large its table is. */
+export const ROWS_EXAMINED_MAX = 5000;
+
+/** A row of a list. Lists are sorted by `at` and `id`, the newest first. */
+export interface ListRow {
+  at: Date;
+  id: number;
+}
+
+/**
+ * Where a page of a list begins: before the row with this time and id. In a URL it is `<milliseconds>-<id>`. Other text fails
+ * with the zod issue `cursor_malformed`.
+ */
+export const ListCursor = z.codec(
+  z.string().regex(/^\d{1,15}-\d{1,10}$/, "cursor_malformed"),
+  z.object({ at: z.date(), id: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed") }),
+  {
+    decode: (text) => {
+      const [ms, id] = text.split("-").map(Number);
+      return { at: new Date(ms ?? 0), id: id ?? 0 };
+    },
+    encode: ({ at, id }) => `${at.getTime()}-${id}`,
+  },
+);
+export type ListCursor = z.output<typeof ListCursor>;
+
+const START_OF_LIST: ListCursor = { at: new Date("9999-12-31T00:00:00Z"), id: ACCOUNT_ID_MAX };
+/** The lower bound of a range of time without one. */
+export const START_OF_TIME = new Date(0);
+
+/** Returns where a list begins: at the cursor, and not after `to`, which is outside of the range. */
+export function beginningOf(cursor: ListCursor | null, to: Date | undefined): ListCursor {
+  const begin = cursor ?? START_OF_LIST;
+  return to && to < begin.at ? { at: to, id: 0 } : begin;
+}
+
+/**
+ * A page of a list. `next` is null at the end of the list. A page may have fewer rows than it shows and still a next one: then
+ * `ROWS_EXAMINED_MAX` rows were examined, and `next` begins after the last of them.
+ */
+export interface ListPage<Row> {
+  rows: Row[];
+  next: ListCursor | null;
+}
+
+/** The order of a list: by its time and id, or by its id alone where the index of a filter has no time. */
+type Order = "time" | "id";
+
+/**
+ * Returns the common table expression `walked`: the rows of a list that a page examines. It is read along the index that begins with
+ * the columns of `where`, followed by those of the order. `where` names the list's filters that this index serves. The page begins
+ * at the parameters `:at` and `:id`.
+ */
+export function walk({
+  columns,
+  source,
+  at,
+  id,
+  where = "",
+  order = "time",
+}: {
+  columns: string;
+  source: string;
+  at: string;
+  id: string;
+  where?: string;
+  order?: Order;
+}): string {
+  const begin = order === "time" ? `(${at}, ${id}) < (:at, :id)` : `${id} < :id`;
+  return `
+    WITH "walked" AS (
+      SELECT ${columns}, ${at} AS "at", ${id} AS "id" FROM ${source}
+      WHERE ${begin} ${where} ORDER BY ${order === "time" ? `${at} DESC, ` : ""}${id} DESC LIMIT ${ROWS_EXAMINED_MAX})`;
+}
+
+const orderBy = (order: Order) => `ORDER BY ${order === "time" ? `"walked"."at" DESC, ` : ""}"walked"."id" DESC`;
+/** Returns the end of a statement that selects the rows of a page from `walked`. */
+export const pageEnd = (order: Order = "time") => `${orderBy(order)} LIMIT :limit`;
+/** Returns the end of a statement that selects the last row that a page could examine, if there are so many. */
+export const lastWalked = (order: Order = "time") =>
+  `SELECT "at", "id" FROM "walked" ${orderBy(order)} LIMIT 1 OFFSET ${ROWS_EXAMINED_MAX - 1}`;
+
+/**
+ * Makes a page of the rows that match. `readRows` reads at most so many of them, `readLastWalked` the last row that was examined
+ * if `ROWS_EXAMINED_MAX` were.
+ */
+export async function readPage<Row extends ListRow>(
+  limit: number,
+  readRows: (limit: number) => Row[] | Promise<Row[]>,
+  readLastWalked: () => ListCursor | undefined | Promise<ListCursor | undefined>,
+): Promise<ListPage<Row>> {
+  const found = await readRows(limit + 1);
+  const rows = found.slice(0, limit);
+  const last = found.length > limit ? rows.at(-1) : await readLastWalked();
+  return { rows, next: last ? { at: last.at, id: last.id } : null };
+}
+
+/** A day of the filter of a list, as a form has it: `2026-11-29`, optionally with a time: `2026-11-29T14:02`. */
+export const FilterTime = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2})?$/)
+  .refine((text) => z.iso.date().safeParse(text.slice(0, 10)).success && !Number.isNaN(timeOf(text).getTime()));
+
+/** Returns the moment that a text of `FilterTime` means in the server's time zone. */
+export function timeOf(text: string): Date {
+  return new Date(text.includes("T") ? text : `${text}T00:00`);
+}
+
+/** Returns the range of time of a filter: from the beginning of `from` up to, and without, `to`. A day as `to` is included. */
+export function rangeOf({ from, to }: { from?: string | undefined; to?: string | undefined }): {
+  from: Date;
+  to: Date | undefined;
+} {
+  const end = to === undefined ? undefined : timeOf(to);
+  if (end && !to?.includes("T")) end.setDate(end.getDate() + 1);
+  return { from: from === undefined ? START_OF_TIME : timeOf(from), to: end };
+}

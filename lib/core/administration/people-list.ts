@@ -1,0 +1,182 @@
+import metadata from "libphonenumber-js/max/metadata";
+import { z } from "zod";
+import { InviteCode } from "@/lib/core/invites/invite-code";
+import { type RowOf, readPrimary, statement } from "@/lib/db/database";
+import type { Administrator } from "./accounts";
+import {
+  beginningOf,
+  FilterTime,
+  type ListCursor,
+  type ListPage,
+  lastWalked,
+  pageEnd,
+  ROWS_PER_PAGE,
+  rangeOf,
+  readPage,
+  walk,
+} from "./list";
+import { recordListing } from "./people";
+import { AccountId } from "./search";
+
+/** The countries of each calling code, the main one first: those of `7` are Russia and Kazakhstan. */
+export const COUNTRIES_BY_CALLING_CODE: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries(metadata.country_calling_codes),
+);
+
+/** The filter of the list of people, as an address holds it. Phones and mailboxes are not in it. */
+export const PeopleFilter = z.object({
+  /** The first and the last day, or moment, of the account's making. */
+  from: FilterTime.optional(),
+  to: FilterTime.optional(),
+  /** The same of its last visit: the newest session that is stored. Accounts without a session don't match. */
+  seenFrom: FilterTime.optional(),
+  seenTo: FilterTime.optional(),
+  /** The calling code of the proven phone: `7`. */
+  country: z
+    .string()
+    .refine((code) => COUNTRIES_BY_CALLING_CODE.has(code))
+    .optional(),
+  /** The account that invited them: its id, or its invite code. */
+  inviter: z.union([AccountId.transform(String), InviteCode]).optional(),
+  /** `mail`: only accounts without a proven phone. `blocked`: only blocked ones. */
+  only: z.enum(["mail", "blocked"]).optional(),
+});
+export type PeopleFilter = z.output<typeof PeopleFilter>;
+
+const PARAMS = {
+  at: "time",
+  id: "integer",
+  from: "time",
+  to: "time",
+  seenFrom: "time?",
+  seenTo: "time?",
+  prefix: "text?",
+  isMailOnly: "boolean",
+  isBlockedOnly: "boolean",
+  inviterId: "integer",
+} as const;
+
+const SEEN_AT = `(SELECT max("seenAt") FROM "Session" WHERE "userId" = "walked"."id")`;
+const COLUMNS = ["phone", "claimedPhone", "email", "inviteCode", "referralCount", "createdAt", "blockedAt"]
+  .map((name) => `"User"."${name}"`)
+  .join(", ");
+
+/** Makes the statements that walk the accounts along one index. */
+function statementsOf(walked: Parameters<typeof walk>[0]) {
+  const rows = statement({
+    params: { ...PARAMS, limit: "integer" },
+    row: {
+      id: "integer",
+      at: "time",
+      phone: "text?",
+      claimedPhone: "text?",
+      email: "text?",
+      inviteCode: "text",
+      referralCount: "integer",
+      createdAt: "time",
+      blockedAt: "time?",
+      seenAt: "time?",
+      inviterCode: "text?",
+    },
+    sql: `
+      ${walk(walked)}
+      SELECT "walked".*, ${SEEN_AT} AS "seenAt", (
+        SELECT "inviter"."inviteCode" FROM "Activation" JOIN "User" AS "inviter" ON "inviter"."id" = "inviterId"
+        WHERE "inviteeId" = "walked"."id") AS "inviterCode"
+      FROM "walked"
+      WHERE "createdAt" >= :from AND "createdAt" < :to
+        AND (:prefix IS NULL OR substr("phone", 1, length(:prefix)) = :prefix)
+        AND (NOT :isMailOnly OR "phone" IS NULL)
+        AND (NOT :isBlockedOnly OR "blockedAt" IS NOT NULL)
+        AND (:seenFrom IS NULL OR ${SEEN_AT} >= :seenFrom)
+        AND (:seenTo IS NULL OR ${SEEN_AT} < :seenTo)
+        AND (:inviterId = 0 OR EXISTS (
+          SELECT 1 FROM "Activation" WHERE "inviteeId" = "walked"."id" AND "inviterId" = :inviterId))
+      ${pageEnd()}`,
+  });
+  const end = statement({ params: PARAMS, row: { at: "time", id: "integer" }, sql: `${walk(walked)} ${lastWalked()}` });
+  return { rows, end };
+}
+
+const ALL = { columns: COLUMNS, source: `"User"`, at: `"User"."createdAt"`, id: `"User"."id"` };
+const BY_CREATION = statementsOf({ ...ALL, where: `AND "User"."createdAt" >= :from` });
+const BY_MAIL_ONLY = statementsOf({
+  ...ALL,
+  where: `AND "User"."createdAt" >= :from AND ("User"."phone" IS NULL) = TRUE`,
+});
+const BY_BLOCK = statementsOf({
+  ...ALL,
+  where: `AND "User"."createdAt" >= :from AND ("User"."blockedAt" IS NOT NULL) = TRUE`,
+});
+/** The invitees of one account, in the order in which they activated its code. */
+const BY_INVITER = statementsOf({
+  columns: COLUMNS,
+  source: `"Activation" JOIN "User" ON "User"."id" = "Activation"."inviteeId"`,
+  at: `"Activation"."activatedAt"`,
+  id: `"Activation"."inviteeId"`,
+  where: `AND "Activation"."inviterId" = :inviterId`,
+});
+
+/** An account in the list of people. */
+export type ListedPerson = RowOf<typeof BY_CREATION.rows>;
+
+/**
+ * Returns a page of the accounts that match the filter, the newest first; with an inviter, in the order of their activations.
+ * `seenAt` is the last use of a session that is stored, `inviterCode` the invite code of the inviter. Records nothing:
+ * `listPeoplePage` and the export do.
+ */
+export async function walkPeople(
+  filter: PeopleFilter,
+  cursor: ListCursor | null,
+  limit = ROWS_PER_PAGE,
+): Promise<ListPage<ListedPerson>> {
+  const inviterId = await findInviterId(filter.inviter);
+  if (inviterId === null) return { rows: [], next: null };
+  const { from, to } = rangeOf(filter);
+  const seen = rangeOf({ from: filter.seenFrom, to: filter.seenTo });
+  const isByInviter = inviterId !== 0;
+  const byOnly = filter.only && { mail: BY_MAIL_ONLY, blocked: BY_BLOCK }[filter.only];
+  const { rows, end } = isByInviter ? BY_INVITER : (byOnly ?? BY_CREATION);
+  const params = {
+    // The list of an inviter is sorted by activations, so the days of creation don't bound it.
+    ...beginningOf(cursor, isByInviter ? undefined : to),
+    from,
+    to: to ?? beginningOf(null, undefined).at,
+    seenFrom: filter.seenFrom === undefined ? null : seen.from,
+    seenTo: seen.to ?? null,
+    prefix: filter.country === undefined ? null : `+${filter.country}`,
+    isMailOnly: filter.only === "mail",
+    isBlockedOnly: filter.only === "blocked",
+    inviterId,
+  };
+  return readPage(
+    limit,
+    (most) => readPrimary.all(rows, { ...params, limit: most }),
+    () => readPrimary.get(end, params),
+  );
+}
+
+/** Returns a page as `walkPeople` does, and records which accounts were listed. */
+export async function listPeoplePage(
+  administrator: Administrator,
+  filter: PeopleFilter,
+  cursor: ListCursor | null,
+  now = new Date(),
+): Promise<ListPage<ListedPerson>> {
+  const page = await walkPeople(filter, cursor);
+  await recordListing(
+    administrator,
+    page.rows.map(({ id }) => id),
+    now,
+  );
+  return page;
+}
+
+/** Returns the id of the inviter that a filter names; 0 if it names none, null if there is no such account. */
+async function findInviterId(inviter: string | undefined): Promise<number | null> {
+  if (inviter === undefined) return 0;
+  const id = AccountId.safeParse(inviter).data;
+  const code = InviteCode.safeParse(inviter).data;
+  const byCode = code && (await readPrimary.user.findUnique({ where: { inviteCode: code }, select: { id: true } }));
+  return byCode?.id ?? id ?? null;
+}
