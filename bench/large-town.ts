@@ -29,6 +29,8 @@ export const ASSUMED = {
   unansweredPart: 0.02,
   eventsPerLogin: 1.5,
   delayedChangesPerMonth: 20_000,
+  /** Sums of an hour or a day: a dozen measures in a few countries, and the reasons of each sender. */
+  sumsPerPeriod: 100,
   /** Daily counters for each code: the phone's, the phone's from one network, the attempts at the phone. */
   dailyCountersPerCode: 3,
   /** Hourly counters for each code: the phone's two, and a share of the network's three. */
@@ -108,6 +110,8 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
       loginsPerDay * ASSUMED.eventsPerLogin + (newAccountsPerMonth * 2) / MONTH_DAYS,
       policy.AUDIT_EVENTS_KEPT_MS,
     ),
+    HourlySum: kept(ASSUMED.sumsPerPeriod * 24, policy.HOURLY_SUMS_KEPT_MS),
+    DailySum: { rows: ASSUMED.sumsPerPeriod * 365, kept: "without end; here a year's" },
     Administrator: { rows: 3, kept: "until it is removed" },
     Mark: { rows: 3, kept: "as the database" },
   };

@@ -177,6 +177,14 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
       currency: () => "RUB",
     },
     ...{ key: () => `sends a day from a network to ${hash()}`, count: () => 1, name: (n) => `mark ${n}` },
+    // A few dozens of sums an hour or day: the rows of one share its hour.
+    ...{ hour: (n) => new Date(STARTED + Math.floor(n / SUMS_PER_PERIOD) * 3_600_000) },
+    ...{ day: (n) => dayOf(Math.floor(n / SUMS_PER_PERIOD)), measure: () => "message_undelivered" },
+    ...{ channel: () => "phone", amount: () => 3.5 },
+    ...{
+      "HourlySum.reason": (n) => `not_taken ${n % SUMS_PER_PERIOD}`,
+      "DailySum.reason": (n) => `not_taken ${n % SUMS_PER_PERIOD}`,
+    },
     ...{ actorKind: () => "person", addedAt: timeOf },
     ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
   };
@@ -199,6 +207,8 @@ const SCATTERED = 9_999_991;
 
 /** Returns a whole number below ten million, a different one for each `number`, in no order. */
 const scatter = (number: number) => (number * 7_368_787) % SCATTERED;
+const SUMS_PER_PERIOD = 60;
+const dayOf = (number: number) => new Date(STARTED + number * 86_400_000).toISOString().slice(0, 10);
 const isOneIn = (times: number, number: number) => number % times === 0;
 const timeOf = (number: number) => new Date(STARTED + number * 1000);
 const hash = () => randomBytes(32).toString("base64url");

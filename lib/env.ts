@@ -159,6 +159,14 @@ const Countries = CommaSeparated.refine(
   "must be countries by their two capital letters, separated by commas, such as RU,KZ, or * for all",
 );
 
+function isTimeZone(name: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
 const DelayRange = z
   .string()
   .regex(/^\d{1,5}(-\d{1,5})?$/, "must be milliseconds: one number, or a range such as 1000-2000")
@@ -274,6 +282,13 @@ function readEnv() {
       .refine(isSupportedCountry, "must be the two capital letters of a country, such as RU")
       .default("RU")
       .meta({ description: "The country of numbers that are typed without a country code." }),
+    TIME_ZONE: z
+      .string()
+      .refine(isTimeZone, "must be a time zone by its IANA name, such as Europe/Moscow")
+      .default("Europe/Moscow")
+      .meta({
+        description: "The operator's time zone. The days of the admin console's figures begin at its midnight.",
+      }),
     OTP_COUNTRIES: Countries.optional().meta({
       description: "The countries to whose phones codes are sent; `*` is all.",
       example: "RU,KZ",

@@ -361,6 +361,13 @@ export const SMS_BUDGET_WARNING_PART = 0.8;
 export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;
 export const WRONG_CODES_KEPT_MS = settings.WRONG_CODES_KEPT_S * 1000;
 export const AUDIT_EVENTS_KEPT_MS = settings.AUDIT_EVENTS_KEPT_S * 1000;
+/**
+ * How old rows may be that the hourly and daily sums are counted from: as old as deliveries are kept, because sums of rows that
+ * are partly deleted would be too low, and at most 90 days.
+ */
+export const SUMMED_MS_MAX = Math.min(DELIVERIES_KEPT_MS, 90 * DAY_S * 1000);
+/** How long hourly sums are kept: while any hour of their day can be counted again. */
+export const HOURLY_SUMS_KEPT_MS = SUMMED_MS_MAX + 2 * DAY_S * 1000;
 /** How long a client should wait for its next request when no channel accepted a code. */
 export const SEND_RETRY_AFTER_MS = 30_000;
 

@@ -28,12 +28,18 @@ async function addCounters(count: number, resetsAt: Date): Promise<string> {
 const countersOf = async (name: string) =>
   (await readPrimary.counter.findMany({ where: { key: { startsWith: name } } })).length;
 
+/** The columns of an hourly sum that a test finds by its sender. */
+const sumOf = (sender: string) => ({
+  ...{ measure: "asked", channel: "phone", country: "RU", sender, reason: "", currency: "" },
+  ...{ count: 1, amount: 0 },
+});
+
 test.beforeEach(backgroundTasks);
 
-test("each table has a time after which its rows are deleted, or grows only with accounts", () => {
+test("each table has a time after which its rows are deleted, grows only with accounts, or has a few rows a day", () => {
   const growing = GROWING_TABLES.map(({ table }) => table.charAt(0).toLowerCase() + table.slice(1));
   expect([...MODEL_NAMES].sort()).toEqual(
-    [...growing, "user", "activation", "delayedChange", "administrator", "mark"].sort(),
+    [...growing, "user", "activation", "delayedChange", "administrator", "dailySum", "mark"].sort(),
   );
 });
 
@@ -68,6 +74,9 @@ test("rows are deleted when their time is over, and not before", async () => {
         lastDigits: "00",
       })),
     });
+    await tx.hourlySum.createMany({
+      data: rowsOf("HourlySum", (hour) => ({ hour, ...sumOf(`${userId}`) })),
+    });
     await tx.trustedBrowser.createMany({ data: rowsOf("TrustedBrowser", (at) => ({ userId, browserId: id(), at })) });
     await tx.unconfirmedSignIn.createMany({
       data: rowsOf("UnconfirmedSignIn", (at) => ({ sessionId: id(), userId, at })),
@@ -90,6 +99,7 @@ test("rows are deleted when their time is over, and not before", async () => {
     Challenge: (await readPrimary.challenge.findMany({ where: { recipient } })).map(({ sentAt }) => sentAt),
     WrongCode: (await readPrimary.wrongCode.findMany({ where: { recipient } })).map(({ at }) => at),
     Delivery: (await readPrimary.delivery.findMany({ where: { recipient } })).map(({ at }) => at),
+    HourlySum: (await readPrimary.hourlySum.findMany({ where: { sender: recipient } })).map(({ hour }) => hour),
     TrustedBrowser: (await readPrimary.trustedBrowser.findMany({ where: { userId } })).map(({ at }) => at),
     UnconfirmedSignIn: (await readPrimary.unconfirmedSignIn.findMany({ where: { userId } })).map(({ at }) => at),
     AuditEvent: (await readPrimary.auditEvent.findMany({ where: { subjectId: -userId } })).map(({ at }) => at),

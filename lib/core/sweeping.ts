@@ -9,6 +9,7 @@ import {
   CHALLENGES_KEPT_MS,
   CLOCK_SKEW_MS_MAX,
   DELIVERIES_KEPT_MS,
+  HOURLY_SUMS_KEPT_MS,
   KNOWN_BROWSER_TTL_MS,
   WRONG_CODES_KEPT_MS,
 } from "./policy";
@@ -25,7 +26,8 @@ interface GrowingTable {
 /**
  * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User`
  * and `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, those of
- * `Administrator` until the administrator is removed, and `Mark` has one row for each name.
+ * `Administrator` until the administrator is removed, and `Mark` has one row for each name. `DailySum` gets some dozens of rows a day,
+ * which are kept: they outlive the rows that were counted.
  */
 export const GROWING_TABLES: readonly GrowingTable[] = [
   // For a counter and a session, the column `since` holds the end, not the beginning.
@@ -34,6 +36,7 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   { table: "Challenge", since: "sentAt", keptMs: CHALLENGES_KEPT_MS },
   { table: "WrongCode", since: "at", keptMs: WRONG_CODES_KEPT_MS },
   { table: "Delivery", since: "at", keptMs: DELIVERIES_KEPT_MS },
+  { table: "HourlySum", since: "hour", keptMs: HOURLY_SUMS_KEPT_MS },
   { table: "TrustedBrowser", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
   // A trusted browser shows an unconfirmed sign-in as soon as it is logged in. Without a login its trust ends after
   // `KNOWN_BROWSER_TTL_MS`. So each browser that is still trusted after that time has shown the sign-in.
@@ -85,7 +88,7 @@ const failedTables = perProcess("unswept tables", () => new Set<string>());
  * Returns whether `SWEEP_INTERVAL_MS_MIN` has passed in this process since the last call that returned true. Must not be called
  * inside a transaction, because a transaction may run again.
  */
-export function isTimeToSweep(what: "tables" | "delayed changes"): boolean {
+export function isTimeToSweep(what: "tables" | "delayed changes" | "sums"): boolean {
   const nowMs = performance.now();
   const lastMs = lastSweepMs.get(what);
   if (lastMs !== undefined && nowMs - lastMs < SWEEP_INTERVAL_MS_MIN) return false;

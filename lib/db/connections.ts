@@ -17,6 +17,8 @@ const MODELS: Record<Model, true> = {
   unconfirmedSignIn: true,
   delayedChange: true,
   delivery: true,
+  hourlySum: true,
+  dailySum: true,
   counter: true,
   administrator: true,
   auditEvent: true,

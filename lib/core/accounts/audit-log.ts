@@ -50,6 +50,9 @@ export const EventDetails = z.object({
   ids: z.array(z.number()).optional(),
   /** The device that signed in, was confirmed or rejected, or whose session ended. */
   device: Device.optional(),
+  /** Whether the account signed in, was made or activated an invite code by a phone or a mailbox, and the phone's country. */
+  channel: z.enum(["phone", "email"]).optional(),
+  country: z.string().optional(),
   /** Whether the device was new to the account. */
   isNew: z.boolean().optional(),
   /** Whether the changed phone or mailbox is the account's first of its kind. */

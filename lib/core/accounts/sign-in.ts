@@ -8,6 +8,7 @@ import {
   type SendingOptions,
   type SentCode,
 } from "@/lib/core/challenges/request-code";
+import { channelOf } from "@/lib/core/challenges/served-countries";
 import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "@/lib/core/challenges/verify-code";
 import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskPhone } from "@/lib/core/identity/masking";
@@ -285,7 +286,7 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
     if (keepFor) recordMadeAccount(tx, { ...key, holder: keepFor });
     if (invite && inviter) {
       if (!(await lockInviter(tx, inviter))) return rollBack(inviteGone);
-      recordActivation(tx, { inviteeId: userId, inviterId: inviter.id, code: invite.code, now });
+      recordActivation(tx, { inviteeId: userId, inviterId: inviter.id, code: invite.code, factor: proven, now });
     }
     const login = { userId, created: true, proven };
     return succeed({ ...login, session: await openSession(tx, login, requester, session, now, { isMadeHere: true }) });
@@ -348,7 +349,7 @@ async function addAccount(
     inviteCode,
     createdAt: now,
   });
-  recordEventByOwner(tx, id, { action: "account_created", now });
+  recordEventByOwner(tx, id, { action: "account_created", details: channelOf(factor.recipient), now });
   return id;
 }
 

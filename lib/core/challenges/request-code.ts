@@ -19,6 +19,7 @@ import {
   STORED_REFUSALS_TO_RECIPIENT,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
+import { computeSumsInBackground } from "@/lib/core/statistics/sums";
 import { sweepInBackground } from "@/lib/core/sweeping";
 import { type RolledBack, readPrimary, rollBack, type Transaction, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
@@ -130,6 +131,7 @@ async function issueChallenge(
   const { sending, charged } = stored.value;
   warnWhenNearlyUsedUp(charged);
   sweepInBackground();
+  void computeSumsInBackground();
 
   const { code } = sending;
   const sent = succeed({ digits: code.length, revealed: env.REVEAL_CODES ? code : null });

@@ -1,6 +1,10 @@
 import { AccountGone } from "@/lib/core/accounts/accounts";
 import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
+import { channelOf } from "@/lib/core/challenges/served-countries";
+import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
+import type { Phone } from "@/lib/core/identity/phone";
+import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { ACTIVATIONS_OF_USER, consume, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import {
@@ -91,16 +95,17 @@ async function activate(
     if (await isDescendant(tx, checked.value.id, userId)) return fail({ name: "invite_circular" });
   }
   const { id: inviterId, inviteCode } = checked.value;
-  recordActivation(tx, { inviteeId: userId, inviterId, code: inviteCode as InviteCode, now });
+  const activated = { inviteeId: userId, inviterId, code: inviteCode as InviteCode };
+  recordActivation(tx, { ...activated, factor: mainFactorOf(invitee), now });
   return checked;
 }
 
 const LOCK_ACCOUNT = statement({
   params: { id: "integer" },
-  row: { referralCount: "integer", isBlocked: "boolean" },
+  row: { referralCount: "integer", isBlocked: "boolean", phone: "text?", email: "text?" },
   sql: `
     UPDATE "User" SET "referralCount" = "referralCount" WHERE "id" = :id
-    RETURNING "referralCount", "blockedAt" IS NOT NULL AS "isBlocked"`,
+    RETURNING "referralCount", "blockedAt" IS NOT NULL AS "isBlocked", "phone", "email"`,
 });
 const FIND_ACTIVATION = statement({
   params: { userId: "integer" },
@@ -247,11 +252,23 @@ const INCREMENT_REFERRAL_COUNT = statement({
  */
 export function recordActivation(
   tx: Transaction,
-  { inviteeId, inviterId, code, now }: { inviteeId: number; inviterId: number; code: InviteCode; now: Date },
+  {
+    inviteeId,
+    inviterId,
+    code,
+    factor,
+    now,
+  }: { inviteeId: number; inviterId: number; code: InviteCode; factor: Recipient | null; now: Date },
 ): void {
   tx.queue(ADD_ACTIVATION, { inviteeId, inviterId, code, now });
   tx.queue(INCREMENT_REFERRAL_COUNT, { inviterId });
-  recordEventByOwner(tx, inviteeId, { action: "invite_activated", now });
+  recordEventByOwner(tx, inviteeId, { action: "invite_activated", details: factor ? channelOf(factor) : {}, now });
+}
+
+/** Returns the proven phone of an account, or its mailbox if it has no proven phone. */
+function mainFactorOf({ phone, email }: { phone: string | null; email: string | null }): Recipient | null {
+  if (phone) return phoneRecipient(phone as Phone);
+  return email ? emailRecipient(email as Email) : null;
 }
 
 /** Locks the inviter of an account that is being made. Returns whether the inviter's account still exists. */

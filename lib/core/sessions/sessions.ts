@@ -4,6 +4,7 @@ import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { applyDueChanges, sweepDueChanges } from "@/lib/core/accounts/delayed-changes";
 import type { SignIn } from "@/lib/core/accounts/sign-in";
 import { runInBackground } from "@/lib/core/background";
+import { channelOf } from "@/lib/core/challenges/served-countries";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
 import {
@@ -14,6 +15,7 @@ import {
   SESSION_TTL_MS,
 } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
+import { computeSumsInBackground } from "@/lib/core/statistics/sums";
 import { sweepInBackground } from "@/lib/core/sweeping";
 import {
   type Queries,
@@ -80,6 +82,7 @@ export async function checkSession(
 ): Promise<Session | null> {
   sweepDueChanges();
   sweepInBackground();
+  void computeSumsInBackground();
   let row = await readPrimary.get(FIND_SESSION, { id, now });
   if (row?.isChangeDue) {
     // Due changes are applied before the session is returned, because they may end it. The read waits at most
@@ -269,7 +272,7 @@ export async function addSession(
   const origin = { agent, network, browserId };
   tx.queue(ADD_SESSION, { ...session, ...refresh, ...origin, now });
   if (session.isNew) tx.queue(ADD_UNCONFIRMED_SIGN_IN, { sessionId: session.id, userId, ...origin, now });
-  const details = { device: describeDevice(agent), isNew: session.isNew };
+  const details = { device: describeDevice(agent), isNew: session.isNew, ...channelOf(proven) };
   recordEventByOwner(tx, userId, { action: "signed_in", details, now });
   const opened = { ...session, createdAt: now };
   return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
