@@ -15,6 +15,7 @@ const CONSOLE_PAGES = [
   "/admin/deliveries",
   "/admin/audit?kind=administrator",
   "/admin/people/1",
+  "/admin/people/import",
   "/admin/people/1/end-sessions",
   "/admin/people/1/no-such-act",
 ];
@@ -136,6 +137,48 @@ for (const javaScriptEnabled of [true, false]) {
       await personsPage.goto("/profile");
       await expect(personsPage).toHaveURL(/\/login/);
       await context.close();
+    });
+  });
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "an import with a script" : "an import without a script", () => {
+    test.use({ javaScriptEnabled });
+
+    test("an administrator checks a file of accounts, and imports it with a reason", async ({
+      page,
+      freshPhone,
+      codeFor,
+      administratorPhone,
+    }) => {
+      const [inviter, invitee] = [freshPhone(), freshPhone()];
+      await openConsole(page, administratorPhone, codeFor, "/admin/people");
+      await page.getByRole("link", { name: "Перенести аккаунты из файла" }).click();
+      const chooseFile = async (text: string) => {
+        const file = { name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(text) };
+        await page.getByLabel("Файл").setInputFiles(file);
+        await page.getByRole("button", { name: "Проверить файл" }).click();
+      };
+      await page.getByRole("button", { name: "Проверить файл" }).click();
+      await expect(page.getByText("Выберите файл.")).toBeVisible();
+      await chooseFile(`phone\n${"x".repeat(130 * 1024)}\n`);
+      await expect(page.getByText("Файл больше 128 КБ.")).toBeVisible();
+      const phones = [invitee, inviter, administratorPhone];
+      await chooseFile(`phone;inviter;note\n${invitee};${inviter};a\nnothing;;b\n${inviter};;c\n${phones[2]};;d\n`);
+      await expect(page.getByRole("heading", { name: "Что будет перенесено" })).toBeVisible();
+      await expect(page.getByText("Столбцы, которые не читаются: note")).toBeVisible();
+      const list = page.getByRole("definition");
+      await expect(list).toHaveText(["Строки 2, 4", "Строки 5", "Строки 3"]);
+      await page.getByRole("button", { name: "Перенести", exact: true }).click();
+      await expect(page.getByText("Напишите причину.")).toBeVisible();
+      await page.getByLabel("Причина").fill("переезд");
+      await page.getByRole("button", { name: "Перенести", exact: true }).click();
+      await expect(page.getByRole("heading", { name: "Перенесено" })).toBeVisible();
+      await expect(list).toHaveText(["Строки 2, 4", "Строки 5", "Строки 3"]);
+      await page.getByLabel("Найти человека").fill(invitee);
+      await page.getByRole("button", { name: "Найти" }).click();
+      await expect(page).toHaveURL(/\/admin\/people\/\d+$/);
+      await expect(page.getByText(maskOf(invitee)).first()).toBeVisible();
     });
   });
 }

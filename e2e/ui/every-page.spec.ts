@@ -244,6 +244,12 @@ async function visitEveryPage(
   await visit("/admin/deliveries", "console, deliveries");
   await visit("/admin/audit?kind=administrator", "console, audit log");
   await visit("/admin/audit?actor=1&kind=command_line", "console, an empty list");
+  await visit("/admin/people/import", "console, an import");
+  const rows = `phone;inviter;note\n${freshPhone()};;a\nnothing;;b\n`;
+  await page.getByLabel("Файл").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
+  await page.getByRole("button", { name: "Проверить файл" }).click();
+  await expect(page.getByRole("heading", { name: "Что будет перенесено" })).toBeVisible();
+  await look(page, "console, an import that was checked");
 }
 
 const MOBILE_SIZE = { width: 360, height: 720 };

@@ -328,6 +328,13 @@ export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
  */
 export const IMPORT_ROWS_PER_BATCH = 100;
 export const IMPORT_REST_FACTOR = 2;
+/** The largest file that the admin console imports: some two thousand rows. `npm run import` takes files of any size. */
+export const IMPORT_FILE_BYTES_MAX = 128 * 1024;
+/**
+ * The largest body of a form that imports a file. The form has the file three times: as it was checked, in the state that React adds
+ * to a form without JavaScript, and as a new file.
+ */
+export const IMPORT_BODY_BYTES_MAX = 768 * 1024;
 /** How many characters the reason of an administrator's act has at most. */
 export const REASON_LENGTH_MAX = 300;
 /** How many codes that open the admin console can be sent to one phone or mailbox of an administrator. Only a session of the account asks. */

@@ -21,8 +21,23 @@ export async function generateMetadata() {
 export default async function PeoplePage({ searchParams }: PageProps<"/admin/people">) {
   const { found, done } = await searchParams;
   return found === undefined
-    ? renderList("people", searchParams, { read: listPeoplePage, describe, notice: <DoneNotice done={done} /> })
+    ? renderList("people", searchParams, { read: listPeoplePage, describe, notice: <Notices done={done} /> })
     : renderFound(readIds(String(found)));
+}
+
+/** What stands above the list: what was done, and the way to an import. */
+async function Notices({ done }: Parameters<typeof DoneNotice>[0]) {
+  const t = await getTranslations("admin.people");
+  return (
+    <>
+      <DoneNotice done={done} />
+      <p className="mb-6">
+        <Link className="link" href="/admin/people/import">
+          {t("import")}
+        </Link>
+      </p>
+    </>
+  );
 }
 
 const readIds = (text: string) => text.split(".").flatMap((id) => AccountId.safeParse(id).data ?? []);

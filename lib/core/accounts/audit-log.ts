@@ -31,6 +31,7 @@ export const AUDIT_ACTIONS = [
   "administrator_added",
   "administrator_removed",
   "account_imported",
+  "accounts_imported",
   "list_exported",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

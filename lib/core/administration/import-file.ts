@@ -46,29 +46,32 @@ export interface ImportRow {
  * - `inviter_unknown`: neither the file nor the database has the inviter. `inviter_refused`: the inviter's own row makes no account.
  * - `invite_circular`: the row's inviters lead back to it.
  */
-export type ImportRefusal =
-  | "line_malformed"
-  | "identity_missing"
-  | "phone_invalid"
-  | "email_invalid"
-  | "invite_code_malformed"
-  | "inviter_malformed"
-  | "created_malformed"
-  | "created_in_future"
-  | "activated_malformed"
-  | "activated_in_future"
-  | "phone_repeated"
-  | "email_repeated"
-  | "invite_code_repeated"
-  | "email_taken"
-  | "invite_code_taken"
-  | "inviter_unknown"
-  | "inviter_refused"
-  | "invite_own"
-  | "invite_circular";
+export const ImportRefusal = z.enum([
+  "line_malformed",
+  "identity_missing",
+  "phone_invalid",
+  "email_invalid",
+  "invite_code_malformed",
+  "inviter_malformed",
+  "created_malformed",
+  "created_in_future",
+  "activated_malformed",
+  "activated_in_future",
+  "phone_repeated",
+  "email_repeated",
+  "invite_code_repeated",
+  "email_taken",
+  "invite_code_taken",
+  "inviter_unknown",
+  "inviter_refused",
+  "invite_own",
+  "invite_circular",
+]);
+export type ImportRefusal = z.output<typeof ImportRefusal>;
 
 /** What becomes of a row: a `new` account, an account that `exists` already and stays as it is, or a refusal. */
-export type ImportResult = "new" | "exists" | ImportRefusal;
+export const ImportResult = z.enum(["new", "exists", ...ImportRefusal.options]);
+export type ImportResult = z.output<typeof ImportResult>;
 
 /** A row's result. */
 export interface ImportOutcome {

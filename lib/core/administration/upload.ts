@@ -1,0 +1,65 @@
+import { recordEvent } from "@/lib/core/accounts/audit-log";
+import { IMPORT_FILE_BYTES_MAX } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { transact } from "@/lib/db/database";
+import { type Administrator, mayChange } from "./accounts";
+import type { Reason } from "./acts";
+import { checkImport, runImport } from "./import";
+import { type ImportFileFailure, type ImportOutcome, type ImportResult, readImport } from "./import-file";
+
+/** What becomes of the rows of a file: for each result its lines, in order. The most frequent results of good rows come first. */
+export interface UploadSummary {
+  lines: { result: ImportResult; lines: number[] }[];
+  ignoredColumns: string[];
+}
+
+/** The failures of an upload. `file_too_large`: it has more than `IMPORT_FILE_BYTES_MAX` bytes. */
+export type UploadFailure = ImportFileFailure | { name: "login_too_old" | "file_too_large" };
+
+/**
+ * Tells what an import of a file with this text would do, and changes nothing. With a `reason`, imports it: that is recorded as one audit
+ * event before the first row, and each account has an event of its own. Both need a recent code of the administrator.
+ */
+export async function importUpload(
+  administrator: Administrator,
+  { text, reason }: { text: string; reason: Reason | null },
+  now = new Date(),
+): Promise<Result<UploadSummary, UploadFailure>> {
+  if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
+  if (Buffer.byteLength(text) > IMPORT_FILE_BYTES_MAX) return fail({ name: "file_too_large" });
+  const read = await readImport(text.split(/\r?\n/), now);
+  if (!read.ok) return read;
+  const plan = read.value;
+  const { ignoredColumns } = plan;
+  if (reason === null) return succeed({ lines: await gather(checkImport(plan)), ignoredColumns });
+
+  const importer = { actorKind: "administrator", actorId: administrator.userId } as const;
+  const details = { count: plan.rows.length, reason };
+  await transact(async (tx) =>
+    recordEvent(tx, { action: "accounts_imported", ...importer, subjectId: null, details, now }),
+  );
+  const done = await gather(runImport(plan, importer, { now }), plan.refused);
+  return succeed({ lines: done, ignoredColumns });
+}
+
+async function gather(
+  parts: AsyncIterable<ImportOutcome[]>,
+  before: ImportOutcome[] = [],
+): Promise<UploadSummary["lines"]> {
+  const byResult = new Map<ImportResult, number[]>();
+  const add = (part: ImportOutcome[]) => {
+    for (const { line, result } of part) {
+      const lines = byResult.get(result);
+      if (lines) lines.push(line);
+      else byResult.set(result, [line]);
+    }
+  };
+  add(before);
+  for await (const part of parts) add(part);
+  return [...byResult]
+    .map(([result, lines]) => ({ result, lines: lines.sort((one, other) => one - other) }))
+    .sort((one, other) => ORDER.indexOf(other.result) - ORDER.indexOf(one.result));
+}
+
+/** The results that come first, the last of these at the top. */
+const ORDER: readonly ImportResult[] = ["exists", "new"];
