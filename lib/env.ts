@@ -23,6 +23,48 @@ export function describedSettings(): ReadonlyMap<string, z.core.$ZodType> {
   return settingSchemas;
 }
 
+/** A setting as this process has it. */
+export interface SettingInForce {
+  name: string;
+  /** As it would be written; empty if the setting is not set and has no default, null if the value is a secret or personal. */
+  value: string | null;
+  /** Where the value comes from: the environment, a file (`.env.local` or `.env`), or the default. */
+  source: "environment" | "file" | "default";
+}
+
+/**
+ * Returns all settings by name, as this process has them, without those of Vercel. `computed` has the values that follow from other
+ * settings while a setting is not set.
+ */
+function settingsInForce(computed: Readonly<Record<string, unknown>>, namesInFiles: string): SettingInForce[] {
+  const ofFiles = new Set(namesInFiles.split(","));
+  return [...settingSchemas]
+    .filter(([name]) => !NOT_OURS_PATTERN.test(name))
+    .map(([name, schema]): SettingInForce => {
+      const given = process.env[name] ?? "";
+      const isSecret = z.globalRegistry.get(schema)?.isSecret === true;
+      const source = given === "" ? "default" : ofFiles.has(name) ? "file" : "environment";
+      const value = given === "" ? presetOf(schema) || writeValue(computed[name]) : given;
+      return { name, value: isSecret && value !== "" ? null : value, source };
+    })
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+/** Settings that exist only to be refused, and variables that Vercel sets. */
+const NOT_OURS_PATTERN = /^(AUTH_URL|NEXTAUTH_URL|VERCEL_.*)$/;
+
+/** The value that applies while a setting is not set, as it would be written. Empty for none. */
+export function presetOf(schema: z.core.$ZodType): string {
+  const def = schema._zod.def;
+  const isPreset = def.type === "default" || def.type === "prefault";
+  return isPreset && "defaultValue" in def ? String(def.defaultValue) : "";
+}
+
+function writeValue(value: unknown): string {
+  const isWritable = ["string", "number", "boolean"].includes(typeof value) || Array.isArray(value);
+  return isWritable ? String(value) : "";
+}
+
 /** Returns a sentence for each name in the environment that is one letter off a setting's name. */
 export function misspeltSettings(): string[] {
   return describeMisspelt(Object.keys(process.env), new Set(settingSchemas.keys()));
@@ -223,10 +265,12 @@ function readEnv() {
       example: "https://app.example,capacitor://localhost",
     }),
     DATABASE_URL: databaseUrlSchema().meta({
+      isSecret: true,
       description: "An SQLite file, or a PostgreSQL, which any number of servers may share.",
       example: "postgresql://name:password@db.example:5432/sarafan",
     }),
     DATABASE_READ_URL: PostgresUrl.optional().meta({
+      isSecret: true,
       description: "A replica of that PostgreSQL, for reading lists. It may lag.",
       example: "postgresql://name:password@replica.example:5432/sarafan",
     }),
@@ -237,11 +281,13 @@ function readEnv() {
       .string("is missing: start with `npm start`, which makes one for SQLite, or set 32 characters or more")
       .min(32, "must have 32 characters or more")
       .meta({
+        isSecret: true,
         description:
           "Protects sessions and codes; the same on all servers. A person who has it can log in to every account.",
         fallback: "SQLite: made at the first start, next to the database's file. PostgreSQL: must be set",
       }),
     AUTH_SECRET_PREVIOUS: z.string().min(32, "must have 32 characters or more").optional().meta({
+      isSecret: true,
       description:
         "The previous secret. Sessions and codes that were made with it stay valid while it is set ([how to change it](operations.md#changing-the-secret)).",
     }),
@@ -253,6 +299,7 @@ function readEnv() {
     )
       .optional()
       .meta({
+        isSecret: true,
         description: "The mail server for codes and notices.",
         example: "smtps://name:password@mail.example",
         fallback: "none: a demonstration prints codes for mailboxes",
@@ -295,6 +342,7 @@ function readEnv() {
       fallback: "the value of `DEFAULT_COUNTRY`",
     }),
     ADMIN_PHONES: Phones.default([]).meta({
+      isSecret: true,
       description:
         "The phones of the administrators, who may open [the console](console.md), and list, change and delete accounts by the API `users`.",
       example: "+79450000001",
@@ -308,6 +356,7 @@ function readEnv() {
       .regex(/^[\w.~+/-]{16,}=*$/, "must have 16 characters or more, letters, digits and . _ ~ + / -")
       .optional()
       .meta({
+        isSecret: true,
         description: "The bearer token with which Prometheus reads `/api/metrics`.",
         fallback: "none: only this machine can read them",
       }),
@@ -412,6 +461,13 @@ function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEM
 
 /** The settings of this server, checked once when it starts. */
 export const env = readEnv();
+
+/**
+ * Returns all settings by name, as this process has them. The values of secrets, and of personal settings, are left out.
+ * `namesInFiles` are the settings that the start read from files, separated by commas.
+ */
+export const listSettings = (namesInFiles = process.env.SARAFAN_SETTINGS_OF_FILES ?? ""): SettingInForce[] =>
+  settingsInForce(env, namesInFiles);
 
 /** Whether this is a development server (`next dev`), which serves the sources as they change. */
 export const IS_DEVELOPMENT = process.env.NODE_ENV === "development";

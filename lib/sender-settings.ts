@@ -72,8 +72,12 @@ export const senderSettings = {
     .string()
     .regex(/^AC[0-9a-f]{32}$/i, "must be AC and 32 hexadecimal digits")
     .optional()
-    .meta({ description: "The account of the sender `twilio`.", example: "AC00000000000000000000000000000000" }),
-  TWILIO_AUTH_TOKEN: HeaderValue.optional().meta({ description: "The token of the sender `twilio`." }),
+    .meta({
+      isSecret: true,
+      description: "The account of the sender `twilio`.",
+      example: "AC00000000000000000000000000000000",
+    }),
+  TWILIO_AUTH_TOKEN: HeaderValue.optional().meta({ isSecret: true, description: "The token of the sender `twilio`." }),
   TWILIO_FROM: z
     .string()
     .regex(
@@ -86,14 +90,17 @@ export const senderSettings = {
       example: "+15005550006",
     }),
   SMSRU_URL: BaseAddress.default("https://sms.ru").meta({ description: "The address of SMS.ru's API." }),
-  SMSRU_API_ID: HeaderValue.optional().meta({ description: "The key of the sender `smsru`." }),
+  SMSRU_API_ID: HeaderValue.optional().meta({ isSecret: true, description: "The key of the sender `smsru`." }),
   SMSC_URL: BaseAddress.default("https://smsc.ru").meta({ description: "The address of SMSC's API." }),
-  SMSC_LOGIN: z.string().optional().meta({ description: "The login of the sender `smsc`." }),
-  SMSC_PASSWORD: z.string().optional().meta({ description: "The password of the sender `smsc`." }),
+  SMSC_LOGIN: z.string().optional().meta({ isSecret: true, description: "The login of the sender `smsc`." }),
+  SMSC_PASSWORD: z.string().optional().meta({ isSecret: true, description: "The password of the sender `smsc`." }),
   TELEGRAM_GATEWAY_URL: BaseAddress.default("https://gatewayapi.telegram.org").meta({
     description: "The address of the Telegram Gateway's API.",
   }),
-  TELEGRAM_GATEWAY_TOKEN: HeaderValue.optional().meta({ description: "The token of the sender `telegram`." }),
+  TELEGRAM_GATEWAY_TOKEN: HeaderValue.optional().meta({
+    isSecret: true,
+    description: "The token of the sender `telegram`.",
+  }),
   HTTP_SENDER_URL: z
     .string()
     .refine(
@@ -102,15 +109,18 @@ export const senderSettings = {
     )
     .optional()
     .meta({
+      isSecret: true,
       description: "The address of the sender `http`, for any other gateway.",
       example: "https://sms.example/send",
     }),
   HTTP_SENDER_BODY: MessageBody.optional().meta({
+    isSecret: true,
     description:
       "The body of its request: a form or JSON, with the placeholders `{phone}` or `{digits}`, and `{text}` or `{code}`.",
     example: '\'{"to":"{phone}","text":"{text}"}\'',
   }),
   HTTP_SENDER_HEADERS: HeadersAsJson.prefault("{}").meta({
+    isSecret: true,
     description: "Further headers of its request.",
     example: '\'{"Authorization":"Bearer …"}\'',
   }),

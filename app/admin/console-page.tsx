@@ -13,6 +13,7 @@ const SECTIONS = [
   { name: "people", href: "/admin/people" },
   { name: "deliveries", href: "/admin/deliveries" },
   { name: "audit", href: "/admin/audit" },
+  { name: "settings", href: "/admin/settings" },
 ] as const;
 type Section = (typeof SECTIONS)[number]["name"];
 

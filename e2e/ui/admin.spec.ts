@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright/test";
 import { askByMail, confirmByMail, expectAnswer, freshEmail, logInByMail, logInWithTokens, post } from "../api/clients";
+import { openScriptless } from "../api/scriptless";
 import { expect, test } from "../fixtures";
 import { acceptInvitation, logIn, logOut, maskOf, openConsole, readInviteCode, signUp } from "./journeys";
 
@@ -18,6 +19,7 @@ const CONSOLE_PAGES = [
   "/admin/people/import",
   "/admin/people/1/end-sessions",
   "/admin/people/1/no-such-act",
+  "/admin/settings",
 ];
 
 const CONSOLE_FILES = [
@@ -353,4 +355,74 @@ test("the code of a login opens no console, and neither does a session that logs
   await expect(other).toHaveURL(/\/admin\/enter\?next=%2Fadmin%2Fpeople$/);
   await expect(other.getByRole("navigation", { name: "Разделы панели" })).toHaveCount(0);
   await context.close();
+});
+
+test("forms of the console that a stranger or another person posts are unknown and change nothing", async ({
+  browser,
+  page,
+  server,
+  phone,
+  freshPhone,
+  codeFor,
+  administratorPhone,
+}) => {
+  const context = await browser.newContext({ locale: "ru-RU" });
+  const { page: personsPage, inviteCode } = await signUp(context, phone, codeFor);
+  await openConsole(page, administratorPhone, codeFor, "/admin/people");
+  const clientOf = async (cookies: { name: string; value: string }[]) => {
+    const client = openScriptless(server);
+    for (const { name, value } of cookies) client.jar.set(name, value);
+    return client;
+  };
+  const administrator = await clientOf(await page.context().cookies());
+  const search = await administrator.readForm("/admin/people", 'name="term"');
+  search.set("term", inviteCode);
+  const found = await administrator.go("/admin/people", { method: "POST", body: search });
+  const person = found.headers.get("location") ?? "";
+  expect(person).toMatch(/^\/admin\/people\/\d+$/);
+  const endSessions = await administrator.readForm(`${person}/end-sessions`, 'name="reason"');
+  endSessions.set("reason", "posted by a stranger");
+  const forms = [
+    ["/admin/people", search],
+    [person, await administrator.readForm(person, 'name="id"')],
+    [`${person}/end-sessions`, endSessions],
+  ] as const;
+
+  const other = await browser.newContext({ locale: "ru-RU" });
+  await signUp(other, freshPhone(), codeFor);
+  for (const cookies of [[], await other.cookies()]) {
+    for (const [path, body] of forms) {
+      const answer = await (await clientOf(cookies)).go(path, { method: "POST", body });
+      expect(answer.status, path).toBe(404);
+      expect(await answer.text(), path).not.toContain(phone.slice(-4));
+    }
+  }
+  await personsPage.goto("/account/history");
+  await expect(personsPage.getByText("Администратор завершил сеансы")).toHaveCount(0);
+  await expect(personsPage.getByText("Администратор посмотрел номер и почту целиком")).toHaveCount(0);
+  await Promise.all([context.close(), other.close()]);
+});
+
+test("an administrator reads the texts to register, the guess budget and the settings in force, without secrets", async ({
+  page,
+  server,
+  codeFor,
+  administratorPhone,
+}) => {
+  await openConsole(page, administratorPhone, codeFor, "/admin/settings");
+  await expect(page.getByText("1234 — код для входа в «Сарафан»")).toBeVisible();
+  await expect(page.getByText("Попыток при кодах до 8 цифр")).toBeVisible();
+  const setting = (name: string) =>
+    page
+      .getByRole("term")
+      .filter({ hasText: new RegExp(`^${name}$`) })
+      .locator("..");
+  await expect(setting("ALLOW_DEMO")).toContainText("true");
+  await expect(setting("ALLOW_DEMO")).toContainText("окружение");
+  await expect(setting("CODE_DIGITS")).toContainText("по умолчанию");
+  for (const name of ["AUTH_SECRET", "DATABASE_URL", "ADMIN_PHONES"]) {
+    await expect(setting(name)).toContainText("задано, скрыто");
+  }
+  const html = await page.content();
+  for (const secret of [administratorPhone, server.databaseUrl]) expect(html).not.toContain(secret);
 });

@@ -250,6 +250,7 @@ async function visitEveryPage(
   await page.getByRole("button", { name: "Проверить файл" }).click();
   await expect(page.getByRole("heading", { name: "Что будет перенесено" })).toBeVisible();
   await look(page, "console, an import that was checked");
+  await visit("/admin/settings", "console, settings");
 }
 
 const MOBILE_SIZE = { width: 360, height: 720 };

@@ -19,9 +19,14 @@ export const QUIET = {
   ...NO_READER_OF_NEXT,
 };
 
-/** Adds the settings in files to the environment. A variable that the environment has, even if empty, keeps its value. */
+/**
+ * Adds the settings in files to the environment. A variable that the environment has, even if empty, keeps its value. The variable
+ * `SARAFAN_SETTINGS_OF_FILES` gets the names that were added, also for the processes that this one starts.
+ */
 export function loadEnvFiles() {
-  for (const [name, value] of Object.entries(readEnvFiles())) process.env[name] ??= value;
+  const added = Object.entries(readEnvFiles()).filter(([name]) => process.env[name] === undefined);
+  for (const [name, value] of added) process.env[name] = value;
+  process.env.SARAFAN_SETTINGS_OF_FILES ??= added.map(([name]) => name).join(",");
   Object.assign(process.env, NO_READER_OF_NEXT);
 }
 

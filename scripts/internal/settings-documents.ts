@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describedSettings } from "../../lib/env";
+import { describedSettings, presetOf } from "../../lib/env";
 import "../../lib/core/policy";
 
 /** The settings by subject, in the order of the documents. A `{ name, ... }` is read outside of lib/env.ts, by a script. */
@@ -176,13 +176,6 @@ function describe(setting: string | OtherSetting): OtherSetting {
     preset: meta.fallback ? String(meta.fallback) : describePreset(setting, preset),
     example: meta.example ? String(meta.example) : preset,
   };
-}
-
-/** The value that applies while a setting is not set, as it would be written. Empty for none. */
-function presetOf(schema: z.core.$ZodType): string {
-  const def = schema._zod.def;
-  const isPreset = def.type === "default" || def.type === "prefault";
-  return isPreset && "defaultValue" in def ? String(def.defaultValue) : "";
 }
 
 /** Adds what a number of seconds comes to: `604800` is 7 days. */
