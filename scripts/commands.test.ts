@@ -39,6 +39,11 @@ const RUN_BY: [command: string | RegExp, file: string, text: string][] = [
     "scripts/restore.test.ts",
     "goes to a PostgreSQL",
   ],
+  [
+    /^npm run import( -- .+)?$/,
+    "scripts/import.test.ts",
+    "an import that is killed is run again: no row twice, and eac",
+  ],
   ["npm run seed", "scripts/seed.test.ts", "the seed makes a town"],
   ["npm run bench -- --accounts 1000 --rounds 1 --seconds 1", "scripts/bench.test.ts", "the bench drives every row"],
   [
@@ -124,7 +129,7 @@ test("the commands for the gateway that docs/delivery.md has work on one that np
         ({ ok }) => ok,
         () => false,
       );
-    await expect.poll(isUp, { timeout: 30_000 }).toBe(true);
+    await expect.poll(isUp, { timeout: 90_000 }).toBe(true);
     const commands = blockWith("docs/delivery.md", "localhost:8025/switches/smsru");
     expect(commands).toHaveLength(5);
     const [messages, clear, change, switches, reset] = commands.map((command) =>
