@@ -4,16 +4,23 @@ import { notFound, RedirectType, redirect } from "next/navigation";
 import { ConsolePath, consoleEntry, currentConsoleAccess, requireConsole } from "@/lib/auth/console";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { consoleCodes, openConsole, requestConsoleCodes } from "@/lib/core/administration/console-access";
-import { searchAccounts } from "@/lib/core/administration/search";
+import { searchAccounts, searchRecipient } from "@/lib/core/administration/search";
 import { getCodeStatuses } from "@/lib/core/challenges/code-pairs";
 import { codeOptions, needsNoError } from "../account/code-requests";
 import type { CodeFormState } from "../code-form";
 import { readTypedCodes, refuseTypedCodes } from "../typed-codes";
 
-/** Finds accounts by the typed text and redirects to the one that was found, or to the list of those that were. */
+/**
+ * Finds accounts by the typed text and redirects to the one that was found, or to the list of those that were. Without an account
+ * redirects to the recipient that the text names.
+ */
 export async function search(form: FormData): Promise<void> {
   const { administrator } = await requireConsole("/admin/people");
-  const ids = await searchAccounts(administrator, String(form.get("term") ?? ""));
+  const term = String(form.get("term") ?? "");
+  const ids = await searchAccounts(administrator, term);
+  const recipient = ids.length === 0 ? await searchRecipient(administrator, term) : null;
+  if (recipient)
+    redirect(recipient.userId ? `/admin/people/${recipient.userId}` : `/admin/recipients/${recipient.hash}`);
   // The typed text may be a phone, so only ids are in the address.
   redirect(ids.length === 1 ? `/admin/people/${ids[0]}` : `/admin/people?found=${ids.join(".")}`);
 }

@@ -18,6 +18,7 @@ const CONSOLE_PAGES = [
   "/admin/people/1",
   "/admin/people/import",
   "/admin/people/1/end-sessions",
+  `/admin/recipients/${"A".repeat(43)}`,
   "/admin/people/1/no-such-act",
   "/admin/settings",
 ];

@@ -8,6 +8,7 @@ import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/look-up";
 import { listReferrals, listReferralTimes } from "@/lib/core/invites/referrals";
+import { keyedHash } from "@/lib/core/keyed-hash";
 import { checkSession, endSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
@@ -27,8 +28,10 @@ import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import type { Administrator } from "./administration/accounts";
 import { walkEvents } from "./administration/audit-list";
 import { walkDeliveries } from "./administration/delivery-list";
+import { getOutlook } from "./administration/outlook";
 import { listPeoplePage } from "./administration/people-list";
-import { searchAccounts } from "./administration/search";
+import { searchAccounts, searchRecipient } from "./administration/search";
+import { listTimelineOf, listTimelineOfRecipient } from "./administration/timeline";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
 import { activateInvite } from "./invites/activation";
@@ -68,6 +71,10 @@ async function takeEveryPath(): Promise<void> {
   }
   await readEveryList(administrator, inviter.userId);
   await computeSums();
+  await listTimelineOf(administrator, inviter.userId);
+  await listTimelineOfRecipient(administrator, keyedHash(owner.phone));
+  await getOutlook(phoneRecipient(owner.phone), { isBlocked: false });
+  for (const term of [owner.phone, "request-id-of-a-test", "SM0123456789"]) await searchRecipient(administrator, term);
   await addOldRows(inviter.userId);
   await sweepTables();
 }

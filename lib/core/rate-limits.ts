@@ -241,18 +241,23 @@ const FIND_COUNTS = statementByLength((length) =>
 
 /** Returns in how many milliseconds all of the limits allow their charges; 0 means now. Takes no charge. */
 export async function retryAfterMs(db: Queries, charges: readonly Charge[], now: Date): Promise<number> {
-  if (charges.length === 0) return 0;
+  return (await findSpentLimit(db, charges, now))?.retryAfterMs ?? 0;
+}
+
+/** Returns the limit that does not allow its charge, of several the one with the longest wait; null if all allow. Takes no charge. */
+export async function findSpentLimit(db: Queries, charges: readonly Charge[], now: Date): Promise<SpentLimit | null> {
+  if (charges.length === 0) return null;
   const keys = charges.map(keyOf);
   const found = await db.all(FIND_COUNTS(keys.length), {
     now,
     ...Object.fromEntries(keys.map((key, at) => [`key${at}`, key])),
   });
-  const waits = charges.map(({ limit, amount = 1 }, at) => {
+  const spent = charges.flatMap(({ limit, amount = 1 }, at): SpentLimit[] => {
     const row = found.find(({ key }) => key === keys[at]);
-    const isSpent = row && row.count + amount > limit.max && isPossibleEnd(row.resetsAt, limit, now);
-    return isSpent ? row.resetsAt.getTime() - now.getTime() : 0;
+    if (!row || row.count + amount <= limit.max || !isPossibleEnd(row.resetsAt, limit, now)) return [];
+    return [{ name: "budget_spent", retryAfterMs: row.resetsAt.getTime() - now.getTime(), limit: limit.name }];
   });
-  return Math.max(0, ...waits);
+  return spent.sort((one, other) => other.retryAfterMs - one.retryAfterMs)[0] ?? null;
 }
 
 /** Returns the key of a charge's counter, which contains the subject only as a keyed hash. */

@@ -33,6 +33,7 @@ export const AUDIT_ACTIONS = [
   "account_imported",
   "accounts_imported",
   "list_exported",
+  "recipient_read",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

@@ -2,9 +2,11 @@ import { z } from "zod";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
+import { keyedHashes } from "@/lib/core/keyed-hash";
 import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
 import { readPrimary, statement } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
+import { findRecipient } from "./recipients";
 
 /** An account's id in an address or a form: a whole number from 1 to `ACCOUNT_ID_MAX`, in digits. */
 export const AccountId = z
@@ -52,4 +54,34 @@ type Where = { phone: string } | { claimedPhone: string } | { email: string } | 
 
 function findMany(where: Where): Promise<{ id: number }[]> {
   return readPrimary.user.findMany({ where, orderBy: { id: "desc" }, take: FOUND_MAX, select: { id: true } });
+}
+
+/** A request's id, or a provider's id of a message. */
+const MESSAGE_ID_PATTERN = /^[\w.:-]{4,100}$/;
+
+/**
+ * Returns the recipient that the text names, by the keyed hash of its phone or mailbox, and its account if it has one: a phone or
+ * mailbox that codes were requested for, the id of a request (`X-Request-Id`), or a provider's id of a message. Returns null if
+ * no stored request is found. Every look-up reads an index.
+ */
+export async function searchRecipient(
+  _administrator: Administrator,
+  text: string,
+): Promise<{ hash: string; userId: number | null } | null> {
+  const term = text.trim();
+  const [phone, email] = [Phone.safeParse(term), Email.safeParse(term)];
+  const addresses = [phone, email].flatMap(({ data }) => (data === undefined ? [] : keyedHashes(data)));
+  const select = { recipient: true } as const;
+  const [ofRequest, ofMessage] = MESSAGE_ID_PATTERN.test(term)
+    ? await Promise.all([
+        readPrimary.delivery.findFirst({ where: { requestId: term }, select }),
+        readPrimary.delivery.findFirst({ where: { providerId: term }, select }),
+      ])
+    : [];
+  const hashes = [...addresses, ofRequest?.recipient, ofMessage?.recipient].filter((hash) => hash != null);
+  for (const hash of hashes) {
+    const found = await findRecipient(hash);
+    if (found) return { hash, userId: found.userId };
+  }
+  return null;
 }

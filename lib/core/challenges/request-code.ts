@@ -156,6 +156,11 @@ function runUnawaited(task: () => Promise<void>): void {
   task().catch((error: unknown) => logError(error, "a code was not sent"));
 }
 
+/** Returns the names of the senders to this recipient, in their order, and whether each rests in this process now. */
+export function listSenders(recipient: Recipient): { name: string; isResting: boolean }[] {
+  return channelsTo(recipient).map(({ name, isResting }) => ({ name, isResting: isResting() }));
+}
+
 const REST_RULES = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
 
 /** Returns the channels to a recipient, in the order in which they are asked. The order for phones can differ by country. */

@@ -14,6 +14,7 @@ import {
   CONSOLE_SENDS_TO_RECIPIENT,
   CONSOLE_SENDS_TO_RECIPIENT_A_DAY,
   consume,
+  findSpentLimit,
   networkCharges,
   record,
   refund,
@@ -223,6 +224,22 @@ export async function sendWaitMs(
     own && retryAfterMs(db, [...own, ...messages], now),
   ]);
   return { sharedMs, ownMs };
+}
+
+/**
+ * Returns the limit that refuses a code to this recipient now, by the charges of `chargeSend`; null if none does. Takes no
+ * charge. Without a `network` only the limits of the recipient and of the operator's day are read.
+ */
+export async function findRefusal(
+  db: Queries,
+  recipient: Recipient,
+  network: string | null,
+  now: Date,
+): Promise<RefusedSend | null> {
+  const stranger = { network: network ?? "", agent: null, browser: null };
+  const sends = network === null ? recipientCharges(recipient) : sendCharges(recipient, stranger);
+  const spent = await findSpentLimit(db, [...sends, ...messageCharges(recipient, stranger)], now);
+  return spent && refusedBy(spent);
 }
 
 const windowEndByWarning = perProcess("send warnings", () => new Map<string, number>());

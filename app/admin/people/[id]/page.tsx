@@ -3,10 +3,17 @@ import type { ReactNode } from "react";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { Moment } from "@/components/moment";
 import { shownPhone } from "@/lib/core/accounts/accounts";
+import { listSessionsOf } from "@/lib/core/administration/end-sessions";
+import { getOutlook } from "@/lib/core/administration/outlook";
 import { readPerson } from "@/lib/core/administration/people";
 import { AccountId } from "@/lib/core/administration/search";
+import { listTimelineOf, TimelineCursor } from "@/lib/core/administration/timeline";
 import { maskEmail, maskPhone } from "@/lib/core/identity/masking";
+import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
+import { deviceName } from "@/lib/core/sessions/user-agent";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
+import { OutlookNote } from "../../outlook-note";
+import { TimelineList } from "../../timeline-list";
 import { actsOn } from "./acts";
 import { ActsCard, DoneNotice } from "./acts-card";
 import { ShownIdentity } from "./shown-identity";
@@ -20,7 +27,10 @@ export async function generateMetadata() {
   return describeConsolePage(t("title"));
 }
 
-/** One account: its identity, masked until it is shown, and what belongs to it. */
+/**
+ * One account: its identity, masked until it is shown, whether its owner can log in now, what happened to it, what belongs to it,
+ * and what an administrator can do.
+ */
 export default async function PersonPage(options: PageOptions) {
   const id = await readId(options);
   return renderConsolePage({ section: "people", path: `/admin/people/${id ?? 0}` }, async ({ administrator }) => {
@@ -28,7 +38,16 @@ export default async function PersonPage(options: PageOptions) {
     if (!found?.ok) return null;
     const { phone, claimedPhone, email, inviteCode, activatedCode, createdAt, blockedAt, seenAt, referralCount } =
       found.value;
-    const [t, { done }] = await Promise.all([getTranslations("admin.person"), options.searchParams]);
+    const { done, from: typedFrom } = await options.searchParams;
+    const from = TimelineCursor.safeParse(typedFrom).data ?? null;
+    const recipient = phone ? phoneRecipient(phone) : email && emailRecipient(email);
+    const [t, device, timeline, outlook, sessions] = await Promise.all([
+      getTranslations("admin.person"),
+      getTranslations("device"),
+      listTimelineOf(administrator, found.value.id, { from }),
+      recipient && getOutlook(recipient, { isBlocked: blockedAt !== null }),
+      listSessionsOf(found.value.id),
+    ]);
     const isOwn = found.value.id === administrator.userId;
     const shown = shownPhone({ phone, claimedPhone });
     return (
@@ -38,37 +57,55 @@ export default async function PersonPage(options: PageOptions) {
           {shown && <MaskedIdentity masked={maskPhone(shown)} />}
           {!shown && email && <MaskedIdentity masked={maskEmail(email)} />}
         </ShownIdentity>
-        <section aria-labelledby="account" className="mt-6 max-w-[560px] rounded-card border border-line bg-card p-5">
-          <h2 className="text-large" id="account">
-            {t("account")}
-          </h2>
-          <dl className="mt-3">
-            <Fact name={t("code")}>
-              <span className="font-extrabold text-red tracking-code">{inviteCode}</span>
-            </Fact>
-            {email && (
-              <Fact name={t("email")}>
-                <MaskedIdentity masked={maskEmail(email)} />
-              </Fact>
-            )}
-            {!phone && claimedPhone && <Fact name={t("phone")}>{t("claimed")}</Fact>}
-            <Fact name={t("referrals")}>{referralCount}</Fact>
-            <Fact name={t("activated")}>{activatedCode ?? t("none")}</Fact>
-            <Fact name={t("created")}>
-              <Moment at={createdAt} isExact />
-            </Fact>
-            {blockedAt && (
-              <Fact name={t("blocked")}>
-                <span className="font-bold text-red">
-                  <Moment at={blockedAt} isExact />
-                </span>
-              </Fact>
-            )}
-            <Fact name={t("seen")}>{seenAt ? <Moment at={seenAt} isExact /> : t("never")}</Fact>
-            <Fact name={t("id")}>{found.value.id}</Fact>
-          </dl>
-        </section>
-        {!isOwn && <ActsCard acts={actsOn(found.value)} userId={found.value.id} />}
+        <OutlookNote outlook={outlook} />
+        <div className="mt-5 grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+          <TimelineList {...timeline} isFirst={from === null} path={`/admin/people/${found.value.id}`} />
+          <div>
+            <section aria-labelledby="account" className="rounded-card border border-line bg-card p-5">
+              <h2 className="text-large" id="account">
+                {t("account")}
+              </h2>
+              <dl className="mt-3">
+                <Fact name={t("code")}>
+                  <span className="font-extrabold text-red tracking-code">{inviteCode}</span>
+                </Fact>
+                {email && (
+                  <Fact name={t("email")}>
+                    <MaskedIdentity masked={maskEmail(email)} />
+                  </Fact>
+                )}
+                {!phone && claimedPhone && <Fact name={t("phone")}>{t("claimed")}</Fact>}
+                <Fact name={t("referrals")}>{referralCount}</Fact>
+                <Fact name={t("activated")}>{activatedCode ?? t("none")}</Fact>
+                <Fact name={t("created")}>
+                  <Moment at={createdAt} isExact />
+                </Fact>
+                {blockedAt && (
+                  <Fact name={t("blocked")}>
+                    <span className="font-bold text-red">
+                      <Moment at={blockedAt} isExact />
+                    </span>
+                  </Fact>
+                )}
+                <Fact name={t("seen")}>{seenAt ? <Moment at={seenAt} isExact /> : t("never")}</Fact>
+                {sessions.length > 0 && (
+                  <Fact name={t("sessions")}>
+                    <ul>
+                      {sessions.map((session) => (
+                        <li key={session.id}>
+                          {deviceName(session.device, device)}
+                          {session.network && ` · ${session.network}`}
+                        </li>
+                      ))}
+                    </ul>
+                  </Fact>
+                )}
+                <Fact name={t("id")}>{found.value.id}</Fact>
+              </dl>
+            </section>
+            {!isOwn && <ActsCard acts={actsOn(found.value)} userId={found.value.id} />}
+          </div>
+        </div>
       </>
     );
   });

@@ -1,0 +1,89 @@
+import type { Challenge } from "@/lib/core/challenges/challenge";
+import { statusOf } from "@/lib/core/challenges/challenge";
+import { newCodeDigits } from "@/lib/core/challenges/code-length";
+import type { RefusalReason } from "@/lib/core/challenges/deliveries";
+import { listSenders } from "@/lib/core/challenges/request-code";
+import { resendWaitMs } from "@/lib/core/challenges/resend-schedule";
+import { findRefusal } from "@/lib/core/challenges/send-limits";
+import { isServedPhone } from "@/lib/core/challenges/served-countries";
+import type { Recipient } from "@/lib/core/identity/recipient";
+import { keyedHashes } from "@/lib/core/keyed-hash";
+import { CODE_DIGITS } from "@/lib/core/policy";
+import { readPrimary } from "@/lib/db/database";
+
+/** What keeps a person from a new code, or is worth knowing. `until` is when it ends by itself; null if it does not. */
+export interface Obstacle {
+  name: "account_blocked" | RefusalReason;
+  until: Date | null;
+}
+
+/** Whether a person can log in by a recipient now, and what an operator should know about it. */
+export interface Outlook {
+  /** What refuses a new code, the longest first; empty if a code can be requested now. */
+  obstacles: Obstacle[];
+  /** Until when the last code can be typed; null without such a code. */
+  codeUntil: Date | null;
+  /** The last sender that failed to bring the last code, and why; null if none is known to have failed. */
+  undelivered: { sender: string; reason: string | null } | null;
+  /** How many digits the next code has, if wrong codes or an alarm made it longer; otherwise null. */
+  longerDigits: number | null;
+  /** The network of the last request, whose limits were read, too; null if it is not known. */
+  network: string | null;
+}
+
+const FAILED_STATES = ["undelivered", "failed", "refused"];
+
+/**
+ * Returns whether a code for a login would be sent to this recipient now, by the functions that refuse codes. A browser that is
+ * not recognised is assumed, in the network of the last request. `isBlocked` says that the recipient's account is blocked.
+ */
+export async function getOutlook(
+  recipient: Recipient,
+  { isBlocked }: { isBlocked: boolean },
+  now = new Date(),
+): Promise<Outlook> {
+  const [messages, challenge] = await Promise.all([
+    readPrimary.delivery.findMany({
+      where: { recipient: { in: keyedHashes(recipient.address) }, at: { gt: new Date(0) } },
+      orderBy: [{ at: "desc" }, { id: "desc" }],
+      take: LAST_MESSAGES_READ,
+    }),
+    readPrimary.challenge.findFirst({
+      where: { recipient: recipient.address, purpose: { in: ["login", "registration"] } },
+      orderBy: { sentAt: "desc" },
+    }) as Promise<Challenge | null>,
+  ]);
+  const network = messages[0]?.network ?? null;
+  const requester = { network: network ?? "unknown", agent: null, browser: null };
+  const [digits, refusal] = await Promise.all([
+    newCodeDigits(readPrimary, { recipient, purpose: "login" }, requester, now),
+    findRefusal(readPrimary, recipient, network, now),
+  ]);
+  const after = (ms: number) => new Date(now.getTime() + ms);
+  const waitMs = challenge ? resendWaitMs(challenge, digits.needed, now) : 0;
+  const senders = listSenders(recipient);
+  const obstacles: Obstacle[] = [
+    isBlocked ? [{ name: "account_blocked" as const, until: null }] : [],
+    recipient.kind === "phone" && !isServedPhone(recipient.address)
+      ? [{ name: "country_not_allowed" as const, until: null }]
+      : [],
+    senders.every(({ isResting }) => isResting) ? [{ name: "senders_resting" as const, until: null }] : [],
+    refusal ? [{ name: refusal.name, until: after(refusal.retryAfterMs) }] : [],
+    waitMs > 0 ? [{ name: "resend_too_early" as const, until: after(waitMs) }] : [],
+  ].flat();
+  const [newest] = messages.filter(({ sender }) => sender !== null);
+  const isLive = challenge !== null && statusOf(challenge, digits.needed, now) === "live";
+  return {
+    obstacles: obstacles.sort((one, other) => endOf(other) - endOf(one)),
+    codeUntil: isLive ? challenge.expiresAt : null,
+    undelivered:
+      newest?.sender && FAILED_STATES.includes(newest.state) ? { sender: newest.sender, reason: newest.reason } : null,
+    longerDigits: digits.ofNewCode > CODE_DIGITS ? digits.ofNewCode : null,
+    network,
+  };
+}
+
+/** So many that a message that was handed to a sender is found behind the refusals of an hour. */
+const LAST_MESSAGES_READ = 20;
+
+const endOf = ({ until }: Obstacle) => until?.getTime() ?? Number.POSITIVE_INFINITY;
