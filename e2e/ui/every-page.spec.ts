@@ -251,6 +251,12 @@ async function visitEveryPage(
   await expect(page.getByRole("heading", { name: "Что будет перенесено" })).toBeVisible();
   await look(page, "console, an import that was checked");
   await visit("/admin/settings", "console, settings");
+  const stranger = freshPhone();
+  await page.request.post("/api/auth/request_code/", { data: { phone: stranger } });
+  await page.getByLabel("Найти человека").fill(stranger);
+  await page.getByRole("button", { name: "Найти" }).click();
+  await expect(page.getByRole("heading", { name: "Что происходило" })).toBeVisible();
+  await look(page, "console, a recipient without an account");
 }
 
 const MOBILE_SIZE = { width: 360, height: 720 };

@@ -227,7 +227,7 @@ export async function sendWaitMs(
 }
 
 /**
- * Returns the limit that refuses a code to this recipient now, by the charges of `chargeSend`; null if none does. Takes no
+ * Returns the limit that refuses a code for a login to this recipient now, by the charges of `chargeSend`; null if none does. Takes no
  * charge. Without a `network` only the limits of the recipient and of the operator's day are read.
  */
 export async function findRefusal(
@@ -237,7 +237,8 @@ export async function findRefusal(
   now: Date,
 ): Promise<RefusedSend | null> {
   const stranger = { network: network ?? "", agent: null, browser: null };
-  const sends = network === null ? recipientCharges(recipient) : sendCharges(recipient, stranger);
+  const sends =
+    network === null ? recipientCharges(recipient) : sharedCharges({ recipient, purpose: "login" }, stranger);
   const spent = await findSpentLimit(db, [...sends, ...messageCharges(recipient, stranger)], now);
   return spent && refusedBy(spent);
 }
