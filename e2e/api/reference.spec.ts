@@ -73,6 +73,8 @@ const UNDESCRIBED = [
   "/api/user_profile/{phone_number}",
   "/api/auth/session",
   "/.well-known/security.txt",
+  // The files of the admin console, which looks to strangers as if it did not exist.
+  "/api/admin/{list}",
 ];
 
 function listRoutes(): string[] {

@@ -208,6 +208,7 @@ test("a blocked account's devices are logged out, and each API and page says tha
   for (const term of [inviteCode, byMail.inviteCode]) {
     await page.getByLabel("Найти человека").fill(term);
     await page.getByRole("button", { name: "Найти" }).click();
+    await expect(page.getByText(term, { exact: true }).first()).toBeVisible();
     await page.getByRole("link", { name: "Заблокировать" }).click();
     await page.getByLabel("Причина").fill("продаёт аккаунты");
     await page.getByRole("button", { name: "Заблокировать" }).click();
@@ -250,6 +251,7 @@ test("a blocked account's devices are logged out, and each API and page says tha
 
   await page.getByLabel("Найти человека").fill(inviteCode);
   await page.getByRole("button", { name: "Найти" }).click();
+  await expect(page.getByText(inviteCode, { exact: true }).first()).toBeVisible();
   await page.getByRole("link", { name: "Разблокировать" }).click();
   await page.getByLabel("Причина").fill("ошибка");
   await page.getByRole("button", { name: "Разблокировать" }).click();
