@@ -25,7 +25,7 @@ export interface Act {
  */
 export type ActFailure = { name: "login_too_old" | "account_own" | "account_unknown" };
 
-/** Returns the failure of an act that is not allowed whatever the account is, otherwise null. */
+/** Returns why this administrator may not act on the account now, before the account is looked up; null if they may. */
 export function findActFailure(administrator: Administrator, userId: number, now: Date): ActFailure | null {
   if (!mayChange(administrator, now)) return { name: "login_too_old" };
   return userId === administrator.userId ? { name: "account_own" } : null;
@@ -43,8 +43,8 @@ export function recordAct(
 }
 
 /**
- * Does an act in one transaction, with the rows of the account and the administrator locked, and records it as one audit event. `perform` changes the
- * account and returns the details of the event, or a failure, after which nothing is recorded.
+ * Does an act in one transaction, with the rows of the account and the administrator locked, and records it as one audit event.
+ * `perform` changes the account and returns the details of the event, or a failure, after which nothing is recorded.
  */
 export async function performAct<Failure extends { name: string } = never>(
   administrator: Administrator,

@@ -43,7 +43,7 @@ async function run(lines: string[], options: ImportOptions = {}): Promise<Record
 const findByPhone = (phone: Phone) =>
   readPrimary.user.findUniqueOrThrow({ where: { phone }, include: { activation: true } });
 
-test("an import keeps phones, mailboxes, codes, inviters and times, whatever the order of the rows", async () => {
+test("an import keeps phones, mailboxes, codes, inviters and times, also if an invitee's row comes before its inviter's", async () => {
   const now = new Date();
   const [root, middle, leaf] = [freshPhone(), freshPhone(), freshPhone()];
   const [email, code] = [freshEmail(), drawInviteCode()];
@@ -147,7 +147,7 @@ test("no new code is one that a later row keeps", async () => {
   expect([(await findByPhone(one)).inviteCode, (await findByPhone(other)).inviteCode]).toEqual([free, kept]);
 });
 
-/** Makes a file of so many rows, each invited by the row after it, or by nobody if it is the last of ten. */
+/** Makes a file of so many rows, each invited by the row after it. Each tenth row has no inviter. */
 function chainOf(length: number): { lines: string[]; phones: Phone[] } {
   const phones = Array.from({ length }, () => freshPhone());
   return {

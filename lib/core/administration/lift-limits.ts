@@ -22,7 +22,7 @@ export async function liftLimits(
   const failure = findActFailure(administrator, act.userId, now);
   if (failure) return fail(failure);
   const { userId } = act;
-  const isWaitOver = new Date(now.getTime() - (RESEND_AFTER_MS[0] ?? 0));
+  const latestSentAt = new Date(now.getTime() - (RESEND_AFTER_MS[0] ?? 0));
   return write(async (tx): Promise<Result<null, ActFailure>> => {
     const user = await tx.user.findUnique({ where: { id: userId }, select: { phone: true, email: true } });
     const recipients = [
@@ -32,7 +32,10 @@ export async function liftLimits(
     const toThem = { recipient: { in: recipients.map(({ address }) => address) } };
     // The schedule goes on after its first code, so that the next code is offered to another sender if the last was not delivered.
     await tx.challenge.updateMany({ where: { ...toThem, sends: { gt: 1 } }, data: { sends: 1 } });
-    await tx.challenge.updateMany({ where: { ...toThem, sentAt: { gt: isWaitOver } }, data: { sentAt: isWaitOver } });
+    await tx.challenge.updateMany({
+      where: { ...toThem, sentAt: { gt: latestSentAt } },
+      data: { sentAt: latestSentAt },
+    });
     const requesters = [
       ...(await tx.session.findMany({ where: { userId }, select: { network: true, browserId: true } })),
       ...(await tx.challenge.findMany({ where: toThem, select: { network: true } })),
