@@ -14,6 +14,7 @@ export default {
         wash: "var(--wash)",
         red: "var(--red)",
         "on-red": "var(--on-red)",
+        green: "var(--green)",
         ring: "var(--ring)",
         edge: "var(--edge)",
       },

@@ -45,7 +45,7 @@ export async function TimelineList({
                 <p>
                   <span
                     aria-hidden="true"
-                    className={`mr-2 inline-block size-2 rounded-full align-middle ${mark === "bad" ? "bg-red" : mark === "good" ? "bg-ink" : "bg-line"}`}
+                    className={`mr-2 inline-block size-2 rounded-full align-middle ${mark === "bad" ? "bg-red" : mark === "good" ? "bg-green" : "bg-edge"}`}
                   />
                   {title}
                 </p>

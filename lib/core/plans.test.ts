@@ -28,6 +28,7 @@ import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import type { Administrator } from "./administration/accounts";
 import { walkEvents } from "./administration/audit-list";
 import { walkDeliveries } from "./administration/delivery-list";
+import { readInviteTree } from "./administration/invite-tree";
 import { getOutlook } from "./administration/outlook";
 import { listPeoplePage } from "./administration/people-list";
 import { searchAccounts, searchRecipient } from "./administration/search";
@@ -70,6 +71,7 @@ async function takeEveryPath(): Promise<void> {
     await searchAccounts(administrator, term);
   }
   await readEveryList(administrator, inviter.userId);
+  await readInviteTree(administrator, inviter.userId);
   await computeSums();
   await listTimelineOf(administrator, inviter.userId);
   await listTimelineOfRecipient(administrator, keyedHash(owner.phone));

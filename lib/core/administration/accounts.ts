@@ -113,15 +113,19 @@ export async function listAccounts(
   };
 }
 
-/** Returns the account with this id, and records the read in the audit log. Fails with `account_unknown`. */
+/**
+ * Returns the account with this id, and records the read in the audit log, with the ids of accounts that are shown `besides`. Fails
+ * with `account_unknown`.
+ */
 export async function readAccount(
   administrator: Administrator,
   userId: number,
   now = new Date(),
+  besides: number[] = [],
 ): Promise<Result<Account, { name: "account_unknown" }>> {
   const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_COLUMNS });
   if (!row) return fail({ name: "account_unknown" });
-  await transact(async (tx) => recordRead(tx, administrator, { subjectId: userId, now }));
+  await transact(async (tx) => recordRead(tx, administrator, { subjectId: userId, ids: besides, now }));
   return succeed(accountOf(row));
 }
 

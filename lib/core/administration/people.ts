@@ -44,13 +44,17 @@ export async function recordListing({ userId }: Administrator, ids: number[], no
   await transact(async (tx) => recordEvent(tx, { ...event, actorId: userId, details: { ids }, now }));
 }
 
-/** Returns one account, and records the read in the audit log, so that its owner sees it. Fails with `account_unknown`. */
+/**
+ * Returns one account, and records the read in the audit log, so that its owner sees it. `besides` are the ids of other accounts that
+ * the page shows masked; they stand in the same event. Fails with `account_unknown`.
+ */
 export async function readPerson(
   administrator: Administrator,
   id: number,
+  { besides = [] }: { besides?: number[] } = {},
   now = new Date(),
 ): Promise<Result<Person, { name: "account_unknown" }>> {
-  const read = await readAccount(administrator, id, now);
+  const read = await readAccount(administrator, id, now, besides);
   if (!read.ok) return read;
   const [user, session] = await Promise.all([
     readPrimary.user.findUnique({ where: { id }, select: { createdAt: true, blockedAt: true, referralCount: true } }),

@@ -4,6 +4,7 @@ import { MaskedIdentity } from "@/components/masked-identity";
 import { Moment } from "@/components/moment";
 import { shownPhone } from "@/lib/core/accounts/accounts";
 import { listSessionsOf } from "@/lib/core/administration/end-sessions";
+import { idsIn, readInviteTree } from "@/lib/core/administration/invite-tree";
 import { getOutlook } from "@/lib/core/administration/outlook";
 import { readPerson } from "@/lib/core/administration/people";
 import { AccountId } from "@/lib/core/administration/search";
@@ -16,6 +17,7 @@ import { OutlookNote } from "../../outlook-note";
 import { TimelineList } from "../../timeline-list";
 import { actsOn } from "./acts";
 import { ActsCard, DoneNotice } from "./acts-card";
+import { InviteesCard, InviterChain } from "./invite-tree";
 import { ShownIdentity } from "./shown-identity";
 
 type PageOptions = PageProps<"/admin/people/[id]">;
@@ -28,14 +30,16 @@ export async function generateMetadata() {
 }
 
 /**
- * One account: its identity, masked until it is shown, whether its owner can log in now, what happened to it, what belongs to it,
- * and what an administrator can do.
+ * One account: its identity, masked until it is shown, whether its owner can log in now, what happened to it, what belongs to it, its
+ * inviters and invitees, and what an administrator can do.
  */
 export default async function PersonPage(options: PageOptions) {
   const id = await readId(options);
   return renderConsolePage({ section: "people", path: `/admin/people/${id ?? 0}` }, async ({ administrator }) => {
-    const found = id === null ? null : await readPerson(administrator, id);
-    if (!found?.ok) return null;
+    if (id === null) return null;
+    const tree = await readInviteTree(administrator, id);
+    const found = await readPerson(administrator, id, { besides: idsIn(tree) });
+    if (!found.ok) return null;
     const { phone, claimedPhone, email, inviteCode, activatedCode, createdAt, blockedAt, seenAt, referralCount } =
       found.value;
     const { done, from: typedFrom } = await options.searchParams;
@@ -75,8 +79,18 @@ export default async function PersonPage(options: PageOptions) {
                   </Fact>
                 )}
                 {!phone && claimedPhone && <Fact name={t("phone")}>{t("claimed")}</Fact>}
-                <Fact name={t("referrals")}>{referralCount}</Fact>
+                <Fact name={t("referrals")}>
+                  {referralCount}
+                  {referralCount > 0 && (
+                    <span className="text-soft"> · {t("thisMonth", { count: tree.referralsThisMonth })}</span>
+                  )}
+                </Fact>
                 <Fact name={t("activated")}>{activatedCode ?? t("none")}</Fact>
+                {tree.inviters.length > 0 && (
+                  <Fact name={t("chain")}>
+                    <InviterChain {...tree} />
+                  </Fact>
+                )}
                 <Fact name={t("created")}>
                   <Moment at={createdAt} isExact />
                 </Fact>
@@ -103,6 +117,9 @@ export default async function PersonPage(options: PageOptions) {
                 <Fact name={t("id")}>{found.value.id}</Fact>
               </dl>
             </section>
+            {tree.invitees.length > 0 && (
+              <InviteesCard referralCount={referralCount} tree={tree} userId={found.value.id} />
+            )}
             {!isOwn && <ActsCard acts={actsOn(found.value)} userId={found.value.id} />}
           </div>
         </div>

@@ -1,0 +1,97 @@
+import type { Route } from "next";
+import Link from "next/link";
+import { getTranslations } from "next-intl/server";
+import { MaskedIdentity } from "@/components/masked-identity";
+import type { InviteTree, Relative } from "@/lib/core/administration/invite-tree";
+
+/** The inviters of a person, the nearest first, up to the root; or a link to the page of the last one, which goes on. */
+export async function InviterChain({ inviters, hasMoreInviters }: Pick<InviteTree, "inviters" | "hasMoreInviters">) {
+  const t = await getTranslations("admin.person");
+  const last = inviters.at(-1);
+  return (
+    <ol className="flex flex-wrap items-center gap-x-2">
+      {inviters.map((inviter) => (
+        <li className="flex items-center gap-x-2" key={inviter?.id ?? "deleted"}>
+          {inviter ? <RelativeLink {...inviter} /> : t("deletedInviter")}
+          <span aria-hidden="true">→</span>
+        </li>
+      ))}
+      <li>
+        {hasMoreInviters && last ? (
+          <Link className="link" href={`/admin/people/${last.id}` as Route} prefetch={false}>
+            {t("furtherUp")}
+          </Link>
+        ) : (
+          t("root")
+        )}
+      </li>
+    </ol>
+  );
+}
+
+/** The newest people whom a person invited, with the newest of those whom they invited, and links to the lists of all. */
+export async function InviteesCard({
+  userId,
+  referralCount,
+  tree: { invitees, secondLevel },
+}: {
+  userId: number;
+  referralCount: number;
+  tree: InviteTree;
+}) {
+  const t = await getTranslations("admin.person");
+  return (
+    <section aria-labelledby="invitees" className="mt-5 rounded-card border border-line bg-card p-5">
+      <h2 className="text-large" id="invitees">
+        {t("invitees")}
+      </h2>
+      <p className="mt-2 text-small text-soft">
+        {t("levels", { first: referralCount, second: secondLevel.count, isCounted: String(secondLevel.isCounted) })}
+      </p>
+      <ul className="mt-2">
+        {invitees.map(({ referralCount: count, invitees: below, ...invitee }) => (
+          <li className="border-line border-b py-1 last:border-b-0" key={invitee.id}>
+            <RelativeLink {...invitee} />
+            {below.length > 0 && (
+              <ul className="ml-2 border-line border-l pl-4">
+                {below.map((one) => (
+                  <li key={one.id}>
+                    <RelativeLink {...one} />
+                  </li>
+                ))}
+                {count > below.length && (
+                  <li>
+                    <ListLink count={count} inviterId={invitee.id} />
+                  </li>
+                )}
+              </ul>
+            )}
+          </li>
+        ))}
+      </ul>
+      {referralCount > invitees.length && <ListLink count={referralCount} inviterId={userId} />}
+    </section>
+  );
+}
+
+async function RelativeLink({ id, masked, isBlocked }: Relative) {
+  const t = await getTranslations("admin.people");
+  return (
+    <span>
+      <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
+        <MaskedIdentity masked={masked} />
+      </Link>
+      {isBlocked && <strong className="ml-2 text-red">{t("isBlocked")}</strong>}
+    </span>
+  );
+}
+
+/** A link to the list of all people whom one account invited. */
+async function ListLink({ inviterId, count }: { inviterId: number; count: number }) {
+  const t = await getTranslations("admin.person");
+  return (
+    <Link className="link text-small" href={`/admin/people?inviter=${inviterId}` as Route} prefetch={false}>
+      {t("allInvitees", { count })}
+    </Link>
+  );
+}
