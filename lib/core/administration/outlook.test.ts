@@ -1,8 +1,8 @@
 import { expect, _baseTest as test } from "playwright/test";
 import { phoneLoginCode, signInByPhone } from "@/lib/core/accounts/sign-in";
-import { requestCode } from "@/lib/core/challenges/request-code";
+import { IS_MAIL_OFFERED, requestCode } from "@/lib/core/challenges/request-code";
 import { Phone } from "@/lib/core/identity/phone";
-import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import {
   CODE_TTL_MS,
@@ -14,8 +14,8 @@ import {
 import { keyOf, smsLimit } from "@/lib/core/rate-limits";
 import { write } from "@/lib/db/database";
 import { accepted, refused } from "@/lib/senders/sender";
-import { after, anybody, freshOwner, freshPhone, receiveCode } from "@/lib/testing/people";
-import { getOutlook } from "./outlook";
+import { after, anybody, freshEmail, freshOwner, freshPhone, receiveCode } from "@/lib/testing/people";
+import { getOutlook, getOutlookOf } from "./outlook";
 
 const HOUR_MS = 60 * 60 * 1000;
 const now = new Date();
@@ -28,12 +28,30 @@ const send = (phone: Phone, by = anybody(), sender: Parameters<typeof requestCod
 
 test("nothing keeps a person from a code who has asked for none", async () => {
   expect(await outlookOf(freshPhone())).toEqual({
+    kind: "phone",
     obstacles: [],
     codeUntil: null,
     undelivered: null,
     longerDigits: null,
     network: null,
+    isMailOpen: false,
   });
+});
+
+test("an account with a mailbox only can log in by mail, if codes can be sent there", async () => {
+  expect(IS_MAIL_OFFERED).toBe(true);
+  const mailbox = { phone: null, email: freshEmail(), blockedAt: null };
+  expect(await getOutlookOf(mailbox, now)).toMatchObject({ kind: "email", obstacles: [] });
+  const without = await getOutlook(emailRecipient(mailbox.email), { isBlocked: false, isMailOffered: false }, now);
+  expect(without.obstacles).toEqual([{ name: "mail_unavailable", until: null }]);
+});
+
+test("an account whose phone gets no code may log in by mail, unless it is blocked", async () => {
+  const account = { phone: Phone.parse("+380501234568"), email: freshEmail(), blockedAt: null };
+  expect(await getOutlookOf(account, now)).toMatchObject({ kind: "phone", isMailOpen: true });
+  expect(await getOutlookOf({ ...account, email: null }, now)).toMatchObject({ isMailOpen: false });
+  expect(await getOutlookOf({ ...account, blockedAt: now }, now)).toMatchObject({ isMailOpen: false });
+  expect(await getOutlookOf({ ...account, phone: freshPhone() }, now)).toMatchObject({ isMailOpen: false });
 });
 
 test("after a code there is a wait, and the code can be typed meanwhile", async () => {

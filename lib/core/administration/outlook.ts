@@ -2,23 +2,27 @@ import type { Challenge } from "@/lib/core/challenges/challenge";
 import { statusOf } from "@/lib/core/challenges/challenge";
 import { newCodeDigits } from "@/lib/core/challenges/code-length";
 import type { RefusalReason } from "@/lib/core/challenges/deliveries";
-import { listSenders } from "@/lib/core/challenges/request-code";
+import { IS_MAIL_OFFERED, listSenders } from "@/lib/core/challenges/request-code";
 import { resendWaitMs } from "@/lib/core/challenges/resend-schedule";
 import { findRefusal } from "@/lib/core/challenges/send-limits";
 import { isServedPhone } from "@/lib/core/challenges/served-countries";
-import type { Recipient } from "@/lib/core/identity/recipient";
+import type { Email } from "@/lib/core/identity/email";
+import type { Phone } from "@/lib/core/identity/phone";
+import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { keyedHashes } from "@/lib/core/keyed-hash";
 import { CODE_DIGITS } from "@/lib/core/policy";
 import { readPrimary } from "@/lib/db/database";
 
 /** What keeps a person from a new code, or is worth knowing. `until` is when it ends by itself; null if it does not. */
 export interface Obstacle {
-  name: "account_blocked" | RefusalReason;
+  name: "account_blocked" | "mail_unavailable" | RefusalReason;
   until: Date | null;
 }
 
 /** Whether a person can log in by a recipient now, and what an operator should know about it. */
 export interface Outlook {
+  /** What the codes go to. */
+  kind: Recipient["kind"];
   /** What refuses a new code, the longest first; empty if a code can be requested now. */
   obstacles: Obstacle[];
   /** Until when the last code can be typed; null without such a code. */
@@ -29,17 +33,36 @@ export interface Outlook {
   longerDigits: number | null;
   /** The network of the last request, whose limits were read, too; null if it is not known. */
   network: string | null;
+  /** Whether the account can get a code to its mailbox, while its phone gets none. */
+  isMailOpen: boolean;
 }
 
 const FAILED_STATES = ["undelivered", "failed", "refused"];
 
 /**
+ * Returns whether an account's owner can log in now: by the proven phone, or by the mailbox if the account has no proven phone. If a
+ * code to the phone would be refused, the mailbox is looked at as well.
+ */
+export async function getOutlookOf(
+  { phone, email, blockedAt }: { phone: Phone | null; email: Email | null; blockedAt: Date | null },
+  now = new Date(),
+): Promise<Outlook | null> {
+  const isBlocked = blockedAt !== null;
+  const byMail = () => email && getOutlook(emailRecipient(email), { isBlocked }, now);
+  if (!phone) return byMail();
+  const outlook = await getOutlook(phoneRecipient(phone), { isBlocked }, now);
+  const isShut = outlook.obstacles.length > 0 && outlook.codeUntil === null;
+  return { ...outlook, isMailOpen: isShut && (await byMail())?.obstacles.length === 0 };
+}
+
+/**
  * Returns whether a code for a login would be sent to this recipient now, by the functions that refuse codes. A browser that is
- * not recognised is assumed, in the network of the last request. `isBlocked` says that the recipient's account is blocked.
+ * not recognised is assumed, in the network of the last request. `isBlocked` says that the recipient's account is blocked,
+ * `isMailOffered` that codes can be sent to mailboxes.
  */
 export async function getOutlook(
   recipient: Recipient,
-  { isBlocked }: { isBlocked: boolean },
+  { isBlocked, isMailOffered = IS_MAIL_OFFERED }: { isBlocked: boolean; isMailOffered?: boolean },
   now = new Date(),
 ): Promise<Outlook> {
   const [messages, challenge] = await Promise.all([
@@ -64,6 +87,7 @@ export async function getOutlook(
   const senders = listSenders(recipient);
   const obstacles: Obstacle[] = [
     isBlocked ? [{ name: "account_blocked" as const, until: null }] : [],
+    recipient.kind === "email" && !isMailOffered ? [{ name: "mail_unavailable" as const, until: null }] : [],
     recipient.kind === "phone" && !isServedPhone(recipient.address)
       ? [{ name: "country_not_allowed" as const, until: null }]
       : [],
@@ -74,12 +98,14 @@ export async function getOutlook(
   const [newest] = messages.filter(({ sender }) => sender !== null);
   const isLive = challenge !== null && statusOf(challenge, digits.needed, now) === "live";
   return {
+    kind: recipient.kind,
     obstacles: obstacles.sort((one, other) => endOf(other) - endOf(one)),
     codeUntil: isLive ? challenge.expiresAt : null,
     undelivered:
       newest?.sender && FAILED_STATES.includes(newest.state) ? { sender: newest.sender, reason: newest.reason } : null,
     longerDigits: digits.ofNewCode > CODE_DIGITS ? digits.ofNewCode : null,
     network,
+    isMailOpen: false,
   };
 }
 

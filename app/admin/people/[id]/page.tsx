@@ -5,12 +5,11 @@ import { Moment } from "@/components/moment";
 import { shownPhone } from "@/lib/core/accounts/accounts";
 import { listSessionsOf } from "@/lib/core/administration/end-sessions";
 import { idsIn, readInviteTree } from "@/lib/core/administration/invite-tree";
-import { getOutlook } from "@/lib/core/administration/outlook";
+import { getOutlookOf } from "@/lib/core/administration/outlook";
 import { readPerson } from "@/lib/core/administration/people";
 import { AccountId } from "@/lib/core/administration/search";
 import { listTimelineOf, TimelineCursor } from "@/lib/core/administration/timeline";
 import { maskEmail, maskPhone } from "@/lib/core/identity/masking";
-import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
 import { OutlookNote } from "../../outlook-note";
@@ -44,12 +43,11 @@ export default async function PersonPage(options: PageOptions) {
       found.value;
     const { done, from: typedFrom } = await options.searchParams;
     const from = TimelineCursor.safeParse(typedFrom).data ?? null;
-    const recipient = phone ? phoneRecipient(phone) : email && emailRecipient(email);
     const [t, device, timeline, outlook, sessions] = await Promise.all([
       getTranslations("admin.person"),
       getTranslations("device"),
       listTimelineOf(administrator, found.value.id, { from }),
-      recipient && getOutlook(recipient, { isBlocked: blockedAt !== null }),
+      getOutlookOf(found.value),
       listSessionsOf(found.value.id),
     ]);
     const isOwn = found.value.id === administrator.userId;
@@ -61,7 +59,7 @@ export default async function PersonPage(options: PageOptions) {
           {shown && <MaskedIdentity masked={maskPhone(shown)} />}
           {!shown && email && <MaskedIdentity masked={maskEmail(email)} />}
         </ShownIdentity>
-        <OutlookNote outlook={outlook} />
+        <OutlookNote isPhoneClaimed={!phone && claimedPhone !== null} outlook={outlook} />
         <div className="mt-5 grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
           <TimelineList {...timeline} isFirst={from === null} path={`/admin/people/${found.value.id}`} />
           <div>
