@@ -113,6 +113,7 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
     HourlySum: kept(ASSUMED.sumsPerPeriod * 24, policy.HOURLY_SUMS_KEPT_MS),
     DailySum: { rows: ASSUMED.sumsPerPeriod * 365, kept: "without end; here a year's" },
     Administrator: { rows: 3, kept: "until it is removed" },
+    TestNumber: { rows: 3, kept: "until its end, 90 days at most" },
     Mark: { rows: 3, kept: "as the database" },
   };
 }

@@ -142,7 +142,8 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
   const values: Record<string, (number: number) => Value> = {
     ...{ phone: phoneOf, email: (n) => (isOneIn(10, n) ? `person-${scatter(n)}@mail.example` : null) },
     ...{ phoneProvenAt: timeOf, emailProvenAt: (n) => (isOneIn(10, n) ? timeOf(n) : null), claimedPhone: () => null },
-    ...{ blockedAt: () => null },
+    ...{ blockedAt: () => null, isTest: () => false },
+    ...{ until: timeOf, madeAt: timeOf, note: () => "the reviewers of a store" },
     ...{ inviteCode: inviteCodeOf, referralCount: (n) => n % 3 },
     ...{ inviteeId: (n) => n, inviterId: account, code: inviteCodeOf, activatedAt: timeOf },
     ...{

@@ -39,7 +39,7 @@ test.beforeEach(backgroundTasks);
 test("each table has a time after which its rows are deleted, grows only with accounts, or has a few rows a day", () => {
   const growing = GROWING_TABLES.map(({ table }) => table.charAt(0).toLowerCase() + table.slice(1));
   expect([...MODEL_NAMES].sort()).toEqual(
-    [...growing, "user", "activation", "delayedChange", "administrator", "dailySum", "mark"].sort(),
+    [...growing, "user", "activation", "delayedChange", "administrator", "testNumber", "dailySum", "mark"].sort(),
   );
 });
 

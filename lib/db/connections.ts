@@ -21,6 +21,7 @@ const MODELS: Record<Model, true> = {
   dailySum: true,
   counter: true,
   administrator: true,
+  testNumber: true,
   auditEvent: true,
   mark: true,
 };
