@@ -70,6 +70,8 @@ export const EventDetails = z.object({
   isTokenReused: z.boolean().optional(),
   /** The accounts that an activation led to before and after an administrator changed it; null for no account. */
   inviters: z.object({ before: z.number().nullable(), after: z.number().nullable() }).optional(),
+  /** A delivery to the phone or mailbox without an account that an administrator acted on. */
+  deliveryId: z.number().optional(),
   /** Why an administrator did it, in their own words. Only administrators see it. */
   reason: z.string().optional(),
 });

@@ -11,7 +11,7 @@ import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code"
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
-import { type Reader, readPrimary, type Transaction, transact, type Writer, write } from "@/lib/db/database";
+import { type Reader, readPrimary, statement, type Transaction, transact, type Writer, write } from "@/lib/db/database";
 import { dropAdministrator, isAdministratorPhone } from "./administrators";
 
 /**
@@ -143,7 +143,7 @@ type LoginFailure = { name: "login_too_old" };
  * request began, `account_unknown` if there is no account to change, otherwise null.
  */
 export async function lockForChange(
-  tx: Writer,
+  tx: Transaction,
   administrator: Administrator,
   userId: number,
 ): Promise<{ name: "login_too_old" | "account_unknown" } | null> {
@@ -151,12 +151,24 @@ export async function lockForChange(
   for (const id of [userId, administrator.userId].sort((one, other) => one - other)) {
     isThere.set(id, await lockAccount(tx, id));
   }
-  const actor = await tx.user.findUnique({
-    where: { id: administrator.userId, blockedAt: null },
-    select: { id: true },
-  });
-  if (!actor) return { name: "login_too_old" };
+  if (!(await mayStillAct(tx, administrator))) return { name: "login_too_old" };
   return isThere.get(userId) ? null : { name: "account_unknown" };
+}
+
+/** As `lockForChange`, for a change that concerns no other account. Returns whether the administrator may still act. */
+export async function lockAdministrator(tx: Transaction, administrator: Administrator): Promise<boolean> {
+  return (await lockAccount(tx, administrator.userId)) && mayStillAct(tx, administrator);
+}
+
+const FIND_UNBLOCKED = statement({
+  params: { userId: "integer" },
+  row: { id: "integer" },
+  sql: `SELECT "id" FROM "User" WHERE "id" = :userId AND "blockedAt" IS NULL`,
+});
+
+/** Returns whether the administrator's account, which the transaction has locked, was neither blocked nor deleted. */
+export async function mayStillAct(tx: Transaction, { userId }: Administrator): Promise<boolean> {
+  return (await tx.get(FIND_UNBLOCKED, { userId })) !== undefined;
 }
 
 /** Returns whether the administrator verified a code so recently that changes are allowed. */

@@ -1,8 +1,8 @@
 import { type MoveActivationFailure, moveActivation, undoActivation } from "@/lib/core/invites/activation";
 import type { InviteCode } from "@/lib/core/invites/invite-code";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { transact } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import { rollBack, transact } from "@/lib/db/database";
+import { type Administrator, mayStillAct } from "./accounts";
 import { type Act, type ActFailure, findActFailure, recordAct } from "./acts";
 
 /**
@@ -17,9 +17,11 @@ export async function moveInvitation(
   const failure = findActFailure(administrator, act.userId, now);
   if (failure) return fail(failure);
   if (code === null) return fail({ name: "invite_unknown" });
-  return transact(
+  type Moved = Result<null, ActFailure | MoveActivationFailure>;
+  return transact<Moved>(
     async (tx) => {
-      const moved = await moveActivation(tx, { userId: act.userId, code });
+      const moved = await moveActivation(tx, { userId: act.userId, code, besides: administrator.userId });
+      if (!(await mayStillAct(tx, administrator))) return rollBack(fail({ name: "login_too_old" }));
       if (!moved.ok) return moved;
       recordAct(tx, administrator, act, { action: "invite_moved", details: { inviters: moved.value }, now });
       return succeed(null);
@@ -36,8 +38,9 @@ export async function undoInvitation(
 ): Promise<Result<null, ActFailure | { name: "activation_missing" }>> {
   const failure = findActFailure(administrator, act.userId, now);
   if (failure) return fail(failure);
-  return transact(async (tx) => {
-    const undone = await undoActivation(tx, act.userId);
+  return transact<Result<null, ActFailure | { name: "activation_missing" }>>(async (tx) => {
+    const undone = await undoActivation(tx, { userId: act.userId, besides: administrator.userId });
+    if (!(await mayStillAct(tx, administrator))) return rollBack(fail({ name: "login_too_old" }));
     if (!undone.ok) return undone;
     recordAct(tx, administrator, act, { action: "invite_reversed", details: { inviters: undone.value }, now });
     return succeed(null);

@@ -7,9 +7,10 @@ import { requestCode } from "@/lib/core/challenges/request-code";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { activateInvite } from "@/lib/core/invites/activation";
 import type { InviteCode } from "@/lib/core/invites/invite-code";
+import { keyedHash } from "@/lib/core/keyed-hash";
 import { REASON_LENGTH_MAX, RECENT_LOGIN_MS, SENDS_PER_PHONE_AND_IP_PER_HOUR } from "@/lib/core/policy";
 import { checkSession } from "@/lib/core/sessions/sessions";
-import { readPrimary } from "@/lib/db/database";
+import { readPrimary, write } from "@/lib/db/database";
 import { freshAdministrator, readEvents } from "@/lib/testing/administrators";
 import {
   after,
@@ -22,13 +23,15 @@ import {
   signUp,
   signUpByMail,
 } from "@/lib/testing/people";
-import { changeAccount } from "./accounts";
+import { type Administrator, changeAccount } from "./accounts";
 import { moveInvitation, undoInvitation } from "./activations";
 import { deletePerson, Reason } from "./acts";
+import { blockAccount } from "./block";
 import { endSessions, listSessionsOf } from "./end-sessions";
-import { liftLimits } from "./lift-limits";
+import { liftLimits, liftLimitsOfRecipient } from "./lift-limits";
 
 const reason = "asked by the person";
+const HOUR_MS = 60 * 60 * 1000;
 
 test("an administrator ends one session of a person, then all, each with one event that has the reason", async () => {
   const { administrator } = await freshAdministrator();
@@ -224,3 +227,85 @@ test("an administrator deletes an account with a reason, but not their own", asy
   expect((await readEvents(userId))[0]).toMatchObject({ action: "account_deleted", details: { reason } });
   expect(failureOf(await deletePerson(administrator, { userId, reason }))).toBe("account_unknown");
 });
+
+test("a lifted wait starts the limits of the networks again that the last requests came from", async () => {
+  const { administrator } = await freshAdministrator();
+  const { phone, userId } = await signUp();
+  const [requester, now, sender] = [anybody(), new Date(), senderOf(async () => true)];
+  const request = () => requestCode(phoneLoginCode(freshOwner(phone)), requester, { now, sender }).then(failureOf);
+  for (let sends = 0; sends < SENDS_PER_PHONE_AND_IP_PER_HOUR; sends += 1) expect(await request()).toBe("none");
+  // The network of a verified code is refunded, and a challenge that is over is deleted.
+  await write((tx) => tx.challenge.deleteMany({ where: { recipient: phone } }));
+  expect(await request()).toBe("budget_spent");
+  expect(failureOf(await liftLimits(administrator, { userId, reason }, now))).toBe("none");
+  expect(await request()).toBe("none");
+});
+
+test("the wait of a phone without an account can be lifted, and of one that has an account only on its person", async () => {
+  const { administrator, userId: own } = await freshAdministrator();
+  const owner = freshOwner();
+  const hash = keyedHash(owner.phone);
+  const [requester, now, sender] = [anybody(), new Date(), senderOf(async () => true)];
+  const request = (key = phoneLoginCode(owner)) => requestCode(key, requester, { now, sender }).then(failureOf);
+  const lift = () => liftLimitsOfRecipient(administrator, { hash, reason }, now).then(failureOf);
+  expect(await lift()).toBe("recipient_unknown");
+  expect(await request()).toBe("none");
+  expect(await request()).toBe("resend_too_early");
+  expect(await lift()).toBe("none");
+  expect(await request()).toBe("none");
+  while ((await request(phoneLoginCode(freshOwner(owner.phone)))) === "none");
+  expect(await lift()).toBe("none");
+  expect(await request(phoneLoginCode(freshOwner(owner.phone)))).toBe("none");
+
+  const delivery = await readPrimary.delivery.findFirst({ where: { recipient: hash }, orderBy: { id: "desc" } });
+  const events = await readPrimary.auditEvent.findMany({ where: { actorId: own, action: "limits_lifted" } });
+  expect(events.map(({ subjectId }) => subjectId)).toEqual([null, null]);
+  const { deliveryId, ...details } = JSON.parse(events[1]?.details ?? "{}");
+  expect(details).toEqual({ reason });
+  expect(deliveryId).toBeLessThan(delivery?.id ?? 0);
+
+  const late = after(administrator.verifiedAt, RECENT_LOGIN_MS);
+  expect(failureOf(await liftLimitsOfRecipient(administrator, { hash, reason }, late))).toBe("login_too_old");
+  await signUp({ phone: owner.phone, now: after(now, 2 * HOUR_MS) });
+  expect(await lift()).toBe("recipient_unknown");
+});
+
+/** The acts that change no row of the account itself, each on a person who has activated a code. */
+const UNLOCKED_ACTS = [
+  {
+    action: "limits_lifted",
+    act: (by: Administrator, userId: number) => liftLimits(by, { userId, reason }),
+  },
+  {
+    action: "invite_moved",
+    act: (by: Administrator, userId: number, code: InviteCode) => moveInvitation(by, { userId, reason, code }),
+  },
+  {
+    action: "invite_reversed",
+    act: (by: Administrator, userId: number) => undoInvitation(by, { userId, reason }),
+  },
+] as const;
+
+for (const { action, act } of UNLOCKED_ACTS) {
+  test(`an administrator who is blocked in the middle of a request does not finish it: ${action}`, async () => {
+    const chief = await freshAdministrator();
+    const other = await signUp();
+    for (let round = 0; round < 4; round += 1) {
+      const blocked = await freshAdministrator();
+      const inviter = await signUp();
+      const { userId } = await signUp({ invited: inviter.inviteCode });
+      const [acted] = await Promise.all([
+        act(blocked.administrator, userId, other.inviteCode),
+        blockAccount(chief.administrator, { userId: blocked.userId, reason }),
+      ]);
+      const [event] = (await readEvents(userId)).filter((one) => one.action === action);
+      const [block] = (await readEvents(blocked.userId)).filter((one) => one.action === "account_blocked");
+      if (failureOf(acted) === "none") expect(event?.id).toBeLessThan(block?.id ?? 0);
+      else expect([failureOf(acted), event]).toEqual(["login_too_old", undefined]);
+
+      const before = await referralsOf(inviter.userId);
+      expect(failureOf(await act(blocked.administrator, userId, inviter.inviteCode))).toBe("login_too_old");
+      expect(await referralsOf(inviter.userId)).toEqual(before);
+    }
+  });
+}

@@ -4,9 +4,10 @@ import type { Phone } from "@/lib/core/identity/phone";
 import { read, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { freshAdministrator } from "@/lib/testing/administrators";
-import { failureOf, freshPhone } from "@/lib/testing/people";
+import { failureOf, freshPhone, signUp } from "@/lib/testing/people";
 import { asAdministrator, changeAccount, deleteAccount } from "./accounts";
 import { addAdministrator, isAdministratorPhone, listAdministrators, removeAdministrator } from "./administrators";
+import { blockAccount, unblockAccount } from "./block";
 
 test("an administrator who was added at the machine is one from the next request on, and none after the removal", async () => {
   const { phone, session } = await freshAdministrator();
@@ -48,4 +49,22 @@ test("a phone without an account can be made an administrator's in advance", asy
   const phone = freshPhone();
   expect(failureOf(await addAdministrator(phone))).toBe("none");
   await write(async (tx) => void (await tx.administrator.delete({ where: { phone } })));
+});
+
+test("a blocked administrator does not count as one who remains", async () => {
+  const last = await freshAdministrator();
+  await write(async (tx) => {
+    await tx.administrator.deleteMany({ where: { phone: { not: last.phone } } });
+  });
+  const reason = "of a test";
+  for (const phone of env.ADMIN_PHONES as Phone[]) {
+    const { userId } = await signUp({ phone });
+    expect(failureOf(await blockAccount(last.administrator, { userId, reason }))).toBe("none");
+  }
+  const other = await freshAdministrator();
+  expect(failureOf(await blockAccount(last.administrator, { userId: other.userId, reason }))).toBe("none");
+  expect(failureOf(await removeAdministrator(last.phone))).toBe("administrator_last");
+  expect(await isAdministratorPhone(last.phone)).toBe(true);
+  expect(failureOf(await unblockAccount(last.administrator, { userId: other.userId, reason }))).toBe("none");
+  expect(failureOf(await removeAdministrator(last.phone))).toBe("none");
 });

@@ -33,10 +33,16 @@ const CLOSE_CONSOLES = statement({
   sql: `UPDATE "Session" SET "consoleAt" = NULL WHERE "userId" IN (SELECT "id" FROM "User" WHERE "phone" = :phone)`,
 });
 
-const COUNT_ADMINISTRATORS = statement({
+const LIST_ADDED = statement({
   params: {},
-  row: { count: "integer" },
-  sql: `SELECT COUNT(*) AS "count" FROM "Administrator"`,
+  row: { phone: "text" },
+  sql: `SELECT "phone" FROM "Administrator"`,
+});
+
+const FIND_BLOCKED = statement({
+  params: { phone: "text" },
+  row: { id: "integer" },
+  sql: `SELECT "id" FROM "User" WHERE "phone" = :phone AND "blockedAt" IS NOT NULL`,
 });
 
 const FIND_ACCOUNT_BY_PHONE = statement({
@@ -72,14 +78,15 @@ type Removed = Result<null, { name: "administrator_unknown" | "administrator_con
  * Failures:
  * - `administrator_unknown`: the phone is no administrator's.
  * - `administrator_configured`: the phone is one of `ADMIN_PHONES`, which only the operator changes.
- * - `administrator_last`: there would be no administrator.
+ * - `administrator_last`: there would be no administrator whose account is not blocked. A phone may have no account yet.
  */
 export function removeAdministrator(phone: Phone, now = new Date()): Promise<Removed> {
   return transact<Removed>(async (tx) => {
     if (env.ADMIN_PHONES.includes(phone)) return fail({ name: "administrator_configured" });
     if ((await tx.run(REMOVE_ADMINISTRATOR, { phone })) === 0) return fail({ name: "administrator_unknown" });
-    const left = (await tx.get(COUNT_ADMINISTRATORS, {}))?.count ?? 0;
-    if (left + env.ADMIN_PHONES.length === 0) return rollBack(fail({ name: "administrator_last" }));
+    const left = [...env.ADMIN_PHONES, ...(await tx.all(LIST_ADDED, {})).map((one) => one.phone)];
+    const blocked = await Promise.all(left.map((one) => tx.get(FIND_BLOCKED, { phone: one })));
+    if (blocked.every((account) => account !== undefined)) return rollBack(fail({ name: "administrator_last" }));
     // Otherwise the console would be open if the administrator is added again soon.
     await tx.run(CLOSE_CONSOLES, { phone });
     await recordByCommandLine(tx, "administrator_removed", phone, now);

@@ -18,6 +18,8 @@ export interface FoundRecipient {
   country: string | null;
   /** The phone or mailbox itself, while the challenge of its last code is kept; otherwise null. */
   recipient: Recipient | null;
+  /** The last stored request for a code to it. */
+  lastDeliveryId: number;
   /** The account that has the phone or mailbox, as far as it is known. */
   userId: number | null;
 }
@@ -44,6 +46,7 @@ export async function findRecipient(hash: string): Promise<FoundRecipient | null
     lastDigits: last.lastDigits,
     country: last.country,
     recipient,
+    lastDeliveryId: last.id,
     userId: (await findOwner(hash, userId)) ?? (recipient && (await findAccountOf(recipient))),
   };
 }

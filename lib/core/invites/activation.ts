@@ -136,12 +136,12 @@ async function lockPair(tx: Transaction, userId: number, otherId: number) {
 }
 
 /**
- * Locks an account and its inviter, in the order of their ids, for a transaction that deletes the account's activation. If the
+ * Locks an account and its inviter, and with `besides` a further account, in the order of their ids, for a transaction that deletes the account's activation. If the
  * account activates a code between the read and the locks, a deadlock is possible; the database then aborts the transaction,
  * which runs again.
  */
-export async function lockWithInviter(tx: Transaction, userId: number): Promise<void> {
-  await lockInOrder(tx, [userId, (await tx.get(FIND_ACTIVATION, { userId }))?.inviterId]);
+export async function lockWithInviter(tx: Transaction, userId: number, besides: number | null = null): Promise<void> {
+  await lockInOrder(tx, [userId, (await tx.get(FIND_ACTIVATION, { userId }))?.inviterId, besides]);
 }
 
 /** Locks the rows of these accounts in the order of their ids, so that no two transactions wait for each other. */
@@ -177,14 +177,15 @@ const DECREMENT_REFERRAL_COUNT = statement({
 /**
  * Moves an account's activation to another invite code; its time stays. The earlier inviter loses the referral, and the inviter
  * of `code` gets it. The transaction must hold the lock `invite-graph`: while it walks the chain of inviters, no other account with
- * referrals may come below another inviter. Fails with a `MoveActivationFailure`.
+ * referrals may come below another inviter. `besides` is the id of a further account whose row is locked in the same order. Fails with a
+ * `MoveActivationFailure`.
  */
 export async function moveActivation(
   tx: Transaction,
-  { userId, code }: { userId: number; code: InviteCode },
+  { userId, code, besides }: { userId: number; code: InviteCode; besides: number },
 ): Promise<Result<Inviters, MoveActivationFailure>> {
   const [inviter, before] = await Promise.all([findInviter(tx, code), tx.get(FIND_ACTIVATION, { userId })]);
-  await lockInOrder(tx, [userId, inviter?.id, before?.inviterId]);
+  await lockInOrder(tx, [userId, inviter?.id, before?.inviterId, besides]);
   const [activation, inviterNow] = await Promise.all([tx.get(FIND_ACTIVATION, { userId }), findInviter(tx, code)]);
   if (!activation) return fail({ name: "activation_missing" });
   if (!inviterNow) return fail({ name: "invite_unknown" });
@@ -199,13 +200,13 @@ export async function moveActivation(
 
 /**
  * Undoes an account's activation, so that the account can activate a code again. The inviter loses the referral. Returns the
- * inviters before and after. Fails with `activation_missing`.
+ * inviters before and after. `besides` is as in `moveActivation`. Fails with `activation_missing`.
  */
 export async function undoActivation(
   tx: Transaction,
-  userId: number,
+  { userId, besides }: { userId: number; besides: number },
 ): Promise<Result<Inviters, { name: "activation_missing" }>> {
-  await lockWithInviter(tx, userId);
+  await lockWithInviter(tx, userId, besides);
   const activation = await tx.get(FIND_ACTIVATION, { userId });
   if (!activation) return fail({ name: "activation_missing" });
   tx.queue(DELETE_ACTIVATION, { userId });
