@@ -369,10 +369,10 @@ export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;
 export const WRONG_CODES_KEPT_MS = settings.WRONG_CODES_KEPT_S * 1000;
 export const AUDIT_EVENTS_KEPT_MS = settings.AUDIT_EVENTS_KEPT_S * 1000;
 /**
- * How old rows may be that the hourly and daily sums are counted from: as old as deliveries are kept, because sums of rows that
- * are partly deleted would be too low, and at most 90 days.
+ * How old rows may be that the hourly and daily sums are counted from: as old as both deliveries and audit events are kept, because
+ * sums of rows that are partly deleted would be too low, and at most 90 days.
  */
-export const SUMMED_MS_MAX = Math.min(DELIVERIES_KEPT_MS, 90 * DAY_S * 1000);
+export const SUMMED_MS_MAX = Math.min(DELIVERIES_KEPT_MS, AUDIT_EVENTS_KEPT_MS, 90 * DAY_S * 1000);
 /** How long hourly sums are kept: while any hour of their day can be counted again. */
 export const HOURLY_SUMS_KEPT_MS = SUMMED_MS_MAX + 2 * DAY_S * 1000;
 /** How long a client should wait for its next request when no channel accepted a code. */

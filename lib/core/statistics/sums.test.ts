@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { promisify } from "node:util";
 import { expect, _baseTest as test } from "playwright/test";
 import { backgroundTasks } from "@/lib/core/background";
 import { recordReports } from "@/lib/core/challenges/deliveries";
@@ -23,7 +24,7 @@ function freshNoon(): Date {
 
 /** Forgets when the sums were last computed, as in a database without sums. */
 async function forgetSums(): Promise<void> {
-  await write((tx) => tx.mark.deleteMany({ where: { name: "sums" } }));
+  await write((tx) => tx.mark.deleteMany({ where: { name: { startsWith: "sums " } } }));
 }
 
 // Requests compute the sums once a minute in each process. The first time is over before the tests begin.
@@ -187,4 +188,51 @@ test("a run reads no hour that is closed, and says when it ran", async () => {
   await computeSums(after(noon, 60_000));
   expect(await read.dailySum.findMany({ where: { day: dayOf(after(noon, -70 * HOUR_MS)) } })).toEqual([]);
   expect(await sumsComputedAt()).toEqual(after(noon, 60_000));
+});
+
+test("a delivery report is counted also if no code was requested for days after it", async () => {
+  const noon = freshNoon();
+  const providerId = crypto.randomUUID();
+  await addDelivery(noon, { providerId });
+  await computeSums(after(noon, HOUR_MS + 1));
+  await recordReports("smsru", [{ providerId, state: "delivered", reason: null }]);
+  await computeSums(after(noon, 10 * DAY_MS));
+  expect((await sumsOf(dayOf(noon)))["delivered phone RU"]).toEqual([1, 0]);
+});
+
+test("accounts of version 0.1, whose events name no kind of actor, are counted beside those of later versions", async () => {
+  const noon = freshNoon();
+  const event = { at: noon, action: "account_created", details: "{}" };
+  await write((tx) =>
+    tx.auditEvent.createMany({
+      data: [
+        { ...event, actorId: 1, subjectId: 1 },
+        { ...event, actorId: 1, subjectId: 2 },
+        { ...event, actorId: 1, subjectId: 3, actorKind: "administrator" },
+        { ...event, actorId: 4, subjectId: 4, actorKind: "person" },
+      ],
+    }),
+  );
+  await computeSums(after(noon, HOUR_MS));
+  expect(await sumsOf(dayOf(noon))).toEqual({ signed_up: [2, 0], added: [2, 0] });
+});
+
+test("after a change of the time zone by half an hour no message is counted twice", async () => {
+  const noon = freshNoon();
+  for (const minute of [-45, -15, 15, 45]) await addDelivery(after(noon, minute * 60_000));
+  await computeSums(after(noon, 3 * HOUR_MS), "Europe/Moscow");
+  for (const timeZone of ["Asia/Kolkata", "Europe/Moscow"]) {
+    await computeSums(after(noon, 4 * HOUR_MS), timeZone);
+    expect((await sumsOf(dayOf(noon)))["asked phone RU"], timeZone).toEqual([4, 0]);
+  }
+});
+
+test("no hour is counted whose audit events may have been deleted", async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...["--import", "tsx", "--input-type=module", "--eval"],
+    `process.env.AUDIT_EVENTS_KEPT_S = "${(31 * DAY_MS) / 1000}";
+    const { SUMMED_MS_MAX } = await import("./lib/core/policy.ts");
+    console.log(SUMMED_MS_MAX);`,
+  ]);
+  expect(Number(stdout)).toBe(31 * DAY_MS);
 });

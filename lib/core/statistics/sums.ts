@@ -30,26 +30,32 @@ export type Step = (typeof STEPS)[number];
 export type Measure = Step | "added" | "refused" | `message_${MessageState}`;
 export type MessageState = "accepted" | "delivered" | "undelivered" | "refused" | "failed" | "unanswered";
 
-/** The states of messages that the provider took, or may have taken, and charges for. */
-const PAID_STATES: readonly string[] = ["accepted", "delivered", "undelivered", "unanswered"];
+/** The messages that the provider took, or may have taken, and charges for. */
+const PAID_MEASURES: readonly string[] = [
+  "message_accepted",
+  "message_delivered",
+  "message_undelivered",
+  "message_unanswered",
+];
 
 const CHANNEL_SQL = `CASE WHEN "lastDigits" = '' THEN 'email' ELSE 'phone' END`;
 
 const COUNT_MESSAGES = statement({
   params: { start: "time", end: "time" },
   row: {
-    sender: "text?",
-    state: "text",
-    reason: "text",
+    measure: "text",
     channel: "text",
     country: "text",
-    currency: "text?",
+    sender: "text",
+    reason: "text",
+    currency: "text",
     count: "integer",
     cost: "real?",
   },
   sql: `
-    SELECT "sender", "state", COALESCE("reason", '') AS "reason", ${CHANNEL_SQL} AS "channel",
-      COALESCE("country", '') AS "country", "currency", COUNT(*) AS "count", SUM("cost") AS "cost"
+    SELECT CASE WHEN "sender" IS NULL THEN 'refused' ELSE 'message_' || "state" END AS "measure", ${CHANNEL_SQL} AS "channel",
+      COALESCE("country", '') AS "country", COALESCE("sender", '') AS "sender", COALESCE("reason", '') AS "reason",
+      COALESCE("currency", '') AS "currency", COUNT(*) AS "count", SUM("cost") AS "cost"
     FROM "Delivery" WHERE "at" >= :start AND "at" < :end GROUP BY 1, 2, 3, 4, 5, 6`,
 });
 
@@ -67,15 +73,20 @@ const COUNT_CODES = statement({
     GROUP BY "channel", "country"`,
 });
 
+// Events of version 0.1 name no kind of actor: there an account that acted on itself was a person.
 const countEvents = (detail: (name: string) => string) => `
-  SELECT "action", "actorKind" = 'person' AS "isByPerson", COALESCE(${detail("channel")}, '') AS "channel",
-    COALESCE(${detail("country")}, '') AS "country", COUNT(*) AS "count"
+  SELECT CASE
+      WHEN "action" = 'signed_in' THEN 'verified'
+      WHEN "action" = 'invite_activated' THEN 'activated'
+      WHEN "actorKind" = 'person' OR ("actorKind" IS NULL AND "actorId" = "subjectId") THEN 'signed_up'
+      ELSE 'added' END AS "measure",
+    COALESCE(${detail("channel")}, '') AS "channel", COALESCE(${detail("country")}, '') AS "country", COUNT(*) AS "count"
   FROM "AuditEvent"
   WHERE "at" >= :start AND "at" < :end AND "action" IN ('signed_in', 'account_created', 'invite_activated')
-  GROUP BY 1, 2, 3, 4`;
+  GROUP BY 1, 2, 3`;
 const COUNT_EVENTS = statement({
   params: { start: "time", end: "time" },
-  row: { action: "text", isByPerson: "boolean?", channel: "text", country: "text", count: "integer" },
+  row: { measure: "text", channel: "text", country: "text", count: "integer" },
   sql: {
     sqlite: countEvents((name) => `json_extract("details", '$.${name}')`),
     postgresql: countEvents((name) => `(CAST("details" AS json) ->> '${name}')`),
@@ -103,9 +114,10 @@ interface Sum {
 }
 
 const SUM_COLUMNS = `"measure", "channel", "country", "sender", "reason", "currency"`;
+// After a change of `TIME_ZONE` by half an hour there are hours that overlap with this one.
 const DELETE_HOUR = statement({
-  params: { hour: "time" },
-  sql: `DELETE FROM "HourlySum" WHERE "hour" = :hour`,
+  params: { previous: "time", end: "time" },
+  sql: `DELETE FROM "HourlySum" WHERE "hour" > :previous AND "hour" < :end`,
 });
 const ADD_SUM = statement({
   params: {
@@ -135,8 +147,11 @@ const ADD_DAY = statement({
     WHERE "hour" >= :start AND "hour" < :end GROUP BY ${SUM_COLUMNS}`,
 });
 
-/** The name of the row of `Mark` that says when the sums were last computed. */
-const SUMS_MARK = "sums";
+/**
+ * Returns the name of the row of `Mark` that says when the sums were last computed in this time zone. After a change of the time
+ * zone there is no such row, so that the hours are counted again.
+ */
+const sumsMarkOf = (timeZone: string) => `sums ${timeZone}`;
 const FIND_MARK = statement({
   params: { name: "text" },
   row: { at: "time" },
@@ -148,9 +163,14 @@ const SET_MARK = statement({
     INSERT INTO "Mark" ("name", "at") VALUES (:name, :now) ON CONFLICT ("name") DO UPDATE SET "at" = excluded."at"`,
 });
 
-/** Returns when the sums were last computed; null if they never were. */
-export async function sumsComputedAt(): Promise<Date | null> {
-  return (await readPrimary.get(FIND_MARK, { name: SUMS_MARK }))?.at ?? null;
+const DELETE_OTHER_MARKS = statement({
+  params: { name: "text" },
+  sql: `DELETE FROM "Mark" WHERE "name" LIKE 'sums %' AND "name" <> :name`,
+});
+
+/** Returns when the sums were last computed in a time zone; null if they never were. */
+export async function sumsComputedAt(timeZone = env.TIME_ZONE): Promise<Date | null> {
+  return (await readPrimary.get(FIND_MARK, { name: sumsMarkOf(timeZone) }))?.at ?? null;
 }
 
 /** Returns the sums of the rows of one hour, which are read from the indexes of their times. */
@@ -162,32 +182,19 @@ async function countHour(tx: Transaction, { start, end }: Hour): Promise<Sum[]> 
   ]);
   const none = { sender: "", reason: "", currency: "", amount: 0 };
   const sums: Sum[] = [];
-  for (const { sender, state, reason, channel, country, currency, count, cost } of messages) {
-    const about = { channel, country, reason, count };
-    if (sender === null) {
-      sums.push({ ...none, ...about, measure: "refused" });
-      continue;
-    }
-    const isPaid = channel === "phone" && PAID_STATES.includes(state);
-    const amount = currency === null ? (isPaid ? count * priceOf(country) : 0) : (cost ?? 0);
-    sums.push({ ...about, measure: `message_${state as MessageState}`, sender, currency: currency ?? "", amount });
+  for (const { cost, ...about } of messages) {
+    const { measure, channel, country, currency, count } = about;
+    const isPaid = channel === "phone" && PAID_MEASURES.includes(measure);
+    const amount = currency === "" ? (isPaid ? count * priceOf(country) : 0) : (cost ?? 0);
+    sums.push({ ...about, measure: measure as Measure, amount });
   }
   for (const { asked, sent, delivered, ...about } of codes) {
     for (const [measure, count] of Object.entries({ asked, sent, delivered })) {
       if (count > 0) sums.push({ ...none, ...about, measure: measure as Step, count });
     }
   }
-  for (const { action, isByPerson, ...about } of events) {
-    const measure = measureOf(action, isByPerson === true);
-    sums.push({ ...none, ...about, measure });
-  }
+  for (const { measure, ...about } of events) sums.push({ ...none, ...about, measure: measure as Measure });
   return sums;
-}
-
-function measureOf(action: string, isByPerson: boolean): Measure {
-  if (action === "signed_in") return "verified";
-  if (action === "invite_activated") return "activated";
-  return isByPerson ? "signed_up" : "added";
 }
 
 /** Returns the price of one message by `SMS_PRICE`, in the operator's currency; 0 if the setting has no price for the country. */
@@ -200,12 +207,13 @@ function priceOf(country: string): number {
  * rows alone, so that it is the same however often and by however many servers it is computed.
  */
 async function sumHour(hour: Hour, timeZone: string): Promise<void> {
-  const { day, start } = hour;
+  const { day, start, end } = hour;
+  const [{ start: previous } = hour] = hoursBetween(new Date(start.getTime() - 1), start, timeZone);
   const ofDay = { day, start: startOfDay(day, timeZone), end: startOfDay(addDays(day, 1), timeZone) };
   await transact(
     async (tx) => {
       const sums = await countHour(tx, hour);
-      tx.queue(DELETE_HOUR, { hour: start });
+      tx.queue(DELETE_HOUR, { previous, end });
       for (const sum of sums) tx.queue(ADD_SUM, { hour: start, ...sum });
       tx.queue(DELETE_DAY, { day });
       tx.queue(ADD_DAY, ofDay);
@@ -228,7 +236,7 @@ function stepOf(ageMs: number): number {
   return Math.min(Math.floor(Math.log2(Math.max(ageMs, HOUR_MS / 2) / HOUR_MS)), DOUBLINGS_MAX);
 }
 
-/** How long ago an hour began at most that may still be due. */
+/** How long before the last run an hour began at most that may still be due. */
 const OPEN_MS = (2 ** DOUBLINGS_MAX + 2) * HOUR_MS;
 
 /**
@@ -237,7 +245,7 @@ const OPEN_MS = (2 ** DOUBLINGS_MAX + 2) * HOUR_MS;
  */
 function dueHours(now: Date, last: Date | null, timeZone: string): Hour[] {
   const lastMs = last?.getTime() ?? Number.NEGATIVE_INFINITY;
-  const since = Math.max(now.getTime() - SUMMED_MS_MAX, Math.min(lastMs, now.getTime() - OPEN_MS));
+  const since = Math.max(now.getTime() - SUMMED_MS_MAX, Math.min(lastMs, now.getTime()) - OPEN_MS);
   return hoursBetween(new Date(since), now, timeZone)
     .filter(({ start, end }) => {
       if (start.getTime() < now.getTime() - SUMMED_MS_MAX) return false;
@@ -256,7 +264,7 @@ const REST_FACTOR = 4;
  * its own, followed by a rest. No request waits for a row that it changes. Several servers can run this at the same time.
  */
 export async function computeSums(now = new Date(), timeZone = env.TIME_ZONE): Promise<void> {
-  const marked = await sumsComputedAt();
+  const marked = await sumsComputedAt(timeZone);
   // A later time was written by a clock that ran ahead.
   const last = marked && marked.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX ? marked : null;
   for (const hour of dueHours(now, last, timeZone)) {
@@ -266,7 +274,11 @@ export async function computeSums(now = new Date(), timeZone = env.TIME_ZONE): P
     const isCurrent = hour.end > now;
     if (!isCurrent) await sleep(REST_FACTOR * (performance.now() - startedAt), undefined, { ref: false });
   }
-  await transact(async (tx) => tx.queue(SET_MARK, { name: SUMS_MARK, now }));
+  const name = sumsMarkOf(timeZone);
+  await transact(async (tx) => {
+    tx.queue(SET_MARK, { name, now });
+    tx.queue(DELETE_OTHER_MARKS, { name });
+  });
 }
 
 /**
