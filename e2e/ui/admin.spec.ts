@@ -19,6 +19,7 @@ const CONSOLE_PAGES = [
   "/admin/people/import",
   "/admin/people/1/end-sessions",
   `/admin/recipients/${"A".repeat(43)}`,
+  `/admin/recipients/${"A".repeat(43)}/lift-limits`,
   "/admin/people/1/no-such-act",
   "/admin/settings",
 ];

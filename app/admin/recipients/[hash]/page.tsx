@@ -1,3 +1,5 @@
+import type { Route } from "next";
+import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { getOutlook } from "@/lib/core/administration/outlook";
@@ -5,6 +7,7 @@ import { RECIPIENT_HASH_PATTERN, readRecipient } from "@/lib/core/administration
 import { listTimelineOfRecipient, TimelineCursor } from "@/lib/core/administration/timeline";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
 import { OutlookNote } from "../../outlook-note";
+import { DoneNotice } from "../../people/[id]/acts-card";
 import { TimelineList } from "../../timeline-list";
 
 export async function generateMetadata() {
@@ -12,7 +15,7 @@ export async function generateMetadata() {
   return describeConsolePage(t("title"));
 }
 
-/** A phone or mailbox without an account, by its keyed hash: whether a code would arrive, and what happened. */
+/** A phone or mailbox without an account, by its keyed hash: whether a code would arrive, what happened, and the one act. */
 export default async function RecipientPage({ params, searchParams }: PageProps<"/admin/recipients/[hash]">) {
   const { hash } = await params;
   const path = `/admin/recipients/${RECIPIENT_HASH_PATTERN.test(hash) ? hash : "unknown"}` as const;
@@ -21,17 +24,31 @@ export default async function RecipientPage({ params, searchParams }: PageProps<
     if (!found) return null;
     const { userId, kind, lastDigits, country, recipient } = found;
     if (userId !== null) redirect(`/admin/people/${userId}`);
-    const from = TimelineCursor.safeParse((await searchParams).from).data ?? null;
-    const [t, timeline, outlook] = await Promise.all([
+    const { from: typedFrom, done } = await searchParams;
+    const from = TimelineCursor.safeParse(typedFrom).data ?? null;
+    const [t, act, timeline, outlook] = await Promise.all([
       getTranslations("admin.recipient"),
+      getTranslations("admin.acts.lift-limits"),
       listTimelineOfRecipient(administrator, hash, { from }),
       recipient && getOutlook(recipient, { isBlocked: false }),
     ]);
     return (
       <>
+        <DoneNotice done={done} />
         <h1 className="tabular-nums">{kind === "phone" ? t("phone", { digits: lastDigits }) : t("mailbox")}</h1>
         <p className="mt-1 text-small text-soft">{t("lead", { country: country ?? "none" })}</p>
         <OutlookNote outlook={outlook} />
+        {recipient && (
+          <p className="mt-4">
+            <Link
+              className="button-quiet w-auto px-4"
+              href={`/admin/recipients/${hash}/lift-limits` as Route}
+              prefetch={false}
+            >
+              {act("button")}
+            </Link>
+          </p>
+        )}
         <div className="mt-5 max-w-[760px]">
           <TimelineList {...timeline} isFirst={from === null} path={path} />
         </div>
