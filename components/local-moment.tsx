@@ -31,21 +31,31 @@ function formatMoment(
   }).format(moment);
 }
 
-/** A moment in words: in the server's `timeZone` in the HTML, and in the browser's once the page is hydrated. */
+/**
+ * A moment in words: in `timeZone` in the HTML, and in the browser's time zone once the page is hydrated. With `isZoneFixed` it stays in
+ * `timeZone`.
+ */
 export function LocalMoment({
   at,
   now,
   locale,
   timeZone,
   isExact,
+  isZoneFixed,
 }: {
   at: Date;
   now: Date;
   locale: string;
   timeZone: string | undefined;
   isExact: boolean;
+  isZoneFixed: boolean;
 }) {
   const own = () => navigator.languages.find((tag) => tag.startsWith(`${locale}-`)) ?? locale;
-  const text = formatMoment(at, now, useIsHydrated() ? { locale: own(), isExact } : { locale, timeZone, isExact });
+  const isHydrated = useIsHydrated();
+  const text = formatMoment(at, now, {
+    locale: isHydrated ? own() : locale,
+    timeZone: isHydrated && !isZoneFixed ? undefined : timeZone,
+    isExact,
+  });
   return <time dateTime={at.toISOString()}>{text}</time>;
 }

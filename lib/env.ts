@@ -334,7 +334,8 @@ function readEnv() {
       .refine(isTimeZone, "must be a time zone by its IANA name, such as Europe/Moscow")
       .default("Europe/Moscow")
       .meta({
-        description: "The operator's time zone. The days of the admin console's figures begin at its midnight.",
+        description:
+          "The operator's time zone. All times in the admin console are in it, and its days begin at its midnight.",
       }),
     OTP_COUNTRIES: Countries.optional().meta({
       description: "The countries to whose phones codes are sent; `*` is all.",

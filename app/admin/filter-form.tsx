@@ -1,6 +1,7 @@
 import { getTranslations } from "next-intl/server";
 import { Field } from "@/components/field";
 import type { ExportedList } from "@/lib/core/administration/list-export";
+import { env } from "@/lib/env";
 import { applyFilter } from "./list-actions";
 
 /** A field of a filter: a text, a time, or with `options` a choice. */
@@ -77,9 +78,7 @@ export async function FilterForm({
               {t("clear")}
             </a>
           )}
-          <span className="text-small text-soft">
-            {t("zone", { zone: new Intl.DateTimeFormat().resolvedOptions().timeZone })}
-          </span>
+          <span className="text-small text-soft">{t("zone", { zone: env.TIME_ZONE })}</span>
         </div>
       </form>
     </details>

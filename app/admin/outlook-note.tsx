@@ -1,5 +1,6 @@
 import { getFormatter, getTranslations } from "next-intl/server";
 import type { Outlook } from "@/lib/core/administration/outlook";
+import { env } from "@/lib/env";
 
 /**
  * Whether a person can log in now, in a sentence; then why not, until when, and what to do. `isPhoneClaimed` says that the account has a
@@ -15,7 +16,12 @@ export async function OutlookNote({
   const [t, format] = await Promise.all([getTranslations("admin.outlook"), getFormatter()]);
   const isToday = (at: Date) => at.getTime() - Date.now() < 12 * 60 * 60 * 1000;
   const timeOf = (at: Date) =>
-    format.dateTime(at, { hour: "numeric", minute: "2-digit", ...(!isToday(at) && { day: "numeric", month: "long" }) });
+    format.dateTime(at, {
+      timeZone: env.TIME_ZONE,
+      hour: "numeric",
+      minute: "2-digit",
+      ...(!isToday(at) && { day: "numeric", month: "long" }),
+    });
   const [first] = outlook?.obstacles ?? [];
   const isBad = first !== undefined && outlook?.codeUntil === null && !outlook.isMailOpen;
   const lead = () => {

@@ -2,7 +2,7 @@ import type { Route } from "next";
 import Link from "next/link";
 import { getFormatter, getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
-import { Moment } from "@/components/moment";
+import { ConsoleMoment } from "@/app/admin/console-moment";
 import { formatCursor, type TimelineCursor, type TimelineEntry } from "@/lib/core/administration/timeline";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 
@@ -39,7 +39,7 @@ export async function TimelineList({
               key={at}
             >
               <span className="text-small text-soft tabular-nums">
-                <Moment at={entry.at} isExact />
+                <ConsoleMoment at={entry.at} />
               </span>
               <div className="min-w-0 break-words">
                 <p>

@@ -1,7 +1,7 @@
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
-import { Moment } from "@/components/moment";
+import { ConsoleMoment } from "@/app/admin/console-moment";
 import { ACTOR_KINDS, AUDIT_ACTIONS, NO_ACCOUNT_ID } from "@/lib/core/accounts/audit-log";
 import { type ListedEvent, walkEvents } from "@/lib/core/administration/audit-list";
 import { deviceName } from "@/lib/core/sessions/user-agent";
@@ -40,7 +40,7 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
       { name: "subject", label: t("subjectId"), hint: t("idHint") },
     ],
     columns: [
-      { name: "at", label: t("at"), cellOf: ({ at }) => <Moment at={at} isExact /> },
+      { name: "at", label: t("at"), cellOf: ({ at }) => <ConsoleMoment at={at} /> },
       { name: "action", label: t("action"), cellOf: ({ action }) => actionName(action) },
       {
         name: "actor",

@@ -1,5 +1,6 @@
+import Link from "next/link";
 import { getTranslations } from "next-intl/server";
-import { Moment } from "@/components/moment";
+import { ConsoleMoment } from "@/app/admin/console-moment";
 import {
   DELIVERY_SENDERS,
   DELIVERY_STATES,
@@ -39,11 +40,16 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
       { name: "reason", label: t("reasonStart"), hint: t("reasonHint") },
     ],
     columns: [
-      { name: "at", label: t("at"), cellOf: ({ at }) => <Moment at={at} isExact /> },
+      { name: "at", label: t("at"), cellOf: ({ at }) => <ConsoleMoment at={at} /> },
       {
         name: "recipient",
         label: t("recipient"),
-        cellOf: ({ lastDigits, country }) => (lastDigits ? `··${lastDigits} ${country ?? ""}` : t("mailbox")),
+        // The page of a recipient with an account leads to the account.
+        cellOf: ({ recipient, lastDigits, country }) => (
+          <Link className="link" href={`/admin/recipients/${recipient}`} prefetch={false}>
+            {lastDigits ? `··${lastDigits} ${country ?? ""}` : t("mailbox")}
+          </Link>
+        ),
       },
       {
         name: "state",

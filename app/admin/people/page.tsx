@@ -1,7 +1,7 @@
 import Link from "next/link";
 import { getLocale, getTranslations } from "next-intl/server";
+import { ConsoleMoment } from "@/app/admin/console-moment";
 import { MaskedIdentity } from "@/components/masked-identity";
-import { Moment } from "@/components/moment";
 import { listPeople } from "@/lib/core/administration/people";
 import { COUNTRIES_BY_CALLING_CODE, type ListedPerson, listPeoplePage } from "@/lib/core/administration/people-list";
 import { AccountId } from "@/lib/core/administration/search";
@@ -111,8 +111,8 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
       { name: "code", label: t("code"), cellOf: ({ inviteCode }) => inviteCode },
       { name: "inviterCode", label: t("inviterCode"), cellOf: ({ inviterCode }) => inviterCode },
       { name: "referrals", label: t("referrals"), isNumber: true, cellOf: ({ referralCount }) => referralCount },
-      { name: "created", label: t("created"), cellOf: ({ createdAt }) => <Moment at={createdAt} isExact /> },
-      { name: "seen", label: t("seen"), cellOf: ({ seenAt }) => seenAt && <Moment at={seenAt} isExact /> },
+      { name: "created", label: t("created"), cellOf: ({ createdAt }) => <ConsoleMoment at={createdAt} /> },
+      { name: "seen", label: t("seen"), cellOf: ({ seenAt }) => seenAt && <ConsoleMoment at={seenAt} /> },
       { name: "id", label: "id", isNumber: true, cellOf: ({ id }) => id },
     ],
   };

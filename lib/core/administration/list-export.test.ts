@@ -38,7 +38,7 @@ test("the file of people has exactly the accounts that SQL finds, for each filte
   const [inviter, mailOnly, old] = [
     await signUp(),
     await signUpByMail(),
-    await signUp({ now: new Date("2024-02-29T12:00") }),
+    await signUp({ now: new Date("2024-02-29T12:00+03:00") }),
   ];
   const invitees = [await signUp({ invited: inviter.inviteCode }), await signUp({ invited: inviter.inviteCode })];
   await openSession({ userId: old.userId, proven: phoneRecipient(old.phone) }, anybody());
@@ -47,7 +47,7 @@ test("the file of people has exactly the accounts that SQL finds, for each filte
   expect(idsOf(byMail)).toContain(mailOnly.userId);
   expect(sorted(await exportIds("people", { only: "mail" }))).toEqual(sorted(idsOf(byMail)));
 
-  const [from, to] = [new Date("2024-02-29T00:00"), new Date("2024-03-01T00:00")];
+  const [from, to] = [new Date("2024-02-29T00:00+03:00"), new Date("2024-03-01T00:00+03:00")];
   const ofTheDay = await readPrimary.user.findMany({
     where: { createdAt: { gte: from, lt: to }, phone: { startsWith: "+7" } },
     select: { id: true },
@@ -77,7 +77,7 @@ test("blocked people are found, and told in the file", async () => {
 
 test("people are found by when they were last seen", async () => {
   const [seen, unseen] = [await signUp(), await signUp()];
-  const at = new Date("2031-05-06T10:00");
+  const at = new Date("2031-05-06T10:00+03:00");
   await openSession({ userId: seen.userId, proven: phoneRecipient(seen.phone) }, anybody(), at);
   const ids = await exportIds("people", { seenFrom: "2031-05-06T09:59", seenTo: "2031-05-06T10:01" });
   expect(ids).toEqual([seen.userId]);

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
+import { addDays, momentOf, startOfDay } from "@/lib/core/statistics/days";
+import { env } from "@/lib/env";
 
 /** How many rows a page of a list shows. */
 export const ROWS_PER_PAGE = 50;
@@ -104,19 +106,24 @@ export async function readPage<Row extends ListRow>(
 export const FilterTime = z
   .string()
   .regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2})?$/)
-  .refine((text) => z.iso.date().safeParse(text.slice(0, 10)).success && !Number.isNaN(timeOf(text).getTime()));
+  .refine((text) => z.iso.date().safeParse(text.slice(0, 10)).success && !Number.isNaN(Date.parse(text)));
 
-/** Returns the moment that a text of `FilterTime` means in the server's time zone. */
-export function timeOf(text: string): Date {
-  return new Date(text.includes("T") ? text : `${text}T00:00`);
+/** Returns the moment that a text of `FilterTime` means in `TIME_ZONE`: of a day its first. */
+export function timeOf(text: string, timeZone = env.TIME_ZONE): Date {
+  return text.includes("T") ? momentOf(text, timeZone) : startOfDay(text, timeZone);
 }
 
-/** Returns the range of time of a filter: from the beginning of `from` up to, and without, `to`. A day as `to` is included. */
-export function rangeOf({ from, to }: { from?: string | undefined; to?: string | undefined }): {
-  from: Date;
-  to: Date | undefined;
-} {
-  const end = to === undefined ? undefined : timeOf(to);
-  if (end && !to?.includes("T")) end.setDate(end.getDate() + 1);
-  return { from: from === undefined ? START_OF_TIME : timeOf(from), to: end };
+/**
+ * Returns the range of time of a filter, in `TIME_ZONE`: from the beginning of `from` up to, and without, `to`. A day as `to` is
+ * included.
+ */
+export function rangeOf(
+  { from, to }: { from?: string | undefined; to?: string | undefined },
+  timeZone = env.TIME_ZONE,
+): { from: Date; to: Date | undefined } {
+  const end = to === undefined || to.includes("T") ? to : addDays(to, 1);
+  return {
+    from: from === undefined ? START_OF_TIME : timeOf(from, timeZone),
+    to: end === undefined ? undefined : timeOf(end, timeZone),
+  };
 }

@@ -50,6 +50,30 @@ export function startOfDay(day: Day, timeZone = env.TIME_ZONE): Date {
   return new Date(atMs);
 }
 
+/**
+ * Returns the moment at which clocks show this time of a day, such as `2026-11-29T14:02`. Of a time that clocks show twice, it is the
+ * first; one that they skip is as much later as they skip.
+ */
+export function momentOf(wallTime: string, timeZone = env.TIME_ZONE): Date {
+  const asUtcMs = Date.parse(`${wallTime}Z`);
+  // The clocks change at most once within a day before and after.
+  const [before, after] = [asUtcMs - DAY_MS, asUtcMs + DAY_MS].map((ms) => asUtcMs - offsetMs(ms, timeZone)) as [
+    number,
+    number,
+  ];
+  const isShown = (ms: number) => ms + offsetMs(ms, timeZone) === asUtcMs;
+  const shown = [before, after].filter(isShown);
+  return new Date(shown.length > 0 ? Math.min(...shown) : before);
+}
+
+/** Returns how many milliseconds, in whole minutes, clocks are ahead of UTC at a moment. */
+function offsetMs(ms: number, timeZone: string): number {
+  // Swedish times are written as YYYY-MM-DD HH:MM.
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" });
+  const minute = Math.floor(ms / MINUTE_MS) * MINUTE_MS;
+  return Date.parse(`${format.format(minute).replace(" ", "T")}Z`) - minute;
+}
+
 /** An hour of a day, from `start` to before `end`. */
 export interface Hour {
   day: Day;

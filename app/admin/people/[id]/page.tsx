@@ -1,7 +1,7 @@
 import { getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
+import { ConsoleMoment } from "@/app/admin/console-moment";
 import { MaskedIdentity } from "@/components/masked-identity";
-import { Moment } from "@/components/moment";
 import { shownPhone } from "@/lib/core/accounts/accounts";
 import { listSessionsOf } from "@/lib/core/administration/end-sessions";
 import { idsIn, readInviteTree } from "@/lib/core/administration/invite-tree";
@@ -90,16 +90,16 @@ export default async function PersonPage(options: PageOptions) {
                   </Fact>
                 )}
                 <Fact name={t("created")}>
-                  <Moment at={createdAt} isExact />
+                  <ConsoleMoment at={createdAt} />
                 </Fact>
                 {blockedAt && (
                   <Fact name={t("blocked")}>
                     <span className="font-bold text-red">
-                      <Moment at={blockedAt} isExact />
+                      <ConsoleMoment at={blockedAt} />
                     </span>
                   </Fact>
                 )}
-                <Fact name={t("seen")}>{seenAt ? <Moment at={seenAt} isExact /> : t("never")}</Fact>
+                <Fact name={t("seen")}>{seenAt ? <ConsoleMoment at={seenAt} /> : t("never")}</Fact>
                 {sessions.length > 0 && (
                   <Fact name={t("sessions")}>
                     <ul>
