@@ -3,12 +3,12 @@ import { ACTOR_KINDS, AUDIT_ACTIONS, type AuditAction, EventDetails } from "@/li
 import { readPrimary, statement } from "@/lib/db/database";
 import {
   beginningOf,
+  END_PARAMS,
   FilterTime,
   type ListCursor,
   type ListPage,
   type ListRow,
-  lastWalked,
-  pageEnd,
+  PAGE_PARAMS,
   ROWS_PER_PAGE,
   rangeOf,
   readPage,
@@ -29,20 +29,9 @@ export const AuditFilter = z.object({
 });
 export type AuditFilter = z.output<typeof AuditFilter>;
 
-const PARAMS = {
-  at: "time",
-  id: "integer",
-  from: "time",
-  to: "time",
-  action: "text?",
-  kind: "text?",
-  actor: "integer?",
-  subject: "integer",
-} as const;
-
 /** Makes the statements that walk the events along one index. */
 function statementsOf(where: string, order: "time" | "id") {
-  const walked = walk({
+  const { findEnd, walked, pageEnd } = walk({
     columns: `"action", "actorKind", "actorId", "subjectId", "details"`,
     source: `"AuditEvent"`,
     at: `"AuditEvent"."at"`,
@@ -51,7 +40,15 @@ function statementsOf(where: string, order: "time" | "id") {
     order,
   });
   const rows = statement({
-    params: { ...PARAMS, limit: "integer" },
+    params: {
+      ...PAGE_PARAMS,
+      from: "time",
+      to: "time",
+      action: "text?",
+      kind: "text?",
+      actor: "integer?",
+      subject: "integer",
+    },
     row: {
       id: "integer",
       at: "time",
@@ -68,22 +65,16 @@ function statementsOf(where: string, order: "time" | "id") {
         AND (:action IS NULL OR "action" = :action)
         AND (:kind IS NULL OR "actorKind" = :kind)
         AND (:actor IS NULL OR "actorId" = :actor)
-      ${pageEnd(order)}`,
+      ${pageEnd}`,
   });
-  const end = statement({
-    params: PARAMS,
-    row: { at: "time", id: "integer" },
-    sql: `${walked} ${lastWalked(order)}`,
-  });
+  const params = { ...END_PARAMS, subject: "integer" } as const;
+  const end = statement({ params, row: { at: "time", id: "integer" }, sql: findEnd });
   return { rows, end };
 }
 
-const BY_TIME = statementsOf(`AND "AuditEvent"."at" >= :from`, "time");
+const BY_TIME = statementsOf("", "time");
 /** The events of administrators and the command line. They are few, and have an index of their own. */
-const BY_STAFF = statementsOf(
-  `AND "AuditEvent"."at" >= :from AND ("AuditEvent"."actorKind" <> 'person') = TRUE`,
-  "time",
-);
+const BY_STAFF = statementsOf(`AND ("AuditEvent"."actorKind" <> 'person') = TRUE`, "time");
 const BY_SUBJECT = statementsOf(`AND "AuditEvent"."subjectId" = :subject`, "id");
 
 /** An event of the audit log. `actorId` is `NO_ACCOUNT_ID` for the command line. */
@@ -111,19 +102,18 @@ export async function walkEvents(
   const subject = filter.subject ?? (kind === "person" ? filter.actor : undefined);
   const isStaff = kind !== null && kind !== "person";
   const { rows, end } = subject ? BY_SUBJECT : isStaff ? BY_STAFF : BY_TIME;
-  const params = {
-    ...beginningOf(cursor, subject ? undefined : to),
+  const begin = { ...beginningOf(cursor, subject ? undefined : to), subject: Number(subject ?? 0) };
+  const filters = {
     from,
     to: to ?? beginningOf(null, undefined).at,
     action: filter.action ?? null,
     kind,
     actor: filter.actor ? Number(filter.actor) : null,
-    subject: Number(subject ?? 0),
   };
   const page = await readPage(
-    limit,
-    (most) => readPrimary.all(rows, { ...params, limit: most }),
-    () => readPrimary.get(end, params),
+    { limit, since: from },
+    () => readPrimary.get(end, { ...begin, since: from }),
+    (part) => readPrimary.all(rows, { ...begin, ...part, ...filters }),
   );
   const eventOf = ({ action, details, ...row }: (typeof page.rows)[number]): ListedEvent => ({
     ...row,

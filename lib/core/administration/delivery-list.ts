@@ -3,11 +3,11 @@ import { type RowOf, readPrimary, statement } from "@/lib/db/database";
 import { SENDER_NAMES } from "@/lib/env";
 import {
   beginningOf,
+  END_PARAMS,
   FilterTime,
   type ListCursor,
   type ListPage,
-  lastWalked,
-  pageEnd,
+  PAGE_PARAMS,
   ROWS_PER_PAGE,
   rangeOf,
   readPage,
@@ -34,25 +34,15 @@ export const DeliveryFilter = z.object({
 });
 export type DeliveryFilter = z.output<typeof DeliveryFilter>;
 
-const PARAMS = {
-  at: "time",
-  id: "integer",
-  from: "time",
-  sender: "text?",
-  state: "text?",
-  reason: "text?",
-} as const;
-
-const WALKED = walk({
+const { findEnd, walked, pageEnd } = walk({
   columns: `"sender", "state", "stateAt", "reason", "recipient", "lastDigits", "country", "cost", "currency"`,
   source: `"Delivery"`,
   at: `"Delivery"."at"`,
   id: `"Delivery"."id"`,
-  where: `AND "Delivery"."at" >= :from`,
 });
 
 const LIST = statement({
-  params: { ...PARAMS, limit: "integer" },
+  params: { ...PAGE_PARAMS, sender: "text?", state: "text?", reason: "text?" },
   row: {
     id: "integer",
     at: "time",
@@ -67,14 +57,14 @@ const LIST = statement({
     currency: "text?",
   },
   sql: `
-    ${WALKED}
+    ${walked}
     SELECT * FROM "walked"
     WHERE (:sender IS NULL OR "sender" = :sender)
       AND (:state IS NULL OR "state" = :state)
       AND (:reason IS NULL OR substr("reason", 1, length(:reason)) = :reason)
-    ${pageEnd()}`,
+    ${pageEnd}`,
 });
-const FIND_END = statement({ params: PARAMS, row: { at: "time", id: "integer" }, sql: `${WALKED} ${lastWalked()}` });
+const FIND_END = statement({ params: END_PARAMS, row: { at: "time", id: "integer" }, sql: findEnd });
 
 /** A delivery in the list. `recipient` is the keyed hash of the phone or mailbox. */
 export type ListedDelivery = RowOf<typeof LIST>;
@@ -85,12 +75,12 @@ export function walkDeliveries(
   cursor: ListCursor | null,
   limit = ROWS_PER_PAGE,
 ): Promise<ListPage<ListedDelivery>> {
-  const { from, to } = rangeOf(filter);
+  const { from: since, to } = rangeOf(filter);
   const { sender = null, state = null, reason = null } = filter;
-  const params = { ...beginningOf(cursor, to), from, sender, state, reason };
+  const begin = beginningOf(cursor, to);
   return readPage(
-    limit,
-    (most) => readPrimary.all(LIST, { ...params, limit: most }),
-    () => readPrimary.get(FIND_END, params),
+    { limit, since },
+    () => readPrimary.get(FIND_END, { ...begin, since }),
+    (page) => readPrimary.all(LIST, { ...begin, ...page, sender, state, reason }),
   );
 }

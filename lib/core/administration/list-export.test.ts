@@ -6,7 +6,8 @@ import { freshAdministrator } from "@/lib/testing/administrators";
 import { after, anybody, failureOf, openSession, signUp, signUpByMail } from "@/lib/testing/people";
 import { walkEvents } from "./audit-list";
 import { csvOf } from "./csv";
-import { ROWS_EXAMINED_MAX } from "./list";
+import { walkDeliveries } from "./delivery-list";
+import { ListCursor, type ListPage, type ListRow, ROWS_EXAMINED_MAX, readPage, START_OF_TIME } from "./list";
 import { type ExportedList, exportList, readFilter } from "./list-export";
 import { walkPeople } from "./people-list";
 
@@ -163,7 +164,6 @@ test("a page examines a bounded number of rows, and the next one goes on after t
     await write((tx) => tx.delivery.createMany({ data: Array.from({ length: 500 }, () => row("refused")) }));
   }
   const filter = { from: "2022-02-02", to: "2022-02-02", state: "failed" } as const;
-  const { walkDeliveries } = await import("./delivery-list");
   const first = await walkDeliveries(filter, null);
   expect(first.rows).toEqual([]);
   expect(first.next).not.toBeNull();
@@ -192,6 +192,63 @@ test("full phones need a recent code, and an administrator exports only so often
     expect(failureOf(await exportList(administrator, "deliveries", {}, late))).toBe("none");
   }
   expect(failureOf(await exportList(administrator, "deliveries", {}, late))).toBe("budget_spent");
+});
+
+test("no time that is typed or forged is one that a database can't read", async () => {
+  for (const [from, to] of [
+    ["0000-01-01", "0001-01-01"],
+    ["0001-01-01T00:00", "9999-12-31"],
+    ["9999-12-31T23:59", "9999-12-31T23:59"],
+  ]) {
+    const { filter } = readFilter("people", { from, to, seenFrom: from, seenTo: to });
+    expect(await walkPeople(filter, null)).toMatchObject({ rows: expect.any(Array) });
+    expect(await walkDeliveries(readFilter("deliveries", { from, to }).filter, null)).toBeTruthy();
+    expect(await walkEvents(readFilter("audit", { from, to }).filter, null)).toBeTruthy();
+  }
+  const { userId } = await signUp();
+  const last = await walkPeople(readFilter("people", { to: "9999-12-31" }).filter, null, 1);
+  expect(last.rows[0]?.id).toBeGreaterThanOrEqual(userId);
+  for (const forged of ["999999999999999-1", "253402300800000-1", "1-2147483648", "-1-1", "1e3-1"]) {
+    expect(ListCursor.safeDecode(forged).success, forged).toBe(false);
+  }
+  for (const cursor of ["0-0", "253402300799999-2147483647"]) {
+    expect(await walkPeople({}, ListCursor.decode(cursor))).toBeTruthy();
+  }
+});
+
+test("rows that are added or deleted while pages are read are neither repeated nor left out", async () => {
+  const rowOf = (id: number) => ({ at: new Date(1000 * id), id });
+  const disturbances = [
+    (rows: ListRow[], next: number) => rows.unshift(rowOf(next + 1), rowOf(next)),
+    (rows: ListRow[]) => rows.splice(0, 2),
+    (rows: ListRow[]) => rows.splice(rows.length - 2, 2),
+  ];
+  for (const disturb of disturbances) {
+    let next = 41;
+    const rows: ListRow[] = Array.from({ length: 40 }, (_, at) => rowOf(40 - at));
+    const found: number[] = [];
+    let cursor: ListCursor = rowOf(1000);
+    for (;;) {
+      const { id: before } = cursor;
+      const page: ListPage<ListRow> = await readPage(
+        { limit: 3, since: START_OF_TIME },
+        () => {
+          const end = rows.filter(({ id }) => id < before)[9];
+          disturb(rows, next);
+          next += 2;
+          return end;
+        },
+        ({ endId, limit }) =>
+          rows.filter(({ id }) => id < before && id >= endId && id % 5 === 0 && id < 36).slice(0, limit),
+      );
+      found.push(...idsOf(page.rows));
+      if (!page.next) break;
+      cursor = page.next;
+    }
+    const all = [35, 30, 25, 20, 15, 10, 5];
+    expect(found).toEqual(all.filter((id) => found.includes(id)));
+    expect(found).toEqual(expect.arrayContaining(rows.map(({ id }) => id).filter((id) => all.includes(id))));
+  }
 });
 
 test("a filter keeps what it understands, and names the rest: neither a phone nor a mailbox is part of one", () => {

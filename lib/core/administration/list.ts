@@ -14,13 +14,16 @@ export interface ListRow {
   id: number;
 }
 
+/** The last time that both databases can store: later years have five digits. */
+export const LAST_TIME = new Date("9999-12-31T23:59:59.999Z");
+
 /**
  * Where a page of a list begins: before the row with this time and id. In a URL it is `<milliseconds>-<id>`. Other text fails
  * with the zod issue `cursor_malformed`.
  */
 export const ListCursor = z.codec(
   z.string().regex(/^\d{1,15}-\d{1,10}$/, "cursor_malformed"),
-  z.object({ at: z.date(), id: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed") }),
+  z.object({ at: z.date().max(LAST_TIME, "cursor_malformed"), id: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed") }),
   {
     decode: (text) => {
       const [ms, id] = text.split("-").map(Number);
@@ -31,7 +34,7 @@ export const ListCursor = z.codec(
 );
 export type ListCursor = z.output<typeof ListCursor>;
 
-const START_OF_LIST: ListCursor = { at: new Date("9999-12-31T00:00:00Z"), id: ACCOUNT_ID_MAX };
+const START_OF_LIST: ListCursor = { at: LAST_TIME, id: ACCOUNT_ID_MAX };
 /** The lower bound of a range of time without one. */
 export const START_OF_TIME = new Date(0);
 
@@ -53,10 +56,17 @@ export interface ListPage<Row> {
 /** The order of a list: by its time and id, or by its id alone where the index of a filter has no time. */
 type Order = "time" | "id";
 
+/** The parameters of `findEnd`: where the page begins, and the earliest time of its rows. */
+export const END_PARAMS = { at: "time", id: "integer", since: "time" } as const;
+/** The parameters of `walked` and `pageEnd`: where the page begins, the last row that it examines, and how many rows it has. */
+export const PAGE_PARAMS = { at: "time", id: "integer", endAt: "time", endId: "integer", limit: "integer" } as const;
+
 /**
- * Returns the common table expression `walked`: the rows of a list that a page examines. It is read along the index that begins with
- * the columns of `where`, followed by those of the order. `where` names the list's filters that this index serves. The page begins
- * at the parameters `:at` and `:id`.
+ * Returns the parts of the two statements by which a page of a list is read along the index that begins with the columns of `where`,
+ * followed by those of the order. `where` names the list's filters that this index serves.
+ * - `findEnd`: the statement that finds the last row that the page examines; none if fewer than `ROWS_EXAMINED_MAX` are left.
+ * - `walked`: the common table expression of the rows from the beginning of the page up to that one.
+ * - `pageEnd`: the end of a statement that selects from `walked`.
  */
 export function walk({
   columns,
@@ -72,40 +82,42 @@ export function walk({
   id: string;
   where?: string;
   order?: Order;
-}): string {
-  const begin = order === "time" ? `(${at}, ${id}) < (:at, :id)` : `${id} < :id`;
-  return `
-    WITH "walked" AS (
-      SELECT ${columns}, ${at} AS "at", ${id} AS "id" FROM ${source}
-      WHERE ${begin} ${where} ORDER BY ${order === "time" ? `${at} DESC, ` : ""}${id} DESC LIMIT ${ROWS_EXAMINED_MAX})`;
+}): { findEnd: string; walked: string; pageEnd: string } {
+  const isByTime = order === "time";
+  const begin = isByTime ? `(${at}, ${id}) < (:at, :id)` : `${id} < :id`;
+  const end = isByTime ? `(${at}, ${id}) >= (:endAt, :endId)` : `${id} >= :endId`;
+  return {
+    findEnd: `
+      SELECT ${at} AS "at", ${id} AS "id" FROM ${source} WHERE ${begin} ${isByTime ? `AND ${at} >= :since` : ""} ${where}
+      ORDER BY ${isByTime ? `${at} DESC, ` : ""}${id} DESC LIMIT 1 OFFSET ${ROWS_EXAMINED_MAX - 1}`,
+    walked: `
+      WITH "walked" AS (
+        SELECT ${columns}, ${at} AS "at", ${id} AS "id" FROM ${source} WHERE ${begin} AND ${end} ${where})`,
+    pageEnd: `ORDER BY ${isByTime ? `"walked"."at" DESC, ` : ""}"walked"."id" DESC LIMIT :limit`,
+  };
 }
 
-const orderBy = (order: Order) => `ORDER BY ${order === "time" ? `"walked"."at" DESC, ` : ""}"walked"."id" DESC`;
-/** Returns the end of a statement that selects the rows of a page from `walked`. */
-export const pageEnd = (order: Order = "time") => `${orderBy(order)} LIMIT :limit`;
-/** Returns the end of a statement that selects the last row that a page could examine, if there are so many. */
-export const lastWalked = (order: Order = "time") =>
-  `SELECT "at", "id" FROM "walked" ${orderBy(order)} LIMIT 1 OFFSET ${ROWS_EXAMINED_MAX - 1}`;
-
 /**
- * Makes a page of the rows that match. `readRows` reads at most so many of them, `readLastWalked` the last row that was examined
- * if `ROWS_EXAMINED_MAX` were.
+ * Makes a page of the rows that match. The last row that the page examines is found before the rows are read, so that rows which are
+ * added or deleted between the two are neither left out nor repeated on the next page. `since` is the earliest time of the rows.
  */
 export async function readPage<Row extends ListRow>(
-  limit: number,
-  readRows: (limit: number) => Row[] | Promise<Row[]>,
-  readLastWalked: () => ListCursor | undefined | Promise<ListCursor | undefined>,
+  { limit, since }: { limit: number; since: Date },
+  findEnd: () => ListCursor | undefined | Promise<ListCursor | undefined>,
+  readRows: (page: { endAt: Date; endId: number; limit: number }) => Row[] | Promise<Row[]>,
 ): Promise<ListPage<Row>> {
-  const found = await readRows(limit + 1);
+  const end = await findEnd();
+  const found = await readRows({ endAt: end?.at ?? since, endId: end?.id ?? 0, limit: limit + 1 });
   const rows = found.slice(0, limit);
-  const last = found.length > limit ? rows.at(-1) : await readLastWalked();
+  const last = found.length > limit ? rows.at(-1) : end;
   return { rows, next: last ? { at: last.at, id: last.id } : null };
 }
 
 /** A day of the filter of a list, as a form has it: `2026-11-29`, optionally with a time: `2026-11-29T14:02`. */
 export const FilterTime = z
   .string()
-  .regex(/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2})?$/)
+  // Years that both databases can store, also a day and a time zone further.
+  .regex(/^(?:19|2\d)\d{2}-\d{2}-\d{2}(T\d{2}:\d{2})?$/)
   .refine((text) => z.iso.date().safeParse(text.slice(0, 10)).success && !Number.isNaN(Date.parse(text)));
 
 /** Returns the moment that a text of `FilterTime` means in `TIME_ZONE`: of a day its first. */

@@ -5,14 +5,15 @@ import { type RowOf, readPrimary, statement } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
 import {
   beginningOf,
+  END_PARAMS,
   FilterTime,
   type ListCursor,
   type ListPage,
-  lastWalked,
-  pageEnd,
+  PAGE_PARAMS,
   ROWS_PER_PAGE,
   rangeOf,
   readPage,
+  START_OF_TIME,
   walk,
 } from "./list";
 import { recordListing } from "./people";
@@ -44,8 +45,7 @@ export const PeopleFilter = z.object({
 export type PeopleFilter = z.output<typeof PeopleFilter>;
 
 const PARAMS = {
-  at: "time",
-  id: "integer",
+  ...PAGE_PARAMS,
   from: "time",
   to: "time",
   seenFrom: "time?",
@@ -62,9 +62,10 @@ const COLUMNS = ["phone", "claimedPhone", "email", "inviteCode", "referralCount"
   .join(", ");
 
 /** Makes the statements that walk the accounts along one index. */
-function statementsOf(walked: Parameters<typeof walk>[0]) {
+function statementsOf(along: Parameters<typeof walk>[0]) {
+  const { findEnd, walked, pageEnd } = walk(along);
   const rows = statement({
-    params: { ...PARAMS, limit: "integer" },
+    params: PARAMS,
     row: {
       id: "integer",
       at: "time",
@@ -79,7 +80,7 @@ function statementsOf(walked: Parameters<typeof walk>[0]) {
       inviterCode: "text?",
     },
     sql: `
-      ${walk(walked)}
+      ${walked}
       SELECT "walked".*, ${SEEN_AT} AS "seenAt", (
         SELECT "inviter"."inviteCode" FROM "Activation" JOIN "User" AS "inviter" ON "inviter"."id" = "inviterId"
         WHERE "inviteeId" = "walked"."id") AS "inviterCode"
@@ -92,22 +93,17 @@ function statementsOf(walked: Parameters<typeof walk>[0]) {
         AND (:seenTo IS NULL OR ${SEEN_AT} < :seenTo)
         AND (:inviterId = 0 OR EXISTS (
           SELECT 1 FROM "Activation" WHERE "inviteeId" = "walked"."id" AND "inviterId" = :inviterId))
-      ${pageEnd()}`,
+      ${pageEnd}`,
   });
-  const end = statement({ params: PARAMS, row: { at: "time", id: "integer" }, sql: `${walk(walked)} ${lastWalked()}` });
+  const params = { ...END_PARAMS, inviterId: "integer" } as const;
+  const end = statement({ params, row: { at: "time", id: "integer" }, sql: findEnd });
   return { rows, end };
 }
 
 const ALL = { columns: COLUMNS, source: `"User"`, at: `"User"."createdAt"`, id: `"User"."id"` };
-const BY_CREATION = statementsOf({ ...ALL, where: `AND "User"."createdAt" >= :from` });
-const BY_MAIL_ONLY = statementsOf({
-  ...ALL,
-  where: `AND "User"."createdAt" >= :from AND ("User"."phone" IS NULL) = TRUE`,
-});
-const BY_BLOCK = statementsOf({
-  ...ALL,
-  where: `AND "User"."createdAt" >= :from AND ("User"."blockedAt" IS NOT NULL) = TRUE`,
-});
+const BY_CREATION = statementsOf(ALL);
+const BY_MAIL_ONLY = statementsOf({ ...ALL, where: `AND ("User"."phone" IS NULL) = TRUE` });
+const BY_BLOCK = statementsOf({ ...ALL, where: `AND ("User"."blockedAt" IS NOT NULL) = TRUE` });
 /** The invitees of one account, in the order in which they activated its code. */
 const BY_INVITER = statementsOf({
   columns: COLUMNS,
@@ -137,9 +133,10 @@ export async function walkPeople(
   const isByInviter = inviterId !== 0;
   const byOnly = filter.only && { mail: BY_MAIL_ONLY, blocked: BY_BLOCK }[filter.only];
   const { rows, end } = isByInviter ? BY_INVITER : (byOnly ?? BY_CREATION);
-  const params = {
-    // The list of an inviter is sorted by activations, so the days of creation don't bound it.
-    ...beginningOf(cursor, isByInviter ? undefined : to),
+  // The list of an inviter is sorted by activations, so the days of creation don't bound it.
+  const begin = { ...beginningOf(cursor, isByInviter ? undefined : to), inviterId };
+  const since = isByInviter ? START_OF_TIME : from;
+  const filters = {
     from,
     to: to ?? beginningOf(null, undefined).at,
     seenFrom: filter.seenFrom === undefined ? null : seen.from,
@@ -147,12 +144,11 @@ export async function walkPeople(
     prefix: filter.country === undefined ? null : `+${filter.country}`,
     isMailOnly: filter.only === "mail",
     isBlockedOnly: filter.only === "blocked",
-    inviterId,
   };
   return readPage(
-    limit,
-    (most) => readPrimary.all(rows, { ...params, limit: most }),
-    () => readPrimary.get(end, params),
+    { limit, since },
+    () => readPrimary.get(end, { ...begin, since }),
+    (page) => readPrimary.all(rows, { ...begin, ...page, ...filters }),
   );
 }
 

@@ -84,3 +84,14 @@ test("a recipient without an account has a time line by its hash, and an account
   const codes = (await listTimelineOf(administrator, userId)).entries.filter(({ kind }) => kind === "code");
   expect(codes).toHaveLength(1);
 });
+
+test("a forged cursor is malformed, or begins somewhere", async () => {
+  const { administrator, userId } = await freshAdministrator();
+  for (const forged of ["999999999999999.1.1.1.1", "1.1.253402300800000.1.1", "1.2147483648.1.1.1", "1.1.1.1", "a"]) {
+    expect(TimelineCursor.safeParse(forged).success, forged).toBe(false);
+  }
+  for (const text of ["0.0.0.0.0", "253402300799999.2147483647.253402300799999.2147483647.2147483647"]) {
+    const from = TimelineCursor.parse(text);
+    expect(await listTimelineOf(administrator, userId, { from }), text).toBeTruthy();
+  }
+});

@@ -6,6 +6,7 @@ import { keyedHashes } from "@/lib/core/keyed-hash";
 import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { readPrimary } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
+import { LAST_TIME } from "./list";
 
 /** A sender that was asked to bring a code. */
 export interface AskedSender {
@@ -58,10 +59,9 @@ export interface TimelineCursor {
 }
 
 const ID_MAX = 2 ** 31 - 1;
-const START_TIME = new Date(Date.UTC(9999, 0));
 const START: TimelineCursor = {
-  deliveries: { at: START_TIME, id: ID_MAX },
-  wrongCodes: { at: START_TIME, id: ID_MAX },
+  deliveries: { at: LAST_TIME, id: ID_MAX },
+  wrongCodes: { at: LAST_TIME, id: ID_MAX },
   eventId: ID_MAX,
 };
 
@@ -70,7 +70,11 @@ export const TimelineCursor = z
   .string()
   .regex(/^\d{1,15}(\.\d{1,15}){4}$/, "cursor_malformed")
   .transform((text) => text.split(".").map(Number))
-  .refine(([, first = 0, , second = 0, event = 0]) => Math.max(first, second, event) <= ID_MAX, "cursor_malformed")
+  .refine(
+    ([firstMs = 0, first = 0, secondMs = 0, second = 0, event = 0]) =>
+      Math.max(firstMs, secondMs) <= LAST_TIME.getTime() && Math.max(first, second, event) <= ID_MAX,
+    "cursor_malformed",
+  )
   .transform(
     ([firstMs = 0, first = 0, secondMs = 0, second = 0, eventId = 0]): TimelineCursor => ({
       deliveries: { at: new Date(firstMs), id: first },
