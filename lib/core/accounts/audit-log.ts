@@ -32,6 +32,7 @@ export const AUDIT_ACTIONS = [
   "administrator_removed",
   "account_imported",
   "accounts_imported",
+  "list_export_started",
   "list_exported",
   "recipient_read",
 ] as const;

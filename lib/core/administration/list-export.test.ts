@@ -139,6 +139,7 @@ test("the file of the audit log has exactly the events that SQL finds by actor, 
   const { rows } = await walkEvents({ actor: String(userId) }, null);
   expect(rows.map(({ action, details }) => ({ action, details }))).toEqual([
     { action: "list_exported", details: { list: "people", filter: { inviter: person.inviteCode }, count: 0 } },
+    { action: "list_export_started", details: { list: "people", filter: { inviter: person.inviteCode } } },
   ]);
   expect((await walkEvents({ actor: String(userId), action: "account_read" }, null)).rows).toEqual([]);
 });
@@ -249,6 +250,21 @@ test("rows that are added or deleted while pages are read are neither repeated n
     expect(found).toEqual(all.filter((id) => found.includes(id)));
     expect(found).toEqual(expect.arrayContaining(rows.map(({ id }) => id).filter((id) => all.includes(id))));
   }
+});
+
+test("an export is recorded before its first row is read, also if reading never ends", async () => {
+  const { administrator, userId } = await freshAdministrator();
+  expect(failureOf(await exportList(administrator, "people", { only: "mail" }))).toBe("none");
+  const { rows } = await walkEvents({ actor: String(userId) }, null);
+  expect(rows.map(({ action, details }) => ({ action, details }))).toEqual([
+    { action: "list_export_started", details: { list: "people", filter: { only: "mail" } } },
+  ]);
+});
+
+test("a filter that an export doesn't know is refused, so that no file has more than was asked for", async () => {
+  const { administrator } = await freshAdministrator();
+  expect(failureOf(await exportList(administrator, "people", { blocked: "1" }))).toBe("filter_malformed");
+  expect(failureOf(await exportList(administrator, "people", { only: "" }))).toBe("filter_malformed");
 });
 
 test("a filter keeps what it understands, and names the rest: neither a phone nor a mailbox is part of one", () => {

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { recordEvent } from "@/lib/core/accounts/audit-log";
+import { type EventDetails, recordEvent } from "@/lib/core/accounts/audit-log";
 import { consume, EXPORTS_OF_USER, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { transact } from "@/lib/db/database";
+import { type Transaction, transact } from "@/lib/db/database";
 import { type Administrator, mayChange } from "./accounts";
 import { AuditFilter, type ListedEvent, walkEvents } from "./audit-list";
 import { csvOf } from "./csv";
@@ -106,8 +106,8 @@ export type ExportFailure = LimitFailure | { name: "filter_malformed" | "login_t
 
 /**
  * Returns the rows of a list that match the filter, all of them, as a CSV file in pieces, so that a list of any length fits into
- * memory. When the last piece was read, or reading ends before, the export is recorded in the audit log, with the filter and how
- * many rows were read.
+ * memory. The export is recorded in the audit log before the first row is read, with its filter, and once more with the number of
+ * rows that were read: when the last piece was read, or when reading ends before.
  */
 export function exportList(
   administrator: Administrator,
@@ -131,18 +131,35 @@ async function openExport<Filter extends Record<string, string | undefined>, Row
 ): Promise<Result<AsyncGenerator<string>, ExportFailure>> {
   const { filter, given, now } = exported;
   const parsed = filter.safeParse(given);
-  if (!parsed.success) return fail({ name: "filter_malformed" });
+  // A name that is not understood would be a filter that the file ignores.
+  const isUnderstood = parsed.success && Object.keys(given).every((name) => parsed.data[name] !== undefined);
+  if (!isUnderstood) return fail({ name: "filter_malformed" });
   if (exported.hasIdentities && !mayChange(administrator, now)) return fail({ name: "login_too_old" });
   const charge = { limit: EXPORTS_OF_USER, subject: String(administrator.userId) };
-  const taken = await transact((tx) => consume(tx, [charge], now));
+  const { list } = exported;
+  const taken = await transact(async (tx) => {
+    const consumed = await consume(tx, [charge], now);
+    if (consumed.ok)
+      recordExport(tx, administrator, "list_export_started", { details: { list, filter: parsed.data }, now });
+    return consumed;
+  });
   return taken.ok ? succeed(linesOf(administrator, parsed.data, exported)) : taken;
+}
+
+function recordExport(
+  tx: Transaction,
+  { userId }: Administrator,
+  action: "list_export_started" | "list_exported",
+  event: { details: EventDetails; now: Date },
+): void {
+  recordEvent(tx, { action, actorKind: "administrator", actorId: userId, subjectId: null, ...event });
 }
 
 /** The mark of UTF-8 at the beginning of a file, without which Excel takes the text for one in the code page of the machine. */
 const BYTE_ORDER_MARK = "\ufeff";
 
 async function* linesOf<Filter extends Record<string, string | undefined>, Row extends ListRow>(
-  { userId }: Administrator,
+  administrator: Administrator,
   filter: Filter,
   { walk, columns, cellsOf, list }: Exported<Filter, Row> & { list: ExportedList },
 ): AsyncGenerator<string> {
@@ -157,8 +174,7 @@ async function* linesOf<Filter extends Record<string, string | undefined>, Row e
       cursor = page.next;
     } while (cursor);
   } finally {
-    const event = { action: "list_exported", actorKind: "administrator", actorId: userId, subjectId: null } as const;
     const details = { list, filter, count };
-    await transact(async (tx) => recordEvent(tx, { ...event, details, now: new Date() }));
+    await transact(async (tx) => recordExport(tx, administrator, "list_exported", { details, now: new Date() }));
   }
 }
