@@ -93,6 +93,12 @@ test("a dry run changes nothing, refused rows are written with their reasons, an
     `note;phone;inviter;reason\n"b;${phoneOf(2)};;line_malformed\nc;nothing;;phone_invalid\nd;${phoneOf(3)};ABC123;inviter_unknown\n`,
   );
   expect(statSync(refused).mode & 0o777).toBe(0o600);
+  const original = readFileSync(file, "utf8");
+  for (const existing of [file, refused]) {
+    const again = await run(url, file, "--refused", existing);
+    expect(again).toMatchObject({ code: 1, errors: `${existing} exists already.\n` });
+  }
+  expect(readFileSync(file, "utf8")).toBe(original);
   const withoutArguments = await run(url);
   expect(withoutArguments).toMatchObject({ code: 1, errors: expect.stringContaining("Usage") });
   expect(await run(url, `${folder}/missing.csv`)).toMatchObject({ code: 1, errors: expect.stringContaining("ENOENT") });

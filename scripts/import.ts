@@ -1,4 +1,4 @@
-import { createWriteStream } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -53,7 +53,10 @@ function readArguments() {
     const { values, positionals } = parseArgs({ args: process.argv.slice(3), options, allowPositionals: true });
     const [file, ...more] = positionals;
     if (file === undefined || more.length > 0) throw new Refusal(USAGE);
-    return { file, isDryRun: values["dry-run"] ?? false, refusedFile: values.refused ?? null };
+    const { refused = null } = values;
+    // It could be the file that is imported.
+    if (refused !== null && existsSync(refused)) throw new Refusal(`${refused} exists already.`);
+    return { file, isDryRun: values["dry-run"] ?? false, refusedFile: refused };
   } catch (error) {
     if (error instanceof TypeError) throw new Refusal(`${error.message}\n${USAGE}`);
     throw error;
@@ -117,7 +120,7 @@ async function follow(
   return reasonOf;
 }
 
-/** Writes the file's lines that were refused, each with its reason, so that they can be mended and imported. */
+/** Writes the file's lines that were refused to a new file, each with its reason, so that they can be mended and imported. */
 async function writeRefused(target: string, reasonOf: ReadonlyMap<number, ImportRefusal>): Promise<void> {
   async function* lines() {
     const source = (await openFile()).readLines({ encoding: "utf8" });
@@ -132,5 +135,5 @@ async function writeRefused(target: string, reasonOf: ReadonlyMap<number, Import
     }
   }
   // The lines contain phones, so only this user may read them.
-  await pipeline(Readable.from(lines()), createWriteStream(target, { mode: 0o600 }));
+  await pipeline(Readable.from(lines()), createWriteStream(target, { flags: "wx", mode: 0o600 }));
 }

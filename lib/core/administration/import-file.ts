@@ -6,6 +6,7 @@ import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { CLOCK_SKEW_MS_MAX, IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
+import { START_OF_TIME } from "./list";
 
 /** The columns that an import reads, by their names in the file's first line. */
 const COLUMNS = [
@@ -98,6 +99,12 @@ export interface ImportPlan {
 /** The failures of `readImport`. `header_unknown`: the first line names neither `phone` nor `email`. */
 export type ImportFileFailure = { name: "header_unknown" } | { name: "column_repeated"; column: string };
 
+/** The ends of lines at which Node.js's `readLines` splits a file, too. */
+const LINE_END_PATTERN = /\r\n|[\n\r\u2028\u2029]/;
+
+/** Returns the lines of a file's text, as `readImport` takes them. */
+export const splitLines = (text: string): string[] => text.split(LINE_END_PATTERN);
+
 /**
  * Reads a CSV file (RFC 4180, with commas or semicolons) of accounts. One row is one line, so that a missing quotation mark spoils no
  * other row. Finds everything that the file alone tells: malformed rows, values that occur twice, and circles of inviters. Holds
@@ -165,11 +172,11 @@ function readHeader(text: string): Result<Header, ImportFileFailure> {
   return succeed({ delimiter, places, length: names.length, ignored });
 }
 
-/** Returns the cells of a line; null if its quotation marks are wrong. */
+/** Returns the cells of a line; null if its quotation marks are wrong, or if it has ends of lines inside. */
 function parseLine(text: string, delimiter: string): string[] | null {
   try {
-    const [cells = []] = parse(text, { delimiter, relax_column_count: true, trim: true }) as string[][];
-    return cells;
+    const [cells = [], ...more] = parse(text, { delimiter, relax_column_count: true, trim: true }) as string[][];
+    return more.length === 0 ? cells : null;
   } catch (error) {
     if (String((error as { code?: string }).code).startsWith("CSV_")) return null;
     throw error;
@@ -186,7 +193,11 @@ function readCells(text: string, { delimiter, places, length }: Header): ((colum
   return (column) => (cells[places.get(column) ?? length] ?? "").replace(BEFORE_FORMULA_PATTERN, "");
 }
 
-const Time = z.union([z.iso.datetime({ offset: true }), z.iso.date()]).transform((text) => new Date(text));
+/** A time since 1970: lists begin there, and databases differ in the years that they can store. */
+const Time = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()])
+  .transform((text) => new Date(text))
+  .refine((time) => time >= START_OF_TIME);
 
 function readRow(
   line: number,

@@ -7,7 +7,7 @@ import type { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
-import { readPrimary } from "@/lib/db/database";
+import { readPrimary, write } from "@/lib/db/database";
 import { after, anybody, freshEmail, freshOwner, freshPhone, receiveCode, signUp } from "@/lib/testing/people";
 import { withCrashAfter, withEachWriteRunAgain } from "@/lib/testing/transactions";
 import { checkImport, type ImportOptions, runImport } from "./import";
@@ -205,4 +205,57 @@ test("people who log in and activate codes while they are imported have one acco
   expect(new Set(Object.values(results)).size).toBeLessThanOrEqual(2);
   expect(await readPrimary.user.findMany({ where: { phone: { in: phones } } })).toHaveLength(200);
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 200 });
+});
+
+test("a blocked person's invite code is taken, and those whom they invited are imported with their inviter", async () => {
+  const blocked = await signUp();
+  await write((tx) => tx.user.update({ where: { id: blocked.userId }, data: { blockedAt: new Date() } }));
+  const [taking, byCode, byPhone] = [freshPhone(), freshPhone(), freshPhone()];
+  const lines = [
+    HEADER,
+    `${taking},,${blocked.inviteCode},,`,
+    `${byCode},,,${blocked.inviteCode},`,
+    `${byPhone},,,${blocked.phone},`,
+  ];
+  // The row that takes the code is the inviter that the file knows by it.
+  expect(await check(lines)).toEqual({ 2: "invite_code_taken", 3: "inviter_refused", 4: "new" });
+  expect(await run(lines)).toEqual({ 2: "invite_code_taken", 3: "inviter_refused", 4: "new" });
+  expect(await run([HEADER, `${byCode},,,${blocked.inviteCode},`])).toEqual({ 2: "new" });
+  expect((await findByPhone(byCode)).activation).toMatchObject({ inviterId: blocked.userId });
+});
+
+test("a time that no database has, or that comes before all accounts, is malformed and stops no other row", async () => {
+  const times = ["0000-01-01", "0001-01-01T00:00:00+14:00", "1969-12-31", "+020000-01-01T00:00:00Z", "2024-02-30"];
+  const lines = [HEADER, ...times.map((time) => `${freshPhone()},,,,${time}`), `${freshPhone()},,,,1970-01-02`];
+  const expected = { 2: "created_malformed", 3: "created_malformed", 4: "created_malformed", 5: "created_malformed" };
+  expect(await run(lines)).toEqual({ ...expected, 6: "created_malformed", 7: "new" });
+});
+
+test("a line that has an end of line inside is malformed, and no row of it is lost unnoticed", async () => {
+  const lines = [HEADER, `${freshPhone()},,,,\r${freshPhone()},,,,`, `${freshPhone()},,,,`];
+  expect(await check(lines)).toEqual({ 2: "line_malformed", 3: "new" });
+});
+
+test("a file in another encoding, of many columns or without meaning is refused without an error", async () => {
+  const wide = Array.from({ length: 100_000 }, (_, at) => `column ${at}`).join();
+  expect(await check([`phone,${wide}`, `${freshPhone()}${",".repeat(100_000)}`])).toEqual({ 2: "new" });
+  const utf16 = Buffer.from(`${HEADER}\n${freshPhone()},,,,`, "utf16le").toString("utf8");
+  expect(await readImport(utf16.split("\n"))).toMatchObject({ ok: false, failure: { name: "header_unknown" } });
+  const cell = `${freshPhone()},`;
+  const rows = [`\0${cell},,,`, `${cell}\0a@mail.example,,,`, `${cell},AB\0C12,,`, `${cell},,\0,`, `${cell},,,\0`];
+  const odd = [
+    `${"9".repeat(100_000)},,,,`,
+    `${cell}${"a".repeat(100_000)}@mail.example,,,`,
+    `${'"'.repeat(99_999)},,,,`,
+  ];
+  expect(Object.values(await check([HEADER, ...rows, ...odd]))).toEqual([
+    "phone_invalid",
+    "email_invalid",
+    "invite_code_malformed",
+    "inviter_malformed",
+    "created_malformed",
+    "phone_invalid",
+    "email_invalid",
+    "line_malformed",
+  ]);
 });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { insertAccount } from "@/lib/core/accounts/accounts";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
-import { findInviter, lockInviters, recordImportedActivation } from "@/lib/core/invites/activation";
+import { lockInviters, recordImportedActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { IMPORT_REST_FACTOR, IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
 import { type Queries, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
@@ -14,7 +14,7 @@ export interface Importer {
   actorId: number;
 }
 
-const findId = (column: "phone" | "email") =>
+const findId = (column: "phone" | "email" | "inviteCode") =>
   statement({
     params: { value: "text" },
     row: { id: "integer" },
@@ -22,6 +22,8 @@ const findId = (column: "phone" | "email") =>
   });
 const FIND_BY_PHONE = findId("phone");
 const FIND_BY_EMAIL = findId("email");
+// Unlike people who activate a code, an import finds the codes of blocked accounts, too.
+const FIND_BY_CODE = findId("inviteCode");
 
 /** Returns the id of the account with the row's phone or, for a row without one, with its mailbox; null if there is none. */
 async function findAccountOf(
@@ -47,7 +49,7 @@ async function findValues(db: Queries, row: ImportRow, inviterRow: ImportRow | n
   const [accountId, byEmail, byCode, inviterId] = await Promise.all([
     findAccountOf(db, row),
     row.phone && row.email && db.get(FIND_BY_EMAIL, { value: row.email }),
-    row.inviteCode && findInviter(db, row.inviteCode),
+    row.inviteCode && db.get(FIND_BY_CODE, { value: row.inviteCode }),
     findInviterOf(db, row, inviterRow),
   ]);
   return { accountId, isEmailTaken: Boolean(byEmail), isCodeTaken: Boolean(byCode), inviterId };
@@ -61,7 +63,7 @@ async function findInviterOf(
   if (!inviter) return null;
   if (inviterRow) return findAccountOf(db, inviterRow);
   if ("phone" in inviter) return findAccountOf(db, { phone: inviter.phone, email: null });
-  return (await findInviter(db, inviter.inviteCode))?.id ?? null;
+  return (await db.get(FIND_BY_CODE, { value: inviter.inviteCode }))?.id ?? null;
 }
 
 /**

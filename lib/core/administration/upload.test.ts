@@ -41,3 +41,13 @@ test("an upload needs a recent code, and has a limited size", async () => {
   const text = `phone\n${"x".repeat(IMPORT_FILE_BYTES_MAX)}`;
   expect(failureOf(await importUpload(administrator, { text, reason }))).toBe("file_too_large");
 });
+
+test("a file has the same lines whichever characters end them", async () => {
+  const { administrator } = await freshAdministrator();
+  const phones = [freshPhone(), freshPhone(), freshPhone()];
+  for (const end of ["\n", "\r\n", "\r"]) {
+    const text = ["phone", ...phones].join(end);
+    const checked = await importUpload(administrator, { text, reason: null });
+    expect(checked).toMatchObject({ value: { lines: [{ result: "new", lines: [2, 3, 4] }] } });
+  }
+});

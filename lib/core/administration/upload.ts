@@ -5,7 +5,7 @@ import { transact } from "@/lib/db/database";
 import { type Administrator, mayChange } from "./accounts";
 import type { Reason } from "./acts";
 import { checkImport, runImport } from "./import";
-import { type ImportFileFailure, type ImportOutcome, type ImportResult, readImport } from "./import-file";
+import { type ImportFileFailure, type ImportOutcome, type ImportResult, readImport, splitLines } from "./import-file";
 
 /** What becomes of the rows of a file: for each result its lines, in order. The most frequent results of good rows come first. */
 export interface UploadSummary {
@@ -27,7 +27,7 @@ export async function importUpload(
 ): Promise<Result<UploadSummary, UploadFailure>> {
   if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
   if (Buffer.byteLength(text) > IMPORT_FILE_BYTES_MAX) return fail({ name: "file_too_large" });
-  const read = await readImport(text.split(/\r?\n/), now);
+  const read = await readImport(splitLines(text), now);
   if (!read.ok) return read;
   const plan = read.value;
   const { ignoredColumns } = plan;
