@@ -14,8 +14,8 @@ export interface SenderLimits {
 /** A sender with its name, time-out and circuit breaker, as a chain uses it. */
 export interface ChainSender {
   name: string;
-  /** Whether the sender rests now, and so takes no message. */
-  isResting: () => boolean;
+  /** How long the sender still rests, and so takes no message; 0 if it does not rest. */
+  restLeftMs: () => number;
   /** Resolves to what became of the message; to null while the sender rests. A failure of the provider never throws. */
   send: (message: OutgoingCodeMessage) => Promise<Sending | null>;
 }
@@ -51,7 +51,7 @@ export function withCircuitBreaker(
   });
   return {
     name,
-    isResting: () => performance.now() < restsUntil,
+    restLeftMs: () => Math.max(0, restsUntil - performance.now()),
     send: async (message) => {
       // While one message tries the sender, the library would let others wait; they skip the sender instead.
       if (circuit.state === CircuitState.HalfOpen) return null;
@@ -69,7 +69,7 @@ const NEVER_ABORTED_SIGNAL = new AbortController().signal;
 
 /** Makes a channel of a sender that can neither hang nor fail for long. It gets neither a time-out nor a circuit breaker. */
 export function withoutCircuitBreaker(name: string, sender: Sender): ChainSender {
-  return { name, isResting: () => false, send: (message) => sender.send(message, NEVER_ABORTED_SIGNAL) };
+  return { name, restLeftMs: () => 0, send: (message) => sender.send(message, NEVER_ABORTED_SIGNAL) };
 }
 
 /** Resolves after `timeoutMs` at the latest, even if the sender ignores its signal. */

@@ -15,7 +15,15 @@ export const TWILIO_STATUS_PATH = "/api/delivery/twilio";
 
 /** Returns the chain for a country's phones: for Kazakhstan the chain of `SENDERS_KZ` if that is set, else of `SENDERS`. */
 export function phoneSenders(country: CountryCode | undefined, limits: SenderLimits): ChainSender[] {
-  const names = (country && env.SENDERS_BY_COUNTRY.get(country)) ?? env.SENDERS;
+  return sendersNamed((country && env.SENDERS_BY_COUNTRY.get(country)) ?? env.SENDERS, limits);
+}
+
+/** Returns the senders of all chains, each once: those of `SENDERS` in their order, then further ones of countries. */
+export function allPhoneSenders(limits: SenderLimits): ChainSender[] {
+  return sendersNamed([...new Set([...env.SENDERS, ...[...env.SENDERS_BY_COUNTRY.values()].flat()])], limits);
+}
+
+function sendersNamed(names: readonly SenderName[], limits: SenderLimits): ChainSender[] {
   return names.map((name) => perProcess(`sender ${name}`, () => makeChainSender(name, limits)));
 }
 

@@ -1,8 +1,9 @@
 import type { Challenge } from "@/lib/core/challenges/challenge";
 import { statusOf } from "@/lib/core/challenges/challenge";
+import { listSenders } from "@/lib/core/challenges/channels";
 import { newCodeDigits } from "@/lib/core/challenges/code-length";
 import type { RefusalReason } from "@/lib/core/challenges/deliveries";
-import { IS_MAIL_OFFERED, listSenders } from "@/lib/core/challenges/request-code";
+import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { resendWaitMs } from "@/lib/core/challenges/resend-schedule";
 import { findRefusal } from "@/lib/core/challenges/send-limits";
 import { isServedPhone } from "@/lib/core/challenges/served-countries";
@@ -91,7 +92,7 @@ export async function getOutlook(
     recipient.kind === "phone" && !isServedPhone(recipient.address)
       ? [{ name: "country_not_allowed" as const, until: null }]
       : [],
-    senders.every(({ isResting }) => isResting) ? [{ name: "senders_resting" as const, until: null }] : [],
+    senders.every(({ restLeftMs }) => restLeftMs > 0) ? [{ name: "senders_resting" as const, until: null }] : [],
     refusal ? [{ name: refusal.name, until: after(refusal.retryAfterMs) }] : [],
     waitMs > 0 ? [{ name: "resend_too_early" as const, until: after(waitMs) }] : [],
   ].flat();

@@ -3,11 +3,7 @@ import type { Requester } from "@/lib/core/identity/requester";
 import {
   CLOCK_SKEW_MS_MAX,
   CODE_TTL_MS,
-  MAIL_TIMEOUT_MS,
   SEND_RETRY_AFTER_MS,
-  SENDER_FAILURES_MAX,
-  SENDER_REST_MS,
-  SENDER_TIMEOUT_MS,
 } from "@/lib/core/policy";
 import {
   type Charged,
@@ -26,12 +22,11 @@ import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
 import { countOutcome, countSending } from "@/lib/ops/metrics";
 import { currentRequestId } from "@/lib/ops/request-ids";
-import { type ChainSender, type ChainSending, deliverThroughChain, withoutCircuitBreaker } from "@/lib/senders/chain";
-import { consoleSender } from "@/lib/senders/console";
-import { mailChannel, mailSender } from "@/lib/senders/mail";
-import { phoneSenders } from "@/lib/senders/phone";
+import { type ChainSender, type ChainSending, deliverThroughChain } from "@/lib/senders/chain";
+import { mailSender } from "@/lib/senders/mail";
 import type { OutgoingCodeMessage, Sender } from "@/lib/senders/sender";
 import { abandonSending, acceptSending, beginSending, type Challenge, lockChallenge, type Sending } from "./challenge";
+import { channelsTo } from "./channels";
 import { newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
 import { getCodeStatus } from "./code-status";
@@ -46,7 +41,7 @@ import {
   warnWhenNearlyUsedUp,
   warnWhenUsedUp,
 } from "./send-limits";
-import { countryOf, isServedPhone } from "./served-countries";
+import { isServedPhone } from "./served-countries";
 
 /** A code that was stored and is being sent, or was sent. */
 export interface SentCode {
@@ -115,7 +110,7 @@ async function issueChallenge(
     return fail({ name: "country_not_allowed" });
   }
   const channels = channelsTo(recipient, sender);
-  if (channels.every(({ isResting }) => isResting())) {
+  if (channels.every(({ restLeftMs }) => restLeftMs() > 0)) {
     for (const { name } of channels) countSending({ sender: name, outcome: "resting" });
     await storeRefusal(request, "senders_resting");
     return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS, mayArrive: false });
@@ -154,24 +149,6 @@ async function issueChallenge(
 
 function runUnawaited(task: () => Promise<void>): void {
   task().catch((error: unknown) => logError(error, "a code was not sent"));
-}
-
-/** Returns the names of the senders to this recipient, in their order, and whether each rests in this process now. */
-export function listSenders(recipient: Recipient): { name: string; isResting: boolean }[] {
-  return channelsTo(recipient).map(({ name, isResting }) => ({ name, isResting: isResting() }));
-}
-
-const REST_RULES = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
-
-/** Returns the channels to a recipient, in the order in which they are asked. The order for phones can differ by country. */
-function channelsTo(recipient: Recipient, sender?: Sender): readonly ChainSender[] {
-  if (sender) return [withoutCircuitBreaker("mail", sender)];
-  if (recipient.kind === "phone") {
-    return phoneSenders(countryOf(recipient.address) ?? undefined, { ...REST_RULES, timeoutMs: SENDER_TIMEOUT_MS });
-  }
-  return [
-    mailChannel({ ...REST_RULES, timeoutMs: MAIL_TIMEOUT_MS }) ?? withoutCircuitBreaker("console", consoleSender),
-  ];
 }
 
 /** A code that was stored, and the charges that were consumed for it. */

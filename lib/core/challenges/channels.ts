@@ -1,0 +1,44 @@
+import type { Recipient } from "@/lib/core/identity/recipient";
+import { MAIL_TIMEOUT_MS, SENDER_FAILURES_MAX, SENDER_REST_MS, SENDER_TIMEOUT_MS } from "@/lib/core/policy";
+import { type ChainSender, withoutCircuitBreaker } from "@/lib/senders/chain";
+import { consoleSender } from "@/lib/senders/console";
+import { mailChannel } from "@/lib/senders/mail";
+import { allPhoneSenders, phoneSenders } from "@/lib/senders/phone";
+import type { Sender } from "@/lib/senders/sender";
+import { countryOf } from "./served-countries";
+
+const REST_RULES = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
+const PHONE_LIMITS = { ...REST_RULES, timeoutMs: SENDER_TIMEOUT_MS };
+
+/** Returns the channels to a recipient, in the order in which they are asked. The order for phones can differ by country. */
+export function channelsTo(recipient: Recipient, sender?: Sender): readonly ChainSender[] {
+  if (sender) return [withoutCircuitBreaker("mail", sender)];
+  if (recipient.kind === "phone") return phoneSenders(countryOf(recipient.address) ?? undefined, PHONE_LIMITS);
+  return [mail() ?? withoutCircuitBreaker("console", consoleSender)];
+}
+
+const mail = () => mailChannel({ ...REST_RULES, timeoutMs: MAIL_TIMEOUT_MS });
+
+/** Returns the senders to phones of all countries, each once, in the order of the settings. */
+export function channelsToPhones(): readonly ChainSender[] {
+  return allPhoneSenders(PHONE_LIMITS);
+}
+
+/** A sender of the settings, and how long it still rests in this process after failures; 0 if it does not rest. */
+export interface SenderState {
+  name: string;
+  restLeftMs: number;
+}
+
+const stateOf = ({ name, restLeftMs }: ChainSender): SenderState => ({ name, restLeftMs: restLeftMs() });
+
+/** Returns the senders to this recipient, in their order. */
+export function listSenders(recipient: Recipient): SenderState[] {
+  return channelsTo(recipient).map(stateOf);
+}
+
+/** Returns all senders of the settings: those to phones in their order, then the mail server if there is one. */
+export function listAllSenders(): SenderState[] {
+  const mailSender = mail();
+  return [...channelsToPhones(), ...(mailSender ? [mailSender] : [])].map(stateOf);
+}
