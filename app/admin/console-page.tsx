@@ -10,6 +10,7 @@ import { search } from "./actions";
 
 /** The sections of the console, in the order of its navigation. */
 const SECTIONS = [
+  { name: "today", href: "/admin" },
   { name: "people", href: "/admin/people" },
   { name: "deliveries", href: "/admin/deliveries" },
   { name: "audit", href: "/admin/audit" },

@@ -226,7 +226,9 @@ async function visitEveryPage(
   await expect(page.getByLabel("Код из сообщения")).toBeVisible();
   await look(page, "console, code");
   await enterConsoleCode(page, await codeFor(administratorPhone));
-  await look(page, "console, people");
+  await look(page, "console, today");
+  await visit("/admin?period=quarter", "console, today, a longer period");
+  await visit("/admin/people", "console, people");
   await page.getByLabel("Найти человека").fill(administratorsCode);
   await page.getByRole("button", { name: "Найти" }).click();
   await expect(page.getByRole("heading", { name: "Аккаунт" })).toBeVisible();

@@ -33,6 +33,7 @@ import { getOutlook } from "./administration/outlook";
 import { listPeoplePage } from "./administration/people-list";
 import { searchAccounts, searchRecipient } from "./administration/search";
 import { listTimelineOf, listTimelineOfRecipient } from "./administration/timeline";
+import { PERIODS, readFigures } from "./administration/today";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
 import { activateInvite } from "./invites/activation";
@@ -73,6 +74,7 @@ async function takeEveryPath(): Promise<void> {
   await readEveryList(administrator, inviter.userId);
   await readInviteTree(administrator, inviter.userId);
   await computeSums();
+  for (const period of PERIODS) await readFigures(period);
   await listTimelineOf(administrator, inviter.userId);
   await listTimelineOfRecipient(administrator, keyedHash(owner.phone));
   await getOutlook(phoneRecipient(owner.phone), { isBlocked: false });

@@ -1,10 +1,6 @@
 import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
-import {
-  CLOCK_SKEW_MS_MAX,
-  CODE_TTL_MS,
-  SEND_RETRY_AFTER_MS,
-} from "@/lib/core/policy";
+import { CLOCK_SKEW_MS_MAX, CODE_TTL_MS, SEND_RETRY_AFTER_MS } from "@/lib/core/policy";
 import {
   type Charged,
   consume,
