@@ -104,36 +104,60 @@ test("a dry run changes nothing, refused rows are written with their reasons, an
   expect(await run(url, `${folder}/missing.csv`)).toMatchObject({ code: 1, errors: expect.stringContaining("ENOENT") });
 });
 
-/** The accounts with their inviters as columns of an export, the newest first. */
-const EXPORT_SQL = `SELECT "User"."phone", "User"."claimedPhone", "User"."email", "User"."inviteCode", "inviter"."inviteCode" AS "inviterCode",
-    CAST("User"."createdAt" AS TEXT) AS "createdAt", "User"."referralCount", CAST("activatedAt" AS TEXT) AS "activatedAt"
+/** The accounts with their inviters, the newest first. */
+const ACCOUNTS_SQL = `SELECT "User"."phone", "User"."claimedPhone", "User"."email", "User"."inviteCode", "inviter"."inviteCode" AS "inviterCode",
+    CAST("User"."createdAt" AS TEXT) AS "createdAt", "User"."referralCount", CAST("activatedAt" AS TEXT) AS "activatedAt",
+    CAST("User"."blockedAt" AS TEXT) AS "blockedAt"
   FROM "User" LEFT JOIN "Activation" ON "inviteeId" = "User"."id" LEFT JOIN "User" AS "inviter" ON "inviter"."id" = "inviterId"
   ORDER BY "User"."createdAt" DESC, "User"."inviteCode"`;
 
-test("an SQLite moves to a PostgreSQL by export and import, with codes, inviters, times and counts", async ({
+/** Writes the file of People, as the console sends it to an administrator, to the standard output. */
+const EXPORT_PROGRAM = `
+  const { exportList } = await import("./lib/core/administration/list-export.ts");
+  const exported = await exportList({ userId: 1, verifiedAt: new Date() }, "people", {});
+  if (!exported.ok) throw new Error(exported.failure.name);
+  for await (const piece of exported.value) process.stdout.write(piece);
+  process.exit();`;
+
+async function exportPeople(url: string): Promise<string> {
+  const env = cleanEnvironment({ DATABASE_URL: url, AUTH_SECRET: "s".repeat(40) });
+  const program = ["--import", "tsx", "--input-type=module", "--eval", EXPORT_PROGRAM];
+  const child = spawn(process.execPath, program, { env, stdio: ["ignore", "pipe", "inherit"] });
+  const closed = once(child, "close");
+  const exported = await text(child.stdout);
+  expect((await closed)[0]).toBe(0);
+  return exported;
+}
+
+test("an SQLite moves to a PostgreSQL by export and import, with codes, inviters, times, blocks and counts", async ({
   folder,
 }) => {
   const [from, file] = [`file:${folder}/sarafan.db`, `${folder}/people.csv`];
   const count = 300;
-  // Each of the first hundred invites three; some of those who invited no account have no phone.
+  // Each of the first hundred invites three; some of those who invited no account have no phone. Some are blocked.
   const rows = Array.from({ length: count }, (_, at) => {
     const inviter = at > 0 ? phoneOf(Math.floor((at - 1) / 3)) : "";
-    return `${at >= count / 3 && at % 7 === 6 ? "" : phoneOf(at)},person-${at}@mail.example,,${inviter},${new Date(1.7e12 + at * 1000).toISOString()}`;
+    const [created, activated, blocked] = [0, 500, 900].map((ms) => new Date(1.7e12 + at * 1000 + ms).toISOString());
+    const [phone, claimed] = at >= count / 3 && at % 7 === 6 ? ["", phoneOf(at)] : [phoneOf(at), ""];
+    const email = `person-${at}@mail.example`;
+    return [phone, claimed, email, inviter, created, activated, at % 11 === 0 ? blocked : ""].join(",");
   });
-  writeFileSync(file, [HEADER, ...rows].join("\n"));
+  writeFileSync(file, ["phone,claimed_phone,email,inviter,created,activated,blocked", ...rows].join("\n"));
   expect(await run(from, file)).toMatchObject({ code: 0, errors: "" });
 
   const accounts = await readAccounts(from);
-  const exported = `${folder}/exported.csv`;
-  const quote = (cell: unknown) => `"${/^[=+\-@]/.test(String(cell)) ? "'" : ""}${cell ?? ""}"`;
-  const header = '"phone","claimed_phone","email","invite_code","inviter_code","created","referrals","activated"';
-  const lines = accounts.map((account) => Object.values(account).map(quote).join(","));
-  writeFileSync(exported, `\uFEFF${[header, ...lines].join("\r\n")}\r\n`);
   expect(accounts).toHaveLength(count);
+  expect(accounts.filter(({ blockedAt }) => blockedAt)).toHaveLength(28);
+  expect(accounts.at(-1)).toMatchObject({ activatedAt: null, blockedAt: "2023-11-14T22:13:20.900Z" });
+  expect(accounts.at(-2)).toMatchObject({ activatedAt: "2023-11-14T22:13:21.500Z", blockedAt: null });
+  const exported = `${folder}/exported.csv`;
+  writeFileSync(exported, await exportPeople(from));
   const postgres = await startTestPostgres();
   try {
     const to = await postgres.createDatabase();
     expect(await run(to, exported)).toMatchObject({ code: 0, errors: "" });
+    expect(await readAccounts(to)).toEqual(accounts);
+    expect(await run(to, exported)).toMatchObject({ code: 0, output: expect.stringContaining("300 exist already") });
     expect(await readAccounts(to)).toEqual(accounts);
   } finally {
     await postgres.stop();
@@ -143,6 +167,11 @@ test("an SQLite moves to a PostgreSQL by export and import, with codes, inviters
 /** Returns all accounts, with times in ISO 8601. SQLite keeps them in that form, PostgreSQL with a space and without a zone. */
 async function readAccounts(url: string): Promise<Record<string, unknown>[]> {
   const timeOf = (value: unknown) => value && new Date(String(value).replace(/ (.*)/, "T$1Z")).toISOString();
-  const rows = await withDatabase(url, (query) => query(EXPORT_SQL));
-  return rows.map((row) => ({ ...row, createdAt: timeOf(row.createdAt), activatedAt: timeOf(row.activatedAt) }));
+  const rows = await withDatabase(url, (query) => query(ACCOUNTS_SQL));
+  return rows.map(({ createdAt, activatedAt, blockedAt, ...row }) => ({
+    ...row,
+    createdAt: timeOf(createdAt),
+    activatedAt: timeOf(activatedAt),
+    blockedAt: timeOf(blockedAt),
+  }));
 }

@@ -23,6 +23,8 @@ const REASONS: Record<ImportRefusal, string> = {
   created_in_future: "created in the future",
   activated_malformed: "the time of activation is no time such as 2026-11-29T10:00:00Z",
   activated_in_future: "activated in the future",
+  blocked_malformed: "the time of the block is no time such as 2026-11-29T10:00:00Z",
+  blocked_in_future: "blocked in the future",
   phone_repeated: "an earlier row has this phone",
   email_repeated: "an earlier row has this mailbox",
   invite_code_repeated: "an earlier row has this invite code",

@@ -19,6 +19,7 @@ const COLUMNS = [
   "inviter_phone",
   "created",
   "activated",
+  "blocked",
 ] as const;
 type Column = (typeof COLUMNS)[number];
 
@@ -36,6 +37,8 @@ export interface ImportRow {
   createdAt: Date | null;
   /** When the inviter's code was activated; null for the time of `createdAt`. */
   activatedAt: Date | null;
+  /** When the account was blocked; null if it isn't blocked. */
+  blockedAt: Date | null;
 }
 
 /**
@@ -58,6 +61,8 @@ export const ImportRefusal = z.enum([
   "created_in_future",
   "activated_malformed",
   "activated_in_future",
+  "blocked_malformed",
+  "blocked_in_future",
   "phone_repeated",
   "email_repeated",
   "invite_code_repeated",
@@ -213,7 +218,7 @@ function readRow(
     const text = cell?.(column) ?? "";
     return text === "" ? null : (type.safeParse(text).data ?? refuse(reason));
   };
-  const readTime = (column: "created" | "activated") => {
+  const readTime = (column: "created" | "activated" | "blocked") => {
     const time = read(column, Time, `${column}_malformed`);
     const isInFuture = time && time.getTime() > now.getTime() + CLOCK_SKEW_MS_MAX;
     return isInFuture ? refuse(`${column}_in_future`) : time;
@@ -227,6 +232,7 @@ function readRow(
   const inviterCode = read("inviter_code", InviteCode, "inviter_malformed");
   const createdAt = readTime("created");
   const activatedAt = readTime("activated");
+  const blockedAt = readTime("blocked");
   if (!phone && !email) refuse("identity_missing");
   return {
     line,
@@ -237,6 +243,7 @@ function readRow(
     inviter: inviter ?? (inviterCode && { inviteCode: inviterCode }) ?? (inviterPhone && { phone: inviterPhone }),
     createdAt,
     activatedAt,
+    blockedAt,
     refusal,
   };
 }

@@ -131,6 +131,29 @@ test("each row that makes no account is named with its line and its reason, and 
   expect(await getProfile(known.userId)).toMatchObject({ referralCount: 1 });
 });
 
+test("a block is kept with its time, and the people whom a blocked account invited stay its invitees", async () => {
+  const [blocked, invitee, later] = [freshPhone(), freshPhone(), freshPhone()];
+  const code = drawInviteCode();
+  const blockedAt = "2024-05-01T10:00:00.123Z";
+  const lines = ["phone,invite_code,inviter_code,blocked", `${blocked},${code},,${blockedAt}`, `${invitee},,${code},`];
+  expect(await run(lines)).toEqual({ 2: "new", 3: "new" });
+  expect(await run(["phone,inviter", `${later},${code}`])).toEqual({ 2: "new" });
+  const found = await findByPhone(blocked);
+  expect(found).toMatchObject({ blockedAt: new Date(blockedAt), referralCount: 2 });
+  expect((await findByPhone(invitee)).blockedAt).toBeNull();
+  expect(await run(["phone,blocked", `${blocked},`, `${invitee},${blockedAt}`])).toEqual({ 2: "exists", 3: "exists" });
+  expect(await findByPhone(blocked)).toEqual(found);
+  expect((await findByPhone(invitee)).blockedAt).toBeNull();
+
+  const future = after(new Date(), 3_600_000).toISOString();
+  const wrong = [`${freshPhone()},,no`, `${freshPhone()},,${future}`, `${freshPhone()},${code},`];
+  expect(await run(["phone,invite_code,blocked", ...wrong])).toEqual({
+    2: "blocked_malformed",
+    3: "blocked_in_future",
+    4: "invite_code_taken",
+  });
+});
+
 test("a file without a phone and a mailbox, or with a column twice, is no file of accounts", async () => {
   expect(await readImport([])).toEqual({ ok: false, failure: { name: "header_unknown" } });
   expect(await readImport(["name;created", "Anna;"])).toEqual({ ok: false, failure: { name: "header_unknown" } });

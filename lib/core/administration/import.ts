@@ -205,10 +205,15 @@ async function writePart(
   return judged.map(({ row, result }) => outcomeOf(row, result));
 }
 
+const BLOCK_IMPORTED = statement({
+  params: { id: "integer", blockedAt: "time" },
+  sql: `UPDATE "User" SET "blockedAt" = :blockedAt WHERE "id" = :id`,
+});
+
 /** Makes an account with its audit event, and returns its id. */
 async function importAccount(
   tx: Transaction,
-  { phone, claimedPhone, email, inviteCode, createdAt }: ImportRow,
+  { phone, claimedPhone, email, inviteCode, createdAt, blockedAt }: ImportRow,
   { importer, now, drawInvite }: { importer: Importer; now: Date; drawInvite: () => InviteCode },
 ): Promise<number> {
   const id = await insertAccount(tx, {
@@ -220,6 +225,7 @@ async function importAccount(
     inviteCode: inviteCode ?? drawInvite(),
     createdAt: createdAt ?? now,
   });
+  if (blockedAt) tx.queue(BLOCK_IMPORTED, { id, blockedAt });
   recordEvent(tx, { action: "account_imported", ...importer, subjectId: id, now });
   return id;
 }

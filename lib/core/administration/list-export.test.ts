@@ -7,6 +7,7 @@ import { after, anybody, failureOf, openSession, signUp, signUpByMail } from "@/
 import { walkEvents } from "./audit-list";
 import { csvOf } from "./csv";
 import { walkDeliveries } from "./delivery-list";
+import { readImport } from "./import-file";
 import { ListCursor, type ListPage, type ListRow, ROWS_EXAMINED_MAX, readPage, START_OF_TIME } from "./list";
 import { type ExportedList, exportList, readFilter } from "./list-export";
 import { walkPeople } from "./people-list";
@@ -91,16 +92,23 @@ test("the file of people begins with the columns of an import, and phones in it 
   const { userId, phone, inviteCode } = await signUp({ invited: inviter.inviteCode });
   const { administrator } = await freshAdministrator();
   const { header, rows } = await readExport(await exportList(administrator, "people", { inviter: inviter.inviteCode }));
-  expect(header.slice(0, 5)).toEqual(["phone", "email", "invite_code", "inviter_code", "created"]);
-  const { createdAt } =
-    (await readPrimary.user.findUnique({ where: { id: userId }, select: { createdAt: true } })) ?? {};
+  const columns = ["phone", "claimed_phone", "email", "invite_code", "inviter_code", "created", "activated", "blocked"];
+  expect(header.slice(0, 8)).toEqual(columns);
+  const read = await readImport([header.join(",")]);
+  expect(read.ok && read.value.ignoredColumns).toEqual(header.slice(8));
+  const { createdAt, activation } = await readPrimary.user.findUniqueOrThrow({
+    where: { id: userId },
+    select: { createdAt: true, activation: true },
+  });
   expect(rows).toEqual([
     expect.objectContaining({
       phone: `'${phone}`,
       email: "",
       invite_code: inviteCode,
       inviter_code: inviter.inviteCode,
-      created: createdAt?.toISOString(),
+      created: createdAt.toISOString(),
+      activated: activation?.activatedAt.toISOString(),
+      blocked: "",
       id: String(userId),
     }),
   ]);

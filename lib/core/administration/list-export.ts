@@ -28,25 +28,15 @@ const timeCell = (time: Date | null) => time?.toISOString() ?? null;
 const PEOPLE: Exported<PeopleFilter, ListedPerson> = {
   filter: PeopleFilter,
   walk: walkPeople,
-  // The first five columns are those of an import.
+  // An import reads the first eight columns, so that an installation can move to another one.
   columns: [
-    ...["phone", "email", "invite_code", "inviter_code", "created"],
-    ...["id", "claimed_phone", "last_seen", "referrals", "blocked"],
+    ...["phone", "claimed_phone", "email", "invite_code", "inviter_code", "created", "activated", "blocked"],
+    ...["id", "last_seen", "referrals"],
   ],
-  cellsOf: ({
-    id,
-    phone,
-    email,
-    inviteCode,
-    inviterCode,
-    createdAt,
-    claimedPhone,
-    seenAt,
-    referralCount,
-    blockedAt,
-  }) => [
-    ...[phone, email, inviteCode, inviterCode, timeCell(createdAt)],
-    ...[id, claimedPhone, timeCell(seenAt), referralCount, timeCell(blockedAt)],
+  cellsOf: ({ createdAt, activatedAt, blockedAt, seenAt, ...row }) => [
+    ...[row.phone, row.claimedPhone, row.email, row.inviteCode, row.inviterCode],
+    ...[timeCell(createdAt), timeCell(activatedAt), timeCell(blockedAt)],
+    ...[row.id, timeCell(seenAt), row.referralCount],
   ],
   hasIdentities: true,
 };

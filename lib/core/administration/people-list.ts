@@ -78,12 +78,14 @@ function statementsOf(along: Parameters<typeof walk>[0]) {
       blockedAt: "time?",
       seenAt: "time?",
       inviterCode: "text?",
+      activatedAt: "time?",
     },
     sql: `
       ${walked}
       SELECT "walked".*, ${SEEN_AT} AS "seenAt", (
         SELECT "inviter"."inviteCode" FROM "Activation" JOIN "User" AS "inviter" ON "inviter"."id" = "inviterId"
-        WHERE "inviteeId" = "walked"."id") AS "inviterCode"
+        WHERE "inviteeId" = "walked"."id") AS "inviterCode", (
+        SELECT "activatedAt" FROM "Activation" WHERE "inviteeId" = "walked"."id") AS "activatedAt"
       FROM "walked"
       WHERE "createdAt" >= :from AND "createdAt" < :to
         AND (:prefix IS NULL OR substr("phone", 1, length(:prefix)) = :prefix)
@@ -118,7 +120,7 @@ export type ListedPerson = RowOf<typeof BY_CREATION.rows>;
 
 /**
  * Returns a page of the accounts that match the filter, the newest first; with an inviter, in the order of their activations.
- * `seenAt` is the last use of a session that is stored, `inviterCode` the invite code of the inviter. Records nothing:
+ * `seenAt` is the last use of a session that is stored, `inviterCode` the invite code of the inviter, `activatedAt` when it was activated. Records nothing:
  * `listPeoplePage` and the export do.
  */
 export async function walkPeople(
