@@ -29,6 +29,8 @@ export const ASSUMED = {
   unansweredPart: 0.02,
   eventsPerLogin: 1.5,
   delayedChangesPerMonth: 20_000,
+  /** One for a hundred activations. */
+  signalsPerMonth: 14_000,
   /** Sums of an hour or a day: a dozen measures in a few countries, and the reasons of each sender. */
   sumsPerPeriod: 100,
   /** Daily counters for each code: the phone's, the phone's from one network, the attempts at the phone. */
@@ -114,6 +116,7 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
     DailySum: { rows: ASSUMED.sumsPerPeriod * 365, kept: "without end; here a year's" },
     Administrator: { rows: 3, kept: "until it is removed" },
     TestNumber: { rows: 3, kept: "until its end, 90 days at most" },
+    Signal: kept(ASSUMED.signalsPerMonth / MONTH_DAYS, policy.SIGNALS_KEPT_MS),
     Mark: { rows: 3, kept: "as the database" },
   };
 }

@@ -186,6 +186,9 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
       "HourlySum.reason": (n) => `not_taken ${n % SUMS_PER_PERIOD}`,
       "DailySum.reason": (n) => `not_taken ${n % SUMS_PER_PERIOD}`,
     },
+    ...{ kind: () => "network", invitees: () => 9, firstAt: timeOf, lastAt: timeOf },
+    ...{ "Signal.inviterId": (n) => n, "Signal.state": () => "open", endsAt: timeOf },
+    ...{ reviewedBy: () => null, reviewedAt: () => null },
     ...{ actorKind: () => "person", addedAt: timeOf },
     ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
   };

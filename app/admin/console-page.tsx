@@ -4,6 +4,7 @@ import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
 import { type ConsolePath, consoleEntry, currentConsoleAccess, type OpenConsole } from "@/lib/auth/console";
+import { countOpenSignals } from "@/lib/core/administration/signal-list";
 import NotFound, { generateMetadata as describeNotFound } from "../not-found";
 import { answerNotFound } from "../page-refusals";
 import { search } from "./actions";
@@ -13,6 +14,8 @@ const SECTIONS = [
   { name: "today", href: "/admin" },
   { name: "people", href: "/admin/people" },
   { name: "deliveries", href: "/admin/deliveries" },
+  { name: "referrals", href: "/admin/referrals" },
+  { name: "signals", href: "/admin/signals" },
   { name: "audit", href: "/admin/audit" },
   { name: "settings", href: "/admin/settings" },
 ] as const;
@@ -42,7 +45,7 @@ export async function describeConsolePage(title: string): Promise<Metadata> {
 }
 
 async function Frame({ section, children }: { section: Section; children: ReactNode }) {
-  const t = await getTranslations("admin");
+  const [t, openSignals] = await Promise.all([getTranslations("admin"), countOpenSignals()]);
   return (
     <div className="text-[1rem]" data-console>
       <div className="mb-6 flex flex-col gap-x-8 gap-y-2 md:flex-row-reverse md:items-center md:justify-between">
@@ -75,6 +78,12 @@ async function Frame({ section, children }: { section: Section; children: ReactN
                   href={href}
                 >
                   {t(`sections.${name}`)}
+                  {name === "signals" && openSignals > 0 && (
+                    <span className="ml-1.5 rounded-full bg-red px-1.5 font-semibold text-on-red text-small tabular-nums">
+                      <span aria-hidden="true">{openSignals}</span>
+                      <span className="sr-only">{t("signals.open", { count: openSignals })}</span>
+                    </span>
+                  )}
                 </Link>
               </li>
             ))}

@@ -22,11 +22,18 @@ const CONSOLE_PAGES = [
   `/admin/recipients/${"A".repeat(43)}`,
   `/admin/recipients/${"A".repeat(43)}/lift-limits`,
   "/admin/people/1/no-such-act",
+  "/admin/referrals",
+  "/admin/referrals?period=week",
+  "/admin/referrals/1",
+  "/admin/signals",
+  "/admin/signals?state=held",
+  "/admin/people/1/review-signals",
   "/admin/settings",
 ];
 
 const CONSOLE_FILES = [
   "/api/admin/people",
+  "/api/admin/referrals",
   "/api/admin/deliveries?state=failed",
   "/api/admin/audit",
   "/api/admin/other",

@@ -244,6 +244,11 @@ async function visitEveryPage(
   await visit("/admin/people?found=", "console, nothing found");
   await visit("/admin/people?country=7&malformed=inviter", "console, people by country, with an error");
   await visit("/admin/deliveries", "console, deliveries");
+  await visit("/admin/referrals", "console, referrals");
+  await visit("/admin/referrals?period=day&malformed=from", "console, referrals by hour, with an error");
+  await visit(person.replace("people", "referrals"), "console, a tree");
+  await visit("/admin/signals", "console, signals");
+  await visit("/admin/signals?state=held", "console, held inviters");
   await visit("/admin/audit?kind=administrator", "console, audit log");
   await visit("/admin/audit?actor=1&kind=command_line", "console, an empty list");
   await visit("/admin/people/import", "console, an import");

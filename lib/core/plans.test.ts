@@ -31,12 +31,23 @@ import { walkDeliveries } from "./administration/delivery-list";
 import { readInviteTree } from "./administration/invite-tree";
 import { getOutlook } from "./administration/outlook";
 import { listPeoplePage } from "./administration/people-list";
+import { listReferrersPage } from "./administration/referral-list";
+import { readTree } from "./administration/referral-tree";
 import { searchAccounts, searchRecipient } from "./administration/search";
+import {
+  countOpenSignals,
+  listSignalsOf,
+  listSignalsPage,
+  reviewSignals,
+  versionOf,
+} from "./administration/signal-list";
 import { listTimelineOf, listTimelineOfRecipient } from "./administration/timeline";
 import { PERIODS, readFigures } from "./administration/today";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
 import { activateInvite } from "./invites/activation";
+import { findSignals } from "./invites/signals";
+import { SIGNAL_INVITEES_MIN } from "./policy";
 import { computeSums } from "./statistics/sums";
 import { GROWING_TABLES, sweepTables } from "./sweeping";
 
@@ -72,6 +83,7 @@ async function takeEveryPath(): Promise<void> {
     await searchAccounts(administrator, term);
   }
   await readEveryList(administrator, inviter.userId);
+  await readSignalsAndReferrals(administrator);
   await readInviteTree(administrator, inviter.userId);
   await computeSums();
   for (const period of PERIODS) await readFigures(period);
@@ -95,6 +107,25 @@ async function readEveryList(administrator: Administrator, userId: number): Prom
   }
 }
 
+/** Finds a signal and reads what the console shows of referrals and signals. */
+async function readSignalsAndReferrals(administrator: Administrator): Promise<void> {
+  const inviter = await signUp();
+  for (let invitees = 0; invitees < SIGNAL_INVITEES_MIN.numbers; invitees += 1) {
+    await signUp({ invited: inviter.inviteCode });
+  }
+  await findSignals();
+  expect(await countOpenSignals()).toBeGreaterThan(0);
+  await listSignalsPage(administrator, "open", null);
+  const signals = await listSignalsOf(inviter.userId);
+  expect(signals).not.toEqual([]);
+  const act = { userId: inviter.userId, reason: "of a test", verdict: "fine", version: versionOf(signals) } as const;
+  expect(await reviewSignals(administrator, act)).toMatchObject({ ok: true });
+  for (const filter of [{ period: "day" }, { from: "2024-01-01", to: "2024-01-02" }] as const) {
+    await listReferrersPage(administrator, filter, null);
+  }
+  await readTree(administrator, inviter.userId, { expanded: [inviter.userId] });
+}
+
 /** Inserts a row into each growing table that is old enough to be deleted. */
 async function addOldRows(userId: number): Promise<void> {
   const [id, at] = [crypto.randomUUID(), LONG_AGO];
@@ -109,6 +140,8 @@ async function addOldRows(userId: number): Promise<void> {
     await tx.hourlySum.create({ data: { hour: at, ...sum, count: 1, amount: 0 } });
     await tx.trustedBrowser.create({ data: { userId, browserId: id, at } });
     await tx.unconfirmedSignIn.create({ data: { sessionId: id, userId, at } });
+    const evidence = { count: 3, invitees: 3, firstAt: at, lastAt: at, endsAt: at };
+    await tx.signal.create({ data: { inviterId: userId, kind: "device", state: "open", ...evidence } });
     await tx.auditEvent.create({
       data: { at, action: "signed_in", actorId: userId, subjectId: userId, details: "{}" },
     });

@@ -408,3 +408,39 @@ export const GROWTH_POINTS_MAX = settings.GROWTH_POINTS_MAX;
  * only. 0 ends that.
  */
 export const HSTS_MAX_AGE_S = settings.HSTS_MAX_AGE_S;
+
+/** How old the activations are at most that inviters are examined by for signals, and how many invitees of one inviter are examined. */
+export const SIGNAL_WINDOW_MS = 30 * DAY_S * 1000;
+export const SIGNAL_INVITEES_EXAMINED_MAX = 300;
+/**
+ * How many invitees with something in common are a signal. A family shares a tablet, and its two numbers were bought together, so
+ * two are no signal. Four friends who meet are no signal by their network or their time.
+ */
+export const SIGNAL_INVITEES_MIN = { network: 5, device: 3, seconds: 5, numbers: 4 } as const;
+/**
+ * How long after one invitee the next one comes from the same network, for both to be in one group. A person who types codes by hand
+ * needs some minutes for each. Friends whose carrier has one address for thousands of people come hours apart.
+ */
+export const SIGNAL_NETWORK_GAP_MS = 10 * MINUTE_S * 1000;
+/**
+ * Which part such a group is at least of the inviter's invitees of the same time, and of all who activated a code from this network
+ * then. Of the many who follow a known person's link, a carrier's address has some, and never half of them. From an address that
+ * thousands share, people come with the codes of many inviters.
+ */
+export const SIGNAL_NETWORK_SHARE_MIN = 1 / 2;
+export const SIGNAL_NETWORK_PART_MIN = 1 / 4;
+/** How many activations, by the codes of all inviters, are examined for that. */
+export const SIGNAL_NEWCOMERS_EXAMINED_MAX = 300;
+/** How long after one invitee the next one activates the code, for both to be in one group. People who are told a code type it at different speeds. */
+export const SIGNAL_SECONDS_GAP_MS = 15 * 1000;
+/** The largest difference between two phones that follow each other. SIM cards bought in one box have such numbers. */
+export const SIGNAL_NUMBER_GAP_MAX = 2;
+/**
+ * After "looked at, fine" a signal opens again when the invitees who came since are a signal by themselves, and are at least this part
+ * of those that were looked at.
+ */
+export const SIGNAL_REOPEN_PART_MIN = 1 / 2;
+/** How long a signal is kept after its last invitee came, or after the review. One of a held inviter stays. */
+export const SIGNALS_KEPT_MS = 180 * DAY_S * 1000;
+/** How many activations the list of referrals counts at most, the newest of its period, so that it costs the same at any size. */
+export const ACTIVATIONS_EXAMINED_MAX = 100_000;

@@ -81,6 +81,11 @@ test("rows are deleted when their time is over, and not before", async () => {
     await tx.unconfirmedSignIn.createMany({
       data: rowsOf("UnconfirmedSignIn", (at) => ({ sessionId: id(), userId, at })),
     });
+    const evidence = { count: 3, invitees: 3, firstAt: now, lastAt: now };
+    await tx.signal.createMany({
+      data: rowsOf("Signal", (endsAt) => ({ inviterId: userId, kind: id(), state: "open", endsAt, ...evidence })),
+    });
+    await tx.signal.create({ data: { inviterId: userId, kind: id(), state: "held", endsAt: null, ...evidence } });
     await tx.auditEvent.createMany({
       data: rowsOf("AuditEvent", (at) => ({
         at,
@@ -102,8 +107,12 @@ test("rows are deleted when their time is over, and not before", async () => {
     HourlySum: (await readPrimary.hourlySum.findMany({ where: { sender: recipient } })).map(({ hour }) => hour),
     TrustedBrowser: (await readPrimary.trustedBrowser.findMany({ where: { userId } })).map(({ at }) => at),
     UnconfirmedSignIn: (await readPrimary.unconfirmedSignIn.findMany({ where: { userId } })).map(({ at }) => at),
+    Signal: (await readPrimary.signal.findMany({ where: { inviterId: userId, state: "open" } })).map(
+      ({ endsAt }) => endsAt,
+    ),
     AuditEvent: (await readPrimary.auditEvent.findMany({ where: { subjectId: -userId } })).map(({ at }) => at),
   };
+  expect(await readPrimary.signal.findMany({ where: { inviterId: userId, state: "held" } })).toHaveLength(1);
   expect(left).toEqual(Object.fromEntries(GROWING_TABLES.map(({ table }) => [table, times(table).slice(1)])));
 });
 

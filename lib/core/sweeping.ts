@@ -26,8 +26,8 @@ interface GrowingTable {
 /**
  * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User`
  * and `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, those of
- * `Administrator` until the administrator is removed, those of `TestNumber` until the number's end, and `Mark` has one row for
- * each name. `DailySum` gets some dozens of rows a day, which are kept: they outlive the rows that were counted.
+ * `Administrator` until the administrator is removed, those of `TestNumber` until the number's end, those of a held inviter's `Signal` until
+ * the account is deleted, and `Mark` has one row for each name. `DailySum` gets some dozens of rows a day, which are kept: they outlive the rows that were counted.
  */
 export const GROWING_TABLES: readonly GrowingTable[] = [
   // For a counter and a session, the column `since` holds the end, not the beginning.
@@ -41,6 +41,8 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   // A trusted browser shows an unconfirmed sign-in as soon as it is logged in. Without a login its trust ends after
   // `KNOWN_BROWSER_TTL_MS`. So each browser that is still trusted after that time has shown the sign-in.
   { table: "UnconfirmedSignIn", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
+  // As with a session. The row of a held inviter has no end.
+  { table: "Signal", since: "endsAt", keptMs: 0 },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];
 
@@ -88,7 +90,7 @@ const failedTables = perProcess("unswept tables", () => new Set<string>());
  * Returns whether `SWEEP_INTERVAL_MS_MIN` has passed in this process since the last call that returned true. Must not be called
  * inside a transaction, because a transaction may run again.
  */
-export function isTimeToSweep(what: "tables" | "delayed changes" | "sums"): boolean {
+export function isTimeToSweep(what: "tables" | "delayed changes" | "sums" | "signals"): boolean {
   const nowMs = performance.now();
   const lastMs = lastSweepMs.get(what);
   if (lastMs !== undefined && nowMs - lastMs < SWEEP_INTERVAL_MS_MIN) return false;

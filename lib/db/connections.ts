@@ -22,6 +22,7 @@ const MODELS: Record<Model, true> = {
   counter: true,
   administrator: true,
   testNumber: true,
+  signal: true,
   auditEvent: true,
   mark: true,
 };

@@ -69,7 +69,7 @@ function PersonLink({ id }: { id: number }) {
 /** Returns a function that describes the details of an event in a few words; null without details. */
 async function detailsDescriber(): Promise<(details: ListedEvent["details"]) => ReactNode> {
   const [t, words] = await Promise.all([getTranslations("admin.audit.of"), getTranslations("device")]);
-  return ({ device, isNew, fields, what, list, filter, count, ids, reason }) => {
+  return ({ device, isNew, fields, what, list, filter, count, ids, verdict, reason }) => {
     const parts = [
       device && deviceName(device, words),
       isNew && t("isNew"),
@@ -82,6 +82,7 @@ async function detailsDescriber(): Promise<(details: ListedEvent["details"]) => 
           .join(", "),
       count !== undefined && t("count", { count }),
       ids && ids.length > 0 && t("accounts", { count: ids.length }),
+      verdict && t("verdict", { verdict }),
       reason && t("reason", { reason }),
     ];
     return parts.filter(Boolean).join(" · ") || null;

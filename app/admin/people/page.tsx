@@ -3,13 +3,14 @@ import { getLocale, getTranslations } from "next-intl/server";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { listPeople } from "@/lib/core/administration/people";
-import { COUNTRIES_BY_CALLING_CODE, type ListedPerson, listPeoplePage } from "@/lib/core/administration/people-list";
+import { COUNTRIES_BY_CALLING_CODE, listPeoplePage, type MarkedPerson } from "@/lib/core/administration/people-list";
 import { AccountId } from "@/lib/core/administration/search";
 import { maskIdentity } from "@/lib/core/identity/masking";
 import { describeConsolePage, renderConsolePage } from "../console-page";
 import type { Column } from "../console-table";
 import type { FilterField } from "../filter-form";
 import { renderList } from "../list-page";
+import { SignalMark } from "../signal-words";
 import { DoneNotice } from "./[id]/acts-card";
 
 export async function generateMetadata() {
@@ -70,7 +71,7 @@ function renderFound(ids: number[]) {
   });
 }
 
-async function describe(): Promise<{ title: string; fields: FilterField[]; columns: Column<ListedPerson>[] }> {
+async function describe(): Promise<{ title: string; fields: FilterField[]; columns: Column<MarkedPerson>[] }> {
   const [t, locale] = await Promise.all([getTranslations("admin.people"), getLocale()]);
   const countries = new Intl.DisplayNames([locale], { type: "region" });
   const codes = [...COUNTRIES_BY_CALLING_CODE].map(([value, [main = ""]]) => ({
@@ -99,12 +100,17 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
       {
         name: "person",
         label: t("person"),
-        cellOf: ({ id, phone, claimedPhone, email, blockedAt }) => (
+        cellOf: ({ id, phone, claimedPhone, email, blockedAt, mark }) => (
           <>
             <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
               <MaskedIdentity masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
             </Link>
             {blockedAt && <strong className="ml-2 text-red">{t("isBlocked")}</strong>}
+            {mark && (
+              <span className="ml-2">
+                <SignalMark mark={mark} />
+              </span>
+            )}
           </>
         ),
       },

@@ -35,6 +35,7 @@ export const AUDIT_ACTIONS = [
   "list_export_started",
   "list_exported",
   "recipient_read",
+  "signals_reviewed",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -73,6 +74,9 @@ export const EventDetails = z.object({
   inviters: z.object({ before: z.number().nullable(), after: z.number().nullable() }).optional(),
   /** A delivery to the phone or mailbox without an account that an administrator acted on. */
   deliveryId: z.number().optional(),
+  /** What an administrator found of the signals of an inviter, and the kinds of these signals. */
+  verdict: z.enum(["fine", "held"]).optional(),
+  signals: z.array(z.string()).optional(),
   /** Why an administrator did it, in their own words. Only administrators see it. */
   reason: z.string().optional(),
 });

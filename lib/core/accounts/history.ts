@@ -13,7 +13,7 @@ export interface AccountEvent {
 }
 
 /** The details that an account sees of its events: not why an administrator acted, and no ids of other accounts. */
-const OwnEventDetails = EventDetails.omit({ reason: true, inviters: true, ids: true });
+const OwnEventDetails = EventDetails.omit({ reason: true, inviters: true, ids: true, verdict: true, signals: true });
 type OwnEventDetails = z.output<typeof OwnEventDetails>;
 
 /** Where a page of events begins: before the event with this id. Other text fails with the zod issue `cursor_malformed`. */
@@ -24,13 +24,19 @@ export const EventCursor = z
   .refine((id) => id < 2 ** 31, "cursor_malformed");
 export type EventCursor = z.output<typeof EventCursor>;
 
+/**
+ * The actions that an account does not see. A review of signals would tell a cheater which of the invitees were noticed, and when to
+ * begin again in another way.
+ */
+const UNSEEN_ACTIONS: AuditAction[] = ["signals_reviewed"];
+
 /** Returns a page of the events that concern the account, the newest first. `next` is null on the last page. */
 export async function listEvents(
   userId: number,
   { before = null, limit = EVENTS_PER_PAGE }: { before?: EventCursor | null; limit?: number } = {},
 ): Promise<{ events: AccountEvent[]; next: EventCursor | null }> {
   const rows = await readPrimary.auditEvent.findMany({
-    where: { subjectId: userId, ...(before !== null && { id: { lt: before } }) },
+    where: { subjectId: userId, action: { notIn: UNSEEN_ACTIONS }, ...(before !== null && { id: { lt: before } }) },
     orderBy: { id: "desc" },
     take: limit + 1,
   });

@@ -7,21 +7,34 @@ import { type Administrator, mayChange } from "./accounts";
 import { AuditFilter, type ListedEvent, walkEvents } from "./audit-list";
 import { csvOf } from "./csv";
 import { DeliveryFilter, type ListedDelivery, walkDeliveries } from "./delivery-list";
-import type { ListCursor, ListPage, ListRow } from "./list";
+import type { ListCursor, ListPage } from "./list";
 import { type ListedPerson, PeopleFilter, walkPeople } from "./people-list";
+import { type ListedReferrer, ReferralFilter, type ReferrerCursor, walkReferrers } from "./referral-list";
 
-/** How many rows of an export are in memory at a time. */
+/** How many rows of an export are in memory at a time, where the list says nothing else. */
 const ROWS_AT_ONCE = 500;
 
 /** A list that can be exported: its filter, how its pages are read, its columns, and the cells of a row. */
-interface Exported<Filter, Row> {
+interface Exported<Filter, Row, Cursor = ListCursor> {
   filter: z.ZodType<Filter>;
-  walk: (filter: Filter, cursor: ListCursor | null, limit: number) => Promise<ListPage<Row>>;
+  walk: (filter: Filter, cursor: Cursor | null, limit: number) => Promise<ListPage<Row, Cursor>>;
+  /** How many rows are in memory at a time. */
+  rowsAtOnce?: number;
   columns: readonly string[];
   cellsOf: (row: Row) => (string | number | null)[];
   /** Whether it has full phones and mailboxes, and so needs a recent code, as acts do. */
   hasIdentities: boolean;
 }
+
+const REFERRALS: Exported<ReferralFilter, ListedReferrer, ReferrerCursor> = {
+  filter: ReferralFilter,
+  walk: walkReferrers,
+  // Each reading counts all activations of the period again.
+  rowsAtOnce: 10_000,
+  columns: ["id", "invite_code", "brought", "referrals", "signals"],
+  cellsOf: ({ id, inviteCode, count, referralCount, mark }) => [id, inviteCode, count, referralCount, mark],
+  hasIdentities: false,
+};
 
 const timeCell = (time: Date | null) => time?.toISOString() ?? null;
 
@@ -62,10 +75,15 @@ const EVENTS: Exported<AuditFilter, ListedEvent> = {
 };
 
 /** A list that can be exported, as its address names it. */
-export const ExportedList = z.enum(["people", "deliveries", "audit"]);
+export const ExportedList = z.enum(["people", "deliveries", "referrals", "audit"]);
 export type ExportedList = z.output<typeof ExportedList>;
 
-const FILTERS = { people: PeopleFilter, deliveries: DeliveryFilter, audit: AuditFilter } as const;
+const FILTERS = {
+  people: PeopleFilter,
+  deliveries: DeliveryFilter,
+  referrals: ReferralFilter,
+  audit: AuditFilter,
+} as const;
 /** The filter of one list. */
 export type FilterOf<List extends ExportedList> = z.output<(typeof FILTERS)[List]>;
 
@@ -110,14 +128,16 @@ export function exportList(
       return openExport(administrator, { ...PEOPLE, list, given, now });
     case "deliveries":
       return openExport(administrator, { ...DELIVERIES, list, given, now });
+    case "referrals":
+      return openExport(administrator, { ...REFERRALS, list, given, now });
     case "audit":
       return openExport(administrator, { ...EVENTS, list, given, now });
   }
 }
 
-async function openExport<Filter extends Record<string, string | undefined>, Row extends ListRow>(
+async function openExport<Filter extends Record<string, string | undefined>, Row, Cursor>(
   administrator: Administrator,
-  exported: Exported<Filter, Row> & { list: ExportedList; given: Record<string, string>; now: Date },
+  exported: Exported<Filter, Row, Cursor> & { list: ExportedList; given: Record<string, string>; now: Date },
 ): Promise<Result<AsyncGenerator<string>, ExportFailure>> {
   const { filter, given, now } = exported;
   const parsed = filter.safeParse(given);
@@ -148,17 +168,17 @@ function recordExport(
 /** The mark of UTF-8 at the beginning of a file, without which Excel takes the text for one in the code page of the machine. */
 const BYTE_ORDER_MARK = "\ufeff";
 
-async function* linesOf<Filter extends Record<string, string | undefined>, Row extends ListRow>(
+async function* linesOf<Filter extends Record<string, string | undefined>, Row, Cursor>(
   administrator: Administrator,
   filter: Filter,
-  { walk, columns, cellsOf, list }: Exported<Filter, Row> & { list: ExportedList },
+  { walk, columns, cellsOf, list, rowsAtOnce = ROWS_AT_ONCE }: Exported<Filter, Row, Cursor> & { list: ExportedList },
 ): AsyncGenerator<string> {
   let count = 0;
   try {
     yield BYTE_ORDER_MARK + csvOf([[...columns]]);
-    let cursor: ListCursor | null = null;
+    let cursor: Cursor | null = null;
     do {
-      const page: ListPage<Row> = await walk(filter, cursor, ROWS_AT_ONCE);
+      const page: ListPage<Row, Cursor> = await walk(filter, cursor, rowsAtOnce);
       count += page.rows.length;
       if (page.rows.length > 0) yield csvOf(page.rows.map(cellsOf));
       cursor = page.next;

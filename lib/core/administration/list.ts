@@ -48,9 +48,9 @@ export function beginningOf(cursor: ListCursor | null, to: Date | undefined): Li
  * A page of a list. `next` is null at the end of the list. A page may have fewer rows than it shows and still a next one: then
  * `ROWS_EXAMINED_MAX` rows were examined, and `next` begins after the last of them.
  */
-export interface ListPage<Row> {
+export interface ListPage<Row, Cursor = ListCursor> {
   rows: Row[];
-  next: ListCursor | null;
+  next: Cursor | null;
 }
 
 /** The order of a list: by its time and id, or by its id alone where the index of a filter has no time. */

@@ -1,6 +1,7 @@
 import metadata from "libphonenumber-js/max/metadata";
 import { z } from "zod";
 import { InviteCode } from "@/lib/core/invites/invite-code";
+import type { SignalState } from "@/lib/core/invites/signals";
 import { type RowOf, readPrimary, statement } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
 import {
@@ -18,6 +19,7 @@ import {
 } from "./list";
 import { recordListing } from "./people";
 import { AccountId } from "./search";
+import { findMarks } from "./signal-list";
 
 /** The countries of each calling code, the main one first: those of `7` are Russia and Kazakhstan. */
 export const COUNTRIES_BY_CALLING_CODE: ReadonlyMap<string, readonly string[]> = new Map(
@@ -154,20 +156,21 @@ export async function walkPeople(
   );
 }
 
-/** Returns a page as `walkPeople` does, and records which accounts were listed. */
+/** An account in the list of people as a page shows it, with the mark of its signals. */
+export type MarkedPerson = ListedPerson & { mark: SignalState | null };
+
+/** Returns a page as `walkPeople` does, with the mark of each account's signals, and records which accounts were listed. */
 export async function listPeoplePage(
   administrator: Administrator,
   filter: PeopleFilter,
   cursor: ListCursor | null,
   now = new Date(),
-): Promise<ListPage<ListedPerson>> {
-  const page = await walkPeople(filter, cursor);
-  await recordListing(
-    administrator,
-    page.rows.map(({ id }) => id),
-    now,
-  );
-  return page;
+): Promise<ListPage<MarkedPerson>> {
+  const { rows, next } = await walkPeople(filter, cursor);
+  const ids = rows.map(({ id }) => id);
+  const marks = await findMarks(ids);
+  await recordListing(administrator, ids, now);
+  return { rows: rows.map((row) => ({ ...row, mark: marks.get(row.id) ?? null })), next };
 }
 
 /** Returns the id of the inviter that a filter names; 0 if it names none, null if there is no such account. */

@@ -1,5 +1,6 @@
 import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
+import { findSignalsInBackground } from "@/lib/core/invites/signals";
 import { CLOCK_SKEW_MS_MAX, CODE_TTL_MS, SEND_RETRY_AFTER_MS } from "@/lib/core/policy";
 import {
   type Charged,
@@ -123,6 +124,7 @@ async function issueChallenge(
   warnWhenNearlyUsedUp(charged);
   sweepInBackground();
   void computeSumsInBackground();
+  findSignalsInBackground();
 
   const { code } = sending;
   const sent = succeed({ digits: code.length, revealed: env.REVEAL_CODES ? code : null });

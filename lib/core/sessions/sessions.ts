@@ -7,6 +7,7 @@ import { runInBackground } from "@/lib/core/background";
 import { channelOf } from "@/lib/core/challenges/served-countries";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
+import { findSignalsInBackground } from "@/lib/core/invites/signals";
 import {
   CLOCK_SKEW_MS_MAX,
   RECENT_LOGIN_MS,
@@ -83,6 +84,7 @@ export async function checkSession(
   sweepDueChanges();
   sweepInBackground();
   void computeSumsInBackground();
+  findSignalsInBackground();
   let row = await readPrimary.get(FIND_SESSION, { id, now });
   if (row?.isChangeDue) {
     // Due changes are applied before the session is returned, because they may end it. The read waits at most

@@ -9,6 +9,7 @@ import { blockAccount, unblockAccount } from "@/lib/core/administration/block";
 import { endSessions, listSessionsOf } from "@/lib/core/administration/end-sessions";
 import { liftLimits } from "@/lib/core/administration/lift-limits";
 import type { Person } from "@/lib/core/administration/people";
+import { type ReviewFailure, reviewSignals, type Signal, Verdict } from "@/lib/core/administration/signal-list";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import type { MoveActivationFailure } from "@/lib/core/invites/activation";
@@ -21,6 +22,7 @@ import { deviceName } from "@/lib/core/sessions/user-agent";
 export const ActName = z.enum([
   "lift-limits",
   "end-sessions",
+  "review-signals",
   "block",
   "unblock",
   "change-phone",
@@ -32,9 +34,13 @@ export const ActName = z.enum([
 export type ActName = z.output<typeof ActName>;
 
 /** Returns the acts that make sense for this account. */
-export function actsOn({ activatedCode, blockedAt }: Pick<Person, "activatedCode" | "blockedAt">): ActName[] {
+export function actsOn(
+  { activatedCode, blockedAt }: Pick<Person, "activatedCode" | "blockedAt">,
+  signals: readonly Signal[],
+): ActName[] {
   const senseless: ActName[] = [
     blockedAt === null ? "unblock" : "block",
+    ...(signals.length === 0 ? (["review-signals"] as const) : []),
     ...(activatedCode === null ? (["move-invitation", "undo-invitation"] as const) : []),
   ];
   return ActName.options.filter((name) => !senseless.includes(name));
@@ -47,6 +53,7 @@ type Failure =
   | ActFailure
   | MoveActivationFailure
   | { name: "phone_invalid" | "email_invalid" | "phone_taken" | "email_taken" | "identity_missing" }
+  | ReviewFailure
   | { name: "account_blocked" | "account_not_blocked" };
 
 /** Does an act on a person, with what was typed in the form of its page. */
@@ -81,6 +88,11 @@ export async function doAct(
       if (deleted.ok) notifyDeletion(deleted.value.email);
       return deleted;
     }
+    case "review-signals": {
+      const verdict = Verdict.safeParse(form.get("verdict")).data;
+      if (!verdict) return fail({ name: "signals_changed" });
+      return reviewSignals(administrator, { ...act, verdict, version: typed("version") });
+    }
     case "end-sessions": {
       const sessionId = SessionId.safeParse(form.get("session")).data ?? null;
       return endSessions(administrator, { ...act, sessionId });
@@ -112,6 +124,12 @@ export async function fieldsOf(name: ActName, userId: number): Promise<ActField[
           : t("oneWithoutNetwork", { device: deviceName(device, words) }),
       }));
       return [{ name: "session", label: t("which"), options: [all, ...single] }];
+    }
+    case "review-signals": {
+      const t = await getTranslations("admin.acts.review-signals");
+      return [
+        { name: "verdict", label: t("verdict"), options: Verdict.options.map((value) => ({ value, label: t(value) })) },
+      ];
     }
     case "change-phone": {
       const t = await getTranslations("admin.acts.change-phone");

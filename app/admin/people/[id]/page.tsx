@@ -8,11 +8,13 @@ import { idsIn, readInviteTree } from "@/lib/core/administration/invite-tree";
 import { getOutlookOf } from "@/lib/core/administration/outlook";
 import { readPerson } from "@/lib/core/administration/people";
 import { AccountId } from "@/lib/core/administration/search";
+import { listSignalsOf, markOf } from "@/lib/core/administration/signal-list";
 import { listTimelineOf, TimelineCursor } from "@/lib/core/administration/timeline";
 import { maskEmail, maskPhone } from "@/lib/core/identity/masking";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
 import { OutlookNote } from "../../outlook-note";
+import { SignalMark, SignalReasons } from "../../signal-words";
 import { TimelineList } from "../../timeline-list";
 import { actsOn } from "./acts";
 import { ActsCard, DoneNotice } from "./acts-card";
@@ -43,12 +45,13 @@ export default async function PersonPage(options: PageOptions) {
       found.value;
     const { done, from: typedFrom } = await options.searchParams;
     const from = TimelineCursor.safeParse(typedFrom).data ?? null;
-    const [t, device, timeline, outlook, sessions] = await Promise.all([
+    const [t, device, timeline, outlook, sessions, signals] = await Promise.all([
       getTranslations("admin.person"),
       getTranslations("device"),
       listTimelineOf(administrator, found.value.id, { from }),
       getOutlookOf(found.value),
       listSessionsOf(found.value.id),
+      listSignalsOf(found.value.id),
     ]);
     const isOwn = found.value.id === administrator.userId;
     const shown = shownPhone({ phone, claimedPhone });
@@ -83,6 +86,12 @@ export default async function PersonPage(options: PageOptions) {
                     <span className="text-soft"> · {t("thisMonth", { count: tree.referralsThisMonth })}</span>
                   )}
                 </Fact>
+                {signals.length > 0 && (
+                  <Fact name={t("signals")}>
+                    <SignalMark mark={markOf(signals)} />
+                    <SignalReasons signals={signals} />
+                  </Fact>
+                )}
                 <Fact name={t("activated")}>{activatedCode ?? t("none")}</Fact>
                 {tree.inviters.length > 0 && (
                   <Fact name={t("chain")}>
@@ -118,7 +127,7 @@ export default async function PersonPage(options: PageOptions) {
             {tree.invitees.length > 0 && (
               <InviteesCard referralCount={referralCount} tree={tree} userId={found.value.id} />
             )}
-            {!isOwn && <ActsCard acts={actsOn(found.value)} userId={found.value.id} />}
+            {!isOwn && <ActsCard acts={actsOn(found.value, signals)} userId={found.value.id} />}
           </div>
         </div>
       </>

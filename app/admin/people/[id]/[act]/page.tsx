@@ -2,10 +2,12 @@ import type { Route } from "next";
 import { getTranslations } from "next-intl/server";
 import { ActPage } from "@/app/admin/act-page";
 import { describeConsolePage, renderConsolePage } from "@/app/admin/console-page";
+import { SignalReasons } from "@/app/admin/signal-words";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { shownPhone } from "@/lib/core/accounts/accounts";
 import { readPerson } from "@/lib/core/administration/people";
 import { AccountId } from "@/lib/core/administration/search";
+import { listSignalsOf, versionOf } from "@/lib/core/administration/signal-list";
 import { maskIdentity } from "@/lib/core/identity/masking";
 import { ActName, fieldsOf, TAKING_ACTS } from "../acts";
 import { performOnPerson } from "./actions";
@@ -31,13 +33,17 @@ export default async function PersonActPage(options: PageOptions) {
     const found = page && (await readPerson(open.administrator, page.userId));
     if (!page || !found?.ok) return null;
     const { userId, name } = page;
-    const [t, act] = await Promise.all([getTranslations(`admin.acts.${name}`), getTranslations("admin.act")]);
+    const [t, act, signals] = await Promise.all([
+      getTranslations(`admin.acts.${name}`),
+      getTranslations("admin.act"),
+      name === "review-signals" ? listSignalsOf(userId) : [],
+    ]);
     return (
       <ActPage
         action={performOnPerson}
         back={{ href: `/admin/people/${userId}` as Route, label: act("back") }}
         fields={await fieldsOf(name, userId)}
-        hidden={{ id: String(userId), act: name }}
+        hidden={{ id: String(userId), act: name, version: versionOf(signals) }}
         open={open}
         path={path}
         submit={t("submit")}
@@ -47,6 +53,7 @@ export default async function PersonActPage(options: PageOptions) {
         <p className="text-ink">
           <MaskedIdentity masked={maskIdentity({ phone: shownPhone(found.value), email: found.value.email })} />
         </p>
+        {signals.length > 0 && <SignalReasons signals={signals} />}
         <p>{t("lead")}</p>
       </ActPage>
     );

@@ -1,0 +1,84 @@
+import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
+import { listReferrals, type ReferralCursor } from "@/lib/core/invites/referrals";
+import type { SignalState } from "@/lib/core/invites/signals";
+import { readPrimary } from "@/lib/db/database";
+import type { Administrator } from "./accounts";
+import { ROWS_PER_PAGE } from "./list";
+import { recordListing } from "./people";
+import { findMarks } from "./signal-list";
+
+/** How many accounts of a tree can be expanded at a time, and how many invitees each of them shows. */
+export const EXPANDED_MAX = 10;
+const INVITEES_OF_EXPANDED_MAX = 20;
+
+/** An account of a tree. `referralCount` is the number of all invitees. */
+export interface TreePerson {
+  id: number;
+  masked: Masked;
+  referralCount: number;
+  mark: SignalState | null;
+}
+
+/** An account with the invitees that the tree shows. `hasMore`: it has further ones. They are null where it is not expanded. */
+export interface TreeNode extends TreePerson {
+  activatedAt: Date;
+  invitees: TreeNode[] | null;
+  hasMore: boolean;
+}
+
+/** An account and a page of its invitees, the newest first. */
+export interface Tree {
+  person: TreePerson;
+  invitees: TreeNode[];
+  next: ReferralCursor | null;
+}
+
+/**
+ * Returns the tree below an account, whose invitees of `expanded` are shown with theirs; null without such an account. Accounts of test numbers are left out. Records that
+ * the accounts were listed.
+ */
+export async function readTree(
+  administrator: Administrator,
+  userId: number,
+  { after = null, expanded = [] }: { after?: ReferralCursor | null; expanded?: readonly number[] } = {},
+  now = new Date(),
+): Promise<Tree | null> {
+  const { referrals, next } = await listReferrals(userId, { after, limit: ROWS_PER_PAGE });
+  const below = await Promise.all(
+    expanded
+      .slice(0, EXPANDED_MAX)
+      .map(async (id) => [id, await listReferrals(id, { limit: INVITEES_OF_EXPANDED_MAX })] as const),
+  );
+  const shown = [...referrals, ...below.flatMap(([, page]) => page.referrals)].map((referral) => referral.userId);
+  const people = await findPeople([userId, ...shown]);
+  const person = people.get(userId);
+  if (!person) return null;
+  await recordListing(administrator, [...people.keys()], now);
+  const pageOf = new Map(below);
+  const nodesOf = (page: typeof referrals, above: readonly number[]): TreeNode[] =>
+    page.flatMap(({ userId: id, activatedAt }) => {
+      const found = people.get(id);
+      // A list of ids from an address could name an account above another one of a wrong tree.
+      const opened = above.includes(id) ? undefined : pageOf.get(id);
+      const invitees = opened ? nodesOf(opened.referrals, [...above, id]) : null;
+      return found ? [{ ...found, activatedAt, invitees, hasMore: opened !== undefined && opened.next !== null }] : [];
+    });
+  return { person, invitees: nodesOf(referrals, [userId]), next };
+}
+
+async function findPeople(ids: readonly number[]): Promise<Map<number, TreePerson>> {
+  const unique = [...new Set(ids)];
+  const [rows, marks] = await Promise.all([
+    readPrimary.user.findMany({
+      where: { id: { in: unique }, isTest: false },
+      select: { id: true, phone: true, claimedPhone: true, email: true, referralCount: true },
+    }),
+    findMarks(unique),
+  ]);
+  return new Map(
+    rows.map(({ id, phone, claimedPhone, email, referralCount }) => {
+      const masked = maskIdentity({ phone: phone ?? claimedPhone, email });
+      return [id, { id, masked, referralCount, mark: marks.get(id) ?? null }];
+    }),
+  );
+}
