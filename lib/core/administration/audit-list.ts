@@ -31,13 +31,19 @@ export type AuditFilter = z.output<typeof AuditFilter>;
 
 /** Makes the statements that walk the events along one index. */
 function statementsOf(where: string, order: "time" | "id") {
-  const { findEnd, walked, pageEnd } = walk({
+  const { findEnd, rows: sql } = walk({
     columns: `"action", "actorKind", "actorId", "subjectId", "details"`,
     source: `"AuditEvent"`,
     at: `"AuditEvent"."at"`,
     id: `"AuditEvent"."id"`,
     where,
     order,
+    select: `
+      SELECT * FROM "walked"
+      WHERE "at" >= :from AND "at" < :to
+        AND (:action IS NULL OR "action" = :action)
+        AND (:kind IS NULL OR "actorKind" = :kind)
+        AND (:actor IS NULL OR "actorId" = :actor)`,
   });
   const rows = statement({
     params: {
@@ -58,14 +64,7 @@ function statementsOf(where: string, order: "time" | "id") {
       subjectId: "integer?",
       details: "text",
     },
-    sql: `
-      ${walked}
-      SELECT * FROM "walked"
-      WHERE "at" >= :from AND "at" < :to
-        AND (:action IS NULL OR "action" = :action)
-        AND (:kind IS NULL OR "actorKind" = :kind)
-        AND (:actor IS NULL OR "actorId" = :actor)
-      ${pageEnd}`,
+    sql,
   });
   const params = { ...END_PARAMS, subject: "integer" } as const;
   const end = statement({ params, row: { at: "time", id: "integer" }, sql: findEnd });

@@ -34,11 +34,16 @@ export const DeliveryFilter = z.object({
 });
 export type DeliveryFilter = z.output<typeof DeliveryFilter>;
 
-const { findEnd, walked, pageEnd } = walk({
+const { findEnd, rows } = walk({
   columns: `"sender", "state", "stateAt", "reason", "recipient", "lastDigits", "country", "cost", "currency"`,
   source: `"Delivery"`,
   at: `"Delivery"."at"`,
   id: `"Delivery"."id"`,
+  select: `
+    SELECT * FROM "walked"
+    WHERE (:sender IS NULL OR "sender" = :sender)
+      AND (:state IS NULL OR "state" = :state)
+      AND (:reason IS NULL OR substr("reason", 1, length(:reason)) = :reason)`,
 });
 
 const LIST = statement({
@@ -56,13 +61,7 @@ const LIST = statement({
     cost: "real?",
     currency: "text?",
   },
-  sql: `
-    ${walked}
-    SELECT * FROM "walked"
-    WHERE (:sender IS NULL OR "sender" = :sender)
-      AND (:state IS NULL OR "state" = :state)
-      AND (:reason IS NULL OR substr("reason", 1, length(:reason)) = :reason)
-    ${pageEnd}`,
+  sql: rows,
 });
 const FIND_END = statement({ params: END_PARAMS, row: { at: "time", id: "integer" }, sql: findEnd });
 

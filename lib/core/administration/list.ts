@@ -56,17 +56,23 @@ export interface ListPage<Row, Cursor = ListCursor> {
 /** The order of a list: by its time and id, or by its id alone where the index of a filter has no time. */
 type Order = "time" | "id";
 
-/** The parameters of `findEnd`: where the page begins, and the earliest time of its rows. */
+/** The parameters of a `findEnd`: where the page begins, and the earliest time of its rows. */
 export const END_PARAMS = { at: "time", id: "integer", since: "time" } as const;
-/** The parameters of `walked` and `pageEnd`: where the page begins, the last row that it examines, and how many rows it has. */
+/** The parameters of a `rows`: where the page begins, the last row that it examines, and how many rows it has at most. */
 export const PAGE_PARAMS = { at: "time", id: "integer", endAt: "time", endId: "integer", limit: "integer" } as const;
 
+/** A text of SQL for each database, as `statement` takes it. */
+interface Sql {
+  sqlite: string;
+  postgresql: string;
+}
+
 /**
- * Returns the parts of the two statements by which a page of a list is read along the index that begins with the columns of `where`,
- * followed by those of the order. `where` names the list's filters that this index serves.
- * - `findEnd`: the statement that finds the last row that the page examines; none if fewer than `ROWS_EXAMINED_MAX` are left.
- * - `walked`: the common table expression of the rows from the beginning of the page up to that one.
- * - `pageEnd`: the end of a statement that selects from `walked`.
+ * Makes the two statements by which a page of a list is read along the index that begins with the columns of `where`, followed by
+ * those of the order. `where` names the list's filters that this index serves.
+ * - `findEnd` finds the last row that the page examines; none if fewer than `ROWS_EXAMINED_MAX` are left.
+ * - `rows` reads the rows from the beginning of the page up to that one. `select` selects from them, by the name `walked`, those that
+ *   match.
  */
 export function walk({
   columns,
@@ -75,6 +81,7 @@ export function walk({
   id,
   where = "",
   order = "time",
+  select,
 }: {
   columns: string;
   source: string;
@@ -82,18 +89,44 @@ export function walk({
   id: string;
   where?: string;
   order?: Order;
-}): { findEnd: string; walked: string; pageEnd: string } {
-  const isByTime = order === "time";
-  const begin = isByTime ? `(${at}, ${id}) < (:at, :id)` : `${id} < :id`;
-  const end = isByTime ? `(${at}, ${id}) >= (:endAt, :endId)` : `${id} >= :endId`;
+  select: string;
+}): { findEnd: Sql; rows: Sql } {
+  const key = `${at} AS "at", ${id} AS "id"`;
+  const from = (what: string, condition: string) => `SELECT ${what} FROM ${source} WHERE ${condition} ${where}`;
+  const lastOf = (ordered: string) => `${ordered} LIMIT 1 OFFSET ${ROWS_EXAMINED_MAX - 1}`;
+  const pageOf = (walked: string, orderBy: string) =>
+    `WITH "walked" AS (${walked}) ${select} ORDER BY ${orderBy} LIMIT :limit`;
+  const all = `${columns}, ${key}`;
+  if (order === "id") {
+    const findEnd = lastOf(`${from(key, `${id} < :id`)} ORDER BY ${id} DESC`);
+    const rows = pageOf(from(all, `${id} < :id AND ${id} >= :endId`), `"walked"."id" DESC`);
+    return { findEnd: { sqlite: findEnd, postgresql: findEnd }, rows: { sqlite: rows, postgresql: rows } };
+  }
+  const newestFirst = `"walked"."at" DESC, "walked"."id" DESC`;
+  const begin = `(${at}, ${id}) < (:at, :id)`;
   return {
-    findEnd: `
-      SELECT ${at} AS "at", ${id} AS "id" FROM ${source} WHERE ${begin} ${isByTime ? `AND ${at} >= :since` : ""} ${where}
-      ORDER BY ${isByTime ? `${at} DESC, ` : ""}${id} DESC LIMIT 1 OFFSET ${ROWS_EXAMINED_MAX - 1}`,
-    walked: `
-      WITH "walked" AS (
-        SELECT ${columns}, ${at} AS "at", ${id} AS "id" FROM ${source} WHERE ${begin} AND ${end} ${where})`,
-    pageEnd: `ORDER BY ${isByTime ? `"walked"."at" DESC, ` : ""}"walked"."id" DESC LIMIT :limit`,
+    findEnd: {
+      // SQLite finds no pair of a time and a row's own number in an index. Without these parts, it would read all rows of one time.
+      sqlite: lastOf(`
+        SELECT "at", "id" FROM (
+          ${from(key, `${at} = :at AND ${id} < :id AND :at >= :since`)}
+          UNION ALL ${from(key, `${at} < :at AND ${at} >= :since`)})
+        ORDER BY "at" DESC, "id" DESC`),
+      postgresql: lastOf(`${from(key, `${begin} AND ${at} >= :since`)} ORDER BY ${at} DESC, ${id} DESC`),
+    },
+    rows: {
+      sqlite: pageOf(
+        [
+          `${at} = :at AND ${id} < :id AND :at >= :endAt AND ${id} >= CASE WHEN :at = :endAt THEN :endId ELSE 0 END`,
+          `${at} < :at AND ${at} > :endAt`,
+          `${at} = :endAt AND :endAt < :at AND ${id} >= :endId`,
+        ]
+          .map((condition) => from(all, condition))
+          .join(" UNION ALL "),
+        newestFirst,
+      ),
+      postgresql: pageOf(from(all, `${begin} AND (${at}, ${id}) >= (:endAt, :endId)`), newestFirst),
+    },
   };
 }
 

@@ -63,9 +63,24 @@ const COLUMNS = ["phone", "claimedPhone", "email", "inviteCode", "referralCount"
   .map((name) => `"User"."${name}"`)
   .join(", ");
 
+const SELECT_PAGE = `
+  SELECT "walked".*, ${SEEN_AT} AS "seenAt", (
+    SELECT "inviter"."inviteCode" FROM "Activation" JOIN "User" AS "inviter" ON "inviter"."id" = "inviterId"
+    WHERE "inviteeId" = "walked"."id") AS "inviterCode", (
+    SELECT "activatedAt" FROM "Activation" WHERE "inviteeId" = "walked"."id") AS "activatedAt"
+  FROM "walked"
+  WHERE "createdAt" >= :from AND "createdAt" < :to
+    AND (:prefix IS NULL OR substr("phone", 1, length(:prefix)) = :prefix)
+    AND (NOT :isMailOnly OR "phone" IS NULL)
+    AND (NOT :isBlockedOnly OR "blockedAt" IS NOT NULL)
+    AND (:seenFrom IS NULL OR ${SEEN_AT} >= :seenFrom)
+    AND (:seenTo IS NULL OR ${SEEN_AT} < :seenTo)
+    AND (:inviterId = 0 OR EXISTS (
+      SELECT 1 FROM "Activation" WHERE "inviteeId" = "walked"."id" AND "inviterId" = :inviterId))`;
+
 /** Makes the statements that walk the accounts along one index. */
-function statementsOf(along: Parameters<typeof walk>[0]) {
-  const { findEnd, walked, pageEnd } = walk(along);
+function statementsOf(along: Omit<Parameters<typeof walk>[0], "select">) {
+  const { findEnd, rows: sql } = walk({ ...along, select: SELECT_PAGE });
   const rows = statement({
     params: PARAMS,
     row: {
@@ -82,22 +97,7 @@ function statementsOf(along: Parameters<typeof walk>[0]) {
       inviterCode: "text?",
       activatedAt: "time?",
     },
-    sql: `
-      ${walked}
-      SELECT "walked".*, ${SEEN_AT} AS "seenAt", (
-        SELECT "inviter"."inviteCode" FROM "Activation" JOIN "User" AS "inviter" ON "inviter"."id" = "inviterId"
-        WHERE "inviteeId" = "walked"."id") AS "inviterCode", (
-        SELECT "activatedAt" FROM "Activation" WHERE "inviteeId" = "walked"."id") AS "activatedAt"
-      FROM "walked"
-      WHERE "createdAt" >= :from AND "createdAt" < :to
-        AND (:prefix IS NULL OR substr("phone", 1, length(:prefix)) = :prefix)
-        AND (NOT :isMailOnly OR "phone" IS NULL)
-        AND (NOT :isBlockedOnly OR "blockedAt" IS NOT NULL)
-        AND (:seenFrom IS NULL OR ${SEEN_AT} >= :seenFrom)
-        AND (:seenTo IS NULL OR ${SEEN_AT} < :seenTo)
-        AND (:inviterId = 0 OR EXISTS (
-          SELECT 1 FROM "Activation" WHERE "inviteeId" = "walked"."id" AND "inviterId" = :inviterId))
-      ${pageEnd}`,
+    sql,
   });
   const params = { ...END_PARAMS, inviterId: "integer" } as const;
   const end = statement({ params, row: { at: "time", id: "integer" }, sql: findEnd });
