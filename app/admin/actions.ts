@@ -4,7 +4,7 @@ import { notFound, RedirectType, redirect } from "next/navigation";
 import { ConsolePath, consoleEntry, currentConsoleAccess, requireConsole } from "@/lib/auth/console";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { consoleCodes, openConsole, requestConsoleCodes } from "@/lib/core/administration/console-access";
-import { searchAccounts, searchRecipient } from "@/lib/core/administration/search";
+import { search } from "@/lib/core/administration/search";
 import { getCodeStatuses } from "@/lib/core/challenges/code-pairs";
 import { codeOptions, needsNoError } from "../account/code-requests";
 import type { CodeFormState } from "../code-form";
@@ -14,15 +14,19 @@ import { readTypedCodes, refuseTypedCodes } from "../typed-codes";
  * Finds accounts by the typed text and redirects to the one that was found, or to the list of those that were. Without an account
  * redirects to the recipient that the text names.
  */
-export async function search(form: FormData): Promise<void> {
+export async function submitSearch(form: FormData): Promise<void> {
   const { administrator } = await requireConsole("/admin/people");
   const term = String(form.get("term") ?? "");
-  const ids = await searchAccounts(administrator, term);
-  const recipient = ids.length === 0 ? await searchRecipient(administrator, term) : null;
+  const found = await search(administrator, term);
+  if (!found.ok) return redirect("/admin/people?spent");
+  const { ids, next, recipient } = found.value;
   if (recipient)
     redirect(recipient.userId ? `/admin/people/${recipient.userId}` : `/admin/recipients/${recipient.hash}`);
   // The typed text may be a phone, so only ids are in the address.
-  redirect(ids.length === 1 ? `/admin/people/${ids[0]}` : `/admin/people?found=${ids.join(".")}`);
+  const more = next === null ? "" : `&next=${next}`;
+  redirect(
+    ids.length === 1 && next === null ? `/admin/people/${ids[0]}` : `/admin/people?found=${ids.join(".")}${more}`,
+  );
 }
 
 const readNext = (form: FormData) => ConsolePath.safeParse(form.get("next")).data ?? "/admin";

@@ -7,7 +7,7 @@ import { type ConsolePath, consoleEntry, currentConsoleAccess, type OpenConsole 
 import { countOpenSignals } from "@/lib/core/administration/signal-list";
 import NotFound, { generateMetadata as describeNotFound } from "../not-found";
 import { answerNotFound } from "../page-refusals";
-import { search } from "./actions";
+import { submitSearch } from "./actions";
 
 /** The sections of the console, in the order of its navigation. */
 const SECTIONS = [
@@ -49,7 +49,7 @@ async function Frame({ section, children }: { section: Section; children: ReactN
   return (
     <div className="text-[1rem]" data-console>
       <div className="mb-6 flex flex-col gap-x-8 gap-y-2 md:flex-row-reverse md:items-center md:justify-between">
-        <form action={search} className="flex gap-2 md:w-[420px]">
+        <form action={submitSearch} className="flex gap-2 md:w-[420px]">
           <label className="sr-only" htmlFor="term">
             {t("search.label")}
           </label>

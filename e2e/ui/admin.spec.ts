@@ -342,7 +342,9 @@ for (const javaScriptEnabled of [true, false]) {
       const file = await (await download).path();
       expect((await download).suggestedFilename()).toMatch(/^people-\d{4}-\d\d-\d\d\.csv$/);
       const [header, ...rows] = readFileSync(file, "utf8").trimEnd().split("\r\n");
-      expect(header).toContain('"phone","email","invite_code","inviter_code","created"');
+      expect(header).toContain(
+        '"phone","claimed_phone","email","invite_code","inviter_code","created","activated","blocked"',
+      );
       expect(rows).toHaveLength(1);
       expect(rows[0]).toContain(`"'${invitee}"`);
 
@@ -369,7 +371,20 @@ test("the code of a login opens no console, and neither does a session that logs
   await context.close();
 });
 
-test("forms of the console that a stranger or another person posts are unknown and change nothing", async ({
+/** Adds a mailbox to the account that is logged in on this page. */
+async function addMailbox(page: Page, phone: string, email: string, codeFor: (to: string) => Promise<string>) {
+  await page.goto("/account/email");
+  await page.getByLabel("Электронная почта").fill(email);
+  await page.getByRole("button", { name: "Отправить коды" }).click();
+  const codes = page.getByLabel(/Код, который пришёл на/);
+  await expect(codes).toHaveCount(2);
+  await codes.first().fill(await codeFor(phone));
+  await codes.last().fill(await codeFor(email));
+  await page.getByRole("button", { name: "Подтвердить" }).click();
+  await expect(page.getByText("Готово")).toBeVisible();
+}
+
+test("forms of the console that a stranger, another person or a session by mail posts are unknown and change nothing", async ({
   browser,
   page,
   server,
@@ -381,6 +396,15 @@ test("forms of the console that a stranger or another person posts are unknown a
   const context = await browser.newContext({ locale: "ru-RU" });
   const { page: personsPage, inviteCode } = await signUp(context, phone, codeFor);
   await openConsole(page, administratorPhone, codeFor, "/admin/people");
+  // The administrator's own account gets a mailbox, and logs in by it.
+  const mailbox = await browser.newContext({ locale: "ru-RU" });
+  const email = freshEmail();
+  await addMailbox(page, administratorPhone, email, codeFor);
+  const byMail = await mailbox.newPage();
+  await byMail.goto("/login?by=email");
+  await byMail.getByLabel("Электронная почта").fill(email);
+  await logIn(byMail, administratorPhone, async () => codeFor(email));
+  await readInviteCode(byMail);
   const clientOf = async (cookies: { name: string; value: string }[]) => {
     const client = openScriptless(server);
     for (const { name, value } of cookies) client.jar.set(name, value);
@@ -402,7 +426,7 @@ test("forms of the console that a stranger or another person posts are unknown a
 
   const other = await browser.newContext({ locale: "ru-RU" });
   await signUp(other, freshPhone(), codeFor);
-  for (const cookies of [[], await other.cookies()]) {
+  for (const cookies of [[], await other.cookies(), await mailbox.cookies()]) {
     for (const [path, body] of forms) {
       const answer = await (await clientOf(cookies)).go(path, { method: "POST", body });
       expect(answer.status, path).toBe(404);
@@ -412,7 +436,7 @@ test("forms of the console that a stranger or another person posts are unknown a
   await personsPage.goto("/account/history");
   await expect(personsPage.getByText("Администратор завершил сеансы")).toHaveCount(0);
   await expect(personsPage.getByText("Администратор посмотрел номер и почту целиком")).toHaveCount(0);
-  await Promise.all([context.close(), other.close()]);
+  await Promise.all([context.close(), other.close(), mailbox.close()]);
 });
 
 test("an administrator reads the texts to register, the guess budget and the settings in force, without secrets", async ({

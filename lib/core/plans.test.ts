@@ -33,7 +33,7 @@ import { getOutlook } from "./administration/outlook";
 import { listPeoplePage } from "./administration/people-list";
 import { listReferrersPage } from "./administration/referral-list";
 import { readTree } from "./administration/referral-tree";
-import { searchAccounts, searchRecipient } from "./administration/search";
+import { searchAccounts, searchFurther, searchRecipient } from "./administration/search";
 import {
   countOpenSignals,
   listSignalsOf,
@@ -82,6 +82,7 @@ async function takeEveryPath(): Promise<void> {
   for (const term of [inviter.phone, inviter.phone.slice(-4), inviter.inviteCode, "anna@mail.example", "1"]) {
     await searchAccounts(administrator, term);
   }
+  await searchFurther(administrator, inviter.userId);
   await readEveryList(administrator, inviter.userId);
   await readSignalsAndReferrals(administrator);
   await readInviteTree(administrator, inviter.userId);

@@ -340,6 +340,12 @@ export const REASON_LENGTH_MAX = 300;
 /** How many codes that open the admin console can be sent to one phone or mailbox of an administrator. Only a session of the account asks. */
 export const CONSOLE_SENDS_PER_HOUR = 12;
 export const CONSOLE_SENDS_PER_DAY = 60;
+/**
+ * How many searches an administrator can make, and how often open a person or show a phone in full. A person at work needs one each ten
+ * seconds at most; a program with a stolen session would take 70 days for a million accounts.
+ */
+export const CONSOLE_SEARCHES_PER_HOUR = 300;
+export const CONSOLE_LOOKS_PER_HOUR = 600;
 /** How long the admin console stays open in a session after its codes were verified. */
 export const CONSOLE_TTL_MS = settings.CONSOLE_TTL_S * 1000;
 /**

@@ -1,14 +1,17 @@
+import type { Route } from "next";
 import Link from "next/link";
 import { getLocale, getTranslations } from "next-intl/server";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { MaskedIdentity } from "@/components/masked-identity";
+import type { Administrator } from "@/lib/core/administration/accounts";
 import { listPeople } from "@/lib/core/administration/people";
 import { COUNTRIES_BY_CALLING_CODE, listPeoplePage, type MarkedPerson } from "@/lib/core/administration/people-list";
-import { AccountId } from "@/lib/core/administration/search";
+import { AccountId, type FoundAccounts, searchAfterMs, searchFurther } from "@/lib/core/administration/search";
 import { maskIdentity } from "@/lib/core/identity/masking";
 import { describeConsolePage, renderConsolePage } from "../console-page";
 import type { Column } from "../console-table";
 import type { FilterField } from "../filter-form";
+import { LimitNote } from "../limit-note";
 import { renderList } from "../list-page";
 import { SignalMark } from "../signal-words";
 import { DoneNotice } from "./[id]/acts-card";
@@ -18,12 +21,32 @@ export async function generateMetadata() {
   return describeConsolePage(t("title"));
 }
 
-/** The list of people; after a search the accounts that it found, whose ids are in the address, and never what was typed. */
+/**
+ * The list of people; after a search the accounts that it found, whose ids are in the address (`found`), and never what was typed. `like`
+ * is the last of them, behind which there are more; `spent` says that the administrator searched too often.
+ */
 export default async function PeoplePage({ searchParams }: PageProps<"/admin/people">) {
-  const { found, done } = await searchParams;
-  return found === undefined
-    ? renderList("people", searchParams, { read: listPeoplePage, describe, notice: <Notices done={done} /> })
-    : renderFound(readIds(String(found)));
+  const { found, next, like, spent, done } = await searchParams;
+  const page = { section: "people", path: "/admin/people" } as const;
+  if (spent !== undefined) {
+    return renderConsolePage(page, async ({ administrator }) => (
+      <LimitNote of="searches" retryAfterMs={await searchAfterMs(administrator)} />
+    ));
+  }
+  if (like !== undefined) {
+    return renderConsolePage(page, async ({ administrator }) => {
+      const further = await searchFurther(administrator, AccountId.safeParse(like).data ?? 0);
+      if (!further.ok) return <LimitNote of="searches" retryAfterMs={further.failure.retryAfterMs} />;
+      return <FoundPeople {...further.value} administrator={administrator} />;
+    });
+  }
+  if (found !== undefined) {
+    const ids = readIds(String(found));
+    return renderConsolePage(page, async ({ administrator }) => (
+      <FoundPeople administrator={administrator} ids={ids} next={AccountId.safeParse(next).data ?? null} />
+    ));
+  }
+  return renderList("people", searchParams, { read: listPeoplePage, describe, notice: <Notices done={done} /> });
 }
 
 /** What stands above the list: what was done, and the way to an import. */
@@ -43,32 +66,40 @@ async function Notices({ done }: Parameters<typeof DoneNotice>[0]) {
 
 const readIds = (text: string) => text.split(".").flatMap((id) => AccountId.safeParse(id).data ?? []);
 
-function renderFound(ids: number[]) {
-  return renderConsolePage({ section: "people", path: "/admin/people" }, async ({ administrator }) => {
-    const [t, people] = await Promise.all([getTranslations("admin.people"), listPeople(administrator, ids)]);
-    return (
-      <>
-        <h1>{t("title")}</h1>
-        <p aria-live="polite" className="mt-3 mb-6 text-soft">
-          {t("found", { count: people.length })}
-        </p>
-        {people.length > 0 && (
-          <ul className="border-line border-t">
-            {people.map(({ id, phone, claimedPhone, email, inviteCode }) => (
-              <li className="flex flex-wrap justify-between gap-x-6 border-line border-b py-3" key={id}>
-                <Link className="link" href={`/admin/people/${id}`}>
+async function FoundPeople({ administrator, ids, next }: FoundAccounts & { administrator: Administrator }) {
+  const [t, people] = await Promise.all([getTranslations("admin.people"), listPeople(administrator, ids)]);
+  return (
+    <>
+      <h1>{t("title")}</h1>
+      <p aria-live="polite" className="mt-3 mb-6 text-soft">
+        {next === null ? t("found", { count: people.length }) : t("foundMore", { count: people.length })}
+      </p>
+      {people.length > 0 && (
+        <ul className="border-line border-t">
+          {people.map(({ id, phone, claimedPhone, email, inviteCode, blockedAt }) => (
+            <li className="flex flex-wrap justify-between gap-x-6 border-line border-b py-3" key={id}>
+              <span>
+                <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
                   <MaskedIdentity masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
                 </Link>
-                <span className="text-soft tabular-nums">
-                  {inviteCode} · {t("id", { id })}
-                </span>
-              </li>
-            ))}
-          </ul>
-        )}
-      </>
-    );
-  });
+                {blockedAt && <strong className="ml-2 text-red">{t("isBlocked")}</strong>}
+              </span>
+              <span className="text-soft tabular-nums">
+                {inviteCode} · {t("id", { id })}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {next !== null && (
+        <p className="mt-4">
+          <Link className="link" href={`/admin/people?like=${next}` as Route} prefetch={false}>
+            {t("more")}
+          </Link>
+        </p>
+      )}
+    </>
+  );
 }
 
 async function describe(): Promise<{ title: string; fields: FilterField[]; columns: Column<MarkedPerson>[] }> {

@@ -113,19 +113,15 @@ export async function listAccounts(
   };
 }
 
-/**
- * Returns the account with this id, and records the read in the audit log, with the ids of accounts that are shown `besides`. Fails
- * with `account_unknown`.
- */
+/** Returns the account with this id, and records the read in the audit log. Fails with `account_unknown`. */
 export async function readAccount(
   administrator: Administrator,
   userId: number,
   now = new Date(),
-  besides: number[] = [],
 ): Promise<Result<Account, { name: "account_unknown" }>> {
   const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_COLUMNS });
   if (!row) return fail({ name: "account_unknown" });
-  await transact(async (tx) => recordRead(tx, administrator, { subjectId: userId, ids: besides, now }));
+  await transact(async (tx) => recordRead(tx, administrator, { subjectId: userId, now }));
   return succeed(accountOf(row));
 }
 
@@ -309,7 +305,8 @@ async function findTaken(
   return null;
 }
 
-function recordRead(
+/** Records that an account was read, with the ids of others that were shown beside it; or without a `subjectId`, that a list was. */
+export function recordRead(
   tx: Transaction,
   { userId }: Administrator,
   { subjectId, ids = [], now }: { subjectId: number | null; ids?: number[]; now: Date },

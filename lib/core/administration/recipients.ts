@@ -3,8 +3,11 @@ import type { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { keyedHashes } from "@/lib/core/keyed-hash";
-import { readPrimary, transact } from "@/lib/db/database";
+import type { LimitFailure } from "@/lib/core/rate-limits";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { readPrimary, type Transaction } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
+import { look } from "./looks";
 
 /** A recipient as an address of the console names it: the keyed hash of its phone or mailbox. Other text can't be one. */
 export const RECIPIENT_HASH_PATTERN = /^[\w-]{43}$/;
@@ -71,15 +74,21 @@ async function findAccountOf({ kind, address }: Recipient): Promise<number | nul
   return (await readPrimary.user.findUnique({ where: where as { phone: string }, select: { id: true } }))?.id ?? null;
 }
 
-/** Returns a recipient for its page, as `findRecipient` does, and records the look. The event has no subject: there is no account. */
+/**
+ * Returns a recipient for its page, as `findRecipient` does, and records the look. The event has no subject: there is no account. One
+ * that has an account is returned unrecorded, for its page leads to the account. Fails with `recipient_unknown`, or as a look at a
+ * person with `budget_spent`.
+ */
 export async function readRecipient(
   administrator: Administrator,
   hash: string,
   now = new Date(),
-): Promise<FoundRecipient | null> {
+): Promise<Result<FoundRecipient, LimitFailure | { name: "recipient_unknown" }>> {
   const found = RECIPIENT_HASH_PATTERN.test(hash) ? await findRecipient(hash) : null;
-  if (!found || found.userId !== null) return found;
+  if (!found) return fail({ name: "recipient_unknown" });
+  if (found.userId !== null) return succeed(found);
   const event = { action: "recipient_read", actorKind: "administrator", subjectId: null } as const;
-  await transact(async (tx) => recordEvent(tx, { ...event, actorId: administrator.userId, now }));
-  return found;
+  const record = (tx: Transaction) => recordEvent(tx, { ...event, actorId: administrator.userId, now });
+  const looked = await look(administrator, record, now);
+  return looked.ok ? succeed(found) : looked;
 }

@@ -4,7 +4,9 @@ import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { keyedHashes } from "@/lib/core/keyed-hash";
 import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
-import { readPrimary, statement } from "@/lib/db/database";
+import { consume, type LimitFailure, retryAfterMs, SEARCHES_OF_ADMINISTRATOR } from "@/lib/core/rate-limits";
+import { type Result, succeed } from "@/lib/core/result";
+import { readPrimary, statement, transact } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
 import { findRecipient } from "./recipients";
 
@@ -19,35 +21,95 @@ export const AccountId = z
 export const FOUND_MAX = 50;
 
 const FIND_BY_PHONE_END = statement({
-  params: { end: "text", limit: "integer" },
+  params: { end: "text", idMax: "integer", limit: "integer" },
   row: { id: "integer" },
   // The expression is that of the index.
   sql: `
-    SELECT "id" FROM "User" WHERE substr("phone", length("phone") - 3) = :end
+    SELECT "id" FROM "User" WHERE substr("phone", length("phone") - 3) = :end AND "id" <= :idMax
     ORDER BY "id" DESC LIMIT :limit`,
 });
 
 /**
- * Returns the ids of the accounts that the text names, the newest first and at most `FOUND_MAX`: by a phone in any spelling, proven
- * or claimed, its last four digits, a mailbox, an invite code or the account's id. A text that may be several of these, such as
- * 123456, finds the accounts of each. Every look-up reads an index.
+ * The accounts that a search found, the newest first and at most `FOUND_MAX`. If there are more whose phones have the same end, `next` is
+ * the id of the last of these: `searchFurther` goes on behind it. Otherwise it is null.
+ */
+export interface FoundAccounts {
+  ids: number[];
+  next: number | null;
+}
+
+/**
+ * Returns the accounts that the text names: by a phone in any spelling, proven or claimed, its last four digits, a mailbox, an invite
+ * code or the account's id. A text that may be several of these, such as 123456, finds the accounts of each. Every look-up reads an
+ * index.
  *
  * A search is not recorded; `listPeople` and `readPerson`, which show what was found, are.
  */
-export async function searchAccounts(_administrator: Administrator, text: string): Promise<number[]> {
+export async function searchAccounts(_administrator: Administrator, text: string): Promise<FoundAccounts> {
   const term = text.trim();
   const [phone, email, inviteCode] = [Phone.safeParse(term), Email.safeParse(term), InviteCode.safeParse(term)];
   const id = AccountId.safeParse(term);
   const found = await Promise.all([
-    /^\d{4}$/.test(term) ? readPrimary.all(FIND_BY_PHONE_END, { end: term, limit: FOUND_MAX }) : [],
     phone.success ? findMany({ phone: phone.data }) : [],
     phone.success ? findMany({ claimedPhone: phone.data }) : [],
     email.success ? findMany({ email: email.data }) : [],
     inviteCode.success ? findMany({ inviteCode: inviteCode.data }) : [],
     id.success ? findMany({ id: id.data }) : [],
   ]);
-  const ids = new Set(found.flat().map((row) => row.id));
-  return [...ids].sort((one, other) => other - one).slice(0, FOUND_MAX);
+  const named = [...new Set(found.flat().map((row) => row.id))].slice(0, FOUND_MAX);
+  const { ids, next } = /^\d{4}$/.test(term)
+    ? await findByPhoneEnd(term, { idMax: ACCOUNT_ID_MAX, limit: FOUND_MAX - named.length })
+    : { ids: [], next: null };
+  return { ids: [...new Set([...named, ...ids])].sort((one, other) => other - one), next };
+}
+
+/**
+ * Returns further accounts whose phones end as that of the account with this id, behind it, so that what was typed stands in no address. Is
+ * a search of its own for the administrator's limit: fails with `budget_spent`.
+ */
+export async function searchFurther(
+  administrator: Administrator,
+  lastId: number,
+  now = new Date(),
+): Promise<Result<FoundAccounts, LimitFailure>> {
+  const charged = await chargeSearch(administrator, now);
+  if (!charged.ok) return charged;
+  const last = await readPrimary.user.findUnique({ where: { id: lastId }, select: { phone: true } });
+  if (!last?.phone) return succeed({ ids: [], next: null });
+  return succeed(await findByPhoneEnd(last.phone.slice(-4), { idMax: lastId - 1, limit: FOUND_MAX }));
+}
+
+/**
+ * Searches accounts, and if there are none, the recipient that the text names. Fails with `budget_spent` if the administrator has
+ * searched too often within an hour.
+ */
+export async function search(
+  administrator: Administrator,
+  text: string,
+  now = new Date(),
+): Promise<Result<FoundAccounts & { recipient: Awaited<ReturnType<typeof searchRecipient>> }, LimitFailure>> {
+  const charged = await chargeSearch(administrator, now);
+  if (!charged.ok) return charged;
+  const found = await searchAccounts(administrator, text);
+  const recipient = found.ids.length === 0 ? await searchRecipient(administrator, text) : null;
+  return succeed({ ...found, recipient });
+}
+
+const chargeOf = ({ userId }: Administrator) => ({ limit: SEARCHES_OF_ADMINISTRATOR, subject: String(userId) });
+
+function chargeSearch(administrator: Administrator, now: Date): Promise<Result<unknown, LimitFailure>> {
+  return transact((tx) => consume(tx, [chargeOf(administrator)], now));
+}
+
+/** Returns in how many milliseconds the administrator can search; 0 means now. */
+export function searchAfterMs(administrator: Administrator, now = new Date()): Promise<number> {
+  return retryAfterMs(readPrimary, [chargeOf(administrator)], now);
+}
+
+async function findByPhoneEnd(end: string, { idMax, limit }: { idMax: number; limit: number }): Promise<FoundAccounts> {
+  const rows = await readPrimary.all(FIND_BY_PHONE_END, { end, idMax, limit: limit + 1 });
+  const ids = rows.slice(0, limit).map(({ id }) => id);
+  return { ids, next: rows.length > limit ? (ids.at(-1) ?? null) : null };
 }
 
 type Where = { phone: string } | { claimedPhone: string } | { email: string } | { inviteCode: string } | { id: number };

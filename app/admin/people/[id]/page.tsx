@@ -13,6 +13,7 @@ import { listTimelineOf, TimelineCursor } from "@/lib/core/administration/timeli
 import { maskEmail, maskPhone } from "@/lib/core/identity/masking";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
+import { LimitNote } from "../../limit-note";
 import { OutlookNote } from "../../outlook-note";
 import { SignalMark, SignalReasons } from "../../signal-words";
 import { TimelineList } from "../../timeline-list";
@@ -40,7 +41,10 @@ export default async function PersonPage(options: PageOptions) {
     if (id === null) return null;
     const tree = await readInviteTree(administrator, id);
     const found = await readPerson(administrator, id, { besides: idsIn(tree) });
-    if (!found.ok) return null;
+    if (!found.ok) {
+      const { failure } = found;
+      return failure.name === "budget_spent" ? <LimitNote of="looks" retryAfterMs={failure.retryAfterMs} /> : null;
+    }
     const { phone, claimedPhone, email, inviteCode, activatedCode, createdAt, blockedAt, seenAt, referralCount } =
       found.value;
     const { done, from: typedFrom } = await options.searchParams;

@@ -15,11 +15,12 @@ export function ShownIdentity({
   children: ReactNode;
 }) {
   const [shown, action] = useActionState(showPerson, null);
+  const identity = shown?.identity;
   return (
     <>
       <h1 className="break-words tabular-nums">
-        {shown
-          ? shown.map((text) => (
+        {identity
+          ? identity.map((text) => (
               <span className="block" key={text}>
                 {text}
               </span>
@@ -27,9 +28,9 @@ export function ShownIdentity({
           : children}
       </h1>
       <p className="mt-1 text-small text-soft" role="status">
-        {shown && words.recorded}
+        {identity ? words.recorded : shown?.problem}
       </p>
-      {!shown && (
+      {!identity && (
         <form action={action}>
           <input name="id" type="hidden" value={id} />
           <ShowButton showing={words.showing}>{words.show}</ShowButton>

@@ -6,6 +6,7 @@ import { getOutlook } from "@/lib/core/administration/outlook";
 import { RECIPIENT_HASH_PATTERN, readRecipient } from "@/lib/core/administration/recipients";
 import { listTimelineOfRecipient, TimelineCursor } from "@/lib/core/administration/timeline";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
+import { LimitNote } from "../../limit-note";
 import { OutlookNote } from "../../outlook-note";
 import { DoneNotice } from "../../people/[id]/acts-card";
 import { TimelineList } from "../../timeline-list";
@@ -21,8 +22,11 @@ export default async function RecipientPage({ params, searchParams }: PageProps<
   const path = `/admin/recipients/${RECIPIENT_HASH_PATTERN.test(hash) ? hash : "unknown"}` as const;
   return renderConsolePage({ section: "people", path }, async ({ administrator }) => {
     const found = await readRecipient(administrator, hash);
-    if (!found) return null;
-    const { userId, kind, lastDigits, country, recipient } = found;
+    if (!found.ok) {
+      const { failure } = found;
+      return failure.name === "budget_spent" ? <LimitNote of="looks" retryAfterMs={failure.retryAfterMs} /> : null;
+    }
+    const { userId, kind, lastDigits, country, recipient } = found.value;
     if (userId !== null) redirect(`/admin/people/${userId}`);
     const { from: typedFrom, done } = await searchParams;
     const from = TimelineCursor.safeParse(typedFrom).data ?? null;

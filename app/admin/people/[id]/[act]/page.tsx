@@ -2,6 +2,7 @@ import type { Route } from "next";
 import { getTranslations } from "next-intl/server";
 import { ActPage } from "@/app/admin/act-page";
 import { describeConsolePage, renderConsolePage } from "@/app/admin/console-page";
+import { LimitNote } from "@/app/admin/limit-note";
 import { SignalReasons } from "@/app/admin/signal-words";
 import { MaskedIdentity } from "@/components/masked-identity";
 import { shownPhone } from "@/lib/core/accounts/accounts";
@@ -31,7 +32,11 @@ export default async function PersonActPage(options: PageOptions) {
   const path = page ? (`/admin/people/${page.userId}/${page.name}` as const) : "/admin/people";
   return renderConsolePage({ section: "people", path }, async (open) => {
     const found = page && (await readPerson(open.administrator, page.userId));
-    if (!page || !found?.ok) return null;
+    if (!page || !found) return null;
+    if (!found.ok) {
+      const { failure } = found;
+      return failure.name === "budget_spent" ? <LimitNote of="looks" retryAfterMs={failure.retryAfterMs} /> : null;
+    }
     const { userId, name } = page;
     const [t, act, signals] = await Promise.all([
       getTranslations(`admin.acts.${name}`),

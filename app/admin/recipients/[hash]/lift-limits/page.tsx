@@ -3,6 +3,7 @@ import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { ActPage } from "@/app/admin/act-page";
 import { describeConsolePage, renderConsolePage } from "@/app/admin/console-page";
+import { LimitNote } from "@/app/admin/limit-note";
 import { RECIPIENT_HASH_PATTERN, readRecipient } from "@/lib/core/administration/recipients";
 import { liftLimitsOfThis } from "./actions";
 
@@ -17,9 +18,14 @@ export default async function LiftLimitsPage({ params }: PageProps<"/admin/recip
   const page = `/admin/recipients/${RECIPIENT_HASH_PATTERN.test(hash) ? hash : "unknown"}` as const;
   const path = `${page}/lift-limits` as const;
   return renderConsolePage({ section: "people", path }, async (open) => {
-    const found = await readRecipient(open.administrator, hash);
-    if (found?.userId) redirect(`/admin/people/${found.userId}/lift-limits`);
-    if (!found?.recipient) return null;
+    const read = await readRecipient(open.administrator, hash);
+    if (!read.ok) {
+      const { failure } = read;
+      return failure.name === "budget_spent" ? <LimitNote of="looks" retryAfterMs={failure.retryAfterMs} /> : null;
+    }
+    const found = read.value;
+    if (found.userId !== null) redirect(`/admin/people/${found.userId}/lift-limits`);
+    if (!found.recipient) return null;
     const [t, words] = await Promise.all([
       getTranslations("admin.acts.lift-limits"),
       getTranslations("admin.recipient"),

@@ -1,0 +1,24 @@
+import { getFormatter, getTranslations } from "next-intl/server";
+import { CONSOLE_LOOKS_PER_HOUR, CONSOLE_SEARCHES_PER_HOUR } from "@/lib/core/policy";
+import { env } from "@/lib/env";
+import { answerTooManyRequests } from "../page-refusals";
+
+const MAX = { searches: CONSOLE_SEARCHES_PER_HOUR, looks: CONSOLE_LOOKS_PER_HOUR };
+
+/** Returns the sentence that an administrator has searched or looked too often, and when it goes on. */
+export async function describeLimit(of: keyof typeof MAX, retryAfterMs: number): Promise<string> {
+  const [t, format] = await Promise.all([getTranslations("admin.limits"), getFormatter()]);
+  const again = new Date(Date.now() + retryAfterMs);
+  const time = format.dateTime(again, { timeZone: env.TIME_ZONE, hour: "numeric", minute: "2-digit" });
+  return t(of, { max: MAX[of], time });
+}
+
+/** In place of what an administrator wanted to see: the sentence of `describeLimit`. The page answers 429. */
+export async function LimitNote({ of, retryAfterMs }: { of: keyof typeof MAX; retryAfterMs: number }) {
+  answerTooManyRequests(retryAfterMs);
+  return (
+    <p className="rounded-r-card border-red border-l-4 bg-card px-5 py-4" role="status">
+      {await describeLimit(of, retryAfterMs)}
+    </p>
+  );
+}
