@@ -247,3 +247,21 @@ test("any gateway gets a form unless the body is JSON, with each value escaped",
   expect(await json.send(places, timeout())).toMatchObject({ outcome: "accepted" });
   expect(asked(gateway)).toEqual({ to: MESSAGE.to, text: places.text });
 });
+
+test("Twilio's price is the cost if it can be read, and an accepted message stays accepted if not", async () => {
+  const prices = [
+    { price: "-0.05", price_unit: "usd" },
+    { price: "-0.05", price_unit: "1$2" },
+    { price: "0".repeat(30), price_unit: "USD" },
+  ];
+  const server = createServer((_, response) => {
+    response.setHeader("Content-Type", "application/json").end(JSON.stringify({ sid: "SM1", ...prices.shift() }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const sender = SENDERS.twilio.make(`http://127.0.0.1:${port}`, SECRET);
+  for (const cost of [{ amount: 0.05, currency: "USD" }, null, null]) {
+    expect(await sender.send(MESSAGE, timeout())).toEqual({ outcome: "accepted", id: "SM1", cost });
+  }
+  await new Promise((resolve) => server.close(resolve));
+});

@@ -18,8 +18,13 @@ interface TwilioSettings {
 const Answer = z.union([
   z.object({
     sid: z.string().min(1).max(64),
-    price: z.string().max(20).nullish(),
-    price_unit: z.string().length(3).nullish(),
+    // A price that can't be read doesn't make an accepted message a failed one.
+    price: z.string().max(20).nullish().catch(null),
+    price_unit: z
+      .string()
+      .regex(/^[A-Za-z]{3}$/)
+      .nullish()
+      .catch(null),
   }),
   z.object({ code: z.int().min(0).max(99_999) }),
 ]);
