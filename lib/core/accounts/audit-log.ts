@@ -31,6 +31,7 @@ export const AUDIT_ACTIONS = [
   "administrator_added",
   "administrator_removed",
   "account_imported",
+  "import_checked",
   "accounts_imported",
   "list_export_started",
   "list_exported",

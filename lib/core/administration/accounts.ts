@@ -11,7 +11,16 @@ import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code"
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
-import { type Reader, readPrimary, statement, type Transaction, transact, type Writer, write } from "@/lib/db/database";
+import {
+  type Queries,
+  type Reader,
+  readPrimary,
+  statement,
+  type Transaction,
+  transact,
+  type Writer,
+  write,
+} from "@/lib/db/database";
 import { dropAdministrator, isAdministratorPhone } from "./administrators";
 
 /**
@@ -162,9 +171,12 @@ const FIND_UNBLOCKED = statement({
   sql: `SELECT "id" FROM "User" WHERE "id" = :userId AND "blockedAt" IS NULL`,
 });
 
-/** Returns whether the administrator's account, which the transaction has locked, was neither blocked nor deleted. */
-export async function mayStillAct(tx: Transaction, { userId }: Administrator): Promise<boolean> {
-  return (await tx.get(FIND_UNBLOCKED, { userId })) !== undefined;
+/**
+ * Returns whether the administrator's account was neither blocked nor deleted. That stays so until the end of a transaction that has
+ * locked the account.
+ */
+export async function mayStillAct(db: Queries, { userId }: Administrator): Promise<boolean> {
+  return (await db.get(FIND_UNBLOCKED, { userId })) !== undefined;
 }
 
 /** Returns whether the administrator verified a code so recently that changes are allowed. */

@@ -5,7 +5,7 @@ import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
 import { lockInviters, recordImportedActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { IMPORT_REST_FACTOR, IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
-import { type Queries, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
+import { type Queries, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import type { ImportOutcome, ImportPlan, ImportResult, ImportRow } from "./import-file";
 
 /** Who imports: the operator at the machine, or an administrator, with the id of the account or `NO_ACCOUNT_ID`. */
@@ -86,8 +86,8 @@ interface Part {
   inviterAt: (number | null)[];
 }
 
-function* partsOf({ rows, inviterAt }: ImportPlan, from = 0): Generator<Part> {
-  for (let first = from; first < rows.length; first += IMPORT_ROWS_PER_BATCH) {
+function* partsOf({ rows, inviterAt }: ImportPlan): Generator<Part> {
+  for (let first = 0; first < rows.length; first += IMPORT_ROWS_PER_BATCH) {
     const end = first + IMPORT_ROWS_PER_BATCH;
     yield { first, rows: rows.slice(first, end), inviterAt: inviterAt.slice(first, end) };
   }
@@ -130,10 +130,8 @@ export async function* checkImport(plan: ImportPlan): AsyncGenerator<ImportOutco
 /** How an import runs. */
 export interface ImportOptions {
   now?: Date;
-  /** The place in the plan's rows at which an import that was interrupted continues. */
-  from?: number;
-  /** Runs in the transaction of each part, with the place after it. If it returns false, the part is rolled back and the import ends. */
-  advance?: (tx: Transaction, outcomes: ImportOutcome[], next: number) => Promise<boolean>;
+  /** Runs in the transaction of each part. If it returns false, the part is not written and the import ends. */
+  mayGoOn?: (tx: Transaction) => Promise<boolean>;
   drawInvite?: () => InviteCode;
 }
 
@@ -148,7 +146,7 @@ export interface ImportOptions {
 export async function* runImport(
   plan: ImportPlan,
   importer: Importer,
-  { now = new Date(), from = 0, advance = async () => true, drawInvite = drawInviteCode }: ImportOptions = {},
+  { now = new Date(), mayGoOn = async () => true, drawInvite = drawInviteCode }: ImportOptions = {},
 ): AsyncGenerator<ImportOutcome[]> {
   const drawFreeInvite = () => {
     for (;;) {
@@ -156,14 +154,12 @@ export async function* runImport(
       if (!plan.codes.has(code)) return code;
     }
   };
-  for (const part of partsOf(plan, from)) {
+  for (const part of partsOf(plan)) {
     const startedAt = performance.now();
-    const next = part.first + part.rows.length;
     const outcomes = await retryOnUnique(() =>
-      transact(async (tx) => {
-        const written = await writePart(tx, plan, part, { importer, now, drawInvite: drawFreeInvite });
-        return (await advance(tx, written, next)) ? written : rollBack(null);
-      }),
+      transact(async (tx) =>
+        (await mayGoOn(tx)) ? writePart(tx, plan, part, { importer, now, drawInvite: drawFreeInvite }) : null,
+      ),
     );
     if (!outcomes) return;
     yield outcomes;

@@ -269,6 +269,21 @@ test("an export is recorded before its first row is read, also if reading never 
   ]);
 });
 
+test("a file ends when its administrator is blocked, however slowly it is read", async () => {
+  const { administrator, userId } = await freshAdministrator();
+  const at = new Date("2021-01-01T12:00");
+  const recipient = crypto.randomUUID();
+  const row = { at, state: "refused", stateAt: at, recipient, lastDigits: "00" };
+  await write((tx) => tx.delivery.createMany({ data: Array.from({ length: 1200 }, () => row) }));
+  const exported = await exportList(administrator, "deliveries", { from: "2021-01-01", to: "2021-01-02" });
+  if (!exported.ok) throw new Error(exported.failure.name);
+  await exported.value.next();
+  await exported.value.next();
+  await write((tx) => tx.user.update({ where: { id: userId }, data: { blockedAt: new Date() } }));
+  expect(await exported.value.next()).toMatchObject({ done: true });
+  await write((tx) => tx.delivery.deleteMany({ where: { recipient } }));
+});
+
 test("a filter that an export doesn't know is refused, so that no file has more than was asked for", async () => {
   const { administrator } = await freshAdministrator();
   expect(failureOf(await exportList(administrator, "people", { blocked: "1" }))).toBe("filter_malformed");

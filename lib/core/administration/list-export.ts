@@ -2,8 +2,8 @@ import { z } from "zod";
 import { type EventDetails, recordEvent } from "@/lib/core/accounts/audit-log";
 import { consume, EXPORTS_OF_USER, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { type Transaction, transact } from "@/lib/db/database";
-import { type Administrator, mayChange } from "./accounts";
+import { readPrimary, type Transaction, transact } from "@/lib/db/database";
+import { type Administrator, mayChange, mayStillAct } from "./accounts";
 import { AuditFilter, type ListedEvent, walkEvents } from "./audit-list";
 import { csvOf } from "./csv";
 import { DeliveryFilter, type ListedDelivery, walkDeliveries } from "./delivery-list";
@@ -115,7 +115,8 @@ export type ExportFailure = LimitFailure | { name: "filter_malformed" | "login_t
 /**
  * Returns the rows of a list that match the filter, all of them, as a CSV file in pieces, so that a list of any length fits into
  * memory. The export is recorded in the audit log before the first row is read, with its filter, and once more with the number of
- * rows that were read: when the last piece was read, or when reading ends before.
+ * rows that were read: when the last piece was read, or when reading ends before. The file ends early when the administrator is
+ * blocked or deleted while it is read.
  */
 export function exportList(
   administrator: Administrator,
@@ -182,7 +183,7 @@ async function* linesOf<Filter extends Record<string, string | undefined>, Row, 
       count += page.rows.length;
       if (page.rows.length > 0) yield csvOf(page.rows.map(cellsOf));
       cursor = page.next;
-    } while (cursor);
+    } while (cursor && (await mayStillAct(readPrimary, administrator)));
   } finally {
     const details = { list, filter, count };
     await transact(async (tx) => recordExport(tx, administrator, "list_exported", { details, now: new Date() }));

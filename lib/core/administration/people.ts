@@ -5,7 +5,9 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, type Transaction, transact } from "@/lib/db/database";
 import { type Administrator, recordRead } from "./accounts";
 import { look } from "./looks";
-import { FOUND_MAX } from "./search";
+
+/** The most accounts that one search returns. */
+export const FOUND_MAX = 50;
 
 /** An account as a page of the console shows it. */
 export interface Person extends Account {

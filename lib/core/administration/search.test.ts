@@ -13,9 +13,9 @@ import { freshAdministrator } from "@/lib/testing/administrators";
 import { after, anybody, failureOf, freshOwner, receiveCode, signUp, signUpByMail } from "@/lib/testing/people";
 import { Reason } from "./acts";
 import { blockAccount } from "./block";
-import { listPeople, readPerson, showIdentity } from "./people";
+import { FOUND_MAX, listPeople, readPerson, showIdentity } from "./people";
 import { readRecipient } from "./recipients";
-import { FOUND_MAX, search, searchAccounts, searchAfterMs, searchFurther, searchRecipient } from "./search";
+import { search, searchAccounts, searchAfterMs, searchFurther, searchRecipient } from "./search";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -48,6 +48,17 @@ test("each look at a person, and each look at the full phone, stands in the pers
   expect(events.slice(0, 2).map(({ action, isByAdministrator }) => ({ action, isByAdministrator }))).toEqual([
     { action: "identity_shown", isByAdministrator: true },
     { action: "account_read", isByAdministrator: true },
+  ]);
+});
+
+test("a search is recorded with the accounts that it found, also if no page shows them", async () => {
+  const { administrator } = await freshAdministrator();
+  const { userId, phone } = await signUp();
+  await searchAccounts(administrator, phone);
+  await searchAccounts(administrator, freshOwner().phone);
+  const events = await readPrimary.auditEvent.findMany({ where: { actorId: administrator.userId, subjectId: null } });
+  expect(events.map(({ action, details }) => [action, JSON.parse(details)])).toEqual([
+    ["accounts_listed", { ids: [userId] }],
   ]);
 });
 

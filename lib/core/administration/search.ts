@@ -8,6 +8,7 @@ import { consume, type LimitFailure, retryAfterMs, SEARCHES_OF_ADMINISTRATOR } f
 import { type Result, succeed } from "@/lib/core/result";
 import { readPrimary, statement, transact } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
+import { FOUND_MAX, recordListing } from "./people";
 import { findRecipient } from "./recipients";
 
 /** An account's id in an address or a form: a whole number from 1 to `ACCOUNT_ID_MAX`, in digits. */
@@ -16,9 +17,6 @@ export const AccountId = z
   .regex(/^[1-9]\d{0,9}$/)
   .transform(Number)
   .refine((id) => id <= ACCOUNT_ID_MAX);
-
-/** The most accounts that one search returns. */
-export const FOUND_MAX = 50;
 
 const FIND_BY_PHONE_END = statement({
   params: { end: "text", idMax: "integer", limit: "integer" },
@@ -43,9 +41,13 @@ export interface FoundAccounts {
  * code or the account's id. A text that may be several of these, such as 123456, finds the accounts of each. Every look-up reads an
  * index.
  *
- * A search is not recorded; `listPeople` and `readPerson`, which show what was found, are.
+ * Records the accounts that were found, because the answer alone says that a phone or mailbox has an account.
  */
-export async function searchAccounts(_administrator: Administrator, text: string): Promise<FoundAccounts> {
+export async function searchAccounts(
+  administrator: Administrator,
+  text: string,
+  now = new Date(),
+): Promise<FoundAccounts> {
   const term = text.trim();
   const [phone, email, inviteCode] = [Phone.safeParse(term), Email.safeParse(term), InviteCode.safeParse(term)];
   const id = AccountId.safeParse(term);
@@ -57,10 +59,12 @@ export async function searchAccounts(_administrator: Administrator, text: string
     id.success ? findMany({ id: id.data }) : [],
   ]);
   const named = [...new Set(found.flat().map((row) => row.id))].slice(0, FOUND_MAX);
-  const { ids, next } = /^\d{4}$/.test(term)
+  const byEnd = /^\d{4}$/.test(term)
     ? await findByPhoneEnd(term, { idMax: ACCOUNT_ID_MAX, limit: FOUND_MAX - named.length })
     : { ids: [], next: null };
-  return { ids: [...new Set([...named, ...ids])].sort((one, other) => other - one), next };
+  const ids = [...new Set([...named, ...byEnd.ids])].sort((one, other) => other - one);
+  await recordListing(administrator, ids, now);
+  return { ids, next: byEnd.next };
 }
 
 /**
@@ -90,7 +94,7 @@ export async function search(
 ): Promise<Result<FoundAccounts & { recipient: Awaited<ReturnType<typeof searchRecipient>> }, LimitFailure>> {
   const charged = await chargeSearch(administrator, now);
   if (!charged.ok) return charged;
-  const found = await searchAccounts(administrator, text);
+  const found = await searchAccounts(administrator, text, now);
   const recipient = found.ids.length === 0 ? await searchRecipient(administrator, text) : null;
   return succeed({ ...found, recipient });
 }

@@ -1,8 +1,8 @@
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { IMPORT_FILE_BYTES_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { transact } from "@/lib/db/database";
-import { type Administrator, mayChange } from "./accounts";
+import { type Transaction, transact } from "@/lib/db/database";
+import { type Administrator, lockAdministrator, mayChange, mayStillAct } from "./accounts";
 import type { Reason } from "./acts";
 import { checkImport, runImport } from "./import";
 import { type ImportFileFailure, type ImportOutcome, type ImportResult, readImport, splitLines } from "./import-file";
@@ -13,12 +13,18 @@ export interface UploadSummary {
   ignoredColumns: string[];
 }
 
-/** The failures of an upload. `file_too_large`: it has more than `IMPORT_FILE_BYTES_MAX` bytes. */
+/**
+ * The failures of an upload.
+ * - `login_too_old`: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago, or the administrator was blocked or
+ *   deleted since. Rows that were imported before stay.
+ * - `file_too_large`: it has more than `IMPORT_FILE_BYTES_MAX` bytes.
+ */
 export type UploadFailure = ImportFileFailure | { name: "login_too_old" | "file_too_large" };
 
 /**
- * Tells what an import of a file with this text would do, and changes nothing. With a `reason`, imports it: that is recorded as one audit
- * event before the first row, and each account has an event of its own. Both need a recent code of the administrator.
+ * Tells what an import of a file with this text would do, and changes no account. With a `reason`, imports it. Each is recorded as one
+ * audit event before the first row, because the answer says which phones and mailboxes have an account; each account that is made has
+ * an event of its own. Both need a recent code of the administrator.
  */
 export async function importUpload(
   administrator: Administrator,
@@ -31,15 +37,22 @@ export async function importUpload(
   if (!read.ok) return read;
   const plan = read.value;
   const { ignoredColumns } = plan;
+  const importer = { actorKind: "administrator", actorId: administrator.userId } as const;
+  const action = reason === null ? "import_checked" : "accounts_imported";
+  const details = { count: plan.rows.length, ...(reason !== null && { reason }) };
+  const isRecorded = await transact(async (tx) => {
+    if (!(await lockAdministrator(tx, administrator))) return false;
+    recordEvent(tx, { action, ...importer, subjectId: null, details, now });
+    return true;
+  });
+  if (!isRecorded) return fail({ name: "login_too_old" });
   if (reason === null) return succeed({ lines: await gather(checkImport(plan)), ignoredColumns });
 
-  const importer = { actorKind: "administrator", actorId: administrator.userId } as const;
-  const details = { count: plan.rows.length, reason };
-  await transact(async (tx) =>
-    recordEvent(tx, { action: "accounts_imported", ...importer, subjectId: null, details, now }),
-  );
-  const done = await gather(runImport(plan, importer, { now }), plan.refused);
-  return succeed({ lines: done, ignoredColumns });
+  const mayGoOn = (tx: Transaction) => mayStillAct(tx, administrator);
+  const lines = await gather(runImport(plan, importer, { now, mayGoOn }), plan.refused);
+  const done = lines.reduce((sum, { lines: ofResult }) => sum + ofResult.length, 0);
+  const isWhole = done === plan.rows.length + plan.refused.length;
+  return isWhole ? succeed({ lines, ignoredColumns }) : fail({ name: "login_too_old" });
 }
 
 async function gather(
