@@ -15,12 +15,12 @@ export type ActFormState = {
   attempt: number;
 } | null;
 
-/** A field of an act: a text field, or with `options` a choice, whose first option is chosen at the beginning. */
+/** A field of an act: a text field, a box to tick, or with `options` a choice, whose first option is chosen at the beginning. */
 export interface ActField {
   name: string;
   label: string;
   hint?: string;
-  type?: "text" | "tel" | "email" | "date";
+  type?: "text" | "tel" | "email" | "date" | "checkbox";
   isRequired?: boolean;
   options?: { value: string; label: string }[];
 }
@@ -77,6 +77,17 @@ export function ActForm({
                 </label>
               ))}
             </fieldset>
+          ) : type === "checkbox" ? (
+            <label className="flex min-h-11 items-center gap-3">
+              <input
+                className="size-5 accent-red"
+                defaultChecked={state?.typed[name] === "on"}
+                key={attempt}
+                name={name}
+                type="checkbox"
+              />
+              <span className="min-w-0 break-words">{label}</span>
+            </label>
           ) : (
             <Field
               attempt={attempt}

@@ -133,8 +133,14 @@ for (const javaScriptEnabled of [true, false]) {
       await act("Снять ожидание", "Снять ожидание");
       await expect(page.getByText("Ожидание снято: код можно запросить сейчас.")).toBeVisible();
       await act("Изменить номер", "Изменить номер");
+      await expect(page.getByText("Введите новый номер или отметьте, что прежний нужно убрать.")).toBeVisible();
+      await page.getByLabel("Убрать номер").check();
+      await page.getByRole("button", { name: "Изменить номер" }).click();
       await expect(page.getByText("У аккаунта должен остаться номер или почта.")).toBeVisible();
       await page.getByLabel("Новый номер").fill("не номер");
+      await page.getByRole("button", { name: "Изменить номер" }).click();
+      await expect(page.getByText("Либо новый номер, либо отметка «Убрать»")).toBeVisible();
+      await page.getByLabel("Убрать номер").uncheck();
       await page.getByRole("button", { name: "Изменить номер" }).click();
       await expect(page.getByText("Это не номер телефона.")).toBeVisible();
       await expect(page.getByLabel("Новый номер")).toHaveValue("не номер");

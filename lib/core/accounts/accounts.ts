@@ -3,7 +3,7 @@ import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import type { InviteCode } from "@/lib/core/invites/invite-code";
-import { readPrimary, type Statement, statement, type Transaction } from "@/lib/db/database";
+import { type Reader, readPrimary, type Statement, statement, type Transaction } from "@/lib/db/database";
 
 /** Thrown when an account was deleted, or lost the phone or mailbox that a code proved, after it was read. */
 export class AccountGone extends Error {
@@ -145,9 +145,9 @@ export function factorColumns({ recipient, since }: Factor) {
     : { email: recipient.address, emailProvenAt: since };
 }
 
-/** Returns the account's factors; empty if there is no such account. */
-export async function listFactors(userId: number): Promise<Factor[]> {
-  const user = await readPrimary.user.findUnique({
+/** Returns the account's factors, read by `db`; empty if there is no such account. */
+export async function listFactors(userId: number, db: Reader = readPrimary): Promise<Factor[]> {
+  const user = await db.user.findUnique({
     where: { id: userId },
     select: { phone: true, phoneProvenAt: true, email: true, emailProvenAt: true },
   });

@@ -2,6 +2,7 @@ import { expect, _baseTest as test } from "playwright/test";
 import { backgroundTasks } from "@/lib/core/background";
 import { Holder } from "@/lib/core/challenges/one-time-code";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
+import { keyedHash } from "@/lib/core/keyed-hash";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
 import { errorsOf } from "@/lib/testing/log";
@@ -10,6 +11,7 @@ import {
   anybody,
   failureOf,
   freshOwner,
+  freshPhone,
   openSession,
   receiveCode,
   receiveCodeOf,
@@ -23,6 +25,8 @@ import { deleteByCode, deleteOwnAccount, deletionCode, requestDeletionCode } fro
 import { listEvents } from "./history";
 import { removeAccount } from "./remove-account";
 import { phoneLoginCode, signInByPhone } from "./sign-in";
+
+const HOUR_MS = 60 * 60 * 1000;
 
 async function signUpAndLogIn() {
   const person = await signUp();
@@ -122,6 +126,23 @@ async function signUpWithManyReferrals() {
   });
   return { ...person, count };
 }
+
+test("the deliveries of a deleted account keep no network and no browser, and those of a former owner of its phone stay", async () => {
+  const phone = freshPhone();
+  const now = new Date();
+  const request = (at: Date, network: string) =>
+    receiveCode(freshOwner(phone), at, { network, agent: "a browser", browser: null });
+  await request(after(now, -HOUR_MS), "192.0.2.1");
+  const { userId } = await signUp({ phone, now });
+  await request(after(now, HOUR_MS), "192.0.2.2");
+  const deliveries = () =>
+    readPrimary.delivery.findMany({ where: { recipient: keyedHash(phone) }, orderBy: { at: "asc" } });
+  const before = await deliveries();
+  expect(before.map(({ network }) => network)).toEqual(["192.0.2.1", expect.any(String), "192.0.2.2"]);
+  await removeAccount({ userId, actorId: userId, now });
+  const kept = before.map((row, place) => (place === 0 ? row : { ...row, network: null, agent: null }));
+  expect(await deliveries()).toEqual(kept);
+});
 
 test("a cancelled removal keeps the account's referrals and codes", async () => {
   const { userId, phone, session, count } = await signUpWithManyReferrals();

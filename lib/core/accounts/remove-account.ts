@@ -1,8 +1,9 @@
 import { dropAdministrator } from "@/lib/core/administration/administrators";
 import type { Email } from "@/lib/core/identity/email";
 import { lockWithInviter } from "@/lib/core/invites/activation";
+import { keyedHashes } from "@/lib/core/keyed-hash";
 import { type Writer, write } from "@/lib/db/database";
-import { lockAccount } from "./accounts";
+import { listFactors, lockAccount } from "./accounts";
 import { type EventDetails, recordEvent } from "./audit-log";
 
 interface Removal {
@@ -21,7 +22,8 @@ export interface RemovedAccount {
 
 /**
  * Deletes an account with its sessions and its own activation. The inviter loses the referral, so that deleting and making an
- * account again earns nothing. The activations of the account's invite code by other accounts stay. Returns the mailbox of the
+ * account again earns nothing. The activations of the account's invite code by other accounts stay, and the deliveries of its codes without
+ * network and `User-Agent`. Returns the mailbox of the
  * account; null if the account did not exist or `isWanted` returned false.
  *
  * An account with many referrals is deleted in several transactions. Each transaction first calls `isWanted`, which must lock
@@ -64,6 +66,7 @@ export async function removeOrDetach(
     select: { phone: true, email: true, referralCount: true },
   });
   if (referralCount > REFERRALS_DETACHED_AT_ONCE && (await detachReferrals(tx, userId)) > 0) return "detached";
+  await clearDeliveries(tx, userId);
   // The challenges are deleted because they contain the phone or mailbox in plain text.
   await tx.challenge.deleteMany({ where: await whereChallengesTo(tx, userId) });
   const activation = await tx.activation.findUnique({ where: { inviteeId: userId }, select: { inviterId: true } });
@@ -76,6 +79,19 @@ export async function removeOrDetach(
   const actorKind = actorId === userId ? "person" : "administrator";
   recordEvent(tx, { action: "account_deleted", actorKind, actorId, subjectId: userId, details, now });
   return { email: email as Email | null };
+}
+
+/**
+ * Clears the network and the `User-Agent` of the requests for codes to the account's phone and mailbox since it has them. What was sent, and
+ * what it cost, stays under the keyed hash of the recipient.
+ */
+async function clearDeliveries(tx: Writer, userId: number): Promise<void> {
+  for (const { recipient, since } of await listFactors(userId, tx)) {
+    await tx.delivery.updateMany({
+      where: { recipient: { in: keyedHashes(recipient.address) }, at: { gte: since } },
+      data: { network: null, agent: null },
+    });
+  }
 }
 
 /** Removes the account as the inviter from at most `REFERRALS_DETACHED_AT_ONCE` activations, and returns from how many. */

@@ -14,7 +14,7 @@ import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import type { MoveActivationFailure } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { fail, type Result } from "@/lib/core/result";
+import { fail, type Result, succeed } from "@/lib/core/result";
 import { SessionId } from "@/lib/core/sessions/session-list";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 
@@ -52,7 +52,7 @@ export const TAKING_ACTS: readonly ActName[] = ["block", "delete"];
 type Failure =
   | ActFailure
   | MoveActivationFailure
-  | { name: "phone_invalid" | "email_invalid" | "phone_taken" | "email_taken" | "identity_missing" }
+  | { name: `${"phone" | "email"}_${"missing" | "kept" | "invalid" | "taken"}` | "identity_missing" }
   | ReviewFailure
   | { name: "account_blocked" | "account_not_blocked" };
 
@@ -72,12 +72,16 @@ export async function doAct(
     case "unblock":
       return unblockAccount(administrator, act);
     case "change-phone": {
-      const phone = typed("phone") === "" ? null : Phone.safeParse(typed("phone")).data;
-      return phone === undefined ? fail({ name: "phone_invalid" }) : change(administrator, act, { phone });
+      const phone = readChange(typed("phone"), form, (text) => Phone.safeParse(text).data);
+      return phone.ok
+        ? change(administrator, act, { phone: phone.value })
+        : fail({ name: `phone_${phone.failure.name}` });
     }
     case "change-email": {
-      const email = typed("email") === "" ? null : Email.safeParse(typed("email")).data;
-      return email === undefined ? fail({ name: "email_invalid" }) : change(administrator, act, { email });
+      const email = readChange(typed("email"), form, (text) => Email.safeParse(text).data);
+      return email.ok
+        ? change(administrator, act, { email: email.value })
+        : fail({ name: `email_${email.failure.name}` });
     }
     case "move-invitation":
       return moveInvitation(administrator, { ...act, code: InviteCode.safeParse(typed("code")).data ?? null });
@@ -98,6 +102,22 @@ export async function doAct(
       return endSessions(administrator, { ...act, sessionId });
     }
   }
+}
+
+/**
+ * Reads the field of a new phone or mailbox, and the box that removes the old one: null stands for its removal. So a field that was left
+ * empty by mistake removes nothing. Fails with `missing` without a text and the box, with `kept` with both, and with `invalid`.
+ */
+function readChange<Value>(
+  text: string,
+  form: FormData,
+  parse: (text: string) => Value | undefined,
+): Result<Value | null, { name: "missing" | "kept" | "invalid" }> {
+  const isRemoved = form.get("remove") === "on";
+  if (text === "") return isRemoved ? succeed(null) : fail({ name: "missing" });
+  if (isRemoved) return fail({ name: "kept" });
+  const parsed = parse(text);
+  return parsed === undefined ? fail({ name: "invalid" }) : succeed(parsed);
 }
 
 async function change(
@@ -133,11 +153,17 @@ export async function fieldsOf(name: ActName, userId: number): Promise<ActField[
     }
     case "change-phone": {
       const t = await getTranslations("admin.acts.change-phone");
-      return [{ name: "phone", label: t("phone"), hint: t("hint"), type: "tel" }];
+      return [
+        { name: "phone", label: t("phone"), type: "tel" },
+        { name: "remove", label: t("remove"), type: "checkbox" },
+      ];
     }
     case "change-email": {
       const t = await getTranslations("admin.acts.change-email");
-      return [{ name: "email", label: t("email"), hint: t("hint"), type: "email" }];
+      return [
+        { name: "email", label: t("email"), type: "email" },
+        { name: "remove", label: t("remove"), type: "checkbox" },
+      ];
     }
     case "move-invitation": {
       const t = await getTranslations("admin.acts.move-invitation");
