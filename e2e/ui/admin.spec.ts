@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Page } from "playwright/test";
 import { askByMail, confirmByMail, expectAnswer, freshEmail, logInByMail, logInWithTokens, post } from "../api/clients";
 import { openScriptless } from "../api/scriptless";
-import { expect, test } from "../fixtures";
+import { expect, type Server, test } from "../fixtures";
 import { acceptInvitation, logIn, logOut, maskOf, openConsole, readInviteCode, signUp } from "./journeys";
 
 const BLOCKED = "Аккаунт заблокирован.";
@@ -496,3 +496,73 @@ test("an administrator learns by a request's id whether a code was sent, and by 
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Номер, который кончается на 67");
   await expect(page.getByText("Код не отправлен: на такие номера коды не отправляются").first()).toBeVisible();
 });
+
+/** Signs up an inviter and four people with consecutive phones, who activate the inviter's code. Returns the inviter's phone and id. */
+async function signUpMadeUpPeople(
+  newClient: Parameters<typeof logInWithTokens>[0],
+  freshPhone: () => string,
+  server: Server,
+) {
+  const inviter = await logInWithTokens(newClient, freshPhone(), server);
+  for (let invitees = 0; invitees < 4; invitees += 1) {
+    const { client } = await logInWithTokens(newClient, freshPhone(), server);
+    expect((await post(client, "/api/profile_back/activate_invite/", { code: inviter.inviteCode })).ok()).toBe(true);
+  }
+  return inviter;
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "signals with a script" : "signals without a script", () => {
+    test.use({ javaScriptEnabled });
+
+    test("an administrator sees who brought most, why the people look made up, and holds the inviter, who doesn't see it", async ({
+      page,
+      server,
+      newClient,
+      freshPhone,
+      codeFor,
+      administratorPhone,
+    }) => {
+      // Signals are looked for once a minute.
+      test.slow();
+      const inviter = await signUpMadeUpPeople(newClient, freshPhone, server);
+      await openConsole(page, administratorPhone, codeFor, "/admin/signals");
+      const row = page.getByRole("row").filter({ hasText: maskOf(inviter.phone) });
+      await expect(async () => {
+        await page.reload();
+        await expect(row).toContainText("у 4 из 4 приглашённых номера идут подряд", { timeout: 1000 });
+      }).toPass({ timeout: 100_000, intervals: [2000] });
+      await expect(page.getByRole("link", { name: /^Сигналы\d+/ })).toBeVisible();
+
+      await page.getByRole("link", { name: "Приглашения", exact: true }).click();
+      await page.getByRole("link", { name: "24 часа" }).click();
+      const brought = page.getByRole("row").filter({ hasText: inviter.inviteCode });
+      await expect(brought).toContainText("сигнал");
+      const download = page.waitForEvent("download");
+      await page.getByRole("link", { name: "Скачать всё в CSV" }).click();
+      const lines = readFileSync(await (await download).path(), "utf8").split("\r\n");
+      expect(lines[0]).toContain('"id","invite_code","brought","referrals","signals"');
+      expect(lines).toContain(`"${inviter.id}","${inviter.inviteCode}","4","4","open"`);
+      await brought.getByRole("link", { name: "показать" }).click();
+      await expect(page.getByText("По коду этого аккаунта пришли 4 человека")).toBeVisible();
+
+      await page.goto("/admin/signals");
+      await row.getByRole("link", { name: "решить" }).click();
+      await expect(page.getByText("у 4 из 4 приглашённых номера идут подряд")).toBeVisible();
+      await page.getByLabel("Под вопросом").check();
+      await page.getByRole("button", { name: "Сохранить решение" }).click();
+      await expect(page.getByText("Напишите причину.")).toBeVisible();
+      await expect(page.getByLabel("Под вопросом")).toBeChecked();
+      await page.getByLabel("Причина").fill("четыре номера подряд");
+      await page.getByRole("button", { name: "Сохранить решение" }).click();
+      await expect(page.getByText("Решение сохранено.")).toBeVisible();
+      await expect(page.getByText("под вопросом", { exact: true })).toBeVisible();
+      await page.goto("/admin/signals?state=held");
+      await expect(row).toContainText("четыре номера подряд");
+      await page.goto(`/admin/people?inviter=${inviter.inviteCode}`);
+      await expect(page.getByRole("table").getByRole("link")).toHaveCount(4);
+      const { events } = await (await inviter.client.get("/account/export")).json();
+      expect(JSON.stringify(events)).not.toContain("signals_reviewed");
+    });
+  });
+}

@@ -13,12 +13,13 @@ import {
 import { maskIdentity } from "@/lib/core/identity/masking";
 import { ACTIVATIONS_EXAMINED_MAX } from "@/lib/core/policy";
 import { env } from "@/lib/env";
-import { BarChart } from "../bar-chart";
+import { Bars } from "../bars";
 import { describeConsolePage, renderConsolePage } from "../console-page";
 import { type Column, ConsoleTable } from "../console-table";
 import { FilterForm } from "../filter-form";
 import { addressOf } from "../list-address";
 import { SignalMark } from "../signal-words";
+import { Card } from "../today/card";
 
 export async function generateMetadata() {
   const t = await getTranslations("admin.referrals");
@@ -48,10 +49,18 @@ export default async function ReferralsPage({ searchParams }: PageProps<"/admin/
       ? ({ hour: "2-digit", minute: "2-digit" } as const)
       : ({ day: "numeric", month: "short", year: "numeric" } as const);
     const bars = growth.steps.map((step) => ({
-      id: step.start.getTime(),
+      id: step.start.toISOString(),
       name: format.dateTime(step.start, { ...time, timeZone: env.TIME_ZONE }),
-      count: step.count,
+      value: step.count,
     }));
+    const [sum, most] = [
+      bars.reduce((all, { value }) => all + value, 0),
+      Math.max(0, ...bars.map(({ value }) => value)),
+    ];
+    const steps: Column<(typeof bars)[number]>[] = [
+      { name: "step", label: t(growth.isByHour ? "hour" : "day"), cellOf: ({ name }) => name },
+      { name: "count", label: t("activations"), isNumber: true, cellOf: ({ value }) => value },
+    ];
     const malformed = String(query.malformed ?? "").split(".");
     return (
       <>
@@ -87,14 +96,24 @@ export default async function ReferralsPage({ searchParams }: PageProps<"/admin/
           list="referrals"
           malformed={["from", "to"].filter((name) => malformed.includes(name))}
         />
-        {bars.length > 0 && (
-          <BarChart
+        <Card id="growth" title={t(growth.isByHour ? "growthByHour" : "growth")}>
+          <Bars
             bars={bars}
-            title={t(growth.isByHour ? "growthByHour" : "growth")}
-            words={{ table: t("table"), step: t(growth.isByHour ? "hour" : "day"), count: t("activations") }}
+            from={bars.at(0)?.name ?? ""}
+            label={t("growthSummary", { count: format.number(sum), max: format.number(most) })}
+            marksLast
+            max={most}
+            maxLabel={format.number(most)}
+            to={bars.at(-1)?.name ?? ""}
           />
-        )}
-        <h2 className="mb-3 text-large">{t("top")}</h2>
+          <details className="mt-3">
+            <summary className="min-h-11 cursor-pointer py-2.5 text-small underline underline-offset-4">
+              {t("table")}
+            </summary>
+            <ConsoleTable columns={steps} label={t("growth")} rows={bars.toReversed()} />
+          </details>
+        </Card>
+        <h2 className="mt-6 mb-3 text-large">{t("top")}</h2>
         {rows.length === 0 ? (
           <p aria-live="polite">{t("nothing")}</p>
         ) : (
