@@ -79,7 +79,7 @@ async function Frame({ section, children }: { section: Section; children: ReactN
                 >
                   {t(`sections.${name}`)}
                   {name === "signals" && openSignals > 0 && (
-                    <span className="ml-1.5 rounded-full bg-red px-1.5 font-semibold text-on-red text-small tabular-nums">
+                    <span className="relative ml-1.5 rounded-full bg-red px-1.5 font-semibold text-on-red text-small tabular-nums">
                       <span aria-hidden="true">{openSignals}</span>
                       <span className="sr-only">{t("signals.open", { count: openSignals })}</span>
                     </span>

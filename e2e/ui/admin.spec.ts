@@ -532,7 +532,7 @@ for (const javaScriptEnabled of [true, false]) {
         await page.reload();
         await expect(row).toContainText("у 4 из 4 приглашённых номера идут подряд", { timeout: 1000 });
       }).toPass({ timeout: 100_000, intervals: [2000] });
-      await expect(page.getByRole("link", { name: /^Сигналы\d+/ })).toBeVisible();
+      await expect(page.getByRole("link", { name: /^Сигналы \d+ открыт/ })).toBeVisible();
 
       await page.getByRole("link", { name: "Приглашения", exact: true }).click();
       await page.getByRole("link", { name: "24 часа" }).click();

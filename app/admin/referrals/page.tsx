@@ -150,7 +150,7 @@ async function describeColumns(): Promise<Column<ListedReferrer>[]> {
       name: "person",
       label: t("person"),
       cellOf: ({ id, phone, claimedPhone, email, mark }) => (
-        <span className="flex flex-wrap gap-x-2">
+        <span className="flex flex-wrap items-center gap-x-2">
           <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
             <MaskedIdentity masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
           </Link>

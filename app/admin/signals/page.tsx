@@ -105,7 +105,7 @@ async function describeColumns(): Promise<Column<ListedInviter>[]> {
       cellOf: ({ signals: [first] }) =>
         first?.reviewedAt ? (
           <>
-            <Moment at={first.reviewedAt} isExact /> {first.reason}
+            <Moment at={first.reviewedAt} isExact /> <span className="block">{first.reason}</span>
           </>
         ) : null,
     },

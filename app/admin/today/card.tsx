@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** A card of the page "Today" with its heading. */
+/** A card with its heading. */
 export function Card({ id, title, children }: { id: string; title: string; children: ReactNode }) {
   return (
     <section aria-labelledby={id} className="min-w-0 rounded-card border border-line bg-card p-5">

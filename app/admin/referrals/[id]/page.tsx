@@ -49,7 +49,7 @@ export default async function TreePage({ params, searchParams }: PageOptions) {
     return (
       <>
         <h1>{t("title")}</h1>
-        <p className="mt-3 flex flex-wrap gap-x-2 font-semibold">
+        <p className="mt-3 flex flex-wrap items-center gap-x-2 font-semibold">
           <PersonLink {...person} />
         </p>
         <p className="mt-1 mb-5 text-soft">{t("lead", { count: person.referralCount })}</p>
@@ -80,7 +80,7 @@ async function Level({ nodes, toggled }: { nodes: readonly TreeNode[]; toggled: 
     <ul>
       {nodes.map(({ invitees, hasMore, activatedAt, ...person }) => (
         <li className="py-1" id={`of-${person.id}`} key={person.id}>
-          <span className="flex flex-wrap items-baseline gap-x-3">
+          <span className="flex flex-wrap items-center gap-x-3">
             <PersonLink {...person} />
             <span className="text-small text-soft">
               <Moment at={activatedAt} isExact />
