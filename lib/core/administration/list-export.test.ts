@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { EXPORTS_PER_USER_PER_HOUR, RECENT_LOGIN_MS } from "@/lib/core/policy";
 import { readPrimary, write } from "@/lib/db/database";
@@ -223,6 +223,34 @@ test("no time that is typed or forged is one that a database can't read", async 
   for (const cursor of ["0-0", "253402300799999-2147483647"]) {
     expect(await walkPeople({}, ListCursor.decode(cursor))).toBeTruthy();
   }
+});
+
+test("pages have all rows that match once and in their order, also where the last row that is examined has the time of others", async () => {
+  const recipient = crypto.randomUUID();
+  const rowOf = (made: number) => {
+    const at = new Date(Date.UTC(2022, 3, 3, 12, 0, Math.floor(made / 700)));
+    return { at, state: made % 311 === 0 ? "failed" : "refused", stateAt: at, recipient, lastDigits: "00" };
+  };
+  const data = Array.from({ length: ROWS_EXAMINED_MAX + 1300 }, (_, made) => rowOf(made)).reverse();
+  for (let at = 0; at < data.length; at += 700) {
+    await write((tx) => tx.delivery.createMany({ data: data.slice(at, at + 700) }));
+  }
+  const orderBy = [{ at: "desc" as const }, { id: "desc" as const }];
+  const failed = await readPrimary.delivery.findMany({
+    where: { recipient, state: "failed" },
+    orderBy,
+    select: { id: true },
+  });
+  const filter = { from: "2022-04-03", to: "2022-04-03", state: "failed" } as const;
+  const found: number[] = [];
+  let cursor: ListCursor | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof walkDeliveries>> = await walkDeliveries(filter, cursor, 5);
+    found.push(...idsOf(page.rows));
+    cursor = page.next;
+  } while (cursor);
+  expect(found).toEqual(idsOf(failed));
+  await write((tx) => tx.delivery.deleteMany({ where: { recipient } }));
 });
 
 test("rows that are added or deleted while pages are read are neither repeated nor left out", async () => {

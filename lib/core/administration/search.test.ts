@@ -1,4 +1,4 @@
-import { expect, test } from "playwright/test";
+import { expect, _baseTest as test } from "playwright/test";
 import { listEvents } from "@/lib/core/accounts/history";
 import { removeAccount } from "@/lib/core/accounts/remove-account";
 import { recordSending } from "@/lib/core/challenges/deliveries";
