@@ -19,11 +19,11 @@ const REASONS: Record<ImportRefusal, string> = {
   email_invalid: "no e-mail address",
   invite_code_malformed: "no invite code",
   inviter_malformed: "the inviter is neither a phone nor an invite code",
-  created_malformed: "the time of creation is no time such as 2026-11-29T10:00:00Z",
+  created_malformed: "the time of creation is no time since 1970 such as 2026-11-29T10:00:00Z",
   created_in_future: "created in the future",
-  activated_malformed: "the time of activation is no time such as 2026-11-29T10:00:00Z",
+  activated_malformed: "the time of activation is no time since 1970 such as 2026-11-29T10:00:00Z",
   activated_in_future: "activated in the future",
-  blocked_malformed: "the time of the block is no time such as 2026-11-29T10:00:00Z",
+  blocked_malformed: "the time of the block is no time since 1970 such as 2026-11-29T10:00:00Z",
   blocked_in_future: "blocked in the future",
   phone_repeated: "an earlier row has this phone",
   email_repeated: "an earlier row has this mailbox",
@@ -32,7 +32,7 @@ const REASONS: Record<ImportRefusal, string> = {
   invite_code_taken: "another account has this invite code",
   inviter_unknown: "neither the file nor the database has the inviter",
   inviter_refused: "the inviter's own row makes no account",
-  invite_own: "the inviter is the person",
+  invite_own: "the person is named as their own inviter",
   invite_circular: "the inviters lead back to the person",
 };
 

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { ACTOR_KINDS, AUDIT_ACTIONS, NO_ACCOUNT_ID } from "@/lib/core/accounts/audit-log";
 import { type ListedEvent, walkEvents } from "@/lib/core/administration/audit-list";
+import { ExportedList } from "@/lib/core/administration/list-export";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 import { describeConsolePage } from "../console-page";
 import type { Column } from "../console-table";
@@ -53,7 +54,7 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
         ),
       },
       { name: "subject", label: t("subject"), cellOf: ({ subjectId }) => subjectId && <PersonLink id={subjectId} /> },
-      { name: "details", label: t("details"), cellOf: ({ details }) => describeDetails(details) },
+      { name: "details", label: t("details"), cellOf: (event) => describeDetails(event) },
     ],
   };
 }
@@ -67,21 +68,29 @@ function PersonLink({ id }: { id: number }) {
 }
 
 /** Returns a function that describes the details of an event in a few words; null without details. */
-async function detailsDescriber(): Promise<(details: ListedEvent["details"]) => ReactNode> {
-  const [t, words] = await Promise.all([getTranslations("admin.audit.of"), getTranslations("device")]);
-  return ({ device, isNew, fields, what, list, filter, count, ids, verdict, reason }) => {
+async function detailsDescriber(): Promise<(event: ListedEvent) => ReactNode> {
+  const [t, words, sections] = await Promise.all([
+    getTranslations("admin.audit.of"),
+    getTranslations("device"),
+    getTranslations("admin.sections"),
+  ]);
+  return ({ action, details }) => {
+    const { device, isNew, fields, what, list, filter, count, ids, inviters, verdict, reason } = details;
+    const exported = ExportedList.safeParse(list).data;
+    const counted = action === "session_ended" || action === "sessions_ended" ? "sessions" : "rows";
     const parts = [
       device && deviceName(device, words),
       isNew && t("isNew"),
       fields?.join(", "),
       what && t("change", { what }),
-      list,
+      exported && sections(exported),
       filter &&
         Object.entries(filter)
           .map(([name, value]) => `${name} ${value}`)
           .join(", "),
-      count !== undefined && t("count", { count }),
+      count !== undefined && t(counted, { count }),
       ids && ids.length > 0 && t("accounts", { count: ids.length }),
+      inviters && t("inviters", { before: inviters.before ?? "–", after: inviters.after ?? "–" }),
       verdict && t("verdict", { verdict }),
       reason && t("reason", { reason }),
     ];
