@@ -56,6 +56,7 @@ const LIST_REFERRERS = statement({
   row: {
     id: "integer",
     count: "integer",
+    total: "integer",
     phone: "text?",
     claimedPhone: "text?",
     email: "text?",
@@ -63,20 +64,21 @@ const LIST_REFERRERS = statement({
     referralCount: "integer",
   },
   sql: `
-    ${WALKED}, "top" AS (
-      SELECT "inviterId" AS "id", count(*) AS "count" FROM "walked" WHERE ${IS_COUNTED} GROUP BY "inviterId"
-      HAVING count(*) < :count OR (count(*) = :count AND "inviterId" > :id)
-      ORDER BY count(*) DESC, "inviterId" LIMIT :limit)
-    SELECT "top"."id", "top"."count", "phone", "claimedPhone", "email", "inviteCode", "referralCount"
+    ${WALKED}, "counted" AS (
+      SELECT "inviterId" AS "id", count(*) AS "count" FROM "walked" WHERE ${IS_COUNTED} GROUP BY "inviterId"),
+    "top" AS (
+      SELECT "id", "count" FROM "counted" WHERE "count" < :count OR ("count" = :count AND "id" > :id)
+      ORDER BY "count" DESC, "id" LIMIT :limit)
+    SELECT "top"."id", "top"."count", (SELECT sum("count") FROM "counted") AS "total",
+      "phone", "claimedPhone", "email", "inviteCode", "referralCount"
     FROM "top" JOIN "User" ON "User"."id" = "top"."id" ORDER BY "top"."count" DESC, "top"."id"`,
 });
-const COUNT_WALKED = statement({
+const FIND_FIRST_WALKED = statement({
   params: { from: "time", to: "time" },
-  row: { walked: "integer", since: "time?", count: "integer?" },
+  row: { at: "time" },
   sql: `
-    ${WALKED}
-    SELECT count(*) AS "walked", min("activatedAt") AS "since", sum(CASE WHEN ${IS_COUNTED} THEN 1 ELSE 0 END) AS "count"
-    FROM "walked"`,
+    SELECT "activatedAt" AS "at" FROM "Activation" WHERE "activatedAt" >= :from AND "activatedAt" < :to
+    ORDER BY "activatedAt" DESC, "inviteeId" DESC LIMIT 1 OFFSET ${ACTIVATIONS_EXAMINED_MAX - 1}`,
 });
 
 /**
@@ -100,7 +102,10 @@ export const ReferrerCursor = z.codec(
 );
 export type ReferrerCursor = z.output<typeof ReferrerCursor>;
 
-/** An account whose code was activated in the period: how often, and how often ever. `mark` is that of its signals. */
+/**
+ * An account whose code was activated in the period: how often, and how often ever. `total` are the activations of all codes. `mark` is
+ * that of its signals.
+ */
 export type ListedReferrer = RowOf<typeof LIST_REFERRERS> & { mark: SignalState | null };
 
 /**
@@ -169,8 +174,8 @@ async function listGrowth(filter: ReferralFilter, now: Date): Promise<{ steps: G
 }
 
 /**
- * The list of referrals. `count` is the number of activations that were counted. `since` is when the first of them was, if the period
- * has more than `ACTIVATIONS_EXAMINED_MAX`, and null otherwise.
+ * The list of referrals. `count` is the number of activations that were counted. `since` is when the first of them was, if there are
+ * `ACTIVATIONS_EXAMINED_MAX`, so that the period may have more, and null otherwise.
  */
 export interface ReferralPage extends ListPage<ListedReferrer, ReferrerCursor> {
   count: number;
@@ -185,9 +190,9 @@ export async function listReferrersPage(
   cursor: ReferrerCursor | null,
   now = new Date(),
 ): Promise<ReferralPage> {
-  const [page, counted, growth] = await Promise.all([
+  const [page, first, growth] = await Promise.all([
     walkReferrers(filter, cursor, ROWS_PER_PAGE, now),
-    readPrimary.get(COUNT_WALKED, periodOf(filter, cursor?.to ?? now)),
+    readPrimary.get(FIND_FIRST_WALKED, periodOf(filter, cursor?.to ?? now)),
     listGrowth(filter, now),
   ]);
   await recordListing(
@@ -195,6 +200,5 @@ export async function listReferrersPage(
     page.rows.map(({ id }) => id),
     now,
   );
-  const isCut = counted?.walked === ACTIVATIONS_EXAMINED_MAX;
-  return { ...page, count: counted?.count ?? 0, since: isCut ? counted.since : null, growth };
+  return { ...page, count: page.rows[0]?.total ?? 0, since: first?.at ?? null, growth };
 }
