@@ -1,10 +1,12 @@
 "use server";
 
 import { notFound, RedirectType, redirect } from "next/navigation";
+import { getLocale } from "next-intl/server";
 import { ConsolePath, consoleEntry, currentConsoleAccess, requireConsole } from "@/lib/auth/console";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { consoleCodes, openConsole, requestConsoleCodes } from "@/lib/core/administration/console-access";
 import { search } from "@/lib/core/administration/search";
+import { trySender } from "@/lib/core/administration/sender-trials";
 import { getCodeStatuses } from "@/lib/core/challenges/code-pairs";
 import { codeOptions, needsNoError } from "../account/code-requests";
 import type { CodeFormState } from "../code-form";
@@ -27,6 +29,16 @@ export async function submitSearch(form: FormData): Promise<void> {
   redirect(
     ids.length === 1 && next === null ? `/admin/people/${ids[0]}` : `/admin/people?found=${ids.join(".")}${more}`,
   );
+}
+
+/** Tries a sender with a message to the administrator's own phone. The page "Today" says what became of it. */
+export async function sendTrial(form: FormData): Promise<void> {
+  const { administrator } = await requireConsole("/admin");
+  const [sender, period] = [String(form.get("sender")), String(form.get("period"))];
+  const tried = await trySender(administrator, sender, await currentRequester(), { language: await getLocale() });
+  if (!tried.ok && tried.failure.name === "login_too_old") redirect(consoleEntry("/admin"), RedirectType.replace);
+  const result = new URLSearchParams({ period, ...(tried.ok ? { tried: sender } : { problem: tried.failure.name }) });
+  redirect(`/admin?${result}`, RedirectType.replace);
 }
 
 const readNext = (form: FormData) => ConsolePath.safeParse(form.get("next")).data ?? "/admin";

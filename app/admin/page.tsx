@@ -11,11 +11,14 @@ import { Funnel, Places } from "./today/funnel";
 import { Alarm, Refusals } from "./today/limits";
 import { Money } from "./today/money";
 import { Senders } from "./today/senders";
+import { TrialNote } from "./today/trial";
 
 export async function generateMetadata() {
   const t = await getTranslations("admin.today");
   return describeConsolePage(t("title"));
 }
+
+const text = (value: string | string[] | undefined) => (typeof value === "string" ? value : null);
 
 /**
  * The page "Today": how many codes arrive, what they cost, what the limits refused and how the senders are, in a period that the
@@ -25,7 +28,7 @@ export default async function TodayPage({ searchParams }: PageProps<"/admin">) {
   const query = await searchParams;
   const period: Period = PERIODS.find((one) => one === query.period) ?? "day";
   const path = period === "day" ? "/admin" : (`/admin?period=${period}` as const);
-  return renderConsolePage({ section: "today", path }, async () => {
+  return renderConsolePage({ section: "today", path }, async ({ administrator }) => {
     const [t, locale, figures] = await Promise.all([getTranslations("admin.today"), getLocale(), readFigures(period)]);
     const senders = listAllSenders();
     const formats = formatsOf(locale);
@@ -37,6 +40,7 @@ export default async function TodayPage({ searchParams }: PageProps<"/admin">) {
             ? t("lead", { computed: formats.dayAndTime(figures.computedAt), zone: env.TIME_ZONE })
             : t("neverComputed")}
         </p>
+        <TrialNote administrator={administrator} problem={text(query.problem)} tried={text(query.tried)} />
         <Answer figures={figures} formats={formats} period={period} senders={senders} />
         <nav aria-label={t("periods.label")} className="mt-4">
           <ul className="flex gap-x-6">

@@ -94,6 +94,43 @@ for (const javaScriptEnabled of [true, false]) {
 }
 
 for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "today with a script" : "today without a script", () => {
+    test.use({ javaScriptEnabled });
+
+    test("the console begins with an answer, its figures in tables, and an administrator tries a sender", async ({
+      page,
+      codeFor,
+      administratorPhone,
+    }) => {
+      await openConsole(page, administratorPhone, codeFor);
+      await expect(page.getByRole("heading", { level: 1 })).toHaveText("Сегодня");
+      await expect(page.locator("[data-answer]")).toContainText("За последние 24 часа");
+      await page.getByRole("link", { name: "7 дней" }).click();
+      await expect(page).toHaveURL(/\/admin\?period=week$/);
+      await expect(page.locator("[data-answer]")).toContainText("За 7 дней");
+      const funnel = page.getByRole("table", { name: "От запроса кода до приглашения" });
+      await expect(funnel.getByRole("row", { name: /^Запросили код/ })).toBeVisible();
+      await expect(funnel.getByRole("row", { name: /^Активировал приглашение/ })).toBeVisible();
+      await expect(page.getByRole("img", { name: /^За 90 дней новых аккаунтов: / })).toBeVisible();
+      const days = page.getByRole("table", { name: "Новые аккаунты за 90 дней" });
+      await expect(days).toBeHidden();
+      await page.getByRole("region", { name: "Новые аккаунты за 90 дней" }).getByText("Таблица").click();
+      await expect(days.getByRole("row")).toHaveCount(91);
+
+      await page.getByRole("button", { name: "Прислать код себе через console" }).click();
+      await expect(page.getByRole("status")).toHaveText("console принял сообщение. Пришло ли оно, видно на телефоне.");
+      await expect(page).toHaveURL(/\/admin\?period=week&tried=console$/);
+      const digits = await codeFor(administratorPhone);
+      expect(digits).toMatch(/^\d{4,}$/);
+      await page.goto("/account/history");
+      await expect(page.getByText("Вы проверили отправителя")).toBeVisible();
+      await page.goto("/admin/audit?action=sender_tried");
+      await expect(page.getByRole("cell", { name: "console", exact: true }).first()).toBeVisible();
+    });
+  });
+}
+
+for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? "acts with a script" : "acts without a script", () => {
     test.use({ javaScriptEnabled });
 
@@ -424,7 +461,9 @@ test("forms of the console that a stranger, another person or a session by mail 
   expect(person).toMatch(/^\/admin\/people\/\d+$/);
   const endSessions = await administrator.readForm(`${person}/end-sessions`, 'name="reason"');
   endSessions.set("reason", "posted by a stranger");
+  const trial = await administrator.readForm("/admin", 'name="sender"');
   const forms = [
+    ["/admin", trial],
     ["/admin/people", search],
     [person, await administrator.readForm(person, 'name="id"')],
     [`${person}/end-sessions`, endSessions],

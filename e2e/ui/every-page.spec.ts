@@ -228,6 +228,10 @@ async function visitEveryPage(
   await enterConsoleCode(page, await codeFor(administratorPhone));
   await look(page, "console, today");
   await visit("/admin?period=quarter", "console, today, a longer period");
+  await page.getByText("Таблица").first().click();
+  await page.getByRole("button", { name: "Прислать код себе через" }).first().click();
+  await expect(page.getByRole("status")).toBeVisible();
+  await look(page, "console, today, a sender that was tried");
   await visit("/admin/people", "console, people");
   await page.getByLabel("Найти человека").fill(administratorsCode);
   await page.getByRole("button", { name: "Найти" }).click();

@@ -281,6 +281,8 @@ export const WRONG_CODES_PER_IP_PER_HOUR = settings.WRONG_CODES_PER_IP_PER_HOUR;
 export const ACTIVATIONS_PER_USER_PER_HOUR = settings.ACTIVATIONS_PER_USER_PER_HOUR;
 /** How often an account can be exported. */
 export const EXPORTS_PER_USER_PER_HOUR = 10;
+/** How often an administrator can try senders with a code to their own phone. */
+export const SENDER_TRIALS_PER_ADMINISTRATOR_PER_HOUR = 10;
 /** How often a session can request the deletion of its account without a code; each request sends a mail to the mailbox. */
 export const DELETIONS_PER_SESSION_PER_HOUR = 3;
 /** How many unknown invite codes one network can look up. */

@@ -77,6 +77,11 @@ export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", policy.WRONG_
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
 /** The limit of exports of one account. */
 export const EXPORTS_OF_USER = hourly("exports of", policy.EXPORTS_PER_USER_PER_HOUR);
+/** The limit of senders that one administrator tries. */
+export const SENDER_TRIALS_OF_ADMINISTRATOR = hourly(
+  "sender trials of",
+  policy.SENDER_TRIALS_PER_ADMINISTRATOR_PER_HOUR,
+);
 /** The limit of deletions that one session requests without a code. */
 export const DELETIONS_OF_SESSION = hourly("deletions of", policy.DELETIONS_PER_SESSION_PER_HOUR);
 /** The limit of attempts of one account to activate an invite code. */

@@ -18,6 +18,8 @@ export interface ChainSender {
   restLeftMs: () => number;
   /** Resolves to what became of the message; to null while the sender rests. A failure of the provider never throws. */
   send: (message: OutgoingCodeMessage) => Promise<Sending | null>;
+  /** As `send`, also while the sender rests. The outcome neither ends the rest nor counts as one of the failures before it. */
+  sendDespiteRest: (message: OutgoingCodeMessage) => Promise<Sending>;
 }
 
 /**
@@ -62,6 +64,7 @@ export function withCircuitBreaker(
         throw error;
       }
     },
+    sendDespiteRest: (message) => sendInTime(sender, message, timeoutMs),
   };
 }
 
@@ -69,7 +72,8 @@ const NEVER_ABORTED_SIGNAL = new AbortController().signal;
 
 /** Makes a channel of a sender that can neither hang nor fail for long. It gets neither a time-out nor a circuit breaker. */
 export function withoutCircuitBreaker(name: string, sender: Sender): ChainSender {
-  return { name, restLeftMs: () => 0, send: (message) => sender.send(message, NEVER_ABORTED_SIGNAL) };
+  const send = (message: OutgoingCodeMessage) => sender.send(message, NEVER_ABORTED_SIGNAL);
+  return { name, restLeftMs: () => 0, send, sendDespiteRest: send };
 }
 
 /** Resolves after `timeoutMs` at the latest, even if the sender ignores its signal. */

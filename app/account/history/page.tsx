@@ -106,6 +106,7 @@ async function eventDescriber(): Promise<(event: AccountEvent) => string> {
       case "identity_shown":
       case "administrator_added":
       case "administrator_removed":
+      case "sender_tried":
         return t(action);
       default:
         return t("other");

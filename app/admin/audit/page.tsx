@@ -75,7 +75,7 @@ async function detailsDescriber(): Promise<(event: ListedEvent) => ReactNode> {
     getTranslations("admin.sections"),
   ]);
   return ({ action, details }) => {
-    const { device, isNew, fields, what, list, filter, count, ids, inviters, verdict, reason } = details;
+    const { device, isNew, fields, what, list, filter, count, ids, inviters, verdict, sender, reason } = details;
     const exported = ExportedList.safeParse(list).data;
     const counted = action === "session_ended" || action === "sessions_ended" ? "sessions" : "rows";
     const parts = [
@@ -92,6 +92,7 @@ async function detailsDescriber(): Promise<(event: ListedEvent) => ReactNode> {
       ids && ids.length > 0 && t("accounts", { count: ids.length }),
       inviters && t("inviters", { before: inviters.before ?? "–", after: inviters.after ?? "–" }),
       verdict && t("verdict", { verdict }),
+      sender,
       reason && t("reason", { reason }),
     ];
     return parts.filter(Boolean).join(" · ") || null;

@@ -3,6 +3,7 @@ import type { Period, SenderFigures } from "@/lib/core/administration/today";
 import type { SenderState } from "@/lib/core/challenges/channels";
 import { Card } from "./card";
 import type { Formats } from "./formats";
+import { TrialButton } from "./trial";
 
 const ERRORS_SHOWN_MAX = 5;
 
@@ -18,14 +19,14 @@ export async function Senders({
   period: Period;
   formats: Formats;
 }) {
-  const t = await getTranslations("admin.today.senders");
+  const [t, trial] = await Promise.all([getTranslations("admin.today.senders"), getTranslations("admin.today.trial")]);
   // Senders that are no longer in the settings sent messages in the period, too.
   const former = figures.filter(({ sender }) => !senders.some(({ name }) => name === sender));
-  const all = [...senders, ...former.map(({ sender }) => ({ name: sender, restLeftMs: 0 }))];
+  const all = [...senders, ...former.map(({ sender }) => ({ name: sender, restLeftMs: 0, isForPhones: false }))];
   return (
     <Card id="senders" title={t("title")}>
       <ul>
-        {all.map(({ name, restLeftMs }) => {
+        {all.map(({ name, restLeftMs, isForPhones }) => {
           const own = figures.find(({ sender }) => sender === name);
           const costs = own?.costs.map(formats.money).join(" + ");
           const state =
@@ -64,11 +65,14 @@ export async function Senders({
                   ))}
                 </ul>
               )}
+              {isForPhones && <TrialButton period={period} sender={name} />}
             </li>
           );
         })}
       </ul>
-      <p className="mt-3 text-soft text-tiny">{t("lead", { period })}</p>
+      <p className="mt-3 text-soft text-tiny">
+        {t("lead", { period })} {trial("hint")}
+      </p>
     </Card>
   );
 }

@@ -37,6 +37,7 @@ export const AUDIT_ACTIONS = [
   "list_exported",
   "recipient_read",
   "signals_reviewed",
+  "sender_tried",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -67,6 +68,8 @@ export const EventDetails = z.object({
   /** The list of the console that was exported, and its filter. */
   list: z.string().optional(),
   filter: z.record(z.string(), z.string().optional()).optional(),
+  /** The sender that was tried. */
+  sender: z.string().optional(),
   /** How many sessions were ended, or rows exported. */
   count: z.number().optional(),
   /** Whether the session was ended because a used refresh token was presented again. */

@@ -96,7 +96,7 @@ export async function getOutlook(
     refusal ? [{ name: refusal.name, until: after(refusal.retryAfterMs) }] : [],
     waitMs > 0 ? [{ name: "resend_too_early" as const, until: after(waitMs) }] : [],
   ].flat();
-  const [newest] = messages.filter(({ sender }) => sender !== null);
+  const [newest] = messages.filter(({ sender, purpose }) => sender !== null && purpose !== "trial");
   const isLive = challenge !== null && statusOf(challenge, digits.needed, now) === "live";
   return {
     kind: recipient.kind,

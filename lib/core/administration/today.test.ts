@@ -67,7 +67,7 @@ test("each period shows what its rows add up to, by channel, country, sender and
     await addDelivery(at, { country: "KZ", sender: "twilio", state: "failed", reason: "timeout" });
     await addDelivery(at, { country: null, sender: "mail" });
     await addDelivery(at, { sender: null, state: "refused", reason: "recipient_hour_spent" });
-    await addDelivery(at, { state: "undelivered", reason: "30007", cost: 2.5, currency: "RUB", purpose: "console" });
+    await addDelivery(at, { state: "undelivered", reason: "30007", cost: 2.5, currency: "RUB", purpose: "trial" });
     await signUp({ now: at });
   }
   await computeSums(now);

@@ -24,21 +24,27 @@ export function channelsToPhones(): readonly ChainSender[] {
   return allPhoneSenders(PHONE_LIMITS);
 }
 
-/** A sender of the settings, and how long it still rests in this process after failures; 0 if it does not rest. */
+/**
+ * A sender of the settings: whether it sends to phones, or else to mailboxes, and how long it still rests in this process after
+ * failures; 0 if it does not rest.
+ */
 export interface SenderState {
   name: string;
+  isForPhones: boolean;
   restLeftMs: number;
 }
 
-const stateOf = ({ name, restLeftMs }: ChainSender): SenderState => ({ name, restLeftMs: restLeftMs() });
+function statesOf(channels: readonly ChainSender[], isForPhones: boolean): SenderState[] {
+  return channels.map(({ name, restLeftMs }) => ({ name, isForPhones, restLeftMs: restLeftMs() }));
+}
 
 /** Returns the senders to this recipient, in their order. */
 export function listSenders(recipient: Recipient): SenderState[] {
-  return channelsTo(recipient).map(stateOf);
+  return statesOf(channelsTo(recipient), recipient.kind === "phone");
 }
 
 /** Returns all senders of the settings: those to phones in their order, then the mail server if there is one. */
 export function listAllSenders(): SenderState[] {
   const mailSender = mail();
-  return [...channelsToPhones(), ...(mailSender ? [mailSender] : [])].map(stateOf);
+  return [...statesOf(channelsToPhones(), true), ...statesOf(mailSender ? [mailSender] : [], false)];
 }

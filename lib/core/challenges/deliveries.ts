@@ -11,6 +11,9 @@ import type { DeliveryReport } from "@/lib/senders/report";
 import type { Purpose } from "./one-time-code";
 import { countryOf } from "./served-countries";
 
+/** What a message was for: a code's purpose, or the trial of a sender with a number that is no code. */
+export type DeliveryPurpose = Purpose | "trial";
+
 /** A request for a code, as its deliveries keep it. `digits` is null if the request was refused before a code was drawn. */
 export interface CodeRequest {
   at: Date;
@@ -18,7 +21,7 @@ export interface CodeRequest {
   id: string | null;
   recipient: Recipient;
   requester: Requester;
-  purpose: Purpose;
+  purpose: DeliveryPurpose;
   digits: number | null;
 }
 

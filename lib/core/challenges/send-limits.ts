@@ -20,6 +20,7 @@ import {
   refund,
   resetCounters,
   retryAfterMs,
+  SENDER_TRIALS_OF_ADMINISTRATOR,
   SENDS_FROM_NETWORK,
   SENDS_OF_RECOGNISED_BROWSER,
   SENDS_OF_RECOGNISED_BROWSERS,
@@ -110,6 +111,36 @@ export function refundUnsent(tx: Transaction, charged: Charged, { isRefused }: {
   refund(
     tx,
     charged.filter(({ limit }) => !isRefused || !REQUESTER_LIMIT_NAMES.includes(limit.name)),
+  );
+}
+
+/**
+ * Charges a message that tries a sender to the administrator's own limit and to the operator's day. Fails with the limit that is
+ * used up. After a failure the caller rolls the transaction back.
+ */
+export async function chargeTrial(
+  tx: Transaction,
+  { userId, recipient, requester }: { userId: number; recipient: Recipient; requester: Requester },
+  now: Date,
+): Promise<Result<Charged, RefusedTrial>> {
+  const own = { limit: SENDER_TRIALS_OF_ADMINISTRATOR, subject: String(userId) };
+  const charged = await consume(tx, [own, ...messageCharges(recipient, requester)], now);
+  if (charged.ok) return charged;
+  const { limit, retryAfterMs } = charged.failure;
+  return fail(limit === own.limit.name ? { name: "trials_spent", retryAfterMs } : refusedBy(charged.failure));
+}
+
+/** A refused trial of a sender: `trials_spent` if the administrator's own limit is used up, otherwise a limit of the day. */
+export interface RefusedTrial {
+  name: RefusalReason | "trials_spent";
+  retryAfterMs: number;
+}
+
+/** Refunds the message of a trial that no provider can have taken. The administrator's own limit stays charged. */
+export function refundTrial(tx: Transaction, charged: Charged): void {
+  refund(
+    tx,
+    charged.filter(({ limit }) => limit.name !== SENDER_TRIALS_OF_ADMINISTRATOR.name),
   );
 }
 
