@@ -1,7 +1,7 @@
 import { BARE_NEXT } from "./bare-next";
 import { betterAuthOn } from "./better-auth";
 import type { Options, Part } from "./options";
-import { type Figures, memoryOf, type Result } from "./rounds";
+import { type Figures, medianOf, memoryOf, type Result } from "./rounds";
 import { pastLabel, pastSarafansOn, profileLabel, sarafanOn } from "./sarafan";
 import { pastOf, type Town } from "./seed";
 import { median } from "./statistics";
@@ -49,6 +49,7 @@ const EMPTY_BY_CPU: Bound = { least: 0.9 };
 const P50_RATIO: Bound = { most: 1.3 };
 const PAST_P50_RATIO: Bound = { most: 1.2 };
 const MEMORY_RATIO: Bound = { most: 1.5 };
+const TODAY_MS: Bound = { most: 300 };
 
 /** Returns the goals that the measured parts can decide. Throws when a row that a goal needs is missing. */
 export function compareRows(results: Result[], { parts, databases }: Options, town: Town): Goal[] {
@@ -113,6 +114,15 @@ export function compareRows(results: Result[], { parts, databases }: Options, to
                 rowOf(pastSarafansOn(database).with, "scale", pastLabel(past.events)),
                 rowOf(pastSarafansOn(database).without, "scale", pastLabel(0)),
               ),
+            },
+          ]
+        : []),
+      ...(isChosen("console")
+        ? [
+            {
+              text: `${name}: p95 of the console's page Today, in ms`,
+              bound: TODAY_MS,
+              value: medianOf("p95Ms", rowOf(name, "console")),
             },
           ]
         : []),

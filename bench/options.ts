@@ -2,8 +2,11 @@ import { parseArgs } from "node:util";
 import { Refusal } from "../scripts/internal/tool.mjs";
 import { STORES, type StoreName } from "./stores";
 
-/** The measured parts: `scale` is the profile with few and many referrals, and a login in towns with and without a history. */
-const DRIVEN = ["empty", "session", "profile", "login", "refresh", "activation", "scale"] as const;
+/**
+ * The measured parts: `scale` is the profile with few and many referrals, and a login in towns with and without a history; `console`
+ * is the first page of the admin console.
+ */
+const DRIVEN = ["empty", "session", "profile", "login", "refresh", "activation", "scale", "console"] as const;
 /** Further measurements: `secrecy` compares how long people with and without an account, and with a blocked one, wait when they request a code. */
 const PARTS = [...DRIVEN, "startup", "secrecy"] as const;
 export type Part = (typeof PARTS)[number];

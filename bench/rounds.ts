@@ -9,6 +9,7 @@ export interface Figures {
   /** The processor time of the server's processes, for each visit. */
   cpuMs: number;
   p50Ms: number;
+  p95Ms: number;
   p99Ms: number;
   /** The memory of all the server's processes at the end of the load. */
   memoryBytes: number;
@@ -51,6 +52,7 @@ async function measure(row: Row, seconds: number, { usage }: Server): Promise<Fi
     perSecond,
     cpuMs,
     p50Ms: quantile(latenciesMs, 0.5),
+    p95Ms: quantile(latenciesMs, 0.95),
     p99Ms: quantile(latenciesMs, 0.99),
     memoryBytes: usage().memoryBytes,
   };

@@ -6,7 +6,7 @@ import { findFreePort } from "../scripts/internal/free-port";
 import { type Contestant, newcomer, returning } from "./contestant";
 import { expectSession, type Step, type Visitor, visit } from "./load";
 import type { Part } from "./options";
-import { nextInviteCode, type Person, pastOf, type Town } from "./seed";
+import { consoleOpening, nextInviteCode, type Person, pastOf, type Town } from "./seed";
 import { type Server, startServer } from "./server";
 import { STORES, type Store, type StoreName } from "./stores";
 
@@ -27,6 +27,11 @@ const FULL_LOGIN = [ASK_FOR_CODE, LOG_IN, PROFILE];
 
 /** The number of accounts that log in beforehand to activate an invite each, for every connection and second. */
 const ACTIVATIONS_PER_SECOND = 5;
+
+/** The first page of the admin console, with its figures. */
+const TODAY: Step = { path: "/admin" };
+/** How many operators look at the console in parallel. */
+const OPERATORS = 2;
 
 /** The name of Sarafan on this database in the tables. */
 export function sarafanOn(name: StoreName): string {
@@ -73,7 +78,8 @@ export async function enterSarafan(
   town: Town,
   { connections, env }: { connections: number; env?: Record<string, string> },
 ): Promise<Contestant> {
-  const server = await startSarafan(store.urls.sarafan, env);
+  const { one, twenty, all } = town.people;
+  const server = await startSarafan(store.urls.sarafan, { ...env, ADMIN_PHONES: twenty.phone });
   const drive = (steps: Step[], begin: () => Visitor) => (seconds: number) =>
     visit(server, steps, { begin, connections, limit: { seconds } });
 
@@ -82,8 +88,8 @@ export async function enterSarafan(
     await visit(server, [ASK_FOR_CODE, LOG_IN], { begin: () => visitor, connections: 1, limit: { visits: 1 } });
     return visitor;
   };
-  const { one, twenty, all } = town.people;
   const asTwenty = await logIn(twenty);
+  await store.run(store.urls.sarafan, [consoleOpening(twenty, store)]);
   const profileRow = (part: Part, { referrals }: Person, visitor: Visitor) => ({
     part,
     label: profileLabel(referrals),
@@ -136,6 +142,12 @@ export async function enterSarafan(
       { part: "activation", label: "activation", drive: driveActivations },
       profileRow("scale", one, await logIn(one)),
       profileRow("scale", all, await logIn(all)),
+      {
+        part: "console",
+        label: "console, Today",
+        drive: (seconds) =>
+          visit(server, [TODAY], { begin: returning(asTwenty), connections: OPERATORS, limit: { seconds } }),
+      },
     ],
   };
 }

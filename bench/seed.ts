@@ -74,8 +74,44 @@ export function sarafanSeed({ people, size }: Town, { moment }: Pick<Store, "mom
      FROM (SELECT "id", "createdAt", CASE ${inviterOf.join(" ")} END AS "inviterId" FROM "User" WHERE "id" > ${PEOPLE} AND "id" <= ${size}) AS invitee
      JOIN "User" AS inviter ON inviter."id" = invitee."inviterId"`,
     ...inviters.map(({ id, referrals }) => `UPDATE "User" SET "referralCount" = ${referrals} WHERE "id" = ${id}`),
+    ...sumSeed(moment),
     "ANALYZE",
   ];
+}
+
+/** How many days and hours have sums: more than the console's page Today reads, and hours to come while the bench runs. */
+const SUMMED = { days: 150, hoursBefore: 48, hoursAfter: 24 };
+/** The sums of a day or an hour: the steps in ten countries, and the messages of four senders with ten reasons. */
+const SUMS_PER_PERIOD = 100;
+const SUMMED_STEPS = ["asked", "sent", "delivered", "verified", "signed_up", "activated"];
+
+/** The statements that fill the hourly and daily sums. */
+function sumSeed(moment: Store["moment"]): string[] {
+  const steps = SUMMED_STEPS.map((step, at) => `WHEN ${at} THEN '${step}'`).join(" ");
+  const insert = (table: string, column: string, value: string) => `
+    INSERT INTO "${table}" ("${column}", "measure", "channel", "country", "sender", "reason", "currency", "count", "amount")
+    ${numbersTo(SUMS_PER_PERIOD)}
+    SELECT ${value}, CASE WHEN n > 60 THEN 'message_undelivered' ELSE CASE n % 6 ${steps} END END, 'phone',
+      'X' || (n / 6 % 10), CASE WHEN n > 60 THEN 'sender' || (n % 4) ELSE '' END, CASE WHEN n > 60 THEN 'reason ' || n ELSE '' END,
+      CASE WHEN n > 60 THEN 'RUB' ELSE '' END, 1000 - n, CASE WHEN n > 60 THEN 2.5 ELSE 0 END FROM number`;
+  const now = Date.now();
+  const days = Array.from({ length: SUMMED.days }, (_, at) => new Date(now - at * DAY_S * 1000));
+  const hours = Array.from({ length: SUMMED.hoursBefore + SUMMED.hoursAfter }, (_, at) => at - SUMMED.hoursBefore);
+  const hour = Math.floor((now % (DAY_S * 1000)) / HOUR_MS);
+  return [
+    ...days.map((day) => insert("DailySum", "day", `'${dateOf(day)}'`)),
+    ...hours.map((at) => insert("HourlySum", "hour", moment(String((hour + at) * 3600), dateOf(new Date(now))))),
+  ];
+}
+
+const HOUR_MS = 60 * 60 * 1000;
+const dateOf = (at: Date) => at.toISOString().slice(0, 10);
+
+/** The statement that opens the admin console in all sessions of this person, as the codes for it do. */
+export function consoleOpening({ id }: Person, { moment }: Pick<Store, "moment">): string {
+  const now = Date.now();
+  const at = moment(String(Math.floor((now % (DAY_S * 1000)) / 1000)), dateOf(new Date(now)));
+  return `UPDATE "Session" SET "consoleAt" = ${at} WHERE "userId" = ${id}`;
 }
 
 /** The history of a town of this size: ten events and one message for each account. */
