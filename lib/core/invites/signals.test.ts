@@ -2,9 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "playwright/test";
 import { removeAccount } from "@/lib/core/accounts/remove-account";
+import { listSignalsOf, reviewSignals, versionOf } from "@/lib/core/administration/signal-list";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import { SIGNAL_INVITEES_MIN, SIGNAL_WINDOW_MS } from "@/lib/core/policy";
 import { readPrimary, write } from "@/lib/db/database";
+import { freshAdministrator, readEvents } from "@/lib/testing/administrators";
 import { after, signUp } from "@/lib/testing/people";
 import { drawInviteCode } from "./invite-code";
 import { examineInviter, findSignals } from "./signals";
@@ -194,13 +196,38 @@ test("a held inviter stays held whatever comes, and an open signal takes the new
   expect(rows.map(({ endsAt }) => endsAt)).toEqual([null, null]);
 });
 
+test("a review and further evidence at the same time: the verdict is about what was seen, or it is refused", async () => {
+  const [now, { administrator }] = [new Date(), await freshAdministrator()];
+  for (const verdict of ["fine", "held", "fine", "held"] as const) {
+    const [inviterId, browserId] = [await freshInviter(), crypto.randomUUID()];
+    await invite(inviterId, apart(3, 60 * MINUTE_MS, after(now, -5 * DAY_MS), { browserId }));
+    await examineInviter(inviterId, now);
+    const act = { userId: inviterId, reason: "of a test", version: versionOf(await listSignalsOf(inviterId)) };
+    await invite(inviterId, apart(3, 60 * MINUTE_MS, after(now, -DAY_MS), { browserId }));
+    const [reviewed] = await Promise.all([
+      reviewSignals(administrator, { ...act, verdict }, now),
+      examineInviter(inviterId, now),
+    ]);
+    const grown = { kind: "device", count: 6, invitees: 6 };
+    // Three further people are a signal by themselves, so what is fine opens again at the next run at the latest.
+    await examineInviter(inviterId, now);
+    const state = reviewed.ok && verdict === "held" ? "held" : "open";
+    expect(await signalsOf(inviterId)).toEqual([{ ...grown, state }]);
+    const [row] = await readPrimary.signal.findMany({ where: { inviterId } });
+    expect(row?.reviewedBy ?? null).toBe(reviewed.ok ? administrator.userId : null);
+    expect((await readEvents(inviterId)).filter(({ action }) => action === "signals_reviewed")).toHaveLength(
+      reviewed.ok ? 1 : 0,
+    );
+  }
+});
+
 test("the job finds the inviters of new activations, and running it again, also in several servers, changes nothing", async () => {
   const now = new Date();
   const inviterId = await freshInviter();
   await invite(inviterId, apart(6, SECOND_MS, after(now, -10 * SECOND_MS)));
   await findSignals(now);
-  const once_ = await readPrimary.signal.findMany({ where: { inviterId } });
-  expect(once_).toMatchObject([{ kind: "seconds", count: 6 }]);
+  const first = await readPrimary.signal.findMany({ where: { inviterId } });
+  expect(first).toMatchObject([{ kind: "seconds", count: 6 }]);
   const mark = await readPrimary.mark.findUnique({ where: { name: "signals" } });
   expect(mark?.at.getTime()).toBeGreaterThanOrEqual(after(now, -5 * SECOND_MS).getTime());
   const elsewhere = spawn(
@@ -217,7 +244,7 @@ test("the job finds the inviters of new activations, and running it again, also 
   const ended = once(elsewhere, "exit");
   await Promise.all([findSignals(now), examineInviter(inviterId, now), examineInviter(inviterId, now)]);
   expect(await ended).toEqual([0, null]);
-  expect(await readPrimary.signal.findMany({ where: { inviterId } })).toEqual(once_);
+  expect(await readPrimary.signal.findMany({ where: { inviterId } })).toEqual(first);
 });
 
 test("an account's signals are deleted with it, and the evidence keeps no network, device or number", async () => {
