@@ -362,8 +362,7 @@ function readEnv() {
         fallback: "none: only this machine can read them",
       }),
     SUPPORT_CONTACT: z.string().trim().min(1).max(200).optional().meta({
-      description:
-        "Whom a person asks whose account was blocked. They are told it, as text, after the right code. It stands in the examples of the APIs' document, too.",
+      description: "Whom a person asks whose account was blocked. They are told it, as text, after the right code.",
       example: "support@sarafan.example",
       fallback: "none: no contact is told",
     }),

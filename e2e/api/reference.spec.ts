@@ -115,6 +115,28 @@ test("the reference has an example of each body, which Postman and other tools s
   }
 });
 
+test("the reference shows an example contact where an answer has the operator's, and says so", async ({
+  reference,
+}) => {
+  type Example = { value: Record<string, string>; description?: string };
+  const bodies = Object.values(reference.paths).flatMap((item) =>
+    Object.values(
+      item as Record<
+        string,
+        { responses?: Record<string, { content?: Record<string, { examples?: Record<string, Example> }> }> }
+      >,
+    ),
+  );
+  const examples = bodies.flatMap(
+    ({ responses }) => responses?.["403"]?.content?.["application/json"]?.examples?.account_blocked ?? [],
+  );
+  expect(examples.length).toBeGreaterThanOrEqual(5);
+  for (const { value, description } of examples) {
+    expect(Object.values(value).join()).toContain("support@sarafan.example");
+    expect(description).toContain("SUPPORT_CONTACT");
+  }
+});
+
 test("an address with invalid percent-encoding does not exist", async ({ request }) => {
   for (const address of [
     "/api/users/%FF",

@@ -11,7 +11,7 @@ import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { endSession, isClientSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { type Api, address, reply } from "./engine";
-import { BLOCKED_SENTENCE, inviteFailures, RUSSIAN_MESSAGES, sendFailures } from "./messages";
+import { blockedResponse, inviteFailures, RUSSIAN_MESSAGES, sendFailures } from "./messages";
 import {
   codeLengthHeader,
   InviteText,
@@ -81,7 +81,7 @@ export const authVerifyCode = address(api, "/api/auth/verify_code/", (endpoint) 
     },
     failures: {
       code_wrong: WRONG_CODE_RESPONSE,
-      account_blocked: detailResponse(403, BLOCKED_SENTENCE.ru),
+      account_blocked: blockedResponse("detail", "ru"),
       code_expired: WRONG_CODE_RESPONSE,
       code_spent: WRONG_CODE_RESPONSE,
     },

@@ -29,6 +29,8 @@ export interface Api {
 export interface ErrorResponse {
   status: number;
   body: Json;
+  /** What the API's document shows in place of a body that has a setting of this server. */
+  example?: { value: Json; description: string };
 }
 
 type Headers = Record<string, string>;

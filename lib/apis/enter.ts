@@ -9,7 +9,7 @@ import { Phone, spellDigits } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { type Api, address, type EngineFailure, reply } from "./engine";
-import { BLOCKED_SENTENCE, RUSSIAN_MESSAGES, sendFailures, TOO_MANY_REQUESTS } from "./messages";
+import { blockedResponse, RUSSIAN_MESSAGES, sendFailures, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLengthHeader,
   InviteCodeOfAnyLength,
@@ -78,7 +78,7 @@ export const enterCode = address(api, "/api/enter_code/", (endpoint) => ({
     },
     failures: {
       code_wrong: errorResponse(401, "Неверный код подтверждения!"),
-      account_blocked: errorResponse(403, BLOCKED_SENTENCE.ru),
+      account_blocked: blockedResponse("error", "ru"),
       code_not_requested: NOT_FOUND_RESPONSE,
       code_expired: NOT_FOUND_RESPONSE,
       code_spent: NOT_FOUND_RESPONSE,

@@ -17,11 +17,26 @@ type FieldIssue =
   | "limit_invalid"
   | "parameter_unknown";
 
-/** The sentence for a right code of a blocked account, with the operator's contact if there is one. */
-export const BLOCKED_SENTENCE = {
-  ru: `Аккаунт заблокирован.${env.SUPPORT_CONTACT ? ` Обратитесь: ${env.SUPPORT_CONTACT}` : ""}`,
-  en: `The account is blocked.${env.SUPPORT_CONTACT ? ` Ask: ${env.SUPPORT_CONTACT}` : ""}`,
+const BLOCKED_SENTENCES = {
+  ru: (contact?: string) => `Аккаунт заблокирован.${contact ? ` Обратитесь: ${contact}` : ""}`,
+  en: (contact?: string) => `The account is blocked.${contact ? ` Ask: ${contact}` : ""}`,
 };
+
+/**
+ * Returns the response to a right code of a blocked account: a sentence, with the operator's `SUPPORT_CONTACT` if there is one. `field` is the
+ * field of the body that has the API's errors. The API's document shows an example in place of the contact.
+ */
+export function blockedResponse(field: string, language: keyof typeof BLOCKED_SENTENCES): ErrorResponse {
+  const sentence = BLOCKED_SENTENCES[language];
+  return {
+    status: 403,
+    body: { [field]: sentence(env.SUPPORT_CONTACT) },
+    example: {
+      value: { [field]: sentence("support@sarafan.example") },
+      description: "With the contact that the operator set as SUPPORT_CONTACT; without one the first sentence alone.",
+    },
+  };
+}
 
 /** The sentence for a missing field. It is the same in each API. */
 export const FIELD_REQUIRED = "This field is required.";

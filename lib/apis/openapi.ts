@@ -13,6 +13,7 @@ import {
   ENGINE_STATUSES,
   type Endpoint,
   type EngineFailure,
+  type ErrorResponse,
   type Json,
   REQUEST_HEADERS,
 } from "./engine";
@@ -227,7 +228,7 @@ function describeWrongFields({ messages }: Api, { input, query, invalid }: Endpo
     : { parameter: [messages.fields.parameter_unknown] };
 }
 
-function describeErrors(errorResponses: { name: string; status: number; body: Json }[]): JsonObject {
+function describeErrors(errorResponses: (ErrorResponse & { name: string })[]): JsonObject {
   const names = errorResponses.map(({ name }) => name);
   const { status } = errorResponses[0] ?? {};
   return {
@@ -242,7 +243,9 @@ function describeErrors(errorResponses: { name: string; status: number; body: Js
     content: {
       "application/json": {
         schema: describeShapes(errorResponses.map(({ body }) => body)),
-        examples: Object.fromEntries(errorResponses.map(({ name, body }) => [name, { value: body }])),
+        examples: Object.fromEntries(
+          errorResponses.map(({ name, body, example }) => [name, example ?? { value: body }]),
+        ),
       },
     },
   };

@@ -24,7 +24,7 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
 import { type Api, absoluteUrl, address, redirectTo, reply, replyLater } from "./engine";
-import { BLOCKED_SENTENCE, inviteFailures, RUSSIAN_MESSAGES, sendFailures, TOO_MANY_REQUESTS } from "./messages";
+import { blockedResponse, inviteFailures, RUSSIAN_MESSAGES, sendFailures, TOO_MANY_REQUESTS } from "./messages";
 import {
   codeLengthHeader,
   InviteText,
@@ -136,7 +136,7 @@ export const authenticate = address(api, "/api/users/authenticate/", (endpoint) 
       mail_unavailable: detailResponse(404, "Вход по почте не настроен."),
       ...sendFailures(detailResponse),
       code_wrong: detailResponse(401, "Неверный код подтверждения."),
-      account_blocked: detailResponse(403, BLOCKED_SENTENCE.ru),
+      account_blocked: blockedResponse("detail", "ru"),
       phone_mismatch: detailResponse(400, "У аккаунта с этим адресом другой телефон."),
       code_not_requested: UNUSABLE_CODE_RESPONSE,
       code_expired: UNUSABLE_CODE_RESPONSE,

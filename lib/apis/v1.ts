@@ -10,7 +10,7 @@ import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { fail } from "@/lib/core/result";
 import { type Api, address, redirectTo, reply } from "./engine";
-import { BLOCKED_SENTENCE, FIELD_REQUIRED, inviteFailures, RUSSIAN_MESSAGES, sendFailures } from "./messages";
+import { blockedResponse, FIELD_REQUIRED, inviteFailures, RUSSIAN_MESSAGES, sendFailures } from "./messages";
 import {
   codeLengthHeader,
   getOwnProfileByPhone,
@@ -96,7 +96,7 @@ export const createUser = address(api, "/api/v1/create_user/", (endpoint) => ({
     },
     failures: {
       code_wrong: errorResponse(401, "Неверный код подтверждения."),
-      account_blocked: errorResponse(403, BLOCKED_SENTENCE.ru),
+      account_blocked: blockedResponse("error", "ru"),
       code_not_requested: NO_LOGIN_RESPONSE,
       code_expired: UNUSABLE_CODE_RESPONSE,
       code_spent: UNUSABLE_CODE_RESPONSE,
@@ -129,7 +129,7 @@ export const authUser = address(api, "/api/v1/auth_user/", (endpoint) => ({
     },
     failures: {
       code_wrong: errorResponse(401, "Неверный код подтверждения."),
-      account_blocked: errorResponse(403, BLOCKED_SENTENCE.ru),
+      account_blocked: blockedResponse("error", "ru"),
       code_not_requested: NO_LOGIN_RESPONSE,
       field_invalid: { status: 400, body: { verification_code: [FIELD_REQUIRED] } },
       code_expired: UNUSABLE_CODE_RESPONSE,

@@ -10,7 +10,7 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/look-up";
 import { fail, succeed } from "@/lib/core/result";
 import { type Api, absoluteUrl, address, reply } from "./engine";
-import { BLOCKED_SENTENCE, ENGLISH_MESSAGES } from "./messages";
+import { blockedResponse, ENGLISH_MESSAGES } from "./messages";
 import {
   codeLengthHeader,
   getOwnProfileByPhone,
@@ -95,7 +95,7 @@ export const registration = address(api, "/api/verification_phone/{invite_code}"
       phone_taken: PHONE_TAKEN_RESPONSE,
       budget_spent: BUDGET_SPENT_RESPONSE,
       code_wrong: { status: 400, body: { code: ["Request a new code"] } },
-      account_blocked: detailResponse(403, BLOCKED_SENTENCE.en),
+      account_blocked: blockedResponse("detail", "en"),
       code_expired: NOT_RECEIVED_RESPONSE,
       code_spent: NOT_RECEIVED_RESPONSE,
       invite_unknown: INVALID_INVITE_RESPONSE,
