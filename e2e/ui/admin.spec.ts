@@ -531,6 +531,19 @@ test("an administrator learns by a request's id whether a code was sent, and by 
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(`Номер, который кончается на ${phone.slice(-2)}`);
   await expect(page.locator("[data-outlook]")).toContainText("Может войти: последний код действует до");
   await expect(page.getByText("Код отправлен")).toBeVisible();
+
+  expect((await client.post("/api/auth/request_code/", { data: { phone } })).status()).toBe(429);
+  await page.getByRole("link", { name: "Снять ожидание" }).click();
+  await page.getByRole("button", { name: "Снять ожидание" }).click();
+  await expect(page.getByText("Напишите причину.")).toBeVisible();
+  await page.getByLabel("Причина").fill("по просьбе человека");
+  await page.getByRole("button", { name: "Снять ожидание" }).click();
+  await expect(page.getByText("Ожидание снято: код можно запросить сейчас.")).toBeVisible();
+  expect((await client.post("/api/auth/request_code/", { data: { phone } })).status()).toBe(200);
+
+  await page.goto("/admin/deliveries");
+  const link = page.getByRole("link", { name: new RegExp(`··${phone.slice(-2)} RU`) }).first();
+  await expect(link).toHaveAttribute("href", /\/admin\/recipients\/[\w-]{43}$/);
   await find(premium);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Номер, который кончается на 67");
   await expect(page.getByText("Код не отправлен: на такие номера коды не отправляются").first()).toBeVisible();

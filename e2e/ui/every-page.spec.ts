@@ -245,7 +245,10 @@ async function visitEveryPage(
   await page.getByRole("button", { name: "Завершить" }).click();
   await expect(page.getByText("Напишите причину.")).toBeVisible();
   await look(page, "console, an act without a reason");
+  await visit(`${person}/change-phone`, "console, an act with a box");
   await visit("/admin/people?found=", "console, nothing found");
+  await visit("/admin/people?found=1", "console, a person found");
+  await visit("/admin/people?spent", "console, a limit");
   await visit("/admin/people?country=7&malformed=inviter", "console, people by country, with an error");
   await visit("/admin/deliveries", "console, deliveries");
   await visit("/admin/referrals", "console, referrals");
@@ -268,6 +271,7 @@ async function visitEveryPage(
   await page.getByRole("button", { name: "Найти" }).click();
   await expect(page.getByRole("heading", { name: "Что происходило" })).toBeVisible();
   await look(page, "console, a recipient without an account");
+  await visit(`${new URL(page.url()).pathname}/lift-limits`, "console, an act on a recipient");
 }
 
 const MOBILE_SIZE = { width: 360, height: 720 };
