@@ -403,6 +403,9 @@ export const CLOCK_SKEW_MS_MAX = 5 * MINUTE_S * 1000;
 /** The largest account id that the database can store: the greatest `integer` of PostgreSQL. */
 export const ACCOUNT_ID_MAX = 2 ** 31 - 1;
 
+/** The last time that both databases store and sort: later years have five digits. */
+export const LAST_TIME = new Date("9999-12-31T23:59:59.999Z");
+
 /** The largest body of a request. */
 export const BODY_BYTES_MAX = 16 * 1024;
 

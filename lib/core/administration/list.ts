@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
+import { ACCOUNT_ID_MAX, LAST_TIME } from "@/lib/core/policy";
 import { addDays, momentOf, startOfDay } from "@/lib/core/statistics/days";
 import { env } from "@/lib/env";
 
@@ -13,9 +13,6 @@ export interface ListRow {
   at: Date;
   id: number;
 }
-
-/** The last time that both databases can store: later years have five digits. */
-export const LAST_TIME = new Date("9999-12-31T23:59:59.999Z");
 
 /**
  * Where a page of a list begins: before the row with this time and id. In a URL it is `<milliseconds>-<id>`. Other text fails
@@ -106,7 +103,7 @@ export function walk({
   const begin = `(${at}, ${id}) < (:at, :id)`;
   return {
     findEnd: {
-      // SQLite finds no pair of a time and a row's own number in an index. Without these parts, it would read all rows of one time.
+      // SQLite compares a pair with an index by its first column only if the second is the rowid, and would read all rows of one time.
       sqlite: lastOf(`
         SELECT "at", "id" FROM (
           ${from(key, `${at} = :at AND ${id} < :id AND :at >= :since`)}

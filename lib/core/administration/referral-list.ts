@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { SignalState } from "@/lib/core/invites/signals";
-import { ACCOUNT_ID_MAX, ACTIVATIONS_EXAMINED_MAX } from "@/lib/core/policy";
+import { ACCOUNT_ID_MAX, ACTIVATIONS_EXAMINED_MAX, LAST_TIME } from "@/lib/core/policy";
 import { addDays, type Day, dayOf, daysBetween, hoursBetween, startOfDay } from "@/lib/core/statistics/days";
 import { type RowOf, readPrimary, statement } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
@@ -88,7 +88,7 @@ const FIND_FIRST_WALKED = statement({
 export const ReferrerCursor = z.codec(
   z.string().regex(/^\d{1,15}-\d{1,10}-\d{1,10}$/, "cursor_malformed"),
   z.object({
-    to: z.date(),
+    to: z.date().max(LAST_TIME, "cursor_malformed"),
     count: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed"),
     id: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed"),
   }),

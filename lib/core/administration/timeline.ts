@@ -3,10 +3,10 @@ import { listFactors } from "@/lib/core/accounts/accounts";
 import { type ActorKind, type AuditAction, EventDetails } from "@/lib/core/accounts/audit-log";
 import { limitSubject } from "@/lib/core/identity/recipient";
 import { keyedHashes } from "@/lib/core/keyed-hash";
+import { LAST_TIME } from "@/lib/core/policy";
 import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { readPrimary } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
-import { LAST_TIME } from "./list";
 
 /** A sender that was asked to bring a code. */
 export interface AskedSender {

@@ -8,7 +8,7 @@ import { anybody, failureOf, signUp } from "@/lib/testing/people";
 import { activateInvite } from "./activation";
 import { drawInviteCode, type InviteCode } from "./invite-code";
 import { getInvite, previewInvite } from "./look-up";
-import { listReferrals, listReferralTimes, type ReferralCursor } from "./referrals";
+import { listReferrals, listReferralTimes, ReferralCursor } from "./referrals";
 
 test("both accounts see an activation, and the inviter's number is masked", async () => {
   const [inviter, invitee] = [await signUp(), await signUp()];
@@ -186,4 +186,15 @@ test("an account that was deleted in the meantime can't activate a code", async 
   await write((tx) => tx.user.delete({ where: { id: userId } }));
   await expect(activateInvite({ userId, code: inviter.inviteCode })).rejects.toThrow(AccountGone);
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 0 });
+});
+
+test("a forged cursor is malformed, or begins somewhere", async () => {
+  const { userId } = await signUp();
+  for (const forged of ["999999999999999-1", "253402300800000-1", "1-2147483648"]) {
+    expect(ReferralCursor.safeDecode(forged).success, forged).toBe(false);
+  }
+  for (const text of ["0-0", "253402300799999-2147483647"]) {
+    const after = ReferralCursor.decode(text);
+    expect(await listReferrals(userId, { after }), text).toMatchObject({ referrals: [] });
+  }
 });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
-import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, REFERRALS_PER_PAGE } from "@/lib/core/policy";
+import { ACCOUNT_ID_MAX, GROWTH_POINTS_MAX, LAST_TIME, REFERRALS_PER_PAGE } from "@/lib/core/policy";
 import { read, statement } from "@/lib/db/database";
 
 /** An account that activated the user's invite code. */
@@ -19,7 +19,10 @@ export interface Referral {
  */
 export const ReferralCursor = z.codec(
   z.string().regex(/^\d{1,15}-\d{1,15}$/, "cursor_malformed"),
-  z.object({ activatedAt: z.date(), inviteeId: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed") }),
+  z.object({
+    activatedAt: z.date().max(LAST_TIME, "cursor_malformed"),
+    inviteeId: z.int().max(ACCOUNT_ID_MAX, "cursor_malformed"),
+  }),
   {
     decode: (text) => {
       const [ms, inviteeId] = text.split("-").map(Number);
@@ -30,7 +33,7 @@ export const ReferralCursor = z.codec(
 );
 export type ReferralCursor = z.output<typeof ReferralCursor>;
 
-const START_OF_LIST: ReferralCursor = { activatedAt: new Date("9999-12-31T00:00:00Z"), inviteeId: ACCOUNT_ID_MAX };
+const START_OF_LIST: ReferralCursor = { activatedAt: LAST_TIME, inviteeId: ACCOUNT_ID_MAX };
 
 const LIST_REFERRALS = statement({
   params: { userId: "integer", activatedAt: "time", inviteeId: "integer", limit: "integer" },
