@@ -31,7 +31,10 @@ if (command === "list") {
       console.log(
         `${phone.data} is an administrator. The console is at /admin, after a login by a code to this phone.`,
       );
-    else refuse(`${phone.data} is an administrator already.`);
+    else
+      refuse(
+        `${phone.data} is ${added.failure.name === "phone_test" ? "a test number." : "an administrator already."}`,
+      );
   } else {
     const removed = await removeAdministrator(phone.data);
     if (removed.ok) console.log(`${phone.data} is no administrator any more.`);

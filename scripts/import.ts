@@ -30,6 +30,7 @@ const REASONS: Record<ImportRefusal, string> = {
   invite_code_repeated: "an earlier row has this invite code",
   email_taken: "another account has this mailbox",
   invite_code_taken: "another account has this invite code",
+  test_number: "this phone is a test number",
   inviter_unknown: "neither the file nor the database has the inviter",
   inviter_refused: "the inviter's own row makes no account",
   invite_own: "the person is named as their own inviter",

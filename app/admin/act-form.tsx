@@ -21,6 +21,8 @@ export interface ActField {
   label: string;
   hint?: string;
   type?: "text" | "tel" | "email" | "date" | "checkbox";
+  /** The text of the field before anything was typed. */
+  value?: string;
   isRequired?: boolean;
   options?: { value: string; label: string }[];
 }
@@ -59,7 +61,7 @@ export function ActForm({
           {problem}
         </Problem>
       )}
-      {all.map(({ name, label, hint, type = "text", isRequired = false, options }) => (
+      {all.map(({ name, label, hint, type = "text", value: given, isRequired = false, options }) => (
         <div className="mb-5" key={name}>
           {options ? (
             <fieldset key={attempt}>
@@ -94,7 +96,7 @@ export function ActForm({
               autoComplete="off"
               autoFocus={name === first?.name}
               className="field h-12 text-[1rem]"
-              defaultValue={state?.typed[name]}
+              defaultValue={state?.typed[name] ?? given}
               error={state?.errors[name] ?? null}
               hint={hint ?? null}
               label={label}

@@ -17,6 +17,7 @@ const SECTIONS = [
   { name: "referrals", href: "/admin/referrals" },
   { name: "signals", href: "/admin/signals" },
   { name: "audit", href: "/admin/audit" },
+  { name: "test-numbers", href: "/admin/test-numbers" },
   { name: "settings", href: "/admin/settings" },
 ] as const;
 type Section = (typeof SECTIONS)[number]["name"];

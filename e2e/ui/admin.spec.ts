@@ -28,6 +28,9 @@ const CONSOLE_PAGES = [
   "/admin/signals",
   "/admin/signals?state=held",
   "/admin/people/1/review-signals",
+  "/admin/test-numbers",
+  "/admin/test-numbers/new",
+  "/admin/test-numbers/1/end",
   "/admin/settings",
 ];
 

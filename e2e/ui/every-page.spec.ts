@@ -264,6 +264,23 @@ async function visitEveryPage(
   await page.getByRole("button", { name: "Проверить файл" }).click();
   await expect(page.getByRole("heading", { name: "Что будет перенесено" })).toBeVisible();
   await look(page, "console, an import that was checked");
+  await visit("/admin/test-numbers", "console, test numbers");
+  await visit("/admin/test-numbers/new", "console, a new test number");
+  await page.getByLabel("Номер", { exact: true }).fill(freshPhone());
+  await page.getByRole("button", { name: "Завести" }).click();
+  await expect(page.getByText("Напишите причину.")).toBeVisible();
+  await look(page, "console, a new test number without a reason");
+  await page.getByLabel("Причина").fill("проверка приложения в магазине");
+  await page.getByLabel("Для чего номер").fill("Магазин приложений");
+  await page.getByRole("button", { name: "Завести" }).click();
+  await expect(page.getByText("Тестовый номер заведён")).toBeVisible();
+  await look(page, "console, test numbers, one made");
+  await page
+    .getByRole("link", { name: /Прекратить/ })
+    .first()
+    .click();
+  await expect(page.getByRole("heading", { name: "Прекратить тестовый номер" })).toBeVisible();
+  await look(page, "console, end a test number");
   await visit("/admin/settings", "console, settings");
   const stranger = freshPhone();
   await page.request.post("/api/auth/request_code/", { data: { phone: stranger } });

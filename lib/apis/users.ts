@@ -45,6 +45,7 @@ const DELETED_LATER_SENTENCE =
   "Это устройство ещё не подтверждено, поэтому аккаунт будет удалён позже. До тех пор удаление может отменить любое подтверждённое устройство.";
 const LOGIN_TOO_OLD_RESPONSE = detailResponse(403, "Войдите ещё раз: это можно сделать только вскоре после входа.");
 const TAKEN_FAILURES = {
+  phone_test: { status: 409, body: { phone: ["Это тестовый номер."] } },
   phone_taken: { status: 409, body: { phone: ["Пользователь с таким телефоном уже существует."] } },
   email_taken: { status: 409, body: { email: ["Пользователь с таким адресом уже существует."] } },
 };
@@ -220,6 +221,7 @@ export const users = address(api, "/api/users/", (endpoint) => ({
 const CHANGE_FAILURES = {
   not_administrator: NOT_ALLOWED_RESPONSE,
   account_own: detailResponse(403, "Свой аккаунт так изменить нельзя: номер и адрес меняются на странице аккаунта."),
+  account_test: detailResponse(403, "Аккаунт тестового номера не меняется: он удаляется, когда срок номера истекает."),
   login_too_old: LOGIN_TOO_OLD_RESPONSE,
   account_unknown: NOT_FOUND_RESPONSE,
   identity_missing: { status: 400, body: { email: ["Без телефона адрес обязателен."] } },

@@ -3,6 +3,7 @@ import { allowEventDeletion } from "@/lib/core/accounts/audit-log";
 import { isDatabaseAway, readPrimary, type Statement, statement, type Transaction, transact } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
+import { sweepTestNumbersInBackground } from "./accounts/test-number-end";
 import { runInBackground } from "./background";
 import {
   AUDIT_EVENTS_KEPT_MS,
@@ -103,7 +104,9 @@ export function isTimeToSweep(what: "tables" | "delayed changes" | "sums" | "sig
  * of it. Requests that leave rows behind, or that come often, call this function outside of their transactions.
  */
 export function sweepInBackground(): void {
-  if (isTimeToSweep("tables")) void runInBackground("sweep", () => sweepTables());
+  if (!isTimeToSweep("tables")) return;
+  sweepTestNumbersInBackground();
+  void runInBackground("sweep", () => sweepTables());
 }
 
 /**

@@ -18,6 +18,7 @@ import { Factor } from "./factor";
 
 type FactorError =
   | `${Factor}_${"missing" | "invalid"}`
+  | "account_test"
   | "identity_same"
   | "code_not_sent"
   | "budget_spent"

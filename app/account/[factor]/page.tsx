@@ -121,6 +121,7 @@ async function FactorStep({
             phone_invalid: t("phone_invalid"),
             email_missing: t("email_missing"),
             email_invalid: t("email_invalid"),
+            account_test: t("account_test"),
             identity_same: t("identity_same", { factor }),
             code_not_sent: t("code_not_sent"),
             budget_spent: t("budget_spent"),

@@ -75,6 +75,8 @@ async function eventDescriber(): Promise<(event: AccountEvent) => string> {
         const [first, second] = details.fields ?? [];
         return t("account_changed", { what: second ? "both" : (first ?? "nothing") });
       }
+      case "test_number_used":
+        return t("test_number_used", { device });
       case "signed_in":
         return t("signed_in", { isNew: details.isNew ? "yes" : "no", device });
       case "session_ended":

@@ -7,6 +7,7 @@ import {
   type ListedDelivery,
   walkDeliveries,
 } from "@/lib/core/administration/delivery-list";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
 import { describeConsolePage } from "../console-page";
 import type { Column } from "../console-table";
 import type { FilterField } from "../filter-form";
@@ -26,12 +27,17 @@ export default function DeliveriesPage({ searchParams }: PageProps<"/admin/deliv
 async function describe(): Promise<{ title: string; fields: FilterField[]; columns: Column<ListedDelivery>[] }> {
   const t = await getTranslations("admin.deliveries");
   const stateName = (state: string) => t(`states.${state as (typeof DELIVERY_STATES)[number]}`);
+  const senderName = (sender: string) => (sender === TEST_NUMBER_SENDER ? t("testNumber") : sender);
   return {
     title: t("title"),
     fields: [
       { name: "from", label: t("from"), type: "datetime-local" },
       { name: "to", label: t("to"), type: "datetime-local" },
-      { name: "sender", label: t("sender"), options: DELIVERY_SENDERS.map((value) => ({ value, label: value })) },
+      {
+        name: "sender",
+        label: t("sender"),
+        options: DELIVERY_SENDERS.map((value) => ({ value, label: senderName(value) })),
+      },
       {
         name: "state",
         label: t("state"),
@@ -60,7 +66,7 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
           </span>
         ),
       },
-      { name: "sender", label: t("sender"), cellOf: ({ sender }) => sender },
+      { name: "sender", label: t("sender"), cellOf: ({ sender }) => sender && senderName(sender) },
       { name: "reason", label: t("reason"), cellOf: ({ reason }) => reason },
       {
         name: "cost",

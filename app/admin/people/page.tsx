@@ -76,7 +76,7 @@ async function FoundPeople({ administrator, ids, next }: FoundAccounts & { admin
       </p>
       {people.length > 0 && (
         <ul className="border-line border-t">
-          {people.map(({ id, phone, claimedPhone, email, inviteCode, blockedAt }) => (
+          {people.map(({ id, phone, claimedPhone, email, inviteCode, blockedAt, isTest }) => (
             <li className="flex flex-wrap justify-between gap-x-6 border-line border-b py-3" key={id}>
               <span>
                 <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
@@ -86,6 +86,7 @@ async function FoundPeople({ administrator, ids, next }: FoundAccounts & { admin
               </span>
               <span className="text-soft tabular-nums">
                 {inviteCode} · {t("id", { id })}
+                {isTest && ` · ${t("isTest")}`}
               </span>
             </li>
           ))}
@@ -124,6 +125,7 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
         options: [
           { value: "mail", label: t("mailOnly") },
           { value: "blocked", label: t("blocked") },
+          { value: "test", label: t("test") },
         ],
       },
     ],
@@ -131,11 +133,12 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
       {
         name: "person",
         label: t("person"),
-        cellOf: ({ id, phone, claimedPhone, email, blockedAt, mark }) => (
+        cellOf: ({ id, phone, claimedPhone, email, blockedAt, isTest, mark }) => (
           <>
             <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
               <MaskedIdentity masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
             </Link>
+            {isTest && <strong className="ml-2 font-semibold text-soft">{t("isTest")}</strong>}
             {blockedAt && <strong className="ml-2 text-red">{t("isBlocked")}</strong>}
             {mark && (
               <span className="ml-2">

@@ -20,6 +20,8 @@ export interface Account {
   email: Email | null;
   inviteCode: InviteCode;
   activatedCode: InviteCode | null;
+  /** Whether it is the account of a test number. */
+  isTest: boolean;
 }
 
 /** An account with its invitations, as its owner sees it. */
@@ -38,6 +40,7 @@ const FIND_PROFILE = statement({
     email: "text?",
     inviteCode: "text",
     referralCount: "integer",
+    isTest: "boolean",
     activatedCode: "text?",
     activatedAt: "time?",
     inviterId: "integer?",
@@ -45,7 +48,7 @@ const FIND_PROFILE = statement({
     inviterEmail: "text?",
   },
   sql: `
-    SELECT "User"."id", "User"."phone", "User"."claimedPhone", "User"."email", "User"."inviteCode", "User"."referralCount",
+    SELECT "User"."id", "User"."phone", "User"."claimedPhone", "User"."email", "User"."inviteCode", "User"."referralCount", "User"."isTest",
       "Activation"."code" AS "activatedCode", "Activation"."activatedAt",
       "inviter"."id" AS "inviterId", "inviter"."phone" AS "inviterPhone", "inviter"."email" AS "inviterEmail"
     FROM "User"
@@ -90,6 +93,7 @@ export const ACCOUNT_COLUMNS = {
   claimedPhone: true,
   email: true,
   inviteCode: true,
+  isTest: true,
   activation: { select: { code: true } },
 } as const;
 
@@ -99,11 +103,12 @@ interface AccountRow {
   claimedPhone: string | null;
   email: string | null;
   inviteCode: string;
+  isTest: boolean;
   activation: { code: string } | null;
 }
 
 /** Converts a row of `User`, selected with `ACCOUNT_COLUMNS`, to an account. */
-export function accountOf({ id, phone, claimedPhone, email, inviteCode, activation }: AccountRow): Account {
+export function accountOf({ id, phone, claimedPhone, email, inviteCode, isTest, activation }: AccountRow): Account {
   return {
     id,
     phone: phone as Phone | null,
@@ -111,6 +116,7 @@ export function accountOf({ id, phone, claimedPhone, email, inviteCode, activati
     email: email as Email | null,
     inviteCode: inviteCode as InviteCode,
     activatedCode: (activation?.code ?? null) as InviteCode | null,
+    isTest,
   };
 }
 
@@ -167,11 +173,12 @@ const ADD_ACCOUNT = statement({
     emailProvenAt: "time?",
     inviteCode: "text",
     createdAt: "time",
+    isTest: "boolean",
   },
   row: { id: "integer" },
   sql: `
-    INSERT INTO "User" ("phone", "phoneProvenAt", "claimedPhone", "email", "emailProvenAt", "inviteCode", "createdAt")
-    VALUES (:phone, :phoneProvenAt, :claimedPhone, :email, :emailProvenAt, :inviteCode, :createdAt) RETURNING "id"`,
+    INSERT INTO "User" ("phone", "phoneProvenAt", "claimedPhone", "email", "emailProvenAt", "inviteCode", "createdAt", "isTest")
+    VALUES (:phone, :phoneProvenAt, :claimedPhone, :email, :emailProvenAt, :inviteCode, :createdAt, :isTest) RETURNING "id"`,
 });
 
 /** Adds an account's row, and returns its id. Fails with a unique violation if another account has one of its values. */

@@ -12,6 +12,7 @@ export const AUDIT_ACTIONS = [
   "account_blocked",
   "account_unblocked",
   "signed_in",
+  "test_number_used",
   "device_confirmed",
   "device_rejected",
   "session_ended",
@@ -38,14 +39,17 @@ export const AUDIT_ACTIONS = [
   "recipient_read",
   "signals_reviewed",
   "sender_tried",
+  "test_number_made",
+  "test_number_ended",
+  "test_number_deleted",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-/** Who acts: an account on itself, an administrator, or the operator at the machine. */
-export const ACTOR_KINDS = ["person", "administrator", "command_line"] as const;
+/** Who acts: an account on itself, an administrator, the operator at the machine, or the server at a time that was set before. */
+export const ACTOR_KINDS = ["person", "administrator", "command_line", "server"] as const;
 export type ActorKind = (typeof ACTOR_KINDS)[number];
 
-/** The `actorId` of events that no account caused: those of the command line. */
+/** The `actorId` of events that no account caused: those of the command line and of the server. */
 export const NO_ACCOUNT_ID = 0;
 
 /** Further details of an event. They must not contain personal data. */
@@ -81,6 +85,10 @@ export const EventDetails = z.object({
   /** What an administrator found of the signals of an inviter, and the kinds of these signals. */
   verdict: z.enum(["fine", "held"]).optional(),
   signals: z.array(z.string()).optional(),
+  /** Whether the account is a test number's. */
+  isTest: z.boolean().optional(),
+  /** The id of the test number that was made, ended or deleted. */
+  testNumber: z.number().optional(),
   /** Why an administrator did it, in their own words. Only administrators see it. */
   reason: z.string().optional(),
 });

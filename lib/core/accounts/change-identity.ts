@@ -9,9 +9,9 @@ import type { Requester } from "@/lib/core/identity/requester";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { mustDelayChange, type SessionRef } from "@/lib/core/sessions/sessions";
 import { type Writer, write } from "@/lib/db/database";
-import { type Account, factorColumn, getOwnProfile, lockAccount, provenFactor } from "./accounts";
+import { type Account, getOwnProfile, lockAccount, provenFactor } from "./accounts";
 import { delayChange, dropChanges } from "./delayed-changes";
-import { type ChangedIdentity, replaceIdentity } from "./replace-identity";
+import { type ChangedIdentity, isIdentityTaken, replaceIdentity } from "./replace-identity";
 import { retryOnUnique } from "./retry-on-unique";
 
 /** A requested change of an account's phone or mailbox. `next` replaces the present one of its kind, if there is one. */
@@ -37,7 +37,8 @@ function challengeKeysOf(account: Account, { next, holder }: IdentityChange): Ch
  * does not say whether the new phone or mailbox belongs to another account. A live code that can't be replaced yet is kept
  * instead.
  *
- * Fails with `identity_same` if the account has this phone or mailbox already, with `mail_unavailable` if a code would be a
+ * Fails with `account_test` if the account is a test number's, which keeps its phone and gets no mailbox, because it is deleted when the
+ * number ends. Fails with `identity_same` if the account has this phone or mailbox already, with `mail_unavailable` if a code would be a
  * mail and no mail can be sent, or as `requestCode` does. Throws `AccountGone`.
  */
 export async function requestChangeCodes(
@@ -45,8 +46,9 @@ export async function requestChangeCodes(
   change: IdentityChange,
   requester: Requester,
   options: SendingOptions = {},
-): Promise<Result<null, RequestCodeFailure | { name: "identity_same" | "mail_unavailable" }>> {
+): Promise<Result<null, RequestCodeFailure | { name: "account_test" | "identity_same" | "mail_unavailable" }>> {
   const account = await getOwnProfile(session);
+  if (account.isTest) return fail({ name: "account_test" });
   if (isSameRecipient(change.next, provenFactor(account, change.next.kind))) return fail({ name: "identity_same" });
   const codes = challengeKeysOf(account, change);
   const keys = [codes.old, codes.new];
@@ -86,7 +88,7 @@ export type IdentityChanged = { dueAt: null; changed: ChangedIdentity } | { dueA
  *
  * Failures:
  * - `code_refused`: at least one code is not right. `old` and `new` are the failures of the two codes, null for a right one.
- * - `identity_taken`: the phone or mailbox is a factor of another account. Returned only after right codes.
+ * - `identity_taken`: the phone or mailbox is a factor of another account, or the phone a test number. Returned only after right codes.
  * - `change_waiting`: another session requested a change of this kind, which is waiting. Only a trusted device can cancel it.
  * - `session_over`: the session has ended.
  *
@@ -114,7 +116,7 @@ export async function changeIdentity(
     const isDelayed = await mustDelayChange(tx, session, now);
     if (isDelayed === null) return fail({ name: "session_over" });
     if (isDelayed) {
-      if (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) {
+      if (await isIdentityTaken(tx, next)) {
         return fail({ name: "identity_taken" });
       }
       const delayed = await delayChange(tx, session, { action: next.kind, next }, now);

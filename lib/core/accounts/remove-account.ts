@@ -4,12 +4,14 @@ import { lockWithInviter } from "@/lib/core/invites/activation";
 import { keyedHashes } from "@/lib/core/keyed-hash";
 import { type Writer, write } from "@/lib/db/database";
 import { listFactors, lockAccount } from "./accounts";
-import { type EventDetails, recordEvent } from "./audit-log";
+import { type ActorKind, type EventDetails, recordEvent } from "./audit-log";
 
 interface Removal {
   userId: number;
-  /** The account that requests the removal. */
+  /** The account that requests the removal; `NO_ACCOUNT_ID` for the server. */
   actorId: number;
+  /** Who requests it. By default the account itself, or an administrator if `actorId` is another account. */
+  actorKind?: ActorKind;
   /** The details of the event that records the removal. */
   details?: EventDetails;
   now: Date;
@@ -59,7 +61,7 @@ const REFERRALS_DETACHED_AT_ONCE = 2000;
  */
 export async function removeOrDetach(
   tx: Writer,
-  { userId, actorId, details = {}, now }: Removal,
+  { userId, actorId, actorKind = actorId === userId ? "person" : "administrator", details = {}, now }: Removal,
 ): Promise<RemovedAccount | "detached"> {
   const { phone, email, referralCount } = await tx.user.findUniqueOrThrow({
     where: { id: userId },
@@ -76,7 +78,6 @@ export async function removeOrDetach(
   }
   await tx.user.delete({ where: { id: userId } });
   await dropAdministrator(tx, phone);
-  const actorKind = actorId === userId ? "person" : "administrator";
   recordEvent(tx, { action: "account_deleted", actorKind, actorId, subjectId: userId, details, now });
   return { email: email as Email | null };
 }

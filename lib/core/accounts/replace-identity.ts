@@ -4,6 +4,7 @@ import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Writer } from "@/lib/db/database";
 import { type Account, factorColumn, factorColumns } from "./accounts";
 import { recordEventByOwner } from "./audit-log";
+import { isTestPhone } from "./test-phones";
 
 /** How an account's phone or mailbox was changed. */
 export interface ChangedIdentity {
@@ -14,10 +15,16 @@ export interface ChangedIdentity {
   mailboxes: Email[];
 }
 
+/** Returns whether the phone or mailbox is a factor of an account, or the phone a test number. */
+export async function isIdentityTaken(tx: Writer, next: Recipient): Promise<boolean> {
+  if (next.kind === "phone" && (await isTestPhone(tx, next.address))) return true;
+  return (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) !== null;
+}
+
 /**
  * Gives the account a new phone or mailbox, and ends all of its sessions except `sessionId`, which requested the change. After
  * a change of phone, that session counts as opened by a code to the new phone. The caller has locked the account's row. Returns
- * null, with nothing changed, if the phone or mailbox is a factor of another account.
+ * null, with nothing changed, if `isIdentityTaken`.
  */
 export async function replaceIdentity(
   tx: Writer,
@@ -32,7 +39,7 @@ export async function replaceIdentity(
 ): Promise<ChangedIdentity | null> {
   const { account, next, since, sessionId, now } = change;
   const { id: userId } = account;
-  if (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) return null;
+  if (await isIdentityTaken(tx, next)) return null;
   if (next.kind === "phone") {
     // The console was opened by a code to the phone before.
     const data = { provenPhone: next.address, consoleAt: null };

@@ -1,4 +1,5 @@
 import { expect, _baseTest as test } from "playwright/test";
+import { backgroundTasks } from "@/lib/core/background";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { Holder, type OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { requestCode } from "@/lib/core/challenges/request-code";
@@ -84,6 +85,7 @@ test("after the right code a mailbox whose account has another phone is told so,
 
 test("a code for a mailbox takes the same statements with and without an account, and with any phone", async () => {
   const { email } = await signUpByMail();
+  await backgroundTasks();
   const counts = [];
   for (const caller of [freshCaller({ email }), freshCaller()]) {
     const statements = await statementsOf(() => requestAndReceive(caller));

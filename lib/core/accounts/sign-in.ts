@@ -90,7 +90,7 @@ export function mailLoginCode({ email, holder }: EmailLogin): ChallengeKey {
  * does not reveal whether the code is right.
  *
  * Fails as `verifyCode` does, with `account_blocked` after the right code of a blocked account, and with `invite_unknown` if the
- * inviter's account was deleted after the look-up. Throws `AccountGone` if the account is deleted, changed or blocked during the
+ * inviter's account was deleted after the look-up. People and test numbers don't invite each other: the code is unknown, too. Throws `AccountGone` if the account is deleted, changed or blocked during the
  * sign-in.
  */
 export function signInByPhone<Invite extends FoundInvite | null = null>(
@@ -134,7 +134,7 @@ export async function signInWithVerifiedCode(
     const known = redeemed && (await findAccount(tx, proven));
     if (!known) return null;
     if (known.isBlocked) return { name: "account_blocked" };
-    const login = { userId: known.id, created: redeemed.madeAccount, proven };
+    const login = { userId: known.id, created: redeemed.madeAccount, proven, isTest: known.isTest };
     return { ...login, session: await openSession(tx, login, requester, session, now) };
   };
   const signedIn = await againIfBlocked(proven, () => transact(redeem));
@@ -258,16 +258,19 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
   type SignedIn = Result<SignIn, SignInFailure<Invite> | Refusal>;
   const inviteGone = fail({ name: "invite_unknown" } as InviteGone<Invite>);
   const proven = key.recipient;
+  const { isTest } = verified.value;
   const signIn = async (tx: Transaction): Promise<SignedIn | RolledBack<SignedIn>> => {
     refundAttempt(tx, verified.value);
     const known = await findAccount(tx, proven);
+    // The account of a test number that has ended is about to be deleted. A code that was sent must not open it.
+    if (known && proven.kind === "phone" && known.isTest !== isTest) return fail({ name: "code_expired" });
     const refused = known && !known.isBlocked && refusal(known);
     if (refused) {
       restoreAttempt(tx, key, verified.value.codeHmac);
       return { ok: false, failure: refused };
     }
     const inviter = !known && invite ? await findInviter(tx, invite.code) : null;
-    if (!known && invite && !inviter) return inviteGone;
+    if (!known && invite && inviter?.isTest !== isTest) return inviteGone;
     // The network stays charged for a sign-up by mail, because a mail domain that accepts all addresses could otherwise make
     // any number of accounts.
     const isCharged = !known && proven.kind === "email";
@@ -277,18 +280,25 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
     if (!isThere) return fail({ name: "code_expired" });
     if (known?.isBlocked) return fail({ name: "account_blocked" });
     if (known) {
-      const login = { userId: known.id, created: false, proven };
+      const login = { userId: known.id, created: false, proven, isTest };
       const opened = isOnlyForNew ? null : await openSession(tx, login, requester, session, now);
       return succeed({ ...login, session: opened });
     }
     const factor = { recipient: proven, since: verified.value.sentAt };
-    const userId = await addAccount(tx, factor, { claimedPhone, inviteCode: drawInvite(), now });
+    const userId = await addAccount(tx, factor, { claimedPhone, inviteCode: drawInvite(), isTest, now });
     if (keepFor) recordMadeAccount(tx, { ...key, holder: keepFor });
     if (invite && inviter) {
       if (!(await lockInviter(tx, inviter))) return rollBack(inviteGone);
-      recordActivation(tx, { inviteeId: userId, inviterId: inviter.id, code: invite.code, factor: proven, now });
+      recordActivation(tx, {
+        inviteeId: userId,
+        inviterId: inviter.id,
+        code: invite.code,
+        factor: proven,
+        isTest,
+        now,
+      });
     }
-    const login = { userId, created: true, proven };
+    const login = { userId, created: true, proven, isTest };
     return succeed({ ...login, session: await openSession(tx, login, requester, session, now, { isMadeHere: true }) });
   };
   const signedIn = await againIfBlocked(proven, () => retryOnUnique(() => transact(signIn)));
@@ -311,7 +321,7 @@ async function againIfBlocked<Value>(proven: Recipient, signIn: () => Promise<Va
  */
 async function openSession(
   tx: Transaction,
-  login: Omit<SignIn, "session">,
+  login: Omit<SignIn, "session"> & { isTest: boolean },
   requester: Requester,
   session: NewSession | null,
   now: Date,
@@ -339,8 +349,9 @@ async function addAccount(
   {
     claimedPhone = null,
     inviteCode,
+    isTest,
     now,
-  }: { claimedPhone?: Phone | null | undefined; inviteCode: InviteCode; now: Date },
+  }: { claimedPhone?: Phone | null | undefined; inviteCode: InviteCode; isTest: boolean; now: Date },
 ): Promise<number> {
   const id = await insertAccount(tx, {
     ...NO_FACTOR,
@@ -348,16 +359,20 @@ async function addAccount(
     claimedPhone,
     inviteCode,
     createdAt: now,
+    isTest,
   });
-  recordEventByOwner(tx, id, { action: "account_created", details: channelOf(factor.recipient), now });
+  const details = { ...channelOf(factor.recipient), ...(isTest && { isTest }) };
+  recordEventByOwner(tx, id, { action: "account_created", details, now });
   return id;
 }
 
 const findAccountBy = (column: "phone" | "email") =>
   statement({
     params: { address: "text" },
-    row: { id: "integer", phone: "text?", claimedPhone: "text?", isBlocked: "boolean" },
-    sql: `SELECT "id", "phone", "claimedPhone", "blockedAt" IS NOT NULL AS "isBlocked" FROM "User" WHERE "${column}" = :address`,
+    row: { id: "integer", phone: "text?", claimedPhone: "text?", isBlocked: "boolean", isTest: "boolean" },
+    sql: `
+      SELECT "id", "phone", "claimedPhone", "blockedAt" IS NOT NULL AS "isBlocked", "isTest"
+      FROM "User" WHERE "${column}" = :address`,
   });
 const FIND_ACCOUNT = { phone: findAccountBy("phone"), email: findAccountBy("email") };
 

@@ -5,6 +5,7 @@ import { dropChanges } from "@/lib/core/accounts/delayed-changes";
 import { removeAccount } from "@/lib/core/accounts/remove-account";
 import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
+import { isTestPhone } from "@/lib/core/accounts/test-phones";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
@@ -13,7 +14,6 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import {
   type Queries,
-  type Reader,
   readPrimary,
   statement,
   type Transaction,
@@ -31,13 +31,14 @@ export type Administrator = { userId: number; verifiedAt: Date } & z.$brand<"Adm
 
 /**
  * Checks that the session is an administrator's. The account's phone must be an administrator's (`isAdministratorPhone`), and a
- * code to this very phone must have opened the session. Otherwise fails with `not_administrator`.
+ * code to this very phone must have opened the session. A test number is never an administrator, whatever `ADMIN_PHONES` says.
+ * Otherwise fails with `not_administrator`.
  */
 export async function asAdministrator(session: Session): Promise<Result<Administrator, { name: "not_administrator" }>> {
   const { userId, provenPhone, createdAt } = session;
   if (!provenPhone || !(await isAdministratorPhone(provenPhone))) return fail({ name: "not_administrator" });
-  const user = await readPrimary.user.findUnique({ where: { id: userId }, select: { phone: true } });
-  return user?.phone === provenPhone
+  const user = await readPrimary.user.findUnique({ where: { id: userId }, select: { phone: true, isTest: true } });
+  return user?.phone === provenPhone && !user.isTest
     ? succeed({ userId, verifiedAt: createdAt } as Administrator)
     : fail({ name: "not_administrator" });
 }
@@ -134,8 +135,8 @@ export async function readAccount(
   return succeed(accountOf(row));
 }
 
-/** The requested phone or mailbox is a factor of another account. */
-type TakenFailure = { name: "phone_taken" | "email_taken" };
+/** The requested phone or mailbox is a factor of another account, or the phone is a test number. */
+type TakenFailure = { name: "phone_taken" | "email_taken" | "phone_test" };
 /**
  * The administrator's last code was verified longer than `RECENT_LOGIN_MS` ago. Changes need a recent code, so that a stranger
  * at an unattended browser can't make changes.
@@ -186,7 +187,7 @@ export function mayChange({ verifiedAt }: Administrator, now: Date): boolean {
 
 /**
  * Makes an account with a phone and, if given, a mailbox. Both count as proven, because the administrator vouches for them.
- * Fails with `login_too_old`, `phone_taken` or `email_taken`.
+ * Fails with `login_too_old`, `phone_taken`, `phone_test` or `email_taken`.
  */
 export async function createAccount(
   administrator: Administrator,
@@ -225,7 +226,8 @@ export async function createAccount(
  *
  * Failures:
  * - `account_own`: administrators change their own account with codes, as any owner does.
- * - `login_too_old`, `account_unknown`, `phone_taken`, `email_taken`.
+ * - `account_test`: the account is a test number's, which keeps its phone and gets no mailbox.
+ * - `login_too_old`, `account_unknown`, `phone_taken`, `phone_test`, `email_taken`.
  * - `identity_missing`: the account would have neither a phone nor a mailbox.
  */
 export async function changeAccount(
@@ -236,7 +238,7 @@ export async function changeAccount(
 ): Promise<
   Result<
     { account: Account; changed: ChangedIdentity[] },
-    LoginFailure | TakenFailure | { name: "account_own" | "account_unknown" | "identity_missing" }
+    LoginFailure | TakenFailure | { name: "account_own" | "account_test" | "account_unknown" | "identity_missing" }
   >
 > {
   if (userId === administrator.userId) return fail({ name: "account_own" });
@@ -247,6 +249,7 @@ export async function changeAccount(
       if (gone) return fail(gone);
       const row = await tx.user.findUniqueOrThrow({ where: { id: userId }, select: ACCOUNT_COLUMNS });
       const account = accountOf(row);
+      if (account.isTest) return fail({ name: "account_test" });
       const isClaimKept = account.phone === null && changes.phone != null && changes.phone === account.claimedPhone;
       const phone = isClaimKept || changes.phone === undefined ? account.phone : changes.phone;
       const email = changes.email === undefined ? account.email : changes.email;
@@ -305,11 +308,15 @@ export async function deleteAccount(
   return removed ? succeed(removed) : fail({ name: "account_unknown" });
 }
 
-/** Returns the failure if an account other than `except` has the phone or the mailbox as a factor, otherwise null. */
+/**
+ * Returns the failure if an account other than `except` has the phone or the mailbox as a factor, or if the phone is a test number;
+ * otherwise null.
+ */
 async function findTaken(
-  db: Reader,
+  db: Writer,
   { phone, email, except }: { phone: Phone | null; email: Email | null; except: number | null },
 ): Promise<TakenFailure | null> {
+  if (phone && (await isTestPhone(db, phone))) return { name: "phone_test" };
   const owner = phone && (await db.user.findUnique({ where: { phone }, select: { id: true } }));
   if (owner && owner.id !== except) return { name: "phone_taken" };
   const mailOwner = email && (await db.user.findUnique({ where: { email }, select: { id: true } }));

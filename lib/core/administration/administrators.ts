@@ -1,4 +1,5 @@
 import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
+import { isTestPhone } from "@/lib/core/accounts/test-phones";
 import type { Phone } from "@/lib/core/identity/phone";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, rollBack, statement, type Transaction, transact, type Writer } from "@/lib/db/database";
@@ -56,13 +57,15 @@ const ONE_AFTER_THE_OTHER = { lock: "administrators" } as const;
 
 /**
  * Makes the phone an administrator's, from the next request on. The command line calls it, so the audit log names no account
- * as the actor. Fails with `administrator_known`.
+ * as the actor. Fails with `administrator_known`, or with `phone_test` for a test number.
  */
 export function addAdministrator(
   phone: Phone,
   now = new Date(),
-): Promise<Result<null, { name: "administrator_known" }>> {
+): Promise<Result<null, { name: "administrator_known" | "phone_test" }>> {
   return transact(async (tx) => {
+    // `makeTestNumber` takes the same lock.
+    if (await isTestPhone(tx, phone)) return fail({ name: "phone_test" });
     const isAdded = !env.ADMIN_PHONES.includes(phone) && (await tx.run(ADD_ADMINISTRATOR, { phone, now })) > 0;
     if (!isAdded) return fail({ name: "administrator_known" });
     await recordByCommandLine(tx, "administrator_added", phone, now);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
 import { type RowOf, readPrimary, statement } from "@/lib/db/database";
 import { SENDER_NAMES } from "@/lib/env";
 import {
@@ -17,8 +18,8 @@ import {
 /** The states of a delivery: see the table `Delivery`. */
 export const DELIVERY_STATES = ["accepted", "delivered", "undelivered", "refused", "failed", "unanswered"] as const;
 
-/** The senders of deliveries: those for phones, and the mail server. */
-export const DELIVERY_SENDERS = [...SENDER_NAMES, "mail"] as const;
+/** The senders of deliveries: those for phones, the mail server, and the one that stands for no message to a test number. */
+export const DELIVERY_SENDERS = [...SENDER_NAMES, "mail", TEST_NUMBER_SENDER] as const;
 
 /** The filter of the list of deliveries, as an address holds it. */
 export const DeliveryFilter = z.object({

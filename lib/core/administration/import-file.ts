@@ -20,6 +20,7 @@ const COLUMNS = [
   "created",
   "activated",
   "blocked",
+  "test",
 ] as const;
 type Column = (typeof COLUMNS)[number];
 
@@ -47,6 +48,7 @@ export interface ImportRow {
  * - `identity_missing`: neither a phone nor a mailbox.
  * - `…_repeated`: an earlier row has this value, too.
  * - `email_taken`, `invite_code_taken`: another account of the database has it.
+ * - `test_number`: the row is the account of a test number (the column `test` of an export), or the phone is a test number here.
  * - `inviter_unknown`: neither the file nor the database has the inviter. `inviter_refused`: the inviter's own row makes no account.
  * - `invite_circular`: the row's inviters lead back to it.
  */
@@ -68,6 +70,7 @@ export const ImportRefusal = z.enum([
   "invite_code_repeated",
   "email_taken",
   "invite_code_taken",
+  "test_number",
   "inviter_unknown",
   "inviter_refused",
   "invite_own",
@@ -234,6 +237,7 @@ function readRow(
   const activatedAt = readTime("activated");
   const blockedAt = readTime("blocked");
   if (!phone && !email) refuse("identity_missing");
+  if (cell?.("test")) refuse("test_number");
   return {
     line,
     phone,

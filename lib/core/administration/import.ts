@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { insertAccount } from "@/lib/core/accounts/accounts";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
+import { findTestPhone, shareTestPhones } from "@/lib/core/accounts/test-phones";
 import { lockInviters, recordImportedActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { IMPORT_REST_FACTOR, IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
@@ -17,23 +18,20 @@ export interface Importer {
 const findId = (column: "phone" | "email" | "inviteCode") =>
   statement({
     params: { value: "text" },
-    row: { id: "integer" },
-    sql: `SELECT "id" FROM "User" WHERE "${column}" = :value`,
+    row: { id: "integer", isTest: "boolean" },
+    sql: `SELECT "id", "isTest" FROM "User" WHERE "${column}" = :value`,
   });
 const FIND_BY_PHONE = findId("phone");
 const FIND_BY_EMAIL = findId("email");
 // Unlike people who activate a code, an import finds the codes of blocked accounts, too.
 const FIND_BY_CODE = findId("inviteCode");
 
-/** Returns the id of the account with the row's phone or, for a row without one, with its mailbox; null if there is none. */
-async function findAccountOf(
-  db: Queries,
-  { phone, email }: Pick<ImportRow, "phone" | "email">,
-): Promise<number | null> {
+/** Returns the account with the row's phone or, for a row without one, with its mailbox; null if there is none. */
+async function findAccountOf(db: Queries, { phone, email }: Pick<ImportRow, "phone" | "email">) {
   const found = phone
     ? await db.get(FIND_BY_PHONE, { value: phone })
     : email && (await db.get(FIND_BY_EMAIL, { value: email }));
-  return found?.id ?? null;
+  return found || null;
 }
 
 /** What a row's values are in the database. */
@@ -42,28 +40,40 @@ interface Found {
   accountId: number | null;
   isEmailTaken: boolean;
   isCodeTaken: boolean;
+  isTestNumber: boolean;
   inviterId: number | null;
 }
 
 async function findValues(db: Queries, row: ImportRow, inviterRow: ImportRow | null): Promise<Found> {
-  const [accountId, byEmail, byCode, inviterId] = await Promise.all([
+  const [account, byEmail, byCode, inviterId, isTestNumber] = await Promise.all([
     findAccountOf(db, row),
     row.phone && row.email && db.get(FIND_BY_EMAIL, { value: row.email }),
     row.inviteCode && db.get(FIND_BY_CODE, { value: row.inviteCode }),
     findInviterOf(db, row, inviterRow),
+    row.phone !== null && findTestPhone(db, row.phone),
   ]);
-  return { accountId, isEmailTaken: Boolean(byEmail), isCodeTaken: Boolean(byCode), inviterId };
+  return {
+    accountId: account?.id ?? null,
+    isEmailTaken: Boolean(byEmail),
+    isCodeTaken: Boolean(byCode),
+    inviterId,
+    isTestNumber,
+  };
 }
 
+/** Returns the id of the row's inviter, or null. The account of a test number invites no people. */
 async function findInviterOf(
   db: Queries,
   { inviter }: ImportRow,
   inviterRow: ImportRow | null,
 ): Promise<number | null> {
   if (!inviter) return null;
-  if (inviterRow) return findAccountOf(db, inviterRow);
-  if ("phone" in inviter) return findAccountOf(db, { phone: inviter.phone, email: null });
-  return (await db.get(FIND_BY_CODE, { value: inviter.inviteCode }))?.id ?? null;
+  const found = inviterRow
+    ? await findAccountOf(db, inviterRow)
+    : "phone" in inviter
+      ? await findAccountOf(db, { phone: inviter.phone, email: null })
+      : await db.get(FIND_BY_CODE, { value: inviter.inviteCode });
+  return found && !found.isTest ? found.id : null;
 }
 
 /**
@@ -71,6 +81,7 @@ async function findInviterOf(
  * know yet.
  */
 function judge(row: ImportRow, found: Found, inviterRow: ImportRow | null, isInviterNew: boolean): ImportResult {
+  if (found.isTestNumber) return "test_number";
   if (found.accountId !== null) return "exists";
   if (found.isEmailTaken) return "email_taken";
   if (found.isCodeTaken) return "invite_code_taken";
@@ -173,6 +184,7 @@ async function writePart(
   part: Part,
   { importer, now, drawInvite }: { importer: Importer; now: Date; drawInvite: () => InviteCode },
 ): Promise<ImportOutcome[]> {
+  await shareTestPhones(tx);
   const all = await findAll(tx, plan, part);
   const inviterIds = all.flatMap(({ found }) => (found.accountId === null ? (found.inviterId ?? []) : []));
   // An inviter may have been deleted between the look-up and the lock.
@@ -220,6 +232,7 @@ async function importAccount(
     emailProvenAt: email && now,
     inviteCode: inviteCode ?? drawInvite(),
     createdAt: createdAt ?? now,
+    isTest: false,
   });
   if (blockedAt) tx.queue(BLOCK_IMPORTED, { id, blockedAt });
   recordEvent(tx, { action: "account_imported", ...importer, subjectId: id, now });

@@ -4,7 +4,7 @@ import { listSenders } from "@/lib/core/challenges/channels";
 import { newCodeDigits } from "@/lib/core/challenges/code-length";
 import type { RefusalReason } from "@/lib/core/challenges/deliveries";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
-import { resendWaitMs } from "@/lib/core/challenges/resend-schedule";
+import { waitMsFor } from "@/lib/core/challenges/resend-schedule";
 import { findRefusal } from "@/lib/core/challenges/send-limits";
 import { isServedPhone } from "@/lib/core/challenges/served-countries";
 import type { Email } from "@/lib/core/identity/email";
@@ -79,12 +79,11 @@ export async function getOutlook(
   ]);
   const network = messages[0]?.network ?? null;
   const requester = { network: network ?? "unknown", agent: null, browser: null };
-  const [digits, refusal] = await Promise.all([
-    newCodeDigits(readPrimary, { recipient, purpose: "login" }, requester, now),
-    findRefusal(readPrimary, recipient, network, now),
-  ]);
+  const digits = await newCodeDigits(readPrimary, { recipient, purpose: "login" }, requester, now);
+  const isTest = digits.testCode !== null;
+  const refusal = await findRefusal(readPrimary, recipient, network, now, { isTest });
   const after = (ms: number) => new Date(now.getTime() + ms);
-  const waitMs = challenge ? resendWaitMs(challenge, digits.needed, now) : 0;
+  const waitMs = challenge ? waitMsFor(challenge, digits, requester, now) : 0;
   const senders = listSenders(recipient);
   const obstacles: Obstacle[] = [
     isBlocked ? [{ name: "account_blocked" as const, until: null }] : [],
@@ -92,7 +91,9 @@ export async function getOutlook(
     recipient.kind === "phone" && !isServedPhone(recipient.address)
       ? [{ name: "country_not_allowed" as const, until: null }]
       : [],
-    senders.every(({ restLeftMs }) => restLeftMs > 0) ? [{ name: "senders_resting" as const, until: null }] : [],
+    !isTest && senders.every(({ restLeftMs }) => restLeftMs > 0)
+      ? [{ name: "senders_resting" as const, until: null }]
+      : [],
     refusal ? [{ name: refusal.name, until: after(refusal.retryAfterMs) }] : [],
     waitMs > 0 ? [{ name: "resend_too_early" as const, until: after(waitMs) }] : [],
   ].flat();
@@ -104,7 +105,7 @@ export async function getOutlook(
     codeUntil: isLive ? challenge.expiresAt : null,
     undelivered:
       newest?.sender && FAILED_STATES.includes(newest.state) ? { sender: newest.sender, reason: newest.reason } : null,
-    longerDigits: digits.ofNewCode > CODE_DIGITS ? digits.ofNewCode : null,
+    longerDigits: !isTest && digits.ofNewCode > CODE_DIGITS ? digits.ofNewCode : null,
     network,
     isMailOpen: false,
   };

@@ -41,8 +41,8 @@ export const PeopleFilter = z.object({
     .optional(),
   /** The account that invited them: its id, or its invite code. */
   inviter: z.union([AccountId.transform(String), InviteCode]).optional(),
-  /** `mail`: only accounts without a proven phone. `blocked`: only blocked ones. */
-  only: z.enum(["mail", "blocked"]).optional(),
+  /** `mail`: only accounts without a proven phone. `blocked`: only blocked ones. `test`: only those of test numbers. */
+  only: z.enum(["mail", "blocked", "test"]).optional(),
 });
 export type PeopleFilter = z.output<typeof PeopleFilter>;
 
@@ -55,11 +55,12 @@ const PARAMS = {
   prefix: "text?",
   isMailOnly: "boolean",
   isBlockedOnly: "boolean",
+  isTestOnly: "boolean",
   inviterId: "integer",
 } as const;
 
 const SEEN_AT = `(SELECT max("seenAt") FROM "Session" WHERE "userId" = "walked"."id")`;
-const COLUMNS = ["phone", "claimedPhone", "email", "inviteCode", "referralCount", "createdAt", "blockedAt"]
+const COLUMNS = ["phone", "claimedPhone", "email", "inviteCode", "referralCount", "createdAt", "blockedAt", "isTest"]
   .map((name) => `"User"."${name}"`)
   .join(", ");
 
@@ -73,6 +74,7 @@ const SELECT_PAGE = `
     AND (:prefix IS NULL OR substr("phone", 1, length(:prefix)) = :prefix)
     AND (NOT :isMailOnly OR "phone" IS NULL)
     AND (NOT :isBlockedOnly OR "blockedAt" IS NOT NULL)
+    AND (NOT :isTestOnly OR "isTest")
     AND (:seenFrom IS NULL OR ${SEEN_AT} >= :seenFrom)
     AND (:seenTo IS NULL OR ${SEEN_AT} < :seenTo)
     AND (:inviterId = 0 OR EXISTS (
@@ -93,6 +95,7 @@ function statementsOf(along: Omit<Parameters<typeof walk>[0], "select">) {
       referralCount: "integer",
       createdAt: "time",
       blockedAt: "time?",
+      isTest: "boolean",
       seenAt: "time?",
       inviterCode: "text?",
       activatedAt: "time?",
@@ -108,6 +111,12 @@ const ALL = { columns: COLUMNS, source: `"User"`, at: `"User"."createdAt"`, id: 
 const BY_CREATION = statementsOf(ALL);
 const BY_MAIL_ONLY = statementsOf({ ...ALL, where: `AND ("User"."phone" IS NULL) = TRUE` });
 const BY_BLOCK = statementsOf({ ...ALL, where: `AND ("User"."blockedAt" IS NOT NULL) = TRUE` });
+// SQLite reads the tables of a CROSS JOIN in their order, so it begins with the few test numbers.
+const BY_TEST = statementsOf({
+  ...ALL,
+  source: `"TestNumber" CROSS JOIN "User"`,
+  where: `AND "User"."phone" = "TestNumber"."phone" AND "User"."isTest"`,
+});
 /** The invitees of one account, in the order in which they activated its code. */
 const BY_INVITER = statementsOf({
   columns: COLUMNS,
@@ -135,7 +144,7 @@ export async function walkPeople(
   const { from, to } = rangeOf(filter);
   const seen = rangeOf({ from: filter.seenFrom, to: filter.seenTo });
   const isByInviter = inviterId !== 0;
-  const byOnly = filter.only && { mail: BY_MAIL_ONLY, blocked: BY_BLOCK }[filter.only];
+  const byOnly = filter.only && { mail: BY_MAIL_ONLY, blocked: BY_BLOCK, test: BY_TEST }[filter.only];
   const { rows, end } = isByInviter ? BY_INVITER : (byOnly ?? BY_CREATION);
   // The list of an inviter is sorted by activations, so the days of creation don't bound it.
   const begin = { ...beginningOf(cursor, isByInviter ? undefined : to), inviterId };
@@ -148,6 +157,7 @@ export async function walkPeople(
     prefix: filter.country === undefined ? null : `+${filter.country}`,
     isMailOnly: filter.only === "mail",
     isBlockedOnly: filter.only === "blocked",
+    isTestOnly: filter.only === "test",
   };
   return readPage(
     { limit, since },

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { listFactors } from "@/lib/core/accounts/accounts";
 import { type ActorKind, type AuditAction, EventDetails } from "@/lib/core/accounts/audit-log";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
 import { limitSubject } from "@/lib/core/identity/recipient";
 import { keyedHashes } from "@/lib/core/keyed-hash";
 import { LAST_TIME } from "@/lib/core/policy";
@@ -222,7 +223,9 @@ async function readCodes(sources: Rows, before: Position, limit: number): Promis
     const senders = inOrder.flatMap(({ sender, state, stateAt, reason, cost, currency, providerId }) => {
       const isReported = state === "delivered" || state === "undelivered";
       const reportedAfterMs = isReported ? stateAt.getTime() - at.getTime() : null;
-      return sender === null ? [] : [{ sender, state, reason, cost, currency, providerId, reportedAfterMs }];
+      // A request for a test number that was refused has its sender, too, so that statistics leave it out.
+      const isRefusal = sender === null || (sender === TEST_NUMBER_SENDER && state === "refused");
+      return isRefusal ? [] : [{ sender, state, reason, cost, currency, providerId, reportedAfterMs }];
     });
     const refusal = senders.length === 0 ? (first.reason ?? first.state) : null;
     const entry = { kind: "code", at, requestId, network, device, purpose, digits, refusal, senders } as const;

@@ -1,11 +1,14 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import { MAIL_TIMEOUT_MS, SENDER_FAILURES_MAX, SENDER_REST_MS, SENDER_TIMEOUT_MS } from "@/lib/core/policy";
+import { perProcess } from "@/lib/per-process";
 import { type ChainSender, withoutCircuitBreaker } from "@/lib/senders/chain";
 import { consoleSender } from "@/lib/senders/console";
 import { mailChannel } from "@/lib/senders/mail";
 import { allPhoneSenders, phoneSenders } from "@/lib/senders/phone";
-import type { Sender } from "@/lib/senders/sender";
+import { accepted, type Sender } from "@/lib/senders/sender";
 import { countryOf } from "./served-countries";
+import { TEST_NUMBER_SENDER } from "./test-code";
 
 const REST_RULES = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
 const PHONE_LIMITS = { ...REST_RULES, timeoutMs: SENDER_TIMEOUT_MS };
@@ -48,3 +51,25 @@ export function listAllSenders(): SenderState[] {
   const mailSender = mail();
   return [...statesOf(channelsToPhones(), true), ...statesOf(mailSender ? [mailSender] : [], false)];
 }
+
+/** How long the last messages to phones took in this process, in milliseconds. */
+const recentSendingsMs = perProcess("recent sendings", () => [] as number[]);
+const RECENT_SENDINGS_KEPT = 50;
+
+/** Remembers how long a sender took to accept a message to a phone, for the channel of test numbers. */
+export function rememberSendingMs(tookMs: number): void {
+  recentSendingsMs.push(tookMs);
+  if (recentSendingsMs.length > RECENT_SENDINGS_KEPT) recentSendingsMs.shift();
+}
+
+/**
+ * The channel to test numbers. It accepts a message without sending it, after as long as one of the last messages to other phones took,
+ * so that the duration does not tell a test number from outside.
+ */
+export const TEST_NUMBER_CHANNEL = withoutCircuitBreaker(TEST_NUMBER_SENDER, {
+  send: async () => {
+    const usualMs = recentSendingsMs[Math.floor(Math.random() * recentSendingsMs.length)] ?? 0;
+    await sleep(Math.min(usualMs, SENDER_TIMEOUT_MS));
+    return accepted();
+  },
+});

@@ -12,43 +12,51 @@ import {
 import { type Queries, statement } from "@/lib/db/database";
 import { perProcess } from "@/lib/per-process";
 import type { ChallengeKey } from "./one-time-code";
+import type { TestCode } from "./test-code";
+
+/** What a code for a recipient must be. */
+export interface CodeNeeds {
+  /** How many digits a code needs at least; shorter ones are refused. */
+  needed: number;
+  /** The fixed code that takes the place of each code, if the recipient is a test number; otherwise null. */
+  testCode: TestCode | null;
+}
 
 /**
- * Returns how many digits a code for this recipient needs when this requester types it; shorter codes are refused. The number
- * grows with the wrong codes that any requester typed for the recipient within `WRONG_CODES_MS`. It is at least
- * `CLOSED_NETWORK_DIGITS` while the requester's network has used up its wrong codes of an hour. So guessing becomes harder, but
- * no account is locked.
+ * Returns how many digits a code for this recipient needs when this requester types it. The number grows with the wrong codes that
+ * any requester typed for the recipient within `WRONG_CODES_MS`. It is at least `CLOSED_NETWORK_DIGITS` while the requester's
+ * network has used up its wrong codes of an hour. So guessing becomes harder, but no account is locked. The fixed code of a test
+ * number never grows: it needs 0.
  */
-export async function neededCodeDigits(
+export async function findCodeNeeds(
   db: Queries,
   recipient: Recipient,
   requester: Requester,
   now: Date,
-): Promise<number> {
-  const [wrongCodes, waitMs] = await Promise.all([
-    countWrongCodes(db, recipient, now),
+): Promise<CodeNeeds> {
+  const [{ wrongCodes, testCode }, waitMs] = await Promise.all([
+    readRecipient(db, recipient, now),
     retryAfterMs(db, wrongCodeCharges(recipient, requester), now),
   ]);
+  if (testCode) return { needed: 0, testCode };
   const ofRecipient = codeDigitsAfter(wrongCodes);
-  return waitMs > 0 ? Math.max(ofRecipient, policy.CLOSED_NETWORK_DIGITS) : ofRecipient;
+  return { needed: waitMs > 0 ? Math.max(ofRecipient, policy.CLOSED_NETWORK_DIGITS) : ofRecipient, testCode };
 }
 
 /**
- * Returns how many digits a code needs (see `neededCodeDigits`), and how many a new code gets: as many, but during an alarm at least
- * `ALARM_DIGITS`, and for the admin console at least `LONGEST_CODE_DIGITS`.
+ * Returns what a code needs (see `findCodeNeeds`), and how many digits a new code gets: as many, but during an alarm at least
+ * `ALARM_DIGITS`, and for the admin console at least `LONGEST_CODE_DIGITS`. A test number's code has the digits of its fixed code.
  */
 export async function newCodeDigits(
   db: Queries,
   { recipient, purpose }: Pick<ChallengeKey, "recipient" | "purpose">,
   requester: Requester,
   now: Date,
-): Promise<{ needed: number; ofNewCode: number }> {
-  const [needed, isDuringAlarm] = await Promise.all([
-    neededCodeDigits(db, recipient, requester, now),
-    isAlarm(db, now),
-  ]);
+): Promise<CodeNeeds & { ofNewCode: number }> {
+  const [needs, isDuringAlarm] = await Promise.all([findCodeNeeds(db, recipient, requester, now), isAlarm(db, now)]);
+  if (needs.testCode) return { ...needs, ofNewCode: needs.testCode.digits };
   const least = purpose === "console" ? policy.LONGEST_CODE_DIGITS : isDuringAlarm ? policy.ALARM_DIGITS : 0;
-  return { needed, ofNewCode: Math.max(needed, least) };
+  return { ...needs, ofNewCode: Math.max(needs.needed, least) };
 }
 
 /** Returns an attempt's charges to the requester's network; empty if the requester's browser is recognised for the recipient. */
@@ -72,21 +80,32 @@ export function codeDigitsAfter(wrongCodes: number): number {
   return Math.max(policy.CODE_DIGITS, ...steps);
 }
 
-const COUNT_WRONG_CODES = statement({
-  params: { hash: "text", previousHash: "text", since: "time", until: "time" },
-  row: { count: "integer" },
+const READ_RECIPIENT = statement({
+  params: { hash: "text", previousHash: "text", since: "time", until: "time", address: "text", now: "time" },
+  row: { wrongCodes: "integer", codeHmac: "text?", digits: "integer?" },
   sql: `
-    SELECT COUNT(*) AS "count" FROM "WrongCode"
-    WHERE "recipient" IN (:hash, :previousHash) AND "at" > :since AND "at" < :until`,
+    SELECT "wrong"."count" AS "wrongCodes", "TestNumber"."codeHmac", "TestNumber"."digits" FROM (
+      SELECT COUNT(*) AS "count" FROM "WrongCode"
+      WHERE "recipient" IN (:hash, :previousHash) AND "at" > :since AND "at" < :until) AS "wrong"
+    LEFT JOIN "TestNumber" ON "TestNumber"."phone" = :address AND "TestNumber"."until" > :now`,
 });
 
-/** Returns how many wrong codes were typed for the recipient within `WRONG_CODES_MS`. */
-export async function countWrongCodes(db: Queries, recipient: Recipient, now: Date): Promise<number> {
+/**
+ * Returns how many wrong codes were typed for the recipient within `WRONG_CODES_MS`, and its fixed code if it is a test number. One
+ * statement reads both, because each login needs it.
+ */
+export async function readRecipient(
+  db: Queries,
+  recipient: Recipient,
+  now: Date,
+): Promise<{ wrongCodes: number; testCode: TestCode | null }> {
   const since = new Date(now.getTime() - policy.WRONG_CODES_MS);
   const until = new Date(now.getTime() + policy.CLOCK_SKEW_MS_MAX);
   const [hash, previousHash = hash] = keyedHashes(limitSubject(recipient));
-  const row = await db.get(COUNT_WRONG_CODES, { hash, previousHash, since, until });
-  return row?.count ?? 0;
+  const { address } = recipient;
+  const row = await db.get(READ_RECIPIENT, { hash, previousHash, since, until, address, now });
+  const { wrongCodes = 0, codeHmac = null, digits = null } = row ?? {};
+  return { wrongCodes, testCode: codeHmac !== null && digits !== null ? { codeHmac, digits } : null };
 }
 
 /**

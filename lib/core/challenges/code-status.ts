@@ -2,10 +2,10 @@ import type { Requester } from "@/lib/core/identity/requester";
 import { TRIES_PER_CODE } from "@/lib/core/policy";
 import { readPrimary } from "@/lib/db/database";
 import { findChallenge, statusOf } from "./challenge";
-import { neededCodeDigits } from "./code-length";
+import { findCodeNeeds } from "./code-length";
 import { type CodeDelivery, findCodeDelivery } from "./deliveries";
 import type { ChallengeKey } from "./one-time-code";
-import { resendWaitMs } from "./resend-schedule";
+import { waitMsFor } from "./resend-schedule";
 import { sendWaitMs } from "./send-limits";
 
 /** The status of the last code that a holder had sent to a recipient, as shown to the requester. */
@@ -31,11 +31,13 @@ export async function getCodeStatus(
   const challenge = await findChallenge(readPrimary, key);
   if (!challenge) return null;
   const { recipient } = key;
-  const [needed, sendWait, delivery] = await Promise.all([
-    neededCodeDigits(readPrimary, recipient, requester, now),
+  const [needs, ordinaryWait, delivery] = await Promise.all([
+    findCodeNeeds(readPrimary, recipient, requester, now),
     sendWaitMs(readPrimary, key, requester, now),
     findCodeDelivery(readPrimary, recipient, challenge.deliveryAt),
   ]);
+  const { needed } = needs;
+  const sendWait = needs.testCode ? await sendWaitMs(readPrimary, key, requester, now, { isTest: true }) : ordinaryWait;
   const { digits, sentAt, tries, expiresAt } = challenge;
   return {
     state: statusOf(challenge, needed, now),
@@ -44,7 +46,7 @@ export async function getCodeStatus(
     triesUsed: tries,
     triesLeft: Math.max(0, TRIES_PER_CODE - tries),
     expiresInMs: Math.max(0, expiresAt.getTime() - now.getTime()),
-    resendInMs: sendWait.ownMs === 0 ? 0 : Math.max(resendWaitMs(challenge, needed, now), sendWait.sharedMs),
+    resendInMs: sendWait.ownMs === 0 ? 0 : Math.max(waitMsFor(challenge, needs, requester, now), sendWait.sharedMs),
     delivery,
   };
 }
@@ -52,5 +54,7 @@ export async function getCodeStatus(
 /** Returns in how many milliseconds the requester can request a code if none was sent for this key yet; 0 means now. */
 export async function getFirstWaitMs(key: ChallengeKey, requester: Requester, now = new Date()): Promise<number> {
   const { sharedMs, ownMs } = await sendWaitMs(readPrimary, key, requester, now);
-  return Math.min(sharedMs, ownMs ?? sharedMs);
+  const waitMs = Math.min(sharedMs, ownMs ?? sharedMs);
+  if (waitMs === 0 || !(await findCodeNeeds(readPrimary, key.recipient, requester, now)).testCode) return waitMs;
+  return (await sendWaitMs(readPrimary, key, requester, now, { isTest: true })).sharedMs;
 }

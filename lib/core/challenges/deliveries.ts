@@ -10,6 +10,7 @@ import type { ChainSending } from "@/lib/senders/chain";
 import type { DeliveryReport } from "@/lib/senders/report";
 import type { Purpose } from "./one-time-code";
 import { countryOf } from "./served-countries";
+import { TEST_NUMBER_SENDER } from "./test-code";
 
 /** What a message was for: a code's purpose, or the trial of a sender with a number that is no code. */
 export type DeliveryPurpose = Purpose | "trial";
@@ -90,9 +91,15 @@ export function recordSending(tx: Transaction, request: CodeRequest, { accepted,
   tx.queue(ADD_DELIVERY, { ...about, sender, providerId, state: "accepted", ...paid });
 }
 
-/** Stores a delivery for a request that was refused before any sender was asked. */
-export function recordRefusal(tx: Transaction, request: CodeRequest, reason: RefusalReason): void {
-  tx.queue(ADD_DELIVERY, { ...NO_ANSWER, ...columnsOf(request), state: "refused", reason });
+/** Stores a delivery for a request that was refused before any sender was asked. `isTest` says that it was for a test number. */
+export function recordRefusal(
+  tx: Transaction,
+  request: CodeRequest,
+  reason: RefusalReason,
+  { isTest = false } = {},
+): void {
+  const sender = isTest ? TEST_NUMBER_SENDER : null;
+  tx.queue(ADD_DELIVERY, { ...NO_ANSWER, ...columnsOf(request), sender, state: "refused", reason });
 }
 
 /**

@@ -23,13 +23,13 @@ import { type ChainSender, type ChainSending, deliverThroughChain } from "@/lib/
 import { mailSender } from "@/lib/senders/mail";
 import type { OutgoingCodeMessage, Sender } from "@/lib/senders/sender";
 import { abandonSending, acceptSending, beginSending, type Challenge, lockChallenge, type Sending } from "./challenge";
-import { channelsTo } from "./channels";
-import { newCodeDigits } from "./code-length";
+import { channelsTo, rememberSendingMs, TEST_NUMBER_CHANNEL } from "./channels";
+import { findCodeNeeds, newCodeDigits } from "./code-length";
 import { composeCodeMessage, type Language } from "./code-message";
 import { getCodeStatus } from "./code-status";
 import { type CodeRequest, findCodeDelivery, type RefusalReason, recordRefusal, recordSending } from "./deliveries";
 import { type ChallengeKey, drawOneTimeCode, type OneTimeCode } from "./one-time-code";
-import { isInSchedule, resendWaitMs } from "./resend-schedule";
+import { isInSchedule, waitMsFor } from "./resend-schedule";
 import {
   chargeFurtherMessages,
   chargeSend,
@@ -39,7 +39,6 @@ import {
   warnWhenUsedUp,
 } from "./send-limits";
 import { isServedPhone } from "./served-countries";
-
 /** A code that was stored and is being sent, or was sent. */
 export interface SentCode {
   digits: number;
@@ -80,6 +79,9 @@ export const IS_MAIL_OFFERED = mailSender !== null || env.REVEAL_CODES;
  * mailbox, it settles before the mail server is asked, so that neither the result nor the duration says anything about the
  * mailbox. The delivery is stored, and the page that asks for the code shows the delivery.
  *
+ * No message is sent to a test number: its fixed code is valid as long as a code that was sent would be. The promise settles after
+ * the time that a sender took for another phone, so that the duration does not tell a test number from outside.
+ *
  * Failures:
  * - `country_not_allowed`: the phone is of a country or kind that gets no codes.
  * - `resend_too_early`: the wait after the last code is not over.
@@ -107,33 +109,35 @@ async function issueChallenge(
     return fail({ name: "country_not_allowed" });
   }
   const channels = channelsTo(recipient, sender);
-  if (channels.every(({ restLeftMs }) => restLeftMs() > 0)) {
+  const isSenderless = channels.every(({ restLeftMs }) => restLeftMs() > 0);
+  if (isSenderless && !(await findCodeNeeds(readPrimary, recipient, requester, now)).testCode) {
     for (const { name } of channels) countSending({ sender: name, outcome: "resting" });
     await storeRefusal(request, "senders_resting");
     return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS, mayArrive: false });
   }
   const stored = await transact((tx) => storeCode(tx, key, requester, { now, askedAt, draw }));
   if (!stored.ok) {
-    const { name: reason, retryAfterMs } = stored.failure;
+    const { name: reason, retryAfterMs, isTest } = stored.failure;
     if (reason === "day_messages_spent" || reason === "day_cost_spent")
       warnWhenUsedUp(requester, recipient, { retryAfterMs }, now);
-    await storeRefusal(request, reason);
+    await storeRefusal(request, reason, { isTest });
     return fail({ name: reason === "resend_too_early" ? reason : "budget_spent", retryAfterMs });
   }
-  const { sending, charged } = stored.value;
+  const { sending, charged, isTest } = stored.value;
   warnWhenNearlyUsedUp(charged);
   sweepInBackground();
   void computeSumsInBackground();
   findSignalsInBackground();
 
   const { code } = sending;
-  const sent = succeed({ digits: code.length, revealed: env.REVEAL_CODES ? code : null });
+  const sent = succeed({ digits: code.length, revealed: env.REVEAL_CODES && !isTest ? code : null });
   const message = {
     ...composeCodeMessage(key, code, language),
     ttlMs: CODE_TTL_MS,
     requesterAddress: requester.network,
   };
-  const deliver = () => deliverCode(stored.value, { ...request, digits: code.length }, message, channels);
+  const asked = isTest ? [TEST_NUMBER_CHANNEL] : channels;
+  const deliver = () => deliverCode(stored.value, { ...request, digits: code.length }, message, asked);
   if (recipient.kind === "email") {
     defer(async () => void (await deliver()));
     return sent;
@@ -151,6 +155,8 @@ function runUnawaited(task: () => Promise<void>): void {
 
 /** A code that was stored, and the charges that were consumed for it. */
 interface StoredCode {
+  /** Whether the recipient is a test number. The stored code is drawn for its place only: it is never sent, and opens nothing. */
+  isTest: boolean;
   sending: Sending;
   charged: Charged;
   /**
@@ -160,7 +166,7 @@ interface StoredCode {
   undelivered: string | null;
 }
 
-type StoringResult = Result<StoredCode, RefusedSend>;
+type StoringResult = Result<StoredCode, RefusedSend & { isTest: boolean }>;
 
 /**
  * Stores a new code in place of the last one, consumes the charges for the new code, and starts the wait before the next code.
@@ -173,18 +179,19 @@ async function storeCode(
   { now, askedAt, draw }: { now: Date; askedAt: Date | undefined; draw: (digits: number) => OneTimeCode },
 ): Promise<StoringResult | RolledBack<StoringResult>> {
   const { recipient } = key;
-  const [last, digits] = await Promise.all([lockChallenge(tx, key, now), newCodeDigits(tx, key, requester, now)]);
-  const earlyMs = resendWaitMs(last, digits.needed, now);
+  const [last, needs] = await Promise.all([lockChallenge(tx, key, now), newCodeDigits(tx, key, requester, now)]);
+  const isTest = needs.testCode !== null;
+  const earlyMs = waitMsFor(last, needs, requester, now);
   const isAnswered = last.codeHmac !== null;
   // A later time than this was written by a clock that ran ahead.
   const isSentSince = askedAt && last.sentAt > askedAt && last.sentAt.getTime() <= now.getTime() + CLOCK_SKEW_MS_MAX;
-  if (isSentSince && isAnswered) return rollBack(fail({ name: "resend_too_early", retryAfterMs: earlyMs }));
+  if (isSentSince && isAnswered) return rollBack(fail({ name: "resend_too_early", retryAfterMs: earlyMs, isTest }));
   // The limits are charged last, because other requests may wait for their rows until this transaction commits.
-  const sent = await chargeSend(tx, key, requester, { earlyMs, now });
-  if (!sent.ok) return rollBack(sent);
+  const sent = await chargeSend(tx, key, requester, { earlyMs, isTest, now });
+  if (!sent.ok) return rollBack(fail({ ...sent.failure, isTest }));
   const { charged, network } = sent.value;
-  const sending = beginSending(tx, key, last, { code: draw(digits.ofNewCode), network, now });
-  return succeed({ sending, charged, undelivered: await findUndelivered(tx, recipient, last, now) });
+  const sending = beginSending(tx, key, last, { code: draw(needs.ofNewCode), network, now });
+  return succeed({ isTest, sending, charged, undelivered: await findUndelivered(tx, recipient, last, now) });
 }
 
 /**
@@ -203,7 +210,7 @@ async function findUndelivered(
 
 /** Hands the code to the channels, and stores the result. Refunds the charges if no channel accepted it. */
 async function deliverCode(
-  { sending, charged, undelivered }: StoredCode,
+  { isTest, sending, charged, undelivered }: StoredCode,
   request: CodeRequest,
   message: OutgoingCodeMessage,
   channels: readonly ChainSender[],
@@ -211,7 +218,9 @@ async function deliverCode(
   const { at: now, recipient, requester } = request;
   let sent: ChainSending = { accepted: null, passedOver: [] };
   try {
+    const startedAt = performance.now();
     sent = await deliverThroughChain(startingAfter(channels, undelivered), message, countSending);
+    if (recipient.kind === "phone" && !isTest && sent.accepted) rememberSendingMs(performance.now() - startedAt);
     for (const { sender, outcome, reason } of sent.passedOver) {
       if (outcome === "failed")
         log.warn({ requestId: request.id ?? undefined, sender, reason }, "a sender failed to send a code");
@@ -249,7 +258,7 @@ function countUnanswered({ passedOver }: ChainSending): number {
  * Stores a refused request for a code as a delivery. Limits for each recipient and network keep a flood of such requests from
  * filling the table: when they are used up, a request only reads their counters and writes nothing.
  */
-async function storeRefusal(request: CodeRequest, reason: RefusalReason): Promise<void> {
+async function storeRefusal(request: CodeRequest, reason: RefusalReason, { isTest = false } = {}): Promise<void> {
   const { at: now, recipient, requester } = request;
   countSending({ sender: "none", outcome: reason });
   const charges = [
@@ -260,6 +269,6 @@ async function storeRefusal(request: CodeRequest, reason: RefusalReason): Promis
   await transact(async (tx) => {
     const consumed = await consume(tx, charges, now);
     if (!consumed.ok) return rollBack(undefined);
-    recordRefusal(tx, request, reason);
+    recordRefusal(tx, request, reason, { isTest });
   });
 }

@@ -1,5 +1,7 @@
+import type { Requester } from "@/lib/core/identity/requester";
 import { CLOCK_SKEW_MS_MAX, RESEND_AFTER_MS, RESEND_WINDOW_MS } from "@/lib/core/policy";
 import type { Challenge } from "./challenge";
+import type { CodeNeeds } from "./code-length";
 
 /**
  * Returns whether the challenge's resend schedule is running. A schedule whose beginning is in the future does not count: it
@@ -22,4 +24,17 @@ export function resendWaitMs(last: Challenge, needed: number, now: Date): number
   if (sentAt.getTime() - now.getTime() > CLOCK_SKEW_MS_MAX) return 0;
   const waitMs = RESEND_AFTER_MS[Math.min(sends, RESEND_AFTER_MS.length) - 1] ?? 0;
   return Math.max(0, sentAt.getTime() + waitMs - now.getTime());
+}
+
+/**
+ * Returns `resendWaitMs` for a requester. At a test number only the network that requested the last code waits, so that strangers who
+ * request codes don't keep a reviewer waiting whose application shares their challenge.
+ */
+export function waitMsFor(
+  last: Challenge,
+  { needed, testCode }: CodeNeeds,
+  { network }: Pick<Requester, "network">,
+  now: Date,
+): number {
+  return testCode !== null && last.network !== network ? 0 : resendWaitMs(last, needed, now);
 }

@@ -72,7 +72,8 @@ function refusedBy({ limit, retryAfterMs }: SpentLimit): RefusedSend {
  * recipient has limits of its own, and when they are used up those of all requesters. `earlyMs` is how much is left of the wait
  * after the last code: during this wait only the browser's own limits allow a code. A code for the admin console is charged to
  * limits that only the administrator's sessions reach, so that strangers who request codes to log in don't keep the console
- * shut. Returns the charges, and the network that the code was charged to; null if no network was charged.
+ * shut. A code to a test number (`isTest`) is charged to its requester alone: no message is sent, and strangers must not use up the
+ * number's codes. Returns the charges, and the network that the code was charged to; null if no network was charged.
  *
  * Fails with the reason of the refusal. After a failure the caller rolls the transaction back.
  */
@@ -80,15 +81,15 @@ export async function chargeSend(
   tx: Transaction,
   { recipient, purpose }: Send,
   requester: Requester,
-  { earlyMs, now }: { earlyMs: number; now: Date },
+  { earlyMs, isTest, now }: { earlyMs: number; isTest: boolean; now: Date },
 ): Promise<Result<{ charged: Charged; network: string | null }, RefusedSend>> {
   const isForConsole = purpose === "console";
   const ownCharges = isForConsole ? null : recognisedBrowserCharges(recipient, requester);
   const own = ownCharges && (await consume(tx, ownCharges, now));
   if (!own?.ok && earlyMs > 0) return fail({ name: "resend_too_early", retryAfterMs: earlyMs });
   const [sends, messages] = await Promise.all([
-    own?.ok ? own : consume(tx, sharedCharges({ recipient, purpose }, requester), now),
-    consume(tx, messageCharges(recipient, requester), now),
+    own?.ok ? own : consume(tx, sharedCharges({ recipient, purpose }, requester, isTest), now),
+    consume(tx, isTest ? [] : messageCharges(recipient, requester), now),
   ]);
   if (!sends.ok) return fail(refusedBy(sends.failure));
   if (!messages.ok) return fail(refusedBy(messages.failure));
@@ -157,11 +158,11 @@ export async function chargeFurtherMessages(
 }
 
 /** Returns the charges to the limits that all who can request this code share. */
-function sharedCharges({ recipient, purpose }: Send, { network }: Requester): Charge[] {
+function sharedCharges({ recipient, purpose }: Send, { network }: Requester, isTest: boolean): Charge[] {
   if (purpose === "console") return consoleCharges(recipient);
   return [
     ...recipientFromNetworkCharges(recipient, network),
-    ...recipientCharges(recipient),
+    ...(isTest ? [] : recipientCharges(recipient)),
     ...networkCharges(SENDS_FROM_NETWORK, network),
   ];
 }
@@ -174,8 +175,11 @@ function consoleCharges(recipient: Recipient): Charge[] {
   ];
 }
 
-/** The widest network (for IPv6 a /48) is counted, so that the networks of a site can't use up a recipient's codes. */
-function recipientFromNetworkCharges(recipient: Recipient, network: string): Charge[] {
+/**
+ * Returns the charges for a code that this network requests for the recipient. The widest network (for IPv6 a /48) is counted, so
+ * that the networks of a site can't use up a recipient's codes.
+ */
+export function recipientFromNetworkCharges(recipient: Recipient, network: string): Charge[] {
   const subject = `${limitSubject(recipient)} ${siteOf(network)}`;
   return [
     { limit: SENDS_TO_RECIPIENT_FROM_NETWORK, subject },
@@ -240,18 +244,20 @@ function messageCharges(recipient: Recipient, requester: Requester): Charge[] {
 
 /**
  * Returns in how many milliseconds the limits allow this code; 0 means now. `sharedMs` is the wait by the limits
- * for all requesters. `ownMs` is the wait by the limits for a recognised browser; null for another browser.
+ * for all requesters. `ownMs` is the wait by the limits for a recognised browser; null for another browser. `isTest` says that the
+ * recipient is a test number.
  */
 export async function sendWaitMs(
   db: Queries,
   { recipient, purpose }: Send,
   requester: Requester,
   now: Date,
+  { isTest = false } = {},
 ): Promise<{ sharedMs: number; ownMs: number | null }> {
   const own = purpose === "console" ? null : recognisedBrowserCharges(recipient, requester);
-  const messages = messageCharges(recipient, requester);
+  const messages = isTest ? [] : messageCharges(recipient, requester);
   const [sharedMs, ownMs] = await Promise.all([
-    retryAfterMs(db, [...sharedCharges({ recipient, purpose }, requester), ...messages], now),
+    retryAfterMs(db, [...sharedCharges({ recipient, purpose }, requester, isTest), ...messages], now),
     own && retryAfterMs(db, [...own, ...messages], now),
   ]);
   return { sharedMs, ownMs };
@@ -259,18 +265,23 @@ export async function sendWaitMs(
 
 /**
  * Returns the limit that refuses a code for a login to this recipient now, by the charges of `chargeSend`; null if none does. Takes no
- * charge. Without a `network` only the limits of the recipient and of the operator's day are read.
+ * charge. Without a `network` only the limits of the recipient and of the operator's day are read. `isTest` says that the recipient is
+ * a test number.
  */
 export async function findRefusal(
   db: Queries,
   recipient: Recipient,
   network: string | null,
   now: Date,
+  { isTest = false } = {},
 ): Promise<RefusedSend | null> {
   const stranger = { network: network ?? "", agent: null, browser: null };
   const sends =
-    network === null ? recipientCharges(recipient) : sharedCharges({ recipient, purpose: "login" }, stranger);
-  const spent = await findSpentLimit(db, [...sends, ...messageCharges(recipient, stranger)], now);
+    network === null
+      ? recipientCharges(recipient).filter(() => !isTest)
+      : sharedCharges({ recipient, purpose: "login" }, stranger, isTest);
+  const messages = isTest ? [] : messageCharges(recipient, stranger);
+  const spent = await findSpentLimit(db, [...sends, ...messages], now);
   return spent && refusedBy(spent);
 }
 

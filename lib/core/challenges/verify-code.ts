@@ -19,8 +19,10 @@ import { sweepInBackground } from "@/lib/core/sweeping";
 import { statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { type Attempted, attemptChallenge, consumeCode, findChallenge, keepVerified, statusOf } from "./challenge";
-import { codeDigitsAfter, codeDigitsInNetwork, countWrongCodes, wrongCodeCharges } from "./code-length";
+import { codeDigitsAfter, codeDigitsInNetwork, readRecipient, wrongCodeCharges } from "./code-length";
 import { type ChallengeKey, type Holder, isSealedCode, type OneTimeCode, type TypedCode } from "./one-time-code";
+import { recipientFromNetworkCharges } from "./send-limits";
+import { countTestAttempt, isTestCode } from "./test-code";
 import { readCodeOf } from "./typed-code";
 
 /**
@@ -29,8 +31,13 @@ import { readCodeOf } from "./typed-code";
  */
 export type VerifyCodeFailure = { name: "code_expired" | "code_spent" } | { name: "code_wrong"; triesLeft: number };
 
-/** An attempt that was counted, with its charges for `refundAttempt`. */
+/**
+ * An attempt that was counted, with its charges for `refundAttempt`. `isTest` says that the recipient is a test number, and then
+ * `isTestRight` whether its fixed code was typed.
+ */
 interface CountedAttempt extends Attempted {
+  isTest: boolean;
+  isTestRight: boolean;
   attempt: { wrongCode: { recipient: string; at: Date; digits: number; network: string }; charged: Charged };
 }
 
@@ -58,7 +65,7 @@ export async function verifyCode(
   requester: Requester,
   now: Date,
 ): Promise<Result<VerifiedCode, VerifyCodeFailure>> {
-  const counted = await countAttempt(key, requester, now);
+  const counted = await countAttempt(key, typed, requester, now);
   return countOutcome("codes_verified", counted.ok ? compareCode(key, typed, counted.value) : counted);
 }
 
@@ -67,9 +74,12 @@ function compareCode(
   typed: TypedCode,
   counted: CountedAttempt,
 ): Result<VerifiedCode, VerifyCodeFailure> {
-  const { codeHmac, digits, tries } = counted;
+  const { codeHmac, digits, tries, isTest, isTestRight } = counted;
+  if (isTestRight) return succeed({ key, ...counted });
+  // To strangers, a test number's challenge ends after as many attempts as any other.
+  if (isTest && tries > TRIES_PER_CODE) return fail({ name: "code_spent" });
   const code = readCodeOf(typed, digits) as OneTimeCode | null;
-  return code !== null && isSealedCode(codeHmac, code, key)
+  return !isTest && code !== null && isSealedCode(codeHmac, code, key)
     ? succeed({ key, ...counted })
     : fail({ name: "code_wrong", triesLeft: TRIES_PER_CODE - tries });
 }
@@ -84,9 +94,13 @@ const ADD_WRONG_CODE = statement({
  * Uses one attempt of the code and counts it as a wrong code, in a transaction that is committed before the comparison.
  * Attempts at one recipient run one after the other, so that each sees the wrong codes of those before. If no code is live,
  * runs the same number of statements and counts only the network's attempt.
+ *
+ * A test number's fixed code is compared in the transaction, with the recipient's attempts locked: its limits count wrong tries only,
+ * and no right one of a parallel login. No answer is given before the commit.
  */
 async function countAttempt(
   key: ChallengeKey,
+  typed: TypedCode,
   requester: Requester,
   now: Date,
 ): Promise<Result<CountedAttempt, VerifyCodeFailure>> {
@@ -95,22 +109,28 @@ async function countAttempt(
   const charges = [{ limit: TRIES_AT_RECIPIENT, subject }, ...wrongCodeCharges(recipient, requester)];
   const counted = await transact(async (tx): Promise<Result<CountedAttempt, VerifyCodeFailure>> => {
     // Sent together, the statements run in this order: the recipient's lock is taken before the wrong codes are counted.
-    const [[lock, ...charged], wrongCodes] = await Promise.all([
+    const [[lock, ...charged], { wrongCodes, testCode }] = await Promise.all([
       record(tx, charges, now),
-      countWrongCodes(tx, recipient, now),
+      readRecipient(tx, recipient, now),
     ]);
-    const needed = codeDigitsInNetwork(charged, codeDigitsAfter(wrongCodes));
-    const attempted = await attemptChallenge(tx, key, needed, now);
-    if (!attempted) {
+    const isTest = testCode !== null;
+    const needed = isTest ? 0 : codeDigitsInNetwork(charged, codeDigitsAfter(wrongCodes));
+    const attempted = await attemptChallenge(tx, key, { needed, isTest, now });
+    const isTestRight = testCode !== null && isTestCode(testCode, typed, recipient.address);
+    const isAllowed =
+      testCode === null ||
+      attempted === undefined ||
+      (await countTestAttempt(tx, recipient, requester, { digits: testCode.digits, isRight: isTestRight, now }));
+    if (!attempted || !isAllowed) {
       const dead = await findChallenge(tx, key);
       if (lock) refund(tx, [lock]);
-      const isSpent = dead !== undefined && statusOf(dead, needed, now) === "spent";
+      const isSpent = isAllowed && dead !== undefined && statusOf(dead, needed, now) === "spent";
       return fail({ name: isSpent ? "code_spent" : "code_expired" });
     }
     const { digits } = attempted;
     const wrongCode = { recipient: keyedHash(subject), at: now, digits, network: siteOf(requester.network) };
     tx.queue(ADD_WRONG_CODE, wrongCode);
-    return succeed({ ...attempted, attempt: { wrongCode, charged } });
+    return succeed({ ...attempted, isTest, isTestRight, attempt: { wrongCode, charged } });
   });
   sweepInBackground();
   return counted;
@@ -143,7 +163,7 @@ export function refundAttempt(tx: Transaction, { attempt: { wrongCode, charged }
  */
 export async function consumeChallenge(
   tx: Transaction,
-  { key, codeHmac, sentAt, network }: VerifiedCode,
+  { key, codeHmac, sentAt, network, isTest }: VerifiedCode,
   now: Date,
   { isCharged = false, kept = null }: { isCharged?: boolean; kept?: { next: Holder; verifiedUntil: Date } | null } = {},
 ): Promise<boolean> {
@@ -152,6 +172,10 @@ export async function consumeChallenge(
     kept ? keepVerified(tx, key, codeHmac, kept) : consumeCode(tx, key, codeHmac),
     isRefunded ? consume(tx, networkCharges(VERIFIED_SENDS_FROM_NETWORK, network), now) : null,
   ]);
+  // The fixed code of a test number can be used as often as wanted by those who know it.
+  if (isThere && isTest && network !== null) {
+    refundCharges(tx, recipientFromNetworkCharges(key.recipient, network), sentAt);
+  }
   if (isThere && isRefunded && wider?.ok) refundCharges(tx, networkCharges(SENDS_FROM_NETWORK, network), sentAt);
   if (!isThere && wider?.ok) refund(tx, wider.value);
   return isThere;

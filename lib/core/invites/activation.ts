@@ -34,15 +34,17 @@ export type ActivateInviteFailure = LimitFailure | InviteFailure;
 
 const FIND_INVITER = statement({
   params: { inviteCode: "text" },
-  row: { id: "integer", phone: "text?", email: "text?", inviteCode: "text" },
-  sql: `SELECT "id", "phone", "email", "inviteCode" FROM "User" WHERE "inviteCode" = :inviteCode AND "blockedAt" IS NULL`,
+  row: { id: "integer", phone: "text?", email: "text?", inviteCode: "text", isTest: "boolean" },
+  sql: `
+    SELECT "id", "phone", "email", "inviteCode", "isTest" FROM "User"
+    WHERE "inviteCode" = :inviteCode AND "blockedAt" IS NULL`,
 });
 /** The account that an invite code belongs to. */
 type Inviter = RowOf<typeof FIND_INVITER>;
 
 /** Returns the inviter's invite code, with the inviter masked. */
-export function inviteOf({ inviteCode, ...identity }: Inviter): Invite {
-  return { code: inviteCode as InviteCode, inviter: maskIdentity(identity) };
+export function inviteOf({ inviteCode, phone, email }: Inviter): Invite {
+  return { code: inviteCode as InviteCode, inviter: maskIdentity({ phone, email }) };
 }
 
 /** Returns the account that the invite code belongs to. Returns null without one, and for a blocked account. */
@@ -52,7 +54,8 @@ export async function findInviter(db: Queries, inviteCode: InviteCode): Promise<
 
 /**
  * Activates the invite code of another account, permanently. An account can activate one code, never its own and never in a
- * circle. A null `code` stands for text that can't be an invite code, and fails as an unknown code. Each call counts against
+ * circle. The codes of people are unknown to test numbers, and the other way round, so that test numbers change no count of people. A
+ * null `code` stands for text that can't be an invite code, and fails as an unknown code. Each call counts against
  * the account's limit, even if it fails. Fails with an `InviteFailure`, or with `budget_spent`. Throws `AccountGone`.
  *
  * A circle arises only if the invitee invited the inviter, directly or through other accounts. An invitee without referrals
@@ -88,7 +91,7 @@ async function activate(
   ]);
   if (!consumed.ok) return consumed;
   const invitee = await lockPair(tx, userId, inviter?.id ?? userId);
-  const checked = checkAllButCircles(invitee.activated, userId, inviter && invitee.isOtherThere ? inviter : null);
+  const checked = checkAllButCircles(invitee, userId, inviter && invitee.isOtherThere ? inviter : null);
   if (!checked.ok) return checked;
   if (invitee.referralCount > 0) {
     if (!mayWalk) return rollBack(null);
@@ -96,16 +99,16 @@ async function activate(
   }
   const { id: inviterId, inviteCode } = checked.value;
   const activated = { inviteeId: userId, inviterId, code: inviteCode as InviteCode };
-  recordActivation(tx, { ...activated, factor: mainFactorOf(invitee), now });
+  recordActivation(tx, { ...activated, factor: mainFactorOf(invitee), isTest: invitee.isTest, now });
   return checked;
 }
 
 const LOCK_ACCOUNT = statement({
   params: { id: "integer" },
-  row: { referralCount: "integer", isBlocked: "boolean", phone: "text?", email: "text?" },
+  row: { referralCount: "integer", isBlocked: "boolean", isTest: "boolean", phone: "text?", email: "text?" },
   sql: `
     UPDATE "User" SET "referralCount" = "referralCount" WHERE "id" = :id
-    RETURNING "referralCount", "blockedAt" IS NOT NULL AS "isBlocked", "phone", "email"`,
+    RETURNING "referralCount", "blockedAt" IS NOT NULL AS "isBlocked", "isTest", "phone", "email"`,
 });
 const FIND_ACTIVATION = statement({
   params: { userId: "integer" },
@@ -114,9 +117,9 @@ const FIND_ACTIVATION = statement({
 });
 const FIND_REFERRAL_COUNT = statement({
   params: { userId: "integer" },
-  row: { referralCount: "integer", activated: "text?" },
+  row: { referralCount: "integer", isTest: "boolean", activated: "text?" },
   sql: `
-    SELECT "User"."referralCount", "Activation"."code" AS "activated"
+    SELECT "User"."referralCount", "User"."isTest", "Activation"."code" AS "activated"
     FROM "User" LEFT JOIN "Activation" ON "Activation"."inviteeId" = "User"."id" WHERE "User"."id" = :userId`,
 });
 
@@ -186,9 +189,13 @@ export async function moveActivation(
 ): Promise<Result<Inviters, MoveActivationFailure>> {
   const [inviter, before] = await Promise.all([findInviter(tx, code), tx.get(FIND_ACTIVATION, { userId })]);
   await lockInOrder(tx, [userId, inviter?.id, before?.inviterId, besides]);
-  const [activation, inviterNow] = await Promise.all([tx.get(FIND_ACTIVATION, { userId }), findInviter(tx, code)]);
+  const [activation, inviterNow, invitee] = await Promise.all([
+    tx.get(FIND_ACTIVATION, { userId }),
+    findInviter(tx, code),
+    tx.get(FIND_REFERRAL_COUNT, { userId }),
+  ]);
   if (!activation) return fail({ name: "activation_missing" });
-  if (!inviterNow) return fail({ name: "invite_unknown" });
+  if (inviterNow?.isTest !== invitee?.isTest || !inviterNow) return fail({ name: "invite_unknown" });
   if (inviterNow.id === userId) return fail({ name: "invite_own" });
   if (inviterNow.id === activation.inviterId) return fail({ name: "invite_same" });
   if (await isDescendant(tx, inviterNow.id, userId)) return fail({ name: "invite_circular" });
@@ -215,9 +222,13 @@ export async function undoActivation(
 }
 
 /** Checks all rules of activation but the one against circles. Returns the inviter, or the first failure. */
-function checkAllButCircles(activated: string | null, userId: number, inviter: Inviter | null) {
+function checkAllButCircles(
+  { activated, isTest }: { activated: string | null; isTest: boolean },
+  userId: number,
+  inviter: Inviter | null,
+) {
   if (activated) return fail({ name: "invite_already_activated", activated: activated as InviteCode });
-  if (!inviter) return fail({ name: "invite_unknown" });
+  if (!inviter || inviter.isTest !== isTest) return fail({ name: "invite_unknown" });
   return inviter.id === userId ? fail({ name: "invite_own" }) : succeed(inviter);
 }
 
@@ -232,7 +243,7 @@ export async function checkInvite(
 ): Promise<Result<Inviter, InviteFailure>> {
   const invitee = await db.get(FIND_REFERRAL_COUNT, { userId });
   if (!invitee) throw new AccountGone();
-  const checked = checkAllButCircles(invitee.activated, userId, code && (await findInviter(db, code)));
+  const checked = checkAllButCircles(invitee, userId, code && (await findInviter(db, code)));
   if (!checked.ok || invitee.referralCount === 0) return checked;
   return (await isDescendant(db, checked.value.id, userId)) ? fail({ name: "invite_circular" }) : checked;
 }
@@ -258,12 +269,21 @@ export function recordActivation(
     inviterId,
     code,
     factor,
+    isTest,
     now,
-  }: { inviteeId: number; inviterId: number; code: InviteCode; factor: Recipient | null; now: Date },
+  }: {
+    inviteeId: number;
+    inviterId: number;
+    code: InviteCode;
+    factor: Recipient | null;
+    isTest: boolean;
+    now: Date;
+  },
 ): void {
   tx.queue(ADD_ACTIVATION, { inviteeId, inviterId, code, now });
   tx.queue(INCREMENT_REFERRAL_COUNT, { inviterId });
-  recordEventByOwner(tx, inviteeId, { action: "invite_activated", details: factor ? channelOf(factor) : {}, now });
+  const details = { ...(factor && channelOf(factor)), ...(isTest && { isTest }) };
+  recordEventByOwner(tx, inviteeId, { action: "invite_activated", details, now });
 }
 
 /** Returns the proven phone of an account, or its mailbox if it has no proven phone. */

@@ -65,8 +65,9 @@ export function isClientSession(session: Session | null): session is ClientSessi
 /** A browser's session has a cookie and ends when it is idle. A client application's session has tokens. */
 export type SessionKind = "browser" | "client";
 
-/** What a session needs to know of its sign-in. `isReturning`: this browser has logged in with the phone or mailbox before. */
-type Opening = Pick<SignIn, "userId" | "proven"> & Partial<Pick<SignIn, "created">> & { isReturning?: boolean };
+/** What a session needs to know of its sign-in. `isReturning`: this browser has logged in with the phone or mailbox before. `isTest`: the account is a test number's. */
+type Opening = Pick<SignIn, "userId" | "proven"> &
+  Partial<Pick<SignIn, "created">> & { isReturning?: boolean; isTest?: boolean };
 
 /**
  * Returns the session, with one read. Returns null if the session was ended, is older than `SESSION_TTL_MS` or, for a browser,
@@ -251,7 +252,7 @@ const REMOVE_UNCONFIRMED_SIGN_INS = statement({
  */
 export async function addSession(
   tx: Transaction,
-  { userId, proven, created = false, isReturning = false }: Opening,
+  { userId, proven, created = false, isReturning = false, isTest = false }: Opening,
   { agent, network, browserId }: Pick<Requester, "agent" | "network"> & { browserId: string | null },
   kind: SessionKind,
   now: Date,
@@ -275,7 +276,7 @@ export async function addSession(
   tx.queue(ADD_SESSION, { ...session, ...refresh, ...origin, now });
   if (session.isNew) tx.queue(ADD_UNCONFIRMED_SIGN_IN, { sessionId: session.id, userId, ...origin, now });
   const details = { device: describeDevice(agent), isNew: session.isNew, ...channelOf(proven) };
-  recordEventByOwner(tx, userId, { action: "signed_in", details, now });
+  recordEventByOwner(tx, userId, { action: isTest ? "test_number_used" : "signed_in", details, now });
   const opened = { ...session, createdAt: now };
   return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
 }

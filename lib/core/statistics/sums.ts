@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { runInBackground } from "@/lib/core/background";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
 import { CLOCK_SKEW_MS_MAX, SMS_PRICE_BY_COUNTRY, SUMMED_MS_MAX } from "@/lib/core/policy";
 import { isTimeToSweep } from "@/lib/core/sweeping";
 import { readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
@@ -40,6 +41,9 @@ const PAID_MEASURES: readonly string[] = [
 
 const CHANNEL_SQL = `CASE WHEN "lastDigits" = '' THEN 'email' ELSE 'phone' END`;
 
+/** Leaves out the rows of test numbers, which are neither people nor messages. */
+const IS_OF_PERSON_SQL = `COALESCE("sender", '') <> '${TEST_NUMBER_SENDER}'`;
+
 const COUNT_MESSAGES = statement({
   params: { start: "time", end: "time" },
   row: {
@@ -56,7 +60,7 @@ const COUNT_MESSAGES = statement({
     SELECT CASE WHEN "sender" IS NULL THEN 'refused' ELSE 'message_' || "state" END AS "measure", ${CHANNEL_SQL} AS "channel",
       COALESCE("country", '') AS "country", COALESCE("sender", '') AS "sender", COALESCE("reason", '') AS "reason",
       COALESCE("currency", '') AS "currency", COUNT(*) AS "count", SUM("cost") AS "cost"
-    FROM "Delivery" WHERE "at" >= :start AND "at" < :end GROUP BY 1, 2, 3, 4, 5, 6`,
+    FROM "Delivery" WHERE "at" >= :start AND "at" < :end AND ${IS_OF_PERSON_SQL} GROUP BY 1, 2, 3, 4, 5, 6`,
 });
 
 const COUNT_CODES = statement({
@@ -68,7 +72,7 @@ const COUNT_CODES = statement({
         MAX(CASE WHEN "state" IN ('accepted', 'delivered', 'undelivered', 'unanswered') THEN 1 ELSE 0 END) AS "sent",
         MAX(CASE WHEN "state" = 'delivered' THEN 1 ELSE 0 END) AS "delivered"
       FROM "Delivery"
-      WHERE "at" >= :start AND "at" < :end AND ("purpose" IS NULL OR "purpose" IN ('login', 'registration'))
+      WHERE "at" >= :start AND "at" < :end AND ${IS_OF_PERSON_SQL} AND ("purpose" IS NULL OR "purpose" IN ('login', 'registration'))
       GROUP BY "recipient", "at") AS "codes"
     GROUP BY "channel", "country"`,
 });
@@ -83,6 +87,7 @@ const countEvents = (detail: (name: string) => string) => `
     COALESCE(${detail("channel")}, '') AS "channel", COALESCE(${detail("country")}, '') AS "country", COUNT(*) AS "count"
   FROM "AuditEvent"
   WHERE "at" >= :start AND "at" < :end AND "action" IN ('signed_in', 'account_created', 'invite_activated')
+    AND ${detail("isTest")} IS NULL
   GROUP BY 1, 2, 3`;
 const COUNT_EVENTS = statement({
   params: { start: "time", end: "time" },

@@ -53,6 +53,7 @@ type Failure =
   | ActFailure
   | MoveActivationFailure
   | { name: `${"phone" | "email"}_${"missing" | "kept" | "invalid" | "taken"}` | "identity_missing" }
+  | { name: "phone_test" | "account_test" }
   | ReviewFailure
   | { name: "account_blocked" | "account_not_blocked" };
 

@@ -1,3 +1,4 @@
+import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
 import { ConsoleMoment } from "@/app/admin/console-moment";
@@ -45,8 +46,18 @@ export default async function PersonPage(options: PageOptions) {
       const { failure } = found;
       return failure.name === "budget_spent" ? <LimitNote of="looks" retryAfterMs={failure.retryAfterMs} /> : null;
     }
-    const { phone, claimedPhone, email, inviteCode, activatedCode, createdAt, blockedAt, seenAt, referralCount } =
-      found.value;
+    const {
+      phone,
+      claimedPhone,
+      email,
+      inviteCode,
+      activatedCode,
+      createdAt,
+      blockedAt,
+      isTest,
+      seenAt,
+      referralCount,
+    } = found.value;
     const { done, from: typedFrom } = await options.searchParams;
     const from = TimelineCursor.safeParse(typedFrom).data ?? null;
     const [t, device, timeline, outlook, sessions, signals] = await Promise.all([
@@ -66,6 +77,14 @@ export default async function PersonPage(options: PageOptions) {
           {shown && <MaskedIdentity masked={maskPhone(shown)} />}
           {!shown && email && <MaskedIdentity masked={maskEmail(email)} />}
         </ShownIdentity>
+        {isTest && (
+          <p className="mt-3 max-w-[70ch]">
+            {t("test")}{" "}
+            <Link className="link" href="/admin/test-numbers" prefetch={false}>
+              {t("testNumbers")}
+            </Link>
+          </p>
+        )}
         <OutlookNote isPhoneClaimed={!phone && claimedPhone !== null} outlook={outlook} />
         <div className="mt-5 grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
           <TimelineList {...timeline} isFirst={from === null} path={`/admin/people/${found.value.id}`} />
