@@ -164,6 +164,9 @@ interface Header {
   ignored: string[];
 }
 
+/** Characters that would control the terminal that shows a column's name. */
+const CONTROL_PATTERN = /\p{Cc}/gu;
+
 /** The separator of cells is the one of `,` and `;` that the first line has more often. */
 function readHeader(text: string): Result<Header, ImportFileFailure> {
   const delimiter = text.split(";").length > text.split(",").length ? ";" : ",";
@@ -172,12 +175,12 @@ function readHeader(text: string): Result<Header, ImportFileFailure> {
   const ignored: string[] = [];
   for (const [at, name] of names.entries()) {
     const column = COLUMNS.find((one) => one === name);
-    if (!column) ignored.push(name);
+    if (!column) ignored.push(name.replace(CONTROL_PATTERN, ""));
     else if (places.has(column)) return fail({ name: "column_repeated", column });
     else places.set(column, at);
   }
   if (!places.has("phone") && !places.has("email")) return fail({ name: "header_unknown" });
-  return succeed({ delimiter, places, length: names.length, ignored });
+  return succeed({ delimiter, places, length: names.length, ignored: ignored.filter((name) => name !== "") });
 }
 
 /** Returns the cells of a line; null if its quotation marks are wrong, or if it has ends of lines inside. */

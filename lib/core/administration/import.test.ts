@@ -161,6 +161,10 @@ test("a file without a phone and a mailbox, or with a column twice, is no file o
   expect(twice).toEqual({ ok: false, failure: { name: "column_repeated", column: "phone" } });
 });
 
+test("the columns that are not read are named without control characters, and those without a name are not", async () => {
+  expect((await planOf(["phone,\u001b[31mnote,,"])).ignoredColumns).toEqual(["[31mnote"]);
+});
+
 test("no new code is one that a later row keeps", async () => {
   const [kept, free] = [drawInviteCode(), drawInviteCode()];
   const codes = [kept, kept, free];

@@ -7,7 +7,7 @@ import type { Reason } from "./acts";
 import { checkImport, runImport } from "./import";
 import { type ImportFileFailure, type ImportOutcome, type ImportResult, readImport, splitLines } from "./import-file";
 
-/** What becomes of the rows of a file: for each result its lines, in order. The most frequent results of good rows come first. */
+/** What becomes of the rows of a file: for each result its lines, in order. New accounts come first, then those that exist, then refusals. */
 export interface UploadSummary {
   lines: { result: ImportResult; lines: number[] }[];
   ignoredColumns: string[];
@@ -71,8 +71,8 @@ async function gather(
   for await (const part of parts) add(part);
   return [...byResult]
     .map(([result, lines]) => ({ result, lines: lines.sort((one, other) => one - other) }))
-    .sort((one, other) => ORDER.indexOf(other.result) - ORDER.indexOf(one.result));
+    .sort((one, other) => rankOf(one.result) - rankOf(other.result));
 }
 
-/** The results that come first, the last of these at the top. */
-const ORDER: readonly ImportResult[] = ["exists", "new"];
+const RANKS: Partial<Record<ImportResult, number>> = { new: 0, exists: 1 };
+const rankOf = (result: ImportResult) => RANKS[result] ?? 2;
