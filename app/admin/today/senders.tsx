@@ -22,17 +22,20 @@ export async function Senders({
   const [t, trial] = await Promise.all([getTranslations("admin.today.senders"), getTranslations("admin.today.trial")]);
   // Senders that are no longer in the settings sent messages in the period, too.
   const former = figures.filter(({ sender }) => !senders.some(({ name }) => name === sender));
-  const all = [...senders, ...former.map(({ sender }) => ({ name: sender, restLeftMs: 0, isForPhones: false }))];
+  const all = [
+    ...senders.map((sender) => ({ ...sender, isFormer: false })),
+    ...former.map(({ sender }) => ({ name: sender, restLeftMs: 0, isForPhones: false, isFormer: true })),
+  ];
   return (
     <Card id="senders" title={t("title")}>
       <ul>
-        {all.map(({ name, restLeftMs, isForPhones }) => {
+        {all.map(({ name, restLeftMs, isForPhones, isFormer }) => {
           const own = figures.find(({ sender }) => sender === name);
           const costs = own?.costs.map(formats.money).join(" + ");
           const state =
             restLeftMs > 0
               ? t("resting", { time: formats.time(new Date(Date.now() + restLeftMs)) })
-              : t(own ? "works" : "idle");
+              : t(isFormer ? "former" : own ? "works" : "idle");
           return (
             <li className="border-line border-b py-3 last:border-b-0" key={name}>
               <p className="flex flex-wrap items-baseline gap-x-3">
