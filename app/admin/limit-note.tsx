@@ -16,9 +16,13 @@ export async function describeLimit(of: keyof typeof MAX, retryAfterMs: number):
 /** In place of what an administrator wanted to see: the sentence of `describeLimit`. The page answers 429. */
 export async function LimitNote({ of, retryAfterMs }: { of: keyof typeof MAX; retryAfterMs: number }) {
   answerTooManyRequests(retryAfterMs);
+  const t = await getTranslations("admin.limits");
   return (
-    <p className="rounded-r-card border-red border-l-4 bg-card px-5 py-4" role="status">
-      {await describeLimit(of, retryAfterMs)}
-    </p>
+    <>
+      <h1>{t("title")}</h1>
+      <p className="mt-4 rounded-r-card border-red border-l-4 bg-card px-5 py-4" role="status">
+        {await describeLimit(of, retryAfterMs)}
+      </p>
+    </>
   );
 }

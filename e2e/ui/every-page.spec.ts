@@ -248,7 +248,6 @@ async function visitEveryPage(
   await visit(`${person}/change-phone`, "console, an act with a box");
   await visit("/admin/people?found=", "console, nothing found");
   await visit("/admin/people?found=1", "console, a person found");
-  await visit("/admin/people?spent", "console, a limit");
   await visit("/admin/people?country=7&malformed=inviter", "console, people by country, with an error");
   await visit("/admin/deliveries", "console, deliveries");
   await visit("/admin/referrals", "console, referrals");

@@ -1,5 +1,6 @@
 import type { Route } from "next";
 import Link from "next/link";
+import { redirect } from "next/navigation";
 import { getLocale, getTranslations } from "next-intl/server";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { MaskedIdentity } from "@/components/masked-identity";
@@ -29,9 +30,10 @@ export default async function PeoplePage({ searchParams }: PageProps<"/admin/peo
   const { found, next, like, spent, done } = await searchParams;
   const page = { section: "people", path: "/admin/people" } as const;
   if (spent !== undefined) {
-    return renderConsolePage(page, async ({ administrator }) => (
-      <LimitNote of="searches" retryAfterMs={await searchAfterMs(administrator)} />
-    ));
+    return renderConsolePage(page, async ({ administrator }) => {
+      const retryAfterMs = await searchAfterMs(administrator);
+      return retryAfterMs > 0 ? <LimitNote of="searches" retryAfterMs={retryAfterMs} /> : redirect("/admin/people");
+    });
   }
   if (like !== undefined) {
     return renderConsolePage(page, async ({ administrator }) => {
@@ -77,7 +79,7 @@ async function FoundPeople({ administrator, ids, next }: FoundAccounts & { admin
       {people.length > 0 && (
         <ul className="border-line border-t">
           {people.map(({ id, phone, claimedPhone, email, inviteCode, blockedAt, isTest }) => (
-            <li className="flex flex-wrap justify-between gap-x-6 border-line border-b py-3" key={id}>
+            <li className="flex flex-wrap items-center justify-between gap-x-6 border-line border-b py-1" key={id}>
               <span>
                 <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
                   <MaskedIdentity masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />

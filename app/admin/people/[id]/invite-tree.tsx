@@ -41,7 +41,7 @@ export async function InviteesCard({
 }) {
   const t = await getTranslations("admin.person");
   return (
-    <section aria-labelledby="invitees" className="mt-5 rounded-card border border-line bg-card p-5">
+    <section aria-labelledby="invitees" className="rounded-card border border-line bg-card p-5">
       <h2 className="text-large" id="invitees">
         {t("invitees")}
       </h2>
@@ -53,7 +53,7 @@ export async function InviteesCard({
           <li className="border-line border-b py-1 last:border-b-0" key={invitee.id}>
             <RelativeLink {...invitee} />
             {below.length > 0 && (
-              <ul className="ml-2 border-line border-l pl-4">
+              <ul className="ml-2 flex flex-wrap gap-x-5 border-line border-l pl-4">
                 {below.map((one) => (
                   <li key={one.id}>
                     <RelativeLink {...one} />

@@ -86,9 +86,9 @@ export default async function PersonPage(options: PageOptions) {
           </p>
         )}
         <OutlookNote isPhoneClaimed={!phone && claimedPhone !== null} outlook={outlook} />
-        <div className="mt-5 grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+        <div className="mt-5 grid grid-cols-[minmax(0,1fr)] items-start gap-x-5 gap-y-5 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)] lg:grid-rows-[auto_1fr]">
           <TimelineList {...timeline} isFirst={from === null} path={`/admin/people/${found.value.id}`} />
-          <div>
+          <div className="lg:row-span-2">
             <section aria-labelledby="account" className="rounded-card border border-line bg-card p-5">
               <h2 className="text-large" id="account">
                 {t("account")}
@@ -147,11 +147,11 @@ export default async function PersonPage(options: PageOptions) {
                 <Fact name={t("id")}>{found.value.id}</Fact>
               </dl>
             </section>
-            {tree.invitees.length > 0 && (
-              <InviteesCard referralCount={referralCount} tree={tree} userId={found.value.id} />
-            )}
             {!isOwn && <ActsCard acts={actsOn(found.value, signals)} userId={found.value.id} />}
           </div>
+          {tree.invitees.length > 0 && (
+            <InviteesCard referralCount={referralCount} tree={tree} userId={found.value.id} />
+          )}
         </div>
       </>
     );

@@ -43,7 +43,7 @@ export default async function RecipientPage({ params, searchParams }: PageProps<
         <p className="mt-1 text-small text-soft">{t("lead", { country: country ?? "none" })}</p>
         <OutlookNote outlook={outlook} />
         {recipient && (
-          <p className="mt-4">
+          <p className="mt-4 flex">
             <Link
               className="button-quiet w-auto px-4"
               href={`/admin/recipients/${hash}/lift-limits` as Route}
