@@ -4,7 +4,6 @@ import { runInBackground } from "@/lib/core/background";
 import { groupBy } from "@/lib/core/group-by";
 import { keyedHashes } from "@/lib/core/keyed-hash";
 import {
-  CLOCK_SKEW_MS_MAX,
   SIGNAL_INVITEES_EXAMINED_MAX,
   SIGNAL_INVITEES_MIN,
   SIGNAL_NETWORK_GAP_MS,
@@ -197,8 +196,11 @@ const SET_MARK = statement({
 
 /** How many activations one step reads. */
 const ACTIVATIONS_PER_STEP = 200;
-/** How far before the mark a run begins, because an activation may be committed later than one with a later time. */
-const LATE_ROWS_MS = CLOCK_SKEW_MS_MAX;
+/**
+ * How far before the mark a run begins, because an activation may be committed later than one with a later time. One that comes later
+ * still is examined with the inviter's next one.
+ */
+const LATE_ROWS_MS = 60_000;
 /** After a step the job rests this many times as long as the step took. */
 const REST_FACTOR = 4;
 
