@@ -112,15 +112,15 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page).toHaveURL(/\/admin\?period=week$/);
       await expect(page.locator("[data-answer]")).toContainText("За 7 дней");
       const funnel = page.getByRole("table", { name: "От запроса кода до приглашения" });
-      await expect(funnel.getByRole("row", { name: /^Запросили код/ })).toBeVisible();
-      await expect(funnel.getByRole("row", { name: /^Активировал приглашение/ })).toBeVisible();
+      await expect(funnel.getByRole("row", { name: /^Код запрошен/ })).toBeVisible();
+      await expect(funnel.getByRole("row", { name: /^Приглашение активировано/ })).toBeVisible();
       await expect(page.getByRole("img", { name: /^За 90 дней новых аккаунтов: / })).toBeVisible();
       const days = page.getByRole("table", { name: "Новые аккаунты за 90 дней" });
       await expect(days).toBeHidden();
       await page.getByRole("region", { name: "Новые аккаунты за 90 дней" }).getByText("Таблица").click();
       await expect(days.getByRole("row")).toHaveCount(91);
 
-      await page.getByRole("button", { name: "Прислать код себе через console" }).click();
+      await page.getByRole("button", { name: "Отправить себе пробное сообщение через console" }).click();
       await expect(page.getByRole("status")).toHaveText("console принял сообщение. Пришло ли оно, видно на телефоне.");
       await expect(page).toHaveURL(/\/admin\?period=week&tried=console$/);
       const digits = await codeFor(administratorPhone);

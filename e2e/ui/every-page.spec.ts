@@ -229,7 +229,7 @@ async function visitEveryPage(
   await look(page, "console, today");
   await visit("/admin?period=quarter", "console, today, a longer period");
   await page.getByText("Таблица").first().click();
-  await page.getByRole("button", { name: "Прислать код себе через" }).first().click();
+  await page.getByRole("button", { name: "Отправить себе пробное сообщение через" }).first().click();
   await expect(page.getByRole("status")).toBeVisible();
   await look(page, "console, today, a sender that was tried");
   await visit("/admin/people", "console, people");
@@ -275,10 +275,10 @@ async function visitEveryPage(
   await expect(page.getByText("Тестовый номер заведён")).toBeVisible();
   await look(page, "console, test numbers, one made");
   await page
-    .getByRole("link", { name: /Прекратить/ })
+    .getByRole("link", { name: /Отключить/ })
     .first()
     .click();
-  await expect(page.getByRole("heading", { name: "Прекратить тестовый номер" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Отключить тестовый номер" })).toBeVisible();
   await look(page, "console, end a test number");
   await visit("/admin/settings", "console, settings");
   const stranger = freshPhone();

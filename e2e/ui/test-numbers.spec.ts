@@ -66,12 +66,12 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByText("тестовый номер", { exact: true }).first()).toBeVisible();
 
       await page.goto("/admin/test-numbers");
-      await row.getByRole("link", { name: /Прекратить/ }).click();
-      await page.getByRole("button", { name: "Прекратить" }).click();
+      await row.getByRole("link", { name: /Отключить/ }).click();
+      await page.getByRole("button", { name: "Отключить" }).click();
       await expect(page.getByText("Напишите причину.")).toBeVisible();
       await page.getByLabel("Причина").fill("проверка закончена");
-      await page.getByRole("button", { name: "Прекратить" }).click();
-      await expect(page.getByText("Тестовый номер прекращён")).toBeVisible();
+      await page.getByRole("button", { name: "Отключить" }).click();
+      await expect(page.getByText("Тестовый номер отключён")).toBeVisible();
       await expect(row).toHaveCount(0);
       await reviewer.goto(`${server.url}/profile`);
       await expect(reviewer).toHaveURL(/\/login/);
