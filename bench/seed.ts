@@ -92,7 +92,7 @@ function sumSeed(moment: Store["moment"]): string[] {
     INSERT INTO "${table}" ("${column}", "measure", "channel", "country", "sender", "reason", "currency", "count", "amount")
     ${numbersTo(SUMS_PER_PERIOD)}
     SELECT ${value}, CASE WHEN n > 60 THEN 'message_undelivered' ELSE CASE n % 6 ${steps} END END, 'phone',
-      'X' || (n / 6 % 10), CASE WHEN n > 60 THEN 'sender' || (n % 4) ELSE '' END, CASE WHEN n > 60 THEN 'reason ' || n ELSE '' END,
+      'X' || substr('ABCDEFGHIJ', 1 + n / 6 % 10, 1), CASE WHEN n > 60 THEN 'sender' || (n % 4) ELSE '' END, CASE WHEN n > 60 THEN 'reason ' || n ELSE '' END,
       CASE WHEN n > 60 THEN 'RUB' ELSE '' END, 1000 - n, CASE WHEN n > 60 THEN 2.5 ELSE 0 END FROM number`;
   const now = Date.now();
   const days = Array.from({ length: SUMMED.days }, (_, at) => new Date(now - at * DAY_S * 1000));

@@ -28,12 +28,7 @@ export async function Charts({
     <>
       <Card id="hours" title={t("hours.title")}>
         <Bars
-          bars={hours.map(({ start, counts }) => ({
-            id: start.toISOString(),
-            name: formats.time(start),
-            value: counts.asked,
-            part: counts.verified,
-          }))}
+          bars={hours.map(({ counts }) => ({ value: counts.asked, part: counts.verified }))}
           from={firstHour}
           label={t("hours.summary", {
             asked: formats.count(sumOf(hours, "asked")),
@@ -53,7 +48,7 @@ export async function Charts({
       </Card>
       <Card id="days" title={t("days.title")}>
         <Bars
-          bars={days.map(({ day, counts }) => ({ id: day, name: formats.day(day), value: counts.signed_up }))}
+          bars={days.map(({ counts }) => ({ value: counts.signed_up }))}
           from={firstDay}
           label={t("days.summary", {
             count: formats.count(sumOf(days, "signed_up")),
