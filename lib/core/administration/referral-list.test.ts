@@ -109,6 +109,7 @@ test("test accounts are left out, as inviters and as invitees", async () => {
   expect(page.count).toBe(2);
   const tree = await readTree(administrator, inviter.userId);
   expect(tree?.invitees.map(({ id }) => id)).not.toContain(tester.userId);
+  expect((await readTree(administrator, tester.userId))?.invitees).toHaveLength(3);
 });
 
 test("periods begin with the day of TIME_ZONE", () => {

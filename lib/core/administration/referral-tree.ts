@@ -34,7 +34,7 @@ export interface Tree {
 }
 
 /**
- * Returns the tree below an account, whose invitees of `expanded` are shown with theirs; null without such an account. Accounts of test numbers are left out. Records that
+ * Returns the tree below an account, whose invitees of `expanded` are shown with theirs; null without such an account. Invitees with test numbers are left out. Records that
  * the accounts were listed.
  */
 export async function readTree(
@@ -50,7 +50,7 @@ export async function readTree(
       .map(async (id) => [id, await listReferrals(id, { limit: INVITEES_OF_EXPANDED_MAX })] as const),
   );
   const shown = [...referrals, ...below.flatMap(([, page]) => page.referrals)].map((referral) => referral.userId);
-  const people = await findPeople([userId, ...shown]);
+  const people = await findPeople(userId, shown);
   const person = people.get(userId);
   if (!person) return null;
   await recordListing(administrator, [...people.keys()], now);
@@ -66,11 +66,12 @@ export async function readTree(
   return { person, invitees: nodesOf(referrals, [userId]), next };
 }
 
-async function findPeople(ids: readonly number[]): Promise<Map<number, TreePerson>> {
-  const unique = [...new Set(ids)];
+/** Returns these accounts by their ids, without those of test numbers below the root. */
+async function findPeople(rootId: number, ids: readonly number[]): Promise<Map<number, TreePerson>> {
+  const unique = [...new Set([rootId, ...ids])];
   const [rows, marks] = await Promise.all([
     readPrimary.user.findMany({
-      where: { id: { in: unique }, isTest: false },
+      where: { id: { in: unique }, OR: [{ isTest: false }, { id: rootId }] },
       select: { id: true, phone: true, claimedPhone: true, email: true, referralCount: true },
     }),
     findMarks(unique),

@@ -69,7 +69,12 @@ export async function InviteesCard({
           </li>
         ))}
       </ul>
-      {referralCount > invitees.length && <ListLink count={referralCount} inviterId={userId} />}
+      <p className="flex flex-wrap gap-x-6">
+        {referralCount > invitees.length && <ListLink count={referralCount} inviterId={userId} />}
+        <Link className="link text-small" href={`/admin/referrals/${userId}`} prefetch={false}>
+          {t("tree")}
+        </Link>
+      </p>
     </section>
   );
 }
