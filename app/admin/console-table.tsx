@@ -44,7 +44,7 @@ export function ConsoleTable<Row extends { id: number | string }>({
               const isEmpty = cell === null || cell === "";
               return (
                 <td
-                  className={`py-0.5 align-middle tabular-nums max-md:grid max-md:grid-cols-[7rem_minmax(0,1fr)] max-md:gap-x-4 md:py-2.5 md:pr-4 ${isEmpty ? "max-md:hidden" : ""} ${align(column)}`}
+                  className={`py-0.5 align-middle tabular-nums max-md:grid max-md:items-baseline max-md:grid-cols-[7rem_minmax(0,1fr)] max-md:gap-x-4 md:py-2.5 md:pr-4 ${isEmpty ? "max-md:hidden" : ""} ${align(column)}`}
                   key={column.name}
                 >
                   <span className="text-soft md:hidden">{column.label}</span>

@@ -17,7 +17,7 @@ export function formatsOf(locale: Locale) {
   const ofDay = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", timeZone: "UTC" });
   const ofCount = new Intl.NumberFormat(locale);
   const ofShare = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
-  const ofAmount = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
+  const ofAmount = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   const inCurrency = (currency: string) =>
     new Intl.NumberFormat(locale, { style: "currency", currency, maximumFractionDigits: 2 });
   return {

@@ -102,7 +102,7 @@ export function ImportForm({
           accept=".csv,text/csv"
           aria-describedby={state?.errors.file ? "file-error file-hint" : "file-hint"}
           aria-invalid={state?.errors.file !== undefined}
-          className="block min-h-11 w-full max-w-full"
+          className="block min-h-11 w-full max-w-full file:mr-3 file:min-h-11 file:cursor-pointer file:rounded-card file:border file:border-edge file:border-solid file:bg-transparent file:px-4 file:font-semibold"
           id="file"
           name="file"
           type="file"
