@@ -18,8 +18,9 @@ const { Phone } = await import("../lib/core/identity/phone");
 
 const [command, typed = ""] = process.argv.slice(3);
 if (command === "list") {
-  for (const { phone, addedAt } of await listAdministrators()) {
-    console.log(`${phone} ${addedAt ? `added ${addedAt.toISOString()}` : "of ADMIN_PHONES"}`);
+  for (const { phone, addedAt, isTest } of await listAdministrators()) {
+    const since = addedAt ? `added ${addedAt.toISOString()}` : "of ADMIN_PHONES";
+    console.log(`${phone} ${since}${isTest ? ", but a test number, which is no administrator" : ""}`);
   }
 } else if (command === "add" || command === "remove") {
   // Without the plus the country would be a guess, and a stranger could become an administrator.

@@ -14,12 +14,16 @@ test("test numbers are made, listed and removed at the machine, and the last lin
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-test-number-"));
   try {
     const run = async (script: string, ...args: string[]) => {
-      const env = cleanEnvironment({ DATABASE_URL: `file:${folder}/sarafan.db` });
+      const env = cleanEnvironment({
+        DATABASE_URL: `file:${folder}/sarafan.db`,
+        ...(script === "admin" && { ADMIN_PHONES: "+79450000001" }),
+      });
       const child = spawn(process.execPath, ["scripts/run.mjs", script, ...args], { env });
       const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
       const last = stdout.trim().split("\n").at(-1) ?? "";
       return {
         code: child.exitCode,
+        stdout,
         stderr,
         json: last.startsWith("[") || last.startsWith("{") ? JSON.parse(last) : null,
       };
@@ -54,6 +58,7 @@ test("test numbers are made, listed and removed at the machine, and the last lin
       expect(await testNumber(...args)).toMatchObject({ code: 1, stderr: expect.stringMatching(reason) });
     }
     expect((await run("admin", "add", phone)).stderr).toContain("test number");
+    expect((await run("admin", "list")).stdout).toContain(`${phone} of ADMIN_PHONES, but a test number`);
     expect((await testNumber("remove", "--phone", phone)).code).toBe(0);
     const list = await testNumber("list");
     expect(list.json).toEqual([expect.objectContaining({ phone: "+79450000002", digits: 8, userId: null })]);

@@ -1,14 +1,15 @@
 import { runInBackground } from "@/lib/core/background";
+import type { Phone } from "@/lib/core/identity/phone";
 import { CLOCK_SKEW_MS_MAX } from "@/lib/core/policy";
 import { readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import { NO_ACCOUNT_ID, recordEvent } from "./audit-log";
 import { removeAccount } from "./remove-account";
-import { DELETE_CHALLENGES, FIND_ACCOUNT_OF_PHONE, lockTestPhones } from "./test-phones";
+import { FIND_ACCOUNT_OF_PHONE, lockPhone } from "./test-phones";
 
 const FIND_ENDED = statement({
   params: { now: "time" },
   row: { id: "integer", phone: "text", until: "time" },
-  sql: `SELECT "id", "phone", "until" FROM "TestNumber" WHERE "until" <= :now ORDER BY "until" LIMIT 100`,
+  sql: `SELECT "id", "phone", "until" FROM "TestNumber" WHERE "until" <= :now ORDER BY "until"`,
 });
 const DELETE_TEST_NUMBER = statement({
   params: { id: "integer", now: "time" },
@@ -19,16 +20,14 @@ const DELETE_TEST_NUMBER = statement({
 const SERVER = { actorKind: "server", actorId: NO_ACCOUNT_ID } as const;
 
 /**
- * Deletes the test numbers that have ended, each after its account. Several servers can run this at the same time. A number without an
- * account is deleted in one transaction, which first deletes the phone's challenges: a sign-up that has verified the fixed code before
- * either finds no challenge, or its account is found here and deleted as well.
+ * Deletes the test numbers that have ended, each after its account. Several servers can run this at the same time. The
+ * transaction that deletes a number holds `lockPhone`, so that no account of the number is left behind.
  */
 export async function sweepTestNumbers(now = new Date()): Promise<void> {
   for (const { id, phone } of await readPrimary.all(FIND_ENDED, { now })) {
     const details = { testNumber: id };
     const step = async (tx: Transaction): Promise<number | null> => {
-      tx.queue(DELETE_CHALLENGES, { phone });
-      await lockTestPhones(tx);
+      await lockPhone(tx, phone as Phone, now);
       const account = await tx.get(FIND_ACCOUNT_OF_PHONE, { phone });
       if (account?.isTest) return account.id;
       const isDeleted = (await tx.run(DELETE_TEST_NUMBER, { id, now })) > 0;

@@ -1,4 +1,5 @@
 import type { Phone } from "@/lib/core/identity/phone";
+import { record, refund, TRIES_AT_RECIPIENT } from "@/lib/core/rate-limits";
 import { type Queries, statement, type Transaction } from "@/lib/db/database";
 
 /** The number of PostgreSQL's advisory lock that orders new test numbers and the phones that accounts get without a login. */
@@ -21,15 +22,9 @@ const FIND_TEST_PHONE = statement({
 });
 
 /**
- * Lets this transaction make or delete test numbers: until it ends, no other transaction gives a phone to an account without a login,
- * and those before have committed. A login consumes a challenge of its phone instead: see `makeTestNumber`. Challenges are locked
- * before this lock, and never after it.
+ * Keeps test numbers as they are until this transaction ends. Transactions that give phones to accounts without a login call it, after
+ * they have locked challenges; see `lockPhone`.
  */
-export async function lockTestPhones(tx: Transaction): Promise<void> {
-  await tx.get(LOCK_ALONE, {});
-}
-
-/** Keeps test numbers as they are until this transaction ends. Transactions that give phones to accounts without a login call it. */
 export async function shareTestPhones(tx: Transaction): Promise<void> {
   await tx.get(LOCK_SHARED, {});
 }
@@ -51,8 +46,18 @@ export const FIND_ACCOUNT_OF_PHONE = statement({
   row: { id: "integer", isTest: "boolean" },
   sql: `SELECT "id", "isTest" FROM "User" WHERE "phone" = :phone`,
 });
-/** Deletes the challenges of this phone, after which no code that was verified before makes an account. */
-export const DELETE_CHALLENGES = statement({
+const DELETE_CHALLENGES = statement({
   params: { phone: "text" },
   sql: `DELETE FROM "Challenge" WHERE "recipient" = :phone`,
 });
+
+/**
+ * Lets this transaction decide what the phone is: an account's, a test number, or neither. No code to the phone is verified until the
+ * transaction ends, because it holds the lock of the phone's attempts. A code that was verified before makes no account any more, because
+ * the sign-up must consume its challenge, which is deleted; or the sign-up has done so, and this transaction finds the account.
+ */
+export async function lockPhone(tx: Transaction, phone: Phone, now: Date): Promise<void> {
+  refund(tx, await record(tx, [{ limit: TRIES_AT_RECIPIENT, subject: phone }], now), { keepsRows: true });
+  tx.queue(DELETE_CHALLENGES, { phone });
+  await tx.get(LOCK_ALONE, {});
+}

@@ -8,6 +8,7 @@ import { failureOf, freshPhone, signUp } from "@/lib/testing/people";
 import { asAdministrator, changeAccount, deleteAccount } from "./accounts";
 import { addAdministrator, isAdministratorPhone, listAdministrators, removeAdministrator } from "./administrators";
 import { blockAccount, unblockAccount } from "./block";
+import { drawFixedCode, makeTestNumber } from "./test-numbers";
 
 test("an administrator who was added at the machine is one from the next request on, and none after the removal", async () => {
   const { phone, session } = await freshAdministrator();
@@ -51,7 +52,7 @@ test("a phone without an account can be made an administrator's in advance", asy
   await write(async (tx) => void (await tx.administrator.delete({ where: { phone } })));
 });
 
-test("a blocked administrator does not count as one who remains", async () => {
+test("neither a blocked administrator nor a test number counts as one who remains", async () => {
   const last = await freshAdministrator();
   await write(async (tx) => {
     await tx.administrator.deleteMany({ where: { phone: { not: last.phone } } });
@@ -67,4 +68,11 @@ test("a blocked administrator does not count as one who remains", async () => {
   expect(await isAdministratorPhone(last.phone)).toBe(true);
   expect(failureOf(await unblockAccount(last.administrator, { userId: other.userId, reason }))).toBe("none");
   expect(failureOf(await removeAdministrator(last.phone))).toBe("none");
+
+  const phone = freshPhone();
+  const until = new Date(Date.now() + 60_000);
+  await makeTestNumber("command_line", { phone, code: drawFixedCode(), until, note: null });
+  // As if ADMIN_PHONES named it.
+  await write((tx) => tx.administrator.create({ data: { phone, addedAt: new Date() } }));
+  expect(failureOf(await removeAdministrator(other.phone))).toBe("administrator_last");
 });

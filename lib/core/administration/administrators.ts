@@ -1,5 +1,5 @@
 import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
-import { isTestPhone } from "@/lib/core/accounts/test-phones";
+import { findTestPhone, isTestPhone } from "@/lib/core/accounts/test-phones";
 import type { Phone } from "@/lib/core/identity/phone";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, rollBack, statement, type Transaction, transact, type Writer } from "@/lib/db/database";
@@ -12,11 +12,18 @@ export async function isAdministratorPhone(phone: Phone): Promise<boolean> {
   );
 }
 
-/** Returns the phones of all administrators: those of `ADMIN_PHONES` first, then the added ones with the time of adding. */
-export async function listAdministrators(): Promise<{ phone: Phone; addedAt: Date | null }[]> {
+/**
+ * Returns the phones of all administrators: those of `ADMIN_PHONES` first, then the added ones with the time of adding. `isTest` says
+ * that a phone of `ADMIN_PHONES` is a test number, whose account is no administrator: see `asAdministrator`.
+ */
+export async function listAdministrators(): Promise<{ phone: Phone; addedAt: Date | null; isTest: boolean }[]> {
   const added = await readPrimary.administrator.findMany({ orderBy: { addedAt: "asc" } });
-  const configured = env.ADMIN_PHONES.map((phone) => ({ phone: phone as Phone, addedAt: null }));
-  return [...configured, ...added.map(({ phone, addedAt }) => ({ phone: phone as Phone, addedAt }))];
+  const configured = env.ADMIN_PHONES.map(async (one) => {
+    const phone = one as Phone;
+    return { phone, addedAt: null, isTest: await findTestPhone(readPrimary, phone) };
+  });
+  const others = added.map(({ phone, addedAt }) => ({ phone: phone as Phone, addedAt, isTest: false }));
+  return [...(await Promise.all(configured)), ...others];
 }
 
 const ADD_ADMINISTRATOR = statement({
@@ -40,10 +47,13 @@ const LIST_ADDED = statement({
   sql: `SELECT "phone" FROM "Administrator"`,
 });
 
-const FIND_BLOCKED = statement({
+/** Finds the blocked account, or the test number, that has this phone: neither is an administrator. */
+const FIND_UNABLE = statement({
   params: { phone: "text" },
   row: { id: "integer" },
-  sql: `SELECT "id" FROM "User" WHERE "phone" = :phone AND "blockedAt" IS NOT NULL`,
+  sql: `
+    SELECT "id" FROM "User" WHERE "phone" = :phone AND "blockedAt" IS NOT NULL
+    UNION ALL SELECT "id" FROM "TestNumber" WHERE "phone" = :phone`,
 });
 
 const FIND_ACCOUNT_BY_PHONE = statement({
@@ -81,15 +91,15 @@ type Removed = Result<null, { name: "administrator_unknown" | "administrator_con
  * Failures:
  * - `administrator_unknown`: the phone is no administrator's.
  * - `administrator_configured`: the phone is one of `ADMIN_PHONES`, which only the operator changes.
- * - `administrator_last`: there would be no administrator whose account is not blocked. A phone may have no account yet.
+ * - `administrator_last`: there would be no administrator whose account is neither blocked nor a test number's. A phone may have no account yet.
  */
 export function removeAdministrator(phone: Phone, now = new Date()): Promise<Removed> {
   return transact<Removed>(async (tx) => {
     if (env.ADMIN_PHONES.includes(phone)) return fail({ name: "administrator_configured" });
     if ((await tx.run(REMOVE_ADMINISTRATOR, { phone })) === 0) return fail({ name: "administrator_unknown" });
     const left = [...env.ADMIN_PHONES, ...(await tx.all(LIST_ADDED, {})).map((one) => one.phone)];
-    const blocked = await Promise.all(left.map((one) => tx.get(FIND_BLOCKED, { phone: one })));
-    if (blocked.every((account) => account !== undefined)) return rollBack(fail({ name: "administrator_last" }));
+    const unable = await Promise.all(left.map((one) => tx.get(FIND_UNABLE, { phone: one })));
+    if (unable.every((account) => account !== undefined)) return rollBack(fail({ name: "administrator_last" }));
     // Otherwise the console would be open if the administrator is added again soon.
     await tx.run(CLOSE_CONSOLES, { phone });
     await recordByCommandLine(tx, "administrator_removed", phone, now);

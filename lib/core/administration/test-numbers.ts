@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type ActorKind, type EventDetails, NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
 import { sweepTestNumbers } from "@/lib/core/accounts/test-number-end";
-import { DELETE_CHALLENGES, FIND_ACCOUNT_OF_PHONE, lockTestPhones } from "@/lib/core/accounts/test-phones";
+import { FIND_ACCOUNT_OF_PHONE, lockPhone } from "@/lib/core/accounts/test-phones";
 import { drawOneTimeCode, OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { isServedPhone } from "@/lib/core/challenges/served-countries";
 import { sealTestCode } from "@/lib/core/challenges/test-code";
@@ -100,9 +100,6 @@ export type MakeTestNumberFailure = {
  * Makes the phone a test number until the given time: each code that is requested for it is `code`, and no message is sent. Returns its
  * id.
  *
- * The transaction deletes the phone's challenges before it looks for an account. A sign-up that has verified its code consumes its
- * challenge in the transaction that makes the account. So either this transaction finds the account, or the sign-up finds no challenge.
- *
  * Failures:
  * - `login_too_old`: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago.
  * - `country_not_allowed`: the phone gets no codes.
@@ -124,8 +121,7 @@ export async function makeTestNumber(
   type Made = Result<{ id: number }, MakeTestNumberFailure>;
   return transact<Made>(
     async (tx): Promise<Made | RolledBack<Made>> => {
-      tx.queue(DELETE_CHALLENGES, { phone });
-      await lockTestPhones(tx);
+      await lockPhone(tx, phone, now);
       if (await tx.get(FIND_ADMINISTRATOR, { phone })) return rollBack(fail({ name: "phone_of_administrator" }));
       const row = await tx.get(ADD_TEST_NUMBER, added);
       if (!row) return rollBack(fail({ name: "test_number_known" }));
