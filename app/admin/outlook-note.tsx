@@ -28,7 +28,7 @@ export async function OutlookNote({
     if (!outlook) return t("unknown");
     if (first?.name === "account_blocked") return t("blocked");
     if (outlook.codeUntil) return t("hasCode", { time: timeOf(outlook.codeUntil) });
-    if (!first) return t("can", { kind: outlook.kind });
+    if (!first) return outlook.isTest ? t("canTest") : t("can", { kind: outlook.kind });
     if (outlook.isMailOpen) return t("onlyByMail");
     return first.until ? t("notUntil", { time: timeOf(first.until) }) : t("cannot");
   };

@@ -33,7 +33,7 @@ export default async function TestNumbersPage({ searchParams }: PageProps<"/admi
         )}
         <h1>{t("title")}</h1>
         <p className="mt-3 max-w-[70ch] text-soft">{t("lead")}</p>
-        <p className="mt-5 mb-6">
+        <p className="mt-5 mb-6 flex">
           <Link className="button-quiet w-auto px-4" href="/admin/test-numbers/new" prefetch={false}>
             {t("new")}
           </Link>

@@ -35,6 +35,7 @@ test("nothing keeps a person from a code who has asked for none", async () => {
     longerDigits: null,
     network: null,
     isMailOpen: false,
+    isTest: false,
   });
 });
 

@@ -36,6 +36,8 @@ export interface Outlook {
   network: string | null;
   /** Whether the account can get a code to its mailbox, while its phone gets none. */
   isMailOpen: boolean;
+  /** Whether it is a test number: its fixed code can be typed after a request, and no message is sent. */
+  isTest: boolean;
 }
 
 const FAILED_STATES = ["undelivered", "failed", "refused"];
@@ -108,6 +110,7 @@ export async function getOutlook(
     longerDigits: !isTest && digits.ofNewCode > CODE_DIGITS ? digits.ofNewCode : null,
     network,
     isMailOpen: false,
+    isTest,
   };
 }
 

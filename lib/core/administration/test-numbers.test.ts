@@ -43,6 +43,7 @@ import { addAdministrator } from "./administrators";
 import { runImport } from "./import";
 import { readImport } from "./import-file";
 import { exportList } from "./list-export";
+import { getOutlook } from "./outlook";
 import { walkPeople } from "./people-list";
 import { drawFixedCode, endTestNumber, FixedCode, listTestNumbers, makeTestNumber } from "./test-numbers";
 
@@ -92,6 +93,8 @@ test("the fixed code opens an account of its own without a message, as often as 
   const { userId } = first.value;
   expect([first.value.created, second.value.created, second.value.userId]).toEqual([true, false, userId]);
   expect((await getProfile(userId))?.isTest).toBe(true);
+  const outlook = await getOutlook(phoneRecipient(phone), { isBlocked: false });
+  expect(outlook).toMatchObject({ isTest: true, obstacles: [], longerDigits: null, undelivered: null });
   expect((await readEvents(userId)).map(({ action, details }) => [action, details.isTest])).toEqual([
     ["test_number_used", undefined],
     ["test_number_used", undefined],

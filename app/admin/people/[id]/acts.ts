@@ -35,12 +35,13 @@ export type ActName = z.output<typeof ActName>;
 
 /** Returns the acts that make sense for this account. */
 export function actsOn(
-  { activatedCode, blockedAt }: Pick<Person, "activatedCode" | "blockedAt">,
+  { activatedCode, blockedAt, isTest }: Pick<Person, "activatedCode" | "blockedAt" | "isTest">,
   signals: readonly Signal[],
 ): ActName[] {
   const senseless: ActName[] = [
     blockedAt === null ? "unblock" : "block",
     ...(signals.length === 0 ? (["review-signals"] as const) : []),
+    ...(isTest ? (["change-phone", "change-email"] as const) : []),
     ...(activatedCode === null ? (["move-invitation", "undo-invitation"] as const) : []),
   ];
   return ActName.options.filter((name) => !senseless.includes(name));
