@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "playwright/test";
+import { NO_ACCOUNT_ID } from "@/lib/core/accounts/audit-log";
 import { removeAccount } from "@/lib/core/accounts/remove-account";
+import { runImport } from "@/lib/core/administration/import";
+import { readImport } from "@/lib/core/administration/import-file";
 import { listSignalsOf, reviewSignals, versionOf } from "@/lib/core/administration/signal-list";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import { SIGNAL_INVITEES_MIN, SIGNAL_WINDOW_MS } from "@/lib/core/policy";
@@ -245,6 +248,31 @@ test("the job finds the inviters of new activations, and running it again, also 
   await Promise.all([findSignals(now), examineInviter(inviterId, now), examineInviter(inviterId, now)]);
   expect(await ended).toEqual([0, null]);
   expect(await readPrimary.signal.findMany({ where: { inviterId } })).toEqual(first);
+});
+
+test("people who were imported without the time of their activation are no signal, and those with it are one", async () => {
+  const now = new Date();
+  const foundAfter = async (timeOf: (at: number) => string) => {
+    const inviter = await signUp();
+    const first = freshNumbers();
+    const lines = Array.from({ length: 6 }, (_, at) => `+${first + 10 * at},${inviter.inviteCode},${timeOf(at)}`);
+    const plan = await readImport(["phone,inviter,activated", ...lines]);
+    if (!plan.ok) throw new Error(plan.failure.name);
+    for await (const outcomes of runImport(
+      plan.value,
+      { actorKind: "command_line", actorId: NO_ACCOUNT_ID },
+      { now },
+    )) {
+      expect(outcomes.filter(({ result }) => result !== "new")).toEqual([]);
+    }
+    await examineInviter(inviter.userId, now);
+    return signalsOf(inviter.userId);
+  };
+  expect(await foundAfter(() => "")).toEqual([]);
+  const day = after(now, -DAY_MS);
+  expect(await foundAfter((at) => after(day, at * SECOND_MS).toISOString())).toMatchObject([
+    { kind: "seconds", count: 6 },
+  ]);
 });
 
 test("an account's signals are deleted with it, and the evidence keeps no network, device or number", async () => {
