@@ -44,8 +44,9 @@ export function isTestCode({ codeHmac, digits }: TestCode, typed: TypedCode, pho
 /**
  * Counts an attempt at a fixed code in a day of the requester's network and of all networks, and takes a right one back. Returns
  * false if one of these limits was used up before: the code must not be accepted then, even if it is right. A browser that has logged
- * in with the number before has a limit of its own, so that strangers can't keep it out. The transaction has locked the recipient's
- * attempts, so that parallel right codes are never counted as wrong ones.
+ * in with the number before has limits of its own, so that strangers can't keep it out. All such browsers together have as many attempts
+ * as all networks, because a person who knew an earlier code of the number may have any number of them. The transaction has locked the
+ * recipient's attempts, so that parallel right codes are never counted as wrong ones.
  */
 export async function countTestAttempt(
   tx: Transaction,
@@ -56,7 +57,10 @@ export async function countTestAttempt(
   const subject = limitSubject(recipient);
   const charges =
     requester.browser && isRecognised(requester, recipient)
-      ? [{ limit: TEST_TRIES_FROM_BROWSER, subject: `${subject} ${requester.browser.id}` }]
+      ? [
+          { limit: TEST_TRIES_FROM_BROWSER, subject: `${subject} ${requester.browser.id}` },
+          { limit: testTriesLimit(digits), subject: `${subject} browsers` },
+        ]
       : [
           { limit: TEST_TRIES_FROM_NETWORK, subject: `${subject} ${siteOf(requester.network)}` },
           { limit: testTriesLimit(digits), subject },

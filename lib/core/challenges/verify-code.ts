@@ -33,7 +33,7 @@ export type VerifyCodeFailure = { name: "code_expired" | "code_spent" } | { name
 
 /**
  * An attempt that was counted, with its charges for `refundAttempt`. `isTest` says that the recipient is a test number, and then
- * `isTestRight` whether its fixed code was typed.
+ * `isTestRight` whether its fixed code was typed, and was allowed by the limits of wrong tries.
  */
 interface CountedAttempt extends Attempted {
   isTest: boolean;
@@ -96,7 +96,8 @@ const ADD_WRONG_CODE = statement({
  * runs the same number of statements and counts only the network's attempt.
  *
  * A test number's fixed code is compared in the transaction, with the recipient's attempts locked: its limits count wrong tries only,
- * and no right one of a parallel login. No answer is given before the commit.
+ * and no right one of a parallel login. No answer is given before the commit. Beyond these limits each attempt is answered as a wrong
+ * one, as at any phone, and stored nowhere.
  */
 async function countAttempt(
   key: ChallengeKey,
@@ -116,21 +117,20 @@ async function countAttempt(
     const isTest = testCode !== null;
     const needed = isTest ? 0 : codeDigitsInNetwork(charged, codeDigitsAfter(wrongCodes));
     const attempted = await attemptChallenge(tx, key, { needed, isTest, now });
-    const isTestRight = testCode !== null && isTestCode(testCode, typed, recipient.address);
-    const isAllowed =
-      testCode === null ||
-      attempted === undefined ||
-      (await countTestAttempt(tx, recipient, requester, { digits: testCode.digits, isRight: isTestRight, now }));
-    if (!attempted || !isAllowed) {
+    if (!attempted) {
       const dead = await findChallenge(tx, key);
       if (lock) refund(tx, [lock]);
-      const isSpent = isAllowed && dead !== undefined && statusOf(dead, needed, now) === "spent";
+      const isSpent = dead !== undefined && statusOf(dead, needed, now) === "spent";
       return fail({ name: isSpent ? "code_spent" : "code_expired" });
     }
+    const isRight = testCode !== null && isTestCode(testCode, typed, recipient.address);
+    const isCounted =
+      testCode === null ||
+      (await countTestAttempt(tx, recipient, requester, { digits: testCode.digits, isRight, now }));
     const { digits } = attempted;
     const wrongCode = { recipient: keyedHash(subject), at: now, digits, network: siteOf(requester.network) };
-    tx.queue(ADD_WRONG_CODE, wrongCode);
-    return succeed({ ...attempted, isTest, isTestRight, attempt: { wrongCode, charged } });
+    if (isCounted) tx.queue(ADD_WRONG_CODE, wrongCode);
+    return succeed({ ...attempted, isTest, isTestRight: isRight && isCounted, attempt: { wrongCode, charged } });
   });
   sweepInBackground();
   return counted;
