@@ -1,7 +1,7 @@
 import { expect, _baseTest as test } from "playwright/test";
 import { getProfile } from "@/lib/core/accounts/accounts";
 import { NO_ACCOUNT_ID } from "@/lib/core/accounts/audit-log";
-import { requestChangeCodes } from "@/lib/core/accounts/change-identity";
+import { changeIdentity, requestChangeCodes } from "@/lib/core/accounts/change-identity";
 import { register, requestRegistrationCode, signInByPhone } from "@/lib/core/accounts/sign-in";
 import { sweepTestNumbers } from "@/lib/core/accounts/test-number-end";
 import { backgroundTasks } from "@/lib/core/background";
@@ -32,6 +32,7 @@ import {
   freshEmail,
   freshOwner,
   freshPhone,
+  openSession,
   receiveCode,
   senderOf,
   signUp,
@@ -170,7 +171,7 @@ test("neither a person's phone nor an administrator's becomes a test number, and
   expect(failureOf(await asAdministrator(opened.value.session))).toBe("not_administrator");
 });
 
-test("a test account keeps its number and gets no mailbox, and a person can't move to a test number", async () => {
+test("a test account keeps its number and gets no mailbox", async () => {
   const { phone, code } = await freshTestNumber();
   const opened = await logIn(phone, code);
   if (!opened.ok || !opened.value.session) throw new Error("no session");
@@ -181,6 +182,26 @@ test("a test account keeps its number and gets no mailbox, and a person can't mo
   for (const next of [phoneRecipient(freshPhone()), emailRecipient(freshEmail())]) {
     expect(failureOf(await requestChangeCodes(opened.value.session, change(next), anybody()))).toBe("account_test");
   }
+});
+
+test("a person who knows a fixed code learns only after it that the number can't be theirs", async () => {
+  const { phone, code } = await freshTestNumber();
+  const person = await signUp();
+  const login = { userId: person.userId, proven: phoneRecipient(person.phone) };
+  const session = await openSession({ ...login, created: true }, anybody());
+  const change = { next: phoneRecipient(phone), holder: Holder.parse(crypto.randomUUID()) };
+  const sent = new Map<string, OneTimeCode>();
+  const sender = senderOf(async (message) => {
+    sent.set(message.to, message.code as OneTimeCode);
+    return true;
+  });
+  expect(failureOf(await requestChangeCodes(session, change, anybody(), { sender }))).toBe("none");
+  expect([...sent.keys()]).toEqual([person.phone]);
+  const old = sent.get(person.phone) ?? code;
+  const wrong = await changeIdentity(session, change, { old, new: wrongCode(code) }, anybody());
+  expect(failureOf(wrong)).toBe("code_refused");
+  expect(failureOf(await changeIdentity(session, change, { old, new: code }, anybody()))).toBe("identity_taken");
+  expect((await getProfile(person.userId))?.phone).toBe(person.phone);
 });
 
 test("wrong codes at a test number look as at any phone, and lock no reviewer out", async () => {
@@ -472,7 +493,10 @@ test("an ended number's code opens nothing, and its account and the number are d
   expect(await accountsOf(phone)).toEqual([]);
   expect(await readPrimary.testNumber.findUnique({ where: { id } })).toBeNull();
   expect((await readEvents(login.value.userId))[0]).toMatchObject({ action: "account_deleted", actorKind: "server" });
-  const events = await readPrimary.auditEvent.findMany({ where: { details: { contains: `"testNumber":${id}` } } });
+  const events = await readPrimary.auditEvent.findMany({
+    where: { details: { contains: `"testNumber":${id}}` } },
+    orderBy: { id: "asc" },
+  });
   expect(events.map(({ action }) => action)).toEqual(["test_number_made", "account_deleted", "test_number_deleted"]);
   expect((await signUp({ phone })).userId).not.toBe(login.value.userId);
 });
