@@ -197,6 +197,7 @@ export async function createAccount(
   if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
   return retryOnUnique(() =>
     write(async (tx) => {
+      if (!(await lockAdministrator(tx, administrator))) return fail({ name: "login_too_old" });
       const taken = await findTaken(tx, { phone, email, except: null });
       if (taken) return fail(taken);
       const row = await tx.user.create({

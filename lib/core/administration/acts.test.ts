@@ -11,6 +11,7 @@ import { keyedHash } from "@/lib/core/keyed-hash";
 import { REASON_LENGTH_MAX, RECENT_LOGIN_MS, SENDS_PER_PHONE_AND_IP_PER_HOUR } from "@/lib/core/policy";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
+import { withoutCircuitBreaker } from "@/lib/senders/chain";
 import { freshAdministrator, readEvents } from "@/lib/testing/administrators";
 import {
   after,
@@ -18,17 +19,20 @@ import {
   failureOf,
   freshEmail,
   freshOwner,
+  freshPhone,
   openSession,
   senderOf,
   signUp,
   signUpByMail,
 } from "@/lib/testing/people";
-import { type Administrator, changeAccount } from "./accounts";
+import { type Administrator, changeAccount, createAccount } from "./accounts";
 import { moveInvitation, undoInvitation } from "./activations";
 import { deletePerson, Reason } from "./acts";
 import { blockAccount } from "./block";
 import { endSessions, listSessionsOf } from "./end-sessions";
 import { liftLimits, liftLimitsOfRecipient } from "./lift-limits";
+import { trySender } from "./sender-trials";
+import { drawFixedCode, endTestNumber, makeTestNumber } from "./test-numbers";
 
 const reason = "asked by the person";
 const HOUR_MS = 60 * 60 * 1000;
@@ -309,3 +313,29 @@ for (const { action, act } of UNLOCKED_ACTS) {
     }
   });
 }
+
+test("an administrator who was blocked after a request began makes no account or test number, ends none, and tries no sender", async () => {
+  const chief = await freshAdministrator();
+  const { administrator, userId } = await freshAdministrator();
+  const number = { code: drawFixedCode(), until: after(new Date(), HOUR_MS), note: null };
+  const actor = { administrator, reason };
+  const made = await makeTestNumber(actor, { ...number, phone: freshPhone() });
+  if (!made.ok) throw new Error(made.failure.name);
+  expect(failureOf(await blockAccount(chief.administrator, { userId, reason }))).toBe("none");
+
+  const sent: string[] = [];
+  const sender = senderOf(async ({ to }) => {
+    sent.push(to);
+    return true;
+  });
+  const channels = [withoutCircuitBreaker("smsru", sender)];
+  expect(failureOf(await createAccount(administrator, { phone: freshPhone() }))).toBe("login_too_old");
+  expect(failureOf(await makeTestNumber(actor, { ...number, phone: freshPhone() }))).toBe("login_too_old");
+  expect(failureOf(await endTestNumber(actor, made.value.id))).toBe("login_too_old");
+  expect(failureOf(await trySender(administrator, "smsru", anybody(), { language: "en", channels }))).toBe(
+    "login_too_old",
+  );
+  expect(sent).toEqual([]);
+  const events = await readPrimary.auditEvent.findMany({ where: { actorId: userId, actorKind: "administrator" } });
+  expect(events.map(({ action }) => action)).toEqual(["test_number_made"]);
+});

@@ -16,10 +16,10 @@ import { countSending } from "@/lib/ops/metrics";
 import { currentRequestId } from "@/lib/ops/request-ids";
 import type { ChainSender, ChainSending } from "@/lib/senders/chain";
 import type { Sending } from "@/lib/senders/sender";
-import { type Administrator, mayChange } from "./accounts";
+import { type Administrator, mayChange, mayStillAct } from "./accounts";
 
 /**
- * Why a sender was not tried: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago, no setting names such a
+ * Why a sender was not tried: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago or the account was blocked since, no setting names such a
  * sender to phones, or a limit is used up.
  */
 export type TrySenderFailure = { name: "login_too_old" | "sender_unknown" } | RefusedTrial;
@@ -45,6 +45,7 @@ export async function trySender(
   const recipient = await findOwnPhone(administrator);
   if (!channel || !recipient) return fail({ name: "sender_unknown" });
   const stored = await transact(async (tx): Promise<ChargingResult | RolledBack<ChargingResult>> => {
+    if (!(await mayStillAct(tx, administrator))) return rollBack(fail({ name: "login_too_old" }));
     const charged = await chargeTrial(tx, { userId, recipient, requester }, now);
     if (!charged.ok) return rollBack(charged);
     const own = { actorKind: "administrator" as const, actorId: userId, subjectId: userId };
@@ -72,7 +73,7 @@ export async function trySender(
   return succeed(sending);
 }
 
-type ChargingResult = Result<Charged, RefusedTrial>;
+type ChargingResult = Result<Charged, TrySenderFailure>;
 
 function asChainSending(sender: string, sending: Sending): ChainSending {
   if (sending.outcome !== "accepted") return { accepted: null, passedOver: [{ sender, ...sending }] };

@@ -9,9 +9,9 @@ import type { Phone } from "@/lib/core/identity/phone";
 import { REASON_LENGTH_MAX, TEST_CODE_DIGITS_DRAWN, TEST_CODE_DIGITS_MIN, TEST_NUMBER_MS_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { addDays, type Day, dayOf, startOfDay } from "@/lib/core/statistics/days";
-import { type RolledBack, readPrimary, rollBack, statement, transact } from "@/lib/db/database";
+import { type RolledBack, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
-import { type Administrator, mayChange } from "./accounts";
+import { type Administrator, lockAdministrator, mayChange } from "./accounts";
 import type { Reason } from "./acts";
 
 /** Returns whether the code is among the first that a stranger tries: few digits repeated (121212), or one after the other (123456). */
@@ -70,6 +70,10 @@ const actorOf = (actor: TestNumberActor): { actorKind: ActorKind; actorId: numbe
     ? { actorKind: "command_line", actorId: NO_ACCOUNT_ID, details: {} }
     : { actorKind: "administrator", actorId: actor.administrator.userId, details: { reason: actor.reason } };
 
+/** Returns whether the actor may still act, and locks an administrator's account as all acts do. */
+const lockActor = async (tx: Transaction, actor: TestNumberActor) =>
+  actor === "command_line" || (await lockAdministrator(tx, actor.administrator));
+
 const isTooOld = (actor: TestNumberActor, now: Date) =>
   actor !== "command_line" && !mayChange(actor.administrator, now);
 
@@ -101,7 +105,7 @@ export type MakeTestNumberFailure = {
  * id.
  *
  * Failures:
- * - `login_too_old`: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago.
+ * - `login_too_old`: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago, or the account was blocked since.
  * - `country_not_allowed`: the phone gets no codes.
  * - `end_invalid`: the end is not in the future, or later than `TEST_NUMBER_MS_MAX`.
  * - `test_number_known`: it is a test number already.
@@ -122,6 +126,7 @@ export async function makeTestNumber(
   return transact<Made>(
     async (tx): Promise<Made | RolledBack<Made>> => {
       await lockPhone(tx, phone, now);
+      if (!(await lockActor(tx, actor))) return rollBack(fail({ name: "login_too_old" }));
       if (await tx.get(FIND_ADMINISTRATOR, { phone })) return rollBack(fail({ name: "phone_of_administrator" }));
       const row = await tx.get(ADD_TEST_NUMBER, added);
       if (!row) return rollBack(fail({ name: "test_number_known" }));
@@ -187,14 +192,16 @@ export async function endTestNumber(
   now = new Date(),
 ): Promise<Result<null, { name: "login_too_old" | "test_number_unknown" }>> {
   if (isTooOld(actor, now)) return fail({ name: "login_too_old" });
-  const isEnded = await transact(async (tx) => {
-    const ended = await tx.get(END_TEST_NUMBER, { id, now });
+  type Ended = Result<null, { name: "login_too_old" | "test_number_unknown" }>;
+  const ended = await transact(async (tx): Promise<Ended> => {
+    if (!(await lockActor(tx, actor))) return fail({ name: "login_too_old" });
+    if (!(await tx.get(END_TEST_NUMBER, { id, now }))) return fail({ name: "test_number_unknown" });
     const { details, ...who } = actorOf(actor);
     const event = { ...who, subjectId: null, details: { ...details, testNumber: id }, now };
-    if (ended) recordEvent(tx, { action: "test_number_ended", ...event });
-    return ended !== undefined;
+    recordEvent(tx, { action: "test_number_ended", ...event });
+    return succeed(null);
   });
-  if (!isEnded) return fail({ name: "test_number_unknown" });
+  if (!ended.ok) return ended;
   await sweepTestNumbers(now);
   return succeed(null);
 }
