@@ -7,7 +7,10 @@ import { STORES, type StoreName } from "./stores";
  * is the first page of the admin console.
  */
 const DRIVEN = ["empty", "session", "profile", "login", "refresh", "activation", "scale", "console"] as const;
-/** Further measurements: `secrecy` compares how long people with and without an account, and with a blocked one, wait when they request a code. */
+/**
+ * Further measurements. `secrecy` compares how long people with an account, without one and with a blocked one wait when they
+ * request a code.
+ */
 const PARTS = [...DRIVEN, "startup", "secrecy"] as const;
 export type Part = (typeof PARTS)[number];
 

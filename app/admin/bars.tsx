@@ -10,7 +10,10 @@ function barAt(at: number, height: number): string {
   return height > 0 ? `M${at * STEP + 1} ${HEIGHT}v${-height}h${STEP - 2}V${HEIGHT}z` : "";
 }
 
-/** A chart of bars, drawn on the server. `from` and `to` stand below its ends, `maxLabel` above it. `part` is the dark lower part of a bar. `marksLast` marks the last bar in red. */
+/**
+ * A chart of bars, drawn on the server. `from` and `to` are the texts below its left and right end, `maxLabel` is the text above
+ * it. `part` is the dark lower part of a bar. `marksLast` makes the last bar red.
+ */
 export function Bars({
   bars,
   max,

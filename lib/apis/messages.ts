@@ -23,8 +23,8 @@ const BLOCKED_SENTENCES = {
 };
 
 /**
- * Returns the response to a right code of a blocked account: a sentence, with the operator's `SUPPORT_CONTACT` if there is one. `field` is the
- * field of the body that has the API's errors. The API's document shows an example in place of the contact.
+ * Returns the response to a right code of a blocked account: a sentence, with the operator's `SUPPORT_CONTACT` if there is one.
+ * `field` is the field of the body that has the API's errors. The API's document shows an example contact.
  */
 export function blockedResponse(field: string, language: keyof typeof BLOCKED_SENTENCES): ErrorResponse {
   const sentence = BLOCKED_SENTENCES[language];

@@ -66,7 +66,7 @@ export const SENDS_OF_RECOGNISED_BROWSERS = daily("sends of known browsers to", 
 /** The limits of codes to one phone or mailbox that open the admin console. Only a session of the administrator requests them. */
 export const CONSOLE_SENDS_TO_RECIPIENT = hourly("console sends to", policy.CONSOLE_SENDS_PER_HOUR);
 export const CONSOLE_SENDS_TO_RECIPIENT_A_DAY = daily("console sends a day to", policy.CONSOLE_SENDS_PER_DAY);
-/** The limits of an administrator's searches in the console, and of looks at people and at full phones. */
+/** The limits of an administrator's searches in the console, and of an administrator's looks at people and at full phones. */
 export const SEARCHES_OF_ADMINISTRATOR = hourly("console searches of", policy.CONSOLE_SEARCHES_PER_HOUR);
 export const LOOKS_OF_ADMINISTRATOR = hourly("console looks of", policy.CONSOLE_LOOKS_PER_HOUR);
 /** The limit of right codes of one network. They are charged here in place of `SENDS_FROM_NETWORK`. */

@@ -23,8 +23,8 @@ export async function generateMetadata() {
 }
 
 /**
- * The list of people; after a search the accounts that it found, whose ids are in the address (`found`), and never what was typed. `like`
- * is the last of them, behind which there are more; `spent` says that the administrator searched too often.
+ * The list of people, or after a search the accounts that it found. Their ids are in the address (`found`); what was typed never
+ * is. `like` is the last account of a search that found more. `spent` says that the administrator searched too often.
  */
 export default async function PeoplePage({ searchParams }: PageProps<"/admin/people">) {
   const { found, next, like, spent, done } = await searchParams;

@@ -24,12 +24,12 @@ export interface RemovedAccount {
 
 /**
  * Deletes an account with its sessions and its own activation. The inviter loses the referral, so that deleting and making an
- * account again earns nothing. The activations of the account's invite code by other accounts stay, and the deliveries of its codes without
- * network and `User-Agent`. Returns the mailbox of the
- * account; null if the account did not exist or `isWanted` returned false.
+ * account again earns nothing. The activations of the account's invite code by other accounts stay. The deliveries of its codes
+ * stay, too, without network and `User-Agent`. Returns the mailbox of the account; null if the account did not exist or `isWanted`
+ * returned false.
  *
- * An account with many referrals is deleted in several transactions. Each transaction first calls `isWanted`, which must lock
- * the account's row. If `isWanted` returns false in a later one, the account stays, but has lost some referrals.
+ * An account with many referrals is deleted in several transactions. Each transaction first calls `isWanted`, which must lock the
+ * account's row. If `isWanted` returns false in a later one, the account stays, but has lost some referrals.
  */
 export async function removeAccount({
   isWanted = (tx) => lockAccount(tx, removal.userId),
@@ -83,8 +83,8 @@ export async function removeOrDetach(
 }
 
 /**
- * Clears the network and the `User-Agent` of the requests for codes to the account's phone and mailbox since it has them. What was sent, and
- * what it cost, stays under the keyed hash of the recipient.
+ * Clears the network and the `User-Agent` in the deliveries to the account's phone and mailbox, from the time at which the account
+ * proved them. What was sent, and what it cost, stays under the keyed hash of the recipient.
  */
 async function clearDeliveries(tx: Writer, userId: number): Promise<void> {
   for (const { recipient, since } of await listFactors(userId, tx)) {

@@ -85,13 +85,13 @@ export function mailLoginCode({ email, holder }: EmailLogin): ChallengeKey {
 }
 
 /**
- * Signs in to the phone's account with the code that was sent, or makes the account. A new account activates `invite` in the
- * same transaction; an existing account ignores `invite`. The caller has looked the invite up before, so that an unknown invite
- * does not reveal whether the code is right.
+ * Signs in to the phone's account with the code that was sent, or makes the account. A new account activates `invite` in the same
+ * transaction; an existing account ignores `invite`. The caller has looked the invite up before, so that an unknown invite does not
+ * reveal whether the code is right.
  *
  * Fails as `verifyCode` does, with `account_blocked` after the right code of a blocked account, and with `invite_unknown` if the
- * inviter's account was deleted after the look-up. People and test numbers don't invite each other: the code is unknown, too. Throws `AccountGone` if the account is deleted, changed or blocked during the
- * sign-in.
+ * inviter's account was deleted after the look-up, or if either the inviter or the new account is a test number's and the other is
+ * not. Throws `AccountGone` if the account is deleted, changed or blocked during the sign-in.
  */
 export function signInByPhone<Invite extends FoundInvite | null = null>(
   { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite?: Invite },

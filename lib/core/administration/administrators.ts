@@ -91,7 +91,8 @@ type Removed = Result<null, { name: "administrator_unknown" | "administrator_con
  * Failures:
  * - `administrator_unknown`: the phone is no administrator's.
  * - `administrator_configured`: the phone is one of `ADMIN_PHONES`, which only the operator changes.
- * - `administrator_last`: there would be no administrator whose account is neither blocked nor a test number's. A phone may have no account yet.
+ * - `administrator_last`: there would be no administrator whose account is neither blocked nor a test number's. A phone without an
+ *   account counts as one that remains.
  */
 export function removeAdministrator(phone: Phone, now = new Date()): Promise<Removed> {
   return transact<Removed>(async (tx) => {

@@ -54,8 +54,8 @@ export async function liftLimits(
 export type LiftLimitsFailure = { name: "login_too_old" | "recipient_unknown" };
 
 /**
- * As `liftLimits`, for a phone or mailbox without an account, by its keyed hash. The event has no subject; it names the last delivery to the
- * recipient, by its id.
+ * As `liftLimits`, for a phone or mailbox without an account, which its keyed hash names. The audit event has no subject; it has
+ * the id of the last delivery to the recipient.
  */
 export async function liftLimitsOfRecipient(
   administrator: Administrator,
@@ -78,7 +78,10 @@ export async function liftLimitsOfRecipient(
 
 const addressesOf = (recipients: readonly Recipient[]) => ({ in: recipients.map(({ address }) => address) });
 
-/** All transactions lock challenges before accounts, so that no two of them wait for each other. */
+/**
+ * Locks the challenges of these recipients. All transactions lock challenges before accounts, so that no two of them wait for each
+ * other.
+ */
 async function lockChallengesTo(tx: Writer, recipients: readonly Recipient[]): Promise<void> {
   await tx.challenge.updateMany({
     where: { recipient: addressesOf(recipients) },
@@ -87,10 +90,13 @@ async function lockChallengesTo(tx: Writer, recipients: readonly Recipient[]): P
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** More than can be stored of one recipient in a day without a change of the limits. */
+/** How many requests are read at most. The limits let fewer requests of one recipient be stored in a day. */
 const REQUESTS_READ = 300;
 
-/** Ends the waits of these recipients, and starts their limits again: also those of the given networks, and of their last requests. */
+/**
+ * Ends the waits of these recipients and resets their limits, also those of the given networks and of the networks of their last
+ * requests.
+ */
 async function lift(
   tx: Writer,
   recipients: readonly Recipient[],

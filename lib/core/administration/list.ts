@@ -58,7 +58,7 @@ export const END_PARAMS = { at: "time", id: "integer", since: "time" } as const;
 /** The parameters of a `rows`: where the page begins, the last row that it examines, and how many rows it has at most. */
 export const PAGE_PARAMS = { at: "time", id: "integer", endAt: "time", endId: "integer", limit: "integer" } as const;
 
-/** A text of SQL for each database, as `statement` takes it. */
+/** An SQL text for each database, as `statement` takes it. */
 interface Sql {
   sqlite: string;
   postgresql: string;

@@ -3,7 +3,10 @@ import { type Result, succeed } from "@/lib/core/result";
 import { type Transaction, transact } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
 
-/** Charges a look to the administrator's limit, and records it with `recordLook`. Fails with `budget_spent`, and records nothing then. */
+/**
+ * Charges a look at a person, a recipient or a full phone to the administrator's limit, and records it with `recordLook`. If the
+ * limit is used up, fails with `budget_spent` and records nothing.
+ */
 export function look(
   { userId }: Administrator,
   recordLook: (tx: Transaction) => void,

@@ -131,8 +131,8 @@ export type ListedPerson = RowOf<typeof BY_CREATION.rows>;
 
 /**
  * Returns a page of the accounts that match the filter, the newest first; with an inviter, in the order of their activations.
- * `seenAt` is the last use of a session that is stored, `inviterCode` the invite code of the inviter, `activatedAt` when it was activated. Records nothing:
- * `listPeoplePage` and the export do.
+ * `seenAt` is the last use of a session that is stored. `inviterCode` is the invite code of the inviter, and `activatedAt` is when
+ * the account activated it. Records nothing: `listPeoplePage` and the export do.
  */
 export async function walkPeople(
   filter: PeopleFilter,

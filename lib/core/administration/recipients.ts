@@ -75,9 +75,9 @@ async function findAccountOf({ kind, address }: Recipient): Promise<number | nul
 }
 
 /**
- * Returns a recipient for its page, as `findRecipient` does, and records the look. The event has no subject: there is no account. One
- * that has an account is returned unrecorded, for its page leads to the account. Fails with `recipient_unknown`, or as a look at a
- * person with `budget_spent`.
+ * Returns a recipient for its page, as `findRecipient` does, and records the look. The event has no subject, because there is no
+ * account. A recipient that has an account is returned without a record, because its page leads to the account. Fails with
+ * `recipient_unknown`, or with `budget_spent` if the administrator has looked at people too often within an hour.
  */
 export async function readRecipient(
   administrator: Administrator,

@@ -7,8 +7,9 @@ import { ROWS_PER_PAGE } from "./list";
 import { recordListing } from "./people";
 import { findMarks } from "./signal-list";
 
-/** How many accounts of a tree can be expanded at a time, and how many invitees each of them shows. */
+/** How many accounts of a tree can be expanded at a time. */
 export const EXPANDED_MAX = 10;
+/** How many invitees an expanded account shows. */
 const INVITEES_OF_EXPANDED_MAX = 20;
 
 /** An account of a tree. `referralCount` is the number of all invitees. */
@@ -19,7 +20,10 @@ export interface TreePerson {
   mark: SignalState | null;
 }
 
-/** An account with the invitees that the tree shows. `hasMore`: it has further ones. They are null where it is not expanded. */
+/**
+ * An account with the invitees that the tree shows; `invitees` is null if the account is not expanded. `hasMore` says that it has
+ * further ones.
+ */
 export interface TreeNode extends TreePerson {
   activatedAt: Date;
   invitees: TreeNode[] | null;
@@ -34,8 +38,8 @@ export interface Tree {
 }
 
 /**
- * Returns the tree below an account, whose invitees of `expanded` are shown with theirs; null without such an account. Invitees with test numbers are left out. Records that
- * the accounts were listed.
+ * Returns the tree below an account: a page of its invitees, and for each account of `expanded` its own invitees. Returns null if
+ * there is no such account. Accounts of test numbers are left out. Records that the accounts were listed.
  */
 export async function readTree(
   administrator: Administrator,
@@ -58,7 +62,7 @@ export async function readTree(
   const nodesOf = (page: typeof referrals, above: readonly number[]): TreeNode[] =>
     page.flatMap(({ userId: id, activatedAt }) => {
       const found = people.get(id);
-      // A list of ids from an address could name an account above another one of a wrong tree.
+      // Expands no account below itself, not even if the rows of activations had a circle.
       const opened = above.includes(id) ? undefined : pageOf.get(id);
       const invitees = opened ? nodesOf(opened.referrals, [...above, id]) : null;
       return found ? [{ ...found, activatedAt, invitees, hasMore: opened !== undefined && opened.next !== null }] : [];

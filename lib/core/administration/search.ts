@@ -28,8 +28,8 @@ const FIND_BY_PHONE_END = statement({
 });
 
 /**
- * The accounts that a search found, the newest first and at most `FOUND_MAX`. If there are more whose phones have the same end, `next` is
- * the id of the last of these: `searchFurther` goes on behind it. Otherwise it is null.
+ * The accounts that a search found: at most `FOUND_MAX`, the newest first. If more phones have the same last digits, `next` is the
+ * id of the last account, after which `searchFurther` goes on. Otherwise it is null.
  */
 export interface FoundAccounts {
   ids: number[];
@@ -68,8 +68,8 @@ export async function searchAccounts(
 }
 
 /**
- * Returns further accounts whose phones end as that of the account with this id, behind it, so that what was typed stands in no address. Is
- * a search of its own for the administrator's limit: fails with `budget_spent`.
+ * Returns the accounts after the account `lastId` whose phones have the same last four digits as its phone. So the digits that were
+ * typed stand in no address. Counts as one search of the administrator: fails with `budget_spent`.
  */
 export async function searchFurther(
   administrator: Administrator,

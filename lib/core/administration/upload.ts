@@ -7,7 +7,10 @@ import type { Reason } from "./acts";
 import { checkImport, runImport } from "./import";
 import { type ImportFileFailure, type ImportOutcome, type ImportResult, readImport, splitLines } from "./import-file";
 
-/** What becomes of the rows of a file: for each result its lines, in order. New accounts come first, then those that exist, then refusals. */
+/**
+ * What becomes of the rows of a file: the numbers of the lines with each result. New accounts come first, then accounts that exist,
+ * then refused rows.
+ */
 export interface UploadSummary {
   lines: { result: ImportResult; lines: number[] }[];
   ignoredColumns: string[];
@@ -22,9 +25,9 @@ export interface UploadSummary {
 export type UploadFailure = ImportFileFailure | { name: "login_too_old" | "file_too_large" };
 
 /**
- * Tells what an import of a file with this text would do, and changes no account. With a `reason`, imports it. Each is recorded as one
- * audit event before the first row, because the answer says which phones and mailboxes have an account; each account that is made has
- * an event of its own. Both need a recent code of the administrator.
+ * Checks a file with this text: returns what an import would do, and changes no account. With a `reason`, imports the file. A check
+ * or an import is recorded as one audit event before its first row, because the answer says which phones and mailboxes have an
+ * account. Each account that is made has an event of its own. Both need a recent code of the administrator.
  */
 export async function importUpload(
   administrator: Administrator,

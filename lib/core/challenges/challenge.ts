@@ -283,7 +283,7 @@ const USE_ATTEMPT = statement({
 /** A code to compare with the typed one. `tries` includes the current attempt. */
 export type Attempted = RowOf<typeof USE_ATTEMPT>;
 
-/** So many attempts that a challenge never has them: the attempts at a test number's fixed code are limited elsewhere. */
+/** More attempts than a challenge can get. Attempts at a test number's fixed code have limits of their own. */
 const UNLIMITED_TRIES = 2 ** 31 - 1;
 
 /**

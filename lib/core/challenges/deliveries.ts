@@ -12,7 +12,7 @@ import type { Purpose } from "./one-time-code";
 import { countryOf } from "./served-countries";
 import { TEST_NUMBER_SENDER } from "./test-code";
 
-/** What a message was for: a code's purpose, or the trial of a sender with a number that is no code. */
+/** What a message was for: a code's purpose, or the trial of a sender with digits that are no code. */
 export type DeliveryPurpose = Purpose | "trial";
 
 /** A request for a code, as its deliveries keep it. `digits` is null if the request was refused before a code was drawn. */

@@ -155,7 +155,7 @@ function runUnawaited(task: () => Promise<void>): void {
 
 /** A code that was stored, and the charges that were consumed for it. */
 interface StoredCode {
-  /** Whether the recipient is a test number. The stored code is drawn for its place only: it is never sent, and opens nothing. */
+  /** Whether the recipient is a test number. The stored code is then never sent, and it is not accepted: the fixed code is. */
   isTest: boolean;
   sending: Sending;
   charged: Charged;

@@ -27,8 +27,9 @@ export function resendWaitMs(last: Challenge, needed: number, now: Date): number
 }
 
 /**
- * Returns `resendWaitMs` for a requester. At a test number only the network that requested the last code waits, so that strangers who
- * request codes don't keep a reviewer waiting whose application shares their challenge.
+ * Returns in how many milliseconds this requester can have the next code sent, as `resendWaitMs` does. For a test number only the
+ * network that requested the last code has to wait. An application shares one challenge with all others that use the number, so
+ * strangers who request codes would otherwise keep a reviewer waiting.
  */
 export function waitMsFor(
   last: Challenge,

@@ -139,9 +139,9 @@ async function lockPair(tx: Transaction, userId: number, otherId: number) {
 }
 
 /**
- * Locks an account and its inviter, and with `besides` a further account, in the order of their ids, for a transaction that deletes the account's activation. If the
- * account activates a code between the read and the locks, a deadlock is possible; the database then aborts the transaction,
- * which runs again.
+ * Locks an account, its inviter and, with `besides`, a further account, in the order of their ids, for a transaction that deletes
+ * the account's activation. If the account activates a code between the read and the locks, a deadlock is possible; the database
+ * then aborts the transaction, which runs again.
  */
 export async function lockWithInviter(tx: Transaction, userId: number, besides: number | null = null): Promise<void> {
   await lockInOrder(tx, [userId, (await tx.get(FIND_ACTIVATION, { userId }))?.inviterId, besides]);

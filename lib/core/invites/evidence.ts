@@ -17,7 +17,7 @@ import {
 export const SIGNAL_KINDS = ["network", "device", "seconds", "numbers"] as const;
 export type SignalKind = (typeof SIGNAL_KINDS)[number];
 
-/** An invitee as evidence sees it: with the network of its code, and its browsers. */
+/** An invitee, with the network of the login code and with the browsers. */
 export interface Invitee {
   id: number;
   phone: string | null;
@@ -62,13 +62,13 @@ function groupOf(kind: SignalKind, members: readonly Invitee[]): Group[] {
   return [{ kind, members, firstAt: new Date(Math.min(...times)), lastAt: new Date(Math.max(...times)) }];
 }
 
-/** Returns which part (0 to 1) a group is of all invitees who came between its first and its last member. */
+/** Returns the share (0 to 1) of a group among all invitees of the inviter who came between its first and its last member. */
 function shareOf({ members, firstAt, lastAt }: Group, invitees: readonly Invitee[]): number {
   const between = invitees.filter(({ activatedAt }) => activatedAt >= firstAt && activatedAt <= lastAt);
   return members.length / between.length;
 }
 
-/** Splits invitees into runs: sorted by a number, each is at most `gap` above the one before it. */
+/** Sorts invitees by a number, and splits them where the number is more than `gap` above the one before it. */
 function runsOf(invitees: readonly Invitee[], numberOf: (invitee: Invitee) => number, gap: number): Invitee[][] {
   const runs: Invitee[][] = [];
   let last = Number.NEGATIVE_INFINITY;

@@ -65,7 +65,10 @@ export function isClientSession(session: Session | null): session is ClientSessi
 /** A browser's session has a cookie and ends when it is idle. A client application's session has tokens. */
 export type SessionKind = "browser" | "client";
 
-/** What a session needs to know of its sign-in. `isReturning`: this browser has logged in with the phone or mailbox before. `isTest`: the account is a test number's. */
+/**
+ * What the opening of a session needs of its sign-in. `isReturning` says that this browser has logged in with the phone or mailbox
+ * before, `isTest` that the account is a test number's.
+ */
 type Opening = Pick<SignIn, "userId" | "proven"> &
   Partial<Pick<SignIn, "created">> & { isReturning?: boolean; isTest?: boolean };
 
