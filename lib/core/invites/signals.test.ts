@@ -11,6 +11,7 @@ import { SIGNAL_INVITEES_MIN, SIGNAL_WINDOW_MS } from "@/lib/core/policy";
 import { readPrimary, write } from "@/lib/db/database";
 import { freshAdministrator, readEvents } from "@/lib/testing/administrators";
 import { after, signUp } from "@/lib/testing/people";
+import { activateInvite } from "./activation";
 import { drawInviteCode } from "./invite-code";
 import { examineInviter, findSignals } from "./signals";
 
@@ -250,12 +251,12 @@ test("the job finds the inviters of new activations, and running it again, also 
   expect(await readPrimary.signal.findMany({ where: { inviterId } })).toEqual(first);
 });
 
-test("people who were imported without the time of their activation are no signal, and those with it are one", async () => {
+test("imported activations are no signal, whatever times the file tells, and those of imported people later are one", async () => {
   const now = new Date();
-  const foundAfter = async (timeOf: (at: number) => string) => {
-    const inviter = await signUp();
+  const importWith = async (inviter: string, timeOf: (at: number) => string) => {
     const first = freshNumbers();
-    const lines = Array.from({ length: 6 }, (_, at) => `+${first + 10 * at},${inviter.inviteCode},${timeOf(at)}`);
+    const phones = Array.from({ length: 6 }, (_, at) => `+${first + 10 * at}`);
+    const lines = phones.map((phone, at) => `${phone},${inviter},${timeOf(at)}`);
     const plan = await readImport(["phone,inviter,activated", ...lines]);
     if (!plan.ok) throw new Error(plan.failure.name);
     for await (const outcomes of runImport(
@@ -265,14 +266,25 @@ test("people who were imported without the time of their activation are no signa
     )) {
       expect(outcomes.filter(({ result }) => result !== "new")).toEqual([]);
     }
-    await examineInviter(inviter.userId, now);
-    return signalsOf(inviter.userId);
+    return readPrimary.user.findMany({ where: { phone: { in: phones } } });
   };
-  expect(await foundAfter(() => "")).toEqual([]);
   const day = after(now, -DAY_MS);
-  expect(await foundAfter((at) => after(day, at * SECOND_MS).toISOString())).toMatchObject([
-    { kind: "seconds", count: 6 },
-  ]);
+  const timesOf = [
+    () => "",
+    () => day.toISOString().slice(0, 10),
+    (at: number) => after(day, at * SECOND_MS).toISOString(),
+  ];
+  for (const timeOf of timesOf) {
+    const { userId, inviteCode } = await signUp();
+    await importWith(inviteCode, timeOf);
+    await examineInviter(userId, now);
+    expect(await signalsOf(userId)).toEqual([]);
+  }
+  const { userId, inviteCode } = await signUp();
+  for (const { id } of await importWith("", () => ""))
+    await activateInvite({ userId: id, code: inviteCode }, after(now, 1));
+  await examineInviter(userId, after(now, 1));
+  expect(await signalsOf(userId)).toMatchObject([{ kind: "seconds", count: 6 }]);
 });
 
 test("an account's signals are deleted with it, and the evidence keeps no network, device or number", async () => {

@@ -35,7 +35,7 @@ const LIST_ACTIVATIONS = statement({
     SELECT "activatedAt", "inviteeId", "inviterId" FROM "Activation"
     WHERE ("activatedAt", "inviteeId") > (:activatedAt, :inviteeId) ORDER BY "activatedAt", "inviteeId" LIMIT :limit`,
 });
-// An import that does not know when an account activated the code stores its own time, which is no evidence.
+// An imported activation is no evidence: its file may tell the day alone, or no time.
 const LIST_INVITEES = statement({
   params: { inviterId: "integer", since: "time", limit: "integer" },
   row: { id: "integer", phone: "text?", email: "text?", activatedAt: "time" },
@@ -43,7 +43,7 @@ const LIST_INVITEES = statement({
     SELECT "inviteeId" AS "id", "phone", "email", "activatedAt"
     FROM "Activation" JOIN "User" ON "User"."id" = "inviteeId"
     WHERE "inviterId" = :inviterId AND "activatedAt" >= :since AND NOT "isTest" AND NOT EXISTS (
-      SELECT 1 FROM "AuditEvent" WHERE "subjectId" = "inviteeId" AND "action" = 'account_imported' AND "at" = "activatedAt")
+      SELECT 1 FROM "AuditEvent" WHERE "subjectId" = "inviteeId" AND "action" = 'account_imported' AND "at" >= "activatedAt")
     ORDER BY "activatedAt" DESC, "inviteeId" DESC LIMIT :limit`,
 });
 const LIST_NEWCOMERS = statement({
