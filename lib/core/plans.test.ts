@@ -168,8 +168,9 @@ async function withPlans(work: (scansOf: FindScans) => Promise<void>): Promise<v
   const client = new Client({ connectionString: env.DATABASE_URL });
   await client.connect();
   try {
-    // Test tables are so small that PostgreSQL prefers to read them whole. With this it does so only if no index serves.
-    await client.query("SET enable_seqscan = off");
+    // Test tables are so small that PostgreSQL prefers to read them whole, or to join them by merging two whole indexes. With this
+    // it does so only if no index serves.
+    await client.query("SET enable_seqscan = off; SET enable_mergejoin = off; SET enable_hashjoin = off");
     await work(async (statement) => {
       const { rows } = await client.query(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${statement}`);
       return scansIn(rows[0]["QUERY PLAN"][0].Plan);
