@@ -12,11 +12,11 @@ const env = await readSettings();
 await migrate(env.DATABASE_URL);
 const { drawFixedCode, endTestNumber, FixedCode, LastDay, latestLastDay, listTestNumbers, makeTestNumber, Note } =
   await import("../lib/core/administration/test-numbers");
-const { TEST_CODE_DIGITS_MIN } = await import("../lib/core/policy");
+const { FIXED_CODE_DIGITS_MIN } = await import("../lib/core/policy");
 const { Phone } = await import("../lib/core/identity/phone");
 
 const PROBLEMS: Record<string, string> = {
-  code_malformed: `A fixed code has ${TEST_CODE_DIGITS_MIN} to 10 digits. Without --code one is drawn.`,
+  code_malformed: `A fixed code has ${FIXED_CODE_DIGITS_MIN} to 10 digits. Without --code one is drawn.`,
   code_guessable: "Strangers try this code first: take one without a pattern. Without --code one is drawn.",
   note_too_long: "The note can have 300 characters at most.",
   end_invalid: `--until is the last day, from today to ${latestLastDay()} (90 days at most).`,

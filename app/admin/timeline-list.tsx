@@ -4,7 +4,7 @@ import { getFormatter, getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { formatCursor, type TimelineCursor, type TimelineEntry } from "@/lib/core/administration/timeline";
-import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/fixed-code";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 
 const BAD_STATES = ["undelivered", "failed", "refused"];
@@ -122,7 +122,7 @@ async function entryDescriber(): Promise<(entry: TimelineEntry) => Described> {
       const reason = isKnown ? t(`refusals.${refusal as "resend_too_early"}`) : refusal;
       return { mark: "bad", title: <strong>{t("refused", { reason })}</strong>, details: [asked] };
     }
-    if (senders[0]?.sender === TEST_NUMBER_SENDER) return { mark: "neutral", title: t("testCode"), details: [asked] };
+    if (senders[0]?.sender === TEST_NUMBER_SENDER) return { mark: "neutral", title: t("fixedCode"), details: [asked] };
     const lines = senders.map(({ sender, state, reason, cost, currency, providerId, reportedAfterMs }) =>
       join([
         sender,

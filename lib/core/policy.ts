@@ -279,23 +279,23 @@ export const WRONG_CODES_PER_IP_PER_HOUR = settings.WRONG_CODES_PER_IP_PER_HOUR;
 
 /** How long a test number lasts at most, and how many digits its fixed code has at least. */
 export const TEST_NUMBER_MS_MAX = 90 * DAY_S * 1000;
-export const TEST_CODE_DIGITS_MIN = 6;
+export const FIXED_CODE_DIGITS_MIN = 6;
 /** How many digits a fixed code has that is drawn. */
-export const TEST_CODE_DIGITS_DRAWN = 8;
+export const FIXED_CODE_DIGITS_DRAWN = 8;
 /** The highest accepted probability that strangers of any number of networks guess a drawn fixed code before its number ends. */
-export const TEST_CODE_GUESS_PROBABILITY_MAX = 0.01;
+export const FIXED_CODE_GUESS_PROBABILITY_MAX = 0.01;
 /**
  * How many wrong tries at one fixed code a network has in a day: the address, or the /48 of IPv6. With 6 digits, a network that uses
  * them up for `TEST_NUMBER_MS_MAX` guesses the code with a probability of 0.0009.
  */
-export const TEST_CODE_TRIES_PER_NETWORK_PER_DAY = 10;
+export const FIXED_CODE_TRIES_PER_NETWORK_PER_DAY = 10;
 /**
  * Returns how many wrong tries at a fixed code of this length all networks have in a day: 109 with 6 digits, 10,989 with 8. At most 91
  * such days touch the 90 days of a test number.
  */
-export function testCodeTriesPerDay(digits: number): number {
+export function fixedCodeTriesPerDay(digits: number): number {
   const days = TEST_NUMBER_MS_MAX / (DAY_S * 1000) + 1;
-  return Math.floor((TEST_CODE_GUESS_PROBABILITY_MAX * 10 ** digits) / days);
+  return Math.floor((FIXED_CODE_GUESS_PROBABILITY_MAX * 10 ** digits) / days);
 }
 
 /** How often an account can try to activate an invite code, with or without success. */

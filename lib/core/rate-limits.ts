@@ -76,9 +76,12 @@ export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", policy.WRONG_
 /** No limit: a charge only locks the counter's row, so that attempts at one recipient run one after the other. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
 /** The limits of wrong tries at a test number's fixed code: of one network, of one browser that has logged in with it, and of all. */
-export const TEST_TRIES_FROM_NETWORK = daily("test tries from", policy.TEST_CODE_TRIES_PER_NETWORK_PER_DAY);
-export const TEST_TRIES_FROM_BROWSER = daily("test tries of a browser", policy.TEST_CODE_TRIES_PER_NETWORK_PER_DAY);
-export const testTriesLimit = (digits: number) => daily("test tries at", policy.testCodeTriesPerDay(digits));
+export const FIXED_CODE_TRIES_FROM_NETWORK = daily("test tries from", policy.FIXED_CODE_TRIES_PER_NETWORK_PER_DAY);
+export const FIXED_CODE_TRIES_FROM_BROWSER = daily(
+  "test tries of a browser",
+  policy.FIXED_CODE_TRIES_PER_NETWORK_PER_DAY,
+);
+export const fixedCodeTriesLimit = (digits: number) => daily("test tries at", policy.fixedCodeTriesPerDay(digits));
 /** The limit of exports of one account. */
 export const EXPORTS_OF_USER = hourly("exports of", policy.EXPORTS_PER_USER_PER_HOUR);
 /** The limit of senders that one administrator tries. */

@@ -7,7 +7,7 @@ import {
   type ListedDelivery,
   walkDeliveries,
 } from "@/lib/core/administration/delivery-list";
-import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/fixed-code";
 import { describeConsolePage } from "../console-page";
 import type { Column } from "../console-table";
 import type { FilterField } from "../filter-form";

@@ -4,7 +4,7 @@ import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Writer } from "@/lib/db/database";
 import { type Account, factorColumn, factorColumns } from "./accounts";
 import { recordEventByOwner } from "./audit-log";
-import { isTestPhone } from "./test-phones";
+import { isTestNumberWithLock } from "./test-number-lock";
 
 /** How an account's phone or mailbox was changed. */
 export interface ChangedIdentity {
@@ -17,7 +17,7 @@ export interface ChangedIdentity {
 
 /** Returns whether the phone or mailbox is a factor of an account, or the phone a test number. */
 export async function isIdentityTaken(tx: Writer, next: Recipient): Promise<boolean> {
-  if (next.kind === "phone" && (await isTestPhone(tx, next.address))) return true;
+  if (next.kind === "phone" && (await isTestNumberWithLock(tx, next.address))) return true;
   return (await tx.user.findUnique({ where: factorColumn(next), select: { id: true } })) !== null;
 }
 

@@ -4,7 +4,7 @@ import { CLOCK_SKEW_MS_MAX } from "@/lib/core/policy";
 import { readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import { NO_ACCOUNT_ID, recordEvent } from "./audit-log";
 import { removeAccount } from "./remove-account";
-import { FIND_ACCOUNT_OF_PHONE, lockPhone } from "./test-phones";
+import { FIND_ACCOUNT_OF_PHONE, lockPhone } from "./test-number-lock";
 
 const FIND_ENDED = statement({
   params: { now: "time" },

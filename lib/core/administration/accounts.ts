@@ -5,7 +5,7 @@ import { dropChanges } from "@/lib/core/accounts/delayed-changes";
 import { removeAccount } from "@/lib/core/accounts/remove-account";
 import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
-import { isTestPhone } from "@/lib/core/accounts/test-phones";
+import { isTestNumberWithLock } from "@/lib/core/accounts/test-number-lock";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
@@ -317,7 +317,7 @@ async function findTaken(
   db: Writer,
   { phone, email, except }: { phone: Phone | null; email: Email | null; except: number | null },
 ): Promise<TakenFailure | null> {
-  if (phone && (await isTestPhone(db, phone))) return { name: "phone_test" };
+  if (phone && (await isTestNumberWithLock(db, phone))) return { name: "phone_test" };
   const owner = phone && (await db.user.findUnique({ where: { phone }, select: { id: true } }));
   if (owner && owner.id !== except) return { name: "phone_taken" };
   const mailOwner = email && (await db.user.findUnique({ where: { email }, select: { id: true } }));

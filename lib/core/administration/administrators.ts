@@ -1,5 +1,5 @@
 import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
-import { findTestPhone, isTestPhone } from "@/lib/core/accounts/test-phones";
+import { isTestNumber, isTestNumberWithLock } from "@/lib/core/accounts/test-number-lock";
 import type { Phone } from "@/lib/core/identity/phone";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, rollBack, statement, type Transaction, transact, type Writer } from "@/lib/db/database";
@@ -20,7 +20,7 @@ export async function listAdministrators(): Promise<{ phone: Phone; addedAt: Dat
   const added = await readPrimary.administrator.findMany({ orderBy: { addedAt: "asc" } });
   const configured = env.ADMIN_PHONES.map(async (one) => {
     const phone = one as Phone;
-    return { phone, addedAt: null, isTest: await findTestPhone(readPrimary, phone) };
+    return { phone, addedAt: null, isTest: await isTestNumber(readPrimary, phone) };
   });
   const others = added.map(({ phone, addedAt }) => ({ phone: phone as Phone, addedAt, isTest: false }));
   return [...(await Promise.all(configured)), ...others];
@@ -75,7 +75,7 @@ export function addAdministrator(
 ): Promise<Result<null, { name: "administrator_known" | "phone_test" }>> {
   return transact(async (tx) => {
     // `makeTestNumber` takes the same lock.
-    if (await isTestPhone(tx, phone)) return fail({ name: "phone_test" });
+    if (await isTestNumberWithLock(tx, phone)) return fail({ name: "phone_test" });
     const isAdded = !env.ADMIN_PHONES.includes(phone) && (await tx.run(ADD_ADMINISTRATOR, { phone, now })) > 0;
     if (!isAdded) return fail({ name: "administrator_known" });
     await recordByCommandLine(tx, "administrator_added", phone, now);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/fixed-code";
 import { type RowOf, readPrimary, statement } from "@/lib/db/database";
 import { SENDER_NAMES } from "@/lib/env";
 import {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { insertAccount } from "@/lib/core/accounts/accounts";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
-import { findTestPhone, shareTestPhones } from "@/lib/core/accounts/test-phones";
+import { isTestNumber, lockTestNumbersShared } from "@/lib/core/accounts/test-number-lock";
 import { lockInviters, recordImportedActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { IMPORT_REST_FACTOR, IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
@@ -40,24 +40,24 @@ interface Found {
   accountId: number | null;
   isEmailTaken: boolean;
   isCodeTaken: boolean;
-  isTestNumber: boolean;
+  hasTestNumber: boolean;
   inviterId: number | null;
 }
 
 async function findValues(db: Queries, row: ImportRow, inviterRow: ImportRow | null): Promise<Found> {
-  const [account, byEmail, byCode, inviterId, isTestNumber] = await Promise.all([
+  const [account, byEmail, byCode, inviterId, hasTestNumber] = await Promise.all([
     findAccountOf(db, row),
     row.phone && row.email && db.get(FIND_BY_EMAIL, { value: row.email }),
     row.inviteCode && db.get(FIND_BY_CODE, { value: row.inviteCode }),
     findInviterOf(db, row, inviterRow),
-    row.phone !== null && findTestPhone(db, row.phone),
+    row.phone !== null && isTestNumber(db, row.phone),
   ]);
   return {
     accountId: account?.id ?? null,
     isEmailTaken: Boolean(byEmail),
     isCodeTaken: Boolean(byCode),
     inviterId,
-    isTestNumber,
+    hasTestNumber,
   };
 }
 
@@ -81,7 +81,7 @@ async function findInviterOf(
  * know yet.
  */
 function judge(row: ImportRow, found: Found, inviterRow: ImportRow | null, isInviterNew: boolean): ImportResult {
-  if (found.isTestNumber) return "test_number";
+  if (found.hasTestNumber) return "test_number";
   if (found.accountId !== null) return "exists";
   if (found.isEmailTaken) return "email_taken";
   if (found.isCodeTaken) return "invite_code_taken";
@@ -184,7 +184,7 @@ async function writePart(
   part: Part,
   { importer, now, drawInvite }: { importer: Importer; now: Date; drawInvite: () => InviteCode },
 ): Promise<ImportOutcome[]> {
-  await shareTestPhones(tx);
+  await lockTestNumbersShared(tx);
   const all = await findAll(tx, plan, part);
   const inviterIds = all.flatMap(({ found }) => (found.accountId === null ? (found.inviterId ?? []) : []));
   // An inviter may have been deleted between the look-up and the lock.

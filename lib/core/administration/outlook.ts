@@ -82,7 +82,7 @@ export async function getOutlook(
   const network = messages[0]?.network ?? null;
   const requester = { network: network ?? "unknown", agent: null, browser: null };
   const digits = await newCodeDigits(readPrimary, { recipient, purpose: "login" }, requester, now);
-  const isTest = digits.testCode !== null;
+  const isTest = digits.fixedCode !== null;
   const refusal = await findRefusal(readPrimary, recipient, network, now, { isTest });
   const after = (ms: number) => new Date(now.getTime() + ms);
   const waitMs = challenge ? waitMsFor(challenge, digits, requester, now) : 0;

@@ -6,9 +6,9 @@ import { register, requestRegistrationCode, signInByPhone } from "@/lib/core/acc
 import { sweepTestNumbers } from "@/lib/core/accounts/test-number-end";
 import { backgroundTasks } from "@/lib/core/background";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/fixed-code";
 import { Holder, type OneTimeCode, STATELESS } from "@/lib/core/challenges/one-time-code";
 import { requestCode } from "@/lib/core/challenges/request-code";
-import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
@@ -16,11 +16,11 @@ import { activateInvite } from "@/lib/core/invites/activation";
 import { getSeenInvite } from "@/lib/core/invites/look-up";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import {
+  FIXED_CODE_TRIES_PER_NETWORK_PER_DAY,
+  fixedCodeTriesPerDay,
   SENDS_PER_PHONE_AND_IP_PER_HOUR,
-  TEST_CODE_TRIES_PER_NETWORK_PER_DAY,
   TEST_NUMBER_MS_MAX,
   TRIES_PER_CODE,
-  testCodeTriesPerDay,
 } from "@/lib/core/policy";
 import { computeSums } from "@/lib/core/statistics/sums";
 import { readPrimary, write } from "@/lib/db/database";
@@ -230,7 +230,7 @@ test("a network has so many wrong codes a day, and then the right code is refuse
   const stranger = anybody();
   const owner = freshOwner(phone);
   await ask(owner, stranger, now);
-  for (let tries = 0; tries < TEST_CODE_TRIES_PER_NETWORK_PER_DAY; tries += 1) {
+  for (let tries = 0; tries < FIXED_CODE_TRIES_PER_NETWORK_PER_DAY; tries += 1) {
     await signInByPhone({ ...owner, code: wrongCode(code) }, stranger, { now });
   }
   expect(failureOf(await signInByPhone({ ...owner, code }, stranger, { now }))).toBe("code_spent");
@@ -252,7 +252,7 @@ test("all networks together have so many wrong codes a day, and a browser that k
   expect(failureOf(await logIn(phone, code, now, reviewer))).toBe("none");
   const owner = freshOwner(phone);
   await ask(owner, anybody(), now);
-  const max = testCodeTriesPerDay(code.length);
+  const max = fixedCodeTriesPerDay(code.length);
   expect(max).toBe(109);
   for (let tries = 0; tries < max; tries += 1) {
     const typed = await signInByPhone({ ...owner, code: wrongCode(code) }, anybody(), { now });
@@ -275,7 +275,7 @@ test("browsers that have logged in with a number, such as before its code was ch
   });
   const owner = freshOwner(phone);
   await ask(owner, recognised(), now);
-  for (let tries = 0; tries < testCodeTriesPerDay(code.length); tries += 1) {
+  for (let tries = 0; tries < fixedCodeTriesPerDay(code.length); tries += 1) {
     await signInByPhone({ ...owner, code: wrongCode(code) }, recognised(), { now });
   }
   expect(failureOf(await signInByPhone({ ...owner, code }, recognised(), { now }))).toBe("code_spent");
@@ -331,7 +331,7 @@ test("a person who knows the code logs in as often as wanted from one network; a
   const now = new Date();
   const { phone, code } = await freshTestNumber(now);
   const tests = anybody();
-  const runsMax = 2 * Math.max(SENDS_PER_PHONE_AND_IP_PER_HOUR, TEST_CODE_TRIES_PER_NETWORK_PER_DAY);
+  const runsMax = 2 * Math.max(SENDS_PER_PHONE_AND_IP_PER_HOUR, FIXED_CODE_TRIES_PER_NETWORK_PER_DAY);
   for (let runs = 0; runs < runsMax; runs += 1) {
     expect(failureOf(await logIn(phone, code, now, tests))).toBe("none");
   }

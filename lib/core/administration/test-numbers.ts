@@ -1,12 +1,17 @@
 import { z } from "zod";
 import { type ActorKind, type EventDetails, NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
 import { sweepTestNumbers } from "@/lib/core/accounts/test-number-end";
-import { FIND_ACCOUNT_OF_PHONE, lockPhone } from "@/lib/core/accounts/test-phones";
+import { FIND_ACCOUNT_OF_PHONE, lockPhone } from "@/lib/core/accounts/test-number-lock";
+import { sealFixedCode } from "@/lib/core/challenges/fixed-code";
 import { drawOneTimeCode, OneTimeCode } from "@/lib/core/challenges/one-time-code";
 import { isServedPhone } from "@/lib/core/challenges/served-countries";
-import { sealTestCode } from "@/lib/core/challenges/test-code";
 import type { Phone } from "@/lib/core/identity/phone";
-import { REASON_LENGTH_MAX, TEST_CODE_DIGITS_DRAWN, TEST_CODE_DIGITS_MIN, TEST_NUMBER_MS_MAX } from "@/lib/core/policy";
+import {
+  FIXED_CODE_DIGITS_DRAWN,
+  FIXED_CODE_DIGITS_MIN,
+  REASON_LENGTH_MAX,
+  TEST_NUMBER_MS_MAX,
+} from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { addDays, type Day, dayOf, startOfDay } from "@/lib/core/statistics/days";
 import { type RolledBack, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
@@ -23,7 +28,7 @@ function isGuessable(code: string): boolean {
 }
 
 /** A fixed code: 6 to 10 digits. Other text fails with `code_malformed`, and a code that is guessed first with `code_guessable`. */
-export const FixedCode = OneTimeCode.refine((code) => code.length >= TEST_CODE_DIGITS_MIN, {
+export const FixedCode = OneTimeCode.refine((code) => code.length >= FIXED_CODE_DIGITS_MIN, {
   error: "code_malformed",
   abort: true,
 }).refine((code) => !isGuessable(code), "code_guessable");
@@ -57,7 +62,7 @@ export function latestLastDay(now = new Date()): Day {
 /** Draws a fixed code that is not guessed first. */
 export function drawFixedCode(): FixedCode {
   for (;;) {
-    const drawn = FixedCode.safeParse(drawOneTimeCode(TEST_CODE_DIGITS_DRAWN));
+    const drawn = FixedCode.safeParse(drawOneTimeCode(FIXED_CODE_DIGITS_DRAWN));
     if (drawn.success) return drawn.data;
   }
 }
@@ -121,7 +126,7 @@ export async function makeTestNumber(
   const lastsMs = until.getTime() - now.getTime();
   if (!(lastsMs > 0 && lastsMs <= TEST_NUMBER_MS_MAX)) return fail({ name: "end_invalid" });
   if (env.ADMIN_PHONES.includes(phone)) return fail({ name: "phone_of_administrator" });
-  const added = { phone, codeHmac: sealTestCode(code, phone), digits: code.length, until, note, now };
+  const added = { phone, codeHmac: sealFixedCode(code, phone), digits: code.length, until, note, now };
   type Made = Result<{ id: number }, MakeTestNumberFailure>;
   return transact<Made>(
     async (tx): Promise<Made | RolledBack<Made>> => {

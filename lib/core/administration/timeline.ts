@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { listFactors } from "@/lib/core/accounts/accounts";
 import { type ActorKind, type AuditAction, EventDetails } from "@/lib/core/accounts/audit-log";
-import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/fixed-code";
 import { limitSubject } from "@/lib/core/identity/recipient";
 import { keyedHashes } from "@/lib/core/keyed-hash";
 import { LAST_TIME } from "@/lib/core/policy";

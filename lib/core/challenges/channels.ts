@@ -7,8 +7,8 @@ import { consoleSender } from "@/lib/senders/console";
 import { mailChannel } from "@/lib/senders/mail";
 import { allPhoneSenders, phoneSenders } from "@/lib/senders/phone";
 import { accepted, type Sender } from "@/lib/senders/sender";
+import { TEST_NUMBER_SENDER } from "./fixed-code";
 import { countryOf } from "./served-countries";
-import { TEST_NUMBER_SENDER } from "./test-code";
 
 const REST_RULES = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
 const PHONE_LIMITS = { ...REST_RULES, timeoutMs: SENDER_TIMEOUT_MS };

@@ -11,15 +11,15 @@ import {
 } from "@/lib/core/rate-limits";
 import { type Queries, statement } from "@/lib/db/database";
 import { perProcess } from "@/lib/per-process";
+import type { StoredFixedCode } from "./fixed-code";
 import type { ChallengeKey } from "./one-time-code";
-import type { TestCode } from "./test-code";
 
 /** What a code for a recipient must be. */
 export interface CodeNeeds {
   /** How many digits a code needs at least; shorter ones are refused. */
   needed: number;
   /** The fixed code that takes the place of each code, if the recipient is a test number; otherwise null. */
-  testCode: TestCode | null;
+  fixedCode: StoredFixedCode | null;
 }
 
 /**
@@ -34,13 +34,13 @@ export async function findCodeNeeds(
   requester: Requester,
   now: Date,
 ): Promise<CodeNeeds> {
-  const [{ wrongCodes, testCode }, waitMs] = await Promise.all([
-    readRecipient(db, recipient, now),
+  const [{ wrongCodes, fixedCode }, waitMs] = await Promise.all([
+    readWrongCodesAndFixedCode(db, recipient, now),
     retryAfterMs(db, wrongCodeCharges(recipient, requester), now),
   ]);
-  if (testCode) return { needed: 0, testCode };
+  if (fixedCode) return { needed: 0, fixedCode };
   const ofRecipient = codeDigitsAfter(wrongCodes);
-  return { needed: waitMs > 0 ? Math.max(ofRecipient, policy.CLOSED_NETWORK_DIGITS) : ofRecipient, testCode };
+  return { needed: waitMs > 0 ? Math.max(ofRecipient, policy.CLOSED_NETWORK_DIGITS) : ofRecipient, fixedCode };
 }
 
 /**
@@ -54,7 +54,7 @@ export async function newCodeDigits(
   now: Date,
 ): Promise<CodeNeeds & { ofNewCode: number }> {
   const [needs, isDuringAlarm] = await Promise.all([findCodeNeeds(db, recipient, requester, now), isAlarm(db, now)]);
-  if (needs.testCode) return { ...needs, ofNewCode: needs.testCode.digits };
+  if (needs.fixedCode) return { ...needs, ofNewCode: needs.fixedCode.digits };
   const least = purpose === "console" ? policy.LONGEST_CODE_DIGITS : isDuringAlarm ? policy.ALARM_DIGITS : 0;
   return { ...needs, ofNewCode: Math.max(needs.needed, least) };
 }
@@ -80,7 +80,7 @@ export function codeDigitsAfter(wrongCodes: number): number {
   return Math.max(policy.CODE_DIGITS, ...steps);
 }
 
-const READ_RECIPIENT = statement({
+const READ_WRONG_CODES_AND_FIXED_CODE = statement({
   params: { hash: "text", previousHash: "text", since: "time", until: "time", address: "text", now: "time" },
   row: { wrongCodes: "integer", codeHmac: "text?", digits: "integer?" },
   sql: `
@@ -94,18 +94,18 @@ const READ_RECIPIENT = statement({
  * Returns how many wrong codes were typed for the recipient within `WRONG_CODES_MS`, and its fixed code if it is a test number. One
  * statement reads both, because each login needs it.
  */
-export async function readRecipient(
+export async function readWrongCodesAndFixedCode(
   db: Queries,
   recipient: Recipient,
   now: Date,
-): Promise<{ wrongCodes: number; testCode: TestCode | null }> {
+): Promise<{ wrongCodes: number; fixedCode: StoredFixedCode | null }> {
   const since = new Date(now.getTime() - policy.WRONG_CODES_MS);
   const until = new Date(now.getTime() + policy.CLOCK_SKEW_MS_MAX);
   const [hash, previousHash = hash] = keyedHashes(limitSubject(recipient));
   const { address } = recipient;
-  const row = await db.get(READ_RECIPIENT, { hash, previousHash, since, until, address, now });
+  const row = await db.get(READ_WRONG_CODES_AND_FIXED_CODE, { hash, previousHash, since, until, address, now });
   const { wrongCodes = 0, codeHmac = null, digits = null } = row ?? {};
-  return { wrongCodes, testCode: codeHmac !== null && digits !== null ? { codeHmac, digits } : null };
+  return { wrongCodes, fixedCode: codeHmac !== null && digits !== null ? { codeHmac, digits } : null };
 }
 
 /**

@@ -37,7 +37,9 @@ export async function getCodeStatus(
     findCodeDelivery(readPrimary, recipient, challenge.deliveryAt),
   ]);
   const { needed } = needs;
-  const sendWait = needs.testCode ? await sendWaitMs(readPrimary, key, requester, now, { isTest: true }) : ordinaryWait;
+  const sendWait = needs.fixedCode
+    ? await sendWaitMs(readPrimary, key, requester, now, { isTest: true })
+    : ordinaryWait;
   const { digits, sentAt, tries, expiresAt } = challenge;
   return {
     state: statusOf(challenge, needed, now),
@@ -55,6 +57,6 @@ export async function getCodeStatus(
 export async function getFirstWaitMs(key: ChallengeKey, requester: Requester, now = new Date()): Promise<number> {
   const { sharedMs, ownMs } = await sendWaitMs(readPrimary, key, requester, now);
   const waitMs = Math.min(sharedMs, ownMs ?? sharedMs);
-  if (waitMs === 0 || !(await findCodeNeeds(readPrimary, key.recipient, requester, now)).testCode) return waitMs;
+  if (waitMs === 0 || !(await findCodeNeeds(readPrimary, key.recipient, requester, now)).fixedCode) return waitMs;
   return (await sendWaitMs(readPrimary, key, requester, now, { isTest: true })).sharedMs;
 }

@@ -8,9 +8,9 @@ import type { SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
 import type { ChainSending } from "@/lib/senders/chain";
 import type { DeliveryReport } from "@/lib/senders/report";
+import { TEST_NUMBER_SENDER } from "./fixed-code";
 import type { Purpose } from "./one-time-code";
 import { countryOf } from "./served-countries";
-import { TEST_NUMBER_SENDER } from "./test-code";
 
 /** What a message was for: a code's purpose, or the trial of a sender with digits that are no code. */
 export type DeliveryPurpose = Purpose | "trial";

@@ -110,7 +110,7 @@ async function issueChallenge(
   }
   const channels = channelsTo(recipient, sender);
   const isSenderless = channels.every(({ restLeftMs }) => restLeftMs() > 0);
-  if (isSenderless && !(await findCodeNeeds(readPrimary, recipient, requester, now)).testCode) {
+  if (isSenderless && !(await findCodeNeeds(readPrimary, recipient, requester, now)).fixedCode) {
     for (const { name } of channels) countSending({ sender: name, outcome: "resting" });
     await storeRefusal(request, "senders_resting");
     return fail({ name: "code_not_sent", retryAfterMs: SEND_RETRY_AFTER_MS, mayArrive: false });
@@ -180,7 +180,7 @@ async function storeCode(
 ): Promise<StoringResult | RolledBack<StoringResult>> {
   const { recipient } = key;
   const [last, needs] = await Promise.all([lockChallenge(tx, key, now), newCodeDigits(tx, key, requester, now)]);
-  const isTest = needs.testCode !== null;
+  const isTest = needs.fixedCode !== null;
   const earlyMs = waitMsFor(last, needs, requester, now);
   const isAnswered = last.codeHmac !== null;
   // A later time than this was written by a clock that ran ahead.

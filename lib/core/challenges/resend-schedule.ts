@@ -33,9 +33,9 @@ export function resendWaitMs(last: Challenge, needed: number, now: Date): number
  */
 export function waitMsFor(
   last: Challenge,
-  { needed, testCode }: CodeNeeds,
+  { needed, fixedCode }: CodeNeeds,
   { network }: Pick<Requester, "network">,
   now: Date,
 ): number {
-  return testCode !== null && last.network !== network ? 0 : resendWaitMs(last, needed, now);
+  return fixedCode !== null && last.network !== network ? 0 : resendWaitMs(last, needed, now);
 }

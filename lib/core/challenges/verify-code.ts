@@ -19,10 +19,10 @@ import { sweepInBackground } from "@/lib/core/sweeping";
 import { statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { type Attempted, attemptChallenge, consumeCode, findChallenge, keepVerified, statusOf } from "./challenge";
-import { codeDigitsAfter, codeDigitsInNetwork, readRecipient, wrongCodeCharges } from "./code-length";
+import { codeDigitsAfter, codeDigitsInNetwork, readWrongCodesAndFixedCode, wrongCodeCharges } from "./code-length";
+import { countFixedCodeAttempt, isFixedCode } from "./fixed-code";
 import { type ChallengeKey, type Holder, isSealedCode, type OneTimeCode, type TypedCode } from "./one-time-code";
 import { recipientFromNetworkCharges } from "./send-limits";
-import { countTestAttempt, isTestCode } from "./test-code";
 import { readCodeOf } from "./typed-code";
 
 /**
@@ -33,11 +33,11 @@ export type VerifyCodeFailure = { name: "code_expired" | "code_spent" } | { name
 
 /**
  * An attempt that was counted, with its charges for `refundAttempt`. `isTest` says that the recipient is a test number, and then
- * `isTestRight` whether its fixed code was typed, and was allowed by the limits of wrong tries.
+ * `isFixedCodeRight` whether its fixed code was typed, and was allowed by the limits of wrong tries.
  */
 interface CountedAttempt extends Attempted {
   isTest: boolean;
-  isTestRight: boolean;
+  isFixedCodeRight: boolean;
   attempt: { wrongCode: { recipient: string; at: Date; digits: number; network: string }; charged: Charged };
 }
 
@@ -74,8 +74,8 @@ function compareCode(
   typed: TypedCode,
   counted: CountedAttempt,
 ): Result<VerifiedCode, VerifyCodeFailure> {
-  const { codeHmac, digits, tries, isTest, isTestRight } = counted;
-  if (isTestRight) return succeed({ key, ...counted });
+  const { codeHmac, digits, tries, isTest, isFixedCodeRight } = counted;
+  if (isFixedCodeRight) return succeed({ key, ...counted });
   // To strangers, a test number's challenge ends after as many attempts as any other.
   if (isTest && tries > TRIES_PER_CODE) return fail({ name: "code_spent" });
   const code = readCodeOf(typed, digits) as OneTimeCode | null;
@@ -110,11 +110,11 @@ async function countAttempt(
   const charges = [{ limit: TRIES_AT_RECIPIENT, subject }, ...wrongCodeCharges(recipient, requester)];
   const counted = await transact(async (tx): Promise<Result<CountedAttempt, VerifyCodeFailure>> => {
     // Sent together, the statements run in this order: the recipient's lock is taken before the wrong codes are counted.
-    const [[lock, ...charged], { wrongCodes, testCode }] = await Promise.all([
+    const [[lock, ...charged], { wrongCodes, fixedCode }] = await Promise.all([
       record(tx, charges, now),
-      readRecipient(tx, recipient, now),
+      readWrongCodesAndFixedCode(tx, recipient, now),
     ]);
-    const isTest = testCode !== null;
+    const isTest = fixedCode !== null;
     const needed = isTest ? 0 : codeDigitsInNetwork(charged, codeDigitsAfter(wrongCodes));
     const attempted = await attemptChallenge(tx, key, { needed, isTest, now });
     if (!attempted) {
@@ -123,14 +123,14 @@ async function countAttempt(
       const isSpent = dead !== undefined && statusOf(dead, needed, now) === "spent";
       return fail({ name: isSpent ? "code_spent" : "code_expired" });
     }
-    const isRight = testCode !== null && isTestCode(testCode, typed, recipient.address);
+    const isRight = fixedCode !== null && isFixedCode(fixedCode, typed, recipient.address);
     const isCounted =
-      testCode === null ||
-      (await countTestAttempt(tx, recipient, requester, { digits: testCode.digits, isRight, now }));
+      fixedCode === null ||
+      (await countFixedCodeAttempt(tx, recipient, requester, { digits: fixedCode.digits, isRight, now }));
     const { digits } = attempted;
     const wrongCode = { recipient: keyedHash(subject), at: now, digits, network: siteOf(requester.network) };
     if (isCounted) tx.queue(ADD_WRONG_CODE, wrongCode);
-    return succeed({ ...attempted, isTest, isTestRight: isRight && isCounted, attempt: { wrongCode, charged } });
+    return succeed({ ...attempted, isTest, isFixedCodeRight: isRight && isCounted, attempt: { wrongCode, charged } });
   });
   sweepInBackground();
   return counted;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { runInBackground } from "@/lib/core/background";
-import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/test-code";
+import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/fixed-code";
 import { CLOCK_SKEW_MS_MAX, SMS_PRICE_BY_COUNTRY, SUMMED_MS_MAX } from "@/lib/core/policy";
 import { isTimeToSweep } from "@/lib/core/sweeping";
 import { readPrimary, statement, type Transaction, transact } from "@/lib/db/database";

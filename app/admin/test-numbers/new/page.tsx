@@ -1,6 +1,6 @@
 import { getTranslations } from "next-intl/server";
 import { drawFixedCode, latestLastDay } from "@/lib/core/administration/test-numbers";
-import { TEST_CODE_DIGITS_DRAWN, TEST_CODE_TRIES_PER_NETWORK_PER_DAY, testCodeTriesPerDay } from "@/lib/core/policy";
+import { FIXED_CODE_DIGITS_DRAWN, FIXED_CODE_TRIES_PER_NETWORK_PER_DAY, fixedCodeTriesPerDay } from "@/lib/core/policy";
 import { ActPage } from "../../act-page";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
 import { makeNumber } from "../actions";
@@ -43,8 +43,8 @@ export default function NewTestNumberPage() {
       >
         <p>
           {t("lead", {
-            tries: TEST_CODE_TRIES_PER_NETWORK_PER_DAY,
-            all: testCodeTriesPerDay(TEST_CODE_DIGITS_DRAWN),
+            tries: FIXED_CODE_TRIES_PER_NETWORK_PER_DAY,
+            all: fixedCodeTriesPerDay(FIXED_CODE_DIGITS_DRAWN),
           })}
         </p>
       </ActPage>

@@ -5,17 +5,17 @@ import { deriveKeys } from "@/lib/core/keys";
 import { siteOf } from "@/lib/core/networks";
 import {
   consume,
+  FIXED_CODE_TRIES_FROM_BROWSER,
+  FIXED_CODE_TRIES_FROM_NETWORK,
+  fixedCodeTriesLimit,
   refund,
-  TEST_TRIES_FROM_BROWSER,
-  TEST_TRIES_FROM_NETWORK,
-  testTriesLimit,
 } from "@/lib/core/rate-limits";
 import type { Transaction } from "@/lib/db/database";
 import type { OneTimeCode, TypedCode } from "./one-time-code";
 import { readCodeOf } from "./typed-code";
 
 /** The fixed code of a test number, as it is stored. It takes the place of each code that is requested for the number. */
-export interface TestCode {
+export interface StoredFixedCode {
   codeHmac: string;
   digits: number;
 }
@@ -29,12 +29,12 @@ const sealBy = (key: Buffer, code: string, phone: string) =>
   createHmac("sha256", key).update(`${phone}\n${code}`).digest("base64url");
 
 /** Returns the value that is stored for a fixed code: an HMAC under a secret key, which alone does not reveal the code. */
-export function sealTestCode(code: OneTimeCode, phone: string): string {
+export function sealFixedCode(code: OneTimeCode, phone: string): string {
   return sealBy(KEYS[0], code, phone);
 }
 
 /** Returns whether the typed text is the fixed code of this phone. Compares in constant time. */
-export function isTestCode({ codeHmac, digits }: TestCode, typed: TypedCode, phone: string): boolean {
+export function isFixedCode({ codeHmac, digits }: StoredFixedCode, typed: TypedCode, phone: string): boolean {
   const code = readCodeOf(typed, digits);
   if (code === null) return false;
   const matches = KEYS.map((key) => timingSafeEqual(Buffer.from(codeHmac), Buffer.from(sealBy(key, code, phone))));
@@ -48,7 +48,7 @@ export function isTestCode({ codeHmac, digits }: TestCode, typed: TypedCode, pho
  * as all networks, because a person who knew an earlier code of the number may have any number of them. The transaction has locked the
  * recipient's attempts, so that parallel right codes are never counted as wrong ones.
  */
-export async function countTestAttempt(
+export async function countFixedCodeAttempt(
   tx: Transaction,
   recipient: Recipient,
   requester: Requester,
@@ -58,12 +58,12 @@ export async function countTestAttempt(
   const charges =
     requester.browser && isRecognised(requester, recipient)
       ? [
-          { limit: TEST_TRIES_FROM_BROWSER, subject: `${subject} ${requester.browser.id}` },
-          { limit: testTriesLimit(digits), subject: `${subject} browsers` },
+          { limit: FIXED_CODE_TRIES_FROM_BROWSER, subject: `${subject} ${requester.browser.id}` },
+          { limit: fixedCodeTriesLimit(digits), subject: `${subject} browsers` },
         ]
       : [
-          { limit: TEST_TRIES_FROM_NETWORK, subject: `${subject} ${siteOf(requester.network)}` },
-          { limit: testTriesLimit(digits), subject },
+          { limit: FIXED_CODE_TRIES_FROM_NETWORK, subject: `${subject} ${siteOf(requester.network)}` },
+          { limit: fixedCodeTriesLimit(digits), subject },
         ];
   const consumed = await consume(tx, charges, now);
   if (consumed.ok && isRight) refund(tx, consumed.value);

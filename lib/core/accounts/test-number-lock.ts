@@ -15,29 +15,29 @@ const lockBy = (lockFunction: string) =>
 const LOCK_ALONE = lockBy("pg_advisory_xact_lock");
 const LOCK_SHARED = lockBy("pg_advisory_xact_lock_shared");
 
-const FIND_TEST_PHONE = statement({
+const FIND_TEST_NUMBER = statement({
   params: { phone: "text" },
   row: { id: "integer" },
   sql: `SELECT "id" FROM "TestNumber" WHERE "phone" = :phone`,
 });
 
 /**
- * Keeps test numbers as they are until this transaction ends. Transactions that give phones to accounts without a login call it, after
- * they have locked challenges; see `lockPhone`.
+ * Lets no transaction make or delete test numbers until this one ends. Transactions that give phones to accounts without a login
+ * call it, after they have locked challenges; see `lockPhone`.
  */
-export async function shareTestPhones(tx: Transaction): Promise<void> {
+export async function lockTestNumbersShared(tx: Transaction): Promise<void> {
   await tx.get(LOCK_SHARED, {});
 }
 
 /** Returns whether the phone is a test number, also one that has ended and is being deleted. */
-export async function findTestPhone(db: Queries, phone: Phone): Promise<boolean> {
-  return (await db.get(FIND_TEST_PHONE, { phone })) !== undefined;
+export async function isTestNumber(db: Queries, phone: Phone): Promise<boolean> {
+  return (await db.get(FIND_TEST_NUMBER, { phone })) !== undefined;
 }
 
-/** As `findTestPhone`, and the answer holds until the transaction ends. */
-export async function isTestPhone(tx: Transaction, phone: Phone): Promise<boolean> {
-  await shareTestPhones(tx);
-  return findTestPhone(tx, phone);
+/** Returns what `isTestNumber` does, with the shared lock, so that the answer stays true until the transaction ends. */
+export async function isTestNumberWithLock(tx: Transaction, phone: Phone): Promise<boolean> {
+  await lockTestNumbersShared(tx);
+  return isTestNumber(tx, phone);
 }
 
 /** Finds the account that has this phone. */
@@ -52,9 +52,10 @@ const DELETE_CHALLENGES = statement({
 });
 
 /**
- * Lets this transaction decide what the phone is: an account's, a test number, or neither. No code to the phone is verified until the
- * transaction ends, because it holds the lock of the phone's attempts. A code that was verified before makes no account any more, because
- * the sign-up must consume its challenge, which is deleted; or the sign-up has done so, and this transaction finds the account.
+ * Locks the phone for a transaction that makes it a test number, or that ends a test number. No code to the phone is verified until
+ * the transaction ends, because it holds the lock of the phone's attempts. A sign-up by a code that was verified before must
+ * consume its challenge. So either this transaction has deleted the challenge, and the sign-up fails, or this transaction finds the
+ * account.
  */
 export async function lockPhone(tx: Transaction, phone: Phone, now: Date): Promise<void> {
   refund(tx, await record(tx, [{ limit: TRIES_AT_RECIPIENT, subject: phone }], now), { keepsRows: true });
