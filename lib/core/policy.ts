@@ -277,21 +277,22 @@ export const VERIFIED_SENDS_PER_IP_PER_HOUR = 200;
 /** How many wrong codes one network can type in an hour before its codes need `CLOSED_NETWORK_DIGITS` digits. */
 export const WRONG_CODES_PER_IP_PER_HOUR = settings.WRONG_CODES_PER_IP_PER_HOUR;
 
-/** How long a test number lasts at most, and how many digits its fixed code has at least. */
+/** How long a test number lasts at most. */
 export const TEST_NUMBER_MS_MAX = 90 * DAY_S * 1000;
+/** How many digits a fixed code has at least. */
 export const FIXED_CODE_DIGITS_MIN = 6;
 /** How many digits a fixed code has that is drawn. */
 export const FIXED_CODE_DIGITS_DRAWN = 8;
 /** The highest accepted probability that strangers of any number of networks guess a drawn fixed code before its number ends. */
 export const FIXED_CODE_GUESS_PROBABILITY_MAX = 0.01;
 /**
- * How many wrong tries at one fixed code a network has in a day: the address, or the /48 of IPv6. With 6 digits, a network that uses
- * them up for `TEST_NUMBER_MS_MAX` guesses the code with a probability of 0.0009.
+ * How many wrong tries a day one network has at one fixed code. A network is an IPv4 address, or a /48 of IPv6. A network that uses
+ * up these tries for `TEST_NUMBER_MS_MAX` guesses a code of 6 digits with a probability of 0.0009.
  */
 export const FIXED_CODE_TRIES_PER_NETWORK_PER_DAY = 10;
 /**
- * Returns how many wrong tries at a fixed code of this length all networks have in a day: 109 with 6 digits, 10,989 with 8. At most 91
- * such days touch the 90 days of a test number.
+ * Returns how many wrong tries a day all networks together have at a fixed code of this length: 109 with 6 digits, 10,989 with 8.
+ * The 90 days of a test number can touch 91 such days.
  */
 export function fixedCodeTriesPerDay(digits: number): number {
   const days = TEST_NUMBER_MS_MAX / (DAY_S * 1000) + 1;
@@ -364,8 +365,8 @@ export const REASON_LENGTH_MAX = 300;
 export const CONSOLE_SENDS_PER_HOUR = 12;
 export const CONSOLE_SENDS_PER_DAY = 60;
 /**
- * How many searches an administrator can make, and how often open a person or show a phone in full. A person at work needs one each ten
- * seconds at most; a program with a stolen session would take 70 days for a million accounts.
+ * How many searches an administrator can make in an hour, and how often open a person or show a phone in full. A person at work
+ * needs one look each ten seconds at most. A program with a stolen session would take 70 days for a million accounts.
  */
 export const CONSOLE_SEARCHES_PER_HOUR = 300;
 export const CONSOLE_LOOKS_PER_HOUR = 600;
@@ -424,7 +425,7 @@ export const CLOCK_SKEW_MS_MAX = 5 * MINUTE_S * 1000;
 /** The largest account id that the database can store: the greatest `integer` of PostgreSQL. */
 export const ACCOUNT_ID_MAX = 2 ** 31 - 1;
 
-/** The last time that both databases store and sort: later years have five digits. */
+/** The latest time that both databases store and sort correctly: later years have five digits. */
 export const LAST_TIME = new Date("9999-12-31T23:59:59.999Z");
 
 /** The largest body of a request. */
@@ -441,38 +442,45 @@ export const GROWTH_POINTS_MAX = settings.GROWTH_POINTS_MAX;
  */
 export const HSTS_MAX_AGE_S = settings.HSTS_MAX_AGE_S;
 
-/** How old the activations are at most that inviters are examined by for signals, and how many invitees of one inviter are examined. */
+/** How old an activation can be at most to be examined for signals. */
 export const SIGNAL_WINDOW_MS = 30 * DAY_S * 1000;
+/** How many invitees of one inviter are examined for signals: the newest. */
 export const SIGNAL_INVITEES_EXAMINED_MAX = 300;
 /**
- * How many invitees with something in common are a signal. A family shares a tablet, and its two numbers were bought together, so
- * two are no signal. Four friends who meet are no signal by their network or their time.
+ * How many invitees with something in common are a signal, by its kind. Fewer are common among honest people: a family shares a
+ * tablet and buys two numbers together, and three or four friends meet at one time on one network.
  */
 export const SIGNAL_INVITEES_MIN = { network: 5, device: 3, seconds: 5, numbers: 4 } as const;
 /**
- * How long after one invitee the next one comes from the same network, for both to be in one group. A person who types codes by hand
- * needs some minutes for each. Friends whose carrier has one address for thousands of people come hours apart.
+ * The longest time between two invitees of one network who follow each other in a group. A person who types codes by hand needs
+ * some minutes for each. Friends whose carrier has one address for thousands of people come hours apart.
  */
 export const SIGNAL_NETWORK_GAP_MS = 10 * MINUTE_S * 1000;
 /**
- * Which part such a group is at least of the inviter's invitees of the same time, and of all who activated a code from this network
- * then. Of the many who follow a known person's link, a carrier's address has some, and never half of them. From an address that
+ * The least share of a group of one network among all invitees of the inviter who came in the same time. A known person's link is
+ * followed by many people, of whom some share a carrier's address, but never half.
+ */
+export const SIGNAL_NETWORK_SHARE_OF_INVITEES_MIN = 1 / 2;
+/**
+ * The least share of such a group among all people who activated any code from its network in the same time. From an address that
  * thousands share, people come with the codes of many inviters.
  */
-export const SIGNAL_NETWORK_SHARE_MIN = 1 / 2;
-export const SIGNAL_NETWORK_PART_MIN = 1 / 4;
-/** How many activations, by the codes of all inviters, are examined for that. */
+export const SIGNAL_NETWORK_SHARE_OF_NETWORK_MIN = 1 / 4;
+/** How many activations of all codes are read for that share: the newest of the group's time. */
 export const SIGNAL_NEWCOMERS_EXAMINED_MAX = 300;
-/** How long after one invitee the next one activates the code, for both to be in one group. People who are told a code type it at different speeds. */
+/**
+ * The longest time between two activations that follow each other in a group of the kind `seconds`. People who are told a code type
+ * it at different speeds.
+ */
 export const SIGNAL_SECONDS_GAP_MS = 15 * 1000;
-/** The largest difference between two phones that follow each other. SIM cards bought in one box have such numbers. */
+/** The largest difference between two phones that count as consecutive. SIM cards that are bought in one box have such numbers. */
 export const SIGNAL_NUMBER_GAP_MAX = 2;
 /**
  * After "looked at, fine" a signal opens again when the invitees who came since are a signal by themselves, and are at least this part
  * of those that were looked at.
  */
 export const SIGNAL_REOPEN_PART_MIN = 1 / 2;
-/** How long a signal is kept after its last invitee came, or after the review. One of a held inviter stays. */
+/** How long a signal is kept after its last invitee came, or after the review. The signals of a held inviter stay. */
 export const SIGNALS_KEPT_MS = 180 * DAY_S * 1000;
-/** How many activations the list of referrals counts at most, the newest of its period, so that it costs the same at any size. */
+/** How many activations the list of referrals counts at most: the newest of its period. So the list costs the same at any size. */
 export const ACTIVATIONS_EXAMINED_MAX = 100_000;

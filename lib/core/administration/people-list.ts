@@ -19,7 +19,7 @@ import {
 } from "./list";
 import { recordListing } from "./people";
 import { AccountId } from "./search";
-import { findMarks } from "./signal-list";
+import { findSignalMarks } from "./signal-list";
 
 /** The countries of each calling code, the main one first: those of `7` are Russia and Kazakhstan. */
 export const COUNTRIES_BY_CALLING_CODE: ReadonlyMap<string, readonly string[]> = new Map(
@@ -178,7 +178,7 @@ export async function listPeoplePage(
 ): Promise<ListPage<MarkedPerson>> {
   const { rows, next } = await walkPeople(filter, cursor);
   const ids = rows.map(({ id }) => id);
-  const marks = await findMarks(ids);
+  const marks = await findSignalMarks(ids);
   await recordListing(administrator, ids, now);
   return { rows: rows.map((row) => ({ ...row, mark: marks.get(row.id) ?? null })), next };
 }

@@ -6,7 +6,7 @@ import { type RowOf, readPrimary, statement } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
 import { FilterTime, type ListPage, ROWS_PER_PAGE, rangeOf } from "./list";
 import { recordListing } from "./people";
-import { findMarks } from "./signal-list";
+import { findSignalMarks } from "./signal-list";
 
 /** The periods that a page offers: the last 24 hours, today and the six days before, this month, today and the 89 days before. */
 export const PERIODS = ["day", "week", "month", "quarter"] as const;
@@ -122,7 +122,7 @@ export async function walkReferrers(
   const begin = cursor ?? { count: ACCOUNT_ID_MAX, id: ACCOUNT_ID_MAX };
   const found = await readPrimary.all(LIST_REFERRERS, { from, to, count: begin.count, id: begin.id, limit: limit + 1 });
   const rows = found.slice(0, limit);
-  const marks = await findMarks(rows.map(({ id }) => id));
+  const marks = await findSignalMarks(rows.map(({ id }) => id));
   const last = found.length > limit ? rows.at(-1) : undefined;
   return {
     rows: rows.map((row) => ({ ...row, mark: marks.get(row.id) ?? null })),

@@ -5,7 +5,7 @@ import { readPrimary } from "@/lib/db/database";
 import type { Administrator } from "./accounts";
 import { ROWS_PER_PAGE } from "./list";
 import { recordListing } from "./people";
-import { findMarks } from "./signal-list";
+import { findSignalMarks } from "./signal-list";
 
 /** How many accounts of a tree can be expanded at a time. */
 export const EXPANDED_MAX = 10;
@@ -78,7 +78,7 @@ async function findPeople(rootId: number, ids: readonly number[]): Promise<Map<n
       where: { id: { in: unique }, OR: [{ isTest: false }, { id: rootId }] },
       select: { id: true, phone: true, claimedPhone: true, email: true, referralCount: true },
     }),
-    findMarks(unique),
+    findSignalMarks(unique),
   ]);
   return new Map(
     rows.map(({ id, phone, claimedPhone, email, referralCount }) => {

@@ -10,7 +10,9 @@ import { type Act, type ActFailure, performAct } from "./acts";
 import { beginningOf, type ListCursor, type ListPage, type ListRow, ROWS_PER_PAGE } from "./list";
 import { recordListing } from "./people";
 
-/** What an administrator finds of the signals of an inviter: nothing is wrong, or the inviter is held, which only marks the account. */
+/**
+ * An administrator's verdict on the signals of an inviter: nothing is wrong, or the inviter is held, which only marks the account.
+ */
 export const Verdict = z.enum(["fine", "held"]);
 export type Verdict = z.output<typeof Verdict>;
 
@@ -43,16 +45,19 @@ export async function listSignalsOf(inviterId: number): Promise<Signal[]> {
   return (await findSignalsOf([inviterId])).get(inviterId) ?? [];
 }
 
-/** Returns the state that an account with these signals is marked with: `open` before `held`, and `held` before `fine`. */
-export function markOf(signals: readonly Pick<Signal, "state">[]): SignalState | null {
+/**
+ * Returns the state with which an account that has these signals is marked: `open` if one is open, otherwise `held` if one is held,
+ * otherwise `fine`; null without signals.
+ */
+export function signalMarkOf(signals: readonly Pick<Signal, "state">[]): SignalState | null {
   const states = signals.map(({ state }) => state);
   return (["open", "held", "fine"] as const).find((state) => states.includes(state)) ?? null;
 }
 
 /** Returns the marks of these accounts by their ids, without those that have no signal. */
-export async function findMarks(inviterIds: readonly number[]): Promise<Map<number, SignalState>> {
+export async function findSignalMarks(inviterIds: readonly number[]): Promise<Map<number, SignalState>> {
   const found = await findSignalsOf(inviterIds);
-  return new Map([...found].flatMap(([id, signals]) => [[id, markOf(signals) ?? "fine"] as const]));
+  return new Map([...found].flatMap(([id, signals]) => [[id, signalMarkOf(signals) ?? "fine"] as const]));
 }
 
 // The newest signal of each inviter in this state.
@@ -129,7 +134,7 @@ export function versionOf(signals: readonly Signal[]): string {
 export type ReviewFailure = { name: "signals_changed" };
 
 /**
- * Stores what an administrator finds of an inviter's signals, all together. It changes no count and takes nothing away. `version` is
+ * Stores an administrator's verdict on all signals of an inviter together. It changes no count and takes nothing away. `version` is
  * what `versionOf` returned for the signals that the administrator saw. Fails with an `ActFailure` or a `ReviewFailure`.
  */
 export function reviewSignals(

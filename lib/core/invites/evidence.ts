@@ -2,7 +2,7 @@ import { groupBy } from "@/lib/core/group-by";
 import {
   SIGNAL_INVITEES_MIN,
   SIGNAL_NETWORK_GAP_MS,
-  SIGNAL_NETWORK_SHARE_MIN,
+  SIGNAL_NETWORK_SHARE_OF_INVITEES_MIN,
   SIGNAL_NUMBER_GAP_MAX,
   SIGNAL_SECONDS_GAP_MS,
 } from "@/lib/core/policy";
@@ -46,7 +46,7 @@ export function findGroups(invitees: readonly Invitee[]): Group[] {
     ...[...byNetwork.values()]
       .flatMap((members) => runsOf(members, timeOf, SIGNAL_NETWORK_GAP_MS))
       .flatMap((members) => groupOf("network", members))
-      .filter((group) => shareOf(group, invitees) >= SIGNAL_NETWORK_SHARE_MIN),
+      .filter((group) => shareOf(group, invitees) >= SIGNAL_NETWORK_SHARE_OF_INVITEES_MIN),
     ...[...byBrowser.values()].flatMap((members) => groupOf("device", members)),
     ...runsOf(invitees, timeOf, SIGNAL_SECONDS_GAP_MS).flatMap((members) => groupOf("seconds", members)),
     ...runsOf(withPhone, ({ phone }) => Number(phone), SIGNAL_NUMBER_GAP_MAX).flatMap((members) =>

@@ -7,7 +7,7 @@ import {
   SIGNAL_INVITEES_EXAMINED_MAX,
   SIGNAL_INVITEES_MIN,
   SIGNAL_NETWORK_GAP_MS,
-  SIGNAL_NETWORK_PART_MIN,
+  SIGNAL_NETWORK_SHARE_OF_NETWORK_MIN,
   SIGNAL_NEWCOMERS_EXAMINED_MAX,
   SIGNAL_REOPEN_PART_MIN,
   SIGNAL_WINDOW_MS,
@@ -20,7 +20,7 @@ import { findGroups, type Group, type Invitee, SIGNAL_KINDS, type SignalKind } f
 /** `open`: no administrator has looked at it. `fine`: looked at, nothing is wrong. `held`: the inviter is marked. */
 export type SignalState = "open" | "fine" | "held";
 
-/** What is stored of a signal, as far as further evidence changes it. */
+/** The stored fields of a signal that decide whether further evidence changes it. */
 interface StoredSignal {
   kind: string;
   count: number;
@@ -57,7 +57,7 @@ const LIST_NEWCOMERS = statement({
 });
 type InviteeRow = RowOf<typeof LIST_INVITEES>;
 
-/** Returns the account's evidence, as far as it is stored or changes a stored signal, with the new state of each. */
+/** Returns the groups that make a new signal or change a stored one, each with the state that the signal gets. */
 function changesBy(
   groups: readonly Group[],
   stored: readonly StoredSignal[],
@@ -74,7 +74,7 @@ function changesBy(
   });
 }
 
-/** Returns whether a group has enough invitees that came after those which an administrator found fine. */
+/** Returns whether enough invitees of a group came after the invitees that an administrator found fine. */
 function isClear({ kind, members }: Group, fine: StoredSignal): boolean {
   const since = members.filter(({ activatedAt }) => activatedAt > fine.lastAt).length;
   return since >= Math.max(SIGNAL_INVITEES_MIN[kind], SIGNAL_REOPEN_PART_MIN * fine.count);
@@ -142,7 +142,7 @@ async function isSharedByMany({ members, firstAt, lastAt }: Group): Promise<bool
   const network = members[0]?.network;
   const fromThere = newcomers.filter((each) => each.network === network).map(({ id }) => id);
   const ids = new Set(members.map(({ id }) => id));
-  return fromThere.filter((id) => ids.has(id)).length < SIGNAL_NETWORK_PART_MIN * fromThere.length;
+  return fromThere.filter((id) => ids.has(id)).length < SIGNAL_NETWORK_SHARE_OF_NETWORK_MIN * fromThere.length;
 }
 
 /** Returns what the invitees of the last `SIGNAL_WINDOW_MS` have in common, and how many of them were examined. */
@@ -163,8 +163,8 @@ async function examineInvitees(inviterId: number, now: Date): Promise<{ groups: 
 const FEWEST_INVITEES = Math.min(...Object.values(SIGNAL_INVITEES_MIN));
 
 /**
- * Examines the invitees of one account and stores what is new. Its result depends on the rows alone, so that it is the same however
- * often and by however many servers it is done. A signal that is fine stays as it is until further evidence is clear.
+ * Examines the invitees of one account and stores new evidence. The result depends on the rows alone, so that repeated runs and
+ * several servers store the same. A signal that is fine stays as it is until `isClear` says otherwise.
  */
 export async function examineInviter(inviterId: number, now = new Date()): Promise<void> {
   const { groups, invitees } = await examineInvitees(inviterId, now);
@@ -187,7 +187,7 @@ export async function examineInviter(inviterId: number, now = new Date()): Promi
   });
 }
 
-/** The name of the row of `Mark` whose time is that of the last activation after which inviters were examined. */
+/** The name of the row of `Mark` that has the time of the last activation whose inviter was examined. */
 const SIGNALS_MARK = "signals";
 const SET_MARK = statement({
   params: { name: "text", at: "time" },

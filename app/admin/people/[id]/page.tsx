@@ -9,7 +9,7 @@ import { idsIn, readInviteTree } from "@/lib/core/administration/invite-tree";
 import { getOutlookOf } from "@/lib/core/administration/outlook";
 import { readPerson } from "@/lib/core/administration/people";
 import { AccountId } from "@/lib/core/administration/search";
-import { listSignalsOf, markOf } from "@/lib/core/administration/signal-list";
+import { listSignalsOf, signalMarkOf } from "@/lib/core/administration/signal-list";
 import { listTimelineOf, TimelineCursor } from "@/lib/core/administration/timeline";
 import { maskEmail, maskPhone } from "@/lib/core/identity/masking";
 import { deviceName } from "@/lib/core/sessions/user-agent";
@@ -111,7 +111,7 @@ export default async function PersonPage(options: PageOptions) {
                 </Fact>
                 {signals.length > 0 && (
                   <Fact name={t("signals")}>
-                    <SignalMark mark={markOf(signals)} />
+                    <SignalMark mark={signalMarkOf(signals)} />
                     <SignalReasons signals={signals} />
                   </Fact>
                 )}
