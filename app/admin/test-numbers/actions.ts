@@ -58,7 +58,9 @@ export async function makeNumber(state: ActFormState, form: FormData): Promise<A
   if (made.ok) return redirect("/admin/test-numbers?done=made", RedirectType.replace);
   const { name } = made.failure;
   if (name === "login_too_old") return redirect(consoleEntry(path), RedirectType.replace);
-  return refuse({ [name === "end_invalid" ? "until" : "phone"]: word(name) });
+  const field =
+    ({ end_invalid: "until", code_guessable: "code" } as Partial<Record<typeof name, string>>)[name] ?? "phone";
+  return refuse({ [field]: word(name) });
 }
 
 /** Ends a test number and redirects to the list. After an error, returns what was typed and the error. */

@@ -137,6 +137,9 @@ test("a fixed code has at least six digits that are not guessed first, and an en
   for (const bad of ["12345", "123456", "654321", "000000", "121212", "123123", "890123", "12345678901"]) {
     expect([bad, FixedCode.safeParse(bad).success]).toEqual([bad, false]);
   }
+  for (const bad of ["100100", "101101", "110011", "123321", "112233", "66778899", "998877", "45677654"]) {
+    expect([bad, FixedCode.safeParse(bad).error?.issues[0]?.message]).toEqual([bad, "code_guessable"]);
+  }
   expect(FixedCode.safeParse("482913").success).toBe(true);
   const now = new Date();
   const make = (until: Date) =>
@@ -145,6 +148,16 @@ test("a fixed code has at least six digits that are not guessed first, and an en
   expect(failureOf(await make(now))).toBe("end_invalid");
   expect(failureOf(await make(new Date(Number.NaN)))).toBe("end_invalid");
   expect(failureOf(await make(after(now, TEST_NUMBER_MS_MAX)))).toBe("none");
+});
+
+test("a fixed code is no part of its phone, forwards or backwards", async () => {
+  const [phone, until] = [freshPhone(), after(new Date(), DAY_MS)];
+  const make = (code: string) =>
+    makeTestNumber("command_line", { phone, code: code as FixedCode, until, note: null }).then(failureOf);
+  expect(await make(phone.slice(-6))).toBe("code_guessable");
+  expect(await make(phone.slice(1, 9))).toBe("code_guessable");
+  expect(await make([...phone.slice(-7)].reverse().join(""))).toBe("code_guessable");
+  expect(await readPrimary.testNumber.findUnique({ where: { phone } })).toBeNull();
 });
 
 test("neither a person's phone nor an administrator's becomes a test number, and a test number none of these", async () => {

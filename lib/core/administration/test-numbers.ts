@@ -19,12 +19,17 @@ import { env } from "@/lib/env";
 import { type Administrator, lockAdministrator, mayChange } from "./accounts";
 import type { Reason } from "./acts";
 
-/** Returns whether the code is among the first that a stranger tries: few digits repeated (121212), or one after the other (123456). */
+/**
+ * Returns whether the code is among the first that a stranger tries: one or two different digits, digits repeated (123123), one after the
+ * other (123456), each twice (112233), or the same backwards (123321).
+ */
 function isGuessable(code: string): boolean {
-  const steps = new Set([...code].slice(1).map((digit, at) => (Number(digit) - Number(code[at]) + 10) % 10));
-  const isRun = steps.size === 1 && [...steps].every((step) => [0, 1, 9].includes(step));
+  const digits = [...code];
+  const once = digits.filter((digit, at) => digit !== digits[at - 1]);
+  const steps = new Set(once.slice(1).map((digit, at) => (Number(digit) - Number(once[at]) + 10) % 10));
+  const isRun = steps.size === 1 && [...steps].every((step) => [1, 9].includes(step));
   const isRepeated = [2, 3, 4].some((length) => code === code.slice(0, length).repeat(5).slice(0, code.length));
-  return isRun || isRepeated;
+  return new Set(digits).size <= 2 || isRun || isRepeated || code === digits.toReversed().join("");
 }
 
 /** A fixed code: 6 to 10 digits. Other text fails with `code_malformed`, and a code that is guessed first with `code_guessable`. */
@@ -98,6 +103,7 @@ const FIND_ADMINISTRATOR = statement({
 export type MakeTestNumberFailure = {
   name:
     | "login_too_old"
+    | "code_guessable"
     | "country_not_allowed"
     | "end_invalid"
     | "test_number_known"
@@ -111,6 +117,7 @@ export type MakeTestNumberFailure = {
  *
  * Failures:
  * - `login_too_old`: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago, or the account was blocked since.
+ * - `code_guessable`: the code is a part of the phone, forwards or backwards.
  * - `country_not_allowed`: the phone gets no codes.
  * - `end_invalid`: the end is not in the future, or later than `TEST_NUMBER_MS_MAX`.
  * - `test_number_known`: it is a test number already.
@@ -122,6 +129,8 @@ export async function makeTestNumber(
   now = new Date(),
 ): Promise<Result<{ id: number }, MakeTestNumberFailure>> {
   if (isTooOld(actor, now)) return fail({ name: "login_too_old" });
+  if ([phone, [...phone].reverse().join("")].some((digits) => digits.includes(code)))
+    return fail({ name: "code_guessable" });
   if (!isServedPhone(phone)) return fail({ name: "country_not_allowed" });
   const lastsMs = until.getTime() - now.getTime();
   if (!(lastsMs > 0 && lastsMs <= TEST_NUMBER_MS_MAX)) return fail({ name: "end_invalid" });
