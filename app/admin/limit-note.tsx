@@ -5,7 +5,10 @@ import { answerTooManyRequests } from "../page-refusals";
 
 const MAX = { searches: CONSOLE_SEARCHES_PER_HOUR, looks: CONSOLE_LOOKS_PER_HOUR };
 
-/** Returns the sentence that an administrator has searched or looked too often, and when it goes on. */
+/**
+ * Returns a sentence for an administrator who has searched or looked at people too often: the limit, and from when on more is
+ * allowed.
+ */
 export async function describeLimit(of: keyof typeof MAX, retryAfterMs: number): Promise<string> {
   const [t, format] = await Promise.all([getTranslations("admin.limits"), getFormatter()]);
   const again = new Date(Date.now() + retryAfterMs);
@@ -13,7 +16,7 @@ export async function describeLimit(of: keyof typeof MAX, retryAfterMs: number):
   return t(of, { max: MAX[of], time });
 }
 
-/** In place of what an administrator wanted to see: the sentence of `describeLimit`. The page answers 429. */
+/** The sentence of `describeLimit`, in place of what an administrator wanted to see. The page answers 429. */
 export async function LimitNote({ of, retryAfterMs }: { of: keyof typeof MAX; retryAfterMs: number }) {
   answerTooManyRequests(retryAfterMs);
   const t = await getTranslations("admin.limits");

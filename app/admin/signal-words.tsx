@@ -7,7 +7,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Returns a time between two moments in the largest unit of which it has two at least, rounded up. */
+/** Returns the time between two moments, rounded up, in the largest unit of which it has at least two. */
 function spanOf(from: Date, to: Date): { unit: "seconds" | "minutes" | "hours" | "days"; count: number } {
   const ms = Math.max(to.getTime() - from.getTime(), SECOND_MS);
   if (ms < 2 * MINUTE_MS) return { unit: "seconds", count: Math.ceil(ms / SECOND_MS) };

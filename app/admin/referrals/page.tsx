@@ -26,7 +26,7 @@ export async function generateMetadata() {
   return describeConsolePage(t("title"));
 }
 
-/** Who brought most people in a period, and how many activations its days had. */
+/** Who brought the most people in a period, and a chart of the period's activations. */
 export default async function ReferralsPage({ searchParams }: PageProps<"/admin/referrals">) {
   const query = await searchParams;
   const { filter } = readFilter("referrals", query);

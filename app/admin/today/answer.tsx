@@ -4,7 +4,7 @@ import type { SenderState } from "@/lib/core/challenges/channels";
 import { SMS_BUDGET_WARNING_PART } from "@/lib/core/policy";
 import type { Formats } from "./formats";
 
-/** The answer that the page begins with: how many of the period's codes arrived, and then what needs the operator's eyes. */
+/** The sentences that the page begins with: how many of the period's codes arrived, and then what needs attention. */
 export async function Answer({
   figures: { funnel, senders: figuresOfSenders, budgets, isAlarm },
   senders,

@@ -245,7 +245,7 @@ test("a lifted wait starts the limits of the networks again that the last reques
   expect(await request()).toBe("none");
 });
 
-test("the wait of a phone without an account can be lifted, and of one that has an account only on its person", async () => {
+test("the wait of a phone without an account can be lifted on the phone's page, that of an account's phone only on the person's", async () => {
   const { administrator, userId: own } = await freshAdministrator();
   const owner = freshOwner();
   const hash = keyedHash(owner.phone);

@@ -229,7 +229,7 @@ test("no time that is typed or forged is one that a database can't read", async 
   }
 });
 
-test("pages have all rows that match once and in their order, also where the last row that is examined has the time of others", async () => {
+test("each row that matches is on one page, in order, also where other rows have the time of the last row that is examined", async () => {
   const recipient = crypto.randomUUID();
   const rowOf = (made: number) => {
     const at = new Date(Date.UTC(2022, 3, 3, 12, 0, Math.floor(made / 700)));

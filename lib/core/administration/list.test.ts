@@ -8,7 +8,7 @@ test("a time of a filter is one of the operator's time zone, also where the serv
   expect(timeOf("2026-11-29T14:02")).toEqual(timeOf("2026-11-29T14:02", "Europe/Moscow"));
 });
 
-test("a time that clocks show twice is the first, and one that they skip is as much later", () => {
+test("of a time that clocks show twice the first is meant, and a time that they skip is as much later as they skip", () => {
   expect(timeOf("2026-10-25T02:30", "Europe/Berlin")).toEqual(new Date("2026-10-25T00:30:00Z"));
   expect(timeOf("2026-03-29T02:30", "Europe/Berlin")).toEqual(new Date("2026-03-29T01:30:00Z"));
   expect(timeOf("2026-10-25T03:00", "Europe/Berlin")).toEqual(new Date("2026-10-25T02:00:00Z"));
@@ -25,7 +25,7 @@ test("a day as the end of a range is included, whatever its length", () => {
   });
 });
 
-test("a day or time that there is not is no filter", () => {
+test("a day or time that does not exist is no filter", () => {
   for (const text of ["2026-02-30", "2026-11-29T24:30", "2026-11-29T12:60", "2026-13-01T00:00", "yesterday"]) {
     expect(FilterTime.safeParse(text).success, text).toBe(false);
   }

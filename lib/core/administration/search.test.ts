@@ -151,7 +151,7 @@ test("a search with more people than a page shows goes on behind the last of the
   expect(found).toEqual(created.map(({ id }) => id).sort((one, other) => other - one));
 });
 
-test("blocked people are told among those that a search found", async () => {
+test("blocked people are marked among those that a search found", async () => {
   const { administrator } = await freshAdministrator();
   const [blocked, other] = [await signUp(), await signUp()];
   await blockAccount(administrator, { userId: blocked.userId, reason: Reason.parse("of a test") });
@@ -162,7 +162,7 @@ test("blocked people are told among those that a search found", async () => {
   ]);
 });
 
-test("an administrator searches so often within an hour, and the failure says when it goes on", async () => {
+test("an administrator's searches have a limit by the hour, and a refusal says when the next one is allowed", async () => {
   const { administrator } = await freshAdministrator();
   const now = new Date();
   const charge = { limit: SEARCHES_OF_ADMINISTRATOR, subject: String(administrator.userId) };
@@ -177,7 +177,7 @@ test("an administrator searches so often within an hour, and the failure says wh
   expect(failureOf(await search(administrator, "4417", after(now, HOUR_MS)))).toBe("none");
 });
 
-test("an administrator looks at people so often within an hour, and a refused look shows and records nothing", async () => {
+test("an administrator's looks at people have a limit by the hour, and a refused look shows and records nothing", async () => {
   const { administrator } = await freshAdministrator();
   const { userId } = await signUp();
   const now = new Date();

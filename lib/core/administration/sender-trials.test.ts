@@ -30,7 +30,7 @@ const sentToday = async () => {
   return (await readPrimary.counter.findUnique({ where: { key } }))?.count ?? 0;
 };
 
-test("an administrator tries a sender with a number that opens nothing; it is stored, charged and recorded", async () => {
+test("an administrator tries a sender with digits that are no code; the message is stored, charged and recorded", async () => {
   const { administrator, phone, userId } = await freshAdministrator();
   const { channel, messages } = puppet(() => accepted("id 1", { amount: 2.5, currency: "RUB" }));
   const before = await sentToday();
@@ -90,7 +90,7 @@ test("a message that no provider took is refunded, one that may have been sent i
   expect(undelivered, "a failed trial is no code that did not arrive").toBeNull();
 });
 
-test("only so many trials an hour, with recent codes, of a sender that there is", async () => {
+test("trials of a sender have a limit by the hour, and need recent codes and a sender of the settings", async () => {
   const now = new Date();
   const { administrator } = await freshAdministrator(now);
   const { channel, messages } = puppet(() => refused(207));

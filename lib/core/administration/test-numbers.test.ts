@@ -160,7 +160,7 @@ test("a fixed code is no part of its phone, forwards or backwards", async () => 
   expect(await readPrimary.testNumber.findUnique({ where: { phone } })).toBeNull();
 });
 
-test("neither a person's phone nor an administrator's becomes a test number, and a test number none of these", async () => {
+test("neither a person's phone nor an administrator's becomes a test number, and a test number becomes neither of these", async () => {
   const { administrator, phone: administrators } = await freshAdministrator();
   const person = await signUp();
   const until = after(new Date(), DAY_MS);
@@ -217,7 +217,7 @@ test("a person who knows a fixed code learns only after it that the number can't
   expect((await getProfile(person.userId))?.phone).toBe(person.phone);
 });
 
-test("wrong codes at a test number look as at any phone, and lock no reviewer out", async () => {
+test("wrong codes at a test number are answered as at any phone, and lock no reviewer out", async () => {
   const now = new Date();
   const { phone, code } = await freshTestNumber(now);
   const known = (await signUp()).phone;
@@ -237,7 +237,7 @@ test("wrong codes at a test number look as at any phone, and lock no reviewer ou
   expect(failureOf(await logIn(phone, code, now))).toBe("none");
 });
 
-test("a network has so many wrong codes a day, and then the right code is refused there and nowhere else", async () => {
+test("a network has a limit of wrong codes a day, beyond which the right code is refused there and nowhere else", async () => {
   const now = new Date();
   const { phone, code } = await freshTestNumber(now);
   const stranger = anybody();
@@ -252,7 +252,7 @@ test("a network has so many wrong codes a day, and then the right code is refuse
   expect(failureOf(await logIn(phone, code, nextDay, stranger))).toBe("none");
 });
 
-test("all networks together have so many wrong codes a day, and a browser that knows the code still gets in", async () => {
+test("all networks together have a limit of wrong codes a day, and a browser that knows the code still gets in", async () => {
   const now = new Date();
   const phone = freshPhone();
   const code = FixedCode.parse("482913");
@@ -276,7 +276,7 @@ test("all networks together have so many wrong codes a day, and a browser that k
   expect(failureOf(await logIn(phone, code, after(now, DAY_MS + 1)))).toBe("none");
 });
 
-test("browsers that have logged in with a number, such as before its code was changed, have so many wrong codes a day together", async () => {
+test("all browsers that have logged in with a number have a limit of wrong codes a day together, also those from before a change of its code", async () => {
   const now = new Date();
   const phone = freshPhone();
   const code = FixedCode.parse("482913");
@@ -377,7 +377,7 @@ test("of 24 parallel logins with the fixed code each opens a session, and there 
   expect(once.filter(({ ok }) => ok)).toHaveLength(1);
 });
 
-test("a sign-up and the making of a test number at once leave a person's account or a test number, never both", async () => {
+test("a sign-up and the making of a test number at the same time leave a person's account or a test number, never both", async () => {
   for (let rounds = 0; rounds < 12; rounds += 1) {
     const owner = freshOwner();
     const code = await receiveCode(owner);
@@ -395,7 +395,7 @@ test("a sign-up and the making of a test number at once leave a person's account
   }
 });
 
-test("an account that an administrator makes and a test number at once are never of one phone", async () => {
+test("an administrator who makes an account and a test number of one phone at the same time gets only one of them", async () => {
   const { administrator } = await freshAdministrator();
   for (let rounds = 0; rounds < 12; rounds += 1) {
     const phone = freshPhone();
@@ -454,7 +454,7 @@ test("the sums of an hour don't change by a test number's requests, logins and i
   expect(await sumsOf()).toEqual(before);
 });
 
-test("the account is found by a filter of its own and marked in the file, whose row an import refuses, as it does the number", async () => {
+test("a filter finds a test number's account, the file of People marks it, and an import refuses its row and its number", async () => {
   const { administrator } = await freshAdministrator();
   const { phone, code } = await freshTestNumber();
   const login = await logIn(phone, code);
@@ -527,7 +527,7 @@ test("an administrator ends a number early with a reason, and only with a recent
   expect(events.map(({ details }) => JSON.parse(details))).toEqual([{ reason, testNumber: id }]);
 });
 
-test("a login and the end of the number at once leave no account behind", async () => {
+test("a login at the time of the number's end leaves no account behind", async () => {
   for (let rounds = 0; rounds < 12; rounds += 1) {
     const { id, phone, code } = await freshTestNumber();
     await Promise.all([logIn(phone, code).catch(() => null), endTestNumber("command_line", id)]);

@@ -181,7 +181,7 @@ test("a signal that is fine opens again only when those who came since are a sig
   expect(await signalsOf(inviterId)).toEqual([{ kind: "device", count: 12, invitees: 12, state: "open" }]);
 });
 
-test("a held inviter stays held whatever comes, and an open signal takes the new figures", async () => {
+test("a held inviter stays held after further evidence, and an open signal takes the new figures", async () => {
   const now = new Date();
   const [inviterId, browserId] = [await freshInviter(), crypto.randomUUID()];
   await invite(inviterId, apart(3, 60 * MINUTE_MS, after(now, -5 * DAY_MS), { browserId }));

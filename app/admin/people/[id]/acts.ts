@@ -107,8 +107,9 @@ export async function doAct(
 }
 
 /**
- * Reads the field of a new phone or mailbox, and the box that removes the old one: null stands for its removal. So a field that was left
- * empty by mistake removes nothing. Fails with `missing` without a text and the box, with `kept` with both, and with `invalid`.
+ * Reads the field of a new phone or mailbox, and the box that removes the old one. Returns null for a removal. So a field that was
+ * left empty by mistake removes nothing. Fails with `missing` if there is neither a text nor a tick, with `kept` if there are both,
+ * and with `invalid` for other text.
  */
 function readChange<Value>(
   text: string,

@@ -4,7 +4,10 @@ import { getTranslations } from "next-intl/server";
 import { MaskedIdentity } from "@/components/masked-identity";
 import type { InviteTree, Relative } from "@/lib/core/administration/invite-tree";
 
-/** The inviters of a person, the nearest first, up to the root; or a link to the page of the last one, which goes on. */
+/**
+ * The inviters of a person, the nearest first, up to the root. If there are more than are shown, the list ends with a link to the
+ * page of the last one.
+ */
 export async function InviterChain({ inviters, hasMoreInviters }: Pick<InviteTree, "inviters" | "hasMoreInviters">) {
   const t = await getTranslations("admin.person");
   const last = inviters.at(-1);
