@@ -19,11 +19,11 @@ const REASONS: Record<ImportRefusal, string> = {
   email_invalid: "no e-mail address",
   invite_code_malformed: "no invite code",
   inviter_malformed: "the inviter is neither a phone nor an invite code",
-  created_malformed: "the time of creation is no time since 1970 such as 2026-11-29T10:00:00Z",
+  created_malformed: "the time of creation is not a time since 1970, such as 2026-11-29T10:00:00Z",
   created_in_future: "created in the future",
-  activated_malformed: "the time of activation is no time since 1970 such as 2026-11-29T10:00:00Z",
+  activated_malformed: "the time of activation is not a time since 1970, such as 2026-11-29T10:00:00Z",
   activated_in_future: "activated in the future",
-  blocked_malformed: "the time of the block is no time since 1970 such as 2026-11-29T10:00:00Z",
+  blocked_malformed: "the time of the block is not a time since 1970, such as 2026-11-29T10:00:00Z",
   blocked_in_future: "blocked in the future",
   phone_repeated: "an earlier row has this phone",
   email_repeated: "an earlier row has this mailbox",
@@ -57,7 +57,7 @@ function readArguments() {
     const [file, ...more] = positionals;
     if (file === undefined || more.length > 0) throw new Refusal(USAGE);
     const { refused = null } = values;
-    // It could be the file that is imported.
+    // The name could be that of the imported file, which must not be overwritten.
     if (refused !== null && existsSync(refused)) throw new Refusal(`${refused} exists already.`);
     return { file, isDryRun: values["dry-run"] ?? false, refusedFile: refused };
   } catch (error) {

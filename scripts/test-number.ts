@@ -18,7 +18,7 @@ const { Phone } = await import("../lib/core/identity/phone");
 const PROBLEMS: Record<string, string> = {
   code_malformed: `A fixed code has ${FIXED_CODE_DIGITS_MIN} to 10 digits. Without --code one is drawn.`,
   code_guessable:
-    "Strangers try this code first: take one without a pattern that is no part of the phone. Without --code one is drawn.",
+    "Strangers try this code first: the code must have no pattern, and must not be part of the phone. Without --code one is drawn.",
   note_too_long: "The note can have 300 characters at most.",
   end_invalid: `--until is the last day, from today to ${latestLastDay()} (90 days at most).`,
   country_not_allowed: "No codes are sent to phones of this country or kind: see OTP_COUNTRIES.",

@@ -361,7 +361,10 @@ export const IMPORT_FILE_BYTES_MAX = 128 * 1024;
 export const IMPORT_BODY_BYTES_MAX = 768 * 1024;
 /** How many characters the reason of an administrator's act has at most. */
 export const REASON_LENGTH_MAX = 300;
-/** How many codes that open the admin console can be sent to one phone or mailbox of an administrator. Only a session of the account asks. */
+/**
+ * How many codes that open the admin console can be sent to one phone or mailbox of an administrator. Only a session of the account
+ * can request them.
+ */
 export const CONSOLE_SENDS_PER_HOUR = 12;
 export const CONSOLE_SENDS_PER_DAY = 60;
 /**

@@ -25,10 +25,11 @@ interface GrowingTable {
 }
 
 /**
- * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User`
- * and `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, those of
- * `Administrator` until the administrator is removed, those of `TestNumber` until the number's end, those of a held inviter's `Signal` until
- * the account is deleted, and `Mark` has one row for each name. `DailySum` gets some dozens of rows a day, which are kept: they outlive the rows that were counted.
+ * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User` and
+ * `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, those of `Administrator`
+ * until the administrator is removed, those of `TestNumber` until the number's end, those of a held inviter's `Signal` until the
+ * account is deleted, and `Mark` has one row for each name. `DailySum` gets some dozens of rows a day, which outlive the counted
+ * rows.
  */
 export const GROWING_TABLES: readonly GrowingTable[] = [
   // For a counter and a session, the column `since` holds the end, not the beginning.

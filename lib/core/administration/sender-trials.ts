@@ -19,15 +19,18 @@ import type { Sending } from "@/lib/senders/sender";
 import { type Administrator, mayChange, mayStillAct } from "./accounts";
 
 /**
- * Why a sender was not tried: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago or the account was blocked since, no setting names such a
- * sender to phones, or a limit is used up.
+ * Why a sender was not tried.
+ * - `login_too_old`: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago, or the account was blocked
+ *   since.
+ * - `sender_unknown`: the settings name no such sender to phones.
+ * - The failures of `RefusedTrial`: a limit is used up.
  */
 export type TrySenderFailure = { name: "login_too_old" | "sender_unknown" } | RefusedTrial;
 
 /**
- * Sends random digits to the administrator's own phone by one sender, also while it rests, in the words of a code to log in. The
- * digits are stored nowhere and open nothing. The message is charged to the budget of the day as any code, and stored as a delivery
- * with the purpose `trial`; the trial is recorded in the audit log. Returns what became of the message.
+ * Sends a message with random digits to the administrator's own phone by one sender, also while it rests, in the words of a code to
+ * log in. The digits are stored nowhere, so that they are no code. The message is charged to the budget of the day as a code is,
+ * and stored as a delivery with the purpose `trial`. The trial is recorded in the audit log. Returns what became of the message.
  */
 export async function trySender(
   administrator: Administrator,

@@ -10,7 +10,8 @@ import { addDays, type Hour, hoursBetween, startOfDay } from "./days";
 /**
  * The steps from a requested code to an activated invite code. Each is counted in the hour in which it happened.
  * - `asked`: codes that were requested for a login or a registration, with those that were refused and stored. The deliveries
- *   of one code have one recipient and one time; those of version 0.1 name no purpose. Refused requests of a flood are not stored, so they are not counted.
+ *   of one code have one recipient and one time; those of version 0.1 name no purpose. Refused requests of a flood are not stored,
+ *   so they are not counted.
  * - `sent`: those of them that a sender accepted, or may have accepted without an answer.
  * - `delivered`: those of them that the provider reported as delivered. Some providers report nothing.
  * - `verified`: sign-ins (`signed_in`). Each needs a right code and opens a session.
@@ -264,9 +265,10 @@ function dueHours(now: Date, last: Date | null, timeZone: string): Hour[] {
 const REST_FACTOR = 4;
 
 /**
- * Computes the hourly and daily sums. The first run counts the rows of the last `SUMMED_MS_MAX`. Later ones count the current hour, and those that
- * ended or whose age doubled since the last run, with the delivery reports that came late. Each hour is a short transaction of
- * its own, followed by a rest. No request waits for a row that it changes. Several servers can run this at the same time.
+ * Computes the hourly and daily sums. The first run counts the rows of the last `SUMMED_MS_MAX`. A later run counts the current
+ * hour, and the hours that ended or whose age doubled since the last run, with the delivery reports that came late. Each hour is a
+ * short transaction of its own, followed by a rest. No request waits for a row that it changes. Several servers can run this at the
+ * same time.
  */
 export async function computeSums(now = new Date(), timeZone = env.TIME_ZONE): Promise<void> {
   const marked = await sumsComputedAt(timeZone);
