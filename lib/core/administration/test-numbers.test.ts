@@ -3,7 +3,7 @@ import { getProfile } from "@/lib/core/accounts/accounts";
 import { NO_ACCOUNT_ID } from "@/lib/core/accounts/audit-log";
 import { changeIdentity, requestChangeCodes } from "@/lib/core/accounts/change-identity";
 import { register, requestRegistrationCode, signInByPhone } from "@/lib/core/accounts/sign-in";
-import { sweepTestNumbers } from "@/lib/core/accounts/test-number-end";
+import { removeEndedNumber, sweepTestNumbers } from "@/lib/core/accounts/test-number-end";
 import { backgroundTasks } from "@/lib/core/background";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { TEST_NUMBER_SENDER } from "@/lib/core/challenges/fixed-code";
@@ -525,6 +525,17 @@ test("an administrator ends a number early with a reason, and only with a recent
   expect(await accountsOf(phone)).toEqual([]);
   const events = await readPrimary.auditEvent.findMany({ where: { actorId: userId, action: "test_number_ended" } });
   expect(events.map(({ details }) => JSON.parse(details))).toEqual([{ reason, testNumber: id }]);
+});
+
+test("a server that finds an ended number late deletes no account of the number that was made in its place", async () => {
+  const { id, phone, code } = await freshTestNumber();
+  expect(failureOf(await logIn(phone, code))).toBe("none");
+  expect(failureOf(await endTestNumber("command_line", id))).toBe("none");
+  const until = after(new Date(), DAY_MS);
+  expect(failureOf(await makeTestNumber("command_line", { phone, code, until, note: null }))).toBe("none");
+  expect(failureOf(await logIn(phone, code))).toBe("none");
+  await removeEndedNumber({ id, phone }, new Date());
+  expect(await accountsOf(phone)).toHaveLength(1);
 });
 
 test("a login at the time of the number's end leaves no account behind", async () => {
