@@ -2,19 +2,18 @@ import type { Route } from "next";
 import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getLocale, getTranslations } from "next-intl/server";
-import { ConsoleMoment } from "@/app/admin/console-moment";
-import { MaskedIdentity } from "@/components/masked-identity";
 import type { Administrator } from "@/lib/core/administration/accounts";
 import { listPeople } from "@/lib/core/administration/people";
 import { COUNTRIES_BY_CALLING_CODE, listPeoplePage, type MarkedPerson } from "@/lib/core/administration/people-list";
 import { AccountId, type FoundAccounts, searchAfterMs, searchFurther } from "@/lib/core/administration/search";
 import { maskIdentity } from "@/lib/core/identity/masking";
+import { ConsoleMoment } from "../console-moment";
 import { describeConsolePage, renderConsolePage } from "../console-page";
 import type { Column } from "../console-table";
 import type { FilterField } from "../filter-form";
 import { LimitNote } from "../limit-note";
 import { renderList } from "../list-page";
-import { SignalMark } from "../signal-words";
+import { PersonLink } from "../person-link";
 import { DoneNotice } from "./[id]/acts-card";
 
 export async function generateMetadata() {
@@ -80,15 +79,14 @@ async function FoundPeople({ administrator, ids, next }: FoundAccounts & { admin
         <ul className="border-line border-t">
           {people.map(({ id, phone, claimedPhone, email, inviteCode, blockedAt, isTest }) => (
             <li className="flex flex-wrap items-center justify-between gap-x-6 border-line border-b py-1" key={id}>
-              <span>
-                <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
-                  <MaskedIdentity masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
-                </Link>
-                {blockedAt && <strong className="ml-2 text-red">{t("isBlocked")}</strong>}
-              </span>
+              <PersonLink
+                id={id}
+                isBlocked={blockedAt !== null}
+                isTest={isTest}
+                masked={maskIdentity({ phone: phone ?? claimedPhone, email })}
+              />
               <span className="text-soft tabular-nums">
                 {inviteCode} · {t("id", { id })}
-                {isTest && ` · ${t("isTest")}`}
               </span>
             </li>
           ))}
@@ -136,18 +134,13 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
         name: "person",
         label: t("person"),
         cellOf: ({ id, phone, claimedPhone, email, blockedAt, isTest, mark }) => (
-          <>
-            <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
-              <MaskedIdentity masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
-            </Link>
-            {isTest && <strong className="ml-2 font-semibold text-soft">{t("isTest")}</strong>}
-            {blockedAt && <strong className="ml-2 text-red">{t("isBlocked")}</strong>}
-            {mark && (
-              <span className="ml-2">
-                <SignalMark mark={mark} />
-              </span>
-            )}
-          </>
+          <PersonLink
+            id={id}
+            isBlocked={blockedAt !== null}
+            isTest={isTest}
+            mark={mark}
+            masked={maskIdentity({ phone: phone ?? claimedPhone, email })}
+          />
         ),
       },
       { name: "code", label: t("code"), cellOf: ({ inviteCode }) => inviteCode },

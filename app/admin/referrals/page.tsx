@@ -1,7 +1,6 @@
 import type { Route } from "next";
 import Link from "next/link";
 import { getFormatter, getTranslations } from "next-intl/server";
-import { MaskedIdentity } from "@/components/masked-identity";
 import { Moment } from "@/components/moment";
 import { readFilter } from "@/lib/core/administration/list-export";
 import {
@@ -18,7 +17,7 @@ import { describeConsolePage, renderConsolePage } from "../console-page";
 import { type Column, ConsoleTable } from "../console-table";
 import { FilterForm } from "../filter-form";
 import { addressOf } from "../list-address";
-import { SignalMark } from "../signal-words";
+import { PersonLink } from "../person-link";
 import { Card } from "../today/card";
 
 export async function generateMetadata() {
@@ -150,12 +149,7 @@ async function describeColumns(): Promise<Column<ListedReferrer>[]> {
       name: "person",
       label: t("person"),
       cellOf: ({ id, phone, claimedPhone, email, mark }) => (
-        <span className="flex flex-wrap items-center gap-x-2">
-          <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
-            <MaskedIdentity masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
-          </Link>
-          <SignalMark mark={mark} />
-        </span>
+        <PersonLink id={id} mark={mark} masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
       ),
     },
     { name: "code", label: t("code"), cellOf: ({ inviteCode }) => inviteCode },

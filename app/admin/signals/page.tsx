@@ -2,7 +2,6 @@ import type { Route } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { z } from "zod";
-import { MaskedIdentity } from "@/components/masked-identity";
 import { Moment } from "@/components/moment";
 import { ListCursor } from "@/lib/core/administration/list";
 import { type ListedInviter, listSignalsPage } from "@/lib/core/administration/signal-list";
@@ -10,6 +9,7 @@ import { maskIdentity } from "@/lib/core/identity/masking";
 import { SIGNAL_WINDOW_MS } from "@/lib/core/policy";
 import { describeConsolePage, renderConsolePage } from "../console-page";
 import { type Column, ConsoleTable } from "../console-table";
+import { PersonLink } from "../person-link";
 import { SignalReasons } from "../signal-words";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -91,9 +91,7 @@ async function describeColumns(): Promise<Column<ListedInviter>[]> {
       name: "inviter",
       label: t("inviter"),
       cellOf: ({ id, phone, claimedPhone, email }) => (
-        <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
-          <MaskedIdentity masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
-        </Link>
+        <PersonLink id={id} masked={maskIdentity({ phone: phone ?? claimedPhone, email })} />
       ),
     },
     { name: "evidence", label: t("evidence"), cellOf: ({ signals }) => <SignalReasons signals={signals} /> },

@@ -1,8 +1,8 @@
 import type { Route } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
-import { MaskedIdentity } from "@/components/masked-identity";
-import type { InviteTree, Relative } from "@/lib/core/administration/invite-tree";
+import type { InviteTree } from "@/lib/core/administration/invite-tree";
+import { PersonLink } from "../../person-link";
 
 /**
  * The inviters of a person, the nearest first, up to the root. If there are more than are shown, the list ends with a link to the
@@ -15,7 +15,7 @@ export async function InviterChain({ inviters, hasMoreInviters }: Pick<InviteTre
     <ol className="flex flex-wrap items-center gap-x-2">
       {inviters.map((inviter) => (
         <li className="flex items-center gap-x-2" key={inviter?.id ?? "deleted"}>
-          {inviter ? <RelativeLink {...inviter} /> : t("deletedInviter")}
+          {inviter ? <PersonLink {...inviter} /> : t("deletedInviter")}
           <span aria-hidden="true">→</span>
         </li>
       ))}
@@ -54,12 +54,12 @@ export async function InviteesCard({
       <ul className="mt-2">
         {invitees.map(({ referralCount: count, invitees: below, ...invitee }) => (
           <li className="border-line border-b py-1 last:border-b-0" key={invitee.id}>
-            <RelativeLink {...invitee} />
+            <PersonLink {...invitee} />
             {below.length > 0 && (
               <ul className="ml-2 flex flex-wrap gap-x-5 border-line border-l pl-4">
                 {below.map((one) => (
                   <li key={one.id}>
-                    <RelativeLink {...one} />
+                    <PersonLink {...one} />
                   </li>
                 ))}
                 {count > below.length && (
@@ -79,18 +79,6 @@ export async function InviteesCard({
         </Link>
       </p>
     </section>
-  );
-}
-
-async function RelativeLink({ id, masked, isBlocked }: Relative) {
-  const t = await getTranslations("admin.people");
-  return (
-    <span>
-      <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
-        <MaskedIdentity masked={masked} />
-      </Link>
-      {isBlocked && <strong className="ml-2 text-red">{t("isBlocked")}</strong>}
-    </span>
   );
 }
 

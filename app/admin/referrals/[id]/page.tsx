@@ -1,13 +1,12 @@
 import type { Route } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
-import { MaskedIdentity } from "@/components/masked-identity";
 import { Moment } from "@/components/moment";
-import { EXPANDED_MAX, readTree, type TreeNode, type TreePerson } from "@/lib/core/administration/referral-tree";
+import { EXPANDED_MAX, readTree, type TreeNode } from "@/lib/core/administration/referral-tree";
 import { AccountId } from "@/lib/core/administration/search";
 import { ReferralCursor } from "@/lib/core/invites/referrals";
 import { describeConsolePage, renderConsolePage } from "../../console-page";
-import { SignalMark } from "../../signal-words";
+import { PersonLink } from "../../person-link";
 
 type PageOptions = PageProps<"/admin/referrals/[id]">;
 
@@ -50,7 +49,7 @@ export default async function TreePage({ params, searchParams }: PageOptions) {
       <>
         <h1>{t("title")}</h1>
         <p className="mt-3 flex flex-wrap items-center gap-x-2 font-semibold">
-          <PersonLink {...person} />
+          <PersonLink id={person.id} mark={person.mark} masked={person.masked} />
         </p>
         <p className="mt-1 mb-5 text-soft">{t("lead", { count: person.referralCount })}</p>
         <Level nodes={invitees} toggled={toggled} />
@@ -81,7 +80,7 @@ async function Level({ nodes, toggled }: { nodes: readonly TreeNode[]; toggled: 
       {nodes.map(({ invitees, hasMore, activatedAt, ...person }) => (
         <li className="py-1" id={`of-${person.id}`} key={person.id}>
           <span className="flex flex-wrap items-center gap-x-3">
-            <PersonLink {...person} />
+            <PersonLink id={person.id} mark={person.mark} masked={person.masked} />
             <span className="text-small text-soft">
               <Moment at={activatedAt} isExact />
             </span>
@@ -104,16 +103,5 @@ async function Level({ nodes, toggled }: { nodes: readonly TreeNode[]; toggled: 
         </li>
       ))}
     </ul>
-  );
-}
-
-function PersonLink({ id, masked, mark }: TreePerson) {
-  return (
-    <>
-      <Link className="link" href={`/admin/people/${id}`} prefetch={false}>
-        <MaskedIdentity masked={masked} />
-      </Link>
-      <SignalMark mark={mark} />
-    </>
   );
 }
