@@ -179,7 +179,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByText("У аккаунта должен остаться номер или почта.")).toBeVisible();
       await page.getByLabel("Новый номер").fill("не номер");
       await page.getByRole("button", { name: "Изменить номер" }).click();
-      await expect(page.getByText("Либо новый номер, либо отметка «Убрать»")).toBeVisible();
+      await expect(page.getByText("Введите новый номер или отметьте «Убрать номер»")).toBeVisible();
       await page.getByLabel("Убрать номер").uncheck();
       await page.getByRole("button", { name: "Изменить номер" }).click();
       await expect(page.getByText("Это не номер телефона.")).toBeVisible();
