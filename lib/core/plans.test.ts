@@ -31,7 +31,7 @@ import { walkDeliveries } from "./administration/delivery-list";
 import { readInviteTree } from "./administration/invite-tree";
 import { getOutlook } from "./administration/outlook";
 import { listPeoplePage } from "./administration/people-list";
-import { listReferrersPage } from "./administration/referral-list";
+import { listInvitersPage } from "./administration/referral-list";
 import { readTree } from "./administration/referral-tree";
 import { searchAccounts, searchFurther, searchRecipient } from "./administration/search";
 import {
@@ -122,7 +122,7 @@ async function readSignalsAndReferrals(administrator: Administrator): Promise<vo
   const act = { userId: inviter.userId, reason: "of a test", verdict: "fine", version: versionOf(signals) } as const;
   expect(await reviewSignals(administrator, act)).toMatchObject({ ok: true });
   for (const filter of [{ period: "day" }, { from: "2024-01-01", to: "2024-01-02" }] as const) {
-    await listReferrersPage(administrator, filter, null);
+    await listInvitersPage(administrator, filter, null);
   }
   await readTree(administrator, inviter.userId, { expanded: [inviter.userId] });
 }

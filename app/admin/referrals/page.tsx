@@ -3,12 +3,7 @@ import Link from "next/link";
 import { getFormatter, getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
 import { readFilter } from "@/lib/core/administration/list-export";
-import {
-  type ListedReferrer,
-  listReferrersPage,
-  PERIODS,
-  ReferrerCursor,
-} from "@/lib/core/administration/referral-list";
+import { InviterCursor, listInvitersPage, PERIODS, type RankedInviter } from "@/lib/core/administration/referral-list";
 import { maskIdentity } from "@/lib/core/identity/masking";
 import { ACTIVATIONS_EXAMINED_MAX } from "@/lib/core/policy";
 import { env } from "@/lib/env";
@@ -29,8 +24,8 @@ export async function generateMetadata() {
 export default async function ReferralsPage({ searchParams }: PageProps<"/admin/referrals">) {
   const query = await searchParams;
   const { filter } = readFilter("referrals", query);
-  const cursor = ReferrerCursor.safeDecode(String(query.after ?? "")).data ?? null;
-  const after = cursor ? ReferrerCursor.encode(cursor) : undefined;
+  const cursor = InviterCursor.safeDecode(String(query.after ?? "")).data ?? null;
+  const after = cursor ? InviterCursor.encode(cursor) : undefined;
   const path = addressOf("referrals", { ...filter, after });
   return renderConsolePage({ section: "referrals", path }, async ({ administrator }) => {
     const [t, list, format, columns, page] = await Promise.all([
@@ -38,7 +33,7 @@ export default async function ReferralsPage({ searchParams }: PageProps<"/admin/
       getTranslations("admin.list"),
       getFormatter(),
       describeColumns(),
-      listReferrersPage(administrator, filter, cursor),
+      listInvitersPage(administrator, filter, cursor),
     ]);
     const { rows, next, count, since, growth } = page;
     const { period, ...days } = filter;
@@ -122,7 +117,7 @@ export default async function ReferralsPage({ searchParams }: PageProps<"/admin/
           {next && (
             <Link
               className="link"
-              href={addressOf("referrals", { ...filter, after: ReferrerCursor.encode(next) }) as Route}
+              href={addressOf("referrals", { ...filter, after: InviterCursor.encode(next) }) as Route}
               prefetch={false}
             >
               {t("next")}
@@ -142,7 +137,7 @@ export default async function ReferralsPage({ searchParams }: PageProps<"/admin/
   });
 }
 
-async function describeColumns(): Promise<Column<ListedReferrer>[]> {
+async function describeColumns(): Promise<Column<RankedInviter>[]> {
   const t = await getTranslations("admin.referrals");
   return [
     {

@@ -31,7 +31,7 @@ export type Administrator = { userId: number; verifiedAt: Date } & z.$brand<"Adm
 
 /**
  * Checks that the session is an administrator's. The account's phone must be an administrator's (`isAdministratorPhone`), and a
- * code to this very phone must have opened the session. A test number is never an administrator, whatever `ADMIN_PHONES` says.
+ * code to this very phone must have opened the session. A test number is never an administrator, also if `ADMIN_PHONES` names it.
  * Otherwise fails with `not_administrator`.
  */
 export async function asAdministrator(session: Session): Promise<Result<Administrator, { name: "not_administrator" }>> {

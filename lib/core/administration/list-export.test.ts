@@ -11,7 +11,7 @@ import { readImport } from "./import-file";
 import { ListCursor, type ListPage, type ListRow, ROWS_EXAMINED_MAX, readPage, START_OF_TIME } from "./list";
 import { type ExportedList, exportList, readFilter } from "./list-export";
 import { walkPeople } from "./people-list";
-import { ReferrerCursor } from "./referral-list";
+import { InviterCursor } from "./referral-list";
 
 type Export = Awaited<ReturnType<typeof exportList>>;
 
@@ -223,7 +223,7 @@ test("no time that is typed or forged is one that a database can't read", async 
   for (const forged of ["999999999999999-1", "253402300800000-1", "1-2147483648", "-1-1", "1e3-1"]) {
     expect(ListCursor.safeDecode(forged).success, forged).toBe(false);
   }
-  expect(ReferrerCursor.safeDecode("253402300800000-1-1").success).toBe(false);
+  expect(InviterCursor.safeDecode("253402300800000-1-1").success).toBe(false);
   for (const cursor of ["0-0", "253402300799999-2147483647"]) {
     expect(await walkPeople({}, ListCursor.decode(cursor))).toBeTruthy();
   }

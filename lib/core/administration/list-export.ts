@@ -9,7 +9,7 @@ import { csvOf } from "./csv";
 import { DeliveryFilter, type ListedDelivery, walkDeliveries } from "./delivery-list";
 import type { ListCursor, ListPage } from "./list";
 import { type ListedPerson, PeopleFilter, walkPeople } from "./people-list";
-import { type ListedReferrer, ReferralFilter, type ReferrerCursor, walkReferrers } from "./referral-list";
+import { type InviterCursor, type RankedInviter, ReferralFilter, walkInviters } from "./referral-list";
 
 /** How many rows of an export are in memory at a time, where the list says nothing else. */
 const ROWS_AT_ONCE = 500;
@@ -26,9 +26,9 @@ interface Exported<Filter, Row, Cursor = ListCursor> {
   hasIdentities: boolean;
 }
 
-const REFERRALS: Exported<ReferralFilter, ListedReferrer, ReferrerCursor> = {
+const REFERRALS: Exported<ReferralFilter, RankedInviter, InviterCursor> = {
   filter: ReferralFilter,
-  walk: walkReferrers,
+  walk: walkInviters,
   // Each reading counts all activations of the period again.
   rowsAtOnce: 10_000,
   columns: ["id", "invite_code", "brought", "referrals", "signals"],

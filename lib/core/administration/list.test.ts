@@ -14,7 +14,7 @@ test("of a time that clocks show twice the first is meant, and a time that they 
   expect(timeOf("2026-10-25T03:00", "Europe/Berlin")).toEqual(new Date("2026-10-25T02:00:00Z"));
 });
 
-test("a day as the end of a range is included, whatever its length", () => {
+test("a day as the end of a range is included, also one of 25 hours", () => {
   expect(rangeOf({ from: "2026-10-25", to: "2026-10-25" }, "Europe/Berlin")).toEqual({
     from: new Date("2026-10-24T22:00:00Z"),
     to: new Date("2026-10-25T23:00:00Z"),

@@ -7,7 +7,7 @@ import { readPrimary, write } from "@/lib/db/database";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { after, signUp } from "@/lib/testing/people";
 import { exportList } from "./list-export";
-import { listReferrersPage, periodOf, walkReferrers } from "./referral-list";
+import { listInvitersPage, periodOf, walkInviters } from "./referral-list";
 import { readTree } from "./referral-tree";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -49,7 +49,7 @@ test("the list says who brought most in a period, and the file of it equals what
   await invite(three.userId, 2, after(startOfDay(addDays(day, 1)), -1));
   await invite(three.userId, 4, startOfDay(addDays(day, 1)));
   const period = { from: day, to: day };
-  const page = await listReferrersPage(administrator, period, null);
+  const page = await listInvitersPage(administrator, period, null);
   expect(page.rows.map(({ id, count, referralCount }) => [id, count, referralCount])).toEqual([
     [two.userId, 3, 4],
     [one.userId, 2, 2],
@@ -71,7 +71,7 @@ test("the list says who brought most in a period, and the file of it equals what
   expect(brought.toSorted()).toEqual(expected.toSorted());
 });
 
-test("pages follow each other without gaps, and activations that come meanwhile change none of them", async () => {
+test("pages follow each other without gaps, and activations that come between two pages change no page", async () => {
   const day = freshDay();
   const noon = after(startOfDay(day), 12 * HOUR_MS);
   const inviters: number[] = [];
@@ -81,10 +81,10 @@ test("pages follow each other without gaps, and activations that come meanwhile 
     inviters.push(userId);
   }
   const [a = 0, b = 0, c = 0, d = 0] = inviters;
-  const first = await walkReferrers({ from: day }, null, 2, after(noon, 1));
+  const first = await walkInviters({ from: day }, null, 2, after(noon, 1));
   expect(first.rows.map(({ id }) => id)).toEqual([a, c]);
   await invite(d, 5, after(noon, 2));
-  const second = await walkReferrers({ from: day }, first.next, 2);
+  const second = await walkInviters({ from: day }, first.next, 2);
   expect(second.rows.map(({ id }) => id)).toEqual([b, d]);
   expect(second.next).toBeNull();
 });
@@ -104,7 +104,7 @@ test("test accounts are left out, as inviters and as invitees", async () => {
     const number = { codeHmac: "x", digits: 6, until: after(new Date(), HOUR_MS), madeAt: new Date() };
     await tx.testNumber.create({ data: { phone: tester.phone, ...number } });
   });
-  const page = await listReferrersPage(administrator, { from: day, to: day }, null);
+  const page = await listInvitersPage(administrator, { from: day, to: day }, null);
   expect(page.rows.map(({ id, count }) => [id, count])).toEqual([[inviter.userId, 2]]);
   expect(page.count).toBe(2);
   const tree = await readTree(administrator, inviter.userId);
@@ -131,10 +131,10 @@ test("growth shows the activations of each day, and of each hour of the last 24"
   const now = new Date("2061-06-15T09:30:00Z");
   await activateInvite({ userId: (await signUp()).userId, code: inviter.inviteCode }, after(now, -10 * 60_000));
   await computeSums(now);
-  const week = await listReferrersPage(administrator, { period: "week" }, null, now);
+  const week = await listInvitersPage(administrator, { period: "week" }, null, now);
   expect(week.growth.steps).toHaveLength(7);
   expect(week.growth.steps.at(-1)).toEqual({ start: startOfDay(dayOf(now)), count: 1 });
-  const day = await listReferrersPage(administrator, { period: "day" }, null, now);
+  const day = await listInvitersPage(administrator, { period: "day" }, null, now);
   expect(day.growth.steps).toHaveLength(24);
   expect(day.growth.steps.at(-1)).toEqual({ start: new Date("2061-06-15T09:00:00Z"), count: 1 });
 });

@@ -51,7 +51,7 @@ const TEST_ACCOUNTS = `
   SELECT COALESCE((SELECT "id" FROM "User" WHERE "User"."phone" = "TestNumber"."phone" AND "isTest"), 0) FROM "TestNumber"`;
 const IS_COUNTED = `"inviterId" IS NOT NULL AND "inviterId" NOT IN (${TEST_ACCOUNTS}) AND "inviteeId" NOT IN (${TEST_ACCOUNTS})`;
 
-const LIST_REFERRERS = statement({
+const LIST_INVITERS = statement({
   params: { from: "time", to: "time", count: "integer", id: "integer", limit: "integer" },
   row: {
     id: "integer",
@@ -82,10 +82,10 @@ const FIND_FIRST_WALKED = statement({
 });
 
 /**
- * Where a page of referrers begins: after the account `id`, which brought `count`, in the period that ends at `to`, so that activations
- * which come meanwhile change no later page. In a URL it is `<milliseconds>-<count>-<id>`.
+ * Where a page of the list begins: after the account `id`, which brought `count`, in the period that ends at `to`. Because `to` is
+ * fixed, later activations change no later page. In a URL it is `<milliseconds>-<count>-<id>`.
  */
-export const ReferrerCursor = z.codec(
+export const InviterCursor = z.codec(
   z.string().regex(/^\d{1,15}-\d{1,10}-\d{1,10}$/, "cursor_malformed"),
   z.object({
     to: z.date().max(LAST_TIME, "cursor_malformed"),
@@ -100,27 +100,27 @@ export const ReferrerCursor = z.codec(
     encode: ({ to, count, id }) => `${to.getTime()}-${count}-${id}`,
   },
 );
-export type ReferrerCursor = z.output<typeof ReferrerCursor>;
+export type InviterCursor = z.output<typeof InviterCursor>;
 
 /**
- * An account whose code was activated in the period: how often, and how often ever. `total` are the activations of all codes. `mark` is
- * that of its signals.
+ * An account whose code was activated in the period. `count` is how often in the period, `referralCount` how often in all. `total`
+ * is the number of activations of all codes in the period. `mark` is the mark of the account's signals.
  */
-export type ListedReferrer = RowOf<typeof LIST_REFERRERS> & { mark: SignalState | null };
+export type RankedInviter = RowOf<typeof LIST_INVITERS> & { mark: SignalState | null };
 
 /**
  * Returns a page of the accounts whose codes were activated in the period of the filter, those that brought most first. It counts the
- * newest `ACTIVATIONS_EXAMINED_MAX` activations of the period. Records nothing: `listReferrersPage` and the export do.
+ * newest `ACTIVATIONS_EXAMINED_MAX` activations of the period. Records nothing: `listInvitersPage` and the export do.
  */
-export async function walkReferrers(
+export async function walkInviters(
   filter: ReferralFilter,
-  cursor: ReferrerCursor | null,
+  cursor: InviterCursor | null,
   limit = ROWS_PER_PAGE,
   now = new Date(),
-): Promise<ListPage<ListedReferrer, ReferrerCursor>> {
+): Promise<ListPage<RankedInviter, InviterCursor>> {
   const { from, to } = periodOf(filter, cursor?.to ?? now);
   const begin = cursor ?? { count: ACCOUNT_ID_MAX, id: ACCOUNT_ID_MAX };
-  const found = await readPrimary.all(LIST_REFERRERS, { from, to, count: begin.count, id: begin.id, limit: limit + 1 });
+  const found = await readPrimary.all(LIST_INVITERS, { from, to, count: begin.count, id: begin.id, limit: limit + 1 });
   const rows = found.slice(0, limit);
   const marks = await findSignalMarks(rows.map(({ id }) => id));
   const last = found.length > limit ? rows.at(-1) : undefined;
@@ -177,21 +177,21 @@ async function listGrowth(filter: ReferralFilter, now: Date): Promise<{ steps: G
  * The list of referrals. `count` is the number of activations that were counted. `since` is when the first of them was, if there are
  * `ACTIVATIONS_EXAMINED_MAX`, so that the period may have more, and null otherwise.
  */
-export interface ReferralPage extends ListPage<ListedReferrer, ReferrerCursor> {
+export interface ReferralPage extends ListPage<RankedInviter, InviterCursor> {
   count: number;
   since: Date | null;
   growth: { steps: GrowthStep[]; isByHour: boolean };
 }
 
-/** Returns a page as `walkReferrers` does, with the activations of the period, and records which accounts were listed. */
-export async function listReferrersPage(
+/** Returns a page as `walkInviters` does, with the activations of the period, and records which accounts were listed. */
+export async function listInvitersPage(
   administrator: Administrator,
   filter: ReferralFilter,
-  cursor: ReferrerCursor | null,
+  cursor: InviterCursor | null,
   now = new Date(),
 ): Promise<ReferralPage> {
   const [page, first, growth] = await Promise.all([
-    walkReferrers(filter, cursor, ROWS_PER_PAGE, now),
+    walkInviters(filter, cursor, ROWS_PER_PAGE, now),
     readPrimary.get(FIND_FIRST_WALKED, periodOf(filter, cursor?.to ?? now)),
     listGrowth(filter, now),
   ]);

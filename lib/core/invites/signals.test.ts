@@ -251,7 +251,7 @@ test("the job finds the inviters of new activations, and running it again, also 
   expect(await readPrimary.signal.findMany({ where: { inviterId } })).toEqual(first);
 });
 
-test("imported activations are no signal, whatever times the file tells, and those of imported people later are one", async () => {
+test("imported activations are no signal, also with times in the file, and later activations of imported people are one", async () => {
   const now = new Date();
   const importWith = async (inviter: string, timeOf: (at: number) => string) => {
     const first = freshNumbers();
