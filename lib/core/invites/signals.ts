@@ -35,16 +35,20 @@ const LIST_ACTIVATIONS = statement({
     SELECT "activatedAt", "inviteeId", "inviterId" FROM "Activation"
     WHERE ("activatedAt", "inviteeId") > (:activatedAt, :inviteeId) ORDER BY "activatedAt", "inviteeId" LIMIT :limit`,
 });
-// An imported activation is no evidence: its file may tell the day alone, or no time.
+// An imported activation is no evidence: its file may tell the day alone, or no time. An import is the first event of an account, so
+// only one is read. The newest activations are limited first, because an import may bring an inviter any number of people.
 const LIST_INVITEES = statement({
   params: { inviterId: "integer", since: "time", limit: "integer" },
   row: { id: "integer", phone: "text?", email: "text?", activatedAt: "time" },
   sql: `
-    SELECT "inviteeId" AS "id", "phone", "email", "activatedAt"
-    FROM "Activation" JOIN "User" ON "User"."id" = "inviteeId"
-    WHERE "inviterId" = :inviterId AND "activatedAt" >= :since AND NOT "isTest" AND NOT EXISTS (
-      SELECT 1 FROM "AuditEvent" WHERE "subjectId" = "inviteeId" AND "action" = 'account_imported' AND "at" >= "activatedAt")
-    ORDER BY "activatedAt" DESC, "inviteeId" DESC LIMIT :limit`,
+    SELECT "User"."id", "phone", "email", "activatedAt" FROM (
+      SELECT "inviteeId", "activatedAt" FROM "Activation" WHERE "inviterId" = :inviterId AND "activatedAt" >= :since
+      ORDER BY "activatedAt" DESC, "inviteeId" DESC LIMIT :limit) AS "newest"
+    JOIN "User" ON "User"."id" = "inviteeId"
+    WHERE NOT "isTest" AND NOT COALESCE((
+      SELECT "action" = 'account_imported' AND "at" >= "activatedAt" FROM "AuditEvent" WHERE "subjectId" = "User"."id"
+      ORDER BY "AuditEvent"."id" LIMIT 1), FALSE)
+    ORDER BY "activatedAt" DESC, "User"."id" DESC`,
 });
 const LIST_NEWCOMERS = statement({
   params: { from: "time", to: "time", limit: "integer" },
