@@ -203,17 +203,17 @@ const SET_MARK = statement({
 /** How many activations one step reads. */
 const ACTIVATIONS_PER_STEP = 200;
 /**
- * How far before the mark a run begins, because an activation may be committed later than one with a later time. One that comes later
- * still is examined with the inviter's next one.
+ * How far before the mark a run begins, because an activation may be committed after one with a later time. An activation that is
+ * committed later still is examined with the inviter's next activation.
  */
 const LATE_ROWS_MS = 60_000;
 /** After a step the job rests this many times as long as the step took. */
 const REST_FACTOR = 4;
 
 /**
- * Examines the inviters whose codes were activated since the last run; in the first run, within the last `SIGNAL_WINDOW_MS`. A step
- * reads so many activations, and so many invitees of each inviter, followed by a rest, and moves the mark forward. Several servers can
- * run this at the same time: each goes on where the mark is.
+ * Examines the inviters whose codes were activated since the last run; in the first run, within the last `SIGNAL_WINDOW_MS`. Each
+ * step reads at most `ACTIVATIONS_PER_STEP` activations and examines their inviters, moves the mark forward, and is followed by a
+ * rest. Several servers can run this at the same time: each continues at the mark.
  */
 export async function findSignals(now = new Date()): Promise<void> {
   const windowStart = now.getTime() - SIGNAL_WINDOW_MS;
