@@ -148,7 +148,10 @@ test("a search with more people than a page shows goes on behind the last of the
     found.push(...page.value.ids);
     next = page.value.next;
   }
-  expect(found).toEqual(created.map(({ id }) => id).sort((one, other) => other - one));
+  expect(new Set(found).size).toBe(found.length);
+  // A phone of another test may have the same end.
+  const own = new Set(created.map(({ id }) => id));
+  expect(found.filter((id) => own.has(id))).toEqual([...own].sort((one, other) => other - one));
 });
 
 test("blocked people are marked among those that a search found", async () => {
