@@ -49,8 +49,8 @@ async function Frame({ section, children }: { section: Section; children: ReactN
   const [t, openSignals] = await Promise.all([getTranslations("admin"), countOpenSignals()]);
   return (
     <div className="text-[1rem]" data-console>
-      <div className="mb-6 flex flex-col gap-x-8 gap-y-2 md:flex-row-reverse md:items-center md:justify-between">
-        <form action={submitSearch} className="flex gap-2 md:w-[420px]">
+      <div className="mb-6 flex flex-col gap-x-6 gap-y-2 xl:flex-row-reverse xl:items-center xl:justify-between">
+        <form action={submitSearch} className="flex shrink-0 gap-2 xl:w-[330px]">
           <label className="sr-only" htmlFor="term">
             {t("search.label")}
           </label>
@@ -69,8 +69,8 @@ async function Frame({ section, children }: { section: Section; children: ReactN
             {t("search.submit")}
           </button>
         </form>
-        <nav aria-label={t("navigation")} className="-mx-5 overflow-x-auto px-5">
-          <ul className="flex gap-x-6 whitespace-nowrap">
+        <nav aria-label={t("navigation")} className="-mx-5 overflow-x-auto px-5 xl:mx-0 xl:px-0">
+          <ul className="flex gap-x-6 whitespace-nowrap xl:gap-x-5">
             {SECTIONS.map(({ name, href }) => (
               <li key={name}>
                 <Link

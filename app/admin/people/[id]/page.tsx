@@ -160,7 +160,7 @@ export default async function PersonPage(options: PageOptions) {
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
-    <div className="grid grid-cols-[8rem_minmax(0,1fr)] gap-x-4 border-line border-b py-3 last:border-b-0">
+    <div className="grid grid-cols-[8rem_minmax(0,1fr)] items-baseline gap-x-4 border-line border-b py-3 last:border-b-0">
       <dt className="text-soft">{name}</dt>
       <dd className="break-words tabular-nums">{children}</dd>
     </div>
