@@ -62,7 +62,7 @@ export async function startMailServer(): Promise<MailServer> {
         if (waiting.delete(id)) hangUps += 1;
       },
       onData: (stream, { id, envelope }, answer) => {
-        void buffer(stream).then(async (raw) => {
+        const receive = async (raw: Buffer) => {
           waiting.add(id);
           await gate;
           if (!waiting.delete(id)) return;
@@ -73,7 +73,12 @@ export async function startMailServer(): Promise<MailServer> {
           const named = Object.fromEntries(headers.map(({ key, value }) => [key, value]));
           messages.push({ envelope: { from, to }, headers: { ...named, subject }, text, html });
           answer();
-        });
+        };
+        // A sender that disconnects before its message is whole breaks the stream.
+        const hangUp = () => {
+          hangUps += 1;
+        };
+        void buffer(stream).then(receive, hangUp);
       },
     });
     // Clients that disconnect early cause errors here, which are expected.
