@@ -89,29 +89,33 @@ function judge(row: ImportRow, found: Found, inviterRow: ImportRow | null, isInv
   return inviterRow ? "inviter_refused" : "inviter_unknown";
 }
 
-/** A part of the plan: rows that are looked up, or written, together. */
-interface Part {
-  first: number;
-  rows: ImportRow[];
-  /** For each row, its inviter's place in the plan, or null. */
-  inviterAt: (number | null)[];
+/** A row of the plan, its place there, its inviter's place and row, or null. */
+interface Place {
+  at: number;
+  row: ImportRow;
+  inviterAt: number | null;
+  inviterRow: ImportRow | null;
 }
 
-function* partsOf({ rows, inviterAt }: ImportPlan): Generator<Part> {
-  for (let first = 0; first < rows.length; first += IMPORT_ROWS_PER_BATCH) {
-    const end = first + IMPORT_ROWS_PER_BATCH;
-    yield { first, rows: rows.slice(first, end), inviterAt: inviterAt.slice(first, end) };
+/** The results of rows that were checked or imported before, by their lines. */
+export type KnownResults = ReadonlyMap<number, ImportResult>;
+
+/** Yields the rows without a known result in parts. The rows of a part are looked up, or written, together. */
+function* partsOf({ rows, inviterAt: inviters }: ImportPlan, known: KnownResults): Generator<Place[]> {
+  let part: Place[] = [];
+  for (const [at, row] of rows.entries()) {
+    if (known.has(row.line)) continue;
+    const inviterAt = inviters[at] ?? null;
+    part.push({ at, row, inviterAt, inviterRow: inviterAt === null ? null : (rows[inviterAt] ?? null) });
+    if (part.length < IMPORT_ROWS_PER_BATCH) continue;
+    yield part;
+    part = [];
   }
+  if (part.length > 0) yield part;
 }
 
-const findAll = (db: Queries, plan: ImportPlan, { rows, inviterAt }: Part) =>
-  Promise.all(
-    rows.map((row, at) => {
-      const place = inviterAt[at] ?? null;
-      const inviterRow = place === null ? null : (plan.rows[place] ?? null);
-      return findValues(db, row, inviterRow).then((found) => ({ row, found, inviterRow, place }));
-    }),
-  );
+const findAll = (db: Queries, part: Place[]) =>
+  Promise.all(part.map(async (place) => ({ ...place, found: await findValues(db, place.row, place.inviterRow) })));
 
 const outcomeOf = ({ line, phone, email }: ImportRow, result: ImportResult): ImportOutcome => ({
   line,
@@ -120,18 +124,18 @@ const outcomeOf = ({ line, phone, email }: ImportRow, result: ImportResult): Imp
 });
 
 /**
- * Tells what an import of these rows would do now, and changes nothing. Yields the outcomes of all rows in parts: first of those that
- * the file alone refuses.
+ * Tells what an import of these rows would do now, and changes nothing. Yields the outcomes of the rows without a known result, in
+ * parts: first of those that the file alone refuses.
  */
-export async function* checkImport(plan: ImportPlan): AsyncGenerator<ImportOutcome[]> {
-  yield plan.refused;
-  /** For each row so far, whether it makes an account. */
-  const isNew: boolean[] = [];
-  for (const part of partsOf(plan)) {
+export async function* checkImport(plan: ImportPlan, known: KnownResults = new Map()): AsyncGenerator<ImportOutcome[]> {
+  yield plan.refused.filter(({ line }) => !known.has(line));
+  /** The places of the rows that make accounts. */
+  const newPlaces = new Set([...plan.rows.keys()].filter((at) => known.get(plan.rows[at]?.line ?? 0) === "new"));
+  for (const part of partsOf(plan, known)) {
     const outcomes: ImportOutcome[] = [];
-    for (const { row, found, inviterRow, place } of await findAll(readPrimary, plan, part)) {
-      const result = judge(row, found, inviterRow, place !== null && isNew[place] === true);
-      isNew.push(result === "new");
+    for (const { at, row, inviterAt, inviterRow, found } of await findAll(readPrimary, part)) {
+      const result = judge(row, found, inviterRow, inviterAt !== null && newPlaces.has(inviterAt));
+      if (result === "new") newPlaces.add(at);
       outcomes.push(outcomeOf(row, result));
     }
     yield outcomes;
@@ -141,8 +145,12 @@ export async function* checkImport(plan: ImportPlan): AsyncGenerator<ImportOutco
 /** How an import runs. */
 export interface ImportOptions {
   now?: Date;
+  /** The results of rows that were imported before. These rows are left out. */
+  known?: KnownResults;
   /** Runs in the transaction of each part. If it returns false, the part is not written and the import ends. */
   mayGoOn?: (tx: Transaction) => Promise<boolean>;
+  /** Runs at the end of the transaction of each part. */
+  record?: (tx: Transaction, outcomes: ImportOutcome[]) => void;
   drawInvite?: () => InviteCode;
 }
 
@@ -157,7 +165,13 @@ export interface ImportOptions {
 export async function* runImport(
   plan: ImportPlan,
   importer: Importer,
-  { now = new Date(), mayGoOn = async () => true, drawInvite = drawInviteCode }: ImportOptions = {},
+  {
+    now = new Date(),
+    known = new Map(),
+    mayGoOn = async () => true,
+    record = () => undefined,
+    drawInvite = drawInviteCode,
+  }: ImportOptions = {},
 ): AsyncGenerator<ImportOutcome[]> {
   const drawFreeInvite = () => {
     for (;;) {
@@ -165,12 +179,15 @@ export async function* runImport(
       if (!plan.codes.has(code)) return code;
     }
   };
-  for (const part of partsOf(plan)) {
+  for (const part of partsOf(plan, known)) {
     const startedAt = performance.now();
     const outcomes = await retryOnUnique(() =>
-      transact(async (tx) =>
-        (await mayGoOn(tx)) ? writePart(tx, plan, part, { importer, now, drawInvite: drawFreeInvite }) : null,
-      ),
+      transact(async (tx) => {
+        if (!(await mayGoOn(tx))) return null;
+        const written = await writePart(tx, part, { importer, now, drawInvite: drawFreeInvite });
+        record(tx, written);
+        return written;
+      }),
     );
     if (!outcomes) return;
     yield outcomes;
@@ -180,30 +197,32 @@ export async function* runImport(
 
 async function writePart(
   tx: Transaction,
-  plan: ImportPlan,
-  part: Part,
+  part: Place[],
   { importer, now, drawInvite }: { importer: Importer; now: Date; drawInvite: () => InviteCode },
 ): Promise<ImportOutcome[]> {
   await lockTestNumbersShared(tx);
-  const all = await findAll(tx, plan, part);
+  const all = await findAll(tx, part);
   const inviterIds = all.flatMap(({ found }) => (found.accountId === null ? (found.inviterId ?? []) : []));
   // An inviter may have been deleted between the look-up and the lock.
   const locked = await lockInviters(tx, inviterIds);
   const newPlaces = new Set<number>();
-  const judged = all.map(({ row, found, inviterRow, place }, at) => {
+  const judged = all.map(({ at, row, found, inviterAt, inviterRow }) => {
     const inviterId = found.inviterId !== null && locked.has(found.inviterId) ? found.inviterId : null;
-    const isInviterNew = place !== null && newPlaces.has(place);
+    const isInviterNew = inviterAt !== null && newPlaces.has(inviterAt);
     const result = judge(row, { ...found, inviterId }, inviterRow, isInviterNew);
-    if (result === "new") newPlaces.add(part.first + at);
-    return { row, result, inviterId, place };
+    if (result === "new") newPlaces.add(at);
+    return { at, row, result, inviterId, inviterAt };
   });
-  const ids = await Promise.all(
-    judged.map(({ row, result }) => (result === "new" ? importAccount(tx, row, { importer, now, drawInvite }) : null)),
+  const made = judged.filter(({ result }) => result === "new");
+  const ids = new Map(
+    await Promise.all(
+      made.map(async ({ at, row }) => [at, await importAccount(tx, row, { importer, now, drawInvite })] as const),
+    ),
   );
-  for (const [at, { row, inviterId, place }] of judged.entries()) {
-    const inviteeId = ids[at] ?? null;
-    const inviter = inviterId ?? (place === null ? null : ids[place - part.first]) ?? null;
-    if (inviteeId === null || inviter === null) continue;
+  for (const { at, row, inviterId, inviterAt } of made) {
+    const inviteeId = ids.get(at);
+    const inviter = inviterId ?? (inviterAt === null ? undefined : ids.get(inviterAt));
+    if (inviteeId === undefined || inviter === undefined) continue;
     recordImportedActivation(tx, {
       inviteeId,
       inviterId: inviter,
