@@ -22,6 +22,8 @@ const MODELS: Record<Model, true> = {
   counter: true,
   administrator: true,
   testNumber: true,
+  importRun: true,
+  importPart: true,
   signal: true,
   auditEvent: true,
   mark: true,
