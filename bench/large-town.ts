@@ -117,6 +117,8 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
     Administrator: { rows: 3, kept: "until it is removed" },
     TestNumber: { rows: 3, kept: "until its end, 90 days at most" },
     Signal: kept(ASSUMED.signalsPerMonth / MONTH_DAYS, policy.SIGNALS_KEPT_MS),
+    ImportRun: { rows: 3, kept: spell(inDays(policy.IMPORTS_KEPT_MS)) },
+    ImportPart: { rows: 3000, kept: spell(inDays(policy.IMPORTS_KEPT_MS)) },
     Mark: { rows: 3, kept: "as the database" },
   };
 }

@@ -79,7 +79,8 @@ function readSchema(sqlite: Database.Database): Table[] {
     .pluck()
     .all() as string[];
   const tables = names.map((name) => ({ name, columns: readColumns(sqlite, name) }));
-  return tables.sort((one, other) => Number(other.name === "User") - Number(one.name === "User"));
+  const rank = ({ name }: Table) => ["ImportRun", "User"].indexOf(name);
+  return tables.sort((one, other) => rank(other) - rank(one));
 }
 
 function readColumns(sqlite: Database.Database, table: string): Column[] {
@@ -189,6 +190,16 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
     ...{ kind: () => "network", invitees: () => 9, firstAt: timeOf, lastAt: timeOf },
     ...{ "Signal.inviterId": (n) => n, "Signal.state": () => "open", endsAt: timeOf },
     ...{ reviewedBy: () => null, reviewedAt: () => null },
+    ...{ startedBy: account, startedAt: timeOf, leaseUntil: timeOf, worker: () => randomUUID(), rows: () => 100_000 },
+    ...{ "ImportRun.state": () => "done", "ImportRun.reason": () => "moving in", done: () => 100_000 },
+    ...{ results: () => '{"new":99000,"phone_invalid":1000}', ignored: () => "[]" },
+    // A page of results. A part of a file is longer, and is kept only until the import ends.
+    ...{
+      runId: (n) => n,
+      "ImportPart.kind": () => "rows",
+      number: (n) => n,
+      text: () => '[100000,"new"],'.repeat(200),
+    },
     ...{ actorKind: () => "person", addedAt: timeOf },
     ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
   };

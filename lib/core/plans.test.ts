@@ -26,8 +26,18 @@ import {
 import { statementsOf } from "@/lib/testing/transactions";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import type { Administrator } from "./administration/accounts";
+import { Reason } from "./administration/acts";
 import { walkEvents } from "./administration/audit-list";
 import { walkDeliveries } from "./administration/delivery-list";
+import {
+  beginImport,
+  findImport,
+  listImports,
+  readResults,
+  stopImport,
+  uploadImport,
+} from "./administration/import-runs";
+import { workOnImports } from "./administration/import-work";
 import { readInviteTree } from "./administration/invite-tree";
 import { getOutlook } from "./administration/outlook";
 import { listPeoplePage } from "./administration/people-list";
@@ -85,6 +95,7 @@ async function takeEveryPath(): Promise<void> {
   await searchFurther(administrator, inviter.userId);
   await readEveryList(administrator, inviter.userId);
   await readSignalsAndReferrals(administrator);
+  await importFile(administrator);
   await readInviteTree(administrator, inviter.userId);
   await computeSums();
   for (const period of PERIODS) await readFigures(period);
@@ -106,6 +117,22 @@ async function readEveryList(administrator: Administrator, userId: number): Prom
   for (const filter of [{}, range, { kind: "administrator" }, { subject: String(userId) }] as const) {
     await walkEvents(filter, null);
   }
+}
+
+/** Checks a file of accounts, imports it, and stops the next one. */
+async function importFile(administrator: Administrator): Promise<void> {
+  const text = `phone\n${freshOwner().phone}`;
+  const checked = await uploadImport(administrator, text);
+  if (!checked.ok) throw new Error(checked.failure.name);
+  const { id } = checked.value;
+  await workOnImports();
+  await beginImport(administrator, { id, reason: Reason.parse("of a test") });
+  await workOnImports();
+  expect(await findImport(administrator, id)).toMatchObject({ state: "done" });
+  await readResults(administrator, { id, kind: "rows", page: 0 });
+  const stopped = await uploadImport(administrator, text);
+  if (stopped.ok) await stopImport(administrator, stopped.value.id);
+  await listImports(administrator);
 }
 
 /** Finds a signal and reads what the console shows of referrals and signals. */
@@ -143,6 +170,10 @@ async function addOldRows(userId: number): Promise<void> {
     await tx.unconfirmedSignIn.create({ data: { sessionId: id, userId, at } });
     const evidence = { count: 3, invitees: 3, firstAt: at, lastAt: at, endsAt: at };
     await tx.signal.create({ data: { inviterId: userId, kind: "device", state: "open", ...evidence } });
+    const run = { startedBy: userId, state: "stopped", leaseUntil: at };
+    await tx.importRun.create({ data: { ...run, startedAt: at } });
+    const { id: runId } = await tx.importRun.create({ data: { ...run, startedAt: new Date() } });
+    await tx.importPart.create({ data: { runId, kind: "file", number: 0, text: "", at } });
     await tx.auditEvent.create({
       data: { at, action: "signed_in", actorId: userId, subjectId: userId, details: "{}" },
     });

@@ -352,13 +352,19 @@ export const RECENT_LOGIN_MS = settings.RECENT_LOGIN_S * 1000;
  */
 export const IMPORT_ROWS_PER_BATCH = 100;
 export const IMPORT_REST_FACTOR = 2;
-/** The largest file that the admin console imports: some two thousand rows. `npm run import` takes files of any size. */
-export const IMPORT_FILE_BYTES_MAX = 128 * 1024;
+/** The largest file that the admin console imports: some hundred thousand rows. `npm run import` takes files of any size. */
+export const IMPORT_FILE_BYTES_MAX = 20 * 1024 * 1024;
+/** The largest body of a form with such a file: the file, and what a form adds to it. */
+export const IMPORT_BODY_BYTES_MAX = IMPORT_FILE_BYTES_MAX + 16 * 1024;
+/** How many files an administrator can upload in an hour. */
+export const IMPORT_FILES_PER_ADMINISTRATOR_PER_HOUR = 20;
 /**
- * The largest body of a form that imports a file. The form has the file three times: as it was checked, in the state that React adds
- * to a form without JavaScript, and as a new file.
+ * How long another process waits until it goes on with an import whose process says nothing. Reading the largest file, which comes
+ * before the first batch, takes seconds.
  */
-export const IMPORT_BODY_BYTES_MAX = 768 * 1024;
+export const IMPORT_LEASE_MS = 60_000;
+/** How long files of accounts, and the results of their rows, are kept after the upload. */
+export const IMPORTS_KEPT_MS = 24 * 60 * 60 * 1000;
 /** How many characters the reason of an administrator's act has at most. */
 export const REASON_LENGTH_MAX = 300;
 /**

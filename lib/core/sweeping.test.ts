@@ -86,6 +86,20 @@ test("rows are deleted when their time is over, and not before", async () => {
       data: rowsOf("Signal", (endsAt) => ({ inviterId: userId, kind: id(), state: "open", endsAt, ...evidence })),
     });
     await tx.signal.create({ data: { inviterId: userId, kind: id(), state: "held", endsAt: null, ...evidence } });
+    await tx.importRun.createMany({
+      data: rowsOf("ImportRun", (startedAt) => ({
+        startedBy: userId,
+        startedAt,
+        state: "done",
+        leaseUntil: startedAt,
+      })),
+    });
+    const { id: runId } = await tx.importRun.create({
+      data: { startedBy: 0, startedAt: now, state: "stopped", leaseUntil: now },
+    });
+    await tx.importPart.createMany({
+      data: rowsOf("ImportPart", (at) => ({ runId, kind: "file", number: at.getTime() % 2, text: `${userId}`, at })),
+    });
     await tx.auditEvent.createMany({
       data: rowsOf("AuditEvent", (at) => ({
         at,
@@ -109,6 +123,10 @@ test("rows are deleted when their time is over, and not before", async () => {
     UnconfirmedSignIn: (await readPrimary.unconfirmedSignIn.findMany({ where: { userId } })).map(({ at }) => at),
     Signal: (await readPrimary.signal.findMany({ where: { inviterId: userId, state: "open" } })).map(
       ({ endsAt }) => endsAt,
+    ),
+    ImportPart: (await readPrimary.importPart.findMany({ where: { text: recipient } })).map(({ at }) => at),
+    ImportRun: (await readPrimary.importRun.findMany({ where: { startedBy: userId } })).map(
+      ({ startedAt }) => startedAt,
     ),
     AuditEvent: (await readPrimary.auditEvent.findMany({ where: { subjectId: -userId } })).map(({ at }) => at),
   };

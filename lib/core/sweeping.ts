@@ -11,6 +11,7 @@ import {
   CLOCK_SKEW_MS_MAX,
   DELIVERIES_KEPT_MS,
   HOURLY_SUMS_KEPT_MS,
+  IMPORTS_KEPT_MS,
   KNOWN_BROWSER_TTL_MS,
   WRONG_CODES_KEPT_MS,
 } from "./policy";
@@ -45,6 +46,9 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   { table: "UnconfirmedSignIn", since: "at", keptMs: KNOWN_BROWSER_TTL_MS },
   // As with a session. The row of a held inviter has no end.
   { table: "Signal", since: "endsAt", keptMs: 0 },
+  // Parts first, which are large: a run deletes those that are left.
+  { table: "ImportPart", since: "at", keptMs: IMPORTS_KEPT_MS },
+  { table: "ImportRun", since: "startedAt", keptMs: IMPORTS_KEPT_MS },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];
 
@@ -92,7 +96,7 @@ const failedTables = perProcess("unswept tables", () => new Set<string>());
  * Returns whether `SWEEP_INTERVAL_MS_MIN` has passed in this process since the last call that returned true. Must not be called
  * inside a transaction, because a transaction may run again.
  */
-export function isTimeToSweep(what: "tables" | "delayed changes" | "sums" | "signals"): boolean {
+export function isTimeToSweep(what: "tables" | "delayed changes" | "sums" | "signals" | "imports"): boolean {
   const nowMs = performance.now();
   const lastMs = lastSweepMs.get(what);
   if (lastMs !== undefined && nowMs - lastMs < SWEEP_INTERVAL_MS_MIN) return false;

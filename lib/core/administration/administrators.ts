@@ -2,7 +2,15 @@ import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
 import { isTestNumber, isTestNumberWithLock } from "@/lib/core/accounts/test-number-lock";
 import type { Phone } from "@/lib/core/identity/phone";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { readPrimary, rollBack, statement, type Transaction, transact, type Writer } from "@/lib/db/database";
+import {
+  type Queries,
+  readPrimary,
+  rollBack,
+  statement,
+  type Transaction,
+  transact,
+  type Writer,
+} from "@/lib/db/database";
 import { env } from "@/lib/env";
 
 /** Returns whether an account that has proven this phone is an administrator: by `ADMIN_PHONES`, or by `addAdministrator`. */
@@ -10,6 +18,20 @@ export async function isAdministratorPhone(phone: Phone): Promise<boolean> {
   return (
     env.ADMIN_PHONES.includes(phone) || (await readPrimary.administrator.findUnique({ where: { phone } })) !== null
   );
+}
+
+const FIND_ABLE = statement({
+  params: { userId: "integer" },
+  row: { phone: "text?", isAdded: "boolean" },
+  sql: `
+    SELECT "phone", EXISTS (SELECT 1 FROM "Administrator" WHERE "Administrator"."phone" = "User"."phone") AS "isAdded"
+    FROM "User" WHERE "id" = :userId AND "blockedAt" IS NULL AND "isTest" = FALSE`,
+});
+
+/** Returns whether the account is there, is not blocked, and has an administrator's phone. */
+export async function isAdministratorAccount(db: Queries, userId: number): Promise<boolean> {
+  const found = await db.get(FIND_ABLE, { userId });
+  return found?.phone != null && (found.isAdded || env.ADMIN_PHONES.includes(found.phone));
 }
 
 /**

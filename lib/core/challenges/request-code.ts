@@ -1,3 +1,4 @@
+import { resumeImportsInBackground } from "@/lib/core/administration/import-work";
 import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { findSignalsInBackground } from "@/lib/core/invites/signals";
@@ -128,6 +129,7 @@ async function issueChallenge(
   sweepInBackground();
   void computeSumsInBackground();
   findSignalsInBackground();
+  resumeImportsInBackground();
 
   const { code } = sending;
   const sent = succeed({ digits: code.length, revealed: env.REVEAL_CODES && !isTest ? code : null });

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { applyDueChanges, sweepDueChanges } from "@/lib/core/accounts/delayed-changes";
 import type { SignIn } from "@/lib/core/accounts/sign-in";
+import { resumeImportsInBackground } from "@/lib/core/administration/import-work";
 import { runInBackground } from "@/lib/core/background";
 import { channelOf } from "@/lib/core/challenges/served-countries";
 import type { Phone } from "@/lib/core/identity/phone";
@@ -89,6 +90,7 @@ export async function checkSession(
   sweepInBackground();
   void computeSumsInBackground();
   findSignalsInBackground();
+  resumeImportsInBackground();
   let row = await readPrimary.get(FIND_SESSION, { id, now });
   if (row?.isChangeDue) {
     // Due changes are applied before the session is returned, because they may end it. The read waits at most
