@@ -1,6 +1,6 @@
 // The path needs its extension, because the tests of this file run in plain Node.js.
 import { NextResponse } from "next/server.js";
-import { BODY_BYTES_MAX, IMPORT_BODY_BYTES_MAX } from "@/lib/core/policy";
+import { BODY_BYTES_MAX } from "@/lib/core/policy";
 import { hasFileMethodMark } from "@/lib/http/file-methods";
 import { isForeignFetch, isForeignRequest } from "@/lib/http/origin";
 import { findFormFault } from "@/lib/http/page-forms";
@@ -17,7 +17,7 @@ export async function proxy(request: Request): Promise<Response | undefined> {
   if (hasUnknownMethod(request.headers)) return refuse(405, "method_not_allowed", { Allow: "GET, HEAD, POST" });
   if (isForeignRequest(request) || isForeignLookup(request)) return refuse(403, "origin_foreign");
   if (hasFileMethodMark(request.headers)) return refuse(405, "method_not_allowed", { Allow: "GET, HEAD" });
-  const fault = request.method === "POST" ? await findFormFault(request, bodyBytesMax(request)) : null;
+  const fault = request.method === "POST" ? await findFormFault(request, BODY_BYTES_MAX) : null;
   if (fault) return refuse(fault === "body_too_large" ? 413 : 400, fault);
   const policy = missingPolicy(request.headers);
   if (policy === null) return undefined;
@@ -29,11 +29,6 @@ export async function proxy(request: Request): Promise<Response | undefined> {
 /** Whether a page of another origin loads an invitation in the background. That would use up the look-ups of the browser's network. */
 function isForeignLookup({ url, headers }: Request): boolean {
   return new URL(url).pathname.startsWith("/i/") && isForeignFetch(headers);
-}
-
-/** The page that imports accounts takes a file; all other pages take a few fields. */
-function bodyBytesMax({ url }: Request): number {
-  return new URL(url).pathname === "/admin/people/import" ? IMPORT_BODY_BYTES_MAX : BODY_BYTES_MAX;
 }
 
 function refuse(status: number, name: string, headers: Record<string, string> = {}): Response {

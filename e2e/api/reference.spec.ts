@@ -75,6 +75,7 @@ const UNDESCRIBED = [
   "/.well-known/security.txt",
   // The files of the admin console, which looks to strangers as if it did not exist.
   "/api/admin/{list}",
+  "/api/admin/imports",
 ];
 
 function listRoutes(): string[] {

@@ -18,6 +18,7 @@ const CONSOLE_PAGES = [
   "/admin/audit?kind=administrator",
   "/admin/people/1",
   "/admin/people/import",
+  "/admin/people/import/1",
   "/admin/people/1/end-sessions",
   `/admin/recipients/${"A".repeat(43)}`,
   `/admin/recipients/${"A".repeat(43)}/lift-limits`,
@@ -39,6 +40,7 @@ const CONSOLE_FILES = [
   "/api/admin/referrals",
   "/api/admin/deliveries?state=failed",
   "/api/admin/audit",
+  "/api/admin/imports",
   "/api/admin/other",
 ];
 
@@ -199,6 +201,28 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
+test("a file of accounts is taken from an administrator's open console alone, and from no other site", async ({
+  page,
+  phone,
+  codeFor,
+  administratorPhone,
+}) => {
+  const file = { name: "people.csv", mimeType: "text/csv", buffer: Buffer.from("phone\n") };
+  const send = (headers: Record<string, string> = {}) =>
+    page.request.post("/api/admin/imports", { multipart: { file }, headers, maxRedirects: 0 });
+  await logIn(page, phone, codeFor);
+  await readInviteCode(page);
+  expect((await send()).status()).toBe(404);
+  await logOut(page);
+  await logIn(page, administratorPhone, codeFor);
+  await readInviteCode(page);
+  expect((await send()).headers().location).toMatch(/^\/admin\/enter/);
+  await logOut(page);
+  await openConsole(page, administratorPhone, codeFor, "/admin/people");
+  expect((await send({ Origin: "https://other.example" })).status()).toBe(403);
+  expect((await send()).headers().location).toMatch(/^\/admin\/people\/import\/\d+$/);
+});
+
 for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? "an import with a script" : "an import without a script", () => {
     test.use({ javaScriptEnabled });
@@ -219,20 +243,25 @@ for (const javaScriptEnabled of [true, false]) {
       };
       await page.getByRole("button", { name: "Проверить файл" }).click();
       await expect(page.getByText("Выберите файл.")).toBeVisible();
-      await chooseFile(`phone\n${"x".repeat(130 * 1024)}\n`);
-      await expect(page.getByText("Файл больше 128 КБ.")).toBeVisible();
+      await chooseFile(`phone\n${"x".repeat(21 * 1024 * 1024)}\n`);
+      await expect(page.getByText("Файл больше 20 МБ.")).toBeVisible();
       const phones = [invitee, inviter, administratorPhone];
       await chooseFile(`phone;inviter;note\n${invitee};${inviter};a\nnothing;;b\n${inviter};;c\n${phones[2]};;d\n`);
-      await expect(page.getByRole("heading", { name: "Что будет перенесено" })).toBeVisible();
+      // The page loads itself again until the check has ended.
+      await expect(page.getByRole("heading", { name: "Проверен", exact: true })).toBeVisible({ timeout: 15_000 });
       await expect(page.getByText("Столбцы, которые не читаются: note")).toBeVisible();
-      const list = page.getByRole("definition");
-      await expect(list).toHaveText(["Строки 2, 4", "Строки 5", "Строки 3"]);
+      const counts = page.getByRole("definition");
+      await expect(counts).toHaveText(["2", "1", "1"]);
+      const results = page.getByRole("row");
+      await expect(results).toHaveText([/Строка/, /2.*Новые/, /3.*не номер/, /4.*Новые/, /5.*Уже есть/]);
       await page.getByRole("button", { name: "Перенести", exact: true }).click();
       await expect(page.getByText("Напишите причину.")).toBeVisible();
       await page.getByLabel("Причина").fill("переезд");
       await page.getByRole("button", { name: "Перенести", exact: true }).click();
-      await expect(page.getByRole("heading", { name: "Перенесено" })).toBeVisible();
-      await expect(list).toHaveText(["Строки 2, 4", "Строки 5", "Строки 3"]);
+      await expect(page.getByRole("heading", { name: "Перенесён", exact: true })).toBeVisible({ timeout: 15_000 });
+      await expect(counts).toHaveText(["2", "1", "1"]);
+      await page.getByRole("link", { name: "Отклонённые строки" }).click();
+      await expect(results).toHaveText([/Строка/, /3.*не номер/]);
       await page.getByLabel("Найти человека").fill(invitee);
       await page.getByRole("button", { name: "Найти" }).click();
       await expect(page).toHaveURL(/\/admin\/people\/\d+$/);

@@ -261,7 +261,7 @@ async function visitEveryPage(
   const rows = `phone;inviter;note\n${freshPhone()};;a\nnothing;;b\n`;
   await page.getByLabel("Файл").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
   await page.getByRole("button", { name: "Проверить файл" }).click();
-  await expect(page.getByRole("heading", { name: "Что будет перенесено" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Проверен", exact: true })).toBeVisible({ timeout: 15_000 });
   await look(page, "console, an import that was checked");
   await visit("/admin/test-numbers", "console, test numbers");
   await visit("/admin/test-numbers/new", "console, a new test number");

@@ -12,7 +12,7 @@ export async function readBytes(request: Request, bytesMax: number): Promise<Uin
     length += chunk.length;
     if (length <= bytesMax) chunks.push(chunk);
     // A body that is a little too long is read to its end: stopping would close the connection before the response.
-    if (length > DISCARDED_BYTES_MAX) break;
+    if (length > Math.max(bytesMax, DISCARDED_BYTES_MAX)) break;
   }
   return length <= bytesMax ? new Uint8Array(Buffer.concat(chunks, length)) : null;
 }
