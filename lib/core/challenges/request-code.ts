@@ -1,7 +1,6 @@
-import { resumeImportsInBackground } from "@/lib/core/administration/import-work";
+import { startBackgroundWork } from "@/lib/core/background-work";
 import { limitSubject, type Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
-import { findSignalsInBackground } from "@/lib/core/invites/signals";
 import { CLOCK_SKEW_MS_MAX, CODE_TTL_MS, SEND_RETRY_AFTER_MS } from "@/lib/core/policy";
 import {
   type Charged,
@@ -13,8 +12,6 @@ import {
   STORED_REFUSALS_TO_RECIPIENT,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { computeSumsInBackground } from "@/lib/core/statistics/sums";
-import { sweepInBackground } from "@/lib/core/sweeping";
 import { type RolledBack, readPrimary, rollBack, type Transaction, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { log, logError } from "@/lib/ops/log";
@@ -126,10 +123,7 @@ async function issueChallenge(
   }
   const { sending, charged, isTest } = stored.value;
   warnWhenNearlyUsedUp(charged);
-  sweepInBackground();
-  void computeSumsInBackground();
-  findSignalsInBackground();
-  resumeImportsInBackground();
+  startBackgroundWork();
 
   const { code } = sending;
   const sent = succeed({ digits: code.length, revealed: env.REVEAL_CODES && !isTest ? code : null });

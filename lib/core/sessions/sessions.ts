@@ -3,12 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { applyDueChanges, sweepDueChanges } from "@/lib/core/accounts/delayed-changes";
 import type { SignIn } from "@/lib/core/accounts/sign-in";
-import { resumeImportsInBackground } from "@/lib/core/administration/import-work";
 import { runInBackground } from "@/lib/core/background";
+import { startBackgroundWork } from "@/lib/core/background-work";
 import { channelOf } from "@/lib/core/challenges/served-countries";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
-import { findSignalsInBackground } from "@/lib/core/invites/signals";
 import {
   CLOCK_SKEW_MS_MAX,
   RECENT_LOGIN_MS,
@@ -17,8 +16,6 @@ import {
   SESSION_TTL_MS,
 } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { computeSumsInBackground } from "@/lib/core/statistics/sums";
-import { sweepInBackground } from "@/lib/core/sweeping";
 import {
   type Queries,
   type Reader,
@@ -87,10 +84,7 @@ export async function checkSession(
   generation: number | null = null,
 ): Promise<Session | null> {
   sweepDueChanges();
-  sweepInBackground();
-  void computeSumsInBackground();
-  findSignalsInBackground();
-  resumeImportsInBackground();
+  startBackgroundWork();
   let row = await readPrimary.get(FIND_SESSION, { id, now });
   if (row?.isChangeDue) {
     // Due changes are applied before the session is returned, because they may end it. The read waits at most
