@@ -28,6 +28,8 @@ export const ASSUMED = {
   /** Sign-ins of untrusted devices that no trusted device answers. */
   unansweredPart: 0.02,
   eventsPerLogin: 1.5,
+  /** The session's, the end of one in three sessions before its time, and a tenth of devices that are not trusted. */
+  publishedEventsPerLogin: 1.4,
   delayedChangesPerMonth: 20_000,
   /** One for a hundred activations. */
   signalsPerMonth: 14_000,
@@ -68,8 +70,8 @@ const PATHS: Path[] = [
   path("page of referrals", visitsPerDay * ASSUMED.pagesOfReferralsPerVisit, 1, 0, 1),
   path("token refresh", visitsPerDay * ASSUMED.refreshesPerVisit, 1, 1, 2),
   path("code asked for", codesPerDay, 9, 2, 5),
-  path("code typed, signed in", loginsPerDay, 16, 2, 7),
-  path("activation", (ASSUMED.newAccountsPerMonth * ASSUMED.invitedPart) / MONTH_DAYS, 8, 1, 3),
+  path("code typed, signed in", loginsPerDay, 19, 2, 7),
+  path("activation", (ASSUMED.newAccountsPerMonth * ASSUMED.invitedPart) / MONTH_DAYS, 10, 1, 3),
 ];
 
 function path(name: string, perDay: number, statements: number, transactions: number, roundTrips: number): Path {
@@ -111,6 +113,10 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
     AuditEvent: kept(
       loginsPerDay * ASSUMED.eventsPerLogin + (newAccountsPerMonth * 2) / MONTH_DAYS,
       policy.AUDIT_EVENTS_KEPT_MS,
+    ),
+    Event: kept(
+      loginsPerDay * ASSUMED.publishedEventsPerLogin + (newAccountsPerMonth * (1 + ASSUMED.invitedPart)) / MONTH_DAYS,
+      policy.EVENTS_KEPT_MS,
     ),
     HourlySum: kept(ASSUMED.sumsPerPeriod * 24, policy.HOURLY_SUMS_KEPT_MS),
     DailySum: { rows: ASSUMED.sumsPerPeriod * 365, kept: "without end; here a year's" },

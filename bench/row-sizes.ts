@@ -201,6 +201,8 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
       text: () => '[100000,"new"],'.repeat(200),
     },
     ...{ actorKind: () => "person", addedAt: timeOf },
+    ...{ type: () => "session.opened", accountId: account, sequence: (n) => 1 + (n % 40), data: () => DATA },
+    ...{ transactionId: (n) => 1_000_000 + n, eventSequence: (n) => n % 40 },
     ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
   };
   return (table, number) => {
@@ -216,6 +218,10 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
 const AGENT =
   "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36";
 const DETAILS = JSON.stringify({ device: { kind: "phone", name: "Chrome", system: "Android" }, isNew: false });
+const DATA = JSON.stringify({
+  ...{ sessionId: randomUUID(), kind: "browser", isConfirmed: true },
+  expiresAt: new Date(0).toISOString(),
+});
 const STARTED = Date.UTC(2026, 0, 1);
 /** A prime, so that `scatter` returns a different number for each number below it. */
 const SCATTERED = 9_999_991;

@@ -55,6 +55,7 @@ import { listTimelineOf, listTimelineOfRecipient } from "./administration/timeli
 import { PERIODS, readFigures } from "./administration/today";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
+import { readEvents } from "./events/event-log";
 import { activateInvite } from "./invites/activation";
 import { findSignals } from "./invites/signals";
 import { SIGNAL_INVITEES_MIN } from "./policy";
@@ -94,6 +95,7 @@ async function takeEveryPath(): Promise<void> {
   }
   await searchFurther(administrator, inviter.userId);
   await readEveryList(administrator, inviter.userId);
+  for (const types of [null, ["account.created"]] as const) await readEvents({ after: null, limit: 10, types });
   await readSignalsAndReferrals(administrator);
   await importFile(administrator);
   await readInviteTree(administrator, inviter.userId);
@@ -165,6 +167,7 @@ async function addOldRows(userId: number): Promise<void> {
     await tx.wrongCode.create({ data: { recipient: id, at } });
     await tx.delivery.create({ data: { at, state: "refused", stateAt: at, recipient: id, lastDigits: "00" } });
     const sum = { measure: "asked", channel: "", country: "", sender: id, reason: "", currency: "" };
+    await tx.event.create({ data: { at, type: "account.blocked", isTest: false, data: "{}", transactionId: 0 } });
     await tx.hourlySum.create({ data: { hour: at, ...sum, count: 1, amount: 0 } });
     await tx.trustedBrowser.create({ data: { userId, browserId: id, at } });
     await tx.unconfirmedSignIn.create({ data: { sessionId: id, userId, at } });

@@ -110,6 +110,10 @@ const settings = readSettings({
   AUDIT_EVENTS_KEPT_S: wholeNumber(3 * 365 * DAY_S, { min: 31 * DAY_S, max: 100 * 365 * DAY_S }).meta({
     description: "How long audit events are kept.",
   }),
+  // At least a week, so that a system that was away over some holidays finds the events that it missed.
+  EVENTS_KEPT_S: wholeNumber(30 * DAY_S, { min: 7 * DAY_S, max: 3650 * DAY_S }).meta({
+    description: "How long events are kept for other systems.",
+  }),
   SENDER_TIMEOUT_S: wholeNumber(5, { min: 1, max: MINUTE_S }).meta({
     description: "How long a sender may take to accept a message.",
   }),
@@ -403,10 +407,11 @@ export const SMS_COST_PER_DAY = settings.SMS_COST_PER_DAY ?? null;
 export const SMS_PRICE_BY_COUNTRY: ReadonlyMap<string, number> = settings.SMS_PRICE ?? new Map();
 /** The part (0 to 1) of a day's messages, or of their cost, after which a warning is logged. */
 export const SMS_BUDGET_WARNING_PART = 0.8;
-/** How long deliveries, wrong codes and audit events are kept. */
+/** How long deliveries, wrong codes, audit events and the events for other systems are kept. */
 export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;
 export const WRONG_CODES_KEPT_MS = settings.WRONG_CODES_KEPT_S * 1000;
 export const AUDIT_EVENTS_KEPT_MS = settings.AUDIT_EVENTS_KEPT_S * 1000;
+export const EVENTS_KEPT_MS = settings.EVENTS_KEPT_S * 1000;
 /**
  * How old rows may be that the hourly and daily sums are counted from: as old as both deliveries and audit events are kept, because
  * sums of rows that are partly deleted would be too low, and at most 90 days.

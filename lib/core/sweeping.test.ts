@@ -65,6 +65,9 @@ test("rows are deleted when their time is over, and not before", async () => {
       }),
     });
     await tx.wrongCode.createMany({ data: rowsOf("WrongCode", (at) => ({ recipient: `${userId}`, at })) });
+    await tx.event.createMany({
+      data: rowsOf("Event", (at) => ({ at, type: `${userId}`, isTest: false, data: "{}", transactionId: 0 })),
+    });
     await tx.delivery.createMany({
       data: rowsOf("Delivery", (at) => ({
         at,
@@ -128,6 +131,7 @@ test("rows are deleted when their time is over, and not before", async () => {
     ImportRun: (await readPrimary.importRun.findMany({ where: { startedBy: userId } })).map(
       ({ startedAt }) => startedAt,
     ),
+    Event: (await readPrimary.event.findMany({ where: { type: `${userId}` } })).map(({ at }) => at),
     AuditEvent: (await readPrimary.auditEvent.findMany({ where: { subjectId: -userId } })).map(({ at }) => at),
   };
   expect(await readPrimary.signal.findMany({ where: { inviterId: userId, state: "held" } })).toHaveLength(1);

@@ -10,6 +10,7 @@ import {
   CHALLENGES_KEPT_MS,
   CLOCK_SKEW_MS_MAX,
   DELIVERIES_KEPT_MS,
+  EVENTS_KEPT_MS,
   HOURLY_SUMS_KEPT_MS,
   IMPORTS_KEPT_MS,
   KNOWN_BROWSER_TTL_MS,
@@ -49,6 +50,7 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   // Parts first, which are large: a run deletes those that are left.
   { table: "ImportPart", since: "at", keptMs: IMPORTS_KEPT_MS },
   { table: "ImportRun", since: "startedAt", keptMs: IMPORTS_KEPT_MS },
+  { table: "Event", since: "at", keptMs: EVENTS_KEPT_MS },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];
 

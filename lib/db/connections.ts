@@ -26,6 +26,7 @@ const MODELS: Record<Model, true> = {
   importPart: true,
   signal: true,
   auditEvent: true,
+  event: true,
   mark: true,
 };
 export const MODEL_NAMES = Object.keys(MODELS) as Model[];

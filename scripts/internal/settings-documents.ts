@@ -16,6 +16,7 @@ const SECTIONS: { title: string; names: (string | OtherSetting)[] }[] = [
       "DELIVERIES_KEPT_S",
       "WRONG_CODES_KEPT_S",
       "AUDIT_EVENTS_KEPT_S",
+      "EVENTS_KEPT_S",
     ],
   },
   {

@@ -1,8 +1,10 @@
 import { dropAdministrator } from "@/lib/core/administration/administrators";
+import { publishEvent } from "@/lib/core/events/publish";
 import type { Email } from "@/lib/core/identity/email";
 import { lockWithInviter } from "@/lib/core/invites/activation";
 import { keyedHashes } from "@/lib/core/keyed-hash";
-import { type Writer, write } from "@/lib/db/database";
+import { deleteSessions } from "@/lib/core/sessions/delete-sessions";
+import { statement, type Writer, write } from "@/lib/db/database";
 import { listFactors, lockAccount } from "./accounts";
 import { type ActorKind, type EventDetails, recordEvent } from "./audit-log";
 
@@ -55,6 +57,11 @@ export async function lockForRemoval(tx: Writer, userId: number): Promise<void> 
 
 const REFERRALS_DETACHED_AT_ONCE = 2000;
 
+const DELETE_ACCOUNT = statement({
+  params: { userId: "integer" },
+  sql: `DELETE FROM "User" WHERE "id" = :userId`,
+});
+
 /**
  * Deletes the account. The transaction must have called `lockForRemoval`. If the account has too many referrals for one
  * transaction, detaches some of them and returns `detached`: detaching a million at a time would block all other writers.
@@ -76,7 +83,12 @@ export async function removeOrDetach(
   if (activation?.inviterId) {
     await tx.user.update({ where: { id: activation.inviterId }, data: { referralCount: { decrement: 1 } } });
   }
-  await tx.user.delete({ where: { id: userId } });
+  await deleteSessions(tx, userId, {}, { reason: "account_deleted" }, now);
+  const by = actorKind === "person" ? "owner" : actorKind;
+  const inviterId = activation?.inviterId ?? null;
+  publishEvent(tx, userId, { type: "account.deleted", data: { by, inviterId } }, now);
+  // A statement, because statements run in their order: the event is numbered before the row is gone.
+  await tx.run(DELETE_ACCOUNT, { userId });
   await dropAdministrator(tx, phone);
   recordEvent(tx, { action: "account_deleted", actorKind, actorId, subjectId: userId, details, now });
   return { email: email as Email | null };

@@ -1,6 +1,8 @@
 import { dropAdministrator } from "@/lib/core/administration/administrators";
+import { publishEvents } from "@/lib/core/events/publish";
 import type { Email } from "@/lib/core/identity/email";
 import type { Recipient } from "@/lib/core/identity/recipient";
+import { deleteSessions } from "@/lib/core/sessions/delete-sessions";
 import type { Writer } from "@/lib/db/database";
 import { type Account, factorColumn, factorColumns } from "./accounts";
 import { recordEventByOwner } from "./audit-log";
@@ -50,10 +52,20 @@ export async function replaceIdentity(
     where: { id: userId },
     data: { ...factorColumns({ recipient: next, since }), ...(next.kind === "phone" && { claimedPhone: null }) },
   });
-  await tx.session.deleteMany({ where: { userId, NOT: { id: sessionId } } });
+  await deleteSessions(tx, userId, { NOT: { id: sessionId } }, { reason: "identity_changed" }, now);
   const name = next.kind === "phone" ? "phone_changed" : "email_changed";
   const isAdded = account[next.kind] === null;
-  await recordEventByOwner(tx, userId, { action: name, details: { isAdded }, now });
+  recordEventByOwner(tx, userId, { action: name, details: { isAdded }, now });
+  const was = isAdded ? "added" : "changed";
+  publishEvents(
+    tx,
+    userId,
+    [
+      { type: "account.updated", data: { fields: [next.kind] } },
+      { type: "identifier.changed", data: { identifier: next.kind, was } },
+    ],
+    now,
+  );
   const mailboxes = [account.email, next.kind === "email" ? next.address : null].flatMap((email) => email ?? []);
-  return { name, was: isAdded ? "added" : "changed", mailboxes };
+  return { name, was, mailboxes };
 }

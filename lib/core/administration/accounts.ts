@@ -6,11 +6,13 @@ import { removeAccount } from "@/lib/core/accounts/remove-account";
 import type { ChangedIdentity } from "@/lib/core/accounts/replace-identity";
 import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
 import { isTestNumberWithLock } from "@/lib/core/accounts/test-number-lock";
+import { publishEvent, publishEvents } from "@/lib/core/events/publish";
 import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
+import { deleteSessions } from "@/lib/core/sessions/delete-sessions";
 import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
 import {
   type Queries,
@@ -214,6 +216,8 @@ export async function createAccount(
       const details = { fields: email ? ["phone", "email"] : ["phone"] };
       const concerned = { actorKind: "administrator" as const, actorId: administrator.userId, subjectId: row.id };
       recordEvent(tx, { action: "account_created", ...concerned, details, now });
+      const data = { inviteCode: row.inviteCode, by: "administrator" as const };
+      publishEvent(tx, row.id, { type: "account.created", data }, now);
       return succeed(accountOf(row));
     }),
   );
@@ -260,13 +264,13 @@ export async function changeAccount(
 
       const changed = changedIdentities(account, { phone, email });
       const isClaimRemoved = changes.phone === null && account.claimedPhone !== null;
-      const changedFields = changed.map(({ name }) => (name === "phone_changed" ? "phone" : "email"));
+      const changedFields = changed.map(({ name }) => fieldOf(name));
       const fields = [...(isClaimRemoved ? ["phone"] : []), ...changedFields];
       const actorId = administrator.userId;
       const event = { action: "account_changed", actorKind: "administrator", actorId, subjectId: userId } as const;
       recordEvent(tx, { ...event, details: { fields, ...(reason && { reason }) }, now });
       if (fields.length === 0) return succeed({ account, changed });
-      await tx.session.deleteMany({ where: { userId } });
+      await deleteSessions(tx, userId, {}, { reason: "identity_changed" }, now);
       if (phone !== account.phone) await dropAdministrator(tx, account.phone);
       await dropChanges(tx, userId, now);
       const updated = await tx.user.update({
@@ -278,10 +282,25 @@ export async function changeAccount(
         },
         select: ACCOUNT_COLUMNS,
       });
+      const updates = [...(isClaimRemoved ? (["claimedPhone"] as const) : []), ...changedFields];
+      publishEvents(
+        tx,
+        userId,
+        [
+          { type: "account.updated", data: { fields: updates } },
+          ...changed.map(({ name, was }) => {
+            const identifier = fieldOf(name);
+            return { type: "identifier.changed", data: { identifier, was } } as const;
+          }),
+        ],
+        now,
+      );
       return succeed({ account: accountOf(updated), changed });
     }),
   );
 }
+
+const fieldOf = (name: ChangedIdentity["name"]) => (name === "phone_changed" ? "phone" : "email");
 
 /** Returns how the new phone and mailbox differ from the account's. A change notifies the old and the new mailbox. */
 function changedIdentities(account: Account, now: Pick<Account, "phone" | "email">): ChangedIdentity[] {

@@ -1,3 +1,4 @@
+import { publishEvent } from "@/lib/core/events/publish";
 import { type MoveActivationFailure, moveActivation, undoActivation } from "@/lib/core/invites/activation";
 import type { InviteCode } from "@/lib/core/invites/invite-code";
 import { fail, type Result, succeed } from "@/lib/core/result";
@@ -24,6 +25,13 @@ export async function moveInvitation(
       if (!(await mayStillAct(tx, administrator))) return rollBack(fail({ name: "login_too_old" }));
       if (!moved.ok) return moved;
       recordAct(tx, administrator, act, { action: "invite_moved", details: { inviters: moved.value }, now });
+      const { before: inviterIdBefore, after: inviterId } = moved.value;
+      publishEvent(
+        tx,
+        act.userId,
+        { type: "invite.moved", data: { inviterIdBefore, inviterId, inviteCode: code } },
+        now,
+      );
       return succeed(null);
     },
     { lock: "invite-graph" },
@@ -43,6 +51,8 @@ export async function undoInvitation(
     if (!(await mayStillAct(tx, administrator))) return rollBack(fail({ name: "login_too_old" }));
     if (!undone.ok) return undone;
     recordAct(tx, administrator, act, { action: "invite_reversed", details: { inviters: undone.value }, now });
+    const data = { inviterIdBefore: undone.value.before };
+    publishEvent(tx, act.userId, { type: "invite.reversed", data }, now);
     return succeed(null);
   });
 }

@@ -1,5 +1,7 @@
 import { dropChanges } from "@/lib/core/accounts/delayed-changes";
+import { publishEvent } from "@/lib/core/events/publish";
 import { fail, type Result, succeed } from "@/lib/core/result";
+import { deleteSessions } from "@/lib/core/sessions/delete-sessions";
 import type { Administrator } from "./accounts";
 import { type Act, type ActFailure, performAct } from "./acts";
 
@@ -19,7 +21,8 @@ export function blockAccount(
       if ((await tx.user.updateMany({ where, data: { blockedAt: now } })).count === 0) {
         return fail({ name: "account_blocked" });
       }
-      const { count } = await tx.session.deleteMany({ where: { userId: act.userId } });
+      publishEvent(tx, act.userId, { type: "account.blocked", data: {} }, now);
+      const count = await deleteSessions(tx, act.userId, {}, { reason: "account_blocked" }, now);
       await dropChanges(tx, act.userId, now);
       return succeed({ count });
     },
@@ -38,7 +41,9 @@ export function unblockAccount(
     perform: async (tx) => {
       const where = { id: act.userId, NOT: { blockedAt: null } };
       const { count } = await tx.user.updateMany({ where, data: { blockedAt: null } });
-      return count > 0 ? succeed({}) : fail({ name: "account_not_blocked" });
+      if (count === 0) return fail({ name: "account_not_blocked" });
+      publishEvent(tx, act.userId, { type: "account.unblocked", data: {} }, now);
+      return succeed({});
     },
     now,
   });

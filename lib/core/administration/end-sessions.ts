@@ -1,5 +1,6 @@
 import { SESSIONS_LISTED_MAX } from "@/lib/core/policy";
 import { type Result, succeed } from "@/lib/core/result";
+import { deleteSessions } from "@/lib/core/sessions/delete-sessions";
 import { whereOpen } from "@/lib/core/sessions/sessions";
 import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { readPrimary } from "@/lib/db/database";
@@ -38,9 +39,8 @@ export function endSessions(
   return performAct(administrator, act, {
     action: "sessions_ended",
     perform: async (tx) => {
-      const { count } = await tx.session.deleteMany({
-        where: { userId: act.userId, ...(sessionId !== null && { id: sessionId }) },
-      });
+      const where = sessionId === null ? {} : { id: sessionId };
+      const count = await deleteSessions(tx, act.userId, where, { reason: "ended_by_administrator" }, now);
       return succeed({ count });
     },
     now,

@@ -3,6 +3,7 @@ import { insertAccount } from "@/lib/core/accounts/accounts";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
 import { isTestNumber, lockTestNumbersShared } from "@/lib/core/accounts/test-number-lock";
+import { publishEvent } from "@/lib/core/events/publish";
 import { lockInviters, recordImportedActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { IMPORT_REST_FACTOR, IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
@@ -226,14 +227,14 @@ async function writePart(
     ),
   );
   for (const { at, row, inviterId, inviterAt } of made) {
-    const inviteeId = ids.get(at);
-    const inviter = inviterId ?? (inviterAt === null ? undefined : ids.get(inviterAt));
-    if (inviteeId === undefined || inviter === undefined) continue;
-    recordImportedActivation(tx, {
-      inviteeId,
-      inviterId: inviter,
-      activatedAt: row.activatedAt ?? row.createdAt ?? now,
-    });
+    const imported = ids.get(at);
+    if (imported === undefined || imported === null) continue;
+    const { id: inviteeId, ...account } = imported;
+    const inviter = inviterId ?? (inviterAt === null ? null : ids.get(inviterAt)?.id) ?? null;
+    const activatedAt = row.activatedAt ?? row.createdAt ?? now;
+    if (inviter !== null) recordImportedActivation(tx, { inviteeId, inviterId: inviter, activatedAt });
+    const invitation = inviter === null ? null : { inviterId: inviter, activatedAt: activatedAt.toISOString() };
+    publishEvent(tx, inviteeId, { type: "account.imported", data: { ...account, invitation } }, now);
   }
   return judged.map(({ row, result }) => outcomeOf(row, result));
 }
@@ -243,23 +244,28 @@ const BLOCK_IMPORTED = statement({
   sql: `UPDATE "User" SET "blockedAt" = :blockedAt WHERE "id" = :id`,
 });
 
-/** Makes an account with its audit event, and returns its id. */
+/** Makes an account with its audit event, and returns its id and what the event log says of it. */
 async function importAccount(
   tx: Transaction,
   { phone, claimedPhone, email, inviteCode, createdAt, blockedAt }: ImportRow,
   { importer, now, drawInvite }: { importer: Importer; now: Date; drawInvite: () => InviteCode },
-): Promise<number> {
+): Promise<{ id: number; inviteCode: InviteCode; createdAt: string; blockedAt: string | null }> {
+  const account = { inviteCode: inviteCode ?? drawInvite(), createdAt: createdAt ?? now };
   const id = await insertAccount(tx, {
     phone,
     phoneProvenAt: phone && now,
     claimedPhone,
     email,
     emailProvenAt: email && now,
-    inviteCode: inviteCode ?? drawInvite(),
-    createdAt: createdAt ?? now,
+    ...account,
     isTest: false,
   });
   if (blockedAt) tx.queue(BLOCK_IMPORTED, { id, blockedAt });
   recordEvent(tx, { action: "account_imported", ...importer, subjectId: id, now });
-  return id;
+  return {
+    id,
+    inviteCode: account.inviteCode,
+    createdAt: account.createdAt.toISOString(),
+    blockedAt: blockedAt?.toISOString() ?? null,
+  };
 }

@@ -1,6 +1,7 @@
 import { AccountGone } from "@/lib/core/accounts/accounts";
 import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { channelOf } from "@/lib/core/challenges/served-countries";
+import { publishEvent } from "@/lib/core/events/publish";
 import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
@@ -154,9 +155,9 @@ async function lockInOrder(tx: Transaction, ids: readonly (number | null | undef
 }
 
 /** The ids of an account's inviters before and after a change of its activation; null for no account. */
-interface Inviters {
+interface Inviters<After extends number | null> {
   before: number | null;
-  after: number | null;
+  after: After;
 }
 
 /** The failures of `moveActivation`. `activation_missing`: the account has activated no code. `invite_same`: it is this one. */
@@ -186,7 +187,7 @@ const DECREMENT_REFERRAL_COUNT = statement({
 export async function moveActivation(
   tx: Transaction,
   { userId, code, besides }: { userId: number; code: InviteCode; besides: number },
-): Promise<Result<Inviters, MoveActivationFailure>> {
+): Promise<Result<Inviters<number>, MoveActivationFailure>> {
   const [inviter, before] = await Promise.all([findInviter(tx, code), tx.get(FIND_ACTIVATION, { userId })]);
   await lockInOrder(tx, [userId, inviter?.id, before?.inviterId, besides]);
   const [activation, inviterNow, invitee] = await Promise.all([
@@ -212,7 +213,7 @@ export async function moveActivation(
 export async function undoActivation(
   tx: Transaction,
   { userId, besides }: { userId: number; besides: number },
-): Promise<Result<Inviters, { name: "activation_missing" }>> {
+): Promise<Result<Inviters<null>, { name: "activation_missing" }>> {
   await lockWithInviter(tx, userId, besides);
   const activation = await tx.get(FIND_ACTIVATION, { userId });
   if (!activation) return fail({ name: "activation_missing" });
@@ -284,6 +285,8 @@ export function recordActivation(
   tx.queue(INCREMENT_REFERRAL_COUNT, { inviterId });
   const details = { ...(factor && channelOf(factor)), ...(isTest && { isTest }) };
   recordEventByOwner(tx, inviteeId, { action: "invite_activated", details, now });
+  const data = { inviterId, inviteCode: code, activatedAt: now.toISOString() };
+  publishEvent(tx, inviteeId, { type: "invite.activated", data }, now);
 }
 
 /** Returns the proven phone of an account, or its mailbox if it has no proven phone. */

@@ -4,6 +4,7 @@ import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { DelayedAction } from "@/lib/core/accounts/delayed-changes";
 import { SESSIONS_LISTED_MAX } from "@/lib/core/policy";
 import { readPrimary, type Writer, write } from "@/lib/db/database";
+import { deleteSessions } from "./delete-sessions";
 import { removeSession, type Session, type SessionRef, whereOpen } from "./sessions";
 import { trustDevice } from "./trusted-devices";
 import { type Device, describeDevice } from "./user-agent";
@@ -109,12 +110,12 @@ export async function endOtherSession({ id, userId }: SessionRef, other: string,
     if (!(await lockAccount(tx, userId))) return;
     const isTrusted = await isTrustedSession(tx, { id, userId });
     if (isTrusted) await withdrawTrust(tx, { id, userId }, other);
-    await removeSession(tx, { id: other, userId }, now);
+    await removeSession(tx, { id: other, userId }, { reason: "ended_by_owner" }, now);
     if (!isTrusted) return;
     const answered = await removeUnconfirmedSignIns(tx, userId, other);
     if (answered.length === 0) return;
     const sessionId = { in: answered.map((signIn) => signIn.sessionId) };
-    await tx.session.deleteMany({ where: { id: sessionId, userId, isNew: true } });
+    await deleteSessions(tx, userId, { id: sessionId, isNew: true }, { reason: "device_rejected" }, now);
     const device = describeDevice(answered[0]?.agent ?? null);
     await recordEventByOwner(tx, userId, { action: "device_rejected", details: { device }, now });
     await cancelChanges(tx, userId, sessionId, now);
@@ -134,7 +135,7 @@ export async function endOtherSessions({ id, userId }: SessionRef, now = new Dat
       await tx.trustedBrowser.deleteMany({ where: { userId, ...(kept !== null && { NOT: { browserId: kept } }) } });
       await cancelChanges(tx, userId, { not: id }, now);
     }
-    const { count } = await tx.session.deleteMany({ where: { userId, NOT: { id } } });
+    const count = await deleteSessions(tx, userId, { NOT: { id } }, { reason: "ended_by_owner" }, now);
     if (count > 0) await recordEventByOwner(tx, userId, { action: "sessions_ended", details: { count }, now });
   });
 }

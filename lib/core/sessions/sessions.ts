@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { lockAccount } from "@/lib/core/accounts/accounts";
 import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { applyDueChanges, sweepDueChanges } from "@/lib/core/accounts/delayed-changes";
 import type { SignIn } from "@/lib/core/accounts/sign-in";
 import { runInBackground } from "@/lib/core/background";
 import { startBackgroundWork } from "@/lib/core/background-work";
 import { channelOf } from "@/lib/core/challenges/served-countries";
+import type { EndReason } from "@/lib/core/events/event-types";
+import { publishEvents } from "@/lib/core/events/publish";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { Requester } from "@/lib/core/identity/requester";
 import {
@@ -26,6 +29,7 @@ import {
   type Writer,
   write,
 } from "@/lib/db/database";
+import { deleteSessions } from "./delete-sessions";
 import { hasTrustedBrowser, renewTrust, trustDevice } from "./trusted-devices";
 import { describeDevice } from "./user-agent";
 
@@ -172,7 +176,7 @@ export async function refreshSession(
     if (!(await readPrimary.get(FIND_SESSION, { id, now }))) return fail({ name: "token_invalid" });
   }
   if (refreshed === "reused") {
-    await write((tx) => removeSession(tx, { id }, now, { isTokenReused: true }));
+    await write((tx) => removeSession(tx, { id }, { reason: "token_reused" }, now));
   }
   return typeof refreshed === "string" ? fail({ name: "token_invalid" }) : succeed(refreshed);
 }
@@ -195,21 +199,24 @@ export function isRecentLogin({ createdAt }: Pick<Session, "createdAt">, now: Da
 
 /** Ends the session. Does nothing if there is no such session. */
 export async function endSession(id: string, now = new Date()): Promise<void> {
-  await write((tx) => removeSession(tx, { id }, now));
+  await write((tx) => removeSession(tx, { id }, { reason: "logged_out" }, now));
 }
 
-/** Deletes the session and records its end in the audit log. Does nothing if there is no such session. */
+/**
+ * Deletes the session, publishes its end and records it in the audit log. Locks the account's row first, as all transactions do
+ * that change sessions. Does nothing if there is no such session.
+ */
 export async function removeSession(
   tx: Writer,
   where: { id: string; userId?: number },
+  { reason }: { reason: EndReason },
   now: Date,
-  details: { isTokenReused?: boolean } = {},
 ): Promise<void> {
   const row = await tx.session.findFirst({ where, select: { userId: true, agent: true } });
-  const { count } = await tx.session.deleteMany({ where });
-  if (!row || count === 0) return;
-  const device = describeDevice(row.agent);
-  await recordEventByOwner(tx, row.userId, { action: "session_ended", details: { device, ...details }, now });
+  if (!row || !(await lockAccount(tx, row.userId))) return;
+  if ((await deleteSessions(tx, row.userId, { id: where.id }, { reason }, now)) === 0) return;
+  const details = { device: describeDevice(row.agent), ...(reason === "token_reused" && { isTokenReused: true }) };
+  recordEventByOwner(tx, row.userId, { action: "session_ended", details, now });
 }
 
 const ADD_SESSION = statement({
@@ -276,6 +283,17 @@ export async function addSession(
   if (session.isNew) tx.queue(ADD_UNCONFIRMED_SIGN_IN, { sessionId: session.id, userId, ...origin, now });
   const details = { device: describeDevice(agent), isNew: session.isNew, ...channelOf(proven) };
   recordEventByOwner(tx, userId, { action: isTest ? "test_number_used" : "signed_in", details, now });
+  const { id: sessionId, expiresAt, isNew } = session;
+  const isConfirmed = !isNew;
+  publishEvents(
+    tx,
+    userId,
+    [
+      { type: "session.opened", data: { sessionId, kind, isConfirmed, expiresAt: expiresAt.toISOString() } },
+      ...(isNew ? [{ type: "session.unconfirmed", data: { sessionId } } as const] : []),
+    ],
+    now,
+  );
   const opened = { ...session, createdAt: now };
   return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
 }

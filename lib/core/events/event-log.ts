@@ -1,0 +1,150 @@
+import { z } from "zod";
+import { EVENTS_KEPT_MS } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { readPrimary, statement } from "@/lib/db/database";
+import type { EventData, EventType } from "./event-types";
+
+/** An event as other systems read it. */
+export type PublishedEvent = { [Type in EventType]: PublishedEventOf<Type> }[EventType];
+interface PublishedEventOf<Type extends EventType> {
+  id: string;
+  type: Type;
+  at: Date;
+  accountId: number;
+  /** Numbers the events of the account without a gap, from 1. */
+  sequence: number;
+  /** Whether the account is a test number's. */
+  isTest: boolean;
+  data: EventData<Type>;
+}
+
+/** The largest id that the column can hold. */
+const EVENT_ID_MAX = 2_147_483_647;
+
+/**
+ * A place in the event log: the reader has read all events up to it. `at` is a time before which the reader missed nothing. As text
+ * it is `1796000000000-791-42`, which readers keep and send back as it is. Other text fails with the zod issue `cursor_malformed`.
+ */
+export const EventCursor = z.codec(
+  z.string().regex(/^\d{1,14}-\d{1,15}-\d{1,10}$/, "cursor_malformed"),
+  z.object({ at: z.date(), transactionId: z.int(), id: z.int().max(EVENT_ID_MAX, "cursor_malformed") }),
+  {
+    decode: (text) => {
+      const [at = 0, transactionId = 0, id = 0] = text.split("-").map(Number);
+      return { at: new Date(at), transactionId, id };
+    },
+    encode: ({ at, transactionId, id }) => `${at.getTime()}-${transactionId}-${id}`,
+  },
+);
+export type EventCursor = z.output<typeof EventCursor>;
+
+/** Some events, the oldest first. `next` is the cursor to read on from, also when there are none yet. */
+export interface EventPage {
+  events: PublishedEvent[];
+  next: EventCursor;
+  /** Whether further events can be read now. */
+  isMore: boolean;
+}
+
+/** The name of the row of `Mark` whose time says since when the event log is whole. `npm run restore` sets it. */
+export const EVENTS_SINCE_MARK = "events_since";
+
+/** `horizon` has the last place that is complete, `isAmong` is the condition that `:types` has the event's type. */
+const readPage = (horizon: string, isAmong: string) => `
+  WITH "horizon" AS (${horizon}),
+  "page" AS (
+    SELECT "id", "at", "type", "accountId", "sequence", "isTest", "data", "transactionId" FROM "Event"
+    WHERE ("transactionId", "id") > (CAST(:afterTransactionId AS bigint), :afterId)
+      AND "transactionId" <= (SELECT "horizonTransactionId" FROM "horizon") AND (:types IS NULL OR ${isAmong})
+    ORDER BY "transactionId", "id" LIMIT :limit
+  )
+  SELECT "horizon".*, "page".*, (SELECT "at" FROM "Mark" WHERE "name" = '${EVENTS_SINCE_MARK}') AS "since"
+  FROM "horizon" LEFT JOIN "page" ON TRUE ORDER BY "page"."transactionId", "page"."id"`;
+const READ_PAGE = statement({
+  params: { afterTransactionId: "text", afterId: "integer", types: "text?", limit: "integer" },
+  row: {
+    horizonTransactionId: "integer",
+    horizonId: "integer",
+    since: "time?",
+    id: "integer?",
+    at: "time?",
+    type: "text?",
+    accountId: "integer?",
+    sequence: "integer?",
+    isTest: "boolean?",
+    data: "text?",
+    transactionId: "integer?",
+  },
+  sql: {
+    // SQLite has one writer, so ids are in the order of the commits.
+    sqlite: readPage(
+      `SELECT 0 AS "horizonTransactionId",
+        COALESCE((SELECT "seq" FROM "sqlite_sequence" WHERE "name" = 'Event'), 0) AS "horizonId"`,
+      `"type" IN (SELECT "value" FROM json_each(:types))`,
+    ),
+    // All transactions before xmin have ended, and this statement sees those that committed.
+    postgresql: readPage(
+      `SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) - 1 AS "horizonTransactionId",
+        ${EVENT_ID_MAX} AS "horizonId"`,
+      `"type" IN (SELECT jsonb_array_elements_text(CAST(:types AS jsonb)))`,
+    ),
+  },
+});
+
+/**
+ * Reads events after the cursor, or from the oldest that is kept: at most `limit`, of these types or of all. A reader that goes on
+ * from `next` gets each event once.
+ *
+ * On PostgreSQL, transactions commit in another order than they begin. So a page has only events of transactions before which no
+ * transaction of the database server is still open, and a transaction that stays open delays the events after it. Events of
+ * transactions that ran at the same time may come in another order than they happened; the sequence of the account tells it.
+ *
+ * Fails with `cursor_expired` if events after the cursor may have been deleted: it is older than `EVENTS_KEPT_MS`, or the database
+ * was restored from a copy since. The reader then reads all accounts, and goes on from the oldest event.
+ */
+export async function readEvents(
+  { after, limit, types = null }: { after: EventCursor | null; limit: number; types?: readonly EventType[] | null },
+  now = new Date(),
+): Promise<Result<EventPage, { name: "cursor_expired" }>> {
+  const rows = await readPrimary.all(READ_PAGE, {
+    afterTransactionId: String(after?.transactionId ?? 0),
+    afterId: after?.id ?? 0,
+    types: types && JSON.stringify(types),
+    limit: limit + 1,
+  });
+  const [first] = rows;
+  if (!first) throw new Error("the event log has no horizon");
+  const horizon = { transactionId: first.horizonTransactionId, id: first.horizonId };
+  const { since } = first;
+  if (after) {
+    const isOld = after.at.getTime() < now.getTime() - EVENTS_KEPT_MS || (since !== null && after.at < since);
+    // A place that the log has not reached was of another database, before a copy was restored by hand.
+    const { transactionId, id } = after;
+    const isBeyond =
+      transactionId > horizon.transactionId || (transactionId === horizon.transactionId && id > horizon.id);
+    if (isOld || isBeyond) return fail({ name: "cursor_expired" });
+  }
+  const found = rows.filter((row) => row.id !== null) as FoundRow[];
+  const isMore = found.length > limit;
+  const page = found.slice(0, limit);
+  const last = page.at(-1);
+  const next =
+    isMore && last ? { at: last.at, transactionId: last.transactionId, id: last.id } : { at: now, ...horizon };
+  return succeed({ events: page.map(eventOf), next, isMore });
+}
+
+interface FoundRow {
+  id: number;
+  at: Date;
+  type: string;
+  accountId: number;
+  sequence: number;
+  isTest: boolean;
+  data: string;
+  transactionId: number;
+}
+
+function eventOf({ id, data, transactionId: _, ...row }: FoundRow): PublishedEvent {
+  const { at, type, accountId, sequence, isTest } = row;
+  return { id: String(id), type, at, accountId, sequence, isTest, data: JSON.parse(data) } as PublishedEvent;
+}
