@@ -15,6 +15,8 @@ const MISCOUNTED_SQL = `SELECT "id" FROM "User"
   WHERE "referralCount" <> (SELECT count(*) FROM "Activation" WHERE "inviterId" = "User"."id")`;
 
 const FORGET_EVENTS_SQL = `DELETE FROM "Event" RETURNING 1`;
+/** Forgets what the events told of the service, as lib/core/events/told-marks.ts names it: the empty log tells it again. */
+const FORGET_TOLD_SQL = `DELETE FROM "Mark" WHERE "name" LIKE 'told %' RETURNING 1`;
 /** Expires all places in the event log that other systems have kept. */
 const EVENTS_BEGIN_SQL = `INSERT INTO "Mark" ("name", "at") VALUES ('events_since', '${new Date().toISOString().replace("Z", "+00:00")}')
   ON CONFLICT ("name") DO UPDATE SET "at" = excluded."at" RETURNING 1`;
@@ -104,8 +106,8 @@ async function prepareCopy(copy: string, draft: string): Promise<void> {
 
 /**
  * Deletes what a restored database must not bring back: sessions that have ended since the copy, codes that were used, delayed
- * changes that may have been cancelled, events that other systems would read as if no deed was undone, the mark of a demonstration that may have ended. `run` runs a statement and resolves to the
- * number of rows that it returns. Returns what to tell the operator. Throws a `Refusal` if accounts are miscounted.
+ * changes that may have been cancelled, events that other systems would read as if no deed was undone, the mark of a demonstration
+ * that may have ended. `run` runs a statement and resolves to the number of rows that it returns. Returns what to tell the operator. Throws a `Refusal` if accounts are miscounted.
  */
 async function clean(run: (sql: string) => Promise<number>): Promise<string> {
   const miscounted = await run(MISCOUNTED_SQL);
@@ -117,6 +119,7 @@ async function clean(run: (sql: string) => Promise<number>): Promise<string> {
   const codes = await run('DELETE FROM "Challenge" RETURNING 1');
   const changes = await run('DELETE FROM "DelayedChange" RETURNING 1');
   await run(FORGET_EVENTS_SQL);
+  await run(FORGET_TOLD_SQL);
   await run(EVENTS_BEGIN_SQL);
   const demonstrations = await run(`DELETE FROM "Mark" WHERE "name" = 'demonstration' RETURNING 1`);
   return [

@@ -1,15 +1,17 @@
 import { resumeImportsInBackground } from "@/lib/core/administration/import-work";
+import { publishServiceEventsInBackground } from "@/lib/core/events/service-events";
 import { findSignalsInBackground } from "@/lib/core/invites/signals";
 import { computeSumsInBackground } from "@/lib/core/statistics/sums";
 import { sweepInBackground } from "./sweeping";
 
 /**
- * Starts the regular work that is due: sweeping, the sums, the look for signals, and imports that were interrupted. Each starts at
- * most once a minute in a process. There is no timer, so requests that come often call this function, outside of their transactions.
+ * Starts the regular work that is due: sweeping, the sums, the look for signals, imports that were interrupted, and events of the
+ * service. Each starts at most once a minute in a process. There is no timer, so requests that come often call this function, outside of their transactions.
  */
 export function startBackgroundWork(): void {
   sweepInBackground();
   void computeSumsInBackground();
   findSignalsInBackground();
   resumeImportsInBackground();
+  publishServiceEventsInBackground();
 }

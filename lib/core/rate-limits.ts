@@ -263,18 +263,31 @@ export async function retryAfterMs(db: Queries, charges: readonly Charge[], now:
 
 /** Returns the limit that does not allow its charge, of several the one with the longest wait; null if all allow. Takes no charge. */
 export async function findSpentLimit(db: Queries, charges: readonly Charge[], now: Date): Promise<SpentLimit | null> {
-  if (charges.length === 0) return null;
+  const counts = await readCounts(db, charges, now);
+  const spent = charges.flatMap(({ limit, amount = 1 }, at): SpentLimit[] => {
+    const counted = counts[at];
+    if (!counted || counted.count + amount <= limit.max) return [];
+    return [{ name: "budget_spent", retryAfterMs: counted.resetsAt.getTime() - now.getTime(), limit: limit.name }];
+  });
+  return spent.sort((one, other) => other.retryAfterMs - one.retryAfterMs)[0] ?? null;
+}
+
+/** Returns the counter of each charge in its current window, null without one. Takes no charge. */
+export async function readCounts(
+  db: Queries,
+  charges: readonly Charge[],
+  now: Date,
+): Promise<({ count: number; resetsAt: Date } | null)[]> {
+  if (charges.length === 0) return [];
   const keys = charges.map(keyOf);
   const found = await db.all(FIND_COUNTS(keys.length), {
     now,
     ...Object.fromEntries(keys.map((key, at) => [`key${at}`, key])),
   });
-  const spent = charges.flatMap(({ limit, amount = 1 }, at): SpentLimit[] => {
+  return charges.map(({ limit }, at) => {
     const row = found.find(({ key }) => key === keys[at]);
-    if (!row || row.count + amount <= limit.max || !isPossibleEnd(row.resetsAt, limit, now)) return [];
-    return [{ name: "budget_spent", retryAfterMs: row.resetsAt.getTime() - now.getTime(), limit: limit.name }];
+    return row && isPossibleEnd(row.resetsAt, limit, now) ? row : null;
   });
-  return spent.sort((one, other) => other.retryAfterMs - one.retryAfterMs)[0] ?? null;
 }
 
 /** Returns the key of a charge's counter, which contains the subject only as a keyed hash. */

@@ -98,7 +98,9 @@ const failedTables = perProcess("unswept tables", () => new Set<string>());
  * Returns whether `SWEEP_INTERVAL_MS_MIN` has passed in this process since the last call that returned true. Must not be called
  * inside a transaction, because a transaction may run again.
  */
-export function isTimeToSweep(what: "tables" | "delayed changes" | "sums" | "signals" | "imports"): boolean {
+export function isTimeToSweep(
+  what: "tables" | "delayed changes" | "sums" | "signals" | "imports" | "service events",
+): boolean {
   const nowMs = performance.now();
   const lastMs = lastSweepMs.get(what);
   if (lastMs !== undefined && nowMs - lastMs < SWEEP_INTERVAL_MS_MIN) return false;

@@ -75,7 +75,13 @@ function askWithFallback<Answer>(
 }
 
 /** The locks that transactions of all servers share, each with the number of its advisory lock on PostgreSQL. */
-const LOCK_IDS = { "invite-graph": 5_327_001, administrators: 5_327_002, sums: 5_327_003, imports: 5_327_005 } as const;
+const LOCK_IDS = {
+  "invite-graph": 5_327_001,
+  administrators: 5_327_002,
+  sums: 5_327_003,
+  imports: 5_327_005,
+  "service-events": 5_327_006,
+} as const;
 
 /**
  * Runs `fn` in a transaction and returns its value after the commit. An error that `fn` throws rolls the transaction back and

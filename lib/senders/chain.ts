@@ -9,6 +9,8 @@ export interface SenderLimits {
   failuresMax: number;
   /** How long the sender rests. Then one message tries the sender, and others skip it until that message was accepted. */
   restMs: number;
+  /** Called with the sender's name each time it begins to rest, also when the message that tried it failed. */
+  onRest?: (sender: string) => void;
 }
 
 /** A sender with its name, time-out and circuit breaker, as a chain uses it. */
@@ -38,7 +40,7 @@ export interface ChainSending {
 export function withCircuitBreaker(
   name: string,
   sender: Sender,
-  { timeoutMs, failuresMax, restMs }: SenderLimits,
+  { timeoutMs, failuresMax, restMs, onRest }: SenderLimits,
 ): ChainSender {
   const circuit = circuitBreaker(
     handleWhenResult((sending) => (sending as Sending).outcome === "failed"),
@@ -47,6 +49,7 @@ export function withCircuitBreaker(
   let restsUntil = 0;
   circuit.onBreak(() => {
     restsUntil = performance.now() + restMs;
+    onRest?.(name);
   });
   circuit.onReset(() => {
     restsUntil = 0;

@@ -1,11 +1,20 @@
 import { getTranslations } from "next-intl/server";
-import type { Budget, Costs } from "@/lib/core/administration/today";
+import type { Costs } from "@/lib/core/administration/today";
+import type { MessageBudget } from "@/lib/core/challenges/message-budgets";
 import { SMS_BUDGET_KEPT_PART, SMS_BUDGET_WARNING_PART } from "@/lib/core/policy";
 import { Card } from "./card";
 import type { Formats } from "./formats";
 
 /** What messages cost today and this month, the month's forecast, and how much of the day's budgets is used. */
-export async function Money({ costs, budgets, formats }: { costs: Costs[]; budgets: Budget[]; formats: Formats }) {
+export async function Money({
+  costs,
+  budgets,
+  formats,
+}: {
+  costs: Costs[];
+  budgets: MessageBudget[];
+  formats: Formats;
+}) {
   const t = await getTranslations("admin.today.money");
   return (
     <Card id="money" title={t("title")}>

@@ -1,6 +1,5 @@
 import { isAlarm } from "@/lib/core/challenges/code-length";
-import { SMS_BUDGET_PER_DAY, SMS_COST_PER_DAY } from "@/lib/core/policy";
-import { keyOf, smsCostLimit, smsLimit } from "@/lib/core/rate-limits";
+import { type MessageBudget, readMessageBudgets } from "@/lib/core/challenges/message-budgets";
 import { addDays, type Day, dayOf, daysBetween, hoursBetween } from "@/lib/core/statistics/days";
 import { STEPS, type Step, sumsComputedAt } from "@/lib/core/statistics/sums";
 import { readPrimary, statement } from "@/lib/db/database";
@@ -59,14 +58,6 @@ export interface Costs {
   forecast: number;
 }
 
-/** A limit of the day's messages or of their cost, as its counter stands. Its day begins with the first message. */
-export interface Budget {
-  what: "messages" | "cost";
-  used: number;
-  max: number;
-  resetsAt: Date | null;
-}
-
 export interface Figures {
   day: Day;
   /** The first day of the period. */
@@ -81,7 +72,7 @@ export interface Figures {
   /** Requests that were refused before a sender was asked, by reason, the most frequent first. */
   refusals: { reason: string; count: number }[];
   costs: Costs[];
-  budgets: Budget[];
+  budgets: MessageBudget[];
   isAlarm: boolean;
   /** The last 24 hours and 90 days, the oldest first. */
   hours: { start: Date; counts: StepCounts }[];
@@ -182,7 +173,7 @@ export async function readFigures(period: Period, now = new Date(), timeZone = e
     readPrimary.all(SUM_MESSAGES_OF_DAYS, { since: usualSince, before: first }),
     readPrimary.all(SUM_COSTS, { since: earlier(monthOf(day), addDays(day, -MEAN_DAYS)) }),
     isAlarm(readPrimary, now),
-    readBudgets(now),
+    readMessageBudgets(readPrimary, now),
   ]);
   const countsOfDay = collectCounts(byDay, (row) => row.day);
   const countsOfHour = collectCounts(byHour, ({ hour }) => hour.getTime());
@@ -330,22 +321,5 @@ function forecastCosts(rows: readonly { day: Day; currency: string; amount: numb
     const mean = costOf(addDays(day, -MEAN_DAYS), day) / MEAN_DAYS;
     const forecast = earlierDays + Math.max(today, mean) + mean * daysLeft;
     return { currency, today, month: earlierDays + today, forecast };
-  });
-}
-
-async function readBudgets(now: Date): Promise<Budget[]> {
-  const limits = [
-    { what: "messages" as const, limit: smsLimit(0), max: SMS_BUDGET_PER_DAY, unit: 1 },
-    { what: "cost" as const, limit: smsCostLimit(0), max: SMS_COST_PER_DAY, unit: 100 },
-  ].flatMap(({ max, limit, ...rest }) =>
-    max === null ? [] : [{ ...rest, max, key: keyOf({ limit, subject: "all" }) }],
-  );
-  if (limits.length === 0) return [];
-  const counters = await readPrimary.counter.findMany({
-    where: { key: { in: limits.map(({ key }) => key) }, resetsAt: { gt: now } },
-  });
-  return limits.map(({ what, key, max, unit }) => {
-    const counter = counters.find((row) => row.key === key);
-    return { what, used: (counter?.count ?? 0) / unit, max: max / unit, resetsAt: counter?.resetsAt ?? null };
   });
 }

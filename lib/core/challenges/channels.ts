@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { publishRestInBackground } from "@/lib/core/events/sender-rests";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import { MAIL_TIMEOUT_MS, SENDER_FAILURES_MAX, SENDER_REST_MS, SENDER_TIMEOUT_MS } from "@/lib/core/policy";
 import { perProcess } from "@/lib/per-process";
@@ -10,7 +11,7 @@ import { accepted, type Sender } from "@/lib/senders/sender";
 import { TEST_NUMBER_SENDER } from "./fixed-code";
 import { countryOf } from "./served-countries";
 
-const REST_RULES = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS };
+const REST_RULES = { failuresMax: SENDER_FAILURES_MAX, restMs: SENDER_REST_MS, onRest: publishRestInBackground };
 const PHONE_LIMITS = { ...REST_RULES, timeoutMs: SENDER_TIMEOUT_MS };
 
 /** Returns the channels to a recipient, in the order in which they are asked. The order for phones can differ by country. */

@@ -86,7 +86,7 @@ test("a reader that pages while transactions commit in odd orders misses no even
     for (;;) {
       const isLast = isDone;
       const read = await readOn(cursor, 3);
-      const found = read.events.filter(({ type, accountId }) => type === "account.blocked" && ids.has(accountId));
+      const found = read.events.filter(({ type, accountId }) => type === "account.blocked" && ids.has(accountId ?? 0));
       seen.push(...found.map(({ id }) => id));
       cursor = read.next;
       if (isLast) return;

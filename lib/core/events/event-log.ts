@@ -2,7 +2,7 @@ import { z } from "zod";
 import { EVENTS_KEPT_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, statement } from "@/lib/db/database";
-import type { EventData, EventType } from "./event-types";
+import type { AccountEventType, EventData, EventType } from "./event-types";
 
 /** An event as other systems read it. */
 export type PublishedEvent = { [Type in EventType]: PublishedEventOf<Type> }[EventType];
@@ -10,9 +10,10 @@ interface PublishedEventOf<Type extends EventType> {
   id: string;
   type: Type;
   at: Date;
-  accountId: number;
-  /** Numbers the events of the account without a gap, from 1. */
-  sequence: number;
+  /** Null for an event of the service, which concerns no account. */
+  accountId: Type extends AccountEventType ? number : null;
+  /** Numbers the events of the account without a gap, from 1; null without an account. */
+  sequence: Type extends AccountEventType ? number : null;
   /** Whether the account is a test number's. */
   isTest: boolean;
   data: EventData<Type>;
@@ -137,8 +138,8 @@ interface FoundRow {
   id: number;
   at: Date;
   type: string;
-  accountId: number;
-  sequence: number;
+  accountId: number | null;
+  sequence: number | null;
   isTest: boolean;
   data: string;
   transactionId: number;

@@ -26,11 +26,16 @@ export type EndReason = z.output<typeof EndReason>;
 /** The most sessions that one `session.ended` names. Further ones follow in further events. */
 export const SESSIONS_PER_EVENT_MAX = 100;
 
+/** The most groups that one `code.undelivered` lists. */
+export const UNDELIVERED_GROUPS_MAX = 100;
+
+const Count = z.int().nonnegative();
+
 /**
- * The types of events, and the data of each. They have ids, times and invite codes, and never a phone, a mailbox or a reason that
- * an administrator wrote.
+ * The types of events of an account, and the data of each. They have ids, times and invite codes, and never a phone, a mailbox or a
+ * reason that an administrator wrote.
  */
-export const EVENT_DATA = {
+const ACCOUNT_EVENT_DATA = {
   "account.created": z
     .strictObject({ inviteCode: InviteCodeOut, by: Doer })
     .meta({ description: "An account was made by a login, or by an administrator." }),
@@ -84,25 +89,98 @@ export const EVENT_DATA = {
     .meta({ description: "An administrator undid the account's activation." }),
 } as const;
 
-export type EventType = keyof typeof EVENT_DATA;
+/** The types of events of the service, which concern no account, and the data of each. They name no recipient of a code. */
+const SERVICE_EVENT_DATA = {
+  "code.undelivered": z
+    .strictObject({
+      from: Time,
+      until: Time,
+      count: z.int().positive().meta({ description: "How many messages were not delivered, of all groups." }),
+      groups: z
+        .array(
+          z.strictObject({
+            sender: z.string(),
+            channel: z.enum(["phone", "email"]),
+            country: z.string().nullable().meta({ description: "ISO 3166-1 alpha-2; null for mailboxes." }),
+            messages: z.int().positive().meta({ description: "How many messages the sender was asked to send." }),
+            undelivered: Count.meta({
+              description: "The sender accepted them and reported later that they did not arrive.",
+            }),
+            failed: Count.meta({ description: "The sender failed." }),
+            unanswered: Count.meta({ description: "The sender did not answer, so they may have been sent." }),
+            refused: Count.meta({ description: "The sender refused the phone or mailbox." }),
+          }),
+        )
+        .min(1)
+        .max(UNDELIVERED_GROUPS_MAX)
+        .meta({ description: "By sender and country, the group with the most such messages first." }),
+    })
+    .meta({
+      description:
+        "Messages with codes that senders did not deliver in one hour, as sums. A code that a further sender delivered is among them. Follows some ten minutes after the hour; what senders report later is not among them.",
+    }),
+  "sender.resting": z
+    .strictObject({ sender: z.string(), until: Time.meta({ description: "Then one message tries the sender." }) })
+    .meta({
+      description:
+        "A sender gets no messages for a while, after failures in a row. While it keeps failing it rests again, without a further event.",
+    }),
+  "budget.threshold": z
+    .strictObject({
+      budget: z.enum(["messages", "cost"]).meta({ description: "`SMS_BUDGET_PER_DAY` or `SMS_COST_PER_DAY`." }),
+      percent: z.literal([80, 90, 100]).meta({
+        description:
+          "From 90 on, codes for phones are refused to browsers that are not recognised, and from 100 on to all.",
+      }),
+      used: z.number().nonnegative(),
+      max: z.number().nonnegative(),
+      resetsAt: Time,
+    })
+    .meta({
+      description: "So much of the day's messages, or of the money for them, is used up. Once a day for each part.",
+    }),
+  "alarm.started": z
+    .strictObject({ digits: z.int().positive().meta({ description: "How many digits new codes have at least." }) })
+    .meta({ description: "There are far more wrong codes than usual: new codes are longer." }),
+  "alarm.ended": z.strictObject({ startedAt: Time }).meta({
+    description: "The number of wrong codes is usual again. A server without requests notices it at the next one.",
+  }),
+} as const;
+
+export const EVENT_DATA = { ...ACCOUNT_EVENT_DATA, ...SERVICE_EVENT_DATA } as const;
+
+export type AccountEventType = keyof typeof ACCOUNT_EVENT_DATA;
+export type ServiceEventType = keyof typeof SERVICE_EVENT_DATA;
+export type EventType = AccountEventType | ServiceEventType;
 export type EventData<Type extends EventType> = z.output<(typeof EVENT_DATA)[Type]>;
 export const EVENT_TYPES = Object.keys(EVENT_DATA) as EventType[];
 
-/** What to publish: a type with its data. */
-export type NewEvent = { [Type in EventType]: { type: Type; data: EventData<Type> } }[EventType];
+/** Returns whether events of this type concern an account. */
+export function isAccountEventType(type: EventType): type is AccountEventType {
+  return type in ACCOUNT_EVENT_DATA;
+}
+
+type NewEventOf<Type extends EventType> = { [Each in Type]: { type: Each; data: EventData<Each> } }[Type];
+/** What to publish of an account, or of the service: a type with its data. */
+export type NewAccountEvent = NewEventOf<AccountEventType>;
+export type NewServiceEvent = NewEventOf<ServiceEventType>;
 
 /** Returns the JSON Schema of an event of this type, as readers get it: see `PublishedEvent` in event-log.ts. */
 export function jsonSchemaOf(type: EventType) {
+  const isOfAccount = isAccountEventType(type);
+  const Sequence = z.int().positive().meta({
+    description: "Numbers the events of the account without a gap, from 1. The larger number is the later event.",
+  });
   return z.toJSONSchema(
     z.strictObject({
       id: z.string().meta({ description: "The event's id. The same event has the same id wherever it is read." }),
       type: z.literal(type),
       at: Time.meta({ description: "When it happened." }),
-      accountId: AccountId,
-      sequence: z.int().positive().meta({
-        description: "Numbers the events of the account without a gap, from 1. The larger number is the later event.",
+      accountId: isOfAccount ? AccountId : z.null().meta({ description: "The event concerns no account." }),
+      sequence: isOfAccount ? Sequence : z.null(),
+      isTest: (isOfAccount ? z.boolean() : z.literal(false)).meta({
+        description: "Whether the account is a test number's.",
       }),
-      isTest: z.boolean().meta({ description: "Whether the account is a test number's." }),
       data: EVENT_DATA[type],
     }),
   );

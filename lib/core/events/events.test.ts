@@ -29,7 +29,7 @@ import {
   signUpByMail,
 } from "@/lib/testing/people";
 import { Crash, withCrashAfter, withEachWriteRunAgain } from "@/lib/testing/transactions";
-import { EVENT_DATA, EVENT_TYPES, type EventType, jsonSchemaOf } from "./event-types";
+import { EVENT_DATA, EVENT_TYPES, type EventType, isAccountEventType, jsonSchemaOf } from "./event-types";
 
 const reason = "for a test";
 
@@ -232,6 +232,7 @@ test("each type of event has a JSON Schema that names all fields", () => {
   for (const type of EVENT_TYPES) {
     const { properties, required } = jsonSchemaOf(type);
     expect(properties?.type).toEqual({ type: "string", const: type });
+    expect(properties?.accountId).toMatchObject({ type: isAccountEventType(type) ? "integer" : "null" });
     expect(required).toEqual(["id", "type", "at", "accountId", "sequence", "isTest", "data"]);
   }
 });

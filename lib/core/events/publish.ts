@@ -1,18 +1,26 @@
 import { statement, type Transaction } from "@/lib/db/database";
-import { type EndReason, type NewEvent, SESSIONS_PER_EVENT_MAX } from "./event-types";
+import { type EndReason, type NewAccountEvent, type NewServiceEvent, SESSIONS_PER_EVENT_MAX } from "./event-types";
 
 const COUNT_EVENTS = statement({
   params: { accountId: "integer", count: "integer" },
   sql: `UPDATE "User" SET "eventSequence" = "eventSequence" + :count WHERE "id" = :accountId`,
 });
+const ADD_SQL = `INSERT INTO "Event" ("at", "type", "accountId", "sequence", "isTest", "data", "transactionId")`;
+const TRANSACTION_ID_SQL = { sqlite: "0", postgresql: "CAST(CAST(pg_current_xact_id() AS text) AS bigint)" };
 const addEvent = (transactionId: string) => `
-  INSERT INTO "Event" ("at", "type", "accountId", "sequence", "isTest", "data", "transactionId")
+  ${ADD_SQL}
   SELECT :now, :type, "id", "eventSequence" - :later, "isTest", :data, ${transactionId} FROM "User" WHERE "id" = :accountId`;
 const ADD_EVENT = statement({
   params: { now: "time", type: "text", later: "integer", data: "text", accountId: "integer" },
+  sql: { sqlite: addEvent(TRANSACTION_ID_SQL.sqlite), postgresql: addEvent(TRANSACTION_ID_SQL.postgresql) },
+});
+const addServiceEvent = (transactionId: string) => `
+  ${ADD_SQL} VALUES (:now, :type, NULL, NULL, FALSE, :data, ${transactionId})`;
+const ADD_SERVICE_EVENT = statement({
+  params: { now: "time", type: "text", data: "text" },
   sql: {
-    sqlite: addEvent("0"),
-    postgresql: addEvent("CAST(CAST(pg_current_xact_id() AS text) AS bigint)"),
+    sqlite: addServiceEvent(TRANSACTION_ID_SQL.sqlite),
+    postgresql: addServiceEvent(TRANSACTION_ID_SQL.postgresql),
   },
 });
 
@@ -21,7 +29,7 @@ const ADD_EVENT = statement({
  * lock of the account's row (`lockAccount`) or has made the account, so that the numbers have no gap. The events of a test
  * number's account are marked. Costs no round trip.
  */
-export function publishEvents(tx: Transaction, accountId: number, events: readonly NewEvent[], now: Date): void {
+export function publishEvents(tx: Transaction, accountId: number, events: readonly NewAccountEvent[], now: Date): void {
   if (events.length === 0) return;
   tx.queue(COUNT_EVENTS, { accountId, count: events.length });
   for (const [at, { type, data }] of events.entries()) {
@@ -30,7 +38,7 @@ export function publishEvents(tx: Transaction, accountId: number, events: readon
 }
 
 /** Publishes one event, as `publishEvents` does. */
-export function publishEvent(tx: Transaction, accountId: number, event: NewEvent, now: Date): void {
+export function publishEvent(tx: Transaction, accountId: number, event: NewAccountEvent, now: Date): void {
   publishEvents(tx, accountId, [event], now);
 }
 
@@ -41,10 +49,15 @@ export function publishEndOfSessions(
   { sessionIds, reason }: { sessionIds: readonly string[]; reason: EndReason },
   now: Date,
 ): void {
-  const events: NewEvent[] = [];
+  const events: NewAccountEvent[] = [];
   for (let first = 0; first < sessionIds.length; first += SESSIONS_PER_EVENT_MAX) {
     const part = sessionIds.slice(first, first + SESSIONS_PER_EVENT_MAX);
     events.push({ type: "session.ended", data: { sessionIds: part, reason } });
   }
   publishEvents(tx, accountId, events, now);
+}
+
+/** Publishes an event that concerns no account, in this transaction. Costs no round trip. */
+export function publishServiceEvent(tx: Transaction, { type, data }: NewServiceEvent, now: Date): void {
+  tx.queue(ADD_SERVICE_EVENT, { now, type, data: JSON.stringify(data) });
 }

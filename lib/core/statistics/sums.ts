@@ -230,7 +230,7 @@ async function sumHour(hour: Hour, timeZone: string): Promise<void> {
 
 const HOUR_MS = 60 * 60 * 1000;
 /** How long after its end an hour is still counted at each run, because rows of its last minutes may be stored late. */
-const LATE_ROWS_MS = 10 * 60 * 1000;
+export const LATE_ROWS_MS = 10 * 60 * 1000;
 /** How often the age of an hour doubles while it is counted again: the last time 64 hours after it began. */
 const DOUBLINGS_MAX = 6;
 
