@@ -30,6 +30,8 @@ export const ASSUMED = {
   eventsPerLogin: 1.5,
   /** The session's, the end of one in three sessions before its time, and a tenth of devices that are not trusted. */
   publishedEventsPerLogin: 1.4,
+  /** Requests of backends that change something: sessions that they end, accounts that they make or block. */
+  managementPostsPerDay: 20_000,
   delayedChangesPerMonth: 20_000,
   /** One for a hundred activations. */
   signalsPerMonth: 14_000,
@@ -121,6 +123,8 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
     HourlySum: kept(ASSUMED.sumsPerPeriod * 24, policy.HOURLY_SUMS_KEPT_MS),
     DailySum: { rows: ASSUMED.sumsPerPeriod * 365, kept: "without end; here a year's" },
     Administrator: { rows: 3, kept: "until it is removed" },
+    ApiKey: { rows: 3, kept: "for good" },
+    IdempotencyKey: kept(ASSUMED.managementPostsPerDay, policy.IDEMPOTENCY_KEYS_KEPT_MS),
     TestNumber: { rows: 3, kept: "until its end, 90 days at most" },
     Signal: kept(ASSUMED.signalsPerMonth / MONTH_DAYS, policy.SIGNALS_KEPT_MS),
     ImportRun: { rows: 3, kept: spell(inDays(policy.IMPORTS_KEPT_MS)) },

@@ -202,6 +202,10 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
     },
     ...{ actorKind: () => "person", addedAt: timeOf },
     ...{ type: () => "session.opened", accountId: account, sequence: (n) => 1 + (n % 40), data: () => DATA },
+    ...{ "ApiKey.name": () => "the mirror of accounts", keyHash: hash, hint: () => "sk_7K4M", lastUsedAt: timeOf },
+    ...{ scopes: () => "accounts:read accounts:write events:read", revokedAt: () => null },
+    ...{ keyId: () => 1, "IdempotencyKey.key": () => randomUUID(), requestHash: hash, attempt: () => randomUUID() },
+    ...{ answer: () => ANSWER },
     ...{ transactionId: (n) => 1_000_000 + n, eventSequence: (n) => n % 40 },
     ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
   };
@@ -221,6 +225,11 @@ const DETAILS = JSON.stringify({ device: { kind: "phone", name: "Chrome", system
 const DATA = JSON.stringify({
   ...{ sessionId: randomUUID(), kind: "browser", isConfirmed: true },
   expiresAt: new Date(0).toISOString(),
+});
+const ANSWER = JSON.stringify({
+  status: 201,
+  headers: { ETag: '"47DEQpj8HBSa-_TI"', Location: "/api/manage/v1/accounts/1000" },
+  body: { id: 1000, inviteCode: "7K4M2P", createdAt: new Date(0).toISOString(), blockedAt: null, referrals: 0 },
 });
 const STARTED = Date.UTC(2026, 0, 1);
 /** A prime, so that `scatter` returns a different number for each number below it. */

@@ -12,6 +12,7 @@ const env = await readSettings();
 await migrate(env.DATABASE_URL);
 const { drawFixedCode, endTestNumber, FixedCode, LastDay, latestLastDay, listTestNumbers, makeTestNumber, Note } =
   await import("../lib/core/administration/test-numbers");
+const { COMMAND_LINE } = await import("../lib/core/administration/actor");
 const { FIXED_CODE_DIGITS_MIN } = await import("../lib/core/policy");
 const { Phone } = await import("../lib/core/identity/phone");
 
@@ -33,7 +34,7 @@ if (command === "add") {
   const code = values.code === undefined ? drawFixedCode() : readOrRefuse(FixedCode.safeParse(values.code));
   const until = readOrRefuse(LastDay.safeParse(values.until ?? ""));
   const note = readOrRefuse(Note.safeParse(values.note ?? ""));
-  const made = await makeTestNumber("command_line", { phone, code, until, note });
+  const made = await makeTestNumber(COMMAND_LINE, { phone, code, until, note });
   if (!made.ok) throw new Refusal(PROBLEMS[made.failure.name] ?? made.failure.name);
   console.log(`${phone} is a test number until ${until.toISOString()}. Its code is not shown again.`);
   console.log(JSON.stringify({ phone, code, until, note }));
@@ -47,7 +48,7 @@ if (command === "add") {
 } else if (command === "remove") {
   const phone = readPhone();
   const known = (await listTestNumbers()).find((number) => number.phone === phone);
-  const ended = known && (await endTestNumber("command_line", known.id));
+  const ended = known && (await endTestNumber(COMMAND_LINE, known));
   if (!ended?.ok) throw new Refusal(`${phone} is no test number.`);
   console.log(`${phone} is no test number any more. Its account was deleted.`);
   console.log(JSON.stringify({ phone, removed: true }));

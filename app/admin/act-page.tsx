@@ -5,7 +5,7 @@ import { getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
 import { Sheet } from "@/components/sheet";
 import { type ConsolePath, consoleEntry, type OpenConsole } from "@/lib/auth/console";
-import { mayChange } from "@/lib/core/administration/accounts";
+import { mayChange } from "@/lib/core/administration/actor";
 import { type ActField, ActForm, type ActFormState } from "./act-form";
 
 /**

@@ -2,7 +2,7 @@ import type { Route } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
-import type { Administrator } from "@/lib/core/administration/accounts";
+import type { Administrator } from "@/lib/core/administration/actor";
 import { ListCursor, type ListPage, ROWS_EXAMINED_MAX } from "@/lib/core/administration/list";
 import { type ExportedList, type FilterOf, readFilter } from "@/lib/core/administration/list-export";
 import { renderConsolePage } from "./console-page";

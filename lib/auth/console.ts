@@ -2,7 +2,7 @@ import type { Route } from "next";
 import { notFound, redirect } from "next/navigation";
 import { cache } from "react";
 import { z } from "zod";
-import type { Administrator } from "@/lib/core/administration/accounts";
+import type { Administrator } from "@/lib/core/administration/actor";
 import { type ConsoleAccess, getConsoleAccess } from "@/lib/core/administration/console-access";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { currentSession } from "./nextauth";

@@ -25,7 +25,7 @@ import {
 } from "@/lib/testing/people";
 import { statementsOf } from "@/lib/testing/transactions";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
-import type { Administrator } from "./administration/accounts";
+import type { Administrator } from "./administration/actor";
 import { Reason } from "./administration/acts";
 import { walkEvents } from "./administration/audit-list";
 import { walkDeliveries } from "./administration/delivery-list";
@@ -177,6 +177,7 @@ async function addOldRows(userId: number): Promise<void> {
     await tx.importRun.create({ data: { ...run, startedAt: at } });
     const { id: runId } = await tx.importRun.create({ data: { ...run, startedAt: new Date() } });
     await tx.importPart.create({ data: { runId, kind: "file", number: 0, text: "", at } });
+    await tx.idempotencyKey.create({ data: { keyId: userId, key: id, requestHash: "", attempt: id, startedAt: at } });
     await tx.auditEvent.create({
       data: { at, action: "signed_in", actorId: userId, subjectId: userId, details: "{}" },
     });

@@ -414,6 +414,8 @@ export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;
 export const WRONG_CODES_KEPT_MS = settings.WRONG_CODES_KEPT_S * 1000;
 export const AUDIT_EVENTS_KEPT_MS = settings.AUDIT_EVENTS_KEPT_S * 1000;
 export const EVENTS_KEPT_MS = settings.EVENTS_KEPT_S * 1000;
+/** How long the answer to a request with an `Idempotency-Key` is kept. */
+export const IDEMPOTENCY_KEYS_KEPT_MS = DAY_S * 1000;
 /**
  * How old rows may be that the hourly and daily sums are counted from: as old as both deliveries and audit events are kept, because
  * sums of rows that are partly deleted would be too low, and at most 90 days.

@@ -39,7 +39,17 @@ test.beforeEach(backgroundTasks);
 test("each table has a time after which its rows are deleted, grows only with accounts, or has a few rows a day", () => {
   const growing = GROWING_TABLES.map(({ table }) => table.charAt(0).toLowerCase() + table.slice(1));
   expect([...MODEL_NAMES].sort()).toEqual(
-    [...growing, "user", "activation", "delayedChange", "administrator", "testNumber", "dailySum", "mark"].sort(),
+    [
+      ...growing,
+      "user",
+      "activation",
+      "delayedChange",
+      "administrator",
+      "apiKey",
+      "testNumber",
+      "dailySum",
+      "mark",
+    ].sort(),
   );
 });
 
@@ -103,6 +113,15 @@ test("rows are deleted when their time is over, and not before", async () => {
     await tx.importPart.createMany({
       data: rowsOf("ImportPart", (at) => ({ runId, kind: "file", number: at.getTime() % 2, text: `${userId}`, at })),
     });
+    await tx.idempotencyKey.createMany({
+      data: rowsOf("IdempotencyKey", (startedAt) => ({
+        keyId: userId,
+        key: id(),
+        requestHash: "",
+        attempt: id(),
+        startedAt,
+      })),
+    });
     await tx.auditEvent.createMany({
       data: rowsOf("AuditEvent", (at) => ({
         at,
@@ -132,6 +151,9 @@ test("rows are deleted when their time is over, and not before", async () => {
       ({ startedAt }) => startedAt,
     ),
     Event: (await readPrimary.event.findMany({ where: { type: `${userId}` } })).map(({ at }) => at),
+    IdempotencyKey: (await readPrimary.idempotencyKey.findMany({ where: { keyId: userId } })).map(
+      ({ startedAt }) => startedAt,
+    ),
     AuditEvent: (await readPrimary.auditEvent.findMany({ where: { subjectId: -userId } })).map(({ at }) => at),
   };
   expect(await readPrimary.signal.findMany({ where: { inviterId: userId, state: "held" } })).toHaveLength(1);

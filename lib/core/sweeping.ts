@@ -12,6 +12,7 @@ import {
   DELIVERIES_KEPT_MS,
   EVENTS_KEPT_MS,
   HOURLY_SUMS_KEPT_MS,
+  IDEMPOTENCY_KEYS_KEPT_MS,
   IMPORTS_KEPT_MS,
   KNOWN_BROWSER_TTL_MS,
   WRONG_CODES_KEPT_MS,
@@ -29,7 +30,7 @@ interface GrowingTable {
 /**
  * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User` and
  * `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, those of `Administrator`
- * until the administrator is removed, those of `TestNumber` until the number's end, those of a held inviter's `Signal` until the
+ * until the administrator is removed, those of `ApiKey` for good, those of `TestNumber` until the number's end, those of a held inviter's `Signal` until the
  * account is deleted, and `Mark` has one row for each name. `DailySum` gets some dozens of rows a day, which outlive the counted
  * rows.
  */
@@ -50,6 +51,7 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   // Parts first, which are large: a run deletes those that are left.
   { table: "ImportPart", since: "at", keptMs: IMPORTS_KEPT_MS },
   { table: "ImportRun", since: "startedAt", keptMs: IMPORTS_KEPT_MS },
+  { table: "IdempotencyKey", since: "startedAt", keptMs: IDEMPOTENCY_KEYS_KEPT_MS },
   { table: "Event", since: "at", keptMs: EVENTS_KEPT_MS },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];

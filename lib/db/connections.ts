@@ -27,6 +27,8 @@ const MODELS: Record<Model, true> = {
   signal: true,
   auditEvent: true,
   event: true,
+  apiKey: true,
+  idempotencyKey: true,
   mark: true,
 };
 export const MODEL_NAMES = Object.keys(MODELS) as Model[];

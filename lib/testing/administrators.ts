@@ -1,5 +1,6 @@
 import { EventDetails } from "@/lib/core/accounts/audit-log";
-import { type Administrator, asAdministrator } from "@/lib/core/administration/accounts";
+import { asAdministrator } from "@/lib/core/administration/accounts";
+import type { Administrator } from "@/lib/core/administration/actor";
 import { addAdministrator } from "@/lib/core/administration/administrators";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Session } from "@/lib/core/sessions/sessions";

@@ -49,7 +49,13 @@ async function describe(): Promise<{ title: string; fields: FilterField[]; colum
         cellOf: ({ actorKind, actorId }) => (
           <>
             {actorKind === "administrator" && `${t("kinds.administrator")} `}
-            {actorId === NO_ACCOUNT_ID ? t("kinds.command_line") : <PersonLink id={actorId} />}
+            {actorKind === "api_key" ? (
+              `${t("kinds.api_key")} ${actorId}`
+            ) : actorId === NO_ACCOUNT_ID ? (
+              t(`kinds.${actorKind === "server" ? "server" : "command_line"}`)
+            ) : (
+              <PersonLink id={actorId} />
+            )}
           </>
         ),
       },

@@ -2,7 +2,7 @@ import type { Route } from "next";
 import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getLocale, getTranslations } from "next-intl/server";
-import type { Administrator } from "@/lib/core/administration/accounts";
+import type { Administrator } from "@/lib/core/administration/actor";
 import { listPeople } from "@/lib/core/administration/people";
 import { COUNTRIES_BY_CALLING_CODE, listPeoplePage, type MarkedPerson } from "@/lib/core/administration/people-list";
 import { AccountId, type FoundAccounts, searchAfterMs, searchFurther } from "@/lib/core/administration/search";

@@ -51,10 +51,13 @@ export async function makeNumber(state: ActFormState, form: FormData): Promise<A
     if (!parsed.success) errors[name] = word(parsed.error.issues[0]?.message ?? "");
   }
   if (!phone.success || !code.success || !until.success || !note.success || reason === null) return refuse(errors);
-  const made = await makeTestNumber(
-    { administrator, reason },
-    { phone: phone.data, code: code.data, until: until.data, note: note.data },
-  );
+  const made = await makeTestNumber(administrator, {
+    phone: phone.data,
+    code: code.data,
+    until: until.data,
+    note: note.data,
+    reason,
+  });
   if (made.ok) return redirect("/admin/test-numbers?done=made", RedirectType.replace);
   const { name } = made.failure;
   if (name === "login_too_old") return redirect(consoleEntry(path), RedirectType.replace);
@@ -71,7 +74,7 @@ export async function endNumber(state: ActFormState, form: FormData): Promise<Ac
   const { administrator } = await requireConsole(path);
   const { refuse, word, reason, reasonError } = await readerOf(state, form);
   if (reason === null) return refuse(reasonError);
-  const ended = await endTestNumber({ administrator, reason }, id);
+  const ended = await endTestNumber(administrator, { id, reason });
   if (ended.ok) return redirect("/admin/test-numbers?done=ended", RedirectType.replace);
   if (ended.failure.name === "login_too_old") return redirect(consoleEntry(path), RedirectType.replace);
   return refuse({ act: word(ended.failure.name) });

@@ -2,7 +2,7 @@ import { getTranslations } from "next-intl/server";
 import { sendTrial } from "@/app/admin/actions";
 import { Notice } from "@/components/notice";
 import { SubmitButton } from "@/components/submit-button";
-import type { Administrator } from "@/lib/core/administration/accounts";
+import type { Administrator } from "@/lib/core/administration/actor";
 import { findLastTrial } from "@/lib/core/administration/sender-trials";
 import type { Period } from "@/lib/core/administration/today";
 import { SENDER_TRIALS_PER_ADMINISTRATOR_PER_HOUR } from "@/lib/core/policy";

@@ -45,8 +45,11 @@ export const AUDIT_ACTIONS = [
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-/** Who acts: an account on itself, an administrator, the operator at the machine, or the server at a time that was set before. */
-export const ACTOR_KINDS = ["person", "administrator", "command_line", "server"] as const;
+/**
+ * Who acts: an account on itself, an administrator, a backend with an API key, the operator at the machine, or the server at a time
+ * that was set before.
+ */
+export const ACTOR_KINDS = ["person", "administrator", "api_key", "command_line", "server"] as const;
 export type ActorKind = (typeof ACTOR_KINDS)[number];
 
 /** The `actorId` of events that no account caused: those of the command line and of the server. */
@@ -117,7 +120,7 @@ export function recordEvent(
   }: {
     action: AuditAction;
     actorKind: ActorKind;
-    /** The account that acts, or `NO_ACCOUNT_ID`. */
+    /** The account or the API key that acts, or `NO_ACCOUNT_ID`. */
     actorId: number;
     /** The account that is acted on; null if the event concerns a list of accounts. */
     subjectId: number | null;

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { EVENTS_PER_PAGE } from "@/lib/core/policy";
 import { readPrimary } from "@/lib/db/database";
-import { type AuditAction, EventDetails } from "./audit-log";
+import { type ActorKind, type AuditAction, EventDetails } from "./audit-log";
 
 /** An event in the history of an account. */
 export interface AccountEvent {
   at: Date;
   action: AuditAction;
-  /** Whether an administrator caused the event, as opposed to the account itself. */
+  /** Whether an administrator, or a backend with an API key, caused the event, as opposed to the account itself. */
   isByAdministrator: boolean;
   details: OwnEventDetails;
 }
@@ -30,6 +30,9 @@ export type EventCursor = z.output<typeof EventCursor>;
  */
 const UNSEEN_ACTIONS: AuditAction[] = ["signals_reviewed"];
 
+/** The actors that an account sees as an administrator. Which backend acted for the operator is no matter of the account. */
+const STAFF_KINDS: string[] = ["administrator", "api_key"] satisfies ActorKind[];
+
 /** Returns a page of the events that concern the account, the newest first. `next` is null on the last page. */
 export async function listEvents(
   userId: number,
@@ -46,7 +49,7 @@ export async function listEvents(
       at,
       action: action as AuditAction,
       // Events of version 0.1 have no kind.
-      isByAdministrator: actorKind === null ? actorId !== userId : actorKind === "administrator",
+      isByAdministrator: actorKind === null ? actorId !== userId : STAFF_KINDS.includes(actorKind),
       details: OwnEventDetails.safeParse(JSON.parse(details)).data ?? {},
     })),
     next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,

@@ -10,7 +10,7 @@ import { type ActorKind, type EventDetails, recordEvent } from "./audit-log";
 
 interface Removal {
   userId: number;
-  /** The account that requests the removal; `NO_ACCOUNT_ID` for the server. */
+  /** The account or the API key that requests the removal; `NO_ACCOUNT_ID` for the server. */
   actorId: number;
   /** Who requests it. By default the account itself, or an administrator if `actorId` is another account. */
   actorKind?: ActorKind;

@@ -22,7 +22,6 @@ import {
 import {
   type AccountCursor,
   type AccountLookup,
-  type Administrator,
   asAdministrator,
   changeAccount,
   createAccount,
@@ -30,6 +29,7 @@ import {
   listAccounts,
   readAccount,
 } from "./accounts";
+import type { Administrator } from "./actor";
 
 /** Signs a new person up and opens a session by a code to their phone. */
 async function signUpAndLogIn(now = new Date()) {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ACCOUNT_COLUMNS, type Account, accountOf, lockAccount } from "@/lib/core/accounts/accounts";
+import { ACCOUNT_COLUMNS, type Account, accountOf } from "@/lib/core/accounts/accounts";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { dropChanges } from "@/lib/core/accounts/delayed-changes";
 import { removeAccount } from "@/lib/core/accounts/remove-account";
@@ -13,23 +13,19 @@ import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code"
 import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { deleteSessions } from "@/lib/core/sessions/delete-sessions";
-import { isRecentLogin, type Session } from "@/lib/core/sessions/sessions";
+import type { Session } from "@/lib/core/sessions/sessions";
+import { readPrimary, type Transaction, transact, type Writer, write } from "@/lib/db/database";
 import {
-  type Queries,
-  readPrimary,
-  statement,
-  type Transaction,
-  transact,
-  type Writer,
-  write,
-} from "@/lib/db/database";
+  type Actor,
+  type ActorFailure,
+  type Administrator,
+  auditOf,
+  lockActor,
+  lockForChange,
+  mayChange,
+  settle,
+} from "./actor";
 import { dropAdministrator, isAdministratorPhone } from "./administrators";
-
-/**
- * An administrator in one session. `verifiedAt` is when a code was last verified in that session: at the login, or when the
- * console was opened. Only `asAdministrator` and `getConsoleAccess` return one.
- */
-export type Administrator = { userId: number; verifiedAt: Date } & z.$brand<"Administrator">;
 
 /**
  * Checks that the session is an administrator's. The account's phone must be an administrator's (`isAdministratorPhone`), and a
@@ -41,7 +37,7 @@ export async function asAdministrator(session: Session): Promise<Result<Administ
   if (!provenPhone || !(await isAdministratorPhone(provenPhone))) return fail({ name: "not_administrator" });
   const user = await readPrimary.user.findUnique({ where: { id: userId }, select: { phone: true, isTest: true } });
   return user?.phone === provenPhone && !user.isTest
-    ? succeed({ userId, verifiedAt: createdAt } as Administrator)
+    ? succeed({ kind: "administrator", userId, verifiedAt: createdAt } as Administrator)
     : fail({ name: "not_administrator" });
 }
 
@@ -84,7 +80,7 @@ export interface AccountLookup {
  * without `lookup` is recorded as one event.
  */
 export async function listAccounts(
-  administrator: Administrator,
+  actor: Actor,
   {
     lookup = {},
     cursor = null,
@@ -112,8 +108,8 @@ export async function listAccounts(
   const ids = accounts.map(({ id }) => id);
   const isLookup = Boolean(phone || email || inviteCode);
   await transact(async (tx) => {
-    if (isLookup && ids.length > 0) for (const id of ids) recordRead(tx, administrator, { subjectId: id, now });
-    else recordRead(tx, administrator, { subjectId: null, ids, now });
+    if (isLookup && ids.length > 0) for (const id of ids) recordRead(tx, actor, { subjectId: id, now });
+    else recordRead(tx, actor, { subjectId: null, ids, now });
   });
   // A reader who went backwards has come from the next page; one who went forwards has come from the previous page.
   const hasNext = isBackwards || isMore;
@@ -127,79 +123,31 @@ export async function listAccounts(
 
 /** Returns the account with this id, and records the read in the audit log. Fails with `account_unknown`. */
 export async function readAccount(
-  administrator: Administrator,
+  actor: Actor,
   userId: number,
   now = new Date(),
 ): Promise<Result<Account, { name: "account_unknown" }>> {
   const row = await readPrimary.user.findUnique({ where: { id: userId }, select: ACCOUNT_COLUMNS });
   if (!row) return fail({ name: "account_unknown" });
-  await transact(async (tx) => recordRead(tx, administrator, { subjectId: userId, now }));
+  await transact(async (tx) => recordRead(tx, actor, { subjectId: userId, now }));
   return succeed(accountOf(row));
 }
 
 /** The requested phone or mailbox is a factor of another account, or the phone is a test number. */
 type TakenFailure = { name: "phone_taken" | "email_taken" | "phone_test" };
 /**
- * The administrator's last code was verified longer than `RECENT_LOGIN_MS` ago. Changes need a recent code, so that a stranger
- * at an unattended browser can't make changes.
- */
-type LoginFailure = { name: "login_too_old" };
-
-/**
- * Locks the administrator's account and the one to change, in the order of their ids, so that two administrators can't block or
- * delete each other at the same time. Returns `login_too_old` if the administrator's account was blocked or deleted since the
- * request began, `account_unknown` if there is no account to change, otherwise null.
- */
-export async function lockForChange(
-  tx: Transaction,
-  administrator: Administrator,
-  userId: number,
-): Promise<{ name: "login_too_old" | "account_unknown" } | null> {
-  const isThere = new Map<number, boolean>();
-  for (const id of [userId, administrator.userId].sort((one, other) => one - other)) {
-    isThere.set(id, await lockAccount(tx, id));
-  }
-  if (!(await mayStillAct(tx, administrator))) return { name: "login_too_old" };
-  return isThere.get(userId) ? null : { name: "account_unknown" };
-}
-
-/** As `lockForChange`, for a change that concerns no other account. Returns whether the administrator may still act. */
-export async function lockAdministrator(tx: Transaction, administrator: Administrator): Promise<boolean> {
-  return (await lockAccount(tx, administrator.userId)) && mayStillAct(tx, administrator);
-}
-
-const FIND_UNBLOCKED = statement({
-  params: { userId: "integer" },
-  row: { id: "integer" },
-  sql: `SELECT "id" FROM "User" WHERE "id" = :userId AND "blockedAt" IS NULL`,
-});
-
-/**
- * Returns whether the administrator's account was neither blocked nor deleted. That stays so until the end of a transaction that has
- * locked the account.
- */
-export async function mayStillAct(db: Queries, { userId }: Administrator): Promise<boolean> {
-  return (await db.get(FIND_UNBLOCKED, { userId })) !== undefined;
-}
-
-/** Returns whether the administrator verified a code so recently that changes are allowed. */
-export function mayChange({ verifiedAt }: Administrator, now: Date): boolean {
-  return isRecentLogin({ createdAt: verifiedAt }, now);
-}
-
-/**
  * Makes an account with a phone and, if given, a mailbox. Both count as proven, because the administrator vouches for them.
- * Fails with `login_too_old`, `phone_taken`, `phone_test` or `email_taken`.
+ * `reason` is recorded with it. Fails with an `ActorFailure`, `phone_taken`, `phone_test` or `email_taken`.
  */
-export async function createAccount(
-  administrator: Administrator,
-  { phone, email = null }: { phone: Phone; email?: Email | null },
+export async function createAccount<Who extends Actor>(
+  actor: Who,
+  { phone, email = null, reason }: { phone: Phone; email?: Email | null; reason?: string },
   { now = new Date(), drawInvite = drawInviteCode }: { now?: Date; drawInvite?: () => InviteCode } = {},
-): Promise<Result<Account, LoginFailure | TakenFailure>> {
-  if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
+): Promise<Result<Account, ActorFailure<Who> | TakenFailure>> {
   return retryOnUnique(() =>
-    write(async (tx) => {
-      if (!(await lockAdministrator(tx, administrator))) return fail({ name: "login_too_old" });
+    write(async (tx): Promise<Result<Account, ActorFailure<Who> | TakenFailure>> => {
+      const locked = await lockActor(tx, actor, now);
+      if (!locked.ok) return locked;
       const taken = await findTaken(tx, { phone, email, except: null });
       if (taken) return fail(taken);
       const row = await tx.user.create({
@@ -213,12 +161,11 @@ export async function createAccount(
         },
         select: ACCOUNT_COLUMNS,
       });
-      const details = { fields: email ? ["phone", "email"] : ["phone"] };
-      const concerned = { actorKind: "administrator" as const, actorId: administrator.userId, subjectId: row.id };
-      recordEvent(tx, { action: "account_created", ...concerned, details, now });
-      const data = { inviteCode: row.inviteCode, by: "administrator" as const };
+      const details = { fields: email ? ["phone", "email"] : ["phone"], ...(reason && { reason }) };
+      recordEvent(tx, { action: "account_created", ...auditOf(actor), subjectId: row.id, details, now });
+      const data = { inviteCode: row.inviteCode, by: actor.kind };
       publishEvent(tx, row.id, { type: "account.created", data }, now);
-      return succeed(accountOf(row));
+      return settle(tx, actor, accountOf(row));
     }),
   );
 }
@@ -243,14 +190,16 @@ export async function changeAccount(
 ): Promise<
   Result<
     { account: Account; changed: ChangedIdentity[] },
-    LoginFailure | TakenFailure | { name: "account_own" | "account_test" | "account_unknown" | "identity_missing" }
+    | ActorFailure<Administrator>
+    | TakenFailure
+    | { name: "account_own" | "account_test" | "account_unknown" | "identity_missing" }
   >
 > {
   if (userId === administrator.userId) return fail({ name: "account_own" });
   if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
   return retryOnUnique(() =>
     write(async (tx) => {
-      const gone = await lockForChange(tx, administrator, userId);
+      const gone = await lockForChange(tx, administrator, userId, now);
       if (gone) return fail(gone);
       const row = await tx.user.findUniqueOrThrow({ where: { id: userId }, select: ACCOUNT_COLUMNS });
       const account = accountOf(row);
@@ -266,8 +215,7 @@ export async function changeAccount(
       const isClaimRemoved = changes.phone === null && account.claimedPhone !== null;
       const changedFields = changed.map(({ name }) => fieldOf(name));
       const fields = [...(isClaimRemoved ? ["phone"] : []), ...changedFields];
-      const actorId = administrator.userId;
-      const event = { action: "account_changed", actorKind: "administrator", actorId, subjectId: userId } as const;
+      const event = { action: "account_changed", ...auditOf(administrator), subjectId: userId } as const;
       recordEvent(tx, { ...event, details: { fields, ...(reason && { reason }) }, now });
       if (fields.length === 0) return succeed({ account, changed });
       await deleteSessions(tx, userId, {}, { reason: "identity_changed" }, now);
@@ -314,18 +262,21 @@ function changedIdentities(account: Account, now: Pick<Account, "phone" | "email
 
 /**
  * Deletes an account permanently, as `removeAccount` does. `reason` is recorded with the deletion. Returns the mailbox of the
- * deleted account; null if it had none. Fails with `account_unknown` or `login_too_old`.
+ * deleted account; null if it had none. Fails with `account_unknown` or an `ActorFailure`.
  */
-export async function deleteAccount(
-  administrator: Administrator,
+export async function deleteAccount<Who extends Actor>(
+  actor: Who,
   { userId, reason }: { userId: number; reason?: string },
   now = new Date(),
-): Promise<Result<{ email: Email | null }, LoginFailure | { name: "account_unknown" }>> {
-  if (!mayChange(administrator, now)) return fail({ name: "login_too_old" });
-  const isWanted = async (tx: Writer) => (await lockForChange(tx, administrator, userId)) === null;
+): Promise<Result<{ email: Email | null }, ActorFailure<Who> | { name: "account_unknown" }>> {
+  let gone: ActorFailure<Who> | { name: "account_unknown" } | null = null;
+  const isWanted = async (tx: Writer) => {
+    gone = await lockForChange(tx, actor, userId, now);
+    return gone === null;
+  };
   const details = reason ? { reason } : {};
-  const removed = await removeAccount({ userId, actorId: administrator.userId, details, isWanted, now });
-  return removed ? succeed(removed) : fail({ name: "account_unknown" });
+  const removed = await removeAccount({ userId, ...auditOf(actor), details, isWanted, now });
+  return removed ? succeed(removed) : fail(gone ?? { name: "account_unknown" });
 }
 
 /**
@@ -347,9 +298,9 @@ async function findTaken(
 /** Records that an account was read, with the ids of others that were shown beside it; or without a `subjectId`, that a list was. */
 export function recordRead(
   tx: Transaction,
-  { userId }: Administrator,
+  actor: Actor,
   { subjectId, ids = [], now }: { subjectId: number | null; ids?: number[]; now: Date },
 ): void {
   const action = subjectId === null ? "accounts_listed" : "account_read";
-  recordEvent(tx, { action, actorKind: "administrator", actorId: userId, subjectId, details: { ids }, now });
+  recordEvent(tx, { action, ...auditOf(actor), subjectId, details: { ids }, now });
 }

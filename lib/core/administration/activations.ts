@@ -1,30 +1,31 @@
 import { publishEvent } from "@/lib/core/events/publish";
 import { type MoveActivationFailure, moveActivation, undoActivation } from "@/lib/core/invites/activation";
 import type { InviteCode } from "@/lib/core/invites/invite-code";
-import { fail, type Result, succeed } from "@/lib/core/result";
+import { fail, type Result } from "@/lib/core/result";
 import { rollBack, transact } from "@/lib/db/database";
-import { type Administrator, mayStillAct } from "./accounts";
+import { type Actor, accountOfActor, lockActor, settle } from "./actor";
 import { type Act, type ActFailure, findActFailure, recordAct } from "./acts";
 
 /**
  * Moves a person's activation to the invite code of another account, as `moveActivation` does. A null `code` stands for text
  * that can't be an invite code. Fails with an `ActFailure` or a `MoveActivationFailure`.
  */
-export async function moveInvitation(
-  administrator: Administrator,
+export async function moveInvitation<Who extends Actor>(
+  actor: Who,
   { code, ...act }: Act & { code: InviteCode | null },
   now = new Date(),
-): Promise<Result<null, ActFailure | MoveActivationFailure>> {
-  const failure = findActFailure(administrator, act.userId, now);
+): Promise<Result<null, ActFailure<Who> | MoveActivationFailure>> {
+  const failure = findActFailure(actor, act.userId, now);
   if (failure) return fail(failure);
   if (code === null) return fail({ name: "invite_unknown" });
-  type Moved = Result<null, ActFailure | MoveActivationFailure>;
+  type Moved = Result<null, ActFailure<Who> | MoveActivationFailure>;
   return transact<Moved>(
     async (tx) => {
-      const moved = await moveActivation(tx, { userId: act.userId, code, besides: administrator.userId });
-      if (!(await mayStillAct(tx, administrator))) return rollBack(fail({ name: "login_too_old" }));
+      const moved = await moveActivation(tx, { userId: act.userId, code, besides: accountOfActor(actor) });
+      const locked = await lockActor(tx, actor, now);
+      if (!locked.ok) return rollBack(locked);
       if (!moved.ok) return moved;
-      recordAct(tx, administrator, act, { action: "invite_moved", details: { inviters: moved.value }, now });
+      recordAct(tx, actor, act, { action: "invite_moved", details: { inviters: moved.value }, now });
       const { before: inviterIdBefore, after: inviterId } = moved.value;
       publishEvent(
         tx,
@@ -32,27 +33,28 @@ export async function moveInvitation(
         { type: "invite.moved", data: { inviterIdBefore, inviterId, inviteCode: code } },
         now,
       );
-      return succeed(null);
+      return settle(tx, actor, null);
     },
     { lock: "invite-graph" },
   );
 }
 
 /** Undoes a person's activation, as `undoActivation` does. Fails with an `ActFailure` or with `activation_missing`. */
-export async function undoInvitation(
-  administrator: Administrator,
+export async function undoInvitation<Who extends Actor>(
+  actor: Who,
   act: Act,
   now = new Date(),
-): Promise<Result<null, ActFailure | { name: "activation_missing" }>> {
-  const failure = findActFailure(administrator, act.userId, now);
+): Promise<Result<null, ActFailure<Who> | { name: "activation_missing" }>> {
+  const failure = findActFailure(actor, act.userId, now);
   if (failure) return fail(failure);
-  return transact<Result<null, ActFailure | { name: "activation_missing" }>>(async (tx) => {
-    const undone = await undoActivation(tx, { userId: act.userId, besides: administrator.userId });
-    if (!(await mayStillAct(tx, administrator))) return rollBack(fail({ name: "login_too_old" }));
+  return transact<Result<null, ActFailure<Who> | { name: "activation_missing" }>>(async (tx) => {
+    const undone = await undoActivation(tx, { userId: act.userId, besides: accountOfActor(actor) });
+    const locked = await lockActor(tx, actor, now);
+    if (!locked.ok) return rollBack(locked);
     if (!undone.ok) return undone;
-    recordAct(tx, administrator, act, { action: "invite_reversed", details: { inviters: undone.value }, now });
+    recordAct(tx, actor, act, { action: "invite_reversed", details: { inviters: undone.value }, now });
     const data = { inviterIdBefore: undone.value.before };
     publishEvent(tx, act.userId, { type: "invite.reversed", data }, now);
-    return succeed(null);
+    return settle(tx, actor, null);
   });
 }

@@ -25,8 +25,9 @@ import {
   signUp,
   signUpByMail,
 } from "@/lib/testing/people";
-import { type Administrator, changeAccount, createAccount } from "./accounts";
+import { changeAccount, createAccount } from "./accounts";
 import { moveInvitation, undoInvitation } from "./activations";
+import type { Administrator } from "./actor";
 import { deletePerson, Reason } from "./acts";
 import { blockAccount } from "./block";
 import { endSessions, listSessionsOf } from "./end-sessions";
@@ -317,9 +318,8 @@ for (const { action, act } of UNLOCKED_ACTS) {
 test("an administrator who was blocked after a request began makes no account or test number, ends none, and tries no sender", async () => {
   const chief = await freshAdministrator();
   const { administrator, userId } = await freshAdministrator();
-  const number = { code: drawFixedCode(), until: after(new Date(), HOUR_MS), note: null };
-  const actor = { administrator, reason };
-  const made = await makeTestNumber(actor, { ...number, phone: freshPhone() });
+  const number = { code: drawFixedCode(), until: after(new Date(), HOUR_MS), note: null, reason };
+  const made = await makeTestNumber(administrator, { ...number, phone: freshPhone() });
   if (!made.ok) throw new Error(made.failure.name);
   expect(failureOf(await blockAccount(chief.administrator, { userId, reason }))).toBe("none");
 
@@ -330,8 +330,8 @@ test("an administrator who was blocked after a request began makes no account or
   });
   const channels = [withoutCircuitBreaker("smsru", sender)];
   expect(failureOf(await createAccount(administrator, { phone: freshPhone() }))).toBe("login_too_old");
-  expect(failureOf(await makeTestNumber(actor, { ...number, phone: freshPhone() }))).toBe("login_too_old");
-  expect(failureOf(await endTestNumber(actor, made.value.id))).toBe("login_too_old");
+  expect(failureOf(await makeTestNumber(administrator, { ...number, phone: freshPhone() }))).toBe("login_too_old");
+  expect(failureOf(await endTestNumber(administrator, made.value))).toBe("login_too_old");
   expect(failureOf(await trySender(administrator, "smsru", anybody(), { language: "en", channels }))).toBe(
     "login_too_old",
   );

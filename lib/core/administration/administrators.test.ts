@@ -6,6 +6,7 @@ import { env } from "@/lib/env";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { failureOf, freshPhone, signUp } from "@/lib/testing/people";
 import { asAdministrator, changeAccount, deleteAccount } from "./accounts";
+import { COMMAND_LINE } from "./actor";
 import { addAdministrator, isAdministratorPhone, listAdministrators, removeAdministrator } from "./administrators";
 import { blockAccount, unblockAccount } from "./block";
 import { drawFixedCode, makeTestNumber } from "./test-numbers";
@@ -71,7 +72,7 @@ test("neither a blocked administrator nor a test number counts as one who remain
 
   const phone = freshPhone();
   const until = new Date(Date.now() + 60_000);
-  await makeTestNumber("command_line", { phone, code: drawFixedCode(), until, note: null });
+  await makeTestNumber(COMMAND_LINE, { phone, code: drawFixedCode(), until, note: null });
   // As if ADMIN_PHONES named it.
   await write((tx) => tx.administrator.create({ data: { phone, addedAt: new Date() } }));
   expect(failureOf(await removeAdministrator(other.phone))).toBe("administrator_last");

@@ -23,7 +23,7 @@ export const AuditFilter = z.object({
   action: z.enum(AUDIT_ACTIONS).optional(),
   /** Who did it; see `AuditEvent.actorKind`. */
   kind: z.enum(ACTOR_KINDS).optional(),
-  /** The ids of the account that did it, and of the one that it was done to. */
+  /** The id of the account that did it, or with the kind `api_key` of the key, and of the account that it was done to. */
   actor: AccountId.transform(String).optional(),
   subject: AccountId.transform(String).optional(),
 });
@@ -43,7 +43,8 @@ function statementsOf(where: string, order: "time" | "id") {
       WHERE "at" >= :from AND "at" < :to
         AND (:action IS NULL OR "action" = :action)
         AND (:kind IS NULL OR "actorKind" = :kind)
-        AND (:actor IS NULL OR "actorId" = :actor)`,
+        AND (:actor IS NULL OR "actorId" = :actor)
+        AND (:kind IS NOT NULL OR :actor IS NULL OR "actorKind" IS NULL OR "actorKind" <> 'api_key')`,
   });
   const rows = statement({
     params: {
@@ -72,11 +73,11 @@ function statementsOf(where: string, order: "time" | "id") {
 }
 
 const BY_TIME = statementsOf("", "time");
-/** The events of administrators and the command line. They are few, and have an index of their own. */
+/** The events of all actors but persons. They are few, and have an index of their own. */
 const BY_STAFF = statementsOf(`AND ("AuditEvent"."actorKind" <> 'person') = TRUE`, "time");
 const BY_SUBJECT = statementsOf(`AND "AuditEvent"."subjectId" = :subject`, "id");
 
-/** An event of the audit log. `actorId` is `NO_ACCOUNT_ID` for the command line. */
+/** An event of the audit log. `actorId` is the id of an account or of an API key, or `NO_ACCOUNT_ID`. */
 export interface ListedEvent extends ListRow {
   action: AuditAction;
   /** Null in events of version 0.1. */
@@ -88,8 +89,8 @@ export interface ListedEvent extends ListRow {
 }
 
 /**
- * Returns a page of the audit events that match the filter, the newest first. An actor without a kind is an administrator. A person
- * acts on their own account only, so their events are found as those of the account.
+ * Returns a page of the audit events that match the filter, the newest first. An actor without a kind is an account: an administrator,
+ * or the person of `subject`. A person acts on their own account only, so their events are found as those of the account.
  */
 export async function walkEvents(
   filter: AuditFilter,

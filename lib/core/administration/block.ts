@@ -2,19 +2,19 @@ import { dropChanges } from "@/lib/core/accounts/delayed-changes";
 import { publishEvent } from "@/lib/core/events/publish";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { deleteSessions } from "@/lib/core/sessions/delete-sessions";
-import type { Administrator } from "./accounts";
+import type { Actor } from "./actor";
 import { type Act, type ActFailure, performAct } from "./acts";
 
 /**
  * Blocks an account: ends its sessions and drops its delayed changes. From then on a right code opens no session, and the
  * account's invite code is unknown. Fails with an `ActFailure`, or with `account_blocked` if it is blocked already.
  */
-export function blockAccount(
-  administrator: Administrator,
+export function blockAccount<Who extends Actor>(
+  actor: Who,
   act: Act,
   now = new Date(),
-): Promise<Result<null, ActFailure | { name: "account_blocked" }>> {
-  return performAct(administrator, act, {
+): Promise<Result<null, ActFailure<Who> | { name: "account_blocked" }>> {
+  return performAct(actor, act, {
     action: "account_blocked",
     perform: async (tx) => {
       const where = { id: act.userId, blockedAt: null };
@@ -31,12 +31,12 @@ export function blockAccount(
 }
 
 /** Lets a blocked account log in again. Fails with an `ActFailure`, or with `account_not_blocked`. */
-export function unblockAccount(
-  administrator: Administrator,
+export function unblockAccount<Who extends Actor>(
+  actor: Who,
   act: Act,
   now = new Date(),
-): Promise<Result<null, ActFailure | { name: "account_not_blocked" }>> {
-  return performAct(administrator, act, {
+): Promise<Result<null, ActFailure<Who> | { name: "account_not_blocked" }>> {
+  return performAct(actor, act, {
     action: "account_unblocked",
     perform: async (tx) => {
       const where = { id: act.userId, NOT: { blockedAt: null } };

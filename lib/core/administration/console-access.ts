@@ -10,7 +10,8 @@ import { CONSOLE_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
-import { type Administrator, asAdministrator } from "./accounts";
+import { asAdministrator } from "./accounts";
+import type { Administrator } from "./actor";
 
 /** What a session may do in the admin console. `administrator` is null while the codes for the console must be typed first. */
 export interface ConsoleAccess {

@@ -4,7 +4,7 @@ import { deleteSessions } from "@/lib/core/sessions/delete-sessions";
 import { whereOpen } from "@/lib/core/sessions/sessions";
 import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { readPrimary } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator, ApiKeyActor } from "./actor";
 import { type Act, type ActFailure, performAct } from "./acts";
 
 /** An open session of a person, as an administrator sees it. */
@@ -31,16 +31,16 @@ export async function listSessionsOf(userId: number, now = new Date()): Promise<
  * Ends all sessions of an account, or with `sessionId` that one. The account's devices stay trusted. A session that has ended
  * already counts as ended. Fails with an `ActFailure`.
  */
-export function endSessions(
-  administrator: Administrator,
+export function endSessions<Who extends Administrator | ApiKeyActor>(
+  actor: Who,
   { sessionId, ...act }: Act & { sessionId: string | null },
   now = new Date(),
-): Promise<Result<null, ActFailure>> {
-  return performAct(administrator, act, {
+): Promise<Result<null, ActFailure<Who>>> {
+  return performAct(actor, act, {
     action: "sessions_ended",
     perform: async (tx) => {
       const where = sessionId === null ? {} : { id: sessionId };
-      const count = await deleteSessions(tx, act.userId, where, { reason: "ended_by_administrator" }, now);
+      const count = await deleteSessions(tx, act.userId, where, { reason: `ended_by_${actor.kind}` }, now);
       return succeed({ count });
     },
     now,

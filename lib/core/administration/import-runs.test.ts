@@ -12,7 +12,7 @@ import { readPrimary, write } from "@/lib/db/database";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { after, failureOf, freshPhone } from "@/lib/testing/people";
 import { Crash, withCrashAfter, withEachWriteRunAgain } from "@/lib/testing/transactions";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 import { Reason } from "./acts";
 import { removeAdministrator } from "./administrators";
 import { beginImport, findImport, listImports, readResults, stopImport, uploadImport } from "./import-runs";

@@ -4,7 +4,7 @@ import { IMPORT_FILE_BYTES_MAX } from "@/lib/core/policy";
 import { consume, IMPORT_FILES_OF_ADMINISTRATOR, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, statement, transact } from "@/lib/db/database";
-import { type Administrator, lockAdministrator, mayChange } from "./accounts";
+import { type Administrator, lockAdministrator, mayChange } from "./actor";
 import type { Reason } from "./acts";
 import { type ImportFileFailure, ImportResult, readImport, splitLines } from "./import-file";
 import { ADD_PART, COLUMNS_OF_RUN, LinesOfResults, ResultCounts, RUNS_LISTED_MAX, stopRun } from "./import-store";

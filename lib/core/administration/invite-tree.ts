@@ -1,7 +1,7 @@
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import { dayOf, startOfDay } from "@/lib/core/statistics/days";
 import { readPrimary, statement } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 
 /** How many inviters above an account its page shows. The page of the last one goes on. */
 export const INVITERS_SHOWN = 6;

@@ -7,7 +7,7 @@ import { keyedHashes } from "@/lib/core/keyed-hash";
 import { RESEND_AFTER_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { type Writer, write } from "@/lib/db/database";
-import { type Administrator, lockAdministrator, lockForChange, mayChange } from "./accounts";
+import { type Administrator, lockAdministrator, lockForChange, mayChange } from "./actor";
 import { type Act, type ActFailure, findActFailure, type Reason, recordAct } from "./acts";
 import { findRecipient } from "./recipients";
 
@@ -31,7 +31,7 @@ export async function liftLimits(
       user?.email ? emailRecipient(user.email as Email) : [],
     ].flat();
     await lockChallengesTo(tx, recipients);
-    const gone = await lockForChange(tx, administrator, userId);
+    const gone = await lockForChange(tx, administrator, userId, now);
     if (gone) return fail(gone);
     const sessions = await tx.session.findMany({ where: { userId }, select: { network: true, browserId: true } });
     const trusted = await tx.trustedBrowser.findMany({ where: { userId }, select: { browserId: true } });

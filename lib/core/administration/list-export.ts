@@ -3,7 +3,7 @@ import { type EventDetails, recordEvent } from "@/lib/core/accounts/audit-log";
 import { consume, EXPORTS_OF_USER, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, type Transaction, transact } from "@/lib/db/database";
-import { type Administrator, mayChange, mayStillAct } from "./accounts";
+import { type Administrator, mayChange, mayStillAct } from "./actor";
 import { AuditFilter, type ListedEvent, walkEvents } from "./audit-list";
 import { csvOf } from "./csv";
 import { DeliveryFilter, type ListedDelivery, walkDeliveries } from "./delivery-list";

@@ -1,7 +1,7 @@
 import { consume, type LimitFailure, LOOKS_OF_ADMINISTRATOR } from "@/lib/core/rate-limits";
 import { type Result, succeed } from "@/lib/core/result";
 import { type Transaction, transact } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 
 /**
  * Charges a look at a person, a recipient or a full phone to the administrator's limit, and records it with `recordLook`. If the

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import type { SignalState } from "@/lib/core/invites/signals";
 import { type RowOf, readPrimary, statement } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 import {
   beginningOf,
   END_PARAMS,

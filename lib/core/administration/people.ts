@@ -3,7 +3,8 @@ import { recordEvent } from "@/lib/core/accounts/audit-log";
 import type { LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, type Transaction, transact } from "@/lib/db/database";
-import { type Administrator, recordRead } from "./accounts";
+import { recordRead } from "./accounts";
+import type { Administrator } from "./actor";
 import { look } from "./looks";
 
 /** The most accounts that one search returns. */

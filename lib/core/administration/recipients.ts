@@ -6,7 +6,7 @@ import { keyedHashes } from "@/lib/core/keyed-hash";
 import type { LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, type Transaction } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 import { look } from "./looks";
 
 /** A recipient as an address of the console names it: the keyed hash of its phone or mailbox. Other text can't be one. */

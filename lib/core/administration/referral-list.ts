@@ -3,7 +3,7 @@ import type { SignalState } from "@/lib/core/invites/signals";
 import { ACCOUNT_ID_MAX, ACTIVATIONS_EXAMINED_MAX, LAST_TIME } from "@/lib/core/policy";
 import { addDays, type Day, dayOf, daysBetween, hoursBetween, startOfDay } from "@/lib/core/statistics/days";
 import { type RowOf, readPrimary, statement } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 import { FilterTime, type ListPage, ROWS_PER_PAGE, rangeOf } from "./list";
 import { recordListing } from "./people";
 import { findSignalMarks } from "./signal-list";

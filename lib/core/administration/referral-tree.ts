@@ -2,7 +2,7 @@ import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import { listReferrals, type ReferralCursor } from "@/lib/core/invites/referrals";
 import type { SignalState } from "@/lib/core/invites/signals";
 import { readPrimary } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 import { ROWS_PER_PAGE } from "./list";
 import { recordListing } from "./people";
 import { findSignalMarks } from "./signal-list";

@@ -7,7 +7,7 @@ import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
 import { consume, type LimitFailure, retryAfterMs, SEARCHES_OF_ADMINISTRATOR } from "@/lib/core/rate-limits";
 import { type Result, succeed } from "@/lib/core/result";
 import { readPrimary, statement, transact } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 import { FOUND_MAX, recordListing } from "./people";
 import { findRecipient } from "./recipients";
 

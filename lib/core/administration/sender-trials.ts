@@ -16,7 +16,7 @@ import { countSending } from "@/lib/ops/metrics";
 import { currentRequestId } from "@/lib/ops/request-ids";
 import type { ChainSender, ChainSending } from "@/lib/senders/chain";
 import type { Sending } from "@/lib/senders/sender";
-import { type Administrator, mayChange, mayStillAct } from "./accounts";
+import { type Administrator, mayChange, mayStillAct } from "./actor";
 
 /**
  * Why a sender was not tried.

@@ -5,7 +5,7 @@ import type { SignalState } from "@/lib/core/invites/signals";
 import { SIGNALS_KEPT_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, statement } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 import { type Act, type ActFailure, performAct } from "./acts";
 import { beginningOf, type ListCursor, type ListPage, type ListRow, ROWS_PER_PAGE } from "./list";
 import { recordListing } from "./people";
@@ -143,7 +143,7 @@ export function reviewSignals(
   now = new Date(),
 ): Promise<Result<null, ActFailure | ReviewFailure>> {
   const where = { inviterId: act.userId };
-  return performAct<ReviewFailure>(administrator, act, {
+  return performAct<Administrator, ReviewFailure>(administrator, act, {
     action: "signals_reviewed",
     perform: async (tx) => {
       const rows = await tx.signal.findMany({ where });

@@ -40,6 +40,7 @@ import {
 } from "@/lib/testing/people";
 import { phoneLoginCode } from "../accounts/sign-in";
 import { asAdministrator, changeAccount, createAccount } from "./accounts";
+import { COMMAND_LINE } from "./actor";
 import { addAdministrator } from "./administrators";
 import { runImport } from "./import";
 import { readImport } from "./import-file";
@@ -55,7 +56,7 @@ const reason = "the reviewers of a store";
 /** Makes a test number for 30 days. */
 async function freshTestNumber(now = new Date(), until = after(now, 30 * DAY_MS)) {
   const [phone, code] = [freshPhone(), drawFixedCode()];
-  const made = await makeTestNumber("command_line", { phone, code, until, note: null }, now);
+  const made = await makeTestNumber(COMMAND_LINE, { phone, code, until, note: null }, now);
   if (!made.ok) throw new Error(made.failure.name);
   return { id: made.value.id, phone, code };
 }
@@ -143,7 +144,7 @@ test("a fixed code has at least six digits that are not guessed first, and an en
   expect(FixedCode.safeParse("482913").success).toBe(true);
   const now = new Date();
   const make = (until: Date) =>
-    makeTestNumber("command_line", { phone: freshPhone(), code: drawFixedCode(), until, note: null }, now);
+    makeTestNumber(COMMAND_LINE, { phone: freshPhone(), code: drawFixedCode(), until, note: null }, now);
   expect(failureOf(await make(after(now, TEST_NUMBER_MS_MAX + 1)))).toBe("end_invalid");
   expect(failureOf(await make(now))).toBe("end_invalid");
   expect(failureOf(await make(new Date(Number.NaN)))).toBe("end_invalid");
@@ -153,7 +154,7 @@ test("a fixed code has at least six digits that are not guessed first, and an en
 test("a fixed code is no part of its phone, forwards or backwards", async () => {
   const [phone, until] = [freshPhone(), after(new Date(), DAY_MS)];
   const make = (code: string) =>
-    makeTestNumber("command_line", { phone, code: code as FixedCode, until, note: null }).then(failureOf);
+    makeTestNumber(COMMAND_LINE, { phone, code: code as FixedCode, until, note: null }).then(failureOf);
   expect(await make(phone.slice(-6))).toBe("code_guessable");
   expect(await make(phone.slice(1, 9))).toBe("code_guessable");
   expect(await make([...phone.slice(-7)].reverse().join(""))).toBe("code_guessable");
@@ -165,7 +166,7 @@ test("neither a person's phone nor an administrator's becomes a test number, and
   const person = await signUp();
   const until = after(new Date(), DAY_MS);
   const make = (phone: Phone) =>
-    makeTestNumber({ administrator, reason }, { phone, code: drawFixedCode(), until, note: null });
+    makeTestNumber(administrator, { phone, code: drawFixedCode(), until, note: null, reason });
   expect(failureOf(await make(person.phone))).toBe("phone_taken");
   expect(failureOf(await make(administrators))).toBe("phone_of_administrator");
   expect(await readPrimary.testNumber.findUnique({ where: { phone: person.phone } })).toBeNull();
@@ -257,7 +258,7 @@ test("all networks together have a limit of wrong codes a day, and a browser tha
   const phone = freshPhone();
   const code = FixedCode.parse("482913");
   const until = after(now, 89 * DAY_MS);
-  expect((await makeTestNumber("command_line", { phone, code, until, note: null }, now)).ok).toBe(true);
+  expect((await makeTestNumber(COMMAND_LINE, { phone, code, until, note: null }, now)).ok).toBe(true);
   const reviewer: Requester = {
     ...anybody(),
     browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] },
@@ -281,7 +282,7 @@ test("all browsers that have logged in with a number have a limit of wrong codes
   const phone = freshPhone();
   const code = FixedCode.parse("482913");
   const until = after(now, 89 * DAY_MS);
-  expect((await makeTestNumber("command_line", { phone, code, until, note: null }, now)).ok).toBe(true);
+  expect((await makeTestNumber(COMMAND_LINE, { phone, code, until, note: null }, now)).ok).toBe(true);
   const recognised = (): Requester => ({
     ...anybody(),
     browser: { id: crypto.randomUUID(), recipients: [phoneRecipient(phone)] },
@@ -381,7 +382,7 @@ test("a sign-up and the making of a test number at the same time leave a person'
   for (let rounds = 0; rounds < 12; rounds += 1) {
     const owner = freshOwner();
     const code = await receiveCode(owner);
-    const made = makeTestNumber("command_line", {
+    const made = makeTestNumber(COMMAND_LINE, {
       phone: owner.phone,
       code: drawFixedCode(),
       until: after(new Date(), DAY_MS),
@@ -402,7 +403,7 @@ test("an administrator who makes an account and a test number of one phone at th
     const until = after(new Date(), DAY_MS);
     const [created, made] = await Promise.all([
       createAccount(administrator, { phone }),
-      makeTestNumber("command_line", { phone, code: drawFixedCode(), until, note: null }),
+      makeTestNumber(COMMAND_LINE, { phone, code: drawFixedCode(), until, note: null }),
     ]);
     expect([created.ok, made.ok].filter(Boolean)).toHaveLength(1);
   }
@@ -520,9 +521,9 @@ test("an administrator ends a number early with a reason, and only with a recent
   const { id, phone, code } = await freshTestNumber();
   expect(failureOf(await logIn(phone, code))).toBe("none");
   const late = after(new Date(), 60 * MINUTE_MS);
-  expect(failureOf(await endTestNumber({ administrator, reason }, id, late))).toBe("login_too_old");
-  expect(failureOf(await endTestNumber({ administrator, reason }, id))).toBe("none");
-  expect(failureOf(await endTestNumber({ administrator, reason }, id))).toBe("test_number_unknown");
+  expect(failureOf(await endTestNumber(administrator, { id, reason }, late))).toBe("login_too_old");
+  expect(failureOf(await endTestNumber(administrator, { id, reason }))).toBe("none");
+  expect(failureOf(await endTestNumber(administrator, { id, reason }))).toBe("test_number_unknown");
   expect(await accountsOf(phone)).toEqual([]);
   const events = await readPrimary.auditEvent.findMany({ where: { actorId: userId, action: "test_number_ended" } });
   expect(events.map(({ details }) => JSON.parse(details))).toEqual([{ reason, testNumber: id }]);
@@ -531,9 +532,9 @@ test("an administrator ends a number early with a reason, and only with a recent
 test("a server that finds an ended number late deletes no account of the number that was made in its place", async () => {
   const { id, phone, code } = await freshTestNumber();
   expect(failureOf(await logIn(phone, code))).toBe("none");
-  expect(failureOf(await endTestNumber("command_line", id))).toBe("none");
+  expect(failureOf(await endTestNumber(COMMAND_LINE, { id }))).toBe("none");
   const until = after(new Date(), DAY_MS);
-  expect(failureOf(await makeTestNumber("command_line", { phone, code, until, note: null }))).toBe("none");
+  expect(failureOf(await makeTestNumber(COMMAND_LINE, { phone, code, until, note: null }))).toBe("none");
   expect(failureOf(await logIn(phone, code))).toBe("none");
   await removeEndedNumber({ id, phone }, new Date());
   expect(await accountsOf(phone)).toHaveLength(1);
@@ -542,7 +543,7 @@ test("a server that finds an ended number late deletes no account of the number 
 test("a login at the time of the number's end leaves no account behind", async () => {
   for (let rounds = 0; rounds < 12; rounds += 1) {
     const { id, phone, code } = await freshTestNumber();
-    await Promise.all([logIn(phone, code).catch(() => null), endTestNumber("command_line", id)]);
+    await Promise.all([logIn(phone, code).catch(() => null), endTestNumber(COMMAND_LINE, { id })]);
     await sweepTestNumbers(new Date());
     expect(await accountsOf(phone)).toEqual([]);
     expect(await readPrimary.testNumber.findUnique({ where: { id } })).toBeNull();

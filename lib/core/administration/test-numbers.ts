@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type ActorKind, type EventDetails, NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
+import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { sweepTestNumbers } from "@/lib/core/accounts/test-number-end";
 import { FIND_ACCOUNT_OF_PHONE, lockPhone } from "@/lib/core/accounts/test-number-lock";
 import { sealFixedCode } from "@/lib/core/challenges/fixed-code";
@@ -14,9 +14,9 @@ import {
 } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { addDays, type Day, dayOf, startOfDay } from "@/lib/core/statistics/days";
-import { type RolledBack, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
+import { type RolledBack, readPrimary, rollBack, statement, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
-import { type Administrator, lockAdministrator, mayChange } from "./accounts";
+import { type Actor, type ActorFailure, auditOf, lockActor, settle } from "./actor";
 import type { Reason } from "./acts";
 
 /**
@@ -72,21 +72,6 @@ export function drawFixedCode(): FixedCode {
   }
 }
 
-/** Who makes or ends a test number: an administrator with a reason, or the command line. */
-export type TestNumberActor = { administrator: Administrator; reason: Reason } | "command_line";
-
-const actorOf = (actor: TestNumberActor): { actorKind: ActorKind; actorId: number; details: EventDetails } =>
-  actor === "command_line"
-    ? { actorKind: "command_line", actorId: NO_ACCOUNT_ID, details: {} }
-    : { actorKind: "administrator", actorId: actor.administrator.userId, details: { reason: actor.reason } };
-
-/** Returns whether the actor may still act, and locks an administrator's account as all acts do. */
-const lockActor = async (tx: Transaction, actor: TestNumberActor) =>
-  actor === "command_line" || (await lockAdministrator(tx, actor.administrator));
-
-const isTooOld = (actor: TestNumberActor, now: Date) =>
-  actor !== "command_line" && !mayChange(actor.administrator, now);
-
 const ADD_TEST_NUMBER = statement({
   params: { phone: "text", codeHmac: "text", digits: "integer", until: "time", note: "text?", now: "time" },
   row: { id: "integer" },
@@ -100,35 +85,44 @@ const FIND_ADMINISTRATOR = statement({
   sql: `SELECT "phone" FROM "Administrator" WHERE "phone" = :phone`,
 });
 /** The failures of `makeTestNumber`. */
-export type MakeTestNumberFailure = {
-  name:
-    | "login_too_old"
-    | "code_guessable"
-    | "country_not_allowed"
-    | "end_invalid"
-    | "test_number_known"
-    | "phone_of_administrator"
-    | "phone_taken";
-};
+export type MakeTestNumberFailure<Who extends Actor = Actor> =
+  | ActorFailure<Who>
+  | {
+      name:
+        | "code_guessable"
+        | "country_not_allowed"
+        | "end_invalid"
+        | "test_number_known"
+        | "phone_of_administrator"
+        | "phone_taken";
+    };
+
+/** A test number to make. The reason is an administrator's or a backend's; the command line has none. */
+interface NewTestNumber {
+  phone: Phone;
+  code: FixedCode;
+  until: Date;
+  note: string | null;
+  reason?: Reason;
+}
 
 /**
  * Makes the phone a test number until the given time: each code that is requested for it is `code`, and no message is sent. Returns its
  * id.
  *
  * Failures:
- * - `login_too_old`: the administrator's last code was verified longer than `RECENT_LOGIN_MS` ago, or the account was blocked since.
+ * - an `ActorFailure`.
  * - `code_guessable`: the code is a part of the phone, forwards or backwards.
  * - `country_not_allowed`: the phone gets no codes.
  * - `end_invalid`: the end is not in the future, or later than `TEST_NUMBER_MS_MAX`.
  * - `test_number_known`: it is a test number already.
  * - `phone_of_administrator`, `phone_taken`: the phone is an administrator's, or an account's.
  */
-export async function makeTestNumber(
-  actor: TestNumberActor,
-  { phone, code, until, note }: { phone: Phone; code: FixedCode; until: Date; note: string | null },
+export async function makeTestNumber<Who extends Actor>(
+  actor: Who,
+  { phone, code, until, note, reason }: NewTestNumber,
   now = new Date(),
-): Promise<Result<{ id: number }, MakeTestNumberFailure>> {
-  if (isTooOld(actor, now)) return fail({ name: "login_too_old" });
+): Promise<Result<{ id: number }, MakeTestNumberFailure<Who>>> {
   if ([phone, [...phone].reverse().join("")].some((digits) => digits.includes(code)))
     return fail({ name: "code_guessable" });
   if (!isServedPhone(phone)) return fail({ name: "country_not_allowed" });
@@ -136,19 +130,19 @@ export async function makeTestNumber(
   if (!(lastsMs > 0 && lastsMs <= TEST_NUMBER_MS_MAX)) return fail({ name: "end_invalid" });
   if (env.ADMIN_PHONES.includes(phone)) return fail({ name: "phone_of_administrator" });
   const added = { phone, codeHmac: sealFixedCode(code, phone), digits: code.length, until, note, now };
-  type Made = Result<{ id: number }, MakeTestNumberFailure>;
+  type Made = Result<{ id: number }, MakeTestNumberFailure<Who>>;
   return transact<Made>(
     async (tx): Promise<Made | RolledBack<Made>> => {
       await lockPhone(tx, phone, now);
-      if (!(await lockActor(tx, actor))) return rollBack(fail({ name: "login_too_old" }));
+      const locked = await lockActor(tx, actor, now);
+      if (!locked.ok) return rollBack(locked);
       if (await tx.get(FIND_ADMINISTRATOR, { phone })) return rollBack(fail({ name: "phone_of_administrator" }));
       const row = await tx.get(ADD_TEST_NUMBER, added);
       if (!row) return rollBack(fail({ name: "test_number_known" }));
       if (await tx.get(FIND_ACCOUNT_OF_PHONE, { phone })) return rollBack(fail({ name: "phone_taken" }));
-      const { details, ...who } = actorOf(actor);
-      const made = { ...details, testNumber: row.id };
-      recordEvent(tx, { action: "test_number_made", ...who, subjectId: null, details: made, now });
-      return succeed({ id: row.id });
+      const details = { ...(reason && { reason }), testNumber: row.id };
+      recordEvent(tx, { action: "test_number_made", ...auditOf(actor), subjectId: null, details, now });
+      return settle(tx, actor, { id: row.id });
     },
     { lock: "administrators" },
   );
@@ -198,22 +192,21 @@ const END_TEST_NUMBER = statement({
 
 /**
  * Ends a test number before its time: its fixed code opens nothing from now on, and its account and the number are deleted. Fails with
- * `login_too_old`, or with `test_number_unknown` if there is no such number or it has ended.
+ * an `ActorFailure`, or with `test_number_unknown` if there is no such number or it has ended. The reason is as in `NewTestNumber`.
  */
-export async function endTestNumber(
-  actor: TestNumberActor,
-  id: number,
+export async function endTestNumber<Who extends Actor>(
+  actor: Who,
+  { id, reason }: { id: number; reason?: Reason },
   now = new Date(),
-): Promise<Result<null, { name: "login_too_old" | "test_number_unknown" }>> {
-  if (isTooOld(actor, now)) return fail({ name: "login_too_old" });
-  type Ended = Result<null, { name: "login_too_old" | "test_number_unknown" }>;
+): Promise<Result<null, ActorFailure<Who> | { name: "test_number_unknown" }>> {
+  type Ended = Result<null, ActorFailure<Who> | { name: "test_number_unknown" }>;
   const ended = await transact(async (tx): Promise<Ended> => {
-    if (!(await lockActor(tx, actor))) return fail({ name: "login_too_old" });
+    const locked = await lockActor(tx, actor, now);
+    if (!locked.ok) return locked;
     if (!(await tx.get(END_TEST_NUMBER, { id, now }))) return fail({ name: "test_number_unknown" });
-    const { details, ...who } = actorOf(actor);
-    const event = { ...who, subjectId: null, details: { ...details, testNumber: id }, now };
-    recordEvent(tx, { action: "test_number_ended", ...event });
-    return succeed(null);
+    const details = { ...(reason && { reason }), testNumber: id };
+    recordEvent(tx, { action: "test_number_ended", ...auditOf(actor), subjectId: null, details, now });
+    return settle(tx, actor, null);
   });
   if (!ended.ok) return ended;
   await sweepTestNumbers(now);

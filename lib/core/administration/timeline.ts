@@ -7,7 +7,7 @@ import { keyedHashes } from "@/lib/core/keyed-hash";
 import { LAST_TIME } from "@/lib/core/policy";
 import { type Device, describeDevice } from "@/lib/core/sessions/user-agent";
 import { readPrimary } from "@/lib/db/database";
-import type { Administrator } from "./accounts";
+import type { Administrator } from "./actor";
 
 /** A sender that was asked to bring a code. */
 export interface AskedSender {

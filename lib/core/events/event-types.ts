@@ -4,9 +4,9 @@ const AccountId = z.int().positive().meta({ description: "The id of an account."
 const InviteCodeOut = z.string().meta({ description: "An invite code." });
 const SessionIdOut = z.uuid().meta({ description: "The id of a session. It opens nothing." });
 const Time = z.iso.datetime();
-const Doer = z.enum(["owner", "administrator", "command_line", "server"]).meta({
+const Doer = z.enum(["owner", "administrator", "api_key", "command_line", "server"]).meta({
   description:
-    "Who did it: the account's owner, an administrator, the operator at the machine, or the server at a time that was set before.",
+    "Who did it: the account's owner, an administrator, a backend with an API key, the operator at the machine, or the server at a time that was set before.",
 });
 const Nothing = z.strictObject({});
 
@@ -15,6 +15,7 @@ const EndReason = z.enum([
   "logged_out",
   "ended_by_owner",
   "ended_by_administrator",
+  "ended_by_api_key",
   "device_rejected",
   "token_reused",
   "identity_changed",

@@ -186,7 +186,7 @@ const DECREMENT_REFERRAL_COUNT = statement({
  */
 export async function moveActivation(
   tx: Transaction,
-  { userId, code, besides }: { userId: number; code: InviteCode; besides: number },
+  { userId, code, besides }: { userId: number; code: InviteCode; besides: number | null },
 ): Promise<Result<Inviters<number>, MoveActivationFailure>> {
   const [inviter, before] = await Promise.all([findInviter(tx, code), tx.get(FIND_ACTIVATION, { userId })]);
   await lockInOrder(tx, [userId, inviter?.id, before?.inviterId, besides]);
@@ -212,7 +212,7 @@ export async function moveActivation(
  */
 export async function undoActivation(
   tx: Transaction,
-  { userId, besides }: { userId: number; besides: number },
+  { userId, besides }: { userId: number; besides: number | null },
 ): Promise<Result<Inviters<null>, { name: "activation_missing" }>> {
   await lockWithInviter(tx, userId, besides);
   const activation = await tx.get(FIND_ACTIVATION, { userId });

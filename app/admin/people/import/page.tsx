@@ -5,7 +5,7 @@ import { FieldError } from "@/components/field-error";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { consoleEntry } from "@/lib/auth/console";
-import { mayChange } from "@/lib/core/administration/accounts";
+import { mayChange } from "@/lib/core/administration/actor";
 import { listImports } from "@/lib/core/administration/import-runs";
 import { IMPORT_FILE_BYTES_MAX } from "@/lib/core/policy";
 import { ConsoleMoment } from "../../console-moment";

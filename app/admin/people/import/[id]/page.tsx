@@ -5,7 +5,7 @@ import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { keepRunning } from "@/lib/auth/after-answer";
 import { type ConsolePath, consoleEntry } from "@/lib/auth/console";
-import { mayChange } from "@/lib/core/administration/accounts";
+import { mayChange } from "@/lib/core/administration/actor";
 import { findImport, ImportId, type ImportRun, readResults } from "@/lib/core/administration/import-runs";
 import { RESULTS_PER_PAGE } from "@/lib/core/administration/import-store";
 import { workOnImportsInBackground } from "@/lib/core/administration/import-work";
