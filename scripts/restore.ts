@@ -126,6 +126,7 @@ async function clean(run: (sql: string) => Promise<number>): Promise<string> {
     `All sessions have ended (${sessions}), and no code that was sent before is good (${codes}): everybody logs in again.`,
     changes > 0 && `Changes of accounts that were to take effect later were dropped (${changes}).`,
     demonstrations > 0 && "The mark of a demonstration was taken away: npm run seed brings it back.",
+    "The event log is empty: systems that follow it read all accounts again.",
     "What people did since the copy was made is not in it: accounts that were deleted since are there again.",
   ]
     .filter(Boolean)

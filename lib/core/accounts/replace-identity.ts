@@ -48,6 +48,8 @@ export async function replaceIdentity(
     await tx.session.updateMany({ where: { id: sessionId, userId }, data });
     await dropAdministrator(tx, account.phone);
   }
+  const before = await tx.user.findUniqueOrThrow({ where: { id: userId }, select: { claimedPhone: true } });
+  const isClaimGone = next.kind === "phone" && before.claimedPhone !== null;
   await tx.user.update({
     where: { id: userId },
     data: { ...factorColumns({ recipient: next, since }), ...(next.kind === "phone" && { claimedPhone: null }) },
@@ -61,7 +63,7 @@ export async function replaceIdentity(
     tx,
     userId,
     [
-      { type: "account.updated", data: { fields: [next.kind] } },
+      { type: "account.updated", data: { fields: [next.kind, ...(isClaimGone ? (["claimedPhone"] as const) : [])] } },
       { type: "identifier.changed", data: { identifier: next.kind, was } },
     ],
     now,

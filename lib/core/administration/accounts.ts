@@ -230,7 +230,8 @@ export async function changeAccount(
         },
         select: ACCOUNT_COLUMNS,
       });
-      const updates = [...(isClaimRemoved ? (["claimedPhone"] as const) : []), ...changedFields];
+      const isClaimGone = account.claimedPhone !== null && updated.claimedPhone === null;
+      const updates = [...changedFields, ...(isClaimGone ? (["claimedPhone"] as const) : [])];
       publishEvents(
         tx,
         userId,

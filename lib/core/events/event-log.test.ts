@@ -134,6 +134,19 @@ test("a cursor that is older than the events are kept, or than a restored copy, 
   await write((tx) => tx.mark.delete({ where: { name: mark.name } }));
 });
 
+test("an event after a restored copy has another id than the event that had its number before", async () => {
+  const { next } = await readOn(null, 500);
+  const { userId } = await signUp();
+  const [before] = await readUntil(next, userId, 1);
+  const mark = { name: EVENTS_SINCE_MARK, at: after(next.at, -1) };
+  await write((tx) => tx.mark.create({ data: mark }));
+  // The copy had given fewer numbers, so the same number is given again.
+  const [again] = await readUntil(next, userId, 1);
+  await write((tx) => tx.mark.delete({ where: { name: mark.name } }));
+  expect(again?.sequence).toBe(before?.sequence);
+  expect(again?.id).not.toBe(before?.id);
+});
+
 test("a cursor inside the log is as old as the last event that was read, so that it expires before the next one is deleted", async () => {
   const { next } = await readOn(null, 500);
   const { userId } = await signUp();

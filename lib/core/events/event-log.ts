@@ -131,7 +131,7 @@ export async function readEvents(
   const last = page.at(-1);
   const next =
     isMore && last ? { at: last.at, transactionId: last.transactionId, id: last.id } : { at: now, ...horizon };
-  return succeed({ events: page.map(eventOf), next, isMore });
+  return succeed({ events: page.map((row) => eventOf(row, since)), next, isMore });
 }
 
 interface FoundRow {
@@ -145,7 +145,15 @@ interface FoundRow {
   transactionId: number;
 }
 
-function eventOf({ id, data, transactionId: _, ...row }: FoundRow): PublishedEvent {
+/**
+ * Returns the id of an event as readers get it. A restored copy gives its numbers again, so `since`, the time of the mark
+ * `EVENTS_SINCE_MARK`, is a part of the id: a reader that remembers ids would otherwise take a new event for an old one.
+ */
+export function eventIdOf(id: number, since: Date | null): string {
+  return since ? `${since.getTime()}-${id}` : String(id);
+}
+
+function eventOf({ id, data, transactionId: _, ...row }: FoundRow, since: Date | null): PublishedEvent {
   const { at, type, accountId, sequence, isTest } = row;
-  return { id: String(id), type, at, accountId, sequence, isTest, data: JSON.parse(data) } as PublishedEvent;
+  return { id: eventIdOf(id, since), type, at, accountId, sequence, isTest, data: JSON.parse(data) } as PublishedEvent;
 }

@@ -79,6 +79,9 @@ const ACCOUNT_EVENT_DATA = {
   "session.unconfirmed": z
     .strictObject({ sessionId: SessionIdOut })
     .meta({ description: "A session was opened on a device that the account does not trust." }),
+  "session.confirmed": z
+    .strictObject({ sessionIds: z.array(SessionIdOut).min(1) })
+    .meta({ description: "A trusted device of the account confirmed these sessions, which were unconfirmed." }),
   "invite.activated": z
     .strictObject({ inviterId: AccountId, inviteCode: InviteCodeOut, activatedAt: Time })
     .meta({ description: "The account activated the invite code of another account." }),

@@ -4,6 +4,7 @@ import { NO_ACCOUNT_ID } from "@/lib/core/accounts/audit-log";
 import { deleteOwnAccount } from "@/lib/core/accounts/delete-account";
 import { replaceIdentity } from "@/lib/core/accounts/replace-identity";
 import { signInByPhone } from "@/lib/core/accounts/sign-in";
+import { sweepTestNumbers } from "@/lib/core/accounts/test-number-end";
 import { changeAccount, createAccount, deleteAccount } from "@/lib/core/administration/accounts";
 import { moveInvitation, undoInvitation } from "@/lib/core/administration/activations";
 import { blockAccount, unblockAccount } from "@/lib/core/administration/block";
@@ -12,7 +13,7 @@ import { runImport } from "@/lib/core/administration/import";
 import { readImport } from "@/lib/core/administration/import-file";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import { activateInvite } from "@/lib/core/invites/activation";
-import { endOtherSessions } from "@/lib/core/sessions/session-list";
+import { confirmSignIn, endOtherSession, endOtherSessions } from "@/lib/core/sessions/session-list";
 import { endSession, refreshSession } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
 import { freshAdministrator } from "@/lib/testing/administrators";
@@ -29,7 +30,14 @@ import {
   signUpByMail,
 } from "@/lib/testing/people";
 import { Crash, withCrashAfter, withEachWriteRunAgain } from "@/lib/testing/transactions";
-import { EVENT_DATA, EVENT_TYPES, type EventType, isAccountEventType, jsonSchemaOf } from "./event-types";
+import {
+  EVENT_DATA,
+  EVENT_TYPES,
+  type EventType,
+  isAccountEventType,
+  jsonSchemaOf,
+  SESSIONS_PER_EVENT_MAX,
+} from "./event-types";
 
 const reason = "for a test";
 
@@ -132,6 +140,72 @@ test("a claimed phone that is removed is an update of the account, and no identi
   expect((await eventsOf(userId)).slice(1)).toMatchObject([
     { type: "account.updated", data: { fields: ["claimedPhone"] } },
   ]);
+});
+
+test("a proven phone in place of a claimed one updates both, by the owner and by an administrator", async () => {
+  const { administrator } = await freshAdministrator();
+  const [byOwner, byAdministrator] = [await signUpByMail(), await signUpByMail()];
+  const now = new Date();
+  await write(async (tx) => {
+    await lockAccount(tx, byOwner.userId);
+    const account = { id: byOwner.userId, phone: null, email: byOwner.email };
+    await replaceIdentity(tx, { account, next: phoneRecipient(freshPhone()), since: now, sessionId: "none", now });
+  });
+  await changeAccount(administrator, byAdministrator.userId, { phone: freshPhone() });
+  for (const { userId } of [byOwner, byAdministrator]) {
+    expect((await eventsOf(userId)).slice(-2)).toMatchObject([
+      { type: "account.updated", data: { fields: ["phone", "claimedPhone"] } },
+      { type: "identifier.changed", data: { identifier: "phone", was: "added" } },
+    ]);
+  }
+});
+
+test("a device that is not trusted is answered by an event, whether it is confirmed or rejected", async () => {
+  const { userId, phone } = await signUp();
+  const login = { userId, proven: phoneRecipient(phone) };
+  const own = await openSession({ ...login, created: true }, anybody());
+  const [good, bad] = [await openSession(login, anybody()), await openSession(login, anybody())];
+  expect(await confirmSignIn(own, good.id)).toBe(true);
+  expect(await confirmSignIn(own, good.id)).toBe(false);
+  await endOtherSession(own, bad.id);
+  const answers = (await eventsOf(userId)).filter(
+    ({ type }) => type !== "account.created" && type !== "session.opened",
+  );
+  expect(answers).toMatchObject([
+    { type: "session.unconfirmed", data: { sessionId: good.id } },
+    { type: "session.unconfirmed", data: { sessionId: bad.id } },
+    { type: "session.confirmed", data: { sessionIds: [good.id] } },
+    { type: "session.ended", data: { sessionIds: [bad.id], reason: "device_rejected" } },
+  ]);
+});
+
+test("the end of very many sessions is several events, each with a number of its own", async () => {
+  const { userId, phone } = await signUp();
+  const login = { userId, proven: phoneRecipient(phone) };
+  const own = await openSession(login, anybody());
+  const ids = Array.from({ length: SESSIONS_PER_EVENT_MAX + 1 }, () => crypto.randomUUID());
+  const now = new Date();
+  const row = { userId, createdAt: now, seenAt: now, expiresAt: own.expiresAt };
+  await write((tx) => tx.session.createMany({ data: ids.map((id) => ({ id, ...row })) }));
+  await endOtherSessions(own);
+  const ended = (await eventsOf(userId)).filter(({ type }) => type === "session.ended");
+  const named = ended.map(({ data }) => (data as { sessionIds: string[] }).sessionIds);
+  expect(named.map(({ length }) => length)).toEqual([SESSIONS_PER_EVENT_MAX, 1]);
+  expect(named.flat().sort()).toEqual(ids.sort());
+});
+
+test("the account of a test number that has ended is deleted by the server", async () => {
+  const { userId, phone } = await signUp();
+  const until = new Date();
+  await write(async (tx) => {
+    await tx.user.update({ where: { id: userId }, data: { isTest: true } });
+    await tx.testNumber.create({ data: { phone, codeHmac: "", digits: 6, until, madeAt: until } });
+  });
+  await sweepTestNumbers(until);
+  expect((await eventsOf(userId)).at(-1)).toEqual({
+    ...{ type: "account.deleted", isTest: true },
+    data: { by: "server", inviterId: null },
+  });
 });
 
 test("a change by the owner publishes the update, the identifier and the sessions that it ends", async () => {
