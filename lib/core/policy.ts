@@ -83,6 +83,9 @@ const settings = readSettings({
     description:
       "The most unknown invite codes that are looked up from one network an hour. After that existing ones are refused, too.",
   }),
+  API_REQUESTS_PER_KEY_PER_MINUTE: wholeNumber(600, COUNT_RANGE).meta({
+    description: "The most requests to the management API with one API key a minute.",
+  }),
   KNOWN_BROWSER_TTL_S: wholeNumber(365 * DAY_S, { min: 1, max: 400 * DAY_S }).meta({
     description: "How long a browser stays recognised and trusted after its last login.",
   }),
@@ -429,6 +432,11 @@ export const SEND_RETRY_AFTER_MS = 30_000;
 /** How many answers an hour may tell one network, and all networks together, that a phone has an account (`phone_taken`). */
 export const TAKEN_ANSWERS_PER_IP_PER_HOUR = settings.TAKEN_ANSWERS_PER_IP_PER_HOUR;
 export const TAKEN_ANSWERS_PER_HOUR = settings.TAKEN_ANSWERS_PER_HOUR;
+
+/** How many requests to the management API one API key may send in a minute. */
+export const API_REQUESTS_PER_KEY_PER_MINUTE = settings.API_REQUESTS_PER_KEY_PER_MINUTE;
+/** The length of what an API key is for. */
+export const API_KEY_NAME_LENGTH_MAX = 100;
 
 /** How many referrals a list of the public APIs contains. */
 export const REFERRALS_LISTED_MAX = settings.REFERRALS_LISTED_MAX;

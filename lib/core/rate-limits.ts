@@ -4,7 +4,8 @@ import { networksAround } from "./networks";
 import * as policy from "./policy";
 import { fail, type Result, succeed } from "./result";
 
-const HOUR_MS = 60 * 60 * 1000;
+const MINUTE_MS = 60 * 1000;
+const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 /** How often something may happen to one subject in a window of time. The window starts when it first happens. */
@@ -103,6 +104,13 @@ export const smsLimit = (max: number) => daily("messages", max);
 export const smsCostLimit = (max: number) => daily("message cost", max);
 /** The limit of look-ups of unknown invite codes by one network: see `lookUp` in invites/look-up.ts. */
 export const INVITE_LOOKUPS_FROM_NETWORK = hourly("invite lookups from", policy.INVITE_LOOKUPS_PER_IP_PER_HOUR);
+
+/** The limit of requests to the management API with one API key. */
+export const REQUESTS_OF_KEY: Limit = {
+  name: "requests of key",
+  max: policy.API_REQUESTS_PER_KEY_PER_MINUTE,
+  windowMs: MINUTE_MS,
+};
 
 /** A limit is used up. `retryAfterMs` is how long until its window ends; of several such limits, the longest wait. */
 export type LimitFailure = { name: "budget_spent"; retryAfterMs: number };

@@ -83,6 +83,7 @@ const SECTIONS: { title: string; names: (string | OtherSetting)[] }[] = [
       "INVITE_LOOKUPS_PER_IP_PER_HOUR",
       "TAKEN_ANSWERS_PER_IP_PER_HOUR",
       "TAKEN_ANSWERS_PER_HOUR",
+      "API_REQUESTS_PER_KEY_PER_MINUTE",
     ],
   },
   {

@@ -81,7 +81,8 @@ async function detailsDescriber(): Promise<(event: ListedEvent) => ReactNode> {
     getTranslations("admin.sections"),
   ]);
   return ({ action, details }) => {
-    const { device, isNew, fields, what, list, filter, count, ids, inviters, verdict, sender, reason } = details;
+    const { device, isNew, fields, what, list, filter, count, ids, inviters, verdict, sender, apiKey, scopes, reason } =
+      details;
     const exported = ExportedList.safeParse(list).data;
     const counted = action === "session_ended" || action === "sessions_ended" ? "sessions" : "rows";
     const parts = [
@@ -99,6 +100,8 @@ async function detailsDescriber(): Promise<(event: ListedEvent) => ReactNode> {
       inviters && t("inviters", { before: inviters.before ?? "–", after: inviters.after ?? "–" }),
       verdict && t("verdict", { verdict }),
       sender,
+      apiKey !== undefined && t("apiKey", { id: apiKey }),
+      scopes?.join(", "),
       reason && t("reason", { reason }),
     ];
     return parts.filter(Boolean).join(" · ") || null;

@@ -42,6 +42,8 @@ export const AUDIT_ACTIONS = [
   "test_number_made",
   "test_number_ended",
   "test_number_deleted",
+  "api_key_made",
+  "api_key_revoked",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -92,7 +94,10 @@ export const EventDetails = z.object({
   isTest: z.boolean().optional(),
   /** The id of the test number that was made, ended or deleted. */
   testNumber: z.number().optional(),
-  /** Why an administrator did it, in their own words. Only administrators see it. */
+  /** The id of the API key that was made or revoked, and the scopes that it was made with. */
+  apiKey: z.number().optional(),
+  scopes: z.array(z.string()).optional(),
+  /** Why an administrator or a backend did it, in the actor's own words. Only administrators see it. */
   reason: z.string().optional(),
 });
 export type EventDetails = z.output<typeof EventDetails>;
