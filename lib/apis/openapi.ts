@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { SESSION_COOKIE } from "@/lib/auth/nextauth";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
+import { EventBody } from "@/lib/core/events/event-body";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
@@ -18,6 +19,7 @@ import {
   REQUEST_HEADERS,
 } from "./engine";
 import * as enter from "./enter";
+import { describeEvents, describeWebhooks, EVENT_REF } from "./event-reference";
 import type { Verb } from "./handlers";
 import { FIELD_REQUIRED } from "./messages";
 import { InviteCodeOfAnyLength, RefreshToken, SentInviteCode } from "./schemas";
@@ -68,9 +70,11 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
         "Phone login and invite codes: five REST APIs over one core. Every address answers with and without a slash at its end and takes JSON, form-encoded and multipart bodies; the session cookie and a bearer token are good everywhere. An error carries its stable name in the header Sarafan-Error.",
     },
     servers: [{ url: env.APP_URL }],
-    tags: apis.map(({ title, description }) => ({ name: title, description })),
+    tags: [...apis.map(({ title, description }) => ({ name: title, description })), WEBHOOKS_TAG],
     paths: Object.fromEntries(addresses.map((address) => [address.path, describeAddress(address)])),
+    webhooks: describeWebhooks(WEBHOOKS_TAG.name),
     components: {
+      schemas: describeEvents(),
       securitySchemes: {
         session: { type: "apiKey", in: "cookie", name: SESSION_COOKIE },
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
@@ -78,6 +82,12 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
     },
   };
 }
+
+const WEBHOOKS_TAG = {
+  name: "Webhooks",
+  description:
+    "What became of accounts and of the service, as events that Sarafan sends to the endpoints of other systems, signed by Standard Webhooks.",
+};
 
 const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
   id: { description: "The account's id, a whole number.", example: "1" },
@@ -284,6 +294,10 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonObject {
     override: ({ zodSchema, jsonSchema }) => {
       const example = EXAMPLES_BY_SCHEMA.get(zodSchema);
       if (example && io === "input") jsonSchema.examples = [example];
+      if (zodSchema === EventBody) {
+        for (const name of Object.keys(jsonSchema)) delete jsonSchema[name as keyof typeof jsonSchema];
+        Object.assign(jsonSchema, EVENT_REF);
+      }
     },
   });
   return rest as JsonObject;

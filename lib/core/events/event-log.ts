@@ -8,6 +8,8 @@ import type { AccountEventType, EventData, EventType } from "./event-types";
 export type PublishedEvent = { [Type in EventType]: PublishedEventOf<Type> }[EventType];
 interface PublishedEventOf<Type extends EventType> {
   id: string;
+  /** The id of the row in this database. Readers get `id`: see `eventIdOf`. */
+  number: number;
   type: Type;
   at: Date;
   /** Null for an event of the service, which concerns no account. */
@@ -155,5 +157,14 @@ export function eventIdOf(id: number, since: Date | null): string {
 
 function eventOf({ id, data, transactionId: _, ...row }: FoundRow, since: Date | null): PublishedEvent {
   const { at, type, accountId, sequence, isTest } = row;
-  return { id: eventIdOf(id, since), type, at, accountId, sequence, isTest, data: JSON.parse(data) } as PublishedEvent;
+  return {
+    id: eventIdOf(id, since),
+    number: id,
+    type,
+    at,
+    accountId,
+    sequence,
+    isTest,
+    data: JSON.parse(data),
+  } as PublishedEvent;
 }

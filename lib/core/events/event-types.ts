@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-const AccountId = z.int().positive().meta({ description: "The id of an account." });
+export const AccountId = z.int().positive().meta({ description: "The id of an account." });
 const InviteCodeOut = z.string().meta({ description: "An invite code." });
 const SessionIdOut = z.uuid().meta({ description: "The id of a session. It opens nothing." });
-const Time = z.iso.datetime();
+export const Time = z.iso.datetime();
 const Doer = z.enum(["owner", "administrator", "api_key", "command_line", "server"]).meta({
   description:
     "Who did it: the account's owner, an administrator, a backend with an API key, the operator at the machine, or the server at a time that was set before.",
@@ -46,7 +46,8 @@ const ACCOUNT_EVENT_DATA = {
   "account.blocked": Nothing.meta({ description: "An administrator blocked an account." }),
   "account.unblocked": Nothing.meta({ description: "A blocked account can log in again." }),
   "account.deleted": z.strictObject({ by: Doer, inviterId: AccountId.nullable() }).meta({
-    description: "An account was deleted: its last event. The inviter that it had loses the referral.",
+    description:
+      "An account was deleted: its last event. The inviter that it had loses the referral, and the accounts that it invited have no inviter from then on.",
   }),
   "account.imported": z
     .strictObject({
@@ -168,24 +169,3 @@ type NewEventOf<Type extends EventType> = { [Each in Type]: { type: Each; data: 
 /** What to publish of an account, or of the service: a type with its data. */
 export type NewAccountEvent = NewEventOf<AccountEventType>;
 export type NewServiceEvent = NewEventOf<ServiceEventType>;
-
-/** Returns the JSON Schema of an event of this type, as readers get it: see `PublishedEvent` in event-log.ts. */
-export function jsonSchemaOf(type: EventType) {
-  const isOfAccount = isAccountEventType(type);
-  const Sequence = z.int().positive().meta({
-    description: "Numbers the events of the account without a gap, from 1. The larger number is the later event.",
-  });
-  return z.toJSONSchema(
-    z.strictObject({
-      id: z.string().meta({ description: "The event's id. The same event has the same id wherever it is read." }),
-      type: z.literal(type),
-      at: Time.meta({ description: "When it happened." }),
-      accountId: isOfAccount ? AccountId : z.null().meta({ description: "The event concerns no account." }),
-      sequence: isOfAccount ? Sequence : z.null(),
-      isTest: (isOfAccount ? z.boolean() : z.literal(false)).meta({
-        description: "Whether the account is a test number's.",
-      }),
-      data: EVENT_DATA[type],
-    }),
-  );
-}
