@@ -39,7 +39,7 @@ export async function removeAccount({
 }: Removal & { isWanted?: (tx: Writer) => Promise<boolean> }): Promise<RemovedAccount | null> {
   for (;;) {
     const step = await write(async (tx) => {
-      await lockForRemoval(tx, removal.userId);
+      await lockForRemoval(tx, removal.userId, removal.actorKind === "administrator" ? removal.actorId : null);
       return (await isWanted(tx)) ? removeOrDetach(tx, removal) : null;
     });
     if (step !== "detached") return step;
@@ -48,11 +48,12 @@ export async function removeAccount({
 
 /**
  * Locks the rows that the removal of an account changes: the challenges of its phone and mailbox, then the account and its
- * inviter. All transactions lock challenges before accounts, so that no two of them wait for each other.
+ * inviter. `besides` is the administrator who removes it, whose row is locked in the same order. All transactions lock challenges
+ * before accounts, so that no two of them wait for each other.
  */
-export async function lockForRemoval(tx: Writer, userId: number): Promise<void> {
+export async function lockForRemoval(tx: Writer, userId: number, besides: number | null = null): Promise<void> {
   await tx.challenge.updateMany({ where: await whereChallengesTo(tx, userId), data: { sends: { increment: 0 } } });
-  await lockWithInviter(tx, userId);
+  await lockWithInviter(tx, userId, besides);
 }
 
 const REFERRALS_DETACHED_AT_ONCE = 2000;
