@@ -1,5 +1,6 @@
 import { tmpdir } from "node:os";
 import path from "node:path";
+import ipaddr from "ipaddr.js";
 import { isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { z } from "zod";
 import { describeMisspelt } from "./misspelt-settings";
@@ -239,6 +240,11 @@ const Languages = List.refine(
   "must be languages by their codes, separated by commas, such as ru,en",
 );
 
+const AddressRanges = CommaSeparated.refine(
+  (ranges) => ranges.every((range) => ipaddr.isValidCIDR(range)),
+  "must be ranges of addresses, separated by commas, such as 10.0.0.0/8,fd00::/8",
+).transform((ranges) => ranges.map((range) => ipaddr.parseCIDR(range)));
+
 const LOG_LEVELS = ["silent", "fatal", "error", "warn", "info", "debug"] as const;
 
 function databaseUrlSchema() {
@@ -347,6 +353,12 @@ function readEnv() {
       description:
         "The phones of the administrators, who may open [the console](console.md), and list, change and delete accounts by the API `users`.",
       example: "+79450000001",
+    }),
+    WEBHOOK_PRIVATE_RANGES: AddressRanges.default([]).meta({
+      description:
+        "Ranges of private addresses that [webhooks](operations.md#webhooks) may be sent to, for receivers beside this server.",
+      example: "10.0.0.0/8,fd00::/8",
+      fallback: "none: webhooks go to public addresses only",
     }),
     TRUSTED_PROXIES: wholeNumber(0, { min: 0, max: 10 }).meta({
       description:
@@ -461,6 +473,9 @@ function refuseOpenDemonstration(env: { HOST: string; APP_URL: string; ALLOW_DEM
 
 /** The settings of this server, checked once when it starts. */
 export const env = readEnv();
+
+/** Whether this server listens on loopback and has no other public address, so that only this machine reaches it. */
+export const IS_LOOPBACK_ONLY = isLoopback(env.HOST) && isLoopback(new URL(env.APP_URL).hostname);
 
 /**
  * Returns all settings by name, as this process has them. The values of secrets, and of personal settings, are left out.

@@ -4,7 +4,10 @@ import "../../lib/core/policy";
 
 /** The settings by subject, in the order of the documents. A `{ name, ... }` is read outside of lib/env.ts, by a script. */
 const SECTIONS: { title: string; names: (string | OtherSetting)[] }[] = [
-  { title: "Server", names: ["PORT", "HOST", "APP_URL", "CORS_ORIGINS", "TRUSTED_PROXIES", "HSTS_MAX_AGE_S"] },
+  {
+    title: "Server",
+    names: ["PORT", "HOST", "APP_URL", "CORS_ORIGINS", "TRUSTED_PROXIES", "HSTS_MAX_AGE_S", "WEBHOOK_PRIVATE_RANGES"],
+  },
   {
     title: "Database and secret",
     names: [

@@ -1,0 +1,231 @@
+import { Resolver } from "node:dns/promises";
+import { Agent as HttpAgent, type IncomingMessage, request as requestByHttp } from "node:http";
+import { Agent as HttpsAgent, request as requestByHttps } from "node:https";
+import type { LookupFunction } from "node:net";
+import ipaddr from "ipaddr.js";
+import { env, IS_LOOPBACK_ONLY, isLoopback } from "@/lib/env";
+import { perProcess } from "@/lib/per-process";
+
+/** How long an attempt may take, from the look-up of the address to the end of the answer. */
+export const ATTEMPT_MS_MAX = 10_000;
+/** How much of an answer is read. */
+export const ANSWER_BYTES_MAX = 1024;
+/** How long a look-up waits for one DNS server, and how often it asks. */
+const LOOKUP = { timeout: 2000, tries: 2 };
+/** How long a connection without a request stays open. Most servers close it after 5 s. */
+const IDLE_MS_MAX = 4000;
+/** How long the connection to one of several addresses may take before the next one is tried as well. */
+const NEXT_ADDRESS_AFTER_MS = 1000;
+
+/**
+ * Why an attempt failed.
+ * - `address_refused`: the receiver's name has an address that no webhook may go to.
+ * - `unresolved`: the receiver's name has no address.
+ * - `unreachable`, `insecure`: there was no connection, or its certificate is not valid.
+ * - `timeout`: no answer came within `ATTEMPT_MS_MAX`.
+ * - `garbage`: the answer is no HTTP.
+ * - `redirected`, `bad_status`: the status is 3xx, or another one than 2xx.
+ */
+export type WebhookFault =
+  | "address_refused"
+  | "unresolved"
+  | "unreachable"
+  | "insecure"
+  | "timeout"
+  | "garbage"
+  | "redirected"
+  | "bad_status";
+
+/** What came of an attempt. `fault` is null after a success. */
+export interface WebhookAnswer {
+  status: number | null;
+  fault: WebhookFault | null;
+  /** The value of `Retry-After`, as it came. */
+  retryAfter: string | null;
+  /** The beginning of the answer's body, without control characters; null for an empty one. */
+  body: string | null;
+}
+
+export interface WebhookRequest {
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** Sends a webhook. Never rejects, except with the signal's reason when the signal aborts the attempt. */
+export type PostWebhook = (request: WebhookRequest, signal: AbortSignal) => Promise<WebhookAnswer>;
+
+/** The addresses that webhooks may go to besides public ones. */
+interface AllowedAddresses {
+  privateRanges: typeof env.WEBHOOK_PRIVATE_RANGES;
+  /** Whether webhooks may go to this machine, by http as well: only while this server itself is reached from this machine alone. */
+  isLoopbackAllowed: boolean;
+}
+const ALLOWED: AllowedAddresses = {
+  privateRanges: env.WEBHOOK_PRIVATE_RANGES,
+  isLoopbackAllowed: IS_LOOPBACK_ONLY,
+};
+
+/** Ports from this one on belong to no well-known service. */
+const PRIVATE_PORT_MIN = 1024;
+/** Ports from 1024 on that browsers refuse, because other protocols are spoken there (https://fetch.spec.whatwg.org/#port-blocking). */
+const BLOCKED_PORTS = [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080];
+
+/** Why the URL of a receiver is refused. */
+export type WebhookUrlProblem = "malformed" | "not_https" | "credentials" | "port" | "address";
+
+/**
+ * Returns why no webhook may go to this URL, or null. The addresses of a name are checked at each connection and not here, because
+ * they may change.
+ */
+export function findUrlProblem(text: string, allowed = ALLOWED): WebhookUrlProblem | null {
+  if (!URL.canParse(text)) return "malformed";
+  const { protocol, hostname, port, username, password, hash } = new URL(text);
+  if (!/^https?:$/.test(protocol) || hash !== "" || hostname === "") return "malformed";
+  if (username !== "" || password !== "") return "credentials";
+  const isOwnMachine = isLoopback(hostname) && allowed.isLoopbackAllowed;
+  if (protocol === "http:" && !isOwnMachine) return "not_https";
+  const isBlocked = port !== "" && (Number(port) < PRIVATE_PORT_MIN || BLOCKED_PORTS.includes(Number(port)));
+  if (isBlocked || /^666[5-9]$/.test(port)) return "port";
+  const address = literalOf(hostname);
+  const isRefused = address === null ? isLoopback(hostname) && !isOwnMachine : !isAllowed(address, hostname, allowed);
+  return isRefused ? "address" : null;
+}
+
+/** Returns the address if the host of a URL is one, without the brackets of IPv6. */
+function literalOf(hostname: string): string | null {
+  const bare = hostname.replace(/^\[|\]$/g, "");
+  return ipaddr.isValid(bare) ? bare : null;
+}
+
+/** IPv6 addresses that are given out to networks (RFC 4291 §2.4, IANA's registry of global unicast addresses). */
+const GLOBAL_UNICAST = ipaddr.parseCIDR("2000::/3") as [ipaddr.IPv6, number];
+
+/** Returns whether a webhook to this host may go to this address: a public one, or one that is allowed besides. */
+function isAllowed(text: string, hostname: string, { privateRanges, isLoopbackAllowed }: AllowedAddresses): boolean {
+  // `process` makes an IPv4 address of one that is mapped into IPv6.
+  const address = ipaddr.process(text);
+  const isInRange = ([network, bits]: (typeof privateRanges)[number]) =>
+    network.kind() === address.kind() && address.match(network as never, bits);
+  if (privateRanges.some(isInRange)) return true;
+  const range = address.range();
+  if (range === "loopback") return isLoopbackAllowed && isLoopback(hostname);
+  return range === "unicast" && (address instanceof ipaddr.IPv4 || address.match(GLOBAL_UNICAST));
+}
+
+class RefusedAddress extends Error {}
+class UnresolvedName extends Error {}
+
+/** Returns the addresses of a name. An empty array means that it has none. */
+export type Resolve = (hostname: string) => Promise<string[]>;
+
+/**
+ * Asks the DNS servers of the system. Node's own look-up is not used: each takes one of four threads until it ends, so that names that
+ * are answered slowly would hold up the files and the hashes of all requests.
+ */
+async function resolveByDns(hostname: string): Promise<string[]> {
+  if (hostname === "localhost") return ["127.0.0.1", "::1"];
+  const resolver = new Resolver(LOOKUP);
+  const found = await Promise.all(
+    [resolver.resolve4(hostname), resolver.resolve6(hostname)].map((asked) => asked.catch(() => [])),
+  );
+  return found.flat();
+}
+
+/** Makes a look-up that returns only addresses that webhooks may go to. If a name has any other one, it fails. */
+function makeLookup(resolve: Resolve, allowed: AllowedAddresses): LookupFunction {
+  return (hostname, { all }, callback) => {
+    const answer = (addresses: string[]) => {
+      const [first] = addresses;
+      if (first === undefined) throw new UnresolvedName();
+      if (!addresses.every((address) => isAllowed(address, hostname, allowed))) throw new RefusedAddress();
+      const list = addresses.map((address) => ({ address, family: ipaddr.parse(address).kind() === "ipv4" ? 4 : 6 }));
+      if (all) callback(null, list);
+      else callback(null, first, list[0]?.family);
+    };
+    resolve(hostname)
+      .then(answer)
+      .catch((error) => callback(error, []));
+  };
+}
+
+/**
+ * Makes a function that sends webhooks by a POST. The name of the receiver is looked up here, and the connection goes to exactly the
+ * addresses that were checked, so that a name whose address changes between two look-ups leads to no other one. Redirects are not
+ * followed, and no proxy is used.
+ */
+export function makeWebhookPost(resolve: Resolve = resolveByDns, allowed = ALLOWED): PostWebhook {
+  const options = {
+    ...{ keepAlive: true, timeout: IDLE_MS_MAX, lookup: makeLookup(resolve, allowed) },
+    autoSelectFamilyAttemptTimeout: NEXT_ADDRESS_AFTER_MS,
+  };
+  const agents = { "http:": new HttpAgent(options), "https:": new HttpsAgent(options) };
+  return async ({ url, headers, body }, signal) => {
+    if (findUrlProblem(url, allowed)) return faultOf("address_refused");
+    const { protocol, hostname, port, pathname, search } = new URL(url);
+    const isHttps = protocol === "https:";
+    const begin = isHttps ? requestByHttps : requestByHttp;
+    const timeout = AbortSignal.timeout(ATTEMPT_MS_MAX);
+    return new Promise<WebhookAnswer>((settle, reject) => {
+      const request = begin({
+        agent: agents[isHttps ? "https:" : "http:"],
+        method: "POST",
+        host: literalOf(hostname) ?? hostname,
+        port: port || (isHttps ? 443 : 80),
+        path: `${pathname}${search}`,
+        headers: { ...headers, "content-length": Buffer.byteLength(body) },
+        signal: AbortSignal.any([signal, timeout]),
+      });
+      request.on("response", (response) => void readAnswer(response).then(settle));
+      request.on("error", (error) => {
+        if (signal.aborted) reject(signal.reason);
+        else settle(faultOf(timeout.aborted ? "timeout" : faultOfError(error)));
+      });
+      request.end(body);
+    });
+  };
+}
+
+const faultOf = (fault: WebhookFault): WebhookAnswer => ({ status: null, fault, retryAfter: null, body: null });
+
+/** Reads the beginning of an answer. An answer that ends too early, or never, counts by its status. */
+async function readAnswer(response: IncomingMessage): Promise<WebhookAnswer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      // Leaving the loop closes the connection.
+      if (bytes > ANSWER_BYTES_MAX) break;
+    }
+  } catch {
+    // The receiver ended the connection, or `ATTEMPT_MS_MAX` is over.
+  }
+  const { statusCode: status = 0, headers } = response;
+  const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, ANSWER_BYTES_MAX));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is left out, because PostgreSQL stores no NUL.
+  const body = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]|\ufffd$/g, "") || null;
+  return { status, fault: faultOfStatus(status), retryAfter: headers["retry-after"] ?? null, body };
+}
+
+function faultOfStatus(status: number): WebhookFault | null {
+  if (status >= 200 && status < 300) return null;
+  return status >= 300 && status < 400 ? "redirected" : "bad_status";
+}
+
+/** OpenSSL's and Node's codes for a certificate that is not valid for this host, or a TLS handshake that failed. */
+const TLS_ERROR_CODE_PATTERN =
+  /CERT|^ERR_(TLS|SSL)|^(HOSTNAME_MISMATCH|UNABLE_TO_|INVALID_(CA|PURPOSE)|PATH_LENGTH)|EPROTO/;
+
+function faultOfError(error: Error & { code?: string }): WebhookFault {
+  if (error instanceof RefusedAddress) return "address_refused";
+  if (error instanceof UnresolvedName) return "unresolved";
+  const { code = "" } = error;
+  if (code.startsWith("HPE_")) return "garbage";
+  return TLS_ERROR_CODE_PATTERN.test(code) ? "insecure" : "unreachable";
+}
+
+/** Sends webhooks, with the settings of this server. */
+export const postWebhook: PostWebhook = (request, signal) =>
+  perProcess("webhook connections", () => makeWebhookPost())(request, signal);
