@@ -20,13 +20,14 @@ export async function register(): Promise<void> {
       process.exit(1);
     }
     const { announceDemonstration, watchForRemoteRequests } = await import("@/lib/auth/demonstration");
+    const { deliverWebhooksInBackground } = await import("@/lib/core/events/webhook-loop");
     const { HSTS_MAX_AGE_S } = await import("@/lib/core/policy");
     const { IS_ON_VERCEL } = await import("@/lib/env");
     const { hookIntoServer } = await import("@/lib/http/before-next");
     const { redirectConsoleToLog } = await import("@/lib/ops/log");
     const { measureProcess } = await import("@/lib/ops/metrics");
     const { watchRequest } = await import("@/lib/ops/requests");
-    const { endGracefully } = await import("@/lib/ops/shutdown");
+    const { endGracefully, isServing } = await import("@/lib/ops/shutdown");
     // Vercel prepares requests itself and runs proxy.ts in a process of its own, where no hook prepares them first.
     if (!IS_ON_VERCEL) {
       hookIntoServer({ onArrival: watchForRemoteRequests, onRequest: watchRequest, hstsMaxAgeS: HSTS_MAX_AGE_S });
@@ -34,6 +35,8 @@ export async function register(): Promise<void> {
     await announceDemonstration();
     measureProcess();
     endGracefully();
+    // A function of Vercel runs only while it answers, so that a cron job calls `/api/cron/webhooks` there.
+    if (!IS_ON_VERCEL && isServing()) deliverWebhooksInBackground();
     if (process.env.NODE_ENV === "production") redirectConsoleToLog();
   }
 }

@@ -30,6 +30,9 @@ export const ASSUMED = {
   eventsPerLogin: 1.5,
   /** The session's, the end of one in three sessions before its time, and a tenth of devices that are not trusted. */
   publishedEventsPerLogin: 1.4,
+  /** Endpoints of webhooks that get all events, and attempts at each. */
+  webhookEndpoints: 1,
+  attemptsPerWebhook: 1.1,
   /** Requests of backends that change something: sessions that they end, accounts that they make or block. */
   managementPostsPerDay: 20_000,
   delayedChangesPerMonth: 20_000,
@@ -97,6 +100,8 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
   const inDays = (ms: number) => ms / SECOND_MS / DAY_S;
   const kept = (rowsPerDay: number, ms: number) => ({ rows: rowsPerDay * inDays(ms), kept: spell(inDays(ms)) });
   const challenges = kept(codesPerDay, policy.CHALLENGES_KEPT_MS);
+  const eventsPerDay =
+    loginsPerDay * ASSUMED.publishedEventsPerLogin + (newAccountsPerMonth * (1 + ASSUMED.invitedPart)) / MONTH_DAYS;
   const perHour = (codesPerDay * ASSUMED.hourlyCountersPerCode * (1 + SWING)) / 24;
   return {
     User: { rows: accounts, kept: "as the account" },
@@ -116,10 +121,10 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
       loginsPerDay * ASSUMED.eventsPerLogin + (newAccountsPerMonth * 2) / MONTH_DAYS,
       policy.AUDIT_EVENTS_KEPT_MS,
     ),
-    Event: kept(
-      loginsPerDay * ASSUMED.publishedEventsPerLogin + (newAccountsPerMonth * (1 + ASSUMED.invitedPart)) / MONTH_DAYS,
-      policy.EVENTS_KEPT_MS,
-    ),
+    Event: kept(eventsPerDay, policy.EVENTS_KEPT_MS),
+    WebhookEndpoint: { rows: ASSUMED.webhookEndpoints, kept: "until it is deleted" },
+    WebhookDelivery: kept(eventsPerDay * ASSUMED.webhookEndpoints, policy.EVENTS_KEPT_MS),
+    WebhookAttempt: kept(eventsPerDay * ASSUMED.webhookEndpoints * ASSUMED.attemptsPerWebhook, policy.EVENTS_KEPT_MS),
     HourlySum: kept(ASSUMED.sumsPerPeriod * 24, policy.HOURLY_SUMS_KEPT_MS),
     DailySum: { rows: ASSUMED.sumsPerPeriod * 365, kept: "without end; here a year's" },
     Administrator: { rows: 3, kept: "until it is removed" },

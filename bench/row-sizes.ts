@@ -79,7 +79,7 @@ function readSchema(sqlite: Database.Database): Table[] {
     .pluck()
     .all() as string[];
   const tables = names.map((name) => ({ name, columns: readColumns(sqlite, name) }));
-  const rank = ({ name }: Table) => ["ImportRun", "User"].indexOf(name);
+  const rank = ({ name }: Table) => ["WebhookDelivery", "WebhookEndpoint", "ImportRun", "User"].indexOf(name);
   return tables.sort((one, other) => rank(other) - rank(one));
 }
 
@@ -206,6 +206,26 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
     ...{ scopes: () => "accounts:read accounts:write events:read", revokedAt: () => null },
     ...{ keyId: () => 1, "IdempotencyKey.key": () => randomUUID(), requestHash: hash, attempt: () => randomUUID() },
     ...{ answer: () => ANSWER },
+    ...{ "WebhookEndpoint.id": (n) => `we_${n}`, url: () => "https://backend.example/hooks", types: () => null },
+    ...{ description: () => "the mirror of accounts", hasPhones: () => false, "WebhookEndpoint.state": () => "active" },
+    ...{
+      secret: () => SEALED,
+      publicKey: () => `whpk_${hash()}`,
+      previousSecret: () => null,
+      previousUntil: () => null,
+    },
+    ...{ cursorAt: timeOf, cursorTransactionId: (n) => 1_000_000 + n, cursorId: (n) => n, version: () => 1 },
+    ...{ missedAt: () => null, failingSince: () => null },
+    ...{
+      "WebhookDelivery.id": deliveryIdOf,
+      endpointId: () => "we_1",
+      eventId: (n) => n,
+      attempts: () => 1,
+      step: () => 1,
+    },
+    ...{ "WebhookDelivery.dueAt": () => null, "WebhookDelivery.worker": () => null, deliveryId: deliveryIdOf },
+    ...{ "WebhookAttempt.number": () => 1, status: () => 204, durationMs: () => 40, fault: () => null },
+    ...{ "WebhookAttempt.answer": () => null },
     ...{ transactionId: (n) => 1_000_000 + n, eventSequence: (n) => n % 40 },
     ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
   };
@@ -231,12 +251,14 @@ const ANSWER = JSON.stringify({
   headers: { ETag: '"47DEQpj8HBSa-_TI"', Location: "/api/manage/v1/accounts/1000" },
   body: { id: 1000, inviteCode: "7K4M2P", createdAt: new Date(0).toISOString(), blockedAt: null, referrals: 0 },
 });
+const SEALED = randomBytes(92).toString("base64url");
 const STARTED = Date.UTC(2026, 0, 1);
 /** A prime, so that `scatter` returns a different number for each number below it. */
 const SCATTERED = 9_999_991;
 
 /** Returns a whole number below ten million, a different one for each `number`, in no order. */
 const scatter = (number: number) => (number * 7_368_787) % SCATTERED;
+const deliveryIdOf = (number: number) => `msg_${String(scatter(number)).padStart(22, "0")}`;
 const SUMS_PER_PERIOD = 60;
 const dayOf = (number: number) => new Date(STARTED + number * 86_400_000).toISOString().slice(0, 10);
 const isOneIn = (times: number, number: number) => number % times === 0;

@@ -14,6 +14,8 @@ import { Refusal } from "./internal/tool.mjs";
 const MISCOUNTED_SQL = `SELECT "id" FROM "User"
   WHERE "referralCount" <> (SELECT count(*) FROM "Activation" WHERE "inviterId" = "User"."id")`;
 
+/** Forgets what was on its way to endpoints of webhooks: its events go with the log. The endpoints say that they missed some. */
+const FORGET_WEBHOOKS_SQL = `DELETE FROM "WebhookDelivery" RETURNING 1`;
 const FORGET_EVENTS_SQL = `DELETE FROM "Event" RETURNING 1`;
 /** Forgets what the events told of the service, as lib/core/events/told-marks.ts names it: the empty log tells it again. */
 const FORGET_TOLD_SQL = `DELETE FROM "Mark" WHERE "name" LIKE 'told %' RETURNING 1`;
@@ -118,6 +120,7 @@ async function clean(run: (sql: string) => Promise<number>): Promise<string> {
   const sessions = await run('DELETE FROM "Session" RETURNING 1');
   const codes = await run('DELETE FROM "Challenge" RETURNING 1');
   const changes = await run('DELETE FROM "DelayedChange" RETURNING 1');
+  await run(FORGET_WEBHOOKS_SQL);
   await run(FORGET_EVENTS_SQL);
   await run(FORGET_TOLD_SQL);
   await run(EVENTS_BEGIN_SQL);

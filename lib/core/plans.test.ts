@@ -26,6 +26,7 @@ import {
 import { statementsOf } from "@/lib/testing/transactions";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
 import type { Administrator } from "./administration/actor";
+import { COMMAND_LINE } from "./administration/actor";
 import { Reason } from "./administration/acts";
 import { walkEvents } from "./administration/audit-list";
 import { walkDeliveries } from "./administration/delivery-list";
@@ -56,6 +57,13 @@ import { PERIODS, readFigures } from "./administration/today";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
 import { readEvents } from "./events/event-log";
+import {
+  changeWebhookEndpoint,
+  deleteWebhookEndpoint,
+  makeWebhookEndpoint,
+  sendTestEvent,
+} from "./events/webhook-endpoints";
+import { deliverWebhooks } from "./events/webhook-work";
 import { activateInvite } from "./invites/activation";
 import { findSignals } from "./invites/signals";
 import { SIGNAL_INVITEES_MIN } from "./policy";
@@ -64,7 +72,10 @@ import { GROWING_TABLES, sweepTables } from "./sweeping";
 
 const LONG_AGO = new Date("1900-01-01");
 /** The tables that are too large to be read whole. */
-const LARGE_TABLES = [...GROWING_TABLES.map(({ table }) => table), "User", "Activation", "DailySum"];
+const LARGE_TABLES = [
+  ...GROWING_TABLES.map(({ table }) => table),
+  ...["User", "Activation", "DailySum", "WebhookAttempt"],
+];
 
 /** Runs what many requests do, with each outcome, and the sweeper. */
 async function takeEveryPath(): Promise<void> {
@@ -105,8 +116,27 @@ async function takeEveryPath(): Promise<void> {
   await listTimelineOfRecipient(administrator, keyedHash(owner.phone));
   await getOutlook(phoneRecipient(owner.phone), { isBlocked: false });
   for (const term of [owner.phone, "request-id-of-a-test", "SM0123456789"]) await searchRecipient(administrator, term);
+  await deliverEvents();
   await addOldRows(inviter.userId);
   await sweepTables();
+}
+
+/** Delivers the events of an account to an endpoint of webhooks, which disables it, and deletes the endpoint. */
+async function deliverEvents(): Promise<void> {
+  const choice = { url: "https://backend.example/", types: null, description: "", hasPhones: true };
+  const made = await makeWebhookEndpoint(COMMAND_LINE, choice);
+  if (!made.ok) throw new Error(made.failure.name);
+  await signUp();
+  await sendTestEvent(COMMAND_LINE, made.value.id);
+  const isPaused = false;
+  for (const status of [200, 500, 410]) {
+    await changeWebhookEndpoint(COMMAND_LINE, made.value.id, { isPaused });
+    const fault = status === 200 ? null : "bad_status";
+    await deliverWebhooks({ post: async () => ({ status, fault, retryAfter: null, body: null }) });
+    await signUp();
+  }
+  await deleteWebhookEndpoint(COMMAND_LINE, made.value.id);
+  await deliverWebhooks();
 }
 
 /** Reads a page of each list of the console along each of its indexes. */
@@ -168,6 +198,18 @@ async function addOldRows(userId: number): Promise<void> {
     await tx.delivery.create({ data: { at, state: "refused", stateAt: at, recipient: id, lastDigits: "00" } });
     const sum = { measure: "asked", channel: "", country: "", sender: id, reason: "", currency: "" };
     await tx.event.create({ data: { at, type: "account.blocked", isTest: false, data: "{}", transactionId: 0 } });
+    const endpoint = {
+      url: "",
+      description: "",
+      hasPhones: false,
+      state: "paused",
+      secret: "",
+      publicKey: "",
+      version: 1,
+    };
+    const cursor = { cursorAt: at, cursorTransactionId: 0, cursorId: 0, madeAt: at };
+    await tx.webhookEndpoint.create({ data: { id, ...endpoint, ...cursor } });
+    await tx.webhookDelivery.create({ data: { id, endpointId: id, type: "", at, state: "failed" } });
     await tx.hourlySum.create({ data: { hour: at, ...sum, count: 1, amount: 0 } });
     await tx.trustedBrowser.create({ data: { userId, browserId: id, at } });
     await tx.unconfirmedSignIn.create({ data: { sessionId: id, userId, at } });

@@ -445,6 +445,36 @@ export const ACCOUNTS_PER_PAGE = settings.ACCOUNTS_PER_PAGE;
 /** The largest page of the administrators' list that a request can ask for. */
 export const ACCOUNTS_PER_PAGE_MAX = 100;
 
+/** How many endpoints of webhooks there are at most. Each server reads them all twice a second. */
+export const WEBHOOK_ENDPOINTS_MAX = 50;
+/** How many characters the URL and the description of an endpoint have at most. */
+export const WEBHOOK_URL_LENGTH_MAX = 2000;
+export const WEBHOOK_DESCRIPTION_LENGTH_MAX = 200;
+/** How long the previous secrets of an endpoint sign beside the new ones. */
+export const WEBHOOK_SECRET_OVERLAP_MS = DAY_S * 1000;
+/**
+ * The waits after the first, second, … failed attempt at a webhook. Each is made up to `WEBHOOK_JITTER_PART` longer by chance, so that
+ * a receiver that comes back doesn't get all of them in one moment. After the last wait and one more attempt, the delivery has failed.
+ */
+export const WEBHOOK_RETRY_AFTER_MS: readonly number[] = [
+  ...[5, 5 * MINUTE_S, 30 * MINUTE_S],
+  ...[2, 5, 10, 14, 20, 24].map((hours) => hours * HOUR_S),
+].map((seconds) => seconds * 1000);
+export const WEBHOOK_JITTER_PART = 0.1;
+/** The longest `Retry-After` of a receiver that is obeyed. */
+export const WEBHOOK_RETRY_AFTER_MS_MAX = DAY_S * 1000;
+/** How long an endpoint may fail, without one success, until the server disables it. */
+export const WEBHOOK_FAILING_MS_MAX = 5 * DAY_S * 1000;
+/** How many attempts run at a time in one process, for one endpoint and for all. Each endpoint may have one at any time. */
+export const WEBHOOK_ATTEMPTS_PER_ENDPOINT = 16;
+export const WEBHOOK_ATTEMPTS_PER_PROCESS = 128;
+/** How many events one round makes deliveries of, and how many deliveries it leases at most, for one endpoint. */
+export const WEBHOOK_EVENTS_PER_ROUND = 500;
+export const WEBHOOK_DELIVERIES_PER_ROUND = 500;
+/** How long a process may keep a delivery. After a crash other processes wait as long. No attempt begins shortly before the end. */
+export const WEBHOOK_LEASE_MS = 30_000;
+export const WEBHOOK_LEASE_LEFT_MS_MIN = 15_000;
+
 /** How far the clocks of two servers may differ. A later time was written by a wrong clock. */
 export const CLOCK_SKEW_MS_MAX = 5 * MINUTE_S * 1000;
 

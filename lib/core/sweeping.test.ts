@@ -47,6 +47,8 @@ test("each table has a time after which its rows are deleted, grows only with ac
       "administrator",
       "apiKey",
       "testNumber",
+      "webhookEndpoint",
+      "webhookAttempt",
       "dailySum",
       "mark",
     ].sort(),
@@ -77,6 +79,20 @@ test("rows are deleted when their time is over, and not before", async () => {
     await tx.wrongCode.createMany({ data: rowsOf("WrongCode", (at) => ({ recipient: `${userId}`, at })) });
     await tx.event.createMany({
       data: rowsOf("Event", (at) => ({ at, type: `${userId}`, isTest: false, data: "{}", transactionId: 0 })),
+    });
+    const endpoint = {
+      url: "",
+      description: "",
+      hasPhones: false,
+      state: "paused",
+      secret: "",
+      publicKey: "",
+      version: 1,
+    };
+    const cursor = { cursorAt: now, cursorTransactionId: 0, cursorId: 0, madeAt: now };
+    await tx.webhookEndpoint.create({ data: { id: `${userId}`, ...endpoint, ...cursor } });
+    await tx.webhookDelivery.createMany({
+      data: rowsOf("WebhookDelivery", (at) => ({ id: id(), endpointId: `${userId}`, type: "", at, state: "failed" })),
     });
     await tx.delivery.createMany({
       data: rowsOf("Delivery", (at) => ({
@@ -149,6 +165,9 @@ test("rows are deleted when their time is over, and not before", async () => {
     ImportPart: (await readPrimary.importPart.findMany({ where: { text: recipient } })).map(({ at }) => at),
     ImportRun: (await readPrimary.importRun.findMany({ where: { startedBy: userId } })).map(
       ({ startedAt }) => startedAt,
+    ),
+    WebhookDelivery: (await readPrimary.webhookDelivery.findMany({ where: { endpointId: recipient } })).map(
+      ({ at }) => at,
     ),
     Event: (await readPrimary.event.findMany({ where: { type: `${userId}` } })).map(({ at }) => at),
     IdempotencyKey: (await readPrimary.idempotencyKey.findMany({ where: { keyId: userId } })).map(

@@ -28,11 +28,12 @@ interface GrowingTable {
 }
 
 /**
- * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User` and
- * `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, those of `Administrator`
- * until the administrator is removed, those of `ApiKey` for good, those of `TestNumber` until the number's end, those of a held inviter's `Signal` until the
- * account is deleted, and `Mark` has one row for each name. `DailySum` gets some dozens of rows a day, which outlive the counted
- * rows.
+ * All tables that grow with time. `since` is the first column of an index. The other tables grow with accounts: rows of `User`
+ * and `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, those of
+ * `Administrator` until the administrator is removed, those of `ApiKey` for good, those of `TestNumber` until the number's end,
+ * those of a held inviter's `Signal` until the account is deleted, those of `WebhookEndpoint` until the endpoint is deleted, and
+ * those of `WebhookAttempt` as long as the delivery. `Mark` has one row for each name. `DailySum` gets some dozens of rows a day,
+ * which outlive the counted rows.
  */
 export const GROWING_TABLES: readonly GrowingTable[] = [
   // For a counter and a session, the column `since` holds the end, not the beginning.
@@ -52,6 +53,8 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   { table: "ImportPart", since: "at", keptMs: IMPORTS_KEPT_MS },
   { table: "ImportRun", since: "startedAt", keptMs: IMPORTS_KEPT_MS },
   { table: "IdempotencyKey", since: "startedAt", keptMs: IDEMPOTENCY_KEYS_KEPT_MS },
+  // Before the events, which the deliveries need. The attempts go with them.
+  { table: "WebhookDelivery", since: "at", keptMs: EVENTS_KEPT_MS },
   { table: "Event", since: "at", keptMs: EVENTS_KEPT_MS },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];

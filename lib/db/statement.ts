@@ -65,13 +65,13 @@ export function statement<const Params extends Kinds, const Row extends Kinds = 
     return kind.replace("?", "") as Kind;
   };
   const inOrder: string[] = [];
-  const sqlite = trim(texts.sqlite).replace(/:(\w+)/g, (_, name: string) => {
+  const sqlite = trim(texts.sqlite).replace(/:([a-z]\w*)/gi, (_, name: string) => {
     inOrder.push(name);
     return "?";
   });
   const numbered = [...new Set(inOrder)];
   const postgresql = trim(texts.postgresql).replace(
-    /:(\w+)/g,
+    /:([a-z]\w*)/gi,
     (_, name: string) => `$${numbered.indexOf(name) + 1}::${POSTGRESQL_TYPE_BY_KIND[kindOf(name)]}`,
   );
   return {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { perProcess } from "@/lib/per-process";
-import { log } from "./log";
+import { log, logError } from "./log";
 
 /** How long after SIGTERM or SIGINT a connection stays open on which only a part of a request has arrived. */
 const HALF_SENT_MS_MAX = 3000;
@@ -19,6 +19,8 @@ interface Connection {
 
 interface Traffic {
   endingSince: number | null;
+  /** What has to be done before the process exits. */
+  tasks: (() => Promise<void>)[];
   connections: Map<Socket, Connection>;
   responses: Set<ServerResponse>;
   servers: Set<Server>;
@@ -26,12 +28,17 @@ interface Traffic {
 
 const traffic = perProcess(
   "traffic",
-  (): Traffic => ({ endingSince: null, connections: new Map(), responses: new Set(), servers: new Set() }),
+  (): Traffic => ({ endingSince: null, tasks: [], connections: new Map(), responses: new Set(), servers: new Set() }),
 );
 
 /** Whether this process has received SIGTERM or SIGINT and is ending. */
 export function isEnding(): boolean {
   return traffic.endingSince !== null;
+}
+
+/** Makes a process that received SIGTERM or SIGINT run this task, and exit after it; after `DEADLINE_MS` in any case. */
+export function beforeExit(task: () => Promise<void>): void {
+  traffic.tasks.push(task);
 }
 
 /** Tracks a connection. Must be called for every connection that a server accepts. */
@@ -70,13 +77,19 @@ export function watchExchange({
  * well), and exit with the signal's code.
  */
 export function endGracefully(): void {
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    // If Next.js has no listener for this signal, no server runs (as during a build). This function then adds no listener either,
-    // so that the signal ends the process as it does by default.
-    if (process.listenerCount(signal) > 0 && !process.listeners(signal).includes(beginShutdown)) {
+  for (const signal of SIGNALS) {
+    // Without a server the signal ends the process as it does by default.
+    if (isServing() && !process.listeners(signal).includes(beginShutdown)) {
       process.prependListener(signal, beginShutdown);
     }
   }
+}
+
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/** Whether a server runs in this process: Next.js has listeners for both signals then, and has none during a build. */
+export function isServing(): boolean {
+  return SIGNALS.every((signal) => process.listenerCount(signal) > 0);
 }
 
 function beginShutdown(): void {
@@ -90,13 +103,24 @@ function beginShutdown(): void {
   for (const response of traffic.responses) if (!response.headersSent) response.shouldKeepAlive = false;
   // Node.js's own function would also close connections with a request not yet read or an answer not fully sent.
   for (const server of traffic.servers) server.closeIdleConnections = () => undefined;
+  exitAfter(traffic.tasks);
   setInterval(() => closeIdle(performance.now() - endingSince), CLOSE_IDLE_EVERY_MS);
+}
+
+/** Node's own function, which exits at once. */
+const exitNow = process.exit.bind(process);
+
+/** Begins the tasks. Next.js exits as soon as its requests are answered, and waits for nothing of ours, so its exit waits here. */
+function exitAfter(tasks: Traffic["tasks"]): void {
+  if (tasks.length === 0) return;
+  const done = Promise.all(tasks.map((task) => task().catch((error) => logError(error, "a task failed at the end"))));
+  process.exit = ((code) => void done.then(() => exitNow(code))) as typeof process.exit;
 }
 
 function closeIdle(elapsedMs: number): void {
   if (elapsedMs > DEADLINE_MS) {
     log.warn({ open: traffic.responses.size }, "ended with requests unanswered");
-    process.exit(0);
+    exitNow(0);
   }
   for (const [socket, { open, bytesAnswered }] of traffic.connections) {
     const isHalfSent = socket.bytesRead > bytesAnswered;

@@ -44,6 +44,15 @@ export const AUDIT_ACTIONS = [
   "test_number_deleted",
   "api_key_made",
   "api_key_revoked",
+  "webhook_made",
+  "webhook_changed",
+  "webhook_paused",
+  "webhook_resumed",
+  "webhook_rotated",
+  "webhook_deleted",
+  "webhook_tested",
+  "webhook_replayed",
+  "webhook_disabled",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -97,6 +106,10 @@ export const EventDetails = z.object({
   /** The id of the API key that was made or revoked, and the scopes that it was made with. */
   apiKey: z.number().optional(),
   scopes: z.array(z.string()).optional(),
+  /** The id of an endpoint of webhooks, whether it gets phones and mailboxes, and why the server disabled it. */
+  webhook: z.string().optional(),
+  hasPhones: z.boolean().optional(),
+  disabledFor: z.enum(["gone", "failing"]).optional(),
   /** Why an administrator or a backend did it, in the actor's own words. Only administrators see it. */
   reason: z.string().optional(),
 });

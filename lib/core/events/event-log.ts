@@ -155,6 +155,11 @@ export function eventIdOf(id: number, since: Date | null): string {
   return since ? `${since.getTime()}-${id}` : String(id);
 }
 
+/** Returns the number of an event in this database, from the id as readers get it. */
+export function numberOfEvent(id: string): number {
+  return Number(id.split("-").at(-1));
+}
+
 function eventOf({ id, data, transactionId: _, ...row }: FoundRow, since: Date | null): PublishedEvent {
   const { at, type, accountId, sequence, isTest } = row;
   return {
@@ -167,4 +172,11 @@ function eventOf({ id, data, transactionId: _, ...row }: FoundRow, since: Date |
     isTest,
     data: JSON.parse(data),
   } as PublishedEvent;
+}
+
+/** Returns the cursor behind all events that can be read now. */
+export async function findEndOfEvents(now = new Date()): Promise<EventCursor> {
+  const read = await readEvents({ after: null, limit: 0 }, now);
+  if (!read.ok) throw new Error(read.failure.name);
+  return read.value.next;
 }

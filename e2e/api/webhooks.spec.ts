@@ -1,0 +1,95 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type Server as HttpServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
+import { Webhook } from "standardwebhooks";
+import { cleanEnvironment } from "../../scripts/internal/environment";
+import { DATABASES } from "../databases";
+import { test as base, expect, type Server } from "../fixtures";
+import { logInWithCookie } from "./clients";
+
+interface Received {
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+interface Receiver {
+  url: string;
+  received: Received[];
+  /** How it answers. At first with 204. */
+  answer: (response: ServerResponse) => void;
+}
+
+const test = base.extend<{ receiver: Receiver }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+  receiver: async ({}, use) => {
+    const received: Received[] = [];
+    const receiver: Receiver = { url: "", received, answer: (response) => void response.writeHead(204).end() };
+    const server: HttpServer = createServer(async (request, response) => {
+      received.push({ headers: request.headers, body: await text(request) });
+      receiver.answer(response);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    receiver.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    await use(receiver);
+    server.close();
+    server.closeAllConnections();
+  },
+});
+
+/** Runs `npm run webhook` on the server's database, and returns what its last line has. */
+async function webhook({ settings }: Server, ...args: string[]): Promise<{ id: string; secret: string }> {
+  const { DATABASE_URL, AUTH_SECRET } = settings;
+  const env = cleanEnvironment({
+    DATABASE_URL: String(DATABASE_URL),
+    ...(AUTH_SECRET !== undefined && { AUTH_SECRET: String(AUTH_SECRET) }),
+  });
+  const { stdout } = await promisify(execFile)(process.execPath, ["scripts/run.mjs", "webhook", ...args], { env });
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+}
+
+for (const database of DATABASES) {
+  test(`a login on ${database} reaches a receiver, which verifies it with the library of Standard Webhooks`, async ({
+    newClient,
+    phone,
+    receiver,
+    startServer,
+  }) => {
+    const server = await startServer({}, { database });
+    const { secret } = await webhook(server, "add", "--url", receiver.url, "--types", "all", "--phones");
+    await logInWithCookie(newClient, phone, server);
+    await expect.poll(() => receiver.received.length).toBe(2);
+    const bodies = receiver.received.map(({ headers, body }) =>
+      new Webhook(secret).verify(body, headers as Record<string, string>),
+    );
+    expect(bodies).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: "account.created", sequence: 1, account: { phone, email: null } }),
+        expect.objectContaining({ type: "session.opened", sequence: 2, account: { phone, email: null } }),
+      ]),
+    );
+  });
+
+  test(`a server on ${database} that ends gives back what it has not delivered, and the next one delivers it soon`, async ({
+    newClient,
+    phone,
+    receiver,
+    startServer,
+  }) => {
+    const server = await startServer({}, { database });
+    await webhook(server, "add", "--url", receiver.url, "--types", "account.created");
+    receiver.answer = () => undefined;
+    await logInWithCookie(newClient, phone, server);
+    await expect.poll(() => receiver.received.length).toBe(1);
+    receiver.answer = (response) => void response.writeHead(204).end();
+    expect(await server.stop()).toBe(0);
+    await server.start();
+    await expect.poll(() => receiver.received.length).toBe(2);
+    const [first, second] = receiver.received;
+    expect(second?.headers["webhook-id"]).toBe(first?.headers["webhook-id"]);
+    expect(second?.body).toBe(first?.body);
+    expect(server.output()).not.toMatch(/"level":(50|60)/);
+  });
+}

@@ -1,0 +1,368 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import { type AuditAction, type EventDetails, recordEvent } from "@/lib/core/accounts/audit-log";
+import { type Actor, type ActorFailure, auditOf, lockActor, settle } from "@/lib/core/administration/actor";
+import {
+  WEBHOOK_DESCRIPTION_LENGTH_MAX,
+  WEBHOOK_ENDPOINTS_MAX,
+  WEBHOOK_SECRET_OVERLAP_MS,
+  WEBHOOK_URL_LENGTH_MAX,
+} from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { type RowOf, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
+import { findUrlProblem, type WebhookUrlProblem } from "@/lib/senders/webhooks";
+import { findEndOfEvents } from "./event-log";
+import { EVENT_TYPES, type EventType } from "./event-types";
+import { drawWebhookSecrets } from "./webhook-signing";
+import { ADD_TEST_DELIVERY, drawDeliveryId, TEST_EVENT_TYPE } from "./webhook-store";
+
+/** What an endpoint is for: up to 200 characters, possibly none. */
+export const WebhookDescription = z.string().trim().max(WEBHOOK_DESCRIPTION_LENGTH_MAX, "description_too_long");
+
+/** The types of events that an endpoint gets: some, or null for all. */
+export const WebhookTypes = z
+  .array(z.enum(EVENT_TYPES, "event_type_unknown"))
+  .min(1, "event_type_missing")
+  .transform((types) => [...new Set(types)])
+  .nullable();
+
+/** What an administrator chooses of an endpoint. */
+export interface WebhookChoice {
+  url: string;
+  /** Null for all types. */
+  types: EventType[] | null;
+  description: string;
+  /** Whether what it gets has the account's phone and mailbox. */
+  hasPhones: boolean;
+}
+
+/** An endpoint, without its secrets. */
+export interface WebhookEndpoint extends WebhookChoice {
+  id: string;
+  /** `disabled` by the server: the receiver answered that it is gone (410), or failed for `WEBHOOK_FAILING_MS_MAX`. */
+  state: "active" | "paused" | "disabled";
+  /** Why it is disabled. */
+  reason: "gone" | "failing" | null;
+  /** Verifies the signatures `v1a`. It is no secret. */
+  publicKey: string;
+  /** Until when the secrets before the last rotation sign as well; null when they don't. */
+  previousUntil: Date | null;
+  /** When the server found that events were deleted before this endpoint got them; null while it has missed none. */
+  missedAt: Date | null;
+  /** The first failed attempt after the last success. */
+  failingSince: Date | null;
+  /** Grows with each change of what is shown here, except `missedAt` and `failingSince`. */
+  version: number;
+  madeAt: Date;
+}
+
+const COLUMNS = {
+  id: "text",
+  url: "text",
+  description: "text",
+  types: "text?",
+  hasPhones: "boolean",
+  state: "text",
+  reason: "text?",
+  publicKey: "text",
+  previousUntil: "time?",
+  missedAt: "time?",
+  failingSince: "time?",
+  version: "integer",
+  madeAt: "time",
+} as const;
+const COLUMN_LIST = Object.keys(COLUMNS)
+  .map((name) => `"${name}"`)
+  .join(", ");
+
+const ADD_ENDPOINT = statement({
+  params: {
+    id: "text",
+    url: "text",
+    description: "text",
+    types: "text?",
+    hasPhones: "boolean",
+    secret: "text",
+    publicKey: "text",
+    cursorAt: "time",
+    cursorTransactionId: "text",
+    cursorId: "integer",
+    now: "time",
+  },
+  sql: `
+    INSERT INTO "WebhookEndpoint" ("id", "url", "description", "types", "hasPhones", "state", "secret", "publicKey", "cursorAt",
+      "cursorTransactionId", "cursorId", "version", "madeAt")
+    SELECT :id, :url, :description, :types, :hasPhones, 'active', :secret, :publicKey, :cursorAt,
+      CAST(:cursorTransactionId AS bigint), :cursorId, 1, :now
+    WHERE (SELECT COUNT(*) FROM "WebhookEndpoint" WHERE "state" <> 'deleted') < ${WEBHOOK_ENDPOINTS_MAX}`,
+});
+const LIST_ENDPOINTS = statement({
+  params: {},
+  row: COLUMNS,
+  sql: `SELECT ${COLUMN_LIST} FROM "WebhookEndpoint" WHERE "state" <> 'deleted' ORDER BY "madeAt", "id"`,
+});
+const FIND_ENDPOINT = statement({
+  params: { id: "text" },
+  row: COLUMNS,
+  sql: `SELECT ${COLUMN_LIST} FROM "WebhookEndpoint" WHERE "id" = :id AND "state" <> 'deleted'`,
+});
+const LOCK_ENDPOINT = statement({
+  params: { id: "text" },
+  row: COLUMNS,
+  sql: `
+    UPDATE "WebhookEndpoint" SET "version" = "version" WHERE "id" = :id AND "state" <> 'deleted' RETURNING ${COLUMN_LIST}`,
+});
+const CHANGE_ENDPOINT = statement({
+  params: {
+    id: "text",
+    url: "text",
+    description: "text",
+    types: "text?",
+    hasPhones: "boolean",
+    state: "text",
+    reason: "text?",
+    failingSince: "time?",
+  },
+  sql: `
+    UPDATE "WebhookEndpoint" SET "url" = :url, "description" = :description, "types" = :types, "hasPhones" = :hasPhones,
+      "state" = :state, "reason" = :reason, "failingSince" = :failingSince, "version" = "version" + 1
+    WHERE "id" = :id`,
+});
+const ROTATE_SECRET = statement({
+  params: { id: "text", secret: "text", publicKey: "text", until: "time" },
+  sql: `
+    UPDATE "WebhookEndpoint" SET "previousSecret" = "secret", "previousUntil" = :until, "secret" = :secret,
+      "publicKey" = :publicKey, "version" = "version" + 1
+    WHERE "id" = :id`,
+});
+const MARK_DELETED = statement({
+  params: { id: "text" },
+  sql: `UPDATE "WebhookEndpoint" SET "state" = 'deleted', "secret" = '', "previousSecret" = NULL WHERE "id" = :id`,
+});
+
+function endpointOf({ types, ...row }: RowOf<typeof FIND_ENDPOINT>): WebhookEndpoint {
+  return { ...row, types: types === null ? null : JSON.parse(types) } as WebhookEndpoint;
+}
+
+/** The secrets of an endpoint, to be shown once. */
+export interface ShownSecrets {
+  /** `whsec_…`, for the signatures `v1`. */
+  secret: string;
+  /** `whpk_…`, for the signatures `v1a`. */
+  publicKey: string;
+}
+
+/** Why an endpoint can't have this URL. */
+export type UrlRefused = { name: "url_refused"; problem: WebhookUrlProblem | "too_long" };
+
+function findUrlFailure(url: string): UrlRefused | null {
+  const problem = url.length > WEBHOOK_URL_LENGTH_MAX ? "too_long" : findUrlProblem(url);
+  return problem && { name: "url_refused", problem };
+}
+
+/**
+ * Makes an endpoint, which gets the events from now on. Returns its id, and its secrets, which are not shown again. That it gets phones
+ * and mailboxes is recorded in the audit log, as each deed of this file is.
+ *
+ * Fails with an `ActorFailure`, `url_refused`, or `endpoints_full` if there are `WEBHOOK_ENDPOINTS_MAX` already.
+ */
+export async function makeWebhookEndpoint<Who extends Actor>(
+  actor: Who,
+  choice: WebhookChoice,
+  now = new Date(),
+): Promise<Result<{ id: string } & ShownSecrets, ActorFailure<Who> | UrlRefused | { name: "endpoints_full" }>> {
+  const refused = findUrlFailure(choice.url);
+  if (refused) return fail(refused);
+  const id = `we_${randomBytes(16).toString("base64url")}`;
+  const { sealed, ...shown } = drawWebhookSecrets(id);
+  const cursor = await findEndOfEvents(now);
+  const row = {
+    ...{ id, url: choice.url, description: choice.description, hasPhones: choice.hasPhones },
+    ...{ types: choice.types && JSON.stringify(choice.types), secret: sealed, publicKey: shown.publicKey, now },
+    ...{ cursorAt: cursor.at, cursorTransactionId: String(cursor.transactionId), cursorId: cursor.id },
+  };
+  type Made = Awaited<ReturnType<typeof makeWebhookEndpoint<Who>>>;
+  return transact<Made>(async (tx) => {
+    const locked = await lockActor(tx, actor, now);
+    if (!locked.ok) return rollBack<Made>(locked);
+    if ((await tx.run(ADD_ENDPOINT, row)) === 0) return rollBack<Made>(fail({ name: "endpoints_full" }));
+    record(tx, actor, { action: "webhook_made", details: { webhook: id, hasPhones: choice.hasPhones }, now });
+    // The answer that is stored for a repeated request has no secret.
+    await settle(tx, actor, { id, publicKey: shown.publicKey });
+    return succeed({ id, ...shown });
+  });
+}
+
+/** Returns all endpoints, the oldest first. */
+export async function listWebhookEndpoints(): Promise<WebhookEndpoint[]> {
+  return (await readPrimary.all(LIST_ENDPOINTS, {})).map(endpointOf);
+}
+
+/** Returns an endpoint; null if there is none. */
+export async function findWebhookEndpoint(id: string): Promise<WebhookEndpoint | null> {
+  const row = await readPrimary.get(FIND_ENDPOINT, { id });
+  return row ? endpointOf(row) : null;
+}
+
+/**
+ * The failures of deeds on an endpoint that exists.
+ * - `endpoint_unknown`: there is no such endpoint.
+ * - `version_changed`: it has another version than the actor has seen.
+ */
+type EndpointFailure<Who extends Actor> =
+  | ActorFailure<Who>
+  | { name: "endpoint_unknown" }
+  | { name: "version_changed"; version: number };
+
+/** Which version of the endpoint the actor has seen. Without one, any will do. */
+interface Seen {
+  version?: number | undefined;
+}
+
+/** Does a deed on an endpoint in one transaction, with the actor and the endpoint locked. */
+function perform<Who extends Actor, Value, Failure extends { name: string } = never>(
+  actor: Who,
+  id: string,
+  { version }: Seen,
+  deed: (tx: Transaction, endpoint: WebhookEndpoint) => Promise<Result<Value, Failure>>,
+  now: Date,
+): Promise<Result<Value, EndpointFailure<Who> | Failure>> {
+  type Done = Result<Value, EndpointFailure<Who> | Failure>;
+  return transact<Done>(async (tx) => {
+    const locked = await lockActor(tx, actor, now);
+    if (!locked.ok) return rollBack<Done>(locked);
+    const row = await tx.get(LOCK_ENDPOINT, { id });
+    if (!row) return rollBack<Done>(fail({ name: "endpoint_unknown" }));
+    if (version !== undefined && row.version !== version)
+      return rollBack<Done>(fail({ name: "version_changed", version: row.version }));
+    const done: Done = await deed(tx, endpointOf(row));
+    return done.ok ? done : rollBack<Done>(done);
+  });
+}
+
+function record(
+  tx: Transaction,
+  actor: Actor,
+  event: { action: AuditAction; details: EventDetails & { webhook: string }; now: Date },
+): void {
+  recordEvent(tx, { ...event, ...auditOf(actor), subjectId: null });
+}
+
+/** What to change of an endpoint. `isPaused: false` also ends that the server disabled it. */
+export type WebhookChange = { [Name in keyof WebhookChoice]?: WebhookChoice[Name] | undefined } & {
+  isPaused?: boolean | undefined;
+};
+
+/**
+ * Changes an endpoint. A paused endpoint gets no attempts. When it goes on, it gets the events that it missed, as far back as they are
+ * kept. Returns the endpoint. Fails as `EndpointFailure` and `url_refused` say.
+ */
+export async function changeWebhookEndpoint<Who extends Actor>(
+  actor: Who,
+  id: string,
+  change: WebhookChange,
+  seen: Seen = {},
+  now = new Date(),
+): Promise<Result<WebhookEndpoint, EndpointFailure<Who> | UrlRefused>> {
+  const refused = change.url === undefined ? null : findUrlFailure(change.url);
+  if (refused) return fail(refused);
+  const changed = await perform(
+    actor,
+    id,
+    seen,
+    async (tx, endpoint) => {
+      const next = applyChange(endpoint, change);
+      const fields = (["url", "types", "description", "hasPhones"] as const).filter(
+        (field) => JSON.stringify(next[field]) !== JSON.stringify(endpoint[field]),
+      );
+      const details = { webhook: id, ...(fields.includes("hasPhones") && { hasPhones: next.hasPhones }) };
+      if (fields.length > 0) record(tx, actor, { action: "webhook_changed", details: { ...details, fields }, now });
+      if (next.state !== endpoint.state) {
+        const action = next.state === "paused" ? "webhook_paused" : "webhook_resumed";
+        record(tx, actor, { action, details: { webhook: id }, now });
+      }
+      const isChanged = fields.length > 0 || next.state !== endpoint.state;
+      const row = { ...next, types: next.types && JSON.stringify(next.types) };
+      if (isChanged) await tx.run(CHANGE_ENDPOINT, row);
+      return settle(tx, actor, { ...next, version: endpoint.version + Number(isChanged) });
+    },
+    now,
+  );
+  return changed;
+}
+
+function applyChange(endpoint: WebhookEndpoint, { isPaused, ...change }: WebhookChange): WebhookEndpoint {
+  const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  const next = { ...endpoint, ...given };
+  if (isPaused === undefined || (isPaused ? "paused" : "active") === endpoint.state) return next;
+  return { ...next, state: isPaused ? "paused" : "active", reason: null, failingSince: null };
+}
+
+/**
+ * Gives an endpoint new secrets, which are not shown again. The previous ones sign as well for `WEBHOOK_SECRET_OVERLAP_MS`, so that the
+ * receiver has that time to change them. Fails as `EndpointFailure` says.
+ */
+export async function rotateWebhookSecret<Who extends Actor>(
+  actor: Who,
+  id: string,
+  now = new Date(),
+): Promise<Result<ShownSecrets, EndpointFailure<Who>>> {
+  const { sealed, ...shown } = drawWebhookSecrets(id);
+  const until = new Date(now.getTime() + WEBHOOK_SECRET_OVERLAP_MS);
+  return perform(
+    actor,
+    id,
+    {},
+    async (tx) => {
+      await tx.run(ROTATE_SECRET, { id, secret: sealed, publicKey: shown.publicKey, until });
+      record(tx, actor, { action: "webhook_rotated", details: { webhook: id }, now });
+      await settle(tx, actor, { publicKey: shown.publicKey });
+      return succeed(shown);
+    },
+    now,
+  );
+}
+
+/** Deletes an endpoint. The servers delete its deliveries soon after. Fails as `EndpointFailure` says. */
+export function deleteWebhookEndpoint<Who extends Actor>(
+  actor: Who,
+  id: string,
+  seen: Seen = {},
+  now = new Date(),
+): Promise<Result<null, EndpointFailure<Who>>> {
+  return perform(
+    actor,
+    id,
+    seen,
+    async (tx) => {
+      await tx.run(MARK_DELETED, { id });
+      record(tx, actor, { action: "webhook_deleted", details: { webhook: id }, now });
+      return settle(tx, actor, null);
+    },
+    now,
+  );
+}
+
+/**
+ * Sends an endpoint an event of the type `webhook.test`, which concerns no account. Returns the id of its delivery. Fails as
+ * `EndpointFailure` says, or with `endpoint_inactive` if the endpoint is paused or disabled.
+ */
+export function sendTestEvent<Who extends Actor>(
+  actor: Who,
+  id: string,
+  now = new Date(),
+): Promise<Result<{ deliveryId: string }, EndpointFailure<Who> | { name: "endpoint_inactive" }>> {
+  const deliveryId = drawDeliveryId();
+  return perform(
+    actor,
+    id,
+    {},
+    async (tx, { state }) => {
+      if (state !== "active") return fail({ name: "endpoint_inactive" });
+      await tx.run(ADD_TEST_DELIVERY, { id: deliveryId, endpointId: id, type: TEST_EVENT_TYPE, now });
+      record(tx, actor, { action: "webhook_tested", details: { webhook: id }, now });
+      return settle(tx, actor, { deliveryId });
+    },
+    now,
+  );
+}

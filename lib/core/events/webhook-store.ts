@@ -1,0 +1,218 @@
+import { randomBytes } from "node:crypto";
+import { statement } from "@/lib/db/database";
+import { EVENTS_SINCE_MARK } from "./event-log";
+
+/** The type of a test event, which no event of the log has. */
+export const TEST_EVENT_TYPE = "webhook.test";
+
+/** Draws the id of a delivery, which receivers get as `webhook-id`. It stays the same in all attempts, those of a replay included. */
+export function drawDeliveryId(): string {
+  return `msg_${randomBytes(16).toString("base64url")}`;
+}
+
+/** Statements on JSON: `of` has the SQL of a list of objects, with the columns and their types in PostgreSQL. */
+function jsonRows(columns: Record<string, "text" | "integer" | "time">): { sqlite: string; postgresql: string } {
+  const names = Object.entries(columns);
+  const read = (name: string, type: string) => {
+    const value = `json_extract("value", '$.${name}')`;
+    // Times are stored as in lib/db/sqlite.ts.
+    return `${type === "time" ? `substr(${value}, 1, 23) || '+00:00'` : value} AS "${name}"`;
+  };
+  const typeOf = (type: string) => (type === "time" ? "timestamp(3)" : type);
+  return {
+    sqlite: `(SELECT ${names.map(([name, type]) => read(name, type)).join(", ")} FROM json_each(:rows)) AS "given"`,
+    postgresql: `jsonb_to_recordset(CAST(:rows AS jsonb)) AS "given"(${names.map(([name, type]) => `"${name}" ${typeOf(type)}`).join(", ")})`,
+  };
+}
+
+/**
+ * Makes a statement of an SQL text in which `$rows` stands for the objects of the parameter `rows`, and `$among` for the condition that a
+ * delivery is one of them. The planner of PostgreSQL doesn't know how few they are, and might read all deliveries without it.
+ */
+function both(columns: Parameters<typeof jsonRows>[0], sql: string): { sqlite: string; postgresql: string } {
+  const { sqlite, postgresql } = jsonRows(columns);
+  const among = `"WebhookDelivery"."id" = ANY (ARRAY (SELECT "given"."id" FROM ${postgresql}))`;
+  return {
+    sqlite: sql.replace("$rows", sqlite).replace("$among", "TRUE"),
+    postgresql: sql.replace("$rows", postgresql).replace("$among", among),
+  };
+}
+
+/** The conditions under which an endpoint gets deliveries are checked again by `MOVE_CURSOR`. */
+export const LIST_ACTIVE = statement({
+  params: { now: "time" },
+  row: {
+    id: "text",
+    url: "text",
+    types: "text?",
+    hasPhones: "boolean",
+    secret: "text",
+    previousSecret: "text?",
+    previousUntil: "time?",
+    cursorAt: "time",
+    cursorTransactionId: "integer",
+    cursorId: "integer",
+    version: "integer",
+    state: "text",
+    hasDue: "boolean",
+  },
+  sql: `
+    SELECT "id", "url", "types", "hasPhones", "secret", "previousSecret", "previousUntil", "cursorAt", "cursorTransactionId",
+      "cursorId", "version", "state", EXISTS (
+        SELECT 1 FROM "WebhookDelivery" WHERE "endpointId" = "WebhookEndpoint"."id" AND "dueAt" <= :now) AS "hasDue"
+    FROM "WebhookEndpoint" WHERE "state" IN ('active', 'deleted') ORDER BY "id"`,
+});
+
+/** Moves an endpoint's cursor, unless another server has moved it or an administrator has changed the endpoint. */
+export const MOVE_CURSOR = statement({
+  params: {
+    id: "text",
+    version: "integer",
+    fromTransactionId: "text",
+    fromId: "integer",
+    toAt: "time",
+    toTransactionId: "text",
+    toId: "integer",
+    missedAt: "time?",
+  },
+  sql: `
+    UPDATE "WebhookEndpoint" SET "cursorAt" = :toAt, "cursorTransactionId" = CAST(:toTransactionId AS bigint), "cursorId" = :toId,
+      "missedAt" = COALESCE(:missedAt, "missedAt")
+    WHERE "id" = :id AND "state" = 'active' AND "version" = :version
+      AND "cursorTransactionId" = CAST(:fromTransactionId AS bigint) AND "cursorId" = :fromId`,
+});
+export const ADD_DELIVERIES = statement({
+  params: { endpointId: "text", rows: "text", now: "time" },
+  sql: both(
+    { id: "text", eventId: "integer" },
+    `INSERT INTO "WebhookDelivery" ("id", "endpointId", "eventId", "type", "at", "state", "dueAt")
+    SELECT "given"."id", :endpointId, "Event"."id", "Event"."type", "Event"."at", 'pending', :now
+    FROM $rows JOIN "Event" ON "Event"."id" = "given"."eventId"`,
+  ),
+});
+export const ADD_TEST_DELIVERY = statement({
+  params: { id: "text", endpointId: "text", type: "text", now: "time" },
+  sql: `
+    INSERT INTO "WebhookDelivery" ("id", "endpointId", "type", "at", "state", "dueAt")
+    VALUES (:id, :endpointId, :type, :now, 'pending', :now)`,
+});
+
+const findDue = `
+  SELECT "id" FROM "WebhookDelivery" WHERE "endpointId" = :endpointId AND "dueAt" <= :now ORDER BY "dueAt" LIMIT :limit`;
+const takeDue = (due: string) => `
+  UPDATE "WebhookDelivery" SET "worker" = :worker, "dueAt" = :until WHERE "id" ${due}
+  RETURNING "id", "eventId", "type", "at", "step"`;
+/** Leases deliveries to a process. Skips those that another process is leasing now. */
+export const TAKE_DUE = statement({
+  params: { endpointId: "text", now: "time", limit: "integer", worker: "text", until: "time" },
+  row: { id: "text", eventId: "integer?", type: "text", at: "time", step: "integer" },
+  sql: {
+    sqlite: takeDue(`IN (${findDue})`),
+    postgresql: takeDue(`= ANY (ARRAY (${findDue} FOR UPDATE SKIP LOCKED))`),
+  },
+});
+/** Gives leased deliveries back, due at once. */
+export const GIVE_BACK = statement({
+  params: { rows: "text", worker: "text", now: "time" },
+  sql: both(
+    { id: "text" },
+    `UPDATE "WebhookDelivery" SET "worker" = NULL, "dueAt" = :now FROM $rows
+    WHERE $among AND "WebhookDelivery"."id" = "given"."id" AND "WebhookDelivery"."worker" = :worker`,
+  ),
+});
+
+export const READ_EVENTS = statement({
+  params: { rows: "text" },
+  row: {
+    id: "integer",
+    accountId: "integer?",
+    sequence: "integer?",
+    isTest: "boolean",
+    data: "text",
+    since: "time?",
+  },
+  sql: both(
+    { id: "integer" },
+    `SELECT "Event"."id", "accountId", "sequence", "isTest", "data",
+      (SELECT "at" FROM "Mark" WHERE "name" = '${EVENTS_SINCE_MARK}') AS "since"
+    FROM $rows JOIN "Event" ON "Event"."id" = "given"."id"`,
+  ),
+});
+export const READ_IDENTITIES = statement({
+  params: { rows: "text" },
+  row: { id: "integer", phone: "text?", email: "text?" },
+  sql: both(
+    { id: "integer" },
+    `SELECT "User"."id", "phone", "email" FROM $rows JOIN "User" ON "User"."id" = "given"."id"`,
+  ),
+});
+
+/** Stores what came of attempts. Only rows that are still leased to this process are changed and returned. */
+export const STORE_OUTCOMES = statement({
+  params: { rows: "text", worker: "text" },
+  row: { id: "text", attempts: "integer" },
+  sql: both(
+    { id: "text", state: "text", step: "integer", dueAt: "time" },
+    `UPDATE "WebhookDelivery" SET "state" = "given"."state", "step" = "given"."step", "attempts" = "attempts" + 1,
+      "dueAt" = "given"."dueAt", "worker" = NULL
+    FROM $rows WHERE $among AND "WebhookDelivery"."id" = "given"."id" AND "WebhookDelivery"."worker" = :worker
+    RETURNING "WebhookDelivery"."id", "attempts"`,
+  ),
+});
+export const ADD_ATTEMPTS = statement({
+  params: { rows: "text" },
+  sql: both(
+    {
+      ...{ id: "text", number: "integer", at: "time", status: "integer", durationMs: "integer" },
+      ...{ fault: "text", answer: "text" },
+    },
+    `INSERT INTO "WebhookAttempt" ("deliveryId", "number", "at", "status", "durationMs", "fault", "answer")
+    SELECT "id", "number", "at", "status", "durationMs", "fault", "answer" FROM $rows`,
+  ),
+});
+
+export const END_FAILING = statement({
+  params: { id: "text" },
+  sql: `UPDATE "WebhookEndpoint" SET "failingSince" = NULL WHERE "id" = :id AND "failingSince" IS NOT NULL`,
+});
+export const BEGIN_FAILING = statement({
+  params: { id: "text", since: "time" },
+  sql: `UPDATE "WebhookEndpoint" SET "failingSince" = :since WHERE "id" = :id AND "failingSince" IS NULL`,
+});
+/** Disables an endpoint, if it is active; with the reason `failing` only if it has failed since `before`. */
+export const DISABLE = statement({
+  params: { id: "text", reason: "text", before: "time" },
+  row: { url: "text" },
+  sql: `
+    UPDATE "WebhookEndpoint" SET "state" = 'disabled', "reason" = :reason, "version" = "version" + 1
+    WHERE "id" = :id AND "state" = 'active' AND (:reason = 'gone' OR "failingSince" <= :before) RETURNING "url"`,
+});
+/** Stores secrets that were sealed with another key. */
+export const RESEAL = statement({
+  params: { id: "text", secret: "text", resealed: "text" },
+  sql: `
+    UPDATE "WebhookEndpoint" SET
+      "secret" = CASE WHEN "secret" = :secret THEN :resealed ELSE "secret" END,
+      "previousSecret" = CASE WHEN "previousSecret" = :secret THEN :resealed ELSE "previousSecret" END
+    WHERE "id" = :id`,
+});
+
+/** Forgets the secrets before a rotation when they sign no more. */
+export const DROP_PREVIOUS = statement({
+  params: { id: "text", now: "time" },
+  sql: `
+    UPDATE "WebhookEndpoint" SET "previousSecret" = NULL, "previousUntil" = NULL WHERE "id" = :id AND "previousUntil" <= :now`,
+});
+
+/** How many deliveries of a deleted endpoint are deleted in one step: so few that SQLite's only writer is busy for milliseconds. */
+const DELETED_PER_STEP = 200;
+export const DELETE_DELIVERIES = statement({
+  params: { endpointId: "text" },
+  sql: `
+    DELETE FROM "WebhookDelivery" WHERE "id" IN (
+      SELECT "id" FROM "WebhookDelivery" WHERE "endpointId" = :endpointId LIMIT ${DELETED_PER_STEP})`,
+});
+export const DELETE_ENDPOINT = statement({
+  params: { id: "text" },
+  sql: `DELETE FROM "WebhookEndpoint" WHERE "id" = :id AND "state" = 'deleted'`,
+});

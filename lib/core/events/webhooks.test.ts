@@ -1,0 +1,413 @@
+import { createPublicKey, verify } from "node:crypto";
+import { expect, _baseTest as test } from "playwright/test";
+import { Webhook } from "standardwebhooks";
+import { COMMAND_LINE } from "@/lib/core/administration/actor";
+import { blockAccount } from "@/lib/core/administration/block";
+import {
+  WEBHOOK_FAILING_MS_MAX,
+  WEBHOOK_LEASE_MS,
+  WEBHOOK_RETRY_AFTER_MS,
+  WEBHOOK_SECRET_OVERLAP_MS,
+} from "@/lib/core/policy";
+import { readPrimary, transact, write } from "@/lib/db/database";
+import { freshAdministrator } from "@/lib/testing/administrators";
+import { after, failureOf, signUp } from "@/lib/testing/people";
+import { type Answer, answerWith, type Received, type Receiver, startReceiver } from "@/lib/testing/receivers";
+import { costOf } from "@/lib/testing/transactions";
+import { EventBody } from "./event-body";
+import { publishEvent } from "./publish";
+import {
+  changeWebhookEndpoint,
+  deleteWebhookEndpoint,
+  findWebhookEndpoint,
+  listWebhookEndpoints,
+  makeWebhookEndpoint,
+  rotateWebhookSecret,
+  sendTestEvent,
+  type WebhookChoice,
+} from "./webhook-endpoints";
+import { deliverWebhooks, readRetryAfter, WebhookWorker } from "./webhook-work";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const blocked = { type: "account.blocked", data: {} } as const;
+
+let receivers: Receiver[] = [];
+
+/** Starts a receiver and makes an endpoint for it. */
+async function hook(choice: Partial<WebhookChoice> = {}, answer?: Answer) {
+  const receiver = await startReceiver(answer);
+  receivers.push(receiver);
+  const wanted = { url: receiver.url, types: null, description: "a test", hasPhones: false, ...choice };
+  const made = await makeWebhookEndpoint(COMMAND_LINE, wanted);
+  if (!made.ok) throw new Error(made.failure.name);
+  return { ...made.value, receiver };
+}
+
+test.afterEach(async () => {
+  for (const receiver of receivers) receiver.close();
+  receivers = [];
+  for (const { id } of await listWebhookEndpoints()) await deleteWebhookEndpoint(COMMAND_LINE, id);
+  await deliverWebhooks();
+});
+
+const publish = (userId: number, now = new Date()) => transact(async (tx) => publishEvent(tx, userId, blocked, now));
+
+const of = (receiver: Receiver, accountId: number) =>
+  receiver.received.filter(({ body }) => body.accountId === accountId);
+
+/** Delivers until the receiver has got as many webhooks of the account: open transactions of other tests may delay events. */
+async function deliverUntil(receiver: Receiver, accountId: number, count: number): Promise<Received[]> {
+  await expect
+    .poll(async () => {
+      await deliverWebhooks();
+      return of(receiver, accountId).length;
+    })
+    .toBeGreaterThanOrEqual(count);
+  expect(of(receiver, accountId)).toHaveLength(count);
+  return of(receiver, accountId);
+}
+
+const deliveriesOf = (endpointId: string) =>
+  readPrimary.webhookDelivery.findMany({ where: { endpointId }, orderBy: { at: "asc" }, include: { made: true } });
+
+function verifyBoth({ headers, text }: Received, { secret, publicKey }: { secret: string; publicKey: string }): void {
+  expect(new Webhook(secret).verify(text, headers as Record<string, string>)).toEqual(JSON.parse(text));
+  const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${text}`;
+  const spki = Buffer.concat([
+    Buffer.from("302a300506032b6570032100", "hex"),
+    Buffer.from(publicKey.replace("whpk_", ""), "base64"),
+  ]);
+  const key = createPublicKey({ key: spki, format: "der", type: "spki" });
+  const signatures = String(headers["webhook-signature"])
+    .split(" ")
+    .filter((one) => one.startsWith("v1a,"))
+    .map((one) => Buffer.from(one.slice(4), "base64"));
+  expect(signatures.some((signature) => verify(null, Buffer.from(signed), key, signature))).toBe(true);
+}
+
+test("an endpoint gets each event once, signed by both schemes of Standard Webhooks", async () => {
+  const { receiver, id, ...shown } = await hook();
+  const { userId } = await signUp();
+  await publish(userId);
+  const received = await deliverUntil(receiver, userId, 2);
+  for (const one of received) {
+    verifyBoth(one, shown);
+    expect(EventBody.parse(one.body)).toEqual(one.body);
+  }
+  const [first, second] = received.map(({ body }) => body).sort((one, other) => Number(one.id) - Number(other.id));
+  expect(first).toMatchObject({ type: "account.created", accountId: userId, sequence: 1, isTest: false });
+  expect(second).toEqual({
+    type: "account.blocked",
+    timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    id: expect.stringMatching(/^\d+$/),
+    accountId: userId,
+    sequence: 2,
+    isTest: false,
+    data: {},
+  });
+  const ids = received.map(({ headers }) => headers["webhook-id"]);
+  expect(new Set(ids).size).toBe(2);
+  const rows = await deliveriesOf(id);
+  expect(rows.map((row) => row.id)).toEqual(expect.arrayContaining(ids));
+  for (const row of rows) expect(row).toMatchObject({ state: "delivered", attempts: 1, dueAt: null, worker: null });
+  expect(rows[0]?.made).toMatchObject([{ number: 1, status: 204, fault: null, answer: null }]);
+  await deliverWebhooks();
+  expect(of(receiver, userId)).toHaveLength(2);
+});
+
+test("an endpoint gets only the types that it wants, and phones and mailboxes only if it asks for them", async () => {
+  const { administrator } = await freshAdministrator();
+  const some = await hook({ types: ["account.blocked"] });
+  const all = await hook({ hasPhones: true });
+  const { userId, phone } = await signUp();
+  await blockAccount(administrator, { userId, reason: "of a test" });
+  expect((await deliverUntil(some.receiver, userId, 1))[0]?.body).toMatchObject({ type: "account.blocked" });
+  expect(some.receiver.received.map(({ text }) => text).join()).not.toContain(phone);
+  const received = await deliverUntil(all.receiver, userId, 2);
+  for (const { body } of received) expect(body.account).toEqual({ phone, email: null });
+  const made = await readPrimary.auditEvent.findMany({ where: { action: "webhook_made" }, orderBy: { id: "asc" } });
+  expect(made.slice(-2).map(({ details }) => JSON.parse(details))).toEqual([
+    { webhook: some.id, hasPhones: false },
+    { webhook: all.id, hasPhones: true },
+  ]);
+});
+
+test("two workers share the work, and each event is delivered once", async () => {
+  const { receiver } = await hook();
+  const { userId } = await signUp();
+  for (let count = 0; count < 30; count += 1) await publish(userId);
+  await expect
+    .poll(async () => {
+      await Promise.all([deliverWebhooks(), deliverWebhooks(), deliverWebhooks()]);
+      return of(receiver, userId).length;
+    })
+    .toBe(31);
+  expect(new Set(receiver.received.map(({ body }) => body.id)).size).toBe(receiver.received.length);
+});
+
+test("a failed attempt is made again by the schedule with the same id, and the delivery fails after the last one", async () => {
+  const { id, receiver } = await hook(
+    { types: ["account.blocked"] },
+    answerWith(500, {}, "an error\u0000 of the receiver"),
+  );
+  const { userId } = await signUp();
+  await publish(userId);
+  await deliverUntil(receiver, userId, 1);
+  const waits: number[] = [];
+  let now = new Date();
+  for (const waitMs of WEBHOOK_RETRY_AFTER_MS) {
+    const dueAt = (await deliveriesOf(id))[0]?.dueAt ?? new Date(0);
+    waits.push((dueAt.getTime() - now.getTime()) / waitMs);
+    await deliverWebhooks({ clock: () => after(dueAt, -1) });
+    now = dueAt;
+    await deliverWebhooks({ clock: () => dueAt });
+  }
+  for (const [at, part] of waits.entries()) {
+    expect(part).toBeGreaterThan(at === 0 ? 0.5 : 0.99);
+    expect(part).toBeLessThan(1.11);
+  }
+  const received = of(receiver, userId);
+  expect(received).toHaveLength(10);
+  expect(new Set(received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+  expect(new Set(received.map(({ headers }) => headers["webhook-timestamp"])).size).toBe(10);
+  const [row] = await deliveriesOf(id);
+  expect(row).toMatchObject({ state: "failed", attempts: 10, dueAt: null });
+  expect(row?.made).toHaveLength(10);
+  expect(row?.made[0]).toMatchObject({ status: 500, fault: "bad_status", answer: "an error of the receiver" });
+});
+
+test("Retry-After makes a wait longer, up to a day, and never shorter", async () => {
+  const now = new Date("2026-11-29T12:00:00Z");
+  expect(readRetryAfter("120", now)).toBe(120_000);
+  expect(readRetryAfter("Sun, 29 Nov 2026 12:01:00 GMT", now)).toBe(60_000);
+  expect(readRetryAfter("999999999", now)).toBe(DAY_MS);
+  expect(readRetryAfter("soon", now)).toBe(null);
+  const { id, receiver } = await hook({ types: ["account.blocked"] }, answerWith(429, { "retry-after": "3600" }));
+  const { userId } = await signUp();
+  await publish(userId);
+  await deliverUntil(receiver, userId, 1);
+  const [row] = await deliveriesOf(id);
+  expect(row?.dueAt?.getTime()).toBeGreaterThan(Date.now() + 3590_000);
+});
+
+test("410 disables the endpoint, and what comes later waits until it goes on", async () => {
+  const { id, receiver } = await hook({}, answerWith(410));
+  const { userId } = await signUp();
+  await deliverUntil(receiver, userId, 1);
+  expect(await findWebhookEndpoint(id)).toMatchObject({ state: "disabled", reason: "gone", version: 2 });
+  const events = await readPrimary.auditEvent.findMany({ where: { action: "webhook_disabled" } });
+  expect(events.map(({ details }) => JSON.parse(details))).toContainEqual({ webhook: id, disabledFor: "gone" });
+  await publish(userId);
+  await deliverWebhooks();
+  expect(of(receiver, userId)).toHaveLength(1);
+  receiver.answer = answerWith(200);
+  const resumed = await changeWebhookEndpoint(COMMAND_LINE, id, { isPaused: false });
+  expect(resumed).toMatchObject({ ok: true, value: { state: "active", reason: null, version: 3 } });
+  await expect
+    .poll(async () => {
+      await deliverWebhooks({ clock: () => after(new Date(), 10_000) });
+      return of(receiver, userId).length;
+    })
+    .toBe(3);
+});
+
+test("five days without a success disable the endpoint, and one success begins them again", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked"] }, answerWith(500));
+  const { userId } = await signUp();
+  await publish(userId);
+  await deliverUntil(receiver, userId, 1);
+  const since = (await findWebhookEndpoint(id))?.failingSince;
+  if (!since) throw new Error("the endpoint is not failing");
+  receiver.answer = answerWith(200);
+  await deliverWebhooks({ clock: () => after(since, DAY_MS) });
+  expect(await findWebhookEndpoint(id)).toMatchObject({ state: "active", failingSince: null });
+  receiver.answer = answerWith(500);
+  await publish(userId);
+  await deliverUntil(receiver, userId, 3);
+  const again = (await findWebhookEndpoint(id))?.failingSince;
+  if (!again) throw new Error("the endpoint is not failing");
+  await deliverWebhooks({ clock: () => after(again, WEBHOOK_FAILING_MS_MAX - 1) });
+  expect(await findWebhookEndpoint(id)).toMatchObject({ state: "active" });
+  await write((tx) =>
+    tx.webhookDelivery.updateMany({ where: { endpointId: id, state: "pending" }, data: { dueAt: since } }),
+  );
+  await deliverWebhooks({ clock: () => after(again, WEBHOOK_FAILING_MS_MAX) });
+  expect(await findWebhookEndpoint(id)).toMatchObject({ state: "disabled", reason: "failing" });
+});
+
+test("a rotated secret and the one before sign for a day, and then the new one alone", async () => {
+  const { id, receiver, ...shown } = await hook();
+  const rotated = await rotateWebhookSecret(COMMAND_LINE, id);
+  if (!rotated.ok) throw new Error(rotated.failure.name);
+  const { userId } = await signUp();
+  const [both] = await deliverUntil(receiver, userId, 1);
+  if (!both) throw new Error("nothing came");
+  verifyBoth(both, shown);
+  verifyBoth(both, rotated.value);
+  expect(String(both.headers["webhook-signature"]).split(" ")).toHaveLength(4);
+  await publish(userId);
+  const later = after(new Date(), WEBHOOK_SECRET_OVERLAP_MS);
+  await expect
+    .poll(async () => {
+      await deliverWebhooks({ clock: () => later });
+      return of(receiver, userId).length;
+    })
+    .toBe(2);
+  expect(String(of(receiver, userId)[1]?.headers["webhook-signature"]).split(" ")).toHaveLength(2);
+  expect(await findWebhookEndpoint(id)).toMatchObject({ previousUntil: null, publicKey: rotated.value.publicKey });
+  const stored = await readPrimary.webhookEndpoint.findUniqueOrThrow({ where: { id } });
+  expect(stored.previousSecret).toBe(null);
+  const secrets = [shown.secret, rotated.value.secret].map((secret) => secret.replace("whsec_", ""));
+  for (const secret of secrets) expect(JSON.stringify({ ...stored, cursorTransactionId: 0 })).not.toContain(secret);
+});
+
+test("a receiver that answers slowly delays no other one", async () => {
+  const slow = await hook({}, () => undefined);
+  const fast = await hook();
+  const { userId } = await signUp();
+  for (let count = 0; count < 40; count += 1) await publish(userId);
+  const worker = new WebhookWorker();
+  await expect
+    .poll(async () => {
+      await worker.round();
+      return of(fast.receiver, userId).length;
+    })
+    .toBe(41);
+  expect(of(slow.receiver, userId).length).toBeLessThanOrEqual(16);
+  expect(await deliveriesOf(slow.id)).toHaveLength(41);
+  await worker.stop(0);
+  const rows = await deliveriesOf(slow.id);
+  expect(rows.map(({ worker: holder }) => holder)).toEqual(rows.map(() => null));
+  expect(rows.every(({ attempts }) => attempts === 0)).toBe(true);
+  slow.receiver.answer = answerWith(200);
+  await deliverWebhooks();
+  expect(new Set(of(slow.receiver, userId).map(({ body }) => body.id)).size).toBe(41);
+});
+
+test("after a crash other processes deliver what a process had leased, once its lease is over", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked"] }, () => undefined);
+  const { userId } = await signUp();
+  await publish(userId);
+  const crashed = new WebhookWorker();
+  await expect
+    .poll(async () => {
+      await crashed.round();
+      return of(receiver, userId).length;
+    })
+    .toBe(1);
+  receiver.answer = answerWith(200);
+  await deliverWebhooks();
+  expect(of(receiver, userId)).toHaveLength(1);
+  await deliverWebhooks({ clock: () => after(new Date(), WEBHOOK_LEASE_MS) });
+  const [first, second] = of(receiver, userId);
+  expect(second?.headers["webhook-id"]).toBe(first?.headers["webhook-id"]);
+  await crashed.stop(0);
+  expect(await deliveriesOf(id)).toMatchObject([{ state: "delivered", attempts: 1 }]);
+});
+
+test("a paused endpoint gets what it missed when it goes on, and says so when events were deleted before", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked"] });
+  const { userId } = await signUp();
+  await changeWebhookEndpoint(COMMAND_LINE, id, { isPaused: true });
+  await publish(userId);
+  await deliverWebhooks();
+  expect(of(receiver, userId)).toHaveLength(0);
+  expect(failureOf(await sendTestEvent(COMMAND_LINE, id))).toBe("endpoint_inactive");
+  await changeWebhookEndpoint(COMMAND_LINE, id, { isPaused: false });
+  await deliverUntil(receiver, userId, 1);
+  expect(await findWebhookEndpoint(id)).toMatchObject({ missedAt: null });
+  await write((tx) => tx.webhookEndpoint.update({ where: { id }, data: { cursorAt: new Date(0) } }));
+  await deliverWebhooks();
+  expect(await findWebhookEndpoint(id)).toMatchObject({ state: "active", missedAt: expect.any(Date) });
+  expect(of(receiver, userId), "the oldest event that is kept comes first").toHaveLength(2);
+});
+
+test("an event that was deleted before its attempt fails, and the attempt says why", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked"] }, answerWith(500));
+  const { userId } = await signUp();
+  await publish(userId);
+  await deliverUntil(receiver, userId, 1);
+  await write((tx) => tx.event.deleteMany({ where: { accountId: userId } }));
+  await deliverWebhooks({ clock: () => after(new Date(), 10_000) });
+  const [row] = await deliveriesOf(id);
+  expect(row).toMatchObject({ state: "failed", attempts: 2 });
+  expect(row?.made[1]).toMatchObject({ status: null, fault: "event_deleted" });
+});
+
+test("a test event concerns no account", async () => {
+  const { id, receiver, ...shown } = await hook();
+  const sent = await sendTestEvent(COMMAND_LINE, id);
+  if (!sent.ok) throw new Error(sent.failure.name);
+  await deliverWebhooks();
+  const found = receiver.received.find(({ body }) => body.type === "webhook.test");
+  expect(found?.body).toMatchObject({ accountId: null, sequence: null, isTest: true, data: {} });
+  expect(found?.headers["webhook-id"]).toBe(sent.value.deliveryId);
+  if (found) verifyBoth(found, shown);
+});
+
+test("an endpoint needs https, a public address and no password in its URL", async () => {
+  const problemOf = async (url: string) => {
+    const made = await makeWebhookEndpoint(COMMAND_LINE, { url, types: null, description: "", hasPhones: false });
+    return made.ok ? null : made.failure;
+  };
+  const refusals: Record<string, string> = {
+    "http://backend.example/": "not_https",
+    "https://user:secret@backend.example/": "credentials",
+    "https://backend.example:22/": "port",
+    "https://10.0.0.1/": "address",
+    [`https://backend.example/${"a".repeat(2000)}`]: "too_long",
+    "ftp://backend.example/": "malformed",
+  };
+  for (const [url, problem] of Object.entries(refusals))
+    expect(await problemOf(url)).toEqual({ name: "url_refused", problem });
+  expect(await listWebhookEndpoints()).toEqual([]);
+});
+
+test("an administrator changes an endpoint only with a fresh login and the version that was seen, and each deed is recorded", async () => {
+  const { administrator, userId } = await freshAdministrator();
+  const { id } = await hook();
+  const change = (version: number) =>
+    changeWebhookEndpoint(administrator, id, { hasPhones: true, description: "other" }, { version });
+  expect(await change(7)).toEqual({ ok: false, failure: { name: "version_changed", version: 1 } });
+  expect(await change(1)).toMatchObject({ ok: true, value: { version: 2, hasPhones: true } });
+  const tired = { ...administrator, verifiedAt: new Date(0) };
+  expect(failureOf(await deleteWebhookEndpoint(tired, id))).toBe("login_too_old");
+  expect(failureOf(await deleteWebhookEndpoint(administrator, id))).toBe("none");
+  expect(failureOf(await deleteWebhookEndpoint(administrator, id))).toBe("endpoint_unknown");
+  const events = await readPrimary.auditEvent.findMany({
+    where: { actorId: userId, action: { startsWith: "webhook" } },
+  });
+  expect(events.map(({ action, details }) => [action, JSON.parse(details)])).toEqual([
+    ["webhook_changed", { webhook: id, hasPhones: true, fields: ["description", "hasPhones"] }],
+    ["webhook_deleted", { webhook: id }],
+  ]);
+  await deliverWebhooks();
+  await deliverWebhooks();
+  expect(await readPrimary.webhookEndpoint.findUnique({ where: { id } })).toBe(null);
+});
+
+test("a round without an endpoint costs one statement, and a round of many events no statement for each", async () => {
+  const idle = new WebhookWorker();
+  // Opens the connection.
+  await idle.round();
+  expect(await costOf(() => idle.round())).toMatchObject({ statements: 1, transactions: 0 });
+  const { receiver } = await hook({ types: ["account.blocked"] });
+  const { userId } = await signUp();
+  const worker = new WebhookWorker();
+  const costs: number[] = [];
+  for (const count of [3, 12]) {
+    const before = of(receiver, userId).length;
+    for (let at = 0; at < count; at += 1) await publish(userId);
+    let statements = 0;
+    await expect
+      .poll(async () => {
+        const cost = await costOf(() => worker.round());
+        statements += cost.statements;
+        return of(receiver, userId).length - before;
+      })
+      .toBe(count);
+    costs.push(statements);
+  }
+  await worker.stop(100);
+  expect(Math.max(...costs)).toBeLessThan(60);
+});

@@ -1,0 +1,113 @@
+import { parseArgs } from "node:util";
+import { migrate } from "./internal/database";
+import { readSettings } from "./internal/settings";
+import { Refusal } from "./internal/tool.mjs";
+
+const USAGE = `Usage:
+npm run webhook -- add --url https://backend.example/hooks --types account.created,account.deleted [--description "the shop"] [--phones]
+npm run webhook -- list
+npm run webhook -- pause|resume|rotate|test|remove --id we_…
+--types all stands for all types. --phones adds the account's phone and mailbox to each webhook.`;
+
+const env = await readSettings();
+await migrate(env.DATABASE_URL);
+const endpoints = await import("../lib/core/events/webhook-endpoints");
+const { COMMAND_LINE } = await import("../lib/core/administration/actor");
+const { EVENT_TYPES } = await import("../lib/core/events/event-types");
+
+const URL_PROBLEMS: Record<string, string> = {
+  malformed: "--url is no address of a web server.",
+  too_long: "The URL is too long.",
+  not_https:
+    "Webhooks go by https. By http they go to this machine only, while HOST and APP_URL are reached from this machine only.",
+  credentials: "The URL must have no name and no password: the receiver checks the signature.",
+  port: "Webhooks go to port 443, or to a port from 1024 on that browsers use, too.",
+  address: "Webhooks go to public addresses, and to those of WEBHOOK_PRIVATE_RANGES.",
+};
+const PROBLEMS: Record<string, string> = {
+  endpoints_full: "There are as many endpoints as there can be: remove one first.",
+  endpoint_unknown: "There is no endpoint with this id.",
+  endpoint_inactive: "The endpoint is paused or disabled: resume it first.",
+  event_type_unknown: `--types are types of events, separated by commas, or all. The types are ${EVENT_TYPES.join(", ")}.`,
+  description_too_long: "The description can have 200 characters at most.",
+};
+
+const { command, values } = readArguments();
+const work: Record<string, () => Promise<unknown>> = {
+  add: async () => {
+    const { url = "", types = "", description = "", phones = false } = values;
+    if (url === "" || types === "") throw new Refusal(USAGE);
+    const choice = {
+      url,
+      types: types === "all" ? null : readOrRefuse(endpoints.WebhookTypes.safeParse(types.split(","))),
+      description: readOrRefuse(endpoints.WebhookDescription.safeParse(description)),
+      hasPhones: phones,
+    };
+    const made = okOrRefuse(await endpoints.makeWebhookEndpoint(COMMAND_LINE, choice));
+    console.log(`${url} gets events from now on. The secret is not shown again.`);
+    return made;
+  },
+  list: async () => {
+    const all = await endpoints.listWebhookEndpoints();
+    for (const { id, url, state, reason } of all) console.log([id, url, state, reason ?? ""].join(" ").trim());
+    return all;
+  },
+  pause: () => change(true),
+  resume: () => change(false),
+  rotate: async () => {
+    const shown = okOrRefuse(await endpoints.rotateWebhookSecret(COMMAND_LINE, readId()));
+    console.log("The previous secret signs for another day. The new one is not shown again.");
+    return { id: readId(), ...shown };
+  },
+  test: async () => {
+    const sent = okOrRefuse(await endpoints.sendTestEvent(COMMAND_LINE, readId()));
+    console.log("A running server sends the test event now.");
+    return { id: readId(), ...sent };
+  },
+  remove: async () => {
+    okOrRefuse(await endpoints.deleteWebhookEndpoint(COMMAND_LINE, readId()));
+    return { id: readId(), removed: true };
+  },
+};
+const chosen = work[command ?? ""];
+if (!chosen) throw new Refusal(USAGE);
+console.log(JSON.stringify(await chosen()));
+
+async function change(isPaused: boolean) {
+  return okOrRefuse(await endpoints.changeWebhookEndpoint(COMMAND_LINE, readId(), { isPaused }));
+}
+
+function readArguments() {
+  try {
+    const text = { type: "string" } as const;
+    const { positionals, values } = parseArgs({
+      args: process.argv.slice(3),
+      options: { url: text, types: text, description: text, id: text, phones: { type: "boolean" } },
+      allowPositionals: true,
+    });
+    return { command: positionals.length === 1 ? positionals[0] : undefined, values };
+  } catch {
+    throw new Refusal(USAGE);
+  }
+}
+
+function readId(): string {
+  if (values.id === undefined) throw new Refusal(USAGE);
+  return values.id;
+}
+
+function okOrRefuse<Value>(
+  result: { ok: true; value: Value } | { ok: false; failure: { name: string; problem?: string } },
+): Value {
+  if (result.ok) return result.value;
+  const { name, problem } = result.failure;
+  throw new Refusal((problem && URL_PROBLEMS[problem]) ?? PROBLEMS[name] ?? name);
+}
+
+function readOrRefuse<Value>(
+  parsed: { success: true; data: Value } | { success: false; error: { issues: { message: string }[] } },
+): Value {
+  if (parsed.success) return parsed.data;
+  const { message = "" } = parsed.error.issues[0] ?? {};
+  throw new Refusal(PROBLEMS[message] ?? message);
+}
