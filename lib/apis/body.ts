@@ -7,8 +7,11 @@ export type Fields = Record<string, unknown>;
 
 type BodyFailure = { name: "body_malformed" | "body_too_large" | "media_type_unsupported" };
 
-/** Reads the fields of a JSON, form-encoded or multipart body. A request without a body has no fields. */
-export async function readBody(request: Request): Promise<Result<Fields, BodyFailure>> {
+/**
+ * Reads the fields of a JSON, form-encoded or multipart body, or with `isJsonAlone` of a JSON one. A request without a body has no
+ * fields.
+ */
+export async function readBody(request: Request, { isJsonAlone = false } = {}): Promise<Result<Fields, BodyFailure>> {
   const bytes = await readBytes(request, BODY_BYTES_MAX);
   if (!bytes) return fail({ name: "body_too_large" });
   if (isCompressed(request.headers)) return fail({ name: "media_type_unsupported" });
@@ -16,7 +19,8 @@ export async function readBody(request: Request): Promise<Result<Fields, BodyFai
   if (bytes.length === 0 && contentType === null) return succeed({});
   const [mediaType = ""] = (contentType ?? "").split(";");
   const name = mediaType.trim().toLowerCase();
-  const read = Object.hasOwn(READERS, name) ? READERS[name] : undefined;
+  const isRead = isJsonAlone ? name === "application/json" : Object.hasOwn(READERS, name);
+  const read = isRead ? READERS[name] : undefined;
   if (!read) return fail({ name: "media_type_unsupported" });
   try {
     const fields = bytes.length === 0 ? {} : await read(bytes, contentType ?? "");

@@ -48,3 +48,14 @@ address(api, "/test/more/", (endpoint) => ({
   // @ts-expect-error: the name of a failure must be a literal, not any `string`.
   POST: endpoint({ summary: "", who: "anybody", answer, run: failByAnyName, failures: {} }),
 }));
+
+const revoke = async (isDone: boolean) => (isDone ? reply({ done: true }) : fail({ name: "key_revoked" }));
+
+address(api, "/test/keys/", (endpoint) => ({
+  // The engine words the failures of keys.
+  GET: endpoint({ summary: "", who: "key", scope: "events:read", answer, run: () => revoke(true), failures: {} }),
+  // @ts-expect-error: an endpoint for keys needs a scope.
+  POST: endpoint({ summary: "", who: "key", answer, run: () => revoke(true), failures: {} }),
+  // @ts-expect-error: an endpoint for people words each failure.
+  PUT: endpoint({ summary: "", who: "account", answer, run: () => revoke(true), failures: {} }),
+}));

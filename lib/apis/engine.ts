@@ -2,12 +2,24 @@ import { z } from "zod";
 import { readCredentials } from "@/lib/auth/credentials";
 import { currentRequester } from "@/lib/auth/current-requester";
 import type { Requester } from "@/lib/core/identity/requester";
+import type { Scope } from "@/lib/core/keys/api-keys";
+import type { Attempt, StoredAnswer } from "@/lib/core/keys/idempotency";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { prefersPage } from "@/lib/http/accept";
 import { retryAfter } from "@/lib/http/retry-after";
 import { type Fields, readBody, readQuery } from "./body";
 import { HANDLER_STATUSES, type Handler, makeHandlers, type Verb } from "./handlers";
+import {
+  answerOnce,
+  KEY_FAILURES,
+  type KeyCall,
+  type KeyFailure,
+  type KeyRefusal,
+  makeKeyCall,
+  readIfMatch,
+  readKey,
+} from "./keys";
 import { FIELD_REQUIRED, type Messages } from "./messages";
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
@@ -18,9 +30,16 @@ export interface Api {
   description: string;
   messages: Messages;
   /** Makes the body of an error response from the failure's sentence. The shape may depend on the failure. */
-  error: (sentence: string, failure: EngineFailure) => Json;
-  /** The credentials that the API's own clients use. The engine accepts cookie and token on every API. */
-  credentials: "cookie" | "token";
+  error: (sentence: string, failure: EngineFailure | KeyFailure) => Json;
+  /** Makes the body of the error response to wrong fields from their sentences; without it the fields are the body. */
+  fieldErrors?: (fields: Record<string, string[]>) => Json;
+  /** The media type of error responses; by default `application/json`. */
+  errorType?: string;
+  /**
+   * The credentials that the API's own clients use. The engine accepts cookie and token on every API for people. An API for keys has
+   * endpoints with `who: "key"` alone: it accepts API keys and nothing else, takes JSON bodies alone, and pages of other origins can't use it.
+   */
+  credentials: "cookie" | "token" | "key";
   /** Whether this API ignores unknown parameters of a query. By default it refuses them. */
   ignoresParameters?: true;
 }
@@ -70,6 +89,8 @@ interface Call<Path extends string, Input extends z.ZodRawShape, Query extends z
   query: z.output<z.ZodObject<Query>>;
   /** The requester's session; null for endpoints that need no account. */
   session: Who extends "account" ? Session : null;
+  /** The API key of the request, by which deeds are done; null for endpoints of people. */
+  key: Who extends "key" ? KeyCall : null;
   /** Reads the requester. A function, because it decrypts a cookie or a token, and most endpoints don't need the requester. */
   requester: () => Promise<Requester>;
 }
@@ -77,14 +98,18 @@ interface Call<Path extends string, Input extends z.ZodRawShape, Query extends z
 /** The declaration of one verb of one address. The engine serves it, and the API reference describes it. */
 interface EndpointSpec<
   Path extends string,
-  Who extends "anybody" | "account",
+  Asker extends Who,
   Input extends z.ZodRawShape,
   Query extends z.ZodRawShape,
   Body extends z.ZodType,
   Result extends Outcome<z.input<Body>>,
 > {
   summary: string;
-  who: Who;
+  who: Asker;
+  /** The scope that the API key needs; for endpoints with `who: "key"` alone. */
+  scope?: Scope;
+  /** Whether an endpoint for keys reads `If-Match`; `required` refuses a request without it, so that no change is overwritten unseen. */
+  ifMatch?: "optional" | "required";
   /** Whether the endpoint reads or sets cookies of a login. If it does, pages of `CORS_ORIGINS` can't use its address. */
   cookies?: boolean;
   /** Request headers that a client may send. */
@@ -95,15 +120,17 @@ interface EndpointSpec<
     /** The status of a success; by default 200, or 204 without a body. */
     status?: 200 | 201 | 303;
     body: Body;
+    /** Fields of the body that are shown once: the stored answer to an `Idempotency-Key` has null in their place. */
+    secrets?: readonly string[];
     /** The schema of a 202's body, for an endpoint whose effect may come later. */
     later?: z.ZodType<Json>;
     headers?: readonly (keyof typeof ANSWER_HEADERS)[];
   };
   /** The pages that a browser is redirected to instead of getting JSON. */
   page?: RedirectPages;
-  run: (call: Call<Path, Input, Query, Who>) => Promise<Result & Literal<FailureNames<Result>>>;
-  /** The response to each failure of `run`. The compiler refuses a table that lacks a failure. */
-  failures: FailureTable<FailureNames<Result>>;
+  run: (call: Call<Path, Input, Query, Asker>) => Promise<Result & Literal<FailureNames<Result>>>;
+  /** The response to each failure of `run`. The compiler refuses a table that lacks a failure. The engine words those of keys. */
+  failures: FailureTable<Exclude<FailureNames<Result>, Asker extends "key" ? KeyFailure : never>>;
   /** The response to any wrong field, for an API that has one sentence for all of them. */
   invalid?: ErrorResponse;
 }
@@ -116,6 +143,9 @@ interface RedirectPages {
 
 /** The request headers of the APIs, each with its description in the API reference. */
 export const REQUEST_HEADERS = {
+  "Idempotency-Key":
+    "Any text that names this request, such as a UUID. A request that is sent again with it has no second effect, and gets the first answer for a day.",
+  "If-Match": "The ETag that was read. The request changes nothing if the resource has another one by now.",
   "Sarafan-Device":
     "The value of the header of this name in the response to this application's last sign-in. It makes the application a recognised device for the phones that it has signed in by: their codes are sent to it even if strangers have used up the phone's limits.",
 } as const;
@@ -125,6 +155,9 @@ export const ANSWER_HEADERS = {
   "Sarafan-Device":
     "Identifies this application. Send it in the header of the same name with later requests, and store it as safely as the refresh token.",
   "Sarafan-Code-Length": "The number of digits of the code that was sent.",
+  ETag: "The version of the resource, for If-Match.",
+  Location: "The address of the new resource.",
+  "Idempotency-Replayed": "`true` in an answer that is sent again. Secrets in it are null.",
   Link: 'The next page of the list, `<…>; rel="next"` (RFC 8288), if there is one.',
 } as const;
 
@@ -155,23 +188,23 @@ export function address<const Path extends string>(
     handlers[verb as Verb] = async (request, { params }) => serve(api, endpoint, request, await params);
   }
   const made = makeHandlers(handlers, {
-    isShared: Object.values(endpoints).every(({ cookies }) => !cookies),
+    isShared: api.credentials !== "key" && Object.values(endpoints).every(({ cookies }) => !cookies),
     refuse: (name, headers) => respondWithFailure(refuse(api, name, headers)),
   });
   return { ...made, api, path, endpoints };
 }
 
 type EndpointMaker<Path extends string> = <
-  Who extends "anybody" | "account",
+  Asker extends Who,
   Body extends z.ZodType,
   Result extends Outcome<z.input<Body>>,
   Input extends z.ZodRawShape = Record<never, never>,
   Query extends z.ZodRawShape = Record<never, never>,
 >(
-  spec: EndpointSpec<Path, Who, Input, Query, Body, Result>,
+  spec: EndpointSpec<Path, Asker, Input, Query, Body, Result> & (Asker extends "key" ? { scope: Scope } : unknown),
 ) => Endpoint;
 
-type Who = "anybody" | "account";
+type Who = "anybody" | "account" | "key";
 type AnySpec = EndpointSpec<string, Who, z.ZodRawShape, z.ZodRawShape, z.ZodType, Outcome<unknown>>;
 
 /** An endpoint as the engine serves it and the API reference describes it, without the types of its declaration. */
@@ -232,6 +265,8 @@ async function runEndpoint(
   request: Request,
   params: Record<string, string>,
 ): Promise<Response | Refusal> {
+  const key = endpoint.scope ? await readKey(request.headers, endpoint.scope) : null;
+  if (key?.ok === false) return refuseKey(api, key.failure);
   const credentials = endpoint.who === "account" ? await readCredentials(request.headers) : null;
   if (credentials?.session === null) {
     return credentials.problem === "invalid"
@@ -242,21 +277,38 @@ async function runEndpoint(
   const asked = readQuery(request);
   const unknown = Object.keys(asked).filter((name) => !Object.hasOwn(endpoint.query.shape, name));
   if (unknown.length > 0 && !api.ignoresParameters) return refuseParameters(api, unknown);
-  const body = endpoint.input ? await readBody(request) : { ok: true as const, value: {} };
+  const isJsonAlone = api.credentials === "key";
+  const body = endpoint.input ? await readBody(request, { isJsonAlone }) : { ok: true as const, value: {} };
   if (!body.ok) return refuse(api, body.failure.name);
   const query = endpoint.query.safeParse(asked);
   if (!query.success) return refuseFields(api, endpoint, query.error, asked);
   const input = (endpoint.input ?? NO_INPUT).safeParse(body.value);
   if (!input.success) return refuseFields(api, endpoint, input.error, body.value);
 
-  const outcome = await endpoint.run({
-    request,
-    params,
-    input: input.data,
-    query: query.data,
-    session: credentials?.session ?? null,
-    requester: currentRequester,
-  });
+  const call = { request, params, input: input.data, query: query.data, requester: currentRequester };
+  if (!key) {
+    const outcome = await endpoint.run({ ...call, session: credentials?.session ?? null, key: null });
+    return respond(api, endpoint, outcome);
+  }
+  const ifMatch = endpoint.ifMatch ? readIfMatch(request.headers) : { ok: true as const, value: null };
+  if (!ifMatch.ok) return refuseKey(api, ifMatch.failure);
+  if (endpoint.ifMatch === "required" && ifMatch.value === null) return refuseKey(api, { name: "if_match_missing" });
+  const isPost = request.method === "POST";
+  const run = async (attempt: Attempt | null) => {
+    const render = (outcome: unknown) => storedAnswerOf(endpoint, outcome as Outcome<unknown>);
+    const keyCall = makeKeyCall(key.value, { ifMatch: ifMatch.value, attempt, mustSettle: isPost, render });
+    return respond(api, endpoint, await endpoint.run({ ...call, session: null, key: keyCall }));
+  };
+  if (!isPost) return run(null);
+  const { pathname, search } = new URL(request.url);
+  const content = [request.method, pathname + search, JSON.stringify(body.value)].join("\n");
+  const answered = await answerOnce(key.value, { headers: request.headers, content }, run);
+  if (!answered.ok) return refuseKey(api, answered.failure);
+  return "replayed" in answered.value ? respondAgain(answered.value.replayed) : answered.value;
+}
+
+/** Makes the response of an outcome, or the refusal after a failure. */
+function respond(api: Api, endpoint: Endpoint, outcome: Outcome<unknown>): Response | Refusal {
   if (outcome.ok && outcome.isLater) {
     const { later } = endpoint.answer;
     if (!later) throw new Error("the endpoint replied later without a schema in answer.later");
@@ -272,12 +324,28 @@ async function runEndpoint(
   }
   const { name, retryAfterMs } = outcome.failure;
   const errorResponse = endpoint.failures[name];
-  if (!errorResponse) throw new Error(`there is no response for the failure ${name}`);
+  if (!errorResponse) {
+    if (endpoint.scope && Object.hasOwn(KEY_FAILURES, name)) return refuseKey(api, { name: name as KeyFailure });
+    throw new Error(`there is no response for the failure ${name}`);
+  }
   const headers = {
     ...(retryAfterMs !== undefined && retryAfter(retryAfterMs)),
     ...(name === "token_invalid" && INVALID_TOKEN_HEADERS),
   };
-  return { ...errorResponse, name, headers };
+  return { ...errorResponse, name, headers, type: api.errorType };
+}
+
+/** Makes the answer that is stored for an `Idempotency-Key`, without the endpoint's secrets. */
+function storedAnswerOf({ answer }: Endpoint, outcome: Outcome<unknown>): StoredAnswer {
+  if (!outcome.ok || outcome.isLater) throw new Error("only the reply of a deed is stored");
+  const body = answer.body ? (answer.body.parse(outcome.body) as Record<string, unknown>) : null;
+  const hidden = Object.fromEntries((answer.secrets ?? []).map((name) => [name, null]));
+  return { status: answer.status, headers: outcome.headers ?? {}, body: body && { ...body, ...hidden } };
+}
+
+function respondAgain({ status, headers: stored, body }: StoredAnswer): Response {
+  const headers = { ...NO_STORE, ...stored, "Idempotency-Replayed": "true" };
+  return body === null ? new Response(null, { status, headers }) : Response.json(body, { status, headers });
 }
 
 const NO_INPUT = z.object({});
@@ -303,24 +371,39 @@ export type EngineFailure = keyof typeof ENGINE_STATUSES;
 interface Refusal extends ErrorResponse {
   name: string;
   headers?: Headers;
+  /** The media type of the body; by default `application/json`. */
+  type?: string | undefined;
 }
 
 function refuse(api: Api, name: Exclude<EngineFailure, "field_invalid">, headers: Headers = {}): Refusal {
-  return { name, status: ENGINE_STATUSES[name], body: api.error(api.messages.failures[name], name), headers };
+  const body = api.error(api.messages.failures[name], name);
+  return { name, status: ENGINE_STATUSES[name], body, headers, type: api.errorType };
+}
+
+function refuseKey(api: Api, { name, headers = {}, retryAfterMs, detail }: KeyRefusal): Refusal {
+  if (name === "credentials_missing") return refuse(api, name);
+  const [status, sentence] = KEY_FAILURES[name];
+  const waiting = retryAfterMs === undefined ? {} : retryAfter(retryAfterMs);
+  return {
+    name,
+    status,
+    body: api.error(detail ?? sentence, name),
+    headers: { ...headers, ...waiting },
+    type: api.errorType,
+  };
 }
 
 /** Refuses unknown parameters by their names: without a filter that the client misspelt, the response would hold too much. */
-function refuseParameters({ messages }: Api, names: string[]): Refusal {
-  const body = Object.fromEntries(names.map((name) => [name, [messages.fields.parameter_unknown]]));
-  return { name: "field_invalid", status: ENGINE_STATUSES.field_invalid, body };
+function refuseParameters(api: Api, names: string[]): Refusal {
+  return refuseByField(api, Object.fromEntries(names.map((name) => [name, [api.messages.fields.parameter_unknown]])));
 }
 
-function refuseFields(
-  { messages }: Api,
-  { input, query, invalid }: Endpoint,
-  error: z.ZodError,
-  given: Fields,
-): Refusal {
+function refuseByField({ fieldErrors = (same) => same, errorType: type }: Api, fields: Record<string, string[]>) {
+  return { name: "field_invalid", status: ENGINE_STATUSES.field_invalid, body: fieldErrors(fields), type };
+}
+
+function refuseFields(api: Api, { input, query, invalid }: Endpoint, error: z.ZodError, given: Fields): Refusal {
+  const { messages } = api;
   if (invalid) return { ...invalid, name: "field_invalid" };
   const body: Record<string, string[]> = {};
   for (const { path, message } of error.issues) {
@@ -330,12 +413,13 @@ function refuseFields(
     const known: Record<string, string | undefined> = messages.fields;
     body[field] ??= [isMissing ? FIELD_REQUIRED : (known[message] ?? messages.fields.malformed)];
   }
-  return { name: "field_invalid", status: ENGINE_STATUSES.field_invalid, body };
+  return refuseByField(api, body);
 }
 
 /** Makes the response to a failure, with the failure's name in the header `Sarafan-Error`. */
-export function respondWithFailure({ name, status, body, headers }: Refusal): Response {
+export function respondWithFailure({ name, status, body, headers, type = "application/json" }: Refusal): Response {
   // RFC 9110 §15.5.2 requires this header with each 401.
   const challenge = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
-  return Response.json(body, { status, headers: { ...NO_STORE, ...challenge, ...headers, "Sarafan-Error": name } });
+  const all = { "Content-Type": type, ...NO_STORE, ...challenge, ...headers, "Sarafan-Error": name };
+  return Response.json(body, { status, headers: all });
 }

@@ -24,7 +24,7 @@ const errorResponse = (status: number, error: string) => ({ status, body: { erro
 const NOT_FOUND_RESPONSE = errorResponse(400, "Код подтверждения не найден!");
 
 /** The failures whose response has the body `{ detail }`. All other responses to failures have `{ error }`. */
-const DETAIL_FAILURES: EngineFailure[] = ["credentials_missing", "token_invalid"];
+const DETAIL_FAILURES: string[] = ["credentials_missing", "token_invalid"] satisfies EngineFailure[];
 
 const api: Api = {
   title: "enter",

@@ -5,6 +5,7 @@ import { EventBody } from "@/lib/core/events/event-body";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
+import { SCOPE_WORDS } from "@/lib/core/keys/api-keys";
 import { env } from "@/lib/env";
 import * as bearer from "./bearer";
 import {
@@ -21,6 +22,9 @@ import {
 import * as enter from "./enter";
 import { describeEvents, describeWebhooks, EVENT_REF } from "./event-reference";
 import type { Verb } from "./handlers";
+import { KEY_FAILURES, type KeyFailure } from "./keys";
+import * as manageAccounts from "./manage-accounts";
+import * as manageEvents from "./manage-events";
 import { FIELD_REQUIRED } from "./messages";
 import { InviteCodeOfAnyLength, RefreshToken, SentInviteCode } from "./schemas";
 import * as usersApi from "./users";
@@ -29,7 +33,7 @@ import * as verification from "./verification";
 
 type JsonObject = { [name: string]: Json };
 
-/** The addresses of the five APIs, in the order in which the OpenAPI document lists the addresses of each API. */
+/** The addresses of the five APIs and of the management API, in the order in which the OpenAPI document lists the addresses of each API. */
 const API_ADDRESSES: readonly Address[] = [
   bearer.authRequestCode,
   bearer.authVerifyCode,
@@ -45,6 +49,12 @@ const API_ADDRESSES: readonly Address[] = [
   usersApi.activateInviteCode,
   usersApi.users,
   usersApi.user,
+  manageAccounts.accounts,
+  manageAccounts.account,
+  manageAccounts.accountBlock,
+  manageAccounts.accountUnblock,
+  manageAccounts.accountEndSessions,
+  manageEvents.events,
   v1.login,
   v1.createUser,
   v1.authUser,
@@ -55,7 +65,7 @@ const API_ADDRESSES: readonly Address[] = [
 ];
 
 /**
- * Makes an OpenAPI 3.1 document of the five APIs and of the addresses in `further`, from the declarations that the engine
+ * Makes an OpenAPI 3.1 document of the five APIs, the management API and the addresses in `further`, from the declarations that the engine
  * serves. The APIs are sorted by title.
  */
 export function describeApis(further: readonly Address[]): JsonObject & { openapi: string } {
@@ -67,7 +77,7 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
       title: "Sarafan",
       version: "1",
       description:
-        "Phone login and invite codes: five REST APIs over one core. Every address answers with and without a slash at its end and takes JSON, form-encoded and multipart bodies; the session cookie and a bearer token are good everywhere. An error carries its stable name in the header Sarafan-Error.",
+        "Phone login and invite codes: five REST APIs over one core, and a management API for backends of the operator. Every address answers with and without a slash at its end. The five take JSON, form-encoded and multipart bodies, and the session cookie and a bearer token are good at all of them; the management API takes JSON and API keys. An error carries its stable name in the header Sarafan-Error.",
     },
     servers: [{ url: env.APP_URL }],
     tags: [...apis.map(({ title, description }) => ({ name: title, description })), WEBHOOKS_TAG],
@@ -78,9 +88,15 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
       securitySchemes: {
         session: { type: "apiKey", in: "cookie", name: SESSION_COOKIE },
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+        key: { type: "http", scheme: "bearer", description: describeScopes() },
       },
     },
   };
+}
+
+function describeScopes(): string {
+  const scopes = Object.entries(SCOPE_WORDS).map(([scope, words]) => `- \`${scope}\`: ${words}`);
+  return ["An API key, which begins with `sk_`. Its scopes:", "", ...scopes].join("\n");
 }
 
 const WEBHOOKS_TAG = {
@@ -124,36 +140,54 @@ function describeEndpoint(api: Api, path: string, verb: Verb, endpoint: Endpoint
     operationId: [verb.toLowerCase(), ...(path.match(/[a-z0-9]+/g) ?? [])].join("-"),
     tags: [api.title],
     summary: endpoint.summary,
-    security: endpoint.who === "account" ? SECURITY_BY_CREDENTIALS[api.credentials] : [],
+    security: securityOf(api, endpoint),
     parameters: [
       ...Object.entries((query.properties ?? {}) as JsonObject).map(([name, schema]) => ({
         name,
         in: "query",
+        ...((query.required as string[] | undefined)?.includes(name) && { required: true }),
         schema,
       })),
-      ...endpoint.headers.map((name) => ({
+      ...headersOf(verb, endpoint).map(({ name, isRequired = false }) => ({
         name,
         in: "header",
+        ...(isRequired && { required: true }),
         description: REQUEST_HEADERS[name],
         schema: { type: "string" },
       })),
     ],
-    ...(endpoint.input && { requestBody: describeInput(endpoint.input) }),
+    ...(endpoint.input && { requestBody: describeInput(endpoint.input, api) }),
     responses: { ...describeAnswer(endpoint), ...describeFailures(api, verb, endpoint) },
   };
 }
 
-/** Each API accepts a session cookie and a bearer token. First comes the one that the API's own clients use. */
+/** An API for people accepts a session cookie and a bearer token. First comes the one that the API's own clients use. */
 const SECURITY_BY_CREDENTIALS = {
   cookie: [{ session: [] }, { bearer: [] }],
   token: [{ bearer: [] }, { session: [] }],
 };
 
-function describeInput(input: z.ZodObject): JsonObject {
+function securityOf({ credentials }: Api, { who, scope }: Endpoint): JsonObject[] {
+  // The names of roles that are needed (OpenAPI 3.1 §4.8.30): for a key its scope.
+  if (scope) return [{ key: [scope] }];
+  return who === "account" && credentials !== "key" ? SECURITY_BY_CREDENTIALS[credentials] : [];
+}
+
+/** Returns the request headers of an endpoint, those that the engine reads by itself included. */
+function headersOf(verb: Verb, { headers, scope, ifMatch }: Endpoint) {
+  type Header = { name: keyof typeof REQUEST_HEADERS; isRequired?: boolean };
+  const all: Header[] = headers.map((name) => ({ name }));
+  if (scope && verb === "POST") all.push({ name: "Idempotency-Key" });
+  if (ifMatch) all.push({ name: "If-Match", isRequired: ifMatch === "required" });
+  return all;
+}
+
+function describeInput(input: z.ZodObject, { credentials }: Api): JsonObject {
   const schema = schemaOf(input, "input");
   const { properties = {}, required = [] } = schema as ObjectSchema;
   const example = Object.fromEntries(required.map((name) => [name, findExample(properties[name] ?? {})])) as JsonObject;
-  const mediaTypes = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
+  const forms = credentials === "key" ? [] : ["application/x-www-form-urlencoded", "multipart/form-data"];
+  const mediaTypes = ["application/json", ...forms];
   return {
     required: required.length > 0,
     content: Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema, example }])),
@@ -205,6 +239,7 @@ function describeFailures(api: Api, verb: Verb, endpoint: Endpoint): JsonObject 
       ? (["field_invalid", "body_malformed", "body_too_large", "media_type_unsupported"] as const)
       : []),
     ...(api.ignoresParameters || endpoint.answer.status === 303 ? [] : (["field_invalid"] as const)),
+    ...(endpoint.scope ? (["credentials_missing"] as const) : []),
     ...(endpoint.who === "account" ? (["credentials_missing", "token_invalid"] as const) : []),
     ...(verb === "GET" ? [] : (["origin_foreign"] as const)),
     "unexpected",
@@ -218,18 +253,40 @@ function describeFailures(api: Api, verb: Verb, endpoint: Endpoint): JsonObject 
       .filter((name) => !(name in endpoint.failures))
       .map((name) => ({ name, status: ENGINE_STATUSES[name], body: bodyOf(name) })),
   ];
+  if (endpoint.scope) {
+    for (const name of keyFailuresOf(verb, endpoint)) {
+      const [status, sentence] = KEY_FAILURES[name];
+      errorResponses.push({ name, status, body: api.error(sentence, name) });
+    }
+  }
   const statuses = [...new Set(errorResponses.map(({ status }) => status))];
   return Object.fromEntries(
     statuses.map((status) => [
       status,
-      describeErrors(errorResponses.filter((errorResponse) => errorResponse.status === status)),
+      describeErrors(
+        errorResponses.filter((errorResponse) => errorResponse.status === status),
+        api.errorType,
+      ),
     ]),
   );
 }
 
+function keyFailuresOf(verb: Verb, { ifMatch }: Endpoint): KeyFailure[] {
+  return [
+    ...(["key_unknown", "key_ended", "key_revoked", "scope_missing", "budget_spent"] as const),
+    ...(verb === "POST" ? (["idempotency_key_malformed", "request_running", "idempotency_key_reused"] as const) : []),
+    ...(ifMatch ? (["if_match_malformed"] as const) : []),
+    ...(ifMatch === "required" ? (["if_match_missing"] as const) : []),
+  ];
+}
+
 /** Makes a body for `field_invalid`: required fields are missing, or fields are malformed, or a parameter is unknown. */
-function describeWrongFields({ messages }: Api, { input, query, invalid }: Endpoint): Json {
-  if (invalid) return invalid.body;
+function describeWrongFields(api: Api, endpoint: Endpoint): Json {
+  const { fieldErrors = (same) => same } = api;
+  return endpoint.invalid ? endpoint.invalid.body : fieldErrors(wrongFieldsOf(api, endpoint));
+}
+
+function wrongFieldsOf({ messages }: Api, { input, query }: Endpoint): Record<string, string[]> {
   const fields = Object.entries({ ...input?.shape, ...query.shape });
   const needed = fields.filter(([, schema]) => !schema.safeParse(undefined).success);
   if (needed.length > 0) return Object.fromEntries(needed.map(([name]) => [name, [FIELD_REQUIRED]]));
@@ -238,7 +295,10 @@ function describeWrongFields({ messages }: Api, { input, query, invalid }: Endpo
     : { parameter: [messages.fields.parameter_unknown] };
 }
 
-function describeErrors(errorResponses: (ErrorResponse & { name: string })[]): JsonObject {
+function describeErrors(
+  errorResponses: (ErrorResponse & { name: string })[],
+  mediaType = "application/json",
+): JsonObject {
   const names = errorResponses.map(({ name }) => name);
   const { status } = errorResponses[0] ?? {};
   return {
@@ -251,7 +311,7 @@ function describeErrors(errorResponses: (ErrorResponse & { name: string })[]): J
       ...(status === 401 && { "WWW-Authenticate": { description: "RFC 6750 §3.", schema: { type: "string" } } }),
     },
     content: {
-      "application/json": {
+      [mediaType]: {
         schema: describeShapes(errorResponses.map(({ body }) => body)),
         examples: Object.fromEntries(
           errorResponses.map(({ name, body, example }) => [name, example ?? { value: body }]),
@@ -263,17 +323,17 @@ function describeErrors(errorResponses: (ErrorResponse & { name: string })[]): J
 
 /** Derives the schema of error bodies from their examples. */
 function describeShapes(bodies: Json[]): JsonObject {
-  const shapes = bodies.map((body) => ({
-    type: "object",
-    properties: Object.fromEntries(
-      Object.entries(body as JsonObject).map(([name, value]) => [
-        name,
-        Array.isArray(value) ? { type: "array", items: { type: "string" } } : { type: "string" },
-      ]),
-    ),
-  }));
+  const shapes = bodies.map(describeShape);
   const different = [...new Map(shapes.map((shape) => [JSON.stringify(shape), shape])).values()];
   return different.length === 1 ? (different[0] as JsonObject) : { anyOf: different };
+}
+
+function describeShape(value: Json): JsonObject {
+  if (Array.isArray(value)) return { type: "array", items: { type: "string" } };
+  if (typeof value === "number") return { type: "integer" };
+  if (typeof value !== "object" || value === null) return { type: "string" };
+  const properties = Object.entries(value).map(([name, each]) => [name, describeShape(each)]);
+  return { type: "object", properties: Object.fromEntries(properties) };
 }
 
 /** Examples for the schemas of lib/core and lib/apis that end in a transform: zod can't keep an example in those. */

@@ -2,11 +2,12 @@ import { z } from "zod";
 import { getOwnProfile, type Profile } from "@/lib/core/accounts/accounts";
 import type { Language } from "@/lib/core/challenges/code-message";
 import type { SentCode } from "@/lib/core/challenges/request-code";
+import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode, readInviteText } from "@/lib/core/invites/invite-code";
 import { listReferrals, type Referral, ReferralCursor } from "@/lib/core/invites/referrals";
 import { readPastedText } from "@/lib/core/pasted-text";
-import { INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
+import { ACCOUNT_ID_MAX, INVITE_CODE_LENGTH, REFERRALS_LISTED_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { typedText } from "@/lib/core/typed-field";
@@ -86,4 +87,22 @@ export function codeLengthHeader({ digits }: SentCode): Record<string, string> {
 /** Chooses the language of messages to the requester by `Accept-Language`; Russian without that header. */
 export function languageOf(request: Request): Language {
   return preferredLanguage(request.headers.get("accept-language"), ["ru", "en"]);
+}
+
+/**
+ * A phone and a mailbox in a query, by which accounts are looked up. A plus that a client did not percent-encode arrives as a space
+ * (WHATWG URL §5.1). It is restored, because `9607712345` is another phone than `+9607712345`.
+ */
+export const LookedUpPhone = z
+  .string()
+  .transform((text): string | number => text.replace(/^ /, "+"))
+  .pipe(Phone);
+export const LookedUpEmail = z
+  .string()
+  .transform((text) => text.trim().replaceAll(" ", "+"))
+  .pipe(Email);
+
+/** Parses an account's id in an address. Returns null for text that can't be an id. */
+export function readAccountId(text: string): number | null {
+  return /^[1-9]\d{0,9}$/.test(text) && Number(text) <= ACCOUNT_ID_MAX ? Number(text) : null;
 }

@@ -21,7 +21,7 @@ import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
+import { ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail } from "@/lib/core/result";
 import { type Api, absoluteUrl, address, redirectTo, reply, replyLater } from "./engine";
 import { blockedResponse, inviteFailures, RUSSIAN_MESSAGES, sendFailures, TOO_MANY_REQUESTS } from "./messages";
@@ -30,9 +30,12 @@ import {
   InviteText,
   LIST_QUERY,
   type ListCall,
+  LookedUpEmail,
+  LookedUpPhone,
   languageOf,
   listInvitees,
   PhoneText,
+  readAccountId,
   SentInviteCode,
 } from "./schemas";
 
@@ -85,21 +88,10 @@ const Limit = z
   .transform(Number)
   .meta({ description: `A whole number from 1 to ${ACCOUNTS_PER_PAGE_MAX}; without it, ${ACCOUNTS_PER_PAGE}.` });
 
-/**
- * The parameters that accounts are looked up by. A plus that a client did not percent-encode arrives as a space (WHATWG URL §5.1).
- * It is restored, because `9607712345` is another phone than `+9607712345`.
- */
+/** The parameters that accounts are looked up by. */
 const LOOKUP_QUERY = {
-  phone: z
-    .string()
-    .transform((text): string | number => text.replace(/^ /, "+"))
-    .pipe(Phone)
-    .optional(),
-  email: z
-    .string()
-    .transform((text) => text.trim().replaceAll(" ", "+"))
-    .pipe(Email)
-    .optional(),
+  phone: LookedUpPhone.optional(),
+  email: LookedUpEmail.optional(),
   invite_code: InviteCode.optional(),
 };
 
@@ -153,7 +145,7 @@ export const profile = address(api, "/api/users/profile/{id}", (endpoint) => ({
     query: LIST_QUERY,
     answer: { body: UserProfile, headers: ["Link"] },
     run: async (call) => {
-      if (readId(call.params.id) !== call.session.userId) return fail({ name: "account_unknown" });
+      if (readAccountId(call.params.id) !== call.session.userId) return fail({ name: "account_unknown" });
       return showProfile(call);
     },
     failures: { account_unknown: NOT_FOUND_RESPONSE },
@@ -234,7 +226,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     who: "account",
     answer: { body: User },
     run: async ({ session, params }) => {
-      const id = readId(params.id);
+      const id = readAccountId(params.id);
       if (id === session.userId) return reply(userOf(await getOwnProfile(session)));
       const administrator = await asAdministrator(session);
       if (!administrator.ok || id === null) return fail({ name: "account_unknown" });
@@ -265,7 +257,7 @@ export const user = address(api, "/api/users/{id}/", (endpoint) => ({
     who: "account",
     answer: { body: z.void(), later: z.object({ detail: z.string(), due_at: z.iso.datetime() }) },
     run: async ({ session, params, requester }) => {
-      const id = readId(params.id);
+      const id = readAccountId(params.id);
       // These rules hold for an administrator's own account too, because the browser may have been left unattended.
       if (id === session.userId) {
         const deleted = await deleteOwnAccount(session);
@@ -306,7 +298,7 @@ async function changeByAdministrator(
 ) {
   const administrator = await asAdministrator(session);
   if (!administrator.ok) return administrator;
-  const id = readId(typedId);
+  const id = readAccountId(typedId);
   if (id === null) return fail({ name: "account_unknown" });
   const changed = await changeAccount(administrator.value, id, changes);
   if (!changed.ok) return changed;
@@ -332,9 +324,4 @@ function userOf(account: Account): z.input<typeof User> {
     invite_code: account.inviteCode,
     activated_invite_code: account.activatedCode,
   };
-}
-
-/** Parses an account's id in an address. Returns null for text that can't be an id. */
-function readId(text: string): number | null {
-  return /^[1-9]\d{0,9}$/.test(text) && Number(text) <= ACCOUNT_ID_MAX ? Number(text) : null;
 }

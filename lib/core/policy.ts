@@ -417,6 +417,8 @@ export const DELIVERIES_KEPT_MS = settings.DELIVERIES_KEPT_S * 1000;
 export const WRONG_CODES_KEPT_MS = settings.WRONG_CODES_KEPT_S * 1000;
 export const AUDIT_EVENTS_KEPT_MS = settings.AUDIT_EVENTS_KEPT_S * 1000;
 export const EVENTS_KEPT_MS = settings.EVENTS_KEPT_S * 1000;
+/** How long a request may run before it counts as lost with its server. */
+export const IDEMPOTENT_REQUEST_MS_MAX = MINUTE_S * 1000;
 /** How long the answer to a request with an `Idempotency-Key` is kept. */
 export const IDEMPOTENCY_KEYS_KEPT_MS = DAY_S * 1000;
 /**
@@ -435,6 +437,14 @@ export const TAKEN_ANSWERS_PER_HOUR = settings.TAKEN_ANSWERS_PER_HOUR;
 
 /** How many requests to the management API one API key may send in a minute. */
 export const API_REQUESTS_PER_KEY_PER_MINUTE = settings.API_REQUESTS_PER_KEY_PER_MINUTE;
+/** How long a request may wait for events at most: shorter than the time after which proxies give up. */
+export const EVENT_WAIT_S_MAX = 25;
+/** How many requests may wait for events in one process: of one API key, and of all. */
+export const EVENT_WAITERS_PER_READER_MAX = 5;
+export const EVENT_WAITERS_MAX = 200;
+/** How many events a page has, and how many a request can ask for. */
+export const EVENTS_PER_PAGE_OF_LOG = 100;
+export const EVENTS_PER_PAGE_OF_LOG_MAX = 500;
 /** The length of what an API key is for. */
 export const API_KEY_NAME_LENGTH_MAX = 100;
 

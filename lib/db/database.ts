@@ -141,7 +141,17 @@ async function begin<Value>(
   open: (run: (fn: () => Promise<Value>) => Promise<Value>) => Promise<Value>,
 ): Promise<Value> {
   if (transactionMark.getStore()) throw new Error("a transaction inside a transaction would wait for itself");
-  return open((fn) => transactionMark.run(true, fn));
+  const value = await open((fn) => transactionMark.run(true, fn));
+  for (const listener of commitListeners) listener();
+  return value;
+}
+
+const commitListeners = perProcess("commit listeners", () => new Set<() => void>());
+
+/** Calls `listener` after each transaction that this process commits, until the returned function is called. */
+export function onCommit(listener: () => void): () => void {
+  commitListeners.add(listener);
+  return () => commitListeners.delete(listener);
 }
 
 const transactionMark = perProcess("transaction under way", () => new AsyncLocalStorage<true>());

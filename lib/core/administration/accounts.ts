@@ -263,16 +263,18 @@ function changedIdentities(account: Account, now: Pick<Account, "phone" | "email
 
 /**
  * Deletes an account permanently, as `removeAccount` does. `reason` is recorded with the deletion. Returns the mailbox of the
- * deleted account; null if it had none. Fails with `account_unknown` or an `ActorFailure`.
+ * deleted account; null if it had none. Fails with `account_unknown`, an `ActorFailure`, or what `findFailure` returns while the account
+ * is locked.
  */
-export async function deleteAccount<Who extends Actor>(
+export async function deleteAccount<Who extends Actor, Failure extends { name: string } = never>(
   actor: Who,
   { userId, reason }: { userId: number; reason?: string },
   now = new Date(),
-): Promise<Result<{ email: Email | null }, ActorFailure<Who> | { name: "account_unknown" }>> {
-  let gone: ActorFailure<Who> | { name: "account_unknown" } | null = null;
+  findFailure: (tx: Writer) => Promise<Failure | null> = async () => null,
+): Promise<Result<{ email: Email | null }, ActorFailure<Who> | { name: "account_unknown" } | Failure>> {
+  let gone: ActorFailure<Who> | { name: "account_unknown" } | Failure | null = null;
   const isWanted = async (tx: Writer) => {
-    gone = await lockForChange(tx, actor, userId, now);
+    gone = (await lockForChange(tx, actor, userId, now)) ?? (await findFailure(tx));
     return gone === null;
   };
   const details = reason ? { reason } : {};

@@ -5,28 +5,57 @@ import { REASON_LENGTH_MAX } from "@/lib/core/policy";
 import { fail, type Result } from "@/lib/core/result";
 import { type Writer, write } from "@/lib/db/database";
 import { deleteAccount } from "./accounts";
-import { type Actor, type ActorFailure, type Administrator, auditOf, lockForChange, mayChange, settle } from "./actor";
+import {
+  type Actor,
+  type ActorFailure,
+  type Administrator,
+  type ApiKeyActor,
+  auditOf,
+  lockForChange,
+  mayChange,
+  settle,
+} from "./actor";
+import { findManagedAccount } from "./managed-accounts";
 
 /** Why an administrator or a backend does something, in the actor's own words. Fails with `reason_missing` or `reason_too_long`. */
 export const Reason = z.string().trim().min(1, "reason_missing").max(REASON_LENGTH_MAX, "reason_too_long");
 export type Reason = z.output<typeof Reason>;
 
-/** What is done to an account: the account's id, and why. */
+/**
+ * What is done to an account: the account's id, and why. With `versions` it is done only if the account's version is one of them (see
+ * `ManagedAccount`).
+ */
 export interface Act {
   userId: number;
   reason: Reason;
+  versions?: readonly string[] | undefined;
 }
 
 /**
  * The failures of each act: an `ActorFailure`, or
  * - `account_own`: administrators act on their own account as any owner does, on the account's pages.
  * - `account_unknown`: there is no such account.
+ * - `version_changed`: the account has another version than those that a backend named.
  */
 export type ActFailure<Who extends Actor = Administrator> =
   | ActorFailure<Who>
   | OwnFailure<Who>
+  | VersionFailure<Who>
   | { name: "account_unknown" };
 type OwnFailure<Who extends Actor> = Who extends Administrator ? { name: "account_own" } : never;
+type VersionFailure<Who extends Actor> = Who extends ApiKeyActor ? { name: "version_changed" } : never;
+
+/** Returns `version_changed` if the account, whose row is locked, has none of the versions. */
+async function findVersionFailure<Who extends Actor>(
+  tx: Writer,
+  { userId, versions }: Act,
+): Promise<VersionFailure<Who> | null> {
+  if (!versions) return null;
+  const version = (await findManagedAccount(userId, tx))?.version;
+  return version !== undefined && versions.includes(version)
+    ? null
+    : ({ name: "version_changed" } as VersionFailure<Who>);
+}
 
 /** Returns why this administrator may not act on the account now, before the account is looked up; null if they may. */
 export function findActFailure<Who extends Actor>(
@@ -69,6 +98,8 @@ export async function performAct<Who extends Actor, Failure extends { name: stri
   return write(async (tx): Promise<Result<null, ActFailure<Who> | Failure>> => {
     const gone = await lockForChange(tx, actor, act.userId, now);
     if (gone) return fail(gone);
+    const changed = await findVersionFailure<Who>(tx, act);
+    if (changed) return fail(changed);
     const done = await perform(tx);
     if (!done.ok) return done;
     recordAct(tx, actor, act, { action, details: done.value, now });
@@ -86,5 +117,6 @@ export async function deletePerson<Who extends Actor>(
   now = new Date(),
 ): Promise<Result<{ email: Email | null }, ActFailure<Who>>> {
   const failure = findActFailure(actor, act.userId, now);
-  return failure ? fail(failure) : deleteAccount(actor, act, now);
+  if (failure) return fail(failure);
+  return deleteAccount<Who, VersionFailure<Who>>(actor, act, now, (tx) => findVersionFailure<Who>(tx, act));
 }

@@ -1,0 +1,3 @@
+import { account } from "@/lib/apis/manage-accounts";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = account;

@@ -1,0 +1,3 @@
+import { events } from "@/lib/apis/manage-events";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = events;

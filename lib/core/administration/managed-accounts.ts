@@ -1,0 +1,113 @@
+import type { Email } from "@/lib/core/identity/email";
+import type { Phone } from "@/lib/core/identity/phone";
+import type { InviteCode } from "@/lib/core/invites/invite-code";
+import { keyedHash } from "@/lib/core/keyed-hash";
+import { type Reader, readPrimary, transact } from "@/lib/db/database";
+import { type AccountLookup, recordRead } from "./accounts";
+import type { Actor } from "./actor";
+
+/** An account as backends see it. */
+export interface ManagedAccount {
+  id: number;
+  inviteCode: InviteCode;
+  createdAt: Date;
+  /** When it was blocked; null if it isn't. */
+  blockedAt: Date | null;
+  /** Whether it is the account of a test number. */
+  isTest: boolean;
+  /** The invite code that it activated; `inviterId` is null if the code's account was deleted. */
+  activation: { inviteCode: InviteCode; inviterId: number | null; activatedAt: Date } | null;
+  /** The proven phone and mailbox, and a phone that is claimed only. */
+  phone: Phone | null;
+  claimedPhone: Phone | null;
+  email: Email | null;
+  /** Another text after each change of the account. */
+  version: string;
+}
+
+const COLUMNS = {
+  id: true,
+  inviteCode: true,
+  createdAt: true,
+  blockedAt: true,
+  isTest: true,
+  phone: true,
+  claimedPhone: true,
+  email: true,
+  activation: { select: { code: true, inviterId: true, activatedAt: true } },
+} as const;
+
+/** Finds accounts by exact values (`lookup`) or lists all, the oldest first, from the one after the id `after`. */
+export async function findManagedAccounts({
+  lookup: { phone, email, inviteCode } = {},
+  after = 0,
+  limit,
+}: {
+  lookup?: AccountLookup;
+  after?: number;
+  limit: number;
+}): Promise<{ accounts: ManagedAccount[]; next: number | null }> {
+  const rows = await readPrimary.user.findMany({
+    where: {
+      ...(phone && { OR: [{ phone }, { claimedPhone: phone }] }),
+      ...(email && { email }),
+      ...(inviteCode && { inviteCode }),
+      id: { gt: after },
+    },
+    orderBy: { id: "asc" },
+    take: limit + 1,
+    select: COLUMNS,
+  });
+  const accounts = rows.slice(0, limit).map(accountOf);
+  return { accounts, next: rows.length > limit ? (accounts.at(-1)?.id ?? null) : null };
+}
+
+/** Returns the account, or null if there is none. In a transaction, `db` is the transaction. */
+export async function findManagedAccount(
+  userId: number,
+  db: Pick<Reader, "user"> = readPrimary,
+): Promise<ManagedAccount | null> {
+  const row = await db.user.findUnique({ where: { id: userId }, select: COLUMNS });
+  return row && accountOf(row);
+}
+
+/**
+ * Records that an actor saw the phones and mailboxes of these accounts: each as a read, which its owner sees in the history, or with
+ * `isList` together as a list.
+ */
+export async function recordAccountReads(
+  actor: Actor,
+  { ids, isList }: { ids: number[]; isList: boolean },
+  now = new Date(),
+): Promise<void> {
+  if (ids.length === 0) return;
+  await transact(async (tx) => {
+    if (isList) recordRead(tx, actor, { subjectId: null, ids, now });
+    else for (const id of ids) recordRead(tx, actor, { subjectId: id, now });
+  });
+}
+
+type Row = Omit<ManagedAccount, "version" | "activation" | "inviteCode" | "phone" | "claimedPhone" | "email"> & {
+  inviteCode: string;
+  phone: string | null;
+  claimedPhone: string | null;
+  email: string | null;
+  activation: { code: string; inviterId: number | null; activatedAt: Date } | null;
+};
+
+function accountOf({ activation, ...row }: Row): ManagedAccount {
+  const account = {
+    ...row,
+    inviteCode: row.inviteCode as InviteCode,
+    phone: row.phone as Phone | null,
+    claimedPhone: row.claimedPhone as Phone | null,
+    email: row.email as Email | null,
+    activation: activation && {
+      inviteCode: activation.code as InviteCode,
+      inviterId: activation.inviterId,
+      activatedAt: activation.activatedAt,
+    },
+  };
+  // A keyed hash, so that a version tells no phone to a client that doesn't see phones.
+  return { ...account, version: keyedHash(JSON.stringify(account)).slice(0, 16) };
+}
