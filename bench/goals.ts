@@ -2,7 +2,7 @@ import { BARE_NEXT } from "./bare-next";
 import { betterAuthOn } from "./better-auth";
 import type { Options, Part } from "./options";
 import { type Figures, medianOf, memoryOf, type Result } from "./rounds";
-import { pastLabel, pastSarafansOn, profileLabel, sarafanOn } from "./sarafan";
+import { pastLabel, pastSarafansOn, profileLabel, sarafanOn, WEBHOOK_LABELS } from "./sarafan";
 import { pastOf, type Town } from "./seed";
 import { median } from "./statistics";
 import type { StoreName } from "./stores";
@@ -50,6 +50,7 @@ const P50_RATIO: Bound = { most: 1.3 };
 const PAST_P50_RATIO: Bound = { most: 1.2 };
 const MEMORY_RATIO: Bound = { most: 1.5 };
 const TODAY_MS: Bound = { most: 300 };
+const WEBHOOKS_RATIO: Bound = { least: 0.75 };
 
 /** Returns the goals that the measured parts can decide. Throws when a row that a goal needs is missing. */
 export function compareRows(results: Result[], { parts, databases }: Options, town: Town): Goal[] {
@@ -83,6 +84,7 @@ export function compareRows(results: Result[], { parts, databases }: Options, to
   const ofEach = databases.flatMap((database): Goal[] => {
     const name = sarafanOn(database);
     const empty = bare && rowOf(name, "empty");
+    const [quiet, busy] = [WEBHOOK_LABELS.without, WEBHOOK_LABELS.with];
     const [one, all] = [profileLabel(people.one.referrals), profileLabel(people.all.referrals)];
     return [
       ...(bare && empty
@@ -123,6 +125,16 @@ export function compareRows(results: Result[], { parts, databases }: Options, to
               text: `${name}: p95 of the console's page Today, in ms`,
               bound: TODAY_MS,
               value: medianOf("p95Ms", rowOf(name, "console")),
+            },
+          ]
+        : []),
+      ...(isChosen("events")
+        ? [
+            {
+              text: `${name}: ${busy} to a ${quiet}`,
+              bound: WEBHOOKS_RATIO,
+              value: ratioOf("perSecond", rowOf(name, "events", busy), rowOf(name, "events", quiet)),
+              byCpu: ratioOf("cpuMs", rowOf(name, "events", quiet), rowOf(name, "events", busy)),
             },
           ]
         : []),

@@ -1,12 +1,13 @@
 import os from "node:os";
 import { enterBareNext } from "./bare-next";
 import { enterBetterAuth } from "./better-auth";
+import { runCommand } from "./commands";
 import type { Contestant } from "./contestant";
 import { compareRows } from "./goals";
 import { readOptions } from "./options";
 import { PROFILER, profileRow } from "./profile";
 import { takeRounds } from "./rounds";
-import { enterPastSarafans, enterSarafan, migrateSarafan } from "./sarafan";
+import { enterPastSarafans, enterSarafan } from "./sarafan";
 import { compareSecrets } from "./secrecy";
 import { pastSeed, planTown, sarafanSeed } from "./seed";
 import { measureStarts } from "./startup";
@@ -44,7 +45,7 @@ async function openTown(name: StoreName): Promise<Store> {
 }
 
 async function fill(store: Store, url: string, statements: string[]) {
-  await migrateSarafan(url);
+  await runCommand(url, "migrate");
   const startedAt = performance.now();
   await store.run(url, statements);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);

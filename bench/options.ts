@@ -4,9 +4,9 @@ import { STORES, type StoreName } from "./stores";
 
 /**
  * The measured parts: `scale` is the profile with few and many referrals, and a login in towns with and without a history; `console`
- * is the first page of the admin console.
+ * is the first page of the admin console; `events` is a login while webhooks are delivered, and without.
  */
-const DRIVEN = ["empty", "session", "profile", "login", "refresh", "activation", "scale", "console"] as const;
+const DRIVEN = ["empty", "session", "profile", "login", "refresh", "activation", "scale", "console", "events"] as const;
 /**
  * Further measurements. `secrecy` compares how long people with an account, without one and with a blocked one wait when they
  * request a code.

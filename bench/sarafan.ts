@@ -1,14 +1,13 @@
-import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { promisify } from "node:util";
 import { cleanEnvironment } from "../scripts/internal/environment";
 import { findFreePort } from "../scripts/internal/free-port";
+import { SECRET } from "./commands";
 import { type Contestant, newcomer, returning } from "./contestant";
 import { expectSession, type Step, type Visitor, visit } from "./load";
 import type { Part } from "./options";
 import { consoleOpening, nextInviteCode, type Person, pastOf, type Town } from "./seed";
 import { type Server, startServer } from "./server";
 import { STORES, type Store, type StoreName } from "./stores";
+import { withWebhooks } from "./webhooks";
 
 const EMPTY: Step = { path: "/api/health/live" };
 const SESSION: Step = { path: "/api/auth/session", read: expectSession };
@@ -32,6 +31,14 @@ const ACTIVATIONS_PER_SECOND = 5;
 const TODAY: Step = { path: "/admin" };
 /** How many operators look at the console in parallel. */
 const OPERATORS = 2;
+
+/** How many webhooks a second are delivered beside the logins of a row of the part `events`. */
+const WEBHOOKS_PER_SECOND = 100;
+/** The labels of the rows of the part `events`. */
+export const WEBHOOK_LABELS = {
+  without: "full login, no webhooks",
+  with: `full login, ${WEBHOOKS_PER_SECOND} webhooks a second`,
+};
 
 /** The name of Sarafan on this database in the tables. */
 export function sarafanOn(name: StoreName): string {
@@ -64,14 +71,6 @@ export async function startSarafan(url: string, extra: Record<string, string> = 
   return startServer({ args: ["scripts/run.mjs", "serve"], env, port, path: EMPTY.path });
 }
 
-const SECRET = randomBytes(32).toString("hex");
-
-/** Migrates an empty database. */
-export async function migrateSarafan(url: string): Promise<void> {
-  const env = cleanEnvironment({ DATABASE_URL: url, AUTH_SECRET: SECRET });
-  await promisify(execFile)(process.execPath, ["scripts/run.mjs", "migrate"], { env });
-}
-
 /** Sarafan on a store that holds the town. */
 export async function enterSarafan(
   store: Store,
@@ -82,6 +81,8 @@ export async function enterSarafan(
   const server = await startSarafan(store.urls.sarafan, { ...env, ADMIN_PHONES: twenty.phone });
   const drive = (steps: Step[], begin: () => Visitor) => (seconds: number) =>
     visit(server, steps, { begin, connections, limit: { seconds } });
+
+  const driveLogins = drive(FULL_LOGIN, newcomer);
 
   const logIn = async ({ phone }: Person) => {
     const visitor = { ...newcomer(), phone };
@@ -137,7 +138,7 @@ export async function enterSarafan(
       { part: "empty", label: "empty route", drive: drive([EMPTY], newcomer) },
       { part: "session", label: "session check", drive: drive([SESSION], returning(asTwenty)) },
       profileRow("profile", twenty, asTwenty),
-      { part: "login", label: "full login", drive: drive(FULL_LOGIN, newcomer) },
+      { part: "login", label: "full login", drive: driveLogins },
       { part: "refresh", label: "token refresh", drive: drive([refresh], () => takeFrom(clients)) },
       { part: "activation", label: "activation", drive: driveActivations },
       profileRow("scale", one, await logIn(one)),
@@ -147,6 +148,13 @@ export async function enterSarafan(
         label: "console, Today",
         drive: (seconds) =>
           visit(server, [TODAY], { begin: returning(asTwenty), connections: OPERATORS, limit: { seconds } }),
+      },
+      { part: "events", label: WEBHOOK_LABELS.without, drive: driveLogins },
+      {
+        part: "events",
+        label: WEBHOOK_LABELS.with,
+        drive: (seconds) =>
+          withWebhooks(store, { account: one, perSecond: WEBHOOKS_PER_SECOND }, () => driveLogins(seconds)),
       },
     ],
   };

@@ -30,6 +30,8 @@ test("the bench drives every row on both databases and tells of every goal", asy
       "profile, 1 referral",
       "profile, 1,000 referrals",
       "console, Today",
+      "full login, no webhooks",
+      "full login, 100 webhooks a second",
     ]),
     ...["SQLite", "PostgreSQL"].flatMap((database) => [
       `full login, 0 events | Sarafan on ${database} without a past`,
@@ -46,6 +48,6 @@ test("the bench drives every row on both databases and tells of every goal", asy
   for (const [server, ...figures] of memory) {
     expect(figures, server).toEqual(figures.map(() => expect.stringMatching(NUMBER)));
   }
-  expect(goals).toHaveLength(24);
+  expect(goals).toHaveLength(26);
   for (const [goal, , , measured] of goals) expect(measured, goal).toMatch(/^\d/);
 });
