@@ -51,6 +51,18 @@ async function expectRestored(newClient: NewClient, town: Town, server: Server) 
   return { again, invitee };
 }
 
+/** The event log is empty and remembers since when it is whole, and nothing is remembered of what it told. */
+async function expectNewEventLog(url: string) {
+  const [row] = await withDatabase(url, (query) =>
+    query<Record<string, number | string>>(`
+      SELECT (SELECT COUNT(*) FROM "Event") AS "events",
+        (SELECT COUNT(*) FROM "Mark" WHERE "name" = 'events_since') AS "since",
+        (SELECT COUNT(*) FROM "Mark" WHERE "name" LIKE 'told %') AS "told"`),
+  );
+  const counts = Object.entries(row ?? {}).map(([name, count]) => [name, Number(count)]);
+  expect(Object.fromEntries(counts)).toEqual({ events: 0, since: 1, told: 0 });
+}
+
 test("a restored copy brings back the people, and neither sessions nor codes; the database before is kept", async ({
   startServer,
   newClient,
@@ -75,6 +87,8 @@ test("a restored copy brings back the people, and neither sessions nor codes; th
   expect(output).toContain("All sessions have ended");
   expect(output).toContain("Changes of accounts that were to take effect later were dropped (1).");
   expect(output).toContain("accounts that were deleted since are there again");
+  expect(output).toContain("The event log is empty");
+  await expectNewEventLog(server.databaseUrl);
   const names = readdirSync(server.dataFolder).filter((name) => name.startsWith("sarafan.db"));
   expect(names.sort()).toEqual(["sarafan.db", expect.stringMatching(/^sarafan\.db\.before-/)]);
   expect(countAccounts(path.join(server.dataFolder, String(names[1])))).toBe(3);
@@ -107,6 +121,7 @@ test("an SQLite goes to a PostgreSQL with its people, and neither sessions nor c
   const { code, output, errors } = await run("restore", url, path.join(server.dataFolder, "sarafan.db"));
   expect([code, errors]).toEqual([0, ""]);
   expect(output).toContain("All sessions have ended");
+  await expectNewEventLog(url);
   const second = await run("restore", url, path.join(server.dataFolder, "sarafan.db"));
   expect([second.code, second.errors]).toEqual([1, expect.stringContaining("has accounts already")]);
 
@@ -133,6 +148,7 @@ test("a PostgreSQL that a dump was restored into is checked, and its sessions an
   const { code, output, errors } = await run("restore", url);
   expect([code, errors]).toEqual([0, ""]);
   expect(output).toContain("All sessions have ended");
+  await expectNewEventLog(url);
   const restored = await startServer({ DATABASE_URL: url, APP_URL: "" }, { beside: server });
   await expectRestored(newClient, town, restored);
   await withDatabase(url, (query) => query('UPDATE "User" SET "referralCount" = 7'));
