@@ -91,7 +91,8 @@ const EXAMPLES: { [Type in EventType]: EventData<Type> } = {
 
 /** Returns an example of an event of this type, as other systems get it. */
 export function exampleOf(type: EventType): EventBody {
-  const about = isAccountEventType(type) ? { accountId: 42, sequence: 7 } : { accountId: null, sequence: null };
+  const sequence = type === "account.created" || type === "account.imported" ? 1 : 7;
+  const about = isAccountEventType(type) ? { accountId: 42, sequence } : { accountId: null, sequence: null };
   return { id: "1043", type, timestamp: at("09:15:00.000"), ...about, isTest: false, data: { ...EXAMPLES[type] } };
 }
 

@@ -148,7 +148,7 @@ const SERVICE_EVENT_DATA = {
     .strictObject({ digits: z.int().positive().meta({ description: "How many digits new codes have at least." }) })
     .meta({ description: "There are far more wrong codes than usual: new codes are longer." }),
   "alarm.ended": z.strictObject({ startedAt: Time }).meta({
-    description: "The number of wrong codes is usual again. A server without requests notices it at the next one.",
+    description: "The number of wrong codes is usual again.",
   }),
 } as const;
 

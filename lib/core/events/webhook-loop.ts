@@ -3,6 +3,7 @@ import { isDatabaseAway } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 import { beforeExit } from "@/lib/ops/shutdown";
 import { perProcess } from "@/lib/per-process";
+import { publishServiceEventsInBackground } from "./service-events";
 import { WebhookWorker } from "./webhook-work";
 
 /** The pause between two rounds, and the one while there is no endpoint or the database is away. */
@@ -36,8 +37,12 @@ async function runRounds(worker: WebhookWorker, ending: AbortSignal): Promise<vo
   }
 }
 
-/** Runs a round, and returns the pause after it. A database that is away is no error: a later round does the work. */
+/**
+ * Runs a round, and returns the pause after it. A database that is away is no error: a later round does the work. Also looks for events
+ * of the service, so that an alarm that ends while no requests come is told.
+ */
 async function runRound(worker: WebhookWorker): Promise<number> {
+  publishServiceEventsInBackground();
   try {
     return (await worker.round()).endpoints > 0 ? PAUSE_MS : IDLE_PAUSE_MS;
   } catch (error) {
