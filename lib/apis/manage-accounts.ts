@@ -42,6 +42,9 @@ const Account = z.object({
   createdAt: Time,
   blockedAt: Time.nullable().meta({ description: "When it was blocked; null if it isn't." }),
   isTest: z.boolean().meta({ description: "Whether it is the account of a test number." }),
+  sequence: z.int().meta({
+    description: "The `sequence` of its last event when it was read: it has what that event and those before it say.",
+  }),
   activation: z
     .object({ inviteCode: InviteText, inviterId: AccountId.nullable(), activatedAt: Time })
     .nullable()

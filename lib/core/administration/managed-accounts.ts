@@ -21,7 +21,9 @@ export interface ManagedAccount {
   phone: Phone | null;
   claimedPhone: Phone | null;
   email: Email | null;
-  /** Another text after each change of the account. */
+  /** How many events the account has had: the sequence of its last one. */
+  sequence: number;
+  /** Another text after each change of the account. Further events, such as a login, don't change it. */
   version: string;
 }
 
@@ -31,6 +33,7 @@ const COLUMNS = {
   createdAt: true,
   blockedAt: true,
   isTest: true,
+  eventSequence: true,
   phone: true,
   claimedPhone: true,
   email: true,
@@ -87,7 +90,8 @@ export async function recordAccountReads(
   });
 }
 
-type Row = Omit<ManagedAccount, "version" | "activation" | "inviteCode" | "phone" | "claimedPhone" | "email"> & {
+type Row = Pick<ManagedAccount, "id" | "createdAt" | "blockedAt" | "isTest"> & {
+  eventSequence: number;
   inviteCode: string;
   phone: string | null;
   claimedPhone: string | null;
@@ -95,7 +99,7 @@ type Row = Omit<ManagedAccount, "version" | "activation" | "inviteCode" | "phone
   activation: { code: string; inviterId: number | null; activatedAt: Date } | null;
 };
 
-function accountOf({ activation, ...row }: Row): ManagedAccount {
+function accountOf({ activation, eventSequence, ...row }: Row): ManagedAccount {
   const account = {
     ...row,
     inviteCode: row.inviteCode as InviteCode,
@@ -109,5 +113,5 @@ function accountOf({ activation, ...row }: Row): ManagedAccount {
     },
   };
   // A keyed hash, so that a version tells no phone to a client that doesn't see phones.
-  return { ...account, version: keyedHash(JSON.stringify(account)).slice(0, 16) };
+  return { ...account, sequence: eventSequence, version: keyedHash(JSON.stringify(account)).slice(0, 16) };
 }
