@@ -102,7 +102,7 @@ function describeScopes(): string {
 const WEBHOOKS_TAG = {
   name: "Webhooks",
   description:
-    "What became of accounts and of the service, as events that Sarafan sends to the endpoints of other systems, signed by Standard Webhooks.",
+    "What became of accounts and of the service, as events that Sarafan sends to the endpoints of other systems, signed by Standard Webhooks. docs/events.md has the rules.",
 };
 
 const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
