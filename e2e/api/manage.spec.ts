@@ -1,19 +1,9 @@
-import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import type { APIRequestContext, APIResponse } from "playwright/test";
-import { cleanEnvironment } from "../../scripts/internal/environment";
-import { test as base, expect, type Server } from "../fixtures";
+import { test as base, expect } from "../fixtures";
+import { makeKey, runKey } from "./backends";
 
 const V1 = "/api/manage/v1";
-const ALL = "accounts:read,accounts:write,phones:read,events:read";
-
-/** Runs `npm run key` on the server's database, and returns the last line. */
-async function runKey(server: Server, ...args: string[]) {
-  const env = cleanEnvironment({ DATABASE_URL: server.databaseUrl });
-  const { stdout } = await promisify(execFile)(process.execPath, ["scripts/run.mjs", "key", ...args], { env });
-  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
-}
 
 interface Fixtures {
   /** Makes a client whose requests have a new key with these scopes. */
@@ -22,8 +12,8 @@ interface Fixtures {
 
 const test = base.extend<Fixtures>({
   newBackend: async ({ server, newClient }, use) => {
-    await use(async (scopes = ALL) => {
-      const { id, key } = await runKey(server, "add", "--name", "a test", "--scopes", scopes);
+    await use(async (scopes) => {
+      const { id, key } = await makeKey(server, scopes);
       const client = await newClient({ headers: { authorization: `Bearer ${key}` }, timeoutMs: 60_000 });
       return Object.assign(client, { keyId: id, key });
     });
@@ -169,6 +159,33 @@ test("a key does what its scopes say, and the answer names the one that is missi
     "inviteCode",
     "isTest",
   ]);
+});
+
+test("a read of a phone is in the account's history as an administrator's, and a read without phones is in none", async ({
+  newBackend,
+  newClient,
+  freshPhone,
+  server,
+}) => {
+  const phone = freshPhone();
+  const client = await newClient();
+  await client.post("/api/enter_phone/", { data: { phone } });
+  await client.post("/api/enter_code/", { data: { verification_code: await server.codeFor(phone) } });
+  const history = async () => (await client.get("/account/history")).text();
+  const looks = async () => ((await history()).match(/<li[\s>]/g) ?? []).length;
+  const before = await looks();
+  const blind = await newBackend("accounts:read");
+  const { accounts } = await (await blind.get(`${V1}/accounts`, { params: { phone } })).json();
+  const { id } = accounts[0];
+  expect(accounts).toMatchObject([{ id: expect.any(Number) }]);
+  await blind.get(`${V1}/accounts/${id}`);
+  expect(await looks()).toBe(before);
+  const seeing = await newBackend("accounts:read,phones:read");
+  expect(await (await seeing.get(`${V1}/accounts/${id}`)).json()).toMatchObject({ phone });
+  expect(await looks()).toBe(before + 1);
+  await seeing.get(`${V1}/accounts`, { params: { phone } });
+  expect(await looks()).toBe(before + 2);
+  expect(await history()).not.toContain("a test");
 });
 
 test("pages of other origins can't use the management API", async ({ newBackend }) => {
@@ -331,7 +348,7 @@ test("a request for events waits for the next one, and many that wait are refuse
 
 test("requests that wait for events end when the server ends", async ({ startServer }) => {
   const server = await startServer();
-  const { key } = await runKey(server, "add", "--name", "a test", "--scopes", "events:read");
+  const { key } = await makeKey(server, "events:read");
   const headers = { authorization: `Bearer ${key}` };
   const waiting = fetch(`${server.url}${V1}/events?after=now&wait=25`, { headers });
   // By then the request waits in the server.
@@ -344,7 +361,7 @@ test("requests that wait for events end when the server ends", async ({ startSer
 
 test("a key that has sent too many requests is told when to come back", async ({ startServer }) => {
   const server = await startServer({ API_REQUESTS_PER_KEY_PER_MINUTE: 2 });
-  const { key } = await runKey(server, "add", "--name", "a test", "--scopes", "accounts:read");
+  const { key } = await makeKey(server, "accounts:read");
   const get = () => fetch(`${server.url}${V1}/accounts`, { headers: { authorization: `Bearer ${key}` } });
   expect([(await get()).status, (await get()).status]).toEqual([200, 200]);
   const refused = await get();

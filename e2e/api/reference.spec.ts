@@ -6,6 +6,7 @@ import { decodeJwt } from "jose";
 import type { APIRequestContext } from "playwright/test";
 import { z } from "zod";
 import { test as base, expect, type Server } from "../fixtures";
+import { makeKey } from "./backends";
 
 const [OPENAPI, JWKS] = ["/api/openapi.json", "/.well-known/jwks.json"];
 const VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
@@ -291,7 +292,9 @@ async function findFault(operation: Operation, { who, segments, query, media, bo
   const isJson = /^application\/([\w.-]+\+)?json\b/.test(answer.headers.get("content-type") ?? "");
   if (status >= 400 && !/^[a-z_]+$/.test(answer.headers.get("sarafan-error") ?? "")) problems.push("has no name");
   if (status >= 400 && !isJson) problems.push("is no JSON");
-  const schema = described?.content?.["application/json"]?.schema;
+  const [mediaType = ""] = (answer.headers.get("content-type") ?? "").split(";");
+  const schema = described?.content?.[mediaType]?.schema;
+  if (described?.content && !schema) problems.push(`has the media type ${mediaType}`);
   if (isJson && schema) {
     const checked = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(JSON.parse(text));
     if (!checked.success) problems.push(`is unlike its description: ${z.prettifyError(checked.error)}`);
@@ -306,6 +309,10 @@ test("answers to generated requests are as described", async ({ operations, newC
   const ADMIN_PHONES = freshPhone();
   const server = await startServer({ ADMIN_PHONES });
   const client = () => newClient({ url: server.url });
+  const backend = async (): Promise<Sender> => {
+    const { id, key } = await makeKey(server);
+    return { name: `key ${id}`, headers: { authorization: `Bearer ${key}` }, known: [String(id), freshPhone()] };
+  };
   for (const operation of operations) {
     // New accounts for each operation, because some operations end a session or an account.
     const senders = [
@@ -313,6 +320,7 @@ test("answers to generated requests are as described", async ({ operations, newC
       await register(await client(), freshPhone()),
       await logIn(await client(), server, freshPhone()),
       await logIn(await client(), server, ADMIN_PHONES),
+      ...(operation.address.startsWith("/api/manage/") ? await Promise.all([backend(), backend()]) : []),
     ];
     const property = fc.asyncProperty(arbitraryFor(operation, senders), async (sent) => {
       const fault = await findFault(operation, sent, server.url);

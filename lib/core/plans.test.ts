@@ -29,6 +29,7 @@ import type { Administrator } from "./administration/actor";
 import { COMMAND_LINE } from "./administration/actor";
 import { Reason } from "./administration/acts";
 import { walkEvents } from "./administration/audit-list";
+import { blockAccount, unblockAccount } from "./administration/block";
 import { walkDeliveries } from "./administration/delivery-list";
 import {
   beginImport,
@@ -40,6 +41,7 @@ import {
 } from "./administration/import-runs";
 import { workOnImports } from "./administration/import-work";
 import { readInviteTree } from "./administration/invite-tree";
+import { findManagedAccount, findManagedAccounts } from "./administration/managed-accounts";
 import { getOutlook } from "./administration/outlook";
 import { listPeoplePage } from "./administration/people-list";
 import { listInvitersPage } from "./administration/referral-list";
@@ -56,7 +58,8 @@ import { listTimelineOf, listTimelineOfRecipient } from "./administration/timeli
 import { PERIODS, readFigures } from "./administration/today";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
-import { readEvents } from "./events/event-log";
+import { findEndOfEvents, readEvents } from "./events/event-log";
+import { waitForEvents } from "./events/wait-for-events";
 import {
   changeWebhookEndpoint,
   deleteWebhookEndpoint,
@@ -64,8 +67,11 @@ import {
   sendTestEvent,
 } from "./events/webhook-endpoints";
 import { deliverWebhooks } from "./events/webhook-work";
+import type { Email } from "./identity/email";
 import { activateInvite } from "./invites/activation";
 import { findSignals } from "./invites/signals";
+import { checkApiKey, countRequest, makeApiKey } from "./keys/api-keys";
+import { beginRequest, forgetRequest } from "./keys/idempotency";
 import { SIGNAL_INVITEES_MIN } from "./policy";
 import { computeSums } from "./statistics/sums";
 import { GROWING_TABLES, sweepTables } from "./sweeping";
@@ -117,8 +123,29 @@ async function takeEveryPath(): Promise<void> {
   await getOutlook(phoneRecipient(owner.phone), { isBlocked: false });
   for (const term of [owner.phone, "request-id-of-a-test", "SM0123456789"]) await searchRecipient(administrator, term);
   await deliverEvents();
+  await sendByKey(inviter);
   await addOldRows(inviter.userId);
   await sweepTables();
+}
+
+/** Sends a request with an API key, finds accounts with it in each way, and waits for events. */
+async function sendByKey({ phone, userId, inviteCode }: Awaited<ReturnType<typeof signUp>>): Promise<void> {
+  const made = await makeApiKey(COMMAND_LINE, { name: "a test", scopes: ["accounts:read"], endsAt: null });
+  if (!made.ok) throw new Error(made.failure.name);
+  const key = await checkApiKey(made.value.key);
+  if (!key.ok) throw new Error(key.failure.name);
+  const { keyId } = key.value;
+  await countRequest(key.value);
+  const begun = await beginRequest({ keyId, key: "a test", content: "" }, new Date());
+  await beginRequest({ keyId, key: "a test", content: "" }, new Date());
+  if (begun.ok && "attempt" in begun.value) await forgetRequest(begun.value.attempt);
+  const email = "anna@mail.example" as Email;
+  for (const lookup of [{}, { phone }, { email }, { inviteCode }]) await findManagedAccounts({ lookup, limit: 10 });
+  await findManagedAccount(userId);
+  await blockAccount({ kind: "api_key", keyId }, { userId, reason: "a test" });
+  await unblockAccount({ kind: "api_key", keyId }, { userId, reason: "a test" });
+  const query = { after: await findEndOfEvents(), limit: 10, types: ["alarm.ended"] } as const;
+  await waitForEvents(query, { reader: "a test", waitMs: 1100, signal: new AbortController().signal });
 }
 
 /** Delivers the events of an account to an endpoint of webhooks, which disables it, and deletes the endpoint. */

@@ -62,7 +62,7 @@ test("a reader has a limit of requests that wait, and one look at the log serves
     expect(failureOf(await wait("reader 1"))).toBe("too_many_waiting");
     await sleep(1600);
   });
-  const looks = asked.filter((text) => text.startsWith(`SELECT "transactionId", "id" FROM "Event"`));
+  const looks = asked.filter((text) => /^SELECT (0 AS )?"transactionId"/.test(text));
   expect(looks.length).toBeGreaterThanOrEqual(1);
   expect(looks.length).toBeLessThanOrEqual(4);
   for (const client of clients) client.abort();

@@ -15,7 +15,7 @@ const FIND_NEWEST = statement({
   params: {},
   row: { transactionId: "integer", id: "integer" },
   sql: {
-    sqlite: `SELECT "transactionId", "id" FROM "Event" ORDER BY "transactionId" DESC, "id" DESC LIMIT 1`,
+    sqlite: `SELECT 0 AS "transactionId", "seq" AS "id" FROM "sqlite_sequence" WHERE "name" = 'Event'`,
     // As far as `readEvents` reads.
     postgresql: `
       SELECT "transactionId", "id" FROM "Event"
