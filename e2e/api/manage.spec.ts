@@ -158,6 +158,7 @@ test("a key does what its scopes say, and the answer names the one that is missi
     "id",
     "inviteCode",
     "isTest",
+    "sequence",
   ]);
 });
 

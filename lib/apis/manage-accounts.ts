@@ -21,6 +21,7 @@ import { address, reply } from "./engine";
 import type { KeyCall } from "./keys";
 import {
   ACCOUNT_UNKNOWN,
+  ACT_PROBLEMS,
   etagOf,
   manageApi,
   nextLink,
@@ -28,7 +29,6 @@ import {
   problem,
   ReasonText,
   Time,
-  VERSION_CHANGED,
   versionsOf,
 } from "./manage";
 import { InviteText, LookedUpEmail, LookedUpPhone, readAccountId } from "./schemas";
@@ -140,7 +140,7 @@ export const account = address(manageApi, "/api/manage/v1/accounts/{id}", (endpo
         if (deleted.ok) notifyDeletion(deleted.value.email);
         return deleted;
       }),
-    failures: { account_unknown: ACCOUNT_UNKNOWN, version_changed: VERSION_CHANGED },
+    failures: ACT_PROBLEMS,
   }),
 }));
 
@@ -154,8 +154,7 @@ export const accountBlock = address(manageApi, "/api/manage/v1/accounts/{id}/blo
     answer: { body: z.void() },
     run: (call) => act(call, call.input.reason, (actor, each) => blockAccount(actor, each)),
     failures: {
-      account_unknown: ACCOUNT_UNKNOWN,
-      version_changed: VERSION_CHANGED,
+      ...ACT_PROBLEMS,
       account_blocked: problem(409, "account_blocked", "The account is blocked already."),
     },
   }),
@@ -171,8 +170,7 @@ export const accountUnblock = address(manageApi, "/api/manage/v1/accounts/{id}/u
     answer: { body: z.void() },
     run: (call) => act(call, call.input.reason, (actor, each) => unblockAccount(actor, each)),
     failures: {
-      account_unknown: ACCOUNT_UNKNOWN,
-      version_changed: VERSION_CHANGED,
+      ...ACT_PROBLEMS,
       account_not_blocked: problem(409, "account_not_blocked", "The account isn't blocked."),
     },
   }),
@@ -192,7 +190,7 @@ export const accountEndSessions = address(manageApi, "/api/manage/v1/accounts/{i
       const sessionId = call.input.sessionId ?? null;
       return act(call, call.input.reason, (actor, each) => endSessions(actor, { ...each, sessionId }));
     },
-    failures: { account_unknown: ACCOUNT_UNKNOWN, version_changed: VERSION_CHANGED },
+    failures: ACT_PROBLEMS,
   }),
 }));
 

@@ -15,7 +15,7 @@ import { ENGLISH_MESSAGES } from "./messages";
  *   POST the function ends by `settle`, so that `Idempotency-Key` works: `replyOf` makes the reply of its value alone. The reply has
  *   neither phones nor mailboxes, because it is stored; secrets are named in `answer.secrets`, and their schema is nullable.
  * - `failures` has a `problem` for each failure of the core. The engine words `key_revoked` and the other failures of `KEY_FAILURES`.
- * - An act on a person has `reason: ReasonText` in its body.
+ * - An act on a person has `reason: ReasonText` in its body, and `...ACT_PROBLEMS` among its failures.
  * - A resource with a version: `ETag: etagOf(version)` in the reply to GET; `ifMatch: "optional"` where a change is the same whatever
  *   was there before (block, delete), and `"required"` where it writes fields that the client has read (PATCH), because only there a
  *   lost update is possible. The deed gets `versionsOf(call.key.ifMatch)` and fails with `version_changed`, worded by `VERSION_CHANGED`.
@@ -112,3 +112,10 @@ export const VERSION_CHANGED = problem(
   "It was changed since you read it. Read it again, and decide again.",
 );
 export const ACCOUNT_UNKNOWN = problem(404, "account_unknown", "There is no such account.");
+
+/** The problems of acts on a person, besides the failures of the act itself. */
+export const ACT_PROBLEMS = {
+  account_unknown: ACCOUNT_UNKNOWN,
+  account_administrator: problem(403, "account_administrator", "Backends act on no administrator."),
+  version_changed: VERSION_CHANGED,
+};

@@ -157,7 +157,7 @@ function describeEndpoint(api: Api, path: string, verb: Verb, endpoint: Endpoint
       })),
     ],
     ...(endpoint.input && { requestBody: describeInput(endpoint.input, api) }),
-    responses: { ...describeAnswer(endpoint), ...describeFailures(api, verb, endpoint) },
+    responses: { ...describeAnswer(verb, endpoint), ...describeFailures(api, verb, endpoint) },
   };
 }
 
@@ -208,9 +208,10 @@ function findExample({ examples, anyOf = [] }: SchemaWithExamples): unknown {
   return examples?.[0] ?? anyOf.map(findExample).find((example) => example !== "") ?? "";
 }
 
-function describeAnswer({ answer, page }: Endpoint): JsonObject {
+function describeAnswer(verb: Verb, { answer, page, scope }: Endpoint): JsonObject {
+  const names = [...answer.headers, ...(scope && verb === "POST" ? (["Idempotency-Replayed"] as const) : [])];
   const headers = Object.fromEntries(
-    answer.headers.map((name) => [name, { description: ANSWER_HEADERS[name], schema: { type: "string" } }]),
+    names.map((name) => [name, { description: ANSWER_HEADERS[name], schema: { type: "string" } }]),
   );
   const location = { Location: { description: "The page.", schema: { type: "string" } } };
   const redirect = { "303": { description: `A page: ${page?.done}`, headers: location } };
@@ -218,7 +219,7 @@ function describeAnswer({ answer, page }: Endpoint): JsonObject {
   return {
     [answer.status]: {
       description: "Done",
-      ...(answer.headers.length > 0 && { headers }),
+      ...(names.length > 0 && { headers }),
       ...(answer.body && { content: { "application/json": { schema: schemaOf(answer.body, "output") } } }),
     },
     ...(answer.later && {

@@ -7,11 +7,12 @@ import { readPrimary, transact, write } from "@/lib/db/database";
 import { freshAdministrator, readEvents } from "@/lib/testing/administrators";
 import { anybody, failureOf, freshPhone, openSession, signUp } from "@/lib/testing/people";
 import { createAccount, deleteAccount } from "./accounts";
-import { moveInvitation } from "./activations";
+import { moveInvitation, undoInvitation } from "./activations";
 import { deletePerson } from "./acts";
 import { walkEvents } from "./audit-list";
 import { blockAccount, unblockAccount } from "./block";
 import { endSessions } from "./end-sessions";
+import { findManagedAccount } from "./managed-accounts";
 import { drawFixedCode, endTestNumber, makeTestNumber } from "./test-numbers";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -96,4 +97,37 @@ test("a key and an administrator with the same id are told apart in the audit lo
     );
   expect(await actionsOf({})).toEqual(["account_blocked"]);
   expect(await actionsOf({ kind: "api_key" })).toEqual(["account_unblocked"]);
+});
+
+test("a backend acts on no administrator, and on no account that has changed since it was read", async () => {
+  const actor = await freshKey();
+  const { userId: administrator } = await freshAdministrator();
+  const [inviter, other] = [await signUp(), await signUp()];
+  const { userId } = await signUp({ invited: inviter.inviteCode });
+  const actsOn = (id: number, versions?: string[]) => {
+    const act = { userId: id, reason, versions };
+    return [
+      () => blockAccount(actor, act),
+      () => endSessions(actor, { ...act, sessionId: null }),
+      () => moveInvitation(actor, { ...act, code: other.inviteCode }),
+      () => undoInvitation(actor, act),
+      () => deletePerson(actor, act),
+    ];
+  };
+  const read = async () => (await findManagedAccount(userId))?.version ?? "";
+  const [before, activation] = [
+    await read(),
+    await readPrimary.activation.findUnique({ where: { inviteeId: userId } }),
+  ];
+  for (const act of actsOn(administrator)) expect(failureOf(await act())).toBe("account_administrator");
+  for (const act of actsOn(userId, ["another"])) expect(failureOf(await act())).toBe("version_changed");
+  expect(await readPrimary.activation.findUnique({ where: { inviteeId: userId } })).toEqual(activation);
+  expect(await read()).toBe(before);
+  for (const act of actsOn(userId, ["another", before]).slice(0, 1)) expect(failureOf(await act())).toBe("none");
+  const blocked = await read();
+  expect(blocked).not.toBe(before);
+  for (const act of actsOn(userId).slice(2, 4)) expect(failureOf(await act())).toBe("none");
+  expect(await read()).not.toBe(blocked);
+  for (const act of actsOn(userId, [await read()]).slice(4)) expect(failureOf(await act())).toBe("none");
+  expect(await findManagedAccount(userId)).toBeNull();
 });

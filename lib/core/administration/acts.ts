@@ -3,7 +3,7 @@ import { type AuditAction, type EventDetails, recordEvent } from "@/lib/core/acc
 import type { Email } from "@/lib/core/identity/email";
 import { REASON_LENGTH_MAX } from "@/lib/core/policy";
 import { fail, type Result } from "@/lib/core/result";
-import { type Writer, write } from "@/lib/db/database";
+import { type Queries, type Writer, write } from "@/lib/db/database";
 import { deleteAccount } from "./accounts";
 import {
   type Actor,
@@ -15,6 +15,7 @@ import {
   mayChange,
   settle,
 } from "./actor";
+import { isAdministratorAccount } from "./administrators";
 import { findManagedAccount } from "./managed-accounts";
 
 /** Why an administrator or a backend does something, in the actor's own words. Fails with `reason_missing` or `reason_too_long`. */
@@ -36,25 +37,33 @@ export interface Act {
  * - `account_own`: administrators act on their own account as any owner does, on the account's pages.
  * - `account_unknown`: there is no such account.
  * - `version_changed`: the account has another version than those that a backend named.
+ * - `account_administrator`: backends act on no administrator.
  */
 export type ActFailure<Who extends Actor = Administrator> =
   | ActorFailure<Who>
   | OwnFailure<Who>
-  | VersionFailure<Who>
+  | KeyActFailure<Who>
   | { name: "account_unknown" };
 type OwnFailure<Who extends Actor> = Who extends Administrator ? { name: "account_own" } : never;
-type VersionFailure<Who extends Actor> = Who extends ApiKeyActor ? { name: "version_changed" } : never;
+type KeyActFailure<Who extends Actor> = Who extends ApiKeyActor
+  ? { name: "version_changed" | "account_administrator" }
+  : never;
 
-/** Returns `version_changed` if the account, whose row is locked, has none of the versions. */
-async function findVersionFailure<Who extends Actor>(
-  tx: Writer,
+/**
+ * Returns why a backend may not act on the account, whose row is locked; null if it may, and for other actors. A backend acts on no
+ * administrator, so that a stolen key can't shut the operator out of the console.
+ */
+export async function findKeyActFailure<Who extends Actor>(
+  tx: Queries,
+  actor: Who,
   { userId, versions }: Act,
-): Promise<VersionFailure<Who> | null> {
+): Promise<KeyActFailure<Who> | null> {
+  if (actor.kind !== "api_key") return null;
+  type Failure = KeyActFailure<Who>;
+  if (await isAdministratorAccount(tx, userId)) return { name: "account_administrator" } as Failure;
   if (!versions) return null;
   const version = (await findManagedAccount(userId, tx))?.version;
-  return version !== undefined && versions.includes(version)
-    ? null
-    : ({ name: "version_changed" } as VersionFailure<Who>);
+  return version !== undefined && versions.includes(version) ? null : ({ name: "version_changed" } as Failure);
 }
 
 /** Returns why this administrator may not act on the account now, before the account is looked up; null if they may. */
@@ -98,8 +107,8 @@ export async function performAct<Who extends Actor, Failure extends { name: stri
   return write(async (tx): Promise<Result<null, ActFailure<Who> | Failure>> => {
     const gone = await lockForChange(tx, actor, act.userId, now);
     if (gone) return fail(gone);
-    const changed = await findVersionFailure<Who>(tx, act);
-    if (changed) return fail(changed);
+    const refused = await findKeyActFailure(tx, actor, act);
+    if (refused) return fail(refused);
     const done = await perform(tx);
     if (!done.ok) return done;
     recordAct(tx, actor, act, { action, details: done.value, now });
@@ -118,5 +127,5 @@ export async function deletePerson<Who extends Actor>(
 ): Promise<Result<{ email: Email | null }, ActFailure<Who>>> {
   const failure = findActFailure(actor, act.userId, now);
   if (failure) return fail(failure);
-  return deleteAccount<Who, VersionFailure<Who>>(actor, act, now, (tx) => findVersionFailure<Who>(tx, act));
+  return deleteAccount<Who, KeyActFailure<Who>>(actor, act, now, (tx) => findKeyActFailure(tx, actor, act));
 }

@@ -2,7 +2,7 @@ import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
 import type { InviteCode } from "@/lib/core/invites/invite-code";
 import { keyedHash } from "@/lib/core/keyed-hash";
-import { type Reader, readPrimary, transact } from "@/lib/db/database";
+import { type Queries, readPrimary, statement, transact } from "@/lib/db/database";
 import { type AccountLookup, recordRead } from "./accounts";
 import type { Actor } from "./actor";
 
@@ -65,13 +65,35 @@ export async function findManagedAccounts({
   return { accounts, next: rows.length > limit ? (accounts.at(-1)?.id ?? null) : null };
 }
 
+const FIND_ACCOUNT = statement({
+  params: { userId: "integer" },
+  row: {
+    id: "integer",
+    inviteCode: "text",
+    createdAt: "time",
+    blockedAt: "time?",
+    isTest: "boolean",
+    eventSequence: "integer",
+    phone: "text?",
+    claimedPhone: "text?",
+    email: "text?",
+    code: "text?",
+    inviterId: "integer?",
+    activatedAt: "time?",
+  },
+  sql: `
+    SELECT "User"."id", "inviteCode", "createdAt", "blockedAt", "isTest", "eventSequence", "phone", "claimedPhone", "email",
+      "Activation"."code", "Activation"."inviterId", "Activation"."activatedAt"
+    FROM "User" LEFT JOIN "Activation" ON "Activation"."inviteeId" = "User"."id" WHERE "User"."id" = :userId`,
+});
+
 /** Returns the account, or null if there is none. In a transaction, `db` is the transaction. */
-export async function findManagedAccount(
-  userId: number,
-  db: Pick<Reader, "user"> = readPrimary,
-): Promise<ManagedAccount | null> {
-  const row = await db.user.findUnique({ where: { id: userId }, select: COLUMNS });
-  return row && accountOf(row);
+export async function findManagedAccount(userId: number, db: Queries = readPrimary): Promise<ManagedAccount | null> {
+  const row = await db.get(FIND_ACCOUNT, { userId });
+  if (!row) return null;
+  const { code, inviterId, activatedAt, ...account } = row;
+  const activation = code === null || activatedAt === null ? null : { code, inviterId, activatedAt };
+  return accountOf({ ...account, activation });
 }
 
 /**
@@ -101,16 +123,19 @@ type Row = Pick<ManagedAccount, "id" | "createdAt" | "blockedAt" | "isTest"> & {
 
 function accountOf({ activation, eventSequence, ...row }: Row): ManagedAccount {
   const account = {
-    ...row,
+    id: row.id,
     inviteCode: row.inviteCode as InviteCode,
-    phone: row.phone as Phone | null,
-    claimedPhone: row.claimedPhone as Phone | null,
-    email: row.email as Email | null,
+    createdAt: row.createdAt,
+    blockedAt: row.blockedAt,
+    isTest: row.isTest,
     activation: activation && {
       inviteCode: activation.code as InviteCode,
       inviterId: activation.inviterId,
       activatedAt: activation.activatedAt,
     },
+    phone: row.phone as Phone | null,
+    claimedPhone: row.claimedPhone as Phone | null,
+    email: row.email as Email | null,
   };
   // A keyed hash, so that a version tells no phone to a client that doesn't see phones.
   return { ...account, sequence: eventSequence, version: keyedHash(JSON.stringify(account)).slice(0, 16) };

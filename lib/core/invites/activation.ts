@@ -160,6 +160,13 @@ interface Inviters<After extends number | null> {
   after: After;
 }
 
+/** A change of an account's activation that another actor makes: see `moveActivation`. */
+interface Change<Failure extends { name: string }> {
+  userId: number;
+  besides: number | null;
+  check: () => Promise<Failure | null>;
+}
+
 /** The failures of `moveActivation`. `activation_missing`: the account has activated no code. `invite_same`: it is this one. */
 export type MoveActivationFailure = {
   name: "activation_missing" | "invite_unknown" | "invite_same" | "invite_own" | "invite_circular";
@@ -181,15 +188,17 @@ const DECREMENT_REFERRAL_COUNT = statement({
 /**
  * Moves an account's activation to another invite code; its time stays. The earlier inviter loses the referral, and the inviter
  * of `code` gets it. The transaction must hold the lock `invite-graph`: while it walks the chain of inviters, no other account with
- * referrals may come below another inviter. `besides` is the id of a further account whose row is locked in the same order. Fails with a
- * `MoveActivationFailure`.
+ * referrals may come below another inviter. `besides` is the id of a further account whose row is locked in the same order, and
+ * `check` runs when all rows are locked. Fails with what `check` returns, or with a `MoveActivationFailure`.
  */
-export async function moveActivation(
+export async function moveActivation<Failure extends { name: string }>(
   tx: Transaction,
-  { userId, code, besides }: { userId: number; code: InviteCode; besides: number | null },
-): Promise<Result<Inviters<number>, MoveActivationFailure>> {
+  { userId, code, besides, check }: Change<Failure> & { code: InviteCode },
+): Promise<Result<Inviters<number>, MoveActivationFailure | Failure>> {
   const [inviter, before] = await Promise.all([findInviter(tx, code), tx.get(FIND_ACTIVATION, { userId })]);
   await lockInOrder(tx, [userId, inviter?.id, before?.inviterId, besides]);
+  const refused = await check();
+  if (refused) return fail(refused);
   const [activation, inviterNow, invitee] = await Promise.all([
     tx.get(FIND_ACTIVATION, { userId }),
     findInviter(tx, code),
@@ -208,13 +217,16 @@ export async function moveActivation(
 
 /**
  * Undoes an account's activation, so that the account can activate a code again. The inviter loses the referral. Returns the
- * inviters before and after. `besides` is as in `moveActivation`. Fails with `activation_missing`.
+ * inviters before and after. `besides` and `check` are as in `moveActivation`. Fails with what `check` returns, or with
+ * `activation_missing`.
  */
-export async function undoActivation(
+export async function undoActivation<Failure extends { name: string }>(
   tx: Transaction,
-  { userId, besides }: { userId: number; besides: number | null },
-): Promise<Result<Inviters<null>, { name: "activation_missing" }>> {
+  { userId, besides, check }: Change<Failure>,
+): Promise<Result<Inviters<null>, { name: "activation_missing" } | Failure>> {
   await lockWithInviter(tx, userId, besides);
+  const refused = await check();
+  if (refused) return fail(refused);
   const activation = await tx.get(FIND_ACTIVATION, { userId });
   if (!activation) return fail({ name: "activation_missing" });
   tx.queue(DELETE_ACTIVATION, { userId });
