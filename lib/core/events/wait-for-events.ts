@@ -36,6 +36,8 @@ const state = perProcess("event waiters", () => ({
   waiters: new Set<Waiter>(),
   /** The newest place of the log that was seen; null before the first look. */
   seen: null as string | null,
+  /** Whether a look is under way. While the database is slow, looks don't pile up. */
+  isLooking: false,
   stop: () => {},
 }));
 
@@ -116,6 +118,8 @@ function removeWaiter(waiter: Waiter): void {
 
 /** Wakes all waiters if the log has grown since the last look, or if the process ends. */
 async function look(): Promise<void> {
+  if (state.isLooking) return;
+  state.isLooking = true;
   try {
     const newest = await readPrimary.get(FIND_NEWEST, {});
     const place = newest ? `${newest.transactionId}-${newest.id}` : "";
@@ -124,6 +128,8 @@ async function look(): Promise<void> {
   } catch (error) {
     // The waiters are woken, and find out by themselves.
     if (!isDatabaseAway(error)) logError(error, "the event log could not be looked at");
+  } finally {
+    state.isLooking = false;
   }
   for (const waiter of state.waiters) {
     waiter.isWoken = true;
