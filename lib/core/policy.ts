@@ -445,6 +445,8 @@ export const EVENT_WAITERS_MAX = 200;
 /** How many events a page has, and how many a request can ask for. */
 export const EVENTS_PER_PAGE_OF_LOG = 100;
 export const EVENTS_PER_PAGE_OF_LOG_MAX = 500;
+/** How many events are looked at for a page of some types. If the types are rare, the page may be empty although more can be read. */
+export const EVENTS_SCANNED_PER_PAGE_MAX = 5000;
 /** The length of what an API key is for. */
 export const API_KEY_NAME_LENGTH_MAX = 100;
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, _baseTest as test } from "playwright/test";
-import { EVENTS_KEPT_MS } from "@/lib/core/policy";
+import { EVENTS_KEPT_MS, EVENTS_SCANNED_PER_PAGE_MAX } from "@/lib/core/policy";
 import { readPrimary, transact, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { after, signUp } from "@/lib/testing/people";
@@ -145,6 +145,36 @@ test("an event after a restored copy has another id than the event that had its 
   await write((tx) => tx.mark.delete({ where: { name: mark.name } }));
   expect(again?.sequence).toBe(before?.sequence);
   expect(again?.id).not.toBe(before?.id);
+});
+
+test("a reader of a rare type reads a bounded part of the log for each page, and gets each event once", async () => {
+  const { next } = await readOn(null, 500);
+  const { userId } = await signUp();
+  const others = Array.from({ length: EVENTS_SCANNED_PER_PAGE_MAX + 10 }, () => ({
+    ...{ at: new Date(), type: "account.blocked", isTest: true, data: "{}" },
+    transactionId: next.transactionId,
+  }));
+  const publish = () =>
+    transact(async (tx) => publishEvent(tx, userId, { type: "account.unblocked", data: {} }, new Date()));
+  await publish();
+  await readUntil(next, userId, 2);
+  // On PostgreSQL the transaction's id is a real one, behind the cursor.
+  const where = { accountId: userId, type: "account.unblocked" };
+  const { transactionId } = await readPrimary.event.findFirstOrThrow({ where });
+  await write((tx) => tx.event.createMany({ data: others.map((row) => ({ ...row, transactionId })) }));
+  await publish();
+  const readPages = async () => {
+    const pages: number[] = [];
+    for (let after = next; ; ) {
+      const read = await readEvents({ after, limit: 5, types: ["account.unblocked"] });
+      if (!read.ok) throw new Error(read.failure.name);
+      pages.push(read.value.events.filter(({ accountId }) => accountId === userId).length);
+      after = read.value.next;
+      if (!read.value.isMore) return pages;
+    }
+  };
+  // Transactions of other databases of the server may delay the last event.
+  await expect.poll(readPages).toEqual([1, 1]);
 });
 
 test("a cursor inside the log is as old as the last event that was read, so that it expires before the next one is deleted", async () => {

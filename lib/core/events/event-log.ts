@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { EVENTS_KEPT_MS } from "@/lib/core/policy";
+import { EVENTS_KEPT_MS, EVENTS_SCANNED_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, statement } from "@/lib/db/database";
 import type { AccountEventType, EventData, EventType } from "./event-types";
@@ -55,19 +55,31 @@ export const EVENTS_SINCE_MARK = "events_since";
 /** `horizon` has the last place that is complete, `isAmong` is the condition that `:types` has the event's type. */
 const readPage = (horizon: string, isAmong: string) => `
   WITH "horizon" AS (${horizon}),
-  "page" AS (
+  "scanned" AS (
     SELECT "id", "at", "type", "accountId", "sequence", "isTest", "data", "transactionId" FROM "Event"
     WHERE ("transactionId", "id") > (CAST(:afterTransactionId AS bigint), :afterId)
-      AND "transactionId" <= (SELECT "horizonTransactionId" FROM "horizon") AND (:types IS NULL OR ${isAmong})
-    ORDER BY "transactionId", "id" LIMIT :limit
+      AND "transactionId" <= (SELECT "horizonTransactionId" FROM "horizon")
+    ORDER BY "transactionId", "id" LIMIT :scan
+  ),
+  "last" AS (
+    SELECT "transactionId" AS "lastTransactionId", "id" AS "lastId", "at" AS "lastAt",
+      (SELECT COUNT(*) FROM "scanned") AS "scannedCount"
+    FROM "scanned" ORDER BY "transactionId" DESC, "id" DESC LIMIT 1
+  ),
+  "page" AS (
+    SELECT * FROM "scanned" WHERE :types IS NULL OR ${isAmong} ORDER BY "transactionId", "id" LIMIT :limit
   )
-  SELECT "horizon".*, "page".*, (SELECT "at" FROM "Mark" WHERE "name" = '${EVENTS_SINCE_MARK}') AS "since"
-  FROM "horizon" LEFT JOIN "page" ON TRUE ORDER BY "page"."transactionId", "page"."id"`;
+  SELECT "horizon".*, "last".*, "page".*, (SELECT "at" FROM "Mark" WHERE "name" = '${EVENTS_SINCE_MARK}') AS "since"
+  FROM "horizon" LEFT JOIN "last" ON TRUE LEFT JOIN "page" ON TRUE ORDER BY "page"."transactionId", "page"."id"`;
 const READ_PAGE = statement({
-  params: { afterTransactionId: "text", afterId: "integer", types: "text?", limit: "integer" },
+  params: { afterTransactionId: "text", afterId: "integer", types: "text?", limit: "integer", scan: "integer" },
   row: {
     horizonTransactionId: "integer",
     horizonId: "integer",
+    lastTransactionId: "integer?",
+    lastId: "integer?",
+    lastAt: "time?",
+    scannedCount: "integer?",
     since: "time?",
     id: "integer?",
     at: "time?",
@@ -96,7 +108,8 @@ const READ_PAGE = statement({
 
 /**
  * Reads events after the cursor, or from the oldest that is kept: at most `limit`, of these types or of all. A reader that goes on
- * from `next` gets each event once.
+ * from `next` gets each event once. A page of some types looks at `EVENTS_SCANNED_PER_PAGE_MAX` events at most, so it may be empty
+ * although `isMore`.
  *
  * On PostgreSQL, transactions commit in another order than they begin. So a page has only events of transactions before which no
  * transaction of the database server is still open, and a transaction that stays open delays the events after it. Events of
@@ -109,11 +122,13 @@ export async function readEvents(
   { after, limit, types = null }: { after: EventCursor | null; limit: number; types?: readonly EventType[] | null },
   now = new Date(),
 ): Promise<Result<EventPage, { name: "cursor_expired" }>> {
+  const scan = types === null ? limit + 1 : Math.max(EVENTS_SCANNED_PER_PAGE_MAX, limit + 1);
   const rows = await readPrimary.all(READ_PAGE, {
     afterTransactionId: String(after?.transactionId ?? 0),
     afterId: after?.id ?? 0,
     types: types && JSON.stringify(types),
     limit: limit + 1,
+    scan,
   });
   const [first] = rows;
   if (!first) throw new Error("the event log has no horizon");
@@ -128,11 +143,17 @@ export async function readEvents(
     if (isOld || isBeyond) return fail({ name: "cursor_expired" });
   }
   const found = rows.filter((row) => row.id !== null) as FoundRow[];
-  const isMore = found.length > limit;
+  const isCut = found.length > limit;
   const page = found.slice(0, limit);
-  const last = page.at(-1);
-  const next =
-    isMore && last ? { at: last.at, transactionId: last.transactionId, id: last.id } : { at: now, ...horizon };
+  const { scannedCount, lastAt, lastTransactionId, lastId } = first;
+  // The rows between the page and the last one that was looked at are of other types.
+  const scanned =
+    scannedCount === scan && lastAt !== null && lastTransactionId !== null && lastId !== null
+      ? { at: lastAt, transactionId: lastTransactionId, id: lastId }
+      : null;
+  const last = isCut ? page.at(-1) : scanned;
+  const isMore = isCut || scanned !== null;
+  const next = last ? { at: last.at, transactionId: last.transactionId, id: last.id } : { at: now, ...horizon };
   return succeed({ events: page.map((row) => eventOf(row, since)), next, isMore });
 }
 

@@ -42,7 +42,7 @@ const state = perProcess("event waiters", () => ({
 }));
 
 /**
- * As `readEvents`, but when there are no events, waits for the first until `waitMs` have passed, the client has gone (`signal`) or the
+ * As `readEvents`, but when there are no events and no more to look at, waits for the first until `waitMs` have passed, the client has gone (`signal`) or the
  * process ends, and returns an empty page then. `reader` names who reads, for example an API key. Fails with `cursor_expired`, or with
  * `too_many_waiting` when `EVENT_WAITERS_PER_READER_MAX` requests of this reader wait in this process, or `EVENT_WAITERS_MAX` of all.
  */
@@ -51,7 +51,7 @@ export async function waitForEvents(
   { reader, waitMs, signal }: { reader: string; waitMs: number; signal: AbortSignal },
 ): Promise<Result<EventPage, { name: "cursor_expired" | "too_many_waiting" }>> {
   const first = await readEvents(query);
-  if (!first.ok || first.value.events.length > 0 || waitMs <= 0) return first;
+  if (!first.ok || first.value.events.length > 0 || first.value.isMore || waitMs <= 0) return first;
   const isFull =
     state.waiters.size >= EVENT_WAITERS_MAX ||
     [...state.waiters].filter((waiter) => waiter.reader === reader).length >= EVENT_WAITERS_PER_READER_MAX;
@@ -68,7 +68,7 @@ export async function waitForEvents(
       const page = await readEvents({ ...query, after });
       const leftMs = endsAtMs - performance.now();
       const isOver = leftMs <= 0 || signal.aborted || isEnding();
-      if (!page.ok || page.value.events.length > 0 || isOver) return page;
+      if (!page.ok || page.value.events.length > 0 || page.value.isMore || isOver) return page;
       after = page.value.next;
       await sleepUntilWoken(waiter, leftMs, signal);
     }
