@@ -59,6 +59,7 @@ import { PERIODS, readFigures } from "./administration/today";
 import { getCodeStatus } from "./challenges/code-status";
 import { requestCode } from "./challenges/request-code";
 import { findEndOfEvents, readEvents } from "./events/event-log";
+import { publishServiceEvents } from "./events/service-events";
 import { waitForEvents } from "./events/wait-for-events";
 import {
   changeWebhookEndpoint,
@@ -116,7 +117,11 @@ async function takeEveryPath(): Promise<void> {
   await readSignalsAndReferrals(administrator);
   await importFile(administrator);
   await readInviteTree(administrator, inviter.userId);
+  // The first time only remembers when it was, and the second looks at the hours since then.
+  await write((tx) => tx.mark.deleteMany({ where: { name: { startsWith: "told " } } }));
+  await publishServiceEvents(new Date(Date.now() - 3 * 60 * 60 * 1000));
   await computeSums();
+  await publishServiceEvents();
   for (const period of PERIODS) await readFigures(period);
   await listTimelineOf(administrator, inviter.userId);
   await listTimelineOfRecipient(administrator, keyedHash(owner.phone));
