@@ -59,7 +59,7 @@ async function publishInServers(now: Date): Promise<void> {
 
 async function countWrong(count: number, at: Date): Promise<void> {
   const data = Array.from({ length: count }, (_, index) => ({
-    ...{ recipient: "of nobody", at, digits: 4, network: `${at.getTime()} ${index}` },
+    ...{ recipient: "a test", at, digits: 4, network: `${at.getTime()} ${index}` },
   }));
   await write((tx) => tx.wrongCode.createMany({ data }));
 }
