@@ -1,8 +1,6 @@
 import { getTranslations } from "next-intl/server";
 import { Field } from "@/components/field";
-import type { ExportedList } from "@/lib/core/administration/list-export";
 import { env } from "@/lib/env";
-import { applyFilter } from "./list-actions";
 
 /** A field of a filter: a text, a time, or with `options` a choice. */
 export interface FilterField {
@@ -18,12 +16,18 @@ export interface FilterField {
  * a phone that was typed by mistake is in no address.
  */
 export async function FilterForm({
-  list,
+  action,
+  hidden,
+  home,
   fields,
   filter,
   malformed,
 }: {
-  list: ExportedList;
+  action: (form: FormData) => Promise<void>;
+  /** Further fields of the form, hidden, by name. */
+  hidden: Record<string, string>;
+  /** The address of the list without a filter. */
+  home: string;
   fields: readonly FilterField[];
   filter: Record<string, string | undefined>;
   /** The names of the fields that were not understood. */
@@ -34,8 +38,10 @@ export async function FilterForm({
   return (
     <details className="mb-6 rounded-card border border-line bg-card px-5" open={isSet}>
       <summary className="min-h-12 cursor-pointer py-3 font-semibold">{t("title")}</summary>
-      <form action={applyFilter} className="pb-5" key={JSON.stringify([filter, malformed])}>
-        <input name="list" type="hidden" value={list} />
+      <form action={action} className="pb-5" key={JSON.stringify([filter, malformed])}>
+        {Object.entries(hidden).map(([name, value]) => (
+          <input key={name} name={name} type="hidden" value={value} />
+        ))}
         <div className="grid gap-4 sm:grid-cols-2 lg:grid-cols-4">
           {fields.map(({ name, label, hint, type = "text", options }) => (
             <div key={name}>
@@ -74,7 +80,7 @@ export async function FilterForm({
             {t("submit")}
           </button>
           {isSet && (
-            <a className="link" href={`/admin/${list}`}>
+            <a className="link" href={home}>
               {t("clear")}
             </a>
           )}

@@ -8,6 +8,7 @@ import { type ExportedList, type FilterOf, readFilter } from "@/lib/core/adminis
 import { renderConsolePage } from "./console-page";
 import { type Column, ConsoleTable } from "./console-table";
 import { type FilterField, FilterForm } from "./filter-form";
+import { applyFilter } from "./list-actions";
 import { addressOf } from "./list-address";
 
 type Query = Record<string, string | string[] | undefined>;
@@ -48,7 +49,9 @@ export async function renderList<List extends ExportedList, Row extends { id: nu
         <FilterForm
           fields={form}
           filter={fields}
-          list={list}
+          action={applyFilter}
+          hidden={{ list }}
+          home={`/admin/${list}`}
           malformed={form.map(({ name }) => name).filter((name) => malformed.includes(name))}
         />
         {rows.length === 0 ? (

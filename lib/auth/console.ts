@@ -11,7 +11,7 @@ import { currentSession } from "./nextauth";
  * A page of the admin console, as the address of the page for its codes names it (`/admin/enter?next=/admin/people/42`), with the
  * filter of a list as its query.
  */
-export const ConsolePath = z.templateLiteral(["/admin", z.string().regex(/^(\/[\w-]+){0,3}(\?[\w%=&.+-]*)?$/)]);
+export const ConsolePath = z.templateLiteral(["/admin", z.string().regex(/^(\/[\w-]+){0,4}(\?[\w%=&.+-]*)?$/)]);
 export type ConsolePath = z.output<typeof ConsolePath>;
 
 /** The address of the page that asks for the console's codes, and goes on to `next` when they are right. */

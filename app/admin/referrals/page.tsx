@@ -11,6 +11,7 @@ import { Bars } from "../bars";
 import { describeConsolePage, renderConsolePage } from "../console-page";
 import { type Column, ConsoleTable } from "../console-table";
 import { FilterForm } from "../filter-form";
+import { applyFilter } from "../list-actions";
 import { addressOf } from "../list-address";
 import { PersonLink } from "../person-link";
 import { Card } from "../today/card";
@@ -82,12 +83,14 @@ export default async function ReferralsPage({ searchParams }: PageProps<"/admin/
           </ul>
         </nav>
         <FilterForm
+          action={applyFilter}
           fields={[
             { name: "from", label: t("from"), type: "date" },
             { name: "to", label: t("to"), type: "date" },
           ]}
           filter={days}
-          list="referrals"
+          hidden={{ list: "referrals" }}
+          home="/admin/referrals"
           malformed={["from", "to"].filter((name) => malformed.includes(name))}
         />
         <Card id="growth" title={t(growth.isByHour ? "growthByHour" : "growth")}>

@@ -7,7 +7,7 @@ import { type Administrator, mayChange, mayStillAct } from "./actor";
 import { AuditFilter, type ListedEvent, walkEvents } from "./audit-list";
 import { csvOf } from "./csv";
 import { DeliveryFilter, type ListedDelivery, walkDeliveries } from "./delivery-list";
-import type { ListCursor, ListPage } from "./list";
+import { type ListCursor, type ListPage, readFields } from "./list";
 import { type ListedPerson, PeopleFilter, walkPeople } from "./people-list";
 import { type InviterCursor, type RankedInviter, ReferralFilter, walkInviters } from "./referral-list";
 
@@ -87,21 +87,13 @@ const FILTERS = {
 /** The filter of one list. */
 export type FilterOf<List extends ExportedList> = z.output<(typeof FILTERS)[List]>;
 
-/**
- * Reads the filter of a list from the fields of a form or an address. Empty fields are left out. Returns the filter of the other
- * fields, and the names of those that are malformed.
- */
+/** Reads the filter of a list from the fields of a form or an address; see `readFields`. */
 export function readFilter<List extends ExportedList>(
   list: List,
   given: Record<string, unknown>,
 ): { filter: FilterOf<List>; malformed: string[] } {
   const schema: z.ZodType = FILTERS[list];
-  const typed = Object.entries(given).map(([name, value]) => [name, typeof value === "string" ? value.trim() : value]);
-  const filled = typed.filter(([, value]) => value !== "" && value !== undefined);
-  const first = schema.safeParse(Object.fromEntries(filled));
-  const malformed = [...new Set(first.error?.issues.map(({ path }) => String(path[0])))];
-  const filter = schema.parse(Object.fromEntries(filled.filter(([name]) => !malformed.includes(String(name)))));
-  return { filter: filter as FilterOf<List>, malformed };
+  return readFields(schema as z.ZodType<FilterOf<List>>, given);
 }
 
 /**

@@ -169,3 +169,19 @@ export function rangeOf(
     to: end === undefined ? undefined : timeOf(end, timeZone),
   };
 }
+
+/**
+ * Reads a filter from the fields of a form or an address. Empty fields are left out. Returns the filter of the other fields, and the
+ * names of those that are malformed.
+ */
+export function readFields<Filter>(
+  schema: z.ZodType<Filter>,
+  given: Record<string, unknown>,
+): { filter: Filter; malformed: string[] } {
+  const typed = Object.entries(given).map(([name, value]) => [name, typeof value === "string" ? value.trim() : value]);
+  const filled = typed.filter(([, value]) => value !== "" && value !== undefined);
+  const first = schema.safeParse(Object.fromEntries(filled));
+  const malformed = [...new Set(first.error?.issues.map(({ path }) => String(path[0])))];
+  const filter = schema.parse(Object.fromEntries(filled.filter(([name]) => !malformed.includes(String(name)))));
+  return { filter, malformed };
+}
