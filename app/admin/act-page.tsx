@@ -1,5 +1,4 @@
 import type { Route } from "next";
-import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
@@ -44,14 +43,10 @@ export async function ActPage({
   };
   return (
     <Sheet>
-      <h1 className="break-words">{title}</h1>
-      <div className="mt-3 mb-6 space-y-3 text-soft">{children}</div>
-      <ActForm {...form} words={words} />
-      <p className="mt-6">
-        <Link className="link" href={back.href}>
-          {back.label}
-        </Link>
-      </p>
+      <ActForm {...form} back={back} words={words}>
+        <h1 className="break-words">{title}</h1>
+        <div className="mt-3 mb-6 space-y-3 text-soft">{children}</div>
+      </ActForm>
     </Sheet>
   );
 }

@@ -9,7 +9,13 @@ import NotFound, { generateMetadata as describeNotFound } from "../not-found";
 import { answerNotFound } from "../page-refusals";
 import { submitSearch } from "./actions";
 
-/** The sections of the console, in the order of its navigation. */
+/** The pages of the section for what other systems use. */
+const DEVELOPER_PAGES = [
+  { name: "keys", href: "/admin/keys" },
+  { name: "test-numbers", href: "/admin/test-numbers" },
+] as const;
+
+/** The sections of the console, in the order of its navigation. One with pages leads to the first of them. */
 const SECTIONS = [
   { name: "today", href: "/admin" },
   { name: "people", href: "/admin/people" },
@@ -17,10 +23,12 @@ const SECTIONS = [
   { name: "referrals", href: "/admin/referrals" },
   { name: "signals", href: "/admin/signals" },
   { name: "audit", href: "/admin/audit" },
-  { name: "test-numbers", href: "/admin/test-numbers" },
+  { name: "developers", href: DEVELOPER_PAGES[0].href, pages: DEVELOPER_PAGES },
   { name: "settings", href: "/admin/settings" },
 ] as const;
-type Section = (typeof SECTIONS)[number]["name"];
+type Section =
+  | Exclude<(typeof SECTIONS)[number], { pages: unknown }>["name"]
+  | (typeof DEVELOPER_PAGES)[number]["name"];
 
 /**
  * Renders a page of the admin console. A request that is not an administrator's gets the page of an unknown address. An
@@ -45,8 +53,12 @@ export async function describeConsolePage(title: string): Promise<Metadata> {
   return (await currentConsoleAccess()) ? { title, robots } : { ...(await describeNotFound()), robots };
 }
 
+const TAB =
+  "inline-flex min-h-11 items-center border-transparent border-b-2 text-soft aria-[current]:border-red aria-[current]:font-bold aria-[current]:text-ink";
+
 async function Frame({ section, children }: { section: Section; children: ReactNode }) {
   const [t, openSignals] = await Promise.all([getTranslations("admin"), countOpenSignals()]);
+  const pages = DEVELOPER_PAGES.some(({ name }) => name === section) ? DEVELOPER_PAGES : [];
   return (
     <div className="text-[1rem]" data-console>
       <div className="mb-6 flex flex-col gap-x-6 gap-y-2 xl:flex-row-reverse xl:items-center xl:justify-between">
@@ -74,8 +86,10 @@ async function Frame({ section, children }: { section: Section; children: ReactN
             {SECTIONS.map(({ name, href }) => (
               <li key={name}>
                 <Link
-                  aria-current={name === section ? "page" : undefined}
-                  className="inline-flex min-h-11 items-center border-transparent border-b-2 text-soft aria-[current]:border-red aria-[current]:font-bold aria-[current]:text-ink"
+                  aria-current={
+                    name === section ? "page" : name === "developers" && pages.length > 0 ? "true" : undefined
+                  }
+                  className={TAB}
                   href={href}
                 >
                   {t(`sections.${name}`)}
@@ -91,6 +105,19 @@ async function Frame({ section, children }: { section: Section; children: ReactN
           </ul>
         </nav>
       </div>
+      {pages.length > 0 && (
+        <nav aria-label={t("sections.developers")} className="-mx-5 mb-6 overflow-x-auto px-5 xl:mx-0 xl:px-0">
+          <ul className="flex gap-x-6 whitespace-nowrap border-line border-b text-small">
+            {pages.map(({ name, href }) => (
+              <li key={name}>
+                <Link aria-current={name === section ? "page" : undefined} className={TAB} href={href}>
+                  {t(`sections.${name}`)}
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </nav>
+      )}
       {children}
     </div>
   );

@@ -32,6 +32,9 @@ const CONSOLE_PAGES = [
   "/admin/test-numbers",
   "/admin/test-numbers/new",
   "/admin/test-numbers/1/end",
+  "/admin/keys",
+  "/admin/keys/new",
+  "/admin/keys/1/revoke",
   "/admin/settings",
 ];
 

@@ -280,6 +280,24 @@ async function visitEveryPage(
     .click();
   await expect(page.getByRole("heading", { name: "Отключить тестовый номер" })).toBeVisible();
   await look(page, "console, end a test number");
+  await visit("/admin/keys", "console, keys");
+  await visit("/admin/keys/new", "console, a new key");
+  await page.getByRole("button", { name: "Создать ключ" }).click();
+  await expect(page.getByText("Отметьте хотя бы одно право")).toBeVisible();
+  await look(page, "console, a new key with errors");
+  await page.getByLabel("Для чего ключ").fill("Магазин");
+  await page.getByLabel("accounts:read").check();
+  await page.getByLabel("Причина").fill("магазин следит за аккаунтами");
+  await page.getByRole("button", { name: "Создать ключ" }).click();
+  await expect(page.getByRole("heading", { name: "Ключ создан: Магазин" })).toBeVisible();
+  await look(page, "console, a key is shown");
+  await visit("/admin/keys", "console, keys, one made");
+  await page
+    .getByRole("link", { name: /Отозвать/ })
+    .first()
+    .click();
+  await expect(page.getByRole("heading", { name: "Отозвать ключ API" })).toBeVisible();
+  await look(page, "console, revoke a key");
   await visit("/admin/settings", "console, settings");
   const stranger = freshPhone();
   await page.request.post("/api/auth/request_code/", { data: { phone: stranger } });
