@@ -1,7 +1,10 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import type { APIRequestContext, APIResponse } from "playwright/test";
 import { cleanEnvironment } from "../../scripts/internal/environment";
-import type { Server } from "../fixtures";
+import { test as base, expect, type Server } from "../fixtures";
+
+export const V1 = "/api/manage/v1";
 
 /** All scopes of API keys that these tests know, as `npm run key` takes them. */
 export const ALL_SCOPES = [
@@ -19,4 +22,38 @@ export async function runKey(server: Server, ...args: string[]) {
 /** Makes an API key of the server with these scopes, and returns its id and the key. */
 export function makeKey(server: Server, scopes = ALL_SCOPES): Promise<{ id: number; key: string }> {
   return runKey(server, "add", "--name", "a test", "--scopes", scopes);
+}
+
+interface Fixtures {
+  /** Makes a client whose requests have a new key with these scopes. */
+  newBackend: (scopes?: string) => Promise<APIRequestContext & { keyId: number; key: string }>;
+}
+
+export const test = base.extend<Fixtures>({
+  newBackend: async ({ server, newClient }, use) => {
+    await use(async (scopes) => {
+      const { id, key } = await makeKey(server, scopes);
+      const client = await newClient({ headers: { authorization: `Bearer ${key}` }, timeoutMs: 60_000 });
+      return Object.assign(client, { keyId: id, key });
+    });
+  },
+});
+
+export const reason = "for a test";
+
+/** Checks that a response is a problem (RFC 9457) with this status and name, and returns it. */
+export async function problemOf(response: APIResponse, status: number, name: string) {
+  const text = await response.text();
+  expect([response.status(), response.headers()["sarafan-error"]], text).toEqual([status, name]);
+  expect(response.headers()["content-type"]).toBe("application/problem+json");
+  const problem = JSON.parse(text);
+  expect(problem).toMatchObject({ status, type: expect.stringMatching(new RegExp(`/docs#${name}$`)) });
+  expect([typeof problem.title, typeof problem.detail]).toEqual(["string", "string"]);
+  return problem;
+}
+
+export async function makeAccount(backend: APIRequestContext, phone: string) {
+  const made = await backend.post(`${V1}/accounts`, { data: { phone, reason } });
+  expect(made.status(), await made.text()).toBe(201);
+  return (await made.json()) as { id: number; inviteCode: string };
 }

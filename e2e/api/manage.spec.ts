@@ -1,43 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { APIRequestContext, APIResponse } from "playwright/test";
-import { test as base, expect } from "../fixtures";
-import { makeKey, runKey } from "./backends";
-
-const V1 = "/api/manage/v1";
-
-interface Fixtures {
-  /** Makes a client whose requests have a new key with these scopes. */
-  newBackend: (scopes?: string) => Promise<APIRequestContext & { keyId: number; key: string }>;
-}
-
-const test = base.extend<Fixtures>({
-  newBackend: async ({ server, newClient }, use) => {
-    await use(async (scopes) => {
-      const { id, key } = await makeKey(server, scopes);
-      const client = await newClient({ headers: { authorization: `Bearer ${key}` }, timeoutMs: 60_000 });
-      return Object.assign(client, { keyId: id, key });
-    });
-  },
-});
-
-const reason = "for a test";
-
-/** Checks that a response is a problem (RFC 9457) with this status and name, and returns it. */
-async function problemOf(response: APIResponse, status: number, name: string) {
-  const text = await response.text();
-  expect([response.status(), response.headers()["sarafan-error"]], text).toEqual([status, name]);
-  expect(response.headers()["content-type"]).toBe("application/problem+json");
-  const problem = JSON.parse(text);
-  expect(problem).toMatchObject({ status, type: expect.stringMatching(new RegExp(`/docs#${name}$`)) });
-  expect([typeof problem.title, typeof problem.detail]).toEqual(["string", "string"]);
-  return problem;
-}
-
-async function makeAccount(backend: APIRequestContext, phone: string) {
-  const made = await backend.post(`${V1}/accounts`, { data: { phone, reason } });
-  expect(made.status(), await made.text()).toBe(201);
-  return (await made.json()) as { id: number; inviteCode: string };
-}
+import type { APIResponse } from "playwright/test";
+import { expect } from "../fixtures";
+import { makeAccount, makeKey, problemOf, reason, runKey, test, V1 } from "./backends";
 
 test("a backend makes an account, finds it, blocks it, ends its sessions and deletes it", async ({
   newBackend,

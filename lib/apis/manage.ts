@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { Reason } from "@/lib/core/administration/acts";
-import { ACCOUNT_ID_MAX, ACCOUNTS_PER_PAGE, ACCOUNTS_PER_PAGE_MAX, REASON_LENGTH_MAX } from "@/lib/core/policy";
+import { ListCursor } from "@/lib/core/administration/list";
+import {
+  ACCOUNT_ID_MAX,
+  ACCOUNTS_PER_PAGE,
+  ACCOUNTS_PER_PAGE_MAX,
+  FIXED_CODE_DIGITS_MIN,
+  REASON_LENGTH_MAX,
+  WEBHOOK_DESCRIPTION_LENGTH_MAX,
+} from "@/lib/core/policy";
 import { type Api, absoluteUrl, ENGINE_STATUSES, type EngineFailure, type ErrorResponse, type Json } from "./engine";
 import { type IfMatch, KEY_FAILURES, type KeyFailure } from "./keys";
 import { ENGLISH_MESSAGES } from "./messages";
@@ -19,7 +27,7 @@ import { ENGLISH_MESSAGES } from "./messages";
  * - A resource with a version: `ETag: etagOf(version)` in the reply to GET; `ifMatch: "optional"` where a change is the same whatever
  *   was there before (block, delete), and `"required"` where it writes fields that the client has read (PATCH), because only there a
  *   lost update is possible. The deed gets `versionsOf(call.key.ifMatch)` and fails with `version_changed`, worded by `VERSION_CHANGED`.
- * - A list has `PAGE_QUERY` or its like, `next: cursor | null` in the body, and `Link` by `nextLink`.
+ * - A list has `PAGE_QUERY` or `TIME_PAGE_QUERY`, `next: cursor | null` in the body, and `Link` by `nextLink` or `nextOf`.
  * - Phones and mailboxes are in an answer only if `call.key.has("phones:read")`, and then the read is recorded (`recordAccountReads`).
  */
 
@@ -38,9 +46,14 @@ const statusOf = (name: EngineFailure | KeyFailure) =>
 
 const FIELDS = {
   ...ENGLISH_MESSAGES.fields,
+  code_malformed: `A fixed code has ${FIXED_CODE_DIGITS_MIN} to 10 digits, as text.`,
+  code_guessable: "Strangers try this code first.",
+  note_too_long: `A note has ${REASON_LENGTH_MAX} characters at most.`,
   reason_missing: "Say why, for the audit log.",
   reason_too_long: `A reason has ${REASON_LENGTH_MAX} characters at most.`,
   event_type_unknown: "No such type of event.",
+  event_type_missing: "Name at least one type of event, or leave the field out for all types.",
+  description_too_long: `A description has ${WEBHOOK_DESCRIPTION_LENGTH_MAX} characters at most.`,
 };
 
 export const manageApi: Api = {
@@ -67,6 +80,12 @@ export const ReasonText = Reason.meta({ examples: ["asked by the owner in ticket
 /** A time in an answer. */
 export const Time = z.iso.datetime();
 
+/** A moment in a request, in UTC. Its year is one that both databases can store. */
+export const Moment = z.iso
+  .datetime()
+  .refine((text) => /^(?:19|2\d)/.test(text))
+  .transform((text) => new Date(text));
+
 /** A parameter that is a whole number from 1 to `max`. */
 export const limitParameter = (max: number, usual: number) =>
   z
@@ -88,6 +107,20 @@ export const PAGE_QUERY = {
   cursor: IdCursor.optional().meta({ description: "`next` of the page before." }),
   limit: limitParameter(ACCOUNTS_PER_PAGE_MAX, ACCOUNTS_PER_PAGE),
 };
+
+/** The parameters of a page of a list that has the newest first, and the moments between which its rows lie. */
+export const TIME_PAGE_QUERY = {
+  from: Moment.optional().meta({ description: "The earliest moment." }),
+  until: Moment.optional().meta({ description: "The moment before which all are." }),
+  cursor: ListCursor.optional().meta({ description: "`next` of the page before." }),
+  limit: limitParameter(ACCOUNTS_PER_PAGE_MAX, ACCOUNTS_PER_PAGE),
+};
+
+/** Makes `next` and the header `Link` of a page of such a list. */
+export function nextOf(request: Request, next: ListCursor | null) {
+  const cursor = next && ListCursor.encode(next);
+  return { next: cursor, headers: nextLink(request, cursor === null ? null : { cursor }) };
+}
 
 /**
  * Makes the header `Link` (RFC 8288) to the next page: the address of the request with the parameters in `changes`. Returns no header

@@ -23,8 +23,13 @@ import * as enter from "./enter";
 import { describeEvents, describeWebhooks, EVENT_REF } from "./event-reference";
 import type { Verb } from "./handlers";
 import { KEY_FAILURES, type KeyFailure } from "./keys";
+import { Moment } from "./manage";
 import * as manageAccounts from "./manage-accounts";
+import * as manageActivations from "./manage-activations";
+import * as manageDeliveries from "./manage-deliveries";
 import * as manageEvents from "./manage-events";
+import * as manageTestNumbers from "./manage-test-numbers";
+import * as manageWebhooks from "./manage-webhooks";
 import { FIELD_REQUIRED } from "./messages";
 import { InviteCodeOfAnyLength, RefreshToken, SentInviteCode } from "./schemas";
 import * as usersApi from "./users";
@@ -54,7 +59,19 @@ const API_ADDRESSES: readonly Address[] = [
   manageAccounts.accountBlock,
   manageAccounts.accountUnblock,
   manageAccounts.accountEndSessions,
+  manageActivations.accountReferrals,
+  manageActivations.activations,
+  manageActivations.activation,
+  manageActivations.activationMove,
+  manageActivations.activationReverse,
+  manageDeliveries.deliveries,
   manageEvents.events,
+  manageTestNumbers.testNumbers,
+  manageTestNumbers.testNumber,
+  manageWebhooks.webhookEndpoints,
+  manageWebhooks.webhookEndpoint,
+  manageWebhooks.webhookRotation,
+  manageWebhooks.webhookTest,
   v1.login,
   v1.createUser,
   v1.authUser,
@@ -107,6 +124,8 @@ const WEBHOOKS_TAG = {
 
 const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
   id: { description: "The account's id, a whole number.", example: "1" },
+  endpoint_id: { description: "The webhook endpoint's id.", example: "we_4fzJ0v3hRk6n8qTzWm1xYg" },
+  number_id: { description: "The test number's id, a whole number.", example: "1" },
   phone_number: { description: "A phone in any usual spelling.", example: "+79450000001" },
   invite_code: {
     description: "An inviter's code, or the word invite_code without an inviter.",
@@ -346,6 +365,7 @@ const EXAMPLES_BY_SCHEMA = new Map<unknown, string>([
   [InviteCodeOfAnyLength, "7K4M2P"],
   [RefreshToken, "<refresh>"],
   [InviteCode, "7K4M2P"],
+  [Moment, "2026-12-31T21:00:00.000Z"],
 ]);
 
 function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonObject {

@@ -25,6 +25,7 @@ import {
 } from "@/lib/testing/people";
 import { statementsOf } from "@/lib/testing/transactions";
 import { phoneLoginCode, signInByPhone } from "./accounts/sign-in";
+import { findActivations } from "./administration/activation-list";
 import type { Administrator } from "./administration/actor";
 import { COMMAND_LINE } from "./administration/actor";
 import { Reason } from "./administration/acts";
@@ -178,6 +179,8 @@ async function readEveryList(administrator: Administrator, userId: number): Prom
     await listPeoplePage(administrator, filter, null);
   }
   for (const filter of [{}, { ...range, state: "failed" }] as const) await walkDeliveries(filter, null);
+  const moments = { from: new Date("2024-01-01"), to: new Date("2024-01-02") };
+  for (const filter of [{}, moments, { inviter: userId }]) await findActivations(filter, null, 10);
   for (const filter of [{}, range, { kind: "administrator" }, { subject: String(userId) }] as const) {
     await walkEvents(filter, null);
   }

@@ -8,10 +8,12 @@ import {
   FilterTime,
   type ListCursor,
   type ListPage,
+  type MomentRange,
   PAGE_PARAMS,
   ROWS_PER_PAGE,
   rangeOf,
   readPage,
+  START_OF_TIME,
   walk,
 } from "./list";
 
@@ -36,7 +38,7 @@ export const DeliveryFilter = z.object({
 export type DeliveryFilter = z.output<typeof DeliveryFilter>;
 
 const { findEnd, rows } = walk({
-  columns: `"sender", "state", "stateAt", "reason", "recipient", "lastDigits", "country", "cost", "currency"`,
+  columns: `"sender", "state", "stateAt", "reason", "recipient", "lastDigits", "country", "cost", "currency", "purpose"`,
   source: `"Delivery"`,
   at: `"Delivery"."at"`,
   id: `"Delivery"."id"`,
@@ -61,6 +63,7 @@ const LIST = statement({
     country: "text?",
     cost: "real?",
     currency: "text?",
+    purpose: "text?",
   },
   sql: rows,
 });
@@ -71,11 +74,19 @@ export type ListedDelivery = RowOf<typeof LIST>;
 
 /** Returns a page of the deliveries that match the filter, the newest first. */
 export function walkDeliveries(
-  filter: DeliveryFilter,
+  { from, to, ...filter }: DeliveryFilter,
   cursor: ListCursor | null,
   limit = ROWS_PER_PAGE,
 ): Promise<ListPage<ListedDelivery>> {
-  const { from: since, to } = rangeOf(filter);
+  return findDeliveries({ ...filter, ...rangeOf({ from, to }) }, cursor, limit);
+}
+
+/** As `walkDeliveries`, with moments: from the first, inclusive, up to the second, exclusive. */
+export function findDeliveries(
+  { from: since = START_OF_TIME, to, ...filter }: Omit<DeliveryFilter, "from" | "to"> & MomentRange,
+  cursor: ListCursor | null,
+  limit: number,
+): Promise<ListPage<ListedDelivery>> {
   const { sender = null, state = null, reason = null } = filter;
   const begin = beginningOf(cursor, to);
   return readPage(

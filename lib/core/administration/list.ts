@@ -35,6 +35,12 @@ const START_OF_LIST: ListCursor = { at: LAST_TIME, id: ACCOUNT_ID_MAX };
 /** The lower bound of a range of time without one. */
 export const START_OF_TIME = new Date(0);
 
+/** A range of time: from the first moment, inclusive, up to the second, exclusive. Without one, it is open at that end. */
+export interface MomentRange {
+  from?: Date | undefined;
+  to?: Date | undefined;
+}
+
 /** Returns where a list begins: at the cursor, and not after `to`, which is outside of the range. */
 export function beginningOf(cursor: ListCursor | null, to: Date | undefined): ListCursor {
   const begin = cursor ?? START_OF_LIST;

@@ -8,7 +8,7 @@ import {
   WEBHOOK_SECRET_OVERLAP_MS,
   WEBHOOK_URL_LENGTH_MAX,
 } from "@/lib/core/policy";
-import { fail, type Result, succeed } from "@/lib/core/result";
+import { fail, type Result } from "@/lib/core/result";
 import { type RowOf, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { findUrlProblem, type WebhookUrlProblem } from "@/lib/senders/webhooks";
 import { findEndOfEvents } from "./event-log";
@@ -187,9 +187,7 @@ export async function makeWebhookEndpoint<Who extends Actor>(
     if (!locked.ok) return rollBack<Made>(locked);
     if ((await tx.run(ADD_ENDPOINT, row)) === 0) return rollBack<Made>(fail({ name: "endpoints_full" }));
     record(tx, actor, { action: "webhook_made", details: { webhook: id, hasPhones: choice.hasPhones }, now });
-    // The answer that is stored for a repeated request has no secret.
-    await settle(tx, actor, { id, publicKey: shown.publicKey });
-    return succeed({ id, ...shown });
+    return settle(tx, actor, { id, ...shown });
   });
 }
 
@@ -316,8 +314,7 @@ export async function rotateWebhookSecret<Who extends Actor>(
     async (tx) => {
       await tx.run(ROTATE_SECRET, { id, secret: sealed, publicKey: shown.publicKey, until });
       record(tx, actor, { action: "webhook_rotated", details: { webhook: id }, now });
-      await settle(tx, actor, { publicKey: shown.publicKey });
-      return succeed(shown);
+      return settle(tx, actor, shown);
     },
     now,
   );

@@ -1,0 +1,3 @@
+import { accountReferrals } from "@/lib/apis/manage-activations";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = accountReferrals;

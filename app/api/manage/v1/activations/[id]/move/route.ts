@@ -1,0 +1,3 @@
+import { activationMove } from "@/lib/apis/manage-activations";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = activationMove;

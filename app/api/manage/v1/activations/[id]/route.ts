@@ -1,0 +1,3 @@
+import { activation } from "@/lib/apis/manage-activations";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = activation;

@@ -1,0 +1,3 @@
+import { testNumbers } from "@/lib/apis/manage-test-numbers";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = testNumbers;

@@ -1,0 +1,3 @@
+import { webhookRotation } from "@/lib/apis/manage-webhooks";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = webhookRotation;

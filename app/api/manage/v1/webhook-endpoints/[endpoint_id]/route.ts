@@ -1,0 +1,3 @@
+import { webhookEndpoint } from "@/lib/apis/manage-webhooks";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = webhookEndpoint;

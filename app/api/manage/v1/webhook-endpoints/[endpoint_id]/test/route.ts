@@ -1,0 +1,3 @@
+import { webhookTest } from "@/lib/apis/manage-webhooks";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = webhookTest;

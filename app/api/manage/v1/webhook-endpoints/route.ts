@@ -1,0 +1,3 @@
+import { webhookEndpoints } from "@/lib/apis/manage-webhooks";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = webhookEndpoints;
