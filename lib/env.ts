@@ -373,6 +373,16 @@ function readEnv() {
         description: "The bearer token with which Prometheus reads `/api/metrics`.",
         fallback: "none: only this machine can read them",
       }),
+    CRON_SECRET: z
+      .string()
+      .regex(/^[\w.~+/-]{16,}=*$/, "must have 16 characters or more, letters, digits and . _ ~ + / -")
+      .optional()
+      .meta({
+        isSecret: true,
+        description:
+          "The bearer token with which [the cron job on Vercel](operations.md#vercel) calls `/api/cron/webhooks`. Servers elsewhere need none.",
+        fallback: "none: the address is not there",
+      }),
     SUPPORT_CONTACT: z.string().trim().min(1).max(200).optional().meta({
       description: "Whom a person asks whose account was blocked. They are told it, as text, after the right code.",
       example: "support@sarafan.example",

@@ -54,7 +54,15 @@ const SECTIONS: { title: string; names: (string | OtherSetting)[] }[] = [
   { title: "Demonstration", names: ["REVEAL_CODES", "ALLOW_DEMO"] },
   {
     title: "Administrators, metrics, log",
-    names: ["ADMIN_PHONES", "CONSOLE_TTL_S", "SUPPORT_CONTACT", "TIME_ZONE", "METRICS_TOKEN", "LOG_LEVEL"],
+    names: [
+      "ADMIN_PHONES",
+      "CONSOLE_TTL_S",
+      "SUPPORT_CONTACT",
+      "TIME_ZONE",
+      "METRICS_TOKEN",
+      "CRON_SECRET",
+      "LOG_LEVEL",
+    ],
   },
   {
     title: "Reports of vulnerabilities",
