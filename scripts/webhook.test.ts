@@ -39,6 +39,11 @@ test("endpoints of webhooks are made, listed, paused, rotated, tested and remove
     for (const [at, [, reason]] of refused.entries())
       expect(refusals[at]).toMatchObject({ code: 1, stderr: expect.stringMatching(reason) });
     expect((await webhook("test", "--id", id)).json).toMatchObject({ deliveryId: expect.stringMatching(/^msg_/) });
+    const listed = await webhook("deliveries", "--id", id, "--state", "pending");
+    expect(listed.json).toMatchObject([{ type: "webhook.test", state: "pending", attempts: 0 }]);
+    const replayed = await webhook("replay", "--id", id, "--delivery", listed.json[0].id);
+    expect(replayed.json, "it is due already").toEqual({ id, count: 0 });
+    expect((await webhook("replay", "--id", id)).stderr).toContain("Say which");
     const rotated = await webhook("rotate", "--id", id);
     expect(rotated.json.secret).not.toBe(secret);
     expect((await webhook("pause", "--id", id)).json).toMatchObject({ state: "paused" });

@@ -7,11 +7,15 @@ const USAGE = `Usage:
 npm run webhook -- add --url https://backend.example/hooks --types account.created,account.deleted [--description "the shop"] [--phones]
 npm run webhook -- list
 npm run webhook -- pause|resume|rotate|test|remove --id we_…
+npm run webhook -- deliveries --id we_… [--state pending|delivered|failed] [--type account.created] [--from 2026-11-29 --until 2026-11-30T12:00Z]
+npm run webhook -- replay --id we_… --delivery msg_…
+npm run webhook -- replay --id we_… [--state failed] [--type account.created] [--from 2026-11-29 --until 2026-11-30T12:00Z]
 --types all stands for all types. --phones adds the account's phone and mailbox to each webhook.`;
 
 const env = await readSettings();
 await migrate(env.DATABASE_URL);
 const endpoints = await import("../lib/core/events/webhook-endpoints");
+const deliveries = await import("../lib/core/events/webhook-deliveries");
 const { COMMAND_LINE } = await import("../lib/core/administration/actor");
 const { EVENT_TYPES } = await import("../lib/core/events/event-types");
 
@@ -27,6 +31,7 @@ const URL_PROBLEMS: Record<string, string> = {
 const PROBLEMS: Record<string, string> = {
   endpoints_full: "There are as many endpoints as there can be: remove one first.",
   endpoint_unknown: "There is no endpoint with this id.",
+  delivery_unknown: "The endpoint has no delivery with this id.",
   endpoint_inactive: "The endpoint is paused or disabled: resume it first.",
   event_type_unknown: `--types are types of events, separated by commas, or all. The types are ${EVENT_TYPES.join(", ")}.`,
   description_too_long: "The description can have 200 characters at most.",
@@ -64,6 +69,17 @@ const work: Record<string, () => Promise<unknown>> = {
     console.log("A running server sends the test event now.");
     return { id: readId(), ...sent };
   },
+  deliveries: async () => {
+    const { deliveries: found } = await deliveries.listWebhookDeliveries({ endpointId: readId(), ...readFilter() });
+    return found;
+  },
+  replay: async () => {
+    const filter = readFilter();
+    if (values.delivery === undefined && Object.values(filter).every((value) => value === undefined))
+      throw new Refusal(`Say which deliveries are sent again.\n${USAGE}`);
+    const what = values.delivery === undefined ? filter : { deliveryId: values.delivery };
+    return { id: readId(), ...okOrRefuse(await deliveries.replayDeliveries(COMMAND_LINE, readId(), what)) };
+  },
   remove: async () => {
     okOrRefuse(await endpoints.deleteWebhookEndpoint(COMMAND_LINE, readId()));
     return { id: readId(), removed: true };
@@ -82,13 +98,28 @@ function readArguments() {
     const text = { type: "string" } as const;
     const { positionals, values } = parseArgs({
       args: process.argv.slice(3),
-      options: { url: text, types: text, description: text, id: text, phones: { type: "boolean" } },
+      options: {
+        ...{ url: text, types: text, description: text, id: text, phones: { type: "boolean" } as const },
+        ...{ delivery: text, state: text, type: text, from: text, until: text },
+      },
       allowPositionals: true,
     });
     return { command: positionals.length === 1 ? positionals[0] : undefined, values };
   } catch {
     throw new Refusal(USAGE);
   }
+}
+
+function readFilter(): import("../lib/core/events/webhook-deliveries").WebhookFilter {
+  const { state, type, from, until } = values;
+  const readTime = (text: string | undefined) => {
+    if (text !== undefined && Number.isNaN(Date.parse(text))) throw new Refusal(USAGE);
+    return text === undefined ? undefined : new Date(text);
+  };
+  const known = deliveries.WEBHOOK_STATES.find((one) => one === state);
+  const knownType = EVENT_TYPES.find((one) => one === type);
+  if (state !== known || type !== knownType) throw new Refusal(USAGE);
+  return { state: known, type: knownType, from: readTime(from), until: readTime(until) };
 }
 
 function readId(): string {

@@ -93,3 +93,39 @@ for (const database of DATABASES) {
     expect(server.output()).not.toMatch(/"level":(50|60)/);
   });
 }
+
+test("the secret of an endpoint outlives a change of AUTH_SECRET", async ({
+  newClient,
+  freshPhone,
+  receiver,
+  startServer,
+}) => {
+  const [older, newer] = ["an older secret of this server, 40 letters", "a newer secret of this server, 40 letters"];
+  const first = await startServer({ AUTH_SECRET: older });
+  const { secret } = await webhook(first, "add", "--url", receiver.url, "--types", "account.created");
+  await first.stop();
+  for (const settings of [{ AUTH_SECRET: newer, AUTH_SECRET_PREVIOUS: older }, { AUTH_SECRET: newer }]) {
+    const server = await startServer(settings, { beside: first });
+    const before = receiver.received.length;
+    await logInWithCookie(newClient, freshPhone(), server);
+    await expect.poll(() => receiver.received.length).toBe(before + 1);
+    const { headers, body } = receiver.received[before] ?? {};
+    expect(new Webhook(secret).verify(body ?? "", headers as Record<string, string>)).toBeTruthy();
+    await server.stop();
+  }
+});
+
+test("the address of the cron job delivers what is due, for its secret alone", async ({ newClient, startServer }) => {
+  const secret = "a-secret-of-the-cron-job";
+  const [without, server] = [await startServer(), await startServer({ CRON_SECRET: secret })];
+  const ask = async ({ url }: Server, authorization?: string) => {
+    const client = await newClient({ url, headers: authorization ? { Authorization: authorization } : {} });
+    return client.get("/api/cron/webhooks");
+  };
+  expect((await ask(without, `Bearer ${secret}`)).status()).toBe(404);
+  expect((await ask(server)).status()).toBe(401);
+  expect((await ask(server, "Bearer a-secret-of-a-stranger")).status()).toBe(401);
+  const answer = await ask(server, `Bearer ${secret}`);
+  expect(answer.status()).toBe(200);
+  expect(await answer.json()).toEqual({ done: true });
+});

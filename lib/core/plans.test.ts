@@ -62,6 +62,7 @@ import { requestCode } from "./challenges/request-code";
 import { findEndOfEvents, readEvents } from "./events/event-log";
 import { publishServiceEvents } from "./events/service-events";
 import { waitForEvents } from "./events/wait-for-events";
+import { listWebhookDeliveries, replayDeliveries } from "./events/webhook-deliveries";
 import {
   changeWebhookEndpoint,
   deleteWebhookEndpoint,
@@ -167,6 +168,11 @@ async function deliverEvents(): Promise<void> {
     const fault = status === 200 ? null : "bad_status";
     await deliverWebhooks({ post: async () => ({ status, fault, retryAfter: null, body: null }) });
     await signUp();
+  }
+  const endpointId = made.value.id;
+  for (const filter of [{}, { type: "account.created" } as const]) {
+    await listWebhookDeliveries({ endpointId, ...filter });
+    await replayDeliveries(COMMAND_LINE, endpointId, filter);
   }
   await deleteWebhookEndpoint(COMMAND_LINE, made.value.id);
   await deliverWebhooks();

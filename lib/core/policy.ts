@@ -457,6 +457,8 @@ export const ACCOUNTS_PER_PAGE = settings.ACCOUNTS_PER_PAGE;
 /** The largest page of the administrators' list that a request can ask for. */
 export const ACCOUNTS_PER_PAGE_MAX = 100;
 
+/** How many deliveries a page of the list of an endpoint shows. */
+export const WEBHOOK_DELIVERIES_PER_PAGE = 50;
 /** How many endpoints of webhooks there are at most. Each server reads them all twice a second. */
 export const WEBHOOK_ENDPOINTS_MAX = 50;
 /** How many characters the URL and the description of an endpoint have at most. */

@@ -1,5 +1,6 @@
 import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
 import { isTestNumber, isTestNumberWithLock } from "@/lib/core/accounts/test-number-lock";
+import type { Email } from "@/lib/core/identity/email";
 import type { Phone } from "@/lib/core/identity/phone";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import {
@@ -32,6 +33,27 @@ const FIND_ABLE = statement({
 export async function isAdministratorAccount(db: Queries, userId: number): Promise<boolean> {
   const found = await db.get(FIND_ABLE, { userId });
   return found?.phone != null && (found.isAdded || env.ADMIN_PHONES.includes(found.phone));
+}
+
+const LIST_MAILBOXES = statement({
+  params: { phones: "text" },
+  row: { email: "text" },
+  sql: {
+    sqlite: listMailboxes('SELECT "value" FROM json_each(:phones)'),
+    postgresql: listMailboxes("SELECT jsonb_array_elements_text(CAST(:phones AS jsonb))"),
+  },
+});
+function listMailboxes(phones: string): string {
+  return `
+    SELECT "email" FROM "User"
+    WHERE "phone" IN (${phones} UNION SELECT "phone" FROM "Administrator")
+      AND "email" IS NOT NULL AND "blockedAt" IS NULL AND "isTest" = FALSE`;
+}
+
+/** Returns the mailboxes of all administrators who have an account with one. */
+export async function listAdministratorMailboxes(): Promise<Email[]> {
+  const rows = await readPrimary.all(LIST_MAILBOXES, { phones: JSON.stringify(env.ADMIN_PHONES) });
+  return rows.map(({ email }) => email as Email);
 }
 
 /**

@@ -171,6 +171,23 @@ export const ADD_ATTEMPTS = statement({
   ),
 });
 
+export const FIND_DELIVERY = statement({
+  params: { id: "text", endpointId: "text" },
+  row: { id: "text" },
+  sql: `SELECT "id" FROM "WebhookDelivery" WHERE "id" = :id AND "endpointId" = :endpointId`,
+});
+/** Makes deliveries due at once, with the schedule from its beginning. Leaves out those that are due or leased now. */
+export const REPLAY = statement({
+  params: { rows: "text", endpointId: "text", now: "time" },
+  sql: both(
+    { id: "text" },
+    `UPDATE "WebhookDelivery" SET "state" = 'pending', "step" = 0, "dueAt" = :now FROM $rows
+    WHERE $among AND "WebhookDelivery"."id" = "given"."id" AND "WebhookDelivery"."endpointId" = :endpointId
+      AND "WebhookDelivery"."worker" IS NULL
+      AND ("WebhookDelivery"."state" <> 'pending' OR "WebhookDelivery"."dueAt" > :now)`,
+  ),
+});
+
 export const END_FAILING = statement({
   params: { id: "text" },
   sql: `UPDATE "WebhookEndpoint" SET "failingSince" = NULL WHERE "id" = :id AND "failingSince" IS NOT NULL`,
@@ -206,11 +223,13 @@ export const DROP_PREVIOUS = statement({
 
 /** How many deliveries of a deleted endpoint are deleted in one step: so few that SQLite's only writer is busy for milliseconds. */
 const DELETED_PER_STEP = 200;
+const someOfEndpoint = `SELECT "id" FROM "WebhookDelivery" WHERE "endpointId" = :endpointId LIMIT ${DELETED_PER_STEP}`;
 export const DELETE_DELIVERIES = statement({
   params: { endpointId: "text" },
-  sql: `
-    DELETE FROM "WebhookDelivery" WHERE "id" IN (
-      SELECT "id" FROM "WebhookDelivery" WHERE "endpointId" = :endpointId LIMIT ${DELETED_PER_STEP})`,
+  sql: {
+    sqlite: `DELETE FROM "WebhookDelivery" WHERE "id" IN (${someOfEndpoint})`,
+    postgresql: `DELETE FROM "WebhookDelivery" WHERE "id" = ANY (ARRAY (${someOfEndpoint}))`,
+  },
 });
 export const DELETE_ENDPOINT = statement({
   params: { id: "text" },

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
+import { listAdministratorMailboxes } from "@/lib/core/administration/administrators";
 import { groupBy } from "@/lib/core/group-by";
 import {
   EVENTS_KEPT_MS,
@@ -14,8 +15,11 @@ import {
   WEBHOOK_RETRY_AFTER_MS,
   WEBHOOK_RETRY_AFTER_MS_MAX,
 } from "@/lib/core/policy";
+import { notifyMailboxes } from "@/lib/core/sessions/security-notices";
 import { type RowOf, readPrimary, transact } from "@/lib/db/database";
-import { log } from "@/lib/ops/log";
+import { log, logError } from "@/lib/ops/log";
+import { mailSender } from "@/lib/senders/mail";
+import type { MessageSender } from "@/lib/senders/sender";
 import { type PostWebhook, postWebhook, type WebhookAnswer, type WebhookFault } from "@/lib/senders/webhooks";
 import { eventBodyOf } from "./event-body";
 import { EventCursor, type EventPage, eventIdOf, numberOfEvent, type PublishedEvent, readEvents } from "./event-log";
@@ -87,6 +91,8 @@ const CURSOR_MS_MAX = EVENTS_KEPT_MS / 4;
 
 export interface WorkerOptions {
   post?: PostWebhook;
+  /** The mail sender for administrators; null sends no mails. */
+  mail?: MessageSender | null;
   clock?: () => Date;
 }
 
@@ -97,6 +103,7 @@ export interface WorkerOptions {
 export class WebhookWorker {
   readonly #id = crypto.randomUUID();
   readonly #post: PostWebhook;
+  readonly #mail: MessageSender | null;
   readonly #clock: () => Date;
   readonly #lanes = new Map<string, Lane>();
   readonly #running = new Set<Promise<void>>();
@@ -106,8 +113,9 @@ export class WebhookWorker {
   #outcomes: Outcome[] = [];
   #isStopping = false;
 
-  constructor({ post = postWebhook, clock = () => new Date() }: WorkerOptions = {}) {
+  constructor({ post = postWebhook, mail = mailSender, clock = () => new Date() }: WorkerOptions = {}) {
     this.#post = post;
+    this.#mail = mail;
     this.#clock = clock;
   }
 
@@ -274,14 +282,26 @@ export class WebhookWorker {
     if (outcomes.length === 0) return;
     const now = this.#clock();
     this.#outcomes = [];
+    let disabled: Disabled[];
     try {
-      const disabled = await storeOutcomes(outcomes, this.#id, now);
-      for (const one of disabled) log.warn(one, "an endpoint of webhooks was disabled");
+      disabled = await storeOutcomes(outcomes, this.#id, now);
     } catch (error) {
       this.#outcomes = [...outcomes, ...this.#outcomes];
       throw error;
     }
     for (const { lease } of outcomes) this.#leased.delete(lease.id);
+    for (const one of disabled) void tellAdministrators(one, this.#mail, now);
+  }
+}
+
+/** Logs that the server disabled an endpoint, and sends a mail to all administrators. Never rejects. */
+async function tellAdministrators({ id, url, reason }: Disabled, mail: MessageSender | null, now: Date): Promise<void> {
+  log.warn({ webhook: id, reason }, "an endpoint of webhooks was disabled");
+  try {
+    const notice = { name: "webhook_disabled", host: new URL(url).host, reason, at: now } as const;
+    if (mail) await notifyMailboxes(await listAdministratorMailboxes(), notice, mail);
+  } catch (error) {
+    logError(error, "the administrators were not told that an endpoint of webhooks was disabled");
   }
 }
 
@@ -405,8 +425,9 @@ function resultOf({ lease, answer }: Outcome, now: Date): { state: string; step:
 }
 
 /** An endpoint that the server disabled. */
-export interface Disabled {
-  webhook: string;
+interface Disabled {
+  id: string;
+  url: string;
   reason: "gone" | "failing";
 }
 
@@ -439,8 +460,9 @@ async function storeOutcomes(outcomes: readonly Outcome[], worker: string, now: 
 
     async function disable(reason: Disabled["reason"], id: string): Promise<void> {
       const before = new Date(now.getTime() - WEBHOOK_FAILING_MS_MAX);
-      if (!(await tx.get(DISABLE, { id, reason, before }))) return;
-      disabled.push({ webhook: id, reason });
+      const row = await tx.get(DISABLE, { id, reason, before });
+      if (!row) return;
+      disabled.push({ id, url: row.url, reason });
       const event = { actorKind: "server", actorId: NO_ACCOUNT_ID, subjectId: null } as const;
       recordEvent(tx, { action: "webhook_disabled", ...event, details: { webhook: id, disabledFor: reason }, now });
     }

@@ -10,12 +10,20 @@ import {
   WEBHOOK_SECRET_OVERLAP_MS,
 } from "@/lib/core/policy";
 import { readPrimary, transact, write } from "@/lib/db/database";
+import { accepted, type Message, type MessageSender } from "@/lib/senders/sender";
 import { freshAdministrator } from "@/lib/testing/administrators";
-import { after, failureOf, signUp } from "@/lib/testing/people";
+import { after, failureOf, freshEmail, signUp } from "@/lib/testing/people";
 import { type Answer, answerWith, type Received, type Receiver, startReceiver } from "@/lib/testing/receivers";
-import { costOf } from "@/lib/testing/transactions";
+import { costOf, statementsOf } from "@/lib/testing/transactions";
 import { EventBody } from "./event-body";
 import { publishEvent } from "./publish";
+import {
+  findWebhookDelivery,
+  listWebhookAttempts,
+  listWebhookDeliveries,
+  replayDeliveries,
+  WebhookDeliveryCursor,
+} from "./webhook-deliveries";
 import {
   changeWebhookEndpoint,
   deleteWebhookEndpoint,
@@ -235,6 +243,108 @@ test("five days without a success disable the endpoint, and one success begins t
   expect(await findWebhookEndpoint(id)).toMatchObject({ state: "disabled", reason: "failing" });
 });
 
+test("a replay of one delivery, of a filter or of a time range sends the same ids again", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked"] });
+  const { userId } = await signUp();
+  const times = [0, 1, 2, 3].map((minutes) => after(new Date(), minutes * 60_000 - DAY_MS));
+  for (const at of times) await publish(userId, at);
+  const first = await deliverUntil(receiver, userId, 4);
+  const idAt = (time: Date | undefined) =>
+    first.find(({ body }) => body.timestamp === time?.toISOString())?.headers["webhook-id"] as string;
+  const ids = times.map(idAt);
+  /** Replays, and returns the ids that come again. */
+  const replay = async (what: Parameters<typeof replayDeliveries>[2]) => {
+    const before = of(receiver, userId).length;
+    const replayed = await replayDeliveries(COMMAND_LINE, id, what);
+    await deliverWebhooks();
+    const again = of(receiver, userId).slice(before);
+    expect(replayed).toEqual({ ok: true, value: { count: again.length } });
+    return again.map(({ headers }) => headers["webhook-id"]).sort();
+  };
+  expect(await replay({ deliveryId: ids[0] ?? "" })).toEqual(ids.slice(0, 1));
+  expect(await replay({ from: times[1], until: times[3] })).toEqual(ids.slice(1, 3).sort());
+  expect(await replay({ state: "failed" })).toEqual([]);
+  expect(await replay({ type: "account.blocked" })).toEqual(ids.toSorted());
+  expect(await listWebhookAttempts(ids[0] ?? "")).toMatchObject([1, 2, 3].map((number) => ({ number, status: 204 })));
+  expect(failureOf(await replayDeliveries(COMMAND_LINE, id, { deliveryId: "msg_unknown" }))).toBe("delivery_unknown");
+  expect(failureOf(await replayDeliveries(COMMAND_LINE, "we_unknown", {}))).toBe("endpoint_unknown");
+  const events = await readPrimary.auditEvent.findMany({
+    where: { action: "webhook_replayed" },
+    orderBy: { id: "asc" },
+  });
+  expect(events.map(({ details }) => JSON.parse(details)).slice(0, 2)).toEqual([
+    { webhook: id, filter: { delivery: ids[0] } },
+    { webhook: id, filter: { from: times[1]?.toISOString(), until: times[3]?.toISOString() } },
+  ]);
+});
+
+test("deliveries are listed by state, type and time, page by page", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked", "account.created"] });
+  const { userId } = await signUp();
+  await publish(userId);
+  await deliverUntil(receiver, userId, 2);
+  receiver.answer = answerWith(503);
+  for (let count = 0; count < 5; count += 1) await publish(userId);
+  await deliverUntil(receiver, userId, 7);
+  const all = await listWebhookDeliveries({ endpointId: id });
+  expect(all.next).toBe(null);
+  const own = all.deliveries.filter(({ accountId }) => accountId === userId);
+  expect(own.map(({ state }) => state).sort()).toEqual([...Array(2).fill("delivered"), ...Array(5).fill("pending")]);
+  expect(own.map(({ at }) => at.getTime())).toEqual(
+    own
+      .map(({ at }) => at.getTime())
+      .sort()
+      .reverse(),
+  );
+  expect(own[0]).toMatchObject({
+    eventId: expect.any(String),
+    attempts: 1,
+    nextAt: expect.any(Date),
+    isUnderWay: false,
+  });
+  const paged: string[] = [];
+  for (let cursor: WebhookDeliveryCursor | null = null; ; ) {
+    const page = await listWebhookDeliveries({ endpointId: id, limit: 3, cursor });
+    paged.push(...page.deliveries.map((delivery) => delivery.id));
+    if (!page.next) break;
+    cursor = WebhookDeliveryCursor.parse(WebhookDeliveryCursor.encode(page.next));
+  }
+  expect(paged).toEqual(all.deliveries.map((delivery) => delivery.id));
+  const pending = await listWebhookDeliveries({ endpointId: id, state: "pending", type: "account.blocked" });
+  expect(pending.deliveries).toEqual(own.filter(({ state }) => state === "pending"));
+  const until = own.at(-1)?.at;
+  const older = await listWebhookDeliveries({ endpointId: id, until });
+  expect(older.deliveries.filter(({ accountId }) => accountId === userId)).toEqual([]);
+  expect(await findWebhookDelivery(id, own[0]?.id ?? "")).toEqual(own[0]);
+  expect(await findWebhookDelivery("we_unknown", own[0]?.id ?? "")).toBe(null);
+});
+
+test("the administrators get a mail when the server disables an endpoint", async () => {
+  const { userId } = await freshAdministrator();
+  const email = freshEmail();
+  await write((tx) => tx.user.update({ where: { id: userId }, data: { email } }));
+  const { receiver } = await hook({}, answerWith(410));
+  await signUp();
+  const mails: Message[] = [];
+  const mail: MessageSender = {
+    send: async (message) => {
+      mails.push(message);
+      return accepted();
+    },
+  };
+  await expect
+    .poll(async () => {
+      await deliverWebhooks({ mail });
+      return mails.filter(({ to }) => to === email).length;
+    })
+    .toBe(1);
+  const [message] = mails.filter(({ to }) => to === email);
+  expect(message?.subject).toContain(new URL(receiver.url).host);
+  expect(message?.text).toContain("/admin/webhooks");
+  await deliverWebhooks({ mail });
+  expect(mails.filter(({ to }) => to === email)).toHaveLength(1);
+});
+
 test("a rotated secret and the one before sign for a day, and then the new one alone", async () => {
   const { id, receiver, ...shown } = await hook();
   const rotated = await rotateWebhookSecret(COMMAND_LINE, id);
@@ -259,6 +369,22 @@ test("a rotated secret and the one before sign for a day, and then the new one a
   expect(stored.previousSecret).toBe(null);
   const secrets = [shown.secret, rotated.value.secret].map((secret) => secret.replace("whsec_", ""));
   for (const secret of secrets) expect(JSON.stringify({ ...stored, cursorTransactionId: 0 })).not.toContain(secret);
+});
+
+test("an endpoint whose secrets can't be opened gets nothing unsigned, and its attempts say why", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked"] });
+  const { id: other } = await hook();
+  const { secret } = await readPrimary.webhookEndpoint.findUniqueOrThrow({ where: { id: other } });
+  await write((tx) => tx.webhookEndpoint.update({ where: { id }, data: { secret } }));
+  const { userId } = await signUp();
+  await publish(userId);
+  await expect
+    .poll(async () => {
+      await deliverWebhooks();
+      return (await deliveriesOf(id)).map(({ made }) => made[0]?.fault);
+    })
+    .toEqual(["secret_unreadable"]);
+  expect(receiver.received).toEqual([]);
 });
 
 test("a receiver that answers slowly delays no other one", async () => {
@@ -388,9 +514,9 @@ test("an administrator changes an endpoint only with a fresh login and the versi
 
 test("a round without an endpoint costs one statement, and a round of many events no statement for each", async () => {
   const idle = new WebhookWorker();
-  // Opens the connection.
-  await idle.round();
-  expect(await costOf(() => idle.round())).toMatchObject({ statements: 1, transactions: 0 });
+  // Other statements are those of background tasks, or open a connection.
+  const ofWebhooks = (await statementsOf(() => idle.round())).filter((text) => text.includes('"Webhook'));
+  expect(ofWebhooks).toHaveLength(1);
   const { receiver } = await hook({ types: ["account.blocked"] });
   const { userId } = await signUp();
   const worker = new WebhookWorker();

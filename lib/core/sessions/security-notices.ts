@@ -18,11 +18,12 @@ const NOTICE_TIMEOUT_MS = 30_000;
 /** The pauses before a notice is sent again, long enough for a restart of the mail server. */
 const NOTICE_PAUSES_MS = [30_000, 10 * 60_000];
 
-/** A security notice: a mail that the account's owner did not request. */
+/** A security notice: a mail that the account's owner did not request; `webhook_disabled` goes to administrators. */
 export type Notice =
   | { name: "signed_in"; requester: Requester; at: Date }
   | ({ at: Date } & Pick<ChangedIdentity, "name" | "was">)
   | { name: "account_deleted"; at: Date }
+  | { name: "webhook_disabled"; host: string; reason: "gone" | "failing"; at: Date }
   | { name: "change_requested"; what: "deletion" | "phone" | "email"; dueAt: Date; requester: Requester; at: Date };
 
 /**
@@ -33,7 +34,7 @@ export function composeNotice(to: Email, notice: Notice): Message {
   const [russian, english] = [sentencesOf(notice, "ru"), sentencesOf(notice, "en")];
   const subject = `${russian.subject} · ${english.subject}`;
   const text = [russian, english].map(({ sentences }) => `${sentences.join("\n\n")}\n`).join("\n* * *\n\n");
-  // Nothing needs escaping: the parts are sentences from messages/, names from `describeDevice` and addresses.
+  // Nothing needs escaping: the parts are sentences from messages/, names from `describeDevice`, hosts of URLs and addresses.
   const html = Object.entries({ ru: russian, en: english }).map(
     ([language, { sentences }]) =>
       `<div lang="${language}" style="margin:0 0 32px">\n${sentences.map((one) => `<p style="margin:0 0 8px">${one}</p>`).join("\n")}\n</div>`,
@@ -71,6 +72,17 @@ function sentencesOf(notice: Notice, language: Language): { subject: string; sen
         t("notice.change_requested.lead", { what, due }),
         detailsOf(requester),
         t("notice.change_requested.advice", { url }),
+      ],
+    };
+  }
+  if (notice.name === "webhook_disabled") {
+    const { host, reason } = notice;
+    const url = `${env.APP_URL}/admin/webhooks`;
+    return {
+      subject: t("notice.webhook_disabled.subject", { host }),
+      sentences: [
+        t("notice.webhook_disabled.lead", { host, reason, at }),
+        t("notice.webhook_disabled.advice", { url }),
       ],
     };
   }

@@ -1,0 +1,275 @@
+import { z } from "zod";
+import { recordEvent } from "@/lib/core/accounts/audit-log";
+import { type Actor, type ActorFailure, auditOf, lockActor, settle } from "@/lib/core/administration/actor";
+import { WEBHOOK_DELIVERIES_PER_PAGE } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { type RowOf, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
+import { EVENTS_SINCE_MARK, eventIdOf } from "./event-log";
+import type { EventType } from "./event-types";
+import { FIND_DELIVERY, REPLAY, type TEST_EVENT_TYPE } from "./webhook-store";
+import type { AttemptFault } from "./webhook-work";
+
+/** What has become of a delivery: an attempt is due or under way, one succeeded, or the last one failed. */
+export const WEBHOOK_STATES = ["pending", "delivered", "failed"] as const;
+export type WebhookState = (typeof WEBHOOK_STATES)[number];
+
+/** An event on its way to an endpoint. */
+export interface WebhookDelivery {
+  /** The `webhook-id`. */
+  id: string;
+  /** The id of the event, and the account that it concerns; null for a test event, or once the event is deleted. */
+  eventId: string | null;
+  accountId: number | null;
+  type: EventType | typeof TEST_EVENT_TYPE;
+  /** When the event happened. */
+  at: Date;
+  state: WebhookState;
+  /** How many attempts were made, replays included. */
+  attempts: number;
+  /** When the next attempt is due; null when none is. */
+  nextAt: Date | null;
+  /** Whether a server makes an attempt now, or will in a moment. */
+  isUnderWay: boolean;
+}
+
+/** An attempt at a delivery. */
+export interface WebhookAttempt {
+  /** From 1. */
+  number: number;
+  at: Date;
+  durationMs: number;
+  /** The status of the answer; null without one. */
+  status: number | null;
+  /** Null after a success. */
+  fault: AttemptFault | null;
+  /** The first kilobyte of the answer, without control characters; null for an empty one. */
+  answer: string | null;
+}
+
+/**
+ * A place in a list of deliveries, the newest first: the reader has read all down to it. As text it is `1796000000000-msg_…`. Other text
+ * fails with the zod issue `cursor_malformed`.
+ */
+export const WebhookDeliveryCursor = z.codec(
+  z.string().regex(/^\d{1,14}-msg_[\w-]{22}$/, "cursor_malformed"),
+  z.object({ at: z.date(), id: z.string() }),
+  {
+    decode: (text) => {
+      const at = text.indexOf("-");
+      return { at: new Date(Number(text.slice(0, at))), id: text.slice(at + 1) };
+    },
+    encode: ({ at, id }) => `${at.getTime()}-${id}`,
+  },
+);
+export type WebhookDeliveryCursor = z.output<typeof WebhookDeliveryCursor>;
+
+/** Which deliveries of an endpoint: those in one state, of one type, of events from `from` on and before `until`. */
+export interface WebhookFilter {
+  state?: WebhookState | undefined;
+  type?: WebhookDelivery["type"] | undefined;
+  from?: Date | undefined;
+  until?: Date | undefined;
+}
+
+const DELIVERY_COLUMNS = {
+  id: "text",
+  number: "integer?",
+  accountId: "integer?",
+  type: "text",
+  at: "time",
+  state: "text",
+  attempts: "integer",
+  dueAt: "time?",
+  worker: "text?",
+  since: "time?",
+} as const;
+const SELECT_DELIVERIES = `
+  SELECT "WebhookDelivery"."id", "Event"."id" AS "number", "accountId", "WebhookDelivery"."type", "WebhookDelivery"."at", "state",
+    "attempts", "dueAt", "worker", (SELECT "at" FROM "Mark" WHERE "name" = '${EVENTS_SINCE_MARK}') AS "since"
+  FROM "WebhookDelivery" LEFT JOIN "Event" ON "Event"."id" = "WebhookDelivery"."eventId"`;
+/** Lists deliveries in one state, so that the index serves. */
+const LIST_DELIVERIES = statement({
+  params: {
+    endpointId: "text",
+    state: "text",
+    type: "text?",
+    from: "time",
+    until: "time",
+    beforeId: "text",
+    limit: "integer",
+  },
+  row: DELIVERY_COLUMNS,
+  sql: `${SELECT_DELIVERIES}
+    WHERE "endpointId" = :endpointId AND "state" = :state AND "WebhookDelivery"."at" >= :from
+      AND ("WebhookDelivery"."at", "WebhookDelivery"."id") < (:until, :beforeId)
+      AND (:type IS NULL OR "WebhookDelivery"."type" = :type)
+    ORDER BY "WebhookDelivery"."at" DESC, "WebhookDelivery"."id" DESC LIMIT :limit`,
+});
+const READ_DELIVERY = statement({
+  params: { id: "text", endpointId: "text" },
+  row: DELIVERY_COLUMNS,
+  sql: `${SELECT_DELIVERIES} WHERE "WebhookDelivery"."id" = :id AND "endpointId" = :endpointId`,
+});
+const LIST_ATTEMPTS = statement({
+  params: { deliveryId: "text" },
+  row: {
+    number: "integer",
+    at: "time",
+    durationMs: "integer",
+    status: "integer?",
+    fault: "text?",
+    answer: "text?",
+  },
+  sql: `
+    SELECT "number", "at", "durationMs", "status", "fault", "answer" FROM "WebhookAttempt"
+    WHERE "deliveryId" = :deliveryId ORDER BY "number"`,
+});
+
+const EARLIEST = new Date(0);
+/** Later than each event, with room for clocks that run ahead. */
+const LATEST = new Date("9999-01-01");
+
+function deliveryOf(row: RowOf<typeof READ_DELIVERY>): WebhookDelivery {
+  const { number, since, dueAt, worker, ...delivery } = row;
+  return {
+    ...delivery,
+    eventId: number === null ? null : eventIdOf(number, since),
+    nextAt: worker === null ? dueAt : null,
+    isUnderWay: worker !== null,
+  } as WebhookDelivery;
+}
+
+/** Some deliveries, the newest first. `next` is null on the last page. */
+export interface WebhookDeliveryPage {
+  deliveries: WebhookDelivery[];
+  next: WebhookDeliveryCursor | null;
+}
+
+/** Returns a page of the deliveries of an endpoint that the filter lets through, the newest first. */
+export async function listWebhookDeliveries({
+  endpointId,
+  cursor = null,
+  limit = WEBHOOK_DELIVERIES_PER_PAGE,
+  ...filter
+}: {
+  endpointId: string;
+  cursor?: WebhookDeliveryCursor | null;
+  limit?: number;
+} & WebhookFilter): Promise<WebhookDeliveryPage> {
+  const before = cursor ?? { at: filter.until ?? LATEST, id: "" };
+  const bounds = { from: filter.from ?? EARLIEST, until: before.at, beforeId: before.id, limit: limit + 1 };
+  const asked = { endpointId, type: filter.type ?? null, ...bounds };
+  const states = filter.state ? [filter.state] : WEBHOOK_STATES;
+  const lists = await Promise.all(states.map((state) => readPrimary.all(LIST_DELIVERIES, { ...asked, state })));
+  const rows = lists.flat().sort((one, other) => (isNewer(one, other) ? -1 : 1));
+  const deliveries = rows.slice(0, limit).map(deliveryOf);
+  const last = deliveries.at(-1);
+  return { deliveries, next: rows.length > limit && last ? { at: last.at, id: last.id } : null };
+}
+
+const isNewer = (one: { at: Date; id: string }, other: { at: Date; id: string }) =>
+  one.at.getTime() === other.at.getTime() ? one.id > other.id : one.at > other.at;
+
+/** Returns a delivery of an endpoint; null if there is none. */
+export async function findWebhookDelivery(endpointId: string, id: string): Promise<WebhookDelivery | null> {
+  const row = await readPrimary.get(READ_DELIVERY, { id, endpointId });
+  return row ? deliveryOf(row) : null;
+}
+
+/** Returns the attempts at a delivery, the first one first. */
+export async function listWebhookAttempts(deliveryId: string): Promise<WebhookAttempt[]> {
+  return (await readPrimary.all(LIST_ATTEMPTS, { deliveryId })) as WebhookAttempt[];
+}
+
+/** How many deliveries one transaction of a replay changes: so few that SQLite's only writer is busy for milliseconds. */
+const REPLAYED_PER_STEP = 200;
+
+/**
+ * Makes deliveries due again, also those that succeeded: each begins the schedule anew with the same id. With `deliveryId` it is one
+ * delivery; else all that the filter lets through. Leaves out those that are due or under way anyway. Returns how many it made due.
+ * If the endpoint is paused or disabled, the attempts are made when it goes on.
+ *
+ * Fails with an `ActorFailure`, `endpoint_unknown`, or with `delivery_unknown` if there is no such delivery of the endpoint.
+ */
+export async function replayDeliveries<Who extends Actor>(
+  actor: Who,
+  endpointId: string,
+  what: { deliveryId: string } | WebhookFilter,
+  now = new Date(),
+): Promise<Result<{ count: number }, ActorFailure<Who> | { name: "endpoint_unknown" | "delivery_unknown" }>> {
+  type Replayed = Awaited<ReturnType<typeof replayDeliveries<Who>>>;
+  const pages =
+    "deliveryId" in what ? [{ ids: [what.deliveryId], isFirst: true, isLast: true }] : pagesOf(endpointId, what);
+  let count = 0;
+  for await (const { ids, isFirst, isLast } of pages) {
+    const before = count;
+    const replayed = await transact<Replayed>(async (tx) => {
+      const locked = await lockActor(tx, actor, now);
+      if (!locked.ok) return rollBack<Replayed>(locked);
+      if (!(await tx.get(FIND_ENDPOINT_ID, { id: endpointId })))
+        return rollBack<Replayed>(fail({ name: "endpoint_unknown" }));
+      if ("deliveryId" in what && !(await tx.get(FIND_DELIVERY, { id: what.deliveryId, endpointId })))
+        return rollBack<Replayed>(fail({ name: "delivery_unknown" }));
+      if (isFirst) recordReplay(tx, actor, endpointId, what, now);
+      const rows = JSON.stringify(ids.map((id) => ({ id })));
+      const done = { count: before + (ids.length > 0 ? await tx.run(REPLAY, { rows, endpointId, now }) : 0) };
+      return isLast ? settle(tx, actor, done) : succeed(done);
+    });
+    if (!replayed.ok) return replayed;
+    count = replayed.value.count;
+  }
+  return succeed({ count });
+}
+
+const FIND_ENDPOINT_ID = statement({
+  params: { id: "text" },
+  row: { id: "text" },
+  sql: `SELECT "id" FROM "WebhookEndpoint" WHERE "id" = :id AND "state" <> 'deleted'`,
+});
+
+interface ReplayPage {
+  ids: string[];
+  isFirst: boolean;
+  isLast: boolean;
+}
+
+/**
+ * The order in which a replay walks the states. It makes deliveries pending, and servers attempt them while it walks: in this order no
+ * delivery that succeeds meanwhile is found again.
+ */
+const REPLAY_ORDER = ["delivered", "failed", "pending"] as const;
+
+/** Returns the ids of the deliveries that a filter lets through. */
+async function* pagesOf(endpointId: string, filter: WebhookFilter): AsyncGenerator<ReplayPage> {
+  const states = filter.state ? [filter.state] : REPLAY_ORDER;
+  let isFirst = true;
+  for (const [at, state] of states.entries()) {
+    let cursor: WebhookDeliveryCursor | null = null;
+    do {
+      const page: WebhookDeliveryPage = await listWebhookDeliveries({
+        ...{ ...filter, state, endpointId, cursor, limit: REPLAYED_PER_STEP },
+      });
+      cursor = page.next;
+      const isLast = cursor === null && at === states.length - 1;
+      yield { ids: page.deliveries.map(({ id }) => id), isFirst, isLast };
+      isFirst = false;
+    } while (cursor);
+  }
+}
+
+function recordReplay(
+  tx: Transaction,
+  actor: Actor,
+  webhook: string,
+  what: { deliveryId: string } | WebhookFilter,
+  now: Date,
+): void {
+  const filter =
+    "deliveryId" in what
+      ? { delivery: what.deliveryId }
+      : { state: what.state, type: what.type, from: what.from?.toISOString(), until: what.until?.toISOString() };
+  recordEvent(tx, {
+    ...{ action: "webhook_replayed", ...auditOf(actor), subjectId: null },
+    ...{ details: { webhook, filter }, now },
+  });
+}
