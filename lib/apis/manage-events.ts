@@ -66,7 +66,7 @@ export const events = address(manageApi, "/api/manage/v1/events", (endpoint) => 
       cursor_expired: problem(
         410,
         "cursor_expired",
-        "Events after this cursor may have been deleted. Read all accounts, and go on without a cursor.",
+        "Events after this cursor may have been deleted. Ask for after=now, read all accounts, then follow from that cursor.",
       ),
       too_many_waiting: problem(429, "too_many_waiting", "Too many requests of this key wait for events."),
     },

@@ -233,8 +233,8 @@ async function writePart(
     const inviter = inviterId ?? (inviterAt === null ? null : ids.get(inviterAt)?.id) ?? null;
     const activatedAt = row.activatedAt ?? row.createdAt ?? now;
     if (inviter !== null) recordImportedActivation(tx, { inviteeId, inviterId: inviter, activatedAt });
-    const invitation = inviter === null ? null : { inviterId: inviter, activatedAt: activatedAt.toISOString() };
-    publishEvent(tx, inviteeId, { type: "account.imported", data: { ...account, invitation } }, now);
+    const activation = inviter === null ? null : { inviterId: inviter, activatedAt: activatedAt.toISOString() };
+    publishEvent(tx, inviteeId, { type: "account.imported", data: { ...account, activation } }, now);
   }
   return judged.map(({ row, result }) => outcomeOf(row, result));
 }

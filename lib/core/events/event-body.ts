@@ -64,7 +64,7 @@ const EXAMPLES: { [Type in EventType]: EventData<Type> } = {
   "account.deleted": { by: "owner", inviterId: 17 },
   "account.imported": {
     ...{ inviteCode: "7K4M2P", createdAt: "2024-05-01T00:00:00.000Z", blockedAt: null },
-    invitation: { inviterId: 17, activatedAt: "2024-05-01T00:00:00.000Z" },
+    activation: { inviterId: 17, activatedAt: "2024-05-01T00:00:00.000Z" },
   },
   "identifier.changed": { identifier: "phone", was: "changed" },
   "session.opened": { sessionId, kind: "browser", isConfirmed: true, expiresAt: "2026-12-29T09:15:00.000Z" },

@@ -25,8 +25,8 @@ interface PublishedEventOf<Type extends EventType> {
 const EVENT_ID_MAX = 2_147_483_647;
 
 /**
- * A place in the event log: the reader has read all events up to it. `at` is a time before which the reader missed nothing. As text
- * it is `1796000000000-791-42`, which readers keep and send back as it is. Other text fails with the zod issue `cursor_malformed`.
+ * A place in the event log: the reader has read all events up to it. `at` is the age of the cursor: the time of its last event, or of
+ * the reading if there were no further events. As text it is `1796000000000-791-42`, which readers keep and send back as it is. Other text fails with the zod issue `cursor_malformed`.
  */
 export const EventCursor = z.codec(
   z.string().regex(/^\d{1,14}-\d{1,15}-\d{1,10}$/, "cursor_malformed"),
@@ -52,7 +52,7 @@ export interface EventPage {
 /** The name of the row of `Mark` whose time says since when the event log is whole. `npm run restore` sets it. */
 export const EVENTS_SINCE_MARK = "events_since";
 
-/** `horizon` has the last place that is complete, `isAmong` is the condition that `:types` has the event's type. */
+/** `horizon` is the SQL of the last place before which no transaction is open, `isAmong` the condition that `:types` has the event's type. */
 const readPage = (horizon: string, isAmong: string) => `
   WITH "horizon" AS (${horizon}),
   "scanned" AS (
@@ -113,10 +113,11 @@ const READ_PAGE = statement({
  *
  * On PostgreSQL, transactions commit in another order than they begin. So a page has only events of transactions before which no
  * transaction of the database server is still open, and a transaction that stays open delays the events after it. Events of
- * transactions that ran at the same time may come in another order than they happened; the sequence of the account tells it.
+ * transactions that ran at the same time may come in another order than they happened; the sequence of the account shows the order.
  *
  * Fails with `cursor_expired` if events after the cursor may have been deleted: it is older than `EVENTS_KEPT_MS`, or the database
- * was restored from a copy since. The reader then reads all accounts, and goes on from the oldest event.
+ * was restored from a copy since. The reader then begins again as docs/events.md says: it takes the cursor of the end, reads all
+ * accounts, and follows from that cursor.
  */
 export async function readEvents(
   { after, limit, types = null }: { after: EventCursor | null; limit: number; types?: readonly EventType[] | null },

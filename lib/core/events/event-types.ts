@@ -1,27 +1,32 @@
 import { z } from "zod";
 
 export const AccountId = z.int().positive().meta({ description: "The id of an account." });
-const InviteCodeOut = z.string().meta({ description: "An invite code." });
-const SessionIdOut = z.uuid().meta({ description: "The id of a session. It opens nothing." });
+const InviteCodeField = z.string().meta({ description: "An invite code." });
+const SessionIdField = z.uuid().meta({ description: "The id of a session. It is no credential." });
 export const Time = z.iso.datetime();
 const Doer = z.enum(["owner", "administrator", "api_key", "command_line", "server"]).meta({
   description:
     "Who did it: the account's owner, an administrator, a backend with an API key, the operator at the machine, or the server at a time that was set before.",
 });
-const Nothing = z.strictObject({});
+const NoData = z.strictObject({});
 
-/** Why sessions ended. */
-const EndReason = z.enum([
-  "logged_out",
-  "ended_by_owner",
-  "ended_by_administrator",
-  "ended_by_api_key",
-  "device_rejected",
-  "token_reused",
-  "identity_changed",
-  "account_blocked",
-  "account_deleted",
-]);
+/** Why sessions were ended. */
+const EndReason = z
+  .enum([
+    "logged_out",
+    "ended_by_owner",
+    "ended_by_administrator",
+    "ended_by_api_key",
+    "device_rejected",
+    "token_reused",
+    "identity_changed",
+    "account_blocked",
+    "account_deleted",
+  ])
+  .meta({
+    description:
+      "`logged_out` and `ended_by_owner`: in the session itself, and from another session of the account. `device_rejected`: a trusted device said that the new device is not the owner's. `token_reused`: a refresh token was sent again after a newer one had been used, so it may have been copied. `identity_changed`: a proven phone or mailbox of the account changed.",
+  });
 export type EndReason = z.output<typeof EndReason>;
 
 /** The most sessions that one `session.ended` names. Further ones follow in further events. */
@@ -38,60 +43,71 @@ const Count = z.int().nonnegative();
  */
 const ACCOUNT_EVENT_DATA = {
   "account.created": z
-    .strictObject({ inviteCode: InviteCodeOut, by: Doer })
-    .meta({ description: "An account was made by a login, or by an administrator." }),
+    .strictObject({ inviteCode: InviteCodeField, by: Doer })
+    .meta({ description: "The account was made: by a login, an administrator, a backend or the command line (`by`)." }),
   "account.updated": z
     .strictObject({ fields: z.array(z.enum(["phone", "claimedPhone", "email"])).min(1) })
     .meta({ description: "Fields of an account changed; read the account for their values." }),
-  "account.blocked": Nothing.meta({ description: "An administrator blocked an account." }),
-  "account.unblocked": Nothing.meta({ description: "A blocked account can log in again." }),
+  "account.blocked": NoData.meta({
+    description: "The account was blocked by an administrator, a backend or the command line.",
+  }),
+  "account.unblocked": NoData.meta({ description: "The account is no longer blocked, and can log in again." }),
   "account.deleted": z.strictObject({ by: Doer, inviterId: AccountId.nullable() }).meta({
     description:
-      "An account was deleted: its last event. The inviter that it had loses the referral, and the accounts that it invited have no inviter from then on.",
+      "An account was deleted. This is its last event. Its inviter loses the referral, and the accounts that it invited have no inviter from then on.",
   }),
   "account.imported": z
     .strictObject({
-      inviteCode: InviteCodeOut,
+      inviteCode: InviteCodeField,
       createdAt: Time,
       blockedAt: Time.nullable(),
-      invitation: z.strictObject({ inviterId: AccountId, activatedAt: Time }).nullable(),
+      activation: z.strictObject({ inviterId: AccountId, activatedAt: Time }).nullable(),
     })
     .meta({
       description:
-        "An account of another system was imported, with its invitation; no `account.created`, `account.blocked` or `invite.activated` follows.",
+        "An account of another system was imported, with its activation. No `account.created`, `account.blocked` or `invite.activated` follows.",
     }),
   "identifier.changed": z
-    .strictObject({ identifier: z.enum(["phone", "email"]), was: z.enum(["added", "changed", "removed"]) })
-    .meta({ description: "A proven phone or mailbox of an account was added, changed or removed." }),
+    .strictObject({
+      identifier: z.enum(["phone", "email"]),
+      was: z.enum(["added", "changed", "removed"]).meta({ description: "What happened to it." }),
+    })
+    .meta({
+      description:
+        "A proven phone or mailbox of an account was added, changed or removed. `account.updated` comes as well; for a claimed phone it comes alone.",
+    }),
   "session.opened": z
     .strictObject({
-      sessionId: SessionIdOut,
+      sessionId: SessionIdField,
       kind: z.enum(["browser", "client"]),
       isConfirmed: z.boolean(),
       expiresAt: Time,
     })
     .meta({
       description:
-        "An account logged in. The session ends at `expiresAt` without a further event; a browser's also when it is idle.",
+        "An account logged in. `expiresAt` is when the session ends, without a further event. A browser's session ends earlier when it is idle.",
     }),
   "session.ended": z
-    .strictObject({ sessionIds: z.array(SessionIdOut).min(1).max(SESSIONS_PER_EVENT_MAX), reason: EndReason })
-    .meta({ description: "Sessions were ended before their time." }),
+    .strictObject({ sessionIds: z.array(SessionIdField).min(1).max(SESSIONS_PER_EVENT_MAX), reason: EndReason })
+    .meta({ description: "Sessions were ended before they expired." }),
   "session.unconfirmed": z
-    .strictObject({ sessionId: SessionIdOut })
-    .meta({ description: "A session was opened on a device that the account does not trust." }),
+    .strictObject({ sessionId: SessionIdField })
+    .meta({
+      description:
+        "A session was opened on a device that the account does not trust. Follows `session.opened` with `isConfirmed: false`. Then follows `session.confirmed`, or `session.ended`, for example with the reason `device_rejected`.",
+    }),
   "session.confirmed": z
-    .strictObject({ sessionIds: z.array(SessionIdOut).min(1) })
+    .strictObject({ sessionIds: z.array(SessionIdField).min(1) })
     .meta({ description: "A trusted device of the account confirmed these sessions, which were unconfirmed." }),
   "invite.activated": z
-    .strictObject({ inviterId: AccountId, inviteCode: InviteCodeOut, activatedAt: Time })
+    .strictObject({ inviterId: AccountId, inviteCode: InviteCodeField, activatedAt: Time })
     .meta({ description: "The account activated the invite code of another account." }),
   "invite.moved": z
-    .strictObject({ inviterIdBefore: AccountId.nullable(), inviterId: AccountId, inviteCode: InviteCodeOut })
-    .meta({ description: "An administrator moved the account's activation to another invite code." }),
+    .strictObject({ inviterIdBefore: AccountId.nullable(), inviterId: AccountId, inviteCode: InviteCodeField })
+    .meta({ description: "The account's activation was moved to another invite code." }),
   "invite.reversed": z
     .strictObject({ inviterIdBefore: AccountId.nullable() })
-    .meta({ description: "An administrator undid the account's activation." }),
+    .meta({ description: "The account's activation was undone." }),
 } as const;
 
 /** The types of events of the service, which concern no account, and the data of each. They name no recipient of a code. */
@@ -122,31 +138,31 @@ const SERVICE_EVENT_DATA = {
     })
     .meta({
       description:
-        "Messages with codes that senders did not deliver in one hour, as sums. A code that a further sender delivered is among them. Follows some ten minutes after the hour; what senders report later is not among them.",
+        "Sums of the messages with codes that senders did not deliver in one hour. The event follows some ten minutes after the hour, and leaves out what senders report later. A message counts although a further sender delivered its code.",
     }),
   "sender.resting": z
     .strictObject({ sender: z.string(), until: Time.meta({ description: "Then one message tries the sender." }) })
     .meta({
       description:
-        "A sender gets no messages for a while, after failures in a row. While it keeps failing it rests again, without a further event.",
+        "A sender gets no messages for a while, after failures in a row. If it keeps failing, it rests again without a further event.",
     }),
   "budget.threshold": z
     .strictObject({
       budget: z.enum(["messages", "cost"]).meta({ description: "`SMS_BUDGET_PER_DAY` or `SMS_COST_PER_DAY`." }),
       percent: z.literal([80, 90, 100]).meta({
-        description:
-          "From 90 on, codes for phones are refused to browsers that are not recognised, and from 100 on to all.",
+        description: "The percentage that was reached.",
       }),
       used: z.number().nonnegative(),
       max: z.number().nonnegative(),
       resetsAt: Time,
     })
     .meta({
-      description: "So much of the day's messages, or of the money for them, is used up. Once a day for each part.",
+      description:
+        "80, 90 or 100 percent of the day's messages, or of their cost, are used up. Each percentage is published once a day. From 90 on, codes for phones are refused to browsers that are not recognised, and at 100 to all.",
     }),
   "alarm.started": z
     .strictObject({ digits: z.int().positive().meta({ description: "How many digits new codes have at least." }) })
-    .meta({ description: "There are far more wrong codes than usual: new codes are longer." }),
+    .meta({ description: "There are far more wrong codes than usual, so new codes are longer." }),
   "alarm.ended": z.strictObject({ startedAt: Time }).meta({
     description: "The number of wrong codes is usual again.",
   }),

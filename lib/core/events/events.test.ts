@@ -221,7 +221,7 @@ test("a change by the owner publishes the update, the identifier and the session
   ]);
 });
 
-test("an imported account has one event, with its invitation, and none as if it had signed up", async () => {
+test("an imported account has one event, with its activation, and none as if it had signed up", async () => {
   const inviter = await signUp();
   const [phone, alone] = [freshPhone(), freshPhone()];
   const read = await readImport(
@@ -232,12 +232,12 @@ test("an imported account has one event, with its invitation, and none as if it 
   const importer = { actorKind: "command_line", actorId: NO_ACCOUNT_ID } as const;
   for await (const _ of runImport(read.value, importer));
   const idOf = async (of: string) => (await readPrimary.user.findUniqueOrThrow({ where: { phone: of } })).id;
-  const invitation = { inviterId: inviter.userId, activatedAt: expect.stringMatching(/^2024-/) };
+  const activation = { inviterId: inviter.userId, activatedAt: expect.stringMatching(/^2024-/) };
   const createdAt = expect.stringMatching(/^2024-/);
   expect(await eventsOf(await idOf(phone))).toMatchObject([
-    { type: "account.imported", data: { createdAt, blockedAt: null, invitation } },
+    { type: "account.imported", data: { createdAt, blockedAt: null, activation } },
   ]);
-  expect(await eventsOf(await idOf(alone))).toMatchObject([{ type: "account.imported", data: { invitation: null } }]);
+  expect(await eventsOf(await idOf(alone))).toMatchObject([{ type: "account.imported", data: { activation: null } }]);
 });
 
 test("the last event of an account is its deletion, after the end of its sessions", async () => {
