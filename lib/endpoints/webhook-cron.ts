@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { publishServiceEvents } from "@/lib/core/events/service-events";
 import { deliverWebhooks } from "@/lib/core/events/webhook-work";
 import { env } from "@/lib/env";
 import { readBearer } from "@/lib/http/authorization";
@@ -8,13 +9,14 @@ import { NO_STORE, refuse, verbs } from "./verbs";
 const WORK_MS_MAX = 50_000;
 
 /**
- * Delivers all webhooks that are due, for the cron job of a platform whose processes run only while they answer. Failures:
+ * Looks for events of the service and delivers all webhooks that are due, for the cron job of a platform whose processes run only while they answer. Failures:
  * `address_unknown` without CRON_SECRET, `credentials_missing` without that token.
  */
 export const webhookCron = verbs({
   GET: async ({ headers }) => {
     if (!env.CRON_SECRET) return refuse("address_unknown");
     if (!isSame(readBearer(headers) ?? "", env.CRON_SECRET)) return refuse("credentials_missing");
+    await publishServiceEvents();
     await deliverWebhooks({ signal: AbortSignal.timeout(WORK_MS_MAX) });
     return Response.json({ done: true }, { headers: NO_STORE });
   },
