@@ -90,12 +90,10 @@ const ACCOUNT_EVENT_DATA = {
   "session.ended": z
     .strictObject({ sessionIds: z.array(SessionIdField).min(1).max(SESSIONS_PER_EVENT_MAX), reason: EndReason })
     .meta({ description: "Sessions were ended before they expired." }),
-  "session.unconfirmed": z
-    .strictObject({ sessionId: SessionIdField })
-    .meta({
-      description:
-        "A session was opened on a device that the account does not trust. Follows `session.opened` with `isConfirmed: false`. Then follows `session.confirmed`, or `session.ended`, for example with the reason `device_rejected`.",
-    }),
+  "session.unconfirmed": z.strictObject({ sessionId: SessionIdField }).meta({
+    description:
+      "A session was opened on a device that the account does not trust. Follows `session.opened` with `isConfirmed: false`. Then follows `session.confirmed`, or `session.ended`, for example with the reason `device_rejected`.",
+  }),
   "session.confirmed": z
     .strictObject({ sessionIds: z.array(SessionIdField).min(1) })
     .meta({ description: "A trusted device of the account confirmed these sessions, which were unconfirmed." }),
