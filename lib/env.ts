@@ -356,7 +356,7 @@ function readEnv() {
     }),
     WEBHOOK_PRIVATE_RANGES: AddressRanges.default([]).meta({
       description:
-        "Ranges of private addresses that [webhooks](operations.md#webhooks) may be sent to, for receivers beside this server.",
+        "Ranges of private addresses that [webhooks](operations.md#webhooks) may be sent to, for receivers in this server's own network.",
       example: "10.0.0.0/8,fd00::/8",
       fallback: "none: webhooks go to public addresses only",
     }),

@@ -28,7 +28,7 @@ export const KEY_FAILURES = {
 } as const satisfies Record<string, readonly [number, string]>;
 export type KeyFailure = keyof typeof KEY_FAILURES;
 
-/** A refusal: its name, further headers, and what the sentence leaves out. */
+/** A refusal: its name and further headers. `detail` replaces the sentence of `KEY_FAILURES`. */
 export interface KeyRefusal {
   name: KeyFailure | "credentials_missing";
   headers?: Record<string, string>;
@@ -137,8 +137,8 @@ export function makeKeyCall(
 }
 
 /**
- * Answers a POST once for each `Idempotency-Key` of the key. `content` is what makes the request the same; `answer` does the deed, and
- * returns a `Response` after a success alone. A request that fails has no effect, and leaves no answer: it may be sent again with the
+ * Answers a POST once for each `Idempotency-Key` that an API key sends. `content` is what makes the request the same; `answer` does the deed, and
+ * returns a `Response` only after a success. A request that fails has no effect, and leaves no answer: it may be sent again with the
  * same key.
  */
 export async function answerOnce<Refused>(

@@ -19,12 +19,14 @@ const NEXT_ADDRESS_AFTER_MS = 1000;
 
 /**
  * Why an attempt failed.
- * - `address_refused`: the receiver's name has an address that no webhook may go to.
+ * - `address_refused`: no webhook may go to this URL, or to an address of its name.
  * - `unresolved`: the receiver's name has no address.
- * - `unreachable`, `insecure`: there was no connection, or its certificate is not valid.
+ * - `unreachable`: there was no connection.
+ * - `insecure`: the certificate is not valid, or the TLS handshake failed.
  * - `timeout`: no answer came within `ATTEMPT_MS_MAX`.
- * - `garbage`: the answer is no HTTP.
- * - `redirected`, `bad_status`: the status is 3xx, or another one than 2xx.
+ * - `garbage`: the answer is not HTTP.
+ * - `redirected`: the status is 3xx.
+ * - `bad_status`: the status is neither 2xx nor 3xx.
  */
 export type WebhookFault =
   | "address_refused"
@@ -66,10 +68,12 @@ const ALLOWED: AllowedAddresses = {
   isLoopbackAllowed: IS_LOOPBACK_ONLY,
 };
 
-/** Ports from this one on belong to no well-known service. */
-const PRIVATE_PORT_MIN = 1024;
+/** Ports below are the well-known ports of IANA (RFC 6335 §6). */
+const USER_PORT_MIN = 1024;
 /** Ports from 1024 on that browsers refuse, because other protocols are spoken there (https://fetch.spec.whatwg.org/#port-blocking). */
-const BLOCKED_PORTS = [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6679, 6697, 10080];
+const BLOCKED_PORTS = [
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+];
 
 /** Why the URL of a receiver is refused. */
 export type WebhookUrlProblem = "malformed" | "not_https" | "credentials" | "port" | "address";
@@ -85,8 +89,8 @@ export function findUrlProblem(text: string, allowed = ALLOWED): WebhookUrlProbl
   if (username !== "" || password !== "") return "credentials";
   const isOwnMachine = isLoopback(hostname) && allowed.isLoopbackAllowed;
   if (protocol === "http:" && !isOwnMachine) return "not_https";
-  const isBlocked = port !== "" && (Number(port) < PRIVATE_PORT_MIN || BLOCKED_PORTS.includes(Number(port)));
-  if (isBlocked || /^666[5-9]$/.test(port)) return "port";
+  const isBlocked = port !== "" && (Number(port) < USER_PORT_MIN || BLOCKED_PORTS.includes(Number(port)));
+  if (isBlocked) return "port";
   const address = literalOf(hostname);
   const isRefused = address === null ? isLoopback(hostname) && !isOwnMachine : !isAllowed(address, hostname, allowed);
   return isRefused ? "address" : null;
@@ -121,7 +125,7 @@ export type Resolve = (hostname: string) => Promise<string[]>;
 
 /**
  * Asks the DNS servers of the system. Node's own look-up is not used: each takes one of four threads until it ends, so that names that
- * are answered slowly would hold up the files and the hashes of all requests.
+ * are answered slowly would delay the file access and the hashing of all requests.
  */
 async function resolveByDns(hostname: string): Promise<string[]> {
   if (hostname === "localhost") return ["127.0.0.1", "::1"];

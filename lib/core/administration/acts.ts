@@ -66,7 +66,7 @@ export async function findKeyActFailure<Who extends Actor>(
   return version !== undefined && versions.includes(version) ? null : ({ name: "version_changed" } as Failure);
 }
 
-/** Returns why this administrator may not act on the account now, before the account is looked up; null if they may. */
+/** Returns why the actor may not act on the account, as far as that is known before the account is read; null if it may. */
 export function findActFailure<Who extends Actor>(
   actor: Who,
   userId: number,

@@ -51,7 +51,7 @@ export interface WebhookEndpoint extends WebhookChoice {
   missedAt: Date | null;
   /** The first failed attempt after the last success. */
   failingSince: Date | null;
-  /** Grows with each change of what is shown here, except `missedAt` and `failingSince`. */
+  /** Grows when an actor changes the endpoint, and when the server disables it. */
   version: number;
   madeAt: Date;
 }
@@ -144,9 +144,9 @@ function endpointOf({ types, ...row }: RowOf<typeof FIND_ENDPOINT>): WebhookEndp
   return { ...row, types: types === null ? null : JSON.parse(types) } as WebhookEndpoint;
 }
 
-/** The secrets of an endpoint, to be shown once. */
-export interface ShownSecrets {
-  /** `whsec_…`, for the signatures `v1`. */
+/** What a receiver needs to verify signatures. */
+export interface ShownKeys {
+  /** `whsec_…`, for the signatures `v1`. It is shown once. */
   secret: string;
   /** `whpk_…`, for the signatures `v1a`. */
   publicKey: string;
@@ -170,7 +170,7 @@ export async function makeWebhookEndpoint<Who extends Actor>(
   actor: Who,
   choice: WebhookChoice,
   now = new Date(),
-): Promise<Result<{ id: string } & ShownSecrets, ActorFailure<Who> | UrlRefused | { name: "endpoints_full" }>> {
+): Promise<Result<{ id: string } & ShownKeys, ActorFailure<Who> | UrlRefused | { name: "endpoints_full" }>> {
   const refused = findUrlFailure(choice.url);
   if (refused) return fail(refused);
   const id = `we_${randomBytes(16).toString("base64url")}`;
@@ -203,7 +203,7 @@ export async function findWebhookEndpoint(id: string): Promise<WebhookEndpoint |
 }
 
 /**
- * The failures of deeds on an endpoint that exists.
+ * The failures that each change of an endpoint can have.
  * - `endpoint_unknown`: there is no such endpoint.
  * - `version_changed`: it has another version than the actor has seen.
  */
@@ -246,13 +246,13 @@ function record(
   recordEvent(tx, { ...event, ...auditOf(actor), subjectId: null });
 }
 
-/** What to change of an endpoint. `isPaused: false` also ends that the server disabled it. */
+/** What to change of an endpoint. `isPaused: false` also enables an endpoint that the server disabled. */
 export type WebhookChange = { [Name in keyof WebhookChoice]?: WebhookChoice[Name] | undefined } & {
   isPaused?: boolean | undefined;
 };
 
 /**
- * Changes an endpoint. A paused endpoint gets no attempts. When it goes on, it gets the events that it missed, as far back as they are
+ * Changes an endpoint. A paused endpoint gets no attempts. When it is resumed, it gets the events that it missed, as far back as they are
  * kept. Returns the endpoint. Fails as `EndpointFailure` and `url_refused` say.
  */
 export async function changeWebhookEndpoint<Who extends Actor>(
@@ -304,7 +304,7 @@ export async function rotateWebhookSecret<Who extends Actor>(
   actor: Who,
   id: string,
   now = new Date(),
-): Promise<Result<ShownSecrets, EndpointFailure<Who>>> {
+): Promise<Result<ShownKeys, EndpointFailure<Who>>> {
   const { sealed, ...shown } = drawWebhookSecrets(id);
   const until = new Date(now.getTime() + WEBHOOK_SECRET_OVERLAP_MS);
   return perform(

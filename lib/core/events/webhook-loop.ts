@@ -39,7 +39,7 @@ async function runRounds(worker: WebhookWorker, ending: AbortSignal): Promise<vo
 
 /**
  * Runs a round, and returns the pause after it. A database that is away is no error: a later round does the work. Also looks for events
- * of the service, so that an alarm that ends while no requests come is told.
+ * of the service, so that the end of an alarm is published while no requests come.
  */
 async function runRound(worker: WebhookWorker): Promise<number> {
   publishServiceEventsInBackground();

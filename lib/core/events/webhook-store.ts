@@ -10,7 +10,7 @@ export function drawDeliveryId(): string {
   return `msg_${randomBytes(16).toString("base64url")}`;
 }
 
-/** Statements on JSON: `of` has the SQL of a list of objects, with the columns and their types in PostgreSQL. */
+/** Returns the SQL that reads the parameter `rows`, a JSON array of objects, as a table `given` with these columns. */
 function jsonRows(columns: Record<string, "text" | "integer" | "time">): { sqlite: string; postgresql: string } {
   const names = Object.entries(columns);
   const read = (name: string, type: string) => {
@@ -27,9 +27,9 @@ function jsonRows(columns: Record<string, "text" | "integer" | "time">): { sqlit
 
 /**
  * Makes a statement of an SQL text in which `$rows` stands for the objects of the parameter `rows`, and `$among` for the condition that a
- * delivery is one of them. The planner of PostgreSQL doesn't know how few they are, and might read all deliveries without it.
+ * delivery is one of them, which only PostgreSQL needs: its planner doesn't know how few they are, and might read all deliveries without it.
  */
-function both(columns: Parameters<typeof jsonRows>[0], sql: string): { sqlite: string; postgresql: string } {
+function onRows(columns: Parameters<typeof jsonRows>[0], sql: string): { sqlite: string; postgresql: string } {
   const { sqlite, postgresql } = jsonRows(columns);
   const among = `"WebhookDelivery"."id" = ANY (ARRAY (SELECT "given"."id" FROM ${postgresql}))`;
   return {
@@ -38,8 +38,11 @@ function both(columns: Parameters<typeof jsonRows>[0], sql: string): { sqlite: s
   };
 }
 
-/** The conditions under which an endpoint gets deliveries are checked again by `MOVE_CURSOR`. */
-export const LIST_ACTIVE = statement({
+/**
+ * Lists active endpoints, which get deliveries, and deleted ones, whose deliveries are still to be deleted. `MOVE_CURSOR` checks again
+ * that an endpoint may get deliveries.
+ */
+export const LIST_ENDPOINTS_OF_ROUND = statement({
   params: { now: "time" },
   row: {
     id: "text",
@@ -83,7 +86,7 @@ export const MOVE_CURSOR = statement({
 });
 export const ADD_DELIVERIES = statement({
   params: { endpointId: "text", rows: "text", now: "time" },
-  sql: both(
+  sql: onRows(
     { id: "text", eventId: "integer" },
     `INSERT INTO "WebhookDelivery" ("id", "endpointId", "eventId", "type", "at", "state", "dueAt")
     SELECT "given"."id", :endpointId, "Event"."id", "Event"."type", "Event"."at", 'pending', :now
@@ -114,7 +117,7 @@ export const TAKE_DUE = statement({
 /** Gives leased deliveries back, due at once. */
 export const GIVE_BACK = statement({
   params: { rows: "text", worker: "text", now: "time" },
-  sql: both(
+  sql: onRows(
     { id: "text" },
     `UPDATE "WebhookDelivery" SET "worker" = NULL, "dueAt" = :now FROM $rows
     WHERE $among AND "WebhookDelivery"."id" = "given"."id" AND "WebhookDelivery"."worker" = :worker`,
@@ -131,7 +134,7 @@ export const READ_EVENTS = statement({
     data: "text",
     since: "time?",
   },
-  sql: both(
+  sql: onRows(
     { id: "integer" },
     `SELECT "Event"."id", "accountId", "sequence", "isTest", "data",
       (SELECT "at" FROM "Mark" WHERE "name" = '${EVENTS_SINCE_MARK}') AS "since"
@@ -141,7 +144,7 @@ export const READ_EVENTS = statement({
 export const READ_IDENTITIES = statement({
   params: { rows: "text" },
   row: { id: "integer", phone: "text?", email: "text?" },
-  sql: both(
+  sql: onRows(
     { id: "integer" },
     `SELECT "User"."id", "phone", "email" FROM $rows JOIN "User" ON "User"."id" = "given"."id"`,
   ),
@@ -151,7 +154,7 @@ export const READ_IDENTITIES = statement({
 export const STORE_OUTCOMES = statement({
   params: { rows: "text", worker: "text" },
   row: { id: "text", attempts: "integer" },
-  sql: both(
+  sql: onRows(
     { id: "text", state: "text", step: "integer", dueAt: "time" },
     `UPDATE "WebhookDelivery" SET "state" = "given"."state", "step" = "given"."step", "attempts" = "attempts" + 1,
       "dueAt" = "given"."dueAt", "worker" = NULL
@@ -161,7 +164,7 @@ export const STORE_OUTCOMES = statement({
 });
 export const ADD_ATTEMPTS = statement({
   params: { rows: "text" },
-  sql: both(
+  sql: onRows(
     {
       ...{ id: "text", number: "integer", at: "time", status: "integer", durationMs: "integer" },
       ...{ fault: "text", answer: "text" },
@@ -179,7 +182,7 @@ export const FIND_DELIVERY = statement({
 /** Makes deliveries due at once, with the schedule from its beginning. Leaves out those that are due or leased now. */
 export const REPLAY = statement({
   params: { rows: "text", endpointId: "text", now: "time" },
-  sql: both(
+  sql: onRows(
     { id: "text" },
     `UPDATE "WebhookDelivery" SET "state" = 'pending', "step" = 0, "dueAt" = :now FROM $rows
     WHERE $among AND "WebhookDelivery"."id" = "given"."id" AND "WebhookDelivery"."endpointId" = :endpointId
@@ -204,7 +207,9 @@ export const DISABLE = statement({
     UPDATE "WebhookEndpoint" SET "state" = 'disabled', "reason" = :reason, "version" = "version" + 1
     WHERE "id" = :id AND "state" = 'active' AND (:reason = 'gone' OR "failingSince" <= :before) RETURNING "url"`,
 });
-/** Stores secrets that were sealed with another key. */
+/**
+ * Replaces secrets that the previous key sealed with the same secrets sealed by the current key, unless a rotation has replaced them.
+ */
 export const RESEAL = statement({
   params: { id: "text", secret: "text", resealed: "text" },
   sql: `

@@ -35,7 +35,7 @@ import {
   drawDeliveryId,
   END_FAILING,
   GIVE_BACK,
-  LIST_ACTIVE,
+  LIST_ENDPOINTS_OF_ROUND,
   MOVE_CURSOR,
   READ_EVENTS,
   READ_IDENTITIES,
@@ -51,10 +51,10 @@ import {
  */
 export type AttemptFault = WebhookFault | "secret_unreadable" | "event_deleted";
 
-type ActiveEndpoint = RowOf<typeof LIST_ACTIVE>;
+type EndpointOfRound = RowOf<typeof LIST_ENDPOINTS_OF_ROUND>;
 
 /** An endpoint as a round found it, with the secrets that sign; none if they can't be opened. */
-interface Receiver extends ActiveEndpoint {
+interface Receiver extends EndpointOfRound {
   secrets: WebhookSecrets[];
 }
 
@@ -126,7 +126,7 @@ export class WebhookWorker {
   async round(): Promise<{ endpoints: number; isMore: boolean }> {
     await this.#store();
     const now = this.#clock();
-    const listed = await readPrimary.all(LIST_ACTIVE, { now });
+    const listed = await readPrimary.all(LIST_ENDPOINTS_OF_ROUND, { now });
     for (const { id } of listed.filter(({ state }) => state === "deleted")) await deleteStep(id);
     const active = listed.filter(({ state }) => state === "active");
     const receivers: Receiver[] = [];
@@ -306,7 +306,7 @@ async function tellAdministrators({ id, url, reason }: Disabled, mail: MessageSe
 }
 
 /** Opens the secrets that sign now. Stores them again if another key had sealed them, and forgets those that have ended. */
-async function openReceiver(endpoint: ActiveEndpoint, now: Date): Promise<Receiver> {
+async function openReceiver(endpoint: EndpointOfRound, now: Date): Promise<Receiver> {
   const { id, secret, previousSecret, previousUntil } = endpoint;
   const isPreviousOver = previousUntil !== null && previousUntil <= now;
   if (isPreviousOver) await transact(async (tx) => tx.run(DROP_PREVIOUS, { id, now }));

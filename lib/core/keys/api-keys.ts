@@ -125,7 +125,7 @@ const REVOKE_KEY = statement({
 });
 
 /**
- * Revokes a key: each later request with it is refused, and so is each deed that has not been committed. Fails with an `ActorFailure`,
+ * Revokes a key. Once this function has returned, no request with the key changes anything. Fails with an `ActorFailure`,
  * or with `key_unknown` if there is no such key or it is revoked already.
  */
 export async function revokeApiKey<Who extends Maker>(
