@@ -29,6 +29,7 @@ function makeMetrics() {
       "sarafan_notices_total",
       "Attempts to send a security mail: ok, retried (not accepted, to be tried again) or not_sent.",
     ),
+    webhooks: countOutcomes("sarafan_webhook_attempts_total", "Attempts to deliver a webhook: ok, or why it failed."),
     requests: new Counter({
       name: "http_requests_total",
       help: "Requests; the status is `cut` where the connection ended before the answer.",
@@ -50,7 +51,7 @@ function makeMetrics() {
   };
 }
 
-const { registry, sendings, notices, requests, durations, outcomes } = perProcess("metrics", makeMetrics);
+const { registry, sendings, notices, webhooks, requests, durations, outcomes } = perProcess("metrics", makeMetrics);
 
 /** Adds metrics of the process itself (memory, processor, event loop), once: further calls have no effect. */
 export function measureProcess(): void {
@@ -81,6 +82,11 @@ export function countSending({ sender, outcome }: { sender: string; outcome: str
 /** Counts an attempt to send a security mail. */
 export function countNotice(outcome: "ok" | "retried" | "not_sent"): void {
   notices.inc({ outcome });
+}
+
+/** Counts an attempt to deliver a webhook: `ok`, or the reason why it failed. */
+export function countWebhookAttempt(outcome: string): void {
+  webhooks.inc({ outcome });
 }
 
 /** Returns all metrics in the text format of Prometheus, and that format's media type. */

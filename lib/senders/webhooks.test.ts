@@ -152,6 +152,23 @@ test("a receiver that answers garbage, ends the connection or is not there is a 
   });
 });
 
+test("a connection that the receiver has closed while it was idle is replaced by another one", async () => {
+  const byConnection = new Map<unknown, number>();
+  const receiver = await startReceiver((request, response) => {
+    const count = (byConnection.get(request.socket) ?? 0) + 1;
+    byConnection.set(request.socket, count);
+    if (count === 1) response.writeHead(204).end();
+    else request.socket.destroy();
+  });
+  try {
+    const post = makeWebhookPost(undefined, OWN_MACHINE);
+    for (const _ of [1, 2, 3]) expect(await send(receiver.url, post)).toMatchObject({ status: 204, fault: null });
+    expect([...byConnection.values()]).toEqual([2, 2, 1]);
+  } finally {
+    receiver.close();
+  }
+});
+
 test("a receiver that never answers is left after ten seconds, and an attempt can be aborted before", async () => {
   const receiver = await startReceiver(() => undefined);
   try {

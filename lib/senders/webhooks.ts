@@ -170,7 +170,7 @@ export function makeWebhookPost(resolve: Resolve = resolveByDns, allowed = ALLOW
     const isHttps = protocol === "https:";
     const begin = isHttps ? requestByHttps : requestByHttp;
     const timeout = AbortSignal.timeout(ATTEMPT_MS_MAX);
-    return new Promise<WebhookAnswer>((settle, reject) => {
+    const send = (settle: (answer: WebhookAnswer) => void, reject: (reason: unknown) => void) => {
       const request = begin({
         agent: agents[isHttps ? "https:" : "http:"],
         method: "POST",
@@ -181,12 +181,16 @@ export function makeWebhookPost(resolve: Resolve = resolveByDns, allowed = ALLOW
         signal: AbortSignal.any([signal, timeout]),
       });
       request.on("response", (response) => void readAnswer(response).then(settle));
-      request.on("error", (error) => {
+      request.on("error", (error: Error & { code?: string }) => {
         if (signal.aborted) reject(signal.reason);
-        else settle(faultOf(timeout.aborted ? "timeout" : faultOfError(error)));
+        else if (timeout.aborted) settle(faultOf("timeout"));
+        // The receiver has closed a connection that was idle, while this request was on its way.
+        else if (request.reusedSocket && error.code === "ECONNRESET") send(settle, reject);
+        else settle(faultOf(faultOfError(error)));
       });
       request.end(body);
-    });
+    };
+    return new Promise(send);
   };
 }
 

@@ -18,6 +18,7 @@ import {
 import { notifyMailboxes } from "@/lib/core/sessions/security-notices";
 import { type RowOf, readPrimary, transact } from "@/lib/db/database";
 import { log, logError } from "@/lib/ops/log";
+import { countWebhookAttempt } from "@/lib/ops/metrics";
 import { mailSender } from "@/lib/senders/mail";
 import type { MessageSender } from "@/lib/senders/sender";
 import { type PostWebhook, postWebhook, type WebhookAnswer, type WebhookFault } from "@/lib/senders/webhooks";
@@ -289,7 +290,10 @@ export class WebhookWorker {
       this.#outcomes = [...outcomes, ...this.#outcomes];
       throw error;
     }
-    for (const { lease } of outcomes) this.#leased.delete(lease.id);
+    for (const { lease, answer } of outcomes) {
+      this.#leased.delete(lease.id);
+      countWebhookAttempt(answer.fault ?? "ok");
+    }
     for (const one of disabled) void tellAdministrators(one, this.#mail, now);
   }
 }

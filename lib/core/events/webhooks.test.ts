@@ -10,6 +10,7 @@ import {
   WEBHOOK_SECRET_OVERLAP_MS,
 } from "@/lib/core/policy";
 import { readPrimary, transact, write } from "@/lib/db/database";
+import { renderMetrics } from "@/lib/ops/metrics";
 import { accepted, type Message, type MessageSender } from "@/lib/senders/sender";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { after, failureOf, freshEmail, signUp } from "@/lib/testing/people";
@@ -178,6 +179,7 @@ test("a failed attempt is made again by the schedule with the same id, and the d
   expect(received).toHaveLength(10);
   expect(new Set(received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
   expect(new Set(received.map(({ headers }) => headers["webhook-timestamp"])).size).toBe(10);
+  expect((await renderMetrics()).text).toMatch(/^sarafan_webhook_attempts_total\{outcome="bad_status"\} \d\d/m);
   const [row] = await deliveriesOf(id);
   expect(row).toMatchObject({ state: "failed", attempts: 10, dueAt: null });
   expect(row?.made).toHaveLength(10);
