@@ -51,16 +51,16 @@ async function expectRestored(newClient: NewClient, town: Town, server: Server) 
   return { again, invitee };
 }
 
-/** The event log is empty and remembers since when it is whole, and nothing is remembered of what it told. */
+/** The event log is empty and knows since when it is whole, and no event of the service counts as published. */
 async function expectNewEventLog(url: string) {
   const [row] = await withDatabase(url, (query) =>
     query<Record<string, number | string>>(`
       SELECT (SELECT COUNT(*) FROM "Event") AS "events",
         (SELECT COUNT(*) FROM "Mark" WHERE "name" = 'events_since') AS "since",
-        (SELECT COUNT(*) FROM "Mark" WHERE "name" LIKE 'told %') AS "told"`),
+        (SELECT COUNT(*) FROM "Mark" WHERE "name" LIKE 'published %') AS "published"`),
   );
   const counts = Object.entries(row ?? {}).map(([name, count]) => [name, Number(count)]);
-  expect(Object.fromEntries(counts)).toEqual({ events: 0, since: 1, told: 0 });
+  expect(Object.fromEntries(counts)).toEqual({ events: 0, since: 1, published: 0 });
 }
 
 test("a restored copy brings back the people, and neither sessions nor codes; the database before is kept", async ({

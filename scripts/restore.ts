@@ -17,8 +17,8 @@ const MISCOUNTED_SQL = `SELECT "id" FROM "User"
 /** Forgets what was on its way to endpoints of webhooks: its events go with the log. The endpoints say that they missed some. */
 const FORGET_WEBHOOKS_SQL = `DELETE FROM "WebhookDelivery" RETURNING 1`;
 const FORGET_EVENTS_SQL = `DELETE FROM "Event" RETURNING 1`;
-/** Forgets what the events told of the service, as lib/core/events/told-marks.ts names it: the empty log tells it again. */
-const FORGET_TOLD_SQL = `DELETE FROM "Mark" WHERE "name" LIKE 'told %' RETURNING 1`;
+/** Deletes the marks of lib/core/events/published-marks.ts, so that the empty log gets the events of the service again. */
+const DELETE_PUBLISHED_SQL = `DELETE FROM "Mark" WHERE "name" LIKE 'published %' RETURNING 1`;
 /** Expires all places in the event log that other systems have kept. */
 const EVENTS_BEGIN_SQL = `INSERT INTO "Mark" ("name", "at") VALUES ('events_since', '${new Date().toISOString().replace("Z", "+00:00")}')
   ON CONFLICT ("name") DO UPDATE SET "at" = excluded."at" RETURNING 1`;
@@ -122,7 +122,7 @@ async function clean(run: (sql: string) => Promise<number>): Promise<string> {
   const changes = await run('DELETE FROM "DelayedChange" RETURNING 1');
   await run(FORGET_WEBHOOKS_SQL);
   await run(FORGET_EVENTS_SQL);
-  await run(FORGET_TOLD_SQL);
+  await run(DELETE_PUBLISHED_SQL);
   await run(EVENTS_BEGIN_SQL);
   const demonstrations = await run(`DELETE FROM "Mark" WHERE "name" = 'demonstration' RETURNING 1`);
   return [

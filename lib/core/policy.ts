@@ -400,7 +400,7 @@ export const MAIL_TIMEOUT_MS = 10_000;
 /** After how many failures in a row a sender rests, and how long it rests. A resting sender gets no messages. */
 export const SENDER_FAILURES_MAX = settings.SENDER_FAILURES_MAX;
 export const SENDER_REST_MS = settings.SENDER_REST_S * 1000;
-/** A sender that rests again this soon after its last rest, in any server, is still in the same outage: it is told to operators once. */
+/** A sender that rests again this soon after the end of its last rest, in any server, is still in the same outage, which has one event. */
 export const SENDER_OUTAGE_GAP_MS = 10 * MINUTE_S * 1000;
 /**
  * How many messages can be sent to all phones together in a day, and what these messages may cost, in hundredths of the

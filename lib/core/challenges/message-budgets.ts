@@ -9,7 +9,8 @@ import { readCounts, smsCostLimit, smsLimit } from "@/lib/core/rate-limits";
 import type { Queries } from "@/lib/db/database";
 
 /**
- * The parts of a budget that are told to operators: most of it, all that is not kept for recognised browsers, and the whole.
+ * The percentages of a budget that are published. 80: `SMS_BUDGET_WARNING_PART`. 90: `SMS_BUDGET_KEPT_PART` is left, and only recognised
+ * browsers get codes. 100: nothing is left.
  */
 export type BudgetPercent = 80 | 90 | 100;
 
@@ -46,7 +47,7 @@ export async function readMessageBudgets(db: Queries, now: Date): Promise<Messag
   });
 }
 
-/** A part that limits messages is used up when not even the cheapest one fits in it, as `chargeSend` counts. */
+/** Returns the parts that are used up. 90 and 100 percent are used up when the cheapest message no longer fits, as `chargeSend` counts. */
 function partsReached(count: number, max: number, cheapest: number): BudgetPercent[] {
   const isFull = (part: number) => count + cheapest > Math.floor(max * part);
   const reached: [BudgetPercent, boolean][] = [

@@ -147,7 +147,7 @@ export async function readEvents(
   const isCut = found.length > limit;
   const page = found.slice(0, limit);
   const { scannedCount, lastAt, lastTransactionId, lastId } = first;
-  // The rows between the page and the last one that was looked at are of other types.
+  // The rows between the page and the last one that was scanned are of other types.
   const scanned =
     scannedCount === scan && lastAt !== null && lastTransactionId !== null && lastId !== null
       ? { at: lastAt, transactionId: lastTransactionId, id: lastId }

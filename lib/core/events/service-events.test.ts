@@ -36,7 +36,7 @@ function freshNoon(): Date {
 test.beforeAll(computeSumsInBackground);
 test.beforeEach(async () => {
   await backgroundTasks();
-  const ofTests = ["sums ", "told "].map((start) => ({ name: { startsWith: start } }));
+  const ofTests = ["sums ", "published "].map((start) => ({ name: { startsWith: start } }));
   await write((tx) => tx.mark.deleteMany({ where: { OR: ofTests } }));
 });
 
@@ -64,7 +64,7 @@ async function countWrong(count: number, at: Date): Promise<void> {
   await write((tx) => tx.wrongCode.createMany({ data }));
 }
 
-test("an alarm that starts and ends is told once each, however many servers see it", async () => {
+test("the start and the end of an alarm are published once each, however many servers see it", async () => {
   const noon = freshNoon();
   await publishServiceEvents(noon);
   await countWrong(ALARM_AFTER_WRONG, noon);
@@ -86,7 +86,7 @@ test("an alarm that starts and ends is told once each, however many servers see 
 const spend = (limit: ReturnType<typeof smsLimit>, amount: number, now: Date) =>
   transact((tx) => record(tx, [{ limit, subject: "all", amount }], now));
 
-test("each part of a budget is told once a day, at 80 %, 90 % and 100 %", async () => {
+test("each part of a budget is published once a day, at 80 %, 90 % and 100 %", async () => {
   const noon = freshNoon();
   const max = SMS_BUDGET_PER_DAY ?? 0;
   const limit = smsLimit(max);
@@ -152,7 +152,7 @@ async function addDeliveries(
   await write((tx) => tx.delivery.createMany({ data }));
 }
 
-test("messages that were not delivered are told as sums of an hour, by sender and country", async () => {
+test("messages that were not delivered are published as sums of an hour, by sender and country", async () => {
   const noon = freshNoon();
   await publishServiceEvents(after(noon, -MINUTE_MS));
   await addDeliveries(noon, 5, { state: "delivered" });
@@ -211,7 +211,7 @@ test("a server that was away for long tells the hours of the last day only, and 
   expect((await eventsSince(noon)).map(({ data }) => data.from)).toEqual([after(noon, -2 * HOUR_MS).toISOString()]);
 });
 
-test("an outage of a sender is told once by all servers, and the next outage again", async () => {
+test("an outage of a sender is published once by all servers, and the next outage again", async () => {
   const noon = freshNoon();
   const rest = (afterMs: number) => publishRest("smsru", after(noon, afterMs));
   await Promise.all([rest(0), rest(0), rest(1), publishRest("twilio", noon)]);
@@ -243,7 +243,7 @@ function resting(name: string, outcomes: Sending[]): ChainSender {
   });
 }
 
-test("a sender that begins to rest is told in the background, and while it keeps failing not again", async () => {
+test("the rest of a sender is published in the background, and not again while it keeps failing", async () => {
   const since = new Date();
   const down = failed("server_error", 500);
   const sender = resting("of a test", [down, down, down]);
@@ -255,8 +255,8 @@ test("a sender that begins to rest is told in the background, and while it keeps
   await expect.poll(() => sender.restLeftMs()).toBe(0);
   await sender.send(message);
   await backgroundTasks();
-  const told = (await eventsSince(since)).map(({ type, data }) => [type, data.sender]);
-  expect(told).toEqual([["sender.resting", "of a test"]]);
+  const published = (await eventsSince(since)).map(({ type, data }) => [type, data.sender]);
+  expect(published).toEqual([["sender.resting", "of a test"]]);
 });
 
 test("looking for events of the service writes nothing while there are none", async () => {

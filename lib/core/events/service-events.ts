@@ -8,42 +8,40 @@ import { isTimeToSweep } from "@/lib/core/sweeping";
 import { type Queries, readPrimary, statement, transact } from "@/lib/db/database";
 import { type NewServiceEvent, UNDELIVERED_GROUPS_MAX } from "./event-types";
 import { publishServiceEvent } from "./publish";
-import { readTold, setTold } from "./told-marks";
+import { type PublishedMarks, readPublished, setPublished } from "./published-marks";
 
-type Told = ReadonlyMap<string, Date>;
-
-/** Events that are due, and what is remembered once they are published; a time of null forgets it. */
+/** Events that are due, and the marks to set with them; a time of null deletes the mark. */
 interface Due {
   events: NewServiceEvent[];
-  told: [what: string, at: Date | null][];
+  marks: [what: string, at: Date | null][];
 }
 
-/** What is remembered of the alarm while it is on: when it was told that it started. */
+/** The mark of the alarm while it is on: when `alarm.started` was published. */
 const ALARM = "alarm";
 
-async function dueOfAlarm(db: Queries, told: Told, now: Date): Promise<Due> {
-  const startedAt = told.get(ALARM);
+async function dueOfAlarm(db: Queries, published: PublishedMarks, now: Date): Promise<Due> {
+  const startedAt = published.get(ALARM);
   const isOn = await isAlarm(db, now);
-  if (isOn === (startedAt !== undefined)) return { events: [], told: [] };
+  if (isOn === (startedAt !== undefined)) return { events: [], marks: [] };
   return startedAt
     ? {
         events: [{ type: "alarm.ended", data: { startedAt: startedAt.toISOString() } }],
-        told: [[ALARM, null]],
+        marks: [[ALARM, null]],
       }
-    : { events: [{ type: "alarm.started", data: { digits: ALARM_DIGITS } }], told: [[ALARM, now]] };
+    : { events: [{ type: "alarm.started", data: { digits: ALARM_DIGITS } }], marks: [[ALARM, now]] };
 }
 
-/** Remembered of each part of a budget is the end of the day in which it was told last. */
-async function dueOfBudgets(db: Queries, told: Told, now: Date): Promise<Due> {
-  const due: Due = { events: [], told: [] };
+/** The mark of each part of a budget is the end of the day in which it was published last. */
+async function dueOfBudgets(db: Queries, published: PublishedMarks, now: Date): Promise<Due> {
+  const due: Due = { events: [], marks: [] };
   for (const { what: budget, used, max, resetsAt, reached } of await readMessageBudgets(db, now)) {
     if (!resetsAt) continue;
     for (const percent of reached) {
       const what = `budget ${budget} ${percent}`;
-      if (told.get(what)?.getTime() === resetsAt.getTime()) continue;
+      if (published.get(what)?.getTime() === resetsAt.getTime()) continue;
       const data = { budget, percent, used, max, resetsAt: resetsAt.toISOString() };
       due.events.push({ type: "budget.threshold", data });
-      due.told.push([what, resetsAt]);
+      due.marks.push([what, resetsAt]);
     }
   }
   return due;
@@ -75,23 +73,31 @@ const LIST_UNDELIVERED = statement({
     WHERE "count" > 0 ORDER BY "count" DESC, "sender", "channel", "country" LIMIT :limit`,
 });
 
-/** What is remembered of the hours: the end of the last one whose sums were told. */
+/** The mark of the hours: the end of the last one whose sums were published. */
 const UNDELIVERED = "undelivered";
-/** A server that was away for longer tells the last hours only. */
-const HOURS_TOLD_MS_MAX = 24 * 60 * 60 * 1000;
+/** After a longer pause, only the hours of this time are published. */
+const HOURS_PUBLISHED_MS_MAX = 24 * 60 * 60 * 1000;
 
-/** The hours that are whole in the sums, by the delivery reports that came soon. Without a remembered time, the next ones. */
-async function dueOfUndelivered(db: Queries, told: Told, computedAt: Date | null, now: Date): Promise<Due> {
-  const last = told.get(UNDELIVERED);
+/**
+ * Returns an event for each hour since the last one published whose sums are final, `LATE_ROWS_MS` after its end. Without a mark it begins
+ * with the current hour.
+ */
+async function dueOfUndelivered(
+  db: Queries,
+  published: PublishedMarks,
+  computedAt: Date | null,
+  now: Date,
+): Promise<Due> {
+  const last = published.get(UNDELIVERED);
   // A later time was written by a clock that ran ahead.
-  if (!last || last.getTime() > now.getTime() + CLOCK_SKEW_MS_MAX) return { events: [], told: [[UNDELIVERED, now]] };
+  if (!last || last.getTime() > now.getTime() + CLOCK_SKEW_MS_MAX) return { events: [], marks: [[UNDELIVERED, now]] };
   const wholeMs = Math.min(now.getTime(), computedAt?.getTime() ?? Number.NEGATIVE_INFINITY) - LATE_ROWS_MS;
-  const since = new Date(Math.max(last.getTime(), now.getTime() - HOURS_TOLD_MS_MAX));
+  const since = new Date(Math.max(last.getTime(), now.getTime() - HOURS_PUBLISHED_MS_MAX));
   const hours = hoursBetween(since, now).filter(({ end }) => end > last && end.getTime() <= wholeMs);
-  const due: Due = { events: [], told: [] };
+  const due: Due = { events: [], marks: [] };
   for (const { start, end } of hours) {
     const rows = await db.all(LIST_UNDELIVERED, { hour: start, limit: UNDELIVERED_GROUPS_MAX });
-    due.told = [[UNDELIVERED, end]];
+    due.marks = [[UNDELIVERED, end]];
     const [first] = rows;
     if (!first) continue;
     const groups = rows.map(({ count: _, all: __, country, channel, ...group }) => ({
@@ -106,29 +112,29 @@ async function dueOfUndelivered(db: Queries, told: Told, computedAt: Date | null
 
 /** Returns what is due now by the state of the database. It is the same however many servers read it. */
 async function findDue(db: Queries, computedAt: Date | null, now: Date): Promise<Due> {
-  const told = await readTold(db);
+  const published = await readPublished(db);
   const found = [
-    await dueOfAlarm(db, told, now),
-    await dueOfBudgets(db, told, now),
-    await dueOfUndelivered(db, told, computedAt, now),
+    await dueOfAlarm(db, published, now),
+    await dueOfBudgets(db, published, now),
+    await dueOfUndelivered(db, published, computedAt, now),
   ];
-  return { events: found.flatMap(({ events }) => events), told: found.flatMap((due) => due.told) };
+  return { events: found.flatMap(({ events }) => events), marks: found.flatMap((due) => due.marks) };
 }
 
 /**
- * Publishes what has become of the service since the last time: an alarm that started or ended, a budget that is used up in part, and
+ * Publishes what happened to the service since the last time: an alarm that started or ended, a budget that is used up in part, and
  * the messages of the last hours that were not delivered. Usually it only reads. If an event is due, one transaction reads again and
  * publishes it, so that several servers publish it once.
  */
 export async function publishServiceEvents(now = new Date()): Promise<void> {
   const computedAt = await sumsComputedAt();
-  const { events, told } = await findDue(readPrimary, computedAt, now);
-  if (events.length === 0 && told.length === 0) return;
+  const { events, marks } = await findDue(readPrimary, computedAt, now);
+  if (events.length === 0 && marks.length === 0) return;
   await transact(
     async (tx) => {
       const due = await findDue(tx, computedAt, now);
       for (const event of due.events) publishServiceEvent(tx, event, now);
-      for (const [what, at] of due.told) setTold(tx, what, at);
+      for (const [what, at] of due.marks) setPublished(tx, what, at);
     },
     { lock: "service-events" },
   );

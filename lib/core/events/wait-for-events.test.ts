@@ -46,7 +46,7 @@ test("without an event, a request ends with an empty page after its time or when
   expect(performance.now() - startedAt).toBeLessThan(20_000);
 });
 
-test("a reader has a limit of requests that wait, and one look at the log serves all of them", async () => {
+test("a reader has a limit of requests that wait, and one read of the log serves all of them", async () => {
   const end = await findEndOfEvents();
   const clients: AbortController[] = [];
   const wait = (reader: string) => {

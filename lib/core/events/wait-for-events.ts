@@ -6,10 +6,10 @@ import { isEnding } from "@/lib/ops/shutdown";
 import { perProcess } from "@/lib/per-process";
 import { type EventPage, readEvents } from "./event-log";
 
-/** How often the event log is looked at while requests wait. One look serves all of them. */
-const LOOK_EVERY_MS = 1000;
-/** How soon after a commit of this process the log is looked at. Commits that follow in this time share the look. */
-const LOOK_AFTER_COMMIT_MS = 50;
+/** How often the event log is read while requests wait. One poll serves all of them. */
+const POLL_EVERY_MS = 1000;
+/** How soon after a commit of this process the log is read. Commits that follow in this time share the poll. */
+const POLL_AFTER_COMMIT_MS = 50;
 
 const FIND_NEWEST = statement({
   params: {},
@@ -34,10 +34,10 @@ interface Waiter {
 
 const state = perProcess("event waiters", () => ({
   waiters: new Set<Waiter>(),
-  /** The newest place of the log that was seen; null before the first look. */
+  /** The newest place of the log that was seen; null before the first poll. */
   seen: null as string | null,
-  /** Whether a look is under way. While the database is slow, looks don't pile up. */
-  isLooking: false,
+  /** Whether a poll is under way. While the database is slow, polls don't pile up. */
+  isPolling: false,
   stop: () => {},
 }));
 
@@ -96,12 +96,12 @@ function addWaiter(waiter: Waiter): void {
   state.waiters.add(waiter);
   if (state.waiters.size > 1) return;
   let commitTimer: NodeJS.Timeout | undefined;
-  const timer = setInterval(look, LOOK_EVERY_MS);
+  const timer = setInterval(poll, POLL_EVERY_MS);
   const stopListening = onCommit(() => {
     commitTimer ??= setTimeout(() => {
       commitTimer = undefined;
-      void look();
-    }, LOOK_AFTER_COMMIT_MS);
+      void poll();
+    }, POLL_AFTER_COMMIT_MS);
   });
   state.stop = () => {
     clearInterval(timer);
@@ -116,20 +116,20 @@ function removeWaiter(waiter: Waiter): void {
   if (state.waiters.size === 0) state.stop();
 }
 
-/** Wakes all waiters if the log has grown since the last look, or if the process ends. */
-async function look(): Promise<void> {
-  if (state.isLooking) return;
-  state.isLooking = true;
+/** Wakes all waiters if the log has grown since the last poll, or if the process ends. */
+async function poll(): Promise<void> {
+  if (state.isPolling) return;
+  state.isPolling = true;
   try {
     const newest = await readPrimary.get(FIND_NEWEST, {});
     const place = newest ? `${newest.transactionId}-${newest.id}` : "";
     if (place === state.seen && !isEnding()) return;
     state.seen = place;
   } catch (error) {
-    // The waiters are woken, and find out by themselves.
-    if (!isDatabaseAway(error)) logError(error, "the event log could not be looked at");
+    // The waiters are woken: their own read reports the error.
+    if (!isDatabaseAway(error)) logError(error, "the event log could not be read");
   } finally {
-    state.isLooking = false;
+    state.isPolling = false;
   }
   for (const waiter of state.waiters) {
     waiter.isWoken = true;
