@@ -270,6 +270,8 @@ test("wrong bodies are named by field, and bodies that are no JSON are refused",
   const path = `${V1}/accounts`;
   const { errors } = await problemOf(await backend.post(path, { data: { phone: "1" } }), 400, "field_invalid");
   expect(Object.keys(errors).sort()).toEqual(["phone", "reason"]);
+  const misspelt = await problemOf(await backend.post(path, { data: { reazon: reason } }), 400, "field_invalid");
+  expect(Object.keys(misspelt.errors)).toEqual(["reazon"]);
   await problemOf(await backend.post(path, { form: { phone: "1" } }), 415, "media_type_unsupported");
   await problemOf(
     await backend.post(path, { headers: { "content-type": "application/json" }, data: "{" }),

@@ -280,6 +280,10 @@ async function runEndpoint(
   const isJsonAlone = api.credentials === "key";
   const body = endpoint.input ? await readBody(request, { isJsonAlone }) : { ok: true as const, value: {} };
   if (!body.ok) return refuse(api, body.failure.name);
+  // The five APIs ignore unknown fields, as their clients expect.
+  const isUnknown = (name: string) => isJsonAlone && endpoint.input && !Object.hasOwn(endpoint.input.shape, name);
+  const unknownFields = Object.keys(body.value).filter(isUnknown);
+  if (unknownFields.length > 0) return refuseParameters(api, unknownFields);
   const query = endpoint.query.safeParse(asked);
   if (!query.success) return refuseFields(api, endpoint, query.error, asked);
   const input = (endpoint.input ?? NO_INPUT).safeParse(body.value);
