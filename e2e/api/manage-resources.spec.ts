@@ -179,7 +179,13 @@ test("a backend makes a test number, whose code is shown once, and ends it", asy
   const post = (changes: object) => backend.post(path, { data: { ...data, phone: freshPhone(), ...changes } });
   await problemOf(await post({ endsAt: "2000-01-01T00:00:00Z" }), 400, "end_invalid");
   await problemOf(await post({ phone, code: phone.slice(-6) }), 400, "code_guessable");
-  for (const wrong of [{ code: "123456" }, { code: "1234" }, { endsAt: "tomorrow" }, { note: "x".repeat(301) }]) {
+  for (const wrong of [
+    { code: "123456" },
+    { code: "1234" },
+    { endsAt: "tomorrow" },
+    { note: "x".repeat(301) },
+    { note: "a\0" },
+  ]) {
     const { errors } = await problemOf(await post(wrong), 400, "field_invalid");
     expect(Object.keys(errors)).toEqual(Object.keys(wrong));
   }
@@ -236,7 +242,14 @@ test("a backend makes a webhook endpoint, tests it, changes it, rotates its secr
   await problemOf(await backend.post(`${address}/test`), 409, "endpoint_inactive");
   const now = { "if-match": `"x", ${paused.headers().etag}` };
   await problemOf(await change({ url: "ftp://shop.example/" }, now), 400, "url_refused");
-  for (const wrong of [{ types: [] }, { types: ["x"] }, { description: "x".repeat(201) }, { isPaused: "yes" }]) {
+  for (const wrong of [
+    { types: [] },
+    { types: ["x"] },
+    { description: "x".repeat(201) },
+    { isPaused: "yes" },
+    { isPause: true },
+    { url: "https://shop.example/\0" },
+  ]) {
     const { errors } = await problemOf(await change(wrong, now), 400, "field_invalid");
     expect(Object.keys(errors)).toEqual(Object.keys(wrong));
   }
@@ -260,9 +273,76 @@ test("a backend makes a webhook endpoint, tests it, changes it, rotates its secr
     await backend.post(`${address}/test`),
     await backend.post(`${address}/rotate-secret`),
     await backend.get(`${path}/1`),
+    await backend.get(`${path}/${id}%00`),
   ]) {
     await problemOf(gone, 404, "endpoint_unknown");
   }
+});
+
+test("a backend lists the deliveries to its endpoint and their attempts, and sends them again with the same ids", async ({
+  newBackend,
+  server,
+}) => {
+  const ids: string[] = [];
+  const receiver = createServer(async (request, response) => {
+    ids.push(String(request.headers["webhook-id"]));
+    response.writeHead(204).end("thanks");
+  }).listen(0, "127.0.0.1");
+  await expect.poll(() => receiver.address()).not.toBeNull();
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+  const backend = await newBackend(HOOKS);
+  const make = async () => {
+    const made = await backend.post(`${V1}/webhook-endpoints`, { data: { url, types: ["alarm.ended"] } });
+    return `${V1}/webhook-endpoints/${(await bodyOf(made, 201)).id}`;
+  };
+  const [address, other] = [await make(), await make()];
+  const sent: string[] = [];
+  for (let number = 1; number <= 3; number += 1) {
+    sent.push((await bodyOf(await backend.post(`${address}/test`), 201)).deliveryId);
+    await expect.poll(() => ids.length).toBe(number);
+  }
+  const list = (query = "") => readPages(backend, server, `${address}/deliveries?limit=2${query}`, "deliveries");
+  await expect.poll(async () => (await list("&state=delivered")).length).toBe(3);
+  const deliveries = await list();
+  expect(deliveries.map(({ id }) => id)).toEqual(sent.toReversed());
+  expect(deliveries[0]).toEqual({
+    ...{ id: sent[2], eventId: null, accountId: null, type: "webhook.test", state: "delivered", attemptCount: 1 },
+    ...{ happenedAt: expect.stringMatching(/Z$/), nextAttemptAt: null, isUnderWay: false },
+  });
+  const at = deliveries[1]?.happenedAt;
+  expect((await list(`&from=${at}`)).map(({ id }) => id)).toEqual([sent[2], sent[1]]);
+  expect((await list(`&until=${at}&type=webhook.test`)).map(({ id }) => id)).toEqual([sent[0]]);
+  expect(await list("&state=failed")).toEqual([]);
+  const read = async () => bodyOf(await backend.get(`${address}/deliveries/${sent[0]}`));
+  const attempt = { number: 1, status: 204, fault: null, answer: null, durationMs: expect.any(Number) };
+  expect((await read()).attempts).toEqual([{ ...attempt, startedAt: expect.stringMatching(/Z$/) }]);
+
+  const headers = { "idempotency-key": crypto.randomUUID() };
+  const one = () => backend.post(`${address}/deliveries/${sent[0]}/replay`, { headers });
+  const answers = await Promise.all(Array.from({ length: 24 }, one));
+  expect(answers.map((answer) => answer.status()).filter((status) => status !== 409)).toContain(204);
+  await expect.poll(async () => (await read()).attempts.length).toBe(2);
+  expect((await one()).headers()["idempotency-replayed"]).toBe("true");
+  const replay = (data: object) => backend.post(`${address}/replay`, { data });
+  expect(await bodyOf(await replay({ state: "delivered", from: at }))).toEqual({ count: 2 });
+  await expect.poll(() => ids.length).toBe(6);
+  expect(ids.slice(3)).toEqual([sent[0], ...ids.slice(4)]);
+  expect(ids.slice(4).sort()).toEqual([sent[1], sent[2]].sort());
+  await problemOf(await replay({}), 400, "filter_missing");
+  for (const wrong of [{ state: "lost" }, { type: "x" }, { from: "now" }, { form: "2026-01-01T00:00:00Z" }]) {
+    const { errors } = await problemOf(await replay(wrong), 400, "field_invalid");
+    expect(Object.keys(errors)).toEqual(Object.keys(wrong));
+  }
+
+  for (const unknown of [`${other}/deliveries/${sent[0]}`, `${address}/deliveries/1`]) {
+    await problemOf(await backend.get(unknown), 404, "delivery_unknown");
+    await problemOf(await backend.post(`${unknown}/replay`), 404, "delivery_unknown");
+  }
+  for (const gone of [address, other]) expect((await backend.delete(gone)).status()).toBe(204);
+  await problemOf(await backend.get(`${address}/deliveries`), 404, "endpoint_unknown");
+  await problemOf(await backend.get(`${address}/deliveries/${sent[0]}`), 404, "endpoint_unknown");
+  await problemOf(await replay({ state: "failed" }), 404, "endpoint_unknown");
+  receiver.close();
 });
 
 test("a key without phones:read can't have phones and mailboxes sent to an address", async ({ newBackend }) => {
@@ -320,6 +400,10 @@ test("each resource of the management API needs its own scope", async ({ newBack
     ["delete", "webhook-endpoints/we_x", "webhooks:write"],
     ["post", "webhook-endpoints/we_x/rotate-secret", "webhooks:write"],
     ["post", "webhook-endpoints/we_x/test", "webhooks:write"],
+    ["get", "webhook-endpoints/we_x/deliveries", "webhooks:read"],
+    ["get", "webhook-endpoints/we_x/deliveries/msg_x", "webhooks:read"],
+    ["post", "webhook-endpoints/we_x/deliveries/msg_x/replay", "webhooks:write"],
+    ["post", "webhook-endpoints/we_x/replay", "webhooks:write"],
   ];
   for (const [verb, address, scope] of needed) {
     const refused = await other[verb](`${V1}/${address}`);

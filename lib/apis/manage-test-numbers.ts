@@ -13,7 +13,7 @@ import { Phone } from "@/lib/core/identity/phone";
 import { fail } from "@/lib/core/result";
 import { address, reply } from "./engine";
 import type { KeyCall } from "./keys";
-import { Moment, manageApi, problem, ReasonText, Time } from "./manage";
+import { Moment, manageApi, problem, ReasonText, StorableText, Time } from "./manage";
 import { PhoneText, readAccountId } from "./schemas";
 
 const TestNumber = z.object({
@@ -64,7 +64,7 @@ export const testNumbers = address(manageApi, "/api/manage/v1/test-numbers", (en
       phone: Phone,
       endsAt: Moment,
       code: FixedCode.nullish().meta({ description: "Without one, a code is drawn." }),
-      note: Note.nullish().meta({ description: "What the number is for." }),
+      note: StorableText.pipe(Note).nullish().meta({ description: "What the number is for." }),
       reason: ReasonText,
     },
     answer: {

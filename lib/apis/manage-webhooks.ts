@@ -15,14 +15,17 @@ import {
 import { fail } from "@/lib/core/result";
 import { address, reply } from "./engine";
 import type { KeyCall } from "./keys";
-import { etagOf, manageApi, problem, Time, VERSION_CHANGED, versionsOf } from "./manage";
+import { etagOf, manageApi, problem, StorableText, Time, VERSION_CHANGED, versionsOf } from "./manage";
 
-const ENDPOINTS = "/api/manage/v1/webhook-endpoints";
+export const ENDPOINTS = "/api/manage/v1/webhook-endpoints";
 
 const HasPhones = z.boolean().meta({
   description: "Whether its events have the account's phone and mailbox. To choose so, a key needs `phones:read`.",
 });
-const Url = z.string().meta({ examples: ["https://shop.example/webhooks"] });
+const Url = StorableText.meta({ examples: ["https://shop.example/webhooks"] });
+const Description = StorableText.pipe(WebhookDescription)
+  .nullable()
+  .transform((text) => text ?? "");
 
 const Endpoint = z.object({
   id: z.string().meta({ examples: ["we_4fzJ0v3hRk6n8qTzWm1xYg"] }),
@@ -61,7 +64,7 @@ function endpointOf({ reason, previousUntil, version: _, ...endpoint }: WebhookE
   };
 }
 
-const ENDPOINT_UNKNOWN = problem(404, "endpoint_unknown", "There is no such webhook endpoint.");
+export const ENDPOINT_UNKNOWN = problem(404, "endpoint_unknown", "There is no such webhook endpoint.");
 const URL_REFUSED = problem(
   400,
   "url_refused",
@@ -89,7 +92,7 @@ export const webhookEndpoints = address(manageApi, ENDPOINTS, (endpoint) => ({
     input: {
       url: Url,
       types: WebhookTypes.optional().meta({ description: "The types of events that it gets; without it, all." }),
-      description: WebhookDescription.optional(),
+      description: Description.optional(),
       hasPhones: HasPhones.optional(),
     },
     answer: {
@@ -124,7 +127,7 @@ export const webhookEndpoint = address(manageApi, `${ENDPOINTS}/{endpoint_id}`, 
     scope: "webhooks:read",
     answer: { body: Endpoint, headers: ["ETag"] },
     run: async ({ params }) => {
-      const found = await findWebhookEndpoint(params.endpoint_id);
+      const found = await findWebhookEndpoint(readEndpointId(params.endpoint_id));
       return found ? replyWith(found) : fail({ name: "endpoint_unknown" });
     },
     failures: { endpoint_unknown: ENDPOINT_UNKNOWN },
@@ -137,7 +140,7 @@ export const webhookEndpoint = address(manageApi, `${ENDPOINTS}/{endpoint_id}`, 
     input: {
       url: Url.optional(),
       types: WebhookTypes.optional().meta({ description: "Null for all types." }),
-      description: WebhookDescription.optional(),
+      description: Description.optional().meta({ description: "Null for none." }),
       hasPhones: HasPhones.optional(),
       isPaused: z
         .boolean()
@@ -189,7 +192,7 @@ export const webhookRotation = address(manageApi, `${ENDPOINTS}/{endpoint_id}/ro
     answer: { body: z.object({ secret, publicKey }), secrets: ["secret"] },
     run: ({ key, params }) =>
       key.deed(
-        (actor) => rotateWebhookSecret(actor, params.endpoint_id),
+        (actor) => rotateWebhookSecret(actor, readEndpointId(params.endpoint_id)),
         (shown) => reply(shown),
       ),
     failures: { endpoint_unknown: ENDPOINT_UNKNOWN, version_changed: VERSION_CHANGED },
@@ -204,7 +207,7 @@ export const webhookTest = address(manageApi, `${ENDPOINTS}/{endpoint_id}/test`,
     answer: { status: 201, body: z.object({ deliveryId: z.string() }) },
     run: ({ key, params }) =>
       key.deed(
-        (actor) => sendTestEvent(actor, params.endpoint_id),
+        (actor) => sendTestEvent(actor, readEndpointId(params.endpoint_id)),
         ({ deliveryId }) => reply({ deliveryId }),
       ),
     failures: {
@@ -215,13 +218,18 @@ export const webhookTest = address(manageApi, `${ENDPOINTS}/{endpoint_id}/test`,
   }),
 }));
 
+/** Returns an endpoint's id; text that can't be one becomes "", which is the id of no endpoint. */
+export function readEndpointId(text: string): string {
+  return /^we_[\w-]{22}$/.test(text) ? text : "";
+}
+
 function replyWith(endpoint: WebhookEndpoint) {
   return reply(endpointOf(endpoint), { ETag: etagOf(endpoint.version) });
 }
 
 /** Finds an endpoint. Fails with `version_changed` if the client named versions and it has none of them. */
 async function findSeen({ ifMatch }: KeyCall, id: string) {
-  const found = await findWebhookEndpoint(id);
+  const found = await findWebhookEndpoint(readEndpointId(id));
   if (!found) return fail({ name: "endpoint_unknown" });
   const versions = versionsOf(ifMatch);
   if (versions && !versions.includes(String(found.version))) return fail({ name: "version_changed" });

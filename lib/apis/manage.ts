@@ -77,6 +77,9 @@ export const manageApi: Api = {
 /** A reason for an act on a person, for the audit log. */
 export const ReasonText = Reason.meta({ examples: ["asked by the owner in ticket 4711"] });
 
+/** Text of a request that both databases can store: in PostgreSQL a text has no NUL. */
+export const StorableText = z.string().refine((text) => !text.includes("\0"));
+
 /** A time in an answer. */
 export const Time = z.iso.datetime();
 

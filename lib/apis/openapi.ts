@@ -29,6 +29,7 @@ import * as manageActivations from "./manage-activations";
 import * as manageDeliveries from "./manage-deliveries";
 import * as manageEvents from "./manage-events";
 import * as manageTestNumbers from "./manage-test-numbers";
+import * as manageWebhookDeliveries from "./manage-webhook-deliveries";
 import * as manageWebhooks from "./manage-webhooks";
 import { FIELD_REQUIRED } from "./messages";
 import { InviteCodeOfAnyLength, RefreshToken, SentInviteCode } from "./schemas";
@@ -72,6 +73,10 @@ const API_ADDRESSES: readonly Address[] = [
   manageWebhooks.webhookEndpoint,
   manageWebhooks.webhookRotation,
   manageWebhooks.webhookTest,
+  manageWebhookDeliveries.webhookDeliveries,
+  manageWebhookDeliveries.webhookDelivery,
+  manageWebhookDeliveries.webhookDeliveryReplay,
+  manageWebhookDeliveries.webhookReplay,
   v1.login,
   v1.createUser,
   v1.authUser,
@@ -124,6 +129,7 @@ const WEBHOOKS_TAG = {
 
 const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
   id: { description: "The account's id, a whole number.", example: "1" },
+  delivery_id: { description: "The webhook delivery's id, its `webhook-id`.", example: "msg_4fzJ0v3hRk6n8qTzWm1xYg" },
   endpoint_id: { description: "The webhook endpoint's id.", example: "we_4fzJ0v3hRk6n8qTzWm1xYg" },
   number_id: { description: "The test number's id, a whole number.", example: "1" },
   phone_number: { description: "A phone in any usual spelling.", example: "+79450000001" },

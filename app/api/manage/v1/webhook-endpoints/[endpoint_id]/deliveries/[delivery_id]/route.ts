@@ -1,0 +1,3 @@
+import { webhookDelivery } from "@/lib/apis/manage-webhook-deliveries";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = webhookDelivery;

@@ -1,0 +1,3 @@
+import { webhookDeliveries } from "@/lib/apis/manage-webhook-deliveries";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = webhookDeliveries;
