@@ -34,6 +34,7 @@ const RUN_BY: [command: string | RegExp, file: string, text: string][] = [
   [/^npm run admin( -- (list|(add|remove) \+\d+))?$/, "scripts/admin.test.ts", "are added, listed and removed"],
   [/^npm run test-number( -- .+)?$/, "scripts/test-number.test.ts", "are made, listed and removed"],
   [/^npm run key( -- .+)?$/, "scripts/key.test.ts", "are made, listed and revoked"],
+  [/^npx .*openapi-typescript /, "e2e/api/typed-client.spec.ts", "the command of docs/api.md makes the types"],
   [/^npm run webhook( -- .+)?$/, "scripts/webhook.test.ts", "are made, listed, paused, rotated"],
   [/^npm run backup( -- \S+)?$/, "scripts/backup.test.ts", "a backup is one moment"],
   [/^npm run restore( -- \S+)?$/, "scripts/restore.test.ts", "a restored copy brings back the people"],
