@@ -86,7 +86,7 @@ function listRoutes(): string[] {
     .flatMap((folder) =>
       readdirSync(path.join(app, folder), { recursive: true, encoding: "utf8" }).map((file) => path.join(folder, file)),
     )
-    .filter((file) => path.basename(file) === "route.ts" && !/\[\.\.\.|api.(health|metrics|delivery)/.test(file))
+    .filter((file) => path.basename(file) === "route.ts" && !/\[\.\.\.|api.(health|metrics|delivery|cron)/.test(file))
     .map((file) => `/${path.dirname(file).split(path.sep).join("/")}`.replace(/\[(\w+)\]/g, "{$1}"))
     .filter((address) => !UNDESCRIBED.includes(address));
 }
