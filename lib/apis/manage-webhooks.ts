@@ -73,7 +73,7 @@ const URL_REFUSED = problem(
 const PHONES_SCOPE_MISSING = problem(
   403,
   "phones_scope_missing",
-  "To send phones and mailboxes to an address, a key needs the scope phones:read.",
+  "The endpoint gets phones and mailboxes. To choose that, its URL or its secret, or to let it go on, a key needs the scope phones:read.",
 );
 
 export const webhookEndpoints = address(manageApi, ENDPOINTS, (endpoint) => ({
@@ -101,13 +101,11 @@ export const webhookEndpoints = address(manageApi, ENDPOINTS, (endpoint) => ({
       secrets: ["secret"],
       headers: ["Location"],
     },
-    run: async ({ key, input: { url, types = null, description = "", hasPhones = false } }) => {
-      if (hasPhones && !key.has("phones:read")) return fail({ name: "phones_scope_missing" });
-      return key.deed(
+    run: ({ key, input: { url, types = null, description = "", hasPhones = false } }) =>
+      key.deed(
         (actor) => makeWebhookEndpoint(actor, { url, types, description, hasPhones }),
         (made) => reply(made, { Location: `${ENDPOINTS}/${made.id}` }),
-      );
-    },
+      ),
     failures: {
       phones_scope_missing: PHONES_SCOPE_MISSING,
       url_refused: URL_REFUSED,
@@ -151,10 +149,7 @@ export const webhookEndpoint = address(manageApi, `${ENDPOINTS}/{endpoint_id}`, 
     run: async ({ key, params, input }) => {
       const found = await findSeen(key, params.endpoint_id);
       if (!found.ok) return found;
-      const { id, hasPhones, version } = found.endpoint;
-      const isNewReceiver = input.hasPhones || (input.url !== undefined && (input.hasPhones ?? hasPhones));
-      if (isNewReceiver && !key.has("phones:read")) return fail({ name: "phones_scope_missing" });
-      // With this version, because what was checked here holds for it alone.
+      const { id, version } = found.endpoint;
       return key.deed((actor) => changeWebhookEndpoint(actor, id, input, { version }), replyWith);
     },
     failures: {
@@ -195,7 +190,11 @@ export const webhookRotation = address(manageApi, `${ENDPOINTS}/{endpoint_id}/ro
         (actor) => rotateWebhookSecret(actor, readEndpointId(params.endpoint_id)),
         (shown) => reply(shown),
       ),
-    failures: { endpoint_unknown: ENDPOINT_UNKNOWN, version_changed: VERSION_CHANGED },
+    failures: {
+      endpoint_unknown: ENDPOINT_UNKNOWN,
+      version_changed: VERSION_CHANGED,
+      phones_scope_missing: PHONES_SCOPE_MISSING,
+    },
   }),
 }));
 

@@ -1,7 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { type AuditAction, type EventDetails, recordEvent } from "@/lib/core/accounts/audit-log";
-import { type Actor, type ActorFailure, auditOf, lockActor, settle } from "@/lib/core/administration/actor";
+import {
+  type Actor,
+  type ActorFailure,
+  type ApiKeyActor,
+  auditOf,
+  lockActor,
+  settle,
+} from "@/lib/core/administration/actor";
+import { hasScope } from "@/lib/core/keys/api-keys";
 import {
   WEBHOOK_DESCRIPTION_LENGTH_MAX,
   WEBHOOK_ENDPOINTS_MAX,
@@ -161,16 +169,30 @@ function findUrlFailure(url: string): UrlRefused | null {
 }
 
 /**
+ * An API key without the scope `phones:read` would have phones sent: to an address that it chooses, with a secret that it learns, or again
+ * from an endpoint that was stopped.
+ */
+export type PhonesFailure<Who extends Actor> = Who extends ApiKeyActor ? { name: "phones_scope_missing" } : never;
+
+/** Returns a `PhonesFailure` if the actor is a key without `phones:read`; otherwise null. */
+async function findPhonesFailure<Who extends Actor>(tx: Transaction, actor: Who): Promise<PhonesFailure<Who> | null> {
+  if (actor.kind !== "api_key" || (await hasScope(tx, actor, "phones:read"))) return null;
+  return { name: "phones_scope_missing" } as PhonesFailure<Who>;
+}
+
+/**
  * Makes an endpoint, which gets the events from now on. Returns its id, and its secrets, which are not shown again. That it gets phones
  * and mailboxes is recorded in the audit log, as each deed of this file is.
  *
- * Fails with an `ActorFailure`, `url_refused`, or `endpoints_full` if there are `WEBHOOK_ENDPOINTS_MAX` already.
+ * Fails with an `ActorFailure`, a `PhonesFailure`, `url_refused`, or `endpoints_full` if there are `WEBHOOK_ENDPOINTS_MAX` already.
  */
 export async function makeWebhookEndpoint<Who extends Actor>(
   actor: Who,
   choice: WebhookChoice,
   now = new Date(),
-): Promise<Result<{ id: string } & ShownKeys, ActorFailure<Who> | UrlRefused | { name: "endpoints_full" }>> {
+): Promise<
+  Result<{ id: string } & ShownKeys, ActorFailure<Who> | PhonesFailure<Who> | UrlRefused | { name: "endpoints_full" }>
+> {
   const refused = findUrlFailure(choice.url);
   if (refused) return fail(refused);
   const id = `we_${randomBytes(16).toString("base64url")}`;
@@ -185,6 +207,8 @@ export async function makeWebhookEndpoint<Who extends Actor>(
   return transact<Made>(async (tx) => {
     const locked = await lockActor(tx, actor, now);
     if (!locked.ok) return rollBack<Made>(locked);
+    const refusal = choice.hasPhones ? await findPhonesFailure(tx, actor) : null;
+    if (refusal) return rollBack<Made>(fail(refusal));
     if ((await tx.run(ADD_ENDPOINT, row)) === 0) return rollBack<Made>(fail({ name: "endpoints_full" }));
     record(tx, actor, { action: "webhook_made", details: { webhook: id, hasPhones: choice.hasPhones }, now });
     return settle(tx, actor, { id, ...shown });
@@ -253,7 +277,10 @@ export type WebhookChange = { [Name in keyof WebhookChoice]?: WebhookChoice[Name
 
 /**
  * Changes an endpoint. A paused endpoint gets no attempts. When it is resumed, it gets the events that it missed, as far back as they are
- * kept. Returns the endpoint. Fails as `EndpointFailure` and `url_refused` say.
+ * kept. Returns the endpoint.
+ *
+ * Fails as `EndpointFailure` and `url_refused` say, or with a `PhonesFailure` if phones would go to an endpoint that got none, to another
+ * URL, or to an endpoint that goes on.
  */
 export async function changeWebhookEndpoint<Who extends Actor>(
   actor: Who,
@@ -261,7 +288,7 @@ export async function changeWebhookEndpoint<Who extends Actor>(
   change: WebhookChange,
   seen: Seen = {},
   now = new Date(),
-): Promise<Result<WebhookEndpoint, EndpointFailure<Who> | UrlRefused>> {
+): Promise<Result<WebhookEndpoint, EndpointFailure<Who> | PhonesFailure<Who> | UrlRefused>> {
   const refused = change.url === undefined ? null : findUrlFailure(change.url);
   if (refused) return fail(refused);
   const changed = await perform(
@@ -270,6 +297,8 @@ export async function changeWebhookEndpoint<Who extends Actor>(
     seen,
     async (tx, endpoint) => {
       const next = applyChange(endpoint, change);
+      const refusal = sendsPhonesElsewhere(endpoint, next) ? await findPhonesFailure(tx, actor) : null;
+      if (refusal) return fail(refusal);
       const fields = (["url", "types", "description", "hasPhones"] as const).filter(
         (field) => JSON.stringify(next[field]) !== JSON.stringify(endpoint[field]),
       );
@@ -296,22 +325,29 @@ function applyChange(endpoint: WebhookEndpoint, { isPaused, ...change }: Webhook
   return { ...next, state: isPaused ? "paused" : "active", reason: null, failingSince: null };
 }
 
+function sendsPhonesElsewhere(before: WebhookEndpoint, next: WebhookEndpoint): boolean {
+  const isResumed = before.state !== "active" && next.state === "active";
+  return next.hasPhones && (!before.hasPhones || next.url !== before.url || isResumed);
+}
+
 /**
  * Gives an endpoint new secrets, which are not shown again. The previous ones sign as well for `WEBHOOK_SECRET_OVERLAP_MS`, so that the
- * receiver has that time to change them. Fails as `EndpointFailure` says.
+ * receiver has that time to change them. Fails as `EndpointFailure` says, or with a `PhonesFailure` if the endpoint gets phones.
  */
 export async function rotateWebhookSecret<Who extends Actor>(
   actor: Who,
   id: string,
   now = new Date(),
-): Promise<Result<ShownKeys, EndpointFailure<Who>>> {
+): Promise<Result<ShownKeys, EndpointFailure<Who> | PhonesFailure<Who>>> {
   const { sealed, ...shown } = drawWebhookSecrets(id);
   const until = new Date(now.getTime() + WEBHOOK_SECRET_OVERLAP_MS);
   return perform(
     actor,
     id,
     {},
-    async (tx) => {
+    async (tx, { hasPhones }) => {
+      const refusal = hasPhones ? await findPhonesFailure(tx, actor) : null;
+      if (refusal) return fail(refusal);
       await tx.run(ROTATE_SECRET, { id, secret: sealed, publicKey: shown.publicKey, until });
       record(tx, actor, { action: "webhook_rotated", details: { webhook: id }, now });
       return settle(tx, actor, shown);

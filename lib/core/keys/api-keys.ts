@@ -5,6 +5,7 @@ import { recordEvent } from "@/lib/core/accounts/audit-log";
 import {
   type ActorFailure,
   type Administrator,
+  type ApiKeyActor,
   auditOf,
   type COMMAND_LINE,
   lockActor,
@@ -14,7 +15,7 @@ import { deriveKeys } from "@/lib/core/keys";
 import { API_KEY_NAME_LENGTH_MAX } from "@/lib/core/policy";
 import { consume, type LimitFailure, REQUESTS_OF_KEY } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { readPrimary, statement, transact } from "@/lib/db/database";
+import { readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 
 /**
  * What a key may do in the management API, with its words in the reference. A new resource adds its scopes here. Answers have phones
@@ -169,6 +170,18 @@ export async function listApiKeys(now = new Date()): Promise<ListedKey[]> {
 }
 
 const readScopes = (text: string) => SCOPES.filter((scope) => text.split(" ").includes(scope));
+
+const READ_SCOPES = statement({
+  params: { keyId: "integer" },
+  row: { scopes: "text" },
+  sql: `SELECT "scopes" FROM "ApiKey" WHERE "id" = :keyId`,
+});
+
+/** Returns whether an API key has a scope, for a deed of which only a part needs it. */
+export async function hasScope(tx: Transaction, { keyId }: ApiKeyActor, scope: Scope): Promise<boolean> {
+  const row = await tx.get(READ_SCOPES, { keyId });
+  return row !== undefined && readScopes(row.scopes).includes(scope);
+}
 
 const FIND_KEY = statement({
   params: { keyHash: "text", previousHash: "text" },
