@@ -17,6 +17,20 @@ const never = new AbortController().signal;
 const send = (url: string, post = makeWebhookPost(undefined, OWN_MACHINE)) =>
   post({ url, headers: { "content-type": "application/json" }, body: "{}" }, never);
 
+/** Sends to a receiver whose answer is this text, after which it keeps the connection open. */
+async function answeredBy(text: string) {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.write(text));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    return await send(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  } finally {
+    server.close();
+  }
+}
+
 /** Sends to a receiver that answers so. */
 async function answered(answer: Answer) {
   const receiver = await startReceiver(answer);
@@ -133,6 +147,18 @@ test("an answer that is cut off after the status counts by it", async () => {
     setTimeout(() => response.destroy(), 20);
   };
   expect(await answered(cut)).toMatchObject({ status: 200, body: "half" });
+});
+
+test("an answer whose body stalls counts by its status", async () => {
+  const stalled = await answeredBy("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nok");
+  expect(stalled).toMatchObject({ status: 200, fault: null, body: "ok" });
+});
+
+test("an answer that changes the protocol is a failed attempt, and ends it", async () => {
+  const switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n";
+  const startedAt = performance.now();
+  expect(await answeredBy(switching)).toMatchObject({ status: 101, fault: "bad_status", body: null });
+  expect(performance.now() - startedAt).toBeLessThan(ATTEMPT_MS_MAX / 2);
 });
 
 test("a receiver that answers garbage, ends the connection or is not there is a failed attempt", async () => {

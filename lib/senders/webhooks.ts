@@ -1,5 +1,5 @@
 import { Resolver } from "node:dns/promises";
-import { Agent as HttpAgent, type IncomingMessage, request as requestByHttp } from "node:http";
+import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestByHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestByHttps } from "node:https";
 import type { LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
@@ -170,7 +170,7 @@ export function makeWebhookPost(resolve: Resolve = resolveByDns, allowed = ALLOW
     const isHttps = protocol === "https:";
     const begin = isHttps ? requestByHttps : requestByHttp;
     const timeout = AbortSignal.timeout(ATTEMPT_MS_MAX);
-    const send = (settle: (answer: WebhookAnswer) => void, reject: (reason: unknown) => void) => {
+    const send = async (): Promise<WebhookAnswer> => {
       const request = begin({
         agent: agents[isHttps ? "https:" : "http:"],
         method: "POST",
@@ -180,18 +180,34 @@ export function makeWebhookPost(resolve: Resolve = resolveByDns, allowed = ALLOW
         headers: { ...headers, "content-length": Buffer.byteLength(body) },
         signal: AbortSignal.any([signal, timeout]),
       });
-      request.on("response", (response) => void readAnswer(response).then(settle));
-      request.on("error", (error: Error & { code?: string }) => {
-        if (signal.aborted) reject(signal.reason);
-        else if (timeout.aborted) settle(faultOf("timeout"));
-        // The receiver has closed a connection that was idle, while this request was on its way.
-        else if (request.reusedSocket && error.code === "ECONNRESET") send(settle, reject);
-        else settle(faultOf(faultOfError(error)));
-      });
       request.end(body);
+      try {
+        return await readAnswer(await responseTo(request));
+      } catch (thrown) {
+        const error = thrown as Error & { code?: string };
+        signal.throwIfAborted();
+        if (timeout.aborted) return faultOf("timeout");
+        // The receiver has closed a connection that was idle, while this request was on its way.
+        if (request.reusedSocket && error.code === "ECONNRESET") return send();
+        return faultOf(faultOfError(error));
+      }
     };
-    return new Promise(send);
+    return send();
   };
+}
+
+/** Returns the answer to a request once its head is there. Rejects when the connection ends before. */
+function responseTo(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.on("response", resolve);
+    // The receiver wants to speak another protocol (101). The answer has no body.
+    request.on("upgrade", (response, socket) => {
+      socket.destroy();
+      resolve(response);
+    });
+    request.on("error", reject);
+    request.on("close", () => reject(new Error("the connection ended without an answer")));
+  });
 }
 
 const faultOf = (fault: WebhookFault): WebhookAnswer => ({ status: null, fault, retryAfter: null, body: null });

@@ -87,6 +87,8 @@ interface Lane {
 
 /** The HTTP status of a receiver that wants no webhooks any more (Standard Webhooks, "Responding to webhooks"). */
 const GONE_STATUS = 410;
+/** How long a worker that ends waits for attempts that it has aborted. */
+const ABORTED_MS_MAX = 1000;
 /** How old an endpoint's cursor becomes at most while no events come, so that it doesn't expire. */
 const CURSOR_MS_MAX = EVENTS_KEPT_MS / 4;
 
@@ -166,23 +168,28 @@ export class WebhookWorker {
 
   /**
    * Ends the work: no more attempts begin, those under way have `graceMs` to end, and all that is leased is given back, so that other
-   * processes deliver it. An attempt that is aborted may have reached its receiver, which gets it again.
+   * processes deliver it. An attempt that is aborted may have reached its receiver, which gets it again. It is not kept: what came of it is
+   * not known, and a server that ends is no failure of the receiver.
    */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
     for (const lane of this.#lanes.values()) lane.queue = [];
-    if (this.#running.size > 0) {
-      const timer = new AbortController();
-      await Promise.race([Promise.all(this.#running), sleep(graceMs, undefined, timer).catch(() => undefined)]);
-      timer.abort();
-      this.#abort.abort();
-      await Promise.all(this.#running);
-    }
+    await this.#waitForAttempts(graceMs);
+    this.#abort.abort();
+    await this.#waitForAttempts(ABORTED_MS_MAX);
     await this.#store();
     const rows = JSON.stringify([...this.#leased].map((id) => ({ id })));
     const given = { rows, worker: this.#id, now: this.#clock() };
     if (this.#leased.size > 0) await transact(async (tx) => tx.run(GIVE_BACK, given));
     this.#leased.clear();
+  }
+
+  /** Resolves when no attempt is under way, or after `ms`. */
+  async #waitForAttempts(ms: number): Promise<void> {
+    if (this.#running.size === 0) return;
+    const timer = new AbortController();
+    await Promise.race([Promise.all(this.#running), sleep(ms, undefined, timer).catch(() => undefined)]);
+    timer.abort();
   }
 
   #lane(id: string): Lane {

@@ -412,6 +412,26 @@ test("a receiver that answers slowly delays no other one", async () => {
   expect(new Set(of(slow.receiver, userId).map(({ body }) => body.id)).size).toBe(41);
 });
 
+test("a worker ends although an attempt doesn't, and gives its delivery back", async () => {
+  const { id } = await hook({ types: ["account.blocked"] });
+  const { userId } = await signUp();
+  await publish(userId);
+  let begun = 0;
+  const post = () => {
+    begun += 1;
+    return new Promise<never>(() => undefined);
+  };
+  const worker = new WebhookWorker({ post });
+  await expect
+    .poll(async () => {
+      await worker.round();
+      return begun;
+    })
+    .toBe(1);
+  await worker.stop(0);
+  expect(await deliveriesOf(id)).toMatchObject([{ state: "pending", worker: null, attempts: 0 }]);
+});
+
 test("after a crash other processes deliver what a process had leased, once its lease is over", async () => {
   const { id, receiver } = await hook({ types: ["account.blocked"] }, () => undefined);
   const { userId } = await signUp();
