@@ -42,9 +42,10 @@ const state = perProcess("event waiters", () => ({
 }));
 
 /**
- * As `readEvents`, but when there are no events and no more to look at, waits for the first until `waitMs` have passed, the client has gone (`signal`) or the
- * process ends, and returns an empty page then. `reader` names who reads, for example an API key. Fails with `cursor_expired`, or with
- * `too_many_waiting` when `EVENT_WAITERS_PER_READER_MAX` requests of this reader wait in this process, or `EVENT_WAITERS_MAX` of all.
+ * As `readEvents`, but when there are no events and no more to look at, waits for the first until `waitMs` have passed, the client has
+ * gone (`signal`) or the process ends, and returns an empty page then. `reader` names who reads, for example an API key. Fails with
+ * `cursor_expired`, or with `too_many_waiting` when `EVENT_WAITERS_PER_READER_MAX` requests of this reader wait in this process, or
+ * `EVENT_WAITERS_MAX` of all.
  */
 export async function waitForEvents(
   query: Parameters<typeof readEvents>[0],
