@@ -1,6 +1,48 @@
-import type { APIRequestContext } from "playwright/test";
-import { expect, test } from "../fixtures";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import type { APIRequestContext, Page } from "playwright/test";
+import { Webhook } from "standardwebhooks";
+import { test as base, expect } from "../fixtures";
 import { openConsole } from "./journeys";
+
+interface Receiver {
+  url: string;
+  received: { id: string; headers: Record<string, string>; body: string }[];
+  /** The status of its answers. At first it fails. */
+  status: number;
+}
+
+const ANSWER = "<script>alert(1)</script><b>broken</b>";
+
+const test = base.extend<{ receiver: Receiver }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+  receiver: async ({}, use) => {
+    const receiver: Receiver = { url: "", received: [], status: 500 };
+    const server = createServer(async (request, response) => {
+      const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
+      receiver.received.push({ id: headers["webhook-id"] ?? "", headers, body: await text(request) });
+      response.writeHead(receiver.status).end(receiver.status === 204 ? undefined : ANSWER);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    receiver.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`;
+    await use(receiver);
+    server.close();
+    server.closeAllConnections();
+  },
+});
+
+/** Fills in the reason of an act and does it. */
+async function act(page: Page, button: string, reason = "проверка вебхуков"): Promise<void> {
+  await page.getByLabel("Причина").fill(reason);
+  await page.getByRole("button", { name: button, exact: true }).click();
+}
+
+/** Reads a secret that the page shows once. */
+async function readSecret(page: Page, name: string): Promise<string> {
+  return (await page.getByRole("region", { name }).locator("code").textContent()) ?? "";
+}
 
 /** Asks the management API with a key, as a backend does, and returns the status. */
 async function askWithKey(client: APIRequestContext, key: string, path = "events?after=now"): Promise<number> {
@@ -36,7 +78,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByLabel("Последний день").fill("");
       await page.getByRole("button", { name: "Создать ключ" }).click();
       await expect(page.getByRole("heading", { level: 1 })).toHaveText(`Ключ создан: ${name}`);
-      const key = (await page.getByRole("region", { name: "Ключ" }).locator("code").textContent()) ?? "";
+      const key = await readSecret(page, "Ключ");
       expect(key).toMatch(/^sk_\w{49}$/);
 
       expect(await askWithKey(backend, key)).toBe(200);
@@ -67,6 +109,120 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(row.getByRole("link")).toHaveCount(0);
       await page.goto("/admin/audit?action=api_key_revoked");
       await expect(page.getByText("«магазин закрылся»").first()).toBeVisible();
+    });
+  });
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "webhooks with a script" : "webhooks without a script", () => {
+    test.use({ javaScriptEnabled });
+
+    test("an administrator adds an endpoint, sees why a test event failed, sends it again, rotates the secret and deletes the endpoint", async ({
+      page,
+      codeFor,
+      receiver,
+      administratorPhone,
+    }) => {
+      test.slow();
+      await openConsole(page, administratorPhone, codeFor, "/admin/webhooks");
+      await page.getByRole("link", { name: "Добавить получателя" }).click();
+      await page.getByLabel("Адрес").fill("http://10.0.0.1:8080/hooks");
+      await page.getByLabel("session.opened").check();
+      await page.getByRole("button", { name: "Добавить", exact: true }).click();
+      await expect(page.getByText("Отмечены отдельные типы, а выбрано «Все»")).toBeVisible();
+      await expect(page.getByText("Напишите причину.")).toBeVisible();
+      await page.getByLabel("Только отмеченные").check();
+      await act(page, "Добавить");
+      await expect(page.getByText("Адрес должен начинаться с https://.")).toBeVisible();
+      await expect(page.getByLabel("session.opened")).toBeChecked();
+      await page.getByLabel("Адрес").fill(receiver.url);
+      await page.getByLabel("Для чего").fill("Магазин");
+      await act(page, "Добавить");
+      await expect(page.getByRole("heading", { name: "Получатель добавлен" })).toBeVisible();
+      const secret = await readSecret(page, "Секрет");
+      expect(await readSecret(page, "Открытый ключ")).toMatch(/^whpk_/);
+      await page.getByRole("link", { name: "Назад к вебхукам" }).click();
+      const row = page.getByRole("row").filter({ hasText: receiver.url });
+      await expect(row).toContainText("Работает");
+      expect(await page.content()).not.toContain(secret);
+
+      await row.getByRole("link").click();
+      await page.getByRole("button", { name: "Отправить пробное событие" }).click();
+      await expect(page.getByText("Пробное событие отправляется.")).toBeVisible();
+      await expect.poll(() => receiver.received.length).toBeGreaterThan(0);
+      const [first] = receiver.received;
+      expect(new Webhook(secret).verify(first?.body ?? "", first?.headers ?? {})).toMatchObject({
+        type: "webhook.test",
+      });
+      const endpoint = new URL(page.url()).pathname;
+      await expect(async () => {
+        await page.goto(endpoint);
+        await expect(page.getByRole("row").filter({ hasText: "ждёт повтора" })).toBeVisible({ timeout: 1000 });
+      }).toPass();
+      await expect(page.locator("[data-answer]")).toContainText("Не принимает вебхуки");
+      await page.getByRole("link", { name: "Подробнее: webhook.test" }).click();
+      const attempt = page.getByRole("table", { name: "Попытки" }).getByRole("row").nth(1);
+      await expect(attempt).toContainText("500");
+      await expect(attempt).toContainText("код ошибки");
+      // The answer is text, and no element of the page.
+      await expect(attempt.getByText(ANSWER)).toBeVisible();
+      await expect(attempt.locator("b")).toHaveCount(0);
+
+      receiver.status = 204;
+      const before = receiver.received.length;
+      await page.getByRole("link", { name: "Отправить повторно" }).click();
+      await expect(page.getByText("Будет отправлена одна доставка: webhook.test.")).toBeVisible();
+      await act(page, "Отправить 1 доставку");
+      await expect.poll(() => receiver.received.length).toBeGreaterThan(before);
+      expect(receiver.received.at(-1)?.id).toBe(first?.id);
+      await expect(async () => {
+        await page.goto(`${endpoint}?state=delivered`);
+        await expect(page.getByRole("row").filter({ hasText: "webhook.test" })).toBeVisible({ timeout: 1000 });
+      }).toPass();
+      await page.getByRole("link", { name: "Отправить отобранное повторно" }).click();
+      await expect(page.getByText("Подходит 1 доставка.")).toBeVisible();
+      const replayed = receiver.received.length;
+      await act(page, "Отправить 1 доставку");
+      await expect(page.getByText("Повторно отправляется 1 доставка")).toBeVisible();
+      await expect.poll(() => receiver.received.length).toBeGreaterThan(replayed);
+
+      await page.getByRole("link", { name: "Сменить секрет" }).click();
+      await act(page, "Сменить секрет");
+      await expect(page.getByRole("heading", { name: "Секрет сменён" })).toBeVisible();
+      const next = await readSecret(page, "Секрет");
+      expect(next).not.toBe(secret);
+      await page.getByRole("link", { name: "Назад к получателю" }).click();
+      await expect(page.getByText("Прежний секрет тоже действует до")).toBeVisible();
+      expect(await page.content()).not.toContain(next);
+
+      await page.getByRole("link", { name: "Приостановить" }).click();
+      await act(page, "Приостановить");
+      await expect(page.getByText("Отправка приостановлена.")).toBeVisible();
+      await page.getByRole("button", { name: "Отправить пробное событие" }).click();
+      await expect(page.getByText("Сначала возобновите её.")).toBeVisible();
+      await page.getByRole("link", { name: "Возобновить" }).click();
+      await act(page, "Возобновить");
+      await expect(page.getByText("Отправка возобновлена.")).toBeVisible();
+      await page.getByRole("button", { name: "Отправить пробное событие" }).click();
+      await expect.poll(() => receiver.received.at(-1)?.id).not.toBe(first?.id);
+      const last = receiver.received.at(-1);
+      for (const each of [secret, next])
+        expect(new Webhook(each).verify(last?.body ?? "", last?.headers ?? {})).toMatchObject({ type: "webhook.test" });
+
+      await page.getByRole("link", { name: "Изменить" }).click();
+      await expect(page.getByLabel("session.opened")).toBeChecked();
+      await page.getByLabel("С номерами и почтой").check();
+      await act(page, "Сохранить", "магазину нужны номера");
+      await expect(page.getByText("Изменения сохранены.")).toBeVisible();
+      await page.getByRole("link", { name: "Удалить" }).click();
+      await act(page, "Удалить");
+      await expect(page.getByText("Получатель удалён.")).toBeVisible();
+      await expect(page.getByText(receiver.url)).toHaveCount(0);
+      expect((await page.request.get(endpoint)).status()).toBe(404);
+      await page.goto("/admin/audit?action=webhook_changed");
+      const recorded = page.getByRole("row").filter({ hasText: endpoint.split("/").at(-1) ?? "" });
+      await expect(recorded).toContainText("с номерами и почтой");
+      await expect(recorded).toContainText("«магазину нужны номера»");
     });
   });
 }

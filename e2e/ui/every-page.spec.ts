@@ -280,6 +280,39 @@ async function visitEveryPage(
     .click();
   await expect(page.getByRole("heading", { name: "Отключить тестовый номер" })).toBeVisible();
   await look(page, "console, end a test number");
+  await visit("/admin/webhooks", "console, webhooks");
+  await visit("/admin/webhooks/new", "console, a new endpoint");
+  await page.getByLabel("session.opened").check();
+  await page.getByRole("button", { name: "Добавить", exact: true }).click();
+  await expect(page.getByText("Отмечены отдельные типы")).toBeVisible();
+  await look(page, "console, a new endpoint with errors");
+  await page.getByLabel("Только отмеченные").check();
+  await page.getByLabel("Адрес").fill("https://shop.example/hooks");
+  await page.getByLabel("Для чего").fill("Магазин");
+  await page.getByLabel("Причина").fill("магазин следит за аккаунтами");
+  await page.getByRole("button", { name: "Добавить", exact: true }).click();
+  await expect(page.getByRole("heading", { name: "Получатель добавлен" })).toBeVisible();
+  await look(page, "console, secrets are shown");
+  await visit("/admin/webhooks", "console, webhooks, one endpoint");
+  await page.getByRole("link", { name: "https://shop.example/hooks" }).first().click();
+  await page.getByRole("button", { name: "Отправить пробное событие" }).click();
+  await expect(page.getByText("Пробное событие отправляется")).toBeVisible();
+  const endpoint = new URL(page.url()).pathname;
+  await expect(async () => {
+    await page.goto(endpoint);
+    await expect(page.getByText("ждёт повтора")).toBeVisible({ timeout: 1000 });
+  }).toPass();
+  await look(page, "console, an endpoint");
+  await visit(
+    `${endpoint}?state=failed&malformed=from`,
+    "console, an endpoint's deliveries with a filter and an error",
+  );
+  for (const act of ["change", "pause", "rotate", "replay", "delete"])
+    await visit(`${endpoint}/${act}`, `console, ${act} an endpoint`);
+  await page.goto(endpoint);
+  await page.getByRole("link", { name: "Подробнее: webhook.test" }).click();
+  await expect(page.getByRole("heading", { name: "Попытки" })).toBeVisible();
+  await look(page, "console, a delivery");
   await visit("/admin/keys", "console, keys");
   await visit("/admin/keys/new", "console, a new key");
   await page.getByRole("button", { name: "Создать ключ" }).click();

@@ -459,6 +459,8 @@ export const ACCOUNTS_PER_PAGE_MAX = 100;
 
 /** How many deliveries a page of the list of an endpoint shows. */
 export const WEBHOOK_DELIVERIES_PER_PAGE = 50;
+/** How many deliveries in each state the console counts, so that a page costs the same however many there are. */
+export const WEBHOOK_DELIVERIES_COUNTED_MAX = 10_000;
 /** How many endpoints of webhooks there are at most. Each server reads them all twice a second. */
 export const WEBHOOK_ENDPOINTS_MAX = 50;
 /** How many characters the URL and the description of an endpoint have at most. */

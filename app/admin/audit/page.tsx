@@ -81,8 +81,8 @@ async function detailsDescriber(): Promise<(event: ListedEvent) => ReactNode> {
     getTranslations("admin.sections"),
   ]);
   return ({ action, details }) => {
-    const { device, isNew, fields, what, list, filter, count, ids, inviters, verdict, sender, apiKey, scopes, reason } =
-      details;
+    const { device, isNew, fields, what, list, filter, count, ids, inviters, verdict, sender, reason } = details;
+    const { apiKey, scopes, webhook, hasPhones, disabledFor } = details;
     const exported = ExportedList.safeParse(list).data;
     const counted = action === "session_ended" || action === "sessions_ended" ? "sessions" : "rows";
     const parts = [
@@ -101,6 +101,9 @@ async function detailsDescriber(): Promise<(event: ListedEvent) => ReactNode> {
       verdict && t("verdict", { verdict }),
       sender,
       apiKey !== undefined && t("apiKey", { id: apiKey }),
+      webhook,
+      hasPhones !== undefined && t("hasPhones", { hasPhones: String(hasPhones) }),
+      disabledFor && t("disabledFor", { reason: disabledFor }),
       scopes?.join(", "),
       reason && t("reason", { reason }),
     ];

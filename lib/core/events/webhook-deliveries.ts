@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { type Actor, type ActorFailure, auditOf, lockActor, settle } from "@/lib/core/administration/actor";
-import { WEBHOOK_DELIVERIES_PER_PAGE } from "@/lib/core/policy";
+import { WEBHOOK_DELIVERIES_COUNTED_MAX, WEBHOOK_DELIVERIES_PER_PAGE } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { type RowOf, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { EVENTS_SINCE_MARK, eventIdOf } from "./event-log";
@@ -125,6 +125,7 @@ const LIST_ATTEMPTS = statement({
     WHERE "deliveryId" = :deliveryId ORDER BY "number"`,
 });
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 const EARLIEST = new Date(0);
 /** Later than each event, with room for clocks that run ahead. */
 const LATEST = new Date("9999-01-01");
@@ -181,6 +182,63 @@ export async function listWebhookAttempts(deliveryId: string): Promise<WebhookAt
   return (await readPrimary.all(LIST_ATTEMPTS, { deliveryId })) as WebhookAttempt[];
 }
 
+const COUNT_DELIVERIES = statement({
+  params: { endpointId: "text", state: "text", type: "text?", from: "time", until: "time", limit: "integer" },
+  row: { examined: "integer", matching: "integer", tried: "integer" },
+  sql: `
+    SELECT COUNT(*) AS "examined",
+      COUNT(CASE WHEN :type IS NULL OR "type" = :type THEN 1 END) AS "matching",
+      COUNT(CASE WHEN "attempts" > 0 THEN 1 END) AS "tried"
+    FROM (
+      SELECT "type", "attempts" FROM "WebhookDelivery"
+      WHERE "endpointId" = :endpointId AND "state" = :state AND "at" >= :from AND "at" < :until
+      ORDER BY "at" DESC, "id" DESC LIMIT :limit) AS "newest"`,
+});
+
+/** Counts the newest deliveries in each state, up to one more than `WEBHOOK_DELIVERIES_COUNTED_MAX` in a state. */
+function countByState(
+  endpointId: string,
+  { type = null, from = EARLIEST, until = LATEST }: { type?: string | null; from?: Date; until?: Date },
+  states: readonly WebhookState[] = WEBHOOK_STATES,
+) {
+  const asked = { endpointId, type, from, until, limit: WEBHOOK_DELIVERIES_COUNTED_MAX + 1 };
+  return Promise.all(
+    states.map(async (state) => ({ state, ...(await readPrimary.get(COUNT_DELIVERIES, { ...asked, state })) })),
+  );
+}
+
+/**
+ * Counts the deliveries of an endpoint that a filter lets through. With `isMore`, there are more: the newest
+ * `WEBHOOK_DELIVERIES_COUNTED_MAX` in each state are examined.
+ */
+export async function countWebhookDeliveries({
+  endpointId,
+  state,
+  type,
+  ...times
+}: { endpointId: string } & WebhookFilter): Promise<{ count: number; isMore: boolean }> {
+  const { from = EARLIEST, until = LATEST } = times;
+  const counts = await countByState(endpointId, { type: type ?? null, from, until }, state && [state]);
+  const isMore = counts.some(({ examined = 0 }) => examined > WEBHOOK_DELIVERIES_COUNTED_MAX);
+  return { count: counts.reduce((sum, { matching = 0 }) => sum + matching, 0), isMore };
+}
+
+/**
+ * What became of the events of an endpoint's last 24 hours: how many it accepted, and how many of those that were tried it has not
+ * accepted. A number above `WEBHOOK_DELIVERIES_COUNTED_MAX` means that there are more.
+ */
+export interface DayOfEndpoint {
+  delivered: number;
+  refused: number;
+}
+
+/** Returns what became of the events of an endpoint's last 24 hours. */
+export async function countDayOfEndpoint(endpointId: string, now = new Date()): Promise<DayOfEndpoint> {
+  const counts = await countByState(endpointId, { from: new Date(now.getTime() - DAY_MS) });
+  const triedIn = (of: WebhookState) => counts.find(({ state }) => state === of)?.tried ?? 0;
+  return { delivered: triedIn("delivered"), refused: triedIn("pending") + triedIn("failed") };
+}
+
 /** How many deliveries one transaction of a replay changes: so few that SQLite's only writer is busy for milliseconds. */
 const REPLAYED_PER_STEP = 200;
 
@@ -195,6 +253,7 @@ export async function replayDeliveries<Who extends Actor>(
   actor: Who,
   endpointId: string,
   what: { deliveryId: string } | WebhookFilter,
+  { reason }: { reason?: string | undefined } = {},
   now = new Date(),
 ): Promise<Result<{ count: number }, ActorFailure<Who> | { name: "endpoint_unknown" | "delivery_unknown" }>> {
   type Replayed = Awaited<ReturnType<typeof replayDeliveries<Who>>>;
@@ -210,7 +269,7 @@ export async function replayDeliveries<Who extends Actor>(
         return rollBack<Replayed>(fail({ name: "endpoint_unknown" }));
       if ("deliveryId" in what && !(await tx.get(FIND_DELIVERY, { id: what.deliveryId, endpointId })))
         return rollBack<Replayed>(fail({ name: "delivery_unknown" }));
-      if (isFirst) recordReplay(tx, actor, endpointId, what, now);
+      if (isFirst) recordReplay(tx, actor, endpointId, what, { reason, now });
       const rows = JSON.stringify(ids.map((id) => ({ id })));
       const done = { count: before + (ids.length > 0 ? await tx.run(REPLAY, { rows, endpointId, now }) : 0) };
       return isLast ? settle(tx, actor, done) : succeed(done);
@@ -262,7 +321,7 @@ function recordReplay(
   actor: Actor,
   webhook: string,
   what: { deliveryId: string } | WebhookFilter,
-  now: Date,
+  { reason, now }: { reason: string | undefined; now: Date },
 ): void {
   const filter =
     "deliveryId" in what
@@ -270,6 +329,6 @@ function recordReplay(
       : { state: what.state, type: what.type, from: what.from?.toISOString(), until: what.until?.toISOString() };
   recordEvent(tx, {
     ...{ action: "webhook_replayed", ...auditOf(actor), subjectId: null },
-    ...{ details: { webhook, filter }, now },
+    ...{ details: { webhook, filter, ...(reason !== undefined && { reason }) }, now },
   });
 }

@@ -34,6 +34,11 @@ export const WebhookTypes = z
   .transform((types) => [...new Set(types)])
   .nullable();
 
+/** Why an actor does something, in its own words. An administrator always gives a reason. */
+interface Reasoned {
+  reason?: string | undefined;
+}
+
 /** What an administrator chooses of an endpoint. */
 export interface WebhookChoice {
   url: string;
@@ -182,13 +187,13 @@ async function findPhonesFailure<Who extends Actor>(tx: Transaction, actor: Who)
 
 /**
  * Makes an endpoint, which gets the events from now on. Returns its id, and its secrets, which are not shown again. That it gets phones
- * and mailboxes is recorded in the audit log, as each deed of this file is.
+ * and mailboxes is recorded in the audit log, as each deed of this file is, with the reason if the actor gave one.
  *
  * Fails with an `ActorFailure`, a `PhonesFailure`, `url_refused`, or `endpoints_full` if there are `WEBHOOK_ENDPOINTS_MAX` already.
  */
 export async function makeWebhookEndpoint<Who extends Actor>(
   actor: Who,
-  choice: WebhookChoice,
+  { reason, ...choice }: WebhookChoice & Reasoned,
   now = new Date(),
 ): Promise<
   Result<{ id: string } & ShownKeys, ActorFailure<Who> | PhonesFailure<Who> | UrlRefused | { name: "endpoints_full" }>
@@ -210,7 +215,8 @@ export async function makeWebhookEndpoint<Who extends Actor>(
     const refusal = choice.hasPhones ? await findPhonesFailure(tx, actor) : null;
     if (refusal) return rollBack<Made>(fail(refusal));
     if ((await tx.run(ADD_ENDPOINT, row)) === 0) return rollBack<Made>(fail({ name: "endpoints_full" }));
-    record(tx, actor, { action: "webhook_made", details: { webhook: id, hasPhones: choice.hasPhones }, now });
+    const details = { webhook: id, hasPhones: choice.hasPhones, reason };
+    record(tx, actor, { action: "webhook_made", details, now });
     return settle(tx, actor, { id, ...shown });
   });
 }
@@ -236,8 +242,8 @@ type EndpointFailure<Who extends Actor> =
   | { name: "endpoint_unknown" }
   | { name: "version_changed"; version: number };
 
-/** Which version of the endpoint the actor has seen. Without one, any will do. */
-interface Seen {
+/** Why the deed is done, and which version of the endpoint the actor has seen. Without one, any will do. */
+interface Seen extends Reasoned {
   version?: number | undefined;
 }
 
@@ -262,12 +268,17 @@ function perform<Who extends Actor, Value, Failure extends { name: string } = ne
   });
 }
 
+/** The details of an event of this file. */
+type WebhookDetails = Omit<EventDetails, "reason"> & Reasoned & { webhook: string };
+
 function record(
   tx: Transaction,
   actor: Actor,
-  event: { action: AuditAction; details: EventDetails & { webhook: string }; now: Date },
+  event: { action: AuditAction; details: WebhookDetails; now: Date },
 ): void {
-  recordEvent(tx, { ...event, ...auditOf(actor), subjectId: null });
+  const { reason, ...details } = event.details;
+  const all = { ...details, ...(reason !== undefined && { reason }) };
+  recordEvent(tx, { ...event, details: all, ...auditOf(actor), subjectId: null });
 }
 
 /** What to change of an endpoint. `isPaused: false` also enables an endpoint that the server disabled. */
@@ -302,11 +313,12 @@ export async function changeWebhookEndpoint<Who extends Actor>(
       const fields = (["url", "types", "description", "hasPhones"] as const).filter(
         (field) => JSON.stringify(next[field]) !== JSON.stringify(endpoint[field]),
       );
-      const details = { webhook: id, ...(fields.includes("hasPhones") && { hasPhones: next.hasPhones }) };
+      const { reason } = seen;
+      const details = { webhook: id, reason, ...(fields.includes("hasPhones") && { hasPhones: next.hasPhones }) };
       if (fields.length > 0) record(tx, actor, { action: "webhook_changed", details: { ...details, fields }, now });
       if (next.state !== endpoint.state) {
         const action = next.state === "paused" ? "webhook_paused" : "webhook_resumed";
-        record(tx, actor, { action, details: { webhook: id }, now });
+        record(tx, actor, { action, details: { webhook: id, reason }, now });
       }
       const isChanged = fields.length > 0 || next.state !== endpoint.state;
       const row = { ...next, types: next.types && JSON.stringify(next.types) };
@@ -337,6 +349,7 @@ function sendsPhonesElsewhere(before: WebhookEndpoint, next: WebhookEndpoint): b
 export async function rotateWebhookSecret<Who extends Actor>(
   actor: Who,
   id: string,
+  { reason }: Reasoned = {},
   now = new Date(),
 ): Promise<Result<ShownKeys, EndpointFailure<Who> | PhonesFailure<Who>>> {
   const { sealed, ...shown } = drawWebhookSecrets(id);
@@ -349,7 +362,7 @@ export async function rotateWebhookSecret<Who extends Actor>(
       const refusal = hasPhones ? await findPhonesFailure(tx, actor) : null;
       if (refusal) return fail(refusal);
       await tx.run(ROTATE_SECRET, { id, secret: sealed, publicKey: shown.publicKey, until });
-      record(tx, actor, { action: "webhook_rotated", details: { webhook: id }, now });
+      record(tx, actor, { action: "webhook_rotated", details: { webhook: id, reason }, now });
       return settle(tx, actor, shown);
     },
     now,
@@ -369,7 +382,7 @@ export function deleteWebhookEndpoint<Who extends Actor>(
     seen,
     async (tx) => {
       await tx.run(MARK_DELETED, { id });
-      record(tx, actor, { action: "webhook_deleted", details: { webhook: id }, now });
+      record(tx, actor, { action: "webhook_deleted", details: { webhook: id, reason: seen.reason }, now });
       return settle(tx, actor, null);
     },
     now,
