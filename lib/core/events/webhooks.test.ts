@@ -19,11 +19,15 @@ import { costOf, statementsOf } from "@/lib/testing/transactions";
 import { EventBody } from "./event-body";
 import { publishEvent } from "./publish";
 import {
+  countDayOfEndpoint,
+  countWebhookDeliveries,
   findWebhookDelivery,
   listWebhookAttempts,
   listWebhookDeliveries,
   replayDeliveries,
+  type WebhookDelivery,
   WebhookDeliveryCursor,
+  type WebhookFilter,
 } from "./webhook-deliveries";
 import {
   changeWebhookEndpoint,
@@ -491,6 +495,57 @@ test("a test event concerns no account", async () => {
   expect(found?.body).toMatchObject({ accountId: null, sequence: null, isTest: true, data: {} });
   expect(found?.headers["webhook-id"]).toBe(sent.value.deliveryId);
   if (found) verifyBoth(found, shown);
+});
+
+test("the deliveries of an endpoint are counted by its filter, and those of its last day by what the receiver answered", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked", "account.created"] });
+  const { userId } = await signUp();
+  await publish(userId);
+  await deliverUntil(receiver, userId, 2);
+  receiver.answer = answerWith(503);
+  await publish(userId, after(new Date(), -2 * DAY_MS));
+  await publish(userId);
+  await deliverUntil(receiver, userId, 4);
+  const yesterday = after(new Date(), -DAY_MS);
+  const count = (filter: WebhookFilter = {}) => countWebhookDeliveries({ endpointId: id, ...filter });
+  const before = await count();
+  expect(before.isMore).toBe(false);
+  // Other tests may have published events of these types.
+  const own = (await listWebhookDeliveries({ endpointId: id })).deliveries;
+  const matching = (wanted: (one: WebhookDelivery) => boolean) => ({ count: own.filter(wanted).length, isMore: false });
+  expect(before).toEqual(matching(() => true));
+  expect(await count({ state: "pending" })).toEqual(matching(({ state }) => state === "pending"));
+  expect(await count({ type: "account.created" })).toEqual(matching(({ type }) => type === "account.created"));
+  expect(await count({ until: yesterday })).toEqual(matching(({ at }) => at < yesterday));
+  const day = own.filter(({ at, attempts }) => at >= yesterday && attempts > 0);
+  const delivered = day.filter(({ state }) => state === "delivered").length;
+  expect(await countDayOfEndpoint(id)).toEqual({ delivered, refused: day.length - delivered });
+  expect([delivered >= 2, day.length - delivered >= 1]).toEqual([true, true]);
+});
+
+test("an administrator's reason stands in the event of each deed on an endpoint", async () => {
+  const { administrator, userId } = await freshAdministrator();
+  const receiver = await startReceiver();
+  receivers.push(receiver);
+  const choice = { url: receiver.url, types: null, description: "", hasPhones: false };
+  const made = await makeWebhookEndpoint(administrator, { ...choice, reason: "1" });
+  if (!made.ok) throw new Error(made.failure.name);
+  const { id } = made.value;
+  await changeWebhookEndpoint(administrator, id, { description: "other" }, { reason: "2" });
+  await changeWebhookEndpoint(administrator, id, { isPaused: true }, { reason: "3" });
+  await rotateWebhookSecret(administrator, id, { reason: "4" });
+  await replayDeliveries(administrator, id, {}, { reason: "5" });
+  await deleteWebhookEndpoint(administrator, id, { reason: "6" });
+  const events = await readPrimary.auditEvent.findMany({ where: { actorId: userId }, orderBy: { id: "asc" } });
+  const reasons = events.map(({ action, details }) => [action, JSON.parse(details).reason]);
+  expect(reasons.filter(([action]) => String(action).startsWith("webhook_"))).toEqual([
+    ["webhook_made", "1"],
+    ["webhook_changed", "2"],
+    ["webhook_paused", "3"],
+    ["webhook_rotated", "4"],
+    ["webhook_replayed", "5"],
+    ["webhook_deleted", "6"],
+  ]);
 });
 
 test("an endpoint needs https, a public address and no password in its URL", async () => {
