@@ -9,7 +9,7 @@ import {
   deleteWebhookEndpoint,
   makeWebhookEndpoint,
   rotateWebhookSecret,
-  type ShownSecrets,
+  type ShownKeys,
   sendTestEvent,
 } from "@/lib/core/events/webhook-endpoints";
 import { WEBHOOK_DESCRIPTION_LENGTH_MAX, WEBHOOK_ENDPOINTS_MAX, WEBHOOK_URL_LENGTH_MAX } from "@/lib/core/policy";
@@ -41,7 +41,7 @@ async function describeFailure({ name, problem }: Failure): Promise<Record<strin
 }
 
 /** Returns the state that shows the secrets of an endpoint, once. */
-async function showSecrets(title: "made" | "rotated", { secret, publicKey }: ShownSecrets): Promise<ActFormState> {
+async function showSecrets(title: "made" | "rotated", { secret, publicKey }: ShownKeys): Promise<ActFormState> {
   const t = await getTranslations("admin.webhooks.secret");
   return showOnce({
     title: t(title),

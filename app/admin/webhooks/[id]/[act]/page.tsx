@@ -92,7 +92,7 @@ async function describeReplay(
   const { from, until } = deliveriesOf(filter);
   const timeOf = (at: Date) => format.dateTime(at, { timeZone: env.TIME_ZONE, dateStyle: "long", timeStyle: "short" });
   const parts = [
-    from && `${t("deliveries.from")} ${timeOf(from)}`,
+    filter.from && from && `${t("deliveries.from")} ${timeOf(from)}`,
     until && `${t("deliveries.until")} ${timeOf(until)}`,
     filter.state && t(`deliveries.filterStates.${filter.state}`),
     filter.type,
