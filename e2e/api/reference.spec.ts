@@ -313,6 +313,7 @@ test("answers to generated requests are as described", async ({ operations, newC
     const { id, key } = await makeKey(server);
     return { name: `key ${id}`, headers: { authorization: `Bearer ${key}` }, known: [String(id), freshPhone()] };
   };
+  const backends = await Promise.all([backend(), backend()]);
   for (const operation of operations) {
     // New accounts for each operation, because some operations end a session or an account.
     const senders = [
@@ -320,7 +321,7 @@ test("answers to generated requests are as described", async ({ operations, newC
       await register(await client(), freshPhone()),
       await logIn(await client(), server, freshPhone()),
       await logIn(await client(), server, ADMIN_PHONES),
-      ...(operation.address.startsWith("/api/manage/") ? await Promise.all([backend(), backend()]) : []),
+      ...(operation.address.startsWith("/api/manage/") ? backends : []),
     ];
     const property = fc.asyncProperty(arbitraryFor(operation, senders), async (sent) => {
       const fault = await findFault(operation, sent, server.url);
