@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import ipaddr from "ipaddr.js";
@@ -190,6 +190,25 @@ test("a connection that the receiver has closed while it was idle is replaced by
     const post = makeWebhookPost(undefined, OWN_MACHINE);
     for (const _ of [1, 2, 3]) expect(await send(receiver.url, post)).toMatchObject({ status: 204, fault: null });
     expect([...byConnection.values()]).toEqual([2, 2, 1]);
+  } finally {
+    receiver.close();
+  }
+});
+
+test("an attempt that has ended leaves nothing at the signal of its worker", async () => {
+  const receiver = await startReceiver();
+  const { signal } = new AbortController();
+  const post = makeWebhookPost(undefined, OWN_MACHINE);
+  try {
+    for (let count = 0; count < 3; count += 1) {
+      expect(await post({ url: receiver.url, headers: {}, body: "{}" }, signal)).toMatchObject({ fault: null });
+    }
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    // Signals that depend on this one are kept by it under a symbol.
+    const dependants = Object.getOwnPropertySymbols(signal).filter(
+      ({ description }) => description === "kDependantSignals",
+    );
+    expect(dependants).toEqual([]);
   } finally {
     receiver.close();
   }

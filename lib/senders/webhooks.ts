@@ -169,7 +169,15 @@ export function makeWebhookPost(resolve: Resolve = resolveByDns, allowed = ALLOW
     const { protocol, hostname, port, pathname, search } = new URL(url);
     const isHttps = protocol === "https:";
     const begin = isHttps ? requestByHttps : requestByHttp;
-    const timeout = AbortSignal.timeout(ATTEMPT_MS_MAX);
+    // Node 20 keeps a reference for each signal that `AbortSignal.any` makes of one that stays, as the signal of a worker does.
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      end();
+    }, ATTEMPT_MS_MAX);
+    signal.addEventListener("abort", end);
     const send = async (): Promise<WebhookAnswer> => {
       const request = begin({
         agent: agents[isHttps ? "https:" : "http:"],
@@ -178,7 +186,7 @@ export function makeWebhookPost(resolve: Resolve = resolveByDns, allowed = ALLOW
         port: port || (isHttps ? 443 : 80),
         path: `${pathname}${search}`,
         headers: { ...headers, "content-length": Buffer.byteLength(body) },
-        signal: AbortSignal.any([signal, timeout]),
+        signal: ending.signal,
       });
       request.end(body);
       try {
@@ -186,13 +194,19 @@ export function makeWebhookPost(resolve: Resolve = resolveByDns, allowed = ALLOW
       } catch (thrown) {
         const error = thrown as Error & { code?: string };
         signal.throwIfAborted();
-        if (timeout.aborted) return faultOf("timeout");
+        if (isLate) return faultOf("timeout");
         // The receiver has closed a connection that was idle, while this request was on its way.
         if (request.reusedSocket && error.code === "ECONNRESET") return send();
         return faultOf(faultOfError(error));
       }
     };
-    return send();
+    try {
+      signal.throwIfAborted();
+      return await send();
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+    }
   };
 }
 
