@@ -303,7 +303,11 @@ test("a request for events waits for the next one, and many that wait are refuse
   const refused = answers.filter((answer) => answer.status() !== 200);
   expect(refused).toHaveLength(1);
   if (refused[0]) await problemOf(refused[0], 429, "too_many_waiting");
-  await problemOf(await backend.get(`${V1}/events`, { params: { after: "1000-0-0" } }), 410, "cursor_expired");
+  await problemOf(
+    await backend.get(`${V1}/events`, { params: { after: `${Date.now()}-999999999999-0` } }),
+    410,
+    "cursor_expired",
+  );
   for (const wrong of [{ types: "account.made" }, { wait: "26" }, { limit: "0" }, { after: "x" }]) {
     await problemOf(
       await backend.get(`${V1}/events`, { params: wrong as Record<string, string> }),

@@ -5,6 +5,7 @@ import { logError } from "@/lib/ops/log";
 import { perProcess } from "@/lib/per-process";
 import { sweepTestNumbersInBackground } from "./accounts/test-number-end";
 import { runInBackground } from "./background";
+import { markDeletion } from "./events/event-log";
 import {
   AUDIT_EVENTS_KEPT_MS,
   CHALLENGES_KEPT_MS,
@@ -55,7 +56,7 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   { table: "IdempotencyKey", since: "startedAt", keptMs: IDEMPOTENCY_KEYS_KEPT_MS },
   // Before the events, which the deliveries need. The attempts go with them.
   { table: "WebhookDelivery", since: "at", keptMs: EVENTS_KEPT_MS },
-  { table: "Event", since: "at", keptMs: EVENTS_KEPT_MS },
+  { table: "Event", since: "at", keptMs: EVENTS_KEPT_MS, prepare: markDeletion },
   { table: "AuditEvent", since: "at", keptMs: AUDIT_EVENTS_KEPT_MS, prepare: allowEventDeletion },
 ];
 

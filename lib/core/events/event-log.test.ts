@@ -4,7 +4,7 @@ import { EVENTS_KEPT_MS, EVENTS_SCANNED_PER_PAGE_MAX } from "@/lib/core/policy";
 import { readPrimary, transact, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { after, signUp } from "@/lib/testing/people";
-import { EVENTS_SINCE_MARK, EventCursor, readEvents } from "./event-log";
+import { EVENTS_SINCE_MARK, EventCursor, markDeletion, readEvents } from "./event-log";
 import { publishEvent } from "./publish";
 
 const isPostgres = isPostgresUrl(env.DATABASE_URL);
@@ -118,12 +118,22 @@ test("a reader that pages while transactions commit in odd orders misses no even
   expect(seen.toSorted()).toEqual(rows.map(({ id }) => String(id)).toSorted());
 });
 
-test("a cursor that is older than the events are kept, or than a restored copy, is expired", async () => {
+test("a cursor that is older than the events that were deleted, or than a restored copy, is expired", async () => {
   const { next } = await readOn(null, 500);
   const read = (after: EventCursor, now: Date) => readEvents({ after, limit: 1 }, now);
-  const expired = { ok: false, failure: { name: "cursor_expired" } };
-  expect(await read(next, after(next.at, EVENTS_KEPT_MS))).toMatchObject({ ok: true });
-  expect(await read(next, after(next.at, EVENTS_KEPT_MS + 1))).toEqual(expired);
+  const expired = { ok: false, failure: { name: "cursor_expired", because: "restored" } };
+  const { userId } = await signUp();
+  // Old, but not for the sweep yet.
+  const at = after(next.at, -EVENTS_KEPT_MS);
+  await transact(async (tx) => publishEvent(tx, userId, blocked, at));
+  const old = { ...next, at: after(at, -1) };
+  expect(await read(old, next.at), "nothing is deleted yet").toMatchObject({ ok: true });
+  await transact(async (tx) => markDeletion(tx, after(at, -2)));
+  expect(await read(old, next.at)).toMatchObject({ ok: true });
+  await transact(async (tx) => markDeletion(tx, after(at, 1)));
+  expect(await read(old, next.at)).toEqual({ ok: false, failure: { name: "cursor_expired", because: "swept" } });
+  expect(await read({ ...old, at: after(at, 1) }, next.at)).toMatchObject({ ok: true });
+  await write((tx) => tx.mark.delete({ where: { name: "events_deleted" } }));
   expect(await read({ ...next, transactionId: next.transactionId + 1_000_000 }, next.at), "beyond the log").toEqual(
     expired,
   );
@@ -186,4 +196,16 @@ test("a cursor inside the log is as old as the last event that was read, so that
   const { events } = await readOn(next);
   const first = await page(next, events.findIndex(({ id }) => id === own[1]?.id) + 1);
   expect(first).toMatchObject({ isMore: true, next: { at } });
+});
+
+test("a reader gets events that are too old, but not deleted yet, page by page", async () => {
+  const { next } = await readOn(null, 500);
+  const { userId } = await signUp();
+  const at = after(new Date(), -EVENTS_KEPT_MS - 60_000);
+  for (const _ of [1, 2]) await transact(async (tx) => publishEvent(tx, userId, blocked, at));
+  const own = await readUntil(next, userId, 3);
+  const { events } = await readOn(next);
+  const first = await page(next, events.findIndex(({ id }) => id === own[1]?.id) + 1);
+  expect(first.next.at).toEqual(at);
+  expect((await readOn(first.next)).events.filter(({ accountId }) => accountId === userId)).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { EVENTS_KEPT_MS, EVENTS_SCANNED_PER_PAGE_MAX } from "@/lib/core/policy";
+import { EVENTS_SCANNED_PER_PAGE_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { readPrimary, statement } from "@/lib/db/database";
+import { readPrimary, statement, type Transaction } from "@/lib/db/database";
 import type { AccountEventType, EventData, EventType } from "./event-types";
 
 /** An event as other systems read it. */
@@ -52,6 +52,21 @@ export interface EventPage {
 /** The name of the row of `Mark` whose time says since when the event log is whole. `npm run restore` sets it. */
 export const EVENTS_SINCE_MARK = "events_since";
 
+/** The name of the row of `Mark` with the time of the newest event that the sweep has deleted. */
+const EVENTS_DELETED_MARK = "events_deleted";
+const SET_DELETED = statement({
+  params: { until: "time" },
+  sql: `
+    INSERT INTO "Mark" ("name", "at")
+    SELECT '${EVENTS_DELETED_MARK}', "at" FROM (SELECT "at" FROM "Event" WHERE "at" <= :until ORDER BY "at" DESC LIMIT 1) AS "newest"
+    WHERE TRUE ON CONFLICT ("name") DO UPDATE SET "at" = excluded."at" WHERE excluded."at" > "Mark"."at"`,
+});
+
+/** Remembers that the events up to `until` are deleted, so that cursors before the newest of them expire. */
+export function markDeletion(tx: Transaction, until: Date): void {
+  tx.queue(SET_DELETED, { until });
+}
+
 /** `horizon` is the SQL of the last place before which no transaction is open, `isAmong` the condition that `:types` has the event's type. */
 const readPage = (horizon: string, isAmong: string) => `
   WITH "horizon" AS (${horizon}),
@@ -69,7 +84,8 @@ const readPage = (horizon: string, isAmong: string) => `
   "page" AS (
     SELECT * FROM "scanned" WHERE :types IS NULL OR ${isAmong} ORDER BY "transactionId", "id" LIMIT :limit
   )
-  SELECT "horizon".*, "last".*, "page".*, (SELECT "at" FROM "Mark" WHERE "name" = '${EVENTS_SINCE_MARK}') AS "since"
+  SELECT "horizon".*, "last".*, "page".*, (SELECT "at" FROM "Mark" WHERE "name" = '${EVENTS_SINCE_MARK}') AS "since",
+    (SELECT "at" FROM "Mark" WHERE "name" = '${EVENTS_DELETED_MARK}') AS "deletedUntil"
   FROM "horizon" LEFT JOIN "last" ON TRUE LEFT JOIN "page" ON TRUE ORDER BY "page"."transactionId", "page"."id"`;
 const READ_PAGE = statement({
   params: { afterTransactionId: "text", afterId: "integer", types: "text?", limit: "integer", scan: "integer" },
@@ -81,6 +97,7 @@ const READ_PAGE = statement({
     lastAt: "time?",
     scannedCount: "integer?",
     since: "time?",
+    deletedUntil: "time?",
     id: "integer?",
     at: "time?",
     type: "text?",
@@ -106,6 +123,12 @@ const READ_PAGE = statement({
   },
 });
 
+/** Events after a cursor may have been deleted. */
+export interface CursorExpired {
+  name: "cursor_expired";
+  because: "swept" | "restored";
+}
+
 /**
  * Reads events after the cursor, or from the oldest that is kept: at most `limit`, of these types or of all. A reader that goes on
  * from `next` gets each event once. A page of some types looks at `EVENTS_SCANNED_PER_PAGE_MAX` events at most, so it may be empty
@@ -115,14 +138,14 @@ const READ_PAGE = statement({
  * transaction of the database server is still open, and a transaction that stays open delays the events after it. Events of
  * transactions that ran at the same time may come in another order than they happened; the sequence of the account shows the order.
  *
- * Fails with `cursor_expired` if events after the cursor may have been deleted: it is older than `EVENTS_KEPT_MS`, or the database
- * was restored from a copy since. The reader then begins again as docs/events.md says: it takes the cursor of the end, reads all
+ * Fails with `cursor_expired` if events after the cursor may have been deleted: the sweep has deleted events that are younger than it
+ * (`swept`), or the database was restored from a copy since (`restored`). The reader then begins again as docs/events.md says: it takes the cursor of the end, reads all
  * accounts, and follows from that cursor.
  */
 export async function readEvents(
   { after, limit, types = null }: { after: EventCursor | null; limit: number; types?: readonly EventType[] | null },
   now = new Date(),
-): Promise<Result<EventPage, { name: "cursor_expired" }>> {
+): Promise<Result<EventPage, CursorExpired>> {
   const scan = types === null ? limit + 1 : Math.max(EVENTS_SCANNED_PER_PAGE_MAX, limit + 1);
   const rows = await readPrimary.all(READ_PAGE, {
     afterTransactionId: String(after?.transactionId ?? 0),
@@ -134,14 +157,14 @@ export async function readEvents(
   const [first] = rows;
   if (!first) throw new Error("the event log has no horizon");
   const horizon = { transactionId: first.horizonTransactionId, id: first.horizonId };
-  const { since } = first;
+  const { since, deletedUntil } = first;
   if (after) {
-    const isOld = after.at.getTime() < now.getTime() - EVENTS_KEPT_MS || (since !== null && after.at < since);
     // A place that the log has not reached was of another database, before a copy was restored by hand.
     const { transactionId, id } = after;
     const isBeyond =
       transactionId > horizon.transactionId || (transactionId === horizon.transactionId && id > horizon.id);
-    if (isOld || isBeyond) return fail({ name: "cursor_expired" });
+    if (isBeyond || (since !== null && after.at < since)) return fail({ name: "cursor_expired", because: "restored" });
+    if (deletedUntil !== null && after.at <= deletedUntil) return fail({ name: "cursor_expired", because: "swept" });
   }
   const found = rows.filter((row) => row.id !== null) as FoundRow[];
   const isCut = found.length > limit;

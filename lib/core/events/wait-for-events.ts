@@ -4,7 +4,7 @@ import { isDatabaseAway, onCommit, readPrimary, statement } from "@/lib/db/datab
 import { logError } from "@/lib/ops/log";
 import { isEnding } from "@/lib/ops/shutdown";
 import { perProcess } from "@/lib/per-process";
-import { type EventPage, readEvents } from "./event-log";
+import { type CursorExpired, type EventPage, readEvents } from "./event-log";
 
 /** How often the event log is read while requests wait. One poll serves all of them. */
 const POLL_EVERY_MS = 1000;
@@ -50,7 +50,7 @@ const state = perProcess("event waiters", () => ({
 export async function waitForEvents(
   query: Parameters<typeof readEvents>[0],
   { reader, waitMs, signal }: { reader: string; waitMs: number; signal: AbortSignal },
-): Promise<Result<EventPage, { name: "cursor_expired" | "too_many_waiting" }>> {
+): Promise<Result<EventPage, CursorExpired | { name: "too_many_waiting" }>> {
   const first = await readEvents(query);
   if (!first.ok || first.value.events.length > 0 || first.value.isMore || waitMs <= 0) return first;
   const isFull =

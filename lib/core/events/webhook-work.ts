@@ -332,11 +332,16 @@ async function openReceiver(endpoint: EndpointOfRound, now: Date): Promise<Recei
   return { ...endpoint, secrets };
 }
 
-/** Reads a page of events after the cursor; from the oldest that is kept if some after the cursor were deleted. */
-async function readPage(after: EventCursor, now: Date): Promise<EventPage & { isMissing: boolean }> {
-  const read = await readEvents({ after, limit: WEBHOOK_EVENTS_PER_ROUND }, now);
+/**
+ * Reads a page of events after the cursor, also if some of them were deleted. In another log, of a restored copy, the page begins with the
+ * oldest event.
+ */
+async function readPage(from: EventCursor, now: Date): Promise<EventPage & { isMissing: boolean }> {
+  const limit = WEBHOOK_EVENTS_PER_ROUND;
+  const read = await readEvents({ after: from, limit }, now);
   if (read.ok) return { ...read.value, isMissing: false };
-  const rest = await readEvents({ after: null, limit: WEBHOOK_EVENTS_PER_ROUND }, now);
+  const after = read.failure.because === "swept" ? { ...from, at: now } : null;
+  const rest = await readEvents({ after, limit }, now);
   if (!rest.ok) throw new Error(rest.failure.name);
   return { ...rest.value, isMissing: true };
 }

@@ -4,6 +4,7 @@ import { Webhook } from "standardwebhooks";
 import { COMMAND_LINE } from "@/lib/core/administration/actor";
 import { blockAccount } from "@/lib/core/administration/block";
 import {
+  EVENTS_KEPT_MS,
   WEBHOOK_FAILING_MS_MAX,
   WEBHOOK_LEASE_MS,
   WEBHOOK_RETRY_AFTER_MS,
@@ -17,6 +18,7 @@ import { after, failureOf, freshEmail, signUp } from "@/lib/testing/people";
 import { type Answer, answerWith, type Received, type Receiver, startReceiver } from "@/lib/testing/receivers";
 import { costOf, statementsOf } from "@/lib/testing/transactions";
 import { EventBody } from "./event-body";
+import { markDeletion } from "./event-log";
 import { publishEvent } from "./publish";
 import {
   countDayOfEndpoint,
@@ -468,10 +470,29 @@ test("a paused endpoint gets what it missed when it goes on, and says so when ev
   await changeWebhookEndpoint(COMMAND_LINE, id, { isPaused: false });
   await deliverUntil(receiver, userId, 1);
   expect(await findWebhookEndpoint(id)).toMatchObject({ missedAt: null });
-  await write((tx) => tx.webhookEndpoint.update({ where: { id }, data: { cursorAt: new Date(0) } }));
-  await deliverWebhooks();
+  await publish(userId);
+  const cursorAt = new Date(0);
+  await publish(userId, cursorAt);
+  await transact(async (tx) => markDeletion(tx, cursorAt));
+  await write((tx) => tx.event.deleteMany({ where: { at: cursorAt } }));
+  await write((tx) => tx.webhookEndpoint.update({ where: { id }, data: { cursorAt } }));
+  await deliverUntil(receiver, userId, 2);
   expect(await findWebhookEndpoint(id)).toMatchObject({ state: "active", missedAt: expect.any(Date) });
-  expect(of(receiver, userId), "the oldest event that is kept comes first").toHaveLength(2);
+  await deliverWebhooks();
+  expect(of(receiver, userId), "no event comes twice").toHaveLength(2);
+});
+
+test("an endpoint gets events once that are too old, but not deleted yet", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked"] });
+  const { userId } = await signUp();
+  const at = after(new Date(), -EVENTS_KEPT_MS - 60_000);
+  await publish(userId, at);
+  await publish(userId, at);
+  await write((tx) => tx.webhookEndpoint.update({ where: { id }, data: { cursorAt: after(at, -60_000) } }));
+  await deliverUntil(receiver, userId, 2);
+  await deliverWebhooks();
+  expect(of(receiver, userId)).toHaveLength(2);
+  expect(await findWebhookEndpoint(id)).toMatchObject({ missedAt: null });
 });
 
 test("an event that was deleted before its attempt fails, and the attempt says why", async () => {
