@@ -14,7 +14,7 @@ import { Refusal } from "./internal/tool.mjs";
 const MISCOUNTED_SQL = `SELECT "id" FROM "User"
   WHERE "referralCount" <> (SELECT count(*) FROM "Activation" WHERE "inviterId" = "User"."id")`;
 
-/** Forgets what was on its way to endpoints of webhooks: its events go with the log. The endpoints say that they missed some. */
+/** Deletes the deliveries to webhook endpoints, whose events are deleted with the log. The endpoints show that they missed some. */
 const FORGET_WEBHOOKS_SQL = `DELETE FROM "WebhookDelivery" RETURNING 1`;
 const FORGET_EVENTS_SQL = `DELETE FROM "Event" RETURNING 1`;
 /** Deletes the marks of lib/core/events/published-marks.ts, so that the empty log gets the events of the service again. */
@@ -108,8 +108,9 @@ async function prepareCopy(copy: string, draft: string): Promise<void> {
 
 /**
  * Deletes what a restored database must not bring back: sessions that have ended since the copy, codes that were used, delayed
- * changes that may have been cancelled, events that other systems would read as if no deed was undone, the mark of a demonstration
- * that may have ended. `run` runs a statement and resolves to the number of rows that it returns. Returns what to tell the operator. Throws a `Refusal` if accounts are miscounted.
+ * changes that may have been cancelled, the event log, because other systems would not learn which changes the restore undid, and the
+ * mark of a demonstration that may have ended. `run` runs a statement and resolves to the number of rows that it returns. Returns what to
+ * tell the operator. Throws a `Refusal` if accounts are miscounted.
  */
 async function clean(run: (sql: string) => Promise<number>): Promise<string> {
   const miscounted = await run(MISCOUNTED_SQL);

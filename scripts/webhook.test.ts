@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { expect, test } from "playwright/test";
 import { cleanEnvironment } from "./internal/environment";
 
-test("endpoints of webhooks are made, listed, paused, rotated, tested and removed at the machine, and the last line is JSON", async () => {
+test("webhook endpoints are made, listed, paused, rotated, tested and removed at the machine, and the last line is JSON", async () => {
   test.slow();
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-webhook-"));
   try {

@@ -18,15 +18,16 @@ const endpoints = await import("../lib/core/events/webhook-endpoints");
 const deliveries = await import("../lib/core/events/webhook-deliveries");
 const { COMMAND_LINE } = await import("../lib/core/administration/actor");
 const { EVENT_TYPES } = await import("../lib/core/events/event-types");
+const { WEBHOOK_DESCRIPTION_LENGTH_MAX, WEBHOOK_URL_LENGTH_MAX } = await import("../lib/core/policy");
 
 const URL_PROBLEMS: Record<string, string> = {
-  malformed: "--url is no address of a web server.",
-  too_long: "The URL is too long.",
+  malformed: "--url must be a full https URL.",
+  too_long: `The URL can have ${WEBHOOK_URL_LENGTH_MAX} characters at most.`,
   not_https:
-    "Webhooks go by https. By http they go to this machine only, while HOST and APP_URL are reached from this machine only.",
-  credentials: "The URL must have no name and no password: the receiver checks the signature.",
-  port: "Webhooks go to port 443, or to a port from 1024 on that browsers use, too.",
-  address: "Webhooks go to public addresses, and to those of WEBHOOK_PRIVATE_RANGES.",
+    "The URL must begin with https://. http:// is allowed only to this machine, while HOST and APP_URL are loopback addresses.",
+  credentials: "The URL must have no user name or password; receivers verify the signature instead.",
+  port: "The port must be 443, or one from 1024 on that browsers allow.",
+  address: "Webhooks go only to public addresses and to those of WEBHOOK_PRIVATE_RANGES.",
 };
 const PROBLEMS: Record<string, string> = {
   endpoints_full: "There are as many endpoints as there can be: remove one first.",
@@ -34,11 +35,11 @@ const PROBLEMS: Record<string, string> = {
   delivery_unknown: "The endpoint has no delivery with this id.",
   endpoint_inactive: "The endpoint is paused or disabled: resume it first.",
   event_type_unknown: `--types are types of events, separated by commas, or all. The types are ${EVENT_TYPES.join(", ")}.`,
-  description_too_long: "The description can have 200 characters at most.",
+  description_too_long: `The description can have ${WEBHOOK_DESCRIPTION_LENGTH_MAX} characters at most.`,
 };
 
 const { command, values } = readArguments();
-const work: Record<string, () => Promise<unknown>> = {
+const commands: Record<string, () => Promise<unknown>> = {
   add: async () => {
     const { url = "", types = "", description = "", phones = false } = values;
     if (url === "" || types === "") throw new Refusal(USAGE);
@@ -85,9 +86,9 @@ const work: Record<string, () => Promise<unknown>> = {
     return { id: readId(), removed: true };
   },
 };
-const chosen = work[command ?? ""];
-if (!chosen) throw new Refusal(USAGE);
-console.log(JSON.stringify(await chosen()));
+const run = commands[command ?? ""];
+if (!run) throw new Refusal(USAGE);
+console.log(JSON.stringify(await run()));
 
 async function change(isPaused: boolean) {
   return okOrRefuse(await endpoints.changeWebhookEndpoint(COMMAND_LINE, readId(), { isPaused }));

@@ -43,7 +43,8 @@ const Account = z.object({
   blockedAt: Time.nullable().meta({ description: "When it was blocked; null if it isn't." }),
   isTest: z.boolean().meta({ description: "Whether it is the account of a test number." }),
   sequence: z.int().meta({
-    description: "The `sequence` of its last event when it was read: it has what that event and those before it say.",
+    description:
+      "The `sequence` of the account's last event. The other fields include the effects of that event and of all before it.",
   }),
   activation: z
     .object({ inviteCode: InviteText, inviterId: AccountId.nullable(), activatedAt: Time })

@@ -155,7 +155,7 @@ async function sendByKey({ phone, userId, inviteCode }: Awaited<ReturnType<typeo
   await waitForEvents(query, { reader: "a test", waitMs: 1100, signal: new AbortController().signal });
 }
 
-/** Delivers the events of an account to an endpoint of webhooks, which disables it, and deletes the endpoint. */
+/** Delivers the events of an account to a webhook endpoint, which disables it, and deletes the endpoint. */
 async function deliverEvents(): Promise<void> {
   const choice = { url: "https://backend.example/", types: null, description: "", hasPhones: true };
   const made = await makeWebhookEndpoint(COMMAND_LINE, choice);

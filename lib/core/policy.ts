@@ -442,12 +442,12 @@ export const EVENT_WAIT_S_MAX = 25;
 /** How many requests may wait for events in one process: of one API key, and of all. */
 export const EVENT_WAITERS_PER_READER_MAX = 5;
 export const EVENT_WAITERS_MAX = 200;
-/** How many events a page has, and how many a request can ask for. */
+/** How many events a page of the event log has by default, and at most. */
 export const EVENTS_PER_PAGE_OF_LOG = 100;
 export const EVENTS_PER_PAGE_OF_LOG_MAX = 500;
-/** How many events are looked at for a page of some types. If the types are rare, the page may be empty although more can be read. */
+/** How many events are scanned for a page of some types. If the types are rare, the page may be empty although more can be read. */
 export const EVENTS_SCANNED_PER_PAGE_MAX = 5000;
-/** The length of what an API key is for. */
+/** The longest name of an API key, in characters. */
 export const API_KEY_NAME_LENGTH_MAX = 100;
 
 /** How many referrals a list of the public APIs contains. */
@@ -461,7 +461,7 @@ export const ACCOUNTS_PER_PAGE_MAX = 100;
 export const WEBHOOK_DELIVERIES_PER_PAGE = 50;
 /** How many deliveries in each state the console counts, so that a page costs the same however many there are. */
 export const WEBHOOK_DELIVERIES_COUNTED_MAX = 10_000;
-/** How many endpoints of webhooks there are at most. Each server reads them all twice a second. */
+/** How many webhook endpoints there are at most. Each server reads them all twice a second. */
 export const WEBHOOK_ENDPOINTS_MAX = 50;
 /** How many characters the URL and the description of an endpoint have at most. */
 export const WEBHOOK_URL_LENGTH_MAX = 2000;
@@ -469,19 +469,20 @@ export const WEBHOOK_DESCRIPTION_LENGTH_MAX = 200;
 /** How long the previous secrets of an endpoint sign beside the new ones. */
 export const WEBHOOK_SECRET_OVERLAP_MS = DAY_S * 1000;
 /**
- * The waits after the first, second, … failed attempt at a webhook. Each is made up to `WEBHOOK_JITTER_PART` longer by chance, so that
- * a receiver that comes back doesn't get all of them in one moment. After the last wait and one more attempt, the delivery has failed.
+ * The waits after the first, second, … failed attempt at a webhook. Each is made at random up to `WEBHOOK_JITTER_PART` longer, so
+ * that a receiver that comes back doesn't get all of them at the same time. After the last wait and one more attempt, the delivery has failed.
  */
-export const WEBHOOK_RETRY_AFTER_MS: readonly number[] = [
+export const WEBHOOK_WAITS_MS: readonly number[] = [
   ...[5, 5 * MINUTE_S, 30 * MINUTE_S],
   ...[2, 5, 10, 14, 20, 24].map((hours) => hours * HOUR_S),
 ].map((seconds) => seconds * 1000);
 export const WEBHOOK_JITTER_PART = 0.1;
 /** The longest `Retry-After` of a receiver that is obeyed. */
-export const WEBHOOK_RETRY_AFTER_MS_MAX = DAY_S * 1000;
+export const RETRY_AFTER_OBEYED_MS_MAX = DAY_S * 1000;
 /** How long an endpoint may fail, without one success, until the server disables it. */
 export const WEBHOOK_FAILING_MS_MAX = 5 * DAY_S * 1000;
-/** How many attempts run at a time in one process, for one endpoint and for all. Each endpoint may have one at any time. */
+/** How many attempts run at a time in one process, for one endpoint and for all. Each endpoint may always run one, even when the
+ * process runs more than `WEBHOOK_ATTEMPTS_PER_PROCESS`. */
 export const WEBHOOK_ATTEMPTS_PER_ENDPOINT = 16;
 export const WEBHOOK_ATTEMPTS_PER_PROCESS = 128;
 /** How many events one round makes deliveries of, and how many deliveries it leases at most, for one endpoint. */

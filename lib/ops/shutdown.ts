@@ -36,7 +36,10 @@ export function isEnding(): boolean {
   return traffic.endingSince !== null;
 }
 
-/** Makes a process that received SIGTERM or SIGINT run this task, and exit after it; after `DEADLINE_MS` in any case. */
+/**
+ * Registers a task that runs when this process receives SIGTERM or SIGINT. The process exits when all tasks have ended, after
+ * `DEADLINE_MS` at the latest.
+ */
 export function beforeExit(task: () => Promise<void>): void {
   traffic.tasks.push(task);
 }
@@ -107,10 +110,10 @@ function beginShutdown(): void {
   setInterval(() => closeIdle(performance.now() - endingSince), CLOSE_IDLE_EVERY_MS);
 }
 
-/** Node's own function, which exits at once. */
+/** Node's own function, before `exitAfter` replaces it. */
 const exitNow = process.exit.bind(process);
 
-/** Begins the tasks. Next.js exits as soon as its requests are answered, and waits for nothing of ours, so its exit waits here. */
+/** Runs the tasks, and delays `process.exit` until they end, because Next.js calls it as soon as its requests are answered. */
 function exitAfter(tasks: Traffic["tasks"]): void {
   if (tasks.length === 0) return;
   const done = Promise.all(tasks.map((task) => task().catch((error) => logError(error, "a task failed at the end"))));

@@ -30,7 +30,7 @@ export type EventCursor = z.output<typeof EventCursor>;
  */
 const UNSEEN_ACTIONS: AuditAction[] = ["signals_reviewed"];
 
-/** The actors that an account sees as an administrator. Which backend acted for the operator is no matter of the account. */
+/** The actors that an account sees as an administrator. The account is not shown which backend acted. */
 const STAFF_KINDS: string[] = ["administrator", "api_key"] satisfies ActorKind[];
 
 /** Returns a page of the events that concern the account, the newest first. `next` is null on the last page. */

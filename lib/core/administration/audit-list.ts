@@ -23,8 +23,9 @@ export const AuditFilter = z.object({
   action: z.enum(AUDIT_ACTIONS).optional(),
   /** Who did it; see `AuditEvent.actorKind`. */
   kind: z.enum(ACTOR_KINDS).optional(),
-  /** The id of the account that did it, or with the kind `api_key` of the key, and of the account that it was done to. */
+  /** The id of the account that acted; with the kind `api_key`, of the key. */
   actor: AccountId.transform(String).optional(),
+  /** The id of the account that was changed. */
   subject: AccountId.transform(String).optional(),
 });
 export type AuditFilter = z.output<typeof AuditFilter>;

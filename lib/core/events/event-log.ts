@@ -9,7 +9,7 @@ export type PublishedEvent = { [Type in EventType]: PublishedEventOf<Type> }[Eve
 interface PublishedEventOf<Type extends EventType> {
   id: string;
   /** The id of the row in this database. Readers get `id`: see `eventIdOf`. */
-  number: number;
+  rowId: number;
   type: Type;
   at: Date;
   /** Null for an event of the service, which concerns no account. */
@@ -200,16 +200,11 @@ export function eventIdOf(id: number, since: Date | null): string {
   return since ? `${since.getTime()}-${id}` : String(id);
 }
 
-/** Returns the number of an event in this database, from the id as readers get it. */
-export function numberOfEvent(id: string): number {
-  return Number(id.split("-").at(-1));
-}
-
 function eventOf({ id, data, transactionId: _, ...row }: FoundRow, since: Date | null): PublishedEvent {
   const { at, type, accountId, sequence, isTest } = row;
   return {
     id: eventIdOf(id, since),
-    number: id,
+    rowId: id,
     type,
     at,
     accountId,

@@ -102,16 +102,16 @@ export const ADD_TEST_DELIVERY = statement({
 
 const findDue = `
   SELECT "id" FROM "WebhookDelivery" WHERE "endpointId" = :endpointId AND "dueAt" <= :now ORDER BY "dueAt" LIMIT :limit`;
-const takeDue = (due: string) => `
+const leaseDue = (due: string) => `
   UPDATE "WebhookDelivery" SET "worker" = :worker, "dueAt" = :until WHERE "id" ${due}
   RETURNING "id", "eventId", "type", "at", "step"`;
 /** Leases deliveries to a process. Skips those that another process is leasing now. */
-export const TAKE_DUE = statement({
+export const LEASE_DUE = statement({
   params: { endpointId: "text", now: "time", limit: "integer", worker: "text", until: "time" },
   row: { id: "text", eventId: "integer?", type: "text", at: "time", step: "integer" },
   sql: {
-    sqlite: takeDue(`IN (${findDue})`),
-    postgresql: takeDue(`= ANY (ARRAY (${findDue} FOR UPDATE SKIP LOCKED))`),
+    sqlite: leaseDue(`IN (${findDue})`),
+    postgresql: leaseDue(`= ANY (ARRAY (${findDue} FOR UPDATE SKIP LOCKED))`),
   },
 });
 /** Gives leased deliveries back, due at once. */

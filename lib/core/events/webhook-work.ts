@@ -4,6 +4,7 @@ import { listAdministratorMailboxes } from "@/lib/core/administration/administra
 import { groupBy } from "@/lib/core/group-by";
 import {
   EVENTS_KEPT_MS,
+  RETRY_AFTER_OBEYED_MS_MAX,
   WEBHOOK_ATTEMPTS_PER_ENDPOINT,
   WEBHOOK_ATTEMPTS_PER_PROCESS,
   WEBHOOK_DELIVERIES_PER_ROUND,
@@ -12,8 +13,7 @@ import {
   WEBHOOK_JITTER_PART,
   WEBHOOK_LEASE_LEFT_MS_MIN,
   WEBHOOK_LEASE_MS,
-  WEBHOOK_RETRY_AFTER_MS,
-  WEBHOOK_RETRY_AFTER_MS_MAX,
+  WEBHOOK_WAITS_MS,
 } from "@/lib/core/policy";
 import { notifyMailboxes } from "@/lib/core/sessions/security-notices";
 import { type RowOf, readPrimary, transact } from "@/lib/db/database";
@@ -23,7 +23,7 @@ import { mailSender } from "@/lib/senders/mail";
 import type { MessageSender } from "@/lib/senders/sender";
 import { type PostWebhook, postWebhook, type WebhookAnswer, type WebhookFault } from "@/lib/senders/webhooks";
 import { eventBodyOf } from "./event-body";
-import { EventCursor, type EventPage, eventIdOf, numberOfEvent, type PublishedEvent, readEvents } from "./event-log";
+import { EventCursor, type EventPage, eventIdOf, type PublishedEvent, readEvents } from "./event-log";
 import { openWebhookSecrets, signWebhook, type WebhookSecrets } from "./webhook-signing";
 import {
   ADD_ATTEMPTS,
@@ -36,13 +36,13 @@ import {
   drawDeliveryId,
   END_FAILING,
   GIVE_BACK,
+  LEASE_DUE,
   LIST_ENDPOINTS_OF_ROUND,
   MOVE_CURSOR,
   READ_EVENTS,
   READ_IDENTITIES,
   RESEAL,
   STORE_OUTCOMES,
-  TAKE_DUE,
 } from "./webhook-store";
 
 /**
@@ -81,7 +81,7 @@ interface Outcome {
 interface Lane {
   queue: Lease[];
   running: number;
-  /** How many attempts ended since deliveries were leased last. As many again, and twice, are leased next. */
+  /** How many attempts ended since the last lease. Up to twice as many deliveries are leased next. */
   ended: number;
 }
 
@@ -100,8 +100,8 @@ export interface WorkerOptions {
 }
 
 /**
- * Makes deliveries of new events and attempts to deliver them, as one of any number of processes. Attempts run beside the rounds; what
- * came of them is stored by the next round, all in one transaction.
+ * Makes deliveries of new events and attempts to deliver them. Any number of processes may run workers. Attempts run between rounds; the
+ * next round stores their outcomes in one transaction.
  */
 export class WebhookWorker {
   readonly #id = crypto.randomUUID();
@@ -134,26 +134,26 @@ export class WebhookWorker {
     const active = listed.filter(({ state }) => state === "active");
     const receivers: Receiver[] = [];
     for (const endpoint of active) receivers.push(await openReceiver(endpoint, now));
-    for (const id of this.#lanes.keys()) if (!active.some((endpoint) => endpoint.id === id)) this.#dropLane(id);
+    for (const id of this.#lanes.keys()) if (!active.some((endpoint) => endpoint.id === id)) this.#forgetEndpoint(id);
     const pages = new Map<string, ReturnType<typeof readPage>>();
     let isMore = false;
     const due: Receiver[] = [];
     for (const receiver of receivers) {
-      const fannedOut = await fanOut(receiver, pages, now);
-      isMore ||= fannedOut.isMore;
-      if (receiver.hasDue || fannedOut.added > 0) due.push(receiver);
+      const added = await addDeliveriesOf(receiver, pages, now);
+      isMore ||= added.isMore;
+      if (receiver.hasDue || added.added > 0) due.push(receiver);
     }
     const perEndpoint = Math.max(
       1,
       Math.min(WEBHOOK_ATTEMPTS_PER_ENDPOINT, Math.floor(WEBHOOK_ATTEMPTS_PER_PROCESS / Math.max(1, active.length))),
     );
-    const taken = due.length > 0 && !this.#isStopping ? await this.#take(due, perEndpoint) : 0;
-    for (const { id } of receivers) this.#pump(id, perEndpoint);
-    return { endpoints: listed.length, isMore: isMore || taken > 0 };
+    const leased = due.length > 0 && !this.#isStopping ? await this.#lease(due, perEndpoint) : 0;
+    for (const { id } of receivers) this.#beginAttempts(id, perEndpoint);
+    return { endpoints: listed.length, isMore: isMore || leased > 0 };
   }
 
   /** Runs rounds until nothing is due now, or until `signal` is aborted, and gives back what it still has leased. */
-  async work(signal?: AbortSignal): Promise<void> {
+  async runUntilIdle(signal?: AbortSignal): Promise<void> {
     try {
       for (;;) {
         const { isMore } = await this.round();
@@ -199,15 +199,15 @@ export class WebhookWorker {
   }
 
   /** Forgets an endpoint that is not active any more. Its leases end by themselves. */
-  #dropLane(id: string): void {
+  #forgetEndpoint(id: string): void {
     const lane = this.#lane(id);
     for (const { id: leased } of lane.queue) this.#leased.delete(leased);
     lane.queue = [];
     if (lane.running === 0) this.#lanes.delete(id);
   }
 
-  /** Leases deliveries that are due: as many as each receiver took lately and as many again. Returns how many it leased. */
-  async #take(receivers: Receiver[], perEndpoint: number): Promise<number> {
+  /** Leases due deliveries: for each endpoint up to twice as many as it finished since the last lease. Returns how many it leased. */
+  async #lease(receivers: Receiver[], perEndpoint: number): Promise<number> {
     const now = this.#clock();
     const leaseUntil = new Date(now.getTime() + WEBHOOK_LEASE_MS);
     const wanted = receivers.map((receiver) => {
@@ -217,30 +217,30 @@ export class WebhookWorker {
     });
     const able = wanted.filter(({ limit }) => limit > 0);
     if (able.length === 0) return 0;
-    const taken = await transact(async (tx) => {
-      const rows: (Omit<RowOf<typeof TAKE_DUE>, never> & { receiver: Receiver })[] = [];
+    const leased = await transact(async (tx) => {
+      const rows: (Omit<RowOf<typeof LEASE_DUE>, never> & { receiver: Receiver })[] = [];
       for (const { receiver, limit } of able) {
         const asked = { endpointId: receiver.id, now, limit, worker: this.#id, until: leaseUntil };
-        for (const row of await tx.all(TAKE_DUE, asked)) rows.push({ ...row, receiver });
+        for (const row of await tx.all(LEASE_DUE, asked)) rows.push({ ...row, receiver });
       }
       return rows;
     });
     for (const { receiver } of able) this.#lane(receiver.id).ended = 0;
-    const bodies = await composeBodies(taken);
-    for (const [at, { id, step, receiver }] of taken.entries()) {
+    const bodies = await composeBodies(leased);
+    for (const [at, { id, step, receiver }] of leased.entries()) {
       this.#leased.add(id);
       this.#lane(receiver.id).queue.push({ id, step, leaseUntil, receiver, body: bodies[at] ?? null });
     }
-    return taken.length;
+    return leased.length;
   }
 
   /** Begins attempts while there are fewer than `limit` for the endpoint. */
-  #pump(endpointId: string, limit: number): void {
+  #beginAttempts(endpointId: string, limit: number): void {
     const lane = this.#lane(endpointId);
     while (lane.running < limit && !this.#isStopping) {
       const lease = lane.queue.shift();
       if (!lease) return;
-      // Other processes may take it soon. It is leased again by the round that finds it due.
+      // Other processes may lease it soon. It is leased again by the round that finds it due.
       if (lease.leaseUntil.getTime() - this.#clock().getTime() < WEBHOOK_LEASE_LEFT_MS_MIN) {
         this.#leased.delete(lease.id);
         continue;
@@ -251,7 +251,7 @@ export class WebhookWorker {
         lane.ended += 1;
         this.#running.delete(attempt);
         if (outcome) this.#outcomes.push(outcome);
-        this.#pump(endpointId, limit);
+        this.#beginAttempts(endpointId, limit);
       });
       this.#running.add(attempt);
     }
@@ -307,12 +307,12 @@ export class WebhookWorker {
 
 /** Logs that the server disabled an endpoint, and sends a mail to all administrators. Never rejects. */
 async function tellAdministrators({ id, url, reason }: Disabled, mail: MessageSender | null, now: Date): Promise<void> {
-  log.warn({ webhook: id, reason }, "an endpoint of webhooks was disabled");
+  log.warn({ webhook: id, reason }, "a webhook endpoint was disabled");
   try {
     const notice = { name: "webhook_disabled", host: new URL(url).host, reason, at: now } as const;
     if (mail) await notifyMailboxes(await listAdministratorMailboxes(), notice, mail);
   } catch (error) {
-    logError(error, "the administrators were not told that an endpoint of webhooks was disabled");
+    logError(error, "the administrators got no mail about a disabled webhook endpoint");
   }
 }
 
@@ -350,7 +350,7 @@ async function readPage(from: EventCursor, now: Date): Promise<EventPage & { isM
  * Makes deliveries of the next page of events and moves the endpoint's cursor behind them, in one transaction. The cursor is the gate: if
  * another server has moved it, this one adds nothing. Endpoints with the same cursor share the page.
  */
-async function fanOut(
+async function addDeliveriesOf(
   { id, types, version, ...endpoint }: Receiver,
   pages: Map<string, ReturnType<typeof readPage>>,
   now: Date,
@@ -365,7 +365,7 @@ async function fanOut(
   const wanted: readonly string[] | null = types === null ? null : JSON.parse(types);
   const chosen = events
     .filter(({ type }) => wanted === null || wanted.includes(type))
-    .map((event) => ({ id: drawDeliveryId(), eventId: numberOfEvent(event.id) }));
+    .map((event) => ({ id: drawDeliveryId(), eventId: event.rowId }));
   const move = {
     ...{ id, version, missedAt: isMissing ? now : null },
     ...{ fromTransactionId: String(from.transactionId), fromId: from.id },
@@ -377,7 +377,7 @@ async function fanOut(
     return true;
   });
   if (!isMoved) return { added: 0, isMore };
-  if (isMissing) log.warn({ webhook: id }, "events were deleted before an endpoint of webhooks got them");
+  if (isMissing) log.warn({ webhook: id }, "events were deleted before a webhook endpoint got them");
   return { added: chosen.length, isMore };
 }
 
@@ -388,7 +388,7 @@ async function deleteStep(id: string): Promise<void> {
   });
 }
 
-interface Taken {
+interface LeasedRow {
   id: string;
   eventId: number | null;
   type: string;
@@ -397,18 +397,18 @@ interface Taken {
 }
 
 /** Returns the body of each delivery: null if its event was deleted. Phones and mailboxes are read only for those that have them. */
-async function composeBodies(taken: readonly Taken[]): Promise<(string | null)[]> {
-  if (taken.length === 0) return [];
+async function composeBodies(leased: readonly LeasedRow[]): Promise<(string | null)[]> {
+  if (leased.length === 0) return [];
   const rowsOf = (ids: Iterable<number>) => JSON.stringify([...new Set(ids)].map((id) => ({ id })));
-  const ids = taken.flatMap(({ eventId }) => eventId ?? []);
+  const ids = leased.flatMap(({ eventId }) => eventId ?? []);
   const events = ids.length > 0 ? await readPrimary.all(READ_EVENTS, { rows: rowsOf(ids) }) : [];
   const eventById = new Map(events.map((event) => [event.id, event]));
-  const accountIds = taken.flatMap(({ eventId, receiver }) =>
+  const accountIds = leased.flatMap(({ eventId, receiver }) =>
     receiver.hasPhones && eventId !== null ? (eventById.get(eventId)?.accountId ?? []) : [],
   );
   const accounts = accountIds.length > 0 ? await readPrimary.all(READ_IDENTITIES, { rows: rowsOf(accountIds) }) : [];
   const accountById = new Map(accounts.map(({ id, phone, email }) => [id, { phone, email }]));
-  return taken.map(({ id, eventId, type, at, receiver }) => {
+  return leased.map(({ id, eventId, type, at, receiver }) => {
     const event = eventId === null ? TEST_EVENT : eventById.get(eventId);
     if (!event) return null;
     const { accountId, sequence, isTest, data, since } = event;
@@ -426,14 +426,14 @@ const TEST_EVENT = { accountId: null, sequence: null, isTest: true, data: "{}", 
 export function readRetryAfter(text: string | null, now: Date): number | null {
   if (text === null) return null;
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now.getTime();
-  return Number.isNaN(ms) ? null : Math.min(Math.max(0, ms), WEBHOOK_RETRY_AFTER_MS_MAX);
+  return Number.isNaN(ms) ? null : Math.min(Math.max(0, ms), RETRY_AFTER_OBEYED_MS_MAX);
 }
 
 /** Returns what becomes of a delivery after an attempt, with `step` attempts of the schedule before it. */
 function resultOf({ lease, answer }: Outcome, now: Date): { state: string; step: number; dueAt: Date | null } {
   const step = lease.step + 1;
   if (answer.fault === null) return { state: "delivered", step, dueAt: null };
-  const waitMs = WEBHOOK_RETRY_AFTER_MS[lease.step];
+  const waitMs = WEBHOOK_WAITS_MS[lease.step];
   if (waitMs === undefined || answer.fault === "event_deleted") return { state: "failed", step, dueAt: null };
   const laterMs = waitMs * (1 + WEBHOOK_JITTER_PART * Math.random());
   const askedMs = readRetryAfter(answer.retryAfter, now) ?? 0;
@@ -487,5 +487,5 @@ async function storeOutcomes(outcomes: readonly Outcome[], worker: string, now: 
 
 /** Delivers all that is due now, as a process that runs no loop does. Resolves when it is done, or soon after `signal` is aborted. */
 export async function deliverWebhooks(options: WorkerOptions & { signal?: AbortSignal } = {}): Promise<void> {
-  await new WebhookWorker(options).work(options.signal);
+  await new WebhookWorker(options).runUntilIdle(options.signal);
 }

@@ -7,8 +7,8 @@ import {
   EVENTS_KEPT_MS,
   WEBHOOK_FAILING_MS_MAX,
   WEBHOOK_LEASE_MS,
-  WEBHOOK_RETRY_AFTER_MS,
   WEBHOOK_SECRET_OVERLAP_MS,
+  WEBHOOK_WAITS_MS,
 } from "@/lib/core/policy";
 import { readPrimary, transact, write } from "@/lib/db/database";
 import { renderMetrics } from "@/lib/ops/metrics";
@@ -170,7 +170,7 @@ test("a failed attempt is made again by the schedule with the same id, and the d
   await deliverUntil(receiver, userId, 1);
   const waits: number[] = [];
   let now = new Date();
-  for (const waitMs of WEBHOOK_RETRY_AFTER_MS) {
+  for (const waitMs of WEBHOOK_WAITS_MS) {
     const dueAt = (await deliveriesOf(id))[0]?.dueAt ?? new Date(0);
     waits.push((dueAt.getTime() - now.getTime()) / waitMs);
     await deliverWebhooks({ clock: () => after(dueAt, -1) });
