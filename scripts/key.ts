@@ -12,12 +12,12 @@ const env = await readSettings();
 await migrate(env.DATABASE_URL);
 const { COMMAND_LINE } = await import("../lib/core/administration/actor");
 const { LastDay } = await import("../lib/core/administration/test-numbers");
-const { KeyName, listApiKeys, makeApiKey, revokeApiKey, SCOPE_WORDS, Scopes } = await import(
+const { KeyName, listApiKeys, makeApiKey, revokeApiKey, SCOPE_DESCRIPTIONS, Scopes } = await import(
   "../lib/core/keys/api-keys"
 );
 const { API_KEY_NAME_LENGTH_MAX } = await import("../lib/core/policy");
 
-const SCOPES_TEXT = Object.entries(SCOPE_WORDS)
+const SCOPES_TEXT = Object.entries(SCOPE_DESCRIPTIONS)
   .map(([scope, words]) => `  ${scope.padEnd(18)} ${words}`)
   .join("\n");
 const PROBLEMS: Record<string, string> = {

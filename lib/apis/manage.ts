@@ -20,9 +20,9 @@ import { ENGLISH_MESSAGES } from "./messages";
  * What an endpoint needs, with lib/apis/manage-accounts.ts as the example:
  * - `who: "key"` and a `scope` of lib/core/keys/api-keys.ts. The engine checks the key, its limit and its scope.
  * - A change is made by `call.key.deed(act, replyOf)`, with a function of the core that takes an `Actor` and locks it (`lockActor`). With
- *   POST the function ends by `settle`, so that `Idempotency-Key` works: `replyOf` makes the reply of its value alone. The reply has
+ *   POST the function ends by `settle`, so that `Idempotency-Key` works: `replyOf` makes the reply only of its value. The reply has
  *   neither phones nor mailboxes, because it is stored; secrets are named in `answer.secrets`, and their schema is nullable.
- * - `failures` has a `problem` for each failure of the core. The engine words `key_revoked` and the other failures of `KEY_FAILURES`.
+ * - `failures` has a `problem` for each failure of the core. The engine has the responses to `KEY_FAILURES`, `key_revoked` included.
  * - An act on a person has `reason: ReasonText` in its body, and `...ACT_PROBLEMS` among its failures.
  * - A resource with a version: `ETag: etagOf(version)` in the reply to GET; `ifMatch: "optional"` where a change is the same whatever
  *   was there before (block, delete), and `"required"` where it writes fields that the client has read (PATCH), because only there a

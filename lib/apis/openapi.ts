@@ -5,7 +5,7 @@ import { EventBody } from "@/lib/core/events/event-body";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { SCOPE_WORDS } from "@/lib/core/keys/api-keys";
+import { SCOPE_DESCRIPTIONS } from "@/lib/core/keys/api-keys";
 import { env } from "@/lib/env";
 import * as bearer from "./bearer";
 import {
@@ -117,7 +117,7 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
 }
 
 function describeScopes(): string {
-  const scopes = Object.entries(SCOPE_WORDS).map(([scope, words]) => `- \`${scope}\`: ${words}`);
+  const scopes = Object.entries(SCOPE_DESCRIPTIONS).map(([scope, words]) => `- \`${scope}\`: ${words}`);
   return ["An API key, which begins with `sk_`. Its scopes:", "", ...scopes].join("\n");
 }
 

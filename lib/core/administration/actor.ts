@@ -48,7 +48,7 @@ const FIND_UNBLOCKED = statement({
 const findValidKey = (lock: string) => `
   SELECT "id" FROM "ApiKey"
   WHERE "id" = :keyId AND "revokedAt" IS NULL AND ("endsAt" IS NULL OR "endsAt" > :now) ${lock}`;
-/** The lock is shared: deeds of one key run in parallel, and the key can't be revoked until they are committed. */
+/** The lock is shared: deeds of one key run in parallel, and a revocation waits until they are committed. */
 const LOCK_VALID_KEY = statement({
   params: { keyId: "integer", now: "time" },
   row: { id: "integer" },
@@ -136,8 +136,8 @@ export function auditOf(actor: Actor): { actorKind: ActorKind; actorId: number }
 }
 
 /**
- * Ends a deed that succeeded with `value`, as the last step of its transaction, and returns it. With an API key this stores the answer
- * to the request, which is made of `value` alone. Each deed that a key may do with POST ends by it.
+ * Stores the reply to the request in the deed's transaction, if the actor is an API key and the request has an `Idempotency-Key`. The
+ * reply is made only of `value`. This is the last step of each deed that a key may do by POST. Returns `value`.
  */
 export async function settle<Value>(tx: Transaction, actor: Actor, value: Value): Promise<Result<Value, never>> {
   if (actor.kind === "api_key") await actor.settle?.(tx, value);

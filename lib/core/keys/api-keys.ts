@@ -18,10 +18,10 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 
 /**
- * What a key may do in the management API, with its words in the reference. A new resource adds its scopes here. Answers have phones
+ * What a key may do in the management API, with its description in the reference. A new resource adds its scopes here. Answers have phones
  * and mailboxes only for keys with `phones:read`.
  */
-export const SCOPE_WORDS = {
+export const SCOPE_DESCRIPTIONS = {
   "accounts:read": "Read and find accounts.",
   "accounts:write": "Create, block and delete accounts, and end their sessions.",
   "phones:read": "See phones and mailboxes in the answers of other scopes. Each such read is audited.",
@@ -35,8 +35,8 @@ export const SCOPE_WORDS = {
   "test-numbers:read": "Read test numbers.",
   "test-numbers:write": "Make and end test numbers.",
 } as const;
-export type Scope = keyof typeof SCOPE_WORDS;
-export const SCOPES = Object.keys(SCOPE_WORDS) as [Scope, ...Scope[]];
+export type Scope = keyof typeof SCOPE_DESCRIPTIONS;
+export const SCOPES = Object.keys(SCOPE_DESCRIPTIONS) as [Scope, ...Scope[]];
 
 /** The scopes of a new key: at least one. Other values fail with `scopes_missing` or `scope_unknown`. */
 export const Scopes = z
@@ -154,7 +154,7 @@ export interface ListedKey extends ApiKey {
   revokedAt: Date | null;
   /** To a minute; null if it was never used. */
   lastUsedAt: Date | null;
-  /** Whether requests with it are answered: it is neither revoked nor over. */
+  /** Whether requests with it are answered: it is neither revoked nor ended. */
   isOpen: boolean;
 }
 

@@ -3,8 +3,9 @@ import { IDEMPOTENCY_KEYS_KEPT_MS, IDEMPOTENT_REQUEST_MS_MAX } from "@/lib/core/
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { statement, type Transaction, transact } from "@/lib/db/database";
 
-/** A request of an API key that must have its effect once, however often it is sent. */
+/** A request with an API key that must have its effect once, however often it is sent. */
 export interface IdempotentRequest {
+  /** The id of the API key. */
   keyId: number;
   /** The value of `Idempotency-Key`. */
   key: string;
@@ -62,7 +63,7 @@ const FORGET = statement({
     WHERE "keyId" = :keyId AND "key" = :key AND "attempt" = :attempt AND "answer" IS NULL`,
 });
 
-/** The request of this key is being answered, or the key was used for another request. */
+/** See `beginRequest`. */
 export type BeginFailure = { name: "request_running" | "idempotency_key_reused" };
 
 /**
