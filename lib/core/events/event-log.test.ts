@@ -38,7 +38,7 @@ class Undone extends Error {}
 
 const blocked = { type: "account.blocked", data: {} } as const;
 
-test("pages go on where the last one ended, without a gap and without a double", async () => {
+test("pages go on where the last one ended, without gaps or duplicates", async () => {
   const { next } = await readOn(null, 500);
   const { userId } = await signUp();
   for (let count = 0; count < 20; count += 1)

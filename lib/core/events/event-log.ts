@@ -26,7 +26,8 @@ const EVENT_ID_MAX = 2_147_483_647;
 
 /**
  * A place in the event log: the reader has read all events up to it. `at` is the age of the cursor: the time of its last event, or of
- * the reading if there were no further events. As text it is `1796000000000-791-42`, which readers keep and send back as it is. Other text fails with the zod issue `cursor_malformed`.
+ * the reading if there were no further events. As text it is `1796000000000-791-42`, which readers keep and send back
+ * as it is. Other text fails with the zod issue `cursor_malformed`.
  */
 export const EventCursor = z.codec(
   z.string().regex(/^\d{1,14}-\d{1,15}-\d{1,10}$/, "cursor_malformed"),

@@ -263,7 +263,7 @@ test("a transaction that runs again publishes once, and one that is rolled back 
   expect(await typesOf(person.userId)).toEqual(["account.created", "invite.activated"]);
 });
 
-test("parallel deeds of one account number their events without a gap and without a double", async () => {
+test("parallel deeds of one account number their events without gaps or duplicates", async () => {
   const inviter = await signUp();
   const { userId, phone } = await signUp();
   const login = { userId, proven: phoneRecipient(phone) };

@@ -242,7 +242,7 @@ type EndpointFailure<Who extends Actor> =
   | { name: "endpoint_unknown" }
   | { name: "version_changed"; version: number };
 
-/** Why the deed is done, and which version of the endpoint the actor has seen. Without one, any will do. */
+/** Why the deed is done, and the version of the endpoint that the actor has read. Without one, every version may be changed. */
 interface Seen extends Reasoned {
   version?: number | undefined;
 }

@@ -130,7 +130,7 @@ test("an endpoint gets each event once, signed by both schemes of Standard Webho
   expect(of(receiver, userId)).toHaveLength(2);
 });
 
-test("an endpoint gets only the types that it wants, and phones and mailboxes only if it asks for them", async () => {
+test("an endpoint gets only the types that were chosen for it, and phones and mailboxes only if it asks for them", async () => {
   const { administrator } = await freshAdministrator();
   const some = await hook({ types: ["account.blocked"] });
   const all = await hook({ hasPhones: true });
@@ -206,7 +206,7 @@ test("Retry-After makes a wait longer, up to a day, and never shorter", async ()
   expect(row?.dueAt?.getTime()).toBeGreaterThan(Date.now() + 3590_000);
 });
 
-test("410 disables the endpoint, and what comes later waits until it goes on", async () => {
+test("410 disables the endpoint, and later events wait until it is resumed", async () => {
   const { id, receiver } = await hook({}, answerWith(410));
   const { userId } = await signUp();
   await deliverUntil(receiver, userId, 1);
@@ -227,7 +227,7 @@ test("410 disables the endpoint, and what comes later waits until it goes on", a
     .toBe(3);
 });
 
-test("five days without a success disable the endpoint, and one success begins them again", async () => {
+test("five days without a success disable the endpoint, and one success starts the five days again", async () => {
   const { id, receiver } = await hook({ types: ["account.blocked"] }, answerWith(500));
   const { userId } = await signUp();
   await publish(userId);
@@ -459,7 +459,7 @@ test("after a crash other processes deliver what a process had leased, once its 
   expect(await deliveriesOf(id)).toMatchObject([{ state: "delivered", attempts: 1 }]);
 });
 
-test("a paused endpoint gets what it missed when it goes on, and says so when events were deleted before", async () => {
+test("a paused endpoint gets what it missed when it is resumed, and shows when events were deleted before", async () => {
   const { id, receiver } = await hook({ types: ["account.blocked"] });
   const { userId } = await signUp();
   await changeWebhookEndpoint(COMMAND_LINE, id, { isPaused: true });

@@ -103,7 +103,7 @@ test("a key may send so many requests a minute, and other keys are not affected"
   expect(failureOf(await countRequest(one, after(now, MINUTE_MS)))).toBe("none");
 });
 
-test("scopes and names that mean nothing are refused", () => {
+test("unknown scopes and empty names are refused", () => {
   const problemOf = (parsed: { success: boolean; error?: { issues: { message: string }[] } }) =>
     parsed.error?.issues[0]?.message;
   expect(problemOf(Scopes.safeParse([]))).toBe("scopes_missing");
