@@ -14,13 +14,20 @@ import { Refusal } from "./internal/tool.mjs";
 const MISCOUNTED_SQL = `SELECT "id" FROM "User"
   WHERE "referralCount" <> (SELECT count(*) FROM "Activation" WHERE "inviterId" = "User"."id")`;
 
+/** Pauses the endpoints of the copy: one that was removed since would get events again, and one that was moved at its old address. */
+const PAUSE_ENDPOINTS_SQL = `UPDATE "WebhookEndpoint" SET "state" = 'paused', "version" = "version" + 1 WHERE "state" = 'active'
+  RETURNING "id", "url"`;
+/** Lists the keys of the copy that open the management API, among them those that were revoked since. */
+const LIST_KEYS_SQL = `SELECT "id", "name", "hint" FROM "ApiKey"
+  WHERE "revokedAt" IS NULL AND ("endsAt" IS NULL OR "endsAt" > '${textOf(new Date())}') ORDER BY "id"`;
+
 /** Deletes the deliveries to webhook endpoints, whose events are deleted with the log. The endpoints show that they missed some. */
 const FORGET_WEBHOOKS_SQL = `DELETE FROM "WebhookDelivery" RETURNING 1`;
 const FORGET_EVENTS_SQL = `DELETE FROM "Event" RETURNING 1`;
 /** Deletes the marks of lib/core/events/published-marks.ts, so that the empty log gets the events of the service again. */
 const DELETE_PUBLISHED_SQL = `DELETE FROM "Mark" WHERE "name" LIKE 'published %' RETURNING 1`;
 /** Expires all places in the event log that other systems have kept. */
-const EVENTS_BEGIN_SQL = `INSERT INTO "Mark" ("name", "at") VALUES ('events_since', '${new Date().toISOString().replace("Z", "+00:00")}')
+const EVENTS_BEGIN_SQL = `INSERT INTO "Mark" ("name", "at") VALUES ('events_since', '${textOf(new Date())}')
   ON CONFLICT ("name") DO UPDATE SET "at" = excluded."at" RETURNING 1`;
 
 const ROWS_PER_INSERT = 1000;
@@ -44,7 +51,9 @@ async function restoreFile(copy: string, file: string): Promise<void> {
   const draft = `${file}.${process.pid}.partial`;
   try {
     await prepareCopy(copy, draft);
-    const said = await withDatabase(draft, {}, (database) => clean(async (sql) => database.prepare(sql).all().length));
+    const said = await withDatabase(draft, {}, (database) =>
+      clean(async (sql) => database.prepare(sql).all() as Row[]),
+    );
     const aside = existsSync(file) ? await setAside(file, draft) : null;
     flushToDisk(draft);
     // A rename is one step, so that there is a database at `file` at any moment.
@@ -82,7 +91,7 @@ async function restorePostgres(url: string, fill?: (client: Client) => Promise<v
   try {
     await client.query("BEGIN");
     await fill?.(client);
-    const said = await clean(async (sql) => (await client.query(sql)).rows.length);
+    const said = await clean(async (sql) => (await client.query(sql)).rows);
     await client.query("COMMIT");
     console.log(`The PostgreSQL of DATABASE_URL is whole.\n${said}`);
   } finally {
@@ -109,10 +118,11 @@ async function prepareCopy(copy: string, draft: string): Promise<void> {
 /**
  * Deletes what a restored database must not bring back: sessions that have ended since the copy, codes that were used, delayed
  * changes that may have been cancelled, the event log, because other systems would not learn which changes the restore undid, and the
- * mark of a demonstration that may have ended. `run` runs a statement and resolves to the number of rows that it returns. Returns what to
- * tell the operator. Throws a `Refusal` if accounts are miscounted.
+ * mark of a demonstration that may have ended. Pauses the webhook endpoints. `read` runs a statement and resolves to its rows. Returns what
+ * to tell the operator. Throws a `Refusal` if accounts are miscounted.
  */
-async function clean(run: (sql: string) => Promise<number>): Promise<string> {
+async function clean(read: (sql: string) => Promise<Row[]>): Promise<string> {
+  const run = async (sql: string) => (await read(sql)).length;
   const miscounted = await run(MISCOUNTED_SQL);
   if (miscounted > 0)
     throw new Refusal(
@@ -125,6 +135,8 @@ async function clean(run: (sql: string) => Promise<number>): Promise<string> {
   await run(FORGET_EVENTS_SQL);
   await run(DELETE_PUBLISHED_SQL);
   await run(EVENTS_BEGIN_SQL);
+  const endpoints = await read(PAUSE_ENDPOINTS_SQL);
+  const keys = await read(LIST_KEYS_SQL);
   const demonstrations = await run(`DELETE FROM "Mark" WHERE "name" = 'demonstration' RETURNING 1`);
   return [
     `All sessions have ended (${sessions}), and no code that was sent before is good (${codes}): everybody logs in again.`,
@@ -132,9 +144,22 @@ async function clean(run: (sql: string) => Promise<number>): Promise<string> {
     demonstrations > 0 && "The mark of a demonstration was taken away: npm run seed brings it back.",
     "The event log is empty: systems that follow it read all accounts again.",
     "What people did since the copy was made is not in it: accounts that were deleted since are there again.",
+    endpoints.length > 0 &&
+      "The webhook endpoints of the copy are paused, because some may have been removed since. Resume each that is still wanted by npm run webhook -- resume --id <id>:",
+    ...endpoints.map(({ id, url }) => `  ${id} ${url}`),
+    keys.length > 0 &&
+      "These API keys of the copy are good, also those that were revoked since. Before the server starts, revoke each that is not wanted by npm run key -- revoke <id>:",
+    ...keys.map(({ id, name, hint }) => `  ${id} ${name} (${hint}…)`),
   ]
     .filter(Boolean)
     .join("\n");
+}
+
+type Row = Record<string, unknown>;
+
+/** Returns a time as SQLite stores it, which PostgreSQL reads as well. */
+function textOf(time: Date): string {
+  return time.toISOString().replace("Z", "+00:00");
 }
 
 /** Throws a `Refusal` if the copy comes from a newer version of Sarafan, which this version can't migrate. */
