@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { EventBody, eventBodyOf } from "@/lib/core/events/event-body";
+import { AnsweredEvent, eventBodyOf } from "@/lib/core/events/event-body";
 import { EventCursor, findEndOfEvents } from "@/lib/core/events/event-log";
 import { EVENT_TYPES, type EventType } from "@/lib/core/events/event-types";
 import { waitForEvents } from "@/lib/core/events/wait-for-events";
@@ -39,7 +39,7 @@ export const events = address(manageApi, "/api/manage/v1/events", (endpoint) => 
     },
     answer: {
       body: z.object({
-        events: z.array(EventBody),
+        events: z.array(AnsweredEvent),
         next: z.string().meta({ description: "The cursor to read on from, also when there are no events." }),
         isMore: z.boolean().meta({ description: "Whether further events can be read now." }),
       }),

@@ -24,7 +24,7 @@ const Delivery = z.object({
   id: z.string().meta({ description: "The `webhook-id`.", examples: ["msg_4fzJ0v3hRk6n8qTzWm1xYg"] }),
   eventId: z.string().nullable().meta({ description: "Null for a test event, and once the event is deleted." }),
   accountId: z.int().nullable().meta({ description: "The account that the event concerns." }),
-  type: Type,
+  type: z.string().meta({ description: "The event's type, or `webhook.test`.", examples: [TEST_EVENT_TYPE] }),
   happenedAt: Time,
   state: z.enum(WEBHOOK_STATES),
   attemptCount: z.int().meta({ description: "How many attempts were made, also after it was sent again." }),

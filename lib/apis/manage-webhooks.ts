@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { EVENT_TYPES } from "@/lib/core/events/event-types";
 import {
   changeWebhookEndpoint,
   deleteWebhookEndpoint,
@@ -31,10 +30,7 @@ const Endpoint = z.object({
   id: z.string().meta({ examples: ["we_4fzJ0v3hRk6n8qTzWm1xYg"] }),
   url: Url,
   description: z.string(),
-  types: z
-    .array(z.enum(EVENT_TYPES))
-    .nullable()
-    .meta({ description: "The types of events that it gets; null for all." }),
+  types: z.array(z.string()).nullable().meta({ description: "The types of events that it gets; null for all." }),
   hasPhones: HasPhones,
   state: z.enum(["active", "paused", "disabled"]),
   disabledReason: z

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { SESSION_COOKIE } from "@/lib/auth/nextauth";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
-import { EventBody } from "@/lib/core/events/event-body";
+import { AnsweredEvent } from "@/lib/core/events/event-body";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
@@ -381,7 +381,7 @@ function schemaOf(schema: z.ZodType, io: "input" | "output"): JsonObject {
     override: ({ zodSchema, jsonSchema }) => {
       const example = EXAMPLES_BY_SCHEMA.get(zodSchema);
       if (example && io === "input") jsonSchema.examples = [example];
-      if (zodSchema === EventBody) {
+      if (zodSchema === AnsweredEvent) {
         for (const name of Object.keys(jsonSchema)) delete jsonSchema[name as keyof typeof jsonSchema];
         Object.assign(jsonSchema, EVENT_REF);
       }

@@ -47,6 +47,12 @@ export const EVENT_BODIES = Object.fromEntries(EVENT_TYPES.map((type) => [type, 
 export const EventBody = z.union(Object.values(EVENT_BODIES));
 export type EventBody = z.output<typeof EventBody>;
 
+/**
+ * An event in an answer. It is not checked again, because a server of a newer version may have written a type or a field that this version
+ * doesn't know.
+ */
+export const AnsweredEvent = z.custom<EventBody>();
+
 /** Returns an event as other systems get it. */
 export function eventBodyOf({ id, type, at, accountId, sequence, isTest, data }: PublishedEvent): EventBody {
   return { id, type, timestamp: at.toISOString(), accountId, sequence, isTest, data: { ...data } };
