@@ -49,3 +49,15 @@ test("a key without phones:read has no phones sent, and gets no secret that sign
     for (const id of [plain, seen]) await deleteWebhookEndpoint(writer, id);
   }
 });
+
+test("a URL is stored as it is called, without line breaks and control characters", async () => {
+  const id = await hook({ url: " https://shop.example/\u001b[2J\nwe_forged\thttps://x.example " });
+  try {
+    expect((await findWebhookEndpoint(id))?.url).toBe("https://shop.example/%1B[2Jwe_forgedhttps://x.example");
+    const changed = await changeWebhookEndpoint(COMMAND_LINE, id, { url: "https://SHOP.example\n" });
+    expect(changed).toMatchObject({ ok: true, value: { url: "https://shop.example/" } });
+    expect((await findWebhookEndpoint(id))?.url).toBe("https://shop.example/");
+  } finally {
+    await deleteWebhookEndpoint(COMMAND_LINE, id);
+  }
+});

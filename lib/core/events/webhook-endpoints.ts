@@ -16,7 +16,7 @@ import {
   WEBHOOK_SECRET_OVERLAP_MS,
   WEBHOOK_URL_LENGTH_MAX,
 } from "@/lib/core/policy";
-import { fail, type Result } from "@/lib/core/result";
+import { fail, type Result, succeed } from "@/lib/core/result";
 import { type RowOf, readPrimary, rollBack, statement, type Transaction, transact } from "@/lib/db/database";
 import { findUrlProblem, type WebhookUrlProblem } from "@/lib/senders/webhooks";
 import { findEndOfEvents } from "./event-log";
@@ -168,9 +168,10 @@ export interface ShownKeys {
 /** Why an endpoint can't have this URL. */
 export type UrlRefused = { name: "url_refused"; problem: WebhookUrlProblem | "too_long" };
 
-function findUrlFailure(url: string): UrlRefused | null {
-  const problem = url.length > WEBHOOK_URL_LENGTH_MAX ? "too_long" : findUrlProblem(url);
-  return problem && { name: "url_refused", problem };
+/** Returns a URL as it is called: without the white space and the control characters that a terminal would obey. */
+function readUrl(text: string): Result<string, UrlRefused> {
+  const problem = text.length > WEBHOOK_URL_LENGTH_MAX ? "too_long" : findUrlProblem(text);
+  return problem ? fail({ name: "url_refused", problem }) : succeed(new URL(text).href);
 }
 
 /**
@@ -198,13 +199,13 @@ export async function makeWebhookEndpoint<Who extends Actor>(
 ): Promise<
   Result<{ id: string } & ShownKeys, ActorFailure<Who> | PhonesFailure<Who> | UrlRefused | { name: "endpoints_full" }>
 > {
-  const refused = findUrlFailure(choice.url);
-  if (refused) return fail(refused);
+  const url = readUrl(choice.url);
+  if (!url.ok) return url;
   const id = `we_${randomBytes(16).toString("base64url")}`;
   const { sealed, ...shown } = drawWebhookSecrets(id);
   const cursor = await findEndOfEvents(now);
   const row = {
-    ...{ id, url: choice.url, description: choice.description, hasPhones: choice.hasPhones },
+    ...{ id, url: url.value, description: choice.description, hasPhones: choice.hasPhones },
     ...{ types: choice.types && JSON.stringify(choice.types), secret: sealed, publicKey: shown.publicKey, now },
     ...{ cursorAt: cursor.at, cursorTransactionId: String(cursor.transactionId), cursorId: cursor.id },
   };
@@ -300,14 +301,14 @@ export async function changeWebhookEndpoint<Who extends Actor>(
   seen: Seen = {},
   now = new Date(),
 ): Promise<Result<WebhookEndpoint, EndpointFailure<Who> | PhonesFailure<Who> | UrlRefused>> {
-  const refused = change.url === undefined ? null : findUrlFailure(change.url);
-  if (refused) return fail(refused);
+  const url = change.url === undefined ? succeed(undefined) : readUrl(change.url);
+  if (!url.ok) return url;
   const changed = await perform(
     actor,
     id,
     seen,
     async (tx, endpoint) => {
-      const next = applyChange(endpoint, change);
+      const next = applyChange(endpoint, { ...change, url: url.value });
       const refusal = sendsPhonesElsewhere(endpoint, next) ? await findPhonesFailure(tx, actor) : null;
       if (refusal) return fail(refusal);
       const fields = (["url", "types", "description", "hasPhones"] as const).filter(
