@@ -143,13 +143,14 @@ test("a read of a phone is in the account's history as an administrator's, and a
   const { accounts } = await (await blind.get(`${V1}/accounts`, { params: { phone } })).json();
   const { id } = accounts[0];
   expect(accounts).toMatchObject([{ id: expect.any(Number) }]);
+  expect(await looks(), "a look-up tells whose the phone is").toBe(before + 1);
   await blind.get(`${V1}/accounts/${id}`);
-  expect(await looks()).toBe(before);
+  expect(await looks()).toBe(before + 1);
   const seeing = await newBackend("accounts:read,phones:read");
   expect(await (await seeing.get(`${V1}/accounts/${id}`)).json()).toMatchObject({ phone });
-  expect(await looks()).toBe(before + 1);
-  await seeing.get(`${V1}/accounts`, { params: { phone } });
   expect(await looks()).toBe(before + 2);
+  await seeing.get(`${V1}/accounts`, { params: { phone } });
+  expect(await looks()).toBe(before + 3);
   expect(await history()).not.toContain("a test");
 });
 

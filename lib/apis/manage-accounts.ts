@@ -7,7 +7,7 @@ import { blockAccount, unblockAccount } from "@/lib/core/administration/block";
 import { endSessions } from "@/lib/core/administration/end-sessions";
 import {
   findManagedAccount,
-  findManagedAccounts,
+  listManagedAccounts,
   type ManagedAccount,
   recordAccountReads,
 } from "@/lib/core/administration/managed-accounts";
@@ -79,13 +79,13 @@ export const accounts = address(manageApi, "/api/manage/v1/accounts", (endpoint)
     },
     answer: { body: z.object({ accounts: z.array(Account), next: z.string().nullable() }), headers: ["Link"] },
     run: async ({ key, request, query: { phone, email, inviteCode, cursor = 0, limit } }) => {
-      const lookup = { phone, email, inviteCode };
-      const found = await findManagedAccounts({ lookup, after: cursor, limit: limit ?? ACCOUNTS_PER_PAGE });
+      const found = await listManagedAccounts(key.actor, {
+        lookup: { phone, email, inviteCode },
+        after: cursor,
+        limit: limit ?? ACCOUNTS_PER_PAGE,
+        seesPhones: key.has("phones:read"),
+      });
       const { next } = found;
-      if (key.has("phones:read")) {
-        const isList = !phone && !email && !inviteCode;
-        await recordAccountReads(key.actor, { ids: found.accounts.map(({ id }) => id), isList });
-      }
       const body = {
         accounts: found.accounts.map((account) => accountOf(account, key)),
         next: next === null ? null : String(next),

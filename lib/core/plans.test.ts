@@ -42,7 +42,7 @@ import {
 } from "./administration/import-runs";
 import { workOnImports } from "./administration/import-work";
 import { readInviteTree } from "./administration/invite-tree";
-import { findManagedAccount, findManagedAccounts } from "./administration/managed-accounts";
+import { findManagedAccount, listManagedAccounts } from "./administration/managed-accounts";
 import { getOutlook } from "./administration/outlook";
 import { listPeoplePage } from "./administration/people-list";
 import { listInvitersPage } from "./administration/referral-list";
@@ -147,7 +147,8 @@ async function sendByKey({ phone, userId, inviteCode }: Awaited<ReturnType<typeo
   await beginRequest({ keyId, key: "a test", content: "" }, new Date());
   if (begun.ok && "attempt" in begun.value) await forgetRequest(begun.value.attempt);
   const email = "anna@mail.example" as Email;
-  for (const lookup of [{}, { phone }, { email }, { inviteCode }]) await findManagedAccounts({ lookup, limit: 10 });
+  for (const lookup of [{}, { phone }, { email }, { inviteCode }])
+    await listManagedAccounts({ kind: "api_key", keyId }, { lookup, limit: 10, seesPhones: true });
   await findManagedAccount(userId);
   await blockAccount({ kind: "api_key", keyId }, { userId, reason: "a test" });
   await unblockAccount({ kind: "api_key", keyId }, { userId, reason: "a test" });

@@ -5,14 +5,14 @@ import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Result } from "@/lib/core/result";
 import { readPrimary, transact, write } from "@/lib/db/database";
 import { freshAdministrator, readEvents } from "@/lib/testing/administrators";
-import { anybody, failureOf, freshPhone, openSession, signUp } from "@/lib/testing/people";
-import { createAccount, deleteAccount } from "./accounts";
+import { anybody, failureOf, freshEmail, freshPhone, openSession, signUp } from "@/lib/testing/people";
+import { type AccountLookup, createAccount, deleteAccount } from "./accounts";
 import { moveInvitation, undoInvitation } from "./activations";
 import { deletePerson } from "./acts";
 import { walkEvents } from "./audit-list";
 import { blockAccount, unblockAccount } from "./block";
 import { endSessions } from "./end-sessions";
-import { findManagedAccount } from "./managed-accounts";
+import { findManagedAccount, listManagedAccounts } from "./managed-accounts";
 import { drawFixedCode, endTestNumber, makeTestNumber } from "./test-numbers";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -97,6 +97,35 @@ test("a key and an administrator with the same id are told apart in the audit lo
     );
   expect(await actionsOf({})).toEqual(["account_blocked"]);
   expect(await actionsOf({ kind: "api_key" })).toEqual(["account_unblocked"]);
+});
+
+test("a look-up by phone or mailbox with an API key is audited, with or without an account", async () => {
+  const actor = await freshKey();
+  const [phone, email] = [freshPhone(), freshEmail()];
+  const { userId, inviteCode } = await signUp({ phone });
+  const page = { limit: 10, seesPhones: false };
+  const look = (lookup: AccountLookup) => listManagedAccounts(actor, { ...page, lookup });
+  const looks = async () => {
+    const rows = await readPrimary.auditEvent.findMany({
+      where: { actorKind: "api_key", actorId: actor.keyId },
+      orderBy: { id: "asc" },
+    });
+    return rows.map(({ action, subjectId }) => [action, subjectId]);
+  };
+  expect((await look({ phone: freshPhone() })).accounts).toEqual([]);
+  expect((await look({ email })).accounts).toEqual([]);
+  expect((await look({ phone })).accounts).toMatchObject([{ id: userId }]);
+  const recorded = [
+    ["accounts_listed", null],
+    ["accounts_listed", null],
+    ["account_read", userId],
+  ];
+  expect(await looks()).toEqual(recorded);
+  expect((await look({ inviteCode })).accounts).toMatchObject([{ id: userId }]);
+  await look({});
+  expect(await looks()).toEqual(recorded);
+  await listManagedAccounts(actor, { ...page, lookup: { inviteCode }, seesPhones: true });
+  expect(await looks()).toEqual([...recorded, ["account_read", userId]]);
 });
 
 test("a backend acts on no administrator, and on no account that has changed since it was read", async () => {

@@ -40,16 +40,19 @@ const COLUMNS = {
   activation: { select: { code: true, inviterId: true, activatedAt: true } },
 } as const;
 
-/** Finds accounts by exact values (`lookup`) or lists all, the oldest first, from the one after the id `after`. */
-export async function findManagedAccounts({
-  lookup: { phone, email, inviteCode } = {},
-  after = 0,
-  limit,
-}: {
-  lookup?: AccountLookup;
-  after?: number;
-  limit: number;
-}): Promise<{ accounts: ManagedAccount[]; next: number | null }> {
+/**
+ * Finds accounts by exact values (`lookup`) or lists all, the oldest first, from the one after the id `after`. The page is recorded in the
+ * audit log if the actor sees phones, or looks up by phone or mailbox: that an account is found, or none, tells whose the phone is.
+ */
+export async function listManagedAccounts(
+  actor: Actor,
+  {
+    lookup: { phone, email, inviteCode } = {},
+    after = 0,
+    limit,
+    seesPhones,
+  }: { lookup?: AccountLookup; after?: number; limit: number; seesPhones: boolean },
+): Promise<{ accounts: ManagedAccount[]; next: number | null }> {
   const rows = await readPrimary.user.findMany({
     where: {
       ...(phone && { OR: [{ phone }, { claimedPhone: phone }] }),
@@ -62,6 +65,12 @@ export async function findManagedAccounts({
     select: COLUMNS,
   });
   const accounts = rows.slice(0, limit).map(accountOf);
+  const ids = accounts.map(({ id }) => id);
+  const isByIdentity = phone !== undefined || email !== undefined;
+  if (isByIdentity && ids.length === 0)
+    await transact(async (tx) => recordRead(tx, actor, { subjectId: null, now: new Date() }));
+  else if (isByIdentity || seesPhones)
+    await recordAccountReads(actor, { ids, isList: !isByIdentity && inviteCode === undefined });
   return { accounts, next: rows.length > limit ? (accounts.at(-1)?.id ?? null) : null };
 }
 
