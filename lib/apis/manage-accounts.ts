@@ -109,6 +109,7 @@ export const accounts = address(manageApi, "/api/manage/v1/accounts", (endpoint)
       phone_taken: problem(409, "phone_taken", "Another account has this phone."),
       email_taken: problem(409, "email_taken", "Another account has this mailbox."),
       phone_test: problem(409, "phone_test", "This phone is a test number."),
+      phone_of_administrator: problem(409, "phone_of_administrator", "The phone is an administrator's."),
     },
   }),
 }));

@@ -19,6 +19,7 @@ import {
   type Actor,
   type ActorFailure,
   type Administrator,
+  type ApiKeyActor,
   auditOf,
   lockActor,
   lockForChange,
@@ -135,19 +136,28 @@ export async function readAccount(
 
 /** The requested phone or mailbox is a factor of another account, or the phone is a test number. */
 type TakenFailure = { name: "phone_taken" | "email_taken" | "phone_test" };
+
+type CreateFailure<Who extends Actor> =
+  | ActorFailure<Who>
+  | TakenFailure
+  | (Who extends ApiKeyActor ? { name: "phone_of_administrator" } : never);
+
 /**
  * Makes an account with a phone and, if given, a mailbox. Both count as proven, because the administrator vouches for them.
- * `reason` is recorded with it. Fails with an `ActorFailure`, `phone_taken`, `phone_test` or `email_taken`.
+ * `reason` is recorded with it. Fails with an `ActorFailure`, `phone_taken`, `phone_test` or `email_taken`. An API key fails with
+ * `phone_of_administrator` if the phone is an administrator's: it could give the account a mailbox of its own, and log in by it.
  */
 export async function createAccount<Who extends Actor>(
   actor: Who,
   { phone, email = null, reason }: { phone: Phone; email?: Email | null; reason?: string },
   { now = new Date(), drawInvite = drawInviteCode }: { now?: Date; drawInvite?: () => InviteCode } = {},
-): Promise<Result<Account, ActorFailure<Who> | TakenFailure>> {
+): Promise<Result<Account, CreateFailure<Who>>> {
+  const isForbidden = actor.kind === "api_key" && (await isAdministratorPhone(phone));
   return retryOnUnique(() =>
-    write(async (tx): Promise<Result<Account, ActorFailure<Who> | TakenFailure>> => {
+    write(async (tx): Promise<Result<Account, CreateFailure<Who>>> => {
       const locked = await lockActor(tx, actor, now);
       if (!locked.ok) return locked;
+      if (isForbidden) return fail({ name: "phone_of_administrator" } as CreateFailure<Who>);
       const taken = await findTaken(tx, { phone, email, except: null });
       if (taken) return fail(taken);
       const row = await tx.user.create({

@@ -8,7 +8,9 @@ import { freshAdministrator, readEvents } from "@/lib/testing/administrators";
 import { anybody, failureOf, freshEmail, freshPhone, openSession, signUp } from "@/lib/testing/people";
 import { type AccountLookup, createAccount, deleteAccount } from "./accounts";
 import { moveInvitation, undoInvitation } from "./activations";
+import { COMMAND_LINE } from "./actor";
 import { deletePerson } from "./acts";
+import { addAdministrator } from "./administrators";
 import { walkEvents } from "./audit-list";
 import { blockAccount, unblockAccount } from "./block";
 import { endSessions } from "./end-sessions";
@@ -97,6 +99,16 @@ test("a key and an administrator with the same id are told apart in the audit lo
     );
   expect(await actionsOf({})).toEqual(["account_blocked"]);
   expect(await actionsOf({ kind: "api_key" })).toEqual(["account_unblocked"]);
+});
+
+test("a backend makes no account of an administrator's phone", async () => {
+  const actor = await freshKey();
+  const phone = freshPhone();
+  unwrap(await addAdministrator(phone));
+  const account = { phone, email: freshEmail(), reason };
+  expect(failureOf(await createAccount(actor, account))).toBe("phone_of_administrator");
+  expect(await readPrimary.user.findUnique({ where: { phone } })).toBeNull();
+  expect(failureOf(await createAccount(COMMAND_LINE, account))).toBe("none");
 });
 
 test("a look-up by phone or mailbox with an API key is audited, with or without an account", async () => {
