@@ -334,6 +334,8 @@ export async function changeWebhookEndpoint<Who extends Actor>(
 function applyChange(endpoint: WebhookEndpoint, { isPaused, ...change }: WebhookChange): WebhookEndpoint {
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
   const next = { ...endpoint, ...given };
+  // Another receiver has not failed yet.
+  if (next.url !== endpoint.url) next.failingSince = null;
   if (isPaused === undefined || (isPaused ? "paused" : "active") === endpoint.state) return next;
   return { ...next, state: isPaused ? "paused" : "active", reason: null, failingSince: null };
 }

@@ -192,20 +192,24 @@ export const REPLAY = statement({
 });
 
 export const END_FAILING = statement({
-  params: { id: "text" },
-  sql: `UPDATE "WebhookEndpoint" SET "failingSince" = NULL WHERE "id" = :id AND "failingSince" IS NOT NULL`,
+  params: { id: "text", version: "integer" },
+  sql: `
+    UPDATE "WebhookEndpoint" SET "failingSince" = NULL
+    WHERE "id" = :id AND "version" = :version AND "failingSince" IS NOT NULL`,
 });
 export const BEGIN_FAILING = statement({
-  params: { id: "text", since: "time" },
-  sql: `UPDATE "WebhookEndpoint" SET "failingSince" = :since WHERE "id" = :id AND "failingSince" IS NULL`,
+  params: { id: "text", version: "integer", since: "time" },
+  sql: `
+    UPDATE "WebhookEndpoint" SET "failingSince" = :since
+    WHERE "id" = :id AND "version" = :version AND "failingSince" IS NULL`,
 });
 /** Disables an endpoint, if it is active; with the reason `failing` only if it has failed since `before`. */
 export const DISABLE = statement({
-  params: { id: "text", reason: "text", before: "time" },
+  params: { id: "text", version: "integer", reason: "text", before: "time" },
   row: { url: "text" },
   sql: `
     UPDATE "WebhookEndpoint" SET "state" = 'disabled', "reason" = :reason, "version" = "version" + 1
-    WHERE "id" = :id AND "state" = 'active' AND (:reason = 'gone' OR "failingSince" <= :before) RETURNING "url"`,
+    WHERE "id" = :id AND "version" = :version AND "state" = 'active' AND (:reason = 'gone' OR "failingSince" <= :before) RETURNING "url"`,
 });
 /**
  * Replaces secrets that the previous key sealed with the same secrets sealed by the current key, unless a rotation has replaced them.

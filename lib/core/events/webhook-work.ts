@@ -139,9 +139,10 @@ export class WebhookWorker {
     let isMore = false;
     const due: Receiver[] = [];
     for (const receiver of receivers) {
+      const isGivenBack = await this.#giveBackOld(receiver);
       const added = await addDeliveriesOf(receiver, pages, now);
       isMore ||= added.isMore;
-      if (receiver.hasDue || added.added > 0) due.push(receiver);
+      if (receiver.hasDue || isGivenBack || added.added > 0) due.push(receiver);
     }
     const perEndpoint = Math.max(
       1,
@@ -178,10 +179,24 @@ export class WebhookWorker {
     this.#abort.abort();
     await this.#waitForAttempts(ABORTED_MS_MAX);
     await this.#store();
-    const rows = JSON.stringify([...this.#leased].map((id) => ({ id })));
+    await this.#giveBack([...this.#leased]);
+  }
+
+  async #giveBack(ids: string[]): Promise<void> {
+    if (ids.length === 0) return;
+    const rows = JSON.stringify(ids.map((id) => ({ id })));
     const given = { rows, worker: this.#id, now: this.#clock() };
-    if (this.#leased.size > 0) await transact(async (tx) => tx.run(GIVE_BACK, given));
-    this.#leased.clear();
+    await transact(async (tx) => tx.run(GIVE_BACK, given));
+    for (const id of ids) this.#leased.delete(id);
+  }
+
+  /** Gives back the deliveries that were leased before the endpoint changed and not begun. Returns whether there were some. */
+  async #giveBackOld({ id, version }: Receiver): Promise<boolean> {
+    const lane = this.#lane(id);
+    const old = lane.queue.filter(({ receiver }) => receiver.version !== version);
+    lane.queue = lane.queue.filter(({ receiver }) => receiver.version === version);
+    await this.#giveBack(old.map((lease) => lease.id));
+    return old.length > 0;
   }
 
   /** Resolves when no attempt is under way, or after `ms`. */
@@ -451,32 +466,37 @@ interface Disabled {
 async function storeOutcomes(outcomes: readonly Outcome[], worker: string, now: Date): Promise<Disabled[]> {
   const results = outcomes.map((outcome) => ({ id: outcome.lease.id, ...resultOf(outcome, now) }));
   const outcomeById = new Map(outcomes.map((outcome) => [outcome.lease.id, outcome]));
-  const byEndpoint = groupBy(outcomes, ({ lease }) => [lease.receiver.id]);
   return transact(async (tx) => {
     const stored = await tx.all(STORE_OUTCOMES, { rows: JSON.stringify(results), worker });
-    const attempts = stored.flatMap(({ id, attempts: number }) => {
+    const kept = stored.flatMap(({ id, attempts: number }) => {
       const outcome = outcomeById.get(id);
-      if (!outcome) return [];
-      const { at, durationMs, answer } = outcome;
+      return outcome ? { ...outcome, id, number } : [];
+    });
+    const attempts = kept.map(({ id, number, at, durationMs, answer }) => {
       return { id, number, at, durationMs, status: answer.status, fault: answer.fault, answer: answer.body };
     });
     if (attempts.length > 0) tx.queue(ADD_ATTEMPTS, { rows: JSON.stringify(attempts) });
     const disabled: Disabled[] = [];
-    for (const [id, own] of byEndpoint) {
+    // An attempt counts only for the endpoint as it was then: its address may be another one now.
+    const byVersion = groupBy(kept, ({ lease: { receiver } }) => [`${receiver.id} ${receiver.version}`]);
+    for (const own of byVersion.values()) {
+      const receiver = own[0]?.lease.receiver;
+      if (!receiver) continue;
+      const { id, version } = receiver;
       const isGone = own.some(({ answer }) => answer.status === GONE_STATUS);
-      if (isGone) await disable("gone", id);
-      else if (own.some(({ answer }) => answer.fault === null)) tx.queue(END_FAILING, { id });
+      if (isGone) await disable("gone", id, version);
+      else if (own.some(({ answer }) => answer.fault === null)) tx.queue(END_FAILING, { id, version });
       else {
         const since = new Date(Math.min(...own.map(({ at }) => at.getTime())));
-        tx.queue(BEGIN_FAILING, { id, since });
-        await disable("failing", id);
+        tx.queue(BEGIN_FAILING, { id, version, since });
+        await disable("failing", id, version);
       }
     }
     return disabled;
 
-    async function disable(reason: Disabled["reason"], id: string): Promise<void> {
+    async function disable(reason: Disabled["reason"], id: string, version: number): Promise<void> {
       const before = new Date(now.getTime() - WEBHOOK_FAILING_MS_MAX);
-      const row = await tx.get(DISABLE, { id, reason, before });
+      const row = await tx.get(DISABLE, { id, version, reason, before });
       if (!row) return;
       disabled.push({ id, url: row.url, reason });
       const event = { actorKind: "server", actorId: NO_ACCOUNT_ID, subjectId: null } as const;

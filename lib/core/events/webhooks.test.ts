@@ -227,6 +227,40 @@ test("410 disables the endpoint, and later events wait until it is resumed", asy
     .toBe(3);
 });
 
+test("what an old address answers doesn't count for the new one, which gets what is not begun yet", async () => {
+  const held: (() => void)[] = [];
+  const { id, receiver } = await hook({ types: ["account.blocked"] }, (_, response) => {
+    held.push(() => response.writeHead(410).end());
+  });
+  const { userId } = await signUp();
+  for (let count = 0; count < 20; count += 1) await publish(userId);
+  const worker = new WebhookWorker();
+  const { id: other, receiver: next } = await hook({ types: ["account.blocked"] });
+  await deleteWebhookEndpoint(COMMAND_LINE, other);
+  await expect
+    .poll(async () => {
+      await worker.round();
+      return held.length;
+    })
+    .toBe(16);
+  await write((tx) => tx.webhookEndpoint.update({ where: { id }, data: { failingSince: new Date(0) } }));
+  const moved = await changeWebhookEndpoint(COMMAND_LINE, id, { url: next.url });
+  expect(moved).toMatchObject({ ok: true, value: { failingSince: null } });
+  await worker.round();
+  for (const answer of held) answer();
+  await expect
+    .poll(async () => {
+      await worker.round();
+      return of(next, userId).length;
+    })
+    .toBe(4);
+  await worker.stop(1000);
+  expect(await findWebhookEndpoint(id)).toMatchObject({ state: "active", url: next.url, failingSince: null });
+  expect(of(receiver, userId)).toHaveLength(16);
+  await deliverWebhooks({ clock: () => after(new Date(), 10_000) });
+  expect(of(next, userId)).toHaveLength(20);
+});
+
 test("five days without a success disable the endpoint, and one success starts the five days again", async () => {
   const { id, receiver } = await hook({ types: ["account.blocked"] }, answerWith(500));
   const { userId } = await signUp();
