@@ -38,9 +38,15 @@ function onRows(columns: Parameters<typeof jsonRows>[0], sql: string): { sqlite:
   };
 }
 
+const listEndpoints = (now: string) => `
+  SELECT "id", "url", "types", "hasPhones", "secret", "previousSecret", "previousUntil", "cursorAt", "cursorTransactionId",
+    "cursorId", "version", "state", EXISTS (
+      SELECT 1 FROM "WebhookDelivery" WHERE "endpointId" = "WebhookEndpoint"."id" AND "dueAt" <= :now) AS "hasDue",
+    ${now} AS "databaseNow"
+  FROM "WebhookEndpoint" WHERE "state" IN ('active', 'deleted') ORDER BY "id"`;
 /**
  * Lists active endpoints, which get deliveries, and deleted ones, whose deliveries are still to be deleted. `MOVE_CURSOR` checks again
- * that an endpoint may get deliveries.
+ * that an endpoint may get deliveries. `databaseNow` is the time by the database's clock.
  */
 export const LIST_ENDPOINTS_OF_ROUND = statement({
   params: { now: "time" },
@@ -58,12 +64,12 @@ export const LIST_ENDPOINTS_OF_ROUND = statement({
     version: "integer",
     state: "text",
     hasDue: "boolean",
+    databaseNow: "time",
   },
-  sql: `
-    SELECT "id", "url", "types", "hasPhones", "secret", "previousSecret", "previousUntil", "cursorAt", "cursorTransactionId",
-      "cursorId", "version", "state", EXISTS (
-        SELECT 1 FROM "WebhookDelivery" WHERE "endpointId" = "WebhookEndpoint"."id" AND "dueAt" <= :now) AS "hasDue"
-    FROM "WebhookEndpoint" WHERE "state" IN ('active', 'deleted') ORDER BY "id"`,
+  sql: {
+    sqlite: listEndpoints(`strftime('%Y-%m-%dT%H:%M:%f', 'now') || '+00:00'`),
+    postgresql: listEndpoints("CAST(statement_timestamp() AT TIME ZONE 'UTC' AS timestamp(3))"),
+  },
 });
 
 /** Moves an endpoint's cursor, unless another server has moved it or an administrator has changed the endpoint. */

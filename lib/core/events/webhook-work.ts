@@ -96,7 +96,10 @@ export interface WorkerOptions {
   post?: PostWebhook;
   /** The mail sender for administrators; null sends no mails. */
   mail?: MessageSender | null;
+  /** By which deliveries are due and leased. Without one it is the database's clock, because the clocks of servers differ. */
   clock?: () => Date;
+  /** The clock of this server. */
+  serverClock?: () => Date;
 }
 
 /**
@@ -108,6 +111,9 @@ export class WebhookWorker {
   readonly #post: PostWebhook;
   readonly #mail: MessageSender | null;
   readonly #clock: () => Date;
+  readonly #serverClock: () => Date;
+  /** By how much the database's clock is ahead of this server's, as the last round found it. */
+  #aheadMs = 0;
   readonly #lanes = new Map<string, Lane>();
   readonly #running = new Set<Promise<void>>();
   /** The ids of all deliveries that are leased to this worker and not stored yet. */
@@ -116,10 +122,12 @@ export class WebhookWorker {
   #outcomes: Outcome[] = [];
   #isStopping = false;
 
-  constructor({ post = postWebhook, mail = mailSender, clock = () => new Date() }: WorkerOptions = {}) {
+  constructor({ post = postWebhook, mail = mailSender, ...clocks }: WorkerOptions = {}) {
     this.#post = post;
     this.#mail = mail;
-    this.#clock = clock;
+    const { serverClock = () => new Date(), clock } = clocks;
+    this.#serverClock = serverClock;
+    this.#clock = clock ?? (() => new Date(serverClock().getTime() + this.#aheadMs));
   }
 
   /**
@@ -128,8 +136,11 @@ export class WebhookWorker {
    */
   async round(): Promise<{ endpoints: number; isMore: boolean }> {
     await this.#store();
+    const askedAt = this.#serverClock().getTime();
+    const listed = await readPrimary.all(LIST_ENDPOINTS_OF_ROUND, { now: this.#clock() });
+    const [first] = listed;
+    if (first) this.#aheadMs = first.databaseNow.getTime() - (askedAt + this.#serverClock().getTime()) / 2;
     const now = this.#clock();
-    const listed = await readPrimary.all(LIST_ENDPOINTS_OF_ROUND, { now });
     for (const { id } of listed.filter(({ state }) => state === "deleted")) await deleteStep(id);
     const active = listed.filter(({ state }) => state === "active");
     const receivers: Receiver[] = [];

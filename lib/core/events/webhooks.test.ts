@@ -4,6 +4,7 @@ import { Webhook } from "standardwebhooks";
 import { COMMAND_LINE } from "@/lib/core/administration/actor";
 import { blockAccount } from "@/lib/core/administration/block";
 import {
+  CLOCK_SKEW_MS_MAX,
   EVENTS_KEPT_MS,
   WEBHOOK_FAILING_MS_MAX,
   WEBHOOK_LEASE_MS,
@@ -158,6 +159,25 @@ test("two workers share the work, and each event is delivered once", async () =>
     })
     .toBe(31);
   expect(new Set(receiver.received.map(({ body }) => body.id)).size).toBe(receiver.received.length);
+});
+
+test("servers whose clocks differ by five minutes deliver each event once", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked"] }, (_, response) => {
+    setTimeout(() => response.writeHead(204).end(), 300);
+  });
+  const { userId } = await signUp();
+  for (let count = 0; count < 10; count += 1) await publish(userId);
+  const workers = [-CLOCK_SKEW_MS_MAX, 0, CLOCK_SKEW_MS_MAX].map(
+    (ms) => new WebhookWorker({ serverClock: () => after(new Date(), ms) }),
+  );
+  await expect
+    .poll(async () => {
+      for (const worker of workers) await worker.round();
+      return (await deliveriesOf(id)).filter(({ state }) => state === "delivered").length;
+    })
+    .toBe(10);
+  for (const worker of workers) await worker.stop(1000);
+  expect(of(receiver, userId)).toHaveLength(10);
 });
 
 test("a failed attempt is made again by the schedule with the same id, and the delivery fails after the last one", async () => {
