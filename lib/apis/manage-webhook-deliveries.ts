@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { recordAccountReads } from "@/lib/core/administration/managed-accounts";
 import { EVENT_TYPES } from "@/lib/core/events/event-types";
 import {
   findWebhookDelivery,
@@ -37,7 +38,12 @@ const Attempt = z.object({
   durationMs: z.int(),
   status: z.int().nullable().meta({ description: "The status of the answer; null without one." }),
   fault: z.string().nullable().meta({ description: "Why it failed, such as `timeout`; null after a success." }),
-  answer: z.string().nullable().meta({ description: "The first kilobyte of the answer." }),
+  answer: z
+    .string()
+    .nullable()
+    .meta({
+      description: "The first kilobyte of the answer; null without `phones:read`, because it may repeat a phone.",
+    }),
 });
 
 function deliveryOf({ at, attempts, nextAt, ...delivery }: WebhookDelivery): z.input<typeof Delivery> {
@@ -89,12 +95,15 @@ export const webhookDelivery = address(
       who: "key",
       scope: "webhooks:read",
       answer: { body: Delivery.extend({ attempts: z.array(Attempt) }) },
-      run: async ({ params }) => {
+      run: async ({ key, params }) => {
         const found = await findWebhookEndpoint(readEndpointId(params.endpoint_id));
         if (!found) return fail({ name: "endpoint_unknown" });
         const delivery = await findWebhookDelivery(found.id, readDeliveryId(params.delivery_id));
         if (!delivery) return fail({ name: "delivery_unknown" });
-        const attempts = await listWebhookAttempts(delivery.id);
+        const { id, accountId } = delivery;
+        const attempts = await listWebhookAttempts(id, { seesPhones: key.has("phones:read") });
+        if (accountId !== null && attempts.some(({ answer }) => answer !== null))
+          await recordAccountReads(key.actor, { ids: [accountId], isList: false });
         return reply({ ...deliveryOf(delivery), attempts: attempts.map(attemptOf) });
       },
       failures: { endpoint_unknown: ENDPOINT_UNKNOWN, delivery_unknown: DELIVERY_UNKNOWN },

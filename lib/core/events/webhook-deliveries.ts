@@ -177,9 +177,16 @@ export async function findWebhookDelivery(endpointId: string, id: string): Promi
   return row ? deliveryOf(row) : null;
 }
 
-/** Returns the attempts at a delivery, the first one first. */
-export async function listWebhookAttempts(deliveryId: string): Promise<WebhookAttempt[]> {
-  return (await readPrimary.all(LIST_ATTEMPTS, { deliveryId })) as WebhookAttempt[];
+/**
+ * Returns the attempts at a delivery, the first one first. `seesPhones` says whether the reader may see phones: without it `answer` is
+ * null, because a receiver may repeat the phone and the mailbox that it got.
+ */
+export async function listWebhookAttempts(
+  deliveryId: string,
+  { seesPhones }: { seesPhones: boolean },
+): Promise<WebhookAttempt[]> {
+  const attempts = (await readPrimary.all(LIST_ATTEMPTS, { deliveryId })) as WebhookAttempt[];
+  return seesPhones ? attempts : attempts.map((attempt) => ({ ...attempt, answer: null }));
 }
 
 const COUNT_DELIVERIES = statement({

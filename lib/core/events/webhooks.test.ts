@@ -212,6 +212,19 @@ test("a failed attempt is made again by the schedule with the same id, and the d
   expect(row?.made[0]).toMatchObject({ status: 500, fault: "bad_status", answer: "an error of the receiver" });
 });
 
+test("the answer of a receiver, which may repeat a phone, is only for readers who may see phones", async () => {
+  const { id, receiver } = await hook(
+    { hasPhones: true, types: ["account.blocked"] },
+    answerWith(500, {}, "no: +7945"),
+  );
+  const { userId } = await signUp();
+  await publish(userId);
+  await deliverUntil(receiver, userId, 1);
+  const delivery = (await deliveriesOf(id))[0]?.id ?? "";
+  expect(await listWebhookAttempts(delivery, { seesPhones: true })).toMatchObject([{ answer: "no: +7945" }]);
+  expect(await listWebhookAttempts(delivery, { seesPhones: false })).toMatchObject([{ status: 500, answer: null }]);
+});
+
 test("Retry-After makes a wait longer, up to a day, and never shorter", async () => {
   const now = new Date("2026-11-29T12:00:00Z");
   expect(readRetryAfter("120", now)).toBe(120_000);
@@ -327,7 +340,9 @@ test("a replay of one delivery, of a filter or of a time range sends the same id
   expect(await replay({ from: times[1], until: times[3] })).toEqual(ids.slice(1, 3).sort());
   expect(await replay({ state: "failed" })).toEqual([]);
   expect(await replay({ type: "account.blocked" })).toEqual(ids.toSorted());
-  expect(await listWebhookAttempts(ids[0] ?? "")).toMatchObject([1, 2, 3].map((number) => ({ number, status: 204 })));
+  expect(await listWebhookAttempts(ids[0] ?? "", { seesPhones: true })).toMatchObject(
+    [1, 2, 3].map((number) => ({ number, status: 204 })),
+  );
   expect(failureOf(await replayDeliveries(COMMAND_LINE, id, { deliveryId: "msg_unknown" }))).toBe("delivery_unknown");
   expect(failureOf(await replayDeliveries(COMMAND_LINE, "we_unknown", {}))).toBe("endpoint_unknown");
   const events = await readPrimary.auditEvent.findMany({

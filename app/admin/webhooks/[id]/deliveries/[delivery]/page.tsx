@@ -28,7 +28,7 @@ export default async function WebhookDeliveryPage({ params }: PageProps<"/admin/
     const [t, words, attempts] = await Promise.all([
       getTranslations("admin.webhooks"),
       getTranslations("admin.webhooks.typeWords"),
-      listWebhookAttempts(deliveryId),
+      listWebhookAttempts(deliveryId, { seesPhones: true }),
     ]);
     const { accountId, eventId, nextAt, isUnderWay } = delivery;
     const facts = [
