@@ -43,10 +43,10 @@ const listEndpoints = (now: string) => `
     "cursorId", "version", "state", EXISTS (
       SELECT 1 FROM "WebhookDelivery" WHERE "endpointId" = "WebhookEndpoint"."id" AND "dueAt" <= :now) AS "hasDue",
     ${now} AS "databaseNow"
-  FROM "WebhookEndpoint" WHERE "state" IN ('active', 'deleted') ORDER BY "id"`;
+  FROM "WebhookEndpoint" ORDER BY "id"`;
 /**
- * Lists active endpoints, which get deliveries, and deleted ones, whose deliveries are still to be deleted. `MOVE_CURSOR` checks again
- * that an endpoint may get deliveries. `databaseNow` is the time by the database's clock.
+ * Lists all endpoints: active ones, which get deliveries, deleted ones, whose deliveries are still to be deleted, and those that rest,
+ * whose secrets are sealed again, too. `MOVE_CURSOR` checks again that an endpoint may get deliveries. `databaseNow` is the time by the database's clock.
  */
 export const LIST_ENDPOINTS_OF_ROUND = statement({
   params: { now: "time" },

@@ -119,6 +119,8 @@ export class WebhookWorker {
   /** The ids of all deliveries that are leased to this worker and not stored yet. */
   readonly #leased = new Set<string>();
   readonly #abort = new AbortController();
+  /** The endpoints whose secrets can't be opened, of which the log was told. */
+  readonly #unreadable = new Set<string>();
   #outcomes: Outcome[] = [];
   #isStopping = false;
 
@@ -144,7 +146,11 @@ export class WebhookWorker {
     for (const { id } of listed.filter(({ state }) => state === "deleted")) await deleteStep(id);
     const active = listed.filter(({ state }) => state === "active");
     const receivers: Receiver[] = [];
-    for (const endpoint of active) receivers.push(await openReceiver(endpoint, now));
+    for (const endpoint of listed.filter(({ state }) => state !== "deleted")) {
+      const receiver = await openReceiver(endpoint, now);
+      this.#tellUnreadable(receiver);
+      if (endpoint.state === "active") receivers.push(receiver);
+    }
     for (const id of this.#lanes.keys()) if (!active.some((endpoint) => endpoint.id === id)) this.#forgetEndpoint(id);
     const pages = new Map<string, ReturnType<typeof readPage>>();
     let isMore = false;
@@ -161,7 +167,8 @@ export class WebhookWorker {
     );
     const leased = due.length > 0 && !this.#isStopping ? await this.#lease(due, perEndpoint) : 0;
     for (const { id } of receivers) this.#beginAttempts(id, perEndpoint);
-    return { endpoints: listed.length, isMore: isMore || leased > 0 };
+    const endpoints = listed.filter(({ state }) => state === "active" || state === "deleted").length;
+    return { endpoints, isMore: isMore || leased > 0 };
   }
 
   /** Runs rounds until nothing is due now, or until `signal` is aborted, and gives back what it still has leased. */
@@ -216,6 +223,18 @@ export class WebhookWorker {
     const timer = new AbortController();
     await Promise.race([Promise.all(this.#running), sleep(ms, undefined, timer).catch(() => undefined)]);
     timer.abort();
+  }
+
+  /** Logs once that no secret of an endpoint can be opened. */
+  #tellUnreadable({ id, secrets }: Receiver): void {
+    if (secrets.length > 0) this.#unreadable.delete(id);
+    else if (!this.#unreadable.has(id)) {
+      this.#unreadable.add(id);
+      log.error(
+        { webhook: id },
+        "the secrets of a webhook endpoint can't be opened: rotate them, or set AUTH_SECRET_PREVIOUS",
+      );
+    }
   }
 
   #lane(id: string): Lane {

@@ -448,6 +448,14 @@ test("a rotated secret and the one before sign for a day, and then the new one a
   for (const secret of secrets) expect(JSON.stringify({ ...stored, cursorTransactionId: 0 })).not.toContain(secret);
 });
 
+test("the secrets of a paused endpoint are kept up to date, too", async () => {
+  const { id } = await hook();
+  await rotateWebhookSecret(COMMAND_LINE, id);
+  await changeWebhookEndpoint(COMMAND_LINE, id, { isPaused: true });
+  await deliverWebhooks({ clock: () => after(new Date(), WEBHOOK_SECRET_OVERLAP_MS) });
+  expect(await findWebhookEndpoint(id)).toMatchObject({ state: "paused", previousUntil: null });
+});
+
 test("an endpoint whose secrets can't be opened gets nothing unsigned, and its attempts say why", async () => {
   const { id, receiver } = await hook({ types: ["account.blocked"] });
   const { id: other } = await hook();
