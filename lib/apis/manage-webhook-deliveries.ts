@@ -38,12 +38,9 @@ const Attempt = z.object({
   durationMs: z.int(),
   status: z.int().nullable().meta({ description: "The status of the answer; null without one." }),
   fault: z.string().nullable().meta({ description: "Why it failed, such as `timeout`; null after a success." }),
-  answer: z
-    .string()
-    .nullable()
-    .meta({
-      description: "The first kilobyte of the answer; null without `phones:read`, because it may repeat a phone.",
-    }),
+  answer: z.string().nullable().meta({
+    description: "The first kilobyte of the answer; null without `phones:read`, because it may repeat a phone.",
+  }),
 });
 
 function deliveryOf({ at, attempts, nextAt, ...delivery }: WebhookDelivery): z.input<typeof Delivery> {
