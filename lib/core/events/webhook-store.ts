@@ -40,13 +40,14 @@ function onRows(columns: Parameters<typeof jsonRows>[0], sql: string): { sqlite:
 
 const listEndpoints = (now: string) => `
   SELECT "id", "url", "types", "hasPhones", "secret", "previousSecret", "previousUntil", "cursorAt", "cursorTransactionId",
-    "cursorId", "version", "state", EXISTS (
-      SELECT 1 FROM "WebhookDelivery" WHERE "endpointId" = "WebhookEndpoint"."id" AND "dueAt" <= :now) AS "hasDue",
+    "cursorId", "version", "state", (
+      SELECT MIN("dueAt") FROM "WebhookDelivery" WHERE "endpointId" = "WebhookEndpoint"."id" AND "dueAt" <= :now) AS "dueSince",
     ${now} AS "databaseNow"
   FROM "WebhookEndpoint" ORDER BY "id"`;
 /**
  * Lists all endpoints: active ones, which get deliveries, deleted ones, whose deliveries are still to be deleted, and those that rest,
- * whose secrets are sealed again, too. `MOVE_CURSOR` checks again that an endpoint may get deliveries. `databaseNow` is the time by the database's clock.
+ * whose secrets are sealed again, too. `MOVE_CURSOR` checks again that an endpoint may get deliveries. `dueSince` is when the first delivery that waits became
+ * due. `databaseNow` is the time by the database's clock.
  */
 export const LIST_ENDPOINTS_OF_ROUND = statement({
   params: { now: "time" },
@@ -63,7 +64,7 @@ export const LIST_ENDPOINTS_OF_ROUND = statement({
     cursorId: "integer",
     version: "integer",
     state: "text",
-    hasDue: "boolean",
+    dueSince: "time?",
     databaseNow: "time",
   },
   sql: {

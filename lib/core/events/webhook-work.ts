@@ -87,6 +87,8 @@ interface Lane {
 
 /** The HTTP status of a receiver that wants no webhooks any more (Standard Webhooks, "Responding to webhooks"). */
 const GONE_STATUS = 410;
+/** How long a delivery may be due before the log says so. */
+const LATE_MS = 5 * 60 * 1000;
 /** How long a worker that ends waits for attempts that it has aborted. */
 const ABORTED_MS_MAX = 1000;
 /** How old an endpoint's cursor becomes at most while no events come, so that it doesn't expire. */
@@ -121,6 +123,8 @@ export class WebhookWorker {
   readonly #abort = new AbortController();
   /** The endpoints whose secrets can't be opened, of which the log was told. */
   readonly #unreadable = new Set<string>();
+  /** The endpoints whose deliveries are late, of which the log was told. */
+  readonly #late = new Set<string>();
   #outcomes: Outcome[] = [];
   #isStopping = false;
 
@@ -149,7 +153,9 @@ export class WebhookWorker {
     for (const endpoint of listed.filter(({ state }) => state !== "deleted")) {
       const receiver = await openReceiver(endpoint, now);
       this.#tellUnreadable(receiver);
-      if (endpoint.state === "active") receivers.push(receiver);
+      if (endpoint.state !== "active") continue;
+      receivers.push(receiver);
+      this.#tellLate(receiver, now);
     }
     for (const id of this.#lanes.keys()) if (!active.some((endpoint) => endpoint.id === id)) this.#forgetEndpoint(id);
     const pages = new Map<string, ReturnType<typeof readPage>>();
@@ -159,7 +165,7 @@ export class WebhookWorker {
       const isGivenBack = await this.#giveBackOld(receiver);
       const added = await addDeliveriesOf(receiver, pages, now);
       isMore ||= added.isMore;
-      if (receiver.hasDue || isGivenBack || added.added > 0) due.push(receiver);
+      if (receiver.dueSince !== null || isGivenBack || added.added > 0) due.push(receiver);
     }
     const perEndpoint = Math.max(
       1,
@@ -223,6 +229,16 @@ export class WebhookWorker {
     const timer = new AbortController();
     await Promise.race([Promise.all(this.#running), sleep(ms, undefined, timer).catch(() => undefined)]);
     timer.abort();
+  }
+
+  /** Logs once that deliveries of an endpoint wait for long, until they don't any more. */
+  #tellLate({ id, dueSince }: Receiver, now: Date): void {
+    const isLate = dueSince !== null && now.getTime() - dueSince.getTime() > LATE_MS;
+    if (!isLate) this.#late.delete(id);
+    else if (!this.#late.has(id)) {
+      this.#late.add(id);
+      log.warn({ webhook: id, dueSince }, "deliveries to a webhook endpoint have been due for more than five minutes");
+    }
   }
 
   /** Logs once that no secret of an endpoint can be opened. */

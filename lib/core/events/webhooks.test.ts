@@ -15,6 +15,7 @@ import { readPrimary, transact, write } from "@/lib/db/database";
 import { renderMetrics } from "@/lib/ops/metrics";
 import { accepted, type Message, type MessageSender } from "@/lib/senders/sender";
 import { freshAdministrator } from "@/lib/testing/administrators";
+import { warningsOf } from "@/lib/testing/log";
 import { after, failureOf, freshEmail, signUp } from "@/lib/testing/people";
 import { type Answer, answerWith, type Received, type Receiver, startReceiver } from "@/lib/testing/receivers";
 import { costOf, statementsOf } from "@/lib/testing/transactions";
@@ -470,6 +471,22 @@ test("an endpoint whose secrets can't be opened gets nothing unsigned, and its a
     })
     .toEqual(["secret_unreadable"]);
   expect(receiver.received).toEqual([]);
+});
+
+test("the log says once that deliveries have been due for more than five minutes", async () => {
+  const ids: string[] = [];
+  for (const minutes of [6, 4]) {
+    const { id } = await hook({ types: ["account.blocked"] }, () => undefined);
+    await sendTestEvent(COMMAND_LINE, id, after(new Date(), -minutes * 60_000));
+    ids.push(id);
+  }
+  const worker = new WebhookWorker();
+  const warnings = await warningsOf(async () => {
+    for (let count = 0; count < 3; count += 1) await worker.round();
+  });
+  await worker.stop(0);
+  const late = warnings.filter(({ message }) => message.includes("have been due"));
+  expect(late.map(({ about }) => about)).toMatchObject([{ webhook: ids[0] }]);
 });
 
 test("a receiver that answers slowly delays no other one", async () => {
