@@ -53,6 +53,15 @@ test("a key with a wrong character, a part of a key and a person's token are ref
   expect(asked).toEqual([]);
 });
 
+test("keys that are used at the same time are each noted as used", async () => {
+  const now = new Date();
+  const keys = [await freshKey({ now }), await freshKey({ now })];
+  await Promise.all(keys.map(({ key }) => checkApiKey(key, now)));
+  await backgroundTasks();
+  const rows = await readPrimary.apiKey.findMany({ where: { id: { in: keys.map(({ id }) => id) } } });
+  expect(rows.map(({ lastUsedAt }) => lastUsedAt)).toEqual([now, now]);
+});
+
 test("a key is stored as a hash, and its last use to a minute", async () => {
   const now = new Date();
   const { id, key } = await freshKey({ now });

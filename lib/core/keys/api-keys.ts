@@ -223,7 +223,7 @@ export async function checkApiKey(
   const { id, lastUsedAt } = row;
   // A key that is used while AUTH_SECRET_PREVIOUS is set is stored by the new secret, so that it outlives the old one.
   if (row.keyHash !== keyHash || lastUsedAt === null || now.getTime() - lastUsedAt.getTime() >= LAST_USED_EVERY_MS) {
-    void runInBackground("API key", () => transact(async (tx) => tx.queue(TOUCH_KEY, { id, keyHash, now })));
+    void runInBackground(`API key ${id}`, () => transact(async (tx) => tx.queue(TOUCH_KEY, { id, keyHash, now })));
   }
   return succeed({ keyId: id, scopes: readScopes(row.scopes) });
 }
