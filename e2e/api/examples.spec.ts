@@ -15,8 +15,7 @@ interface Example {
 }
 
 /** The flows of the page by their headings, each with its examples. */
-const flows = page
-  .slice(page.indexOf("## The flows"))
+const flows = (page.split(/^## /m).find((chapter) => chapter.startsWith("The flows")) ?? "")
   .split(/^### /m)
   .slice(1)
   .map((section) => ({

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
 import { listAdministratorMailboxes } from "@/lib/core/administration/administrators";
@@ -131,6 +132,8 @@ export class WebhookWorker {
   constructor({ post = postWebhook, mail = mailSender, ...clocks }: WorkerOptions = {}) {
     this.#post = post;
     this.#mail = mail;
+    // Each attempt under way listens. Node.js would take more than ten listeners for a leak.
+    setMaxListeners(WEBHOOK_ATTEMPTS_PER_PROCESS, this.#abort.signal);
     const { serverClock = () => new Date(), clock } = clocks;
     this.#serverClock = serverClock;
     this.#clock = clock ?? (() => new Date(serverClock().getTime() + this.#aheadMs));
