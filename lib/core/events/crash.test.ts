@@ -58,7 +58,9 @@ function expectSequences(events: readonly EventBody[], hint: string): void {
 
 const textsOf = (events: readonly EventBody[]) => events.map((event) => JSON.stringify(event)).sort();
 
-test("kill -9 twenty times under load: each committed event arrives, none that was rolled back, and no sequence has a gap", async () => {
+test("kill -9 twenty times under load: each committed event arrives, none that was rolled back, and no sequence has a gap", {
+  tag: "@slow",
+}, async () => {
   test.setTimeout(300_000);
   const seed = randomInt(1_000_000);
   const hint = `seed ${seed}`;
@@ -108,7 +110,7 @@ test("kill -9 twenty times under load: each committed event arrives, none that w
     .toEqual({ open: 0, left: 0 });
 
   const { events } = await readEventsAfter(from);
-  expect(events.length, hint).toBeGreaterThan(10 * KILLS);
+  expect(events.length, hint).toBeGreaterThan(2 * KILLS);
   expect([...new Set(accepted)].sort(), hint).toEqual(textsOf(events));
   expect([...new Set(receiver.received.map(({ text }) => text))].sort(), hint).toEqual(textsOf(events));
   expect(textsOf(events).join(), hint).not.toContain(ROLLED_BACK_SESSION_ID);
