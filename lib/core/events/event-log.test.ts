@@ -161,7 +161,7 @@ test("a reader of a rare type reads a bounded part of the log for each page, and
   const { next } = await readOn(null, 500);
   const { userId } = await signUp();
   const others = Array.from({ length: EVENTS_SCANNED_PER_PAGE_MAX + 10 }, () => ({
-    ...{ at: new Date(), type: "account.blocked", isTest: true, data: "{}" },
+    ...{ at: new Date(), type: "alarm.started", isTest: false, data: JSON.stringify({ digits: 6 }) },
     transactionId: next.transactionId,
   }));
   const publish = () =>
