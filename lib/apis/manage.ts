@@ -24,9 +24,10 @@ import { ENGLISH_MESSAGES } from "./messages";
  *   neither phones nor mailboxes, because it is stored; secrets are named in `answer.secrets`, and their schema is nullable.
  * - `failures` has a `problem` for each failure of the core. The engine has the responses to `KEY_FAILURES`, `key_revoked` included.
  * - An act on a person has `reason: ReasonText` in its body, and `...ACT_PROBLEMS` among its failures.
- * - A resource with a version: `ETag: etagOf(version)` in the reply to GET; `ifMatch: "optional"` where a change is the same whatever
- *   was there before (block, delete), and `"required"` where it writes fields that the client has read (PATCH), because only there a
- *   lost update is possible. The deed gets `versionsOf(call.key.ifMatch)` and fails with `version_changed`, worded by `VERSION_CHANGED`.
+ * - A resource with a version: the reply to GET has `ETag: etagOf(version)`. A change whose effect does not depend on the earlier fields
+ *   (block, delete) has `ifMatch: "optional"`. A change that writes fields which the client has read (PATCH) has `"required"`: only there
+ *   could a client overwrite a later change unseen. The deed gets `versionsOf(call.key.ifMatch)` and fails with `version_changed`, worded
+ *   by `VERSION_CHANGED`.
  * - A list has `PAGE_QUERY` or `TIME_PAGE_QUERY`, `next: cursor | null` in the body, and `Link` by `nextLink` or `nextOf`.
  * - Phones and mailboxes are in an answer only if `call.key.has("phones:read")`, and then the read is recorded (`recordAccountReads`).
  */

@@ -250,8 +250,8 @@ export async function countDayOfEndpoint(endpointId: string, now = new Date()): 
 const REPLAYED_PER_STEP = 200;
 
 /**
- * Makes deliveries due again, also those that succeeded: each begins the schedule anew with the same id. With `deliveryId` it is one
- * delivery; else all that the filter lets through. Leaves out those that are due or under way anyway. Returns how many it made due.
+ * Makes deliveries due again, also those that succeeded: each begins the schedule again, with the same id. With `deliveryId` it is one
+ * delivery; without it, all that match the filter. Leaves out those that are due or under way anyway. Returns how many it made due.
  * If the endpoint is paused or disabled, the attempts are made when it goes on.
  *
  * Fails with an `ActorFailure`, `endpoint_unknown`, or with `delivery_unknown` if there is no such delivery of the endpoint.
