@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { migrate } from "./internal/database";
+import { readOrRefuse } from "./internal/parsed-options";
 import { readSettings } from "./internal/settings";
 import { Refusal } from "./internal/tool.mjs";
 
@@ -30,9 +31,9 @@ const PROBLEMS: Record<string, string> = {
 
 const { command, id, values } = readArguments();
 if (command === "add") {
-  const name = readOrRefuse(KeyName.safeParse(values.name ?? ""));
-  const scopes = readOrRefuse(Scopes.safeParse((values.scopes ?? "").split(",").filter(Boolean)));
-  const endsAt = values.until === undefined ? null : readOrRefuse(LastDay.safeParse(values.until));
+  const name = readOrRefuse(KeyName.safeParse(values.name ?? ""), PROBLEMS);
+  const scopes = readOrRefuse(Scopes.safeParse((values.scopes ?? "").split(",").filter(Boolean)), PROBLEMS);
+  const endsAt = values.until === undefined ? null : readOrRefuse(LastDay.safeParse(values.until), PROBLEMS);
   const made = await makeApiKey(COMMAND_LINE, { name, scopes, endsAt });
   if (!made.ok) throw new Refusal(PROBLEMS[made.failure.name] ?? made.failure.name);
   console.log("This is the only time that the key is shown. Send it as Authorization: Bearer <key>.");
@@ -63,12 +64,4 @@ function readArguments() {
   } catch {
     throw new Refusal(USAGE);
   }
-}
-
-function readOrRefuse<Value>(
-  parsed: { success: true; data: Value } | { success: false; error: { issues: { message: string }[] } },
-): Value {
-  if (parsed.success) return parsed.data;
-  const { message = "" } = parsed.error.issues[0] ?? {};
-  throw new Refusal(PROBLEMS[message] ?? message);
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { migrate } from "./internal/database";
+import { readOrRefuse } from "./internal/parsed-options";
 import { readSettings } from "./internal/settings";
 import { Refusal } from "./internal/tool.mjs";
 
@@ -31,9 +32,9 @@ const PROBLEMS: Record<string, string> = {
 const { command, values } = readArguments();
 if (command === "add") {
   const phone = readPhone();
-  const code = values.code === undefined ? drawFixedCode() : readOrRefuse(FixedCode.safeParse(values.code));
-  const until = readOrRefuse(LastDay.safeParse(values.until ?? ""));
-  const note = readOrRefuse(Note.safeParse(values.note ?? ""));
+  const code = values.code === undefined ? drawFixedCode() : readOrRefuse(FixedCode.safeParse(values.code), PROBLEMS);
+  const until = readOrRefuse(LastDay.safeParse(values.until ?? ""), PROBLEMS);
+  const note = readOrRefuse(Note.safeParse(values.note ?? ""), PROBLEMS);
   const made = await makeTestNumber(COMMAND_LINE, { phone, code, until, note });
   if (!made.ok) throw new Refusal(PROBLEMS[made.failure.name] ?? made.failure.name);
   console.log(`${phone} is a test number until ${until.toISOString()}. Its code is not shown again.`);
@@ -74,12 +75,4 @@ function readPhone() {
   const phone = Phone.safeParse(typed.startsWith("+") ? typed : "");
   if (!phone.success) throw new Refusal(`${typed || "The phone"} is no phone number with a plus.\n${USAGE}`);
   return phone.data;
-}
-
-function readOrRefuse<Value>(
-  parsed: { success: true; data: Value } | { success: false; error: { issues: { message: string }[] } },
-): Value {
-  if (parsed.success) return parsed.data;
-  const { message = "" } = parsed.error.issues[0] ?? {};
-  throw new Refusal(PROBLEMS[message] ?? message);
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { migrate } from "./internal/database";
+import { readOrRefuse } from "./internal/parsed-options";
 import { readSettings } from "./internal/settings";
 import { Refusal } from "./internal/tool.mjs";
 
@@ -45,8 +46,8 @@ const commands: Record<string, () => Promise<unknown>> = {
     if (url === "" || types === "") throw new Refusal(USAGE);
     const choice = {
       url,
-      types: types === "all" ? null : readOrRefuse(endpoints.WebhookTypes.safeParse(types.split(","))),
-      description: readOrRefuse(endpoints.WebhookDescription.safeParse(description)),
+      types: types === "all" ? null : readOrRefuse(endpoints.WebhookTypes.safeParse(types.split(",")), PROBLEMS),
+      description: readOrRefuse(endpoints.WebhookDescription.safeParse(description), PROBLEMS),
       hasPhones: phones,
     };
     const made = okOrRefuse(await endpoints.makeWebhookEndpoint(COMMAND_LINE, choice));
@@ -134,12 +135,4 @@ function okOrRefuse<Value>(
   if (result.ok) return result.value;
   const { name, problem } = result.failure;
   throw new Refusal((problem && URL_PROBLEMS[problem]) ?? PROBLEMS[name] ?? name);
-}
-
-function readOrRefuse<Value>(
-  parsed: { success: true; data: Value } | { success: false; error: { issues: { message: string }[] } },
-): Value {
-  if (parsed.success) return parsed.data;
-  const { message = "" } = parsed.error.issues[0] ?? {};
-  throw new Refusal(PROBLEMS[message] ?? message);
 }
