@@ -344,6 +344,32 @@ export const EVENTS_PER_PAGE = settings.EVENTS_PER_PAGE;
 /** How long an access token is valid. At each request this server also checks the token's session; other services do not. */
 export const ACCESS_TOKEN_TTL_MS = settings.ACCESS_TOKEN_TTL_S * 1000;
 
+/** How long an authorization code can be exchanged (OAuth 2.1 §4.1.2 recommends ten minutes at most). */
+export const AUTHORIZATION_CODE_TTL_MS = 60_000;
+/**
+ * How long after its exchange the rightful application may present a code once more without consequences. An application that got no
+ * answer does so, or one whose page was loaded twice.
+ */
+export const AUTHORIZATION_CODE_REPLAY_MS = 10_000;
+/** How long an exchanged code is remembered, so that a replay by a thief is recognised. */
+export const AUTHORIZATION_CODES_KEPT_MS = DAY_S * 1000;
+/** How long an ID token is valid. An application reads it at the login. */
+export const ID_TOKEN_TTL_MS = 10 * MINUTE_S * 1000;
+/**
+ * How many characters the address of an application, and the `state` and `nonce` of its request have at most: together
+ * they fit into a cookie.
+ */
+export const REDIRECT_URI_LENGTH_MAX = 512;
+export const STATE_LENGTH_MAX = 1024;
+export const NONCE_LENGTH_MAX = 255;
+/** How many redirect URIs, and how many characters in its name, a client has at most. */
+export const REDIRECT_URIS_MAX = 20;
+export const CLIENT_NAME_LENGTH_MAX = 60;
+/** How long a signing key is published before it signs, so that applications that keep the keys for an hour know it. */
+export const SIGNING_KEY_PUBLISHED_BEFORE_MS = HOUR_S * 1000;
+/** How long a signing key stays published after its last signature: an application ends a session with an ID token of its beginning. */
+export const SIGNING_KEY_KEPT_MS = SESSION_TTL_MS + ACCESS_TOKEN_TTL_MS;
+
 /** How long a verified code can be used for the later sign-in. */
 export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
 /**

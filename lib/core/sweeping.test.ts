@@ -51,12 +51,14 @@ test("each table has a time after which its rows are deleted, grows only with ac
       "webhookAttempt",
       "dailySum",
       "mark",
+      ...["oAuthClient", "oAuthConsent", "oAuthGrant"],
     ].sort(),
   );
 });
 
 test("rows are deleted when their time is over, and not before", async () => {
   const { userId } = await signUp();
+  const { userId: other } = await signUp();
   const now = new Date();
   const keptMs = Object.fromEntries(GROWING_TABLES.map((growing) => [growing.table, growing.keptMs]));
   const times = (table: string) => {
@@ -138,6 +140,36 @@ test("rows are deleted when their time is over, and not before", async () => {
         startedAt,
       })),
     });
+    const client = {
+      name: `${userId}`,
+      redirectUris: "[]",
+      postLogoutUris: "[]",
+      scopes: "openid",
+      isFirstParty: false,
+    };
+    const { id: clientId } = await tx.oAuthClient.create({
+      data: { id: id(), ...client, signingAlgorithm: "RS256", createdAt: now },
+    });
+    const { id: sessionId } = await tx.session.create({
+      data: { id: id(), userId: other, createdAt: now, seenAt: now, expiresAt: new Date(now.getTime() + DAY_MS) },
+    });
+    await tx.authorizationCode.createMany({
+      data: rowsOf("AuthorizationCode", (expiresAt) => {
+        const request = {
+          clientId,
+          sessionId,
+          redirectUri: "https://app.example/",
+          codeChallenge: "",
+          scopes: "openid",
+        };
+        return { hash: id(), userId, ...request, expiresAt };
+      }),
+    });
+    const key = { algorithm: `${userId}`, publicKey: "{}", privateKey: "", signsFrom: now };
+    await tx.signingKey.createMany({
+      data: rowsOf("SigningKey", (endsAt) => ({ id: id(), ...key, generation: endsAt.getTime() % 2, endsAt })),
+    });
+    await tx.signingKey.create({ data: { id: id(), ...key, generation: 2 } });
     await tx.auditEvent.createMany({
       data: rowsOf("AuditEvent", (at) => ({
         at,
@@ -173,9 +205,17 @@ test("rows are deleted when their time is over, and not before", async () => {
     IdempotencyKey: (await readPrimary.idempotencyKey.findMany({ where: { keyId: userId } })).map(
       ({ startedAt }) => startedAt,
     ),
+    AuthorizationCode: (await readPrimary.authorizationCode.findMany({ where: { userId } })).map(
+      ({ expiresAt }) => expiresAt,
+    ),
+    SigningKey: (await readPrimary.signingKey.findMany({ where: { algorithm: recipient, endsAt: { not: null } } })).map(
+      ({ endsAt }) => endsAt,
+    ),
     AuditEvent: (await readPrimary.auditEvent.findMany({ where: { subjectId: -userId } })).map(({ at }) => at),
   };
   expect(await readPrimary.signal.findMany({ where: { inviterId: userId, state: "held" } })).toHaveLength(1);
+  const withoutSuccessor = { algorithm: recipient, endsAt: null };
+  expect(await readPrimary.signingKey.findMany({ where: withoutSuccessor })).toHaveLength(1);
   expect(left).toEqual(Object.fromEntries(GROWING_TABLES.map(({ table }) => [table, times(table).slice(1)])));
 });
 

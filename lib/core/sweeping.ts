@@ -8,6 +8,7 @@ import { runInBackground } from "./background";
 import { markDeletion } from "./events/event-log";
 import {
   AUDIT_EVENTS_KEPT_MS,
+  AUTHORIZATION_CODES_KEPT_MS,
   CHALLENGES_KEPT_MS,
   CLOCK_SKEW_MS_MAX,
   DELIVERIES_KEPT_MS,
@@ -33,8 +34,9 @@ interface GrowingTable {
  * and `Activation` stay until the account is deleted, rows of `DelayedChange` until the change is applied, those of
  * `Administrator` until the administrator is removed, those of `ApiKey` for good, those of `TestNumber` until the number's end,
  * those of a held inviter's `Signal` until the account is deleted, those of `WebhookEndpoint` until the endpoint is deleted, and
- * those of `WebhookAttempt` as long as the delivery. `Mark` has one row for each name. `DailySum` gets some dozens of rows a day,
- * which outlive the counted rows.
+ * those of `WebhookAttempt` as long as the delivery. Rows of `OAuthClient` stay until the operator removes the application, those
+ * of `OAuthGrant` until the session ends, and those of `OAuthConsent` until the account is deleted. `Mark` has one row for each
+ * name. `DailySum` gets some dozens of rows a day, which outlive the counted rows.
  */
 export const GROWING_TABLES: readonly GrowingTable[] = [
   // For a counter and a session, the column `since` holds the end, not the beginning.
@@ -54,6 +56,9 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   { table: "ImportPart", since: "at", keptMs: IMPORTS_KEPT_MS },
   { table: "ImportRun", since: "startedAt", keptMs: IMPORTS_KEPT_MS },
   { table: "IdempotencyKey", since: "startedAt", keptMs: IDEMPOTENCY_KEYS_KEPT_MS },
+  { table: "AuthorizationCode", since: "expiresAt", keptMs: AUTHORIZATION_CODES_KEPT_MS },
+  // As with a session. A key without a successor has no end.
+  { table: "SigningKey", since: "endsAt", keptMs: 0 },
   // Before the events, which the deliveries need. The attempts go with them.
   { table: "WebhookDelivery", since: "at", keptMs: EVENTS_KEPT_MS },
   { table: "Event", since: "at", keptMs: EVENTS_KEPT_MS, prepare: markDeletion },

@@ -32,6 +32,11 @@ const MODELS: Record<Model, true> = {
   event: true,
   apiKey: true,
   idempotencyKey: true,
+  signingKey: true,
+  oAuthClient: true,
+  oAuthConsent: true,
+  authorizationCode: true,
+  oAuthGrant: true,
   mark: true,
 };
 export const MODEL_NAMES = Object.keys(MODELS) as Model[];
