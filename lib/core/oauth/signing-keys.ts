@@ -1,0 +1,168 @@
+import { createPrivateKey, generateKeyPair, type KeyObject } from "node:crypto";
+import { promisify } from "node:util";
+import { calculateJwkThumbprint, exportJWK, type JWK } from "jose";
+import { z } from "zod";
+import { runInBackground } from "@/lib/core/background";
+import { deriveKeys } from "@/lib/core/keys";
+import { SIGNING_KEY_KEPT_MS, SIGNING_KEY_PUBLISHED_BEFORE_MS } from "@/lib/core/policy";
+import { seal, unseal } from "@/lib/core/sealing";
+import { type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
+import { logError } from "@/lib/ops/log";
+
+/**
+ * The algorithms of ID tokens and access tokens (RFC 7518 §3.1, RFC 8037 §3.1). Each client library takes RS256, and some take nothing
+ * else (OpenID Connect Discovery §3).
+ */
+export const SigningAlgorithm = z.enum(["RS256", "ES256", "EdDSA"]);
+export type SigningAlgorithm = z.output<typeof SigningAlgorithm>;
+
+/** A key that signs now. */
+export interface SigningKey {
+  /** The `kid`: the JWK thumbprint of the public key. */
+  id: string;
+  algorithm: SigningAlgorithm;
+  privateKey: KeyObject;
+}
+
+const makeKeyPair = promisify(generateKeyPair);
+const RSA_BITS = 2048;
+
+const KEY_COLUMNS = {
+  id: "text",
+  algorithm: "text",
+  generation: "integer",
+  publicKey: "text",
+  privateKey: "text",
+  signsFrom: "time",
+} as const;
+const KEY_COLUMNS_SQL = `"id", "algorithm", "generation", "publicKey", "privateKey", "signsFrom"`;
+
+const LIST_KEYS = statement({
+  params: { algorithm: "text?", now: "time" },
+  row: KEY_COLUMNS,
+  sql: `
+    SELECT ${KEY_COLUMNS_SQL} FROM "SigningKey"
+    WHERE (:algorithm IS NULL OR "algorithm" = :algorithm) AND ("endsAt" IS NULL OR "endsAt" > :now)
+    ORDER BY "algorithm" DESC, "generation" DESC`,
+});
+const ADD_KEY = statement({
+  params: KEY_COLUMNS,
+  row: { id: "text" },
+  sql: `
+    INSERT INTO "SigningKey" (${KEY_COLUMNS_SQL})
+    VALUES (:id, :algorithm, :generation, :publicKey, :privateKey, :signsFrom)
+    ON CONFLICT ("algorithm", "generation") DO NOTHING RETURNING "id"`,
+});
+const END_OLDER_KEYS = statement({
+  params: { algorithm: "text", generation: "integer", endsAt: "time" },
+  sql: `
+    UPDATE "SigningKey" SET "endsAt" = :endsAt
+    WHERE "algorithm" = :algorithm AND "generation" < :generation AND "endsAt" IS NULL`,
+});
+const SEAL_AGAIN = statement({
+  params: { id: "text", stale: "text", privateKey: "text" },
+  sql: `UPDATE "SigningKey" SET "privateKey" = :privateKey WHERE "id" = :id AND "privateKey" = :stale`,
+});
+
+type KeyRow = RowOf<typeof LIST_KEYS>;
+
+const SEALING_KEYS = deriveKeys("signing keys of applications");
+
+/**
+ * Returns the key of the algorithm that signs at `now`: the newest whose time has come. Makes the first key of the algorithm if there is
+ * none; of servers that do so in parallel, all return the same key. Also makes one if no secret of the settings opens the stored keys,
+ * which happens after a change of `AUTH_SECRET` without `AUTH_SECRET_PREVIOUS`; the older public keys stay published.
+ */
+export async function getSigningKey(algorithm: SigningAlgorithm, now = new Date()): Promise<SigningKey> {
+  // The second run finds the key that the first one, or another server, has made.
+  for (let runs = 1; ; runs += 1) {
+    const rows = await readPrimary.all(LIST_KEYS, { algorithm, now });
+    // A first key that a server made whose clock runs ahead signs nevertheless.
+    const due = rows.filter(({ signsFrom, generation }) => signsFrom <= now || generation === 0);
+    for (const row of due) {
+      const privateKey = openKey(row);
+      if (privateKey) return { id: row.id, algorithm, privateKey };
+    }
+    if (runs === 2)
+      throw new Error(`no signing key of ${algorithm} can be opened: do all servers have the same AUTH_SECRET?`);
+    if (rows.length > 0)
+      logError(new Error("no stored key opens"), `AUTH_SECRET opens no signing key of ${algorithm}: a new one signs`);
+    await addKey(algorithm, (rows[0]?.generation ?? -1) + 1, now);
+  }
+}
+
+/**
+ * Makes a new key for each algorithm that has one. It is published at once and signs after `SIGNING_KEY_PUBLISHED_BEFORE_MS`, when
+ * applications have fetched it. The key before it stays published until the tokens that it signed are over. If the newest key of an
+ * algorithm doesn't sign yet, no further one is made. Returns the newest key of each algorithm, and when it signs.
+ */
+export async function rotateSigningKeys(
+  now = new Date(),
+): Promise<{ algorithm: SigningAlgorithm; id: string; signsFrom: Date }[]> {
+  const newest = await listNewestKeys(now);
+  const signsFrom = new Date(now.getTime() + SIGNING_KEY_PUBLISHED_BEFORE_MS);
+  const isSigning = newest.filter((row) => row.signsFrom <= now);
+  await Promise.all(isSigning.map(({ algorithm, generation }) => addKey(algorithm, generation + 1, signsFrom)));
+  return (await listNewestKeys(now)).map(({ algorithm, id, signsFrom }) => ({ algorithm, id, signsFrom }));
+}
+
+async function listNewestKeys(now: Date) {
+  const rows = await readPrimary.all(LIST_KEYS, { algorithm: null, now });
+  return SigningAlgorithm.options.flatMap((algorithm) => {
+    const row = rows.find((one) => one.algorithm === algorithm);
+    return row ? [{ ...row, algorithm }] : [];
+  });
+}
+
+/** Returns the public keys whose tokens may still be valid, and those that will sign soon, as a JWK Set (RFC 7517 §5). */
+export async function listPublicKeys(now = new Date()): Promise<{ keys: JWK[] }> {
+  const rows = await readPrimary.all(LIST_KEYS, { algorithm: null, now });
+  return { keys: rows.map(({ id, algorithm, publicKey }) => publicJwk(id, algorithm, publicKey)) };
+}
+
+const publicJwk = (kid: string, alg: string, publicKey: string): JWK => ({
+  ...JSON.parse(publicKey),
+  kid,
+  alg,
+  use: "sig",
+});
+
+/** Makes a key of this generation, unless it was made before, and lets the older ones end. */
+async function addKey(algorithm: SigningAlgorithm, generation: number, signsFrom: Date): Promise<void> {
+  // Before the transaction, because the keys of RSA take a tenth of a second.
+  const { publicKey, privateKey } = await makeKeys(algorithm);
+  const jwk = await exportJWK(publicKey);
+  const id = await calculateJwkThumbprint(jwk);
+  const sealed = seal(SEALING_KEYS, privateKey.export({ type: "pkcs8", format: "der" }), id);
+  const endsAt = new Date(signsFrom.getTime() + SIGNING_KEY_KEPT_MS);
+  await transact(async (tx: Transaction) => {
+    const row = { id, algorithm, generation, publicKey: JSON.stringify(jwk), privateKey: sealed, signsFrom };
+    if (await tx.get(ADD_KEY, row)) tx.queue(END_OLDER_KEYS, { algorithm, generation, endsAt });
+  });
+}
+
+function makeKeys(algorithm: SigningAlgorithm): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
+  if (algorithm === "RS256") return makeKeyPair("rsa", { modulusLength: RSA_BITS });
+  if (algorithm === "ES256") return makeKeyPair("ec", { namedCurve: "P-256" });
+  return makeKeyPair("ed25519");
+}
+
+/** The opened keys by their sealed texts, because opening an RSA key takes longer than signing with it. */
+const openedKeys = new Map<string, KeyObject>();
+const OPENED_KEYS_MAX = 20;
+
+/** Returns the private key of a row; null if no secret opens it. A key of the previous secret is sealed again in the background. */
+function openKey({ id, privateKey: sealed }: KeyRow): KeyObject | null {
+  const known = openedKeys.get(sealed);
+  if (known) return known;
+  const opened = unseal(SEALING_KEYS, sealed, id);
+  if (!opened) return null;
+  if (opened.isOld) {
+    const resealed = { id, stale: sealed, privateKey: seal(SEALING_KEYS, opened.value, id) };
+    void runInBackground(`sealing of ${id}`, () => transact(async (tx) => tx.queue(SEAL_AGAIN, resealed)));
+  }
+  const key = createPrivateKey({ key: opened.value, format: "der", type: "pkcs8" });
+  if (openedKeys.size >= OPENED_KEYS_MAX) openedKeys.clear();
+  openedKeys.set(sealed, key);
+  return key;
+}
