@@ -53,6 +53,11 @@ export const AUDIT_ACTIONS = [
   "webhook_tested",
   "webhook_replayed",
   "webhook_disabled",
+  "client_made",
+  "client_changed",
+  "client_secret_renewed",
+  "client_disabled",
+  "client_enabled",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -68,7 +73,7 @@ export const NO_ACCOUNT_ID = 0;
 
 /** Further details of an event. They must not contain personal data. */
 export const EventDetails = z.object({
-  /** The names of the fields that were changed: `phone`, `email`. */
+  /** The names of the fields that were changed: `phone`, `email`, or those of an application. */
   fields: z.array(z.string()).optional(),
   /** The ids of the accounts that were listed. */
   ids: z.array(z.number()).optional(),
@@ -105,6 +110,8 @@ export const EventDetails = z.object({
   testNumber: z.number().optional(),
   /** The id of the API key that was made or revoked, and the scopes that it was made with. */
   apiKey: z.number().optional(),
+  /** The id of the application that was made, changed, disabled or enabled. */
+  client: z.string().optional(),
   scopes: z.array(z.string()).optional(),
   /** The id of an endpoint of webhooks, whether it gets phones and mailboxes, and why the server disabled it. */
   webhook: z.string().optional(),

@@ -1,0 +1,233 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+import { CLIENT_NAME_LENGTH_MAX, REDIRECT_URIS_MAX } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import { type RowOf, readPrimary, statement, type Transaction } from "@/lib/db/database";
+import { drawToken, hashToken } from "./random-token";
+import { hasPrivateScheme, RedirectUri } from "./redirect-uri";
+import { readScopes, Scope, spellScopes } from "./scopes";
+import { SigningAlgorithm } from "./signing-keys";
+
+/** An application that people log in to with their account here. */
+export interface OAuthClient {
+  /** The `client_id`. */
+  id: string;
+  name: string;
+  /** Whether it can't keep a secret: a page without a server, or an application on a device (OAuth 2.1 §2.1). */
+  isPublic: boolean;
+  redirectUris: RedirectUri[];
+  postLogoutUris: RedirectUri[];
+  backChannelLogoutUri: RedirectUri | null;
+  /** The scopes that it may request. */
+  scopes: Scope[];
+  /** Whether it is the operator's own, so that people are not asked for consent. */
+  isFirstParty: boolean;
+  /** The algorithm that signs its tokens. */
+  signingAlgorithm: SigningAlgorithm;
+  createdAt: Date;
+  /** When the operator disabled it; null while it may be used. */
+  disabledAt: Date | null;
+}
+
+const RedirectUris = z.array(RedirectUri).max(REDIRECT_URIS_MAX, "redirect_uris_too_many");
+
+/**
+ * What the operator says of an application. Fails with the zod issues `name_missing`, `name_too_long`, `redirect_uri_missing`,
+ * `redirect_uris_too_many`, `redirect_uri_invalid`, `scope_unknown`, `scope_openid_missing`, `algorithm_unknown` and
+ * `private_scheme_of_confidential_client`.
+ */
+export const ClientSettings = z
+  .strictObject({
+    name: z.string().trim().min(1, "name_missing").max(CLIENT_NAME_LENGTH_MAX, "name_too_long"),
+    isPublic: z.boolean().default(false),
+    redirectUris: RedirectUris.min(1, "redirect_uri_missing"),
+    postLogoutUris: RedirectUris.default([]),
+    backChannelLogoutUri: RedirectUri.refine((uri) => !hasPrivateScheme(uri), "redirect_uri_invalid")
+      .nullable()
+      .default(null),
+    scopes: z
+      .array(z.enum(Scope.options, "scope_unknown"))
+      .refine((scopes) => scopes.includes("openid"), "scope_openid_missing")
+      .default(["openid", "phone"]),
+    isFirstParty: z.boolean().default(false),
+    signingAlgorithm: z.enum(SigningAlgorithm.options, "algorithm_unknown").default("RS256"),
+  })
+  .refine(({ isPublic, redirectUris }) => isPublic || !redirectUris.some(hasPrivateScheme), {
+    error: "private_scheme_of_confidential_client",
+    path: ["redirectUris"],
+  });
+export type ClientSettings = z.output<typeof ClientSettings>;
+
+const CLIENT_COLUMNS = {
+  id: "text",
+  name: "text",
+  secretHash: "text?",
+  redirectUris: "text",
+  postLogoutUris: "text",
+  backChannelLogoutUri: "text?",
+  scopes: "text",
+  isFirstParty: "boolean",
+  signingAlgorithm: "text",
+  createdAt: "time",
+  disabledAt: "time?",
+} as const;
+const CLIENT_COLUMNS_SQL = Object.keys(CLIENT_COLUMNS)
+  .map((name) => `"${name}"`)
+  .join(", ");
+const CLIENT_VALUES_SQL = Object.keys(CLIENT_COLUMNS)
+  .map((name) => `:${name}`)
+  .join(", ");
+
+const ADD_CLIENT = statement({
+  params: CLIENT_COLUMNS,
+  sql: `INSERT INTO "OAuthClient" (${CLIENT_COLUMNS_SQL}) VALUES (${CLIENT_VALUES_SQL})`,
+});
+const FIND_CLIENT = statement({
+  params: { id: "text" },
+  row: CLIENT_COLUMNS,
+  sql: `SELECT ${CLIENT_COLUMNS_SQL} FROM "OAuthClient" WHERE "id" = :id`,
+});
+const LIST_CLIENTS = statement({
+  params: {},
+  row: CLIENT_COLUMNS,
+  sql: `SELECT ${CLIENT_COLUMNS_SQL} FROM "OAuthClient" ORDER BY "createdAt", "id"`,
+});
+
+const CLIENT_ID_BYTES = 12;
+/** The beginning of a secret, by which scanners of source code recognise a leaked one. */
+const SECRET_PREFIX = "sarafan_cs_";
+
+const drawSecret = () => `${SECRET_PREFIX}${drawToken()}`;
+
+/**
+ * Adds an application. Returns its id, and the secret of a confidential one, which only its hash is stored of; null for a public one.
+ * The caller has checked that it may, and records it.
+ */
+export function addClient(
+  tx: Transaction,
+  { isPublic, redirectUris, postLogoutUris, scopes, ...settings }: ClientSettings,
+  now: Date,
+): { id: string; secret: string | null } {
+  const id = randomBytes(CLIENT_ID_BYTES).toString("hex");
+  const secret = isPublic ? null : drawSecret();
+  tx.queue(ADD_CLIENT, {
+    ...settings,
+    id,
+    secretHash: secret && hashToken(secret),
+    redirectUris: JSON.stringify(redirectUris),
+    postLogoutUris: JSON.stringify(postLogoutUris),
+    scopes: spellScopes(scopes),
+    createdAt: now,
+    disabledAt: null,
+  });
+  return { id, secret };
+}
+
+const CHANGE_CLIENT = statement({
+  params: {
+    id: "text",
+    name: "text",
+    redirectUris: "text",
+    postLogoutUris: "text",
+    backChannelLogoutUri: "text?",
+    scopes: "text",
+    isFirstParty: "boolean",
+    signingAlgorithm: "text",
+  },
+  sql: `
+    UPDATE "OAuthClient" SET "name" = :name, "redirectUris" = :redirectUris, "postLogoutUris" = :postLogoutUris,
+      "backChannelLogoutUri" = :backChannelLogoutUri, "scopes" = :scopes, "isFirstParty" = :isFirstParty,
+      "signingAlgorithm" = :signingAlgorithm
+    WHERE "id" = :id`,
+});
+const LOCK_CLIENT = statement({
+  params: { id: "text" },
+  row: CLIENT_COLUMNS,
+  sql: `UPDATE "OAuthClient" SET "name" = "name" WHERE "id" = :id RETURNING ${CLIENT_COLUMNS_SQL}`,
+});
+const SET_DISABLED = statement({
+  params: { id: "text", disabledAt: "time?" },
+  sql: `
+    UPDATE "OAuthClient" SET "disabledAt" = :disabledAt
+    WHERE "id" = :id AND ("disabledAt" IS NULL) <> (:disabledAt IS NULL)`,
+});
+const SET_SECRET = statement({
+  params: { id: "text", secretHash: "text" },
+  sql: `UPDATE "OAuthClient" SET "secretHash" = :secretHash WHERE "id" = :id AND "secretHash" IS NOT NULL`,
+});
+
+/** Locks the application's row until the end of the transaction, and returns the application, or null. */
+export async function lockClient(tx: Transaction, id: string): Promise<OAuthClient | null> {
+  const row = await tx.get(LOCK_CLIENT, { id });
+  return row ? clientOf(row) : null;
+}
+
+/** Replaces the settings of an application. Whether it is public stays as it was. */
+export function replaceSettings(
+  tx: Transaction,
+  id: string,
+  { isPublic: _, redirectUris, postLogoutUris, scopes, ...settings }: ClientSettings,
+): void {
+  tx.queue(CHANGE_CLIENT, {
+    ...settings,
+    id,
+    redirectUris: JSON.stringify(redirectUris),
+    postLogoutUris: JSON.stringify(postLogoutUris),
+    scopes: spellScopes(scopes),
+  });
+}
+
+/** Disables an application at this time, or enables it (null). Returns false if there is no such application, or it was so already. */
+export async function setDisabled(tx: Transaction, id: string, disabledAt: Date | null): Promise<boolean> {
+  return (await tx.run(SET_DISABLED, { id, disabledAt })) > 0;
+}
+
+/** Gives a confidential application a new secret in place of the old one, and returns it; null if there is no such application. */
+export async function renewSecret(tx: Transaction, id: string): Promise<string | null> {
+  const secret = drawSecret();
+  return (await tx.run(SET_SECRET, { id, secretHash: hashToken(secret) })) > 0 ? secret : null;
+}
+
+/** Returns the application with this id, also a disabled one, or null. */
+export async function findClient(id: string): Promise<OAuthClient | null> {
+  const row = await readPrimary.get(FIND_CLIENT, { id });
+  return row ? clientOf(row) : null;
+}
+
+/** Returns all applications, the oldest first. */
+export async function listClients(): Promise<OAuthClient[]> {
+  return (await readPrimary.all(LIST_CLIENTS, {})).map(clientOf);
+}
+
+/**
+ * Returns the application that presents this id and secret (OAuth 2.1 §2.4); `secret` is null if it presents none. Fails with
+ * `client_invalid` for an unknown or disabled application, for a confidential one without its secret, and for a public one with any.
+ */
+export async function authenticateClient({
+  id,
+  secret,
+}: {
+  id: string;
+  secret: string | null;
+}): Promise<Result<OAuthClient, { name: "client_invalid" }>> {
+  const row = await readPrimary.get(FIND_CLIENT, { id });
+  if (!row || row.disabledAt || !isRightSecret(row.secretHash, secret)) return fail({ name: "client_invalid" });
+  return succeed(clientOf(row));
+}
+
+function isRightSecret(hash: string | null, secret: string | null): boolean {
+  if (hash === null || secret === null) return hash === secret;
+  return timingSafeEqual(Buffer.from(hash), Buffer.from(hashToken(secret)));
+}
+
+function clientOf({ secretHash, ...row }: RowOf<typeof FIND_CLIENT>): OAuthClient {
+  return {
+    ...row,
+    isPublic: secretHash === null,
+    redirectUris: JSON.parse(row.redirectUris),
+    postLogoutUris: JSON.parse(row.postLogoutUris),
+    backChannelLogoutUri: row.backChannelLogoutUri as RedirectUri | null,
+    scopes: readScopes(row.scopes),
+    signingAlgorithm: SigningAlgorithm.parse(row.signingAlgorithm),
+  };
+}

@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { phoneRecipient } from "@/lib/core/identity/recipient";
+import type { AuthorizationRequest } from "@/lib/core/oauth/authorization-request";
+import { addClient, ClientSettings, findClient, type OAuthClient } from "@/lib/core/oauth/clients";
+import { drawToken } from "@/lib/core/oauth/random-token";
+import type { Session } from "@/lib/core/sessions/sessions";
+import { transact } from "@/lib/db/database";
+import { anybody, openSession, signUp } from "./people";
+
+/** Adds an application with these settings: by default a confidential one at https://app.example/callback. */
+export async function freshClient(
+  settings: Partial<Record<keyof ClientSettings, unknown>> = {},
+): Promise<{ client: OAuthClient; secret: string | null }> {
+  const parsed = ClientSettings.parse({ name: "Tea", redirectUris: ["https://app.example/callback"], ...settings });
+  const { id, secret } = await transact(async (tx) => addClient(tx, parsed, new Date()));
+  const client = await findClient(id);
+  if (!client) throw new Error("the client was not added");
+  return { client, secret };
+}
+
+/** Signs a person up and logs them in by phone. */
+export async function freshSession(now = new Date()): Promise<{ userId: number; session: Session }> {
+  const { userId, phone } = await signUp({ now });
+  const session = await openSession({ userId, proven: phoneRecipient(phone) }, anybody(), now);
+  return { userId, session };
+}
+
+/** Returns a request of the application for `openid`, and the PKCE verifier that belongs to it. */
+export function freshRequest(
+  client: OAuthClient,
+  asked: Partial<AuthorizationRequest> = {},
+): { request: AuthorizationRequest; verifier: string } {
+  const verifier = drawToken();
+  const [redirectUri] = client.redirectUris;
+  if (!redirectUri) throw new Error("the client has no redirect URI");
+  const request: AuthorizationRequest = {
+    client,
+    redirectUri,
+    scopes: ["openid"],
+    state: null,
+    nonce: null,
+    codeChallenge: createHash("sha256").update(verifier).digest("base64url"),
+    prompts: [],
+    maxAgeS: null,
+    loginHint: null,
+    locales: [],
+    idTokenHint: null,
+    invite: null,
+    ...asked,
+  };
+  return { request, verifier };
+}
