@@ -1,0 +1,234 @@
+import { expect, _baseTest as test } from "playwright/test";
+import { deleteOwnAccount } from "@/lib/core/accounts/delete-account";
+import { blockAccount } from "@/lib/core/administration/block";
+import { AUTHORIZATION_CODE_REPLAY_MS, AUTHORIZATION_CODE_TTL_MS } from "@/lib/core/policy";
+import { endOtherSessions } from "@/lib/core/sessions/session-list";
+import { endSession, type Session } from "@/lib/core/sessions/sessions";
+import { readPrimary, write } from "@/lib/db/database";
+import { freshAdministrator } from "@/lib/testing/administrators";
+import { freshClient, freshRequest, freshSession } from "@/lib/testing/oauth";
+import { after, anybody, failureOf, openSession, signUp } from "@/lib/testing/people";
+import { withEachWriteRunAgain } from "@/lib/testing/transactions";
+import {
+  findGrant,
+  issueAuthorizationCode,
+  needsConsent,
+  type Redemption,
+  redeemAuthorizationCode,
+} from "./authorization-codes";
+import { drawToken } from "./random-token";
+
+const now = new Date();
+
+/** Issues a code to an application that needs no consent. Returns what redeems it, and the session. */
+async function freshCode(session?: Session): Promise<{ redemption: Redemption; session: Session; userId: number }> {
+  const { client } = await freshClient({ isFirstParty: true });
+  const own = session ?? (await freshSession(now)).session;
+  const { request, verifier } = freshRequest(client, { scopes: ["openid", "phone"], nonce: "n" });
+  const code = await issueAuthorizationCode(request, own, { isAllowed: false, now });
+  if (!code.ok) throw new Error(code.failure.name);
+  const redemption = { code: code.value, client, redirectUri: request.redirectUri, verifier };
+  return { redemption, session: own, userId: own.userId };
+}
+
+async function redeem(redemption: Redemption, at = now) {
+  const redeemed = await redeemAuthorizationCode(redemption, at);
+  if (!redeemed.ok) throw new Error(redeemed.failure.name);
+  return redeemed.value;
+}
+
+test("a code gives what was asked for, of the session that it was made for, and is stored as a hash only", async () => {
+  const { redemption, session, userId } = await freshCode();
+  expect(redemption.code).toMatch(/^[\w-]{43}$/);
+  const stored = await readPrimary.authorizationCode.findMany({ where: { userId } });
+  expect(JSON.stringify(stored)).not.toContain(redemption.code);
+  expect(JSON.stringify(stored)).not.toContain(redemption.verifier);
+  const grant = await redeem(redemption);
+  expect(grant).toEqual({
+    id: expect.any(String),
+    clientId: redemption.client.id,
+    userId,
+    sessionId: session.id,
+    scopes: ["openid", "phone"],
+    nonce: "n",
+    isFirst: true,
+    loggedInAt: session.createdAt,
+    provenPhone: session.provenPhone,
+    endsAt: session.expiresAt,
+  });
+  expect(await findGrant(grant.id, now)).toEqual(grant);
+});
+
+test("of 24 parallel exchanges one gets the grant, and keeps it", async () => {
+  const { redemption } = await freshCode();
+  const all = await Promise.all(Array.from({ length: 24 }, () => redeemAuthorizationCode(redemption, now)));
+  const given = all.filter((one) => one.ok);
+  expect(given).toHaveLength(1);
+  expect(all.map(failureOf).filter((name) => name === "code_invalid")).toHaveLength(23);
+  expect(await findGrant(given[0]?.value.id as string, now)).not.toBeNull();
+});
+
+test("an exchange whose transaction runs again gives one grant", async () => {
+  const { redemption, userId } = await freshCode();
+  const grant = await withEachWriteRunAgain(() => redeem(redemption));
+  expect(grant.isFirst).toBe(true);
+  expect(await readPrimary.oAuthGrant.findMany({ where: { userId } })).toHaveLength(1);
+});
+
+test("a code works for 60 seconds", async () => {
+  const [late, timely] = [await freshCode(), await freshCode()];
+  const lateCode = await redeemAuthorizationCode(late.redemption, after(now, AUTHORIZATION_CODE_TTL_MS));
+  expect(failureOf(lateCode)).toBe("code_invalid");
+  await redeem(timely.redemption, after(now, AUTHORIZATION_CODE_TTL_MS - 1));
+});
+
+/** What a thief of a code may present in place of the rightful application's verifier, address and client. */
+const stolen = async (redemption: Redemption): Promise<Redemption[]> => [
+  { ...redemption, verifier: drawToken() },
+  { ...redemption, verifier: "" },
+  { ...redemption, verifier: `${redemption.verifier}\n` },
+  { ...redemption, redirectUri: "https://app.example/" },
+  { ...redemption, client: (await freshClient()).client },
+];
+
+test("another verifier, address or application gets nothing, and the rightful one still does", async () => {
+  const { redemption } = await freshCode();
+  for (const wrong of await stolen(redemption))
+    expect(failureOf(await redeemAuthorizationCode(wrong, now))).toBe("code_invalid");
+  expect(failureOf(await redeemAuthorizationCode({ ...redemption, code: drawToken() }, now))).toBe("code_invalid");
+  await redeem(redemption);
+});
+
+test("a second exchange by the rightful application within 10 seconds ends nothing, and later it ends the tokens", async () => {
+  const { redemption } = await freshCode();
+  const grant = await redeem(redemption);
+  const early = await redeemAuthorizationCode(redemption, after(now, AUTHORIZATION_CODE_REPLAY_MS - 1));
+  expect(failureOf(early)).toBe("code_invalid");
+  expect(await findGrant(grant.id, now)).not.toBeNull();
+  const late = await redeemAuthorizationCode(redemption, after(now, AUTHORIZATION_CODE_REPLAY_MS));
+  expect(failureOf(late)).toBe("code_replayed");
+  expect(await findGrant(grant.id, now)).toBeNull();
+});
+
+test("a stolen code that was exchanged already ends the tokens, soon after the exchange and after the code's time", async () => {
+  for (const at of [now, after(now, AUTHORIZATION_CODE_TTL_MS + 1)])
+    for (const which of [0, 1, 2, 3, 4]) {
+      const { redemption } = await freshCode();
+      const grant = await redeem(redemption);
+      const wrong = (await stolen(redemption))[which] as Redemption;
+      expect(failureOf(await redeemAuthorizationCode(wrong, at))).toBe("code_replayed");
+      expect(await findGrant(grant.id, now)).toBeNull();
+    }
+});
+
+test("a session that ends in any way takes its codes and grants with it, and no others", async () => {
+  const { administrator } = await freshAdministrator();
+  const ends: ((session: Session, userId: number) => Promise<unknown>)[] = [
+    (session) => endSession(session.id),
+    async (session, userId) => {
+      const { provenPhone } = session;
+      if (!provenPhone) throw new Error("no phone");
+      await endOtherSessions(await openSession({ userId, proven: { kind: "phone", address: provenPhone } }, anybody()));
+    },
+    (_, userId) => blockAccount(administrator, { userId, reason: "for a test" }),
+    (session) => deleteOwnAccount(session),
+  ];
+  const bystander = await freshCode();
+  const kept = await redeem(bystander.redemption);
+  for (const end of ends) {
+    const { session, userId } = await freshSession();
+    const grant = await redeem((await freshCode(session)).redemption);
+    const { redemption } = await freshCode(session);
+    await end(session, userId);
+    expect(await findGrant(grant.id)).toBeNull();
+    expect(failureOf(await redeemAuthorizationCode(redemption))).toBe("code_invalid");
+    expect(await readPrimary.oAuthGrant.findMany({ where: { userId } })).toEqual([]);
+  }
+  expect(await findGrant(kept.id)).toEqual(kept);
+});
+
+test("a code that is exchanged while its session ends leaves no grant", async () => {
+  for (let times = 0; times < 10; times += 1) {
+    const { redemption, session, userId } = await freshCode();
+    await Promise.all([redeemAuthorizationCode(redemption, now), endSession(session.id)]);
+    expect(await readPrimary.oAuthGrant.findMany({ where: { userId } })).toEqual([]);
+    const ended = await issueAuthorizationCode(freshRequest((await freshClient()).client).request, session, {
+      isAllowed: true,
+    });
+    expect(failureOf(ended)).toBe("session_ended");
+  }
+});
+
+test("a session of another account, or one that is over, gets no code", async () => {
+  const { session } = await freshSession(now);
+  const { userId } = await signUp();
+  const { request } = freshRequest((await freshClient({ isFirstParty: true })).client);
+  const issue = (ref: { id: string; userId: number }, at: Date) =>
+    issueAuthorizationCode(request, ref, { isAllowed: true, now: at });
+  expect(failureOf(await issue({ id: session.id, userId }, now))).toBe("session_ended");
+  expect(failureOf(await issue(session, session.expiresAt))).toBe("session_ended");
+});
+
+test("a disabled application's grants are over", async () => {
+  const { redemption } = await freshCode();
+  const grant = await redeem(redemption);
+  await write((tx) => tx.oAuthClient.update({ where: { id: redemption.client.id }, data: { disabledAt: now } }));
+  expect(await findGrant(grant.id, now)).toBeNull();
+});
+
+test("a person allows an application once, and again when it asks for more", async () => {
+  const { client } = await freshClient({ scopes: ["openid", "phone", "email"] });
+  const { session, userId } = await freshSession(now);
+  const asking = (scopes: ("openid" | "phone" | "email")[], prompts: "consent"[] = []) =>
+    freshRequest(client, { scopes, prompts }).request;
+  const few = asking(["openid", "phone"]);
+  expect(await needsConsent(few, userId)).toBe(true);
+  expect(failureOf(await issueAuthorizationCode(few, session, { isAllowed: false, now }))).toBe("consent_missing");
+  expect(failureOf(await issueAuthorizationCode(few, session, { isAllowed: true, now }))).toBe("none");
+  expect(await needsConsent(asking(["openid"]), userId)).toBe(false);
+  expect(failureOf(await issueAuthorizationCode(few, session, { isAllowed: false, now }))).toBe("none");
+  expect(await needsConsent(asking(["openid"], ["consent"]), userId), "asked for by the application").toBe(true);
+  expect(await needsConsent(asking(["openid", "email"]), userId)).toBe(true);
+  await issueAuthorizationCode(asking(["openid", "email"]), session, { isAllowed: true, now });
+  expect(await needsConsent(asking(["openid", "phone", "email"]), userId), "adds to what was allowed").toBe(false);
+  expect(await needsConsent(few, (await signUp()).userId), "another person").toBe(true);
+});
+
+test("the operator's own application needs no consent, and having been that counts as none", async () => {
+  const { client } = await freshClient({ isFirstParty: true });
+  const { session, userId } = await freshSession(now);
+  const { request } = freshRequest(client);
+  expect(failureOf(await issueAuthorizationCode(request, session, { isAllowed: false, now }))).toBe("none");
+  expect(await needsConsent({ ...request, client: { ...client, isFirstParty: false } }, userId)).toBe(true);
+});
+
+test("an application on a device, which another one can pass itself off as, asks each time", async () => {
+  const redirectUris = ["http://127.0.0.1/callback", "com.example.app:/callback", "https://app.example/callback"];
+  const { client } = await freshClient({ isPublic: true, isFirstParty: true, redirectUris });
+  const { session, userId } = await freshSession(now);
+  const [loopback, scheme, https] = client.redirectUris.map(
+    (redirectUri) => freshRequest(client, { redirectUri }).request,
+  );
+  if (!loopback || !scheme || !https) throw new Error("no redirect URI");
+  await issueAuthorizationCode(loopback, session, { isAllowed: true, now });
+  expect(await needsConsent(loopback, userId)).toBe(true);
+  expect(await needsConsent(scheme, userId)).toBe(true);
+  expect(await needsConsent(https, userId)).toBe(false);
+});
+
+test("the first login of a person at an application is told once, when its code is exchanged", async () => {
+  const { client } = await freshClient({ isFirstParty: true });
+  const { session } = await freshSession(now);
+  const asked = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const { request, verifier } = freshRequest(client);
+      const code = await issueAuthorizationCode(request, session, { isAllowed: false, now });
+      if (!code.ok) throw new Error(code.failure.name);
+      return { code: code.value, client, redirectUri: request.redirectUri, verifier };
+    }),
+  );
+  const [unused, ...used] = asked;
+  expect(unused).toBeDefined();
+  const grants = await Promise.all(used.map((redemption) => redeem(redemption)));
+  expect(grants.filter(({ isFirst }) => isFirst)).toHaveLength(1);
+});

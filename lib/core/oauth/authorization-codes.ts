@@ -1,0 +1,269 @@
+import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
+import { lockAccount } from "@/lib/core/accounts/accounts";
+import type { Phone } from "@/lib/core/identity/phone";
+import { AUTHORIZATION_CODE_REPLAY_MS, AUTHORIZATION_CODE_TTL_MS } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
+import type { SessionRef } from "@/lib/core/sessions/sessions";
+import { type Queries, type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
+import type { AuthorizationRequest } from "./authorization-request";
+import type { OAuthClient } from "./clients";
+import { drawToken, hashToken } from "./random-token";
+import { readScopes, type Scope, spellScopes } from "./scopes";
+
+/** What one exchanged code gave one application. All tokens that come from it end with it, and it ends with its session. */
+export interface Grant {
+  id: string;
+  clientId: string;
+  userId: number;
+  sessionId: string;
+  scopes: Scope[];
+  /** The `nonce` of the request; null without one. */
+  nonce: string | null;
+  /** Whether it is the account's first login at this application. */
+  isFirst: boolean;
+  /** When the person logged in here, and the phone whose code they typed; null if it was a code to a mailbox. */
+  loggedInAt: Date;
+  provenPhone: Phone | null;
+  /** When the session, and the grant with it, ends at the latest. */
+  endsAt: Date;
+}
+
+/** The scopes that a person allows an application by the request that is answered: those of a consent page, or null without one. */
+type Authorized = Pick<
+  AuthorizationRequest,
+  "client" | "redirectUri" | "scopes" | "prompts" | "nonce" | "codeChallenge"
+>;
+
+const FIND_OPEN_SESSION = statement({
+  params: { sessionId: "text", userId: "integer", now: "time" },
+  row: { id: "text" },
+  sql: `SELECT "id" FROM "Session" WHERE "id" = :sessionId AND "userId" = :userId AND "expiresAt" > :now`,
+});
+const FIND_CONSENT = statement({
+  params: { userId: "integer", clientId: "text" },
+  row: { scopes: "text" },
+  sql: `SELECT "scopes" FROM "OAuthConsent" WHERE "userId" = :userId AND "clientId" = :clientId`,
+});
+const SET_CONSENT = statement({
+  params: { userId: "integer", clientId: "text", scopes: "text", now: "time" },
+  sql: `
+    INSERT INTO "OAuthConsent" ("userId", "clientId", "scopes", "givenAt") VALUES (:userId, :clientId, :scopes, :now)
+    ON CONFLICT ("userId", "clientId") DO UPDATE SET "scopes" = excluded."scopes", "givenAt" = excluded."givenAt"`,
+});
+/** For a first-party application, which needs the row to remember the first login. Nothing counts as allowed by the person. */
+const ADD_EMPTY_CONSENT = statement({
+  params: { userId: "integer", clientId: "text", now: "time" },
+  sql: `
+    INSERT INTO "OAuthConsent" ("userId", "clientId", "scopes", "givenAt") VALUES (:userId, :clientId, '', :now)
+    ON CONFLICT ("userId", "clientId") DO NOTHING`,
+});
+const ADD_CODE = statement({
+  params: {
+    hash: "text",
+    clientId: "text",
+    userId: "integer",
+    sessionId: "text",
+    redirectUri: "text",
+    codeChallenge: "text",
+    scopes: "text",
+    nonce: "text?",
+    expiresAt: "time",
+  },
+  sql: `
+    INSERT INTO "AuthorizationCode"
+      ("hash", "clientId", "userId", "sessionId", "redirectUri", "codeChallenge", "scopes", "nonce", "expiresAt")
+    VALUES (:hash, :clientId, :userId, :sessionId, :redirectUri, :codeChallenge, :scopes, :nonce, :expiresAt)`,
+});
+
+/**
+ * Returns whether the person has to be asked before the application gets these scopes. A first-party application needs no consent, and
+ * a consent is remembered. But a public client at a loopback address or private scheme may be another application that claims the same
+ * address, so its person is asked each time (RFC 8252 §8.6).
+ */
+export function needsConsent(request: Authorized, userId: number): Promise<boolean> {
+  return isConsentMissing(readPrimary, request, userId);
+}
+
+async function isConsentMissing(
+  db: Queries,
+  { client, redirectUri, scopes, prompts }: Authorized,
+  userId: number,
+): Promise<boolean> {
+  if (prompts.includes("consent")) return true;
+  if (client.isPublic && !redirectUri.startsWith("https:")) return true;
+  if (client.isFirstParty) return false;
+  const allowed = await listAllowedScopes(db, userId, client.id);
+  return !scopes.every((scope) => allowed.includes(scope));
+}
+
+async function listAllowedScopes(db: Queries, userId: number, clientId: string): Promise<Scope[]> {
+  return readScopes((await db.get(FIND_CONSENT, { userId, clientId }))?.scopes ?? "");
+}
+
+/**
+ * Makes an authorization code for the session, valid for `AUTHORIZATION_CODE_TTL_MS` (OAuth 2.1 §4.1.2). `isAllowed` says that the
+ * person has just allowed the scopes of the request on the consent page, which is remembered in the same transaction. Only the code's
+ * hash is stored.
+ *
+ * Fails with `session_ended`, or with `consent_missing` if `needsConsent` is true and the person was not asked.
+ */
+export async function issueAuthorizationCode(
+  request: Authorized,
+  { id: sessionId, userId }: SessionRef,
+  { isAllowed, now = new Date() }: { isAllowed: boolean; now?: Date },
+): Promise<Result<string, { name: "session_ended" | "consent_missing" }>> {
+  const code = drawToken();
+  const { client, redirectUri, codeChallenge, scopes, nonce } = request;
+  const clientId = client.id;
+  return transact(async (tx): Promise<Result<string, { name: "session_ended" | "consent_missing" }>> => {
+    // All transactions lock the account before they change its sessions, or what their end deletes.
+    const isThere = await lockAccount(tx, userId);
+    if (!isThere || !(await tx.get(FIND_OPEN_SESSION, { sessionId, userId, now })))
+      return fail({ name: "session_ended" });
+    if (isAllowed) {
+      const allowed = [...scopes, ...(await listAllowedScopes(tx, userId, clientId))];
+      tx.queue(SET_CONSENT, { userId, clientId, scopes: spellScopes(allowed), now });
+    } else {
+      if (await isConsentMissing(tx, request, userId)) return fail({ name: "consent_missing" });
+      tx.queue(ADD_EMPTY_CONSENT, { userId, clientId, now });
+    }
+    const expiresAt = new Date(now.getTime() + AUTHORIZATION_CODE_TTL_MS);
+    const stored = { redirectUri, codeChallenge, scopes: spellScopes(scopes), nonce, expiresAt };
+    tx.queue(ADD_CODE, { hash: hashToken(code), clientId, userId, sessionId, ...stored });
+    return succeed(code);
+  });
+}
+
+const FIND_CODE = statement({
+  params: { hash: "text" },
+  row: {
+    clientId: "text",
+    userId: "integer",
+    redirectUri: "text",
+    codeChallenge: "text",
+    redeemedAt: "time?",
+    grantId: "text?",
+  },
+  sql: `
+    SELECT "clientId", "userId", "redirectUri", "codeChallenge", "redeemedAt", "grantId"
+    FROM "AuthorizationCode" WHERE "hash" = :hash`,
+});
+const REDEEM_CODE = statement({
+  params: { hash: "text", grantId: "text", now: "time" },
+  row: { hash: "text" },
+  sql: `
+    UPDATE "AuthorizationCode" SET "redeemedAt" = :now, "grantId" = :grantId
+    WHERE "hash" = :hash AND "redeemedAt" IS NULL AND "expiresAt" > :now RETURNING "hash"`,
+});
+const RECORD_FIRST_LOGIN = statement({
+  params: { userId: "integer", clientId: "text", now: "time" },
+  sql: `
+    UPDATE "OAuthConsent" SET "firstLoginAt" = :now
+    WHERE "userId" = :userId AND "clientId" = :clientId AND "firstLoginAt" IS NULL`,
+});
+const ADD_GRANT = statement({
+  params: { grantId: "text", hash: "text", isFirst: "boolean", now: "time" },
+  sql: `
+    INSERT INTO "OAuthGrant" ("id", "clientId", "userId", "sessionId", "scopes", "nonce", "isFirst", "createdAt")
+    SELECT :grantId, "clientId", "userId", "sessionId", "scopes", "nonce", :isFirst, :now
+    FROM "AuthorizationCode" WHERE "hash" = :hash`,
+});
+const FIND_GRANT = statement({
+  params: { id: "text", now: "time" },
+  row: {
+    id: "text",
+    clientId: "text",
+    userId: "integer",
+    sessionId: "text",
+    scopes: "text",
+    nonce: "text?",
+    isFirst: "boolean",
+    loggedInAt: "time",
+    provenPhone: "text?",
+    endsAt: "time",
+  },
+  sql: `
+    SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", "OAuthGrant"."scopes", "nonce", "isFirst",
+      "Session"."createdAt" AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
+    FROM "OAuthGrant"
+    JOIN "Session" ON "Session"."id" = "OAuthGrant"."sessionId"
+    JOIN "OAuthClient" ON "OAuthClient"."id" = "OAuthGrant"."clientId"
+    WHERE "OAuthGrant"."id" = :id AND "Session"."expiresAt" > :now AND "OAuthClient"."disabledAt" IS NULL`,
+});
+const REMOVE_GRANT = statement({ params: { id: "text" }, sql: `DELETE FROM "OAuthGrant" WHERE "id" = :id` });
+
+/** What an application presents to exchange a code. It has authenticated itself as `client`. */
+export interface Redemption {
+  code: string;
+  client: Pick<OAuthClient, "id">;
+  redirectUri: string;
+  /** The PKCE verifier (RFC 7636 §4.1). */
+  verifier: string;
+}
+
+type RedemptionFailure = { name: "code_invalid" | "code_replayed" };
+
+/**
+ * Exchanges an authorization code (OAuth 2.1 §4.1.3). It works once: of parallel calls one gets the grant.
+ *
+ * Failures, which the application must not be able to tell apart:
+ * - `code_invalid`: the code is unknown or expired, its session has ended, or the client, redirect URI or verifier is another one. Also
+ *   a second exchange by the rightful application within `AUTHORIZATION_CODE_REPLAY_MS`, which ends nothing: it may be the same request.
+ * - `code_replayed`: any other use of an exchanged code, which is a sign of a stolen code and ends the tokens that it gave
+ *   (RFC 9700 §4.5, OAuth 2.1 §4.1.3).
+ */
+export async function redeemAuthorizationCode(
+  redemption: Redemption,
+  now = new Date(),
+): Promise<Result<Grant, RedemptionFailure>> {
+  const hash = hashToken(redemption.code);
+  const grantId = randomUUID();
+  return transact(async (tx: Transaction): Promise<Result<Grant, RedemptionFailure>> => {
+    const known = await tx.get(FIND_CODE, { hash });
+    if (!known) return fail({ name: "code_invalid" });
+    const { userId, clientId } = known;
+    const isRightful = isFor(known, redemption);
+    // A wrong attempt at a code that was not exchanged ends nothing: it would let a stranger who saw the code lock the person out.
+    if (!isRightful && !known.redeemedAt) return fail({ name: "code_invalid" });
+    if (!(await lockAccount(tx, userId))) return fail({ name: "code_invalid" });
+    if (isRightful && (await tx.get(REDEEM_CODE, { hash, grantId, now }))) {
+      const isFirst = (await tx.run(RECORD_FIRST_LOGIN, { userId, clientId, now })) > 0;
+      tx.queue(ADD_GRANT, { grantId, hash, isFirst, now });
+      const row = await tx.get(FIND_GRANT, { id: grantId, now });
+      return row ? succeed(grantOf(row)) : fail({ name: "code_invalid" });
+    }
+    // Read again, because a parallel call may have exchanged the code before the account was locked.
+    const { redeemedAt = null, grantId: given = null } = (await tx.get(FIND_CODE, { hash })) ?? {};
+    if (!redeemedAt || !given) return fail({ name: "code_invalid" });
+    const isSameRequest = isRightful && now.getTime() - redeemedAt.getTime() < AUTHORIZATION_CODE_REPLAY_MS;
+    if (isSameRequest) return fail({ name: "code_invalid" });
+    tx.queue(REMOVE_GRANT, { id: given });
+    return fail({ name: "code_replayed" });
+  });
+}
+
+/** Returns a grant that has not ended, or null. The session, the account and the application are still there. */
+export async function findGrant(id: string, now = new Date()): Promise<Grant | null> {
+  const row = await readPrimary.get(FIND_GRANT, { id, now });
+  return row ? grantOf(row) : null;
+}
+
+function isFor(known: RowOf<typeof FIND_CODE>, { client, redirectUri, verifier }: Redemption): boolean {
+  return (
+    known.clientId === client.id && known.redirectUri === redirectUri && isRightVerifier(verifier, known.codeChallenge)
+  );
+}
+
+/** A PKCE verifier (RFC 7636 §4.1). */
+const VERIFIER_PATTERN = /^[\w.~-]{43,128}$/;
+
+/** Returns whether the challenge is the hash of the verifier, by the method S256 (RFC 7636 §4.6). */
+function isRightVerifier(verifier: string, challenge: string): boolean {
+  if (!VERIFIER_PATTERN.test(verifier)) return false;
+  const hashed = createHash("sha256").update(verifier).digest("base64url");
+  return timingSafeEqual(Buffer.from(hashed), Buffer.from(challenge));
+}
+
+function grantOf(row: RowOf<typeof FIND_GRANT>): Grant {
+  return { ...row, scopes: readScopes(row.scopes), provenPhone: row.provenPhone as Phone | null };
+}
