@@ -1,0 +1,144 @@
+import { createHash, createHmac, randomUUID } from "node:crypto";
+import { compactVerify, createLocalJWKSet, jwtVerify, SignJWT } from "jose";
+import { z } from "zod";
+import { ACCESS_TOKEN_TTL_MS, ID_TOKEN_TTL_MS } from "@/lib/core/policy";
+import { findGrant, type Grant } from "./authorization-codes";
+import { ISSUER } from "./authorization-request";
+import type { OAuthClient } from "./clients";
+import { spellScopes } from "./scopes";
+import { getSigningKey, listPublicKeys, SigningAlgorithm } from "./signing-keys";
+import { getSubject } from "./subjects";
+
+/** The tokens of an exchanged code. */
+export interface IssuedTokens {
+  accessToken: string;
+  idToken: string;
+  /** For how many seconds the access token is valid. */
+  expiresInS: number;
+}
+
+/**
+ * The audience of access tokens (RFC 9068 §2.2): the address that tells claims. The five APIs have another one, other keys and another
+ * `typ`, so that they refuse these tokens.
+ */
+const ACCESS_AUDIENCE = `${ISSUER}/oauth/userinfo`;
+/** The type of access tokens (RFC 9068 §2.1), by which no service takes one for an ID token (RFC 8725 §3.11). */
+const ACCESS_TYPE = "at+jwt";
+
+const ID_TYPE = "JWT";
+
+/** How the person logged in (RFC 8176 §2), and its name as an authentication context. */
+const LOGIN_BY_PHONE = { amr: ["otp", "sms"], acr: "urn:sarafan:phone" };
+const LOGIN_BY_MAIL = { amr: ["otp"], acr: "urn:sarafan:email" };
+
+/**
+ * Makes the access token (RFC 9068) and the ID token (OpenID Connect Core §2) of a grant, signed with the application's algorithm. They
+ * are valid for `ACCESS_TOKEN_TTL_MS` and `ID_TOKEN_TTL_MS`, but no longer than the session. Returns null if the account was deleted.
+ *
+ * The ID token contains no phone and no mailbox: an application puts it into the address of /oauth/logout (`id_token_hint`), and
+ * addresses are logged and kept in histories.
+ */
+export async function issueOAuthTokens(
+  grant: Grant,
+  client: Pick<OAuthClient, "id" | "signingAlgorithm">,
+  now = new Date(),
+): Promise<IssuedTokens | null> {
+  const [sub, key] = await Promise.all([
+    getSubject({ userId: grant.userId, clientId: client.id }),
+    getSigningKey(client.signingAlgorithm, now),
+  ]);
+  if (sub === null) return null;
+  const sign = (
+    claims: Record<string, unknown>,
+    { typ, audience, ttlMs }: { typ: string; audience: string; ttlMs: number },
+  ) =>
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: key.algorithm, kid: key.id, typ })
+      .setIssuer(ISSUER)
+      .setSubject(sub)
+      .setAudience(audience)
+      .setIssuedAt(now)
+      .setExpirationTime(endOf(grant, ttlMs, now))
+      .sign(key.privateKey);
+
+  const { amr, acr } = grant.provenPhone ? LOGIN_BY_PHONE : LOGIN_BY_MAIL;
+  const login = { auth_time: Math.floor(grant.loggedInAt.getTime() / 1000), amr, acr };
+  const scope = spellScopes(grant.scopes);
+  const accessClaims = { client_id: client.id, scope, jti: randomUUID(), grant_id: grant.id, ...login };
+  const accessToken = await sign(accessClaims, {
+    typ: ACCESS_TYPE,
+    audience: ACCESS_AUDIENCE,
+    ttlMs: ACCESS_TOKEN_TTL_MS,
+  });
+  const idClaims = {
+    ...login,
+    ...(grant.nonce !== null && { nonce: grant.nonce }),
+    at_hash: hashOfAccessToken(accessToken, key.algorithm),
+    sid: sessionNameFor(grant.sessionId, client.id),
+  };
+  const idToken = await sign(idClaims, { typ: ID_TYPE, audience: client.id, ttlMs: ID_TOKEN_TTL_MS });
+  const expiresInS = Math.floor((endOf(grant, ACCESS_TOKEN_TTL_MS, now).getTime() - now.getTime()) / 1000);
+  return { accessToken, idToken, expiresInS };
+}
+
+function endOf({ endsAt }: Grant, ttlMs: number, now: Date): Date {
+  return new Date(Math.min(now.getTime() + ttlMs, endsAt.getTime()));
+}
+
+/**
+ * Returns the name by which an application knows a session (`sid`, OpenID Connect Back-Channel Logout §2.1). Each application gets
+ * another one, so that two applications can't find out by it which of their people are the same.
+ */
+export function sessionNameFor(sessionId: string, clientId: string): string {
+  return createHmac("sha256", sessionId).update(clientId).digest("base64url");
+}
+
+/**
+ * Returns the `at_hash` of an access token (OpenID Connect Core §3.1.3.6): the first half of its hash by the hash function of the
+ * signature. That of Ed25519 is SHA-512 (RFC 8032 §5.1).
+ */
+function hashOfAccessToken(token: string, algorithm: SigningAlgorithm): string {
+  const hash = createHash(algorithm === "EdDSA" ? "sha512" : "sha256")
+    .update(token)
+    .digest();
+  return hash.subarray(0, hash.length / 2).toString("base64url");
+}
+
+const AccessClaims = z.object({ client_id: z.string(), grant_id: z.uuid() });
+
+/** Returns the grant of an access token, or null if the token is not valid or its grant has ended. */
+export async function readOAuthAccessToken(token: string, now = new Date()): Promise<Grant | null> {
+  const keys = createLocalJWKSet(await listPublicKeys(now));
+  const options = {
+    algorithms: [...SigningAlgorithm.options],
+    issuer: ISSUER,
+    audience: ACCESS_AUDIENCE,
+    typ: ACCESS_TYPE,
+    currentDate: now,
+  };
+  // jose throws for a token that is not valid. A client may send any text as a token.
+  const verified = await jwtVerify(token, keys, options).catch(() => null);
+  const claims = AccessClaims.safeParse(verified?.payload).data;
+  const grant = claims ? await findGrant(claims.grant_id, now) : null;
+  return grant && grant.clientId === claims?.client_id ? grant : null;
+}
+
+const HintClaims = z.object({ iss: z.literal(ISSUER), aud: z.string(), sub: z.string(), sid: z.string() });
+
+/**
+ * Returns which person and session an ID token of this server names to which application, or null if another server made it. It may have
+ * expired, because an application keeps the ID token of its session's beginning (`id_token_hint`, OpenID Connect Core §3.1.2.1,
+ * RP-Initiated Logout §2).
+ */
+export async function readIdTokenHint(
+  token: string,
+  now = new Date(),
+): Promise<{ clientId: string; sub: string; sid: string } | null> {
+  const keys = createLocalJWKSet(await listPublicKeys(now));
+  const algorithms = [...SigningAlgorithm.options];
+  // jose throws for a token that is not valid. Any text may stand in an address.
+  const verified = await compactVerify(token, keys, { algorithms }).catch(() => null);
+  if (verified?.protectedHeader.typ !== ID_TYPE) return null;
+  const claims = HintClaims.safeParse(JSON.parse(Buffer.from(verified.payload).toString())).data;
+  return claims ? { clientId: claims.aud, sub: claims.sub, sid: claims.sid } : null;
+}
