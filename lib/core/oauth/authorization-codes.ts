@@ -28,7 +28,7 @@ export interface Grant {
   endsAt: Date;
 }
 
-/** The scopes that a person allows an application by the request that is answered: those of a consent page, or null without one. */
+/** What consent and a code need of a request. */
 type Authorized = Pick<
   AuthorizationRequest,
   "client" | "redirectUri" | "scopes" | "prompts" | "nonce" | "codeChallenge"
