@@ -35,6 +35,9 @@ export const ASSUMED = {
   attemptsPerWebhook: 1.1,
   /** Requests of backends that change something: sessions that they end, accounts that they make or block. */
   managementPostsPerDay: 20_000,
+  /** Logins to applications by OpenID Connect, for each login here, and applications of an account. */
+  applicationLoginsPerLogin: 2,
+  applicationsPerAccount: 0.5,
   delayedChangesPerMonth: 20_000,
   /** One for a hundred activations. */
   signalsPerMonth: 14_000,
@@ -130,6 +133,11 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
     Administrator: { rows: 3, kept: "until it is removed" },
     ApiKey: { rows: 3, kept: "for good" },
     IdempotencyKey: kept(ASSUMED.managementPostsPerDay, policy.IDEMPOTENCY_KEYS_KEPT_MS),
+    OAuthClient: { rows: 20, kept: "until it is removed" },
+    OAuthConsent: { rows: accounts * ASSUMED.applicationsPerAccount, kept: "as the account" },
+    OAuthGrant: kept(loginsPerDay * ASSUMED.applicationLoginsPerLogin, policy.SESSION_TTL_MS),
+    AuthorizationCode: kept(loginsPerDay * ASSUMED.applicationLoginsPerLogin, policy.AUTHORIZATION_CODES_KEPT_MS),
+    SigningKey: { rows: 6, kept: "until its tokens have ended" },
     TestNumber: { rows: 3, kept: "until its end, 90 days at most" },
     Signal: kept(ASSUMED.signalsPerMonth / MONTH_DAYS, policy.SIGNALS_KEPT_MS),
     ImportRun: { rows: 3, kept: spell(inDays(policy.IMPORTS_KEPT_MS)) },

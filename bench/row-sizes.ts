@@ -79,7 +79,8 @@ function readSchema(sqlite: Database.Database): Table[] {
     .pluck()
     .all() as string[];
   const tables = names.map((name) => ({ name, columns: readColumns(sqlite, name) }));
-  const rank = ({ name }: Table) => ["WebhookDelivery", "WebhookEndpoint", "ImportRun", "User"].indexOf(name);
+  const rank = ({ name }: Table) =>
+    ["WebhookDelivery", "WebhookEndpoint", "ImportRun", "OAuthClient", "Session", "User"].indexOf(name);
   return tables.sort((one, other) => rank(other) - rank(one));
 }
 
@@ -166,7 +167,7 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
     ...{ resetsAt: timeOf, dueAt: timeOf, stateAt: timeOf },
     ...{ recipient: hash, "Challenge.recipient": phoneOf },
     ...{ network: () => `203.0.113.${account() % 256}`, agent: () => AGENT, browserId: () => randomUUID() },
-    ...{ "Session.id": () => randomUUID(), sessionId: () => randomUUID(), userId: account, provenPhone: phoneOf },
+    ...{ "Session.id": sessionOf, sessionId: sessionOf, userId: account, provenPhone: phoneOf },
     ...{ generation: (n) => (n % 2 ? 3 : null), refreshedAt: (n) => (n % 2 ? timeOf(n) : null) },
     ...{ isGenerationUsed: () => false, isNew: () => false, consoleAt: () => null },
     ...{ "DelayedChange.userId": (n) => n, "DelayedChange.action": () => "phone", next: phoneOf },
@@ -226,6 +227,17 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
     ...{ "WebhookDelivery.dueAt": () => null, "WebhookDelivery.worker": () => null, deliveryId: deliveryIdOf },
     ...{ "WebhookAttempt.number": () => 1, status: () => 204, durationMs: () => 40, fault: () => null },
     ...{ "WebhookAttempt.answer": () => null },
+    ...{ subject: () => null, clientId: (n) => `client ${n}`, "OAuthClient.id": (n) => `client ${n}` },
+    ...{ "OAuthClient.name": () => "the book club", secretHash: hash, redirectUris: () => REDIRECT_URIS },
+    ...{ postLogoutUris: () => "[]", backChannelLogoutUri: () => null, isFirstParty: () => false },
+    ...{ signingAlgorithm: () => "RS256", disabledAt: () => null, "OAuthClient.scopes": () => OAUTH_SCOPES },
+    ...{ "OAuthConsent.userId": (n) => n, "OAuthConsent.scopes": () => OAUTH_SCOPES, givenAt: timeOf },
+    ...{ firstLoginAt: timeOf, "AuthorizationCode.hash": hash, redirectUri: () => "https://club.example/callback" },
+    ...{ codeChallenge: hash, "AuthorizationCode.scopes": () => OAUTH_SCOPES, nonce: hash, redeemedAt: timeOf },
+    ...{ grantId: () => randomUUID(), "OAuthGrant.id": () => randomUUID(), "OAuthGrant.scopes": () => OAUTH_SCOPES },
+    ...{ isFirst: () => false, "SigningKey.id": hash, algorithm: () => "RS256", "SigningKey.generation": (n) => n },
+    ...{ "SigningKey.publicKey": () => `{"kty":"RSA","e":"AQAB","n":"${"x".repeat(342)}"}`, signsFrom: timeOf },
+    ...{ privateKey: () => "x".repeat(1660), "SigningKey.endsAt": () => null },
     ...{ transactionId: (n) => 1_000_000 + n, eventSequence: (n) => n % 40 },
     ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
   };
@@ -251,6 +263,8 @@ const ANSWER = JSON.stringify({
   headers: { ETag: '"47DEQpj8HBSa-_TI"', Location: "/api/manage/v1/accounts/1000" },
   body: { id: 1000, inviteCode: "7K4M2P", createdAt: new Date(0).toISOString(), blockedAt: null, referrals: 0 },
 });
+const REDIRECT_URIS = '["https://club.example/callback"]';
+const OAUTH_SCOPES = "openid phone offline_access referral";
 const SEALED = randomBytes(92).toString("base64url");
 const STARTED = Date.UTC(2026, 0, 1);
 /** A prime, so that `scatter` returns a different number for each number below it. */
@@ -258,6 +272,7 @@ const SCATTERED = 9_999_991;
 
 /** Returns a whole number below ten million, a different one for each `number`, in no order. */
 const scatter = (number: number) => (number * 7_368_787) % SCATTERED;
+const sessionOf = (number: number) => `00000000-0000-4000-8000-${String(scatter(number)).padStart(12, "0")}`;
 const deliveryIdOf = (number: number) => `msg_${String(scatter(number)).padStart(22, "0")}`;
 const SUMS_PER_PERIOD = 60;
 const dayOf = (number: number) => new Date(STARTED + number * 86_400_000).toISOString().slice(0, 10);
