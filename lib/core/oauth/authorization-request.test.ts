@@ -186,15 +186,19 @@ test("whatever is asked for, an answer goes to a registered address or to none",
   });
   await fc.assert(
     fc.asyncProperty(changes, async (changed) => {
+      // The result instead of an assertion, which takes milliseconds each time.
       const asked = await read(changed);
-      if (asked.ok) expect(asked.value.redirectUri).toBe(CALLBACK);
-      else if (asked.failure.name === "refused") {
-        const { origin, pathname, searchParams } = new URL(composeRefusal(asked.failure));
-        expect(origin + pathname).toBe("https://app.example/callback");
-        expect(searchParams.getAll("error")).toHaveLength(1);
-        expect(searchParams.getAll("iss")).toEqual([env.APP_URL]);
-      }
+      if (asked.ok) return asked.value.redirectUri === CALLBACK;
+      if (asked.failure.name !== "refused") return true;
+      const { origin, pathname, searchParams } = new URL(composeRefusal(asked.failure));
+      const [issuer, ...further] = searchParams.getAll("iss");
+      return (
+        origin + pathname === "https://app.example/callback" &&
+        searchParams.getAll("error").length === 1 &&
+        issuer === env.APP_URL &&
+        further.length === 0
+      );
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
