@@ -23,10 +23,22 @@ const cookiesSet = perProcess("cookies set by requests", () => new WeakMap<objec
  */
 export async function readCookie(name: string): Promise<string | undefined> {
   const asked = await headers();
-  if (readBearer(asked) !== null || hasForeignOrigin(asked)) return undefined;
-  const sent = (asked.get("cookie") ?? "").split(/; */).findLast((pair) => pair.startsWith(`${name}=`));
+  if (ignoresCookies(asked)) return undefined;
+  const sent = pairsOf(asked).findLast((pair) => pair.startsWith(`${name}=`));
   return cookiesSet.get(asked)?.get(name) ?? sent?.slice(name.length + 1);
 }
+
+/** Lists the cookies of this request whose names begin with `prefix`, as the browser sent them. Ignores cookies as `readCookie` does. */
+export async function listCookies(prefix: string): Promise<{ name: string; value: string }[]> {
+  const asked = await headers();
+  if (ignoresCookies(asked)) return [];
+  return pairsOf(asked)
+    .filter((pair) => pair.startsWith(prefix) && pair.includes("="))
+    .map((pair) => ({ name: pair.slice(0, pair.indexOf("=")), value: pair.slice(pair.indexOf("=") + 1) }));
+}
+
+const ignoresCookies = (asked: Headers) => readBearer(asked) !== null || hasForeignOrigin(asked);
+const pairsOf = (asked: Headers) => (asked.get("cookie") ?? "").split(/; */);
 
 /** The attributes of each cookie that this server sets, except for its lifetime. */
 export const COOKIE_OPTIONS = { httpOnly: true, sameSite: "lax", path: "/", secure: isHttps } as const;

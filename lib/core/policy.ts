@@ -356,12 +356,20 @@ export const AUTHORIZATION_CODES_KEPT_MS = DAY_S * 1000;
 /** How long an ID token is valid. An application reads it at the login. */
 export const ID_TOKEN_TTL_MS = 10 * MINUTE_S * 1000;
 /**
- * How many characters the address of an application, and the `state` and `nonce` of its request have at most: together
- * they fit into a cookie.
+ * How many characters the address of an application, and how many bytes of JSON the `state` and `nonce` of its request have at most:
+ * together they fit into a cookie.
  */
 export const REDIRECT_URI_LENGTH_MAX = 512;
-export const STATE_LENGTH_MAX = 1024;
-export const NONCE_LENGTH_MAX = 255;
+export const STATE_BYTES_MAX = 1024;
+export const NONCE_BYTES_MAX = 255;
+/**
+ * How many requests for authorization a browser keeps in cookies while the person logs in, and how many bytes they have together: less
+ * than the 16 KB of headers that Node.js accepts, or no page would open any more.
+ */
+export const PENDING_AUTHORIZATIONS_MAX = 5;
+export const PENDING_AUTHORIZATIONS_BYTES_MAX = 8 * 1024;
+/** How many authorization codes an account can get. Each is a row that is kept for `AUTHORIZATION_CODES_KEPT_MS`. */
+export const AUTHORIZATION_CODES_PER_USER_PER_HOUR = 300;
 /** How many redirect URIs, and how many characters in its name, a client has at most. */
 export const REDIRECT_URIS_MAX = 20;
 export const CLIENT_NAME_LENGTH_MAX = 60;

@@ -85,6 +85,11 @@ export const FIXED_CODE_TRIES_FROM_BROWSER = daily(
 export const fixedCodeTriesLimit = (digits: number) => daily("test tries at", policy.fixedCodeTriesPerDay(digits));
 /** The limit of exports of one account. */
 export const EXPORTS_OF_USER = hourly("exports of", policy.EXPORTS_PER_USER_PER_HOUR);
+/** The limit of authorization codes that one account gets, for all applications together. */
+export const AUTHORIZATION_CODES_OF_USER = hourly(
+  "authorization codes of",
+  policy.AUTHORIZATION_CODES_PER_USER_PER_HOUR,
+);
 /** The limit of files of accounts that one administrator uploads. */
 export const IMPORT_FILES_OF_ADMINISTRATOR = hourly("import files of", policy.IMPORT_FILES_PER_ADMINISTRATOR_PER_HOUR);
 /** The limit of senders that one administrator tries. */

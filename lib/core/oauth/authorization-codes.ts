@@ -2,6 +2,7 @@ import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { lockAccount } from "@/lib/core/accounts/accounts";
 import type { Phone } from "@/lib/core/identity/phone";
 import { AUTHORIZATION_CODE_REPLAY_MS, AUTHORIZATION_CODE_TTL_MS } from "@/lib/core/policy";
+import { AUTHORIZATION_CODES_OF_USER, consume, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import type { SessionRef } from "@/lib/core/sessions/sessions";
 import { type Queries, type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
@@ -100,31 +101,37 @@ async function listAllowedScopes(db: Queries, userId: number, clientId: string):
   return readScopes((await db.get(FIND_CONSENT, { userId, clientId }))?.scopes ?? "");
 }
 
+type IssueFailure = { name: "session_ended" | "consent_missing" } | LimitFailure;
+
 /**
  * Makes an authorization code for the session, valid for `AUTHORIZATION_CODE_TTL_MS` (OAuth 2.1 §4.1.2). `isAllowed` says that the
  * person has just allowed the scopes of the request on the consent page, which is remembered in the same transaction. Only the code's
  * hash is stored.
  *
- * Fails with `session_ended`, or with `consent_missing` if `needsConsent` is true and the person was not asked.
+ * Fails with `session_ended`; with `consent_missing` if `needsConsent` is true and the person was not asked; and with `budget_spent`
+ * after too many codes of the account, for all applications together.
  */
 export async function issueAuthorizationCode(
   request: Authorized,
   { id: sessionId, userId }: SessionRef,
   { isAllowed, now = new Date() }: { isAllowed: boolean; now?: Date },
-): Promise<Result<string, { name: "session_ended" | "consent_missing" }>> {
+): Promise<Result<string, IssueFailure>> {
   const code = drawToken();
   const { client, redirectUri, codeChallenge, scopes, nonce } = request;
   const clientId = client.id;
-  return transact(async (tx): Promise<Result<string, { name: "session_ended" | "consent_missing" }>> => {
+  return transact(async (tx): Promise<Result<string, IssueFailure>> => {
     // All transactions lock the account before they change its sessions, or what their end deletes.
     const isThere = await lockAccount(tx, userId);
     if (!isThere || !(await tx.get(FIND_OPEN_SESSION, { sessionId, userId, now })))
       return fail({ name: "session_ended" });
+    if (!isAllowed && (await isConsentMissing(tx, request, userId))) return fail({ name: "consent_missing" });
+    const charges = [{ limit: AUTHORIZATION_CODES_OF_USER, subject: String(userId) }];
+    const counted = await consume(tx, charges, now);
+    if (!counted.ok) return counted;
     if (isAllowed) {
       const allowed = [...scopes, ...(await listAllowedScopes(tx, userId, clientId))];
       tx.queue(SET_CONSENT, { userId, clientId, scopes: spellScopes(allowed), now });
     } else {
-      if (await isConsentMissing(tx, request, userId)) return fail({ name: "consent_missing" });
       tx.queue(ADD_EMPTY_CONSENT, { userId, clientId, now });
     }
     const expiresAt = new Date(now.getTime() + AUTHORIZATION_CODE_TTL_MS);

@@ -1,6 +1,7 @@
+import { z } from "zod";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { NONCE_LENGTH_MAX, STATE_LENGTH_MAX } from "@/lib/core/policy";
+import { NONCE_BYTES_MAX, STATE_BYTES_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { env } from "@/lib/env";
 import { findClient, type OAuthClient } from "./clients";
@@ -10,8 +11,9 @@ import { readScopes, type Scope } from "./scopes";
 /** The name of this server in tokens and answers (`iss`). */
 export const ISSUER = env.APP_URL;
 
-const PROMPTS = ["none", "login", "consent"] as const;
-export type Prompt = (typeof PROMPTS)[number];
+/** What a request demands of the pages (OpenID Connect Core §3.1.2.1). */
+export const Prompt = z.enum(["none", "login", "consent"]);
+export type Prompt = z.output<typeof Prompt>;
 
 /** A request for authorization that may be shown to a person (OAuth 2.1 §4.1.1, OpenID Connect Core §3.1.2.1). */
 export interface AuthorizationRequest {
@@ -106,6 +108,9 @@ const MAX_AGE_PATTERN = /^\d{1,10}$/;
 const LOCALE_PATTERN = /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/;
 const LOCALES_MAX = 10;
 
+/** How many bytes a text takes as JSON in UTF-8, as the cookie of a pending authorization has it. */
+const bytesOf = (text: string) => Buffer.byteLength(JSON.stringify(text)) - 2;
+
 /**
  * Reads the parameters of /oauth/authorize. An empty parameter counts as missing, and none may be repeated (RFC 6749 §3.1).
  *
@@ -132,7 +137,7 @@ export async function readAuthorizationRequest(
   if (!redirectUri) return untrusted("redirect_uri_unknown");
 
   const stateText = isRepeated("state") ? null : value("state");
-  const isStateTooLong = (stateText?.length ?? 0) > STATE_LENGTH_MAX;
+  const isStateTooLong = stateText !== null && bytesOf(stateText) > STATE_BYTES_MAX;
   const state = isStateTooLong ? null : stateText;
   const refuse = (error: AuthorizationErrorName, description: string) =>
     fail({ name: "refused", error, description, redirectUri, state } as const);
@@ -140,7 +145,7 @@ export async function readAuthorizationRequest(
 
   const repeated = PARAMETERS.find(isRepeated);
   if (repeated) return invalid(`${repeated} must not be repeated`);
-  if (isStateTooLong) return invalid(`state must have ${STATE_LENGTH_MAX} characters at most`);
+  if (isStateTooLong) return invalid(`state must have ${STATE_BYTES_MAX} bytes at most`);
   if (value("request")) return refuse("request_not_supported", "request objects are not supported");
   if (value("request_uri")) return refuse("request_uri_not_supported", "request objects are not supported");
   if (value("registration")) return refuse("registration_not_supported", "registration is not supported");
@@ -164,13 +169,13 @@ export async function readAuthorizationRequest(
   if (forbidden) return refuse("invalid_scope", `this client may not request the scope ${forbidden}`);
 
   const nonce = value("nonce");
-  if (nonce !== null && nonce.length > NONCE_LENGTH_MAX)
-    return invalid(`nonce must have ${NONCE_LENGTH_MAX} characters at most`);
+  if (nonce !== null && bytesOf(nonce) > NONCE_BYTES_MAX)
+    return invalid(`nonce must have ${NONCE_BYTES_MAX} bytes at most`);
 
   const named = value("prompt")?.split(" ").filter(Boolean) ?? [];
-  if (named.some((name) => !PROMPTS.some((prompt) => prompt === name)))
-    return invalid(`prompt must be of ${PROMPTS.join(", ")}`);
-  const prompts = PROMPTS.filter((prompt) => named.includes(prompt));
+  if (named.some((name) => !Prompt.options.some((prompt) => prompt === name)))
+    return invalid(`prompt must be of ${Prompt.options.join(", ")}`);
+  const prompts = Prompt.options.filter((prompt) => named.includes(prompt));
   if (prompts.includes("none") && prompts.length > 1) return invalid("prompt none must be alone");
 
   const maxAge = value("max_age");
