@@ -1,10 +1,15 @@
 import { expect, _baseTest as test } from "playwright/test";
 import { deleteOwnAccount } from "@/lib/core/accounts/delete-account";
 import { blockAccount } from "@/lib/core/administration/block";
-import { AUTHORIZATION_CODE_REPLAY_MS, AUTHORIZATION_CODE_TTL_MS } from "@/lib/core/policy";
+import {
+  AUTHORIZATION_CODE_REPLAY_MS,
+  AUTHORIZATION_CODE_TTL_MS,
+  AUTHORIZATION_CODES_PER_USER_PER_HOUR,
+} from "@/lib/core/policy";
+import { AUTHORIZATION_CODES_OF_USER, record } from "@/lib/core/rate-limits";
 import { endOtherSessions } from "@/lib/core/sessions/session-list";
 import { endSession, type Session } from "@/lib/core/sessions/sessions";
-import { readPrimary, write } from "@/lib/db/database";
+import { readPrimary, transact, write } from "@/lib/db/database";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { freshClient, freshRequest, freshSession } from "@/lib/testing/oauth";
 import { after, anybody, failureOf, openSession, signUp } from "@/lib/testing/people";
@@ -231,4 +236,18 @@ test("the first login of a person at an application is told once, when its code 
   expect(unused).toBeDefined();
   const grants = await Promise.all(used.map((redemption) => redeem(redemption)));
   expect(grants.filter(({ isFirst }) => isFirst)).toHaveLength(1);
+});
+
+test("an account gets so many codes an hour, for all applications together, and refused ones leave no row", async () => {
+  const [{ session, userId }, { session: other }] = [await freshSession(now), await freshSession(now)];
+  const charge = { limit: AUTHORIZATION_CODES_OF_USER, subject: String(userId) };
+  await transact((tx) => record(tx, [{ ...charge, amount: AUTHORIZATION_CODES_PER_USER_PER_HOUR - 1 }], now));
+  await freshCode(session);
+  const { client } = await freshClient({ isFirstParty: true });
+  const refused = await issueAuthorizationCode(freshRequest(client).request, session, { isAllowed: true, now });
+  expect(refused.ok).toBe(false);
+  expect(refused).toMatchObject({ failure: { name: "budget_spent", retryAfterMs: expect.any(Number) } });
+  expect(await readPrimary.authorizationCode.findMany({ where: { userId } })).toHaveLength(1);
+  expect(await readPrimary.oAuthConsent.findMany({ where: { userId, clientId: client.id } })).toEqual([]);
+  await freshCode(other);
 });
