@@ -28,9 +28,9 @@ type IdentityFormState = RecipientFormState<
 >;
 
 /** The address of the login's second step, which asks for the code. The page shows an error if no code was sent. */
-const CODE_STEP = "/login?step=code";
+const codeStep = (returnPage: ReturnPage | null) => loginPage(returnPage, { step: "code" });
 /** The address of the login's first step, which asks for the phone or mailbox, even if a code was sent already. */
-const IDENTITY_STEP = "/login?step=phone";
+const identityStep = (returnPage: ReturnPage | null) => loginPage(returnPage, { step: "phone" });
 
 /** The login's first step: sends a code to the typed phone or mailbox and redirects to the second step, also if a code was sent before. */
 export async function sendCode(state: IdentityFormState, form: FormData): Promise<IdentityFormState> {
@@ -44,7 +44,7 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
   const attempt = (state?.attempt ?? 0) + 1;
   if (!phone.success || errors.email) return { typed, errors, waitMs: 0, attempt };
   const refusal = await requestCodeFor({ phone: phone.data, email: email.data ?? null }, form);
-  if (!refusal || refusal.mayArrive) return redirect(pageAfterRequest(refusal), RedirectType.replace);
+  if (!refusal || refusal.mayArrive) return redirect(pageAfterRequest(refusal, form), RedirectType.replace);
   const { name, retryAfterMs: waitMs } = refusal;
   return { typed, errors: { form: name }, waitMs, attempt };
 }
@@ -53,28 +53,28 @@ export async function sendCode(state: IdentityFormState, form: FormData): Promis
 export async function resendCode(form: FormData): Promise<void> {
   const identity = readIdentity(form);
   const refusal = identity && (await requestCodeFor(identity, form));
-  redirect(pageAfterRequest(refusal), RedirectType.replace);
+  redirect(pageAfterRequest(refusal, form), RedirectType.replace);
 }
 
 /** Returns the address of the login's second step, with an error in its query if the code was not sent. */
-function pageAfterRequest(refusal: CodeRefusal | null) {
+function pageAfterRequest(refusal: CodeRefusal | null, form: FormData): Route {
   const isSent = refusal?.name !== "code_not_sent" || refusal.mayArrive;
-  return isSent ? CODE_STEP : (`${CODE_STEP}&sent=no` as const);
+  return loginPage(readReturnPage(form), { step: "code", ...(!isSent && { sent: "no" }) });
 }
 
 /** The login's second step: logs in with the typed code. After a refusal, redirects to the page that shows the state of the code. */
 export async function enterCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
-  const identity = readIdentity(form);
-  if (!identity) return redirect(CODE_STEP, RedirectType.replace);
+  const [identity, returnPage] = [readIdentity(form), readReturnPage(form)];
+  if (!identity) return redirect(codeStep(returnPage), RedirectType.replace);
   // The form says which phone or mailbox the code is for, because another tab may have begun a login with another one.
-  const pending = withIdentity(await readPending(form), identity);
+  const pending = withIdentity(await readPending(), identity);
   const { holder, invite } = pending;
   const leave = async (changes: Partial<PendingLogin>, page: Route) => {
     await storePendingLogin({ ...pending, ...changes });
     return redirect(page, RedirectType.replace);
   };
   const status = await getCodeStatus(loginCode(identity, pending), await currentRequester());
-  if (status?.state !== "live") return leave({}, CODE_STEP);
+  if (status?.state !== "live") return leave({}, codeStep(returnPage));
   const { codes, again } = readTypedCodes(form, state, { code: status });
   if (!codes) {
     await storePendingLogin(pending);
@@ -91,32 +91,35 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
       : signInByPhone(attempt, requester, { session });
   });
   if (!login.ok) {
-    if (login.failure.name === "phone_mismatch") return leave({ mismatch: login.failure.phone }, IDENTITY_STEP);
-    if (login.failure.name === "account_blocked") return leave({ isBlocked: true }, IDENTITY_STEP);
-    if (login.failure.name !== "invite_unknown") return leave({}, CODE_STEP);
-    return leave({ invite: null }, `${CODE_STEP}&invitation=gone`);
+    if (login.failure.name === "phone_mismatch")
+      return leave({ mismatch: login.failure.phone }, identityStep(returnPage));
+    if (login.failure.name === "account_blocked") return leave({ isBlocked: true }, identityStep(returnPage));
+    if (login.failure.name !== "invite_unknown") return leave({}, codeStep(returnPage));
+    return leave({ invite: null }, loginPage(returnPage, { step: "code", invitation: "gone" }));
   }
   await finishPendingLogin(pending);
   // A sign-up has activated the invite code. The owner of an existing account is asked first, on the invitation's page.
   return redirect(
-    invite && login.value.created ? "/profile?done=activated" : pageAfterLogin(pending),
+    invite && login.value.created
+      ? "/profile?done=activated"
+      : pageAfterLogin(returnPage, pending.invite?.code ?? null),
     RedirectType.replace,
   );
 }
 
 /** Logs in with a code that was verified before. The API v1 verifies a code in one step and logs in with it in another. */
 export async function logInWithVerifiedCode(form: FormData): Promise<void> {
-  const pending = await readPending(form);
+  const [pending, returnPage] = [await readPending(), readReturnPage(form)];
   const { phone, holder } = pending;
   const login =
     phone && (await logIn((requester, session) => signInWithVerifiedCode({ phone, holder }, requester, { session })));
   if (login?.ok) {
     await finishPendingLogin(pending);
-    return redirect(pageAfterLogin(pending), RedirectType.replace);
+    return redirect(pageAfterLogin(returnPage, pending.invite?.code ?? null), RedirectType.replace);
   }
   const isBlocked = login?.failure.name === "account_blocked";
   await storePendingLogin({ ...pending, isBlocked });
-  redirect(isBlocked ? IDENTITY_STEP : CODE_STEP, RedirectType.replace);
+  redirect(isBlocked ? identityStep(returnPage) : codeStep(returnPage), RedirectType.replace);
 }
 
 /** Removes the accepted invitation from the pending login and redirects to the login page. */
@@ -137,7 +140,7 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
   const { phone, email } = identity;
   const language = await getLocale();
   const stamp = await readFormStamp(form);
-  const pending = await readPending(form, stamp?.holder);
+  const pending = await readPending(stamp?.holder);
   const page = { pending, askedAt: stamp?.askedAt };
   const sent = await (email ? sendMailCode({ phone, email }, language, page) : sendPhoneCode(phone, language, page));
   if (sent.ok) return null;
@@ -158,11 +161,12 @@ async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeR
   }
 }
 
-/** Reads the pending login, or makes a new one for `holder`. The page to return to after the login is the one that the form names. */
-async function readPending(form: FormData, holder?: Holder): Promise<PendingLogin> {
-  return { ...((await readPendingLogin()) ?? newPendingLogin(holder)), wanted: readReturnPage(form) };
+/** Reads the pending login, or makes a new one for `holder`. */
+async function readPending(holder?: Holder): Promise<PendingLogin> {
+  return (await readPendingLogin()) ?? newPendingLogin(holder);
 }
 
+/** Reads the page to return to after the login from the form's hidden field. */
 function readReturnPage(form: FormData): ReturnPage | null {
   return ReturnPage.safeParse(form.get("next")).data ?? null;
 }

@@ -8,7 +8,7 @@ import { Problem } from "@/components/problem";
 import { Sheet } from "@/components/sheet";
 import { SubmitButton } from "@/components/submit-button";
 import { currentSession } from "@/lib/auth/nextauth";
-import { pageAfterLogin, ReturnPage } from "@/lib/auth/return-page";
+import { loginPage, pageAfterLogin, ReturnPage } from "@/lib/auth/return-page";
 import type { CodeStatus } from "@/lib/core/challenges/code-status";
 import { formatEmail } from "@/lib/core/identity/email";
 import { formatPhone } from "@/lib/core/identity/phone";
@@ -43,16 +43,14 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   const { step: stepParam, invitation, sent, by, phone, next } = await searchParams;
   const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(stepParam)]);
   const accepted = step.pending?.invite ?? null;
-  // Without `next` in the query, a login that has begun returns to the page in its cookie, and a new login to the profile.
-  const isBegun = step.name === "code" || step.problem !== null || stepParam === "phone";
-  const returnPage = ReturnPage.safeParse(next).data ?? (isBegun ? step.pending?.wanted : null) ?? null;
-  if (session) redirect(pageAfterLogin({ invite: accepted, wanted: returnPage }));
+  const returnPage = ReturnPage.safeParse(next).data ?? null;
+  if (session) redirect(pageAfterLogin(returnPage, accepted?.code ?? null));
   const invite = accepted && (await getSeenInvite(accepted.code));
   return (
     <Sheet>
       <h1>{titleOf(t, step, by)}</h1>
       {step.name === "code" ? (
-        <SentTo identity={step.identity} isProven={step.status.state === "verified"} />
+        <SentTo identity={step.identity} isProven={step.status.state === "verified"} returnPage={returnPage} />
       ) : (
         <p className="mt-3 mb-8 text-soft">{isByMail(step.pending, by) ? t("mailLead") : t("lead")}</p>
       )}
@@ -100,7 +98,15 @@ async function InvitationNotice({ invite, returnPage }: { invite: Invite; return
   );
 }
 
-async function SentTo({ identity: { phone, email }, isProven }: { identity: Identity; isProven: boolean }) {
+async function SentTo({
+  identity: { phone, email },
+  isProven,
+  returnPage,
+}: {
+  identity: Identity;
+  isProven: boolean;
+  returnPage: ReturnPage | null;
+}) {
   const t = await getTranslations("login");
   const to = email ? formatEmail(email) : formatPhone(phone);
   return (
@@ -109,7 +115,7 @@ async function SentTo({ identity: { phone, email }, isProven }: { identity: Iden
       <Link
         aria-label={email ? t("changeMail") : t("changePhone")}
         className="link text-ink"
-        href="/login?step=phone"
+        href={loginPage(returnPage, { step: "phone" })}
         prefetch={false}
         replace
       >

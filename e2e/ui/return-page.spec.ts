@@ -79,6 +79,25 @@ test("an invitation that was accepted comes before the page that was wanted", as
   await expect(page).toHaveURL(new RegExp(`/i/${inviteCode}$`));
 });
 
+test("two tabs of one browser return to two pages", async ({ context, page, phone, codeFor }) => {
+  const other = await context.newPage();
+  await page.goto("/login?next=/account/history");
+  await other.goto("/login?next=/account/email");
+  await askForCode(page, phone);
+  await other.reload();
+  await expect(other.getByLabel("Код из сообщения")).toBeVisible();
+  // Without JavaScript each wrong code and each new code load the page again, so the tab has to find its page in the address.
+  await page.reload();
+  const code = await codeFor(phone);
+  await enterCode(page, wrongCode(code));
+  await expect(page.getByText("осталось")).toBeVisible();
+  await other.reload();
+  await enterCode(page, code);
+  await expect(page).toHaveURL(/\/account\/history$/);
+  await other.reload();
+  await expect(other).toHaveURL(/\/account\/email$/);
+});
+
 test("no address and no form makes the login lead to another site", async ({
   browser,
   freshPhone,

@@ -4,7 +4,6 @@ import { Email } from "@/lib/core/identity/email";
 import type { Masked } from "@/lib/core/identity/masking";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
-import { ReturnPage } from "./return-page";
 
 const MaskedText = z.string().transform((text) => text as Masked);
 
@@ -22,8 +21,6 @@ export const PendingLogin = z.object({
   mismatch: MaskedText.nullable().default(null),
   /** Whether the account turned out to be blocked after the right code. */
   isBlocked: z.boolean().default(false),
-  /** The page that the login returns to; null for the profile. Browsers' cookies have this field, so its name can't change. */
-  wanted: ReturnPage.nullable().catch(null),
   /** The code, in a demonstration that shows it on the page; else null. */
   revealed: OneTimeCode.nullable(),
 });
@@ -38,7 +35,6 @@ export function newPendingLogin(holder = newHolder()): PendingLogin {
     invite: null,
     mismatch: null,
     isBlocked: false,
-    wanted: null,
     revealed: null,
   };
 }

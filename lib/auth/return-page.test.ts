@@ -1,12 +1,26 @@
 import { expect, _baseTest as test } from "playwright/test";
-import { loginPage, ReturnPage } from "./return-page";
+import type { InviteCode } from "@/lib/core/invites/invite-code";
+import { loginPage, pageAfterLogin, ReturnPage } from "./return-page";
 
-test("a login leads to the pages that need one, and to invitations", () => {
-  for (const page of ["/account", "/account/phone", "/account/delete", "/i/7K4M2P"] as const) {
+const CONTINUE_PAGE = "/oauth/continue/0123456789-_ABCDEFghij";
+const INVITE_CODE = "7K4M2P" as InviteCode;
+
+test("a login leads to the pages that need one, to invitations and to requests for authorization", () => {
+  for (const page of ["/account", "/account/phone", "/account/delete", `/i/${INVITE_CODE}`, CONTINUE_PAGE] as const) {
     expect(ReturnPage.safeParse(page).data).toBe(page);
     expect(new URL(loginPage(page), "http://localhost").searchParams.get("next")).toBe(page);
   }
   expect(loginPage(null)).toBe("/login");
+  expect(loginPage(null, { step: "code" })).toBe("/login?step=code");
+  expect(loginPage("/account", { step: "code", sent: "no" })).toBe("/login?step=code&sent=no&next=%2Faccount");
+});
+
+test("a login for an application leads back to its request, and any other login to the invitation that was accepted", () => {
+  expect(pageAfterLogin(CONTINUE_PAGE, INVITE_CODE)).toBe(CONTINUE_PAGE);
+  expect(pageAfterLogin("/account", INVITE_CODE)).toBe(`/i/${INVITE_CODE}`);
+  expect(pageAfterLogin(null, INVITE_CODE)).toBe(`/i/${INVITE_CODE}`);
+  expect(pageAfterLogin("/account", null)).toBe("/account");
+  expect(pageAfterLogin(null, null)).toBe("/profile");
 });
 
 test("a login leads to no other site, in no spelling of its address, and to nothing that isn't a page", () => {
@@ -41,6 +55,15 @@ test("a login leads to no other site, in no spelling of its address, and to noth
     "/i//evil.example",
     "/i/7K4 M2P",
     "/api/auth/logout",
+    "/oauth/continue/",
+    "/oauth/continue/0123456789-_ABCDEFghi",
+    "/oauth/continue/0123456789-_ABCDEFghijk",
+    "/oauth/continue/0123456789-_ABCDEFghij/",
+    "/oauth/continue/0123456789-_ABCDEFghij\n",
+    "/oauth/continue/0123456789/_ABCDEFghij",
+    "/oauth/continue/../continue/0123456789",
+    "/oauth/consent/0123456789-_ABCDEFghij",
+    "/oauth/authorize?client_id=x",
     "",
     ["/account", "//evil.example"],
     null,
