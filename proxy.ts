@@ -15,7 +15,7 @@ import { hasUnknownMethod } from "@/lib/http/unknown-method";
  */
 export async function proxy(request: Request): Promise<Response | undefined> {
   if (hasUnknownMethod(request.headers)) return refuse(405, "method_not_allowed", { Allow: "GET, HEAD, POST" });
-  if (isForeignRequest(request) || isForeignLookup(request)) return refuse(403, "origin_foreign");
+  if (isForeign(request)) return refuse(403, "origin_foreign");
   if (hasFileMethodMark(request.headers)) return refuse(405, "method_not_allowed", { Allow: "GET, HEAD" });
   const fault = request.method === "POST" ? await findFormFault(request, BODY_BYTES_MAX) : null;
   if (fault) return refuse(fault === "body_too_large" ? 413 : 400, fault);
@@ -26,9 +26,18 @@ export async function proxy(request: Request): Promise<Response | undefined> {
   return NextResponse.next({ request: { headers }, headers: { "content-security-policy": policy } });
 }
 
-/** Whether a page of another origin loads an invitation in the background. That would use up the look-ups of the browser's network. */
-function isForeignLookup({ url, headers }: Request): boolean {
-  return new URL(url).pathname.startsWith("/i/") && isForeignFetch(headers);
+/** The addresses that pages of applications send people to, by a link, redirect or form (OAuth 2.1 §3.1, RP-Initiated Logout 1.0 §2). */
+const APPLICATION_DOORS_PATTERN = /^\/oauth\/(?:authorize|logout)\/?$/;
+
+/**
+ * Whether a page of another origin sent a request that this address doesn't take from such a page. The doors of applications take what
+ * the browser's whole window goes to, and nothing that a page loads in the background. An invitation that is loaded in the background
+ * would use up the look-ups of the browser's network.
+ */
+function isForeign(request: Request): boolean {
+  const { pathname } = new URL(request.url);
+  if (APPLICATION_DOORS_PATTERN.test(pathname)) return isForeignFetch(request.headers);
+  return isForeignRequest(request) || (pathname.startsWith("/i/") && isForeignFetch(request.headers));
 }
 
 function refuse(status: number, name: string, headers: Record<string, string> = {}): Response {
@@ -38,19 +47,31 @@ function refuse(status: number, name: string, headers: Record<string, string> = 
 /**
  * The requests that `proxy` runs for: those with a body, those from pages of other origins, and those for which before-next.ts
  * has set a header or has not run. Plain navigation doesn't match, which saves time. Requests to the APIs don't match either,
- * because the APIs refuse such requests with sentences of their own.
+ * because the APIs refuse such requests with sentences of their own; so do the addresses that applications call for tokens.
  * Next.js reads this object without running the file, so all values are literals.
  */
 export const config = {
   matcher: [
-    { source: "/((?!api/.).*)", has: [{ type: "header", key: "origin" }] },
-    { source: "/((?!api/.).*)", has: [{ type: "header", key: "content-length" }] },
-    { source: "/((?!api/.).*)", has: [{ type: "header", key: "content-type" }] },
-    { source: "/((?!api/.).*)", has: [{ type: "header", key: "transfer-encoding" }] },
-    { source: "/((?!api/.).*)", has: [{ type: "header", key: "x-sarafan-method" }] },
-    { source: "/((?!api/.).*)", has: [{ type: "header", key: "x-sarafan-file-method" }] },
-    { source: "/((?!api/.).*)", has: [{ type: "header", key: "sec-fetch-site", value: "(cross-site|same-site)" }] },
+    { source: "/((?!api/.|oauth/(?:token|revoke|userinfo)/?$).*)", has: [{ type: "header", key: "origin" }] },
+    { source: "/((?!api/.|oauth/(?:token|revoke|userinfo)/?$).*)", has: [{ type: "header", key: "content-length" }] },
+    { source: "/((?!api/.|oauth/(?:token|revoke|userinfo)/?$).*)", has: [{ type: "header", key: "content-type" }] },
+    {
+      source: "/((?!api/.|oauth/(?:token|revoke|userinfo)/?$).*)",
+      has: [{ type: "header", key: "transfer-encoding" }],
+    },
+    { source: "/((?!api/.|oauth/(?:token|revoke|userinfo)/?$).*)", has: [{ type: "header", key: "x-sarafan-method" }] },
+    {
+      source: "/((?!api/.|oauth/(?:token|revoke|userinfo)/?$).*)",
+      has: [{ type: "header", key: "x-sarafan-file-method" }],
+    },
+    {
+      source: "/((?!api/.|oauth/(?:token|revoke|userinfo)/?$).*)",
+      has: [{ type: "header", key: "sec-fetch-site", value: "(cross-site|same-site)" }],
+    },
     { source: "/i/:path*", has: [{ type: "header", key: "sec-fetch-dest", value: "(?!document$).*" }] },
-    { source: "/((?!api/.|_next/static/.).*)", missing: [{ type: "header", key: "content-security-policy" }] },
+    {
+      source: "/((?!api/.|_next/static/.|oauth/(?:token|revoke|userinfo)/?$).*)",
+      missing: [{ type: "header", key: "content-security-policy" }],
+    },
   ],
 };

@@ -24,5 +24,5 @@ test("proxy.ts doesn't run for a page that has its policy already", async () => 
   expect(missing).toEqual([{ type: "header", key: "content-security-policy" }]);
   const asks = (path: string) => new RegExp(`^${source}$`).test(path);
   expect(["/", "/login", "/i/7K4M2P", "/api", "/nowhere"].map(asks)).toEqual([true, true, true, true, true]);
-  expect(["/api/profile/", "/_next/static/chunks/a.js"].map(asks)).toEqual([false, false]);
+  expect(["/api/profile/", "/_next/static/chunks/a.js", "/oauth/token"].map(asks)).toEqual([false, false, false]);
 });

@@ -1,0 +1,45 @@
+import { unstable_doesMiddlewareMatch as doesProxyMatch } from "next/experimental/testing/server.js";
+import { expect, _baseTest as test } from "playwright/test";
+import { config, proxy } from "@/proxy";
+
+const CALLED_BY_APPLICATIONS = ["/oauth/token", "/oauth/token/", "/oauth/revoke", "/oauth/userinfo"];
+const DOORS = ["/oauth/authorize", "/oauth/authorize/", "/oauth/logout"];
+
+const FOREIGN = { origin: "https://elsewhere.example", "sec-fetch-site": "cross-site" };
+/** What a browser sends when its whole window goes to the address. */
+const NAVIGATION = { ...FOREIGN, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+
+/** Returns the failure by which proxy.ts refuses the request; null if Next.js answers it. */
+async function refusalOf(path: string, method: string, headers: Record<string, string>): Promise<string | null> {
+  const url = `http://localhost:3000${path}`;
+  if (!doesProxyMatch({ config, url, headers })) return null;
+  const all = { ...headers, "content-security-policy": "script-src 'nonce-1'" };
+  const answer = await proxy(new Request(url, { method, headers: all }));
+  return answer?.headers.get("sarafan-error") ?? null;
+}
+
+test("what an application calls for tokens is answered there, whatever the origin and the length of the body", async () => {
+  for (const path of CALLED_BY_APPLICATIONS) {
+    const headers = { ...FOREIGN, "content-type": "application/x-www-form-urlencoded", "content-length": "99999" };
+    expect(await refusalOf(path, "POST", headers), path).toBeNull();
+  }
+  for (const path of ["/oauth/token/x", "/oauth/tokens", "/oauth", "/x/oauth/token", "/oauth/consent/x", "/login"]) {
+    expect(await refusalOf(path, "POST", FOREIGN), path).toBe("origin_foreign");
+  }
+});
+
+test("pages of applications send a person to log in and to log out, and load neither in the background", async () => {
+  for (const path of DOORS) {
+    for (const method of ["GET", "POST"]) {
+      expect(await refusalOf(path, method, NAVIGATION), `${method} ${path}`).toBeNull();
+      for (const dest of ["image", "iframe", "script", "empty"]) {
+        const headers = { ...NAVIGATION, "sec-fetch-dest": dest };
+        expect(await refusalOf(path, method, headers), `${method} ${path} ${dest}`).toBe("origin_foreign");
+      }
+      const prefetched = { ...NAVIGATION, "sec-purpose": "prefetch" };
+      expect(await refusalOf(path, method, prefetched), `${method} ${path}`).toBe("origin_foreign");
+    }
+  }
+  expect(await refusalOf("/oauth/consent/x", "POST", NAVIGATION)).toBe("origin_foreign");
+  expect(await refusalOf("/oauth/logout/x", "POST", NAVIGATION)).toBe("origin_foreign");
+});
