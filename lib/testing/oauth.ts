@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
+import { type Grant, issueAuthorizationCode, redeemAuthorizationCode } from "@/lib/core/oauth/authorization-codes";
 import type { AuthorizationRequest } from "@/lib/core/oauth/authorization-request";
 import { addClient, ClientSettings, findClient, type OAuthClient } from "@/lib/core/oauth/clients";
 import { drawToken } from "@/lib/core/oauth/random-token";
+import { type IssuedTokens, issueOAuthTokens } from "@/lib/core/oauth/tokens";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { transact } from "@/lib/db/database";
 import { anybody, openSession, signUp } from "./people";
@@ -49,4 +51,22 @@ export function freshRequest(
     ...asked,
   };
   return { request, verifier };
+}
+
+/** Logs the session in at the application, which exchanges the code for tokens. */
+export async function logInAt(
+  client: OAuthClient,
+  session: Session,
+  asked: Partial<AuthorizationRequest> = {},
+  now = new Date(),
+): Promise<IssuedTokens & { grant: Grant }> {
+  const { request, verifier } = freshRequest(client, asked);
+  const code = await issueAuthorizationCode(request, session, { isAllowed: true, now });
+  if (!code.ok) throw new Error(code.failure.name);
+  const { redirectUri } = request;
+  const grant = await redeemAuthorizationCode({ code: code.value, client, redirectUri, verifier }, now);
+  if (!grant.ok) throw new Error(grant.failure.name);
+  const tokens = await issueOAuthTokens(grant.value, client, now);
+  if (!tokens) throw new Error("no account");
+  return { ...tokens, grant: grant.value };
 }

@@ -57,6 +57,8 @@ test("a code gives what was asked for, of the session that it was made for, and 
     scopes: ["openid", "phone"],
     nonce: "n",
     isFirst: true,
+    generation: null,
+    isGenerationUsed: false,
     loggedInAt: session.createdAt,
     provenPhone: session.provenPhone,
     endsAt: session.expiresAt,

@@ -22,6 +22,10 @@ export interface Grant {
   nonce: string | null;
   /** Whether it is the account's first login at this application. */
   isFirst: boolean;
+  /** How often the refresh token was exchanged; null without `offline_access`, which gives none. */
+  generation: number | null;
+  /** Whether an access token of this generation was used here, which proves that the application got its tokens. */
+  isGenerationUsed: boolean;
   /** When the person logged in here, and the phone whose code they typed; null if it was a code to a mailbox. */
   loggedInAt: Date;
   provenPhone: Phone | null;
@@ -148,11 +152,12 @@ const FIND_CODE = statement({
     userId: "integer",
     redirectUri: "text",
     codeChallenge: "text",
+    scopes: "text",
     redeemedAt: "time?",
     grantId: "text?",
   },
   sql: `
-    SELECT "clientId", "userId", "redirectUri", "codeChallenge", "redeemedAt", "grantId"
+    SELECT "clientId", "userId", "redirectUri", "codeChallenge", "scopes", "redeemedAt", "grantId"
     FROM "AuthorizationCode" WHERE "hash" = :hash`,
 });
 const REDEEM_CODE = statement({
@@ -169,13 +174,21 @@ const RECORD_FIRST_LOGIN = statement({
     WHERE "userId" = :userId AND "clientId" = :clientId AND "firstLoginAt" IS NULL`,
 });
 const ADD_GRANT = statement({
-  params: { grantId: "text", hash: "text", isFirst: "boolean", now: "time" },
+  params: {
+    grantId: "text",
+    hash: "text",
+    isFirst: "boolean",
+    generation: "integer?",
+    refreshedAt: "time?",
+    now: "time",
+  },
   sql: `
-    INSERT INTO "OAuthGrant" ("id", "clientId", "userId", "sessionId", "scopes", "nonce", "isFirst", "createdAt")
-    SELECT :grantId, "clientId", "userId", "sessionId", "scopes", "nonce", :isFirst, :now
+    INSERT INTO "OAuthGrant" ("id", "clientId", "userId", "sessionId", "scopes", "nonce", "isFirst", "createdAt", "generation",
+      "refreshedAt")
+    SELECT :grantId, "clientId", "userId", "sessionId", "scopes", "nonce", :isFirst, :now, :generation, :refreshedAt
     FROM "AuthorizationCode" WHERE "hash" = :hash`,
 });
-const FIND_GRANT = statement({
+export const FIND_GRANT = statement({
   params: { id: "text", now: "time" },
   row: {
     id: "text",
@@ -185,19 +198,21 @@ const FIND_GRANT = statement({
     scopes: "text",
     nonce: "text?",
     isFirst: "boolean",
+    generation: "integer?",
+    isGenerationUsed: "boolean",
     loggedInAt: "time",
     provenPhone: "text?",
     endsAt: "time",
   },
   sql: `
     SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", "OAuthGrant"."scopes", "nonce", "isFirst",
-      "Session"."createdAt" AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
+      "OAuthGrant"."generation", "OAuthGrant"."isGenerationUsed", "Session"."createdAt" AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
     FROM "OAuthGrant"
     JOIN "Session" ON "Session"."id" = "OAuthGrant"."sessionId"
     JOIN "OAuthClient" ON "OAuthClient"."id" = "OAuthGrant"."clientId"
     WHERE "OAuthGrant"."id" = :id AND "Session"."expiresAt" > :now AND "OAuthClient"."disabledAt" IS NULL`,
 });
-const REMOVE_GRANT = statement({ params: { id: "text" }, sql: `DELETE FROM "OAuthGrant" WHERE "id" = :id` });
+export const REMOVE_GRANT = statement({ params: { id: "text" }, sql: `DELETE FROM "OAuthGrant" WHERE "id" = :id` });
 
 /** What an application presents to exchange a code. It has authenticated itself as `client`. */
 export interface Redemption {
@@ -235,7 +250,9 @@ export async function redeemAuthorizationCode(
     if (!(await lockAccount(tx, userId))) return fail({ name: "code_invalid" });
     if (isRightful && (await tx.get(REDEEM_CODE, { hash, grantId, now }))) {
       const isFirst = (await tx.run(RECORD_FIRST_LOGIN, { userId, clientId, now })) > 0;
-      tx.queue(ADD_GRANT, { grantId, hash, isFirst, now });
+      const isRefreshable = readScopes(known.scopes).includes("offline_access");
+      const refresh = isRefreshable ? { generation: 0, refreshedAt: now } : { generation: null, refreshedAt: null };
+      tx.queue(ADD_GRANT, { grantId, hash, isFirst, now, ...refresh });
       const row = await tx.get(FIND_GRANT, { id: grantId, now });
       return row ? succeed(grantOf(row)) : fail({ name: "code_invalid" });
     }
@@ -271,6 +288,7 @@ function isRightVerifier(verifier: string, challenge: string): boolean {
   return timingSafeEqual(Buffer.from(hashed), Buffer.from(challenge));
 }
 
-function grantOf(row: RowOf<typeof FIND_GRANT>): Grant {
+/** Makes a grant from its row. */
+export function grantOf(row: RowOf<typeof FIND_GRANT>): Grant {
   return { ...row, scopes: readScopes(row.scopes), provenPhone: row.provenPhone as Phone | null };
 }

@@ -6,9 +6,8 @@ import { emailRecipient } from "@/lib/core/identity/recipient";
 import { ACCESS_TOKEN_TTL_MS, ID_TOKEN_TTL_MS } from "@/lib/core/policy";
 import { endSession, type Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
-import { freshClient, freshRequest, freshSession } from "@/lib/testing/oauth";
+import { freshClient, freshSession, logInAt } from "@/lib/testing/oauth";
 import { after, anybody, openSession, signUpByMail } from "@/lib/testing/people";
-import { issueAuthorizationCode, redeemAuthorizationCode } from "./authorization-codes";
 import type { OAuthClient } from "./clients";
 import { getSigningKey, listPublicKeys, SigningAlgorithm } from "./signing-keys";
 import { getSubject } from "./subjects";
@@ -16,18 +15,8 @@ import { issueOAuthTokens, readIdTokenHint, readOAuthAccessToken } from "./token
 
 const now = new Date();
 
-/** Logs the session in at the application, and returns its grant and tokens. */
-async function logIn(client: OAuthClient, session: Session, nonce: string | null = "n") {
-  const { request, verifier } = freshRequest(client, { scopes: ["openid", "phone"], nonce });
-  const code = await issueAuthorizationCode(request, session, { isAllowed: true, now });
-  if (!code.ok) throw new Error(code.failure.name);
-  const { redirectUri } = request;
-  const grant = await redeemAuthorizationCode({ code: code.value, client, redirectUri, verifier }, now);
-  if (!grant.ok) throw new Error(grant.failure.name);
-  const tokens = await issueOAuthTokens(grant.value, client, now);
-  if (!tokens) throw new Error("no account");
-  return { ...tokens, grant: grant.value };
-}
+const logIn = (client: OAuthClient, session: Session, nonce: string | null = "n") =>
+  logInAt(client, session, { scopes: ["openid", "phone"], nonce }, now);
 
 const verify = async (token: string, audience: string) =>
   (await jwtVerify(token, createLocalJWKSet(await listPublicKeys(now)), { issuer: env.APP_URL, audience })).payload;
@@ -120,7 +109,7 @@ test("a token of another kind, application, key or server is no access token", a
   const { accessToken, idToken, grant } = await logIn(client, session);
   const key = await getSigningKey("RS256", now);
   const forge = (claims: object, { typ = "at+jwt", iss = env.APP_URL, aud = `${env.APP_URL}/oauth/userinfo` } = {}) =>
-    new SignJWT({ client_id: client.id, grant_id: grant.id, ...claims })
+    new SignJWT({ client_id: client.id, grant_id: grant.id, scope: "openid phone", ...claims })
       .setProtectedHeader({ alg: "RS256", kid: key.id, typ })
       .setIssuer(iss)
       .setAudience(aud)
@@ -136,6 +125,7 @@ test("a token of another kind, application, key or server is no access token", a
     "another application's": await forge({ client_id: (await freshClient()).client.id }),
     "of no grant": await forge({ grant_id: crypto.randomUUID() }),
     "of no uuid": await forge({ grant_id: "1" }),
+    "without scopes": await forge({ scope: null }),
     "with another signature": `${header}.${claims}.${idToken.split(".")[2]}`,
     "without a signature": `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString("base64url")}.${claims}.`,
     text: "text",

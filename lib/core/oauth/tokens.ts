@@ -1,18 +1,24 @@
 import { createHash, createHmac, randomUUID } from "node:crypto";
 import { compactVerify, createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
+import { runInBackground } from "@/lib/core/background";
 import { ACCESS_TOKEN_TTL_MS, ID_TOKEN_TTL_MS } from "@/lib/core/policy";
+import { checkSession } from "@/lib/core/sessions/sessions";
+import { statement, transact } from "@/lib/db/database";
 import { findGrant, type Grant } from "./authorization-codes";
 import { ISSUER } from "./authorization-request";
 import type { OAuthClient } from "./clients";
-import { spellScopes } from "./scopes";
+import { spellRefreshToken } from "./refresh-tokens";
+import { readScopes, spellScopes } from "./scopes";
 import { getSigningKey, listPublicKeys, SigningAlgorithm } from "./signing-keys";
 import { getSubject } from "./subjects";
 
-/** The tokens of an exchanged code. */
+/** The tokens of an exchanged code or refresh token. */
 export interface IssuedTokens {
   accessToken: string;
   idToken: string;
+  /** Null without `offline_access`. */
+  refreshToken: string | null;
   /** For how many seconds the access token is valid. */
   expiresInS: number;
 }
@@ -64,7 +70,11 @@ export async function issueOAuthTokens(
   const { amr, acr } = grant.provenPhone ? LOGIN_BY_PHONE : LOGIN_BY_MAIL;
   const login = { auth_time: Math.floor(grant.loggedInAt.getTime() / 1000), amr, acr };
   const scope = spellScopes(grant.scopes);
-  const accessClaims = { client_id: client.id, scope, jti: randomUUID(), grant_id: grant.id, ...login };
+  const { id, generation } = grant;
+  const accessClaims = {
+    ...{ client_id: client.id, scope, jti: randomUUID(), grant_id: id, ...login },
+    ...(generation !== null && { generation }),
+  };
   const accessToken = await sign(accessClaims, {
     typ: ACCESS_TYPE,
     audience: ACCESS_AUDIENCE,
@@ -78,7 +88,8 @@ export async function issueOAuthTokens(
   };
   const idToken = await sign(idClaims, { typ: ID_TYPE, audience: client.id, ttlMs: ID_TOKEN_TTL_MS });
   const expiresInS = Math.floor((endOf(grant, ACCESS_TOKEN_TTL_MS, now).getTime() - now.getTime()) / 1000);
-  return { accessToken, idToken, expiresInS };
+  const refreshToken = generation === null ? null : spellRefreshToken({ id, generation });
+  return { accessToken, idToken, refreshToken, expiresInS };
 }
 
 function endOf({ endsAt }: Grant, ttlMs: number, now: Date): Date {
@@ -104,10 +115,14 @@ function hashOfAccessToken(token: string, algorithm: SigningAlgorithm): string {
   return hash.subarray(0, hash.length / 2).toString("base64url");
 }
 
-const AccessClaims = z.object({ client_id: z.string(), grant_id: z.uuid() });
+const AccessClaims = z.object({
+  client_id: z.string(),
+  scope: z.string(),
+  grant_id: z.uuid(),
+  generation: z.int().optional(),
+});
 
-/** Returns the grant of an access token, or null if the token is not valid or its grant has ended. */
-export async function readOAuthAccessToken(token: string, now = new Date()): Promise<Grant | null> {
+async function verifyAccessToken(token: string, now: Date): Promise<z.output<typeof AccessClaims> | null> {
   const keys = createLocalJWKSet(await listPublicKeys(now));
   const options = {
     algorithms: [...SigningAlgorithm.options],
@@ -118,9 +133,37 @@ export async function readOAuthAccessToken(token: string, now = new Date()): Pro
   };
   // jose throws for a token that is not valid. A client may send any text as a token.
   const verified = await jwtVerify(token, keys, options).catch(() => null);
-  const claims = AccessClaims.safeParse(verified?.payload).data;
-  const grant = claims ? await findGrant(claims.grant_id, now) : null;
-  return grant && grant.clientId === claims?.client_id ? grant : null;
+  return AccessClaims.safeParse(verified?.payload).data ?? null;
+}
+
+/** Returns the id of the grant that an access token names, or null if the token is not valid. The grant may have ended. */
+export async function readGrantOfAccessToken(token: string, now = new Date()): Promise<string | null> {
+  return (await verifyAccessToken(token, now))?.grant_id ?? null;
+}
+
+const MARK_GENERATION_AS_USED = statement({
+  params: { id: "text", generation: "integer" },
+  sql: `UPDATE "OAuthGrant" SET "isGenerationUsed" = TRUE WHERE "id" = :id AND "generation" = :generation`,
+});
+
+/**
+ * Returns the grant of an access token, with the scopes of the token, or null if the token is not valid or its grant or session has ended.
+ * Counts as a use of the session. Also stores the first use of each generation of access tokens, because older refresh tokens are refused
+ * after it. These writes run in the background, because a read must neither fail nor wait when the database takes no writes.
+ */
+export async function readOAuthAccessToken(token: string, now = new Date()): Promise<Grant | null> {
+  const claims = await verifyAccessToken(token, now);
+  const grant = claims && (await findGrant(claims.grant_id, now));
+  if (!grant || grant.clientId !== claims.client_id || !(await checkSession(grant.sessionId, now))) return null;
+  const { id, generation, isGenerationUsed } = grant;
+  if (generation && generation === claims.generation && !isGenerationUsed) {
+    const use = { id, generation };
+    void runInBackground(`use of ${id} ${generation}`, () =>
+      transact(async (tx) => tx.queue(MARK_GENERATION_AS_USED, use)),
+    );
+  }
+  const named = readScopes(claims.scope);
+  return { ...grant, scopes: grant.scopes.filter((scope) => named.includes(scope)) };
 }
 
 const HintClaims = z.object({ iss: z.literal(ISSUER), aud: z.string(), sub: z.string(), sid: z.string() });
