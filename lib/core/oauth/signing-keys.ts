@@ -39,9 +39,9 @@ const KEY_COLUMNS_SQL = `"id", "algorithm", "generation", "publicKey", "privateK
 
 const LIST_KEYS = statement({
   params: { algorithm: "text?", now: "time" },
-  row: KEY_COLUMNS,
+  row: { ...KEY_COLUMNS, endsAt: "time?" },
   sql: `
-    SELECT ${KEY_COLUMNS_SQL} FROM "SigningKey"
+    SELECT ${KEY_COLUMNS_SQL}, "endsAt" FROM "SigningKey"
     WHERE (:algorithm IS NULL OR "algorithm" = :algorithm) AND ("endsAt" IS NULL OR "endsAt" > :now)
     ORDER BY "algorithm" DESC, "generation" DESC`,
 });
@@ -114,6 +114,41 @@ async function listNewestKeys(now: Date) {
   });
 }
 
+/** A signing key without its secret part. */
+export type ListedKey = Pick<SigningKey, "id" | "algorithm"> & {
+  /** When it begins to sign. */
+  signsFrom: Date;
+  /** When no token that it signed is valid any more; null while it has no successor. */
+  endsAt: Date | null;
+};
+
+/** Returns the keys that have not ended, by algorithm, the newest first. */
+export async function listSigningKeys(now = new Date()): Promise<ListedKey[]> {
+  const rows = await readPrimary.all(LIST_KEYS, { algorithm: null, now });
+  return rows.map(({ id, algorithm, signsFrom, endsAt }) => {
+    return { id, algorithm: SigningAlgorithm.parse(algorithm), signsFrom, endsAt };
+  });
+}
+
+/**
+ * Seals all keys that `AUTH_SECRET_PREVIOUS` opens by `AUTH_SECRET`. Returns how many these are, and the ids of the keys that neither
+ * opens, which can't sign any more.
+ */
+export async function sealSigningKeys(now = new Date()): Promise<{ sealed: number; lost: string[] }> {
+  const rows = await readPrimary.all(LIST_KEYS, { algorithm: null, now });
+  const opened = rows.map((row) => ({ row, opened: unseal(SEALING_KEYS, row.privateKey, row.id) }));
+  const old = opened.flatMap(({ row, opened }) => (opened?.isOld ? sealAgain(row, opened.value) : []));
+  await transact(async (tx) => {
+    for (const params of old) tx.queue(SEAL_AGAIN, params);
+  });
+  return { sealed: old.length, lost: opened.flatMap(({ row, opened }) => (opened ? [] : row.id)) };
+}
+
+/** Returns the parameters of `SEAL_AGAIN`. */
+function sealAgain({ id, privateKey: stale }: KeyRow, value: Buffer) {
+  return { id, stale, privateKey: seal(SEALING_KEYS, value, id) };
+}
+
 /** Returns the public keys whose tokens may still be valid, and those that will sign soon, as a JWK Set (RFC 7517 §5). */
 export async function listPublicKeys(now = new Date()): Promise<{ keys: JWK[] }> {
   const rows = await readPrimary.all(LIST_KEYS, { algorithm: null, now });
@@ -152,13 +187,14 @@ const openedKeys = new Map<string, KeyObject>();
 const OPENED_KEYS_MAX = 20;
 
 /** Returns the private key of a row; null if no secret opens it. A key of the previous secret is sealed again in the background. */
-function openKey({ id, privateKey: sealed }: KeyRow): KeyObject | null {
+function openKey(row: KeyRow): KeyObject | null {
+  const { id, privateKey: sealed } = row;
   const known = openedKeys.get(sealed);
   if (known) return known;
   const opened = unseal(SEALING_KEYS, sealed, id);
   if (!opened) return null;
   if (opened.isOld) {
-    const resealed = { id, stale: sealed, privateKey: seal(SEALING_KEYS, opened.value, id) };
+    const resealed = sealAgain(row, opened.value);
     void runInBackground(`sealing of ${id}`, () => transact(async (tx) => tx.queue(SEAL_AGAIN, resealed)));
   }
   const key = createPrivateKey({ key: opened.value, format: "der", type: "pkcs8" });
