@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { phoneRecipient } from "@/lib/core/identity/recipient";
 import { type Grant, issueAuthorizationCode, redeemAuthorizationCode } from "@/lib/core/oauth/authorization-codes";
 import type { AuthorizationRequest } from "@/lib/core/oauth/authorization-request";
-import { addClient, ClientSettings, findClient, type OAuthClient } from "@/lib/core/oauth/clients";
+import { addClient, ClientSettings, drawClientId, findClient, type OAuthClient } from "@/lib/core/oauth/clients";
 import { drawToken } from "@/lib/core/oauth/random-token";
 import { type IssuedTokens, issueOAuthTokens } from "@/lib/core/oauth/tokens";
 import type { Session } from "@/lib/core/sessions/sessions";
@@ -14,10 +14,10 @@ export async function freshClient(
   settings: Partial<Record<keyof ClientSettings, unknown>> = {},
 ): Promise<{ client: OAuthClient; secret: string | null }> {
   const parsed = ClientSettings.parse({ name: "Tea", redirectUris: ["https://app.example/callback"], ...settings });
-  const { id, secret } = await transact(async (tx) => addClient(tx, parsed, new Date()));
-  const client = await findClient(id);
+  const added = await transact((tx) => addClient(tx, { id: drawClientId(), settings: parsed }, new Date()));
+  const client = added && (await findClient(added.id));
   if (!client) throw new Error("the client was not added");
-  return { client, secret };
+  return { client, secret: added.secret };
 }
 
 /** Signs a person up and logs them in by phone. */

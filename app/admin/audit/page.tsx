@@ -82,7 +82,7 @@ async function detailsDescriber(): Promise<(event: ListedEvent) => ReactNode> {
   ]);
   return ({ action, details }) => {
     const { device, isNew, fields, what, list, filter, count, ids, inviters, verdict, sender, reason } = details;
-    const { apiKey, client, scopes, webhook, hasPhones, disabledFor } = details;
+    const { apiKey, client, clientName, scopes, webhook, hasPhones, disabledFor } = details;
     const exported = ExportedList.safeParse(list).data;
     const counted = action === "session_ended" || action === "sessions_ended" ? "sessions" : "rows";
     const parts = [
@@ -105,6 +105,7 @@ async function detailsDescriber(): Promise<(event: ListedEvent) => ReactNode> {
       hasPhones !== undefined && t("hasPhones", { hasPhones: String(hasPhones) }),
       disabledFor && t("disabledFor", { reason: disabledFor }),
       client && t("client", { id: client }),
+      clientName,
       scopes?.join(", "),
       reason && t("reason", { reason }),
     ];

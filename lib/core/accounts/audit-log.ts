@@ -58,6 +58,7 @@ export const AUDIT_ACTIONS = [
   "client_secret_renewed",
   "client_disabled",
   "client_enabled",
+  "client_removed",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -110,8 +111,9 @@ export const EventDetails = z.object({
   testNumber: z.number().optional(),
   /** The id of the API key that was made or revoked, and the scopes that it was made with. */
   apiKey: z.number().optional(),
-  /** The id of the application that was made, changed, disabled or enabled. */
+  /** The id of the application that was made, changed, disabled, enabled or removed, and its name when it was removed. */
   client: z.string().optional(),
+  clientName: z.string().optional(),
   scopes: z.array(z.string()).optional(),
   /** The id of an endpoint of webhooks, whether it gets phones and mailboxes, and why the server disabled it. */
   webhook: z.string().optional(),

@@ -1,15 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { type AuditAction, type EventDetails, recordEvent } from "@/lib/core/accounts/audit-log";
-import {
-  type Actor,
-  type ActorFailure,
-  type ApiKeyActor,
-  auditOf,
-  lockActor,
-  settle,
-} from "@/lib/core/administration/actor";
-import { hasScope } from "@/lib/core/keys/api-keys";
+import { type Actor, type ActorFailure, auditOf, lockActor, settle } from "@/lib/core/administration/actor";
+import { findPhonesFailure, type PhonesFailure } from "@/lib/core/keys/api-keys";
 import {
   WEBHOOK_DESCRIPTION_LENGTH_MAX,
   WEBHOOK_ENDPOINTS_MAX,
@@ -172,18 +165,6 @@ export type UrlRefused = { name: "url_refused"; problem: WebhookUrlProblem | "to
 function readUrl(text: string): Result<string, UrlRefused> {
   const problem = text.length > WEBHOOK_URL_LENGTH_MAX ? "too_long" : findUrlProblem(text);
   return problem ? fail({ name: "url_refused", problem }) : succeed(new URL(text).href);
-}
-
-/**
- * An API key without the scope `phones:read` would have phones sent: to an address that it chooses, with a secret that it learns, or again
- * from an endpoint that was stopped.
- */
-export type PhonesFailure<Who extends Actor> = Who extends ApiKeyActor ? { name: "phones_scope_missing" } : never;
-
-/** Returns a `PhonesFailure` if the actor is a key without `phones:read`; otherwise null. */
-async function findPhonesFailure<Who extends Actor>(tx: Transaction, actor: Who): Promise<PhonesFailure<Who> | null> {
-  if (actor.kind !== "api_key" || (await hasScope(tx, actor, "phones:read"))) return null;
-  return { name: "phones_scope_missing" } as PhonesFailure<Who>;
 }
 
 /**

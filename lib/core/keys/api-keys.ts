@@ -3,6 +3,7 @@ import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import {
+  type Actor,
   type ActorFailure,
   type Administrator,
   type ApiKeyActor,
@@ -32,6 +33,8 @@ export const SCOPE_DESCRIPTIONS = {
   "events:read": "Follow the event log.",
   "webhooks:read": "Read webhook endpoints and their deliveries.",
   "webhooks:write": "Make, change and delete webhook endpoints, and send deliveries again.",
+  "clients:read": "Read the applications that people log in to.",
+  "clients:write": "Make, change and remove applications, and renew their secrets.",
   "test-numbers:read": "Read test numbers.",
   "test-numbers:write": "Make and end test numbers.",
 } as const;
@@ -178,9 +181,24 @@ const READ_SCOPES = statement({
 });
 
 /** Returns whether an API key has a scope, for a deed of which only a part needs it. */
-export async function hasScope(tx: Transaction, { keyId }: ApiKeyActor, scope: Scope): Promise<boolean> {
+async function hasScope(tx: Transaction, { keyId }: ApiKeyActor, scope: Scope): Promise<boolean> {
   const row = await tx.get(READ_SCOPES, { keyId });
   return row !== undefined && readScopes(row.scopes).includes(scope);
+}
+
+/**
+ * An API key without the scope `phones:read` would have phones or mailboxes sent to another system: to an address that it chooses, with a
+ * secret that it learns, or again after the operator stopped it.
+ */
+export type PhonesFailure<Who extends Actor> = Who extends ApiKeyActor ? { name: "phones_scope_missing" } : never;
+
+/** Returns a `PhonesFailure` if the actor is a key without `phones:read`; otherwise null. */
+export async function findPhonesFailure<Who extends Actor>(
+  tx: Transaction,
+  actor: Who,
+): Promise<PhonesFailure<Who> | null> {
+  if (actor.kind !== "api_key" || (await hasScope(tx, actor, "phones:read"))) return null;
+  return { name: "phones_scope_missing" } as PhonesFailure<Who>;
 }
 
 const FIND_KEY = statement({

@@ -21,6 +21,12 @@ test("an application has safe settings unless the operator says otherwise", () =
   });
 });
 
+test("what is named twice counts once", () => {
+  const settings = { scopes: ["phone", "openid", "phone"], redirectUris: [...redirectUris, ...redirectUris] };
+  const parsed = ClientSettings.parse({ name: "Tea", ...settings });
+  expect(parsed).toMatchObject({ scopes: ["openid", "phone"], redirectUris });
+});
+
 test("settings that make no sense are refused by name", () => {
   expect(issueOf({ name: " " })).toEqual(["name_missing"]);
   expect(issueOf({ name: "a".repeat(61) })).toEqual(["name_too_long"]);
@@ -28,7 +34,9 @@ test("settings that make no sense are refused by name", () => {
   expect(issueOf({ redirectUris: Array(21).fill(redirectUris[0]) })).toEqual(["redirect_uris_too_many"]);
   expect(issueOf({ redirectUris: ["http://app.example/"] })).toEqual(["redirect_uri_invalid"]);
   expect(issueOf({ postLogoutUris: ["https://app.example/#"] })).toEqual(["redirect_uri_invalid"]);
-  expect(issueOf({ isPublic: true, backChannelLogoutUri: "com.example.app:/out" })).toEqual(["redirect_uri_invalid"]);
+  for (const name of ["Te\na", "Te\0a", "Te\u202Ea"]) expect(issueOf({ name })).toEqual(["name_invalid"]);
+  for (const backChannelLogoutUri of ["com.example.app:/out", "https://10.0.0.1/", "https://app.example:22/"])
+    expect(issueOf({ isPublic: true, backChannelLogoutUri })).toEqual(["back_channel_uri_refused"]);
   expect(issueOf({ scopes: ["openid", "profile"] })).toEqual(["scope_unknown"]);
   expect(issueOf({ scopes: ["phone"] })).toEqual(["scope_openid_missing"]);
   expect(issueOf({ signingAlgorithm: "none" })).toEqual(["algorithm_unknown"]);

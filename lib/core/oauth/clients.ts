@@ -1,12 +1,24 @@
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { CLIENT_NAME_LENGTH_MAX, REDIRECT_URIS_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { type RowOf, readPrimary, statement, type Transaction } from "@/lib/db/database";
+import { type Queries, type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
+import { findUrlProblem } from "@/lib/senders/webhooks";
 import { drawToken, hashToken } from "./random-token";
 import { hasPrivateScheme, RedirectUri } from "./redirect-uri";
 import { readScopes, Scope, spellScopes } from "./scopes";
 import { SigningAlgorithm } from "./signing-keys";
+
+/** The `client_id`. Other text fails with the zod issue `client_id_malformed`. */
+export const ClientId = z
+  .string()
+  .regex(/^[0-9a-f]{24}$/, "client_id_malformed")
+  .brand<"ClientId">();
+export type ClientId = z.output<typeof ClientId>;
+const CLIENT_ID_BYTES = 12;
+
+/** Draws a new `client_id`. */
+export const drawClientId = (): ClientId => ClientId.parse(randomBytes(CLIENT_ID_BYTES).toString("hex"));
 
 /** An application that people log in to with their account here. */
 export interface OAuthClient {
@@ -29,26 +41,50 @@ export interface OAuthClient {
   disabledAt: Date | null;
 }
 
-const RedirectUris = z.array(RedirectUri).max(REDIRECT_URIS_MAX, "redirect_uris_too_many");
+const RedirectUris = z
+  .array(RedirectUri)
+  .max(REDIRECT_URIS_MAX, "redirect_uris_too_many")
+  .transform((uris) => [...new Set(uris)]);
+
+/** Characters that end a line, or turn the text around them: a name stands in sentences of pages and of the terminal. */
+const CONTROL_PATTERN = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
+
+/** What an application is called. Other text fails with the zod issues `name_missing`, `name_too_long` and `name_invalid`. */
+export const ClientName = z
+  .string()
+  .trim()
+  .min(1, "name_missing")
+  .max(CLIENT_NAME_LENGTH_MAX, "name_too_long")
+  .refine((name) => !CONTROL_PATTERN.test(name), "name_invalid");
+
+/** The scopes that an application may ask for, in their usual order. */
+export const ClientScopes = z
+  .array(z.enum(Scope.options, "scope_unknown"))
+  .refine((scopes) => scopes.includes("openid"), "scope_openid_missing")
+  .transform((scopes) => Scope.options.filter((scope) => scopes.includes(scope)));
 
 /**
- * What the operator says of an application. Fails with the zod issues `name_missing`, `name_too_long`, `redirect_uri_missing`,
- * `redirect_uris_too_many`, `redirect_uri_invalid`, `scope_unknown`, `scope_openid_missing`, `algorithm_unknown` and
- * `private_scheme_of_confidential_client`.
+ * Where this server tells an application that a session has ended: an address that webhooks may go to. Others fail with
+ * `redirect_uri_invalid`, or with `back_channel_uri_refused`.
+ */
+export const BackChannelLogoutUri = RedirectUri.refine(
+  (uri) => findUrlProblem(uri) === null,
+  "back_channel_uri_refused",
+);
+
+/**
+ * What the operator says of an application. Fails with the zod issues `name_missing`, `name_too_long`, `name_invalid`,
+ * `redirect_uri_missing`, `redirect_uris_too_many`, `redirect_uri_invalid`, `back_channel_uri_refused`, `scope_unknown`,
+ * `scope_openid_missing`, `algorithm_unknown` and `private_scheme_of_confidential_client`.
  */
 export const ClientSettings = z
   .strictObject({
-    name: z.string().trim().min(1, "name_missing").max(CLIENT_NAME_LENGTH_MAX, "name_too_long"),
+    name: ClientName,
     isPublic: z.boolean().default(false),
-    redirectUris: RedirectUris.min(1, "redirect_uri_missing"),
+    redirectUris: RedirectUris.refine((uris) => uris.length > 0, "redirect_uri_missing"),
     postLogoutUris: RedirectUris.default([]),
-    backChannelLogoutUri: RedirectUri.refine((uri) => !hasPrivateScheme(uri), "redirect_uri_invalid")
-      .nullable()
-      .default(null),
-    scopes: z
-      .array(z.enum(Scope.options, "scope_unknown"))
-      .refine((scopes) => scopes.includes("openid"), "scope_openid_missing")
-      .default(["openid", "phone"]),
+    backChannelLogoutUri: BackChannelLogoutUri.nullable().default(null),
+    scopes: ClientScopes.default(["openid", "phone"]),
     isFirstParty: z.boolean().default(false),
     signingAlgorithm: z.enum(SigningAlgorithm.options, "algorithm_unknown").default("RS256"),
   })
@@ -80,7 +116,12 @@ const CLIENT_VALUES_SQL = Object.keys(CLIENT_COLUMNS)
 
 const ADD_CLIENT = statement({
   params: CLIENT_COLUMNS,
-  sql: `INSERT INTO "OAuthClient" (${CLIENT_COLUMNS_SQL}) VALUES (${CLIENT_VALUES_SQL})`,
+  sql: `INSERT INTO "OAuthClient" (${CLIENT_COLUMNS_SQL}) VALUES (${CLIENT_VALUES_SQL}) ON CONFLICT ("id") DO NOTHING`,
+});
+const COUNT_CLIENTS = statement({
+  params: {},
+  row: { count: "integer" },
+  sql: `SELECT COUNT(*) AS "count" FROM "OAuthClient"`,
 });
 const FIND_CLIENT = statement({
   params: { id: "text" },
@@ -93,25 +134,24 @@ const LIST_CLIENTS = statement({
   sql: `SELECT ${CLIENT_COLUMNS_SQL} FROM "OAuthClient" ORDER BY "createdAt", "id"`,
 });
 
-const CLIENT_ID_BYTES = 12;
 /** The beginning of a secret, by which scanners of source code recognise a leaked one. */
 const SECRET_PREFIX = "sarafan_cs_";
 
 const drawSecret = () => `${SECRET_PREFIX}${drawToken()}`;
 
 /**
- * Adds an application. Returns its id, and the secret of a confidential one, which only its hash is stored of; null for a public one.
- * The caller has checked that it may, and records it.
+ * Adds an application. Returns its id, and the secret of a confidential one, of which only the hash is stored; the secret of a public one
+ * is null. Returns null if there is an application with the given id already. The caller has checked that it may, and records it.
  */
-export function addClient(
+export async function addClient(
   tx: Transaction,
-  { isPublic, redirectUris, postLogoutUris, scopes, ...settings }: ClientSettings,
+  { id, settings }: { id: ClientId; settings: ClientSettings },
   now: Date,
-): { id: string; secret: string | null } {
-  const id = randomBytes(CLIENT_ID_BYTES).toString("hex");
+): Promise<{ id: ClientId; secret: string | null } | null> {
+  const { isPublic, redirectUris, postLogoutUris, scopes, ...rest } = settings;
   const secret = isPublic ? null : drawSecret();
-  tx.queue(ADD_CLIENT, {
-    ...settings,
+  const row = {
+    ...rest,
     id,
     secretHash: secret && hashToken(secret),
     redirectUris: JSON.stringify(redirectUris),
@@ -119,8 +159,13 @@ export function addClient(
     scopes: spellScopes(scopes),
     createdAt: now,
     disabledAt: null,
-  });
-  return { id, secret };
+  };
+  return (await tx.run(ADD_CLIENT, row)) > 0 ? { id, secret } : null;
+}
+
+/** Returns how many applications there are. */
+export async function countClients(db: Queries): Promise<number> {
+  return (await db.get(COUNT_CLIENTS, {}))?.count ?? 0;
 }
 
 const CHANGE_CLIENT = statement({
@@ -177,7 +222,7 @@ export function replaceSettings(
   });
 }
 
-/** Disables an application at this time, or enables it (null). Returns false if there is no such application, or it was so already. */
+/** Disables an application at this time, or enables it (null). Returns false if it was so already. */
 export async function setDisabled(tx: Transaction, id: string, disabledAt: Date | null): Promise<boolean> {
   return (await tx.run(SET_DISABLED, { id, disabledAt })) > 0;
 }
@@ -186,6 +231,48 @@ export async function setDisabled(tx: Transaction, id: string, disabledAt: Date 
 export async function renewSecret(tx: Transaction, id: string): Promise<string | null> {
   const secret = drawSecret();
   return (await tx.run(SET_SECRET, { id, secretHash: hashToken(secret) })) > 0 ? secret : null;
+}
+
+/** How many rows a step of a removal deletes: so few that it keeps SQLite's only writer busy for some milliseconds. */
+const REMOVED_PER_STEP = 1000;
+
+/** What belongs to an application and grows with its people, in the order in which it is deleted. */
+const REMOVE_SOME = (["AuthorizationCode", "OAuthGrant", "OAuthConsent"] as const).map((table) =>
+  statement({
+    params: { id: "text" },
+    sql: {
+      sqlite: `
+        DELETE FROM "${table}" WHERE rowid IN (SELECT rowid FROM "${table}" WHERE "clientId" = :id LIMIT ${REMOVED_PER_STEP})`,
+      // As in lib/core/sweeping.ts: no two transactions wait for each other.
+      postgresql: `
+        DELETE FROM "${table}" WHERE ctid = ANY (ARRAY (
+          SELECT ctid FROM "${table}" WHERE "clientId" = :id LIMIT ${REMOVED_PER_STEP} FOR UPDATE SKIP LOCKED))`,
+    },
+  }),
+);
+const REMOVE_CLIENT = statement({ params: { id: "text" }, sql: `DELETE FROM "OAuthClient" WHERE "id" = :id` });
+
+/**
+ * Deletes the codes, grants and consents of an application that is disabled, in steps of `REMOVED_PER_STEP` rows, so that no other
+ * transaction waits for a popular application to be removed.
+ */
+export async function removeRowsOfClient(id: string): Promise<void> {
+  for (const statement of REMOVE_SOME) {
+    while ((await transact(async (tx) => tx.run(statement, { id }))) === REMOVED_PER_STEP);
+  }
+}
+
+/** Deletes an application with the rows that are left of it. */
+export function removeClientRow(tx: Transaction, id: string): void {
+  tx.queue(REMOVE_CLIENT, { id });
+}
+
+/**
+ * Returns the version of an application, for a change by a reader of what it was: a text that differs when a setting differs, or whether
+ * it is disabled.
+ */
+export function versionOfClient({ createdAt: _, ...client }: OAuthClient): string {
+  return createHash("sha256").update(JSON.stringify(client)).digest("base64url").slice(0, 16);
 }
 
 /** Returns the application with this id, also a disabled one, or null. */
