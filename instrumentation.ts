@@ -20,7 +20,7 @@ export async function register(): Promise<void> {
       process.exit(1);
     }
     const { announceDemonstration, watchForRemoteRequests } = await import("@/lib/auth/demonstration");
-    const { deliverWebhooksInBackground } = await import("@/lib/core/events/webhook-loop");
+    const { deliverInBackground } = await import("@/lib/core/events/webhook-loop");
     const { HSTS_MAX_AGE_S } = await import("@/lib/core/policy");
     const { IS_ON_VERCEL } = await import("@/lib/env");
     const { hookIntoServer } = await import("@/lib/http/before-next");
@@ -36,7 +36,7 @@ export async function register(): Promise<void> {
     measureProcess();
     endGracefully();
     // A function of Vercel runs only while it answers, so that a cron job calls `/api/cron/webhooks` there.
-    if (!IS_ON_VERCEL && isServing()) deliverWebhooksInBackground();
+    if (!IS_ON_VERCEL && isServing()) deliverInBackground();
     if (process.env.NODE_ENV === "production") redirectConsoleToLog();
   }
 }

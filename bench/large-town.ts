@@ -137,6 +137,7 @@ export function rowsOf(policy: Policy): Record<string, { rows: number; kept: str
     OAuthConsent: { rows: accounts * ASSUMED.applicationsPerAccount, kept: "as the account" },
     OAuthGrant: kept(loginsPerDay * ASSUMED.applicationLoginsPerLogin, policy.SESSION_TTL_MS),
     AuthorizationCode: kept(loginsPerDay * ASSUMED.applicationLoginsPerLogin, policy.AUTHORIZATION_CODES_KEPT_MS),
+    LogoutNotice: { rows: 1000, kept: "a day at most" },
     SigningKey: { rows: 6, kept: "until its tokens have ended" },
     TestNumber: { rows: 3, kept: "until its end, 90 days at most" },
     Signal: kept(ASSUMED.signalsPerMonth / MONTH_DAYS, policy.SIGNALS_KEPT_MS),

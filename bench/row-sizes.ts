@@ -238,6 +238,8 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
     ...{ isFirst: () => false, "SigningKey.id": hash, algorithm: () => "RS256", "SigningKey.generation": (n) => n },
     ...{ "SigningKey.publicKey": () => `{"kty":"RSA","e":"AQAB","n":"${"x".repeat(342)}"}`, signsFrom: timeOf },
     ...{ privateKey: () => "x".repeat(1660), "SigningKey.endsAt": () => null },
+    ...{ sub: hash, sid: hash, "LogoutNotice.attempts": () => 0, "LogoutNotice.dueAt": timeOf },
+    ...{ "LogoutNotice.worker": () => null },
     ...{ transactionId: (n) => 1_000_000 + n, eventSequence: (n) => n % 40 },
     ...{ action: () => "signed_in", actorId: account, subjectId: account, details: () => DETAILS },
   };

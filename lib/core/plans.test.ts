@@ -13,6 +13,7 @@ import { checkSession, endSession, refreshSession } from "@/lib/core/sessions/se
 import { readPrimary, write } from "@/lib/db/database";
 import { env, isPostgresUrl } from "@/lib/env";
 import { freshAdministrator } from "@/lib/testing/administrators";
+import { freshClient, freshSession, logInAt } from "@/lib/testing/oauth";
 import {
   anybody,
   freshOwner,
@@ -75,15 +76,18 @@ import { activateInvite } from "./invites/activation";
 import { findSignals } from "./invites/signals";
 import { checkApiKey, countRequest, makeApiKey } from "./keys/api-keys";
 import { beginRequest, forgetRequest } from "./keys/idempotency";
+import { listConsents, withdrawConsent } from "./oauth/consents";
+import { sendLogoutNotices } from "./oauth/logout-notice-work";
+import { refreshGrant, spellRefreshToken } from "./oauth/refresh-tokens";
 import { SIGNAL_INVITEES_MIN } from "./policy";
 import { computeSums } from "./statistics/sums";
 import { GROWING_TABLES, sweepTables } from "./sweeping";
 
 const LONG_AGO = new Date("1900-01-01");
-/** The tables that are too large to be read whole. */
+/** The tables that are too large to be read whole. `SigningKey` has a few rows. */
 const LARGE_TABLES = [
-  ...GROWING_TABLES.map(({ table }) => table),
-  ...["User", "Activation", "DailySum", "WebhookAttempt"],
+  ...GROWING_TABLES.map(({ table }) => table).filter((table) => table !== "SigningKey"),
+  ...["User", "Activation", "DailySum", "WebhookAttempt", "OAuthConsent", "OAuthGrant"],
 ];
 
 /** Runs what many requests do, with each outcome, and the sweeper. */
@@ -131,6 +135,7 @@ async function takeEveryPath(): Promise<void> {
   for (const term of [owner.phone, "request-id-of-a-test", "SM0123456789"]) await searchRecipient(administrator, term);
   await deliverEvents();
   await sendByKey(inviter);
+  await logInAtApplication();
   await addOldRows(inviter.userId);
   await sweepTables();
 }
@@ -154,6 +159,21 @@ async function sendByKey({ phone, userId, inviteCode }: Awaited<ReturnType<typeo
   await unblockAccount({ kind: "api_key", keyId }, { userId, reason: "a test" });
   const query = { after: await findEndOfEvents(), limit: 10, types: ["alarm.ended"] } as const;
   await waitForEvents(query, { reader: "a test", waitMs: 1100, signal: new AbortController().signal });
+}
+
+/** Logs a person in at an application, tells it of the end of the session, and withdraws the consent. */
+async function logInAtApplication(): Promise<void> {
+  const { client } = await freshClient({ backChannelLogoutUri: "https://club.example/logout" });
+  const { userId, session } = await freshSession();
+  const { grant } = await logInAt(client, session, { scopes: ["openid", "offline_access"] });
+  await refreshGrant({ token: spellRefreshToken({ id: grant.id, generation: 0 }), client, scope: null });
+  await listConsents(userId);
+  await withdrawConsent({ userId, clientId: client.id });
+  await logInAt(client, session);
+  await endSession(session.id);
+  for (const fault of ["bad_status", null] as const) {
+    await sendLogoutNotices({ post: async () => ({ status: null, fault, retryAfter: null, body: null }) });
+  }
 }
 
 /** Delivers the events of an account to a webhook endpoint, which disables it, and deletes the endpoint. */
@@ -262,6 +282,15 @@ async function addOldRows(userId: number): Promise<void> {
     const { id: runId } = await tx.importRun.create({ data: { ...run, startedAt: new Date() } });
     await tx.importPart.create({ data: { runId, kind: "file", number: 0, text: "", at } });
     await tx.idempotencyKey.create({ data: { keyId: userId, key: id, requestHash: "", attempt: id, startedAt: at } });
+    const client = { name: "", redirectUris: "[]", postLogoutUris: "[]", scopes: "openid", isFirstParty: false };
+    await tx.oAuthClient.create({ data: { id, ...client, signingAlgorithm: "RS256", createdAt: at } });
+    await tx.logoutNotice.create({ data: { clientId: id, sub: "", sid: "", at, dueAt: at } });
+    const request = { redirectUri: "", codeChallenge: "", scopes: "openid", expiresAt: at };
+    const later = { createdAt: at, seenAt: at, expiresAt: new Date() };
+    const { id: sessionId } = await tx.session.create({ data: { id: `${id} later`, userId, ...later } });
+    await tx.authorizationCode.create({ data: { hash: id, clientId: id, userId, sessionId, ...request } });
+    const key = { id, algorithm: id, generation: 0, publicKey: "{}", privateKey: "", signsFrom: at, endsAt: at };
+    await tx.signingKey.create({ data: key });
     await tx.auditEvent.create({
       data: { at, action: "signed_in", actorId: userId, subjectId: userId, details: "{}" },
     });

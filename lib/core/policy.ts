@@ -380,6 +380,23 @@ export const SIGNING_KEY_PUBLISHED_BEFORE_MS = HOUR_S * 1000;
 /** How long a signing key stays published after its last signature: an application ends a session with an ID token of its beginning. */
 export const SIGNING_KEY_KEPT_MS = SESSION_TTL_MS + ACCESS_TOKEN_TTL_MS;
 
+/** How long a logout token is valid (OpenID Connect Back-Channel Logout §2.4 recommends two minutes at most). */
+export const LOGOUT_TOKEN_TTL_MS = 2 * MINUTE_S * 1000;
+/**
+ * The waits after the first, second, … failed attempt to tell an application of a logout. After the last wait and one more attempt, the
+ * notice is given up.
+ */
+export const LOGOUT_NOTICE_WAITS_MS: readonly number[] = [
+  ...[2, 10, MINUTE_S, 5 * MINUTE_S, 30 * MINUTE_S],
+  ...[2, 6, 12].map((hours) => hours * HOUR_S),
+].map((seconds) => seconds * 1000);
+/** How many notices of one application a process sends at a time, so that a slow application doesn't delay those of others. */
+export const LOGOUT_NOTICES_AT_ONCE = 8;
+/** How long a process may take for an attempt. After a crash other processes wait as long. */
+export const LOGOUT_NOTICE_LEASE_MS = 30_000;
+/** How long a notice is kept at most. Only those of an application whose back-channel address was removed wait so long. */
+export const LOGOUT_NOTICES_KEPT_MS = 2 * DAY_S * 1000;
+
 /** How long a verified code can be used for the later sign-in. */
 export const PROOF_TTL_MS = settings.PROOF_TTL_S * 1000;
 /**

@@ -165,6 +165,9 @@ test("rows are deleted when their time is over, and not before", async () => {
         return { hash: id(), userId, ...request, expiresAt };
       }),
     });
+    await tx.logoutNotice.createMany({
+      data: rowsOf("LogoutNotice", (at) => ({ clientId, sub: `${userId}`, sid: "", at, dueAt: at })),
+    });
     const key = { algorithm: `${userId}`, publicKey: "{}", privateKey: "", signsFrom: now };
     await tx.signingKey.createMany({
       data: rowsOf("SigningKey", (endsAt) => ({ id: id(), ...key, generation: endsAt.getTime() % 2, endsAt })),
@@ -208,6 +211,7 @@ test("rows are deleted when their time is over, and not before", async () => {
     AuthorizationCode: (await readPrimary.authorizationCode.findMany({ where: { userId } })).map(
       ({ expiresAt }) => expiresAt,
     ),
+    LogoutNotice: (await readPrimary.logoutNotice.findMany({ where: { sub: recipient } })).map(({ at }) => at),
     SigningKey: (await readPrimary.signingKey.findMany({ where: { algorithm: recipient, endsAt: { not: null } } })).map(
       ({ endsAt }) => endsAt,
     ),

@@ -17,6 +17,7 @@ import {
   IDEMPOTENCY_KEYS_KEPT_MS,
   IMPORTS_KEPT_MS,
   KNOWN_BROWSER_TTL_MS,
+  LOGOUT_NOTICES_KEPT_MS,
   WRONG_CODES_KEPT_MS,
 } from "./policy";
 
@@ -57,6 +58,7 @@ export const GROWING_TABLES: readonly GrowingTable[] = [
   { table: "ImportRun", since: "startedAt", keptMs: IMPORTS_KEPT_MS },
   { table: "IdempotencyKey", since: "startedAt", keptMs: IDEMPOTENCY_KEYS_KEPT_MS },
   { table: "AuthorizationCode", since: "expiresAt", keptMs: AUTHORIZATION_CODES_KEPT_MS },
+  { table: "LogoutNotice", since: "at", keptMs: LOGOUT_NOTICES_KEPT_MS },
   // As with a session. A key without a successor has no end.
   { table: "SigningKey", since: "endsAt", keptMs: 0 },
   // Before the events, which the deliveries need. The attempts go with them.

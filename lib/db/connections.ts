@@ -37,6 +37,7 @@ const MODELS: Record<Model, true> = {
   oAuthConsent: true,
   authorizationCode: true,
   oAuthGrant: true,
+  logoutNotice: true,
   mark: true,
 };
 export const MODEL_NAMES = Object.keys(MODELS) as Model[];

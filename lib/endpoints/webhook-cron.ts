@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { publishServiceEvents } from "@/lib/core/events/service-events";
 import { deliverWebhooks } from "@/lib/core/events/webhook-work";
+import { sendLogoutNotices } from "@/lib/core/oauth/logout-notice-work";
 import { env } from "@/lib/env";
 import { readBearer } from "@/lib/http/authorization";
 import { NO_STORE, refuse, verbs } from "./verbs";
@@ -9,7 +10,8 @@ import { NO_STORE, refuse, verbs } from "./verbs";
 const WORK_MS_MAX = 50_000;
 
 /**
- * Looks for events of the service and delivers all webhooks that are due, for the cron job of a platform whose processes run only while they answer. Failures:
+ * Looks for events of the service, and delivers all webhooks and logout notices that are due, for the cron job of a platform whose
+ * processes run only while they answer. Failures:
  * `address_unknown` without CRON_SECRET, `credentials_missing` without that token.
  */
 export const webhookCron = verbs({
@@ -17,7 +19,8 @@ export const webhookCron = verbs({
     if (!env.CRON_SECRET) return refuse("address_unknown");
     if (!isSame(readBearer(headers) ?? "", env.CRON_SECRET)) return refuse("credentials_missing");
     await publishServiceEvents();
-    await deliverWebhooks({ signal: AbortSignal.timeout(WORK_MS_MAX) });
+    const signal = AbortSignal.timeout(WORK_MS_MAX);
+    await Promise.all([deliverWebhooks({ signal }), sendLogoutNotices({ signal })]);
     return Response.json({ done: true }, { headers: NO_STORE });
   },
 });

@@ -30,6 +30,10 @@ function makeMetrics() {
       "Attempts to send a security mail: ok, retried (not accepted, to be tried again) or not_sent.",
     ),
     webhooks: countOutcomes("sarafan_webhook_attempts_total", "Attempts to deliver a webhook: ok, or why it failed."),
+    logoutNotices: countOutcomes(
+      "sarafan_logout_notices_total",
+      "Attempts to tell an application of a logout: ok, or why it failed.",
+    ),
     requests: new Counter({
       name: "http_requests_total",
       help: "Requests; the status is `cut` where the connection ended before the answer.",
@@ -51,7 +55,10 @@ function makeMetrics() {
   };
 }
 
-const { registry, sendings, notices, webhooks, requests, durations, outcomes } = perProcess("metrics", makeMetrics);
+const { registry, sendings, notices, webhooks, logoutNotices, requests, durations, outcomes } = perProcess(
+  "metrics",
+  makeMetrics,
+);
 
 /** Adds metrics of the process itself (memory, processor, event loop), once: further calls have no effect. */
 export function measureProcess(): void {
@@ -87,6 +94,11 @@ export function countNotice(outcome: "ok" | "retried" | "not_sent"): void {
 /** Counts an attempt to deliver a webhook: `ok`, or the reason why it failed. */
 export function countWebhookAttempt(outcome: string): void {
   webhooks.inc({ outcome });
+}
+
+/** Counts an attempt to tell an application of a logout: `ok`, or the reason why it failed. */
+export function countLogoutNotice(outcome: string): void {
+  logoutNotices.inc({ outcome });
 }
 
 /** Returns all metrics in the text format of Prometheus, and that format's media type. */

@@ -3,10 +3,11 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
-/** A webhook as a receiver got it. */
+/** A webhook or a logout notice as a receiver got it. */
 export interface Received {
   headers: IncomingHttpHeaders;
   text: string;
+  /** The JSON of a webhook. A logout notice is a form, which only `text` has. */
   body: {
     type: string;
     timestamp: string;
@@ -29,12 +30,13 @@ export interface Receiver {
   close: () => void;
 }
 
-/** Starts a receiver of webhooks on this machine. */
+/** Starts a receiver of webhooks and logout notices on this machine. */
 export async function startReceiver(answer: Answer = answerWith(204)): Promise<Receiver> {
   const server = createServer((request, response) => {
     void text(request).then(
       (body) => {
-        const received = { headers: request.headers, text: body, body: JSON.parse(body) };
+        const isJson = request.headers["content-type"] === "application/json";
+        const received = { headers: request.headers, text: body, body: isJson ? JSON.parse(body) : null };
         receiver.received.push(received);
         receiver.answer(request, response, received);
       },

@@ -59,6 +59,8 @@ export const AUDIT_ACTIONS = [
   "client_disabled",
   "client_enabled",
   "client_removed",
+  "consent_given",
+  "consent_withdrawn",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -111,8 +113,9 @@ export const EventDetails = z.object({
   testNumber: z.number().optional(),
   /** The id of the API key that was made or revoked, and the scopes that it was made with. */
   apiKey: z.number().optional(),
-  /** The id of the application that was made, changed, disabled, enabled or removed, and its name when it was removed. */
+  /** The id of the application that was made, changed, disabled, enabled or removed, or that the person allowed something. */
   client: z.string().optional(),
+  /** Its name then, when it was removed or a person allowed it something: a history outlives the application. */
   clientName: z.string().optional(),
   scopes: z.array(z.string()).optional(),
   /** The id of an endpoint of webhooks, whether it gets phones and mailboxes, and why the server disabled it. */

@@ -39,7 +39,7 @@ async function freshKey(scopes: string): Promise<ApiKeyActor> {
 /** Returns the audit events of an application, the oldest first. */
 async function eventsOf(client: string) {
   const rows = await readPrimary.auditEvent.findMany({
-    where: { details: { contains: client } },
+    where: { details: { contains: client }, action: { startsWith: "client_" } },
     orderBy: { id: "asc" },
   });
   return rows.map(({ action, actorKind, details }) => ({ action, actorKind, ...JSON.parse(details) }));

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { LogoutNoticeWorker } from "@/lib/core/oauth/logout-notice-work";
 import { isDatabaseAway } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 import { beforeExit } from "@/lib/ops/shutdown";
@@ -13,40 +14,45 @@ const IDLE_PAUSE_MS = 2000;
 const GRACE_MS = 3000;
 
 /**
- * Delivers webhooks in the background until the process ends: twice a second it looks for events and for deliveries that are due. At the
- * end it gives back what it has leased. Does nothing when it is called again.
+ * Delivers webhooks and logout notices in the background until the process ends. It looks for events, for deliveries that are due and for
+ * notices at least every two seconds. At the end it gives back what it has leased. Does nothing when it is called again.
  */
-export function deliverWebhooksInBackground(): void {
-  perProcess("webhook loop", () => {
-    const worker = new WebhookWorker();
-    const ending = new AbortController();
-    const ended = runRounds(worker, ending.signal);
-    beforeExit(async () => {
-      ending.abort();
-      await ended;
-      await worker.stop(GRACE_MS);
-    });
-    return worker;
+export function deliverInBackground(): void {
+  perProcess("delivery loops", () => {
+    const webhooks = new WebhookWorker();
+    const notices = new LogoutNoticeWorker();
+    // Two loops, so that a round of many webhooks doesn't delay a logout.
+    return [
+      runLoop(webhooks, async () => {
+        // In this loop, so that the end of an alarm is published while no requests come.
+        publishServiceEventsInBackground();
+        return (await webhooks.round()).endpoints > 0 ? PAUSE_MS : IDLE_PAUSE_MS;
+      }),
+      runLoop(notices, async () => ((await notices.round()) > 0 ? PAUSE_MS : IDLE_PAUSE_MS)),
+    ];
   });
 }
 
-async function runRounds(worker: WebhookWorker, ending: AbortSignal): Promise<void> {
-  while (!ending.aborted) {
-    const pauseMs = await runRound(worker);
-    await sleep(pauseMs, undefined, { ref: false, signal: ending }).catch(() => undefined);
-  }
+/** Runs rounds, each of which returns the pause after it, until the process ends. Then stops the worker. */
+function runLoop(worker: { stop: (graceMs: number) => Promise<void> }, round: () => Promise<number>): void {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const run = async () => {
+    while (!signal.aborted) {
+      const pauseMs = await round().catch(pauseAfterError);
+      await sleep(pauseMs, undefined, { ref: false, signal }).catch(() => undefined);
+    }
+  };
+  const ended = run();
+  beforeExit(async () => {
+    ending.abort();
+    await ended;
+    await worker.stop(GRACE_MS);
+  });
 }
 
-/**
- * Runs a round, and returns the pause after it. A database that is away is no error: a later round does the work. Also looks for events
- * of the service, so that the end of an alarm is published while no requests come.
- */
-async function runRound(worker: WebhookWorker): Promise<number> {
-  publishServiceEventsInBackground();
-  try {
-    return (await worker.round()).endpoints > 0 ? PAUSE_MS : IDLE_PAUSE_MS;
-  } catch (error) {
-    if (!isDatabaseAway(error)) logError(error, "a round of webhooks failed");
-    return IDLE_PAUSE_MS;
-  }
+/** A database that is away is no error: a later round does the work. */
+function pauseAfterError(error: unknown): number {
+  if (!isDatabaseAway(error)) logError(error, "a round of deliveries failed");
+  return IDLE_PAUSE_MS;
 }

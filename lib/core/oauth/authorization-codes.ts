@@ -1,5 +1,6 @@
 import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { lockAccount } from "@/lib/core/accounts/accounts";
+import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import type { Phone } from "@/lib/core/identity/phone";
 import { AUTHORIZATION_CODE_REPLAY_MS, AUTHORIZATION_CODE_TTL_MS } from "@/lib/core/policy";
 import { AUTHORIZATION_CODES_OF_USER, consume, type LimitFailure } from "@/lib/core/rate-limits";
@@ -8,8 +9,10 @@ import type { SessionRef } from "@/lib/core/sessions/sessions";
 import { type Queries, type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import type { AuthorizationRequest } from "./authorization-request";
 import type { OAuthClient } from "./clients";
+import { addLogoutNotices } from "./logout-notices";
 import { drawToken, hashToken } from "./random-token";
 import { readScopes, type Scope, spellScopes } from "./scopes";
+import { drawSubject } from "./subjects";
 
 /** What one exchanged code gave one application. All tokens that come from it end with it, and it ends with its session. */
 export interface Grant {
@@ -109,7 +112,7 @@ type IssueFailure = { name: "session_ended" | "consent_missing" } | LimitFailure
 
 /**
  * Makes an authorization code for the session, valid for `AUTHORIZATION_CODE_TTL_MS` (OAuth 2.1 §4.1.2). `isAllowed` says that the
- * person has just allowed the scopes of the request on the consent page, which is remembered in the same transaction. Only the code's
+ * person has just allowed the scopes of the request on the consent page, which is remembered and recorded in the same transaction. Only the code's
  * hash is stored.
  *
  * Fails with `session_ended`; with `consent_missing` if `needsConsent` is true and the person was not asked; and with `budget_spent`
@@ -135,9 +138,13 @@ export async function issueAuthorizationCode(
     if (isAllowed) {
       const allowed = [...scopes, ...(await listAllowedScopes(tx, userId, clientId))];
       tx.queue(SET_CONSENT, { userId, clientId, scopes: spellScopes(allowed), now });
+      const details = { client: clientId, clientName: client.name, scopes };
+      recordEventByOwner(tx, userId, { action: "consent_given", details, now });
     } else {
       tx.queue(ADD_EMPTY_CONSENT, { userId, clientId, now });
     }
+    // Before the exchange, so that the application can be told by this name if the session ends during it.
+    drawSubject(tx, userId);
     const expiresAt = new Date(now.getTime() + AUTHORIZATION_CODE_TTL_MS);
     const stored = { redirectUri, codeChallenge, scopes: spellScopes(scopes), nonce, expiresAt };
     tx.queue(ADD_CODE, { hash: hashToken(code), clientId, userId, sessionId, ...stored });
@@ -261,6 +268,7 @@ export async function redeemAuthorizationCode(
     if (!redeemedAt || !given) return fail({ name: "code_invalid" });
     const isSameRequest = isRightful && now.getTime() - redeemedAt.getTime() < AUTHORIZATION_CODE_REPLAY_MS;
     if (isSameRequest) return fail({ name: "code_invalid" });
+    await addLogoutNotices(tx, userId, { grantId: given }, now);
     tx.queue(REMOVE_GRANT, { id: given });
     return fail({ name: "code_replayed" });
   });

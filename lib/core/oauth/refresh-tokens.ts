@@ -6,6 +6,7 @@ import { checkSession } from "@/lib/core/sessions/sessions";
 import { statement, transact } from "@/lib/db/database";
 import { FIND_GRANT, findGrant, type Grant, grantOf, REMOVE_GRANT } from "./authorization-codes";
 import type { OAuthClient } from "./clients";
+import { addLogoutNotices } from "./logout-notices";
 
 const KEYS = deriveKeys("refresh tokens of applications");
 const REFRESH_TOKEN_PATTERN = /^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\.(\d{1,9})\.([\w-]{43})$/;
@@ -54,7 +55,7 @@ const EXCHANGE_REFRESH_TOKEN = statement({
  *
  * Failures:
  * - `token_invalid`: the token is unknown, the client another one, or the grant or its session has ended. A token whose successor was
- *   used is a sign of a stolen token and also ends the grant (RFC 9700 §4.14.2).
+ *   used is a sign of a stolen token and also ends the grant, of which the application is told (RFC 9700 §4.14.2).
  * - `scope_invalid`: the request names a scope that the grant lacks, or leaves `openid` out. The token stays as it is.
  */
 export async function refreshGrant(
@@ -77,6 +78,7 @@ export async function refreshGrant(
     if (!row || row.generation === null) return null;
     const isAnswerLost = row.generation === named.generation + 1 && !row.isGenerationUsed;
     if (isExchanged || isAnswerLost) return grantOf(row);
+    await addLogoutNotices(tx, known.userId, { grantId: named.id }, now);
     tx.queue(REMOVE_GRANT, { id: named.id });
     return null;
   });

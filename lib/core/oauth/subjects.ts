@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { readPrimary, statement, transact } from "@/lib/db/database";
+import { readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import { drawToken } from "./random-token";
 
 const FIND_SUBJECT = statement({
@@ -21,19 +21,31 @@ const SET_SUBJECT = statement({
 export async function getSubject({ userId, clientId }: { userId: number; clientId: string }): Promise<string | null> {
   const found = await readPrimary.get(FIND_SUBJECT, { userId });
   if (!found) return null;
-  const subject = found.subject ?? (await drawSubject(userId));
+  const subject = found.subject ?? (await drawAndRead(userId));
   return subject && pairwiseSubject(subject, clientId);
 }
 
-/** Draws the account's subject, unless a parallel call has, and returns it; null if the account was deleted. */
-function drawSubject(userId: number): Promise<string | null> {
-  const drawn = drawToken();
+function drawAndRead(userId: number): Promise<string | null> {
   return transact(async (tx) => {
-    await tx.run(SET_SUBJECT, { userId, drawn });
+    drawSubject(tx, userId);
     return (await tx.get(FIND_SUBJECT, { userId }))?.subject ?? null;
   });
 }
 
-function pairwiseSubject(subject: string, clientId: string): string {
+/** Draws the account's random subject in this transaction, unless it has one. */
+export function drawSubject(tx: Transaction, userId: number): void {
+  tx.queue(SET_SUBJECT, { userId, drawn: drawToken() });
+}
+
+/** Returns the name by which an application knows the account that has this random subject. */
+export function pairwiseSubject(subject: string, clientId: string): string {
   return createHmac("sha256", subject).update(clientId).digest("base64url");
+}
+
+/**
+ * Returns the name by which an application knows a session (`sid`, OpenID Connect Back-Channel Logout §2.1). Each application gets
+ * another one, so that two applications can't find out by it which of their people are the same.
+ */
+export function sessionNameFor(sessionId: string, clientId: string): string {
+  return createHmac("sha256", sessionId).update(clientId).digest("base64url");
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { compactVerify, createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import { runInBackground } from "@/lib/core/background";
@@ -11,7 +11,7 @@ import type { OAuthClient } from "./clients";
 import { spellRefreshToken } from "./refresh-tokens";
 import { readScopes, spellScopes } from "./scopes";
 import { getSigningKey, listPublicKeys, SigningAlgorithm } from "./signing-keys";
-import { getSubject } from "./subjects";
+import { getSubject, sessionNameFor } from "./subjects";
 
 /** The tokens of an exchanged code or refresh token. */
 export interface IssuedTokens {
@@ -94,14 +94,6 @@ export async function issueOAuthTokens(
 
 function endOf({ endsAt }: Grant, ttlMs: number, now: Date): Date {
   return new Date(Math.min(now.getTime() + ttlMs, endsAt.getTime()));
-}
-
-/**
- * Returns the name by which an application knows a session (`sid`, OpenID Connect Back-Channel Logout §2.1). Each application gets
- * another one, so that two applications can't find out by it which of their people are the same.
- */
-export function sessionNameFor(sessionId: string, clientId: string): string {
-  return createHmac("sha256", sessionId).update(clientId).digest("base64url");
 }
 
 /**
