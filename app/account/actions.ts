@@ -3,6 +3,7 @@
 import { RedirectType, redirect } from "next/navigation";
 import { requireSession } from "@/lib/auth/required-session";
 import { cancelDelayedChange, DelayedAction } from "@/lib/core/accounts/delayed-changes";
+import { withdrawConsent } from "@/lib/core/oauth/consents";
 import { confirmSignIn, endOtherSession, endOtherSessions, SessionId } from "@/lib/core/sessions/session-list";
 
 /** Ends the session that the form names. A session of another account, or one that has ended already, is not changed. */
@@ -42,4 +43,12 @@ export async function confirmDevice(form: FormData): Promise<void> {
   const other = SessionId.safeParse(form.get("session"));
   const isConfirmed = other.success && (await confirmSignIn(session, other.data));
   redirect(isConfirmed ? "/account?done=confirmed" : "/account", RedirectType.replace);
+}
+
+/** Withdraws the consent for the application that the form names. Does nothing if the account has given it none. */
+export async function withdrawAccess(form: FormData): Promise<void> {
+  const { userId } = await requireSession("/account");
+  const clientId = String(form.get("client"));
+  const isWithdrawn = await withdrawConsent({ userId, clientId });
+  redirect(isWithdrawn ? "/account?done=withdrawn" : "/account", RedirectType.replace);
 }

@@ -8,6 +8,7 @@ import type { Account } from "@/lib/core/accounts/accounts";
 import { IS_MAIL_OFFERED } from "@/lib/core/challenges/request-code";
 import { formatEmail } from "@/lib/core/identity/email";
 import { formatPhone } from "@/lib/core/identity/phone";
+import { Applications } from "./applications";
 import { DelayedChanges } from "./delayed-changes";
 import { Devices } from "./devices";
 import { NewDevices } from "./new-devices";
@@ -33,6 +34,7 @@ export default async function AccountPage({ searchParams }: PageProps<"/account"
       <div className="grid gap-12 md:grid-cols-[1fr_340px] md:grid-rows-[auto_1fr]">
         <Identity account={account} />
         <Devices session={session} />
+        <Applications session={session} />
         <OwnData />
       </div>
     </>
@@ -48,6 +50,7 @@ async function DoneNotice({ account, done }: { account: Account; done: string | 
     (done === "confirmed" && t("confirmed")) ||
     (done === "rejected" && t("rejected")) ||
     (done === "cancelled" && t("cancelled")) ||
+    (done === "withdrawn" && t("withdrawn")) ||
     (done === "requested" && t("requested")) ||
     (done === "appliedNow" && t("appliedNow")) ||
     (done === "gone" && t("gone")) ||
@@ -131,7 +134,7 @@ function Factor({
 async function OwnData() {
   const t = await getTranslations("account");
   return (
-    <section aria-labelledby="data" className="min-w-0 md:col-start-2">
+    <section aria-labelledby="data" className="min-w-0 md:col-start-2 md:row-start-2">
       <h2 id="data">{t("data")}</h2>
       <ul className="mt-2 text-small">
         <li>

@@ -1,9 +1,10 @@
 import type { Metadata } from "next";
 import Link from "next/link";
-import { getTranslations } from "next-intl/server";
+import { getFormatter, getTranslations } from "next-intl/server";
 import { Moment } from "@/components/moment";
 import { requireSession } from "@/lib/auth/required-session";
 import { type AccountEvent, EventCursor, listEvents } from "@/lib/core/accounts/history";
+import { readScopes } from "@/lib/core/oauth/scopes";
 import { AUDIT_EVENTS_KEPT_MS } from "@/lib/core/policy";
 import { deviceName } from "@/lib/core/sessions/user-agent";
 import { DelayedChanges } from "../delayed-changes";
@@ -64,7 +65,12 @@ export default async function HistoryPage({ searchParams }: PageProps<"/account/
 
 /** Returns a function that describes an audit event in a sentence in the page's language. */
 async function eventDescriber(): Promise<(event: AccountEvent) => string> {
-  const [t, words] = await Promise.all([getTranslations("history"), getTranslations("device")]);
+  const [t, words, scopeWords, format] = await Promise.all([
+    getTranslations("history"),
+    getTranslations("device"),
+    getTranslations("consents.scope"),
+    getFormatter(),
+  ]);
   return ({ action, isByAdministrator, details }) => {
     const device = details.device ? deviceName(details.device, words) : words("unknown");
     const was = details.isAdded ? "added" : "changed";
@@ -95,6 +101,12 @@ async function eventDescriber(): Promise<(event: AccountEvent) => string> {
       case "change_cancelled":
       case "change_dropped":
         return t(action, { what: details.what ?? "other" });
+      case "consent_given": {
+        const scopes = readScopes((details.scopes ?? []).join(" ")).map((scope) => scopeWords(scope));
+        return t("consent_given", { application: details.clientName ?? "", scopes: format.list(scopes) });
+      }
+      case "consent_withdrawn":
+        return t("consent_withdrawn", { application: details.clientName ?? "" });
       case "account_imported":
       case "account_read":
       case "invite_activated":

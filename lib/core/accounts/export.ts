@@ -2,6 +2,8 @@ import { listDeliveries } from "@/lib/core/challenges/deliveries";
 import { limitSubject } from "@/lib/core/identity/recipient";
 import { listReferrals, type ReferralCursor } from "@/lib/core/invites/referrals";
 import { keyedHashes } from "@/lib/core/keyed-hash";
+import { readScopes } from "@/lib/core/oauth/scopes";
+import { pairwiseSubject } from "@/lib/core/oauth/subjects";
 import { consume, EXPORTS_OF_USER, type LimitFailure } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { readPrimary, write } from "@/lib/db/database";
@@ -14,7 +16,8 @@ const ROWS_AT_ONCE = 1000;
 /**
  * Returns everything that is stored about an account's owner, as a JSON text in pieces, so that an account with any number of
  * referrals fits into memory. The export contains the account, its sessions and trusted devices, unconfirmed sign-ins, delayed
- * changes, requests for codes (the codes themselves are not stored) and their deliveries, the history and the referrals.
+ * changes, requests for codes (the codes themselves are not stored) and their deliveries, the consents and logins of applications, the
+ * history and the referrals.
  *
  * Fails with `account_gone` if there is no such account. Fails with `budget_spent` if the account is exported too often,
  * because each export adds an event to the audit log.
@@ -50,6 +53,8 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   const factors = await listFactors(id);
   yield* composeList("codes", await Promise.all(factors.map(listCodes)));
   yield* composeList("deliveries", [await listDeliveries(factors)]);
+  yield* composeList("consents", [await listConsents(id)]);
+  yield* composeList("applicationLogins", [await listApplicationLogins(id)]);
   yield* composeList(
     "events",
     pagesOf(async (before: EventCursor | null) => {
@@ -123,6 +128,39 @@ async function listCodes({ recipient, since }: Factor): Promise<object[]> {
     select: { at: true },
   });
   return [...sent, ...wrong.map(({ at }) => ({ recipient: address, typedWrongAt: at }))];
+}
+
+/** Returns what the account allows each application to learn, and the name by which the application knows it. */
+async function listConsents(userId: number): Promise<object[]> {
+  const [user, consents] = await Promise.all([
+    readPrimary.user.findUnique({ where: { id: userId }, select: { subject: true } }),
+    readPrimary.oAuthConsent.findMany({
+      where: { userId },
+      orderBy: [{ givenAt: "desc" }, { clientId: "asc" }],
+      select: { clientId: true, scopes: true, givenAt: true, firstLoginAt: true, client: { select: { name: true } } },
+    }),
+  ]);
+  const subject = user?.subject ?? null;
+  return consents.map(({ clientId, client, scopes, ...consent }) => ({
+    application: client.name,
+    subject: subject && pairwiseSubject(subject, clientId),
+    scopes: readScopes(scopes),
+    ...consent,
+  }));
+}
+
+/** Returns the logins at applications whose tokens are valid, and when they were refreshed last. */
+async function listApplicationLogins(userId: number): Promise<object[]> {
+  const grants = await readPrimary.oAuthGrant.findMany({
+    where: { userId },
+    orderBy: [{ createdAt: "desc" }, { id: "asc" }],
+    select: { scopes: true, createdAt: true, refreshedAt: true, client: { select: { name: true } } },
+  });
+  return grants.map(({ client, scopes, ...grant }) => ({
+    application: client.name,
+    scopes: readScopes(scopes),
+    ...grant,
+  }));
 }
 
 async function* pagesOf<Cursor>(readPage: (from: Cursor | null) => Promise<{ rows: object[]; next: Cursor | null }>) {
