@@ -7,6 +7,7 @@ import type { Attempt, StoredAnswer } from "@/lib/core/keys/idempotency";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { prefersPage } from "@/lib/http/accept";
+import { SHARED_WITH_CORS_ORIGINS, type Sharing } from "@/lib/http/cross-origin";
 import { retryAfter } from "@/lib/http/retry-after";
 import { type Fields, readBody, readQuery } from "./body";
 import { HANDLER_STATUSES, type Handler, makeHandlers, type Verb } from "./handlers";
@@ -42,6 +43,8 @@ export interface Api {
   credentials: "cookie" | "token" | "key";
   /** Whether this API ignores unknown parameters of a query. By default it refuses them. */
   ignoresParameters?: true;
+  /** Which pages of other origins may use the API. By default those of `CORS_ORIGINS` use its addresses without cookies. */
+  sharing?: Sharing;
 }
 
 /** The response of an API to one failure: a status and a body. */
@@ -187,8 +190,9 @@ export function address<const Path extends string>(
   for (const [verb, endpoint] of Object.entries(endpoints)) {
     handlers[verb as Verb] = async (request, { params }) => serve(api, endpoint, request, await params);
   }
+  const isShareable = api.credentials !== "key" && Object.values(endpoints).every(({ cookies }) => !cookies);
   const made = makeHandlers(handlers, {
-    isShared: api.credentials !== "key" && Object.values(endpoints).every(({ cookies }) => !cookies),
+    sharing: api.sharing ?? (isShareable ? SHARED_WITH_CORS_ORIGINS : null),
     refuse: (name, headers) => respondWithFailure(refuse(api, name, headers)),
   });
   return { ...made, api, path, endpoints };

@@ -1,5 +1,5 @@
 import { AccountGone } from "@/lib/core/accounts/accounts";
-import { isFromCorsOrigin, preflightHeaders, sharingHeaders } from "@/lib/http/cross-origin";
+import { type Permission, permissionOf, preflightHeaders, type Sharing } from "@/lib/http/cross-origin";
 import { isForeignRequest } from "@/lib/http/origin";
 import { retryAfter } from "@/lib/http/retry-after";
 import { hasUnknownMethod } from "@/lib/http/unknown-method";
@@ -23,40 +23,51 @@ export const HANDLER_STATUSES = {
 
 /**
  * Makes the handlers that a route exports: the verbs of `given`, OPTIONS, and 405 with `Allow` for all others. `refuse` makes the
- * response to a failure: a thrown error, a request by a page of another origin, or another verb. With `isShared`, pages of
- * `CORS_ORIGINS` may send requests as well.
+ * response to a failure: a thrown error, a request by a page of another origin, or another verb. `sharing` says which pages of other
+ * origins may send requests as well.
  */
 export function makeHandlers<Context>(
   given: Partial<Record<Verb, Handler<Context>>>,
   {
-    isShared,
+    sharing,
     refuse,
-  }: { isShared: boolean; refuse: (name: keyof typeof HANDLER_STATUSES, headers?: Record<string, string>) => Response },
+  }: {
+    sharing: Sharing | null;
+    refuse: (name: keyof typeof HANDLER_STATUSES, headers?: Record<string, string>) => Response;
+  },
 ): Record<Verb | "OPTIONS", Handler<Context>> {
   const verbs = VERBS.filter((verb) => given[verb]);
   const Allow = [...verbs.flatMap((verb) => (verb === "GET" ? [verb, "HEAD"] : [verb])), "OPTIONS"].join(", ");
   const refuseVerb = () => refuse("method_not_allowed", { Allow });
-  const guard = (answer: Handler<Context>) => async (request: Request, context: Context) => {
-    const isWelcome = isShared && isFromCorsOrigin(request.headers);
-    if (isForeignRequest(request) && !isWelcome) return refuse("origin_foreign");
+  const catching = async (answer: () => Promise<Response>) => {
     try {
-      return await answer(request, context);
+      return await answer();
     } catch (error) {
       const { name, headers } = nameError(error);
       return refuse(name, headers);
     }
   };
-  const share = (answer: Handler<Context>) => async (request: Request, context: Context) => {
-    const response = await answer(request, context);
-    for (const [name, value] of Object.entries(sharingHeaders(request.headers))) response.headers.append(name, value);
-    return response;
-  };
-  const handlerOf = (verb: Verb) => guard(given[verb] ?? refuseVerb);
-  const handlers = VERBS.map((verb) => [verb, isShared ? share(handlerOf(verb)) : handlerOf(verb)]);
+  const handlerOf =
+    (answer: Handler<Context>): Handler<Context> =>
+    async (request, context) => {
+      let permission: Permission = { isGiven: false, headers: {} };
+      const response = await catching(async () => {
+        permission = await permissionOf(sharing, request.headers);
+        return isForeignRequest(request) && !permission.isGiven ? refuse("origin_foreign") : answer(request, context);
+      });
+      for (const [name, value] of Object.entries(permission.headers)) response.headers.append(name, value);
+      return response;
+    };
+  const handlers = VERBS.map((verb) => [verb, handlerOf(given[verb] ?? refuseVerb)]);
   const answerOptions: Handler<Context> = ({ headers }) =>
-    hasUnknownMethod(headers)
-      ? refuseVerb()
-      : new Response(null, { status: 204, headers: { Allow, ...preflightHeaders(headers, isShared ? verbs : []) } });
+    catching(async () =>
+      hasUnknownMethod(headers)
+        ? refuseVerb()
+        : new Response(null, {
+            status: 204,
+            headers: { Allow, ...(await preflightHeaders(sharing, headers, verbs)) },
+          }),
+    );
   return { ...(Object.fromEntries(handlers) as Record<Verb, Handler<Context>>), OPTIONS: answerOptions };
 }
 

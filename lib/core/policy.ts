@@ -375,6 +375,8 @@ export const REDIRECT_URIS_MAX = 20;
 export const CLIENT_NAME_LENGTH_MAX = 60;
 /** How many applications there are at most, so that a key that goes on making them fills no table, and one page lists them all. */
 export const CLIENTS_MAX = 500;
+/** After how many wrong secrets of applications in an hour a network is asked to wait. Right ones are accepted all the time. */
+export const WRONG_CLIENT_SECRETS_PER_NETWORK_PER_HOUR = 100;
 /** How long a signing key is published before it signs, so that applications that keep the keys for an hour know it. */
 export const SIGNING_KEY_PUBLISHED_BEFORE_MS = HOUR_S * 1000;
 /** How long a signing key stays published after its last signature: an application ends a session with an ID token of its beginning. */

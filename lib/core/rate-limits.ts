@@ -74,6 +74,11 @@ export const LOOKS_OF_ADMINISTRATOR = hourly("console looks of", policy.CONSOLE_
 export const VERIFIED_SENDS_FROM_NETWORK = hourly("verified sends from", policy.VERIFIED_SENDS_PER_IP_PER_HOUR);
 /** The limit of wrong codes of one network. Above it, codes that the network types need `CLOSED_NETWORK_DIGITS` digits. */
 export const WRONG_CODES_FROM_NETWORK = hourly("wrong codes from", policy.WRONG_CODES_PER_IP_PER_HOUR);
+/** The limit of wrong secrets of applications that one network presents: see `countWrongSecret` in oauth/clients.ts. */
+export const WRONG_CLIENT_SECRETS_FROM_NETWORK = hourly(
+  "wrong client secrets from",
+  policy.WRONG_CLIENT_SECRETS_PER_NETWORK_PER_HOUR,
+);
 /** No limit: a charge only locks the counter's row, so that attempts at one recipient run one after the other. */
 export const TRIES_AT_RECIPIENT = daily("tries at", Number.POSITIVE_INFINITY);
 /** The limits of wrong tries at a test number's fixed code: of one network, of one browser that has logged in with it, and of all. */

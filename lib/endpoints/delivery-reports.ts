@@ -1,8 +1,9 @@
 import { readForm } from "@/lib/apis/body";
 import { recordReports } from "@/lib/core/challenges/deliveries";
 import type { SenderName } from "@/lib/env";
+import { NO_STORE } from "@/lib/http/caching";
 import { type DeliveryReports, reportsOfSmsru, reportsOfTwilio } from "@/lib/senders/delivery-reports";
-import { NO_STORE, refuse, verbs } from "./verbs";
+import { refuse, verbs } from "./verbs";
 
 // The providers that deliver codes call these addresses. The API reference does not describe them.
 

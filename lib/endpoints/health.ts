@@ -1,5 +1,6 @@
+import { NO_STORE } from "@/lib/http/caching";
 import { checkReadiness } from "@/lib/ops/health";
-import { NO_STORE, readOnlyVerbs } from "./verbs";
+import { readOnlyVerbs } from "./verbs";
 
 /** Serves the liveness check: 200 as long as the process answers. The check asks neither the database nor the providers. */
 export const live = readOnlyVerbs(() => Response.json({ status: "live" }, { headers: NO_STORE }));

@@ -6,8 +6,9 @@ import { type UploadFailure, uploadImport } from "@/lib/core/administration/impo
 import { workOnImportsInBackground } from "@/lib/core/administration/import-work";
 import { IMPORT_BODY_BYTES_MAX } from "@/lib/core/policy";
 import { parseMultipart, readBytes } from "@/lib/http/body";
+import { NO_STORE } from "@/lib/http/caching";
 import { refuseAddress, UNKNOWN_VERBS } from "./not-found";
-import { NO_STORE, verbs } from "./verbs";
+import { verbs } from "./verbs";
 
 const PAGE = "/admin/people/import";
 

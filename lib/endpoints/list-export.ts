@@ -2,11 +2,12 @@ import { consoleEntry } from "@/lib/auth/console";
 import { readCredentials } from "@/lib/auth/credentials";
 import { getConsoleAccess } from "@/lib/core/administration/console-access";
 import { ExportedList, exportList } from "@/lib/core/administration/list-export";
+import { NO_STORE } from "@/lib/http/caching";
 import { isForeignRequest } from "@/lib/http/origin";
 import { retryAfter } from "@/lib/http/retry-after";
 import { refuseAddress, UNKNOWN_VERBS } from "./not-found";
 import { streamOf } from "./stream";
-import { NO_STORE, refuse, verbs } from "./verbs";
+import { refuse, verbs } from "./verbs";
 
 /**
  * Serves `/api/admin/<list>`: a list of the admin console as a CSV file, with the filter of the query. It answers all but

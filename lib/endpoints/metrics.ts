@@ -1,7 +1,8 @@
 import { maySeeMetrics } from "@/lib/auth/demonstration";
 import { env } from "@/lib/env";
+import { NO_STORE } from "@/lib/http/caching";
 import { renderMetrics } from "@/lib/ops/metrics";
-import { NO_STORE, readOnlyVerbs, refuse } from "./verbs";
+import { readOnlyVerbs, refuse } from "./verbs";
 
 /** Serves the process's metrics to Prometheus. Failures: `credentials_missing`; without METRICS_TOKEN, `metrics_private`. */
 export const metrics = readOnlyVerbs(async ({ headers }) => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { address, reply } from "@/lib/apis/engine";
 import { describeApis } from "@/lib/apis/openapi";
 import { publicKeys } from "@/lib/auth/tokens";
+import { applicationKeys, authorizationServer, openIdConfiguration } from "./oauth-metadata";
 import { policyDocument } from "./policy";
 import { CACHED_FIVE_MINUTES, service } from "./service";
 
@@ -15,7 +16,10 @@ export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
     who: "anybody",
     answer: { body: z.looseObject({ openapi: z.string() }) },
     run: async () => {
-      openApiDocument ??= describeApis([policyDocument, openapi, keys]);
+      openApiDocument ??= describeApis([
+        ...[policyDocument, openapi, keys],
+        ...[openIdConfiguration, authorizationServer, applicationKeys],
+      ]);
       return reply(openApiDocument, CACHED_FIVE_MINUTES);
     },
     failures: {},

@@ -1,8 +1,7 @@
 import { ENGINE_STATUSES, respondWithFailure } from "@/lib/apis/engine";
 import { type Handler, makeHandlers, type Verb } from "@/lib/apis/handlers";
-
-/** The header of responses that must not be cached. */
-export const NO_STORE = { "Cache-Control": "no-store" };
+import { NO_STORE } from "@/lib/http/caching";
+import { SHARED_WITH_CORS_ORIGINS } from "@/lib/http/cross-origin";
 
 /** The HTTP status of each failure: those of the engine, and those that only these addresses have. */
 const STATUS_BY_FAILURE = {
@@ -15,12 +14,12 @@ const STATUS_BY_FAILURE = {
 
 /** Makes the exports of an address that has only GET. Pages of `CORS_ORIGINS` may read it as well. */
 export function readOnlyVerbs(GET: Handler<unknown>) {
-  return makeHandlers({ GET }, { isShared: true, refuse });
+  return makeHandlers({ GET }, { sharing: SHARED_WITH_CORS_ORIGINS, refuse });
 }
 
 /** Makes the exports of an address that belongs to no API, and that no page of another origin uses. */
 export function verbs<Context = unknown>(given: Partial<Record<Verb, Handler<Context>>>) {
-  return makeHandlers(given, { isShared: false, refuse });
+  return makeHandlers(given, { sharing: null, refuse });
 }
 
 /** Makes the exports of a page's former address: a GET is redirected to `page` with 307 (RFC 9110 §15.4.8). */

@@ -4,7 +4,8 @@ import { deliverWebhooks } from "@/lib/core/events/webhook-work";
 import { sendLogoutNotices } from "@/lib/core/oauth/logout-notice-work";
 import { env } from "@/lib/env";
 import { readBearer } from "@/lib/http/authorization";
-import { NO_STORE, refuse, verbs } from "./verbs";
+import { NO_STORE } from "@/lib/http/caching";
+import { refuse, verbs } from "./verbs";
 
 /** How long one call delivers: less than the minute until the next one. */
 const WORK_MS_MAX = 50_000;

@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { IS_DEVELOPMENT } from "@/lib/env";
 
+/** The header of responses that must not be cached. */
+export const NO_STORE = { "Cache-Control": "no-store" };
+
 /** What Next.js says of each page that it renders for a request. */
 const NEXT_PAGE_CACHING = "private, no-cache, no-store, max-age=0, must-revalidate";
 /** What Next.js says of each file of `public/`. */

@@ -203,6 +203,7 @@ export const FIND_GRANT = statement({
     userId: "integer",
     sessionId: "text",
     scopes: "text",
+    clientScopes: "text",
     nonce: "text?",
     isFirst: "boolean",
     generation: "integer?",
@@ -212,7 +213,7 @@ export const FIND_GRANT = statement({
     endsAt: "time",
   },
   sql: `
-    SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", "OAuthGrant"."scopes", "nonce", "isFirst",
+    SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", "OAuthGrant"."scopes", "OAuthClient"."scopes" AS "clientScopes", "nonce", "isFirst",
       "OAuthGrant"."generation", "OAuthGrant"."isGenerationUsed", "Session"."createdAt" AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
     FROM "OAuthGrant"
     JOIN "Session" ON "Session"."id" = "OAuthGrant"."sessionId"
@@ -286,17 +287,26 @@ function isFor(known: RowOf<typeof FIND_CODE>, { client, redirectUri, verifier }
   );
 }
 
-/** A PKCE verifier (RFC 7636 §4.1). */
-const VERIFIER_PATTERN = /^[\w.~-]{43,128}$/;
+/** Returns whether the text may be a PKCE verifier (RFC 7636 §4.1). */
+export function isVerifier(text: string): boolean {
+  return /^[\w.~-]{43,128}$/.test(text);
+}
 
 /** Returns whether the challenge is the hash of the verifier, by the method S256 (RFC 7636 §4.6). */
 function isRightVerifier(verifier: string, challenge: string): boolean {
-  if (!VERIFIER_PATTERN.test(verifier)) return false;
+  if (!isVerifier(verifier)) return false;
   const hashed = createHash("sha256").update(verifier).digest("base64url");
   return timingSafeEqual(Buffer.from(hashed), Buffer.from(challenge));
 }
 
 /** Makes a grant from its row. */
 export function grantOf(row: RowOf<typeof FIND_GRANT>): Grant {
-  return { ...row, scopes: readScopes(row.scopes), provenPhone: row.provenPhone as Phone | null };
+  const { scopes, clientScopes, provenPhone, ...rest } = row;
+  const allowed = readScopes(clientScopes);
+  return {
+    ...rest,
+    // The operator may have taken a scope from the application after the login.
+    scopes: readScopes(scopes).filter((scope) => allowed.includes(scope)),
+    provenPhone: provenPhone as Phone | null,
+  };
 }

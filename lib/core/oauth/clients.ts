@@ -1,11 +1,18 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { CLIENT_NAME_LENGTH_MAX, REDIRECT_URIS_MAX } from "@/lib/core/policy";
+import {
+  findSpentLimit,
+  type LimitFailure,
+  networkCharges,
+  record,
+  WRONG_CLIENT_SECRETS_FROM_NETWORK,
+} from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { type Queries, type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import { findUrlProblem } from "@/lib/senders/webhooks";
 import { drawToken, hashToken } from "./random-token";
-import { hasPrivateScheme, RedirectUri } from "./redirect-uri";
+import { hasPrivateScheme, isOfOrigin, RedirectUri } from "./redirect-uri";
 import { readScopes, Scope, spellScopes } from "./scopes";
 import { SigningAlgorithm } from "./signing-keys";
 
@@ -300,6 +307,32 @@ export async function authenticateClient({
   const row = await readPrimary.get(FIND_CLIENT, { id });
   if (!row || row.disabledAt || !isRightSecret(row.secretHash, secret)) return fail({ name: "client_invalid" });
   return succeed(clientOf(row));
+}
+
+/**
+ * Counts a wrong secret of this network, and fails with `budget_spent` after `WRONG_CLIENT_SECRETS_PER_NETWORK_PER_HOUR` of them. That
+ * makes an application with an old secret slow down, and bounds what it writes. It protects no secret: 256 random bits can't be
+ * guessed, so the right secret is accepted all the time, and no stranger can lock an application out.
+ */
+export async function countWrongSecret(network: string, now = new Date()): Promise<Result<null, LimitFailure>> {
+  const charges = networkCharges(WRONG_CLIENT_SECRETS_FROM_NETWORK, network);
+  const spent = await findSpentLimit(readPrimary, charges, now);
+  if (spent) return fail(spent);
+  await transact((tx) => record(tx, charges, now));
+  return succeed(null);
+}
+
+const LIST_PUBLIC_REDIRECT_URIS = statement({
+  params: {},
+  row: { redirectUris: "text" },
+  sql: `SELECT "redirectUris" FROM "OAuthClient" WHERE "secretHash" IS NULL AND "disabledAt" IS NULL`,
+});
+
+/** Returns whether pages of this origin are pages of a public application, which calls the addresses for tokens by scripts. */
+export async function isOriginOfPublicClient(origin: string): Promise<boolean> {
+  const rows = await readPrimary.all(LIST_PUBLIC_REDIRECT_URIS, {});
+  const uris = rows.flatMap(({ redirectUris }) => JSON.parse(redirectUris) as RedirectUri[]);
+  return uris.some((uri) => isOfOrigin(uri, origin));
 }
 
 function isRightSecret(hash: string | null, secret: string | null): boolean {

@@ -59,6 +59,17 @@ export function matchRedirectUri(text: string, registered: readonly RedirectUri[
   return isSame ? (text as RedirectUri) : null;
 }
 
+/**
+ * Returns whether pages of this origin are pages of the application that registered the URI. A private scheme is no page's. For a
+ * loopback address the port may be any, as in `matchRedirectUri`.
+ */
+export function isOfOrigin(uri: RedirectUri, origin: string): boolean {
+  const loopback = parseLoopback(uri);
+  if (!loopback) return uri.startsWith("https:") && new URL(uri).origin === origin;
+  const asked = parseLoopback(origin);
+  return asked?.host === loopback.host && asked.rest === "";
+}
+
 /** Returns the redirect URI with the parameters of an answer added to its query (RFC 6749 §4.1.2). Null ones are left out. */
 export function composeAnswer(uri: RedirectUri, parameters: Record<string, string | null>): string {
   const given = Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== null);

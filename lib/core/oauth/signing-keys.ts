@@ -149,13 +149,27 @@ function sealAgain({ id, privateKey: stale }: KeyRow, value: Buffer) {
   return { id, stale, privateKey: seal(SEALING_KEYS, value, id) };
 }
 
+type PublicJwk = JWK & { kty: string; kid: string };
+
 /** Returns the public keys whose tokens may still be valid, and those that will sign soon, as a JWK Set (RFC 7517 §5). */
-export async function listPublicKeys(now = new Date()): Promise<{ keys: JWK[] }> {
+export async function listPublicKeys(now = new Date()): Promise<{ keys: PublicJwk[] }> {
   const rows = await readPrimary.all(LIST_KEYS, { algorithm: null, now });
   return { keys: rows.map(({ id, algorithm, publicKey }) => publicJwk(id, algorithm, publicKey)) };
 }
 
-const publicJwk = (kid: string, alg: string, publicKey: string): JWK => ({
+/**
+ * Returns the public keys as `listPublicKeys` does. Makes the first key of each algorithm that has none, so that an application that has
+ * fetched the keys before the first login need not fetch them again: it may be told the older answer of a cache.
+ */
+export async function publishKeys(now = new Date()): Promise<{ keys: PublicJwk[] }> {
+  const published = await listPublicKeys(now);
+  const missing = SigningAlgorithm.options.filter((name) => !published.keys.some(({ alg }) => alg === name));
+  if (missing.length === 0) return published;
+  await Promise.all(missing.map((name) => getSigningKey(name, now)));
+  return listPublicKeys(now);
+}
+
+const publicJwk = (kid: string, alg: string, publicKey: string): PublicJwk => ({
   ...JSON.parse(publicKey),
   kid,
   alg,

@@ -1,0 +1,3 @@
+import { authorizationServer } from "@/lib/endpoints/oauth-metadata";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = authorizationServer;

@@ -1,0 +1,3 @@
+import { applicationKeys } from "@/lib/endpoints/oauth-metadata";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = applicationKeys;

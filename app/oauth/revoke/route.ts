@@ -1,0 +1,3 @@
+import { revoke } from "@/lib/endpoints/oauth-token";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = revoke;
