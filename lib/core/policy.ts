@@ -362,6 +362,8 @@ export const ID_TOKEN_TTL_MS = 10 * MINUTE_S * 1000;
 export const REDIRECT_URI_LENGTH_MAX = 512;
 export const STATE_BYTES_MAX = 1024;
 export const NONCE_BYTES_MAX = 255;
+/** How long a browser keeps a request for authorization: as long as a person may need for the login, with a second or third code. */
+export const PENDING_AUTHORIZATION_TTL_MS = HOUR_S * 1000;
 /**
  * How many requests for authorization a browser keeps in cookies while the person logs in, and how many bytes they have together: less
  * than the 16 KB of headers that Node.js accepts, or no page would open any more.

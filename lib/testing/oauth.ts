@@ -45,7 +45,7 @@ export function freshRequest(
     prompts: [],
     maxAgeS: null,
     loginHint: null,
-    locales: [],
+    language: null,
     idTokenHint: null,
     invite: null,
     ...asked,

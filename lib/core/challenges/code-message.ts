@@ -4,8 +4,9 @@ import { env } from "@/lib/env";
 import type { CodeMessage } from "@/lib/senders/sender";
 import type { ChallengeKey, OneTimeCode, Purpose } from "./one-time-code";
 
-/** A language of messages, mails and pages. */
-export type Language = "ru" | "en";
+/** The languages of messages, mails and pages. */
+export const LANGUAGES = ["ru", "en"] as const;
+export type Language = (typeof LANGUAGES)[number];
 
 /**
  * Purposes of the codes that only a signed-in session can request, for the account's own phone or mailbox. Their message warns:

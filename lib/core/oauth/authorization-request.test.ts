@@ -60,7 +60,7 @@ test("a request is read with all that it asks for", async () => {
       prompts: ["login", "consent"],
       maxAgeS: 3600,
       loginHint: "+79450000001",
-      locales: ["fr-CA", "ru"],
+      language: "ru",
       idTokenHint: "a.b.c",
       invite: null,
     },
@@ -68,7 +68,15 @@ test("a request is read with all that it asks for", async () => {
   const least = await read({ scope: "profile openid  unknown", state: "", prompt: "" });
   expect(least).toMatchObject({
     ok: true,
-    value: { scopes: ["openid"], state: null, nonce: null, prompts: [], maxAgeS: null, loginHint: null, locales: [] },
+    value: {
+      scopes: ["openid"],
+      state: null,
+      nonce: null,
+      prompts: [],
+      maxAgeS: null,
+      loginHint: null,
+      language: null,
+    },
   });
 });
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LANGUAGES, type Language } from "@/lib/core/challenges/code-message";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
 import { NONCE_BYTES_MAX, STATE_BYTES_MAX } from "@/lib/core/policy";
@@ -31,8 +32,8 @@ export interface AuthorizationRequest {
   maxAgeS: number | null;
   /** The phone to fill in; null without one, and for a hint that is no phone. */
   loginHint: Phone | null;
-  /** The preferred languages, the best one first. */
-  locales: string[];
+  /** The first of the preferred languages that our pages have; null without one. */
+  language: Language | null;
   /** An ID token that names the person who is expected; null without one. It is not verified yet. */
   idTokenHint: string | null;
   /** The invite code that a new account activates; null without one, and for a text that is no code. */
@@ -105,8 +106,6 @@ type Parameter = (typeof PARAMETERS)[number];
 
 const CODE_CHALLENGE_PATTERN = /^[\w-]{43}$/;
 const MAX_AGE_PATTERN = /^\d{1,10}$/;
-const LOCALE_PATTERN = /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/;
-const LOCALES_MAX = 10;
 
 /** How many bytes a text takes as JSON in UTF-8, as the cookie of a pending authorization has it. */
 const bytesOf = (text: string) => Buffer.byteLength(JSON.stringify(text)) - 2;
@@ -181,10 +180,6 @@ export async function readAuthorizationRequest(
   const maxAge = value("max_age");
   if (maxAge !== null && !MAX_AGE_PATTERN.test(maxAge)) return invalid("max_age must be a whole number of seconds");
 
-  const locales =
-    value("ui_locales")
-      ?.split(" ")
-      .filter((locale) => LOCALE_PATTERN.test(locale)) ?? [];
   return succeed({
     client,
     redirectUri,
@@ -195,10 +190,17 @@ export async function readAuthorizationRequest(
     prompts,
     maxAgeS: maxAge === null ? null : Number(maxAge),
     loginHint: Phone.safeParse(value("login_hint")).data ?? null,
-    locales: locales.slice(0, LOCALES_MAX),
+    language: findLanguage(value("ui_locales") ?? ""),
     idTokenHint: value("id_token_hint"),
     invite: InviteCode.safeParse(value("invite")).data ?? null,
   });
+}
+
+/** Returns the first language of `ui_locales` (language tags separated by spaces, RFC 5646) that our pages have, or null. */
+function findLanguage(locales: string): Language | null {
+  const named = locales.split(" ").map((locale) => locale.split("-", 1)[0]?.toLowerCase());
+  const known = named.map((name) => LANGUAGES.find((language) => language === name));
+  return known.find((language) => language !== undefined) ?? null;
 }
 
 type Answered = Pick<AuthorizationRequest, "redirectUri" | "state">;

@@ -1,8 +1,22 @@
 import { expect, _baseTest as test } from "playwright/test";
+import { setClientDisabled } from "@/lib/core/administration/clients";
 import type { AuthorizationRequest } from "@/lib/core/oauth/authorization-request";
+import { AUTHORIZATION_CODES_PER_USER_PER_HOUR } from "@/lib/core/policy";
+import { AUTHORIZATION_CODES_OF_USER, record } from "@/lib/core/rate-limits";
+import { endSession, type Session } from "@/lib/core/sessions/sessions";
+import { transact } from "@/lib/db/database";
 import { freshClient, freshRequest, freshSession } from "@/lib/testing/oauth";
-import { type Authorization, findNextStep, needsLogin } from "./authorization-steps";
-import type { ClientSettings } from "./clients";
+import { COMMAND_LINE } from "../administration/actor";
+import {
+  type Authorization,
+  advanceAuthorization,
+  answerConsent,
+  findNextStep,
+  needsLogin,
+  resumeAuthorization,
+} from "./authorization-steps";
+import { type ClientSettings, replaceSettings } from "./clients";
+import { RedirectUri } from "./redirect-uri";
 import { getSubject } from "./subjects";
 
 const MINUTE_MS = 60_000;
@@ -70,4 +84,79 @@ test("an application that expects a person gets no other one, and the other one 
   expect(await findNextStep(of(other.id, ["none"]), other)).toMatchObject(LOGIN_REQUIRED);
   expect(await findNextStep(of(other.id), session)).toEqual({ name: "code", session });
   expect(await findNextStep(of(null), other)).toMatchObject(LOGIN_REQUIRED);
+});
+
+/** The parameters of the answer that a request got. */
+const answerOf = (outcome: object) => {
+  const address = "address" in outcome ? outcome.address : "value" in outcome ? outcome.value : "";
+  return Object.fromEntries(new URL(String(address)).searchParams);
+};
+
+test("a request goes on as far as it goes without the person", async () => {
+  const { session } = await freshSession();
+  const own = await arrive({ state: "s" });
+  expect(await advanceAuthorization(own, null)).toEqual(LOGIN);
+  const answered = await advanceAuthorization(own, session);
+  expect(answered).toMatchObject({ address: expect.stringMatching(/^https:\/\/app\.example\/callback\?/) });
+  expect(answerOf(answered)).toEqual({ code: expect.any(String), state: "s", iss: expect.any(String) });
+  expect(await advanceAuthorization(await arrive({}, {}), session)).toEqual(CONSENT);
+  const silent = await advanceAuthorization(await arrive({ prompts: ["none"], state: "s" }), null);
+  expect(answerOf(silent)).toMatchObject({ error: "login_required", state: "s" });
+});
+
+test("a login is asked for again if the session has ended since it was read", async () => {
+  const { session } = await freshSession();
+  await endSession(session.id);
+  expect(await advanceAuthorization(await arrive(), session)).toEqual(LOGIN);
+});
+
+test("the person's answer becomes a code or an error, and a consent is remembered", async () => {
+  const { session } = await freshSession();
+  const asked = await arrive({ state: "s" }, {});
+  const denied = await answerConsent(asked, session, { isAllowed: false });
+  expect(answerOf(denied)).toMatchObject({ error: "access_denied", state: "s" });
+  expect(await findNextStep(asked, session)).toEqual(CONSENT);
+  const allowed = await answerConsent(asked, session, { isAllowed: true });
+  expect(answerOf(allowed)).toMatchObject({ code: expect.any(String), state: "s" });
+  expect(await findNextStep(asked, session)).toEqual({ name: "code", session });
+});
+
+test("an answer on the consent page counts only while there is something to ask that person", async () => {
+  const [{ session }, { session: other }] = [await freshSession(), await freshSession()];
+  const stepChanged = { ok: false, failure: { name: "step_changed" } };
+  const allow = (asked: Authorization, by: Session) => answerConsent(asked, by, { isAllowed: true });
+  const ended = await arrive({ sessionIdAtStart: session.id }, {});
+  await endSession(session.id);
+  expect(await allow(ended, session)).toEqual(stepChanged);
+  expect(await allow(await arrive({ prompts: ["login"], sessionIdAtStart: other.id }, {}), other)).toEqual(stepChanged);
+  expect(await allow(await arrive({ prompts: ["none"] }, {}), other)).toEqual(stepChanged);
+  expect(await allow(await arrive(), other)).toEqual(stepChanged);
+});
+
+test("after too many codes of the account, the application is told to wait", async () => {
+  const { session, userId } = await freshSession();
+  const charge = { limit: AUTHORIZATION_CODES_OF_USER, subject: String(userId) };
+  const amount = AUTHORIZATION_CODES_PER_USER_PER_HOUR;
+  await transact((tx) => record(tx, [{ ...charge, amount }], new Date()));
+  const answered = await advanceAuthorization(await arrive({ state: "s" }), session);
+  expect(answerOf(answered)).toMatchObject({ error: "temporarily_unavailable", state: "s" });
+  expect(answerOf(answered)).not.toHaveProperty("code");
+});
+
+test("a request that waited goes on only if its application may still do what it asked for", async () => {
+  const waiting = await arrive({ scopes: ["openid", "phone"] });
+  const { client } = waiting;
+  const settings: ClientSettings = { ...client, isFirstParty: true };
+  const change = (changes: Partial<ClientSettings>) =>
+    transact(async (tx) => replaceSettings(tx, client.id, { ...settings, ...changes }));
+  expect(await resumeAuthorization(waiting)).toEqual(waiting);
+  await change({ redirectUris: [RedirectUri.parse("https://app.example/other")] });
+  expect(await resumeAuthorization(waiting)).toBeNull();
+  await change({ scopes: ["openid"] });
+  expect(await resumeAuthorization(waiting)).toBeNull();
+  await change({});
+  expect(await resumeAuthorization(waiting)).toEqual(waiting);
+  await setClientDisabled(COMMAND_LINE, { id: client.id, isDisabled: true });
+  expect(await resumeAuthorization(waiting)).toBeNull();
+  expect(await resumeAuthorization({ ...waiting, clientId: "0".repeat(24) })).toBeNull();
 });

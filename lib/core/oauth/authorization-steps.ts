@@ -1,8 +1,17 @@
+import { fail, type Result, succeed } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions/sessions";
-import { needsConsent } from "./authorization-codes";
-import type { AuthorizationErrorName, AuthorizationRequest } from "./authorization-request";
-import type { OAuthClient } from "./clients";
+import { issueAuthorizationCode, needsConsent } from "./authorization-codes";
+import {
+  type AuthorizationErrorName,
+  type AuthorizationRequest,
+  composeCodeAnswer,
+  composeRefusal,
+} from "./authorization-request";
+import { findClient, type OAuthClient } from "./clients";
+import { matchRedirectUri } from "./redirect-uri";
 import { getSubject } from "./subjects";
+
+const MINUTE_MS = 60_000;
 
 /** What a request for authorization demands of the login. */
 export interface LoginDemand extends Pick<AuthorizationRequest, "prompts" | "maxAgeS"> {
@@ -13,11 +22,27 @@ export interface LoginDemand extends Pick<AuthorizationRequest, "prompts" | "max
   sessionIdAtStart: string | null;
 }
 
-/** A request for authorization whose next step is to be found. */
-export interface Authorization
+/** A request for authorization that was read and may wait for a person, without its application. */
+export interface WaitingAuthorization
   extends LoginDemand,
-    Pick<AuthorizationRequest, "redirectUri" | "scopes" | "nonce" | "codeChallenge"> {
+    Pick<AuthorizationRequest, "redirectUri" | "scopes" | "state" | "nonce" | "codeChallenge"> {}
+
+/** A request for authorization whose next step is to be found. */
+export interface Authorization extends WaitingAuthorization {
   client: OAuthClient;
+}
+
+/**
+ * Returns a request that has waited, with its application. Returns null if the application was removed or disabled since, or may not
+ * use the redirect URI or a scope any more.
+ */
+export async function resumeAuthorization(waiting: WaitingAuthorization): Promise<Authorization | null> {
+  const client = await findClient(waiting.clientId);
+  if (!client || client.disabledAt) return null;
+  const isAllowed =
+    matchRedirectUri(waiting.redirectUri, client.redirectUris) !== null &&
+    waiting.scopes.every((scope) => client.scopes.includes(scope));
+  return isAllowed ? { ...waiting, client } : null;
 }
 
 /** What comes next: the person logs in, is asked for consent, or the application gets a code or an error. */
@@ -65,4 +90,63 @@ const refuse = (error: AuthorizationErrorName, description: string) =>
 
 async function isExpected({ expectedSub, clientId }: LoginDemand, { userId }: Session): Promise<boolean> {
   return expectedSub === null || expectedSub === (await getSubject({ userId, clientId }));
+}
+
+/** What a browser does next: it shows a page to the person, or takes the answer to this address of the application. */
+export type AuthorizationOutcome = { name: "login" | "consent" } | { name: "answered"; address: string };
+
+/** Goes on with a request as far as it goes without the person, in a browser with this session. */
+export async function advanceAuthorization(
+  authorization: Authorization,
+  session: Session | null,
+  now = new Date(),
+): Promise<AuthorizationOutcome> {
+  const step = await findNextStep(authorization, session, now);
+  switch (step.name) {
+    case "login":
+    case "consent":
+      return step;
+    case "refused":
+      return { name: "answered", address: composeRefusal({ ...authorization, ...step }) };
+    case "code": {
+      const answered = await answerWithCode(authorization, step.session, { isAllowed: false, now });
+      if (answered.ok) return { name: "answered", address: answered.value };
+      // The session, or the consent, ended since it was read.
+      return { name: answered.failure.name === "session_ended" ? "login" : "consent" };
+    }
+  }
+}
+
+/**
+ * Answers a request after the person was asked for consent: with a code, or with `access_denied` (RFC 6749 §4.1.2.1). Returns the
+ * address of the application. Fails with `step_changed` if the request has to do another step before, because the session or what the
+ * application may do has changed since the person was asked.
+ */
+export async function answerConsent(
+  authorization: Authorization,
+  session: Session,
+  { isAllowed, now = new Date() }: { isAllowed: boolean; now?: Date },
+): Promise<Result<string, { name: "step_changed" }>> {
+  const step = await findNextStep(authorization, session, now);
+  if (step.name !== "consent") return fail({ name: "step_changed" });
+  if (!isAllowed) {
+    const description = "the person did not allow it";
+    return succeed(composeRefusal({ ...authorization, error: "access_denied", description }));
+  }
+  const answered = await answerWithCode(authorization, session, { isAllowed, now });
+  return answered.ok ? answered : fail({ name: "step_changed" });
+}
+
+/** Returns the address with a code, or with an error after too many codes of the account. */
+async function answerWithCode(
+  authorization: Authorization,
+  session: Session,
+  options: { isAllowed: boolean; now: Date },
+): Promise<Result<string, { name: "session_ended" | "consent_missing" }>> {
+  const code = await issueAuthorizationCode(authorization, session, options);
+  if (code.ok) return succeed(composeCodeAnswer(authorization, code.value));
+  if (code.failure.name !== "budget_spent") return fail({ name: code.failure.name });
+  const minutes = Math.ceil(code.failure.retryAfterMs / MINUTE_MS);
+  const description = `too many logins of this account, try again in ${minutes} min`;
+  return succeed(composeRefusal({ ...authorization, error: "temporarily_unavailable", description }));
 }
