@@ -24,3 +24,9 @@ export function answerNotFound(): void {
   if (!response) notFound();
   response.statusCode = 404;
 }
+
+/** Sets the page that is being rendered to status 400. Must be called before the page begins to be sent. */
+export function answerBadRequest(): void {
+  const response = currentResponse();
+  if (response) response.statusCode = 400;
+}

@@ -38,7 +38,7 @@ export async function storePendingAuthorization(
 
 /**
  * Reads the pending authorization of this id from this browser's cookie. Null if the text is no id, if the browser has no such
- * cookie, if the cookie is older than `PENDING_LOGIN_TTL_MS`, or if the request was answered.
+ * cookie, if the cookie is older than `PENDING_AUTHORIZATION_TTL_MS`, or if the request was answered.
  */
 export const readPendingAuthorization = cache(async (id: string): Promise<PendingAuthorization | null> => {
   const pending = decryptToken(PENDING_KIND, await readCookieOf(id));

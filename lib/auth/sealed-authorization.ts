@@ -6,9 +6,9 @@ import { RedirectUri } from "@/lib/core/oauth/redirect-uri";
 import { Scope } from "@/lib/core/oauth/scopes";
 import {
   AUTHORIZATION_CODE_TTL_MS,
+  PENDING_AUTHORIZATION_TTL_MS,
   PENDING_AUTHORIZATIONS_BYTES_MAX,
   PENDING_AUTHORIZATIONS_MAX,
-  PENDING_LOGIN_TTL_MS,
 } from "@/lib/core/policy";
 import { decryptToken, encryptToken } from "./sealed-cookie";
 
@@ -54,7 +54,7 @@ export type AuthorizationAnswer = z.output<typeof AuthorizationAnswer>;
 export const PENDING_KIND = {
   purpose: "authorization under way",
   schema: PendingAuthorization,
-  ttlMs: PENDING_LOGIN_TTL_MS,
+  ttlMs: PENDING_AUTHORIZATION_TTL_MS,
 };
 export const ANSWER_KIND = {
   purpose: "authorization answer",

@@ -12,8 +12,8 @@ const NEXT_FILE_CACHING = "public, max-age=0";
 /** For how long browsers and proxies may use a file of `public/` without asking for it again. These files keep their names. */
 const FILE_MAX_AGE_S = 24 * 60 * 60;
 
-/** Each cookie of ours, except those of the language and of recognised browsers, which bring nothing personal into a page. */
-const PERSONAL_COOKIE_PATTERN = /(?:^|; *)(?:__Host-)?sarafan-(?!(?:locale|known)=)/;
+/** Each cookie of ours, except those of the languages and of recognised browsers, which bring nothing personal into a page. */
+const PERSONAL_COOKIE_PATTERN = /(?:^|; *)(?:__Host-)?sarafan-(?!(?:locale|requested-language|known)=)/;
 
 /**
  * Changes what the response of Next.js says about caching. A page for a request without a personal cookie may be kept by the browser

@@ -1,0 +1,3 @@
+import { authorize } from "@/lib/endpoints/oauth-authorize";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = authorize;

@@ -1,0 +1,3 @@
+import { continueAuthorization } from "@/lib/endpoints/oauth-authorize";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = continueAuthorization;

@@ -1,0 +1,72 @@
+import { execFile } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { promisify } from "node:util";
+import { cleanEnvironment } from "../scripts/internal/environment";
+import type { Server } from "./fixtures";
+
+/** Runs `npm run client` beside a server, and returns what the last line says. */
+export async function runClientCommand(server: Server, args: string[]): Promise<Record<string, unknown>> {
+  const settings = Object.entries({ ...server.settings, DATABASE_URL: server.databaseUrl });
+  const env = cleanEnvironment(Object.fromEntries(settings.map(([name, value]) => [name, String(value)])));
+  const { stdout } = await promisify(execFile)(process.execPath, ["scripts/run.mjs", "client", ...args], { env });
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+}
+
+/** An application of the tests: a small site of another origin, which people come back to after a login. */
+export interface Application {
+  name: string;
+  clientId: string;
+  /** Null for a public application. */
+  clientSecret: string | null;
+  redirectUri: string;
+  /** The addresses that browsers have opened at the redirect URI, each with what it says of the login. */
+  answers: URLSearchParams[];
+  /** Returns the address that begins a login, with these parameters, and the PKCE verifier. Null removes a parameter. */
+  begin(parameters?: Record<string, string | null>): { address: string; verifier: string };
+  stop(): void;
+}
+
+/** Starts an application and registers it at the server, with further options of `npm run client -- add`. */
+export async function startApplication(server: Server, name: string, options: string[] = []): Promise<Application> {
+  const answers: URLSearchParams[] = [];
+  const site = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? "", "http://127.0.0.1");
+    if (pathname === "/callback") answers.push(searchParams);
+    response.setHeader("Content-Type", "text/html; charset=utf-8");
+    response.end(`<!doctype html><title>${name}</title><h1>${name}</h1><p>${searchParams.get("error") ?? "Welcome"}`);
+  });
+  site.listen(0, "127.0.0.1");
+  await once(site, "listening");
+  const { port } = site.address() as { port: number };
+  const redirectUri = `http://127.0.0.1:${port}/callback`;
+  const made = await runClientCommand(server, ["add", "--name", name, "--redirect-uri", redirectUri, ...options]);
+  const clientId = String(made.client_id);
+  return {
+    name,
+    clientId,
+    clientSecret: made.client_secret ? String(made.client_secret) : null,
+    redirectUri,
+    answers,
+    begin: (parameters = {}) => {
+      const verifier = randomBytes(32).toString("base64url");
+      const all = {
+        client_id: clientId,
+        redirect_uri: redirectUri,
+        response_type: "code",
+        scope: "openid phone",
+        state: randomBytes(8).toString("hex"),
+        code_challenge: createHash("sha256").update(verifier).digest("base64url"),
+        code_challenge_method: "S256",
+        ...parameters,
+      };
+      const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== null);
+      return { address: `${server.url}/oauth/authorize?${new URLSearchParams(given)}`, verifier };
+    },
+    stop: () => {
+      site.closeAllConnections();
+      site.close();
+    },
+  };
+}
