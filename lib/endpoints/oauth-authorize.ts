@@ -18,8 +18,9 @@ import {
 } from "@/lib/core/oauth/authorization-request";
 import { advanceAuthorization, resumeAuthorization } from "@/lib/core/oauth/authorization-steps";
 import { readIdTokenHint } from "@/lib/core/oauth/tokens";
+import { NO_STORE } from "@/lib/http/caching";
 import { isNavigation } from "@/lib/http/navigation";
-import { NO_STORE, refuse, verbs } from "./verbs";
+import { refuse, verbs } from "./verbs";
 
 /**
  * Serves `/oauth/authorize` (OAuth 2.1 §3.1, OpenID Connect Core §3.1.2): where an application sends a person to log in. A request that
