@@ -7,6 +7,7 @@ import { sendMailCode, sendPhoneCode } from "@/lib/auth/browser-login";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { readFormStamp } from "@/lib/auth/form-stamps";
 import { logIn } from "@/lib/auth/nextauth";
+import { changePendingAuthorization, dropPendingInvite } from "@/lib/auth/pending-authorization";
 import { newPendingLogin, type PendingLogin, withIdentity } from "@/lib/auth/pending-login";
 import { finishPendingLogin, readPendingLogin, storeInvite, storePendingLogin } from "@/lib/auth/pending-login-cookie";
 import { loginPage, pageAfterLogin, ReturnPage } from "@/lib/auth/return-page";
@@ -21,6 +22,7 @@ import { fail } from "@/lib/core/result";
 import type { CodeFormState } from "../code-form";
 import type { RecipientFormState } from "../recipient-form";
 import { readTypedCodes } from "../typed-codes";
+import { type Application, findApplication, findInviteCode } from "./application";
 import { type Identity, loginCode } from "./step";
 
 type IdentityFormState = RecipientFormState<
@@ -66,9 +68,11 @@ function pageAfterRequest(refusal: CodeRefusal | null, form: FormData): Route {
 export async function enterCode(state: CodeFormState, form: FormData): Promise<CodeFormState> {
   const [identity, returnPage] = [readIdentity(form), readReturnPage(form)];
   if (!identity) return redirect(codeStep(returnPage), RedirectType.replace);
+  const application = await findApplication(returnPage);
   // The form says which phone or mailbox the code is for, because another tab may have begun a login with another one.
   const pending = withIdentity(await readPending(), identity);
-  const { holder, invite } = pending;
+  const { holder } = pending;
+  const invite = findInviteCode(pending, application);
   const leave = async (changes: Partial<PendingLogin>, page: Route) => {
     await storePendingLogin({ ...pending, ...changes });
     return redirect(page, RedirectType.replace);
@@ -83,7 +87,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
 
   const { phone, email } = identity;
   const login = await logIn(async (requester, session) => {
-    const seen = invite && (await getSeenInvite(invite.code));
+    const seen = invite && (await getSeenInvite(invite));
     if (invite && !seen) return fail({ name: "invite_unknown" });
     const attempt = { phone, holder, code: codes.code, invite: seen };
     return email
@@ -95,16 +99,16 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
       return leave({ mismatch: login.failure.phone }, identityStep(returnPage));
     if (login.failure.name === "account_blocked") return leave({ isBlocked: true }, identityStep(returnPage));
     if (login.failure.name !== "invite_unknown") return leave({}, codeStep(returnPage));
-    return leave({ invite: null }, loginPage(returnPage, { step: "code", invitation: "gone" }));
+    await storePendingLogin(pending);
+    await dropInvite(application);
+    return redirect(loginPage(returnPage, { step: "code", invitation: "gone" }), RedirectType.replace);
   }
-  await finishPendingLogin(pending);
-  // A sign-up has activated the invite code. The owner of an existing account is asked first, on the invitation's page.
-  return redirect(
-    invite && login.value.created
-      ? "/profile?done=activated"
-      : pageAfterLogin(returnPage, pending.invite?.code ?? null),
-    RedirectType.replace,
-  );
+  // A sign-up has activated the invite code. The owner of an existing account is asked first, on the invitation's page. After a login
+  // for an application, the browser keeps an invitation that it has accepted, so that its owner can be asked later.
+  const { created } = login.value;
+  await finishPendingLogin(pending, { invite: application && !created ? pending.invite : null });
+  const isActivated = invite !== null && created && !application;
+  return redirect(isActivated ? "/profile?done=activated" : pageAfterLogin(returnPage, invite), RedirectType.replace);
 }
 
 /** Logs in with a code that was verified before. The API v1 verifies a code in one step and logs in with it in another. */
@@ -122,10 +126,17 @@ export async function logInWithVerifiedCode(form: FormData): Promise<void> {
   redirect(isBlocked ? identityStep(returnPage) : codeStep(returnPage), RedirectType.replace);
 }
 
-/** Removes the accepted invitation from the pending login and redirects to the login page. */
+/** Removes the invitation that the login page shows, and redirects to the login page. */
 export async function dropInvitation(form: FormData): Promise<void> {
-  await storeInvite(null);
-  redirect(loginPage(readReturnPage(form)), RedirectType.replace);
+  const returnPage = readReturnPage(form);
+  await dropInvite(await findApplication(returnPage));
+  redirect(loginPage(returnPage), RedirectType.replace);
+}
+
+/** Removes the invitation of `findInviteCode`: from the application's request, else from the pending login. */
+async function dropInvite(application: Application | null): Promise<void> {
+  if (application?.authorization.invite) await dropPendingInvite(application.authorization.id);
+  else await storeInvite(null);
 }
 
 /** Why no code was sent. With `mayArrive`, the sender gave no clear answer, and the code may still arrive. */
@@ -138,6 +149,10 @@ interface CodeRefusal {
 /** Requests a login code. Returns null if a code is on its way or an earlier one is still live, else why none was sent. */
 async function requestCodeFor(identity: Identity, form: FormData): Promise<CodeRefusal | null> {
   const { phone, email } = identity;
+  const application = await findApplication(readReturnPage(form));
+  // From now on the page shows the phone that was typed.
+  const authorization = application?.authorization;
+  if (authorization?.loginHint) await changePendingAuthorization(authorization.id, { loginHint: null });
   const language = await getLocale();
   const stamp = await readFormStamp(form);
   const pending = await readPending(stamp?.holder);

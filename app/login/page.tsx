@@ -15,16 +15,20 @@ import { formatPhone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Invite } from "@/lib/core/invites/activation";
 import { getSeenInvite } from "@/lib/core/invites/look-up";
+import { needsLogin } from "@/lib/core/oauth/authorization-steps";
 import { CodeStep } from "../code-step";
 import { DemonstrationNotice } from "../demonstration-notice";
 import { dropInvitation, enterCode, logInWithVerifiedCode, resendCode } from "./actions";
+import { type Application, findApplication, findInviteCode } from "./application";
 import { IdentityStep } from "./identity-step";
 import { findStep, type Identity, isByMail, type Step } from "./step";
 
 export async function generateMetadata({ searchParams }: PageProps<"/login">): Promise<Metadata> {
+  const { step: stepParam, by, next } = await searchParams;
   const t = await getTranslations("login");
-  const step = await findStep((await searchParams).step);
-  const title = titleOf(t, step, (await searchParams).by);
+  const application = await findApplication(readReturnPage(next));
+  const step = await findStep(stepParam, application?.authorization.loginHint ?? null);
+  const title = titleOf(t, step, by, application);
   const isWrong =
     step.name === "code"
       ? step.status.state !== "verified" && (step.status.triesUsed > 0 || step.status.state !== "live")
@@ -32,23 +36,40 @@ export async function generateMetadata({ searchParams }: PageProps<"/login">): P
   return { title: isWrong ? t("errorTitle", { title }) : title, robots: { index: false } };
 }
 
+function readReturnPage(next: string | string[] | undefined): ReturnPage | null {
+  return ReturnPage.safeParse(next).data ?? null;
+}
+
 type LoginTranslator = Awaited<ReturnType<typeof getTranslations<"login">>>;
 
-function titleOf(t: LoginTranslator, step: Step, by: string | string[] | undefined): string {
+function titleOf(
+  t: LoginTranslator,
+  step: Step,
+  by: string | string[] | undefined,
+  application: Application | null,
+): string {
   if (step.name === "code") return step.status.state === "verified" ? t("provenTitle") : t("codeTitle");
+  if (application) return t("continueTitle", { application: application.name });
   return isByMail(step.pending, by) ? t("mailTitle") : t("title");
 }
 
 export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   const { step: stepParam, invitation, sent, by, phone, next } = await searchParams;
-  const [t, session, step] = await Promise.all([getTranslations("login"), currentSession(), findStep(stepParam)]);
-  const accepted = step.pending?.invite ?? null;
-  const returnPage = ReturnPage.safeParse(next).data ?? null;
-  if (session) redirect(pageAfterLogin(returnPage, accepted?.code ?? null));
-  const invite = accepted && (await getSeenInvite(accepted.code));
+  const returnPage = readReturnPage(next);
+  const [t, session, application] = await Promise.all([
+    getTranslations("login"),
+    currentSession(),
+    findApplication(returnPage),
+  ]);
+  const step = await findStep(stepParam, application?.authorization.loginHint ?? null);
+  const inviteCode = findInviteCode(step.pending, application);
+  // An application may ask for a further login of a person who is logged in.
+  const isLoggedIn = session && !(application && (await needsLogin(application.authorization, session)));
+  if (isLoggedIn) redirect(pageAfterLogin(returnPage, inviteCode));
+  const invite = inviteCode && (await getSeenInvite(inviteCode));
   return (
     <Sheet>
-      <h1>{titleOf(t, step, by)}</h1>
+      <h1>{titleOf(t, step, by, application)}</h1>
       {step.name === "code" ? (
         <SentTo identity={step.identity} isProven={step.status.state === "verified"} returnPage={returnPage} />
       ) : (
@@ -56,12 +77,18 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
       )}
       {phone === "invalid" && <Problem id="phone-invalid">{t("phoneInvalid")}</Problem>}
       {sent === "no" && <Problem id="not-sent">{t("codeNotSent")}</Problem>}
-      {(invitation === "gone" || (accepted && !invite)) && (
+      {(invitation === "gone" || (inviteCode && !invite)) && (
         <p className="mb-6" role="status">
           {t("invitationGone")}
         </p>
       )}
-      {invite && <InvitationNotice invite={invite} returnPage={returnPage} />}
+      {invite && (
+        <InvitationNotice
+          invite={invite}
+          isOfApplication={application?.authorization.invite === invite.code}
+          returnPage={returnPage}
+        />
+      )}
       {step.name === "code" ? (
         <LoginStep {...step} returnPage={returnPage} />
       ) : (
@@ -78,7 +105,16 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   );
 }
 
-async function InvitationNotice({ invite, returnPage }: { invite: Invite; returnPage: ReturnPage | null }) {
+async function InvitationNotice({
+  invite,
+  isOfApplication,
+  returnPage,
+}: {
+  invite: Invite;
+  /** Whether it came with the application's request. An account that exists ignores it then. */
+  isOfApplication: boolean;
+  returnPage: ReturnPage | null;
+}) {
   const t = await getTranslations("login");
   return (
     <div className="mb-8">
@@ -86,7 +122,7 @@ async function InvitationNotice({ invite, returnPage }: { invite: Invite; return
         <p className="font-semibold">
           {t.rich("invitation", { phone: () => <MaskedIdentity masked={invite.inviter} /> })}
         </p>
-        <p>{t("invitationCode", { code: invite.code })}</p>
+        <p>{t(isOfApplication ? "invitationOfApplication" : "invitationCode", { code: invite.code })}</p>
         <form action={dropInvitation}>
           <ReturnPageField returnPage={returnPage} />
           <button className="link" type="submit">

@@ -1,6 +1,6 @@
 import { cache } from "react";
 import { currentRequester } from "@/lib/auth/current-requester";
-import type { PendingLogin } from "@/lib/auth/pending-login";
+import { newPendingLogin, type PendingLogin, withIdentity } from "@/lib/auth/pending-login";
 import { readPendingLogin } from "@/lib/auth/pending-login-cookie";
 import { mailLoginCode, phoneLoginCode } from "@/lib/core/accounts/sign-in";
 import { type CodeStatus, getCodeStatus } from "@/lib/core/challenges/code-status";
@@ -32,21 +32,25 @@ export function loginCode({ phone, email }: Identity, { holder }: PendingLogin):
 
 /**
  * Finds the step of this browser's login, from its cookie and the state of its code. The address may ask for the first step
- * (`step=phone`), or for the second one even if the code can't be used any more (`step=code`).
+ * (`step=phone`), or for the second one even if the code can't be used any more (`step=code`). `loginHint` is the phone that an
+ * application names, which takes the place of the one of an earlier login.
  */
-export const findStep = cache(async (stepParam: string | string[] | undefined): Promise<Step> => {
-  const pending = await readPendingLogin();
-  if (!pending) return { name: "identity", pending, problem: stepParam === "code" ? "lost" : null };
-  const { phone, email } = pending;
-  if (!phone || stepParam === "phone") return { name: "identity", pending, problem: null };
-  const status = await getCodeStatus(loginCode({ phone, email }, pending), await currentRequester());
-  if (!status) return { name: "identity", pending, problem: stepParam === "code" ? "lost" : null };
-  const { state } = status;
-  if (state === "live" || state === "verified" || stepParam === "code") {
-    return { name: "code", pending, identity: { phone, email }, status };
-  }
-  return { name: "identity", pending, problem: state === "used" ? null : state };
-});
+export const findStep = cache(
+  async (stepParam: string | string[] | undefined, loginHint: Phone | null): Promise<Step> => {
+    const stored = await readPendingLogin();
+    const pending = loginHint ? withIdentity(stored ?? newPendingLogin(), { phone: loginHint, email: null }) : stored;
+    if (!pending) return { name: "identity", pending, problem: stepParam === "code" ? "lost" : null };
+    const { phone, email } = pending;
+    if (!phone || stepParam === "phone") return { name: "identity", pending, problem: null };
+    const status = await getCodeStatus(loginCode({ phone, email }, pending), await currentRequester());
+    if (!status) return { name: "identity", pending, problem: stepParam === "code" ? "lost" : null };
+    const { state } = status;
+    if (state === "live" || state === "verified" || stepParam === "code") {
+      return { name: "code", pending, identity: { phone, email }, status };
+    }
+    return { name: "identity", pending, problem: state === "used" ? null : state };
+  },
+);
 
 /** Whether the login is by mail: as the query's `by` says, else as the pending login began. */
 export function isByMail(pending: PendingLogin | null, by: string | string[] | undefined): boolean {

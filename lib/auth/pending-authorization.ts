@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { cache } from "react";
 import { cookieName, listCookies, readCookie, removeCookie, setCookie } from "./cookies";
+import type { ContinuePage } from "./return-page";
 import {
   ANSWER_KIND,
   type AuthorizationAnswer,
@@ -55,10 +56,7 @@ async function readCookieOf(id: string): Promise<string | undefined> {
   return AuthorizationId.safeParse(id).success ? readCookie(nameOf(id)) : undefined;
 }
 
-/** The address that goes on with a pending authorization. A login returns to it (`next=`). */
-export type ContinuePage = `/oauth/continue/${string}`;
-
-/** Returns the address that goes on with the pending authorization of this id. */
+/** Returns the address that goes on with the pending authorization of this id. A login returns to it (`next=`). */
 export function continuePage(id: string): ContinuePage {
   return `/oauth/continue/${id}`;
 }
@@ -70,12 +68,12 @@ export async function pendingAuthorizationOf(page: string | null): Promise<Pendi
 }
 
 /**
- * Changes what a pending authorization demands of the login, or its invite code (null for none). Does nothing if there is no such
- * authorization. Only for server actions.
+ * Changes what a pending authorization demands of the login, or its phone to fill in or its invite code (null for none). Does nothing if
+ * there is no such authorization. Only for server actions.
  */
 export async function changePendingAuthorization(
   id: string,
-  changes: Partial<Pick<PendingAuthorization, "prompts" | "sessionIdAtStart" | "invite">>,
+  changes: Partial<Pick<PendingAuthorization, "prompts" | "sessionIdAtStart" | "loginHint" | "invite">>,
 ): Promise<void> {
   const pending = await readPendingAuthorization(id);
   if (pending) await setCookie(nameOf(id), sealPendingAuthorization({ ...pending, ...changes }), PENDING_KIND);

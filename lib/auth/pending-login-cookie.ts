@@ -38,7 +38,13 @@ export async function storeInvite(invite: PendingLogin["invite"]): Promise<void>
   await storePendingLogin({ ...((await readPendingLogin()) ?? newPendingLogin()), invite });
 }
 
-/** Empties the pending login after the sign-in, except for the browser's random name, so that a code of another tab stays valid. */
-export async function finishPendingLogin({ holder }: PendingLogin): Promise<void> {
-  await storePendingLogin(newPendingLogin(holder));
+/**
+ * Empties the pending login after the sign-in, except for the browser's random name, so that a code of another tab stays valid. `invite`
+ * is an accepted invitation that the browser keeps.
+ */
+export async function finishPendingLogin(
+  { holder }: PendingLogin,
+  { invite = null }: Partial<Pick<PendingLogin, "invite">> = {},
+): Promise<void> {
+  await storePendingLogin({ ...newPendingLogin(holder), invite });
 }

@@ -5,7 +5,7 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 const CONTINUE_PAGE_PATTERN = /^\/oauth\/continue\/[\w-]{22}$/;
 
 /** The page that goes on with a pending request for authorization, named by its id of 22 characters. */
-type ContinuePage = `/oauth/continue/${string}`;
+export type ContinuePage = `/oauth/continue/${string}`;
 
 const RETURN_PAGES = ["/account", "/account/phone", "/account/email", "/account/history", "/account/delete"] as const;
 
