@@ -361,6 +361,98 @@ test("a key without phones:read can't have phones and mailboxes sent to an addre
   expect((await seeing.delete(`${path}/${id}`)).status()).toBe(204);
 });
 
+test("a backend makes an application, changes it, disables it, renews its secret and removes it", async ({
+  newBackend,
+}) => {
+  const [backend, path] = [await newBackend("clients:read,clients:write,phones:read"), `${V1}/clients`];
+  const data = { name: "Shop", redirectUris: ["https://shop.example/callback"] };
+  const made = await backend.post(path, { data, headers: { "idempotency-key": '"one"' } });
+  const { clientId, clientSecret } = await bodyOf(made, 201);
+  expect(clientSecret).toMatch(/^sarafan_cs_/);
+  const again = await backend.post(path, { data, headers: { "idempotency-key": '"one"' } });
+  expect(await bodyOf(again, 201)).toEqual({ clientId, clientSecret: null });
+  const address = `${path}/${clientId}`;
+  expect(made.headers().location).toBe(address);
+
+  const read = await backend.get(address);
+  const client = await bodyOf(read);
+  expect(client).toEqual({
+    ...{ clientId, ...data, isPublic: false, postLogoutUris: [], backChannelLogoutUri: null, isFirstParty: false },
+    ...{ scopes: ["openid", "phone"], signingAlgorithm: "RS256", disabledAt: null },
+    madeAt: expect.stringMatching(/Z$/),
+  });
+  expect((await bodyOf(await backend.get(path))).clients).toContainEqual(client);
+  const change = (changes: object, headers: Record<string, string> = {}) =>
+    backend.patch(address, { data: changes, headers });
+  await problemOf(await change({ name: "Tea" }), 428, "if_match_missing");
+  const etag = { "if-match": read.headers().etag ?? "" };
+  const tea = { name: "Tea", isFirstParty: true, backChannelLogoutUri: "https://shop.example/logout" };
+  expect(await bodyOf(await change(tea, etag))).toEqual({ ...client, ...tea });
+  await problemOf(await change({ name: "Coffee" }, etag), 412, "version_changed");
+  await problemOf(await backend.delete(address, { headers: etag }), 412, "version_changed");
+  const any = { "if-match": "*" };
+  expect(await bodyOf(await change({ backChannelLogoutUri: null, scopes: ["openid"] }, any))).toEqual({
+    ...{ ...client, ...tea, backChannelLogoutUri: null, scopes: ["openid"] },
+  });
+  for (const wrong of [
+    { name: " " },
+    { name: "a\u202Eb" },
+    { redirectUris: [] },
+    { redirectUris: ["http://shop.example/"] },
+    { redirectUris: ["https://shop.example/*#"] },
+    { postLogoutUris: "https://shop.example/" },
+    { backChannelLogoutUri: "https://10.0.0.1/" },
+    { scopes: ["phone"] },
+    { scopes: ["openid", "profile"] },
+    { signingAlgorithm: "none" },
+    { isPublic: true },
+    { clientSecret: "chosen" },
+  ]) {
+    const { errors } = await problemOf(await change(wrong, any), 400, "field_invalid");
+    expect(Object.keys(errors), JSON.stringify(wrong)).toEqual([expect.stringContaining(Object.keys(wrong)[0] ?? "")]);
+  }
+  const app = { redirectUris: ["com.example.app:/callback"] };
+  await problemOf(await change(app, any), 400, "private_scheme_of_confidential_client");
+  await problemOf(
+    await backend.post(path, { data: { ...data, ...app } }),
+    400,
+    "private_scheme_of_confidential_client",
+  );
+
+  for (const _ of ["changes it", "changes nothing"])
+    expect((await bodyOf(await backend.post(`${address}/disable`))).disabledAt).toMatch(/Z$/);
+  expect(await bodyOf(await backend.post(`${address}/enable`))).toMatchObject({ disabledAt: null });
+  const renewed = await bodyOf(await backend.post(`${address}/renew-secret`));
+  expect(renewed).toEqual({ clientSecret: expect.stringMatching(/^sarafan_cs_/) });
+  expect(renewed.clientSecret).not.toBe(clientSecret);
+
+  const device = await bodyOf(await backend.post(path, { data: { ...data, ...app, isPublic: true } }), 201);
+  expect(device.clientSecret).toBeNull();
+  await problemOf(await backend.post(`${path}/${device.clientId}/renew-secret`), 409, "client_public");
+  for (const gone of [address, `${path}/${device.clientId}`]) expect((await backend.delete(gone)).status()).toBe(204);
+  for (const unknown of [address, `${path}/x`]) {
+    await problemOf(await backend.get(unknown), 404, "client_unknown");
+    await problemOf(await backend.delete(unknown), 404, "client_unknown");
+    await problemOf(await backend.post(`${unknown}/disable`), 404, "client_unknown");
+    await problemOf(await backend.post(`${unknown}/renew-secret`), 404, "client_unknown");
+  }
+});
+
+test("a key without phones:read makes no application that may learn phones", async ({ newBackend }) => {
+  const [blind, path] = [await newBackend("clients:read,clients:write"), `${V1}/clients`];
+  const data = { name: "Shop", redirectUris: ["https://thief.example/"] };
+  await problemOf(await blind.post(path, { data }), 403, "phones_scope_missing");
+  const { clientId } = await bodyOf(await blind.post(path, { data: { ...data, scopes: ["openid"] } }), 201);
+  const address = `${path}/${clientId}`;
+  const headers = { "if-match": "*" };
+  await problemOf(
+    await blind.patch(address, { data: { scopes: ["openid", "email"] }, headers }),
+    403,
+    "phones_scope_missing",
+  );
+  expect((await blind.delete(address)).status()).toBe(204);
+});
+
 test("24 parallel requests with one Idempotency-Key make one webhook endpoint, and its secret is not stored", async ({
   newBackend,
 }) => {
@@ -388,6 +480,14 @@ test("each resource of the management API needs its own scope", async ({ newBack
     ["get", "activations/1", "activations:read"],
     ["post", "activations/1/move", "activations:write"],
     ["post", "activations/1/reverse", "activations:write"],
+    ["get", "clients", "clients:read"],
+    ["post", "clients", "clients:write"],
+    ["get", "clients/x", "clients:read"],
+    ["patch", "clients/x", "clients:write"],
+    ["delete", "clients/x", "clients:write"],
+    ["post", "clients/x/disable", "clients:write"],
+    ["post", "clients/x/enable", "clients:write"],
+    ["post", "clients/x/renew-secret", "clients:write"],
     ["get", "deliveries", "deliveries:read"],
     ["get", "test-numbers", "test-numbers:read"],
     ["post", "test-numbers", "test-numbers:write"],
@@ -409,7 +509,7 @@ test("each resource of the management API needs its own scope", async ({ newBack
     const refused = await other[verb](`${V1}/${address}`);
     expect((await problemOf(refused, 403, "scope_missing")).detail, address).toContain(scope);
   }
-  const readers = await newBackend("activations:read,test-numbers:read,webhooks:read");
+  const readers = await newBackend("activations:read,clients:read,test-numbers:read,webhooks:read");
   for (const [verb, address] of needed.filter(([, , scope]) => scope.endsWith(":write"))) {
     await problemOf(await readers[verb](`${V1}/${address}`), 403, "scope_missing");
   }

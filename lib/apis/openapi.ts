@@ -26,6 +26,7 @@ import { KEY_FAILURES, type KeyFailure } from "./keys";
 import { Moment } from "./manage";
 import * as manageAccounts from "./manage-accounts";
 import * as manageActivations from "./manage-activations";
+import * as manageClients from "./manage-clients";
 import * as manageDeliveries from "./manage-deliveries";
 import * as manageEvents from "./manage-events";
 import * as manageTestNumbers from "./manage-test-numbers";
@@ -65,6 +66,11 @@ const API_ADDRESSES: readonly Address[] = [
   manageActivations.activation,
   manageActivations.activationMove,
   manageActivations.activationReverse,
+  manageClients.clients,
+  manageClients.client,
+  manageClients.clientDisabling,
+  manageClients.clientEnabling,
+  manageClients.clientSecretRenewal,
   manageDeliveries.deliveries,
   manageEvents.events,
   manageTestNumbers.testNumbers,
@@ -129,6 +135,7 @@ const WEBHOOKS_TAG = {
 
 const PATH_PARAMETERS: Record<string, { description: string; example: string }> = {
   id: { description: "The account's id, a whole number.", example: "1" },
+  client_id: { description: "The application's `client_id`.", example: "0123456789abcdef01234567" },
   delivery_id: { description: "The webhook delivery's id, its `webhook-id`.", example: "msg_4fzJ0v3hRk6n8qTzWm1xYg" },
   endpoint_id: { description: "The webhook endpoint's id.", example: "we_4fzJ0v3hRk6n8qTzWm1xYg" },
   number_id: { description: "The test number's id, a whole number.", example: "1" },

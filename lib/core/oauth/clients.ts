@@ -48,10 +48,8 @@ export interface OAuthClient {
   disabledAt: Date | null;
 }
 
-const RedirectUris = z
-  .array(RedirectUri)
-  .max(REDIRECT_URIS_MAX, "redirect_uris_too_many")
-  .transform((uris) => [...new Set(uris)]);
+/** Several URIs. Others fail with the zod issues of `RedirectUri`, or with `redirect_uris_too_many`. */
+export const RedirectUris = z.array(RedirectUri).max(REDIRECT_URIS_MAX, "redirect_uris_too_many");
 
 /** Characters that end a line, or turn the text around them: a name stands in sentences of pages and of the terminal. */
 const CONTROL_PATTERN = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
@@ -64,11 +62,10 @@ export const ClientName = z
   .max(CLIENT_NAME_LENGTH_MAX, "name_too_long")
   .refine((name) => !CONTROL_PATTERN.test(name), "name_invalid");
 
-/** The scopes that an application may ask for, in their usual order. */
+/** The scopes that an application may ask for. Others fail with the zod issues `scope_unknown` and `scope_openid_missing`. */
 export const ClientScopes = z
   .array(z.enum(Scope.options, "scope_unknown"))
-  .refine((scopes) => scopes.includes("openid"), "scope_openid_missing")
-  .transform((scopes) => Scope.options.filter((scope) => scopes.includes(scope)));
+  .refine((scopes) => scopes.includes("openid"), "scope_openid_missing");
 
 /**
  * Where this server tells an application that a session has ended: an address that webhooks may go to. Others fail with
@@ -88,7 +85,7 @@ export const ClientSettings = z
   .strictObject({
     name: ClientName,
     isPublic: z.boolean().default(false),
-    redirectUris: RedirectUris.refine((uris) => uris.length > 0, "redirect_uri_missing"),
+    redirectUris: RedirectUris.min(1, "redirect_uri_missing"),
     postLogoutUris: RedirectUris.default([]),
     backChannelLogoutUri: BackChannelLogoutUri.nullable().default(null),
     scopes: ClientScopes.default(["openid", "phone"]),
@@ -98,7 +95,14 @@ export const ClientSettings = z
   .refine(({ isPublic, redirectUris }) => isPublic || !redirectUris.some(hasPrivateScheme), {
     error: "private_scheme_of_confidential_client",
     path: ["redirectUris"],
-  });
+  })
+  // Each value once, and scopes in their usual order, so that a change is one that has an effect.
+  .transform(({ redirectUris, postLogoutUris, scopes, ...settings }) => ({
+    ...settings,
+    redirectUris: [...new Set(redirectUris)],
+    postLogoutUris: [...new Set(postLogoutUris)],
+    scopes: Scope.options.filter((scope) => scopes.includes(scope)),
+  }));
 export type ClientSettings = z.output<typeof ClientSettings>;
 
 const CLIENT_COLUMNS = {

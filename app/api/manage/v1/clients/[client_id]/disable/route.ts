@@ -1,0 +1,3 @@
+import { clientDisabling } from "@/lib/apis/manage-clients";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = clientDisabling;

@@ -1,0 +1,3 @@
+import { clientSecretRenewal } from "@/lib/apis/manage-clients";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = clientSecretRenewal;

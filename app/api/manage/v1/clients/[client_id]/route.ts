@@ -1,0 +1,3 @@
+import { client } from "@/lib/apis/manage-clients";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = client;

@@ -1,0 +1,3 @@
+import { clients } from "@/lib/apis/manage-clients";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = clients;
