@@ -248,7 +248,7 @@ export async function renewSecret(tx: Transaction, id: string): Promise<string |
 const REMOVED_PER_STEP = 1000;
 
 /** What belongs to an application and grows with its people, in the order in which it is deleted. */
-const REMOVE_SOME = (["AuthorizationCode", "OAuthGrant", "OAuthConsent"] as const).map((table) =>
+const REMOVE_SOME = (["LogoutNotice", "AuthorizationCode", "OAuthGrant", "OAuthConsent"] as const).map((table) =>
   statement({
     params: { id: "text" },
     sql: {
@@ -264,7 +264,7 @@ const REMOVE_SOME = (["AuthorizationCode", "OAuthGrant", "OAuthConsent"] as cons
 const REMOVE_CLIENT = statement({ params: { id: "text" }, sql: `DELETE FROM "OAuthClient" WHERE "id" = :id` });
 
 /**
- * Deletes the codes, grants and consents of an application that is disabled, in steps of `REMOVED_PER_STEP` rows, so that no other
+ * Deletes the notices, codes, grants and consents of an application that is disabled, in steps of `REMOVED_PER_STEP` rows, so that no other
  * transaction waits for a popular application to be removed.
  */
 export async function removeRowsOfClient(id: string): Promise<void> {
