@@ -4,7 +4,7 @@ import type { Route } from "next";
 import Link from "next/link";
 import { type ReactNode, useActionState } from "react";
 import { CopyButton } from "@/components/copy-button";
-import { Field } from "@/components/field";
+import { Field, LinesField } from "@/components/field";
 import { FieldError } from "@/components/field-error";
 import { Focused } from "@/components/focused";
 import { Problem } from "@/components/problem";
@@ -43,7 +43,8 @@ export interface ActField {
   name: string;
   label: string;
   hint?: string;
-  type?: "text" | "tel" | "email" | "date" | "checkbox";
+  /** `lines` is a text field of several lines. */
+  type?: "text" | "tel" | "email" | "date" | "checkbox" | "lines";
   /** The text of the field before anything was typed, or the option that is chosen. */
   value?: string;
   isRequired?: boolean;
@@ -127,7 +128,7 @@ export function ActForm({
               {options.map(({ value, label: text }, at) => (
                 <label className="flex min-h-11 items-center gap-3" key={value}>
                   <input
-                    className="size-5 accent-red"
+                    className="size-5 shrink-0 accent-red"
                     defaultChecked={
                       state ? state.typed[name] === value : given === undefined ? at === 0 : value === given
                     }
@@ -146,6 +147,19 @@ export function ActForm({
               key={attempt}
               label={label}
               name={name}
+            />
+          ) : type === "lines" ? (
+            <LinesField
+              attempt={attempt}
+              autoComplete="off"
+              defaultValue={state?.typed[name] ?? given}
+              error={state?.errors[name] ?? null}
+              hint={hint ?? null}
+              label={label}
+              name={name}
+              required={isRequired}
+              rows={3}
+              spellCheck={false}
             />
           ) : (
             <Field

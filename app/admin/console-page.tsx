@@ -11,6 +11,7 @@ import { submitSearch } from "./actions";
 
 /** The pages of the section for what other systems use. */
 const DEVELOPER_PAGES = [
+  { name: "clients", href: "/admin/clients" },
   { name: "webhooks", href: "/admin/webhooks" },
   { name: "keys", href: "/admin/keys" },
   { name: "test-numbers", href: "/admin/test-numbers" },

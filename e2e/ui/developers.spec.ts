@@ -226,3 +226,117 @@ for (const javaScriptEnabled of [true, false]) {
     });
   });
 }
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? "applications with a script" : "applications without a script", () => {
+    test.use({ javaScriptEnabled });
+
+    test("an administrator adds an application, changes it, renews its secret, disables and removes it", async ({
+      page,
+      codeFor,
+      administratorPhone,
+    }) => {
+      test.slow();
+      await openConsole(page, administratorPhone, codeFor, "/admin/clients");
+      await page.getByRole("link", { name: "Добавить приложение" }).click();
+      await page.getByLabel("Адреса возврата").fill("http://shop.example/callback");
+      await page.getByLabel("email").check();
+      await page.getByRole("button", { name: "Добавить", exact: true }).click();
+      await expect(page.getByText("Напишите название, которое увидят люди.")).toBeVisible();
+      await expect(page.getByText("Этот адрес не подходит: http://shop.example/callback.")).toBeVisible();
+      await expect(page.getByText("Напишите причину.")).toBeVisible();
+      await expect(page.getByLabel("email")).toBeChecked();
+      await expect(page.getByLabel("Адреса возврата")).toHaveValue("http://shop.example/callback");
+      const name = `Магазин ${crypto.randomUUID().slice(0, 8)}`;
+      await page.getByLabel("Название").fill(name);
+      const uris = ["https://shop.example/callback", "http://127.0.0.1/callback"];
+      await page.getByLabel("Адреса возврата").fill(uris.join("\n"));
+      const sent = await page.locator("input[name=id]").inputValue();
+      await act(page, "Добавить", "магазин открылся");
+      await expect(page.getByRole("heading", { name: "Приложение добавлено" })).toBeVisible();
+      const secret = await readSecret(page, "client_secret");
+      expect(secret).toMatch(/^sarafan_cs_[\w-]{43}$/);
+      expect(await readSecret(page, "client_id")).toBe(sent);
+      await page.getByRole("link", { name: "Назад к приложениям" }).click();
+      const row = page.getByRole("row").filter({ hasText: name });
+      await expect(row).toContainText("с сервером: есть секрет");
+      await expect(row).toContainText("openidphoneemail");
+      expect(await page.content()).not.toContain(secret);
+
+      await row.getByRole("link").click();
+      await expect(page.getByRole("heading", { name, exact: true })).toBeVisible();
+      await expect(page.getByRole("region", { name: "Настройки" })).toContainText(uris.join(""));
+      expect(await page.content()).not.toContain(secret);
+      const address = new URL(page.url()).pathname;
+
+      await page.getByRole("link", { name: "Изменить" }).click();
+      await page.getByLabel("Это наше приложение").check();
+      await page.getByLabel("Адрес для сообщений о выходе").fill("https://10.0.0.1/logout");
+      await act(page, "Сохранить");
+      await expect(page.getByText("На этот адрес нельзя сообщать о выходе")).toBeVisible();
+      await page.getByLabel("Адрес для сообщений о выходе").fill("https://shop.example/logout");
+      await act(page, "Сохранить", "выход вместе с магазином");
+      await expect(page.getByText("Изменения сохранены.")).toBeVisible();
+      await expect(page.getByText("не спрашиваем: приложение своё")).toBeVisible();
+      await expect(page.getByText("https://shop.example/logout")).toBeVisible();
+
+      await page.getByRole("link", { name: "Заменить секрет" }).click();
+      await act(page, "Заменить секрет");
+      await expect(page.getByRole("heading", { name: "Секрет заменён" })).toBeVisible();
+      expect(await readSecret(page, "client_secret")).not.toBe(secret);
+      await page.getByRole("link", { name: "Назад к приложению" }).click();
+      await page.getByRole("link", { name: "Отключить" }).click();
+      await act(page, "Отключить");
+      await expect(page.getByText("Приложение отключено.")).toBeVisible();
+      expect((await page.request.get(`${address}/disable`)).status(), "it is disabled already").toBe(404);
+      await page.getByRole("link", { name: "Включить" }).click();
+      await act(page, "Включить");
+      await expect(page.getByText("Люди могут входить")).toBeVisible();
+      await page.getByRole("link", { name: "Удалить" }).click();
+      await act(page, "Удалить", "магазин закрылся");
+      await expect(page.getByText("Приложение удалено.")).toBeVisible();
+      await expect(page.getByText(name)).toHaveCount(0);
+      expect((await page.request.get(address)).status()).toBe(404);
+      await page.goto("/admin/audit?action=client_removed");
+      const recorded = page.getByRole("row").filter({ hasText: sent });
+      await expect(recorded).toContainText(name);
+      await expect(recorded).toContainText("«магазин закрылся»");
+    });
+
+    test("a form that is sent twice adds one application, and an old form changes nothing", async ({
+      page,
+      codeFor,
+      administratorPhone,
+    }) => {
+      await openConsole(page, administratorPhone, codeFor, "/admin/clients/new");
+      const add = async (name: string, id?: string) => {
+        await page.goto("/admin/clients/new");
+        const stamp = page.locator("input[name=id]");
+        if (id) await stamp.evaluate((input: HTMLInputElement, value) => input.setAttribute("value", value), id);
+        const drawn = await stamp.inputValue();
+        await page.getByLabel("Название").fill(name);
+        await page.getByLabel("Публичное").check();
+        await page.getByLabel("Адреса возврата").fill("com.example.app:/callback");
+        await act(page, "Добавить");
+        return drawn;
+      };
+      const name = `Сад ${crypto.randomUUID().slice(0, 8)}`;
+      const id = await add(name);
+      await expect(page.getByText("У публичного приложения нет секрета.")).toBeVisible();
+      await add(`${name} ещё раз`, id);
+      await expect(page.getByText("Эта форма уже добавила это приложение.")).toBeVisible();
+      await expect(page.getByRole("heading", { name, exact: true })).toBeVisible();
+      await expect(page.getByRole("link", { name: "Заменить секрет" })).toHaveCount(0);
+
+      await page.getByRole("link", { name: "Изменить" }).click();
+      await page.locator("input[name=version]").evaluate((input) => input.setAttribute("value", "older"));
+      await page.getByLabel("Название").fill("Огород");
+      await act(page, "Сохранить");
+      await expect(page.getByText("Приложение изменили, пока страница была открыта.")).toBeVisible();
+      await page.goto(`/admin/clients/${id}/remove`);
+      await expect(page.getByText(name)).toBeVisible();
+      await act(page, "Удалить");
+      await expect(page.getByText("Приложение удалено.")).toBeVisible();
+    });
+  });
+}

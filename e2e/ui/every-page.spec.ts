@@ -280,6 +280,24 @@ async function visitEveryPage(
     .click();
   await expect(page.getByRole("heading", { name: "Отключить тестовый номер" })).toBeVisible();
   await look(page, "console, end a test number");
+  await visit("/admin/clients/new", "console, a new application");
+  await page.getByLabel("Адреса возврата").fill("http://shop.example/callback");
+  await page.getByRole("button", { name: "Добавить", exact: true }).click();
+  await expect(page.getByText("Этот адрес не подходит")).toBeVisible();
+  await look(page, "console, a new application with errors");
+  await page.getByLabel("Название").fill("Магазин");
+  await page.getByLabel("Адреса возврата").fill("https://shop.example/callback");
+  await page.getByLabel("Причина").fill("магазин открылся");
+  await page.getByRole("button", { name: "Добавить", exact: true }).click();
+  await expect(page.getByRole("heading", { name: "Приложение добавлено" })).toBeVisible();
+  await look(page, "console, an application's secret is shown");
+  await visit("/admin/clients", "console, applications");
+  await page.getByRole("link", { name: "Магазин", exact: true }).first().click();
+  await expect(page.getByRole("heading", { name: "Магазин", exact: true })).toBeVisible();
+  await look(page, "console, an application");
+  const application = new URL(page.url()).pathname;
+  for (const act of ["change", "renew-secret", "disable", "remove"])
+    await visit(`${application}/${act}`, `console, ${act} an application`);
   await visit("/admin/webhooks", "console, webhooks");
   await visit("/admin/webhooks/new", "console, a new endpoint");
   await page.getByLabel("session.opened").check();

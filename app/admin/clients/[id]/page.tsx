@@ -1,0 +1,109 @@
+import Link from "next/link";
+import { getTranslations } from "next-intl/server";
+import { ConsoleMoment } from "@/app/admin/console-moment";
+import { describeConsolePage, renderConsolePage } from "@/app/admin/console-page";
+import { Focused } from "@/components/focused";
+import { Notice } from "@/components/notice";
+import { ISSUER } from "@/lib/core/oauth/authorization-request";
+import { ClientId, findClient, type OAuthClient } from "@/lib/core/oauth/clients";
+import { actsOn, clientAddress, TAKING_ACTS } from "../client-acts";
+import { ClientState } from "../client-state";
+
+const DONE = ["changed", "disabled", "enabled", "known"] as const;
+
+export async function generateMetadata() {
+  const t = await getTranslations("admin.clients");
+  return describeConsolePage(t("titleOfOne"));
+}
+
+/** One application: whether people can log in to it, its settings, and the acts on it. */
+export default async function ApplicationPage({ params, searchParams }: PageProps<"/admin/clients/[id]">) {
+  const [{ id: given }, query] = await Promise.all([params, searchParams]);
+  const id = ClientId.safeParse(given).data;
+  const path = id ? clientAddress(id) : "/admin/clients";
+  return renderConsolePage({ section: "clients", path }, async () => {
+    const client = id && (await findClient(id));
+    if (!client) return null;
+    const t = await getTranslations("admin.clients");
+    const done = DONE.find((one) => one === query.done);
+    return (
+      <>
+        {done && (
+          <div className="mb-5">
+            <Focused key={done}>
+              <Notice>{t(`done.${done}`)}</Notice>
+            </Focused>
+          </div>
+        )}
+        <p className="mb-2">
+          <Link className="link" href="/admin/clients">
+            {t("back")}
+          </Link>
+        </p>
+        <h1 className="break-words">{client.name}</h1>
+        <p className="mt-3">
+          <ClientState client={client} />
+        </p>
+        <div className="mt-6 grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_320px]">
+          <Facts client={client} />
+          <section aria-labelledby="acts" className="rounded-card border border-line bg-card px-5 py-4">
+            <h2 className="mb-3 text-[1rem]" id="acts">
+              {t("acts")}
+            </h2>
+            <ul>
+              {actsOn(client).map((act) => (
+                <li key={act}>
+                  <Link
+                    className={`link inline-flex min-h-11 items-center ${TAKING_ACTS.includes(act) ? "text-red" : ""}`}
+                    href={clientAddress(client.id, { act })}
+                    prefetch={false}
+                  >
+                    {t(`${act}.link`)}
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          </section>
+        </div>
+      </>
+    );
+  });
+}
+
+async function Facts({ client }: { client: OAuthClient }) {
+  const t = await getTranslations("admin.clients");
+  const { id, isPublic, redirectUris, postLogoutUris, backChannelLogoutUri, scopes, isFirstParty } = client;
+  const codes = (texts: readonly string[]) =>
+    texts.map((text) => (
+      <code className="block break-all" key={text}>
+        {text}
+      </code>
+    ));
+  const facts = [
+    { label: "client_id", value: <code className="select-all break-all">{id}</code> },
+    { label: t("issuer"), value: <code className="select-all break-all">{ISSUER}</code> },
+    { label: t("kind"), value: t(isPublic ? "public" : "confidential") },
+    { label: t("fields.redirectUris"), value: codes(redirectUris) },
+    { label: t("scopes"), value: codes(scopes) },
+    { label: t("consent"), value: t(isFirstParty ? "consentNo" : "consentYes") },
+    { label: t("fields.postLogoutUris"), value: postLogoutUris.length > 0 ? codes(postLogoutUris) : null },
+    { label: t("fields.backChannelLogoutUri"), value: backChannelLogoutUri && codes([backChannelLogoutUri]) },
+    { label: t("fields.signingAlgorithm"), value: <code>{client.signingAlgorithm}</code> },
+    { label: t("made"), value: <ConsoleMoment at={client.createdAt} /> },
+  ].filter(({ value }) => value !== null);
+  return (
+    <section aria-labelledby="facts" className="rounded-card border border-line bg-card px-5 py-4">
+      <h2 className="mb-3 text-[1rem]" id="facts">
+        {t("facts")}
+      </h2>
+      <dl className="text-small">
+        {facts.map(({ label, value }) => (
+          <div className="grid gap-x-4 py-1.5 sm:grid-cols-[10rem_minmax(0,1fr)]" key={label}>
+            <dt className="text-soft">{label}</dt>
+            <dd className="min-w-0 break-words">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
