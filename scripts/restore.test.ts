@@ -158,47 +158,64 @@ test("a PostgreSQL that a dump was restored into is checked, and its sessions an
   expect([miscounted.code, miscounted.errors]).toEqual([1, expect.stringContaining("is not whole")]);
 });
 
-serverlessTest("the webhook endpoints of a copy come back paused, and they and its API keys are named", async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), "sarafan-restore-"));
-  try {
-    const [file, copy] = [path.join(folder, "sarafan.db"), path.join(folder, "copy.db")];
-    expect((await run("migrate", `file:${copy}`)).code).toBe(0);
-    const database = new Database(copy);
-    const addEndpoint = database.prepare(`
+serverlessTest(
+  "the webhook endpoints of a copy come back paused, and they, its API keys and its applications are named",
+  async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "sarafan-restore-"));
+    try {
+      const [file, copy] = [path.join(folder, "sarafan.db"), path.join(folder, "copy.db")];
+      expect((await run("migrate", `file:${copy}`)).code).toBe(0);
+      const database = new Database(copy);
+      const addEndpoint = database.prepare(`
       INSERT INTO "WebhookEndpoint" ("id", "url", "description", "hasPhones", "state", "secret", "publicKey", "cursorAt",
         "cursorTransactionId", "cursorId", "version", "madeAt")
       VALUES (:id, 'https://shop.example/' || :id, '', FALSE, :state, '', '', :time, 0, 0, 1, :time)`);
-    const addKey = database.prepare(`
+      const addKey = database.prepare(`
       INSERT INTO "ApiKey" ("id", "name", "keyHash", "hint", "scopes", "madeAt", "revokedAt", "endsAt")
       VALUES (:id, :name, :name, 'sk_' || :name, '', :time, :revokedAt, :endsAt)`);
-    for (const [id, state] of Object.entries({ we_a: "active", we_p: "paused", we_d: "disabled", we_x: "deleted" }))
-      addEndpoint.run({ id, state, time: TIME });
-    for (const key of [
-      { id: 1, name: "shop", revokedAt: null, endsAt: null },
-      { id: 2, name: "mirror", revokedAt: null, endsAt: "2999-01-01T00:00:00.000+00:00" },
-      { id: 3, name: "revoked", revokedAt: TIME, endsAt: null },
-      { id: 4, name: "over", revokedAt: null, endsAt: TIME },
-    ])
-      addKey.run({ ...key, time: TIME });
-    database.close();
-    const { code, output, errors } = await run("restore", `file:${file}`, copy);
-    expect([code, errors]).toEqual([0, ""]);
-    const [, paused, good] = /are paused.+:\n((?: {2}.+\n)*).+ are good.+:\n((?: {2}.+\n)*)$/.exec(output) ?? [];
-    expect(paused).toBe("  we_a https://shop.example/we_a\n");
-    expect(good).toBe("  1 shop (sk_shop…)\n  2 mirror (sk_mirror…)\n");
-    const restored = new Database(file, { readonly: true });
-    const states = restored.prepare('SELECT "id", "state", "version" FROM "WebhookEndpoint" ORDER BY "id"').raw().all();
-    restored.close();
-    expect(states).toEqual([
-      ["we_a", "paused", 2],
-      ["we_d", "disabled", 1],
-      ["we_p", "paused", 1],
-      ["we_x", "deleted", 1],
-    ]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
+      for (const [id, state] of Object.entries({ we_a: "active", we_p: "paused", we_d: "disabled", we_x: "deleted" }))
+        addEndpoint.run({ id, state, time: TIME });
+      for (const key of [
+        { id: 1, name: "shop", revokedAt: null, endsAt: null },
+        { id: 2, name: "mirror", revokedAt: null, endsAt: "2999-01-01T00:00:00.000+00:00" },
+        { id: 3, name: "revoked", revokedAt: TIME, endsAt: null },
+        { id: 4, name: "over", revokedAt: null, endsAt: TIME },
+      ])
+        addKey.run({ ...key, time: TIME });
+      const addClient = database.prepare(`
+      INSERT INTO "OAuthClient" ("id", "name", "redirectUris", "postLogoutUris", "scopes", "isFirstParty", "signingAlgorithm",
+        "createdAt", "disabledAt")
+      VALUES (:id, 'club', '[]', '[]', 'openid', FALSE, 'RS256', :time, :disabledAt)`);
+      for (const client of [
+        { id: "a1", disabledAt: null },
+        { id: "a2", disabledAt: TIME },
+      ])
+        addClient.run({ ...client, time: TIME });
+      database.close();
+      const { code, output, errors } = await run("restore", `file:${file}`, copy);
+      expect([code, errors]).toEqual([0, ""]);
+      const named = /are paused.+:\n((?: {2}.+\n)*).+ are good.+:\n((?: {2}.+\n)*).+ log in to.+:\n((?: {2}.+\n)*)$/;
+      const [, paused, good, clients] = named.exec(output) ?? [];
+      expect(paused).toBe("  we_a https://shop.example/we_a\n");
+      expect(good).toBe("  1 shop (sk_shop…)\n  2 mirror (sk_mirror…)\n");
+      expect(clients).toBe("  a1 club\n");
+      const restored = new Database(file, { readonly: true });
+      const states = restored
+        .prepare('SELECT "id", "state", "version" FROM "WebhookEndpoint" ORDER BY "id"')
+        .raw()
+        .all();
+      restored.close();
+      expect(states).toEqual([
+        ["we_a", "paused", 2],
+        ["we_d", "disabled", 1],
+        ["we_p", "paused", 1],
+        ["we_x", "deleted", 1],
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
 
 serverlessTest("a copy that is damaged, none of ours, newer or not there changes nothing", async () => {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-restore-"));

@@ -20,6 +20,8 @@ const PAUSE_ENDPOINTS_SQL = `UPDATE "WebhookEndpoint" SET "state" = 'paused', "v
 /** Lists the keys of the copy that open the management API, among them those that were revoked since. */
 const LIST_KEYS_SQL = `SELECT "id", "name", "hint" FROM "ApiKey"
   WHERE "revokedAt" IS NULL AND ("endsAt" IS NULL OR "endsAt" > '${textOf(new Date())}') ORDER BY "id"`;
+/** Lists the applications of the copy that people can log in to, among them those that were disabled or removed since. */
+const LIST_CLIENTS_SQL = `SELECT "id", "name" FROM "OAuthClient" WHERE "disabledAt" IS NULL ORDER BY "createdAt", "id"`;
 
 /** Deletes the deliveries to webhook endpoints, whose events are deleted with the log. The endpoints show that they missed some. */
 const FORGET_WEBHOOKS_SQL = `DELETE FROM "WebhookDelivery" RETURNING 1`;
@@ -137,6 +139,7 @@ async function clean(read: (sql: string) => Promise<Row[]>): Promise<string> {
   await run(EVENTS_BEGIN_SQL);
   const endpoints = await read(PAUSE_ENDPOINTS_SQL);
   const keys = await read(LIST_KEYS_SQL);
+  const clients = await read(LIST_CLIENTS_SQL);
   const demonstrations = await run(`DELETE FROM "Mark" WHERE "name" = 'demonstration' RETURNING 1`);
   return [
     `All sessions have ended (${sessions}), and no code that was sent before is good (${codes}): everybody logs in again.`,
@@ -150,6 +153,9 @@ async function clean(read: (sql: string) => Promise<Row[]>): Promise<string> {
     keys.length > 0 &&
       "These API keys of the copy are good, also those that were revoked since. Before the server starts, revoke each that is not wanted by npm run key -- revoke <id>:",
     ...keys.map(({ id, name, hint }) => `  ${id} ${name} (${hint}…)`),
+    clients.length > 0 &&
+      "People can log in to these applications of the copy, also those that were disabled or removed since, at the addresses and with the secrets that they had. Before the server starts, disable each that is not wanted by npm run client -- disable <client_id>, and renew secrets that were renewed since:",
+    ...clients.map(({ id, name }) => `  ${id} ${name}`),
   ]
     .filter(Boolean)
     .join("\n");
