@@ -274,6 +274,15 @@ function pack(media: Media, body: unknown): { type?: string; body: BodyInit | nu
   return { body: form };
 }
 
+/** The checkers that were made of schemas. Making one takes longer than most requests. */
+const checkers = new Map<object, z.ZodType>();
+
+function checkerOf(schema: object): z.ZodType {
+  const known = checkers.get(schema) ?? z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]);
+  checkers.set(schema, known);
+  return known;
+}
+
 /** Sends a request and returns what is wrong with the answer, if anything. */
 async function findFault(operation: Operation, { who, segments, query, media, body: value }: Sent, url: string) {
   const rest = [...segments];
@@ -296,7 +305,7 @@ async function findFault(operation: Operation, { who, segments, query, media, bo
   const schema = described?.content?.[mediaType]?.schema;
   if (described?.content && !schema) problems.push(`has the media type ${mediaType}`);
   if (isJson && schema) {
-    const checked = z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]).safeParse(JSON.parse(text));
+    const checked = checkerOf(schema).safeParse(JSON.parse(text));
     if (!checked.success) problems.push(`is unlike its description: ${z.prettifyError(checked.error)}`);
   }
   if (problems.length === 0) return "";
