@@ -1,8 +1,10 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Factor } from "@/lib/core/accounts/accounts";
+import type { Phone } from "@/lib/core/identity/phone";
 import type { Recipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { keyedHash, keyedHashes } from "@/lib/core/keyed-hash";
+import { CODE_TTL_MS, PROOF_TTL_MS } from "@/lib/core/policy";
 import { type Queries, readPrimary, statement, type Transaction, write } from "@/lib/db/database";
 import type { SenderName } from "@/lib/env";
 import { countSending } from "@/lib/ops/metrics";
@@ -175,6 +177,31 @@ export async function findCodeDelivery(db: Queries, recipient: Recipient, at: Da
   // have sent it before a later sender failed.
   const latest = rows.find(({ state }) => state in CODE_STATE_BY_DELIVERY_STATE || state === "undelivered") ?? rows[0];
   return { sender: latest?.sender ?? null, state: CODE_STATE_BY_DELIVERY_STATE[latest?.state ?? ""] ?? "undelivered" };
+}
+
+/** The senders whose messages are SMS. What the sender `http` sends is known to the operator alone. */
+const SMS_SENDERS: readonly string[] = ["twilio", "smsru", "smsc"] satisfies SenderName[];
+/** How long before a login its code may have been sent. */
+const SENT_BEFORE_LOGIN_MS_MAX = CODE_TTL_MS + PROOF_TTL_MS;
+
+const FIND_SENDERS = statement({
+  params: { hash: "text", previousHash: "text", since: "time", until: "time" },
+  row: { sender: "text?" },
+  sql: `
+    SELECT "sender" FROM "Delivery"
+    WHERE "recipient" IN (:hash, :previousHash) AND "at" >= :since AND "at" <= :until
+      AND "state" IN ('accepted', 'delivered', 'unanswered')`,
+});
+
+/**
+ * Returns whether the code of a login with this phone came by SMS. False if one of the codes that it may have been came by a messenger, and
+ * after `DELIVERIES_KEPT_S`, when that is not known any more.
+ */
+export async function wasCodeSentBySms(phone: Phone, loggedInAt: Date): Promise<boolean> {
+  const [hash, previousHash = hash] = keyedHashes(phone);
+  const since = new Date(loggedInAt.getTime() - SENT_BEFORE_LOGIN_MS_MAX);
+  const rows = await readPrimary.all(FIND_SENDERS, { hash, previousHash, since, until: loggedInAt });
+  return rows.length > 0 && rows.every(({ sender }) => sender !== null && SMS_SENDERS.includes(sender));
 }
 
 const DELIVERIES_LISTED_MAX = 1000;

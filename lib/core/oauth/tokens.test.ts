@@ -2,9 +2,13 @@ import { createHash } from "node:crypto";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, SignJWT } from "jose";
 import { expect, _baseTest as test } from "playwright/test";
 import { readAccessToken } from "@/lib/auth/tokens";
-import { emailRecipient } from "@/lib/core/identity/recipient";
+import { type CodeRequest, recordRefusal, recordSending } from "@/lib/core/challenges/deliveries";
+import type { Phone } from "@/lib/core/identity/phone";
+import { emailRecipient, phoneRecipient } from "@/lib/core/identity/recipient";
+import { keyedHashes } from "@/lib/core/keyed-hash";
 import { ACCESS_TOKEN_TTL_MS, ID_TOKEN_TTL_MS } from "@/lib/core/policy";
 import { endSession, type Session } from "@/lib/core/sessions/sessions";
+import { transact, write } from "@/lib/db/database";
 import { env } from "@/lib/env";
 import { freshClient, freshSession, logInAt } from "@/lib/testing/oauth";
 import { after, anybody, openSession, signUpByMail } from "@/lib/testing/people";
@@ -28,7 +32,7 @@ for (const algorithm of SigningAlgorithm.options) {
     const { idToken, accessToken, expiresInS } = await logIn(client, session);
     const sub = await getSubject({ userId, clientId: client.id });
     const [iat, auth_time] = [now, session.createdAt].map((time) => Math.floor(time.getTime() / 1000));
-    const login = { auth_time, amr: ["otp", "sms"], acr: "urn:sarafan:phone" };
+    const login = { auth_time, amr: ["otp"], acr: "urn:sarafan:phone" };
     const hash = createHash(algorithm === "EdDSA" ? "sha512" : "sha256")
       .update(accessToken)
       .digest();
@@ -55,6 +59,32 @@ test("a login by mail is told as one, and without a nonce there is none", async 
   const claims = await verify((await logIn(client, session, null)).idToken, client.id);
   expect(claims).toMatchObject({ amr: ["otp"], acr: "urn:sarafan:email" });
   expect(Object.keys(claims)).not.toContain("nonce");
+});
+
+test("a login by a code that came by SMS is told as one, and one by a messenger is not", async () => {
+  const { client } = await freshClient();
+  const amrAfter = async (...senders: (string | null)[]) => {
+    const { session } = await freshSession(now);
+    const phone = session.provenPhone as Phone;
+    // The sign-up has a code of its own, by a sender of the tests.
+    await write((tx) => tx.delivery.deleteMany({ where: { recipient: { in: keyedHashes(phone) } } }));
+    for (const [at, sender] of senders.entries()) {
+      const request: CodeRequest = {
+        ...{ at: after(now, -60_000 * (at + 1)), id: null, recipient: phoneRecipient(phone) },
+        ...{ requester: anybody(), purpose: "login", digits: 4 },
+      };
+      await transact(async (tx) =>
+        sender === null
+          ? recordRefusal(tx, request, "resend_too_early")
+          : recordSending(tx, request, { accepted: { sender, id: null, cost: null }, passedOver: [] }),
+      );
+    }
+    return (await verify((await logIn(client, session)).idToken, client.id)).amr;
+  };
+  expect(await amrAfter("twilio")).toEqual(["otp", "sms"]);
+  expect(await amrAfter(null, "smsru", "smsc")).toEqual(["otp", "sms"]);
+  for (const senders of [[], ["telegram"], ["console"], ["http"], ["twilio", "telegram"], ["test_number"]])
+    expect(await amrAfter(...senders), senders.join()).toEqual(["otp"]);
 });
 
 test("no token has a phone, an account's id or a session's id", async () => {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { compactVerify, createLocalJWKSet, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import { runInBackground } from "@/lib/core/background";
+import { wasCodeSentBySms } from "@/lib/core/challenges/deliveries";
 import { ACCESS_TOKEN_TTL_MS, ID_TOKEN_TTL_MS } from "@/lib/core/policy";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { statement, transact } from "@/lib/db/database";
@@ -33,9 +34,15 @@ const ACCESS_TYPE = "at+jwt";
 
 const ID_TYPE = "JWT";
 
-/** How the person logged in (RFC 8176 §2), and its name as an authentication context. */
-const LOGIN_BY_PHONE = { amr: ["otp", "sms"], acr: "urn:sarafan:phone" };
-const LOGIN_BY_MAIL = { amr: ["otp"], acr: "urn:sarafan:email" };
+/**
+ * Returns how the person logged in (RFC 8176 §2), and its name as an authentication context. Each login is by one code, so `mfa` would never
+ * be true.
+ */
+async function describeLogin({ provenPhone, loggedInAt }: Grant): Promise<{ amr: string[]; acr: string }> {
+  if (provenPhone === null) return { amr: ["otp"], acr: "urn:sarafan:email" };
+  const isSms = await wasCodeSentBySms(provenPhone, loggedInAt);
+  return { amr: isSms ? ["otp", "sms"] : ["otp"], acr: "urn:sarafan:phone" };
+}
 
 /**
  * Makes the access token (RFC 9068) and the ID token (OpenID Connect Core §2) of a grant, signed with the application's algorithm. They
@@ -49,9 +56,10 @@ export async function issueOAuthTokens(
   client: Pick<OAuthClient, "id" | "signingAlgorithm">,
   now = new Date(),
 ): Promise<IssuedTokens | null> {
-  const [sub, key] = await Promise.all([
+  const [sub, key, { amr, acr }] = await Promise.all([
     getSubject({ userId: grant.userId, clientId: client.id }),
     getSigningKey(client.signingAlgorithm, now),
+    describeLogin(grant),
   ]);
   if (sub === null) return null;
   const sign = (
@@ -67,7 +75,6 @@ export async function issueOAuthTokens(
       .setExpirationTime(endOf(grant, ttlMs, now))
       .sign(key.privateKey);
 
-  const { amr, acr } = grant.provenPhone ? LOGIN_BY_PHONE : LOGIN_BY_MAIL;
   const login = { auth_time: Math.floor(grant.loggedInAt.getTime() / 1000), amr, acr };
   const scope = spellScopes(grant.scopes);
   const { id, generation } = grant;
