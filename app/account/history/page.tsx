@@ -107,6 +107,8 @@ async function eventDescriber(): Promise<(event: AccountEvent) => string> {
       }
       case "consent_withdrawn":
         return t("consent_withdrawn", { application: details.clientName ?? "" });
+      case "application_token_reused":
+        return t("application_token_reused", { application: details.clientName ?? "" });
       case "account_imported":
       case "account_read":
       case "invite_activated":

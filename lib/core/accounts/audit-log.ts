@@ -61,6 +61,7 @@ export const AUDIT_ACTIONS = [
   "client_removed",
   "consent_given",
   "consent_withdrawn",
+  "application_token_reused",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
@@ -113,9 +114,12 @@ export const EventDetails = z.object({
   testNumber: z.number().optional(),
   /** The id of the API key that was made or revoked, and the scopes that it was made with. */
   apiKey: z.number().optional(),
-  /** The id of the application that was made, changed, disabled, enabled or removed, or that the person allowed something. */
+  /**
+   * The id of the application that was made, changed, disabled, enabled or removed, that the person allowed something, or that lost its
+   * login of the person.
+   */
   client: z.string().optional(),
-  /** Its name then, when it was removed or a person allowed it something: a history outlives the application. */
+  /** Its name then, when it was removed, a person allowed it something or its login was ended: a history outlives the application. */
   clientName: z.string().optional(),
   scopes: z.array(z.string()).optional(),
   /** The id of an endpoint of webhooks, whether it gets phones and mailboxes, and why the server disabled it. */

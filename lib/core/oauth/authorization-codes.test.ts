@@ -125,6 +125,9 @@ test("a stolen code that was exchanged already ends the tokens, soon after the e
       const wrong = (await stolen(redemption))[which] as Redemption;
       expect(failureOf(await redeemAuthorizationCode(wrong, at))).toBe("code_replayed");
       expect(await findGrant(grant.id, now)).toBeNull();
+      await redeemAuthorizationCode(wrong, at);
+      const where = { subjectId: grant.userId, action: "application_token_reused" };
+      expect(await readPrimary.auditEvent.findMany({ where }), "told once in the history").toHaveLength(1);
     }
 });
 

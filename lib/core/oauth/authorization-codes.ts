@@ -203,6 +203,7 @@ export const FIND_GRANT = statement({
     userId: "integer",
     sessionId: "text",
     scopes: "text",
+    clientName: "text",
     clientScopes: "text",
     nonce: "text?",
     isFirst: "boolean",
@@ -213,8 +214,10 @@ export const FIND_GRANT = statement({
     endsAt: "time",
   },
   sql: `
-    SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", "OAuthGrant"."scopes", "OAuthClient"."scopes" AS "clientScopes", "nonce", "isFirst",
-      "OAuthGrant"."generation", "OAuthGrant"."isGenerationUsed", "Session"."createdAt" AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
+    SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", "OAuthGrant"."scopes", "nonce", "isFirst",
+      "OAuthGrant"."generation", "OAuthGrant"."isGenerationUsed", "OAuthClient"."name" AS "clientName",
+      "OAuthClient"."scopes" AS "clientScopes",
+      "Session"."createdAt" AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
     FROM "OAuthGrant"
     JOIN "Session" ON "Session"."id" = "OAuthGrant"."sessionId"
     JOIN "OAuthClient" ON "OAuthClient"."id" = "OAuthGrant"."clientId"
@@ -269,10 +272,27 @@ export async function redeemAuthorizationCode(
     if (!redeemedAt || !given) return fail({ name: "code_invalid" });
     const isSameRequest = isRightful && now.getTime() - redeemedAt.getTime() < AUTHORIZATION_CODE_REPLAY_MS;
     if (isSameRequest) return fail({ name: "code_invalid" });
-    await addLogoutNotices(tx, userId, { grantId: given }, now);
-    tx.queue(REMOVE_GRANT, { id: given });
+    await endCopiedGrant(tx, { id: given, userId }, now);
     return fail({ name: "code_replayed" });
   });
+}
+
+/**
+ * Ends a grant whose code or refresh token was used again, so that it may have been copied. The application is told that the login is over,
+ * and the account's history says why. The caller has locked the account's row.
+ */
+export async function endCopiedGrant(
+  tx: Transaction,
+  { id, userId }: Pick<Grant, "id" | "userId">,
+  now: Date,
+): Promise<void> {
+  const row = await tx.get(FIND_GRANT, { id, now });
+  await addLogoutNotices(tx, userId, { grantId: id }, now);
+  tx.queue(REMOVE_GRANT, { id });
+  // A further use of the same code finds no grant.
+  if (!row) return;
+  const details = { client: row.clientId, clientName: row.clientName };
+  recordEventByOwner(tx, userId, { action: "application_token_reused", details, now });
 }
 
 /** Returns a grant that has not ended, or null. The session, the account and the application are still there. */
@@ -301,7 +321,7 @@ function isRightVerifier(verifier: string, challenge: string): boolean {
 
 /** Makes a grant from its row. */
 export function grantOf(row: RowOf<typeof FIND_GRANT>): Grant {
-  const { scopes, clientScopes, provenPhone, ...rest } = row;
+  const { scopes, clientName: _, clientScopes, provenPhone, ...rest } = row;
   const allowed = readScopes(clientScopes);
   return {
     ...rest,

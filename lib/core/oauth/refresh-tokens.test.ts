@@ -65,11 +65,15 @@ test("the same refresh token gets the same successor again while the answer may 
 });
 
 test("a refresh token whose successor was exchanged ends the login at this application", async () => {
-  const { tokens, refresh, session, client } = await freshLogin();
+  const { tokens, refresh, session, client, userId } = await freshLogin();
   const bystander = await logInAt((await freshClient()).client, session, {}, now);
   const next = succeeded(await refresh(succeeded(await refresh(tokens.refreshToken)).refreshToken));
   expect((await refresh(tokens.refreshToken)).failure).toBe("token_invalid");
   expect((await refresh(next.refreshToken)).failure).toBe("token_invalid");
+  const where = { subjectId: userId, action: "application_token_reused" };
+  const [told, ...more] = await readPrimary.auditEvent.findMany({ where });
+  expect(JSON.parse(told?.details ?? "")).toEqual({ client: client.id, clientName: client.name });
+  expect(more).toEqual([]);
   expect(await readOAuthAccessToken(next.accessToken, now)).toBeNull();
   expect(await readOAuthAccessToken(bystander.accessToken, now)).not.toBeNull();
   expect((await logInAt(client, session, {}, now)).accessToken).not.toBe("");

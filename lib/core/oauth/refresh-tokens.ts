@@ -4,9 +4,8 @@ import { deriveKeys } from "@/lib/core/keys";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { statement, transact } from "@/lib/db/database";
-import { FIND_GRANT, findGrant, type Grant, grantOf, REMOVE_GRANT } from "./authorization-codes";
+import { endCopiedGrant, FIND_GRANT, findGrant, type Grant, grantOf } from "./authorization-codes";
 import type { OAuthClient } from "./clients";
-import { addLogoutNotices } from "./logout-notices";
 
 const KEYS = deriveKeys("refresh tokens of applications");
 const REFRESH_TOKEN_PATTERN = /^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\.(\d{1,9})\.([\w-]{43})$/;
@@ -78,8 +77,7 @@ export async function refreshGrant(
     if (!row || row.generation === null) return null;
     const isAnswerLost = row.generation === named.generation + 1 && !row.isGenerationUsed;
     if (isExchanged || isAnswerLost) return grantOf(row);
-    await addLogoutNotices(tx, known.userId, { grantId: named.id }, now);
-    tx.queue(REMOVE_GRANT, { id: named.id });
+    await endCopiedGrant(tx, known, now);
     return null;
   });
   if (!refreshed) return fail({ name: "token_invalid" });
