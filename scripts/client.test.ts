@@ -97,7 +97,7 @@ test("applications are made, listed, changed, disabled and removed at the machin
   });
 });
 
-test("signing keys are listed and rotated at the machine, and a new secret seals them again", async () => {
+test("signing keys are listed, rotated and revoked at the machine, and a new secret seals them again", async () => {
   test.slow();
   await withCommands(async (run) => {
     const [old, fresh] = [{ AUTH_SECRET: "o".repeat(40) }, { AUTH_SECRET: "n".repeat(40) }];
@@ -123,8 +123,12 @@ test("signing keys are listed and rotated at the machine, and a new secret seals
     expect(Date.parse(all[0].signsFrom)).toBeGreaterThan(Date.parse(all[1].signsFrom));
     const sealed = await run("keys", ["seal"], fresh);
     expect([sealed.last, sealed.errors], "the rotation has sealed them").toEqual([{ sealed: 0 }, ""]);
+    const revoked = await run("keys", ["revoke", all[0].id], fresh);
+    expect(revoked.last).toEqual({ id: all[0].id, revoked: true });
+    const again = await run("keys", ["revoke", all[0].id], fresh);
+    expect(again).toMatchObject({ code: 1, errors: expect.stringContaining("no key") });
     const lost = await run("keys", ["seal"], old);
-    for (const { id } of all) expect(lost.errors).toContain(id);
+    for (const { id } of all.slice(1)) expect(lost.errors).toContain(id);
     expect((await run("keys", [], old)).errors).toContain("Usage");
   });
 });

@@ -5,13 +5,14 @@ import { Refusal } from "./internal/tool.mjs";
 const USAGE = `Usage:
 npm run keys -- list
 npm run keys -- rotate
+npm run keys -- revoke <kid>
 npm run keys -- seal`;
 
 const env = await readSettings();
 await migrate(env.DATABASE_URL);
 const keys = await import("../lib/core/oauth/signing-keys");
 
-const [command, ...more] = process.argv.slice(3);
+const [command, id, ...more] = process.argv.slice(3);
 const commands: Record<string, () => Promise<unknown>> = {
   list: async () => {
     const all = await keys.listSigningKeys();
@@ -33,10 +34,17 @@ const commands: Record<string, () => Promise<unknown>> = {
       );
     return rotated;
   },
+  revoke: async () => {
+    const kid = id ?? "";
+    if (!(await keys.revokeSigningKey(kid)).ok)
+      throw new Refusal(`There is no key ${kid}, or it has ended: see npm run keys -- list.`);
+    console.log("Tokens that it signed are refused here, and by applications as soon as they fetch the keys again.");
+    return { id: kid, revoked: true };
+  },
   seal: async () => ({ sealed: await sealAll() }),
 };
 const run = commands[command ?? ""];
-if (!run || more.length > 0) throw new Refusal(USAGE);
+if (!run || (command === "revoke") !== (id !== undefined) || more.length > 0) throw new Refusal(USAGE);
 console.log(JSON.stringify(await run()));
 
 /** Seals all keys by `AUTH_SECRET`, and returns how many were sealed by `AUTH_SECRET_PREVIOUS`. */

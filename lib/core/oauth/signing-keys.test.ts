@@ -4,8 +4,15 @@ import { expect, _baseTest as test } from "playwright/test";
 import { SIGNING_KEY_KEPT_MS, SIGNING_KEY_PUBLISHED_BEFORE_MS } from "@/lib/core/policy";
 import { readPrimary, write } from "@/lib/db/database";
 import { errorsOf } from "@/lib/testing/log";
-import { after } from "@/lib/testing/people";
-import { getSigningKey, listPublicKeys, rotateSigningKeys, SigningAlgorithm, type SigningKey } from "./signing-keys";
+import { after, failureOf } from "@/lib/testing/people";
+import {
+  getSigningKey,
+  listPublicKeys,
+  revokeSigningKey,
+  rotateSigningKeys,
+  SigningAlgorithm,
+  type SigningKey,
+} from "./signing-keys";
 
 // The tests change all keys of the database, so they run one after the other.
 test.describe.configure({ mode: "serial" });
@@ -66,6 +73,31 @@ test("a new key is published an hour before it signs, and the tokens of the one 
   expect(await isPublished(token, after(changesAt, SIGNING_KEY_KEPT_MS - 1))).toBe(true);
   expect(await isPublished(token, after(changesAt, SIGNING_KEY_KEPT_MS))).toBe(false);
   expect(await isPublished(await sign(next), after(changesAt, SIGNING_KEY_KEPT_MS))).toBe(true);
+});
+
+test("a key that became known is revoked: its tokens are refused, and the next key signs at once", async () => {
+  const now = new Date();
+  const leaked = await getSigningKey("RS256", now);
+  const other = await getSigningKey("ES256", now);
+  const token = await sign(leaked);
+  expect(failureOf(await revokeSigningKey(leaked.id, now))).toBe("none");
+  expect(failureOf(await revokeSigningKey(leaked.id, now))).toBe("key_unknown");
+  expect(await isPublished(token, now)).toBe(false);
+  const next = await getSigningKey("RS256", now);
+  expect(next.id).not.toBe(leaked.id);
+  expect(await isPublished(await sign(next), now)).toBe(true);
+  expect((await getSigningKey("ES256", now)).id).toBe(other.id);
+
+  const [rotated] = await rotateSigningKeys(now);
+  expect(failureOf(await revokeSigningKey(next.id, now)), "while its successor waits").toBe("none");
+  const successor = await getSigningKey(rotated?.algorithm ?? "RS256", now);
+  expect(successor.id).toBe(rotated?.id);
+  expect((await listPublicKeys(now)).keys.map(({ kid }) => kid)).not.toContain(next.id);
+
+  const waiting = (await rotateSigningKeys(now)).find(({ algorithm }) => algorithm === "RS256");
+  expect(failureOf(await revokeSigningKey(waiting?.id ?? "", now)), "before it has signed").toBe("none");
+  const last = await getSigningKey("RS256", now);
+  expect([successor.id, waiting?.id]).not.toContain(last.id);
 });
 
 test("of parallel rotations one makes a key, and a further one waits until it signs", async () => {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { runInBackground } from "@/lib/core/background";
 import { deriveKeys } from "@/lib/core/keys";
 import { SIGNING_KEY_KEPT_MS, SIGNING_KEY_PUBLISHED_BEFORE_MS } from "@/lib/core/policy";
+import { fail, type Result, succeed } from "@/lib/core/result";
 import { seal, unseal } from "@/lib/core/sealing";
 import { type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
@@ -59,6 +60,17 @@ const END_OLDER_KEYS = statement({
     UPDATE "SigningKey" SET "endsAt" = :endsAt
     WHERE "algorithm" = :algorithm AND "generation" < :generation AND "endsAt" IS NULL`,
 });
+const END_KEY = statement({
+  params: { id: "text", now: "time" },
+  sql: `UPDATE "SigningKey" SET "endsAt" = :now WHERE "id" = :id`,
+});
+/** Lets a key that waits for its hour sign now. */
+const SIGN_NOW = statement({
+  params: { algorithm: "text", generation: "integer", now: "time" },
+  sql: `
+    UPDATE "SigningKey" SET "signsFrom" = :now
+    WHERE "algorithm" = :algorithm AND "generation" > :generation AND "signsFrom" > :now`,
+});
 const SEAL_AGAIN = statement({
   params: { id: "text", stale: "text", privateKey: "text" },
   sql: `UPDATE "SigningKey" SET "privateKey" = :privateKey WHERE "id" = :id AND "privateKey" = :stale`,
@@ -77,9 +89,9 @@ export async function getSigningKey(algorithm: SigningAlgorithm, now = new Date(
   // The second run finds the key that the first one, or another server, has made.
   for (let runs = 1; ; runs += 1) {
     const rows = await readPrimary.all(LIST_KEYS, { algorithm, now });
-    // A first key that a server made whose clock runs ahead signs nevertheless.
-    const due = rows.filter(({ signsFrom, generation }) => signsFrom <= now || generation === 0);
-    for (const row of due) {
+    const due = rows.filter(({ signsFrom }) => signsFrom <= now);
+    // A key that a server has just made whose clock runs ahead signs nevertheless, if it is the only one.
+    for (const row of due.length > 0 ? due : rows) {
       const privateKey = openKey(row);
       if (privateKey) return { id: row.id, algorithm, privateKey };
     }
@@ -104,6 +116,25 @@ export async function rotateSigningKeys(
   const isSigning = newest.filter((row) => row.signsFrom <= now);
   await Promise.all(isSigning.map(({ algorithm, generation }) => addKey(algorithm, generation + 1, signsFrom)));
   return (await listNewestKeys(now)).map(({ algorithm, id, signsFrom }) => ({ algorithm, id, signsFrom }));
+}
+
+/**
+ * Ends a key at once, because others may know it: it is not published any more, and the tokens that it signed are refused as soon as
+ * applications fetch the keys again. A newer key of the algorithm, or a new one, signs from now on. Fails with `key_unknown` if there is no
+ * such key, or if it has ended.
+ */
+export async function revokeSigningKey(id: string, now = new Date()): Promise<Result<null, { name: "key_unknown" }>> {
+  const rows = await readPrimary.all(LIST_KEYS, { algorithm: null, now });
+  const known = rows.find((row) => row.id === id);
+  if (!known) return fail({ name: "key_unknown" });
+  const algorithm = SigningAlgorithm.parse(known.algorithm);
+  // Does nothing if there is a newer one.
+  await addKey(algorithm, known.generation + 1, now);
+  await transact(async (tx) => {
+    tx.queue(SIGN_NOW, { algorithm, generation: known.generation, now });
+    tx.queue(END_KEY, { id, now });
+  });
+  return succeed(null);
 }
 
 async function listNewestKeys(now: Date) {
