@@ -27,6 +27,7 @@ await migrate(env.DATABASE_URL);
 const { COMMAND_LINE } = await import("../lib/core/administration/actor");
 const deeds = await import("../lib/core/administration/clients");
 const clients = await import("../lib/core/oauth/clients");
+const { ISSUER } = await import("../lib/core/oauth/authorization-request");
 const { CLIENT_NAME_LENGTH_MAX, CLIENTS_MAX, REDIRECT_URI_LENGTH_MAX, REDIRECT_URIS_MAX } = await import(
   "../lib/core/policy"
 );
@@ -60,7 +61,7 @@ const commands: Record<string, () => Promise<unknown>> = {
     const clientId = values["client-id"];
     const wanted = clientId === undefined ? {} : { id: readOrRefuse(clients.ClientId.safeParse(clientId), PROBLEMS) };
     const { id, secret } = okOrRefuse(await deeds.makeClient(COMMAND_LINE, { ...wanted, settings }));
-    console.log(`People can log in to “${settings.name}” from now on.`);
+    console.log(`People can log in to “${settings.name}” from now on. Its library asks for the issuer: ${ISSUER}`);
     if (secret) console.log("This is the only time that the secret is shown.");
     return { client_id: id, ...(secret && { client_secret: secret }) };
   },
