@@ -34,7 +34,7 @@ test("settings that make no sense are refused by name", () => {
   expect(issueOf({ redirectUris: Array(21).fill(redirectUris[0]) })).toEqual(["redirect_uris_too_many"]);
   expect(issueOf({ redirectUris: ["http://app.example/"] })).toEqual(["redirect_uri_invalid"]);
   expect(issueOf({ postLogoutUris: ["https://app.example/#"] })).toEqual(["redirect_uri_invalid"]);
-  for (const name of ["Te\na", "Te\0a", "Te\u202Ea"]) expect(issueOf({ name })).toEqual(["name_invalid"]);
+  for (const name of ["Te\na", "Te\0a", "Te\u202Ea", "Te\uD800a"]) expect(issueOf({ name })).toEqual(["name_invalid"]);
   for (const backChannelLogoutUri of ["com.example.app:/out", "https://10.0.0.1/", "https://app.example:22/"])
     expect(issueOf({ isPublic: true, backChannelLogoutUri })).toEqual(["back_channel_uri_refused"]);
   expect(issueOf({ scopes: ["openid", "profile"] })).toEqual(["scope_unknown"]);

@@ -51,8 +51,8 @@ export interface OAuthClient {
 /** Several URIs. Others fail with the zod issues of `RedirectUri`, or with `redirect_uris_too_many`. */
 export const RedirectUris = z.array(RedirectUri).max(REDIRECT_URIS_MAX, "redirect_uris_too_many");
 
-/** Characters that end a line, or turn the text around them: a name stands in sentences of pages and of the terminal. */
-const CONTROL_PATTERN = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
+/** Characters that end a line or turn the text around them, and halves of characters: a name stands in sentences of pages and of the terminal. */
+const CONTROL_PATTERN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
 
 /** What an application is called. Other text fails with the zod issues `name_missing`, `name_too_long` and `name_invalid`. */
 export const ClientName = z
