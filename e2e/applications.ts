@@ -2,9 +2,13 @@ import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { cleanEnvironment } from "../scripts/internal/environment";
 import type { Server } from "./fixtures";
+
+/** How long an application takes for its answer, as one that exchanges the code before it answers. */
+const ANSWER_MS = 500;
 
 /** Runs `npm run client` beside a server, and returns what the last line says. */
 export async function runClientCommand(server: Server, args: string[]): Promise<Record<string, unknown>> {
@@ -31,9 +35,11 @@ export interface Application {
 /** Starts an application and registers it at the server, with further options of `npm run client -- add`. */
 export async function startApplication(server: Server, name: string, options: string[] = []): Promise<Application> {
   const answers: URLSearchParams[] = [];
-  const site = createServer((request, response) => {
+  const site = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "", "http://127.0.0.1");
     if (pathname === "/callback") answers.push(searchParams);
+    // Meanwhile the page that the browser comes from is still shown.
+    await sleep(ANSWER_MS);
     response.setHeader("Content-Type", "text/html; charset=utf-8");
     response.end(`<!doctype html><title>${name}</title><h1>${name}</h1><p>${searchParams.get("error") ?? "Welcome"}`);
   });

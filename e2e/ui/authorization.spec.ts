@@ -22,8 +22,8 @@ const test = base.extend<Applications>({
 
 /** The person is at the application, which has got this answer. Returns it. */
 async function expectAnswer(page: Page, { answers, redirectUri, name }: Application): Promise<URLSearchParams> {
-  await expect(page.getByRole("heading", { name })).toBeVisible();
-  expect(page.url().startsWith(`${redirectUri}?`)).toBe(true);
+  await page.waitForURL((url) => url.href.startsWith(`${redirectUri}?`));
+  await expect(page.getByRole("heading", { name, exact: true })).toBeVisible();
   return answers.at(-1) ?? new URLSearchParams();
 }
 

@@ -24,7 +24,7 @@ export default async function ReturnPage(options: PageOptions) {
   const [t, { clientName, address }] = await Promise.all([getTranslations("authorization"), requireAnswer(options)]);
   return (
     <Sheet>
-      <meta content={`0;url=${address}`} httpEquiv="refresh" />
+      <Refresh to={address} />
       <h1 className="break-words">{t("returnTitle", { application: clientName })}</h1>
       <p className="mt-3 mb-8 text-soft">{t("returnLead")}</p>
       <a className="button" href={address} rel="noreferrer">
@@ -32,4 +32,20 @@ export default async function ReturnPage(options: PageOptions) {
       </a>
     </Sheet>
   );
+}
+
+/**
+ * Goes on to an address without a script. The element is written as text, because React would insert its own a second time as soon as
+ * its script runs, and an application that answers slowly would be loaded twice, with one code.
+ */
+function Refresh({ to }: { to: string }) {
+  const html = `<meta http-equiv="refresh" content="0;url=${escapeAttribute(to)}">`;
+  // biome-ignore lint/security/noDangerouslySetInnerHtml: the address is escaped.
+  return <div dangerouslySetInnerHTML={{ __html: html }} hidden />;
+}
+
+const ENTITIES: Record<string, string> = { "&": "&amp;", '"': "&quot;", "'": "&#39;", "<": "&lt;", ">": "&gt;" };
+
+function escapeAttribute(text: string): string {
+  return text.replace(/[&"'<>]/g, (character) => ENTITIES[character] ?? "");
 }
