@@ -69,7 +69,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
   const invite = inviteCode && (await getSeenInvite(inviteCode));
   return (
     <Sheet>
-      <h1>{titleOf(t, step, by, application)}</h1>
+      <h1 className="break-words">{titleOf(t, step, by, application)}</h1>
       {step.name === "code" ? (
         <SentTo identity={step.identity} isProven={step.status.state === "verified"} returnPage={returnPage} />
       ) : (
