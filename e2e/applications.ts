@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import type { Page } from "playwright/test";
 import { cleanEnvironment } from "../scripts/internal/environment";
-import type { Server } from "./fixtures";
+import { test as base, expect, type Server } from "./fixtures";
 
 /** How long an application takes for its answer, as one that exchanges the code before it answers. */
 const ANSWER_MS = 500;
@@ -75,4 +76,29 @@ export async function startApplication(server: Server, name: string, options: st
       site.close();
     },
   };
+}
+
+interface Applications {
+  /** Starts an application that is ended after the test. */
+  newApplication: (name: string, options?: string[], at?: Server) => Promise<Application>;
+}
+
+export const test = base.extend<Applications>({
+  newApplication: async ({ server }, use) => {
+    const started: Application[] = [];
+    await use(async (name, options, at = server) => {
+      const application = await startApplication(at, name, options);
+      started.push(application);
+      return application;
+    });
+    for (const application of started) application.stop();
+  },
+});
+
+/** The person is at the application, which has got this answer. Returns it. */
+export async function expectAnswer(page: Page, { answers, redirectUri, name }: Application): Promise<URLSearchParams> {
+  await page.waitForURL((url) => url.href.startsWith(`${redirectUri}?`));
+  // The heading of our page that leads there contains the name as well.
+  await expect(page.getByRole("heading", { name, exact: true })).toBeVisible();
+  return answers.at(-1) ?? new URLSearchParams();
 }

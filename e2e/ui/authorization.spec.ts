@@ -1,31 +1,7 @@
 import type { Page } from "playwright/test";
-import { type Application, runClientCommand, startApplication } from "../applications";
-import { test as base, expect, type Server } from "../fixtures";
+import { expectAnswer, runClientCommand, test } from "../applications";
+import { expect } from "../fixtures";
 import { askForCode, enterCode, logIn, maskOf } from "./journeys";
-
-interface Applications {
-  /** Starts an application that is ended after the test. */
-  newApplication: (name: string, options?: string[], at?: Server) => Promise<Application>;
-}
-
-const test = base.extend<Applications>({
-  newApplication: async ({ server }, use) => {
-    const started: Application[] = [];
-    await use(async (name, options, at = server) => {
-      const application = await startApplication(at, name, options);
-      started.push(application);
-      return application;
-    });
-    for (const application of started) application.stop();
-  },
-});
-
-/** The person is at the application, which has got this answer. Returns it. */
-async function expectAnswer(page: Page, { answers, redirectUri, name }: Application): Promise<URLSearchParams> {
-  await page.waitForURL((url) => url.href.startsWith(`${redirectUri}?`));
-  await expect(page.getByRole("heading", { name, exact: true })).toBeVisible();
-  return answers.at(-1) ?? new URLSearchParams();
-}
 
 const allow = (page: Page) => page.getByRole("button", { name: "Разрешить", exact: true }).click();
 
