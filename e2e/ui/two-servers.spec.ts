@@ -1,5 +1,7 @@
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import type { Browser } from "playwright/test";
 import { bearer, cookieOf, post } from "../api/clients";
+import { startApplication } from "../applications";
 import { DATABASES, type DatabaseKind } from "../databases";
 import { test as base, expect, type Server, Servers } from "../fixtures";
 import { expectWhole } from "../integrity";
@@ -102,6 +104,85 @@ for (const database of DATABASES) {
             await borisPage.goto(`${balancer.url}/profile`);
             await expect(borisPage).toHaveURL(/\/login/);
           }
+        },
+      );
+    }
+
+    for (const javaScriptEnabled of [true, false]) {
+      clusterTest(
+        `a new person logs in at an application with an invitation ${javaScriptEnabled ? "with" : "without"} JavaScript`,
+        async ({ browser, cluster: { balancer, servers, codeFor }, freshPhone }) => {
+          test.slow();
+          const { url } = balancer;
+          const scope = "openid phone referral offline_access";
+          const options = ["--scopes", scope.replaceAll(" ", ",")];
+          const tea = await startApplication({ ...servers[0], url }, "Tea house", options);
+          const authorization = `Basic ${Buffer.from(`${tea.clientId}:${tea.clientSecret}`).toString("base64")}`;
+          const exchange = (fields: Record<string, string>) =>
+            fetch(`${url}/oauth/token`, {
+              method: "POST",
+              headers: { authorization },
+              body: new URLSearchParams(fields),
+            });
+          const claimsAt = (server: string, access: string) =>
+            fetch(`${server}/oauth/userinfo`, { headers: bearer(access) });
+
+          const [anna, boris] = [freshPhone(), freshPhone()];
+          const annasPage = await openPage(browser, javaScriptEnabled, `${url}/login`);
+          await logIn(annasPage, anna, codeFor);
+          const invite = await readInviteCode(annasPage);
+          const { address, verifier } = tea.begin({ scope, invite, nonce: "of this login" });
+          const page = await openPage(browser, javaScriptEnabled, address);
+          await expect(page.getByText(`Вас приглашает ${maskOf(anna)}`)).toBeVisible();
+          await logIn(page, boris, codeFor);
+          await page.getByRole("button", { name: "Разрешить", exact: true }).click();
+          await expect(page.getByRole("heading", { name: "Tea house", exact: true })).toBeVisible();
+          expect(tea.answers).toHaveLength(1);
+
+          // Of parallel exchanges at both servers one gets tokens, and keeps them.
+          const exchanges = await Promise.all(
+            Array.from({ length: 24 }, () =>
+              exchange({
+                grant_type: "authorization_code",
+                code: tea.answers[0]?.get("code") ?? "",
+                redirect_uri: tea.redirectUri,
+                code_verifier: verifier,
+              }),
+            ),
+          );
+          const given = exchanges.filter(({ status }) => status === 200);
+          expect(given).toHaveLength(1);
+          for (const refused of exchanges.filter((one) => one !== given[0])) {
+            expect([refused.status, await refused.json()]).toMatchObject([400, { error: "invalid_grant" }]);
+          }
+          const tokens = await (given[0] as Response).json();
+          for (const { url: at } of servers) {
+            const keys = (await (await fetch(`${at}/oauth/jwks`)).json()) as JSONWebKeySet;
+            const expected = { issuer: url, audience: tea.clientId };
+            const { payload } = await jwtVerify(tokens.id_token, createLocalJWKSet(keys), expected);
+            expect(payload).toMatchObject({ nonce: "of this login" });
+            const claims = await claimsAt(at, tokens.access_token);
+            expect(await claims.json()).toMatchObject({
+              sub: payload.sub,
+              phone_number: boris,
+              phone_number_verified: true,
+              invited_by: expect.stringMatching(/./),
+              first_login: true,
+            });
+          }
+
+          let { access_token: access, refresh_token } = tokens;
+          for (let turn = 0; turn < 5; turn += 1) {
+            const refreshed = await exchange({ grant_type: "refresh_token", refresh_token });
+            expect(refreshed.status).toBe(200);
+            ({ access_token: access, refresh_token } = await refreshed.json());
+            for (const { url: at } of servers) expect((await claimsAt(at, access)).status).toBe(200);
+          }
+          await page.goto(`${url}/profile`);
+          await logOut(page);
+          for (const { url: at } of servers) expect((await claimsAt(at, access)).status).toBe(401);
+          expect((await exchange({ grant_type: "refresh_token", refresh_token })).status).toBe(400);
+          tea.stop();
         },
       );
     }
