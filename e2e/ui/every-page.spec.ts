@@ -298,6 +298,20 @@ async function visitEveryPage(
   const application = new URL(page.url()).pathname;
   for (const act of ["change", "renew-secret", "disable", "remove"])
     await visit(`${application}/${act}`, `console, ${act} an application`);
+  const asked = new URLSearchParams({
+    client_id: application.split("/").at(-1) ?? "",
+    redirect_uri: "https://shop.example/callback",
+    response_type: "code",
+    scope: "openid",
+    code_challenge: "x".repeat(43),
+    code_challenge_method: "S256",
+  });
+  await visit(`/oauth/authorize?${asked}`, "an application asks for consent");
+  await expect(page.getByRole("button", { name: "Разрешить", exact: true })).toBeVisible();
+  await visit(`/oauth/authorize?${asked}&prompt=login&invite=${guestsCode}`, "login for an application, invited");
+  await expect(page.getByText(`Новый аккаунт сразу активирует код ${guestsCode}`)).toBeVisible();
+  await visit("/oauth/refused?reason=expired", "a login for an application that is over");
+  await visit("/oauth/refused?reason=client_unknown", "a request of an unknown application");
   await visit("/admin/webhooks", "console, webhooks");
   await visit("/admin/webhooks/new", "console, a new endpoint");
   await page.getByLabel("session.opened").check();
