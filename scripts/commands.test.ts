@@ -37,7 +37,11 @@ const RUN_BY: [command: string | RegExp, file: string, text: string][] = [
   [/^npx .*openapi-typescript /, "e2e/api/typed-client.spec.ts", "the command of docs/api.md makes the types"],
   [/^npm run webhook( -- .+)?$/, "scripts/webhook.test.ts", "are made, listed, paused, rotated"],
   [/^npm run client( -- .+)?$/, "scripts/client.test.ts", "applications are made, listed, changed"],
-  [/^npm run keys( -- (list|rotate|seal|revoke( \S+)?))?$/, "scripts/client.test.ts", "signing keys are listed, rotated"],
+  [
+    /^npm run keys( -- (list|rotate|seal|revoke( \S+)?))?$/,
+    "scripts/client.test.ts",
+    "signing keys are listed, rotated",
+  ],
   [/^npm run backup( -- \S+)?$/, "scripts/backup.test.ts", "a backup is one moment"],
   [/^npm run restore( -- \S+)?$/, "scripts/restore.test.ts", "a restored copy brings back the people"],
   [
