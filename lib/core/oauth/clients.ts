@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { CLIENT_NAME_LENGTH_MAX, REDIRECT_URIS_MAX } from "@/lib/core/policy";
 import {
@@ -245,7 +246,7 @@ export async function renewSecret(tx: Transaction, id: string): Promise<string |
 }
 
 /** How many rows a step of a removal deletes: so few that it keeps SQLite's only writer busy for some milliseconds. */
-const REMOVED_PER_STEP = 1000;
+const REMOVED_PER_STEP = 500;
 
 /** What belongs to an application and grows with its people, in the order in which it is deleted. */
 const REMOVE_SOME = (["LogoutNotice", "AuthorizationCode", "OAuthGrant", "OAuthConsent"] as const).map((table) =>
@@ -264,12 +265,16 @@ const REMOVE_SOME = (["LogoutNotice", "AuthorizationCode", "OAuthGrant", "OAuthC
 const REMOVE_CLIENT = statement({ params: { id: "text" }, sql: `DELETE FROM "OAuthClient" WHERE "id" = :id` });
 
 /**
- * Deletes the notices, codes, grants and consents of an application that is disabled, in steps of `REMOVED_PER_STEP` rows, so that no other
- * transaction waits for a popular application to be removed.
+ * Deletes the notices, codes, grants and consents of an application that is disabled, in steps of `REMOVED_PER_STEP` rows. After each it
+ * rests as long as the step took, so that other transactions get their turn.
  */
 export async function removeRowsOfClient(id: string): Promise<void> {
   for (const statement of REMOVE_SOME) {
-    while ((await transact(async (tx) => tx.run(statement, { id }))) === REMOVED_PER_STEP);
+    for (let removed = REMOVED_PER_STEP; removed === REMOVED_PER_STEP; ) {
+      const startedMs = performance.now();
+      removed = await transact(async (tx) => tx.run(statement, { id }));
+      await sleep(performance.now() - startedMs);
+    }
   }
 }
 
