@@ -118,6 +118,9 @@ async function visitEveryPage(
   await look(page, "profile, with people");
   await visit("/profile?numbers=shown", "profile, numbers shown");
   await visit(`/i/${guestsCode}`, "circle");
+  await visit("/oauth/logout/confirm", "logout, asked by an application");
+  await visit("/oauth/logout/refused?reason=client_unknown", "logout, refused");
+  await visit("/oauth/logout/done", "logged out");
   const { page: other, inviteCode } = await signUp(
     (await context.browser()?.newContext({ baseURL: new URL(page.url()).origin })) ?? context,
     freshPhone(),

@@ -197,7 +197,7 @@ export async function readAuthorizationRequest(
 }
 
 /** Returns the first language of `ui_locales` (language tags separated by spaces, RFC 5646) that our pages have, or null. */
-function findLanguage(locales: string): Language | null {
+export function findLanguage(locales: string): Language | null {
   const named = locales.split(" ").map((locale) => locale.split("-", 1)[0]?.toLowerCase());
   const known = named.map((name) => LANGUAGES.find((language) => language === name));
   return known.find((language) => language !== undefined) ?? null;

@@ -1,0 +1,3 @@
+import { endForApplication } from "@/lib/endpoints/oauth-logout";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = endForApplication;
