@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Email } from "@/lib/core/identity/email";
 import { Phone } from "@/lib/core/identity/phone";
 import { InviteCode } from "@/lib/core/invites/invite-code";
+import { Subject } from "@/lib/core/oauth/subjects";
 import { CLOCK_SKEW_MS_MAX, IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { START_OF_TIME } from "./list";
@@ -21,6 +22,7 @@ const COLUMNS = [
   "activated",
   "blocked",
   "test",
+  "subject",
 ] as const;
 type Column = (typeof COLUMNS)[number];
 
@@ -40,6 +42,8 @@ export interface ImportRow {
   activatedAt: Date | null;
   /** When the account was blocked; null if it isn't blocked. */
   blockedAt: Date | null;
+  /** The random value from which applications get their names of the account; null for a new one at the first login there. */
+  subject: Subject | null;
 }
 
 /**
@@ -47,7 +51,7 @@ export interface ImportRow {
  * - `line_malformed`: wrong quotation marks, or another number of cells than the first line has.
  * - `identity_missing`: neither a phone nor a mailbox.
  * - `…_repeated`: an earlier row has this value, too.
- * - `email_taken`, `invite_code_taken`: another account of the database has it.
+ * - `email_taken`, `invite_code_taken`, `subject_taken`: another account of the database has it.
  * - `test_number`: the row is the account of a test number (the column `test` of an export), or the phone is a test number here.
  * - `inviter_unknown`: neither the file nor the database has the inviter. `inviter_refused`: the inviter's own row makes no account.
  * - `invite_circular`: the row's inviters lead back to it.
@@ -65,11 +69,14 @@ export const ImportRefusal = z.enum([
   "activated_in_future",
   "blocked_malformed",
   "blocked_in_future",
+  "subject_malformed",
   "phone_repeated",
   "email_repeated",
   "invite_code_repeated",
+  "subject_repeated",
   "email_taken",
   "invite_code_taken",
+  "subject_taken",
   "test_number",
   "inviter_unknown",
   "inviter_refused",
@@ -239,6 +246,7 @@ function readRow(
   const createdAt = readTime("created");
   const activatedAt = readTime("activated");
   const blockedAt = readTime("blocked");
+  const subject = read("subject", Subject, "subject_malformed");
   if (!phone && !email) refuse("identity_missing");
   if (cell?.("test")) refuse("test_number");
   return {
@@ -251,6 +259,7 @@ function readRow(
     createdAt,
     activatedAt,
     blockedAt,
+    subject,
     refusal,
   };
 }
@@ -261,20 +270,23 @@ const Inviter = z.union([
   Phone.transform((phone) => ({ phone })),
 ]);
 
-/** The phones, mailboxes and codes of the rows so far, with the places of their rows. */
+/** The phones, mailboxes, codes and subjects of the rows so far, with the places of their rows. */
 class KnownValues {
   readonly byPhone = new Map<Phone, number>();
   readonly byEmail = new Map<Email, number>();
   readonly byCode = new Map<InviteCode, number>();
+  readonly #subjects = new Set<Subject>();
 
   /** Adds a row's values. If an earlier row has one of them, adds nothing and returns the refusal. */
-  add({ phone, email, inviteCode }: ImportRow, at: number): ImportRefusal | null {
+  add({ phone, email, inviteCode, subject }: ImportRow, at: number): ImportRefusal | null {
     if (phone && this.byPhone.has(phone)) return "phone_repeated";
     if (email && this.byEmail.has(email)) return "email_repeated";
     if (inviteCode && this.byCode.has(inviteCode)) return "invite_code_repeated";
+    if (subject && this.#subjects.has(subject)) return "subject_repeated";
     if (phone) this.byPhone.set(phone, at);
     if (email) this.byEmail.set(email, at);
     if (inviteCode) this.byCode.set(inviteCode, at);
+    if (subject) this.#subjects.add(subject);
     return null;
   }
 

@@ -2,16 +2,21 @@ import { expect, _baseTest as test } from "playwright/test";
 import { getProfile } from "@/lib/core/accounts/accounts";
 import { NO_ACCOUNT_ID } from "@/lib/core/accounts/audit-log";
 import { listEvents } from "@/lib/core/accounts/history";
+import { removeAccount } from "@/lib/core/accounts/remove-account";
 import { signInByPhone } from "@/lib/core/accounts/sign-in";
 import type { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
+import { getSubject } from "@/lib/core/oauth/subjects";
 import { IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
 import { readPrimary, write } from "@/lib/db/database";
+import { freshAdministrator } from "@/lib/testing/administrators";
+import { freshClient, freshSession, logInAt } from "@/lib/testing/oauth";
 import { after, anybody, freshEmail, freshOwner, freshPhone, receiveCode, signUp } from "@/lib/testing/people";
 import { withCrashAfter, withEachWriteRunAgain } from "@/lib/testing/transactions";
 import { checkImport, type ImportOptions, runImport } from "./import";
-import { type ImportPlan, readImport } from "./import-file";
+import { type ImportPlan, readImport, splitLines } from "./import-file";
+import { exportList } from "./list-export";
 
 const OPERATOR = { actorKind: "command_line", actorId: NO_ACCOUNT_ID } as const;
 const HEADER = "phone,email,invite_code,inviter,created";
@@ -285,4 +290,36 @@ test("a file in another encoding, of many columns or without meaning is refused 
     "email_invalid",
     "line_malformed",
   ]);
+});
+
+test("an application knows a person by the same name after an export and an import", async () => {
+  const { session, userId } = await freshSession();
+  const { client } = await freshClient();
+  await logInAt(client, session);
+  const name = await getSubject({ userId, clientId: client.id });
+  const { administrator } = await freshAdministrator();
+  const exported = await exportList(administrator, "people", {});
+  if (!exported.ok) throw new Error(exported.failure.name);
+  const lines = splitLines((await collect(exported.value)).join(""));
+  const { phone } = await readPrimary.user.findUniqueOrThrow({ where: { id: userId } });
+  const file = [lines[0] ?? "", lines.find((line) => line.includes(`'${phone}`)) ?? ""];
+
+  await removeAccount({ userId, actorId: userId, now: new Date() });
+  expect(await run(file)).toEqual({ 2: "new" });
+  const { id } = await findByPhone(phone as Phone);
+  expect(id).not.toBe(userId);
+  expect(await getSubject({ userId: id, clientId: client.id })).toBe(name);
+
+  // Another account can't take the name over.
+  const stolen = file.map((line) => line.replaceAll(phone ?? "", freshPhone()).replace(/"[0-9A-Z]{6}"/, '""'));
+  expect(await check(stolen)).toEqual({ 2: "subject_taken" });
+  expect(await run(stolen)).toEqual({ 2: "subject_taken" });
+  const [subject, other] = ["x".repeat(43), "y".repeat(42)];
+  const rows = [
+    "phone,subject",
+    `${freshPhone()},${subject}`,
+    `${freshPhone()},${subject}`,
+    `${freshPhone()},${other}`,
+  ];
+  expect(await check(rows)).toEqual({ 2: "new", 3: "subject_repeated", 4: "subject_malformed" });
 });

@@ -16,7 +16,7 @@ export interface Importer {
   actorId: number;
 }
 
-const findId = (column: "phone" | "email" | "inviteCode") =>
+const findId = (column: "phone" | "email" | "inviteCode" | "subject") =>
   statement({
     params: { value: "text" },
     row: { id: "integer", isTest: "boolean" },
@@ -26,6 +26,7 @@ const FIND_BY_PHONE = findId("phone");
 const FIND_BY_EMAIL = findId("email");
 // Unlike people who activate a code, an import finds the codes of blocked accounts, too.
 const FIND_BY_CODE = findId("inviteCode");
+const FIND_BY_SUBJECT = findId("subject");
 
 /** Returns the account with the row's phone or, for a row without one, with its mailbox; null if there is none. */
 async function findAccountOf(db: Queries, { phone, email }: Pick<ImportRow, "phone" | "email">) {
@@ -41,15 +42,17 @@ interface Found {
   accountId: number | null;
   isEmailTaken: boolean;
   isCodeTaken: boolean;
+  isSubjectTaken: boolean;
   hasTestNumber: boolean;
   inviterId: number | null;
 }
 
 async function findValues(db: Queries, row: ImportRow, inviterRow: ImportRow | null): Promise<Found> {
-  const [account, byEmail, byCode, inviterId, hasTestNumber] = await Promise.all([
+  const [account, byEmail, byCode, bySubject, inviterId, hasTestNumber] = await Promise.all([
     findAccountOf(db, row),
     row.phone && row.email && db.get(FIND_BY_EMAIL, { value: row.email }),
     row.inviteCode && db.get(FIND_BY_CODE, { value: row.inviteCode }),
+    row.subject && db.get(FIND_BY_SUBJECT, { value: row.subject }),
     findInviterOf(db, row, inviterRow),
     row.phone !== null && isTestNumber(db, row.phone),
   ]);
@@ -57,6 +60,7 @@ async function findValues(db: Queries, row: ImportRow, inviterRow: ImportRow | n
     accountId: account?.id ?? null,
     isEmailTaken: Boolean(byEmail),
     isCodeTaken: Boolean(byCode),
+    isSubjectTaken: Boolean(bySubject),
     inviterId,
     hasTestNumber,
   };
@@ -86,6 +90,7 @@ function judge(row: ImportRow, found: Found, inviterRow: ImportRow | null, isInv
   if (found.accountId !== null) return "exists";
   if (found.isEmailTaken) return "email_taken";
   if (found.isCodeTaken) return "invite_code_taken";
+  if (found.isSubjectTaken) return "subject_taken";
   if (!row.inviter || found.inviterId !== null || isInviterNew) return "new";
   return inviterRow ? "inviter_refused" : "inviter_unknown";
 }
@@ -239,6 +244,10 @@ async function writePart(
   return judged.map(({ row, result }) => outcomeOf(row, result));
 }
 
+const KEEP_SUBJECT = statement({
+  params: { id: "integer", subject: "text" },
+  sql: `UPDATE "User" SET "subject" = :subject WHERE "id" = :id`,
+});
 const BLOCK_IMPORTED = statement({
   params: { id: "integer", blockedAt: "time" },
   sql: `UPDATE "User" SET "blockedAt" = :blockedAt WHERE "id" = :id`,
@@ -247,7 +256,7 @@ const BLOCK_IMPORTED = statement({
 /** Makes an account with its audit event, and returns its id and what the event log says of it. */
 async function importAccount(
   tx: Transaction,
-  { phone, claimedPhone, email, inviteCode, createdAt, blockedAt }: ImportRow,
+  { phone, claimedPhone, email, inviteCode, createdAt, blockedAt, subject }: ImportRow,
   { importer, now, drawInvite }: { importer: Importer; now: Date; drawInvite: () => InviteCode },
 ): Promise<{ id: number; inviteCode: InviteCode; createdAt: string; blockedAt: string | null }> {
   const account = { inviteCode: inviteCode ?? drawInvite(), createdAt: createdAt ?? now };
@@ -260,6 +269,7 @@ async function importAccount(
     ...account,
     isTest: false,
   });
+  if (subject) tx.queue(KEEP_SUBJECT, { id, subject });
   if (blockedAt) tx.queue(BLOCK_IMPORTED, { id, blockedAt });
   recordEvent(tx, { action: "account_imported", ...importer, subjectId: id, now });
   return {

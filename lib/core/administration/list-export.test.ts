@@ -94,10 +94,10 @@ test("the file of people begins with the columns of an import, and phones in it 
   const { administrator } = await freshAdministrator();
   const { header, rows } = await readExport(await exportList(administrator, "people", { inviter: inviter.inviteCode }));
   const accounts = ["phone", "claimed_phone", "email", "invite_code", "inviter_code", "created", "activated"];
-  const columns = [...accounts, "blocked", "test"];
-  expect(header.slice(0, 9)).toEqual(columns);
+  const columns = [...accounts, "blocked", "test", "subject"];
+  expect(header.slice(0, 10)).toEqual(columns);
   const read = await readImport([header.join(",")]);
-  expect(read.ok && read.value.ignoredColumns).toEqual(header.slice(9));
+  expect(read.ok && read.value.ignoredColumns).toEqual(header.slice(10));
   const { createdAt, activation } = await readPrimary.user.findUniqueOrThrow({
     where: { id: userId },
     select: { createdAt: true, activation: true },
@@ -111,6 +111,7 @@ test("the file of people begins with the columns of an import, and phones in it 
       created: createdAt.toISOString(),
       activated: activation?.activatedAt.toISOString(),
       blocked: "",
+      subject: "",
       id: String(userId),
     }),
   ]);

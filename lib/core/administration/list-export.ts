@@ -41,15 +41,15 @@ const timeCell = (time: Date | null) => time?.toISOString() ?? null;
 const PEOPLE: Exported<PeopleFilter, ListedPerson> = {
   filter: PeopleFilter,
   walk: walkPeople,
-  // An import reads the first nine columns, so that an installation can move to another one.
+  // An import reads the first ten columns, so that an installation can move to another one.
   columns: [
     ...["phone", "claimed_phone", "email", "invite_code", "inviter_code", "created", "activated", "blocked", "test"],
-    ...["id", "last_seen", "referrals"],
+    ...["subject", "id", "last_seen", "referrals"],
   ],
   cellsOf: ({ createdAt, activatedAt, blockedAt, seenAt, ...row }) => [
     ...[row.phone, row.claimedPhone, row.email, row.inviteCode, row.inviterCode],
     ...[timeCell(createdAt), timeCell(activatedAt), timeCell(blockedAt), row.isTest ? "yes" : ""],
-    ...[row.id, timeCell(seenAt), row.referralCount],
+    ...[row.subject, row.id, timeCell(seenAt), row.referralCount],
   ],
   hasIdentities: true,
 };

@@ -60,7 +60,17 @@ const PARAMS = {
 } as const;
 
 const SEEN_AT = `(SELECT max("seenAt") FROM "Session" WHERE "userId" = "walked"."id")`;
-const COLUMNS = ["phone", "claimedPhone", "email", "inviteCode", "referralCount", "createdAt", "blockedAt", "isTest"]
+const COLUMNS = [
+  "phone",
+  "claimedPhone",
+  "email",
+  "inviteCode",
+  "referralCount",
+  "createdAt",
+  "blockedAt",
+  "isTest",
+  "subject",
+]
   .map((name) => `"User"."${name}"`)
   .join(", ");
 
@@ -96,6 +106,7 @@ function statementsOf(along: Omit<Parameters<typeof walk>[0], "select">) {
       createdAt: "time",
       blockedAt: "time?",
       isTest: "boolean",
+      subject: "text?",
       seenAt: "time?",
       inviterCode: "text?",
       activatedAt: "time?",

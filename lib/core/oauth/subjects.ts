@@ -1,6 +1,14 @@
 import { createHmac } from "node:crypto";
+import { z } from "zod";
 import { readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import { drawToken } from "./random-token";
+
+/** The random value of an account from which applications get their names of it. Other text fails with `subject_malformed`. */
+export const Subject = z
+  .string()
+  .regex(/^[\w-]{43}$/, "subject_malformed")
+  .brand<"Subject">();
+export type Subject = z.output<typeof Subject>;
 
 const FIND_SUBJECT = statement({
   params: { userId: "integer" },
