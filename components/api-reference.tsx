@@ -35,9 +35,15 @@ async function loadDocument(url: string) {
 
 /**
  * Shows the OpenAPI document at `url`, an address of this server, with Swagger UI. Requests can be sent from it, with this
- * origin's cookies. The text `loading` is shown until the document is loaded, `failed` if loading fails.
+ * origin's cookies, or with the tokens of a login as an application, which comes back to `loginReturnPage`. The text `loading` is shown
+ * until the document is loaded, `failed` if loading fails.
  */
-export function ApiReference({ url, loading, failed }: { url: string; loading: string; failed: string }) {
+export function ApiReference({
+  url,
+  loginReturnPage,
+  loading,
+  failed,
+}: Record<"url" | "loginReturnPage" | "loading" | "failed", string>) {
   const place = useRef<HTMLDivElement>(null);
   const [state, setState] = useState<"loading" | "shown" | "failed">("loading");
 
@@ -48,7 +54,7 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
     Promise.all([loadSwaggerUi(), loadDocument(url)])
       .then(([swaggerUi, spec]) => {
         if (!stage.isConnected) return;
-        swaggerUi({
+        const ui = swaggerUi({
           spec,
           domNode: stage,
           plugins: [referencePlugin],
@@ -58,14 +64,16 @@ export function ApiReference({ url, loading, failed }: { url: string; loading: s
           syntaxHighlight: false,
           // Without this, the document would be sent to Swagger's online validator.
           validatorUrl: null,
+          oauth2RedirectUrl: new URL(loginReturnPage, location.href).href,
         });
+        ui.initOAuth({ usePkceWithAuthorizationCodeGrant: true, scopes: ["openid"] });
         setState("shown");
       })
       .catch(() => {
         if (stage.isConnected) setState("failed");
       });
     return () => stage.remove();
-  }, [url]);
+  }, [url, loginReturnPage]);
 
   return (
     <div className="scripted">

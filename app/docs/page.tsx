@@ -27,7 +27,12 @@ export default async function ReferencePage() {
       <noscript>
         <p>{t("noScript")}</p>
       </noscript>
-      <ApiReference failed={t("failed")} loading={t("loading")} url={OPENAPI_URL} />
+      <ApiReference
+        failed={t("failed")}
+        loading={t("loading")}
+        loginReturnPage="/docs/login-return"
+        url={OPENAPI_URL}
+      />
     </>
   );
 }

@@ -77,11 +77,15 @@ const UNDESCRIBED = [
   // The files of the admin console, which looks to strangers as if it did not exist.
   "/api/admin/{list}",
   "/api/admin/imports",
+  // Addresses that people are sent to by applications, whose parameters OpenID Connect describes.
+  "/oauth/authorize",
+  "/oauth/continue/{id}",
+  "/oauth/logout",
 ];
 
 function listRoutes(): string[] {
   const app = path.join(import.meta.dirname, "../../app");
-  return ["api", ".well-known"]
+  return ["api", ".well-known", "oauth"]
     .filter((folder) => existsSync(path.join(app, folder)))
     .flatMap((folder) =>
       readdirSync(path.join(app, folder), { recursive: true, encoding: "utf8" }).map((file) => path.join(folder, file)),

@@ -76,6 +76,7 @@ async function visitEveryPage(
   await page.goto("/docs");
   await expect(page.locator(".opblock").first()).toBeVisible();
   await look(page, "reference");
+  await visit("/docs/login-return", "login of the reference, lost");
 
   await visit("/login", "login");
   await page.getByLabel("Номер телефона").fill("12");

@@ -92,11 +92,18 @@ const API_ADDRESSES: readonly Address[] = [
   verification.profile,
 ];
 
+/** Addresses that the engine doesn't serve, with the description of their group and of how their requests are authenticated. */
+export interface Supplement {
+  tag: { name: string; description: string };
+  paths: JsonObject;
+  securitySchemes: JsonObject;
+}
+
 /**
  * Makes an OpenAPI 3.1 document of the five APIs, the management API and the addresses in `further`, from the declarations that the engine
- * serves. The APIs are sorted by title.
+ * serves, and of the addresses in `supplement`. The APIs are sorted by title.
  */
-export function describeApis(further: readonly Address[]): JsonObject & { openapi: string } {
+export function describeApis(further: readonly Address[], supplement: Supplement): JsonObject & { openapi: string } {
   const addresses = [...API_ADDRESSES, ...further].sort((one, other) => one.api.title.localeCompare(other.api.title));
   const apis = [...new Set(addresses.map(({ api }) => api))];
   return {
@@ -108,8 +115,11 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
         "Phone login and invite codes: five REST APIs over one core, and a management API for backends of the operator. Every address answers with and without a slash at its end. The five take JSON, form-encoded and multipart bodies, and the session cookie and a bearer token are good at all of them; the management API takes JSON and API keys. An error carries its stable name in the header Sarafan-Error.",
     },
     servers: [{ url: env.APP_URL }],
-    tags: [...apis.map(({ title, description }) => ({ name: title, description })), WEBHOOKS_TAG],
-    paths: Object.fromEntries(addresses.map((address) => [address.path, describeAddress(address)])),
+    tags: [...apis.map(({ title, description }) => ({ name: title, description })), supplement.tag, WEBHOOKS_TAG],
+    paths: {
+      ...Object.fromEntries(addresses.map((address) => [address.path, describeAddress(address)])),
+      ...supplement.paths,
+    },
     webhooks: describeWebhooks(WEBHOOKS_TAG.name),
     components: {
       schemas: describeEvents(),
@@ -117,6 +127,7 @@ export function describeApis(further: readonly Address[]): JsonObject & { openap
         session: { type: "apiKey", in: "cookie", name: SESSION_COOKIE },
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
         key: { type: "http", scheme: "bearer", description: describeScopes() },
+        ...supplement.securitySchemes,
       },
     },
   };

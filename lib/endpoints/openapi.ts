@@ -3,6 +3,7 @@ import { address, reply } from "@/lib/apis/engine";
 import { describeApis } from "@/lib/apis/openapi";
 import { publicKeys } from "@/lib/auth/tokens";
 import { applicationKeys, authorizationServer, openIdConfiguration } from "./oauth-metadata";
+import { OAUTH_REFERENCE } from "./oauth-reference";
 import { policyDocument } from "./policy";
 import { CACHED_FIVE_MINUTES, service } from "./service";
 
@@ -16,10 +17,10 @@ export const openapi = address(service, "/api/openapi.json", (endpoint) => ({
     who: "anybody",
     answer: { body: z.looseObject({ openapi: z.string() }) },
     run: async () => {
-      openApiDocument ??= describeApis([
-        ...[policyDocument, openapi, keys],
-        ...[openIdConfiguration, authorizationServer, applicationKeys],
-      ]);
+      openApiDocument ??= describeApis(
+        [...[policyDocument, openapi, keys], ...[openIdConfiguration, authorizationServer, applicationKeys]],
+        OAUTH_REFERENCE,
+      );
       return reply(openApiDocument, CACHED_FIVE_MINUTES);
     },
     failures: {},
