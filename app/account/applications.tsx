@@ -10,7 +10,7 @@ export async function Applications({ session: { userId } }: { session: Session }
   const [t, consents] = await Promise.all([getTranslations("consents"), listConsents(userId)]);
   if (consents.length === 0) return null;
   return (
-    <section aria-labelledby="applications" className="min-w-0 md:col-start-1 md:row-start-3">
+    <section aria-labelledby="applications" className="min-w-0">
       <h2 id="applications">{t("title")}</h2>
       <p className="mt-2 text-small text-soft">{t("lead")}</p>
       <ul className="mt-4 border-t border-line">

@@ -10,7 +10,7 @@ import { endDevice, endOtherDevices } from "./actions";
 export async function Devices({ session }: { session: Session }) {
   const [t, { sessions, isCut }] = await Promise.all([getTranslations("account"), listSessions(session)]);
   return (
-    <section aria-labelledby="devices" className="min-w-0 md:col-start-1 md:row-span-2 md:row-start-1">
+    <section aria-labelledby="devices" className="min-w-0">
       <h2 id="devices">{t("devices")}</h2>
       {isCut && <p className="mt-2 text-small text-soft">{t("devicesCut", { count: sessions.length })}</p>}
       <ul className="mt-4 border-t border-line">

@@ -33,8 +33,10 @@ export default async function AccountPage({ searchParams }: PageProps<"/account"
       <NewDevices session={session} />
       <div className="grid gap-12 md:grid-cols-[1fr_340px] md:grid-rows-[auto_1fr]">
         <Identity account={account} />
-        <Devices session={session} />
-        <Applications session={session} />
+        <div className="flex min-w-0 flex-col gap-12 md:col-start-1 md:row-span-2 md:row-start-1">
+          <Devices session={session} />
+          <Applications session={session} />
+        </div>
         <OwnData />
       </div>
     </>
@@ -134,7 +136,7 @@ function Factor({
 async function OwnData() {
   const t = await getTranslations("account");
   return (
-    <section aria-labelledby="data" className="min-w-0 md:col-start-2 md:row-start-2">
+    <section aria-labelledby="data" className="min-w-0 md:col-start-2">
       <h2 id="data">{t("data")}</h2>
       <ul className="mt-2 text-small">
         <li>
