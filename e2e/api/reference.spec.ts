@@ -81,6 +81,7 @@ const UNDESCRIBED = [
   "/oauth/authorize",
   "/oauth/continue/{id}",
   "/oauth/logout",
+  "/oauth/logout/end",
 ];
 
 function listRoutes(): string[] {
