@@ -1,8 +1,9 @@
 import { expect, _baseTest as test } from "playwright/test";
 import { readPrimary, write } from "@/lib/db/database";
-import { freshClient } from "@/lib/testing/oauth";
+import { freshClient, freshSession } from "@/lib/testing/oauth";
 import { failureOf } from "@/lib/testing/people";
 import { authenticateClient, ClientSettings, findClient, listClients } from "./clients";
+import { withdrawConsent } from "./consents";
 
 const redirectUris = ["https://app.example/callback"];
 const issueOf = (settings: object) =>
@@ -72,4 +73,14 @@ test("a disabled application is found, but can't prove that it is one", async ()
   await write((tx) => tx.oAuthClient.update({ where: { id: client.id }, data: { disabledAt } }));
   expect(await findClient(client.id)).toEqual({ ...client, disabledAt });
   expect(failureOf(await authenticateClient({ id: client.id, secret }))).toBe("client_invalid");
+});
+
+test("a text that is no client_id is no application, also one that a database can't hold", async () => {
+  const { client, secret } = await freshClient();
+  const { userId } = await freshSession();
+  for (const id of ["", "\0", `${client.id}\0`, client.id.toUpperCase(), "x".repeat(10_000)]) {
+    expect(await findClient(id)).toBeNull();
+    expect(failureOf(await authenticateClient({ id, secret }))).toBe("client_invalid");
+    expect(await withdrawConsent({ userId, clientId: id })).toBe(false);
+  }
 });

@@ -293,8 +293,13 @@ export function versionOfClient({ createdAt: _, ...client }: OAuthClient): strin
 
 /** Returns the application with this id, also a disabled one, or null. */
 export async function findClient(id: string): Promise<OAuthClient | null> {
-  const row = await readPrimary.get(FIND_CLIENT, { id });
+  const row = await findRow(id);
   return row ? clientOf(row) : null;
+}
+
+/** A request may name any text, also one with characters that PostgreSQL refuses. So only a `client_id` is looked up. */
+async function findRow(id: string) {
+  return ClientId.safeParse(id).success ? readPrimary.get(FIND_CLIENT, { id }) : undefined;
 }
 
 /** Returns all applications, the oldest first. */
@@ -313,7 +318,7 @@ export async function authenticateClient({
   id: string;
   secret: string | null;
 }): Promise<Result<OAuthClient, { name: "client_invalid" }>> {
-  const row = await readPrimary.get(FIND_CLIENT, { id });
+  const row = await findRow(id);
   if (!row || row.disabledAt || !isRightSecret(row.secretHash, secret)) return fail({ name: "client_invalid" });
   return succeed(clientOf(row));
 }

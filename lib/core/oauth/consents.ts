@@ -1,6 +1,7 @@
 import { lockAccount } from "@/lib/core/accounts/accounts";
 import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import { readPrimary, statement, transact } from "@/lib/db/database";
+import { ClientId } from "./clients";
 import { addLogoutNotices } from "./logout-notices";
 import { readScopes, type Scope } from "./scopes";
 
@@ -63,10 +64,12 @@ export async function listConsents(userId: number, now = new Date()): Promise<Co
  * Withdraws the account's consent for an application: its tokens and codes end now, the application is told that its logins are over, and
  * the next login there asks for consent. Returns false if the account has given it none.
  */
-export function withdrawConsent(
+export async function withdrawConsent(
   { userId, clientId }: { userId: number; clientId: string },
   now = new Date(),
 ): Promise<boolean> {
+  // A form may name any text, also one with characters that PostgreSQL refuses.
+  if (!ClientId.safeParse(clientId).success) return false;
   return transact(async (tx) => {
     if (!(await lockAccount(tx, userId)) || !(await tx.get(EMPTY_CONSENT, { userId, clientId }))) return false;
     await addLogoutNotices(tx, userId, { clientId }, now);
