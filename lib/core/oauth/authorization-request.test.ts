@@ -129,6 +129,7 @@ test("all other errors are told to the application, with its state and the name 
     [{ code_challenge_method: null }, "invalid_request"],
     [{ code_challenge_method: "plain" }, "invalid_request"],
     [{ nonce: "n".repeat(256) }, "invalid_request"],
+    [{ nonce: "n\0" }, "invalid_request"],
     [{ prompt: "none login" }, "invalid_request"],
     [{ prompt: "select_account" }, "invalid_request"],
     [{ max_age: "-1" }, "invalid_request"],

@@ -170,6 +170,8 @@ export async function readAuthorizationRequest(
   const nonce = value("nonce");
   if (nonce !== null && bytesOf(nonce) > NONCE_BYTES_MAX)
     return invalid(`nonce must have ${NONCE_BYTES_MAX} bytes at most`);
+  // PostgreSQL stores no such character.
+  if (nonce?.includes("\0")) return invalid("nonce must not contain the character U+0000");
 
   const named = value("prompt")?.split(" ").filter(Boolean) ?? [];
   if (named.some((name) => !Prompt.options.some((prompt) => prompt === name)))
