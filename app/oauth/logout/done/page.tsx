@@ -2,6 +2,7 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
+import { Refresh } from "@/components/refresh";
 import { Sheet } from "@/components/sheet";
 import { queryOf, refusedLogoutPage } from "@/lib/auth/logout-pages";
 import { composeLogoutAnswer, readLogoutRequest } from "@/lib/core/oauth/logout-request";
@@ -22,7 +23,7 @@ export default async function LoggedOutPage({ searchParams }: PageProps<"/oauth/
   const address = composeLogoutAnswer(read.value);
   return (
     <Sheet>
-      {address && <meta content={`0;url=${address}`} httpEquiv="refresh" />}
+      {address && <Refresh to={address} />}
       <h1>{t("doneTitle")}</h1>
       <p className="mt-3 mb-8 break-words text-soft">
         {client && address ? t("returnLead", { application: client.name }) : t("doneLead")}

@@ -1,6 +1,7 @@
 import type { Metadata } from "next";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
+import { Refresh } from "@/components/refresh";
 import { Sheet } from "@/components/sheet";
 import { refusalPage } from "@/lib/auth/authorization-pages";
 import { type AuthorizationAnswer, readAuthorizationAnswer } from "@/lib/auth/pending-authorization";
@@ -32,20 +33,4 @@ export default async function ReturnPage(options: PageOptions) {
       </a>
     </Sheet>
   );
-}
-
-/**
- * Goes on to an address without a script. The element is written as text, because React would insert its own a second time as soon as
- * its script runs, and an application that answers slowly would be loaded twice, with one code.
- */
-function Refresh({ to }: { to: string }) {
-  const html = `<meta http-equiv="refresh" content="0;url=${escapeAttribute(to)}">`;
-  // biome-ignore lint/security/noDangerouslySetInnerHtml: the address is escaped.
-  return <div dangerouslySetInnerHTML={{ __html: html }} hidden />;
-}
-
-const ENTITIES: Record<string, string> = { "&": "&amp;", '"': "&quot;", "'": "&#39;", "<": "&lt;", ">": "&gt;" };
-
-function escapeAttribute(text: string): string {
-  return text.replace(/[&"'<>]/g, (character) => ENTITIES[character] ?? "");
 }
