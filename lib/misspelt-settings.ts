@@ -3,6 +3,7 @@ import { getCountries } from "libphonenumber-js/max";
 /** Settings that scripts and the build read without lib/env.ts. */
 const OTHER_SETTINGS = [
   "GATEWAY_PORT",
+  "EXAMPLE_PORT",
   "BUILD_STANDALONE",
   "DATABASE_DIRECT_URL",
   "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY",

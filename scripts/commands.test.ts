@@ -63,6 +63,7 @@ const RUN_BY: [command: string | RegExp, file: string, text: string][] = [
   ],
   ["npm run settings", "scripts/settings.test.ts", "npm run settings"],
   ["npm run gateway", "scripts/commands.test.ts", "the commands for the gateway"],
+  ["npm run example", "e2e/ui/example.spec.ts", "as `npm run example` does"],
   [/^curl .*localhost:8025/, "scripts/commands.test.ts", "the commands for the gateway"],
   [/^curl .*localhost:3000/, "e2e/api/examples.spec.ts", "the commands of docs/api.md have the answers"],
   ["npm run migrate", "scripts/commands.test.ts", "npm run migrate"],

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "playwright/test";
@@ -45,4 +45,11 @@ test("a start installs what serving needs, tests add the rest, and a later start
   } finally {
     rmSync(parent, { recursive: true });
   }
+});
+
+test("the example has its packages in the versions that the tests have", () => {
+  const read = (file: string) => JSON.parse(readFileSync(file, "utf8"));
+  const { dependencies, devDependencies } = read("package.json");
+  const own = read("examples/book-club/package.json").dependencies;
+  expect({ ...dependencies, ...devDependencies }).toMatchObject(own);
 });

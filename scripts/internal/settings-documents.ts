@@ -150,6 +150,12 @@ const SECTIONS: { title: string; names: (string | OtherSetting)[] }[] = [
         values: "a whole number from 1 to 65534",
         preset: "`8025`",
       },
+      {
+        name: "EXAMPLE_PORT",
+        description: "The TCP port of the example application of `npm run example`.",
+        values: "a whole number from 1024 to 65535",
+        preset: "`4000`",
+      },
     ],
   },
 ];
