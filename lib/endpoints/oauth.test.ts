@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, _baseTest as test } from "playwright/test";
 import { issueAuthorizationCode } from "@/lib/core/oauth/authorization-codes";
 import type { AuthorizationRequest } from "@/lib/core/oauth/authorization-request";
@@ -33,6 +34,10 @@ async function exchangeOf(client: OAuthClient, session: Session, asked: Partial<
   const { redirectUri } = request;
   return { grant_type: "authorization_code", code: code.value, redirect_uri: redirectUri, code_verifier: verifier };
 }
+
+/** Starts the counter of wrong secrets again, which tests of other files share. */
+const forgetWrongSecrets = () =>
+  transact(async (tx) => resetCounters(tx, networkCharges(WRONG_CLIENT_SECRETS_FROM_NETWORK, "unknown")));
 
 /** What a browser sends for the script of a page of that origin. */
 const scriptOf = (origin: string) => ({ origin, "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors" });
@@ -185,8 +190,52 @@ test("wrong secrets slow a network down, and the rightful application is never l
   expect(refused.body.error).toBe("invalid_client");
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
   expect((await attempt(secret ?? "")).body.error).toBe("unsupported_grant_type");
-  // Tests of other files share the counter.
-  await transact(async (tx) => resetCounters(tx, networkCharges(WRONG_CLIENT_SECRETS_FROM_NETWORK, "unknown")));
+  await forgetWrongSecrets();
+});
+
+test("whatever an application sends, it is answered in the protocol's own form, and gets no token", async () => {
+  const { client, secret } = await freshClient();
+  const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\0", "%00", "a:b", client.id, secret ?? ""));
+  const names = ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "token"];
+  const fields = fc.record(
+    {
+      ...Object.fromEntries(names.map((name) => [name, text])),
+      grant_type: fc.oneof(text, fc.constantFrom("authorization_code", "refresh_token")),
+      client_id: fc.oneof(text, fc.constant(client.id)),
+      client_secret: fc.oneof(text, fc.constant(secret ?? "")),
+    },
+    { requiredKeys: [] },
+  );
+  const base64 = text.map((one) => `Basic ${Buffer.from(one).toString("base64")}`);
+  const authorization = fc.option(
+    fc.oneof(
+      base64,
+      fc.base64String().map((one) => `Bearer ${one}`),
+    ),
+    { nil: null },
+  );
+  const isInForm = async (answer: Response, mayBeEmpty: boolean) => {
+    const { status, body, headers } = await read(answer);
+    if (mayBeEmpty && status === 200) return Object.keys(body).length === 0;
+    return status >= 400 && status < 500 && typeof body.error === "string" && headers.has("sarafan-error");
+  };
+  await fc.assert(
+    fc.asyncProperty(fields, authorization, async (sent, header) => {
+      const ask = (path: string) =>
+        new Request(at(path), {
+          method: "POST",
+          body: new URLSearchParams(sent as Record<string, string>),
+          headers: header === null ? {} : { authorization: header },
+        });
+      return (
+        (await isInForm(await token.POST(ask("/oauth/token"), undefined), false)) &&
+        (await isInForm(await revoke.POST(ask("/oauth/revoke"), undefined), true)) &&
+        (await isInForm(await userinfo.POST(ask("/oauth/userinfo"), undefined), false))
+      );
+    }),
+    { numRuns: 200 },
+  );
+  await forgetWrongSecrets();
 });
 
 test("a session that was ended ends its applications' tokens in the same moment", async () => {
