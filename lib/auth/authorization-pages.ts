@@ -3,7 +3,7 @@ import { z } from "zod";
 
 /**
  * Why a request for authorization ends at a page of this server. The first ones are those of `UntrustedRequest`; `expired`: the browser
- * has no cookie of the request any more; `outdated`: the application was changed while the person logged in.
+ * has no cookie of the request any more; `outdated`: the application was changed while the person logged in; `unavailable`: the server failed.
  */
 export const RefusalReason = z.enum([
   "client_id_missing",
@@ -15,6 +15,7 @@ export const RefusalReason = z.enum([
   "redirect_uri_unknown",
   "expired",
   "outdated",
+  "unavailable",
 ]);
 export type RefusalReason = z.output<typeof RefusalReason>;
 

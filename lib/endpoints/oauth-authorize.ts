@@ -1,3 +1,4 @@
+import { HANDLER_STATUSES, type Handler, makeHandlers } from "@/lib/apis/handlers";
 import { answerPage, consentPage, type RefusalReason, refusalPage } from "@/lib/auth/authorization-pages";
 import { currentRequester } from "@/lib/auth/current-requester";
 import { currentSession } from "@/lib/auth/nextauth";
@@ -20,7 +21,7 @@ import { advanceAuthorization, resumeAuthorization } from "@/lib/core/oauth/auth
 import { readIdTokenHint } from "@/lib/core/oauth/tokens";
 import { NO_STORE } from "@/lib/http/caching";
 import { isNavigation } from "@/lib/http/navigation";
-import { refuse, verbs } from "./verbs";
+import { refuse } from "./verbs";
 
 /**
  * Serves `/oauth/authorize` (OAuth 2.1 §3.1, OpenID Connect Core §3.1.2): where an application sends a person to log in. A request that
@@ -29,7 +30,7 @@ import { refuse, verbs } from "./verbs";
  * them. A request that names no application and redirect URI of this server is answered with status 400 and leads to a page of ours.
  * Failure: `origin_foreign` for a request that is no navigation, because each answer writes a code.
  */
-export const authorize = verbs({
+export const authorize = pageVerbs({
   GET: async ({ url, headers }) => {
     if (!isNavigation(headers)) return refuse("origin_foreign");
     const now = new Date();
@@ -70,7 +71,7 @@ interface ContinueRoute {
  * `form-action` of the content security policy to it. Answers a request that is no navigation with 204, so that Next.js loads the
  * address as a browser does.
  */
-export const continueAuthorization = verbs<ContinueRoute>({
+export const continueAuthorization = pageVerbs<ContinueRoute>({
   GET: async ({ headers }, { params }) => {
     if (!isNavigation(headers)) return new Response(null, { status: 204, headers: NO_STORE });
     const { id } = await params;
@@ -115,15 +116,36 @@ async function lookUp({ invite }: AuthorizationRequest, now: Date): Promise<Auth
   return found?.ok ? invite : null;
 }
 
-/**
- * Answers a request that may come from a stranger: status 400 without a redirect (RFC 6749 §4.1.2.1). A route can't render a page, so
- * the document leads to one.
- */
-function refuseUntrusted(reason: RefusalReason): Response {
+/** Answers a request that may come from a stranger: status 400 without a redirect (RFC 6749 §4.1.2.1). */
+const refuseUntrusted = (reason: RefusalReason) => leadToPage(reason, { name: reason, status: 400 });
+
+/** Makes the exports of an address that people open. A failure that is not the client's leads to a page, not to JSON. */
+function pageVerbs<Context = unknown>(given: { GET: Handler<Context> }) {
+  return makeHandlers(given, {
+    sharing: null,
+    refuse: (name, headers) => {
+      const reason = REASON_BY_FAILURE[name];
+      return reason ? leadToPage(reason, { name, status: HANDLER_STATUSES[name], headers }) : refuse(name, headers);
+    },
+  });
+}
+
+/** What the page says after a failure. The account is gone if it was deleted in another tab. */
+const REASON_BY_FAILURE: Partial<Record<keyof typeof HANDLER_STATUSES, RefusalReason>> = {
+  credentials_missing: "expired",
+  unexpected: "unavailable",
+  database_away: "unavailable",
+};
+
+/** Answers with this status and a document that leads to the page of the reason. A route can't render a page. */
+function leadToPage(
+  reason: RefusalReason,
+  { name, status, headers }: { name: string; status: number; headers?: Record<string, string> | undefined },
+): Response {
   const page = refusalPage(reason);
   const html = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=${page}"><title>${reason}</title><a href="${page}">${reason}</a>`;
   return new Response(html, {
-    status: 400,
-    headers: { ...NO_STORE, "Content-Type": "text/html; charset=utf-8", "Sarafan-Error": reason },
+    status,
+    headers: { ...NO_STORE, "Content-Type": "text/html; charset=utf-8", ...headers, "Sarafan-Error": name },
   });
 }
