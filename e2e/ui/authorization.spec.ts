@@ -22,7 +22,7 @@ for (const javaScriptEnabled of [true, false]) {
     await page.goto(tea.begin({ state: "first" }).address);
     await expect(page).toHaveURL(/\/login\?/);
     await logIn(page, phone, codeFor);
-    await expect(page.getByRole("heading", { name: "Вход в Tea house" })).toBeVisible();
+    await expect(page.getByRole("heading", { name: "Вход в приложение «Tea house»" })).toBeVisible();
     await expect(page.getByText("ваш номер телефона")).toBeVisible();
     await expect(page.getByText(maskOf(phone))).toBeVisible();
     await allow(page);
@@ -80,10 +80,10 @@ for (const javaScriptEnabled of [true, false]) {
     await first.goto(tea.begin({ state: "of tea" }).address);
     await second.goto(shop.begin({ state: "of books", scope: "openid" }).address);
     await logIn(first, phone, codeFor);
-    await expect(first.getByRole("heading", { name: "Вход в Tea house" })).toBeVisible();
+    await expect(first.getByRole("heading", { name: "Вход в приложение «Tea house»" })).toBeVisible();
     // The other tab has a login of the same browser by now.
     await second.reload();
-    await expect(second.getByRole("heading", { name: "Вход в Book shop" })).toBeVisible();
+    await expect(second.getByRole("heading", { name: "Вход в приложение «Book shop»" })).toBeVisible();
     await expect(second.getByText("ваш номер телефона")).toBeHidden();
     await allow(second);
     expect((await expectAnswer(second, shop)).get("state")).toBe("of books");
@@ -109,6 +109,7 @@ for (const javaScriptEnabled of [true, false]) {
     // Another account is used in the second tab, by the link of the same page.
     await other.goto(page.url());
     await other.getByRole("button", { name: "Войти с другим аккаунтом" }).click();
+    await expect(other).toHaveURL(/\/login\?/);
     await logIn(other, boris, codeFor);
     await expect(other.getByText(maskOf(boris))).toBeVisible();
     await allow(page);
