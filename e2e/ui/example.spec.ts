@@ -149,6 +149,8 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(boriss.page).toHaveURL(/\/login/);
 
     const addresses = spellOut([...annas.visited, ...boriss.visited]);
+    // The address of the logout has an ID token, which was read, too.
+    expect(addresses).toContain('"sid":');
     const log = logOf(server.output().slice(logBefore)) + example.output();
     for (const phone of [anna, boris]) {
       expect(addresses).not.toContain(phone.slice(1));

@@ -1,77 +1,7 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import { text } from "node:stream/consumers";
-import { Auth, type AuthConfig } from "@auth/core";
 import * as oauth from "oauth4webapi";
-import type { Page } from "playwright/test";
-import { test as base, expectAnswer, runClientCommand } from "../applications";
-import { expect, type Server } from "../fixtures";
+import { expectAnswer, test } from "../applications";
+import { expect } from "../fixtures";
 import { logIn } from "./journeys";
-
-/** Logs a person in whom an application has sent here, and lets the application learn what it asks for. */
-async function logInAndAllow(page: Page, phone: string, { url, codeFor }: Server) {
-  await expect(page).toHaveURL((address) => address.href.startsWith(`${url}/login`));
-  await logIn(page, phone, codeFor);
-  await page.getByRole("button", { name: "Разрешить", exact: true }).click();
-}
-
-/** An application that a library of next-auth serves, and that keeps the phone in its own session. */
-interface AuthJsApplication {
-  url: string;
-}
-
-const test = base.extend<object, { authJs: AuthJsApplication }>({
-  authJs: [
-    async ({ server }, use) => {
-      let config: AuthConfig | undefined;
-      const site = createServer(async (request, response) => {
-        const { method = "GET", headers } = request;
-        // Browsers ask for an icon, too.
-        if (!request.url?.startsWith("/auth/")) return void response.writeHead(404).end();
-        const body = method === "POST" ? await text(request) : null;
-        const asked = new Request(new URL(request.url ?? "/", url), { method, headers: headers as HeadersInit, body });
-        const answer = config ? await Auth(asked, config) : Response.error();
-        const given = [...answer.headers].filter(([name]) => name !== "set-cookie");
-        response.writeHead(answer.status, {
-          ...Object.fromEntries(given),
-          "set-cookie": answer.headers.getSetCookie(),
-        });
-        response.end(await answer.text());
-      }).listen(0, "127.0.0.1");
-      await once(site, "listening");
-      const url = `http://127.0.0.1:${(site.address() as { port: number }).port}`;
-      const redirectUri = `${url}/auth/callback/sarafan`;
-      const made = await runClientCommand(server, ["add", "--name", "Auth.js", "--redirect-uri", redirectUri]);
-      config = {
-        basePath: "/auth",
-        trustHost: true,
-        secret: "the secret of an application of the tests",
-        providers: [
-          {
-            id: "sarafan",
-            name: "Sarafan",
-            type: "oidc",
-            issuer: server.url,
-            clientId: String(made.client_id),
-            clientSecret: String(made.client_secret),
-            checks: ["pkce", "state", "nonce"],
-            authorization: { params: { scope: "openid phone" } },
-            // The phone is in the answer of userinfo, and not in the ID token.
-            idToken: false,
-            profile: ({ sub, phone_number }) => ({ id: sub, name: phone_number }),
-          },
-        ],
-      };
-      await use({ url });
-      site.closeAllConnections();
-      site.close();
-    },
-    { scope: "worker", timeout: 60_000 },
-  ],
-});
-
-// All tests share one application of each kind.
-test.describe.configure({ mode: "default" });
 
 for (const javaScriptEnabled of [true, false]) {
   const how = `${javaScriptEnabled ? "with" : "without"} JavaScript`;
@@ -97,7 +27,8 @@ for (const javaScriptEnabled of [true, false]) {
       ...{ code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256" },
     }).toString();
     await page.goto(address.href);
-    await logInAndAllow(page, phone, server);
+    await logIn(page, phone, server.codeFor);
+    await page.getByRole("button", { name: "Разрешить", exact: true }).click();
 
     const answer = oauth.validateAuthResponse(as, client, await expectAnswer(page, application), state);
     expect(application.answers).toHaveLength(1);
@@ -126,20 +57,5 @@ for (const javaScriptEnabled of [true, false]) {
       401,
       expect.stringContaining('error="invalid_token"'),
     ]);
-  });
-
-  test(`next-auth logs a person in by its generic OpenID Connect provider, ${how}`, async ({
-    browser,
-    server,
-    authJs,
-    phone,
-  }) => {
-    const page = await browser.newPage({ javaScriptEnabled });
-    await page.goto(`${authJs.url}/auth/signin?callbackUrl=/auth/session`);
-    await page.getByRole("button", { name: "Sarafan" }).click();
-    await logInAndAllow(page, phone, server);
-    await expect(page).toHaveURL(`${authJs.url}/auth/session`);
-    const session = JSON.parse((await page.locator("body").textContent()) ?? "");
-    expect(session.user).toMatchObject({ name: phone });
   });
 }

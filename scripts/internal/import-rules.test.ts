@@ -57,8 +57,8 @@ const ROOMS: Record<string, { refused: string[]; allowed: string[] }> = {
     allowed: ["@/lib/core/policy", "@/lib/db/database"],
   },
   e2e: {
-    refused: ["@/lib/env", "../lib/env", "../scripts/internal/database", "@auth/core/jwt"],
-    allowed: ["../scripts/internal/free-port", "@auth/core"],
+    refused: ["@/lib/env", "../lib/env", "../scripts/internal/database"],
+    allowed: ["../scripts/internal/free-port"],
   },
   gateway: { refused: ["@/lib/env", "../lib/env"], allowed: ["./http"] },
   examples: { refused: ["@/lib/env", "../lib/env", "../../lib/env"], allowed: ["./login.mjs", "openid-client"] },
