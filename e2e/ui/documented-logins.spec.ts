@@ -374,6 +374,7 @@ test("the settings for oauth2-proxy and Grafana in docs/oidc.md name what the se
   );
   const logout = new URL(here(grafana.signout_redirect_url) ?? "");
   expect(logout.origin + logout.pathname).toBe(discovery.end_session_endpoint);
+  expect(logout.searchParams.get("client_id")).toBe(grafana.client_id);
   expect(sectionOf("Grafana")).toContain(
     `\`${logout.searchParams.get("post_logout_redirect_uri")}\` as post-logout URI`,
   );
