@@ -9,7 +9,16 @@ export const V1 = "/api/manage/v1";
 /** All scopes of API keys that these tests know, as `npm run key` takes them. */
 export const ALL_SCOPES = [
   ...["accounts:read", "accounts:write", "phones:read", "referrals:read", "activations:read", "activations:write"],
-  ...["deliveries:read", "events:read", "webhooks:read", "webhooks:write", "test-numbers:read", "test-numbers:write"],
+  ...[
+    "clients:read",
+    "clients:write",
+    "deliveries:read",
+    "events:read",
+    "webhooks:read",
+    "webhooks:write",
+    "test-numbers:read",
+    "test-numbers:write",
+  ],
 ].join(",");
 
 /** Runs `npm run key` on the server's database, and returns the last line. */
