@@ -14,7 +14,7 @@ const FOLDER = "examples/book-club";
 const port = Number(process.env.EXAMPLE_PORT || 4000);
 if (!Number.isInteger(port) || port < 1024 || port > 65_535)
   throw new Refusal("The setting EXAMPLE_PORT must be a whole number from 1024 to 65535.");
-await refuseBusyPort({ host: "127.0.0.1", port }, "EXAMPLE_PORT=4001 npm run example");
+await refuseBusyPort({ host: "127.0.0.1", port }, `EXAMPLE_PORT=${port < 65_535 ? port + 1 : 4000} npm run example`);
 
 const env = await readSettings();
 const { IS_LOOPBACK_ONLY } = await import("../lib/env");
