@@ -219,7 +219,7 @@ test("a login whose request is gone sends no code and makes no account, because 
 }) => {
   const tea = await newApplication("Tea house", REFERRAL);
   const anna = await newInviter(await browser.newContext(), freshPhone(), codeFor);
-  const over = page.getByRole("heading", { name: "Этот вход уже закончен" });
+  const over = page.getByRole("heading", { name: "Этот вход нельзя продолжить" });
   const boris = freshPhone();
   const loseRequest = () => page.context().clearCookies({ name: /sarafan-authorize-/ });
 
@@ -244,7 +244,7 @@ test("a login whose request is gone sends no code and makes no account, because 
   await page.goto(tea.begin({ invite: anna.inviteCode }).address);
   const stranger = await browser.newPage({ baseURL: server.url });
   await stranger.goto(page.url());
-  await expect(stranger.getByRole("heading", { name: "Этот вход уже закончен" })).toBeVisible();
+  await expect(stranger.getByRole("heading", { name: "Этот вход нельзя продолжить" })).toBeVisible();
   await expect(stranger.getByText(anna.inviteCode)).toBeHidden();
 });
 

@@ -126,7 +126,7 @@ for (const javaScriptEnabled of [true, false]) {
     await readInviteCode(page);
     const request = { client_id: tea.clientId, post_logout_redirect_uri: tea.farewellUri, state: "kept" };
     await page.goto(logoutAddress(server, request));
-    await expect(page.getByText("После этого вы вернётесь в Tea house.")).toBeVisible();
+    await expect(page.getByText("После этого вы вернётесь в приложение «Tea house».")).toBeVisible();
     await page.getByRole("link", { name: "Не выходить" }).click();
     await readInviteCode(page);
     await page.goto(logoutAddress(server, request));
@@ -149,13 +149,13 @@ for (const javaScriptEnabled of [true, false]) {
     const section = page.getByRole("region", { name: "Приложения с доступом" });
     await expect(section.getByText("Tea house")).toBeVisible();
     await expect(section.getByRole("listitem").filter({ hasText: "ваш номер телефона" })).not.toHaveCount(0);
-    await section.getByRole("button", { name: "Отозвать доступ приложения Tea house" }).click();
+    await section.getByRole("button", { name: "Отозвать доступ приложения «Tea house»" }).click();
     await expect(page.getByText("Доступ отозван")).toBeVisible();
     await expect(section).toBeHidden();
     await expect.poll(() => tea.notices.length, { timeout: 5000 }).toBe(1);
     await page.goto("/account/history");
-    await expect(page.getByText("Вы отозвали доступ приложения Tea house")).toBeVisible();
-    await expect(page.getByText(/Вы разрешили приложению Tea house узнать: .*ваш номер телефона/)).toBeVisible();
+    await expect(page.getByText("Вы отозвали доступ приложения «Tea house»")).toBeVisible();
+    await expect(page.getByText(/Вы разрешили приложению «Tea house» узнать: .*ваш номер телефона/)).toBeVisible();
     await page.goto(tea.begin().address);
     await expect(page.getByRole("button", { name: "Разрешить", exact: true })).toBeVisible();
   });

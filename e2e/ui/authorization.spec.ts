@@ -151,7 +151,7 @@ test("an application that was disabled while the person logged in gets no answer
   await askForCode(page, phone);
   await runClientCommand(server, ["disable", tea.clientId]);
   await enterCode(page, await codeFor(phone));
-  await expect(page.getByRole("heading", { name: "Этот вход уже закончен" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Этот вход нельзя продолжить" })).toBeVisible();
   expect(tea.answers).toHaveLength(0);
 });
 
@@ -181,7 +181,7 @@ test("a browser that begins many logins keeps the last ones, and our pages still
   await page.goto(addresses.at(-1) ?? "");
   await expect(page.getByLabel("Номер телефона")).toBeVisible();
   await page.goto(addresses[0] ?? "");
-  await expect(page.getByRole("heading", { name: "Этот вход уже закончен" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Этот вход нельзя продолжить" })).toBeVisible();
 });
 
 test("a request without a known application or address leads to a page of ours, and never to the address in it", async ({

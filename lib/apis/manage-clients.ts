@@ -78,7 +78,7 @@ const SETTINGS = {
   signingAlgorithm: z
     .enum(SigningAlgorithm.options, "algorithm_unknown")
     .optional()
-    .meta({ description: "What signs its tokens." }),
+    .meta({ description: "The algorithm that signs its tokens." }),
 };
 const clientSecret = z.string().nullable().meta({
   description: "`sarafan_cs_…`, shown this once; null for a public application.",
