@@ -319,6 +319,10 @@ test("the scopes, claims and errors of docs/oidc.md are those of the server", as
   const section = sectionOf("Scopes and claims");
   const scopes = rowsOf(section, "scope");
   expect(scopes.map(([scope = ""]) => codesIn(scope)[0])).toEqual(discovery.scopes_supported);
+  const words: Record<string, string> = JSON.parse(readFileSync("messages/en.json", "utf8")).consents.scope;
+  expect(scopes.map(([, read]) => read)).toEqual(
+    discovery.scopes_supported.map((scope: string) => words[scope]?.replaceAll("’", "'")),
+  );
   const byScopes = scopes.flatMap(([, , claims = ""]) => codesIn(claims));
   expect(rowsOf(section, "claim").map(([claim = ""]) => codesIn(claim)[0])).toEqual(byScopes);
   const [, others = ""] = /^The ID token also has ([\s\S]*?)\n\n/m.exec(section) ?? [];
