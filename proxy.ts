@@ -27,7 +27,7 @@ export async function proxy(request: Request): Promise<Response | undefined> {
 }
 
 /** The addresses that pages of applications send people to, by a link, redirect or form (OAuth 2.1 §3.1, RP-Initiated Logout 1.0 §2). */
-const APPLICATION_DOORS_PATTERN = /^\/oauth\/(?:authorize|logout)\/?$/;
+const APPLICATION_NAVIGATION_PATTERN = /^\/oauth\/(?:authorize|logout)\/?$/;
 
 /**
  * Whether a page of another origin sent a request that this address doesn't take from such a page. The doors of applications take what
@@ -36,7 +36,7 @@ const APPLICATION_DOORS_PATTERN = /^\/oauth\/(?:authorize|logout)\/?$/;
  */
 function isForeign(request: Request): boolean {
   const { pathname } = new URL(request.url);
-  if (APPLICATION_DOORS_PATTERN.test(pathname)) return isForeignFetch(request.headers);
+  if (APPLICATION_NAVIGATION_PATTERN.test(pathname)) return isForeignFetch(request.headers);
   return isForeignRequest(request) || (pathname.startsWith("/i/") && isForeignFetch(request.headers));
 }
 

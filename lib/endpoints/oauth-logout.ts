@@ -14,7 +14,7 @@ import { NO_STORE } from "@/lib/http/caching";
 import { isNavigation } from "@/lib/http/navigation";
 import { refuse, verbs } from "./verbs";
 
-const doors = verbs({
+const guarded = verbs({
   GET: ({ url, headers }) =>
     answer(headers, new URL(url).searchParams, async (asked) => {
       const session = await currentSession();
@@ -37,12 +37,12 @@ const doors = verbs({
  * Failures: `origin_foreign` for a request that is no navigation, and `body_too_large`.
  */
 export const logout = {
-  ...doors,
+  ...guarded,
   POST: (request: Request): Promise<Response> | Response => {
     const headers = new Headers(request.headers);
     // The guard of `verbs` refuses forms by these headers. Cookies are read by the request that arrived, and are ignored for its `Origin`.
     for (const name of ["origin", "sec-fetch-site"]) headers.delete(name);
-    return doors.POST(new Request(request, { headers }), undefined);
+    return guarded.POST(new Request(request, { headers }), undefined);
   },
 };
 
@@ -51,7 +51,7 @@ export const logout = {
  * application. A redirect to the application itself would be stopped by browsers that apply `form-action` of the content security policy
  * to it.
  */
-export const endForApplication = verbs({
+export const confirmedLogout = verbs({
   POST: (request) =>
     answerForm(request, async (asked) => {
       await logOut();

@@ -8,10 +8,10 @@ import { issueOAuthTokens } from "@/lib/core/oauth/tokens";
 import { fail, type Result } from "@/lib/core/result";
 import { NO_STORE } from "@/lib/http/caching";
 import {
+  authenticateRequest,
   CLIENT_PARAMETERS,
   type OAuthRefusal,
   type Parameters,
-  readClient,
   readParameters,
   refusal,
   refuse,
@@ -36,7 +36,7 @@ export const token = makeHandlers(
     POST: async (request) => {
       const parameters = await readParameters(request, TOKEN_PARAMETERS);
       if (!parameters.ok) return respondWithRefusal(parameters.failure);
-      const client = await readClient(request, parameters.value);
+      const client = await authenticateRequest(request, parameters.value);
       if (!client.ok) return respondWithRefusal(client.failure);
       const grant = await exchange(parameters.value, client.value);
       if (!grant.ok) return respondWithRefusal(grant.failure);
@@ -108,7 +108,7 @@ export const revoke = makeHandlers(
     POST: async (request) => {
       const parameters = await readParameters(request, [...CLIENT_PARAMETERS, "token", "token_type_hint"]);
       if (!parameters.ok) return respondWithRefusal(parameters.failure);
-      const client = await readClient(request, parameters.value);
+      const client = await authenticateRequest(request, parameters.value);
       if (!client.ok) return respondWithRefusal(client.failure);
       const { token: revoked } = parameters.value;
       if (revoked === null) return respondWithRefusal(refusal("invalid_request", "token is missing"));

@@ -109,7 +109,7 @@ const CHALLENGE = { "WWW-Authenticate": "Basic" };
  * Finds the application that sends a request, by client_secret_basic, by client_secret_post, or by `client_id` alone if it is public
  * (RFC 6749 §2.3.1, OpenID Connect Core §9). Wrong secrets are counted for the network.
  */
-export async function readClient(
+export async function authenticateRequest(
   { headers }: Request,
   { client_id, client_secret }: Parameters<(typeof CLIENT_PARAMETERS)[number]>,
 ): Promise<Result<OAuthClient, OAuthRefusal>> {

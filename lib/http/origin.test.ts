@@ -2,7 +2,7 @@ import { expect, _baseTest as test } from "playwright/test";
 import { config, proxy } from "@/proxy";
 
 const CALLED_BY_APPLICATIONS = ["/oauth/token", "/oauth/token/", "/oauth/revoke", "/oauth/userinfo"];
-const DOORS = ["/oauth/authorize", "/oauth/authorize/", "/oauth/logout"];
+const NAVIGATION_PATHS = ["/oauth/authorize", "/oauth/authorize/", "/oauth/logout"];
 
 const FOREIGN = { origin: "https://elsewhere.example", "sec-fetch-site": "cross-site" };
 /** What a browser sends when its whole window goes to the address. */
@@ -41,7 +41,7 @@ test("what an application calls for tokens is answered there, whatever the origi
 });
 
 test("pages of applications send a person to log in and to log out, and load neither in the background", async () => {
-  for (const path of DOORS) {
+  for (const path of NAVIGATION_PATHS) {
     for (const method of ["GET", "POST"]) {
       expect(await refusalOf(path, method, NAVIGATION), `${method} ${path}`).toBeNull();
       for (const dest of ["image", "iframe", "script", "empty"]) {

@@ -15,7 +15,7 @@ import { CLIENT_NAME_LENGTH_MAX, CLIENTS_MAX, REDIRECT_URIS_MAX } from "@/lib/co
 import { readForm, showOnce } from "../act-answers";
 import type { ActFormState } from "../act-form";
 import { ActName, clientAddress } from "./client-acts";
-import { type FieldProblem, readClient } from "./client-form";
+import { type FieldProblem, readClientForm } from "./client-form";
 
 /** What each problem of an application says is the most. */
 const MAX: Partial<Record<string, number>> = {
@@ -51,7 +51,7 @@ export async function addApplication(state: ActFormState, form: FormData): Promi
   const id = ClientId.safeParse(form.get("id")).data ?? notFound();
   const { administrator } = await requireConsole(path);
   const [{ reason, reasonError, refuseAll }, word] = await Promise.all([readForm(state, form), problemWords()]);
-  const { settings, problems } = readClient(form, { isPublic: form.get("kind") === "public" });
+  const { settings, problems } = readClientForm(form, { isPublic: form.get("kind") === "public" });
   if (!settings || reason === null) return refuseAll({ ...wordAll(problems, word), ...reasonError });
   const made = await makeClient(administrator, { id, settings, reason });
   if (made.ok) return showSecret("made", made.value);
@@ -73,7 +73,7 @@ export async function actOnApplication(state: ActFormState, form: FormData): Pro
   const { administrator } = await requireConsole(path);
   const client = (await findClient(id)) ?? notFound();
   const [{ reason, reasonError, refuseAll }, word] = await Promise.all([readForm(state, form), problemWords()]);
-  const { settings, problems } = act === "change" ? readClient(form, client) : { settings: null, problems: {} };
+  const { settings, problems } = act === "change" ? readClientForm(form, client) : { settings: null, problems: {} };
   if ((act === "change" && !settings) || reason === null)
     return refuseAll({ ...wordAll(problems, word), ...reasonError });
   const refuse = ({ name }: { name: string }): ActFormState => {

@@ -86,7 +86,7 @@ export interface FieldProblem {
 /**
  * Reads the fields of the form of an application. Returns its settings, or the first problem of each field that has one.
  */
-export function readClient(
+export function readClientForm(
   form: FormData,
   { isPublic }: { isPublic: boolean },
 ): { settings: ClientSettings; problems: null } | { settings: null; problems: Record<string, FieldProblem> } {

@@ -7,7 +7,7 @@ import { signInByPhone } from "@/lib/core/accounts/sign-in";
 import type { Phone } from "@/lib/core/identity/phone";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
-import { getSubject } from "@/lib/core/oauth/subjects";
+import { getPairwiseSubject } from "@/lib/core/oauth/subjects";
 import { IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
 import { readPrimary, write } from "@/lib/db/database";
 import { freshAdministrator } from "@/lib/testing/administrators";
@@ -296,7 +296,7 @@ test("an application knows a person by the same name after an export and an impo
   const { session, userId } = await freshSession();
   const { client } = await freshClient();
   await logInAt(client, session);
-  const name = await getSubject({ userId, clientId: client.id });
+  const name = await getPairwiseSubject({ userId, clientId: client.id });
   const { administrator } = await freshAdministrator();
   const exported = await exportList(administrator, "people", {});
   if (!exported.ok) throw new Error(exported.failure.name);
@@ -308,7 +308,7 @@ test("an application knows a person by the same name after an export and an impo
   expect(await run(file)).toEqual({ 2: "new" });
   const { id } = await findByPhone(phone as Phone);
   expect(id).not.toBe(userId);
-  expect(await getSubject({ userId: id, clientId: client.id })).toBe(name);
+  expect(await getPairwiseSubject({ userId: id, clientId: client.id })).toBe(name);
 
   // Another account can't take the name over.
   const stolen = file.map((line) => line.replaceAll(phone ?? "", freshPhone()).replace(/"[0-9A-Z]{6}"/, '""'));

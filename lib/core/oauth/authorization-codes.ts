@@ -37,7 +37,7 @@ export interface Grant {
 }
 
 /** What consent and a code need of a request. */
-type Authorized = Pick<
+type CodeRequest = Pick<
   AuthorizationRequest,
   "client" | "redirectUri" | "scopes" | "prompts" | "nonce" | "codeChallenge"
 >;
@@ -88,13 +88,13 @@ const ADD_CODE = statement({
  * a consent is remembered. But a public client at a loopback address or private scheme may be another application that claims the same
  * address, so its person is asked each time (RFC 8252 §8.6).
  */
-export function needsConsent(request: Authorized, userId: number): Promise<boolean> {
+export function needsConsent(request: CodeRequest, userId: number): Promise<boolean> {
   return isConsentMissing(readPrimary, request, userId);
 }
 
 async function isConsentMissing(
   db: Queries,
-  { client, redirectUri, scopes, prompts }: Authorized,
+  { client, redirectUri, scopes, prompts }: CodeRequest,
   userId: number,
 ): Promise<boolean> {
   if (prompts.includes("consent")) return true;
@@ -119,7 +119,7 @@ type IssueFailure = { name: "session_ended" | "consent_missing" } | LimitFailure
  * after too many codes of the account, for all applications together.
  */
 export async function issueAuthorizationCode(
-  request: Authorized,
+  request: CodeRequest,
   { id: sessionId, userId }: SessionRef,
   { isAllowed, now = new Date() }: { isAllowed: boolean; now?: Date },
 ): Promise<Result<string, IssueFailure>> {

@@ -17,7 +17,7 @@ import {
 } from "./authorization-steps";
 import { type ClientSettings, replaceSettings } from "./clients";
 import { RedirectUri } from "./redirect-uri";
-import { getSubject } from "./subjects";
+import { getPairwiseSubject } from "./subjects";
 
 const MINUTE_MS = 60_000;
 const LOGIN = { name: "login" };
@@ -72,7 +72,7 @@ test("max_age asks for a login that is not older, once", async () => {
 test("an application that expects a person gets no other one, and the other one may log in as that person", async () => {
   const [{ session, userId }, { session: other }] = [await freshSession(), await freshSession()];
   const { client } = await freshClient({ isFirstParty: true });
-  const expectedSub = await getSubject({ userId, clientId: client.id });
+  const expectedSub = await getPairwiseSubject({ userId, clientId: client.id });
   const of = (sessionIdAtStart: string | null, prompts: AuthorizationRequest["prompts"] = []) => ({
     ...freshRequest(client, { prompts }).request,
     clientId: client.id,

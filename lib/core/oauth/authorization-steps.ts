@@ -9,7 +9,7 @@ import {
 } from "./authorization-request";
 import { findClient, type OAuthClient } from "./clients";
 import { matchRedirectUri } from "./redirect-uri";
-import { getSubject } from "./subjects";
+import { getPairwiseSubject } from "./subjects";
 
 const MINUTE_MS = 60_000;
 
@@ -89,7 +89,7 @@ const refuse = (error: AuthorizationErrorName, description: string) =>
   ({ name: "refused", error, description }) as const;
 
 async function isExpected({ expectedSub, clientId }: LoginDemand, { userId }: Session): Promise<boolean> {
-  return expectedSub === null || expectedSub === (await getSubject({ userId, clientId }));
+  return expectedSub === null || expectedSub === (await getPairwiseSubject({ userId, clientId }));
 }
 
 /** What a browser does next: it shows a page to the person, or takes the answer to this address of the application. */

@@ -6,7 +6,7 @@ import { issueAuthorizationCode, redeemAuthorizationCode } from "./authorization
 import { getClaims } from "./claims";
 import type { OAuthClient } from "./clients";
 import { Scope } from "./scopes";
-import { getSubject } from "./subjects";
+import { getPairwiseSubject } from "./subjects";
 
 /** Logs the account in at the application, and returns what the application learns. */
 async function claimsOf(client: OAuthClient, userId: number, proven: Recipient, scopes: Scope[] = client.scopes) {
@@ -28,11 +28,11 @@ test("an application learns the proven phone and who invited the person, by the 
   const { userId, phone, inviteCode } = await signUp({ invited: inviter.inviteCode });
   await signUp({ invited: inviteCode });
   const mine = {
-    sub: await getSubject({ userId, clientId: client.id }),
+    sub: await getPairwiseSubject({ userId, clientId: client.id }),
     phone_number: phone,
     phone_number_verified: true,
     invite_code: inviteCode,
-    invited_by: await getSubject({ userId: inviter.userId, clientId: client.id }),
+    invited_by: await getPairwiseSubject({ userId: inviter.userId, clientId: client.id }),
     referral_count: 1,
   };
   expect(await claimsOf(client, userId, phoneRecipient(phone))).toEqual({ ...mine, first_login: true });
@@ -53,7 +53,7 @@ test("a phone that a person only claims is never told", async () => {
 test("a scope that was not asked for tells nothing", async () => {
   const client = await knowingAll();
   const { userId, phone } = await signUp();
-  const sub = await getSubject({ userId, clientId: client.id });
+  const sub = await getPairwiseSubject({ userId, clientId: client.id });
   const named = async (scopes: Scope[]) =>
     Object.keys((await claimsOf(client, userId, phoneRecipient(phone), scopes)) ?? {}).sort();
   expect(await claimsOf(client, userId, phoneRecipient(phone), ["openid"])).toEqual({ sub });

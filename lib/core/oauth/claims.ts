@@ -4,7 +4,7 @@ import type { InviteCode } from "@/lib/core/invites/invite-code";
 import { readPrimary, statement } from "@/lib/db/database";
 import type { Grant } from "./authorization-codes";
 import type { Scope } from "./scopes";
-import { getSubject } from "./subjects";
+import { getPairwiseSubject } from "./subjects";
 
 /** What an application learns about a person (OpenID Connect Core §5.1); a claim that its scopes don't cover is absent. */
 export interface Claims {
@@ -34,7 +34,10 @@ const FIND_CLAIMS = statement({
 
 /** Returns what the scopes of a grant tell its application; null if the account was deleted. */
 export async function getClaims({ userId, clientId, scopes, isFirst }: Grant): Promise<Claims | null> {
-  const [sub, row] = await Promise.all([getSubject({ userId, clientId }), readPrimary.get(FIND_CLAIMS, { userId })]);
+  const [sub, row] = await Promise.all([
+    getPairwiseSubject({ userId, clientId }),
+    readPrimary.get(FIND_CLAIMS, { userId }),
+  ]);
   if (sub === null || !row) return null;
   const { phone, email, inviteCode, referralCount, inviterId } = row;
   const has = (scope: Scope) => scopes.includes(scope);
@@ -44,7 +47,7 @@ export async function getClaims({ userId, clientId, scopes, isFirst }: Grant): P
     ...(has("email") && email !== null && { email: email as Email, email_verified: true }),
     ...(has("referral") && {
       invite_code: inviteCode as InviteCode,
-      invited_by: inviterId === null ? null : await getSubject({ userId: inviterId, clientId }),
+      invited_by: inviterId === null ? null : await getPairwiseSubject({ userId: inviterId, clientId }),
       referral_count: referralCount,
       first_login: isFirst,
     }),

@@ -11,7 +11,7 @@ import { after, anybody, failureOf, freshOwner, receiveCode, signUp } from "@/li
 import { issueAuthorizationCode, redeemAuthorizationCode } from "./authorization-codes";
 import { getClaims } from "./claims";
 import type { OAuthClient } from "./clients";
-import { getSubject } from "./subjects";
+import { getPairwiseSubject } from "./subjects";
 
 const JOURNEYS = 200;
 const AT_ONCE = 4;
@@ -89,7 +89,7 @@ test(`of ${JOURNEYS} journeys with an invitation, killed between any two steps, 
   test.setTimeout(180_000);
   const inviter = await signUp();
   const { client } = await freshClient({ scopes: ["openid", "phone", "referral"] });
-  const invitedBy = await getSubject({ userId: inviter.userId, clientId: client.id });
+  const invitedBy = await getPairwiseSubject({ userId: inviter.userId, clientId: client.id });
   const cutSteps = new Set<string>();
   let journeys = 0;
   const expectInvitedOnce = async (cuts: readonly Cut[]) => {

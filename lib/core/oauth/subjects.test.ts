@@ -3,19 +3,19 @@ import { deleteOwnAccount } from "@/lib/core/accounts/delete-account";
 import { readPrimary, write } from "@/lib/db/database";
 import { freshClient, freshSession } from "@/lib/testing/oauth";
 import { signUp } from "@/lib/testing/people";
-import { getSubject } from "./subjects";
+import { getPairwiseSubject } from "./subjects";
 
 test("an application knows an account by one name, and two applications by different ones", async () => {
   const [one, other] = [(await freshClient()).client.id, (await freshClient()).client.id];
   const { userId } = await signUp();
-  const asked = await Promise.all(Array.from({ length: 8 }, () => getSubject({ userId, clientId: one })));
+  const asked = await Promise.all(Array.from({ length: 8 }, () => getPairwiseSubject({ userId, clientId: one })));
   expect(new Set(asked).size).toBe(1);
   expect(asked[0]).toMatch(/^[\w-]{43}$/);
   const stranger = await signUp();
   const names = [
     asked[0],
-    await getSubject({ userId, clientId: other }),
-    await getSubject({ userId: stranger.userId, clientId: one }),
+    await getPairwiseSubject({ userId, clientId: other }),
+    await getPairwiseSubject({ userId: stranger.userId, clientId: one }),
   ];
   expect(new Set(names).size).toBe(3);
 });
@@ -23,20 +23,20 @@ test("an application knows an account by one name, and two applications by diffe
 test("the names depend on the stored subject alone, so that they move with it", async () => {
   const clientId = (await freshClient()).client.id;
   const { userId } = await signUp();
-  const name = await getSubject({ userId, clientId });
+  const name = await getPairwiseSubject({ userId, clientId });
   const { subject } = await readPrimary.user.findUniqueOrThrow({ where: { id: userId } });
   const moved = await signUp();
   await write(async (tx) => {
     await tx.user.update({ where: { id: userId }, data: { subject: null } });
     await tx.user.update({ where: { id: moved.userId }, data: { subject } });
   });
-  expect(await getSubject({ userId: moved.userId, clientId })).toBe(name);
-  expect(await getSubject({ userId, clientId })).not.toBe(name);
+  expect(await getPairwiseSubject({ userId: moved.userId, clientId })).toBe(name);
+  expect(await getPairwiseSubject({ userId, clientId })).not.toBe(name);
 });
 
 test("a deleted account has no name", async () => {
   const clientId = (await freshClient()).client.id;
   const { userId, session } = await freshSession();
   await deleteOwnAccount(session);
-  expect(await getSubject({ userId, clientId })).toBeNull();
+  expect(await getPairwiseSubject({ userId, clientId })).toBeNull();
 });

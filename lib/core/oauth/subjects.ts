@@ -26,7 +26,13 @@ const SET_SUBJECT = statement({
  * application's id under the account's random subject, which is drawn at the first call. So it depends on no setting, and an account
  * that is moved to another server with its subject keeps its names.
  */
-export async function getSubject({ userId, clientId }: { userId: number; clientId: string }): Promise<string | null> {
+export async function getPairwiseSubject({
+  userId,
+  clientId,
+}: {
+  userId: number;
+  clientId: string;
+}): Promise<string | null> {
   const found = await readPrimary.get(FIND_SUBJECT, { userId });
   if (!found) return null;
   const subject = found.subject ?? (await drawAndRead(userId));

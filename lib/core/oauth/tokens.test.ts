@@ -14,7 +14,7 @@ import { freshClient, freshSession, logInAt } from "@/lib/testing/oauth";
 import { after, anybody, openSession, signUpByMail } from "@/lib/testing/people";
 import type { OAuthClient } from "./clients";
 import { getSigningKey, listPublicKeys, SigningAlgorithm } from "./signing-keys";
-import { getSubject } from "./subjects";
+import { getPairwiseSubject } from "./subjects";
 import { issueOAuthTokens, readIdTokenHint, readOAuthAccessToken } from "./tokens";
 
 const now = new Date();
@@ -30,7 +30,7 @@ for (const algorithm of SigningAlgorithm.options) {
     const { client } = await freshClient({ signingAlgorithm: algorithm });
     const { session, userId } = await freshSession(now);
     const { idToken, accessToken, expiresInS } = await logIn(client, session);
-    const sub = await getSubject({ userId, clientId: client.id });
+    const sub = await getPairwiseSubject({ userId, clientId: client.id });
     const [iat, auth_time] = [now, session.createdAt].map((time) => Math.floor(time.getTime() / 1000));
     const login = { auth_time, amr: ["otp"], acr: "urn:sarafan:phone" };
     const hash = createHash(algorithm === "EdDSA" ? "sha512" : "sha256")

@@ -12,7 +12,7 @@ import type { OAuthClient } from "./clients";
 import { spellRefreshToken } from "./refresh-tokens";
 import { readScopes, spellScopes } from "./scopes";
 import { getSigningKey, listPublicKeys, SigningAlgorithm } from "./signing-keys";
-import { getSubject, sessionNameFor } from "./subjects";
+import { getPairwiseSubject, sessionNameFor } from "./subjects";
 
 /** The tokens of an exchanged code or refresh token. */
 export interface IssuedTokens {
@@ -57,7 +57,7 @@ export async function issueOAuthTokens(
   now = new Date(),
 ): Promise<IssuedTokens | null> {
   const [sub, key, { amr, acr }] = await Promise.all([
-    getSubject({ userId: grant.userId, clientId: client.id }),
+    getPairwiseSubject({ userId: grant.userId, clientId: client.id }),
     getSigningKey(client.signingAlgorithm, now),
     describeLogin(grant),
   ]);

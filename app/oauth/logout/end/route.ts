@@ -1,3 +1,3 @@
-import { endForApplication } from "@/lib/endpoints/oauth-logout";
+import { confirmedLogout } from "@/lib/endpoints/oauth-logout";
 
-export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = endForApplication;
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = confirmedLogout;
