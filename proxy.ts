@@ -30,9 +30,9 @@ export async function proxy(request: Request): Promise<Response | undefined> {
 const APPLICATION_NAVIGATION_PATTERN = /^\/oauth\/(?:authorize|logout)\/?$/;
 
 /**
- * Whether a page of another origin sent a request that this address doesn't take from such a page. The doors of applications take what
- * the browser's whole window goes to, and nothing that a page loads in the background. An invitation that is loaded in the background
- * would use up the look-ups of the browser's network.
+ * Whether a page of another origin sent a request that this address doesn't take from such a page. The addresses to which
+ * applications send people take navigations of the whole window, and nothing that a page loads in the background. An invitation that is
+ * loaded in the background would use up the look-ups of the browser's network.
  */
 function isForeign(request: Request): boolean {
   const { pathname } = new URL(request.url);

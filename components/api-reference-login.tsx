@@ -19,7 +19,7 @@ function findOpener(): Opener | null {
   try {
     return opener?.location.origin === location.origin ? opener : null;
   } catch (error) {
-    // What a browser throws at a look into a page of another origin.
+    // Browsers throw this when a script reads the address of a page of another origin.
     if (error instanceof DOMException && error.name === "SecurityError") return null;
     throw error;
   }

@@ -33,7 +33,7 @@ export function loginCode({ phone, email }: Identity, { holder }: PendingLogin):
 /**
  * Finds the step of this browser's login, from its cookie and the state of its code. The address may ask for the first step
  * (`step=phone`), or for the second one even if the code can't be used any more (`step=code`). `loginHint` is the phone that an
- * application names, which takes the place of the one of an earlier login.
+ * application names; it replaces the phone of an earlier login.
  */
 export const findStep = cache(
   async (stepParam: string | string[] | undefined, loginHint: Phone | null): Promise<Step> => {

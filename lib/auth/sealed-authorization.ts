@@ -35,7 +35,7 @@ const PendingAuthorization = z.object({
   expectedSub: z.string().nullable(),
   /** The session of the browser when the request arrived; null without one. */
   sessionIdAtStart: z.string().nullable(),
-  /** An invite code that was looked up, which a new account activates; null for none. */
+  /** The invite code that a new account activates, of a known inviter; null without one. */
   invite: InviteCode.nullable(),
   startedAt: z.iso.datetime().transform((text) => new Date(text)),
 });

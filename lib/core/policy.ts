@@ -375,7 +375,7 @@ export const AUTHORIZATION_CODES_PER_USER_PER_HOUR = 300;
 /** How many redirect URIs, and how many characters in its name, a client has at most. */
 export const REDIRECT_URIS_MAX = 20;
 export const CLIENT_NAME_LENGTH_MAX = 60;
-/** How many applications there are at most, so that a key that goes on making them fills no table, and one page lists them all. */
+/** How many applications there are at most, so that an API key can't fill the table, and one page lists them all. */
 export const CLIENTS_MAX = 500;
 /** After how many wrong secrets of applications in an hour a network is asked to wait. Right ones are accepted all the time. */
 export const WRONG_CLIENT_SECRETS_PER_NETWORK_PER_HOUR = 100;

@@ -28,7 +28,7 @@ import { refuse } from "./verbs";
  * needs no page is answered immediately: with a code, or with an error for the application. Else the request is stored in a cookie of
  * the browser, and the person logs in or is asked for consent. So the parameters leave the address, the phone of `login_hint` among
  * them. A request that names no application and redirect URI of this server is answered with status 400 and leads to a page of ours.
- * Failure: `origin_foreign` for a request that is no navigation, because each answer writes a code.
+ * Failure: `origin_foreign` for a request that is no navigation, because an answer may write a code.
  */
 export const authorize = pageVerbs({
   GET: async ({ url, headers }) => {
@@ -66,7 +66,8 @@ interface ContinueRoute {
 }
 
 /**
- * Serves `/oauth/continue/<id>`: goes on with the request of this id after a login. Each time it is loaded, it finds the next step anew.
+ * Serves `/oauth/continue/<id>`: goes on with the request of this id after a login. Finds the next step each time from the session and
+ * the application as they are then.
  * It leads to pages of this server only: a form that ends in a redirect to another origin would be stopped by browsers that apply
  * `form-action` of the content security policy to it. Answers a request that is no navigation with 204, so that Next.js loads the
  * address as a browser does.

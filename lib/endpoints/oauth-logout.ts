@@ -68,7 +68,7 @@ async function answerForm(request: Request, step: Step): Promise<Response> {
   return answer(request.headers, new URLSearchParams(new TextDecoder().decode(bytes)), step);
 }
 
-/** Reads the parameters of a request, and answers it by `step` if they make sense. */
+/** Reads the parameters of a request, and answers it by `step`, or with a refusal if they are not valid. */
 async function answer(headers: Headers, parameters: URLSearchParams, step: Step): Promise<Response> {
   if (!isNavigation(headers)) return refuse("origin_foreign");
   const read = await readLogoutRequest(parameters);

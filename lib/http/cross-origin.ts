@@ -23,7 +23,7 @@ export interface Sharing {
   responseHeaders: string;
 }
 
-/** The sharing of the APIs with the pages of `CORS_ORIGINS`; null without such origins. */
+/** Shares the APIs with the pages of `CORS_ORIGINS`; null without such origins. */
 export const SHARED_WITH_CORS_ORIGINS: Sharing | null =
   env.CORS_ORIGINS.length === 0
     ? null

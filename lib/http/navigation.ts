@@ -3,7 +3,7 @@ const ROUTER_TYPE = "text/x-component";
 
 /**
  * Whether a browser loads an address to show it, as after a followed link, a form or a redirect (Fetch Metadata Request Headers §2.1).
- * Scripts, pictures, frames and loading in advance are not. Browsers without these headers are recognised by what they accept:
+ * A script, a picture, a frame and a page loaded in advance are no navigation. Browsers without these headers are recognised by `Accept`:
  * Next.js's router fetches pages, and so does its server after a server action that ends in a redirect. It follows redirects, loses
  * their cookies, and may load the address again.
  */

@@ -17,7 +17,7 @@ import type { ActFormState } from "../act-form";
 import { ActName, clientAddress } from "./client-acts";
 import { type FieldProblem, readClientForm } from "./client-form";
 
-/** What each problem of an application says is the most. */
+/** The limit that the sentence of a problem names. */
 const MAX: Partial<Record<string, number>> = {
   name_too_long: CLIENT_NAME_LENGTH_MAX,
   redirect_uris_too_many: REDIRECT_URIS_MAX,

@@ -115,8 +115,8 @@ export const EventDetails = z.object({
   /** The id of the API key that was made or revoked, and the scopes that it was made with. */
   apiKey: z.number().optional(),
   /**
-   * The id of the application that was made, changed, disabled, enabled or removed, that the person allowed something, or that lost its
-   * login of the person.
+   * The id of the application that was made, changed, disabled, enabled or removed, that got or lost the person's consent, or whose login
+   * of the person was ended.
    */
   client: z.string().optional(),
   /** Its name then, when it was removed, a person allowed it something or its login was ended: a history outlives the application. */

@@ -24,7 +24,7 @@ import { type Actor, type ActorFailure, auditOf, lockActor, settle } from "./act
 /** An application, and why an administrator acts on it. */
 interface Act {
   id: string;
-  /** Versions of the application, of which the actor has read one. Without it, every version may be changed. */
+  /** The act fails unless the application has one of these versions. Without them, every version may be changed. */
   versions?: readonly string[] | undefined;
   reason?: string | undefined;
 }

@@ -181,7 +181,7 @@ export async function findCodeDelivery(db: Queries, recipient: Recipient, at: Da
 
 /** The senders whose messages are SMS. What the sender `http` sends is known to the operator alone. */
 const SMS_SENDERS: readonly string[] = ["twilio", "smsru", "smsc"] satisfies SenderName[];
-/** How long before a login its code may have been sent. */
+/** How long before a login its code was sent at the earliest. */
 const SENT_BEFORE_LOGIN_MS_MAX = CODE_TTL_MS + PROOF_TTL_MS;
 
 const FIND_SENDERS = statement({
@@ -194,8 +194,8 @@ const FIND_SENDERS = statement({
 });
 
 /**
- * Returns whether the code of a login with this phone came by SMS. False if one of the codes that it may have been came by a messenger, and
- * after `DELIVERIES_KEPT_S`, when that is not known any more.
+ * Returns whether the code of a login with this phone came by SMS. False if any code that may have been the login's came by a messenger, and
+ * after `DELIVERIES_KEPT_S`, because the deliveries are deleted then.
  */
 export async function wasCodeSentBySms(phone: Phone, loggedInAt: Date): Promise<boolean> {
   const [hash, previousHash = hash] = keyedHashes(phone);

@@ -36,7 +36,7 @@ export interface Grant {
   endsAt: Date;
 }
 
-/** What consent and a code need of a request. */
+/** The part of a request that `needsConsent` and `issueAuthorizationCode` read. */
 type CodeRequest = Pick<
   AuthorizationRequest,
   "client" | "redirectUri" | "scopes" | "prompts" | "nonce" | "codeChallenge"
@@ -84,9 +84,9 @@ const ADD_CODE = statement({
 });
 
 /**
- * Returns whether the person has to be asked before the application gets these scopes. A first-party application needs no consent, and
- * a consent is remembered. But a public client at a loopback address or private scheme may be another application that claims the same
- * address, so its person is asked each time (RFC 8252 §8.6).
+ * Returns whether the person has to be asked before the application gets these scopes. A consent is remembered, and a first-party
+ * application needs none. But `prompt=consent` asks each time, and so does a public client at a loopback address or private scheme,
+ * because another application may claim the same address (RFC 8252 §8.6).
  */
 export function needsConsent(request: CodeRequest, userId: number): Promise<boolean> {
   return isConsentMissing(readPrimary, request, userId);
@@ -111,9 +111,9 @@ async function listAllowedScopes(db: Queries, userId: number, clientId: string):
 type IssueFailure = { name: "session_ended" | "consent_missing" } | LimitFailure;
 
 /**
- * Makes an authorization code for the session, valid for `AUTHORIZATION_CODE_TTL_MS` (OAuth 2.1 §4.1.2). `isAllowed` says that the
- * person has just allowed the scopes of the request on the consent page, which is remembered and recorded in the same transaction. Only the code's
- * hash is stored.
+ * Makes an authorization code for the session, valid for `AUTHORIZATION_CODE_TTL_MS` (OAuth 2.1 §4.1.2). Only the code's hash is stored.
+ * `isAllowed` says that the person has just allowed the scopes of the request on the consent page. The same transaction then remembers
+ * the consent and records it in the history.
  *
  * Fails with `session_ended`; with `consent_missing` if `needsConsent` is true and the person was not asked; and with `budget_spent`
  * after too many codes of the account, for all applications together.

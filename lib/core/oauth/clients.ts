@@ -52,7 +52,10 @@ export interface OAuthClient {
 /** Several URIs. Others fail with the zod issues of `RedirectUri`, or with `redirect_uris_too_many`. */
 export const RedirectUris = z.array(RedirectUri).max(REDIRECT_URIS_MAX, "redirect_uris_too_many");
 
-/** Characters that end a line or turn the text around them, and halves of characters: a name stands in sentences of pages and of the terminal. */
+/**
+ * Line breaks, control characters, characters that change the direction of the text around them, and unpaired surrogates. A name stands
+ * in sentences of pages and of the terminal.
+ */
 const CONTROL_PATTERN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
 
 /** What an application is called. Other text fails with the zod issues `name_missing`, `name_too_long` and `name_invalid`. */
@@ -284,8 +287,8 @@ export function removeClientRow(tx: Transaction, id: string): void {
 }
 
 /**
- * Returns the version of an application, for a change by a reader of what it was: a text that differs when a setting differs, or whether
- * it is disabled.
+ * Returns the version of an application: a text that changes with each setting and with whether the application is disabled. A change that
+ * names the version applies only to what its sender has read.
  */
 export function versionOfClient({ createdAt: _, ...client }: OAuthClient): string {
   return createHash("sha256").update(JSON.stringify(client)).digest("base64url").slice(0, 16);
@@ -325,7 +328,7 @@ export async function authenticateClient({
 
 /**
  * Counts a wrong secret of this network, and fails with `budget_spent` after `WRONG_CLIENT_SECRETS_PER_NETWORK_PER_HOUR` of them. That
- * makes an application with an old secret slow down, and bounds what it writes. It protects no secret: 256 random bits can't be
+ * slows down an application with an old secret, and bounds what it writes. It protects no secret: 256 random bits can't be
  * guessed, so the right secret is accepted all the time, and no stranger can lock an application out.
  */
 export async function countWrongSecret(network: string, now = new Date()): Promise<Result<null, LimitFailure>> {

@@ -13,7 +13,7 @@ export interface Consent {
   scopes: Scope[];
   /** When the person was asked last. */
   givenAt: Date;
-  /** When the newest login began whose tokens are valid; null if none is. */
+  /** When the newest login whose tokens are still valid began; null without one. */
   loggedInAt: Date | null;
 }
 

@@ -90,7 +90,7 @@ export async function signLogoutToken(
 
 export interface NoticeWorkerOptions {
   post?: PostWebhook;
-  /** By which notices are due and leased; null is the database's clock, because the clocks of servers differ. */
+  /** The clock that says which notices are due; null for the database's clock, because the clocks of servers differ. */
   clock?: (() => Date) | null;
 }
 
@@ -110,7 +110,7 @@ export class LogoutNoticeWorker {
   readonly #running = new Map<number, Promise<void>>();
   /** How many attempts run for each application. */
   readonly #runningOf = new Map<string, number>();
-  /** The applications that failed last, of which the log was told. */
+  /** The applications whose last attempt failed, which the log says already. */
   readonly #failing = new Set<string>();
   #isStopping = false;
 
@@ -184,7 +184,7 @@ export class LogoutNoticeWorker {
     this.#running.set(notice.id, attempt);
   }
 
-  /** Makes an attempt and stores what came of it. Stores nothing if it was aborted. */
+  /** Makes an attempt and stores its outcome. Stores nothing if the attempt was aborted. */
   async #attempt({ id: clientId, uri, signingAlgorithm, now }: Application, notice: Notice): Promise<void> {
     const { id, sub, sid, attempts } = notice;
     const algorithm = SigningAlgorithm.parse(signingAlgorithm);

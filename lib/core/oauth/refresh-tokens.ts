@@ -50,7 +50,7 @@ const EXCHANGE_REFRESH_TOKEN = statement({
  * Exchanges a refresh token for that of the next generation (OAuth 2.1 §4.3.1), and returns the grant as it is then. The same token gets
  * the same successor again, in case the answer was lost, until that successor is used: its refresh token is exchanged, or an access
  * token of its generation arrives at /oauth/userinfo. `scope` is the text of the request, which can only name scopes that the grant
- * has; null keeps them all. A use of the session, so that a browser that is idle doesn't end while its applications are used.
+ * has; null keeps them all. Counts as a use of the session, so that the session of an idle browser stays while its applications are used.
  *
  * Failures:
  * - `token_invalid`: the token is unknown, the client another one, or the grant or its session has ended. A token whose successor was

@@ -64,7 +64,7 @@ const END_KEY = statement({
   params: { id: "text", now: "time" },
   sql: `UPDATE "SigningKey" SET "endsAt" = :now WHERE "id" = :id`,
 });
-/** Lets a key that waits for its hour sign now. */
+/** Lets a published key sign before `SIGNING_KEY_PUBLISHED_BEFORE_MS` are over. */
 const SIGN_NOW = statement({
   params: { algorithm: "text", generation: "integer", now: "time" },
   sql: `
@@ -119,7 +119,7 @@ export async function rotateSigningKeys(
 }
 
 /**
- * Ends a key at once, because others may know it: it is not published any more, and the tokens that it signed are refused as soon as
+ * Ends a key at once when others may know it. It is not published any more, and the tokens that it signed are refused as soon as
  * applications fetch the keys again. A newer key of the algorithm, or a new one, signs from now on. Fails with `key_unknown` if there is no
  * such key, or if it has ended.
  */

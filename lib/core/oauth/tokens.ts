@@ -35,8 +35,7 @@ const ACCESS_TYPE = "at+jwt";
 const ID_TYPE = "JWT";
 
 /**
- * Returns how the person logged in (RFC 8176 §2), and its name as an authentication context. Each login is by one code, so `mfa` would never
- * be true.
+ * Returns how the person logged in: `amr` (RFC 8176 §2) and `acr`. Each login is by one code, so `amr` never has `mfa`.
  */
 async function describeLogin({ provenPhone, loggedInAt }: Grant): Promise<{ amr: string[]; acr: string }> {
   if (provenPhone === null) return { amr: ["otp"], acr: "urn:sarafan:email" };
