@@ -193,7 +193,7 @@ test("wrong secrets slow a network down, and the rightful application is never l
   await forgetWrongSecrets();
 });
 
-test("whatever an application sends, it is answered in the protocol's own form, and gets no token", async () => {
+test("any text that an application sends is answered in the protocol's own form, and without a token", async () => {
   const { client, secret } = await freshClient();
   const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\0", "%00", "a:b", client.id, secret ?? ""));
   const names = ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "token"];

@@ -30,7 +30,7 @@ async function refusalOf(path: string, method: string, headers: Record<string, s
   return answer?.headers.get("sarafan-error") ?? null;
 }
 
-test("what an application calls for tokens is answered there, whatever the origin and the length of the body", async () => {
+test("requests for tokens get past proxy.ts, from any origin and with a body of any length", async () => {
   for (const path of CALLED_BY_APPLICATIONS) {
     const headers = { ...FOREIGN, "content-type": "application/x-www-form-urlencoded", "content-length": "99999" };
     expect(await refusalOf(path, "POST", headers), path).toBeNull();

@@ -172,7 +172,7 @@ test("a loopback application is answered at the port that it asked for", async (
   expect(Object.fromEntries(answer.searchParams)).toEqual({ code: "the code", state: "s t&a=te", iss: env.APP_URL });
 });
 
-test("whatever is asked for, an answer goes to a registered address or to none", async () => {
+test("for any text in a request, an answer goes to a registered address or to none", async () => {
   const { read } = await setUp();
   const names = [
     "client_id",

@@ -32,7 +32,7 @@ test("an ID token of the session proves that its application may end it, also af
   }
 });
 
-test("a request without an ID token proves nothing, whatever it names", async () => {
+test("a request without an ID token proves nothing, also with a client_id or an address", async () => {
   const { client } = await withHome();
   const { session } = await freshSession();
   const { idToken } = await logInAt(client, session);
@@ -84,7 +84,7 @@ test("a person is not sent to a disabled application, and an ID token of a remov
   expect(failureOf(await read({ id_token_hint: idToken, post_logout_redirect_uri: HOME }))).toBe("client_unknown");
 });
 
-test("whatever is asked for, a person is sent to a registered address or to none", async () => {
+test("for any text in a request, a person is sent to a registered address or to none", async () => {
   const { client } = await withHome();
   const near = fc.constantFrom(
     HOME,

@@ -130,7 +130,7 @@ const nearRegistered = fc
   );
 
 // The properties below return whether they hold: an assertion takes milliseconds, and there are thousands of texts.
-test("whatever is asked for, a person is sent to the host, the path and the query of a registered URI only", () => {
+test("for any text in a request, a person is sent to the host, the path and the query of a registered URI only", () => {
   fc.assert(
     fc.property(fc.oneof(nearRegistered, fc.webUrl({ withQueryParameters: true }), fc.string()), (text) => {
       const matched = matchRedirectUri(text, REGISTERED);
