@@ -130,7 +130,7 @@ export async function authenticateRequest(
   const counted = await countWrongSecret(networkOf(headers));
   if (counted.ok)
     return fail(
-      refusal("invalid_client", "the client is unknown or disabled, or its secret is another one", {
+      refusal("invalid_client", "the client is unknown or disabled, or its secret is wrong", {
         status: 401,
         headers: CHALLENGE,
       }),
