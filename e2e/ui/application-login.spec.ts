@@ -248,7 +248,7 @@ test("a login whose request is gone sends no code and makes no account, because 
   await expect(stranger.getByText(anna.inviteCode)).toBeHidden();
 });
 
-test("an invitation stays when a person with an account goes on with a new one", async ({
+test("an application's invitation is activated when a person who is logged in makes another account", async ({
   browser,
   page,
   server,

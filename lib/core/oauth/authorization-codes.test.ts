@@ -98,7 +98,7 @@ const stolen = async (redemption: Redemption): Promise<Redemption[]> => [
   { ...redemption, client: (await freshClient()).client },
 ];
 
-test("another verifier, address or application gets nothing, and the rightful one still does", async () => {
+test("another verifier, address or application gets nothing, and the rightful application still gets the grant", async () => {
   const { redemption } = await freshCode();
   for (const wrong of await stolen(redemption))
     expect(failureOf(await redeemAuthorizationCode(wrong, now))).toBe("code_invalid");
@@ -204,7 +204,7 @@ test("a person allows an application once, and again when it asks for more", asy
   expect(await needsConsent(few, (await signUp()).userId), "another person").toBe(true);
 });
 
-test("the operator's own application needs no consent, and having been that counts as none", async () => {
+test("a first-party application needs no consent, and asks for one if it is no longer first-party", async () => {
   const { client } = await freshClient({ isFirstParty: true });
   const { session, userId } = await freshSession(now);
   const { request } = freshRequest(client);

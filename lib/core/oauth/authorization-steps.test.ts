@@ -34,12 +34,12 @@ async function arrive(
   return { expectedSub: null, sessionIdAtStart: null, ...asked, ...request, clientId: client.id };
 }
 
-test("a browser without a session logs in, and a silent request of it is refused", async () => {
+test("a person without a session logs in, and prompt=none is refused", async () => {
   expect(await findNextStep(await arrive(), null)).toEqual(LOGIN);
   expect(await findNextStep(await arrive({ prompts: ["none"] }), null)).toMatchObject(LOGIN_REQUIRED);
 });
 
-test("an application that the person has not allowed asks for consent, and a silent request of it is refused", async () => {
+test("an application that the person has not allowed asks for consent, and prompt=none is refused", async () => {
   const { session } = await freshSession();
   expect(await findNextStep(await arrive({}, {}), session)).toEqual(CONSENT);
   const silent = { name: "refused", error: "consent_required" };
@@ -56,7 +56,7 @@ test("prompt=login asks a person with a session to log in, once", async () => {
   expect(await findNextStep(authorization, after)).toEqual({ name: "code", session: after });
 });
 
-test("max_age asks for a login that is not older, once", async () => {
+test("max_age asks a person with an older login to log in, once", async () => {
   const now = new Date();
   const loggedInAt = new Date(now.getTime() - 10 * MINUTE_MS);
   const [{ session: before }, { session: after }] = [await freshSession(loggedInAt), await freshSession()];

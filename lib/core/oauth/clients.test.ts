@@ -67,7 +67,7 @@ test("a public application has no secret, and is refused with any", async () => 
     expect(failureOf(await authenticateClient({ id: client.id, secret: any })), any).toBe("client_invalid");
 });
 
-test("a disabled application is found, but can't prove that it is one", async () => {
+test("a disabled application is found, but its secret is refused", async () => {
   const { client, secret } = await freshClient();
   const disabledAt = new Date();
   await write((tx) => tx.oAuthClient.update({ where: { id: client.id }, data: { disabledAt } }));

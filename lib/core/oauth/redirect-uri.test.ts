@@ -156,7 +156,7 @@ test("for any text in a request, a person is sent to the host, the path and the 
   );
 });
 
-test("what may be registered is matched by itself, and is a URI without a fragment or credentials", () => {
+test("a URI that may be registered matches itself, and has no fragment and no credentials", () => {
   fc.assert(
     fc.property(fc.oneof(nearRegistered, fc.webUrl({ validSchemes: ["https", "http", "com.example"] })), (text) => {
       const uri = RedirectUri.safeParse(text).data;

@@ -34,7 +34,7 @@ const succeeded = <T extends { failure: string }>(one: T) => {
   return one as Extract<T, { failure: "none" }>;
 };
 
-test("an application that may ask again later gets a refresh token, and no other one does", async () => {
+test("an application with offline_access gets a refresh token, and no other one does", async () => {
   const { client, session, tokens } = await freshLogin();
   expect(readRefreshToken(tokens.refreshToken ?? "")).toEqual({ id: tokens.grant.id, generation: 0 });
   const other = await logInAt(client, session, { scopes: ["openid"] }, now);
@@ -91,7 +91,7 @@ test("a refresh token whose successor's access token was used ends the login at 
   expect(await readOAuthAccessToken(next.accessToken, now)).toBeNull();
 });
 
-test("a refresh whose transaction runs again is one refresh", async () => {
+test("a refresh whose transaction runs again counts once", async () => {
   const { tokens, refresh } = await freshLogin();
   const { grant } = succeeded(await withEachWriteRunAgain(() => refresh(tokens.refreshToken)));
   expect(grant.generation).toBe(1);

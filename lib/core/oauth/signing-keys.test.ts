@@ -27,7 +27,7 @@ const isPublished = async (token: string, now: Date) =>
     () => false,
   );
 
-test("each algorithm has one key, however many ask for the first one at the same time", async () => {
+test("each algorithm has one key, also when many ask for the first one at the same time", async () => {
   const now = new Date();
   for (const algorithm of SigningAlgorithm.options) {
     const asked = await Promise.all(Array.from({ length: 8 }, () => getSigningKey(algorithm, now)));

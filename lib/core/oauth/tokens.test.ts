@@ -52,7 +52,7 @@ for (const algorithm of SigningAlgorithm.options) {
   });
 }
 
-test("a login by mail is told as one, and without a nonce there is none", async () => {
+test("an ID token says that a login was by mail, and has no nonce without one in the request", async () => {
   const { userId, email } = await signUpByMail();
   const session = await openSession({ userId, proven: emailRecipient(email) }, anybody(), now);
   const { client } = await freshClient();
@@ -61,7 +61,7 @@ test("a login by mail is told as one, and without a nonce there is none", async 
   expect(Object.keys(claims)).not.toContain("nonce");
 });
 
-test("a login by a code that came by SMS is told as one, and one by a messenger is not", async () => {
+test("amr has sms for a code that came by SMS, and not for one by a messenger", async () => {
   const { client } = await freshClient();
   const amrAfter = async (...senders: (string | null)[]) => {
     const { session } = await freshSession(now);
