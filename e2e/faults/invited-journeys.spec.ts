@@ -24,7 +24,7 @@ interface Claims {
 }
 
 interface Inviter {
-  /** The name by which the application knows the inviter. */
+  /** The `sub` by which the application knows the inviter. */
   sub: string;
   inviteCode: string;
 }

@@ -17,7 +17,7 @@ const TAG = {
 const FORM = "application/x-www-form-urlencoded";
 
 const SCOPES: Record<Scope, string> = {
-  openid: "who logged in, under a name that only this application has",
+  openid: "who logged in, by an identifier for this application only",
   phone: "the proven phone number",
   email: "the proven e-mail address",
   referral: "the invite code, who invited the person, and how many people they invited",
@@ -100,7 +100,7 @@ const CLIENT_FIELDS = {
 };
 
 const CLAIMS = {
-  sub: text("The person's name at this application, and at no other."),
+  sub: text("The identifier of the person for this application only."),
   phone_number: text("With `phone`, if it is proven. E.164."),
   phone_number_verified: { type: "boolean", const: true },
   email: text("With `email`, if there is one."),

@@ -130,7 +130,7 @@ async function listCodes({ recipient, since }: Factor): Promise<object[]> {
   return [...sent, ...wrong.map(({ at }) => ({ recipient: address, typedWrongAt: at }))];
 }
 
-/** Returns what the account allows each application to learn, and the name by which the application knows it. */
+/** Returns what the account allows each application to learn, and the `sub` by which the application knows it. */
 async function listConsents(userId: number): Promise<object[]> {
   const [user, consents] = await Promise.all([
     readPrimary.user.findUnique({ where: { id: userId }, select: { subject: true } }),

@@ -42,7 +42,7 @@ export interface ImportRow {
   activatedAt: Date | null;
   /** When the account was blocked; null if it isn't blocked. */
   blockedAt: Date | null;
-  /** The random value from which applications get their names of the account; null for a new one at the first login there. */
+  /** The random value from which the account's `sub` at each application is made; null for a new one at the first login there. */
   subject: Subject | null;
 }
 

@@ -292,11 +292,11 @@ test("a file in another encoding, of many columns or without meaning is refused 
   ]);
 });
 
-test("an application knows a person by the same name after an export and an import", async () => {
+test("an application knows a person by the same identifier after an export and an import", async () => {
   const { session, userId } = await freshSession();
   const { client } = await freshClient();
   await logInAt(client, session);
-  const name = await getPairwiseSubject({ userId, clientId: client.id });
+  const identifier = await getPairwiseSubject({ userId, clientId: client.id });
   const { administrator } = await freshAdministrator();
   const exported = await exportList(administrator, "people", {});
   if (!exported.ok) throw new Error(exported.failure.name);
@@ -308,9 +308,9 @@ test("an application knows a person by the same name after an export and an impo
   expect(await run(file)).toEqual({ 2: "new" });
   const { id } = await findByPhone(phone as Phone);
   expect(id).not.toBe(userId);
-  expect(await getPairwiseSubject({ userId: id, clientId: client.id })).toBe(name);
+  expect(await getPairwiseSubject({ userId: id, clientId: client.id })).toBe(identifier);
 
-  // Another account can't take the name over.
+  // Another account can't take the subject over.
   const stolen = file.map((line) => line.replaceAll(phone ?? "", freshPhone()).replace(/"[0-9A-Z]{6}"/, '""'));
   expect(await check(stolen)).toEqual({ 2: "subject_taken" });
   expect(await run(stolen)).toEqual({ 2: "subject_taken" });

@@ -22,7 +22,7 @@ async function claimsOf(client: OAuthClient, userId: number, proven: Recipient, 
 
 const knowingAll = async () => (await freshClient({ scopes: Scope.options })).client;
 
-test("an application learns the proven phone and who invited the person, by the name that it knows the inviter by", async () => {
+test("an application learns the proven phone and who invited the person, by the inviter's `sub` at this application", async () => {
   const client = await knowingAll();
   const inviter = await signUp();
   const { userId, phone, inviteCode } = await signUp({ invited: inviter.inviteCode });

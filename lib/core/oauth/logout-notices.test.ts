@@ -21,7 +21,7 @@ import { withdrawConsent } from "./consents";
 import { LogoutNoticeWorker, sendLogoutNotices } from "./logout-notice-work";
 import { refreshGrant, spellRefreshToken } from "./refresh-tokens";
 import { listPublicKeys } from "./signing-keys";
-import { sessionNameFor } from "./subjects";
+import { pairwiseSessionId } from "./subjects";
 import { issueOAuthTokens } from "./tokens";
 
 let receivers: Receiver[] = [];
@@ -146,7 +146,7 @@ test("an application is told that a login has ended because a stolen code or ref
     refreshGrant({ token: spellRefreshToken({ id, generation }), client, scope: null });
   for (const generation of [0, 1, 0]) await refresh(generation);
   await sendLogoutNotices();
-  const sid = sessionNameFor(session.id, client.id);
+  const sid = pairwiseSessionId(session.id, client.id);
   expect(tokensOf(receiver).map((token) => decodeJwt(token).sid)).toEqual([sid]);
 
   const again = await issueAuthorizationCode(request, session, { isAllowed: true });

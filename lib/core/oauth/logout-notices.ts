@@ -1,5 +1,5 @@
 import { statement, type Transaction } from "@/lib/db/database";
-import { pairwiseSubject, sessionNameFor } from "./subjects";
+import { pairwiseSessionId, pairwiseSubject } from "./subjects";
 
 const LIST_LOGINS = statement({
   params: { userId: "integer", clientId: "text?", grantId: "text?" },
@@ -43,7 +43,7 @@ export async function addLogoutNotices(
   for (const { sessionId, subject, ...login } of logins) {
     if (sessionIds && !sessionIds.includes(sessionId)) continue;
     const sub = pairwiseSubject(subject, login.clientId);
-    const sid = sessionNameFor(sessionId, login.clientId);
+    const sid = pairwiseSessionId(sessionId, login.clientId);
     tx.queue(ADD_NOTICE, { clientId: login.clientId, sub, sid, at: now, dueAt: DUE_AT_ONCE });
   }
 }

@@ -5,7 +5,7 @@ import type { SessionRef } from "@/lib/core/sessions/sessions";
 import { findLanguage } from "./authorization-request";
 import { findClient, type OAuthClient } from "./clients";
 import { composeAnswer, matchRedirectUri, type RedirectUri } from "./redirect-uri";
-import { sessionNameFor } from "./subjects";
+import { pairwiseSessionId } from "./subjects";
 import { readIdTokenHint } from "./tokens";
 
 /** What an application asks for at /oauth/logout (RP-Initiated Logout 1.0 §2). */
@@ -69,7 +69,7 @@ export async function readLogoutRequest(
 
 /** Returns whether the request proves, by an ID token of this session, that its application may end the session. */
 export function provesSession({ hint }: LogoutRequest, session: Pick<SessionRef, "id">): boolean {
-  return hint !== null && hint.sid === sessionNameFor(session.id, hint.clientId);
+  return hint !== null && hint.sid === pairwiseSessionId(session.id, hint.clientId);
 }
 
 /** Returns the address that takes the person back to the application (RP-Initiated Logout 1.0 §3), or null without one. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import { drawToken } from "./random-token";
 
-/** The random value of an account from which applications get their names of it. Other text fails with `subject_malformed`. */
+/** The random value of an account from which the identifier that each application gets (`sub`) is made. Other text fails with `subject_malformed`. */
 export const Subject = z
   .string()
   .regex(/^[\w-]{43}$/, "subject_malformed")
@@ -21,10 +21,10 @@ const SET_SUBJECT = statement({
 });
 
 /**
- * Returns the name by which one application knows an account (`sub`); null if there is no such account. Each application gets another
+ * Returns the identifier by which one application knows an account (`sub`); null if there is no such account. Each application gets another
  * one (OpenID Connect Core §8.1), so that two applications can't find out which of their people are the same. It is an HMAC of the
  * application's id under the account's random subject, which is drawn at the first call. So it depends on no setting, and an account
- * that is moved to another server with its subject keeps its names.
+ * that is moved to another server with its subject keeps its identifiers.
  */
 export async function getPairwiseSubject({
   userId,
@@ -51,15 +51,15 @@ export function drawSubject(tx: Transaction, userId: number): void {
   tx.queue(SET_SUBJECT, { userId, drawn: drawToken() });
 }
 
-/** Returns the name by which an application knows the account that has this random subject. */
+/** Returns the identifier by which an application knows the account that has this random subject. */
 export function pairwiseSubject(subject: string, clientId: string): string {
   return createHmac("sha256", subject).update(clientId).digest("base64url");
 }
 
 /**
- * Returns the name by which an application knows a session (`sid`, OpenID Connect Back-Channel Logout §2.1). Each application gets
+ * Returns the identifier by which an application knows a session (`sid`, OpenID Connect Back-Channel Logout §2.1). Each application gets
  * another one, so that two applications can't find out by it which of their people are the same.
  */
-export function sessionNameFor(sessionId: string, clientId: string): string {
+export function pairwiseSessionId(sessionId: string, clientId: string): string {
   return createHmac("sha256", sessionId).update(clientId).digest("base64url");
 }

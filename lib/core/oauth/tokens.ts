@@ -12,7 +12,7 @@ import type { OAuthClient } from "./clients";
 import { spellRefreshToken } from "./refresh-tokens";
 import { readScopes, spellScopes } from "./scopes";
 import { getSigningKey, listPublicKeys, SigningAlgorithm } from "./signing-keys";
-import { getPairwiseSubject, sessionNameFor } from "./subjects";
+import { getPairwiseSubject, pairwiseSessionId } from "./subjects";
 
 /** The tokens of an exchanged code or refresh token. */
 export interface IssuedTokens {
@@ -90,7 +90,7 @@ export async function issueOAuthTokens(
     ...login,
     ...(grant.nonce !== null && { nonce: grant.nonce }),
     at_hash: hashOfAccessToken(accessToken, key.algorithm),
-    sid: sessionNameFor(grant.sessionId, client.id),
+    sid: pairwiseSessionId(grant.sessionId, client.id),
   };
   const idToken = await sign(idClaims, { typ: ID_TYPE, audience: client.id, ttlMs: ID_TOKEN_TTL_MS });
   const expiresInS = Math.floor((endOf(grant, ACCESS_TOKEN_TTL_MS, now).getTime() - now.getTime()) / 1000);

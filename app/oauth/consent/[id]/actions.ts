@@ -11,7 +11,7 @@ import {
 } from "@/lib/auth/pending-authorization";
 import { loginPage } from "@/lib/auth/return-page";
 import { answerConsent, resumeAuthorization } from "@/lib/core/oauth/authorization-steps";
-import { sessionNameFor } from "@/lib/core/oauth/subjects";
+import { pairwiseSessionId } from "@/lib/core/oauth/subjects";
 
 /** Allows the application what the page showed, and goes on to it with a code. */
 export async function allowApplication(form: FormData): Promise<void> {
@@ -60,7 +60,7 @@ async function readForm(form: FormData) {
   const pending = await readPendingAuthorization(String(form.get("id")));
   if (!pending) return redirect(refusalPage("expired"), RedirectType.replace);
   const session = await currentSession();
-  if (!session || sessionNameFor(session.id, pending.clientId) !== form.get("session"))
+  if (!session || pairwiseSessionId(session.id, pending.clientId) !== form.get("session"))
     return redirect(continuePage(pending.id), RedirectType.replace);
   return { pending, session };
 }

@@ -12,7 +12,7 @@ import { getProfile } from "@/lib/core/accounts/accounts";
 import { maskIdentity } from "@/lib/core/identity/masking";
 import { type Authorization, findNextStep, resumeAuthorization } from "@/lib/core/oauth/authorization-steps";
 import type { RedirectUri } from "@/lib/core/oauth/redirect-uri";
-import { sessionNameFor } from "@/lib/core/oauth/subjects";
+import { pairwiseSessionId } from "@/lib/core/oauth/subjects";
 import { ScopeList } from "../../scope-list";
 import { allowApplication, changeAccount, denyApplication } from "./actions";
 
@@ -44,7 +44,7 @@ export default async function ConsentPage({ params }: PageOptions) {
   const account = session && step.name === "consent" ? await getProfile(session.userId) : null;
   if (!session || !account) redirect(continuePage(id));
   const { client, redirectUri, scopes } = authorization;
-  const fields = { id, session: sessionNameFor(session.id, client.id) };
+  const fields = { id, session: pairwiseSessionId(session.id, client.id) };
   return (
     <Sheet>
       <h1 className="break-words">{t("consentTitle", { application: client.name })}</h1>
