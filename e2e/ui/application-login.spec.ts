@@ -137,6 +137,7 @@ test("an application names the phone, which is filled in in place of an earlier 
   expect(await digitsIn()).toBe(hinted.slice(1));
   await page.getByRole("link", { name: "Войти по почте" }).click();
   await page.getByRole("link", { name: "Войти по номеру" }).click();
+  await expect(page.getByLabel("Электронная почта")).toBeHidden();
   await field.fill(own);
   await page.getByRole("button", { name: "Получить код" }).click();
   await expect(page.getByLabel("Код из сообщения")).toBeVisible();

@@ -50,8 +50,11 @@ export async function logInWithShownCode(page: Page, phone: string): Promise<voi
 
 /** Types the code, and presses the button where there is no script that sends it. */
 export async function enterCode(page: Page, code: string): Promise<void> {
-  await page.getByLabel("Код из сообщения").fill(code);
-  const isScripted = await page.evaluate(() => "__next_f" in window).catch(() => false);
+  const field = page.getByLabel("Код из сообщения");
+  await expect(field).toBeVisible();
+  // Asked before the code is typed, because a script sends it, and the next page may be another site's.
+  const isScripted = await page.evaluate(() => "__next_f" in window);
+  await field.fill(code);
   if (!isScripted) await page.getByRole("button", { name: "Войти", exact: true }).click();
 }
 
