@@ -429,8 +429,9 @@ test("axe finds nothing serious on any page, light or dark, and no page is wider
     if (!request.url().startsWith(baseURL ?? "") && !request.url().startsWith("data:")) elsewhere.push(request.url());
   });
   context.on("console", (message) => {
-    // The browser logs an error for each page that is not found.
-    if (message.type() === "error" && !message.text().includes("404")) complaints.push(message.text());
+    // The browser logs an error for each page that is not found, and for those that refuse an application's request.
+    const isRefusal = message.text().includes("404") || message.location().url.includes("/oauth/refused?");
+    if (message.type() === "error" && !isRefusal) complaints.push(message.text());
   });
   context.on("weberror", (error) => complaints.push(String(error.error())));
   await context.addInitScript(() => {
