@@ -59,7 +59,7 @@ async function logInAt(
   await page.goto(address);
   await logIn(page, phone, (to) => server.codeFor(to));
   await page.getByRole("button", { name: "Разрешить", exact: true }).click();
-  await expect.poll(() => application.answers.length).toBeGreaterThan(0);
+  await expect(page.getByRole("heading", { name: application.name, exact: true })).toBeVisible();
   const form = new URLSearchParams({
     grant_type: "authorization_code",
     code: application.answers[0]?.get("code") ?? "",
