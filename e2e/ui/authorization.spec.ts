@@ -118,6 +118,48 @@ for (const javaScriptEnabled of [true, false]) {
     await allow(page);
     expect((await expectAnswer(page, tea)).get("code")).toMatch(/./);
   });
+
+  test(`a person who refuses gives no code, also after another tab has allowed the application, ${how}`, async ({
+    browser,
+    server,
+    phone,
+    codeFor,
+    newApplication,
+  }) => {
+    const tea = await newApplication("Tea house");
+    const context = await browser.newContext({ javaScriptEnabled, baseURL: server.url });
+    const [page, other] = [await context.newPage(), await context.newPage()];
+    await page.goto(tea.begin({ state: "refused" }).address);
+    await logIn(page, phone, codeFor);
+    await expect(page.getByRole("button", { name: "Не разрешать" })).toBeVisible();
+    await other.goto(tea.begin({ state: "allowed" }).address);
+    await allow(other);
+    await expectAnswer(other, tea);
+    await page.getByRole("button", { name: "Не разрешать" }).click();
+    const answer = await expectAnswer(page, tea);
+    expect([answer.get("state"), answer.get("error"), answer.get("code")]).toEqual(["refused", "access_denied", null]);
+  });
+
+  test(`a second press of the button leads to the application, too, ${how}`, async ({
+    browser,
+    server,
+    phone,
+    codeFor,
+    newApplication,
+  }) => {
+    const tea = await newApplication("Tea house");
+    const context = await browser.newContext({ javaScriptEnabled, baseURL: server.url });
+    const [page, copy] = [await context.newPage(), await context.newPage()];
+    await page.goto(tea.begin().address);
+    await logIn(page, phone, codeFor);
+    await expect(page.getByRole("button", { name: "Не разрешать" })).toBeVisible();
+    // The copy sends the form a second time, with the cookie of the first answer.
+    await copy.goto(page.url());
+    await allow(page);
+    await expectAnswer(page, tea);
+    await allow(copy);
+    await expect(copy).toHaveURL((url) => url.href.startsWith(tea.redirectUri));
+  });
 }
 
 test("a request asks for a new login once, and the person may be another one", async ({

@@ -25,12 +25,9 @@ const nameOf = (id: string) => `${COOKIE_PREFIX}${id}`;
  * Stores a request in a cookie of this browser, and returns its id. Removes the cookies of the oldest requests when there are too many.
  * Only for route handlers.
  */
-export async function storePendingAuthorization(
-  request: Omit<PendingAuthorization, "id" | "startedAt">,
-  now: Date,
-): Promise<string> {
+export async function storePendingAuthorization(request: Omit<PendingAuthorization, "id">): Promise<string> {
   const id = randomBytes(ID_BYTES).toString("base64url");
-  const sealed = sealPendingAuthorization({ ...request, id, startedAt: now });
+  const sealed = sealPendingAuthorization({ ...request, id });
   const others = await listCookies(COOKIE_PREFIX);
   for (const name of chooseCookiesToRemove(others, nameOf(id).length + sealed.length)) await removeCookie(name);
   await setCookie(nameOf(id), sealed, PENDING_KIND);

@@ -47,13 +47,13 @@ export const authorize = pageVerbs({
     }
     const session = await currentSession();
     const sessionIdAtStart = session?.id ?? null;
-    const authorization = { ...request, clientId: request.client.id, expectedSub, sessionIdAtStart };
+    const authorization = { ...request, clientId: request.client.id, expectedSub, sessionIdAtStart, startedAt: now };
     const outcome = await advanceAuthorization(authorization, session, now);
     if (outcome.name === "answered") return redirectTo(outcome.address);
 
     // Also for a person who is asked for consent: on that page they may log in with another account, a new one perhaps.
     const invite = await lookUp(request, now);
-    const id = await storePendingAuthorization({ ...authorization, invite }, now);
+    const id = await storePendingAuthorization({ ...authorization, invite });
     if (request.language) await storeRequestedLanguage(request.language);
     if (outcome.name === "consent") return redirectTo(consentPage(id));
     const isInviteGone = request.invite !== null && invite === null;

@@ -10,7 +10,8 @@ import { COMMAND_LINE } from "../administration/actor";
 import {
   type Authorization,
   advanceAuthorization,
-  answerConsent,
+  allowAuthorization,
+  denyAuthorization,
   findNextStep,
   needsLogin,
   resumeAuthorization,
@@ -26,12 +27,20 @@ const LOGIN_REQUIRED = { name: "refused", error: "login_required" };
 
 /** A request of a fresh application in a browser that has this session when the request arrives. */
 async function arrive(
-  asked: Partial<AuthorizationRequest> & Partial<Pick<Authorization, "expectedSub" | "sessionIdAtStart">> = {},
+  asked: Partial<AuthorizationRequest> &
+    Partial<Pick<Authorization, "expectedSub" | "sessionIdAtStart" | "startedAt">> = {},
   settings: Partial<Record<keyof ClientSettings, unknown>> = { isFirstParty: true },
 ): Promise<Authorization> {
   const { client } = await freshClient(settings);
   const { request } = freshRequest(client, asked);
-  return { expectedSub: null, sessionIdAtStart: null, ...asked, ...request, clientId: client.id };
+  return {
+    expectedSub: null,
+    sessionIdAtStart: null,
+    startedAt: new Date(),
+    ...asked,
+    ...request,
+    clientId: client.id,
+  };
 }
 
 test("a person without a session logs in, and prompt=none is refused", async () => {
@@ -78,6 +87,7 @@ test("an application that expects a person gets no other one, and the other one 
     clientId: client.id,
     expectedSub,
     sessionIdAtStart,
+    startedAt: new Date(),
   });
   expect(await findNextStep(of(session.id), session)).toEqual({ name: "code", session });
   expect(await findNextStep(of(other.id), other)).toEqual(LOGIN);
@@ -110,21 +120,38 @@ test("a login is asked for again if the session has ended since it was read", as
   expect(await advanceAuthorization(await arrive(), session)).toEqual(LOGIN);
 });
 
+test("prompt=none leads to no page, also if the session ends while it is answered", async () => {
+  const { session } = await freshSession();
+  await endSession(session.id);
+  const answered = await advanceAuthorization(await arrive({ prompts: ["none"], state: "s" }), session);
+  expect(answerOf(answered)).toMatchObject({ error: "login_required", state: "s" });
+});
+
 test("the person's answer becomes a code or an error, and a consent is remembered", async () => {
   const { session } = await freshSession();
   const asked = await arrive({ state: "s" }, {});
-  const denied = await answerConsent(asked, session, { isAllowed: false });
-  expect(answerOf(denied)).toMatchObject({ error: "access_denied", state: "s" });
+  const denied = denyAuthorization(asked);
+  expect(answerOf({ address: denied })).toMatchObject({ error: "access_denied", state: "s" });
   expect(await findNextStep(asked, session)).toEqual(CONSENT);
-  const allowed = await answerConsent(asked, session, { isAllowed: true });
+  const allowed = await allowAuthorization(asked, session);
   expect(answerOf(allowed)).toMatchObject({ code: expect.any(String), state: "s" });
   expect(await findNextStep(asked, session)).toEqual({ name: "code", session });
 });
 
-test("an answer on the consent page counts only while there is something to ask that person", async () => {
+test("a person who refuses gives no code, also if another tab has allowed the application before", async () => {
+  const { session } = await freshSession();
+  const [one, other] = [await arrive({ state: "s" }, {}), await arrive()];
+  await allowAuthorization(one, session);
+  for (const asked of [one, other]) {
+    expect(await findNextStep(asked, session)).toMatchObject({ name: "code" });
+    expect(answerOf({ address: denyAuthorization(asked) })).toMatchObject({ error: "access_denied" });
+  }
+});
+
+test("an application is allowed only while there is something to ask that person", async () => {
   const [{ session }, { session: other }] = [await freshSession(), await freshSession()];
   const stepChanged = { ok: false, failure: { name: "step_changed" } };
-  const allow = (asked: Authorization, by: Session) => answerConsent(asked, by, { isAllowed: true });
+  const allow = (asked: Authorization, by: Session) => allowAuthorization(asked, by);
   const ended = await arrive({ sessionIdAtStart: session.id }, {});
   await endSession(session.id);
   expect(await allow(ended, session)).toEqual(stepChanged);

@@ -1,3 +1,4 @@
+import { CLOCK_SKEW_MS_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import type { Session } from "@/lib/core/sessions/sessions";
 import { issueAuthorizationCode, needsConsent } from "./authorization-codes";
@@ -20,6 +21,8 @@ export interface LoginDemand extends Pick<AuthorizationRequest, "prompts" | "max
   expectedSub: string | null;
   /** The session of the browser when the request arrived; null without one. */
   sessionIdAtStart: string | null;
+  /** When the request arrived. */
+  startedAt: Date;
 }
 
 /** A request for authorization that was read and may wait for a person, without its application. */
@@ -55,12 +58,14 @@ export type AuthorizationStep =
 /**
  * Returns whether the person has to log in before the request can go on: without a session, and for a session that `prompt=login`,
  * `max_age` or `id_token_hint` does not accept (OpenID Connect Core §3.1.2.1). These three accept every session that was opened after
- * the request arrived, so that a person logs in once. Such a session has another id than the one at the start; times are not
- * compared, because the clocks of two servers differ.
+ * the request arrived, so that a person logs in once. Such a session has another id than the one at the start. It is no older than the
+ * request either, apart from the difference of two servers' clocks, because a browser can send a request without its cookie and put
+ * the cookie back.
  */
 export async function needsLogin(demand: LoginDemand, session: Session | null, now = new Date()): Promise<boolean> {
   if (!session) return true;
-  if (session.id !== demand.sessionIdAtStart) return false;
+  const isOpenedSince = session.createdAt.getTime() >= demand.startedAt.getTime() - CLOCK_SKEW_MS_MAX;
+  if (session.id !== demand.sessionIdAtStart && isOpenedSince) return false;
   const ageMs = now.getTime() - session.createdAt.getTime();
   const isTooOld = demand.maxAgeS !== null && ageMs >= demand.maxAgeS * 1000;
   return demand.prompts.includes("login") || isTooOld || !(await isExpected(demand, session));
@@ -75,18 +80,27 @@ export async function findNextStep(
   session: Session | null,
   now = new Date(),
 ): Promise<AuthorizationStep> {
-  const isSilent = authorization.prompts.includes("none");
-  if (!session || (await needsLogin(authorization, session, now)))
-    return isSilent ? refuse("login_required", "the person has to log in") : { name: "login" };
+  if (!session || (await needsLogin(authorization, session, now))) return askFor("login", authorization);
   if (!(await isExpected(authorization, session)))
     return refuse("login_required", "another person than the one of id_token_hint has logged in");
-  if (await needsConsent(authorization, session.userId))
-    return isSilent ? refuse("consent_required", "the person has to be asked for consent") : { name: "consent" };
+  if (await needsConsent(authorization, session.userId)) return askFor("consent", authorization);
   return { name: "code", session };
 }
 
-const refuse = (error: AuthorizationErrorName, description: string) =>
-  ({ name: "refused", error, description }) as const;
+type StepOfPerson = Extract<AuthorizationStep, { name: "login" | "consent" }>;
+type Refusal = Extract<AuthorizationStep, { name: "refused" }>;
+
+/** The step that the person does on this page; a refusal if `prompt=none` forbids pages. */
+function askFor(page: StepOfPerson["name"], { prompts }: Pick<LoginDemand, "prompts">): StepOfPerson | Refusal {
+  if (!prompts.includes("none")) return { name: page };
+  return page === "login"
+    ? refuse("login_required", "the person has to log in")
+    : refuse("consent_required", "the person has to be asked for consent");
+}
+
+function refuse(error: AuthorizationErrorName, description: string): Refusal {
+  return { name: "refused", error, description };
+}
 
 async function isExpected({ expectedSub, clientId }: LoginDemand, { userId }: Session): Promise<boolean> {
   return expectedSub === null || expectedSub === (await getPairwiseSubject({ userId, clientId }));
@@ -102,39 +116,43 @@ export async function advanceAuthorization(
   now = new Date(),
 ): Promise<AuthorizationOutcome> {
   const step = await findNextStep(authorization, session, now);
-  switch (step.name) {
-    case "login":
-    case "consent":
-      return step;
-    case "refused":
-      return { name: "answered", address: composeRefusal({ ...authorization, ...step }) };
-    case "code": {
-      const answered = await answerWithCode(authorization, step.session, { isAllowed: false, now });
-      if (answered.ok) return { name: "answered", address: answered.value };
-      // The session, or the consent, ended since it was read.
-      return { name: answered.failure.name === "session_ended" ? "login" : "consent" };
-    }
-  }
+  if (step.name !== "code") return outcomeOf(authorization, step);
+  const answered = await answerWithCode(authorization, step.session, { isAllowed: false, now });
+  if (answered.ok) return { name: "answered", address: answered.value };
+  // The session, or the consent, ended since it was read.
+  return outcomeOf(
+    authorization,
+    askFor(answered.failure.name === "session_ended" ? "login" : "consent", authorization),
+  );
+}
+
+function outcomeOf(authorization: Authorization, step: StepOfPerson | Refusal): AuthorizationOutcome {
+  if (step.name !== "refused") return step;
+  return { name: "answered", address: composeRefusal({ ...authorization, ...step }) };
 }
 
 /**
- * Answers a request after the person was asked for consent: with a code, or with `access_denied` (RFC 6749 §4.1.2.1). Returns the
- * address of the application. Fails with `step_changed` if the request has to do another step before, because the session or what the
- * application may do has changed since the person was asked.
+ * Answers a request with a code, after the person has allowed it. Returns the address of the application. Fails with `step_changed` if
+ * the request has to do another step before, because the session or what the application may do has changed since the person was asked.
  */
-export async function answerConsent(
+export async function allowAuthorization(
   authorization: Authorization,
   session: Session,
-  { isAllowed, now = new Date() }: { isAllowed: boolean; now?: Date },
+  now = new Date(),
 ): Promise<Result<string, { name: "step_changed" }>> {
   const step = await findNextStep(authorization, session, now);
   if (step.name !== "consent") return fail({ name: "step_changed" });
-  if (!isAllowed) {
-    const description = "the person did not allow it";
-    return succeed(composeRefusal({ ...authorization, error: "access_denied", description }));
-  }
-  const answered = await answerWithCode(authorization, session, { isAllowed, now });
+  const answered = await answerWithCode(authorization, session, { isAllowed: true, now });
   return answered.ok ? answered : fail({ name: "step_changed" });
+}
+
+/**
+ * Answers a request with `access_denied` (RFC 6749 §4.1.2.1), after the person has refused it. Returns the address of the application.
+ * A refusal holds also if the request needs no consent any more, or the browser's session has changed.
+ */
+export function denyAuthorization(authorization: Authorization): string {
+  const description = "the person did not allow it";
+  return composeRefusal({ ...authorization, error: "access_denied", description });
 }
 
 /** Returns the address with a code, or with an error after too many codes of the account. */
