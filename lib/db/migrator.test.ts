@@ -70,8 +70,9 @@ test("a database gets every migration once, with a row that Prisma understands",
 test("of several migrations the last of which fails, nothing is left", async ({ empty: { url, run } }) => {
   await migrate(url);
   await run(`DELETE FROM "${MIGRATIONS_TABLE}"`);
-  const tables = KIND === "sqlite" ? ["User", "Session"] : ['"User" CASCADE', '"Session" CASCADE'];
-  for (const table of tables) await run(`DROP TABLE ${KIND === "sqlite" ? `"${table}"` : table}`);
+  // SQLite deletes the rows of a table that it drops, and follows their foreign keys to the table that was dropped before.
+  if (KIND === "sqlite") await run("PRAGMA foreign_keys = OFF");
+  for (const table of ["User", "Session"]) await run(`DROP TABLE "${table}"${KIND === "sqlite" ? "" : " CASCADE"}`);
   await expect(migrate(url)).rejects.toThrow(/already exists/);
   expect(await run(APPLIED)).toEqual([]);
   await expect(run('SELECT 1 FROM "User"')).rejects.toThrow(/User/);
