@@ -3,7 +3,7 @@
 
 /** @typedef {{ name: string, inviteCode: string }} Member */
 
-/** Members by their `sub`, the one name that Sarafan gives a person at this application. @type {Map<string, Member>} */
+/** Members by their `sub`, the identifier that Sarafan gives a person at this application. @type {Map<string, Member>} */
 const members = new Map();
 /** How many stars belong to an invite code. A star may come before its person's first login here. @type {Map<string, number>} */
 const stars = new Map();
