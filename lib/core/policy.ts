@@ -353,6 +353,11 @@ export const AUTHORIZATION_CODE_TTL_MS = 60_000;
 export const AUTHORIZATION_CODE_REPLAY_MS = 10_000;
 /** How long an exchanged code is remembered, so that a replay by a thief is recognised. */
 export const AUTHORIZATION_CODES_KEPT_MS = DAY_S * 1000;
+/**
+ * How long after an exchange of an application's refresh token the same token gets the same successor again: an answer that was lost is
+ * asked for again within seconds.
+ */
+export const REFRESH_ANSWER_LOST_MS = MINUTE_S * 1000;
 /** How long an ID token is valid. An application reads it at the login. */
 export const ID_TOKEN_TTL_MS = 10 * MINUTE_S * 1000;
 /**
@@ -370,8 +375,12 @@ export const PENDING_AUTHORIZATION_TTL_MS = HOUR_S * 1000;
  */
 export const PENDING_AUTHORIZATIONS_MAX = 5;
 export const PENDING_AUTHORIZATIONS_BYTES_MAX = 8 * 1024;
-/** How many authorization codes an account can get. Each is a row that is kept for `AUTHORIZATION_CODES_KEPT_MS`. */
-export const AUTHORIZATION_CODES_PER_USER_PER_HOUR = 300;
+/**
+ * How many authorization codes an account can get for one application, which may send the person here in a loop, and for all together.
+ * Each is a row that is kept for `AUTHORIZATION_CODES_KEPT_MS`.
+ */
+export const AUTHORIZATION_CODES_PER_USER_AND_CLIENT_PER_HOUR = 60;
+export const AUTHORIZATION_CODES_PER_USER_PER_HOUR = 1200;
 /** How many redirect URIs, and how many characters in its name, a client has at most. */
 export const REDIRECT_URIS_MAX = 20;
 export const CLIENT_NAME_LENGTH_MAX = 60;

@@ -90,7 +90,11 @@ export const FIXED_CODE_TRIES_FROM_BROWSER = daily(
 export const fixedCodeTriesLimit = (digits: number) => daily("test tries at", policy.fixedCodeTriesPerDay(digits));
 /** The limit of exports of one account. */
 export const EXPORTS_OF_USER = hourly("exports of", policy.EXPORTS_PER_USER_PER_HOUR);
-/** The limit of authorization codes that one account gets, for all applications together. */
+/** The limits of authorization codes that one account gets: for one application, and for all together. */
+export const AUTHORIZATION_CODES_OF_USER_AT_CLIENT = hourly(
+  "authorization codes at an application of",
+  policy.AUTHORIZATION_CODES_PER_USER_AND_CLIENT_PER_HOUR,
+);
 export const AUTHORIZATION_CODES_OF_USER = hourly(
   "authorization codes of",
   policy.AUTHORIZATION_CODES_PER_USER_PER_HOUR,

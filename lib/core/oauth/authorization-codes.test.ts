@@ -4,6 +4,7 @@ import { blockAccount } from "@/lib/core/administration/block";
 import {
   AUTHORIZATION_CODE_REPLAY_MS,
   AUTHORIZATION_CODE_TTL_MS,
+  AUTHORIZATION_CODES_PER_USER_AND_CLIENT_PER_HOUR,
   AUTHORIZATION_CODES_PER_USER_PER_HOUR,
 } from "@/lib/core/policy";
 import { AUTHORIZATION_CODES_OF_USER, record } from "@/lib/core/rate-limits";
@@ -21,6 +22,7 @@ import {
   type Redemption,
   redeemAuthorizationCode,
 } from "./authorization-codes";
+import type { OAuthClient } from "./clients";
 import { drawToken } from "./random-token";
 
 const now = new Date();
@@ -58,6 +60,7 @@ test("a code gives what was asked for, of the session that it was made for, and 
     nonce: "n",
     isFirst: true,
     generation: null,
+    refreshedAt: null,
     isGenerationUsed: false,
     loggedInAt: session.createdAt,
     provenPhone: session.provenPhone,
@@ -241,6 +244,20 @@ test("the first login of a person at an application is told once, when its code 
   expect(unused).toBeDefined();
   const grants = await Promise.all(used.map((redemption) => redeem(redemption)));
   expect(grants.filter(({ isFirst }) => isFirst)).toHaveLength(1);
+});
+
+test("an application that sends a person here in a loop is told to wait, and the person logs in at another one", async () => {
+  const [{ client: looping }, { client: other }] = [await freshClient(), await freshClient()];
+  const { session } = await freshSession(now);
+  const issue = (client: OAuthClient) =>
+    issueAuthorizationCode(freshRequest(client).request, session, { isAllowed: true, now });
+  for (let times = 0; times < AUTHORIZATION_CODES_PER_USER_AND_CLIENT_PER_HOUR; times += 1)
+    expect(failureOf(await issue(looping))).toBe("none");
+  const total = { limit: AUTHORIZATION_CODES_OF_USER, subject: String(session.userId) };
+  const spentByOthers = AUTHORIZATION_CODES_PER_USER_PER_HOUR - AUTHORIZATION_CODES_PER_USER_AND_CLIENT_PER_HOUR - 1;
+  await transact((tx) => record(tx, [{ ...total, amount: spentByOthers }], now));
+  expect(failureOf(await issue(looping)), "and uses up nothing of the total").toBe("budget_spent");
+  expect(failureOf(await issue(other))).toBe("none");
 });
 
 test("an account gets so many codes an hour, for all applications together, and refused ones leave no row", async () => {

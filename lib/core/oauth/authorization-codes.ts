@@ -3,7 +3,12 @@ import { lockAccount } from "@/lib/core/accounts/accounts";
 import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import type { Phone } from "@/lib/core/identity/phone";
 import { AUTHORIZATION_CODE_REPLAY_MS, AUTHORIZATION_CODE_TTL_MS } from "@/lib/core/policy";
-import { AUTHORIZATION_CODES_OF_USER, consume, type LimitFailure } from "@/lib/core/rate-limits";
+import {
+  AUTHORIZATION_CODES_OF_USER,
+  AUTHORIZATION_CODES_OF_USER_AT_CLIENT,
+  consume,
+  type LimitFailure,
+} from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import type { SessionRef } from "@/lib/core/sessions/sessions";
 import { type Queries, type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
@@ -25,8 +30,9 @@ export interface Grant {
   nonce: string | null;
   /** Whether it is the account's first login at this application. */
   isFirst: boolean;
-  /** How often the refresh token was exchanged; null without `offline_access`, which gives none. */
+  /** How often the refresh token was exchanged, and when last; null without `offline_access`, which gives none. */
   generation: number | null;
+  refreshedAt: Date | null;
   /** Whether an access token of this generation was used here, which proves that the application got its tokens. */
   isGenerationUsed: boolean;
   /** When the person logged in here, and the phone whose code they typed; null if it was a code to a mailbox. */
@@ -116,7 +122,7 @@ type IssueFailure = { name: "session_ended" | "consent_missing" } | LimitFailure
  * the consent and records it in the history.
  *
  * Fails with `session_ended`; with `consent_missing` if `needsConsent` is true and the person was not asked; and with `budget_spent`
- * after too many codes of the account, for all applications together.
+ * after too many codes of the account for this application, or for all applications together.
  */
 export async function issueAuthorizationCode(
   request: CodeRequest,
@@ -132,7 +138,10 @@ export async function issueAuthorizationCode(
     if (!isThere || !(await tx.get(FIND_OPEN_SESSION, { sessionId, userId, now })))
       return fail({ name: "session_ended" });
     if (!isAllowed && (await isConsentMissing(tx, request, userId))) return fail({ name: "consent_missing" });
-    const charges = [{ limit: AUTHORIZATION_CODES_OF_USER, subject: String(userId) }];
+    const charges = [
+      { limit: AUTHORIZATION_CODES_OF_USER_AT_CLIENT, subject: `${userId} ${clientId}` },
+      { limit: AUTHORIZATION_CODES_OF_USER, subject: String(userId) },
+    ];
     const counted = await consume(tx, charges, now);
     if (!counted.ok) return counted;
     if (isAllowed) {
@@ -208,6 +217,7 @@ export const FIND_GRANT = statement({
     nonce: "text?",
     isFirst: "boolean",
     generation: "integer?",
+    refreshedAt: "time?",
     isGenerationUsed: "boolean",
     loggedInAt: "time",
     provenPhone: "text?",
@@ -215,7 +225,7 @@ export const FIND_GRANT = statement({
   },
   sql: `
     SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", "OAuthGrant"."scopes", "nonce", "isFirst",
-      "OAuthGrant"."generation", "OAuthGrant"."isGenerationUsed", "OAuthClient"."name" AS "clientName",
+      "OAuthGrant"."generation", "OAuthGrant"."refreshedAt", "OAuthGrant"."isGenerationUsed", "OAuthClient"."name" AS "clientName",
       "OAuthClient"."scopes" AS "clientScopes",
       "Session"."createdAt" AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
     FROM "OAuthGrant"
@@ -323,10 +333,12 @@ function isRightVerifier(verifier: string, challenge: string): boolean {
 export function grantOf(row: RowOf<typeof FIND_GRANT>): Grant {
   const { scopes, clientName: _, clientScopes, provenPhone, ...rest } = row;
   const allowed = readScopes(clientScopes);
+  // The operator may have taken a scope from the application after the login.
+  const left = readScopes(scopes).filter((scope) => allowed.includes(scope));
   return {
     ...rest,
-    // The operator may have taken a scope from the application after the login.
-    scopes: readScopes(scopes).filter((scope) => allowed.includes(scope)),
+    scopes: left,
+    ...(!left.includes("offline_access") && { generation: null, refreshedAt: null }),
     provenPhone: provenPhone as Phone | null,
   };
 }

@@ -1,13 +1,14 @@
 import { decodeJwt } from "jose";
 import { expect, _baseTest as test } from "playwright/test";
 import { backgroundTasks } from "@/lib/core/background";
-import { SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS } from "@/lib/core/policy";
+import { REFRESH_ANSWER_LOST_MS, SESSION_IDLE_MS, SESSION_SEEN_EVERY_MS } from "@/lib/core/policy";
 import { endSession } from "@/lib/core/sessions/sessions";
-import { readPrimary, write } from "@/lib/db/database";
+import { readPrimary, transact, write } from "@/lib/db/database";
 import { freshClient, freshSession, logInAt } from "@/lib/testing/oauth";
 import { after } from "@/lib/testing/people";
 import { withEachWriteRunAgain } from "@/lib/testing/transactions";
 import { findGrant, type Grant } from "./authorization-codes";
+import { type ClientSettings, replaceSettings } from "./clients";
 import { readRefreshToken, refreshGrant, spellRefreshToken } from "./refresh-tokens";
 import { revokeToken } from "./revocation";
 import { issueOAuthTokens, readOAuthAccessToken } from "./tokens";
@@ -56,12 +57,38 @@ test("refresh tokens rotate, and name the same login", async () => {
   expect((await readOAuthAccessToken(second.accessToken, now))?.id).toBe(tokens.grant.id);
 });
 
-test("the same refresh token gets the same successor again while the answer may be lost", async () => {
+test("the same refresh token gets the same successor again while the answer may be lost, for a minute", async () => {
   const { tokens, refresh } = await freshLogin();
   const all = await Promise.all(Array.from({ length: 24 }, () => refresh(tokens.refreshToken)));
   expect(new Set(all.map((one) => succeeded(one).refreshToken)).size).toBe(1);
-  const again = succeeded(await refresh(tokens.refreshToken, after(now, 60_000)));
+  const again = succeeded(await refresh(tokens.refreshToken, after(now, REFRESH_ANSWER_LOST_MS - 1)));
   expect(again.refreshToken).toBe(succeeded(all[0] as (typeof all)[0]).refreshToken);
+  expect((await refresh(tokens.refreshToken, after(now, REFRESH_ANSWER_LOST_MS))).failure).toBe("token_invalid");
+  expect(await findGrant(tokens.grant.id, now)).toBeNull();
+});
+
+test("a stolen refresh token that takes turns with the application's own ends the login", async () => {
+  const { tokens, refresh, userId } = await freshLogin();
+  const hours = (count: number) => after(now, count * 3_600_000);
+  // The application reads its ID tokens and never calls /oauth/userinfo. Both have the same token in each turn.
+  const { refreshToken } = succeeded(await refresh(tokens.refreshToken, hours(1)));
+  expect((await refresh(tokens.refreshToken, hours(1.5))).failure).toBe("token_invalid");
+  expect((await refresh(refreshToken, hours(2))).failure).toBe("token_invalid");
+  const where = { subjectId: userId, action: "application_token_reused" };
+  expect(await readPrimary.auditEvent.findMany({ where })).toHaveLength(1);
+});
+
+test("an application from which the operator takes offline_access refreshes no more, and its access tokens go on", async () => {
+  const { client, session, tokens, refresh } = await freshLogin();
+  const change = (scopes: ClientSettings["scopes"]) =>
+    transact(async (tx) => replaceSettings(tx, client.id, { ...client, scopes }));
+  await change(["openid", "phone"]);
+  expect((await refresh(tokens.refreshToken)).failure).toBe("token_invalid");
+  expect(await readOAuthAccessToken(tokens.accessToken, now)).toMatchObject({ scopes: ["openid", "phone"] });
+  const again = await logInAt(client, session, { scopes: ["openid", "offline_access"] }, now);
+  expect(again, "a code of a request that has waited").toMatchObject({ refreshToken: null });
+  await change(["openid", "phone", "offline_access"]);
+  succeeded(await refresh(tokens.refreshToken));
 });
 
 test("a refresh token whose successor was exchanged ends the login at this application", async () => {

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { lockAccount } from "@/lib/core/accounts/accounts";
 import { deriveKeys } from "@/lib/core/keys";
+import { REFRESH_ANSWER_LOST_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { checkSession } from "@/lib/core/sessions/sessions";
 import { statement, transact } from "@/lib/db/database";
@@ -48,13 +49,14 @@ const EXCHANGE_REFRESH_TOKEN = statement({
 
 /**
  * Exchanges a refresh token for that of the next generation (OAuth 2.1 §4.3.1), and returns the grant as it is then. The same token gets
- * the same successor again, in case the answer was lost, until that successor is used: its refresh token is exchanged, or an access
- * token of its generation arrives at /oauth/userinfo. `scope` is the text of the request, which can only name scopes that the grant
+ * the same successor again, in case the answer was lost, within `REFRESH_ANSWER_LOST_MS` and until that successor is used: its refresh
+ * token is exchanged, or an access token of its generation arrives at /oauth/userinfo. `scope` is the text of the request, which can only name scopes that the grant
  * has; null keeps them all. Counts as a use of the session, so that the session of an idle browser stays while its applications are used.
  *
  * Failures:
- * - `token_invalid`: the token is unknown, the client another one, or the grant or its session has ended. A token whose successor was
- *   used is a sign of a stolen token and also ends the grant, of which the application is told (RFC 9700 §4.14.2).
+ * - `token_invalid`: the token is unknown, the client another one or without `offline_access`, or the grant or its session has ended. A
+ *   token that was exchanged and gets no successor again is a sign of a stolen token. It also ends the grant, of which the application is
+ *   told (RFC 9700 §4.14.2).
  * - `scope_invalid`: the request names a scope that the grant lacks, or leaves `openid` out. The token stays as it is.
  */
 export async function refreshGrant(
@@ -63,7 +65,7 @@ export async function refreshGrant(
 ): Promise<Result<Grant, { name: "token_invalid" | "scope_invalid" }>> {
   const named = readRefreshToken(token);
   const known = named && (await findGrant(named.id, now));
-  if (!known || known.clientId !== client.id) return fail({ name: "token_invalid" });
+  if (!known || known.clientId !== client.id || known.generation === null) return fail({ name: "token_invalid" });
   // Applies due changes of the account, which may end the session, and stores that the session was used.
   if (!(await checkSession(known.sessionId, now))) return fail({ name: "token_invalid" });
   const asked = scope === null ? null : scope.split(" ").filter(Boolean);
@@ -72,11 +74,17 @@ export async function refreshGrant(
 
   const refreshed = await transact(async (tx): Promise<Grant | null> => {
     if (!(await lockAccount(tx, known.userId))) return null;
-    const isExchanged = await tx.get(EXCHANGE_REFRESH_TOKEN, { ...named, now });
-    const row = await tx.get(FIND_GRANT, { id: named.id, now });
-    if (!row || row.generation === null) return null;
-    const isAnswerLost = row.generation === named.generation + 1 && !row.isGenerationUsed;
-    if (isExchanged || isAnswerLost) return grantOf(row);
+    const before = await tx.get(FIND_GRANT, { id: named.id, now });
+    if (!before) return null;
+    const { generation, isGenerationUsed, refreshedAt } = grantOf(before);
+    if (generation === null || refreshedAt === null) return null;
+    const isSoon = now.getTime() - refreshedAt.getTime() < REFRESH_ANSWER_LOST_MS;
+    const isAnswerLost = generation === named.generation + 1 && !isGenerationUsed && isSoon;
+    if (isAnswerLost) return grantOf(before);
+    if (await tx.get(EXCHANGE_REFRESH_TOKEN, { ...named, now })) {
+      const row = await tx.get(FIND_GRANT, { id: named.id, now });
+      return row ? grantOf(row) : null;
+    }
     await endCopiedGrant(tx, known, now);
     return null;
   });
