@@ -11,7 +11,7 @@ import { changePendingAuthorization, dropPendingInvite } from "@/lib/auth/pendin
 import { newPendingLogin, type PendingLogin, withIdentity } from "@/lib/auth/pending-login";
 import { finishPendingLogin, readPendingLogin, storeInvite, storePendingLogin } from "@/lib/auth/pending-login-cookie";
 import { loginPage, pageAfterLogin, ReturnPage } from "@/lib/auth/return-page";
-import { signInByEmail, signInByPhone, signInWithVerifiedCode } from "@/lib/core/accounts/sign-in";
+import { type SignIn, signInByEmail, signInByPhone, signInWithVerifiedCode } from "@/lib/core/accounts/sign-in";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import type { Holder } from "@/lib/core/challenges/one-time-code";
 import { Email } from "@/lib/core/identity/email";
@@ -22,7 +22,7 @@ import { fail } from "@/lib/core/result";
 import type { CodeFormState } from "../code-form";
 import type { RecipientFormState } from "../recipient-form";
 import { readTypedCodes } from "../typed-codes";
-import { type Application, findApplication, findInviteCode } from "./application";
+import { type Application, findApplication, findInvite } from "./application";
 import { type Identity, loginCode } from "./step";
 
 type IdentityFormState = RecipientFormState<
@@ -72,7 +72,7 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
   // The form says which phone or mailbox the code is for, because another tab may have begun a login with another one.
   const pending = withIdentity(await readPending(), identity);
   const { holder } = pending;
-  const invite = findInviteCode(pending, application);
+  const invite = findInvite(pending, application);
   const leave = async (changes: Partial<PendingLogin>, page: Route) => {
     await storePendingLogin({ ...pending, ...changes });
     return redirect(page, RedirectType.replace);
@@ -87,9 +87,10 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
 
   const { phone, email } = identity;
   const login = await logIn(async (requester, session) => {
-    const seen = invite && (await getSeenInvite(invite));
-    if (invite && !seen) return fail({ name: "invite_unknown" });
-    const attempt = { phone, holder, code: codes.code, invite: seen };
+    const seen = invite?.isChecked ? await getSeenInvite(invite.code) : null;
+    if (invite?.isChecked && !seen) return fail({ name: "invite_unknown" });
+    const uncheckedInvite = invite?.isChecked ? null : invite?.code;
+    const attempt = { phone, holder, code: codes.code, invite: seen, uncheckedInvite };
     return email
       ? signInByEmail({ ...attempt, email }, requester, { session })
       : signInByPhone(attempt, requester, { session });
@@ -103,24 +104,40 @@ export async function enterCode(state: CodeFormState, form: FormData): Promise<C
     await dropInvite(application);
     return redirect(loginPage(returnPage, { step: "code", invitation: "gone" }), RedirectType.replace);
   }
-  // A sign-up has activated the invite code. The owner of an existing account is asked first, on the invitation's page. After a login
-  // for an application, the browser keeps an invitation that it has accepted, so that its owner can be asked later.
-  const { created } = login.value;
+  return goOn(login.value, { pending, returnPage, application });
+}
+
+/**
+ * Goes on after a login. A new account has activated the invite code. The owner of an existing account is asked first, on the
+ * invitation's page. After a login for an application, the browser keeps an invitation that it has accepted, so that its owner can be
+ * asked later.
+ */
+async function goOn(
+  { created, invited }: Pick<SignIn, "created" | "invited">,
+  {
+    pending,
+    returnPage,
+    application,
+  }: { pending: PendingLogin; returnPage: ReturnPage | null; application: Application | null },
+): Promise<never> {
   await finishPendingLogin(pending, { invite: application && !created ? pending.invite : null });
-  const isActivated = invite !== null && created && !application;
-  return redirect(isActivated ? "/profile?done=activated" : pageAfterLogin(returnPage, invite), RedirectType.replace);
+  const page =
+    invited && !application ? "/profile?done=activated" : pageAfterLogin(returnPage, pending.invite?.code ?? null);
+  return redirect(page, RedirectType.replace);
 }
 
 /** Logs in with a code that was verified before. The API v1 verifies a code in one step and logs in with it in another. */
 export async function logInWithVerifiedCode(form: FormData): Promise<void> {
   const [pending, returnPage] = [await readPending(), readReturnPage(form)];
+  const application = await findApplication(returnPage);
   const { phone, holder } = pending;
+  const uncheckedInvite = findInvite(pending, application)?.code ?? null;
   const login =
-    phone && (await logIn((requester, session) => signInWithVerifiedCode({ phone, holder }, requester, { session })));
-  if (login?.ok) {
-    await finishPendingLogin(pending);
-    return redirect(pageAfterLogin(returnPage, pending.invite?.code ?? null), RedirectType.replace);
-  }
+    phone &&
+    (await logIn((requester, session) =>
+      signInWithVerifiedCode({ phone, holder, uncheckedInvite }, requester, { session }),
+    ));
+  if (login?.ok) return goOn(login.value, { pending, returnPage, application });
   const isBlocked = login?.failure.name === "account_blocked";
   await storePendingLogin({ ...pending, isBlocked });
   redirect(isBlocked ? identityStep(returnPage) : codeStep(returnPage), RedirectType.replace);

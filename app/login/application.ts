@@ -3,8 +3,8 @@ import { cache } from "react";
 import { type PendingAuthorization, pendingAuthorizationOf } from "@/lib/auth/pending-authorization";
 import type { PendingLogin } from "@/lib/auth/pending-login";
 import { isContinuePage, pageAfterLogin, type ReturnPage } from "@/lib/auth/return-page";
-import type { InviteCode } from "@/lib/core/invites/invite-code";
-import { findClient } from "@/lib/core/oauth/clients";
+import type { BroughtInvite } from "@/lib/core/invites/look-up";
+import { resumeAuthorization } from "@/lib/core/oauth/authorization-steps";
 
 /** The application that the person logs in to, and its request for authorization, which goes on after the login. */
 export interface Application {
@@ -16,20 +16,21 @@ export interface Application {
  * Returns the application whose request the login returns to; null if it returns to another page.
  *
  * Redirects to `returnPage`, which tells what is wrong, if this browser has no such request any more, or the application may not log
- * people in. So no code is sent in vain, and no new account is made without the invitation that was in the request.
+ * people in as the request asks. So no code is sent in vain, and no new account is made without the invitation that was in the request.
  */
 export const findApplication = cache(async (returnPage: ReturnPage | null): Promise<Application | null> => {
   if (!isContinuePage(returnPage)) return null;
   const authorization = await pendingAuthorizationOf(returnPage);
-  const client = authorization && (await findClient(authorization.clientId));
-  if (!client || client.disabledAt) return redirect(pageAfterLogin(returnPage, null), RedirectType.replace);
-  return { name: client.name, authorization };
+  const resumed = authorization && (await resumeAuthorization(authorization));
+  if (!resumed) return redirect(pageAfterLogin(returnPage, null), RedirectType.replace);
+  return { name: resumed.client.name, authorization };
 });
 
 /**
  * Returns the invite code that a new account will activate: that of the application's request, else that of the invitation which this
  * browser has accepted. The request's code is not in the pending login, because the tabs of a browser share the pending login.
  */
-export function findInviteCode(pending: PendingLogin | null, application: Application | null): InviteCode | null {
-  return application?.authorization.invite ?? pending?.invite?.code ?? null;
+export function findInvite(pending: PendingLogin | null, application: Application | null): BroughtInvite | null {
+  const accepted = pending?.invite && { ...pending.invite, isChecked: true };
+  return application?.authorization.invite ?? accepted ?? null;
 }

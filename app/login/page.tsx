@@ -19,7 +19,7 @@ import { needsLogin } from "@/lib/core/oauth/authorization-steps";
 import { CodeStep } from "../code-step";
 import { DemonstrationNotice } from "../demonstration-notice";
 import { dropInvitation, enterCode, logInWithVerifiedCode, resendCode } from "./actions";
-import { type Application, findApplication, findInviteCode } from "./application";
+import { type Application, findApplication, findInvite } from "./application";
 import { IdentityStep } from "./identity-step";
 import { findStep, type Identity, isByMail, type Step } from "./step";
 
@@ -62,11 +62,11 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
     findApplication(returnPage),
   ]);
   const step = await findStep(stepParam, application?.authorization.loginHint ?? null);
-  const inviteCode = findInviteCode(step.pending, application);
+  const brought = findInvite(step.pending, application);
   // An application may ask for a further login of a person who is logged in.
   const isLoggedIn = session && !(application && (await needsLogin(application.authorization, session)));
-  if (isLoggedIn) redirect(pageAfterLogin(returnPage, inviteCode));
-  const invite = inviteCode && (await getSeenInvite(inviteCode));
+  if (isLoggedIn) redirect(pageAfterLogin(returnPage, brought?.code ?? null));
+  const invite = brought?.isChecked ? await getSeenInvite(brought.code) : null;
   return (
     <Sheet>
       <h1 className="break-words">{titleOf(t, step, by, application)}</h1>
@@ -77,15 +77,23 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
       )}
       {phone === "invalid" && <Problem id="phone-invalid">{t("phoneInvalid")}</Problem>}
       {sent === "no" && <Problem id="not-sent">{t("codeNotSent")}</Problem>}
-      {(invitation === "gone" || (inviteCode && !invite)) && (
+      {(invitation === "gone" || (brought?.isChecked && !invite)) && (
         <p className="mb-6" role="status">
           {t("invitationGone")}
         </p>
       )}
+      {brought && !brought.isChecked && (
+        <div className="mb-8">
+          <Notice>
+            <p>{t("invitationUnchecked", { code: brought.code })}</p>
+            <DropInvitation returnPage={returnPage} />
+          </Notice>
+        </div>
+      )}
       {invite && (
         <InvitationNotice
           invite={invite}
-          isOfApplication={application?.authorization.invite === invite.code}
+          isOfApplication={application?.authorization.invite?.code === invite.code}
           returnPage={returnPage}
         />
       )}
@@ -94,7 +102,7 @@ export default async function LoginPage({ searchParams }: PageProps<"/login">) {
       ) : (
         <IdentityStep
           isByMail={isByMail(step.pending, by)}
-          isInvited={invite !== null}
+          isInvited={brought !== null && (invite !== null || !brought.isChecked)}
           pending={step.pending}
           problem={step.problem}
           returnPage={returnPage}
@@ -123,14 +131,21 @@ async function InvitationNotice({
           {t.rich("invitation", { phone: () => <MaskedIdentity masked={invite.inviter} /> })}
         </p>
         <p>{t(isOfApplication ? "invitationOfApplication" : "invitationCode", { code: invite.code })}</p>
-        <form action={dropInvitation}>
-          <ReturnPageField returnPage={returnPage} />
-          <button className="link" type="submit">
-            {t("dropInvitation")}
-          </button>
-        </form>
+        <DropInvitation returnPage={returnPage} />
       </Notice>
     </div>
+  );
+}
+
+async function DropInvitation({ returnPage }: { returnPage: ReturnPage | null }) {
+  const t = await getTranslations("login");
+  return (
+    <form action={dropInvitation}>
+      <ReturnPageField returnPage={returnPage} />
+      <button className="link" type="submit">
+        {t("dropInvitation")}
+      </button>
+    </form>
   );
 }
 

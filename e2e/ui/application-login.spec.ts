@@ -1,5 +1,5 @@
 import type { BrowserContext, Page } from "playwright/test";
-import { expectAnswer, test } from "../applications";
+import { expectAnswer, runClientCommand, test } from "../applications";
 import { withDatabase } from "../databases";
 import { expect } from "../fixtures";
 import { acceptInvitation, askForCode, enterCode, logIn, maskOf, readInviteCode, signUp } from "./journeys";
@@ -247,6 +247,57 @@ test("a login whose request is gone sends no code and makes no account, because 
   await stranger.goto(page.url());
   await expect(stranger.getByRole("heading", { name: "Этот вход нельзя продолжить" })).toBeVisible();
   await expect(stranger.getByText(anna.inviteCode)).toBeHidden();
+});
+
+test("an application's invitation reaches a new account although a stranger has used up the look-ups of its network", async ({
+  browser,
+  startServer,
+  freshPhone,
+  newApplication,
+}) => {
+  const server = await startServer({ INVITE_LOOKUPS_PER_IP_PER_HOUR: 3 });
+  const codeFor = (to: string) => server.codeFor(to);
+  const tea = await newApplication("Tea house", REFERRAL, server);
+  const [annasContext, strangersContext, borisContext] = [
+    await browser.newContext({ baseURL: server.url }),
+    await browser.newContext({ baseURL: server.url }),
+    await browser.newContext({ baseURL: server.url }),
+  ];
+  const anna = await newInviter(annasContext, freshPhone(), codeFor);
+  for (const unknown of ["ZZZZ96", "ZZZZ97", "ZZZZ98", "ZZZZ99"])
+    await strangersContext.request.get(tea.begin({ invite: unknown }).address, { maxRedirects: 0 });
+
+  const page = await borisContext.newPage();
+  await page.goto(tea.begin({ invite: anna.inviteCode }).address);
+  await expect(page.getByText(`Сейчас не получается проверить код приглашения ${anna.inviteCode}`)).toBeVisible();
+  await expect(page.getByText("Приглашение больше не действует")).toBeHidden();
+  await expect(page.getByText(maskOf(anna.phone))).toBeHidden();
+  await logIn(page, freshPhone(), codeFor);
+  await expectAnswer(page, tea);
+  await expectInvitedBy(page, anna.phone, server.url);
+
+  const other = await annasContext.newPage();
+  await annasContext.clearCookies();
+  await other.goto(tea.begin({ invite: "ZZZZ95" }).address);
+  await drop(other);
+  await expect(other.getByText("ZZZZ95")).toBeHidden();
+});
+
+test("a login for an application that may no longer have a scope sends no code", async ({
+  page,
+  server,
+  freshPhone,
+  newApplication,
+}) => {
+  const tea = await newApplication("Tea house", ["--scopes", "openid,phone"]);
+  const phone = freshPhone();
+  await page.goto(tea.begin({ scope: "openid phone" }).address);
+  await expect(page.getByLabel("Номер телефона")).toBeVisible();
+  await runClientCommand(server, ["change", tea.clientId, "--scopes", "openid"]);
+  await page.getByLabel("Номер телефона").fill(phone);
+  await page.getByRole("button", { name: "Получить код" }).click();
+  await expect(page).toHaveURL(/\/oauth\/refused/);
+  expect(server.codesFor(phone)).toEqual([]);
 });
 
 test("an application's invitation is activated when a person who is logged in makes another account", async ({

@@ -50,7 +50,7 @@ const longest = (startedAt: Date) =>
     loginHint: Phone.parse("+79451234567"),
     expectedSub: randomBytes(32).toString("base64url"),
     sessionIdAtStart: randomUUID(),
-    invite: InviteCode.parse("7K4M2P"),
+    invite: { code: InviteCode.parse("7K4M2P"), isChecked: false },
   });
 
 const cookieOf = (pending: PendingAuthorization) => ({

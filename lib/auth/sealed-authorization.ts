@@ -35,8 +35,8 @@ const PendingAuthorization = z.object({
   expectedSub: z.string().nullable(),
   /** The session of the browser when the request arrived; null without one. */
   sessionIdAtStart: z.string().nullable(),
-  /** The invite code that a new account activates, of a known inviter; null without one. */
-  invite: InviteCode.nullable(),
+  /** The invite code that a new account activates; null without one, and for an unknown one. */
+  invite: z.object({ code: InviteCode, isChecked: z.boolean() }).nullable(),
   startedAt: z.iso.datetime().transform((text) => new Date(text)),
 });
 export type PendingAuthorization = z.output<typeof PendingAuthorization>;

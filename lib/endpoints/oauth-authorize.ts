@@ -11,7 +11,7 @@ import {
 } from "@/lib/auth/pending-authorization";
 import { storeRequestedLanguage } from "@/lib/auth/requested-language";
 import { loginPage } from "@/lib/auth/return-page";
-import { getInvite } from "@/lib/core/invites/look-up";
+import { checkBroughtInvite } from "@/lib/core/invites/look-up";
 import {
   type AuthorizationRequest,
   composeRefusal,
@@ -52,7 +52,7 @@ export const authorize = pageVerbs({
     if (outcome.name === "answered") return redirectTo(outcome.address);
 
     // Also for a person who is asked for consent: on that page they may log in with another account, a new one perhaps.
-    const invite = await lookUp(request, now);
+    const invite = request.invite && (await checkBroughtInvite(request.invite, await currentRequester(), now));
     const id = await storePendingAuthorization({ ...authorization, invite });
     if (request.language) await storeRequestedLanguage(request.language);
     if (outcome.name === "consent") return redirectTo(consentPage(id));
@@ -109,12 +109,6 @@ async function readExpectedSub(
   if (idTokenHint === null) return null;
   const hint = await readIdTokenHint(idTokenHint, now);
   return hint?.clientId === client.id ? hint.sub : undefined;
-}
-
-/** Looks the invite code of a request up, and returns it; null without one, or if it can't be looked up. */
-async function lookUp({ invite }: AuthorizationRequest, now: Date): Promise<AuthorizationRequest["invite"]> {
-  const found = invite && (await getInvite(invite, await currentRequester(), now));
-  return found?.ok ? invite : null;
 }
 
 /** Answers a request that may come from a stranger: status 400 without a redirect (RFC 6749 §4.1.2.1). */

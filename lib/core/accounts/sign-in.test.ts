@@ -451,6 +451,49 @@ test("an invitation does not change an account that exists already", async () =>
   expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 0 });
 });
 
+test("a new account activates a code that could not be looked up, and is made without an inviter if the code is unknown", async () => {
+  const inviter = await signUp();
+  for (const uncheckedInvite of [inviter.inviteCode, drawInviteCode()]) {
+    const owner = freshOwner();
+    const login = await signInByPhone({ ...owner, code: await receiveCode(owner), uncheckedInvite }, anybody());
+    const invited = uncheckedInvite === inviter.inviteCode;
+    expect(login).toMatchObject({ ok: true, value: { created: true, invited } });
+    const again = await signInByPhone(
+      { ...owner, code: await receiveCode(owner), uncheckedInvite: inviter.inviteCode },
+      anybody(),
+    );
+    expect(again).toMatchObject({ ok: true, value: { created: false, invited: false } });
+    const activated = invited ? { code: inviter.inviteCode } : null;
+    expect(await getProfile(login.ok ? login.value.userId : 0)).toMatchObject({ activated });
+  }
+  expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 1 });
+});
+
+test("a code that could not be looked up says nothing to a person without the right one-time code", async () => {
+  const { inviteCode } = await signUp();
+  for (const uncheckedInvite of [inviteCode, drawInviteCode()]) {
+    const owner = freshOwner();
+    const code = wrongCode(await receiveCode(owner));
+    expect(failureOf(await signInByPhone({ ...owner, code, uncheckedInvite }, anybody()))).toBe("code_wrong");
+  }
+});
+
+test("an account that the verification of a code made activates its invitation at its first login", async () => {
+  const inviter = await signUp();
+  const verify = async (phone?: Phone) => {
+    const owner = freshOwner(phone);
+    const next = freshOwner(owner.phone);
+    await verifyForLater({ ...owner, code: await receiveCode(owner), next: next.holder }, anybody());
+    return signInWithVerifiedCode({ ...next, uncheckedInvite: inviter.inviteCode }, anybody());
+  };
+  const { phone, userId } = await signUp();
+  expect(await verify(phone)).toMatchObject({ ok: true, value: { userId, created: false, invited: false } });
+  const made = await verify();
+  expect(made).toMatchObject({ ok: true, value: { created: true, invited: true } });
+  expect(await getProfile(made.ok ? made.value.userId : 0)).toMatchObject({ activated: { code: inviter.inviteCode } });
+  expect(await getProfile(inviter.userId)).toMatchObject({ referralCount: 1 });
+});
+
 test("a verified code is valid for one sign-in of the holder that it was given to", async () => {
   const owner = freshOwner();
   const next = freshOwner(owner.phone);

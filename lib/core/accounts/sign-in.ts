@@ -16,7 +16,7 @@ import { type Masked, maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { isRecognised, type Requester } from "@/lib/core/identity/requester";
-import { findInviter, lockInviter, recordActivation } from "@/lib/core/invites/activation";
+import { activateAtFirstLogin, findInviter, lockInviter, recordActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import type { FoundInvite } from "@/lib/core/invites/look-up";
 import { PROOF_TTL_MS } from "@/lib/core/policy";
@@ -43,6 +43,8 @@ export interface SignIn {
   userId: number;
   /** Whether this sign-in made the account, or the earlier verification of its code did (`verifyForLater`). */
   created: boolean;
+  /** Whether this sign-in activated an invite code for the new account. */
+  invited: boolean;
   /** The phone or mailbox that the code proved. */
   proven: Recipient;
   /** The opened session; null if no session was requested, or if `register` found an account. */
@@ -67,6 +69,12 @@ type PhoneLogin = { phone: Phone; holder: Holder };
 /** A mailbox, and the holder that requested a code to it. */
 type EmailLogin = { email: Email; holder: Holder };
 
+/** What a new account activates: an invite that was looked up, or the code of one that could not be looked up. */
+interface Invitation<Invite> {
+  invite?: Invite | undefined;
+  uncheckedInvite?: InviteCode | null | undefined;
+}
+
 /** Options of a sign-in. `drawInvite` replaces the random generator of invite codes in tests. */
 interface Options {
   now?: Date;
@@ -90,16 +98,19 @@ export function mailLoginCode({ email, holder }: EmailLogin): ChallengeKey {
  * transaction; an existing account ignores `invite`. The caller has looked the invite up before, so that an unknown invite does not
  * reveal whether the code is right.
  *
+ * `uncheckedInvite` is an invite code that could not be looked up. A new account activates it if it can, and is made without an
+ * inviter if not. So a stranger learns whether such a code is known only by the right one-time code of a phone without an account.
+ *
  * Fails as `verifyCode` does, with `account_blocked` after the right code of a blocked account, and with `invite_unknown` if the
  * inviter's account was deleted after the look-up, or if either the inviter or the new account is a test number's and the other is
  * not. Throws `AccountGone` if the account is deleted, changed or blocked during the sign-in.
  */
 export function signInByPhone<Invite extends FoundInvite | null = null>(
-  { code, invite, phone, holder }: PhoneLogin & { code: TypedCode; invite?: Invite },
+  { phone, holder, ...attempt }: PhoneLogin & { code: TypedCode } & Invitation<Invite>,
   requester: Requester,
   options: Options = {},
 ): Promise<Result<SignIn, SignInFailure<Invite>>> {
-  return signInOrSignUp(phoneLoginCode({ phone, holder }), { code, invite }, requester, options);
+  return signInOrSignUp(phoneLoginCode({ phone, holder }), attempt, requester, options);
 }
 
 /**
@@ -118,12 +129,20 @@ export async function verifyForLater(
 }
 
 /**
- * Signs in with the code that `verifyForLater` verified. If no verified code is stored, signs in with `code`, as
- * `signInByPhone` does. Fails as `verifyCode` does, with `account_blocked`, and with `code_missing` if a live code was sent and
+ * Signs in with the code that `verifyForLater` verified. If that verification made the account, activates `uncheckedInvite` as
+ * `signInByPhone` does. If no verified code is stored, signs in with `code`, as `signInByPhone` does. Fails as `verifyCode` does, with `account_blocked`, and with `code_missing` if a live code was sent and
  * `code` is null. Throws `AccountGone` as `signInByPhone` does.
  */
 export async function signInWithVerifiedCode(
-  { phone, holder, code = null }: PhoneLogin & { code?: TypedCode | null },
+  {
+    phone,
+    holder,
+    code = null,
+    uncheckedInvite = null,
+  }: PhoneLogin & {
+    code?: TypedCode | null;
+    uncheckedInvite?: InviteCode | null;
+  },
   requester: Requester,
   { now = new Date(), session = null }: Pick<Options, "now" | "session"> = {},
 ): Promise<Result<SignIn, VerifyCodeFailure | BlockedFailure | { name: "code_missing" }>> {
@@ -135,12 +154,18 @@ export async function signInWithVerifiedCode(
     const known = redeemed && (await findAccount(tx, proven));
     if (!known) return null;
     if (known.isBlocked) return { name: "account_blocked" };
-    const login = { userId: known.id, created: redeemed.madeAccount, proven, isTest: known.isTest };
+    const [userId, created] = [known.id, redeemed.madeAccount];
+    const invited =
+      created &&
+      uncheckedInvite !== null &&
+      (await activateAtFirstLogin(tx, { userId, code: uncheckedInvite, factor: proven, now }));
+    const login = { userId, created, invited, proven, isTest: known.isTest };
     return { ...login, session: await openSession(tx, login, requester, session, now) };
   };
   const signedIn = await againIfBlocked(proven, () => transact(redeem));
-  if (signedIn) return "name" in signedIn ? fail(signedIn) : succeed(signedIn);
-  if (code !== null) return signInByPhone({ phone, holder, code }, requester, { now, session });
+  if (signedIn && "name" in signedIn) return fail(signedIn);
+  if (signedIn) return countActivation(succeed(signedIn));
+  if (code !== null) return signInByPhone({ phone, holder, code, uncheckedInvite }, requester, { now, session });
   const status = await getCodeStatus(key, requester, now);
   return fail({ name: status?.state === "live" ? "code_missing" : "code_expired" });
 }
@@ -215,7 +240,7 @@ export async function requestMailCode(
  * failure, masked). The code stays valid, so that the request can be repeated with the right phone.
  */
 export function signInByEmail<Invite extends FoundInvite | null = null>(
-  { code, invite, email, phone, holder }: EmailLogin & { phone: Phone; code: TypedCode; invite?: Invite },
+  { email, phone, holder, ...typed }: EmailLogin & { phone: Phone; code: TypedCode } & Invitation<Invite>,
   requester: Requester,
   options: Options = {},
 ): Promise<Result<SignIn, SignInFailure<Invite> | { name: "phone_mismatch"; phone: Masked }>> {
@@ -223,14 +248,13 @@ export function signInByEmail<Invite extends FoundInvite | null = null>(
     const shown = shownPhone(known) as Phone | null;
     return shown === null || shown === phone ? null : ({ name: "phone_mismatch", phone: maskPhone(shown) } as const);
   };
-  const attempt = { code, invite, claimedPhone: phone, refusal };
+  const attempt = { ...typed, claimedPhone: phone, refusal };
   return signInOrSignUp(mailLoginCode({ email, holder }), attempt, requester, options);
 }
 
 /** A typed code, and what the sign-in does if the code is right. */
-interface SignInAttempt<Invite, Refusal extends { name: string }> {
+interface SignInAttempt<Invite, Refusal extends { name: string }> extends Invitation<Invite> {
   code: TypedCode;
-  invite?: Invite | undefined;
   /** The phone that a new account claims without proving it. */
   claimedPhone?: Phone;
   /**
@@ -247,10 +271,11 @@ interface SignInAttempt<Invite, Refusal extends { name: string }> {
 /** Verifies the code. Then, in one transaction, marks it as used, finds or makes the account, and opens the session. */
 async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal extends { name: string } = never>(
   key: ChallengeKey,
-  { code, invite, claimedPhone, refusal = () => null, keepFor, isOnlyForNew }: SignInAttempt<Invite, Refusal>,
+  attempt: SignInAttempt<Invite, Refusal>,
   requester: Requester,
   { now = new Date(), session = null, drawInvite = drawInviteCode }: Options,
 ): Promise<Result<SignIn, SignInFailure<Invite> | Refusal>> {
+  const { code, invite, uncheckedInvite, claimedPhone, refusal = () => null, keepFor, isOnlyForNew } = attempt;
   const [verified, isAnyDue] = await Promise.all([verifyCode(key, code, requester, now), isAnyChangeDue(now)]);
   if (!verified.ok) return verified;
   // A due change may move the phone or mailbox to another account. The code must open that account.
@@ -270,8 +295,10 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
       restoreAttempt(tx, key, verified.value.codeHmac);
       return { ok: false, failure: refused };
     }
-    const inviter = !known && invite ? await findInviter(tx, invite.code) : null;
-    if (!known && invite && inviter?.isTest !== isTest) return inviteGone;
+    const inviteCode = known ? null : (invite?.code ?? uncheckedInvite ?? null);
+    const found = inviteCode && (await findInviter(tx, inviteCode));
+    const inviter = found?.isTest === isTest ? found : null;
+    if (!known && invite && !inviter) return inviteGone;
     // The network stays charged for a sign-up by mail, because a mail domain that accepts all addresses could otherwise make
     // any number of accounts.
     const isCharged = !known && proven.kind === "email";
@@ -281,29 +308,34 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
     if (!isThere) return fail({ name: "code_expired" });
     if (known?.isBlocked) return fail({ name: "account_blocked" });
     if (known) {
-      const login = { userId: known.id, created: false, proven, isTest };
+      const login = { userId: known.id, created: false, invited: false, proven, isTest };
       const opened = isOnlyForNew ? null : await openSession(tx, login, requester, session, now);
       return succeed({ ...login, session: opened });
     }
     const factor = { recipient: proven, since: verified.value.sentAt };
     const userId = await addAccount(tx, factor, { claimedPhone, inviteCode: drawInvite(), isTest, now });
     if (keepFor) recordMadeAccount(tx, { ...key, holder: keepFor });
-    if (invite && inviter) {
-      if (!(await lockInviter(tx, inviter))) return rollBack(inviteGone);
+    const invited = inviter ? await lockInviter(tx, inviter) : false;
+    if (invite && !invited) return rollBack(inviteGone);
+    if (inviter && inviteCode && invited) {
       recordActivation(tx, {
         inviteeId: userId,
         inviterId: inviter.id,
-        code: invite.code,
+        code: inviteCode,
         factor: proven,
         isTest,
         now,
       });
     }
-    const login = { userId, created: true, proven, isTest };
+    const login = { userId, created: true, invited, proven, isTest };
     return succeed({ ...login, session: await openSession(tx, login, requester, session, now, { isMadeHere: true }) });
   };
-  const signedIn = await againIfBlocked(proven, () => retryOnUnique(() => transact(signIn)));
-  if (invite && signedIn.ok && signedIn.value.created) countOutcome("activations", signedIn);
+  return countActivation(await againIfBlocked(proven, () => retryOnUnique(() => transact(signIn))));
+}
+
+/** Counts the activation of a sign-in that made one. */
+function countActivation<SignedIn extends Result<SignIn, { name: string }>>(signedIn: SignedIn): SignedIn {
+  if (signedIn.ok && signedIn.value.invited) countOutcome("activations", signedIn);
   return signedIn;
 }
 

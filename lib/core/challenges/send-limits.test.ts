@@ -6,7 +6,7 @@ import { phoneRecipient } from "@/lib/core/identity/recipient";
 import type { Requester } from "@/lib/core/identity/requester";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
-import { getInvite, previewInvite } from "@/lib/core/invites/look-up";
+import { checkBroughtInvite, getInvite, previewInvite } from "@/lib/core/invites/look-up";
 import { keyedHash } from "@/lib/core/keyed-hash";
 import {
   ACTIVATIONS_PER_USER_PER_HOUR,
@@ -364,6 +364,17 @@ test("parallel look-ups of one network get no more unknown codes than it has lef
   expect(failures.filter((name) => name === "invite_unknown")).toHaveLength(INVITE_LOOKUPS_PER_IP_PER_HOUR);
   expect(failures.filter((name) => name === "budget_spent")).toHaveLength(INVITE_LOOKUPS_PER_IP_PER_HOUR);
   expect(failureOf(await getInvite(inviteCode, by, now))).toBe("budget_spent");
+});
+
+test("a network that has used up its look-ups loses no invitation of an application, and learns nothing of the code", async () => {
+  const now = new Date();
+  const by = anybody();
+  const { inviteCode } = await signUp();
+  const bring = (code: InviteCode) => checkBroughtInvite(code, by, now);
+  expect(await bring(inviteCode)).toEqual({ code: inviteCode, isChecked: true });
+  for (let lookups = 0; lookups < INVITE_LOOKUPS_PER_IP_PER_HOUR; lookups += 1)
+    expect(await bring(drawInviteCode())).toBeNull();
+  for (const code of [inviteCode, drawInviteCode()]) expect(await bring(code)).toEqual({ code, isChecked: false });
 });
 
 test("an account can try ten activations an hour, and not even the right code after that", async () => {

@@ -78,6 +78,24 @@ export async function activateInvite(
 }
 
 /**
+ * Activates the code for an account that was made by the verification of a code, at its first login, in this transaction. Does nothing
+ * if the code can't be activated, or if the account has referrals already, because circles are not searched for. Returns whether the
+ * code was activated. Throws `AccountGone`.
+ */
+export async function activateAtFirstLogin(
+  tx: Transaction,
+  { userId, code, factor, now }: { userId: number; code: InviteCode; factor: Recipient; now: Date },
+): Promise<boolean> {
+  const inviter = await findInviter(tx, code);
+  if (!inviter) return false;
+  const invitee = await lockPair(tx, userId, inviter.id);
+  const checked = checkAllButCircles(invitee, userId, invitee.isOtherThere ? inviter : null);
+  if (!checked.ok || invitee.referralCount > 0) return false;
+  recordActivation(tx, { inviteeId: userId, inviterId: inviter.id, code, factor, isTest: invitee.isTest, now });
+  return true;
+}
+
+/**
  * Activates the code in this transaction. If circles must be searched for and `mayWalk` is false, changes nothing and returns
  * null.
  */

@@ -33,6 +33,27 @@ export function getInvite(
   });
 }
 
+/** An invite code that a request has brought to the login of a person. */
+export interface BroughtInvite {
+  code: InviteCode;
+  /** Whether the code was looked up and belonged to an account then. */
+  isChecked: boolean;
+}
+
+/**
+ * Looks up the invite code of an application's request. Returns null if it is unknown. If the network's look-ups are used up, the code
+ * is kept unchecked, because unknown codes of a stranger behind the same address must not cost a person the invitation.
+ */
+export async function checkBroughtInvite(
+  code: InviteCode,
+  requester: Requester,
+  now = new Date(),
+): Promise<BroughtInvite | null> {
+  const found = await getInvite(code, requester, now);
+  if (found.ok) return { code, isChecked: true };
+  return found.failure.name === "budget_spent" ? { code, isChecked: false } : null;
+}
+
 /**
  * Returns the invite of a code that this browser has looked up before; null if the inviter's account was deleted. The call is
  * not counted as a look-up, so `code` must come from a sealed cookie.
