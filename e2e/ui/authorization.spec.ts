@@ -1,3 +1,4 @@
+import { decodeJwt } from "jose";
 import type { Page } from "playwright/test";
 import { expectAnswer, runClientCommand, test } from "../applications";
 import { expect } from "../fixtures";
@@ -179,6 +180,35 @@ test("a request asks for a new login once, and the person may be another one", a
     await logIn(page, phone, codeFor);
     expect((await expectAnswer(page, shop)).get("state")).toBe(JSON.stringify(demand));
   }
+});
+
+test("a repeated login for one application keeps the tokens of another", async ({
+  page,
+  server,
+  phone,
+  codeFor,
+  newApplication,
+}) => {
+  const shop = await newApplication("Book shop", ["--first-party", "--scopes", "openid,offline_access"]);
+  const tea = await newApplication("Tea house", ["--first-party"]);
+  const call = async (form: Record<string, string>) => {
+    const client = { client_id: shop.clientId, client_secret: shop.clientSecret ?? "" };
+    const body = new URLSearchParams({ ...client, ...form });
+    const answer = await fetch(`${server.url}/oauth/token`, { method: "POST", body });
+    expect(answer.status).toBe(200);
+    const { refresh_token, id_token } = await answer.json();
+    return { refresh_token: String(refresh_token), sid: decodeJwt(id_token).sid };
+  };
+  const { address, verifier } = shop.begin({ scope: "openid offline_access" });
+  await page.goto(address);
+  await logIn(page, phone, codeFor);
+  const code = (await expectAnswer(page, shop)).get("code") ?? "";
+  const exchange = { grant_type: "authorization_code", code, redirect_uri: shop.redirectUri, code_verifier: verifier };
+  const { refresh_token, sid } = await call(exchange);
+  await page.goto(tea.begin({ prompt: "login" }).address);
+  await logIn(page, phone, codeFor);
+  await expectAnswer(page, tea);
+  expect((await call({ grant_type: "refresh_token", refresh_token })).sid).toBe(sid);
 });
 
 test("an application that was disabled while the person logged in gets no answer", async ({

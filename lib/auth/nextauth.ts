@@ -13,6 +13,7 @@ import { InviteCode } from "@/lib/core/invites/invite-code";
 import { getInvite } from "@/lib/core/invites/look-up";
 import { SESSION_TTL_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
+import { replaceSession } from "@/lib/core/sessions/replace-session";
 import { checkSession, endSession, type Session } from "@/lib/core/sessions/sessions";
 import { env } from "@/lib/env";
 import { assertOwnRequest, ownAddress } from "@/lib/http/origin";
@@ -210,7 +211,7 @@ function atPublicAddress({ url, method, headers: given }: Request, fields?: Reco
 
 /**
  * Logs this browser in if `signIn` succeeds: sets the session cookie, as NextAuth sets it after a login at its own address, and
- * ends the session that the browser had before. The failures are those of `signIn`. Throws for a request that a page of another
+ * replaces the session that the browser had before. The failures are those of `signIn`. Throws for a request that a page of another
  * origin sent. Only for server actions and route handlers, because it sets cookies.
  */
 export async function logIn<Failure extends { name: string }>(
@@ -222,7 +223,7 @@ export async function logIn<Failure extends { name: string }>(
   if (!login.ok) return login;
   const token = encryptToken(SESSION_TOKEN_KIND, { sid: login.value.session.id });
   await setCookie(SESSION_COOKIE, token, SESSION_TOKEN_KIND);
-  if (previous) await endSession(previous.id);
+  if (previous) await replaceSession(previous, login.value.session);
   return login;
 }
 

@@ -7,8 +7,10 @@ import { env } from "@/lib/env";
 import { issueTokens, readRefreshToken } from "./tokens";
 
 const now = new Date();
+const id = crypto.randomUUID();
 const session: ClientSession = {
-  id: crypto.randomUUID(),
+  id,
+  firstId: id,
   userId: 1,
   provenPhone: null,
   createdAt: now,

@@ -56,6 +56,7 @@ test("a code gives what was asked for, of the session that it was made for, and 
     clientId: redemption.client.id,
     userId,
     sessionId: session.id,
+    firstSessionId: session.id,
     scopes: ["openid", "phone"],
     nonce: "n",
     isFirst: true,

@@ -10,7 +10,7 @@ import {
   type LimitFailure,
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import type { SessionRef } from "@/lib/core/sessions/sessions";
+import { checkSession, type SessionRef } from "@/lib/core/sessions/sessions";
 import { type Queries, type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
 import type { AuthorizationRequest } from "./authorization-request";
 import type { OAuthClient } from "./clients";
@@ -25,6 +25,8 @@ export interface Grant {
   clientId: string;
   userId: number;
   sessionId: string;
+  /** The `firstId` of the session. */
+  firstSessionId: string;
   scopes: Scope[];
   /** The `nonce` of the request; null without one. */
   nonce: string | null;
@@ -35,8 +37,9 @@ export interface Grant {
   refreshedAt: Date | null;
   /** Whether an access token of this generation was used here, which proves that the application got its tokens. */
   isGenerationUsed: boolean;
-  /** When the person logged in here, and the phone whose code they typed; null if it was a code to a mailbox. */
+  /** When the person logged in for this grant. A later login in the same browser does not change it. */
   loggedInAt: Date;
+  /** The phone whose code opened the session; null if it was a code to a mailbox. */
   provenPhone: Phone | null;
   /** When the session, and the grant with it, ends at the latest. */
   endsAt: Date;
@@ -211,6 +214,7 @@ export const FIND_GRANT = statement({
     clientId: "text",
     userId: "integer",
     sessionId: "text",
+    firstSessionId: "text",
     scopes: "text",
     clientName: "text",
     clientScopes: "text",
@@ -224,10 +228,11 @@ export const FIND_GRANT = statement({
     endsAt: "time",
   },
   sql: `
-    SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", "OAuthGrant"."scopes", "nonce", "isFirst",
+    SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", COALESCE("Session"."firstId", "sessionId") AS "firstSessionId",
+      "OAuthGrant"."scopes", "nonce", "isFirst",
       "OAuthGrant"."generation", "OAuthGrant"."refreshedAt", "OAuthGrant"."isGenerationUsed", "OAuthClient"."name" AS "clientName",
       "OAuthClient"."scopes" AS "clientScopes",
-      "Session"."createdAt" AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
+      COALESCE("OAuthGrant"."loggedInAt", "Session"."createdAt") AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
     FROM "OAuthGrant"
     JOIN "Session" ON "Session"."id" = "OAuthGrant"."sessionId"
     JOIN "OAuthClient" ON "OAuthClient"."id" = "OAuthGrant"."clientId"
@@ -309,6 +314,17 @@ export async function endCopiedGrant(
 export async function findGrant(id: string, now = new Date()): Promise<Grant | null> {
   const row = await readPrimary.get(FIND_GRANT, { id, now });
   return row ? grantOf(row) : null;
+}
+
+/** Returns whether the session of a grant that was just read is still open, and stores that it was used (`checkSession`). */
+export async function checkSessionOfGrant(
+  { id, sessionId }: Pick<Grant, "id" | "sessionId">,
+  now: Date,
+): Promise<boolean> {
+  if (await checkSession(sessionId, now)) return true;
+  // A login of the same browser may have replaced the session since the grant was read.
+  const moved = await findGrant(id, now);
+  return moved !== null && moved.sessionId !== sessionId && (await checkSession(moved.sessionId, now)) !== null;
 }
 
 function isFor(known: RowOf<typeof FIND_CODE>, { client, redirectUri, verifier }: Redemption): boolean {

@@ -146,7 +146,7 @@ test("an application is told that a login has ended because a stolen code or ref
     refreshGrant({ token: spellRefreshToken({ id, generation }), client, scope: null });
   for (const generation of [0, 1, 0]) await refresh(generation);
   await sendLogoutNotices();
-  const sid = pairwiseSessionId(session.id, client.id);
+  const sid = pairwiseSessionId(session.firstId, client.id);
   expect(tokensOf(receiver).map((token) => decodeJwt(token).sid)).toEqual([sid]);
 
   const again = await issueAuthorizationCode(request, session, { isAllowed: true });

@@ -3,10 +3,11 @@ import { pairwiseSessionId, pairwiseSubject } from "./subjects";
 
 const LIST_LOGINS = statement({
   params: { userId: "integer", clientId: "text?", grantId: "text?" },
-  row: { sessionId: "text", clientId: "text", subject: "text" },
+  row: { sessionId: "text", firstId: "text", clientId: "text", subject: "text" },
   sql: `
-    SELECT DISTINCT "sessionId", "clientId", "subject"
+    SELECT DISTINCT "sessionId", COALESCE("firstId", "sessionId") AS "firstId", "clientId", "subject"
     FROM "OAuthGrant"
+    JOIN "Session" ON "Session"."id" = "OAuthGrant"."sessionId"
     JOIN "OAuthClient" ON "OAuthClient"."id" = "OAuthGrant"."clientId"
     JOIN "User" ON "User"."id" = "OAuthGrant"."userId"
     WHERE "OAuthGrant"."userId" = :userId AND (:clientId IS NULL OR "clientId" = :clientId)
@@ -40,10 +41,10 @@ export async function addLogoutNotices(
   now: Date,
 ): Promise<void> {
   const logins = await tx.all(LIST_LOGINS, { userId, clientId, grantId });
-  for (const { sessionId, subject, ...login } of logins) {
+  for (const { sessionId, firstId, subject, ...login } of logins) {
     if (sessionIds && !sessionIds.includes(sessionId)) continue;
     const sub = pairwiseSubject(subject, login.clientId);
-    const sid = pairwiseSessionId(sessionId, login.clientId);
+    const sid = pairwiseSessionId(firstId, login.clientId);
     tx.queue(ADD_NOTICE, { clientId: login.clientId, sub, sid, at: now, dueAt: DUE_AT_ONCE });
   }
 }

@@ -1,7 +1,7 @@
 import type { Language } from "@/lib/core/challenges/code-message";
 import { STATE_BYTES_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import type { SessionRef } from "@/lib/core/sessions/sessions";
+import type { Session } from "@/lib/core/sessions/sessions";
 import { findLanguage } from "./authorization-request";
 import { findClient, type OAuthClient } from "./clients";
 import { composeAnswer, matchRedirectUri, type RedirectUri } from "./redirect-uri";
@@ -68,8 +68,8 @@ export async function readLogoutRequest(
 }
 
 /** Returns whether the request proves, by an ID token of this session, that its application may end the session. */
-export function provesSession({ hint }: LogoutRequest, session: Pick<SessionRef, "id">): boolean {
-  return hint !== null && hint.sid === pairwiseSessionId(session.id, hint.clientId);
+export function provesSession({ hint }: LogoutRequest, session: Pick<Session, "firstId">): boolean {
+  return hint !== null && hint.sid === pairwiseSessionId(session.firstId, hint.clientId);
 }
 
 /** Returns the address that takes the person back to the application (RP-Initiated Logout 1.0 §3), or null without one. */

@@ -3,9 +3,8 @@ import { lockAccount } from "@/lib/core/accounts/accounts";
 import { deriveKeys } from "@/lib/core/keys";
 import { REFRESH_ANSWER_LOST_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
-import { checkSession } from "@/lib/core/sessions/sessions";
 import { statement, transact } from "@/lib/db/database";
-import { endCopiedGrant, FIND_GRANT, findGrant, type Grant, grantOf } from "./authorization-codes";
+import { checkSessionOfGrant, endCopiedGrant, FIND_GRANT, findGrant, type Grant, grantOf } from "./authorization-codes";
 import type { OAuthClient } from "./clients";
 
 const KEYS = deriveKeys("refresh tokens of applications");
@@ -67,7 +66,7 @@ export async function refreshGrant(
   const known = named && (await findGrant(named.id, now));
   if (!known || known.clientId !== client.id || known.generation === null) return fail({ name: "token_invalid" });
   // Applies due changes of the account, which may end the session, and stores that the session was used.
-  if (!(await checkSession(known.sessionId, now))) return fail({ name: "token_invalid" });
+  if (!(await checkSessionOfGrant(known, now))) return fail({ name: "token_invalid" });
   const asked = scope === null ? null : scope.split(" ").filter(Boolean);
   const isBeyond = asked?.some((name) => !known.scopes.some((granted) => granted === name));
   if (isBeyond || asked?.includes("openid") === false) return fail({ name: "scope_invalid" });

@@ -58,8 +58,9 @@ export function pairwiseSubject(subject: string, clientId: string): string {
 
 /**
  * Returns the identifier by which an application knows a session (`sid`, OpenID Connect Back-Channel Logout §2.1). Each application gets
- * another one, so that two applications can't find out by it which of their people are the same.
+ * another one, so that two applications can't find out by it which of their people are the same. `firstId` is that of
+ * the `Session`, so that a repeated login in the same browser doesn't change the identifier.
  */
-export function pairwiseSessionId(sessionId: string, clientId: string): string {
-  return createHmac("sha256", sessionId).update(clientId).digest("base64url");
+export function pairwiseSessionId(firstId: string, clientId: string): string {
+  return createHmac("sha256", firstId).update(clientId).digest("base64url");
 }

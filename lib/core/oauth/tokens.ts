@@ -4,9 +4,8 @@ import { z } from "zod";
 import { runInBackground } from "@/lib/core/background";
 import { wasCodeSentBySms } from "@/lib/core/challenges/deliveries";
 import { ACCESS_TOKEN_TTL_MS, ID_TOKEN_TTL_MS } from "@/lib/core/policy";
-import { checkSession } from "@/lib/core/sessions/sessions";
 import { statement, transact } from "@/lib/db/database";
-import { findGrant, type Grant } from "./authorization-codes";
+import { checkSessionOfGrant, findGrant, type Grant } from "./authorization-codes";
 import { ISSUER } from "./authorization-request";
 import type { OAuthClient } from "./clients";
 import { spellRefreshToken } from "./refresh-tokens";
@@ -90,7 +89,7 @@ export async function issueOAuthTokens(
     ...login,
     ...(grant.nonce !== null && { nonce: grant.nonce }),
     at_hash: hashOfAccessToken(accessToken, key.algorithm),
-    sid: pairwiseSessionId(grant.sessionId, client.id),
+    sid: pairwiseSessionId(grant.firstSessionId, client.id),
   };
   const idToken = await sign(idClaims, { typ: ID_TYPE, audience: client.id, ttlMs: ID_TOKEN_TTL_MS });
   const expiresInS = Math.floor((endOf(grant, ACCESS_TOKEN_TTL_MS, now).getTime() - now.getTime()) / 1000);
@@ -152,7 +151,7 @@ const MARK_GENERATION_AS_USED = statement({
 export async function readOAuthAccessToken(token: string, now = new Date()): Promise<Grant | null> {
   const claims = await verifyAccessToken(token, now);
   const grant = claims && (await findGrant(claims.grant_id, now));
-  if (!grant || grant.clientId !== claims.client_id || !(await checkSession(grant.sessionId, now))) return null;
+  if (!grant || grant.clientId !== claims.client_id || !(await checkSessionOfGrant(grant, now))) return null;
   const { id, generation, isGenerationUsed } = grant;
   if (generation && generation === claims.generation && !isGenerationUsed) {
     const use = { id, generation };

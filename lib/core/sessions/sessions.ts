@@ -36,6 +36,11 @@ import { describeDevice } from "./user-agent";
 /** A session: a browser or client application that is logged in to an account. */
 export interface Session {
   id: string;
+  /**
+   * The id of the first of the sessions that followed each other in this browser, each by a login to the same account. Applications know
+   * the session by an identifier that is made of it.
+   */
+  firstId: string;
   userId: number;
   /** The phone whose code opened the session; null if a code to a mailbox opened it. */
   provenPhone: Phone | null;
@@ -112,6 +117,7 @@ export async function checkSession(
 
 const SESSION_COLUMNS = {
   id: "text",
+  firstId: "text?",
   userId: "integer",
   provenPhone: "text?",
   createdAt: "time",
@@ -270,8 +276,9 @@ export async function addSession(
     trustDevice(tx, browser, now);
     if (browserId !== null && !created) tx.queue(REMOVE_UNCONFIRMED_SIGN_INS, { userId, browserId });
   }
+  const id = randomUUID();
   const session = {
-    id: randomUUID(),
+    id,
     userId,
     provenPhone: proven.kind === "phone" ? proven.address : null,
     expiresAt: new Date(now.getTime() + SESSION_TTL_MS),
@@ -294,7 +301,7 @@ export async function addSession(
     ],
     now,
   );
-  const opened = { ...session, createdAt: now };
+  const opened = { ...session, firstId: id, createdAt: now };
   return refresh.generation === null ? { ...opened, isClient: false } : { ...opened, ...refresh, isClient: true };
 }
 
@@ -336,9 +343,14 @@ export function whereOpen(userId: number, now: Date) {
   return { userId, expiresAt: { gt: now }, OR: [{ generation: { not: null } }, { seenAt: { gt: idleSince } }] };
 }
 
-type SessionRow = Omit<Session, "provenPhone" | "isClient"> & { provenPhone: string | null; generation: number | null };
+type SessionRow = Omit<Session, "firstId" | "provenPhone" | "isClient"> & {
+  firstId: string | null;
+  provenPhone: string | null;
+  generation: number | null;
+};
 
-function sessionOf({ id, userId, provenPhone, createdAt, expiresAt, isNew, generation }: SessionRow): Session {
+function sessionOf({ id, firstId, userId, provenPhone, createdAt, expiresAt, isNew, generation }: SessionRow): Session {
   const isClient = generation !== null;
-  return { id, userId, provenPhone: provenPhone as Phone | null, createdAt, expiresAt, isNew, isClient };
+  const phone = provenPhone as Phone | null;
+  return { id, firstId: firstId ?? id, userId, provenPhone: phone, createdAt, expiresAt, isNew, isClient };
 }

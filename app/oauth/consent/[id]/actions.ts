@@ -72,7 +72,7 @@ async function readPending(form: FormData): Promise<PendingAuthorization> {
  */
 async function readShownSession(pending: PendingAuthorization, form: FormData): Promise<Session> {
   const session = await currentSession();
-  const isShown = session && pairwiseSessionId(session.id, pending.clientId) === form.get("session");
+  const isShown = session && pairwiseSessionId(session.firstId, pending.clientId) === form.get("session");
   return isShown ? session : goOn(pending.id);
 }
 

@@ -44,7 +44,7 @@ export default async function ConsentPage({ params }: PageOptions) {
   const account = session && step.name === "consent" ? await getProfile(session.userId) : null;
   if (!session || !account) redirect(continuePage(id));
   const { client, redirectUri, scopes } = authorization;
-  const fields = { id, session: pairwiseSessionId(session.id, client.id) };
+  const fields = { id, session: pairwiseSessionId(session.firstId, client.id) };
   return (
     <Sheet>
       <h1 className="break-words">{t("consentTitle", { application: client.name })}</h1>
