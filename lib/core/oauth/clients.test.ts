@@ -28,6 +28,36 @@ test("what is named twice counts once", () => {
   expect(parsed).toMatchObject({ scopes: ["openid", "phone"], redirectUris });
 });
 
+test("a name of an application is seen, and turns nothing around it", () => {
+  const hidden = [
+    "\u200B",
+    "\u2060",
+    "\u00AD",
+    "\u3164",
+    "\u115F",
+    "\uFFA0",
+    "\u2800",
+    "\uFE0F",
+    "\u200D",
+    "\u0301",
+    "\u{E0041}",
+  ];
+  for (const name of [
+    ...hidden,
+    "\u200E\u200F",
+    "\u061C",
+    "Tea\u200F",
+    "T\u200Bea",
+    "Tea\u200D",
+    "Te\u2800a",
+    "Tea\uFE0F",
+  ])
+    expect(issueOf({ name }), encodeURIComponent(name)).toEqual(["name_invalid"]);
+  // Persian and Devanagari need joiners between letters, and emoji are made with them.
+  for (const name of ["می\u200Cخواهم", "क्\u200Dष", "Чай & Ко.", "👩\u200D🍳 Tea", "☕\uFE0F", "7"])
+    expect(issueOf({ name }), name).toBeUndefined();
+});
+
 test("settings that make no sense are refused by name", () => {
   expect(issueOf({ name: " " })).toEqual(["name_missing"]);
   expect(issueOf({ name: "a".repeat(61) })).toEqual(["name_too_long"]);

@@ -53,18 +53,26 @@ export interface OAuthClient {
 export const RedirectUris = z.array(RedirectUri).max(REDIRECT_URIS_MAX, "redirect_uris_too_many");
 
 /**
- * Line breaks, control characters, characters that change the direction of the text around them, and unpaired surrogates. A name stands
- * in sentences of pages and of the terminal.
+ * Line breaks, control characters, unpaired surrogates, and characters that are not seen or change the direction of the text around them.
+ * A name stands in sentences of pages and of the terminal. U+2800 is a Braille pattern without dots.
  */
-const CONTROL_PATTERN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u;
+const CONTROL_PATTERN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
+/** A joiner between two letters or two emoji, which some languages need, and the variation selector after an emoji. */
+const JOINER_PATTERN =
+  /(?<=[\p{L}\p{M}])[\u200C\u200D](?=\p{L})|(?<=\p{Extended_Pictographic}\uFE0F?|\p{Emoji_Modifier})\u200D(?=\p{Extended_Pictographic})|(?<=\p{Extended_Pictographic})\uFE0F/gu;
+const VISIBLE_PATTERN = /[\p{L}\p{N}\p{P}\p{S}]/u;
+
+function isPlainName(name: string): boolean {
+  return VISIBLE_PATTERN.test(name) && !CONTROL_PATTERN.test(name.replace(JOINER_PATTERN, ""));
+}
 
 /** What an application is called. Other text fails with the zod issues `name_missing`, `name_too_long` and `name_invalid`. */
 export const ClientName = z
   .string()
   .trim()
-  .min(1, "name_missing")
+  .min(1, { error: "name_missing", abort: true })
   .max(CLIENT_NAME_LENGTH_MAX, "name_too_long")
-  .refine((name) => !CONTROL_PATTERN.test(name), "name_invalid");
+  .refine(isPlainName, "name_invalid");
 
 /** The scopes that an application may ask for. Others fail with the zod issues `scope_unknown` and `scope_openid_missing`. */
 export const ClientScopes = z
