@@ -70,17 +70,17 @@ test("a request that makes no sense is refused by name", async () => {
   expect(failureOf(await readLogoutRequest(twice))).toBe("parameter_repeated");
 });
 
-test("a person is not sent to a disabled application, and an ID token of a removed one still proves the session", async () => {
+test("a person is not sent to a disabled application, and an ID token of a disabled or removed one proves nothing", async () => {
   const { client } = await withHome();
   const { session } = await freshSession();
   const { idToken } = await logInAt(client, session);
   await setClientDisabled(COMMAND_LINE, { id: client.id, isDisabled: true });
   const request = await requestOf({ id_token_hint: idToken, post_logout_redirect_uri: HOME, state: "x" });
   expect(composeLogoutAnswer(request)).toBeNull();
-  expect(provesSession(request, session)).toBe(true);
+  expect(provesSession(request, session)).toBe(false);
 
   await write(async (tx) => tx.oAuthClient.delete({ where: { id: client.id } }));
-  expect(provesSession(await requestOf({ id_token_hint: idToken }), session)).toBe(true);
+  expect(provesSession(await requestOf({ id_token_hint: idToken }), session)).toBe(false);
   expect(failureOf(await read({ id_token_hint: idToken, post_logout_redirect_uri: HOME }))).toBe("client_unknown");
 });
 

@@ -57,7 +57,7 @@ export async function readLogoutRequest(
   if (isHintWrong) return fail({ name: "id_token_hint_invalid" });
   const named = clientId ?? hint?.clientId ?? null;
   const client = named === null ? null : await findClient(named);
-  // The hint of an application that was removed still proves which session it means.
+  // An application that was removed, whose ID token names it still, gets the page that asks.
   if (!client && (clientId || uri)) return fail({ name: "client_unknown" });
   const registered = client && uri ? matchRedirectUri(uri, client.postLogoutUris) : null;
   if (uri && !registered) return fail({ name: "post_logout_redirect_uri_unknown" });
@@ -67,8 +67,12 @@ export async function readLogoutRequest(
   return succeed({ client, hint, postLogoutUri, state: postLogoutUri && (state ?? null), language });
 }
 
-/** Returns whether the request proves, by an ID token of this session, that its application may end the session. */
-export function provesSession({ hint }: LogoutRequest, session: Pick<Session, "firstId">): boolean {
+/**
+ * Returns whether the request proves, by an ID token of this session, that its application may end the session. An application that was
+ * disabled or removed may not.
+ */
+export function provesSession({ client, hint }: LogoutRequest, session: Pick<Session, "firstId">): boolean {
+  if (!client || client.disabledAt) return false;
   return hint !== null && hint.sid === pairwiseSessionId(session.firstId, hint.clientId);
 }
 
