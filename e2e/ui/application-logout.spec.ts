@@ -230,3 +230,15 @@ test("a request for a logout that makes no sense leads to no address of it, and 
   expect(tea.farewells).toEqual([]);
   await expectLoggedIn(page, false);
 });
+
+test("the page that says that a person is logged out asks one who is logged in", async ({ page, server, phone }) => {
+  await page.goto("/login");
+  await logIn(page, phone, (to) => server.codeFor(to));
+  await readInviteCode(page);
+  await page.goto("/oauth/logout/done");
+  await expect(page).toHaveURL(/\/oauth\/logout\/confirm$/);
+  await expect(page.getByRole("heading", { name: "Выйти?" })).toBeVisible();
+  await page.getByRole("button", { name: "Выйти", exact: true }).click();
+  await expect(page.getByRole("heading", { name: "Вы вышли" })).toBeVisible();
+  await expectLoggedIn(page, false);
+});

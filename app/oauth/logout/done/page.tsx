@@ -4,7 +4,8 @@ import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { Refresh } from "@/components/refresh";
 import { Sheet } from "@/components/sheet";
-import { queryOf, refusedLogoutPage } from "@/lib/auth/logout-pages";
+import { confirmLogoutPage, queryOf, refusedLogoutPage } from "@/lib/auth/logout-pages";
+import { currentSession } from "@/lib/auth/nextauth";
 import { composeLogoutAnswer, readLogoutRequest } from "@/lib/core/oauth/logout-request";
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -14,11 +15,17 @@ export async function generateMetadata(): Promise<Metadata> {
 
 /**
  * Says that the person is logged out, and takes them back to the application, by itself or by the link. It stands between our form and
- * the application, because browsers apply `form-action` of the content security policy to the redirects after a form (Chromium, Safari).
+ * the application, because browsers apply `form-action` of the content security policy to the redirects after a form (Chromium, Safari). Any site can link
+ * here, so a person who is logged in is asked first.
  */
 export default async function LoggedOutPage({ searchParams }: PageProps<"/oauth/logout/done">) {
-  const [t, read] = await Promise.all([getTranslations("logout"), readLogoutRequest(queryOf(await searchParams))]);
+  const [t, session, read] = await Promise.all([
+    getTranslations("logout"),
+    currentSession(),
+    readLogoutRequest(queryOf(await searchParams)),
+  ]);
   if (!read.ok) redirect(refusedLogoutPage(read.failure.name));
+  if (session) redirect(confirmLogoutPage(read.value));
   const { client } = read.value;
   const address = composeLogoutAnswer(read.value);
   return (
