@@ -31,7 +31,8 @@ const LIST_WAITING = statement({
     postgresql: listWaiting("CAST(statement_timestamp() AT TIME ZONE 'UTC' AS timestamp(3))"),
   },
 });
-type Application = RowOf<typeof LIST_WAITING>;
+/** An application for which notices were due, and when this process listed it, by its own clock (`performance.now`). */
+type Listed = RowOf<typeof LIST_WAITING> & { listedAt: number };
 
 const findDue = `
   SELECT "id" FROM "LogoutNotice" WHERE "clientId" = :clientId AND "dueAt" <= :now ORDER BY "dueAt", "id" LIMIT :limit`;
@@ -110,6 +111,8 @@ export class LogoutNoticeWorker {
   readonly #running = new Map<number, Promise<void>>();
   /** How many attempts run for each application. */
   readonly #runningOf = new Map<string, number>();
+  /** The applications for which more notices may be due than could be begun. */
+  readonly #waiting = new Set<string>();
   /** The applications whose last attempt failed, which the log says already. */
   readonly #failing = new Set<string>();
   #isStopping = false;
@@ -124,17 +127,40 @@ export class LogoutNoticeWorker {
   /** Begins the attempts that are due, without waiting for them. Returns how many it began. */
   async round(): Promise<number> {
     let begun = 0;
-    for (const application of await readPrimary.all(LIST_WAITING, { now: this.#clock?.() ?? null })) {
-      const { id: clientId, now } = application;
-      const limit = LOGOUT_NOTICES_AT_ONCE - (this.#runningOf.get(clientId) ?? 0);
-      if (limit <= 0 || this.#isStopping) continue;
-      const until = new Date(now.getTime() + LOGOUT_NOTICE_LEASE_MS);
-      const asked = { clientId, now, limit, worker: this.#id, until };
-      const notices = await transact(async (tx) => tx.all(LEASE_DUE, asked));
-      for (const notice of notices) this.#begin(application, notice);
-      begun += notices.length;
-    }
+    const applications = await readPrimary.all(LIST_WAITING, { now: this.#clock?.() ?? null });
+    const listedAt = performance.now();
+    for (const application of applications) begun += await this.#beginDue({ ...application, listedAt });
     return begun;
+  }
+
+  /** Begins the attempts that are due for an application, as many as it may have at a time. Returns how many it began. */
+  async #beginDue(application: Listed): Promise<number> {
+    const { id: clientId } = application;
+    const limit = LOGOUT_NOTICES_AT_ONCE - (this.#runningOf.get(clientId) ?? 0);
+    if (limit <= 0 || this.#isStopping) return 0;
+    const now = this.#nowFor(application);
+    const until = new Date(now.getTime() + LOGOUT_NOTICE_LEASE_MS);
+    // Counted before the lease, so that attempts that end at the same time don't lease more than the limit together.
+    this.#count(clientId, limit);
+    const leased = transact(async (tx) => tx.all(LEASE_DUE, { clientId, now, limit, worker: this.#id, until }));
+    const notices = await leased.finally(() => this.#count(clientId, -limit));
+    if (notices.length === limit) this.#waiting.add(clientId);
+    else this.#waiting.delete(clientId);
+    if (this.#isStopping) {
+      await this.#giveBack(notices.map(({ id }) => id));
+      return 0;
+    }
+    for (const notice of notices) this.#begin(application, notice);
+    return notices.length;
+  }
+
+  /** Returns the time by the clock that says which notices are due. */
+  #nowFor({ now, listedAt }: Listed): Date {
+    return this.#clock?.() ?? new Date(now.getTime() + performance.now() - listedAt);
+  }
+
+  #count(clientId: string, by: number): void {
+    this.#runningOf.set(clientId, (this.#runningOf.get(clientId) ?? 0) + by);
   }
 
   /** Runs rounds until no notice is due, or until `signal` is aborted. */
@@ -160,6 +186,11 @@ export class LogoutNoticeWorker {
     if (ids.length === 0) return;
     this.#abort.abort();
     await this.#waitForAttempts(ABORTED_MS_MAX);
+    await this.#giveBack(ids);
+  }
+
+  /** Ends the leases, so that other processes send the notices. */
+  async #giveBack(ids: readonly number[]): Promise<void> {
     await transact(async (tx) => {
       for (const id of ids) tx.queue(GIVE_BACK, { id, worker: this.#id, dueAt: DUE_AT_ONCE });
     });
@@ -171,21 +202,24 @@ export class LogoutNoticeWorker {
     await Promise.race([Promise.all(this.#running.values()), sleep(ms, undefined, { ref: false })]);
   }
 
-  #begin(application: Application, notice: Notice): void {
+  #begin(application: Listed, notice: Notice): void {
     const { id: clientId } = application;
-    const count = (by: number) => this.#runningOf.set(clientId, (this.#runningOf.get(clientId) ?? 0) + by);
-    count(1);
+    this.#count(clientId, 1);
+    const makeAttempt = async () => {
+      const isAccepted = await this.#attempt(application, notice).finally(() => {
+        this.#count(clientId, -1);
+        this.#running.delete(notice.id);
+      });
+      // The next notice doesn't wait for the next round, so that many logins that end together are told within seconds.
+      if (isAccepted && this.#waiting.has(clientId)) await this.#beginDue(application);
+    };
     // If the outcome can't be stored, the lease ends and the notice is sent again.
-    const name = `logout notice ${notice.id} of ${this.#id}`;
-    const attempt = runInBackground(name, () => this.#attempt(application, notice)).finally(() => {
-      count(-1);
-      this.#running.delete(notice.id);
-    });
-    this.#running.set(notice.id, attempt);
+    this.#running.set(notice.id, runInBackground(`logout notice ${notice.id} of ${this.#id}`, makeAttempt));
   }
 
-  /** Makes an attempt and stores its outcome. Stores nothing if the attempt was aborted. */
-  async #attempt({ id: clientId, uri, signingAlgorithm, now }: Application, notice: Notice): Promise<void> {
+  /** Makes an attempt and stores its outcome. Returns whether the application accepted it. Stores nothing if the attempt was aborted. */
+  async #attempt(application: Listed, notice: Notice): Promise<boolean> {
+    const { id: clientId, uri, signingAlgorithm } = application;
     const { id, sub, sid, attempts } = notice;
     const algorithm = SigningAlgorithm.parse(signingAlgorithm);
     const token = await signLogoutToken({ clientId, sub, sid, algorithm });
@@ -196,15 +230,16 @@ export class LogoutNoticeWorker {
       if (this.#abort.signal.aborted) return null;
       throw error;
     });
-    if (!answer) return;
+    if (!answer) return false;
     countLogoutNotice(answer.fault ?? "ok");
     this.#tell(clientId, answer.fault);
     const waitMs = LOGOUT_NOTICE_WAITS_MS[attempts];
     const own = { id, worker: this.#id };
     await transact(async (tx) => {
       if (answer.fault === null || waitMs === undefined) tx.queue(REMOVE_NOTICE, own);
-      else tx.queue(POSTPONE_NOTICE, { ...own, dueAt: new Date(now.getTime() + waitMs) });
+      else tx.queue(POSTPONE_NOTICE, { ...own, dueAt: new Date(this.#nowFor(application).getTime() + waitMs) });
     });
+    return answer.fault === null;
   }
 
   /** Logs once that an application does not accept notices, until it accepts one. */

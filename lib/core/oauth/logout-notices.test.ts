@@ -240,6 +240,23 @@ test("an application that doesn't answer does not delay the notices of others", 
   for (const notice of await noticesOf(silent.client.id)) expect(notice).toMatchObject({ worker: null, attempts: 0 });
 });
 
+test("an application that accepts notices gets the next ones without a pause, however many logins end at once", async () => {
+  const { client, receiver } = await freshApplication();
+  const sids = new Set<unknown>();
+  for (let person = 0; person < 100; person += 1) {
+    const { session } = await freshSession();
+    sids.add((await logInAt(client, session)).sid);
+    await endSession(session.id);
+  }
+  const worker = new LogoutNoticeWorker();
+  // One round; the pause before the next one would take 500 ms.
+  await worker.round();
+  await expect.poll(() => receiver.received.length, { timeout: 5000 }).toBe(100);
+  expect(new Set(tokensOf(receiver).map((token) => decodeJwt(token).sid))).toEqual(sids);
+  await expect.poll(() => noticesOf(client.id)).toEqual([]);
+  await worker.stop(0);
+});
+
 test("the notices of a process that was killed are sent by another one when its lease ends", async () => {
   const { client, receiver } = await freshApplication({}, () => undefined);
   const { session } = await freshSession();
