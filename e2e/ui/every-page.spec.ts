@@ -121,7 +121,6 @@ async function visitEveryPage(
   await visit(`/i/${guestsCode}`, "circle");
   await visit("/oauth/logout/confirm", "logout, asked by an application");
   await visit("/oauth/logout/refused?reason=client_unknown", "logout, refused");
-  await visit("/oauth/logout/done", "logged out");
   const { page: other, inviteCode } = await signUp(
     (await context.browser()?.newContext({ baseURL: new URL(page.url()).origin })) ?? context,
     freshPhone(),
@@ -132,6 +131,7 @@ async function visitEveryPage(
   await page.goto("/profile");
   await logOut(page);
 
+  await visit("/oauth/logout/done", "logged out");
   await visit("/login?by=email", "login by mail");
   const [phone, email] = [freshPhone(), `everypage${freshPhone().slice(1)}@example.com`];
   await page.getByLabel("Электронная почта").fill("anna");
