@@ -1,6 +1,9 @@
 import { expect, _baseTest as test } from "playwright/test";
 import { deleteOwnAccount } from "@/lib/core/accounts/delete-account";
+import { COMMAND_LINE } from "@/lib/core/administration/actor";
 import { blockAccount } from "@/lib/core/administration/block";
+import { removeClient, setClientDisabled } from "@/lib/core/administration/clients";
+import { backgroundTasks } from "@/lib/core/background";
 import {
   AUTHORIZATION_CODE_REPLAY_MS,
   AUTHORIZATION_CODE_TTL_MS,
@@ -12,7 +15,7 @@ import { endOtherSessions } from "@/lib/core/sessions/session-list";
 import { endSession, type Session } from "@/lib/core/sessions/sessions";
 import { readPrimary, transact, write } from "@/lib/db/database";
 import { freshAdministrator } from "@/lib/testing/administrators";
-import { freshClient, freshRequest, freshSession } from "@/lib/testing/oauth";
+import { freshClient, freshRequest, freshSession, logInAt } from "@/lib/testing/oauth";
 import { after, anybody, failureOf, openSession, signUp } from "@/lib/testing/people";
 import { withEachWriteRunAgain } from "@/lib/testing/transactions";
 import {
@@ -22,8 +25,11 @@ import {
   type Redemption,
   redeemAuthorizationCode,
 } from "./authorization-codes";
-import type { OAuthClient } from "./clients";
+import { type OAuthClient, replaceSettings } from "./clients";
 import { drawToken } from "./random-token";
+import { RedirectUri } from "./redirect-uri";
+import { refreshGrant, spellRefreshToken } from "./refresh-tokens";
+import { issueOAuthTokens, readOAuthAccessToken } from "./tokens";
 
 const now = new Date();
 
@@ -60,6 +66,7 @@ test("a code gives what was asked for, of the session that it was made for, and 
     scopes: ["openid", "phone"],
     nonce: "n",
     isFirst: true,
+    firstLoginAt: null,
     generation: null,
     refreshedAt: null,
     isGenerationUsed: false,
@@ -183,6 +190,73 @@ test("a session of another account, or one that is over, gets no code", async ()
   expect(failureOf(await issue(session, session.expiresAt))).toBe("session_ended");
 });
 
+test("a first-party application that becomes a third-party one loses the grants and codes that the person did not allow", async () => {
+  const { client } = await freshClient({ isFirstParty: true, scopes: ["openid", "phone", "offline_access"] });
+  const { session, userId } = await freshSession(now);
+  const scopes = ["openid", "phone", "offline_access"] as const;
+  const { request, verifier } = freshRequest(client, { scopes: [...scopes] });
+  const redemption = async () => {
+    const code = await issueAuthorizationCode(request, session, { isAllowed: false, now });
+    return { code: code.ok ? code.value : "", client, redirectUri: request.redirectUri, verifier };
+  };
+  const grant = await redeem(await redemption());
+  const waiting = await redemption();
+  const token = spellRefreshToken({ id: grant.id, generation: 0 });
+  const tokens = await issueOAuthTokens(grant, client, now);
+  await transact(async (tx) => replaceSettings(tx, client.id, { ...client, isFirstParty: false }));
+  expect(await findGrant(grant.id, now)).toBeNull();
+  expect(await readOAuthAccessToken(tokens?.accessToken ?? "", now)).toBeNull();
+  expect((await refreshGrant({ token, client, scope: null }, now)).ok).toBe(false);
+  expect(failureOf(await redeemAuthorizationCode(waiting, now))).toBe("code_invalid");
+  // What the person allows from then on is all that it gets.
+  const third = { ...client, isFirstParty: false };
+  const asked = freshRequest(third, { scopes: ["openid"] }).request;
+  expect(await needsConsent(asked, userId)).toBe(true);
+  expect(failureOf(await issueAuthorizationCode(asked, session, { isAllowed: true, now }))).toBe("none");
+  expect(await findGrant(grant.id, now)).toMatchObject({ scopes: ["openid"], generation: null });
+});
+
+test("a code for a redirect URI that the operator has removed gives nothing", async () => {
+  const { client } = await freshClient({
+    isPublic: true,
+    redirectUris: ["https://app.example/callback", "http://127.0.0.1/callback"],
+  });
+  const { session } = await freshSession(now);
+  const change = (redirectUris: OAuthClient["redirectUris"]) =>
+    transact(async (tx) => replaceSettings(tx, client.id, { ...client, redirectUris }));
+  for (const redirectUri of ["https://app.example/callback", "http://127.0.0.1:4321/callback"].map((uri) =>
+    RedirectUri.parse(uri),
+  )) {
+    const { request, verifier } = freshRequest(client, { redirectUri });
+    const code = await issueAuthorizationCode(request, session, { isAllowed: true, now });
+    const redemption = { code: code.ok ? code.value : "", client, redirectUri: request.redirectUri, verifier };
+    await change([RedirectUri.parse("https://app.example/other")]);
+    expect(failureOf(await redeemAuthorizationCode(redemption, now))).toBe("code_invalid");
+    await change(client.redirectUris);
+    await redeem(redemption);
+  }
+});
+
+test("an application that was disabled or removed gets no code, also in the same instant", async () => {
+  for (const isFirstParty of [true, false]) {
+    const { client } = await freshClient({ isFirstParty });
+    const { session, userId } = await freshSession(now);
+    const { request } = freshRequest(client);
+    const issue = () => issueAuthorizationCode(request, session, { isAllowed: !isFirstParty, now });
+    await setClientDisabled(COMMAND_LINE, { id: client.id, isDisabled: true });
+    expect(failureOf(await issue())).toBe("client_gone");
+    await setClientDisabled(COMMAND_LINE, { id: client.id, isDisabled: false });
+    const [removed, ...issued] = await Promise.all([
+      removeClient(COMMAND_LINE, { id: client.id }),
+      ...Array.from({ length: 8 }, issue),
+    ]);
+    expect(removed.ok).toBe(true);
+    for (const one of [...issued, await issue()]) expect(["none", "client_gone"]).toContain(failureOf(one));
+    expect(failureOf(await issue())).toBe("client_gone");
+    expect(await readPrimary.authorizationCode.findMany({ where: { userId } })).toEqual([]);
+  }
+});
+
 test("a disabled application's grants are over", async () => {
   const { redemption } = await freshCode();
   const grant = await redeem(redemption);
@@ -230,7 +304,33 @@ test("an application on a device, which another one can pass itself off as, asks
   expect(await needsConsent(https, userId)).toBe(false);
 });
 
-test("the first login of a person at an application is told once, when its code is exchanged", async () => {
+test("a login is the first until the application has used its tokens, so that a lost answer or a failed exchange loses nothing", async () => {
+  const { client } = await freshClient({ isFirstParty: true, scopes: ["openid", "offline_access"] });
+  const { session, userId } = await freshSession(now);
+  const { request, verifier } = freshRequest(client);
+  const code = await issueAuthorizationCode(request, session, { isAllowed: false, now });
+  const redemption = { code: code.ok ? code.value : "", client, redirectUri: request.redirectUri, verifier };
+  await write((tx) => tx.session.update({ where: { id: session.id }, data: { expiresAt: now } }));
+  expect(failureOf(await redeemAuthorizationCode(redemption, after(now, 1)))).toBe("code_invalid");
+  expect(await readPrimary.oAuthGrant.findMany({ where: { userId } })).toEqual([]);
+  await write((tx) => tx.session.update({ where: { id: session.id }, data: { expiresAt: session.expiresAt } }));
+
+  const lost = await logInAt(client, session, {}, now);
+  const used = await logInAt(client, session, {}, now);
+  await readOAuthAccessToken(used.accessToken, now);
+  await backgroundTasks();
+  const later = await logInAt(client, session, {}, now);
+  expect([lost, used, later].map(({ grant }) => grant.isFirst)).toEqual([true, true, false]);
+  expect(await readOAuthAccessToken(used.accessToken, now), "as often as it asks").toMatchObject({ isFirst: true });
+
+  const { session: other } = await freshSession(now);
+  const scopes = ["openid", "offline_access"] as const;
+  const offline = await logInAt(client, other, { scopes: [...scopes] }, now);
+  await refreshGrant({ token: offline.refreshToken ?? "", client, scope: null }, now);
+  expect((await logInAt(client, other, {}, now)).grant.isFirst, "after a refresh").toBe(false);
+});
+
+test("of parallel exchanges of several codes of a person each gets its grant", async () => {
   const { client } = await freshClient({ isFirstParty: true });
   const { session } = await freshSession(now);
   const asked = await Promise.all(
@@ -244,7 +344,7 @@ test("the first login of a person at an application is told once, when its code 
   const [unused, ...used] = asked;
   expect(unused).toBeDefined();
   const grants = await Promise.all(used.map((redemption) => redeem(redemption)));
-  expect(grants.filter(({ isFirst }) => isFirst)).toHaveLength(1);
+  expect(new Set(grants.map(({ id }) => id)).size).toBe(3);
 });
 
 test("an application that sends a person here in a loop is told to wait, and the person logs in at another one", async () => {

@@ -11,11 +11,20 @@ import {
 } from "@/lib/core/rate-limits";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { checkSession, type SessionRef } from "@/lib/core/sessions/sessions";
-import { type Queries, type RowOf, readPrimary, statement, type Transaction, transact } from "@/lib/db/database";
+import {
+  type Queries,
+  type RowOf,
+  readPrimary,
+  rollBack,
+  statement,
+  type Transaction,
+  transact,
+} from "@/lib/db/database";
 import type { AuthorizationRequest } from "./authorization-request";
 import type { OAuthClient } from "./clients";
 import { addLogoutNotices } from "./logout-notices";
 import { drawToken, hashToken } from "./random-token";
+import { matchRedirectUri, type RedirectUri } from "./redirect-uri";
 import { readScopes, type Scope, spellScopes } from "./scopes";
 import { drawSubject } from "./subjects";
 
@@ -30,8 +39,10 @@ export interface Grant {
   scopes: Scope[];
   /** The `nonce` of the request; null without one. */
   nonce: string | null;
-  /** Whether it is the account's first login at this application. */
+  /** Whether the application had not used the tokens of any login of this account when it exchanged the code. */
   isFirst: boolean;
+  /** When the application first used the tokens of a login of this account; null until then. */
+  firstLoginAt: Date | null;
   /** How often the refresh token was exchanged, and when last; null without `offline_access`, which gives none. */
   generation: number | null;
   refreshedAt: Date | null;
@@ -55,6 +66,16 @@ const FIND_OPEN_SESSION = statement({
   params: { sessionId: "text", userId: "integer", now: "time" },
   row: { id: "text" },
   sql: `SELECT "id" FROM "Session" WHERE "id" = :sessionId AND "userId" = :userId AND "expiresAt" > :now`,
+});
+/** Keeps the row until the end of the transaction, so that a removal of the application waits. */
+const KEEP_CLIENT = statement({
+  params: { clientId: "text" },
+  row: { id: "text" },
+  sql: {
+    // Only one transaction writes at a time.
+    sqlite: `SELECT "id" FROM "OAuthClient" WHERE "id" = :clientId AND "disabledAt" IS NULL`,
+    postgresql: `SELECT "id" FROM "OAuthClient" WHERE "id" = :clientId AND "disabledAt" IS NULL FOR KEY SHARE`,
+  },
 });
 const FIND_CONSENT = statement({
   params: { userId: "integer", clientId: "text" },
@@ -117,14 +138,14 @@ async function listAllowedScopes(db: Queries, userId: number, clientId: string):
   return readScopes((await db.get(FIND_CONSENT, { userId, clientId }))?.scopes ?? "");
 }
 
-type IssueFailure = { name: "session_ended" | "consent_missing" } | LimitFailure;
+type IssueFailure = { name: "session_ended" | "client_gone" | "consent_missing" } | LimitFailure;
 
 /**
  * Makes an authorization code for the session, valid for `AUTHORIZATION_CODE_TTL_MS` (OAuth 2.1 §4.1.2). Only the code's hash is stored.
  * `isAllowed` says that the person has just allowed the scopes of the request on the consent page. The same transaction then remembers
  * the consent and records it in the history.
  *
- * Fails with `session_ended`; with `consent_missing` if `needsConsent` is true and the person was not asked; and with `budget_spent`
+ * Fails with `session_ended`; with `client_gone` if the application was removed or disabled; with `consent_missing` if `needsConsent` is true and the person was not asked; and with `budget_spent`
  * after too many codes of the account for this application, or for all applications together.
  */
 export async function issueAuthorizationCode(
@@ -140,6 +161,7 @@ export async function issueAuthorizationCode(
     const isThere = await lockAccount(tx, userId);
     if (!isThere || !(await tx.get(FIND_OPEN_SESSION, { sessionId, userId, now })))
       return fail({ name: "session_ended" });
+    if (!(await tx.get(KEEP_CLIENT, { clientId }))) return fail({ name: "client_gone" });
     if (!isAllowed && (await isConsentMissing(tx, request, userId))) return fail({ name: "consent_missing" });
     const charges = [
       { limit: AUTHORIZATION_CODES_OF_USER_AT_CLIENT, subject: `${userId} ${clientId}` },
@@ -174,10 +196,13 @@ const FIND_CODE = statement({
     scopes: "text",
     redeemedAt: "time?",
     grantId: "text?",
+    redirectUris: "text",
   },
   sql: `
-    SELECT "clientId", "userId", "redirectUri", "codeChallenge", "scopes", "redeemedAt", "grantId"
-    FROM "AuthorizationCode" WHERE "hash" = :hash`,
+    SELECT "clientId", "userId", "redirectUri", "codeChallenge", "AuthorizationCode"."scopes", "redeemedAt", "grantId",
+      "OAuthClient"."redirectUris"
+    FROM "AuthorizationCode" JOIN "OAuthClient" ON "OAuthClient"."id" = "AuthorizationCode"."clientId"
+    WHERE "hash" = :hash`,
 });
 const REDEEM_CODE = statement({
   params: { hash: "text", grantId: "text", now: "time" },
@@ -186,17 +211,11 @@ const REDEEM_CODE = statement({
     UPDATE "AuthorizationCode" SET "redeemedAt" = :now, "grantId" = :grantId
     WHERE "hash" = :hash AND "redeemedAt" IS NULL AND "expiresAt" > :now RETURNING "hash"`,
 });
-const RECORD_FIRST_LOGIN = statement({
-  params: { userId: "integer", clientId: "text", now: "time" },
-  sql: `
-    UPDATE "OAuthConsent" SET "firstLoginAt" = :now
-    WHERE "userId" = :userId AND "clientId" = :clientId AND "firstLoginAt" IS NULL`,
-});
+/** Each login is the first as long as the application has not used the tokens of a login, so that a lost answer loses nothing. */
 const ADD_GRANT = statement({
   params: {
     grantId: "text",
     hash: "text",
-    isFirst: "boolean",
     generation: "integer?",
     refreshedAt: "time?",
     now: "time",
@@ -204,9 +223,16 @@ const ADD_GRANT = statement({
   sql: `
     INSERT INTO "OAuthGrant" ("id", "clientId", "userId", "sessionId", "scopes", "nonce", "isFirst", "createdAt", "generation",
       "refreshedAt")
-    SELECT :grantId, "clientId", "userId", "sessionId", "scopes", "nonce", :isFirst, :now, :generation, :refreshedAt
-    FROM "AuthorizationCode" WHERE "hash" = :hash`,
+    SELECT :grantId, "code"."clientId", "code"."userId", "sessionId", "code"."scopes", "nonce", "firstLoginAt" IS NULL, :now, :generation,
+      :refreshedAt
+    FROM "AuthorizationCode" AS "code"
+    LEFT JOIN "OAuthConsent" ON "OAuthConsent"."userId" = "code"."userId" AND "OAuthConsent"."clientId" = "code"."clientId"
+    WHERE "hash" = :hash`,
 });
+/**
+ * A grant counts while its session lasts and its application is enabled. The application also needs the person's consent now, unless it
+ * is a first-party one. So a grant of a first-party application ends when the operator makes it a third-party one.
+ */
 export const FIND_GRANT = statement({
   params: { id: "text", now: "time" },
   row: {
@@ -218,6 +244,9 @@ export const FIND_GRANT = statement({
     scopes: "text",
     clientName: "text",
     clientScopes: "text",
+    isFirstParty: "boolean",
+    allowedScopes: "text?",
+    firstLoginAt: "time?",
     nonce: "text?",
     isFirst: "boolean",
     generation: "integer?",
@@ -228,15 +257,26 @@ export const FIND_GRANT = statement({
     endsAt: "time",
   },
   sql: `
-    SELECT "OAuthGrant"."id", "clientId", "OAuthGrant"."userId", "sessionId", COALESCE("Session"."firstId", "sessionId") AS "firstSessionId",
-      "OAuthGrant"."scopes", "nonce", "isFirst",
+    SELECT "OAuthGrant"."id", "OAuthGrant"."clientId", "OAuthGrant"."userId", "sessionId",
+      COALESCE("Session"."firstId", "sessionId") AS "firstSessionId", "OAuthGrant"."scopes", "nonce", "isFirst",
       "OAuthGrant"."generation", "OAuthGrant"."refreshedAt", "OAuthGrant"."isGenerationUsed", "OAuthClient"."name" AS "clientName",
-      "OAuthClient"."scopes" AS "clientScopes",
-      COALESCE("OAuthGrant"."loggedInAt", "Session"."createdAt") AS "loggedInAt", "Session"."provenPhone", "Session"."expiresAt" AS "endsAt"
+      "OAuthClient"."scopes" AS "clientScopes", "isFirstParty", "OAuthConsent"."scopes" AS "allowedScopes", "firstLoginAt",
+      COALESCE("OAuthGrant"."loggedInAt", "Session"."createdAt") AS "loggedInAt", "Session"."provenPhone",
+      "Session"."expiresAt" AS "endsAt"
     FROM "OAuthGrant"
     JOIN "Session" ON "Session"."id" = "OAuthGrant"."sessionId"
     JOIN "OAuthClient" ON "OAuthClient"."id" = "OAuthGrant"."clientId"
-    WHERE "OAuthGrant"."id" = :id AND "Session"."expiresAt" > :now AND "OAuthClient"."disabledAt" IS NULL`,
+    LEFT JOIN "OAuthConsent"
+      ON "OAuthConsent"."userId" = "OAuthGrant"."userId" AND "OAuthConsent"."clientId" = "OAuthGrant"."clientId"
+    WHERE "OAuthGrant"."id" = :id AND "Session"."expiresAt" > :now AND "OAuthClient"."disabledAt" IS NULL
+      AND ("isFirstParty" OR "OAuthConsent"."scopes" LIKE 'openid%')`,
+});
+/** After it no further login of the account at this application is the first. */
+export const RECORD_FIRST_LOGIN = statement({
+  params: { userId: "integer", clientId: "text", now: "time" },
+  sql: `
+    UPDATE "OAuthConsent" SET "firstLoginAt" = :now
+    WHERE "userId" = :userId AND "clientId" = :clientId AND "firstLoginAt" IS NULL`,
 });
 export const REMOVE_GRANT = statement({ params: { id: "text" }, sql: `DELETE FROM "OAuthGrant" WHERE "id" = :id` });
 
@@ -255,7 +295,8 @@ type RedemptionFailure = { name: "code_invalid" | "code_replayed" };
  * Exchanges an authorization code (OAuth 2.1 §4.1.3). It works once: of parallel calls one gets the grant.
  *
  * Failures, which the application must not be able to tell apart:
- * - `code_invalid`: the code is unknown or expired, its session has ended, or the client, redirect URI or verifier is another one. Also
+ * - `code_invalid`: the code is unknown or expired, its session has ended, the client, redirect URI or verifier is another one, or the
+ *   application has lost the redirect URI or the person's consent since. Also
  *   a second exchange by the rightful application within `AUTHORIZATION_CODE_REPLAY_MS`, which ends nothing: it may be the same request.
  * - `code_replayed`: any other use of an exchanged code, which is a sign of a stolen code and ends the tokens that it gave
  *   (RFC 9700 §4.5, OAuth 2.1 §4.1.3).
@@ -266,21 +307,22 @@ export async function redeemAuthorizationCode(
 ): Promise<Result<Grant, RedemptionFailure>> {
   const hash = hashToken(redemption.code);
   const grantId = randomUUID();
-  return transact(async (tx: Transaction): Promise<Result<Grant, RedemptionFailure>> => {
+  return transact<Result<Grant, RedemptionFailure>>(async (tx) => {
     const known = await tx.get(FIND_CODE, { hash });
     if (!known) return fail({ name: "code_invalid" });
-    const { userId, clientId } = known;
+    const { userId } = known;
     const isRightful = isFor(known, redemption);
     // A wrong attempt at a code that was not exchanged ends nothing: it would let a stranger who saw the code lock the person out.
     if (!isRightful && !known.redeemedAt) return fail({ name: "code_invalid" });
     if (!(await lockAccount(tx, userId))) return fail({ name: "code_invalid" });
-    if (isRightful && (await tx.get(REDEEM_CODE, { hash, grantId, now }))) {
-      const isFirst = (await tx.run(RECORD_FIRST_LOGIN, { userId, clientId, now })) > 0;
+    const registered: RedirectUri[] = JSON.parse(known.redirectUris);
+    const isRegistered = matchRedirectUri(known.redirectUri, registered) !== null;
+    if (isRightful && isRegistered && (await tx.get(REDEEM_CODE, { hash, grantId, now }))) {
       const isRefreshable = readScopes(known.scopes).includes("offline_access");
       const refresh = isRefreshable ? { generation: 0, refreshedAt: now } : { generation: null, refreshedAt: null };
-      tx.queue(ADD_GRANT, { grantId, hash, isFirst, now, ...refresh });
+      tx.queue(ADD_GRANT, { grantId, hash, now, ...refresh });
       const row = await tx.get(FIND_GRANT, { id: grantId, now });
-      return row ? succeed(grantOf(row)) : fail({ name: "code_invalid" });
+      return row ? succeed(grantOf(row)) : rollBack(fail({ name: "code_invalid" }));
     }
     // Read again, because a parallel call may have exchanged the code before the account was locked.
     const { redeemedAt = null, grantId: given = null } = (await tx.get(FIND_CODE, { hash })) ?? {};
@@ -347,10 +389,11 @@ function isRightVerifier(verifier: string, challenge: string): boolean {
 
 /** Makes a grant from its row. */
 export function grantOf(row: RowOf<typeof FIND_GRANT>): Grant {
-  const { scopes, clientName: _, clientScopes, provenPhone, ...rest } = row;
-  const allowed = readScopes(clientScopes);
-  // The operator may have taken a scope from the application after the login.
-  const left = readScopes(scopes).filter((scope) => allowed.includes(scope));
+  const { scopes, clientName: _, clientScopes, isFirstParty, allowedScopes, provenPhone, ...rest } = row;
+  const possible = readScopes(clientScopes);
+  const allowed = isFirstParty ? possible : readScopes(allowedScopes ?? "");
+  // After the login the operator may have taken a scope from the application, or made a first-party application a third-party one.
+  const left = readScopes(scopes).filter((scope) => possible.includes(scope) && allowed.includes(scope));
   return {
     ...rest,
     scopes: left,

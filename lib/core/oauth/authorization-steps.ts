@@ -119,6 +119,8 @@ export async function advanceAuthorization(
   if (step.name !== "code") return outcomeOf(authorization, step);
   const answered = await answerWithCode(authorization, step.session, { isAllowed: false, now });
   if (answered.ok) return { name: "answered", address: answered.value };
+  // No answer goes to an application that is gone: the next page finds that, and says so.
+  if (answered.failure.name === "client_gone") return { name: "consent" };
   // The session, or the consent, ended since it was read.
   return outcomeOf(
     authorization,
@@ -160,7 +162,7 @@ async function answerWithCode(
   authorization: Authorization,
   session: Session,
   options: { isAllowed: boolean; now: Date },
-): Promise<Result<string, { name: "session_ended" | "consent_missing" }>> {
+): Promise<Result<string, { name: "session_ended" | "client_gone" | "consent_missing" }>> {
   const code = await issueAuthorizationCode(authorization, session, options);
   if (code.ok) return succeed(composeCodeAnswer(authorization, code.value));
   if (code.failure.name !== "budget_spent") return fail({ name: code.failure.name });

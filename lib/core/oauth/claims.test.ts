@@ -1,4 +1,5 @@
 import { expect, _baseTest as test } from "playwright/test";
+import { backgroundTasks } from "@/lib/core/background";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
 import { freshClient, freshRequest } from "@/lib/testing/oauth";
 import { anybody, openSession, signUp, signUpByMail } from "@/lib/testing/people";
@@ -7,6 +8,7 @@ import { getClaims } from "./claims";
 import type { OAuthClient } from "./clients";
 import { Scope } from "./scopes";
 import { getPairwiseSubject } from "./subjects";
+import { issueOAuthTokens, readOAuthAccessToken } from "./tokens";
 
 /** Logs the account in at the application, and returns what the application learns. */
 async function claimsOf(client: OAuthClient, userId: number, proven: Recipient, scopes: Scope[] = client.scopes) {
@@ -17,7 +19,11 @@ async function claimsOf(client: OAuthClient, userId: number, proven: Recipient, 
   const { redirectUri } = request;
   const grant = await redeemAuthorizationCode({ code: code.value, client, redirectUri, verifier });
   if (!grant.ok) throw new Error(grant.failure.name);
-  return getClaims(grant.value);
+  const tokens = await issueOAuthTokens(grant.value, client);
+  const used = await readOAuthAccessToken(tokens?.accessToken ?? "");
+  if (!used) throw new Error("no grant");
+  await backgroundTasks();
+  return getClaims(used);
 }
 
 const knowingAll = async () => (await freshClient({ scopes: Scope.options })).client;

@@ -4,7 +4,15 @@ import { deriveKeys } from "@/lib/core/keys";
 import { REFRESH_ANSWER_LOST_MS } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { statement, transact } from "@/lib/db/database";
-import { checkSessionOfGrant, endCopiedGrant, FIND_GRANT, findGrant, type Grant, grantOf } from "./authorization-codes";
+import {
+  checkSessionOfGrant,
+  endCopiedGrant,
+  FIND_GRANT,
+  findGrant,
+  type Grant,
+  grantOf,
+  RECORD_FIRST_LOGIN,
+} from "./authorization-codes";
 import type { OAuthClient } from "./clients";
 
 const KEYS = deriveKeys("refresh tokens of applications");
@@ -81,6 +89,7 @@ export async function refreshGrant(
     const isAnswerLost = generation === named.generation + 1 && !isGenerationUsed && isSoon;
     if (isAnswerLost) return grantOf(before);
     if (await tx.get(EXCHANGE_REFRESH_TOKEN, { ...named, now })) {
+      tx.queue(RECORD_FIRST_LOGIN, { userId: known.userId, clientId: client.id, now });
       const row = await tx.get(FIND_GRANT, { id: named.id, now });
       return row ? grantOf(row) : null;
     }

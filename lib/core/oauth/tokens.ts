@@ -5,7 +5,7 @@ import { runInBackground } from "@/lib/core/background";
 import { wasCodeSentBySms } from "@/lib/core/challenges/deliveries";
 import { ACCESS_TOKEN_TTL_MS, ID_TOKEN_TTL_MS } from "@/lib/core/policy";
 import { statement, transact } from "@/lib/db/database";
-import { checkSessionOfGrant, findGrant, type Grant } from "./authorization-codes";
+import { checkSessionOfGrant, findGrant, type Grant, RECORD_FIRST_LOGIN } from "./authorization-codes";
 import { ISSUER } from "./authorization-request";
 import type { OAuthClient } from "./clients";
 import { spellRefreshToken } from "./refresh-tokens";
@@ -146,13 +146,17 @@ const MARK_GENERATION_AS_USED = statement({
 /**
  * Returns the grant of an access token, with the scopes of the token, or null if the token is not valid or its grant or session has ended.
  * Counts as a use of the session. Also stores the first use of each generation of access tokens, because older refresh tokens are refused
- * after it. These writes run in the background, because a read must neither fail nor wait when the database takes no writes.
+ * after it, and that of any access token of the account at this application, after which no login is the first. These writes run in the background, because a read must neither fail nor wait when the database takes no writes.
  */
 export async function readOAuthAccessToken(token: string, now = new Date()): Promise<Grant | null> {
   const claims = await verifyAccessToken(token, now);
   const grant = claims && (await findGrant(claims.grant_id, now));
   if (!grant || grant.clientId !== claims.client_id || !(await checkSessionOfGrant(grant, now))) return null;
-  const { id, generation, isGenerationUsed } = grant;
+  const { id, userId, clientId, generation, isGenerationUsed } = grant;
+  if (grant.firstLoginAt === null)
+    void runInBackground(`first login of ${userId} at ${clientId}`, () =>
+      transact(async (tx) => tx.queue(RECORD_FIRST_LOGIN, { userId, clientId, now })),
+    );
   if (generation && generation === claims.generation && !isGenerationUsed) {
     const use = { id, generation };
     void runInBackground(`use of ${id} ${generation}`, () =>
