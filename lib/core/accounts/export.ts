@@ -54,7 +54,10 @@ async function* composeExport(account: Account & { referralCount: number }, now:
   yield* composeList("codes", await Promise.all(factors.map(listCodes)));
   yield* composeList("deliveries", [await listDeliveries(factors)]);
   yield* composeList("consents", [await listConsents(id)]);
-  yield* composeList("applicationLogins", [await listApplicationLogins(id)]);
+  yield* composeList(
+    "applicationLogins",
+    pagesOf((after: string | null) => listApplicationLogins(id, after)),
+  );
   yield* composeList(
     "events",
     pagesOf(async (before: EventCursor | null) => {
@@ -149,18 +152,21 @@ async function listConsents(userId: number): Promise<object[]> {
   }));
 }
 
-/** Returns the logins at applications whose tokens are valid, and when they were refreshed last. */
-async function listApplicationLogins(userId: number): Promise<object[]> {
+/** Returns the stored logins at applications after the one of this id, and when they were refreshed last. */
+async function listApplicationLogins(userId: number, after: string | null) {
   const grants = await readPrimary.oAuthGrant.findMany({
     where: { userId },
     orderBy: [{ createdAt: "desc" }, { id: "asc" }],
-    select: { scopes: true, createdAt: true, refreshedAt: true, client: { select: { name: true } } },
+    select: { id: true, scopes: true, createdAt: true, refreshedAt: true, client: { select: { name: true } } },
+    take: ROWS_AT_ONCE,
+    ...(after !== null && { cursor: { id: after }, skip: 1 }),
   });
-  return grants.map(({ client, scopes, ...grant }) => ({
+  const rows = grants.map(({ id: _, client, scopes, ...grant }) => ({
     application: client.name,
     scopes: readScopes(scopes),
     ...grant,
   }));
+  return { rows, next: grants.length < ROWS_AT_ONCE ? null : (grants.at(-1)?.id ?? null) };
 }
 
 async function* pagesOf<Cursor>(readPage: (from: Cursor | null) => Promise<{ rows: object[]; next: Cursor | null }>) {

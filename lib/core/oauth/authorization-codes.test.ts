@@ -374,3 +374,15 @@ test("an account gets so many codes an hour, for all applications together, and 
   expect(await readPrimary.oAuthConsent.findMany({ where: { userId, clientId: client.id } })).toEqual([]);
   await freshCode(other);
 });
+
+test("a grant without a refresh token goes when its access token is over and the application logs the person in again", async () => {
+  const { client } = await freshClient({ scopes: ["openid", "offline_access"] });
+  const { session, userId } = await freshSession(now);
+  const offline = await logInAt(client, session, { scopes: ["openid", "offline_access"] }, now);
+  const bystander = await logInAt((await freshClient()).client, session, {}, now);
+  let last = "";
+  for (let hour = 0; hour < 5; hour += 1)
+    last = (await logInAt(client, session, {}, after(now, hour * 3_600_000))).grant.id;
+  const kept = await readPrimary.oAuthGrant.findMany({ where: { userId } });
+  expect(kept.map(({ id }) => id).sort()).toEqual([offline.grant.id, bystander.grant.id, last].sort());
+});

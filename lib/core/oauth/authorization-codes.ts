@@ -2,7 +2,12 @@ import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { lockAccount } from "@/lib/core/accounts/accounts";
 import { recordEventByOwner } from "@/lib/core/accounts/audit-log";
 import type { Phone } from "@/lib/core/identity/phone";
-import { AUTHORIZATION_CODE_REPLAY_MS, AUTHORIZATION_CODE_TTL_MS } from "@/lib/core/policy";
+import {
+  ACCESS_TOKEN_TTL_MS,
+  AUTHORIZATION_CODE_REPLAY_MS,
+  AUTHORIZATION_CODE_TTL_MS,
+  CLOCK_SKEW_MS_MAX,
+} from "@/lib/core/policy";
 import {
   AUTHORIZATION_CODES_OF_USER,
   AUTHORIZATION_CODES_OF_USER_AT_CLIENT,
@@ -26,7 +31,7 @@ import { addLogoutNotices } from "./logout-notices";
 import { drawToken, hashToken } from "./random-token";
 import { matchRedirectUri, type RedirectUri } from "./redirect-uri";
 import { readScopes, type Scope, spellScopes } from "./scopes";
-import { drawSubject } from "./subjects";
+import { drawSubject, drawSubjectOfInviter } from "./subjects";
 
 /** What one exchanged code gave one application. All tokens that come from it end with it, and it ends with its session. */
 export interface Grant {
@@ -156,6 +161,8 @@ export async function issueAuthorizationCode(
   const code = drawToken();
   const { client, redirectUri, codeChallenge, scopes, nonce } = request;
   const clientId = client.id;
+  // In a transaction of its own: this one locks the person's row, and no further row of an account after it.
+  if (scopes.includes("referral")) await drawSubjectOfInviter(userId);
   return transact(async (tx): Promise<Result<string, IssueFailure>> => {
     // All transactions lock the account before they change its sessions, or what their end deletes.
     const isThere = await lockAccount(tx, userId);
@@ -278,6 +285,14 @@ export const RECORD_FIRST_LOGIN = statement({
     UPDATE "OAuthConsent" SET "firstLoginAt" = :now
     WHERE "userId" = :userId AND "clientId" = :clientId AND "firstLoginAt" IS NULL`,
 });
+/** Removes the older grants of the grant's session and application that have no refresh token and whose access token is over. */
+const REMOVE_OVER_GRANTS = statement({
+  params: { id: "text", overAt: "time" },
+  sql: `
+    DELETE FROM "OAuthGrant" WHERE "generation" IS NULL AND "createdAt" <= :overAt AND "id" <> :id
+      AND "sessionId" = (SELECT "sessionId" FROM "OAuthGrant" WHERE "id" = :id)
+      AND "clientId" = (SELECT "clientId" FROM "OAuthGrant" WHERE "id" = :id)`,
+});
 export const REMOVE_GRANT = statement({ params: { id: "text" }, sql: `DELETE FROM "OAuthGrant" WHERE "id" = :id` });
 
 /** What an application presents to exchange a code. It has authenticated itself as `client`. */
@@ -321,6 +336,8 @@ export async function redeemAuthorizationCode(
       const isRefreshable = readScopes(known.scopes).includes("offline_access");
       const refresh = isRefreshable ? { generation: 0, refreshedAt: now } : { generation: null, refreshedAt: null };
       tx.queue(ADD_GRANT, { grantId, hash, now, ...refresh });
+      const overAt = new Date(now.getTime() - ACCESS_TOKEN_TTL_MS - CLOCK_SKEW_MS_MAX);
+      tx.queue(REMOVE_OVER_GRANTS, { id: grantId, overAt });
       const row = await tx.get(FIND_GRANT, { id: grantId, now });
       return row ? succeed(grantOf(row)) : rollBack(fail({ name: "code_invalid" }));
     }

@@ -1,6 +1,7 @@
 import { expect, _baseTest as test } from "playwright/test";
 import { backgroundTasks } from "@/lib/core/background";
 import { emailRecipient, phoneRecipient, type Recipient } from "@/lib/core/identity/recipient";
+import { readPrimary, write } from "@/lib/db/database";
 import { freshClient, freshRequest } from "@/lib/testing/oauth";
 import { anybody, openSession, signUp, signUpByMail } from "@/lib/testing/people";
 import { issueAuthorizationCode, redeemAuthorizationCode } from "./authorization-codes";
@@ -67,4 +68,23 @@ test("a scope that was not asked for tells nothing", async () => {
   expect(await named(["openid", "email"])).toEqual(["sub"]);
   const referral = ["first_login", "invite_code", "invited_by", "referral_count", "sub"];
   expect(await named(["openid", "referral"])).toEqual(referral);
+});
+
+test("the phone of a test number, which no person has proven, is not told", async () => {
+  const client = await knowingAll();
+  const { userId, phone } = await signUp();
+  await write((tx) => tx.user.update({ where: { id: userId }, data: { isTest: true } }));
+  const claims = await claimsOf(client, userId, phoneRecipient(phone), ["openid", "phone"]);
+  expect(Object.keys(claims ?? {})).toEqual(["sub"]);
+});
+
+test("the claims of an invited person are there without a write after the code was given", async () => {
+  const client = await knowingAll();
+  const inviter = await signUp();
+  const { userId, phone } = await signUp({ invited: inviter.inviteCode });
+  const session = await openSession({ userId, proven: phoneRecipient(phone) }, anybody());
+  const { request } = freshRequest(client, { scopes: ["openid", "referral"] });
+  expect((await issueAuthorizationCode(request, session, { isAllowed: true })).ok).toBe(true);
+  const { subject } = await readPrimary.user.findUniqueOrThrow({ where: { id: inviter.userId } });
+  expect(subject).toEqual(expect.any(String));
 });

@@ -9,7 +9,7 @@ import { getPairwiseSubject } from "./subjects";
 /** What an application learns about a person (OpenID Connect Core §5.1); a claim that its scopes don't cover is absent. */
 export interface Claims {
   sub: string;
-  /** The proven phone in E.164. A claimed phone is never told. */
+  /** The proven phone in E.164. A claimed phone is never told, nor a test number, of which no person proves that it is theirs. */
   phone_number?: Phone;
   phone_number_verified?: true;
   email?: Email;
@@ -25,9 +25,16 @@ export interface Claims {
 
 const FIND_CLAIMS = statement({
   params: { userId: "integer" },
-  row: { phone: "text?", email: "text?", inviteCode: "text", referralCount: "integer", inviterId: "integer?" },
+  row: {
+    phone: "text?",
+    email: "text?",
+    inviteCode: "text",
+    referralCount: "integer",
+    inviterId: "integer?",
+    isTest: "boolean",
+  },
   sql: `
-    SELECT "phone", "email", "inviteCode", "referralCount", "inviterId"
+    SELECT "phone", "email", "inviteCode", "referralCount", "inviterId", "isTest"
     FROM "User" LEFT JOIN "Activation" ON "Activation"."inviteeId" = "User"."id"
     WHERE "User"."id" = :userId`,
 });
@@ -39,11 +46,11 @@ export async function getClaims({ userId, clientId, scopes, isFirst }: Grant): P
     readPrimary.get(FIND_CLAIMS, { userId }),
   ]);
   if (sub === null || !row) return null;
-  const { phone, email, inviteCode, referralCount, inviterId } = row;
+  const { phone, email, inviteCode, referralCount, inviterId, isTest } = row;
   const has = (scope: Scope) => scopes.includes(scope);
   return {
     sub,
-    ...(has("phone") && phone !== null && { phone_number: phone as Phone, phone_number_verified: true }),
+    ...(has("phone") && phone !== null && !isTest && { phone_number: phone as Phone, phone_number_verified: true }),
     ...(has("email") && email !== null && { email: email as Email, email_verified: true }),
     ...(has("referral") && {
       invite_code: inviteCode as InviteCode,

@@ -51,6 +51,20 @@ export function drawSubject(tx: Transaction, userId: number): void {
   tx.queue(SET_SUBJECT, { userId, drawn: drawToken() });
 }
 
+const FIND_INVITER_WITHOUT_SUBJECT = statement({
+  params: { userId: "integer" },
+  row: { id: "integer" },
+  sql: `
+    SELECT "User"."id" FROM "Activation" JOIN "User" ON "User"."id" = "Activation"."inviterId"
+    WHERE "inviteeId" = :userId AND "subject" IS NULL`,
+});
+
+/** Draws the random subject of the account's inviter, unless it has one, so that the claims of this account are read without a write. */
+export async function drawSubjectOfInviter(userId: number): Promise<void> {
+  const inviter = await readPrimary.get(FIND_INVITER_WITHOUT_SUBJECT, { userId });
+  if (inviter) await transact(async (tx) => drawSubject(tx, inviter.id));
+}
+
 /** Returns the identifier by which an application knows the account that has this random subject. */
 export function pairwiseSubject(subject: string, clientId: string): string {
   return createHmac("sha256", subject).update(clientId).digest("base64url");
