@@ -2,6 +2,7 @@ import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { describeConsolePage, renderConsolePage } from "@/app/admin/console-page";
+import { FactList } from "@/app/admin/fact-list";
 import { Focused } from "@/components/focused";
 import { Notice } from "@/components/notice";
 import { ISSUER } from "@/lib/core/oauth/authorization-request";
@@ -90,20 +91,13 @@ async function Facts({ client }: { client: OAuthClient }) {
     { label: t("fields.backChannelLogoutUri"), value: backChannelLogoutUri && codes([backChannelLogoutUri]) },
     { label: t("fields.signingAlgorithm"), value: <code>{client.signingAlgorithm}</code> },
     { label: t("made"), value: <ConsoleMoment at={client.createdAt} /> },
-  ].filter(({ value }) => value !== null);
+  ];
   return (
     <section aria-labelledby="facts" className="rounded-card border border-line bg-card px-5 py-4">
       <h2 className="mb-3 text-[1rem]" id="facts">
         {t("facts")}
       </h2>
-      <dl className="text-small">
-        {facts.map(({ label, value }) => (
-          <div className="grid gap-x-4 py-1.5 sm:grid-cols-[10rem_minmax(0,1fr)]" key={label}>
-            <dt className="text-soft">{label}</dt>
-            <dd className="min-w-0 break-words">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <FactList facts={facts} />
     </section>
   );
 }

@@ -4,6 +4,7 @@ import { getTranslations } from "next-intl/server";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { describeConsolePage, renderConsolePage } from "@/app/admin/console-page";
 import { type Column, ConsoleTable } from "@/app/admin/console-table";
+import { FactList } from "@/app/admin/fact-list";
 import { type FilterField, FilterForm } from "@/app/admin/filter-form";
 import { Focused } from "@/components/focused";
 import { Notice } from "@/components/notice";
@@ -183,20 +184,13 @@ async function Facts({ endpoint }: { endpoint: WebhookEndpoint }) {
     { label: t("phones"), value: t(hasPhones ? "phonesYes" : "phonesNo") },
     { label: t("publicKey"), value: <code className="select-all break-all">{publicKey}</code> },
     { label: t("made"), value: <ConsoleMoment at={madeAt} /> },
-  ].filter(({ value }) => value !== null);
+  ];
   return (
     <section aria-labelledby="facts" className="rounded-card border border-line bg-card px-5 py-4">
       <h2 className="mb-3 text-[1rem]" id="facts">
         {t("facts")}
       </h2>
-      <dl className="text-small">
-        {facts.map(({ label, value }) => (
-          <div className="grid gap-x-4 py-1.5 sm:grid-cols-[10rem_minmax(0,1fr)]" key={label}>
-            <dt className="text-soft">{label}</dt>
-            <dd className="min-w-0 break-words">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <FactList facts={facts} />
       {previousUntil && (
         <p className="mt-2 text-small">{t.rich("previousUntil", { at: () => <ConsoleMoment at={previousUntil} /> })}</p>
       )}

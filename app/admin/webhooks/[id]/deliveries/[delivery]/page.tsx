@@ -4,6 +4,7 @@ import { getTranslations } from "next-intl/server";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { describeConsolePage, renderConsolePage } from "@/app/admin/console-page";
 import { type Column, ConsoleTable } from "@/app/admin/console-table";
+import { FactList } from "@/app/admin/fact-list";
 import { findWebhookDelivery, listWebhookAttempts, type WebhookAttempt } from "@/lib/core/events/webhook-deliveries";
 import { findWebhookEndpoint } from "@/lib/core/events/webhook-endpoints";
 import { endpointAddress } from "../../../delivery-filter";
@@ -50,7 +51,7 @@ export default async function WebhookDeliveryPage({ params }: PageProps<"/admin/
         label: t("deliveries.next"),
         value: isUnderWay ? t("deliveries.underWay") : nextAt && <ConsoleMoment at={nextAt} />,
       },
-    ].filter(({ value }) => value !== null);
+    ];
     return (
       <>
         <p className="mb-2">
@@ -61,14 +62,9 @@ export default async function WebhookDeliveryPage({ params }: PageProps<"/admin/
         <h1 className="break-words">
           {t("delivery.title")} <code>{delivery.type}</code>
         </h1>
-        <dl className="mt-5 text-small">
-          {facts.map(({ label, value }) => (
-            <div className="grid gap-x-4 py-1.5 sm:grid-cols-[10rem_minmax(0,1fr)]" key={label}>
-              <dt className="text-soft">{label}</dt>
-              <dd className="min-w-0 break-words">{value}</dd>
-            </div>
-          ))}
-        </dl>
+        <div className="mt-5">
+          <FactList facts={facts} />
+        </div>
         <p className="mt-5 flex">
           <Link
             className="button-quiet w-auto px-4"
