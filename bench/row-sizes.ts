@@ -235,6 +235,7 @@ function rowMaker(rows: number): (table: Table, number: number) => Row {
     ...{ firstLoginAt: timeOf, "AuthorizationCode.hash": hash, redirectUri: () => "https://club.example/callback" },
     ...{ codeChallenge: hash, "AuthorizationCode.scopes": () => OAUTH_SCOPES, nonce: hash, redeemedAt: timeOf },
     ...{ grantId: () => randomUUID(), "OAuthGrant.id": () => randomUUID(), "OAuthGrant.scopes": () => OAUTH_SCOPES },
+    ...{ firstId: () => null, "OAuthGrant.loggedInAt": () => null },
     ...{ isFirst: () => false, "SigningKey.id": hash, algorithm: () => "RS256", "SigningKey.generation": (n) => n },
     ...{ "SigningKey.publicKey": () => `{"kty":"RSA","e":"AQAB","n":"${"x".repeat(342)}"}`, signsFrom: timeOf },
     ...{ privateKey: () => "x".repeat(1660), "SigningKey.endsAt": () => null },
