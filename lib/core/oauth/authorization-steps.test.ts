@@ -1,7 +1,7 @@
 import { expect, _baseTest as test } from "playwright/test";
 import { setClientDisabled } from "@/lib/core/administration/clients";
 import type { AuthorizationRequest } from "@/lib/core/oauth/authorization-request";
-import { AUTHORIZATION_CODES_PER_USER_PER_HOUR } from "@/lib/core/policy";
+import { AUTHORIZATION_CODES_PER_USER_PER_HOUR, CLOCK_SKEW_MS_MAX } from "@/lib/core/policy";
 import { AUTHORIZATION_CODES_OF_USER, record } from "@/lib/core/rate-limits";
 import { endSession, type Session } from "@/lib/core/sessions/sessions";
 import { transact } from "@/lib/db/database";
@@ -94,6 +94,23 @@ test("an application that expects a person gets no other one, and the other one 
   expect(await findNextStep(of(other.id, ["none"]), other)).toMatchObject(LOGIN_REQUIRED);
   expect(await findNextStep(of(other.id), session)).toEqual({ name: "code", session });
   expect(await findNextStep(of(null), other)).toMatchObject(LOGIN_REQUIRED);
+});
+
+test("a session that is older than the request is no login for it, also if it was not there when the request arrived", async () => {
+  const startedAt = new Date();
+  const of = (ageMs: number) => freshSession(new Date(startedAt.getTime() - ageMs));
+  const [{ session: older }, { session: skewed }] = [await of(CLOCK_SKEW_MS_MAX + 1), await of(CLOCK_SKEW_MS_MAX)];
+  const demands: Parameters<typeof arrive>[0][] = [
+    { prompts: ["login"] },
+    { maxAgeS: 60 },
+    { expectedSub: "another person" },
+  ];
+  for (const demand of demands) {
+    const authorization = await arrive({ ...demand, startedAt });
+    expect(await needsLogin(authorization, older, startedAt), JSON.stringify(demand)).toBe(true);
+    // It may have been opened since, by a server whose clock is behind.
+    expect(await needsLogin(authorization, skewed, startedAt), JSON.stringify(demand)).toBe(false);
+  }
 });
 
 /** The parameters of the answer that a request got. */
