@@ -2,12 +2,14 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
 import { expect, _baseTest as test } from "playwright/test";
+import { createAccount } from "@/lib/core/administration/accounts";
+import { COMMAND_LINE } from "@/lib/core/administration/actor";
 import { backgroundTasks } from "@/lib/core/background";
 import { recordReports } from "@/lib/core/challenges/deliveries";
 import { activateInvite } from "@/lib/core/invites/activation";
 import { DELIVERIES_KEPT_MS } from "@/lib/core/policy";
 import { read, readPrimary, write } from "@/lib/db/database";
-import { after, signUp, signUpByMail } from "@/lib/testing/people";
+import { after, freshPhone, signUp, signUpByMail } from "@/lib/testing/people";
 import { dayOf, hoursOf, startOfDay } from "./days";
 import { computeSums, computeSumsInBackground, sumsComputedAt } from "./sums";
 
@@ -96,6 +98,17 @@ test("sign-ins, new accounts and activations are counted by the channel and coun
   await computeSums(after(noon, HOUR_MS));
   const sums = await sumsOf(dayOf(noon));
   expect(sums).toMatchObject({ "signed_up phone RU": [2, 0], "activated phone RU": [1, 0], "activated email": [1, 0] });
+});
+
+test("a reason with characters that PostgreSQL can't make text of doesn't stop the counting", async () => {
+  const noon = freshNoon();
+  for (const reason of ["a\0b", "\ud83d\0\0", "\\u0000 \\\0"])
+    expect(await createAccount(COMMAND_LINE, { phone: freshPhone(), reason }, { now: noon })).toMatchObject({
+      ok: true,
+    });
+  await signUp({ now: noon });
+  await computeSums(after(noon, HOUR_MS));
+  expect(await sumsOf(dayOf(noon))).toMatchObject({ "signed_up phone RU": [1, 0], added: [3, 0] });
 });
 
 test("computing the sums again, also in several servers at the same time, changes nothing", async () => {

@@ -90,12 +90,19 @@ const countEvents = (detail: (name: string) => string) => `
   WHERE "at" >= :start AND "at" < :end AND "action" IN ('signed_in', 'account_created', 'invite_activated')
     AND ${detail("isTest")} IS NULL
   GROUP BY 1, 2, 3`;
+/**
+ * The details of an audit event without the escapes of U+0000 and of surrogates, which a reason may have: PostgreSQL can't make text of
+ * them, and fails also when another field is read.
+ */
+const READABLE_DETAILS = String.raw`
+  CASE strpos("details", '\u') WHEN 0 THEN "details"
+    ELSE regexp_replace("details", '(?<!\\)((\\\\)*)\\u(0000|d[89a-f][0-9a-f]{2})', '\1', 'gi') END`;
 const COUNT_EVENTS = statement({
   params: { start: "time", end: "time" },
   row: { measure: "text", channel: "text", country: "text", count: "integer" },
   sql: {
     sqlite: countEvents((name) => `json_extract("details", '$.${name}')`),
-    postgresql: countEvents((name) => `(CAST("details" AS json) ->> '${name}')`),
+    postgresql: countEvents((name) => `(CAST(${READABLE_DETAILS} AS json) ->> '${name}')`),
   },
 });
 
