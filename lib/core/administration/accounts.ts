@@ -145,7 +145,8 @@ type CreateFailure<Who extends Actor> =
 /**
  * Makes an account with a phone and, if given, a mailbox. Both count as proven, because the administrator vouches for them.
  * `reason` is recorded with it. Fails with an `ActorFailure`, `phone_taken`, `phone_test` or `email_taken`. An API key fails with
- * `phone_of_administrator` if the phone is an administrator's: it could give the account a mailbox of its own, and log in by it.
+ * `phone_of_administrator` if the phone is an administrator's: it could give the account a mailbox of its own, and log in by it. That
+ * it learned whose phone or mailbox it is is recorded (`recordTaken`).
  */
 export async function createAccount<Who extends Actor>(
   actor: Who,
@@ -153,7 +154,7 @@ export async function createAccount<Who extends Actor>(
   { now = new Date(), drawInvite = drawInviteCode }: { now?: Date; drawInvite?: () => InviteCode } = {},
 ): Promise<Result<Account, CreateFailure<Who>>> {
   const isForbidden = actor.kind === "api_key" && (await isAdministratorPhone(phone));
-  return retryOnUnique(() =>
+  const created = await retryOnUnique(() =>
     write(async (tx): Promise<Result<Account, CreateFailure<Who>>> => {
       const locked = await lockActor(tx, actor, now);
       if (!locked.ok) return locked;
@@ -178,6 +179,31 @@ export async function createAccount<Who extends Actor>(
       return settle(tx, actor, accountOf(row));
     }),
   );
+  if (!created.ok) await recordTaken(actor, created.failure.name, { phone, email }, now);
+  return created;
+}
+
+/** The failures that tell a backend that somebody has a phone or a mailbox. */
+const IDENTITY_OF_FAILURE: Record<string, "phone" | "email" | undefined> = {
+  ...{ phone_taken: "phone", phone_test: "phone", phone_of_administrator: "phone" },
+  email_taken: "email",
+};
+
+/**
+ * Records that an API key was refused because somebody has this phone or mailbox, as a look-up of it is recorded: a key without
+ * `phones:read` could otherwise try phones unseen, to learn who has an account.
+ */
+export async function recordTaken(
+  actor: Actor,
+  failure: string,
+  { phone, email = null }: { phone: Phone; email?: Email | null },
+  now: Date,
+): Promise<void> {
+  const identity = IDENTITY_OF_FAILURE[failure];
+  if (actor.kind !== "api_key" || !identity) return;
+  const where = identity === "phone" ? { phone } : { email: email as Email };
+  const owner = await readPrimary.user.findUnique({ where, select: { id: true } });
+  await transact(async (tx) => recordRead(tx, actor, { subjectId: owner?.id ?? null, now }));
 }
 
 /**

@@ -140,6 +140,41 @@ test("a look-up by phone or mailbox with an API key is audited, with or without 
   expect(await looks()).toEqual([...recorded, ["account_read", userId]]);
 });
 
+test("a phone or mailbox that is refused to an API key, because somebody has it, is audited like a look-up", async () => {
+  const actor = await freshKey();
+  const [{ userId, phone }, mail] = [await signUp(), freshEmail()];
+  const { id: mailOwner } = unwrap(await createAccount(COMMAND_LINE, { phone: freshPhone(), email: mail }));
+  const { userId: administrator, phone: own } = await freshAdministrator();
+  const until = new Date(Date.now() + HOUR_MS);
+  const number = { code: drawFixedCode(), until, note: null, reason };
+  const testPhone = freshPhone();
+  unwrap(await makeTestNumber(COMMAND_LINE, { ...number, phone: testPhone }));
+  const refused = [
+    await createAccount(actor, { phone, reason }),
+    await createAccount(actor, { phone: freshPhone(), email: mail, reason }),
+    await createAccount(actor, { phone: own, reason }),
+    await createAccount(actor, { phone: testPhone, reason }),
+    await makeTestNumber(actor, { ...number, phone }),
+    await makeTestNumber(actor, { ...number, phone: own }),
+  ];
+  expect(refused.map(failureOf)).toEqual([
+    ...["phone_taken", "email_taken", "phone_of_administrator", "phone_test"],
+    ...["phone_taken", "phone_of_administrator"],
+  ]);
+  const rows = await readPrimary.auditEvent.findMany({
+    where: { actorKind: "api_key", actorId: actor.keyId },
+    orderBy: { id: "asc" },
+  });
+  expect(rows.map(({ action, subjectId }) => [action, subjectId])).toEqual([
+    ["account_read", userId],
+    ["account_read", mailOwner],
+    ["account_read", administrator],
+    ["accounts_listed", null],
+    ["account_read", userId],
+    ["account_read", administrator],
+  ]);
+});
+
 test("a backend acts on no administrator, and on no account that has changed since it was read", async () => {
   const actor = await freshKey();
   const { userId: administrator } = await freshAdministrator();

@@ -16,6 +16,7 @@ import { fail, type Result, succeed } from "@/lib/core/result";
 import { addDays, type Day, dayOf, startOfDay } from "@/lib/core/statistics/days";
 import { type RolledBack, readPrimary, rollBack, statement, transact } from "@/lib/db/database";
 import { env } from "@/lib/env";
+import { recordTaken } from "./accounts";
 import { type Actor, type ActorFailure, auditOf, lockActor, settle } from "./actor";
 import type { Reason } from "./acts";
 
@@ -128,15 +129,15 @@ export async function makeTestNumber<Who extends Actor>(
   if (!isServedPhone(phone)) return fail({ name: "country_not_allowed" });
   const lastsMs = until.getTime() - now.getTime();
   if (!(lastsMs > 0 && lastsMs <= TEST_NUMBER_MS_MAX)) return fail({ name: "end_invalid" });
-  if (env.ADMIN_PHONES.includes(phone)) return fail({ name: "phone_of_administrator" });
   const added = { phone, codeHmac: sealFixedCode(code, phone), digits: code.length, until, note, now };
   type Made = Result<{ id: number }, MakeTestNumberFailure<Who>>;
-  return transact<Made>(
+  const made = await transact<Made>(
     async (tx): Promise<Made | RolledBack<Made>> => {
       await lockPhone(tx, phone, now);
       const locked = await lockActor(tx, actor, now);
       if (!locked.ok) return rollBack(locked);
-      if (await tx.get(FIND_ADMINISTRATOR, { phone })) return rollBack(fail({ name: "phone_of_administrator" }));
+      if (env.ADMIN_PHONES.includes(phone) || (await tx.get(FIND_ADMINISTRATOR, { phone })))
+        return rollBack(fail({ name: "phone_of_administrator" }));
       const row = await tx.get(ADD_TEST_NUMBER, added);
       if (!row) return rollBack(fail({ name: "test_number_known" }));
       if (await tx.get(FIND_ACCOUNT_OF_PHONE, { phone })) return rollBack(fail({ name: "phone_taken" }));
@@ -146,6 +147,8 @@ export async function makeTestNumber<Who extends Actor>(
     },
     { lock: "administrators" },
   );
+  if (!made.ok) await recordTaken(actor, made.failure.name, { phone }, now);
+  return made;
 }
 
 /** A test number, as the console and the command line list it. */
