@@ -489,7 +489,7 @@ const TEST_EVENT = { accountId: null, sequence: null, isTest: true, data: "{}", 
 /** What a `Retry-After` asks for, in milliseconds: seconds or a date (RFC 9110 §10.2.3). Null for other text. */
 export function readRetryAfter(text: string | null, now: Date): number | null {
   if (text === null) return null;
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now.getTime();
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now.getTime();
   return Number.isNaN(ms) ? null : Math.min(Math.max(0, ms), RETRY_AFTER_OBEYED_MS_MAX);
 }
 
