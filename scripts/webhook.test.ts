@@ -33,6 +33,8 @@ test("webhook endpoints are made, listed, paused, rotated, tested and removed at
       [["add", "--url", "http://backend.example", "--types", "all"], /https/],
       [["add", "--url", url, "--types", "account.fled"], /account\.created/],
       [["pause", "--id", "we_unknown"], /no endpoint/],
+      [["replay", "--id", id, "--from", "2027-02-30"], /Usage/],
+      [["replay", "--id", id, "--until", "2026-11-30T12:00"], /Usage/],
       [[], /Usage/],
     ];
     const refusals = await Promise.all(refused.map(([args]) => webhook(...args)));

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { z } from "zod";
 import { migrate } from "./internal/database";
 import { readOrRefuse } from "./internal/parsed-options";
 import { readSettings } from "./internal/settings";
@@ -115,8 +116,12 @@ function readArguments() {
 function readFilter(): import("../lib/core/events/webhook-deliveries").WebhookFilter {
   const { state, type, from, until } = values;
   const readTime = (text: string | undefined) => {
-    if (text !== undefined && Number.isNaN(Date.parse(text))) throw new Refusal(USAGE);
-    return text === undefined ? undefined : new Date(text);
+    if (text === undefined) return undefined;
+    const [day = "", time] = text.split(/T(.*)/s);
+    const isTime = time === undefined || /^\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$/.test(time);
+    // `Date` makes the 2nd of March of the 30th of February.
+    if (!isTime || !z.iso.date().safeParse(day).success || Number.isNaN(Date.parse(text))) throw new Refusal(USAGE);
+    return new Date(text);
   };
   const known = deliveries.WEBHOOK_STATES.find((one) => one === state);
   const knownType = EVENT_TYPES.find((one) => one === type);

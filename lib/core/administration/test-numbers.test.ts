@@ -47,7 +47,7 @@ import { readImport } from "./import-file";
 import { exportList } from "./list-export";
 import { getOutlook } from "./outlook";
 import { walkPeople } from "./people-list";
-import { drawFixedCode, endTestNumber, FixedCode, listTestNumbers, makeTestNumber } from "./test-numbers";
+import { drawFixedCode, endTestNumber, FixedCode, LastDay, listTestNumbers, makeTestNumber } from "./test-numbers";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const MINUTE_MS = 60 * 1000;
@@ -148,6 +148,8 @@ test("a fixed code has at least six digits that are not guessed first, and an en
   expect(failureOf(await make(after(now, TEST_NUMBER_MS_MAX + 1)))).toBe("end_invalid");
   expect(failureOf(await make(now))).toBe("end_invalid");
   expect(failureOf(await make(new Date(Number.NaN)))).toBe("end_invalid");
+  for (const day of ["2027-02-30", "2027-13-01", "2027-2-1", "tomorrow"])
+    expect([day, LastDay.safeParse(day).success]).toEqual([day, false]);
   expect(failureOf(await make(after(now, TEST_NUMBER_MS_MAX)))).toBe("none");
 });
 

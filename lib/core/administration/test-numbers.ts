@@ -54,10 +54,7 @@ export const Note = z
 export const LastDay = z
   .string()
   .trim()
-  .refine((day) => /^\d{4}-\d{2}-\d{2}$/.test(day) && !Number.isNaN(Date.parse(day)), {
-    error: "end_invalid",
-    abort: true,
-  })
+  .refine((day) => z.iso.date().safeParse(day).success, { error: "end_invalid", abort: true })
   .transform((day) => startOfDay(addDays(day, 1)));
 
 /** Returns the latest possible last day of a test number that is made now, in `TIME_ZONE`. */
