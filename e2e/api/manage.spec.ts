@@ -282,6 +282,32 @@ test("wrong bodies are named by field, and bodies that are no JSON are refused",
   await problemOf(await backend.put(path), 405, "method_not_allowed");
 });
 
+test("an empty text in a body is a wrong value, and doesn't count as a field that was left out", async ({
+  newBackend,
+  freshPhone,
+}) => {
+  const backend = await newBackend();
+  const { id } = await makeAccount(backend, freshPhone());
+  const hooks = `${V1}/webhook-endpoints`;
+  const url = "https://shop.example/webhooks";
+  const made = await backend.post(hooks, { data: { url, description: "the shop" } });
+  const hook = `${hooks}/${(await made.json()).id}`;
+  const refusals: [Promise<APIResponse>, string][] = [
+    [backend.post(`${V1}/accounts/${id}/end-sessions`, { data: { reason, sessionId: "" } }), "sessionId"],
+    [backend.post(`${V1}/accounts`, { data: { phone: freshPhone(), email: "", reason } }), "email"],
+    [backend.post(`${V1}/accounts`, { data: { phone: freshPhone(), reason: "" } }), "reason"],
+    [backend.post(hooks, { data: { url, types: "" } }), "types"],
+    [backend.post(`${hook}/replay`, { data: { type: "account.created", state: "" } }), "state"],
+  ];
+  for (const [answer, field] of refusals) {
+    const { errors } = await problemOf(await answer, 400, "field_invalid");
+    expect(Object.keys(errors)).toEqual([field]);
+  }
+  const cleared = await backend.patch(hook, { headers: { "if-match": "*" }, data: { description: "" } });
+  expect((await cleared.json()).description).toBe("");
+  await backend.delete(hook);
+});
+
 test("a request for events waits for the next one, and many that wait are refused", async ({
   newBackend,
   freshPhone,

@@ -2,14 +2,15 @@ import { BODY_BYTES_MAX } from "@/lib/core/policy";
 import { fail, type Result, succeed } from "@/lib/core/result";
 import { parseMultipart, readBytes } from "@/lib/http/body";
 
-/** The fields of a body or query, by name. Fields of a body whose value is empty text are left out. */
+/** The fields of a body or query, by name. */
 export type Fields = Record<string, unknown>;
 
 type BodyFailure = { name: "body_malformed" | "body_too_large" | "media_type_unsupported" };
 
 /**
- * Reads the fields of a JSON, form-encoded or multipart body, or with `isJsonAlone` of a JSON one. A request without a body has no
- * fields.
+ * Reads the fields of a JSON, form-encoded or multipart body, without those whose value is empty text: forms send the fields that
+ * nobody filled in. With `isJsonAlone` the body is JSON, and an empty text in it is a value: a client that left it out by mistake would
+ * otherwise act on more than it meant. A request without a body has no fields.
  */
 export async function readBody(request: Request, { isJsonAlone = false } = {}): Promise<Result<Fields, BodyFailure>> {
   const bytes = await readBytes(request, BODY_BYTES_MAX);
@@ -24,7 +25,7 @@ export async function readBody(request: Request, { isJsonAlone = false } = {}): 
   if (!read) return fail({ name: "media_type_unsupported" });
   try {
     const fields = bytes.length === 0 ? {} : await read(bytes, contentType ?? "");
-    return succeed(dropEmptyFields(fields));
+    return succeed(isJsonAlone ? fields : dropEmptyFields(fields));
   } catch (error) {
     // The readers throw these for a body that is malformed for its media type.
     if (error instanceof SyntaxError || error instanceof TypeError) return fail({ name: "body_malformed" });
