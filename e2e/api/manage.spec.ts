@@ -191,6 +191,8 @@ test("24 parallel requests with one Idempotency-Key make one account, and each g
     await first[0]?.json(),
     first[0]?.headers().location,
   ]);
+  const ordered = await send({ reason, phone });
+  expect([ordered.status(), ordered.headers()["idempotency-replayed"]]).toEqual([201, "true"]);
   await problemOf(await send({ phone, reason: "another" }), 422, "idempotency_key_reused");
   const found = await (await backend.get(`${V1}/accounts`, { params: { phone } })).json();
   expect(found.accounts).toHaveLength(1);

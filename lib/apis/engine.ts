@@ -309,7 +309,9 @@ async function runEndpoint(
   };
   if (!isPost) return run(null);
   const { pathname, search } = new URL(request.url);
-  const content = [request.method, pathname + search, JSON.stringify(body.value)].join("\n");
+  // The order of the fields says nothing: a client that makes the body again may have another one.
+  const fields = Object.entries(body.value).sort(([one], [other]) => (one < other ? -1 : 1));
+  const content = [request.method, pathname + search, JSON.stringify(fields)].join("\n");
   const answered = await answerOnce(key.value, { headers: request.headers, content }, run);
   if (!answered.ok) return refuseKey(api, answered.failure);
   return "replayed" in answered.value ? respondAgain(answered.value.replayed) : answered.value;
