@@ -310,6 +310,14 @@ test("an empty text in a body is a wrong value, and doesn't count as a field tha
   await backend.delete(hook);
 });
 
+test("an address that doesn't exist is a problem, too", async ({ newBackend }) => {
+  const backend = await newBackend();
+  for (const path of [`${V1}/acounts`, V1, "/api/manage/v2/accounts"]) {
+    await problemOf(await backend.get(path), 404, "address_unknown");
+    await problemOf(await backend.post(path, { data: {} }), 404, "address_unknown");
+  }
+});
+
 test("a request for events waits for the next one, and many that wait are refused", async ({
   newBackend,
   freshPhone,

@@ -1,0 +1,3 @@
+import { manageNotFound } from "@/lib/endpoints/not-found";
+
+export const { GET, POST, PUT, PATCH, DELETE, OPTIONS } = manageNotFound;
