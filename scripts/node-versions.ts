@@ -76,7 +76,7 @@ async function startAndLogIn(node: string, cwd: string, settings: Record<string,
     if (server.exitCode !== null || Date.now() > giveUpAt) throw new Refusal("The server did not start.");
     await sleep(500);
   }
-  const test = ["e2e/ui/smoke.spec.ts", "--grep=the five APIs"];
+  const test = ["e2e/ui/smoke.spec.ts", "--grep=the five APIs", "--output=test-results/node"];
   const failure = "No person could log in; the reasons of the test are above.";
   await runSetupStep("Logging in", () => runTests(test, { E2E_BASE_URL: url }, "collect"), failure);
   end();

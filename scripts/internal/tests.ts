@@ -19,7 +19,8 @@ export async function runTestsOnPostgres(args: string[]): Promise<{ code: number
     // A filter may name tests of other parts, or of SQLite only.
     const filters = args.length > 0 ? ["--pass-with-no-tests", ...args] : [];
     const { code, output } = await runTests(
-      ["--project=core", ...filters],
+      // Playwright empties this folder first. The other runs keep their traces in theirs.
+      ["--project=core", "--output=test-results/postgresql", ...filters],
       { TEST_POSTGRES_URL: postgres.url },
       "collect",
     );
