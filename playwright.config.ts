@@ -39,7 +39,7 @@ if (TEST_WORKER_INDEX === undefined) {
   });
 }
 
-const { CHROMIUM_PATH, E2E_BASE_URL, FAULT_ROUNDS, TEST_DEPLOYMENT, TEST_PREPARED } = process.env;
+const { CI, CHROMIUM_PATH, E2E_BASE_URL, FAULT_ROUNDS, TEST_DEPLOYMENT, TEST_PREPARED } = process.env;
 const { VERCEL_AUTOMATION_BYPASS_SECRET } = process.env;
 
 const chromium = {
@@ -66,8 +66,10 @@ export default defineConfig<Extent & DeploymentOptions, WorkerOptions>({
   fullyParallel: true,
   // Tests wait for pages and servers for almost half of their time, so that three workers keep two cores busy.
   workers: 3,
-  retries: 0,
-  forbidOnly: Boolean(process.env.CI),
+  // CI runs a failed test once more, only to keep a trace of it: the run has failed all the same.
+  retries: CI ? 1 : 0,
+  failOnFlakyTests: true,
+  forbidOnly: Boolean(CI),
   timeout: 60_000,
   expect: { timeout: 10_000 },
   reporter: [["list"], ["./scripts/internal/slowest-tests.ts"]],
@@ -80,9 +82,15 @@ export default defineConfig<Extent & DeploymentOptions, WorkerOptions>({
         extraHTTPHeaders: { "x-vercel-protection-bypass": VERCEL_AUTOMATION_BYPASS_SECRET },
       }),
     locale: "ru-RU",
-    trace: { mode: "retain-on-failure", screenshots: false },
+    // Where whole runs are made, a trace of each test would cost an eighth of the time.
+    trace: { mode: CI ? "on-first-retry" : "retain-on-failure", screenshots: false },
   },
+  // Those with the longest tests come first, so that all workers end at about the same time.
   projects: [
+    { name: "faults", testDir: "e2e/faults", testMatch: "**/*.spec.ts", use: { ...chromium, ...faults } },
+    { name: "scripts", testDir: "scripts", testMatch: "**/*.test.ts", timeout: 120_000 },
+    { name: "ui", testDir: "e2e/ui", testMatch: "**/*.spec.ts", use: chromium },
+    { name: "api", testDir: "e2e/api", testMatch: "**/*.spec.ts" },
     {
       name: "core",
       testDir: ".",
@@ -100,10 +108,6 @@ export default defineConfig<Extent & DeploymentOptions, WorkerOptions>({
           ]
         : "**/postgresql.test.ts",
     },
-    { name: "scripts", testDir: "scripts", testMatch: "**/*.test.ts", timeout: 120_000 },
-    { name: "api", testDir: "e2e/api", testMatch: "**/*.spec.ts" },
-    { name: "ui", testDir: "e2e/ui", testMatch: "**/*.spec.ts", use: chromium },
-    { name: "faults", testDir: "e2e/faults", testMatch: "**/*.spec.ts", use: { ...chromium, ...faults } },
     // `npm run test:vercel` serves deployments and runs these tests.
     ...(TEST_DEPLOYMENT
       ? [
