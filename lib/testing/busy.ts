@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { bundle } from "@/scripts/internal/bundle.mjs";
+
+const PROGRAM = "lib/testing/busy-process.ts";
 
 /** How the phones of all people of busy processes begin. No other test makes such phones. */
 export const BUSY_PHONES = "+79458";
@@ -41,8 +44,10 @@ process.once("exit", () => {
  * Starts a process on the test's database that does what a server does without its pages: people log in, invite and leave,
  * transactions are rolled back, and webhooks are delivered. By SIGTERM it ends as a server does.
  */
-export function startBusyProcess(options: BusyOptions): BusyProcess {
-  const child = spawn(process.execPath, ["--import", "tsx", "lib/testing/busy-process.ts", JSON.stringify(options)], {
+export async function startBusyProcess(options: BusyOptions): Promise<BusyProcess> {
+  const bundled = await bundle(PROGRAM);
+  const program = bundled ? [bundled] : ["--import", "tsx", PROGRAM];
+  const child = spawn(process.execPath, [...program, JSON.stringify(options)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   running.add(child);

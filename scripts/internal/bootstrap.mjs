@@ -1,3 +1,4 @@
+import { pathToFileURL } from "node:url";
 import { loadEnvFiles } from "./env-files.mjs";
 import { refuseBusyPort } from "./port.mjs";
 
@@ -21,6 +22,10 @@ export async function runTask(name) {
     dev: TASKS_OF_DEVELOPERS.includes(name),
     later: TASKS_THAT_BUILD.includes(name),
   });
+  const bundled = TASKS_OF_DEVELOPERS.includes(name)
+    ? null
+    : await (await import("./bundle.mjs")).bundle(`scripts/${name}.ts`);
+  if (bundled) return import(pathToFileURL(bundled).href);
   (await import("tsx/esm/api")).register();
   await import(`../${name}.ts`);
 }

@@ -21,11 +21,12 @@ const SOURCES = [
 ];
 
 /**
- * Of Prisma's generated clients only the part that runs is in git and in the build; the rest are types.
+ * Whether a build may depend on this file of its sources. Of Prisma's generated clients only the part that runs is in git and in the
+ * build; the rest are types.
  *
  * @param {string} file
  */
-const isSource = (file) =>
+export const isBuiltFrom = (file) =>
   (!file.startsWith("lib/db/generated/") || file.endsWith("/class.ts")) && !/\.test(-d)?\.tsx?$/.test(file);
 
 /** Returns the stamp that a build of the present sources gets. */
@@ -33,7 +34,7 @@ export function stampOfSources() {
   const { BUILD_STANDALONE, VERCEL, ALLOW_DEMO, DATABASE_URL } = process.env;
   // A build for Vercel has headers in its configuration, and one for a preview has an empty database.
   const host = VERCEL ? ` vercel ${ALLOW_DEMO} ${!DATABASE_URL}` : "";
-  return hashSources(SOURCES, isSource) + (BUILD_STANDALONE === "true" ? " standalone" : "") + host;
+  return hashSources(SOURCES, isBuiltFrom) + (BUILD_STANDALONE === "true" ? " standalone" : "") + host;
 }
 
 /** Whether the site has been built from the present sources. */

@@ -84,7 +84,7 @@ test("kill -9 twenty times under load: each committed event arrives, none that w
       kills += 1;
       const clockAheadMs = kills * WEBHOOK_LEASE_MS;
       started += 1;
-      const server = startBusyProcess({ number: started, seed, clockAheadMs });
+      const server = await startBusyProcess({ number: started, seed, clockAheadMs });
       await server.deeds(1 + draw(DEEDS_MAX));
       await sleep(draw(KILLED_LATER_MS_MAX));
       endings.push(await server.end("SIGKILL"));
@@ -123,10 +123,11 @@ test("two servers on one database deliver each event once, and what a server has
   const seed = randomInt(1_000_000);
   const hint = `seed ${seed}`;
   const { from } = await hook();
-  const servers = Array.from({ length: SERVERS }, () => {
+  const starting = Array.from({ length: SERVERS }, () => {
     started += 1;
     return startBusyProcess({ number: started, seed, clockAheadMs: 0 });
   });
+  const servers = await Promise.all(starting);
   await Promise.all(servers.map((server) => server.deeds(DEEDS_EACH)));
   expect(await Promise.all(servers.map((server) => server.end("SIGTERM")))).toEqual([0, 0]);
   // Open transactions of other tests may delay events.
