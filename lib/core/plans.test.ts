@@ -297,7 +297,10 @@ async function addOldRows(userId: number): Promise<void> {
   });
 }
 
-/** Returns the large tables that a statement reads from the first row to the last. */
+/**
+ * Returns the large tables that a statement reads from the first row to the last, or of which it reads rows to look each up in a list
+ * that it was given.
+ */
 type FindScans = (statement: string) => Promise<string[]>;
 
 async function withPlans(work: (scansOf: FindScans) => Promise<void>): Promise<void> {
@@ -307,7 +310,12 @@ async function withPlans(work: (scansOf: FindScans) => Promise<void>): Promise<v
       const parameters = statement.replace(/'[^']*'/g, "").match(/\?/g) ?? [];
       const steps = database.prepare(`EXPLAIN QUERY PLAN ${statement}`).all(parameters.map(() => null)) as Step[];
       return steps
-        .flatMap(({ detail }) => /^SCAN (\w+)/.exec(detail)?.[1] ?? [])
+        .flatMap(({ detail, parent }, at) => {
+          // The loop around the one over the list: it should be inside, and find each row by its id.
+          const around = steps.slice(0, at).findLast((step) => step.parent === parent)?.detail ?? "";
+          const isInside = detail.startsWith("SCAN json_each");
+          return (isInside ? /^SEARCH (\w+)/.exec(around) : /^SCAN (\w+)/.exec(detail))?.[1] ?? [];
+        })
         .filter((name) => LARGE_TABLES.includes(name));
     });
     database.close();
@@ -329,6 +337,7 @@ async function withPlans(work: (scansOf: FindScans) => Promise<void>): Promise<v
 }
 
 interface Step {
+  parent: number;
   detail: string;
 }
 

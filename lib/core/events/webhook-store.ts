@@ -186,13 +186,16 @@ export const FIND_DELIVERY = statement({
   row: { id: "text" },
   sql: `SELECT "id" FROM "WebhookDelivery" WHERE "id" = :id AND "endpointId" = :endpointId`,
 });
-/** Makes deliveries due at once, with the schedule from its beginning. Leaves out those that are due or leased now. */
+/**
+ * Makes deliveries due at once, with the schedule from its beginning. Leaves out those that are due or leased now. `|| ''` keeps SQLite off
+ * the endpoint's index: it would look all its deliveries up in the list, and not the few of the list in the table.
+ */
 export const REPLAY = statement({
   params: { rows: "text", endpointId: "text", now: "time" },
   sql: onRows(
     { id: "text" },
     `UPDATE "WebhookDelivery" SET "state" = 'pending', "step" = 0, "dueAt" = :now FROM $rows
-    WHERE $among AND "WebhookDelivery"."id" = "given"."id" AND "WebhookDelivery"."endpointId" = :endpointId
+    WHERE $among AND "WebhookDelivery"."id" = "given"."id" AND "WebhookDelivery"."endpointId" || '' = :endpointId
       AND "WebhookDelivery"."worker" IS NULL
       AND ("WebhookDelivery"."state" <> 'pending' OR "WebhookDelivery"."dueAt" > :now)`,
   ),
