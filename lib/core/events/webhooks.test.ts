@@ -602,6 +602,21 @@ test("an event that was deleted before its attempt fails, and the attempt says w
   expect(row?.made[1]).toMatchObject({ status: null, fault: "event_deleted" });
 });
 
+test("an event that was deleted before its attempt is no failure of the receiver", async () => {
+  const { id, receiver } = await hook({ types: ["account.blocked"] });
+  const { userId } = await signUp();
+  const isPaused = true;
+  await publish(userId);
+  await deliverUntil(receiver, userId, 1);
+  await changeWebhookEndpoint(COMMAND_LINE, id, { isPaused });
+  await replayDeliveries(COMMAND_LINE, id, { state: "delivered" });
+  await write((tx) => tx.event.deleteMany({ where: { accountId: userId } }));
+  await changeWebhookEndpoint(COMMAND_LINE, id, { isPaused: !isPaused });
+  await deliverWebhooks();
+  expect(await deliveriesOf(id)).toMatchObject([{ state: "failed", attempts: 2 }]);
+  expect(await findWebhookEndpoint(id)).toMatchObject({ state: "active", failingSince: null });
+});
+
 test("a test event concerns no account", async () => {
   const { id, receiver, ...shown } = await hook();
   const sent = await sendTestEvent(COMMAND_LINE, id);
