@@ -10,6 +10,14 @@ export function drawDeliveryId(): string {
   return `msg_${randomBytes(16).toString("base64url")}`;
 }
 
+/** The SQL of the time by the database's clock. */
+const DATABASE_NOW = {
+  sqlite: `strftime('%Y-%m-%dT%H:%M:%f', 'now') || '+00:00'`,
+  postgresql: "CAST(statement_timestamp() AT TIME ZONE 'UTC' AS timestamp(3))",
+};
+/** The SQL of now: deliveries are due by the database's clock, and that of the server that makes one due may be ahead. */
+const dueNow = (now: string) => `CASE WHEN :now < ${now} THEN :now ELSE ${now} END`;
+
 /** Returns the SQL that reads the parameter `rows`, a JSON array of objects, as a table `given` with these columns. */
 function jsonRows(columns: Record<string, "text" | "integer" | "time">): { sqlite: string; postgresql: string } {
   const names = Object.entries(columns);
@@ -28,13 +36,20 @@ function jsonRows(columns: Record<string, "text" | "integer" | "time">): { sqlit
 /**
  * Makes a statement of an SQL text in which `$rows` stands for the objects of the parameter `rows`, and `$among` for the condition that a
  * delivery is one of them, which only PostgreSQL needs: its planner doesn't know how few they are, and might read all deliveries without it.
+ * `$now` stands for the time from which on deliveries are due, see `dueNow`.
  */
 function onRows(columns: Parameters<typeof jsonRows>[0], sql: string): { sqlite: string; postgresql: string } {
   const { sqlite, postgresql } = jsonRows(columns);
   const among = `"WebhookDelivery"."id" = ANY (ARRAY (SELECT "given"."id" FROM ${postgresql}))`;
   return {
-    sqlite: sql.replace("$rows", sqlite).replace("$among", "TRUE"),
-    postgresql: sql.replace("$rows", postgresql).replace("$among", among),
+    sqlite: sql
+      .replace("$rows", sqlite)
+      .replace("$among", "TRUE")
+      .replaceAll("$now", () => dueNow(DATABASE_NOW.sqlite)),
+    postgresql: sql
+      .replace("$rows", postgresql)
+      .replace("$among", among)
+      .replaceAll("$now", () => dueNow(DATABASE_NOW.postgresql)),
   };
 }
 
@@ -67,10 +82,7 @@ export const LIST_ENDPOINTS_OF_ROUND = statement({
     dueSince: "time?",
     databaseNow: "time",
   },
-  sql: {
-    sqlite: listEndpoints(`strftime('%Y-%m-%dT%H:%M:%f', 'now') || '+00:00'`),
-    postgresql: listEndpoints("CAST(statement_timestamp() AT TIME ZONE 'UTC' AS timestamp(3))"),
-  },
+  sql: { sqlite: listEndpoints(DATABASE_NOW.sqlite), postgresql: listEndpoints(DATABASE_NOW.postgresql) },
 });
 
 /** Moves an endpoint's cursor, unless another server has moved it or an administrator has changed the endpoint. */
@@ -100,11 +112,12 @@ export const ADD_DELIVERIES = statement({
     FROM $rows JOIN "Event" ON "Event"."id" = "given"."eventId"`,
   ),
 });
+const addTestDelivery = (now: string) => `
+  INSERT INTO "WebhookDelivery" ("id", "endpointId", "type", "at", "state", "dueAt")
+  VALUES (:id, :endpointId, :type, :now, 'pending', ${dueNow(now)})`;
 export const ADD_TEST_DELIVERY = statement({
   params: { id: "text", endpointId: "text", type: "text", now: "time" },
-  sql: `
-    INSERT INTO "WebhookDelivery" ("id", "endpointId", "type", "at", "state", "dueAt")
-    VALUES (:id, :endpointId, :type, :now, 'pending', :now)`,
+  sql: { sqlite: addTestDelivery(DATABASE_NOW.sqlite), postgresql: addTestDelivery(DATABASE_NOW.postgresql) },
 });
 
 const findDue = `
@@ -194,10 +207,10 @@ export const REPLAY = statement({
   params: { rows: "text", endpointId: "text", now: "time" },
   sql: onRows(
     { id: "text" },
-    `UPDATE "WebhookDelivery" SET "state" = 'pending', "step" = 0, "dueAt" = :now FROM $rows
+    `UPDATE "WebhookDelivery" SET "state" = 'pending', "step" = 0, "dueAt" = $now FROM $rows
     WHERE $among AND "WebhookDelivery"."id" = "given"."id" AND "WebhookDelivery"."endpointId" || '' = :endpointId
       AND "WebhookDelivery"."worker" IS NULL
-      AND ("WebhookDelivery"."state" <> 'pending' OR "WebhookDelivery"."dueAt" > :now)`,
+      AND ("WebhookDelivery"."state" <> 'pending' OR "WebhookDelivery"."dueAt" > $now)`,
   ),
 });
 

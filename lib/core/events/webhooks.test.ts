@@ -181,6 +181,19 @@ test("servers whose clocks differ by five minutes deliver each event once", asyn
   expect(of(receiver, userId)).toHaveLength(10);
 });
 
+test("what a server whose clock is ahead has sent, or sent again, goes out at once", async () => {
+  const { id, receiver } = await hook();
+  const ahead = after(new Date(), CLOCK_SKEW_MS_MAX);
+  await sendTestEvent(COMMAND_LINE, id, ahead);
+  await deliverWebhooks();
+  expect(receiver.received).toHaveLength(1);
+  expect(await replayDeliveries(COMMAND_LINE, id, { state: "delivered" }, {}, ahead)).toMatchObject({
+    value: { count: 1 },
+  });
+  await deliverWebhooks();
+  expect(receiver.received).toHaveLength(2);
+});
+
 test("a failed attempt is made again by the schedule with the same id, and the delivery fails after the last one", async () => {
   const { id, receiver } = await hook(
     { types: ["account.blocked"] },
@@ -351,7 +364,8 @@ test("a replay of one delivery, of a filter or of a time range sends the same id
     where: { action: "webhook_replayed" },
     orderBy: { id: "asc" },
   });
-  expect(events.map(({ details }) => JSON.parse(details)).slice(0, 2)).toEqual([
+  const own = events.map(({ details }) => JSON.parse(details)).filter(({ webhook }) => webhook === id);
+  expect(own.slice(0, 2)).toEqual([
     { webhook: id, filter: { delivery: ids[0] } },
     { webhook: id, filter: { from: times[1]?.toISOString(), until: times[3]?.toISOString() } },
   ]);
