@@ -20,7 +20,7 @@ export async function register(): Promise<void> {
       process.exit(1);
     }
     const { announceDemonstration, watchForRemoteRequests } = await import("@/lib/auth/demonstration");
-    const { deliverInBackground } = await import("@/lib/core/events/webhook-loop");
+    const { deliverInBackground } = await import("@/lib/core/outgoing/delivery-loop");
     const { HSTS_MAX_AGE_S } = await import("@/lib/core/policy");
     const { IS_ON_VERCEL } = await import("@/lib/env");
     const { hookIntoServer } = await import("@/lib/http/before-next");

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { publishServiceEventsInBackground } from "@/lib/core/events/service-events";
+import { WebhookWorker } from "@/lib/core/events/webhook-work";
 import { LogoutNoticeWorker } from "@/lib/core/oauth/logout-notice-work";
 import { isDatabaseAway } from "@/lib/db/database";
 import { logError } from "@/lib/ops/log";
 import { beforeExit } from "@/lib/ops/shutdown";
 import { perProcess } from "@/lib/per-process";
-import { publishServiceEventsInBackground } from "./service-events";
-import { WebhookWorker } from "./webhook-work";
 
 /** The pause between two rounds, and the one while there is no endpoint or the database is away. */
 const PAUSE_MS = 500;
