@@ -10,7 +10,7 @@ import type { Queries, Statement, Transaction } from "./statement";
 
 export type { Writer } from "./connections";
 export { isDatabaseAway, isUniqueViolation } from "./errors";
-export { type Queries, type RowOf, type Statement, statement, type Transaction } from "./statement";
+export { type Kinds, type Queries, type RowOf, type Statement, statement, type Transaction } from "./statement";
 
 const READING_METHODS = ["findUnique", "findUniqueOrThrow", "findFirst", "findFirstOrThrow", "findMany"] as const;
 type ReadingMethod = (typeof READING_METHODS)[number];

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { DATABASE_NOW, leaseStatements, NOW } from "@/lib/core/outgoing/leases";
 import { statement } from "@/lib/db/database";
 import { EVENTS_SINCE_MARK } from "./event-log";
 
@@ -10,11 +11,6 @@ export function drawDeliveryId(): string {
   return `msg_${randomBytes(16).toString("base64url")}`;
 }
 
-/** The SQL of the time by the database's clock. */
-const DATABASE_NOW = {
-  sqlite: `strftime('%Y-%m-%dT%H:%M:%f', 'now') || '+00:00'`,
-  postgresql: "CAST(statement_timestamp() AT TIME ZONE 'UTC' AS timestamp(3))",
-};
 /** The SQL of now: deliveries are due by the database's clock, and that of the server that makes one due may be ahead. */
 const dueNow = (now: string) => `CASE WHEN :now < ${now} THEN :now ELSE ${now} END`;
 
@@ -56,16 +52,16 @@ function onRows(columns: Parameters<typeof jsonRows>[0], sql: string): { sqlite:
 const listEndpoints = (now: string) => `
   SELECT "id", "url", "types", "hasPhones", "secret", "previousSecret", "previousUntil", "cursorAt", "cursorTransactionId",
     "cursorId", "version", "state", (
-      SELECT MIN("dueAt") FROM "WebhookDelivery" WHERE "endpointId" = "WebhookEndpoint"."id" AND "dueAt" <= :now) AS "dueSince",
-    ${now} AS "databaseNow"
+      SELECT MIN("dueAt") FROM "WebhookDelivery" WHERE "endpointId" = "WebhookEndpoint"."id" AND "dueAt" <= ${now}) AS "dueSince",
+    ${now} AS "now"
   FROM "WebhookEndpoint" ORDER BY "id"`;
 /**
  * Lists all endpoints: active ones, which get deliveries, deleted ones, whose deliveries are still to be deleted, and those that rest,
- * whose secrets are sealed again, too. `MOVE_CURSOR` checks again that an endpoint may get deliveries. `dueSince` is when the first delivery that waits became
- * due. `databaseNow` is the time by the database's clock.
+ * whose secrets are sealed again, too. `MOVE_CURSOR` checks again that an endpoint may get deliveries. `dueSince` is when the first delivery
+ * that waits became due.
  */
 export const LIST_ENDPOINTS_OF_ROUND = statement({
-  params: { now: "time" },
+  params: { now: "time?" },
   row: {
     id: "text",
     url: "text",
@@ -80,9 +76,9 @@ export const LIST_ENDPOINTS_OF_ROUND = statement({
     version: "integer",
     state: "text",
     dueSince: "time?",
-    databaseNow: "time",
+    now: "time",
   },
-  sql: { sqlite: listEndpoints(DATABASE_NOW.sqlite), postgresql: listEndpoints(DATABASE_NOW.postgresql) },
+  sql: { sqlite: listEndpoints(NOW.sqlite), postgresql: listEndpoints(NOW.postgresql) },
 });
 
 /** Moves an endpoint's cursor, unless another server has moved it or an administrator has changed the endpoint. */
@@ -120,28 +116,13 @@ export const ADD_TEST_DELIVERY = statement({
   sql: { sqlite: addTestDelivery(DATABASE_NOW.sqlite), postgresql: addTestDelivery(DATABASE_NOW.postgresql) },
 });
 
-const findDue = `
-  SELECT "id" FROM "WebhookDelivery" WHERE "endpointId" = :endpointId AND "dueAt" <= :now ORDER BY "dueAt" LIMIT :limit`;
-const leaseDue = (due: string) => `
-  UPDATE "WebhookDelivery" SET "worker" = :worker, "dueAt" = :until WHERE "id" ${due}
-  RETURNING "id", "eventId", "type", "at", "step"`;
-/** Leases deliveries to a process. Skips those that another process is leasing now. */
-export const LEASE_DUE = statement({
-  params: { endpointId: "text", now: "time", limit: "integer", worker: "text", until: "time" },
-  row: { id: "text", eventId: "integer?", type: "text", at: "time", step: "integer" },
-  sql: {
-    sqlite: leaseDue(`IN (${findDue})`),
-    postgresql: leaseDue(`= ANY (ARRAY (${findDue} FOR UPDATE SKIP LOCKED))`),
-  },
-});
-/** Gives leased deliveries back, due at once. */
-export const GIVE_BACK = statement({
-  params: { rows: "text", worker: "text", now: "time" },
-  sql: onRows(
-    { id: "text" },
-    `UPDATE "WebhookDelivery" SET "worker" = NULL, "dueAt" = :now FROM $rows
-    WHERE $among AND "WebhookDelivery"."id" = "given"."id" AND "WebhookDelivery"."worker" = :worker`,
-  ),
+/** Leases deliveries and gives them back. */
+export const LEASES = leaseStatements("WebhookDelivery", "endpointId", {
+  id: "text",
+  eventId: "integer?",
+  type: "text",
+  at: "time",
+  step: "integer",
 });
 
 export const READ_EVENTS = statement({

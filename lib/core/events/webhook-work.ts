@@ -1,8 +1,13 @@
-import { setMaxListeners } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import { NO_ACCOUNT_ID, recordEvent } from "@/lib/core/accounts/audit-log";
 import { listAdministratorMailboxes } from "@/lib/core/administration/administrators";
 import { groupBy } from "@/lib/core/group-by";
+import {
+  type Lease,
+  type Outcome as OutcomeOf,
+  OutgoingWorker,
+  type Round,
+  type WorkerOptions,
+} from "@/lib/core/outgoing/outgoing-worker";
 import {
   EVENTS_KEPT_MS,
   RETRY_AFTER_OBEYED_MS_MAX,
@@ -22,7 +27,7 @@ import { log, logError } from "@/lib/ops/log";
 import { countWebhookAttempt } from "@/lib/ops/metrics";
 import { mailSender } from "@/lib/senders/mail";
 import type { MessageSender } from "@/lib/senders/sender";
-import { type PostWebhook, postWebhook, type WebhookAnswer, type WebhookFault } from "@/lib/senders/webhooks";
+import type { WebhookFault, WebhookRequest } from "@/lib/senders/webhooks";
 import { eventBodyOf } from "./event-body";
 import { EventCursor, type EventPage, eventIdOf, type PublishedEvent, readEvents } from "./event-log";
 import { openWebhookSecrets, signWebhook, type WebhookSecrets } from "./webhook-signing";
@@ -36,8 +41,7 @@ import {
   DROP_PREVIOUS,
   drawDeliveryId,
   END_FAILING,
-  GIVE_BACK,
-  LEASE_DUE,
+  LEASES,
   LIST_ENDPOINTS_OF_ROUND,
   MOVE_CURSOR,
   READ_EVENTS,
@@ -51,7 +55,8 @@ import {
  * - `secret_unreadable`: neither `AUTH_SECRET` nor `AUTH_SECRET_PREVIOUS` opens the stored secrets.
  * - `event_deleted`: the event was deleted, because it is older than `EVENTS_KEPT_MS` or a copy was restored.
  */
-export type AttemptFault = WebhookFault | "secret_unreadable" | "event_deleted";
+export type AttemptFault = WebhookFault | UnsentFault;
+type UnsentFault = "secret_unreadable" | "event_deleted";
 
 type EndpointOfRound = RowOf<typeof LIST_ENDPOINTS_OF_ROUND>;
 
@@ -60,28 +65,19 @@ interface Receiver extends EndpointOfRound {
   secrets: WebhookSecrets[];
 }
 
+type LeasedRow = Lease<Receiver, RowOf<typeof LEASES.leaseDue>>;
+
 /** A delivery that this process has leased, with what is sent. */
-interface Lease {
-  id: string;
-  step: number;
-  leaseUntil: Date;
-  receiver: Receiver;
+interface Delivery extends LeasedRow {
   /** Null if the event was deleted. */
   body: string | null;
 }
 
-/** What came of an attempt. */
-interface Outcome {
-  lease: Lease;
-  at: Date;
-  durationMs: number;
-  answer: Omit<WebhookAnswer, "fault"> & { fault: AttemptFault | null };
-}
+type Outcome = OutcomeOf<Delivery, UnsentFault>;
 
 /** The state of this process's work for one endpoint. */
 interface Lane {
-  queue: Lease[];
-  running: number;
+  queue: Delivery[];
   /** How many attempts ended since the last lease. Up to twice as many deliveries are leased next. */
   ended: number;
 }
@@ -90,131 +86,69 @@ interface Lane {
 const GONE_STATUS = 410;
 /** How long a delivery may be due before the log says so. */
 const LATE_MS = 5 * 60 * 1000;
-/** How long a worker that ends waits for attempts that it has aborted. */
-const ABORTED_MS_MAX = 1000;
 /** How old an endpoint's cursor becomes at most while no events come, so that it doesn't expire. */
 const CURSOR_MS_MAX = EVENTS_KEPT_MS / 4;
 
-export interface WorkerOptions {
-  post?: PostWebhook;
+export interface WebhookWorkerOptions extends WorkerOptions {
   /** The mail sender for administrators; null sends no mails. */
   mail?: MessageSender | null;
-  /** By which deliveries are due and leased. Without one it is the database's clock, because the clocks of servers differ. */
-  clock?: () => Date;
-  /** The clock of this server. */
-  serverClock?: () => Date;
 }
 
 /**
- * Makes deliveries of new events and attempts to deliver them. Any number of processes may run workers. Attempts run between rounds; the
- * next round stores their outcomes in one transaction.
+ * Makes deliveries of new events and attempts to deliver them. Attempts run between rounds; the next round stores their outcomes in one
+ * transaction.
  */
-export class WebhookWorker {
-  readonly #id = crypto.randomUUID();
-  readonly #post: PostWebhook;
+export class WebhookWorker extends OutgoingWorker<Receiver, RowOf<typeof LEASES.leaseDue>, Delivery, UnsentFault> {
+  protected readonly statements = LEASES;
+  protected readonly leaseMs = WEBHOOK_LEASE_MS;
   readonly #mail: MessageSender | null;
-  readonly #clock: () => Date;
-  readonly #serverClock: () => Date;
-  /** By how much the database's clock is ahead of this server's, as the last round found it. */
-  #aheadMs = 0;
   readonly #lanes = new Map<string, Lane>();
-  readonly #running = new Set<Promise<void>>();
-  /** The ids of all deliveries that are leased to this worker and not stored yet. */
-  readonly #leased = new Set<string>();
-  readonly #abort = new AbortController();
-  /** The endpoints whose secrets can't be opened, of which the log was told. */
-  readonly #unreadable = new Set<string>();
-  /** The endpoints whose deliveries are late, of which the log was told. */
-  readonly #late = new Set<string>();
+  /** How many attempts run at a time for each endpoint. */
+  #perEndpoint = 1;
   #outcomes: Outcome[] = [];
-  #isStopping = false;
 
-  constructor({ post = postWebhook, mail = mailSender, ...clocks }: WorkerOptions = {}) {
-    this.#post = post;
+  constructor({ mail = mailSender, ...options }: WebhookWorkerOptions = {}) {
+    super(options);
     this.#mail = mail;
-    // Each attempt under way listens. Node.js would take more than ten listeners for a leak.
-    setMaxListeners(WEBHOOK_ATTEMPTS_PER_PROCESS, this.#abort.signal);
-    const { serverClock = () => new Date(), clock } = clocks;
-    this.#serverClock = serverClock;
-    this.#clock = clock ?? (() => new Date(serverClock().getTime() + this.#aheadMs));
   }
 
-  /**
-   * Stores what came of earlier attempts, makes deliveries of new events, leases those that are due, and begins the attempts. Returns how
-   * many endpoints there are, and whether more may be due already.
-   */
-  async round(): Promise<{ endpoints: number; isMore: boolean }> {
+  /** Stores what came of earlier attempts, makes deliveries of new events, leases those that are due, and begins the attempts. */
+  async round(): Promise<Round> {
     await this.#store();
-    const askedAt = this.#serverClock().getTime();
-    const listed = await readPrimary.all(LIST_ENDPOINTS_OF_ROUND, { now: this.#clock() });
-    const [first] = listed;
-    if (first) this.#aheadMs = first.databaseNow.getTime() - (askedAt + this.#serverClock().getTime()) / 2;
-    const now = this.#clock();
-    for (const { id } of listed.filter(({ state }) => state === "deleted")) await deleteStep(id);
-    const active = listed.filter(({ state }) => state === "active");
+    const listed = await this.list(LIST_ENDPOINTS_OF_ROUND);
+    const now = this.now();
     const receivers: Receiver[] = [];
-    for (const endpoint of listed.filter(({ state }) => state !== "deleted")) {
-      const receiver = await openReceiver(endpoint, now);
-      this.#tellUnreadable(receiver);
-      if (endpoint.state !== "active") continue;
-      receivers.push(receiver);
-      this.#tellLate(receiver, now);
+    for (const endpoint of listed) {
+      if (endpoint.state === "deleted") await deleteStep(endpoint.id);
+      else {
+        const receiver = await openReceiver(endpoint, now);
+        this.#tellUnreadable(receiver);
+        if (endpoint.state === "active") receivers.push(receiver);
+      }
     }
-    for (const id of this.#lanes.keys()) if (!active.some((endpoint) => endpoint.id === id)) this.#forgetEndpoint(id);
+    for (const id of this.#lanes.keys()) if (!receivers.some((one) => one.id === id)) this.#forgetEndpoint(id);
     const pages = new Map<string, ReturnType<typeof readPage>>();
     let isMore = false;
     const due: Receiver[] = [];
     for (const receiver of receivers) {
+      this.#tellLate(receiver, now);
       const isGivenBack = await this.#giveBackOld(receiver);
       const added = await addDeliveriesOf(receiver, pages, now);
       isMore ||= added.isMore;
       if (receiver.dueSince !== null || isGivenBack || added.added > 0) due.push(receiver);
     }
-    const perEndpoint = Math.max(
-      1,
-      Math.min(WEBHOOK_ATTEMPTS_PER_ENDPOINT, Math.floor(WEBHOOK_ATTEMPTS_PER_PROCESS / Math.max(1, active.length))),
-    );
-    const leased = due.length > 0 && !this.#isStopping ? await this.#lease(due, perEndpoint) : 0;
-    for (const { id } of receivers) this.#beginAttempts(id, perEndpoint);
-    const endpoints = listed.filter(({ state }) => state === "active" || state === "deleted").length;
-    return { endpoints, isMore: isMore || leased > 0 };
+    const share = Math.floor(WEBHOOK_ATTEMPTS_PER_PROCESS / Math.max(1, receivers.length));
+    this.#perEndpoint = Math.max(1, Math.min(WEBHOOK_ATTEMPTS_PER_ENDPOINT, share));
+    const leased = await this.#leaseDue(due);
+    for (const { id } of receivers) this.#beginAttempts(id);
+    if (isMore || leased > 0) return "more";
+    return listed.some(({ state }) => state === "active" || state === "deleted") ? "waiting" : "idle";
   }
 
-  /** Runs rounds until nothing is due now, or until `signal` is aborted, and gives back what it still has leased. */
-  async runUntilIdle(signal?: AbortSignal): Promise<void> {
-    try {
-      for (;;) {
-        const { isMore } = await this.round();
-        const isIdle = this.#running.size === 0 && !isMore && this.#outcomes.length === 0;
-        if (isIdle || signal?.aborted) return;
-        if (this.#running.size > 0) await Promise.race([Promise.all(this.#running), sleep(isMore ? 10 : 200)]);
-      }
-    } finally {
-      await this.stop(0);
-    }
-  }
-
-  /**
-   * Ends the work: no more attempts begin, those under way have `graceMs` to end, and all that is leased is given back, so that other
-   * processes deliver it. An attempt that is aborted may have reached its receiver, which gets it again. It is not kept: what came of it is
-   * not known, and a server that ends is no failure of the receiver.
-   */
-  async stop(graceMs: number): Promise<void> {
-    this.#isStopping = true;
-    for (const lane of this.#lanes.values()) lane.queue = [];
-    await this.#waitForAttempts(graceMs);
-    this.#abort.abort();
-    await this.#waitForAttempts(ABORTED_MS_MAX);
+  /** As for any worker, and stores what came of attempts. */
+  override async stop(graceMs: number): Promise<void> {
+    await super.stop(graceMs);
     await this.#store();
-    await this.#giveBack([...this.#leased]);
-  }
-
-  async #giveBack(ids: string[]): Promise<void> {
-    if (ids.length === 0) return;
-    const rows = JSON.stringify(ids.map((id) => ({ id })));
-    const given = { rows, worker: this.#id, now: this.#clock() };
-    await transact(async (tx) => tx.run(GIVE_BACK, given));
-    for (const id of ids) this.#leased.delete(id);
   }
 
   /** Gives back the deliveries that were leased before the endpoint changed and not begun. Returns whether there were some. */
@@ -222,149 +156,89 @@ export class WebhookWorker {
     const lane = this.#lane(id);
     const old = lane.queue.filter(({ receiver }) => receiver.version !== version);
     lane.queue = lane.queue.filter(({ receiver }) => receiver.version === version);
-    await this.#giveBack(old.map((lease) => lease.id));
+    await this.giveBack(old.map((delivery) => delivery.id));
     return old.length > 0;
-  }
-
-  /** Resolves when no attempt is under way, or after `ms`. */
-  async #waitForAttempts(ms: number): Promise<void> {
-    if (this.#running.size === 0) return;
-    const timer = new AbortController();
-    await Promise.race([Promise.all(this.#running), sleep(ms, undefined, timer).catch(() => undefined)]);
-    timer.abort();
   }
 
   /** Logs once that deliveries of an endpoint wait for long, until they don't any more. */
   #tellLate({ id, dueSince }: Receiver, now: Date): void {
     const isLate = dueSince !== null && now.getTime() - dueSince.getTime() > LATE_MS;
-    if (!isLate) this.#late.delete(id);
-    else if (!this.#late.has(id)) {
-      this.#late.add(id);
-      log.warn({ webhook: id, dueSince }, "deliveries to a webhook endpoint have been due for more than five minutes");
-    }
+    this.tellOnce(`late ${id}`, isLate, () =>
+      log.warn({ webhook: id, dueSince }, "deliveries to a webhook endpoint have been due for more than five minutes"),
+    );
   }
 
   /** Logs once that no secret of an endpoint can be opened. */
   #tellUnreadable({ id, secrets }: Receiver): void {
-    if (secrets.length > 0) this.#unreadable.delete(id);
-    else if (!this.#unreadable.has(id)) {
-      this.#unreadable.add(id);
-      log.error(
-        { webhook: id },
-        "the secrets of a webhook endpoint can't be opened: rotate them, or set AUTH_SECRET_PREVIOUS",
-      );
-    }
+    const advice = "the secrets of a webhook endpoint can't be opened: rotate them, or set AUTH_SECRET_PREVIOUS";
+    this.tellOnce(`unreadable ${id}`, secrets.length === 0, () => log.error({ webhook: id }, advice));
   }
 
   #lane(id: string): Lane {
-    const lane = this.#lanes.get(id) ?? { queue: [], running: 0, ended: 0 };
+    const lane = this.#lanes.get(id) ?? { queue: [], ended: 0 };
     this.#lanes.set(id, lane);
     return lane;
   }
 
   /** Forgets an endpoint that is not active any more. Its leases end by themselves. */
   #forgetEndpoint(id: string): void {
-    const lane = this.#lane(id);
-    for (const { id: leased } of lane.queue) this.#leased.delete(leased);
-    lane.queue = [];
-    if (lane.running === 0) this.#lanes.delete(id);
+    for (const delivery of this.#lane(id).queue) this.leased.delete(delivery.id);
+    this.#lanes.delete(id);
   }
 
   /** Leases due deliveries: for each endpoint up to twice as many as it finished since the last lease. Returns how many it leased. */
-  async #lease(receivers: Receiver[], perEndpoint: number): Promise<number> {
-    const now = this.#clock();
-    const leaseUntil = new Date(now.getTime() + WEBHOOK_LEASE_MS);
-    const wanted = receivers.map((receiver) => {
-      const { queue, running, ended } = this.#lane(receiver.id);
-      const limit = Math.min(WEBHOOK_DELIVERIES_PER_ROUND, Math.max(perEndpoint, 2 * ended)) - queue.length - running;
-      return { receiver, limit };
+  async #leaseDue(receivers: Receiver[]): Promise<number> {
+    const asked = receivers.map((receiver) => {
+      const { queue, ended } = this.#lane(receiver.id);
+      const wanted = Math.min(WEBHOOK_DELIVERIES_PER_ROUND, Math.max(this.#perEndpoint, 2 * ended));
+      return { receiver, limit: wanted - queue.length - this.countOf(receiver.id) };
     });
-    const able = wanted.filter(({ limit }) => limit > 0);
-    if (able.length === 0) return 0;
-    const leased = await transact(async (tx) => {
-      const rows: (Omit<RowOf<typeof LEASE_DUE>, never> & { receiver: Receiver })[] = [];
-      for (const { receiver, limit } of able) {
-        const asked = { endpointId: receiver.id, now, limit, worker: this.#id, until: leaseUntil };
-        for (const row of await tx.all(LEASE_DUE, asked)) rows.push({ ...row, receiver });
-      }
-      return rows;
-    });
-    for (const { receiver } of able) this.#lane(receiver.id).ended = 0;
+    const leased = await this.lease(asked);
+    for (const { receiver, limit } of asked) if (limit > 0) this.#lane(receiver.id).ended = 0;
     const bodies = await composeBodies(leased);
-    for (const [at, { id, step, receiver }] of leased.entries()) {
-      this.#leased.add(id);
-      this.#lane(receiver.id).queue.push({ id, step, leaseUntil, receiver, body: bodies[at] ?? null });
-    }
+    for (const [at, row] of leased.entries())
+      this.#lane(row.receiver.id).queue.push({ ...row, body: bodies[at] ?? null });
     return leased.length;
   }
 
-  /** Begins attempts while there are fewer than `limit` for the endpoint. */
-  #beginAttempts(endpointId: string, limit: number): void {
-    const lane = this.#lane(endpointId);
-    while (lane.running < limit && !this.#isStopping) {
-      const lease = lane.queue.shift();
-      if (!lease) return;
+  /** Begins as many attempts as may run for the endpoint. */
+  #beginAttempts(endpointId: string): void {
+    const { queue } = this.#lane(endpointId);
+    while (this.countOf(endpointId) < this.#perEndpoint) {
+      const delivery = queue.shift();
+      if (!delivery) return;
       // Other processes may lease it soon. It is leased again by the round that finds it due.
-      if (lease.leaseUntil.getTime() - this.#clock().getTime() < WEBHOOK_LEASE_LEFT_MS_MIN) {
-        this.#leased.delete(lease.id);
-        continue;
-      }
-      lane.running += 1;
-      const attempt = this.#attempt(lease).then((outcome) => {
-        lane.running -= 1;
-        lane.ended += 1;
-        this.#running.delete(attempt);
-        if (outcome) this.#outcomes.push(outcome);
-        this.#beginAttempts(endpointId, limit);
-      });
-      this.#running.add(attempt);
+      const isOver = delivery.leaseUntil.getTime() - this.now().getTime() < WEBHOOK_LEASE_LEFT_MS_MIN;
+      if (isOver) this.leased.delete(delivery.id);
+      else this.begin(delivery);
     }
   }
 
-  /** Makes an attempt. Returns null if it was aborted. */
-  async #attempt(lease: Lease): Promise<Outcome | null> {
-    const { id, receiver, body } = lease;
-    const at = this.#clock();
-    const startedAt = performance.now();
-    const end = (answer: Outcome["answer"]): Outcome => ({
-      lease,
-      at,
-      durationMs: Math.round(performance.now() - startedAt),
-      answer,
-    });
-    const failed = (fault: AttemptFault) => end({ status: null, fault, retryAfter: null, body: null });
-    if (body === null) return failed("event_deleted");
-    if (receiver.secrets.length === 0) return failed("secret_unreadable");
-    const headers = {
-      "content-type": "application/json",
-      "user-agent": "Sarafan-Webhooks",
-      ...signWebhook({ id, at, body }, receiver.secrets),
-    };
-    try {
-      return end(await this.#post({ url: receiver.url, headers, body }, this.#abort.signal));
-    } catch (error) {
-      if (this.#abort.signal.aborted) return null;
-      throw error;
-    }
+  protected makeRequest({ id, receiver, body }: Delivery, at: Date): WebhookRequest | UnsentFault {
+    if (body === null) return "event_deleted";
+    if (receiver.secrets.length === 0) return "secret_unreadable";
+    const signature = signWebhook({ id, at, body }, receiver.secrets);
+    const headers = { "content-type": "application/json", "user-agent": "Sarafan-Webhooks", ...signature };
+    return { url: receiver.url, headers, body };
+  }
+
+  protected keep(outcome: Outcome): void {
+    this.#outcomes.push(outcome);
+  }
+
+  protected goOn({ lease: { receiver } }: Outcome): void {
+    this.#lane(receiver.id).ended += 1;
+    this.#beginAttempts(receiver.id);
   }
 
   /** Stores all outcomes so far in one transaction. If that fails, the next round stores them. */
   async #store(): Promise<void> {
-    const outcomes = this.#outcomes;
+    const outcomes = [...this.#outcomes];
     if (outcomes.length === 0) return;
-    const now = this.#clock();
-    this.#outcomes = [];
-    let disabled: Disabled[];
-    try {
-      disabled = await storeOutcomes(outcomes, this.#id, now);
-    } catch (error) {
-      this.#outcomes = [...outcomes, ...this.#outcomes];
-      throw error;
-    }
-    for (const { lease, answer } of outcomes) {
-      this.#leased.delete(lease.id);
-      countWebhookAttempt(answer.fault ?? "ok");
-    }
+    const now = this.now();
+    const disabled = await storeOutcomes(outcomes, this.id, now);
+    this.#outcomes = this.#outcomes.slice(outcomes.length);
+    for (const { answer } of outcomes) countWebhookAttempt(answer.fault ?? "ok");
     for (const one of disabled) void tellAdministrators(one, this.#mail, now);
   }
 }
@@ -450,14 +324,6 @@ async function deleteStep(id: string): Promise<void> {
   await transact(async (tx) => {
     if ((await tx.run(DELETE_DELIVERIES, { endpointId: id })) === 0) await tx.run(DELETE_ENDPOINT, { id });
   });
-}
-
-interface LeasedRow {
-  id: string;
-  eventId: number | null;
-  type: string;
-  at: Date;
-  receiver: Receiver;
 }
 
 /** Returns the body of each delivery: null if its event was deleted. Phones and mailboxes are read only for those that have them. */
@@ -556,6 +422,6 @@ async function storeOutcomes(outcomes: readonly Outcome[], worker: string, now: 
 }
 
 /** Delivers all that is due now, as a process that runs no loop does. Resolves when it is done, or soon after `signal` is aborted. */
-export async function deliverWebhooks(options: WorkerOptions & { signal?: AbortSignal } = {}): Promise<void> {
+export async function deliverWebhooks(options: WebhookWorkerOptions & { signal?: AbortSignal } = {}): Promise<void> {
   await new WebhookWorker(options).runUntilIdle(options.signal);
 }

@@ -21,7 +21,7 @@ const ADD_NOTICE = statement({
 });
 
 /** Earlier than now by the clock of each server. */
-export const DUE_AT_ONCE = new Date(0);
+const DUE_AT_ONCE = new Date(0);
 
 /** Which logins of an account at applications end: all that match. */
 interface EndingLogins {

@@ -7,7 +7,7 @@ import { logError } from "@/lib/ops/log";
 import { beforeExit } from "@/lib/ops/shutdown";
 import { perProcess } from "@/lib/per-process";
 
-/** The pause between two rounds, and the one while there is no endpoint or the database is away. */
+/** The pause between two rounds, and the one while there is no work or the database is away. */
 const PAUSE_MS = 500;
 const IDLE_PAUSE_MS = 2000;
 /** How long attempts under way may last when the process ends, before they are aborted. */
@@ -19,27 +19,23 @@ const GRACE_MS = 3000;
  */
 export function deliverInBackground(): void {
   perProcess("delivery loops", () => {
-    const webhooks = new WebhookWorker();
-    const notices = new LogoutNoticeWorker();
-    // Two loops, so that a round of many webhooks doesn't delay a logout.
-    return [
-      runLoop(webhooks, async () => {
-        // In this loop, so that the end of an alarm is published while no requests come.
-        publishServiceEventsInBackground();
-        return (await webhooks.round()).endpoints > 0 ? PAUSE_MS : IDLE_PAUSE_MS;
-      }),
-      runLoop(notices, async () => ((await notices.round()) > 0 ? PAUSE_MS : IDLE_PAUSE_MS)),
-    ];
+    // Two loops, so that a round of many webhooks doesn't delay a logout. Events of the service are looked for in one of them, so that the
+    // end of an alarm is published while no requests come.
+    return [runLoop(new WebhookWorker(), publishServiceEventsInBackground), runLoop(new LogoutNoticeWorker())];
   });
 }
 
-/** Runs rounds, each of which returns the pause after it, until the process ends. Then stops the worker. */
-function runLoop(worker: { stop: (graceMs: number) => Promise<void> }, round: () => Promise<number>): void {
+/** Runs rounds until the process ends. Then stops the worker. */
+function runLoop(worker: WebhookWorker | LogoutNoticeWorker, beforeRound: () => void = () => undefined): void {
   const ending = new AbortController();
   const { signal } = ending;
+  const makeRound = async () => {
+    beforeRound();
+    return (await worker.round()) === "idle" ? IDLE_PAUSE_MS : PAUSE_MS;
+  };
   const run = async () => {
     while (!signal.aborted) {
-      const pauseMs = await round().catch(pauseAfterError);
+      const pauseMs = await makeRound().catch(pauseAfterError);
       await sleep(pauseMs, undefined, { ref: false, signal }).catch(() => undefined);
     }
   };
