@@ -1,11 +1,10 @@
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
-import { Focused } from "@/components/focused";
-import { Notice } from "@/components/notice";
 import { listClients, type OAuthClient } from "@/lib/core/oauth/clients";
 import { ConsoleMoment } from "../console-moment";
 import { describeConsolePage, renderConsolePage } from "../console-page";
-import { type Column, ConsoleTable } from "../console-table";
+import type { Column } from "../console-table";
+import { ShortList } from "../short-list";
 import { clientAddress } from "./client-acts";
 import { ClientState } from "./client-state";
 
@@ -19,27 +18,14 @@ export default function ApplicationsPage({ searchParams }: PageProps<"/admin/cli
   return renderConsolePage({ section: "clients", path: "/admin/clients" }, async () => {
     const [t, clients, { done }] = await Promise.all([getTranslations("admin.clients"), listClients(), searchParams]);
     return (
-      <>
-        {done === "removed" && (
-          <div className="mb-5">
-            <Focused key={done}>
-              <Notice>{t("done.removed")}</Notice>
-            </Focused>
-          </div>
-        )}
-        <h1>{t("title")}</h1>
-        <p className="mt-3 max-w-[70ch] text-soft">{t("lead")}</p>
-        <p className="mt-5 mb-6 flex">
-          <Link className="button-quiet w-auto px-4" href="/admin/clients/new" prefetch={false}>
-            {t("new")}
-          </Link>
-        </p>
-        {clients.length === 0 ? (
-          <p className="text-soft">{t("empty")}</p>
-        ) : (
-          <ConsoleTable columns={await columns()} label={t("title")} rows={clients} />
-        )}
-      </>
+      <ShortList
+        columns={await columns()}
+        done={done === "removed" && { name: done, words: t("done.removed") }}
+        formHref="/admin/clients/new"
+        lead={t("lead")}
+        rows={clients}
+        t={t}
+      />
     );
   });
 }

@@ -2,11 +2,10 @@ import type { Route } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { ConsoleMoment } from "@/app/admin/console-moment";
-import { Focused } from "@/components/focused";
-import { Notice } from "@/components/notice";
 import { type ListedKey, listApiKeys } from "@/lib/core/keys/api-keys";
 import { describeConsolePage, renderConsolePage } from "../console-page";
-import { type Column, ConsoleTable } from "../console-table";
+import type { Column } from "../console-table";
+import { linkReference, ShortList } from "../short-list";
 
 export async function generateMetadata() {
   const t = await getTranslations("admin.keys");
@@ -18,39 +17,14 @@ export default function KeysPage({ searchParams }: PageProps<"/admin/keys">) {
   return renderConsolePage({ section: "keys", path: "/admin/keys" }, async () => {
     const [t, keys, { done }] = await Promise.all([getTranslations("admin.keys"), listApiKeys(), searchParams]);
     return (
-      <>
-        {done === "revoked" && (
-          <div className="mb-5">
-            <Focused key={done}>
-              <Notice>{t("done.revoked")}</Notice>
-            </Focused>
-          </div>
-        )}
-        <h1>{t("title")}</h1>
-        <p className="mt-3 max-w-[70ch] text-soft">
-          {t.rich("lead", {
-            reference: (text) => (
-              <a className="underline underline-offset-4" href="/docs">
-                {text}
-              </a>
-            ),
-          })}
-        </p>
-        <p className="mt-5 mb-6 flex">
-          <Link className="button-quiet w-auto px-4" href="/admin/keys/new" prefetch={false}>
-            {t("new")}
-          </Link>
-        </p>
-        {keys.length === 0 ? (
-          <p className="text-soft">{t("empty")}</p>
-        ) : (
-          <ConsoleTable
-            columns={await columns()}
-            label={t("title")}
-            rows={keys.map((key) => ({ ...key, id: key.keyId }))}
-          />
-        )}
-      </>
+      <ShortList
+        columns={await columns()}
+        done={done === "revoked" && { name: done, words: t("done.revoked") }}
+        formHref="/admin/keys/new"
+        lead={t.rich("lead", { reference: linkReference })}
+        rows={keys.map((key) => ({ ...key, id: key.keyId }))}
+        t={t}
+      />
     );
   });
 }

@@ -14,7 +14,7 @@ import type { FilterField } from "../filter-form";
 import { LimitNote } from "../limit-note";
 import { renderList } from "../list-page";
 import { PersonLink } from "../person-link";
-import { DoneNotice } from "./[id]/acts-card";
+import { DoneAct } from "./[id]/acts-card";
 
 export async function generateMetadata() {
   const t = await getTranslations("admin.people");
@@ -51,11 +51,11 @@ export default async function PeoplePage({ searchParams }: PageProps<"/admin/peo
 }
 
 /** What stands above the list: what was done, and the way to an import. */
-async function Notices({ done }: Parameters<typeof DoneNotice>[0]) {
+async function Notices({ done }: Parameters<typeof DoneAct>[0]) {
   const t = await getTranslations("admin.people");
   return (
     <>
-      <DoneNotice done={done} />
+      <DoneAct done={done} />
       <p className="mb-6">
         <Link className="link" href="/admin/people/import">
           {t("import")}

@@ -2,12 +2,11 @@ import type { Route } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { ConsoleMoment } from "@/app/admin/console-moment";
-import { Focused } from "@/components/focused";
-import { Notice } from "@/components/notice";
 import { listTestNumbers, type TestNumber } from "@/lib/core/administration/test-numbers";
 import { formatPhone } from "@/lib/core/identity/phone";
 import { describeConsolePage, renderConsolePage } from "../console-page";
-import { type Column, ConsoleTable } from "../console-table";
+import type { Column } from "../console-table";
+import { ShortList } from "../short-list";
 
 export async function generateMetadata() {
   const t = await getTranslations("admin.testNumbers");
@@ -23,24 +22,14 @@ export default async function TestNumbersPage({ searchParams }: PageProps<"/admi
       searchParams,
     ]);
     return (
-      <>
-        {(done === "made" || done === "ended") && (
-          <div className="mb-5">
-            <Focused key={done}>
-              <Notice>{t(`done.${done}`)}</Notice>
-            </Focused>
-          </div>
-        )}
-        <h1>{t("title")}</h1>
-        <p className="mt-3 max-w-[70ch] text-soft">{t("lead")}</p>
-        <p className="mt-5 mb-6 flex">
-          <Link className="button-quiet w-auto px-4" href="/admin/test-numbers/new" prefetch={false}>
-            {t("new")}
-          </Link>
-        </p>
-        {numbers.length === 0 && <p className="text-soft">{t("empty")}</p>}
-        {numbers.length > 0 && <ConsoleTable columns={await columns()} label={t("title")} rows={numbers} />}
-      </>
+      <ShortList
+        columns={await columns()}
+        done={(done === "made" || done === "ended") && { name: done, words: t(`done.${done}`) }}
+        formHref="/admin/test-numbers/new"
+        lead={t("lead")}
+        rows={numbers}
+        t={t}
+      />
     );
   });
 }

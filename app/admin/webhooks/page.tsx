@@ -1,12 +1,11 @@
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
-import { Focused } from "@/components/focused";
-import { Notice } from "@/components/notice";
 import { countDayOfEndpoint, type DayOfEndpoint } from "@/lib/core/events/webhook-deliveries";
 import { listWebhookEndpoints, type WebhookEndpoint } from "@/lib/core/events/webhook-endpoints";
 import { WEBHOOK_DELIVERIES_COUNTED_MAX } from "@/lib/core/policy";
 import { describeConsolePage, renderConsolePage } from "../console-page";
-import { type Column, ConsoleTable } from "../console-table";
+import type { Column } from "../console-table";
+import { linkReference, ShortList } from "../short-list";
 import { endpointAddress } from "./delivery-filter";
 import { describeCount, EndpointState } from "./endpoint-words";
 
@@ -27,35 +26,14 @@ export default function WebhooksPage({ searchParams }: PageProps<"/admin/webhook
       endpoints.map(async (endpoint) => ({ ...endpoint, ...(await countDayOfEndpoint(endpoint.id)) })),
     );
     return (
-      <>
-        {done === "deleted" && (
-          <div className="mb-5">
-            <Focused key={done}>
-              <Notice>{t("done.deleted")}</Notice>
-            </Focused>
-          </div>
-        )}
-        <h1>{t("title")}</h1>
-        <p className="mt-3 max-w-[70ch] text-soft">
-          {t.rich("lead", {
-            reference: (text) => (
-              <a className="underline underline-offset-4" href="/docs">
-                {text}
-              </a>
-            ),
-          })}
-        </p>
-        <p className="mt-5 mb-6 flex">
-          <Link className="button-quiet w-auto px-4" href="/admin/webhooks/new" prefetch={false}>
-            {t("new")}
-          </Link>
-        </p>
-        {rows.length === 0 ? (
-          <p className="text-soft">{t("empty")}</p>
-        ) : (
-          <ConsoleTable columns={await columns()} label={t("title")} rows={rows} />
-        )}
-      </>
+      <ShortList
+        columns={await columns()}
+        done={done === "deleted" && { name: done, words: t("done.deleted") }}
+        formHref="/admin/webhooks/new"
+        lead={t.rich("lead", { reference: linkReference })}
+        rows={rows}
+        t={t}
+      />
     );
   });
 }

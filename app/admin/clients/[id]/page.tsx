@@ -1,10 +1,11 @@
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
+import { ActLinks } from "@/app/admin/act-links";
+import { Card } from "@/app/admin/card";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { describeConsolePage, renderConsolePage } from "@/app/admin/console-page";
+import { DoneNotice } from "@/app/admin/done-notice";
 import { FactList } from "@/app/admin/fact-list";
-import { Focused } from "@/components/focused";
-import { Notice } from "@/components/notice";
 import { ISSUER } from "@/lib/core/oauth/authorization-request";
 import { ClientId, findClient, type OAuthClient } from "@/lib/core/oauth/clients";
 import { actsOn, clientAddress, TAKING_ACTS } from "../client-acts";
@@ -29,13 +30,7 @@ export default async function ApplicationPage({ params, searchParams }: PageProp
     const done = DONE.find((one) => one === query.done);
     return (
       <>
-        {done && (
-          <div className="mb-5">
-            <Focused key={done}>
-              <Notice>{t(`done.${done}`)}</Notice>
-            </Focused>
-          </div>
-        )}
+        {done && <DoneNotice done={done}>{t(`done.${done}`)}</DoneNotice>}
         <p className="mb-2">
           <Link className="link" href="/admin/clients">
             {t("back")}
@@ -47,24 +42,16 @@ export default async function ApplicationPage({ params, searchParams }: PageProp
         </p>
         <div className="mt-6 grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_320px]">
           <Facts client={client} />
-          <section aria-labelledby="acts" className="rounded-card border border-line bg-card px-5 py-4">
-            <h2 className="mb-3 text-[1rem]" id="acts">
-              {t("acts")}
-            </h2>
-            <ul>
-              {actsOn(client).map((act) => (
-                <li key={act}>
-                  <Link
-                    className={`link inline-flex min-h-11 items-center ${TAKING_ACTS.includes(act) ? "text-red" : ""}`}
-                    href={clientAddress(client.id, { act })}
-                    prefetch={false}
-                  >
-                    {t(`${act}.link`)}
-                  </Link>
-                </li>
-              ))}
-            </ul>
-          </section>
+          <Card id="acts" title={t("acts")}>
+            <ActLinks
+              acts={actsOn(client).map((act) => ({
+                name: act,
+                href: clientAddress(client.id, { act }),
+                label: t(`${act}.link`),
+                takesAway: TAKING_ACTS.includes(act),
+              }))}
+            />
+          </Card>
         </div>
       </>
     );
@@ -93,11 +80,8 @@ async function Facts({ client }: { client: OAuthClient }) {
     { label: t("made"), value: <ConsoleMoment at={client.createdAt} /> },
   ];
   return (
-    <section aria-labelledby="facts" className="rounded-card border border-line bg-card px-5 py-4">
-      <h2 className="mb-3 text-[1rem]" id="facts">
-        {t("facts")}
-      </h2>
+    <Card id="facts" title={t("facts")}>
       <FactList facts={facts} />
-    </section>
+    </Card>
   );
 }

@@ -1,7 +1,6 @@
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
-import { Focused } from "@/components/focused";
-import { Notice } from "@/components/notice";
+import { DoneNotice } from "@/app/admin/done-notice";
 import { ActName, TAKING_ACTS } from "./acts";
 
 /** What an administrator can do on this person: a link to the page of each act. Those that take something away are red. */
@@ -31,15 +30,9 @@ export async function ActsCard({ userId, acts }: { userId: number; acts: readonl
 }
 
 /** A notice of the act that has just been done, chosen by the query's `done`. */
-export async function DoneNotice({ done }: { done: string | string[] | undefined }) {
+export async function DoneAct({ done }: { done: string | string[] | undefined }) {
   const t = await getTranslations("admin.acts");
   const name = ActName.safeParse(done).data;
   if (!name) return null;
-  return (
-    <div className="mb-5">
-      <Focused key={name}>
-        <Notice>{t(`${name}.done`)}</Notice>
-      </Focused>
-    </div>
-  );
+  return <DoneNotice done={name}>{t(`${name}.done`)}</DoneNotice>;
 }

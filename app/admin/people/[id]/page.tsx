@@ -19,7 +19,7 @@ import { OutlookNote } from "../../outlook-note";
 import { SignalMark, SignalReasons } from "../../signal-words";
 import { TimelineList } from "../../timeline-list";
 import { actsOn } from "./acts";
-import { ActsCard, DoneNotice } from "./acts-card";
+import { ActsCard, DoneAct } from "./acts-card";
 import { InviteesCard, InviterChain } from "./invite-tree";
 import { ShownIdentity } from "./shown-identity";
 
@@ -72,7 +72,7 @@ export default async function PersonPage(options: PageOptions) {
     const shown = shownPhone({ phone, claimedPhone });
     return (
       <>
-        <DoneNotice done={done} />
+        <DoneAct done={done} />
         <ShownIdentity id={found.value.id} words={{ show: t("show"), showing: t("showing"), recorded: t("recorded") }}>
           {shown && <MaskedIdentity masked={maskPhone(shown)} />}
           {!shown && email && <MaskedIdentity masked={maskEmail(email)} />}

@@ -8,7 +8,7 @@ import { listTimelineOfRecipient, TimelineCursor } from "@/lib/core/administrati
 import { describeConsolePage, renderConsolePage } from "../../console-page";
 import { LimitNote } from "../../limit-note";
 import { OutlookNote } from "../../outlook-note";
-import { DoneNotice } from "../../people/[id]/acts-card";
+import { DoneAct } from "../../people/[id]/acts-card";
 import { TimelineList } from "../../timeline-list";
 
 export async function generateMetadata() {
@@ -38,7 +38,7 @@ export default async function RecipientPage({ params, searchParams }: PageProps<
     ]);
     return (
       <>
-        <DoneNotice done={done} />
+        <DoneAct done={done} />
         <h1 className="tabular-nums">{kind === "phone" ? t("phone", { digits: lastDigits }) : t("mailbox")}</h1>
         <p className="mt-1 text-small text-soft">{t("lead", { country: country ?? "none" })}</p>
         <OutlookNote outlook={outlook} />

@@ -1,13 +1,14 @@
 import type { Route } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
+import { ActLinks } from "@/app/admin/act-links";
+import { Card } from "@/app/admin/card";
 import { ConsoleMoment } from "@/app/admin/console-moment";
 import { describeConsolePage, renderConsolePage } from "@/app/admin/console-page";
 import { type Column, ConsoleTable } from "@/app/admin/console-table";
+import { DoneNotice } from "@/app/admin/done-notice";
 import { FactList } from "@/app/admin/fact-list";
 import { type FilterField, FilterForm } from "@/app/admin/filter-form";
-import { Focused } from "@/components/focused";
-import { Notice } from "@/components/notice";
 import { Problem } from "@/components/problem";
 import { SubmitButton } from "@/components/submit-button";
 import {
@@ -21,7 +22,7 @@ import { findWebhookEndpoint, type WebhookEndpoint } from "@/lib/core/events/web
 import { WEBHOOK_DELIVERIES_COUNTED_MAX } from "@/lib/core/policy";
 import { applyDeliveryFilter, sendTest } from "../actions";
 import { DELIVERY_TYPES, deliveriesOf, endpointAddress, readDeliveryFilter } from "../delivery-filter";
-import { type ActName, actsOn, TAKING_ACTS } from "../endpoint-acts";
+import { actsOn, TAKING_ACTS } from "../endpoint-acts";
 import { EndpointId } from "../endpoint-form";
 import { DeliveryState, describeCount, EndpointState } from "../endpoint-words";
 
@@ -56,11 +57,9 @@ export default async function WebhookPage({ params, searchParams }: PageProps<"/
     return (
       <>
         {(done || query.done === "replayed") && (
-          <div className="mb-5">
-            <Focused key={JSON.stringify(query)}>
-              <Notice>{done ? t(`done.${done}`) : t("done.replayed", { count: Number(query.count) || 0 })}</Notice>
-            </Focused>
-          </div>
+          <DoneNotice done={JSON.stringify(query)}>
+            {done ? t(`done.${done}`) : t("done.replayed", { count: Number(query.count) || 0 })}
+          </DoneNotice>
         )}
         {query.problem === "endpoint_inactive" && <Problem id="problem">{t("problems.endpoint_inactive")}</Problem>}
         <p className="mb-2">
@@ -72,30 +71,23 @@ export default async function WebhookPage({ params, searchParams }: PageProps<"/
         <Answer endpoint={endpoint} />
         <div className="mt-6 grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_320px]">
           <Facts endpoint={endpoint} />
-          <section aria-labelledby="acts" className="rounded-card border border-line bg-card px-5 py-4">
-            <h2 className="mb-3 text-[1rem]" id="acts">
-              {t("acts")}
-            </h2>
+          <Card id="acts" title={t("acts")}>
             <form action={sendTest}>
               <input name="id" type="hidden" value={endpoint.id} />
               <SubmitButton offline={code("offline")} pending={t("test")} quiet>
                 {t("test")}
               </SubmitButton>
             </form>
-            <ul className="mt-2">
-              {actsOn(endpoint).map((name: ActName) => (
-                <li key={name}>
-                  <Link
-                    className={`link inline-flex min-h-11 items-center ${TAKING_ACTS.includes(name) ? "text-red" : ""}`}
-                    href={endpointAddress(endpoint.id, {}, `/${name}`) as Route}
-                    prefetch={false}
-                  >
-                    {t(`${name}.link`)}
-                  </Link>
-                </li>
-              ))}
-            </ul>
-          </section>
+            <ActLinks
+              acts={actsOn(endpoint).map((name) => ({
+                name,
+                href: endpointAddress(endpoint.id, {}, `/${name}`),
+                label: t(`${name}.link`),
+                takesAway: TAKING_ACTS.includes(name),
+              }))}
+              className="mt-2"
+            />
+          </Card>
         </div>
         <section aria-labelledby="deliveries" className="mt-8">
           <h2 className="mb-4" id="deliveries">
@@ -186,15 +178,12 @@ async function Facts({ endpoint }: { endpoint: WebhookEndpoint }) {
     { label: t("made"), value: <ConsoleMoment at={madeAt} /> },
   ];
   return (
-    <section aria-labelledby="facts" className="rounded-card border border-line bg-card px-5 py-4">
-      <h2 className="mb-3 text-[1rem]" id="facts">
-        {t("facts")}
-      </h2>
+    <Card id="facts" title={t("facts")}>
       <FactList facts={facts} />
       {previousUntil && (
         <p className="mt-2 text-small">{t.rich("previousUntil", { at: () => <ConsoleMoment at={previousUntil} /> })}</p>
       )}
-    </section>
+    </Card>
   );
 }
 
