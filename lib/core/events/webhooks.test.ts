@@ -194,6 +194,13 @@ test("what a server whose clock is ahead has sent, or sent again, goes out at on
   expect(receiver.received).toHaveLength(2);
 });
 
+test("a process that runs no loop delivers what is due by the database's clock, also when its own is five minutes behind", async () => {
+  const { id, receiver } = await hook();
+  await sendTestEvent(COMMAND_LINE, id);
+  await deliverWebhooks({ serverClock: () => after(new Date(), -CLOCK_SKEW_MS_MAX) });
+  expect(receiver.received.filter(({ body }) => body.type === "webhook.test")).toHaveLength(1);
+});
+
 test("a failed attempt is made again by the schedule with the same id, and the delivery fails after the last one", async () => {
   const { id, receiver } = await hook(
     { types: ["account.blocked"] },
