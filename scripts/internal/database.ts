@@ -45,15 +45,16 @@ export function isClientOf(schema: string, client: string): boolean {
 /** Generates Prisma's clients, one for each kind of database. Throws a `Refusal` when that fails. */
 export async function generateClients() {
   const schemas = hashSchemas();
-  for (const [kind, schema] of Object.entries(SCHEMA_PATHS)) {
+  const generated = Object.entries(SCHEMA_PATHS).map(([kind, schema]) => {
     // The CLI takes a folder for its own only if it has this file, which is not in git.
     writeFileSync(`lib/db/generated/${kind}/client.ts`, "", { flag: "a" });
-    await runSetupStep(
+    return runSetupStep(
       `Generating the client for ${kind}`,
       () => runNode([PRISMA_PATH, "generate", "--no-hints", `--schema=${schema}`]),
       "Prisma could not generate its client; its reasons are above.",
     );
-  }
+  });
+  await Promise.all(generated);
   writeFileSync(CLIENT_STAMP_PATH, schemas);
 }
 
