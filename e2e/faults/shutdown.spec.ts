@@ -14,14 +14,14 @@ for (const database of DATABASES) {
     newClient,
     startServer,
   }) => {
-    const server = await startServer({ CONSOLE_DELAY_MS: 2000 }, { database });
+    const server = await startServer({ CONSOLE_DELAY_MS: 4000 }, { database });
     const { databaseUrl, url, codesFor } = server;
     const phones = Array.from({ length: 12 }, freshPhone);
     const clients = await Promise.all(phones.map(() => newClient({ url })));
     const answers = phones.map(async (phone, at) => (await clients[at]?.post(PATH, { data: { phone } }))?.status());
     const arrived = `SELECT 1 FROM "Challenge" WHERE "recipient" IN ('${phones.join("', '")}')`;
     await expect
-      .poll(async () => (await withDatabase(databaseUrl, (query) => query(arrived))).length)
+      .poll(async () => (await withDatabase(databaseUrl, (query) => query(arrived))).length, { intervals: [100] })
       .toBe(phones.length);
     expect(phones.flatMap(codesFor), "none was answered yet").toEqual([]);
 
