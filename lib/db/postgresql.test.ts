@@ -24,7 +24,8 @@ test("statements are prepared once on a connection, and each time they run with 
     const ask = async () => (await begin(async (tx) => tx.get(prepared, {})))?.count;
     return [await ask(), await ask(), await ask()];
   };
-  expect(await count(env.DATABASE_URL)).toEqual([1, 1, 1]);
+  // BEGIN and the statement, then COMMIT as well.
+  expect(await count(env.DATABASE_URL)).toEqual([2, 3, 3]);
   const url = new URL(env.DATABASE_URL);
   url.searchParams.set("pgbouncer", "true");
   expect(await count(url.href)).toEqual([0, 0, 0]);
@@ -182,6 +183,22 @@ test("of statements that share a round trip, the transaction fails with the erro
   for (let times = 0; times < 20; times += 1) {
     expect(await errorOf(failing)).toMatchObject({ message: "division by zero" });
   }
+});
+
+test("a statement that the server skipped after an error is prepared when it is next asked", async () => {
+  const { transact: begin } = openPostgres(env.DATABASE_URL, { replicaUrl: undefined, connections: 1 });
+  const divide = statement({ params: {}, sql: "SELECT 1 / 0 AS before" });
+  const itself = statement({
+    params: {},
+    row: { name: "text" },
+    sql: "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%pg_prepared_statements%'",
+  });
+  const failing = begin(async (tx) => {
+    tx.queue(divide, {});
+    return tx.get(itself, {});
+  });
+  expect(await errorOf(() => failing)).toMatchObject({ message: "division by zero" });
+  expect(await begin(async (tx) => tx.get(itself, {}))).toEqual({ name: itself.postgresql.name });
 });
 
 test("an error in our own code does not count as a database that is away", async () => {

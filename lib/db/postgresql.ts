@@ -1,6 +1,5 @@
-import type { Socket } from "node:net";
 import { PrismaPg } from "@prisma/adapter-pg";
-import { type Client as PgClient, Pool, type PoolClient, type QueryResult, types } from "pg";
+import { type Client as PgClient, Pool } from "pg";
 import { perProcess } from "@/lib/per-process";
 import {
   type Client,
@@ -13,7 +12,8 @@ import {
 import { asDatabaseError, TransactionTimeout } from "./errors";
 import { getPrismaClientClass } from "./generated/postgresql/internal/class";
 import type { Prisma } from "./generated/sqlite/client";
-import { namedValues, type Queries, type Statement, type Transaction } from "./statement";
+import { type Answer, type AnyStatement, type Ask, Batch, type Preparation, parserOf, Turns } from "./postgresql-batch";
+import { type Queries, type Statement, statement, type Transaction } from "./statement";
 
 const PrismaClient = getPrismaClientClass();
 
@@ -22,17 +22,18 @@ const CONNECT_MS_MAX = 3000;
 const STATEMENT_MS_MAX = 5000;
 /** How long a transaction is retried after conflicts with others. */
 const CONFLICT_MS_MAX = 5000;
-/** Text for `set_config`: how long one attempt waits for a lock, and how long the lock's holder may be idle. */
-const [LOCK_TIMEOUT_MS, IDLE_TIMEOUT_MS] = ["2000", "8000"];
+/** Milliseconds for `set_config`: how long one attempt waits for a lock, and how long the lock's holder may be idle. */
+const [LOCK_TIMEOUT_MS, IDLE_TIMEOUT_MS] = [2000, 8000];
 
 /** The isolation level is explicit: a database may default to a stricter one, whose snapshot would be older than the lock. */
-const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
+const BEGIN = statement({ params: {}, sql: "BEGIN ISOLATION LEVEL READ COMMITTED" });
+const COMMIT = statement({ params: {}, sql: "COMMIT" });
 /**
  * The server cancels a slow statement a little earlier than this process stops waiting for it. A COMMIT that was sent together
- * with the statement then finds the transaction aborted. Set once on each connection; behind a pooler, in each transaction.
+ * with the statement is then skipped. Set once on each connection; behind a pooler, in each transaction.
  */
 const STATEMENT_TIMEOUT = `statement_timeout = ${STATEMENT_MS_MAX - 500}`;
-const BEGIN_BEHIND_POOLER = `${BEGIN}; SET LOCAL ${STATEMENT_TIMEOUT}`;
+const LIMIT_STATEMENTS = statement({ params: {}, sql: `SET LOCAL ${STATEMENT_TIMEOUT}` });
 
 /** Opens the pools of connections. Transactions run in parallel at READ COMMITTED, which every write of the core allows for. */
 export function openPostgres(
@@ -48,7 +49,7 @@ export function openPostgres(
     // The two generated clients differ in their names only.
     return {
       prisma: client as unknown as Client,
-      statements: queriesOf((statement, params) => runStatement(pool, preparation, statement, params)),
+      statements: queriesOf((...asked) => askPool(pool, preparation, ...asked)),
     };
   };
   const preparation = preparationAt(url);
@@ -78,11 +79,15 @@ export function openPostgres(
 }
 
 /** Takes the advisory lock. The idle time-out ends a transaction that hangs while it holds the lock for which others wait. */
-const TAKE_LOCK = `SELECT set_config('lock_timeout', $1, true),
-  set_config('idle_in_transaction_session_timeout', $2, true), pg_advisory_xact_lock($3::bigint)`;
+const TAKE_LOCK = statement({
+  params: { lock: "integer" },
+  sql: `
+    SELECT set_config('lock_timeout', '${LOCK_TIMEOUT_MS}', true),
+      set_config('idle_in_transaction_session_timeout', '${IDLE_TIMEOUT_MS}', true), pg_advisory_xact_lock(:lock)`,
+});
 
 /**
- * Runs `fn` in a transaction on one connection of the pool. Statements that don't wait for each other share a round trip: BEGIN goes
+ * Runs `fn` in a transaction on one connection of the pool. Statements of one turn of the event loop share a round trip: BEGIN goes
  * out with the first statement, and queued statements go out with the next one or with COMMIT.
  */
 async function runTransaction<Value>(
@@ -94,38 +99,31 @@ async function runTransaction<Value>(
   const client = await pool.connect().catch((error: unknown) => {
     throw asDatabaseError(error);
   });
-  const queued: Promise<unknown>[] = [];
-  let firstError: unknown;
-  const keepFirstError = <Answer>(asked: Promise<Answer>): Promise<Answer> => {
-    asked.catch((error: unknown) => {
-      firstError ??= error;
-    });
-    return asked;
-  };
-  const askHere: Ask = (statement, params) => keepFirstError(runStatement(client, preparation, statement, params));
-  const run = async (statement: AnyStatement, params: unknown) => (await askHere(statement, params)).rowCount ?? 0;
-  const tx = {
-    ...queriesOf(askHere),
-    run,
-    queue: (statement: AnyStatement, params: unknown) => void queued.push(keepFirstError(run(statement, params))),
+  const turns = new Turns(client, preparation);
+  const tx: Transaction = {
+    ...queriesOf(turns.ask),
+    run: (statement, params) => turns.ask(statement as AnyStatement, params, ({ count }) => count),
+    queue: (statement, params) => turns.queue(statement as AnyStatement, params),
   };
   try {
-    corkUntilNextTick(client);
-    queued.push(keepFirstError(client.query(preparation.isOnce ? BEGIN : BEGIN_BEHIND_POOLER)));
-    if (lock !== null) await client.query(TAKE_LOCK, [LOCK_TIMEOUT_MS, IDLE_TIMEOUT_MS, lock]);
+    tx.queue(BEGIN, {});
+    if (!preparation.isOnce) tx.queue(LIMIT_STATEMENTS, {});
+    if (lock !== null) await tx.run(TAKE_LOCK, { lock });
     const value = await fn(tx);
-    corkUntilNextTick(client);
-    queued.push(keepFirstError(client.query("COMMIT")));
-    await Promise.all(queued);
+    await tx.run(COMMIT, {});
     // If fn ignored the error of a statement, the server has answered COMMIT with a rollback and without an error.
-    if (firstError) throw firstError;
+    if (turns.firstError) throw turns.firstError;
     return value;
   } catch (error) {
+    turns.discardUnsent();
     // If ROLLBACK fails as well, the pool closes the connection, and the database rolls back.
-    await client.query("ROLLBACK").catch(() => undefined);
+    await client.query("ROLLBACK").catch(ignore);
     // Statements sent after the failed one only say that the transaction is aborted; the first error is the cause.
     const isFollowing = (error as { code?: unknown }).code === ABORTED_TRANSACTION;
-    throw asDatabaseError(isFollowing ? (firstError ?? error) : error);
+    const cause = isFollowing ? (turns.firstError ?? error) : error;
+    // `retryWhileBusy` repeats the transaction.
+    if (isOfChangedConnection(cause)) preparation.isOnce = false;
+    throw asDatabaseError(cause);
   } finally {
     client.release();
   }
@@ -134,68 +132,60 @@ async function runTransaction<Value>(
 /** PostgreSQL's code for "current transaction is aborted, commands ignored until end of transaction block". */
 const ABORTED_TRANSACTION = "25P02";
 
-type AnyStatement = Statement<never, unknown>;
-type Ask = (statement: AnyStatement, params: unknown) => Promise<QueryResult>;
-
-function queriesOf(askHere: Ask): Queries {
-  const all = async <Params, Row>(statement: Statement<Params, Row>, params: Params) =>
-    (await askHere(statement as AnyStatement, params)).rows as Row[];
-  return { all, get: async (statement, params) => (await all(statement, params))[0] };
+function queriesOf(ask: Ask): Queries {
+  return {
+    all: <Params, Row>(statement: Statement<Params, Row>, params: Params) =>
+      ask(statement as AnyStatement, params, ({ rows }) => rows as Row[]),
+    get: <Params, Row>(statement: Statement<Params, Row>, params: Params) =>
+      ask(statement as AnyStatement, params, ({ rows }) => rows[0] as Row | undefined),
+  };
 }
 
-/**
- * Whether statements are prepared once on each connection, by name, or each time they run. A pooler in transaction mode gives one
- * connection to several clients, so a named statement may be missing on it.
- */
-interface Preparation {
-  isOnce: boolean;
-}
-
-/** Statements are prepared once unless the URL has `pgbouncer=true` (Prisma's convention) or `runStatement` sees a pooler. */
+/** Statements are prepared once unless the URL has `pgbouncer=true` (Prisma's convention) or an error tells of a pooler. */
 function preparationAt(url: string): Preparation {
   return { isOnce: new URL(url).searchParams.get("pgbouncer") !== "true" };
 }
 
-/** PostgreSQL's codes for a named statement that exists already or is missing: a pooler has switched the connection. */
-const STATEMENT_CONFLICT_PATTERN = /^(42P05|26000)$/;
+/** Whether the error says that a named statement exists already or is missing: a pooler has switched the connection. */
+function isOfChangedConnection(error: unknown): boolean {
+  return /^(42P05|26000)$/.test(String((error as { code?: unknown }).code));
+}
 
-async function runStatement(
-  client: Pool | PoolClient,
+/** Runs a statement that reads, outside of a transaction. */
+async function askPool<Value>(
+  pool: Pool,
   preparation: Preparation,
   statement: AnyStatement,
   params: unknown,
-): Promise<QueryResult> {
-  const { text, name, names } = statement.postgresql;
-  // Times are written in UTC, because the columns for times have no zone and hold UTC.
-  const values = namedValues(names, params).map((value) => (value instanceof Date ? value.toISOString() : value));
-  const query = { text, values };
+  pick: (answer: Answer) => Value,
+): Promise<Value> {
   const { isOnce } = preparation;
-  corkUntilNextTick(client);
   try {
-    return await client.query(isOnce ? { name, ...query } : query);
+    return await new Promise<Value>((resolve, reject) => {
+      const batch = new Batch();
+      let release: (error?: Error) => void;
+      const settle = (answer: Answer) => {
+        release();
+        resolve(pick(answer));
+      };
+      const fail = (error: unknown) => {
+        // With an error, the pool closes the connection.
+        release(error as Error);
+        reject(error);
+      };
+      batch.add(statement, params, { isOnce, settle, fail });
+      pool.connect((error, client, releaseClient) => {
+        if (!client) return reject(error);
+        release = releaseClient;
+        client.query(batch);
+      });
+    });
   } catch (error) {
-    const isChangedConnection = isOnce && STATEMENT_CONFLICT_PATTERN.test(String((error as { code?: unknown }).code));
-    if (isChangedConnection) preparation.isOnce = false;
-    // A statement of a transaction is not repeated here: `retryWhileBusy` repeats the whole transaction.
-    if (isChangedConnection && client instanceof Pool) return runStatement(client, preparation, statement, params);
-    throw asDatabaseError(error);
+    if (!isOnce || !isOfChangedConnection(error)) throw asDatabaseError(error);
+    preparation.isOnce = false;
+    return askPool(pool, preparation, statement, params, pick);
   }
 }
-
-/** Sends all that is written to a connection in one turn of the event loop as one packet, which saves system calls. */
-function corkUntilNextTick(client: Pool | PoolClient): void {
-  // A property of pg's clients that pg's types lack. A `Pool` doesn't have it.
-  const { stream } = (client as { connection?: { stream: Socket } }).connection ?? {};
-  if (!stream || stream.writableCorked > 0) return;
-  stream.cork();
-  process.nextTick(() => stream.uncork());
-}
-
-const PARSERS_BY_TYPE_ID: Partial<Record<number, (text: string) => unknown>> = {
-  [types.builtins.TIMESTAMP]: (text) => new Date(`${text.replace(" ", "T")}Z`),
-  [types.builtins.INT8]: Number,
-  [types.builtins.NUMERIC]: Number,
-};
 
 /** By lock: settles when the last transaction with that lock has ended. A waiting transaction holds no connection. */
 const lastByLock = perProcess("lock queues", () => new Map<number, Promise<unknown>>());
@@ -220,7 +210,7 @@ function poolOf(url: string, connections: number): Pool {
     query_timeout: STATEMENT_MS_MAX,
     keepAlive: true,
     application_name: "sarafan",
-    types: { getTypeParser: (id, format) => PARSERS_BY_TYPE_ID[id] ?? types.getTypeParser(id, format) },
+    types: { getTypeParser: parserOf },
     ...({ pipeline: true } as object),
   });
   // A lost connection fails the statement that runs on it, and the pool replaces an idle one, so this event needs no action.

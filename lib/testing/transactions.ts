@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { backgroundTasks } from "@/lib/core/background";
 import { write } from "@/lib/db/database";
+import type { Batch } from "@/lib/db/postgresql-batch";
 import { env, isPostgresUrl } from "@/lib/env";
 import { perProcess } from "@/lib/per-process";
 
@@ -14,21 +15,28 @@ const require = createRequire(import.meta.url);
 export async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
   const statements: string[] = [];
   const kept: (() => void)[] = [];
-  const listen = (driver: Record<string, unknown>, method: string, textOf: (self: never, query: never) => string) => {
+  const listen = (
+    driver: Record<string, unknown>,
+    method: string,
+    textsOf: (self: never, query: never) => string[],
+  ) => {
     const original = driver[method] as (...args: unknown[]) => unknown;
     driver[method] = function (this: never, ...args: unknown[]) {
-      statements.push(textOf(this, args[0] as never));
+      statements.push(...textsOf(this, args[0] as never));
       return original.apply(this, args);
     };
     kept.push(() => (driver[method] = original));
   };
   if (isPostgresUrl(env.DATABASE_URL)) {
-    const textOf = (_: never, query: string | { text: string }) => (typeof query === "string" ? query : query.text);
-    listen(require("pg").Client.prototype, "query", textOf);
+    const textsOf = (_: never, query: string | { text: string } | Batch) => {
+      if (typeof query === "string") return [query];
+      return "texts" in query ? query.texts : [query.text];
+    };
+    listen(require("pg").Client.prototype, "query", textsOf);
   } else {
     const prototype = Object.getPrototypeOf(new (require("better-sqlite3"))(":memory:").prepare("SELECT 1"));
-    const textOf = (self: { source: string }) => self.source;
-    for (const method of ["all", "get", "run"]) listen(prototype, method, textOf);
+    const textsOf = (self: { source: string }) => [self.source];
+    for (const method of ["all", "get", "run"]) listen(prototype, method, textsOf);
   }
   try {
     await work();
@@ -58,6 +66,15 @@ export async function costOf(work: () => Promise<unknown>): Promise<{
       const end = () => {
         underWay -= 1;
       };
+      const [batch] = args as [Partial<Batch>];
+      if (batch.callback) {
+        const { callback } = batch;
+        batch.callback = (error) => {
+          end();
+          callback(error);
+        };
+        return query.apply(this, args);
+      }
       // The pool passes a callback, so `query` returns no promise.
       const answer: Promise<unknown> | undefined = query.apply(this, args);
       answer ? answer.then(end, end) : setImmediate(end);
