@@ -260,8 +260,8 @@ const FIND_ANY_DUE_CHANGE = statement({
   sql: `SELECT 1 AS "due" FROM "DelayedChange" WHERE "dueAt" <= :now LIMIT 1`,
 });
 
-/** Returns whether a change of any account is due. Each sign-in calls it, and the answer is nearly always no. */
-export async function isAnyChangeDue(now: Date): Promise<boolean> {
+/** Returns whether a change of any account is due. The answer is nearly always no. */
+async function isAnyChangeDue(now: Date): Promise<boolean> {
   return (await readPrimary.get(FIND_ANY_DUE_CHANGE, { now })) !== undefined;
 }
 

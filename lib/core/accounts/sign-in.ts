@@ -35,7 +35,7 @@ import {
 import { countOutcome } from "@/lib/ops/metrics";
 import { AccountGone, type Factor, factorColumns, insertAccount, lockAccount, shownPhone } from "./accounts";
 import { recordEventByOwner } from "./audit-log";
-import { applyDueChanges, isAnyChangeDue } from "./delayed-changes";
+import { applyDueChanges } from "./delayed-changes";
 import { retryOnUnique } from "./retry-on-unique";
 
 /** The result of a sign-in. */
@@ -276,10 +276,10 @@ async function signInOrSignUp<Invite extends FoundInvite | null = null, Refusal 
   { now = new Date(), session = null, drawInvite = drawInviteCode }: Options,
 ): Promise<Result<SignIn, SignInFailure<Invite> | Refusal>> {
   const { code, invite, uncheckedInvite, claimedPhone, refusal = () => null, keepFor, isOnlyForNew } = attempt;
-  const [verified, isAnyDue] = await Promise.all([verifyCode(key, code, requester, now), isAnyChangeDue(now)]);
+  const verified = await verifyCode(key, code, requester, now);
   if (!verified.ok) return verified;
   // A due change may move the phone or mailbox to another account. The code must open that account.
-  if (isAnyDue) await applyDueChanges(key.recipient, now);
+  if (verified.value.isAnyChangeDue) await applyDueChanges(key.recipient, now);
 
   type SignedIn = Result<SignIn, SignInFailure<Invite> | Refusal>;
   const inviteGone = fail({ name: "invite_unknown" } as InviteGone<Invite>);

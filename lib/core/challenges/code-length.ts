@@ -35,7 +35,7 @@ export async function findCodeNeeds(
   now: Date,
 ): Promise<CodeNeeds> {
   const [{ wrongCodes, fixedCode }, waitMs] = await Promise.all([
-    readWrongCodesAndFixedCode(db, recipient, now),
+    readLoginFacts(db, recipient, now),
     retryAfterMs(db, wrongCodeCharges(recipient, requester), now),
   ]);
   if (fixedCode) return { needed: 0, fixedCode };
@@ -80,32 +80,36 @@ export function codeDigitsAfter(wrongCodes: number): number {
   return Math.max(policy.CODE_DIGITS, ...steps);
 }
 
-const READ_WRONG_CODES_AND_FIXED_CODE = statement({
+const READ_LOGIN_FACTS = statement({
   params: { hash: "text", previousHash: "text", since: "time", until: "time", address: "text", now: "time" },
-  row: { wrongCodes: "integer", codeHmac: "text?", digits: "integer?" },
+  row: { wrongCodes: "integer", codeHmac: "text?", digits: "integer?", isAnyChangeDue: "boolean" },
   sql: `
-    SELECT "wrong"."count" AS "wrongCodes", "TestNumber"."codeHmac", "TestNumber"."digits" FROM (
+    SELECT "wrong"."count" AS "wrongCodes", "TestNumber"."codeHmac", "TestNumber"."digits",
+      EXISTS (SELECT 1 FROM "DelayedChange" WHERE "dueAt" <= :now) AS "isAnyChangeDue" FROM (
       SELECT COUNT(*) AS "count" FROM "WrongCode"
       WHERE "recipient" IN (:hash, :previousHash) AND "at" > :since AND "at" < :until) AS "wrong"
     LEFT JOIN "TestNumber" ON "TestNumber"."phone" = :address AND "TestNumber"."until" > :now`,
 });
 
-/**
- * Returns how many wrong codes were typed for the recipient within `WRONG_CODES_MS`, and its fixed code if it is a test number. One
- * statement reads both, because each login needs it.
- */
-export async function readWrongCodesAndFixedCode(
-  db: Queries,
-  recipient: Recipient,
-  now: Date,
-): Promise<{ wrongCodes: number; fixedCode: StoredFixedCode | null }> {
+/** What each login needs to know. */
+export interface LoginFacts {
+  /** How many wrong codes were typed for the recipient within `WRONG_CODES_MS`. */
+  wrongCodes: number;
+  /** The fixed code of the recipient if it is a test number, otherwise null. */
+  fixedCode: StoredFixedCode | null;
+  /** Whether a delayed change of any account is due. The answer is nearly always no. */
+  isAnyChangeDue: boolean;
+}
+
+/** Reads what each login needs to know, with one statement. */
+export async function readLoginFacts(db: Queries, recipient: Recipient, now: Date): Promise<LoginFacts> {
   const since = new Date(now.getTime() - policy.WRONG_CODES_MS);
   const until = new Date(now.getTime() + policy.CLOCK_SKEW_MS_MAX);
   const [hash, previousHash = hash] = keyedHashes(limitSubject(recipient));
   const { address } = recipient;
-  const row = await db.get(READ_WRONG_CODES_AND_FIXED_CODE, { hash, previousHash, since, until, address, now });
-  const { wrongCodes = 0, codeHmac = null, digits = null } = row ?? {};
-  return { wrongCodes, fixedCode: codeHmac !== null && digits !== null ? { codeHmac, digits } : null };
+  const row = await db.get(READ_LOGIN_FACTS, { hash, previousHash, since, until, address, now });
+  const { wrongCodes = 0, codeHmac = null, digits = null, isAnyChangeDue = false } = row ?? {};
+  return { wrongCodes, fixedCode: codeHmac !== null && digits !== null ? { codeHmac, digits } : null, isAnyChangeDue };
 }
 
 /**

@@ -19,7 +19,7 @@ import { sweepInBackground } from "@/lib/core/sweeping";
 import { statement, type Transaction, transact } from "@/lib/db/database";
 import { countOutcome } from "@/lib/ops/metrics";
 import { type Attempted, attemptChallenge, consumeCode, findChallenge, keepVerified, statusOf } from "./challenge";
-import { codeDigitsAfter, codeDigitsInNetwork, readWrongCodesAndFixedCode, wrongCodeCharges } from "./code-length";
+import { codeDigitsAfter, codeDigitsInNetwork, readLoginFacts, wrongCodeCharges } from "./code-length";
 import { countFixedCodeAttempt, isFixedCode } from "./fixed-code";
 import { type ChallengeKey, type Holder, isSealedCode, type OneTimeCode, type TypedCode } from "./one-time-code";
 import { recipientFromNetworkCharges } from "./send-limits";
@@ -33,11 +33,13 @@ export type VerifyCodeFailure = { name: "code_expired" | "code_spent" } | { name
 
 /**
  * An attempt that was counted, with its charges for `refundAttempt`. `isTest` says that the recipient is a test number, and then
- * `isFixedCodeRight` whether its fixed code was typed, and was allowed by the limits of wrong tries.
+ * `isFixedCodeRight` whether its fixed code was typed, and was allowed by the limits of wrong tries. `isAnyChangeDue` says that a
+ * delayed change of some account was due at the attempt.
  */
 interface CountedAttempt extends Attempted {
   isTest: boolean;
   isFixedCodeRight: boolean;
+  isAnyChangeDue: boolean;
   attempt: { wrongCode: { recipient: string; at: Date; digits: number; network: string }; charged: Charged };
 }
 
@@ -110,9 +112,9 @@ async function countAttempt(
   const charges = [{ limit: TRIES_AT_RECIPIENT, subject }, ...wrongCodeCharges(recipient, requester)];
   const counted = await transact(async (tx): Promise<Result<CountedAttempt, VerifyCodeFailure>> => {
     // Sent together, the statements run in this order: the recipient's lock is taken before the wrong codes are counted.
-    const [[lock, ...charged], { wrongCodes, fixedCode }] = await Promise.all([
+    const [[lock, ...charged], { wrongCodes, fixedCode, isAnyChangeDue }] = await Promise.all([
       record(tx, charges, now),
-      readWrongCodesAndFixedCode(tx, recipient, now),
+      readLoginFacts(tx, recipient, now),
     ]);
     const isTest = fixedCode !== null;
     const needed = isTest ? 0 : codeDigitsInNetwork(charged, codeDigitsAfter(wrongCodes));
@@ -130,7 +132,8 @@ async function countAttempt(
     const { digits } = attempted;
     const wrongCode = { recipient: keyedHash(subject), at: now, digits, network: siteOf(requester.network) };
     if (isCounted) tx.queue(ADD_WRONG_CODE, wrongCode);
-    return succeed({ ...attempted, isTest, isFixedCodeRight: isRight && isCounted, attempt: { wrongCode, charged } });
+    const isFixedCodeRight = isRight && isCounted;
+    return succeed({ ...attempted, isTest, isFixedCodeRight, isAnyChangeDue, attempt: { wrongCode, charged } });
   });
   sweepInBackground();
   return counted;
