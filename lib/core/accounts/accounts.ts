@@ -1,3 +1,4 @@
+import { FIRST_SEQUENCE } from "@/lib/core/events/publish";
 import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskIdentity } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
@@ -177,11 +178,16 @@ const ADD_ACCOUNT = statement({
   },
   row: { id: "integer" },
   sql: `
-    INSERT INTO "User" ("phone", "phoneProvenAt", "claimedPhone", "email", "emailProvenAt", "inviteCode", "createdAt", "isTest")
-    VALUES (:phone, :phoneProvenAt, :claimedPhone, :email, :emailProvenAt, :inviteCode, :createdAt, :isTest) RETURNING "id"`,
+    INSERT INTO "User" ("phone", "phoneProvenAt", "claimedPhone", "email", "emailProvenAt", "inviteCode", "createdAt", "isTest",
+      "eventSequence")
+    VALUES (:phone, :phoneProvenAt, :claimedPhone, :email, :emailProvenAt, :inviteCode, :createdAt, :isTest, ${FIRST_SEQUENCE})
+    RETURNING "id"`,
 });
 
-/** Adds an account's row, and returns its id. Fails with a unique violation if another account has one of its values. */
+/**
+ * Adds an account's row, and returns its id. The caller publishes its first event with `publishFirstEvent`. Fails with a unique
+ * violation if another account has one of its values.
+ */
 export async function insertAccount(
   tx: Transaction,
   columns: typeof ADD_ACCOUNT extends Statement<infer Params, unknown> ? Params : never,

@@ -10,7 +10,7 @@ import {
 } from "@/lib/core/challenges/request-code";
 import { channelOf } from "@/lib/core/challenges/served-countries";
 import { consumeChallenge, refundAttempt, type VerifyCodeFailure, verifyCode } from "@/lib/core/challenges/verify-code";
-import { publishEvent } from "@/lib/core/events/publish";
+import { publishFirstEvent } from "@/lib/core/events/publish";
 import type { Email } from "@/lib/core/identity/email";
 import { type Masked, maskPhone } from "@/lib/core/identity/masking";
 import type { Phone } from "@/lib/core/identity/phone";
@@ -396,7 +396,7 @@ async function addAccount(
   });
   const details = { ...channelOf(factor.recipient), ...(isTest && { isTest }) };
   recordEventByOwner(tx, id, { action: "account_created", details, now });
-  publishEvent(tx, id, { type: "account.created", data: { inviteCode, by: "owner" } }, now);
+  publishFirstEvent(tx, id, { type: "account.created", data: { inviteCode, by: "owner" } }, now);
   return id;
 }
 

@@ -3,7 +3,7 @@ import { insertAccount } from "@/lib/core/accounts/accounts";
 import { recordEvent } from "@/lib/core/accounts/audit-log";
 import { retryOnUnique } from "@/lib/core/accounts/retry-on-unique";
 import { isTestNumber, lockTestNumbersShared } from "@/lib/core/accounts/test-number-lock";
-import { publishEvent } from "@/lib/core/events/publish";
+import { publishFirstEvent } from "@/lib/core/events/publish";
 import { lockInviters, recordImportedActivation } from "@/lib/core/invites/activation";
 import { drawInviteCode, type InviteCode } from "@/lib/core/invites/invite-code";
 import { IMPORT_REST_FACTOR, IMPORT_ROWS_PER_BATCH } from "@/lib/core/policy";
@@ -239,7 +239,7 @@ async function writePart(
     const activatedAt = row.activatedAt ?? row.createdAt ?? now;
     if (inviter !== null) recordImportedActivation(tx, { inviteeId, inviterId: inviter, activatedAt });
     const activation = inviter === null ? null : { inviterId: inviter, activatedAt: activatedAt.toISOString() };
-    publishEvent(tx, inviteeId, { type: "account.imported", data: { ...account, activation } }, now);
+    publishFirstEvent(tx, inviteeId, { type: "account.imported", data: { ...account, activation } }, now);
   }
   return judged.map(({ row, result }) => outcomeOf(row, result));
 }

@@ -14,6 +14,8 @@ const ADD_EVENT = statement({
   params: { now: "time", type: "text", later: "integer", data: "text", accountId: "integer" },
   sql: { sqlite: addEvent(TRANSACTION_ID_SQL.sqlite), postgresql: addEvent(TRANSACTION_ID_SQL.postgresql) },
 });
+/** The value of `User.eventSequence` of an account that is being made, whose first event `publishFirstEvent` publishes. */
+export const FIRST_SEQUENCE = 1;
 const addServiceEvent = (transactionId: string) => `
   ${ADD_SQL} VALUES (:now, :type, NULL, NULL, FALSE, :data, ${transactionId})`;
 const ADD_SERVICE_EVENT = statement({
@@ -32,9 +34,23 @@ const ADD_SERVICE_EVENT = statement({
 export function publishEvents(tx: Transaction, accountId: number, events: readonly NewAccountEvent[], now: Date): void {
   if (events.length === 0) return;
   tx.queue(COUNT_EVENTS, { accountId, count: events.length });
-  for (const [at, { type, data }] of events.entries()) {
-    tx.queue(ADD_EVENT, { now, type, later: events.length - 1 - at, data: JSON.stringify(data), accountId });
-  }
+  for (const [at, event] of events.entries()) addAccountEvent(tx, accountId, event, events.length - 1 - at, now);
+}
+
+/** Publishes the event that an account was made. Its row was inserted with `FIRST_SEQUENCE`, so this event is counted already. */
+export function publishFirstEvent(tx: Transaction, accountId: number, event: NewAccountEvent, now: Date): void {
+  addAccountEvent(tx, accountId, event, 0, now);
+}
+
+/** Adds an event that was counted, and after which `later` further ones were counted. */
+function addAccountEvent(
+  tx: Transaction,
+  accountId: number,
+  { type, data }: NewAccountEvent,
+  later: number,
+  now: Date,
+): void {
+  tx.queue(ADD_EVENT, { now, type, later, data: JSON.stringify(data), accountId });
 }
 
 /** Publishes one event, as `publishEvents` does. */
