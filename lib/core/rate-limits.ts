@@ -149,7 +149,8 @@ export async function consume(
   const spent = charged.filter(({ count, limit }) => count > limit.max);
   const [last] = spent.sort((one, other) => other.resetsAt.getTime() - one.resetsAt.getTime());
   if (!last) return succeed(charged);
-  refund(tx, charged);
+  // These rows are locked, so that a counter that others have charged can't return to 0.
+  for (const one of charged) refund(tx, [one], { keepsRows: one.count > one.amount });
   const retryAfterMs = last.resetsAt.getTime() - now.getTime();
   return fail({ name: "budget_spent", retryAfterMs, limit: last.limit.name });
 }
