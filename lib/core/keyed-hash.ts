@@ -8,7 +8,12 @@ const [KEY, ...PREVIOUS_KEYS] = deriveKeys("delivery recipient");
  * characters in base64url. A plain hash would reveal a phone, because all phone numbers can be tried.
  */
 export function keyedHash(text: string): string {
-  return hashBy(KEY, text);
+  const cached = cachedHashes.get(text);
+  if (cached !== undefined) return cached;
+  const hash = hashBy(KEY, text);
+  if (cachedHashes.size >= CACHED_HASHES_MAX) cachedHashes.clear();
+  cachedHashes.set(text, hash);
+  return hash;
 }
 
 /**
@@ -18,6 +23,10 @@ export function keyedHash(text: string): string {
 export function keyedHashes(text: string): [string, ...string[]] {
   return [keyedHash(text), ...PREVIOUS_KEYS.map((key) => hashBy(key, text))];
 }
+
+/** How many hashes of the current key are cached: a login needs those of its phone and network several times. */
+const CACHED_HASHES_MAX = 1000;
+const cachedHashes = new Map<string, string>();
 
 function hashBy(key: Buffer, text: string): string {
   return createHmac("sha256", key).update(text).digest("base64url");

@@ -16,13 +16,20 @@ const SIGNED_IN_PURPOSES: readonly Purpose[] = ["identity_change", "deletion", "
 
 const MINUTE_MS = 60_000;
 
-/** Returns the message with a code, as text and as HTML, in `language`. The text to a phone fits into one SMS. */
+/**
+ * Returns the message with a code in `language`: to a mailbox with a subject, as text and as HTML, to a phone as a text that fits
+ * into one SMS.
+ */
 export function composeCodeMessage(
   { recipient, purpose }: Pick<ChallengeKey, "recipient" | "purpose">,
   code: OneTimeCode,
   language: Language,
   appUrl = env.APP_URL,
 ): CodeMessage {
+  const to = recipient.address;
+  if (recipient.kind === "phone") {
+    return { to, code, subject: "", text: composeSms(purpose, code, language, appUrl), html: "" };
+  }
   const t = TRANSLATOR_BY_LANGUAGE[language];
   const [subject, lead, validity, warning] = [
     t(`codeMessage.${purpose}.subject`, { code }),
@@ -40,11 +47,7 @@ export function composeCodeMessage(
 <p style="margin:0 0 8px">${validity}</p>
 <p style="margin:0">${warning}</p>`,
   );
-  const text =
-    recipient.kind === "phone"
-      ? composeSms(purpose, code, language, appUrl)
-      : `${lead}\n\n${code}\n\n${validity}\n${warning}\n`;
-  return { to: recipient.address, code, subject, text, html };
+  return { to, code, subject, text: `${lead}\n\n${code}\n\n${validity}\n${warning}\n`, html };
 }
 
 /** How many characters one SMS has: in UCS-2, which Cyrillic needs, and in the GSM alphabet (3GPP TS 23.038). */
@@ -60,14 +63,20 @@ function composeSms(purpose: Purpose, code: OneTimeCode, language: Language, app
   const { protocol, hostname } = new URL(appUrl);
   const binding = protocol === "https:" ? `\n@${hostname} #${code}` : "";
   const lead = t(`codeMessage.${purpose}.sms`, { code });
+  // Only the wordings up to the one that fits are composed, because composing takes long.
   const wordings = [
-    `${lead}. ${t("codeMessage.smsWarning")}`,
-    lead,
-    t(`codeMessage.${purpose}.smsShort`, { code }),
-    code,
+    () => `${lead}. ${t("codeMessage.smsWarning")}`,
+    () => lead,
+    () => t(`codeMessage.${purpose}.smsShort`, { code }),
+    () => code,
   ];
   // The line with the host is left out only if not even the code alone fits into the SMS with it. A second SMS would cost as much
   // as the first.
-  const texts = [binding, ""].flatMap((end) => wordings.map((words) => `${words}${end}`));
-  return texts.find((text) => text.length <= SMS_LENGTH_BY_LANGUAGE[language]) ?? code;
+  for (const end of [binding, ""]) {
+    for (const words of wordings) {
+      const text = `${words()}${end}`;
+      if (text.length <= SMS_LENGTH_BY_LANGUAGE[language]) return text;
+    }
+  }
+  return code;
 }

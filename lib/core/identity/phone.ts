@@ -96,9 +96,17 @@ export function formatInternational(phone: Phone): string {
   return parseStoredPhone(phone).formatInternational().replaceAll("-", " ");
 }
 
+/** How many parsed numbers are cached: a login asks several times for the country of its phone. */
+const CACHED_NUMBERS_MAX = 1000;
+const cachedNumbers = new Map<Phone, PhoneNumber>();
+
 /** Parses an E.164 number into its country and its type (mobile, premium rate, …). Throws if the number can't be parsed. */
 export function parseStoredPhone(phone: Phone): PhoneNumber {
+  const cached = cachedNumbers.get(phone);
+  if (cached) return cached;
   const number = parsePhoneNumberFromString(phone, { extract: false });
   if (!number) throw new Error("a stored phone number can't be read");
+  if (cachedNumbers.size >= CACHED_NUMBERS_MAX) cachedNumbers.clear();
+  cachedNumbers.set(phone, number);
   return number;
 }
