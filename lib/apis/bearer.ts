@@ -133,7 +133,7 @@ export const profileBack = address(api, "/api/profile_back/", (endpoint) => ({
     },
     run: async (call) => {
       const account = await getOwnProfile(call.session);
-      const { phones, headers } = await listInviteePhones(call);
+      const { phones, headers } = await listInviteePhones(call, account);
       return reply(
         {
           phone_number: account.phone,

@@ -102,7 +102,7 @@ export const profile = address(api, "/api/profile/", (endpoint) => ({
     },
     run: async (call) => {
       const account = await getOwnProfile(call.session);
-      const { phones, headers } = await listInviteePhones(call);
+      const { phones, headers } = await listInviteePhones(call, account);
       return reply(
         {
           // The response has no claimed phone, only a proven one: a claimed phone may belong to another person.

@@ -57,13 +57,16 @@ export interface ListCall {
 }
 
 /**
- * Lists the accounts that activated the caller's invite code, the latest first, `REFERRALS_LISTED_MAX` a page. `headers` holds
- * `Link` to the next page if there is one. `path` is the path of that link, by default the path of the request.
+ * Lists the accounts that activated the caller's invite code, the latest first, `REFERRALS_LISTED_MAX` a page. Asks the database
+ * only if the caller's profile has referrals. `headers` holds `Link` to the next page if there is one. `path` is the path of that
+ * link, by default the path of the request.
  */
 export async function listInvitees(
   { request, query, session }: ListCall,
+  { referralCount }: Pick<Profile, "referralCount">,
   { path = new URL(request.url).pathname } = {},
 ): Promise<{ people: Referral[]; headers: Record<string, string> }> {
+  if (referralCount === 0) return { people: [], headers: {} };
   const { referrals, next } = await listReferrals(session.userId, {
     after: query.cursor ?? null,
     limit: REFERRALS_LISTED_MAX,
@@ -74,8 +77,11 @@ export async function listInvitees(
 }
 
 /** Lists the phones of the accounts that `listInvitees` lists, without the accounts that have no proven phone. */
-export async function listInviteePhones(call: ListCall): Promise<{ phones: Phone[]; headers: Record<string, string> }> {
-  const { people, headers } = await listInvitees(call);
+export async function listInviteePhones(
+  call: ListCall,
+  profile: Pick<Profile, "referralCount">,
+): Promise<{ phones: Phone[]; headers: Record<string, string> }> {
+  const { people, headers } = await listInvitees(call, profile);
   return { phones: people.flatMap(({ phone }) => phone ?? []), headers };
 }
 

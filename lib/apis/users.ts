@@ -308,7 +308,7 @@ async function changeByAdministrator(
 
 async function showProfile(call: ListCall) {
   const account = await getOwnProfile(call.session);
-  const { people, headers } = await listInvitees(call, { path: `/api/users/profile/${account.id}` });
+  const { people, headers } = await listInvitees(call, account, { path: `/api/users/profile/${account.id}` });
   const body: z.input<typeof UserProfile> = {
     ...userOf(account),
     invited_users: people.map(({ userId, phone }) => ({ id: userId, phone })),

@@ -3,7 +3,7 @@ import { sendPhoneCode } from "@/lib/auth/browser-login";
 import { logIn } from "@/lib/auth/nextauth";
 import { newHolder } from "@/lib/auth/pending-login";
 import { finishPendingLogin, readPendingPhone, storePendingLogin } from "@/lib/auth/pending-login-cookie";
-import type { Account } from "@/lib/core/accounts/accounts";
+import type { Profile } from "@/lib/core/accounts/accounts";
 import { signInWithVerifiedCode, verifyForLater } from "@/lib/core/accounts/sign-in";
 import { TypedCode } from "@/lib/core/challenges/one-time-code";
 import { Phone } from "@/lib/core/identity/phone";
@@ -169,8 +169,8 @@ export const userProfile = address(api, "/api/v1/user_profile/{phone_number}/", 
   }),
 }));
 
-async function showProfile(account: Account & { phone: Phone }, call: ListCall) {
-  const { phones, headers } = await listInviteePhones(call);
+async function showProfile(account: Profile & { phone: Phone }, call: ListCall) {
+  const { phones, headers } = await listInviteePhones(call, account);
   const body: z.input<typeof UserProfile> = {
     phone_number: account.phone,
     invite_code: account.inviteCode,

@@ -145,7 +145,7 @@ export const profile = address(api, "/api/verification_phone/profile/{phone_numb
       const own = await getOwnProfileByPhone(call.session, call.params.phone_number);
       if (!own.ok) return own;
       const account = own.value;
-      const { phones, headers } = await listInviteePhones(call);
+      const { phones, headers } = await listInviteePhones(call, account);
       return reply(
         {
           profile: {
