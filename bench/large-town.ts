@@ -78,7 +78,7 @@ const PATHS: Path[] = [
   path("page of referrals", visitsPerDay * ASSUMED.pagesOfReferralsPerVisit, 1, 0, 1),
   path("token refresh", visitsPerDay * ASSUMED.refreshesPerVisit, 1, 1, 2),
   path("code asked for", codesPerDay, 9, 2, 5),
-  path("code typed, signed in", loginsPerDay, 19, 2, 7),
+  path("code typed, signed in", loginsPerDay, 18, 2, 7),
   path("activation", (ASSUMED.newAccountsPerMonth * ASSUMED.invitedPart) / MONTH_DAYS, 10, 1, 3),
 ];
 
