@@ -175,13 +175,18 @@ export class Batch extends PgQuery {
   }
 }
 
-/** Sends statements to one connection. Those of one turn of the event loop go out together, as a `Batch`. */
+/**
+ * Sends the statements of one transaction to its connection, one `Batch` after the other. Those of one turn of the event loop go out
+ * together. A batch goes out after the answers to the one before it: a statement that the server got after a BEGIN that failed would
+ * be committed by itself.
+ */
 export class Turns {
   readonly #client: PoolClient;
   readonly #preparation: Preparation;
   #unsent: Batch | null = null;
-  /** The error of the first statement that failed. */
-  firstError: unknown;
+  #isAwaited = false;
+  /** Why no further statement is sent. */
+  #end: { error: unknown } | null = null;
 
   constructor(client: PoolClient, preparation: Preparation) {
     this.#client = client;
@@ -192,7 +197,7 @@ export class Turns {
     const answered = new Promise<ReturnType<typeof pick>>((resolve, reject) => {
       this.#add(statement, params, (answer) => resolve(pick(answer)), reject);
     });
-    // The caller may not wait for the answer, and sees `firstError` then.
+    // The caller may not wait for the answer. After an error each further statement fails, COMMIT too.
     answered.catch(ignore);
     return answered;
   };
@@ -202,30 +207,44 @@ export class Turns {
     this.#add(statement, params, ignore, ignore);
   }
 
-  /** Statements that have not been sent yet are not sent any more. */
-  discardUnsent(): void {
+  /** Fails the statements that have not been sent, and all further ones, with the error. The first call counts. */
+  end(error: unknown): void {
+    this.#end ??= { error };
+    const unsent = this.#unsent;
     this.#unsent = null;
+    unsent?.callback(this.#end.error);
   }
 
   #add(
     statement: AnyStatement,
     params: unknown,
     settle: (answer: Answer) => void,
-    reject: (error: unknown) => void,
+    fail: (error: unknown) => void,
   ): void {
-    const fail = (error: unknown) => {
-      this.firstError ??= error;
-      reject(error);
-    };
+    if (this.#end) {
+      fail(this.#end.error);
+      return;
+    }
     const batch = this.#unsent ?? new Batch();
     batch.add(statement, params, { isOnce: this.#preparation.isOnce, settle, fail });
     if (this.#unsent) return;
     this.#unsent = batch;
-    process.nextTick(() => {
-      if (this.#unsent !== batch) return;
-      this.#unsent = null;
-      this.#client.query(batch);
-    });
+    process.nextTick(() => this.#send());
+  }
+
+  #send(): void {
+    const batch = this.#unsent;
+    if (!batch || this.#isAwaited) return;
+    this.#unsent = null;
+    this.#isAwaited = true;
+    const { callback } = batch;
+    batch.callback = (error) => {
+      this.#isAwaited = false;
+      if (error) this.end(error);
+      callback(error);
+      if (this.#unsent) process.nextTick(() => this.#send());
+    };
+    this.#client.query(batch);
   }
 }
 

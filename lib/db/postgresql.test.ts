@@ -3,7 +3,7 @@ import { expect, _baseTest as test } from "playwright/test";
 import { ACCOUNT_ID_MAX } from "@/lib/core/policy";
 import { env } from "@/lib/env";
 import { read, statement, type Transaction, transact, type Writer, write } from "./database";
-import { isDatabaseAway } from "./errors";
+import { isDatabaseAway, isUniqueViolation } from "./errors";
 import { openPostgres } from "./postgresql";
 
 const CONNECTIONS = 2;
@@ -61,6 +61,55 @@ const OWN_PROCESS = statement({ params: {}, row: { pid: "integer" }, sql: "SELEC
 const END_PROCESS = statement({ params: { pid: "integer" }, sql: "SELECT pg_terminate_backend(:pid)" });
 const LOCK = 999;
 const WAIT_FOR_LOCK = statement({ params: { lock: "integer" }, sql: "SELECT pg_advisory_xact_lock(:lock)" });
+
+/** Resolves when statements of this turn have been sent, and before any answer is read. */
+const sent = () => new Promise<void>((resolve) => process.nextTick(() => process.nextTick(resolve)));
+
+test("no statement of a transaction runs when its BEGIN has failed, and none after its end", async () => {
+  const { transact: begin, primary } = openPostgres(env.DATABASE_URL, { replicaUrl: undefined, connections: 1 });
+  await begin(async (tx) => tx.get(ANY_USER, {}));
+  // As on a connection that a pooler gave to another client in between.
+  await primary.prisma.$queryRawUnsafe("DEALLOCATE ALL");
+  const name = crypto.randomUUID();
+  const attempts: Transaction[] = [];
+  const failed = begin(async (tx) => {
+    attempts.push(tx);
+    tx.queue(ANY_USER, {});
+    await sent();
+    tx.queue(ADD_USER, { name, now: new Date() });
+    await sent();
+    throw new Error("rolled back");
+  });
+  await expect(failed).rejects.toThrow("rolled back");
+  const [first] = attempts;
+  await expect(Promise.resolve(first?.run(ADD_USER, { name, now: new Date() }))).rejects.toThrow("rolled back");
+  expect(await read.user.findUnique({ where: { phone: name } })).toBeNull();
+});
+
+test("a transaction fails with the error of its first statement that failed, which tells of no pooler", async () => {
+  const { transact: begin, primary } = openPostgres(env.DATABASE_URL, { replicaUrl: undefined, connections: 1 });
+  const name = crypto.randomUUID();
+  const prepared = statement({
+    params: {},
+    row: { count: "integer" },
+    sql: `SELECT COUNT(*) AS count FROM pg_prepared_statements WHERE statement LIKE '%User%'`,
+  });
+  await begin(async (tx) => tx.run(ADD_USER, { name, now: new Date() }));
+  let attempts = 0;
+  const failed = begin(async (tx) => {
+    attempts += 1;
+    tx.queue(ADD_USER, { name, now: new Date() });
+    // Skipped by the server, and so not prepared when it is sent again.
+    tx.queue(ANY_USER, {});
+    await sent();
+    return tx.get(ANY_USER, {});
+  });
+  expect(isUniqueViolation(await errorOf(() => failed))).toBe(true);
+  expect(attempts).toBe(1);
+  await begin(async (tx) => tx.get(ANY_USER, {}));
+  expect((await primary.statements.get(prepared, {}))?.count).toBeGreaterThan(1);
+  await write((tx) => tx.user.deleteMany({ where: { phone: name } }));
+});
 
 /** The two kinds of transaction, and how each reads a user, adds one and waits for a lock. */
 const KINDS = {

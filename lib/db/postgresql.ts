@@ -110,27 +110,20 @@ async function runTransaction<Value>(
     if (!preparation.isOnce) tx.queue(LIMIT_STATEMENTS, {});
     if (lock !== null) await tx.run(TAKE_LOCK, { lock });
     const value = await fn(tx);
+    // Fails if a statement has failed, also if `fn` ignored its error.
     await tx.run(COMMIT, {});
-    // If fn ignored the error of a statement, the server has answered COMMIT with a rollback and without an error.
-    if (turns.firstError) throw turns.firstError;
     return value;
   } catch (error) {
-    turns.discardUnsent();
+    turns.end(error);
     // If ROLLBACK fails as well, the pool closes the connection, and the database rolls back.
     await client.query("ROLLBACK").catch(ignore);
-    // Statements sent after the failed one only say that the transaction is aborted; the first error is the cause.
-    const isFollowing = (error as { code?: unknown }).code === ABORTED_TRANSACTION;
-    const cause = isFollowing ? (turns.firstError ?? error) : error;
     // `retryWhileBusy` repeats the transaction.
-    if (isOfChangedConnection(cause)) preparation.isOnce = false;
-    throw asDatabaseError(cause);
+    if (isOfChangedConnection(error)) preparation.isOnce = false;
+    throw asDatabaseError(error);
   } finally {
     client.release();
   }
 }
-
-/** PostgreSQL's code for "current transaction is aborted, commands ignored until end of transaction block". */
-const ABORTED_TRANSACTION = "25P02";
 
 function queriesOf(ask: Ask): Queries {
   return {
