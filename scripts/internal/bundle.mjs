@@ -11,11 +11,11 @@ const FOLDER = "node_modules/.cache/sarafan";
 const SOURCES = ["lib", "messages", "prisma", "scripts", "package.json", "package-lock.json", "tsconfig.json"];
 
 /**
- * Makes one JavaScript file of a TypeScript file and all files of this clone that it imports, unless it was made of the present
- * sources before. Node.js loads the bundle with its packages in a third of the processor time that tsx needs, which resolves each
+ * Makes one JavaScript file of a TypeScript file and all files of this clone that it imports, unless `folder` has one of the present
+ * `sources`. Node.js loads the bundle and its packages in a third of the processor time that it needs with tsx, which resolves each
  * module of each package in another thread.
  *
- * Resolves to the bundle's path. Null if this user may write no bundle here.
+ * Resolves to the bundle's path, or to null if no bundle can be written to `folder`. Rejects if a source is wrong.
  *
  * @param {string} file
  * @returns {Promise<string | null>}
@@ -32,13 +32,19 @@ export async function bundle(file, { folder = FOLDER, sources = SOURCES } = {}) 
     const { outputFiles } = await build({ entryPoints: [file], ...options, target: "node20", write: false });
     // Another process may make the same bundle.
     const unfinished = `${target}.${process.pid}`;
-    writeFileSync(unfinished, outputFiles[0].contents);
-    renameSync(unfinished, target);
+    try {
+      // Without `flush` a power failure could leave an empty bundle, which would do nothing and succeed.
+      writeFileSync(unfinished, outputFiles[0].contents, { flush: true });
+      renameSync(unfinished, target);
+    } finally {
+      rmSync(unfinished, { force: true });
+    }
     const former = present.filter((other) => other.startsWith(prefix) && other.endsWith(".mjs"));
     for (const old of former) rmSync(path.join(folder, old), { force: true });
     return target;
   } catch (error) {
-    if (["EACCES", "EPERM", "EROFS"].includes(error.code)) return null;
+    // Errors of the file system name a system call: the disk is full, for example, or read-only.
+    if (error.syscall) return null;
     throw error;
   }
 }

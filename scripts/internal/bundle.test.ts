@@ -30,3 +30,17 @@ test("a bundle is made again when a file has changed that it is made of, and onl
     rmSync(folder, { recursive: true });
   }
 });
+
+test("where no bundle can be written there is none, and a source that is wrong is an error", async () => {
+  const folder = mkdtempSync("node_modules/.cache/bundle-test-");
+  try {
+    const command = path.join(folder, "command.ts");
+    writeFileSync(command, "export const said = 1;\n");
+    // Nothing can be made below a file. A full disk fails in the same way.
+    expect(await bundle(command, { folder: path.join(command, "ready"), sources: [command] })).toBe(null);
+    writeFileSync(command, "export const said = ;\n");
+    await expect(bundle(command, { folder: path.join(folder, "ready"), sources: [command] })).rejects.toThrow();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
