@@ -66,7 +66,7 @@ export default defineConfig<Extent & DeploymentOptions, WorkerOptions>({
   fullyParallel: true,
   // Tests wait for pages and servers for almost half of their time, so that three workers keep two cores busy.
   workers: 3,
-  // CI runs a failed test once more, only to keep a trace of it: the run has failed all the same.
+  // In CI a failed test runs once more, to record a trace. The run fails even if the second attempt passes.
   retries: CI ? 1 : 0,
   failOnFlakyTests: true,
   forbidOnly: Boolean(CI),
@@ -82,10 +82,10 @@ export default defineConfig<Extent & DeploymentOptions, WorkerOptions>({
         extraHTTPHeaders: { "x-vercel-protection-bypass": VERCEL_AUTOMATION_BYPASS_SECRET },
       }),
     locale: "ru-RU",
-    // Where whole runs are made, a trace of each test would cost an eighth of the time.
+    // Traces of all tests would take an eighth of the time of a run in CI.
     trace: { mode: CI ? "on-first-retry" : "retain-on-failure", screenshots: false },
   },
-  // Those with the longest tests come first, so that all workers end at about the same time.
+  // The projects with the longest tests come first, so that all workers end at about the same time.
   projects: [
     { name: "faults", testDir: "e2e/faults", testMatch: "**/*.spec.ts", use: { ...chromium, ...faults } },
     { name: "scripts", testDir: "scripts", testMatch: "**/*.test.ts", timeout: 120_000 },

@@ -119,7 +119,7 @@ function readFilter(): import("../lib/core/events/webhook-deliveries").WebhookFi
     if (text === undefined) return undefined;
     const [day = "", time] = text.split(/T(.*)/s);
     const isTime = time === undefined || /^\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$/.test(time);
-    // `Date` makes the 2nd of March of the 30th of February.
+    // `Date` reads 30 February as 2 March.
     if (!isTime || !z.iso.date().safeParse(day).success || Number.isNaN(Date.parse(text))) throw new Refusal(USAGE);
     return new Date(text);
   };

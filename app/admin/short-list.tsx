@@ -5,8 +5,8 @@ import { type Column, ConsoleTable } from "./console-table";
 import { DoneNotice } from "./done-notice";
 
 /**
- * The content of a page with all things of a kind that administrators make, which are few: what has just been done, a link to the form that
- * makes one, and a table. `t` has the words of the page.
+ * The content of a page that lists all things of a kind, such as API keys: a notice of what has just been done, a link to the form that
+ * makes a further one, and a table. `t` has the words of the page.
  */
 export function ShortList<Row extends { id: number | string }>({
   t,

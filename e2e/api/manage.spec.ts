@@ -310,7 +310,7 @@ test("an empty text in a body is a wrong value, and doesn't count as a field tha
   await backend.delete(hook);
 });
 
-test("an address that doesn't exist is a problem, too", async ({ newBackend }) => {
+test("an address of the management API that doesn't exist is answered by a problem", async ({ newBackend }) => {
   const backend = await newBackend();
   for (const path of [`${V1}/acounts`, V1, "/api/manage/v2/accounts"]) {
     await problemOf(await backend.get(path), 404, "address_unknown");

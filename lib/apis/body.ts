@@ -8,9 +8,9 @@ export type Fields = Record<string, unknown>;
 type BodyFailure = { name: "body_malformed" | "body_too_large" | "media_type_unsupported" };
 
 /**
- * Reads the fields of a JSON, form-encoded or multipart body, without those whose value is empty text: forms send the fields that
- * nobody filled in. With `isJsonAlone` the body is JSON, and an empty text in it is a value: a client that left it out by mistake would
- * otherwise act on more than it meant. A request without a body has no fields.
+ * Reads the fields of a JSON, form-encoded or multipart body, without those whose value is empty text: forms also send the fields that
+ * are not filled in. With `isJsonAlone` only JSON is read, and empty text is kept as a value: if it were left out, a client that sends an
+ * empty session id by mistake would end all sessions. A request without a body has no fields.
  */
 export async function readBody(request: Request, { isJsonAlone = false } = {}): Promise<Result<Fields, BodyFailure>> {
   const bytes = await readBytes(request, BODY_BYTES_MAX);

@@ -309,7 +309,7 @@ async function runEndpoint(
   };
   if (!isPost) return run(null);
   const { pathname, search } = new URL(request.url);
-  // The order of the fields says nothing: a client that makes the body again may have another one.
+  // Sorted by name, because a client that makes the body again may write its fields in another order.
   const fields = Object.entries(body.value).sort(([one], [other]) => (one < other ? -1 : 1));
   const content = [request.method, pathname + search, JSON.stringify(fields)].join("\n");
   const answered = await answerOnce(key.value, { headers: request.headers, content }, run);

@@ -298,8 +298,8 @@ async function addOldRows(userId: number): Promise<void> {
 }
 
 /**
- * Returns the large tables that a statement reads from the first row to the last, or of which it reads rows to look each up in a list
- * that it was given.
+ * Returns the large tables that a statement reads from the first row to the last, or whose rows it compares one by one with a list
+ * among its parameters.
  */
 type FindScans = (statement: string) => Promise<string[]>;
 
@@ -311,7 +311,7 @@ async function withPlans(work: (scansOf: FindScans) => Promise<void>): Promise<v
       const steps = database.prepare(`EXPLAIN QUERY PLAN ${statement}`).all(parameters.map(() => null)) as Step[];
       return steps
         .flatMap(({ detail, parent }, at) => {
-          // The loop around the one over the list: it should be inside, and find each row by its id.
+          // SQLite should go through a list in the outer loop, and find the row of each id in the inner one.
           const around = steps.slice(0, at).findLast((step) => step.parent === parent)?.detail ?? "";
           const isInside = detail.startsWith("SCAN json_each");
           return (isInside ? /^SEARCH (\w+)/.exec(around) : /^SCAN (\w+)/.exec(detail))?.[1] ?? [];

@@ -149,7 +149,7 @@ export async function consume(
   const spent = charged.filter(({ count, limit }) => count > limit.max);
   const [last] = spent.sort((one, other) => other.resetsAt.getTime() - one.resetsAt.getTime());
   if (!last) return succeed(charged);
-  // These rows are locked, so that a counter that others have charged can't return to 0.
+  // The rows are locked, so a counter with other charges stays above 0 and needs no delete.
   for (const one of charged) refund(tx, [one], { keepsRows: one.count > one.amount });
   const retryAfterMs = last.resetsAt.getTime() - now.getTime();
   return fail({ name: "budget_spent", retryAfterMs, limit: last.limit.name });

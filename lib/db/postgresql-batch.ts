@@ -66,7 +66,7 @@ interface Wire {
   sync(): void;
 }
 
-/** pg's own query, without the methods that a batch replaces. In its pipeline mode pg takes no other class. */
+/** pg's class of queries, typed without the methods that a batch replaces. In pipeline mode pg refuses queries of other classes. */
 const PgQuery = Query as unknown as new (text: string) => object;
 
 /**
@@ -75,7 +75,7 @@ const PgQuery = Query as unknown as new (text: string) => object;
  * error it skips the statements that follow. All statements settle at the end of the batch, or fail with its first error.
  */
 export class Batch extends PgQuery {
-  /** pg notes by these two which statement is prepared on the connection: the one that the server is working on. */
+  /** The statement that the server works on. From both fields pg notes which statements are prepared on the connection. */
   declare name: string;
   declare text: string;
   readonly #asked: Asked[] = [];
@@ -109,7 +109,7 @@ export class Batch extends PgQuery {
     });
   }
 
-  /** Called by pg, and by pg replaced for its time-out: ends the batch. */
+  /** Ends the batch. pg calls it, and replaces it by a function that stops the timer of its time-out first. */
   callback = (error: unknown): void => {
     for (const { settle, fail, answer } of this.#asked) error ? fail(error) : settle(answer);
   };

@@ -242,7 +242,7 @@ async function readAnswer(response: IncomingMessage): Promise<WebhookAnswer> {
   }
   const { statusCode: status = 0, headers } = response;
   const text = new TextDecoder().decode(Buffer.concat(chunks).subarray(0, ANSWER_BYTES_MAX));
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is left out: PostgreSQL stores no NUL, and terminals obey others.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are removed: PostgreSQL stores no NUL, and terminals obey the others.
   const body = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|\ufffd$/g, "") || null;
   return { status, fault: faultOfStatus(status), retryAfter: headers["retry-after"] ?? null, body };
 }

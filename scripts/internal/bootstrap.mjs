@@ -6,7 +6,7 @@ import { refuseBusyPort } from "./port.mjs";
 const TASKS_WITHOUT_FILES = ["test", "faults", "vercel", "check", "bench", "migration", "format", "node-versions"];
 /** The tasks that need more packages than serving does. */
 const TASKS_OF_DEVELOPERS = [...TASKS_WITHOUT_FILES, "gateway"];
-/** The tasks that build the site before they open a database. Meanwhile they compile better-sqlite3. */
+/** The tasks that build the site before they open a database, and compile better-sqlite3 while the site is built. */
 const TASKS_THAT_BUILD = ["prepare", "build", "test"];
 const TASKS_THAT_LISTEN = ["serve", "dev"];
 

@@ -4,10 +4,10 @@ import { build } from "esbuild";
 import { isBuiltFrom } from "./built-site.mjs";
 import { hashSources } from "./stamp.mjs";
 
-/** Inside the clone, because a bundle imports its packages. */
+/** Inside the clone, because a bundle imports the packages of the clone. */
 const FOLDER = "node_modules/.cache/sarafan";
 
-/** The files and folders that a bundle may have a part of, or whose change may change it. */
+/** The files and folders whose change may change a bundle. */
 const SOURCES = ["lib", "messages", "prisma", "scripts", "package.json", "package-lock.json", "tsconfig.json"];
 
 /**
@@ -30,7 +30,7 @@ export async function bundle(file, { folder = FOLDER, sources = SOURCES } = {}) 
     if (present.includes(name)) return target;
     const options = /** @type {const} */ ({ bundle: true, platform: "node", format: "esm", packages: "external" });
     const { outputFiles } = await build({ entryPoints: [file], ...options, target: "node20", write: false });
-    // Another process may make the same bundle.
+    // Renamed when it is complete, because another process may make or run the same bundle.
     const unfinished = `${target}.${process.pid}`;
     try {
       // Without `flush` a power failure could leave an empty bundle, which would do nothing and succeed.

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { expect, _baseTest as test } from "playwright/test";
 import { bundle } from "./bundle.mjs";
 
-test("a bundle is made again when a file has changed that it is made of, and only then", async () => {
+test("a bundle is made again only after one of its sources has changed", async () => {
   mkdirSync("node_modules/.cache", { recursive: true });
   const folder = mkdtempSync("node_modules/.cache/bundle-test-");
   try {

@@ -19,7 +19,7 @@ export async function runTestsOnPostgres(args: string[]): Promise<{ code: number
     // A filter may name tests of other parts, or of SQLite only.
     const filters = args.length > 0 ? ["--pass-with-no-tests", ...args] : [];
     const { code, output } = await runTests(
-      // Playwright empties this folder first. The other runs keep their traces in theirs.
+      // Playwright empties its output folder when it begins. Each run has a folder of its own, so that all traces stay.
       ["--project=core", "--output=test-results/postgresql", ...filters],
       { TEST_POSTGRES_URL: postgres.url },
       "collect",

@@ -145,8 +145,8 @@ type CreateFailure<Who extends Actor> =
 /**
  * Makes an account with a phone and, if given, a mailbox. Both count as proven, because the administrator vouches for them.
  * `reason` is recorded with it. Fails with an `ActorFailure`, `phone_taken`, `phone_test` or `email_taken`. An API key fails with
- * `phone_of_administrator` if the phone is an administrator's: it could give the account a mailbox of its own, and log in by it. That
- * it learned whose phone or mailbox it is is recorded (`recordTaken`).
+ * `phone_of_administrator` if the phone is an administrator's: it could give the account a mailbox of its own, and log in by it.
+ * `recordTaken` audits a refusal from which an API key learns that a phone or mailbox is in use.
  */
 export async function createAccount<Who extends Actor>(
   actor: Who,
@@ -183,15 +183,15 @@ export async function createAccount<Who extends Actor>(
   return created;
 }
 
-/** The failures that tell a backend that somebody has a phone or a mailbox. */
+/** The failures from which a backend learns that a phone or a mailbox is in use, and which of the two. */
 const IDENTITY_OF_FAILURE: Record<string, "phone" | "email" | undefined> = {
   ...{ phone_taken: "phone", phone_test: "phone", phone_of_administrator: "phone" },
   email_taken: "email",
 };
 
 /**
- * Records that an API key was refused because somebody has this phone or mailbox, as a look-up of it is recorded: a key without
- * `phones:read` could otherwise try phones unseen, to learn who has an account.
+ * Audits as a look-up that an API key was refused because this phone or mailbox is in use. Otherwise a key without `phones:read` could
+ * try phones without a trace, to learn who has an account. Does nothing after other failures and for other actors.
  */
 export async function recordTaken(
   actor: Actor,

@@ -140,7 +140,7 @@ test("a look-up by phone or mailbox with an API key is audited, with or without 
   expect(await looks()).toEqual([...recorded, ["account_read", userId]]);
 });
 
-test("a phone or mailbox that is refused to an API key, because somebody has it, is audited like a look-up", async () => {
+test("the refusal of a phone or mailbox that is in use is audited like a look-up with the API key", async () => {
   const actor = await freshKey();
   const [{ userId, phone }, mail] = [await signUp(), freshEmail()];
   const { id: mailOwner } = unwrap(await createAccount(COMMAND_LINE, { phone: freshPhone(), email: mail }));

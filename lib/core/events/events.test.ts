@@ -303,7 +303,7 @@ test("each event that was published fits the schema of its type, as other system
   const { userId } = await signUp({ invited: inviter.inviteCode });
   const schemas = new Map(EVENT_TYPES.map((type) => [type, z.fromJSONSchema(jsonSchemaOf(type) as never)]));
   let [seen, after] = [0, null as EventCursor | null];
-  /** Reads on from where it ended, and compares a page at a time, because the log has the events of all tests of this worker. */
+  /** Reads the events after the last one that was read, a page at a time: the log has the events of all tests of this worker. */
   const readOn = async () => {
     for (;;) {
       const read = await readEvents({ after, limit: 500 });

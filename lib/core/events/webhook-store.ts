@@ -11,7 +11,7 @@ export function drawDeliveryId(): string {
   return `msg_${randomBytes(16).toString("base64url")}`;
 }
 
-/** The SQL of now: deliveries are due by the database's clock, and that of the server that makes one due may be ahead. */
+/** The SQL of `:now`, or of the database's time if that is earlier: deliveries are due by the database's clock, and a server's may be ahead. */
 const dueNow = (now: string) => `CASE WHEN :now < ${now} THEN :now ELSE ${now} END`;
 
 /** Returns the SQL that reads the parameter `rows`, a JSON array of objects, as a table `given` with these columns. */
@@ -32,7 +32,7 @@ function jsonRows(columns: Record<string, "text" | "integer" | "time">): { sqlit
 /**
  * Makes a statement of an SQL text in which `$rows` stands for the objects of the parameter `rows`, and `$among` for the condition that a
  * delivery is one of them, which only PostgreSQL needs: its planner doesn't know how few they are, and might read all deliveries without it.
- * `$now` stands for the time from which on deliveries are due, see `dueNow`.
+ * `$now` stands for the SQL of `dueNow`.
  */
 function onRows(columns: Parameters<typeof jsonRows>[0], sql: string): { sqlite: string; postgresql: string } {
   const { sqlite, postgresql } = jsonRows(columns);
@@ -181,8 +181,8 @@ export const FIND_DELIVERY = statement({
   sql: `SELECT "id" FROM "WebhookDelivery" WHERE "id" = :id AND "endpointId" = :endpointId`,
 });
 /**
- * Makes deliveries due at once, with the schedule from its beginning. Leaves out those that are due or leased now. `|| ''` keeps SQLite off
- * the endpoint's index: it would look all its deliveries up in the list, and not the few of the list in the table.
+ * Makes deliveries due now, with the schedule from its beginning. Leaves out those that are due or leased now. `|| ''` keeps SQLite from
+ * the index by endpoint, with which it would compare each delivery of the endpoint with the list, and not look each id of the list up.
  */
 export const REPLAY = statement({
   params: { rows: "text", endpointId: "text", now: "time" },

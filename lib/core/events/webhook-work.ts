@@ -392,7 +392,7 @@ async function storeOutcomes(outcomes: readonly Outcome[], worker: string, now: 
     });
     if (attempts.length > 0) tx.queue(ADD_ATTEMPTS, { rows: JSON.stringify(attempts) });
     const disabled: Disabled[] = [];
-    // An attempt counts only for the endpoint as it was then: its address may be another one now. Without its event, nothing was sent.
+    // An attempt counts only for the endpoint as it was then: its address may be another one now. A delivery without its event was not sent.
     const sent = kept.filter(({ answer }) => answer.fault !== "event_deleted");
     const byVersion = groupBy(sent, ({ lease: { receiver } }) => [`${receiver.id} ${receiver.version}`]);
     for (const own of byVersion.values()) {

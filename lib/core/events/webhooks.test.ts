@@ -181,7 +181,7 @@ test("servers whose clocks differ by five minutes deliver each event once", asyn
   expect(of(receiver, userId)).toHaveLength(10);
 });
 
-test("what a server whose clock is ahead has sent, or sent again, goes out at once", async () => {
+test("a test event or a replay by a server whose clock is ahead is sent in the next round", async () => {
   const { id, receiver } = await hook();
   const ahead = after(new Date(), CLOCK_SKEW_MS_MAX);
   await sendTestEvent(COMMAND_LINE, id, ahead);

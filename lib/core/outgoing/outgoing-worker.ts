@@ -10,7 +10,7 @@ const ABORTED_MS_MAX = 1000;
 
 export interface WorkerOptions {
   post?: PostWebhook;
-  /** By which rows are due and leased. Without one it is the database's clock, because the clocks of servers differ. */
+  /** The clock by which rows are due and leased; by default the database's, because the clocks of servers differ. */
   clock?: () => Date;
   /** The clock of this server. */
   serverClock?: () => Date;
@@ -19,7 +19,7 @@ export interface WorkerOptions {
 /** A row that a worker has leased. */
 export type Lease<Receiver, Row> = Row & { receiver: Receiver; leaseUntil: Date };
 
-/** What came of an attempt. `fault` is null after a success. */
+/** The outcome of an attempt. `fault` is null after a success. */
 export interface Outcome<Leased, Fault = never> {
   lease: Leased;
   at: Date;
@@ -27,7 +27,7 @@ export interface Outcome<Leased, Fault = never> {
   answer: Omit<WebhookAnswer, "fault"> & { fault: WebhookAnswer["fault"] | Fault };
 }
 
-/** What a round found: that more may be due already, that receivers wait for what comes, or nothing. */
+/** The result of a round: `more` rows may be due already, receivers are `waiting` for rows to come, or there is nothing to do (`idle`). */
 export type Round = "more" | "waiting" | "idle";
 
 /**
@@ -73,7 +73,7 @@ export abstract class OutgoingWorker<
   /** Makes the request of an attempt. */
   protected abstract makeRequest(lease: Leased, at: Date): WebhookRequest | Fault | Promise<WebhookRequest>;
 
-  /** Keeps what came of an attempt. If this fails, the lease ends and the row is sent again. */
+  /** Stores the outcome of an attempt. If it fails, the lease ends and the row is sent again. */
   protected abstract keep(outcome: Outcome<Leased, Fault>): void | Promise<void>;
 
   /** Begins the next attempts for a receiver when one has ended. */
@@ -84,7 +84,7 @@ export abstract class OutgoingWorker<
     return this.#clock?.() ?? new Date(this.#serverClock().getTime() + this.#aheadMs);
   }
 
-  /** Lists what there is to do by the clock of the worker, and learns from it what the database's clock says. */
+  /** Lists the receivers that have work by the worker's clock, and learns from the column `now` how far the database's clock is ahead. */
   protected async list<Listed extends { now: Date }>(what: Statement<{ now: Date | null }, Listed>): Promise<Listed[]> {
     const askedAt = this.#serverClock().getTime();
     const listed = await readPrimary.all(what, { now: this.#clock?.() ?? null });
@@ -148,7 +148,7 @@ export abstract class OutgoingWorker<
     this.#running.add(running);
   }
 
-  /** Makes an attempt, and keeps and returns what came of it. Returns null if it was aborted. */
+  /** Makes an attempt, and stores and returns its outcome. Returns null if it was aborted. */
   async #attempt(lease: Leased): Promise<Outcome<Leased, Fault> | null> {
     const at = this.now();
     const startedAt = performance.now();
@@ -168,7 +168,7 @@ export abstract class OutgoingWorker<
     return outcome;
   }
 
-  /** Says once that something is wrong, until it is right again. `what` names it. */
+  /** Calls `tell` when the thing that `what` names becomes wrong, and not again until it has been right. */
   protected tellOnce(what: string, isWrong: boolean, tell: () => void): void {
     if (isWrong && !this.#told.has(what)) tell();
     if (isWrong) this.#told.add(what);
@@ -191,8 +191,8 @@ export abstract class OutgoingWorker<
 
   /**
    * Ends the work: no more attempts begin, those under way have `graceMs` to end, and all that is leased is given back, so that other
-   * processes send it. An attempt that is aborted may have reached its receiver, which gets the row again. It is not kept: what came of it
-   * is not known, and a server that ends is no failure of the receiver.
+   * processes send it. An attempt that is aborted may have reached its receiver, which gets the row again. Its outcome is
+   * not stored: it is unknown, and the end of a server is no failure of the receiver.
    */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;

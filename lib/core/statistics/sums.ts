@@ -91,8 +91,8 @@ const countEvents = (detail: (name: string) => string) => `
     AND ${detail("isTest")} IS NULL
   GROUP BY 1, 2, 3`;
 /**
- * The details of an audit event without the escapes of U+0000 and of surrogates, which a reason may have: PostgreSQL can't make text of
- * them, and fails also when another field is read.
+ * The SQL of an audit event's details without the escapes of U+0000 and of surrogates, which a reason may contain. PostgreSQL can't
+ * convert them to text, and fails even if only another field is read.
  */
 const READABLE_DETAILS = String.raw`
   CASE strpos("details", '\u') WHEN 0 THEN "details"
