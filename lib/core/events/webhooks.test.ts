@@ -14,6 +14,7 @@ import {
 import { readPrimary, transact, write } from "@/lib/db/database";
 import { renderMetrics } from "@/lib/ops/metrics";
 import { accepted, type Message, type MessageSender } from "@/lib/senders/sender";
+import type { WebhookRequest } from "@/lib/senders/webhooks";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { warningsOf } from "@/lib/testing/log";
 import { after, failureOf, freshEmail, signUp } from "@/lib/testing/people";
@@ -199,6 +200,20 @@ test("a process that runs no loop delivers what is due by the database's clock, 
   await sendTestEvent(COMMAND_LINE, id);
   await deliverWebhooks({ serverClock: () => after(new Date(), -CLOCK_SKEW_MS_MAX) });
   expect(receiver.received.filter(({ body }) => body.type === "webhook.test")).toHaveLength(1);
+});
+
+test("a run whose time is over begins no attempt, and the next run delivers", async () => {
+  const { id, receiver } = await hook();
+  await sendTestEvent(COMMAND_LINE, id);
+  const begun: unknown[] = [];
+  const post = async (request: WebhookRequest) => {
+    begun.push(request);
+    return { status: 200, fault: null, retryAfter: null, body: null };
+  };
+  await deliverWebhooks({ post, signal: AbortSignal.abort() });
+  expect(begun).toEqual([]);
+  await deliverWebhooks();
+  expect(receiver.received).toHaveLength(1);
 });
 
 test("a failed attempt is made again by the schedule with the same id, and the delivery fails after the last one", async () => {

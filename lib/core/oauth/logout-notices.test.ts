@@ -10,6 +10,7 @@ import { endOtherSessions } from "@/lib/core/sessions/session-list";
 import { endSession, type Session } from "@/lib/core/sessions/sessions";
 import { readPrimary, write } from "@/lib/db/database";
 import { renderMetrics } from "@/lib/ops/metrics";
+import type { WebhookRequest } from "@/lib/senders/webhooks";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { warningsOf } from "@/lib/testing/log";
 import { freshClient, freshRequest, freshSession } from "@/lib/testing/oauth";
@@ -255,6 +256,22 @@ test("an application that accepts notices gets the next ones without a pause, ho
   expect(new Set(tokensOf(receiver).map((token) => decodeJwt(token).sid))).toEqual(sids);
   await expect.poll(() => noticesOf(client.id)).toEqual([]);
   await worker.stop(0);
+});
+
+test("a run whose time is over begins no attempt, and the next run sends the notice", async () => {
+  const { client, receiver } = await freshApplication();
+  const { session } = await freshSession();
+  await logInAt(client, session);
+  await endSession(session.id);
+  const begun: unknown[] = [];
+  const post = async (request: WebhookRequest) => {
+    begun.push(request);
+    return { status: 200, fault: null, retryAfter: null, body: null };
+  };
+  await sendLogoutNotices({ post, signal: AbortSignal.abort() });
+  expect(begun).toEqual([]);
+  await sendLogoutNotices();
+  expect(tokensOf(receiver)).toHaveLength(1);
 });
 
 test("the notices of a process that was killed are sent by another one when its lease ends", async () => {

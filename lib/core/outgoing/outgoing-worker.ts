@@ -178,10 +178,11 @@ export abstract class OutgoingWorker<
   /** Runs rounds until nothing is due now, or until `signal` is aborted, and gives back what it still has leased. */
   async runUntilIdle(signal?: AbortSignal): Promise<void> {
     try {
-      for (;;) {
+      // Checked before a round, because `stop` would abort the attempts that the round begins, and their receivers could get the rows twice.
+      while (!signal?.aborted) {
         const wasIdle = this.#running.size === 0;
         const isMore = (await this.round()) === "more";
-        if (signal?.aborted || (wasIdle && !isMore && this.#running.size === 0)) return;
+        if (wasIdle && !isMore && this.#running.size === 0) return;
         await this.#waitForAttempts(isMore ? 10 : 200);
       }
     } finally {
