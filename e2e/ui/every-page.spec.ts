@@ -74,7 +74,8 @@ async function visitEveryPage(
   await look(page, "malformed code");
 
   await page.goto("/docs");
-  await expect(page.locator(".opblock").first()).toBeVisible();
+  // Swagger UI draws more than a hundred operations, which takes a busy machine many seconds.
+  await expect(page.locator(".opblock").first()).toBeVisible({ timeout: 30_000 });
   await look(page, "reference");
   await visit("/docs/login-return", "login of the reference, lost");
 
