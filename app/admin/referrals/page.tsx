@@ -8,13 +8,13 @@ import { maskIdentity } from "@/lib/core/identity/masking";
 import { ACTIVATIONS_EXAMINED_MAX } from "@/lib/core/policy";
 import { env } from "@/lib/env";
 import { Bars } from "../bars";
+import { Card } from "../card";
 import { describeConsolePage, renderConsolePage } from "../console-page";
 import { type Column, ConsoleTable } from "../console-table";
 import { FilterForm } from "../filter-form";
 import { applyFilter } from "../list-actions";
 import { addressOf } from "../list-address";
 import { PersonLink } from "../person-link";
-import { Card } from "../today/card";
 
 export async function generateMetadata() {
   const t = await getTranslations("admin.referrals");

@@ -2,7 +2,7 @@ import { getTranslations } from "next-intl/server";
 import type { Figures, StepCounts } from "@/lib/core/administration/today";
 import { STEPS } from "@/lib/core/statistics/sums";
 import { Bars } from "../bars";
-import { Card } from "./card";
+import { Card } from "../card";
 import type { Formats } from "./formats";
 
 /** The last 24 hours and 90 days as charts, each with its table. */

@@ -2,8 +2,8 @@ import { getTranslations } from "next-intl/server";
 import type { FunnelStep, StepCounts } from "@/lib/core/administration/today";
 import { STEPS } from "@/lib/core/statistics/sums";
 import type { Locale } from "@/lib/i18n";
+import { Card } from "../card";
 import { ConsoleTable } from "../console-table";
-import { Card } from "./card";
 import type { Formats } from "./formats";
 
 /** The steps from a requested code to an activated invite code, each with its share and the usual one. */

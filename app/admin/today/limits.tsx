@@ -1,6 +1,6 @@
 import { getTranslations } from "next-intl/server";
 import type { Figures } from "@/lib/core/administration/today";
-import { Card } from "./card";
+import { Card } from "../card";
 import type { Formats } from "./formats";
 
 /** What each limit refused in the period, by the limit's name in words. */

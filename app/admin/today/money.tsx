@@ -2,7 +2,7 @@ import { getTranslations } from "next-intl/server";
 import type { Costs } from "@/lib/core/administration/today";
 import type { MessageBudget } from "@/lib/core/challenges/message-budgets";
 import { SMS_BUDGET_KEPT_PART, SMS_BUDGET_WARNING_PART } from "@/lib/core/policy";
-import { Card } from "./card";
+import { Card } from "../card";
 import type { Formats } from "./formats";
 
 /** What messages cost today and this month, the month's forecast, and how much of the day's budgets is used. */

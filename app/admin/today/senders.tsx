@@ -1,7 +1,7 @@
 import { getTranslations } from "next-intl/server";
 import type { Period, SenderFigures } from "@/lib/core/administration/today";
 import type { SenderState } from "@/lib/core/challenges/channels";
-import { Card } from "./card";
+import { Card } from "../card";
 import type { Formats } from "./formats";
 import { TrialButton } from "./trial";
 
