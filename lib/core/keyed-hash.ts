@@ -8,6 +8,7 @@ const [KEY, ...PREVIOUS_KEYS] = deriveKeys("delivery recipient");
  * characters in base64url. A plain hash would reveal a phone, because all phone numbers can be tried.
  */
 export function keyedHash(text: string): string {
+  if (text.length > CACHED_LENGTH_MAX) return hashBy(KEY, text);
   const cached = cachedHashes.get(text);
   if (cached !== undefined) return cached;
   const hash = hashBy(KEY, text);
@@ -26,6 +27,8 @@ export function keyedHashes(text: string): [string, ...string[]] {
 
 /** How many hashes of the current key are cached: a login needs those of its phone and network several times. */
 const CACHED_HASHES_MAX = 1000;
+/** The longest text that is kept with its hash: longer than a mailbox, and shorter than most requests and accounts, which are hashed once. */
+const CACHED_LENGTH_MAX = 300;
 const cachedHashes = new Map<string, string>();
 
 function hashBy(key: Buffer, text: string): string {
