@@ -1,5 +1,5 @@
 import { type EventBody, eventBodyOf } from "@/lib/core/events/event-body";
-import { type EventCursor, readEvents } from "@/lib/core/events/event-log";
+import { type EventCursor, findEndOfEvents, readEvents } from "@/lib/core/events/event-log";
 import { readPrimary } from "@/lib/db/database";
 
 /** What a system knows of an account that follows the events alone. */
@@ -60,8 +60,21 @@ export async function readAccountsAsMirrored(where: {
   );
 }
 
-/** Reads all events after the cursor, or all that are kept, as other systems get them. `next` is the cursor behind them. */
+/**
+ * Returns the cursor behind all events that are committed. On PostgreSQL a transaction of another test, also in another database,
+ * hides them from readers as long as it is open, so this waits for it.
+ */
+export async function findEndOfCommittedEvents(): Promise<EventCursor> {
+  const end = await findEndOfEvents();
+  const hidden = await readPrimary.event.findFirst({ where: { transactionId: { gt: end.transactionId } } });
+  return hidden ? findEndOfCommittedEvents() : end;
+}
+
+/**
+ * Reads all committed events after the cursor, or all that are kept, as other systems get them. `next` is the cursor behind them.
+ */
 export async function readEventsAfter(after: EventCursor | null): Promise<{ events: EventBody[]; next: EventCursor }> {
+  await findEndOfCommittedEvents();
   const events: EventBody[] = [];
   for (let cursor = after; ; ) {
     const read = await readEvents({ after: cursor, limit: 200 });
