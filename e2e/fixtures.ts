@@ -36,7 +36,7 @@ const SETTINGS: Settings = {
 };
 
 const START_TIMEOUT_MS = 60_000;
-const CODE_TIMEOUT_MS = 10_000;
+const CODE_TIMEOUT_MS = 30_000;
 
 /** Where a test's own server keeps its data. */
 export interface Place {

@@ -368,7 +368,7 @@ async function serve(
   const url = `http://localhost:${port}`;
   await expect(async () => {
     expect((await fetch(`${url}/api/health/live`)).status).toBe(200);
-  }).toPass({ timeout: 30_000 });
+  }).toPass();
   return { child, ended, url };
 }
 

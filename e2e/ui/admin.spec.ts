@@ -262,7 +262,7 @@ for (const javaScriptEnabled of [true, false]) {
       const phones = [invitee, inviter, administratorPhone];
       await chooseFile(`phone;inviter;note\n${invitee};${inviter};a\nnothing;;b\n${inviter};;c\n${phones[2]};;d\n`);
       // The page loads itself again until the check has ended.
-      await expect(page.getByRole("heading", { name: "Проверен", exact: true })).toBeVisible({ timeout: 15_000 });
+      await expect(page.getByRole("heading", { name: "Проверен", exact: true })).toBeVisible();
       await expect(page.getByText("Столбцы, которые не читаются: note")).toBeVisible();
       const counts = page.getByRole("definition");
       await expect(counts).toHaveText(["2", "1", "1"]);
@@ -272,7 +272,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByText("Напишите причину.")).toBeVisible();
       await page.getByLabel("Причина").fill("переезд");
       await page.getByRole("button", { name: "Перенести", exact: true }).click();
-      await expect(page.getByRole("heading", { name: "Перенесён", exact: true })).toBeVisible({ timeout: 15_000 });
+      await expect(page.getByRole("heading", { name: "Перенесён", exact: true })).toBeVisible();
       await expect(counts).toHaveText(["2", "1", "1"]);
       await page.getByRole("link", { name: "Отклонённые строки" }).click();
       await expect(results).toHaveText([/Строка/, /3.*не номер/]);

@@ -103,7 +103,7 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(page.getByRole("heading", { name: "Farewell" })).toBeVisible();
     expect(tea.farewells).toEqual(["?state=a+b"]);
     expect((await claims()).status).toBe(401);
-    await expect.poll(() => tea.notices.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => tea.notices.length).toBe(1);
     const keys = createRemoteJWKSet(new URL(`${server.url}/oauth/jwks`));
     const { payload } = await jwtVerify(id_token, keys);
     const notice = await jwtVerify(tea.notices[0] ?? "", keys, { issuer: server.url, audience: tea.clientId });
@@ -152,7 +152,7 @@ for (const javaScriptEnabled of [true, false]) {
     await section.getByRole("button", { name: "Отозвать доступ приложения «Tea house»" }).click();
     await expect(page.getByText("Доступ отозван")).toBeVisible();
     await expect(section).toBeHidden();
-    await expect.poll(() => tea.notices.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => tea.notices.length).toBe(1);
     await page.goto("/account/history");
     await expect(page.getByText("Вы отозвали доступ приложения «Tea house»")).toBeVisible();
     await expect(page.getByText(/Вы разрешили приложению «Tea house» узнать: .*ваш номер телефона/)).toBeVisible();

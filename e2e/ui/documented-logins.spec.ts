@@ -86,7 +86,7 @@ const test = base.extend<{ workshop: Workshop }>({
             () => false,
           );
         };
-        await expect.poll(isUp, { timeout: 30_000 }).toBe(true);
+        await expect.poll(isUp).toBe(true);
       },
     });
     for (const child of children) {

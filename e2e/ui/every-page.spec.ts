@@ -75,7 +75,7 @@ async function visitEveryPage(
 
   await page.goto("/docs");
   // Swagger UI draws more than a hundred operations, which takes a busy machine many seconds.
-  await expect(page.locator(".opblock").first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.locator(".opblock").first()).toBeVisible();
   await look(page, "reference");
   await visit("/docs/login-return", "login of the reference, lost");
 
@@ -266,7 +266,7 @@ async function visitEveryPage(
   const rows = `phone;inviter;note\n${freshPhone()};;a\nnothing;;b\n`;
   await page.getByLabel("Файл").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
   await page.getByRole("button", { name: "Проверить файл" }).click();
-  await expect(page.getByRole("heading", { name: "Проверен", exact: true })).toBeVisible({ timeout: 15_000 });
+  await expect(page.getByRole("heading", { name: "Проверен", exact: true })).toBeVisible();
   await look(page, "console, an import that was checked");
   await visit("/admin/test-numbers", "console, test numbers");
   await visit("/admin/test-numbers/new", "console, a new test number");

@@ -16,7 +16,6 @@ test("forms work behind all kinds of proxies, with and without JavaScript", asyn
   freshPhone,
   startServer,
 }) => {
-  test.setTimeout(120_000);
   const port = await findFreePort();
   const baseURL = `http://localhost:${port}`;
   const server = await startServer({ APP_URL: baseURL });

@@ -393,7 +393,6 @@ const DIFFERENCES: Record<string, { ours: Answer; oracle: Answer; because: strin
 };
 
 test("good and malformed requests are answered as a certified provider answers them", async () => {
-  test.setTimeout(60_000);
   const redirectUri = "https://app.example/callback";
   const ours = new Map<string, OAuthClient>();
   const make = async (isPublic: boolean): Promise<OracleClient> => {
