@@ -45,7 +45,7 @@ export function readOptions(args: string[]): Options {
   return {
     accounts: numberOf("accounts", values.accounts, ACCOUNTS_MIN),
     connections: numberOf("connections", values.connections),
-    seconds: numberOf("seconds", values.seconds),
+    seconds: secondsOf(values.seconds),
     rounds: numberOf("rounds", values.rounds),
     parts: values.only.split(",").map((name) => choiceOf("only", name, PARTS)),
     databases: values.databases.split(",").map((name) => choiceOf("databases", name, databases)),
@@ -62,6 +62,14 @@ function numberOf(option: string, text: string, min = 1): number {
     throw new Refusal(`--${option} wants a whole number, ${min} or more.`);
   }
   return number;
+}
+
+const SECONDS_MIN = 0.1;
+
+function secondsOf(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds >= SECONDS_MIN)) throw new Refusal(`--seconds wants a number, ${SECONDS_MIN} or more.`);
+  return seconds;
 }
 
 function choiceOf<Choice extends string>(option: string, text: string, choices: readonly Choice[]): Choice {

@@ -123,7 +123,7 @@ export async function enterSarafan(
 
   /** An account activates once, so that many accounts log in first, unmeasured. */
   async function driveActivations(seconds: number) {
-    const limit = { visits: ACTIVATIONS_PER_SECOND * seconds * connections };
+    const limit = { visits: Math.ceil(ACTIVATIONS_PER_SECOND * seconds * connections) };
     const invitees: Visitor[] = [];
     const join: Step = { ...LOG_IN, read: (invitee) => void invitees.push(invitee) };
     await visit(server, [ASK_FOR_CODE, join], { begin: newcomer, connections, limit });
