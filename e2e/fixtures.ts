@@ -10,6 +10,7 @@ import { type APIRequestContext, test as base } from "playwright/test";
 import { cleanEnvironment } from "../scripts/internal/environment";
 import { findFreePort } from "../scripts/internal/free-port";
 import { type DatabaseKind, startTestPostgres, type TestPostgres } from "./databases";
+import { type MailServer, startMailServer } from "./mail-server";
 
 export { expect } from "playwright/test";
 
@@ -33,7 +34,23 @@ const SETTINGS: Settings = {
   INVITE_LOOKUPS_PER_IP_PER_HOUR: 1_000_000,
   TAKEN_ANSWERS_PER_IP_PER_HOUR: 1000,
   TAKEN_ANSWERS_PER_HOUR: 1000,
+  API_REQUESTS_PER_KEY_PER_MINUTE: 1_000_000,
 };
+
+/** For `sharedServer`: few attempts, a wait before the next code, short lists, one country, and no answer shows a code. */
+export const STRICT: Settings = {
+  TRIES_PER_CODE: 3,
+  RESEND_AFTER_S: 60,
+  CODE_DIGITS: 6,
+  REFERRALS_LISTED_MAX: 2,
+  REFERRALS_PER_PAGE: 2,
+  OTP_COUNTRIES: "RU",
+  REVEAL_CODES: false,
+};
+/** For `sharedServer`: few attempts, no wait, soon longer codes, and one referral on a page. */
+export const FEW_TRIES: Settings = { TRIES_PER_CODE: 2, LONGER_CODES_AFTER_WRONG: "3,20", REFERRALS_PER_PAGE: 1 };
+/** For `sharedServer`: codes, access tokens and the permission of a recent login end within seconds. */
+export const SHORT_LIVED: Settings = { CODE_TTL_S: 3, ACCESS_TOKEN_TTL_S: 1, RECENT_LOGIN_S: 1 };
 
 const START_TIMEOUT_MS = 60_000;
 const CODE_TIMEOUT_MS = 30_000;
@@ -75,8 +92,12 @@ interface TestFixtures {
   phone: string;
   /** More such phones. */
   freshPhone: () => string;
-  /** The phone of an administrator of the worker's server. No other test of the worker has it. */
+  /** The address of a network that no other test of the worker has, for `X-Forwarded-For`. */
+  freshNetwork: () => string;
+  /** The phone of an administrator of `server` and `mailingServer`. No other test of the worker has it. */
   administratorPhone: string;
+  /** More such phones. */
+  newAdministratorPhone: () => string;
   /** `server.codeFor`. */
   codeFor: (to: string) => Promise<string>;
   /** A client of the APIs with a cookie jar of its own, at the worker's server or at the one named. */
@@ -98,6 +119,16 @@ interface WorkerFixtures extends WorkerOptions {
   postgres: () => Promise<TestPostgres>;
   /** The URL of a database with all tables and no rows, to be copied. It is made at the first use. */
   emptyDatabase: (kind: DatabaseKind) => Promise<string>;
+  /**
+   * Starts a server with these settings when a test of the worker first asks for it. Later tests get the same one. It is for
+   * tests that don't end their server and don't expect to be its only ones: a server of its own costs a test as much processor
+   * time as a hundred logins.
+   */
+  sharedServer: (settings: Settings, place?: Place) => Promise<Server>;
+  /** A mail server for the tests of a worker, which refuse and hold single mails at most. */
+  mailServer: MailServer;
+  /** A server whose codes for mailboxes go to `mailServer`, and are shown nowhere else. Delayed changes wait 3 seconds. */
+  mailingServer: Server;
   /** The server that all tests of a worker share; `page.goto("/login")` and `request` lead to it. */
   server: Server;
 }
@@ -131,14 +162,50 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     },
     { scope: "worker" },
   ],
-  server: [
-    async ({ servedAt, postgres, emptyDatabase }, use) => {
-      if (servedAt) return use(serverElsewhere(servedAt));
+  sharedServer: [
+    async ({ postgres, emptyDatabase }, use) => {
       const servers = new Servers({ postgres, emptyDatabase });
-      // Otherwise tests of proxies' headers would end the demonstration for later tests.
-      await use(await servers.start({ ALLOW_DEMO: true, ADMIN_PHONES: ADMINISTRATOR_PHONES.join(",") }));
+      const started = new Map<string, Promise<Server>>();
+      await use((settings, place = {}) => {
+        const key = JSON.stringify([settings, place.database, place.beside?.url]);
+        const server = started.get(key) ?? servers.start(settings, place);
+        started.set(key, server);
+        return server;
+      });
       await servers.remove();
     },
+    { scope: "worker" },
+  ],
+  mailServer: [
+    // biome-ignore lint/correctness/noEmptyPattern: as above.
+    async ({}, use) => {
+      const mail = await startMailServer();
+      await use(mail);
+      await mail.stop();
+    },
+    { scope: "worker" },
+  ],
+  mailingServer: [
+    async ({ mailServer, sharedServer }, use) =>
+      use(
+        await sharedServer({
+          SMTP_URL: mailServer.url,
+          MAIL_FROM: "Sarafan <codes@sarafan.example>",
+          REVEAL_CODES: false,
+          CHANGE_DELAY_S: 3,
+          ADMIN_PHONES: ADMINISTRATOR_PHONES.join(","),
+        }),
+      ),
+    { scope: "worker", timeout: START_TIMEOUT_MS },
+  ],
+  server: [
+    async ({ servedAt, sharedServer }, use) =>
+      use(
+        servedAt
+          ? serverElsewhere(servedAt)
+          : // Without ALLOW_DEMO tests of proxies' headers would end the demonstration for later tests.
+            await sharedServer({ ALLOW_DEMO: true, ADMIN_PHONES: ADMINISTRATOR_PHONES.join(",") }),
+      ),
     { scope: "worker", timeout: START_TIMEOUT_MS },
   ],
   baseURL: async ({ server }, use) => use(server.url),
@@ -166,15 +233,19 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   freshPhone: async ({}, use, { workerIndex }) => use(() => makePhone(workerIndex)),
   phone: async ({ freshPhone }, use) => use(freshPhone()),
   // biome-ignore lint/correctness/noEmptyPattern: as above.
-  administratorPhone: async ({}, use) => {
-    const phone = ADMINISTRATOR_PHONES[administratorsMade];
-    administratorsMade += 1;
-    if (!phone) throw new Error("ADMINISTRATOR_PHONES has too few phones for the tests of one worker");
-    await use(phone);
-  },
+  freshNetwork: async ({}, use) => use(makeNetwork),
+  // biome-ignore lint/correctness/noEmptyPattern: as above.
+  newAdministratorPhone: async ({}, use) =>
+    use(() => {
+      const phone = ADMINISTRATOR_PHONES[administratorsMade];
+      administratorsMade += 1;
+      if (!phone) throw new Error("ADMINISTRATOR_PHONES has too few phones for the tests of one worker");
+      return phone;
+    }),
+  administratorPhone: async ({ newAdministratorPhone }, use) => use(newAdministratorPhone()),
 });
 
-/** The phones of administrators on a worker's server. */
+/** The phones of administrators on servers that tests share. */
 const ADMINISTRATOR_PHONES = Array.from({ length: 100 }, (_, at) => `+79450001${String(at).padStart(3, "0")}`);
 let administratorsMade = 0;
 
@@ -187,6 +258,14 @@ let phonesMade = randomInt(100_000);
 function makePhone(workerIndex: number): string {
   phonesMade = (phonesMade + 1) % 100_000;
   return `+7945${String((workerIndex % 99) + 1).padStart(2, "0")}${String(phonesMade).padStart(5, "0")}`;
+}
+
+let networksMade = 0;
+
+/** RFC 2544 keeps 198.18.0.0/15 for tests. */
+function makeNetwork(): string {
+  networksMade += 1;
+  return `198.18.${networksMade >> 8}.${networksMade & 255}`;
 }
 
 /** The servers of one test or worker, and their files. */

@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, generateKeyPair, jwtVerify, SignJWT } from "jose";
 import type { APIRequestContext } from "playwright/test";
-import { test as base, expect, type Server } from "../fixtures";
+import { test as base, expect, type Server, SHORT_LIVED, STRICT } from "../fixtures";
 import {
   BAD_BODIES,
   bearer,
@@ -206,8 +208,8 @@ test("a browser's code is good in that browser only", async ({ newClient, reques
   expect(created.status()).toBe(200);
 });
 
-test("there are three attempts, and a wait before the next code", async ({ newCaller, newClient, startServer }) => {
-  const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3 });
+test("there are three attempts, and a wait before the next code", async ({ newCaller, newClient, sharedServer }) => {
+  const server = await sharedServer(STRICT);
   const { client, phone, code } = await newCaller(server);
   for (const holder of [client, await newClient({ url: server.url })]) {
     await expectTooEarly(holder.post(REQUEST_CODE, { data: { phone } }), SENTENCE);
@@ -217,8 +219,8 @@ test("there are three attempts, and a wait before the next code", async ({ newCa
   for (const typed of [code, wrong(code)]) await expectRefusal(verify(client, phone, typed), 400, "code_spent");
 });
 
-test("an expired code is refused", async ({ newCaller, startServer }) => {
-  const { client, phone, code } = await newCaller(await startServer({ CODE_TTL_S: 1 }));
+test("an expired code is refused", async ({ newCaller, sharedServer }) => {
+  const { client, phone, code } = await newCaller(await sharedServer(SHORT_LIVED));
   const guess = async () => (await verify(client, phone, wrong(code))).headers()["sarafan-error"];
   await expect.poll(guess).toBe("code_expired");
   await expectRefusal(verify(client, phone, code), 400, "code_expired");
@@ -307,8 +309,8 @@ test("a code is activated in any spelling, once and for good", async ({ newPerso
   expect(await read(anna)).toMatchObject({ invited_by_code: null, invited_users: [boris.phone] });
 });
 
-test("the newest come first, and a long list links to its next page", async ({ newPerson, startServer }) => {
-  const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
+test("the newest come first, and a long list links to its next page", async ({ newPerson, sharedServer }) => {
+  const server = await sharedServer(STRICT);
   const { client, phone, inviteCode } = await newPerson(server);
   const came: string[] = [];
   while (came.length < 5) {
@@ -352,15 +354,16 @@ test("other services verify a token without asking this server", async ({ newPer
 test("servers with the same secret have the same key, but separate accounts", async ({
   newPerson,
   request,
+  server,
+  sharedServer,
   startServer,
 }) => {
-  const AUTH_SECRET = "a secret that two servers of one house share";
-  const servers = await Promise.all([startServer({ AUTH_SECRET }), startServer({ AUTH_SECRET })]);
-  const readKeys = async (url = "") => (await request.get(`${url}/.well-known/jwks.json`)).json();
-  const [one, other] = await Promise.all(servers.map(({ url }) => readKeys(url)));
-  expect(one).toEqual(other);
-  expect(await readKeys()).not.toEqual(one);
-  const [anna, boris] = [await newPerson(servers[0]), await newPerson(servers[1])];
+  const AUTH_SECRET = readFileSync(path.join(server.dataFolder, "auth-secret"), "utf8").trim();
+  const [other, stranger] = [await startServer({ AUTH_SECRET }), await sharedServer(STRICT)];
+  const readKeys = async ({ url }: Server) => (await request.get(`${url}/.well-known/jwks.json`)).json();
+  expect(await readKeys(other)).toEqual(await readKeys(server));
+  expect(await readKeys(stranger)).not.toEqual(await readKeys(server));
+  const [anna, boris] = [await newPerson(server), await newPerson(other)];
   await expectBadToken(boris.client.get(PROFILE, { headers: bearer(anna.access) }));
   await expectBadToken(exchange(boris, anna.refresh));
   expect((await exchange(anna, anna.refresh)).status()).toBe(200);
@@ -443,8 +446,8 @@ test("a refresh token older than the last ends the session, and no other", async
   expect((await elsewhere.client.get(PROFILE)).status()).toBe(200);
 });
 
-test("an access token expires, and the refresh token still works", async ({ newPerson, startServer }) => {
-  const person = await newPerson(await startServer({ ACCESS_TOKEN_TTL_S: 1 }));
+test("an access token expires, and the refresh token still works", async ({ newPerson, sharedServer }) => {
+  const person = await newPerson(await sharedServer(SHORT_LIVED));
   const { exp = 0, iat = 0 } = decodeJwt(person.access);
   expect(exp - iat).toBe(1);
   await expect.poll(async () => (await person.client.get(PROFILE)).headers()["sarafan-error"]).toBe("token_invalid");
@@ -511,9 +514,9 @@ test("a code may be sent as a number to NextAuth's own address as well", async (
 test("an application is recognised only by the device token of its sign-in", async ({
   newCaller,
   newClient,
-  startServer,
+  sharedServer,
 }) => {
-  const server = await startServer({ RESEND_AFTER_S: 60 });
+  const server = await sharedServer(STRICT);
   const DEVICE = "sarafan-device";
   const signIn = async (headers = {}) => {
     const caller = await newCaller(server);

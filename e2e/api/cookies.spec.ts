@@ -6,10 +6,11 @@ for (const { scheme, appUrl, prefix } of [
   { scheme: "https", appUrl: "https://sarafan.example", prefix: "__Host-" },
 ]) {
   test(`on ${scheme} every cookie is for this host only, hidden from scripts, and not sent with requests of other sites`, async ({
+    server: usual,
     startServer,
     freshPhone,
   }) => {
-    const server = await startServer(appUrl ? { APP_URL: appUrl, REVEAL_CODES: false } : {});
+    const server = appUrl ? await startServer({ APP_URL: appUrl, REVEAL_CODES: false }) : usual;
     const browser = openScriptless(server, appUrl ?? server.url);
     const session = `${prefix}sarafan-session`;
 

@@ -109,10 +109,9 @@ test("a page of another site ends no demonstration", async ({ startServer, fresh
 });
 
 test("with ALLOW_DEMO codes are shown to every visitor, and the metrics need a token", async ({
-  startServer,
+  server,
   freshPhone,
 }) => {
-  const server = await startServer({ ALLOW_DEMO: true });
   expect(await askForCodes(server, freshPhone, { "x-forwarded-for": "203.0.113.7" })).toEqual(SHOWN);
   expect(await askForCodes(server, freshPhone)).toEqual(SHOWN);
   expect(await metricsStatus(server)).toBe(403);

@@ -1,5 +1,5 @@
 import type { APIRequestContext } from "playwright/test";
-import { test as base, expect, type Server } from "../fixtures";
+import { test as base, expect, type Server, SHORT_LIVED, STRICT } from "../fixtures";
 import {
   BAD_BODIES,
   bearer,
@@ -162,8 +162,12 @@ test("no answer reveals who has an account, except to its owner", async ({ newPe
   expect(logins[0]).toEqual(logins[1]);
 });
 
-test("a code that is not revealed has no key, and there are three tries", async ({ newClient, phone, startServer }) => {
-  const server = await startServer({ REVEAL_CODES: false, TRIES_PER_CODE: 3, RESEND_AFTER_S: 60, CODE_DIGITS: 6 });
+test("a code that is not revealed has no key, and there are three tries", async ({
+  newClient,
+  phone,
+  sharedServer,
+}) => {
+  const server = await sharedServer(STRICT);
   const [client, other] = [await newClient({ url: server.url }), await newClient({ url: server.url })];
   const ask = (holder: APIRequestContext) => holder.post(ENTER_PHONE, { data: { phone } });
   const sent = await expectAnswer(ask(client), 200, SENT);
@@ -179,8 +183,8 @@ test("a code that is not revealed has no key, and there are three tries", async 
   await expectAnswer(ask(other), 200, SENT);
 });
 
-test("an old code is not found", async ({ newCaller, startServer }) => {
-  const { client, code } = await newCaller(await startServer({ CODE_TTL_S: 1 }));
+test("an old code is not found", async ({ newCaller, sharedServer }) => {
+  const { client, code } = await newCaller(await sharedServer(SHORT_LIVED));
   const guess = async () => (await enterCode(client, wrong(code))).headers()["sarafan-error"];
   await expect.poll(guess).toBe("code_expired");
   await expectAnswer(enterCode(client, code), 400, NO_CODE, "code_expired");
@@ -361,8 +365,8 @@ test("a code is activated in any spelling, with a cookie or a token", async ({ n
   expect(await comersBy(anna)).toEqual([{ phone: digitsOf(boris.phone) }]);
 });
 
-test("the newest come first, and a long list links to its next page", async ({ newPerson, startServer }) => {
-  const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
+test("the newest come first, and a long list links to its next page", async ({ newPerson, sharedServer }) => {
+  const server = await sharedServer(STRICT);
   const { client, phone, inviteCode } = await newPerson(server);
   const came: { phone: string }[] = [];
   while (came.length < 5) {

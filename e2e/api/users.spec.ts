@@ -1,5 +1,5 @@
 import type { APIRequestContext, APIResponse } from "playwright/test";
-import { test as base, expect, type Server } from "../fixtures";
+import { test as base, expect, type Server, SHORT_LIVED, STRICT } from "../fixtures";
 import {
   AUTHENTICATE,
   askByMail,
@@ -60,7 +60,7 @@ const test = base.extend<{
   /** A person who has just logged in by mail, at the worker's server or at the given one. */
   newPerson: (who?: Partial<Contact>, at?: Server) => Promise<Person>;
   /** A person who has just logged in by phone, with tokens and without a mailbox. */
-  newPhoneOwner: (phone?: string) => Promise<Person>;
+  newPhoneOwner: (phone?: string, at?: Server) => Promise<Person>;
 }>({
   newCaller: async ({ newClient, freshPhone, server }, use) =>
     use(async ({ phone = freshPhone(), email = freshEmail() } = {}, at = server) => {
@@ -74,9 +74,9 @@ const test = base.extend<{
       return { contact, ...(await logInByMail(newClient, contact, at)) };
     }),
   newPhoneOwner: async ({ newClient, freshPhone, server }, use) =>
-    use(async (phone = freshPhone()) => {
+    use(async (phone = freshPhone(), at = server) => {
       const contact = { phone, email: "" };
-      return { contact, ...(await logInWithTokens(newClient, phone, server)) };
+      return { contact, ...(await logInWithTokens(newClient, phone, at)) };
     }),
 });
 
@@ -293,9 +293,9 @@ test.describe("a code from a mailbox", () => {
   test("expires, and so does a login's permission to delete its account", async ({
     newCaller,
     newPerson,
-    startServer,
+    sharedServer,
   }) => {
-    const server = await startServer({ CODE_TTL_S: 3, RECENT_LOGIN_S: 1 });
+    const server = await sharedServer(SHORT_LIVED);
     const { client: person, id } = await newPerson({}, server);
     const { client, contact, code } = await newCaller({}, server);
     await expect.poll(async () => (await confirmByMail(client, contact, wrong(code))).status()).toBe(400);
@@ -312,8 +312,8 @@ test.describe("a code from a mailbox", () => {
     expect(server.output()).not.toContain("unexpected");
   });
 
-  test("can't be had without mail, unless codes are revealed", async ({ newClient, startServer, phone }) => {
-    const server = await startServer({ REVEAL_CODES: false });
+  test("can't be had without mail, unless codes are revealed", async ({ newClient, sharedServer, phone }) => {
+    const server = await sharedServer(STRICT);
     const [client, contact] = [await newClient({ url: server.url }), { phone, email: freshEmail() }];
     for (const answer of [await askByMail(client, contact), await confirmByMail(client, contact, "1234")]) {
       await expectRefusal(answer, 404, "mail_unavailable");
@@ -346,12 +346,12 @@ test.describe("an invite code", () => {
     expect(profiles.flatMap(({ invited_users }) => invited_users)).toEqual([{ id: person.id, phone: null }]);
   });
 
-  test("lists the newest referrals, and links to the others", async ({ newPerson, startServer }) => {
-    const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
-    const inviter = await newPerson({}, server);
-    const invitees = [await newPerson({}, server), await newPerson({}, server), await newPerson({}, server)];
+  test("lists the newest referrals, and links to the others", async ({ newPhoneOwner, freshPhone, sharedServer }) => {
+    const server = await sharedServer(STRICT);
+    const join = () => newPhoneOwner(freshPhone(), server);
+    const [inviter, invitees] = [await join(), [await join(), await join(), await join()]];
     for (const invitee of invitees) await activate(invitee, inviter.inviteCode);
-    const [oldest, ...newest] = invitees.map(({ id }) => ({ id, phone: null }));
+    const [oldest, ...newest] = invitees.map(({ id, contact }) => ({ id, phone: contact.phone }));
     const pages = await readPages(inviter.client, profileOf(inviter.id), server);
     expect(pages).toMatchObject([{ invited_users: newest.reverse() }, { invited_users: [oldest] }]);
   });

@@ -1,5 +1,5 @@
 import type { APIRequestContext } from "playwright/test";
-import { test as base, expect, type Server } from "../fixtures";
+import { test as base, expect, type Server, SHORT_LIVED, STRICT } from "../fixtures";
 import {
   BAD_BODIES,
   bearer,
@@ -421,8 +421,8 @@ test("circles of invitations of any length are refused", async ({ newPerson }) =
   expect(await activatedBy(anna)).toBeNull();
 });
 
-test("the newest come first, and a long list links to its next page", async ({ newPerson, startServer }) => {
-  const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
+test("the newest come first, and a long list links to its next page", async ({ newPerson, sharedServer }) => {
+  const server = await sharedServer(STRICT);
   const { client, phone, profile, inviteCode } = await newPerson(server);
   const came: string[] = [];
   while (came.length < 5) {
@@ -438,8 +438,8 @@ test("the newest come first, and a long list links to its next page", async ({ n
   await expectMalformed(client.get(`${profile}?cursor=x`), "cursor");
 });
 
-test("there are three attempts, and a wait before the next code", async ({ newCaller, newClient, startServer }) => {
-  const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3, CODE_DIGITS: 6 });
+test("there are three attempts, and a wait before the next code", async ({ newCaller, newClient, sharedServer }) => {
+  const server = await sharedServer(STRICT);
   const { client, phone, code } = await newCaller(server);
   await expectTooEarly(client.post(LOGIN, { data: { phone_number: phone } }), SENTENCE);
   for (const typed of ["123", "abcd", "12a456"]) await expectMalformed(createUser(client, typed), "verification_code");
@@ -463,8 +463,8 @@ test("a stranger's request leaves the owner's code as it is", async ({ newCaller
   await logIn(owner);
 });
 
-test("an expired code is refused", async ({ newCaller, startServer }) => {
-  const { client, code } = await newCaller(await startServer({ CODE_TTL_S: 1 }));
+test("an expired code is refused", async ({ newCaller, sharedServer }) => {
+  const { client, code } = await newCaller(await sharedServer(SHORT_LIVED));
   const guess = async () => (await createUser(client, wrong(code))).headers()["sarafan-error"];
   await expect.poll(guess).toBe("code_expired");
   await expectRefusal(createUser(client, code), 400, "code_expired");

@@ -1,5 +1,5 @@
 import type { APIRequestContext } from "playwright/test";
-import { test as base, expect, type Server } from "../fixtures";
+import { test as base, expect, type Server, SHORT_LIVED, STRICT } from "../fixtures";
 import {
   BAD_BODIES,
   bearer,
@@ -271,9 +271,16 @@ test("of 10 parallel registrations one succeeds", async ({ newCaller, newPerson 
   expect(await comersBy(inviter)).toEqual([printed(phone)]);
 });
 
-test("there are three attempts, and a wait before the next code", async ({ newCaller, startServer }) => {
-  const server = await startServer({ RESEND_AFTER_S: 60, TRIES_PER_CODE: 3 });
-  const { client, phone, code } = await newCaller(server);
+test("outside a demonstration no code is shown, there are three attempts, and a wait before the next code", async ({
+  newClient,
+  phone,
+  sharedServer,
+}) => {
+  const server = await sharedServer(STRICT);
+  const client = await newClient({ url: server.url });
+  const sent = await expectAnswer(sendCode(client, phone), 200, { detail: "Code sent" });
+  const code = await server.codeFor(phone);
+  expect(sent.headers()["sarafan-code-length"]).toBe(String(code.length));
   await expectTooEarly(sendCode(client, phone), SENTENCE);
   for (const typed of ["123", "abcd", "12a4", true]) {
     await expectInvalid(register(client, phone, typed), { code: MALFORMED });
@@ -283,14 +290,12 @@ test("there are three attempts, and a wait before the next code", async ({ newCa
   for (const typed of [code, wrong(code)]) await expectCode(register(client, phone, typed), "spent");
 });
 
-test("an expired code is refused, and outside a demonstration none is shown", async ({ newCaller, startServer }) => {
-  const server = await startServer({ CODE_TTL_S: 1, REVEAL_CODES: false });
+test("an expired code is refused", async ({ newCaller, sharedServer }) => {
+  const server = await sharedServer(SHORT_LIVED);
   const { client, phone, code } = await newCaller(server);
   const guess = async () => (await register(client, phone, wrong(code))).headers()["sarafan-error"];
   await expect.poll(guess).toBe("code_expired");
   await expectCode(register(client, phone, code), "expired");
-  const sent = await expectAnswer(sendCode(client, phone), 200, { detail: "Code sent" });
-  expect(sent.headers()["sarafan-code-length"]).toBe(String((await server.codeFor(phone)).length));
 });
 
 test("answers that reveal an account are limited to a few an hour", async ({
@@ -423,8 +428,12 @@ test("a code is activated in any spelling, once and for good", async ({ newPerso
   expect(await comersBy(anna)).toEqual([printed(boris.phone)]);
 });
 
-test("the newest come first, and a long list links to its next page", async ({ newPerson, newCaller, startServer }) => {
-  const server = await startServer({ REFERRALS_LISTED_MAX: 2 });
+test("the newest come first, and a long list links to its next page", async ({
+  newPerson,
+  newCaller,
+  sharedServer,
+}) => {
+  const server = await sharedServer(STRICT);
   const { client, phone, profile, inviteCode } = await newPerson(server);
   const came: string[] = [];
   while (came.length < 5) {
