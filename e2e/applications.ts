@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Page } from "playwright/test";
 import { cleanEnvironment } from "../scripts/internal/environment";
+import { sharedKey, V1 } from "./api/backends";
 import { test as base, expect, type Server } from "./fixtures";
 
 /** How long an application takes for its answer, as one that exchanges the code before it answers. */
@@ -17,6 +18,18 @@ export async function runClientCommand(server: Server, args: string[]): Promise<
   const env = cleanEnvironment(Object.fromEntries(settings.map(([name, value]) => [name, String(value)])));
   const { stdout } = await promisify(execFile)(process.execPath, ["scripts/run.mjs", "client", ...args], { env });
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+}
+
+/** Registers an application through the management API. The command has its own tests, and takes longer. */
+async function register(server: Server, data: object): Promise<Pick<Application, "clientId" | "clientSecret">> {
+  const { key } = await sharedKey(server);
+  const answer = await fetch(`${server.url}${V1}/clients`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify(data),
+  });
+  if (answer.status !== 201) throw new Error(`The application was not registered: ${await answer.text()}`);
+  return answer.json();
 }
 
 /** An application of the tests: a small site of another origin, which people come back to after a login. */
@@ -33,8 +46,21 @@ export interface Application {
   stop(): void;
 }
 
-/** Starts an application and registers it at the server, with further options of `npm run client -- add`. */
-export async function startApplication(server: Server, name: string, options: string[] = []): Promise<Application> {
+/** What is registered of an application besides its name and its redirect URI, as the management API names it. */
+export interface Registration {
+  isFirstParty?: boolean;
+  isPublic?: boolean;
+  scopes?: string[];
+  postLogoutUris?: string[];
+  backChannelLogoutUri?: string;
+}
+
+/** Starts an application and registers it at the server. */
+export async function startApplication(
+  server: Server,
+  name: string,
+  registration: Registration = {},
+): Promise<Application> {
   const answers: URLSearchParams[] = [];
   const site = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "", "http://127.0.0.1");
@@ -48,12 +74,11 @@ export async function startApplication(server: Server, name: string, options: st
   await once(site, "listening");
   const { port } = site.address() as { port: number };
   const redirectUri = `http://127.0.0.1:${port}/callback`;
-  const made = await runClientCommand(server, ["add", "--name", name, "--redirect-uri", redirectUri, ...options]);
-  const clientId = String(made.client_id);
+  const { clientId, clientSecret } = await register(server, { name, redirectUris: [redirectUri], ...registration });
   return {
     name,
     clientId,
-    clientSecret: made.client_secret ? String(made.client_secret) : null,
+    clientSecret,
     redirectUri,
     answers,
     begin: (parameters = {}) => {
@@ -80,14 +105,14 @@ export async function startApplication(server: Server, name: string, options: st
 
 interface Applications {
   /** Starts an application that is ended after the test. */
-  newApplication: (name: string, options?: string[], at?: Server) => Promise<Application>;
+  newApplication: (name: string, registration?: Registration, at?: Server) => Promise<Application>;
 }
 
 export const test = base.extend<Applications>({
   newApplication: async ({ server }, use) => {
     const started: Application[] = [];
-    await use(async (name, options, at = server) => {
-      const application = await startApplication(at, name, options);
+    await use(async (name, registration, at = server) => {
+      const application = await startApplication(at, name, registration);
       started.push(application);
       return application;
     });

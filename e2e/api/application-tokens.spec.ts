@@ -4,8 +4,8 @@ import { expect, type Server } from "../fixtures";
 import { bearer } from "./clients";
 import { openScriptless } from "./scriptless";
 
-/** The options of an application of the operator's own, which needs no consent. */
-const OWN = ["--first-party", "--scopes", "openid,phone,referral,offline_access"];
+/** An application of the operator's own, which needs no consent. */
+const OWN = { isFirstParty: true, scopes: ["openid", "phone", "referral", "offline_access"] };
 
 /** What a browser sends for the script of a page of that origin. */
 const scriptOf = (origin: string) => ({ origin, "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors" });
@@ -137,7 +137,7 @@ test("a page of a public application calls for tokens by a script, and a page of
   phone,
   newApplication,
 }) => {
-  const application = await newApplication("Tea house", [...OWN, "--public"]);
+  const application = await newApplication("Tea house", { ...OWN, isPublic: true });
   // A public application at a loopback address asks each time, so its code is not got without a form.
   const [{ origin }, other] = [new URL(application.redirectUri), "https://elsewhere.example"];
   const browser = await logIn(server, phone);

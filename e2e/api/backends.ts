@@ -22,8 +22,9 @@ export const ALL_SCOPES = [
 ].join(",");
 
 /** Runs `npm run key` on the server's database, and returns the last line. */
-export async function runKey(server: Server, ...args: string[]) {
-  const env = cleanEnvironment({ DATABASE_URL: server.databaseUrl });
+export async function runKey({ databaseUrl, settings: { AUTH_SECRET } }: Server, ...args: string[]) {
+  const secret = AUTH_SECRET === undefined ? {} : { AUTH_SECRET: String(AUTH_SECRET) };
+  const env = cleanEnvironment({ DATABASE_URL: databaseUrl, ...secret });
   const { stdout } = await promisify(execFile)(process.execPath, ["scripts/run.mjs", "key", ...args], { env });
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
 }
@@ -33,17 +34,28 @@ export function makeKey(server: Server, scopes = ALL_SCOPES): Promise<{ id: numb
   return runKey(server, "add", "--name", "a test", "--scopes", scopes);
 }
 
+/** The keys that tests of this process share, by the database and the scopes. */
+const sharedKeys = new Map<string, ReturnType<typeof makeKey>>();
+
+/** Returns a key with these scopes that tests share, because a command takes as long as many requests. No test revokes it. */
+export function sharedKey(server: Server, scopes = ALL_SCOPES): ReturnType<typeof makeKey> {
+  const name = `${server.databaseUrl} ${scopes}`;
+  const key = sharedKeys.get(name) ?? makeKey(server, scopes);
+  sharedKeys.set(name, key);
+  return key;
+}
+
 interface Fixtures {
-  /** Makes a client whose requests have a new key with these scopes. */
-  newBackend: (scopes?: string) => Promise<APIRequestContext & { keyId: number; key: string }>;
+  /** Makes a client whose requests have a shared key with these scopes. */
+  newBackend: (scopes?: string) => Promise<APIRequestContext & { key: string }>;
 }
 
 export const test = base.extend<Fixtures>({
   newBackend: async ({ server, newClient }, use) => {
     await use(async (scopes) => {
-      const { id, key } = await makeKey(server, scopes);
+      const { key } = await sharedKey(server, scopes);
       const client = await newClient({ headers: { authorization: `Bearer ${key}` }, timeoutMs: 60_000 });
-      return Object.assign(client, { keyId: id, key });
+      return Object.assign(client, { key });
     });
   },
 });

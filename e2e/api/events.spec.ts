@@ -1,28 +1,15 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { z } from "zod";
 import { startGateway } from "../../gateway/gateway";
-import { cleanEnvironment } from "../../scripts/internal/environment";
 import { DATABASES } from "../databases";
 import { expect, type Server, test } from "../fixtures";
+import { makeKey, V1 } from "./backends";
 import { logInWithTokens, post } from "./clients";
-
-const V1 = "/api/manage/v1";
 
 interface Event {
   type: string;
   accountId: number | null;
   sequence: number | null;
   data: Record<string, unknown>;
-}
-
-/** Makes a key by `npm run key` on the server's database. */
-async function makeKey({ databaseUrl, settings: { AUTH_SECRET } }: Server): Promise<string> {
-  const secret = AUTH_SECRET === undefined ? {} : { AUTH_SECRET: String(AUTH_SECRET) };
-  const env = cleanEnvironment({ DATABASE_URL: databaseUrl, ...secret });
-  const args = ["scripts/run.mjs", "key", "add", "--name", "a test", "--scopes", "events:read,accounts:read"];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { env });
-  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "").key;
 }
 
 /** Reads all events of the server. Checks each by the schema that the reference has of its type. */
@@ -68,7 +55,7 @@ for (const database of DATABASES) {
       const invitee = await logInWithTokens(newClient, freshPhone(), server);
       await post(invitee.client, "/api/profile_back/activate_invite/", { code: inviter.inviteCode });
       await logInWithTokens(newClient, freshPhone(), server);
-      const key = await makeKey(server);
+      const { key } = await makeKey(server, "events:read,accounts:read");
       const types = async () => (await readEvents(server, key)).map(({ type }) => type);
       const expected = ["account.created", "session.opened", "invite.activated", "sender.resting"];
       await expect.poll(types).toEqual(expect.arrayContaining(expected));

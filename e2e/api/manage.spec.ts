@@ -3,6 +3,9 @@ import type { APIResponse } from "playwright/test";
 import { expect } from "../fixtures";
 import { makeAccount, makeKey, problemOf, reason, runKey, test, V1 } from "./backends";
 
+// One worker runs all tests, so that each key is made once.
+test.describe.configure({ mode: "default" });
+
 test("a backend makes an account, finds it, blocks it, ends its sessions and deletes it", async ({
   newBackend,
   newClient,
@@ -54,12 +57,11 @@ test("a backend makes an account, finds it, blocks it, ends its sessions and del
 });
 
 test("only an API key opens the management API, and only the management API", async ({
-  newBackend,
   newClient,
   freshPhone,
   server,
 }) => {
-  const { key, keyId } = await newBackend();
+  const { id, key } = await makeKey(server, "accounts:read");
   const phone = freshPhone();
   const client = await newClient();
   const path = `${V1}/accounts`;
@@ -91,7 +93,7 @@ test("only an API key opens the management API, and only the management API", as
     expect([refused.status(), refused.headers()["sarafan-error"]], address).toEqual([401, "token_invalid"]);
   }
   expect((await client.get(path, { headers: own })).status()).toBe(200);
-  await runKey(server, "revoke", String(keyId));
+  await runKey(server, "revoke", String(id));
   await problemOf(await client.get(path, { headers: own }), 401, "key_revoked");
 });
 

@@ -175,11 +175,8 @@ for (const database of DATABASES) {
   }) => {
     test.setTimeout(240_000 + rounds * 60_000);
     const server = await startServer({}, { database });
-    const application = await startApplication(server, "Tea house", [
-      "--first-party",
-      "--scopes",
-      "openid,phone,referral",
-    ]);
+    const registration = { isFirstParty: true, scopes: ["openid", "phone", "referral"] };
+    const application = await startApplication(server, "Tea house", registration);
     const inviters: Inviter[] = [];
     for (let at = 0; at < INVITERS; at += 1) {
       const { sub, phone_number: phone } = await new Journey(server, application, new Killer(server, 0)).run(

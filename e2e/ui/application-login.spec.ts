@@ -4,7 +4,7 @@ import { withDatabase } from "../databases";
 import { expect } from "../fixtures";
 import { acceptInvitation, askForCode, enterCode, logIn, maskOf, readInviteCode, signUp } from "./journeys";
 
-const REFERRAL = ["--first-party", "--scopes", "openid,phone,referral"];
+const REFERRAL = { isFirstParty: true, scopes: ["openid", "phone", "referral"] };
 
 /** The person was invited by this phone's owner, as the profile shows it. */
 async function expectInvitedBy(page: Page, phone: string, url: string): Promise<void> {
@@ -289,7 +289,7 @@ test("a login for an application that may no longer have a scope sends no code",
   freshPhone,
   newApplication,
 }) => {
-  const tea = await newApplication("Tea house", ["--scopes", "openid,phone"]);
+  const tea = await newApplication("Tea house", { scopes: ["openid", "phone"] });
   const phone = freshPhone();
   await page.goto(tea.begin({ scope: "openid phone" }).address);
   await expect(page.getByLabel("Номер телефона")).toBeVisible();

@@ -35,8 +35,8 @@ const test = base.extend<{ newApplication: () => Promise<LogoutApplication> }>({
       await once(site, "listening");
       const url = `http://127.0.0.1:${(site.address() as { port: number }).port}`;
       const farewellUri = `${url}/farewell`;
-      const options = ["--post-logout-uri", farewellUri, "--back-channel-uri", `${url}/notices`];
-      const application = await startApplication(server, "Tea house", options);
+      const uris = { postLogoutUris: [farewellUri], backChannelLogoutUri: `${url}/notices` };
+      const application = await startApplication(server, "Tea house", uris);
       ends.push(application.stop, () => {
         site.closeAllConnections();
         site.close();

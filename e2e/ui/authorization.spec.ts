@@ -47,7 +47,7 @@ for (const javaScriptEnabled of [true, false]) {
     codeFor,
     newApplication,
   }) => {
-    const shop = await newApplication("Own shop", ["--first-party"]);
+    const shop = await newApplication("Own shop", { isFirstParty: true });
     const page = await browser.newPage({ javaScriptEnabled, baseURL: server.url });
     await page.goto(shop.begin().address);
     await logIn(page, phone, codeFor);
@@ -169,7 +169,7 @@ test("a request asks for a new login once, and the person may be another one", a
   codeFor,
   newApplication,
 }) => {
-  const shop = await newApplication("Own shop", ["--first-party"]);
+  const shop = await newApplication("Own shop", { isFirstParty: true });
   const phone = freshPhone();
   await page.goto(shop.begin().address);
   await logIn(page, phone, codeFor);
@@ -189,8 +189,8 @@ test("a repeated login for one application keeps the tokens of another", async (
   codeFor,
   newApplication,
 }) => {
-  const shop = await newApplication("Book shop", ["--first-party", "--scopes", "openid,offline_access"]);
-  const tea = await newApplication("Tea house", ["--first-party"]);
+  const shop = await newApplication("Book shop", { isFirstParty: true, scopes: ["openid", "offline_access"] });
+  const tea = await newApplication("Tea house", { isFirstParty: true });
   const call = async (form: Record<string, string>) => {
     const client = { client_id: shop.clientId, client_secret: shop.clientSecret ?? "" };
     const body = new URLSearchParams({ ...client, ...form });

@@ -12,8 +12,8 @@ for (const javaScriptEnabled of [true, false]) {
     phone,
     newApplication,
   }) => {
-    const options = ["--public", "--scopes", "openid,phone,offline_access"];
-    const application = await newApplication("Single page", options);
+    const registration = { isPublic: true, scopes: ["openid", "phone", "offline_access"] };
+    const application = await newApplication("Single page", registration);
     const page = await browser.newPage({ javaScriptEnabled });
     const insecure = { [oauth.allowInsecureRequests]: true };
     const issuer = new URL(server.url);

@@ -115,8 +115,7 @@ for (const database of DATABASES) {
           test.slow();
           const { url } = balancer;
           const scope = "openid phone referral offline_access";
-          const options = ["--scopes", scope.replaceAll(" ", ",")];
-          const tea = await startApplication({ ...servers[0], url }, "Tea house", options);
+          const tea = await startApplication({ ...servers[0], url }, "Tea house", { scopes: scope.split(" ") });
           const authorization = `Basic ${Buffer.from(`${tea.clientId}:${tea.clientSecret}`).toString("base64")}`;
           const exchange = (fields: Record<string, string>) =>
             fetch(`${url}/oauth/token`, {
