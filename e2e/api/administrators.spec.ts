@@ -32,7 +32,7 @@ interface Person {
   refresh: string;
 }
 
-/** A server with the phones of two administrators; the first one is logged in. */
+/** Two administrators of a server; the first one is logged in. */
 interface Desk {
   server: Server;
   adminPhones: string[];
@@ -43,20 +43,31 @@ interface Desk {
   byMail: (who?: Partial<Contact>) => Promise<Person>;
 }
 
-const test = base.extend<{ desk: Desk }>({
-  desk: async ({ startServer, newClient, freshPhone }, use) => {
+const test = base.extend<{
+  /** The worker's server. */
+  desk: Desk;
+  /** A server that no other test uses, with no account besides the administrator's. */
+  emptyDesk: Desk;
+  makeDesk: (server: Server, adminPhones: string[]) => Promise<Desk>;
+}>({
+  desk: async ({ server, newAdministratorPhone, makeDesk }, use) =>
+    use(await makeDesk(server, [newAdministratorPhone(), newAdministratorPhone()])),
+  emptyDesk: async ({ startServer, freshPhone, makeDesk }, use) => {
     const adminPhones = [freshPhone(), freshPhone()];
-    const server = await startServer({ ADMIN_PHONES: adminPhones.join(",") });
-    const byPhone: Desk["byPhone"] = async (phone = freshPhone()) => ({
-      ...(await logInWithTokens(newClient, phone, server)),
-      email: "",
-    });
-    const byMail: Desk["byMail"] = async ({ phone = freshPhone(), email = freshEmail() } = {}) => ({
-      ...(await logInByMail(newClient, { phone, email }, server)),
-      refresh: "",
-    });
-    await use({ server, adminPhones, admin: await byPhone(adminPhones[0]), byPhone, byMail });
+    await use(await makeDesk(await startServer({ ADMIN_PHONES: adminPhones.join(",") }), adminPhones));
   },
+  makeDesk: async ({ newClient, freshPhone }, use) =>
+    use(async (server, adminPhones) => {
+      const byPhone: Desk["byPhone"] = async (phone = freshPhone()) => ({
+        ...(await logInWithTokens(newClient, phone, server)),
+        email: "",
+      });
+      const byMail: Desk["byMail"] = async ({ phone = freshPhone(), email = freshEmail() } = {}) => ({
+        ...(await logInByMail(newClient, { phone, email }, server)),
+        refresh: "",
+      });
+      return { server, adminPhones, admin: await byPhone(adminPhones[0]), byPhone, byMail };
+    }),
 });
 
 const create = ({ client }: Person, data: object) => client.post(USERS, { data });
@@ -202,10 +213,10 @@ test("an administrator's invalid input is reported field by field, and changes n
 });
 
 test("an account is looked up by phone, mailbox and invite code, and what can't be looked up by is refused", async ({
-  desk,
+  emptyDesk,
   freshPhone,
 }) => {
-  const { admin, byPhone, byMail } = desk;
+  const { admin, byPhone, byMail } = emptyDesk;
   const [phone, email] = [freshPhone(), `anna+${crypto.randomUUID()}@пример.рф`];
   const { id, invite_code } = await (await create(admin, { phone, email })).json();
   const user = await read(admin, id);
@@ -281,10 +292,10 @@ test("an unknown parameter is refused by its name at each API, and none is ignor
 });
 
 test("the list can be paged forwards and backwards while accounts are added and deleted", async ({
-  desk,
+  emptyDesk,
   freshPhone,
 }) => {
-  const { server, admin } = desk;
+  const { server, admin } = emptyDesk;
   const ids: number[] = [admin.id];
   const add = async () => ids.unshift((await (await create(admin, { phone: freshPhone() })).json()).id);
   for (let made = 0; made < 5; made++) await add();
