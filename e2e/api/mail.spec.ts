@@ -17,29 +17,15 @@ type Person = { client: APIRequestContext; contact: Contact; id: number };
 
 const test = base.extend<{
   mail: MailServer;
-  /** A Sarafan whose codes for mailboxes go to `mail`, and are shown nowhere else. */
+  /** A server whose codes for mailboxes go to `mail`, and are shown nowhere else. */
   sarafan: Server;
   /** A client without cookies, with a new phone and a new mailbox. */
   newCaller: (who?: Partial<Contact>) => Promise<Omit<Person, "id">>;
   /** A person whose account was made by the mailed code. */
   newPerson: () => Promise<Person>;
 }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
-  mail: async ({}, use) => {
-    const mail = await startMailServer();
-    await use(mail);
-    await mail.stop();
-  },
-  sarafan: async ({ mail, startServer }, use) =>
-    use(
-      await startServer({
-        SMTP_URL: mail.url,
-        MAIL_FROM: "Sarafan <codes@sarafan.example>",
-        REVEAL_CODES: false,
-        SENDER_FAILURES_MAX: 3,
-        SENDER_REST_S: 1,
-      }),
-    ),
+  mail: async ({ mailServer }, use) => use(mailServer),
+  sarafan: async ({ mailingServer }, use) => use(mailingServer),
   newCaller: async ({ sarafan, newClient, freshPhone }, use) =>
     use(async ({ phone = freshPhone(), email = freshEmail() } = {}) => ({
       client: await newClient({ url: sarafan.url }),
@@ -52,6 +38,26 @@ const test = base.extend<{
       const answer = await confirmByMail(client, contact, codeIn(await newestTo(mail, contact.email)));
       return { client, contact, id: (await answer.json()).id };
     }),
+});
+
+/** Tests that stop a server or make it refuse all mail have both servers to themselves. */
+const failureTest = test.extend({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+  mail: async ({}, use) => {
+    const mail = await startMailServer();
+    await use(mail);
+    await mail.stop();
+  },
+  sarafan: async ({ mail, startServer }, use) =>
+    use(
+      await startServer({
+        SMTP_URL: mail.url,
+        MAIL_FROM: "codes@sarafan.example",
+        REVEAL_CODES: false,
+        SENDER_FAILURES_MAX: 3,
+        SENDER_REST_S: 1,
+      }),
+    ),
 });
 
 /** Waits for that many messages, which arrive after the answer, and returns the newest. */
@@ -159,68 +165,70 @@ test("no answer waits for the mail server, whether the mailbox is known or not",
   newPerson,
 }) => {
   const owner = await newPerson();
-  const { letGo } = mail.hold();
+  const [{ letGo }, hangUps] = [mail.hold(), mail.hangUps()];
   for (const who of [{}, owner.contact, { email: owner.contact.email }]) {
     const { client, contact } = await newCaller(who);
     await expectSent(askByMail(client, contact));
   }
-  expect(mail.hangUps()).toBe(0);
+  expect(mail.hangUps()).toBe(hangUps);
   letGo();
   await newestTo(mail, owner.contact.email, 3);
 });
 
-test("while the mail server is gone all mailboxes look alike, then it rests, and phones go on", async ({
-  mail,
-  sarafan,
-  newCaller,
-  newPerson,
-  newClient,
-  phone,
-}) => {
-  const owner = await newPerson();
-  await mail.stop();
-  const callers = [{}, owner.contact, { email: owner.contact.email }];
-  const answersOf = async () => {
-    const seen = new Set<string>();
-    for (const who of callers) {
+failureTest(
+  "while the mail server is gone all mailboxes look alike, then it rests, and phones go on",
+  async ({ mail, sarafan, newCaller, newPerson, newClient, phone }) => {
+    const owner = await newPerson();
+    await mail.stop();
+    const callers = [{}, owner.contact, { email: owner.contact.email }];
+    const answersOf = async () => {
+      const seen = new Set<string>();
+      for (const who of callers) {
+        const { client, contact } = await newCaller(who);
+        const answer = await askByMail(client, contact);
+        seen.add(`${answer.status()} ${Object.keys(answer.headers()).sort()} ${await answer.text()}`);
+      }
+      return [...seen];
+    };
+    const [first = "", ...others] = await answersOf();
+    expect([first.slice(0, 3), others]).toEqual(["200", []]);
+    await expect
+      .poll(async () => (await Promise.all([answersOf()])).flat().map((answer) => answer.slice(0, 3)))
+      .toEqual(["503"]);
+    const { client, contact } = await newCaller();
+    await expectNotSent(askByMail(client, contact), "the mail server rests");
+    await logInWithCookie(newClient, phone, sarafan);
+
+    await mail.start();
+    await expect.poll(async () => (await askByMail(client, contact)).status()).toBe(200);
+    await newestTo(mail, contact.email);
+  },
+);
+
+failureTest(
+  "a mail server that takes no message after all changes no answer",
+  async ({ mail, newCaller, newPerson }) => {
+    const owner = await newPerson();
+    mail.reject();
+    for (const who of [{}, owner.contact, { email: owner.contact.email }]) {
       const { client, contact } = await newCaller(who);
-      const answer = await askByMail(client, contact);
-      seen.add(`${answer.status()} ${Object.keys(answer.headers()).sort()} ${await answer.text()}`);
+      await expectSent(askByMail(client, contact));
     }
-    return [...seen];
-  };
-  const [first = "", ...others] = await answersOf();
-  expect([first.slice(0, 3), others]).toEqual(["200", []]);
-  await expect
-    .poll(async () => (await Promise.all([answersOf()])).flat().map((answer) => answer.slice(0, 3)))
-    .toEqual(["503"]);
-  const { client, contact } = await newCaller();
-  await expectNotSent(askByMail(client, contact), "the mail server rests");
-  await logInWithCookie(newClient, phone, sarafan);
+    mail.reject(false);
+  },
+);
 
-  await mail.start();
-  await expect.poll(async () => (await askByMail(client, contact)).status()).toBe(200);
-  await newestTo(mail, contact.email);
-});
-
-test("a mail server that takes no message after all changes no answer", async ({ mail, newCaller, newPerson }) => {
-  const owner = await newPerson();
-  mail.reject();
-  for (const who of [{}, owner.contact, { email: owner.contact.email }]) {
-    const { client, contact } = await newCaller(who);
+failureTest(
+  "a mail whose request was answered is sent even while the server ends",
+  async ({ mail, sarafan, newCaller }) => {
+    const { letGo } = mail.hold();
+    const { client, contact } = await newCaller();
     await expectSent(askByMail(client, contact));
-  }
-  mail.reject(false);
-});
-
-test("a mail whose request was answered is sent even while the server ends", async ({ mail, sarafan, newCaller }) => {
-  const { letGo } = mail.hold();
-  const { client, contact } = await newCaller();
-  await expectSent(askByMail(client, contact));
-  const ended = sarafan.stop();
-  const isListening = () => fetch(`${sarafan.url}/api/health/live`).then(Boolean, () => false);
-  await expect.poll(isListening).toBe(false);
-  letGo();
-  expect(await ended).toBe(0);
-  expect(mail.messagesTo(contact.email)).toHaveLength(1);
-});
+    const ended = sarafan.stop();
+    const isListening = () => fetch(`${sarafan.url}/api/health/live`).then(Boolean, () => false);
+    await expect.poll(isListening).toBe(false);
+    letGo();
+    expect(await ended).toBe(0);
+    expect(mail.messagesTo(contact.email)).toHaveLength(1);
+  },
+);

@@ -4,6 +4,12 @@ import { type MailServer, startMailServer } from "../mail-server";
 import { askByMail, type Contact, confirmByMail, freshEmail, logInWithTokens } from "./clients";
 
 const test = base.extend<{ mail: MailServer; sarafan: Server }>({
+  mail: async ({ mailServer }, use) => use(mailServer),
+  sarafan: async ({ mailingServer }, use) => use(mailingServer),
+});
+
+/** A test that stops the mail server has it, and Sarafan, to itself. */
+const failureTest = test.extend({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
   mail: async ({}, use) => {
     const mail = await startMailServer();
@@ -59,17 +65,12 @@ test("a new device is announced to the mailbox, a recognised browser and the fir
 
 test("an administrator's changes are announced to the old mailbox and to the new one", async ({
   mail,
+  sarafan,
   newClient,
-  startServer,
+  administratorPhone,
   freshPhone,
 }) => {
-  const adminPhone = freshPhone();
-  const server = await startServer({
-    SMTP_URL: mail.url,
-    MAIL_FROM: "codes@sarafan.example",
-    ADMIN_PHONES: adminPhone,
-  });
-  const admin = await logInWithTokens(newClient, adminPhone, server);
+  const admin = await logInWithTokens(newClient, administratorPhone, sarafan);
   const [old, next] = [freshEmail(), freshEmail()];
   const created = await admin.client.post("/api/users/", { data: { phone: freshPhone(), email: old } });
   const { id } = await created.json();
@@ -94,15 +95,13 @@ test("an administrator's changes are announced to the old mailbox and to the new
 
 test("a delayed deletion is announced to the mailbox, and so is its execution", async ({
   mail,
+  sarafan,
   newClient,
   phone,
-  startServer,
 }) => {
-  const settings = { SMTP_URL: mail.url, MAIL_FROM: "codes@sarafan.example", REVEAL_CODES: false };
-  const server = await startServer({ ...settings, CHANGE_DELAY_S: 3 });
   const contact: Contact = { phone, email: freshEmail() };
   const subjects = () => mail.messagesTo(contact.email).map(({ headers }) => headers.subject?.split(" · ")[0]);
-  const [owner, stranger] = [await newClient({ url: server.url }), await newClient({ url: server.url })];
+  const [owner, stranger] = [await newClient({ url: sarafan.url }), await newClient({ url: sarafan.url })];
   const ids: number[] = [];
   for (const client of [owner, stranger]) {
     const code = await receiveCode(mail, client, contact);
@@ -116,28 +115,26 @@ test("a delayed deletion is announced to the mailbox, and so is its execution", 
   await expect.poll(subjects).toContain("Аккаунт в «Сарафане» удалён");
 });
 
-test("a login neither waits for the notice nor fails by it, and the log says nothing of the person", async ({
-  mail,
-  sarafan,
-  newClient,
-  phone,
-}) => {
-  const contact: Contact = { phone, email: freshEmail() };
-  await receiveCode(mail, await newClient({ url: sarafan.url }), contact);
-  const clients = [await newClient({ url: sarafan.url }), await newClient({ url: sarafan.url })] as const;
-  for (const client of clients) await receiveCode(mail, client, contact);
-  const codes = codesTo(mail, contact.email);
-  const opener = await newClient({ url: sarafan.url });
-  await confirmByMail(opener, contact, await receiveCode(mail, opener, contact));
+failureTest(
+  "a login neither waits for the notice nor fails by it, and the log says nothing of the person",
+  async ({ mail, sarafan, newClient, phone }) => {
+    const contact: Contact = { phone, email: freshEmail() };
+    await receiveCode(mail, await newClient({ url: sarafan.url }), contact);
+    const clients = [await newClient({ url: sarafan.url }), await newClient({ url: sarafan.url })] as const;
+    for (const client of clients) await receiveCode(mail, client, contact);
+    const codes = codesTo(mail, contact.email);
+    const opener = await newClient({ url: sarafan.url });
+    await confirmByMail(opener, contact, await receiveCode(mail, opener, contact));
 
-  const { letGo } = mail.hold();
-  expect((await confirmByMail(clients[0], contact, codes[1] ?? "")).status()).toBe(200);
-  expect(mail.hangUps()).toBe(0);
-  letGo();
-  await expect.poll(() => noticesTo(mail, contact.email).length).toBe(1);
+    const { letGo } = mail.hold();
+    expect((await confirmByMail(clients[0], contact, codes[1] ?? "")).status()).toBe(200);
+    expect(mail.hangUps()).toBe(0);
+    letGo();
+    await expect.poll(() => noticesTo(mail, contact.email).length).toBe(1);
 
-  await mail.stop();
-  expect((await confirmByMail(clients[1], contact, codes[2] ?? "")).status()).toBe(200);
-  await expect.poll(() => sarafan.output()).toContain("a notice was not sent, and is tried again");
-  for (const text of [contact.email, contact.phone]) expect(sarafan.output()).not.toContain(text);
-});
+    await mail.stop();
+    expect((await confirmByMail(clients[1], contact, codes[2] ?? "")).status()).toBe(200);
+    await expect.poll(() => sarafan.output()).toContain("a notice was not sent, and is tried again");
+    for (const text of [contact.email, contact.phone]) expect(sarafan.output()).not.toContain(text);
+  },
+);
