@@ -1,19 +1,16 @@
-import { test as base, expect, type Server, Servers } from "../fixtures";
+import { test as base, expect, type Server } from "../fixtures";
 import { bearer, copyCookies, logInWithCookie, logInWithTokens } from "./clients";
 
 const [APP, MOBILE] = ["https://app.example", "capacitor://localhost"];
 
-const test = base.extend<object, { shared: Server }>({
-  /** A server whose APIs the pages of two other origins may use, for all tests of a worker. */
-  shared: [
-    async ({ postgres, emptyDatabase }, use) => {
-      const servers = new Servers({ postgres, emptyDatabase });
-      await use(await servers.start({ CORS_ORIGINS: `${APP}, ${MOBILE}`, RESEND_AFTER_S: 60 }));
-      await servers.remove();
-    },
-    { scope: "worker" },
-  ],
+const test = base.extend<{ shared: Server }>({
+  /** A server whose APIs the pages of two other origins may use. */
+  shared: async ({ sharedServer }, use) =>
+    use(await sharedServer({ CORS_ORIGINS: `${APP}, ${MOBILE}`, RESEND_AFTER_S: 60 })),
 });
+
+// One worker runs all tests, so that one server is enough.
+test.describe.configure({ mode: "default" });
 
 /** What a browser sends for the script of a page of that origin. */
 const scriptOf = (origin: string) => ({ origin, "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors" });

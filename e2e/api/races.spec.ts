@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto";
 import { decodeJwt } from "jose";
 import type { APIRequestContext } from "playwright/test";
-import { DATABASES, type DatabaseKind, type Row, withDatabase } from "../databases";
-import { test as base, expect, type Server, Servers } from "../fixtures";
+import { DATABASES, type Row, withDatabase } from "../databases";
+import { expect, type Server, test } from "../fixtures";
 import { expectWhole } from "../integrity";
 import { type Answer, type Ask, askAtOnce, countOutcomes } from "./at-once";
 import { AUTHENTICATE, askByMail, bearer, copyCookies, freshEmail, logInByMail, post, wrong } from "./clients";
@@ -10,6 +10,9 @@ import { AUTHENTICATE, askByMail, bearer, copyCookies, freshEmail, logInByMail, 
 const TRIES_PER_CODE = 10;
 const TAKEN_ANSWERS_PER_IP_PER_HOUR = 10;
 const SETTINGS = { RESEND_AFTER_S: 60, TRIES_PER_CODE, TAKEN_ANSWERS_PER_IP_PER_HOUR, TRUSTED_PROXIES: 1 };
+
+/** Two servers have this time to start. */
+const PAIR_TIMEOUT_MS = 120_000;
 
 const [REQUEST_CODE, VERIFY_CODE, REFRESH] = ["request_code", "verify_code", "refresh_token"].map(
   (name) => `/api/auth/${name}/`,
@@ -25,26 +28,6 @@ interface Person {
   refresh: string;
 }
 
-const test = base.extend<object, { pairOn: (database: DatabaseKind) => Promise<[Server, Server]> }>({
-  pairOn: [
-    async ({ postgres, emptyDatabase }, use) => {
-      const servers = new Servers({ postgres, emptyDatabase });
-      const pairs = new Map<DatabaseKind, Promise<[Server, Server]>>();
-      const startPair = async (database: DatabaseKind): Promise<[Server, Server]> => {
-        const one = await servers.start(SETTINGS, { database });
-        return [one, await servers.start({}, { beside: one })];
-      };
-      await use((database) => {
-        const pair = pairs.get(database) ?? startPair(database);
-        pairs.set(database, pair);
-        return pair;
-      });
-      await servers.remove();
-    },
-    { scope: "worker", timeout: 120_000 },
-  ],
-});
-
 interface Race {
   one: Server;
   /** A client of each server. */
@@ -57,16 +40,19 @@ interface Race {
 
 for (const database of DATABASES) {
   const raceTest = test.extend<{ race: Race }>({
-    race: async ({ pairOn, newClient, freshPhone }, use) => {
-      const pair = await pairOn(database);
-      const [one, other] = pair;
-      const clients: Race["clients"] = [await newClient({ url: one.url }), await newClient({ url: other.url })];
-      const newPeople = (count: number) =>
-        Promise.all(Array.from({ length: count }, (_, at) => logIn(clients[at % 2 ? 1 : 0], freshPhone(), one)));
-      const rows = (sql: string) => withDatabase(one.databaseUrl, (query) => query(sql));
-      await use({ one, clients, newPeople, rows, atOnce: (asks) => askAtOnce(pair, asks) });
-      await expectWhole(one.databaseUrl);
-    },
+    race: [
+      async ({ sharedServer, newClient, freshPhone }, use) => {
+        const one = await sharedServer(SETTINGS, { database });
+        const other = await sharedServer({}, { beside: one });
+        const clients: Race["clients"] = [await newClient({ url: one.url }), await newClient({ url: other.url })];
+        const newPeople = (count: number) =>
+          Promise.all(Array.from({ length: count }, (_, at) => logIn(clients[at % 2 ? 1 : 0], freshPhone(), one)));
+        const rows = (sql: string) => withDatabase(one.databaseUrl, (query) => query(sql));
+        await use({ one, clients, newPeople, rows, atOnce: (asks) => askAtOnce([one, other], asks) });
+        await expectWhole(one.databaseUrl);
+      },
+      { timeout: PAIR_TIMEOUT_MS },
+    ],
   });
 
   test.describe(`through two servers on one ${database}`, () => {

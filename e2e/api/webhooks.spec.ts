@@ -115,9 +115,13 @@ test("the secret of an endpoint outlives a change of AUTH_SECRET", async ({
   }
 });
 
-test("the address of the cron job delivers what is due, for its secret alone", async ({ newClient, startServer }) => {
+test("the address of the cron job delivers what is due, for its secret alone", async ({
+  newClient,
+  server: without,
+  startServer,
+}) => {
   const secret = "a-secret-of-the-cron-job";
-  const [without, server] = [await startServer(), await startServer({ CRON_SECRET: secret })];
+  const server = await startServer({ CRON_SECRET: secret });
   const ask = async ({ url }: Server, authorization?: string) => {
     const client = await newClient({ url, headers: authorization ? { Authorization: authorization } : {} });
     return client.get("/api/cron/webhooks");

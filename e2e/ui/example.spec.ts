@@ -20,15 +20,19 @@ const START_TIMEOUT_MS = 90_000;
 /** How soon a backend learns that a session ended, or of an event. */
 const SOON_MS = 5000;
 
-const test = base.extend<object, { example: Example }>({
+let shared: Example | undefined;
+base.afterAll(() => shared?.stop());
+
+const test = base.extend<{ example: Example }>({
   example: [
     async ({ server }, use) => {
-      const example = await makeExample(server);
-      await example.start();
-      await use(example);
-      await example.stop();
+      if (!shared) {
+        shared = await makeExample(server);
+        await shared.start();
+      }
+      await use(shared);
     },
-    { scope: "worker", timeout: START_TIMEOUT_MS },
+    { timeout: START_TIMEOUT_MS },
   ],
 });
 

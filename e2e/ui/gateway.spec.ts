@@ -3,22 +3,29 @@ import { type Gateway, startGateway } from "../../gateway/gateway";
 import { test as base, expect, type Server } from "../fixtures";
 import { askForCode, enterCode, readInviteCode } from "./journeys";
 
-const test = base.extend<object, { gateway: Gateway }>({
-  gateway: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
-    async ({}, use) => {
-      const gateway = await startGateway();
-      await use(gateway);
-      await gateway.stop();
-    },
-    { scope: "worker" },
-  ],
+// One worker runs all tests, so that one gateway and one server are enough.
+base.describe.configure({ mode: "default" });
+
+let shared: Gateway | undefined;
+base.afterAll(() => shared?.stop());
+
+const test = base.extend<{ gateway: Gateway; sarafan: Server }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
+  gateway: async ({}, use) => {
+    shared ??= await startGateway();
+    shared.reset();
+    await use(shared);
+  },
+  /** A server that sends codes through the gateway. */
+  sarafan: async ({ gateway, sharedServer }, use) => use(await sharedServer(settings(gateway))),
 });
 
 const settings = ({ url }: Gateway) => ({
   SENDERS: "smsru,twilio",
   SENDERS_KZ: "telegram",
   SENDER_TIMEOUT_S: 1,
+  // No sender rests after failures of an earlier test.
+  SENDER_FAILURES_MAX: 1000,
   REVEAL_CODES: false,
   // Long enough that no time and no id in the log contains it by chance.
   CODE_DIGITS: 8,
@@ -39,8 +46,12 @@ async function readCode(telephone: Page, phone: string): Promise<string> {
   return code;
 }
 
-const sendings = async ({ url }: Server) =>
-  (await (await fetch(`${url}/api/metrics`)).text()).split("\n").filter((line) => line.startsWith("sarafan_sender_"));
+/** Reads how many messages each sender has sent, by the metric's name and labels. */
+async function readSendings({ url }: Server): Promise<Map<string, number>> {
+  const lines = (await (await fetch(`${url}/api/metrics`)).text()).split("\n");
+  const counts = lines.filter((line) => line.startsWith("sarafan_sender_")).map((line) => line.split(/ (?=\d+$)/));
+  return new Map(counts.map(([name = "", count]) => [name, Number(count)]));
+}
 
 for (const answer of ["500", "silence", "refuse"] as const) {
   test(`a person logs in with the code on their phone while the first provider's answer is ${answer}`, async ({
@@ -48,11 +59,10 @@ for (const answer of ["500", "silence", "refuse"] as const) {
     context,
     phone,
     gateway,
-    startServer,
+    sarafan: server,
   }) => {
-    gateway.reset();
     gateway.set("smsru", { answer });
-    const server = await startServer(settings(gateway));
+    const before = await readSendings(server);
     const telephone = await context.newPage();
     await telephone.goto(gateway.url);
     await page.goto(`${server.url}/login`);
@@ -62,8 +72,13 @@ for (const answer of ["500", "silence", "refuse"] as const) {
     await enterCode(page, code);
     await readInviteCode(page);
     expect(gateway.inbox.messages(phone)).toHaveLength(1);
+    const sentSince = async () =>
+      [...(await readSendings(server))].flatMap(([name, count]) => {
+        const more = count - (before.get(name) ?? 0);
+        return more === 0 ? [] : [`${name} ${more}`];
+      });
     await expect
-      .poll(() => sendings(server))
+      .poll(async () => (await sentSince()).sort())
       .toEqual([
         `sarafan_sender_messages_total{sender="smsru",outcome="${answer === "refuse" ? "refused" : "failed"}"} 1`,
         'sarafan_sender_messages_total{sender="twilio",outcome="accepted"} 1',
@@ -73,9 +88,7 @@ for (const answer of ["500", "silence", "refuse"] as const) {
   });
 }
 
-test("a country has a chain of its own", async ({ page, gateway, startServer }) => {
-  gateway.reset();
-  const server = await startServer(settings(gateway));
+test("a country has a chain of its own", async ({ page, gateway, sarafan: server }) => {
   await page.goto(`${server.url}/login`);
   await askForCode(page, "+7 701 234 56 78");
   expect(gateway.inbox.messages("+77012345678")).toMatchObject([{ provider: "telegram" }]);
@@ -85,11 +98,9 @@ test("when no provider accepts a code, the page says so, and no message is sent"
   page,
   phone,
   gateway,
-  startServer,
+  sarafan: server,
 }) => {
-  gateway.reset();
   for (const name of ["smsru", "twilio"] as const) gateway.set(name, { answer: "refuse" });
-  const server = await startServer(settings(gateway));
   await page.goto(`${server.url}/login`);
   await page.getByLabel("Номер телефона").fill(phone);
   await page.getByRole("button", { name: "Получить код" }).click();
@@ -101,12 +112,10 @@ test("the page says when no provider answered in time, and the code works if it 
   page,
   phone,
   gateway,
-  startServer,
+  sarafan: server,
 }) => {
-  gateway.reset();
   gateway.set("smsru", { delayMs: 1500 });
   gateway.set("twilio", { answer: "500" });
-  const server = await startServer(settings(gateway));
   await page.goto(`${server.url}/login`);
   await page.getByLabel("Номер телефона").fill(phone);
   await page.getByRole("button", { name: "Получить код" }).click();
@@ -121,10 +130,8 @@ test("the page shows the message's state, and the next code goes by another prov
   page,
   phone,
   gateway,
-  startServer,
+  sarafan: server,
 }) => {
-  gateway.reset();
-  const server = await startServer(settings(gateway));
   const callbackUrl = `${server.url}/api/delivery/smsru`;
   gateway.set("smsru", { report: "undelivered", reportDelayMs: 1500, callbackUrl });
   gateway.set("twilio", { report: "delivered", reportDelayMs: 0 });

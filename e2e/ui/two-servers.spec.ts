@@ -3,7 +3,7 @@ import type { Browser } from "playwright/test";
 import { bearer, cookieOf, post } from "../api/clients";
 import { startApplication } from "../applications";
 import { DATABASES, type DatabaseKind } from "../databases";
-import { test as base, expect, type Server, Servers } from "../fixtures";
+import { expect, type Place, type Server, type Settings, test } from "../fixtures";
 import { expectWhole } from "../integrity";
 import { type RoundRobin, startRoundRobin } from "../round-robin";
 import { acceptInvitation, askForCode, enterCode, logIn, logOut, maskOf, readInviteCode, wrongCode } from "./journeys";
@@ -15,46 +15,41 @@ interface Cluster {
   codeFor: Server["codeFor"];
 }
 
-const test = base.extend<object, { clusterOn: (database: DatabaseKind) => Promise<Cluster> }>({
-  clusterOn: [
-    async ({ postgres, emptyDatabase }, use) => {
-      const servers = new Servers({ postgres, emptyDatabase });
-      const balancers: RoundRobin[] = [];
-      const clusters = new Map<DatabaseKind, Promise<Cluster>>();
-      const startCluster = async (database: DatabaseKind): Promise<Cluster> => {
-        const balancer = await startRoundRobin();
-        balancers.push(balancer);
-        const one = await servers.start({ APP_URL: balancer.url }, { database });
-        const pair: [Server, Server] = [one, await servers.start({}, { beside: one })];
-        balancer.lead(pair);
-        return { balancer, servers: pair, codeFor: one.codeFor };
-      };
-      await use((database) => {
-        const cluster = clusters.get(database) ?? startCluster(database);
-        clusters.set(database, cluster);
-        return cluster;
-      });
-      await Promise.all(balancers.map((balancer) => balancer.stop()));
-      await servers.remove();
-    },
-    { scope: "worker", timeout: 120_000 },
-  ],
-});
+/** The servers of a cluster have this time to start. */
+const CLUSTER_TIMEOUT_MS = 120_000;
+
+async function startCluster(
+  startServer: (settings: Settings, place: Place) => Promise<Server>,
+  database: DatabaseKind,
+): Promise<Cluster> {
+  const balancer = await startRoundRobin();
+  const one = await startServer({ APP_URL: balancer.url }, { database });
+  const servers: [Server, Server] = [one, await startServer({}, { beside: one })];
+  balancer.lead(servers);
+  return { balancer, servers, codeFor: one.codeFor };
+}
 
 for (const database of DATABASES) {
   test.describe(`two servers on one ${database}, each request at the other server`, () => {
     // All tests share one cluster.
     test.describe.configure({ mode: "default" });
 
+    let shared: Cluster | undefined;
+    test.afterAll(() => shared?.balancer.stop());
+
     const clusterTest = test.extend<{ cluster: Cluster }>({
-      cluster: async ({ clusterOn }, use) => {
-        const cluster = await clusterOn(database);
-        const before = cluster.balancer.turns();
-        await use(cluster);
-        const after = cluster.balancer.turns();
-        expect(after.map((turns, at) => turns > (before[at] ?? 0))).toEqual([true, true]);
-        await expectWhole(cluster.servers[0].databaseUrl);
-      },
+      cluster: [
+        async ({ sharedServer }, use) => {
+          shared ??= await startCluster(sharedServer, database);
+          const cluster = shared;
+          const before = cluster.balancer.turns();
+          await use(cluster);
+          const after = cluster.balancer.turns();
+          expect(after.map((turns, at) => turns > (before[at] ?? 0))).toEqual([true, true]);
+          await expectWhole(cluster.servers[0].databaseUrl);
+        },
+        { timeout: CLUSTER_TIMEOUT_MS },
+      ],
     });
 
     for (const javaScriptEnabled of [true, false]) {
