@@ -1,29 +1,35 @@
-import { test as base, expect, type Server, Servers } from "../fixtures";
+import type { Browser, BrowserContext } from "playwright/test";
+import { test as base, expect, type Server } from "../fixtures";
 import { askForCode, enterCode, logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
 
-/** The product's default settings; the tests' own are more generous. */
-const DEFAULTS = {
+/** The product's default settings, and few wrong codes and look-ups of a network. */
+const SETTINGS = {
   TRUSTED_PROXIES: 1,
   RESEND_AFTER_S: "60,120,300,600",
   TRIES_PER_CODE: 3,
   LONGER_CODES_AFTER_WRONG: "5,20",
   SENDS_PER_PHONE_PER_HOUR: 5,
   SENDS_PER_IP_PER_HOUR: 20,
-  WRONG_CODES_PER_IP_PER_HOUR: 30,
-  INVITE_LOOKUPS_PER_IP_PER_HOUR: 60,
+  WRONG_CODES_PER_IP_PER_HOUR: 3,
+  INVITE_LOOKUPS_PER_IP_PER_HOUR: 2,
 };
 
-const test = base.extend<object, { guarded: Server }>({
-  /** A server with these settings, for all tests of a worker. */
-  guarded: [
-    async ({ postgres, emptyDatabase }, use) => {
-      const servers = new Servers({ postgres, emptyDatabase });
-      await use(await servers.start(DEFAULTS));
-      await servers.remove();
-    },
-    { scope: "worker" },
-  ],
+const test = base.extend<{ guarded: Server }>({
+  /** A server with these settings. */
+  guarded: async ({ sharedServer }, use) => use(await sharedServer(SETTINGS)),
 });
+
+// One worker runs all tests, so that one server is enough.
+test.describe.configure({ mode: "default" });
+
+/** Opens a browser of a network, which the header of the trusted proxy names. */
+const openBrowser = (browser: Browser, { url }: Server, network: string, options = {}): Promise<BrowserContext> =>
+  browser.newContext({
+    baseURL: url,
+    locale: "ru-RU",
+    extraHTTPHeaders: { "x-forwarded-for": network },
+    ...options,
+  });
 
 let networks = 0;
 
@@ -41,7 +47,7 @@ async function guess(server: Server, phone: string, codes: number): Promise<void
     expect(asked.status).toBe(200);
     const cookie = asked.headers.getSetCookie()[0]?.split(";")[0] ?? "";
     const code = wrongCode(await server.codeFor(phone));
-    for (let tries = 0; tries < DEFAULTS.TRIES_PER_CODE; tries += 1) {
+    for (let tries = 0; tries < SETTINGS.TRIES_PER_CODE; tries += 1) {
       await post("/api/enter_code/", { verification_code: code }, cookie);
     }
   }
@@ -76,7 +82,7 @@ for (const javaScriptEnabled of [true, false]) {
       guarded: server,
       phone,
     }) => {
-      await guess(server, phone, DEFAULTS.SENDS_PER_PHONE_PER_HOUR);
+      await guess(server, phone, SETTINGS.SENDS_PER_PHONE_PER_HOUR);
       await page.goto(`${server.url}/login`);
       await page.getByLabel("Номер телефона").fill(phone);
       await page.getByRole("button", { name: "Получить код" }).click();
@@ -88,17 +94,17 @@ for (const javaScriptEnabled of [true, false]) {
 
 test("a person whose network has typed too many wrong codes is asked for a longer one, and logs in with it", async ({
   browser,
-  page,
-  startServer,
+  guarded: server,
   freshPhone,
+  freshNetwork,
 }) => {
-  const server = await startServer({ ...DEFAULTS, WRONG_CODES_PER_IP_PER_HOUR: 3 });
-  const phone = freshPhone();
-  await page.goto(`${server.url}/login`);
+  const [phone, network] = [freshPhone(), freshNetwork()];
+  const page = await (await openBrowser(browser, server, network)).newPage();
+  await page.goto("/login");
   await askForCode(page, phone);
   const other = freshPhone();
-  const stranger = await browser.newPage();
-  await stranger.goto(`${server.url}/login`);
+  const stranger = await (await openBrowser(browser, server, network)).newPage();
+  await stranger.goto("/login");
   await askForCode(stranger, other);
   const wrong = wrongCode(await server.codeFor(other));
   for (const left of ["осталось 2 попытки", "осталась 1 попытка"]) {
@@ -125,7 +131,7 @@ test("a browser that has logged in before gets its code without delay when stran
   await logIn(page, phone, server.codeFor);
   await logOut(page);
   // The browser itself has used one of the five codes.
-  await guess(server, phone, DEFAULTS.SENDS_PER_PHONE_PER_HOUR - 1);
+  await guess(server, phone, SETTINGS.SENDS_PER_PHONE_PER_HOUR - 1);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   const code = await server.codeFor(phone);
@@ -137,12 +143,13 @@ test("a browser that has logged in before gets its code without delay when stran
 
 test("a network with too many unknown invitations has to wait, even for an existing one, and sees how long", async ({
   browser,
-  page,
   phone,
-  startServer,
+  guarded: server,
+  freshNetwork,
 }) => {
-  const server = await startServer({ ...DEFAULTS, INVITE_LOOKUPS_PER_IP_PER_HOUR: 2 });
-  const { inviteCode } = await signUp(await browser.newContext({ baseURL: server.url }), phone, server.codeFor);
+  const network = freshNetwork();
+  const page = await (await openBrowser(browser, server, network)).newPage();
+  const { inviteCode } = await signUp(await openBrowser(browser, server, network), phone, server.codeFor);
   const invitation = `${server.url}/i/${inviteCode}`;
   // Many visitors and preview robots open the invitation.
   for (let opened = 0; opened < 5; opened += 1) {
@@ -156,7 +163,7 @@ test("a network with too many unknown invitations has to wait, even for an exist
     expect((await page.request.get(`${server.url}/i/${code}`)).status()).toBe(404);
   }
   for (const scripted of [true, false]) {
-    const context = await browser.newContext({ javaScriptEnabled: scripted, locale: "ru-RU" });
+    const context = await openBrowser(browser, server, network, { javaScriptEnabled: scripted });
     const refused = await context.newPage();
     for (const address of [invitation, `${server.url}/i/2ABCDE`]) {
       const answer = await refused.goto(address);
