@@ -1,5 +1,5 @@
 import type { Page } from "playwright/test";
-import { expect, test } from "../fixtures";
+import { expect, FEW_TRIES, test } from "../fixtures";
 import {
   acceptInvitation,
   askForCode,
@@ -31,10 +31,10 @@ for (const { how, javaScriptEnabled } of [
   test(`a login, an invitation and a profile put no phone and no mailbox into any address, ${how}`, async ({
     browser,
     freshPhone,
-    startServer,
+    sharedServer,
   }) => {
     test.slow();
-    const server = await startServer({ REFERRALS_PER_PAGE: 1 });
+    const server = await sharedServer(FEW_TRIES);
     const context = await browser.newContext({ baseURL: server.url, javaScriptEnabled });
     const people = Array.from({ length: 5 }, freshPhone);
     const [anna = "", boris = "", carol = "", dora = "", claimed = ""] = people;

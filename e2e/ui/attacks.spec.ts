@@ -1,5 +1,5 @@
 import type { APIResponse, BrowserContext } from "playwright/test";
-import { expect, test } from "../fixtures";
+import { expect, FEW_TRIES, STRICT, test } from "../fixtures";
 import { acceptInvitation, askForCode, logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
 
 /** Posts what NextAuth's own form would post, with the browser's cookies. */
@@ -93,8 +93,8 @@ test("a code does nothing in another browser", async ({ browser, page, phone, se
   expect(await stranger.cookies()).not.toContainEqual(expect.objectContaining({ name: "sarafan-session" }));
 });
 
-test("the limit of attempts holds at NextAuth's own address, too", async ({ context, page, phone, startServer }) => {
-  const server = await startServer({ TRIES_PER_CODE: 2 });
+test("the limit of attempts holds at NextAuth's own address, too", async ({ context, page, phone, sharedServer }) => {
+  const server = await sharedServer(FEW_TRIES);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   const code = await server.codeFor(phone);
@@ -209,8 +209,8 @@ test("a demonstration shows no code behind a proxy, and then to no visitor at al
   await expect(page.getByText("и здесь —")).toBeHidden();
 });
 
-test("without the demonstration mode no code is shown at all", async ({ page, phone, startServer }) => {
-  const server = await startServer({ REVEAL_CODES: false });
+test("without the demonstration mode no code is shown at all", async ({ page, phone, sharedServer }) => {
+  const server = await sharedServer(STRICT);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   const code = await server.codeFor(phone);

@@ -1,5 +1,10 @@
-import { expect, test } from "../fixtures";
+import { expect, FEW_TRIES, STRICT, test } from "../fixtures";
 import { acceptInvitation, askForCode, enterCode, logIn, logOut, readInviteCode, wrongCode } from "./journeys";
+
+/** The first code can be replaced soon, and the next one late. */
+const SHORT_WAIT = { RESEND_AFTER_S: "5,600" };
+/** A code expires after the time that a person needs to type it. */
+const SHORT_LIVED = { CODE_TTL_S: 6 };
 
 test("an invalid number is reported next to the field, and the input is kept", async ({ page }) => {
   await page.goto("/login");
@@ -49,8 +54,8 @@ test("a pasted message gives its code", async ({ page, phone, codeFor }) => {
   await readInviteCode(page);
 });
 
-test("a wrong code says how many tries are left; then the right one works", async ({ page, startServer, phone }) => {
-  const server = await startServer({ TRIES_PER_CODE: 3 });
+test("a wrong code says how many tries are left; then the right one works", async ({ page, sharedServer, phone }) => {
+  const server = await sharedServer(STRICT);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   const code = await server.codeFor(phone);
@@ -66,11 +71,14 @@ test("a wrong code says how many tries are left; then the right one works", asyn
   await readInviteCode(page);
 });
 
-test("when the attempts are spent, the page offers a new code", async ({ page, startServer, phone }) => {
-  const server = await startServer({ TRIES_PER_CODE: 1 });
+test("when the attempts are spent, the page offers a new code", async ({ page, sharedServer, phone }) => {
+  const server = await sharedServer(FEW_TRIES);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
-  await enterCode(page, wrongCode(await server.codeFor(phone)));
+  const wrong = wrongCode(await server.codeFor(phone));
+  await enterCode(page, wrong);
+  await expect(page.getByText("осталась 1 попытка")).toBeVisible();
+  await enterCode(page, wrong);
   await expect(page.getByText("Попытки закончились")).toBeVisible();
   await page.getByRole("button", { name: "Запросить новый код" }).click();
   await enterCode(page, await server.codeFor(phone));
@@ -79,10 +87,10 @@ test("when the attempts are spent, the page offers a new code", async ({ page, s
 
 test("an expired code is reported without a request, and the page offers a new one", async ({
   page,
-  startServer,
+  sharedServer,
   phone,
 }) => {
-  const server = await startServer({ CODE_TTL_S: 6 });
+  const server = await sharedServer(SHORT_LIVED);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   await server.codeFor(phone);
@@ -94,10 +102,10 @@ test("an expired code is reported without a request, and the page offers a new o
 
 test("the wait before the next code is counted down, and then the button appears", async ({
   page,
-  startServer,
+  sharedServer,
   phone,
 }) => {
-  const server = await startServer({ RESEND_AFTER_S: "5,600" });
+  const server = await sharedServer(SHORT_WAIT);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   await server.codeFor(phone);
@@ -108,8 +116,8 @@ test("the wait before the next code is counted down, and then the button appears
   await readInviteCode(page);
 });
 
-test("asking again too early leads to the code that was sent", async ({ page, startServer, phone }) => {
-  const server = await startServer({ RESEND_AFTER_S: 600 });
+test("asking again too early leads to the code that was sent", async ({ page, sharedServer, phone }) => {
+  const server = await sharedServer(STRICT);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   const code = await server.codeFor(phone);
@@ -133,8 +141,8 @@ test("changing the number goes back, and the invitation stays", async ({ browser
   await expect(page.getByRole("heading", { name: "Вы пришли по приглашению" })).toBeVisible();
 });
 
-test("an abandoned login starts again with the number that was typed", async ({ page, startServer, phone }) => {
-  const server = await startServer({ CODE_TTL_S: 6 });
+test("an abandoned login starts again with the number that was typed", async ({ page, sharedServer, phone }) => {
+  const server = await sharedServer(SHORT_LIVED);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   await expect(page.getByText("Код устарел.")).toBeVisible();
@@ -159,10 +167,10 @@ test("without a network no input is lost, and the page says so", async ({ contex
 test("a network that fails while the wait ends leaves the page usable", async ({
   context,
   page,
-  startServer,
+  sharedServer,
   phone,
 }) => {
-  const server = await startServer({ RESEND_AFTER_S: 5 });
+  const server = await sharedServer(SHORT_WAIT);
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   await page.getByLabel("Код из сообщения").fill("12");

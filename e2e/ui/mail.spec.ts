@@ -1,5 +1,5 @@
 import type { Page } from "playwright/test";
-import { expect, test } from "../fixtures";
+import { expect, STRICT, test } from "../fixtures";
 import { askForMailCode, enterCode, logIn, logOut, maskOf, readInviteCode, signUp, wrongCode } from "./journeys";
 
 const emailOf = (phone: string) => `person${phone.slice(1)}@example.com`;
@@ -108,8 +108,8 @@ test("an account by mail is shown by a masked mailbox, to its inviter and its in
   await expect(strangersPage.getByRole("heading", { name: "приглашает вас" })).toContainText("p···@example.com");
 });
 
-test("where no mail can be sent, no page asks for a mailbox", async ({ page, startServer }) => {
-  const server = await startServer({ REVEAL_CODES: false });
+test("where no mail can be sent, no page asks for a mailbox", async ({ page, sharedServer }) => {
+  const server = await sharedServer(STRICT);
   await page.goto(`${server.url}/login?by=email`);
   await expect(page.getByLabel("Номер телефона")).toBeVisible();
   await expect(page.getByLabel("Электронная почта")).toBeHidden();
