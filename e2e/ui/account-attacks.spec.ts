@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from "playwright/test";
 import { expect, test } from "../fixtures";
-import { logIn, readInviteCode, signUp } from "./journeys";
+import { openProfile, signUp } from "./journeys";
 
 type CodeFor = (to: string) => Promise<string>;
 
@@ -146,9 +146,7 @@ test("an export goes only to its account, and pages of other sites can't have it
   server,
   newClient,
 }) => {
-  await page.goto("/login");
-  await logIn(page, phone, server.codeFor);
-  await readInviteCode(page);
+  await openProfile(page, phone, server.codeFor);
   for (const site of ["cross-site", "same-site"]) {
     const answer = await context.request.get("/account/export", { headers: { "sec-fetch-site": site } });
     expect(answer.status(), site).toBe(403);

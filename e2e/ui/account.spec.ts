@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright/test";
-import { expect, test } from "../fixtures";
-import { startMailServer } from "../mail-server";
-import { logIn, logOut, readInviteCode, signUp, wrongCode } from "./journeys";
+import { expect, FEW_TRIES, test } from "../fixtures";
+import { logIn, logOut, openProfile, readInviteCode, signUp, wrongCode } from "./journeys";
 
 const IPHONE =
   "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1";
@@ -12,8 +11,7 @@ type CodeFor = (to: string) => Promise<string>;
 /** Logs the same person in on a second device. */
 async function logInElsewhere(browser: Browser, url: string, phone: string, codeFor: CodeFor): Promise<Page> {
   const page = await (await browser.newContext({ baseURL: url, userAgent: IPHONE, locale: "ru-RU" })).newPage();
-  await logIn(page, phone, codeFor);
-  await readInviteCode(page);
+  await openProfile(page, phone, codeFor);
   return page;
 }
 
@@ -80,9 +78,7 @@ for (const javaScriptEnabled of [true, false]) {
     });
 
     test("a device is ended from another one, and then all the others", async ({ browser, page, phone, server }) => {
-      await page.goto("/login");
-      await logIn(page, phone, server.codeFor);
-      await readInviteCode(page);
+      await openProfile(page, phone, server.codeFor);
       const [one, other, third] = [
         await logInElsewhere(browser, server.url, phone, server.codeFor),
         await logInElsewhere(browser, server.url, phone, server.codeFor),
@@ -114,9 +110,7 @@ for (const javaScriptEnabled of [true, false]) {
       server,
     }) => {
       const [phone, next] = [freshPhone(), freshPhone()];
-      await page.goto("/login");
-      await logIn(page, phone, server.codeFor);
-      const inviteCode = await readInviteCode(page);
+      const inviteCode = await openProfile(page, phone, server.codeFor);
       const telephone = await logInElsewhere(browser, server.url, phone, server.codeFor);
       const addresses = addressesOf(context);
 
@@ -146,9 +140,7 @@ for (const javaScriptEnabled of [true, false]) {
 
     test("an address is added to an account by phone, and then opens it", async ({ page, phone, codeFor }) => {
       const email = `added${phone.slice(1)}@example.com`;
-      await page.goto("/login");
-      await logIn(page, phone, codeFor);
-      const inviteCode = await readInviteCode(page);
+      const inviteCode = await openProfile(page, phone, codeFor);
       await page.goto("/account");
       await page.getByRole("link", { name: "Добавить адрес почты" }).click();
       await askForCodes(page, "Электронная почта", email);
@@ -166,9 +158,7 @@ for (const javaScriptEnabled of [true, false]) {
     });
 
     test("an account is deleted for good with a code", async ({ page, phone, codeFor }) => {
-      await page.goto("/login");
-      await logIn(page, phone, codeFor);
-      const inviteCode = await readInviteCode(page);
+      const inviteCode = await openProfile(page, phone, codeFor);
       await page.goto("/account");
       await page.getByRole("link", { name: "Удалить аккаунт" }).click();
       await expect(page.getByRole("heading", { name: "Что останется" })).toBeVisible();
@@ -194,9 +184,7 @@ for (const javaScriptEnabled of [true, false]) {
       phone,
       server,
     }) => {
-      await page.goto("/login");
-      await logIn(page, phone, server.codeFor);
-      const inviteCode = await readInviteCode(page);
+      const inviteCode = await openProfile(page, phone, server.codeFor);
       const telephone = await logInElsewhere(browser, server.url, phone, server.codeFor);
       await telephone.goto("/account/delete");
       await expect(telephone.getByText("аккаунт будет удалён через 24 часа после ввода кода")).toBeVisible();
@@ -242,9 +230,7 @@ for (const javaScriptEnabled of [true, false]) {
     }) => {
       const [phone, next] = [freshPhone(), freshPhone()];
       const email = `both${phone.slice(1)}@example.com`;
-      await page.goto("/login");
-      await logIn(page, phone, server.codeFor);
-      await readInviteCode(page);
+      await openProfile(page, phone, server.codeFor);
       await page.goto("/account/email");
       await askForCodes(page, "Электронная почта", email);
       await enterCodes(page, await server.codeFor(phone), await server.codeFor(email));
@@ -283,9 +269,7 @@ for (const javaScriptEnabled of [true, false]) {
     }) => {
       const phone = freshPhone();
       const email = `shown${phone.slice(1)}@example.com`;
-      await page.goto("/login");
-      await logIn(page, phone, server.codeFor);
-      await readInviteCode(page);
+      await openProfile(page, phone, server.codeFor);
       await page.goto("/account/email");
       await askForCodes(page, "Электронная почта", email);
       await enterCodes(page, await server.codeFor(phone), await server.codeFor(email));
@@ -325,12 +309,10 @@ for (const javaScriptEnabled of [true, false]) {
     test("the reason why a code for a deletion is void or longer is shown at its field", async ({
       page,
       phone,
-      startServer,
+      sharedServer,
     }) => {
-      const { url, codeFor } = await startServer({ TRIES_PER_CODE: 2, LONGER_CODES_AFTER_WRONG: "3,20" });
-      await page.goto(`${url}/login`);
-      await logIn(page, phone, codeFor);
-      await readInviteCode(page);
+      const { url, codeFor } = await sharedServer(FEW_TRIES);
+      await openProfile(page, phone, codeFor, url);
       await page.goto(`${url}/account/delete`);
       await page.getByRole("button", { name: "Получить код для удаления" }).click();
       const field = page.getByLabel("Код из сообщения");
@@ -356,13 +338,11 @@ for (const javaScriptEnabled of [true, false]) {
     test("the reason why a code of a change is void or longer is shown at its field", async ({
       page,
       freshPhone,
-      startServer,
+      sharedServer,
     }) => {
-      const { url, codeFor } = await startServer({ TRIES_PER_CODE: 2, LONGER_CODES_AFTER_WRONG: "3,20" });
+      const { url, codeFor } = await sharedServer(FEW_TRIES);
       const [phone, next] = [freshPhone(), freshPhone()];
-      await page.goto(`${url}/login`);
-      await logIn(page, phone, codeFor);
-      await readInviteCode(page);
+      await openProfile(page, phone, codeFor, url);
       await page.goto(`${url}/account/phone`);
       await askForCodes(page, "Новый номер телефона", next);
       let codes = [await codeFor(phone), await codeFor(next)] as const;
@@ -384,10 +364,12 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
-test("the old mailbox and the new one get a notice of a change", async ({ page, freshPhone, startServer }) => {
-  const mail = await startMailServer();
-  const server = await startServer({ SMTP_URL: mail.url, MAIL_FROM: "codes@sarafan.example", REVEAL_CODES: false });
-  const phone = freshPhone();
+test("the old mailbox and the new one get a notice of a change", async ({
+  page,
+  phone,
+  mailServer: mail,
+  mailingServer: server,
+}) => {
   const [old, next] = [`old${phone.slice(1)}@example.com`, `next${phone.slice(1)}@example.com`];
   const codesTo = (email: string) =>
     mail.messagesTo(email).flatMap(({ headers }) => /^(\d{4}) /.exec(headers.subject ?? "")?.[1] ?? []);
@@ -407,7 +389,6 @@ test("the old mailbox and the new one get a notice of a change", async ({ page, 
   for (const email of [old, next]) {
     await expect.poll(() => mail.messagesTo(email).at(-1)?.headers.subject).toMatch(/^Изменён адрес почты/);
   }
-  await mail.stop();
 });
 
 test("all data of an account can be downloaded as a file, and the download is recorded", async ({
@@ -415,9 +396,7 @@ test("all data of an account can be downloaded as a file, and the download is re
   phone,
   codeFor,
 }) => {
-  await page.goto("/login");
-  await logIn(page, phone, codeFor);
-  const inviteCode = await readInviteCode(page);
+  const inviteCode = await openProfile(page, phone, codeFor);
   await page.goto("/account");
   const [download] = await Promise.all([
     page.waitForEvent("download"),

@@ -3,7 +3,7 @@ import type { Page } from "playwright/test";
 import { askByMail, confirmByMail, expectAnswer, freshEmail, logInByMail, logInWithTokens, post } from "../api/clients";
 import { openScriptless } from "../api/scriptless";
 import { expect, type Server, test } from "../fixtures";
-import { acceptInvitation, logIn, logOut, maskOf, openConsole, readInviteCode, signUp } from "./journeys";
+import { logIn, logOut, maskOf, openConsole, openProfile, readInviteCode, signUp } from "./journeys";
 
 const BLOCKED = "Аккаунт заблокирован.";
 
@@ -174,8 +174,7 @@ for (const javaScriptEnabled of [true, false]) {
 
       await personsPage.goto("/profile");
       await expect(personsPage).toHaveURL(/\/login/);
-      await logIn(personsPage, phone, codeFor);
-      await readInviteCode(personsPage);
+      await openProfile(personsPage, phone, codeFor);
       await personsPage.goto("/account/history");
       await expect(personsPage.getByText("Администратор завершил сеансы: 1 сеанс")).toBeVisible();
       await expect(personsPage.getByText("украден")).toHaveCount(0);
@@ -224,12 +223,10 @@ test("a file of accounts is taken from an administrator's open console alone, an
   const file = { name: "people.csv", mimeType: "text/csv", buffer: Buffer.from("phone\n") };
   const send = (headers: Record<string, string> = {}) =>
     page.request.post("/api/admin/imports", { multipart: { file }, headers, maxRedirects: 0 });
-  await logIn(page, phone, codeFor);
-  await readInviteCode(page);
+  await openProfile(page, phone, codeFor);
   expect((await send()).status()).toBe(404);
   await logOut(page);
-  await logIn(page, administratorPhone, codeFor);
-  await readInviteCode(page);
+  await openProfile(page, administratorPhone, codeFor);
   expect((await send()).headers().location).toMatch(/^\/admin\/enter/);
   await logOut(page);
   await openConsole(page, administratorPhone, codeFor, "/admin/people");
@@ -366,8 +363,7 @@ test("a stranger, a person who is logged in, and one who guesses find no console
 }) => {
   const unknown = await readAnswer(page, "/admin-of-another-product");
   for (const path of CONSOLE_PAGES) expect(await readAnswer(page, path), path).toEqual(unknown);
-  await logIn(page, phone, codeFor);
-  await readInviteCode(page);
+  await openProfile(page, phone, codeFor);
   const whenLoggedIn = await readAnswer(page, "/admin-of-another-product");
   expect(whenLoggedIn.status).toBe(404);
   for (const path of CONSOLE_PAGES) expect(await readAnswer(page, path), path).toEqual(whenLoggedIn);
@@ -389,8 +385,7 @@ test("a stranger and a person who is logged in find no files of the console: eac
   };
   const unknown = await answersOf("/api/nowhere/at-all");
   for (const path of CONSOLE_FILES) expect(await answersOf(path), path).toEqual(unknown);
-  await logIn(page, phone, codeFor);
-  await readInviteCode(page);
+  await openProfile(page, phone, codeFor);
   for (const path of CONSOLE_FILES) expect(await answersOf(path), path).toEqual(unknown);
 });
 
@@ -399,20 +394,17 @@ for (const javaScriptEnabled of [true, false]) {
     test.use({ javaScriptEnabled });
 
     test("an administrator filters people by inviter, and downloads exactly these as a file; a phone is in no address", async ({
-      browser,
+      newClient,
+      server,
       page,
       freshPhone,
       codeFor,
       administratorPhone,
     }) => {
-      const context = await browser.newContext({ javaScriptEnabled, locale: "ru-RU" });
       const [inviter, invitee] = [freshPhone(), freshPhone()];
-      const { page: personsPage, inviteCode } = await signUp(context, inviter, codeFor);
-      await logOut(personsPage);
-      await acceptInvitation(personsPage, inviteCode);
-      await logIn(personsPage, invitee, codeFor);
-      await readInviteCode(personsPage);
-      await context.close();
+      const { inviteCode } = await logInWithTokens(newClient, inviter, server);
+      const { client } = await logInWithTokens(newClient, invitee, server);
+      await post(client, "/api/profile_back/activate_invite/", { code: inviteCode });
 
       await openConsole(page, administratorPhone, codeFor, "/admin/people");
       await page.getByText("Отбор").click();
@@ -625,6 +617,10 @@ for (const javaScriptEnabled of [true, false]) {
       const inviter = await signUpMadeUpPeople(newClient, freshPhone, server);
       await openConsole(page, administratorPhone, codeFor, "/admin/signals");
       const row = page.getByRole("row").filter({ hasText: maskOf(inviter.phone) });
+      // A request takes less time than a page.
+      const isListed = async () =>
+        (await (await page.request.get("/admin/signals")).text()).includes(maskOf(inviter.phone));
+      await expect.poll(isListed, { timeout: 100_000, intervals: [1000] }).toBe(true);
       await expect(async () => {
         await page.reload();
         await expect(row).toContainText("у 4 из 4 приглашённых номера идут подряд", { timeout: 1000 });

@@ -10,6 +10,7 @@ import {
   enterConsoleCode,
   logIn,
   logOut,
+  openProfile,
   readInviteCode,
   signUp,
   wrongCode,
@@ -109,14 +110,13 @@ async function visitEveryPage(
   await page.goto("/profile");
   await logOut(page);
   for (let guests = 0; guests < 2; guests += 1) {
-    await acceptInvitation(page, annasCode);
-    await logIn(page, freshPhone(), codeFor);
-    await readInviteCode(page);
+    await openProfile(page, freshPhone(), codeFor);
+    const activated = await page.request.post("/api/profile/", { data: { invite_code: annasCode } });
+    expect(activated.ok()).toBe(true);
     await logOut(page);
   }
 
-  await logIn(page, anna, codeFor);
-  await readInviteCode(page);
+  await openProfile(page, anna, codeFor);
   await look(page, "profile, with people");
   await visit("/profile?numbers=shown", "profile, numbers shown");
   await visit(`/i/${guestsCode}`, "circle");
@@ -164,8 +164,7 @@ async function visitEveryPage(
   const tokens = { data: { phone: anna, code: await codeFor(anna) }, headers: { "user-agent": "okhttp/4.12.0" } };
   await page.goto("/profile");
   await logOut(page);
-  await logIn(page, anna, codeFor);
-  await readInviteCode(page);
+  await openProfile(page, anna, codeFor);
   expect((await page.request.post("/api/auth/verify_code/", tokens)).status()).toBe(200);
   await visit("/profile", "profile, a new device");
   await visit("/account", "account, a new device");
@@ -223,9 +222,7 @@ async function visitEveryPage(
   await expect(page.getByRole("heading", { name: "Аккаунт удалён" })).toBeVisible();
   await look(page, "account deleted");
 
-  await page.goto("/login");
-  await logIn(page, administratorPhone, codeFor);
-  const administratorsCode = await readInviteCode(page);
+  const administratorsCode = await openProfile(page, administratorPhone, codeFor);
   await visit("/admin", "console, closed");
   await page.getByRole("button", { name: "Прислать код" }).click();
   await expect(page.getByLabel("Код из сообщения")).toBeVisible();

@@ -1,4 +1,5 @@
-import { expect, test } from "../fixtures";
+import { logInWithTokens, post } from "../api/clients";
+import { expect, STRICT, test } from "../fixtures";
 import { acceptInvitation, askForCode, enterCode, logIn, logOut, maskOf, readInviteCode, signUp } from "./journeys";
 
 /** A Russian phone as pages show it unmasked. */
@@ -151,22 +152,18 @@ test("an invitation can be dropped at the login", async ({ browser, page, freshP
 
 test("referrals are shown in pages, newest first, and their number as a picture", async ({
   browser,
-  startServer,
+  newClient,
+  sharedServer,
   freshPhone,
 }) => {
-  const server = await startServer({ REFERRALS_PER_PAGE: 2 });
+  const server = await sharedServer(STRICT);
   const anna = await browser.newContext({ baseURL: server.url });
   const { page, inviteCode } = await signUp(anna, freshPhone(), server.codeFor);
   const came: string[] = [];
   for (let people = 0; people < 3; people += 1) {
-    const context = await browser.newContext({ baseURL: server.url });
-    const guest = await context.newPage();
-    const phone = freshPhone();
-    await acceptInvitation(guest, inviteCode);
-    await logIn(guest, phone, server.codeFor);
-    await readInviteCode(guest);
+    const { client, phone } = await logInWithTokens(newClient, freshPhone(), server);
+    await post(client, "/api/profile_back/activate_invite/", { code: inviteCode });
     came.unshift(phone);
-    await context.close();
   }
   await page.reload();
   await expect(page.getByRole("img", { name: /Как росло число/ })).toBeVisible();
