@@ -5,7 +5,7 @@ import { createRemoteJWKSet, jwtVerify } from "jose";
 import type { Page } from "playwright/test";
 import { type Application, startApplication } from "../applications";
 import { test as base, expect, type Server } from "../fixtures";
-import { logIn, readInviteCode } from "./journeys";
+import { logInByRequests, openProfile, readInviteCode } from "./journeys";
 
 /** An application with a page for people who have logged out, and an address for logout notices. */
 interface LogoutApplication extends Application {
@@ -56,8 +56,8 @@ async function logInAt(
   phone: string,
 ): Promise<{ id_token: string; access_token: string }> {
   const { address, verifier } = application.begin();
+  await logInByRequests(page.context(), phone, server.codeFor, server.url);
   await page.goto(address);
-  await logIn(page, phone, (to) => server.codeFor(to));
   await page.getByRole("button", { name: "Разрешить", exact: true }).click();
   await expect(page.getByRole("heading", { name: application.name, exact: true })).toBeVisible();
   const form = new URLSearchParams({
@@ -122,8 +122,7 @@ for (const javaScriptEnabled of [true, false]) {
   }) => {
     const tea = await newApplication();
     const page = await browser.newPage({ javaScriptEnabled, baseURL: server.url });
-    await logIn(page, phone, (to) => server.codeFor(to));
-    await readInviteCode(page);
+    await openProfile(page, phone, server.codeFor);
     const request = { client_id: tea.clientId, post_logout_redirect_uri: tea.farewellUri, state: "kept" };
     await page.goto(logoutAddress(server, request));
     await expect(page.getByText("После этого вы вернётесь в приложение «Tea house».")).toBeVisible();
@@ -210,8 +209,7 @@ test("a request for a logout that makes no sense leads to no address of it, and 
   newApplication,
 }) => {
   const tea = await newApplication();
-  await logIn(page, phone, (to) => server.codeFor(to));
-  await readInviteCode(page);
+  await openProfile(page, phone, server.codeFor);
   const known = { client_id: tea.clientId };
   for (const [parameters, reason] of [
     [{ ...known, post_logout_redirect_uri: `${tea.farewellUri}/other` }, "post_logout_redirect_uri_unknown"],
@@ -232,9 +230,7 @@ test("a request for a logout that makes no sense leads to no address of it, and 
 });
 
 test("the page that says that a person is logged out asks one who is logged in", async ({ page, server, phone }) => {
-  await page.goto("/login");
-  await logIn(page, phone, (to) => server.codeFor(to));
-  await readInviteCode(page);
+  await openProfile(page, phone, server.codeFor);
   await page.goto("/oauth/logout/done");
   await expect(page).toHaveURL(/\/oauth\/logout\/confirm$/);
   await expect(page.getByRole("heading", { name: "Выйти?" })).toBeVisible();

@@ -59,7 +59,7 @@ export async function enterCode(page: Page, code: string): Promise<void> {
 }
 
 /** Logs a person in by requests of the browser, which take less time than the pages of a login. */
-async function logInByRequests(
+export async function logInByRequests(
   { request }: BrowserContext,
   phone: string,
   codeFor: CodeFor,
