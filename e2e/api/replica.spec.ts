@@ -5,14 +5,14 @@ const [PROFILE, ACTIVATE_INVITE] = ["/api/profile_back/", "/api/profile_back/act
 
 test("a client sees its own writes even if the replica lags; lists are read from the replica", async ({
   postgres,
+  emptyDatabase,
   startServer,
   newClient,
   freshPhone,
 }) => {
   const { createDatabase } = await postgres();
   // The replica has the tables and never gets any rows.
-  const replica = await createDatabase();
-  await startServer({ DATABASE_URL: replica, AUTH_SECRET: "of a server that prepares a database and no more" });
+  const replica = await createDatabase(await emptyDatabase("postgresql"));
   const server = await startServer({ DATABASE_READ_URL: replica }, { database: "postgresql" });
 
   const inviter = await logInWithTokens(newClient, freshPhone(), server);
