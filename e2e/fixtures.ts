@@ -120,9 +120,8 @@ interface WorkerFixtures extends WorkerOptions {
   /** The URL of a database with all tables and no rows, to be copied. It is made at the first use. */
   emptyDatabase: (kind: DatabaseKind) => Promise<string>;
   /**
-   * Starts a server with these settings when a test of the worker first asks for it. Later tests get the same one. It is for
-   * tests that don't end their server and don't expect to be its only ones: a server of its own costs a test as much processor
-   * time as a hundred logins.
+   * Starts a server with these settings when a test of the worker first asks for it; later tests get the same one. It is for
+   * tests that don't end their server and don't count what others have left there. A start takes seconds of processor time.
    */
   sharedServer: (settings: Settings, place?: Place) => Promise<Server>;
   /** A mail server for the tests of a worker, which refuse and hold single mails at most. */
