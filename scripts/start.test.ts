@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -11,12 +11,17 @@ import { test as base, expect } from "../e2e/fixtures";
 import { cleanEnvironment } from "./internal/environment";
 import { findFreePort } from "./internal/free-port";
 
-const test = base.extend<{ folder: string }>({
+const test = base.extend<{ folder: string; preparedDatabase: string }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that one needs from this pattern.
   folder: async ({}, use) => {
     const folder = mkdtempSync(path.join(tmpdir(), "sarafan-start-"));
     await use(folder);
     rmSync(folder, { recursive: true });
+  },
+  preparedDatabase: async ({ folder, emptyDatabase }, use) => {
+    const file = path.join(folder, "sarafan.db");
+    copyFileSync((await emptyDatabase("sqlite")).slice("file:".length), file);
+    await use(`file:${file}`);
   },
 });
 
@@ -50,20 +55,19 @@ test.describe("a start that can't be is refused in one sentence", () => {
   });
 
   for (const password of ["se#cret", "se/cret", "se?cret", "12#cret", "12/cret", "se%E2cret", "se@cre/t"]) {
-    test(`when the password of a database or of a mail server is ${password}`, async ({ folder }) => {
+    test(`when the password of a database and of a mail server is ${password}`, async () => {
       const { code, sentences } = await start({
         DATABASE_URL: `postgresql://sarafan:${password}@127.0.0.1:1/sarafan`,
         AUTH_SECRET: "a secret of more than thirty-two characters",
-      });
-      expect(sentences).toEqual([expect.stringMatching(/^The setting DATABASE_URL has a name or a password .*# %23/)]);
-      expect(code).toBe(1);
-      const mail = await start({
-        DATABASE_URL: `file:${folder}/sarafan.db`,
         SMTP_URL: `smtp://codes:${password}@127.0.0.1:1`,
         MAIL_FROM: "codes@sarafan.example",
       });
-      expect(mail.sentences).toEqual([expect.stringMatching(/^The setting SMTP_URL has a name or a password/)]);
-      expect([...sentences, ...mail.sentences].join()).not.toMatch(/cre|127\.0/);
+      expect(sentences).toEqual([
+        expect.stringMatching(/^The setting DATABASE_URL has a name or a password .*# %23/),
+        expect.stringMatching(/^The setting SMTP_URL has a name or a password/),
+      ]);
+      expect(sentences.join()).not.toMatch(/cre|127\.0/);
+      expect(code).toBe(1);
     });
   }
 
@@ -283,11 +287,9 @@ test("a second start does nothing twice", async ({ folder, startServer }) => {
   expect(server.output().slice(first.length)).not.toMatch(/ … |Preparing/);
 });
 
-test("a start on what is prepared already is refused in the same sentences", async ({ startServer }) => {
-  const { databaseUrl, stop } = await startServer();
-  await stop();
+test("a start on what is prepared already is refused in the same sentences", async ({ preparedDatabase }) => {
   const refused = async (settings: Record<string, string>) => {
-    const { code, sentences } = await start({ DATABASE_URL: databaseUrl, ...settings });
+    const { code, sentences } = await start({ DATABASE_URL: preparedDatabase, ...settings });
     expect(code).toBe(1);
     return sentences;
   };
@@ -302,21 +304,19 @@ test("a start on what is prepared already is refused in the same sentences", asy
   ]);
 });
 
-test("a server that was prepared already is one process, which has loaded no compiler", async ({ startServer }) => {
+test("a server that was prepared already is one process, which has loaded no compiler", async ({
+  preparedDatabase,
+}) => {
   test.skip(process.platform !== "linux", "only Linux tells what a process has loaded");
-  const { databaseUrl, stop } = await startServer();
-  await stop();
-  const { child, ended } = await serve({ DATABASE_URL: databaseUrl });
+  const { child, ended } = await serve({ DATABASE_URL: preparedDatabase });
   expect(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8")).toBe("");
   expect(readFileSync(`/proc/${child.pid}/maps`, "utf8")).not.toMatch(/next-swc|esbuild/);
   child.kill("SIGHUP");
   expect(await ended).toBe(0);
 });
 
-test("a server ends with the npm that has started it", async ({ startServer }) => {
-  const { databaseUrl, stop } = await startServer();
-  await stop();
-  const { child, ended, url } = await serve({ DATABASE_URL: databaseUrl }, ["npm", "start"]);
+test("a server ends with the npm that has started it", async ({ preparedDatabase }) => {
+  const { child, ended, url } = await serve({ DATABASE_URL: preparedDatabase }, ["npm", "start"]);
   child.kill("SIGTERM");
   await ended;
   await expect(async () => {
