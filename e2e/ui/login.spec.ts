@@ -1,10 +1,8 @@
-import { expect, FEW_TRIES, STRICT, test } from "../fixtures";
+import { expect, FEW_TRIES, SHORT_LIVED, STRICT, test } from "../fixtures";
 import { acceptInvitation, askForCode, enterCode, logIn, logOut, readInviteCode, wrongCode } from "./journeys";
 
 /** The first code can be replaced soon, and the next one late. */
 const SHORT_WAIT = { RESEND_AFTER_S: "5,600" };
-/** A code expires after the time that a person needs to type it. */
-const SHORT_LIVED = { CODE_TTL_S: 6 };
 
 test("an invalid number is reported next to the field, and the input is kept", async ({ page }) => {
   await page.goto("/login");
