@@ -40,30 +40,21 @@ async function findSeriousProblems(page: Page, runOnly: string[]): Promise<strin
     );
 }
 
-/** Visits every page in every state, and calls `inspect` at each. */
-async function visitEveryPage(
-  {
-    context,
-    freshPhone,
-    administratorPhone,
-    codeFor,
-  }: {
-    context: BrowserContext;
-    freshPhone: () => string;
-    administratorPhone: string;
-    codeFor: (phone: string) => Promise<string>;
-  },
-  inspect: (page: Page, name: string) => Promise<void>,
-): Promise<void> {
-  const look = async (seen: Page, name: string) => {
-    await expect(seen, name).toHaveTitle(/\S/);
-    await inspect(seen, name);
-  };
-  const page = await context.newPage();
-  const visit = async (path: string, name = path) => {
-    await page.goto(path);
-    await look(page, name);
-  };
+/** What a visit of pages needs. */
+interface Tour {
+  context: BrowserContext;
+  page: Page;
+  freshPhone: () => string;
+  administratorPhone: string;
+  codeFor: (phone: string) => Promise<string>;
+  /** Inspects the page in its present state. */
+  look: (seen: Page, name: string) => Promise<void>;
+  /** Opens an address and inspects its page. */
+  visit: (path: string, name?: string) => Promise<void>;
+}
+
+/** Visits every page of strangers and people in every state. */
+async function visitPagesOfPeople({ context, page, freshPhone, codeFor, look, visit }: Tour): Promise<void> {
   const anna = freshPhone();
   await visit("/login?step=code", "code that is lost");
   await visit("/", "home");
@@ -221,7 +212,20 @@ async function visitEveryPage(
   await page.getByRole("button", { name: "Удалить навсегда" }).click();
   await expect(page.getByRole("heading", { name: "Аккаунт удалён" })).toBeVisible();
   await look(page, "account deleted");
+}
 
+/** Visits every page of the console and of applications in every state. */
+async function visitConsole({
+  context,
+  page,
+  freshPhone,
+  administratorPhone,
+  codeFor,
+  look,
+  visit,
+}: Tour): Promise<void> {
+  const invite = await openProfile(page, freshPhone(), codeFor);
+  await context.clearCookies();
   const administratorsCode = await openProfile(page, administratorPhone, codeFor);
   await visit("/admin", "console, closed");
   await page.getByRole("button", { name: "Прислать код" }).click();
@@ -310,8 +314,8 @@ async function visitEveryPage(
   });
   await visit(`/oauth/authorize?${asked}`, "an application asks for consent");
   await expect(page.getByRole("button", { name: "Разрешить", exact: true })).toBeVisible();
-  await visit(`/oauth/authorize?${asked}&prompt=login&invite=${guestsCode}`, "login for an application, invited");
-  await expect(page.getByText(`Новый аккаунт сразу активирует код ${guestsCode}`)).toBeVisible();
+  await visit(`/oauth/authorize?${asked}&prompt=login&invite=${invite}`, "login for an application, invited");
+  await expect(page.getByText(`Новый аккаунт сразу активирует код ${invite}`)).toBeVisible();
   await visit("/oauth/refused?reason=expired", "a login for an application that is over");
   await visit("/oauth/refused?reason=client_unknown", "a request of an unknown application");
   await visit("/admin/webhooks", "console, webhooks");
@@ -404,46 +408,58 @@ async function expectNoSeriousProblems(page: Page, name: string) {
   await page.emulateMedia({ colorScheme: "light" });
 }
 
-test("axe finds nothing serious on any page, light or dark, and no page is wider than 360 px, fetches anything from elsewhere, breaks in the console or does what its policy forbids", async ({
-  browser,
-  freshPhone,
-  administratorPhone,
-  codeFor,
-  baseURL,
-}) => {
-  test.setTimeout(5 * 60_000);
-  const context = await browser.newContext({
-    baseURL: baseURL ?? "",
-    viewport: MOBILE_SIZE,
-    isMobile: true,
-    hasTouch: true,
-    locale: "ru-RU",
-  });
-  const elsewhere: string[] = [];
-  const complaints: string[] = [];
-  context.on("request", (request) => {
-    if (!request.url().startsWith(baseURL ?? "") && !request.url().startsWith("data:")) elsewhere.push(request.url());
-  });
-  context.on("console", (message) => {
-    // The browser logs an error for each page that is not found, and for those that refuse an application's request.
-    const isRefusal = message.text().includes("404") || message.location().url.includes("/oauth/refused?");
-    if (message.type() === "error" && !isRefusal) complaints.push(message.text());
-  });
-  context.on("weberror", (error) => complaints.push(String(error.error())));
-  await context.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, sample }) => {
-      // biome-ignore lint/suspicious/noConsole: the page reports to the test this way.
-      console.error(`forbidden: ${violatedDirective} ${blockedURI} ${sourceFile} ${sample}`);
+for (const [whose, tour] of [
+  ["of people", visitPagesOfPeople],
+  ["of the console and of applications", visitConsole],
+] as const) {
+  test(`axe finds nothing serious on any page ${whose}, light or dark, and no page is wider than 360 px, fetches anything from elsewhere, breaks in the browser's console or does what its policy forbids`, async ({
+    browser,
+    freshPhone,
+    administratorPhone,
+    codeFor,
+    baseURL,
+  }) => {
+    test.setTimeout(5 * 60_000);
+    const context = await browser.newContext({
+      baseURL: baseURL ?? "",
+      viewport: MOBILE_SIZE,
+      isMobile: true,
+      hasTouch: true,
+      locale: "ru-RU",
     });
+    const elsewhere: string[] = [];
+    const complaints: string[] = [];
+    context.on("request", (request) => {
+      if (!request.url().startsWith(baseURL ?? "") && !request.url().startsWith("data:")) elsewhere.push(request.url());
+    });
+    context.on("console", (message) => {
+      // The browser logs an error for each page that is not found, and for those that refuse an application's request.
+      const isRefusal = message.text().includes("404") || message.location().url.includes("/oauth/refused?");
+      if (message.type() === "error" && !isRefusal) complaints.push(message.text());
+    });
+    context.on("weberror", (error) => complaints.push(String(error.error())));
+    await context.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, sample }) => {
+        // biome-ignore lint/suspicious/noConsole: the page reports to the test this way.
+        console.error(`forbidden: ${violatedDirective} ${blockedURI} ${sourceFile} ${sample}`);
+      });
+    });
+    const english = await context.newPage();
+    const page = await context.newPage();
+    const look: Tour["look"] = async (seen, name) => {
+      await expect(seen, name).toHaveTitle(/\S/);
+      await expectFit(seen, name);
+      await expectFitInEnglish(english, seen.url(), name);
+      await seen.setViewportSize(DESKTOP_SIZE);
+      await expectNoSeriousProblems(seen, name);
+      await seen.setViewportSize(MOBILE_SIZE);
+    };
+    const visit: Tour["visit"] = async (path, name = path) => {
+      await page.goto(path);
+      await look(page, name);
+    };
+    await tour({ context, page, freshPhone, administratorPhone, codeFor, look, visit });
+    expect(elsewhere).toEqual([]);
+    expect(complaints).toEqual([]);
   });
-  const english = await context.newPage();
-  await visitEveryPage({ context, freshPhone, administratorPhone, codeFor }, async (page, name) => {
-    await expectFit(page, name);
-    await expectFitInEnglish(english, page.url(), name);
-    await page.setViewportSize(DESKTOP_SIZE);
-    await expectNoSeriousProblems(page, name);
-    await page.setViewportSize(MOBILE_SIZE);
-  });
-  expect(elsewhere).toEqual([]);
-  expect(complaints).toEqual([]);
-});
+}
