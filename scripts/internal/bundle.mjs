@@ -9,8 +9,15 @@ const FOLDER = "node_modules/.cache/sarafan";
 /** The files and folders whose change may change a bundle. */
 const SOURCES = ["lib", "messages", "prisma", "scripts", "package.json", "package-lock.json", "tsconfig.json"];
 
-/** What stays outside a bundle: native code, packages that only tests and builds load, and Prisma's large compilers. */
-const EXTERNAL = ["better-sqlite3", "esbuild", "next", "pg-native", "tsx", "@prisma/client/runtime/*.wasm-base64.mjs"];
+/**
+ * What stays outside a bundle: native code, packages that only tests and builds load, optional packages, which npm may leave out, and
+ * Prisma's large compilers.
+ */
+const EXTERNAL = [
+  ...["better-sqlite3", "esbuild", "next", "tsx"],
+  ...["pg-cloudflare", "pg-native"],
+  "@prisma/client/runtime/*.wasm-base64.mjs",
+];
 
 /** ES modules have no `require`, which packages in CommonJS call for Node.js's own modules. The first name is used nowhere else. */
 const REQUIRE =

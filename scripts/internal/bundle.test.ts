@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, _baseTest as test } from "playwright/test";
@@ -40,6 +40,21 @@ test("where no bundle can be written there is none, and a source that is wrong i
     expect(await bundle(command, { folder: path.join(command, "ready"), sources: [command] })).toBe(null);
     writeFileSync(command, "export const said = ;\n");
     await expect(bundle(command, { folder: path.join(folder, "ready"), sources: [command] })).rejects.toThrow();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a bundle of a command has no optional package, which npm may have left out", async () => {
+  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as { packages: Record<string, object> };
+  const optional = Object.keys(packages).filter((name) => "optional" in (packages[name] ?? {}));
+  expect(optional).toContain("node_modules/pg-cloudflare");
+  const folder = mkdtempSync("node_modules/.cache/bundle-test-");
+  try {
+    const text = readFileSync(String(await bundle("scripts/seed.ts", { folder })), "utf8");
+    // A comment names each file that is in the bundle.
+    expect(text).toContain("// node_modules/pg/lib/stream.js\n");
+    expect(optional.filter((name) => text.includes(`// ${name}/`))).toEqual([]);
   } finally {
     rmSync(folder, { recursive: true });
   }
