@@ -53,6 +53,13 @@ interface Tour {
   visit: (path: string, name?: string) => Promise<void>;
 }
 
+/** Logs a new person in, who activates the code. */
+async function activate(page: Page, phone: string, codeFor: Tour["codeFor"], inviteCode: string): Promise<void> {
+  await openProfile(page, phone, codeFor);
+  const activated = await page.request.post("/api/profile/", { data: { invite_code: inviteCode } });
+  expect(activated.ok()).toBe(true);
+}
+
 /** Visits every page of strangers and people in every state. */
 async function visitPagesOfPeople({ context, page, freshPhone, codeFor, look, visit }: Tour): Promise<void> {
   const anna = freshPhone();
@@ -101,9 +108,7 @@ async function visitPagesOfPeople({ context, page, freshPhone, codeFor, look, vi
   await page.goto("/profile");
   await logOut(page);
   for (let guests = 0; guests < 2; guests += 1) {
-    await openProfile(page, freshPhone(), codeFor);
-    const activated = await page.request.post("/api/profile/", { data: { invite_code: annasCode } });
-    expect(activated.ok()).toBe(true);
+    await activate(page, freshPhone(), codeFor, annasCode);
     await logOut(page);
   }
 
@@ -225,6 +230,9 @@ async function visitConsole({
   visit,
 }: Tour): Promise<void> {
   const invite = await openProfile(page, freshPhone(), codeFor);
+  await context.clearCookies();
+  // The console's charts and its list of inviters show an activation.
+  await activate(page, freshPhone(), codeFor, invite);
   await context.clearCookies();
   const administratorsCode = await openProfile(page, administratorPhone, codeFor);
   await visit("/admin", "console, closed");
