@@ -124,7 +124,7 @@ interface WorkerFixtures extends WorkerOptions {
    * tests that don't end their server and don't count what others have left there. A start takes seconds of processor time.
    */
   sharedServer: (settings: Settings, place?: Place) => Promise<Server>;
-  /** A mail server for the tests of a worker, which refuse and hold single mails at most. */
+  /** A mail server that the tests of a worker share. They may make single mailboxes unknown and hold mails, but don't stop it. */
   mailServer: MailServer;
   /** A server whose codes for mailboxes go to `mailServer`, and are shown nowhere else. Delayed changes wait 3 seconds. */
   mailingServer: Server;
