@@ -19,7 +19,10 @@ const EXTERNAL = [
   "@prisma/client/runtime/*.wasm-base64.mjs",
 ];
 
-/** ES modules have no `require`, which packages in CommonJS call for Node.js's own modules. The first name is used nowhere else. */
+/**
+ * ES modules have no `require`, which packages in CommonJS call for Node.js's own modules. `createRequire` has a name here that no
+ * package gives to anything else.
+ */
 const REQUIRE =
   'import { createRequire as requireOfBundle } from "node:module"; const require = requireOfBundle(import.meta.url);';
 
