@@ -427,7 +427,7 @@ for (const [whose, tour] of [
     codeFor,
     baseURL,
   }) => {
-    test.setTimeout(5 * 60_000);
+    test.setTimeout(10 * 60_000);
     const context = await browser.newContext({
       baseURL: baseURL ?? "",
       viewport: MOBILE_SIZE,
