@@ -14,8 +14,12 @@ const SOURCES = ["lib", "messages", "prisma", "scripts", "package.json", "packag
  * Prisma's large compilers.
  */
 const EXTERNAL = [
-  ...["better-sqlite3", "esbuild", "next", "tsx"],
-  ...["pg-cloudflare", "pg-native"],
+  "better-sqlite3",
+  "esbuild",
+  "next",
+  "tsx",
+  "pg-cloudflare",
+  "pg-native",
   "@prisma/client/runtime/*.wasm-base64.mjs",
 ];
 
