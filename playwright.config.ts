@@ -73,7 +73,7 @@ export default defineConfig<Extent & DeploymentOptions, WorkerOptions>({
   // A machine of CI may be several times slower than a developer's. How fast the product is, the bench measures.
   timeout: 120_000,
   expect: { timeout: 30_000 },
-  reporter: [["list"], ["./scripts/internal/slowest-tests.ts"]],
+  reporter: [["list"], ["./scripts/internal/slowest-tests.ts"], ["./scripts/internal/failed-tests.ts"]],
   // Without pictures, which cost a sixth of the time and show less than the pages that a trace keeps.
   use: {
     servedAt: E2E_BASE_URL?.replace(/\/+$/, ""),
