@@ -81,7 +81,7 @@ async function postReport({ url, headers, body }: Report, signal: AbortSignal): 
       headers,
       body,
       redirect: "manual",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(5000)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]),
     });
     const text = await response.text();
     return `${response.status} ${text.slice(0, 60)}`.trim();
