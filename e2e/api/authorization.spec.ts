@@ -57,7 +57,7 @@ test("the phone of login_hint and the state leave the address, and the log has n
   const cookie = response.headers()["set-cookie"] ?? "";
   expect(cookie).toMatch(/sarafan-authorize-[\w-]{22}=\S+; Path=\/;.*HttpOnly; SameSite=lax/i);
   expect(cookie).not.toContain("secretstate");
-  expect(server.output()).toContain('"route":"/oauth/authorize"');
+  await expect.poll(server.output).toContain('"route":"/oauth/authorize"');
   expect(server.output()).not.toContain("secretstate");
   expect(server.output()).not.toContain(phone.slice(1));
 });
