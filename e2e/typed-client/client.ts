@@ -6,6 +6,10 @@ const [baseUrl = "", key = "", phone = ""] = process.argv.slice(2);
 const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${key}` } });
 const reason = "for the typed client";
 
+// Other clients have used the server before, so the events from here on are read.
+const { data: end } = await client.GET("/api/manage/v1/events", { params: { query: { after: "now" } } });
+if (!end) throw new Error("there is no end of the events");
+
 const headers = { "Idempotency-Key": crypto.randomUUID() };
 const { data: made, error } = await client.POST("/api/manage/v1/accounts", {
   body: { phone, reason },
@@ -28,7 +32,9 @@ const state: "active" | "paused" | "disabled" | undefined = changed.data?.state;
 await client.DELETE("/api/manage/v1/webhook-endpoints/{endpoint_id}", { params: { path } });
 
 const { data: page } = await client.GET("/api/manage/v1/accounts", { params: { query: { phone, limit: "10" } } });
-const { data: log } = await client.GET("/api/manage/v1/events", { params: { query: { types: "account.created" } } });
+const { data: log } = await client.GET("/api/manage/v1/events", {
+  params: { query: { after: end.next, types: "account.created" } },
+});
 const event = log?.events.find((each) => each.type === "account.created" && each.accountId === made.id);
 const missing = await client.GET("/api/manage/v1/activations/{id}", { params: { path: { id: String(made.id) } } });
 const detail: string | undefined = missing.error?.detail;
