@@ -56,6 +56,7 @@ async function openConnection(port: number, sent = "") {
   return { socket, closed, received: () => received };
 }
 
+const LIVE = "GET /api/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const HALF = "GET /api/health/ready HTTP/1.1\r\nHost: localhost\r\n";
 
 test("a running server answers its health addresses, which accept no other methods", async ({ request }) => {
@@ -127,8 +128,13 @@ test("a connection that ends before its answer is logged as cut", async ({ start
   const body = JSON.stringify({ phone: freshPhone() });
   const head = `POST /api/enter_phone/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
   const { socket } = await openConnection(server.port, `${head}Content-Length: ${body.length}\r\n\r\n${body}`);
-  const other = await openConnection(server.port, "GET /api/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  await expect.poll(other.received).toContain("200 OK");
+  /** Waits until the server has read what came before. */
+  const passOther = async () => {
+    const other = await openConnection(server.port, LIVE);
+    await expect.poll(other.received).toContain("200 OK");
+    return other;
+  };
+  (await passOther()).socket.destroy();
   socket.destroy();
   await expect
     .poll(() => logOf(server).filter(({ route }) => route === "/api/enter_phone"))
@@ -138,6 +144,7 @@ test("a connection that ends before its answer is logged as cut", async ({ start
 
   // A sender still hangs while a client waits; the process ends nevertheless.
   const waiting = await openConnection(server.port, `${head}Content-Length: ${body.length}\r\n\r\n${body}`);
+  const other = await passOther();
   expect(await server.stop()).toBe(0);
   await Promise.all([waiting.closed, other.closed]);
   expect(logOf(server).at(-1)).toMatchObject({ msg: "ended with requests unanswered", open: 1 });
@@ -301,7 +308,8 @@ test("a process that gets SIGTERM answers its requests, waits for no idle connec
       PORT: String(port),
       DATABASE_URL: `file:${path.join(dataFolder, "sarafan.db")}`,
       AUTH_SECRET: readFileSync(path.join(dataFolder, "auth-secret"), "utf8").trim(),
-      CONSOLE_DELAY_MS: "1500",
+      // So long that the code is still being sent when the signal comes, and less than the process may take to end.
+      CONSOLE_DELAY_MS: "5000",
     }),
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -327,7 +335,7 @@ test("a process that gets SIGTERM answers its requests, waits for no idle connec
   const body = JSON.stringify({ phone: freshPhone() });
   const head = "POST /api/enter_phone/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
   busy.socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
-  keptOpen.socket.write("GET /api/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  keptOpen.socket.write(LIVE);
   await expect.poll(keptOpen.received).toContain('{"status":"live"}');
 
   child.kill("SIGTERM");
