@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import type { APIRequestContext, Page } from "playwright/test";
+import type { APIRequestContext, Locator, Page } from "playwright/test";
 import { Webhook } from "standardwebhooks";
 import { test as base, expect } from "../fixtures";
 import { openConsole } from "./journeys";
@@ -39,6 +39,14 @@ const test = base.extend<{ receiver: Receiver }>({
 async function act(page: Page, button: string, reason = "проверка вебхуков"): Promise<void> {
   await page.getByLabel("Причина").fill(reason);
   await page.getByRole("button", { name: button, exact: true }).click();
+}
+
+/** Changes a hidden field. With a script it waits for React, which gives hidden fields their first values when it hydrates the page. */
+async function setHidden(field: Locator, value: string): Promise<void> {
+  const isReady = (input: Element) =>
+    !("__next_f" in window) || Object.keys(input).some((key) => key.startsWith("__reactProps$"));
+  await expect.poll(() => field.evaluate(isReady)).toBe(true);
+  await field.evaluate((input, given) => input.setAttribute("value", given), value);
 }
 
 /** Reads a secret that the page shows once. */
@@ -318,7 +326,7 @@ for (const javaScriptEnabled of [true, false]) {
       const add = async (name: string, id?: string) => {
         await page.goto("/admin/clients/new");
         const stamp = page.locator("input[name=id]");
-        if (id) await stamp.evaluate((input: HTMLInputElement, value) => input.setAttribute("value", value), id);
+        if (id) await setHidden(stamp, id);
         const drawn = await stamp.inputValue();
         await page.getByLabel("Название").fill(name);
         await page.getByLabel("Публичное").check();
@@ -335,7 +343,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByRole("link", { name: "Заменить секрет" })).toHaveCount(0);
 
       await page.getByRole("link", { name: "Изменить" }).click();
-      await page.locator("input[name=version]").evaluate((input) => input.setAttribute("value", "older"));
+      await setHidden(page.locator("input[name=version]"), "older");
       await page.getByLabel("Название").fill("Огород");
       await act(page, "Сохранить");
       await expect(page.getByText("Приложение изменили, пока страница была открыта.")).toBeVisible();
