@@ -103,6 +103,7 @@ for (const javaScriptEnabled of [true, false]) {
     await first.reload();
     await expect(invitationOf(first, anna.phone)).toBeVisible();
     await drop(first);
+    await expect(invitationOf(first, anna.phone)).toBeHidden();
     await second.reload();
     await expect(invitationOf(second, vera.phone)).toBeVisible();
     await first.reload();
