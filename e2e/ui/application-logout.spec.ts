@@ -104,7 +104,7 @@ for (const javaScriptEnabled of [true, false]) {
     expect(tea.farewells).toEqual(["?state=a+b"]);
     expect((await claims()).status).toBe(401);
     await expect.poll(() => tea.notices.length).toBe(1);
-    const keys = createRemoteJWKSet(new URL(`${server.url}/oauth/jwks`));
+    const keys = createRemoteJWKSet(new URL(`${server.url}/oauth/jwks`), { timeoutDuration: 60_000 });
     const { payload } = await jwtVerify(id_token, keys);
     const notice = await jwtVerify(tea.notices[0] ?? "", keys, { issuer: server.url, audience: tea.clientId });
     expect(notice.payload).toMatchObject({ sub: payload.sub, sid: payload.sid });
