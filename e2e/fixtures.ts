@@ -51,7 +51,7 @@ export const STRICT: Settings = {
 /** For `sharedServer`: few attempts, no wait, soon longer codes, and one referral on a page. */
 export const FEW_TRIES: Settings = { TRIES_PER_CODE: 2, LONGER_CODES_AFTER_WRONG: "3,20", REFERRALS_PER_PAGE: 1 };
 /** For `sharedServer`: codes, access tokens and the permission of a recent login end within seconds. */
-export const SHORT_LIVED: Settings = { CODE_TTL_S: 6, ACCESS_TOKEN_TTL_S: 1, RECENT_LOGIN_S: 1 };
+export const SHORT_LIVED: Settings = { CODE_TTL_S: 12, ACCESS_TOKEN_TTL_S: 1, RECENT_LOGIN_S: 1 };
 
 const START_TIMEOUT_MS = 60_000;
 const CODE_TIMEOUT_MS = 30_000;

@@ -8,10 +8,15 @@ export function wrongCode(code: string): string {
   return code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
 }
 
-/** The first step, in Russian: from a page with a login link to the field for the code. */
-export async function askForCode(page: Page, phone: string): Promise<void> {
+/** Types the phone and requests a code, in Russian. */
+export async function requestCode(page: Page, phone: string): Promise<void> {
   await page.getByLabel("Номер телефона").fill(phone);
   await page.getByRole("button", { name: "Получить код" }).click();
+}
+
+/** The first step, in Russian: from a page with a login link to the field for the code. */
+export async function askForCode(page: Page, phone: string): Promise<void> {
+  await requestCode(page, phone);
   await expect(page.getByLabel("Код из сообщения")).toBeVisible();
 }
 
@@ -52,6 +57,8 @@ export async function logInWithShownCode(page: Page, phone: string): Promise<voi
 export async function enterCode(page: Page, code: string): Promise<void> {
   const field = page.getByLabel("Код из сообщения");
   await expect(field).toBeVisible();
+  // A page that still arrives may show its field before it has a script.
+  await page.waitForLoadState("domcontentloaded");
   // Asked before the code is typed, because a script sends it, and the next page may be another site's.
   const isScripted = await page.evaluate(() => "__next_f" in window);
   await field.fill(code);

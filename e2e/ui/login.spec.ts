@@ -1,8 +1,17 @@
 import { expect, FEW_TRIES, SHORT_LIVED, STRICT, test } from "../fixtures";
-import { acceptInvitation, askForCode, enterCode, logIn, logOut, readInviteCode, wrongCode } from "./journeys";
+import {
+  acceptInvitation,
+  askForCode,
+  enterCode,
+  logIn,
+  logOut,
+  readInviteCode,
+  requestCode,
+  wrongCode,
+} from "./journeys";
 
-/** The first code can be replaced soon, and the next one late. */
-const SHORT_WAIT = { RESEND_AFTER_S: "5,600" };
+/** The first code can be replaced after a wait that a busy machine has time to show, and the next one late. */
+const SHORT_WAIT = { RESEND_AFTER_S: "15,600" };
 
 test("an invalid number is reported next to the field, and the input is kept", async ({ page }) => {
   await page.goto("/login");
@@ -90,7 +99,7 @@ test("an expired code is reported without a request, and the page offers a new o
 }) => {
   const server = await sharedServer(SHORT_LIVED);
   await page.goto(`${server.url}/login`);
-  await askForCode(page, phone);
+  await requestCode(page, phone);
   await server.codeFor(phone);
   await expect(page.getByText("Код устарел.")).toBeVisible();
   await page.getByRole("button", { name: "Запросить новый код" }).click();
@@ -107,9 +116,9 @@ test("the wait before the next code is counted down, and then the button appears
   await page.goto(`${server.url}/login`);
   await askForCode(page, phone);
   await server.codeFor(phone);
-  await expect(page.getByText(/Новый код можно запросить через 0:0\d/)).toBeVisible();
+  await expect(page.getByText(/Новый код можно запросить через 0:[01]\d/)).toBeVisible();
   await page.getByRole("button", { name: "Запросить новый код" }).click();
-  await expect(page.getByText(/Новый код можно запросить через (10:00|9:5\d)/)).toBeVisible();
+  await expect(page.getByText(/Новый код можно запросить через (10:00|9:\d\d)/)).toBeVisible();
   await enterCode(page, await server.codeFor(phone));
   await readInviteCode(page);
 });
@@ -142,7 +151,7 @@ test("changing the number goes back, and the invitation stays", async ({ browser
 test("an abandoned login starts again with the number that was typed", async ({ page, sharedServer, phone }) => {
   const server = await sharedServer(SHORT_LIVED);
   await page.goto(`${server.url}/login`);
-  await askForCode(page, phone);
+  await requestCode(page, phone);
   await expect(page.getByText("Код устарел.")).toBeVisible();
   await page.goto(`${server.url}/login`);
   await expect(page.getByText("Код устарел.")).toBeVisible();
@@ -251,6 +260,7 @@ test("the browser can take the code from the message itself", async ({ page, pho
   await askForCode(page, phone);
   await expect(page.getByLabel("Код из сообщения")).toHaveAttribute("autocomplete", "one-time-code");
   const code = await codeFor(phone);
+  await expect.poll(() => page.evaluate("'receiveMessage' in window")).toBe(true);
   await page.evaluate(`receiveMessage(${JSON.stringify(code)})`);
   await readInviteCode(page);
 });
