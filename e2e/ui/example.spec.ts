@@ -17,8 +17,6 @@ interface Example {
 }
 
 const START_TIMEOUT_MS = 90_000;
-/** How soon a backend learns that a session ended, or of an event. */
-const SOON_MS = 5000;
 
 let shared: Example | undefined;
 base.afterAll(() => shared?.stop());
@@ -96,7 +94,7 @@ const expectSoon = (page: Page, expectation: () => Promise<void>) =>
   expect(async () => {
     await page.reload();
     await expectation();
-  }).toPass({ timeout: SOON_MS });
+  }).toPass();
 
 /** What the addresses say, with the claims of the tokens in them. */
 function spellOut(addresses: string[]): string {
