@@ -14,10 +14,11 @@ test("with the keyboard alone: from the first page to a copied link and the logo
   const page = await context.newPage();
   const focused = page.locator(":focus");
   const tabTo = async (name: string | RegExp) => {
+    const wanted = page.getByRole("button", { name }).or(page.getByRole("link", { name }));
+    await expect(wanted.first()).toBeVisible();
     for (let presses = 0; presses < 25; presses += 1) {
       await page.keyboard.press("Tab");
-      const named = page.getByRole("button", { name }).or(page.getByRole("link", { name })).and(focused);
-      if ((await named.count()) > 0) {
+      if ((await wanted.and(focused).count()) > 0) {
         // The focus must be visible.
         const outline = await focused.evaluate((element) => getComputedStyle(element).outlineStyle);
         expect(outline).not.toBe("none");
