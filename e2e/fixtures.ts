@@ -5,6 +5,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { setDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type APIRequestContext, test as base } from "playwright/test";
@@ -318,9 +319,9 @@ class Outbox {
   readonly #news = new EventEmitter().setMaxListeners(0);
   readonly #handedOut = new Map<string, number>();
 
-  /** Reads the output line by line. */
-  hear(lines: string) {
-    for (const line of lines.split("\n")) {
+  /** Reads whole lines of the output. */
+  hear(lines: string[]) {
+    for (const line of lines) {
       const [, to, code] = /^(\+\d+|\S+@\S+) (\d{4,10})\r?$/.exec(line) ?? [];
       if (to && code) this.#sent.push({ to, code });
     }
@@ -363,10 +364,15 @@ async function makeServer(settings: Settings, beside?: Server): Promise<Server> 
   let output = "";
   let child: ChildProcess | undefined;
 
-  function hear(chunk: string) {
-    const from = output.lastIndexOf("\n") + 1;
-    output += chunk;
-    outbox.hear(output.slice(from, output.lastIndexOf("\n") + 1));
+  /** Reads one output of the server, whose lines may come in pieces, with pieces of the other one between them. */
+  function hear(stream: Readable) {
+    let begun = "";
+    stream.setEncoding("utf8").on("data", (chunk: string) => {
+      output += chunk;
+      const lines = (begun + chunk).split("\n");
+      begun = lines.pop() ?? "";
+      outbox.hear(lines);
+    });
   }
 
   async function start() {
@@ -378,8 +384,8 @@ async function makeServer(settings: Settings, beside?: Server): Promise<Server> 
     });
     child = own;
     running.add(own);
-    own.stdout.setEncoding("utf8").on("data", hear);
-    own.stderr.setEncoding("utf8").on("data", hear);
+    hear(own.stdout);
+    hear(own.stderr);
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (!(await answers(url))) {
       if (hasEnded(own) || Date.now() > deadline) throw new Error(`The server did not start:\n${output}`);
