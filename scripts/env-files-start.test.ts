@@ -58,6 +58,7 @@ test("starter and server read the same of the files, literally, and the environm
     env: cleanEnvironment({ PORT: String(port) }),
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const closed = once(server, "close");
   let output = "";
   for (const stream of [server.stdout, server.stderr])
     stream.setEncoding("utf8").on("data", (words) => (output += words));
@@ -71,6 +72,7 @@ test("starter and server read the same of the files, literally, and the environm
     expect(answer.status, output).toBe(200);
   } finally {
     server.kill();
+    await closed;
     provider.close();
   }
   expect(asked.map((form) => [form.get("login"), form.get("psw")])).toEqual([["local", "pa$word1#$" + "{HOME}"]]);
