@@ -5,13 +5,16 @@ import { medianOf, memoryOf, type Result } from "./rounds";
 
 const MB = 2 ** 20;
 
+/** Whole numbers, and of less than one visit a second its first digit. */
+const RATE = { maximumFractionDigits: 0, maximumSignificantDigits: 1, roundingPriority: "morePrecision" } as const;
+
 /** Formats the measured rows as a Markdown table with the medians of the rounds. */
 export function printRows(results: Result[]): string {
   const heads = ["", "server", "a second", "processor, ms", "p50, ms", "p99, ms"];
   const rows = results.map((result) => [
     result.label,
     result.contestant,
-    medianOf("perSecond", result).toLocaleString("en", { maximumFractionDigits: 0 }),
+    medianOf("perSecond", result).toLocaleString("en", RATE),
     medianOf("cpuMs", result).toFixed(2),
     medianOf("p50Ms", result).toFixed(1),
     medianOf("p99Ms", result).toFixed(1),

@@ -9,11 +9,11 @@ const NUMBER = /^[\d,.]*[1-9][\d,.]*$/;
 
 test("the bench drives every row on both databases and tells of every goal", async () => {
   test.skip(process.platform !== "linux", "the bench runs on Linux only");
-  test.setTimeout(9 * MINUTE_MS);
+  test.setTimeout(15 * MINUTE_MS);
   const args = ["scripts/run.mjs", "bench", "--accounts", "1000", "--rounds", "1", "--seconds", "0.25"];
   const { stdout } = await promisify(execFile)(process.execPath, args, {
     env: cleanEnvironment(),
-    timeout: 8 * MINUTE_MS,
+    timeout: 14 * MINUTE_MS,
   });
   const [rows = [], memory = [], goals = []] = readTables(stdout).map((table) => table.rows);
 
