@@ -16,6 +16,8 @@ test("forms work behind all kinds of proxies, with and without JavaScript", asyn
   freshPhone,
   startServer,
 }) => {
+  // The first proxy may have to be installed.
+  test.slow();
   const port = await findFreePort();
   const baseURL = `http://localhost:${port}`;
   const server = await startServer({ APP_URL: baseURL });
