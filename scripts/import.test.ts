@@ -132,6 +132,7 @@ async function exportPeople(url: string): Promise<string> {
 test("an SQLite moves to a PostgreSQL by export and import, with codes, inviters, times, blocks and counts", async ({
   folder,
 }) => {
+  test.slow();
   const [from, file] = [`file:${folder}/sarafan.db`, `${folder}/people.csv`];
   const count = 300;
   // Each of the first hundred invites three; some of those who invited no account have no phone. Some are blocked.

@@ -29,6 +29,7 @@ for (const { what, database, accident, isRead } of OUTAGES) {
     postgres,
     startServer,
   }) => {
+    test.slow();
     // The time of a session's last use is written each second, so that reads need a write as after idle time.
     const server = await startServer({ SESSION_SEEN_EVERY_S: 1 }, { database });
     const { url, codeFor } = server;
