@@ -30,8 +30,11 @@ interface Inviter {
   inviteCode: string;
 }
 
+/** A request failed for now, and the person or the application begins again. */
+class Setback extends Error {}
+
 /** The server was killed, so that it gave no answer to a request that it may have carried out. */
-class NoAnswer extends Error {}
+class NoAnswer extends Setback {}
 
 /** Kills a server and starts it again, up to `killsMax` times, each time after some more of its answers. */
 class Killer {
@@ -88,8 +91,8 @@ class Journey {
   }
 
   /**
-   * Logs in at the application, with the cookies that the browser has. After a step without an answer the person loads the page again,
-   * or throws `NoAnswer`, to begin again at the application.
+   * Logs in at the application, with the cookies that the browser has. After a setback the person loads the page again, or throws
+   * the `Setback`, to begin again at the application.
    */
   async run(phone: string, parameters: Record<string, string> = {}): Promise<Claims> {
     const { address, verifier } = this.#application.begin({ scope: SCOPES, ...parameters });
@@ -98,12 +101,14 @@ class Journey {
       try {
         location = await this.#step(location, phone);
       } catch (error) {
-        if (!(error instanceof NoAnswer)) throw error;
+        if (!(error instanceof Setback)) throw error;
         await this.#killer.up();
         if (randomInt(2)) throw error;
       }
     }
-    const code = new URL(location).searchParams.get("code");
+    const answer = new URL(location).searchParams;
+    if (answer.get("error") === "temporarily_unavailable") throw new Setback(location);
+    const code = answer.get("code");
     if (!code) throw new Error(`The login ended at ${location}`);
     const { access_token } = await this.#exchange(code, verifier);
     const headers = { authorization: `Bearer ${access_token}` };
@@ -151,6 +156,8 @@ class Journey {
     try {
       const { status, headers, ...answer } = await readWhole(send);
       this.#killer.count();
+      // A server that has just started on a busy machine may get no connection to PostgreSQL in time.
+      if (status === 503) throw new Setback(`${headers.get("sarafan-error")}`);
       return new Response(answer.body, { status, headers });
     } catch (error) {
       // That is how `fetch` tells that there was no answer.
@@ -199,8 +206,8 @@ for (const database of DATABASES) {
           try {
             claims = await journey.run(phone, { invite: inviter.inviteCode });
           } catch (error) {
-            if (!(error instanceof NoAnswer)) throw error;
-            interrupted += 1;
+            if (!(error instanceof Setback)) throw error;
+            if (error instanceof NoAnswer) interrupted += 1;
             await killer.up();
           }
         }
