@@ -22,7 +22,7 @@ const cost = (statements: number, transactions: number, roundTrips: number) => (
   roundTrips: isPostgres ? roundTrips : 0,
 });
 
-// Sweeping runs once a minute in each process. The first requests start it here, so that it is not counted in the tests.
+// The first requests open connections. Here that is not counted.
 test.beforeAll(async () => {
   const { userId, phone, inviteCode } = await signUp();
   const session = await openClientSession({ userId, proven: phoneRecipient(phone) }, anybody());

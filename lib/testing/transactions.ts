@@ -47,7 +47,22 @@ export async function statementsOf(work: () => Promise<unknown>): Promise<string
 }
 
 /**
- * Runs `work` and counts its statements, its transactions and, on PostgreSQL, its round trips. Statements that are sent together
+ * Runs `work` after all background tasks have ended, and without the regular work that requests start once a minute: its statements and
+ * transactions would come into any test that takes long enough.
+ */
+async function withoutRegularWork<Value>(work: () => Promise<Value>): Promise<Value> {
+  const sweepTimes = perProcess<Map<string, number>>("sweep times", missingState);
+  sweepTimes.get = () => Number.POSITIVE_INFINITY;
+  try {
+    await backgroundTasks();
+    return await work();
+  } finally {
+    Reflect.deleteProperty(sweepTimes, "get");
+  }
+}
+
+/**
+ * Runs `work` without regular work and counts its statements, its transactions and, on PostgreSQL, its round trips. Statements that are sent together
  * share a round trip. SQLite has no round trips.
  */
 export async function costOf(work: () => Promise<unknown>): Promise<{
@@ -56,7 +71,7 @@ export async function costOf(work: () => Promise<unknown>): Promise<{
   roundTrips: number;
 }> {
   let [roundTrips, underWay] = [0, 0];
-  const all = await statementsOf(async () => {
+  const counted = async () => {
     if (!isPostgresUrl(env.DATABASE_URL)) return work();
     const prototype = require("pg").Client.prototype;
     const { query } = prototype;
@@ -85,7 +100,8 @@ export async function costOf(work: () => Promise<unknown>): Promise<{
     } finally {
       prototype.query = query;
     }
-  });
+  };
+  const all = await withoutRegularWork(() => statementsOf(counted));
   const isOfTransaction = (text: string) => /^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)/.test(text);
   const statements = all.filter((text) => !isOfTransaction(text)).length;
   return { statements, transactions: all.filter((text) => text.startsWith("BEGIN")).length, roundTrips };
@@ -138,7 +154,10 @@ export function withEachWriteRunAgain<Value>(work: () => Promise<Value>): Promis
 /** Thrown by a transaction that `withCrashAfter` rolls back. */
 export class Crash extends Error {}
 
-/** Runs `work` with the first `writes` transactions committed, and each later one rolled back at its end, as by a crash. */
+/**
+ * Runs `work` without regular work, with the first `writes` transactions committed, and each later one rolled back at its end, as by
+ * a crash.
+ */
 export function withCrashAfter<Value>(writes: number, work: () => Promise<Value>): Promise<Value> {
   let begun = 0;
   const crash =
@@ -151,7 +170,7 @@ export function withCrashAfter<Value>(writes: number, work: () => Promise<Value>
         throw new Crash();
       }, lock);
     };
-  return withBegin(crash, work);
+  return withoutRegularWork(() => withBegin(crash, work));
 }
 
 /** Runs `work` while each transaction fails as with a database that is locked or away. */

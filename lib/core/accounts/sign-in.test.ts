@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, _baseTest as test } from "playwright/test";
-import { backgroundTasks } from "@/lib/core/background";
 import { getCodeStatus } from "@/lib/core/challenges/code-status";
 import { type OneTimeCode, TypedCode } from "@/lib/core/challenges/one-time-code";
 import { requestCode } from "@/lib/core/challenges/request-code";
@@ -34,7 +33,7 @@ import {
   signUp,
   wrongCode,
 } from "@/lib/testing/people";
-import { statementsOf } from "@/lib/testing/transactions";
+import { costOf } from "@/lib/testing/transactions";
 import { getProfile } from "./accounts";
 import {
   phoneLoginCode,
@@ -255,17 +254,16 @@ test("for a phone without a live code there is one failure, found by the same st
   const now = new Date();
   const code = "0000" as OneTimeCode;
   const known = await signUp();
-  await backgroundTasks();
   const owners = [freshOwner(known.phone), freshOwner()];
   const counts = [];
   for (const owner of owners) {
     const by = anybody();
     const before = new Set((await readPrimary.counter.findMany()).map(({ key }) => key));
     let failure = "none";
-    const statements = await statementsOf(async () => {
+    const cost = await costOf(async () => {
       failure = failureOf(await signInByPhone({ ...owner, code }, by, { now }));
     });
-    counts.push({ failure, statements: statements.length });
+    counts.push({ failure, ...cost });
     // The network's counter is the only new row.
     const counters = (await readPrimary.counter.findMany()).filter(({ key }) => !before.has(key));
     expect(counters).toMatchObject([{ key: expect.stringContaining(keyedHash(by.network)), count: 1 }]);
