@@ -3,6 +3,7 @@ import { expect, _baseTest as test } from "playwright/test";
 import { Webhook } from "standardwebhooks";
 import { COMMAND_LINE } from "@/lib/core/administration/actor";
 import { blockAccount } from "@/lib/core/administration/block";
+import { backgroundTasks } from "@/lib/core/background";
 import {
   CLOCK_SKEW_MS_MAX,
   EVENTS_KEPT_MS,
@@ -17,6 +18,7 @@ import { accepted, type Message, type MessageSender } from "@/lib/senders/sender
 import type { WebhookRequest } from "@/lib/senders/webhooks";
 import { freshAdministrator } from "@/lib/testing/administrators";
 import { warningsOf } from "@/lib/testing/log";
+import { findEndOfCommittedEvents } from "@/lib/testing/mirror";
 import { after, failureOf, freshEmail, signUp } from "@/lib/testing/people";
 import { type Answer, answerWith, type Received, type Receiver, startReceiver } from "@/lib/testing/receivers";
 import { costOf, statementsOf } from "@/lib/testing/transactions";
@@ -73,11 +75,19 @@ const publish = (userId: number, now = new Date()) => transact(async (tx) => pub
 const of = (receiver: Receiver, accountId: number) =>
   receiver.received.filter(({ body }) => body.accountId === accountId);
 
-/** Delivers until the receiver has got as many webhooks of the account: open transactions of other tests may delay events. */
-async function deliverUntil(receiver: Receiver, accountId: number, count: number): Promise<Received[]> {
+/**
+ * Delivers until the receiver has got as many webhooks of the account: open transactions of other tests may delay events. By the
+ * clock all of it happens at one time, so that no failed attempt is made again.
+ */
+async function deliverUntil(
+  receiver: Receiver,
+  accountId: number,
+  count: number,
+  now = new Date(),
+): Promise<Received[]> {
   await expect
     .poll(async () => {
-      await deliverWebhooks();
+      await deliverWebhooks({ clock: () => now });
       return of(receiver, accountId).length;
     })
     .toBeGreaterThanOrEqual(count);
@@ -183,7 +193,7 @@ test("servers whose clocks differ by five minutes deliver each event once", asyn
 });
 
 test("a test event or a replay by a server whose clock is ahead is sent in the next round", async () => {
-  const { id, receiver } = await hook();
+  const { id, receiver } = await hook({ types: ["account.blocked"] });
   const ahead = after(new Date(), CLOCK_SKEW_MS_MAX);
   await sendTestEvent(COMMAND_LINE, id, ahead);
   await deliverWebhooks();
@@ -203,7 +213,7 @@ test("a process that runs no loop delivers what is due by the database's clock, 
 });
 
 test("a run whose time is over begins no attempt, and the next run delivers", async () => {
-  const { id, receiver } = await hook();
+  const { id, receiver } = await hook({ types: ["account.blocked"] });
   await sendTestEvent(COMMAND_LINE, id);
   const begun: unknown[] = [];
   const post = async (request: WebhookRequest) => {
@@ -223,9 +233,9 @@ test("a failed attempt is made again by the schedule with the same id, and the d
   );
   const { userId } = await signUp();
   await publish(userId);
-  await deliverUntil(receiver, userId, 1);
   const waits: number[] = [];
   let now = new Date();
+  await deliverUntil(receiver, userId, 1, now);
   for (const waitMs of WEBHOOK_WAITS_MS) {
     const dueAt = (await deliveriesOf(id))[0]?.dueAt ?? new Date(0);
     waits.push((dueAt.getTime() - now.getTime()) / waitMs);
@@ -233,8 +243,8 @@ test("a failed attempt is made again by the schedule with the same id, and the d
     now = dueAt;
     await deliverWebhooks({ clock: () => dueAt });
   }
-  for (const [at, part] of waits.entries()) {
-    expect(part).toBeGreaterThan(at === 0 ? 0.5 : 0.99);
+  for (const part of waits) {
+    expect(part).toBeGreaterThan(0.99);
     expect(part).toBeLessThan(1.11);
   }
   const received = of(receiver, userId);
@@ -271,9 +281,9 @@ test("Retry-After makes a wait longer, up to a day, and never shorter", async ()
   const { id, receiver } = await hook({ types: ["account.blocked"] }, answerWith(429, { "retry-after": "3600" }));
   const { userId } = await signUp();
   await publish(userId);
-  await deliverUntil(receiver, userId, 1);
-  const [row] = await deliveriesOf(id);
-  expect(row?.dueAt?.getTime()).toBeGreaterThan(Date.now() + 3590_000);
+  const at = new Date();
+  await deliverUntil(receiver, userId, 1, at);
+  expect(await deliveriesOf(id)).toMatchObject([{ dueAt: after(at, 3_600_000) }]);
 });
 
 test("410 disables the endpoint, and later events wait until it is resumed", async () => {
@@ -324,7 +334,7 @@ test("what an old address answers doesn't count for the new one, which gets what
       return of(next, userId).length;
     })
     .toBe(4);
-  await worker.stop(1000);
+  await worker.stop(30_000);
   expect(await findWebhookEndpoint(id)).toMatchObject({ state: "active", url: next.url, failingSince: null });
   expect(of(receiver, userId)).toHaveLength(16);
   await deliverWebhooks({ clock: () => after(new Date(), 10_000) });
@@ -758,7 +768,8 @@ test("an administrator changes an endpoint only with a fresh login and the versi
 
 test("a round without an endpoint costs one statement, and a round of many events no statement for each", async () => {
   const idle = new WebhookWorker();
-  // Other statements are those of background tasks, or open a connection.
+  await backgroundTasks();
+  // Other statements open a connection.
   const ofWebhooks = (await statementsOf(() => idle.round())).filter((text) => text.includes('"Webhook'));
   expect(ofWebhooks).toHaveLength(1);
   const { receiver } = await hook({ types: ["account.blocked"] });
@@ -768,6 +779,8 @@ test("a round without an endpoint costs one statement, and a round of many event
   for (const count of [3, 12]) {
     const before = of(receiver, userId).length;
     for (let at = 0; at < count; at += 1) await publish(userId);
+    // While other transactions hide the events, rounds cost statements, too.
+    await findEndOfCommittedEvents();
     let statements = 0;
     await expect
       .poll(async () => {
