@@ -110,7 +110,7 @@ test("kill -9 twenty times under load: each committed event arrives, none that w
         const left = (await readEventsAfter(from)).events.length - new Set(accepted).size;
         return { open: open.length, left };
       },
-      { message: hint },
+      { message: hint, timeout: 100_000 },
     )
     .toEqual({ open: 0, left: 0 });
 
@@ -140,7 +140,7 @@ test("two servers on one database deliver each event once, and what a server has
         await deliverWebhooks();
         return receiver.received.length - (await readEventsAfter(from)).events.length;
       },
-      { message: hint },
+      { message: hint, timeout: 100_000 },
     )
     .toBe(0);
   const { events } = await readEventsAfter(from);

@@ -18,7 +18,7 @@ test("a request that waits gets the next event when it is committed", async () =
   const signal = new AbortController().signal;
   const isFound = async (after: EventCursor): Promise<boolean> => {
     const types = ["account.unblocked"] as const;
-    const read = await waitForEvents({ after, limit: 10, types }, { reader: "one", waitMs: 20_000, signal });
+    const read = await waitForEvents({ after, limit: 10, types }, { reader: "one", waitMs: 100_000, signal });
     if (!read.ok) throw new Error(read.failure.name);
     const { events, next } = read.value;
     // Other tests publish such events at the same time.
@@ -29,7 +29,7 @@ test("a request that waits gets the next event when it is committed", async () =
   const publishedAt = performance.now();
   await transact(async (tx) => publishEvent(tx, userId, { type: "account.unblocked", data: {} }, new Date()));
   expect(await waiting).toBe(true);
-  expect(performance.now() - publishedAt).toBeLessThan(10_000);
+  expect(performance.now() - publishedAt).toBeLessThan(80_000);
 });
 
 test("without an event, a request ends with an empty page after its time or when its client goes", async () => {
@@ -40,10 +40,10 @@ test("without an event, a request ends with an empty page after its time or when
   expect(read).toMatchObject({ ok: true, value: { events: [], isMore: false } });
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(290);
   const client = new AbortController();
-  const waiting = waitForEvents(rarely(end), { reader: "one", waitMs: 60_000, signal: client.signal });
+  const waiting = waitForEvents(rarely(end), { reader: "one", waitMs: 100_000, signal: client.signal });
   setTimeout(() => client.abort(), 100);
   expect(failureOf(await waiting)).toBe("none");
-  expect(performance.now() - startedAt).toBeLessThan(20_000);
+  expect(performance.now() - startedAt).toBeLessThan(80_000);
 });
 
 test("a reader has a limit of requests that wait, and one read of the log serves all of them", async () => {
@@ -55,6 +55,7 @@ test("a reader has a limit of requests that wait, and one read of the log serves
     return waitForEvents(rarely(end), { reader, waitMs: 60_000, signal: client.signal });
   };
   const waiting: ReturnType<typeof wait>[] = [];
+  const startedAt = performance.now();
   const asked = await statementsOf(async () => {
     for (let number = 0; number < 4 * EVENT_WAITERS_PER_READER_MAX; number += 1)
       waiting.push(wait(`reader ${number % 4}`));
@@ -64,7 +65,8 @@ test("a reader has a limit of requests that wait, and one read of the log serves
   });
   const looks = asked.filter((text) => /^SELECT (0 AS )?"transactionId"/.test(text));
   expect(looks.length).toBeGreaterThanOrEqual(1);
-  expect(looks.length).toBeLessThanOrEqual(4);
+  // One a second, however long the machine took, and one after a commit.
+  expect(looks.length).toBeLessThanOrEqual(2 + (performance.now() - startedAt) / 1000);
   for (const client of clients) client.abort();
   expect((await Promise.all(waiting)).map(failureOf)).toEqual(waiting.map(() => "none"));
 });
