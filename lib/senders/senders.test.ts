@@ -91,7 +91,7 @@ const SENDERS = {
   >
 >;
 
-const timeout = (ms = 5000) => AbortSignal.timeout(ms);
+const timeout = (ms = 30_000) => AbortSignal.timeout(ms);
 
 for (const name of Object.keys(SENDERS) as (keyof typeof SENDERS)[]) {
   const { make, id, cost, refusal, account, text } = SENDERS[name];
