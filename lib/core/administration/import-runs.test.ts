@@ -179,7 +179,8 @@ test("an import stops, and its file is deleted, when its administrator is remove
 
 test("the stop button ends a check and an import between two batches, and deletes the file", async () => {
   const { administrator } = await freshAdministrator();
-  const { lines, phones } = chainOf(3 * IMPORT_ROWS_PER_BATCH);
+  // So many that the import doesn't end before the button is pressed.
+  const { lines, phones } = chainOf(12 * IMPORT_ROWS_PER_BATCH);
   const first = await upload(administrator, lines);
   expect(await stopImport(administrator, first)).toBe(true);
   await workOnImports();
