@@ -113,7 +113,7 @@ test("the list has each inviter once, with its signals in that state, the newest
     "numbers",
   ]);
   const { rows: later } = await listSignalsPage(administrator, "open", {
-    at: rows[0]?.at ?? new Date(),
+    at: rows.find(({ id }) => id === second.userId)?.at ?? new Date(),
     id: second.userId,
   });
   expect(later.map(({ id }) => id)).not.toContain(second.userId);

@@ -217,10 +217,11 @@ test("an outage of a sender is published once by all servers, and the next outag
   await Promise.all([rest(0), rest(0), rest(1), publishRest("twilio", noon)]);
   await rest(SENDER_REST_MS);
   await rest(2 * SENDER_REST_MS + SENDER_OUTAGE_GAP_MS);
-  const until = after(noon, SENDER_REST_MS).toISOString();
   const senders = async () => (await eventsSince(noon)).map(({ type, data }) => `${type} ${data.sender}`).sort();
   expect(await senders()).toEqual(["sender.resting smsru", "sender.resting twilio"]);
-  expect((await eventsSince(noon))[0]?.data.until).toBe(until);
+  // The first to come is published, and on PostgreSQL that may be any.
+  const ends = [0, 1].map((ms) => after(noon, ms + SENDER_REST_MS).toISOString());
+  expect(ends).toContain((await eventsSince(noon))[0]?.data.until);
   await rest(3 * SENDER_REST_MS + 2 * SENDER_OUTAGE_GAP_MS + 1);
   expect(await senders()).toEqual(["sender.resting smsru", "sender.resting smsru", "sender.resting twilio"]);
 });
