@@ -23,9 +23,13 @@ export interface Result {
   rounds: Figures[];
 }
 
+/** How many seconds a row runs at most to warm up. */
+const WARM_UP_S_MAX = 1;
+
 /**
- * Runs all rows once to warm up, then in rounds, with the contestants of a row directly one after the other. So other load on the
- * machine affects all of them, and the median of the rounds leaves out the extremes.
+ * Runs all rows to warm up, one after the other, because so many first connections at once would wait too long on a busy machine.
+ * Then runs them in rounds, with the contestants of a row directly one after the other. So other load on the machine affects all of
+ * them, and the median of the rounds leaves out the extremes.
  */
 export async function takeRounds(contestants: Contestant[], { parts, rounds, seconds }: Options): Promise<Result[]> {
   const entriesOf = (part: Part) =>
@@ -34,16 +38,16 @@ export async function takeRounds(contestants: Contestant[], { parts, rounds, sec
         .filter((row) => row.part === part)
         .map((row) => ({ row, server, result: { contestant: name, part, label: row.label, rounds: [] as Figures[] } })),
     );
-  const groups = parts.map(entriesOf);
-  for (const entries of groups) await Promise.all(entries.map(({ row }) => row.drive(seconds)));
+  const entries = parts.flatMap(entriesOf);
+  for (const { row } of entries) await row.drive(Math.min(seconds, WARM_UP_S_MAX));
   for (let round = 1; round <= rounds; round += 1) {
-    for (const { row, server, result } of groups.flat()) {
+    for (const { row, server, result } of entries) {
       const figures = await measure(row, seconds, server);
       result.rounds.push(figures);
       console.error(`${round}/${rounds} ${result.contestant}, ${row.label}: ${figures.perSecond.toFixed(0)} a second`);
     }
   }
-  return groups.flat().map(({ result }) => result);
+  return entries.map(({ result }) => result);
 }
 
 async function measure(row: Row, seconds: number, { usage }: Server): Promise<Figures> {
