@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { setDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { defineConfig, devices } from "playwright/test";
@@ -37,6 +38,9 @@ if (TEST_WORKER_INDEX === undefined) {
     SMS_COST_PER_DAY: "400000",
     SMS_PRICE: "RU=2.50,*=10",
   });
+  // Where localhost has two addresses, Node.js gives up the first one after 250 ms. A busy process may need longer to hear that it is
+  // connected, and no server listens at the second one.
+  setDefaultAutoSelectFamilyAttemptTimeout(60_000);
 }
 
 const { CI, CHROMIUM_PATH, E2E_BASE_URL, FAULT_ROUNDS, TEST_DEPLOYMENT, TEST_PREPARED } = process.env;

@@ -23,7 +23,7 @@ export interface Result {
   rounds: Figures[];
 }
 
-/** How many seconds a row runs at most to warm up. */
+/** The longest warm-up of a row, in seconds. */
 const WARM_UP_S_MAX = 1;
 
 /**

@@ -5,7 +5,7 @@ import { medianOf, memoryOf, type Result } from "./rounds";
 
 const MB = 2 ** 20;
 
-/** Whole numbers, and of less than one visit a second its first digit. */
+/** Rounds to whole numbers, and a rate below one to its first digit. */
 const RATE = { maximumFractionDigits: 0, maximumSignificantDigits: 1, roundingPriority: "morePrecision" } as const;
 
 /** Formats the measured rows as a Markdown table with the medians of the rounds. */

@@ -2,7 +2,6 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
-import { setDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Readable } from "node:stream";
@@ -56,10 +55,6 @@ export const SHORT_LIVED: Settings = { CODE_TTL_S: 12, ACCESS_TOKEN_TTL_S: 1, RE
 
 const START_TIMEOUT_MS = 60_000;
 const CODE_TIMEOUT_MS = 30_000;
-
-// Where `localhost` has two addresses, Node.js gives up the first one after 250 ms. A busy process may need longer to hear that it is
-// connected, and at the second one nobody listens.
-setDefaultAutoSelectFamilyAttemptTimeout(START_TIMEOUT_MS);
 
 /** Where a test's own server keeps its data. */
 export interface Place {

@@ -65,7 +65,7 @@ for (const database of DATABASES) {
         await disturb(60, () => Promise.all([server.stop("SIGKILL"), receiver.kill()]));
         await server.start();
         await receiver.start();
-        // A receiver that reads its list while the server is killed would end.
+        // The receiver reads a list after its start, and ends if the server is killed before it is read.
         await expectMirror();
       });
       await test.step("the server is killed while it delivers", async () => {

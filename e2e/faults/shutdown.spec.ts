@@ -20,21 +20,24 @@ for (const database of DATABASES) {
     startServer,
   }) => {
     const provider = await startHoldingProvider();
-    const server = await startServer({ ...SENDER, SMSC_URL: provider.url }, { database });
-    const { url } = server;
-    const phones = Array.from({ length: 12 }, freshPhone);
-    const clients = await Promise.all(phones.map(() => newClient({ url })));
-    const answers = phones.map(async (phone, at) => (await clients[at]?.post(PATH, { data: { phone } }))?.status());
-    await expect.poll(() => provider.asked()).toBe(phones.length);
+    try {
+      const server = await startServer({ ...SENDER, SMSC_URL: provider.url }, { database });
+      const { url } = server;
+      const phones = Array.from({ length: 12 }, freshPhone);
+      const clients = await Promise.all(phones.map(() => newClient({ url })));
+      const answers = phones.map(async (phone, at) => (await clients[at]?.post(PATH, { data: { phone } }))?.status());
+      await expect.poll(provider.asked).toBe(phones.length);
 
-    const stopped = within(SHUTDOWN_MS_MAX, server.stop());
-    const isListening = () => fetch(`${url}/api/health/live`).then(Boolean, () => false);
-    await expect.poll(isListening).toBe(false);
-    provider.letGo();
-    expect(await Promise.all(answers)).toEqual(phones.map(() => 200));
-    expect(provider.asked()).toBe(phones.length);
-    expect(await stopped).toBe(0);
-    provider.close();
+      const stopped = within(SHUTDOWN_MS_MAX, server.stop());
+      const isListening = () => fetch(`${url}/api/health/live`).then(Boolean, () => false);
+      await expect.poll(isListening, { message: "the server still listens", timeout: 7000 }).toBe(false);
+      provider.letGo();
+      expect(await Promise.all(answers)).toEqual(phones.map(() => 200));
+      expect(provider.asked()).toBe(phones.length);
+      expect(await stopped).toBe(0);
+    } finally {
+      provider.close();
+    }
   });
 
   test(`SIGTERM on ${database} ends the server even if requests hang`, async ({
@@ -90,6 +93,7 @@ async function startHoldingProvider() {
     asked: () => asked,
     letGo,
     close: () => {
+      letGo();
       provider.close();
       provider.closeAllConnections();
     },

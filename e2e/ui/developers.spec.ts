@@ -41,7 +41,10 @@ async function act(page: Page, button: string, reason = "проверка веб
   await page.getByRole("button", { name: button, exact: true }).click();
 }
 
-/** Changes a hidden field. With a script it waits for React, which gives hidden fields their first values when it hydrates the page. */
+/**
+ * Changes a hidden field. React gives hidden fields their first values again when it hydrates the page, so on a page with a script this
+ * waits until then.
+ */
 async function setHidden(field: Locator, value: string): Promise<void> {
   const isReady = (input: Element) =>
     !("__next_f" in window) || Object.keys(input).some((key) => key.startsWith("__reactProps$"));

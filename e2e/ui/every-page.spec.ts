@@ -405,7 +405,7 @@ async function expectFitInEnglish(english: Page, url: string, name: string) {
   await english.context().clearCookies({ name: "sarafan-locale" });
 }
 
-/** Axe would judge a colour half-way to another one. */
+/** Ends all transitions, because axe would judge a colour half-way to another one. */
 async function finishTransitions(page: Page) {
   await page.evaluate(() => {
     for (const animation of document.getAnimations()) if (animation instanceof CSSTransition) animation.finish();

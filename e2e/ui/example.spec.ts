@@ -90,7 +90,7 @@ async function logInAtClub(page: Page, phone: string, { url, codeFor }: Server) 
 const fact = (page: Page, term: string) => page.locator(`dt:text-is("${term}") + dd`);
 
 /** Loads the page again until the expectation holds. */
-const expectSoon = (page: Page, expectation: () => Promise<void>) =>
+const expectAfterReloads = (page: Page, expectation: () => Promise<void>) =>
   expect(async () => {
     await page.reload();
     await expectation();
@@ -141,7 +141,9 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(fact(boriss.page, "Кто вас пригласил")).toHaveText(name);
     await expect(boriss.page.getByText("Вы здесь впервые")).toBeVisible();
 
-    await expectSoon(annas.page, () => expect(fact(annas.page, "Ваши звёзды")).toHaveText("1 ★", { timeout: 500 }));
+    await expectAfterReloads(annas.page, () =>
+      expect(fact(annas.page, "Ваши звёзды")).toHaveText("1 ★", { timeout: 500 }),
+    );
     await annas.page.getByRole("button", { name: "Спросить Сарафан ещё раз" }).click();
     await expect(fact(annas.page, "Сколько людей вы пригласили в Сарафан")).toHaveText("1");
 
@@ -174,7 +176,7 @@ test("a session that ends at Sarafan ends its login at the example", async ({ br
   await page.goto(`${server.url}/profile`);
   await logOut(page);
   await page.goto(example.url);
-  await expectSoon(page, () =>
+  await expectAfterReloads(page, () =>
     expect(page.getByRole("link", { name: "Войти через Сарафан" })).toBeVisible({ timeout: 500 }),
   );
 });

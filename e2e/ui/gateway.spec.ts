@@ -123,7 +123,7 @@ test("the page says when no provider answered in time, and the code works if it 
   gateway,
   sarafan: server,
 }) => {
-  // Longer than a sender may take.
+  // Longer than SENDER_TIMEOUT_S, which is 5.
   gateway.set("smsru", { delayMs: 8000 });
   gateway.set("twilio", { answer: "500" });
   await page.goto(`${server.url}/login`);

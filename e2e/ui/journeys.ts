@@ -8,6 +8,9 @@ export function wrongCode(code: string): string {
   return code.replace(/\d$/, (digit) => String((Number(digit) + 1) % 10));
 }
 
+/** Matches a phone, however a text groups its digits. */
+export const inAnyGroups = (phone: string) => new RegExp([...phone.slice(1)].join("\\D*"));
+
 /** Types the phone and requests a code, in Russian. */
 export async function requestCode(page: Page, phone: string): Promise<void> {
   await page.getByLabel("Номер телефона").fill(phone);

@@ -10,7 +10,7 @@ import {
   wrongCode,
 } from "./journeys";
 
-/** The first code can be replaced after a wait that a busy machine has time to show, and the next one late. */
+/** The page has time to show the first wait, and a test has time to see its end. The second one is longer than any test. */
 const SHORT_WAIT = { RESEND_AFTER_S: "15,600" };
 
 test("an invalid number is reported next to the field, and the input is kept", async ({ page }) => {

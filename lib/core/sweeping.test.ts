@@ -227,7 +227,7 @@ test("old rows are deleted in small transactions, and the tables take turns", as
   const { userId } = await signUp();
   // The requests of a sign-up may have started a sweep.
   await backgroundTasks();
-  // At the same time twice, so that no further row becomes old in between.
+  // Both sweeps get the same time, so that no row becomes old between them.
   const now = new Date();
   await sweepTables(now);
   await addCounters(2 * ROWS_PER_STEP + 1, LONG_AGO);

@@ -47,11 +47,12 @@ export async function statementsOf(work: () => Promise<unknown>): Promise<string
 }
 
 /**
- * Runs `work` after all background tasks have ended, and without the regular work that requests start once a minute: its statements and
- * transactions would come into any test that takes long enough.
+ * Waits for all background tasks, then runs `work` while requests start no regular work (see `isTimeToSweep`). Some of that work is due
+ * once a minute, so that it would be counted in a test that takes long.
  */
 async function withoutRegularWork<Value>(work: () => Promise<Value>): Promise<Value> {
   const sweepTimes = perProcess<Map<string, number>>("sweep times", missingState);
+  // A last sweep in the future is never due again.
   sweepTimes.get = () => Number.POSITIVE_INFINITY;
   try {
     await backgroundTasks();
@@ -62,8 +63,8 @@ async function withoutRegularWork<Value>(work: () => Promise<Value>): Promise<Va
 }
 
 /**
- * Runs `work` without regular work and counts its statements, its transactions and, on PostgreSQL, its round trips. Statements that are sent together
- * share a round trip. SQLite has no round trips.
+ * Runs `work` without regular work. Counts its statements, its transactions and, on PostgreSQL, its round trips. Statements that are
+ * sent together share a round trip. SQLite has no round trips.
  */
 export async function costOf(work: () => Promise<unknown>): Promise<{
   statements: number;

@@ -2,17 +2,17 @@ import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** Systems give higher ports to connections, and to listeners that name none. Browsers refuse some of the lower ones. */
+/** Below the ports that systems choose by themselves, and above the highest that browsers refuse, which is 10080. */
 const FIRST_PORT = 11_000;
-const PORTS = 20_000;
+const PORT_COUNT = 20_000;
 
-let tried = randomInt(PORTS);
+let lastOffset = randomInt(PORT_COUNT);
 
-/** Finds a TCP port of this machine that is free, and that only a process that names it takes before the caller does. */
+/** Finds a free TCP port of this machine. The system gives such a port only to a process that asks for its number. */
 export async function findFreePort(): Promise<number> {
-  for (let tries = 0; tries < PORTS; tries += 1) {
-    tried = (tried + 1) % PORTS;
-    if (await isFree(FIRST_PORT + tried)) return FIRST_PORT + tried;
+  for (let tries = 0; tries < PORT_COUNT; tries += 1) {
+    lastOffset = (lastOffset + 1) % PORT_COUNT;
+    if (await isFree(FIRST_PORT + lastOffset)) return FIRST_PORT + lastOffset;
   }
   throw new Error("No port of this machine is free.");
 }

@@ -128,6 +128,7 @@ test("periods begin with the day of TIME_ZONE", () => {
 test("growth shows the activations of each day, and of each hour of the last 24", async () => {
   const { administrator } = await freshAdministrator();
   const inviter = await signUp();
+  // In no year of sums.test.ts, because a sum counts the rows of all people.
   const now = new Date("2161-06-15T09:30:00Z");
   await activateInvite({ userId: (await signUp()).userId, code: inviter.inviteCode }, after(now, -10 * 60_000));
   await computeSums(now);

@@ -124,6 +124,7 @@ test("kill -9 twenty times under load: each committed event arrives, none that w
 });
 
 test("two servers on one database deliver each event once, and what a server has leased when it ends goes to the next one", async () => {
+  test.slow();
   const seed = randomInt(1_000_000);
   const hint = `seed ${seed}`;
   const { from } = await hook();

@@ -219,7 +219,7 @@ test("an outage of a sender is published once by all servers, and the next outag
   await rest(2 * SENDER_REST_MS + SENDER_OUTAGE_GAP_MS);
   const senders = async () => (await eventsSince(noon)).map(({ type, data }) => `${type} ${data.sender}`).sort();
   expect(await senders()).toEqual(["sender.resting smsru", "sender.resting twilio"]);
-  // The first to come is published, and on PostgreSQL that may be any.
+  // Of parallel calls the first to commit is published. On PostgreSQL that may be any of them.
   const ends = [0, 1].map((ms) => after(noon, ms + SENDER_REST_MS).toISOString());
   expect(ends).toContain((await eventsSince(noon))[0]?.data.until);
   await rest(3 * SENDER_REST_MS + 2 * SENDER_OUTAGE_GAP_MS + 1);

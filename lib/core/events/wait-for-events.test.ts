@@ -65,7 +65,7 @@ test("a reader has a limit of requests that wait, and one read of the log serves
   });
   const looks = asked.filter((text) => /^SELECT (0 AS )?"transactionId"/.test(text));
   expect(looks.length).toBeGreaterThanOrEqual(1);
-  // One a second, however long the machine took, and one after a commit.
+  // The first read, one after a commit, and one a second, however long the machine took.
   expect(looks.length).toBeLessThanOrEqual(2 + (performance.now() - startedAt) / 1000);
   for (const client of clients) client.abort();
   expect((await Promise.all(waiting)).map(failureOf)).toEqual(waiting.map(() => "none"));

@@ -76,8 +76,8 @@ const of = (receiver: Receiver, accountId: number) =>
   receiver.received.filter(({ body }) => body.accountId === accountId);
 
 /**
- * Delivers until the receiver has got as many webhooks of the account: open transactions of other tests may delay events. By the
- * clock all of it happens at one time, so that no failed attempt is made again.
+ * Delivers until the receiver has got as many webhooks of the account: open transactions of other tests may delay events. All rounds
+ * have the same time, so that no failed attempt becomes due again.
  */
 async function deliverUntil(
   receiver: Receiver,

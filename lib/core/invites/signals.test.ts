@@ -20,7 +20,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
 let phones = 0;
-/** Returns the beginning of phones that no other test of the worker uses, also not by `freshPhone`, and that are not near each other. */
+/** Returns a number for phones to count up from. These numbers are 1000 apart, and `freshPhone` never reaches them. */
 function freshNumbers(): number {
   phones += 1;
   return 79_455_000_000 + 1000 * phones;
