@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { buffer } from "node:stream/consumers";
 import PostalMime from "postal-mime";
 import { SMTPServer } from "smtp-server";
+import { findFreePort } from "../scripts/internal/free-port";
 
 /** A received mail. */
 export interface Message {
@@ -44,7 +45,7 @@ export async function startMailServer(): Promise<MailServer> {
   const waiting = new Set<string>();
   let hangUps = 0;
   let isRejecting = false;
-  let port = 0;
+  const port = await findFreePort();
   let server: SMTPServer | undefined;
 
   async function start() {
@@ -83,11 +84,7 @@ export async function startMailServer(): Promise<MailServer> {
     });
     // Clients that disconnect early cause errors here, which are expected.
     server.on("error", () => {});
-    const listening = server.listen(port, "127.0.0.1");
-    await once(listening, "listening");
-    const address = listening.address();
-    if (address === null || typeof address === "string") throw new Error("A TCP server has a port.");
-    port = address.port;
+    await once(server.listen(port, "127.0.0.1"), "listening");
   }
 
   async function stop() {

@@ -81,7 +81,7 @@ test("an application reads who logged in, refreshes, and is out after the person
   const exchanged = await send("/oauth/token", exchange);
   expect([exchanged.status, exchanged.headers.get("cache-control")]).toEqual([200, "no-store"]);
   const tokens = await exchanged.json();
-  const keys = createRemoteJWKSet(new URL(`${server.url}/oauth/jwks`));
+  const keys = createRemoteJWKSet(new URL(`${server.url}/oauth/jwks`), { timeoutDuration: 60_000 });
   const options = { issuer: server.url, audience: application.clientId };
   const { payload } = await jwtVerify(tokens.id_token, keys, options);
   const readClaims = async (token: string) => fetch(`${server.url}/oauth/userinfo`, { headers: bearer(token) });

@@ -128,13 +128,13 @@ test("a connection that ends before its answer is logged as cut", async ({ start
   const body = JSON.stringify({ phone: freshPhone() });
   const head = `POST /api/enter_phone/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
   const { socket } = await openConnection(server.port, `${head}Content-Length: ${body.length}\r\n\r\n${body}`);
-  /** Waits until the server has read what came before. */
-  const passOther = async () => {
+  /** Opens a second connection and waits for its answer. By then the server has read what came before. */
+  const openAnswered = async () => {
     const other = await openConnection(server.port, LIVE);
     await expect.poll(other.received).toContain("200 OK");
     return other;
   };
-  (await passOther()).socket.destroy();
+  (await openAnswered()).socket.destroy();
   socket.destroy();
   await expect
     .poll(() => logOf(server).filter(({ route }) => route === "/api/enter_phone"))
@@ -144,7 +144,7 @@ test("a connection that ends before its answer is logged as cut", async ({ start
 
   // A sender still hangs while a client waits; the process ends nevertheless.
   const waiting = await openConnection(server.port, `${head}Content-Length: ${body.length}\r\n\r\n${body}`);
-  const other = await passOther();
+  const other = await openAnswered();
   expect(await server.stop()).toBe(0);
   await Promise.all([waiting.closed, other.closed]);
   expect(logOf(server).at(-1)).toMatchObject({ msg: "ended with requests unanswered", open: 1 });
