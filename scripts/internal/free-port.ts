@@ -12,7 +12,8 @@ let lastOffset = randomInt(PORT_COUNT);
 export async function findFreePort(): Promise<number> {
   for (let tries = 0; tries < PORT_COUNT; tries += 1) {
     lastOffset = (lastOffset + 1) % PORT_COUNT;
-    if (await isFree(FIRST_PORT + lastOffset)) return FIRST_PORT + lastOffset;
+    const port = FIRST_PORT + lastOffset;
+    if (await isFree(port)) return port;
   }
   throw new Error("No port of this machine is free.");
 }
