@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "playwright/test";
+import { printedBy } from "./printed-by";
 import { reportResults, runTests } from "./tests";
 
 const REPORTER = "scripts/internal/failed-tests.ts";
@@ -20,19 +21,6 @@ test("fails once", async ({}, { retry }) => {
   if (retry === 0) throw new Error("only now");
 });
 `;
-
-/** Returns what a function prints. */
-function printedBy(print: () => void): string {
-  const lines: string[] = [];
-  const { log } = console;
-  console.log = (text: string) => lines.push(text);
-  try {
-    print();
-  } finally {
-    console.log = log;
-  }
-  return lines.join("\n");
-}
 
 test("the end of a run repeats the failed tests with the first lines of their errors", async () => {
   const folder = mkdtempSync(path.join(tmpdir(), "sarafan-failed-tests-"));

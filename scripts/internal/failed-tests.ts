@@ -2,6 +2,7 @@ import { appendFileSync } from "node:fs";
 import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import type { Reporter, TestCase, TestError, TestResult } from "playwright/types/testReporter";
+import { nameOf } from "./test-names";
 
 /** The environment variable with the path of the file that the reporter writes. Without it nothing is written. */
 export const FAILURES_PATH_NAME = "FAILURES_PATH";
@@ -18,10 +19,8 @@ export default class FailedTests implements Reporter {
     { errors, retry, status, workerIndex }: Pick<TestResult, "errors" | "retry" | "status" | "workerIndex">,
   ) {
     if (status === test.expectedStatus || status === "skipped") return;
-    // The path of titles begins with the root, the project and the file.
-    const [, project, , ...titles] = test.titlePath();
-    const name = `[${project}] › ${path.relative("", test.location.file)}:${test.location.line} › ${titles.join(" › ")}`;
-    write(`${name} (${status}, attempt ${retry + 1}, worker ${workerIndex})`, errors);
+    const [, project] = test.titlePath();
+    write(`[${project}] › ${nameOf(test)} (${status}, attempt ${retry + 1}, worker ${workerIndex})`, errors);
   }
 
   /** An error outside a test, for example in a file that can't be loaded. */

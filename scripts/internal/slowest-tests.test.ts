@@ -1,5 +1,6 @@
 import path from "node:path";
 import { expect, test } from "playwright/test";
+import { printedBy } from "./printed-by";
 import SlowestTests, { NAMED_MAX } from "./slowest-tests";
 
 /** Returns what the reporter prints after a run of so many tests, the n-th of which took n seconds. */
@@ -10,15 +11,7 @@ function reportOf(tests: number): string {
     const titlePath = () => ["", "ui", "login.spec.ts", "on a slow day", `test ${n}`];
     reporter.onTestEnd({ location, titlePath }, { duration: n * 1000 });
   }
-  let printed = "";
-  const { log } = console;
-  console.log = (text: string) => (printed += text);
-  try {
-    reporter.onEnd();
-  } finally {
-    console.log = log;
-  }
-  return printed;
+  return printedBy(() => reporter.onEnd());
 }
 
 test("a run names its slowest tests, slowest first, and a run of few tests names none", () => {

@@ -1,5 +1,5 @@
-import path from "node:path";
 import type { Reporter, TestCase, TestResult } from "playwright/types/testReporter";
+import { nameOf } from "./test-names";
 
 /** How many tests are named. A run of fewer tests names none, because the list of all tests shows their durations already. */
 export const NAMED_MAX = 20;
@@ -9,10 +9,7 @@ export default class SlowestTests implements Reporter {
   readonly #ended: { durationMs: number; name: string }[] = [];
 
   onTestEnd(test: Pick<TestCase, "location" | "titlePath">, { duration }: Pick<TestResult, "duration">) {
-    const { file, line } = test.location;
-    // The path of titles begins with the root, the project and the file.
-    const titles = test.titlePath().slice(3).join(" › ");
-    this.#ended.push({ durationMs: duration, name: `${path.relative("", file)}:${line} › ${titles}` });
+    this.#ended.push({ durationMs: duration, name: nameOf(test) });
   }
 
   onEnd() {
